@@ -1,0 +1,1 @@
+"""Data sets as tasks read them: four splits of arrays, and the batches drawn from them."""

@@ -1,0 +1,1 @@
+"""Configs -> tasks. Modules here import TensorFlow, except those in `fixed/`; this file imports nothing."""

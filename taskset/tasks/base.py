@@ -1,0 +1,153 @@
+"""A task: initial parameters from a seed, batches from four splits, a scalar loss and its gradients. All pure functions."""
+
+import functools
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from taskset import registry, seeds, stateless
+from taskset.datasets.base import SOURCES, SPLITS, DataSpec
+from taskset.errors import ConfigError
+from taskset.tasks.functional import Functional
+
+
+@dataclass(frozen=True)
+class Model:
+    """What a builder returns.
+
+    loss: `loss(batch, key) -> scalar` or `-> (scalar, {name: scalar})`, written with Sonnet modules constructed inside it;
+        parameters become a flat dict (`taskset.tasks.functional`), random numbers come from `taskset.stateless` and `key`.
+    data: the data specification whose batches the loss reads; None for a task without data.
+    gradient_noise: `(gradients, batch, key) -> gradients`, for problems whose gradients are disturbed and whose loss is not.
+    convolutional: whether the loss has convolutions (they decide how the training loop is best executed on a CPU).
+    """
+
+    loss: Callable
+    data: DataSpec | None = None
+    gradient_noise: Callable | None = None
+    convolutional: bool = False
+
+
+class Task:
+    """One differentiable problem.
+
+    Made by `get_task` and `make_task`. `params` and gradients are flat dicts {path: float32 tensor}; float64 parameters (from
+    `init(seed, tf.float64)`) make everything be computed in float64. A `seed` argument is an int, a scalar integer tensor or a
+    key of `taskset.stateless`.
+
+    name, family, config: what was asked for.
+    source: "tfds", "synthetic", or "none" where nothing is loaded.
+    data: the data specification, or None.
+    parameter_shapes: {path: shape}; num_params: their total size.
+    """
+
+    def __init__(self, name, family, config, model, source, data_dir=None):
+        self.name, self.family, self.config, self.model = name, family, config, model
+        self.data, self.data_dir = model.data, data_dir
+        self.source = source if model.data is not None and model.data.needs_source else "none"
+        specs = {k: tf.TensorSpec(shape, dtype) for k, (shape, dtype) in self.batch_shapes.items()}
+        self._functional = Functional(model.loss, specs, tf.TensorSpec([2], tf.int32))
+        self.parameter_shapes = self._functional.shapes
+        self.num_params = sum(math.prod(shape) for shape in self.parameter_shapes.values())
+
+    def __repr__(self):
+        return f"<Task {self.name}: {self.num_params} parameters, source {self.source}>"
+
+    @property
+    def batch_shapes(self):
+        """{name: (shape, dtype name)} of a batch."""
+        return {} if self.data is None else self.data.batch
+
+    def init(self, seed, dtype=tf.float32):
+        """Initial parameters. The same seed gives the same ones, in every process."""
+        return self._functional.init(seed, dtype)
+
+    def loss(self, params, batch, seed):
+        """The scalar loss of a batch; nats where it is a likelihood."""
+        return self.loss_and_metrics(params, batch, seed)[0]
+
+    def loss_and_metrics(self, params, batch, seed):
+        """(loss, {name: scalar})."""
+        dtype = next(iter(params.values())).dtype
+        batch = {k: tf.cast(v, dtype) if v.dtype.is_floating else v for k, v in batch.items()}
+        result = self._functional.apply(params, batch, stateless.as_key(seed))
+        return result if isinstance(result, tuple) else (result, {})
+
+    def value_and_gradients(self, params, batch, seed):
+        """(loss, gradients); synthetic problems disturb their gradients here."""
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(params)
+            loss = self.loss(params, batch, seed)
+        gradients = tape.gradient(loss, params, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        gradients = {path: tf.convert_to_tensor(g) for path, g in gradients.items()}
+        if self.model.gradient_noise:
+            gradients = self.model.gradient_noise(gradients, batch, stateless.fold(seed, 1))
+        return loss, gradients
+
+    @functools.cached_property
+    def _open(self):
+        return self.data.open(self.source, self.data_dir)
+
+    def raw_batches(self, split, seed, start, count):
+        """Batches `start .. start + count - 1` of a split as the host draws them: {name: array [count, batch size, ..]}."""
+        if split not in SPLITS:
+            raise ValueError(f"split {split!r}: allowed are {', '.join(SPLITS)}")
+        return {} if self.data is None else self._open(split, seed, start, count)
+
+    def prepare(self, raw, batch_seed, step):
+        """The batch that the loss reads, from one raw batch (TensorFlow; augmentation happens here).
+
+        batch_seed: `batch_seed(seed, split)`; step: the number of the batch, int or integer tensor.
+        """
+        if self.data is None:
+            return {}
+        return self.data.prepare(raw, tf.stack([tf.cast(batch_seed, tf.int32), tf.cast(step, tf.int32)]))
+
+    def batches(self, split, seed, start=0):
+        """An endless iterator of batches, {name: tensor}; the same (split, seed) gives the same batches in the same order."""
+        base, ahead = batch_seed(seed, split), 8
+        while True:
+            raw = self.raw_batches(split, seed, start, ahead)
+            for i in range(ahead):
+                yield self.prepare({k: tf.constant(np.ascontiguousarray(v[i])) for k, v in raw.items()}, base, start + i)
+            start += ahead
+
+
+def batch_seed(seed, split):
+    """The integer that, with a batch's number, seeds what `prepare` draws."""
+    return seeds.stream(seed, "batch", split)
+
+
+def get_task(name, source="tfds", data_dir=None):
+    """The task called `name`.
+
+    source: "tfds" for the real data in a TFDS directory, "synthetic" for a generated stand-in; tasks without data ignore it.
+    data_dir: the TFDS directory; None: the environment variable TFDS_DATA_DIR, else TFDS's own default.
+
+    Raises: UnknownName, InfeasibleTask, DataNotPrepared.
+    """
+    family, config = registry.resolve(name)
+    return _build(name, family, config, source, data_dir)
+
+
+def make_task(family, config, source="tfds", data_dir=None, name=None):
+    """A task from a config of one's own, checked against the family's schema.
+
+    Raises: UnknownName, ConfigError (names the field and what is allowed), InfeasibleTask, DataNotPrepared.
+    """
+    registry.check_config(family, config)
+    return _build(name or f"{family}({json.dumps(config)})", family, config, source, data_dir)
+
+
+def _build(name, family, config, source, data_dir):
+    if source not in SOURCES:
+        raise ConfigError(f"source {source!r}: allowed are {' and '.join(map(repr, SOURCES))}")
+    facts = registry.facts(family, config)
+    registry.require_feasible(name, facts)
+    if facts.data is not None and facts.data.needs_source:
+        facts.data.check(source, data_dir)
+    return Task(name, family, config, registry.builder(family)(config, facts.data), source, data_dir)

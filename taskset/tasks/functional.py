@@ -1,0 +1,98 @@
+"""Sonnet code as a pure function of its parameters.
+
+`Functional(forward, ..)` traces `forward` once, on shapes alone, and notes every variable that its modules create: its path,
+shape and initializer. `apply` runs `forward` again with given tensors in the variables' places, in order of creation. Modules
+are therefore constructed inside `forward`, anew at each call, and what they `assign` (moving averages) is dropped.
+"""
+
+import tensorflow as tf
+
+from taskset import seeds, stateless
+
+
+class Deferred:
+    """What a stateless initializer returns: the value is drawn later, from a seed and the parameter's path."""
+
+    def __init__(self, draw, shape, dtype):
+        self.draw, self.shape, self.dtype = draw, tuple(int(n) for n in shape), tf.as_dtype(dtype)
+
+
+class _Dropped:
+    """Stands for a variable that is no parameter: holds a tensor, forgets assignments."""
+
+    def __init__(self, value):
+        self._value = tf.convert_to_tensor(value)
+        self.shape, self.dtype = self._value.shape, self._value.dtype
+
+    def assign(self, value, *args, **kwargs):
+        return value
+
+    assign_add = assign_sub = assign
+
+    def value(self):
+        return self._value
+
+    read_value = value
+
+
+tf.register_tensor_conversion_function(_Dropped, lambda v, dtype=None, name=None, as_ref=False: tf.convert_to_tensor(v._value, dtype))
+
+
+def _initial(value):
+    return value() if callable(value) else value
+
+
+class Functional:
+    """`forward(*inputs)` with its variables as arguments.
+
+    forward: a function that constructs its Sonnet modules and applies them.
+    inputs: `tf.TensorSpec`s (nested) of one call, for tracing.
+    shapes: {path: shape}, in order of creation.
+    """
+
+    def __init__(self, forward, *inputs):
+        self.forward = forward
+        self._initializers = {}
+
+        def trace(*args):
+            with tf.variable_creator_scope(self._record):
+                return forward(*args)
+
+        tf.function(trace, autograph=False).get_concrete_function(*inputs)
+        self.shapes = {path: shape for path, (shape, _) in self._initializers.items()}
+
+    def _record(self, next_creator, **kwargs):
+        value = _initial(kwargs["initial_value"])
+        if kwargs.get("trainable") is False:
+            return _Dropped(value)
+        scope = tf.get_current_name_scope()
+        path = f"{scope}/{kwargs['name']}" if scope else kwargs["name"]
+        if path in self._initializers:
+            raise ValueError(f"two parameters are called {path!r}: give the modules different names")
+        if isinstance(value, Deferred):
+            self._initializers[path] = value.shape, value.draw
+            return tf.zeros(value.shape, value.dtype)
+        constant = tf.get_static_value(tf.convert_to_tensor(value))
+        if constant is None:
+            raise ValueError(f"parameter {path!r} has an initializer that draws from global state: take one from taskset.tasks.initializers")
+        self._initializers[path] = constant.shape, lambda key, shape, dtype: tf.constant(constant, dtype)
+        return tf.convert_to_tensor(value)
+
+    def init(self, seed, dtype=tf.float32):
+        """Initial parameters {path: tensor}; each is drawn from (seed, path) alone, whatever the others are."""
+        params = {}
+        for path, (shape, draw) in self._initializers.items():
+            params[path] = draw(stateless.as_key(seeds.stream(seed, "init", path)), shape, dtype)
+        return params
+
+    def apply(self, params, *inputs):
+        """`forward(*inputs)` with `params` in the places of its variables."""
+        waiting = iter(self.shapes)
+
+        def supply(next_creator, **kwargs):
+            if kwargs.get("trainable") is False:
+                return _Dropped(_initial(kwargs["initial_value"]))
+            return params[next(waiting)]
+
+        with tf.variable_creator_scope(supply):
+            return self.forward(*inputs)

@@ -1,0 +1,118 @@
+"""Initializers without global state: `init(shape, dtype)` returns a `Deferred`, drawn later from (seed, parameter path).
+
+Names are TensorFlow's. A config's initializer is `[name, arg]`; see `from_config`.
+"""
+
+import math
+
+import tensorflow as tf
+
+from taskset import stateless
+from taskset.tasks.functional import Deferred
+
+
+def _initializer(draw):
+    """draw(key, shape, dtype) -> tensor, as an initializer that Sonnet modules accept."""
+    return lambda shape, dtype=tf.float32: Deferred(draw, shape, dtype)
+
+
+def fans(shape):
+    """(fan-in, fan-out) of a kernel [.., in, out]: the leading axes are the receptive field."""
+    if len(shape) == 1:
+        return shape[0], shape[0]
+    field = math.prod(shape[:-2])
+    return shape[-2] * field, shape[-1] * field
+
+
+def random_normal(stddev):
+    """N(0, stddev^2)."""
+    return _initializer(lambda key, shape, dtype: stateless.normal(key, shape, dtype, stddev=stddev))
+
+
+def random_uniform(limit):
+    """U[-limit, limit)."""
+    return _initializer(lambda key, shape, dtype: stateless.uniform(key, shape, dtype, -limit, limit))
+
+
+# The released code drew `truncated_normal` from the plain normal distribution; the published tasks are those.
+published_truncated_normal = random_normal
+
+
+def _truncated(key, shape, dtype, stddev):
+    """N(0, 1) cut off at two standard deviations, by inversion, times stddev."""
+    low, high = 0.5 * (1 + math.erf(-2 / math.sqrt(2))), 0.5 * (1 + math.erf(2 / math.sqrt(2)))
+    u = stateless.uniform(key, shape, tf.float64, low, high)
+    return tf.cast(stddev * math.sqrt(2) * tf.math.erfinv(2 * u - 1), dtype)
+
+
+def truncated_normal(stddev):
+    """Normal with standard deviation `stddev` before it is cut off at two of them."""
+    return _initializer(lambda key, shape, dtype: _truncated(key, shape, dtype, stddev))
+
+
+def lecun_normal():
+    """Sonnet's default for weights: truncated normal, stddev 1 / sqrt(fan-in)."""
+    return _initializer(lambda key, shape, dtype: _truncated(key, shape, dtype, 1 / math.sqrt(fans(shape)[0])))
+
+
+# A normal cut off at two standard deviations has .8796 of its variance^(1/2): dividing by it restores the wanted one.
+_TRUNCATION = 0.87962566103423978
+
+
+def variance_scaling(scale, mode, distribution):
+    """Variance scale / n, n the fan-in or the mean of both fans (`mode` "fan_in" or "fan_avg").
+
+    distribution: "truncated_normal" or "uniform". Glorot and Bengio 2010; He et al. 2015 (arXiv 1502.01852).
+    """
+
+    def draw(key, shape, dtype):
+        fan_in, fan_out = fans(shape)
+        variance = scale / {"fan_in": fan_in, "fan_avg": (fan_in + fan_out) / 2}[mode]
+        if distribution == "uniform":
+            limit = math.sqrt(3 * variance)
+            return stateless.uniform(key, shape, dtype, -limit, limit)
+        return _truncated(key, shape, dtype, math.sqrt(variance) / _TRUNCATION)
+
+    return _initializer(draw)
+
+
+def orthogonal(gain=1.0):
+    """A matrix with orthonormal rows or columns (kernels flattened to [.., out]) times gain (Saxe et al. 2013, arXiv 1312.6120)."""
+
+    def draw(key, shape, dtype):
+        rows, columns = math.prod(shape[:-1]), shape[-1]
+        normal = stateless.normal(key, [max(rows, columns), min(rows, columns)], tf.float64)
+        q, r = tf.linalg.qr(normal)
+        q *= tf.sign(tf.linalg.diag_part(r))  # makes the draw uniform over orthogonal matrices
+        return tf.cast(gain * tf.reshape(q if rows >= columns else tf.transpose(q), shape), dtype)
+
+    return _initializer(draw)
+
+
+def identity():
+    """The identity matrix, square shapes only."""
+    return _initializer(lambda key, shape, dtype: tf.eye(shape[0], shape[1], dtype=dtype))
+
+
+def constant(value):
+    """`value` everywhere."""
+    return _initializer(lambda key, shape, dtype: tf.fill(shape, tf.constant(value, dtype)))
+
+
+_BY_NAME = {
+    "he_normal": lambda arg: variance_scaling(2.0, "fan_in", "truncated_normal"),
+    "he_uniform": lambda arg: variance_scaling(2.0, "fan_in", "uniform"),
+    "glorot_normal": lambda arg: variance_scaling(1.0, "fan_avg", "truncated_normal"),
+    "glorot_uniform": lambda arg: variance_scaling(1.0, "fan_avg", "uniform"),
+    "orthogonal": orthogonal,
+    "random_uniform": random_uniform,
+    "random_normal": random_normal,
+    "truncated_normal": published_truncated_normal,
+    "variance_scaling": lambda arg: variance_scaling(arg, "fan_in", "truncated_normal"),
+}
+
+
+def from_config(config):
+    """The initializer of a config's `[name, arg]`."""
+    name, arg = config
+    return _BY_NAME[name](arg)

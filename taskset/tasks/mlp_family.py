@@ -1,0 +1,24 @@
+"""Fully connected classifiers of images."""
+
+import sonnet as snt
+
+from taskset.registry import register_builder
+from taskset.tasks import activations, initializers
+from taskset.tasks.base import Model
+from taskset.tasks.images import center
+from taskset.tasks.losses import accuracy, cross_entropy
+
+
+@register_builder("mlp_family")
+def build(config, data):
+    """Flatten; an MLP of `layer_sizes` and a linear layer to the classes; cross-entropy."""
+    activation = activations.from_config(config["activation"])
+    w_init = initializers.from_config(config["w_init"])
+
+    def loss(batch, key):
+        x = center(batch["image"]) if config["center_data"] else batch["image"]
+        sizes = [*config["layer_sizes"], data.num_classes]
+        logits = snt.nets.MLP(sizes, w_init=w_init, activation=activation, name="mlp")(snt.flatten(x))
+        return cross_entropy(logits, batch["label"]), {"accuracy": accuracy(logits, batch["label"])}
+
+    return Model(loss, data)

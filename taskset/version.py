@@ -1,0 +1,3 @@
+"""The package's version; stored with every result."""
+
+__version__ = "0.1.0"
