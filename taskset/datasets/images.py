@@ -1,0 +1,132 @@
+"""Image data: what a config says of it, its raw batches, and their preparation."""
+
+from dataclasses import dataclass
+
+from taskset.datasets import splits
+from taskset.datasets.base import SOURCES, EpochOrder
+from taskset.datasets.info import image_info
+from taskset.errors import ConfigError, unknown
+
+AUGMENTATION_FIELDS = (
+    "crop_amount", "flip_left_right", "flip_up_down", "do_color_aug", "brightness", "saturation", "hue", "contrast",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ImageData:
+    """An image classification data set in batches (`taskset.datasets.base.DataSpec`).
+
+    name: a key of `taskset.datasets.info.IMAGES`.
+    batch_size: examples in a batch.
+    num_train: at most that many training examples; None takes all. The release read its option `just_train` for language
+        models alone, so image data has none.
+    augmentation: None, or the fields of `AUGMENTATION_FIELDS` as a dict (kept as sorted pairs, so that the object hashes).
+        The release augments all four splits; so does this.
+    valid_size: size of each split cut off the training data; None is the set's own (`ImageInfo.valid_size`).
+
+    Prepared batches: "image" float32 [batch, height, width, channels], in [0, 1] before augmentation; "label" int32 [batch].
+    """
+
+    name: str
+    batch_size: int
+    num_train: int | None = None
+    augmentation: dict | tuple | None = None
+    valid_size: int | None = None
+
+    needs_source = True
+
+    def __post_init__(self):
+        info = image_info(self.name)
+        if self.augmentation is not None:
+            object.__setattr__(self, "augmentation", _hashable(self.augmentation))
+        if self.valid_size is None:
+            object.__setattr__(self, "valid_size", info.valid_size)
+
+    @property
+    def augment(self):
+        """The augmentation as a dict, None for none."""
+        return None if self.augmentation is None else dict(self.augmentation)
+
+    @property
+    def image_shape(self):
+        """(height, width, channels) of a prepared image: cropping leaves it smaller."""
+        height, width, channels = image_info(self.name).shape
+        crop = self.augment["crop_amount"] if self.augmentation else 0
+        return (height - crop, width - crop, channels)
+
+    @property
+    def num_classes(self):
+        """Labels are 0 .. num_classes - 1."""
+        return image_info(self.name).num_classes
+
+    @property
+    def batch(self):
+        """{name: (shape, dtype)} of a prepared batch."""
+        return {"image": ((self.batch_size, *self.image_shape), "float32"), "label": ((self.batch_size,), "int32")}
+
+    def cuts(self, sizes):
+        """{split: Cut} for stored splits of these sizes."""
+        return splits.four_splits(sizes, self.valid_size, self.num_train)
+
+    @property
+    def infeasible(self):
+        """Why no batch can be drawn, naming the config's field; None if all is well. The same for both sources."""
+        if min(self.image_shape[:2]) < 1:
+            return f"augmentation.crop_amount: nothing is left of images of {image_info(self.name).shape[:2]} pixels"
+        from taskset.datasets.synthetic import sizes as synthetic_sizes
+
+        for sizes in (dict(image_info(self.name).sizes), synthetic_sizes(self.name)):
+            problem = splits.shortage(self.cuts(sizes), sizes, self.batch_size)
+            if problem:
+                return problem
+        return None
+
+    def open(self, source, data_dir=None):
+        """Load (`source="tfds"`) or generate (`"synthetic"`) the arrays.
+
+        data_dir: where TFDS data was prepared; None is the environment variable TFDS_DATA_DIR, else TFDS's own default.
+        Raises `DataNotPrepared`, `ConfigError`.
+        """
+        from taskset.datasets import arrays
+
+        if source not in SOURCES:
+            raise unknown("source", source, list(SOURCES), f"Allowed: {', '.join(SOURCES)}.")
+        if self.infeasible:
+            raise ConfigError(f"{self.name}: {self.infeasible}")
+        return ImageBatches(self, arrays.load(self.name, source, data_dir))
+
+    def prepare(self, raw, key):
+        """uint8 pixels / 255, then the augmentation with draws from `key`. TensorFlow, pure."""
+        from taskset.datasets import augmentation
+
+        return {
+            "image": augmentation.augment(augmentation.to_unit(raw["image"]), key, self.augment),
+            "label": augmentation.to_labels(raw["label"]),
+        }
+
+
+def _hashable(augmentation):
+    fields = dict(augmentation)
+    if sorted(fields) != sorted(AUGMENTATION_FIELDS):
+        wrong = sorted(set(fields) ^ set(AUGMENTATION_FIELDS))
+        raise ConfigError(f"augmentation: missing or unknown {', '.join(wrong)}; the fields are {', '.join(AUGMENTATION_FIELDS)}")
+    return tuple(sorted(fields.items()))
+
+
+class ImageBatches:
+    """An opened image data set (`taskset.datasets.base.RawBatches`).
+
+    images, labels: {stored split: uint8 [n, height, width, channels], int32 [n]}. cuts: {split: Cut}.
+    """
+
+    def __init__(self, spec, stored):
+        self.images, self.labels = stored.images, stored.labels
+        self.origin = stored.origin
+        self.cuts = spec.cuts({split: len(labels) for split, labels in stored.labels.items()})
+        self._order = {split: EpochOrder(cut.rows, spec.batch_size) for split, cut in self.cuts.items()}
+
+    def __call__(self, split, seed, start, count):
+        """Batches `start .. start + count - 1`: "image" uint8 [count, batch, height, width, channels], "label" int32 [count, batch]."""
+        rows = self._order[split](seed, split, start, count)
+        stored = self.cuts[split].stored
+        return {"image": self.images[stored][rows], "label": self.labels[stored][rows]}
