@@ -1,0 +1,65 @@
+"""Encoded documents, and random windows of them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from taskset import seeds
+
+
+@dataclass(frozen=True)
+class Documents:
+    """Documents as token ids, end to end.
+
+    tokens: uint16 [total]; ids from 1, 0 is kept for padding.
+    offsets: int64 [documents + 1]; document i is `tokens[offsets[i] : offsets[i + 1]]`, never empty.
+    labels: int32 [documents], or None for text without labels.
+    """
+
+    tokens: np.ndarray
+    offsets: np.ndarray
+    labels: np.ndarray | None = None
+
+    def __len__(self):
+        return len(self.offsets) - 1
+
+    def __getitem__(self, i):
+        return self.tokens[self.offsets[i] : self.offsets[i + 1]]
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """The real splits of a text data set, before the validation sets are cut off."""
+
+    train: Documents
+    test: Documents
+
+
+def concatenate(documents, labels=None):
+    """`Documents` of a list of arrays of token ids; empty ones must have been left out."""
+    lengths = np.fromiter((len(d) for d in documents), np.int64, len(documents))
+    if len(lengths) and not lengths.min():
+        raise ValueError(f"document {int(lengths.argmin())} is empty")
+    tokens = np.concatenate(documents).astype(np.uint16) if documents else np.zeros(0, np.uint16)
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
+    return Documents(tokens, offsets, None if labels is None else np.asarray(labels, np.int32))
+
+
+def windows(documents, rows, starts, length):
+    """Windows of `length` tokens: int32 tokens and uint8 mask, both [*rows.shape, length].
+
+    rows: int64, document numbers. starts: of the same shape, numbers in [0, 1): a document of n > length tokens is read from
+    token floor(start * (n - length + 1)) on, so that every window inside it has the same chance; a shorter one is read whole
+    and padded with 0. The mask is 1 on tokens and 0 on padding.
+    """
+    begin = documents.offsets[rows]
+    sizes = documents.offsets[rows + 1] - begin
+    first = begin + (starts * (np.maximum(sizes - length, 0) + 1)).astype(np.int64)
+    mask = np.arange(length) < np.minimum(sizes, length)[..., None]
+    index = np.where(mask, first[..., None] + np.arange(length), 0)
+    return np.where(mask, documents.tokens[index], 0).astype(np.int32), mask.astype(np.uint8)
+
+
+def window_starts(seed, split, start, count, batch_size):
+    """U[0, 1) for `windows`, for batches `start .. start + count - 1`: float64 [count, batch size], a function of each step alone."""
+    return np.stack([seeds.generator(seed, "window", split, step).random(batch_size) for step in range(start, start + count)])

@@ -1,0 +1,70 @@
+"""Facts of the text data sets: their names in configs, where the text comes from, their sizes. No TensorFlow."""
+
+from dataclasses import dataclass
+
+from taskset.errors import unknown
+
+ENCODINGS = ("bytes", "subwords8k")
+VOCABULARY = {"bytes": 257, "subwords8k": 8185}  # token ids 0 .. n - 1; 0 is the padding
+
+
+@dataclass(frozen=True)
+class TextInfo:
+    """One collection of documents, before it is encoded.
+
+    original: the TFDS data set and config with the plain text.
+    reader: which function of `text_sources` turns its records into documents.
+    language: of the text.
+    num_classes: of the label; None for text without labels.
+    train, test: documents in the real splits; None where nobody has published the number.
+    download: size of the download in bytes; None where it can't be downloaded.
+    """
+
+    original: str
+    reader: str
+    language: str
+    num_classes: int | None
+    train: int | None
+    test: int | None
+    download: int | None
+
+
+# Sizes: the TFDS catalogue. The 70 : 30 splits of the last two groups are made here, from the only split there is.
+_AMAZON = {"Books_v1_02": 3_105_520, "Camera_v1_00": 1_801_974, "Home_v1_00": 6_221_559, "Video_v1_00": 380_604}
+_WIKIPEDIA = {"zh": 1_690_000_000, "ru": 3_800_000_000, "ja": 2_700_000_000, "hsb": 9_500_000, "en": 16_700_000_000}
+
+CORPORA = {
+    "imdb_reviews": TextInfo("imdb_reviews/plain_text", "reviews", "en", 2, 25_000, 25_000, 84_125_825),
+    "lm1b": TextInfo("lm1b", "sentences", "en", None, 30_301_028, 306_688, 1_792_209_805),
+    **{
+        f"tokenized_wikipedia/20190301.{language}": TextInfo(
+            f"wikipedia/20190301.{language}", "articles", language, None, None, None, size
+        )
+        for language, size in _WIKIPEDIA.items()
+    },
+    **{
+        f"tokenized_amazon_reviews/{config}": TextInfo(
+            f"amazon_us_reviews/{config}", "products", "en", 5, int(rows * 0.7), rows - int(rows * 0.7), None
+        )
+        for config, rows in _AMAZON.items()
+    },
+}
+
+
+def _name(corpus, encoding):
+    return f"{corpus}_{encoding}" if corpus.startswith("tokenized_") else f"{corpus}/{encoding}"
+
+
+NAMES = {_name(corpus, encoding): (corpus, encoding) for corpus in CORPORA for encoding in ENCODINGS}
+
+
+def parse(name):
+    """`"tokenized_wikipedia/20190301.zh_bytes"` -> `("tokenized_wikipedia/20190301.zh", "bytes")`."""
+    if name not in NAMES:
+        raise unknown("text data set", name, list(NAMES), f"Allowed: {', '.join(NAMES)}.")
+    return NAMES[name]
+
+
+def info(name):
+    """The `TextInfo` of an encoded text data set."""
+    return CORPORA[parse(name)[0]]
