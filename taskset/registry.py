@@ -156,12 +156,17 @@ def list_tasks(pattern=None):
     return names if pattern is None else fnmatch.filter(names, pattern)
 
 
+def check_seed(family_name, seed):
+    """Raise `ConfigError` unless `seed` is an integer that configs of the family can be sampled from."""
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**31:
+        raise ConfigError(f"seed {seed!r} of {family_name}: allowed is an integer 0 <= seed < 2**31; the published ones are 0 .. {SEEDS - 1}")
+
+
 def sample(family_name, seed):
     """The config of one seed of a task family, without its family name."""
     if family_name not in families():
         raise unknown("family", family_name, families(), "python -m taskset list --families shows all.")
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**31:
-        raise ConfigError(f"seed {seed!r} of {family_name}: allowed is an integer 0 <= seed < 2**31; the published ones are 0 .. {SEEDS - 1}")
+    check_seed(family_name, seed)
     return _families[family_name].sample(seed)
 
 
