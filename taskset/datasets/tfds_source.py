@@ -1,0 +1,171 @@
+"""Real images: prepared TensorFlow Datasets data as uint8 arrays, and sets resized from it once."""
+
+import json
+import os
+
+import numpy as np
+
+from taskset.datasets import prepared
+from taskset.datasets.info import IMAGES, image_info
+from taskset.datasets.sharing import write_directory
+from taskset.errors import StoreError
+
+# TensorFlow 1's bicubic resize did not smooth before it sampled; the sets are named after what that made of them.
+RESIZED = {"version": 1, "method": "bicubic", "antialias": False}
+_READ = 500  # images decoded at a time
+
+
+def read_images(name, data_dir=None):
+    """{stored split: (uint8 images [n, height, width, channels], int32 labels [n])} of a real data set, in stored order.
+
+    Raises `DataNotPrepared`, also where the data was made by another version or is damaged.
+    """
+    info = image_info(name)
+    _require(info, data_dir)
+    return _read_resized(info, data_dir) if info.resized else _read_stored(info, data_dir)
+
+
+def version(name, data_dir=None):
+    """What `read_images` reads, e.g. `"mnist 3.0.1"`. Raises `DataNotPrepared`."""
+    info = image_info(name)
+    _require(info, data_dir)
+    return _record(info, data_dir)["made_from"] if info.resized else _stored(info, data_dir)
+
+
+def status(data_dir=None):
+    """`DataStatus` of every image data set."""
+    return [_status(info, data_dir) for info in IMAGES.values()]
+
+
+def prepare(name, data_dir=None):
+    """Download an image data set with TFDS and, for a resized one, build it. Does nothing where it is prepared already."""
+    info = image_info(name)
+    if _status(info, data_dir).prepared:
+        return
+    place = prepared.data_dir_or_default(data_dir)
+    try:
+        if prepared.stored_version(info.tfds, data_dir) is None:
+            _download(info, place)
+        if info.resized:
+            _build_resized(info, data_dir)
+    except PermissionError as error:
+        raise StoreError(
+            f"can't write {error.filename!r}: name a directory of your own with --data-dir, "
+            f"or set {prepared.CACHE_VARIABLE} to keep what is built elsewhere"
+        ) from None
+
+
+def _status(info, data_dir):
+    stored = prepared.stored_version(info.tfds, data_dir)
+    download = 0 if stored else info.download
+    if not info.resized:
+        return prepared.DataStatus(info.name, info.tfds, stored is not None, stored and str(stored), download)
+    place, note = prepared.built_dir(info.name, data_dir), "resized once from the original"
+    record = _record(info, data_dir)
+    ready = record is not None and _same_making(record)
+    if record is not None and not ready:
+        note = f"made by version {record.get('version')} of this package's resizing, {RESIZED['version']} is needed: prepare it again"
+    elif stored and not ready:
+        note = "the original is there, to be resized"
+    return prepared.DataStatus(info.name, info.tfds, ready, str(place) if ready else None, 0 if ready else download, note)
+
+
+def _require(info, data_dir):
+    row = _status(info, data_dir)
+    if not row.prepared:
+        why = f"was {row.note.split(',')[0]}" if _record(info, data_dir) is not None else "is not prepared"
+        raise prepared.not_prepared(info.name, data_dir, row.download, why)
+
+
+def _stored(info, data_dir):
+    return f"{info.tfds} {prepared.stored_version(info.tfds, data_dir).name}"
+
+
+def _download(info, place):
+    import tensorflow_datasets as tfds
+
+    # A download directory for each: mnist and fashion_mnist have files of the same names.
+    downloads = place / "downloads" / info.tfds.replace("/", "_")
+    tfds.builder(info.tfds, data_dir=str(place)).download_and_prepare(download_dir=str(downloads))
+
+
+def _read_stored(info, data_dir):
+    import tensorflow as tf
+    import tensorflow_datasets as tfds
+
+    place = prepared.stored_version(info.tfds, data_dir)
+    try:
+        builder = tfds.builder_from_directory(str(place))
+        return {split: _read_split(info, builder, split) for split, _ in info.sizes}
+    except (tf.errors.OpError, AssertionError, ValueError, KeyError) as error:
+        raise _damaged(info, data_dir, place, error) from None
+
+
+def _damaged(info, data_dir, place, error):
+    reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
+    download = 0 if info.resized and prepared.stored_version(info.tfds, data_dir) not in (None, place) else info.download
+    return prepared.not_prepared(info.name, data_dir, download, f"is damaged ({reason}; delete {str(place)!r} first)")
+
+
+def _read_split(info, builder, split):
+    import tensorflow as tf
+    import tensorflow_datasets as tfds
+
+    size = builder.info.splits[split].num_examples
+    images, labels = np.empty((size, *info.shape), np.uint8), np.empty(size, np.int32)
+    # One file after the other and no shuffling: the order in which the examples are stored.
+    stored = builder.as_dataset(
+        split=split,
+        shuffle_files=False,
+        read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
+    )
+
+    def example(features):
+        image = features["image"]
+        return (_resize(image, info.shape[:2]) if info.resized else image), features[info.label]
+
+    n = 0
+    for image, label in stored.map(example, num_parallel_calls=tf.data.AUTOTUNE).batch(_READ).as_numpy_iterator():
+        images[n : n + len(label)], labels[n : n + len(label)] = image, label
+        n += len(label)
+    if n != size:
+        raise ValueError(f"{split} has {n} of {size} examples")
+    return images, labels
+
+
+def _resize(image, size):
+    import tensorflow as tf
+
+    # Bicubic weights overshoot: round and clip before the cast, which would wrap around.
+    resized = tf.image.resize(tf.cast(image, tf.float32), size, method=RESIZED["method"], antialias=RESIZED["antialias"])
+    return tf.cast(tf.clip_by_value(tf.round(resized), 0.0, 255.0), tf.uint8)
+
+
+def _record(info, data_dir):
+    file = prepared.built_dir(info.name, data_dir) / "info.json"
+    try:
+        return json.loads(file.read_text()) if file.is_file() else None
+    except ValueError:
+        return {}
+
+
+def _same_making(record):
+    return all(record.get(field) == value for field, value in RESIZED.items())
+
+
+def _read_resized(info, data_dir):
+    place = prepared.built_dir(info.name, data_dir)
+    try:
+        return {split: tuple(np.load(place / f"{split}_{part}.npy") for part in ("image", "label")) for split, _ in info.sizes}
+    except (OSError, ValueError) as error:
+        raise _damaged(info, data_dir, place, error) from None
+
+
+def _build_resized(info, data_dir):
+    place = prepared.built_dir(info.name, data_dir)
+    splits = _read_stored(info, data_dir)
+    arrays = {f"{split}_{part}": array for split, pair in splits.items() for part, array in zip(("image", "label"), pair, strict=True)}
+    record = {**RESIZED, "name": info.name, "made_from": _stored(info, data_dir), "sizes": {s: len(pair[1]) for s, pair in splits.items()}}
+    if place.is_dir():  # of another version: set aside, so that the new one can take its name
+        os.rename(place, place.with_name(f".{place.name}.old{os.getpid()}.tmp"))
+    write_directory(place, arrays, {"info.json": json.dumps(record, indent=2)})
