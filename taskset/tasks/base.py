@@ -43,6 +43,7 @@ class Task:
     source: "tfds", "synthetic", or "none" where nothing is loaded.
     data: the data specification, or None.
     parameter_shapes: {path: shape}; num_params: their total size.
+    random: whether the loss itself draws random numbers (noise in gradients and augmentation aside).
     """
 
     def __init__(self, name, family, config, model, source, data_dir=None):
@@ -52,6 +53,7 @@ class Task:
         specs = {k: tf.TensorSpec(shape, dtype) for k, (shape, dtype) in self.batch_shapes.items()}
         self._functional = Functional(model.loss, specs, tf.TensorSpec([2], tf.int32))
         self.parameter_shapes = self._functional.shapes
+        self.random = self._functional.uses_last_input
         self.num_params = sum(math.prod(shape) for shape in self.parameter_shapes.values())
 
     def __repr__(self):

@@ -48,6 +48,7 @@ class Functional:
     forward: a function that constructs its Sonnet modules and applies them.
     inputs: `tf.TensorSpec`s (nested) of one call, for tracing.
     shapes: {path: shape}, in order of creation.
+    uses_last_input: whether anything is computed from the last input (for a loss: whether it draws random numbers).
     """
 
     def __init__(self, forward, *inputs):
@@ -58,8 +59,9 @@ class Functional:
             with tf.variable_creator_scope(self._record):
                 return forward(*args)
 
-        tf.function(trace, autograph=False).get_concrete_function(*inputs)
+        program = tf.function(trace, autograph=False).get_concrete_function(*inputs)
         self.shapes = {path: shape for path, (shape, _) in self._initializers.items()}
+        self.uses_last_input = bool(program.inputs[-1].consumers())
 
     def _record(self, next_creator, **kwargs):
         value = _initial(kwargs["initial_value"])

@@ -1,0 +1,198 @@
+"""The compiled training loop: many steps of one task under one optimizer in one call.
+
+A `tf.function` call costs about a millisecond of Python, more than a step of most tasks. So a call runs a chunk of steps in a
+`tf.while_loop` on the device; the host draws the raw batches of the chunk beforehand. Hyperparameters, seeds and the first step
+are arguments: one compilation serves all learning rates and seeds of a task.
+"""
+
+import math
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from taskset import seeds
+from taskset.datasets.base import SPLITS
+from taskset.errors import ConfigError
+from taskset.tasks.base import batch_seed
+
+MODES = ("xla_loop", "graph_loop", "eager_loop")
+CHUNK_BYTES = 32 * 2**20  # of raw batches in one call
+CHUNK_STEPS = 200
+
+
+def execution_mode(task, device="CPU"):
+    """How the loop is best executed: "xla_loop", or "graph_loop" for convolutions on a CPU.
+
+    A convolution inside an XLA:CPU while loop runs some 25 times slower than in TensorFlow's own loop (measured, docs/benchmarks.md).
+    """
+    return "graph_loop" if device == "CPU" and task.model.convolutional else "xla_loop"
+
+
+def _compiled(function, mode):
+    if mode == "eager_loop":
+        return function
+    return tf.function(function, autograph=False, jit_compile=mode == "xla_loop")
+
+
+def chunk_size(task, interval):
+    """Steps a call: a divisor-like share of `interval` whose raw batches take at most CHUNK_BYTES."""
+    most = CHUNK_STEPS
+    if task.data is not None:
+        raw = task.raw_batches("train", 0, 0, 1)
+        size = sum(array.nbytes for array in raw.values())
+        most = min(most, max(1, CHUNK_BYTES // max(size, 1)))
+    return math.ceil(interval / math.ceil(interval / most))
+
+
+def _at(raw, i):
+    return {name: array[i] for name, array in raw.items()}
+
+
+@dataclass
+class Run:
+    """One training run in progress: everything that a step changes.
+
+    params, state: of the task and of the optimizer; step: steps taken; seconds: spent in training steps so far.
+    """
+
+    seed: int
+    params: dict
+    state: dict
+    step: int = 0
+    seconds: float = 0.0
+
+
+class Loop:
+    """The compiled programs of one task under one optimizer rule.
+
+    task: a `Task`; optimizer: any optimizer of the rule (its hyperparameters are arguments of `train`).
+    interval: steps between two looks at the run; calls are cut so that it is reached in equal chunks.
+    mode: one of MODES; None: by `execution_mode`.
+    """
+
+    def __init__(self, task, optimizer, interval=CHUNK_STEPS, mode=None):
+        self.task, self.optimizer = task, optimizer
+        self.mode = mode or execution_mode(task)
+        if self.mode not in MODES:
+            raise ConfigError(f"mode {mode!r}: allowed are {', '.join(MODES)}")
+        self.chunk = chunk_size(task, interval)
+        self._train = _compiled(self._train_program, self.mode)
+        self._evaluate = _compiled(self._evaluate_program, self.mode)
+
+    def start(self, seed):
+        """A run at step 0."""
+        params = self.task.init(seed)
+        return Run(seed, params, self.optimizer.init(params))
+
+    def _train_program(self, params, state, hparams, raw, batch_base, loss_base, first, count):
+        """`count` <= chunk steps from step `first` on; returns params, state, losses [chunk] (zeros behind `count`)."""
+
+        def body(i, params, state, losses):
+            step = first + i
+            batch = self.task.prepare(_at(raw, i), batch_base, step)
+            loss, gradients = self.task.value_and_gradients(params, batch, tf.stack([loss_base, step]))
+            params, state = self.optimizer.update(gradients, state, params, step, hparams)
+            losses = tf.tensor_scatter_nd_update(losses, [[i]], [tf.cast(loss, losses.dtype)])
+            return i + 1, params, state, losses
+
+        start = (tf.constant(0), params, state, tf.zeros([self.chunk]))
+        _, params, state, losses = tf.while_loop(lambda i, *_: i < count, body, start, parallel_iterations=1)
+        return params, state, losses
+
+    def _evaluate_program(self, params, raw, batch_bases, loss_bases, numbers, count):
+        """Losses [len(numbers)] of the first `count` raw batches; batch i has its own seeds and number."""
+
+        def body(i, losses):
+            batch = self.task.prepare(_at(raw, i), batch_bases[i], numbers[i])
+            loss = self.task.loss(params, batch, tf.stack([loss_bases[i], numbers[i]]))
+            return i + 1, tf.tensor_scatter_nd_update(losses, [[i]], [tf.cast(loss, losses.dtype)])
+
+        start = (tf.constant(0), tf.zeros([numbers.shape[0]]))
+        return tf.while_loop(lambda i, *_: i < count, body, start, parallel_iterations=1)[1]
+
+    def draw(self, seed, first):
+        """The raw train batches of one call, as tensors; draw once where several runs share the seed."""
+        raw = self.task.raw_batches("train", seed, first, self.chunk)
+        return {name: tf.constant(array) for name, array in raw.items()}
+
+    def train(self, run, hparams, steps, raw=None):
+        """Take `steps` <= chunk steps of `run` (in place); returns their train losses, float32 [steps].
+
+        hparams: {name: scalar}; raw: what `draw(run.seed, run.step)` returns, if drawn already.
+        """
+        raw = self.draw(run.seed, run.step) if raw is None else raw
+        hparams = {name: tf.convert_to_tensor(value, tf.float32) for name, value in hparams.items()}
+        bases = (tf.constant(batch_seed(run.seed, "train")), tf.constant(seeds.stream(run.seed, "loss", "train")))
+        start = time.perf_counter()
+        run.params, run.state, losses = self._train(
+            run.params, run.state, hparams, raw, *bases, tf.constant(run.step), tf.constant(steps)
+        )
+        losses = losses.numpy()[:steps]
+        run.seconds += time.perf_counter() - start
+        run.step += steps
+        return losses
+
+    def compile(self, run, hparams):
+        """Compile the training program outside any timing: zero steps of a run that stays as it is."""
+        seconds = run.seconds
+        self.train(run, hparams, 0)
+        run.seconds = seconds
+
+    def evaluation(self, seed, batches):
+        """A function `params -> {split: mean loss}` over the same `batches` batches of each split at every call.
+
+        A task without data and without randomness has one loss: it is computed once and is exact.
+        """
+        if self.task.data is None and not self.task.random:
+            raw, where = {}, [("train", 0)]
+        else:
+            where = [(split, number) for split in SPLITS for number in range(batches)]
+            drawn = [self.task.raw_batches(split, seed, 0, batches) for split in SPLITS]
+            raw = {name: np.concatenate([d[name] for d in drawn]) for name in drawn[0]}
+        chunk = math.ceil(len(where) / math.ceil(len(where) / (4 * self.chunk)))
+        calls = []
+        for first in range(0, len(where), chunk):
+            part = where[first : first + chunk]
+            padded = part + part[-1:] * (chunk - len(part))
+            rows = np.arange(first, first + chunk).clip(max=len(where) - 1)
+            calls.append(
+                (
+                    {name: tf.constant(array[rows]) for name, array in raw.items()},
+                    tf.constant([batch_seed(seed, split) for split, _ in padded]),
+                    tf.constant([seeds.stream(seed, "loss", "evaluate", split) for split, _ in padded]),
+                    tf.constant([number for _, number in padded]),
+                    tf.constant(len(part)),
+                )
+            )
+
+        def evaluate(params):
+            parts = [self._evaluate(params, *call).numpy()[: int(call[-1])] for call in calls]
+            losses = np.concatenate(parts).astype(np.float64)
+            if len(losses) == 1:
+                return dict.fromkeys(SPLITS, float(losses[0]))
+            return dict(zip(SPLITS, losses.reshape(len(SPLITS), batches).mean(axis=1).tolist()))
+
+        return evaluate
+
+
+def train(task, optimizer, steps, seed=0, mode=None, report=None, interval=None):
+    """Train a task from its start; returns (params, train losses [steps]).
+
+    optimizer: an `Optimizer` (`taskset.get_optimizer`); its horizon is `steps`.
+    report: called as report(run, losses of the interval) every `interval` steps (default: 50 times in all).
+    """
+    interval = interval or max(1, steps // 50)
+    loop = Loop(task, optimizer, interval, mode)
+    run, hparams = loop.start(seed), optimizer.hparams(steps)
+    losses = []
+    while run.step < steps:
+        goal = min(run.step + interval, steps)
+        part = []
+        while run.step < goal:
+            part.append(loop.train(run, hparams, min(loop.chunk, goal - run.step)))
+        losses.append(np.concatenate(part))
+        if report:
+            report(run, losses[-1])
+    return run.params, np.concatenate(losses) if losses else np.zeros(0, np.float32)
