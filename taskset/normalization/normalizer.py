@@ -1,0 +1,115 @@
+"""Loss normalization: initial loss -> 1, best loss -> 0, clipped to [-2, 2].
+
+    n(L) = clip((L - best) / (initial - best), -2, 2), and 2 for a loss that is not finite
+
+initial is the mean over seeds of the loss at step 0; best is the lowest value, over the optimizers swept, of the mean over
+seeds of the curve. Losses can be negative; nothing assumes a sign.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from taskset.datasets.base import SPLITS
+from taskset.errors import StoreError
+
+LOW, HIGH = -2.0, 2.0
+
+
+@dataclass(frozen=True)
+class Normalizer:
+    """The normalization of one task, source, horizon and split. Call it with a loss, an array or a tensor.
+
+    initial, best: losses that map to 1 and 0; best_optimizer: the one that reached `best`.
+    """
+
+    task: str
+    source: str
+    horizon: int
+    split: str
+    initial: float
+    best: float
+    best_optimizer: str
+
+    def __call__(self, loss):
+        loss = np.asarray(loss, np.float64)
+        scaled = np.clip((np.where(np.isfinite(loss), loss, np.inf) - self.best) / (self.initial - self.best), LOW, HIGH)
+        return float(scaled) if scaled.ndim == 0 else scaled
+
+    def inverse(self, normalized):
+        """The loss that maps to `normalized` (inside the clipping range)."""
+        return self.best + np.asarray(normalized) * (self.initial - self.best)
+
+
+def mean_curves(curves):
+    """The mean over seeds of each (task, source, horizon, optimizer, step); a diverged seed makes the mean diverge (NaN)."""
+    keys = ["task", "source", "family", "horizon", "optimizer", "step"]
+    groups = curves.astype({split: np.float64 for split in SPLITS}).groupby(keys, observed=True, sort=True)
+    return groups[list(SPLITS)].mean(skipna=False).reset_index()
+
+
+def fit(curves):
+    """Normalizers from curves (`load_curves`): a DataFrame, one row a (task, source, horizon, split).
+
+    Where the initial loss is not finite, or nothing goes below it, a task has no normalizer: the row has `normalizable` False.
+    """
+    import pandas as pd
+
+    runs = curves.groupby(["task", "source", "horizon", "optimizer", "seed"], observed=True)["diverged"].max().reset_index()
+    runs = runs.groupby(["task", "source", "horizon"], observed=True)["diverged"].agg(["size", "mean"])
+    rows = []
+    for (task, source, family, horizon), part in mean_curves(curves).groupby(["task", "source", "family", "horizon"], observed=True):
+        for split in SPLITS:
+            first = part.loc[part["step"] == 0, split].to_numpy()
+            initial = first.mean() if len(first) and np.isfinite(first).all() else np.nan
+            reached = part[split].to_numpy()
+            best, optimizer = np.nan, None
+            if np.isfinite(reached).any():
+                at = np.nanargmin(np.where(np.isfinite(reached), reached, np.nan))
+                best, optimizer = reached[at], part["optimizer"].iloc[at]
+            size, diverged = runs.loc[(task, source, horizon)]
+            rows.append(
+                {
+                    "task": task,
+                    "source": source,
+                    "family": family,
+                    "horizon": horizon,
+                    "split": split,
+                    "initial": initial,
+                    "best": best,
+                    "best_optimizer": optimizer,
+                    "normalizable": bool(np.isfinite(initial) and np.isfinite(best) and best < initial),
+                    "runs": int(size),
+                    "diverged_share": float(diverged),
+                }
+            )
+    frame = pd.DataFrame(rows)
+    return frame.astype({"horizon": "int32", "runs": "int32", "diverged_share": "float32"})
+
+
+def normalizer(task, source=None, horizon=None, split="train", root=None):
+    """The `Normalizer` of a task, from the baselines that come with the package or from `root`.
+
+    source, horizon: needed only where the baselines have several.
+    """
+    from taskset.normalization.store import load_normalizers
+
+    if split not in SPLITS:
+        raise StoreError(f"split {split!r}: allowed are {', '.join(SPLITS)}")
+    frame = load_normalizers(root)
+    found = frame[(frame["task"] == task) & (frame["split"] == split)]
+    if found.empty:
+        raise StoreError(f"no normalizer for task {task!r}: taskset.load_normalizers() lists them; `python -m taskset baseline` makes more")
+    for column, value in (("source", source), ("horizon", horizon)):
+        if value is not None:
+            there = sorted(found[column].unique().tolist())
+            found = found[found[column] == value]
+            if found.empty:
+                raise StoreError(f"no normalizer for task {task!r} with {column}={value!r}: there are {there}")
+    if len(found) > 1:
+        several = [tuple(row) for row in found[["source", "horizon"]].to_numpy().tolist()]
+        raise StoreError(f"task {task!r} has normalizers for several (source, horizon): {several}; pass source= and horizon=")
+    row = found.iloc[0]
+    if not row["normalizable"]:
+        raise StoreError(f"task {task!r} has no normalizer: initial loss {row['initial']:g}, best loss {row['best']:g}")
+    return Normalizer(task, row["source"], int(row["horizon"]), split, float(row["initial"]), float(row["best"]), row["best_optimizer"])
