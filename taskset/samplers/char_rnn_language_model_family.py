@@ -1,0 +1,18 @@
+"""char_rnn_language_model_family: recurrent language models over bytes."""
+
+from taskset.registry import register_facts, register_sampler
+from taskset.samplers import language_models, parts, schemas
+
+VALID_SIZE = 3000
+
+
+@register_sampler("char_rnn_language_model_family", schema=language_models.schema(schemas.CHARACTER_DATASET))
+def sample(seed):
+    """Four of five have the whole vocabulary of 256."""
+    return language_models.sample(seed, lambda draw: 256 if draw.bernoulli(0.8) else draw.log_int(100, 256), parts.character_dataset)
+
+
+@register_facts("char_rnn_language_model_family")
+def facts(config):
+    """Embedding, core, linear layer; validation splits of 3000 documents."""
+    return language_models.facts(config, VALID_SIZE)

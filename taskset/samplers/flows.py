@@ -1,0 +1,46 @@
+"""What the families of normalizing flows (nvp_family, maf_family, made_family) have in common."""
+
+from taskset.registry import Facts
+from taskset.samplers import data, parts, schemas, shapes
+from taskset.samplers.draws import Draws
+
+SCHEMA = schemas.fields(
+    activation=schemas.ACTIVATION,
+    w_init=schemas.INITIALIZER,
+    dataset=schemas.IMAGE_DATASET,
+    hidden_units=schemas.HIDDEN_SIZES,
+    num_bijectors=schemas.SIZE,
+)
+
+
+def sample(generator_seed):
+    """A config from `RandomState(generator_seed)`."""
+    draw = Draws(generator_seed)
+    return {
+        "activation": parts.activation(draw),
+        "w_init": parts.initializer(draw),
+        "dataset": parts.image_dataset(draw),
+        "hidden_units": draw.log_ints(draw.choice(1, 2), 16, 128),
+        "num_bijectors": draw.choice(1, 2, 3, 4),
+    }
+
+
+def facts(config, bijector):
+    """Facts of a flow whose every bijector is an MLP; `bijector(pixels)` gives its (inputs, outputs)."""
+    images = data.image_data(config["dataset"])
+    inputs, outputs = bijector(shapes.pixels(images.image_shape))
+    parameters = {}
+    for i in range(config["num_bijectors"]):
+        parameters.update(shapes.mlp(f"bijector_{i}", inputs, [*config["hidden_units"], outputs]))
+    return Facts(images, parameters, images.infeasible)
+
+
+def autoregressive(pixels):
+    """Shift and log-scale of every pixel, from all pixels: for `facts`."""
+    return pixels, 2 * pixels
+
+
+def coupling(pixels):
+    """Shift and log-scale of the second half of the pixels, from the first half: for `facts`."""
+    half = pixels // 2
+    return half, 2 * (pixels - half)

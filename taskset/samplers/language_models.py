@@ -1,0 +1,36 @@
+"""What char_rnn_language_model_family and word_rnn_language_model_family have in common."""
+
+from taskset.registry import Facts
+from taskset.samplers import data, parts, schemas, shapes
+from taskset.samplers.draws import Draws
+
+
+def schema(dataset):
+    """The schema of a family's configs, given that of its `dataset` entries."""
+    return schemas.fields(
+        embed_dim=schemas.SIZE,
+        w_init=schemas.INITIALIZER,
+        vocab_size=schemas.SIZE,
+        core=schemas.RECURRENT_CORE,
+        trainable_init=schemas.BOOLEAN,
+        dataset=dataset,
+    )
+
+
+def sample(seed, vocab_size, dataset):
+    """A config; `vocab_size` and `dataset` are functions of the `Draws`."""
+    draw = Draws(seed)
+    return {
+        "embed_dim": draw.log_int(8, 128),
+        "w_init": parts.initializer(draw),
+        "vocab_size": vocab_size(draw),
+        "core": parts.recurrent_core(draw),
+        "trainable_init": draw.choice(True, False),
+        "dataset": dataset(draw),
+    }
+
+
+def facts(config, valid_size):
+    """Embedding, core, and a linear layer back to the vocabulary."""
+    text = data.language_model_data(config["dataset"], valid_size)
+    return Facts(text, shapes.recurrent_net(config, config["vocab_size"], config["vocab_size"]), text.infeasible)

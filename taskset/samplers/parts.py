@@ -1,0 +1,160 @@
+"""What several families draw: activations, initializers, data sets, recurrent cores.
+
+Each function takes the `Draws` of the config and returns the config's entry. Where keys are written in another order than they
+are drawn in, the code says so by drawing first.
+"""
+
+ACTIVATIONS = {
+    "relu": 6,
+    "tanh": 3,
+    "cos": 1,
+    "elu": 1,
+    "sigmoid": 1,
+    "swish": 1,
+    # The number is the slope for negative inputs, in tenths.
+    "leaky_relu4": 1,
+    "leaky_relu2": 1,
+    "leaky_relu1": 1,
+}
+
+# Initializers without and with an argument.
+PLAIN_INITIALIZERS = {"he_normal": 2, "he_uniform": 2, "glorot_normal": 2, "glorot_uniform": 2}
+SCALED_INITIALIZERS = {"orthogonal": 1, "random_uniform": 1, "random_normal": 1, "truncated_normal": 1, "variance_scaling": 1}
+
+MNIST_LIKE = ("fashion_mnist", "mnist")
+CIFAR_LIKE = ("cifar10", "cifar100")
+LARGE_IMAGES = (
+    "coil100_32x32",
+    "deep_weeds_32x32",
+    "food101_32x32",
+    "imagenet_resized/16x16",
+    "imagenet_resized/32x32",
+    "sun397_32x32",
+)
+IMAGE_DATASETS = tuple(sorted(MNIST_LIKE + CIFAR_LIKE + LARGE_IMAGES))
+
+_AMAZON = ("Books_v1_02", "Camera_v1_00", "Home_v1_00", "Video_v1_00")
+_WIKIPEDIA = ("zh", "ru", "ja", "hsb", "en")
+# The first is one name: two were joined by accident in the release, and published so.
+TEXT_CLASSIFICATION_DATASETS = tuple(
+    sorted(["imdb_reviews/subwords8kimdb_reviews/bytes", *(f"tokenized_amazon_reviews/{a}_{k}" for a in _AMAZON for k in ("bytes", "subwords8k"))])
+)
+
+
+def _language_model_datasets(kind):
+    wikipedia = [f"tokenized_wikipedia/20190301.{language}_{kind}" for language in _WIKIPEDIA]
+    amazon = [f"tokenized_amazon_reviews/{name}_{kind}" for name in _AMAZON]
+    return tuple(sorted([f"lm1b/{kind}", f"imdb_reviews/{kind}", *wikipedia, *amazon]))
+
+
+CHARACTER_DATASETS = _language_model_datasets("bytes")
+WORD_DATASETS = _language_model_datasets("subwords8k")
+
+GRU_MATRICES = ("wh", "wz", "wr", "uh", "uz", "ur")
+
+
+def activation(draw):
+    """The name of an activation function."""
+    return draw.wchoice(ACTIVATIONS)
+
+
+def initializer(draw):
+    """[name, argument]; the argument is null for those that have none."""
+    name = draw.wchoice({**PLAIN_INITIALIZERS, **SCALED_INITIALIZERS})
+    return [name, draw.log_float(0.1, 10) if name in SCALED_INITIALIZERS else None]
+
+
+def image_dataset(draw):
+    """[name, options, augmentation]; drawn name, augmentation, options."""
+    name = draw.choice(*IMAGE_DATASETS)
+    augmentation = _augmentation(draw) if draw.bernoulli(0.3) else None
+    return [name, _image_options(draw, name), augmentation]
+
+
+def _augmentation(draw):
+    return {
+        "crop_amount": draw.choice(0, 0, 0, 1, 2),
+        "flip_left_right": draw.choice(False, True),
+        "flip_up_down": draw.choice(False, True),
+        "do_color_aug": draw.choice(False, True),
+        "brightness": draw.log_float(0.001, 64 / 255),
+        "saturation": draw.log_float(0.01, 1),
+        "hue": draw.log_float(0.01, 0.5),
+        "contrast": draw.log_float(0.01, 1),
+    }
+
+
+def _image_options(draw, name):
+    if name in MNIST_LIKE:
+        return {
+            "bs": draw.log_int(8, 512),
+            "num_train": draw.linear_int(1000, 55000),
+            "num_classes": 10,
+            "just_train": draw.bernoulli(0.1),
+        }
+    if name in CIFAR_LIKE:
+        return {"bs": draw.log_int(8, 256), "num_train": draw.linear_int(1000, 50000), "just_train": draw.bernoulli(0.2)}
+    return {"bs": draw.log_int(8, 256), "just_train": draw.bernoulli(0.2), "num_train": None}
+
+
+def _num_train(draw):
+    return draw.linear_int(1000, 50000) if draw.bernoulli(0.2) else None
+
+
+def text_classification_dataset(draw):
+    """[name, options]; the training size is drawn before the options written ahead of it."""
+    name = draw.choice(*TEXT_CLASSIFICATION_DATASETS)
+    num_train = _num_train(draw)
+    return [
+        name,
+        {
+            "bs": draw.log_int(8, 512),
+            "num_train": num_train,
+            "max_token": 8185,
+            "just_train": draw.bernoulli(0.2),
+            "patch_length": draw.log_int(8, 128),
+        },
+    ]
+
+
+def character_dataset(draw):
+    """[name, options] of a language model over bytes."""
+    return _language_model_dataset(draw, CHARACTER_DATASETS, 160)
+
+
+def word_dataset(draw):
+    """[name, options] of a language model over pieces of words."""
+    return _language_model_dataset(draw, WORD_DATASETS, 256)
+
+
+def _language_model_dataset(draw, names, longest):
+    name = draw.choice(*names)
+    num_train = _num_train(draw)
+    return [
+        name,
+        {
+            "patch_length": draw.log_int(10, longest),
+            "batch_size": draw.log_int(8, 512),
+            "just_train": draw.bernoulli(0.2),
+            "num_train": num_train,
+        },
+    ]
+
+
+def recurrent_core(draw):
+    """[kind, arguments] of a vanilla RNN, a GRU or an LSTM."""
+    kind = draw.choice("vrnn", "gru", "lstm")
+    # Whether the matrices share an initializer. Drawn for the LSTM, too, which has a single matrix.
+    linked = draw.choice(True, True, True, True, False)
+    if kind == "vrnn":
+        return [kind, {**_initializers(draw, ("hidden_to_hidden", "in_to_hidden"), linked), "act_fn": activation(draw), "core_dim": draw.log_int(32, 128)}]
+    if kind == "gru":
+        return [kind, {"core_dim": draw.log_int(32, 128), **_initializers(draw, GRU_MATRICES, linked)}]
+    return [kind, {"w_gates": initializer(draw), "core_dim": draw.log_int(32, 128)}]
+
+
+def _initializers(draw, names, linked):
+    if linked:
+        shared = initializer(draw)
+        return {name: list(shared) for name in names}
+    return {name: initializer(draw) for name in names}

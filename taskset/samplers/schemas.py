@@ -1,0 +1,99 @@
+"""JSON schemas (draft 2020-12) of what several families' configs have in common, and the few forms they are made of.
+
+The schemas bound what has a meaning, not what the samplers happen to draw. They are written so that every violation is reported
+at the field where it is: a choice between forms is an `if .. then` on the form's name, never an `anyOf`.
+`taskset.schema` reads them, and adds the keyword `sameLength`.
+"""
+
+from taskset.samplers import parts
+
+
+def integer(minimum, maximum=None):
+    """An integer (not a float of the same value) with inclusive bounds."""
+    return {"type": "integer", "minimum": minimum, **({} if maximum is None else {"maximum": maximum})}
+
+
+def number(**bounds):
+    """A finite number; bounds as in JSON schema (`minimum=0`, `exclusiveMinimum=0`, ..)."""
+    return {"type": "number", **bounds}
+
+
+def one_of(*values):
+    """One of the values."""
+    return {"enum": list(values)}
+
+
+def listed(items, least=0):
+    """A list of at least `least` items of one schema."""
+    return {"type": "array", "items": items, "minItems": least}
+
+
+def tupled(*items):
+    """A list of exactly these items."""
+    return {"type": "array", "prefixItems": list(items), "minItems": len(items), "maxItems": len(items)}
+
+
+def fields(**properties):
+    """A dict with exactly these fields."""
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
+def nullable(schema):
+    """What `schema` (of one type) allows, or null. Its other keywords pass over null, by the rules of JSON schema."""
+    return {**schema, "type": [schema["type"], "null"]}
+
+
+def tagged(forms, *others):
+    """`[name, arguments, *others]`, where `forms` is {name: schema of the arguments}."""
+    cases = [{"if": {"prefixItems": [one_of(name)]}, "then": {"prefixItems": [True, form]}} for name, form in forms.items()]
+    return {**tupled(one_of(*forms), True, *others), "allOf": cases}
+
+
+SIZE = integer(1)
+SIZES = listed(SIZE)
+HIDDEN_SIZES = listed(SIZE, least=1)
+BOOLEAN = {"type": "boolean"}
+SEED = integer(0, 2**31 - 1)
+NUM_TRAIN = nullable(SIZE)
+ACTIVATION = one_of(*parts.ACTIVATIONS)
+INITIALIZER = tagged(
+    {
+        **{name: {"type": "null"} for name in parts.PLAIN_INITIALIZERS},
+        **{name: number(exclusiveMinimum=0) for name in parts.SCALED_INITIALIZERS},
+    }
+)
+
+# The smallest images have 16 x 16 pixels. Hue turns by at most half the circle; saturation and contrast are multiplied by 1 - x .. 1 + x.
+AUGMENTATION = nullable(
+    fields(
+        crop_amount=integer(0, 15),
+        flip_left_right=BOOLEAN,
+        flip_up_down=BOOLEAN,
+        do_color_aug=BOOLEAN,
+        brightness=number(minimum=0),
+        saturation=number(minimum=0, maximum=1),
+        hue=number(minimum=0, maximum=0.5),
+        contrast=number(minimum=0, maximum=1),
+    )
+)
+_IMAGE_OPTIONS = fields(bs=SIZE, num_train=NUM_TRAIN, just_train=BOOLEAN)
+_MNIST_OPTIONS = fields(bs=SIZE, num_train=NUM_TRAIN, num_classes=one_of(10), just_train=BOOLEAN)
+IMAGE_DATASET = tagged(
+    {name: _MNIST_OPTIONS if name in parts.MNIST_LIKE else _IMAGE_OPTIONS for name in parts.IMAGE_DATASETS},
+    AUGMENTATION,
+)
+
+_TEXT_OPTIONS = fields(bs=SIZE, num_train=NUM_TRAIN, max_token=SIZE, just_train=BOOLEAN, patch_length=SIZE)
+# The next token has to be in the window.
+_LANGUAGE_OPTIONS = fields(patch_length=integer(2), batch_size=SIZE, just_train=BOOLEAN, num_train=NUM_TRAIN)
+TEXT_CLASSIFICATION_DATASET = tagged(dict.fromkeys(parts.TEXT_CLASSIFICATION_DATASETS, _TEXT_OPTIONS))
+CHARACTER_DATASET = tagged(dict.fromkeys(parts.CHARACTER_DATASETS, _LANGUAGE_OPTIONS))
+WORD_DATASET = tagged(dict.fromkeys(parts.WORD_DATASETS, _LANGUAGE_OPTIONS))
+
+RECURRENT_CORE = tagged(
+    {
+        "vrnn": fields(hidden_to_hidden=INITIALIZER, in_to_hidden=INITIALIZER, act_fn=ACTIVATION, core_dim=SIZE),
+        "gru": fields(core_dim=SIZE, **dict.fromkeys(parts.GRU_MATRICES, INITIALIZER)),
+        "lstm": fields(w_gates=INITIALIZER, core_dim=SIZE),
+    }
+)
