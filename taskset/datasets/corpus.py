@@ -26,13 +26,27 @@ class Documents:
     def __getitem__(self, i):
         return self.tokens[self.offsets[i] : self.offsets[i + 1]]
 
+    def arrays(self):
+        """{name: array}, to be stored."""
+        arrays = {"tokens": self.tokens, "offsets": self.offsets}
+        return arrays if self.labels is None else {**arrays, "labels": self.labels}
+
+    @classmethod
+    def from_arrays(cls, arrays):
+        """`Documents` of what `arrays` returned."""
+        return cls(arrays["tokens"], arrays["offsets"], arrays.get("labels"))
+
 
 @dataclass(frozen=True)
 class Corpus:
-    """The real splits of a text data set, before the validation sets are cut off."""
+    """The stored splits of a text data set, before the validation sets are cut off.
+
+    origin: where they come from, in words for the metadata of results.
+    """
 
     train: Documents
     test: Documents
+    origin: str = ""
 
 
 def concatenate(documents, labels=None):

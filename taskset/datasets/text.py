@@ -1,15 +1,15 @@
 """Text for classification and for language models: random windows of encoded documents.
 
-Splits: valid_inner, then valid_outer, are cut off the front of the real train split, `valid_size` documents each; of the rest the
-first `num_train` are taken (all if None). test is the real test split.
+All sets have a real train and a real test split, so valid_inner and valid_outer are cut off the front of train
+(`taskset.datasets.splits`).
 """
 
 from dataclasses import dataclass
 
-from taskset.datasets import text_info
-from taskset.datasets.base import EpochOrder
+from taskset.datasets import splits, text_info
+from taskset.datasets.base import SOURCES, EpochOrder
 from taskset.datasets.corpus import window_starts, windows
-from taskset.errors import InfeasibleTask
+from taskset.errors import ConfigError, unknown
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,15 @@ class TextClassificationData:
     @property
     def infeasible(self):
         """Why no batch can be drawn, or None."""
-        return _too_small(self, self.reads, split_ranges(_nominal(self.reads), self.valid_size, self.num_train), "bs")
+        return _infeasible(self)
 
-    def open(self, source, data_dir):
+    def cuts(self, sizes):
+        """{split: Cut} for stored splits of these sizes."""
+        return splits.four_splits(sizes, self.valid_size, self.num_train)
+
+    def open(self, source, data_dir=None):
         """`TextBatches` of tokens int32, mask uint8, label int32."""
-        corpus = open_corpus(self.reads, source, data_dir)
-        return _batches(self, corpus, split_ranges(_sizes(corpus), self.valid_size, self.num_train), labelled=True)
+        return TextBatches(self, open_corpus(self.reads, source, data_dir), labelled=True)
 
     def prepare(self, raw, key):
         """The mask as float32; nothing is random here."""
@@ -95,84 +98,63 @@ class LanguageModelData:
         shape = (self.batch_size, self.patch_length)
         return {"tokens": (shape, "int32"), "mask": (shape, "float32")}
 
-    def _ranges(self, sizes):
-        ranges = split_ranges(sizes, self.valid_size, self.num_train)
-        return dict.fromkeys(ranges, ("train", ranges["train"][1])) if self.just_train else ranges
-
     @property
     def infeasible(self):
         """Why no batch can be drawn, or None."""
-        return _too_small(self, self.reads, self._ranges(_nominal(self.reads)), "batch_size")
+        return _infeasible(self)
 
-    def open(self, source, data_dir):
+    def cuts(self, sizes):
+        """{split: Cut} for stored splits of these sizes."""
+        cuts = splits.four_splits(sizes, self.valid_size, self.num_train)
+        return dict.fromkeys(cuts, cuts["train"]) if self.just_train else cuts
+
+    def open(self, source, data_dir=None):
         """`TextBatches` of tokens int32, mask uint8."""
-        corpus = open_corpus(self.reads, source, data_dir)
-        return _batches(self, corpus, self._ranges(_sizes(corpus)), labelled=False)
+        return TextBatches(self, open_corpus(self.reads, source, data_dir), labelled=False)
 
     def prepare(self, raw, key):
         """The mask as float32; nothing is random here."""
         return _prepare(raw)
 
 
-def split_ranges(sizes, valid_size, num_train):
-    """{split: (real split, range of its documents)} of a data set with `sizes` = (train, test) documents."""
-    train, test = sizes
-    cut = 2 * valid_size
-    end = train if num_train is None else min(train, cut + num_train)
-    return {
-        "train": ("train", range(cut, max(cut, end))),
-        "valid_inner": ("train", range(0, min(valid_size, train))),
-        "valid_outer": ("train", range(min(valid_size, train), min(cut, train))),
-        "test": ("test", range(test)),
-    }
-
-
-def open_corpus(name, source, data_dir):
+def open_corpus(name, source, data_dir=None):
     """The `Corpus` of an encoded text data set: the real one, read from `data_dir`, or the synthetic one."""
     text_info.parse(name)
     if source == "tfds":
         from taskset.datasets.text_sources import read_corpus
 
         return read_corpus(name, data_dir)
-    from taskset.datasets.synthetic.text import make_corpus
+    if source == "synthetic":
+        from taskset.datasets.synthetic.text import open_synthetic
 
-    return make_corpus(name)
-
-
-def _nominal(name):
-    """(train, test) documents as published; where nobody published them more than any config asks for."""
-    described = text_info.info(name)
-    return (described.train or 1_000_000, described.test or 300_000)
+        return open_synthetic(name)
+    raise unknown("source", source, list(SOURCES), f"Allowed: {', '.join(SOURCES)}.")
 
 
-def _sizes(corpus):
-    return len(corpus.train), len(corpus.test)
+def _infeasible(spec):
+    from taskset.datasets.synthetic.text import sizes as synthetic_sizes
 
-
-def _too_small(spec, name, ranges, field):
-    for split, (_, rows) in ranges.items():
-        if len(rows) < spec.batch_size:
-            return (
-                f"{field} = {spec.batch_size} and two validation splits of {spec.valid_size}: "
-                f"the {split} split of {name} has {len(rows)} documents"
-            )
-    return None
-
-
-def _batches(spec, corpus, ranges, labelled):
-    reason = _too_small(spec, spec.reads, ranges, "batch size")
-    if reason:
-        raise InfeasibleTask(f"no batch can be drawn with {reason}; choose a smaller batch size or validation split")
-    return TextBatches(spec, corpus, ranges, labelled)
+    info = text_info.info(spec.reads)
+    sizes = [synthetic_sizes(spec.reads)]
+    if info.train is not None:
+        sizes.append({"train": info.train, "test": info.test})
+    problems = [splits.shortage(spec.cuts(each), each, spec.batch_size) for each in sizes]
+    return next(filter(None, problems), None)
 
 
 class TextBatches:
-    """Batches of random windows: a pure function of (split, seed, step)."""
+    """An opened text data set (`taskset.datasets.base.RawBatches`): random windows, a pure function of (split, seed, step)."""
 
-    def __init__(self, spec, corpus, ranges, labelled):
+    def __init__(self, spec, corpus, labelled):
         self._length, self._size, self._labelled = spec.patch_length, spec.batch_size, labelled
-        self._documents = {split: getattr(corpus, real) for split, (real, _) in ranges.items()}
-        self._orders = {split: EpochOrder(rows, spec.batch_size) for split, (_, rows) in ranges.items()}
+        stored = {"train": corpus.train, "test": corpus.test}
+        sizes = {split: len(documents) for split, documents in stored.items()}
+        self.origin, self.cuts = corpus.origin, spec.cuts(sizes)
+        problem = splits.shortage(self.cuts, sizes, spec.batch_size)
+        if problem:  # prepared data may have fewer documents than the published set
+            raise ConfigError(f"{spec.reads}: {problem}")
+        self._documents = {split: stored[cut.stored] for split, cut in self.cuts.items()}
+        self._orders = {split: EpochOrder(cut.rows, spec.batch_size) for split, cut in self.cuts.items()}
 
     def __call__(self, split, seed, start, count):
         """Batches `start .. start + count - 1` of the endless sequence (split, seed): {name: [count, batch size, ..]}."""

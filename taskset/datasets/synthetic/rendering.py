@@ -1,0 +1,53 @@
+"""Made-up documents as token ids: from word numbers to bytes or to subwords."""
+
+import functools
+
+import numpy as np
+
+from taskset.datasets.synthetic.words import LANGUAGES, WORDS, spell
+
+STOP_SHARE, COMMA_SHARE = 0.055, 0.045  # of the words, followed by one
+NOTHING, COMMA, STOP = 0, 1, 2
+
+
+def punctuate(rng, offsets):
+    """What follows each word: int8 [words] of NOTHING, COMMA, STOP; every document ends with a stop."""
+    u = rng.random(offsets[-1])
+    marks = np.where(u < STOP_SHARE, STOP, np.where(u < STOP_SHARE + COMMA_SHARE, COMMA, NOTHING)).astype(np.int8)
+    marks[offsets[1:] - 1] = STOP
+    return marks
+
+
+def subword_tokens(words, marks, offsets):
+    """(tokens uint16, offsets): stop 1, comma 2, the word of rank r is r + 3: frequent pieces have small numbers, as real ones do."""
+    tokens = np.stack([words + 3, np.array([0, 2, 1])[marks]], axis=1).astype(np.uint16).ravel()
+    ends = np.concatenate([[0], np.cumsum(1 + (marks != NOTHING))])
+    return tokens[tokens != 0], ends[offsets]
+
+
+def byte_tokens(words, marks, offsets, language):
+    """(tokens uint16, offsets): each byte of the UTF-8 text is its value + 1. Sentences begin with a capital."""
+    flat, begin, size = _pieces(language)
+    capital = np.zeros(len(words), bool)
+    capital[1:] = marks[:-1] == STOP
+    capital[offsets[:-1]] = True
+    pieces = np.stack([words + WORDS * capital, 2 * WORDS + marks.astype(int)], axis=1).ravel()
+    begins, sizes = begin[pieces], size[pieces]
+    space = len(LANGUAGES[language].space.encode())
+    first = 2 * offsets[:-1]
+    begins[first] += space  # none before the first word
+    sizes[first] -= space
+    ends = np.concatenate([[0], np.cumsum(sizes)])
+    index = np.arange(ends[-1]) + np.repeat(begins - ends[:-1], sizes)
+    return flat[index], ends[2 * offsets]
+
+
+@functools.cache
+def _pieces(language):
+    """All pieces of text end to end (uint16 tokens), where each begins, and its size: words, capitalised words, marks."""
+    written, words = LANGUAGES[language], spell(language)
+    texts = [written.space + word for word in words] + [written.space + word[:1].upper() + word[1:] for word in words]
+    encoded = [text.encode() for text in (*texts, "", written.comma, written.stop)]
+    size = np.array([len(piece) for piece in encoded])
+    flat = np.frombuffer(b"".join(encoded), np.uint8).astype(np.uint16) + np.uint16(1)
+    return flat, np.cumsum(size) - size, size

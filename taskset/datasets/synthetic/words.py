@@ -1,0 +1,86 @@
+"""The words of made-up languages: 8000 distinct spellings from a chain of letters."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from taskset import seeds
+
+WORDS = 8000
+
+
+@dataclass(frozen=True)
+class Language:
+    """How the words of a language are written.
+
+    letters: from the most to the least frequent.
+    vowels: those of the letters after which another vowel is rare, as a consonant is after a consonant; "" for none.
+    length: letters of a word, as a multiple of an English word's.
+    space, comma, stop: what separates words, clauses and sentences.
+    """
+
+    letters: str
+    vowels: str
+    length: float
+    space: str
+    comma: str
+    stop: str
+
+
+LANGUAGES = {
+    "en": Language("etaoinshrdlcumwfgypbvkjxqz", "aeiou", 1.0, " ", ",", "."),
+    "hsb": Language("aeionwjsrkpdytmćlchzšběućóřłgžćf", "aeioyěuó", 0.95, " ", ",", "."),
+    "ru": Language("оеаинтсрвлкмдпуяыьгзбчйхжшюцщэфъё", "оеаиуяыюэё", 1.1, " ", ",", "."),
+    # Blocks of the writing systems, 3 bytes a character: which characters does not matter, their number does.
+    "zh": Language("".join(map(chr, range(0x4E00, 0x4E00 + 1500))), "", 0.32, "", "，", "。"),
+    "ja": Language("".join(map(chr, (*range(0x3042, 0x3094), *range(0x4E00, 0x4E00 + 700)))), "", 0.45, "", "、", "。"),
+}
+
+
+def _chain(language, rng):
+    """Cumulative probabilities of the next letter, [previous letter or start, letter].
+
+    Letters by rank k have the frequencies ln((n + 1) / k) / n of Gusein-Zade (1988); each pair is then e^N more or less likely.
+    """
+    n = len(language.letters)
+    table = np.log((n + 1) / np.arange(1, n + 1)) * np.exp(rng.standard_normal((n + 1, n)))
+    if language.vowels:
+        vowel = np.array([letter in language.vowels for letter in language.letters])
+        table[:n] *= np.where(vowel[:, None] & vowel, 0.15, np.where(~vowel[:, None] & ~vowel, 0.22, 1.0))
+    return np.cumsum(table / table.sum(1, keepdims=True), axis=1)
+
+
+def _draw(table, rows, u):
+    """Column drawn from each of `rows` of a table of cumulative probabilities, by inversion of `u`."""
+    flat = (table + np.arange(len(table))[:, None]).ravel()
+    return np.clip(np.searchsorted(flat, rows + u) - rows * table.shape[1], 0, table.shape[1] - 1)
+
+
+def _lengths(language, rng):
+    """Letters of each word: frequent words are short."""
+    rank = np.arange(WORDS)
+    z = rng.standard_normal(WORDS)
+    letters = np.where(rank < 200, 1.1 + 0.95 * np.log(rank + 2) + 1.3 * z, 6.2 + 2.0 * z)
+    return np.maximum(1, np.rint(language.length * letters)).astype(int)
+
+
+def spell(name):
+    """`WORDS` distinct words of the language `name`, the most frequent first: a list of str. The same ones at every call."""
+    language = LANGUAGES[name]
+    rng = seeds.generator(0, "synthetic words", name)
+    chain, lengths = _chain(language, rng), _lengths(language, rng)
+    words, taken, missing = [""] * WORDS, set(), np.arange(WORDS)
+    while len(missing):
+        letters = np.full(len(missing), len(language.letters))
+        spelled = np.empty((len(missing), lengths[missing].max()), int)
+        for i in range(spelled.shape[1]):
+            letters = spelled[:, i] = _draw(chain, letters, rng.random(len(missing)))
+        for word, row in zip(missing, spelled, strict=True):
+            candidate = "".join(language.letters[k] for k in row[: lengths[word]])
+            if candidate not in taken:
+                words[word] = candidate
+                taken.add(candidate)
+        missing = np.array([word for word in missing if not words[word]], int)
+        # Short spellings run out: what is still without one gets a chance of another letter.
+        lengths[missing] += rng.random(len(missing)) < 0.3
+    return words
