@@ -103,6 +103,11 @@ def fixed_optimizers():
     return [f"{family}_{log10:.2f}" for family in FIXED_FAMILIES for log10 in LOG10_LEARNING_RATES]
 
 
+def all_optimizers():
+    """The names of all optimizers: the fixed ones, and seeds 0 .. 999 of each sampled family and of `nadamw_corrected`."""
+    return fixed_optimizers() + [f"{family}_seed{seed}" for family in _BY_SEED for seed in range(registry.SEEDS)]
+
+
 def _fixed_config(name):
     family = name.rpartition("_")[0]
     rates = dict(zip((f"{log10:.2f}" for log10 in LOG10_LEARNING_RATES), LEARNING_RATES.tolist()))
@@ -132,8 +137,7 @@ def get_optimizer_config(name):
     parsed = registry.parse(name)
     if parsed and parsed[0] in _BY_SEED:
         return [sample_optimizer(*parsed), parsed[0]]
-    names = fixed_optimizers() + [f"{family}_seed{seed}" for family in _BY_SEED for seed in range(registry.SEEDS)]
-    raise unknown("optimizer", name, names, f"Known are {', '.join(f'{f}_seedN' for f in _BY_SEED)}, adam_lr_-7.00, adagrad_lr_-7.00 (in steps of 0.50 up to 1.00).")
+    raise unknown("optimizer", name, all_optimizers(), f"Known are {', '.join(f'{f}_seedN' for f in _BY_SEED)}, adam_lr_-7.00, adagrad_lr_-7.00 (in steps of 0.50 up to 1.00).")
 
 
 def opt_list_names(n):

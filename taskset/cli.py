@@ -1,0 +1,270 @@
+"""The command line: `python -m taskset list | show | sample | train | baseline | normalize | plot | data`.
+
+Each command is a thin layer over the function it names. Errors that a user can mend are one line on stderr and exit status 2.
+Heavy modules (TensorFlow, pandas) are imported by the commands that need them.
+"""
+
+import fnmatch
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Optional
+
+import click
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from taskset import plugins, registry
+from taskset.errors import TasksetError
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="TaskSet: small training tasks by name, and their baselines.",
+)
+data_app = typer.Typer(no_args_is_help=True, help="Real data sets: what is prepared, and preparing it.")
+app.add_typer(data_app, name="data")
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+Source = Annotated[str, typer.Option(help="tfds: the real data in a TFDS directory; synthetic: generated, needs no download.")]
+DataDir = Annotated[Optional[str], typer.Option(help="TFDS directory; default: TFDS_DATA_DIR, else TFDS's own.", show_default=False)]
+Modules = Annotated[Optional[list[str]], typer.Option("--import", help="Module or .py file that registers families of your own.")]
+
+
+def main():
+    """Run the command line; the process's exit status says how it went."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        status = app(standalone_mode=False, prog_name="python -m taskset")
+    except TasksetError as error:
+        status = _fail(str(error))
+    except click.ClickException as error:
+        status = _fail(error.format_message())
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        status = 130
+    except BrokenPipeError:  # `.. | head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 0
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _fail(message):
+    err.print(f"error: {message}", markup=False)
+    return 2
+
+
+@app.command("list")
+def list_command(
+    pattern: Annotated[Optional[str], typer.Argument(help="Glob, such as 'mlp_family_seed1?'.")] = None,
+    families: Annotated[bool, typer.Option("--families", help="Family names only.")] = False,
+    family: Annotated[Optional[str], typer.Option(help="Tasks of this family only.", show_default=False)] = None,
+    feasible: Annotated[bool, typer.Option("--feasible", help="Only tasks that can run.")] = False,
+    optimizers: Annotated[bool, typer.Option("--optimizers", help="Optimizer names instead of tasks.")] = False,
+    modules: Modules = None,
+):
+    """Names of tasks: the fixed ones and seeds 0 .. 999 of each family."""
+    plugins.load(modules or [])
+    if families:
+        names = registry.families()
+    elif optimizers:
+        from taskset.samplers.optimizers import all_optimizers
+
+        names = fnmatch.filter(all_optimizers(), pattern or "*")
+    else:
+        if family is not None:
+            registry.family(family)  # an unknown one is an error, not an empty list
+        names = registry.list_tasks(pattern)
+        if family is not None:
+            names = [name for name in names if registry.resolve(name)[0] == family]
+        if feasible:
+            names = [name for name in names if registry.feasible(name)]
+    if not names:
+        raise TasksetError(f"nothing matches {pattern!r}: python -m taskset list shows all")
+    print("\n".join(names))
+
+
+@app.command()
+def sample(
+    family: Annotated[str, typer.Argument(help="Task family.")],
+    seed: Annotated[int, typer.Argument(help="Seed; the published ones are 0 .. 999.")],
+    modules: Modules = None,
+):
+    """The config of one seed of a family, as JSON."""
+    plugins.load(modules or [])
+    print(json.dumps(registry.sample(family, seed), indent=1))
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="Task name.")],
+    modules: Modules = None,
+):
+    """A task's config, data, parameters with shapes, and whether it can run."""
+    plugins.load(modules or [])
+    family, config = registry.resolve(name)
+    facts = registry.facts(family, config)
+    out.print(f"[bold]{name}[/bold]  (family {family})")
+    print(json.dumps(config, indent=1))
+    out.print("\n[bold]data[/bold]      " + (str(facts.data).replace("[", r"\[") if facts.data is not None else "none"))
+    if facts.infeasible:
+        out.print("[bold]feasible[/bold]  no: " + facts.infeasible)
+        return
+    out.print("[bold]feasible[/bold]  yes")
+    shapes = facts.parameter_shapes
+    if shapes is None:  # a family that registered no facts: building tells
+        from taskset.tasks.base import get_task
+
+        shapes = get_task(name, source="synthetic").parameter_shapes
+    table = Table(box=None, pad_edge=False)
+    for column in ("parameter", "shape"):
+        table.add_column(column)
+    table.add_column("size", justify="right")
+    total = 0
+    for path, shape in shapes.items():
+        size = 1
+        for n in shape:
+            size *= n
+        total += size
+        table.add_row(path, " x ".join(map(str, shape)) or "scalar", f"{size:,}")
+    table.add_row("total", "", f"{total:,}", style="bold")
+    out.print(table)
+
+
+@app.command()
+def train(
+    name: Annotated[str, typer.Argument(help="Task name.")],
+    optimizer: Annotated[str, typer.Option(help="Optimizer name: adam_lr_-3.00, nadamw_grid_seed7, ..")] = "adam_lr_-3.00",
+    steps: Annotated[int, typer.Option(min=1, help="Training steps.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Fixes the start, the batches and every other draw.")] = 0,
+    source: Source = "tfds",
+    data_dir: DataDir = None,
+    mode: Annotated[Optional[str], typer.Option(help="xla_loop, graph_loop or eager_loop; default: by task.", show_default=False)] = None,
+    batches: Annotated[int, typer.Option(min=1, help="Batches of each split in the evaluations at the start and the end.")] = 10,
+    modules: Modules = None,
+):
+    """Train one task with one optimizer and print its losses."""
+    plugins.load(modules or [])
+    from taskset.normalization.report import train_report
+    from taskset.optimizers import get_optimizer
+    from taskset.tasks.base import get_task
+
+    train_report(get_task(name, source, data_dir), get_optimizer(optimizer), steps, seed, mode, batches, out)
+
+
+@app.command()
+def baseline(
+    patterns: Annotated[list[str], typer.Argument(help="Task names or globs.")],
+    out_dir: Annotated[Path, typer.Option("--out", help="Directory of the results.")],
+    source: Source = "tfds",
+    steps: Annotated[int, typer.Option(help="Training steps of each run (the horizon).")] = 10000,
+    seeds: Annotated[int, typer.Option(min=1, help="Runs of each optimizer, from seeds 0, 1, ..")] = 5,
+    optimizers: Annotated[Optional[list[str]], typer.Option("--optimizer", help="Names or globs; default: the 17 of 'adam_lr_*'.")] = None,
+    batches: Annotated[int, typer.Option(help="Batches of each split in an evaluation.")] = 50,
+    evaluations: Annotated[int, typer.Option(help="Intervals between evaluations.")] = 50,
+    data_dir: DataDir = None,
+    workers: Annotated[Optional[int], typer.Option(min=1, help="Worker processes; default: one a core.", show_default=False)] = None,
+    modules: Modules = None,
+):
+    """Sweep optimizers over tasks. Interrupt it at any moment; the same command goes on where it stopped."""
+    plugins.load(modules or [])
+    from taskset.normalization.report import baseline_report
+    from taskset.normalization.sweep import Options
+
+    names = match_optimizers(optimizers or ["adam_lr_*"])
+    options = Options(tuple(names), source, steps, tuple(range(seeds)), batches, evaluations)
+    return baseline_report(match_tasks(patterns), options, out_dir, data_dir, workers, modules or [], out, err)
+
+
+def match_tasks(patterns):
+    """Names for patterns, in order, each once; a pattern without a match is an error, with the nearest names."""
+    names = {}
+    for pattern in patterns:
+        if any(c in pattern for c in "*?["):
+            found = registry.list_tasks(pattern)
+            if not found:
+                raise TasksetError(f"no task matches {pattern!r}: python -m taskset list shows all")
+            names.update(dict.fromkeys(found))
+        else:
+            registry.resolve(pattern)
+            names[pattern] = None
+    return list(names)
+
+
+def match_optimizers(patterns):
+    """Optimizer names for names, globs, and `opt_list:N` (the first N of the learned list), in order, each once."""
+    from taskset.samplers.optimizers import all_optimizers, get_optimizer_config, opt_list_names
+
+    names = {}
+    for pattern in patterns:
+        if pattern.startswith("opt_list:") and pattern[9:].isdigit():
+            found = opt_list_names(int(pattern[9:]))
+        elif any(c in pattern for c in "*?["):
+            found = fnmatch.filter(all_optimizers(), pattern)
+            if not found:
+                raise TasksetError(f"no optimizer matches {pattern!r}: python -m taskset list --optimizers shows all")
+        else:
+            get_optimizer_config(pattern)
+            found = [pattern]
+        names.update(dict.fromkeys(found))
+    return list(names)
+
+
+@app.command()
+def normalize(
+    directory: Annotated[Path, typer.Argument(help="The --out of a baseline.")],
+    split: Annotated[str, typer.Option(help="The split shown; all four are written.")] = "train",
+):
+    """Compute the normalizers from the curves, write them as normalizers.parquet, and show them."""
+    from taskset.normalization.report import print_normalizers
+    from taskset.normalization.tables import write_tables
+
+    print_normalizers(write_tables(directory), split, out)
+    print(f"written: {directory / 'normalizers.parquet'}, tasks.parquet, optimizers.parquet")
+
+
+@app.command()
+def plot(
+    directory: Annotated[Path, typer.Argument(help="The --out of a baseline.")],
+    task: Annotated[list[str], typer.Option(help="Task name; several are drawn in one picture.")],
+    output: Annotated[Optional[Path], typer.Option("--output", "-o", help="PNG; default: DIRECTORY/plots/TASK.png.", show_default=False)] = None,
+):
+    """Draw a task's curves and its learning-rate profile as PNG."""
+    from taskset.normalization.plot import plot_tasks
+
+    output = output or directory / "plots" / f"{task[0]}.png"
+    plot_tasks(directory, task, output)
+    print(f"written: {output}")
+
+
+@data_app.command("status")
+def data_status(data_dir: DataDir = None):
+    """Which real data sets are prepared, and where."""
+    from taskset.datasets.text_sources import text_status
+    from taskset.datasets.tfds_source import status
+
+    table = Table(box=None, pad_edge=False)
+    rows = [*status(data_dir), *text_status(data_dir)]
+    for column in rows[0]:
+        table.add_column(column.replace("_", " "), overflow="fold")
+    for row in rows:
+        table.add_row(*("yes" if v is True else "no" if v is False else "" if v is None else str(v) for v in row.values()))
+    out.print(table)
+
+
+@data_app.command("prepare")
+def data_prepare(
+    name: Annotated[str, typer.Argument(help="Name as `data status` shows it.")],
+    data_dir: DataDir = None,
+):
+    """Download and prepare a data set through tensorflow-datasets, and build what is made from it."""
+    from taskset.datasets.info import IMAGES
+    from taskset.datasets.text_sources import prepare_text
+    from taskset.datasets.tfds_source import prepare
+
+    print(prepare(name, data_dir) if name in IMAGES else prepare_text(name, data_dir))

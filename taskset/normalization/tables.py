@@ -1,0 +1,96 @@
+"""The tables beside the curves: tasks, optimizers and normalizers, made from the curve files alone."""
+
+import json
+from pathlib import Path
+
+from taskset import registry
+from taskset.errors import UnknownName
+from taskset.normalization import store
+from taskset.normalization.normalizer import fit
+
+
+def _data_name(facts):
+    return getattr(facts.data, "name", None) if facts.data is not None else None
+
+
+def task_row(name, family, config, facts):
+    """What tasks.parquet says of one task, its cost aside."""
+    shapes = facts.parameter_shapes
+    parsed = registry.parse(name)
+    return {
+        "task": name,
+        "family": family,
+        "seed": parsed[1] if parsed and parsed[0] == family else None,
+        "config": json.dumps(config),
+        "dataset": _data_name(facts),
+        "feasible": facts.infeasible is None,
+        "reason": facts.infeasible,
+        "num_params": None if shapes is None else sum(_size(shape) for shape in shapes.values()),
+    }
+
+
+def _size(shape):
+    size = 1
+    for n in shape:
+        size *= n
+    return size
+
+
+def tasks_frame(root):
+    """One row a task under `root`, with the cost that its sweep had."""
+    import pandas as pd
+
+    rows = []
+    for path in sorted(Path(root, "curves").rglob("*.parquet")):
+        if path.name.startswith("."):
+            continue
+        told = store.read_metadata(path)
+        config, family, name = json.loads(told["config"]), told["family"], told["task"]
+        try:
+            facts = registry.facts(family, config)
+        except UnknownName:  # a family registered elsewhere: what the sweep stored is enough
+            facts = registry.Facts()
+        row = task_row(name, family, config, facts)
+        row["num_params"] = int(told["num_params"])
+        row["source"] = told["source"]
+        row["ms_per_step"] = _milliseconds(path)
+        rows.append(row)
+    return pd.DataFrame(rows).astype({"seed": "Int32", "num_params": "Int64"})
+
+
+def _milliseconds(path):
+    """The median over runs of milliseconds a step, each up to its last finite evaluation; NaN where no run took a step."""
+    frame = store.read_table(path, columns=["optimizer", "seed", "step", "diverged", "seconds"]).to_pandas()
+    alive = frame[~frame["diverged"]]
+    last = alive.loc[alive.groupby(["optimizer", "seed"], observed=True)["step"].idxmax()]
+    last = last[last["step"] > 0]
+    return float((1000 * last["seconds"] / last["step"]).median())
+
+
+def optimizers_frame(names):
+    """One row an optimizer: name, family, and a column for each hyperparameter (empty where it has none of that name)."""
+    import pandas as pd
+
+    from taskset.samplers.optimizers import get_optimizer_config
+
+    rows = []
+    for name in names:
+        config, family = get_optimizer_config(name)
+        rows.append({"optimizer": name, "family": family, **{k: float(v) for k, v in config.items()}})
+    return pd.DataFrame(rows)
+
+
+def write_tables(root):
+    """Make tasks.parquet, optimizers.parquet and normalizers.parquet from the curves under `root`; returns the normalizers."""
+    import pyarrow as pa
+
+    curves = store.load_curves(root=root)
+    normalizers = fit(curves)
+    frames = {
+        "tasks": tasks_frame(root),
+        "optimizers": optimizers_frame(sorted(curves["optimizer"].astype(str).unique())),
+        "normalizers": normalizers,
+    }
+    for name, frame in frames.items():
+        store.write_table(pa.Table.from_pandas(frame, preserve_index=False), Path(root) / f"{name}.parquet")
+    return normalizers

@@ -1,0 +1,34 @@
+"""Modules from outside the package that register families of their own."""
+
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+
+from taskset.errors import ConfigError
+
+
+def load(modules):
+    """Import each of `modules`: a module name (`"lab.tasks"`) or a file (`"./tasks.py"`)."""
+    for module in modules:
+        try:
+            if module.endswith(".py"):
+                _load_file(Path(module).resolve())
+            else:
+                importlib.import_module(module)
+        except (ImportError, OSError) as error:
+            raise ConfigError(f"can't import {module!r} ({error}): give a module name or the path of a .py file") from error
+
+
+def _load_file(path):
+    name = f"taskset_plugin_{path.stem}"
+    known = sys.modules.get(name)
+    if known is not None and Path(known.__file__) == path:
+        return
+    spec = importlib.util.spec_from_file_location(name, path)
+    sys.modules[name] = module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
