@@ -5,8 +5,7 @@ import sonnet as snt
 from taskset.registry import register_builder
 from taskset.tasks import activations, initializers
 from taskset.tasks.base import Model
-from taskset.tasks.images import center
-from taskset.tasks.losses import accuracy, cross_entropy
+from taskset.tasks.images import classification, network_input
 
 
 @register_builder("mlp_family")
@@ -16,9 +15,9 @@ def build(config, data):
     w_init = initializers.from_config(config["w_init"])
 
     def loss(batch, key):
-        x = center(batch["image"]) if config["center_data"] else batch["image"]
+        x = snt.flatten(network_input(batch["image"], config))
         sizes = [*config["layer_sizes"], data.num_classes]
-        logits = snt.nets.MLP(sizes, w_init=w_init, activation=activation, name="mlp")(snt.flatten(x))
-        return cross_entropy(logits, batch["label"]), {"accuracy": accuracy(logits, batch["label"])}
+        logits = snt.nets.MLP(sizes, w_init=w_init, activation=activation, name="mlp")(x)
+        return classification(logits, batch["label"])
 
     return Model(loss, data)

@@ -1,0 +1,98 @@
+"""Masked autoregressive layers of flows (Papamakarios et al. 2017, arXiv 1705.07057), for any masks.
+
+A mask of a linear layer comes as degrees: output unit j sees input unit i where out_degrees[j] >= in_degrees[i].
+"""
+
+import json
+import math
+import zlib
+
+import sonnet as snt
+import tensorflow as tf
+
+from taskset import seeds
+from taskset.tasks import activations, flows, initializers
+from taskset.tasks.base import Model
+from taskset.tasks.functional import Deferred
+
+MIN_LOG_SCALE, MAX_LOG_SCALE = -5.0, 3.0
+
+
+def mask(in_degrees, out_degrees, dtype=tf.float32):
+    """[inputs, outputs], 1 where the output sees the input. Made from the degrees on the device: masks of wide layers are large."""
+    return tf.cast(tf.constant(out_degrees)[tf.newaxis] >= tf.constant(in_degrees)[:, tf.newaxis], dtype)
+
+
+@tf.custom_gradient
+def clip_straight_through(x):
+    """x clipped to [-5, 3]; the gradient is passed on unchanged."""
+    return tf.clip_by_value(x, MIN_LOG_SCALE, MAX_LOG_SCALE), lambda dy: dy
+
+
+class MaskedLinear(snt.Module):
+    """x (w * mask) + b. Masked weights start at 0 and get gradient 0; fans of the initializer are those of the whole matrix."""
+
+    def __init__(self, in_degrees, out_degrees, w_init, name):
+        super().__init__(name)
+        self._degrees, self._w_init = (in_degrees, out_degrees), w_init
+
+    def _masked_start(self, shape, dtype):
+        start = self._w_init(shape, dtype)
+        return Deferred(lambda key, shape, dtype: start.draw(key, shape, dtype) * mask(*self._degrees, dtype), shape, dtype)
+
+    def __call__(self, x):
+        shape = [len(degrees) for degrees in self._degrees]
+        w = tf.Variable(self._masked_start(shape, x.dtype), name="w")
+        b = tf.Variable(tf.zeros(shape[1:], x.dtype), name="b")
+        return tf.matmul(x, w * mask(*self._degrees, x.dtype)) + b
+
+
+class MaskedMLP(snt.Module):
+    """`MaskedLinear` layers `linear_0`, .. with the activation between them."""
+
+    def __init__(self, degrees, activation, w_init, name):
+        super().__init__(name)
+        self._activation = activation
+        self._layers = [MaskedLinear(*d, w_init, f"linear_{i}") for i, d in enumerate(degrees)]
+
+    def __call__(self, x):
+        *hidden, last = self._layers
+        for layer in hidden:
+            x = self._activation(layer(x))
+        return last(x)
+
+
+def autoregressive_inverse(y, network):
+    """The inverse of y_i = z_i exp(a_i) + m_i, where m_i (shift) and a_i (log-scale) depend on y alone: z and log abs det dz/dy.
+
+    network: y [batch, n] -> [batch, 2 n], entries 2i and 2i + 1 being m_i and a_i, which see entries of y before i only. Then
+    dz/dy is triangular with diagonal exp(-a). Log-scales are clipped to [-5, 3], with straight-through gradients.
+    """
+    m, a = tf.unstack(tf.reshape(network(y), [y.shape[0], y.shape[1], 2]), axis=-1)
+    a = clip_straight_through(a)
+    return (y - m) * tf.exp(-a), -tf.reduce_sum(a, axis=1)
+
+
+def permutations_of(config, pixels):
+    """The permutations between layers: random, and the config's own. A config has no seed, so CRC-32 of its JSON serves as one."""
+    seed = zlib.crc32(json.dumps(config, sort_keys=True).encode())
+    return [seeds.generator(seed, "permutation", i).permutation(pixels) for i in range(config["num_bijectors"] - 1)]
+
+
+def build_flow(config, data, layer_degrees):
+    """The model of a config; `layer_degrees(pixels, hidden_units)` gives (in_degrees, out_degrees) of each layer of a masked MLP."""
+    activation = activations.from_config(config["activation"])
+    w_init = initializers.from_config(config["w_init"])
+    pixels = math.prod(data.image_shape)
+    degrees = layer_degrees(pixels, config["hidden_units"])
+    permutations = permutations_of(config, pixels)
+
+    def inverse(i):
+        network = MaskedMLP(degrees, activation, w_init, f"bijector_{i}")
+        return lambda y: autoregressive_inverse(y, network)
+
+    def loss(batch, key):
+        inverses = [inverse(i) for i in range(config["num_bijectors"])]
+        return flows.negative_log_density(batch["image"], inverses, permutations, key)
+
+    return Model(loss, data)
