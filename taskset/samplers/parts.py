@@ -32,6 +32,7 @@ LARGE_IMAGES = (
     "sun397_32x32",
 )
 IMAGE_DATASETS = tuple(sorted(MNIST_LIKE + CIFAR_LIKE + LARGE_IMAGES))
+FIXED_IMAGES = ("colorectal_histology_32x32", "food101_64x64")  # never drawn: only fixed tasks read them
 
 _AMAZON = ("Books_v1_02", "Camera_v1_00", "Home_v1_00", "Video_v1_00")
 _WIKIPEDIA = ("zh", "ru", "ja", "hsb", "en")

@@ -43,6 +43,11 @@ def nullable(schema):
     return {**schema, "type": [schema["type"], "null"]}
 
 
+def with_optional(schema, **properties):
+    """What `schema` (of `fields`) allows, where these further fields may be given."""
+    return {**schema, "properties": {**schema["properties"], **properties}}
+
+
 def tagged(forms, *others):
     """`[name, arguments, *others]`, where `forms` is {name: schema of the arguments}."""
     cases = [{"if": {"prefixItems": [one_of(name)]}, "then": {"prefixItems": [True, form]}} for name, form in forms.items()]
@@ -56,8 +61,10 @@ BOOLEAN = {"type": "boolean"}
 SEED = integer(0, 2**31 - 1)
 NUM_TRAIN = nullable(SIZE)
 ACTIVATION = one_of(*parts.ACTIVATIONS)
+# lecun_normal is the one that no family draws: Sonnet's default, which fixed tasks start from.
 INITIALIZER = tagged(
     {
+        "lecun_normal": {"type": "null"},
         **{name: {"type": "null"} for name in parts.PLAIN_INITIALIZERS},
         **{name: number(exclusiveMinimum=0) for name in parts.SCALED_INITIALIZERS},
     }
@@ -76,10 +83,11 @@ AUGMENTATION = nullable(
         contrast=number(minimum=0, maximum=1),
     )
 )
-_IMAGE_OPTIONS = fields(bs=SIZE, num_train=NUM_TRAIN, just_train=BOOLEAN)
-_MNIST_OPTIONS = fields(bs=SIZE, num_train=NUM_TRAIN, num_classes=one_of(10), just_train=BOOLEAN)
+# No family draws valid_size: fixed tasks cut other validation splits than the data set's own.
+_IMAGE_OPTIONS = with_optional(fields(bs=SIZE, num_train=NUM_TRAIN, just_train=BOOLEAN), valid_size=SIZE)
+_MNIST_OPTIONS = with_optional(fields(bs=SIZE, num_train=NUM_TRAIN, num_classes=one_of(10), just_train=BOOLEAN), valid_size=SIZE)
 IMAGE_DATASET = tagged(
-    {name: _MNIST_OPTIONS if name in parts.MNIST_LIKE else _IMAGE_OPTIONS for name in parts.IMAGE_DATASETS},
+    {name: _MNIST_OPTIONS if name in parts.MNIST_LIKE else _IMAGE_OPTIONS for name in (*parts.IMAGE_DATASETS, *parts.FIXED_IMAGES)},
     AUGMENTATION,
 )
 

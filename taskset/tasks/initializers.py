@@ -100,10 +100,12 @@ def constant(value):
 
 
 _BY_NAME = {
+    "lecun_normal": lambda arg: lecun_normal(),  # of fixed tasks only
     "he_normal": lambda arg: variance_scaling(2.0, "fan_in", "truncated_normal"),
     "he_uniform": lambda arg: variance_scaling(2.0, "fan_in", "uniform"),
     "glorot_normal": lambda arg: variance_scaling(1.0, "fan_avg", "truncated_normal"),
     "glorot_uniform": lambda arg: variance_scaling(1.0, "fan_avg", "uniform"),
+    "identity": lambda arg: identity(),
     "orthogonal": orthogonal,
     "random_uniform": random_uniform,
     "random_normal": random_normal,
