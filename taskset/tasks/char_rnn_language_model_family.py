@@ -1,0 +1,11 @@
+"""Recurrent language models over characters."""
+
+from taskset.registry import register_builder
+from taskset.tasks.base import Model
+from taskset.tasks.language_model import mean_loss
+
+
+@register_builder("char_rnn_language_model_family")
+def build(config, data):
+    """Embedding; recurrent core; a linear layer to the vocabulary; cross-entropy of the next token, mean over all positions."""
+    return Model(mean_loss(config), data)

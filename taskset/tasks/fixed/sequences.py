@@ -1,0 +1,87 @@
+"""Associative_.. and Copy_..: generated sequences that ask for memory.
+
+Vanilla cores have a tanh; initial states are zeros.
+"""
+
+import functools
+import re
+
+from taskset.datasets.sequences import AssociativeData, CopyData
+from taskset.registry import Facts, register_facts, register_fixed, register_schema
+from taskset.samplers import schemas, shapes
+from taskset.tasks.fixed import recurrent_schemas
+from taskset.tasks.fixed.cores import core
+
+_CORE = r"(?P<kind>[A-Z]+)(?P<units>\d+)_BS(?P<bs>\d+)"
+_ASSOCIATIVE = re.compile(rf"Associative_{_CORE}_Pairs(?P<pairs>\d+)_Tokens(?P<tokens>\d+)")
+_COPY = re.compile(rf"Copy_{_CORE}_Length(?P<length>\d+)_Tokens(?P<tokens>\d+)")
+_SHARED = {"core": recurrent_schemas.CORE, "trainable_init": schemas.BOOLEAN, "bs": schemas.SIZE, "tokens": schemas.SIZE}
+
+register_schema("associative", recurrent_schemas.with_defaults(("w_init",), **_SHARED, pairs=schemas.SIZE))
+register_schema("copy", recurrent_schemas.with_defaults(("w_init",), **_SHARED, length=schemas.SIZE))
+
+
+def _facts(config, data):
+    symbols = data.num_symbols
+    start = shapes.initial_state(config["core"]) if config["trainable_init"] else {}
+    linear = shapes.linear("linear", config["core"][1]["core_dim"], symbols)
+    return Facts(data, {**shapes.recurrent_core(config["core"], symbols), **start, **linear}, data.infeasible)
+
+
+@register_facts("associative")
+def associative_facts(config):
+    """Core and linear layer over tokens + 2 symbols; the keys of a sequence are distinct, so pairs <= tokens."""
+    return _facts(config, AssociativeData(config["bs"], config["pairs"], config["tokens"]))
+
+
+@register_facts("copy")
+def copy_facts(config):
+    """Core and linear layer over tokens + 2 symbols."""
+    return _facts(config, CopyData(config["bs"], config["length"], config["tokens"]))
+
+
+def _config(said, field):
+    return {
+        "core": core(said["kind"], said["units"]),
+        "trainable_init": False,
+        "bs": int(said["bs"]),
+        "tokens": int(said["tokens"]),
+        field: int(said[field]),
+    }
+
+
+def associative(name):
+    """(family, config) of an Associative_.. task by its name."""
+    return "associative", _config(_ASSOCIATIVE.fullmatch(name), "pairs")
+
+
+def copy(name):
+    """(family, config) of a Copy_.. task by its name."""
+    return "copy", _config(_COPY.fullmatch(name), "length")
+
+
+for _name in (
+    "Associative_LSTM128_BS128_Pairs5_Tokens20",
+    "Associative_LSTM128_BS128_Pairs20_Tokens50",
+    "Associative_LSTM256_BS128_Pairs40_Tokens100",
+    "Associative_LSTM128_BS128_Pairs10_Tokens50",
+    "Associative_GRU128_BS128_Pairs10_Tokens50",
+    "Associative_VRNN128_BS128_Pairs10_Tokens50",
+    "Associative_LSTM256_BS128_Pairs20_Tokens50",
+    "Associative_GRU256_BS128_Pairs20_Tokens50",
+    "Associative_VRNN256_BS128_Pairs20_Tokens50",
+):
+    register_fixed(_name)(functools.partial(associative, _name))
+
+for _name in (
+    "Copy_LSTM128_BS128_Length5_Tokens10",
+    "Copy_LSTM128_BS128_Length20_Tokens20",
+    "Copy_LSTM128_BS128_Length50_Tokens5",
+    "Copy_LSTM128_BS128_Length20_Tokens10",
+    "Copy_GRU128_BS128_Length20_Tokens10",
+    "Copy_VRNN128_BS128_Length20_Tokens10",
+    "Copy_LSTM256_BS128_Length40_Tokens50",
+    "Copy_GRU256_BS128_Length40_Tokens50",
+    "Copy_VRNN256_BS128_Length40_Tokens50",
+):
+    register_fixed(_name)(functools.partial(copy, _name))

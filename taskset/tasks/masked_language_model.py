@@ -1,0 +1,11 @@
+"""The fixed language models: padding does not count."""
+
+from taskset.registry import register_builder
+from taskset.tasks.base import Model
+from taskset.tasks.language_model import masked_mean_loss
+
+
+@register_builder("masked_language_model")
+def build(config, data):
+    """Embedding; recurrent core; a linear layer to the vocabulary; cross-entropy of the next token, mean over unmasked positions."""
+    return Model(masked_mean_loss(config), data)

@@ -1,0 +1,127 @@
+"""Recurrent cores as Sonnet modules, and what the recurrent families share: embedding, initial state, the way over time.
+
+Arrays over time are time-major, [T, B, ..]. A matrix whose initializer a config leaves out starts as Sonnet's do by default.
+"""
+
+import sonnet as snt
+import tensorflow as tf
+
+from taskset.tasks import activations, initializers, recurrent_loops
+
+
+def _project(x, w, b):
+    """x w + b of all time steps in one matrix product: [T, B, n] -> [T, B, m]."""
+    return tf.reshape(tf.matmul(tf.reshape(x, [-1, x.shape[2]]), w) + b, [*x.shape[:2], w.shape[1]])
+
+
+def _bias(size, name):
+    return tf.Variable(tf.zeros([size]), name=name)
+
+
+class VanillaRNN(snt.Module):
+    """h' = activation(x in_to_hidden + h hidden_to_hidden + b)."""
+
+    state_names = ("hidden",)
+
+    def __init__(self, input_size, hidden_size, activation, in_to_hidden, hidden_to_hidden, name="core"):
+        super().__init__(name)
+        self.hidden_size, self.activation = hidden_size, activation
+        self.in_to_hidden = tf.Variable(in_to_hidden([input_size, hidden_size]), name="in_to_hidden")
+        self.hidden_to_hidden = tf.Variable(hidden_to_hidden([hidden_size, hidden_size]), name="hidden_to_hidden")
+        self.b = _bias(hidden_size, "b")
+
+    def __call__(self, x, state):
+        """Outputs [T, B, H] of inputs [T, B, D] and the state at the start, (hidden [B, H],)."""
+        return recurrent_loops.vrnn(_project(x, self.in_to_hidden, self.b), self.hidden_to_hidden, *state, self.activation)
+
+
+class GRU(snt.Module):
+    """Gated recurrent unit (arXiv 1412.3555): see `recurrent_loops.gru`.
+
+    initializer: a dict of the six matrices' initializers: wz, uz, wr, ur, wh, uh. Biases start at 0 (in the release at
+    TensorFlow 1's default for anything, glorot uniform).
+    """
+
+    state_names = ("hidden",)
+
+    def __init__(self, input_size, hidden_size, initializer, name="core"):
+        super().__init__(name)
+        self.hidden_size = hidden_size
+        self.w, self.u, self.b = {}, {}, {}
+        for gate in "zrh":
+            self.w[gate] = tf.Variable(initializer[f"w{gate}"]([input_size, hidden_size]), name=f"w{gate}")
+            self.u[gate] = tf.Variable(initializer[f"u{gate}"]([hidden_size, hidden_size]), name=f"u{gate}")
+            self.b[gate] = _bias(hidden_size, f"b{gate}")
+
+    def __call__(self, x, state):
+        """Outputs [T, B, H] of inputs [T, B, D] and the state at the start, (hidden [B, H],)."""
+        p = _project(x, tf.concat([self.w[g] for g in "zrh"], 1), tf.concat([self.b[g] for g in "zrh"], 0))
+        return recurrent_loops.gru(p, tf.concat([self.u["z"], self.u["r"]], 1), self.u["h"], *state)
+
+
+class LSTM(snt.Module):
+    """Long short-term memory with one gate matrix [input + hidden, 4 hidden] for i, j, f, o: see `recurrent_loops.lstm`."""
+
+    state_names = ("hidden", "cell")
+
+    def __init__(self, input_size, hidden_size, w_gates, name="core"):
+        super().__init__(name)
+        self.input_size, self.hidden_size = input_size, hidden_size
+        self.w_gates = tf.Variable(w_gates([input_size + hidden_size, 4 * hidden_size]), name="w_gates")
+        self.b_gates = _bias(4 * hidden_size, "b_gates")
+
+    def __call__(self, x, state):
+        """Outputs [T, B, H] of inputs [T, B, D] and the state at the start, (hidden, cell), [B, H] each."""
+        p = _project(x, self.w_gates[: self.input_size], self.b_gates)
+        return recurrent_loops.lstm(p, self.w_gates[self.input_size :], *state)
+
+
+class LearnedState(snt.Module):
+    """An initial state that is learned: one vector for each part of a core's state, starting at 0."""
+
+    def __init__(self, core, name="initial_state"):
+        super().__init__(name)
+        self.vectors = [tf.Variable(tf.zeros([core.hidden_size]), name=part) for part in core.state_names]
+
+    def __call__(self, batch_size):
+        """The same state for each example: a tuple of [B, H]."""
+        return tuple(tf.broadcast_to(v, [batch_size, v.shape[0]]) for v in self.vectors)
+
+
+def zero_state(core, batch_size, dtype):
+    """A state of zeros: a tuple of [B, H]."""
+    return tuple(tf.zeros([batch_size, core.hidden_size], dtype) for _ in core.state_names)
+
+
+def initializer_of(config, field):
+    """The initializer in a config's `field`; Sonnet's default where the config has no such field."""
+    return initializers.from_config(config[field]) if field in config else initializers.lecun_normal()
+
+
+def core_from_config(config, input_size):
+    """The core of a config's `[kind, arguments]`; its variables are called `core/..`."""
+    kind, args = config
+    size = args["core_dim"]
+    if kind == "vrnn":
+        weights = [initializer_of(args, field) for field in ("in_to_hidden", "hidden_to_hidden")]
+        return VanillaRNN(input_size, size, activations.from_config(args["act_fn"]), *weights)
+    if kind == "gru":
+        return GRU(input_size, size, {part + gate: initializer_of(args, part + gate) for gate in "zrh" for part in "wu"})
+    return LSTM(input_size, size, initializer_of(args, "w_gates"))
+
+
+def unroll(config, x):
+    """Outputs [T, B, H] of inputs [T, B, D] through the core `config["core"]`; its initial state by `config["trainable_init"]`."""
+    core = core_from_config(config["core"], x.shape[2])
+    state = LearnedState(core)(x.shape[1]) if config["trainable_init"] else zero_state(core, x.shape[1], x.dtype)
+    return core(x, state)
+
+
+def read_tokens(config, vocab_size, tokens):
+    """Outputs [T, B, H] for tokens [B, T]: ids clipped to the vocabulary, embedding, core.
+
+    Embeddings start from N(0, 1), the default of the Sonnet of the release (Sonnet 2's is a truncated normal).
+    """
+    ids = tf.minimum(tf.transpose(tokens), vocab_size - 1)
+    embed = snt.Embed(vocab_size, config["embed_dim"], initializer=initializers.random_normal(1.0), name="embed")
+    return unroll(config, embed(ids))

@@ -1,0 +1,27 @@
+"""Copying and associative recall: tasks that ask for memory."""
+
+import sonnet as snt
+import tensorflow as tf
+
+from taskset.registry import register_builder
+from taskset.tasks import recurrent
+from taskset.tasks.base import Model
+from taskset.tasks.losses import cross_entropies
+
+
+@register_builder("associative")
+@register_builder("copy")
+def build(config, data):
+    """One-hot symbols; recurrent core; a linear layer to the symbols; cross-entropy, mean over the unmasked steps."""
+    w_init = recurrent.initializer_of(config, "w_init")
+
+    def loss(batch, key):
+        mask, target = tf.transpose(batch["mask"]), tf.transpose(batch["target"])
+        symbols = tf.one_hot(tf.transpose(batch["tokens"]), data.num_symbols, dtype=mask.dtype)
+        linear = snt.Linear(data.num_symbols, w_init=w_init, name="linear")
+        logits = snt.BatchApply(linear)(recurrent.unroll(config, symbols))
+        hits = tf.cast(tf.equal(tf.argmax(logits, -1, output_type=tf.int32), target), mask.dtype)
+        count = tf.reduce_sum(mask)
+        return tf.reduce_sum(mask * cross_entropies(logits, target)) / count, {"accuracy": tf.reduce_sum(mask * hits) / count}
+
+    return Model(loss, data)
