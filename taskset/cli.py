@@ -11,13 +11,13 @@ import sys
 from pathlib import Path
 from typing import Annotated, Optional
 
-import click
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from taskset import plugins, registry
 from taskset.errors import TasksetError
+from taskset.quiet import start_tensorflow
 
 app = typer.Typer(
     add_completion=False,
@@ -37,17 +37,22 @@ DataDir = Annotated[Optional[str], typer.Option(help="TFDS directory; default: T
 Modules = Annotated[Optional[list[str]], typer.Option("--import", help="Module or .py file that registers families of your own.")]
 
 
+# Typer has Click inside or beside it, depending on its version; their common error class is reached through a public one.
+_UsageError = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
+
+
 def main():
     """Run the command line; the process's exit status says how it went."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         status = app(standalone_mode=False, prog_name="python -m taskset")
     except TasksetError as error:
         status = _fail(str(error))
-    except click.ClickException as error:
-        status = _fail(error.format_message())
-    except (click.exceptions.Abort, KeyboardInterrupt):
+    except typer.Exit as ended:
+        status = ended.exit_code
+    except (typer.Abort, KeyboardInterrupt):
         status = 130
+    except _UsageError as error:  # a missing argument, an option that isn't there
+        status = _fail(error.format_message())
     except BrokenPipeError:  # `.. | head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 0
@@ -118,6 +123,7 @@ def show(
     out.print("[bold]feasible[/bold]  yes")
     shapes = facts.parameter_shapes
     if shapes is None:  # a family that registered no facts: building tells
+        start_tensorflow()
         from taskset.tasks.base import get_task
 
         shapes = get_task(name, source="synthetic").parameter_shapes
@@ -150,6 +156,7 @@ def train(
 ):
     """Train one task with one optimizer and print its losses."""
     plugins.load(modules or [])
+    start_tensorflow()
     from taskset.normalization.report import train_report
     from taskset.optimizers import get_optimizer
     from taskset.tasks.base import get_task

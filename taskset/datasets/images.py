@@ -81,6 +81,13 @@ class ImageData:
                 return problem
         return None
 
+    def check(self, source, data_dir=None):
+        """Raise `DataNotPrepared` where `open` would; loads nothing."""
+        if source == "tfds":
+            from taskset.datasets.tfds_source import require
+
+            require(self.name, data_dir)
+
     def open(self, source, data_dir=None):
         """Load (`source="tfds"`) or generate (`"synthetic"`) the arrays.
 

@@ -70,6 +70,11 @@ def _status(info, data_dir):
     return prepared.DataStatus(info.name, info.tfds, ready, str(place) if ready else None, 0 if ready else download, note)
 
 
+def require(name, data_dir=None):
+    """Raise `DataNotPrepared` unless the image data set `name` can be read."""
+    _require(image_info(name), data_dir)
+
+
 def _require(info, data_dir):
     row = _status(info, data_dir)
     if not row.prepared:

@@ -4,29 +4,20 @@ One single-threaded process a core does about twice the work of one process with
 """
 
 import multiprocessing
-import os
 import time
 import traceback
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 
 from taskset.errors import TasksetError
+from taskset.quiet import start_tensorflow
 
 RECYCLE = 60  # tasks a worker does before a fresh one takes over: each compiled task leaves 4 to 10 MB behind
-QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "1", "CUDA_VISIBLE_DEVICES": "-1"}
-
-
-def single_threaded():
-    """Make TensorFlow, not yet started in this process, use one thread."""
-    import tensorflow as tf
-
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
 def _work(pipe, function, arguments):
     """The body of a worker: jobs come in through the pipe, (kind, value) messages go out."""
-    single_threaded()
+    start_tensorflow(threads=1)
     last = 0.0
 
     def report(share):
@@ -79,7 +70,6 @@ def run(jobs, function, arguments, count, report=lambda progress: None):
 
     def start():
         here, there = context.Pipe()
-        os.environ.update({k: v for k, v in QUIET.items() if k not in os.environ})
         process = context.Process(target=_work, args=(there, function, arguments), daemon=True)
         process.start()
         there.close()

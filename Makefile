@@ -1,0 +1,37 @@
+# `make demo` and `make test` set up everything they need in .venv. PYTHON: an interpreter of version 3.10 .. 3.13.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+INSTALLED := $(VENV)/.installed
+
+.PHONY: demo test test-slow bench clean
+
+$(INSTALLED): setup.cfg pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' || \
+	  { echo "Python 3.10 .. 3.13 is needed: make PYTHON=/path/to/python3.12 ..."; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@
+
+DEMO_TASKS := mlp_family_seed35 conv_pooling_family_seed9 mlp_ae_family_seed34 quadratic_family_seed18 losg_tasks_family_seed17
+DEMO_OUT ?= demo
+
+demo: $(INSTALLED)
+	$(RUN) -m taskset baseline $(DEMO_TASKS) --source synthetic --steps 300 --seeds 2 --batches 2 --out $(DEMO_OUT)
+	$(RUN) -m taskset plot $(DEMO_OUT) $(addprefix --task ,$(DEMO_TASKS)) --output $(DEMO_OUT)/curves.png
+	@echo
+	@echo "Try next:"
+	@echo "  $(RUN) -m taskset show mlp_family_seed35           what a task is"
+	@echo "  $(RUN) -m taskset train mlp_family_seed35 --source synthetic --optimizer nadamw_grid_seed251"
+	@echo "  $(RUN) -c 'import taskset; print(taskset.load_curves(root=\"$(DEMO_OUT)\").head())'"
+	@echo "  $(RUN) -m taskset list 'conv*_seed1?'              more names"
+
+# Real-data tests read TFDS_DATA_DIR and are skipped where it is not set.
+test: $(INSTALLED)
+	$(RUN) -m pytest -n 2 --dist worksteal --durations 15
+
+test-slow: $(INSTALLED)
+	$(RUN) -m pytest -n 2 -m slow --durations 15
+
+clean:
+	rm -rf $(VENV) demo build *.egg-info

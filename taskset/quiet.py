@@ -1,0 +1,34 @@
+"""TensorFlow without its greetings."""
+
+import contextlib
+import os
+import sys
+
+
+@contextlib.contextmanager
+def _silent_stderr():
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def start_tensorflow(threads=None):
+    """Import TensorFlow and let it open its devices, without the lines its C++ side prints before a log level applies.
+
+    threads: of each of its two thread pools; None: its default. Must be the first use of TensorFlow in the process.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with _silent_stderr():
+        import sonnet  # noqa: F401
+        import tensorflow as tf
+
+        if threads is not None:
+            tf.config.threading.set_intra_op_parallelism_threads(threads)
+            tf.config.threading.set_inter_op_parallelism_threads(threads)
+        tf.zeros([])
