@@ -1,5 +1,6 @@
 """Encoded documents, and random windows of them."""
 
+import zlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,12 +42,22 @@ class Documents:
 class Corpus:
     """The stored splits of a text data set, before the validation sets are cut off.
 
-    origin: where they come from, in words for the metadata of results.
+    origin: where they come from (JSON values): source, name, version, and a checksum of all arrays, by which results on
+    differing copies of a data set can be told apart.
     """
 
     train: Documents
     test: Documents
-    origin: str = ""
+    origin: dict
+
+
+def checksum(train, test):
+    """CRC-32 of the arrays of two `Documents`, as hexadecimal digits."""
+    value = 0
+    for documents in (train, test):
+        for array in documents.arrays().values():
+            value = zlib.crc32(np.ascontiguousarray(array), value)
+    return f"{value:08x}"
 
 
 def concatenate(documents, labels=None):

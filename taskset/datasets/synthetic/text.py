@@ -14,7 +14,7 @@ import numpy as np
 
 from taskset import seeds
 from taskset.datasets import sharing, text_info
-from taskset.datasets.corpus import Corpus, Documents
+from taskset.datasets.corpus import Corpus, Documents, checksum
 from taskset.datasets.synthetic.rendering import byte_tokens, punctuate, subword_tokens
 from taskset.datasets.synthetic.words import WORDS
 
@@ -194,4 +194,5 @@ def open_synthetic(name, seed=0):
     for split in ("train", "test"):
         key = f"synthetic text {VERSION} {name} {split} {seed}"
         parts[split] = Documents.from_arrays(sharing.open_arrays(key, lambda s=split: make_documents(name, s, seed).arrays(), scratch))
-    return Corpus(**parts, origin=f"synthetic text, version {VERSION}, seed {seed}")
+    origin = {"source": "synthetic", "name": name, "version": str(VERSION), "checksum": checksum(**parts)}
+    return Corpus(**parts, origin=origin)

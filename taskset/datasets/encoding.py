@@ -1,0 +1,100 @@
+"""Text as token ids, and back: bytes, and subwords of a vocabulary learned from the text. Id 0 is the padding in both."""
+
+import itertools
+import json
+
+import numpy as np
+
+VERSION = 1  # of the vocabulary file
+PIECES = 8184  # with the padding, the 8185 ids that configs allow for
+LEARN_CHARACTERS = 50_000_000  # of text, at most, that a vocabulary is learned from
+_BATCH = 2000
+
+
+def encode_bytes(texts):
+    """Each byte of the UTF-8 text as its value + 1: a list of uint16 arrays."""
+    return [np.frombuffer(text.encode(), np.uint8).astype(np.uint16) + np.uint16(1) for text in texts]
+
+
+def decode_bytes(tokens):
+    """The text of byte tokens; padding is dropped, a character cut by a window's edge becomes U+FFFD."""
+    tokens = np.asarray(tokens)
+    return (tokens[tokens > 0] - 1).astype(np.uint8).tobytes().decode(errors="replace")
+
+
+class Subwords:
+    """Pieces of words, merged from bytes by byte-pair encoding (Sennrich et al. 2016, arXiv 1508.07909): no text is out of vocabulary.
+
+    pieces: the most frequent first, in the library's spelling of bytes as printable characters; piece i has the id i + 1.
+    merges: pairs of pieces, in the order in which they are merged.
+    """
+
+    def __init__(self, pieces, merges):
+        self.pieces, self.merges = list(pieces), [tuple(pair) for pair in merges]
+        self._tokenizer = _tokenizer({piece: i for i, piece in enumerate(self.pieces)}, self.merges)
+
+    def __len__(self):
+        """Ids in use, the padding included."""
+        return len(self.pieces) + 1
+
+    def encode(self, texts):
+        """A list of uint16 arrays."""
+        encoded = []
+        for start in range(0, len(texts), _BATCH):
+            batch = self._tokenizer.encode_batch_fast(texts[start : start + _BATCH], add_special_tokens=False)
+            encoded += [np.array(one.ids, np.uint16) + np.uint16(1) for one in batch]
+        return encoded
+
+    def decode(self, tokens):
+        """The text; padding is dropped."""
+        return self._tokenizer.decode([int(token) - 1 for token in tokens if token > 0])
+
+    def to_json(self):
+        """The vocabulary file's text."""
+        return json.dumps({"version": VERSION, "pieces": self.pieces, "merges": self.merges}, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text):
+        """Read a vocabulary file. Raises `ValueError`, in words that follow the file's name, if it is of another version or damaged."""
+        try:
+            stored = json.loads(text)
+            version = stored["version"]
+        except (ValueError, KeyError, TypeError):
+            raise ValueError("is no vocabulary file") from None
+        if version != VERSION:
+            raise ValueError(f"is a vocabulary of version {version!r}, this package reads version {VERSION}")
+        return cls(stored["pieces"], stored["merges"])
+
+
+def learn_subwords(texts):
+    """(`Subwords`, `texts` encoded with them).
+
+    The pieces are learned from the first `LEARN_CHARACTERS` of text and numbered by how often they occur in all of it, so that
+    a task that clips ids to a smaller vocabulary keeps the frequent ones.
+    """
+    from tokenizers import pre_tokenizers, trainers
+
+    tokenizer = _tokenizer({}, [])
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    ends = itertools.accumulate(len(text) for text in texts)
+    few = [text for text, end in zip(texts, ends, strict=True) if end - len(text) < LEARN_CHARACTERS]
+    tokenizer.train_from_iterator(few, trainers.BpeTrainer(vocab_size=PIECES, initial_alphabet=alphabet, show_progress=False))
+    model = json.loads(tokenizer.to_str())["model"]
+    pieces = sorted(model["vocab"], key=model["vocab"].get)
+    encoded = Subwords(pieces, model["merges"]).encode(texts)
+    counts = np.zeros(len(pieces) + 1, np.int64)
+    for tokens in encoded:
+        counts += np.bincount(tokens, minlength=len(counts))
+    order = sorted(range(len(pieces)), key=lambda i: (-counts[i + 1], pieces[i]))
+    number = np.zeros(len(counts), np.uint16)
+    number[np.array(order) + 1] = np.arange(1, len(counts))
+    return Subwords([pieces[i] for i in order], model["merges"]), [number[tokens] for tokens in encoded]
+
+
+def _tokenizer(vocabulary, merges):
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=merges))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    return tokenizer

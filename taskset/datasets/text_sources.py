@@ -1,0 +1,269 @@
+"""Real text: documents of prepared TensorFlow Datasets data, encoded once and kept beside it."""
+
+import functools
+import json
+import os
+import shutil
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from taskset.datasets import encoding, prepared, text_info
+from taskset.datasets.corpus import Corpus, Documents, checksum, concatenate
+from taskset.datasets.sharing import write_directory
+from taskset.errors import DataNotPrepared, StoreError
+
+VERSION = 1  # of the built files and of how records become documents
+LIMITS = {"train": 500_000, "test": 50_000}  # documents kept of each split, the first in stored order (TFDS shuffles as it writes)
+TRAIN_SHARE = 70  # of 100, where the only stored split is divided by a hash
+SHORTEST_LINE = 6  # characters of a line of an article that counts as a document
+_FILES = ("tokens", "offsets", "labels")
+
+
+def read_corpus(name, data_dir=None):
+    """The `Corpus` of an encoded text data set, memory-mapped.
+
+    Raises `DataNotPrepared`, also for files that another version built.
+    """
+    text_info.parse(name)
+    return _read(name, str(prepared.data_dir_or_default(data_dir)), str(prepared.built_dir(name, data_dir)))
+
+
+def read_vocabulary(name, data_dir=None):
+    """The `encoding.Subwords` of a data set .../subwords8k that is prepared."""
+    file = prepared.built_dir(name, data_dir) / "vocabulary.json"
+    if not file.is_file():
+        raise _not_prepared(name, data_dir)
+    try:
+        return encoding.Subwords.from_json(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise _not_prepared(name, data_dir, f"can't be read: {str(file)!r} {error}; the text is") from None
+
+
+def text_status(data_dir=None):
+    """`DataStatus` of every text data set."""
+    return [_status(name, data_dir) for name in text_info.NAMES]
+
+
+def prepare_text(name, data_dir=None):
+    """Download the plain text with TFDS where it is not there, encode it, and keep the result in `prepared.built_dir`.
+
+    Does nothing where that is done already. What another version built is replaced.
+    """
+    info = text_info.info(name)
+    if _status(name, data_dir).prepared:
+        return
+    if prepared.stored_version(info.original, data_dir) is None:
+        if info.download is None:
+            raise _not_prepared(name, data_dir)
+        _download(info, data_dir)
+    _require_writable(name, data_dir)
+    _build(name, info, data_dir)
+
+
+def _status(name, data_dir):
+    info, place = text_info.info(name), prepared.built_dir(name, data_dir)
+    stored = prepared.stored_version(info.original, data_dir)
+    record = _record(place)
+    ready = record is not None and _problem(name, place, record) is None
+    download = 0 if stored or ready else info.download
+    note = "encoded here from the plain text"
+    if record is not None and not ready:
+        note = _problem(name, place, record)
+    elif stored and not ready:
+        note = "the plain text is there, to be encoded"
+    elif info.download is None and not ready:
+        note = "withdrawn by its publisher in 2023: only a copy prepared before can be used"
+    return prepared.DataStatus(name, info.original, ready, str(place) if ready else None, download, note)
+
+
+def _not_prepared(name, data_dir, why=None):
+    info = text_info.info(name)
+    stored = prepared.stored_version(info.original, data_dir)
+    if stored is None and info.download is None:
+        return DataNotPrepared(
+            f"data set {name!r} can't be prepared: {info.original} was withdrawn by its publisher in 2023; put a copy that TFDS "
+            f"prepared before into {str(prepared.data_dir_or_default(data_dir))!r}, or use --source synthetic, which needs none"
+        )
+    why = why or ("is there as plain text and not encoded yet" if stored else "is not prepared")
+    return prepared.not_prepared(name, data_dir, 0 if stored else info.download, why)
+
+
+def _record(place):
+    file = place / "info.json"
+    try:
+        return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
+    except ValueError:
+        return {}
+
+
+def _problem(name, place, record):
+    """Why files that were built can't be read, or None."""
+    if record.get("version") != VERSION:
+        return f"built by version {record.get('version')!r} of the text encoding, this package reads version {VERSION}"
+    if text_info.parse(name)[1] != "subwords8k":
+        return None
+    try:
+        version = json.loads((place / "vocabulary.json").read_text(encoding="utf-8")).get("version")
+    except (OSError, ValueError, AttributeError):
+        return f"{str(place / 'vocabulary.json')!r} is no vocabulary file"
+    if version != encoding.VERSION:
+        return f"{str(place / 'vocabulary.json')!r} is a vocabulary of version {version!r}, this package reads version {encoding.VERSION}"
+    return None
+
+
+@functools.lru_cache(maxsize=4)
+def _read(name, data_dir, place):
+    place = Path(place)
+    record = _record(place)
+    if record is None:
+        raise _not_prepared(name, data_dir)
+    problem = _problem(name, place, record)
+    if problem:
+        raise _not_prepared(name, data_dir, f"has to be encoded again ({problem})")
+    try:
+        parts = {split: _load(place, split) for split in LIMITS}
+    except (OSError, ValueError) as error:
+        raise _not_prepared(name, data_dir, f"is damaged ({str(error)[:120]}; delete {str(place)!r} first)") from None
+    origin = {"source": "tfds", "name": name, "version": record["made_from"], "checksum": record["checksum"]}
+    return Corpus(**parts, origin=origin)
+
+
+def _load(place, split):
+    files = {part: place / f"{split}_{part}.npy" for part in _FILES}
+    arrays = {part: np.load(file, mmap_mode="r") for part, file in files.items() if part != "labels" or file.exists()}
+    documents = Documents.from_arrays(arrays)
+    if len(documents.tokens) != documents.offsets[-1]:
+        raise ValueError(f"{split} has {len(documents.tokens)} of {documents.offsets[-1]} tokens")
+    return documents
+
+
+def _download(info, data_dir):
+    import tensorflow_datasets as tfds
+
+    place = prepared.data_dir_or_default(data_dir)
+    downloads = place / "downloads" / info.original.replace("/", "_")
+    try:
+        tfds.builder(info.original, data_dir=str(place)).download_and_prepare(download_dir=str(downloads))
+    except PermissionError as error:
+        raise _unwritable(error) from None
+
+
+def _unwritable(error):
+    return StoreError(
+        f"can't write {str(error.filename)!r} ({error.strerror}): name a directory of your own with --data-dir, "
+        f"or set {prepared.CACHE_VARIABLE} to keep what is built elsewhere"
+    )
+
+
+def _require_writable(name, data_dir):
+    """Found out before the work, not after it."""
+    parent = prepared.built_dir(name, data_dir).parent
+    probe = parent / f".probe{os.getpid()}.tmp"
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise _unwritable(error) from None
+
+
+def _build(name, info, data_dir):
+    stored = prepared.stored_version(info.original, data_dir)
+    texts, labels = _documents(name, info, stored, data_dir)
+    if text_info.parse(name)[1] == "subwords8k":
+        vocabulary, train = encoding.learn_subwords(texts["train"])
+        encoded, files = {"train": train, "test": vocabulary.encode(texts["test"])}, {"vocabulary.json": vocabulary.to_json()}
+    else:
+        encoded, files = {split: encoding.encode_bytes(texts[split]) for split in LIMITS}, {}
+    documents = {split: concatenate(encoded[split], labels[split] if info.num_classes else None) for split in LIMITS}
+    arrays = {f"{split}_{part}": array for split in LIMITS for part, array in documents[split].arrays().items()}
+    record = {
+        "version": VERSION,
+        "name": name,
+        "made_from": f"{info.original} {stored.name}",
+        "documents": {split: len(documents[split]) for split in LIMITS},
+        "checksum": checksum(**documents),
+    }
+    _replace(prepared.built_dir(name, data_dir), arrays, {**files, "info.json": json.dumps(record, indent=2)})
+
+
+def _replace(place, arrays, texts):
+    aside = place.with_name(f".{place.name}.old{os.getpid()}.tmp")
+    if place.is_dir():
+        os.rename(place, aside)
+    write_directory(place, arrays, texts)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _documents(name, info, stored, data_dir):
+    """({split: list of texts}, {split: list of labels}), the first `LIMITS` of each split."""
+    import tensorflow as tf
+    import tensorflow_datasets as tfds
+
+    texts, labels = ({split: [] for split in LIMITS} for _ in range(2))
+    try:
+        builder = tfds.builder_from_directory(str(stored))
+        for split, text, label in _READERS[info.reader](builder):
+            if text and len(texts[split]) < LIMITS[split]:
+                texts[split].append(text)
+                labels[split].append(label)
+            if all(len(texts[split]) == LIMITS[split] for split in LIMITS):
+                break
+    except (tf.errors.OpError, AssertionError, ValueError, KeyError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
+        raise _not_prepared(name, data_dir, f"is damaged ({reason}; delete {str(stored)!r} first)") from None
+    return texts, labels
+
+
+def _records(builder, split, count=None):
+    """The records of a split as dicts of NumPy values, in stored order."""
+    import tensorflow_datasets as tfds
+
+    config = tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False)
+    stored = builder.as_dataset(split=split, shuffle_files=False, read_config=config)
+    for batch in stored.take(-1 if count is None else count).batch(256).as_numpy_iterator():
+        fields = _flat(batch)
+        for values in zip(*fields.values(), strict=True):
+            yield dict(zip(fields, values, strict=True))
+
+
+def _flat(batch):
+    return {key: value for name, field in batch.items() for key, value in (field.items() if isinstance(field, dict) else [(name, field)])}
+
+
+def _reviews(builder):
+    """imdb_reviews: a review and whether it is positive."""
+    for split, count in LIMITS.items():
+        for record in _records(builder, split, count):
+            yield split, record["text"].decode(), record["label"]
+
+
+def _sentences(builder):
+    """lm1b: a sentence."""
+    for split, count in LIMITS.items():
+        for record in _records(builder, split, count):
+            yield split, record["text"].decode(), None
+
+
+def _side(identity):
+    return "train" if zlib.crc32(identity) % 100 < TRAIN_SHARE else "test"
+
+
+def _articles(builder):
+    """wikipedia: the lines of an article that are not headings; all of them on the same side."""
+    for record in _records(builder, "train"):
+        side = _side(record["title"])
+        for line in record["text"].decode().splitlines():
+            if len(line) >= SHORTEST_LINE:
+                yield side, line, None
+
+
+def _products(builder):
+    """amazon_us_reviews: a review's body and its stars, 1 .. 5, as classes 0 .. 4."""
+    for record in _records(builder, "train"):
+        yield _side(record["review_id"]), record["review_body"].decode(), record["star_rating"] - 1
+
+
+_READERS = {"reviews": _reviews, "sentences": _sentences, "articles": _articles, "products": _products}
