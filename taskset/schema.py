@@ -6,7 +6,6 @@ of an object are lists of one length.
 """
 
 import difflib
-import json
 import math
 
 from jsonschema import Draft202012Validator, validators
@@ -38,10 +37,10 @@ _FIRST = ("additionalProperties", "required")
 _TYPES = {
     "integer": "an integer",
     "number": "a finite number",
-    "boolean": "true or false",
+    "boolean": "True or False",
     "array": "a list",
-    "object": "an object",
-    "null": "null",
+    "object": "a dict",
+    "null": "None (null in JSON)",
     "string": "a string",
 }
 _BOUNDS = {"minimum": "at least", "maximum": "at most", "exclusiveMinimum": "greater than", "exclusiveMaximum": "less than"}
@@ -65,7 +64,7 @@ def _path(keys):
 
 
 def _text(value):
-    text = json.dumps(value, default=repr)
+    text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 

@@ -9,7 +9,11 @@ VALID_SIZE = 3000
 @register_sampler("char_rnn_language_model_family", schema=language_models.schema(schemas.CHARACTER_DATASET))
 def sample(seed):
     """Four of five have the whole vocabulary of 256."""
-    return language_models.sample(seed, lambda draw: 256 if draw.bernoulli(0.8) else draw.log_int(100, 256), parts.character_dataset)
+    return language_models.sample(seed, _vocab_size, parts.character_dataset)
+
+
+def _vocab_size(draw):
+    return 256 if draw.bernoulli(0.8) else draw.log_int(100, 256)
 
 
 @register_facts("char_rnn_language_model_family")

@@ -1,4 +1,4 @@
-"""The 3x3 convolutions of conv_fc_family and conv_pooling_family: draws, schema, shapes, and whether the image is large enough."""
+"""The 3x3 convolutions of conv_fc_family and conv_pooling_family: draws, schema, shapes, whether the image is large enough."""
 
 from taskset.samplers import parts, schemas, shapes
 

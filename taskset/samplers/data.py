@@ -12,7 +12,8 @@ def image_data(dataset):
     from taskset.datasets.images import ImageData
 
     name, options, augmentation = dataset
-    return ImageData(name, options["bs"], num_train=options["num_train"], augmentation=augmentation, valid_size=options.get("valid_size"))
+    valid_size = options.get("valid_size")
+    return ImageData(name, options["bs"], num_train=options["num_train"], augmentation=augmentation, valid_size=valid_size)
 
 
 def text_classification_data(dataset):

@@ -30,7 +30,8 @@ def facts(config, bijector):
     images = data.image_data(config["dataset"])
     inputs, outputs = bijector(shapes.pixels(images.image_shape))
     parameters = {}
-    for i in reversed(range(config["num_bijectors"])):  # the density runs from the data to the latents: the last layer comes first
+    # The density runs from the data to the latents: the last layer comes first.
+    for i in reversed(range(config["num_bijectors"])):
         parameters.update(shapes.mlp(f"bijector_{i}", inputs, [*config["hidden_units"], outputs]))
     return Facts(images, parameters, images.infeasible)
 

@@ -1,4 +1,4 @@
-"""made_family: the configs of maf_family, for models with the masks of MADE (arXiv 1502.03509). Not among the published families."""
+"""made_family: the configs of maf_family, for models with the masks of MADE (arXiv 1502.03509). Not a published family."""
 
 from taskset.registry import register_facts, register_sampler
 from taskset.samplers import flows, maf_family

@@ -109,9 +109,9 @@ def all_optimizers():
 
 
 def _fixed_config(name):
-    family = name.rpartition("_")[0]
+    family, _, log10 = name.rpartition("_")
     rates = dict(zip((f"{log10:.2f}" for log10 in LOG10_LEARNING_RATES), LEARNING_RATES.tolist()))
-    return [{"learning_rate": rates[name.rpartition("_")[2]]}, family]
+    return [{"learning_rate": rates[log10]}, family]
 
 
 def sample_optimizer(family, seed):
@@ -137,11 +137,17 @@ def get_optimizer_config(name):
     parsed = registry.parse(name)
     if parsed and parsed[0] in _BY_SEED:
         return [sample_optimizer(*parsed), parsed[0]]
-    raise unknown("optimizer", name, all_optimizers(), f"Known are {', '.join(f'{f}_seedN' for f in _BY_SEED)}, adam_lr_-7.00, adagrad_lr_-7.00 (in steps of 0.50 up to 1.00).")
+    sampled = ", ".join(f"{family}_seedN" for family in _BY_SEED)
+    hint = f"Known are {sampled}, and adam_lr_X, adagrad_lr_X with X = -7.00, -6.50 .. 1.00."
+    raise unknown("optimizer", name, all_optimizers(), hint)
 
 
 def opt_list_names(n):
-    """The first `n` names of the learned list, best first: `["nadamw_grid_seed251", ..]`. Raises `ConfigError` beyond its length."""
+    """The first `n` names of the learned list, best first: `["nadamw_grid_seed251", ..]`.
+
+    Raises `ConfigError` beyond its length.
+    """
     if isinstance(n, bool) or not isinstance(n, int) or not 0 <= n <= len(opt_list.SEEDS):
-        raise ConfigError(f"opt_list of {n!r} optimizers: the learned list has {len(opt_list.SEEDS)}; ask for an integer 0 .. {len(opt_list.SEEDS)}")
+        longest = len(opt_list.SEEDS)
+        raise ConfigError(f"opt_list of {n!r} optimizers: the learned list has {longest}; ask for an integer 0 .. {longest}")
     return [f"nadamw_grid_seed{seed}" for seed in opt_list.SEEDS[:n]]

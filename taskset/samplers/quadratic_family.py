@@ -11,7 +11,9 @@ _LOGSPACE_MIN = 1e-5
 _NORMAL = schemas.fields(mean=schemas.number(), std=schemas.number(minimum=0))
 _INTERVAL = schemas.fields(min=schemas.number(), max=schemas.number())
 _POSITIVE_INTERVAL = schemas.fields(min=schemas.number(exclusiveMinimum=0), max=schemas.number(exclusiveMinimum=0))
-_MATRIX = schemas.tagged({"normal": _NORMAL, "linspace_eigen": _INTERVAL, "uniform": _INTERVAL, "logspace_eigen": _POSITIVE_INTERVAL})
+_MATRIX = schemas.tagged(
+    {"normal": _NORMAL, "linspace_eigen": _INTERVAL, "uniform": _INTERVAL, "logspace_eigen": _POSITIVE_INTERVAL}
+)
 _VECTOR = schemas.tagged({"normal": _NORMAL, "uniform": _INTERVAL})
 
 SCHEMA = schemas.fields(

@@ -62,15 +62,17 @@ SEED = integer(0, 2**31 - 1)
 NUM_TRAIN = nullable(SIZE)
 ACTIVATION = one_of(*parts.ACTIVATIONS)
 # lecun_normal is the one that no family draws: Sonnet's default, which fixed tasks start from.
-INITIALIZER = tagged(
-    {
-        "lecun_normal": {"type": "null"},
-        **{name: {"type": "null"} for name in parts.PLAIN_INITIALIZERS},
-        **{name: number(exclusiveMinimum=0) for name in parts.SCALED_INITIALIZERS},
-    }
-)
+_INITIALIZERS = {
+    "lecun_normal": {"type": "null"},
+    **{name: {"type": "null"} for name in parts.PLAIN_INITIALIZERS},
+    **{name: number(exclusiveMinimum=0) for name in parts.SCALED_INITIALIZERS},
+}
+INITIALIZER = tagged(_INITIALIZERS)
+# Square matrices may start as the identity, too: fixed tasks have such cores.
+SQUARE_INITIALIZER = tagged({**_INITIALIZERS, "identity": {"type": "null"}})
 
-# The smallest images have 16 x 16 pixels. Hue turns by at most half the circle; saturation and contrast are multiplied by 1 - x .. 1 + x.
+# The smallest images have 16 x 16 pixels. Hue turns by at most half the circle; saturation and contrast are multiplied by
+# 1 - x .. 1 + x.
 AUGMENTATION = nullable(
     fields(
         crop_amount=integer(0, 15),
@@ -87,20 +89,23 @@ AUGMENTATION = nullable(
 _IMAGE_OPTIONS = with_optional(fields(bs=SIZE, num_train=NUM_TRAIN, just_train=BOOLEAN), valid_size=SIZE)
 _MNIST_OPTIONS = with_optional(fields(bs=SIZE, num_train=NUM_TRAIN, num_classes=one_of(10), just_train=BOOLEAN), valid_size=SIZE)
 IMAGE_DATASET = tagged(
-    {name: _MNIST_OPTIONS if name in parts.MNIST_LIKE else _IMAGE_OPTIONS for name in (*parts.IMAGE_DATASETS, *parts.FIXED_IMAGES)},
+    {
+        **dict.fromkeys((*parts.IMAGE_DATASETS, *parts.FIXED_IMAGES), _IMAGE_OPTIONS),
+        **dict.fromkeys(parts.MNIST_LIKE, _MNIST_OPTIONS),
+    },
     AUGMENTATION,
 )
 
 _TEXT_OPTIONS = fields(bs=SIZE, num_train=NUM_TRAIN, max_token=SIZE, just_train=BOOLEAN, patch_length=SIZE)
 # The next token has to be in the window.
 _LANGUAGE_OPTIONS = fields(patch_length=integer(2), batch_size=SIZE, just_train=BOOLEAN, num_train=NUM_TRAIN)
-TEXT_CLASSIFICATION_DATASET = tagged(dict.fromkeys(parts.TEXT_CLASSIFICATION_DATASETS, _TEXT_OPTIONS))
+TEXT_CLASSIFICATION_DATASET = tagged(dict.fromkeys((*parts.TEXT_CLASSIFICATION_DATASETS, *parts.FIXED_TEXTS), _TEXT_OPTIONS))
 CHARACTER_DATASET = tagged(dict.fromkeys(parts.CHARACTER_DATASETS, _LANGUAGE_OPTIONS))
 WORD_DATASET = tagged(dict.fromkeys(parts.WORD_DATASETS, _LANGUAGE_OPTIONS))
 
 RECURRENT_CORE = tagged(
     {
-        "vrnn": fields(hidden_to_hidden=INITIALIZER, in_to_hidden=INITIALIZER, act_fn=ACTIVATION, core_dim=SIZE),
+        "vrnn": fields(hidden_to_hidden=SQUARE_INITIALIZER, in_to_hidden=INITIALIZER, act_fn=ACTIVATION, core_dim=SIZE),
         "gru": fields(core_dim=SIZE, **dict.fromkeys(parts.GRU_MATRICES, INITIALIZER)),
         "lstm": fields(w_gates=INITIALIZER, core_dim=SIZE),
     }

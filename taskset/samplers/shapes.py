@@ -32,7 +32,8 @@ def recurrent_core(core, inputs):
     if kind == "vrnn":
         return {"core/in_to_hidden": (inputs, n), "core/hidden_to_hidden": (n, n), "core/b": (n,)}
     if kind == "gru":
-        return {f"core/{part}{gate}": shape for gate in "zrh" for part, shape in {"w": (inputs, n), "u": (n, n), "b": (n,)}.items()}
+        gate = {"w": (inputs, n), "u": (n, n), "b": (n,)}
+        return {f"core/{part}{name}": shape for name in "zrh" for part, shape in gate.items()}
     return {"core/w_gates": (inputs + n, 4 * n), "core/b_gates": (4 * n,)}
 
 
