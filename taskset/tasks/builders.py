@@ -3,6 +3,11 @@
 from taskset.tasks import char_rnn_language_model_family  # noqa: F401
 from taskset.tasks import conv_fc_family  # noqa: F401
 from taskset.tasks import conv_pooling_family  # noqa: F401
+from taskset.tasks import fixed_conv  # noqa: F401
+from taskset.tasks import fixed_conv_ae  # noqa: F401
+from taskset.tasks import fixed_conv_vae  # noqa: F401
+from taskset.tasks import fixed_mlp  # noqa: F401
+from taskset.tasks import fixed_mlp_vae  # noqa: F401
 from taskset.tasks import made_family  # noqa: F401
 from taskset.tasks import maf_family  # noqa: F401
 from taskset.tasks import masked_language_model  # noqa: F401

@@ -4,6 +4,15 @@ Imported in the order in which the names were published: `taskset.fixed_tasks()`
 """
 
 # isort: off
+from taskset.tasks.fixed import two_d  # noqa: F401
+from taskset.tasks.fixed import mlp  # noqa: F401
+from taskset.tasks.fixed import conv  # noqa: F401
+from taskset.tasks.fixed import conv_ae  # noqa: F401
+from taskset.tasks.fixed import conv_vae  # noqa: F401
 from taskset.tasks.fixed import language_models  # noqa: F401
+from taskset.tasks.fixed import maf  # noqa: F401
+from taskset.tasks.fixed import mlp_ae  # noqa: F401
+from taskset.tasks.fixed import mlp_vae  # noqa: F401
+from taskset.tasks.fixed import nvp  # noqa: F401
 from taskset.tasks.fixed import text  # noqa: F401
 from taskset.tasks.fixed import sequences  # noqa: F401

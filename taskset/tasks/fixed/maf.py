@@ -1,0 +1,7 @@
+"""Masked autoregressive flows: tasks of maf_family. Of these only the 2-layer one is autoregressive (`taskset.tasks.maf_family`)."""
+
+from taskset.tasks.fixed.parts import fixed, flow, images
+
+fixed("FixedMAF_mnist_2layer_bs64", "maf_family", flow(images("mnist", 64), [2048, 2048], 2))
+fixed("FixedMAF_mnist_3layer_thin_bs64", "maf_family", flow(images("mnist", 64), [128, 128], 3))
+fixed("FixedMAF_cifar10_3layer_bs64", "maf_family", flow(images("cifar10", 64), [1024, 1024], 3))

@@ -1,0 +1,19 @@
+"""Convolutional classifiers with batch normalization."""
+
+from taskset.registry import register_builder
+from taskset.tasks.base import Model
+from taskset.tasks.batch_norm import normalize_by_batch
+from taskset.tasks.convolutions import convolve
+from taskset.tasks.conv_pooling_family import pooled_classification
+from taskset.tasks.images import network_input
+
+
+@register_builder("fixed_conv")
+def build(config, data):
+    """As `conv_pooling_family`, each convolution normalised with the batch's own statistics before the activation, in all splits."""
+
+    def loss(batch, key):
+        x = convolve(network_input(batch["image"], config), config, lambda x, i: normalize_by_batch(x, f"batch_norm_{i}"))
+        return pooled_classification(x, config, batch["label"], data.num_classes)
+
+    return Model(loss, data, convolutional=True)

@@ -1,0 +1,61 @@
+"""Fully connected classifiers with another loss, with dropout, or with normalised layers."""
+
+import sonnet as snt
+import tensorflow as tf
+
+from taskset import stateless
+from taskset.registry import register_builder
+from taskset.tasks import activations, initializers
+from taskset.tasks.base import Model
+from taskset.tasks.batch_norm import normalize_by_start
+from taskset.tasks.images import network_input
+from taskset.tasks.losses import accuracy, cross_entropy
+
+
+def squared_error(logits, labels):
+    """Mean of (sigmoid(logit) - one-hot label)^2 over classes and batch."""
+    one_hot = tf.one_hot(labels, logits.shape[-1], dtype=logits.dtype)
+    return tf.reduce_mean(tf.square(tf.sigmoid(logits) - one_hot))
+
+
+def dropout(keep):
+    """Each entry is kept with probability `keep` and divided by it, in all splits (Srivastava et al. 2014)."""
+    return lambda x, i, key: x * stateless.bernoulli(key, x.shape, keep, x.dtype) / keep
+
+
+def _layer_norm(x, i, key):
+    return snt.LayerNorm(axis=-1, create_scale=True, create_offset=True, name=f"layer_norm_{i}")(x)
+
+
+def _batch_norm(x, i, key):
+    return normalize_by_start(x, f"batch_norm_{i}")
+
+
+_LOSS = {"cross_entropy": cross_entropy, "squared_error": squared_error}
+_BEFORE_ACTIVATION = {
+    "none": lambda arg: lambda x, i, key: x,
+    "dropout": dropout,
+    "layer_norm": lambda arg: _layer_norm,
+    "batch_norm": lambda arg: _batch_norm,
+}
+
+
+@register_builder("fixed_mlp")
+def build(config, data):
+    """Flatten; linear layers, each followed by what `before_activation` says and the activation; a linear layer to the classes; the loss."""
+    activation = activations.from_config(config["activation"])
+    w_init = initializers.from_config(config["w_init"])
+    kind, arg = config["before_activation"]
+    between = _BEFORE_ACTIVATION[kind](arg)
+    sizes = config["layer_sizes"]
+
+    def loss(batch, key):
+        x = snt.flatten(network_input(batch["image"], config))
+        with tf.name_scope("mlp"):
+            for i, (size, layer_key) in enumerate(zip(sizes, stateless.split(key, len(sizes)))):
+                x = snt.Linear(size, w_init=w_init, name=f"linear_{i}")(x)
+                x = activation(between(x, i, layer_key))
+            logits = snt.Linear(data.num_classes, w_init=w_init, name=f"linear_{len(sizes)}")(x)
+        return _LOSS[config["loss"]](logits, batch["label"]), {"accuracy": accuracy(logits, batch["label"])}
+
+    return Model(loss, data)
