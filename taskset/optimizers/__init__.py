@@ -1,0 +1,12 @@
+"""Hand-designed optimizers as pure functions. What one is, and how to write one: `taskset.optimizers.base`."""
+
+from taskset.optimizers.adaptive import adam, adam6p, adam8p
+from taskset.optimizers.base import Elementwise, Optimizer
+from taskset.optimizers.descent import adagrad, momentum, nesterov, rmsprop, sgd
+from taskset.optimizers.nadamw import nadamw_corrected, nadamw_published
+from taskset.optimizers.named import get_optimizer, make_optimizer, opt_list
+
+__all__ = [
+    "Elementwise", "Optimizer", "adagrad", "adam", "adam6p", "adam8p", "get_optimizer", "make_optimizer", "momentum",
+    "nadamw_corrected", "nadamw_published", "nesterov", "opt_list", "rmsprop", "sgd",
+]

@@ -1,0 +1,59 @@
+"""Optimizers by published name, and by the configs that go with those names."""
+
+import inspect
+
+from taskset.errors import ConfigError, unknown
+from taskset.optimizers.adaptive import adam, adam6p, adam8p
+from taskset.optimizers.descent import adagrad
+from taskset.optimizers.nadamw import nadamw_corrected, nadamw_published
+from taskset.samplers import optimizers as samplers
+
+
+_FAMILIES = {
+    "adam_lr": adam,
+    "adam1p_wide_grid": adam,
+    "adam4p_wide_grid": adam,
+    "adam6p_wide_grid": adam6p,
+    "adam8p_wide_grid": adam8p,
+    "nadamw_grid": nadamw_published,
+    "nadamw_corrected": nadamw_corrected,
+    "adagrad_lr": adagrad,
+    "adagrad_wide_grid": adagrad,
+}
+# Fields of published configs that the release never passed to the update.
+_NOT_PASSED = {"nadamw_grid": ("use_nesterov",)}
+
+
+def make_optimizer(family, config, name=None):
+    """The optimizer of a config: `make_optimizer("adam4p_wide_grid", {"learning_rate": 0.01, "beta1": 0.5})`.
+
+    Fields left out have the defaults of the family's constructor. Raises `UnknownName` for a family, `ConfigError` for a field or
+    value that is not allowed.
+    """
+    if family not in _FAMILIES:
+        raise unknown("optimizer family", family, list(_FAMILIES), f"Known are {', '.join(_FAMILIES)}.")
+    construct, not_passed = _FAMILIES[family], _NOT_PASSED.get(family, ())
+    allowed = [field for field in inspect.signature(construct).parameters if field != "name"]
+    for field in config:
+        if field not in (*allowed, *not_passed):
+            raise ConfigError(f"optimizer config of {family}: unknown field {field!r}; allowed are {', '.join((*allowed, *not_passed))}")
+    if "learning_rate" not in config:
+        raise ConfigError(f"optimizer config of {family}: learning_rate is missing; add it, a finite number >= 0")
+    return construct(**{field: value for field, value in config.items() if field in allowed}, name=name)
+
+
+def get_optimizer(name):
+    """The optimizer of a published name: `adam8p_wide_grid_seed21`, `adam_lr_-3.00`, `nadamw_corrected_seed7`.
+
+    Raises `UnknownName`.
+    """
+    config, family = samplers.get_optimizer_config(name)
+    return make_optimizer(family, config, name)
+
+
+def opt_list(n):
+    """The first `n` optimizers of the learned list, best first (Metz et al. 2020, arXiv 2002.11887), as published.
+
+    Their schedules follow the run's length: give it to each one's `hparams(horizon)`. Raises `ConfigError` beyond the list's end.
+    """
+    return [get_optimizer(name) for name in samplers.opt_list_names(n)]

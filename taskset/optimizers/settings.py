@@ -1,0 +1,46 @@
+"""The hyperparameters that people write: which values are allowed, and the names of optimizers made from them."""
+
+import math
+import numbers
+
+from taskset.errors import ConfigError
+
+_RATES = ("learning_rate", "epsilon", "l1", "l2", "linear_decay", "exponential_decay", "l2_weight_decay", "adamw_weight_decay",
+          "min_learning_rate_mult", "initial_accumulator_value")
+_AVERAGES = ("momentum", "rho", "beta1", "beta2")
+_FRACTIONS = ("warmup_fraction", "constant_fraction")
+
+_ALLOWED = {
+    **dict.fromkeys(_RATES, ("a finite number >= 0", lambda x: 0 <= x < math.inf)),
+    **dict.fromkeys(_AVERAGES, ("a number in 0 <= {} < 1", lambda x: 0 <= x < 1)),
+    **dict.fromkeys(_FRACTIONS, ("a number in 0 <= {} <= 1", lambda x: 0 <= x <= 1)),
+}
+
+
+def checked(rule, settings):
+    """`settings` with its numbers as floats. Raises `ConfigError`, naming the setting and what is allowed."""
+    return {name: _checked(rule, name, value) for name, value in settings.items()}
+
+
+def _checked(rule, name, value):
+    if name == "use_nesterov":
+        if value is not True and value is not False:
+            raise ConfigError(f"use_nesterov {value!r} of {rule}: allowed is True or False; change it and call {rule} again")
+        return value
+    words, fits = _ALLOWED[name]
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not fits(value):
+        raise ConfigError(f"{name} {value!r} of {rule}: allowed is {words.format(name)}; change it and call {rule} again")
+    return float(value)
+
+
+def described(rule, settings):
+    """The name of an optimizer that was given none: `"adam(learning_rate=0.001, beta1=0.9, ..)"`."""
+    return f"{rule}({', '.join(f'{name}={value!r}' for name, value in settings.items())})"
+
+
+def average(name, beta):
+    """The hparams of an exponential moving average with decay `beta`: 1 - beta and log(beta).
+
+    Taken in double precision: in float32, 1 - beta of beta = 1 - 1e-6 would be off by 5 per cent.
+    """
+    return {f"one_minus_{name}": 1.0 - beta, f"log_{name}": math.log(beta) if beta > 0 else -math.inf}
