@@ -13,7 +13,7 @@ $(INSTALLED): setup.cfg pyproject.toml
 	$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[test]'
 	@touch $@
 
-DEMO_TASKS := mlp_family_seed35 conv_pooling_family_seed9 mlp_ae_family_seed34 quadratic_family_seed18 losg_tasks_family_seed17
+DEMO_TASKS := mlp_family_seed30 conv_pooling_family_seed10 mlp_ae_family_seed26 quadratic_family_seed18 losg_tasks_family_seed17
 DEMO_OUT ?= demo
 
 demo: $(INSTALLED)

@@ -1,0 +1,1 @@
+"""The baselines that come with the package; see README.md in this directory."""

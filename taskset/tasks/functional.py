@@ -5,6 +5,8 @@ shape and initializer. `apply` runs `forward` again with given tensors in the va
 are therefore constructed inside `forward`, anew at each call, and what they `assign` (moving averages) is dropped.
 """
 
+import contextlib
+
 import tensorflow as tf
 
 from taskset import seeds, stateless
@@ -38,6 +40,27 @@ class _Dropped:
 tf.register_tensor_conversion_function(_Dropped, lambda v, dtype=None, name=None, as_ref=False: tf.convert_to_tensor(v._value, dtype))
 
 
+def _remember_scope_names():
+    """{scope: the same without renaming} of the graph being traced, filled as scopes are entered.
+
+    A graph renames a scope that is entered twice to `name_1`. Sonnet's BatchNorm enters its own twice, and its parameters' paths
+    would tell how it is written inside; in eager mode there is no renaming.
+    """
+    graph = tf.compat.v1.get_default_graph()
+    renaming, plain = graph.name_scope, {}
+
+    @contextlib.contextmanager
+    def name_scope(name):
+        outer = graph.get_name_scope()
+        with renaming(name) as scope:
+            if name and not name.endswith("/"):
+                plain[scope.rstrip("/")] = f"{plain.get(outer, outer)}/{name}".lstrip("/")
+            yield scope
+
+    graph.name_scope = name_scope
+    return plain
+
+
 def _initial(value):
     return value() if callable(value) else value
 
@@ -56,6 +79,7 @@ class Functional:
         self._initializers = {}
 
         def trace(*args):
+            self._scopes = _remember_scope_names()
             with tf.variable_creator_scope(self._record):
                 return forward(*args)
 
@@ -68,6 +92,7 @@ class Functional:
         if kwargs.get("trainable") is False:
             return _Dropped(value)
         scope = tf.get_current_name_scope()
+        scope = self._scopes.get(scope, scope)
         path = f"{scope}/{kwargs['name']}" if scope else kwargs["name"]
         if path in self._initializers:
             raise ValueError(f"two parameters are called {path!r}: give the modules different names")

@@ -1,0 +1,1 @@
+"""Learned optimizers, trained on the tasks of `taskset`."""

@@ -1,0 +1,18 @@
+"""Shared by all tests: one thread for TensorFlow, and small data of the test's own making."""
+
+import os
+
+import pytest
+
+from taskset.quiet import start_tensorflow
+
+start_tensorflow(threads=1)
+
+
+@pytest.fixture(scope="session")
+def real_data_dir():
+    """A TFDS directory with real data, or a skip."""
+    place = os.environ.get("TFDS_DATA_DIR")
+    if not place:
+        pytest.skip("TFDS_DATA_DIR is not set: no real data here")
+    return place
