@@ -39,7 +39,7 @@ class _Generated:
 
     @property
     def batch(self):
-        """tokens, target and mask, each [batch size, length]; the mask is 1 on the steps that count, elsewhere the target is 0."""
+        """tokens, target, mask, each [batch size, length]; the mask is 1 on the steps that count, elsewhere the target is 0."""
         return _batch(self.batch_size, self.length)
 
     def check(self, source, data_dir):

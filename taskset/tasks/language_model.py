@@ -3,7 +3,7 @@
 import sonnet as snt
 import tensorflow as tf
 
-from taskset.tasks import recurrent
+from taskset.tasks import initializers, recurrent
 
 
 def next_token_losses(config, tokens):
@@ -12,7 +12,7 @@ def next_token_losses(config, tokens):
     Tokens are clipped to the vocabulary, as inputs and as targets. Embedding, recurrent core, linear layer to the vocabulary.
     """
     outputs = recurrent.read_tokens(config, config["vocab_size"], tokens[:, :-1])
-    linear = snt.Linear(config["vocab_size"], w_init=recurrent.initializer_of(config, "w_init"), name="linear")
+    linear = snt.Linear(config["vocab_size"], w_init=initializers.from_config(config["w_init"]), name="linear")
     targets = tf.minimum(tf.transpose(tokens[:, 1:]), config["vocab_size"] - 1)
     # By index and not by one-hot vectors: these would take as much memory as the logits, up to gigabytes.
     return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, snt.BatchApply(linear)(outputs))

@@ -7,5 +7,5 @@ from taskset.tasks.language_model import masked_mean_loss
 
 @register_builder("masked_language_model")
 def build(config, data):
-    """Embedding; recurrent core; a linear layer to the vocabulary; cross-entropy of the next token, mean over unmasked positions."""
+    """Embedding; recurrent core; a linear layer to the vocabulary; cross-entropy, mean over unmasked next tokens."""
     return Model(masked_mean_loss(config), data)

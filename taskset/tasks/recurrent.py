@@ -1,6 +1,6 @@
 """Recurrent cores as Sonnet modules, and what the recurrent families share: embedding, initial state, the way over time.
 
-Arrays over time are time-major, [T, B, ..]. A matrix whose initializer a config leaves out starts as Sonnet's do by default.
+Arrays over time are time-major, [T, B, ..].
 """
 
 import sonnet as snt
@@ -93,25 +93,19 @@ def zero_state(core, batch_size, dtype):
     return tuple(tf.zeros([batch_size, core.hidden_size], dtype) for _ in core.state_names)
 
 
-def initializer_of(config, field):
-    """The initializer in a config's `field`; Sonnet's default where the config has no such field."""
-    return initializers.from_config(config[field]) if field in config else initializers.lecun_normal()
-
-
 def core_from_config(config, input_size):
     """The core of a config's `[kind, arguments]`; its variables are called `core/..`."""
     kind, args = config
-    size = args["core_dim"]
+    size, init = args["core_dim"], {k: initializers.from_config(v) for k, v in args.items() if k not in ("core_dim", "act_fn")}
     if kind == "vrnn":
-        weights = [initializer_of(args, field) for field in ("in_to_hidden", "hidden_to_hidden")]
-        return VanillaRNN(input_size, size, activations.from_config(args["act_fn"]), *weights)
+        return VanillaRNN(input_size, size, activations.from_config(args["act_fn"]), **init)
     if kind == "gru":
-        return GRU(input_size, size, {part + gate: initializer_of(args, part + gate) for gate in "zrh" for part in "wu"})
-    return LSTM(input_size, size, initializer_of(args, "w_gates"))
+        return GRU(input_size, size, init)
+    return LSTM(input_size, size, **init)
 
 
 def unroll(config, x):
-    """Outputs [T, B, H] of inputs [T, B, D] through the core `config["core"]`; its initial state by `config["trainable_init"]`."""
+    """Outputs [T, B, H] of inputs [T, B, D] through the core `config["core"]`, started as `config["trainable_init"]` says."""
     core = core_from_config(config["core"], x.shape[2])
     state = LearnedState(core)(x.shape[1]) if config["trainable_init"] else zero_state(core, x.shape[1], x.dtype)
     return core(x, state)

@@ -4,7 +4,7 @@ import sonnet as snt
 import tensorflow as tf
 
 from taskset.registry import register_builder
-from taskset.tasks import recurrent
+from taskset.tasks import initializers, recurrent
 from taskset.tasks.base import Model
 from taskset.tasks.losses import accuracy, cross_entropy
 
@@ -15,15 +15,14 @@ _OVER_TIME = {
 }
 
 
-@register_builder("fixed_text_classification")
 @register_builder("rnn_text_classification_family")
 def build(config, data):
     """Embedding; recurrent core; last output, or mean or maximum over time; a linear layer to the classes; cross-entropy.
 
-    Padding counts like any other token, as published. The fixed tasks' configs leave out the initializers.
+    Padding counts like any other token, as published.
     """
     vocab_size = min(config["vocab_size"], data.max_token)
-    w_init = recurrent.initializer_of(config, "w_init")
+    w_init = initializers.from_config(config["w_init"])
     over_time = _OVER_TIME[config["loss_compute"]]
 
     def loss(batch, key):

@@ -4,7 +4,7 @@ import sonnet as snt
 import tensorflow as tf
 
 from taskset.registry import register_builder
-from taskset.tasks import recurrent
+from taskset.tasks import initializers, recurrent
 from taskset.tasks.base import Model
 from taskset.tasks.losses import cross_entropies
 
@@ -13,7 +13,7 @@ from taskset.tasks.losses import cross_entropies
 @register_builder("copy")
 def build(config, data):
     """One-hot symbols; recurrent core; a linear layer to the symbols; cross-entropy, mean over the unmasked steps."""
-    w_init = recurrent.initializer_of(config, "w_init")
+    w_init = initializers.from_config(config["w_init"])
 
     def loss(batch, key):
         mask, target = tf.transpose(batch["mask"]), tf.transpose(batch["target"])

@@ -3,22 +3,32 @@
 Vanilla cores have a tanh; initial states are zeros.
 """
 
-import functools
 import re
 
 from taskset.datasets.sequences import AssociativeData, CopyData
-from taskset.registry import Facts, register_facts, register_fixed, register_schema
+from taskset.registry import Facts, register_facts, register_schema
 from taskset.samplers import schemas, shapes
-from taskset.tasks.fixed import recurrent_schemas
 from taskset.tasks.fixed.cores import core
+from taskset.tasks.fixed.parts import DEFAULT, fixed
 
 _CORE = r"(?P<kind>[A-Z]+)(?P<units>\d+)_BS(?P<bs>\d+)"
 _ASSOCIATIVE = re.compile(rf"Associative_{_CORE}_Pairs(?P<pairs>\d+)_Tokens(?P<tokens>\d+)")
 _COPY = re.compile(rf"Copy_{_CORE}_Length(?P<length>\d+)_Tokens(?P<tokens>\d+)")
-_SHARED = {"core": recurrent_schemas.CORE, "trainable_init": schemas.BOOLEAN, "bs": schemas.SIZE, "tokens": schemas.SIZE}
 
-register_schema("associative", recurrent_schemas.with_defaults(("w_init",), **_SHARED, pairs=schemas.SIZE))
-register_schema("copy", recurrent_schemas.with_defaults(("w_init",), **_SHARED, length=schemas.SIZE))
+
+def _schema(field):
+    return schemas.fields(
+        core=schemas.RECURRENT_CORE,
+        trainable_init=schemas.BOOLEAN,
+        w_init=schemas.INITIALIZER,
+        bs=schemas.SIZE,
+        tokens=schemas.SIZE,
+        **{field: schemas.SIZE},
+    )
+
+
+register_schema("associative", _schema("pairs"))
+register_schema("copy", _schema("length"))
 
 
 def _facts(config, data):
@@ -44,20 +54,11 @@ def _config(said, field):
     return {
         "core": core(said["kind"], said["units"]),
         "trainable_init": False,
+        "w_init": DEFAULT,
         "bs": int(said["bs"]),
         "tokens": int(said["tokens"]),
         field: int(said[field]),
     }
-
-
-def associative(name):
-    """(family, config) of an Associative_.. task by its name."""
-    return "associative", _config(_ASSOCIATIVE.fullmatch(name), "pairs")
-
-
-def copy(name):
-    """(family, config) of a Copy_.. task by its name."""
-    return "copy", _config(_COPY.fullmatch(name), "length")
 
 
 for _name in (
@@ -71,7 +72,7 @@ for _name in (
     "Associative_GRU256_BS128_Pairs20_Tokens50",
     "Associative_VRNN256_BS128_Pairs20_Tokens50",
 ):
-    register_fixed(_name)(functools.partial(associative, _name))
+    fixed(_name, "associative", _config(_ASSOCIATIVE.fullmatch(_name), "pairs"))
 
 for _name in (
     "Copy_LSTM128_BS128_Length5_Tokens10",
@@ -84,4 +85,4 @@ for _name in (
     "Copy_GRU256_BS128_Length40_Tokens50",
     "Copy_VRNN256_BS128_Length40_Tokens50",
 ):
-    register_fixed(_name)(functools.partial(copy, _name))
+    fixed(_name, "copy", _config(_COPY.fullmatch(_name), "length"))
