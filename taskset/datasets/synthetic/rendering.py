@@ -6,8 +6,9 @@ import numpy as np
 
 from taskset.datasets.synthetic.words import LANGUAGES, WORDS, spell
 
-STOP_SHARE, COMMA_SHARE = 0.055, 0.045  # of the words, followed by one
+STOP_SHARE, COMMA_SHARE = 0.045, 0.045  # of the words, followed by one
 NOTHING, COMMA, STOP = 0, 1, 2
+_AT_ONCE = 50_000  # pieces
 
 
 def punctuate(rng, offsets):
@@ -38,8 +39,13 @@ def byte_tokens(words, marks, offsets, language):
     begins[first] += space  # none before the first word
     sizes[first] -= space
     ends = np.concatenate([[0], np.cumsum(sizes)])
-    index = np.arange(ends[-1]) + np.repeat(begins - ends[:-1], sizes)
-    return flat[index], ends[2 * offsets]
+    shift = begins - ends[:-1]
+    tokens = np.empty(ends[-1], np.uint16)
+    for start in range(0, len(pieces), _AT_ONCE):  # in the processor's cache
+        part = slice(start, start + _AT_ONCE)
+        first, last = ends[start], ends[min(start + _AT_ONCE, len(pieces))]
+        tokens[first:last] = flat[np.arange(first, last) + np.repeat(shift[part], sizes[part])]
+    return tokens, ends[2 * offsets]
 
 
 @functools.cache

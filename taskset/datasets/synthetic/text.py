@@ -23,9 +23,9 @@ VERSION = 1  # part of the metadata of every result: another version makes other
 CLASSES, FUNCTION_CLASSES, FUNCTION_WORDS = 24, 8, 150
 TOPICS, TOPIC_SHARES = 16, (0.6, 0.4)
 TOPIC_SPREAD = 1.2
-FOLLOWERS, FOLLOWS = 12, 0.6
+FOLLOWERS, FOLLOWS = 12, 0.58
 REPEATS = 0.9
-OPINIONATED, OPINION, CONTRARY = 0.12, 1.8, 0.17
+OPINIONATED, OPINION, CONTRARY = 0.17, 0.9, 0.04
 CHUNK = 8192  # documents drawn together
 
 
@@ -42,7 +42,7 @@ class Shape:
 
 
 _SHAPES = {
-    "imdb_reviews": Shape(25_000, 25_000, 5.15, 0.65, 20, 700),
+    "imdb_reviews": Shape(25_000, 10_000, 5.4, 0.68, 20, 1000),
     "lm1b": Shape(80_000, 5_000, 3.1, 0.5, 3, 100),
     "tokenized_wikipedia": Shape(80_000, 10_000, 3.3, 0.9, 2, 400),
     "tokenized_amazon_reviews": Shape(80_000, 10_000, 3.9, 0.9, 3, 700),
@@ -80,7 +80,7 @@ class Grammar:
 def make_grammar(corpus, labels):
     """The `Grammar` of a corpus whose documents have `labels` classes."""
     rng = seeds.generator(0, "synthetic grammar", corpus)
-    p = (np.arange(WORDS) + 2.7) ** -1.07  # Zipf's and Mandelbrot's law
+    p = (np.arange(WORDS) + 2.7) ** -0.9  # Zipf's and Mandelbrot's law
     p /= p.sum()
     word_class = np.concatenate([
         rng.permutation(np.arange(FUNCTION_WORDS) % FUNCTION_CLASSES),
@@ -166,25 +166,25 @@ def make_documents(name, split, seed=0):
     parts = []
     for start in range(0, count, CHUNK):
         chunk = slice(start, start + CHUNK)
-        falling = np.argsort(-lengths[chunk], kind="stable")
-        words, offsets = draw_words(grammar, rng, lengths[chunk][falling], labels[chunk][falling])
-        marks = punctuate(rng, offsets)
-        encoded = subword_tokens(words, marks, offsets) if encoding == "subwords8k" else byte_tokens(words, marks, offsets, info.language)
-        parts.append(_reorder(*encoded, falling))
-    return _join(parts, labels if info.num_classes else None)
+        words, offsets = _in_place(grammar, rng, lengths[chunk], labels[chunk])
+        parts.append(_encode(words, punctuate(rng, offsets), offsets, encoding, info.language))
+    offsets = np.concatenate([[0], np.cumsum(np.concatenate([np.diff(offsets) for _, offsets in parts]))])
+    return Documents(np.concatenate([tokens for tokens, _ in parts]), offsets, labels.astype(np.int32) if info.num_classes else None)
 
 
-def _reorder(tokens, offsets, falling):
-    """(tokens, lengths) with document i of the result the one that `falling` put at its place."""
-    place = np.argsort(falling)
-    lengths = np.diff(offsets)[place]
-    begin = np.repeat(offsets[place] - (np.cumsum(lengths) - lengths), lengths)
-    return tokens[begin + np.arange(lengths.sum())], lengths
+def _in_place(grammar, rng, lengths, labels):
+    """`draw_words` of documents in any order of lengths."""
+    falling = np.argsort(-lengths, kind="stable")
+    words, begins = draw_words(grammar, rng, lengths[falling], labels[falling])
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    shift = begins[np.argsort(falling)] - offsets[:-1]
+    return words[np.arange(offsets[-1]) + np.repeat(shift, lengths)], offsets
 
 
-def _join(parts, labels):
-    offsets = np.concatenate([[0], np.cumsum(np.concatenate([lengths for _, lengths in parts]))])
-    return Documents(np.concatenate([tokens for tokens, _ in parts]), offsets, None if labels is None else labels.astype(np.int32))
+def _encode(words, marks, offsets, encoding, language):
+    if encoding == "subwords8k":
+        return subword_tokens(words, marks, offsets)
+    return byte_tokens(words, marks, offsets, language)
 
 
 @functools.lru_cache(maxsize=2)
