@@ -18,6 +18,7 @@ from rich.table import Table
 from taskset import plugins, registry
 from taskset.errors import TasksetError
 from taskset.quiet import start_tensorflow
+from taskset.tables import show_table
 
 app = typer.Typer(
     add_completion=False,
@@ -139,7 +140,7 @@ def show(
         total += size
         table.add_row(path, " x ".join(map(str, shape)) or "scalar", f"{size:,}")
     table.add_row("total", "", f"{total:,}", style="bold")
-    out.print(table)
+    show_table(table, out)
 
 
 @app.command()
@@ -252,16 +253,18 @@ def plot(
 @data_app.command("status")
 def data_status(data_dir: DataDir = None):
     """Which real data sets are prepared, and where."""
+    from taskset.datasets.prepared import megabytes
     from taskset.datasets.text_sources import text_status
     from taskset.datasets.tfds_source import status
 
-    table = Table(box=None, pad_edge=False)
     rows = [*status(data_dir), *text_status(data_dir)]
-    for column in rows[0]:
-        table.add_column(column.replace("_", " "), overflow="fold")
+    table = Table(box=None, pad_edge=False)
+    for column in ("name", "made from", "prepared", "download", "where", "note"):
+        table.add_column(column)
     for row in rows:
-        table.add_row(*("yes" if v is True else "no" if v is False else "" if v is None else str(v) for v in row.values()))
-    out.print(table)
+        download = "" if row.prepared or not row.download else megabytes(row.download)
+        table.add_row(row.name, row.tfds, "yes" if row.prepared else "no", download, row.where or "", row.note or "")
+    show_table(table, out)
 
 
 @data_app.command("prepare")

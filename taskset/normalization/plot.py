@@ -67,13 +67,14 @@ def plot_tasks(root, tasks, path):
     if missing:
         raise StoreError(f"{root} has no curves of {missing[0]!r}; it has {', '.join(store.load_tasks(root)['task'].head(5))} ..")
     means = mean_curves(curves)
-    figure, rows = plt.subplots(len(tasks), 2, figsize=(10, 3.6 * len(tasks)), squeeze=False, layout="constrained")
+    figure, rows = plt.subplots(len(tasks), 2, figsize=(11, 3.6 * len(tasks)), squeeze=False, layout="constrained")
     for axes, task in zip(rows, tasks):
         part = means[means["task"] == task]
         source = part["source"].iloc[0]
         _draw_curves(axes[0], part, "train", task + ("" if source == "none" else f" ({source} data)"))
         _draw_profile(axes[1], part, task)
-        axes[0].legend(fontsize=6, ncols=2, title="learning rate" if _rate(str(part["optimizer"].iloc[0])) is not None else None, title_fontsize=6)
+        beside = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5), "frameon": False}
+        axes[0].legend(fontsize=6, title="learning rate", title_fontsize=6, **beside)
     store.make_directory(Path(path).parent)
     figure.savefig(path, dpi=120)
     plt.close(figure)

@@ -7,6 +7,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressC
 from rich.table import Table
 
 from taskset.datasets.base import SPLITS
+from taskset.tables import show_table
 
 
 def train_report(task, optimizer, steps, seed, mode, batches, out):
@@ -35,7 +36,7 @@ def train_report(task, optimizer, steps, seed, mode, batches, out):
         table.add_column(split, justify="right")
     for label, losses in ((f"step 0", before), (f"step {steps}", after)):
         table.add_row(label, *(f"{losses[s]:.5g}" for s in SPLITS))
-    out.print(table)
+    show_table(table, out)
     if not all(np.isfinite(v) for v in after.values()):
         out.print("the run diverged: its loss is not finite")
     out.print(f"{1000 * run.seconds / steps:.3g} ms a step, {steps / run.seconds:,.0f} steps/s; compilation and first evaluation {compiled:.1f} s")
@@ -57,7 +58,7 @@ def print_normalizers(frame, split, out):
         table.add_row(
             row["task"], row["source"], best, _number(row["initial"]), _number(row["best"]), str(row["runs"]), f"{row['diverged_share']:.0%}"
         )
-    out.print(table)
+    show_table(table, out)
 
 
 def baseline_report(names, options, root, data_dir, workers, modules, out, err):
