@@ -19,7 +19,7 @@ MIN_LOG_SCALE, MAX_LOG_SCALE = -5.0, 3.0
 
 
 def mask(in_degrees, out_degrees, dtype=tf.float32):
-    """[inputs, outputs], 1 where the output sees the input. Made from the degrees on the device: masks of wide layers are large."""
+    """[inputs, outputs], 1 where the output sees the input. Made on the device: masks of wide layers are large."""
     return tf.cast(tf.constant(out_degrees)[tf.newaxis] >= tf.constant(in_degrees)[:, tf.newaxis], dtype)
 
 
@@ -74,13 +74,13 @@ def autoregressive_inverse(y, network):
 
 
 def permutations_of(config, pixels):
-    """The permutations between layers: random, and the config's own. A config has no seed, so CRC-32 of its JSON serves as one."""
+    """The permutations between layers: random, and the config's own. It has no seed: CRC-32 of its JSON serves as one."""
     seed = zlib.crc32(json.dumps(config, sort_keys=True).encode())
     return [seeds.generator(seed, "permutation", i).permutation(pixels) for i in range(config["num_bijectors"] - 1)]
 
 
 def build_flow(config, data, layer_degrees):
-    """The model of a config; `layer_degrees(pixels, hidden_units)` gives (in_degrees, out_degrees) of each layer of a masked MLP."""
+    """The model of a config; `layer_degrees(pixels, hidden_units)` gives (in_degrees, out_degrees) of each masked layer."""
     activation = activations.from_config(config["activation"])
     w_init = initializers.from_config(config["w_init"])
     pixels = math.prod(data.image_shape)

@@ -9,7 +9,7 @@ from taskset.tasks.initializers import lecun_normal, truncated_normal
 
 
 class Encoder(snt.Module):
-    """3x3 convolutions of stride 2 with ReLUs, each halving height and width; a linear layer: [batch, h, w, c] -> [batch, outputs]."""
+    """3x3 convolutions of stride 2 with ReLUs, halving height and width; a linear layer: [batch, h, w, c] -> [batch, outputs]."""
 
     def __init__(self, channels, outputs, name="encoder"):
         super().__init__(name)

@@ -6,7 +6,7 @@ from taskset.tasks import activations, initializers
 
 
 def convolve(x, config, normalize=None):
-    """Convolutions `conv_0`, `conv_1`, .. of images [batch, height, width, channels], each followed by the activation, the last too.
+    """Convolutions `conv_0`, `conv_1`, .. of images [batch, height, width, channels], each with the activation, the last too.
 
     config: hidden_units, strides, padding (one entry a layer), use_bias, activation, w_init.
     normalize: `(x, layer number) -> x`, applied before each activation.

@@ -10,7 +10,7 @@ from taskset.tasks.images import network_input
 
 @register_builder("fixed_conv")
 def build(config, data):
-    """As `conv_pooling_family`, each convolution normalised with the batch's own statistics before the activation, in all splits."""
+    """As `conv_pooling_family`, with batch normalization by the batch's own statistics before each activation, in all splits."""
 
     def loss(batch, key):
         x = convolve(network_input(batch["image"], config), config, lambda x, i: normalize_by_batch(x, f"batch_norm_{i}"))

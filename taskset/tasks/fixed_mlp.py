@@ -42,7 +42,7 @@ _BEFORE_ACTIVATION = {
 
 @register_builder("fixed_mlp")
 def build(config, data):
-    """Flatten; linear layers, each followed by what `before_activation` says and the activation; a linear layer to the classes; the loss."""
+    """Flatten; linear layers, each with `before_activation` and the activation; a linear layer to the classes; the loss."""
     activation = activations.from_config(config["activation"])
     w_init = initializers.from_config(config["w_init"])
     kind, arg = config["before_activation"]

@@ -1,4 +1,4 @@
-"""Normalizing flows on flat vectors (Rezende and Mohamed 2015, arXiv 1505.05770): density of the data through a chain of inverses."""
+"""Normalizing flows on flat vectors (Rezende and Mohamed 2015, arXiv 1505.05770): the density through a chain of inverses."""
 
 import math
 

@@ -17,7 +17,7 @@ _REDUCE = {"reduce_mean": tf.reduce_mean, "reduce_sum": tf.reduce_sum}
 
 @register_builder("mlp_ae_family")
 def build(config, data):
-    """Flatten; an MLP of `hidden_units` back to the pixels; squared or absolute error, mean or sum over pixels, mean over the batch."""
+    """Flatten; an MLP of `hidden_units` back to the pixels; squared or absolute error, mean or sum over pixels, batch mean."""
     activation = activations.from_config(config["activation"])
     w_init = initializers.from_config(config["w_init"])
     kind = config["output_type"]

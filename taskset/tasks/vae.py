@@ -46,7 +46,7 @@ def negative_elbo(x, encode, decode, key):
 
 
 def mlp_negative_elbo(image, config, key):
-    """`negative_elbo` of the flattened image under MLPs of `enc_hidden_units` (the last one: the latents) and `dec_hidden_units`."""
+    """`negative_elbo` of the flattened image, with MLPs of `enc_hidden_units` (the last: the latents) and `dec_hidden_units`."""
     activation = activations.from_config(config["activation"])
     w_init = initializers.from_config(config["w_init"])
     x = snt.flatten(image)

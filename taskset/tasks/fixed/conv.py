@@ -71,7 +71,10 @@ _batch_norm("FixedImageConv_sun39732x32_bn_32x64x128x128_bs128", images("sun397_
 _flatten("FixedImageConv_cifar10_32x64x64_flatten_bs128", _CIFAR, [32, 64, 64], [])
 _flatten("FixedImageConv_cifar10_32x64x64_fc_64_bs128", _CIFAR, [32, 64, 64], [64])
 _flatten("FixedImageConv_mnist_32x64x64_fc_64_bs128", images("mnist", 128), [32, 64, 64], [64])
-_flatten("FixedImageConv_cifar10_32x64x128_flatten_FC64x32_tanh_he_bs8", images("cifar10", 8), [32, 64, 128], [64, 32], "tanh", HE)
+_flatten(
+    "FixedImageConv_cifar10_32x64x128_flatten_FC64x32_tanh_he_bs8",
+    images("cifar10", 8), [32, 64, 128], [64, 32], "tanh", HE,
+)  # fmt: skip
 _flatten(
     "FixedImageConv_cifar10_32x64x128_flatten_FC64x32_tanh_variance_scaling_bs64",
     _CIFAR_64, [32, 64, 128], [64, 32], "tanh", VARIANCE_SCALING,

@@ -19,6 +19,7 @@ def _autoencoder(name, dataset, encoder, latents, decoder):
 
 _autoencoder("FixedImageConvAE_mnist_32x32x32x32x32_bs128", images("mnist", 128), [32, 32], 32, [32, 32])
 _autoencoder("FixedImageConvAE_mnist_32x64x8x64x32_bs128", images("mnist", 128), [32, 64], 8, [64, 32])
-_autoencoder("FixedImageConvAE_mnist_32x64x32x64x32_bs512", images("mnist", 512), [32, 64], 32, [64, 64])  # not 64x32, as published
+# The last number of the name is not its own: published with 64.
+_autoencoder("FixedImageConvAE_mnist_32x64x32x64x32_bs512", images("mnist", 512), [32, 64], 32, [64, 64])
 _autoencoder("FixedImageConvAE_cifar10_32x32x32x32x32_bs128", images("cifar10", 128), [32, 32], 32, [32, 32])
 _autoencoder("FixedImageConvAE_cifar10_32x64x8x64x32_bs128", images("cifar10", 128), [32, 64], 8, [64, 32])

@@ -1,4 +1,4 @@
-"""Masked autoregressive flows: tasks of maf_family. Of these only the 2-layer one is autoregressive (`taskset.tasks.maf_family`)."""
+"""Masked autoregressive flows: tasks of maf_family. Only the 2-layer one is autoregressive (`taskset.tasks.maf_family`)."""
 
 from taskset.tasks.fixed.parts import fixed, flow, images
 

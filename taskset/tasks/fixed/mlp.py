@@ -37,7 +37,13 @@ def facts(config):
 
 
 def _config(dataset, units, activation="relu"):
-    return {"layer_sizes": units, "activation": activation, "w_init": DEFAULT, "dataset": images(dataset, 128), "center_data": False}
+    return {
+        "layer_sizes": units,
+        "activation": activation,
+        "w_init": DEFAULT,
+        "dataset": images(dataset, 128),
+        "center_data": False,
+    }
 
 
 def _cross_entropy(name, dataset):

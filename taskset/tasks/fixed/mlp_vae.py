@@ -9,7 +9,13 @@ register_facts("fixed_mlp_vae")(mlp_vae_family.facts)
 
 
 def _vae(name, dataset, encoder, decoder):
-    config = {"enc_hidden_units": encoder, "dec_hidden_units": decoder, "activation": "relu", "w_init": DEFAULT, "dataset": dataset}
+    config = {
+        "enc_hidden_units": encoder,
+        "dec_hidden_units": decoder,
+        "activation": "relu",
+        "w_init": DEFAULT,
+        "dataset": dataset,
+    }
     fixed(name, "fixed_mlp_vae", config)
 
 
