@@ -41,8 +41,8 @@ class Tokens:
             length = rng.integers(2, self.patch_length + 1, shape[:2])
             mask = (np.arange(self.patch_length) < length[..., None]).astype("float32")
             batch = {"tokens": (rng.integers(1, 40, shape) * mask).astype("int32"), "mask": mask}
-            classes = {} if self.num_classes is None else {"label": rng.integers(self.num_classes, size=shape[:2]).astype("int32")}
-            return {**batch, **classes}
+            labels = rng.integers(self.num_classes or 1, size=shape[:2]).astype("int32")
+            return batch if self.num_classes is None else {**batch, "label": labels}
 
         return draw
 
@@ -59,7 +59,8 @@ CORES = {
 
 
 def config_of(core, trainable_init=True, **others):
-    return {"embed_dim": D, "w_init": INIT, "vocab_size": 20, "core": [core, CORES[core]], "trainable_init": trainable_init, **others}
+    sizes = {"embed_dim": D, "vocab_size": 20}
+    return {**sizes, "w_init": INIT, "core": [core, CORES[core]], "trainable_init": trainable_init, **others}
 
 
 def make(family, config, data):
@@ -276,7 +277,8 @@ def test_eager_graph_and_compiled_agree(family):
     params, batch = nonzero(task.init(0)), next(task.batches("train", 0))
     loss, gradients = task.value_and_gradients(params, batch, 0)
     for compiled in (False, True):
-        other_loss, others = tf.function(task.value_and_gradients, autograph=False, jit_compile=compiled)(params, batch, tf.constant(0))
+        function = tf.function(task.value_and_gradients, autograph=False, jit_compile=compiled)
+        other_loss, others = function(params, batch, tf.constant(0))
         np.testing.assert_allclose(other_loss, loss, rtol=1e-5)
         for path in params:
             np.testing.assert_allclose(others[path], gradients[path], rtol=1e-4, atol=1e-6, err_msg=path)
@@ -299,15 +301,16 @@ def test_embeddings_start_standard_normal():
     assert abs(embeddings.mean()) < 0.02 and abs(embeddings.std() - 1) < 0.02 and np.abs(embeddings).max() > 2.5
 
 
-@pytest.mark.parametrize("family", ["rnn_text_classification_family", "char_rnn_language_model_family", "word_rnn_language_model_family"])
-def test_published_configs_build_with_the_shapes_their_facts_say(family):
+@pytest.mark.parametrize("kind", ["rnn_text_classification", "char_rnn_language_model", "word_rnn_language_model"])
+def test_published_configs_build_with_the_shapes_their_facts_say(kind):
+    family = f"{kind}_family"
     published = json.loads((GOLDEN / f"{family}.json").read_text())
     seen = set()
     for config, _ in published.values():
-        kind = (config["core"][0], config["trainable_init"])
-        if kind in seen:
+        variant = (config["core"][0], config["trainable_init"])
+        if variant in seen:
             continue
-        seen.add(kind)
+        seen.add(variant)
         facts = registry.facts(family, config)
         shapes = make(family, config, facts.data).parameter_shapes
         assert list(shapes.items()) == list(facts.parameter_shapes.items())
