@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from taskset import plugins, registry
-from taskset.errors import TasksetError
+from taskset.errors import TasksetError, unknown
 from taskset.quiet import start_tensorflow
 from taskset.tables import show_table
 
@@ -273,8 +273,13 @@ def data_prepare(
     data_dir: DataDir = None,
 ):
     """Download and prepare a data set through tensorflow-datasets, and build what is made from it."""
+    from taskset.datasets import text_info
     from taskset.datasets.info import IMAGES
     from taskset.datasets.text_sources import prepare_text
     from taskset.datasets.tfds_source import prepare
 
-    print(prepare(name, data_dir) if name in IMAGES else prepare_text(name, data_dir))
+    if name not in IMAGES and name not in text_info.NAMES:
+        raise unknown("data set", name, [*IMAGES, *text_info.NAMES], "python -m taskset data status shows all.")
+    start_tensorflow()
+    (prepare if name in IMAGES else prepare_text)(name, data_dir)
+    print(f"{name} is prepared")

@@ -7,4 +7,4 @@ def show_table(table, out):
     """Print a table with its names whole, even where the terminal is narrow (or is a file)."""
     for column in table.columns:
         column.no_wrap = True
-    Console(file=out.file, width=200, color_system=out.color_system, highlight=False).print(table)
+    Console(file=out.file, width=1000, color_system=out.color_system, highlight=False).print(table)

@@ -57,6 +57,10 @@ class TextClassificationData:
         """{split: Cut} for stored splits of these sizes."""
         return splits.four_splits(sizes, self.valid_size, self.num_train)
 
+    def check(self, source, data_dir=None):
+        """Raise `DataNotPrepared` where `open` would; loads nothing."""
+        _check(self.reads, source, data_dir)
+
     def open(self, source, data_dir=None):
         """`TextBatches` of tokens int32, mask uint8, label int32."""
         return TextBatches(self, open_corpus(self.reads, source, data_dir), labelled=True)
@@ -108,6 +112,10 @@ class LanguageModelData:
         cuts = splits.four_splits(sizes, self.valid_size, self.num_train)
         return dict.fromkeys(cuts, cuts["train"]) if self.just_train else cuts
 
+    def check(self, source, data_dir=None):
+        """Raise `DataNotPrepared` where `open` would; loads nothing."""
+        _check(self.reads, source, data_dir)
+
     def open(self, source, data_dir=None):
         """`TextBatches` of tokens int32, mask uint8."""
         return TextBatches(self, open_corpus(self.reads, source, data_dir), labelled=False)
@@ -115,6 +123,13 @@ class LanguageModelData:
     def prepare(self, raw, key):
         """The mask as float32; nothing is random here."""
         return _prepare(raw)
+
+
+def _check(name, source, data_dir):
+    if source == "tfds":
+        from taskset.datasets.text_sources import require_corpus
+
+        require_corpus(name, data_dir)
 
 
 def open_corpus(name, source, data_dir=None):

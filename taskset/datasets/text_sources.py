@@ -113,15 +113,26 @@ def _problem(name, place, record):
     return None
 
 
-@functools.lru_cache(maxsize=4)
-def _read(name, data_dir, place):
-    place = Path(place)
+def require_corpus(name, data_dir=None):
+    """Raise `DataNotPrepared` unless the text data set `name` is encoded; opens no array."""
+    _require(name, data_dir, prepared.built_dir(name, data_dir))
+
+
+def _require(name, data_dir, place):
+    """The record of what was built at `place`, or `DataNotPrepared`."""
     record = _record(place)
     if record is None:
         raise _not_prepared(name, data_dir)
     problem = _problem(name, place, record)
     if problem:
         raise _not_prepared(name, data_dir, f"has to be encoded again ({problem})")
+    return record
+
+
+@functools.lru_cache(maxsize=4)
+def _read(name, data_dir, place):
+    place = Path(place)
+    record = _require(name, data_dir, place)
     try:
         parts = {split: _load(place, split) for split in LIMITS}
     except (OSError, ValueError) as error:
