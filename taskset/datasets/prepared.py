@@ -4,10 +4,11 @@ Shared by image and text data. Nothing here needs TensorFlow.
 """
 
 import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from taskset.errors import DataNotPrepared
+from taskset.errors import DataNotPrepared, StoreError
 
 DATA_VARIABLE = "TFDS_DATA_DIR"
 CACHE_VARIABLE = "TASKSET_CACHE_DIR"
@@ -71,3 +72,34 @@ def not_prepared(name, data_dir, download, why="is not prepared"):
         f"data set {name!r} {why} in {str(place)!r}: run python -m taskset data prepare {name} --data-dir {place} ({cost}), "
         "or use --source synthetic, which needs none"
     )
+
+
+def require_writable(directory):
+    """Make `directory` and raise `StoreError` unless files can be written there: found out before the work, not after it."""
+    try:
+        Path(directory).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+    except OSError as error:
+        raise StoreError(
+            f"can't write in {str(directory)!r} ({error.strerror}): name a directory of your own with --data-dir, "
+            f"or set {CACHE_VARIABLE} to keep what is built from prepared data elsewhere"
+        ) from None
+
+
+def download(tfds_name, data_dir=None):
+    """Download and prepare a TFDS data set. Raises `StoreError` where that fails (no network, no space, a publisher's refusal)."""
+    import tensorflow_datasets as tfds
+
+    place = data_dir_or_default(data_dir)
+    require_writable(place)
+    # A download directory for each: mnist and fashion_mnist have files of the same names.
+    downloads = place / "downloads" / tfds_name.replace("/", "_")
+    try:
+        tfds.builder(tfds_name, data_dir=str(place)).download_and_prepare(download_dir=str(downloads))
+    except Exception as error:  # whatever a publisher's server, an archive or a builder may come up with
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        raise StoreError(
+            f"TFDS could not prepare {tfds_name!r} in {str(place)!r} ({type(error).__name__}: {reason}): mend that and run it again, "
+            "or copy the directory from a machine that has it"
+        ) from error

@@ -2,13 +2,13 @@
 
 import json
 import os
+import shutil
 
 import numpy as np
 
 from taskset.datasets import prepared
 from taskset.datasets.info import IMAGES, image_info
 from taskset.datasets.sharing import write_directory
-from taskset.errors import StoreError
 
 # TensorFlow 1's bicubic resize did not smooth before it sampled; the sets are named after what that made of them.
 RESIZED = {"version": 1, "method": "bicubic", "antialias": False}
@@ -42,17 +42,12 @@ def prepare(name, data_dir=None):
     info = image_info(name)
     if _status(info, data_dir).prepared:
         return
-    place = prepared.data_dir_or_default(data_dir)
-    try:
-        if prepared.stored_version(info.tfds, data_dir) is None:
-            _download(info, place)
-        if info.resized:
-            _build_resized(info, data_dir)
-    except PermissionError as error:
-        raise StoreError(
-            f"can't write {error.filename!r}: name a directory of your own with --data-dir, "
-            f"or set {prepared.CACHE_VARIABLE} to keep what is built elsewhere"
-        ) from None
+    if info.resized:
+        prepared.require_writable(prepared.cache_dir(data_dir))
+    if prepared.stored_version(info.tfds, data_dir) is None:
+        prepared.download(info.tfds, data_dir)
+    if info.resized:
+        _build_resized(info, data_dir)
 
 
 def _status(info, data_dir):
@@ -84,14 +79,6 @@ def _require(info, data_dir):
 
 def _stored(info, data_dir):
     return f"{info.tfds} {prepared.stored_version(info.tfds, data_dir).name}"
-
-
-def _download(info, place):
-    import tensorflow_datasets as tfds
-
-    # A download directory for each: mnist and fashion_mnist have files of the same names.
-    downloads = place / "downloads" / info.tfds.replace("/", "_")
-    tfds.builder(info.tfds, data_dir=str(place)).download_and_prepare(download_dir=str(downloads))
 
 
 def _read_stored(info, data_dir):
@@ -171,6 +158,8 @@ def _build_resized(info, data_dir):
     splits = _read_stored(info, data_dir)
     arrays = {f"{split}_{part}": array for split, pair in splits.items() for part, array in zip(("image", "label"), pair, strict=True)}
     record = {**RESIZED, "name": info.name, "made_from": _stored(info, data_dir), "sizes": {s: len(pair[1]) for s, pair in splits.items()}}
-    if place.is_dir():  # of another version: set aside, so that the new one can take its name
-        os.rename(place, place.with_name(f".{place.name}.old{os.getpid()}.tmp"))
+    aside = place.with_name(f".{place.name}.old{os.getpid()}.tmp")
+    if place.is_dir():  # of another version: the new one is to take its name
+        os.rename(place, aside)
     write_directory(place, arrays, {"info.json": json.dumps(record, indent=2)})
+    shutil.rmtree(aside, ignore_errors=True)

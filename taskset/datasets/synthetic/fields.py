@@ -23,11 +23,12 @@ def power_law_fields(rng, count, side, beta, channels=1, rho=1.0):
     """
     k = np.hypot(np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)[None, :])
     k[0, 0] = 1.0
-    amplitude = (k**-beta).astype(np.float32)
+    amplitude = k**-beta
     amplitude[0, 0] = 0.0
 
     def field(n):
-        spectrum = np.fft.rfft2(normal(rng, n, side, side)) * amplitude
+        # In float64: NumPy 1 knows no other, and the fields are to be the same under NumPy 2.
+        spectrum = np.fft.rfft2(normal(rng, n, side, side).astype(np.float64)) * amplitude
         drawn = np.fft.irfft2(spectrum, s=(side, side)).astype(np.float32)
         return drawn / drawn.std(axis=(1, 2), keepdims=True)
 
