@@ -32,3 +32,10 @@ def language_model_data(dataset, valid_size):
     return LanguageModelData(
         name, options["batch_size"], options["num_train"], options["just_train"], options["patch_length"], valid_size=valid_size
     )
+
+
+def losg_data(kind, args, number):
+    """The data of a synthetic problem `[kind, args, number]`, None where its loss reads none."""
+    from taskset.datasets import losg
+
+    return losg.data(kind, args, number)

@@ -6,7 +6,7 @@ A config is `[kind, arguments, seed]`. Three kinds (`WRAPPERS`) are made of a ba
 import math
 
 from taskset.registry import Facts, register_facts, register_sampler
-from taskset.samplers import parts, schemas, shapes
+from taskset.samplers import data, parts, schemas, shapes
 from taskset.samplers.draws import Draws
 
 # In the order that base problems are drawn from.
@@ -166,9 +166,9 @@ def sample(seed):
 
 @register_facts("losg_tasks_family")
 def facts(config):
-    """Most problems have one vector x. What data they have follows from the config: nothing is loaded, nothing runs short."""
-    kind, args, _ = config
-    return Facts(None, parameter_shapes(kind, args))
+    """Most problems have one vector x. Their data is computed from the config: nothing is loaded, nothing runs short."""
+    kind, args, number = config
+    return Facts(data.losg_data(kind, args, number), parameter_shapes(kind, args))
 
 
 def parameter_shapes(kind, args):

@@ -1,0 +1,90 @@
+"""Problems of losg_tasks_family whose loss reads a batch (`taskset.datasets.losg`)."""
+
+import math
+
+import tensorflow as tf
+
+from taskset import stateless
+from taskset.tasks import activations, starts
+from taskset.tasks.losg_problems import EPSILON, Problem, length, problem_kind, vector
+
+
+@problem_kind("outward_snake")
+def outward_snake(args, number):
+    """sum_n d_n0 / (|x| + 1e-6) + sum_(n, i > 0) ((x_i - pi cos x_(i-1)) d_ni)^2, d the features of a batch: a winding path outwards."""
+
+    def objective(x, batch):
+        d = batch["features"]
+        bends = (x[1:] - math.pi * tf.cos(x[:-1])) * d[:, 1:]
+        return tf.reduce_sum(d[:, 0] / (length(x) + EPSILON)) + tf.reduce_sum(bends**2)
+
+    return vector((args["dim"],), objective)
+
+
+@problem_kind("sum_of_quadratics")
+def sum_of_quadratics(args, number):
+    """sum_(n, i) (x_i - d_ni)^2 - sum_(n, i) d_ni^2 + 1e-12, d the features of a batch."""
+    # Equal to the formula above, without the difference of two large sums.
+    return vector((args["dim"],), lambda x, batch: tf.reduce_sum(x * (x - 2 * batch["features"])) + 1e-12)
+
+
+@problem_kind("projection_quadratic")
+def projection_quadratic(args, number):
+    """sum_(n, i) (x_i d_ni)^2, d the features of a batch."""
+    return vector((args["dim"],), lambda x, batch: tf.reduce_sum((x * batch["features"]) ** 2))
+
+
+def _classifier_parameters(shapes):
+    """Starts N(0, 1) 1.2 / sqrt(rows), rows being the first axis, of biases as well."""
+    return {path: (shape, starts.normal(0.0, 1.2 / math.sqrt(shape[0]))) for path, shape in shapes.items()}
+
+
+def _classification_loss(logits, batch, params):
+    """Mean sigmoid cross-entropy of the first logit, plus 1e-3 times the mean over the tensors of their sums of squares."""
+    first = logits[:, 0]
+    entropies = tf.nn.sigmoid_cross_entropy_with_logits(labels=tf.cast(batch["label"], first.dtype), logits=first)
+    squares = [tf.reduce_sum(p**2) for p in params.values()]
+    return tf.reduce_mean(entropies) + 1e-3 * tf.add_n(squares) / len(squares)
+
+
+@problem_kind("fully_connected")
+def fully_connected(args, number):
+    """A small network on random features, labelled by a random network."""
+    widths = [args["n_features"], *args["hidden_sizes"], args["n_classes"]]
+    activation, layers = activations.from_config(args["activation"]), len(widths) - 1
+    shapes = {}
+    for i in range(layers):
+        shapes |= {f"mlp/linear_{i}/w": (widths[i], widths[i + 1]), f"mlp/linear_{i}/b": (widths[i + 1],)}
+
+    def objective(params, batch):
+        x = batch["features"]
+        for i in range(layers):
+            x = tf.matmul(x, params[f"mlp/linear_{i}/w"]) + params[f"mlp/linear_{i}/b"]
+            x = activation(x) if i < layers - 1 else x
+        return _classification_loss(x, batch, params)
+
+    return Problem(_classifier_parameters(shapes), objective)
+
+
+@problem_kind("sparse_softmax_regression")
+def sparse_softmax_regression(args, number):
+    """The noisy parity of five ids from the sum of their embeddings, by a linear layer.
+
+    Gradient noise falls on the rows of the embeddings alone, once for every time that the batch looks a row up.
+    """
+    n, classes, stdev = args["n_features"], args["n_classes"], args["noise_stdev"]
+    shapes = {"embeddings": (2, n), "w": (n, classes), "b": (classes,)}
+
+    def objective(params, batch):
+        counts = tf.reduce_sum(tf.one_hot(batch["ids"], 2, dtype=params["w"].dtype), axis=1)
+        features = tf.matmul(counts, params["embeddings"])
+        return _classification_loss(tf.matmul(features, params["w"]) + params["b"], batch, params)
+
+    def disturb(gradients, batch, key):
+        rows = gradients["embeddings"]
+        lookups = tf.reduce_sum(tf.one_hot(batch["ids"], 2, dtype=rows.dtype), axis=[0, 1])
+        # The sum of k draws from N(0, s^2) is one from N(0, k s^2).
+        noise = stdev * tf.sqrt(lookups)[:, None] * stateless.normal(key, rows.shape, rows.dtype)
+        return {**gradients, "embeddings": rows + noise}
+
+    return Problem(_classifier_parameters(shapes), objective, disturb if stdev else None)

@@ -1,0 +1,50 @@
+"""Problems of losg_tasks_family that change another one. The noise of the problem inside has no effect in any of them."""
+
+import math
+from dataclasses import replace
+
+import tensorflow as tf
+
+from taskset import stateless
+from taskset.tasks import starts
+from taskset.tasks.losg_problems import EPSILON, problem, problem_kind
+
+
+def _base(args, number):
+    kind, base_args = args["base"]
+    return replace(problem(kind, base_args, number), gradient_noise=None)
+
+
+@problem_kind("sparse_problems")
+def sparse_problems(args, number):
+    """The base problem; each gradient entry is 0 with zero_probability, and has noise N(0, noise_stdev^2) otherwise."""
+    stdev, zero_probability = args["noise_stdev"], args["zero_probability"]
+
+    def disturb(gradients, batch, key):
+        disturbed = {}
+        for path, k in zip(gradients, stateless.split(key, len(gradients))):
+            g, (k_keep, k_noise) = gradients[path], stateless.split(k, 2)
+            kept = stateless.uniform(k_keep, g.shape) >= zero_probability
+            disturbed[path] = tf.where(kept, g + stdev * stateless.normal(k_noise, g.shape, g.dtype), tf.zeros_like(g))
+        return disturbed
+
+    return replace(_base(args, number), gradient_noise=disturb)
+
+
+@problem_kind("rescale_problems")
+def rescale_problems(args, number):
+    """loss(x) = base(x / scale), from `scale` times the base problem's start."""
+    base, scale = _base(args, number), args["scale"]
+    parameters = {path: (shape, starts.scaled(start, scale)) for path, (shape, start) in base.parameters.items()}
+    return replace(
+        base,
+        parameters=parameters,
+        objective=lambda params, batch: base.objective({path: p / scale for path, p in params.items()}, batch),
+    )
+
+
+@problem_kind("log_objective")
+def log_objective(args, number):
+    """log(base(x) + 1e-6) - log(1e-6). Not a number where the base is negative: outward_snake and sum_of_quadratics can be."""
+    base = _base(args, number)
+    return replace(base, objective=lambda params, batch: tf.math.log(base.objective(params, batch) + EPSILON) - math.log(EPSILON))
