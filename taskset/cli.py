@@ -18,6 +18,7 @@ from rich.table import Table
 from taskset import plugins, registry
 from taskset.errors import TasksetError, unknown
 from taskset.quiet import start_tensorflow
+from taskset.samplers.optimizers import all_optimizers, get_optimizer_config, opt_list_names
 from taskset.tables import show_table
 
 app = typer.Typer(
@@ -79,8 +80,6 @@ def list_command(
     if families:
         names = registry.families()
     elif optimizers:
-        from taskset.samplers.optimizers import all_optimizers
-
         names = fnmatch.filter(all_optimizers(), pattern or "*")
     else:
         if family is not None:
@@ -157,6 +156,8 @@ def train(
 ):
     """Train one task with one optimizer and print its losses."""
     plugins.load(modules or [])
+    get_optimizer_config(optimizer)  # a misspelt name is told before TensorFlow starts
+    registry.resolve(name)
     start_tensorflow()
     from taskset.normalization.report import train_report
     from taskset.optimizers import get_optimizer
@@ -206,8 +207,6 @@ def match_tasks(patterns):
 
 def match_optimizers(patterns):
     """Optimizer names for names, globs, and `opt_list:N` (the first N of the learned list), in order, each once."""
-    from taskset.samplers.optimizers import all_optimizers, get_optimizer_config, opt_list_names
-
     names = {}
     for pattern in patterns:
         if pattern.startswith("opt_list:") and pattern[9:].isdigit():

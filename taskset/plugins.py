@@ -21,10 +21,9 @@ def load(modules):
 
 
 def _load_file(path):
-    name = f"taskset_plugin_{path.stem}"
-    known = sys.modules.get(name)
-    if known is not None and Path(known.__file__) == path:
+    if any(getattr(module, "__file__", None) == str(path) for module in list(sys.modules.values())):
         return
+    name = f"taskset_plugin_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     sys.modules[name] = module = importlib.util.module_from_spec(spec)
     try:

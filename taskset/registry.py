@@ -55,7 +55,7 @@ def _register(family, **functions):
     known = _families.get(family, Family(family))
     for part in functions:
         if functions[part] is not None and getattr(known, part) is not None:
-            raise ValueError(f"family {family!r} has its {part} registered already")
+            raise ConfigError(f"family {family!r} has its {part} registered already")
     _families[family] = replace(known, **{k: v for k, v in functions.items() if v is not None})
 
 
@@ -99,7 +99,7 @@ def register_fixed(name):
 
     def register(describe):
         if name in _fixed:
-            raise ValueError(f"fixed task {name!r} is registered already")
+            raise ConfigError(f"fixed task {name!r} is registered already")
         _fixed[name] = describe
         return describe
 
