@@ -10,7 +10,7 @@ import scipy.stats
 import tensorflow as tf
 
 from taskset import registry, stateless
-from taskset.tasks import autoregressive, flows, vae
+from taskset.tasks import autoregressive, vae
 from taskset.tasks.base import Task
 from taskset.tasks.made_family import made_degrees
 from taskset.tasks.maf_family import published_degrees
@@ -244,17 +244,6 @@ def test_permutations_follow_from_the_config():
     np.testing.assert_array_equal(first, again)
     assert len(first) == 2 and (first[0] != first[1]).any() and (first[0] != other[0]).any()
     assert sorted(first[0]) == list(range(50))
-
-
-def test_permute_and_its_gradient():
-    permutation, weights = np.array([2, 0, 3, 1]), tf.constant([[1.0, 10.0, 100.0, 1000.0]])
-    x = tf.constant([[5.0, 6.0, 7.0, 8.0]])
-    with tf.GradientTape() as tape:
-        tape.watch(x)
-        y = flows.permute(x, permutation)
-        total = tf.reduce_sum(weights * y)
-    np.testing.assert_array_equal(y, [[7, 5, 8, 6]])
-    np.testing.assert_array_equal(tape.gradient(total, x), [[10, 1000, 1, 100]])
 
 
 def test_coupling_undoes_its_formula():

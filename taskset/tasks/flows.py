@@ -11,28 +11,16 @@ from taskset import stateless
 NOISE = 0.01  # standard deviation of what is added to the pixels
 
 
-def permute(x, permutation):
-    """Entry j of the result is entry permutation[j] of x; x [batch, n], permutation a NumPy array [n]."""
-    backward = np.argsort(permutation)
-
-    # The gradient of a gather is a scatter, unless one knows that the indices are a permutation.
-    @tf.custom_gradient
-    def gather(x):
-        return tf.gather(x, permutation, axis=1), lambda dy: permute(dy, backward)
-
-    return gather(x)
-
-
 def log_density(x, inverses, permutations):
     """log p(x) in nats, [batch], of x [batch, n] = layer_{k-1}( .. P_1 layer_1(P_0 layer_0(z))), z ~ N(0, I).
 
     inverses: for each layer, in the order from latents to data, `y -> (z, log abs det dz/dy [batch])`.
-    permutations: of the entries, after each layer but the last.
+    permutations: P_i, after each layer but the last: entry j of P_i(x) is entry permutations[i][j] of x.
     """
     log_det = 0.0
     for i in reversed(range(len(inverses))):
         if i < len(permutations):
-            x = permute(x, np.argsort(permutations[i]))
+            x = tf.gather(x, np.argsort(permutations[i]), axis=1)
         x, term = inverses[i](x)
         log_det += term
     return log_det - 0.5 * tf.reduce_sum(tf.square(x), axis=1) - 0.5 * x.shape[1] * math.log(2 * math.pi)
