@@ -172,7 +172,8 @@ def run_twin(formula, problem, horizon, **hparams):
 
 
 # learning rate, beta1, beta2, epsilon, and the size of the gradients: 1e-5 is where the 1e-10 under the root matters
-ADAMS = [(0.07, 0.9, 0.999, 1e-8, 1.0), (0.07, 0.0, 1 - 1e-6, 1e-10, 1.0), (70.0, 0.5, 0.2, 1e3, 1.0), (0.07, 1 - 1e-4, 0.99, 1e-10, 1e-5)]
+ADAMS = [(0.07, 0.9, 0.999, 1e-8, 1.0), (0.07, 0.0, 1 - 1e-6, 1e-10, 1.0), (70.0, 0.5, 0.2, 1e3, 1.0),
+         (0.07, 1 - 1e-4, 0.99, 1e-10, 1e-5)]
 DECAYS = [(0.0, 0.0), (0.02, 0.05), (0.08, 0.01)]  # the last stops within 20 steps
 
 
@@ -204,8 +205,8 @@ def test_adam8p_agrees_with_its_formula(adam, linear, exponential, l1, l2, dtype
 
 
 # (warm-up, constant, lowest) with horizons shorter and longer than the 20 steps
-FRACTIONS = [(0.0, 1.0, 0.5), (0.0, 0.0, 0.0), (0.0, 0.0, 0.1), (0.3, 0.6, 0.0), (0.6, 0.2, 0.01), (0.01, 0.5, 0.2), (1.0, 1.0, 0.0),
-             (0.1, 0.95, 0.3)]
+FRACTIONS = [(0.0, 1.0, 0.5), (0.0, 0.0, 0.0), (0.0, 0.0, 0.1), (0.3, 0.6, 0.0), (0.6, 0.2, 0.01), (0.01, 0.5, 0.2),
+             (1.0, 1.0, 0.0), (0.1, 0.95, 0.3)]
 
 
 @DTYPES
@@ -241,8 +242,8 @@ def test_nadamw_agrees_with_its_formula(which, adam, adamw, l2, fractions, horiz
     nesterov = which == "corrected_nesterov"
     corrected = which != "published"
     ours = optimizers.nadamw_corrected(use_nesterov=nesterov, **shared) if corrected else optimizers.nadamw_published(**shared)
-    expected = run_twin(twin_nadamw, Problem(size), horizon, lr=lr, b1=b1, b2=b2, eps=eps, adamw=adamw, l2=l2, fractions=fractions,
-                        corrected=corrected, nesterov=nesterov)
+    expected = run_twin(twin_nadamw, Problem(size), horizon, lr=lr, b1=b1, b2=b2, eps=eps, adamw=adamw, l2=l2,
+                        fractions=fractions, corrected=corrected, nesterov=nesterov)
     assert distance(run(ours, Problem(size), dtype, horizon=horizon), expected) < RTOL[dtype]
 
 
@@ -255,8 +256,8 @@ def test_the_published_l2_pushes_away_from_zero_and_the_corrected_one_towards_it
 
 
 def test_adam6p_follows_the_horizon_and_adam8p_does_not():
-    short, long = ({o.rule: run(o, Problem(), horizon=T) for o in (optimizers.adam6p(0.1, exponential_decay=1e-3),
-                                                                   optimizers.adam8p(0.1, exponential_decay=1e-3))} for T in (50, 500))
+    both = optimizers.adam6p(0.1, exponential_decay=1e-3), optimizers.adam8p(0.1, exponential_decay=1e-3)
+    short, long = ({o.rule: run(o, Problem(), horizon=horizon) for o in both} for horizon in (50, 500))
     assert distance(short["adam6p"], long["adam6p"]) > 0.01
     assert distance(short["adam8p"], long["adam8p"]) == 0
 
@@ -265,16 +266,17 @@ def test_adam6p_follows_the_horizon_and_adam8p_does_not():
 @pytest.mark.parametrize("beta1, beta2", [(0.0, 0.0), (0.9, 0.999), (1 - 1e-4, 1 - 1e-6)])
 def test_bias_corrections_keep_float32_precision_for_betas_near_one(t, beta1, beta2):
     optimizer, w, m, v, g = optimizers.adam(1.0, beta1, beta2), 0.5, 0.25, 0.75, 2.0
-    new, _ = optimizer.update({"x": tf.constant(g)}, {"m": {"x": tf.constant(m)}, "v": {"x": tf.constant(v)}}, {"x": tf.constant(w)},
-                              t - 1, {k: tf.constant(h, tf.float32) for k, h in optimizer.hparams(10).items()})
+    state = {"m": {"x": tf.constant(m)}, "v": {"x": tf.constant(v)}}
+    hparams = {k: tf.constant(h, tf.float32) for k, h in optimizer.hparams(10).items()}
+    new, _ = optimizer.update({"x": tf.constant(g)}, state, {"x": tf.constant(w)}, t - 1, hparams)
     m, v = beta1 * m + (1 - beta1) * g, beta2 * v + (1 - beta2) * g**2
-    expected = w - math.sqrt(-math.expm1(t * math.log(beta2)) if beta2 else 1) / (-math.expm1(t * math.log(beta1)) if beta1 else 1) * m / (
-        math.sqrt(v) + 1e-8)
+    weight1, weight2 = (-math.expm1(t * math.log(b)) if b else 1.0 for b in (beta1, beta2))
+    expected = w - math.sqrt(weight2) / weight1 * m / (math.sqrt(v) + 1e-8)
     assert abs(new["x"].numpy() - expected) < 6e-7 * max(abs(w), abs(expected - w))
 
 
-def test_averages_settle_at_the_right_value_for_betas_near_one():
-    # A float32 beta of 1 - 1e-6 would weigh the new value by 0.95e-6: v would settle 5 per cent too high.
+def test_averages_weigh_the_new_value_rightly_for_betas_near_one():
+    # 1 - beta in float32 is 1.013e-6 for beta = 1 - 1e-6: the new value would get 1.3 per cent too much weight.
     h = optimizers.adam(0.0, beta2=1 - 1e-6).hparams(10)
     _, state = optimizers.adam(0.0).update({"x": tf.constant(1.0)}, {"m": {"x": tf.constant(0.0)}, "v": {"x": tf.constant(0.0)}},
                                            {"x": tf.constant(1.0)}, 0, {k: tf.constant(x, tf.float32) for k, x in h.items()})
@@ -284,8 +286,8 @@ def test_averages_settle_at_the_right_value_for_betas_near_one():
 # ---- one program for many runs
 
 ALL = {o.rule: o for o in (
-    optimizers.sgd(0.05), optimizers.momentum(0.05), optimizers.nesterov(0.05), optimizers.rmsprop(0.05), optimizers.adagrad(0.05),
-    optimizers.adam(0.05), optimizers.adam6p(0.05, linear_decay=1e-4, exponential_decay=1e-4),
+    optimizers.sgd(0.05), optimizers.momentum(0.05), optimizers.nesterov(0.05), optimizers.rmsprop(0.05),
+    optimizers.adagrad(0.05), optimizers.adam(0.05), optimizers.adam6p(0.05, linear_decay=1e-4, exponential_decay=1e-4),
     optimizers.adam8p(0.05, l1=0.01, l2=0.01, linear_decay=1e-2, exponential_decay=1e-2),
     optimizers.nadamw_published(0.05, 0.9, 0.99, 1e-3, 0.01, 0.02, 0.3, 0.1, 0.6),
     optimizers.nadamw_corrected(0.05, 0.9, 0.99, 1e-3, 0.01, 0.02, True, 0.3, 0.1, 0.6),

@@ -121,7 +121,7 @@ def _positive(horizon):
     except TypeError:
         steps = 0
     if steps < 1:
-        raise ConfigError(f"horizon {horizon!r}: allowed is the number of steps of the run, an integer >= 1; pass hparams(horizon=10000)")
+        raise ConfigError(f"horizon {horizon!r}: allowed is an integer >= 1; give the number of steps of the run")
     return steps
 
 

@@ -1,6 +1,6 @@
 """NAdamW with a warm-up and a cosine decay, as published and as meant.
 
-w is the parameter, g its gradient, m and v the moving averages of g and g^2, t = 1, 2, .. the step being taken, T the run's length.
+w is the parameter, g its gradient, m and v the moving averages of g and g^2, t = 1, 2, .. the step being taken.
 """
 
 import math
@@ -70,8 +70,8 @@ def nadamw_published(learning_rate, beta1=0.9, beta2=0.999, epsilon=1e-8, adamw_
     """NAdamW as it was run for the published curves and the learned list: `nadamw_grid`.
 
     g <- g - l2 w; m <- b1 m + (1 - b1) g; v <- b2 v + (1 - b2) g^2; w <- w - lr_t (m / (sqrt(v) + eps) + adamw_weight_decay w),
-    lr_t = schedule(t - 1) sqrt(1 - b2^t) / (1 - b1^t). Metz et al. 2020 (arXiv 2002.11887), NAdamW, where it departs from the paper
-    as the release does: the sign of l2, and no Nesterov momentum whatever the config says. `nadamw_corrected` is the one meant.
+    lr_t = schedule(t - 1) sqrt(1 - b2^t) / (1 - b1^t). Metz et al. 2020 (arXiv 2002.11887), NAdamW. It departs from the paper as
+    the release does: the sign of l2, and no Nesterov momentum whatever the config says. `nadamw_corrected` is the one meant.
     The fractions are of the run's length T; the warm-up takes the lesser of the two.
     """
     settings = {"learning_rate": learning_rate, "beta1": beta1, "beta2": beta2, "epsilon": epsilon,

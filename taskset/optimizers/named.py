@@ -34,9 +34,10 @@ def make_optimizer(family, config, name=None):
         raise unknown("optimizer family", family, list(_FAMILIES), f"Known are {', '.join(_FAMILIES)}.")
     construct, not_passed = _FAMILIES[family], _NOT_PASSED.get(family, ())
     allowed = [field for field in inspect.signature(construct).parameters if field != "name"]
+    fields = (*allowed, *not_passed)
     for field in config:
-        if field not in (*allowed, *not_passed):
-            raise ConfigError(f"optimizer config of {family}: unknown field {field!r}; allowed are {', '.join((*allowed, *not_passed))}")
+        if field not in fields:
+            raise ConfigError(f"optimizer config of {family}: unknown field {field!r}; allowed are {', '.join(fields)}")
     if "learning_rate" not in config:
         raise ConfigError(f"optimizer config of {family}: learning_rate is missing; add it, a finite number >= 0")
     return construct(**{field: value for field, value in config.items() if field in allowed}, name=name)
