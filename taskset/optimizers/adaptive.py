@@ -90,8 +90,7 @@ def adam8p(learning_rate, beta1=0.9, beta2=0.999, epsilon=1e-8, l1=0.0, l2=0.0, 
            name=None):
     """`adam6p` on the gradient g + 2 l2 w + l1 sign(w), with s = t - 1: its decays are per step, whatever the run's length.
 
-    Metz et al. 2020 (arXiv 2002.11887), Adam8p, as released. The paper scales s with the run for both; the release's 8p is never
-    told the run's length.
+    Metz et al. 2020 (arXiv 2002.11887), Adam8p, as released: there, 8p is never told the run's length.
     """
     settings = {"learning_rate": learning_rate, "beta1": beta1, "beta2": beta2, "epsilon": epsilon, "l1": l1, "l2": l2,
                 "linear_decay": linear_decay, "exponential_decay": exponential_decay}

@@ -87,7 +87,7 @@ def rmsprop(learning_rate, rho=0.9, epsilon=1e-10, name=None):
 def adagrad(learning_rate, initial_accumulator_value=0.1, name=None):
     """Adagrad: a <- a + g^2; w <- w - lr g / sqrt(a), a = initial_accumulator_value at the start.
 
-    Duchi, Hazan and Singer 2011 (JMLR 12), section 1, figure 1, the diagonal form. The state holds a less its initial value.
+    Duchi, Hazan and Singer 2011 (JMLR 12), the form with a diagonal matrix. The state holds a less its initial value.
     """
     settings = {"learning_rate": learning_rate, "initial_accumulator_value": initial_accumulator_value}
     return _fixed("adagrad", adagrad_formula, ("a",), settings, name)
