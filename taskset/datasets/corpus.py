@@ -86,5 +86,9 @@ def windows(documents, rows, starts, length):
 
 
 def window_starts(seed, split, start, count, batch_size):
-    """U[0, 1) for `windows`, for batches `start .. start + count - 1`: float64 [count, batch size], a function of each step alone."""
-    return np.stack([seeds.generator(seed, "window", split, step).random(batch_size) for step in range(start, start + count)])
+    """U[0, 1) for `windows`, for batches `start .. start + count - 1`: float64 [count, batch size].
+
+    Each row is a function of (seed, split, its step) alone.
+    """
+    steps = range(start, start + count)
+    return np.stack([seeds.generator(seed, "window", split, step).random(batch_size) for step in steps])

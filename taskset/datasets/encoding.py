@@ -23,7 +23,9 @@ def decode_bytes(tokens):
 
 
 class Subwords:
-    """Pieces of words, merged from bytes by byte-pair encoding (Sennrich et al. 2016, arXiv 1508.07909): no text is out of vocabulary.
+    """Pieces of words, merged from bytes by byte-pair encoding (Sennrich et al. 2016, arXiv 1508.07909).
+
+    Every byte is a piece, so that no text is out of vocabulary.
 
     pieces: the most frequent first, in the library's spelling of bytes as printable characters; piece i has the id i + 1.
     merges: pairs of pieces, in the order in which they are merged.
@@ -55,7 +57,10 @@ class Subwords:
 
     @classmethod
     def from_json(cls, text):
-        """Read a vocabulary file. Raises `ValueError`, in words that follow the file's name, if it is of another version or damaged."""
+        """Read a vocabulary file.
+
+        Raises `ValueError`, in words that follow the file's name, if it is of another version or damaged.
+        """
         try:
             stored = json.loads(text)
             version = stored["version"]

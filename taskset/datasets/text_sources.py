@@ -15,7 +15,8 @@ from taskset.datasets.sharing import write_directory
 from taskset.errors import DataNotPrepared, StoreError
 
 VERSION = 1  # of the built files and of how records become documents
-LIMITS = {"train": 500_000, "test": 50_000}  # documents kept of each split, the first in stored order (TFDS shuffles as it writes)
+# Documents kept of each split: the first in stored order, which is no particular one, as TFDS shuffles when it writes.
+LIMITS = {"train": 500_000, "test": 50_000}
 TRAIN_SHARE = 70  # of 100, where the only stored split is divided by a hash
 SHORTEST_LINE = 6  # characters of a line of an article that counts as a document
 _FILES = ("tokens", "offsets", "labels")
@@ -109,7 +110,8 @@ def _problem(name, place, record):
     except (OSError, ValueError, AttributeError):
         return f"{str(place / 'vocabulary.json')!r} is no vocabulary file"
     if version != encoding.VERSION:
-        return f"{str(place / 'vocabulary.json')!r} is a vocabulary of version {version!r}, this package reads version {encoding.VERSION}"
+        wanted = f"this package reads version {encoding.VERSION}"
+        return f"{str(place / 'vocabulary.json')!r} is a vocabulary of version {version!r}, {wanted}"
     return None
 
 
@@ -241,7 +243,10 @@ def _records(builder, split, count=None):
 
 
 def _flat(batch):
-    return {key: value for name, field in batch.items() for key, value in (field.items() if isinstance(field, dict) else [(name, field)])}
+    flat = {}
+    for name, field in batch.items():
+        flat |= field if isinstance(field, dict) else {name: field}
+    return flat
 
 
 def _reviews(builder):

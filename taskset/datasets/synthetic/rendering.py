@@ -20,7 +20,7 @@ def punctuate(rng, offsets):
 
 
 def subword_tokens(words, marks, offsets):
-    """(tokens uint16, offsets): stop 1, comma 2, the word of rank r is r + 3: frequent pieces have small numbers, as real ones do."""
+    """(tokens uint16, offsets): stop 1, comma 2, the word of rank r is r + 3: frequent pieces have small numbers."""
     tokens = np.stack([words + 3, np.array([0, 2, 1])[marks]], axis=1).astype(np.uint16).ravel()
     ends = np.concatenate([[0], np.cumsum(1 + (marks != NOTHING))])
     return tokens[tokens != 0], ends[offsets]

@@ -64,8 +64,8 @@ class Grammar:
     """The tables of one corpus.
 
     word_class: [WORDS]; a class below FUNCTION_CLASSES holds function words, which topics and opinions leave alone.
-    classes: cumulative probabilities of the next class, [two classes before * CLASSES], each row from its number to its number + 1.
-    order: words sorted by class. words: cumulative probabilities in that order, [topic, label, class] as the rows of `classes`.
+    classes: cumulative probabilities of the next class, [two classes before * CLASSES]; row i rises from i to i + 1.
+    order: words sorted by class. words: cumulative probabilities in that order, of each [topic, label, class], likewise.
     followers: [WORDS, FOLLOWERS].
     """
 
@@ -169,7 +169,8 @@ def make_documents(name, split, seed=0):
         words, offsets = _in_place(grammar, rng, lengths[chunk], labels[chunk])
         parts.append(_encode(words, punctuate(rng, offsets), offsets, encoding, info.language))
     offsets = np.concatenate([[0], np.cumsum(np.concatenate([np.diff(offsets) for _, offsets in parts]))])
-    return Documents(np.concatenate([tokens for tokens, _ in parts]), offsets, labels.astype(np.int32) if info.num_classes else None)
+    tokens = np.concatenate([tokens for tokens, _ in parts])
+    return Documents(tokens, offsets, labels.astype(np.int32) if info.num_classes else None)
 
 
 def _in_place(grammar, rng, lengths, labels):
@@ -193,6 +194,7 @@ def open_synthetic(name, seed=0):
     scratch, parts = sharing.scratch_from_environment(), {}
     for split in ("train", "test"):
         key = f"synthetic text {VERSION} {name} {split} {seed}"
-        parts[split] = Documents.from_arrays(sharing.open_arrays(key, lambda s=split: make_documents(name, s, seed).arrays(), scratch))
+        arrays = sharing.open_arrays(key, lambda s=split: make_documents(name, s, seed).arrays(), scratch)
+        parts[split] = Documents.from_arrays(arrays)
     origin = {"source": "synthetic", "name": name, "version": str(VERSION), "checksum": checksum(**parts)}
     return Corpus(**parts, origin=origin)
