@@ -84,7 +84,7 @@ VARIANTS = [
     ("mlp_ae_family", {**AE, "output_type": "sigmoid", "reduction_type": "reduce_mean"}, TINY),
     ("mlp_ae_family", {**AE, "output_type": "linear", "loss_type": "l1"}, TINY),
     ("mlp_ae_family", {**AE, "output_type": "linear_center", "loss_type": "l1", "reduction_type": "reduce_mean"}, TINY),
-    ("mlp_vae_family", {**VAE, "enc_hidden_units": [4], "w_init": ["random_normal", 2.0]}, TINY),  # reaches the clip
+    ("mlp_vae_family", {**VAE, "enc_hidden_units": [4], "dec_hidden_units": [40], "w_init": ["random_normal", 2.0]}, FEW),  # clip
     ("fixed_mlp", FIXED_MLP, TINY),
     ("fixed_mlp", {**FIXED_MLP, "loss": "squared_error"}, TINY),
     ("fixed_mlp", {**FIXED_MLP, "before_activation": ["layer_norm", None]}, TINY),
