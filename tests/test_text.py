@@ -510,6 +510,19 @@ def test_a_directory_that_cannot_be_written(data_dir, monkeypatch, tmp_path):
         text_sources.prepare_text("lm1b/bytes", data_dir)
 
 
+def test_a_directory_marked_read_only_is_left_alone(data_dir):
+    """Also by root, whom permissions don't stop."""
+    sentences(data_dir)
+    before = sorted(data_dir.rglob("*"))
+    data_dir.chmod(0o555)
+    try:
+        with pytest.raises(StoreError, match="marked read-only.*TASKSET_CACHE_DIR"):
+            text_sources.prepare_text("lm1b/bytes", data_dir)
+        assert sorted(data_dir.rglob("*")) == before
+    finally:
+        data_dir.chmod(0o755)
+
+
 def test_prepared_data_with_too_few_documents(data_dir):
     sentences(data_dir)
     text_sources.prepare_text("lm1b/bytes", data_dir)

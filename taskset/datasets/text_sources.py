@@ -1,5 +1,6 @@
 """Real text: documents of prepared TensorFlow Datasets data, encoded once and kept beside it."""
 
+import errno
 import functools
 import json
 import os
@@ -55,11 +56,12 @@ def prepare_text(name, data_dir=None):
     info = text_info.info(name)
     if _status(name, data_dir).prepared:
         return
+    _require_writable(prepared.built_dir(name, data_dir).parent)
     if prepared.stored_version(info.original, data_dir) is None:
         if info.download is None:
             raise _not_prepared(name, data_dir)
+        _require_writable(prepared.data_dir_or_default(data_dir))
         _download(info, data_dir)
-    _require_writable(name, data_dir)
     _build(name, info, data_dir)
 
 
@@ -157,10 +159,7 @@ def _download(info, data_dir):
 
     place = prepared.data_dir_or_default(data_dir)
     downloads = place / "downloads" / info.original.replace("/", "_")
-    try:
-        tfds.builder(info.original, data_dir=str(place)).download_and_prepare(download_dir=str(downloads))
-    except PermissionError as error:
-        raise _unwritable(error) from None
+    tfds.builder(info.original, data_dir=str(place)).download_and_prepare(download_dir=str(downloads))
 
 
 def _unwritable(error):
@@ -170,12 +169,13 @@ def _unwritable(error):
     )
 
 
-def _require_writable(name, data_dir):
-    """Found out before the work, not after it."""
-    parent = prepared.built_dir(name, data_dir).parent
+def _require_writable(place):
+    """Found out before the work, not after it. A directory marked read-only stays as it is, also for root, whom nothing stops."""
+    parent = next(directory for directory in (place, *place.parents) if directory.exists())
     probe = parent / f".probe{os.getpid()}.tmp"
     try:
-        parent.mkdir(parents=True, exist_ok=True)
+        if not parent.stat().st_mode & 0o222:
+            raise PermissionError(errno.EACCES, "marked read-only", str(parent))
         probe.touch()
         probe.unlink()
     except OSError as error:
