@@ -125,6 +125,11 @@ def rescale_twin(args, number, p, batch):
     return TWINS[kind](base, number, {path: v / args["scale"] for path, v in p.items()}, batch)
 
 
+def log_twin(args, number, p, batch):
+    kind, base = args["base"]
+    return math.log(TWINS[kind](base, number, p, batch) + 1e-6) - math.log(1e-6)
+
+
 TWINS = {
     "quadratic": quadratic_twin,
     "norm": norm_twin,
@@ -132,14 +137,14 @@ TWINS = {
     "dependency_chain": dependency_chain_twin,
     "outward_snake": outward_snake_twin,
     "min_max_well": lambda args, number, p, batch: max(p["x"] ** 2) + 1 / min(p["x"] ** 2) - 2 + 1e-12,
-    "sum_of_quadratics": lambda args, number, p, batch: np.sum((p["x"] - batch["features"]) ** 2) - np.sum(batch["features"] ** 2),
+    "sum_of_quadratics": lambda args, number, p, b: np.sum((p["x"] - b["features"]) ** 2) - np.sum(b["features"] ** 2),
     "projection_quadratic": lambda args, number, p, batch: np.sum((p["x"] * batch["features"]) ** 2),
     "fully_connected": fully_connected_twin,
     "sparse_softmax_regression": softmax_twin,
     "optimization_test_problems": classical_twin,
     "sparse_problems": lambda args, number, p, batch: TWINS[args["base"][0]](args["base"][1], number, p, batch),
     "rescale_problems": rescale_twin,
-    "log_objective": lambda args, number, p, b: math.log(TWINS[args["base"][0]](args["base"][1], number, p, b) + 1e-6) - math.log(1e-6),
+    "log_objective": log_twin,
 }
 
 

@@ -108,7 +108,9 @@ def test_starts():
 # --- A --------------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name, spectrum", [("linspace_eigen", np.linspace(2, 10, 40)), ("logspace_eigen", np.geomspace(1e-5, 50, 40))])
+@pytest.mark.parametrize(
+    "name, spectrum", [("linspace_eigen", np.linspace(2, 10, 40)), ("logspace_eigen", np.geomspace(1e-5, 50, 40))]
+)
 def test_fixed_matrix_has_its_spectrum(name, spectrum):
     a = matrix(DISTRIBUTIONS[name], 40, 5)
     np.testing.assert_allclose(a, a.T, atol=1e-12)

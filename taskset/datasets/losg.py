@@ -63,7 +63,9 @@ class _SmallSet:
 
 @dataclass(frozen=True)
 class RandomNetworkData(_SmallSet):
-    """Normal features, labelled by a random ReLU network without biases: 6 layers of 20 units, 1 where its first output is positive.
+    """Normal features, labelled by a random ReLU network without biases of 6 layers of 20 units.
+
+    The label is 1 where its first output is positive. Weights are N(0, 2 / fan-in); no positive factor on them changes a label.
 
     Prepared batches: "features" float32 [batch, dim]; "label" int32 [batch].
     """

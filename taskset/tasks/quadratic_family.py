@@ -42,9 +42,9 @@ def build(config, data):
 def matrix(distribution, dims, seed):
     """A of a config, float64 [dims, dims]; equal to the released one in distribution.
 
-    distribution: `["normal", {mean, std}]` and `["uniform", {min, max}]` are independent entries; `["linspace_eigen", {min, max}]`
-    and `["logspace_eigen", {min, max}]` are Q diag(spectrum) Q^T with Q from the QR decomposition of uniform(-1, 1) entries, its
-    columns multiplied by the signs of R's diagonal.
+    distribution: `["normal", {mean, std}]` and `["uniform", {min, max}]` are independent entries;
+    `["linspace_eigen", {min, max}]` and `["logspace_eigen", {min, max}]` are Q diag(spectrum) Q^T with Q from the QR
+    decomposition of uniform(-1, 1) entries, its columns multiplied by the signs of R's diagonal.
     """
     name, args = distribution
     rng = seeds.generator(seed, "quadratic_family", "A")
