@@ -21,8 +21,8 @@ demo: $(INSTALLED)
 	$(RUN) -m taskset plot $(DEMO_OUT) $(addprefix --task ,$(DEMO_TASKS)) --output $(DEMO_OUT)/curves.png
 	@echo
 	@echo "Try next:"
-	@echo "  $(RUN) -m taskset show mlp_family_seed35           what a task is"
-	@echo "  $(RUN) -m taskset train mlp_family_seed35 --source synthetic --optimizer nadamw_grid_seed251"
+	@echo "  $(RUN) -m taskset show mlp_family_seed30           what a task is"
+	@echo "  $(RUN) -m taskset train mlp_family_seed30 --source synthetic --optimizer nadamw_grid_seed251"
 	@echo "  $(RUN) -c 'import taskset; print(taskset.load_curves(root=\"$(DEMO_OUT)\").head())'"
 	@echo "  $(RUN) -m taskset list 'conv*_seed1?'              more names"
 

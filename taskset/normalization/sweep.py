@@ -122,6 +122,7 @@ def metadata(task, options, mode, seconds):
         "family": task.family,
         "config": json.dumps(task.config),
         "source": task.source,
+        "data_origin": json.dumps(task.data_origin),
         "options": json.dumps(options.as_json()),
         "taskset_version": __version__,
         "tensorflow_version": tf.__version__,

@@ -1,5 +1,6 @@
 """A task: initial parameters from a seed, batches from four splits, a scalar loss and its gradients. All pure functions."""
 
+import copy
 import functools
 import json
 import math
@@ -93,6 +94,20 @@ class Task:
     @functools.cached_property
     def _open(self):
         return self.data.open(self.source, self.data_dir)
+
+    @property
+    def data_origin(self):
+        """Where the data came from, as its reader tells (JSON values: name, version, checksum), or None."""
+        return None if self.data is None else getattr(self._open, "origin", None)
+
+    def reading(self, raw_batches, source):
+        """The same task on other data: a copy that draws from `raw_batches` (`taskset.datasets.base.RawBatches`).
+
+        source: what results on that data are to be called.
+        """
+        other = copy.copy(self)
+        other.__dict__["_open"], other.source = raw_batches, source
+        return other
 
     def raw_batches(self, split, seed, start, count):
         """Batches `start .. start + count - 1` of a split as the host draws them: {name: array [count, batch size, ..]}."""
