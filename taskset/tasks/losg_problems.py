@@ -1,6 +1,6 @@
 """Problems of losg_tasks_family: what a problem is, and those without data.
 
-After Wichrowska et al. 2017, "Learned Optimizers that Scale and Generalize" (arXiv 1703.04813), section on the training set.
+After Wichrowska et al. 2017, "Learned Optimizers that Scale and Generalize" (arXiv 1703.04813).
 A kind is a function `(args, number) -> Problem`, registered under its name in a config.
 """
 

@@ -1,8 +1,8 @@
 """The classical test functions in two dimensions, of losg_tasks_family's kind optimization_test_problems.
 
-Formulas as in Jamil and Yang 2013, "A literature survey of benchmark functions for global optimization problems"
-(arXiv 1308.4008); log-sum-exp as in Boyd and Vandenberghe, "Convex Optimization", 9.3. Two have a constant added, so that all but
-log-sum-exp are positive.
+Most formulas stand in Jamil and Yang 2013, "A literature survey of benchmark functions for global optimization problems"
+(arXiv 1308.4008); the exponentials of log-sum-exp in Boyd and Vandenberghe, "Convex Optimization", 9.3. Michalewicz' function and
+that of Styblinski and Tang have a constant added, so that all are positive (the release does so).
 """
 
 import math

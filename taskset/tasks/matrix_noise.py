@@ -43,8 +43,8 @@ def spectral(matrix, key, spectrum):
     """E = Q diag(spectrum) Q^T, Q uniform (Haar) over the orthogonal matrices; spectrum: array [dims].
 
     Q = H_1 H_2 .. H_(dims - 1) D with Householder reflections H_k that take a vector with normal entries from k on to a multiple
-    of the k-th unit vector, D a diagonal of signs (Stewart 1980, SIAM J. Numer. Anal. 17, section 3; Mezzadri 2007,
-    arXiv math-ph/0609050, section 5: it is Q of the QR decomposition of a normal matrix). D commutes with the diagonal
+    of the k-th unit vector, D a diagonal of signs (Stewart 1980, SIAM J. Numer. Anal. 17; Mezzadri 2007,
+    arXiv math-ph/0609050: it is Q of the QR decomposition of a normal matrix). D commutes with the diagonal
     spectrum and drops out of E. Q is never formed: applying it to a vector takes 4 dims^2 flops, a decomposition dims^3.
 
     E is symmetric: its gradient is E applied to what comes from above, so nothing is kept of the passes through the reflections.
