@@ -1,5 +1,6 @@
 """The sweep of one task: every optimizer from every seed, evaluated at 51 points of the way."""
 
+import contextlib
 import json
 import platform
 import time
@@ -60,13 +61,27 @@ def _record(rows, optimizer, run, losses):
     return over
 
 
-def sweep(task, optimizers, options, report=lambda share: None):
+class Account:
+    """Core-seconds by what they were spent on: `with account("train"): ..`."""
+
+    def __init__(self):
+        self.seconds = {}
+
+    @contextlib.contextmanager
+    def __call__(self, purpose):
+        start = time.process_time()
+        yield
+        self.seconds[purpose] = self.seconds.get(purpose, 0.0) + time.process_time() - start
+
+
+def sweep(task, optimizers, options, report=lambda share: None, account=None):
     """Curves of one task as an Arrow table (`store.SCHEMA`).
 
     A run is over at the first evaluation that is not finite: from there on its losses are NaN and its rows say diverged. The
     same seed has the same start and the same batches under every optimizer, so the runs of a seed go on side by side and each
-    chunk of batches is drawn once.
+    chunk of batches is drawn once. account: an `Account` that is told what the time went into.
     """
+    account = account or Account()
     from taskset.training import Loop  # TensorFlow
 
     interval = options.steps // options.evaluations
@@ -74,19 +89,25 @@ def sweep(task, optimizers, options, report=lambda share: None):
     groups = [(Loop(task, group[0], interval), group) for group in by_rule(optimizers)]
     for seed in options.seeds:
         for loop, group in groups:
-            evaluate = loop.evaluation(seed, options.batches)
+            with account("draw"):
+                evaluate = loop.evaluation(seed, options.batches)
             runs = {o.name: loop.start(seed) for o in group}
             hparams = {o.name: o.hparams(options.steps) for o in group}
-            loop.compile(runs[group[0].name], hparams[group[0].name])
-            initial = evaluate(runs[group[0].name].params)
+            with account("compile"):
+                loop.compile(runs[group[0].name], hparams[group[0].name])
+                initial = evaluate(runs[group[0].name].params)
             live = [o for o in group if not _record(rows, o, runs[o.name], initial)]
             for point in range(1, options.evaluations + 1):
                 goal = point * interval
                 for first in range(goal - interval, goal, loop.chunk):
-                    raw = loop.draw(seed, first) if live else None
-                    for o in live:
-                        loop.train(runs[o.name], hparams[o.name], min(loop.chunk, goal - first), raw)
-                live = [o for o in live if not _record(rows, o, runs[o.name], evaluate(runs[o.name].params))]
+                    with account("draw"):
+                        raw = loop.draw(seed, first) if live else None
+                    with account("train"):
+                        for o in live:
+                            loop.train(runs[o.name], hparams[o.name], min(loop.chunk, goal - first), raw)
+                with account("evaluate"):
+                    losses = {o.name: evaluate(runs[o.name].params) for o in live}
+                live = [o for o in live if not _record(rows, o, runs[o.name], losses[o.name])]
                 done += len(group)
                 report(done / (len(optimizers) * len(options.seeds) * options.evaluations))
             survivors = {o.name for o in live}
@@ -113,8 +134,8 @@ def _table(task, optimizers, options, interval, rows, diverged):
     return pa.table(arrays, names=store.SCHEMA.names).cast(store.SCHEMA)
 
 
-def metadata(task, options, mode, seconds):
-    """What is stored with a curve file, as {name: text}."""
+def metadata(task, options, mode, core_seconds):
+    """What is stored with a curve file, as {name: text}; core_seconds: {purpose: seconds}."""
     import tensorflow as tf
 
     return {
@@ -129,7 +150,7 @@ def metadata(task, options, mode, seconds):
         "mode": mode,
         "batches_per_evaluation": str(options.batches),
         "machine": f"{platform.machine()} {platform.system()}",
-        "core_seconds": f"{seconds:.1f}",
+        "core_seconds": json.dumps({k: round(v, 2) for k, v in core_seconds.items()}),
         "num_params": str(task.num_params),
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
     }
@@ -141,10 +162,12 @@ def sweep_to_file(name, options, root, data_dir=None, report=lambda share: None)
     from taskset.tasks.base import get_task
     from taskset.training import execution_mode
 
-    start = time.process_time()
-    task = get_task(name, options.source, data_dir)
-    table = sweep(task, [get_optimizer(o) for o in options.optimizers], options, report)
-    told = metadata(task, options, execution_mode(task), time.process_time() - start)
+    account, total = Account(), Account()
+    with total("total"):
+        with account("build"):
+            task = get_task(name, options.source, data_dir)
+        table = sweep(task, [get_optimizer(o) for o in options.optimizers], options, report, account)
+    told = metadata(task, options, execution_mode(task), {**account.seconds, **total.seconds})
     path = store.curve_path(root, task.source, task.family, task.name)
     store.write_table(table.replace_schema_metadata(told), path)
     return path

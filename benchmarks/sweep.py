@@ -1,0 +1,115 @@
+"""What `python -m taskset baseline` costs beside the training itself, and how much memory its workers hold.
+
+    python benchmarks/sweep.py [--source tfds --data-dir DIR] [--steps 500]
+
+Sweeps published tasks (17 learning rates, 3 seeds) with one worker a core and samples the workers' memory and processor time.
+Tables, written to docs/benchmarks.md: for each task core-seconds by purpose, and against 51 times the training of a single run;
+for the whole, peak memory of each worker (resident, and of it shared file pages) and the share of time that the cores were busy.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import report
+
+from taskset.normalization import store
+
+TASKS = ("mlp_family_seed10", "mlp_family_seed169", "mlp_ae_family_seed28", "conv_pooling_family_seed88")  # all of cifar10
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def children(pid):
+    """Process ids of the workers of a baseline process (its tracker of shared resources is none)."""
+    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [p for p in listed if "spawn_main" in Path(f"/proc/{p}/cmdline").read_text()]
+
+
+def memory(pid):
+    """{"RssAnon": MiB, "RssFile": MiB, ..} of a process."""
+    lines = [line.split() for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith(("Rss", "VmRSS"))]
+    return {line[0].rstrip(":"): int(line[1]) / 1024 for line in lines}
+
+
+def cpu_seconds(pid):
+    """Processor time of a process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def watch(command):
+    """Run a command; {worker: (peak memory dict, cpu seconds)}, wall seconds."""
+    start, seen = time.perf_counter(), {}
+    process = subprocess.Popen(command)
+    while process.poll() is None:
+        try:
+            for pid in children(process.pid):
+                now, cpu = memory(pid), cpu_seconds(pid)
+                before = seen.get(pid, ({"VmRSS": 0.0}, 0.0))[0]
+                seen[pid] = (max(before, now, key=lambda m: m["VmRSS"]), cpu)
+        except (OSError, IndexError):  # a worker that has just ended
+            pass
+        time.sleep(0.2)
+    if process.returncode:
+        sys.exit(f"{' '.join(command)} ended with status {process.returncode}")
+    return seen, time.perf_counter() - start
+
+
+def costs(root, steps):
+    """Rows of core-seconds by purpose, for each task swept."""
+    rows = []
+    for path in sorted(Path(root, "curves").rglob("*.parquet")):
+        told = store.read_metadata(path)
+        spent = json.loads(told["core_seconds"])
+        frame = store.read_table(path, columns=["optimizer", "seed", "step", "diverged", "seconds"]).to_pandas()
+        single = frame[(frame["step"] == steps) & ~frame["diverged"]]["seconds"]
+        runs = frame.groupby(["optimizer", "seed"], observed=True).ngroups
+        rest = spent["total"] - spent["train"] - spent["evaluate"]
+        rows.append(
+            [
+                told["task"],
+                told["mode"],
+                f"{1000 * single.median() / steps:.3f}",
+                *(f"{spent.get(p, 0.0):.1f}" for p in ("train", "evaluate", "compile", "draw", "build", "total")),
+                f"{spent['train'] / (runs * single.median()):.2f}",
+                f"{rest / (spent['train'] + spent['evaluate']):.0%}",
+            ]
+        )
+    return rows
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--source", default="synthetic")
+    parser.add_argument("--data-dir")
+    parser.add_argument("--steps", type=int, default=500)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as root:
+        command = [sys.executable, "-m", "taskset", "baseline", *TASKS, "--source", options.source, "--steps", str(options.steps)]
+        command += ["--seeds", "3", "--batches", "5", "--out", root]
+        workers, wall = watch(command + (["--data-dir", options.data_dir] if options.data_dir else []))
+        rows = costs(root, options.steps)
+    header = ["task", "mode", "ms a step", "train", "evaluate", "compile", "draw", "build", "total, core s", "train / (51 x single)", "overhead"]
+    memories = [[f"worker {i + 1}", f"{m['VmRSS']:.0f}", f"{m['RssFile']:.0f}", f"{cpu / wall:.0%}"] for i, (m, cpu) in enumerate(workers.values())]
+    text = f"""## Sweep
+
+`python benchmarks/sweep.py`: four cifar10 tasks ({options.source} data), 17 learning rates x 3 seeds, {options.steps} steps, 51
+evaluations of 5 batches of each split. Overhead is everything beside training and evaluation.
+
+{report.table(header, rows)}
+
+Workers, {wall:.0f} s in all (start of Python and TensorFlow included):
+
+{report.table(["", "peak resident, MiB", "of it file pages, shared, MiB", "busy"], memories)}
+
+{report.conditions("tensorflow", "numpy")}"""
+    report.write_section("sweep", text)
+
+
+if __name__ == "__main__":
+    main()
