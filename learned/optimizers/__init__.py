@@ -1,0 +1,27 @@
+"""Optimizers with weights: pure functions of theta, to be trained on the tasks of `taskset`.
+
+`get("mlp")` gives a `learned.optimizers.base.LearnedOptimizer`.
+"""
+
+import importlib
+
+from taskset.errors import unknown
+
+# name: module that has a function of that name. A module is imported, and TensorFlow with it, when one is asked for.
+_MODULES = {
+    "learnable_sgd": "learnable",
+    "learnable_sgdm": "learnable",
+    "learnable_adam": "learnable",
+}
+
+
+def names():
+    """The names of all learned optimizers, sorted."""
+    return sorted(_MODULES)
+
+
+def get(name):
+    """The learned optimizer called `name`. Raises `UnknownName`."""
+    if name not in _MODULES:
+        raise unknown("learned optimizer", name, names(), f"Allowed are {', '.join(names())}")
+    return getattr(importlib.import_module(f"learned.optimizers.{_MODULES[name]}"), name)()

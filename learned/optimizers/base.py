@@ -1,0 +1,53 @@
+"""What a learned optimizer is."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from taskset import seeds, stateless
+
+
+@dataclass(frozen=True, eq=False)
+class LearnedOptimizer:
+    """An optimizer whose rule is a function of weights theta, {path: tensor}. `init` and `update` are pure.
+
+    name: what `learned.optimizers.get` knows it by.
+    weights: {path: (shape, initializer)} of theta, initializers being those of `taskset.tasks.initializers`.
+    init: `init(theta, params) -> state`, a nested dict of tensors, for the task's params {path: tensor}.
+    update: `update(theta, grads, state, params, step, loss, validation_loss) -> (params, state)` after one more step.
+        step: steps already taken, a scalar integer tensor; loss: the train loss that grads come from; validation_loss: the last
+        one that was measured. Both losses are scalars, ignored where the rule doesn't read them.
+    uses_validation_loss: whether it does.
+
+    Everything is computed in the params' dtype, which theta must share. For many copies at once use `tf.vectorized_map` over all
+    arguments; gradients with respect to theta are those of backpropagation.
+    """
+
+    name: str
+    weights: dict
+    init: Callable
+    update: Callable
+    uses_validation_loss: bool = False
+
+    def __repr__(self):
+        return f"<LearnedOptimizer {self.name}: {self.num_weights} weights>"
+
+    @property
+    def shapes(self):
+        """{path: shape} of theta."""
+        return {path: tuple(shape) for path, (shape, _) in self.weights.items()}
+
+    @property
+    def num_weights(self):
+        """The number of scalars in theta."""
+        return sum(math.prod(shape) for shape in self.shapes.values())
+
+    def init_theta(self, seed, dtype=tf.float32):
+        """Initial theta; each weight is drawn from (seed, path) alone."""
+        theta = {}
+        for path, (shape, initializer) in self.weights.items():
+            key = stateless.as_key(seeds.stream(seed, "theta", path))
+            theta[path] = initializer(shape, dtype).draw(key, shape, dtype)
+        return theta
