@@ -13,6 +13,7 @@ import pyarrow as pa
 from taskset.datasets.base import SPLITS
 from taskset.errors import ConfigError
 from taskset.normalization import store
+from taskset.normalization.provenance import git_commit
 from taskset.version import __version__
 
 
@@ -146,6 +147,7 @@ def metadata(task, options, mode, core_seconds):
         "data_origin": json.dumps(task.data_origin),
         "options": json.dumps(options.as_json()),
         "taskset_version": __version__,
+        "git_commit": git_commit(),
         "tensorflow_version": tf.__version__,
         "mode": mode,
         "batches_per_evaluation": str(options.batches),

@@ -1,0 +1,23 @@
+"""Which code made a result."""
+
+import functools
+import subprocess
+from pathlib import Path
+
+
+@functools.cache
+def git_commit():
+    """The commit of the checkout that this package is run from, followed by "+changes" where files of it were edited since.
+
+    "" where the package isn't run from a checkout: one installed inside somebody's repository isn't part of it.
+    """
+    package = Path(__file__).resolve().parents[1]
+
+    def git(*arguments):
+        return subprocess.run(["git", "-C", str(package), *arguments], capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        git("ls-files", "--error-unmatch", "version.py")
+        return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain", "--untracked-files=no", "--", ".") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return ""
