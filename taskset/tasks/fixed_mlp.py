@@ -20,7 +20,7 @@ def squared_error(logits, labels):
 
 def dropout(keep):
     """Each entry is kept with probability `keep` and divided by it, in all splits (Srivastava et al. 2014)."""
-    return lambda x, i, key: x * stateless.bernoulli(key, x.shape, keep, x.dtype) / keep
+    return lambda x, i, key: x * stateless.bernoulli(stateless.fold(key, i), x.shape, keep, x.dtype) / keep
 
 
 def _layer_norm(x, i, key):
@@ -52,9 +52,9 @@ def build(config, data):
     def loss(batch, key):
         x = snt.flatten(network_input(batch["image"], config))
         with tf.name_scope("mlp"):
-            for i, (size, layer_key) in enumerate(zip(sizes, stateless.split(key, len(sizes)))):
+            for i, size in enumerate(sizes):
                 x = snt.Linear(size, w_init=w_init, name=f"linear_{i}")(x)
-                x = activation(between(x, i, layer_key))
+                x = activation(between(x, i, key))
             logits = snt.Linear(data.num_classes, w_init=w_init, name=f"linear_{len(sizes)}")(x)
         return _LOSS[config["loss"]](logits, batch["label"]), {"accuracy": accuracy(logits, batch["label"])}
 

@@ -85,7 +85,8 @@ class Functional:
 
         program = tf.function(trace, autograph=False).get_concrete_function(*inputs)
         self.shapes = {path: shape for path, (shape, _) in self._initializers.items()}
-        self.uses_last_input = bool(program.inputs[-1].consumers())
+        own = program.inputs[: len(program.inputs) - len(program.captured_inputs)]  # captured tensors come behind them
+        self.uses_last_input = bool(own[-1].consumers())
 
     def _record(self, next_creator, **kwargs):
         value = _initial(kwargs["initial_value"])
@@ -107,10 +108,15 @@ class Functional:
 
     def init(self, seed, dtype=tf.float32):
         """Initial parameters {path: tensor}; each is drawn from (seed, path) alone, whatever the others are."""
-        params = {}
-        for path, (shape, draw) in self._initializers.items():
-            params[path] = draw(stateless.as_key(seeds.stream(seed, "init", path)), shape, dtype)
-        return params
+        return self.init_with({path: stateless.as_key(number) for path, number in self.init_numbers(seed).items()}, dtype)
+
+    def init_numbers(self, seed):
+        """{path: integer} that seed the draws of `init`."""
+        return {path: seeds.stream(seed, "init", path) for path in self._initializers}
+
+    def init_with(self, keys, dtype=tf.float32):
+        """Initial parameters drawn with `keys` {path: key}: for compiled programs, of which the seed is an argument."""
+        return {path: draw(keys[path], shape, dtype) for path, (shape, draw) in self._initializers.items()}
 
     def apply(self, params, *inputs):
         """`forward(*inputs)` with `params` in the places of its variables."""
