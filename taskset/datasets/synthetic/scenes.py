@@ -37,14 +37,14 @@ class Scenes:
         mean, std = STATISTICS[info.name]
         self.mean, self.std = (np.array(x, np.float32)[:, None, None] for x in (mean, std))
         self.outlines = _outlines(rng, classes)
-        # A tint is .46 (.4 N_c + N): mostly light or dark, a little coloured.
-        self.object_tint = 0.46 * (spread_normal(rng, classes, 4) @ _TINT)
-        self.ground_tint = 0.50 * (spread_normal(rng, classes, 4) @ _TINT)
-        self.slope = 0.5 * spread_normal(rng, classes, 1)[:, 0]
+        # A tint is c (.4 N_c + N): mostly light or dark, a little coloured.
+        self.object_tint = 0.38 * (spread_normal(rng, classes, 4) @ _TINT)
+        self.ground_tint = 0.42 * (spread_normal(rng, classes, 4) @ _TINT)
+        self.slope = 0.4 * spread_normal(rng, classes, 1)[:, 0]
         gratings = spread_pairs(rng, classes * GRATINGS).reshape(classes, GRATINGS, 2)
         self.frequency = (0.12 + 0.26 * gratings[..., 0]).astype(np.float32)
         self.direction = (np.pi * gratings[..., 1]).astype(np.float32)
-        self.fields = power_law_fields(rng, 128, 4 * self.size, 1.25, channels=3, rho=0.92)
+        self.fields = power_law_fields(rng, max(16, 131_072 // self.size**2), 4 * self.size, 1.25, channels=3, rho=0.92)
         self.gain = np.float32(1.0)
         self._calibrate(rng, classes)
 
@@ -63,7 +63,7 @@ class Scenes:
         ground = 0.75 * windows(rng, self.fields, n, size, size) + self._tint(rng, self.ground_tint[labels])
         ground += 0.3 * (self.slope[labels] + normal(rng, n))[:, None, None, None] * (down / half)
         object_ = 0.55 * windows(rng, self.fields, n, size, size) + self._tint(rng, self.object_tint[labels])
-        object_ += per_image(0.55 * normal(rng, n)) + 0.45 * self._grating(rng, labels, across, down)[:, None]
+        object_ += per_image(0.55 * normal(rng, n)) + 0.40 * self._grating(rng, labels, across, down)[:, None]
         image = ground + self._mask(rng, labels, across, down)[:, None] * (object_ - ground)
 
         image *= per_image(0.95 * np.exp(0.25 * normal(rng, n)))
@@ -74,13 +74,13 @@ class Scenes:
         return np.clip(self.mean + self.gain * self.std * image, 0, 1)
 
     def _tint(self, rng, tint):
-        return (tint + 0.22 * normal(rng, *tint.shape))[:, :, None, None]
+        return (tint + 0.25 * normal(rng, *tint.shape))[:, :, None, None]
 
     def _grating(self, rng, labels, across, down):
         n = len(labels)
         which = rng.integers(0, GRATINGS, n)
-        frequency = 2 * np.pi * self.frequency[labels, which] * np.exp(0.1 * normal(rng, n))
-        direction = self.direction[labels, which] + 0.2 * normal(rng, n)
+        frequency = 2 * np.pi * self.frequency[labels, which] * np.exp(0.13 * normal(rng, n))
+        direction = self.direction[labels, which] + 0.25 * normal(rng, n)
         phase = rng.uniform(0, 2 * np.pi, n).astype(np.float32)[:, None, None]
         along = (frequency * np.cos(direction))[:, None, None] * across + (frequency * np.sin(direction))[:, None, None] * down
         return np.sin(along + phase)

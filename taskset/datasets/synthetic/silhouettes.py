@@ -51,13 +51,13 @@ class Silhouettes:
         """One image a label."""
         n = len(labels)
         mask = self._mask(rng, labels, (prototype := rng.integers(0, PROTOTYPES, n)))
-        fill = per_image(self.level[labels] + 0.24 * normal(rng, n)) + 0.05 * self.texture[labels, prototype]
-        fill = fill + 0.16 * windows(rng, self.fields, n, SIZE, SIZE) + 0.04 * normal(rng, n, 1, SIZE, SIZE)
-        return np.clip(mask * np.clip(np.float32(self.gain) * fill, 0.05, 1), 0, 1).astype(np.float32)
+        fill = per_image(self.level[labels] + 0.16 * normal(rng, n)) + 0.05 * self.texture[labels, prototype]
+        fill = fill + 0.18 * windows(rng, self.fields, n, SIZE, SIZE) + 0.12 * normal(rng, n, 1, SIZE, SIZE)
+        return np.clip(mask * _saturate(np.float32(self.gain) * fill), 0, 1).astype(np.float32)
 
     def _mask(self, rng, labels, prototype):
         n = len(labels)
-        blend = np.minimum(0.35 * np.abs(normal(rng, n, 1)), 0.7)
+        blend = np.minimum(0.45 * np.abs(normal(rng, n, 1)), 0.8)
         width = (1 - blend) * self.width[labels, prototype] + blend * self.width[self.other[labels], prototype]
         width = width * np.exp(0.16 * normal(rng, n, 1)) + 1.1 * normal(rng, n, 1)
         width = width + 1.3 * self.shared[rng.integers(0, SHARED, n)] + self.widen
@@ -68,6 +68,11 @@ class Silhouettes:
         rows = _sigmoid(2 * (row - top)) * _sigmoid(2 * (bottom - row))
         inside = np.clip(width[..., None] - np.abs(row - centre[..., None]) + 0.5, 0, 1)
         return (inside * rows[..., None])[:, None].astype(np.float32)
+
+
+def _saturate(x):
+    """x, at least .05; above .7 it approaches 1 smoothly: few pixels of the real set are fully white."""
+    return np.where(x > 0.7, 0.7 + 0.3 * np.tanh((x - 0.7) / 0.3), np.maximum(x, 0.05))
 
 
 def _sigmoid(x):
