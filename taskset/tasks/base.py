@@ -69,6 +69,11 @@ class Task:
         """Initial parameters. The same seed gives the same ones, in every process."""
         return self._functional.init(seed, dtype)
 
+    def initializer(self, dtype=tf.float32):
+        """`init` as one compiled program: a function seed -> params, for whoever draws many."""
+        program = tf.function(lambda keys: self._functional.init_with(keys, dtype), autograph=False)
+        return lambda seed: program({path: stateless.as_key(n) for path, n in self._functional.init_numbers(seed).items()})
+
     def loss(self, params, batch, seed):
         """The scalar loss of a batch; nats where it is a likelihood."""
         return self.loss_and_metrics(params, batch, seed)[0]

@@ -1,0 +1,47 @@
+"""Evolution strategies over whole inner trainings."""
+
+import numpy as np
+
+from learned.estimators import base, episodes
+from learned.unroll import Unroll
+from taskset import seeds
+
+
+class ESFull:
+    """One estimate looks at a whole episode of each pair.
+
+        g = 1 / (2 sigma^2 N) sum_n D_n e_n,     L: mean loss of the episode
+
+    Unbiased for the gradient of the smoothed loss; antithetic pairs as in Salimans et al. 2017 (arXiv 1703.03864). All pairs of an
+    estimate have episodes of one length. K is only how many steps are computed in one call.
+    """
+
+    name = "es_full"
+
+    def __init__(self, problem, settings, **execution):
+        self.problem, self.settings = problem, settings
+        self.unroll = Unroll(problem, settings.pairs, 2, settings.steps, **execution)
+        self._empty = self.unroll.empty()
+
+    def init(self, seed):
+        """The state: which estimate is next."""
+        return {"seed": np.asarray(seed, np.int64), "number": np.asarray(0, np.int64)}
+
+    def estimate(self, theta, state, lengths):
+        """(Estimate from one episode of each pair, state behind it)."""
+        settings, size = self.settings, self.problem.layout.size
+        seed, number = int(state["seed"]), int(state["number"])
+        length = max(int(lengths(seeds.generator(seed, "lengths", number), 1)[0]), settings.steps)
+        e = base.perturbations(seed, number, settings.pairs, size, settings.sigma, self.problem.dtype)
+        copies, inner, parts = base.both_signs(theta, e), self._empty, []
+        where = episodes.start(seeds.stream(seed, "episodes", number), settings.pairs)
+        for _ in range(0, length, settings.steps):
+            window = episodes.next_window(self.unroll, where, lambda rng, n: np.full(n, length), base.together)
+            losses, inner = self.unroll.window(copies, copies, inner, *window.arguments)
+            parts.append(base.by_sign(losses))
+            where = window.after
+        losses = np.concatenate(parts)[:length]
+        d, finite = base.differences(losses, np.ones([length, settings.pairs], bool), settings)
+        gradient = d @ e / (2 * settings.sigma**2 * settings.pairs)
+        estimate = base.Estimate(gradient, base.mean_loss(losses), int(np.sum(~finite)), losses.size)
+        return estimate, {"seed": state["seed"], "number": state["number"] + 1}

@@ -1,0 +1,43 @@
+"""Evolution strategies with one perturbation an episode."""
+
+import numpy as np
+
+from learned.estimators import base, episodes
+from learned.unroll import Unroll
+
+
+class ESSingle:
+    """Each pair keeps two trainings, of theta + e and theta - e, with the same e from the start of an episode to its end.
+
+        g = 1 / (2 sigma^2 N) sum_n sum_t 1/K (L_t(+) - L_t(-)) e_n
+
+    No accumulator: the e of an episode is the perturbation that all its steps have seen. The mean over an episode's windows is
+    unbiased while theta stays; Vicol 2023 (arXiv 2304.11153).
+    """
+
+    name = "es_single"
+
+    def __init__(self, problem, settings, **execution):
+        self.problem, self.settings = problem, settings
+        self.unroll = Unroll(problem, settings.pairs, 2, settings.steps, **execution)
+
+    def init(self, seed):
+        """The state before the first window: `e` [N, P], `inner` states [2 N, ..], `episodes`."""
+        e = np.zeros([self.settings.pairs, self.problem.layout.size], self.problem.dtype.as_numpy_dtype)
+        return {"episodes": episodes.start(seed, self.settings.pairs), "inner": self.unroll.empty(), "e": e}
+
+    def estimate(self, theta, state, lengths):
+        """(Estimate from one window, state behind it)."""
+        settings, size = self.settings, self.problem.layout.size
+        window = episodes.next_window(self.unroll, state["episodes"], lengths, settings.first_lengths)
+        seed, number = int(state["episodes"]["seed"]), int(state["episodes"]["window"])
+        drawn = base.perturbations(seed, number, settings.pairs, size, settings.sigma, self.problem.dtype)
+        e = np.where((window.reset_at < settings.steps)[:, None], drawn, state["e"])
+        before, after = base.both_signs(theta, state["e"]), base.both_signs(theta, e)
+        losses, inner = self.unroll.window(before, after, state["inner"], *window.arguments)
+        losses, old = base.by_sign(losses), window.old(settings.steps)
+        d_old, finite_old = base.differences(losses, old, settings)
+        d_new, finite_new = base.differences(losses, ~old, settings)
+        gradient = (d_old @ state["e"] + d_new @ e) / (2 * settings.sigma**2 * settings.pairs)
+        estimate = base.Estimate(gradient, base.mean_loss(losses), int(np.sum(~(finite_old & finite_new))), losses.size)
+        return estimate, {"episodes": window.after, "inner": inner, "e": e}

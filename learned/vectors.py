@@ -1,0 +1,59 @@
+"""The weights of a learned optimizer as one flat vector, and any nested dict of tensors as named arrays."""
+
+import math
+
+import numpy as np
+import tensorflow as tf
+
+
+class Layout:
+    """Where each weight lies in the flat vector theta [P].
+
+    shapes: {path: shape}, in the vector's order. size: P.
+    """
+
+    def __init__(self, shapes):
+        self.shapes = {path: tuple(shape) for path, shape in shapes.items()}
+        self._sizes = [math.prod(shape) for shape in self.shapes.values()]
+        self.size = sum(self._sizes)
+
+    def views(self, vector):
+        """{path: tensor} of a vector [P] (a tensor), differentiable."""
+        parts = tf.split(vector, self._sizes)
+        return {path: tf.reshape(part, shape) for (path, shape), part in zip(self.shapes.items(), parts)}
+
+    def vector(self, weights):
+        """The vector [P] (NumPy) of {path: array or tensor}."""
+        if set(weights) != set(self.shapes):
+            raise ValueError(f"weights are called {sorted(weights)}; expected are {sorted(self.shapes)}")
+        return np.concatenate([np.asarray(weights[path]).reshape(-1) for path in self.shapes])
+
+    def arrays(self, vector):
+        """{path: array} of a NumPy vector [P]."""
+        parts = np.split(np.asarray(vector), np.cumsum(self._sizes)[:-1])
+        return {path: part.reshape(shape) for (path, shape), part in zip(self.shapes.items(), parts)}
+
+
+def named_leaves(tree, prefix=""):
+    """{"a|b": NumPy array} of a nested dict {"a": {"b": tensor or array}}; keys must be free of "|"."""
+    if not isinstance(tree, dict):
+        return {prefix: np.asarray(tree)}
+    leaves = {}
+    for key, value in tree.items():
+        leaves.update(named_leaves(value, f"{prefix}|{key}" if prefix else key))
+    return leaves
+
+
+def from_leaves(template, leaves, prefix=""):
+    """A nested dict like `template` with the arrays of `named_leaves`; tensors where the template has tensors.
+
+    Raises ValueError where a leaf is missing or has another shape or type.
+    """
+    if isinstance(template, dict):
+        return {key: from_leaves(value, leaves, f"{prefix}|{key}" if prefix else key) for key, value in template.items()}
+    if prefix not in leaves:
+        raise ValueError(f"{prefix!r} is missing")
+    leaf, expected = leaves[prefix], np.asarray(template)
+    if leaf.shape != expected.shape or leaf.dtype != expected.dtype:
+        raise ValueError(f"{prefix!r} is {leaf.dtype} {leaf.shape}; expected is {expected.dtype} {expected.shape}")
+    return tf.constant(leaf) if tf.is_tensor(template) else leaf
