@@ -163,17 +163,18 @@ def tables(root):
     """Markdown of everything that is complete under `root`."""
     parts = []
     for title, names in (("Image tasks", image_tasks()), ("Text tasks", text_tasks())):
-        done = [n for n in names if all(path(root, kind, n).exists() for kind in KINDS)]
+        kinds = [k for k in KINDS[1:] if any(path(root, k, n).exists() for n in names)]
+        done = [n for n in names if all(path(root, kind, n).exists() for kind in ("real", *kinds))]
         if not done:
             continue
-        results = {kind: [compare(root, kind, n) for n in done] for kind in KINDS[1:]}
+        results = {kind: [compare(root, kind, n) for n in done] for kind in kinds}
         header = ["", "best loss within 2x", "regret <= .05", "profile distance, median", "rank correlation, median", "best rate within 3.2x"]
         rows = [["wanted", "9 in 10", "9 in 10", "<= .06", ">= .95", "9 in 10"]]
-        rows += [[kind.replace("_", " "), *_summary(results[kind])] for kind in KINDS[1:]]
+        rows += [[kind.replace("_", " "), *_summary(results[kind])] for kind in kinds]
         parts.append(f"## {title} ({len(done)} of {len(names)})\n\n{report.table(header, rows)}")
-        header = ["task", *(f"{k.replace('_', ' ')}: {m}" for k in KINDS[1:] for m in ("ratio", "regret", "profile"))]
+        header = ["task", *(f"{k.replace('_', ' ')}: {m}" for k in kinds for m in ("ratio", "regret", "profile"))]
         rows = [
-            [n, *(f"{results[k][i][m]:.3f}" for k in KINDS[1:] for m in ("best loss ratio", "regret", "profile distance"))]
+            [n, *(f"{results[k][i][m]:.3f}" for k in kinds for m in ("best loss ratio", "regret", "profile distance"))]
             for i, n in enumerate(done)
         ]
         parts.append(report.table(header, rows))
@@ -185,8 +186,9 @@ def main():
     parser.add_argument("--data-dir", required=True)
     parser.add_argument("--out", required=True, type=Path)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS, help="kinds of data to sweep now, in this order")
     options = parser.parse_args()
-    jobs = [(kind, name) for name in image_tasks() + text_tasks() for kind in KINDS]
+    jobs = [(kind, name) for kind in options.kinds for name in image_tasks() + text_tasks()]
     waiting = [json.dumps(job) for job in jobs if not path(options.out, *job).exists()]
     told = set()
 
