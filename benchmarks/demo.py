@@ -1,0 +1,26 @@
+"""How long `make demo` takes once the package is installed: python benchmarks/demo.py"""
+
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import report
+
+
+def main():
+    with tempfile.TemporaryDirectory() as root:
+        start = time.perf_counter()
+        subprocess.run(["make", "demo", f"DEMO_OUT={root}"], check=True, cwd=Path(__file__).resolve().parents[1])
+        seconds = time.perf_counter() - start
+    text = f"""## Demo
+
+`make demo`, after installation: {seconds:.0f} s (wanted: under 180 s). Five tasks of five families, 17 learning rates x 2 seeds x 300
+steps, curves, normalizers and the plot.
+
+{report.conditions("tensorflow", "numpy")}"""
+    report.write_section("demo", text)
+
+
+if __name__ == "__main__":
+    main()
