@@ -31,7 +31,7 @@ _WHERE = {
     "taskset.samplers.optimizers": ("optimizer_families", "get_optimizer_config"),
     "taskset.optimizers": ("get_optimizer", "opt_list"),
     "taskset.tasks.base": ("get_task", "make_task", "Model", "Task"),
-    "taskset.normalization.store": ("load_curves", "load_tasks", "load_optimizers", "load_normalizers"),
+    "taskset.normalization.store": ("load_curves", "load_tasks", "load_optimizers", "load_sweeps", "load_normalizers"),
     "taskset.normalization.normalizer": ("normalizer",),
     "taskset.errors": ("TasksetError",),
 }

@@ -15,8 +15,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from taskset import plugins, registry
-from taskset.errors import TasksetError, unknown
+from taskset import data_commands, plugins, registry
+from taskset.data_commands import DataDir
+from taskset.errors import TasksetError
 from taskset.quiet import start_tensorflow
 from taskset.samplers.optimizers import all_optimizers, get_optimizer_config, opt_list_names
 from taskset.tables import show_table
@@ -28,14 +29,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="TaskSet: small training tasks by name, and their baselines.",
 )
-data_app = typer.Typer(no_args_is_help=True, help="Real data sets: what is prepared, and preparing it.")
-app.add_typer(data_app, name="data")
+app.add_typer(data_commands.app, name="data")
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Source = Annotated[str, typer.Option(help="tfds: the real data in a TFDS directory; synthetic: generated, needs no download.")]
-DataDir = Annotated[Optional[str], typer.Option(help="TFDS directory; default: TFDS_DATA_DIR, else TFDS's own.", show_default=False)]
 Modules = Annotated[Optional[list[str]], typer.Option("--import", help="Module or .py file that registers families of your own.")]
 
 
@@ -247,38 +246,3 @@ def plot(
     output = output or directory / "plots" / f"{task[0]}.png"
     plot_tasks(directory, task, output)
     print(f"written: {output}")
-
-
-@data_app.command("status")
-def data_status(data_dir: DataDir = None):
-    """Which real data sets are prepared, and where."""
-    from taskset.datasets.prepared import megabytes
-    from taskset.datasets.text_sources import text_status
-    from taskset.datasets.tfds_source import status
-
-    rows = [*status(data_dir), *text_status(data_dir)]
-    table = Table(box=None, pad_edge=False)
-    for column in ("name", "made from", "prepared", "download", "where", "note"):
-        table.add_column(column)
-    for row in rows:
-        download = "" if row.prepared or not row.download else megabytes(row.download)
-        table.add_row(row.name, row.tfds, "yes" if row.prepared else "no", download, row.where or "", row.note or "")
-    show_table(table, out)
-
-
-@data_app.command("prepare")
-def data_prepare(
-    name: Annotated[str, typer.Argument(help="Name as `data status` shows it.")],
-    data_dir: DataDir = None,
-):
-    """Download and prepare a data set through tensorflow-datasets, and build what is made from it."""
-    from taskset.datasets import text_info
-    from taskset.datasets.info import IMAGES
-    from taskset.datasets.text_sources import prepare_text
-    from taskset.datasets.tfds_source import prepare
-
-    if name not in IMAGES and name not in text_info.NAMES:
-        raise unknown("data set", name, [*IMAGES, *text_info.NAMES], "python -m taskset data status shows all.")
-    start_tensorflow()
-    (prepare if name in IMAGES else prepare_text)(name, data_dir)
-    print(f"{name} is prepared")

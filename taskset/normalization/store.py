@@ -4,12 +4,15 @@ A root directory holds
 
     curves/source=SOURCE/family=FAMILY/*.parquet   one row an evaluation
     tasks.parquet, optimizers.parquet, normalizers.parquet
-    sweep.json                                     the options that all curves were made with
+    sweep.json                                     the options that all curves of a sweep were made with
+    sweeps.parquet                                 where several sweeps were merged (`data ship`): the options of each
 
 `root=None` in the loading functions means the baselines that come with the package.
 """
 
+import contextlib
 import json
+import numbers
 import os
 from pathlib import Path
 
@@ -54,26 +57,31 @@ def make_directory(path):
         raise StoreError(f"can't write to {path}: {error.strerror.lower()}. Choose another directory with --out") from error
 
 
-def write_table(table, path):
-    """Write a Parquet file under a temporary name and rename it: whoever reads sees all of it or none."""
+@contextlib.contextmanager
+def whole_file(path):
+    """A temporary path to write to; at the end it is renamed to `path`: whoever reads sees all of the file or none."""
     path = Path(path)
     make_directory(path.parent)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        pq.write_table(table, temporary, compression="zstd")
+        yield temporary
         os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise StoreError(f"can't write {path}: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_table(table, path):
+    """Write a Parquet file, whole or not at all."""
+    with whole_file(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
 
 
 def write_text(text, path):
-    """Write a text file under a temporary name and rename it."""
-    path = Path(path)
-    make_directory(path.parent)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(text)
-    os.replace(temporary, path)
+    """Write a text file, whole or not at all."""
+    with whole_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def read_table(path, **options):
@@ -83,10 +91,10 @@ def read_table(path, **options):
     except FileNotFoundError as error:
         raise StoreError(f"there is no {path}") from error
     except (pa.ArrowInvalid, OSError) as error:
-        raise _broken(path) from error
+        raise broken(path) from error
 
 
-def _broken(path):
+def broken(path):
     return StoreError(f"{path} is no complete Parquet file (cut short?): delete it, and run what made it again; nothing else is recomputed")
 
 
@@ -95,7 +103,7 @@ def read_metadata(path):
     try:
         file = pq.read_metadata(path)
     except (pa.ArrowInvalid, OSError) as error:
-        raise _broken(path) from error
+        raise broken(path) from error
     pairs = {k.decode(): v.decode() for k, v in (file.metadata or {}).items() if not k.startswith((b"ARROW", b"pandas"))}
     return {**pairs, "rows": file.num_rows}
 
@@ -119,22 +127,29 @@ def _root(root, kind):
 
 
 def _values(value):
-    return [value] if isinstance(value, str) else list(value)
+    return [value] if isinstance(value, (str, numbers.Integral)) else list(value)
+
+
+def curve_files(root):
+    """All curve files under a root, sorted; those still being written are left out."""
+    directory = _root(root, "curves")
+    files = sorted(path for path in directory.rglob("*.parquet") if not path.name.startswith("."))
+    if not files:
+        raise StoreError(f"{directory} holds no curves: run `python -m taskset baseline .. --out DIR`")
+    return files
 
 
 def curves_dataset(root=None):
     """All curves under a root as a `pyarrow.dataset.Dataset`; nothing is read yet."""
-    directory = _root(root, "curves")
-    files = sorted(str(p) for p in directory.rglob("*.parquet") if not p.name.startswith("."))
-    if not files:
-        raise StoreError(f"{directory} holds no curves: run `python -m taskset baseline .. --out DIR`")
+    files = [str(path) for path in curve_files(root)]
     schema = pa.schema([*SCHEMA, ("source", pa.string()), ("family", pa.string())])
-    return ds.dataset(files, schema=schema, format="parquet", partitioning=_PARTITIONING, partition_base_dir=str(directory))
+    base = str(_root(root, "curves"))
+    return ds.dataset(files, schema=schema, format="parquet", partitioning=_PARTITIONING, partition_base_dir=base)
 
 
-def curves_table(root=None, task=None, family=None, optimizer=None, source=None, columns=None):
+def curves_table(root=None, task=None, family=None, optimizer=None, source=None, columns=None, horizon=None):
     """The Arrow table behind `load_curves`."""
-    asked = {"task": task, "family": family, "optimizer": optimizer, "source": source}
+    asked = {"task": task, "family": family, "optimizer": optimizer, "source": source, "horizon": horizon}
     dataset, condition = curves_dataset(root), None
     for column, value in asked.items():
         if value is not None:
@@ -152,17 +167,18 @@ def curves_table(root=None, task=None, family=None, optimizer=None, source=None,
     return table
 
 
-def load_curves(task=None, family=None, optimizer=None, source=None, columns=None, root=None):
+def load_curves(task=None, family=None, optimizer=None, source=None, columns=None, root=None, horizon=None):
     """Learning curves as a pandas DataFrame, one row an evaluation.
 
-    task, family, optimizer, source: a name or several; only those rows are read.
+    task, family, optimizer, source, horizon: a value or several; only those rows are read. A task may have curves of several
+    sources and horizons: one run is one (task, source, horizon, optimizer, seed).
     columns: the columns wanted (SCHEMA, and source and family); None: all.
     root: a directory made by `python -m taskset baseline`; None: the baselines that come with the package.
 
     Losses are means over the same batches of a split at each evaluation, in nats where they are likelihoods; NaN once the run
-    has diverged. `seconds` is the run's training time so far.
+    has diverged. `seconds` is the run's training time so far; NaN where it isn't known (source published).
     """
-    return curves_table(root, task, family, optimizer, source, columns).to_pandas()
+    return curves_table(root, task, family, optimizer, source, columns, horizon).to_pandas()
 
 
 def _load(kind, root):
@@ -177,6 +193,11 @@ def load_tasks(root=None):
 def load_optimizers(root=None):
     """One row an optimizer: its name, family and hyperparameters."""
     return _load("optimizers.parquet", root)
+
+
+def load_sweeps(root=None):
+    """One row a (task, source, group of options): how its curves were made, by what, where, and at what cost."""
+    return _load("sweeps.parquet", root)
 
 
 def load_normalizers(root=None):

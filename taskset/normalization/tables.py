@@ -51,17 +51,19 @@ def tasks_frame(root):
         except UnknownName:  # a family registered elsewhere: what the sweep stored is enough
             facts = registry.Facts()
         row = task_row(name, family, config, facts)
-        row["num_params"] = int(told["num_params"])
+        if told.get("num_params"):
+            row["num_params"] = int(told["num_params"])
         row["source"] = told["source"]
-        row["ms_per_step"] = _milliseconds(path)
+        runs = store.read_table(path, columns=["optimizer", "seed", "step", "diverged", "seconds"]).to_pandas()
+        row["ms_per_step"] = milliseconds(runs)
         rows.append(row)
-    return pd.DataFrame(rows).astype({"seed": "Int32", "num_params": "Int64"})
+    frame = pd.DataFrame(rows).drop_duplicates(["task", "source"])  # published curves have a file for each optimizer family
+    return frame.astype({"seed": "Int32", "num_params": "Int64"})
 
 
-def _milliseconds(path):
-    """The median over runs of milliseconds a step, each up to its last finite evaluation; NaN where no run took a step."""
-    frame = store.read_table(path, columns=["optimizer", "seed", "step", "diverged", "seconds"]).to_pandas()
-    alive = frame[~frame["diverged"]]
+def milliseconds(curves):
+    """The median over a task's runs of milliseconds a step, each up to its last finite evaluation; NaN where no run took a step."""
+    alive = curves[~curves["diverged"]]
     last = alive.loc[alive.groupby(["optimizer", "seed"], observed=True)["step"].idxmax()]
     last = last[last["step"] > 0]
     return float((1000 * last["seconds"] / last["step"]).median())

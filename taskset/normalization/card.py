@@ -1,0 +1,191 @@
+"""The data card: README.md of a directory of baselines, its numbers read from the files it describes."""
+
+import json
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+
+import pandas as pd
+
+from taskset.normalization import columns, store
+from taskset.samplers.optimizers import fixed_optimizers, opt_list_names
+
+ADAM = [name for name in fixed_optimizers() if name.startswith("adam_lr_")]
+_SIZES = ((1e3, "n<1K"), (1e4, "1K<n<10K"), (1e5, "10K<n<100K"), (1e6, "100K<n<1M"), (1e7, "1M<n<10M"), (1e8, "10M<n<100M"))
+
+
+def write(root):
+    """Write the card of the baselines under `root` from their tables (tasks, sweeps, optimizers, normalizers) and curve files."""
+    template = (files("taskset.normalization") / "card.md").read_text(encoding="utf-8")
+    store.write_text(Template(template).substitute(sections(root)), Path(root, "README.md"))
+
+
+def sections(root):
+    """{placeholder of the template: markdown}."""
+    tasks, sweeps, normalizers = store.load_tasks(root), store.load_sweeps(root), store.load_normalizers(root)
+    optimizers = store.load_optimizers(root)
+    sweeps["runs"] = sweeps["seeds"].map(len) * sweeps["optimizers"].map(len)
+    rows = int(sweeps["rows"].sum())
+    example = normalizers.iloc[0] if len(normalizers) else sweeps.iloc[0]
+    return {
+        "size_category": next((name for bound, name in _SIZES if rows < bound), "100M<n<1B"),
+        "configs": _configs(),
+        "summary": _summary(root, sweeps, normalizers),
+        "example_task": example["task"],
+        "example_source": example["source"],
+        "example_horizon": example["horizon"],
+        "columns": _columns(optimizers),
+        "groups": _groups(sweeps),
+        "commands": "\n".join(dict.fromkeys(_command(row) for row in _first_of_groups(sweeps))),
+        "coverage": _coverage(tasks, sweeps, normalizers),
+        "data": _data(sweeps),
+        "missing": _missing(tasks, sweeps),
+    }
+
+
+def table(header, rows):
+    """A markdown table; numbers are aligned to the right."""
+    rows = [[str(cell) for cell in row] for row in rows]
+    numeric = [all(_is_number(row[i]) for row in rows) for i in range(len(header))]
+    lines = [header, ["--:" if n else ":--" for n in numeric], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _is_number(text):
+    return text in ("", "-") or text.replace(",", "").replace(".", "").replace("%", "").isdigit()
+
+
+def _configs():
+    names = ["curves/*/*/*.parquet", *(f"{name}.parquet" for name in (*columns.TABLES, "optimizers"))]
+    return "\n".join(f"- config_name: {name.split('/')[0].removesuffix('.parquet')}\n  data_files: {name}" for name in names)
+
+
+def _summary(root, sweeps, normalizers):
+    size = sum(path.stat().st_size for path in store.curve_files(root))
+    runs, ready = int(sweeps["runs"].sum()), normalizers[(normalizers["split"] == "train") & normalizers["normalizable"]]
+    known = sweeps["core_seconds"].dropna()
+    return (
+        f"{sweeps['task'].nunique():,} tasks of {sweeps['family'].nunique()} families; {runs:,} runs, {int(sweeps['rows'].sum()):,} evaluations in "
+        f"{size / 1e6:.1f} MB ({size / max(runs, 1):,.0f} bytes a run); {ready['task'].nunique():,} tasks with a normalizer. "
+        f"Computed in {_hours(known.sum())} core-hours."
+    )
+
+
+def _hours(seconds):
+    return f"{seconds / 3600:.1f}" if seconds >= 360 else f"{seconds / 3600:.3f}"
+
+
+def _columns(optimizers):
+    told = {"curves": columns.CURVES, **{name: columns.described(name, ()) for name in columns.TABLES}}
+    told["optimizers"] = columns.described("optimizers", list(optimizers))
+    parts = []
+    for name, described in told.items():
+        types = _types(name, optimizers)
+        title = "curves" if name == "curves" else f"{name}.parquet"
+        parts.append(f"### {title}\n\n" + table(["column", "type", "meaning"], [[f"`{c}`", types[c], meaning] for c, meaning in described.items()]))
+    return "\n\n".join(parts)
+
+
+def _types(name, optimizers):
+    if name == "optimizers":
+        return {c: "string" if c in columns.OPTIMIZER else "double" for c in optimizers}
+    kinds = columns.curve_types() if name == "curves" else {f.name: f.type for f in columns.schema(name)}
+    return {c: columns.type_name(kind) for c, kind in kinds.items()}
+
+
+def _first_of_groups(sweeps):
+    return [part.iloc[0] for _, part in sweeps.groupby(["source", "group"], sort=True)]
+
+
+def _groups(sweeps):
+    rows = []
+    for (source, group), part in sweeps.groupby(["source", "group"], sort=True):
+        first, known = part.iloc[0], part["core_seconds"].dropna()
+        rows.append(
+            [
+                source,
+                f"`{group}`",
+                _optimizers(list(first["optimizers"])),
+                f"{first['horizon']:,}",
+                len(first["seeds"]),
+                first["batches"],
+                first["evaluations"] + 1,
+                part["task"].nunique(),
+                f"{part['runs'].sum():,}",
+                f"{part['diverged_runs'].sum() / part['runs'].sum():.1%}",
+                _hours(known.sum()) if len(known) else "-",
+                _each(part, "taskset_version") + " / " + _each(part, "tensorflow_version"),
+                _each(part, "machine"),
+            ]
+        )
+    header = ["source", "group", "optimizers", "steps", "seeds", "batches", "evaluations", "tasks", "runs", "diverged", "core-hours"]
+    return table([*header, "taskset / TensorFlow", "machine"], rows)
+
+
+def _each(part, column):
+    return ", ".join(sorted(part[column].dropna().unique())) or "-"
+
+
+def _optimizers(names):
+    if names == ADAM:
+        return "Adam, 17 learning rates 1e-7 .. 10"
+    listed = opt_list_names(min(len(names), 100))
+    if names == listed:
+        return f"the learned list, first {len(names)}"
+    return f"{names[0]} .. {names[-1]} ({len(names)})" if len(names) > 1 else names[0]
+
+
+def _command(row):
+    if row["source"] == "published":
+        return "python -m taskset data import-npz FILES --out DIR"
+    names, count = list(row["optimizers"]), len(row["optimizers"])
+    source = "" if row["source"] == "none" else f" --source {row['source']}"
+    chosen = "" if names == ADAM else f" --optimizer opt_list:{count}" if names == opt_list_names(min(count, 100)) else _each_named(names)
+    evaluations = "" if row["evaluations"] == 50 else f" --evaluations {row['evaluations']}"
+    options = f"--steps {row['horizon']} --seeds {len(row['seeds'])} --batches {row['batches']}"
+    return f"python -m taskset baseline TASKS{source} {options}{evaluations}{chosen} --out DIR"
+
+
+def _each_named(names):
+    return "".join(f" --optimizer {name}" for name in names)
+
+
+def _coverage(tasks, sweeps, normalizers):
+    ready = set(normalizers.loc[normalizers["normalizable"] & (normalizers["split"] == "train"), "task"])
+    sources = [s for s in ("none", "synthetic", "tfds", "published") if s in set(sweeps["source"])]
+    rows = []
+    for family, part in tasks.groupby("family", sort=True):
+        swept = sweeps[sweeps["family"] == family]
+        by_source = [f"{swept.loc[swept['source'] == s, 'task'].nunique()}" for s in sources]
+        cost = part["ms_per_step"].median()
+        rows.append(
+            [family, f"{len(part):,}", f"{part['feasible'].sum():,}", *by_source, len(ready & set(part["task"])), "-" if pd.isna(cost) else f"{cost:.2f}"]
+        )
+    header = ["family", "tasks", "feasible", *(f"swept, {s}" for s in sources), "with normalizer", "median ms a step where measured"]
+    return table(header, rows)
+
+
+def _data(sweeps):
+    read = sweeps[sweeps["data_origin"].notna()]
+    rows = {}
+    for row in read.to_dict("records"):
+        origin = json.loads(row["data_origin"])
+        key = row["source"], origin.get("name", ""), str(origin.get("version", "")), row["data_note"] if isinstance(row["data_note"], str) else ""
+        rows.setdefault(key, set()).add(row["task"])
+    if not rows:
+        return "No task here reads data."
+    return table(["source", "data set", "version", "tasks", "note"], [[*key[:3], len(names), key[3]] for key, names in sorted(rows.items())])
+
+
+def _missing(tasks, sweeps):
+    feasible = tasks[tasks["feasible"]]
+    left = feasible[feasible["runs"] == 0]
+    none = sorted(set(feasible["family"]) - set(sweeps["family"]))
+    lines = [
+        f"- {len(tasks) - len(feasible):,} of {len(tasks):,} tasks can't run.",
+        f"- {len(left):,} feasible tasks were not swept; of these, {left['ms_per_step'].notna().sum():,} have their cost measured"
+        + (f", {left['ms_per_step'].min():.2f} to {left['ms_per_step'].max():.2f} ms a step." if left["ms_per_step"].notna().any() else "."),
+    ]
+    if none:
+        lines.append(f"- Families without any curve: {', '.join(none)}.")
+    return "\n".join(lines)
