@@ -147,16 +147,45 @@ def curves_dataset(root=None):
     return ds.dataset(files, schema=schema, format="parquet", partitioning=_PARTITIONING, partition_base_dir=base)
 
 
+def _holding(dataset, condition, wanted):
+    """The row groups that can hold `wanted` ({column: values}); Arrow itself passes over the statistics of dictionary columns."""
+
+    def may(group):
+        known = {column: group.statistics.get(column) for column in wanted}
+        return all(told is None or any(told["min"] <= v <= told["max"] for v in wanted[column]) for column, told in known.items())
+
+    if condition is None:
+        return dataset
+    fragments = []
+    for fragment in dataset.get_fragments(filter=condition):
+        groups = [group.id for group in fragment.row_groups if may(group)]
+        if groups:
+            fragments.append(fragment.subset(row_group_ids=groups))
+    return ds.FileSystemDataset(fragments, dataset.schema, dataset.format, dataset.filesystem)
+
+
+def _check_asked(wanted, columns):
+    for column, values in wanted.items():
+        kind, told = (numbers.Integral, "integers") if column == "horizon" else (str, "names")
+        if not all(isinstance(value, kind) for value in values):
+            raise StoreError(f"{column}={values!r}: allowed are {told}")
+    there = [*SCHEMA.names, "source", "family"]
+    for column in columns or []:
+        if column not in there:
+            raise StoreError(f"curves have no column {column!r}: there are {', '.join(there)}")
+
+
 def curves_table(root=None, task=None, family=None, optimizer=None, source=None, columns=None, horizon=None):
     """The Arrow table behind `load_curves`."""
     asked = {"task": task, "family": family, "optimizer": optimizer, "source": source, "horizon": horizon}
+    wanted = {column: _values(value) for column, value in asked.items() if value is not None}
+    _check_asked(wanted, columns)
     dataset, condition = curves_dataset(root), None
-    for column, value in asked.items():
-        if value is not None:
-            one = pc.field(column).isin(_values(value))
-            condition = one if condition is None else condition & one
+    for column, values in wanted.items():
+        one = pc.field(column).isin(values)
+        condition = one if condition is None else condition & one
     try:
-        table = dataset.to_table(filter=condition, columns=columns)
+        table = _holding(dataset, condition, wanted).to_table(filter=condition, columns=columns)
     except (pa.ArrowInvalid, OSError) as error:
         for fragment in dataset.get_fragments():
             read_metadata(fragment.path)  # names the broken file
