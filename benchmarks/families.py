@@ -1,0 +1,247 @@
+"""A table of all families: how many of their tasks can run, how large they are, what a training step costs.
+
+    python benchmarks/families.py [--family NAME ..] [--samples 10] [--no-write]
+
+Sizes come from the facts of seeds 0 .. 999, costs from a sample: of the tasks that can run, sorted by the products in a step
+(`taskset.samplers.work`), those in the middle of equal parts (of families that can be sampled, seeds; of the others, up to 5 of
+their fixed tasks). Each is trained by `taskset.training.Loop` with Adam on synthetic data in a process of its own, on one core
+with one thread; CPU time is counted, which other load on the machine disturbs least.
+
+Writes taskset/samplers/costs.json (measured costs, and weights by which `python -m taskset list --max-ms` estimates the others)
+and the table of docs/families.md. With --family the entries of the others stay.
+"""
+
+import argparse
+import json
+import math
+import multiprocessing
+import os
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from scipy.optimize import nnls
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks import report  # noqa: E402
+from taskset import registry  # noqa: E402
+from taskset.datasets.sharing import SCRATCH_VARIABLE  # noqa: E402
+from taskset.samplers.measured import estimate  # noqa: E402
+from taskset.samplers.work import KINDS, work  # noqa: E402
+
+COSTS = ROOT / "taskset" / "samplers" / "costs.json"
+DOCUMENT = ROOT / "docs" / "families.md"
+OPTIMIZER = "adam_lr_-3.00"
+SECONDS = 0.4  # of steps in a timed call, at most a chunk
+CALLS = 3
+FIXED_SAMPLES = 5
+TITLE = """# All families
+
+`python -m taskset list --family NAME --max-ms X --max-params N` filters by the figures below: parameters are counted from the
+config, milliseconds are measured for the tasks of the sample and estimated for all others. An estimate is a constant plus
+non-negative weights, one set for each family, times what the config says there is to compute (matrix products, activations,
+random draws, steps that wait for one another, parameters: `taskset/samplers/work.py`). By what factor estimates are off is
+measured on the tasks of the sample, each left out of the fit in turn ("-": too few to tell).
+"""
+
+
+def families():
+    """All families of the library: those that can be sampled, then those of fixed tasks alone."""
+    fixed = {registry.resolve(name)[0] for name in registry.fixed_tasks()}
+    return [*registry.families(), *sorted(fixed - set(registry.families()))]
+
+
+def facts_of(family):
+    """{name: Facts} of the family's seeds 0 .. 999, or of its fixed tasks."""
+    if family in registry.families():
+        names = [f"{family}_seed{seed}" for seed in range(registry.SEEDS)]
+    else:
+        names = [name for name in registry.fixed_tasks() if registry.resolve(name)[0] == family]
+    return {name: registry.facts(*registry.resolve(name)) for name in names}
+
+
+def counts_of(name):
+    """`work` of a task."""
+    family, config = registry.resolve(name)
+    return work(config, registry.facts(family, config))
+
+
+def sample(facts, samples):
+    """Names in the middle of `samples` equal parts of the tasks that can run, sorted by their work."""
+    able = sorted((name for name in facts if not facts[name].infeasible), key=lambda name: counts_of(name)["products"])
+    count = min(samples, len(able))
+    return [able[int((i + 0.5) * len(able) / count)] for i in range(count)]
+
+
+def _measure(name, pipe):
+    """In a process of its own: {ms, compile (CPU seconds), memory (peak MiB), cpu (seconds in all)}."""
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    from taskset.quiet import start_tensorflow
+
+    start_tensorflow(threads=1)
+    from taskset.optimizers import get_optimizer
+    from taskset.tasks.base import get_task
+    from taskset.training import Loop
+
+    optimizer = get_optimizer(OPTIMIZER)
+    loop = Loop(get_task(name, "synthetic"), optimizer)
+    run, hparams = loop.start(0), optimizer.hparams(10_000)
+    raw = loop.draw(0, 0)
+
+    def timed(steps):
+        before = time.process_time()
+        loop.train(run, hparams, steps, raw)
+        return time.process_time() - before
+
+    compiling = timed(0)
+    once = timed(1)
+    steps = min(loop.chunk, max(1, int(SECONDS / max(once, 1e-6))))
+    if steps > 1:  # a single step of a small task is mostly the call
+        steps = min(loop.chunk, max(1, int(SECONDS / (timed(steps) / steps))))
+    calls = [timed(steps) for _ in range(CALLS if once < 2 else 1)]
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    pipe.send({"ms": statistics.median(calls) / steps * 1000, "compile": compiling, "memory": peak, "cpu": time.process_time()})
+
+
+def measure(name, context):
+    """What `_measure` finds; raises where its process dies."""
+    here, there = context.Pipe()
+    process = context.Process(target=_measure, args=(name, there))
+    process.start()
+    there.close()
+    try:
+        return here.recv()
+    except EOFError:
+        raise RuntimeError(f"{name}: the process ended with status {process.exitcode}") from None
+    finally:
+        process.join()
+
+
+def fit(names, ms):
+    """Non-negative weights {kind: ms a count} that make the relative errors least (least squares)."""
+    rows = np.array([[1.0, *(counts_of(name)[kind] for kind in KINDS)] for name in names])
+    scale = rows.max(axis=0)
+    used = scale > 0
+    weights = np.zeros(rows.shape[1])
+    weights[used] = nnls((rows[:, used] / scale[used]) / np.array(ms)[:, None], np.ones(len(ms)))[0] / scale[used]
+    return {kind: float(f"{w:.4g}") for kind, w in zip(("constant", *KINDS), weights) if w or kind == "constant"}
+
+
+def left_out_errors(names, ms):
+    """By what factor (1 or more) the fit to all others misses each task."""
+    factors = []
+    for i, name in enumerate(names):
+        weights = fit(names[:i] + names[i + 1 :], ms[:i] + ms[i + 1 :])
+        ratio = estimate(weights, counts_of(name)) / ms[i]
+        factors.append(max(ratio, 1 / ratio) if ratio > 0 else math.inf)
+    return factors
+
+
+def row(family, facts, found):
+    """The family's line of the table; found: {name: measured}."""
+    able = [described for described in facts.values() if not described.infeasible]
+    sizes = [sum(math.prod(shape) for shape in described.parameter_shapes.values()) for described in able]
+    ms = [figures["ms"] for figures in found.values()]
+    errors = left_out_errors(list(found), ms) if len(found) > 3 else None
+    return {
+        "tasks": len(facts),
+        "feasible": len(able),
+        "parameters": [min(sizes), int(statistics.median(sizes)), max(sizes)],
+        "sample": len(found),
+        "ms": [min(ms), statistics.median(ms), max(ms)],
+        "compile": statistics.median(figures["compile"] for figures in found.values()),
+        "memory": [statistics.median(f["memory"] for f in found.values()), max(f["memory"] for f in found.values())],
+        "error": [statistics.median(errors), max(errors)] if errors else None,
+    }
+
+
+def table(rows):
+    """The rows in markdown."""
+    header = ["family", "tasks", "can run", "parameters: min", "median", "max", "ms a step: least", "median", "most", "sample",
+              "compile s", "memory MiB: median", "most", "estimate off by: median", "most"]  # fmt: skip
+    lines = []
+    for family, r in rows.items():
+        share = f"{100 * r['feasible'] / r['tasks']:.1f}%"
+        error = [f"x {e:.2f}" for e in r["error"]] if r["error"] else ["-", "-"]
+        sizes, costs = [f"{n:,}" for n in r["parameters"]], [f"{t:.3g}" for t in r["ms"]]
+        memory = [f"{m:.0f}" for m in r["memory"]]
+        lines.append([family, r["tasks"], share, *sizes, *costs, r["sample"], f"{r['compile']:.1f}", *memory, *error])
+    return report.table(header, lines)
+
+
+def written(costs):
+    """costs.json: one line a task or family, so that a change is seen where it is."""
+    parts = [f' "condition": {json.dumps(costs["condition"])}']
+    for part in ("milliseconds", "weights", "families"):
+        lines = ",\n".join(f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in sorted(costs[part].items()))
+        parts.append(f' "{part}": {{\n{lines}\n }}')
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def rounded(value):
+    """Four significant digits, in lists and dicts, too."""
+    if isinstance(value, float):
+        return float(f"{value:.4g}")
+    if isinstance(value, list):
+        return [rounded(v) for v in value]
+    return {k: rounded(v) for k, v in value.items()} if isinstance(value, dict) else value
+
+
+def survey(names, samples):
+    """{"milliseconds", "weights", "families"} of costs.json for these families."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["sonnet", "tensorflow", "taskset.training", "taskset.tasks.builders"])
+    costs = {"milliseconds": {}, "weights": {}, "families": {}}
+    for family in names:
+        facts = facts_of(family)
+        chosen = sample(facts, samples if family in registry.families() else min(samples, FIXED_SAMPLES))
+        found = {name: measure(name, context) for name in chosen}
+        ms = [found[name]["ms"] for name in chosen]
+        costs["milliseconds"].update({name: found[name]["ms"] for name in chosen})
+        costs["weights"][family] = fit(chosen, ms)
+        costs["families"][family] = row(family, facts, found)
+        spent = sum(figures["cpu"] for figures in found.values())
+        print(family, json.dumps(rounded(costs["families"][family])), f"{spent:.0f} CPU s", flush=True)
+    return rounded(costs)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--family", nargs="+", help="families; default: all")
+    parser.add_argument("--samples", type=int, default=10, help="tasks timed of each family that can be sampled")
+    parser.add_argument("--no-write", action="store_true", help="print the table only")
+    arguments = parser.parse_args()
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    with tempfile.TemporaryDirectory() as scratch:
+        os.environ[SCRATCH_VARIABLE] = scratch  # each data set is generated once
+        measured = survey(arguments.family or families(), arguments.samples)
+    condition = report.conditions("taskset", "tensorflow", "numpy")
+    costs = json.loads(COSTS.read_text()) if COSTS.exists() else {"milliseconds": {}, "weights": {}, "families": {}}
+    costs["condition"] = f"CPU time of one thread; {condition}"
+    for part, values in measured.items():
+        costs[part].update(values)
+    rows = {family: costs["families"][family] for family in families() if family in costs["families"]}
+    print(table(rows))
+    if arguments.no_write:
+        return
+    COSTS.write_text(written(costs))
+    if not DOCUMENT.exists():
+        DOCUMENT.parent.mkdir(exist_ok=True)
+        DOCUMENT.write_text(TITLE)
+    notes = (
+        f"{condition}. A step is a forward and a backward pass and Adam's update, on synthetic data; drawing raw batches on\n"
+        "the host is not in it. Compile seconds are tracing and compiling of the training program. Memory is the peak resident\n"
+        "memory of a process that trains the task, TensorFlow (some 500 MiB) and the pages it touched of the data set included."
+    )
+    report.write_section("families", f"{table(rows)}\n\n{notes}", DOCUMENT)
+    print(f"written: {COSTS}, {DOCUMENT}")
+
+
+if __name__ == "__main__":
+    main()

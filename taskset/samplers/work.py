@@ -1,0 +1,82 @@
+"""How much there is to compute in a training step, by what the config says: for estimates of its cost. No TensorFlow.
+
+Counts are for one forward pass of a batch; the backward pass is in proportion.
+"""
+
+import math
+
+from taskset.samplers import convolutions
+
+KINDS = ("products", "activations", "augmented", "draws", "steps", "parameters")
+
+
+def work(config, facts):
+    """{kind: count} of a task that can run and whose facts have shapes.
+
+    products: multiplications in matrix products and convolutions.
+    activations: numbers that come out of these, or go in as a batch.
+    augmented: pixels whose colours are augmented.
+    draws: random numbers drawn for a disturbed matrix.
+    steps: iterations that wait for one another (a recurrent core's, a chain of reflections).
+    parameters: numbers that the optimizer updates.
+    """
+    counts = dict.fromkeys(KINDS, 0.0)
+    counts["parameters"] = sum(math.prod(shape) for shape in facts.parameter_shapes.values())
+    if isinstance(config, list):
+        counts["products"] = _linear_system(*config[:2])
+    elif "A_dist" in config:
+        counts.update(_quadratic_form(config))
+    if facts.data is not None:
+        _add_layers(counts, config, facts)
+    return counts
+
+
+def _add_layers(counts, config, facts):
+    batch, inputs = facts.data.batch_size, facts.data.batch
+    times = _applications(config, facts)
+    for path, shape in facts.parameter_shapes.items():
+        if len(shape) > 1 and path != "embed/embeddings":
+            counts["products"] += batch * times(path) * math.prod(shape)
+            counts["activations"] += batch * times(path) * shape[-1]
+    counts["activations"] += sum(math.prod(shape) for shape, _ in inputs.values())
+    if "tokens" in inputs:
+        counts["steps"] = inputs["tokens"][0][1]
+    augmentation = getattr(facts.data, "augment", None)
+    if augmentation and augmentation["do_color_aug"] and facts.data.image_shape[-1] == 3:
+        counts["augmented"] = batch * math.prod(facts.data.image_shape)
+
+
+def _linear_system(kind, args):
+    """Products of the losg problems with a dense matrix, the others' are in their layers or negligible."""
+    if "base" in args:
+        return _linear_system(*args["base"])
+    return args["dim"] ** 2 if kind in ("quadratic", "norm") else 0
+
+
+def _quadratic_form(config):
+    square, noise = config["dims"] ** 2, config["noise"] and config["noise"]["A_noise"][0]
+    if noise in ("linspace_eigen", "logspace_eigen"):
+        return {"products": 5 * square, "draws": square / 2, "steps": 2 * config["dims"]}
+    return {"products": square, "draws": square if noise else 0}
+
+
+def _applications(config, facts):
+    """A function path -> how often the matrix is applied to one example: once a pixel, once a step, or once."""
+    if "tokens" in facts.data.batch:
+        length = facts.data.batch["tokens"][0][1]
+        every_step = "core/" if "label" in facts.data.batch else ("core/", "linear/")
+        return lambda path: length if path.startswith(every_step) else 1
+    pixels = _pixels(config, facts.data) if isinstance(config, dict) and {"strides", "encoder"} & set(config) else {}
+    return lambda path: pixels.get(path, 1)
+
+
+def _pixels(config, data):
+    """{path: pixels that the kernel is applied at}."""
+    if "strides" in config:
+        images = convolutions.image_shapes(config, data.image_shape)[1:]
+        return {f"conv_{i}/w": height * width for i, (height, width, _) in enumerate(images)}
+    height, width, _ = data.image_shape
+    shrunk = [height * width / 4**i for i in range(len(config["encoder"]) + 1)]
+    encoder = {f"encoder/conv_{i}/w": pixels for i, pixels in enumerate(shrunk[1:])}
+    decoder = {f"decoder/conv_transpose_{i}/w": pixels for i, pixels in enumerate(shrunk[:0:-1])}
+    return {**encoder, **decoder, "decoder/conv/w": shrunk[0]}
