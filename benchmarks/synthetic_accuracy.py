@@ -77,6 +77,14 @@ def structureless(train, test, rng):
     return (imitate(train[1]), train[1]), (imitate(test[1]), test[1])
 
 
+def hold_out(stored):
+    """(train, test) of stored images; where only training images are stored, the first 1000 are the test."""
+    for split in ("test", "validation"):
+        if split in stored.images:
+            return [(stored.images[part], stored.labels[part]) for part in ("train", split)]
+    return [(stored.images["train"][rows], stored.labels["train"][rows]) for rows in (slice(1000, None), slice(1000))]
+
+
 def measure(name, label, train, test, steps):
     """One printed row."""
     classes = int(train[1].max()) + 1
@@ -101,16 +109,12 @@ def main():
     for name in options.sets:
         if options.data_dir:
             real = arrays.load(name, "tfds", options.data_dir)
-            train, test = ((real.images[split], real.labels[split]) for split in ("train", "test"))
+            train, test = hold_out(real)
             measure(name, "real", train, test, options.steps)
             measure(name, "structureless", *structureless(train, test, np.random.default_rng(0)), options.steps)
         for seed in options.seeds:
             made = arrays.load(name, "synthetic", seed=seed)
-            held_out = "test" if "test" in made.images else "validation"
-            if held_out not in made.images:
-                train, test = ((made.images["train"][rows], made.labels["train"][rows]) for rows in (slice(1000, None), slice(1000)))
-            else:
-                train, test = ((made.images[split], made.labels[split]) for split in ("train", held_out))
+            train, test = hold_out(made)
             measure(name, f"synthetic {seed}", train, test, options.steps)
 
 

@@ -68,7 +68,8 @@ def _synthetic(name, data_dir, seed, scratch_dir):
 
 
 def _flat(splits):
-    return {f"{split}_{part}": array for split, pair in splits.items() for part, array in zip(("image", "label"), pair, strict=True)}
+    images = {f"{split}_image": images for split, (images, _) in splits.items()}
+    return images | {f"{split}_label": labels for split, (_, labels) in splits.items()}
 
 
 def _checksum(images, labels):

@@ -51,7 +51,7 @@ def _within(key, batch, limit):
 
 
 def _window(offset_key, flip_key, batch, size, crop, flip):
-    """Pixel numbers along one axis, int32 [batch, size - crop]: a crop at a random offset, in reverse order for about half the examples."""
+    """Pixel numbers along one axis, int32 [batch, size - crop]: from a random offset on, half of the examples reversed."""
     left = tf.cast(stateless.uniform(offset_key, [batch, 1], maxval=crop + 1.0), tf.int32)
     pixel = tf.range(size - crop)[tf.newaxis]
     if flip:

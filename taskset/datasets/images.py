@@ -133,7 +133,7 @@ class ImageBatches:
         self._order = {split: EpochOrder(cut.rows, spec.batch_size) for split, cut in self.cuts.items()}
 
     def __call__(self, split, seed, start, count):
-        """Batches `start .. start + count - 1`: "image" uint8 [count, batch, height, width, channels], "label" int32 [count, batch]."""
+        """Batches from `start` on: "image" uint8 [count, batch, height, width, channels], "label" int32 [count, batch]."""
         rows = self._order[split](seed, split, start, count)
         stored = self.cuts[split].stored
         return {"image": self.images[stored][rows], "label": self.labels[stored][rows]}

@@ -38,6 +38,8 @@ _MNIST = (("train", 60_000), ("test", 10_000))
 _CIFAR = (("train", 50_000), ("test", 10_000))
 _FOOD = (("train", 75_750), ("validation", 25_250))
 _SUN = (("train", 76_127), ("validation", 10_875), ("test", 21_750))
+_COIL = (("train", 7_200),)
+_TILES = (("train", 5_000),)
 _IMAGENET = (("train", 1_281_167), ("validation", 50_000))
 
 _ALL = (
@@ -48,11 +50,11 @@ _ALL = (
     ImageInfo("food101_32x32", (32, 32, 3), 101, "food101", _FOOD, 5000, 4_996_278_331, resized=True),
     ImageInfo("food101_64x64", (64, 64, 3), 101, "food101", _FOOD, 5000, 4_996_278_331, resized=True),
     # The release's label was the object; TFDS 2.0.0 calls it object_id and keeps "label" for nothing.
-    ImageInfo("coil100_32x32", (32, 32, 3), 100, "coil100", (("train", 7_200),), 800, 130_688_843, resized=True, label="object_id"),
+    ImageInfo("coil100_32x32", (32, 32, 3), 100, "coil100", _COIL, 800, 130_688_843, resized=True, label="object_id"),
     ImageInfo("deep_weeds_32x32", (32, 32, 3), 9, "deep_weeds", (("train", 17_509),), 2000, 492_114_945, resized=True),
     ImageInfo("sun397_32x32", (32, 32, 3), 397, "sun397/tfds", _SUN, 5000, 39_095_590_629, resized=True),
     # In no sampled family; the cut is that of the one fixed task that reads it.
-    ImageInfo("colorectal_histology_32x32", (32, 32, 3), 8, "colorectal_histology", (("train", 5_000),), 700, 258_098_431, resized=True),
+    ImageInfo("colorectal_histology_32x32", (32, 32, 3), 8, "colorectal_histology", _TILES, 700, 258_098_431, resized=True),
     ImageInfo("imagenet_resized/16x16", (16, 16, 3), 1000, "imagenet_resized/16x16", _IMAGENET, 5000, 968_192_137),
     ImageInfo("imagenet_resized/32x32", (32, 32, 3), 1000, "imagenet_resized/32x32", _IMAGENET, 5000, 3_720_132_947),
 )

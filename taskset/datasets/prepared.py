@@ -75,7 +75,7 @@ def not_prepared(name, data_dir, download, why="is not prepared"):
 
 
 def require_writable(directory):
-    """Make `directory` and raise `StoreError` unless files can be written there: found out before the work, not after it."""
+    """Make `directory`; raise `StoreError` unless files can be written there: found out before the work, not after it."""
     try:
         Path(directory).mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=directory):
@@ -88,7 +88,7 @@ def require_writable(directory):
 
 
 def download(tfds_name, data_dir=None):
-    """Download and prepare a TFDS data set. Raises `StoreError` where that fails (no network, no space, a publisher's refusal)."""
+    """Download and prepare a TFDS data set. Raises `StoreError` where that fails (no network, no space, a refusal)."""
     import tensorflow_datasets as tfds
 
     place = data_dir_or_default(data_dir)
@@ -100,6 +100,6 @@ def download(tfds_name, data_dir=None):
     except Exception as error:  # whatever a publisher's server, an archive or a builder may come up with
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise StoreError(
-            f"TFDS could not prepare {tfds_name!r} in {str(place)!r} ({type(error).__name__}: {reason}): mend that and run it again, "
-            "or copy the directory from a machine that has it"
+            f"TFDS could not prepare {tfds_name!r} in {str(place)!r} ({type(error).__name__}: {reason}): "
+            "mend that and run it again, or copy the directory from a machine that has it"
         ) from error

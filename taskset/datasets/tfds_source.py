@@ -59,7 +59,8 @@ def _status(info, data_dir):
     record = _record(info, data_dir)
     ready = record is not None and _same_making(record)
     if record is not None and not ready:
-        note = f"made by version {record.get('version')} of this package's resizing, {RESIZED['version']} is needed: prepare it again"
+        made, needed = record.get("version"), RESIZED["version"]
+        note = f"made by version {made} of this package's resizing, {needed} is needed: prepare it again"
     elif stored and not ready:
         note = "the original is there, to be resized"
     return prepared.DataStatus(info.name, info.tfds, ready, str(place) if ready else None, 0 if ready else download, note)
@@ -156,8 +157,10 @@ def _read_resized(info, data_dir):
 def _build_resized(info, data_dir):
     place = prepared.built_dir(info.name, data_dir)
     splits = _read_stored(info, data_dir)
-    arrays = {f"{split}_{part}": array for split, pair in splits.items() for part, array in zip(("image", "label"), pair, strict=True)}
-    record = {**RESIZED, "name": info.name, "made_from": _stored(info, data_dir), "sizes": {s: len(pair[1]) for s, pair in splits.items()}}
+    arrays = {f"{split}_image": images for split, (images, _) in splits.items()}
+    arrays |= {f"{split}_label": labels for split, (_, labels) in splits.items()}
+    sizes = {split: len(labels) for split, (_, labels) in splits.items()}
+    record = {**RESIZED, "name": info.name, "made_from": _stored(info, data_dir), "sizes": sizes}
     aside = place.with_name(f".{place.name}.old{os.getpid()}.tmp")
     if place.is_dir():  # of another version: the new one is to take its name
         os.rename(place, aside)

@@ -24,9 +24,10 @@ STATISTICS = {
 
 
 class Scenes:
-    """Each class has three outlines, an object and a ground tint, a slope of light and two gratings; all vary from image to image.
+    """Each class has three outlines, an object and a ground tint, a slope of light and two gratings; all vary by image.
 
-    draw(rng, labels) gives float32 [n, 3, height, width] in [0, 1]. The contrast is calibrated to the real set's standard deviation.
+    draw(rng, labels) gives float32 [n, 3, height, width] in [0, 1]. Contrast is calibrated to
+    the real set's standard deviation.
     """
 
     label_noise = 0.03
@@ -37,6 +38,7 @@ class Scenes:
         mean, std = STATISTICS[info.name]
         self.mean, self.std = (np.array(x, np.float32)[:, None, None] for x in (mean, std))
         self.outlines = _outlines(rng, classes)
+        # The scales were chosen so that small networks are as accurate as on cifar10 (benchmarks/synthetic_accuracy.py).
         # A tint is c (.4 N_c + N): mostly light or dark, a little coloured.
         self.object_tint = 0.38 * (spread_normal(rng, classes, 4) @ _TINT)
         self.ground_tint = 0.42 * (spread_normal(rng, classes, 4) @ _TINT)

@@ -51,7 +51,7 @@ def _smooth_interpolation():
 
 
 def _affine(rng, points):
-    """Random scale, shear, rotation and shift of each image's points [n, m, 2], to pixel coordinates well inside the image."""
+    """Random scale, shear, rotation and shift of each image's points [n, m, 2], to pixel coordinates inside the image."""
     n = len(points)
     scaled = points * np.exp(0.1 * normal(rng, n, 1, 2))
     down, across = scaled[..., 0], scaled[..., 1]
