@@ -39,7 +39,8 @@ def pixels(seed=0, shape=(6, 8, 8, 3)):
 def test_colour_mathematics_is_that_of_tf_image(ours, theirs, values, compiled):
     x = pixels()
     wanted = np.stack([theirs(image, float(value)) for image, value in zip(x, values, strict=True)])
-    got = tf.function(ours, jit_compile=True, autograph=False)(x, values) if compiled else ours(tf.constant(x), tf.constant(values))
+    compiled_ours = tf.function(ours, jit_compile=True, autograph=False)
+    got = compiled_ours(x, values) if compiled else ours(tf.constant(x), tf.constant(values))
     np.testing.assert_allclose(got, wanted, atol=3e-6)
     assert np.abs(wanted - x).max() > 0.1
 
