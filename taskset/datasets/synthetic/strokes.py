@@ -42,7 +42,7 @@ class Strokes:
 
 
 def _smooth_interpolation():
-    """Control points -> points along the stroke: linear interpolation, smoothed along it by a Gaussian of .05. [STEPS, POINTS]."""
+    """Control points -> points along the stroke: linear, smoothed along it by a Gaussian of .05. [STEPS, POINTS]."""
     t = np.linspace(0, 1, STEPS)
     knots = np.linspace(0, 1, POINTS)
     linear = np.maximum(0, 1 - np.abs(t[:, None] - knots) * (POINTS - 1))
