@@ -12,6 +12,11 @@ _MODULES = {
     "learnable_sgd": "learnable",
     "learnable_sgdm": "learnable",
     "learnable_adam": "learnable",
+    "mlp": "mlp",
+    "mlp2019": "mlp2019",
+    "adafac_mlp": "adafac_mlp",
+    "lstm": "lstm",
+    "hierarchical": "hierarchical",
 }
 
 

@@ -1,0 +1,97 @@
+"""What learned optimizers look at: averages of gradients, normalised features, time.
+
+Features of a tensor come first and its axes behind them, [features, *shape]: a feature's numbers then lie side by side in memory.
+Scalars count as tensors of shape [1].
+"""
+
+import numpy as np
+import tensorflow as tf
+
+TIMES = (1, 3, 10, 30, 100, 300, 1e3, 3e3, 1e4, 3e4, 1e5)  # steps
+
+
+def in_order(tensors):
+    """The paths of a dict of tensors in the order that all optimizers work in, whatever the order of the dict."""
+    return sorted(tensors)
+
+
+def with_axes(tensors):
+    """{path: tensor} with scalars as shape [1]."""
+    return {path: x if x.shape.rank else tf.reshape(x, [1]) for path, x in tensors.items()}
+
+
+def zeros(params, features):
+    """{path: zeros [features, *shape]}, averages before the first gradient."""
+    return {path: tf.zeros([features, *w.shape], w.dtype) for path, w in with_axes(params).items()}
+
+
+def beside(values, x):
+    """`values` [features] (a tensor, or numbers) shaped and typed to be multiplied with features x [features, *shape]."""
+    if not tf.is_tensor(values):
+        values = tf.constant(np.asarray(values, np.float64), x.dtype)
+    return tf.reshape(values, [-1] + [1] * (x.shape.rank - 1))
+
+
+def average(old, new, fractions):
+    """Moving averages m <- m + (1 - d) (x - m), not bias-corrected.
+
+    old: [averages, *shape]; new: x, [*shape] or [averages, *shape]; fractions: 1 - d, [averages].
+    """
+    return old + beside(fractions, old) * (new - old)
+
+
+def gradient_averages(g, m, rms, decays):
+    """(m, rms) after the gradient g [*shape]: averages of g and of g^2, [decays, *shape] each."""
+    fractions = 1 - np.asarray(decays)
+    return average(m, g, fractions), average(rms, tf.square(g), fractions)
+
+
+def mean(x):
+    """The mean of each feature over all axes of the tensor: [features, *shape] -> [features, 1, ..]."""
+    return tf.reduce_mean(x, axis=list(range(1, x.shape.rank)), keepdims=True)
+
+
+def normalised(x):
+    """x rsqrt(1e-5 + mean(x^2)), the mean being over all axes of the tensor, for each feature of x [features, *shape]."""
+    return x * scale(x)
+
+
+def scale(x):
+    """The factor of `normalised`, [features, 1, ..]."""
+    return tf.math.rsqrt(1e-5 + mean(tf.square(x)))
+
+
+def log_abs(x):
+    """log(1e-8 + abs x)."""
+    return tf.math.log(1e-8 + tf.abs(x))
+
+
+def root(x):
+    """sqrt(x) of x >= 0, with derivative 0 at 0 instead of none: biases start at 0, and so does their norm."""
+    return tf.sqrt(tf.maximum(x, 1e-30))
+
+
+def tanh_time(step, dtype, times=TIMES):
+    """tanh(t / tau - 1) for each tau of `times`, t being the steps taken: [times]."""
+    return tf.tanh(_ratios(step, dtype, times) - 1)
+
+
+def sine_time(step, dtype, times=TIMES):
+    """sin(t / (pi tau)) for each tau of `times`, t being the steps taken: [times]."""
+    return tf.sin(_ratios(step, dtype, times) / np.pi)
+
+
+def _ratios(step, dtype, times):
+    return tf.cast(step, dtype) / tf.constant(times, dtype)
+
+
+def rows(features):
+    """{path: [features, *shape]} of all tensors in one matrix [features, parameters of the task]."""
+    return tf.concat([tf.reshape(features[path], [features[path].shape[0], -1]) for path in in_order(features)], 1)
+
+
+def unrows(matrix, params):
+    """The opposite of `rows` for a matrix [features, parameters]: {path: [features, *shape of the parameter]}."""
+    order = in_order(params)
+    parts = tf.split(matrix, [params[path].shape.num_elements() for path in order], axis=1)
+    return {path: tf.reshape(part, [part.shape[0], *params[path].shape]) for path, part in zip(order, parts)}

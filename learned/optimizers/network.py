@@ -1,0 +1,58 @@
+"""Small networks that are applied to every parameter of a task, with weights from a flat theta.
+
+Their inputs and outputs are columns, [features, parameters], as `features` lays them out.
+"""
+
+import tensorflow as tf
+
+from learned.optimizers import features
+from taskset.tasks.initializers import constant, lecun_normal
+
+
+def linear_weights(path, inputs, outputs):
+    """The entries of theta for a linear map: truncated normal of stddev 1 / sqrt(inputs), biases 0."""
+    return {f"{path}/w": ((inputs, outputs), lecun_normal()), f"{path}/b": ((outputs,), constant(0.0))}
+
+
+def linear(theta, path, x):
+    """w^T x + b: [inputs, n] -> [outputs, n]."""
+    return tf.matmul(theta[f"{path}/w"], x, transpose_a=True) + theta[f"{path}/b"][:, None]
+
+
+def mlp_weights(sizes):
+    """The entries of theta for a ReLU network with layers of these sizes, inputs first: mlp/linear_0/w, .."""
+    weights = {}
+    for i, (inputs, outputs) in enumerate(zip(sizes, sizes[1:])):
+        weights |= linear_weights(f"mlp/linear_{i}", inputs, outputs)
+    return weights
+
+
+def mlp(theta, x, shared):
+    """The network's outputs [outputs, n] for inputs that are columns of x [features, n] followed by `shared` [others].
+
+    What all columns share is multiplied once, not n times.
+    """
+    w = theta["mlp/linear_0/w"][: x.shape[0]]
+    return after_first(theta, tf.matmul(w, x, transpose_a=True) + first_bias(theta, shared)[:, None])
+
+
+def first_bias(theta, shared):
+    """What the first layer adds to all columns: its bias, and its last rows times `shared` [others]."""
+    w, b = theta["mlp/linear_0/w"], theta["mlp/linear_0/b"]
+    return tf.linalg.matvec(w[w.shape[0] - shared.shape[0] :], shared, transpose_a=True) + b
+
+
+def after_first(theta, h):
+    """The rest of the network, for what the first layer gives before its ReLU, [hidden, n]."""
+    layer = 1
+    while f"mlp/linear_{layer}/w" in theta:
+        h = linear(theta, f"mlp/linear_{layer}", tf.nn.relu(h))
+        layer += 1
+    return h
+
+
+def stepped(params, outputs):
+    """p <- p - direction exp(.001 magnitude) .001 with direction and magnitude the first two of outputs [outputs, parameters]."""
+    direction, magnitude = outputs[:1], outputs[1:2]
+    steps = features.unrows(direction * tf.exp(0.001 * magnitude) * 0.001, params)
+    return {path: w - tf.reshape(steps[path], w.shape) for path, w in params.items()}
