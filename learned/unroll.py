@@ -167,15 +167,11 @@ class Unroll:
 
     def fresh(self, seeds):
         """Initial parameters [N, ..] of the pairs n with a seed in `seeds` {n: seed}; zeros for the others."""
+        nothing = self._nothing_fresh()
         if not seeds:
-            return self._nothing_fresh()
-        drawn = {pair: self._initial(seed) for pair, seed in seeds.items()}
-        dtype = self.problem.dtype.as_numpy_dtype
-        stacked = {path: np.zeros([self.pairs, *shape], dtype) for path, shape in self.problem.task.parameter_shapes.items()}
-        for path, rows in stacked.items():
-            for pair, params in drawn.items():
-                rows[pair] = params[path]
-        return {path: tf.constant(rows) for path, rows in stacked.items()}
+            return nothing
+        rows = tf.constant(list(seeds), tf.int32)[:, None]
+        return {path: tf.tensor_scatter_nd_update(nothing[path], rows, x) for path, x in self._initial(seeds.values()).items()}
 
     def raw(self, pieces):
         """Raw batches {split: {name: [K, N, ..]}}; pieces: for each pair a list of (seed, first batch, count), K in all."""

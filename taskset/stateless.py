@@ -13,10 +13,15 @@ import tensorflow as tf
 from taskset import seeds
 
 
+def words(seed):
+    """The two integers of the key of an int `seed`."""
+    return seeds.stream(seed, "key"), seed & 0x7FFFFFFF
+
+
 def as_key(seed):
     """`seed` (int, scalar integer tensor, or key) as a key: int32 [2]."""
     if isinstance(seed, int):
-        return tf.constant([seeds.stream(seed, "key"), seed & 0x7FFFFFFF], tf.int32)
+        return tf.constant(words(seed), tf.int32)
     seed = tf.convert_to_tensor(seed)
     if seed.shape.rank == 0:
         return tf.stack([tf.zeros([], tf.int32), tf.cast(seed, tf.int32)])

@@ -70,9 +70,20 @@ class Task:
         return self._functional.init(seed, dtype)
 
     def initializer(self, dtype=tf.float32):
-        """`init` as one compiled program: a function seed -> params, for whoever draws many."""
-        program = tf.function(lambda keys: self._functional.init_with(keys, dtype), autograph=False)
-        return lambda seed: program({path: stateless.as_key(n) for path, n in self._functional.init_numbers(seed).items()})
+        """`init` for many seeds in one compiled program: a function of n seeds that returns {path: tensor [n, ..]}."""
+        shapes = {path: tf.TensorSpec(shape, dtype) for path, shape in self.parameter_shapes.items()}
+        keys = {path: tf.TensorSpec([None, 2], tf.int32) for path in shapes}
+
+        @tf.function(autograph=False, input_signature=[keys])
+        def program(keys):
+            draw = lambda one: self._functional.init_with(one, dtype)  # noqa: E731
+            return tf.map_fn(draw, keys, parallel_iterations=1, fn_output_signature=shapes)
+
+        def initialize(seeds_):
+            numbers = [self._functional.init_numbers(seed) for seed in seeds_]
+            return program({path: tf.constant([stateless.words(n[path]) for n in numbers], tf.int32) for path in shapes})
+
+        return initialize
 
     def loss(self, params, batch, seed):
         """The scalar loss of a batch; nats where it is a likelihood."""
