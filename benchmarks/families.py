@@ -1,6 +1,6 @@
 """A table of all families: how many of their tasks can run, how large they are, what a training step costs.
 
-    python benchmarks/families.py [--family NAME ..] [--samples 10] [--no-write]
+    python benchmarks/families.py [--family NAME ..] [--samples 8] [--no-write]
 
 Sizes come from the facts of seeds 0 .. 999, costs from a sample: of the tasks that can run, sorted by the products in a step
 (`taskset.samplers.work`), those in the middle of equal parts (of families that can be sampled, seeds; of the others, up to 5 of
@@ -38,7 +38,7 @@ from taskset.samplers.work import KINDS, work  # noqa: E402
 COSTS = ROOT / "taskset" / "samplers" / "costs.json"
 DOCUMENT = ROOT / "docs" / "families.md"
 OPTIMIZER = "adam_lr_-3.00"
-SECONDS = 0.4  # of steps in a timed call, at most a chunk
+SECONDS = 0.25  # of steps in a timed call, at most a chunk
 CALLS = 3
 FIXED_SAMPLES = 5
 TITLE = """# All families
@@ -214,7 +214,7 @@ def survey(names, samples):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--family", nargs="+", help="families; default: all")
-    parser.add_argument("--samples", type=int, default=10, help="tasks timed of each family that can be sampled")
+    parser.add_argument("--samples", type=int, default=8, help="tasks timed of each family that can be sampled")
     parser.add_argument("--no-write", action="store_true", help="print the table only")
     arguments = parser.parse_args()
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
