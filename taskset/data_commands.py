@@ -13,10 +13,14 @@ from taskset.errors import StoreError, unknown
 from taskset.quiet import start_tensorflow
 from taskset.tables import show_table
 
-app = typer.Typer(no_args_is_help=True, help="Real data sets: what is prepared, and preparing it. Baselines: checking, merging, importing.")
+app = typer.Typer(
+    no_args_is_help=True, help="Real data sets: what is prepared, and preparing it. Baselines: checking, merging, importing."
+)
 out = Console(highlight=False, soft_wrap=True)
 
-DataDir = Annotated[Optional[str], typer.Option(help="TFDS directory; default: TFDS_DATA_DIR, else TFDS's own.", show_default=False)]
+DataDir = Annotated[
+    Optional[str], typer.Option(help="TFDS directory; default: TFDS_DATA_DIR, else TFDS's own.", show_default=False)
+]
 
 
 @app.command("status")
@@ -56,9 +60,11 @@ def data_prepare(
 
 @app.command("check")
 def data_check(
-    directory: Annotated[Optional[Path], typer.Argument(help="Baselines; default: those of the package.", show_default=False)] = None,
+    directory: Annotated[
+        Optional[Path], typer.Argument(help="Baselines; default: those of the package.", show_default=False)
+    ] = None,
 ):
-    """Verify baselines: sums, schema, rows, starts, divergence, normalizers. One line a problem, and exit status 1 if there is one."""
+    """Verify baselines: sums, schema, rows, starts, divergence, normalizers. One line a problem, and exit status 1 if any."""
     from taskset.normalization.check import check
     from taskset.normalization.store import curve_files, read_metadata
 
@@ -77,8 +83,12 @@ def data_check(
 def data_ship(
     directories: Annotated[list[Path], typer.Argument(help="The --out of baselines.")],
     out_dir: Annotated[Path, typer.Option("--out", help="Directory of the merged baselines.")],
-    costs: Annotated[Optional[Path], typer.Option(help="CSV with the columns task, ms_per_step, of tasks not swept.", show_default=False)] = None,
-    data_note: Annotated[Optional[list[str]], typer.Option(help="NAME=TEXT: what is particular about the copy of a real data set.")] = None,
+    costs: Annotated[
+        Optional[Path], typer.Option(help="CSV with the columns task, ms_per_step, of tasks not swept.", show_default=False)
+    ] = None,
+    data_note: Annotated[
+        Optional[list[str]], typer.Option(help="NAME=TEXT: what is particular about the copy of a real data set.")
+    ] = None,
 ):
     """Merge the outputs of several baselines into one directory, with data card, description and sums."""
     from taskset.normalization.ship import ship

@@ -65,7 +65,8 @@ def _summary(root, sweeps, normalizers):
     runs, ready = int(sweeps["runs"].sum()), normalizers[(normalizers["split"] == "train") & normalizers["normalizable"]]
     known = sweeps["core_seconds"].dropna()
     return (
-        f"{sweeps['task'].nunique():,} tasks of {sweeps['family'].nunique()} families; {runs:,} runs, {int(sweeps['rows'].sum()):,} evaluations in "
+        f"{sweeps['task'].nunique():,} tasks of {sweeps['family'].nunique()} families; {runs:,} runs, "
+        f"{int(sweeps['rows'].sum()):,} evaluations in "
         f"{size / 1e6:.1f} MB ({size / max(runs, 1):,.0f} bytes a run); {ready['task'].nunique():,} tasks with a normalizer. "
         f"Computed in {_hours(known.sum())} core-hours."
     )
@@ -82,7 +83,10 @@ def _columns(optimizers):
     for name, described in told.items():
         types = _types(name, optimizers)
         title = "curves" if name == "curves" else f"{name}.parquet"
-        parts.append(f"### {title}\n\n" + table(["column", "type", "meaning"], [[f"`{c}`", types[c], meaning] for c, meaning in described.items()]))
+        parts.append(
+            f"### {title}\n\n"
+            + table(["column", "type", "meaning"], [[f"`{c}`", types[c], meaning] for c, meaning in described.items()])
+        )
     return "\n\n".join(parts)
 
 
@@ -118,7 +122,19 @@ def _groups(sweeps):
                 _each(part, "machine"),
             ]
         )
-    header = ["source", "group", "optimizers", "steps", "seeds", "batches", "evaluations", "tasks", "runs", "diverged", "core-hours"]
+    header = [
+        "source",
+        "group",
+        "optimizers",
+        "steps",
+        "seeds",
+        "batches",
+        "evaluations",
+        "tasks",
+        "runs",
+        "diverged",
+        "core-hours",
+    ]
     return table([*header, "taskset / TensorFlow", "machine"], rows)
 
 
@@ -140,7 +156,13 @@ def _command(row):
         return "python -m taskset data import-npz FILES --out DIR"
     names, count = list(row["optimizers"]), len(row["optimizers"])
     source = "" if row["source"] == "none" else f" --source {row['source']}"
-    chosen = "" if names == ADAM else f" --optimizer opt_list:{count}" if names == opt_list_names(min(count, 100)) else _each_named(names)
+    chosen = (
+        ""
+        if names == ADAM
+        else f" --optimizer opt_list:{count}"
+        if names == opt_list_names(min(count, 100))
+        else _each_named(names)
+    )
     evaluations = "" if row["evaluations"] == 50 else f" --evaluations {row['evaluations']}"
     options = f"--steps {row['horizon']} --seeds {len(row['seeds'])} --batches {row['batches']}"
     return f"python -m taskset baseline TASKS{source} {options}{evaluations}{chosen} --out DIR"
@@ -159,9 +181,23 @@ def _coverage(tasks, sweeps, normalizers):
         by_source = [f"{swept.loc[swept['source'] == s, 'task'].nunique()}" for s in sources]
         cost = part["ms_per_step"].median()
         rows.append(
-            [family, f"{len(part):,}", f"{part['feasible'].sum():,}", *by_source, len(ready & set(part["task"])), "-" if pd.isna(cost) else f"{cost:.2f}"]
+            [
+                family,
+                f"{len(part):,}",
+                f"{part['feasible'].sum():,}",
+                *by_source,
+                len(ready & set(part["task"])),
+                "-" if pd.isna(cost) else f"{cost:.2f}",
+            ]
         )
-    header = ["family", "tasks", "feasible", *(f"swept, {s}" for s in sources), "with normalizer", "median ms a step where measured"]
+    header = [
+        "family",
+        "tasks",
+        "feasible",
+        *(f"swept, {s}" for s in sources),
+        "with normalizer",
+        "median ms a step where measured",
+    ]
     return table(header, rows)
 
 
@@ -170,11 +206,19 @@ def _data(sweeps):
     rows = {}
     for row in read.to_dict("records"):
         origin = json.loads(row["data_origin"])
-        key = row["source"], origin.get("name", ""), str(origin.get("version", "")), row["data_note"] if isinstance(row["data_note"], str) else ""
+        key = (
+            row["source"],
+            origin.get("name", ""),
+            str(origin.get("version", "")),
+            row["data_note"] if isinstance(row["data_note"], str) else "",
+        )
         rows.setdefault(key, set()).add(row["task"])
     if not rows:
         return "No task here reads data."
-    return table(["source", "data set", "version", "tasks", "note"], [[*key[:3], len(names), key[3]] for key, names in sorted(rows.items())])
+    return table(
+        ["source", "data set", "version", "tasks", "note"],
+        [[*key[:3], len(names), key[3]] for key, names in sorted(rows.items())],
+    )
 
 
 def _missing(tasks, sweeps):
@@ -184,7 +228,11 @@ def _missing(tasks, sweeps):
     lines = [
         f"- {len(tasks) - len(feasible):,} of {len(tasks):,} tasks can't run.",
         f"- {len(left):,} feasible tasks were not swept; of these, {left['ms_per_step'].notna().sum():,} have their cost measured"
-        + (f", {left['ms_per_step'].min():.2f} to {left['ms_per_step'].max():.2f} ms a step." if left["ms_per_step"].notna().any() else "."),
+        + (
+            f", {left['ms_per_step'].min():.2f} to {left['ms_per_step'].max():.2f} ms a step."
+            if left["ms_per_step"].notna().any()
+            else "."
+        ),
     ]
     if none:
         lines.append(f"- Families without any curve: {', '.join(none)}.")

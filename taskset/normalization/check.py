@@ -17,7 +17,9 @@ from taskset.normalization.tables import optimizers_frame
 
 _RUN = ["horizon", "optimizer", "seed"]
 _KEY = ["task", "source", "horizon", "split"]
-SAME_START = 1e-6  # relative; the same program on the same batches gives the same digits, another rule's program may differ in the last
+SAME_START = (
+    1e-6  # relative; the same program on the same batches gives the same digits, another rule's program may differ in the last
+)
 
 
 def check(root=None):
@@ -138,7 +140,10 @@ def _seconds_problems(frame, runs, published):
 def _start_problems(frame):
     first = frame[(frame["step"] == 0) & ~frame["diverged"]].groupby(["horizon", "seed"])[list(SPLITS)]
     apart = (first.max() - first.min()) > SAME_START * first.max().abs()
-    return [f"step 0 of seed {seed} (horizon {horizon}) differs between optimizers" for horizon, seed in apart.index[apart.any(axis=1)]]
+    return [
+        f"step 0 of seed {seed} (horizon {horizon}) differs between optimizers"
+        for horizon, seed in apart.index[apart.any(axis=1)]
+    ]
 
 
 def _table_schema(root, name, merged):
@@ -153,7 +158,11 @@ def _table_schema(root, name, merged):
     if not merged:  # a sweep's own tables have fewer columns
         return []
     wanted, there = columns.schema(name), schema.remove_metadata()
-    return [] if there.equals(wanted) else [f"{path.name}: columns {', '.join(there.names)} with their types are not those of the schema"]
+    return (
+        []
+        if there.equals(wanted)
+        else [f"{path.name}: columns {', '.join(there.names)} with their types are not those of the schema"]
+    )
 
 
 def _normalizers(root, readable):
@@ -170,7 +179,9 @@ def _normalizers(root, readable):
         for key, a, b in zip(both[wrong], old[column][wrong], new[column][wrong]):
             found.append(f"normalizers.parquet: {', '.join(map(str, key))}: {column} is {a:g}; the curves say {b:g}")
     wrong = old["best_optimizer"].fillna("") != new["best_optimizer"].fillna("")
-    return found + [f"normalizers.parquet: {', '.join(map(str, key))}: best_optimizer is not what the curves say" for key in both[wrong]]
+    return found + [
+        f"normalizers.parquet: {', '.join(map(str, key))}: best_optimizer is not what the curves say" for key in both[wrong]
+    ]
 
 
 def _optimizers(root, readable):
@@ -206,7 +217,9 @@ def _merged_tables(root, readable):
     found += [f"tasks.parquet: {name} is missing" for name in missing[:10]]
     wrong = [name for name, count in tasks["runs"].items() if count != runs[name]]
     found += [f"tasks.parquet: {name}: runs is {tasks['runs'][name]}; the curves have {runs[name]}" for name in wrong[:10]]
-    return found + [f"tasks.parquet: {name}: its config is not that of the task of this name" for name in runs if _other_config(name, tasks)]
+    return found + [
+        f"tasks.parquet: {name}: its config is not that of the task of this name" for name in runs if _other_config(name, tasks)
+    ]
 
 
 def _other_config(name, tasks):

@@ -22,7 +22,10 @@ TABLES = {
             "milliseconds a training step: median over the runs of the task's sweep (the lowest, of several sweeps), else from a "
             "separate measurement; empty where not measured",
         ),
-        "runs": (pa.int32(), "runs (optimizer, seed) with curves here, all sources and horizons together; 0: the task wasn't swept"),
+        "runs": (
+            pa.int32(),
+            "runs (optimizer, seed) with curves here, all sources and horizons together; 0: the task wasn't swept",
+        ),
     },
     "sweeps": {
         "task": (pa.string(), "task"),
@@ -39,7 +42,10 @@ TABLES = {
         "ms_per_step": (pa.float64(), "milliseconds a training step, median over runs; empty where not known"),
         "core_seconds": (pa.float64(), "processor time of the whole sweep of this task; empty where not known"),
         "mode": (pa.string(), "how the training loop was executed"),
-        "data_origin": (pa.string(), "data set, version and checksum of what was read, as JSON text; empty for tasks without data"),
+        "data_origin": (
+            pa.string(),
+            "data set, version and checksum of what was read, as JSON text; empty for tasks without data",
+        ),
         "data_note": (pa.string(), "what is particular about that copy of the data; empty where nothing is"),
         "machine": (pa.string(), "kind of machine"),
         "taskset_version": (pa.string(), "version of the package"),
@@ -67,14 +73,14 @@ CURVES = {
     "seed": "fixes the start, the batches and every other draw: the same for all optimizers of a sweep",
     "step": "training steps taken before this evaluation",
     "horizon": "training steps of the whole run; optimizers with a schedule depend on it",
-    "train": "mean loss over the evaluation's batches of the train split (nats where it is a likelihood); empty (NaN) after divergence",
+    "train": "mean loss over the evaluation's batches of the train split; nats where it is a likelihood; NaN once diverged",
     "valid_inner": "the same of the validation split for an optimizer that looks at validation loss",
     "valid_outer": "the same of the validation split for whoever chooses or trains the optimizer",
     "test": "the same of the test split",
     "diverged": "whether the run had met a loss that is not finite, at this evaluation or before",
     "seconds": "training time of the run so far, evaluation excluded; NaN where not known (source published)",
-    "source": "where the data came from: none (the task needs none), synthetic, tfds (the real set), published (curves of the 2020 "
-    "release); part of the path",
+    "source": "where the data came from: none (the task needs none), synthetic, tfds (the real set), published (curves "
+    "of the 2020 release); part of the path",
     "family": "task family; part of the path",
 }
 OPTIMIZER = {"optimizer": "name", "family": "optimizer family"}

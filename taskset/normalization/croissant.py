@@ -1,4 +1,4 @@
-"""The same baselines described to machines: croissant.json (JSON-LD, MLCommons Croissant 1.0; Akhtar et al. 2024, arXiv 2403.19546)."""
+"""The baselines described to machines: croissant.json (MLCommons Croissant 1.0; Akhtar et al. 2024, arXiv 2403.19546)."""
 
 import json
 from pathlib import Path
@@ -10,9 +10,11 @@ from taskset.normalization import columns, store, sums
 from taskset.version import __version__
 
 _VOCABULARY = "http://mlcommons.org/croissant/"
-_SHORT = ("citeAs", "column", "data", "dataType", "equivalentProperty", "extract", "field", "fileProperty", "fileObject", "fileSet", "format", "includes", "key")
-_SHORT += ("jsonPath", "md5", "parentField", "path", "recordSet", "references", "regex", "repeated", "replace", "samplingRate", "separator", "source")
-_SHORT += ("subField", "transform", "isLiveDataset")
+_SHORT = (
+    "citeAs column dataType equivalentProperty extract field fileProperty fileObject fileSet format includes isLiveDataset "
+    "jsonPath key md5 parentField path recordSet references regex repeated replace samplingRate separator source subField "
+    "transform"
+).split()
 _CONTEXT = {
     "@language": "en",
     "@vocab": "https://schema.org/",
@@ -26,7 +28,14 @@ _CONTEXT = {
     "data": {"@id": "cr:data", "@type": "@json"},
     "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
 }
-_TYPES = {"string": "sc:Text", "bool": "sc:Boolean", "float": "cr:Float32", "double": "cr:Float64", "int32": "cr:Int32", "int64": "cr:Int64"}
+_TYPES = {
+    "string": "sc:Text",
+    "bool": "sc:Boolean",
+    "float": "cr:Float32",
+    "double": "cr:Float64",
+    "int32": "cr:Int32",
+    "int64": "cr:Int64",
+}
 _PARQUET = "application/x-parquet"
 _CITE = (
     "Luke Metz, Niru Maheswaranathan, Ruoxi Sun, C. Daniel Freeman, Ben Poole, Jascha Sohl-Dickstein: Using a thousand "
@@ -49,7 +58,7 @@ def describe(root):
         "@type": "sc:Dataset",
         "conformsTo": _VOCABULARY + "1.0",
         "name": "taskset_baselines",
-        "description": "Learning curves of hand-designed optimizers on the tasks of TaskSet, and loss normalizers; README.md says how to read them.",
+        "description": "Learning curves of hand-designed optimizers on TaskSet's tasks, and normalizers; README.md is the card.",
         "license": "https://www.apache.org/licenses/LICENSE-2.0",
         "url": "https://arxiv.org/abs/2002.11887",
         "citeAs": _CITE,
@@ -87,7 +96,12 @@ def _all_curves():
 def _field(record_set, column, kind, meaning, source):
     item = kind.value_type if pa.types.is_list(kind) else kind
     field = {"@type": "cr:Field", "@id": f"{record_set}/{column}", "name": column, "description": meaning}
-    return {**field, "dataType": _TYPES[columns.type_name(item)], **({"repeated": True} if item is not kind else {}), "source": source}
+    return {
+        **field,
+        "dataType": _TYPES[columns.type_name(item)],
+        **({"repeated": True} if item is not kind else {}),
+        "source": source,
+    }
 
 
 def _curves():
@@ -95,16 +109,28 @@ def _curves():
     for column, kind in columns.curve_types().items():
         source = {"fileSet": {"@id": "curves"}, "extract": {"column": column}}
         if column in ("source", "family"):
-            source = {"fileSet": {"@id": "curves"}, "extract": {"fileProperty": "fullpath"}, "transform": {"regex": rf"^.*{column}=([^/]+)/.*$"}}
+            source = {
+                "fileSet": {"@id": "curves"},
+                "extract": {"fileProperty": "fullpath"},
+                "transform": {"regex": rf"^.*{column}=([^/]+)/.*$"},
+            }
         fields.append(_field("evaluations", column, kind, columns.CURVES[column], source))
-    return {"@type": "cr:RecordSet", "@id": "evaluations", "name": "evaluations", "description": "One row an evaluation of a run.", "field": fields}
+    return {
+        "@type": "cr:RecordSet",
+        "@id": "evaluations",
+        "name": "evaluations",
+        "description": "One row an evaluation of a run.",
+        "field": fields,
+    }
 
 
 def _table(root, name):
     schema, title = pq.read_schema(Path(root, name)), name.removesuffix(".parquet")
     told = columns.described(title, schema.names)
     fields = [
-        _field(title, column.name, column.type, told[column.name], {"fileObject": {"@id": name}, "extract": {"column": column.name}})
+        _field(
+            title, column.name, column.type, told[column.name], {"fileObject": {"@id": name}, "extract": {"column": column.name}}
+        )
         for column in schema
     ]
     return {"@type": "cr:RecordSet", "@id": title, "name": title, "field": fields}

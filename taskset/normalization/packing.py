@@ -10,8 +10,8 @@ from taskset.samplers.optimizers import all_optimizers
 
 _KEYS = ["task", "optimizer", "seed", "horizon", "diverged"]
 _FLOATS = ["train", "valid_inner", "valid_outer", "test", "seconds"]
-# Measured on curves of quadratic and losg tasks: 735 bytes a curve of 51 evaluations, against 1,280 with a writer's defaults. Sign
-# and exponent hardly change along a curve, so splitting floats into streams of bytes is most of it. Statistics are for
+# Measured on curves of quadratic and losg tasks: 735 bytes a curve of 51 evaluations, against 1,280 with a writer's defaults.
+# Sign and exponent hardly change along a curve, so splitting floats into streams of bytes is most of it. Statistics are for
 # skipping row groups; those of losses would only be weight.
 _FORMAT = {
     "compression": "zstd",
@@ -35,7 +35,10 @@ def write_packed(path, tables, metadata):
 
 def _fresh(table):
     """The table with dictionaries of its own names only: those of a larger table would be written along."""
-    columns = {name: table[name].cast(pa.string()) if pa.types.is_dictionary(table[name].type) else table[name] for name in store.SCHEMA.names}
+    columns = {
+        name: table[name].cast(pa.string()) if pa.types.is_dictionary(table[name].type) else table[name]
+        for name in store.SCHEMA.names
+    }
     return pa.table(columns).cast(store.SCHEMA).combine_chunks()
 
 

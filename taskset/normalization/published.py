@@ -50,7 +50,9 @@ def read(path):
     expected = (len(optimizers), len(steps), len(SPLITS))
     if losses.ndim != 4 or (losses.shape[0], *losses.shape[2:]) != expected or not losses.shape[1]:
         c, e, s = expected
-        raise StoreError(f"{path}: ys has the shape {list(losses.shape)}; {c} optimizers and {e} evaluations need [{c}, replicas, {e}, {s}]")
+        raise StoreError(
+            f"{path}: ys has the shape {list(losses.shape)}; {c} optimizers and {e} evaluations need [{c}, replicas, {e}, {s}]"
+        )
     if not np.issubdtype(losses.dtype, np.floating):
         raise StoreError(f"{path}: ys holds {losses.dtype}; losses are floats")
     family = _same_family(optimizers, path)
@@ -73,7 +75,9 @@ def _arrays(path):
         raise StoreError(f"{path} is no complete .npz file of plain arrays: get it again") from error
     lacking = sorted({"optimizers", "xs", "ys"} - set(arrays))
     if lacking:
-        raise StoreError(f"{path} has no array {lacking[0]!r}, it has {', '.join(sorted(arrays)) or 'none'}; expected are optimizers, xs, ys")
+        raise StoreError(
+            f"{path} has no array {lacking[0]!r}, it has {', '.join(sorted(arrays)) or 'none'}; expected are optimizers, xs, ys"
+        )
     return arrays
 
 
@@ -92,7 +96,9 @@ def _steps(array, path):
     steps = np.round(array).astype(np.int64)
     apart = np.diff(steps)
     if steps[0] != 0 or (steps != array).any() or (apart != apart[0]).any() or apart[0] <= 0:
-        raise StoreError(f"{path}: xs is {array[0]:g}, {array[1]:g} .. {array[-1]:g}; expected are whole steps at equal distances from 0")
+        raise StoreError(
+            f"{path}: xs is {array[0]:g}, {array[1]:g} .. {array[-1]:g}; expected are whole steps at equal distances from 0"
+        )
     return steps
 
 
@@ -112,8 +118,8 @@ def _same_family(names, path):
 def to_table(released):
     """(the curves as an Arrow table (`store.SCHEMA`), the number of finite losses that had to become NaN).
 
-    A run is over at its first evaluation with a loss that is not finite in any split, and NaN from there on, as in a sweep. Where the release
-    goes on with finite losses after that, they are left out, and counted.
+    A run is over at its first evaluation with a loss that is not finite in any split, and NaN from there on, as in a sweep.
+    Where the release goes on with finite losses after that, they are left out, and counted.
     """
     losses, (c, r, e, _) = released.losses, released.losses.shape
     over = np.logical_or.accumulate(~np.isfinite(losses).all(-1), axis=2)
@@ -181,7 +187,9 @@ def import_npz(paths, out, report=lambda text: None):
         released = read(path)
         table, dropped = to_table(released)
         told = _metadata(released, dropped)
-        packing.write_packed(store.curve_path(out, "published", told["family"], f"{released.task}.{released.family}"), [table], told)
+        packing.write_packed(
+            store.curve_path(out, "published", told["family"], f"{released.task}.{released.family}"), [table], told
+        )
         c, r, e, _ = released.losses.shape
         left = f"; {dropped} finite losses after divergence left out" if dropped else ""
         report(f"{released.task}: {released.family}, {c} optimizers x {r} replicas x {e} evaluations{left}")

@@ -77,7 +77,9 @@ def no_run_twice(found):
                 run = curves.task, curves.told["source"], options["steps"], optimizer, seed
                 if run in owner:
                     where = f"{owner[run]} and {curves.path}"
-                    raise StoreError(f"{run[0]}, source {run[1]}, horizon {run[2]}, {run[3]}, seed {run[4]} is in {where}: pass one of them")
+                    raise StoreError(
+                        f"{run[0]}, source {run[1]}, horizon {run[2]}, {run[3]}, seed {run[4]} is in {where}: pass one of them"
+                    )
                 owner[run] = curves.path
 
 
@@ -98,7 +100,9 @@ def group_names(found):
     taken = defaultdict(list)
     for key in sorted(options):
         taken[_readable(options[key])].append(key)
-    return {key: name if len(keys) == 1 else f"{name}_{zlib.crc32(key.encode()):08x}" for name, keys in taken.items() for key in keys}
+    return {
+        key: name if len(keys) == 1 else f"{name}_{zlib.crc32(key.encode()):08x}" for name, keys in taken.items() for key in keys
+    }
 
 
 def ship(roots, out, costs=None, data_notes=None, report=lambda text: None):
@@ -192,7 +196,10 @@ def _sweep_row(curves, group, notes):
         "core_seconds": _core_seconds(told),
         "data_origin": None if origin is None else json.dumps(origin),
         "data_note": note,
-        **{name: told.get(name) or None for name in ("mode", "machine", "taskset_version", "git_commit", "tensorflow_version", "created")},
+        **{
+            name: told.get(name) or None
+            for name in ("mode", "machine", "taskset_version", "git_commit", "tensorflow_version", "created")
+        },
     }
 
 

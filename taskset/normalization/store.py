@@ -95,7 +95,9 @@ def read_table(path, **options):
 
 
 def broken(path):
-    return StoreError(f"{path} is no complete Parquet file (cut short?): delete it, and run what made it again; nothing else is recomputed")
+    return StoreError(
+        f"{path} is no complete Parquet file (cut short?): delete it, and run what made it again; nothing else is recomputed"
+    )
 
 
 def read_metadata(path):
@@ -121,7 +123,11 @@ def _root(root, kind):
         raise StoreError(f"there is no directory {path}: pass root=, the --out of `python -m taskset baseline`")
     wanted = path / kind
     if not wanted.exists():
-        advice = "make it with `python -m taskset normalize DIR`" if kind.endswith(".parquet") else "run `python -m taskset baseline .. --out DIR`"
+        advice = (
+            "make it with `python -m taskset normalize DIR`"
+            if kind.endswith(".parquet")
+            else "run `python -m taskset baseline .. --out DIR`"
+        )
         raise StoreError(f"{path} has no {kind}: {advice}, and pass root=DIR")
     return wanted
 

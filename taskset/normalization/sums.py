@@ -39,4 +39,8 @@ def problems(root):
     there = described_files(root)
     found += [f"{name}: missing, and listed in {NAME}" for name in sorted(set(told) - set(there))]
     found += [f"{name}: not listed in {NAME}" for name in there if name not in told]
-    return found + [f"{name}: its SHA-256 is not the one in {NAME}" for name in there if name in told and digest(Path(root, name)) != told[name]]
+    return found + [
+        f"{name}: its SHA-256 is not the one in {NAME}"
+        for name in there
+        if name in told and digest(Path(root, name)) != told[name]
+    ]
