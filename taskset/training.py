@@ -1,8 +1,8 @@
 """The compiled training loop: many steps of one task under one optimizer in one call.
 
-A `tf.function` call costs about a millisecond of Python, more than a step of most tasks. So a call runs a chunk of steps in a
-`tf.while_loop` on the device; the host draws the raw batches of the chunk beforehand. Hyperparameters, seeds and the first step
-are arguments: one compilation serves all learning rates and seeds of a task.
+A call from Python costs more than a step of a small task. So a call runs a chunk of steps in a `tf.while_loop` on the device; the
+host draws the raw batches of the chunk beforehand. Hyperparameters, seeds and the first step are arguments: one compilation
+serves all learning rates and seeds of a task.
 """
 
 import math
@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from taskset import seeds
+from taskset.compiled import Program
 from taskset.datasets.base import SPLITS
 from taskset.errors import ConfigError
 from taskset.tasks.base import batch_seed
@@ -20,6 +21,7 @@ from taskset.tasks.base import batch_seed
 MODES = ("xla_loop", "graph_loop", "eager_loop")
 CHUNK_BYTES = 32 * 2**20  # of raw batches in one call
 CHUNK_STEPS = 200
+VALIDATION_INTERVAL = 10  # steps for which an optimizer that reads validation losses has one batch
 
 
 def execution_mode(task, device="CPU"):
@@ -31,9 +33,7 @@ def execution_mode(task, device="CPU"):
 
 
 def _compiled(function, mode):
-    if mode == "eager_loop":
-        return function
-    return tf.function(function, autograph=False, jit_compile=mode == "xla_loop")
+    return function if mode == "eager_loop" else Program(function, xla=mode == "xla_loop")
 
 
 def chunk_size(task, interval):
@@ -78,28 +78,51 @@ class Loop:
         if self.mode not in MODES:
             raise ConfigError(f"mode {mode!r}: allowed are {', '.join(MODES)}")
         self.chunk = chunk_size(task, interval)
+        self._names = tuple(optimizer.hparams(interval))
+        self._validates = getattr(optimizer, "uses_validation_loss", False)
         self._train = _compiled(self._train_program, self.mode)
-        self._evaluate = _compiled(self._evaluate_program, self.mode)
+        self._evaluate = {}  # a program for each number of batches a call
 
     def start(self, seed):
         """A run at step 0."""
         params = self.task.init(seed)
         return Run(seed, params, self.optimizer.init(params))
 
-    def _train_program(self, params, state, hparams, raw, batch_base, loss_base, first, count):
-        """`count` <= chunk steps from step `first` on; returns params, state, losses [chunk] (zeros behind `count`)."""
+    def _train_program(self, params, state, hparams, raw, numbers):
+        """`count` <= chunk steps from step `first` on; returns params, state, losses [chunk] (zeros behind `count`).
+
+        hparams: float32 [n]; numbers: int32 [6]. One tensor each, since every argument makes the call longer.
+        """
+        hparams = dict(zip(self._names, tf.unstack(hparams)))
+        batch_base, loss_base, first, count = tf.unstack(numbers[:4])
+        raw = dict(raw)
+        validation = raw.pop("valid_inner", None)
 
         def body(i, params, state, losses):
             step = first + i
             batch = self.task.prepare(_at(raw, i), batch_base, step)
             loss, gradients = self.task.value_and_gradients(params, batch, tf.stack([loss_base, step]))
-            params, state = self.optimizer.update(gradients, state, params, step, hparams)
+            told = self._told(params, loss, validation, numbers, step)
+            params, state = self.optimizer.update(gradients, state, params, step, hparams, **told)
             losses = tf.tensor_scatter_nd_update(losses, [[i]], [tf.cast(loss, losses.dtype)])
             return i + 1, params, state, losses
 
         start = (tf.constant(0), params, state, tf.zeros([self.chunk]))
         _, params, state, losses = tf.while_loop(lambda i, *_: i < count, body, start, parallel_iterations=1)
         return params, state, losses
+
+    def _told(self, params, loss, validation, numbers, step):
+        """What the update of an optimizer is given besides, if it asks for it; see `taskset.optimizers.base.Optimizer`."""
+        told = {"loss": loss} if getattr(self.optimizer, "uses_loss", False) else {}
+        if not self._validates:
+            return told
+
+        def validation_loss():
+            number = step // VALIDATION_INTERVAL
+            batch = self.task.prepare(_at(validation, number - numbers[2] // VALIDATION_INTERVAL), numbers[4], number)
+            return self.task.loss(params, batch, tf.stack([numbers[5], number]))
+
+        return {**told, "validation_loss": validation_loss}
 
     def _evaluate_program(self, params, raw, batch_bases, loss_bases, numbers, count):
         """Losses [len(numbers)] of the first `count` raw batches; batch i has its own seeds and number."""
@@ -113,21 +136,28 @@ class Loop:
         return tf.while_loop(lambda i, *_: i < count, body, start, parallel_iterations=1)[1]
 
     def draw(self, seed, first):
-        """The raw train batches of one call, as tensors; draw once where several runs share the seed."""
-        raw = self.task.raw_batches("train", seed, first, self.chunk)
-        return {name: tf.constant(array) for name, array in raw.items()}
+        """The raw train batches of one call, as tensors; draw once where several runs share the seed.
+
+        Under "valid_inner" those that an optimizer wants which looks at validation losses.
+        """
+        raw = dict(self.task.raw_batches("train", seed, first, self.chunk))
+        if self._validates:
+            count = self.chunk // VALIDATION_INTERVAL + 2  # the first and the last interval may lie in the chunk in part
+            raw["valid_inner"] = self.task.raw_batches("valid_inner", seed, first // VALIDATION_INTERVAL, count)
+        return tf.nest.map_structure(tf.constant, raw)
 
     def train(self, run, hparams, steps, raw=None):
         """Take `steps` <= chunk steps of `run` (in place); returns their train losses, float32 [steps].
 
-        hparams: {name: scalar}; raw: what `draw(run.seed, run.step)` returns, if drawn already.
+        hparams: {name: scalar}, of the optimizer's rule; raw: what `draw(run.seed, run.step)` returns, if drawn already.
         """
         raw = self.draw(run.seed, run.step) if raw is None else raw
-        hparams = {name: tf.convert_to_tensor(value, tf.float32) for name, value in hparams.items()}
-        bases = (tf.constant(batch_seed(run.seed, "train")), tf.constant(seeds.stream(run.seed, "loss", "train")))
+        hparams = np.array([hparams[name] for name in self._names], np.float32)
+        bases = [(batch_seed(run.seed, split), seeds.stream(run.seed, "loss", split)) for split in ("train", "valid_inner")]
+        numbers = [*bases[0], run.step, steps, *bases[1]]
         start = time.perf_counter()
         run.params, run.state, losses = self._train(
-            run.params, run.state, hparams, raw, *bases, tf.constant(run.step), tf.constant(steps)
+            run.params, run.state, tf.constant(hparams), raw, tf.constant(np.array(numbers, np.int32))
         )
         losses = losses.numpy()[:steps]
         run.seconds += time.perf_counter() - start
@@ -152,6 +182,8 @@ class Loop:
             drawn = [self.task.raw_batches(split, seed, 0, batches) for split in SPLITS]
             raw = {name: np.concatenate([d[name] for d in drawn]) for name in drawn[0]}
         chunk = math.ceil(len(where) / math.ceil(len(where) / (4 * self.chunk)))
+        if chunk not in self._evaluate:
+            self._evaluate[chunk] = _compiled(self._evaluate_program, self.mode)
         calls = []
         for first in range(0, len(where), chunk):
             part = where[first : first + chunk]
@@ -168,7 +200,7 @@ class Loop:
             )
 
         def evaluate(params):
-            parts = [self._evaluate(params, *call).numpy()[: int(call[-1])] for call in calls]
+            parts = [self._evaluate[chunk](params, *call).numpy()[: int(call[-1])] for call in calls]
             losses = np.concatenate(parts).astype(np.float64)
             if len(losses) == 1:
                 return dict.fromkeys(SPLITS, float(losses[0]))
