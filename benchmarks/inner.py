@@ -1,0 +1,334 @@
+"""The inner loop beside JAX: the same model, batches, optimizer and core.
+
+    python benchmarks/inner.py [--lines TEXT ..] [--rounds 7] [--modes] [--no-write]
+
+Each side runs in a process of its own, both with one thread and pinned to the same core, in turn: one call of the one, one call of
+the other, `--rounds` times. A call is a chunk of training steps on raw batches (uint8 pixels, int32 tokens) that are drawn
+beforehand and given to both as tensors on the device; scaling them, random draws, loss, gradients and Adam are in the time. What is
+counted is CPU time of the process, which other load on the machine disturbs least; medians. JAX runs as one `lax.scan` under `jit`
+and as one jitted call a step, with threefry and with rbg keys where it draws: whichever is fastest counts.
+
+Before anything is timed, both sides train from the same parameters on the same batches and draws; losses that differ stop it.
+Writes the section "inner" of docs/benchmarks.md.
+"""
+
+import argparse
+import multiprocessing
+import os
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks import inner_tasks, report  # noqa: E402
+
+LEARNING_RATE = 1e-3
+CHECKED = 8  # steps whose losses must agree
+TOLERANCE = 2e-4  # relative
+CALL_SECONDS = 0.15  # at least this long a measured call: several chunks for small tasks
+
+
+def _timed(function, times):
+    """(CPU seconds, wall seconds) of `times` calls."""
+    cpu, wall = time.process_time(), time.perf_counter()
+    for _ in range(times):
+        function()
+    return time.process_time() - cpu, time.perf_counter() - wall
+
+
+def _repeats(function):
+    """How many calls take CALL_SECONDS; the first call, which compiles, is not counted."""
+    function()
+    return max(1, round(CALL_SECONDS / _timed(function, 1)[0]))
+
+
+class Measured:
+    """One way of training, ready to be timed: `call` trains `steps` steps on from where the last call ended."""
+
+    def __init__(self, name, call, steps):
+        self.name, self.call, self.steps, self.times = name, call, steps, _repeats(call)
+
+    def per_step(self):
+        """(CPU, wall) seconds a step."""
+        return tuple(seconds / (self.times * self.steps) for seconds in _timed(self.call, self.times))
+
+
+class Ours:
+    """Our own side, in its process."""
+
+    def __init__(self):
+        from taskset.quiet import start_tensorflow
+
+        start_tensorflow(threads=1)
+
+    def build(self, name, all_modes):
+        """Everything the other side needs; fills `self.ways`."""
+        import tensorflow as tf
+
+        from taskset import training
+        from taskset.optimizers import adam
+
+        self.task, self.optimizer = inner_tasks.make(name), adam(LEARNING_RATE)
+        self.hparams = self.optimizer.hparams(10000)
+        chosen = training.execution_mode(self.task)
+        # Convolutions in XLA's loop are so slow, on both sides, that more steps a call would take minutes.
+        interval = 20 if self.task.model.convolutional else training.CHUNK_STEPS
+        loops = {mode: training.Loop(self.task, self.optimizer, interval, mode) for mode in ("xla_loop", "graph_loop")}
+        raw = self.task.raw_batches("train", 0, 0, loops[chosen].chunk)
+        device = {k: tf.constant(v) for k, v in raw.items()}
+        run = loops[chosen].start(0)
+        params = {path: w.numpy() for path, w in run.params.items()}
+        losses, draws = self._eager(run, raw)
+        compiled = loops[chosen].train(loops[chosen].start(0), self.hparams, CHECKED, device)
+        np.testing.assert_allclose(compiled, losses, rtol=TOLERANCE, err_msg=f"{name}: our loop against our own steps")
+        self.ways = [self._way(mode, loop, device) for mode, loop in loops.items() if all_modes or mode == chosen]
+        return {
+            "family": self.task.family, "config": self.task.config, "params": params, "raw": raw, "steps": loops[chosen].chunk,
+            "losses": losses, "draws": draws, "fixed": self._fixed(), "mode": chosen,
+        }  # fmt: skip
+
+    def _fixed(self):
+        from taskset.tasks import quadratic_family
+
+        if self.task.family != "quadratic_family":
+            return None
+        config = self.task.config
+        return quadratic_family.matrix(config["A_dist"], config["dims"], config["seed"]).astype(np.float32)
+
+    def _way(self, mode, loop, device):
+        run = loop.start(0)
+        return Measured(mode, lambda: loop.train(run, self.hparams, loop.chunk, device), loop.chunk)
+
+    def _eager(self, run, raw):
+        """Losses of the first steps one by one, and what each drew."""
+        import tensorflow as tf
+
+        from taskset import seeds, stateless
+        from taskset.tasks.base import batch_seed
+
+        params, state, losses, draws = run.params, run.state, [], []
+        plain = stateless.normal, stateless.uniform
+
+        def recording(draw):
+            def recorded(*args, **kwargs):
+                stateless.normal, stateless.uniform = plain
+                value = draw(*args, **kwargs)
+                stateless.normal, stateless.uniform = map(recording, plain)
+                draws[-1].append(value.numpy())
+                return value
+
+            return recorded
+
+        for step in range(CHECKED):
+            batch = self.task.prepare({k: tf.constant(v[step]) for k, v in raw.items()}, batch_seed(0, "train"), step)
+            key = tf.constant([seeds.stream(0, "loss", "train"), step])
+            draws.append([])
+            stateless.normal, stateless.uniform = map(recording, plain)
+            try:
+                loss, gradients = self.task.value_and_gradients(params, batch, key)
+            finally:
+                stateless.normal, stateless.uniform = plain
+            params, state = self.optimizer.update(gradients, state, params, step, self.hparams)
+            losses.append(float(loss))
+        return losses, draws
+
+    def measure(self, index):
+        """(CPU, wall) seconds a step of the way numbered `index`."""
+        return self.ways[index].per_step()
+
+    def names(self):
+        """Of the ways."""
+        return [way.name for way in self.ways]
+
+
+class Jax:
+    """The other side, in its process."""
+
+    def __init__(self):
+        os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+        os.environ["JAX_PLATFORMS"] = "cpu"
+
+    def build(self, line):
+        """Compare losses, find the fastest way; returns the worst relative difference of the losses."""
+        import jax
+
+        from benchmarks import jax_twins
+
+        loss = jax_twins.make_loss(line["family"], line["config"], line["fixed"])
+        self.step, self.steps = jax_twins.make_step(loss, LEARNING_RATE), line["steps"]
+        self.raw = jax.device_put(line["raw"])
+        self.params = line["params"]
+        carry, losses = self._start(), []
+        for i in range(CHECKED):
+            raw = {k: v[i] for k, v in self.raw.items()}
+            carry, value = self.step(carry, raw, jax_twins.Given(line["draws"][i]), i)
+            losses.append(float(value))
+        worst = float(np.max(np.abs(np.array(losses) / line["losses"] - 1)))
+        if not worst < TOLERANCE:
+            raise SystemExit(f"losses differ by {worst:.1e}: ours {line['losses']}, JAX {losses}; nothing is timed")
+        kinds = ("threefry2x32", "rbg") if line["draws"][0] else (None,)
+        ways = [make(kind) for kind in kinds for make in (self._scan, self._per_step)]
+        self.ways = [min(ways, key=lambda way: way.per_step()[0])]
+        return worst
+
+    def _start(self):
+        import jax
+        import jax.numpy as jnp
+
+        params = {path: jnp.array(w) for path, w in self.params.items()}
+        return params, (jax.tree.map(jnp.zeros_like, params), jax.tree.map(jnp.zeros_like, params))
+
+    def _draw(self, key, i):
+        import jax
+
+        from benchmarks import jax_twins
+
+        return jax_twins.Drawn(jax.random.fold_in(key, i))
+
+    def _scan(self, kind):
+        import jax
+        import jax.numpy as jnp
+
+        def program(carry, raw, key, first):
+            def body(carry, row):
+                carry, i = carry
+                carry, loss = self.step(carry, row, self._draw(key, i), i)
+                return (carry, i + 1), loss
+
+            return jax.lax.scan(body, (carry, first), raw, self.steps)
+
+        compiled, kept = jax.jit(program, donate_argnums=0), [(self._start(), jnp.int32(0))]
+        key = jax.random.key(0, impl=kind or "threefry2x32")
+
+        def call():
+            kept[0], losses = compiled(kept[0][0], self.raw, key, kept[0][1])
+            return np.asarray(losses)
+
+        return Measured(f"scan {kind or str()}".strip(), call, self.steps)
+
+    def _per_step(self, kind):
+        import jax
+        import jax.numpy as jnp
+
+        def program(carry, raw, key, i):
+            carry, loss = self.step(carry, raw, self._draw(key, i), i)
+            return carry, i + 1, loss
+
+        compiled, kept = jax.jit(program, donate_argnums=0), [self._start(), jnp.int32(0)]
+        rows = [{k: v[i] for k, v in self.raw.items()} for i in range(self.steps)]
+        key = jax.random.key(0, impl=kind or "threefry2x32")
+
+        def call():
+            losses = []
+            for row in rows:
+                kept[0], kept[1], loss = compiled(kept[0], row, key, kept[1])
+                losses.append(loss)
+            return np.asarray(jax.device_get(losses))
+
+        return Measured(f"step {kind or str()}".strip(), call, self.steps)
+
+    measure, names = Ours.measure, Ours.names
+
+
+def _serve(pipe, side, core):
+    os.sched_setaffinity(0, {core})
+    side = side()
+    while (request := pipe.recv()) is not None:
+        method, *args = request
+        pipe.send(getattr(side, method)(*args))
+
+
+class Process:
+    """A side in a process of its own; `ask` calls one of its methods."""
+
+    def __init__(self, side, core):
+        context = multiprocessing.get_context("spawn")
+        self._pipe, there = context.Pipe()
+        self._process = context.Process(target=_serve, args=(there, side, core), daemon=True)
+        self._process.start()
+        there.close()
+
+    def ask(self, *request):
+        """The answer; ends the program where the side has died, whose message is on stderr."""
+        self._pipe.send(request)
+        try:
+            return self._pipe.recv()
+        except EOFError:
+            raise SystemExit(1) from None
+
+    def close(self):
+        """End the process."""
+        self._pipe.send(None)
+        self._process.join()
+
+
+def _line(name, rounds, core, all_modes):
+    """Measure one line, in fresh processes; returns a dict per way of ours."""
+    ours, jax = Process(Ours, core), Process(Jax, core)
+    line = ours.ask("build", name, all_modes)
+    difference = jax.ask("build", line)
+    ways, (other,) = ours.ask("names"), jax.ask("names")
+    times = {way: [] for way in (*ways, other)}
+    for _ in range(rounds):
+        for i, way in enumerate(ways):
+            times[way].append(ours.ask("measure", i))
+        times[other].append(jax.ask("measure", 0))
+    ours.close()
+    jax.close()
+    cpu, wall = ({way: statistics.median(pair[k] for pair in pairs) for way, pairs in times.items()} for k in (0, 1))
+    return [
+        {"name": name, "mode": way, "jax": other, "difference": difference, "chosen": way == line["mode"],
+         "ours": cpu[way], "theirs": cpu[other], "rate": 1 / wall[way], "their rate": 1 / wall[other]}
+        for way in ways
+    ]  # fmt: skip
+
+
+HEADER = ["task", "mode", "JAX", "ours, ms", "JAX, ms", "ours, steps/s", "JAX, steps/s", "ratio", "difference of losses"]
+
+
+def _row(line):
+    times = [f"{1e3 * line[side]:.4g}" for side in ("ours", "theirs")]
+    rates = [f"{line[side]:.0f}" for side in ("rate", "their rate")]
+    return [line["name"], line["mode"], line["jax"], *times, *rates, f"{line['theirs'] / line['ours']:.2f}", f"{line['difference']:.0e}"]
+
+
+def _section(lines):
+    mean = statistics.geometric_mean(line["theirs"] / line["ours"] for line in lines)
+    return f"""## Inner loop against JAX
+
+Milliseconds of CPU time a training step of Adam (learning rate {LEARNING_RATE}), and steps a second by the clock. Ratio: JAX's CPU time
+over ours, above 1 where ours is faster. One thread, one core, two processes in turn, medians; raw batches are on the device on both
+sides. JAX: the fastest of one `lax.scan` and one jitted call a step, each with threefry and rbg keys where it draws. The losses
+of the first {CHECKED} steps agree to the relative difference in the last column. Made by `python benchmarks/inner.py`.
+
+{report.table(HEADER, map(_row, lines))}
+
+Geometric mean of the ratios: {mean:.2f}.
+
+{report.conditions("tensorflow", "dm-sonnet", "jax", "numpy")}."""
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--lines", nargs="*", default=[""], help="only the lines whose name contains one of these")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--core", type=int, default=max(os.sched_getaffinity(0)))
+    parser.add_argument("--modes", action="store_true", help="time all execution modes of ours; nothing is written")
+    parser.add_argument("--no-write", action="store_true")
+    args = parser.parse_args()
+    lines = []
+    for name in inner_tasks.names():
+        if any(part in name for part in args.lines):
+            for line in _line(name, args.rounds, args.core, args.modes):
+                lines.append(line)
+                print("*" if line["chosen"] else " ", " | ".join(_row(line)), flush=True)
+    if not args.modes and not args.no_write:
+        report.write_section("inner", _section(lines))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""Tables in docs/benchmarks.md: each script writes its own section, between `<!-- NAME -->` and `<!-- /NAME -->`."""
+
+import os
+import platform
+from datetime import date
+from importlib import metadata
+from pathlib import Path
+
+DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
+_TITLE = "# Benchmarks\n\nEvery section is written by a script in benchmarks/ (`make bench`), with machine, versions and date.\n"
+
+
+def write_section(name, text, path=DOCUMENT):
+    """Replace the section called `name`, or append it where there is none. text: markdown, heading included."""
+    opening, closing = f"<!-- {name} -->", f"<!-- /{name} -->"
+    document = path.read_text() if path.exists() else _TITLE
+    section = f"{opening}\n{text.strip()}\n{closing}"
+    if opening in document:
+        before, rest = document.split(opening, 1)
+        if closing not in rest:
+            raise ValueError(f"{path}: section {name!r} is opened and not closed; add the line {closing}")
+        document = before + section + rest.split(closing, 1)[1]
+    else:
+        document = f"{document.rstrip()}\n\n{section}\n"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(document)
+
+
+def table(header, rows):
+    """A markdown table; the first column is text, the others are aligned to the right."""
+    lines = [header, [":--", *["--:"] * (len(header) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+
+
+def conditions(*packages):
+    """One line: kind of machine, operating system, Python, the versions of `packages`, today's date."""
+    versions = [f"{name} {metadata.version(name)}" for name in packages]
+    return f"{processor()}, {platform.system()}; {', '.join([f'Python {platform.python_version()}', *versions])}; {date.today()}"
+
+
+def processor():
+    """The processor's kind and the number of cores at hand."""
+    kind = platform.machine()
+    try:
+        models = [line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")]
+        kind = f"{models[0]} ({kind})" if models else kind
+    except OSError:
+        pass
+    return f"{kind}, {len(os.sched_getaffinity(0))} cores"
