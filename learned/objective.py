@@ -71,14 +71,15 @@ class NoisyLoss:
         return noisy
 
 
-OBJECTIVES = {"train": TrainLoss, "valid": ValidLoss, "noise": NoisyLoss}
+_OBJECTIVES = {"train": TrainLoss, "valid": ValidLoss, "noise": NoisyLoss}
+NAMES = tuple(_OBJECTIVES)
 
 
 def get(name):
     """The objective called `name`: "train", "valid" or "noise"."""
-    if name not in OBJECTIVES:
-        raise unknown("objective", name, list(OBJECTIVES), f"Allowed: {', '.join(OBJECTIVES)}.")
-    return OBJECTIVES[name]()
+    if name not in _OBJECTIVES:
+        raise unknown("objective", name, list(NAMES), f"Allowed: {', '.join(NAMES)}.")
+    return _OBJECTIVES[name]()
 
 
 @dataclass(frozen=True)

@@ -42,10 +42,10 @@ Modules = Annotated[Optional[list[str]], typer.Option("--import", help="Module o
 _UsageError = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 
 
-def main():
-    """Run the command line; the process's exit status says how it went."""
+def main(commands=app, name="python -m taskset"):
+    """Run a command line; the process's exit status says how it went."""
     try:
-        status = app(standalone_mode=False, prog_name="python -m taskset")
+        status = commands(standalone_mode=False, prog_name=name)
     except TasksetError as error:
         status = _fail(str(error))
     except typer.Exit as ended:

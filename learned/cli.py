@@ -1,0 +1,166 @@
+"""The command line: `python -m learned suite | train`.
+
+Each command is a thin layer over the function it names. Errors that a user can mend are one line on stderr and exit status 2.
+"""
+
+import contextlib
+import math
+import os
+import tempfile
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+import learned
+from learned import suites
+from learned.options import OBJECTIVES, Options
+from taskset import plugins
+from taskset.cli import DataDir, Modules, Source, err, out
+from taskset.cli import main as run
+from taskset.datasets.sharing import SCRATCH_VARIABLE
+from taskset.errors import ConfigError
+from taskset.quiet import start_tensorflow
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Learned optimizers: training them on suites of tasks.",
+)
+DEFAULT = Options("mlp")
+
+Baselines = Annotated[
+    Optional[Path], typer.Option(help="Results of `python -m taskset baseline`; default: those of the package.", show_default=False)
+]
+
+
+def main():
+    """Run the command line; the process's exit status says how it went."""
+    run(app, "python -m learned")
+
+
+@app.callback()
+def callback():
+    """Learned optimizers: training them on suites of tasks."""
+
+
+@app.command("suite")
+def suite_command(
+    patterns: Annotated[list[str], typer.Argument(help="Task names or globs.")],
+    output: Annotated[Path, typer.Option("--out", help="JSON file of the suite.")],
+    horizon: Annotated[int, typer.Option(min=1, help="Steps of the baselines that losses are normalized by.")],
+    name: Annotated[Optional[str], typer.Option(help="Default: the file's name.", show_default=False)] = None,
+    source: Source = "synthetic",
+    baselines: Baselines = None,
+    max_ms: Annotated[float, typer.Option(help="Only tasks whose training step took at most so long in the baselines.")] = math.inf,
+    max_params: Annotated[float, typer.Option(help="Only tasks of at most so many parameters.")] = math.inf,
+    modules: Modules = None,
+):
+    """Make a suite: the matching tasks that can run, have a normalizer and are small enough; split by a hash of their names."""
+    plugins.load(modules or [])
+    made = suites.make(name or output.stem, patterns, baselines, source, horizon, max_ms, max_params, modules=modules or ())
+    suites.save(made, output)
+    counts = ", ".join(f"{split} {len(made.of_split(split))}" for split in suites.SPLITS)
+    out.print(f"{output}: {len(made.tasks)} tasks of {len({e.family for e in made.tasks})} families; {counts}", markup=False)
+
+
+@app.command()
+def train(
+    tasks: Annotated[str, typer.Option(help="Suite file, as `python -m learned suite` writes it.")],
+    output: Annotated[Path, typer.Option("--out", help="Directory of checkpoints and log; one that has them is gone on with.")],
+    outer_steps: Annotated[int, typer.Option(min=1, help="Outer steps in all.")],
+    optimizer: Annotated[str, typer.Option(help="Learned optimizer.")] = DEFAULT.optimizer,
+    estimator: Annotated[str, typer.Option(help="Of outer gradients.")] = DEFAULT.estimator,
+    objective: Annotated[str, typer.Option(help=f"{', '.join(OBJECTIVES)}.")] = DEFAULT.objective,
+    lengths: Annotated[str, typer.Option(help="Of episodes: 100, linear:FIRST:LAST:OVER or log_uniform:LOW:HIGH.")] = DEFAULT.lengths,
+    pairs: Annotated[int, typer.Option(help="Antithetic pairs of each estimate.")] = DEFAULT.pairs,
+    steps: Annotated[int, typer.Option(help="Inner steps of a window.")] = DEFAULT.steps,
+    sigma: Annotated[float, typer.Option(help="Standard deviation of the perturbations.")] = DEFAULT.sigma,
+    differences: Annotated[str, typer.Option(help="What counts of the difference of two signs: value or sign.")] = DEFAULT.differences,
+    first_lengths: Annotated[str, typer.Option(help="Pairs end their first episodes together, or spread.")] = DEFAULT.first_lengths,
+    slots: Annotated[int, typer.Option(help="Tasks in training at a time.")] = DEFAULT.slots,
+    tasks_per_step: Annotated[int, typer.Option(help="Of them, those that an outer step averages over.")] = DEFAULT.tasks_per_step,
+    family_weight: Annotated[Optional[list[str]], typer.Option(help="FAMILY=WEIGHT of drawing tasks; default 1.")] = None,
+    learning_rate: Annotated[float, typer.Option(help="Of Adam.")] = DEFAULT.learning_rate,
+    warm_up: Annotated[int, typer.Option(help="Outer steps over which the rate grows.")] = DEFAULT.warm_up,
+    clip: Annotated[float, typer.Option(help="Bound of the gradient's entries.")] = DEFAULT.clip,
+    seed: Annotated[int, typer.Option(help="Fixes every draw.")] = DEFAULT.seed,
+    workers: Annotated[int, typer.Option(min=1, help="Processes; the result is the same for any number.")] = 1,
+    save_every: Annotated[int, typer.Option(min=1, help="Outer steps between checkpoints.")] = 50,
+    keep_every: Annotated[Optional[int], typer.Option(min=1, help="Outer steps between weights that are kept.", show_default=False)] = None,
+    data_dir: DataDir = None,
+    modules: Modules = None,
+):
+    """Train a learned optimizer. Interrupt it at any moment; the same command goes on from the last checkpoint."""
+    plugins.load(modules or [])
+    options = Options(
+        optimizer, estimator, objective, seed, pairs, steps, sigma, differences, first_lengths, lengths, slots, tasks_per_step,
+        _weights(family_weight or []), learning_rate, warm_up, clip,
+    )  # fmt: skip
+    suite = suites.load(tasks)
+    options.check(suite)
+    start_tensorflow(threads=1)
+    from learned import optimizers
+    from learned.outer import Trainer
+
+    with _shared_arrays(), _slots(workers, suite, options, data_dir, modules or []) as made:
+        trainer = Trainer(output, suite, options, made, optimizers.get(optimizer))
+        out.print(
+            f"{optimizer} ({trainer.layout.size:,} weights) by {estimator} on {len(suite.of_split('train'))} tasks of {suite.name}, "
+            f"objective {objective}; outer step {trainer.step} of {outer_steps}",
+            markup=False,
+        )
+        with _progress(trainer.step, outer_steps) as report:
+            trainer.train(outer_steps, save_every, keep_every, report)
+    out.print(f"{output / 'checkpoint.npz'}: outer step {trainer.step}", markup=False)
+
+
+def _weights(texts):
+    """{family: weight} of FAMILY=WEIGHT."""
+    weights = {}
+    for text in texts:
+        family, _, weight = text.partition("=")
+        try:
+            weights[family] = float(weight)
+        except ValueError as error:
+            raise ConfigError(f"family weight {text!r}: allowed is FAMILY=NUMBER, such as mlp_family=2") from error
+    return weights
+
+
+@contextlib.contextmanager
+def _shared_arrays():
+    """Data sets are mapped from files: several tasks of one set, and all workers, have it in memory once."""
+    with tempfile.TemporaryDirectory(prefix="taskset-arrays-") as scratch:
+        before = os.environ.get(SCRATCH_VARIABLE)
+        os.environ[SCRATCH_VARIABLE] = before or scratch
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ[SCRATCH_VARIABLE]
+
+
+def _slots(workers, suite, options, data_dir, modules):
+    if workers == 1:
+        from learned.slots import Slots
+
+        return contextlib.nullcontext(Slots(suite, options, data_dir))
+    from learned.workers import Workers
+
+    return Workers(workers, suite, options, data_dir, [*modules, learned.__name__])
+
+
+@contextlib.contextmanager
+def _progress(done, total):
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("loss {task.fields[loss]}"), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err) as bar:
+        task = bar.add_task("", total=total, completed=done, loss="-")
+
+        def report(line):
+            loss = "-" if line["loss"] is None else f"{line['loss']:.4f}"
+            bar.update(task, completed=line["step"], loss=loss)
+
+        yield report

@@ -1,0 +1,95 @@
+"""How long episodes are, as outer training goes on.
+
+A curriculum is an object `(outer_step, rng) -> integer >= 1`. Episodes that start at an outer step get lengths from it.
+"""
+
+import math
+from dataclasses import asdict, dataclass
+
+from taskset.errors import ConfigError, unknown
+
+
+def _at_least_one(**values):
+    for name, value in values.items():
+        if value < 1:
+            raise ConfigError(f"{name} is {value}: allowed is an integer of at least 1")
+
+
+@dataclass(frozen=True)
+class Constant:
+    """Always `length` steps."""
+
+    length: int
+
+    def __post_init__(self):
+        _at_least_one(length=self.length)
+
+    def __call__(self, outer_step, rng):
+        return self.length
+
+    @property
+    def longest(self):
+        """The greatest length that can come."""
+        return self.length
+
+
+@dataclass(frozen=True)
+class Linear:
+    """From `first` to `last` steps, linearly over `over` outer steps, then `last`; rounded."""
+
+    first: int
+    last: int
+    over: int
+
+    def __post_init__(self):
+        _at_least_one(first=self.first, last=self.last, over=self.over)
+
+    def __call__(self, outer_step, rng):
+        return round(self.first + (self.last - self.first) * min(outer_step / self.over, 1.0))
+
+    @property
+    def longest(self):
+        """The greatest length that can come."""
+        return max(self.first, self.last)
+
+
+@dataclass(frozen=True)
+class LogUniform:
+    """exp(U[log low, log high]), rounded: as many episodes from 100 to 1000 steps as from 1000 to 10000 (arXiv 2211.09760)."""
+
+    low: int
+    high: int
+
+    def __post_init__(self):
+        _at_least_one(low=self.low, high=self.high)
+        if self.low > self.high:
+            raise ConfigError(f"lengths from {self.low} to {self.high}: allowed is a first number not above the second")
+
+    def __call__(self, outer_step, rng):
+        return round(math.exp(rng.uniform(math.log(self.low), math.log(self.high))))
+
+    @property
+    def longest(self):
+        """The greatest length that can come."""
+        return self.high
+
+
+_KINDS = {"constant": Constant, "linear": Linear, "log_uniform": LogUniform}
+
+
+def parse(text):
+    """The curriculum written as `"100"`, `"linear:20:200:1000"` (first, last, over) or `"log_uniform:50:500"` (low, high)."""
+    kind, *numbers = text.split(":") if ":" in text else ("constant", text)
+    if kind not in _KINDS:
+        raise unknown("curriculum", kind, list(_KINDS), "Allowed are 100, linear:20:200:1000 and log_uniform:50:500.")
+    try:
+        return _KINDS[kind](*map(int, numbers))
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"lengths {text!r}: allowed are 100, linear:FIRST:LAST:OVER and log_uniform:LOW:HIGH, with integers") from error
+
+
+def as_text(curriculum):
+    """What `parse` reads."""
+    kind = next(name for name, cls in _KINDS.items() if isinstance(curriculum, cls))
+    numbers = ":".join(str(value) for value in asdict(curriculum).values())
+    return numbers if kind == "constant" else f"{kind}:{numbers}"

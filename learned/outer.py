@@ -1,0 +1,170 @@
+"""Outer training: the weights of a learned optimizer by gradient descent over many tasks.
+
+    g = mean of the estimates of a few slots, entries clipped to +-clip;  theta <- Adam(theta, g), the rate warmed up
+
+Clipping comes after averaging; without it nothing is learned (arXiv 2009.11243). The arithmetic here is NumPy in float64; the
+estimates are made by `learned.slots`, in this process or in several (`learned.workers`).
+"""
+
+import json
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+
+from learned import checkpoint
+from learned.vectors import Layout
+from taskset import seeds
+from taskset.errors import StoreError
+from taskset.normalization.store import make_directory
+from taskset.version import __version__
+
+BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
+LATEST = "checkpoint.npz"
+LOG = "steps.jsonl"
+
+
+def adam(x, m, v, g, step, learning_rate):
+    """(x, m, v) after step number `step` = 0, 1, .. of Adam, bias-corrected (Kingma and Ba, arXiv 1412.6980, algorithm 1)."""
+    m, v = BETA1 * m + (1 - BETA1) * g, BETA2 * v + (1 - BETA2) * g**2
+    m_hat, v_hat = m / (1 - BETA1 ** (step + 1)), v / (1 - BETA2 ** (step + 1))
+    return x - learning_rate * m_hat / (np.sqrt(v_hat) + EPSILON), m, v
+
+
+def warmed_up(options, step):
+    """The learning rate of outer step `step` = 0, 1, ..: linearly up to its value in `warm_up` steps."""
+    return options.learning_rate * min(1.0, (step + 1) / (options.warm_up + 1))
+
+
+class Trainer:
+    """One outer training in a directory.
+
+    DIRECTORY/checkpoint.npz is the last state; DIRECTORY/weights-STEP.npz are weights kept on the way; DIRECTORY/steps.jsonl has
+    one line an outer step. A directory that has a checkpoint is gone on with, if suite and options are the same.
+
+    slots: what makes estimates: `learned.slots.Slots` or `learned.workers.Workers`.
+    """
+
+    def __init__(self, directory, suite, options, slots, optimizer):
+        options.check(suite)
+        self.directory, self.suite, self.options, self.slots = Path(directory), suite, options, slots
+        self.optimizer, self.layout = optimizer, Layout(optimizer.shapes)
+        make_directory(self.directory)
+        if (self.directory / LATEST).exists():
+            self._resume()
+        else:
+            self.step = 0
+            self.x = self.layout.vector(optimizer.init_theta(seeds.stream(options.seed, "theta"))).astype(np.float64)
+            self.m, self.v = np.zeros_like(self.x), np.zeros_like(self.x)
+
+    def train(self, outer_steps, save_every=50, keep_every=None, report=lambda line: None):
+        """Go on until `outer_steps` steps have been taken in all.
+
+        save_every: steps between two checkpoints; keep_every: between weights that are kept; report: called with each step's
+        line of the log, a dict.
+        """
+        log = self._open_log()
+        with log:
+            while self.step < outer_steps:
+                line = self._advance()
+                log.write(json.dumps(line) + "\n")
+                report(line)
+                if self.step % save_every == 0 or self.step == outer_steps:
+                    log.flush()
+                    os.fsync(log.fileno())
+                    self.save()
+                if keep_every and (self.step % keep_every == 0 or self.step == outer_steps):
+                    checkpoint.save(self.directory / f"weights-{self.step:07d}.npz", self._meta(), self._theta())
+        return self.weights
+
+    @property
+    def weights(self):
+        """theta as {path: float32 array}."""
+        return self.layout.arrays(self.x.astype(np.float32))
+
+    def _advance(self):
+        options, step = self.options, self.step
+        chosen = seeds.generator(options.seed, "slots", step).choice(options.slots, options.tasks_per_step, replace=False)
+        results = self.slots.estimates(sorted(chosen.tolist()), step, self.x)
+        # Slots are summed in the order of their numbers, whoever computed them: the sum does not depend on it.
+        raw = sum(result.estimate.gradient for result in results) / len(results)
+        gradient = np.clip(raw, -options.clip, options.clip)
+        rate = warmed_up(options, step)
+        self.x, self.m, self.v = adam(self.x, self.m, self.v, gradient, step, rate)
+        self.step += 1
+        return {
+            "step": self.step,
+            "loss": _mean([result.estimate.loss for result in results]),
+            "gradient_norm": float(np.linalg.norm(raw)),
+            "clipped_share": float(np.mean(np.abs(raw) > options.clip)),
+            "learning_rate": rate,
+            "non_finite_share": sum(result.estimate.non_finite for result in results) / (len(results) * options.pairs),
+            "inner_steps": sum(result.estimate.steps for result in results),
+            "tasks": [
+                {"task": r.task, "family": r.family, "loss": _mean([r.estimate.loss]), **r.estimate.details} for r in results
+            ],
+        }
+
+    def save(self):
+        """Write the checkpoint: everything that going on as if nothing had happened takes."""
+        meta, arrays = self._meta(), {**self._theta(), "adam/x": self.x, "adam/m": self.m, "adam/v": self.v}
+        dumped = self.slots.dump()
+        meta["slots"] = {str(number): {"task": task, "life": life} for number, (task, life, _) in sorted(dumped.items())}
+        for number, (_, _, leaves) in dumped.items():
+            arrays.update({f"slot/{number}/{name}": array for name, array in leaves.items()})
+        checkpoint.save(self.directory / LATEST, meta, arrays)
+
+    def _theta(self):
+        return {f"theta/{path}": array for path, array in self.weights.items()}
+
+    def _meta(self):
+        return {
+            "optimizer": self.optimizer.name,
+            "shapes": {path: list(shape) for path, shape in self.layout.shapes.items()},
+            "options": self.options.as_json(),
+            "suite": self.suite.as_json(),
+            "step": self.step,
+            "versions": _versions(),
+        }
+
+    def _resume(self):
+        path = self.directory / LATEST
+        found = checkpoint.load(path)
+        for name, here in (("options", self.options.as_json()), ("suite", self.suite.as_json())):
+            there = found.meta[name]
+            different = sorted(key for key in {*there, *here} if there.get(key) != here.get(key))
+            if different:
+                raise StoreError(f"{path} was made with another {name} ({', '.join(different)}): use the same or another --out")
+        try:
+            self.step, slots = found.meta["step"], {}
+            self.x, self.m, self.v = (found.arrays[f"adam/{name}"] for name in "xmv")
+            if self.x.shape != (self.layout.size,):
+                raise ValueError(f"theta has {self.x.size} weights; {self.optimizer.name} has {self.layout.size}")
+            for number, told in found.meta["slots"].items():
+                slots[int(number)] = (told["task"], told["life"], found.under(f"slot/{number}"))
+            self.slots.restore(slots)
+        except (KeyError, ValueError) as error:
+            raise StoreError(f"{path} doesn't fit this version of the package ({error}): use another --out") from error
+
+    def _open_log(self):
+        """The log, cut back to the checkpoint's step: lines behind it are computed again."""
+        path, lines = self.directory / LOG, []
+        if path.exists():
+            with open(path) as file:
+                lines = [line for _, line in zip(range(self.step), file)]
+        part = path.with_suffix(".tmp")
+        part.write_text("".join(lines))
+        os.replace(part, path)
+        return open(path, "a")
+
+
+def _mean(values):
+    finite = [value for value in values if math.isfinite(value)]
+    return sum(finite) / len(finite) if finite else None
+
+
+def _versions():
+    import tensorflow as tf
+
+    return {"taskset": __version__, "tensorflow": tf.__version__, "numpy": np.__version__}

@@ -1,0 +1,163 @@
+"""Suites: named, versioned lists of tasks with the scales of their losses, kept as JSON. No TensorFlow.
+
+    {"name": "small", "version": 1, "source": "synthetic", "horizon": 1000, "modules": [], "rule": {..},
+     "tasks": [{"task": "mlp_family_seed3", "family": "mlp_family", "split": "train",
+                "scales": {"train": [2.31, 0.12], "valid_outer": [2.30, 0.2]}}, ..]}
+
+A scale is [initial, best] of a normalizer (`taskset.normalization`): a suite carries all that training on it needs to know of
+baselines. `split` follows from the task's name alone (`split_of`), so that no task is ever trained on under one suite and
+held out under another.
+"""
+
+import json
+import math
+import zlib
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from taskset import plugins, registry
+from taskset.errors import ConfigError, StoreError, UnknownName
+from taskset.normalization.store import make_directory, write_text
+
+SPLITS = ("train", "valid", "test")
+SCALES = ("train", "valid_outer")  # the splits of data that objectives are measured on
+
+
+def split_of(task):
+    """"train" (70%), "valid" (10%) or "test" (20%): by the CRC-32 of the task's name."""
+    place = zlib.crc32(task.encode()) % 10
+    return "train" if place < 7 else "valid" if place == 7 else "test"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A task of a suite. scales: {split of data: (initial, best)}."""
+
+    task: str
+    family: str
+    split: str
+    scales: dict
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A list of tasks made by a rule.
+
+    source: of their data; horizon: in steps, that of the baselines which the scales come from; modules: to import first, where
+    tasks are registered outside the package; rule: how the list was made.
+    """
+
+    name: str
+    version: int
+    source: str
+    horizon: int
+    tasks: tuple[Entry, ...]
+    modules: tuple[str, ...] = ()
+    rule: dict = field(default_factory=dict)
+
+    def of_split(self, split):
+        """The tasks of a split, in order."""
+        return [entry for entry in self.tasks if entry.split == split]
+
+    def entry(self, task):
+        """The entry of a task."""
+        return next(entry for entry in self.tasks if entry.task == task)
+
+    def as_json(self):
+        """The suite as JSON values."""
+        return json.loads(json.dumps(asdict(self)))
+
+
+def from_json(values, where):
+    """The `Suite` of JSON values; `where` is named in errors. Its modules are imported, its tasks are looked up.
+
+    Raises `StoreError` where fields are missing or wrong, `UnknownName` where a task isn't there.
+    """
+    try:
+        entries = tuple(Entry(**{**e, "scales": {k: tuple(map(float, v)) for k, v in e["scales"].items()}}) for e in values["tasks"])
+        suite = Suite(**{**values, "tasks": entries, "modules": tuple(values.get("modules", ()))})
+    except (TypeError, KeyError, ValueError, AttributeError) as error:
+        raise StoreError(f"{where} is no suite ({type(error).__name__}: {error}): make one with `python -m learned suite`") from error
+    plugins.load(suite.modules)
+    for entry in suite.tasks:
+        try:
+            registry.resolve(entry.task)
+        except UnknownName as error:
+            raise UnknownName(f"{where}: {error}") from error
+        if set(entry.scales) != set(SCALES) or not all(b < i < math.inf for i, b in entry.scales.values()) or entry.split not in SPLITS:
+            raise StoreError(f"{where}: task {entry.task!r} needs scales for {' and '.join(SCALES)}, best below initial, and a split")
+    if not suite.tasks:
+        raise StoreError(f"{where} has no tasks: make one with `python -m learned suite`")
+    return suite
+
+
+def load(path):
+    """The `Suite` of a JSON file."""
+    try:
+        values = json.loads(Path(path).read_text())
+    except OSError as error:
+        raise StoreError(f"can't read the suite {path}: {error.strerror.lower()}; make one with `python -m learned suite`") from error
+    except ValueError as error:
+        raise StoreError(f"{path} is no valid JSON: make a suite with `python -m learned suite`") from error
+    return from_json(values, path)
+
+
+def save(suite, path):
+    """Write a suite as JSON; the file appears whole."""
+    make_directory(Path(path).parent)
+    write_text(json.dumps(suite.as_json(), indent=1) + "\n", path)
+
+
+def make(name, patterns, baselines, source, horizon, max_milliseconds=math.inf, max_parameters=math.inf, version=1, modules=()):
+    """The `Suite` of all tasks matching `patterns` that are feasible, normalizable, and small enough.
+
+    baselines: directory of a sweep with its normalizers; None: those that come with the package.
+    max_milliseconds: a training step under Adam, as the sweep measured it; max_parameters: of the task.
+    """
+    from taskset.normalization.store import load_normalizers, load_tasks
+
+    names = _matching(patterns)
+    scales = _scales(load_normalizers(baselines), source, horizon)
+    rows = load_tasks(baselines)
+    rows = {row["task"]: row for row in rows[rows["source"].isin([source, "none"])].to_dict("records")}
+    entries = []
+    for task in names:
+        row = rows.get(task)
+        if row is None or task not in scales or not row["feasible"]:
+            continue
+        if row["ms_per_step"] <= max_milliseconds and row["num_params"] <= max_parameters:
+            entries.append(Entry(task, row["family"], split_of(task), scales[task]))
+    if not entries:
+        where = baselines or "the package's baselines"
+        raise ConfigError(
+            f"no task of {', '.join(map(repr, patterns))} has a normalizer (source {source}, horizon {horizon}) in {where} and is small "
+            "enough; allowed are measured tasks: `python -m taskset baseline` measures more"
+        )
+    rule = {
+        "patterns": list(patterns),
+        "max_milliseconds": None if max_milliseconds == math.inf else max_milliseconds,
+        "max_parameters": None if max_parameters == math.inf else max_parameters,
+    }
+    return Suite(name, version, source, horizon, tuple(entries), tuple(modules), rule)
+
+
+def _matching(patterns):
+    names = {}
+    for pattern in patterns:
+        found = registry.list_tasks(pattern) if any(c in pattern for c in "*?[") else [pattern]
+        for name in found:
+            registry.resolve(name)
+            names[name] = None
+    return list(names)
+
+
+def _scales(normalizers, source, horizon):
+    """{task: {split: (initial, best)}} of the tasks that are normalizable in all SCALES."""
+    frame = normalizers[(normalizers["horizon"] == horizon) & normalizers["source"].isin([source, "none"])]
+    if frame.empty:
+        there = sorted({(row["source"], int(row["horizon"])) for row in normalizers[["source", "horizon"]].to_dict("records")})
+        raise ConfigError(f"no normalizers for source {source!r} and horizon {horizon}; allowed are {there}")
+    scales = {}
+    for row in frame[frame["normalizable"] & frame["split"].isin(SCALES)].to_dict("records"):
+        scales.setdefault(row["task"], {})[row["split"]] = (row["initial"], row["best"])
+    return {task: both for task, both in scales.items() if len(both) == len(SCALES)}
