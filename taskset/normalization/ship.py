@@ -25,6 +25,7 @@ from taskset.normalization.columns import OPTIMIZER, schema
 from taskset.normalization.normalizer import fit
 from taskset.normalization.provenance import git_commit
 from taskset.normalization.tables import milliseconds, optimizers_frame, task_row
+from taskset.samplers.measured import measured_milliseconds
 from taskset.version import __version__
 
 _ONCE = ("task", "family", "source", "config", "options")  # what no curve file can be without
@@ -108,8 +109,8 @@ def group_names(found):
 def ship(roots, out, costs=None, data_notes=None, report=lambda text: None):
     """Merge the outputs of sweeps under `roots` into the directory `out`; returns the number of tasks and of curves.
 
-    costs: {task: milliseconds a step} for tasks that were measured and not swept. data_notes: {data set: what is particular
-    about the copy of the real data that was read}. report: called with one line a step.
+    costs: {task: milliseconds a step} of tasks not swept, beside those of `taskset.samplers.measured`.
+    data_notes: {data set: what is particular about the copy of the real data that was read}. report: called with one line a step.
     Raises StoreError: see `find`; an `out` that holds something else.
     """
     out = Path(out)
@@ -122,7 +123,7 @@ def ship(roots, out, costs=None, data_notes=None, report=lambda text: None):
             old.unlink()
     rows = [_sweep_row(c, names[group_key(c.options)], data_notes or {}) for c in found]
     report(f"{len(kept)} curve files")
-    _write_tables(found, rows, costs or {}, out)
+    _write_tables(found, rows, {**measured_milliseconds(), **(costs or {})}, out)
     report("tables")
     card.write(out)
     croissant.write(out)

@@ -63,6 +63,11 @@ def milliseconds(name):
     return estimate(costs["weights"][family], work(config, facts)), "estimated"
 
 
+def measured_milliseconds():
+    """{task: milliseconds a training step} of all tasks whose cost was measured."""
+    return dict(_read("costs.json")["milliseconds"])
+
+
 def estimate(weights, counts):
     """Milliseconds: the constant plus the sum of weights times counts."""
     return weights["constant"] + sum(weights.get(kind, 0.0) * count for kind, count in counts.items())
