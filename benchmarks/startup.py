@@ -1,0 +1,104 @@
+"""How long the commands and functions take that should be at once: `python benchmarks/startup.py [--root DIR]`.
+
+Each line is measured in fresh processes: medians of wall-clock and of processor time. Goals are wall-clock.
+"""
+
+import argparse
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import report
+
+from taskset.errors import StoreError
+from taskset.normalization import store
+
+NAME = "mlp_family_seed12"
+
+
+def lines(root, task):
+    """[(what, goal in seconds or None, the code that runs first, the code that is timed)]; the latter None: the whole process."""
+    given = "" if root is None else f", root={str(root)!r}"
+    # The first call of load_curves imports pandas and pyarrow; what is asked for is the reading.
+    ready = f"import taskset, pandas, pyarrow.dataset; taskset.load_curves(task={task!r}{given})"
+    return [
+        ("`python -c pass`", None, ["-c", "pass"], None),
+        ("`import taskset`", 0.3, ["-c", "import taskset"], None),
+        ("`python -m taskset list`", 0.5, ["-m", "taskset", "list"], None),
+        (f"`python -m taskset show {NAME}`", 0.5, ["-m", "taskset", "show", NAME], None),
+        (
+            "`load_curves(task=..)` in a fresh process",
+            None,
+            ["-c", f"import taskset; taskset.load_curves(task={task!r}{given})"],
+            None,
+        ),
+        ("`load_curves(task=..)`", 0.1, ready, f"taskset.load_curves(task={task!r}{given})"),
+        ("`load_curves()`: the whole table", 1.0, ready, f"taskset.load_curves({given[2:]})"),
+    ]
+
+
+def measure(first, timed):
+    """(wall seconds, processor seconds) of a process, or of `timed` in a process that did `first`."""
+    if timed is not None:
+        clock = "(time.perf_counter(), time.process_time())"
+        code = f"{first}\nimport time\na = {clock}\n{timed}\nb = {clock}\nprint(b[0] - a[0], b[1] - a[1])"
+        told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+        return float(told[0]), float(told[1])
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    subprocess.run([sys.executable, *first], check=True, capture_output=True)
+    wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def table(root, repeats):
+    """The rows of the table; lines are measured in turn, so that a busy moment doesn't fall on one of them alone."""
+    task = store.load_tasks(root).query("runs > 0")["task"].iloc[0]
+    given, found = lines(root, task), {}
+    for _ in range(repeats):
+        for what, _, first, timed in given:
+            found.setdefault(what, []).append(measure(first, timed))
+    rows = []
+    for what, goal, *_ in given:
+        wall, cpu = (statistics.median(values) for values in zip(*found[what]))
+        rows.append([what, "-" if goal is None else f"{goal:.1f}", f"{wall:.3f}", f"{cpu:.3f}"])
+    return rows
+
+
+def section(root, repeats):
+    """The section's markdown."""
+    files = store.curve_files(root)
+    size, count = sum(path.stat().st_size for path in files), sum(store.read_metadata(path)["rows"] for path in files)
+    rows = table(root, repeats)
+    load = os.getloadavg()[0]
+    return "\n\n".join(
+        [
+            "## Startup",
+            f"Seconds, medians of {repeats} fresh processes each (Python's own start is part of the first five lines). The table of curves "
+            f"has {count:,} rows in {len(files)} files, {size / 1e6:.1f} MB. Load average of the machine while measuring: {load:.1f}; where "
+            "that is above its cores, the processor time says more than the wall clock. By `python benchmarks/startup.py`.",
+            report.table(["", "goal", "wall clock", "processor time"], rows),
+            report.conditions("taskset", "pandas", "pyarrow", "numpy"),
+        ]
+    )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--root", type=Path, help="baselines; default: those of the package")
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--document", type=Path, default=report.DOCUMENT)
+    given = parser.parse_args()
+    try:
+        text = section(given.root, given.repeats)
+    except StoreError as error:
+        sys.exit(f"error: {error}")
+    report.write_section("startup", text, given.document)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
