@@ -77,9 +77,10 @@ def section(root, repeats):
     return "\n\n".join(
         [
             "## Startup",
-            f"Seconds, medians of {repeats} fresh processes each (Python's own start is part of the first five lines). The curves are "
-            f"{count:,} rows in {len(files)} files, {size / 1e6:.1f} MB. Load average of the machine while measuring: {load:.1f}; "
-            "where that is above its cores, the processor time says more than the wall clock. By `python benchmarks/startup.py`.",
+            f"Seconds, medians of {repeats} fresh processes each (Python's own start is part of the first five lines). The "
+            f"curves: {count:,} rows in {len(files)} files, {size / 1e6:.1f} MB. Load average while measuring: {load:.1f}; where "
+            "that is above the number of cores, the processor time says more than the wall clock. By `python "
+            "benchmarks/startup.py`.",
             report.table(["", "goal", "wall clock", "processor time"], rows),
             report.conditions("taskset", "pandas", "pyarrow", "numpy"),
         ]

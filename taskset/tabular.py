@@ -1,8 +1,9 @@
 """The baselines as a tabular benchmark: hyperparameter search on recorded curves, where a query costs nothing.
 
-    problem = taskset.tabular.load("quadratic_family_seed3", horizon=10000)
-    search = problem.search(choose_on="valid_outer")
-    random_search(search, steps=100_000, seed=0)
+    from taskset import tabular
+
+    problem = tabular.load("quadratic_family_seed3", horizon=10000)
+    search = tabular.random_search(problem.search(choose_on="valid_outer"), steps=100_000, seed=0)
     search.best, search.steps, search.loss("test")
 
 A `Problem` is one task with the optimizers that it was swept with: its configurations. A `Search` keeps the account of one run
