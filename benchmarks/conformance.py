@@ -10,7 +10,9 @@ other families stay), from which docs/conformance.md is made; `python -m taskset
 import argparse
 import json
 import math
+import os
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from datetime import date
@@ -24,6 +26,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks import report  # noqa: E402
 from taskset import registry  # noqa: E402
+from taskset.datasets.sharing import SCRATCH_VARIABLE  # noqa: E402
 from taskset.samplers import measured  # noqa: E402
 
 STARTS = ROOT / "taskset" / "samplers" / "starts.json"
@@ -120,34 +123,23 @@ def names_of(group, seeds):
     return registry.fixed_tasks() if group == FIXED else [f"{group}_seed{seed}" for seed in range(seeds)]
 
 
-def survey(groups, seeds):
-    """({group: entry of starts.json}, faults {name: texts}, non-finite {group: {start: names}}) of all groups."""
-    group_of = {name: group for group in groups for name in names_of(group, seeds)}
-    feasible = by_data(group_of)
-    faults, cpu = {}, dict.fromkeys(groups, 0.0)
-    starts = {group: {} for group in groups}
-    for i, name in enumerate(feasible):
+def survey(group, seeds):
+    """(entry of starts.json, faults {name: texts}) of one group."""
+    names = names_of(group, seeds)
+    feasible, cpu = by_data(names), 0.0
+    faults, starts = {}, {}
+    for name in feasible:
         open_data(name)
         before = time.process_time()
         examined = examine(name)
-        cpu[group_of[name]] += time.process_time() - before
+        cpu += time.process_time() - before
         if examined.faults:
             faults[name] = examined.faults
         if examined.start != "finite":
-            starts[group_of[name]].setdefault(examined.start, []).append(name)
-        if i % 200 == 0:
-            print(f"{i}/{len(feasible)} {name} {sum(cpu.values()):.0f} CPU s", flush=True)
-    entries = {}
-    for group in groups:
-        names = [name for name in group_of if group_of[name] == group]
-        entries[group] = {
-            "tasks": len(names),
-            "infeasible": len(names) - sum(group_of[name] == group for name in feasible),
-            "cpu_seconds": round(cpu[group], 1),
-            "measured": conditions(),
-            **{start: shortened(group, found) for start, found in sorted(starts[group].items())},
-        }
-    return entries, faults
+            starts.setdefault(examined.start, []).append(name)
+    sizes = {"tasks": len(names), "infeasible": len(names) - len(feasible)}
+    shown = {start: shortened(group, found) for start, found in sorted(starts.items())}
+    return {**sizes, "cpu_seconds": round(cpu, 1), "measured": conditions(), **shown}, faults
 
 
 def shortened(group, names):
@@ -206,6 +198,15 @@ tasks of each family: tests/test_conformance.py. Its slow tests repeat what is a
 """
 
 
+def store(group, entry):
+    """Put the entry of a group into starts.json and make docs/conformance.md anew."""
+    stored = json.loads(STARTS.read_text())["groups"] if STARTS.exists() else {}
+    stored[group] = entry
+    STARTS.write_text(written(stored))
+    DOCUMENT.parent.mkdir(exist_ok=True)
+    DOCUMENT.write_text(document(stored))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--family", nargs="+", help=f"families, or {FIXED!r}; default: all")
@@ -216,16 +217,16 @@ def main():
     from taskset.quiet import start_tensorflow
 
     start_tensorflow(threads=1)
-    entries, faults = survey(groups, arguments.seeds)
-    for name, texts in faults.items():
-        print(name, *texts, sep="\n  ", file=sys.stderr)
-    if faults:
-        return 1
-    stored = json.loads(STARTS.read_text())["groups"] if STARTS.exists() else {}
-    stored.update(entries)
-    STARTS.write_text(written(stored))
-    DOCUMENT.parent.mkdir(exist_ok=True)
-    DOCUMENT.write_text(document(stored))
+    with tempfile.TemporaryDirectory() as scratch:
+        os.environ.setdefault(SCRATCH_VARIABLE, scratch)  # each data set is generated once
+        for group in groups:
+            entry, faults = survey(group, arguments.seeds)
+            for name, texts in faults.items():
+                print(name, *texts, sep="\n  ", file=sys.stderr)
+            if faults:
+                return 1
+            store(group, entry)
+            print(group, json.dumps(entry)[:200], flush=True)
     print(f"written: {STARTS}, {DOCUMENT}")
     return 0
 

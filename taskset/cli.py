@@ -19,6 +19,7 @@ from taskset import data_commands, plugins, registry
 from taskset.data_commands import DataDir
 from taskset.errors import TasksetError
 from taskset.quiet import start_tensorflow
+from taskset.samplers import measured
 from taskset.samplers.optimizers import all_optimizers, get_optimizer_config, opt_list_names
 from taskset.tables import show_table
 
@@ -36,6 +37,12 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Source = Annotated[str, typer.Option(help="tfds: the real data in a TFDS directory; synthetic: generated, needs no download.")]
 Modules = Annotated[Optional[list[str]], typer.Option("--import", help="Module or .py file that registers families of your own.")]
+FiniteStart = Annotated[bool, typer.Option("--finite-start", help="Without tasks known to start at a non-finite loss.")]
+MaxParams = Annotated[Optional[int], typer.Option(help="Only tasks of at most so many parameters.", show_default=False)]
+MaxMs = Annotated[
+    Optional[float],
+    typer.Option(help="Only tasks whose step takes at most so long on one core: measured or estimated.", show_default=False),
+]
 
 
 # Typer has Click inside or beside it, depending on its version; their common error class is reached through a public one.
@@ -71,6 +78,9 @@ def list_command(
     families: Annotated[bool, typer.Option("--families", help="Family names only.")] = False,
     family: Annotated[Optional[str], typer.Option(help="Tasks of this family only.", show_default=False)] = None,
     feasible: Annotated[bool, typer.Option("--feasible", help="Only tasks that can run.")] = False,
+    finite_start: FiniteStart = False,
+    max_params: MaxParams = None,
+    max_ms: MaxMs = None,
     optimizers: Annotated[bool, typer.Option("--optimizers", help="Optimizer names instead of tasks.")] = False,
     modules: Modules = None,
 ):
@@ -88,8 +98,14 @@ def list_command(
             names = [name for name in names if registry.resolve(name)[0] == family]
         if feasible:
             names = [name for name in names if registry.feasible(name)]
+        if finite_start:
+            names = [name for name in names if measured.start(name) not in measured.NON_FINITE]
+        if max_params is not None:
+            names = [name for name in names if (size := registry.num_params(name)) is not None and size <= max_params]
+        if max_ms is not None:
+            names = [name for name in names if (cost := measured.milliseconds(name)) is not None and cost[0] <= max_ms]
     if not names:
-        raise TasksetError(f"nothing matches {pattern!r}: python -m taskset list shows all")
+        raise TasksetError(f"nothing matches {pattern or 'all that is asked for'!r}: python -m taskset list shows all")
     print("\n".join(names))
 
 
@@ -109,7 +125,7 @@ def show(
     name: Annotated[str, typer.Argument(help="Task name.")],
     modules: Modules = None,
 ):
-    """A task's config, data, parameters with shapes, and whether it can run."""
+    """A task's config, data, parameters with shapes; whether it can run, how it starts, what a step costs."""
     plugins.load(modules or [])
     family, config = registry.resolve(name)
     facts = registry.facts(family, config)
@@ -120,6 +136,11 @@ def show(
         out.print("[bold]feasible[/bold]  no: " + facts.infeasible)
         return
     out.print("[bold]feasible[/bold]  yes")
+    start, cost = measured.start(name), measured.milliseconds(name)
+    if start:
+        out.print(f"[bold]start[/bold]     {start} ({measured.start_condition()})")
+    if cost:
+        out.print(f"[bold]step[/bold]      {cost[0]:.3g} ms {cost[1]} ({measured.cost_condition()})")
     shapes = facts.parameter_shapes
     if shapes is None:  # a family that registered no facts: building tells
         start_tensorflow()

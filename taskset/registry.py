@@ -13,6 +13,7 @@ Only the builders import TensorFlow; they are loaded when the first task is buil
 import fnmatch
 import functools
 import importlib
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -214,6 +215,14 @@ def infeasible_reason(name):
 def feasible(name):
     """Whether the task can run. Builds nothing, loads no data."""
     return infeasible_reason(name) is None
+
+
+def num_params(name):
+    """How many parameters the task has, by its facts; None where it can't run or only building tells. Builds nothing."""
+    described = facts(*resolve(name))
+    if described.infeasible or described.parameter_shapes is None:
+        return None
+    return sum(math.prod(shape) for shape in described.parameter_shapes.values())
 
 
 def require_feasible(name, described):

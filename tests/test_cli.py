@@ -9,6 +9,7 @@ import pytest
 
 import taskset
 from taskset import cli, registry
+from taskset.samplers import measured
 from tests import own_family
 
 OWN = str(Path(own_family.__file__))
@@ -45,6 +46,36 @@ def test_list(run):
     names = run("list", "conv_fc_family_seed*", "--feasible")[1].split()
     assert 900 < len(names) < 1000 and all(map(registry.feasible, names[:20]))
     assert len(run("list", "--family", "quadratic_family")[1].split()) == 1000
+
+
+def test_list_by_size_cost_and_start(run):
+    def names(*options):
+        return run("list", "--family", "mlp_family", *options)[1].split()
+
+    small = names("--max-params", 40_000)
+    sizes = {name: registry.num_params(name) for name in names()}
+    assert set(small) == {name for name, size in sizes.items() if size <= 40_000} and 20 < len(small) < 980
+    quick = names("--max-ms", 1.5)
+    costs = {name: measured.milliseconds(name) for name in sizes}
+    assert quick == [name for name, (ms, _) in costs.items() if ms <= 1.5] and 20 < len(quick) < 980
+    assert {how for _, how in costs.values()} == {"measured", "estimated"}
+    assert names("--max-params", 40_000, "--max-ms", 1.5) == [name for name in small if name in quick]
+    finite = run("list", "--family", "nvp_family", "--finite-start")[1].split()
+    assert 500 < len(finite) < 950 and "nvp_family_seed0" not in finite and "nvp_family_seed1" in finite
+    refused(run("list", "--family", "mlp_family", "--max-params", 10), "nothing matches")
+    assert "own_regression_seed2" in run("list", "--family", "own_regression", "--finite-start", "--import", OWN)[1]
+    assert "measured or" in " ".join(run("list", "--help")[1].split())
+
+
+def test_show_tells_start_and_cost(run):
+    name = "nvp_family_seed0"
+    out = run("show", name)[1]
+    assert "start     non-finite loss (parameters of init(0)" in out and "synthetic data" in out
+    assert f"step      {measured.milliseconds(name)[0]:.3g} ms {measured.milliseconds(name)[1]} (CPU time of one thread" in out
+    assert "start     finite" in run("show", "nvp_family_seed1")[1]
+    out = run("show", "own_regression_seed2", "--import", OWN)[1]
+    assert "start " not in out and "step " not in out  # nobody measured it
+    assert "start " not in run("show", "nvp_family_seed5000")[1]
 
 
 def test_show_and_sample(run):
