@@ -88,12 +88,12 @@ class Loop:
         params = self.task.init(seed)
         return Run(seed, params, self.optimizer.init(params))
 
-    def _train_program(self, params, state, hparams, raw, numbers):
+    def _train_program(self, params, state, raw, numbers):
         """`count` <= chunk steps from step `first` on; returns params, state, losses [chunk] (zeros behind `count`).
 
-        hparams: float32 [n]; numbers: int32 [6]. One tensor each, since every argument makes the call longer.
+        numbers: int32 [6 + n], as `_numbers` packs them.
         """
-        hparams = dict(zip(self._names, tf.unstack(hparams)))
+        hparams = dict(zip(self._names, tf.unstack(tf.bitcast(numbers[6:], tf.float32))))
         batch_base, loss_base, first, count = tf.unstack(numbers[:4])
         raw = dict(raw)
         validation = raw.pop("valid_inner", None)
@@ -146,19 +146,21 @@ class Loop:
             raw["valid_inner"] = self.task.raw_batches("valid_inner", seed, first // VALIDATION_INTERVAL, count)
         return tf.nest.map_structure(tf.constant, raw)
 
+    def _numbers(self, run, hparams, steps):
+        """All scalars of a call in one array, hyperparameters by their bits: each argument more makes the call longer."""
+        bases = [(batch_seed(run.seed, split), seeds.stream(run.seed, "loss", split)) for split in ("train", "valid_inner")]
+        floats = np.array([hparams[name] for name in self._names], np.float32)
+        return np.concatenate([np.array([*bases[0], run.step, steps, *bases[1]], np.int32), floats.view(np.int32)])
+
     def train(self, run, hparams, steps, raw=None):
         """Take `steps` <= chunk steps of `run` (in place); returns their train losses, float32 [steps].
 
         hparams: {name: scalar}, of the optimizer's rule; raw: what `draw(run.seed, run.step)` returns, if drawn already.
         """
         raw = self.draw(run.seed, run.step) if raw is None else raw
-        hparams = np.array([hparams[name] for name in self._names], np.float32)
-        bases = [(batch_seed(run.seed, split), seeds.stream(run.seed, "loss", split)) for split in ("train", "valid_inner")]
-        numbers = [*bases[0], run.step, steps, *bases[1]]
         start = time.perf_counter()
-        run.params, run.state, losses = self._train(
-            run.params, run.state, tf.constant(hparams), raw, tf.constant(np.array(numbers, np.int32))
-        )
+        numbers = tf.constant(self._numbers(run, hparams, steps))
+        run.params, run.state, losses = self._train(run.params, run.state, raw, numbers)
         losses = losses.numpy()[:steps]
         run.seconds += time.perf_counter() - start
         run.step += steps
