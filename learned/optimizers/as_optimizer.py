@@ -1,0 +1,76 @@
+"""A learned optimizer with fixed weights, wherever `taskset.training` expects an optimizer."""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from learned.optimizers.base import LearnedOptimizer
+from taskset.errors import ConfigError
+from taskset.training import VALIDATION_INTERVAL
+
+
+@dataclass(frozen=True, eq=False)
+class WithWeights:
+    """A `taskset.optimizers.base.Optimizer`: `learned` with the weights theta, {path: float array}. Made by `with_weights`.
+
+    The state is {"learned": ..} and, if the optimizer looks at it, the last validation loss, measured every 10 steps.
+    """
+
+    learned: LearnedOptimizer
+    theta: dict
+    name: str
+    rule: str
+    uses_loss = True
+
+    @property
+    def uses_validation_loss(self):
+        """As the learned optimizer."""
+        return self.learned.uses_validation_loss
+
+    def hparams(self, horizon):
+        """None: a learned optimizer doesn't know how long it will be used."""
+        del horizon
+        return {}
+
+    def init(self, params):
+        """The state before the first step."""
+        state = {"learned": self.learned.init(self._theta(params), params)}
+        if self.uses_validation_loss:
+            state["validation_loss"] = tf.zeros([], _dtype(params))
+        return state
+
+    def update(self, grads, state, params, step, hparams, loss, validation_loss=None):
+        """(params, state) after one more step; loss: the train loss; validation_loss: a function that measures the other one."""
+        del hparams
+        held = loss
+        if self.uses_validation_loss:
+            held = tf.cond(tf.equal(step % VALIDATION_INTERVAL, 0), validation_loss, lambda: state["validation_loss"])
+        params, learned = self.learned.update(self._theta(params), grads, state["learned"], params, step, loss, held)
+        return params, {"learned": learned, "validation_loss": held} if self.uses_validation_loss else {"learned": learned}
+
+    def _theta(self, params):
+        return {path: tf.constant(w, _dtype(params)) for path, w in self.theta.items()}
+
+
+def _dtype(params):
+    return next(iter(params.values())).dtype
+
+
+def with_weights(learned, theta, name=None):
+    """`learned` with the weights theta ({path: array or tensor}) as an optimizer of `taskset`.
+
+    name: what results are stored under; by default the learned optimizer's. Raises ConfigError where theta has other paths or shapes.
+    """
+    theta = {path: np.array(w) for path, w in theta.items()}
+    shapes = {path: w.shape for path, w in theta.items()}
+    for path in sorted(shapes.keys() | learned.shapes.keys()):
+        if shapes.get(path) != learned.shapes.get(path):
+            raise ConfigError(
+                f"weights of {learned.name!r}: {path!r} has shape {shapes.get(path, 'none (it is missing)')}, "
+                f"allowed is {learned.shapes.get(path, 'no such entry')}; take the weights of a checkpoint of this optimizer"
+            )
+    # Weights are constants of the compiled program, which is therefore shared by these weights only.
+    digest = hashlib.sha256(b"".join(path.encode() + theta[path].tobytes() for path in sorted(theta))).hexdigest()
+    return WithWeights(learned, theta, name or learned.name, f"{learned.name}/{digest[:16]}")

@@ -1,0 +1,229 @@
+"""The learned optimizers once more, in NumPy and float64, slowly: one tensor after the other, every feature written out.
+
+A twin has `init(theta, params) -> state` and `update(theta, grads, state, params, step, loss, validation_loss) -> (params, state)`
+on dicts of arrays. Inputs of a network are rows, [parameters, features]. No code of the library is used.
+"""
+
+import numpy as np
+
+TAUS = [1, 3, 10, 30, 100, 300, 1000, 3000, 10000, 30000, 100000]
+
+
+def rsqrt(x):
+    return 1 / np.sqrt(x)
+
+
+def sigmoid(x):
+    return 0.5 * (1 + np.tanh(x / 2))
+
+
+def log(x):
+    return np.log(1e-8 + np.abs(x))
+
+
+def axes_of(x):
+    """Scalars count as vectors of length 1."""
+    return np.reshape(x, np.shape(x) or (1,))
+
+
+def second_moment_normalised(columns):
+    """A list of arrays of one shape, each divided by its root mean square, as a matrix [n, columns]."""
+    return np.stack([(x * rsqrt(1e-5 + np.mean(x**2))).ravel() for x in columns], 1)
+
+
+def relu_network(theta, x):
+    layers = sum(path.startswith("mlp/") and path.endswith("/w") for path in theta)
+    for i in range(layers):
+        x = x @ theta[f"mlp/linear_{i}/w"] + theta[f"mlp/linear_{i}/b"]
+        x = np.maximum(x, 0) if i < layers - 1 else x
+    return x
+
+
+def step_of(p, outputs):
+    return p - (outputs[:, 0] * np.exp(outputs[:, 1] * 0.001) * 0.001).reshape(np.shape(p))
+
+
+def with_time(columns, time):
+    return np.concatenate([columns, np.tile(time, (len(columns), 1))], 1)
+
+
+def tanh_time(step, taus):
+    return np.tanh(step / np.array(taus, float) - 1)
+
+
+class PerTensor:
+    """What mlp, mlp2019 and adafac_mlp share: tensors know nothing of each other."""
+
+    def init(self, theta, params):
+        return {path: self.start(axes_of(p)) for path, p in params.items()}
+
+    def update(self, theta, grads, state, params, step, loss, validation_loss):
+        new_params, new_state = {}, {}
+        for path, p in params.items():
+            inputs, new_state[path] = self.inputs(theta, axes_of(grads[path]), axes_of(p), state[path], step)
+            new_params[path] = step_of(p, relu_network(theta, inputs))
+        return new_params, new_state
+
+
+class Mlp(PerTensor):
+    decays = [0.1, 0.5, 0.9, 0.99, 0.999, 0.9999]
+
+    def start(self, p):
+        return [np.zeros(p.shape) for _ in self.decays]
+
+    def inputs(self, theta, g, p, state, step):
+        m = [d * old + (1 - d) * g for d, old in zip(self.decays, state)]
+        return with_time(second_moment_normalised([g, p, *m]), tanh_time(step, TAUS)), m
+
+
+class Mlp2019(PerTensor):
+    decays = [0.5, 0.9, 0.99, 0.999, 0.9999]
+
+    def start(self, p):
+        return [(np.zeros(p.shape), np.zeros(p.shape)) for _ in self.decays]
+
+    def inputs(self, theta, g, p, state, step):
+        state = [(d * m + (1 - d) * g, d * v + (1 - d) * g**2) for d, (m, v) in zip(self.decays, state)]
+        columns = [g, *(m * rsqrt(v + 1e-6) for m, v in state), p, *(m for m, _ in state), *(v for _, v in state)]
+        columns += [rsqrt(v + 1e-6) for _, v in state]
+        times = tanh_time(step, [3, 10, 30, 100, 300, 1000, 3000, 10000, 300000])
+        return with_time(second_moment_normalised(columns), times), state
+
+
+class AdafacMlp(PerTensor):
+    def start(self, p):
+        return {"m": [np.zeros(p.shape)] * 3, "rms": np.zeros(p.shape), "v": [self.factors(np.zeros(p.shape))] * 3}
+
+    def factors(self, v):
+        """[row, col], spread over v's shape again; or [v]."""
+        if v.ndim < 2:
+            return [v]
+        order = sorted(range(v.ndim), key=lambda axis: (v.shape[axis], axis))
+        return [np.broadcast_to(v.mean(axis, keepdims=True), v.shape) for axis in (order[-1], order[-2])]
+
+    def inputs(self, theta, g, p, state, step):
+        def decays(kind, initial):
+            return [1 - (1 - d) * np.exp(10 * delta) for d, delta in zip(initial, theta[f"decay_offsets/{kind}"])]
+
+        clip = lambda d: min(max(d, 0.0), 1.0)  # noqa: E731
+        m = [d * old + (1 - d) * g for d, old in zip(decays("m", [0.9, 0.99, 0.999]), state["m"])]
+        (d,) = decays("rms", [0.999])
+        rms = clip(d) * state["rms"] + (1 - clip(d)) * g**2
+        factored = []
+        for d, old in zip(decays("factored", [0.9, 0.99, 0.999]), state["v"]):
+            factored.append([clip(d) * o + (1 - clip(d)) * f for o, f in zip(old, self.factors(g**2 + 1e-30))])
+        rows, cols = [f[0] for f in factored], [f[-1] for f in factored]
+        g_scaled, m_scaled = zip(*(self.divided(g, m_i, f) for m_i, f in zip(m, factored)))
+        columns = [g, p, *m, rms, *(m_i * rsqrt(rms + 1e-6) for m_i in m), rsqrt(rms + 1e-6), *g_scaled, *rows, *cols]
+        columns += [*(rsqrt(r + 1e-8) for r in rows), *(rsqrt(c + 1e-8) for c in cols), *m_scaled]
+        inputs = with_time(second_moment_normalised(columns), tanh_time(step, TAUS))
+        return inputs, {"m": m, "rms": rms, "v": factored}
+
+    def divided(self, g, m, factors):
+        if len(factors) == 1:
+            return g * rsqrt(factors[0] + 1e-9), m * rsqrt(factors[0] + 1e-6)
+        row, col = factors
+        second = sorted(range(g.ndim), key=lambda axis: (g.shape[axis], axis))[-2]
+        row_factor = rsqrt(np.maximum(row / (row.mean(second, keepdims=True) + 1e-9), 1e-9))
+        col_factor = rsqrt(np.maximum(col, 1e-9))
+        return g * row_factor * col_factor, m * row_factor * col_factor
+
+
+def lstm_step(theta, path, x, h, c):
+    """One step of rows x [n, inputs]; gates input, candidate, forget, output; forget bias 1."""
+    gates = np.concatenate([x, h], 1) @ theta[f"{path}/w_gates"] + theta[f"{path}/b_gates"]
+    i, j, f, o = np.split(gates, 4, axis=1)
+    c = sigmoid(f + 1) * c + sigmoid(i) * np.tanh(j)
+    return sigmoid(o) * np.tanh(c), c
+
+
+class Lstm:
+    def init(self, theta, params):
+        return {path: [(np.zeros((np.size(p), 20)), np.zeros((np.size(p), 20)))] * 2 for path, p in params.items()}
+
+    def update(self, theta, grads, state, params, step, loss, validation_loss):
+        new_params, new_state = {}, {}
+        for path, p in params.items():
+            x, new_state[path] = np.array([self.seen(g) for g in np.ravel(grads[path])]), []
+            for layer, (h, c) in enumerate(state[path]):
+                x, c = lstm_step(theta, f"lstm_{layer}", x, h, c)
+                new_state[path].append((x, c))
+            output = x @ theta["linear/w"] + theta["linear/b"]
+            new_params[path] = p + 0.1 * output.reshape(np.shape(p))
+        return new_params, new_state
+
+    def seen(self, g):
+        return (np.log(abs(g)) / 10, np.sign(g)) if abs(g) >= np.exp(-10) else (-1.0, np.exp(10) * g)
+
+
+class Ema:
+    """A bias-corrected moving average, in the textbook's form."""
+
+    def __init__(self, decay, value=0.0, count=0):
+        self.decay, self.value, self.count = decay, value, count
+
+    def after(self, x):
+        return Ema(self.decay, self.decay * self.value + (1 - self.decay) * x, self.count + 1)
+
+    @property
+    def corrected(self):
+        return self.value / (1 - self.decay**self.count)
+
+
+class Hierarchical:
+    decays = [0.5, 0.9, 0.99, 0.999, 0.9999]
+
+    def init(self, theta, params):
+        one = lambda name: theta[f"initial_state/{name}"]  # noqa: E731
+        state = {path: self.tensor_start(axes_of(p), one) for path, p in params.items()}
+        return {"tensors": state, "lstms": one("by_lstms"), "mean": Ema(0.9), "variance": Ema(0.9), "validation": Ema(0.95)}
+
+    def tensor_start(self, p, one):
+        averages = [(np.zeros(p.shape), np.zeros(p.shape)) for _ in self.decays]
+        return {"averages": averages, "clip": Ema(0.99), "h": one("h"), "c": one("c"), "mlp": one("by_parameters")}
+
+    def update(self, theta, grads, state, params, step, loss, validation_loss):
+        mean, validation = state["mean"].after(loss), state["validation"].after(validation_loss)
+        variance = state["variance"].after((loss - mean.corrected) ** 2)
+        seen = [loss - mean.corrected, validation.corrected - mean.corrected]
+        losses = np.clip(np.array(seen) * rsqrt(variance.corrected + 1e-8), -5, 5)
+        new_params, tensors, to_lstms = {}, {}, []
+        for path, p in params.items():
+            arguments = theta, axes_of(grads[path]), p, state["tensors"][path], state["lstms"], losses, step, len(params)
+            new_params[path], tensors[path], said = self.tensor(*arguments)
+            to_lstms.append(said)
+        lstms = np.mean(to_lstms, 0)
+        return new_params, {"tensors": tensors, "lstms": lstms, "mean": mean, "variance": variance, "validation": validation}
+
+    def tensor(self, theta, g, p, state, from_lstms, losses, step, tensors):
+        clip = state["clip"].after(np.sqrt(np.mean(g**2)))
+        g = np.clip(g, -10 * clip.corrected, 10 * clip.corrected)
+        averages = [(d * m + (1 - d) * g, d * v + (1 - d) * g**2) for d, (m, v) in zip(self.decays, state["averages"])]
+        x = np.concatenate([self.statistics(averages, p, g, losses), from_lstms, state["mlp"]])
+        h, c = lstm_step(theta, "lstm", x[None], state["h"][None], state["c"][None])
+        outputs = relu_network(theta, self.inputs(averages, g, axes_of(p), step, tensors, self.linear(theta, "to_parameters", h)))
+        new = {"averages": averages, "clip": clip, "h": h[0], "c": c[0], "mlp": outputs[:, 2:].mean(0)}
+        return step_of(p, outputs), new, self.linear(theta, "to_lstms", h)
+
+    def linear(self, theta, path, x):
+        return (x @ theta[f"{path}/w"] + theta[f"{path}/b"])[0]
+
+    def statistics(self, averages, p, g, losses):
+        pools = [np.stack([m for m, _ in averages]), np.stack([v for _, v in averages]), p]
+        numbers = []
+        for pool in pools:
+            numbers += [np.clip(log(pool.mean()), -5, 5), np.sign(pool.mean())]
+        numbers += [np.clip(log(pool.var()), -5, 5) for pool in pools]
+        numbers += [np.sqrt(np.sum(p**2)), np.sqrt(np.sum(g**2)), float(np.ndim(p) == 0)]
+        lengths = [*axes_of(p).shape, 1, 1, 1][:4]
+        return np.array([*numbers, *(log(n) - 1 for n in lengths), *losses])
+
+    def inputs(self, averages, g, p, step, tensors, from_lstm):
+        ms, vs = [m for m, _ in averages], [v for _, v in averages]
+        columns = [g, p, log(p), *ms, *(m * rsqrt(v + 1e-6) for m, v in averages), *vs, *(rsqrt(v + 1e-6) for v in vs)]
+        shared = [np.sin(step / (np.pi * np.array(TAUS, float)))]
+        shared += [[log(tensors) - 1, log(np.sqrt(np.sum(p**2))), log(p.size)], from_lstm]
+        return with_time(second_moment_normalised(columns), np.concatenate(shared))
+
+
+TWINS = {"mlp": Mlp(), "mlp2019": Mlp2019(), "adafac_mlp": AdafacMlp(), "lstm": Lstm(), "hierarchical": Hierarchical()}
