@@ -94,8 +94,23 @@ def main():
         command += ["--seeds", "3", "--batches", "5", "--out", root]
         workers, wall = watch(command + (["--data-dir", options.data_dir] if options.data_dir else []))
         rows = costs(root, options.steps)
-    header = ["task", "mode", "ms a step", "train", "evaluate", "compile", "draw", "build", "total, core s", "train / (51 x single)", "overhead"]
-    memories = [[f"worker {i + 1}", f"{m['VmRSS']:.0f}", f"{m['RssFile']:.0f}", f"{cpu / wall:.0%}"] for i, (m, cpu) in enumerate(workers.values())]
+    header = [
+        "task",
+        "mode",
+        "ms a step",
+        "train",
+        "evaluate",
+        "compile",
+        "draw",
+        "build",
+        "total, core s",
+        "train / (51 x single)",
+        "overhead",
+    ]
+    memories = [
+        [f"worker {i + 1}", f"{m['VmRSS']:.0f}", f"{m['RssFile']:.0f}", f"{cpu / wall:.0%}"]
+        for i, (m, cpu) in enumerate(workers.values())
+    ]
     text = f"""## Sweep
 
 `python benchmarks/sweep.py`: four cifar10 tasks ({options.source} data), 17 learning rates x 3 seeds, {options.steps} steps, 51

@@ -94,7 +94,9 @@ def _structureless(task, data_dir):
         real = arrays.load(task.data.name, "tfds", data_dir)
         made = structureless(*((real.images[s], real.labels[s]) for s in ("train", "test")), rng)
         stored = arrays.StoredImages(
-            {s: pair[0] for s, pair in zip(("train", "test"), made)}, {s: pair[1] for s, pair in zip(("train", "test"), made)}, origin
+            {s: pair[0] for s, pair in zip(("train", "test"), made)},
+            {s: pair[1] for s, pair in zip(("train", "test"), made)},
+            origin,
         )
         return images.ImageBatches(task.data, stored)
     real = text.open_corpus(task.data.reads, "tfds", data_dir)
@@ -180,7 +182,14 @@ def tables(root):
         if not done:
             continue
         results = {kind: [compare(root, kind, n) for n in done] for kind in kinds}
-        header = ["", "best loss within 2x", "regret <= .05", "profile distance, median", "rank correlation, median", "best rate within 3.2x"]
+        header = [
+            "",
+            "best loss within 2x",
+            "regret <= .05",
+            "profile distance, median",
+            "rank correlation, median",
+            "best rate within 3.2x",
+        ]
         rows = [["wanted", "9 in 10", "9 in 10", "<= .06", ">= .95", "9 in 10"]]
         rows += [[kind.replace("_", " "), *_summary(results[kind])] for kind in kinds]
         parts.append(f"## {title} ({len(done)} of {len(names)})\n\n{report.table(header, rows)}")

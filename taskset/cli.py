@@ -170,7 +170,9 @@ def train(
     seed: Annotated[int, typer.Option(min=0, help="Fixes the start, the batches and every other draw.")] = 0,
     source: Source = "tfds",
     data_dir: DataDir = None,
-    mode: Annotated[Optional[str], typer.Option(help="xla_loop, graph_loop or eager_loop; default: by task.", show_default=False)] = None,
+    mode: Annotated[
+        Optional[str], typer.Option(help="xla_loop, graph_loop or eager_loop; default: by task.", show_default=False)
+    ] = None,
     batches: Annotated[int, typer.Option(min=1, help="Batches of each split in the evaluations at the start and the end.")] = 10,
     modules: Modules = None,
 ):
@@ -193,11 +195,15 @@ def baseline(
     source: Source = "tfds",
     steps: Annotated[int, typer.Option(help="Training steps of each run (the horizon).")] = 10000,
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each optimizer, from seeds 0, 1, ..")] = 5,
-    optimizers: Annotated[Optional[list[str]], typer.Option("--optimizer", help="Names or globs; default: the 17 of 'adam_lr_*'.")] = None,
+    optimizers: Annotated[
+        Optional[list[str]], typer.Option("--optimizer", help="Names or globs; default: the 17 of 'adam_lr_*'.")
+    ] = None,
     batches: Annotated[int, typer.Option(help="Batches of each split in an evaluation.")] = 50,
     evaluations: Annotated[int, typer.Option(help="Intervals between evaluations.")] = 50,
     data_dir: DataDir = None,
-    workers: Annotated[Optional[int], typer.Option(min=1, help="Worker processes; default: one a core.", show_default=False)] = None,
+    workers: Annotated[
+        Optional[int], typer.Option(min=1, help="Worker processes; default: one a core.", show_default=False)
+    ] = None,
     modules: Modules = None,
 ):
     """Sweep optimizers over tasks. Interrupt it at any moment; the same command goes on where it stopped."""
@@ -259,7 +265,9 @@ def normalize(
 def plot(
     directory: Annotated[Path, typer.Argument(help="The --out of a baseline.")],
     task: Annotated[list[str], typer.Option(help="Task name; several are drawn in one picture.")],
-    output: Annotated[Optional[Path], typer.Option("--output", "-o", help="PNG; default: DIRECTORY/plots/TASK.png.", show_default=False)] = None,
+    output: Annotated[
+        Optional[Path], typer.Option("--output", "-o", help="PNG; default: DIRECTORY/plots/TASK.png.", show_default=False)
+    ] = None,
 ):
     """Draw a task's curves and its learning-rate profile as PNG."""
     from taskset.normalization.plot import plot_tasks

@@ -160,7 +160,9 @@ def list_tasks(pattern=None):
 def check_seed(family_name, seed):
     """Raise `ConfigError` unless `seed` is an integer that configs of the family can be sampled from."""
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**31:
-        raise ConfigError(f"seed {seed!r} of {family_name}: allowed is an integer 0 <= seed < 2**31; the published ones are 0 .. {SEEDS - 1}")
+        raise ConfigError(
+            f"seed {seed!r} of {family_name}: allowed is an integer 0 <= seed < 2**31; the published ones are 0 .. {SEEDS - 1}"
+        )
 
 
 def sample(family_name, seed):

@@ -95,7 +95,20 @@ def test_own_family_everywhere(run, tmp_path):
     assert "own_regression" in run("list", "--families", "--import", OWN)[1]
     assert "mlp/linear_0/w" in run("show", "own_regression_seed2", "--import", OWN)[1]
     assert run("train", "own_regression_seed2", "--import", OWN, "--steps", 5)[0] == 0
-    command = ["baseline", "own_regression_seed2", "--import", OWN, "--steps", 10, "--evaluations", 5, "--seeds", 1, "--batches", 1]
+    command = [
+        "baseline",
+        "own_regression_seed2",
+        "--import",
+        OWN,
+        "--steps",
+        10,
+        "--evaluations",
+        5,
+        "--seeds",
+        1,
+        "--batches",
+        1,
+    ]
     status, out, _ = run(*command, "--optimizer", "adam_lr_-2.00", "--out", tmp_path)
     assert status == 0 and "own_regression_seed2" in out
     assert taskset.normalizer("own_regression_seed2", root=tmp_path).horizon == 10

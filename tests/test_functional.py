@@ -49,7 +49,10 @@ def test_the_result_is_that_of_the_sonnet_modules(functional):
     net, norm = snt.nets.MLP([4, 3], name="net"), snt.LayerNorm(-1, True, True, name="norm")
     x = tf.random.stateless_normal([2, 5], [1, 2])
     norm(net(x))
-    for variable, value in zip([*net.variables, norm.scale, norm.offset], [params[f"net/linear_{i}/{v}"] for i in (0, 1) for v in "bw"] + [params["norm/scale"], params["norm/offset"]]):
+    for variable, value in zip(
+        [*net.variables, norm.scale, norm.offset],
+        [params[f"net/linear_{i}/{v}"] for i in (0, 1) for v in "bw"] + [params["norm/scale"], params["norm/offset"]],
+    ):
         assert variable.shape == value.shape
         variable.assign(value)
     expected = tf.reduce_sum(norm(net(x)) ** 3)
@@ -114,7 +117,10 @@ def test_distributions(dtype):
 
 def test_keys_of_different_words_draw_different_numbers():
     key = stateless.as_key(1)
-    draws = [stateless.normal(k, [50]).numpy() for k in (key, stateless.as_key(2), stateless.fold(key, 0), *stateless.split(key, 2)[1:])]
+    draws = [
+        stateless.normal(k, [50]).numpy()
+        for k in (key, stateless.as_key(2), stateless.fold(key, 0), *stateless.split(key, 2)[1:])
+    ]
     correlations = np.corrcoef(draws) - np.eye(len(draws))
     assert np.abs(correlations).max() < 0.6
 

@@ -31,7 +31,9 @@ OWN = Path(own_family.__file__)
 
 
 def options(**changes):
-    return Options(**{"optimizers": RATES, "source": "synthetic", "steps": 20, "seeds": (0, 1), "batches": 2, "evaluations": 4, **changes})
+    return Options(
+        **{"optimizers": RATES, "source": "synthetic", "steps": 20, "seeds": (0, 1), "batches": 2, "evaluations": 4, **changes}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +69,9 @@ def test_a_diverged_run_is_nan_to_its_end_and_the_others_go_on():
         x = tf.Variable(tf.ones([]), name="x")
         return tf.exp(x * x)  # Adam with rate 10 jumps to exp(81), beyond float32 in two steps
 
-    frame = sweep(Task("steep", "steep", {}, Model(loss), "tfds"), [get_optimizer(o) for o in RATES], options(seeds=(0,))).to_pandas()
+    frame = sweep(
+        Task("steep", "steep", {}, Model(loss), "tfds"), [get_optimizer(o) for o in RATES], options(seeds=(0,))
+    ).to_pandas()
     bad = frame[frame["optimizer"] == "adam_lr_1.00"]
     assert bad["diverged"].tolist() == [False] + [True] * 4
     assert bad.loc[bad["diverged"], list(SPLITS)].isna().all().all()
@@ -91,13 +95,17 @@ def curves(values, seeds=(0,), **columns):
     rows = []
     for (optimizer, seed), losses in values.items():
         for step, loss in enumerate(losses):
-            rows.append({"task": "t", "source": "none", "family": "f", "horizon": 2, "optimizer": optimizer, "seed": seed, "step": step})
+            rows.append(
+                {"task": "t", "source": "none", "family": "f", "horizon": 2, "optimizer": optimizer, "seed": seed, "step": step}
+            )
             rows[-1].update({split: loss for split in SPLITS}, diverged=not np.isfinite(loss))
     return pd.DataFrame(rows)
 
 
 def test_normalizer_by_hand():
-    frame = curves({("a", 0): [4.0, 2.0, 3.0], ("a", 1): [6.0, 1.0, 2.0], ("b", 0): [4.0, -1.0, np.nan], ("b", 1): [6.0, 3.5, 0.0]})
+    frame = curves(
+        {("a", 0): [4.0, 2.0, 3.0], ("a", 1): [6.0, 1.0, 2.0], ("b", 0): [4.0, -1.0, np.nan], ("b", 1): [6.0, 3.5, 0.0]}
+    )
     row = fit(frame).query("split == 'test'").iloc[0]
     assert row["initial"] == 5.0  # the mean over seeds at step 0
     assert row["best"] == 1.25 and row["best_optimizer"] == "b"  # (-1 + 3.5) / 2; b's last point has diverged and can't count
@@ -118,9 +126,17 @@ def test_normalizer_of_negative_losses_and_of_none_below_the_start():
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory, table):
     root = tmp_path_factory.mktemp("swept")
-    told = {"task": "own_regression_seed1", "family": "own_regression", "source": "none", "num_params": "21", "config": json.dumps(own_family.sample(1))}
+    told = {
+        "task": "own_regression_seed1",
+        "family": "own_regression",
+        "source": "none",
+        "num_params": "21",
+        "config": json.dumps(own_family.sample(1)),
+    }
     store.check_options(root, options().as_json())
-    store.write_table(table.replace_schema_metadata(told), store.curve_path(root, "none", "own_regression", "own_regression_seed1"))
+    store.write_table(
+        table.replace_schema_metadata(told), store.curve_path(root, "none", "own_regression", "own_regression_seed1")
+    )
     write_tables(root)
     return root
 
@@ -165,7 +181,11 @@ def test_a_file_cut_short_is_named(swept, tmp_path):
     shutil.copytree(swept, root)
     path = store.curve_path(root, "none", "own_regression", "own_regression_seed1")
     path.write_bytes(path.read_bytes()[:-200])
-    for use in (lambda: taskset.load_curves(root=root), lambda: baseline.plan(["own_regression_seed1"], options(), root), lambda: write_tables(root)):
+    for use in (
+        lambda: taskset.load_curves(root=root),
+        lambda: baseline.plan(["own_regression_seed1"], options(), root),
+        lambda: write_tables(root),
+    ):
         with pytest.raises(StoreError, match="own_regression_seed1.parquet is no complete Parquet file"):
             use()
 
@@ -191,7 +211,20 @@ def test_planning(tmp_path):
 
 
 COMMAND = [sys.executable, "-m", "taskset", "baseline", "own_regression_seed[0-3]", "--import", str(OWN), "--source", "synthetic"]
-COMMAND += ["--optimizer", "adam_lr_-[123].00", "--steps", "3000", "--evaluations", "30", "--seeds", "1", "--batches", "2", "--workers", "2"]
+COMMAND += [
+    "--optimizer",
+    "adam_lr_-[123].00",
+    "--steps",
+    "3000",
+    "--evaluations",
+    "30",
+    "--seeds",
+    "1",
+    "--batches",
+    "2",
+    "--workers",
+    "2",
+]
 
 
 def values(root):
@@ -200,9 +233,11 @@ def values(root):
 
 
 def test_interrupted_and_resumed_is_uninterrupted(tmp_path):
-    """Killed in the middle (SIGINT), with a half-written file left behind: the same command keeps what is finished, does the rest."""
+    """Killed in the middle (SIGINT), a half-written file left behind: the same command keeps what is finished, does the rest."""
     root = tmp_path / "resumed"
-    process = subprocess.Popen([*COMMAND, "--out", root], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    process = subprocess.Popen(
+        [*COMMAND, "--out", root], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
     deadline = time.monotonic() + 120
     while not list(root.rglob("curves/**/own*.parquet")) and time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.02)

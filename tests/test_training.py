@@ -74,7 +74,9 @@ def test_seeds_and_learning_rates_are_arguments_of_one_program():
     results = {}
     for seed in (0, 1):
         for rate in (1e-3, 1e-1):
-            results[seed, rate] = loop.train(loop.start(seed), {"learning_rate": rate, **{k: v for k, v in ADAM.hparams(8).items() if k != "learning_rate"}}, 8)
+            results[seed, rate] = loop.train(
+                loop.start(seed), {"learning_rate": rate, **{k: v for k, v in ADAM.hparams(8).items() if k != "learning_rate"}}, 8
+            )
     assert len(traced) == 1
     assert results[0, 1e-3][0] == results[0, 1e-1][0]  # same start, same batches
     assert results[0, 1e-3][-1] != results[0, 1e-1][-1]

@@ -58,7 +58,9 @@ def fit(curves):
     runs = curves.groupby(["task", "source", "horizon", "optimizer", "seed"], observed=True)["diverged"].max().reset_index()
     runs = runs.groupby(["task", "source", "horizon"], observed=True)["diverged"].agg(["size", "mean"])
     rows = []
-    for (task, source, family, horizon), part in mean_curves(curves).groupby(["task", "source", "family", "horizon"], observed=True):
+    for (task, source, family, horizon), part in mean_curves(curves).groupby(
+        ["task", "source", "family", "horizon"], observed=True
+    ):
         for split in SPLITS:
             first = part.loc[part["step"] == 0, split].to_numpy()
             initial = first.mean() if len(first) and np.isfinite(first).all() else np.nan
@@ -99,7 +101,9 @@ def normalizer(task, source=None, horizon=None, split="train", root=None):
     frame = load_normalizers(root)
     found = frame[(frame["task"] == task) & (frame["split"] == split)]
     if found.empty:
-        raise StoreError(f"no normalizer for task {task!r}: taskset.load_normalizers() lists them; `python -m taskset baseline` makes more")
+        raise StoreError(
+            f"no normalizer for task {task!r}: taskset.load_normalizers() lists them; `python -m taskset baseline` makes more"
+        )
     for column, value in (("source", source), ("horizon", horizon)):
         if value is not None:
             there = sorted(found[column].unique().tolist())
@@ -112,4 +116,6 @@ def normalizer(task, source=None, horizon=None, split="train", root=None):
     row = found.iloc[0]
     if not row["normalizable"]:
         raise StoreError(f"task {task!r} has no normalizer: initial loss {row['initial']:g}, best loss {row['best']:g}")
-    return Normalizer(task, row["source"], int(row["horizon"]), split, float(row["initial"]), float(row["best"]), row["best_optimizer"])
+    return Normalizer(
+        task, row["source"], int(row["horizon"]), split, float(row["initial"]), float(row["best"]), row["best_optimizer"]
+    )

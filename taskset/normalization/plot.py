@@ -40,7 +40,9 @@ def _draw_profile(axes, curves, task):
         best = curves.groupby("optimizer", observed=True)[split].min()
         points = sorted((_rate(str(o)), loss) for o, loss in best.items() if _rate(str(o)) is not None)
         if points:
-            axes.plot([10**rate for rate, _ in points], [loss for _, loss in points], style, markersize=3, linewidth=1, label=split)
+            axes.plot(
+                [10**rate for rate, _ in points], [loss for _, loss in points], style, markersize=3, linewidth=1, label=split
+            )
     initial = curves.loc[curves["step"] == 0, "train"].mean()
     axes.axhline(initial, color="grey", linewidth=0.8, linestyle=":", label="initial")
     axes.set(xscale="log", xlabel="learning rate", ylabel="lowest mean loss", title=f"{task}: learning rates")

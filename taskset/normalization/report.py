@@ -3,7 +3,15 @@
 import time
 
 import numpy as np
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 from taskset.datasets.base import SPLITS
@@ -23,7 +31,12 @@ def train_report(task, optimizer, steps, seed, mode, batches, out):
     before = evaluate(run.params)
     loop.compile(run, hparams)
     compiled = time.perf_counter() - start
-    columns = (TextColumn("step {task.completed}/{task.total}"), BarColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+    columns = (
+        TextColumn("step {task.completed}/{task.total}"),
+        BarColumn(),
+        TextColumn("{task.description}"),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=out, transient=True) as bar:
         line = bar.add_task("", total=steps)
         while run.step < steps:
@@ -39,7 +52,9 @@ def train_report(task, optimizer, steps, seed, mode, batches, out):
     show_table(table, out)
     if not all(np.isfinite(v) for v in after.values()):
         out.print("the run diverged: its loss is not finite")
-    out.print(f"{1000 * run.seconds / steps:.3g} ms a step, {steps / run.seconds:,.0f} steps/s; compilation and first evaluation {compiled:.1f} s")
+    out.print(
+        f"{1000 * run.seconds / steps:.3g} ms a step, {steps / run.seconds:,.0f} steps/s; compilation and first evaluation {compiled:.1f} s"
+    )
 
 
 def _number(value):
@@ -56,7 +71,13 @@ def print_normalizers(frame, split, out):
     for row in frame[frame["split"] == split].to_dict("records"):
         best = row["best_optimizer"] if row["normalizable"] else "no normalizer"
         table.add_row(
-            row["task"], row["source"], best, _number(row["initial"]), _number(row["best"]), str(row["runs"]), f"{row['diverged_share']:.0%}"
+            row["task"],
+            row["source"],
+            best,
+            _number(row["initial"]),
+            _number(row["best"]),
+            str(row["runs"]),
+            f"{row['diverged_share']:.0%}",
         )
     show_table(table, out)
 
@@ -70,8 +91,18 @@ def baseline_report(names, options, root, data_dir, workers, modules, out, err):
     for name, reason in todo.infeasible.items():
         err.print(f"left out {name}: {reason}", markup=False)
     total = len(todo.finished) + len(todo.waiting)
-    out.print(f"{total} tasks, {len(todo.finished)} finished before; {len(options.optimizers)} optimizers x {len(options.seeds)} seeds x {options.steps} steps")
-    columns = (BarColumn(), MofNCompleteColumn(), TaskProgressColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(elapsed_when_finished=False), TextColumn("{task.description}"))
+    out.print(
+        f"{total} tasks, {len(todo.finished)} finished before; {len(options.optimizers)} optimizers x {len(options.seeds)} seeds x {options.steps} steps"
+    )
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(elapsed_when_finished=False),
+        TextColumn("{task.description}"),
+    )
     seen = set()
     try:
         with Progress(*columns, console=out, speed_estimate_period=600) as bar:
@@ -84,7 +115,9 @@ def baseline_report(names, options, root, data_dir, workers, modules, out, err):
                         if name in progress.failed:
                             err.print(f"failed {name}: {progress.failed[name]}", markup=False)
                 share = len(todo.finished) + len(progress.finished) + len(progress.failed) + sum(progress.working.values())
-                bar.update(line, completed=round(share, 3), description=" ".join(f"{n} {s:.0%}" for n, s in progress.working.items()))
+                bar.update(
+                    line, completed=round(share, 3), description=" ".join(f"{n} {s:.0%}" for n, s in progress.working.items())
+                )
 
             progress = baseline.run(todo, options, root, data_dir, workers, modules, report)
             report(progress)

@@ -37,7 +37,9 @@ class Options:
             if getattr(self, field) < 1:
                 raise ConfigError(f"{field} is {getattr(self, field)}: allowed is an integer of at least 1")
         if self.steps % self.evaluations:
-            raise ConfigError(f"steps {self.steps} can't be cut into {self.evaluations} equal intervals: use a multiple of {self.evaluations}")
+            raise ConfigError(
+                f"steps {self.steps} can't be cut into {self.evaluations} equal intervals: use a multiple of {self.evaluations}"
+            )
         if not self.optimizers or not self.seeds:
             raise ConfigError("a sweep needs at least one optimizer and one seed")
         if len(set(self.optimizers)) < len(self.optimizers) or len(set(self.seeds)) < len(self.seeds):
@@ -131,7 +133,10 @@ def _table(task, optimizers, options, interval, rows, diverged):
                 values = (task.name, name, seed, step, options.steps, *losses, not np.isfinite(losses[0]), seconds)
                 for column, value in zip(columns.values(), values):
                     column.append(value)
-    arrays = [pa.array(values, type=kind.value_type if pa.types.is_dictionary(kind) else kind) for values, kind in zip(columns.values(), store.SCHEMA.types)]
+    arrays = [
+        pa.array(values, type=kind.value_type if pa.types.is_dictionary(kind) else kind)
+        for values, kind in zip(columns.values(), store.SCHEMA.types)
+    ]
     return pa.table(arrays, names=store.SCHEMA.names).cast(store.SCHEMA)
 
 

@@ -37,7 +37,9 @@ class _Dropped:
     read_value = value
 
 
-tf.register_tensor_conversion_function(_Dropped, lambda v, dtype=None, name=None, as_ref=False: tf.convert_to_tensor(v._value, dtype))
+tf.register_tensor_conversion_function(
+    _Dropped, lambda v, dtype=None, name=None, as_ref=False: tf.convert_to_tensor(v._value, dtype)
+)
 
 
 def _remember_scope_names():
@@ -102,7 +104,9 @@ class Functional:
             return tf.zeros(value.shape, value.dtype)
         constant = tf.get_static_value(tf.convert_to_tensor(value))
         if constant is None:
-            raise ValueError(f"parameter {path!r} has an initializer that draws from global state: take one from taskset.tasks.initializers")
+            raise ValueError(
+                f"parameter {path!r} has an initializer that draws from global state: take one from taskset.tasks.initializers"
+            )
         self._initializers[path] = constant.shape, lambda key, shape, dtype: tf.constant(constant, dtype)
         return tf.convert_to_tensor(value)
 
