@@ -33,5 +33,14 @@ test: $(INSTALLED)
 test-slow: $(INSTALLED)
 	$(RUN) -m pytest -n 2 -m slow --durations 15
 
+# All tables of docs/: some 40 minutes of an otherwise idle machine. Real data where TFDS_DATA_DIR says, synthetic elsewhere.
+bench: $(INSTALLED)
+	$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	$(RUN) benchmarks/startup.py
+	$(RUN) benchmarks/inner.py
+	$(RUN) benchmarks/sweep.py $(if $(TFDS_DATA_DIR),--source tfds --data-dir $(TFDS_DATA_DIR))
+	$(RUN) benchmarks/demo.py
+	$(RUN) benchmarks/families.py
+
 clean:
 	rm -rf $(VENV) demo build *.egg-info

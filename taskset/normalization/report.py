@@ -47,7 +47,7 @@ def train_report(task, optimizer, steps, seed, mode, batches, out):
     table.add_column("mean loss")
     for split in SPLITS:
         table.add_column(split, justify="right")
-    for label, losses in ((f"step 0", before), (f"step {steps}", after)):
+    for label, losses in (("step 0", before), (f"step {steps}", after)):
         table.add_row(label, *(f"{losses[s]:.5g}" for s in SPLITS))
     show_table(table, out)
     if not all(np.isfinite(v) for v in after.values()):
