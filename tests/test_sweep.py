@@ -238,7 +238,7 @@ def test_interrupted_and_resumed_is_uninterrupted(tmp_path):
     process = subprocess.Popen(
         [*COMMAND, "--out", root], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while not list(root.rglob("curves/**/own*.parquet")) and time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGINT)
