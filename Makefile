@@ -10,7 +10,8 @@ $(INSTALLED): setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' || \
 	  { echo "Python 3.10 .. 3.13 is needed: make PYTHON=/path/to/python3.12 ..."; exit 2; }
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	$(RUN) -m pip install --quiet --upgrade pip  # the one that comes with Python 3.10 can't resolve these requirements
+	$(RUN) -m pip install --quiet --editable '.[test]'
 	@touch $@
 
 DEMO_TASKS := mlp_family_seed30 conv_pooling_family_seed10 mlp_ae_family_seed26 quadratic_family_seed18 losg_tasks_family_seed17
@@ -36,7 +37,6 @@ test-slow: $(INSTALLED)
 # All tables of docs/: some 40 minutes of an otherwise idle machine. Real data where TFDS_DATA_DIR says, synthetic elsewhere.
 bench: $(INSTALLED)
 	$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
-	$(RUN) benchmarks/startup.py
 	$(RUN) benchmarks/inner.py
 	$(RUN) benchmarks/sweep.py $(if $(TFDS_DATA_DIR),--source tfds --data-dir $(TFDS_DATA_DIR))
 	$(RUN) benchmarks/demo.py
