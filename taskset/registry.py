@@ -99,6 +99,7 @@ def register_fixed(name):
     """Decorator: a function without arguments that returns (family, config), under the task's name."""
 
     def register(describe):
+        _load()  # the published tasks stand first, whoever registers before they are asked for
         if name in _fixed:
             raise ConfigError(f"fixed task {name!r} is registered already")
         _fixed[name] = describe
