@@ -1,7 +1,8 @@
 """The learned optimizers once more, in NumPy and float64, slowly: one tensor after the other, every feature written out.
 
-A twin has `init(theta, params) -> state` and `update(theta, grads, state, params, step, loss, validation_loss) -> (params, state)`
-on dicts of arrays. Inputs of a network are rows, [parameters, features]. No code of the library is used.
+A twin has `init(theta, params) -> state` and, on dicts of arrays,
+`update(theta, grads, state, params, step, loss, validation_loss) -> (params, state)`. Inputs of a network are rows,
+[parameters, features]. No code of the library is used.
 """
 
 import numpy as np

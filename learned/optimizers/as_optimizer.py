@@ -61,7 +61,8 @@ def _dtype(params):
 def with_weights(learned, theta, name=None):
     """`learned` with the weights theta ({path: array or tensor}) as an optimizer of `taskset`.
 
-    name: what results are stored under; by default the learned optimizer's. Raises ConfigError where theta has other paths or shapes.
+    name: what results are stored under; by default the learned optimizer's.
+    Raises: ConfigError where theta has other paths or shapes.
     """
     theta = {path: np.array(w) for path, w in theta.items()}
     shapes = {path: w.shape for path, w in theta.items()}

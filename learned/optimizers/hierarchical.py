@@ -93,7 +93,11 @@ def _lengths(shape):
 
 
 def _statistics(m, rms, p, g, is_scalar, losses):
-    """The 18 statistics of a tensor; m, rms [decays, *shape] count as one set of numbers each; norms are not in logarithms."""
+    """The 18 statistics of a tensor, m and rms [decays, *shape] counting as one set of numbers each. Norms are L2, no logarithms.
+
+    Where a mean is 0 but for rounding (cross-entropy's gradients over a last layer), so is its sign: runs then agree bit for bit
+    in one way of execution, and only roughly between two.
+    """
     means = tf.stack([tf.reduce_mean(x) for x in (m, rms, p)])
     variances = tf.stack([tf.math.reduce_variance(x) for x in (m, rms, p)])
     signs = tf.stack([_limited(features.log_abs(means)), tf.sign(means)], 1)

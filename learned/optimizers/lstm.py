@@ -44,7 +44,7 @@ def cell(theta, path, x, h, c):
 
 
 def _preprocessed(g):
-    """(log abs g / P, sign g) where abs g >= e^-P, else (-1, e^P g): [1, n] -> [2, n] (the paper's appendix on gradient preprocessing)."""
+    """(log abs g / P, sign g) where abs g >= e^-P, else (-1, e^P g): [1, n] -> [2, n], as the paper preprocesses gradients."""
     large = tf.abs(g) >= math.exp(-P)
     # log sees no zeros, also where its value is not taken: their derivative would make the others' NaN.
     logs = tf.math.log(tf.maximum(tf.abs(g), math.exp(-P))) / P
