@@ -49,6 +49,14 @@ def where(copies, chosen, other):
     return tf.nest.map_structure(select, chosen, other)
 
 
+def _has_lists_of_lists(graph):
+    """Whether a TensorArray of TensorArrays is used anywhere: what the batched form of a loop with a TensorArray is."""
+    definition = graph.as_graph_def()
+    nodes = [*definition.node, *(node for function in definition.library.function for node in function.node_def)]
+    kinds = [node.attr["element_dtype"].type for node in nodes if node.op.startswith("TensorList")]
+    return tf.variant.as_datatype_enum in kinds
+
+
 class Unroll:
     """Windows of `steps` steps of `pairs` x `signs` copies of a problem.
 
@@ -77,9 +85,11 @@ class Unroll:
         self._map = batched
         # An error that has another cause than batching comes again when the other layout is traced.
         try:
-            tf.function(self._try, autograph=False).get_concrete_function()
+            traced = tf.function(self._try, autograph=False).get_concrete_function()
         except (ValueError, NotImplementedError) as error:
             return "one_by_one", str(error).splitlines()[0]
+        if self.mode == "xla_loop" and _has_lists_of_lists(traced.graph):
+            return "one_by_one", "a loop over time, batched, keeps lists of lists, which XLA has not"
         return "batched", "every operation of a step can be batched"
 
     def _try(self):

@@ -400,6 +400,14 @@ def test_convolutions_are_computed_one_by_one_and_the_choice_is_told():
     np.testing.assert_allclose(gradients[:, 0], np.mean((plus - minus) / 2e-2, axis=0), rtol=2e-2, atol=1e-5)
 
 
+def test_recurrent_tasks_are_computed_one_by_one_under_xla_and_batched_without():
+    problem = Problem(taskset.get_task("char_rnn_language_model_family_seed5", source="synthetic"), optimizers.get("learnable_sgd"),
+                      objective.get("train"), objective.unscaled)  # fmt: skip
+    unroll = Unroll(problem, pairs=1, signs=2, steps=2)
+    assert (unroll.layout, unroll.mode) == ("one_by_one", "xla_loop") and "lists of lists" in unroll.why
+    assert Unroll(problem, pairs=1, signs=2, steps=2, mode="graph_loop").layout == "batched"
+
+
 def test_xla_gives_the_same_as_the_graph():
     found = []
     for mode in ("xla_loop", "graph_loop"):

@@ -1,0 +1,111 @@
+"""The variance of gradient estimates against the length of the unroll: evolution strategies and reparameterization.
+
+    python -m benchmarks.estimator_variance CHECKPOINT --out docs
+
+CHECKPOINT: of an optimizer trained on Digits_mlp32_bs128 (docs/learned.md has the command). Each length is a whole episode from
+the start; estimates are those of single pairs (a reparameterized one averages both signs), and their total variance is the sum
+over all weights of the unbiased variance over the pairs. Writes estimator_variance.png and a Markdown table to --out.
+After figure 2 of Metz et al. 2019 (arXiv 1810.10180).
+"""
+
+import argparse
+import datetime
+import os
+import platform
+from pathlib import Path
+
+import numpy as np
+
+from taskset.quiet import start_tensorflow
+
+LENGTHS = (5, 10, 20, 50, 100, 200, 300)
+TASK = "Digits_mlp32_bs128"
+
+
+def estimates(checkpoint, length, pairs, calls, sigma):
+    """(ES [n, P], reparameterization [n, P]) of n = pairs * calls pairs, and how many of them were not finite."""
+    import learned  # noqa: F401
+    from learned import objective, optimizers
+    from learned.backpropagation import BackpropagatedUnroll
+    from learned.estimators import base, carried, reparam
+    from learned.problem import Problem
+    from learned.suites import from_json
+    from taskset.tasks.base import get_task
+
+    suite = from_json(checkpoint.meta["suite"], "the checkpoint's suite")
+    scale = objective.LossScale(*suite.entry(TASK).scales["train"])
+    problem = Problem(get_task(TASK, suite.source), optimizers.get(checkpoint.optimizer), objective.get("train"), scale)
+    settings = base.Settings(pairs, length, sigma)
+    windows = carried.Carried(BackpropagatedUnroll, problem, settings, 2)
+    theta, es, rp, lost = problem.layout.vector(checkpoint.theta), [], [], 0
+    for seed in range(calls):
+        state = windows.init(seed)
+        e = windows.perturbations(state)
+        losses, gradients, _ = windows.gradients(base.both_signs(theta, e), state, lambda rng, n: np.full(n, length))
+        d, finite_d = base.differences(base.by_sign(losses), np.ones([length, pairs], bool), settings)
+        rows, finite_rp = carried.finite_rows(reparam.pair_gradients(gradients))
+        es.append(d[:, None] * e / (2 * sigma**2))
+        rp.append(rows)
+        lost += int(np.sum(~finite_d)) + int(np.sum(~finite_rp))
+    return np.concatenate(es), np.concatenate(rp), lost
+
+
+def measure(checkpoint, lengths, pairs, calls, sigma):
+    """Rows (length, total variance of ES, of reparameterization, mean weight of ES in the combination, not finite)."""
+    from learned.estimators.combined import combine
+
+    rows = []
+    for length in lengths:
+        es, rp, lost = estimates(checkpoint, length, pairs, calls, sigma)
+        _, weight = combine(es, rp)
+        rows.append((length, es.var(axis=0, ddof=1).sum(), rp.var(axis=0, ddof=1).sum(), weight.mean(), lost))
+        print("%d steps: ES %.3g, reparameterization %.3g, weight of ES %.3f, not finite %d" % rows[-1], flush=True)
+    return rows
+
+
+def draw(rows, path):
+    """The figure."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    lengths, es, rp = zip(*[row[:3] for row in rows])
+    figure, axes = plt.subplots(figsize=(5, 3.5), constrained_layout=True)
+    axes.loglog(lengths, es, "o-", label="evolution strategies")
+    axes.loglog(lengths, rp, "s-", label="reparameterization")
+    axes.set(xlabel="steps of the unroll", ylabel="total variance of one pair's estimate")
+    axes.legend()
+    figure.savefig(path, dpi=150)
+
+
+def table(rows, arguments):
+    """The numbers in Markdown, with what they were measured with."""
+    import tensorflow as tf
+
+    lines = ["| steps | variance, ES | variance, reparameterization | weight of ES when combined | not finite |", "| ---: | ---: | ---: | ---: | ---: |"]
+    lines += ["| %d | %.3g | %.3g | %.3f | %d |" % row for row in rows]
+    told = f"{arguments.pairs * arguments.calls} pairs, sigma {arguments.sigma}; {platform.machine()}, TensorFlow {tf.__version__}"
+    return "\n".join([*lines, "", f"{told}, {datetime.date.today()}.", ""])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("checkpoint")
+    parser.add_argument("--out", type=Path, default=Path("docs"))
+    parser.add_argument("--lengths", type=int, nargs="+", default=LENGTHS)
+    parser.add_argument("--pairs", type=int, default=4, help="in one program: memory grows with pairs x steps")
+    parser.add_argument("--calls", type=int, default=8)
+    parser.add_argument("--sigma", type=float, default=0.01)
+    arguments = parser.parse_args()
+    start_tensorflow(threads=1)
+    from learned import checkpoint
+
+    rows = measure(checkpoint.load(arguments.checkpoint), arguments.lengths, arguments.pairs, arguments.calls, arguments.sigma)
+    os.makedirs(arguments.out, exist_ok=True)
+    draw(rows, arguments.out / "estimator_variance.png")
+    (arguments.out / "estimator_variance.md").write_text(table(rows, arguments))
+
+
+if __name__ == "__main__":
+    main()
