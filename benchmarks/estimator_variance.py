@@ -83,9 +83,14 @@ def table(rows, arguments):
     """The numbers in Markdown, with what they were measured with."""
     import tensorflow as tf
 
-    lines = ["| steps | variance, ES | variance, reparameterization | weight of ES when combined | not finite |", "| ---: | ---: | ---: | ---: | ---: |"]
+    lines = [
+        "| steps | variance, ES | variance, reparameterization | weight of ES when combined | not finite |",
+        "| ---: | ---: | ---: | ---: | ---: |",
+    ]
     lines += ["| %d | %.3g | %.3g | %.3f | %d |" % row for row in rows]
-    told = f"{arguments.pairs * arguments.calls} pairs, sigma {arguments.sigma}; {platform.machine()}, TensorFlow {tf.__version__}"
+    told = (
+        f"{arguments.pairs * arguments.calls} pairs, sigma {arguments.sigma}; {platform.machine()}, TensorFlow {tf.__version__}"
+    )
     return "\n".join([*lines, "", f"{told}, {datetime.date.today()}.", ""])
 
 

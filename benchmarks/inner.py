@@ -29,7 +29,8 @@ from benchmarks import inner_tasks, report  # noqa: E402
 LEARNING_RATE = 1e-3
 CHECKED = 8  # steps whose losses must agree
 TOLERANCE = 2e-4  # relative
-CALL_SECONDS = 0.15  # at least this long a measured call: several chunks for small tasks
+CALL_SECONDS = 0.15  # at least this long a measurement: several calls for small tasks
+CALL_STEPS = 10, 200  # fewest and most steps of a call, the most being what the loop takes
 
 
 def _timed(function, times):
@@ -75,9 +76,7 @@ class Ours:
         self.task, self.optimizer = inner_tasks.make(name), adam(LEARNING_RATE)
         self.hparams = self.optimizer.hparams(10000)
         chosen = training.execution_mode(self.task)
-        # Convolutions in XLA's loop are so slow, on both sides, that more steps a call would take minutes.
-        interval = 20 if self.task.model.convolutional else training.CHUNK_STEPS
-        loops = {mode: training.Loop(self.task, self.optimizer, interval, mode) for mode in ("xla_loop", "graph_loop")}
+        loops = {mode: training.Loop(self.task, self.optimizer, CALL_STEPS[1], mode) for mode in ("xla_loop", "graph_loop")}
         raw = self.task.raw_batches("train", 0, 0, loops[chosen].chunk)
         device = {k: tf.constant(v) for k, v in raw.items()}
         run = loops[chosen].start(0)
@@ -85,10 +84,12 @@ class Ours:
         losses, draws = self._eager(run, raw)
         compiled = loops[chosen].train(loops[chosen].start(0), self.hparams, CHECKED, device)
         np.testing.assert_allclose(compiled, losses, rtol=TOLERANCE, err_msg=f"{name}: our loop against our own steps")
-        self.ways = [self._way(mode, loop, device) for mode, loop in loops.items() if all_modes or mode == chosen]
+        seconds = _timed(lambda: loops[chosen].train(loops[chosen].start(0), self.hparams, CALL_STEPS[0], device), 1)[0]
+        steps = int(np.clip(CALL_SECONDS * CALL_STEPS[0] / seconds, CALL_STEPS[0], loops[chosen].chunk))
+        self.ways = [self._way(mode, loop, device, steps) for mode, loop in loops.items() if all_modes or mode == chosen]
         return {
-            "family": self.task.family, "config": self.task.config, "params": params, "raw": raw, "steps": loops[chosen].chunk,
-            "losses": losses, "draws": draws, "fixed": self._fixed(), "mode": chosen,
+            "family": self.task.family, "config": self.task.config, "params": params, "losses": losses, "draws": draws,
+            "raw": {k: v[:steps] for k, v in raw.items()}, "steps": steps, "fixed": self._fixed(), "mode": chosen,
         }  # fmt: skip
 
     def _fixed(self):
@@ -99,9 +100,9 @@ class Ours:
         config = self.task.config
         return quadratic_family.matrix(config["A_dist"], config["dims"], config["seed"]).astype(np.float32)
 
-    def _way(self, mode, loop, device):
+    def _way(self, mode, loop, device, steps):
         run = loop.start(0)
-        return Measured(mode, lambda: loop.train(run, self.hparams, loop.chunk, device), loop.chunk)
+        return Measured(mode, lambda: loop.train(run, self.hparams, steps, device), steps)
 
     def _eager(self, run, raw):
         """Losses of the first steps one by one, and what each drew."""
@@ -162,16 +163,19 @@ class Jax:
         self.step, self.steps = jax_twins.make_step(loss, LEARNING_RATE), line["steps"]
         self.raw = jax.device_put(line["raw"])
         self.params = line["params"]
+        given = jax.jit(lambda carry, raw, draws, i: self.step(carry, raw, jax_twins.Given(draws), i))
         carry, losses = self._start(), []
         for i in range(CHECKED):
             raw = {k: v[i] for k, v in self.raw.items()}
-            carry, value = self.step(carry, raw, jax_twins.Given(line["draws"][i]), i)
+            carry, value = given(carry, raw, line["draws"][i], i)
             losses.append(float(value))
         worst = float(np.max(np.abs(np.array(losses) / line["losses"] - 1)))
         if not worst < TOLERANCE:
             raise SystemExit(f"losses differ by {worst:.1e}: ours {line['losses']}, JAX {losses}; nothing is timed")
         kinds = ("threefry2x32", "rbg") if line["draws"][0] else (None,)
-        ways = [make(kind) for kind in kinds for make in (self._scan, self._per_step)]
+        ways = [self._per_step(kind) for kind in kinds]
+        # Convolutions in XLA's CPU loop are a hundred times slower: two steps of a scan tell.
+        ways += [self._scan(kind, self.steps) for kind in kinds if self._scan(kind, 2).per_step()[0] < 5 * ways[0].per_step()[0]]
         self.ways = [min(ways, key=lambda way: way.per_step()[0])]
         return worst
 
@@ -189,7 +193,7 @@ class Jax:
 
         return jax_twins.Drawn(jax.random.fold_in(key, i))
 
-    def _scan(self, kind):
+    def _scan(self, kind, steps):
         import jax
         import jax.numpy as jnp
 
@@ -199,16 +203,16 @@ class Jax:
                 carry, loss = self.step(carry, row, self._draw(key, i), i)
                 return (carry, i + 1), loss
 
-            return jax.lax.scan(body, (carry, first), raw, self.steps)
+            return jax.lax.scan(body, (carry, first), raw, steps)
 
         compiled, kept = jax.jit(program, donate_argnums=0), [(self._start(), jnp.int32(0))]
-        key = jax.random.key(0, impl=kind or "threefry2x32")
+        key, rows = jax.random.key(0, impl=kind or "threefry2x32"), {k: v[:steps] for k, v in self.raw.items()}
 
         def call():
-            kept[0], losses = compiled(kept[0][0], self.raw, key, kept[0][1])
+            kept[0], losses = compiled(kept[0][0], rows, key, kept[0][1])
             return np.asarray(losses)
 
-        return Measured(f"scan {kind or str()}".strip(), call, self.steps)
+        return Measured(f"scan {kind or str()}".strip(), call, steps)
 
     def _per_step(self, kind):
         import jax
@@ -266,9 +270,8 @@ class Process:
         self._process.join()
 
 
-def _line(name, rounds, core, all_modes):
-    """Measure one line, in fresh processes; returns a dict per way of ours."""
-    ours, jax = Process(Ours, core), Process(Jax, core)
+def _line(ours, jax, name, rounds, all_modes):
+    """Measure one line; returns a dict per way of ours."""
     line = ours.ask("build", name, all_modes)
     difference = jax.ask("build", line)
     ways, (other,) = ours.ask("names"), jax.ask("names")
@@ -277,8 +280,6 @@ def _line(name, rounds, core, all_modes):
         for i, way in enumerate(ways):
             times[way].append(ours.ask("measure", i))
         times[other].append(jax.ask("measure", 0))
-    ours.close()
-    jax.close()
     cpu, wall = ({way: statistics.median(pair[k] for pair in pairs) for way, pairs in times.items()} for k in (0, 1))
     return [
         {"name": name, "mode": way, "jax": other, "difference": difference, "chosen": way == line["mode"],
@@ -320,12 +321,14 @@ def main():
     parser.add_argument("--modes", action="store_true", help="time all execution modes of ours; nothing is written")
     parser.add_argument("--no-write", action="store_true")
     args = parser.parse_args()
-    lines = []
+    lines, ours, jax = [], Process(Ours, args.core), Process(Jax, args.core)
     for name in inner_tasks.names():
         if any(part in name for part in args.lines):
-            for line in _line(name, args.rounds, args.core, args.modes):
+            for line in _line(ours, jax, name, args.rounds, args.modes):
                 lines.append(line)
                 print("*" if line["chosen"] else " ", " | ".join(_row(line)), flush=True)
+    ours.close()
+    jax.close()
     if not args.modes and not args.no_write:
         report.write_section("inner", _section(lines))
 

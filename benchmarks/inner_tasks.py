@@ -7,7 +7,7 @@ import numpy as np
 from taskset import seeds
 
 W_INIT = ["glorot_normal", None]
-PUBLISHED = ("mlp_family_seed30", "conv_pooling_family_seed10", "mlp_ae_family_seed26")
+PUBLISHED = ("mlp_family_seed30", "conv_pooling_family_seed10", "FixedMLPAE_mnist_32x32x32_bs128")
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,8 @@ def _mlp(shape, batch, sizes):
     return "mlp_family", config, RandomImages(shape, batch)
 
 
-def _conv(units, batch):
-    config = {"strides": [[1, 1]] * len(units), "hidden_units": units, "activation": "relu", "w_init": W_INIT}
+def _conv(units, strides, batch):
+    config = {"strides": [[s, s] for s in strides], "hidden_units": units, "activation": "relu", "w_init": W_INIT}
     config |= {"padding": ["SAME"] * len(units), "pool_type": "mean", "use_bias": True, "center_data": False}
     return "conv_pooling_family", config, RandomImages((32, 32, 3), batch)
 
@@ -91,7 +91,7 @@ def _lines():
         "MLP 784-64-64-10, batch 32": _mlp((28, 28, 1), 32, [64, 64]),
         "MLP 784-64-64-10, batch 128": _mlp((28, 28, 1), 128, [64, 64]),
         "MLP 64-32-10, batch 32": _mlp((8, 8, 1), 32, [32]),
-        "Convolutions 16-32-32, 32x32x3, batch 64": _conv([16, 32, 32], 64),
+        "Convolutions 16-32-32, strides 1-2-2, 32x32x3, batch 64": _conv([16, 32, 32], [1, 2, 2], 64),
         "LSTM 64, characters": _characters(["lstm", {"w_gates": W_INIT, "core_dim": 64}]),
         "GRU 64, characters": _characters(["gru", {"core_dim": 64, **gru}]),
         "Vanilla RNN 64, characters": _characters(["vrnn", {"core_dim": 64, **vrnn}]),

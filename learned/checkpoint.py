@@ -69,9 +69,13 @@ def load(path):
             arrays = {name: file[name] for name in file.files}
         meta = json.loads(str(arrays.pop("meta")))
     except OSError as error:
-        raise StoreError(f"can't read the checkpoint {path}: {str(error.strerror or error).lower()}; give the .npz of a training") from error
+        raise StoreError(
+            f"can't read the checkpoint {path}: {str(error.strerror or error).lower()}; give the .npz of a training"
+        ) from error
     except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise StoreError(f"{path} is no checkpoint, or is cut short ({type(error).__name__}): give another one") from error
     if meta.get("format") != FORMAT:
-        raise StoreError(f"{path} has format {meta.get('format')!r}; allowed is {FORMAT}: it is of another version of this package")
+        raise StoreError(
+            f"{path} has format {meta.get('format')!r}; allowed is {FORMAT}: it is of another version of this package"
+        )
     return Checkpoint(meta, arrays)

@@ -33,7 +33,8 @@ app = typer.Typer(
 DEFAULT = Options("mlp")
 
 Baselines = Annotated[
-    Optional[Path], typer.Option(help="Results of `python -m taskset baseline`; default: those of the package.", show_default=False)
+    Optional[Path],
+    typer.Option(help="Results of `python -m taskset baseline`; default: those of the package.", show_default=False),
 ]
 
 
@@ -55,7 +56,9 @@ def suite_command(
     name: Annotated[Optional[str], typer.Option(help="Default: the file's name.", show_default=False)] = None,
     source: Source = "synthetic",
     baselines: Baselines = None,
-    max_ms: Annotated[float, typer.Option(help="Only tasks whose training step took at most so long in the baselines.")] = math.inf,
+    max_ms: Annotated[
+        float, typer.Option(help="Only tasks whose training step took at most so long in the baselines.")
+    ] = math.inf,
     max_params: Annotated[float, typer.Option(help="Only tasks of at most so many parameters.")] = math.inf,
     modules: Modules = None,
 ):
@@ -75,14 +78,22 @@ def train(
     optimizer: Annotated[str, typer.Option(help="Learned optimizer.")] = DEFAULT.optimizer,
     estimator: Annotated[str, typer.Option(help="Of outer gradients.")] = DEFAULT.estimator,
     objective: Annotated[str, typer.Option(help=f"{', '.join(OBJECTIVES)}.")] = DEFAULT.objective,
-    lengths: Annotated[str, typer.Option(help="Of episodes: 100, linear:FIRST:LAST:OVER or log_uniform:LOW:HIGH.")] = DEFAULT.lengths,
+    lengths: Annotated[
+        str, typer.Option(help="Of episodes: 100, linear:FIRST:LAST:OVER or log_uniform:LOW:HIGH.")
+    ] = DEFAULT.lengths,
     pairs: Annotated[int, typer.Option(help="Antithetic pairs of each estimate.")] = DEFAULT.pairs,
     steps: Annotated[int, typer.Option(help="Inner steps of a window.")] = DEFAULT.steps,
     sigma: Annotated[float, typer.Option(help="Standard deviation of the perturbations.")] = DEFAULT.sigma,
-    differences: Annotated[str, typer.Option(help="What counts of the difference of two signs: value or sign.")] = DEFAULT.differences,
-    first_lengths: Annotated[str, typer.Option(help="Pairs end their first episodes together, or spread.")] = DEFAULT.first_lengths,
+    differences: Annotated[
+        str, typer.Option(help="What counts of the difference of two signs: value or sign.")
+    ] = DEFAULT.differences,
+    first_lengths: Annotated[
+        str, typer.Option(help="Pairs end their first episodes together, or spread.")
+    ] = DEFAULT.first_lengths,
     slots: Annotated[int, typer.Option(help="Tasks in training at a time.")] = DEFAULT.slots,
-    tasks_per_step: Annotated[int, typer.Option(help="Of them, those that an outer step averages over.")] = DEFAULT.tasks_per_step,
+    tasks_per_step: Annotated[
+        int, typer.Option(help="Of them, those that an outer step averages over.")
+    ] = DEFAULT.tasks_per_step,
     family_weight: Annotated[Optional[list[str]], typer.Option(help="FAMILY=WEIGHT of drawing tasks; default 1.")] = None,
     learning_rate: Annotated[float, typer.Option(help="Of Adam.")] = DEFAULT.learning_rate,
     warm_up: Annotated[int, typer.Option(help="Outer steps over which the rate grows.")] = DEFAULT.warm_up,
@@ -90,7 +101,9 @@ def train(
     seed: Annotated[int, typer.Option(help="Fixes every draw.")] = DEFAULT.seed,
     workers: Annotated[int, typer.Option(min=1, help="Processes; the result is the same for any number.")] = 1,
     save_every: Annotated[int, typer.Option(min=1, help="Outer steps between checkpoints.")] = 50,
-    keep_every: Annotated[Optional[int], typer.Option(min=1, help="Outer steps between weights that are kept.", show_default=False)] = None,
+    keep_every: Annotated[
+        Optional[int], typer.Option(min=1, help="Outer steps between weights that are kept.", show_default=False)
+    ] = None,
     data_dir: DataDir = None,
     modules: Modules = None,
 ):
@@ -109,8 +122,8 @@ def train(
     with _shared_arrays(), _slots(workers, suite, options, data_dir, modules or []) as made:
         trainer = Trainer(output, suite, options, made, optimizers.get(optimizer))
         out.print(
-            f"{optimizer} ({trainer.layout.size:,} weights) by {estimator} on {len(suite.of_split('train'))} tasks of {suite.name}, "
-            f"objective {objective}; outer step {trainer.step} of {outer_steps}",
+            f"{optimizer} ({trainer.layout.size:,} weights) by {estimator} on {len(suite.of_split('train'))} tasks of "
+            f"{suite.name}, objective {objective}; outer step {trainer.step} of {outer_steps}",
             markup=False,
         )
         with _progress(trainer.step, outer_steps) as report:
@@ -155,7 +168,13 @@ def _slots(workers, suite, options, data_dir, modules):
 
 @contextlib.contextmanager
 def _progress(done, total):
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("loss {task.fields[loss]}"), TimeElapsedColumn(), TimeRemainingColumn())
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("loss {task.fields[loss]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=err) as bar:
         task = bar.add_task("", total=total, completed=done, loss="-")
 

@@ -85,7 +85,9 @@ def parse(text):
     try:
         return _KINDS[kind](*map(int, numbers))
     except (TypeError, ValueError) as error:
-        raise ConfigError(f"lengths {text!r}: allowed are 100, linear:FIRST:LAST:OVER and log_uniform:LOW:HIGH, with integers") from error
+        raise ConfigError(
+            f"lengths {text!r}: allowed are 100, linear:FIRST:LAST:OVER and log_uniform:LOW:HIGH, with integers"
+        ) from error
 
 
 def as_text(curriculum):

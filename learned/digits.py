@@ -1,4 +1,6 @@
-"""Digits of 8x8 pixels and small MLPs on them: the quickest task on which a learned optimizer shows something. No TensorFlow here.
+"""Digits of 8x8 pixels and small MLPs on them: the quickest task on which a learned optimizer shows something.
+
+No TensorFlow here.
 
 The images are those of mnist (or of its synthetic stand-in): two rows and columns cut off each side, then means of 3x3 pixels.
 """

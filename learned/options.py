@@ -62,8 +62,12 @@ class Options:
             _allowed(name, getattr(self, name), getattr(self, name) > 0, "a number above 0")
         _allowed("warm_up", self.warm_up, self.warm_up >= 0, "an integer of at least 0")
         _allowed("seed", self.seed, 0 <= self.seed < 2**31, "an integer 0 <= seed < 2**31")
-        _allowed("tasks_per_step", self.tasks_per_step, self.tasks_per_step <= self.slots, f"at most the number of slots, {self.slots}")
-        _allowed("family_weights", self.family_weights, all(w >= 0 for w in self.family_weights.values()), "weights of at least 0")
+        _allowed(
+            "tasks_per_step", self.tasks_per_step, self.tasks_per_step <= self.slots, f"at most the number of slots, {self.slots}"
+        )
+        _allowed(
+            "family_weights", self.family_weights, all(w >= 0 for w in self.family_weights.values()), "weights of at least 0"
+        )
         longest = curriculum.parse(self.lengths).longest
         _allowed("steps", self.steps, self.steps <= longest, f"at most the longest episode, {longest} steps")
 

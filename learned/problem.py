@@ -62,5 +62,7 @@ class Problem:
             told = tf.where(step % VALIDATION_INTERVAL == 0, measured, inner["validation_loss"])
             after["validation_loss"] = told
         views = self.layout.views(theta)
-        after["params"], after["optimizer"] = self.optimizer.update(views, gradients, inner["optimizer"], params, step, loss, told)
+        after["params"], after["optimizer"] = self.optimizer.update(
+            views, gradients, inner["optimizer"], params, step, loss, told
+        )
         return self.scale(outer), after

@@ -24,7 +24,7 @@ SCALES = ("train", "valid_outer")  # the splits of data that objectives are meas
 
 
 def split_of(task):
-    """"train" (70%), "valid" (10%) or "test" (20%): by the CRC-32 of the task's name."""
+    """ "train" (70%), "valid" (10%) or "test" (20%): by the CRC-32 of the task's name."""
     place = zlib.crc32(task.encode()) % 10
     return "train" if place < 7 else "valid" if place == 7 else "test"
 
@@ -74,18 +74,28 @@ def from_json(values, where):
     Raises `StoreError` where fields are missing or wrong, `UnknownName` where a task isn't there.
     """
     try:
-        entries = tuple(Entry(**{**e, "scales": {k: tuple(map(float, v)) for k, v in e["scales"].items()}}) for e in values["tasks"])
+        entries = tuple(
+            Entry(**{**e, "scales": {k: tuple(map(float, v)) for k, v in e["scales"].items()}}) for e in values["tasks"]
+        )
         suite = Suite(**{**values, "tasks": entries, "modules": tuple(values.get("modules", ()))})
     except (TypeError, KeyError, ValueError, AttributeError) as error:
-        raise StoreError(f"{where} is no suite ({type(error).__name__}: {error}): make one with `python -m learned suite`") from error
+        raise StoreError(
+            f"{where} is no suite ({type(error).__name__}: {error}): make one with `python -m learned suite`"
+        ) from error
     plugins.load(suite.modules)
     for entry in suite.tasks:
         try:
             registry.resolve(entry.task)
         except UnknownName as error:
             raise UnknownName(f"{where}: {error}") from error
-        if set(entry.scales) != set(SCALES) or not all(b < i < math.inf for i, b in entry.scales.values()) or entry.split not in SPLITS:
-            raise StoreError(f"{where}: task {entry.task!r} needs scales for {' and '.join(SCALES)}, best below initial, and a split")
+        if (
+            set(entry.scales) != set(SCALES)
+            or not all(b < i < math.inf for i, b in entry.scales.values())
+            or entry.split not in SPLITS
+        ):
+            raise StoreError(
+                f"{where}: task {entry.task!r} needs scales for {' and '.join(SCALES)}, best below initial, and a split"
+            )
     if not suite.tasks:
         raise StoreError(f"{where} has no tasks: make one with `python -m learned suite`")
     return suite
@@ -96,7 +106,9 @@ def load(path):
     try:
         values = json.loads(Path(path).read_text())
     except OSError as error:
-        raise StoreError(f"can't read the suite {path}: {error.strerror.lower()}; make one with `python -m learned suite`") from error
+        raise StoreError(
+            f"can't read the suite {path}: {error.strerror.lower()}; make one with `python -m learned suite`"
+        ) from error
     except ValueError as error:
         raise StoreError(f"{path} is no valid JSON: make a suite with `python -m learned suite`") from error
     return from_json(values, path)
@@ -130,8 +142,8 @@ def make(name, patterns, baselines, source, horizon, max_milliseconds=math.inf, 
     if not entries:
         where = baselines or "the package's baselines"
         raise ConfigError(
-            f"no task of {', '.join(map(repr, patterns))} has a normalizer (source {source}, horizon {horizon}) in {where} and is small "
-            "enough; allowed are measured tasks: `python -m taskset baseline` measures more"
+            f"no task of {', '.join(map(repr, patterns))} has a normalizer (source {source}, horizon {horizon}) in {where} and "
+            "is small enough; allowed are measured tasks: `python -m taskset baseline` measures more"
         )
     rule = {
         "patterns": list(patterns),

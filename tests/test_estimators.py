@@ -32,7 +32,7 @@ def own_task(loss, start=(0.0, 0.0)):
 
 
 def drifting(rate):
-    """x <- x - rate g + theta: whatever is quadratic in x has outer losses quadratic in theta, and smoothing leaves their gradients."""
+    """x <- x - rate g + theta: what is quadratic in x has outer losses quadratic in theta; smoothing leaves their gradients."""
 
     def update(theta, grads, state, params, step, loss, validation_loss):
         return {"x": params["x"] - rate * grads["x"] + theta["drift"]}, {"last": theta["drift"]}
@@ -172,7 +172,7 @@ def test_gradients_reach_theta_through_the_state_that_a_training_starts_with():
     problem = Problem(task, optimizer, objective.get("train"), objective.unscaled, tf.float64)
     estimator = estimators.get("bptt")(problem, settings(pairs=1, steps=3), mode="graph_loop")
     found = windows(estimator, np.zeros(2), 0, 2, of_length(5))
-    # x_t = sum of .5^i theta: 0, 1, 1.5; in the second window the episode's last two steps see theta no more, then it starts anew.
+    # x_t = sum of .5^i theta: 0, 1, 1.5; in the second window an episode ends that sees theta no more, and another starts.
     np.testing.assert_allclose(found, [np.array([3.0, -1.0]) * 2.5 / 3, [0, 0]], atol=1e-12)
 
 
@@ -199,7 +199,9 @@ def smoothed_gradient():
     return np.sum(weights * hyperbolic_loss(LOG_RATE + SIGMA * nodes) * nodes) / SIGMA / np.sqrt(2 * np.pi)
 
 
-@pytest.mark.parametrize("name, pairs", [("es_full", 256), ("es_single", 256), ("pes", 256), ("reparam", 64), ("es_truncated", 256)])
+@pytest.mark.parametrize(
+    "name, pairs", [("es_full", 256), ("es_single", 256), ("pes", 256), ("reparam", 64), ("es_truncated", 256)]
+)
 def test_whole_episodes_give_the_gradient_of_the_smoothed_loss(name, pairs):
     """Windows that are whole episodes: nothing is truncated."""
     chosen = settings(pairs=pairs, steps=STEPS, sigma=SIGMA)
@@ -356,8 +358,10 @@ def test_same_seed_same_numbers_and_states_can_be_saved(name):
 
 
 def noisy_quadratic():
-    config = {"dims": 5, "seed": 1, "A_dist": ["normal", {"mean": 0, "std": 1}], "initial_dist": ["normal", {"mean": 0, "std": 1}],
-              "output_fn": "log", "loss_scale": 1.0, "noise": {"A_noise": ["normal", {"mean": 0, "std": 0.1}]}}  # fmt: skip
+    standard = ["normal", {"mean": 0, "std": 1}]
+    noise = {"A_noise": ["normal", {"mean": 0, "std": 0.1}]}
+    config = {"dims": 5, "seed": 1, "A_dist": standard, "initial_dist": standard, "output_fn": "log", "loss_scale": 1.0}
+    config["noise"] = noise
     return taskset.make_task("quadratic_family", config)
 
 
@@ -387,8 +391,10 @@ def test_batched_is_one_after_the_other(which, problem):
 
 def test_convolutions_are_computed_one_by_one_and_the_choice_is_told():
     options = {"bs": 4, "just_train": False, "num_classes": 10, "num_train": 1000}
-    config = {"strides": [[2, 2]], "hidden_units": [3], "activation": "tanh", "w_init": ["glorot_normal", None], "padding": ["SAME"],
-              "pool_type": "mean", "use_bias": True, "dataset": ["mnist", options, None], "center_data": True}  # fmt: skip
+    config = {
+        "strides": [[2, 2]], "hidden_units": [3], "activation": "tanh", "w_init": ["glorot_normal", None], "padding": ["SAME"],
+        "pool_type": "mean", "use_bias": True, "dataset": ["mnist", options, None], "center_data": True,
+    }  # fmt: skip
     task = taskset.make_task("conv_pooling_family", config, source="synthetic")
     problem = Problem(task, optimizers.get("learnable_sgd"), objective.get("train"), objective.unscaled)
     unroll = BackpropagatedUnroll(problem, pairs=1, signs=2, steps=2)
@@ -401,8 +407,8 @@ def test_convolutions_are_computed_one_by_one_and_the_choice_is_told():
 
 
 def test_recurrent_tasks_are_computed_one_by_one_under_xla_and_batched_without():
-    problem = Problem(taskset.get_task("char_rnn_language_model_family_seed5", source="synthetic"), optimizers.get("learnable_sgd"),
-                      objective.get("train"), objective.unscaled)  # fmt: skip
+    task = taskset.get_task("char_rnn_language_model_family_seed5", source="synthetic")
+    problem = Problem(task, optimizers.get("learnable_sgd"), objective.get("train"), objective.unscaled)
     unroll = Unroll(problem, pairs=1, signs=2, steps=2)
     assert (unroll.layout, unroll.mode) == ("one_by_one", "xla_loop") and "lists of lists" in unroll.why
     assert Unroll(problem, pairs=1, signs=2, steps=2, mode="graph_loop").layout == "batched"
@@ -474,13 +480,17 @@ def test_optimizers_that_look_at_it_are_told_the_validation_loss_every_ten_steps
     def update(theta, grads, state, params, step, loss, validation_loss):
         return params, {"told": validation_loss}
 
-    optimizer = LearnedOptimizer("listener", {"x": ((), constant(0.0))}, lambda theta, params: {"told": tf.zeros([])}, update, True)
+    optimizer = LearnedOptimizer(
+        "listener", {"x": ((), constant(0.0))}, lambda theta, params: {"told": tf.zeros([])}, update, True
+    )
     task = taskset.make_task("digits_mlp", {"layer_sizes": [4], "bs": 16}, source="synthetic")
     problem = Problem(task, optimizer, objective.get("train"), objective.unscaled)
     told = []
     for steps in (1, 10, 11):
         unroll = Unroll(problem, pairs=1, signs=1, steps=steps, mode="graph_loop")
-        _, inner = unroll.window(np.zeros([1, 1], np.float32), np.zeros([1, 1], np.float32), unroll.empty(), *first_window(unroll).arguments)
+        _, inner = unroll.window(
+            np.zeros([1, 1], np.float32), np.zeros([1, 1], np.float32), unroll.empty(), *first_window(unroll).arguments
+        )
         told.append(float(inner["optimizer"]["told"][0]))
     from learned.estimators.episodes import episode_seed
 
@@ -515,4 +525,9 @@ def test_bad_input_is_one_line():
     ):
         with pytest.raises(TasksetError) as error:
             call()
-        assert "\n" not in str(error.value) and "llowed" in str(error.value) or "use --objective" in str(error.value) or "needs" in str(error.value)
+        assert (
+            "\n" not in str(error.value)
+            and "llowed" in str(error.value)
+            or "use --objective" in str(error.value)
+            or "needs" in str(error.value)
+        )

@@ -73,7 +73,9 @@ def test_adam_and_warm_up_and_clipping(tmp_path):
 def test_training_finds_a_better_learning_rate(tmp_path):
     """SGD on digits, its learning rate .01 at first, far too low for 20 steps: rate and outer loss move as they should."""
     one = suite(("Digits_mlp32_bs128",))
-    chosen = Options("learnable_sgd", "es_full", lengths="20", pairs=4, sigma=0.1, slots=1, tasks_per_step=1, learning_rate=0.2, warm_up=0)
+    chosen = Options(
+        "learnable_sgd", "es_full", lengths="20", pairs=4, sigma=0.1, slots=1, tasks_per_step=1, learning_rate=0.2, warm_up=0
+    )
     made, lines = trainer(tmp_path, one, chosen, Slots(one, chosen)), []
     made.train(25, report=lines.append)
     assert np.exp(made.weights["log_learning_rate"]) > 0.1
@@ -203,8 +205,9 @@ def test_curricula():
 @pytest.mark.parametrize(
     "changes",
     [
-        {"optimizer": "adamm"}, {"estimator": "pess"}, {"objective": "training"}, {"differences": "abs"}, {"pairs": 0}, {"sigma": -1.0},
-        {"steps": 50}, {"tasks_per_step": 9}, {"seed": -1}, {"lengths": "many"}, {"first_lengths": "later"}, {"clip": 0.0},
+        {"optimizer": "adamm"}, {"estimator": "pess"}, {"objective": "training"}, {"differences": "abs"}, {"pairs": 0},
+        {"sigma": -1.0}, {"steps": 50}, {"tasks_per_step": 9}, {"seed": -1}, {"lengths": "many"}, {"first_lengths": "later"},
+        {"clip": 0.0},
     ],
 )  # fmt: skip
 def test_bad_options_are_one_line(changes):
@@ -252,7 +255,16 @@ def test_splits_follow_from_names_alone():
     shares = {split: np.mean([suites.split_of(name) == split for name in names]) for split in suites.SPLITS}
     assert shares["train"] == pytest.approx(0.7, abs=0.05) and shares["test"] == pytest.approx(0.2, abs=0.04)
     # These are fixed for ever: a task that changes its split spoils every comparison with earlier results.
-    assert [suites.split_of(name) for name in names[:8]] == ["train", "train", "train", "train", "test", "train", "train", "valid"]
+    assert [suites.split_of(name) for name in names[:8]] == [
+        "train",
+        "train",
+        "train",
+        "train",
+        "test",
+        "train",
+        "train",
+        "valid",
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -300,7 +312,9 @@ def run(*arguments):
 
 
 def test_command_line(baselines, tmp_path):
-    status, said, _ = run("suite", "quadratic_family_seed4", "--baselines", baselines, "--horizon", 20, "--out", tmp_path / "s.json")
+    status, said, _ = run(
+        "suite", "quadratic_family_seed4", "--baselines", baselines, "--horizon", 20, "--out", tmp_path / "s.json"
+    )
     assert status == 0 and "1 tasks of 1 families" in said
     common = ("train", "--tasks", tmp_path / "s.json", "--out", tmp_path / "o", "--optimizer", "learnable_adam", "--pairs", 2)
     common = (*common, "--steps", 5, "--lengths", 10, "--slots", 1, "--tasks-per-step", 1)

@@ -9,8 +9,9 @@ from learned.estimators import base, episodes
 class Carried:
     """One window after the other, for the estimators of truncated unrolls.
 
-    kind: `Unroll`, or `BackpropagatedUnroll` where gradients are wanted; signs: copies of a pair that start from its state. The state that is carried on is that of the first sign, at theta + e where
-    there is an e: as likely as theta - e, and it costs nothing.
+    kind: `Unroll`, or `BackpropagatedUnroll` where gradients are wanted; signs: copies of a pair that start from its state.
+    The state that is carried on is that of the first sign, at theta + e where there is an e: as likely as theta - e, and it
+    costs nothing.
     """
 
     def __init__(self, kind, problem, settings, signs, **execution):

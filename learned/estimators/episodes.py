@@ -40,7 +40,13 @@ class Window:
 def start(seed, pairs):
     """The state before the first window."""
     zeros = np.zeros(pairs, np.int32)
-    return {"seed": np.asarray(seed, np.int64), "window": np.asarray(0, np.int64), "steps": zeros, "length": zeros, "number": zeros}
+    return {
+        "seed": np.asarray(seed, np.int64),
+        "window": np.asarray(0, np.int64),
+        "steps": zeros,
+        "length": zeros,
+        "number": zeros,
+    }
 
 
 def episode_seed(seed, pair, number):

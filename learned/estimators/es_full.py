@@ -12,8 +12,8 @@ class ESFull:
 
         g = 1 / (2 sigma^2 N) sum_n D_n e_n,     L: mean loss of the episode
 
-    Unbiased for the gradient of the smoothed loss; antithetic pairs as in Salimans et al. 2017 (arXiv 1703.03864). All pairs of an
-    estimate have episodes of one length. K is only how many steps are computed in one call.
+    Unbiased for the gradient of the smoothed loss; antithetic pairs as in Salimans et al. 2017 (arXiv 1703.03864). All pairs
+    of an estimate have episodes of one length. K is only how many steps are computed in one call.
     """
 
     name = "es_full"
