@@ -1,4 +1,4 @@
-"""The command line: `python -m learned suite | train`.
+"""The command line: `python -m learned suite | train | export`.
 
 Each command is a thin layer over the function it names. Errors that a user can mend are one line on stderr and exit status 2.
 """
@@ -129,6 +129,19 @@ def train(
         with _progress(trainer.step, outer_steps) as report:
             trainer.train(outer_steps, save_every, keep_every, report)
     out.print(f"{output / 'checkpoint.npz'}: outer step {trainer.step}", markup=False)
+
+
+@app.command("export")
+def export_command(
+    path: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="Checkpoint or kept weights of a training.")],
+    output: Annotated[Path, typer.Option("--out", help="The .npz; the reader numpy_update.py is put beside it.")],
+):
+    """Write trained weights, and the one file that uses them with NumPy alone."""
+    start_tensorflow(threads=1)
+    from learned.export import export
+
+    for written in export(path, output):
+        out.print(str(written), markup=False)
 
 
 def _weights(texts):

@@ -1,0 +1,346 @@
+"""Learned optimizers in NumPy and nothing else: this one file and an .npz of weights are all that using one takes.
+
+    optimizer = load("weights.npz")
+    state = optimizer.init(params)                                     # params: {name: array}
+    for step in range(steps):
+        params, state = optimizer.update(gradients, state, params, step, loss, validation_loss)
+
+Arrays of other libraries that NumPy can read (PyTorch tensors on the CPU, JAX arrays) may be given; NumPy arrays come back.
+Everything is computed in the dtype of the parameters. States are nested dicts of arrays and can be saved as such.
+
+The .npz is what `python -m learned export` writes: "meta", a JSON text that names the optimizer, and an array "theta/PATH" for
+each of its weights. Inside, features come first: x [features, *shape of the tensor] or [features, parameters].
+"""
+
+import json
+import math
+
+import numpy as np
+
+TIMES = (1, 3, 10, 30, 100, 300, 1e3, 3e3, 1e4, 3e4, 1e5)  # steps
+
+
+class LearnedOptimizer:
+    """A rule with its weights.
+
+    name: of the rule; theta: {path: array}; reads_losses: whether `update` must be given both losses.
+    """
+
+    def __init__(self, name, theta):
+        if name not in _RULES:
+            raise ValueError(f"unknown learned optimizer {name!r}: allowed are {', '.join(_RULES)}")
+        self.name, self.theta = name, theta
+        self.reads_losses = name == "hierarchical"
+
+    def init(self, params):
+        """The state before the first step."""
+        params = {path: np.asarray(p) for path, p in params.items()}
+        return _RULES[self.name][0](self._theta(params), params)
+
+    def update(self, grads, state, params, step, loss=None, validation_loss=None):
+        """(params, state) after one more step; nothing is changed in place.
+
+        grads: {name: array of the parameter's shape}; step: steps already taken, 0, 1, ..; loss: the train loss that grads come
+        from; validation_loss: the last one that was measured (the rule was trained with one every 10 steps, held between).
+        """
+        if self.reads_losses and (loss is None or validation_loss is None):
+            raise ValueError(f"{self.name} reads losses: give `loss` and `validation_loss`, the last one measured")
+        params = {path: np.asarray(p) for path, p in params.items()}
+        grads = {path: np.asarray(grads[path], p.dtype) for path, p in params.items()}
+        return _RULES[self.name][1](self._theta(params), grads, state, params, int(step), (loss, validation_loss))
+
+    def _theta(self, params):
+        dtype = next(iter(params.values())).dtype
+        return {path: w.astype(dtype, copy=False) for path, w in self.theta.items()}
+
+
+def load(path):
+    """The `LearnedOptimizer` of an .npz file."""
+    with np.load(path, allow_pickle=False) as file:
+        theta = {name[len("theta/") :]: file[name] for name in file.files if name.startswith("theta/")}
+        return LearnedOptimizer(json.loads(str(file["meta"]))["optimizer"], theta)
+
+
+# Shared mathematics.
+
+
+def _vectors(x):
+    """Scalars count as tensors of shape [1]."""
+    return np.reshape(x, np.shape(x) or (1,))
+
+
+def _rsqrt(x):
+    return 1 / np.sqrt(x)
+
+
+def _sigmoid(x):
+    return 0.5 * (1 + np.tanh(0.5 * x))
+
+
+def _log_abs(x):
+    return np.log(1e-8 + np.abs(x))
+
+
+def _zeros(p, features):
+    return np.zeros((features, *_vectors(p).shape), p.dtype)
+
+
+def _average(old, new, fractions):
+    """m <- m + (1 - d) (x - m) for averages m [n, *shape] and 1 - d = fractions [n]."""
+    fractions = np.asarray(fractions, old.dtype).reshape([-1] + [1] * (old.ndim - 1))
+    return old + fractions * (new - old)
+
+
+def _decayed(old, new, decays):
+    return _average(old, new, 1 - np.array(decays))
+
+
+def _normalised(*blocks):
+    """x rsqrt(1e-5 + mean(x^2)) of each feature, as columns [features, parameters]; the blocks are broadcast to the first's shape."""
+    shape = blocks[0].shape[1:]
+    x = np.concatenate([np.broadcast_to(b, (len(b), *shape)).reshape(len(b), -1) for b in blocks])
+    return x * _rsqrt(1e-5 + np.mean(x * x, axis=1, keepdims=True))
+
+
+def _tanh_time(step, dtype, times=TIMES):
+    return np.tanh(step / np.array(times, dtype) - 1)
+
+
+def _linear(theta, path, x):
+    return theta[f"{path}/w"].T @ x + theta[f"{path}/b"][:, None]
+
+
+def _network(theta, x, shared):
+    """The ReLU network mlp/linear_0, .. on columns x [features, n], each followed by `shared` [others]: [outputs, n]."""
+    w = theta["mlp/linear_0/w"]
+    x = w[: len(x)].T @ x + (w[len(x) :].T @ shared.astype(x.dtype) + theta["mlp/linear_0/b"])[:, None]
+    layer = 1
+    while f"mlp/linear_{layer}/w" in theta:
+        x = _linear(theta, f"mlp/linear_{layer}", np.maximum(x, 0))
+        layer += 1
+    return x
+
+
+def _moved(p, outputs):
+    """p <- p - direction exp(.001 magnitude) .001, the first two of outputs [outputs, n]."""
+    return p - (outputs[0] * np.exp(0.001 * outputs[1]) * 0.001).reshape(p.shape)
+
+
+def _cell(theta, path, x, h, c):
+    """One step of an LSTM on columns: gates (i, j, f, o) = w^T [x; h] + b, forget bias 1."""
+    gates = theta[f"{path}/w_gates"].T @ np.concatenate([x, h]) + theta[f"{path}/b_gates"][:, None]
+    i, j, f, o = np.split(gates, 4)
+    c = _sigmoid(f + 1) * c + _sigmoid(i) * np.tanh(j)
+    return _sigmoid(o) * np.tanh(c), c
+
+
+def _each(tensor):
+    """An update that treats every tensor by itself: `tensor(theta, g, state, p, step) -> (p, state)`."""
+
+    def update(theta, grads, state, params, step, losses):
+        done = {path: tensor(theta, grads[path], state[path], p, step) for path, p in params.items()}
+        return {path: p for path, (p, _) in done.items()}, {path: s for path, (_, s) in done.items()}
+
+    return update
+
+
+def _each_init(tensor):
+    return lambda theta, params: {path: tensor(p) for path, p in params.items()}
+
+
+# Rules with few weights.
+
+
+def _sgd(theta, g, state, p, step):
+    return p - np.exp(theta["log_learning_rate"]) * g, {}
+
+
+def _sgdm(theta, g, state, p, step):
+    u = -np.expm1(theta["log_one_minus_beta"]) * state["u"] + g
+    return p - np.exp(theta["log_learning_rate"]) * u, {"u": u}
+
+
+def _adam(theta, g, state, p, step):
+    moments, weights = [], []
+    for x, old, name in ((g, state["m"], "log_one_minus_beta1"), (g * g, state["v"], "log_one_minus_beta2")):
+        fraction = np.exp(theta[name])
+        moments.append(old + fraction * (x - old))
+        weights.append(-np.expm1((step + 1) * np.log1p(-fraction)))
+    rate = np.exp(theta["log_learning_rate"]) * np.sqrt(weights[1]) / weights[0]
+    p = p - rate * moments[0] / (np.sqrt(moments[1]) + np.exp(theta["log_epsilon"]))
+    return p, {"m": moments[0], "v": moments[1]}
+
+
+# mlp: Metz et al. 2018 (arXiv 1810.10180), as carried on in 2022 (arXiv 2203.11860); mlp2019: as released with the former.
+
+MLP_DECAYS = (0.1, 0.5, 0.9, 0.99, 0.999, 0.9999)
+MLP2019_DECAYS = (0.5, 0.9, 0.99, 0.999, 0.9999)
+MLP2019_TIMES = (3, 10, 30, 100, 300, 1e3, 3e3, 1e4, 3e5)
+
+
+def _mlp(theta, g, state, p, step):
+    m = _decayed(state["m"], _vectors(g), MLP_DECAYS)
+    x = _normalised(_vectors(g)[None], _vectors(p)[None], m)
+    return _moved(p, _network(theta, x, _tanh_time(step, p.dtype))), {"m": m}
+
+
+def _mlp2019(theta, g, state, p, step):
+    v, w = _vectors(g), _vectors(p)
+    m, rms = _decayed(state["m"], v, MLP2019_DECAYS), _decayed(state["rms"], v * v, MLP2019_DECAYS)
+    factor = _rsqrt(rms + 1e-6)
+    x = _normalised(v[None], m * factor, w[None], m, rms, factor)
+    return _moved(p, _network(theta, x, _tanh_time(step, p.dtype, MLP2019_TIMES))), {"m": m, "rms": rms}
+
+
+# adafac_mlp: "small_fc" of Metz et al. 2022 (arXiv 2203.11860); factored moments of Shazeer and Stern 2018 (arXiv 1804.04235).
+
+ADAFAC_DECAYS = {"m": (0.9, 0.99, 0.999), "rms": (0.999,), "factored": (0.9, 0.99, 0.999)}
+
+
+def _largest_axes(shape):
+    """The largest and the second largest axis; of equal ones the later counts as larger."""
+    return sorted(range(len(shape)), key=lambda axis: (shape[axis], axis))[:-3:-1]
+
+
+def _factors(x):
+    """[row, column] means of x [1, *shape], or [x] where it has fewer than two axes."""
+    if x.ndim < 3:
+        return [x]
+    return [np.mean(x, axis=1 + axis, keepdims=True) for axis in _largest_axes(x.shape[1:])]
+
+
+def _adafac_start(p):
+    factors = _factors(_zeros(p, 1))
+    second = [np.repeat(f, len(ADAFAC_DECAYS["factored"]), axis=0) for f in factors]
+    return {"m": _zeros(p, len(ADAFAC_DECAYS["m"])), "rms": _zeros(p, 1), "row": second[0], "col": second[-1]}
+
+
+def _adafac_scales(row, col, shape):
+    """What g and m are multiplied with."""
+    if len(shape) < 2:
+        return _rsqrt(row + 1e-9), _rsqrt(row + 1e-6)
+    mean = np.mean(row, axis=1 + _largest_axes(shape)[1], keepdims=True)
+    both = _rsqrt(np.maximum(row / (mean + 1e-9), 1e-9)) * _rsqrt(np.maximum(col, 1e-9))
+    return both, both
+
+
+def _adafac_mlp(theta, g, state, p, step):
+    v, w, fractions = _vectors(g), _vectors(p), {}
+    for kind, decays in ADAFAC_DECAYS.items():
+        fractions[kind] = (1 - np.array(decays)) * np.exp(10 * theta[f"decay_offsets/{kind}"])
+        if kind != "m":
+            fractions[kind] = np.clip(fractions[kind], 0, 1)
+    m, rms = _average(state["m"], v, fractions["m"]), _average(state["rms"], v * v, fractions["rms"])
+    factors = _factors((v * v)[None] + np.asarray(1e-30, p.dtype))
+    row, col = (_average(state[s], f, fractions["factored"]) for s, f in (("row", factors[0]), ("col", factors[-1])))
+    factor, (scale_g, scale_m) = _rsqrt(rms + 1e-6), _adafac_scales(row, col, v.shape)
+    roots = _rsqrt(row + 1e-8), _rsqrt(col + 1e-8)
+    x = _normalised(v[None], w[None], m, rms, m * factor, factor, v * scale_g, row, col, *roots, m * scale_m)
+    return _moved(p, _network(theta, x, _tanh_time(step, p.dtype))), {"m": m, "rms": rms, "row": row, "col": col}
+
+
+# lstm: Andrychowicz et al. 2016 (arXiv 1606.04474).
+
+LSTM_HIDDEN = 20
+
+
+def _lstm_start(p):
+    return {f"lstm_{i}": {part: np.zeros((LSTM_HIDDEN, p.size), p.dtype) for part in "hc"} for i in range(2)}
+
+
+def _lstm(theta, g, state, p, step):
+    g, new = np.reshape(g, (1, -1)), {}
+    large = np.abs(g) >= math.exp(-10)
+    logs = np.log(np.maximum(np.abs(g), math.exp(-10))) / 10
+    x = np.concatenate([np.where(large, logs, -1), np.where(large, np.sign(g), math.exp(10) * g)]).astype(p.dtype)
+    for layer in sorted(state):
+        x, c = _cell(theta, layer, x, state[layer]["h"], state[layer]["c"])
+        new[layer] = {"h": x, "c": c}
+    return p + 0.1 * _linear(theta, "linear", x).reshape(p.shape), new
+
+
+# hierarchical: Metz et al. 2020 (arXiv 2009.11243).
+
+HIERARCHICAL_DECAYS = (0.5, 0.9, 0.99, 0.999, 0.9999)
+CORRECTED = {"clip": 0.99, "train": 0.9, "validation": 0.95}  # decays of the bias-corrected averages
+
+
+def _hierarchical_init(theta, params):
+    dtype, n = next(iter(params.values())).dtype, len(HIERARCHICAL_DECAYS)
+    one = {name: theta[f"initial_state/{name}"][:, None] for name in ("h", "c", "by_parameters", "by_lstms")}
+    to_all, zero = one.pop("by_lstms"), np.zeros((), dtype)
+    tensors = {path: {"m": _zeros(p, n), "rms": _zeros(p, n), "clip": zero, **one} for path, p in params.items()}
+    losses = {name: zero for name in ("mean", "variance", "validation")}
+    return {"tensors": tensors, "by_lstms": to_all, "losses": losses, "totals": {name: zero for name in CORRECTED}}
+
+
+def _corrected(old, x, total):
+    """A bias-corrected average: a <- a + (x - a) / W, W = 1 + d W before it being the sum of all weights."""
+    return old + (x - old) / total
+
+
+def _losses_seen(old, loss, validation_loss, totals):
+    """(the two features of the losses, their averages)."""
+    mean = _corrected(old["mean"], loss, totals["train"])
+    variance = _corrected(old["variance"], (loss - mean) ** 2, totals["train"])
+    validation = _corrected(old["validation"], validation_loss, totals["validation"])
+    features = (np.stack([loss, validation]) - mean) * _rsqrt(variance + 1e-8)
+    return np.clip(features, -5, 5), {"mean": mean, "variance": variance, "validation": validation}
+
+
+def _norm(x):
+    return np.sqrt(np.sum(x * x))
+
+
+def _statistics(m, rms, p, g, losses):
+    """The 18 statistics of a tensor, as a column."""
+    means, lengths = np.array([np.mean(x) for x in (m, rms, p)]), [*_vectors(p).shape, 1, 1, 1]
+    numbers = np.stack([np.clip(_log_abs(means), -5, 5), np.sign(means)], 1).ravel().tolist()
+    numbers += [np.clip(_log_abs(np.var(x)), -5, 5) for x in (m, rms, p)]
+    numbers += [_norm(p), _norm(g), float(p.ndim == 0)]
+    numbers += [math.log(1e-8 + n) - 1 for n in (*lengths[:3], math.prod(lengths[3:]))]
+    return np.array([*numbers, *losses], p.dtype)[:, None]
+
+
+def _hierarchical_tensor(theta, g, old, p, step, total, by_lstms, losses, tensors):
+    """(p, state, what the tensor's LSTM says to all)."""
+    clip = _corrected(old["clip"], np.sqrt(np.mean(g * g)), total)
+    g, w = np.clip(_vectors(g), -10 * clip, 10 * clip), _vectors(p)
+    m, rms = _decayed(old["m"], g, HIERARCHICAL_DECAYS), _decayed(old["rms"], g * g, HIERARCHICAL_DECAYS)
+    x = np.concatenate([_statistics(m, rms, p, g, losses), by_lstms, old["by_parameters"]])
+    h, c = _cell(theta, "lstm", x, old["h"], old["c"])
+    factor = _rsqrt(rms + 1e-6)
+    x = _normalised(g[None], w[None], _log_abs(w)[None], m, m * factor, rms, factor)
+    logs = [math.log(1e-8 + tensors) - 1, _log_abs(_norm(p)), math.log(1e-8 + p.size)]
+    time = np.sin(step / (np.pi * np.array(TIMES)))
+    outputs = _network(theta, x, np.concatenate([time, logs, _linear(theta, "to_parameters", h)[:, 0]]))
+    said = outputs[2:].mean(axis=1, keepdims=True)
+    return (
+        _moved(p, outputs),
+        {"m": m, "rms": rms, "clip": clip, "h": h, "c": c, "by_parameters": said},
+        _linear(theta, "to_lstms", h),
+    )
+
+
+def _hierarchical(theta, grads, state, params, step, losses):
+    dtype = next(iter(params.values())).dtype
+    totals = {name: np.asarray(1 + decay * state["totals"][name], dtype) for name, decay in CORRECTED.items()}
+    features, averages = _losses_seen(state["losses"], *(np.asarray(x, dtype) for x in losses), totals)
+    moved, tensors, to_all = {}, {}, []
+    for path, p in params.items():
+        told = step, totals["clip"], state["by_lstms"], features, len(params)
+        moved[path], tensors[path], said = _hierarchical_tensor(theta, grads[path], state["tensors"][path], p, *told)
+        to_all.append(said)
+    return moved, {"tensors": tensors, "by_lstms": np.mean(to_all, axis=0), "losses": averages, "totals": totals}
+
+
+_RULES = {
+    "learnable_sgd": (_each_init(lambda p: {}), _each(_sgd)),
+    "learnable_sgdm": (_each_init(lambda p: {"u": np.zeros_like(p)}), _each(_sgdm)),
+    "learnable_adam": (_each_init(lambda p: {"m": np.zeros_like(p), "v": np.zeros_like(p)}), _each(_adam)),
+    "mlp": (_each_init(lambda p: {"m": _zeros(p, len(MLP_DECAYS))}), _each(_mlp)),
+    "mlp2019": (_each_init(lambda p: {s: _zeros(p, len(MLP2019_DECAYS)) for s in ("m", "rms")}), _each(_mlp2019)),
+    "adafac_mlp": (_each_init(_adafac_start), _each(_adafac_mlp)),
+    "lstm": (_each_init(_lstm_start), _each(_lstm)),
+    "hierarchical": (_hierarchical_init, _hierarchical),
+}

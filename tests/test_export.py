@@ -1,0 +1,121 @@
+"""Exported optimizers: the one file that needs NumPy alone, against TensorFlow."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from learned import checkpoint, numpy_update, optimizers
+from learned.export import export, load_weights
+from taskset.errors import StoreError, UnknownName
+from tests.test_learned_optimizers import EVERY, FEW, SHAPES, STEPS, Inputs, weights
+
+
+def saved(path, name, **changes):
+    """A checkpoint with perturbed weights; returns them."""
+    optimizer = optimizers.get(name)
+    theta = {w: array.astype(np.float32) for w, array in weights(optimizer).items()}
+    meta = {"optimizer": name, "shapes": {w: list(a.shape) for w, a in theta.items()}, "step": 7, "slots": {}, **changes}
+    arrays = {f"theta/{w}": a for w, a in theta.items()} | {"adam/x": np.zeros(3), "slot/0/since": np.zeros(2)}
+    checkpoint.save(path, meta, arrays)
+    return theta
+
+
+def run(optimizer, inputs, dtype):
+    params = {path: p.astype(dtype) for path, p in inputs.params.items()}
+    state = optimizer.init(params)
+    for step, g, loss, validation in zip(inputs.times, inputs.grads, inputs.losses, inputs.validation):
+        params, state = optimizer.update(g, state, params, step, loss, validation)
+    return params
+
+
+@EVERY
+def test_the_exported_file_equals_tensorflow(name, tmp_path):
+    theta = saved(tmp_path / "checkpoint.npz", name)
+    exported, _ = export(tmp_path / "checkpoint.npz", tmp_path / "out" / "weights.npz")
+    inputs, optimizer = Inputs(SHAPES), numpy_update.load(exported)
+    assert optimizer.name == name and len(inputs.times) == STEPS
+    for dtype, tolerance in ((np.float64, 1e-9), (np.float32, 1e-5)):
+        expected = inputs.moved(inputs.run(optimizers.get(name), theta, tf.as_dtype(dtype)))
+        found = run(optimizer, inputs, dtype)
+        assert {path: (p.dtype, p.shape) for path, p in found.items()} == {path: (dtype, s) for path, s in SHAPES.items()}
+        assert np.abs(expected).max() > 1e-3
+        np.testing.assert_allclose(inputs.moved(found), expected, rtol=0, atol=tolerance * max(1, np.abs(expected).max()))
+
+
+@EVERY
+def test_the_first_step_from_rest_is_finite_and_changes_nothing_in_place(name, tmp_path):
+    theta = saved(tmp_path / "checkpoint.npz", name)
+    optimizer = numpy_update.LearnedOptimizer(name, theta)
+    params = {path: np.zeros(shape, np.float32) for path, shape in FEW.items()}
+    state = optimizer.init(params)
+    moved, state = optimizer.update(params, state, params, 0, 1.0, 1.0)
+    moved, _ = optimizer.update(params, state, moved, 1, 1.0, 1.0)
+    assert all(np.isfinite(p).all() for p in moved.values()) and not any(p.any() for p in params.values())
+
+
+def test_no_dependency_but_numpy(tmp_path):
+    """The two files, alone in a directory, used by a process that can import neither this package nor TensorFlow."""
+    theta = saved(tmp_path / "checkpoint.npz", "mlp")
+    export(tmp_path / "checkpoint.npz", tmp_path / "alone" / "mlp.npz")
+    code = """
+import builtins, sys
+real = builtins.__import__
+def guarded(name, *rest, **more):
+    assert name.split(".")[0] not in ("learned", "taskset", "tensorflow", "scipy"), name
+    return real(name, *rest, **more)
+builtins.__import__ = guarded
+import numpy as np
+import numpy_update
+optimizer = numpy_update.load("mlp.npz")
+params = {"w": np.ones((3, 2), np.float32)}
+params, state = optimizer.update({"w": np.full((3, 2), 0.5)}, optimizer.init(params), params, 0)
+print(params["w"][0, 0])
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path / "alone", capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    optimizer, params = optimizers.get("mlp"), {"w": tf.ones([3, 2])}
+    told = {"w": tf.fill([3, 2], 0.5)}, optimizer.init(theta, params), params, tf.constant(0), None, None
+    assert float(done.stdout) == pytest.approx(float(optimizer.update(theta, *told)[0]["w"][0, 0]), abs=1e-6)
+
+
+def test_an_export_tells_what_it_is_and_is_read_as_weights(tmp_path):
+    theta = saved(tmp_path / "checkpoint.npz", "lstm", options={"seed": 3})
+    exported, reader = export(tmp_path / "checkpoint.npz", tmp_path / "lstm.npz")
+    assert reader == tmp_path / "numpy_update.py" and reader.read_text() == Path(numpy_update.__file__).read_text()
+    with np.load(exported) as file:
+        assert {name for name in file.files if name != "meta"} == {f"theta/{w}" for w in theta}
+        meta = json.loads(str(file["meta"]))
+    assert meta["options"] == {"seed": 3} and meta["step"] == 7 and "slots" not in meta
+    again = load_weights(exported)
+    assert again.optimizer == "lstm" and all(np.array_equal(again.theta[w], a) for w, a in theta.items())
+
+
+def test_what_can_not_be_exported(tmp_path):
+    path = tmp_path / "checkpoint.npz"
+    saved(path, "mlp", optimizer="mlp2019")
+    with pytest.raises(StoreError, match="'mlp2019' is .31, 32."):
+        export(path, tmp_path / "out.npz")
+    saved(path, "mlp", optimizer="mlpp")
+    with pytest.raises(UnknownName, match="did you mean 'mlp'"):
+        export(path, tmp_path / "out.npz")
+    saved(path, "mlp")
+    with pytest.raises(StoreError, match="an .npz file"):
+        export(path, tmp_path / "out.pt")
+    np.savez(path, meta=np.array(json.dumps({"format": 1})))
+    with pytest.raises(StoreError, match="no checkpoint of a learned optimizer"):
+        export(path, tmp_path / "out.npz")
+    assert not (tmp_path / "out.npz").exists()
+
+
+def test_losses_that_are_missing_and_names_that_are_not_there(tmp_path):
+    optimizer = numpy_update.LearnedOptimizer("hierarchical", saved(tmp_path / "c.npz", "hierarchical"))
+    params = {path: np.zeros(shape, np.float32) for path, shape in FEW.items()}
+    with pytest.raises(ValueError, match="reads losses"):
+        optimizer.update(params, optimizer.init(params), params, 0, loss=1.0)
+    with pytest.raises(ValueError, match="allowed are learnable_sgd"):
+        numpy_update.LearnedOptimizer("mpl", {})
