@@ -54,7 +54,8 @@ def _at(raw, i):
 class Run:
     """One training run in progress: everything that a step changes.
 
-    params, state: of the task and of the optimizer; step: steps taken; seconds: spent in training steps so far.
+    params, state: of the task and of the optimizer; step: steps taken; seconds: of a core, spent in training steps so far
+    (CPU time, all threads of the process: what else the machine does is not in it).
     """
 
     seed: int
@@ -83,6 +84,20 @@ class Loop:
         self._train = _compiled(self._train_program, self.mode)
         self._evaluate = {}  # a program for each number of batches a call
 
+    # What a loop over several runs at once does otherwise (`taskset.copies`).
+
+    _runs = ()  # leading axes of parameters, losses and hyperparameters
+
+    def _value_and_gradients(self, params, batch, key):
+        return self.task.value_and_gradients(params, batch, key)
+
+    def _loss(self, params, batch, key):
+        return self.task.loss(params, batch, key)
+
+    def _unpacked(self, floats):
+        """{name: hyperparameter} of all of them in one tensor."""
+        return dict(zip(self._names, tf.unstack(tf.reshape(floats, [len(self._names), *self._runs]))))
+
     def start(self, seed):
         """A run at step 0."""
         params = self.task.init(seed)
@@ -93,7 +108,7 @@ class Loop:
 
         numbers: int32 [6 + n], as `_numbers` packs them.
         """
-        hparams = dict(zip(self._names, tf.unstack(tf.bitcast(numbers[6:], tf.float32))))
+        hparams = self._unpacked(tf.bitcast(numbers[6:], tf.float32))
         batch_base, loss_base, first, count = tf.unstack(numbers[:4])
         raw = dict(raw)
         validation = raw.pop("valid_inner", None)
@@ -101,13 +116,13 @@ class Loop:
         def body(i, params, state, losses):
             step = first + i
             batch = self.task.prepare(_at(raw, i), batch_base, step)
-            loss, gradients = self.task.value_and_gradients(params, batch, tf.stack([loss_base, step]))
+            loss, gradients = self._value_and_gradients(params, batch, tf.stack([loss_base, step]))
             told = self._told(params, loss, validation, numbers, step)
             params, state = self.optimizer.update(gradients, state, params, step, hparams, **told)
             losses = tf.tensor_scatter_nd_update(losses, [[i]], [tf.cast(loss, losses.dtype)])
             return i + 1, params, state, losses
 
-        start = (tf.constant(0), params, state, tf.zeros([self.chunk]))
+        start = (tf.constant(0), params, state, tf.zeros([self.chunk, *self._runs]))
         _, params, state, losses = tf.while_loop(lambda i, *_: i < count, body, start, parallel_iterations=1)
         return params, state, losses
 
@@ -129,10 +144,10 @@ class Loop:
 
         def body(i, losses):
             batch = self.task.prepare(_at(raw, i), batch_bases[i], numbers[i])
-            loss = self.task.loss(params, batch, tf.stack([loss_bases[i], numbers[i]]))
+            loss = self._loss(params, batch, tf.stack([loss_bases[i], numbers[i]]))
             return i + 1, tf.tensor_scatter_nd_update(losses, [[i]], [tf.cast(loss, losses.dtype)])
 
-        start = (tf.constant(0), tf.zeros([numbers.shape[0]]))
+        start = (tf.constant(0), tf.zeros([numbers.shape[0], *self._runs]))
         return tf.while_loop(lambda i, *_: i < count, body, start, parallel_iterations=1)[1]
 
     def draw(self, seed, first):
@@ -149,7 +164,7 @@ class Loop:
     def _numbers(self, run, hparams, steps):
         """All scalars of a call in one array, hyperparameters by their bits: each argument more makes the call longer."""
         bases = [(batch_seed(run.seed, split), seeds.stream(run.seed, "loss", split)) for split in ("train", "valid_inner")]
-        floats = np.array([hparams[name] for name in self._names], np.float32)
+        floats = np.array([hparams[name] for name in self._names], np.float32).ravel()
         return np.concatenate([np.array([*bases[0], run.step, steps, *bases[1]], np.int32), floats.view(np.int32)])
 
     def train(self, run, hparams, steps, raw=None):
@@ -158,11 +173,11 @@ class Loop:
         hparams: {name: scalar}, of the optimizer's rule; raw: what `draw(run.seed, run.step)` returns, if drawn already.
         """
         raw = self.draw(run.seed, run.step) if raw is None else raw
-        start = time.perf_counter()
+        start = time.process_time()
         numbers = tf.constant(self._numbers(run, hparams, steps))
         run.params, run.state, losses = self._train(run.params, run.state, raw, numbers)
         losses = losses.numpy()[:steps]
-        run.seconds += time.perf_counter() - start
+        run.seconds += time.process_time() - start
         run.step += steps
         return losses
 
@@ -205,8 +220,8 @@ class Loop:
             parts = [self._evaluate[chunk](params, *call).numpy()[: int(call[-1])] for call in calls]
             losses = np.concatenate(parts).astype(np.float64)
             if len(losses) == 1:
-                return dict.fromkeys(SPLITS, float(losses[0]))
-            return dict(zip(SPLITS, losses.reshape(len(SPLITS), batches).mean(axis=1).tolist()))
+                return dict.fromkeys(SPLITS, losses[0].tolist())
+            return dict(zip(SPLITS, losses.reshape(len(SPLITS), batches, *self._runs).mean(axis=1).tolist()))
 
         return evaluate
 

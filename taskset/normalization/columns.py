@@ -19,8 +19,8 @@ TABLES = {
         "num_params": (pa.int64(), "number of parameters"),
         "ms_per_step": (
             pa.float64(),
-            "milliseconds a training step: median over the runs of the task's sweep (the lowest, of several sweeps), else from a "
-            "separate measurement; empty where not measured",
+            "milliseconds a training step: median over the runs of the task's sweep (the lowest, of several sweeps; of runs "
+            "computed together, each its share: see copies in sweeps), else from a separate measurement; empty where not measured",
         ),
         "runs": (
             pa.int32(),
@@ -39,7 +39,8 @@ TABLES = {
         "optimizers": (_NAMES, "optimizer names"),
         "rows": (pa.int32(), "rows in curves: optimizers x seeds x (evaluations + 1)"),
         "diverged_runs": (pa.int32(), "runs with a loss that is not finite"),
-        "ms_per_step": (pa.float64(), "milliseconds a training step, median over runs; empty where not known"),
+        "ms_per_step": (pa.float64(), "CPU milliseconds a training step, median over runs; empty where not known"),
+        "copies": (pa.int32(), "runs computed together in one program, whose time is shared out; empty where not known"),
         "core_seconds": (pa.float64(), "processor time of the whole sweep of this task; empty where not known"),
         "mode": (pa.string(), "how the training loop was executed"),
         "data_origin": (
@@ -78,7 +79,8 @@ CURVES = {
     "valid_outer": "the same of the validation split for whoever chooses or trains the optimizer",
     "test": "the same of the test split",
     "diverged": "whether the run had met a loss that is not finite, at this evaluation or before",
-    "seconds": "training time of the run so far, evaluation excluded; NaN where not known (source published)",
+    "seconds": "CPU seconds of the run's training so far, evaluation excluded; of runs computed together, each its share; NaN "
+    "where not known (source published)",
     "source": "where the data came from: none (the task needs none), synthetic, tfds (the real set), published (curves "
     "of the 2020 release); part of the path",
     "family": "task family; part of the path",

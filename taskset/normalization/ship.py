@@ -194,6 +194,7 @@ def _sweep_row(curves, group, notes):
         "rows": len(table),
         "diverged_runs": int(frame.groupby(["optimizer", "seed"], observed=True)["diverged"].max().sum()),
         "ms_per_step": None if math.isnan(cost) else cost,
+        "copies": int(told["copies"]) if "copies" in told else None,
         "core_seconds": _core_seconds(told),
         "data_origin": None if origin is None else json.dumps(origin),
         "data_note": note,

@@ -58,12 +58,6 @@ def by_rule(optimizers):
     return list(groups.values())
 
 
-def _record(rows, optimizer, run, losses):
-    over = not all(np.isfinite(loss) for loss in losses.values())
-    rows.append((optimizer.name, run.seed, run.step, *([np.nan] * 4 if over else [losses[s] for s in SPLITS]), run.seconds))
-    return over
-
-
 class Account:
     """Core-seconds by what they were spent on: `with account("train"): ..`."""
 
@@ -78,59 +72,49 @@ class Account:
 
 
 def sweep(task, optimizers, options, report=lambda share: None, account=None):
-    """Curves of one task as an Arrow table (`store.SCHEMA`).
+    """Curves of one task as an Arrow table (`store.SCHEMA`), with "copies" in its metadata: most runs that went in one program.
 
     A run is over at the first evaluation that is not finite: from there on its losses are NaN and its rows say diverged. The
-    same seed has the same start and the same batches under every optimizer, so the runs of a seed go on side by side and each
-    chunk of batches is drawn once. account: an `Account` that is told what the time went into.
+    same seed has the same start and the same batches under every optimizer, so the runs of a seed go on side by side.
+    account: an `Account` that is told what the time went into.
     """
     account = account or Account()
-    from taskset.training import Loop  # TensorFlow
+    from taskset.normalization import runs  # TensorFlow
 
     interval = options.steps // options.evaluations
-    rows, diverged, done = [], set(), 0
-    groups = [(Loop(task, group[0], interval), group) for group in by_rule(optimizers)]
+    groups = [runs.of_group(task, group, interval, options, account) for group in by_rule(optimizers)]
+    found, done = {}, 0
     for seed in options.seeds:
-        for loop, group in groups:
-            with account("draw"):
-                evaluate = loop.evaluation(seed, options.batches)
-            runs = {o.name: loop.start(seed) for o in group}
-            hparams = {o.name: o.hparams(options.steps) for o in group}
-            with account("compile"):
-                loop.compile(runs[group[0].name], hparams[group[0].name])
-                initial = evaluate(runs[group[0].name].params)
-            live = [o for o in group if not _record(rows, o, runs[o.name], initial)]
-            for point in range(1, options.evaluations + 1):
-                goal = point * interval
-                for first in range(goal - interval, goal, loop.chunk):
-                    with account("draw"):
-                        raw = loop.draw(seed, first) if live else None
-                    with account("train"):
-                        for o in live:
-                            loop.train(runs[o.name], hparams[o.name], min(loop.chunk, goal - first), raw)
-                with account("evaluate"):
-                    losses = {o.name: evaluate(runs[o.name].params) for o in live}
-                live = [o for o in live if not _record(rows, o, runs[o.name], losses[o.name])]
-                done += len(group)
+        for group in groups:
+            group.start(seed, account)
+            live = [o.name for o in group.group]
+            for step in range(0, options.steps + 1, interval):
+                if step and live:
+                    group.advance(live, interval, account)
+                losses = group.losses(live, account) if live else {}
+                for name in live:
+                    found[name, seed, step] = losses[name], group.seconds(name)
+                live = [name for name in live if all(map(np.isfinite, losses[name].values()))]
+                done += len(group.group) if step else 0
                 report(done / (len(optimizers) * len(options.seeds) * options.evaluations))
-            survivors = {o.name for o in live}
-            diverged |= {(o.name, seed) for o in group if o.name not in survivors}
-    return _table(task, optimizers, options, interval, rows, diverged)
+    copies = max(group.copies for group in groups)
+    return _table(task, optimizers, options, interval, found).replace_schema_metadata({"copies": str(copies)})
 
 
-def _table(task, optimizers, options, interval, rows, diverged):
-    """Complete curves, sorted by (optimizer as asked for, seed, step): diverged runs are filled up with NaN."""
-    place = {o.name: i for i, o in enumerate(optimizers)}
-    full = {}
-    for name, seed, step, *rest in rows:
-        full[name, seed, step] = rest
+def _table(task, optimizers, options, interval, found):
+    """Complete curves, sorted by (optimizer as asked for, seed, step): diverged runs are filled up with NaN.
+
+    found: {(optimizer, seed, step): ({split: loss}, seconds)}, for each run up to its first loss that is not finite.
+    """
     columns = {name: [] for name in store.SCHEMA.names}
-    for name in place:
+    for optimizer in optimizers:
         for seed in options.seeds:
             seconds = 0.0
             for step in range(0, options.steps + 1, interval):
-                *losses, seconds = full.get((name, seed, step), [np.nan] * 4 + [seconds])
-                values = (task.name, name, seed, step, options.steps, *losses, not np.isfinite(losses[0]), seconds)
+                losses, seconds = found.get((optimizer.name, seed, step), ({}, seconds))
+                diverged = not losses or not all(map(np.isfinite, losses.values()))
+                told = [np.nan if diverged else losses[split] for split in SPLITS]
+                values = (task.name, optimizer.name, seed, step, options.steps, *told, diverged, seconds)
                 for column, value in zip(columns.values(), values):
                     column.append(value)
     arrays = [
@@ -174,7 +158,8 @@ def sweep_to_file(name, options, root, data_dir=None, report=lambda share: None)
         with account("build"):
             task = get_task(name, options.source, data_dir)
         table = sweep(task, [get_optimizer(o) for o in options.optimizers], options, report, account)
-    told = metadata(task, options, execution_mode(task), {**account.seconds, **total.seconds})
+    copies = table.schema.metadata[b"copies"].decode()
+    told = {**metadata(task, options, execution_mode(task), {**account.seconds, **total.seconds}), "copies": copies}
     path = store.curve_path(root, task.source, task.family, task.name)
     store.write_table(table.replace_schema_metadata(told), path)
     return path
