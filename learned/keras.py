@@ -1,0 +1,205 @@
+"""A learned optimizer where Keras expects an optimizer.
+
+    model.compile(optimizer=learned.keras.from_checkpoint("checkpoint.npz"), loss=..)
+    model.fit(x, y, ..)
+
+Its state lies in Keras's optimizer variables and its weights in its config: `model.save` and `keras.models.load_model` keep both.
+
+`hierarchical` looks at losses. Keras hands every train loss to an optimizer's `scale_loss`, where this one notes it; a training
+loop of one's own calls `loss = optimizer.scale_loss(loss)` inside the tape. The validation loss comes from the callback
+`ValidationLoss`.
+"""
+
+import base64
+import itertools
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from learned import export, optimizers
+from learned.optimizers.as_optimizer import with_weights
+from taskset.errors import ConfigError
+from taskset.training import VALIDATION_INTERVAL
+
+
+def from_checkpoint(path, name=None):
+    """A `LearnedOptimizer` with the weights in a checkpoint, or in an .npz that was exported from one."""
+    found = export.load_weights(path)
+    return LearnedOptimizer(found.optimizer, found.theta, name)
+
+
+@keras.saving.register_keras_serializable("learned")
+class LearnedOptimizer(keras.optimizers.Optimizer):
+    """The learned optimizer `learned` with the weights theta, {path: array}, as a Keras optimizer on the TensorFlow backend.
+
+    It has no learning rate, and computes in float32. A variable that the loss doesn't depend on stays as it is, and counts as
+    one with a gradient of zeros. Not for mixed precision, nor for several replicas. Raises `ConfigError`.
+    """
+
+    def __init__(self, learned, theta, name=None):
+        if keras.backend.backend() != "tensorflow":
+            raise ConfigError(f"Keras backend {keras.backend.backend()!r}: allowed is 'tensorflow'; elsewhere use an export")
+        super().__init__(learning_rate=1.0, name=name or learned)
+        self._learned = optimizers.get(learned)
+        self._theta = {path: w.astype(np.float32) for path, w in with_weights(self._learned, theta).theta.items()}
+        self._loss_of_step, self._validated = _Box(), False
+
+    @property
+    def learning_rate(self):
+        """1, for those who ask: steps are as the network makes them."""
+        return 1.0
+
+    @learning_rate.setter
+    def learning_rate(self, value):
+        raise ConfigError(f"learning rate {value!r}: {self._learned.name} has none to set; take the callback or schedule away")
+
+    @property
+    def reads_losses(self):
+        """Whether it needs the train loss of every step and a validation loss every 10 steps."""
+        return self._learned.uses_validation_loss
+
+    def scale_loss(self, loss):
+        """The loss itself; an optimizer that reads losses sees it in the next `apply`."""
+        self._loss_of_step.value = loss
+        return loss
+
+    def build(self, variables):
+        """Make the variables of the state for the model's trainable variables."""
+        if self.built:
+            return
+        if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+            raise ConfigError("a learned optimizer in Keras works on one device: train outside the scope of a strategy")
+        for variable in variables:
+            if keras.backend.standardize_dtype(variable.dtype) != "float32":
+                raise ConfigError(f"variable {variable.path} is {variable.dtype}: allowed is float32 under {self._learned.name}")
+        super().build(variables)
+        with tf.init_scope():  # Keras builds while it traces the first step, and XLA wants variables from outside
+            params = {_key(i): tf.zeros(v.shape) for i, v in enumerate(variables)}
+            self._state = _map_leaves(self._learned.init(self._weights(), params), self._variable)
+            self._held = self.add_variable((), name="validation_loss") if self.reads_losses else None
+
+    def _variable(self, name, value):
+        def start(shape, dtype=None):
+            return tf.cast(value, dtype)
+
+        return self.add_variable(value.shape, start, value.dtype.name, name=name)
+
+    def _weights(self):
+        return {path: tf.constant(w) for path, w in self._theta.items()}
+
+    def apply(self, grads, trainable_variables=None):
+        """One step; see `keras.optimizers.Optimizer.apply`."""
+        if not grads:
+            return
+        variables = self._trainable_variables if trainable_variables is None else list(trainable_variables)
+        if not self.built:
+            self.build(variables)
+        self._check_all(variables)
+        params = {_key(self._get_variable_index(v)): tf.convert_to_tensor(v) for v in variables}
+        gradients = {
+            path: tf.zeros_like(p) if g is None else tf.convert_to_tensor(g) for (path, p), g in zip(params.items(), grads)
+        }
+        state = _map_leaves(self._state, lambda name, variable: tf.convert_to_tensor(variable))
+        step = tf.convert_to_tensor(self.iterations)
+        params, state = self._learned.update(self._weights(), gradients, state, params, step, *self._losses())
+        _map_leaves(self._state, lambda name, variable, value: variable.assign(value), state)
+        for variable, gradient in zip(variables, grads):
+            if gradient is not None:
+                value = params[_key(self._get_variable_index(variable))]
+                variable.assign(value if variable.constraint is None else variable.constraint(value))
+        self.iterations.assign_add(1)
+
+    def _check_all(self, variables):
+        self._check_variables_are_known(variables)
+        if len(variables) != len(self._trainable_variables):
+            raise ConfigError(
+                f"gradients for {len(variables)} variables: allowed are all {len(self._trainable_variables)} at once, "
+                "None for those without"
+            )
+
+    def _losses(self):
+        loss, self._loss_of_step.value = self._loss_of_step.value, None
+        if not self.reads_losses:
+            return None, None
+        if loss is None:
+            raise ConfigError(
+                f"{self._learned.name} reads the train loss: call optimizer.scale_loss(loss) before the gradients are applied"
+            )
+        if not self._validated:
+            raise ConfigError(
+                f"{self._learned.name} reads a validation loss: give fit callbacks=[learned.keras.ValidationLoss(..)]"
+            )
+        return tf.cast(loss, tf.float32), tf.convert_to_tensor(self._held)
+
+    def expect_validation_losses(self):
+        """Whoever calls this calls `tell_validation_loss` before step 0 and every 10 steps from there on."""
+        if not self.reads_losses:
+            raise ConfigError(f"{self._learned.name} reads no validation loss: take the callback away")
+        self._validated = True
+
+    def tell_validation_loss(self, loss):
+        """What the validation loss is from this step on."""
+        self._held.assign(loss)
+
+    def get_config(self):
+        """JSON values: the learned optimizer's name, its weights (float32, base64), the optimizer's own name."""
+        theta = {path: base64.b64encode(w.astype("<f4").tobytes()).decode() for path, w in self._theta.items()}
+        return {"learned": self._learned.name, "theta": theta, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """The optimizer of `get_config`, without its state."""
+        shapes, theta = optimizers.get(config["learned"]).shapes, {}
+        for path, text in config["theta"].items():
+            theta[path] = np.frombuffer(base64.b64decode(text), "<f4").reshape(shapes[path])
+        return cls(config["learned"], theta, config["name"])
+
+
+class ValidationLoss(keras.callbacks.Callback):
+    """Tells an optimizer that reads losses a validation loss every 10 steps, each on the next batch of `batches`.
+
+    batches: iterable of (x, y), gone through again and again. With `steps_per_execution`, as often as Keras calls back.
+    """
+
+    def __init__(self, batches):
+        super().__init__()
+        self._batches = itertools.cycle(batches)
+
+    def on_train_begin(self, logs=None):
+        """A training that goes on keeps the loss it was told last."""
+        self.model.optimizer.expect_validation_losses()
+        self._next = -(-int(self.model.optimizer.iterations) // VALIDATION_INTERVAL) * VALIDATION_INTERVAL
+
+    def on_train_batch_begin(self, batch, logs=None):
+        """Measure, if it is time."""
+        optimizer = self.model.optimizer
+        step = int(optimizer.iterations)
+        if step < self._next:
+            return
+        if not optimizer.built:
+            optimizer.build(self.model.trainable_variables)
+        self._next = step - step % VALIDATION_INTERVAL + VALIDATION_INTERVAL
+        x, y = next(self._batches)
+        optimizer.tell_validation_loss(self.model.compute_loss(x, y, self.model(x, training=False), training=False))
+
+
+class _Box:
+    """Keeps a value out of sight of Keras's tracking of attributes."""
+
+    value = None
+
+
+def _key(i):
+    """What variable i is called in the rule: names in the order of variables, which are alike in no two of them."""
+    return f"{i:05d}"
+
+
+def _map_leaves(tree, function, *others, name=""):
+    """A dict like `tree` with `function(name, leaf, *leaves of others)` for its leaves."""
+    if isinstance(tree, dict):
+        return {
+            key: _map_leaves(value, function, *(other[key] for other in others), name=f"{name}_{key}" if name else key)
+            for key, value in tree.items()
+        }
+    return function(name, tree, *others)
