@@ -12,7 +12,7 @@ from multiprocessing.connection import wait
 from taskset.errors import TasksetError
 from taskset.quiet import start_tensorflow
 
-RECYCLE = 60  # tasks a worker does before a fresh one takes over: each compiled task leaves 4 to 10 MB behind
+RECYCLE = 40  # tasks a worker does before a fresh one takes over: each leaves some 15 MB of compiled programs behind
 
 
 def _work(pipe, function, arguments):
