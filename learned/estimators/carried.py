@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from learned.distributed import unroll
 from learned.estimators import base, episodes
 
 
@@ -16,7 +17,7 @@ class Carried:
 
     def __init__(self, kind, problem, settings, signs, **execution):
         self.problem, self.settings, self.signs = problem, settings, signs
-        self.unroll = kind(problem, settings.pairs, signs, settings.steps, **execution)
+        self.unroll = unroll(kind, problem, settings.pairs, signs, settings.steps, **execution)
 
     def init(self, seed):
         """`inner` states [N, ..], `episodes`."""

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from learned.distributed import unroll
 from learned.estimators import base, episodes
 from learned.unroll import Unroll
 from taskset import seeds
@@ -20,7 +21,7 @@ class ESFull:
 
     def __init__(self, problem, settings, **execution):
         self.problem, self.settings = problem, settings
-        self.unroll = Unroll(problem, settings.pairs, 2, settings.steps, **execution)
+        self.unroll = unroll(Unroll, problem, settings.pairs, 2, settings.steps, **execution)
         self._empty = self.unroll.empty()
 
     def init(self, seed):

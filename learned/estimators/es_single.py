@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from learned.distributed import unroll
 from learned.estimators import base, episodes
 from learned.unroll import Unroll
 
@@ -19,7 +20,7 @@ class ESSingle:
 
     def __init__(self, problem, settings, **execution):
         self.problem, self.settings = problem, settings
-        self.unroll = Unroll(problem, settings.pairs, 2, settings.steps, **execution)
+        self.unroll = unroll(Unroll, problem, settings.pairs, 2, settings.steps, **execution)
 
     def init(self, seed):
         """The state before the first window: `e` [N, P], `inner` states [2 N, ..], `episodes`."""
