@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from learned import checkpoint
+from learned.events import Events
 from learned.vectors import Layout
 from taskset import seeds
 from taskset.errors import StoreError
@@ -23,6 +24,7 @@ from taskset.version import __version__
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 LATEST = "checkpoint.npz"
 LOG = "steps.jsonl"
+TENSORBOARD = "tensorboard"
 
 
 def adam(x, m, v, g, step, learning_rate):
@@ -41,13 +43,15 @@ class Trainer:
     """One outer training in a directory.
 
     DIRECTORY/checkpoint.npz is the last state; DIRECTORY/weights-STEP.npz are weights kept on the way; DIRECTORY/steps.jsonl has
-    one line an outer step. A directory that has a checkpoint is gone on with, if suite and options are the same.
+    one line an outer step, and DIRECTORY/tensorboard its scalars (`learned.events`). A directory that has a checkpoint is gone on
+    with, if suite and options are the same.
 
-    slots: what makes estimates: `learned.slots.Slots` or `learned.workers.Workers`.
+    slots: what makes estimates: `learned.slots.Slots` or `learned.workers.Workers`; device: on what, for the record.
     """
 
-    def __init__(self, directory, suite, options, slots, optimizer):
+    def __init__(self, directory, suite, options, slots, optimizer, device="cpu"):
         options.check(suite)
+        self.device = device
         self.directory, self.suite, self.options, self.slots = Path(directory), suite, options, slots
         self.optimizer, self.layout = optimizer, Layout(optimizer.shapes)
         make_directory(self.directory)
@@ -64,11 +68,11 @@ class Trainer:
         save_every: steps between two checkpoints; keep_every: between weights that are kept; report: called with each step's
         line of the log, a dict.
         """
-        log = self._open_log()
-        with log:
+        with self._open_log() as log, Events(self.directory / TENSORBOARD, self.step) as events:
             while self.step < outer_steps:
                 line = self._advance()
                 log.write(json.dumps(line) + "\n")
+                events.write(line)
                 report(line)
                 if self.step % save_every == 0 or self.step == outer_steps:
                     log.flush()
@@ -125,6 +129,7 @@ class Trainer:
             "options": self.options.as_json(),
             "suite": self.suite.as_json(),
             "step": self.step,
+            "device": self.device,
             "versions": _versions(),
         }
 

@@ -57,10 +57,11 @@ class Slots:
     """The slots of one process.
 
     suite: a `learned.suites.Suite`; options: a `learned.outer.Options`; data_dir: of real data.
+    strategy: a `tf.distribute` strategy (`learned.distributed`); None: this process, its CPU.
     """
 
-    def __init__(self, suite, options, data_dir=None):
-        self.options, self.data_dir, self.suite = options, data_dir, suite
+    def __init__(self, suite, options, data_dir=None, strategy=None):
+        self.options, self.data_dir, self.suite, self.strategy = options, data_dir, suite, strategy
         self.by_family = {}
         for entry in suite.of_split("train"):
             self.by_family.setdefault(entry.family, []).append(entry.task)
@@ -78,7 +79,7 @@ class Slots:
         entry = self.suite.entry(name)
         scale = objective.LossScale(*entry.scales[self.objective.scale_split])
         problem = Problem(get_task(name, self.suite.source, self.data_dir), self.optimizer, self.objective, scale)
-        return estimators.get(self.options.estimator)(problem, self.settings)
+        return estimators.get(self.options.estimator)(problem, self.settings, strategy=self.strategy)
 
     def draw(self, slot, life):
         """The task of a slot's life: a family by its weight, then one of the family's tasks, all alike."""
