@@ -585,14 +585,18 @@ def test_the_baselines_of_the_package_are_whole(packaged):
 
 @pytest.mark.parametrize("place", range(3))
 def test_a_shipped_curve_is_computed_again(packaged, place):
-    """The cheapest task of each of the three cheapest families, from scratch: the start to 1e-5, some 100 steps on to 1e-2."""
+    """The cheapest task of three families, one without data and two on synthetic images, from scratch.
+
+    The start to 1e-5 relative; some 100 steps on to 1e-2: rounding, which differs between processors and between runs computed
+    together and alone, grows on the way.
+    """
     from taskset.optimizers import get_optimizer
     from taskset.tasks.base import get_task
     from taskset.training import Loop
 
-    table = taskset.load_sweeps().query("source in ('none', 'synthetic')").dropna(subset="ms_per_step")
-    table = table[[("adam_lr_-3.00" in names) for names in table["optimizers"]]].sort_values("ms_per_step")
-    row = table.drop_duplicates("family").iloc[place]
+    table = taskset.load_sweeps().dropna(subset="ms_per_step").sort_values("ms_per_step").drop_duplicates(["source", "family"])
+    table = table[[("adam_lr_-3.00" in names) for names in table["optimizers"]]].set_index("source")
+    row = table.loc[["none", "synthetic"]].reset_index().groupby("source").head(2).iloc[[0, 2, 3]].iloc[place]
     seed, interval = int(row["seeds"][0]), row["horizon"] // row["evaluations"]
     task, optimizer = get_task(row["task"], "synthetic"), get_optimizer("adam_lr_-3.00")
     loop = Loop(task, optimizer, interval)

@@ -58,7 +58,7 @@ def plot_task(root, task, path):
 
 
 def plot_tasks(root, tasks, path):
-    """One row of panels (see `plot_task`) a task, as one PNG."""
+    """One row of panels (see `plot_task`) for each task, source and horizon there is, as one PNG."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -68,11 +68,11 @@ def plot_tasks(root, tasks, path):
     missing = sorted(set(tasks) - set(curves["task"].astype(str)))
     if missing:
         raise StoreError(f"{root} has no curves of {missing[0]!r}; it has {', '.join(store.load_tasks(root)['task'].head(5))} ..")
-    means = mean_curves(curves)
-    figure, rows = plt.subplots(len(tasks), 2, figsize=(11, 3.6 * len(tasks)), squeeze=False, layout="constrained")
-    for axes, task in zip(rows, tasks):
-        part = means[means["task"] == task]
-        source = part["source"].iloc[0]
+    settings = dict(list(mean_curves(curves).groupby(["task", "source", "horizon"], observed=True)))
+    order = sorted(settings, key=lambda setting: (tasks.index(setting[0]), *setting[1:]))
+    figure, rows = plt.subplots(len(order), 2, figsize=(11, 3.6 * len(order)), squeeze=False, layout="constrained")
+    for axes, (task, source, horizon) in zip(rows, order):
+        part = settings[task, source, horizon]
         _draw_curves(axes[0], part, "train", task + ("" if source == "none" else f" ({source} data)"))
         _draw_profile(axes[1], part, task)
         beside = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5), "frameon": False}
