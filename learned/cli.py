@@ -14,7 +14,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 import learned
-from learned import suites
+from learned import named, suites
 from learned.options import OBJECTIVES, Options
 from taskset import plugins
 from taskset.cli import DataDir, Modules, Source, err, out
@@ -31,6 +31,7 @@ app = typer.Typer(
     help="Learned optimizers: training them on suites of tasks.",
 )
 DEFAULT = Options("mlp")
+DEVICES = {"mirrored": "gpu", "tpu": "tpu"}  # where a strategy is asked for alone
 
 Baselines = Annotated[
     Optional[Path],
@@ -50,9 +51,9 @@ def callback():
 
 @app.command("suite")
 def suite_command(
-    patterns: Annotated[list[str], typer.Argument(help="Task names or globs.")],
-    output: Annotated[Path, typer.Option("--out", help="JSON file of the suite.")],
-    horizon: Annotated[int, typer.Option(min=1, help="Steps of the baselines that losses are normalized by.")],
+    patterns: Annotated[Optional[list[str]], typer.Argument(help="Task names or globs.")] = None,
+    output: Annotated[Optional[Path], typer.Option("--out", help="JSON file of the suite.")] = None,
+    horizon: Annotated[Optional[int], typer.Option(min=1, help="Steps of the baselines that losses are normalized by.")] = None,
     name: Annotated[Optional[str], typer.Option(help="Default: the file's name.", show_default=False)] = None,
     source: Source = "synthetic",
     baselines: Baselines = None,
@@ -60,11 +61,33 @@ def suite_command(
         float, typer.Option(help="Only tasks whose training step took at most so long in the baselines.")
     ] = math.inf,
     max_params: Annotated[float, typer.Option(help="Only tasks of at most so many parameters.")] = math.inf,
+    unmeasured: Annotated[
+        bool, typer.Option("--unmeasured", help="Without baselines, for `train --unmeasured measure`: all tasks that can run.")
+    ] = False,
+    rule: Annotated[
+        Optional[str], typer.Option("--named", help="By a rule of the package instead of patterns.", show_default=False)
+    ] = None,
+    show: Annotated[bool, typer.Option("--list", help="The rules that there are.")] = False,
     modules: Modules = None,
 ):
     """Make a suite: the matching tasks that can run, have a normalizer and are small enough; split by a hash of their names."""
     plugins.load(modules or [])
-    made = suites.make(name or output.stem, patterns, baselines, source, horizon, max_ms, max_params, modules=modules or ())
+    if show:
+        for one in named.rules():
+            out.print(f"{one}: {one.about}; source {one.source}, horizon {one.horizon}", markup=False)
+        return
+    if output is None or bool(patterns) == bool(rule) or (patterns and horizon is None):
+        raise ConfigError(
+            "allowed are `suite PATTERNS --horizon STEPS --out FILE`, `suite --named NAME --out FILE`, `suite --list`"
+        )
+    if rule:
+        made = named.rule(rule).suite(baselines)
+    else:
+        limits = {"max_milliseconds": max_ms, "max_parameters": max_params, "modules": modules or ()}
+        if unmeasured:
+            made = suites.make_unmeasured(name or output.stem, patterns, source, horizon, **limits)
+        else:
+            made = suites.make(name or output.stem, patterns, baselines, source, horizon, **limits)
     suites.save(made, output)
     counts = ", ".join(f"{split} {len(made.of_split(split))}" for split in suites.SPLITS)
     out.print(f"{output}: {len(made.tasks)} tasks of {len({e.family for e in made.tasks})} families; {counts}", markup=False)
@@ -72,7 +95,7 @@ def suite_command(
 
 @app.command()
 def train(
-    tasks: Annotated[str, typer.Option(help="Suite file, as `python -m learned suite` writes it.")],
+    tasks: Annotated[str, typer.Option(help="Suite file, or the name of one (`python -m learned suite --list`).")],
     output: Annotated[Path, typer.Option("--out", help="Directory of checkpoints and log; one that has them is gone on with.")],
     outer_steps: Annotated[int, typer.Option(min=1, help="Outer steps in all.")],
     optimizer: Annotated[str, typer.Option(help="Learned optimizer.")] = DEFAULT.optimizer,
@@ -104,6 +127,16 @@ def train(
     keep_every: Annotated[
         Optional[int], typer.Option(min=1, help="Outer steps between weights that are kept.", show_default=False)
     ] = None,
+    unmeasured: Annotated[
+        str, typer.Option(help="Tasks without a normalizer: refuse, or measure first (Adam's sweep, in OUT/baselines).")
+    ] = "refuse",
+    baselines: Baselines = None,
+    device: Annotated[
+        Optional[str], typer.Option(help="cpu, gpu, gpu:1, tpu, or several: gpu:0,gpu:1.", show_default="this process's CPU")
+    ] = None,
+    strategy: Annotated[
+        Optional[str], typer.Option(help="one, mirrored (over several devices) or tpu.", show_default="one")
+    ] = None,
     data_dir: DataDir = None,
     modules: Modules = None,
 ):
@@ -113,14 +146,21 @@ def train(
         optimizer, estimator, objective, seed, pairs, steps, sigma, differences, first_lengths, lengths, slots, tasks_per_step,
         _weights(family_weight or []), learning_rate, warm_up, clip,
     )  # fmt: skip
-    suite = suites.load(tasks)
+    suite = named.find(tasks, baselines)
     options.check(suite)
+    if (device or strategy) and workers > 1:
+        raise ConfigError(f"workers is {workers}: allowed with --device or --strategy is 1; workers are processes on the CPU")
     start_tensorflow(threads=1)
-    from learned import optimizers
+    from learned import distributed, optimizers
     from learned.outer import Trainer
 
-    with _shared_arrays(), _slots(workers, suite, options, data_dir, modules or []) as made:
-        trainer = Trainer(output, suite, options, made, optimizers.get(optimizer))
+    spread = distributed.strategy(strategy or "one", device or DEVICES.get(strategy, "cpu")) if device or strategy else None
+    if spread:
+        distributed.check_pairs(pairs, spread)
+    suite = _measured(suite, unmeasured, output / "baselines", data_dir, workers, modules or [])
+    with _shared_arrays(), _slots(workers, suite, options, data_dir, modules or [], spread) as made:
+        where = distributed.describe(spread) if spread else "cpu"
+        trainer = Trainer(output, suite, options, made, optimizers.get(optimizer), where)
         out.print(
             f"{optimizer} ({trainer.layout.size:,} weights) by {estimator} on {len(suite.of_split('train'))} tasks of "
             f"{suite.name}, objective {objective}; outer step {trainer.step} of {outer_steps}",
@@ -169,11 +209,27 @@ def _shared_arrays():
                 del os.environ[SCRATCH_VARIABLE]
 
 
-def _slots(workers, suite, options, data_dir, modules):
+def _measured(suite, unmeasured, root, data_dir, workers, modules):
+    """The suite with all tasks measured, in the way that was chosen."""
+    if unmeasured not in ("refuse", "measure"):
+        raise ConfigError(f"unmeasured {unmeasured!r}: allowed are refuse and measure")
+    if unmeasured == "refuse":
+        suites.require_measured(suite)
+        return suite
+    from learned import measuring
+    from taskset.normalization.report import baseline_report
+
+    def sweep(names, options, root):
+        return baseline_report(names, options, root, data_dir, workers, [*suite.modules, *modules, learned.__name__], out, err)
+
+    return measuring.completed(suite, root, sweep)
+
+
+def _slots(workers, suite, options, data_dir, modules, strategy):
     if workers == 1:
         from learned.slots import Slots
 
-        return contextlib.nullcontext(Slots(suite, options, data_dir))
+        return contextlib.nullcontext(Slots(suite, options, data_dir, strategy))
     from learned.workers import Workers
 
     return Workers(workers, suite, options, data_dir, [*modules, learned.__name__])

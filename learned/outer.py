@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from learned import checkpoint
+from learned import checkpoint, suites
 from learned.events import Events
 from learned.vectors import Layout
 from taskset import seeds
@@ -51,9 +51,9 @@ class Trainer:
 
     def __init__(self, directory, suite, options, slots, optimizer, device="cpu"):
         options.check(suite)
-        self.device = device
+        suites.require_measured(suite)
         self.directory, self.suite, self.options, self.slots = Path(directory), suite, options, slots
-        self.optimizer, self.layout = optimizer, Layout(optimizer.shapes)
+        self.device, self.optimizer, self.layout = device, optimizer, Layout(optimizer.shapes)
         make_directory(self.directory)
         if (self.directory / LATEST).exists():
             self._resume()

@@ -5,8 +5,8 @@
                 "scales": {"train": [2.31, 0.12], "valid_outer": [2.30, 0.2]}}, ..]}
 
 A scale is [initial, best] of a normalizer (`taskset.normalization`): a suite carries all that training on it needs to know of
-baselines. `split` follows from the task's name alone (`split_of`), so that no task is ever trained on under one suite and
-held out under another.
+baselines; {} stands for a task that was not measured yet (`learned.measuring`). `split` follows from the task's name alone
+(`split_of`), so that no task is ever trained on under one suite and held out under another.
 """
 
 import json
@@ -18,6 +18,7 @@ from pathlib import Path
 from taskset import plugins, registry
 from taskset.errors import ConfigError, StoreError, UnknownName
 from taskset.normalization.store import make_directory, write_text
+from taskset.samplers import measured
 
 SPLITS = ("train", "valid", "test")
 SCALES = ("train", "valid_outer")  # the splits of data that objectives are measured on
@@ -31,7 +32,7 @@ def split_of(task):
 
 @dataclass(frozen=True)
 class Entry:
-    """A task of a suite. scales: {split of data: (initial, best)}."""
+    """A task of a suite. scales: {split of data: (initial, best)}, or {}: not measured yet."""
 
     task: str
     family: str
@@ -58,6 +59,11 @@ class Suite:
     def of_split(self, split):
         """The tasks of a split, in order."""
         return [entry for entry in self.tasks if entry.split == split]
+
+    @property
+    def unmeasured(self):
+        """The names of the tasks without scales."""
+        return [entry.task for entry in self.tasks if not entry.scales]
 
     def entry(self, task):
         """The entry of a task."""
@@ -89,7 +95,7 @@ def from_json(values, where):
         except UnknownName as error:
             raise UnknownName(f"{where}: {error}") from error
         if (
-            set(entry.scales) != set(SCALES)
+            set(entry.scales) not in (set(SCALES), set())
             or not all(b < i < math.inf for i, b in entry.scales.values())
             or entry.split not in SPLITS
         ):
@@ -102,7 +108,14 @@ def from_json(values, where):
 
 
 def load(path):
-    """The `Suite` of a JSON file."""
+    """The `Suite` of a JSON file, all its tasks measured."""
+    suite = load_any(path)
+    require_measured(suite)
+    return suite
+
+
+def load_any(path):
+    """The `Suite` of a JSON file, whether its tasks were measured or not."""
     try:
         values = json.loads(Path(path).read_text())
     except OSError as error:
@@ -112,6 +125,17 @@ def load(path):
     except ValueError as error:
         raise StoreError(f"{path} is no valid JSON: make a suite with `python -m learned suite`") from error
     return from_json(values, path)
+
+
+def require_measured(suite):
+    """Raise `ConfigError` where a task of the suite was not measured."""
+    waiting = suite.unmeasured
+    if waiting:
+        more = f" and {len(waiting) - 1} more" if len(waiting) > 1 else ""
+        raise ConfigError(
+            f"suite {suite.name!r}: task {waiting[0]!r}{more} has no normalizer; allowed are measured tasks: "
+            "`python -m learned train --unmeasured measure` measures them first"
+        )
 
 
 def save(suite, path):
@@ -129,28 +153,53 @@ def make(name, patterns, baselines, source, horizon, max_milliseconds=math.inf, 
     from taskset.normalization.store import load_normalizers, load_tasks
 
     names = _matching(patterns)
-    scales = _scales(load_normalizers(baselines), source, horizon)
+    found = scales(load_normalizers(baselines), source, horizon)
     rows = load_tasks(baselines)
     rows = {row["task"]: row for row in rows[rows["source"].isin([source, "none"])].to_dict("records")}
     entries = []
     for task in names:
         row = rows.get(task)
-        if row is None or task not in scales or not row["feasible"]:
+        if row is None or task not in found or not row["feasible"]:
             continue
         if row["ms_per_step"] <= max_milliseconds and row["num_params"] <= max_parameters:
-            entries.append(Entry(task, row["family"], split_of(task), scales[task]))
+            entries.append(Entry(task, row["family"], split_of(task), found[task]))
     if not entries:
         where = baselines or "the package's baselines"
         raise ConfigError(
             f"no task of {', '.join(map(repr, patterns))} has a normalizer (source {source}, horizon {horizon}) in {where} and "
             "is small enough; allowed are measured tasks: `python -m taskset baseline` measures more"
         )
-    rule = {
+    rule = _rule(patterns, max_milliseconds, max_parameters)
+    return Suite(name, version, source, horizon, tuple(entries), tuple(modules), rule)
+
+
+def make_unmeasured(name, patterns, source, horizon, max_milliseconds=math.inf, max_parameters=math.inf, version=1, modules=()):
+    """The `Suite` of all tasks matching `patterns` that are feasible and small enough, none of them measured yet.
+
+    max_milliseconds: a training step by `taskset.samplers.measured`, on the machine named there; other arguments as of `make`.
+    """
+    entries = []
+    for task in _matching(patterns):
+        size, cost = registry.num_params(task), None if max_milliseconds == math.inf else measured.milliseconds(task)
+        if not registry.feasible(task) or (size if size is not None else 0) > max_parameters:
+            continue
+        if max_milliseconds == math.inf or (cost is not None and cost[0] <= max_milliseconds):
+            entries.append(Entry(task, registry.resolve(task)[0], split_of(task), {}))
+    if not entries:
+        raise ConfigError(
+            f"no task of {', '.join(map(repr, patterns))} can run and is small enough: python -m taskset list shows all"
+        )
+    return Suite(
+        name, version, source, horizon, tuple(entries), tuple(modules), _rule(patterns, max_milliseconds, max_parameters)
+    )
+
+
+def _rule(patterns, max_milliseconds, max_parameters):
+    return {
         "patterns": list(patterns),
         "max_milliseconds": None if max_milliseconds == math.inf else max_milliseconds,
         "max_parameters": None if max_parameters == math.inf else max_parameters,
     }
-    return Suite(name, version, source, horizon, tuple(entries), tuple(modules), rule)
 
 
 def _matching(patterns):
@@ -163,13 +212,13 @@ def _matching(patterns):
     return list(names)
 
 
-def _scales(normalizers, source, horizon):
+def scales(normalizers, source, horizon):
     """{task: {split: (initial, best)}} of the tasks that are normalizable in all SCALES."""
     frame = normalizers[(normalizers["horizon"] == horizon) & normalizers["source"].isin([source, "none"])]
     if frame.empty:
         there = sorted({(row["source"], int(row["horizon"])) for row in normalizers[["source", "horizon"]].to_dict("records")})
         raise ConfigError(f"no normalizers for source {source!r} and horizon {horizon}; allowed are {there}")
-    scales = {}
+    found = {}
     for row in frame[frame["normalizable"] & frame["split"].isin(SCALES)].to_dict("records"):
-        scales.setdefault(row["task"], {})[row["split"]] = (row["initial"], row["best"])
-    return {task: both for task, both in scales.items() if len(both) == len(SCALES)}
+        found.setdefault(row["task"], {})[row["split"]] = (row["initial"], row["best"])
+    return {task: both for task, both in found.items() if len(both) == len(SCALES)}
