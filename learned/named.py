@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 
 from learned import suites
-from taskset.errors import unknown
+from taskset.errors import ConfigError, unknown
 
 
 @dataclass(frozen=True)
@@ -67,5 +67,9 @@ def rule(text):
 
 
 def find(text, baselines=None):
-    """The suite in a file, where `text` ends in .json; else the one of the rule called `text`."""
-    return suites.load_any(text) if str(text).endswith(".json") else rule(text).suite(baselines)
+    """The suite in a file, where `text` ends in .json; else the one of the rule called `text`, from `baselines`."""
+    if not str(text).endswith(".json"):
+        return rule(text).suite(baselines)
+    if baselines is not None:
+        raise ConfigError(f"baselines {str(baselines)!r} with {text}: allowed with a suite's name only; a suite file says it all")
+    return suites.load_any(text)

@@ -171,6 +171,7 @@ def small(tmp_path_factory, baselines):
         (("--device", "cpu", "--workers", "2"), "workers is 2: allowed with --device or --strategy is 1"),
         (("--tasks", "smal"), "unknown suite 'smal'; did you mean 'small'"),
         (("--tasks", "no.json"), "can't read the suite no.json"),
+        (("--baselines", "runs"), "allowed with a suite's name only"),
     ],
 )
 def test_bad_input_to_train(call, small, tmp_path, arguments, message):

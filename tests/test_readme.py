@@ -1,0 +1,66 @@
+"""The examples of README.md on learned optimizers, as they stand there."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from learned import checkpoint, numpy_update, optimizers
+from learned.export import export
+
+README = Path(__file__).parent.parent / "README.md"
+
+
+def example(word):
+    """The Python example that has `word` in it."""
+    (found,) = [code for code in re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL) if word in code]
+    return found
+
+
+@pytest.fixture
+def trained(tmp_path, monkeypatch):
+    """A directory that has what the commands before the examples leave behind."""
+    theta = optimizers.get("mlp").init_theta(0)
+    meta = {"optimizer": "mlp", "shapes": {path: list(w.shape) for path, w in theta.items()}}
+    checkpoint.save(tmp_path / "runs/mlp-pes/checkpoint.npz", meta, {f"theta/{path}": w.numpy() for path, w in theta.items()})
+    export(tmp_path / "runs/mlp-pes/checkpoint.npz", tmp_path / "runs/mlp.npz")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path / "runs"))
+
+
+def test_keras(trained):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(256, 8)).astype(np.float32)
+    names = {"x": x, "y": np.argmax(x[:, :4], 1)}
+    exec(example("learned.keras"), names)
+    assert names["optimizer"].name == "mlp" and int(names["optimizer"].iterations) == 8
+    assert all(np.isfinite(w).all() for w in names["model"].get_weights())
+
+
+def steps(params, gradients_of):
+    names = {"params": params, "gradients_of": gradients_of}
+    exec(example("import numpy_update"), names)
+    return names["params"]
+
+
+def test_numpy(trained):
+    start = {"w": np.ones((3, 2), np.float32), "b": np.zeros(2, np.float32)}
+    gradients_of = lambda params: {name: 2 * p for name, p in params.items()}  # noqa: E731
+    expected, optimizer = dict(start), numpy_update.load("runs/mlp.npz")
+    state = optimizer.init(expected)
+    for step in range(100):
+        expected, state = optimizer.update(gradients_of(expected), state, expected, step)
+    found = steps(start, gradients_of)
+    for name, p in found.items():
+        np.testing.assert_array_equal(p, expected[name])
+    assert (found["w"] != 1).all()
+
+
+def test_jax(trained):
+    jax = pytest.importorskip("jax", reason="JAX is not installed")
+    start = {"w": jax.numpy.ones((3, 2)), "b": jax.numpy.zeros(2)}
+    gradients_of = jax.jit(jax.grad(lambda params: sum((p**2).sum() for p in params.values())))
+    plain = steps({name: np.asarray(p) for name, p in start.items()}, lambda params: {name: 2 * p for name, p in params.items()})
+    for name, p in steps(start, gradients_of).items():
+        np.testing.assert_allclose(p, plain[name], rtol=0, atol=1e-6)
