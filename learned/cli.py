@@ -1,12 +1,10 @@
-"""The command line: `python -m learned suite | train | export`.
+"""The command line: `python -m learned suite | train | evaluate | compare | export`.
 
 Each command is a thin layer over the function it names. Errors that a user can mend are one line on stderr and exit status 2.
 """
 
 import contextlib
 import math
-import os
-import tempfile
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -15,11 +13,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 import learned
 from learned import named, suites
+from learned.evaluation import commands
 from learned.options import OBJECTIVES, Options
+from learned.scratch import shared_arrays
 from taskset import plugins
 from taskset.cli import DataDir, Modules, Source, err, out
 from taskset.cli import main as run
-from taskset.datasets.sharing import SCRATCH_VARIABLE
 from taskset.errors import ConfigError
 from taskset.quiet import start_tensorflow
 
@@ -158,7 +157,7 @@ def train(
     if spread:
         distributed.check_pairs(pairs, spread)
     suite = _measured(suite, unmeasured, output / "baselines", data_dir, workers, modules or [])
-    with _shared_arrays(), _slots(workers, suite, options, data_dir, modules or [], spread) as made:
+    with shared_arrays(), _slots(workers, suite, options, data_dir, modules or [], spread) as made:
         where = distributed.describe(spread) if spread else "cpu"
         trainer = Trainer(output, suite, options, made, optimizers.get(optimizer), where)
         out.print(
@@ -184,6 +183,10 @@ def export_command(
         out.print(str(written), markup=False)
 
 
+app.command()(commands.evaluate)
+app.command()(commands.compare)
+
+
 def _weights(texts):
     """{family: weight} of FAMILY=WEIGHT."""
     weights = {}
@@ -194,19 +197,6 @@ def _weights(texts):
         except ValueError as error:
             raise ConfigError(f"family weight {text!r}: allowed is FAMILY=NUMBER, such as mlp_family=2") from error
     return weights
-
-
-@contextlib.contextmanager
-def _shared_arrays():
-    """Data sets are mapped from files: several tasks of one set, and all workers, have it in memory once."""
-    with tempfile.TemporaryDirectory(prefix="taskset-arrays-") as scratch:
-        before = os.environ.get(SCRATCH_VARIABLE)
-        os.environ[SCRATCH_VARIABLE] = before or scratch
-        try:
-            yield
-        finally:
-            if before is None:
-                del os.environ[SCRATCH_VARIABLE]
 
 
 def _measured(suite, unmeasured, root, data_dir, workers, modules):

@@ -1,0 +1,164 @@
+"""The table: learned optimizers and hand-designed ones, by the trials that they take."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from learned.evaluation import contenders as who
+from learned.evaluation import scores, speedup, statistics
+from taskset.errors import ConfigError, StoreError
+from taskset.normalization import store
+from taskset.normalization.normalizer import mean_curves
+
+SPLITS = ("train", "test")  # of data, in the table; valid_outer is looked at for tuning
+LEFT = ["title", "trials", "split", "tasks", "runs", "diverged"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """table: one row a contender and split: LEFT, and of each statistic its value, low and high; speedups: one row a learned
+    optimizer and task; per_task: scores, mean over seeds, index (split, task), a column an optimizer; notes: lines to be told.
+    """
+
+    table: object
+    speedups: object
+    per_task: object
+    notes: list
+    horizon: int
+    view: str
+
+
+def read_results(roots):
+    """(curves, {name: what it was made with}) of directories made by `evaluate`."""
+    import pandas as pd
+
+    frames, told = [], {}
+    for root in roots:
+        path = Path(root) / "sweep.json"
+        if not path.exists():
+            raise StoreError(f"{root} has no sweep.json: give the --out of `python -m learned evaluate`")
+        options = json.loads(path.read_text())
+        name = options["optimizers"][0]
+        if name in told:
+            raise ConfigError(f"{name!r} is in two of the directories: give checkpoints names of their own with evaluate --name")
+        told[name] = options
+        frames.append(store.load_curves(root=root))
+    horizons = sorted({options["steps"] for options in told.values()})
+    if len(horizons) > 1:
+        raise ConfigError(f"the results have horizons {horizons}: allowed is one; compare them one after the other")
+    return pd.concat([plain(frame) for frame in frames], ignore_index=True), told
+
+
+def plain(curves):
+    """Curves with names as text: frames with other names can be put together."""
+    return curves.astype({"task": str, "optimizer": str})
+
+
+def scales_of(normalizers, source, tasks, horizon, asked):
+    """{(task, split): (initial, best)} and the normalizers' horizon.
+
+    That is `asked`, or the shortest that is not below `horizon`. Raises ConfigError where there is none.
+    """
+    there = normalizers[normalizers["source"].isin([source, "none"]) & normalizers["task"].isin(tasks)]
+    horizons = sorted(int(h) for h in there["horizon"].unique())
+    fitting = [h for h in horizons if h == asked or (asked is None and h >= horizon)]
+    if not fitting:
+        wanted = f"of horizon {asked}" if asked else f"that reach {horizon} steps"
+        raise ConfigError(
+            f"the baselines have no normalizers {wanted} for these tasks (source {source}); their horizons are {horizons}: "
+            "evaluate with a --horizon that is not longer"
+        )
+    if fitting[0] < horizon:
+        raise ConfigError(f"horizon {horizon} is longer than the normalizers', {fitting[0]}, beyond which they say nothing")
+    rows = there[(there["horizon"] == fitting[0]) & there["normalizable"]]
+    scales = {(r["task"], r["split"]): (r["initial"], r["best"]) for r in rows.to_dict("records")}
+    return scales, fitting[0]
+
+
+def compare(roots, baselines=None, chosen_view="end", normalizer_horizon=None):
+    """The `Comparison` of results of `evaluate` under `roots` with the baselines in a directory (None: the package's)."""
+    view = scores.view(chosen_view)
+    curves, told = read_results(roots)
+    learned, options = list(told), next(iter(told.values()))
+    tasks, horizon, source = sorted(curves["task"].unique()), options["steps"], options["source"]
+    scales, longer = scales_of(store.load_normalizers(baselines), source, tasks, horizon, normalizer_horizon)
+    theirs = plain(store.load_curves(task=tasks, source=[source, "none"], horizon=[longer], root=baselines))
+    if longer != horizon:  # a schedule depends on the horizon: only those without one can be cut short
+        theirs = theirs[theirs["optimizer"].map(who.family_of).isin([who.ADAM, "adagrad_lr"])]
+    notes = _notes(theirs, told, tasks, scales, horizon, longer)
+    tasks = [task for task in tasks if (task, "train") in scales and (task, "valid_outer") in scales]
+    if not tasks:
+        raise ConfigError("none of these tasks has a normalizer in the baselines: compare others")
+    steps = scores.common_steps([curves, theirs], horizon)
+    both = [frame[frame["task"].isin(tasks)] for frame in (curves, theirs)]
+    found = [scores.scores(frame, scales, steps, view) for frame in both]
+    per_task, over = _tables(found)
+    rows, more = who.contenders(per_task.loc[["train", "valid_outer"]], learned)
+    table = _statistics(rows, per_task, over)
+    speedups = _speedups(both, learned, tasks, steps, horizon)
+    return Comparison(table, speedups, per_task, notes + more, horizon, chosen_view)
+
+
+def _notes(theirs, told, tasks, scales, horizon, longer):
+    notes = []
+    lacking = [task for task in tasks if task not in set(theirs["task"])]
+    if lacking:
+        raise ConfigError(f"the baselines have no curves of {lacking[0]!r} ({len(lacking)} in all): measure it, or leave it out")
+    for task in tasks:
+        splits = [split for split in ("train", "valid_outer", "test") if (task, split) not in scales]
+        if splits:
+            notes.append(f"{task} has no normalizer for {', '.join(splits)}")
+    seeds = sorted(theirs["seed"].unique().tolist())
+    for name, options in told.items():
+        if options["seeds"] != seeds:
+            notes.append(f"seeds: {name} {options['seeds']}, baselines {seeds}")
+    if longer != horizon:
+        notes.append(f"normalized by baselines of {longer} steps, of which the first {horizon} are looked at")
+    return notes
+
+
+def _tables(found):
+    """(mean scores over seeds, counts of diverged and of all runs), index (split, task), a column an optimizer."""
+    import pandas as pd
+
+    frame = pd.concat(found, ignore_index=True)
+    groups = frame.groupby(["split", "task", "optimizer"], sort=True)
+    return groups["score"].mean().unstack(), groups["diverged"].agg(["sum", "size"]).unstack()
+
+
+def _statistics(rows, per_task, over):
+    import pandas as pd
+
+    table = []
+    for row in rows:
+        for split in SPLITS:
+            tasks = [task for task in row.chosen if (split, task) in per_task.index]
+            if not tasks:
+                continue
+            values = np.array([per_task.at[(split, task), row.chosen[task]] for task in tasks])
+            counts = [[over.at[(split, task), (kind, row.chosen[task])] for task in tasks] for kind in ("size", "sum")]
+            line = [row.title, row.trials, split, len(tasks), *(int(sum(c)) for c in counts)]
+            for statistic in statistics.STATISTICS.values():
+                line += [float(statistic(values)), *statistics.interval(values, statistic)]
+            table.append(line)
+    named = [f"{name}{part}" for name in statistics.STATISTICS for part in ("", " low", " high")]
+    return pd.DataFrame(table, columns=LEFT + named)
+
+
+def _speedups(both, learned, tasks, steps, horizon):
+    """One row a (learned optimizer, task): speedup, at_least (where no Adam rate gets there: what its curves could tell)."""
+    import pandas as pd
+
+    ours, theirs = (mean_curves(frame).sort_values("step") for frame in both)
+    theirs = theirs[theirs["optimizer"].map(who.family_of) == who.ADAM]
+    rows = []
+    for task in tasks:
+        part = theirs[theirs["task"] == task].pivot(index="step", columns="optimizer", values="train")
+        for name in learned:
+            run = ours[(ours["task"] == task) & (ours["optimizer"] == name) & ours["step"].isin(steps)]
+            found = speedup.speed_up(run["train"].to_numpy(), horizon, part.index.to_numpy(), part.to_numpy().T)
+            limit = part.index[-1] / horizon
+            rows.append((name, task, min(found, limit), found > limit))
+    return pd.DataFrame(rows, columns=["title", "task", "speedup", "at_least"])

@@ -1,0 +1,108 @@
+"""Tasks trained with a learned optimizer from a checkpoint; curves as `python -m taskset baseline` writes them.
+
+    DIRECTORY/curves/source=SOURCE/family=FAMILY/TASK.parquet     `taskset.load_curves(root=DIRECTORY)` reads them
+    DIRECTORY/sweep.json                                          what they were made with
+
+The column `optimizer` holds the name given to the checkpoint. Start, batches and evaluations of a seed are those that the same
+seed has in a baseline: comparisons are paired.
+"""
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import learned
+from learned import checkpoint
+from learned.scratch import shared_arrays
+from taskset import plugins, registry
+from taskset.errors import ConfigError, UnknownName
+from taskset.normalization import store, workers
+from taskset.samplers.optimizers import get_optimizer_config
+
+_NAME = re.compile(r"[A-Za-z0-9_.@+-]+")
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A checkpoint under a name. digest: of its weights."""
+
+    name: str
+    path: str
+    optimizer: str
+    digest: str
+
+
+def contestant(path, name=None):
+    """The `Contestant` of a checkpoint file; its name is by default optimizer_estimator_OUTERSTEP."""
+    found = checkpoint.load(path)
+    told = found.meta
+    name = name or f"{told['optimizer']}_{told['options']['estimator']}_{told['step']}"
+    if not _NAME.fullmatch(name):
+        raise ConfigError(f"name {name!r}: allowed are letters, digits and _ . @ + -")
+    try:
+        get_optimizer_config(name)
+    except UnknownName:
+        pass
+    else:
+        raise ConfigError(f"name {name!r} is that of a hand-designed optimizer: give another --name")
+    weights = found.theta
+    digest = hashlib.sha256(b"".join(key.encode() + weights[key].tobytes() for key in sorted(weights))).hexdigest()
+    return Contestant(name, str(path), found.optimizer, digest[:16])
+
+
+def optimizer_of(contestant):
+    """The checkpoint as an optimizer of `taskset.training`."""
+    from learned import optimizers
+    from learned.optimizers.as_optimizer import with_weights
+
+    found = checkpoint.load(contestant.path)
+    return with_weights(optimizers.get(found.optimizer), found.theta, contestant.name)
+
+
+def plan(contestant, tasks, options, root):
+    """The tasks that have no curves under `root` yet; claims `root` for this contestant and these options.
+
+    options: `taskset.normalization.sweep.Options`, whose only optimizer is the contestant's name.
+    Raises StoreError where `root` holds other results.
+    """
+    store.check_options(root, {**options.as_json(), "checkpoint": contestant.digest})
+    waiting = []
+    for name in tasks:
+        family, config = registry.resolve(name)
+        facts = registry.facts(family, config)
+        source = options.source if facts.data is not None and facts.data.needs_source else "none"
+        if not store.curve_path(root, source, family, name).exists():
+            waiting.append(name)
+    return waiting
+
+
+def _job(name, contestant, options, root, data_dir, modules, report):
+    plugins.load(modules)
+    from taskset.normalization.sweep import Account, metadata, sweep
+    from taskset.tasks.base import get_task
+    from taskset.training import execution_mode
+
+    account, total = Account(), Account()
+    with total("total"):
+        with account("build"):
+            task = get_task(name, options.source, data_dir)
+        table = sweep(task, [optimizer_of(contestant)], options, report, account)
+    told = metadata(task, options, execution_mode(task), {**account.seconds, **total.seconds})
+    told["checkpoint"] = json.dumps({"optimizer": contestant.optimizer, "digest": contestant.digest})
+    path = store.curve_path(root, task.source, task.family, task.name)
+    store.write_table(table.replace_schema_metadata(told), path)
+    return str(path)
+
+
+def run(contestant, waiting, options, root, data_dir=None, count=1, modules=(), report=lambda progress: None):
+    """Train and evaluate the `waiting` tasks in `count` processes; returns their `taskset.normalization.workers.Progress`.
+
+    A finished task is a file that appears whole: killed and started again, the rest is done.
+    """
+    for left in Path(root).rglob(".*.tmp"):  # of a run that was killed
+        left.unlink()
+    arguments = (contestant, options, str(root), data_dir, (*modules, learned.__name__))
+    with shared_arrays():
+        return workers.run(waiting, _job, arguments, count, report)

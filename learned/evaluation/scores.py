@@ -1,0 +1,78 @@
+"""From learning curves to one normalized number a run.
+
+Curves of different sources are compared at the steps that all of them have: a run of 200 steps evaluated every 20 against the
+first 200 steps of a baseline of 1000 evaluated every 20. (Only optimizers without a schedule may be cut short like that.)
+"""
+
+import numpy as np
+
+from taskset.datasets.base import SPLITS
+from taskset.errors import ConfigError
+from taskset.normalization.normalizer import HIGH, LOW
+
+
+def last(normalized):
+    """The loss at the last step."""
+    return normalized[-1]
+
+
+def mean(normalized):
+    """The mean over the curve: what outer training makes small."""
+    return normalized.mean(axis=0)
+
+
+def lowest(normalized):
+    """The lowest loss of the curve."""
+    return normalized.min(axis=0)
+
+
+VIEWS = {"end": last, "mean": mean, "lowest": lowest}
+
+
+def view(name):
+    """The function `[points, ..] -> [..]` called `name`."""
+    if name not in VIEWS:
+        raise ConfigError(f"view {name!r}: allowed are {', '.join(VIEWS)}")
+    return VIEWS[name]
+
+
+def normalize(losses, initial, best):
+    """n(L) = clip((L - best) / (initial - best), -2, 2), and 2 where L is not finite; float64 arrays that broadcast."""
+    losses = np.asarray(losses, np.float64)
+    return np.clip((np.where(np.isfinite(losses), losses, np.inf) - best) / (initial - best), LOW, HIGH)
+
+
+def common_steps(frames, horizon):
+    """The steps <= horizon at which all frames of curves have evaluations, sorted."""
+    steps = set(range(horizon + 1))
+    for frame in frames:
+        steps &= set(frame["step"].unique().tolist())
+    if len(steps) < 2 or max(steps) != horizon:
+        found = [sorted(frame["step"].unique().tolist()) for frame in frames]
+        told = "; ".join(f"{f[0]} .. {f[-1]}, {len(f)} points" for f in found)
+        raise ConfigError(
+            f"the curves have no common steps up to {horizon} ({told}): evaluate again with a --horizon and --evaluations whose "
+            "steps the baselines have"
+        )
+    return sorted(steps)
+
+
+def scores(curves, scales, steps, chosen_view):
+    """One row a run and split: task, optimizer, seed, split, score, diverged (by the last of `steps`).
+
+    curves: as `taskset.load_curves` gives them, of one source and horizon a task; scales: {(task, split): (initial, best)};
+    runs of a (task, split) without a scale are not in it. chosen_view: one of VIEWS' functions.
+    """
+    import pandas as pd
+
+    part = curves[curves["step"].isin(steps)].sort_values("step")
+    rows = []
+    for (task, optimizer, seed), run in part.groupby(["task", "optimizer", "seed"], observed=True):
+        if len(run) != len(steps):
+            raise ConfigError(f"task {task!r}, {optimizer}, seed {seed}: {len(run)} of {len(steps)} evaluations are there")
+        over = bool(run["diverged"].iloc[-1])
+        for split in SPLITS:
+            if (task, split) in scales:
+                value = float(chosen_view(normalize(run[split].to_numpy(), *scales[task, split])))
+                rows.append((task, optimizer, int(seed), split, value, over))
+    return pd.DataFrame(rows, columns=["task", "optimizer", "seed", "split", "score", "diverged"])
