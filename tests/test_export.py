@@ -47,6 +47,15 @@ def test_the_exported_file_equals_tensorflow(name, tmp_path):
         np.testing.assert_allclose(inputs.moved(found), expected, rtol=0, atol=tolerance * max(1, np.abs(expected).max()))
 
 
+def test_learned_decays_beyond_their_bounds():
+    """Offsets that would make decays negative: those of second moments stop at 0, those of m don't."""
+    theta, inputs = weights(optimizers.get("adafac_mlp")), Inputs(SHAPES)
+    theta |= {path: np.full_like(w, 0.25) for path, w in theta.items() if path.startswith("decay_offsets")}
+    expected = inputs.moved(inputs.run(optimizers.get("adafac_mlp"), theta, tf.float64))
+    found = inputs.moved(run(numpy_update.LearnedOptimizer("adafac_mlp", theta), inputs, np.float64))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9 * max(1, np.abs(expected).max()))
+
+
 @EVERY
 def test_the_first_step_from_rest_is_finite_and_changes_nothing_in_place(name, tmp_path):
     theta = saved(tmp_path / "checkpoint.npz", name)

@@ -195,6 +195,9 @@ def test_checkpoints_that_do_not_fit(call, small, tmp_path):
     path = tmp_path / "o" / outer.LATEST
     found = checkpoint.load(path)
     assert found.meta["device"] == "OneDeviceStrategy(cpu:0)" and Options(**found.meta["options"]).seed == 0
+    status, said, told = call(*train[:6], 2, *TRAIN)  # and goes on elsewhere
+    assert status == 0 and "outer step 1 of 2" in said and checkpoint.load(path).meta["device"] == "cpu", told
+    found = checkpoint.load(path)
     status, said, _ = call("export", path, "--out", tmp_path / "e" / "adam.npz")
     assert status == 0 and said.splitlines() == [str(tmp_path / "e" / name) for name in ("adam.npz", "numpy_update.py")]
     np.testing.assert_array_equal(checkpoint.load(tmp_path / "e" / "adam.npz").theta["log_epsilon"], found.theta["log_epsilon"])
