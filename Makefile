@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test test-slow bench clean
+.PHONY: demo demo-learned test test-slow bench clean
 
 $(INSTALLED): setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' || \
@@ -27,6 +27,12 @@ demo: $(INSTALLED)
 	@echo "  $(RUN) -c 'import taskset; print(taskset.load_curves(root=\"$(DEMO_OUT)\").head())'"
 	@echo "  $(RUN) -m taskset list 'conv*_seed1?'              more names"
 
+# An optimizer trained from nothing, against 17 Adam rates; fails where it doesn't beat them. benchmarks/demo_learned.py says more.
+DEMO_LEARNED_OUT ?= demo-learned
+
+demo-learned: $(INSTALLED)
+	$(RUN) benchmarks/demo_learned.py --out $(DEMO_LEARNED_OUT)
+
 # Real-data tests read TFDS_DATA_DIR and are skipped where it is not set.
 test: $(INSTALLED)
 	$(RUN) -m pytest -n 2 --dist worksteal --durations 15
@@ -43,4 +49,4 @@ bench: $(INSTALLED)
 	$(RUN) benchmarks/families.py
 
 clean:
-	rm -rf $(VENV) demo build *.egg-info
+	rm -rf $(VENV) demo demo-learned build *.egg-info

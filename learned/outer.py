@@ -79,7 +79,7 @@ class Trainer:
                     os.fsync(log.fileno())
                     self.save()
                 if keep_every and (self.step % keep_every == 0 or self.step == outer_steps):
-                    checkpoint.save(self.directory / f"weights-{self.step:07d}.npz", self._meta(), self._theta())
+                    self.keep(self.directory / f"weights-{self.step:07d}.npz")
         return self.weights
 
     @property
@@ -109,6 +109,10 @@ class Trainer:
                 {"task": r.task, "family": r.family, "loss": _mean([r.estimate.loss]), **r.estimate.details} for r in results
             ],
         }
+
+    def keep(self, path):
+        """Write the weights alone, with all that tells what they are: enough to use them, not to go on."""
+        checkpoint.save(path, self._meta(), self._theta())
 
     def save(self):
         """Write the checkpoint: everything that going on as if nothing had happened takes."""

@@ -52,7 +52,9 @@ def contenders(means, learned):
         # Only what every task has: else one contender would be judged on other tasks than the next.
         whole = [name for name in names if means[name].notna().all()]
         if len(whole) < len(names):
-            notes.append(f"{family}: {len(names) - len(whole)} of {len(names)} optimizers lack curves of some task and are left out")
+            notes.append(
+                f"{family}: {len(names) - len(whole)} of {len(names)} optimizers lack curves of some task and are left out"
+            )
         if family == LIST:
             found += _of_list(means, whole)
         elif whole:
