@@ -66,6 +66,11 @@ def rule(text):
     return max(found, key=lambda r: r.version)
 
 
+def is_rule(text):
+    """Whether `rule(text)` finds one."""
+    return any(text in (one.name, str(one)) for one in RULES)
+
+
 def find(text, baselines=None):
     """The suite in a file, where `text` ends in .json; else the one of the rule called `text`, from `baselines`."""
     if not str(text).endswith(".json"):

@@ -155,7 +155,9 @@ def make(name, patterns, baselines, source, horizon, max_milliseconds=math.inf, 
     names = _matching(patterns)
     found = scales(load_normalizers(baselines), source, horizon)
     rows = load_tasks(baselines)
-    rows = {row["task"]: row for row in rows[rows["source"].isin([source, "none"])].to_dict("records")}
+    if "source" in rows:  # a single sweep's table has a row for each source, that of merged baselines has one a task
+        rows = rows[rows["source"].isin([source, "none"])]
+    rows = {row["task"]: row for row in rows.to_dict("records")}
     entries = []
     for task in names:
         row = rows.get(task)

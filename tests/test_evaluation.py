@@ -238,6 +238,19 @@ def test_what_can_not_be_compared_is_one_line(roots, tmp_path):
         assert "\n" not in str(error.value)
 
 
+def test_merged_baselines_serve_as_well(roots, tmp_path):
+    """Suites and tables from `data ship`'s output are those from the sweep itself."""
+    from taskset.normalization.ship import ship
+
+    base, good, _ = roots
+    ship([base], tmp_path / "merged")
+    names = list(made_up.TASKS)
+    one, other = (suites.make("s", names, root, "synthetic", 20) for root in (base, tmp_path / "merged"))
+    assert one == other and len(one.tasks) == 3
+    a, b = (comparison.compare([good], root) for root in (base, tmp_path / "merged"))
+    pd.testing.assert_frame_equal(a.table, b.table)
+
+
 # Runs from checkpoints.
 
 

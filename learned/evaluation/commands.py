@@ -7,7 +7,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from learned import suites
+from learned import named, suites
 from learned.evaluation import runs
 from taskset import plugins
 from taskset.cli import DataDir, Modules, err, match_tasks, out
@@ -20,7 +20,7 @@ NO_SPLIT = "all"
 
 def evaluate(
     path: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="Checkpoint or kept weights of a training.")],
-    tasks: Annotated[list[str], typer.Option(help="Suite file, or task names and globs.")],
+    tasks: Annotated[list[str], typer.Option(help="Suite file, name of a suite, or task names and globs.")],
     output: Annotated[Path, typer.Option("--out", help="Directory of the curves, of this checkpoint alone.")],
     horizon: Annotated[
         Optional[int], typer.Option(min=1, help="Training steps; default: the suite's.", show_default=False)
@@ -56,16 +56,16 @@ def evaluate(
 
 def _tasks(given, split, source, horizon, modules):
     """(names, source, horizon, modules) of the tasks asked for."""
-    if len(given) == 1 and given[0].endswith(".json"):
-        suite = suites.load(given[0])
+    if len(given) == 1 and (given[0].endswith(".json") or named.is_rule(given[0])):
+        suite = named.find(given[0])
         if split not in (*suites.SPLITS, NO_SPLIT):
             raise ConfigError(f"split {split!r}: allowed are {', '.join(suites.SPLITS)} and {NO_SPLIT}")
         if source not in (None, suite.source):
             raise ConfigError(f"source {source!r}: that of the suite is {suite.source!r}; leave --source out")
         if horizon is not None and horizon > suite.horizon:
             raise ConfigError(
-                f"horizon {horizon} is longer than the suite's normalizers', {suite.horizon}: give a shorter one, or name the tasks "
-                "themselves and compare with baselines that are as long"
+                f"horizon {horizon} is longer than the suite's normalizers', {suite.horizon}: give a shorter one, or name the "
+                "tasks themselves and compare with baselines that are as long"
             )
         entries = [entry for entry in suite.tasks if split in (entry.split, NO_SPLIT)]
         if not entries:

@@ -22,8 +22,8 @@ def speed_ups(comparison):
         beyond = int(part["at_least"].sum())
         lines.append(
             f"{name}: the best Adam rate takes {part['speedup'].median():.2f} x {comparison.horizon} steps to the same smoothed "
-            f"train loss (median of {len(part)} tasks; on {beyond} no rate got there in as many steps as there are curves of, which "
-            "count as that many)"
+            f"train loss (median of {len(part)} tasks; on {beyond} no rate got there in the steps that there are curves of, "
+            "which count as those many)"
         )
     return lines
 
@@ -32,8 +32,8 @@ def heading(comparison):
     """What the numbers are."""
     told = {"end": "at the last step", "mean": "mean over the curve", "lowest": "lowest of the curve"}[comparison.view]
     return (
-        f"Normalized loss (1: start, 0: the best of the baselines) after {comparison.horizon} steps, {told}; mean over seeds, then "
-        "statistics over tasks with 95% bootstrap intervals. A diverged run counts as 2."
+        f"Normalized loss (1: start, 0: the best of the baselines) after {comparison.horizon} steps, {told}; mean over seeds, "
+        "then statistics over tasks with 95% bootstrap intervals. A diverged run counts as 2."
     )
 
 
