@@ -3,6 +3,7 @@
 One single-threaded process a core does about twice the work of one process with a thread a core (docs/benchmarks.md).
 """
 
+import gc
 import multiprocessing
 import time
 import traceback
@@ -12,7 +13,7 @@ from multiprocessing.connection import wait
 from taskset.errors import TasksetError
 from taskset.quiet import start_tensorflow
 
-RECYCLE = 40  # tasks a worker does before a fresh one takes over: each leaves some 15 MB of compiled programs behind
+RECYCLE = 40  # tasks a worker does before a fresh one takes over: each leaves some MB behind, freed or not
 
 
 def _work(pipe, function, arguments):
@@ -37,6 +38,7 @@ def _work(pipe, function, arguments):
                 pipe.send(("failed", str(error)))
             except Exception as error:  # one broken task must not stop the others; its trace is told
                 pipe.send(("failed", f"{type(error).__name__}: {error}\n{traceback.format_exc()}"))
+            gc.collect()  # a task and its compiled programs (some 60 MB) refer to each other in circles
     except (EOFError, KeyboardInterrupt, BrokenPipeError):
         return
 
