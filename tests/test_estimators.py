@@ -414,6 +414,15 @@ def test_recurrent_tasks_are_computed_one_by_one_under_xla_and_batched_without()
     assert Unroll(problem, pairs=1, signs=2, steps=2, mode="graph_loop").layout == "batched"
 
 
+def test_wide_networks_are_computed_one_by_one_where_a_cache_is_too_small():
+    if tf.config.list_logical_devices("GPU"):
+        pytest.skip("a core's cache decides only without an accelerator")
+    task = taskset.get_task("Digits_mlp32_bs128", source="synthetic")
+    for name, pairs, layout in (("mlp", 16, "one_by_one"), ("mlp", 2, "batched"), ("adafac_mlp", 16, "batched")):
+        problem = Problem(task, optimizers.get(name), objective.get("train"), objective.unscaled)
+        assert Unroll(problem, pairs=pairs, signs=2, steps=2).layout == layout
+
+
 def test_xla_gives_the_same_as_the_graph():
     found = []
     for mode in ("xla_loop", "graph_loop"):

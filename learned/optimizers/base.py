@@ -20,6 +20,7 @@ class LearnedOptimizer:
         step: steps already taken, a scalar integer tensor; loss: the train loss that grads come from; validation_loss: the last
         one that was measured. Both losses are scalars, ignored where the rule doesn't read them.
     uses_validation_loss: whether it does.
+    width: of the hidden layers that are applied to every parameter by itself; 0 where they are narrow or there are none.
 
     Everything is computed in the params' dtype, which theta must share. For many copies at once use `tf.vectorized_map` over all
     arguments; gradients with respect to theta are those of backpropagation.
@@ -30,6 +31,7 @@ class LearnedOptimizer:
     init: Callable
     update: Callable
     uses_validation_loss: bool = False
+    width: int = 0
 
     def __repr__(self):
         return f"<LearnedOptimizer {self.name}: {self.num_weights} weights>"

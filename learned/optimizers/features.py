@@ -58,7 +58,10 @@ def normalised(x):
 
 def scale(x):
     """The factor of `normalised`, [features, 1, ..]."""
-    return tf.math.rsqrt(1e-5 + mean(tf.square(x)))
+    flat = tf.reshape(tf.square(x), [x.shape[0], -1])
+    # A product with ones: on a CPU, XLA adds up a row one number after the other, a product many at once.
+    total = tf.matmul(flat, tf.ones([flat.shape[1], 1], x.dtype))
+    return tf.math.rsqrt(1e-5 + tf.reshape(total, [-1] + [1] * (x.shape.rank - 1)) / flat.shape[1])
 
 
 def log_abs(x):

@@ -19,7 +19,7 @@ def mlp():
     Inputs: gradient, parameter, averages of the gradient (`DECAYS`), these 8 normalised; tanh(t / tau - 1) of 11 time scales.
     """
     inputs = 2 + len(DECAYS) + len(features.TIMES)
-    return LearnedOptimizer("mlp", network.mlp_weights((inputs, *HIDDEN, 2)), _init, _update)
+    return LearnedOptimizer("mlp", network.mlp_weights((inputs, *HIDDEN, 2)), _init, _update, width=max(HIDDEN))
 
 
 def _init(theta, params):

@@ -17,7 +17,7 @@ def mlp2019():
     these 22 normalised; tanh(t / tau - 1) of 9 time scales.
     """
     inputs = 2 + 4 * len(DECAYS) + len(TIMES)
-    return LearnedOptimizer("mlp2019", network.mlp_weights((inputs, *HIDDEN, 2)), _init, _update)
+    return LearnedOptimizer("mlp2019", network.mlp_weights((inputs, *HIDDEN, 2)), _init, _update, width=max(HIDDEN))
 
 
 def _init(theta, params):
