@@ -46,6 +46,16 @@ def chunk_size(task, interval):
     return math.ceil(interval / math.ceil(interval / most))
 
 
+def _as_it_is(tensors):
+    return tensors
+
+
+def _like(examples):
+    """A function that gives vectors the shapes of `examples`."""
+    shapes = tf.nest.map_structure(lambda x: x.shape, examples)
+    return lambda vectors: tf.nest.map_structure(tf.reshape, vectors, shapes)
+
+
 def _at(raw, i):
     return {name: array[i] for name, array in raw.items()}
 
@@ -81,6 +91,7 @@ class Loop:
         self.chunk = chunk_size(task, interval)
         self._names = tuple(optimizer.hparams(interval))
         self._validates = getattr(optimizer, "uses_validation_loss", False)
+        self._flat = getattr(optimizer, "elementwise", False)
         self._train = _compiled(self._train_program, self.mode)
         self._evaluate = {}  # a program for each number of batches a call
 
@@ -98,6 +109,9 @@ class Loop:
         """{name: hyperparameter} of all of them in one tensor."""
         return dict(zip(self._names, tf.unstack(tf.reshape(floats, [len(self._names), *self._runs]))))
 
+    def _carried(self, tensors):
+        return tf.nest.map_structure(lambda x: tf.reshape(x, [*self._runs, -1]), tensors)
+
     def start(self, seed):
         """A run at step 0."""
         params = self.task.init(seed)
@@ -113,18 +127,21 @@ class Loop:
         raw = dict(raw)
         validation = raw.pop("valid_inner", None)
 
+        carried = self._carried if self._flat else _as_it_is
+        shaped, state_shaped = (_like(params), _like(state)) if self._flat else (_as_it_is, _as_it_is)
+
         def body(i, params, state, losses):
             step = first + i
             batch = self.task.prepare(_at(raw, i), batch_base, step)
-            loss, gradients = self._value_and_gradients(params, batch, tf.stack([loss_base, step]))
+            loss, gradients = self._value_and_gradients(shaped(params), batch, tf.stack([loss_base, step]))
             told = self._told(params, loss, validation, numbers, step)
-            params, state = self.optimizer.update(gradients, state, params, step, hparams, **told)
+            params, state = self.optimizer.update(carried(gradients), state, params, step, hparams, **told)
             losses = tf.tensor_scatter_nd_update(losses, [[i]], [tf.cast(loss, losses.dtype)])
             return i + 1, params, state, losses
 
-        start = (tf.constant(0), params, state, tf.zeros([self.chunk, *self._runs]))
+        start = (tf.constant(0), carried(params), carried(state), tf.zeros([self.chunk, *self._runs]))
         _, params, state, losses = tf.while_loop(lambda i, *_: i < count, body, start, parallel_iterations=1)
-        return params, state, losses
+        return shaped(params), state_shaped(state), losses
 
     def _told(self, params, loss, validation, numbers, step):
         """What the update of an optimizer is given besides, if it asks for it; see `taskset.optimizers.base.Optimizer`."""

@@ -147,3 +147,35 @@ def test_batches_are_a_pure_function_of_split_seed_and_step():
 def test_an_unknown_split_is_told():
     with pytest.raises(ValueError, match="valid_outer"):
         next(small_task().batches("validation", 0))
+
+
+class Shaped:
+    """An optimizer with another's mathematics that doesn't say that it is elementwise."""
+
+    def __init__(self, optimizer):
+        self.name, self.rule, self.hparams, self.init = "shaped", "shaped", optimizer.hparams, optimizer.init
+        self._optimizer = optimizer
+
+    def update(self, grads, state, params, step, hparams):
+        assert all(w.shape == SHAPES[path] == grads[path].shape for path, w in params.items())
+        return self._optimizer.update(grads, state, params, step, hparams)
+
+
+SHAPES = {"mlp/linear_0/w": (64, 7), "mlp/linear_0/b": (7,), "mlp/linear_1/w": (7, 5), "mlp/linear_1/b": (5,)}
+
+
+@pytest.mark.parametrize("mode", ["graph_loop", "xla_loop"])
+def test_elementwise_rules_train_vectors_and_others_what_the_parameters_are(mode):
+    """Both to the same numbers, and in the same shapes."""
+    task = small_task()
+    loops = [Loop(task, optimizer, interval=15, mode=mode) for optimizer in (ADAM, Shaped(ADAM))]
+    results = []
+    for loop in loops:
+        run = loop.start(2)
+        losses = [loop.train(run, ADAM.hparams(30), 15) for _ in range(2)]
+        results.append((run, np.concatenate(losses)))
+    (flat, losses), (shaped, expected) = results
+    np.testing.assert_allclose(losses, expected, rtol=1e-5)
+    for path, w in shaped.params.items():
+        np.testing.assert_allclose(flat.params[path], w, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(flat.state["m"][path], shaped.state["m"][path], rtol=1e-3, atol=1e-6)

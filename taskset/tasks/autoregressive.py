@@ -14,6 +14,7 @@ from taskset import seeds
 from taskset.tasks import activations, flows, initializers
 from taskset.tasks.base import Model
 from taskset.tasks.functional import Deferred
+from taskset.tasks.linear import product
 
 MIN_LOG_SCALE, MAX_LOG_SCALE = -5.0, 3.0
 
@@ -44,7 +45,7 @@ class MaskedLinear(snt.Module):
         shape = [len(degrees) for degrees in self._degrees]
         w = tf.Variable(self._masked_start(shape, x.dtype), name="w")
         b = tf.Variable(tf.zeros(shape[1:], x.dtype), name="b")
-        return tf.matmul(x, w * mask(*self._degrees, x.dtype)) + b
+        return product(x, w * mask(*self._degrees, x.dtype)) + b
 
 
 class MaskedMLP(snt.Module):

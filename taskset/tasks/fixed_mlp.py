@@ -9,6 +9,7 @@ from taskset.tasks import activations, initializers
 from taskset.tasks.base import Model
 from taskset.tasks.batch_norm import normalize_by_start
 from taskset.tasks.images import network_input
+from taskset.tasks.linear import Linear
 from taskset.tasks.losses import accuracy, cross_entropy
 
 
@@ -53,9 +54,9 @@ def build(config, data):
         x = snt.flatten(network_input(batch["image"], config))
         with tf.name_scope("mlp"):
             for i, size in enumerate(sizes):
-                x = snt.Linear(size, w_init=w_init, name=f"linear_{i}")(x)
+                x = Linear(size, w_init=w_init, name=f"linear_{i}")(x)
                 x = activation(between(x, i, key))
-            logits = snt.Linear(data.num_classes, w_init=w_init, name=f"linear_{len(sizes)}")(x)
+            logits = Linear(data.num_classes, w_init=w_init, name=f"linear_{len(sizes)}")(x)
         return _LOSS[config["loss"]](logits, batch["label"]), {"accuracy": accuracy(logits, batch["label"])}
 
     return Model(loss, data)

@@ -7,6 +7,7 @@ from taskset.registry import register_builder
 from taskset.tasks import activations, initializers
 from taskset.tasks.base import Model
 from taskset.tasks.images import center
+from taskset.tasks.linear import MLP
 
 # What is done to the image, and what to the last layer's output.
 _TARGET = {"tanh": center, "linear_center": center, "sigmoid": tf.identity, "linear": tf.identity}
@@ -25,7 +26,7 @@ def build(config, data):
     def loss(batch, key):
         x = snt.flatten(_TARGET[kind](batch["image"]))
         sizes = [*config["hidden_units"], x.shape[1]]
-        y = _OUTPUT[kind](snt.nets.MLP(sizes, w_init=w_init, activation=activation, name="mlp")(x))
+        y = _OUTPUT[kind](MLP(sizes, w_init=w_init, activation=activation, name="mlp")(x))
         return tf.reduce_mean(_REDUCE[config["reduction_type"]](_ERROR[config["loss_type"]](y - x), axis=1))
 
     return Model(loss, data)

@@ -6,6 +6,7 @@ from taskset.registry import register_builder
 from taskset.tasks import activations, initializers
 from taskset.tasks.base import Model
 from taskset.tasks.images import classification, network_input
+from taskset.tasks.linear import MLP
 
 
 @register_builder("mlp_family")
@@ -17,7 +18,7 @@ def build(config, data):
     def loss(batch, key):
         x = snt.flatten(network_input(batch["image"], config))
         sizes = [*config["layer_sizes"], data.num_classes]
-        logits = snt.nets.MLP(sizes, w_init=w_init, activation=activation, name="mlp")(x)
+        logits = MLP(sizes, w_init=w_init, activation=activation, name="mlp")(x)
         return classification(logits, batch["label"])
 
     return Model(loss, data)

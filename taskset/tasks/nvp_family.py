@@ -3,12 +3,12 @@
 import math
 
 import numpy as np
-import sonnet as snt
 import tensorflow as tf
 
 from taskset.registry import register_builder
 from taskset.tasks import activations, flows, initializers
 from taskset.tasks.base import Model
+from taskset.tasks.linear import MLP
 
 
 def coupling_inverse(y, network):
@@ -32,7 +32,7 @@ def build(config, data):
 
     def inverse(i):
         sizes = [*config["hidden_units"], 2 * (pixels - pixels // 2)]
-        network = snt.nets.MLP(sizes, w_init=w_init, activation=activation, name=f"bijector_{i}")
+        network = MLP(sizes, w_init=w_init, activation=activation, name=f"bijector_{i}")
         return lambda y: coupling_inverse(y, network)
 
     def loss(batch, key):

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from taskset import stateless
 from taskset.tasks import activations, initializers
+from taskset.tasks.linear import MLP
 
 LEVEL = 1 / 255  # distance of two neighbouring values of a pixel
 LIMIT = 10.0
@@ -51,6 +52,6 @@ def mlp_negative_elbo(image, config, key):
     w_init = initializers.from_config(config["w_init"])
     x = snt.flatten(image)
     *hidden, latents = config["enc_hidden_units"]
-    encoder = snt.nets.MLP([*hidden, 2 * latents], w_init=w_init, activation=activation, name="encoder")
-    decoder = snt.nets.MLP([*config["dec_hidden_units"], 2 * x.shape[1]], w_init=w_init, activation=activation, name="decoder")
+    encoder = MLP([*hidden, 2 * latents], w_init=w_init, activation=activation, name="encoder")
+    decoder = MLP([*config["dec_hidden_units"], 2 * x.shape[1]], w_init=w_init, activation=activation, name="decoder")
     return negative_elbo(x, encoder, decoder, key)
