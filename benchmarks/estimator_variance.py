@@ -1,22 +1,24 @@
 """The variance of gradient estimates against the length of the unroll: evolution strategies and reparameterization.
 
-    python -m benchmarks.estimator_variance CHECKPOINT --out docs
+    python benchmarks/estimator_variance.py CHECKPOINT [--out docs]
 
-CHECKPOINT: of an optimizer trained on Digits_mlp32_bs128 (docs/learned.md has the command). Each length is a whole episode from
-the start; estimates are those of single pairs (a reparameterized one averages both signs), and their total variance is the sum
-over all weights of the unbiased variance over the pairs. Writes estimator_variance.png and a Markdown table to --out.
+CHECKPOINT: of an optimizer trained on Digits_mlp32_bs128 (`make demo-learned` leaves demo-learned/training/checkpoint.npz). Each
+length is a whole episode from the start; estimates are those of single pairs (a reparameterized one averages both signs), and
+their total variance is the sum over all weights of the unbiased variance over the pairs. Writes OUT/pictures/estimator_variance.png and a
+section of OUT/learned.md.
 After figure 2 of Metz et al. 2019 (arXiv 1810.10180).
 """
 
 import argparse
-import datetime
-import os
-import platform
+import sys
 from pathlib import Path
 
 import numpy as np
 
-from taskset.quiet import start_tensorflow
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks import report  # noqa: E402
+from taskset.quiet import start_tensorflow  # noqa: E402
 
 LENGTHS = (5, 10, 20, 50, 100, 200, 300)
 TASK = "Digits_mlp32_bs128"
@@ -79,19 +81,22 @@ def draw(rows, path):
     figure.savefig(path, dpi=150)
 
 
-def table(rows, arguments):
-    """The numbers in Markdown, with what they were measured with."""
-    import tensorflow as tf
+def section(rows, pairs, sigma):
+    """Figure and numbers in Markdown, with what they were measured with."""
+    header = ["steps", "variance, ES", "variance, reparameterization", "weight of ES when combined", "not finite"]
+    cells = [[row[0], f"{row[1]:.3g}", f"{row[2]:.3g}", f"{row[3]:.3f}", row[4]] for row in rows]
+    return f"""![variance against length of the unroll](pictures/estimator_variance.png)
 
-    lines = [
-        "| steps | variance, ES | variance, reparameterization | weight of ES when combined | not finite |",
-        "| ---: | ---: | ---: | ---: | ---: |",
-    ]
-    lines += ["| %d | %.3g | %.3g | %.3f | %d |" % row for row in rows]
-    told = (
-        f"{arguments.pairs * arguments.calls} pairs, sigma {arguments.sigma}; {platform.machine()}, TensorFlow {tf.__version__}"
-    )
-    return "\n".join([*lines, "", f"{told}, {datetime.date.today()}.", ""])
+{report.table(header, cells)}
+
+{pairs} pairs, sigma {sigma}; {report.conditions("tensorflow", "numpy")}."""
+
+
+def write(rows, pairs, sigma, out):
+    """The picture, and the section of the document."""
+    (out / "pictures").mkdir(parents=True, exist_ok=True)
+    draw(rows, out / "pictures" / "estimator_variance.png")
+    report.write_section("estimator-variance", section(rows, pairs, sigma), out / "learned.md")
 
 
 def main():
@@ -107,9 +112,7 @@ def main():
     from learned import checkpoint
 
     rows = measure(checkpoint.load(arguments.checkpoint), arguments.lengths, arguments.pairs, arguments.calls, arguments.sigma)
-    os.makedirs(arguments.out, exist_ok=True)
-    draw(rows, arguments.out / "estimator_variance.png")
-    (arguments.out / "estimator_variance.md").write_text(table(rows, arguments))
+    write(rows, arguments.pairs * arguments.calls, arguments.sigma, arguments.out)
 
 
 if __name__ == "__main__":

@@ -66,6 +66,12 @@ def make_suite(arguments):
     return dataclasses.replace(made, tasks=tuple(kept), rule={**made.rule, "per_family": PER_FAMILY})
 
 
+def own_memory():
+    """MiB of this process's memory; data sets, which are mapped from files that all processes share, are not in it."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("RssAnon:")[1].split()[0]) / 1024
+
+
 def _check(pipe, suite, chosen, data_dir):
     from taskset.quiet import start_tensorflow
 
@@ -77,7 +83,7 @@ def _check(pipe, suite, chosen, data_dir):
     slots = Slots(suite, chosen, data_dir)
     theta = np.concatenate([np.asarray(w).ravel() for w in slots.optimizer.init_theta(0).values()]).astype(np.float64)
     while (task := pipe.recv()) is not None:
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        before = own_memory()
         try:
             state, times = slots.estimator(task).init(0), []
             slots.slots[0] = Slot(task, 1, state, completed(state))
@@ -86,9 +92,8 @@ def _check(pipe, suite, chosen, data_dir):
                 slots.slots[0].since = slots.slots[0].since + 100  # the task stays
                 estimate = slots.estimate(0, 0, theta).estimate
                 times.append(time.process_time() - start)
-            memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             layout = getattr(slots.estimator(task).unroll, "layout", None)
-            told = {"first": times[0], "step": min(times[1:]), "growth": (memory - before) / 1024, "memory": memory / 1024}
+            told = {"first": times[0], "step": min(times[1:]), "growth": own_memory() - before, "memory": own_memory()}
             pipe.send({**told, "loss": estimate.loss, "non_finite": estimate.non_finite, "layout": layout})
         except Exception as error:  # a task that can't be trained on is left out, whatever the reason; it is told
             pipe.send({"failed": f"{type(error).__name__}: {str(error).splitlines()[0][:200]}"})
