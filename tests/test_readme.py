@@ -1,4 +1,4 @@
-"""The examples of README.md on learned optimizers, as they stand there."""
+"""The examples of README.md, as they stand there."""
 
 import re
 from pathlib import Path
@@ -64,3 +64,15 @@ def test_jax(trained):
     plain = steps({name: np.asarray(p) for name, p in start.items()}, lambda params: {name: 2 * p for name, p in params.items()})
     for name, p in steps(start, gradients_of).items():
         np.testing.assert_allclose(p, plain[name], rtol=0, atol=1e-6)
+
+
+def test_a_task_in_a_few_lines():
+    names = {}
+    exec(example("task.value_and_gradients"), names)
+    assert np.isfinite(float(names["loss"])) and names["batch"]["image"].shape == (11, 32, 32, 3)
+
+
+def test_baselines_of_the_package():
+    names = {}
+    exec("import taskset\n" + example("load_normalizers()"), names)
+    assert names["n"](names["n"].initial) == 1.0
