@@ -4,7 +4,11 @@ Calling a `tf.function` takes Python about a millisecond for a dozen tensors in 
 Here the tensors are flattened and the traced function is run as one operation: a sixth of that (docs/benchmarks.md).
 """
 
+import contextlib
+
 import tensorflow as tf
+
+from taskset import stateless
 
 
 class Program:
@@ -29,7 +33,8 @@ class Program:
 
         def run(*flat):
             nonlocal places
-            result = self.function(*tf.nest.pack_sequence_as(args, flat))
+            with stateless.for_xla_cpu() if self.xla and _on_cpu() else contextlib.nullcontext():
+                result = self.function(*tf.nest.pack_sequence_as(args, flat))
             flat_result = tf.nest.flatten(result)
             places = tf.nest.pack_sequence_as(result, list(range(len(flat_result))))
             return flat_result
@@ -39,6 +44,10 @@ class Program:
         specs = [tf.TensorSpec(x.shape, x.dtype) for x in flat]
         concrete = tf.function(lambda *flat: inner(*flat), autograph=False).get_concrete_function(*specs)
         return concrete, list(concrete.captured_inputs), [x.dtype for x in concrete.outputs], places
+
+
+def _on_cpu():
+    return not any(tf.config.list_logical_devices(kind) for kind in ("GPU", "TPU"))
 
 
 def _fill(places, values):
