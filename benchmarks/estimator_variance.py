@@ -4,8 +4,8 @@
 
 CHECKPOINT: of an optimizer trained on Digits_mlp32_bs128 (`make demo-learned` leaves demo-learned/training/checkpoint.npz). Each
 length is a whole episode from the start; estimates are those of single pairs (a reparameterized one averages both signs), and
-their total variance is the sum over all weights of the unbiased variance over the pairs. Writes OUT/pictures/estimator_variance.png and a
-section of OUT/learned.md.
+their total variance is the sum over all weights of the unbiased variance over the pairs. Writes
+OUT/pictures/estimator_variance.png and a section of OUT/learned.md.
 After figure 2 of Metz et al. 2019 (arXiv 1810.10180).
 """
 
