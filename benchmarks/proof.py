@@ -25,8 +25,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 LENGTH = 200  # steps of the longest episodes, and of the evaluation
 QUARTERS, SEEDS = 4, 3
-MAX_MS, MAX_PARAMETERS = 4.0, 60_000
-PER_FAMILY = {"train": 6, "test": 2}
+MAX_MS, MAX_PARAMETERS = 4.0, 160_000
+PER_FAMILY = {"train": 6, "test": 3}
 MAX_ESTIMATE, MAX_FIRST = 2.5, 90.0  # CPU seconds of an estimate; of the first, compilation included
 SAVE_EVERY = 20  # outer steps
 
