@@ -83,17 +83,17 @@ def _reflected(x, mirror):
 
 
 # Graphs of their own: thousands of reflections executed one by one from Python would take seconds.
-@tf.function(autograph=False, reduce_retracing=True)
+@tf.function(autograph=False)
 def _reflect_forward(mirrors, x):
     """H_n .. H_1 x (Q^T x up to signs)."""
-    n = tf.shape(x)[0]
+    n = x.shape[0]
     return tf.while_loop(lambda k, x: k < n, lambda k, x: (k + 1, _reflected(x, mirrors[k])), (0, x))[1]
 
 
-@tf.function(autograph=False, reduce_retracing=True)
+@tf.function(autograph=False)
 def _reflect_backward(mirrors, x):
     """H_1 .. H_n x (Q x up to signs)."""
-    n = tf.shape(x)[0]
+    n = x.shape[0]
     return tf.while_loop(lambda k, x: k >= 0, lambda k, x: (k - 1, _reflected(x, mirrors[k])), (n - 1, x))[1]
 
 
