@@ -580,7 +580,9 @@ def packaged():
 
 
 def test_the_baselines_of_the_package_are_whole(packaged):
-    assert check() == []
+    """In a process of its own: the tasks that test modules register stand in no table."""
+    told = subprocess.run([sys.executable, "-m", "taskset", "data", "check"], capture_output=True, text=True)
+    assert (told.returncode, told.stderr) == (0, "") and told.stdout.startswith("nothing is wrong")
 
 
 @pytest.mark.parametrize("place", range(3))
