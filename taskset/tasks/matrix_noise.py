@@ -82,15 +82,24 @@ def _reflected(x, mirror):
     return x - 2.0 * tf.reduce_sum(mirror * x) * mirror
 
 
-# Graphs of their own: thousands of reflections executed one by one from Python would take seconds.
-@tf.function(autograph=False)
+def _as_one_call(function):
+    """`function` that is traced where it would be executed operation by operation: thousands of reflections would take seconds.
+
+    Where a graph is being built, it becomes part of that. A graph shared by all callers is changed by who differentiates it, and
+    what then is left has no batched form under XLA.
+    """
+    traced = tf.function(function, autograph=False)
+    return lambda *args: (traced if tf.executing_eagerly() else function)(*args)
+
+
+@_as_one_call
 def _reflect_forward(mirrors, x):
     """H_n .. H_1 x (Q^T x up to signs)."""
     n = x.shape[0]
     return tf.while_loop(lambda k, x: k < n, lambda k, x: (k + 1, _reflected(x, mirrors[k])), (0, x))[1]
 
 
-@tf.function(autograph=False)
+@_as_one_call
 def _reflect_backward(mirrors, x):
     """H_1 .. H_n x (Q x up to signs)."""
     n = x.shape[0]
