@@ -1,6 +1,7 @@
 """TensorFlow without its greetings."""
 
 import contextlib
+import gc
 import os
 import sys
 
@@ -32,3 +33,4 @@ def start_tensorflow(threads=None):
             tf.config.threading.set_intra_op_parallelism_threads(threads)
             tf.config.threading.set_inter_op_parallelism_threads(threads)
         tf.zeros([])
+    gc.freeze()  # TensorFlow's million objects stay: walking over them takes a tenth of the time of a tiny task's steps

@@ -20,14 +20,16 @@ from taskset.tasks.base import batch_seed
 
 MODES = ("xla_loop", "graph_loop", "eager_loop")
 CHUNK_BYTES = 32 * 2**20  # of raw batches in one call
-CHUNK_STEPS = 200
+CHUNK_STEPS = 1000
 VALIDATION_INTERVAL = 10  # steps for which an optimizer that reads validation losses has one batch
 
 
 def execution_mode(task, device="CPU"):
     """How the loop is best executed: "xla_loop", or "graph_loop" for convolutions on a CPU.
 
-    A convolution inside an XLA:CPU while loop runs some 25 times slower than in TensorFlow's own loop (measured, docs/benchmarks.md).
+    Measured for tasks of all families (docs/benchmarks.md). On a CPU XLA takes .1 to 1.1 times as long as TensorFlow's own loop, but 8 to
+    60 times as long where there are convolutions. On accelerators nothing was measured: there a loop outside XLA would start
+    each operation by itself, which costs more than a step of most tasks.
     """
     return "graph_loop" if device == "CPU" and task.model.convolutional else "xla_loop"
 
@@ -44,6 +46,12 @@ def chunk_size(task, interval):
         size = sum(array.nbytes for array in raw.values())
         most = min(most, max(1, CHUNK_BYTES // max(size, 1)))
     return math.ceil(interval / math.ceil(interval / most))
+
+
+def _while(count, body, state):
+    """The last of `state = body(i, *state)`, i = 0 .. count - 1."""
+    start = (tf.constant(0), *state)
+    return tf.while_loop(lambda i, *_: i < count, lambda i, *s: (i + 1, *body(i, *s)), start, parallel_iterations=1)[1:]
 
 
 def _as_it_is(tensors):
@@ -130,17 +138,18 @@ class Loop:
         carried = self._carried if self._flat else _as_it_is
         shaped, state_shaped = (_like(params), _like(state)) if self._flat else (_as_it_is, _as_it_is)
 
-        def body(i, params, state, losses):
+        def batch_of(i):
+            return self.task.prepare(_at(raw, i), batch_base, first + i)
+
+        def body(i, batch, params, state, losses):
             step = first + i
-            batch = self.task.prepare(_at(raw, i), batch_base, step)
             loss, gradients = self._value_and_gradients(shaped(params), batch, tf.stack([loss_base, step]))
             told = self._told(params, loss, validation, numbers, step)
             params, state = self.optimizer.update(carried(gradients), state, params, step, hparams, **told)
-            losses = tf.tensor_scatter_nd_update(losses, [[i]], [tf.cast(loss, losses.dtype)])
-            return i + 1, params, state, losses
+            return params, state, tf.tensor_scatter_nd_update(losses, [[i]], [tf.cast(loss, losses.dtype)])
 
-        start = (tf.constant(0), carried(params), carried(state), tf.zeros([self.chunk, *self._runs]))
-        _, params, state, losses = tf.while_loop(lambda i, *_: i < count, body, start, parallel_iterations=1)
+        start = (carried(params), carried(state), tf.zeros([self.chunk, *self._runs]))
+        params, state, losses = self._for_batches(count, self.chunk, batch_of, body, start)
         return shaped(params), state_shaped(state), losses
 
     def _told(self, params, loss, validation, numbers, step):
@@ -159,13 +168,26 @@ class Loop:
     def _evaluate_program(self, params, raw, batch_bases, loss_bases, numbers, count):
         """Losses [len(numbers)] of the first `count` raw batches; batch i has its own seeds and number."""
 
-        def body(i, losses):
-            batch = self.task.prepare(_at(raw, i), batch_bases[i], numbers[i])
-            loss = self._loss(params, batch, tf.stack([loss_bases[i], numbers[i]]))
-            return i + 1, tf.tensor_scatter_nd_update(losses, [[i]], [tf.cast(loss, losses.dtype)])
+        def batch_of(i):
+            return self.task.prepare(_at(raw, i), batch_bases[i], numbers[i])
 
-        start = (tf.constant(0), tf.zeros([numbers.shape[0], *self._runs]))
-        return tf.while_loop(lambda i, *_: i < count, body, start, parallel_iterations=1)[1]
+        def body(i, batch, losses):
+            loss = self._loss(params, batch, tf.stack([loss_bases[i], numbers[i]]))
+            return (tf.tensor_scatter_nd_update(losses, [[i]], [tf.cast(loss, losses.dtype)]),)
+
+        start = (tf.zeros([numbers.shape[0], *self._runs]),)
+        return self._for_batches(count, numbers.shape[0], batch_of, body, start)[0]
+
+    def _for_batches(self, count, most, batch_of, body, state):
+        """The last of `state = body(i, batch_of(i), *state)`, i = 0 .. count - 1; count <= most."""
+        if getattr(self.task.data, "augmentation", None) is None:
+            return _while(count, lambda i, *state: body(i, batch_of(i), *state), state)
+
+        # XLA computes a batch anew for each of its uses, but not what one step hands to the next.
+        def ahead(i, batch, *state):
+            return batch_of(tf.minimum(i + 1, most - 1)), *body(i, batch, *state)
+
+        return _while(count, ahead, (batch_of(tf.constant(0)), *state))[1:]
 
     def draw(self, seed, first):
         """The raw train batches of one call, as tensors; draw once where several runs share the seed.

@@ -127,7 +127,7 @@ def test_chunks_divide_the_interval_evenly():
             super().__init__(64, (128, 128, 3))
 
     assert chunk_size(small_task(), 150) == 150
-    assert chunk_size(small_task(), 1000) == 200
+    assert chunk_size(small_task(), 5000) == 1000
     task = Task("large", "mlp_family", CONFIG, mlp_family.build(CONFIG, Large()), "synthetic")
     assert chunk_size(task, 20) == 10  # 3 MiB a step, 32 MiB a call
 
@@ -179,3 +179,22 @@ def test_elementwise_rules_train_vectors_and_others_what_the_parameters_are(mode
     for path, w in shaped.params.items():
         np.testing.assert_allclose(flat.params[path], w, rtol=1e-4, atol=1e-6)
         np.testing.assert_allclose(flat.state["m"][path], shaped.state["m"][path], rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("mode", ["eager_loop", "graph_loop", "xla_loop"])
+def test_augmented_batches_prepared_a_step_ahead_are_the_same(mode):
+    """The loop knows by `augmentation` that batches cost something; the batches themselves are those of the random images."""
+
+    class Dear(RandomImages):
+        augmentation = {"flip_left_right": True}
+
+    plain, ahead = (Loop(small_task(data), ADAM, interval=6, mode=mode) for data in (RandomImages(), Dear()))
+    found = []
+    for loop in (plain, ahead):
+        run = loop.start(2)
+        losses = [loop.train(run, ADAM.hparams(30), steps) for steps in (6, 4, 0, 2)]
+        found.append((np.concatenate(losses), run, loop.evaluation(1, 3)(run.params)))
+    np.testing.assert_allclose(found[0][0], found[1][0], rtol=1e-6)
+    assert found[0][2] == pytest.approx(found[1][2], rel=1e-6)
+    for path, w in found[0][1].params.items():
+        np.testing.assert_allclose(found[1][1].params[path], w, rtol=1e-5, atol=1e-7)

@@ -107,5 +107,6 @@ def _hue_and_range(images):
 
 def _to_rgb(hue, low, high):
     """The inverse: each channel is `high` within a sixth of a turn of its own hue (0, 2, 4), `low` beyond two, linear between."""
-    distance = tf.math.floormod(hue - tf.constant([0.0, 2.0, 4.0]) + 3.0, 6.0) - 3.0
+    turns = (hue - tf.constant([0.0, 2.0, 4.0])) / 6.0
+    distance = 6.0 * (turns - tf.round(turns))  # floormod would be computed one number after the other under XLA
     return low + (high - low) * tf.clip_by_value(2.0 - tf.abs(distance), 0.0, 1.0)
