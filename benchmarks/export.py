@@ -1,0 +1,268 @@
+"""Training loops and an outer step as StableHLO, with their inputs: for machines that have a GPU and JAX, but no TensorFlow.
+
+    python benchmarks/export.py [--out DIR] [--task NAME ..] [--copies 1 64 1024] [--steps 20]
+                                [--outer NAME ..] [--draws-for GPU] [--elsewhere FILE] [--no-write]
+
+Tasks are lines of benchmarks/inner_tasks.py or published names (on synthetic data). Copies are seeds x learning rates
+(`benchmarks.exported.GridLoop`); --outer: tasks for an outer step of persistent evolution strategies with the optimizer `mlp`.
+What TensorFlow compiles is written, not a translation of it: for each program
+
+    NAME.stablehlo   the program, text
+    NAME.npz         its inputs, in its order (tensors that the trace captured are the last ones)
+    NAME.out.npz     its outputs, computed by TensorFlow on this CPU
+
+and manifest.json, which lists the programs and those that can't be made, with the reason. benchmarks/run_stablehlo.py, copied to
+the other machine with DIR, runs, checks and times them there.
+
+--draws-for: large random draws are TensorFlow's own Philox operation on a GPU, and are made of elementary operations on a CPU
+(`taskset.philox`); the numbers are the same. On a CPU the program for a GPU is slower where it draws much.
+
+Then TensorFlow and JAX (if it is installed) run the programs on one core, one thread each. Writes the section "accelerators" of
+docs/benchmarks.md. --elsewhere: what `run_stablehlo.py` printed on another machine, for columns of its own in the table.
+"""
+
+import argparse
+import importlib.util
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks import inner_tasks, report  # noqa: E402
+
+TASKS = (
+    "MLP 64-32-10, batch 32",
+    "Convolutions 16-32-32, strides 1-2-2, 32x32x3, batch 64",
+    "LSTM 64, characters",
+    "Quadratic 100",
+)
+OUTER = ("Digits_mlp32_bs128",)
+COPIES = (1, 64, 1024)
+DEVICES = ("CPU", "GPU", "TPU")
+BASIS = {"CPU": "measured", "GPU": "assumed", "TPU": "assumed"}
+OTHER_CHOICES = (
+    ("large random draws", "elementary operations", "TensorFlow's operation", "TensorFlow's operation"),
+    ("learning rates of a seed in one program", "tasks without data", "tasks without data", "tasks without data"),
+    ("copies of an outer step", "batched, small layers", "batched, if possible", "batched, if possible"),
+)
+DRAWS = {"GPU": "by TensorFlow's own Philox operation", "CPU": "of elementary operations (`taskset.philox`)"}
+SITUATION = "No GPU and no TPU was at hand: nothing below was run on one."
+MANIFEST, RUNNER = "manifest.json", Path(__file__).with_name("run_stablehlo.py")
+SECONDS = 2.0  # of timing, a program
+REASONS = {
+    'Input "filter"': "a convolution with filters of each copy's own has no batched form",
+    "DT_VARIANT": "a loop over time keeps a list of tensors; its batched form, a list of lists, XLA has not",
+    "TensorList": "a loop over time keeps a list of tensors; its batched form, a list of lists, XLA has not",
+}
+
+
+def make(name):
+    """The task called `name`: a line of the inner-loop benchmark, or a published one on synthetic data."""
+    import learned  # noqa: F401  registers its tasks
+    from taskset.tasks.base import get_task
+
+    return inner_tasks.make(name) if name in inner_tasks.names() else get_task(name, "synthetic")
+
+
+def write(program, directory, draws_for):
+    """Write the files of a `Program`; returns (its entry of the manifest, the compiled program)."""
+    compiled = program.compiled(draws_for)
+    outputs = [x.numpy() for x in compiled()]
+    text, inputs = compiled.stablehlo(), [x.numpy() for x in compiled.inputs]
+    (directory / f"{program.name}.stablehlo").write_text(text)
+    np.savez_compressed(directory / f"{program.name}.npz", *inputs)
+    np.savez_compressed(directory / f"{program.name}.out.npz", *outputs)
+    sizes = {"text_bytes": len(text), "input_bytes": sum(x.nbytes for x in inputs)}
+    counts = {"inputs": len(inputs), "outputs": len(outputs)}
+    return {"name": program.name, "exported": True, **program.facts, **sizes, **counts}, compiled
+
+
+def _seconds(call):
+    """CPU seconds of a call, the median of as many as fit into SECONDS."""
+    times, start = [], time.perf_counter()
+    while not times or time.perf_counter() - start < SECONDS:
+        before = time.process_time()
+        call()
+        times.append(time.process_time() - before)
+    return statistics.median(times)
+
+
+def export(directory, programs, draws_for, seconds_of=lambda call: None):
+    """Write all programs and the manifest; returns the manifest.
+
+    programs: [(facts, function that makes the `Program`)]; facts stand for a program that can't be made.
+    seconds_of: how the compiled program is timed; by default it isn't.
+    """
+    import tensorflow as tf
+
+    from taskset.normalization.runs import REFUSALS
+
+    directory.mkdir(parents=True, exist_ok=True)
+    entries = []
+    for facts, maker in programs:
+        logger = tf.get_logger()
+        level = logger.level
+        logger.setLevel("CRITICAL")  # at length, of an operation that can't be batched
+        try:
+            entry, compiled = write(maker(), directory, draws_for)
+        except REFUSALS as error:
+            if facts["copies"] == 1:  # nothing is batched there: an error of another kind
+                raise
+            entries.append({**facts, "exported": False, "why": reason(error), "error": last_line(error)})
+        else:
+            entries.append({**entry, "tensorflow_cpu_s": seconds_of(compiled)})
+        finally:
+            logger.setLevel(level)
+    versions = {"tensorflow": tf.__version__, "numpy": np.__version__}
+    manifest = {"draws_for": draws_for, "lowered_on": "CPU", "versions": versions, "programs": entries}
+    (directory / MANIFEST).write_text(json.dumps(manifest, indent=1))
+    return manifest
+
+
+def reason(error):
+    """Why a program of copies can't be made, from what TensorFlow says of it."""
+    found = [why for sign, why in REASONS.items() if sign in str(error)]
+    return found[0] if found else last_line(error)
+
+
+def last_line(error):
+    """Of what an error says: TensorFlow puts a traceback before it."""
+    return str(error).strip().splitlines()[-1].strip()
+
+
+def run_with_jax(directory, seconds=SECONDS):
+    """{program: line of `run_stablehlo.py`}, from a process of its own with one thread on a CPU."""
+    flags = {"XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1", "JAX_PLATFORMS": "cpu"}
+    command = [sys.executable, str(RUNNER), str(directory), "--seconds", str(seconds)]
+    done = subprocess.run(command, env={**os.environ, **flags}, stdout=subprocess.PIPE, text=True, check=True)
+    return {line["program"]: line for line in map(json.loads, done.stdout.splitlines())}
+
+
+def planned(tasks, copies, steps, outer):
+    """[(facts, maker)] of everything that is asked for."""
+    from benchmarks import exported
+
+    programs = []
+    for name in tasks:
+        task = make(name)
+        for n in copies:
+            facts = {"name": f"{exported.slug(name)}_{n}", "kind": "training loop", "task": name, "copies": n, "steps": steps}
+            programs.append((facts, lambda task=task, n=n: exported.loop(task, n, steps)))
+    for name in outer:
+        facts = {"name": f"outer_{exported.slug(name)}", "kind": "outer step", "task": name, "copies": 1}
+        programs.append((facts, lambda name=name: exported.outer(make(name))))
+    return programs
+
+
+def _milliseconds(seconds, entry):
+    return "" if seconds is None else f"{1e3 * seconds / entry['steps']:.3g}"
+
+
+def _row(entry, here, there):
+    copies = f"{entry['copies']} ({entry['seeds']} x {entry['rates']})" if entry.get("seeds", 1) > 1 else entry["copies"]
+    name = entry["task"] if entry["kind"] == "training loop" else f"outer step, {entry['task']}"
+    sizes = f"{entry['text_bytes'] / 2**10:.0f}", f"{entry['input_bytes'] / 2**20:.2f}"
+    row = [name, copies, entry["steps"], *sizes, _milliseconds(entry["tensorflow_cpu_s"], entry)]
+    row += [_milliseconds(here["cpu_s"], entry), f"{here['difference']:.0e}"] if here else ["", ""]
+    if there is not None:
+        found = there.get(entry["name"])
+        row += [_milliseconds(found["wall_s"], entry), f"{found['difference']:.0e}"] if found else ["", ""]
+    return row
+
+
+def _programs(manifest, here, there):
+    header = ["program", "copies (seeds x rates)", "steps", "text, KiB", "inputs, MiB", "TensorFlow, CPU ms a step"]
+    header += ["JAX, CPU ms a step", "difference"]
+    if there is not None:
+        device = next(iter(there.values()))
+        header += [f"{device['device']}, JAX {device['jax']}, ms a step", "difference"]
+    entries = [entry for entry in manifest["programs"] if entry["exported"]]
+    return report.table(header, [_row(entry, here.get(entry["name"]), there) for entry in entries])
+
+
+def _refused(manifest):
+    lines = {}
+    for entry in manifest["programs"]:
+        if not entry["exported"]:
+            lines.setdefault((entry["task"], entry["why"]), []).append(str(entry["copies"]))
+    listed = [f"- {task}, {' and '.join(copies)} copies: {why}." for (task, why), copies in lines.items()]
+    return "\n".join(["Not to be had as one program of copies:", "", *listed]) if listed else ""
+
+
+def modes():
+    """The table of what is chosen on which device: the choice by the code's rules, and what it rests on."""
+    from taskset.training import execution_mode
+
+    rows = []
+    for name in TASKS:
+        chosen = [execution_mode(make(name), device) for device in DEVICES]
+        rows.append([name.split(",")[0], *(f"`{mode}`, {BASIS[device]}" for mode, device in zip(chosen, DEVICES))])
+    for kind, *choices in OTHER_CHOICES:
+        rows.append([kind, *(f"{choice}, {BASIS[device]}" for choice, device in zip(choices, DEVICES))])
+    return report.table(["what", *DEVICES], rows)
+
+
+def _section(manifest, here, there):
+    programs = ("tensorflow", "jax", "numpy") if here else ("tensorflow", "numpy")
+    return f"""## Accelerators
+
+{SITUATION if there is None else ""}
+`python benchmarks/export.py` writes training loops and an outer step as StableHLO, with inputs and TensorFlow's outputs;
+`benchmarks/run_stablehlo.py` runs them under JAX where there is no TensorFlow. The programs are those that an accelerator would
+be given: `xla_loop`, an outer step with all copies batched; large random draws are made {DRAWS[manifest["draws_for"]]}.
+On the CPU both sides ran the same programs, one thread, one core; CPU time, medians. (A CPU is given convolutions in
+`graph_loop`, which takes a small part of the time below.) A step is one of all copies. An outer step is all of it, perturbations
+to Adam; its time is divided by the steps of its window. Difference: against TensorFlow's outputs, the greatest of an output,
+relative to the output's greatest number; of the worst output.
+
+{_programs(manifest, here, there)}
+
+{_refused(manifest)}
+
+What is chosen on which device. "Measured": against the alternative, by `benchmarks/modes.py`, `benchmarks/families.py` and
+`benchmarks/outer.py` on a CPU. "Assumed": by reasoning from what it costs to start an operation; never timed.
+
+{modes()}
+
+{report.conditions(*programs)}."""
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, help="folder to write to; default: a temporary one")
+    parser.add_argument("--task", nargs="*", default=TASKS)
+    parser.add_argument("--copies", nargs="+", type=int, default=COPIES)
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--outer", nargs="*", default=OUTER)
+    parser.add_argument("--draws-for", choices=("CPU", "GPU"), default="GPU")
+    parser.add_argument("--elsewhere", type=Path)
+    parser.add_argument("--no-write", action="store_true", help="leaves docs/ alone, times nothing")
+    args = parser.parse_args()
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    from taskset.quiet import start_tensorflow
+
+    start_tensorflow(threads=1)
+    there = None
+    if args.elsewhere:
+        there = {line["program"]: line for line in map(json.loads, args.elsewhere.read_text().splitlines())}
+    with tempfile.TemporaryDirectory() as temporary:
+        directory = args.out or Path(temporary)
+        programs = planned(args.task, args.copies, args.steps, args.outer)
+        manifest = export(directory, programs, args.draws_for, *([] if args.no_write else [_seconds]))
+        for entry in manifest["programs"]:
+            print(entry["name"], "exported" if entry["exported"] else f"not exported: {entry['why']}")
+        if not args.no_write:
+            here = run_with_jax(directory) if importlib.util.find_spec("jax") else {}
+            report.write_section("accelerators", _section(manifest, here, there))
+
+
+if __name__ == "__main__":
+    main()
