@@ -9,6 +9,7 @@ import contextlib
 import tensorflow as tf
 
 from taskset import stateless
+from taskset.canonical import canonical_name
 
 
 class Program:
@@ -43,7 +44,8 @@ class Program:
         inner = tf.function(run, autograph=False, jit_compile=self.xla)
         specs = [tf.TensorSpec(x.shape, x.dtype) for x in flat]
         concrete = tf.function(lambda *flat: inner(*flat), autograph=False).get_concrete_function(*specs)
-        return concrete, list(concrete.captured_inputs), [x.dtype for x in concrete.outputs], places
+        called = canonical_name(concrete.name.decode()) if self.xla else concrete
+        return called, list(concrete.captured_inputs), [x.dtype for x in concrete.outputs], places
 
 
 def _on_cpu():

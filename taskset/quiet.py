@@ -5,6 +5,8 @@ import gc
 import os
 import sys
 
+from taskset import compile_cache
+
 
 @contextlib.contextmanager
 def _silent_stderr():
@@ -22,9 +24,11 @@ def _silent_stderr():
 def start_tensorflow(threads=None):
     """Import TensorFlow and let it open its devices, without the lines its C++ side prints before a log level applies.
 
-    threads: of each of its two thread pools; None: its default. Must be the first use of TensorFlow in the process.
+    What it compiles is kept on disk (`taskset.compile_cache`). Must be the first use of TensorFlow in the process.
+    threads: of each of its two thread pools; None: its default.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    compile_cache.switch_on(threads)
     with _silent_stderr():
         import sonnet  # noqa: F401
         import tensorflow as tf
