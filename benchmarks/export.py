@@ -25,11 +25,9 @@ import argparse
 import importlib.util
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +35,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import inner_tasks, report  # noqa: E402
+from benchmarks.run_stablehlo import MANIFEST, differences, timed  # noqa: E402
 
 TASKS = (
     "MLP 64-32-10, batch 32",
@@ -55,8 +54,9 @@ OTHER_CHOICES = (
 )
 DRAWS = {"GPU": "by TensorFlow's own Philox operation", "CPU": "of elementary operations (`taskset.philox`)"}
 SITUATION = "No GPU and no TPU was at hand: nothing below was run on one."
-MANIFEST, RUNNER = "manifest.json", Path(__file__).with_name("run_stablehlo.py")
+RUNNER = Path(__file__).with_name("run_stablehlo.py")
 SECONDS = 2.0  # of timing, a program
+NUDGE = 1e-7  # about the rounding of float32
 REASONS = {
     'Input "filter"': "a convolution with filters of each copy's own has no batched form",
     "DT_VARIANT": "a loop over time keeps a list of tensors; its batched form, a list of lists, XLA has not",
@@ -73,7 +73,7 @@ def make(name):
 
 
 def write(program, directory, draws_for):
-    """Write the files of a `Program`; returns (its entry of the manifest, the compiled program)."""
+    """Write the files of a `Program`; returns (its entry of the manifest, the compiled program, its outputs)."""
     compiled = program.compiled(draws_for)
     outputs = [x.numpy() for x in compiled()]
     text, inputs = compiled.stablehlo(), [x.numpy() for x in compiled.inputs]
@@ -81,25 +81,22 @@ def write(program, directory, draws_for):
     np.savez_compressed(directory / f"{program.name}.npz", *inputs)
     np.savez_compressed(directory / f"{program.name}.out.npz", *outputs)
     sizes = {"text_bytes": len(text), "input_bytes": sum(x.nbytes for x in inputs)}
-    counts = {"inputs": len(inputs), "outputs": len(outputs)}
-    return {"name": program.name, "exported": True, **program.facts, **sizes, **counts}, compiled
+    counts = {"inputs": len(inputs), "outputs": len(outputs), "losses": len(outputs) - 1}  # the number of that output
+    return {"name": program.name, "exported": True, **program.facts, **sizes, **counts}, compiled, outputs
 
 
-def _seconds(call):
-    """CPU seconds of a call, the median of as many as fit into SECONDS."""
-    times, start = [], time.perf_counter()
-    while not times or time.perf_counter() - start < SECONDS:
-        before = time.process_time()
-        call()
-        times.append(time.process_time() - before)
-    return statistics.median(times)
+def measure(compiled, outputs):
+    """CPU seconds of a call, a median; how far outputs go where the floats among the inputs are changed by NUDGE."""
+    nudged, results = compiled.nudged(NUDGE), {}
+    (cpu, _), _ = timed(lambda: results.update(last=nudged()), SECONDS)
+    return {"tensorflow_cpu_s": cpu, "nudged_difference": max(differences([x.numpy() for x in results["last"]], outputs))}
 
 
-def export(directory, programs, draws_for, seconds_of=lambda call: None):
+def export(directory, programs, draws_for, measured=lambda compiled, outputs: {}):
     """Write all programs and the manifest; returns the manifest.
 
     programs: [(facts, function that makes the `Program`)]; facts stand for a program that can't be made.
-    seconds_of: how the compiled program is timed; by default it isn't.
+    measured: what is measured of a compiled program with its outputs, for the manifest; by default nothing.
     """
     import tensorflow as tf
 
@@ -112,13 +109,13 @@ def export(directory, programs, draws_for, seconds_of=lambda call: None):
         level = logger.level
         logger.setLevel("CRITICAL")  # at length, of an operation that can't be batched
         try:
-            entry, compiled = write(maker(), directory, draws_for)
+            entry, *made = write(maker(), directory, draws_for)
         except REFUSALS as error:
             if facts["copies"] == 1:  # nothing is batched there: an error of another kind
                 raise
             entries.append({**facts, "exported": False, "why": reason(error), "error": last_line(error)})
         else:
-            entries.append({**entry, "tensorflow_cpu_s": seconds_of(compiled)})
+            entries.append({**entry, **measured(*made)})
         finally:
             logger.setLevel(level)
     versions = {"tensorflow": tf.__version__, "numpy": np.__version__}
@@ -163,7 +160,7 @@ def planned(tasks, copies, steps, outer):
 
 
 def _milliseconds(seconds, entry):
-    return "" if seconds is None else f"{1e3 * seconds / entry['steps']:.3g}"
+    return f"{1e3 * seconds / entry['steps']:.3g}"
 
 
 def _row(entry, here, there):
@@ -171,19 +168,25 @@ def _row(entry, here, there):
     name = entry["task"] if entry["kind"] == "training loop" else f"outer step, {entry['task']}"
     sizes = f"{entry['text_bytes'] / 2**10:.0f}", f"{entry['input_bytes'] / 2**20:.2f}"
     row = [name, copies, entry["steps"], *sizes, _milliseconds(entry["tensorflow_cpu_s"], entry)]
-    row += [_milliseconds(here["cpu_s"], entry), f"{here['difference']:.0e}"] if here else ["", ""]
+    row.append(f"{entry['nudged_difference']:.0e}")
+    row += [_milliseconds(here["cpu_s"], entry), *_apart(here)] if here else [""] * 3
     if there is not None:
         found = there.get(entry["name"])
-        row += [_milliseconds(found["wall_s"], entry), f"{found['difference']:.0e}"] if found else ["", ""]
+        row += [_milliseconds(found["wall_s"], entry), *_apart(found)] if found else [""] * 3
     return row
 
 
+def _apart(line):
+    return [f"{line[key]:.0e}" for key in ("loss_difference", "difference")]
+
+
 def _programs(manifest, here, there):
-    header = ["program", "copies (seeds x rates)", "steps", "text, KiB", "inputs, MiB", "TensorFlow, CPU ms a step"]
-    header += ["JAX, CPU ms a step", "difference"]
+    apart = ["difference of losses", "of the worst output"]
+    header = ["program", "copies (seeds x rates)", "steps", "text, KiB", "inputs, MiB"]
+    header += ["TensorFlow, CPU ms a step", "its own difference", "JAX, CPU ms a step", *apart]
     if there is not None:
         device = next(iter(there.values()))
-        header += [f"{device['device']}, JAX {device['jax']}, ms a step", "difference"]
+        header += [f"{device['device']}, JAX {device['jax']}, ms a step", *apart]
     entries = [entry for entry in manifest["programs"] if entry["exported"]]
     return report.table(header, [_row(entry, here.get(entry["name"]), there) for entry in entries])
 
@@ -220,15 +223,18 @@ def _section(manifest, here, there):
 be given: `xla_loop`, an outer step with all copies batched; large random draws are made {DRAWS[manifest["draws_for"]]}.
 On the CPU both sides ran the same programs, one thread, one core; CPU time, medians. (A CPU is given convolutions in
 `graph_loop`, which takes a small part of the time below.) A step is one of all copies. An outer step is all of it, perturbations
-to Adam; its time is divided by the steps of its window. Difference: against TensorFlow's outputs, the greatest of an output,
-relative to the output's greatest number; of the worst output.
+to Adam; its time is divided by the steps of its window. TensorFlow's time has the call from Python in it.
+Difference: against TensorFlow's outputs, the greatest of an output, relative to the output's greatest number. Its own difference:
+of TensorFlow's worst output against itself, floats among the inputs changed by {NUDGE:g}: what Adam makes of mere rounding, where
+gradients are near zero.
 
 {_programs(manifest, here, there)}
 
 {_refused(manifest)}
 
-What is chosen on which device. "Measured": against the alternative, by `benchmarks/modes.py`, `benchmarks/families.py` and
-`benchmarks/outer.py` on a CPU. "Assumed": by reasoning from what it costs to start an operation; never timed.
+What is chosen on which device. "Measured": timed against the alternative on a CPU (modes: `benchmarks/modes.py`; the others:
+`taskset/philox.py`, `taskset/copies.py` and `learned/unroll.py` say what came out). "Assumed": by reasoning from what it costs to
+start an operation; never timed.
 
 {modes()}
 
@@ -246,7 +252,8 @@ def main():
     parser.add_argument("--elsewhere", type=Path)
     parser.add_argument("--no-write", action="store_true", help="leaves docs/ alone, times nothing")
     args = parser.parse_args()
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(cores)})
     from taskset.quiet import start_tensorflow
 
     start_tensorflow(threads=1)
@@ -256,11 +263,12 @@ def main():
     with tempfile.TemporaryDirectory() as temporary:
         directory = args.out or Path(temporary)
         programs = planned(args.task, args.copies, args.steps, args.outer)
-        manifest = export(directory, programs, args.draws_for, *([] if args.no_write else [_seconds]))
+        manifest = export(directory, programs, args.draws_for, *([] if args.no_write else [measure]))
         for entry in manifest["programs"]:
             print(entry["name"], "exported" if entry["exported"] else f"not exported: {entry['why']}")
         if not args.no_write:
             here = run_with_jax(directory) if importlib.util.find_spec("jax") else {}
+            os.sched_setaffinity(0, cores)
             report.write_section("accelerators", _section(manifest, here, there))
 
 

@@ -2,13 +2,14 @@
 
 import contextlib
 import copy
+import math
 import re
 from dataclasses import dataclass, field
 
 import numpy as np
 import tensorflow as tf
 
-from taskset import stateless
+from taskset import seeds, stateless
 from taskset.optimizers import adam
 from taskset.training import Loop, Run
 
@@ -51,6 +52,12 @@ class Compiled:
     def __call__(self):
         return self._function(*self._flat)
 
+    def nudged(self, size):
+        """The same function with each float argument changed by `size`, relative, at random: it tells what rounding may do."""
+        rng = seeds.generator(0, "nudge")
+        nudge = lambda x: x * (1 + size * rng.standard_normal(x.shape)).astype(np.float32)  # noqa: E731
+        return Compiled(self._function, [nudge(x) if x.dtype == tf.float32 else x for x in self._flat])
+
     @property
     def inputs(self):
         """The arguments and, behind them, the tensors that the trace has captured: arguments of the compiled program, too."""
@@ -88,8 +95,8 @@ class GridLoop(Loop):
     augmentation) is drawn once for all copies: a draw with a key of each copy's own has no batched form.
     """
 
-    def __init__(self, task, optimizer, seeds, rates, *args, **kwargs):
-        self.grid, self._runs, self._prepare_one = (seeds, rates), (seeds * rates,), task.prepare
+    def __init__(self, task, optimizer, grid, *args, **kwargs):
+        self.grid, self._runs, self._prepare_one = grid, (math.prod(grid),), task.prepare
         batched = copy.copy(task)
         batched.prepare = self._prepare
         super().__init__(batched, optimizer, *args, **kwargs)
@@ -99,8 +106,8 @@ class GridLoop(Loop):
 
     def start(self, seed):
         """All runs at step 0: of seeds `seed`, `seed` + 1, .."""
-        seeds, rates = self.grid
-        initial = self.task.initializer()(range(seed, seed + seeds))
+        count, rates = self.grid
+        initial = self.task.initializer()(range(seed, seed + count))
         params = {path: tf.repeat(w, rates, axis=0) for path, w in initial.items()}
         return Run(seed, params, self.optimizer.init(params))
 
@@ -127,17 +134,18 @@ def _each(function, arguments):
 
 def loop(task, copies, steps):
     """The training loop of `task` under Adam, `steps` steps of `copies` copies."""
-    seeds, rates = shape_of_grid(copies)
-    each = [adam(rate).hparams(HORIZON) for rate in rates_of(rates)]
+    grid = shape_of_grid(copies)
+    each = [adam(rate).hparams(HORIZON) for rate in rates_of(grid[1])]
     if copies == 1:
         made, hparams = Loop(task, adam(1.0), steps, mode="xla_loop"), each[0]
     else:
-        made = GridLoop(task, adam(1.0), seeds, rates, steps, mode="xla_loop")
-        hparams = {name: [h[name] for h in each] * seeds for name in each[0]}
+        made = GridLoop(task, adam(1.0), grid, steps, mode="xla_loop")
+        hparams = {name: [h[name] for h in each] * grid[0] for name in each[0]}
     run = made.start(0)
     numbers = tf.constant(made._numbers(run, hparams, steps))
     arguments = run.params, run.state, made.draw(0, 0), numbers
-    facts = {"kind": "training loop", "task": task.name, "copies": copies, "seeds": seeds, "rates": rates, "steps": steps}
+    facts = {"kind": "training loop", "task": task.name, "copies": copies, "steps": steps}
+    facts |= {"seeds": grid[0], "rates": grid[1]}
     facts["draws_shared_by_copies"] = copies > 1 and bool(task.random or task.model.gradient_noise)
     return Program(f"{slug(task.name)}_{copies}", made._train_program, arguments, facts)
 
@@ -169,7 +177,6 @@ class OuterStep:
         """(arguments of `step` behind the state, episodes behind the window): all that the host draws."""
         from learned.estimators import base
         from learned.estimators import episodes as of_pairs
-        from taskset import seeds
 
         window = of_pairs.next_window(self.unroll, episodes, lengths, base.together)
         key = tf.constant([seeds.stream(int(episodes["seed"]), "perturbation"), int(episodes["window"])], tf.int32)

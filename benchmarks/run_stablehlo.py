@@ -6,7 +6,8 @@ For every program: compile the StableHLO text, run it on the inputs beside it, c
 on a CPU, and time it. Prints a line of JSON each, see `run`.
 
 cpu_s, wall_s: medians of the seconds of a call, inputs and outputs staying on the device; on an accelerator wall time counts.
-difference: of the worst output, see the function. Checked with JAX 0.6.2 and 0.10.2, on a CPU.
+loss_difference: of the training losses; difference: of the worst output, see the function of that name.
+Checked with JAX 0.6.2 and 0.10.2, on a CPU.
 """
 
 import argparse
@@ -15,8 +16,6 @@ import statistics
 import time
 from pathlib import Path
 
-import jax
-import jax.extend.backend
 import numpy as np
 
 MANIFEST = "manifest.json"
@@ -40,21 +39,25 @@ def difference(found, expected):
     return float(apart / max(np.abs(expected[finite]).max(initial=0.0), np.finfo(np.float32).tiny))
 
 
-def worst_difference(found, expected):
-    """The worst `difference` of two lists of outputs."""
+def differences(found, expected):
+    """The `difference` of each output."""
     if len(found) != len(expected):
-        return float("inf")
-    return max(difference(*pair) for pair in zip(found, expected))
+        raise SystemExit(f"{len(found)} outputs where TensorFlow had {len(expected)}: the files are not of one program")
+    return [difference(*pair) for pair in zip(found, expected)]
 
 
 class Program:
     """A compiled program on the first device: `program(inputs) -> outputs`, lists of arrays on the device."""
 
     def __init__(self, text):
+        import jax.extend.backend
+
         client, device = jax.extend.backend.get_backend(), jax.devices()[0]
         self._executable = client.compile_and_load(text, [device])
 
     def __call__(self, inputs):
+        import jax
+
         shards = self._executable.execute_sharded(inputs).disassemble_into_single_device_arrays()
         return jax.block_until_ready([shard[0] for shard in shards])
 
@@ -73,18 +76,25 @@ def timed(call, seconds):
     return tuple(statistics.median(column) for column in zip(*times)), len(times)
 
 
-def run(directory, name, seconds):
-    """{"program", "platform", "device", "jax", "compile_s", "cpu_s", "wall_s", "calls", "difference"} of one program."""
+def run(directory, entry, seconds):
+    """What is printed of one program, an entry of the manifest: a dict.
+
+    {"program", "platform", "device", "jax", "compile_s", "cpu_s", "wall_s", "calls", "loss_difference", "difference"}
+    """
+    import jax
+
+    name = entry["name"]
     start = time.perf_counter()
     program = Program((directory / f"{name}.stablehlo").read_text())
     compiled = time.perf_counter() - start
     inputs = [jax.device_put(x) for x in arrays(directory / f"{name}.npz")]
     outputs = [np.asarray(x) for x in program(inputs)]
-    worst = worst_difference(outputs, arrays(directory / f"{name}.out.npz"))
+    apart = differences(outputs, arrays(directory / f"{name}.out.npz"))
     (cpu, wall), calls = timed(lambda: program(inputs), seconds)
     device = jax.devices()[0]
     where = {"program": name, "platform": device.platform, "device": device.device_kind, "jax": jax.__version__}
-    return {**where, "compile_s": compiled, "cpu_s": cpu, "wall_s": wall, "calls": calls, "difference": worst}
+    took = {"compile_s": compiled, "cpu_s": cpu, "wall_s": wall, "calls": calls}
+    return {**where, **took, "loss_difference": apart[entry["losses"]], "difference": max(apart)}
 
 
 def main():
@@ -96,7 +106,7 @@ def main():
     entries = json.loads((args.directory / MANIFEST).read_text())["programs"]
     for entry in entries:
         if entry["exported"] and (not args.program or entry["name"] in args.program):
-            print(json.dumps(run(args.directory, entry["name"], args.seconds)), flush=True)
+            print(json.dumps(run(args.directory, entry, args.seconds)), flush=True)
 
 
 if __name__ == "__main__":
