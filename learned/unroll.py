@@ -18,8 +18,10 @@ import numpy as np
 import tensorflow as tf
 
 from taskset import stateless
+from taskset.compiled import Program
 from taskset.errors import ConfigError
-from taskset.training import MODES, execution_mode
+from taskset.modes import MODES
+from taskset.training import execution_mode
 
 LAYOUTS = ("batched", "one_by_one")
 CACHE = 4 * 2**20  # bytes
@@ -93,7 +95,10 @@ class Unroll:
     def _compiled(self, function):
         if self.mode == "eager_loop":
             return function
-        return tf.function(function, autograph=False, jit_compile=self.mode == "xla_loop")
+        xla = self.mode == "xla_loop"
+        alone, within = Program(function, xla), tf.function(function, autograph=False, jit_compile=xla)
+        # Within a function of somebody else's (a replica's, `learned.distributed`) it can't be an operation with a name of its own.
+        return lambda *arguments: (alone if tf.executing_eagerly() else within)(*arguments)
 
     def _choose(self):
         """(layout, why), by tracing a step of all copies."""

@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from taskset import data_commands, plugins, registry
+from taskset import data_commands, modes, plugins, registry
 from taskset.data_commands import DataDir
 from taskset.errors import TasksetError
 from taskset.quiet import start_tensorflow
@@ -37,6 +37,9 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Source = Annotated[str, typer.Option(help="tfds: the real data in a TFDS directory; synthetic: generated, needs no download.")]
 Modules = Annotated[Optional[list[str]], typer.Option("--import", help="Module or .py file that registers families of your own.")]
+Mode = Annotated[
+    Optional[str], typer.Option(help="xla_loop, graph_loop or eager_loop; default: the fastest.", show_default=False)
+]
 FiniteStart = Annotated[bool, typer.Option("--finite-start", help="Without tasks known to start at a non-finite loss.")]
 MaxParams = Annotated[Optional[int], typer.Option(help="Only tasks of at most so many parameters.", show_default=False)]
 MaxMs = Annotated[
@@ -141,6 +144,8 @@ def show(
         out.print(f"[bold]start[/bold]     {start} ({measured.start_condition()})")
     if cost:
         out.print(f"[bold]step[/bold]      {cost[0]:.3g} ms {cost[1]} ({measured.cost_condition()})")
+    if told := modes.described(facts):
+        out.print(f"[bold]executed[/bold]  {told}")
     shapes = facts.parameter_shapes
     if shapes is None:  # a family that registered no facts: building tells
         start_tensorflow()
@@ -170,9 +175,7 @@ def train(
     seed: Annotated[int, typer.Option(min=0, help="Fixes the start, the batches and every other draw.")] = 0,
     source: Source = "tfds",
     data_dir: DataDir = None,
-    mode: Annotated[
-        Optional[str], typer.Option(help="xla_loop, graph_loop or eager_loop; default: by task.", show_default=False)
-    ] = None,
+    mode: Mode = None,
     batches: Annotated[int, typer.Option(min=1, help="Batches of each split in the evaluations at the start and the end.")] = 10,
     modules: Modules = None,
 ):
@@ -204,16 +207,18 @@ def baseline(
     workers: Annotated[
         Optional[int], typer.Option(min=1, help="Worker processes; default: one a core.", show_default=False)
     ] = None,
+    mode: Mode = None,
     modules: Modules = None,
 ):
     """Sweep optimizers over tasks. Interrupt it at any moment; the same command goes on where it stopped."""
     plugins.load(modules or [])
+    modes.check(mode)
     from taskset.normalization.report import baseline_report
     from taskset.normalization.sweep import Options
 
     names = match_optimizers(optimizers or ["adam_lr_*"])
     options = Options(tuple(names), source, steps, tuple(range(seeds)), batches, evaluations)
-    return baseline_report(match_tasks(patterns), options, out_dir, data_dir, workers, modules or [], out, err)
+    return baseline_report(match_tasks(patterns), options, out_dir, data_dir, workers, mode, modules or [], out, err)
 
 
 def match_tasks(patterns):

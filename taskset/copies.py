@@ -10,15 +10,6 @@ import tensorflow as tf
 from taskset.training import Loop, Run
 
 
-def copies_pay(task):
-    """Whether to train the runs of a seed in one program on a CPU: tasks that need no data set, which are tiny.
-
-    Measured with 17 learning rates under XLA (docs/benchmarks.md): quadratics and losg tasks 1.1 to 16 times the steps, and 4 to 30
-    times the evaluations, of runs one by one; an MLP on images .7 times.
-    """
-    return task.data is None or not task.data.needs_source
-
-
 class CopiesLoop(Loop):
     """A `Loop` that trains `copies` runs of one seed side by side.
 

@@ -36,6 +36,11 @@ class Facts:
     parameter_shapes: dict | None = None
     infeasible: str | None = None
 
+    @property
+    def convolutional(self):
+        """Whether a parameter is a filter of two dimensions: [height, width, channels in, channels out]."""
+        return any(len(shape) == 4 for shape in (self.parameter_shapes or {}).values())
+
 
 @dataclass(frozen=True)
 class Family:

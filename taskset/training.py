@@ -12,26 +12,19 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from taskset import seeds
+from taskset import modes, seeds
 from taskset.compiled import Program
 from taskset.datasets.base import SPLITS
-from taskset.errors import ConfigError
 from taskset.tasks.base import batch_seed
 
-MODES = ("xla_loop", "graph_loop", "eager_loop")
 CHUNK_BYTES = 32 * 2**20  # of raw batches in one call
 CHUNK_STEPS = 1000
 VALIDATION_INTERVAL = 10  # steps for which an optimizer that reads validation losses has one batch
 
 
 def execution_mode(task, device="CPU"):
-    """How the loop is best executed: "xla_loop", or "graph_loop" for convolutions on a CPU.
-
-    Measured for tasks of all families (docs/benchmarks.md). On a CPU XLA takes .1 to 1.1 times as long as TensorFlow's own loop, but 8 to
-    60 times as long where there are convolutions. On accelerators nothing was measured: there a loop outside XLA would start
-    each operation by itself, which costs more than a step of most tasks.
-    """
-    return "graph_loop" if device == "CPU" and task.model.convolutional else "xla_loop"
+    """The fastest mode for a built task: `taskset.modes.loop_mode`."""
+    return modes.loop_mode(task.model.convolutional, device)
 
 
 def _compiled(function, mode):
@@ -88,14 +81,13 @@ class Loop:
 
     task: a `Task`; optimizer: any optimizer of the rule (its hyperparameters are arguments of `train`).
     interval: steps between two looks at the run; calls are cut so that it is reached in equal chunks.
-    mode: one of MODES; None: by `execution_mode`.
+    mode: one of `taskset.modes.MODES`; None: by `execution_mode`.
     """
 
     def __init__(self, task, optimizer, interval=CHUNK_STEPS, mode=None):
         self.task, self.optimizer = task, optimizer
+        modes.check(mode)
         self.mode = mode or execution_mode(task)
-        if self.mode not in MODES:
-            raise ConfigError(f"mode {mode!r}: allowed are {', '.join(MODES)}")
         self.chunk = chunk_size(task, interval)
         self._names = tuple(optimizer.hparams(interval))
         self._validates = getattr(optimizer, "uses_validation_loss", False)

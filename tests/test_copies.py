@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from taskset.copies import CopiesLoop, copies_pay
+from taskset.copies import CopiesLoop
 from taskset.datasets.base import SPLITS
+from taskset.modes import copies_pay
 from taskset.normalization import runs
 from taskset.normalization.sweep import Account, Options, sweep
 from taskset.optimizers import get_optimizer
@@ -26,7 +27,7 @@ def options(optimizers=RATES, **changes):
 def test_together_is_one_by_one(name, monkeypatch):
     task, optimizers = get_task(name), [get_optimizer(o) for o in RATES]
     together = sweep(task, optimizers, options())
-    monkeypatch.setattr(runs, "copies_pay", lambda task: False)
+    monkeypatch.setattr(runs, "copies_pay", lambda data: False)
     alone = sweep(task, optimizers, options())
     assert (together.schema.metadata[b"copies"], alone.schema.metadata[b"copies"]) == (b"3", b"1")
     together, alone = together.to_pandas(), alone.to_pandas()
@@ -67,7 +68,7 @@ def test_what_can_not_be_batched_goes_one_by_one():
         return tf.reduce_sum(tf.linalg.qr(x)[1] ** 2)  # has no batched form in tf.vectorized_map
 
     task, group = Task("qr", "qr", {}, Model(loss), "tfds"), [get_optimizer(o) for o in RATES]
-    assert copies_pay(task)
+    assert copies_pay(task.data)
     chosen = runs.of_group(task, group, 3, options(), Account())
     assert isinstance(chosen, runs.OneByOne)
     assert sweep(task, group, options()).schema.metadata[b"copies"] == b"1"
@@ -85,4 +86,4 @@ def test_an_error_of_the_task_itself_is_not_hidden():
 
 
 def test_image_tasks_are_trained_one_by_one():
-    assert not copies_pay(get_task("mlp_family_seed30", source="synthetic"))
+    assert not copies_pay(get_task("mlp_family_seed30", source="synthetic").data)

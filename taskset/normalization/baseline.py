@@ -56,14 +56,15 @@ def plan(names, options, root, data_dir=None):
     return Plan(waiting, finished, infeasible)
 
 
-def _job(name, options, root, data_dir, modules, report):
+def _job(name, options, root, data_dir, mode, modules, report):
     plugins.load(modules)
-    return str(sweep_to_file(name, options, root, data_dir, report))
+    return str(sweep_to_file(name, options, root, data_dir, mode, report))
 
 
-def run(todo, options, root, data_dir=None, count=None, modules=(), report=lambda progress: None):
+def run(todo, options, root, data_dir=None, count=None, mode=None, modules=(), report=lambda progress: None):
     """Sweep `todo.waiting` with `count` worker processes (default: one a core); returns their `workers.Progress`.
 
+    mode: of execution (`taskset.modes`), for runs one by one; None: the fastest way of each task.
     Data sets are decoded or generated once, in a scratch directory that all workers map and that is removed at the end.
     """
     count = count or len(os.sched_getaffinity(0))
@@ -72,7 +73,7 @@ def run(todo, options, root, data_dir=None, count=None, modules=(), report=lambd
     scratch = tempfile.mkdtemp(prefix="taskset-")
     os.environ[SCRATCH_VARIABLE] = scratch
     try:
-        return workers.run(todo.waiting, _job, (options, str(root), data_dir, tuple(modules)), count, report)
+        return workers.run(todo.waiting, _job, (options, str(root), data_dir, mode, tuple(modules)), count, report)
     finally:
         del os.environ[SCRATCH_VARIABLE]
         shutil.rmtree(scratch, ignore_errors=True)

@@ -82,7 +82,7 @@ def print_normalizers(frame, split, out):
     show_table(table, out)
 
 
-def baseline_report(names, options, root, data_dir, workers, modules, out, err):
+def baseline_report(names, options, root, data_dir, workers, mode, modules, out, err):
     """Run a baseline with a progress bar; returns the exit status (1 if a task failed, 130 if interrupted)."""
     from taskset.normalization import baseline
     from taskset.normalization.tables import write_tables
@@ -119,7 +119,7 @@ def baseline_report(names, options, root, data_dir, workers, modules, out, err):
                     line, completed=round(share, 3), description=" ".join(f"{n} {s:.0%}" for n, s in progress.working.items())
                 )
 
-            progress = baseline.run(todo, options, root, data_dir, workers, modules, report)
+            progress = baseline.run(todo, options, root, data_dir, workers, mode, modules, report)
             report(progress)
     except KeyboardInterrupt:
         err.print("interrupted; what is finished is kept: the same command goes on from there")

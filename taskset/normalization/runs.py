@@ -7,26 +7,27 @@ import dataclasses
 
 import tensorflow as tf
 
-from taskset.copies import CopiesLoop, copies_pay
+from taskset.copies import CopiesLoop
+from taskset.modes import copies_pay
 from taskset.training import Loop
 
 # What TensorFlow says of an operation that it can't batch, or of a batched program that XLA can't compile.
 REFUSALS = (ValueError, NotImplementedError, tf.errors.InvalidArgumentError, tf.errors.UnimplementedError)
 
 
-def of_group(task, group, interval, options, account):
+def of_group(task, group, interval, options, account, mode=None):
     """`Together` where that pays and can be done, else `OneByOne`: tried once, by compiling it.
 
-    An error of another kind than `REFUSALS`, or with another cause, comes (again) from `OneByOne`.
+    mode: of `taskset.modes.MODES`, for runs one by one in that mode; None: the fastest way. An error of another kind than `REFUSALS`, or with another cause, comes (again) from `OneByOne`.
     """
-    if len(group) > 1 and copies_pay(task):
+    if mode is None and len(group) > 1 and copies_pay(task.data):
         together = Together(task, group, interval, options)
         try:
             together.start(options.seeds[0], account)
             return together
         except REFUSALS:
             pass
-    return OneByOne(task, group, interval, options)
+    return OneByOne(task, group, interval, options, mode)
 
 
 class OneByOne:
@@ -34,8 +35,8 @@ class OneByOne:
 
     copies = 1
 
-    def __init__(self, task, group, interval, options):
-        self.group, self.options, self.loop = group, options, Loop(task, group[0], interval)
+    def __init__(self, task, group, interval, options, mode=None):
+        self.group, self.options, self.loop = group, options, Loop(task, group[0], interval, mode)
         self._hparams = {o.name: o.hparams(options.steps) for o in group}
 
     def start(self, seed, account):

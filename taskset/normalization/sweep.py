@@ -71,18 +71,18 @@ class Account:
         self.seconds[purpose] = self.seconds.get(purpose, 0.0) + time.process_time() - start
 
 
-def sweep(task, optimizers, options, report=lambda share: None, account=None):
+def sweep(task, optimizers, options, report=lambda share: None, account=None, mode=None):
     """Curves of one task as an Arrow table (`store.SCHEMA`), with "copies" in its metadata: most runs that went in one program.
 
     A run is over at the first evaluation that is not finite: from there on its losses are NaN and its rows say diverged. The
     same seed has the same start and the same batches under every optimizer, so the runs of a seed go on side by side.
-    account: an `Account` that is told what the time went into.
+    account: an `Account` that is told what the time went into. mode: of execution (`taskset.modes`); None: the fastest.
     """
     account = account or Account()
     from taskset.normalization import runs  # TensorFlow
 
     interval = options.steps // options.evaluations
-    groups = [runs.of_group(task, group, interval, options, account) for group in by_rule(optimizers)]
+    groups = [runs.of_group(task, group, interval, options, account, mode) for group in by_rule(optimizers)]
     found, done = {}, 0
     for seed in options.seeds:
         for group in groups:
@@ -147,7 +147,7 @@ def metadata(task, options, mode, core_seconds):
     }
 
 
-def sweep_to_file(name, options, root, data_dir=None, report=lambda share: None):
+def sweep_to_file(name, options, root, data_dir=None, mode=None, report=lambda share: None):
     """Sweep one task and write its file; returns the path. The file appears whole, at the end."""
     from taskset.optimizers import get_optimizer
     from taskset.tasks.base import get_task
@@ -157,9 +157,10 @@ def sweep_to_file(name, options, root, data_dir=None, report=lambda share: None)
     with total("total"):
         with account("build"):
             task = get_task(name, options.source, data_dir)
-        table = sweep(task, [get_optimizer(o) for o in options.optimizers], options, report, account)
+        table = sweep(task, [get_optimizer(o) for o in options.optimizers], options, report, account, mode)
     copies = table.schema.metadata[b"copies"].decode()
-    told = {**metadata(task, options, execution_mode(task), {**account.seconds, **total.seconds}), "copies": copies}
+    mode = mode or execution_mode(task)
+    told = {**metadata(task, options, mode, {**account.seconds, **total.seconds}), "copies": copies}
     path = store.curve_path(root, task.source, task.family, task.name)
     store.write_table(table.replace_schema_metadata(told), path)
     return path
