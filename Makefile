@@ -40,13 +40,18 @@ test: $(INSTALLED)
 test-slow: $(INSTALLED)
 	$(RUN) -m pytest -n 2 -m slow --durations 15
 
-# All tables of docs/: some 40 minutes of an otherwise idle machine. Real data where TFDS_DATA_DIR says, synthetic elsewhere.
+# The tables of docs/benchmarks.md and docs/families.md: an hour of an otherwise idle machine. Real data where TFDS_DATA_DIR says.
 bench: $(INSTALLED)
 	$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	$(RUN) benchmarks/inner.py
+	$(RUN) benchmarks/modes.py
+	$(RUN) benchmarks/compile.py
 	$(RUN) benchmarks/sweep.py $(if $(TFDS_DATA_DIR),--source tfds --data-dir $(TFDS_DATA_DIR))
+	$(RUN) benchmarks/startup.py
+	$(RUN) benchmarks/outer.py
+	$(RUN) benchmarks/export.py --out bench-programs
 	$(RUN) benchmarks/demo.py
 	$(RUN) benchmarks/families.py
 
 clean:
-	rm -rf $(VENV) demo demo-learned build *.egg-info
+	rm -rf $(VENV) demo demo-learned bench-programs build *.egg-info

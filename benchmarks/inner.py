@@ -8,6 +8,9 @@ beforehand and given to both as tensors on the device; scaling them, random draw
 counted is CPU time of the process, which other load on the machine disturbs least; medians. JAX runs as one `lax.scan` under `jit`
 and as one jitted call a step, with threefry and with rbg keys where it draws: whichever is fastest counts.
 
+A line on which JAX is faster is taken apart: both sides' time for loss, gradient and Adam
+(benchmarks/inner_parts.py).
+
 Before anything is timed, both sides train from the same parameters on the same batches and draws; losses that differ stop it.
 Writes the section "inner" of docs/benchmarks.md.
 """
@@ -24,13 +27,13 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import inner_tasks, report  # noqa: E402
+from benchmarks import inner_parts, inner_tasks, report  # noqa: E402
 
 LEARNING_RATE = 1e-3
 CHECKED = 3  # steps whose losses must agree: later ones tell how Adam magnifies rounding where gradients are nearly 0
 TOLERANCE = 1e-4  # relative
 CALL_SECONDS = 0.15  # at least this long a measurement: several calls for small tasks
-CALL_STEPS = 10, 1000  # fewest and most steps of a call, the most being what the loop takes
+CALL_STEPS = 10, 4000  # fewest and most steps of a call, the most being what the loop takes
 
 
 def _timed(function, times):
@@ -85,6 +88,7 @@ class Ours:
         compiled = loops[chosen].train(loops[chosen].start(0), self.hparams, CHECKED, device)
         np.testing.assert_allclose(compiled, losses, rtol=TOLERANCE, err_msg=f"{name}: our loop against our own steps")
         steps = self._steps_of_a_call(loops[chosen], device)
+        self.device, self.steps, self.chosen = device, steps, chosen
         self.ways = [self._way(mode, loop, device, steps) for mode, loop in loops.items() if all_modes or mode == chosen]
         return {
             "family": self.task.family, "config": self.task.config, "params": params, "losses": losses, "draws": draws,
@@ -107,9 +111,9 @@ class Ours:
         config = self.task.config
         return quadratic_family.matrix(config["A_dist"], config["dims"], config["seed"]).astype(np.float32)
 
-    def _way(self, mode, loop, device, steps):
-        run = loop.start(0)
-        return Measured(mode, lambda: loop.train(run, self.hparams, steps, device), steps)
+    def _way(self, mode, loop, device, steps, hparams=None):
+        run, hparams = loop.start(0), hparams or self.hparams
+        return Measured(mode, lambda: loop.train(run, hparams, steps, device), steps)
 
     def _eager(self, run, raw):
         """Losses of the first steps one by one, and what each drew."""
@@ -144,6 +148,13 @@ class Ours:
             losses.append(float(loss))
         return losses, draws
 
+    def take_apart(self):
+        """Fills `self.ways` with the loops of `inner_parts.PARTS`."""
+        self.ways = []
+        for part in inner_parts.PARTS:
+            loop, hparams = inner_parts.our_loop(self.task, self.optimizer, part, CALL_STEPS[1], self.chosen)
+            self.ways.append(self._way(part, loop, self.device, self.steps, hparams))
+
     def measure(self, index):
         """(CPU, wall) seconds a step of the way numbered `index`."""
         return self.ways[index].per_step()
@@ -166,8 +177,8 @@ class Jax:
 
         from benchmarks import jax_twins
 
-        loss = jax_twins.make_loss(line["family"], line["config"], line["fixed"])
-        self.step, self.steps = jax_twins.make_step(loss, LEARNING_RATE), line["steps"]
+        self.loss = jax_twins.make_loss(line["family"], line["config"], line["fixed"])
+        self.step, self.steps = jax_twins.make_step(self.loss, LEARNING_RATE), line["steps"]
         self.raw = jax.device_put(line["raw"])
         self.params = line["params"]
         given = jax.jit(lambda carry, raw, draws, i: self.step(carry, raw, jax_twins.Given(draws), i))
@@ -185,6 +196,14 @@ class Jax:
         ways += [self._scan(kind, self.steps) for kind in kinds if self._scan(kind, 2).per_step()[0] < 5 * ways[0].per_step()[0]]
         self.ways = [min(ways, key=lambda way: way.per_step()[0])]
         return worst
+
+    def take_apart(self):
+        """As `Ours.take_apart`, in the way that was fastest."""
+        way, *kind = self.ways[0].name.split()
+        self.ways = []
+        for part in inner_parts.PARTS:
+            self.step = inner_parts.jax_step(self.loss, part, LEARNING_RATE)
+            self.ways.append(self._scan(*kind or [None], self.steps) if way == "scan" else self._per_step(*kind or [None]))
 
     def _start(self):
         import jax
@@ -295,6 +314,17 @@ def _line(ours, jax, name, rounds, all_modes):
     ]  # fmt: skip
 
 
+def _apart(ours, jax, rounds):
+    """[(part, our CPU seconds a step, JAX's)] of the line just measured."""
+    ours.ask("take_apart")
+    jax.ask("take_apart")
+    places, sides = range(len(inner_parts.PARTS)), (ours, jax)
+    times = [[[side.ask("measure", i)[0] for side in sides] for i in places] for _ in range(rounds)]
+    medians = [[statistics.median(one[i][k] for one in times) for k in (0, 1)] for i in places]
+    before = [[0.0, 0.0], *medians[:-1]]
+    return [(part, *(b - a for a, b in zip(*pair))) for part, pair in zip(inner_parts.PARTS, zip(before, medians))]
+
+
 HEADER = ["task", "mode", "JAX", "ours, ms", "JAX, ms", "ours, steps/s", "JAX, steps/s", "ratio", "difference of losses"]
 
 
@@ -302,6 +332,19 @@ def _row(line):
     times = [f"{1e3 * line[side]:.4g}" for side in ("ours", "theirs")]
     rates = [f"{line[side]:.0f}" for side in ("rate", "their rate")]
     return [line["name"], line["mode"], line["jax"], *times, *rates, f"{line['theirs'] / line['ours']:.2f}", f"{line['difference']:.0e}"]
+
+
+def _profile(lines):
+    """A table of the lines that were taken apart."""
+    apart = [line for line in lines if "parts" in line]
+    if not apart:
+        return "On no line is JAX faster."
+    header = ["task", *(f"{inner_parts.NAMES[part]}, us" for part in inner_parts.PARTS)]
+    rows = [[line["name"], *(f"{1e6 * a:.3g} / {1e6 * b:.3g}" for _, a, b in line["parts"])] for line in apart]
+    return f"""Where the time goes on the lines below 1, microseconds of CPU time a step, ours / JAX's: each part is the time of a loop that
+has it less that of one that hasn't (benchmarks/inner_parts.py).
+
+{report.table(header, rows)}"""
 
 
 def _section(lines):
@@ -316,6 +359,8 @@ of the first {CHECKED} steps agree to the relative difference in the last column
 {report.table(HEADER, map(_row, lines))}
 
 Geometric mean of the ratios: {mean:.2f}.
+
+{_profile(lines)}
 
 {report.conditions("tensorflow", "dm-sonnet", "jax", "numpy")}."""
 
@@ -334,6 +379,9 @@ def main():
             for line in _line(ours, jax, name, args.rounds, args.modes):
                 lines.append(line)
                 print("*" if line["chosen"] else " ", " | ".join(_row(line)), flush=True)
+            if not args.modes and line["theirs"] < line["ours"]:
+                line["parts"] = _apart(ours, jax, args.rounds)
+                print("   ", *(f"{part} {1e6 * a:.3g} / {1e6 * b:.3g}" for part, a, b in line["parts"]), flush=True)
     ours.close()
     jax.close()
     if not args.modes and not args.no_write:

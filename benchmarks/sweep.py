@@ -18,7 +18,9 @@ import tempfile
 import time
 from pathlib import Path
 
-import report
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks import report  # noqa: E402
 
 from taskset.normalization import store
 

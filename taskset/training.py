@@ -5,6 +5,7 @@ host draws the raw batches of the chunk beforehand. Hyperparameters, seeds and t
 serves all learning rates and seeds of a task.
 """
 
+import concurrent.futures
 import math
 import time
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from taskset.datasets.base import SPLITS
 from taskset.tasks.base import batch_seed
 
 CHUNK_BYTES = 32 * 2**20  # of raw batches in one call
-CHUNK_STEPS = 1000
+CHUNK_STEPS = 4000
 VALIDATION_INTERVAL = 10  # steps for which an optimizer that reads validation losses has one batch
 
 
@@ -257,6 +258,21 @@ class Loop:
         return evaluate
 
 
+def calls(loop, seed, steps, interval):
+    """(steps, raw batches) of each call from step 0 on; every multiple of `interval` is reached.
+
+    The batches of the next call are drawn by another thread while the device computes.
+    """
+    firsts = sorted({first for begin in range(0, steps, interval) for first in range(begin, min(begin + interval, steps), loop.chunk)})
+    with concurrent.futures.ThreadPoolExecutor(1) as drawing:
+        waiting = drawing.submit(loop.draw, seed, 0)
+        for first, after in zip(firsts, [*firsts[1:], steps]):
+            raw = waiting.result()
+            if after < steps:
+                waiting = drawing.submit(loop.draw, seed, after)
+            yield after - first, raw
+
+
 def train(task, optimizer, steps, seed=0, mode=None, report=None, interval=None):
     """Train a task from its start; returns (params, train losses [steps]).
 
@@ -266,13 +282,12 @@ def train(task, optimizer, steps, seed=0, mode=None, report=None, interval=None)
     interval = interval or max(1, steps // 50)
     loop = Loop(task, optimizer, interval, mode)
     run, hparams = loop.start(seed), optimizer.hparams(steps)
-    losses = []
-    while run.step < steps:
-        goal = min(run.step + interval, steps)
-        part = []
-        while run.step < goal:
-            part.append(loop.train(run, hparams, min(loop.chunk, goal - run.step)))
-        losses.append(np.concatenate(part))
-        if report:
-            report(run, losses[-1])
-    return run.params, np.concatenate(losses) if losses else np.zeros(0, np.float32)
+    losses, part = [np.zeros(0, np.float32)], []
+    for count, raw in calls(loop, seed, steps, interval):
+        part.append(loop.train(run, hparams, count, raw))
+        if run.step % interval == 0 or run.step == steps:
+            losses.append(np.concatenate(part))
+            part = []
+            if report:
+                report(run, losses[-1])
+    return run.params, np.concatenate(losses)

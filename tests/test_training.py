@@ -1,5 +1,7 @@
 """The training loop: the same numbers however it is executed, cut into calls, or resumed."""
 
+import threading
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -8,7 +10,7 @@ from taskset.datasets.base import SPLITS
 from taskset.optimizers import get_optimizer
 from taskset.tasks import mlp_family
 from taskset.tasks.base import Model, Task, batch_seed
-from taskset.training import Loop, chunk_size, train
+from taskset.training import Loop, calls, chunk_size, train
 from tests.small import RandomImages
 
 CONFIG = {"layer_sizes": [7], "activation": "tanh", "w_init": ["glorot_normal", None], "center_data": True}
@@ -127,7 +129,7 @@ def test_chunks_divide_the_interval_evenly():
             super().__init__(64, (128, 128, 3))
 
     assert chunk_size(small_task(), 150) == 150
-    assert chunk_size(small_task(), 5000) == 1000
+    assert chunk_size(small_task(), 5000) == 2500
     task = Task("large", "mlp_family", CONFIG, mlp_family.build(CONFIG, Large()), "synthetic")
     assert chunk_size(task, 20) == 10  # 3 MiB a step, 32 MiB a call
 
@@ -198,3 +200,21 @@ def test_augmented_batches_prepared_a_step_ahead_are_the_same(mode):
     assert found[0][2] == pytest.approx(found[1][2], rel=1e-6)
     for path, w in found[0][1].params.items():
         np.testing.assert_allclose(found[1][1].params[path], w, rtol=1e-5, atol=1e-7)
+
+
+def test_the_next_batches_are_drawn_while_the_device_computes():
+    loop = Loop(small_task(), ADAM, 4)
+    plain, begun = loop.draw, {first: threading.Event() for first in (0, 4, 8)}
+
+    def draw(seed, first):
+        begun[first].set()
+        return plain(seed, first)
+
+    loop.draw, step, cut = draw, 0, []
+    for count, raw in calls(loop, 0, 10, 4):
+        cut.append(count)
+        np.testing.assert_array_equal(raw["image"], plain(0, step)["image"])
+        step += count
+        assert step == 10 or begun[step].wait(60)  # .. of the next call, while this one is in hand
+        assert not any(event.is_set() for first, event in begun.items() if first > step)
+    assert cut == [4, 4, 2]

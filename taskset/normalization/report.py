@@ -20,7 +20,7 @@ from taskset.tables import show_table
 
 def train_report(task, optimizer, steps, seed, mode, batches, out):
     """Train with a progress bar; print the losses of all splits before and after."""
-    from taskset.training import Loop
+    from taskset.training import Loop, calls
 
     interval = max(1, steps // 50)
     loop = Loop(task, optimizer, interval, mode)
@@ -39,8 +39,8 @@ def train_report(task, optimizer, steps, seed, mode, batches, out):
     )
     with Progress(*columns, console=out, transient=True) as bar:
         line = bar.add_task("", total=steps)
-        while run.step < steps:
-            losses = loop.train(run, hparams, min(loop.chunk, steps - run.step))
+        for count, raw in calls(loop, seed, steps, interval):
+            losses = loop.train(run, hparams, count, raw)
             bar.update(line, completed=run.step, description=f"train loss {losses.mean():.5g}")
     after = evaluate(run.params)
     table = Table(box=None, pad_edge=False)
