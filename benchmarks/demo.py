@@ -9,6 +9,7 @@ import report
 
 
 def main():
+    report.compile_everything()
     with tempfile.TemporaryDirectory() as root:
         start = time.perf_counter()
         subprocess.run(["make", "demo", f"DEMO_OUT={root}"], check=True, cwd=Path(__file__).resolve().parents[1])

@@ -225,6 +225,7 @@ def main():
     parser.add_argument("--estimators", nargs="+", default=("pes", "bptt"))
     parser.add_argument("--no-write", action="store_true")
     args = parser.parse_args()
+    report.compile_everything()
     lines = []
     for estimator in args.estimators:
         for optimizer in args.optimizers:

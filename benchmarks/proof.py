@@ -66,24 +66,19 @@ def make_suite(arguments):
     return dataclasses.replace(made, tasks=tuple(kept), rule={**made.rule, "per_family": PER_FAMILY})
 
 
-def own_memory():
-    """MiB of this process's memory; data sets, which are mapped from files that all processes share, are not in it."""
-    status = Path("/proc/self/status").read_text()
-    return int(status.split("RssAnon:")[1].split()[0]) / 1024
-
-
 def _check(pipe, suite, chosen, data_dir):
     from taskset.quiet import start_tensorflow
 
     start_tensorflow(threads=1)
     import numpy as np
 
+    from learned.programs import private_mib
     from learned.slots import Slot, Slots, completed
 
     slots = Slots(suite, chosen, data_dir)
     theta = np.concatenate([np.asarray(w).ravel() for w in slots.optimizer.init_theta(0).values()]).astype(np.float64)
     while (task := pipe.recv()) is not None:
-        before = own_memory()
+        before = private_mib()
         try:
             state, times = slots.estimator(task).init(0), []
             slots.slots[0] = Slot(task, 1, state, completed(state))
@@ -93,7 +88,7 @@ def _check(pipe, suite, chosen, data_dir):
                 estimate = slots.estimate(0, 0, theta).estimate
                 times.append(time.process_time() - start)
             layout = getattr(slots.estimator(task).unroll, "layout", None)
-            told = {"first": times[0], "step": min(times[1:]), "growth": own_memory() - before, "memory": own_memory()}
+            told = {"first": times[0], "step": min(times[1:]), "growth": private_mib() - before, "memory": private_mib()}
             pipe.send({**told, "loss": estimate.loss, "non_finite": estimate.non_finite, "layout": layout})
         except Exception as error:  # a task that can't be trained on is left out, whatever the reason; it is told
             pipe.send({"failed": f"{type(error).__name__}: {str(error).splitlines()[0][:200]}"})

@@ -26,6 +26,11 @@ def write_section(name, text, path=DOCUMENT):
     path.write_text(document)
 
 
+def compile_everything():
+    """No programs from the cache on disk, here and in processes that are started: where compiling is in the time."""
+    os.environ["TASKSET_COMPILE_CACHE"] = "off"
+
+
 def table(header, rows):
     """A markdown table; the first column is text, the others are aligned to the right."""
     lines = [header, [":--", *["--:"] * (len(header) - 1)], *rows]

@@ -21,8 +21,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import report  # noqa: E402
-
-from taskset.normalization import store
+from taskset.normalization import store  # noqa: E402
 
 # Of cifar10, the longest first, so that both workers are busy to the end; and two without data, whose runs go in one program.
 IMAGES = ("conv_pooling_family_seed88", "mlp_ae_family_seed28", "mlp_family_seed169", "mlp_family_seed10")
@@ -129,6 +128,7 @@ def main():
     parser.add_argument("--data-dir")
     parser.add_argument("--steps", type=int, default=2000, help="a multiple of 50")
     options = parser.parse_args()
+    report.compile_everything()
     with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
         singles = {name: pool.apply(single, (name, options.source, options.data_dir, options.steps)) for name in TASKS}
     with tempfile.TemporaryDirectory() as root:

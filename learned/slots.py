@@ -5,7 +5,6 @@ until all its pairs have finished their episodes; then a slot draws another one.
 outer step and its own state alone, not on other slots or on which process it lives in.
 """
 
-import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,12 +12,12 @@ import numpy as np
 from learned import curriculum, estimators, objective, optimizers
 from learned.estimators import base
 from learned.problem import Problem
+from learned.programs import Programs
 from learned.vectors import from_leaves, named_leaves
 from taskset import seeds
 
 DIFFERENCES = {"value": base.value, "sign": base.sign}
 FIRST_LENGTHS = {"together": base.together, "spread": base.spread}
-PROGRAMS = 128  # estimators with their compiled programs that are kept; one is 4 to 10 MB and seconds of compilation
 
 
 @dataclass
@@ -70,8 +69,8 @@ class Slots:
         self.settings = base.Settings(
             options.pairs, options.steps, options.sigma, DIFFERENCES[options.differences], FIRST_LENGTHS[options.first_lengths]
         )
-        self.estimator = functools.lru_cache(maxsize=PROGRAMS)(self._estimator)
         self.slots = {}
+        self.estimator = Programs(self._estimator, lambda: {slot.task for slot in self.slots.values()})
 
     def _estimator(self, name):
         from taskset.tasks.base import get_task
