@@ -18,6 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from taskset import stateless
+from taskset.canonical import forgotten_gradients
 from taskset.compiled import Program
 from taskset.errors import ConfigError
 from taskset.modes import MODES
@@ -105,7 +106,7 @@ class Unroll:
         self._map = batched
         # An error that has another cause than batching comes again when the other layout is traced.
         try:
-            with _quiet():
+            with _quiet(), forgotten_gradients():
                 traced = tf.function(self._try, autograph=False).get_concrete_function()
         except (ValueError, NotImplementedError) as error:
             return "one_by_one", str(error).splitlines()[0]

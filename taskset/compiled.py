@@ -9,7 +9,7 @@ import contextlib
 import tensorflow as tf
 
 from taskset import stateless
-from taskset.canonical import canonical_name
+from taskset.canonical import canonical_name, forgotten_gradients
 
 
 class Program:
@@ -43,7 +43,8 @@ class Program:
         # Run as an operation, a function's own wish to be compiled is not looked at, that of one which it calls is: hence two.
         inner = tf.function(run, autograph=False, jit_compile=self.xla)
         specs = [tf.TensorSpec(x.shape, x.dtype) for x in flat]
-        concrete = tf.function(lambda *flat: inner(*flat), autograph=False).get_concrete_function(*specs)
+        with forgotten_gradients():
+            concrete = tf.function(lambda *flat: inner(*flat), autograph=False).get_concrete_function(*specs)
         called = canonical_name(concrete.name.decode()) if self.xla else concrete
         return called, list(concrete.captured_inputs), [x.dtype for x in concrete.outputs], places
 

@@ -1,5 +1,6 @@
 """The cache of compiled programs: found again whatever was compiled before, the same numbers from it, switched off, kept small."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import tensorflow as tf
 
 from taskset import compile_cache
 from taskset.canonical import canonical_name
+from taskset.compiled import Program
 
 TRAIN = """
 import sys
@@ -75,6 +77,27 @@ def test_names_follow_from_the_content():
     x = tf.constant([1.0, -2.0])
     assert run(names[0], x) == first(x).numpy().tolist()
     assert run(names[2], x) == other(x).numpy().tolist() != first(x).numpy().tolist()
+
+
+def test_graphs_do_not_outlive_their_programs():
+    @tf.custom_gradient
+    def doubled(x):
+        return 2 * x, lambda upstream: 2 * upstream
+
+    def gradient(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = tf.reduce_sum(doubled(x) ** 2)
+        return tape.gradient(y, x)
+
+    def graphs():
+        gc.collect()
+        return sum(isinstance(found, tf.__internal__.FuncGraph) for found in gc.get_objects())
+
+    before, program = graphs(), Program(gradient, xla=True)
+    assert program(tf.constant([1.0, 2.0])).numpy().tolist() == [8.0, 16.0]
+    del program
+    assert graphs() <= before
 
 
 @pytest.fixture
