@@ -15,6 +15,7 @@ import learned
 from learned import named, suites
 from learned.evaluation import commands
 from learned.options import OBJECTIVES, Options
+from learned.programs import PRIVATE_MIB
 from learned.scratch import shared_arrays
 from taskset import plugins
 from taskset.cli import DataDir, Modules, Source, err, out
@@ -122,6 +123,9 @@ def train(
     clip: Annotated[float, typer.Option(help="Bound of the gradient's entries.")] = DEFAULT.clip,
     seed: Annotated[int, typer.Option(help="Fixes every draw.")] = DEFAULT.seed,
     workers: Annotated[int, typer.Option(min=1, help="Processes; the result is the same for any number.")] = 1,
+    memory: Annotated[
+        int, typer.Option(help="MiB that a process may have for itself; above, programs go and are made again when needed.")
+    ] = PRIVATE_MIB,
     save_every: Annotated[int, typer.Option(min=1, help="Outer steps between checkpoints.")] = 50,
     keep_every: Annotated[
         Optional[int], typer.Option(min=1, help="Outer steps between weights that are kept.", show_default=False)
@@ -157,7 +161,7 @@ def train(
     if spread:
         distributed.check_pairs(pairs, spread)
     suite = _measured(suite, unmeasured, output / "baselines", data_dir, workers, modules or [])
-    with shared_arrays(), _slots(workers, suite, options, data_dir, modules or [], spread) as made:
+    with shared_arrays(), _slots(workers, suite, options, data_dir, modules or [], spread, memory) as made:
         where = distributed.describe(spread) if spread else "cpu"
         trainer = Trainer(output, suite, options, made, optimizers.get(optimizer), where)
         out.print(
@@ -210,19 +214,20 @@ def _measured(suite, unmeasured, root, data_dir, workers, modules):
     from taskset.normalization.report import baseline_report
 
     def sweep(names, options, root):
-        return baseline_report(names, options, root, data_dir, workers, [*suite.modules, *modules, learned.__name__], out, err)
+        added = [*suite.modules, *modules, learned.__name__]
+        return baseline_report(names, options, root, data_dir, workers, None, added, out, err)
 
     return measuring.completed(suite, root, sweep)
 
 
-def _slots(workers, suite, options, data_dir, modules, strategy):
+def _slots(workers, suite, options, data_dir, modules, strategy, memory):
     if workers == 1:
         from learned.slots import Slots
 
-        return contextlib.nullcontext(Slots(suite, options, data_dir, strategy))
+        return contextlib.nullcontext(Slots(suite, options, data_dir, strategy, memory))
     from learned.workers import Workers
 
-    return Workers(workers, suite, options, data_dir, [*modules, learned.__name__])
+    return Workers(workers, suite, options, data_dir, [*modules, learned.__name__], memory)
 
 
 @contextlib.contextmanager

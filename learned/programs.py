@@ -5,7 +5,7 @@ import gc
 from pathlib import Path
 
 MIB = 2**20
-PRIVATE_MIB = 800  # of a process, above which programs go; TensorFlow itself takes 250, and its code, which processes share, 600
+PRIVATE_MIB = 850  # of a process, above which programs go; TensorFlow itself takes 250, and its code, which processes share, 600
 
 
 def private_mib():

@@ -12,7 +12,7 @@ import numpy as np
 from learned import curriculum, estimators, objective, optimizers
 from learned.estimators import base
 from learned.problem import Problem
-from learned.programs import Programs
+from learned.programs import PRIVATE_MIB, Programs
 from learned.vectors import from_leaves, named_leaves
 from taskset import seeds
 
@@ -56,10 +56,11 @@ class Slots:
     """The slots of one process.
 
     suite: a `learned.suites.Suite`; options: a `learned.outer.Options`; data_dir: of real data.
-    strategy: a `tf.distribute` strategy (`learned.distributed`); None: this process, its CPU.
+    strategy: a `tf.distribute` strategy (`learned.distributed`); None: this process, its CPU. memory: MiB that the process may
+    have for itself before programs go (`learned.programs`).
     """
 
-    def __init__(self, suite, options, data_dir=None, strategy=None):
+    def __init__(self, suite, options, data_dir=None, strategy=None, memory=PRIVATE_MIB):
         self.options, self.data_dir, self.suite, self.strategy = options, data_dir, suite, strategy
         self.by_family = {}
         for entry in suite.of_split("train"):
@@ -70,7 +71,7 @@ class Slots:
             options.pairs, options.steps, options.sigma, DIFFERENCES[options.differences], FIRST_LENGTHS[options.first_lengths]
         )
         self.slots = {}
-        self.estimator = Programs(self._estimator, lambda: {slot.task for slot in self.slots.values()})
+        self.estimator = Programs(self._estimator, lambda: {slot.task for slot in self.slots.values()}, memory)
 
     def _estimator(self, name):
         from taskset.tasks.base import get_task

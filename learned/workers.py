@@ -7,27 +7,32 @@ same weights, and a training can go on with another number.
 import multiprocessing
 import traceback
 
+from learned.programs import PRIVATE_MIB, private_mib
 from taskset.errors import TasksetError
 from taskset.quiet import start_tensorflow
 
 
-def _work(pipe, suite, options, data_dir, modules):
-    """The body of a worker: (method, arguments) come in, ("done" | "failed" | "broken", value) go out."""
+GROWTH_MIB = 200  # a new process that needs more memory than it should may grow by as much before it is replaced
+
+
+def _work(pipe, suite, options, data_dir, modules, memory):
+    """The body of a worker: (method, arguments) come in, ("done" | "failed" | "broken", value, MiB in use) go out."""
     start_tensorflow(threads=1)
     from learned.slots import Slots
     from taskset import plugins
 
     try:
         plugins.load(modules)
-        slots = Slots(suite, options, data_dir)
+        slots = Slots(suite, options, data_dir, memory=memory)
         while True:
             method, arguments = pipe.recv()
             try:
-                pipe.send(("done", getattr(slots, method)(*arguments)))
+                answer = "done", getattr(slots, method)(*arguments)
             except TasksetError as error:
-                pipe.send(("failed", str(error)))
+                answer = "failed", str(error)
             except Exception:
-                pipe.send(("broken", traceback.format_exc()))
+                answer = "broken", traceback.format_exc()
+            pipe.send((*answer, private_mib()))
     except (EOFError, KeyboardInterrupt, BrokenPipeError):
         return
 
@@ -35,19 +40,32 @@ def _work(pipe, suite, options, data_dir, modules):
 class Workers:
     """As `learned.slots.Slots`, in `count` processes; a context manager, which ends them.
 
-    suite, options, data_dir: as of Slots; modules: those that register tasks of one's own.
+    suite, options, data_dir, memory: as of Slots; modules: those that register tasks of one's own. A process that has more than
+    `memory` MiB for itself is replaced by a new one, which goes on with its slots: what TensorFlow keeps of programs that are gone,
+    some 20 MiB each, goes with the process. The numbers are the same.
     """
 
-    def __init__(self, count, suite, options, data_dir=None, modules=()):
+    def __init__(self, count, suite, options, data_dir=None, modules=(), memory=PRIVATE_MIB):
+        self._given, self._memory, self.replaced = (suite, options, data_dir, list(modules), memory), memory, 0
+        self._pipes, self._processes, self._most = [None] * count, [None] * count, [memory] * count
+        for worker in range(count):
+            self._start(worker)
+
+    def _start(self, worker):
         context = multiprocessing.get_context("spawn")
-        self._pipes, self._processes = [], []
-        for _ in range(count):
-            here, there = context.Pipe()
-            process = context.Process(target=_work, args=(there, suite, options, data_dir, list(modules)), daemon=True)
-            process.start()
-            there.close()
-            self._pipes.append(here)
-            self._processes.append(process)
+        self._pipes[worker], there = context.Pipe()
+        self._processes[worker] = context.Process(target=_work, args=(there, *self._given), daemon=True)
+        self._processes[worker].start()
+        there.close()
+
+    def _replace(self, worker):
+        slots = self._call("dump", {worker: ()})[worker]
+        self._processes[worker].kill()
+        self._processes[worker].join()
+        self._start(worker)
+        self._most[worker] = None  # known after its first estimates
+        self.replaced += 1
+        self._call("restore", {worker: (slots,)})
 
     def __enter__(self):
         return self
@@ -67,12 +85,13 @@ class Workers:
             self._pipes[worker].send((method, given))
         # All answers are taken before any error is raised, so that no pipe is left with an answer in it.
         answers = {worker: self._answer(worker) for worker in arguments}
-        for kind, value in answers.values():
+        for kind, value, _ in answers.values():
             if kind == "failed":
                 raise TasksetError(value)
             if kind == "broken":
                 raise RuntimeError(f"a worker failed:\n{value}")
-        return {worker: value for worker, (_, value) in answers.items()}
+        self._used = {worker: used for worker, (_, _, used) in answers.items()}
+        return {worker: value for worker, (_, value, _) in answers.items()}
 
     def _answer(self, worker):
         try:
@@ -83,7 +102,7 @@ class Workers:
             return "failed", (
                 f"a worker process ended with status {process.exitcode} (out of memory?): the last checkpoint is kept; "
                 "go on with fewer --slots, --pairs or --workers"
-            )
+            ), 0
 
     def estimates(self, numbers, outer_step, theta):
         """The `Result`s of several slots, in that order."""
@@ -92,6 +111,11 @@ class Workers:
             own.setdefault(self._owner(number), []).append(number)
         found = self._call("estimates", {worker: (part, outer_step, theta) for worker, part in own.items()})
         by_slot = {number: result for worker, part in own.items() for number, result in zip(part, found[worker])}
+        for worker, used in self._used.items():
+            if self._most[worker] is None:
+                self._most[worker] = max(self._memory, used + GROWTH_MIB)
+            elif used > self._most[worker]:
+                self._replace(worker)
         return [by_slot[number] for number in numbers]
 
     def dump(self):

@@ -133,6 +133,15 @@ def test_workers_give_what_one_process_gives(tmp_path, pes_slots):
     check_equal(tmp_path / "a", tmp_path / "b")
 
 
+def test_a_worker_that_grew_is_replaced_and_nobody_notices(tmp_path, pes_slots):
+    chosen, whole = pes_slots.options, pes_slots.suite
+    trainer(tmp_path / "a", whole, chosen, anew(pes_slots)).train(6)
+    with Workers(1, whole, chosen, memory=1) as workers:
+        trainer(tmp_path / "b", whole, chosen, workers).train(6)
+        assert workers.replaced == 1  # once: the new process is allowed what it needs
+    check_equal(tmp_path / "a", tmp_path / "b")
+
+
 def test_slots_draw_tasks_anew_and_by_weight():
     chosen = options(family_weights={"losg_tasks_family": 3.0})
     slots = Slots(suite(), chosen)

@@ -33,7 +33,7 @@ def test_a_training_does_not_notice(monkeypatch):
 
     def run(most):
         made = []
-        monkeypatch.setattr(slots, "Programs", lambda make, needed: Programs(lambda n: made.append(n) or make(n), needed, most))
+        monkeypatch.setattr(slots, "Programs", lambda make, needed, _: Programs(lambda n: made.append(n) or make(n), needed, most))
         one = Slots(suite(names), chosen)
         theta = np.concatenate([np.ravel(w) for w in one.optimizer.init_theta(0).values()]).astype(np.float64)
         results = [result for step in range(12) for result in one.estimates([0], step, theta)]
