@@ -48,7 +48,7 @@ def _train(suite, pipe):
     from learned import optimizers
     from learned.options import Options
     from learned.outer import Trainer
-    from learned.programs import private_mib
+    from taskset.memory import private_mib
     from learned.scratch import shared_arrays
     from learned.slots import Slots
 

@@ -72,7 +72,7 @@ def _check(pipe, suite, chosen, data_dir):
     start_tensorflow(threads=1)
     import numpy as np
 
-    from learned.programs import private_mib
+    from taskset.memory import private_mib
     from learned.slots import Slot, Slots, completed
 
     slots = Slots(suite, chosen, data_dir)

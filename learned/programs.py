@@ -2,19 +2,8 @@
 
 import ctypes
 import gc
-from pathlib import Path
 
-MIB = 2**20
-PRIVATE_MIB = 850  # of a process, above which programs go; TensorFlow itself takes 250, and its code, which processes share, 600
-
-
-def private_mib():
-    """MiB that this process has for itself (not its code, not data sets mapped from files); 0 where the system doesn't tell."""
-    try:
-        status = Path("/proc/self/status").read_text()
-    except OSError:
-        return 0
-    return int(status.split("RssAnon:")[1].split()[0]) / 1024
+from taskset.memory import PRIVATE_MIB, private_mib
 
 
 class Programs:

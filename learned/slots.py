@@ -12,9 +12,10 @@ import numpy as np
 from learned import curriculum, estimators, objective, optimizers
 from learned.estimators import base
 from learned.problem import Problem
-from learned.programs import PRIVATE_MIB, Programs
+from learned.programs import Programs
 from learned.vectors import from_leaves, named_leaves
 from taskset import seeds
+from taskset.memory import PRIVATE_MIB
 
 DIFFERENCES = {"value": base.value, "sign": base.sign}
 FIRST_LENGTHS = {"together": base.together, "spread": base.spread}

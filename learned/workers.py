@@ -7,8 +7,8 @@ same weights, and a training can go on with another number.
 import multiprocessing
 import traceback
 
-from learned.programs import PRIVATE_MIB, private_mib
 from taskset.errors import TasksetError
+from taskset.memory import PRIVATE_MIB, private_mib
 from taskset.quiet import start_tensorflow
 
 

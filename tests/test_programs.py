@@ -1,11 +1,15 @@
 """Programs in a bounded amount of memory: which go, and that nobody notices."""
 
+import os
+
 import numpy as np
 
-from learned import programs, slots
+from learned import slots
 from learned.options import Options
 from learned.programs import Programs
 from learned.slots import Slots
+from taskset import memory
+from taskset.normalization import workers
 from tests.test_outer import suite
 
 
@@ -45,7 +49,23 @@ def test_a_training_does_not_notice(monkeypatch):
 
 
 def test_memory_is_counted():
-    before = programs.private_mib()
-    block = np.ones(200 * programs.MIB // 8)
-    assert 150 < programs.private_mib() - before < 250
+    before = memory.private_mib()
+    block = np.ones(200 * memory.MIB // 8)
+    assert 150 < memory.private_mib() - before < 250
     del block
+
+
+def note_process(job, path, report):
+    """A job of a sweep's worker."""
+    with open(path, "a") as file:
+        file.write(f"{job} {os.getpid()}\n")
+
+
+def test_a_worker_of_a_sweep_that_grew_is_replaced(tmp_path, monkeypatch):
+    processes = []
+    for most in (1, 1e6):
+        monkeypatch.setattr(workers, "PRIVATE_MIB", most)
+        done = workers.run(["a", "b"], note_process, (tmp_path / str(most),), 1)
+        assert (done.finished, done.failed) == (["a", "b"], {})
+        processes.append(len({line.split()[1] for line in (tmp_path / str(most)).read_text().splitlines()}))
+    assert processes == [2, 1]

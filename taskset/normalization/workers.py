@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 
 from taskset.errors import TasksetError
+from taskset.memory import PRIVATE_MIB, private_mib
 from taskset.quiet import start_tensorflow
 
-RECYCLE = 40  # tasks a worker does before a fresh one takes over: each leaves some MB behind, freed or not
+RECYCLE = 40  # tasks a worker does at most before a fresh one takes over: each leaves some MB behind, freed or not
 
 
 def _work(pipe, function, arguments):
@@ -116,7 +117,7 @@ def run(jobs, function, arguments, count, report=lambda progress: None):
                     progress.working[worker.job] = value
                     continue
                 finish(worker, kind, value)
-                if worker.done >= RECYCLE and waiting:
+                if waiting and (worker.done >= RECYCLE or private_mib(worker.process.pid) > PRIVATE_MIB):
                     worker.pipe.send(None)
                     workers.remove(worker)
                     worker.process.join()
