@@ -157,6 +157,8 @@ def sweep_to_file(name, options, root, data_dir=None, mode=None, report=lambda s
     with total("total"):
         with account("build"):
             task = get_task(name, options.source, data_dir)
+        with account("open"):  # decodes the data set, unless another task of the sweep has
+            task.raw_batches("train", options.seeds[0], 0, 1)
         table = sweep(task, [get_optimizer(o) for o in options.optimizers], options, report, account, mode)
     copies = table.schema.metadata[b"copies"].decode()
     mode = mode or execution_mode(task)
