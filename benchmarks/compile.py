@@ -2,9 +2,10 @@
 
     python benchmarks/compile.py [--tasks 100] [--steps 200]
 
-The first published MLPs below 5 ms a step are trained with Adam on synthetic data by one worker of `taskset.normalization.workers`
-(one thread; a fresh process after every RECYCLE tasks, as in a sweep), twice: with an empty directory of programs and again with
-what the first pass has left there. Losses of both must be the same to the last bit. Writes the section "compile" of docs/benchmarks.md.
+The first published MLPs below 5 ms a step are trained with Adam on synthetic data by one worker of
+`taskset.normalization.workers` (one thread; a fresh process after every RECYCLE tasks, as in a sweep), twice: with an empty
+directory of programs and again with what the first pass has left there. Losses of both must be the same to the last bit. Writes
+the section "compile" of docs/benchmarks.md.
 """
 
 import argparse

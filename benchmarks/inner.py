@@ -2,11 +2,11 @@
 
     python benchmarks/inner.py [--lines TEXT ..] [--rounds 7] [--modes] [--no-write]
 
-Each side runs in a process of its own, both with one thread and pinned to the same core, in turn: one call of the one, one call of
-the other, `--rounds` times. A call is a chunk of training steps on raw batches (uint8 pixels, int32 tokens) that are drawn
-beforehand and given to both as tensors on the device; scaling them, random draws, loss, gradients and Adam are in the time. What is
-counted is CPU time of the process, which other load on the machine disturbs least; medians. JAX runs as one `lax.scan` under `jit`
-and as one jitted call a step, with threefry and with rbg keys where it draws: whichever is fastest counts.
+Each side runs in a process of its own, both with one thread and pinned to the same core, in turn: one call of the one, one call
+of the other, `--rounds` times. A call is a chunk of training steps on raw batches (uint8 pixels, int32 tokens) that are drawn
+beforehand and given to both as tensors on the device; scaling them, random draws, loss, gradients and Adam are in the time. What
+is counted is CPU time of the process, which other load on the machine disturbs least; medians. JAX runs as one `lax.scan` under
+`jit` and as one jitted call a step, with threefry and with rbg keys where it draws: whichever is fastest counts.
 
 A line on which JAX is faster is taken apart: both sides' time for loss, gradient and Adam
 (benchmarks/inner_parts.py).

@@ -1,7 +1,7 @@
 """The benchmark's tasks, Adam and training loop as one would write them in JAX. Nothing here uses TensorFlow.
 
-Parameters have the paths of the tasks they mirror. A loss is `loss(params, batch, draw)`; what is random comes from `draw`, in the
-order in which the task draws.
+Parameters have the paths of the tasks they mirror. A loss is `loss(params, batch, draw)`; what is random comes from `draw`, in
+the order in which the task draws.
 """
 
 import jax

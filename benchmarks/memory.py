@@ -2,11 +2,11 @@
 
     python benchmarks/memory.py [--tasks 100] [--max-parameters 160000]
 
-Of all measured tasks on synthetic data those small enough, of one family after the other, as many as asked for, whatever split they
-are in: this measures memory, nothing is learned that counts. `mlp` by PES, episodes of one window, each slot goes through its share
-of the tasks, so that every task is compiled. The process is what `python -m learned train --workers N` starts N of, with one thread.
-Its peak is the kernel's own (VmHWM): all pages, also those of libraries and data sets that processes share. Writes the section
-"memory" of docs/benchmarks.md.
+Of all measured tasks on synthetic data those small enough, of one family after the other, as many as asked for, whatever split
+they are in: this measures memory, nothing is learned that counts. `mlp` by PES, episodes of one window, each slot goes through
+its share of the tasks, so that every task is compiled. The process is what `python -m learned train --workers N` starts N of,
+with one thread. Its peak is the kernel's own (VmHWM): all pages, also those of libraries and data sets that processes share.
+Writes the section "memory" of docs/benchmarks.md.
 """
 
 import argparse
@@ -48,9 +48,9 @@ def _train(suite, pipe):
     from learned import optimizers
     from learned.options import Options
     from learned.outer import Trainer
-    from taskset.memory import private_mib
     from learned.scratch import shared_arrays
     from learned.slots import Slots
+    from taskset.memory import private_mib
 
     tasks, seen = [entry.task for entry in suite.tasks], []
 

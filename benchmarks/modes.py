@@ -2,9 +2,9 @@
 
     python benchmarks/modes.py [--family NAME ..] [--samples 6] [--no-write]
 
-The sample of a family is that of benchmarks/families.py. Each task is trained with Adam on synthetic data in a process of its own, on
-one core with one thread; the modes take turns, CPU time of the process is counted, medians. The largest tasks are left out
-(--max-ms). Writes the section "modes" of docs/benchmarks.md, on which the rule of `taskset.training.execution_mode` rests.
+The sample of a family is that of benchmarks/families.py. Each task is trained with Adam on synthetic data in a process of its
+own, on one core with one thread; the modes take turns, CPU time of the process is counted, medians. The largest tasks are left
+out (--max-ms). Writes the section "modes" of docs/benchmarks.md, on which the rule of `taskset.training.execution_mode` rests.
 """
 
 import argparse

@@ -72,10 +72,10 @@ def _check(pipe, suite, chosen, data_dir):
     start_tensorflow(threads=1)
     import numpy as np
 
-    from taskset.memory import private_mib
     from learned.slots import Slot, Slots, completed
+    from taskset.memory import private_mib
 
-    slots = Slots(suite, chosen, data_dir)
+    slots = Slots(suite, chosen, data_dir, memory=1500)
     theta = np.concatenate([np.asarray(w).ravel() for w in slots.optimizer.init_theta(0).values()]).astype(np.float64)
     while (task := pipe.recv()) is not None:
         before = private_mib()
@@ -146,7 +146,8 @@ def train(suite, chosen, out, arguments):
     if len(progress["kept"]) > QUARTERS:
         return progress["kept"]
     clock = Clock(progress, path, budget)
-    with shared_arrays(), Workers(arguments.workers, suite, chosen, arguments.data_dir, ["learned"]) as workers:
+    given = suite, chosen, arguments.data_dir, ["learned"], arguments.memory
+    with shared_arrays(), Workers(arguments.workers, *given) as workers:
         trainer = Trainer(out, suite, chosen, workers, optimizers.get(chosen.optimizer))
         while True:
             quarter = len(progress["kept"])
@@ -276,6 +277,7 @@ def main():
     parser.add_argument("--data-dir")
     parser.add_argument("--hours", type=float, default=2.0)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--memory", type=int, default=4000, help="MiB of a worker: enough for the programs of all tasks")
     parser.add_argument("--max-ms", type=float, default=MAX_MS)
     parser.add_argument("--max-parameters", type=float, default=MAX_PARAMETERS)
     parser.add_argument("--until", choices=("suite", "check", "training", "table"), default="table", help="the last stage to run")

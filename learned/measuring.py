@@ -38,7 +38,7 @@ def completed(suite, root, sweep):
     without = [task for task in waiting if task not in found]
     if without:
         raise ConfigError(
-            f"suite {suite.name!r}: {', '.join(without)} can't be normalized: allowed are tasks that can run, with a finite initial "
-            f"loss that some Adam gets below in {suite.horizon} steps; take these out of the suite"
+            f"suite {suite.name!r}: {', '.join(without)} can't be normalized: allowed are tasks that can run, with a finite "
+            f"initial loss that some Adam gets below in {suite.horizon} steps; take these out of the suite"
         )
     return replace(suite, tasks=tuple(e if e.scales else replace(e, scales=found[e.task]) for e in suite.tasks))

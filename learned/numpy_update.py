@@ -96,7 +96,8 @@ def _decayed(old, new, decays):
 
 
 def _normalised(*blocks):
-    """x rsqrt(1e-5 + mean(x^2)) of each feature, as columns [features, parameters]; the blocks are broadcast to the first's shape."""
+    """x rsqrt(1e-5 + mean(x^2)) of each feature, as columns [features, parameters]; the blocks are broadcast to the first's
+    shape."""
     shape = blocks[0].shape[1:]
     x = np.concatenate([np.broadcast_to(b, (len(b), *shape)).reshape(len(b), -1) for b in blocks])
     return x * _rsqrt(1e-5 + np.mean(x * x, axis=1, keepdims=True))

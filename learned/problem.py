@@ -8,8 +8,8 @@ copies of it.
 
 import tensorflow as tf
 
-from taskset import stateless
 from learned.vectors import Layout
+from taskset import stateless
 
 VALIDATION_INTERVAL = 10  # steps between the validation losses that an optimizer is told (arXiv 2009.11243)
 

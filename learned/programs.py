@@ -10,8 +10,8 @@ class Programs:
     """`make(name)` of each name, kept as long as there is memory for it.
 
     A program of a window is some 60 MB and seconds of compilation. Above `most` MiB those that were asked for longest ago go, but
-    never those that are `needed()` (a set of names). One that is asked for again is made again: traced, and its machine code read from
-    `taskset.compile_cache`. The numbers are the same.
+    never those that are `needed()` (a set of names). One that is asked for again is made again: traced, and its machine code read
+    from `taskset.compile_cache`. The numbers are the same.
     """
 
     def __init__(self, make, needed, most=PRIVATE_MIB, used=private_mib):

@@ -98,7 +98,8 @@ class Unroll:
             return function
         xla = self.mode == "xla_loop"
         alone, within = Program(function, xla), tf.function(function, autograph=False, jit_compile=xla)
-        # Within a function of somebody else's (a replica's, `learned.distributed`) it can't be an operation with a name of its own.
+        # Within a function of somebody else's (a replica's, `learned.distributed`) it can't be an operation with a
+        # name of its own.
         return lambda *arguments: (alone if tf.executing_eagerly() else within)(*arguments)
 
     def _choose(self):

@@ -11,7 +11,6 @@ from taskset.errors import TasksetError
 from taskset.memory import PRIVATE_MIB, private_mib
 from taskset.quiet import start_tensorflow
 
-
 GROWTH_MIB = 200  # a new process that needs more memory than it should may grow by as much before it is replaced
 
 
@@ -41,8 +40,8 @@ class Workers:
     """As `learned.slots.Slots`, in `count` processes; a context manager, which ends them.
 
     suite, options, data_dir, memory: as of Slots; modules: those that register tasks of one's own. A process that has more than
-    `memory` MiB for itself is replaced by a new one, which goes on with its slots: what TensorFlow keeps of programs that are gone,
-    some 20 MiB each, goes with the process. The numbers are the same.
+    `memory` MiB for itself is replaced by a new one, which goes on with its slots: what TensorFlow keeps of programs that are
+    gone, some 20 MiB each, goes with the process. The numbers are the same.
     """
 
     def __init__(self, count, suite, options, data_dir=None, modules=(), memory=PRIVATE_MIB):

@@ -1,8 +1,8 @@
 """Functions of TensorFlow under names that follow from what they compute.
 
-TensorFlow numbers functions as a process makes them (`while_body_285`), and its cache of compiled programs on disk looks them up by
-these names: it finds a program again only in a process that made everything before it in the same order. Here a traced function and
-all that it calls are registered once more, numbered from itself and named by a hash of their definitions.
+TensorFlow numbers functions as a process makes them (`while_body_285`), and its cache of compiled programs on disk looks them up
+by these names: it finds a program again only in a process that made everything before it in the same order. Here a traced
+function and all that it calls are registered once more, numbered from itself and named by a hash of their definitions.
 """
 
 import contextlib
@@ -32,8 +32,8 @@ def canonical_name(name):
 
 @contextlib.contextmanager
 def forgotten_gradients():
-    """Around the tracing of functions that are only run afterwards: TensorFlow keeps the gradient of each `tf.custom_gradient` that
-    is met, and with it all graphs around it (some 60 MB of a window of outer training), for as long as the process lives."""
+    """Around the tracing of functions that are only run afterwards: TensorFlow keeps the gradient of each `tf.custom_gradient`
+    that is met, and with it all graphs around it (some 60 MB of a window of outer training), for as long as the process lives."""
     registered = ops.gradient_registry._registry
     before = set(registered)
     try:

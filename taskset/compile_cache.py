@@ -1,7 +1,8 @@
 """Compiled programs on disk: what one process has compiled, later ones load.
 
-Kept in TASKSET_COMPILE_CACHE, by default ~/.cache/taskset/programs (XDG_CACHE_HOME is heeded); "off" switches it off. A directory for
-each version of TensorFlow, kind of processor, number of threads and XLA_FLAGS: a program is machine code. At MOST_BYTES the oldest go.
+Kept in TASKSET_COMPILE_CACHE, by default ~/.cache/taskset/programs (XDG_CACHE_HOME is heeded); "off" switches it off. A directory
+for each version of TensorFlow, kind of processor, number of threads and XLA_FLAGS: a program is machine code. At MOST_BYTES the
+oldest go.
 """
 
 import contextlib

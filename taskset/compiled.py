@@ -1,7 +1,7 @@
 """Compiled functions of nested tensors that cost little to call.
 
-Calling a `tf.function` takes Python about a millisecond for a dozen tensors in dicts, as long as hundreds of steps of a small task.
-Here the tensors are flattened and the traced function is run as one operation: a sixth of that (docs/benchmarks.md).
+Calling a `tf.function` takes Python about a millisecond for a dozen tensors in dicts, as long as hundreds of steps of a small
+task. Here the tensors are flattened and the traced function is run as one operation: a sixth of that (docs/benchmarks.md).
 """
 
 import contextlib
@@ -15,8 +15,8 @@ from taskset.canonical import canonical_name, forgotten_gradients
 class Program:
     """`function(*args) -> result`, both nested dicts and tuples of tensors, as one operation.
 
-    It is traced (and, with `xla`, compiled as a whole) at the first call. All later calls must have arguments of the same structure,
-    shapes and dtypes; to check that would take longer than a small program itself.
+    It is traced (and, with `xla`, compiled as a whole) at the first call. All later calls must have arguments of the same
+    structure, shapes and dtypes; to check that would take longer than a small program itself.
     """
 
     def __init__(self, function, xla):

@@ -1,7 +1,7 @@
 """Several runs of one task in one program: the same seed, a learning rate each.
 
-A step of a tiny task costs less than what it takes to start it, and runs of one seed share their batches and random draws. So their
-parameters get a leading axis of copies, and a step of all copies is one `tf.vectorized_map`: what doesn't depend on the
+A step of a tiny task costs less than what it takes to start it, and runs of one seed share their batches and random draws. So
+their parameters get a leading axis of copies, and a step of all copies is one `tf.vectorized_map`: what doesn't depend on the
 parameters (a batch, the noise of a quadratic) is computed once for all.
 """
 
@@ -13,8 +13,8 @@ from taskset.training import Loop, Run
 class CopiesLoop(Loop):
     """A `Loop` that trains `copies` runs of one seed side by side.
 
-    Params, states and losses have a leading axis [copies]; so have hyperparameters: {name: [copies] floats}. The numbers are those
-    of the runs one by one, up to rounding. `train` and `compile` raise what TensorFlow does where an operation of the task
+    Params, states and losses have a leading axis [copies]; so have hyperparameters: {name: [copies] floats}. The numbers are
+    those of the runs one by one, up to rounding. `train` and `compile` raise what TensorFlow does where an operation of the task
     can't be batched.
     """
 

@@ -1,7 +1,7 @@
 """Philox 4x32-10 (Salmon et al. 2011, section 3.3) as TensorFlow operations: the integers of `tf.random.stateless_uniform`.
 
-For programs that XLA compiles for a CPU. There TensorFlow's own operation computes each block of four words four times, one number
-after the other (nine times slower than this for 50,000 words, docs/benchmarks.md). Elsewhere it is far faster than this.
+For programs that XLA compiles for a CPU. There TensorFlow's own operation computes each block of four words four times, one
+number after the other (nine times slower than this for 50,000 words, docs/benchmarks.md). Elsewhere it is far faster than this.
 """
 
 import tensorflow as tf

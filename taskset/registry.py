@@ -7,7 +7,8 @@ A task family is made of up to four registered functions, each under the family'
 - facts, `config -> Facts`: what can be said of a config without building it (its data, its parameter shapes, why it can't run);
 - a builder, `(config, data) -> Model`, in TensorFlow.
 
-Only the builders import TensorFlow; they are loaded when the first task is built. A fixed task is a name for one (family, config).
+Only the builders import TensorFlow; they are loaded when the first task is built. A fixed task is a name for one (family,
+config).
 """
 
 import fnmatch

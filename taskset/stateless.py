@@ -20,7 +20,8 @@ _FOR_XLA_CPU = contextvars.ContextVar("for_xla_cpu", default=False)
 
 @contextlib.contextmanager
 def for_xla_cpu():
-    """What is traced within will be compiled by XLA for a CPU: large draws take the way that is fast there. The numbers are the same."""
+    """What is traced within will be compiled by XLA for a CPU: large draws take the way that is fast there. The numbers are the
+    same."""
     token = _FOR_XLA_CPU.set(True)
     try:
         yield

@@ -263,7 +263,8 @@ def calls(loop, seed, steps, interval):
 
     The batches of the next call are drawn by another thread while the device computes.
     """
-    firsts = sorted({first for begin in range(0, steps, interval) for first in range(begin, min(begin + interval, steps), loop.chunk)})
+    intervals = [range(begin, min(begin + interval, steps), loop.chunk) for begin in range(0, steps, interval)]
+    firsts = [first for one in intervals for first in one]
     with concurrent.futures.ThreadPoolExecutor(1) as drawing:
         waiting = drawing.submit(loop.draw, seed, 0)
         for first, after in zip(firsts, [*firsts[1:], steps]):

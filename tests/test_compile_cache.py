@@ -1,4 +1,5 @@
-"""The cache of compiled programs: found again whatever was compiled before, the same numbers from it, switched off, kept small."""
+"""The cache of compiled programs: found again whatever was compiled before, the same numbers from it, switched off, kept
+small."""
 
 import gc
 import os

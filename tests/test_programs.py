@@ -37,7 +37,11 @@ def test_a_training_does_not_notice(monkeypatch):
 
     def run(most):
         made = []
-        monkeypatch.setattr(slots, "Programs", lambda make, needed, _: Programs(lambda n: made.append(n) or make(n), needed, most))
+
+        def few(make, needed, _):
+            return Programs(lambda name: made.append(name) or make(name), needed, most)
+
+        monkeypatch.setattr(slots, "Programs", few)
         one = Slots(suite(names), chosen)
         theta = np.concatenate([np.ravel(w) for w in one.optimizer.init_theta(0).values()]).astype(np.float64)
         results = [result for step in range(12) for result in one.estimates([0], step, theta)]

@@ -5,6 +5,10 @@ import numpy as np
 from taskset.datasets.base import SPLITS, EpochOrder
 
 
+def _float_or_int(array):
+    return np.asarray(array, np.float32 if np.issubdtype(array.dtype, np.floating) else np.int32)
+
+
 class InMemoryData:
     """A data specification over arrays that are in memory already; see `taskset.datasets.base.DataSpec`.
 
@@ -20,7 +24,7 @@ class InMemoryData:
     def __init__(self, arrays, rows, batch_size):
         if set(rows) != set(SPLITS):
             raise ValueError(f"rows has {sorted(rows)}; needed are {', '.join(SPLITS)}")
-        self.arrays = {k: np.asarray(v, np.float32 if np.issubdtype(np.asarray(v).dtype, np.floating) else np.int32) for k, v in arrays.items()}
+        self.arrays = {name: _float_or_int(np.asarray(array)) for name, array in arrays.items()}
         self.batch_size = batch_size
         self.batch = {k: ((batch_size, *v.shape[1:]), v.dtype.name) for k, v in self.arrays.items()}
         self._orders = {split: EpochOrder(rows[split], batch_size) for split in SPLITS}

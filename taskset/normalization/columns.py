@@ -20,7 +20,8 @@ TABLES = {
         "ms_per_step": (
             pa.float64(),
             "milliseconds a training step: median over the runs of the task's sweep (the lowest, of several sweeps; of runs "
-            "computed together, each its share: see copies in sweeps), else from a separate measurement; empty where not measured",
+            "computed together, each its share: see copies in sweeps), else from a separate measurement; empty where not "
+            "measured",
         ),
         "runs": (
             pa.int32(),

@@ -53,7 +53,8 @@ def train_report(task, optimizer, steps, seed, mode, batches, out):
     if not all(np.isfinite(v) for v in after.values()):
         out.print("the run diverged: its loss is not finite")
     out.print(
-        f"{1000 * run.seconds / steps:.3g} ms a step, {steps / run.seconds:,.0f} steps/s; compilation and first evaluation {compiled:.1f} s"
+        f"{1000 * run.seconds / steps:.3g} ms a step, {steps / run.seconds:,.0f} steps/s; "
+        f"compilation and first evaluation {compiled:.1f} s"
     )
 
 
@@ -92,7 +93,8 @@ def baseline_report(names, options, root, data_dir, workers, mode, modules, out,
         err.print(f"left out {name}: {reason}", markup=False)
     total = len(todo.finished) + len(todo.waiting)
     out.print(
-        f"{total} tasks, {len(todo.finished)} finished before; {len(options.optimizers)} optimizers x {len(options.seeds)} seeds x {options.steps} steps"
+        f"{total} tasks, {len(todo.finished)} finished before; "
+        f"{len(options.optimizers)} optimizers x {len(options.seeds)} seeds x {options.steps} steps"
     )
     columns = (
         BarColumn(),

@@ -18,7 +18,8 @@ REFUSALS = (ValueError, NotImplementedError, tf.errors.InvalidArgumentError, tf.
 def of_group(task, group, interval, options, account, mode=None):
     """`Together` where that pays and can be done, else `OneByOne`: tried once, by compiling it.
 
-    mode: of `taskset.modes.MODES`, for runs one by one in that mode; None: the fastest way. An error of another kind than `REFUSALS`, or with another cause, comes (again) from `OneByOne`.
+    mode: of `taskset.modes.MODES`, for runs one by one in that mode; None: the fastest way. An error of another kind than
+    `REFUSALS`, or with another cause, comes (again) from `OneByOne`.
     """
     if mode is None and len(group) > 1 and copies_pay(task.data):
         together = Together(task, group, interval, options)

@@ -62,7 +62,8 @@ def tasks_frame(root):
 
 
 def milliseconds(curves):
-    """The median over a task's runs of milliseconds a step, each up to its last finite evaluation; NaN where no run took a step."""
+    """The median over a task's runs of milliseconds a step, each up to its last finite evaluation; NaN where no run took a
+    step."""
     alive = curves[~curves["diverged"]]
     last = alive.loc[alive.groupby(["optimizer", "seed"], observed=True)["step"].idxmax()]
     last = last[last["step"] > 0]

@@ -49,10 +49,11 @@ class Optimizer(Protocol):
     rule: names `init` and `update`. Optimizers of one rule differ in their hyperparameters only and share a compiled program, so
         different behaviour needs a different rule.
 
-    Three attributes are optional. With `elementwise = True`, update treats all numbers alike and the shapes of params don't matter:
-    it may be given them as vectors. With `uses_loss = True`, update is called with `loss=`, the scalar train loss that grads come
-    from; with `uses_validation_loss = True`, with `validation_loss=`, a function without arguments that gives the loss of
-    `params` on a batch of the split valid_inner, another batch every 10 steps; within `tf.cond` it costs only where it's wanted.
+    Three attributes are optional. With `elementwise = True`, update treats all numbers alike and the shapes of params don't
+    matter: it may be given them as vectors. With `uses_loss = True`, update is called with `loss=`, the scalar train loss that
+    grads come from; with `uses_validation_loss = True`, with `validation_loss=`, a function without arguments that gives the loss
+    of `params` on a batch of the split valid_inner, another batch every 10 steps; within `tf.cond` it costs only where it's
+    wanted.
     """
 
     name: str

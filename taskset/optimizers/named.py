@@ -8,7 +8,6 @@ from taskset.optimizers.descent import adagrad
 from taskset.optimizers.nadamw import nadamw_corrected, nadamw_published
 from taskset.samplers import optimizers as samplers
 
-
 _FAMILIES = {
     "adam_lr": adam,
     "adam1p_wide_grid": adam,

@@ -3,8 +3,8 @@
 from taskset.registry import register_builder
 from taskset.tasks.base import Model
 from taskset.tasks.batch_norm import normalize_by_batch
-from taskset.tasks.convolutions import convolve
 from taskset.tasks.conv_pooling_family import pooled_classification
+from taskset.tasks.convolutions import convolve
 from taskset.tasks.images import network_input
 
 

@@ -77,7 +77,8 @@ def variance_scaling(scale, mode, distribution):
 
 
 def orthogonal(gain=1.0):
-    """A matrix with orthonormal rows or columns (kernels flattened to [.., out]) times gain (Saxe et al. 2013, arXiv 1312.6120)."""
+    """A matrix with orthonormal rows or columns (kernels flattened to [.., out]) times gain (Saxe et al. 2013, arXiv
+    1312.6120)."""
 
     def draw(key, shape, dtype):
         rows, columns = math.prod(shape[:-1]), shape[-1]

@@ -41,7 +41,8 @@ def build(config, data):
 
 @tf.custom_gradient
 def sum_of_squares(y):
-    """norm(y)^2 of a vector y. Summed as a product with ones: XLA's sum takes a twentieth of the step of a small quadratic more."""
+    """norm(y)^2 of a vector y. Summed as a product with ones: XLA's sum takes a twentieth of the step of a small quadratic
+    more."""
     return tf.tensordot(y * y, tf.ones_like(y), 1), lambda upstream: 2 * upstream * y
 
 
