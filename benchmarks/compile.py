@@ -101,6 +101,7 @@ def main():
     arguments = parser.parse_args()
     if arguments.child:
         return _pass(arguments.names, arguments.steps, arguments.child)
+    from taskset.memory import PRIVATE_MIB
     from taskset.normalization.workers import RECYCLE
 
     names, rows, losses = chosen(arguments.tasks), [], []
@@ -118,7 +119,7 @@ def main():
     text = f"""## Compiling {len(names)} tasks
 
 `python benchmarks/compile.py`: the first {len(names)} MLPs of the suite below {MOST_MS:g} ms a step, {arguments.steps} steps of Adam each, synthetic
-data, one worker with one thread, replaced after every {RECYCLE} tasks. Build: making the task, its data and its parameters. Cold:
+data, one worker with one thread, replaced after {RECYCLE} tasks at most, or when it has {PRIVATE_MIB} MiB for itself. Build: making the task, its data and its parameters. Cold:
 an empty directory of programs ({size:.0f} MB afterwards); warm: that directory, other processes. The last losses of all tasks are the
 same to the last bit.
 

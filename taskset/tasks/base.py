@@ -74,10 +74,12 @@ class Task:
         shapes = {path: tf.TensorSpec(shape, dtype) for path, shape in self.parameter_shapes.items()}
         keys = {path: tf.TensorSpec([None, 2], tf.int32) for path in shapes}
 
-        @tf.function(autograph=False, input_signature=[keys])
-        def program(keys):
+        def draw_each(keys):
             draw = lambda one: self._functional.init_with(one, dtype)  # noqa: E731
             return tf.map_fn(draw, keys, parallel_iterations=1, fn_output_signature=shapes)
+
+        # Traced here: TensorFlow warns of functions that it traces in calls, one of them for every task.
+        program = tf.function(draw_each, autograph=False).get_concrete_function(keys)
 
         def initialize(seeds_):
             numbers = [self._functional.init_numbers(seed) for seed in seeds_]
