@@ -1,6 +1,6 @@
 """What `python -m taskset baseline` costs beside the training itself, and how much memory its workers hold.
 
-    python benchmarks/sweep.py [--source tfds --data-dir DIR] [--steps 2000]
+    python benchmarks/sweep.py [--source tfds --data-dir DIR] [--steps 5000]
 
 Sweeps published tasks (17 learning rates, 3 seeds) with one worker a core and samples the workers' memory and processor time.
 Tables, written to docs/benchmarks.md: for each task core-seconds by purpose, and against 51 times the training of a single run,
@@ -127,7 +127,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--source", default="synthetic")
     parser.add_argument("--data-dir")
-    parser.add_argument("--steps", type=int, default=2000, help="a multiple of 50")
+    parser.add_argument("--steps", type=int, default=5000, help="a multiple of 50")
     options = parser.parse_args()
     report.compile_everything()
     with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
