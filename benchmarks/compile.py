@@ -3,7 +3,7 @@
     python benchmarks/compile.py [--tasks 100] [--steps 200]
 
 The first published MLPs below 5 ms a step are trained with Adam on synthetic data by one worker of
-`taskset.normalization.workers` (one thread; a fresh process after every RECYCLE tasks, as in a sweep), twice: with an empty
+`taskset.normalization.workers` (one thread; replaced as in a sweep), twice: with an empty
 directory of programs and again with what the first pass has left there. Losses of both must be the same to the last bit. Writes
 the section "compile" of docs/benchmarks.md.
 """
@@ -11,7 +11,6 @@ the section "compile" of docs/benchmarks.md.
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -20,7 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import report  # noqa: E402
-from benchmarks.sweep import children, memory  # noqa: E402
+from benchmarks.sweep import watch  # noqa: E402
 
 MOST_MS = 5.0
 
@@ -63,11 +62,10 @@ def _train(name, steps, path, report):
 
 def _pass(names, steps, path):
     """The process that has the worker."""
-    from taskset.datasets.sharing import SCRATCH_VARIABLE
+    from taskset.datasets.sharing import shared_arrays
     from taskset.normalization import workers
 
-    with tempfile.TemporaryDirectory() as scratch:
-        os.environ[SCRATCH_VARIABLE] = scratch
+    with shared_arrays():
         done = workers.run(names, _train, (steps, path), 1)
     if done.failed:
         raise SystemExit(f"{done.failed}")
@@ -77,18 +75,9 @@ def watched(names, steps, cache, path):
     """(wall seconds, peak {"VmRSS": MiB, ..} of a worker, [lines]) of one pass."""
     environment = {**os.environ, "TASKSET_COMPILE_CACHE": str(cache)}
     command = [sys.executable, __file__, "--child", str(path), "--steps", str(steps), "--names", *names]
-    start, peak = time.perf_counter(), {"VmRSS": 0.0, "RssAnon": 0.0, "RssFile": 0.0}
-    process = subprocess.Popen(command, env=environment)
-    while process.poll() is None:
-        try:
-            for pid in children(process.pid):
-                peak = max(peak, memory(pid), key=lambda m: m["RssAnon"])
-        except (OSError, IndexError):  # a worker that has just ended
-            pass
-        time.sleep(0.2)
-    if process.returncode:
-        raise SystemExit(process.returncode)
-    return time.perf_counter() - start, peak, [json.loads(line) for line in Path(path).read_text().splitlines()]
+    seen, wall = watch(command, "RssAnon", environment)
+    peak = max((memory for memory, _ in seen.values()), key=lambda m: m["RssAnon"])
+    return wall, peak, [json.loads(line) for line in Path(path).read_text().splitlines()]
 
 
 def main():

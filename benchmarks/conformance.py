@@ -10,9 +10,7 @@ other families stay), from which docs/conformance.md is made; `python -m taskset
 import argparse
 import json
 import math
-import os
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
 from datetime import date
@@ -26,7 +24,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks import report  # noqa: E402
 from taskset import registry  # noqa: E402
-from taskset.datasets.sharing import SCRATCH_VARIABLE  # noqa: E402
+from taskset.datasets.sharing import shared_arrays  # noqa: E402
 from taskset.samplers import measured  # noqa: E402
 
 STARTS = ROOT / "taskset" / "samplers" / "starts.json"
@@ -217,8 +215,7 @@ def main():
     from taskset.quiet import start_tensorflow
 
     start_tensorflow(threads=1)
-    with tempfile.TemporaryDirectory() as scratch:
-        os.environ.setdefault(SCRATCH_VARIABLE, scratch)  # each data set is generated once
+    with shared_arrays():
         for group in groups:
             entry, faults = survey(group, arguments.seeds)
             for name, texts in faults.items():

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from taskset import seeds, stateless
+from taskset.copies import batched
 from taskset.optimizers import adam
 from taskset.training import Loop, Run
 
@@ -97,12 +98,12 @@ class GridLoop(Loop):
 
     def __init__(self, task, optimizer, grid, *args, **kwargs):
         self.grid, self._runs, self._prepare_one = grid, (math.prod(grid),), task.prepare
-        batched = copy.copy(task)
-        batched.prepare = self._prepare
-        super().__init__(batched, optimizer, *args, **kwargs)
+        of_all = copy.copy(task)
+        of_all.prepare = self._prepare
+        super().__init__(of_all, optimizer, *args, **kwargs)
 
     def _prepare(self, raw, batch_seed, step):
-        return _each(lambda one: self._prepare_one(one, batch_seed, step), raw) if raw else {}
+        return batched(lambda one: self._prepare_one(one, batch_seed, step), raw) if raw else {}
 
     def start(self, seed):
         """All runs at step 0: of seeds `seed`, `seed` + 1, .."""
@@ -121,15 +122,11 @@ class GridLoop(Loop):
             return self.task.value_and_gradients(one, batch, key)
 
         def of_seed(both):
-            return _each(lambda one: of_rate(one, both["batch"]), both["params"])
+            return batched(lambda one: of_rate(one, both["batch"]), both["params"])
 
         grid = {path: tf.reshape(w, [*self.grid, *w.shape[1:]]) for path, w in params.items()}
-        result = _each(of_seed, {"params": grid, "batch": batch})
+        result = batched(of_seed, {"params": grid, "batch": batch})
         return tf.nest.map_structure(lambda x: tf.reshape(x, [*self._runs, *x.shape[2:]]), result)
-
-
-def _each(function, arguments):
-    return tf.vectorized_map(function, arguments, fallback_to_while_loop=False)
 
 
 def loop(task, copies, steps):

@@ -14,12 +14,10 @@ and the table of docs/families.md. With --family the entries of the others stay.
 import argparse
 import json
 import math
-import multiprocessing
 import os
 import resource
 import statistics
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -29,9 +27,9 @@ from scipy.optimize import nnls
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import report  # noqa: E402
+from benchmarks import processes, report  # noqa: E402
 from taskset import registry  # noqa: E402
-from taskset.datasets.sharing import SCRATCH_VARIABLE  # noqa: E402
+from taskset.datasets.sharing import shared_arrays  # noqa: E402
 from taskset.samplers.measured import estimate  # noqa: E402
 from taskset.samplers.work import KINDS, work  # noqa: E402
 
@@ -109,20 +107,6 @@ def _measure(name, pipe):
     pipe.send({"ms": statistics.median(calls) / steps * 1000, "compile": compiling, "memory": peak, "cpu": time.process_time()})
 
 
-def measure(name, context):
-    """What `_measure` finds; raises where its process dies."""
-    here, there = context.Pipe()
-    process = context.Process(target=_measure, args=(name, there))
-    process.start()
-    there.close()
-    try:
-        return here.recv()
-    except EOFError:
-        raise RuntimeError(f"{name}: the process ended with status {process.exitcode}") from None
-    finally:
-        process.join()
-
-
 def fit(names, ms):
     """Non-negative weights {kind: ms a count} that make the relative errors least (least squares)."""
     rows = np.array([[1.0, *(counts_of(name)[kind] for kind in KINDS)] for name in names])
@@ -195,13 +179,11 @@ def rounded(value):
 
 def survey(names, samples):
     """{"milliseconds", "weights", "families"} of costs.json for these families."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["sonnet", "tensorflow", "taskset.training", "taskset.tasks.builders"])
     costs = {"milliseconds": {}, "weights": {}, "families": {}}
     for family in names:
         facts = facts_of(family)
         chosen = sample(facts, samples if family in registry.families() else min(samples, FIXED_SAMPLES))
-        found = {name: measure(name, context) for name in chosen}
+        found = {name: processes.result_of(_measure, name) for name in chosen}
         ms = [found[name]["ms"] for name in chosen]
         costs["milliseconds"].update({name: found[name]["ms"] for name in chosen})
         costs["weights"][family] = fit(chosen, ms)
@@ -218,8 +200,8 @@ def main():
     parser.add_argument("--no-write", action="store_true", help="print the table only")
     arguments = parser.parse_args()
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    with tempfile.TemporaryDirectory() as scratch:
-        os.environ[SCRATCH_VARIABLE] = scratch  # each data set is generated once
+    report.compile_everything()
+    with shared_arrays():
         measured = survey(arguments.family or families(), arguments.samples)
     condition = report.conditions("taskset", "tensorflow", "numpy")
     costs = json.loads(COSTS.read_text()) if COSTS.exists() else {"milliseconds": {}, "weights": {}, "families": {}}

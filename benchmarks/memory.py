@@ -1,108 +1,130 @@
-"""A hundred tasks in one outer training: the memory of a process that computes estimates, compilation included.
+"""A hundred tasks in one outer training: the memory of the workers that compute estimates, compilation included.
 
-    python benchmarks/memory.py [--tasks 100] [--max-parameters 160000]
+    python benchmarks/memory.py [--tasks 100] [--workers 2] [--max-parameters 160000]
 
-Of all measured tasks on synthetic data those small enough, of one family after the other, as many as asked for, whatever split
-they are in: this measures memory, nothing is learned that counts. `mlp` by PES, episodes of one window, each slot goes through
-its share of the tasks, so that every task is compiled. The process is what `python -m learned train --workers N` starts N of,
-with one thread. Its peak is the kernel's own (VmHWM): all pages, also those of libraries and data sets that processes share.
-Writes the section "memory" of docs/benchmarks.md.
+The suite has all measured tasks on synthetic data that are small enough, whatever split they are in: this measures memory,
+nothing is learned that counts. `mlp` by PES in episodes of one window, so that a slot draws another task at every estimate, until
+so many different tasks have been trained on. The workers are those of `python -m learned train --workers N` with its defaults;
+their memory is read twice a second from the system (/proc: Linux only). Writes the section "memory" of docs/benchmarks.md.
 """
 
 import argparse
 import dataclasses
-import itertools
-import math
-import multiprocessing
+import os
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import report  # noqa: E402
+from benchmarks.sweep import children, cpu_seconds  # noqa: E402
 
-SLOTS, TOGETHER = 16, 4  # slots, and how many of them an outer step takes
+PARTS = ("Pss", "Rss", "Anonymous")
+SECONDS = 0.5  # between two looks
 
 
-def mixed(count, horizon, max_milliseconds, max_parameters):
-    """A suite of `count` tasks to train on, families in turn."""
+def candidates(horizon, max_milliseconds, max_parameters):
+    """A suite of all tasks that are small enough, all of them to train on."""
     from learned import suites
 
     made = suites.make("memory", ["*"], None, "synthetic", horizon, max_milliseconds, max_parameters)
-    families = {}
-    for entry in made.tasks:
-        families.setdefault(entry.family, []).append(dataclasses.replace(entry, split="train"))
-    in_turn = [entry for row in itertools.zip_longest(*families.values()) for entry in row if entry is not None]
-    if len(in_turn) < count:
-        raise SystemExit(f"{len(in_turn)} tasks have a normalizer at horizon {horizon} and are small enough: {count} are asked for")
-    return dataclasses.replace(made, tasks=tuple(in_turn[:count]))
+    return dataclasses.replace(made, tasks=tuple(dataclasses.replace(entry, split="train") for entry in made.tasks))
 
 
-def _train(suite, pipe):
-    from taskset.quiet import start_tensorflow
+def memory(pid):
+    """{"Pss": MiB, ..} of a process: shared pages count in parts (Pss), as a whole (Rss), not at all (Anonymous)."""
+    lines = [line.split() for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]]
+    return {line[0].rstrip(":"): int(line[1]) / 1024 for line in lines if line[0].rstrip(":") in PARTS}
 
-    start_tensorflow(threads=1)
-    import learned  # noqa: F401
+
+class Watch:
+    """Looks at the workers of this process from a thread; a context manager. peaks: {part: MiB}, of any worker."""
+
+    def __init__(self):
+        self.peaks, self.pids, self.cpu, self._over = dict.fromkeys(PARTS, 0.0), set(), {}, threading.Event()
+        self._thread = threading.Thread(target=self._look)
+
+    def _look(self):
+        while not self._over.wait(SECONDS):
+            for pid in children(os.getpid()):
+                try:
+                    found, self.cpu[pid] = memory(pid), cpu_seconds(pid)
+                except (OSError, IndexError):  # one that has just ended
+                    continue
+                self.pids.add(pid)
+                self.peaks = {part: max(self.peaks[part], found.get(part, 0.0)) for part in PARTS}
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._over.set()
+        self._thread.join()
+
+
+class Enough(Exception):
+    """All tasks that were asked for have been trained on."""
+
+
+def train(suite, count, workers):
+    """({task: family} trained on, estimates, how many workers were replaced, `Watch`, wall seconds)."""
     from learned import optimizers
     from learned.options import Options
     from learned.outer import Trainer
-    from learned.scratch import shared_arrays
-    from learned.slots import Slots
-    from taskset.memory import private_mib
+    from learned.workers import Workers
+    from taskset.datasets.sharing import shared_arrays
 
-    tasks, seen = [entry.task for entry in suite.tasks], []
+    sizes = {}
+    for entry in suite.tasks:
+        sizes[entry.family] = sizes.get(entry.family, 0) + 1
+    options = Options("mlp", pairs=4, steps=20, lengths="20", family_weights=sizes)  # every task alike
+    seen, estimates, start = {}, [], time.perf_counter()
 
-    class InOrder(Slots):
-        def draw(self, slot, life):
-            seen.append(tasks[(slot + SLOTS * (life - 1)) % len(tasks)])
-            return seen[-1]
+    def note(line):
+        estimates.extend(line["tasks"])
+        seen.update({task["task"]: task["family"] for task in line["tasks"]})
+        print(f"step {line['step']}: {len(seen)} tasks; {watch.peaks['Pss']:.0f} MiB at most", flush=True)
+        if len(seen) >= count:
+            raise Enough
 
-        def estimates(self, numbers, outer_step, theta):
-            numbers = [(outer_step * TOGETHER + i) % SLOTS for i in range(TOGETHER)]
-            found = super().estimates(numbers, outer_step, theta)
-            peaks.append(private_mib())
-            return found
-
-    peaks = []
-    options = Options("mlp", pairs=4, steps=20, lengths="20", slots=SLOTS, tasks_per_step=TOGETHER)
-    with shared_arrays(), tempfile.TemporaryDirectory() as place:
-        trainer = Trainer(Path(place), suite, options, InOrder(suite, options), optimizers.get("mlp"))
-        trainer.train(math.ceil(len(tasks) / TOGETHER), report=lambda line: print(line["step"], round(peaks[-1]), flush=True))
-    status = Path("/proc/self/status").read_text()
-    pipe.send((len(set(seen)), int(status.split("VmHWM:")[1].split()[0]) / 1024, max(peaks), time.process_time()))
+    with shared_arrays(), Workers(workers, suite, options) as pool, tempfile.TemporaryDirectory() as place, Watch() as watch:
+        trainer = Trainer(Path(place), suite, options, pool, optimizers.get("mlp"))
+        try:
+            trainer.train(sys.maxsize, save_every=sys.maxsize, report=note)
+        except Enough:
+            return seen, len(estimates), pool.replaced, watch, time.perf_counter() - start
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tasks", type=int, default=100)
+    parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--horizon", type=int, default=2000, help="of the baselines")
     parser.add_argument("--max-ms", type=float, default=5.0)
     parser.add_argument("--max-parameters", type=float, default=160_000)
     parser.add_argument("--no-write", action="store_true")
     arguments = parser.parse_args()
-    report.compile_everything()
-    suite = mixed(arguments.tasks, arguments.horizon, arguments.max_ms, arguments.max_parameters)
-    context = multiprocessing.get_context("spawn")
-    here, there = context.Pipe()
-    process = context.Process(target=_train, args=(suite, there))
-    process.start()
-    there.close()
-    try:
-        seen, resident, private, cpu = here.recv()
-    except EOFError:
-        raise SystemExit("the process failed; its message is above") from None
-    process.join()
-    families = len({entry.family for entry in suite.tasks})
-    header = ["tasks compiled", "families", "peak resident, MiB", "peak private after a step, MiB", "CPU s"]
+    suite = candidates(arguments.horizon, arguments.max_ms, arguments.max_parameters)
+    if len(suite.tasks) < arguments.tasks:
+        raise SystemExit(f"{len(suite.tasks)} tasks are measured and small enough: {arguments.tasks} are asked for")
+    with tempfile.TemporaryDirectory() as programs:  # empty: each program is compiled when its task is first met
+        os.environ["TASKSET_COMPILE_CACHE"] = programs
+        seen, estimates, replaced, watch, seconds = train(suite, arguments.tasks, arguments.workers)
+    counts = len(seen), len(set(seen.values())), estimates, arguments.workers, replaced
+    row = [*counts, *(f"{watch.peaks[part]:.0f}" for part in PARTS), f"{sum(watch.cpu.values()):.0f}", f"{seconds:.0f}"]
+    header = ["tasks", "families", "estimates", "workers", "replaced", "MiB a worker: Pss", "Rss", "private", "CPU s", "s"]
     text = f"""## Memory of an outer training
 
-`python benchmarks/memory.py`: `mlp` by PES (4 pairs, windows of 20 steps) on {len(suite.tasks)} tasks of up to
-{arguments.max_parameters:,.0f} parameters, synthetic data, each of them compiled, by one process with {SLOTS} slots and one thread. Wanted: at most
-1.5 GB. Resident: all pages, also of libraries and data sets that processes share; private: those that are not.
+`python benchmarks/memory.py`: `mlp` by PES (4 pairs, windows of 20 steps, 8 slots) on tasks of up to
+{arguments.max_parameters:,.0f} parameters, synthetic data, drawn one after the other from {len(suite.tasks)}, compiled when
+first met. The most that any worker had at any moment. Wanted: at most 1.5 GB. Pss: pages that processes share (libraries, data
+sets) count in parts, so that the sum over processes is what the machine must have; Rss: they count in each.
 
-{report.table(header, [[seen, families, f"{resident:.0f}", f"{private:.0f}", f"{cpu:.0f}"]])}
+{report.table(header, [row])}
 
 {report.conditions("tensorflow", "numpy")}."""
     print(text)

@@ -8,7 +8,6 @@ out (--max-ms). Writes the section "modes" of docs/benchmarks.md, on which the r
 """
 
 import argparse
-import multiprocessing
 import os
 import statistics
 import sys
@@ -17,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import families, report  # noqa: E402
+from benchmarks import families, processes, report  # noqa: E402
 from taskset.samplers import measured  # noqa: E402
 
 MODES = ("xla_loop", "graph_loop")
@@ -57,21 +56,6 @@ def _measure(name, pipe):
     pipe.send(({mode: statistics.median(times) for mode, times in found.items()}, execution_mode(task)))
 
 
-def measure(name):
-    """({mode: seconds a step}, the mode chosen); raises where the process dies."""
-    context = multiprocessing.get_context("spawn")
-    here, there = context.Pipe()
-    process = context.Process(target=_measure, args=(name, there))
-    process.start()
-    there.close()
-    try:
-        return here.recv()
-    except EOFError:
-        raise RuntimeError(f"measuring {name} failed; its message is above") from None
-    finally:
-        process.join()
-
-
 def _chosen(family, samples, most):
     names = families.sample(families.facts_of(family), samples)
     return [name for name in names if (measured.milliseconds(name) or (0,))[0] <= most]
@@ -109,7 +93,7 @@ def main():
     for family in args.family:
         results = []
         for name in _chosen(family, args.samples, args.max_ms):
-            results.append(measure(name))
+            results.append(processes.result_of(_measure, name))
             times, mode = results[-1]
             print(name, *(f"{m} {1e3 * s:.4g} ms" for m, s in times.items()), "chosen:", mode, flush=True)
         if results:

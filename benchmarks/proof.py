@@ -96,7 +96,7 @@ def _check(pipe, suite, chosen, data_dir):
 
 def check(suite, chosen, path, data_dir):
     """{task: cost} of all tasks to train on; written to `path` as they come."""
-    from learned.scratch import shared_arrays
+    from taskset.datasets.sharing import shared_arrays
 
     found = json.loads(path.read_text()) if path.exists() else {}
     waiting = [entry.task for entry in suite.of_split("train") if entry.task not in found]
@@ -137,8 +137,8 @@ def train(suite, chosen, out, arguments):
     start_tensorflow(threads=1)
     from learned import optimizers
     from learned.outer import Trainer
-    from learned.scratch import shared_arrays
     from learned.workers import Workers
+    from taskset.datasets.sharing import shared_arrays
 
     path = out / "progress.json"
     progress = json.loads(path.read_text()) if path.exists() else {"seconds": 0.0, "kept": []}

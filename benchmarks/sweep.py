@@ -47,16 +47,16 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
-def watch(command):
-    """Run a command; {worker: (peak memory dict, cpu seconds)}, wall seconds."""
+def watch(command, by="VmRSS", environment=None):
+    """Run a command; {worker: (memory dict when `by` was largest, cpu seconds)}, wall seconds."""
     start, seen = time.perf_counter(), {}
-    process = subprocess.Popen(command)
+    process = subprocess.Popen(command, env=environment)
     while process.poll() is None:
         try:
             for pid in children(process.pid):
                 now, cpu = memory(pid), cpu_seconds(pid)
-                before = seen.get(pid, ({"VmRSS": 0.0}, 0.0))[0]
-                seen[pid] = (max(before, now, key=lambda m: m["VmRSS"]), cpu)
+                before = seen.get(pid, ({by: 0.0}, 0.0))[0]
+                seen[pid] = (max(before, now, key=lambda m: m[by]), cpu)
         except (OSError, IndexError):  # a worker that has just ended
             pass
         time.sleep(0.2)

@@ -15,10 +15,10 @@ import learned
 from learned import named, suites
 from learned.evaluation import commands
 from learned.options import OBJECTIVES, Options
-from learned.scratch import shared_arrays
 from taskset import plugins
 from taskset.cli import DataDir, Modules, Source, err, out
 from taskset.cli import main as run
+from taskset.datasets.sharing import shared_arrays
 from taskset.errors import ConfigError
 from taskset.memory import PRIVATE_MIB
 from taskset.quiet import start_tensorflow

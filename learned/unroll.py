@@ -18,19 +18,14 @@ import numpy as np
 import tensorflow as tf
 
 from taskset import stateless
-from taskset.canonical import forgotten_gradients
-from taskset.compiled import Program
+from taskset.compiled import Program, forgotten_gradients
+from taskset.copies import batched
 from taskset.errors import ConfigError
 from taskset.modes import MODES
 from taskset.training import execution_mode
 
 LAYOUTS = ("batched", "one_by_one")
 CACHE = 4 * 2**20  # bytes
-
-
-def batched(function, arguments):
-    """`function` of each copy, all copies at once; ValueError where an operation has no batched form."""
-    return tf.vectorized_map(function, arguments, fallback_to_while_loop=False)
 
 
 def one_by_one(function, arguments):

@@ -15,7 +15,7 @@ GROWTH_MIB = 200  # a new process that needs more memory than it should may grow
 
 
 def _work(pipe, suite, options, data_dir, modules, memory):
-    """The body of a worker: (method, arguments) come in, ("done" | "failed" | "broken", value, MiB in use) go out."""
+    """The body of a worker: (method, arguments) come in, ("done" | "failed" | "broken", value) go out."""
     start_tensorflow(threads=1)
     from learned.slots import Slots
     from taskset import plugins
@@ -26,12 +26,11 @@ def _work(pipe, suite, options, data_dir, modules, memory):
         while True:
             method, arguments = pipe.recv()
             try:
-                answer = "done", getattr(slots, method)(*arguments)
+                pipe.send(("done", getattr(slots, method)(*arguments)))
             except TasksetError as error:
-                answer = "failed", str(error)
+                pipe.send(("failed", str(error)))
             except Exception:
-                answer = "broken", traceback.format_exc()
-            pipe.send((*answer, private_mib()))
+                pipe.send(("broken", traceback.format_exc()))
     except (EOFError, KeyboardInterrupt, BrokenPipeError):
         return
 
@@ -84,13 +83,12 @@ class Workers:
             self._pipes[worker].send((method, given))
         # All answers are taken before any error is raised, so that no pipe is left with an answer in it.
         answers = {worker: self._answer(worker) for worker in arguments}
-        for kind, value, _ in answers.values():
+        for kind, value in answers.values():
             if kind == "failed":
                 raise TasksetError(value)
             if kind == "broken":
                 raise RuntimeError(f"a worker failed:\n{value}")
-        self._used = {worker: used for worker, (_, _, used) in answers.items()}
-        return {worker: value for worker, (_, value, _) in answers.items()}
+        return {worker: value for worker, (_, value) in answers.items()}
 
     def _answer(self, worker):
         try:
@@ -101,7 +99,7 @@ class Workers:
             return "failed", (
                 f"a worker process ended with status {process.exitcode} (out of memory?): the last checkpoint is kept; "
                 "go on with fewer --slots, --pairs or --workers"
-            ), 0
+            )
 
     def estimates(self, numbers, outer_step, theta):
         """The `Result`s of several slots, in that order."""
@@ -110,7 +108,8 @@ class Workers:
             own.setdefault(self._owner(number), []).append(number)
         found = self._call("estimates", {worker: (part, outer_step, theta) for worker, part in own.items()})
         by_slot = {number: result for worker, part in own.items() for number, result in zip(part, found[worker])}
-        for worker, used in self._used.items():
+        for worker in own:
+            used = private_mib(self._processes[worker].pid)
             if self._most[worker] is None:
                 self._most[worker] = max(self._memory, used + GROWTH_MIB)
             elif used > self._most[worker]:

@@ -5,13 +5,11 @@ by these names: it finds a program again only in a process that made everything 
 function and all that it calls are registered once more, numbered from itself and named by a hash of their definitions.
 """
 
-import contextlib
 import hashlib
 import re
 
 from tensorflow.core.framework import attr_value_pb2
 from tensorflow.python.eager import context  # the only registry of functions there is
-from tensorflow.python.framework import ops
 
 _UNIQUE_TO_A_PROCESS = ("_gradient_op_type", "_original_func_name", "forward_function_name", "backward_function_name")
 
@@ -28,19 +26,6 @@ def canonical_name(name):
         if not context.context().has_function(definition.signature.name):
             context.context().add_function_def(definition)
     return names[name]
-
-
-@contextlib.contextmanager
-def forgotten_gradients():
-    """Around the tracing of functions that are only run afterwards: TensorFlow keeps the gradient of each `tf.custom_gradient`
-    that is met, and with it all graphs around it (some 60 MB of a window of outer training), for as long as the process lives."""
-    registered = ops.gradient_registry._registry
-    before = set(registered)
-    try:
-        yield
-    finally:
-        for name in [name for name in registered if name not in before and name.startswith("CustomGradient-")]:
-            del registered[name]
 
 
 def _reachable(name):

@@ -7,9 +7,10 @@ task. Here the tensors are flattened and the traced function is run as one opera
 import contextlib
 
 import tensorflow as tf
+from tensorflow.python.framework import ops
 
 from taskset import stateless
-from taskset.canonical import canonical_name, forgotten_gradients
+from taskset.canonical import canonical_name
 
 
 class Program:
@@ -47,6 +48,19 @@ class Program:
             concrete = tf.function(lambda *flat: inner(*flat), autograph=False).get_concrete_function(*specs)
         called = canonical_name(concrete.name.decode()) if self.xla else concrete
         return called, list(concrete.captured_inputs), [x.dtype for x in concrete.outputs], places
+
+
+@contextlib.contextmanager
+def forgotten_gradients():
+    """Around the tracing of functions that are only run afterwards: TensorFlow keeps the gradient of each `tf.custom_gradient`
+    that is met, and with it all graphs around it (some 60 MB of a window of outer training), for as long as the process lives."""
+    registered = ops.gradient_registry._registry
+    before = set(registered)
+    try:
+        yield
+    finally:
+        for name in [name for name in registered if name not in before and name.startswith("CustomGradient-")]:
+            del registered[name]
 
 
 def _on_cpu():

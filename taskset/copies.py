@@ -28,11 +28,12 @@ class CopiesLoop(Loop):
         return Run(seed, params, self.optimizer.init(params))
 
     def _value_and_gradients(self, params, batch, key):
-        return _each(lambda one: self.task.value_and_gradients(one, batch, key), params)
+        return batched(lambda one: self.task.value_and_gradients(one, batch, key), params)
 
     def _loss(self, params, batch, key):
-        return _each(lambda one: self.task.loss(one, batch, key), params)
+        return batched(lambda one: self.task.loss(one, batch, key), params)
 
 
-def _each(function, params):
-    return tf.vectorized_map(function, params, fallback_to_while_loop=False)
+def batched(function, arguments):
+    """`function` of each copy, all copies at once; ValueError where an operation has no batched form."""
+    return tf.vectorized_map(function, arguments, fallback_to_while_loop=False)

@@ -5,8 +5,6 @@ import gc
 import os
 import sys
 
-from taskset import compile_cache
-
 
 @contextlib.contextmanager
 def _silent_stderr():
@@ -28,6 +26,8 @@ def start_tensorflow(threads=None):
     threads: of each of its two thread pools; None: its default.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from taskset import compile_cache  # here: `list` and `show` are to start at once
+
     compile_cache.switch_on(threads)
     with _silent_stderr():
         import sonnet  # noqa: F401

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import learned
 from learned import checkpoint
-from learned.scratch import shared_arrays
 from taskset import plugins, registry
+from taskset.datasets.sharing import shared_arrays
 from taskset.errors import ConfigError, UnknownName
 from taskset.normalization import store, workers
 from taskset.samplers.optimizers import get_optimizer_config

@@ -4,6 +4,7 @@ Without a scratch directory every process makes its own arrays. With one, the fi
 same files, so that they are in memory once.
 """
 
+import contextlib
 import os
 import re
 import shutil
@@ -14,6 +15,19 @@ import numpy as np
 
 # Internal: set by the parent of a sweep for its workers; users pass nothing.
 SCRATCH_VARIABLE = "TASKSET_SHARED_ARRAYS"
+
+
+@contextlib.contextmanager
+def shared_arrays():
+    """A scratch directory for decoded data sets, which all processes started inside map; removed at the end."""
+    with tempfile.TemporaryDirectory(prefix="taskset-arrays-", ignore_cleanup_errors=True) as scratch:
+        before = os.environ.get(SCRATCH_VARIABLE)
+        os.environ[SCRATCH_VARIABLE] = before or scratch
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ[SCRATCH_VARIABLE]
 
 
 def scratch_from_environment():

@@ -5,13 +5,11 @@ come out the same (the seconds and the time of making aside).
 """
 
 import os
-import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from taskset import plugins, registry
-from taskset.datasets.sharing import SCRATCH_VARIABLE
+from taskset.datasets.sharing import shared_arrays
 from taskset.errors import InfeasibleTask
 from taskset.normalization import store, workers
 from taskset.normalization.sweep import sweep_to_file
@@ -70,10 +68,5 @@ def run(todo, options, root, data_dir=None, count=None, mode=None, modules=(), r
     count = count or len(os.sched_getaffinity(0))
     for left in Path(root).rglob(".*.tmp"):  # of a run that was killed
         left.unlink()
-    scratch = tempfile.mkdtemp(prefix="taskset-")
-    os.environ[SCRATCH_VARIABLE] = scratch
-    try:
+    with shared_arrays():
         return workers.run(todo.waiting, _job, (options, str(root), data_dir, mode, tuple(modules)), count, report)
-    finally:
-        del os.environ[SCRATCH_VARIABLE]
-        shutil.rmtree(scratch, ignore_errors=True)
