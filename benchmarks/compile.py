@@ -104,13 +104,14 @@ def main():
         size = sum(path.stat().st_size for path in Path(place, "programs").rglob("*.pb")) / 1e6
     if losses[0] != losses[1]:
         raise SystemExit("losses differ between the passes; nothing is written")
-    header = ["cache", "tasks", "wall s", "build, CPU s", "compile, CPU s", "train, CPU s", "peak resident, MiB", "of it private, MiB"]
+    cpu = ["build, CPU s", "compile, CPU s", "train, CPU s"]
+    header = ["cache", "tasks", "wall s", *cpu, "peak resident, MiB", "of it private, MiB"]
     text = f"""## Compiling {len(names)} tasks
 
-`python benchmarks/compile.py`: the first {len(names)} MLPs of the suite below {MOST_MS:g} ms a step, {arguments.steps} steps of Adam each, synthetic
-data, one worker with one thread, replaced after {RECYCLE} tasks at most, or when it has {PRIVATE_MIB} MiB for itself. Build: making the task, its data and its parameters. Cold:
-an empty directory of programs ({size:.0f} MB afterwards); warm: that directory, other processes. The last losses of all tasks are the
-same to the last bit.
+`python benchmarks/compile.py`: the first {len(names)} MLPs of the suite below {MOST_MS:g} ms a step, {arguments.steps} steps of Adam
+each, synthetic data, one worker with one thread, replaced after {RECYCLE} tasks at most, or when it has {PRIVATE_MIB}
+MiB for itself. Build: making the task, its data and its parameters. Cold: an empty directory of programs ({size:.0f} MB
+afterwards); warm: that directory, other processes. The last losses of all tasks are the same to the last bit.
 
 {report.table(header, rows)}
 

@@ -16,8 +16,8 @@ def main():
         seconds = time.perf_counter() - start
     text = f"""## Demo
 
-`make demo`, after installation: {seconds:.0f} s (wanted: under 180 s). Five tasks of five families, 17 learning rates x 2 seeds x 300
-steps, curves, normalizers and the plot.
+`make demo`, after installation: {seconds:.0f} s (wanted: under 180 s). Five tasks of five families, 17 learning rates
+x 2 seeds x 300 steps, curves, normalizers and the plot.
 
 {report.conditions("tensorflow", "numpy")}"""
     report.write_section("demo", text)

@@ -331,7 +331,8 @@ HEADER = ["task", "mode", "JAX", "ours, ms", "JAX, ms", "ours, steps/s", "JAX, s
 def _row(line):
     times = [f"{1e3 * line[side]:.4g}" for side in ("ours", "theirs")]
     rates = [f"{line[side]:.0f}" for side in ("rate", "their rate")]
-    return [line["name"], line["mode"], line["jax"], *times, *rates, f"{line['theirs'] / line['ours']:.2f}", f"{line['difference']:.0e}"]
+    ratio, difference = f"{line['theirs'] / line['ours']:.2f}", f"{line['difference']:.0e}"
+    return [line["name"], line["mode"], line["jax"], *times, *rates, ratio, difference]
 
 
 def _profile(lines):
@@ -341,8 +342,8 @@ def _profile(lines):
         return "On no line is JAX faster."
     header = ["task", *(f"{inner_parts.NAMES[part]}, us" for part in inner_parts.PARTS)]
     rows = [[line["name"], *(f"{1e6 * a:.3g} / {1e6 * b:.3g}" for _, a, b in line["parts"])] for line in apart]
-    return f"""Where the time goes on the lines below 1, microseconds of CPU time a step, ours / JAX's: each part is the time of a loop that
-has it less that of one that hasn't (benchmarks/inner_parts.py).
+    return f"""Where the time goes on the lines below 1, microseconds of CPU time a step, ours / JAX's: each part is the time of a
+loop that has it less that of one that hasn't (benchmarks/inner_parts.py).
 
 {report.table(header, rows)}"""
 
@@ -351,10 +352,10 @@ def _section(lines):
     mean = statistics.geometric_mean(line["theirs"] / line["ours"] for line in lines)
     return f"""## Inner loop against JAX
 
-Milliseconds of CPU time a training step of Adam (learning rate {LEARNING_RATE}), and steps a second by the clock. Ratio: JAX's CPU time
-over ours, above 1 where ours is faster. One thread, one core, two processes in turn, medians; raw batches are on the device on both
-sides. JAX: the fastest of one `lax.scan` and one jitted call a step, each with threefry and rbg keys where it draws. The losses
-of the first {CHECKED} steps agree to the relative difference in the last column. Made by `python benchmarks/inner.py`.
+Milliseconds of CPU time a training step of Adam (learning rate {LEARNING_RATE}), and steps a second by the clock. Ratio: JAX's
+CPU time over ours, above 1 where ours is faster. One thread, one core, two processes in turn, medians; raw batches are on the
+device on both sides. JAX: the fastest of one `lax.scan` and one jitted call a step, each with threefry and rbg keys where it
+draws. The losses of the first {CHECKED} steps agree to the relative difference in the last column. Made by `python benchmarks/inner.py`.
 
 {report.table(HEADER, map(_row, lines))}
 

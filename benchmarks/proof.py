@@ -1,27 +1,31 @@
 """An optimizer learned on many families of tasks, judged on tasks that it has never seen.
 
-    python benchmarks/proof.py --out DIR [--baselines DIR] [--horizon 2000] [--hours 2] [--workers 2]
+    python benchmarks/proof.py --out DIR [--baselines DIR] [--judged-by DIR] [--hours 2] [--workers 2] [--publish]
 
 1. suite       of all measured tasks that are cheap enough, a few of each family: to train on, and held out (by the hash of names)
 2. check       every task to train on makes a few estimates: those that fail, or take too long, are left out
 3. training    `mlp` by PES, --hours of it; weights are kept at the start and after each quarter
 4. evaluation  of all kept weights on the held-out tasks, 3 seeds, all splits
-5. table       against one Adam rate for all and Adam tuned per task; proof.md and proof.png in DIR
+5. table       against one Adam rate for all and Adam tuned per task; proof.md and pictures in DIR, with --publish in docs/, too,
+               and the last weights in learned/pretrained/
 
 Killed at any moment, the same command goes on where it stopped. Every stage leaves its files in DIR: suite.json, check.json,
-training/, evaluation/. Baselines: default those of the package.
+training/, evaluation/. Baselines: default those of the package; --judged-by: others for the held-out tasks, of as many seeds as
+the evaluation has.
 """
 
 import argparse
 import json
 import multiprocessing
 import resource
+import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
 
 LENGTH = 200  # steps of the longest episodes, and of the evaluation
 QUARTERS, SEEDS = 4, 3
@@ -209,16 +213,21 @@ def _tell(lines, seconds):
 # Evaluation.
 
 
+def judges(arguments):
+    """The directory of the baselines that weights are judged by; None: those of the package."""
+    return arguments.judged_by or arguments.baselines
+
+
 def grid(arguments):
     """(evaluations, batches) of runs of LENGTH steps so that the baselines have the same steps."""
     from taskset.normalization import store
 
-    root = store.packaged_root() if arguments.baselines is None else arguments.baselines
+    root = judges(arguments) or store.packaged_root()
     if (Path(root) / "sweep.json").exists():
         told = json.loads((Path(root) / "sweep.json").read_text())
         horizon, evaluations, batches = told["steps"], told["evaluations"], told["batches"]
     else:
-        sweeps = store.load_sweeps(arguments.baselines)
+        sweeps = store.load_sweeps(root)
         row = sweeps[sweeps["horizon"] == arguments.horizon].iloc[0]
         horizon, evaluations, batches = row["horizon"], row["evaluations"], row["batches"]
     interval = int(horizon) // int(evaluations)
@@ -280,6 +289,9 @@ def main():
     parser.add_argument("--memory", type=int, default=4000, help="MiB of a worker: enough for the programs of all tasks")
     parser.add_argument("--max-ms", type=float, default=MAX_MS)
     parser.add_argument("--max-parameters", type=float, default=MAX_PARAMETERS)
+    parser.add_argument("--judged-by", type=Path)
+    parser.add_argument("--note", default="", help="a sentence on the conditions of the run, for the report")
+    parser.add_argument("--publish", action="store_true", help="into docs/ and learned/pretrained/")
     parser.add_argument("--until", choices=("suite", "check", "training", "table"), default="table", help="the last stage to run")
     arguments = parser.parse_args()
     import dataclasses
@@ -292,7 +304,7 @@ def main():
     if not (out / "candidates.json").exists():
         suites.save(make_suite(arguments), out / "candidates.json")
     suite = suites.load(out / "candidates.json")
-    _count("candidates", suite)
+    print(f"candidates: {_counts(suite)}", flush=True)
     if arguments.until == "suite":
         return
     if not (out / "suite.json").exists():
@@ -300,7 +312,7 @@ def main():
         kept = tuple(entry for entry in suite.tasks if entry.split != "train" or fit_to_train(costs[entry.task]))
         suites.save(dataclasses.replace(suite, tasks=kept), out / "suite.json")
     suite = suites.load(out / "suite.json")
-    _count("suite", suite)
+    print(f"suite: {_counts(suite)}", flush=True)
     if arguments.until == "check":
         return
     kept = train(suite, chosen, out / "training", arguments)
@@ -309,27 +321,57 @@ def main():
     if arguments.until == "training":
         return
     roots = evaluate(kept, out, arguments)
-    _report(roots, kept, out, arguments)
+    _report(roots, kept, suite, out, arguments)
 
 
-def _count(title, suite):
+def _counts(suite):
     told = {split: suite.of_split(split) for split in ("train", "test")}
-    each = ", ".join(f"{split} {len(e)} tasks of {len({entry.family for entry in e})} families" for split, e in told.items())
-    print(f"{title}: {each}", flush=True)
+    return ", ".join(f"{split} {len(e)} tasks of {len({entry.family for entry in e})} families" for split, e in told.items())
 
 
-def _report(roots, kept, out, arguments):
+def by_family(found, kept, suite):
+    """Mean scores of train loss over the held-out tasks of each family: [[family, tasks, scores ..]], and the header."""
+    from learned.evaluation.contenders import contenders
+
+    means = found.per_task
+    learned = list(found.table["title"].unique()[: len(kept)])
+    rows = contenders(means.loc[["train", "valid_outer"]], learned)[0]
+    chosen = [rows[0], rows[len(kept) - 1], *rows[len(kept) : len(kept) + 2]]
+    families = {}
+    for task in rows[0].chosen:
+        families.setdefault(suite.entry(task).family, []).append(task)
+    lines = []
+    for family, tasks in sorted(families.items()):
+        scores = [sum(means.at[("train", task), row.chosen[task]] for task in tasks) / len(tasks) for row in chosen]
+        lines.append([family, len(tasks), *(f"{score:.3f}" for score in scores)])
+    return ["family", "tasks", *(row.title for row in chosen)], lines
+
+
+def _report(roots, kept, suite, out, arguments):
     from benchmarks import report as tables
     from learned.evaluation import report
     from learned.evaluation.comparison import compare
 
-    parts = []
+    parts, pictures = [], []
     for view in ("mean", "end"):
-        found = compare(roots, arguments.baselines, view, arguments.horizon)
-        draw(found, kept, out / f"proof_{view}.png")
-        parts.append(report.markdown(found))
-    (out / "proof.md").write_text("\n".join([*parts, f"{tables.conditions('tensorflow', 'numpy')}.", ""]))
-    print((out / "proof.md").read_text())
+        found = compare(roots, judges(arguments), view, arguments.horizon)
+        pictures.append(out / f"proof_{view}.png")
+        draw(found, kept, pictures[-1])
+        parts += [f"![{view} loss against hours](pictures/{pictures[-1].name})", report.markdown(found)]
+        if view == "mean":
+            parts.append("Train loss, of each family the mean over its held-out tasks:")
+            parts.append(tables.table(*by_family(found, kept, suite)))
+    hours = ", ".join(f"{step} after {seconds / 3600:.2f} h" for _, step, seconds in kept)
+    told = f"Outer steps: {hours}, by {arguments.workers} workers. Suite: {_counts(suite)}. {arguments.note}".strip()
+    parts.append(f"{told} {tables.conditions('tensorflow', 'numpy')}.")
+    text = "\n\n".join(part.strip() for part in parts)
+    (out / "proof.md").write_text(text + "\n")
+    print(text)
+    if arguments.publish:
+        tables.write_section("proof", text, ROOT / "docs" / "learned.md")
+        for picture in pictures:
+            shutil.copy(picture, ROOT / "docs" / "pictures")
+        shutil.copy(out / "training" / f"quarter-{QUARTERS}.npz", ROOT / "learned" / "pretrained" / "mlp_pes.npz")
 
 
 if __name__ == "__main__":

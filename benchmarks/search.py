@@ -101,8 +101,9 @@ def text(losses, used, sizes):
     families = ", ".join(sorted({taskset.registry.resolve(task)[0] for task in used}))
     return f"""# Searching hyperparameters on recorded curves
 
-`taskset.tabular` turns the curves that ship into a benchmark of hyperparameter search: a query costs nothing, and the account says
-what the training would have cost. Here as an example: {len(used)} tasks ({families}) with {each} configurations each. All methods pay per training step; the loss of {SPLIT} decides; 0 is the best of Adam's 17 learning rates in
+`taskset.tabular` turns the curves that ship into a benchmark of hyperparameter search: a query costs nothing, and the account
+says what the training would have cost. Here as an example: {len(used)} tasks ({families}) with {each}
+configurations each. All methods pay per training step; the loss of {SPLIT} decides; 0 is the best of Adam's 17 learning rates in
 the mean over seeds, 1 the start (what is below 0 beat it). Random orders: mean over {ORDERS}.
 
 - random search, all: configurations of all optimizers in random order, each to its end;

@@ -26,6 +26,7 @@ from taskset.normalization import store  # noqa: E402
 # Of cifar10, the longest first, so that both workers are busy to the end; and some without data, whose runs go in one program.
 IMAGES = ("conv_pooling_family_seed88", "mlp_ae_family_seed28", "mlp_family_seed169", "mlp_family_seed10")
 TASKS = (*IMAGES, *(f"losg_tasks_family_seed{seed}" for seed in (1, 8, 30)), "quadratic_family_seed13")
+PARTS = ("train", "evaluate", "compile", "draw", "start", "build", "open", "total")
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -97,7 +98,7 @@ def costs(root, singles):
                 told["mode"],
                 told["copies"],
                 f"{alone:.1f}",
-                *(f"{spent.get(p, 0.0):.1f}" for p in ("train", "evaluate", "compile", "draw", "start", "build", "open", "total")),
+                *(f"{spent.get(part, 0.0):.1f}" for part in PARTS),
                 f"{spent['total'] / alone:.2f}",
                 f"{rest / (spent['train'] + spent['evaluate']):.0%}",
             ]
@@ -146,7 +147,8 @@ def main():
 `python benchmarks/sweep.py`: four cifar10 tasks ({options.source} data) and four without data, 17 learning rates x 3 seeds,
 {options.steps} steps, 51 evaluations of 5 batches of each split. Core-seconds; a single run is one learning rate and seed by
 itself without evaluation; copies are runs in one program. Overhead is everything beside training and evaluation, in per cent of
-them: above all compiling (the cache of programs is off here), which is once a task, whatever the steps; opening decodes cifar10, once for all.
+them: above all compiling (the cache of programs is off here), which is once a task, whatever the steps; opening decodes
+cifar10, once for all.
 
 {report.table(HEADER, rows)}
 

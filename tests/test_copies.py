@@ -19,8 +19,8 @@ TASKS = (*NOISY, "quadratic_family_seed2", *(f"losg_tasks_family_seed{s}" for s 
 
 
 def options(optimizers=RATES, **changes):
-    return Options(**{"optimizers": optimizers, "source": "synthetic", "steps": 12, "seeds": (0, 1), "batches": 3, "evaluations": 4,
-                      **changes})  # fmt: skip
+    told = {"source": "synthetic", "steps": 12, "seeds": (0, 1), "batches": 3, "evaluations": 4, **changes}
+    return Options(optimizers, **told)
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -56,7 +56,8 @@ def test_a_diverged_copy_leaves_the_others_alone():
         return tf.exp(x * x)  # Adam with rate 10 jumps to exp(81), beyond float32 in two steps
 
     chosen = ("adam_lr_1.00", "adam_lr_-1.00")
-    frame = sweep(Task("steep", "steep", {}, Model(loss), "tfds"), [get_optimizer(o) for o in chosen], options(chosen)).to_pandas()
+    task = Task("steep", "steep", {}, Model(loss), "tfds")
+    frame = sweep(task, [get_optimizer(o) for o in chosen], options(chosen)).to_pandas()
     bad = frame["optimizer"] == "adam_lr_1.00"
     assert frame.loc[bad, "diverged"].tolist() == [False, True, True, True, True] * 2
     assert not frame.loc[~bad, "diverged"].any() and frame.loc[~bad & (frame["step"] == 12), "train"].lt(np.e).all()

@@ -28,7 +28,8 @@ def test_work_of_an_mlp():
 def test_work_of_convolutions_counts_pixels():
     config = {
         "strides": [[2, 2], [1, 1]], "hidden_units": [8, 16], "activation": "relu", "w_init": ["he_normal", None],
-        "padding": ["SAME", "VALID"], "use_bias": False, "dataset": dataset("cifar10", 4), "center_data": True, "pool_type": "mean",
+        "padding": ["SAME", "VALID"], "use_bias": False, "dataset": dataset("cifar10", 4), "center_data": True,
+        "pool_type": "mean",
     }  # fmt: skip
     found = counts("conv_pooling_family", config)
     assert found["products"] == 4 * (16 * 16 * 27 * 8 + 14 * 14 * 72 * 16 + 16 * 10)
