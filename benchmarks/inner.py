@@ -354,8 +354,9 @@ def _section(lines):
 
 Milliseconds of CPU time a training step of Adam (learning rate {LEARNING_RATE}), and steps a second by the clock. Ratio: JAX's
 CPU time over ours, above 1 where ours is faster. One thread, one core, two processes in turn, medians; raw batches are on the
-device on both sides. JAX: the fastest of one `lax.scan` and one jitted call a step, each with threefry and rbg keys where it
-draws. The losses of the first {CHECKED} steps agree to the relative difference in the last column. Made by `python benchmarks/inner.py`.
+device on both sides. JAX: the fastest of one `lax.scan` and one jitted call a step, each with threefry and rbg
+keys where it draws. The losses of the first {CHECKED} steps agree to the relative difference in the last column.
+Made by `python benchmarks/inner.py`.
 
 {report.table(HEADER, map(_row, lines))}
 
