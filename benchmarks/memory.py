@@ -1,6 +1,6 @@
 """A hundred tasks in one outer training: the memory of the workers that compute estimates, compilation included.
 
-    python benchmarks/memory.py [--tasks 100] [--workers 2] [--max-parameters 160000]
+    python benchmarks/memory.py [--tasks 100] [--workers 2] [--max-parameters 300000]
 
 The suite has all measured tasks on synthetic data that are small enough, whatever split they are in: this measures memory,
 nothing is learned that counts. `mlp` by PES in episodes of one window, so that a slot draws another task at every estimate, until
@@ -57,6 +57,10 @@ class Watch:
                 self.pids.add(pid)
                 self.peaks = {part: max(self.peaks[part], found.get(part, 0.0)) for part in PARTS}
 
+    def told(self):
+        """The peaks so far, in words."""
+        return ", ".join(f"{part} {peak:.0f} MiB" for part, peak in self.peaks.items())
+
     def __enter__(self):
         self._thread.start()
         return self
@@ -87,7 +91,7 @@ def train(suite, count, workers):
     def note(line):
         estimates.extend(line["tasks"])
         seen.update({task["task"]: task["family"] for task in line["tasks"]})
-        print(f"step {line['step']}: {len(seen)} tasks; {watch.peaks['Pss']:.0f} MiB at most", flush=True)
+        print(f"step {line['step']}: {len(seen)} tasks; at most {watch.told()}", flush=True)
         if len(seen) >= count:
             raise Enough
 
@@ -104,8 +108,8 @@ def main():
     parser.add_argument("--tasks", type=int, default=100)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--horizon", type=int, default=2000, help="of the baselines")
-    parser.add_argument("--max-ms", type=float, default=5.0)
-    parser.add_argument("--max-parameters", type=float, default=160_000)
+    parser.add_argument("--max-ms", type=float, default=10.0)
+    parser.add_argument("--max-parameters", type=float, default=300_000)
     parser.add_argument("--no-write", action="store_true")
     arguments = parser.parse_args()
     suite = candidates(arguments.horizon, arguments.max_ms, arguments.max_parameters)

@@ -15,6 +15,7 @@ the evaluation has.
 """
 
 import argparse
+import dataclasses
 import json
 import multiprocessing
 import resource
@@ -54,8 +55,6 @@ def options():
 
 def make_suite(arguments):
     """Of the tasks that are small enough the first of each family and split."""
-    import dataclasses
-
     from learned import suites
 
     made = suites.make(
@@ -294,8 +293,6 @@ def main():
     parser.add_argument("--publish", action="store_true", help="into docs/ and learned/pretrained/")
     parser.add_argument("--until", choices=("suite", "check", "training", "table"), default="table", help="the last stage to run")
     arguments = parser.parse_args()
-    import dataclasses
-
     import learned  # noqa: F401
     from learned import suites
 
@@ -329,14 +326,13 @@ def _counts(suite):
     return ", ".join(f"{split} {len(e)} tasks of {len({entry.family for entry in e})} families" for split, e in told.items())
 
 
-def by_family(found, kept, suite):
+def by_family(found, learned, suite):
     """Mean scores of train loss over the held-out tasks of each family: [[family, tasks, scores ..]], and the header."""
     from learned.evaluation.contenders import contenders
 
     means = found.per_task
-    learned = list(found.table["title"].unique()[: len(kept)])
     rows = contenders(means.loc[["train", "valid_outer"]], learned)[0]
-    chosen = [rows[0], rows[len(kept) - 1], *rows[len(kept) : len(kept) + 2]]
+    chosen = [rows[0], rows[len(learned) - 1], *rows[len(learned) : len(learned) + 2]]
     families = {}
     for task in rows[0].chosen:
         families.setdefault(suite.entry(task).family, []).append(task)
@@ -355,12 +351,16 @@ def _report(roots, kept, suite, out, arguments):
     parts, pictures = [], []
     for view in ("mean", "end"):
         found = compare(roots, judges(arguments), view, arguments.horizon)
+        learned = list(found.table["title"].unique()[: len(kept)])
         pictures.append(out / f"proof_{view}.png")
         draw(found, kept, pictures[-1])
+        # Of the speed-ups, which are the same in every view, those of the last weights, once.
+        told = found.speedups["title"].eq(learned[-1]) & (view == "mean")
+        found = dataclasses.replace(found, speedups=found.speedups[told])
         parts += [f"![{view} loss against hours](pictures/{pictures[-1].name})", report.markdown(found)]
         if view == "mean":
             parts.append("Train loss, of each family the mean over its held-out tasks:")
-            parts.append(tables.table(*by_family(found, kept, suite)))
+            parts.append(tables.table(*by_family(found, learned, suite)))
     hours = ", ".join(f"{step} after {seconds / 3600:.2f} h" for _, step, seconds in kept)
     told = f"Outer steps: {hours}, by {arguments.workers} workers. Suite: {_counts(suite)}. {arguments.note}".strip()
     parts.append(f"{told} {tables.conditions('tensorflow', 'numpy')}.")

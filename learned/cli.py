@@ -12,15 +12,15 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 import learned
-from learned import named, suites
+from learned import named, pretrained, suites
 from learned.evaluation import commands
 from learned.options import OBJECTIVES, Options
+from learned.programs import MEMORY_MIB
 from taskset import plugins
 from taskset.cli import DataDir, Modules, Source, err, out
 from taskset.cli import main as run
 from taskset.datasets.sharing import shared_arrays
 from taskset.errors import ConfigError
-from taskset.memory import PRIVATE_MIB
 from taskset.quiet import start_tensorflow
 
 app = typer.Typer(
@@ -125,7 +125,7 @@ def train(
     workers: Annotated[int, typer.Option(min=1, help="Processes; the result is the same for any number.")] = 1,
     memory: Annotated[
         int, typer.Option(help="MiB that a process may have for itself; above, programs go and are made again when needed.")
-    ] = PRIVATE_MIB,
+    ] = MEMORY_MIB,
     save_every: Annotated[int, typer.Option(min=1, help="Outer steps between checkpoints.")] = 50,
     keep_every: Annotated[
         Optional[int], typer.Option(min=1, help="Outer steps between weights that are kept.", show_default=False)
@@ -176,7 +176,7 @@ def train(
 
 @app.command("export")
 def export_command(
-    path: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="Checkpoint or kept weights of a training.")],
+    path: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="File, or a name of `python -m learned pretrained`.")],
     output: Annotated[Path, typer.Option("--out", help="The .npz; the reader numpy_update.py is put beside it.")],
 ):
     """Write trained weights, and the one file that uses them with NumPy alone."""
@@ -185,6 +185,13 @@ def export_command(
 
     for written in export(path, output):
         out.print(str(written), markup=False)
+
+
+@app.command("pretrained")
+def pretrained_command():
+    """Names of the weights that come with the package, and how they were trained."""
+    for name in pretrained.names():
+        out.print(pretrained.describe(name), markup=False)
 
 
 app.command()(commands.evaluate)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from learned import checkpoint, optimizers
+from learned import checkpoint, optimizers, pretrained
 from taskset.errors import StoreError
 from taskset.normalization.store import write_text
 
@@ -10,11 +10,11 @@ READER = "numpy_update.py"
 
 
 def load_weights(path):
-    """The `Checkpoint` in a file, whose weights are those of an optimizer of this version.
+    """The `Checkpoint` in a file, or of a name of `learned.pretrained`, whose weights are those of an optimizer of this version.
 
     Raises `StoreError` or `UnknownName` where they are not.
     """
-    found = checkpoint.load(path)
+    found = checkpoint.load(pretrained.find(path))
     try:
         name, told = found.optimizer, {w: tuple(shape) for w, shape in found.meta["shapes"].items()}
     except (KeyError, TypeError, AttributeError) as error:

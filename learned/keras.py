@@ -24,7 +24,7 @@ from taskset.training import VALIDATION_INTERVAL
 
 
 def from_checkpoint(path, name=None):
-    """A `LearnedOptimizer` with the weights in a checkpoint, or in an .npz that was exported from one."""
+    """A `LearnedOptimizer` with the weights in a checkpoint or an export, or of a name of `learned.pretrained`."""
     found = export.load_weights(path)
     return LearnedOptimizer(found.optimizer, found.theta, name)
 

@@ -1,9 +1,12 @@
 """The estimators of many tasks, with their compiled programs, in a bounded amount of memory."""
 
-import ctypes
 import gc
 
-from taskset.memory import PRIVATE_MIB, private_mib
+from taskset.memory import private_mib, return_memory
+
+# Of a process, above which programs go or it is replaced. Compiling the next one may take 450 more, libraries and data that
+# processes share up to 400 of what counts against 1.5 GB: docs/benchmarks.md, "Memory of an outer training".
+MEMORY_MIB = 650
 
 
 class Programs:
@@ -14,7 +17,7 @@ class Programs:
     from `taskset.compile_cache`. The numbers are the same.
     """
 
-    def __init__(self, make, needed, most=PRIVATE_MIB, used=private_mib):
+    def __init__(self, make, needed, most=MEMORY_MIB, used=private_mib):
         self._make, self._needed, self._most, self._used = make, needed, most, used
         self._kept = {}
 
@@ -34,11 +37,4 @@ class Programs:
         while spare and self._used() > self._most:
             del self._kept[spare.pop(0)]
             gc.collect()  # programs and what they were made of refer to each other in circles
-            _return_memory()
-
-
-def _return_memory():
-    """Have the C library give freed pages back to the system; where it has no such call, they stay for later use."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim:
-        trim(0)
+            return_memory()

@@ -12,10 +12,10 @@ import numpy as np
 from learned import curriculum, estimators, objective, optimizers
 from learned.estimators import base
 from learned.problem import Problem
-from learned.programs import Programs
+from learned.programs import MEMORY_MIB, Programs
 from learned.vectors import from_leaves, named_leaves
 from taskset import seeds
-from taskset.memory import PRIVATE_MIB
+from taskset.memory import return_memory
 
 DIFFERENCES = {"value": base.value, "sign": base.sign}
 FIRST_LENGTHS = {"together": base.together, "spread": base.spread}
@@ -61,7 +61,7 @@ class Slots:
     have for itself before programs go (`learned.programs`).
     """
 
-    def __init__(self, suite, options, data_dir=None, strategy=None, memory=PRIVATE_MIB):
+    def __init__(self, suite, options, data_dir=None, strategy=None, memory=MEMORY_MIB):
         self.options, self.data_dir, self.suite, self.strategy = options, data_dir, suite, strategy
         self.by_family = {}
         for entry in suite.of_split("train"):
@@ -92,7 +92,8 @@ class Slots:
     def estimate(self, number, outer_step, theta):
         """The `Result` of slot `number` at theta (float64 [P]); draws another task where the last one is finished."""
         slot = self.slots.get(number)
-        if slot is None or slot.finished:
+        drawn = slot is None or slot.finished
+        if drawn:
             slot = self.slots[number] = self._next(number, slot)
         estimator = self.estimator(slot.task)
 
@@ -100,6 +101,8 @@ class Slots:
             return np.full(n, self.lengths(outer_step, rng))
 
         estimate, slot.state = estimator.estimate(theta.astype(np.float32), slot.state, lengths)
+        if drawn:  # its program may have been compiled, which leaves some 200 MiB of freed pages
+            return_memory()
         return Result(slot.task, self.suite.entry(slot.task).family, estimate)
 
     def estimates(self, numbers, outer_step, theta):

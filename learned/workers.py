@@ -7,8 +7,9 @@ same weights, and a training can go on with another number.
 import multiprocessing
 import traceback
 
+from learned.programs import MEMORY_MIB
 from taskset.errors import TasksetError
-from taskset.memory import PRIVATE_MIB, private_mib
+from taskset.memory import private_mib
 from taskset.quiet import start_tensorflow
 
 GROWTH_MIB = 200  # a new process that needs more memory than it should may grow by as much before it is replaced
@@ -43,7 +44,7 @@ class Workers:
     gone, some 20 MiB each, goes with the process. The numbers are the same.
     """
 
-    def __init__(self, count, suite, options, data_dir=None, modules=(), memory=PRIVATE_MIB):
+    def __init__(self, count, suite, options, data_dir=None, modules=(), memory=MEMORY_MIB):
         self._given, self._memory, self.replaced = (suite, options, data_dir, list(modules), memory), memory, 0
         self._pipes, self._processes, self._most = [None] * count, [None] * count, [memory] * count
         for worker in range(count):

@@ -19,7 +19,7 @@ NO_SPLIT = "all"
 
 
 def evaluate(
-    path: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="Checkpoint or kept weights of a training.")],
+    path: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="File, or a name of `python -m learned pretrained`.")],
     tasks: Annotated[list[str], typer.Option(help="Suite file, name of a suite, or task names and globs.")],
     output: Annotated[Path, typer.Option("--out", help="Directory of the curves, of this checkpoint alone.")],
     horizon: Annotated[

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import learned
-from learned import checkpoint
+from learned import checkpoint, pretrained
 from taskset import plugins, registry
 from taskset.datasets.sharing import shared_arrays
 from taskset.errors import ConfigError, UnknownName
@@ -35,7 +35,8 @@ class Contestant:
 
 
 def contestant(path, name=None):
-    """The `Contestant` of a checkpoint file; its name is by default optimizer_estimator_OUTERSTEP."""
+    """The `Contestant` of a checkpoint file, or of a name of `learned.pretrained`; called by default OPTIMIZER_ESTIMATOR_STEP."""
+    path = pretrained.find(path)
     found = checkpoint.load(path)
     told = found.meta
     name = name or f"{told['optimizer']}_{told['options']['estimator']}_{told['step']}"
