@@ -15,6 +15,7 @@ from learned.problem import Problem
 from learned.programs import MEMORY_MIB, Programs
 from learned.vectors import from_leaves, named_leaves
 from taskset import seeds
+from taskset.datasets.sharing import release_pages
 from taskset.memory import return_memory
 
 DIFFERENCES = {"value": base.value, "sign": base.sign}
@@ -107,7 +108,9 @@ class Slots:
 
     def estimates(self, numbers, outer_step, theta):
         """The `Result`s of several slots, in that order."""
-        return [self.estimate(number, outer_step, theta) for number in numbers]
+        results = [self.estimate(number, outer_step, theta) for number in numbers]
+        release_pages()
+        return results
 
     def _next(self, number, last):
         life = last.life + 1 if last else 1

@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -189,6 +190,19 @@ def test_shared_arrays_are_made_once(tmp_path):
     sharing.open_arrays("other", make, tmp_path)
     assert sorted(os.listdir(tmp_path)) == ["other", "synthetic-imagenet_16x16"]
     assert isinstance(sharing.open_arrays("other", make)["train_image"], np.ndarray)
+
+
+def test_released_pages_come_back(tmp_path):
+    def resident(kind="RssFile:"):
+        return int(Path("/proc/self/status").read_text().split(kind)[1].split()[0]) / 1024
+
+    numbers = np.arange(64 * 2**20 // 8)
+    array = sharing.open_arrays("large", lambda: {"numbers": numbers}, tmp_path)["numbers"]
+    assert array.sum() == numbers.sum()
+    before = resident()
+    sharing.release_pages()
+    assert resident() < before - 50
+    np.testing.assert_array_equal(array, numbers)
 
 
 def test_half_written_arrays_are_never_seen(tmp_path):

@@ -5,16 +5,19 @@ same files, so that they are in memory once.
 """
 
 import contextlib
+import mmap
 import os
 import re
 import shutil
 import tempfile
+import weakref
 from pathlib import Path
 
 import numpy as np
 
 # Internal: set by the parent of a sweep for its workers; users pass nothing.
 SCRATCH_VARIABLE = "TASKSET_SHARED_ARRAYS"
+_maps = weakref.WeakSet()  # of the arrays that are open
 
 
 @contextlib.contextmanager
@@ -46,7 +49,22 @@ def open_arrays(key, make, scratch_dir=None):
     place = Path(scratch_dir) / re.sub(r"[^\w.-]+", "_", key)
     if not place.is_dir():
         write_directory(place, make())
-    return {file.stem: np.load(file, mmap_mode="r") for file in sorted(place.glob("*.npy"))}
+    return {file.stem: mapped(file) for file in sorted(place.glob("*.npy"))}
+
+
+def mapped(file):
+    """The array in an .npy file, read-only, as a memory map."""
+    array = np.load(file, mmap_mode="r")
+    _maps.add(array._mmap)
+    return array
+
+
+def release_pages():
+    """Take the pages of all mapped arrays out of this process's memory. They come back when they are read, mostly from the
+    system's cache of files: nothing changes but how much a process that has read many data sets seems to have."""
+    if hasattr(mmap, "MADV_DONTNEED"):
+        for one in _maps:
+            one.madvise(mmap.MADV_DONTNEED)
 
 
 def write_directory(place, arrays, texts=None):

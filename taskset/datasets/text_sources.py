@@ -8,11 +8,9 @@ import shutil
 import zlib
 from pathlib import Path
 
-import numpy as np
-
 from taskset.datasets import encoding, prepared, text_info
 from taskset.datasets.corpus import Corpus, Documents, checksum, concatenate
-from taskset.datasets.sharing import write_directory
+from taskset.datasets.sharing import mapped, write_directory
 from taskset.errors import DataNotPrepared, StoreError
 
 VERSION = 1  # of the built files and of how records become documents
@@ -147,7 +145,7 @@ def _read(name, data_dir, place):
 
 def _load(place, split):
     files = {part: place / f"{split}_{part}.npy" for part in _FILES}
-    arrays = {part: np.load(file, mmap_mode="r") for part, file in files.items() if part != "labels" or file.exists()}
+    arrays = {part: mapped(file) for part, file in files.items() if part != "labels" or file.exists()}
     documents = Documents.from_arrays(arrays)
     if len(documents.tokens) != documents.offsets[-1]:
         raise ValueError(f"{split} has {len(documents.tokens)} of {documents.offsets[-1]} tokens")
