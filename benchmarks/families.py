@@ -1,11 +1,12 @@
 """A table of all families: how many of their tasks can run, how large they are, what a training step costs.
 
-    python benchmarks/families.py [--family NAME ..] [--samples 8] [--no-write]
+    python benchmarks/families.py [--family NAME ..] [--samples 4] [--first 16] [--no-write]
 
-Sizes come from the facts of seeds 0 .. 999, costs from a sample: of the tasks that can run, sorted by the products in a step
-(`taskset.samplers.work`), those in the middle of equal parts (of families that can be sampled, seeds; of the others, up to 5 of
-their fixed tasks). Each is trained by `taskset.training.Loop` with Adam on synthetic data in a process of its own, on one core
-with one thread; CPU time is counted, which other load on the machine disturbs least.
+Sizes come from the facts of seeds 0 .. 999, costs from a sample of the tasks that can run. Of families that can be sampled, the
+first seeds, which the shipped baselines want to know the cost of, and those in the middle of equal parts of all, sorted by the
+products in a step (`taskset.samplers.work`); of the others, up to 5 of their fixed tasks. Each is trained by
+`taskset.training.Loop` with Adam on synthetic data in a process of its own, on one core with one thread; CPU time is counted,
+which other load on the machine disturbs least.
 
 Writes taskset/samplers/costs.json (measured costs, and weights by which `python -m taskset list --max-ms` estimates the others)
 and the table of docs/families.md. With --family the entries of the others stay.
@@ -70,11 +71,12 @@ def counts_of(name):
     return work(config, registry.facts(family, config))
 
 
-def sample(facts, samples):
-    """Names in the middle of `samples` equal parts of the tasks that can run, sorted by their work."""
-    able = sorted((name for name in facts if not facts[name].infeasible), key=lambda name: counts_of(name)["products"])
+def sample(facts, samples, first=0):
+    """The first `first` tasks that can run, and those in the middle of `samples` equal parts of all, sorted by their work."""
+    able = [name for name in facts if not facts[name].infeasible]
+    by_work = sorted(able, key=lambda name: counts_of(name)["products"])
     count = min(samples, len(able))
-    return [able[int((i + 0.5) * len(able) / count)] for i in range(count)]
+    return list(dict.fromkeys([*able[:first], *(by_work[int((i + 0.5) * len(able) / count)] for i in range(count))]))
 
 
 def _measure(name, pipe):
@@ -177,12 +179,12 @@ def rounded(value):
     return {k: rounded(v) for k, v in value.items()} if isinstance(value, dict) else value
 
 
-def survey(names, samples):
+def survey(names, samples, first):
     """{"milliseconds", "weights", "families"} of costs.json for these families."""
     costs = {"milliseconds": {}, "weights": {}, "families": {}}
     for family in names:
         facts = facts_of(family)
-        chosen = sample(facts, samples if family in registry.families() else min(samples, FIXED_SAMPLES))
+        chosen = sample(facts, samples, first) if family in registry.families() else sample(facts, FIXED_SAMPLES)
         found = {name: processes.result_of(_measure, name) for name in chosen}
         ms = [found[name]["ms"] for name in chosen]
         costs["milliseconds"].update({name: found[name]["ms"] for name in chosen})
@@ -196,13 +198,14 @@ def survey(names, samples):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--family", nargs="+", help="families; default: all")
-    parser.add_argument("--samples", type=int, default=8, help="tasks timed of each family that can be sampled")
+    parser.add_argument("--samples", type=int, default=4, help="tasks timed of each family that can be sampled, spread over all")
+    parser.add_argument("--first", type=int, default=16, help="tasks timed of each family that can be sampled, from seed 0 on")
     parser.add_argument("--no-write", action="store_true", help="print the table only")
     arguments = parser.parse_args()
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     report.compile_everything()
     with shared_arrays():
-        measured = survey(arguments.family or families(), arguments.samples)
+        measured = survey(arguments.family or families(), arguments.samples, arguments.first)
     condition = report.conditions("taskset", "tensorflow", "numpy")
     costs = json.loads(COSTS.read_text()) if COSTS.exists() else {"milliseconds": {}, "weights": {}, "families": {}}
     costs["condition"] = f"CPU time of one thread; {condition}"
@@ -217,9 +220,9 @@ def main():
         DOCUMENT.parent.mkdir(exist_ok=True)
         DOCUMENT.write_text(TITLE)
     notes = (
-        f"{condition}. A step is a forward and a backward pass and Adam's update, on synthetic data; drawing raw batches on\n"
-        "the host is not in it. Compile seconds are tracing and compiling of the training program. Memory is the peak resident\n"
-        "memory of a process that trains the task, TensorFlow (some 500 MiB) and the pages it touched of the data set included."
+        f"{condition}.\n\nA step is a forward and a backward pass and Adam's update, on synthetic data; drawing raw batches on the\n"
+        "host is not in it. Compile seconds are tracing and compiling of the training program. Memory is the peak resident memory\n"
+        "of a process that trains the task: TensorFlow and libraries (some 650 MiB) and the pages it touched of the data set in it."
     )
     report.write_section("families", f"{table(rows)}\n\n{notes}", DOCUMENT)
     print(f"written: {COSTS}, {DOCUMENT}")

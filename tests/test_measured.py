@@ -82,6 +82,9 @@ def test_samples_are_spread_over_the_sizes():
     assert len(set(chosen)) == 4 and all(map(registry.feasible, chosen))
     work_of = [families.counts_of(name)["products"] for name in chosen]
     assert work_of == sorted(work_of) and work_of[-1] > 5 * work_of[0]
+    both = families.sample(facts, 4, 16)
+    assert set(chosen) < set(both) and len(set(both)) == len(both)
+    assert both[:16] == [name for name in facts if registry.feasible(name)][:16]
 
 
 def test_what_is_stored_is_about_tasks_that_there_are():
