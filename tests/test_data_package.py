@@ -21,7 +21,7 @@ import taskset
 from taskset import cli, registry
 from taskset.datasets.base import SPLITS
 from taskset.errors import StoreError, UnknownName
-from taskset.normalization import baseline, columns, packing, published, ship, store, sums
+from taskset.normalization import baseline, card, columns, packing, published, ship, store, sums
 from taskset.normalization.check import check
 from taskset.normalization.sweep import Options
 from taskset.samplers.measured import measured_milliseconds
@@ -402,6 +402,15 @@ def test_the_card_tells_what_is_in_the_files(shipped):
     settings = "--source tfds --steps 20 --seeds 1 --batches 2 --evaluations 4 --optimizer adam_lr_-3.00"
     assert f"python -m taskset baseline TASKS {settings}" in body
     assert "$" not in body and "nan" not in re.findall(r"\w+", body)
+
+
+def test_the_card_tells_what_is_left_of_the_first_tasks(monkeypatch):
+    monkeypatch.setattr(card, "FIRST", 4)
+    tasks = pd.DataFrame({"seed": [*range(6), np.nan], "ms_per_step": [1, 1, 60, 9, np.nan, 9, 9]})
+    tasks = tasks.assign(family="f", feasible=tasks["seed"] != 1, task=[*(f"f_seed{i}" for i in range(6)), "fixed"])
+    sweeps = pd.DataFrame({"task": ["f_seed0", "f_seed3"], "source": ["synthetic", "tfds"]})
+    header, _, row = card._breadth(tasks, sweeps).split("\n")
+    assert header == "| family | swept | above 50 ms a step | left, seeds |" and row == "| f | 1 | 1 | 3, 4 |"
 
 
 def test_croissant_tells_the_columns_and_sums(shipped):

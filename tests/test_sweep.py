@@ -210,21 +210,10 @@ def test_planning(tmp_path):
     assert not (tmp_path / "c").exists()
 
 
-COMMAND = [sys.executable, "-m", "taskset", "baseline", "own_regression_seed[0-3]", "--import", str(OWN), "--source", "synthetic"]
-COMMAND += [
-    "--optimizer",
-    "adam_lr_-[123].00",
-    "--steps",
-    "3000",
-    "--evaluations",
-    "30",
-    "--seeds",
-    "1",
-    "--batches",
-    "2",
-    "--workers",
-    "2",
-]
+TASKS = 6  # enough that an interruption after the first meets a sweep that has some left
+SETTINGS = "--source synthetic --optimizer adam_lr_-[123].00 --steps 3000 --evaluations 30 --seeds 1 --batches 2 --workers 2"
+COMMAND = [sys.executable, "-m", "taskset", "baseline", f"own_regression_seed[0-{TASKS - 1}]", "--import", str(OWN)]
+COMMAND += SETTINGS.split()
 
 
 def values(root):
@@ -244,8 +233,8 @@ def test_interrupted_and_resumed_is_uninterrupted(tmp_path):
     os.killpg(process.pid, signal.SIGINT)
     _, told = process.communicate(timeout=60)
     finished = {path: path.stat().st_mtime_ns for path in root.rglob("curves/**/own*.parquet")}
-    assert process.returncode == 130 and "same command" in told and 1 <= len(finished) < 4
-    torn = next(iter(finished)).parent / ".own_regression_seed3.parquet.1.tmp"
+    assert process.returncode == 130 and "same command" in told and 1 <= len(finished) < TASKS
+    torn = next(iter(finished)).parent / f".own_regression_seed{TASKS - 1}.parquet.1.tmp"
     torn.write_bytes(b"half")
 
     again = subprocess.run([*COMMAND, "--out", root], capture_output=True, text=True, timeout=300)
@@ -257,4 +246,4 @@ def test_interrupted_and_resumed_is_uninterrupted(tmp_path):
     subprocess.run([*COMMAND[:-1], "1", "--out", whole], check=True, capture_output=True, timeout=300)
     pd.testing.assert_frame_equal(values(root), values(whole))
     assert (root / "sweep.json").read_text() == (whole / "sweep.json").read_text()
-    assert len(values(root)) == 4 * 3 * 31
+    assert len(values(root)) == TASKS * 3 * 31

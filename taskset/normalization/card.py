@@ -11,6 +11,7 @@ from taskset.normalization import columns, store
 from taskset.samplers.optimizers import fixed_optimizers, opt_list_names
 
 ADAM = [name for name in fixed_optimizers() if name.startswith("adam_lr_")]
+FIRST, MOST_MS = 16, 50.0  # what is wanted first: this many tasks of each sampled family, those that cost more left out
 _SIZES = ((1e3, "n<1K"), (1e4, "1K<n<10K"), (1e5, "10K<n<100K"), (1e6, "100K<n<1M"), (1e7, "1M<n<10M"), (1e8, "10M<n<100M"))
 
 
@@ -40,6 +41,9 @@ def sections(root):
         "coverage": _coverage(tasks, sweeps, normalizers),
         "data": _data(sweeps),
         "missing": _missing(tasks, sweeps),
+        "first": FIRST,
+        "most_ms": f"{MOST_MS:g}",
+        "breadth": _breadth(tasks, sweeps),
     }
 
 
@@ -237,3 +241,16 @@ def _missing(tasks, sweeps):
     if none:
         lines.append(f"- Families without any curve: {', '.join(none)}.")
     return "\n".join(lines)
+
+
+def _breadth(tasks, sweeps):
+    """Of the first feasible seeds of each family, which have curves on data that anyone can make: synthetic or none."""
+    swept = set(sweeps.loc[sweeps["source"].isin(("none", "synthetic")), "task"])
+    rows = []
+    for family, part in tasks[tasks["feasible"] & tasks["seed"].notna()].groupby("family", sort=True):
+        first = part.sort_values("seed").head(FIRST)
+        left = first[~first["task"].isin(swept)]
+        dear = left["ms_per_step"] > MOST_MS
+        seeds = ", ".join(str(int(seed)) for seed in left.loc[~dear, "seed"])
+        rows.append([family, len(first) - len(left), int(dear.sum()), seeds or "-"])
+    return table(["family", "swept", f"above {MOST_MS:g} ms a step", "left, seeds"], rows)
