@@ -111,7 +111,8 @@ def main():
 `python benchmarks/compile.py`: the first {len(names)} MLPs of the suite below {MOST_MS:g} ms a step,
 {arguments.steps} steps of Adam each, synthetic data, one worker with one thread, replaced after {RECYCLE} tasks at most,
 or when it has {PRIVATE_MIB} MiB for itself. Build: making the task, its data and its parameters. Cold: an empty directory of
-programs ({size:.0f} MB afterwards); warm: that directory, other processes. The last losses of all tasks are the same to the last bit.
+programs ({size:.0f} MB afterwards); warm: that directory, other processes. The last losses of all tasks are the same to the
+last bit.
 
 {report.table(header, rows)}
 

@@ -220,9 +220,10 @@ def main():
         DOCUMENT.parent.mkdir(exist_ok=True)
         DOCUMENT.write_text(TITLE)
     notes = (
-        f"{condition}.\n\nA step is a forward and a backward pass and Adam's update, on synthetic data; drawing raw batches on the\n"
-        "host is not in it. Compile seconds are tracing and compiling of the training program. Memory is the peak resident memory\n"
-        "of a process that trains the task: TensorFlow and libraries (some 650 MiB) and the pages it touched of the data set in it."
+        f"{condition}.\n\n"
+        "A step is a forward and a backward pass and Adam's update, on synthetic data; drawing raw batches on the host is not in\n"
+        "it. Compile seconds are tracing and compiling of the training program. Memory is the peak resident memory of a process\n"
+        "that trains the task: TensorFlow and libraries (some 650 MiB) and the pages it touched of the data set are in it."
     )
     report.write_section("families", f"{table(rows)}\n\n{notes}", DOCUMENT)
     print(f"written: {COSTS}, {DOCUMENT}")
