@@ -413,6 +413,15 @@ def test_the_card_tells_what_is_left_of_the_first_tasks(monkeypatch):
     assert header == "| family | swept | above 50 ms a step | left, seeds |" and row == "| f | 1 | 1 | 3, 4 |"
 
 
+def test_the_card_names_tasks_without_a_normalizer():
+    tasks = pd.DataFrame({"task": ["a", "b"], "family": "f", "feasible": True, "runs": 2, "ms_per_step": 1.0})
+    sweeps = pd.DataFrame({"family": ["f"]})
+    normalizers = pd.DataFrame({"task": [*"abb"], "split": ["train", "test", "train"], "normalizable": [True, False, False]})
+    normalizers["source"] = "none"
+    assert "all diverged: b (none)." in card._missing(tasks, sweeps, normalizers)
+    assert "without a normalizer" not in card._missing(tasks, sweeps, normalizers[:2])
+
+
 def test_croissant_tells_the_columns_and_sums(shipped):
     told = json.loads((shipped / "croissant.json").read_text())
     for file in told["distribution"][:-1]:

@@ -40,7 +40,7 @@ def sections(root):
         "commands": "\n".join(dict.fromkeys(_command(row) for row in _first_of_groups(sweeps))),
         "coverage": _coverage(tasks, sweeps, normalizers),
         "data": _data(sweeps),
-        "missing": _missing(tasks, sweeps),
+        "missing": _missing(tasks, sweeps, normalizers),
         "first": FIRST,
         "most_ms": f"{MOST_MS:g}",
         "breadth": _breadth(tasks, sweeps),
@@ -225,7 +225,7 @@ def _data(sweeps):
     )
 
 
-def _missing(tasks, sweeps):
+def _missing(tasks, sweeps, normalizers):
     feasible = tasks[tasks["feasible"]]
     left = feasible[feasible["runs"] == 0]
     none = sorted(set(feasible["family"]) - set(sweeps["family"]))
@@ -240,6 +240,10 @@ def _missing(tasks, sweeps):
     ]
     if none:
         lines.append(f"- Families without any curve: {', '.join(none)}.")
+    without = normalizers.loc[~normalizers["normalizable"] & (normalizers["split"] == "train"), ["task", "source"]]
+    if len(without):
+        named = ", ".join(f"{task} ({source})" for task, source in without.itertuples(index=False))
+        lines.append(f"- Swept, but without a normalizer, because no run got below the start or all diverged: {named}.")
     return "\n".join(lines)
 
 
