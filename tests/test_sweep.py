@@ -210,7 +210,7 @@ def test_planning(tmp_path):
     assert not (tmp_path / "c").exists()
 
 
-TASKS = 6  # enough that an interruption after the first meets a sweep that has some left
+TASKS = 4
 SETTINGS = "--source synthetic --optimizer adam_lr_-[123].00 --steps 3000 --evaluations 30 --seeds 1 --batches 2 --workers 2"
 COMMAND = [sys.executable, "-m", "taskset", "baseline", f"own_regression_seed[0-{TASKS - 1}]", "--import", str(OWN)]
 COMMAND += SETTINGS.split()
@@ -224,9 +224,11 @@ def values(root):
 def test_interrupted_and_resumed_is_uninterrupted(tmp_path):
     """Killed in the middle (SIGINT), a half-written file left behind: the same command keeps what is finished, does the rest."""
     root = tmp_path / "resumed"
-    process = subprocess.Popen(
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background of a shell ignores it, and
+    process = subprocess.Popen(  # what it starts would, too
         [*COMMAND, "--out", root], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
+    signal.signal(signal.SIGINT, before)
     deadline = time.monotonic() + 300
     while not list(root.rglob("curves/**/own*.parquet")) and time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.02)
