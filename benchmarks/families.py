@@ -197,7 +197,7 @@ def survey(names, samples, first):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--family", nargs="+", help="families; default: all")
+    parser.add_argument("--family", nargs="+", choices=families(), metavar="NAME", help="default: all")
     parser.add_argument("--samples", type=int, default=4, help="tasks timed of each family that can be sampled, spread over all")
     parser.add_argument("--first", type=int, default=16, help="tasks timed of each family that can be sampled, from seed 0 on")
     parser.add_argument("--no-write", action="store_true", help="print the table only")
@@ -221,9 +221,9 @@ def main():
         DOCUMENT.write_text(TITLE)
     notes = (
         f"{condition}.\n\n"
-        "A step is a forward and a backward pass and Adam's update, on synthetic data; drawing raw batches on the host is not in\n"
-        "it. Compile seconds are tracing and compiling of the training program. Memory is the peak resident memory of a process\n"
-        "that trains the task: TensorFlow and libraries (some 650 MiB) and the pages it touched of the data set are in it."
+        "A step is a forward and a backward pass and Adam's update, on synthetic data; drawing raw batches on the host is not\n"
+        "in it. Compile seconds are tracing and compiling of the training program. Memory is the peak resident memory of a\n"
+        "process that trains the task: TensorFlow and libraries (some 650 MiB) and the pages it touched of the data set are in it."
     )
     report.write_section("families", f"{table(rows)}\n\n{notes}", DOCUMENT)
     print(f"written: {COSTS}, {DOCUMENT}")

@@ -224,8 +224,9 @@ def values(root):
 def test_interrupted_and_resumed_is_uninterrupted(tmp_path):
     """Killed in the middle (SIGINT), a half-written file left behind: the same command keeps what is finished, does the rest."""
     root = tmp_path / "resumed"
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background of a shell ignores it, and
-    process = subprocess.Popen(  # what it starts would, too
+    # A suite in the background of a shell ignores SIGINT, and what it starts would, too.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    process = subprocess.Popen(
         [*COMMAND, "--out", root], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
     signal.signal(signal.SIGINT, before)
