@@ -223,7 +223,7 @@ def main():
         f"{condition}.\n\n"
         "A step is a forward and a backward pass and Adam's update, on synthetic data; drawing raw batches on the host is not\n"
         "in it. Compile seconds are tracing and compiling of the training program. Memory is the peak resident memory of a\n"
-        "process that trains the task: TensorFlow and libraries (some 650 MiB) and the pages it touched of the data set are in it."
+        "process that trains the task: TensorFlow and libraries (some 650 MiB) and the pages it touched of the data set in it."
     )
     report.write_section("families", f"{table(rows)}\n\n{notes}", DOCUMENT)
     print(f"written: {COSTS}, {DOCUMENT}")
