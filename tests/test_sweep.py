@@ -19,7 +19,7 @@ from taskset.datasets.base import SPLITS
 from taskset.errors import ConfigError, InfeasibleTask, StoreError, UnknownName
 from taskset.normalization import baseline, store
 from taskset.normalization.normalizer import Normalizer, fit
-from taskset.normalization.sweep import Options, sweep
+from taskset.normalization.sweep import Options, sweep, sweep_to_file
 from taskset.normalization.tables import write_tables
 from taskset.optimizers import get_optimizer
 from taskset.tasks.base import Model, Task, get_task
@@ -172,6 +172,16 @@ def test_what_is_not_there_is_told(swept, tmp_path):
 def test_other_options_are_never_mixed(swept):
     with pytest.raises(StoreError, match="steps is 20 there, 40 here"):
         store.check_options(swept, options(steps=40).as_json())
+
+
+def test_options_without_curves_keep_nobody_out(tmp_path):
+    early, late = options(steps=40), options()
+    for told in (early, late):  # the second is the first corrected, or a sweep that runs beside it
+        baseline.plan(["own_regression_seed1"], told, tmp_path)
+    sweep_to_file("own_regression_seed1", late, tmp_path)
+    with pytest.raises(StoreError, match="steps is 20 there, 40 here"):
+        sweep_to_file("own_regression_seed2", early, tmp_path)
+    assert [path.stem for path in store.curve_files(tmp_path)] == ["own_regression_seed1"]
 
 
 def test_a_file_cut_short_is_named(swept, tmp_path):

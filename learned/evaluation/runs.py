@@ -62,13 +62,17 @@ def optimizer_of(contestant):
     return with_weights(optimizers.get(found.optimizer), found.theta, contestant.name)
 
 
+def _claim(root, contestant, options):
+    store.check_options(root, {**options.as_json(), "checkpoint": contestant.digest})
+
+
 def plan(contestant, tasks, options, root):
     """The tasks that have no curves under `root` yet; claims `root` for this contestant and these options.
 
     options: `taskset.normalization.sweep.Options`, whose only optimizer is the contestant's name.
     Raises StoreError where `root` holds other results.
     """
-    store.check_options(root, {**options.as_json(), "checkpoint": contestant.digest})
+    _claim(root, contestant, options)
     waiting = []
     for name in tasks:
         family, config = registry.resolve(name)
@@ -93,6 +97,7 @@ def _job(name, contestant, options, root, data_dir, modules, report):
     told = metadata(task, options, execution_mode(task), {**account.seconds, **total.seconds})
     told["checkpoint"] = json.dumps({"optimizer": contestant.optimizer, "digest": contestant.digest})
     path = store.curve_path(root, task.source, task.family, task.name)
+    _claim(root, contestant, options)  # once more: another may have been first to have curves here
     store.write_table(table.replace_schema_metadata(told), path)
     return str(path)
 

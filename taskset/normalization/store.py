@@ -241,22 +241,25 @@ def load_normalizers(root=None):
 
 
 def check_options(root, options):
-    """Claim a directory for results made with `options` (JSON), or raise `StoreError` if it holds others: never mixed."""
+    """Claim a directory for results made with `options` (JSON), or raise `StoreError` if it holds others: never mixed.
+
+    A claim counts once there are curves: what failed or was stopped before its first keeps nobody from the directory.
+    """
     make_directory(root)
     path = Path(root) / "sweep.json"
-    if path.exists():
-        try:
-            there = json.loads(path.read_text())
-        except ValueError as error:
-            raise StoreError(f"{path} is no valid JSON: restore or remove the directory, and run the sweep again") from error
-        different = sorted(k for k in {*there, *options} if there.get(k) != options.get(k))
-        if different:
-            told = "; ".join(f"{k} is {_short(there.get(k))} there, {_short(options.get(k))} here" for k in different)
-            raise StoreError(f"{root} holds results made with other options ({told}): use the same options or another --out")
-    elif (Path(root) / "curves").exists():
-        raise StoreError(f"{root} has curves and no sweep.json: use another --out")
-    else:
+    if not any(Path(root, "curves").rglob("[!.]*.parquet")):
         write_text(json.dumps(options, indent=1) + "\n", path)
+        return
+    if not path.exists():
+        raise StoreError(f"{root} has curves and no sweep.json: use another --out")
+    try:
+        there = json.loads(path.read_text())
+    except ValueError as error:
+        raise StoreError(f"{path} is no valid JSON: restore or remove the directory, and run the sweep again") from error
+    different = sorted(k for k in {*there, *options} if there.get(k) != options.get(k))
+    if different:
+        told = "; ".join(f"{k} is {_short(there.get(k))} there, {_short(options.get(k))} here" for k in different)
+        raise StoreError(f"{root} holds results made with other options ({told}): use the same options or another --out")
 
 
 def _short(value):
