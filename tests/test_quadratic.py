@@ -132,12 +132,37 @@ def test_fixed_matrix_follows_the_seed():
 # --- E --------------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("n", [1, 2, 3, 8, 33])
+@pytest.mark.parametrize("n", [1, 2, 3, 8, 33, 64, 65, 130])  # up to three blocks of reflections
 @pytest.mark.parametrize("name", ["linspace_eigen", "logspace_eigen"])
 def test_spectral_noise_is_symmetric_with_its_spectrum(name, n):
     noise = drawn(NOISES[name], n, 3)
     np.testing.assert_allclose(noise, noise.T, atol=1e-12)
     np.testing.assert_allclose(np.linalg.eigvalsh(noise), matrix_noise.spectrum(*NOISES[name], n), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("n", [5, 64, 65, 130])
+def test_blocks_of_reflections_are_their_product(n):
+    key = stateless.as_key(3)
+    q = np.eye(n)
+    for mirror in matrix_noise._mirrors(key, n, tf.float64).numpy():
+        q = q - 2 * np.outer(q @ mirror, mirror)
+    eigenvalues = np.linspace(0.5, 3.0, n)
+    apply = matrix_noise.spectral(tf.zeros([n, n], tf.float64), key, eigenvalues)
+    x = np.cos(np.arange(n))
+    np.testing.assert_allclose(apply(tf.constant(x)), q @ (eigenvalues * (q.T @ x)), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("noise", NOISES)
+def test_compiled_noise_is_the_same(noise):
+    """130 x 130 entries: enough for the ways that large draws take under XLA for a CPU."""
+
+    def applied(key):
+        return matrix_noise.perturbed(tf.zeros([130, 130]), NOISES[noise], key)(tf.cos(tf.range(130.0)))
+
+    key = stateless.as_key(5)
+    with stateless.for_xla_cpu():
+        compiled = tf.function(applied, autograph=False, jit_compile=True)(key)
+    np.testing.assert_allclose(compiled, applied(key), rtol=1e-4, atol=1e-4)
 
 
 def test_dense_noise_has_its_moments():
