@@ -81,7 +81,7 @@ def data_check(
 
 @app.command("ship")
 def data_ship(
-    directories: Annotated[list[Path], typer.Argument(help="The --out of baselines.")],
+    directories: Annotated[list[Path], typer.Argument(help="The --out of baselines, or of an earlier ship.")],
     out_dir: Annotated[Path, typer.Option("--out", help="Directory of the merged baselines.")],
     costs: Annotated[
         Optional[Path], typer.Option(help="CSV with the columns task, ms_per_step, of tasks not swept.", show_default=False)

@@ -146,6 +146,25 @@ def test_the_same_input_gives_the_same_bytes(few_tasks, sweeps, shipped, tmp_pat
     assert (tmp_path / "again" / sums.NAME).read_text() == (shipped / sums.NAME).read_text()
 
 
+def contents(root):
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in sorted(Path(root).rglob("*")) if path.is_file()}
+
+
+def test_sweeps_are_added_to_what_was_merged_before(few_tasks, sweeps, shipped, tmp_path):
+    notes = {"mnist": "scanned twice"}
+    ship.ship([sweeps[0], sweeps[3]], tmp_path / "first", {"mlp_family_seed7": 12.5}, notes)
+    ship.ship([sweeps[2], tmp_path / "first", sweeps[1]], tmp_path / "all")
+    assert contents(tmp_path / "all") == contents(shipped)  # also the cost and the note that were given the first time
+    with pytest.raises(StoreError, match="is in .*: pass one of them"):
+        ship.ship([shipped, sweeps[1]], tmp_path / "twice")
+    with pytest.raises(StoreError, match="a directory of its own"):
+        ship.ship([tmp_path / "first", sweeps[1]], tmp_path / "first")
+    rows = pq.read_table(tmp_path / "first" / "sweeps.parquet")
+    pq.write_table(rows.slice(1), tmp_path / "first" / "sweeps.parquet")
+    with pytest.raises(StoreError, match="has curves of .* that .*sweeps.parquet hasn't"):
+        ship.ship([tmp_path / "first"], tmp_path / "out")
+
+
 def test_merging_again_leaves_nothing_of_the_old(few_tasks, sweeps, copy):
     ship.ship(sweeps[:1], copy)
     assert len(store.curve_files(copy)) == 2 and check(copy) == []
@@ -173,7 +192,7 @@ def test_what_cannot_be_merged_is_told(sweeps, shipped, tmp_path):
     cases = [
         (lambda: ship.ship([adam, other], tmp_path / "out"), "is in .*: pass one of them"),
         (lambda: ship.ship([tmp_path / "nowhere"], tmp_path / "out"), "no directory"),
-        (lambda: ship.ship([adam], adam), "holds the output of a sweep"),
+        (lambda: ship.ship([adam], adam), "a directory of its own"),
     ]
     (tmp_path / "mine" / "curves").mkdir(parents=True)
     cases.append((lambda: ship.ship([adam], tmp_path / "mine"), "nothing merged before"))

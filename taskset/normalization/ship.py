@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from taskset import registry
 from taskset.errors import StoreError, UnknownName
-from taskset.normalization import card, croissant, packing, store, sums
+from taskset.normalization import card, croissant, merged, packing, store, sums
 from taskset.normalization.columns import OPTIMIZER, schema
 from taskset.normalization.normalizer import fit
 from taskset.normalization.provenance import git_commit
@@ -46,20 +46,37 @@ class Curves:
 
 
 def find(roots):
-    """All `Curves` under directories made by `baseline` or `data import-npz`, in the order of tasks and groups.
+    """All `Curves` under directories made by `baseline`, `data import-npz` or `data ship`, in the order of tasks and groups.
 
     Raises StoreError: a directory without curves, a file that is broken or doesn't say how it was made, one run found twice.
     """
     found = []
-    for root in roots:
-        for path in store.curve_files(root):
-            told = store.read_metadata(path)
-            lacking = [name for name in _ONCE if name not in told]
-            if lacking:
-                raise StoreError(f"{path} doesn't say its {lacking[0]}: pass the --out of `baseline` or of `data import-npz`")
-            found += [Curves(path, group, task, told) for task, group in packing.parts(path)]
+    for root in map(Path, roots):
+        found += _of_merged(root) if merged.is_merged(root) else _of_sweep(root)
     no_run_twice(found)
     return sorted(found, key=lambda c: (c.told["source"], c.told["family"], natural(c.task), group_key(c.options)))
+
+
+def _of_sweep(root):
+    found = []
+    for path in store.curve_files(root):
+        told = store.read_metadata(path)
+        lacking = [name for name in _ONCE if name not in told]
+        if lacking:
+            raise StoreError(f"{path} doesn't say its {lacking[0]}: pass the --out of `baseline` or of `data import-npz`")
+        found += [Curves(path, group, task, told) for task, group in packing.parts(path)]
+    return found
+
+
+def _of_merged(root):
+    stored, found = merged.stored(root), []
+    for path in store.curve_files(root):
+        source = path.parent.parent.name.removeprefix("source=")
+        for task, group in packing.parts(path):
+            if (told := stored.get((task, source, path.stem))) is None:
+                raise StoreError(f"{path} has curves of {task} that {root / 'sweeps.parquet'} hasn't: merge the sweeps again")
+            found.append(Curves(path, group, task, told))
+    return found
 
 
 def natural(task):
@@ -109,9 +126,10 @@ def group_names(found):
 def ship(roots, out, costs=None, data_notes=None, report=lambda text: None):
     """Merge the outputs of sweeps under `roots` into the directory `out`; returns the number of tasks and of curves.
 
-    costs: {task: milliseconds a step} of tasks not swept, beside those of `taskset.samplers.measured`.
-    data_notes: {data set: what is particular about the copy of the real data that was read}. report: called with one line a step.
-    Raises StoreError: see `find`; an `out` that holds something else.
+    A root may be a directory merged before: new sweeps are added to it by merging it and them into another one.
+    costs: {task: milliseconds a step} of tasks not swept, beside those of `taskset.samplers.measured` and of merged roots.
+    data_notes: {data set: what is particular about the copy of the real data that was read}; a merged root brings its own.
+    report: called with one line a step. Raises StoreError: see `find`; an `out` that holds something else.
     """
     out = Path(out)
     found = find(roots)
@@ -123,7 +141,8 @@ def ship(roots, out, costs=None, data_notes=None, report=lambda text: None):
             old.unlink()
     rows = [_sweep_row(c, names[group_key(c.options)], data_notes or {}) for c in found]
     report(f"{len(kept)} curve files")
-    _write_tables(found, rows, {**measured_milliseconds(), **(costs or {})}, out)
+    known = {task: cost for root in map(Path, roots) if merged.is_merged(root) for task, cost in merged.costs(root).items()}
+    _write_tables(found, rows, {**measured_milliseconds(), **known, **(costs or {})}, out)
     report("tables")
     card.write(out)
     croissant.write(out)
@@ -133,7 +152,7 @@ def ship(roots, out, costs=None, data_notes=None, report=lambda text: None):
 
 def _claim(out, roots):
     if out.resolve() in {Path(root).resolve() for root in roots} or (out / "sweep.json").exists():
-        raise StoreError(f"{out} holds the output of a sweep: give the merged baselines a directory of their own")
+        raise StoreError(f"{out} is one of those merged, or the output of a sweep: give the result a directory of its own")
     if (out / "curves").exists() and not (out / sums.NAME).exists():
         raise StoreError(f"{out} has curves and no {sums.NAME}, so nothing merged before: choose another --out")
     store.write_text("", out / sums.NAME)  # a merge that is interrupted doesn't pass for a whole one, and can be done again
@@ -183,7 +202,7 @@ def _sweep_row(curves, group, notes):
     table = packing.read_part(curves.path, curves.row_group)
     frame = table.select(["optimizer", "seed", "step", "diverged", "seconds"]).to_pandas()
     cost, origin = milliseconds(frame), json.loads(told.get("data_origin", "null"))
-    note = notes.get((origin or {}).get("name")) if told["source"] == "tfds" else None
+    note = notes.get((origin or {}).get("name"), told.get("data_note")) if told["source"] == "tfds" else None
     return {
         "task": curves.task,
         "family": told["family"],
