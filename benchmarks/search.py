@@ -7,6 +7,7 @@ the loss of valid_outer deciding. What is told is the normalized loss of the bes
 
 import argparse
 import sys
+import textwrap
 from pathlib import Path
 
 import matplotlib
@@ -99,14 +100,20 @@ def picture(losses, path):
 def text(losses, used, sizes):
     """docs/search.md."""
     header = ["", *(f"{b:g}" for b in BUDGETS)]
-    rows = lambda how: [[name, *(f"{x:.3f}" for x in how(v, axis=0))] for name, v in losses.items()]  # noqa: E731
     each = f"{min(sizes)}" if min(sizes) == max(sizes) else f"{min(sizes)} to {max(sizes)}"
-    families = ", ".join(sorted({taskset.registry.resolve(task)[0] for task in used}))
+    families = sorted({taskset.registry.resolve(task)[0] for task in used})
+
+    def rows(how):
+        return [[name, *(f"{x:.3f}" for x in how(v, axis=0))] for name, v in losses.items()]
+
     return f"""# Searching hyperparameters on recorded curves
 
 `taskset.tabular` turns the curves that ship into a benchmark of hyperparameter search: a query costs nothing, and the account
-says what the training would have cost. Here as an example: {len(used)} tasks ({families}) with {each}
-configurations each. All methods pay per training step; the loss of {SPLIT} decides; 0 is the best of Adam's 17 learning rates in
+says what the training would have cost. Here as an example: {len(used)} tasks with {each} configurations
+each, of {len(families)} families:
+{textwrap.fill(", ".join(families), 127)}.
+
+All methods pay per training step; the loss of {SPLIT} decides; 0 is the best of Adam's 17 learning rates in
 the mean over seeds, 1 the start (what is below 0 beat it). Random orders: mean over {ORDERS}.
 
 - random search, all: configurations of all optimizers in random order, each to its end;
