@@ -160,6 +160,12 @@ def test_sweeps_are_added_to_what_was_merged_before(few_tasks, sweeps, shipped, 
     with pytest.raises(StoreError, match="a directory of its own"):
         ship.ship([tmp_path / "first", sweeps[1]], tmp_path / "first")
     rows = pq.read_table(tmp_path / "first" / "sweeps.parquet")
+    lost = rows.set_column(rows.schema.get_field_index("group"), "group", [["lost"] * len(rows)]).cast(rows.schema)
+    faults = {"has 8 parts, the curves 4": pa.concat_tables([rows, lost]), "no complete": rows.drop_columns("machine")}
+    for text, table in faults.items():
+        pq.write_table(table, tmp_path / "first" / "sweeps.parquet")
+        with pytest.raises(StoreError, match=text):
+            ship.ship([tmp_path / "first"], tmp_path / "out")
     pq.write_table(rows.slice(1), tmp_path / "first" / "sweeps.parquet")
     with pytest.raises(StoreError, match="has curves of .* that .*sweeps.parquet hasn't"):
         ship.ship([tmp_path / "first"], tmp_path / "out")

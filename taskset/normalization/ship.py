@@ -63,7 +63,7 @@ def _of_sweep(root):
         told = store.read_metadata(path)
         lacking = [name for name in _ONCE if name not in told]
         if lacking:
-            raise StoreError(f"{path} doesn't say its {lacking[0]}: pass the --out of `baseline` or of `data import-npz`")
+            raise StoreError(f"{path} doesn't say its {lacking[0]}: pass the --out of `baseline`, `data import-npz` or `data ship`")
         found += [Curves(path, group, task, told) for task, group in packing.parts(path)]
     return found
 
@@ -76,6 +76,8 @@ def _of_merged(root):
             if (told := stored.get((task, source, path.stem))) is None:
                 raise StoreError(f"{path} has curves of {task} that {root / 'sweeps.parquet'} hasn't: merge the sweeps again")
             found.append(Curves(path, group, task, told))
+    if len(found) < len(stored):  # curves that were lost must not go unnoticed
+        raise StoreError(f"{root / 'sweeps.parquet'} has {len(stored)} parts, the curves {len(found)}: merge the sweeps again")
     return found
 
 
@@ -141,8 +143,7 @@ def ship(roots, out, costs=None, data_notes=None, report=lambda text: None):
             old.unlink()
     rows = [_sweep_row(c, names[group_key(c.options)], data_notes or {}) for c in found]
     report(f"{len(kept)} curve files")
-    known = {task: cost for root in map(Path, roots) if merged.is_merged(root) for task, cost in merged.costs(root).items()}
-    _write_tables(found, rows, {**measured_milliseconds(), **known, **(costs or {})}, out)
+    _write_tables(found, rows, {**measured_milliseconds(), **merged.costs(roots), **(costs or {})}, out)
     report("tables")
     card.write(out)
     croissant.write(out)
