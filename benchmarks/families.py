@@ -1,6 +1,7 @@
 """A table of all families: how many of their tasks can run, how large they are, what a training step costs.
 
     python benchmarks/families.py [--family NAME ..] [--samples 4] [--first 16] [--no-write]
+    python benchmarks/families.py --task NAME ..
 
 Sizes come from the facts of seeds 0 .. 999, costs from a sample of the tasks that can run. Of families that can be sampled, the
 first seeds, which the shipped baselines want to know the cost of, and those in the middle of equal parts of all, sorted by the
@@ -9,7 +10,8 @@ products in a step (`taskset.samplers.work`); of the others, up to 5 of their fi
 which other load on the machine disturbs least.
 
 Writes taskset/samplers/costs.json (measured costs, and weights by which `python -m taskset list --max-ms` estimates the others)
-and the table of docs/families.md. With --family the entries of the others stay.
+and the table of docs/families.md. With --family the entries of the others stay. With --task only the costs of these tasks are
+added to costs.json, under the machine, versions and date of their own; weights and table stay.
 """
 
 import argparse
@@ -43,9 +45,9 @@ FIXED_SAMPLES = 5
 TITLE = """# All families
 
 `python -m taskset list --family NAME --max-ms X --max-params N` filters by the figures below: parameters are counted from the
-config, milliseconds are measured for the tasks of the sample and estimated for all others. An estimate is a constant plus
-non-negative weights, one set for each family, times what the config says there is to compute (matrix products, activations,
-random draws, steps that wait for one another, parameters: `taskset/samplers/work.py`). By what factor estimates are off is
+config, milliseconds are measured for the tasks of the sample and some more, and estimated for all others. An estimate is a
+constant plus non-negative weights, one set for each family, times what the config says there is to compute (matrix products,
+activations, random draws, steps that wait for one another, parameters: `taskset/samplers/work.py`). By what factor it is off is
 measured on the tasks of the sample, each left out of the fit in turn ("-": too few to tell).
 """
 
@@ -163,11 +165,22 @@ def table(rows):
 
 def written(costs):
     """costs.json: one line a task or family, so that a change is seen where it is."""
-    parts = [f' "condition": {json.dumps(costs["condition"])}']
-    for part in ("milliseconds", "weights", "families"):
-        lines = ",\n".join(f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in sorted(costs[part].items()))
-        parts.append(f' "{part}": {{\n{lines}\n }}')
-    return "{\n" + ",\n".join(parts) + "\n}\n"
+    parts = [_entry("condition", json.dumps(costs["condition"]))]
+    parts += [_entry(part, _lines(costs[part])) for part in ("milliseconds", "weights", "families")]
+    parts += [_entry("further", _block([_entry(when, _lines(ms)) for when, ms in sorted(costs["further"].items())]))]
+    return _block(parts, "") + "\n"
+
+
+def _entry(key, text):
+    return f" {json.dumps(key)}: {text}"
+
+
+def _lines(entries):
+    return _block([f" {_entry(key, json.dumps(value))}" for key, value in sorted(entries.items())])
+
+
+def _block(lines, indent=" "):
+    return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
 
 
 def rounded(value):
@@ -195,38 +208,66 @@ def survey(names, samples, first):
     return rounded(costs)
 
 
+def add_tasks(names, costs):
+    """Measure these tasks and add them to `costs`, under today's condition."""
+    found = costs["further"].setdefault(condition(), {})
+    for name in names:
+        figures = processes.result_of(_measure, name)
+        found[name] = rounded(figures["ms"])
+        print(name, json.dumps(rounded(figures)), flush=True)
+
+
+def add_families(names, samples, first, costs):
+    """Survey these families, and add them to `costs`."""
+    measured = survey(names, samples, first)
+    costs["condition"] = condition()
+    for part, values in measured.items():
+        costs[part].update(values)
+
+
+def condition():
+    """What the figures of this run are true of."""
+    return f"CPU time of one thread; {report.conditions('taskset', 'tensorflow', 'numpy')}"
+
+
+def write_table(costs):
+    """The table of docs/families.md."""
+    if not DOCUMENT.exists():
+        DOCUMENT.parent.mkdir(exist_ok=True)
+        DOCUMENT.write_text(TITLE)
+    notes = (
+        f"{costs['condition'].removeprefix('CPU time of one thread; ')}.\n\n"
+        "A step is a forward and a backward pass and Adam's update, on synthetic data; drawing raw batches on the host is not\n"
+        "in it. Compile seconds are tracing and compiling of the training program. Memory is the peak resident memory of a\n"
+        "process that trains the task: TensorFlow and libraries (some 650 MiB) and the pages it touched of the data set in it."
+    )
+    rows = {family: costs["families"][family] for family in families() if family in costs["families"]}
+    report.write_section("families", f"{table(rows)}\n\n{notes}", DOCUMENT)
+    print(table(rows))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--family", nargs="+", choices=families(), metavar="NAME", help="default: all")
     parser.add_argument("--samples", type=int, default=4, help="tasks timed of each family that can be sampled, spread over all")
     parser.add_argument("--first", type=int, default=16, help="tasks timed of each family that can be sampled, from seed 0 on")
-    parser.add_argument("--no-write", action="store_true", help="print the table only")
+    parser.add_argument("--task", nargs="+", metavar="NAME", help="no families: only these tasks")
+    parser.add_argument("--no-write", action="store_true", help="print only")
     arguments = parser.parse_args()
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     report.compile_everything()
+    costs = json.loads(COSTS.read_text())
     with shared_arrays():
-        measured = survey(arguments.family or families(), arguments.samples, arguments.first)
-    condition = report.conditions("taskset", "tensorflow", "numpy")
-    costs = json.loads(COSTS.read_text()) if COSTS.exists() else {"milliseconds": {}, "weights": {}, "families": {}}
-    costs["condition"] = f"CPU time of one thread; {condition}"
-    for part, values in measured.items():
-        costs[part].update(values)
-    rows = {family: costs["families"][family] for family in families() if family in costs["families"]}
-    print(table(rows))
+        if arguments.task:
+            add_tasks(arguments.task, costs)
+        else:
+            add_families(arguments.family or families(), arguments.samples, arguments.first, costs)
     if arguments.no_write:
         return
     COSTS.write_text(written(costs))
-    if not DOCUMENT.exists():
-        DOCUMENT.parent.mkdir(exist_ok=True)
-        DOCUMENT.write_text(TITLE)
-    notes = (
-        f"{condition}.\n\n"
-        "A step is a forward and a backward pass and Adam's update, on synthetic data; drawing raw batches on the host is not\n"
-        "in it. Compile seconds are tracing and compiling of the training program. Memory is the peak resident memory of a\n"
-        "process that trains the task: TensorFlow and libraries (some 650 MiB) and the pages it touched of the data set in it."
-    )
-    report.write_section("families", f"{table(rows)}\n\n{notes}", DOCUMENT)
-    print(f"written: {COSTS}, {DOCUMENT}")
+    if not arguments.task:
+        write_table(costs)
+    print(f"written: {COSTS}")
 
 
 if __name__ == "__main__":

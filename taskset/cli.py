@@ -143,7 +143,7 @@ def show(
     if start:
         out.print(f"[bold]start[/bold]     {start} ({measured.start_condition()})")
     if cost:
-        out.print(f"[bold]step[/bold]      {cost[0]:.3g} ms {cost[1]} ({measured.cost_condition()})")
+        out.print(f"[bold]step[/bold]      {cost[0]:.3g} ms {cost[1]} ({measured.cost_condition(name)})")
     if told := modes.described(facts):
         out.print(f"[bold]executed[/bold]  {told}")
     shapes = facts.parameter_shapes

@@ -47,25 +47,27 @@ def start_condition():
 
 
 def milliseconds(name):
-    """(milliseconds a training step, "measured" or "estimated"): on one core of the machine that `cost_condition()` names.
+    """(milliseconds a training step, "measured" or "estimated"): on one core of the machine that `cost_condition(name)` names.
 
     Estimated from the counts of `taskset.samplers.work` with the family's weights; docs/families.md says how well. None for
     tasks of other families, and for those that can't run.
     """
-    costs, (family, config) = _read("costs.json"), registry.resolve(name)
-    if name in costs["milliseconds"]:
-        return costs["milliseconds"][name], "measured"
-    if family not in costs["weights"]:
+    if name in (measured := measured_milliseconds()):
+        return measured[name], "measured"
+    weights, (family, config) = _read("costs.json")["weights"], registry.resolve(name)
+    if family not in weights:
         return None
     facts = registry.facts(family, config)
     if facts.infeasible:
         return None
-    return estimate(costs["weights"][family], work(config, facts)), "estimated"
+    return estimate(weights[family], work(config, facts)), "estimated"
 
 
+@functools.cache
 def measured_milliseconds():
     """{task: milliseconds a training step} of all tasks whose cost was measured."""
-    return dict(_read("costs.json")["milliseconds"])
+    costs = _read("costs.json")
+    return {name: ms for part in (costs["milliseconds"], *costs["further"].values()) for name, ms in part.items()}
 
 
 def estimate(weights, counts):
@@ -73,6 +75,7 @@ def estimate(weights, counts):
     return weights["constant"] + sum(weights.get(kind, 0.0) * count for kind, count in counts.items())
 
 
-def cost_condition():
-    """Machine, versions and date of `milliseconds`."""
-    return _read("costs.json")["condition"]
+def cost_condition(name):
+    """Machine, versions and date of what `milliseconds` says of a task: measured by itself, or with the survey of its family."""
+    costs = _read("costs.json")
+    return next((condition for condition, ms in costs["further"].items() if name in ms), costs["condition"])
