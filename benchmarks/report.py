@@ -6,6 +6,8 @@ from datetime import date
 from importlib import metadata
 from pathlib import Path
 
+from taskset.normalization import provenance
+
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 _TITLE = "# Benchmarks\n\nEvery section is written by a script in benchmarks/ (`make bench`), with machine, versions and date.\n"
 
@@ -45,10 +47,4 @@ def conditions(*packages):
 
 def processor():
     """The processor's kind and the number of cores at hand."""
-    kind = platform.machine()
-    try:
-        models = [line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")]
-        kind = f"{models[0]} ({kind})" if models else kind
-    except OSError:
-        pass
-    return f"{kind}, {len(os.sched_getaffinity(0))} cores"
+    return f"{provenance.processor()}, {len(os.sched_getaffinity(0))} cores"

@@ -1,6 +1,7 @@
-"""Which code made a result."""
+"""Which code made a result, and on what machine."""
 
 import functools
+import platform
 import subprocess
 from pathlib import Path
 
@@ -21,3 +22,18 @@ def git_commit():
         return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain", "--untracked-files=no", "--", ".") else "")
     except (OSError, subprocess.CalledProcessError):
         return ""
+
+
+def processor():
+    """The processor's model, where the system tells it, and its architecture: "AMD EPYC (x86_64)"."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return f"{models[0]} ({platform.machine()})" if models else platform.machine()
+
+
+def machine():
+    """The kind of machine, on which `seconds` depend: processor and operating system."""
+    return f"{processor()}, {platform.system()}"

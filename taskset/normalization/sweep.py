@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import platform
 import time
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
@@ -13,7 +12,7 @@ import pyarrow as pa
 from taskset.datasets.base import SPLITS
 from taskset.errors import ConfigError
 from taskset.normalization import store
-from taskset.normalization.provenance import git_commit
+from taskset.normalization.provenance import git_commit, machine
 from taskset.version import __version__
 
 
@@ -140,7 +139,7 @@ def metadata(task, options, mode, core_seconds):
         "tensorflow_version": tf.__version__,
         "mode": mode,
         "batches_per_evaluation": str(options.batches),
-        "machine": f"{platform.machine()} {platform.system()}",
+        "machine": machine(),
         "core_seconds": json.dumps({k: round(v, 2) for k, v in core_seconds.items()}),
         "num_params": str(task.num_params),
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
