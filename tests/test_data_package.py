@@ -439,12 +439,26 @@ def test_the_card_tells_what_is_left_of_the_first_tasks(monkeypatch):
 
 
 def test_the_card_names_tasks_without_a_normalizer():
-    tasks = pd.DataFrame({"task": ["a", "b"], "family": "f", "feasible": True, "runs": 2, "ms_per_step": 1.0})
+    tasks = pd.DataFrame({"task": ["a", "b"], "family": "f", "seed": np.nan, "feasible": True, "runs": 2, "ms_per_step": 1.0})
     sweeps = pd.DataFrame({"family": ["f"]})
     normalizers = pd.DataFrame({"task": [*"abb"], "split": ["train", "test", "train"], "normalizable": [True, False, False]})
     normalizers["source"] = "none"
     assert "all diverged: b (none)." in card._missing(tasks, sweeps, normalizers)
     assert "without a normalizer" not in card._missing(tasks, sweeps, normalizers[:2])
+
+
+def test_the_card_tells_gaps_and_fixed_tasks_left():
+    tasks = pd.DataFrame({"seed": [*range(20), np.nan, np.nan], "runs": 1, "ms_per_step": 2.0, "feasible": True, "family": "f"})
+    tasks = tasks.assign(task=[*(f"f_seed{i}" for i in range(20)), "fixed", "dear"])
+    tasks.loc[[4, 18, 19, 21], "runs"], tasks.loc[[4, 21], "ms_per_step"] = 0, [7.5, 30.0]
+    tasks.loc[9, ["runs", "feasible"]] = 0, False
+    sweeps, no_normalizers = pd.DataFrame({"family": ["f"]}), pd.DataFrame(columns=["task", "source", "split", "normalizable"])
+    no_normalizers["normalizable"] = no_normalizers["normalizable"].astype(bool)
+    found = card._missing(tasks, sweeps, no_normalizers)
+    assert "\n- 1 of the 2 fixed tasks were not swept, 30.00 to 30.00 ms a step.\n" in found
+    assert found.endswith("- f: of the seeds 0 .. 17 that can run, not swept: 4, 7.50 to 7.50 ms a step.")
+    tasks.loc[5, "runs"] = 0  # more than a tenth: sampled here and there, so there are no gaps to tell
+    assert "that can run, not swept" not in card._missing(tasks, sweeps, no_normalizers)
 
 
 def test_croissant_tells_the_columns_and_sums(shipped):

@@ -231,20 +231,39 @@ def _missing(tasks, sweeps, normalizers):
     none = sorted(set(feasible["family"]) - set(sweeps["family"]))
     lines = [
         f"- {len(tasks) - len(feasible):,} of {len(tasks):,} tasks can't run.",
-        f"- {len(left):,} feasible tasks were not swept; of these, {left['ms_per_step'].notna().sum():,} have their cost measured"
-        + (
-            f", {left['ms_per_step'].min():.2f} to {left['ms_per_step'].max():.2f} ms a step."
-            if left["ms_per_step"].notna().any()
-            else "."
-        ),
+        f"- {len(left):,} feasible tasks were not swept; of these, {left['ms_per_step'].notna().sum():,} have their cost "
+        f"measured{_cost_range(left)}.",
     ]
     if none:
         lines.append(f"- Families without any curve: {', '.join(none)}.")
+    fixed, left_fixed = tasks["seed"].isna(), left[left["seed"].isna()]
+    if len(left_fixed):
+        lines.append(f"- {len(left_fixed)} of the {fixed.sum()} fixed tasks were not swept{_cost_range(left_fixed)}.")
+    lines += _gaps(feasible)
     without = normalizers.loc[~normalizers["normalizable"] & (normalizers["split"] == "train"), ["task", "source"]]
     if len(without):
         named = ", ".join(f"{task} ({source})" for task, source in without.itertuples(index=False))
         lines.append(f"- Swept, but without a normalizer, because no run got below the start or all diverged: {named}.")
     return "\n".join(lines)
+
+
+def _cost_range(tasks):
+    known = tasks["ms_per_step"].dropna()
+    return f", {known.min():.2f} to {known.max():.2f} ms a step" if len(known) else ""
+
+
+def _gaps(feasible):
+    """A line for each family that was swept seed after seed but for a tenth of them at most: which are not."""
+    lines = []
+    for family, part in feasible[feasible["seed"].notna()].groupby("family", sort=True):
+        swept = part["runs"] > 0
+        within = part[part["seed"] <= part.loc[swept, "seed"].max()] if swept.any() else part[:0]
+        gaps = within[within["runs"] == 0]
+        if 0 < 10 * len(gaps) <= len(within):
+            seeds = ", ".join(str(int(seed)) for seed in gaps["seed"])
+            last = int(within["seed"].max())
+            lines.append(f"- {family}: of the seeds 0 .. {last} that can run, not swept: {seeds}{_cost_range(gaps)}.")
+    return lines
 
 
 def _breadth(tasks, sweeps):
