@@ -113,11 +113,11 @@ says what the training would have cost. Here as an example: {len(used)} tasks wi
 each, of {len(families)} families:
 {textwrap.fill(", ".join(families), 127)}.
 
-All methods pay per training step; the loss of {SPLIT} decides; 0 is the best of Adam's 17 learning rates in
-the mean over seeds, 1 the start (what is below 0 beat it). Random orders: mean over {ORDERS}.
+All methods pay per training step; the loss of {SPLIT} decides; 0 is the best of Adam's learning rates (17, or 9 where
+a step is dear) in the mean over seeds, 1 the start (what is below 0 beat it). Random orders: mean over {ORDERS}.
 
 - random search, all: configurations of all optimizers in random order, each to its end;
-- Adam, rates at random: the same with Adam's 17 learning rates alone;
+- Adam, rates at random: the same with Adam's learning rates alone;
 - successive halving, all (arXiv 1502.07943): all for 1/27 of the horizon, the best third for three times as long, and so on;
 - learned list: NAdamW's, in its order (arXiv 2002.11887).
 
