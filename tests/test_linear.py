@@ -44,7 +44,8 @@ def test_value_and_derivatives_are_those_of_matmul(width, compiled):
 def test_gradient_in_double_precision_is_exact():
     x, w = operands(1024, tf.float64)
     for a, b in zip(tf.nest.flatten(derivatives(linear.product, x, w)), tf.nest.flatten(derivatives(tf.matmul, x, w))):
-        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-14)
+        # a sum of terms that cancel is exact to the rounding of its terms, not of itself
+        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-14 * float(tf.reduce_max(tf.abs(b))))
 
 
 def test_non_finite_numbers_stay_where_they_are():

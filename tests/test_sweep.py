@@ -1,5 +1,6 @@
 """The sweep: curves, divergence, Parquet, normalizers; interruption and resumption with real worker processes."""
 
+import itertools
 import json
 import os
 import signal
@@ -121,6 +122,19 @@ def test_normalizer_of_negative_losses_and_of_none_below_the_start():
     row = fit(curves({("a", 0): [-10.0, -3000.0, -2000.0]})).iloc[0]
     assert row["normalizable"] and row["best"] == -3000.0
     assert not fit(curves({("a", 0): [1.0, 2.0, 3.0]}))["normalizable"].any()
+
+
+def test_the_best_optimizer_does_not_depend_on_the_order_of_rows_and_categories():
+    """Runs that all diverge after step 0, or all reach a loss of exactly 0, are equals."""
+    for losses, best in (
+        ({"a": [1.0, np.nan, np.nan], "b": [1.0, np.nan, np.nan]}, "a"),
+        ({"a": [1.0, 2.0, 0.0], "b": [1.0, 0.0, 0.0], "c": [1.0, 0.0, 0.0]}, "b"),
+    ):
+        frame = curves({(name, 0): values for name, values in losses.items()})
+        for names in itertools.permutations(losses):
+            shuffled = pd.concat([frame[frame["optimizer"] == name] for name in names])
+            shuffled["optimizer"] = pd.Categorical(shuffled["optimizer"], categories=names)
+            assert set(fit(shuffled)["best_optimizer"]) == {best}
 
 
 @pytest.fixture(scope="module")

@@ -63,7 +63,7 @@ TABLES = {
         "split": (pa.string(), "split: train, valid_inner, valid_outer, test"),
         "initial": (pa.float64(), "mean over seeds of the loss at step 0: becomes 1"),
         "best": (pa.float64(), "lowest value, over optimizers and evaluations, of the mean over seeds of the curve: becomes 0"),
-        "best_optimizer": (pa.string(), "the optimizer that reached it"),
+        "best_optimizer": (pa.string(), "the optimizer that reached it first (at the same step: the first by name)"),
         "normalizable": (pa.bool_(), "whether both are finite and best is below initial"),
         "runs": (pa.int32(), "runs that they were computed from"),
         "diverged_share": (pa.float32(), "share of those runs that diverged"),

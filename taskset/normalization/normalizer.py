@@ -20,7 +20,8 @@ LOW, HIGH = -2.0, 2.0
 class Normalizer:
     """The normalization of one task, source, horizon and split. Call it with a loss, an array or a tensor.
 
-    initial, best: losses that map to 1 and 0; best_optimizer: the one that reached `best`.
+    initial, best: losses that map to 1 and 0; best_optimizer: the one that reached `best` at the earliest step, of several
+    the first by name.
     """
 
     task: str
@@ -42,9 +43,16 @@ class Normalizer:
 
 
 def mean_curves(curves):
-    """The mean over seeds of each (task, source, horizon, optimizer, step); a diverged seed makes the mean diverge (NaN)."""
+    """The mean over seeds of each (task, source, horizon, optimizer, step); a diverged seed makes the mean diverge (NaN).
+
+    Optimizers come in the order of their names, whatever order the categories of `curves` have.
+    """
+    import pandas as pd
+
     keys = ["task", "source", "family", "horizon", "optimizer", "step"]
-    groups = curves.astype({split: np.float64 for split in SPLITS}).groupby(keys, observed=True, sort=True)
+    curves = curves.astype({split: np.float64 for split in SPLITS})
+    by_name = pd.Categorical(curves["optimizer"], categories=sorted(curves["optimizer"].unique()))
+    groups = curves.assign(optimizer=by_name).groupby(keys, observed=True, sort=True)
     return groups[list(SPLITS)].mean(skipna=False).reset_index()
 
 
@@ -61,6 +69,7 @@ def fit(curves):
     for (task, source, family, horizon), part in mean_curves(curves).groupby(
         ["task", "source", "family", "horizon"], observed=True
     ):
+        part = part.sort_values(["step", "optimizer"])
         for split in SPLITS:
             first = part.loc[part["step"] == 0, split].to_numpy()
             initial = first.mean() if len(first) and np.isfinite(first).all() else np.nan
