@@ -143,7 +143,7 @@ def _groups(sweeps):
 
 
 def _each(part, column):
-    return ", ".join(sorted(part[column].dropna().unique())) or "-"
+    return "; ".join(sorted(part[column].dropna().unique())) or "-"
 
 
 def _optimizers(names):
