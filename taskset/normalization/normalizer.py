@@ -43,16 +43,9 @@ class Normalizer:
 
 
 def mean_curves(curves):
-    """The mean over seeds of each (task, source, horizon, optimizer, step); a diverged seed makes the mean diverge (NaN).
-
-    Optimizers come in the order of their names, whatever order the categories of `curves` have.
-    """
-    import pandas as pd
-
+    """The mean over seeds of each (task, source, horizon, optimizer, step); a diverged seed makes the mean diverge (NaN)."""
     keys = ["task", "source", "family", "horizon", "optimizer", "step"]
-    curves = curves.astype({split: np.float64 for split in SPLITS})
-    by_name = pd.Categorical(curves["optimizer"], categories=sorted(curves["optimizer"].unique()))
-    groups = curves.assign(optimizer=by_name).groupby(keys, observed=True, sort=True)
+    groups = curves.astype({split: np.float64 for split in SPLITS}).groupby(keys, observed=True, sort=True)
     return groups[list(SPLITS)].mean(skipna=False).reset_index()
 
 
@@ -69,7 +62,7 @@ def fit(curves):
     for (task, source, family, horizon), part in mean_curves(curves).groupby(
         ["task", "source", "family", "horizon"], observed=True
     ):
-        part = part.sort_values(["step", "optimizer"])
+        part = part.astype({"optimizer": str}).sort_values(["step", "optimizer"])  # ties must not depend on the order of categories
         for split in SPLITS:
             first = part.loc[part["step"] == 0, split].to_numpy()
             initial = first.mean() if len(first) and np.isfinite(first).all() else np.nan
