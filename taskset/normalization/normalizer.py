@@ -58,11 +58,10 @@ def fit(curves):
 
     runs = curves.groupby(["task", "source", "horizon", "optimizer", "seed"], observed=True)["diverged"].max().reset_index()
     runs = runs.groupby(["task", "source", "horizon"], observed=True)["diverged"].agg(["size", "mean"])
+    # the first of equals is the best optimizer: it must not depend on the order of categories
+    means = mean_curves(curves).astype({"optimizer": str}).sort_values(["step", "optimizer"])
     rows = []
-    for (task, source, family, horizon), part in mean_curves(curves).groupby(
-        ["task", "source", "family", "horizon"], observed=True
-    ):
-        part = part.astype({"optimizer": str}).sort_values(["step", "optimizer"])  # ties must not depend on the order of categories
+    for (task, source, family, horizon), part in means.groupby(["task", "source", "family", "horizon"], observed=True):
         for split in SPLITS:
             first = part.loc[part["step"] == 0, split].to_numpy()
             initial = first.mean() if len(first) and np.isfinite(first).all() else np.nan
