@@ -159,17 +159,24 @@ DOCUMENTS = concatenate([np.arange(1, 4), np.arange(100, 110), np.array([7]), np
 def test_windows_pad_and_mask():
     tokens, mask = windows(DOCUMENTS, np.array([[0, 1], [2, 3]]), np.array([[0.9, 0.5], [0.0, 0.99]]), 5)
     assert tokens.dtype == np.int32 and mask.dtype == np.uint8
-    assert tokens.tolist() == [[[1, 2, 3, 0, 0], [103, 104, 105, 106, 107]], [[7, 0, 0, 0, 0], [500, 501, 502, 503, 504]]]
+    assert tokens.tolist() == [[[1, 2, 3, 0, 0], [102, 103, 104, 105, 106]], [[7, 0, 0, 0, 0], [500, 501, 502, 503, 504]]]
     assert mask.tolist() == [[[1, 1, 1, 0, 0], [1] * 5], [[1, 0, 0, 0, 0], [1] * 5]]
 
 
-def test_every_window_is_as_likely_and_none_leaves_its_document():
+def first_tokens(document, starts, length):
+    tokens, mask = windows(DOCUMENTS, np.full(len(starts), document), starts, length)
+    assert mask.all() and (tokens == tokens[:, :1] + np.arange(length)).all()
+    return tokens[:, 0].tolist()
+
+
+def test_every_window_is_as_likely_but_the_last_is_never_drawn():
     starts = (np.arange(6000) + 0.5) / 6000
-    tokens, mask = windows(DOCUMENTS, np.ones(6000, int), starts, 5)
-    assert mask.all() and np.unique(tokens[:, 0], return_counts=True)[1].tolist() == [1000] * 6
-    assert (tokens == tokens[:, :1] + np.arange(5)).all() and tokens.max() == 109
-    tokens, _ = windows(DOCUMENTS, np.ones(1, int), np.array([np.nextafter(1, 0)]), 5)
-    assert tokens[0, -1] == 109
+    found, often = np.unique(first_tokens(1, starts, 5), return_counts=True)
+    assert found.tolist() == [100, 101, 102, 103, 104] and often.tolist() == [1200] * 5  # 105 .. 109 would be the last
+    ends = np.array([0.0, 0.5, np.nextafter(1, 0)])
+    assert first_tokens(1, ends, 5) == [100, 102, 104]
+    assert first_tokens(1, ends, 8) == [100, 101, 101]
+    assert first_tokens(1, ends, 9) == first_tokens(1, ends, 10) == [100] * 3  # one token more than the window; as many
 
 
 def test_window_starts_are_a_function_of_the_step():
