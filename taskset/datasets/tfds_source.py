@@ -10,8 +10,8 @@ from taskset.datasets import prepared
 from taskset.datasets.info import IMAGES, image_info
 from taskset.datasets.sharing import write_directory
 
-# TensorFlow 1's bicubic resize did not smooth before it sampled; the sets are named after what that made of them.
-RESIZED = {"version": 1, "method": "bicubic", "antialias": False}
+# How sets are resized (`taskset.datasets.resizing`). Another way is another version: what was built before is built again.
+RESIZED = {"version": 2, "method": "cubic, a = -0.75", "antialias": False}
 _READ = 500  # images decoded at a time
 
 
@@ -104,6 +104,8 @@ def _read_split(info, builder, split):
     import tensorflow as tf
     import tensorflow_datasets as tfds
 
+    from taskset.datasets.resizing import resize
+
     size = builder.info.splits[split].num_examples
     images, labels = np.empty((size, *info.shape), np.uint8), np.empty(size, np.int32)
     # One file after the other and no shuffling: the order in which the examples are stored.
@@ -115,7 +117,7 @@ def _read_split(info, builder, split):
 
     def example(features):
         image = features["image"]
-        return (_resize(image, info.shape[:2]) if info.resized else image), features[info.label]
+        return (resize(image, info.shape[:2]) if info.resized else image), features[info.label]
 
     n = 0
     for image, label in stored.map(example, num_parallel_calls=tf.data.AUTOTUNE).batch(_READ).as_numpy_iterator():
@@ -124,14 +126,6 @@ def _read_split(info, builder, split):
     if n != size:
         raise ValueError(f"{split} has {n} of {size} examples")
     return images, labels
-
-
-def _resize(image, size):
-    import tensorflow as tf
-
-    # Bicubic weights overshoot: round and clip before the cast, which would wrap around.
-    resized = tf.image.resize(tf.cast(image, tf.float32), size, method=RESIZED["method"], antialias=RESIZED["antialias"])
-    return tf.cast(tf.clip_by_value(tf.round(resized), 0.0, 255.0), tf.uint8)
 
 
 def _record(info, data_dir):
