@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import taskset
 from taskset import registry, stateless
 from taskset.datasets import losg
+from taskset.errors import UnknownName
 from taskset.samplers.losg_tasks_family import KINDS, TEST_PROBLEMS
 from taskset.tasks import losg_test_functions as functions
 from taskset.tasks.base import make_task
@@ -284,6 +286,17 @@ def test_starts_of_the_others():
     params = task_of(["fully_connected", {**NETWORK, "n_features": 16, "hidden_sizes": [300, 200]}, 1]).init(0)
     for path, rows in {"mlp/linear_0/w": 16, "mlp/linear_1/w": 300, "mlp/linear_0/b": 300, "mlp/linear_2/w": 200}.items():
         assert np.std(params[path]) == pytest.approx(1.2 / math.sqrt(rows), rel=0.15)
+
+
+def test_published_starts():
+    points = {name: taskset.published_start(name) for name in registry.fixed_tasks()}
+    assert {name for name, point in points.items() if point is not None} == set(registry.list_tasks("TwoD_*"))
+    assert len({points[f"TwoD_Bowl{k}"] for k in (1, 10, 100, 1000)}) == 1
+    assert taskset.published_start("quadratic_family_seed3") is None
+    with pytest.raises(UnknownName, match="unknown task 'TwoD_Beal'; did you mean 'TwoD_Beale'"):
+        taskset.published_start("TwoD_Beal")
+    at = {n: float(taskset.get_task(f"TwoD_{n}").loss({"x": tf.constant(points[f"TwoD_{n}"])}, {}, 0)) for n in ("Bowl1", "Beale")}
+    assert at == pytest.approx({"Bowl1": (0.74733**2 + 0.39201**2) / 2, "Beale": 2323.977}, rel=1e-5)
 
 
 # --- gradient noise -------------------------------------------------------------------------------------------------------------
