@@ -52,7 +52,7 @@ def prepare(name, data_dir=None):
 
 def _status(info, data_dir):
     stored = prepared.stored_version(info.tfds, data_dir)
-    download, damage = 0 if stored else info.download, prepared.damage(info.tfds, data_dir)
+    download, damage = (0, None) if stored else (info.download, prepared.damage(info.tfds, data_dir))
     if not info.resized:
         return prepared.DataStatus(info.name, info.tfds, stored is not None, stored and str(stored), download, damage or "")
     place, note = prepared.built_dir(info.name, data_dir), "resized once from the original"
