@@ -419,7 +419,7 @@ def test_original_there_and_not_resized(coil, monkeypatch):
     assert (coil / "own" / "coil100_32x32" / "train_label.npy").is_file()
 
 
-@pytest.mark.parametrize("damage", ["cut", "gone", "record"])
+@pytest.mark.parametrize("damage", ["cut", "gone", "record", "flipped", "key", "version"])
 def test_damaged_data_is_named(coil, monkeypatch, damage):
     tfds_source.prepare("coil100_32x32", str(coil))
     monkeypatch.setenv("TASKSET_CACHE_DIR", str(coil / "own"))
@@ -429,8 +429,15 @@ def test_damaged_data_is_named(coil, monkeypatch, damage):
         records.write_bytes(records.read_bytes()[:-40])
     elif damage == "gone":
         records.unlink()
-    else:
+    elif damage == "record":
         (place / "features.json").write_text("{")
+    elif damage == "flipped":
+        content = bytearray(records.read_bytes())
+        content[len(content) // 2] ^= 4
+        records.write_bytes(content)
+    else:
+        file, field = {"key": ("features.json", "pythonClassName"), "version": ("dataset_info.json", "version")}[damage]
+        (place / file).write_text((place / file).read_text().replace(f'"{field}"', f'"{field[:-1]}"'))
     with pytest.raises(DataNotPrepared, match="is damaged .*delete") as error:
         tfds_source.prepare("coil100_32x32", str(coil))
     assert "\n" not in str(error.value)

@@ -138,6 +138,22 @@ def require_writable(directory):
         ) from None
 
 
+def reason(error, length=120):
+    """The first words of an error of TFDS or TensorFlow, without the names of the nodes of its graphs."""
+    line = (str(error).strip().splitlines() or [""])[0]
+    return re.sub(r"\{\{.*?\}\} ?", "", line)[:length] or type(error).__name__
+
+
+def open_builder(place):
+    """TFDS's builder of the version in a directory. Raises `ValueError` where its files can't be read as one."""
+    import tensorflow_datasets as tfds
+
+    try:
+        return tfds.builder_from_directory(str(place))
+    except Exception as error:  # its parsers raise errors of several libraries
+        raise ValueError(reason(error)) from None
+
+
 def download(tfds_name, data_dir=None):
     """Download and prepare a TFDS data set. Raises `StoreError` where that fails (no network, no space, a refusal)."""
     import tensorflow_datasets as tfds
@@ -149,8 +165,7 @@ def download(tfds_name, data_dir=None):
     try:
         tfds.builder(tfds_name, data_dir=str(place)).download_and_prepare(download_dir=str(downloads))
     except Exception as error:  # whatever a publisher's server, an archive or a builder may come up with
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise StoreError(
-            f"TFDS could not prepare {tfds_name!r} in {str(place)!r} ({type(error).__name__}: {reason}): "
+            f"TFDS could not prepare {tfds_name!r} in {str(place)!r} ({type(error).__name__}: {reason(error, 200)}): "
             "mend that and run it again, or copy the directory from a machine that has it"
         ) from error

@@ -210,11 +210,10 @@ def _build(name, info, data_dir):
 def _documents(name, info, stored, data_dir):
     """({split: list of texts}, {split: list of labels}), the first `LIMITS` of each split."""
     import tensorflow as tf
-    import tensorflow_datasets as tfds
 
     texts, labels = ({split: [] for split in LIMITS} for _ in range(2))
     try:
-        builder = tfds.builder_from_directory(str(stored))
+        builder = prepared.open_builder(stored)
         for split, text, label in _READERS[info.reader](builder):
             if text and len(texts[split]) < LIMITS[split]:
                 texts[split].append(text)
@@ -222,8 +221,8 @@ def _documents(name, info, stored, data_dir):
             if all(len(texts[split]) == LIMITS[split] for split in LIMITS):
                 break
     except (tf.errors.OpError, AssertionError, ValueError, KeyError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
-        raise _not_prepared(name, data_dir, f"is damaged ({reason}; delete {str(stored)!r} first)") from None
+        why = f"is damaged ({prepared.reason(error)}; delete {str(stored)!r} first)"
+        raise _not_prepared(name, data_dir, why) from None
     return texts, labels
 
 

@@ -97,20 +97,18 @@ def _stored(info, data_dir):
 
 def _read_stored(info, data_dir):
     import tensorflow as tf
-    import tensorflow_datasets as tfds
 
     place = prepared.stored_version(info.tfds, data_dir)
     try:
-        builder = tfds.builder_from_directory(str(place))
+        builder = prepared.open_builder(place)
         return {split: _read_split(info, builder, split) for split, _ in info.sizes}
     except (tf.errors.OpError, AssertionError, ValueError, KeyError) as error:
         raise _damaged(info, data_dir, place, error) from None
 
 
 def _damaged(info, data_dir, place, error):
-    reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
     download = 0 if info.resized and prepared.stored_version(info.tfds, data_dir) not in (None, place) else info.download
-    return prepared.not_prepared(info.name, data_dir, download, f"is damaged ({reason}; delete {str(place)!r} first)")
+    return prepared.not_prepared(info.name, data_dir, download, f"is damaged ({prepared.reason(error)}; delete {str(place)!r} first)")
 
 
 def _read_split(info, builder, split):
