@@ -161,9 +161,9 @@ def test_a_damaged_version_is_one_line(tmp_path, damage):
         for other in place.glob("mnist-test*"):
             do(other)
     do(place / file)
-    for failing in (lambda: ImageData("mnist", 8).check("tfds", str(tmp_path)), lambda: tfds_source.prepare("mnist", str(tmp_path))):
+    for failing in (tfds_source.require, tfds_source.prepare):
         with pytest.raises(DataNotPrepared, match=f"is damaged .*delete '{place}' first.*data prepare mnist") as caught:
-            failing()
+            failing("mnist", str(tmp_path))
         assert "\n" not in str(caught.value)
     row = tfds_source.status(str(tmp_path))[0]
     assert not row.prepared and "is damaged" in row.note

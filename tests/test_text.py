@@ -470,6 +470,18 @@ def test_not_prepared(data_dir, name):
     assert prepared.megabytes(text_info.info(name).download) in line
 
 
+def test_a_failed_download_is_one_line(data_dir, monkeypatch):
+    import tensorflow_datasets as tfds
+
+    def refuse(self, **options):
+        raise ConnectionError("no route\nto host")
+
+    monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", refuse)
+    with pytest.raises(StoreError, match="ConnectionError: no route") as caught:
+        text_sources.prepare_text("lm1b/bytes", data_dir)
+    assert "\n" not in str(caught.value)
+
+
 def test_plain_text_that_is_not_encoded_yet(data_dir):
     sentences(data_dir)
     with pytest.raises(DataNotPrepared, match="not encoded yet.*data prepare lm1b/bytes.*no download"):

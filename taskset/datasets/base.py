@@ -47,7 +47,7 @@ class DataSpec(Protocol):
 class OrderInBlocks:
     """The order of examples, made `per_block` batches at a time: a pure function of (seed, stream name, step).
 
-    A subclass has `_draw(seed, split, block)`: row numbers [per_block, batch size]. The blocks last used are kept, `kept` of them.
+    A subclass has `_draw(seed, split, block)`: positions in `rows`, [per_block, batch size]. The last `kept` blocks are kept.
     """
 
     kept = 4

@@ -63,7 +63,7 @@ def prepare_text(name, data_dir=None):
         if info.download is None:
             raise _not_prepared(name, data_dir)
         _require_writable(prepared.data_dir_or_default(data_dir))
-        _download(info, data_dir)
+        prepared.download(info.original, data_dir)
     _build(name, info, data_dir)
 
 
@@ -157,14 +157,6 @@ def _load(place, record, split):
     if len(documents.tokens) != documents.offsets[-1]:
         raise built.Damaged(f"{split} has {len(documents.tokens)} of {documents.offsets[-1]} tokens")
     return documents
-
-
-def _download(info, data_dir):
-    import tensorflow_datasets as tfds
-
-    place = prepared.data_dir_or_default(data_dir)
-    downloads = place / "downloads" / info.original.replace("/", "_")
-    tfds.builder(info.original, data_dir=str(place)).download_and_prepare(download_dir=str(downloads))
 
 
 def _unwritable(error):

@@ -108,7 +108,8 @@ def _read_stored(info, data_dir):
 
 def _damaged(info, data_dir, place, error):
     download = 0 if info.resized and prepared.stored_version(info.tfds, data_dir) not in (None, place) else info.download
-    return prepared.not_prepared(info.name, data_dir, download, f"is damaged ({prepared.reason(error)}; delete {str(place)!r} first)")
+    why = f"is damaged ({prepared.reason(error)}; delete {str(place)!r} first)"
+    return prepared.not_prepared(info.name, data_dir, download, why)
 
 
 def _read_split(info, builder, split):
