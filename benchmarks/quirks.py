@@ -14,6 +14,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks import report  # noqa: E402
 from taskset import registry  # noqa: E402
+from taskset.datasets.info import IMAGES  # noqa: E402
 from taskset.datasets.text_info import VOCABULARY  # noqa: E402
 from taskset.samplers import PUBLISHED_FAMILIES  # noqa: E402
 from taskset.samplers.parts import TEXT_CLASSIFICATION_DATASETS  # noqa: E402
@@ -63,6 +64,18 @@ def colours_of_grey(config):
     return bool(augmentation(config)) and augmentation(config)["do_color_aug"] and config["dataset"][0].endswith("mnist")
 
 
+def larger_than_its_set(family, config):
+    """Whether a batch has more examples than the set that a problem computes."""
+    data = registry.facts(family, config).data if family == "losg_tasks_family" else None
+    return data is not None and data.batch_size > data.num_samples
+
+
+def resized(family, config):
+    """Whether the task reads images that are resized."""
+    data = registry.facts(family, config).data
+    return getattr(data, "name", None) in IMAGES and IMAGES[data.name].resized
+
+
 # (quirk, (family, config) -> whether it touches the task)
 QUIRKS = (
     ("joined data set name", lambda f, c: f == TEXT and c["dataset"][0] == TEXT_CLASSIFICATION_DATASETS[0]),
@@ -72,6 +85,9 @@ QUIRKS = (
     ("just_train ignored", lambda f, c: f not in LANGUAGE and has_option(c, "just_train")),
     ("just_train in effect", lambda f, c: f in LANGUAGE and has_option(c, "just_train")),
     ("padding counts", lambda f, c: f in (*LANGUAGE, TEXT)),
+    ("last window never drawn", lambda f, c: hasattr(registry.facts(f, c).data, "patch_length")),
+    ("batches larger than the set", larger_than_its_set),
+    ("resized images", resized),
     ("truncated_normal is normal", lambda f, c: any(isinstance(v, list) and v[:1] == ["truncated_normal"] for v in parts(c))),
     ("augmented in all four splits", lambda f, c: bool(augmentation(c))),
     ("colours of grey images not augmented", lambda f, c: colours_of_grey(c)),

@@ -30,6 +30,7 @@ _WHERE = {
     ),
     "taskset.samplers.optimizers": ("optimizer_families", "get_optimizer_config"),
     "taskset.optimizers": ("get_optimizer", "opt_list"),
+    "taskset.tasks.fixed.two_d": ("published_start",),
     "taskset.tasks.base": ("get_task", "make_task", "Model", "Task"),
     "taskset.normalization.store": ("load_curves", "load_tasks", "load_optimizers", "load_sweeps", "load_normalizers"),
     "taskset.normalization.normalizer": ("normalizer",),

@@ -185,6 +185,7 @@ def test_help_names_every_command(run):
 PROBE = """
 import sys, taskset
 taskset.list_tasks(); taskset.sample("mlp_family", 1); taskset.feasible("conv_fc_family_seed1"); taskset.optimizer_families()
+taskset.published_start("TwoD_Beale")
 heavy = [m for m in ("tensorflow", "pandas", "matplotlib", "sonnet", "keras") if m in sys.modules]
 print(heavy)
 """

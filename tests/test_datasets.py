@@ -1,13 +1,14 @@
 """Image data: cuts, order, real data through TFDS, errors."""
 
 import json
+import math
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from taskset.datasets import arrays, prepared, sharing, splits, tfds_source
+from taskset.datasets import arrays, prepared, resizing, sharing, splits, tfds_source
 from taskset.datasets.base import SPLITS
 from taskset.datasets.images import ImageBatches, ImageData
 from taskset.datasets.info import IMAGES, image_info
@@ -222,6 +223,57 @@ def test_two_writers(tmp_path):
     assert os.listdir(tmp_path) == ["set"]
 
 
+# Resized images
+
+
+def resized(rows, size):
+    """One channel of a resized image."""
+    return resizing.resize(np.array(rows, np.uint8)[..., None], size).numpy()[..., 0].tolist()
+
+
+def test_resized_values_by_hand():
+    # Four pixels to two: the new centres lie half way between 0 and 1, and between 2 and 3. The kernel with a = -3/4 is 19/32 at
+    # distance 1/2 and -3/32 at 3/2; beyond the edge the pixel at the edge counts once more.
+    assert resized([[0, 100, 200, 50]], (1, 2)) == [[41, 134]]  # 40.625 and 134.375
+    assert resized([[0], [100], [200], [50]], (2, 1)) == [[41], [134]]
+    assert resized([[0, 0, 0, 0], [32, 32, 32, 32], [0, 0, 0, 0], [0, 0, 0, 0]], (2, 2)) == [[19, 19], [0, 0]]  # 19, -3
+    assert resized([[255, 255, 0, 0]], (1, 2)) == [[255, 0]]  # 278.9 and -23.9
+    # Two to four: 1/4 and 3/4 of a pixel off, with weights 0.87890625, 0.26171875, -0.03515625, -0.10546875.
+    assert resized([[0, 100]], (1, 4)) == [[0, 23, 77, 111]]  # -10.5, 22.7, 77.3, 110.5
+    # Nothing is smoothed before: of eight pixels to one only the inner four count, and here they are dark.
+    assert resized([[255, 255, 0, 0, 0, 0, 255, 255]], (1, 1)) == [[0]]
+    assert resized([[7, 9], [11, 13]], (2, 2)) == [[7, 9], [11, 13]]
+
+
+def cubic_twin(image, size):
+    """Pixel by pixel, with the polynomials of OpenCV's source."""
+
+    def places(old, new):
+        for i in range(new):
+            at = (i + 0.5) * old / new - 0.5
+            x, a = at - math.floor(at), -0.75
+            shares = [
+                ((a * (x + 1) - 5 * a) * (x + 1) + 8 * a) * (x + 1) - 4 * a,
+                ((a + 2) * x - (a + 3)) * x * x + 1,
+                ((a + 2) * (1 - x) - (a + 3)) * (1 - x) ** 2 + 1,
+            ]
+            shares.append(1 - sum(shares))
+            yield [(min(max(math.floor(at) - 1 + k, 0), old - 1), share) for k, share in enumerate(shares)]
+
+    result = np.zeros((*size, image.shape[2]))
+    for i, rows in enumerate(places(image.shape[0], size[0])):
+        for j, columns in enumerate(places(image.shape[1], size[1])):
+            result[i, j] = sum(u * v * image[row, column].astype(float) for row, u in rows for column, v in columns)
+    return result
+
+
+@pytest.mark.parametrize("shape, size", [((40, 23, 3), (8, 8)), ((5, 70, 1), (9, 32)), ((7, 7, 3), (7, 7)), ((1, 2, 3), (4, 4))])
+def test_resized_images_are_those_of_a_slow_twin(shape, size):
+    image = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    twin = cubic_twin(image, size)
+    assert np.abs(resizing.resize(image, size).numpy() - twin.clip(0, 255)).max() <= 0.5 + 1e-3
+
+
 # Real data
 
 
@@ -291,6 +343,15 @@ def test_a_failed_download_is_one_line(tmp_path, monkeypatch):
     assert "\n" not in str(error.value)
 
 
+def test_sets_resized_before_are_not_mistaken(coil):
+    tfds_source.prepare("coil100_32x32", str(coil))
+    record = coil / "taskset" / "coil100_32x32" / "info.json"
+    made = {k: v for k, v in json.loads(record.read_text()).items() if k in ("name", "made_from", "sizes")}
+    record.write_text(json.dumps({"version": 1, "method": "bicubic", "antialias": False, **made}))
+    with pytest.raises(DataNotPrepared, match=r"was made by version 1 .*\(no download\)"):
+        tfds_source.read_images("coil100_32x32", str(coil))
+
+
 @pytest.fixture
 def coil(tmp_path, monkeypatch):
     """A small coil100 as TFDS would prepare it: 12 images of 20x40 pixels."""
@@ -358,7 +419,7 @@ def test_original_there_and_not_resized(coil, monkeypatch):
     assert (coil / "own" / "coil100_32x32" / "train_label.npy").is_file()
 
 
-@pytest.mark.parametrize("damage", ["cut", "gone", "record"])
+@pytest.mark.parametrize("damage", ["cut", "gone", "record", "flipped", "key", "version"])
 def test_damaged_data_is_named(coil, monkeypatch, damage):
     tfds_source.prepare("coil100_32x32", str(coil))
     monkeypatch.setenv("TASKSET_CACHE_DIR", str(coil / "own"))
@@ -368,8 +429,15 @@ def test_damaged_data_is_named(coil, monkeypatch, damage):
         records.write_bytes(records.read_bytes()[:-40])
     elif damage == "gone":
         records.unlink()
-    else:
+    elif damage == "record":
         (place / "features.json").write_text("{")
+    elif damage == "flipped":
+        content = bytearray(records.read_bytes())
+        content[len(content) // 2] ^= 4
+        records.write_bytes(content)
+    else:
+        file, field = {"key": ("features.json", "pythonClassName"), "version": ("dataset_info.json", "version")}[damage]
+        (place / file).write_text((place / file).read_text().replace(f'"{field}"', f'"{field[:-1]}"'))
     with pytest.raises(DataNotPrepared, match="is damaged .*delete") as error:
         tfds_source.prepare("coil100_32x32", str(coil))
     assert "\n" not in str(error.value)

@@ -1,5 +1,6 @@
 """losg_tasks_family: every kind against plain NumPy, finite differences, and known values of the classical functions."""
 
+import itertools
 import json
 import math
 from pathlib import Path
@@ -8,8 +9,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import taskset
 from taskset import registry, stateless
 from taskset.datasets import losg
+from taskset.errors import UnknownName
 from taskset.samplers.losg_tasks_family import KINDS, TEST_PROBLEMS
 from taskset.tasks import losg_test_functions as functions
 from taskset.tasks.base import make_task
@@ -285,6 +288,17 @@ def test_starts_of_the_others():
         assert np.std(params[path]) == pytest.approx(1.2 / math.sqrt(rows), rel=0.15)
 
 
+def test_published_starts():
+    points = {name: taskset.published_start(name) for name in registry.fixed_tasks()}
+    assert {name for name, point in points.items() if point is not None} == set(registry.list_tasks("TwoD_*"))
+    assert len({points[f"TwoD_Bowl{k}"] for k in (1, 10, 100, 1000)}) == 1
+    assert taskset.published_start("quadratic_family_seed3") is None
+    with pytest.raises(UnknownName, match="unknown task 'TwoD_Beal'; did you mean 'TwoD_Beale'"):
+        taskset.published_start("TwoD_Beal")
+    for name, loss in (("TwoD_Bowl1", (0.74733**2 + 0.39201**2) / 2), ("TwoD_Beale", 2323.977)):
+        assert float(taskset.get_task(name).loss({"x": tf.constant(points[name])}, {}, 0)) == pytest.approx(loss, rel=1e-5)
+
+
 # --- gradient noise -------------------------------------------------------------------------------------------------------------
 
 
@@ -385,13 +399,53 @@ def test_batches_go_through_epochs_and_splits_have_their_own_order():
         assert np.isin(other["features"], spec.arrays()["features"]).all()
 
 
-def test_batches_larger_than_the_set_repeat_rows():
-    opened = losg.NoisyParityData(3, 4, 50).open()
-    opened.arrays = {"row": np.arange(4)}
-    rows = opened("train", 0, 0, 40)["row"]
-    assert rows.shape == (40, 50)
-    np.testing.assert_allclose(np.bincount(rows.ravel()) / rows.size, 0.25, atol=0.04)
-    np.testing.assert_array_equal(opened("train", 0, 7, 1)["row"][0], rows[7])
+def rows_of(num_samples, batch_size):
+    """A set of `num_samples` rows that are their own numbers."""
+    opened = losg.NoisyParityData(3, num_samples, batch_size).open()
+    opened.arrays = {"row": np.arange(num_samples)}
+    return lambda *where: opened(*where)["row"]
+
+
+def counts(batches, rows):
+    """How often each row is in each batch: [batches, rows]."""
+    return (batches[..., None] == np.arange(rows)).sum(axis=1)
+
+
+def shuffle_buffer(num_samples, batch_size, batches):
+    """Batches of the repeated set through a buffer of `num_samples` rows, one draw after the other, long after its start."""
+    rng, skipped = np.random.default_rng(0), 50 * num_samples
+    buffer, drawn = list(range(num_samples)), []
+    for following in range(skipped + batches * batch_size):
+        place = rng.integers(num_samples)
+        drawn.append(buffer[place])
+        buffer[place] = following % num_samples
+    return np.reshape(drawn[skipped:], (batches, batch_size))
+
+
+@pytest.mark.parametrize("num_samples, batch_size, spread", [(10, 100, 0.945), (5, 180, 0.88), (3, 4, 0.71), (1, 2, 0.0)])
+def test_batches_larger_than_the_set_are_those_of_a_shuffle_buffer(num_samples, batch_size, spread):
+    draw = rows_of(num_samples, batch_size)
+    starting, going_on, ending = (np.concatenate([draw("train", s, step, 2) for s in range(1000)]) for step in (0, 50, 98))
+    slow = shuffle_buffer(num_samples, batch_size, 2000)
+    for rows in (starting, going_on, ending, slow):
+        found = counts(rows, num_samples)
+        np.testing.assert_allclose(found.mean(axis=0), batch_size / num_samples, atol=0.08)
+        assert found.std() == pytest.approx(spread, abs=0.03)
+        # What one batch has too much of the next one lacks: the counts in both together vary as little.
+        pairs = found.reshape(1000, 2, num_samples)
+        assert pairs.sum(axis=1).std() == pytest.approx(counts(slow.reshape(1000, -1), num_samples).std(), abs=0.04)
+        same = (rows[:, 1:] == rows[:, :-1]).mean()
+        assert same == pytest.approx((slow[:, 1:] == slow[:, :-1]).mean(), abs=0.012)
+
+
+def test_batches_larger_than_the_set_are_a_function_of_seed_split_and_step():
+    whole = rows_of(4, 50)("train", 0, 0, 250)
+    assert whole.shape == (250, 50)
+    for start, count in ((7, 1), (95, 10), (199, 1), (200, 50)):
+        np.testing.assert_array_equal(rows_of(4, 50)("train", 0, start, count), whole[start : start + count])
+    others = [rows_of(4, 50)(split, seed, 0, 100) for split, seed in (("test", 0), ("train", 1))]
+    for one, other in itertools.combinations([whole[:100], whole[100:200], *others], 2):
+        assert (one == other).mean() == pytest.approx(0.25, abs=0.05)
 
 
 @pytest.mark.parametrize("name", CONFIGS)

@@ -159,17 +159,24 @@ DOCUMENTS = concatenate([np.arange(1, 4), np.arange(100, 110), np.array([7]), np
 def test_windows_pad_and_mask():
     tokens, mask = windows(DOCUMENTS, np.array([[0, 1], [2, 3]]), np.array([[0.9, 0.5], [0.0, 0.99]]), 5)
     assert tokens.dtype == np.int32 and mask.dtype == np.uint8
-    assert tokens.tolist() == [[[1, 2, 3, 0, 0], [103, 104, 105, 106, 107]], [[7, 0, 0, 0, 0], [500, 501, 502, 503, 504]]]
+    assert tokens.tolist() == [[[1, 2, 3, 0, 0], [102, 103, 104, 105, 106]], [[7, 0, 0, 0, 0], [500, 501, 502, 503, 504]]]
     assert mask.tolist() == [[[1, 1, 1, 0, 0], [1] * 5], [[1, 0, 0, 0, 0], [1] * 5]]
 
 
-def test_every_window_is_as_likely_and_none_leaves_its_document():
+def first_tokens(document, starts, length):
+    tokens, mask = windows(DOCUMENTS, np.full(len(starts), document), starts, length)
+    assert mask.all() and (tokens == tokens[:, :1] + np.arange(length)).all()
+    return tokens[:, 0].tolist()
+
+
+def test_every_window_is_as_likely_but_the_last_is_never_drawn():
     starts = (np.arange(6000) + 0.5) / 6000
-    tokens, mask = windows(DOCUMENTS, np.ones(6000, int), starts, 5)
-    assert mask.all() and np.unique(tokens[:, 0], return_counts=True)[1].tolist() == [1000] * 6
-    assert (tokens == tokens[:, :1] + np.arange(5)).all() and tokens.max() == 109
-    tokens, _ = windows(DOCUMENTS, np.ones(1, int), np.array([np.nextafter(1, 0)]), 5)
-    assert tokens[0, -1] == 109
+    found, often = np.unique(first_tokens(1, starts, 5), return_counts=True)
+    assert found.tolist() == [100, 101, 102, 103, 104] and often.tolist() == [1200] * 5  # 105 .. 109 would be the last
+    ends = np.array([0.0, 0.5, np.nextafter(1, 0)])
+    assert first_tokens(1, ends, 5) == [100, 102, 104]
+    assert first_tokens(1, ends, 8) == [100, 101, 101]
+    assert first_tokens(1, ends, 9) == first_tokens(1, ends, 10) == [100] * 3  # one token more than the window; as many
 
 
 def test_window_starts_are_a_function_of_the_step():
@@ -463,6 +470,18 @@ def test_not_prepared(data_dir, name):
     assert prepared.megabytes(text_info.info(name).download) in line
 
 
+def test_a_failed_download_is_one_line(data_dir, monkeypatch):
+    import tensorflow_datasets as tfds
+
+    def refuse(self, **options):
+        raise ConnectionError("no route\nto host")
+
+    monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", refuse)
+    with pytest.raises(StoreError, match="ConnectionError: no route") as caught:
+        text_sources.prepare_text("lm1b/bytes", data_dir)
+    assert "\n" not in str(caught.value)
+
+
 def test_plain_text_that_is_not_encoded_yet(data_dir):
     sentences(data_dir)
     with pytest.raises(DataNotPrepared, match="not encoded yet.*data prepare lm1b/bytes.*no download"):
@@ -476,7 +495,7 @@ def test_another_version_says_what_to_do(data_dir, file):
     place = data_dir / "taskset" / "lm1b_subwords8k" / file
     place.write_text(json.dumps({**json.loads(place.read_text()), "version": 9}))
     command = "data prepare lm1b/subwords8k --data-dir .*no download"
-    with pytest.raises(DataNotPrepared, match=f"version 9.*reads version 1.*{command}"):
+    with pytest.raises(DataNotPrepared, match=f"version 9.*this package reads version .*{command}"):
         open_corpus("lm1b/subwords8k", "tfds", data_dir)
     assert not status_of("lm1b/subwords8k", data_dir).prepared and "version 9" in status_of("lm1b/subwords8k", data_dir).note
     if file == "vocabulary.json":
@@ -498,8 +517,10 @@ def test_damaged_files(data_dir, damage):
     text_sources.prepare_text("lm1b/bytes", data_dir)
     file = data_dir / "taskset" / "lm1b_bytes" / "train_tokens.npy"
     np.save(file, np.load(file)[:-1])
-    with pytest.raises(DataNotPrepared, match="is damaged .*delete"):
+    with pytest.raises(DataNotPrepared, match=r"encoded again \(damaged: train_tokens.npy has \d+ of \d+ bytes\)"):
         open_corpus("lm1b/bytes", "tfds", data_dir)
+    text_sources.prepare_text("lm1b/bytes", data_dir)  # what the line says
+    assert len(open_corpus("lm1b/bytes", "tfds", data_dir).train) == 60
 
 
 def test_a_directory_that_cannot_be_written(data_dir, monkeypatch, tmp_path):

@@ -44,29 +44,44 @@ class DataSpec(Protocol):
         """One prepared batch (tensors) from one raw batch (tensors) and a key (`taskset.stateless`)."""
 
 
-class EpochOrder:
-    """The order of examples: each epoch a fresh permutation, incomplete batches dropped, repeated for ever.
+class OrderInBlocks:
+    """The order of examples, made `per_block` batches at a time: a pure function of (seed, stream name, step).
 
-    A pure function of (rows, seed, stream name, step); the permutation last used is kept.
+    A subclass has `_draw(seed, split, block)`: positions in `rows`, [per_block, batch size]. The last `kept` blocks are kept.
     """
+
+    kept = 4
+
+    def __init__(self, rows: range, batch_size: int, per_block: int):
+        self.rows, self.batch_size, self.per_block = rows, batch_size, per_block
+        self._blocks = {}
+
+    def _draw(self, seed, split, block):
+        raise NotImplementedError
+
+    def _block(self, seed, split, block):
+        key = (seed, split, block)
+        if key not in self._blocks:
+            drawn = self._draw(seed, split, block)
+            if len(self._blocks) >= self.kept:
+                self._blocks.pop(next(iter(self._blocks)))
+            self._blocks[key] = drawn
+        return self._blocks[key]
+
+    def __call__(self, seed, split, start, count):
+        """Row numbers of batches `start .. start + count - 1`: int64 [count, batch size]."""
+        steps = [divmod(step, self.per_block) for step in range(start, start + count)]
+        return self.rows.start + np.stack([self._block(seed, split, block)[i] for block, i in steps])
+
+
+class EpochOrder(OrderInBlocks):
+    """The order of examples: each epoch a fresh permutation, incomplete batches dropped, repeated for ever."""
 
     def __init__(self, rows: range, batch_size: int):
         if len(rows) < batch_size:
             raise ValueError(f"a batch of {batch_size} can't be drawn from {len(rows)} examples")
-        self.rows, self.batch_size = rows, batch_size
-        self.per_epoch = len(rows) // batch_size
-        self._epochs = {}
+        super().__init__(rows, batch_size, len(rows) // batch_size)
 
-    def _epoch(self, seed, split, epoch):
-        key = (seed, split, epoch)
-        if key not in self._epochs:
-            order = seeds.generator(seed, "order", split, epoch).permutation(len(self.rows))
-            if len(self._epochs) >= 4:
-                self._epochs.pop(next(iter(self._epochs)))
-            self._epochs[key] = order[: self.per_epoch * self.batch_size].reshape(self.per_epoch, self.batch_size)
-        return self._epochs[key]
-
-    def __call__(self, seed, split, start, count):
-        """Row numbers of batches `start .. start + count - 1`: int64 [count, batch size]."""
-        steps = [divmod(step, self.per_epoch) for step in range(start, start + count)]
-        return self.rows.start + np.stack([self._epoch(seed, split, epoch)[i] for epoch, i in steps])
+    def _draw(self, seed, split, epoch):
+        order = seeds.generator(seed, "order", split, epoch).permutation(len(self.rows))
+        return order[: self.per_block * self.batch_size].reshape(self.per_block, self.batch_size)

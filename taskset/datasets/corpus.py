@@ -74,12 +74,13 @@ def windows(documents, rows, starts, length):
     """Windows of `length` tokens: int32 tokens and uint8 mask, both [*rows.shape, length].
 
     rows: int64, document numbers. starts: of the same shape, numbers in [0, 1): a document of n > length tokens is read from
-    token floor(start * (n - length + 1)) on, so that every window inside it has the same chance; a shorter one is read whole
-    and padded with 0. The mask is 1 on tokens and 0 on padding.
+    token floor(start * (n - length)) on: every window inside it has the same chance, but for the last one, which is never drawn
+    (as published). A document that is no longer than the window is read whole and padded with 0. The mask is 1 on tokens and 0
+    on padding.
     """
     begin = documents.offsets[rows]
     sizes = documents.offsets[rows + 1] - begin
-    first = begin + (starts * (np.maximum(sizes - length, 0) + 1)).astype(np.int64)
+    first = begin + (starts * np.maximum(sizes - length, 0)).astype(np.int64)
     mask = np.arange(length) < np.minimum(sizes, length)[..., None]
     index = np.where(mask, first[..., None] + np.arange(length), 0)
     return np.where(mask, documents.tokens[index], 0).astype(np.int32), mask.astype(np.uint8)

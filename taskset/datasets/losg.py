@@ -1,7 +1,8 @@
 """Data of the synthetic problems of losg_tasks_family (arXiv 1703.04813): small random sets, computed from a number.
 
 All four splits draw from the same rows, each in an order of its own. A batch is drawn without replacement, and the batches of an
-epoch are disjoint (`EpochOrder`), as everywhere in this package; a batch larger than the set is drawn with replacement.
+epoch are disjoint (`EpochOrder`), as everywhere in this package; where a batch is larger than the set, batches are cut from an
+endless stream of its rows (`ShuffledStream`).
 """
 
 from dataclasses import dataclass
@@ -9,23 +10,41 @@ from dataclasses import dataclass
 import numpy as np
 
 from taskset import seeds
-from taskset.datasets.base import EpochOrder
+from taskset.datasets.base import EpochOrder, OrderInBlocks
 
 _LAYERS, _WIDTH = 6, 20  # of the random network that labels
 _IDS = 5  # per row of parity data
 _FLIPPED = 0.25  # share of parity labels
 
 
-class WithReplacement:
-    """The order of examples of sets that are smaller than a batch: each batch is `batch_size` independent rows."""
+class ShuffledStream(OrderInBlocks):
+    """The order of examples of sets that are smaller than a batch: the rows again and again, shuffled through a buffer.
 
-    def __init__(self, rows, batch_size):
-        self.rows, self.batch_size = rows, batch_size
+    The buffer has as many places as there are rows. Each draw takes what is in a random place, and the next number of the
+    sequence 0, 1, .., rows - 1, 0, 1, .. takes that place. So each row is in a batch about equally often: of 10 rows, batches
+    of 100 have each 10 times, give or take 0.9 (independent draws: 3.0).
 
-    def __call__(self, seed, split, start, count):
-        """Row numbers of batches `start .. start + count - 1`: int64 [count, batch size]."""
-        rngs = [seeds.generator(seed, "order", split, step) for step in range(start, start + count)]
-        return np.stack([rng.integers(self.rows, size=self.batch_size) for rng in rngs])
+    Every 100 batches the stream starts anew, from a buffer as it is after endlessly many draws.
+    """
+
+    kept = 64  # of at most some 10^5 bytes; several runs draw in turns
+
+    def __init__(self, rows: range, batch_size: int):
+        super().__init__(rows, batch_size, per_block=100)
+
+    def _draw(self, seed, split, block):
+        # Time counts draws: the block's are 0, 1, .., and what enters at time t is row (first + t) % n. A draw takes what entered
+        # at the last draw from the same place. For the places' first draws that is before 0: going back from there, each place is
+        # met once, and with k of n places met a draw meets another one with probability 1 - k / n.
+        rng, n = seeds.generator(seed, "order", split, block), len(self.rows)
+        first, entered = rng.integers(n), -np.cumsum(rng.geometric(1 - np.arange(n) / n))
+        draws = self.per_block * self.batch_size
+        times = np.concatenate([entered, np.arange(draws)])
+        places = np.concatenate([np.arange(n), rng.integers(n, size=draws)])
+        by_place = np.argsort(places.astype(np.min_scalar_type(n)), kind="stable")  # small integers are sorted fastest
+        before = np.empty_like(times)
+        before[by_place[1:]] = times[by_place[:-1]]
+        return ((first + before[n:]) % n).reshape(self.per_block, self.batch_size)
 
 
 class Rows:
@@ -34,7 +53,7 @@ class Rows:
     def __init__(self, arrays, batch_size):
         self.arrays = arrays
         rows = len(next(iter(arrays.values())))
-        self.order = EpochOrder(range(rows), batch_size) if batch_size <= rows else WithReplacement(rows, batch_size)
+        self.order = (EpochOrder if batch_size <= rows else ShuffledStream)(range(rows), batch_size)
 
     def __call__(self, split, seed, start, count):
         """Batches `start .. start + count - 1`: {name: [count, batch size, ..]}."""

@@ -3,7 +3,9 @@
 Shared by image and text data. Nothing here needs TensorFlow.
 """
 
+import json
 import os
+import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +14,7 @@ from taskset.errors import DataNotPrepared, StoreError
 
 DATA_VARIABLE = "TFDS_DATA_DIR"
 CACHE_VARIABLE = "TASKSET_CACHE_DIR"
+_TEMPLATE = "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"  # of the names of TFDS's files
 
 
 @dataclass(frozen=True)
@@ -32,14 +35,27 @@ class DataStatus:
 
 
 def data_dir_or_default(data_dir=None):
-    """`data_dir`, else the environment variable TFDS_DATA_DIR, else TFDS's own default ~/tensorflow_datasets: a `Path`."""
-    return Path(data_dir or os.environ.get(DATA_VARIABLE) or "~/tensorflow_datasets").expanduser()
+    """`data_dir`, else the environment variable TFDS_DATA_DIR, else TFDS's own default ~/tensorflow_datasets: a `Path`.
+
+    Raises `DataNotPrepared` where that is in a home directory and there is none (as in some containers).
+    """
+    return _expanded(data_dir or os.environ.get(DATA_VARIABLE) or "~/tensorflow_datasets")
 
 
 def cache_dir(data_dir=None):
     """Where built files are kept: TASKSET_CACHE_DIR (for a TFDS directory that can't be written), else DATA_DIR/taskset."""
     chosen = os.environ.get(CACHE_VARIABLE)
-    return Path(chosen).expanduser() if chosen else data_dir_or_default(data_dir) / "taskset"
+    return _expanded(chosen) if chosen else data_dir_or_default(data_dir) / "taskset"
+
+
+def _expanded(place):
+    try:
+        return Path(place).expanduser()
+    except RuntimeError:  # neither HOME nor an entry of the user's in the list of accounts
+        raise DataNotPrepared(
+            f"the data directory {str(place)!r} can't be found, since no home directory is known: "
+            f"name one with --data-dir or {DATA_VARIABLE}, or use --source synthetic, which needs none"
+        ) from None
 
 
 def built_dir(name, data_dir=None):
@@ -48,13 +64,48 @@ def built_dir(name, data_dir=None):
 
 
 def stored_version(tfds_name, data_dir=None):
-    """The directory of the newest prepared version of a TFDS data set ("sun397/tfds"), None if there is none."""
+    """The directory of the newest whole version of a TFDS data set ("sun397/tfds"), None if there is none."""
+    return next((place for place in _versions(tfds_name, data_dir) if version_damage(place) is None), None)
+
+
+def damage(tfds_name, data_dir=None):
+    """Where versions are there and none is whole, what is wrong with the newest: `"is damaged (..; delete 'DIR' first)"`."""
+    places = _versions(tfds_name, data_dir)
+    if not places or stored_version(tfds_name, data_dir):
+        return None
+    return f"is damaged ({version_damage(places[0])}; delete {str(places[0])!r} first)"
+
+
+def _versions(tfds_name, data_dir):
+    """Directories of versions, the newest first. TFDS prepares under other names ("3.0.1.incompleteABC"), which don't count."""
     root = data_dir_or_default(data_dir) / tfds_name
-    return max((info.parent for info in root.glob("*/dataset_info.json")), key=_version, default=None)
+    found = [place for place in root.glob("*") if re.fullmatch(r"\d+\.\d+\.\d+", place.name)]
+    return sorted(found, key=lambda place: tuple(int(part) for part in place.name.split(".")), reverse=True)
 
 
-def _version(directory):
-    return tuple(int(part) if part.isdigit() else -1 for part in directory.name.split("."))
+def version_damage(place):
+    """Why a directory is no prepared TFDS data set, None if it looks whole: names and sizes are compared, nothing is read."""
+    try:
+        info = json.loads((place / "dataset_info.json").read_text(encoding="utf-8"))
+        json.loads((place / "features.json").read_text(encoding="utf-8"))
+        return next(filter(None, (_split_damage(place, info, split) for split in info["splits"])), None)
+    except OSError as error:
+        return f"{Path(error.filename or place).name}: {error.strerror}"
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return "dataset_info.json or features.json can't be read"
+
+
+def _split_damage(place, info, split):
+    if split.get("filepathTemplate", _TEMPLATE) != _TEMPLATE or not split["shardLengths"]:
+        return None
+    shards = len(split["shardLengths"])
+    files = list(place.glob(f"*-{split['name']}.{info.get('fileFormat', 'tfrecord')}-?????-of-{shards:05d}"))
+    if len(files) != shards:
+        return f"{split['name']} has {len(files)} of {shards} files"
+    size = sum(file.stat().st_size for file in files)
+    if size < int(split["numBytes"]):
+        return f"{split['name']} has {size} bytes, fewer than its {split['numBytes']} of examples"
+    return None
 
 
 def megabytes(size):
@@ -87,6 +138,22 @@ def require_writable(directory):
         ) from None
 
 
+def reason(error, length=120):
+    """The first words of an error of TFDS or TensorFlow, without the names of the nodes of its graphs."""
+    line = (str(error).strip().splitlines() or [""])[0]
+    return re.sub(r"\{\{.*?\}\} ?", "", line)[:length] or type(error).__name__
+
+
+def open_builder(place):
+    """TFDS's builder of the version in a directory. Raises `ValueError` where its files can't be read as one."""
+    import tensorflow_datasets as tfds
+
+    try:
+        return tfds.builder_from_directory(str(place))
+    except Exception as error:  # its parsers raise errors of several libraries
+        raise ValueError(reason(error)) from None
+
+
 def download(tfds_name, data_dir=None):
     """Download and prepare a TFDS data set. Raises `StoreError` where that fails (no network, no space, a refusal)."""
     import tensorflow_datasets as tfds
@@ -98,8 +165,7 @@ def download(tfds_name, data_dir=None):
     try:
         tfds.builder(tfds_name, data_dir=str(place)).download_and_prepare(download_dir=str(downloads))
     except Exception as error:  # whatever a publisher's server, an archive or a builder may come up with
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise StoreError(
-            f"TFDS could not prepare {tfds_name!r} in {str(place)!r} ({type(error).__name__}: {reason}): "
+            f"TFDS could not prepare {tfds_name!r} in {str(place)!r} ({type(error).__name__}: {reason(error, 200)}): "
             "mend that and run it again, or copy the directory from a machine that has it"
         ) from error

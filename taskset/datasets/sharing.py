@@ -67,10 +67,10 @@ def release_pages():
             one.madvise(mmap.MADV_DONTNEED)
 
 
-def write_directory(place, arrays, texts=None):
+def write_directory(place, arrays, texts=None, finish=None):
     """Write {name: array} as PLACE/NAME.npy, and {file name: text}, under a temporary name, then rename: all of it or nothing.
 
-    A directory that is there already is left as it is.
+    finish: called with the temporary directory before it is renamed. A directory that is there already is left as it is.
     """
     place = Path(place)
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -79,7 +79,9 @@ def write_directory(place, arrays, texts=None):
         for name, array in arrays.items():
             np.save(part / f"{name}.npy", array)
         for name, text in (texts or {}).items():
-            (part / name).write_text(text)
+            (part / name).write_text(text, encoding="utf-8")
+        if finish:
+            finish(part)
         part.chmod(0o755)
         try:
             part.rename(place)

@@ -4,21 +4,19 @@ import errno
 import functools
 import json
 import os
-import shutil
 import zlib
 from pathlib import Path
 
-from taskset.datasets import encoding, prepared, text_info
+from taskset.datasets import built, encoding, prepared, text_info
 from taskset.datasets.corpus import Corpus, Documents, checksum, concatenate
-from taskset.datasets.sharing import mapped, write_directory
 from taskset.errors import DataNotPrepared, StoreError
 
-VERSION = 1  # of the built files and of how records become documents
+VERSION = 2  # of the built files and of how records become documents; 2 has sums of the files, and the documents of 1
 # Documents kept of each split: the first in stored order, which is no particular one, as TFDS shuffles when it writes.
 LIMITS = {"train": 500_000, "test": 50_000}
 TRAIN_SHARE = 70  # of 100, where the only stored split is divided by a hash
 SHORTEST_LINE = 6  # characters of a line of an article that counts as a document
-_FILES = ("tokens", "offsets", "labels")
+_PARTS = {"tokens": "uint16", "offsets": "int64", "labels": "int32"}
 
 
 def read_corpus(name, data_dir=None):
@@ -32,11 +30,14 @@ def read_corpus(name, data_dir=None):
 
 def read_vocabulary(name, data_dir=None):
     """The `encoding.Subwords` of a data set .../subwords8k that is prepared."""
-    file = prepared.built_dir(name, data_dir) / "vocabulary.json"
+    place = prepared.built_dir(name, data_dir)
+    file = place / "vocabulary.json"
     if not file.is_file():
         raise _not_prepared(name, data_dir)
     try:
-        return encoding.Subwords.from_json(file.read_text(encoding="utf-8"))
+        vocabulary = encoding.Subwords.from_json(file.read_text(encoding="utf-8"))
+        built.check_sum(place, _require(name, data_dir, place), file.name)
+        return vocabulary
     except ValueError as error:
         raise _not_prepared(name, data_dir, f"can't be read: {str(file)!r} {error}; the text is") from None
 
@@ -55,23 +56,28 @@ def prepare_text(name, data_dir=None):
     if _status(name, data_dir).prepared:
         return
     _require_writable(prepared.built_dir(name, data_dir).parent)
+    damage = prepared.damage(info.original, data_dir)
+    if damage:  # TFDS would take what is there for prepared
+        raise _not_prepared(name, data_dir, damage)
     if prepared.stored_version(info.original, data_dir) is None:
         if info.download is None:
             raise _not_prepared(name, data_dir)
         _require_writable(prepared.data_dir_or_default(data_dir))
-        _download(info, data_dir)
+        prepared.download(info.original, data_dir)
     _build(name, info, data_dir)
 
 
 def _status(name, data_dir):
     info, place = text_info.info(name), prepared.built_dir(name, data_dir)
     stored = prepared.stored_version(info.original, data_dir)
-    record = _record(place)
+    record = built.read_record(place)
     ready = record is not None and _problem(name, place, record) is None
     download = 0 if stored or ready else info.download
     note = "encoded here from the plain text"
     if record is not None and not ready:
         note = _problem(name, place, record)
+    elif not ready and prepared.damage(info.original, data_dir):
+        note = f"the plain text {prepared.damage(info.original, data_dir)}"
     elif stored and not ready:
         note = "the plain text is there, to be encoded"
     elif info.download is None and not ready:
@@ -82,36 +88,37 @@ def _status(name, data_dir):
 def _not_prepared(name, data_dir, why=None):
     info = text_info.info(name)
     stored = prepared.stored_version(info.original, data_dir)
-    if stored is None and info.download is None:
+    damage = prepared.damage(info.original, data_dir)
+    if stored is None and info.download is None and not damage:
         return DataNotPrepared(
             f"data set {name!r} can't be prepared: {info.original} was withdrawn by its publisher in 2023; put a copy that TFDS "
             f"prepared before into {str(prepared.data_dir_or_default(data_dir))!r}, or use --source synthetic, which needs none"
         )
-    why = why or ("is there as plain text and not encoded yet" if stored else "is not prepared")
+    why = why or damage or ("is there as plain text and not encoded yet" if stored else "is not prepared")
     return prepared.not_prepared(name, data_dir, 0 if stored else info.download, why)
-
-
-def _record(place):
-    file = place / "info.json"
-    try:
-        return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
-    except ValueError:
-        return {}
 
 
 def _problem(name, place, record):
     """Why files that were built can't be read, or None."""
     if record.get("version") != VERSION:
-        return f"built by version {record.get('version')!r} of the text encoding, this package reads version {VERSION}"
-    if text_info.parse(name)[1] != "subwords8k":
-        return None
+        return f"built by version {record.get('version')!r:.40} of the text encoding, this package reads version {VERSION}"
+    if text_info.parse(name)[1] == "subwords8k" and _vocabulary_problem(place):
+        return _vocabulary_problem(place)
+    try:
+        built.check(place, record)
+    except built.Damaged as error:
+        return f"damaged: {error}"
+    return None
+
+
+def _vocabulary_problem(place):
     try:
         version = json.loads((place / "vocabulary.json").read_text(encoding="utf-8")).get("version")
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         return f"{str(place / 'vocabulary.json')!r} is no vocabulary file"
     if version != encoding.VERSION:
         wanted = f"this package reads version {encoding.VERSION}"
-        return f"{str(place / 'vocabulary.json')!r} is a vocabulary of version {version!r}, {wanted}"
+        return f"{str(place / 'vocabulary.json')!r} is a vocabulary of version {version!r:.40}, {wanted}"
     return None
 
 
@@ -122,7 +129,7 @@ def require_corpus(name, data_dir=None):
 
 def _require(name, data_dir, place):
     """The record of what was built at `place`, or `DataNotPrepared`."""
-    record = _record(place)
+    record = built.read_record(place)
     if record is None:
         raise _not_prepared(name, data_dir)
     problem = _problem(name, place, record)
@@ -136,28 +143,20 @@ def _read(name, data_dir, place):
     place = Path(place)
     record = _require(name, data_dir, place)
     try:
-        parts = {split: _load(place, split) for split in LIMITS}
-    except (OSError, ValueError) as error:
-        raise _not_prepared(name, data_dir, f"is damaged ({str(error)[:120]}; delete {str(place)!r} first)") from None
+        parts = {split: _load(place, record, split) for split in LIMITS}
+    except (OSError, KeyError, TypeError, built.Damaged) as error:
+        raise _not_prepared(name, data_dir, f"is damaged ({str(error)[:160]}; delete {str(place)!r} first)") from None
     origin = {"source": "tfds", "name": name, "version": record["made_from"], "checksum": record["checksum"]}
     return Corpus(**parts, origin=origin)
 
 
-def _load(place, split):
-    files = {part: place / f"{split}_{part}.npy" for part in _FILES}
-    arrays = {part: mapped(file) for part, file in files.items() if part != "labels" or file.exists()}
+def _load(place, record, split):
+    parts = [part for part in _PARTS if part != "labels" or f"{split}_labels.npy" in record["files"]]
+    arrays = {part: built.open_array(place, record, f"{split}_{part}", _PARTS[part], (None,)) for part in parts}
     documents = Documents.from_arrays(arrays)
     if len(documents.tokens) != documents.offsets[-1]:
-        raise ValueError(f"{split} has {len(documents.tokens)} of {documents.offsets[-1]} tokens")
+        raise built.Damaged(f"{split} has {len(documents.tokens)} of {documents.offsets[-1]} tokens")
     return documents
-
-
-def _download(info, data_dir):
-    import tensorflow_datasets as tfds
-
-    place = prepared.data_dir_or_default(data_dir)
-    downloads = place / "downloads" / info.original.replace("/", "_")
-    tfds.builder(info.original, data_dir=str(place)).download_and_prepare(download_dir=str(downloads))
 
 
 def _unwritable(error):
@@ -197,25 +196,16 @@ def _build(name, info, data_dir):
         "documents": {split: len(documents[split]) for split in LIMITS},
         "checksum": checksum(**documents),
     }
-    _replace(prepared.built_dir(name, data_dir), arrays, {**files, "info.json": json.dumps(record, indent=2)})
-
-
-def _replace(place, arrays, texts):
-    aside = place.with_name(f".{place.name}.old{os.getpid()}.tmp")
-    if place.is_dir():
-        os.rename(place, aside)
-    write_directory(place, arrays, texts)
-    shutil.rmtree(aside, ignore_errors=True)
+    built.write(prepared.built_dir(name, data_dir), arrays, files, record)
 
 
 def _documents(name, info, stored, data_dir):
     """({split: list of texts}, {split: list of labels}), the first `LIMITS` of each split."""
     import tensorflow as tf
-    import tensorflow_datasets as tfds
 
     texts, labels = ({split: [] for split in LIMITS} for _ in range(2))
     try:
-        builder = tfds.builder_from_directory(str(stored))
+        builder = prepared.open_builder(stored)
         for split, text, label in _READERS[info.reader](builder):
             if text and len(texts[split]) < LIMITS[split]:
                 texts[split].append(text)
@@ -223,8 +213,8 @@ def _documents(name, info, stored, data_dir):
             if all(len(texts[split]) == LIMITS[split] for split in LIMITS):
                 break
     except (tf.errors.OpError, AssertionError, ValueError, KeyError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
-        raise _not_prepared(name, data_dir, f"is damaged ({reason}; delete {str(stored)!r} first)") from None
+        why = f"is damaged ({prepared.reason(error)}; delete {str(stored)!r} first)"
+        raise _not_prepared(name, data_dir, why) from None
     return texts, labels
 
 

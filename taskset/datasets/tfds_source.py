@@ -1,17 +1,12 @@
 """Real images: prepared TensorFlow Datasets data as uint8 arrays, and sets resized from it once."""
 
-import json
-import os
-import shutil
-
 import numpy as np
 
-from taskset.datasets import prepared
+from taskset.datasets import built, prepared
 from taskset.datasets.info import IMAGES, image_info
-from taskset.datasets.sharing import write_directory
 
-# TensorFlow 1's bicubic resize did not smooth before it sampled; the sets are named after what that made of them.
-RESIZED = {"version": 1, "method": "bicubic", "antialias": False}
+# How sets are resized (`taskset.datasets.resizing`). Another way is another version: what was built before is built again.
+RESIZED = {"version": 2, "method": "cubic, a = -0.75", "antialias": False}
 _READ = 500  # images decoded at a time
 
 
@@ -29,7 +24,9 @@ def version(name, data_dir=None):
     """What `read_images` reads, e.g. `"mnist 3.0.1"`. Raises `DataNotPrepared`."""
     info = image_info(name)
     _require(info, data_dir)
-    return _record(info, data_dir)["made_from"] if info.resized else _stored(info, data_dir)
+    if info.resized:
+        return built.read_record(prepared.built_dir(info.name, data_dir))["made_from"]
+    return _stored(info, data_dir)
 
 
 def status(data_dir=None):
@@ -44,6 +41,9 @@ def prepare(name, data_dir=None):
         return
     if info.resized:
         prepared.require_writable(prepared.cache_dir(data_dir))
+    damage = prepared.damage(info.tfds, data_dir)
+    if damage:  # TFDS would take what is there for prepared
+        raise prepared.not_prepared(info.name, data_dir, info.download, damage)
     if prepared.stored_version(info.tfds, data_dir) is None:
         prepared.download(info.tfds, data_dir)
     if info.resized:
@@ -52,18 +52,29 @@ def prepare(name, data_dir=None):
 
 def _status(info, data_dir):
     stored = prepared.stored_version(info.tfds, data_dir)
-    download = 0 if stored else info.download
+    download, damage = (0, None) if stored else (info.download, prepared.damage(info.tfds, data_dir))
     if not info.resized:
-        return prepared.DataStatus(info.name, info.tfds, stored is not None, stored and str(stored), download)
+        return prepared.DataStatus(info.name, info.tfds, stored is not None, stored and str(stored), download, damage or "")
     place, note = prepared.built_dir(info.name, data_dir), "resized once from the original"
-    record = _record(info, data_dir)
-    ready = record is not None and _same_making(record)
-    if record is not None and not ready:
-        made, needed = record.get("version"), RESIZED["version"]
-        note = f"made by version {made} of this package's resizing, {needed} is needed: prepare it again"
-    elif stored and not ready:
-        note = "the original is there, to be resized"
+    record = built.read_record(place)
+    problem = None if record is None else _problem(place, record)
+    ready = record is not None and problem is None
+    if problem:
+        note = f"{problem}: prepare it again"
+    elif not ready and (stored or damage):
+        note = f"the original {damage}" if damage else "the original is there, to be resized"
     return prepared.DataStatus(info.name, info.tfds, ready, str(place) if ready else None, 0 if ready else download, note)
+
+
+def _problem(place, record):
+    """Why what was built can't be read, or None."""
+    if any(record.get(field) != value for field, value in RESIZED.items()):
+        return f"was made by version {record.get('version')!r:.40} of this package's resizing, {RESIZED['version']} is needed"
+    try:
+        built.check(place, record)
+    except built.Damaged as error:
+        return f"is damaged ({error})"
+    return None
 
 
 def require(name, data_dir=None):
@@ -74,7 +85,9 @@ def require(name, data_dir=None):
 def _require(info, data_dir):
     row = _status(info, data_dir)
     if not row.prepared:
-        why = f"was {row.note.split(',')[0]}" if _record(info, data_dir) is not None else "is not prepared"
+        place = prepared.built_dir(info.name, data_dir)
+        record = built.read_record(place) if info.resized else None
+        why = (record is not None and _problem(place, record)) or prepared.damage(info.tfds, data_dir) or "is not prepared"
         raise prepared.not_prepared(info.name, data_dir, row.download, why)
 
 
@@ -84,25 +97,26 @@ def _stored(info, data_dir):
 
 def _read_stored(info, data_dir):
     import tensorflow as tf
-    import tensorflow_datasets as tfds
 
     place = prepared.stored_version(info.tfds, data_dir)
     try:
-        builder = tfds.builder_from_directory(str(place))
+        builder = prepared.open_builder(place)
         return {split: _read_split(info, builder, split) for split, _ in info.sizes}
     except (tf.errors.OpError, AssertionError, ValueError, KeyError) as error:
         raise _damaged(info, data_dir, place, error) from None
 
 
 def _damaged(info, data_dir, place, error):
-    reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
     download = 0 if info.resized and prepared.stored_version(info.tfds, data_dir) not in (None, place) else info.download
-    return prepared.not_prepared(info.name, data_dir, download, f"is damaged ({reason}; delete {str(place)!r} first)")
+    why = f"is damaged ({prepared.reason(error)}; delete {str(place)!r} first)"
+    return prepared.not_prepared(info.name, data_dir, download, why)
 
 
 def _read_split(info, builder, split):
     import tensorflow as tf
     import tensorflow_datasets as tfds
+
+    from taskset.datasets.resizing import resize
 
     size = builder.info.splits[split].num_examples
     images, labels = np.empty((size, *info.shape), np.uint8), np.empty(size, np.int32)
@@ -115,7 +129,7 @@ def _read_split(info, builder, split):
 
     def example(features):
         image = features["image"]
-        return (_resize(image, info.shape[:2]) if info.resized else image), features[info.label]
+        return (resize(image, info.shape[:2]) if info.resized else image), features[info.label]
 
     n = 0
     for image, label in stored.map(example, num_parallel_calls=tf.data.AUTOTUNE).batch(_READ).as_numpy_iterator():
@@ -126,43 +140,23 @@ def _read_split(info, builder, split):
     return images, labels
 
 
-def _resize(image, size):
-    import tensorflow as tf
-
-    # Bicubic weights overshoot: round and clip before the cast, which would wrap around.
-    resized = tf.image.resize(tf.cast(image, tf.float32), size, method=RESIZED["method"], antialias=RESIZED["antialias"])
-    return tf.cast(tf.clip_by_value(tf.round(resized), 0.0, 255.0), tf.uint8)
-
-
-def _record(info, data_dir):
-    file = prepared.built_dir(info.name, data_dir) / "info.json"
-    try:
-        return json.loads(file.read_text()) if file.is_file() else None
-    except ValueError:
-        return {}
-
-
-def _same_making(record):
-    return all(record.get(field) == value for field, value in RESIZED.items())
-
-
 def _read_resized(info, data_dir):
     place = prepared.built_dir(info.name, data_dir)
+    record = built.read_record(place)
+
+    def read(split, part, dtype, shape):
+        return np.array(built.open_array(place, record, f"{split}_{part}", dtype, (record["sizes"][split], *shape)))
+
     try:
-        return {split: tuple(np.load(place / f"{split}_{part}.npy") for part in ("image", "label")) for split, _ in info.sizes}
-    except (OSError, ValueError) as error:
+        return {s: (read(s, "image", np.uint8, info.shape), read(s, "label", np.int32, ())) for s, _ in info.sizes}
+    except (OSError, KeyError, TypeError, built.Damaged) as error:
         raise _damaged(info, data_dir, place, error) from None
 
 
 def _build_resized(info, data_dir):
-    place = prepared.built_dir(info.name, data_dir)
     splits = _read_stored(info, data_dir)
     arrays = {f"{split}_image": images for split, (images, _) in splits.items()}
     arrays |= {f"{split}_label": labels for split, (_, labels) in splits.items()}
     sizes = {split: len(labels) for split, (_, labels) in splits.items()}
     record = {**RESIZED, "name": info.name, "made_from": _stored(info, data_dir), "sizes": sizes}
-    aside = place.with_name(f".{place.name}.old{os.getpid()}.tmp")
-    if place.is_dir():  # of another version: the new one is to take its name
-        os.rename(place, aside)
-    write_directory(place, arrays, {"info.json": json.dumps(record, indent=2)})
-    shutil.rmtree(aside, ignore_errors=True)
+    built.write(prepared.built_dir(info.name, data_dir), arrays, {}, record)

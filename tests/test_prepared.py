@@ -1,0 +1,189 @@
+"""Prepared data that is damaged, half there or forged: one line of `DataNotPrepared`, or the right values."""
+
+import json
+
+import numpy as np
+import pytest
+
+from taskset.datasets import built, prepared, text_sources, tfds_source
+from taskset.datasets.corpus import concatenate
+from taskset.datasets.images import ImageData
+from taskset.errors import DataNotPrepared
+
+IMAGES, TEXT, SUBWORDS = "deep_weeds_32x32", "lm1b/bytes", "lm1b/subwords8k"
+
+
+@pytest.fixture
+def data_dir(tmp_path, monkeypatch):
+    """A directory with what is built from a resized image set and from two encodings of a text set."""
+    monkeypatch.delenv(prepared.CACHE_VARIABLE, raising=False)
+    rng = np.random.default_rng(0)
+    arrays = {"train_image": rng.integers(0, 256, (3, 32, 32, 3), np.uint8), "train_label": np.arange(3, dtype=np.int32)}
+    record = {**tfds_source.RESIZED, "name": IMAGES, "made_from": "deep_weeds 3.0.0", "sizes": {"train": 3}}
+    built.write(prepared.built_dir(IMAGES, tmp_path), arrays, {}, record)
+    text = {split: concatenate([rng.integers(1, 200, n) for n in (5, 1, 7)]) for split in ("train", "test")}
+    arrays = {f"{split}_{part}": array for split in text for part, array in text[split].arrays().items()}
+    for name, files in ((TEXT, {}), (SUBWORDS, {"vocabulary.json": json.dumps({"version": 1, "pieces": [], "merges": []})})):
+        record = {"version": text_sources.VERSION, "name": name, "made_from": "lm1b 1.1.0", "checksum": "none"}
+        built.write(prepared.built_dir(name, tmp_path), arrays, files, record)
+    return str(tmp_path)
+
+
+def read(name, data_dir):
+    """All that is read of a data set, to be compared."""
+    if name == IMAGES:
+        images, labels = tfds_source.read_images(name, data_dir)["train"]
+        return [tfds_source.version(name, data_dir), images.shape, images.tobytes(), labels.tobytes()]
+    text_sources._read.cache_clear()
+    corpus = text_sources.read_corpus(name, data_dir)
+    arrays = [array for documents in (corpus.train, corpus.test) for array in documents.arrays().values()]
+    return [corpus.origin, *((array.dtype, array.tobytes()) for array in arrays)]
+
+
+def one_line(name, data_dir):
+    """The error of reading, which must be one short line."""
+    with pytest.raises(DataNotPrepared) as caught:
+        read(name, data_dir)
+    line = str(caught.value)
+    assert "\n" not in line and len(line) < 600 and f"data prepare {name}" in line
+    return line
+
+
+@pytest.mark.parametrize("name", [IMAGES, TEXT])
+def test_flipped_bits_never_read_as_right(data_dir, name):
+    rng, right, unread = np.random.default_rng(1), read(name, data_dir), 0
+    files = sorted(prepared.built_dir(name, data_dir).iterdir())
+    for flip in range(200):
+        file = files[flip % len(files)]
+        whole = file.read_bytes()
+        damaged, bit = bytearray(whole), rng.integers(8 * len(whole))
+        damaged[bit // 8] ^= 1 << (bit % 8)
+        file.write_bytes(damaged)
+        try:
+            assert read(name, data_dir) == right and file.name == built.RECORD  # white space
+        except DataNotPrepared as error:
+            assert "\n" not in str(error) and f"data prepare {name}" in str(error)
+            unread += 1
+        file.write_bytes(whole)
+    assert unread > 150 and read(name, data_dir) == right
+
+
+@pytest.mark.parametrize("content", ["", "[]", "null", "{", '{"version": 2}', "[" * 100_000, "\x00"])
+@pytest.mark.parametrize("name", [IMAGES, TEXT])
+def test_a_record_that_is_none(data_dir, name, content):
+    (prepared.built_dir(name, data_dir) / built.RECORD).write_text(content)
+    one_line(name, data_dir)
+    rows = [*tfds_source.status(data_dir), *text_sources.text_status(data_dir)]
+    assert not next(row for row in rows if row.name == name).prepared
+
+
+@pytest.mark.parametrize("name, file", [(IMAGES, "train_image.npy"), (TEXT, "test_offsets.npy"), (SUBWORDS, "vocabulary.json")])
+@pytest.mark.parametrize("damage", ["empty", "gone", "longer"])
+def test_files_that_are_not_whole_show_before_they_are_read(data_dir, name, file, damage):
+    path = prepared.built_dir(name, data_dir) / file
+    if damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(b"" if damage == "empty" else path.read_bytes() + b" ")
+    assert file in one_line(name, data_dir)
+    rows = [*tfds_source.status(data_dir), *text_sources.text_status(data_dir)]
+    row = next(row for row in rows if row.name == name)
+    assert not row.prepared and file in row.note
+
+
+def forge(name, data_dir, file, content):
+    """Another file with sums that fit."""
+    place = prepared.built_dir(name, data_dir)
+    (place / file).write_bytes(content)
+    record = json.loads((place / built.RECORD).read_text())
+    record["files"][file] = {"bytes": len(content), "crc32": built._crc32(place / file)}
+    record.pop("crc32")
+    (place / built.RECORD).write_text(json.dumps({**record, "crc32": built._own_sum(record)}))
+
+
+@pytest.mark.parametrize(
+    "shape, dtype",
+    [("(140737488355328,)", "|u1"), ("(3, 32, 32, 4611686018427387904)", "|u1"), ("(3, 32, 32, -3)", "|u1"), ("(1,)", "<f8"),
+     ("(3, 32, 32, 3)", "|O"), ("(3, 32, 32, 2)", "|u1"), ("(" * 500, "|u1")],
+)  # fmt: skip
+def test_forged_headers_take_no_memory(data_dir, shape, dtype):
+    header = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    content = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(3 * 32 * 32 * 3)
+    forge(IMAGES, data_dir, "train_image.npy", content)
+    assert "train_image.npy" in one_line(IMAGES, data_dir)
+    forge(TEXT, data_dir, "train_tokens.npy", content)
+    assert "train_tokens.npy" in one_line(TEXT, data_dir)
+
+
+# TFDS's own directories
+
+
+def tfds_version(data_dir, version):
+    """Files as TFDS leaves them, without examples that could be read."""
+    place = data_dir / "mnist" / version
+    place.mkdir(parents=True)
+    splits = [{"name": s, "numBytes": "40", "shardLengths": ["2", "2"]} for s in ("train", "test")]
+    (place / "dataset_info.json").write_text(json.dumps({"name": "mnist", "fileFormat": "tfrecord", "splits": splits}))
+    (place / "features.json").write_text("{}")
+    for split in ("train", "test"):
+        for i in range(2):
+            (place / f"mnist-{split}.tfrecord-0000{i}-of-00002").write_bytes(bytes(52))
+    return place
+
+
+def test_half_prepared_versions_are_not_preferred(tmp_path):
+    whole = tfds_version(tmp_path, "3.0.1")
+    tfds_version(tmp_path, "3.0.1.incompleteABCDEF")
+    tfds_version(tmp_path, "3.0.2.incomplete.1")
+    assert prepared.stored_version("mnist", tmp_path) == whole
+    newer = tfds_version(tmp_path, "3.0.10")
+    assert prepared.stored_version("mnist", tmp_path) == newer
+    (newer / "mnist-train.tfrecord-00001-of-00002").unlink()
+    assert prepared.stored_version("mnist", tmp_path) == whole and prepared.damage("mnist", tmp_path) is None
+
+
+DAMAGES = {
+    "info cut": ("dataset_info.json", lambda file: file.write_text(file.read_text()[:40])),
+    "info empty": ("dataset_info.json", lambda file: file.write_text("")),
+    "info []": ("dataset_info.json", lambda file: file.write_text("[]")),
+    "info gone": ("dataset_info.json", lambda file: file.unlink()),
+    "features cut": ("features.json", lambda file: file.write_text("{")),
+    "records gone": ("mnist-test.tfrecord-00000-of-00002", lambda file: file.unlink()),
+    "records cut": ("mnist-test.tfrecord-00000-of-00002", lambda file: file.write_bytes(b"")),
+}
+
+
+@pytest.mark.parametrize("damage", [*DAMAGES])
+def test_a_damaged_version_is_one_line(tmp_path, damage):
+    place = tfds_version(tmp_path, "3.0.1")
+    file, do = DAMAGES[damage]
+    if damage == "records cut":
+        for other in place.glob("mnist-test*"):
+            do(other)
+    do(place / file)
+    for failing in (tfds_source.require, tfds_source.prepare):
+        with pytest.raises(DataNotPrepared, match=f"is damaged .*delete '{place}' first.*data prepare mnist") as caught:
+            failing("mnist", str(tmp_path))
+        assert "\n" not in str(caught.value)
+    row = tfds_source.status(str(tmp_path))[0]
+    assert not row.prepared and "is damaged" in row.note
+
+
+def test_real_sets_look_whole(real_data_dir):
+    for name in ("mnist", "cifar10", "fashion_mnist", "imdb_reviews/plain_text"):
+        assert prepared.stored_version(name, real_data_dir) is not None
+
+
+# No home directory
+
+
+@pytest.mark.parametrize("variables", [{}, {"TASKSET_CACHE_DIR": "~/cache", "TFDS_DATA_DIR": "/somewhere"}])
+def test_without_a_home_directory_a_line_names_the_option(monkeypatch, variables):
+    monkeypatch.delenv(prepared.DATA_VARIABLE, raising=False)
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)  # what Python does without HOME and without an account
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    for look in (ImageData(IMAGES, 8).check, lambda *_: tfds_source.status(), lambda *_: text_sources.text_status()):
+        with pytest.raises(DataNotPrepared, match="no home directory is known.*--data-dir"):
+            look("tfds")
+    assert prepared.data_dir_or_default("/data").as_posix() == "/data"
