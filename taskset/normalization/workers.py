@@ -76,17 +76,19 @@ class _Worker:
 
 @dataclass
 class Progress:
-    """What is going on: finished and failed jobs, and the share done of those in work."""
+    """What is going on: finished and failed jobs, the share done of those in work, and jobs that were not begun."""
 
     finished: list = field(default_factory=list)
     failed: dict = field(default_factory=dict)
     working: dict = field(default_factory=dict)
+    left: list = field(default_factory=list)
 
 
-def run(jobs, function, arguments, count, report=lambda progress: None):
+def run(jobs, function, arguments, count, report=lambda progress: None, may_begin=lambda job: True):
     """Do `function(job, *arguments, report=..)` for each job in `count` processes; returns the `Progress` at the end.
 
     function, arguments: picklable (module-level function). report: called with the `Progress` whenever something happened.
+    may_begin: asked for each job when its turn comes; those that may not are left (`Progress.left`).
     A function may return `LATER`: the job is tried again when the others are done, or after a second if there are no others.
     The job of a process that dies (killed, out of memory) is done once more, after the others; if it dies again, it has failed.
     On any exception here (KeyboardInterrupt among them) all workers are stopped at once, and the exception goes on.
@@ -104,6 +106,8 @@ def run(jobs, function, arguments, count, report=lambda progress: None):
         return workers[-1]
 
     def assign(worker):
+        while waiting and not may_begin(waiting[-1]):
+            progress.left.append(waiting.pop())
         ready = [job for job, at in later.items() if time.monotonic() >= at]
         if waiting or ready:
             worker.job = waiting.pop() if waiting else ready[0]
