@@ -1,5 +1,6 @@
 """Directories of results that are used again: what counts as finished, what is deleted, who does what."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -7,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from taskset import registry
@@ -56,6 +58,36 @@ def test_curves_of_a_config_that_has_changed_are_not_kept(root, monkeypatch):
 
 def changed(config):
     return {**config, next(iter(config)): -1}
+
+
+def values(path):
+    return store.read_table(path).to_pandas().drop(columns="seconds")
+
+
+def test_more_seeds_and_optimizers_are_added_to_what_is_there(root):
+    more = dataclasses.replace(OPTIONS, optimizers=("adam_lr_-2.00", *OPTIONS.optimizers), seeds=(0, 1))
+    path = store.curve_path(root, "none", "own_regression", NAME)
+    old = store.read_table(path).to_pandas()
+    todo = baseline.plan([NAME], more, root)
+    assert todo.waiting == [NAME] and not todo.finished
+    sweep_to_file(NAME, more, root)
+    assert baseline.plan([NAME], more, root).finished == [NAME]
+    found = store.read_table(path).to_pandas()
+    kept = found[(found["optimizer"] == OPTIONS.optimizers[0]) & (found["seed"] == 0)]
+    assert kept["seconds"].tolist() == old["seconds"].tolist()  # not run again
+    whole = values(sweep_to_file(NAME, more, root / "whole"))
+    pd.testing.assert_frame_equal(values(path), whole, check_categorical=False, rtol=1e-5)
+    with pytest.raises(StoreError, match="other options"):
+        baseline.plan([NAME], OPTIONS, root)
+    with pytest.raises(StoreError, match="steps is 4 there, 8 here"):
+        baseline.plan([NAME], dataclasses.replace(more, steps=8), root)
+
+
+def test_runs_that_are_missing():
+    told = {"options": json.dumps(Options(("a", "b"), "none", 4, (0, 1), 1, 2).as_json())}
+    parts = resume.missing(told, Options(("a", "b", "c"), "none", 4, (0, 1, 2), 1, 2))
+    assert [(part.optimizers, part.seeds) for part in parts] == [(("c",), (0, 1)), (("a", "b", "c"), (2,))]
+    assert resume.missing(told, Options(("b", "a"), "none", 4, (1, 0), 1, 2)) == []
 
 
 TOLD = {"task": "t", "family": "f", "source": "none", "config": "[1, [2]]", "options": '{"steps": 5}'}

@@ -27,6 +27,8 @@ class Plan:
 def plan(names, options, root, data_dir=None):
     """Check everything that can be wrong before any work starts, and find what is left to do.
 
+    A `root` made with fewer optimizers or seeds is extended: a task's file gets the runs it lacks, those it has stay as they are.
+
     Raises: UnknownName, DataNotPrepared, StoreError (other options, an unreadable file), InfeasibleTask if nothing can run.
     """
     described, configs = {}, {}
@@ -37,6 +39,7 @@ def plan(names, options, root, data_dir=None):
     if len(infeasible) == len(names):
         name, reason = next(iter(infeasible.items()))
         raise InfeasibleTask(f"none of these tasks can run; {name}: {reason}")
+    resume.extend(root, options.as_json())
     store.check_options(root, options.as_json())
     waiting, finished = [], []
     for name, (family, facts) in described.items():
@@ -46,9 +49,9 @@ def plan(names, options, root, data_dir=None):
         path = store.curve_path(root, source, family, name)
         if path.exists():
             told = store.read_metadata(path)  # a file cut short is told before hours of work, not after
-            resume.check_finished(path, told, name, family, source, configs[name], options.as_json())
-            finished.append(name)
-            continue
+            if resume.check_finished(path, told, name, family, source, configs[name], options.as_json()):
+                finished.append(name)
+                continue
         if source != "none":
             facts.data.check(source, data_dir)
         waiting.append(name)
@@ -62,10 +65,13 @@ def _source(facts, options):
 def _job(name, options, root, data_dir, mode, modules, report):
     plugins.load(modules)
     family, config = registry.resolve(name)
-    path = store.curve_path(root, _source(registry.facts(family, config), options), family, name)
+    source = _source(registry.facts(family, config), options)
+    path = store.curve_path(root, source, family, name)
     with claims.claim(root, name) as mine:
-        if path.exists():  # another process was faster
-            return str(path)
+        if path.exists():
+            told = store.read_metadata(path)
+            if resume.check_finished(path, told, name, family, source, config, options.as_json()):
+                return str(path)  # another process was faster
         if not mine:
             return workers.LATER
         return str(sweep_to_file(name, options, root, data_dir, mode, report))
