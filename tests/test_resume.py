@@ -171,7 +171,7 @@ def test_cost_by_hand_and_order(monkeypatch):
     assert costs.core_seconds("a", options) == pytest.approx(6 + 0.003 * 6 * (900 + 31 * 5 * 4 / 3))
     assert list(costs.cheapest_first(["c", "a", "b"], options)) == ["b", "a", "c"]
     assert costs.described({"a": 3600.0, "b": 7200.0, "c": None}, 2) == (
-        "estimated: 3 core-hours, 1.5 h with 2 workers; and 1 tasks whose cost is not known"
+        "estimated: 3 core-hours, 1.5 h with 2 workers; and 1 tasks of unknown cost"
     )
 
 

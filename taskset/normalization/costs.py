@@ -28,11 +28,13 @@ def cheapest_first(tasks, options):
 
 
 def described(costs, workers):
-    """A line: core-hours, and hours with so many workers."""
-    known = [cost for cost in costs.values() if cost is not None]
-    told = f"estimated: {sum(known) / 3600:.3g} core-hours, {sum(known) / 3600 / max(workers, 1):.3g} h with {workers} workers"
-    unknown = len(costs) - len(known)
-    return told + (f"; and {unknown} tasks whose cost is not known" if unknown else "")
+    """A line: core-hours, and hours with so many workers; how many tasks have no estimate."""
+    known = [cost / 3600 for cost in costs.values() if cost is not None]
+    unknown = f"{len(costs) - len(known)} tasks of unknown cost" if len(known) < len(costs) else ""
+    if not known:
+        return unknown
+    told = f"estimated: {sum(known):.3g} core-hours, {sum(known) / workers:.3g} h with {workers} workers"
+    return f"{told}; and {unknown}" if unknown else told
 
 
 def parse_shard(text):
