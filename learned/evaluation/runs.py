@@ -11,14 +11,13 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 import learned
 from learned import checkpoint, pretrained
 from taskset import plugins, registry
 from taskset.datasets.sharing import shared_arrays
 from taskset.errors import ConfigError, UnknownName
-from taskset.normalization import store, workers
+from taskset.normalization import resume, store, workers
 from taskset.samplers.optimizers import get_optimizer_config
 
 _NAME = re.compile(r"[A-Za-z0-9_.@+-]+")
@@ -78,7 +77,10 @@ def plan(contestant, tasks, options, root):
         family, config = registry.resolve(name)
         facts = registry.facts(family, config)
         source = options.source if facts.data is not None and facts.data.needs_source else "none"
-        if not store.curve_path(root, source, family, name).exists():
+        path = store.curve_path(root, source, family, name)
+        if path.exists():
+            resume.check_finished(path, store.read_metadata(path), name, family, source, config, options.as_json())
+        else:
             waiting.append(name)
     return waiting
 
@@ -107,8 +109,7 @@ def run(contestant, waiting, options, root, data_dir=None, count=1, modules=(), 
 
     A finished task is a file that appears whole: killed and started again, the rest is done.
     """
-    for left in Path(root).rglob(".*.tmp"):  # of a run that was killed
-        left.unlink()
+    resume.remove_leftovers(root)
     arguments = (contestant, options, str(root), data_dir, (*modules, learned.__name__))
     with shared_arrays():
         return workers.run(waiting, _job, arguments, count, report)

@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from taskset.datasets.base import SPLITS
 from taskset.errors import ConfigError
-from taskset.normalization import store
-from taskset.normalization.provenance import git_commit, machine
+from taskset.normalization import resume, store
+from taskset.normalization.provenance import git_commit, machine, settings
 from taskset.version import __version__
 
 
@@ -137,6 +137,7 @@ def metadata(task, options, mode, core_seconds):
         "taskset_version": __version__,
         "git_commit": git_commit(),
         "tensorflow_version": tf.__version__,
+        "settings": json.dumps(settings()),
         "mode": mode,
         "batches_per_evaluation": str(options.batches),
         "machine": machine(),
@@ -147,7 +148,11 @@ def metadata(task, options, mode, core_seconds):
 
 
 def sweep_to_file(name, options, root, data_dir=None, mode=None, report=lambda share: None):
-    """Sweep one task and write its file; returns the path. The file appears whole, at the end."""
+    """Sweep one task and write its file; returns the path. The file appears whole, at the end.
+
+    Where there is a file with a part of the runs, only the others are made. Their numbers are those of one sweep of all; up to
+    rounding for new optimizers of tasks whose runs go in one program (`taskset.modes.copies_pay`).
+    """
     from taskset.optimizers import get_optimizer
     from taskset.tasks.base import get_task
     from taskset.training import execution_mode
@@ -158,11 +163,22 @@ def sweep_to_file(name, options, root, data_dir=None, mode=None, report=lambda s
             task = get_task(name, options.source, data_dir)
         with account("open"):  # decodes the data set, unless another task of the sweep has
             task.raw_batches("train", options.seeds[0], 0, 1)
-        table = sweep(task, [get_optimizer(o) for o in options.optimizers], options, report, account, mode)
-    copies = table.schema.metadata[b"copies"].decode()
-    mode = mode or execution_mode(task)
-    told = {**metadata(task, options, mode, {**account.seconds, **total.seconds}), "copies": copies}
-    path = store.curve_path(root, task.source, task.family, task.name)
+        path = store.curve_path(root, task.source, task.family, task.name)
+        told = store.read_metadata(path) if path.exists() else None
+        parts = resume.missing(told, options) if told else [options]
+        tables = []
+        for i, part in enumerate(parts):
+            optimizers = [get_optimizer(o) for o in part.optimizers]
+            tables.append(sweep(task, optimizers, part, lambda share, i=i: report((i + share) / len(parts)), account, mode))
+    copies = max(int(table.schema.metadata[b"copies"]) for table in tables)
+    spent = {**account.seconds, **total.seconds}
+    if told:
+        tables.append(store.curves_table(root, task=name, source=task.source, columns=store.SCHEMA.names).cast(store.SCHEMA))
+        before = json.loads(told.get("core_seconds", "{}"))
+        spent = {purpose: before.get(purpose, 0.0) + spent.get(purpose, 0.0) for purpose in {**before, **spent}}
+        copies = max(copies, int(told.get("copies", 1)))
     store.check_options(root, options.as_json())  # once more: another sweep may have been first to have curves here
-    store.write_table(table.replace_schema_metadata(told), path)
+    table = resume.joined([table.replace_schema_metadata(None) for table in tables], options) if told else tables[0]
+    stored = {**metadata(task, options, mode or execution_mode(task), spent), "copies": str(copies)}
+    store.write_table(table.replace_schema_metadata(stored), path)
     return path
