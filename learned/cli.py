@@ -221,7 +221,7 @@ def _measured(suite, unmeasured, root, data_dir, workers, modules):
     from taskset.normalization.report import baseline_report
 
     def sweep(names, options, root):
-        added = [*suite.modules, *modules, learned.__name__]
+        added = [*modules, learned.__name__]
         return baseline_report(names, options, root, data_dir, workers, None, added, out, err)
 
     return measuring.completed(suite, root, sweep)

@@ -2,6 +2,9 @@
 
 import json
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,12 +12,13 @@ import pytest
 from learned import checkpoint, cli, measuring, named, outer, suites
 from learned.options import Options
 from taskset import registry
-from taskset.errors import ConfigError, UnknownName
+from taskset.errors import ConfigError, StoreError, TasksetError, UnknownName
 from taskset.normalization.normalizer import normalizer
 from taskset.normalization.sweep import Options as SweepOptions
 from taskset.normalization.sweep import sweep_to_file
 from taskset.normalization.tables import write_tables
 from taskset.samplers import measured
+from tests import own_family
 
 
 def run(monkeypatch, capfd, *arguments):
@@ -207,3 +211,90 @@ def test_checkpoints_that_do_not_fit(call, small, tmp_path):
     for again in (train, ("export", path, "--out", tmp_path / "f.npz")):
         status, _, told = call(*again)
         assert status == 2 and "cut short" in told and len(told.strip().splitlines()) == 1
+
+
+# A file never runs code.
+
+EVIL = "import pathlib\npathlib.Path(__file__).with_name('ran').touch()\n"
+OWN = Path(own_family.__file__)
+
+
+@pytest.fixture
+def wanting(tmp_path, small):
+    """A suite file that names a module which would leave a trace, and a task that only such a module could have."""
+    evil = tmp_path / "evil.py"
+    evil.write_text(EVIL)
+    values = json.loads(small.read_text())
+    entry = {**values["tasks"][0], "task": "evil_family_seed1", "family": "evil_family"}
+
+    def write(**changes):
+        (tmp_path / "evil.json").write_text(json.dumps({**values, "modules": [str(evil)], **changes}))
+        return tmp_path / "evil.json"
+
+    return write, entry, tmp_path / "ran"
+
+
+def test_the_modules_of_a_suite_are_never_imported(call, wanting, tmp_path):
+    write, entry, ran = wanting
+    path = write(tasks=[entry])
+    for command in (
+        ("train", "--tasks", path, "--out", tmp_path / "o", "--outer-steps", 1, *TRAIN),
+        ("evaluate", "mlp_pes", "--tasks", path, "--out", tmp_path / "e"),
+    ):
+        status, _, told = call(*command)
+        assert status == 2 and f"--import {tmp_path}/evil.py" in told and len(told.strip().splitlines()) == 1, told
+    assert suites.load(write()).modules == (str(tmp_path / "evil.py"),)  # all its tasks are known: nothing is wanted
+    with pytest.raises(UnknownName, match="--import"):
+        suites.from_json(json.loads(path.read_text()) | {"tasks": [entry]}, "a checkpoint")
+    assert not ran.exists()
+
+
+def test_the_modules_that_a_user_names_reach_the_workers(tmp_path):
+    """In processes of their own, where nothing is registered yet."""
+    entry = {"task": "own_regression_seed1", "family": "own_regression", "split": "train"}
+    scales = {"train": [2.0, 0.1], "valid_outer": [2.0, 0.1]}
+    values = {"name": "own", "version": 1, "source": "synthetic", "horizon": 10, "modules": [str(OWN)]}
+    (tmp_path / "own.json").write_text(json.dumps({**values, "tasks": [{**entry, "scales": scales}]}))
+    command = [sys.executable, "-m", "learned", "evaluate", "mlp_pes", "--tasks", tmp_path / "own.json", "--split", "all"]
+    command = [*command, "--out", tmp_path / "o", "--seeds", 1, "--batches", 1, "--evaluations", 1]
+    for imports, status in (((), 2), (("--import", OWN), 0)):
+        done = subprocess.run([*map(str, [*command, *imports])], capture_output=True, text=True)
+        assert done.returncode == status, done.stderr
+        assert status == 0 or f"--import {OWN}" in done.stderr
+    assert len(list((tmp_path / "o").rglob("own_regression_seed1.parquet"))) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"horizon": "many"}, {"horizon": 0}, {"horizon": 1e9}, {"horizon": True}, {"source": "web"}, {"source": ["tfds"]},
+        {"version": "1"}, {"name": 3}, {"modules": [1]}, {"modules": 3}, {"rule": []}, {"tasks": {}}, {"tasks": 3}, {"tasks": [3]},
+        {"task": 3}, {"task": ["x"]}, {"task": "x" * 10**6}, {"family": "mlp_family"}, {"family": 4}, {"split": "all"},
+        {"split": ["train"]}, {"scales": 3}, {"scales": {"train": [2.0]}},
+        {"scales": {"train": [2.0, float("nan")], "valid_outer": [2.0, 1.0]}},
+        {"scales": {"train": [float("inf"), 1.0], "valid_outer": [2.0, 1.0]}},
+        {"scales": {"train": [2.0, -float("inf")], "valid_outer": [2.0, 1.0]}},
+        {"scales": {"train": [2.0, 1.0, 0.0], "valid_outer": [2.0, 1.0]}},
+        {"scales": {"train": [10**400, 1.0], "valid_outer": [2.0, 1.0]}},
+        {"more": "x" * 10**6},
+    ],
+)  # fmt: skip
+def test_a_suite_with_wrong_fields(small, tmp_path, change):
+    values = json.loads(small.read_text())
+    of_task = {"task", "family", "split", "scales"} & set(change)
+    if of_task:
+        values["tasks"][0] |= change
+    else:
+        values |= change
+    (tmp_path / "s.json").write_text(json.dumps(values))
+    with pytest.raises(TasksetError) as error:
+        suites.load_any(tmp_path / "s.json")
+    assert "\n" not in str(error.value) and len(str(error.value)) < 400
+
+
+@pytest.mark.parametrize("content", ["", "[" * 10**5, "3", "null", '"x"', "\0", "{}", '{"tasks": null}'])
+def test_a_file_that_is_no_suite(tmp_path, content):
+    (tmp_path / "s.json").write_text(content)
+    with pytest.raises(StoreError, match="suite") as error:
+        suites.load_any(tmp_path / "s.json")
+    assert "\n" not in str(error.value)
