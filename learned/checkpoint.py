@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from taskset import npz
-from taskset.errors import StoreError
+from taskset.errors import StoreError, shown
 from taskset.normalization.store import make_directory
 
 FORMAT = 1
@@ -60,7 +60,7 @@ class Checkpoint:
             found = found.get(key) if isinstance(found, dict) else None
         if not isinstance(found, kind) or isinstance(found, bool):
             where = ".".join((name, *inner))
-            told = "is missing" if found is None else f"is {_short(found)}"
+            told = "is missing" if found is None else f"is {shown(found)}"
             raise StoreError(
                 f"{self.path} is no checkpoint of a learned optimizer: its {where} {told}; allowed is {_KINDS[kind]}; give another one"
             )
@@ -68,11 +68,6 @@ class Checkpoint:
 
 
 _KINDS = {str: "a text", int: "an integer", dict: "an object", list: "a list"}
-
-
-def _short(value):
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def save(path, meta, arrays):
@@ -110,10 +105,10 @@ def load(path):
         raise StoreError(f"{path} is no checkpoint, or is cut short ({type(error).__name__}): give another one") from error
     there = meta.get("format") if isinstance(meta, dict) else None
     if there != FORMAT or isinstance(there, bool):
-        raise StoreError(f"{path} has format {_short(there)}; allowed is {FORMAT}: it is of another version of this package")
+        raise StoreError(f"{path} has format {shown(there)}; allowed is {FORMAT}: it is of another version of this package")
     found = Checkpoint(meta, arrays, str(path))
     for name, weight in found.theta.items():
         if weight.dtype.kind != "f" or not np.isfinite(weight).all():
             what = f"is of type {weight.dtype}" if weight.dtype.kind != "f" else "has entries that are not finite"
-            raise StoreError(f"{path}: weight {_short(name)} {what}; allowed are finite floats: give another checkpoint")
+            raise StoreError(f"{path}: weight {shown(name)} {what}; allowed are finite floats: give another checkpoint")
     return found

@@ -11,7 +11,7 @@ import re
 import zlib
 from pathlib import Path
 
-from taskset.errors import StoreError
+from taskset.errors import StoreError, cut
 
 KEYS = (
     "step", "loss", "gradient_norm", "clipped_share", "learning_rate", "non_finite_share", "inner_steps", "tasks",
@@ -76,7 +76,7 @@ def _values(line, path, number):
         if type(values["step"]) is not int or not 1 <= values["step"] < 2**31:
             raise ValueError("its step is no integer of at least 1")
     except (ValueError, RecursionError) as error:
-        raise _damaged(path, number, f"is damaged ({' '.join(str(error).split())[:80]})") from error
+        raise _damaged(path, number, f"is damaged ({cut(str(error))})") from error
     return values
 
 

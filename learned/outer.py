@@ -16,7 +16,7 @@ from learned import checkpoint, log, suites
 from learned.events import Events
 from learned.vectors import Layout
 from taskset import seeds
-from taskset.errors import StoreError
+from taskset.errors import StoreError, cut, shown
 from taskset.normalization.store import make_directory
 from taskset.version import __version__
 
@@ -143,7 +143,7 @@ class Trainer:
             there = found.value(name, dict)
             different = sorted(key for key in {*there, *here} if there.get(key) != here.get(key))
             if different:
-                told = ", ".join(different)[:200]
+                told = cut(", ".join(different), 200)
                 raise StoreError(f"{path} was made with another {name} ({told}): use the same or another --out")
         try:
             self.step = found.step
@@ -153,7 +153,7 @@ class Trainer:
                 raise ValueError("theta is not what adam/x says")
             self.slots.restore(self._slots_of(found))
         except (KeyError, ValueError, OverflowError) as error:
-            told = " ".join(str(error).split())[:200]
+            told = cut(str(error), 200)
             raise StoreError(f"{path} is damaged, or doesn't fit this version of the package ({told}): use another --out") from error
 
     def _vector(self, found, name):
@@ -171,7 +171,7 @@ class Trainer:
         for number in found.value("slots", dict):
             task, life = found.value("slots", str, number, "task"), found.value("slots", int, number, "life")
             if number not in map(str, range(self.options.slots)) or task not in tasks or not 1 <= life < 2**31:
-                raise ValueError(f"slot {number!r} has task {task!r}, its life number {life}: of {self.options.slots} slots")
+                raise ValueError(f"slot {shown(number)} has task {shown(task)}, its life number {life}: of {self.options.slots} slots")
             slots[int(number)] = (task, life, found.under(f"slot/{number}"))
         return slots
 

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from taskset import registry
-from taskset.errors import ConfigError, StoreError, UnknownName
+from taskset.errors import ConfigError, StoreError, UnknownName, cut, shown
 from taskset.normalization.store import make_directory, write_text
 from taskset.samplers import measured
 
@@ -87,12 +87,12 @@ def from_json(values, where):
         )
         suite = Suite(**{**values, "tasks": entries, "modules": tuple(values.get("modules", ()))})
     except (TypeError, KeyError, ValueError, AttributeError, OverflowError) as error:
-        told = _short(f"{type(error).__name__}: {error}")
+        told = cut(f"{type(error).__name__}: {error}")
         raise StoreError(f"{where} is no suite ({told}): make one with `python -m learned suite`") from error
     _check_fields(suite, where)
     for entry in suite.tasks:
         if not isinstance(entry.task, str) or len(entry.task) > LONGEST:
-            raise StoreError(f"{where}: task {_short(repr(entry.task))}: allowed is a name of at most {LONGEST} letters")
+            raise StoreError(f"{where}: task {shown(entry.task)}: allowed is a name of at most {LONGEST} letters")
         try:
             registry.resolve(entry.task)
         except UnknownName as error:
@@ -113,7 +113,7 @@ def _check_fields(suite, where):
         ("rule", isinstance(suite.rule, dict), "an object"),
     ):
         if not holds:
-            told = _short(repr(getattr(suite, name)))
+            told = shown(getattr(suite, name))
             raise StoreError(f"{where}: {name} is {told}: allowed is {allowed}; make one with `python -m learned suite`")
 
 
@@ -129,20 +129,15 @@ def _check_entry(entry, where):
         )
     family = registry.resolve(entry.task)[0]
     if entry.family != family:
-        raise StoreError(f"{where}: task {entry.task!r} has family {_short(repr(entry.family))}: allowed is its own, {family!r}")
+        raise StoreError(f"{where}: task {entry.task!r} has family {shown(entry.family)}: allowed is its own, {family!r}")
 
 
 def _lacking(suite, error, where):
     """A task that isn't there: misspelt, or of a module that nobody has named. A file must not have code run."""
     if not suite.modules:
         return UnknownName(f"{where}: {error}")
-    wanted = _short(" ".join(f"--import {module}" for module in suite.modules))
+    wanted = cut(" ".join(f"--import {module}" for module in suite.modules), 200)
     return UnknownName(f"{where} has tasks of modules of its author's: read them, and if you trust them give {wanted}; {error}")
-
-
-def _short(text):
-    text = " ".join(text.split())
-    return text if len(text) <= 120 else f"{text[:117]}..."
 
 
 def load(path):

@@ -13,6 +13,8 @@ import zlib
 
 import numpy as np
 
+from taskset.errors import cut, shown
+
 RATIO = 100  # by which members may be compressed, all together: weights and images come nowhere near it
 SMALL = 2**20  # bytes to which a file may unpack, however small it is
 _END = 22  # bytes of a zip archive's last record
@@ -34,7 +36,7 @@ def read(path):
         except Damaged:
             raise
         except (*_BAD, zipfile.BadZipFile, NotImplementedError) as error:
-            raise Damaged(f"cut short or damaged: {_short(error)}") from error
+            raise Damaged(f"cut short or damaged: {cut(str(error) or type(error).__name__)}") from error
 
 
 def array(content):
@@ -48,12 +50,12 @@ def array(content):
         if dtype.hasobject:
             raise Damaged("it holds Python objects, which are never unpickled")
         if any(size < 0 for size in shape) or math.prod(shape) * dtype.itemsize != there:
-            raise Damaged(f"an array of shape {_short(shape)} and type {_short(dtype)} is claimed, {there:,} bytes are there")
+            raise Damaged(f"an array of shape {shown(shape)} and type {shown(dtype)} is claimed, {there:,} bytes are there")
         return np.ndarray(shape, dtype, content, file.tell(), order="F" if fortran else "C").copy(order="K")
     except Damaged:
         raise
     except _BAD as error:
-        raise Damaged(f"cut short or damaged: {_short(error)}") from error
+        raise Damaged(f"cut short or damaged: {cut(str(error) or type(error).__name__)}") from error
 
 
 def _check_members(members, file):
@@ -79,10 +81,5 @@ def _content(archive, member):
     with archive.open(member) as file:
         content = file.read(member.file_size)
     if len(content) != member.file_size:
-        raise Damaged(f"cut short or damaged: {_short(member.filename)} has {len(content):,} of {member.file_size:,} bytes")
+        raise Damaged(f"cut short or damaged: {shown(member.filename)} has {len(content):,} of {member.file_size:,} bytes")
     return content
-
-
-def _short(value):
-    text = " ".join(str(value).split()) or type(value).__name__
-    return text if len(text) <= 80 else f"{text[:77]}..."
