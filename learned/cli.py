@@ -161,7 +161,7 @@ def train(
     if spread:
         distributed.check_pairs(pairs, spread)
     suite = _measured(suite, unmeasured, output / "baselines", data_dir, workers, modules or [])
-    with shared_arrays(), _slots(workers, suite, options, data_dir, modules or [], spread, memory) as made:
+    with shared_arrays(), _slots(workers, suite, options, data_dir, modules or [], spread, memory, output) as made:
         where = distributed.describe(spread) if spread else "cpu"
         trainer = Trainer(output, suite, options, made, optimizers.get(optimizer), where)
         out.print(
@@ -227,14 +227,15 @@ def _measured(suite, unmeasured, root, data_dir, workers, modules):
     return measuring.completed(suite, root, sweep)
 
 
-def _slots(workers, suite, options, data_dir, modules, strategy, memory):
+def _slots(workers, suite, options, data_dir, modules, strategy, memory, output):
     if workers == 1:
         from learned.slots import Slots
 
         return contextlib.nullcontext(Slots(suite, options, data_dir, strategy, memory))
+    from learned.outer import kept_slots
     from learned.workers import Workers
 
-    return Workers(workers, suite, options, data_dir, [*modules, learned.__name__], memory)
+    return Workers(workers, suite, options, data_dir, [*modules, learned.__name__], memory, lambda: kept_slots(output))
 
 
 @contextlib.contextmanager

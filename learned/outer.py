@@ -38,6 +38,20 @@ def warmed_up(options, step):
     return options.learning_rate * min(1.0, (step + 1) / (options.warm_up + 1))
 
 
+def kept_slots(directory):
+    """{slot: (task, life, {name: array})} of the checkpoint in a directory of outer training; {} where there is none yet."""
+    path = Path(directory) / LATEST
+    return _slots(checkpoint.load(path)) if path.exists() else {}
+
+
+def _slots(found):
+    slots = {}
+    for number in found.value("slots", dict):
+        task, life = found.value("slots", str, number, "task"), found.value("slots", int, number, "life")
+        slots[int(number)] = (task, life, found.under(f"slot/{int(number)}"))
+    return slots
+
+
 class Trainer:
     """One outer training in a directory.
 
@@ -166,13 +180,11 @@ class Trainer:
         return vector
 
     def _slots_of(self, found):
-        """{slot: (task, life, leaves)} of a checkpoint."""
-        tasks, slots = {entry.task for entry in self.suite.of_split("train")}, {}
-        for number in found.value("slots", dict):
-            task, life = found.value("slots", str, number, "task"), found.value("slots", int, number, "life")
-            if number not in map(str, range(self.options.slots)) or task not in tasks or not 1 <= life < 2**31:
-                raise ValueError(f"slot {shown(number)} has task {shown(task)}, its life number {life}: of {self.options.slots} slots")
-            slots[int(number)] = (task, life, found.under(f"slot/{number}"))
+        """The slots of a checkpoint, as the options and the suite allow them."""
+        tasks, slots = {entry.task for entry in self.suite.of_split("train")}, _slots(found)
+        for number, (task, life, _) in slots.items():
+            if number not in range(self.options.slots) or task not in tasks or not 1 <= life < 2**31:
+                raise ValueError(f"slot {number} has task {shown(task)}, its life number {life}: of {self.options.slots} slots")
         return slots
 
     def _open_log(self):
