@@ -171,7 +171,7 @@ def small(tmp_path_factory, baselines):
         (("--device", "gpu:7"), "device 'gpu:7' is not there: allowed are those of this machine, cpu:0"),
         (("--device", "cuda"), "device 'cuda': allowed are cpu, gpu, tpu"),
         (("--strategy", "mirrored"), "device 'gpu' is not there"),
-        (("--strategy", "central"), "strategy 'central': allowed are one, mirrored, tpu"),
+        (("--strategy", "central"), "unknown strategy 'central'. Allowed are one, mirrored, tpu"),
         (("--device", "cpu", "--workers", "2"), "workers is 2: allowed with --device or --strategy is 1"),
         (("--tasks", "smal"), "unknown suite 'smal'; did you mean 'small'"),
         (("--tasks", "no.json"), "can't read the suite no.json"),

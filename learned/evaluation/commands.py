@@ -11,7 +11,7 @@ from learned import named, suites
 from learned.evaluation import runs
 from taskset import plugins
 from taskset.cli import DataDir, Modules, err, match_tasks, out
-from taskset.errors import ConfigError
+from taskset.errors import ConfigError, unknown
 from taskset.normalization.sweep import Options
 from taskset.tables import show_table
 
@@ -59,7 +59,7 @@ def _tasks(given, split, source, horizon):
     if len(given) == 1 and (given[0].endswith(".json") or named.is_rule(given[0])):
         suite = named.find(given[0])
         if split not in (*suites.SPLITS, NO_SPLIT):
-            raise ConfigError(f"split {split!r}: allowed are {', '.join(suites.SPLITS)} and {NO_SPLIT}")
+            raise unknown("split", split, [*suites.SPLITS, NO_SPLIT], f"Allowed are {', '.join(suites.SPLITS)} and {NO_SPLIT}.")
         if source not in (None, suite.source):
             raise ConfigError(f"source {source!r}: that of the suite is {suite.source!r}; leave --source out")
         if horizon is not None and horizon > suite.horizon:

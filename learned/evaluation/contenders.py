@@ -28,7 +28,7 @@ class Contender:
 
 
 def family_of(optimizer):
-    """The optimizer family of a name; None for a learned one."""
+    """The optimizer family of a name; None for a learned one, and for one of a user's own."""
     try:
         return get_optimizer_config(optimizer)[1]
     except UnknownName:
@@ -46,7 +46,8 @@ def contenders(means, learned):
     families = {}
     for name in means.columns:
         if name not in learned:
-            families.setdefault(family_of(name), []).append(name)
+            # An optimizer of a user's own has no family, and is a row by itself: 1 trial, as it is.
+            families.setdefault(family_of(name) or name, []).append(name)
     for family in sorted(families, key=lambda family: (family != ADAM, family == LIST, family)):
         names = families[family]
         # Only what every task has: else one contender would be judged on other tasks than the next.
