@@ -207,6 +207,14 @@ def baseline(
     workers: Annotated[
         Optional[int], typer.Option(min=1, help="Worker processes; default: one a core.", show_default=False)
     ] = None,
+    shard: Annotated[
+        Optional[str],
+        typer.Option(help="i/n: the i-th of n parts of the tasks, for n machines or jobs of an array.", show_default=False),
+    ] = None,
+    max_hours: Annotated[
+        Optional[float],
+        typer.Option(min=0, help="Begin no task that would end later than so many hours from now.", show_default=False),
+    ] = None,
     mode: Mode = None,
     modules: Modules = None,
 ):
@@ -218,7 +226,15 @@ def baseline(
 
     names = match_optimizers(optimizers or ["adam_lr_*"])
     options = Options(tuple(names), source, steps, tuple(range(seeds)), batches, evaluations)
-    return baseline_report(match_tasks(patterns), options, out_dir, data_dir, workers, mode, modules or [], out, err)
+    tasks = match_tasks(patterns)
+    if shard is not None:
+        from taskset.normalization.costs import in_shard, parse_shard
+
+        tasks = in_shard(tasks, parse_shard(shard))
+        if not tasks:
+            print(f"no task falls to shard {shard}")
+            return 0
+    return baseline_report(tasks, options, out_dir, data_dir, workers, mode, modules or [], out, err, max_hours)
 
 
 def match_tasks(patterns):

@@ -5,11 +5,12 @@ task. Here the tensors are flattened and the traced function is run as one opera
 """
 
 import contextlib
+import hashlib
 
 import tensorflow as tf
 from tensorflow.python.framework import ops
 
-from taskset import stateless
+from taskset import compile_cache, stateless
 from taskset.canonical import canonical_name
 
 
@@ -26,11 +27,24 @@ class Program:
     def __call__(self, *args):
         flat = tf.nest.flatten(args)
         if self._traced is None:
-            self._traced = self._trace(args, flat)
+            self._traced = self._trace(args, flat, canonical=self.xla)
+            if self.xla:
+                return compile_cache.first_call(self._key(flat), lambda: self._run(flat), lambda: self._afresh(args, flat))
+        return self._run(flat)
+
+    def _key(self, flat):
+        shapes = repr([(x.shape.as_list(), x.dtype.name) for x in flat])
+        return f"{self._traced[0]}-{hashlib.sha256(shapes.encode()).hexdigest()[:8]}"
+
+    def _afresh(self, args, flat):
+        self._traced = self._trace(args, flat, canonical=False)
+        return self._run(flat)
+
+    def _run(self, flat):
         concrete, captured, dtypes, places = self._traced
         return _fill(places, tf.raw_ops.StatefulPartitionedCall(args=flat + captured, Tout=dtypes, f=concrete))
 
-    def _trace(self, args, flat):
+    def _trace(self, args, flat, canonical):
         places = None
 
         def run(*flat):
@@ -46,7 +60,7 @@ class Program:
         specs = [tf.TensorSpec(x.shape, x.dtype) for x in flat]
         with forgotten_gradients():
             concrete = tf.function(lambda *flat: inner(*flat), autograph=False).get_concrete_function(*specs)
-        called = canonical_name(concrete.name.decode()) if self.xla else concrete
+        called = canonical_name(concrete.name.decode()) if canonical else concrete
         return called, list(concrete.captured_inputs), [x.dtype for x in concrete.outputs], places
 
 

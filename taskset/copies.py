@@ -5,6 +5,8 @@ their parameters get a leading axis of copies, and a step of all copies is one `
 parameters (a batch, the noise of a quadratic) is computed once for all.
 """
 
+import re
+
 import tensorflow as tf
 
 from taskset.training import Loop, Run
@@ -14,8 +16,8 @@ class CopiesLoop(Loop):
     """A `Loop` that trains `copies` runs of one seed side by side.
 
     Params, states and losses have a leading axis [copies]; so have hyperparameters: {name: [copies] floats}. The numbers are
-    those of the runs one by one, up to rounding. `train` and `compile` raise what TensorFlow does where an operation of the task
-    can't be batched.
+    those of the runs one by one, up to rounding. Tracing (the first `train` or `compile`) raises `NotBatched` for a task with an
+    operation of a kind that has no form for all copies.
     """
 
     def __init__(self, task, optimizer, copies, *args, **kwargs):
@@ -34,6 +36,43 @@ class CopiesLoop(Loop):
         return batched(lambda one: self.task.loss(one, batch, key), params)
 
 
+class NotBatched(Exception):
+    """A kind of operation that has no form for all copies at once. It shows in the graph: nothing was compiled or run."""
+
+
 def batched(function, arguments):
-    """`function` of each copy, all copies at once; ValueError where an operation has no batched form."""
-    return tf.vectorized_map(function, arguments, fallback_to_while_loop=False)
+    """`function` of each copy, all copies at once; `NotBatched` where that can't be.
+
+    Two kinds of operation have no form for all copies: those that TensorFlow doesn't know one of, and lists of tensors, which
+    loops over time keep (of copies they are lists of lists, which XLA doesn't compile).
+    """
+    graph = tf.compat.v1.get_default_graph()
+    before = len(graph.get_operations())
+    try:
+        result = tf.vectorized_map(function, arguments, fallback_to_while_loop=False)
+    except ValueError as error:
+        found = re.search(r"No pfor vectorization defined for (\w+)", str(error))
+        if found is None:
+            raise
+        raise NotBatched(found[1]) from error
+    lists = next((kind for kind in _kinds(graph, graph.get_operations()[before:]) if kind.startswith("TensorList")), None)
+    if lists and not tf.executing_eagerly():
+        raise NotBatched(lists)
+    return result
+
+
+def _kinds(graph, operations):
+    """The kinds of `operations` and of all that they call."""
+    waiting, seen = [*operations], set()
+    while waiting:
+        operation = waiting.pop()
+        yield operation.type
+        for name in _called(operation):
+            if name not in seen and (function := graph._get_function(name)) is not None:
+                seen.add(name)
+                waiting += function.graph.get_operations()
+
+
+def _called(operation):
+    for value in operation.node_def.attr.values():
+        yield from (called.name for called in ([value.func] if value.HasField("func") else value.list.func))

@@ -28,10 +28,11 @@ for name in sys.argv[1:]:
 TASKS = "quadratic_family_seed3", "losg_tasks_family_seed17"
 
 
-def trained(cache, *names):
-    environment = {**os.environ, "TASKSET_COMPILE_CACHE": str(cache)}
+def trained(cache, *names, warns=None, **variables):
+    environment = {**os.environ, "TASKSET_COMPILE_CACHE": str(cache), **variables}
     environment.pop("TF_XLA_FLAGS", None)
     told = subprocess.run([sys.executable, "-c", TRAIN, *names], check=True, capture_output=True, text=True, env=environment)
+    assert warns in told.stderr if warns else "Warning" not in told.stderr
     return sorted(told.stdout.split("\n"))
 
 
@@ -42,6 +43,59 @@ def test_another_process_finds_the_programs_in_any_order_and_computes_the_same(t
     assert trained(tmp_path, *reversed(TASKS)) == cold
     assert sorted(tmp_path.rglob("*.pb")) == files
     assert trained("off", *TASKS) == cold
+
+
+def test_a_damaged_program_is_compiled_again_and_the_numbers_stay(tmp_path):
+    whole = trained(tmp_path, TASKS[0])
+    contents = {path: path.read_bytes() for path in tmp_path.rglob("*.pb")}
+    paths = sorted(contents)
+    flipped = bytearray(contents[paths[0]])
+    flipped[len(flipped) // 2] ^= 4
+    paths[0].write_bytes(flipped)
+    paths[1].write_bytes(contents[paths[1]][:-100])
+    assert trained(tmp_path, TASKS[0], warns="compiled again: ") == whole
+    assert set(tmp_path.rglob("*.pb")) == set(paths)
+    assert trained(tmp_path, TASKS[0]) == whole  # mended: no warning
+
+    for path in paths:  # whole by its sum, and nothing that TensorFlow can use
+        garbage = b"garbage"
+        path.write_bytes(compile_cache._sum(path.name.partition(".")[2], garbage) + garbage)
+    assert trained(tmp_path, TASKS[0], warns="TensorFlow doesn't accept it") == whole
+    assert trained(tmp_path, TASKS[0]) == whole
+
+
+def test_a_full_disk_is_a_warning(tmp_path, monkeypatch):
+    monkeypatch.setattr(compile_cache, "_place", tmp_path)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(compile_cache.os, "replace", full)
+    with pytest.warns(UserWarning, match="No space left on device"):
+        compile_cache._save({tmp_path / "key.program.pb": b"machine code"})
+    assert not list(tmp_path.iterdir())
+
+
+def homeless(path):
+    raise RuntimeError("Could not determine home directory.")
+
+
+def test_without_a_home_directory_there_is_a_warning(fresh, monkeypatch):
+    monkeypatch.delenv("TASKSET_COMPILE_CACHE")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(compile_cache.Path, "expanduser", homeless)
+    with pytest.warns(UserWarning, match="TASKSET_COMPILE_CACHE=DIR"):
+        compile_cache.switch_on()
+    assert os.environ["TF_XLA_FLAGS"] == "--tf_xla_clustering_debug"
+
+
+def test_a_worker_has_its_own_directory_where_its_parent_has_another(fresh, monkeypatch, tmp_path):
+    monkeypatch.setenv("TASKSET_COMPILE_CACHE", str(tmp_path))
+    compile_cache.switch_on()
+    flags, place = os.environ["TF_XLA_FLAGS"], compile_cache._place
+    compile_cache.switch_on(threads=1)
+    assert os.environ["TF_XLA_FLAGS"] == flags and compile_cache._place != place
+    assert compile_cache.settings() == {"TF_XLA_FLAGS": "--tf_xla_clustering_debug"}
 
 
 def looped(scale):
@@ -105,6 +159,9 @@ def test_graphs_do_not_outlive_their_programs():
 def fresh(monkeypatch):
     """As in a process that has not imported TensorFlow."""
     monkeypatch.delitem(sys.modules, "tensorflow")
+    monkeypatch.setattr(compile_cache, "_place", None)
+    for name in compile_cache.SETTINGS:
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TF_XLA_FLAGS", "--tf_xla_clustering_debug")
 
 
@@ -121,11 +178,12 @@ def test_off_and_flags_of_the_user_are_left_alone(fresh, monkeypatch, tmp_path):
 def test_flags_are_added_to_those_of_the_user(fresh, monkeypatch, tmp_path):
     monkeypatch.setenv("TASKSET_COMPILE_CACHE", str(tmp_path))
     compile_cache.switch_on(threads=1)
-    (one,) = tmp_path.iterdir()
-    assert os.environ["TF_XLA_FLAGS"].startswith(f"--tf_xla_clustering_debug --tf_xla_persistent_cache_directory={one}")
-    monkeypatch.setenv("TF_XLA_FLAGS", "")
+    assert os.environ["TF_XLA_FLAGS"].startswith("--tf_xla_clustering_debug --tf_xla_persistent_cache_directory=ram://")
     compile_cache.switch_on(threads=2)
     assert len(list(tmp_path.iterdir())) == 2  # programs depend on the threads
+    monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_enable_fast_math=true")
+    compile_cache.switch_on(threads=2)
+    assert len(list(tmp_path.iterdir())) == 3  # and on how XLA is set
 
 
 def test_a_directory_that_cannot_be_made_is_told(fresh, monkeypatch, tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from taskset.copies import CopiesLoop
+from taskset.copies import CopiesLoop, NotBatched
 from taskset.datasets.base import SPLITS
 from taskset.modes import copies_pay
 from taskset.normalization import runs
@@ -73,6 +73,24 @@ def test_what_can_not_be_batched_goes_one_by_one():
     chosen = runs.of_group(task, group, 3, options(), Account())
     assert isinstance(chosen, runs.OneByOne)
     assert sweep(task, group, options()).schema.metadata[b"copies"] == b"1"
+
+
+@pytest.mark.parametrize("name", ["Copy_VRNN128_BS128_Length20_Tokens10"])
+def test_loops_over_time_go_one_by_one(name):
+    with pytest.raises(NotBatched, match="TensorList"):
+        runs.Together(get_task(name), [get_optimizer(o) for o in RATES], 3, options()).start(0, Account())
+
+
+def test_an_error_while_it_runs_is_no_reason_to_go_one_by_one(monkeypatch):
+    """The numbers of runs one by one differ by rounding: what goes wrong on one machine alone must not choose between them."""
+
+    def refused(self, run, hparams):
+        raise tf.errors.InvalidArgumentError(None, None, "a program on disk is damaged")
+
+    monkeypatch.setattr(CopiesLoop, "compile", refused)
+    task, group = get_task("TwoD_Bowl10"), [get_optimizer(o) for o in RATES]
+    with pytest.raises(tf.errors.InvalidArgumentError, match="damaged"):
+        runs.of_group(task, group, 3, options(), Account())
 
 
 def test_an_error_of_the_task_itself_is_not_hidden():

@@ -261,7 +261,7 @@ def test_interrupted_and_resumed_is_uninterrupted(tmp_path):
     _, told = process.communicate(timeout=60)
     finished = {path: path.stat().st_mtime_ns for path in root.rglob("curves/**/own*.parquet")}
     assert process.returncode == 130 and "same command" in told and 1 <= len(finished) < TASKS
-    torn = next(iter(finished)).parent / f".own_regression_seed{TASKS - 1}.parquet.1.tmp"
+    torn = next(iter(finished)).parent / f".own_regression_seed{TASKS - 1}.parquet.{process.pid}.tmp"
     torn.write_bytes(b"half")
 
     again = subprocess.run([*COMMAND, "--out", root], capture_output=True, text=True, timeout=300)

@@ -5,11 +5,16 @@ same files, so that they are in memory once.
 """
 
 import contextlib
+import fcntl
 import mmap
 import os
 import re
 import shutil
+import signal
+import stat
+import sys
 import tempfile
+import threading
 import weakref
 from pathlib import Path
 
@@ -17,20 +22,69 @@ import numpy as np
 
 # Internal: set by the parent of a sweep for its workers; users pass nothing.
 SCRATCH_VARIABLE = "TASKSET_SHARED_ARRAYS"
+_PREFIX, _LOCK = "taskset-arrays-", ".lock"
 _maps = weakref.WeakSet()  # of the arrays that are open
 
 
 @contextlib.contextmanager
 def shared_arrays():
-    """A scratch directory for decoded data sets, which all processes started inside map; removed at the end."""
-    with tempfile.TemporaryDirectory(prefix="taskset-arrays-", ignore_cleanup_errors=True) as scratch:
-        before = os.environ.get(SCRATCH_VARIABLE)
-        os.environ[SCRATCH_VARIABLE] = before or scratch
+    """A scratch directory for decoded data sets, which all processes started inside map; removed at the end.
+
+    SIGTERM ends the process as an exception does, so that the directory is removed then, too. What processes left that were
+    killed outright is removed at the next start.
+    """
+    _remove_abandoned(Path(tempfile.gettempdir()))
+    before = os.environ.get(SCRATCH_VARIABLE)
+    with _terminated(), _locked_directory() as scratch:
+        os.environ[SCRATCH_VARIABLE] = before or str(scratch)
         try:
             yield
         finally:
             if before is None:
                 del os.environ[SCRATCH_VARIABLE]
+
+
+@contextlib.contextmanager
+def _terminated():
+    """SIGTERM raises SystemExit(143), unless the user has a handler, or this isn't the main thread (which alone may set one)."""
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield
+        return
+
+    def end(number, frame):
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once: nothing is to interrupt the removal
+        sys.exit(128 + number)
+
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+@contextlib.contextmanager
+def _locked_directory():
+    """A temporary directory with a lock file in it that this process holds: the system releases it when the process dies."""
+    made = Path(tempfile.mkdtemp(prefix="taskset-new-"))
+    with open(made / _LOCK, "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        scratch = made.rename(made.with_name(made.name.replace("taskset-new-", _PREFIX)))  # from here on with its lock held
+        try:
+            yield scratch
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _remove_abandoned(directory):
+    """Remove the scratch directories of processes that are dead: ours by name, owner and lock file, with a lock nobody holds."""
+    for scratch in directory.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            told = scratch.lstat()
+            if not stat.S_ISDIR(told.st_mode) or told.st_uid != os.getuid():
+                continue
+            with open(os.open(scratch / _LOCK, os.O_RDWR | os.O_NOFOLLOW), "r+") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(scratch, ignore_errors=True)
 
 
 def scratch_from_environment():

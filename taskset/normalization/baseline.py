@@ -5,19 +5,19 @@ come out the same (the seconds and the time of making aside).
 """
 
 import os
+import time
 from dataclasses import dataclass
-from pathlib import Path
 
 from taskset import plugins, registry
 from taskset.datasets.sharing import shared_arrays
 from taskset.errors import InfeasibleTask
-from taskset.normalization import store, workers
+from taskset.normalization import claims, costs, resume, store, workers
 from taskset.normalization.sweep import sweep_to_file
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What there is to do: tasks to sweep, tasks finished before, and tasks that can't run ({name: reason})."""
+    """What there is to do: tasks to sweep, cheapest first, tasks finished before, and tasks that can't run ({name: reason})."""
 
     waiting: list
     finished: list
@@ -29,10 +29,10 @@ def plan(names, options, root, data_dir=None):
 
     Raises: UnknownName, DataNotPrepared, StoreError (other options, an unreadable file), InfeasibleTask if nothing can run.
     """
-    described = {}
+    described, configs = {}, {}
     for name in names:
-        family, config = registry.resolve(name)
-        described[name] = family, registry.facts(family, config)
+        family, configs[name] = registry.resolve(name)
+        described[name] = family, registry.facts(family, configs[name])
     infeasible = {name: facts.infeasible for name, (_, facts) in described.items() if facts.infeasible}
     if len(infeasible) == len(names):
         name, reason = next(iter(infeasible.items()))
@@ -42,31 +42,59 @@ def plan(names, options, root, data_dir=None):
     for name, (family, facts) in described.items():
         if name in infeasible:
             continue
-        source = options.source if facts.data is not None and facts.data.needs_source else "none"
+        source = _source(facts, options)
         path = store.curve_path(root, source, family, name)
         if path.exists():
-            store.read_metadata(path)  # a file cut short is told before hours of work, not after
+            told = store.read_metadata(path)  # a file cut short is told before hours of work, not after
+            resume.check_finished(path, told, name, family, source, configs[name], options.as_json())
             finished.append(name)
             continue
         if source != "none":
             facts.data.check(source, data_dir)
         waiting.append(name)
-    return Plan(waiting, finished, infeasible)
+    return Plan(list(costs.cheapest_first(waiting, options)), finished, infeasible)
+
+
+def _source(facts, options):
+    return options.source if facts.data is not None and facts.data.needs_source else "none"
 
 
 def _job(name, options, root, data_dir, mode, modules, report):
     plugins.load(modules)
-    return str(sweep_to_file(name, options, root, data_dir, mode, report))
+    family, config = registry.resolve(name)
+    path = store.curve_path(root, _source(registry.facts(family, config), options), family, name)
+    with claims.claim(root, name) as mine:
+        if path.exists():  # another process was faster
+            return str(path)
+        if not mine:
+            return workers.LATER
+        return str(sweep_to_file(name, options, root, data_dir, mode, report))
 
 
-def run(todo, options, root, data_dir=None, count=None, mode=None, modules=(), report=lambda progress: None):
+def run(todo, options, root, data_dir=None, count=None, mode=None, modules=(), report=lambda progress: None, max_hours=None):
     """Sweep `todo.waiting` with `count` worker processes (default: one a core); returns their `workers.Progress`.
 
     mode: of execution (`taskset.modes`), for runs one by one; None: the fastest way of each task.
+    max_hours: tasks that by the estimate of their cost would end later than so many hours from now are not begun; those of
+    unknown cost are, until then.
     Data sets are decoded or generated once, in a scratch directory that all workers map and that is removed at the end.
+    Several processes may run on one `root`: each task is done by one of them (`taskset.normalization.claims`).
     """
-    count = count or len(os.sched_getaffinity(0))
-    for left in Path(root).rglob(".*.tmp"):  # of a run that was killed
-        left.unlink()
-    with shared_arrays():
-        return workers.run(todo.waiting, _job, (options, str(root), data_dir, mode, tuple(modules)), count, report)
+    count = count or cores()
+    end = None if max_hours is None else time.monotonic() + 3600 * max_hours
+
+    def in_time(name):
+        return end is None or time.monotonic() + (costs.core_seconds(name, options) or 0.0) < end
+
+    resume.remove_leftovers(root)
+    try:
+        with shared_arrays():
+            arguments = options, str(root), data_dir, mode, tuple(modules)
+            return workers.run(todo.waiting, _job, arguments, count, report, in_time)
+    finally:
+        claims.tidy(root)
+
+
+def cores():
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0))

@@ -5,6 +5,7 @@ import platform
 import subprocess
 from pathlib import Path
 
+from taskset import compile_cache
 
 @functools.cache
 def git_commit():
@@ -37,3 +38,9 @@ def processor():
 def machine():
     """The kind of machine, on which `seconds` depend: processor and operating system."""
     return f"{processor()}, {platform.system()}"
+
+
+def settings():
+    """{variable: value} of environment variables that are set and by which compiled programs, and with them numbers, can differ:
+    those of `taskset.compile_cache.SETTINGS`."""
+    return compile_cache.settings()

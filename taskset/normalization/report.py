@@ -83,9 +83,9 @@ def print_normalizers(frame, split, out):
     show_table(table, out)
 
 
-def baseline_report(names, options, root, data_dir, workers, mode, modules, out, err):
+def baseline_report(names, options, root, data_dir, workers, mode, modules, out, err, max_hours=None):
     """Run a baseline with a progress bar; returns the exit status (1 if a task failed, 130 if interrupted)."""
-    from taskset.normalization import baseline
+    from taskset.normalization import baseline, costs
     from taskset.normalization.tables import write_tables
 
     todo = baseline.plan(names, options, root, data_dir)
@@ -96,6 +96,8 @@ def baseline_report(names, options, root, data_dir, workers, mode, modules, out,
         f"{total} tasks, {len(todo.finished)} finished before; "
         f"{len(options.optimizers)} optimizers x {len(options.seeds)} seeds x {options.steps} steps"
     )
+    if todo.waiting:
+        out.print(costs.described(costs.cheapest_first(todo.waiting, options), workers or baseline.cores()))
     columns = (
         BarColumn(),
         MofNCompleteColumn(),
@@ -121,7 +123,7 @@ def baseline_report(names, options, root, data_dir, workers, mode, modules, out,
                     line, completed=round(share, 3), description=" ".join(f"{n} {s:.0%}" for n, s in progress.working.items())
                 )
 
-            progress = baseline.run(todo, options, root, data_dir, workers, mode, modules, report)
+            progress = baseline.run(todo, options, root, data_dir, workers, mode, modules, report, max_hours)
             report(progress)
     except KeyboardInterrupt:
         err.print("interrupted; what is finished is kept: the same command goes on from there")
@@ -129,6 +131,8 @@ def baseline_report(names, options, root, data_dir, workers, mode, modules, out,
     if len(todo.finished) + len(progress.finished):
         print_normalizers(write_tables(root), "train", out)
     out.print(f"curves, normalizers and tables: {root}")
+    if progress.left:
+        out.print(f"{len(progress.left)} tasks left for want of time: the same command does them")
     if progress.failed:
         err.print(f"{len(progress.failed)} tasks failed: {', '.join(progress.failed)}")
     return 1 if progress.failed else 0

@@ -5,28 +5,23 @@
 
 import dataclasses
 
-import tensorflow as tf
-
-from taskset.copies import CopiesLoop
+from taskset.copies import CopiesLoop, NotBatched
 from taskset.modes import copies_pay
 from taskset.training import Loop
 
-# What TensorFlow says of an operation that it can't batch, or of a batched program that XLA can't compile.
-REFUSALS = (ValueError, NotImplementedError, tf.errors.InvalidArgumentError, tf.errors.UnimplementedError)
-
 
 def of_group(task, group, interval, options, account, mode=None):
-    """`Together` where that pays and can be done, else `OneByOne`: tried once, by compiling it.
+    """`Together` where that pays and no operation of the task stands against it, else `OneByOne`.
 
-    mode: of `taskset.modes.MODES`, for runs one by one in that mode; None: the fastest way. An error of another kind than
-    `REFUSALS`, or with another cause, comes (again) from `OneByOne`.
+    mode: of `taskset.modes.MODES`, for runs one by one in that mode; None: the fastest way. Which it is follows from the kinds of
+    operations in the task's graph alone; any error is an error.
     """
     if mode is None and len(group) > 1 and copies_pay(task.data):
         together = Together(task, group, interval, options)
         try:
             together.start(options.seeds[0], account)
             return together
-        except REFUSALS:
+        except NotBatched:
             pass
     return OneByOne(task, group, interval, options, mode)
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 from taskset.datasets.base import SPLITS
 from taskset.errors import ConfigError
 from taskset.normalization import store
-from taskset.normalization.provenance import git_commit, machine
+from taskset.normalization.provenance import git_commit, machine, settings
 from taskset.version import __version__
 
 
@@ -137,6 +137,7 @@ def metadata(task, options, mode, core_seconds):
         "taskset_version": __version__,
         "git_commit": git_commit(),
         "tensorflow_version": tf.__version__,
+        "settings": json.dumps(settings()),
         "mode": mode,
         "batches_per_evaluation": str(options.batches),
         "machine": machine(),
