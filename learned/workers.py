@@ -10,21 +10,21 @@ ends at once, whatever it is doing.
 
 import multiprocessing
 import os
-import threading
 import traceback
 
 from learned.programs import MEMORY_MIB
 from taskset.errors import TasksetError
 from taskset.memory import private_mib
+from taskset.normalization.workers import end_with_parent
 from taskset.quiet import start_tensorflow
 
 _DIED = ("died", None)  # what a process that has ended answers
 GROWTH_MIB = 200  # a new process that needs more memory than it should may grow by as much before it is replaced
 
 
-def _work(pipe, suite, options, data_dir, modules, memory):
+def _work(pipe, parent, suite, options, data_dir, modules, memory):
     """The body of a worker: (method, arguments) come in, ("done" | "failed" | "broken", value) go out."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent(parent)
     start_tensorflow(threads=1)
     from learned.slots import Slots
     from taskset import plugins
@@ -44,11 +44,6 @@ def _work(pipe, suite, options, data_dir, modules, memory):
         pipe.send(("failed", str(error)))
     except (EOFError, KeyboardInterrupt, BrokenPipeError):
         return
-
-
-def _end_with_parent():
-    multiprocessing.parent_process().join()
-    os._exit(1)  # from a thread nothing milder ends a process that compiles
 
 
 class Workers:
@@ -77,7 +72,7 @@ class Workers:
     def _start(self, worker):
         context = multiprocessing.get_context("spawn")
         self._pipes[worker], there = context.Pipe()
-        self._processes[worker] = context.Process(target=_work, args=(there, *self._given), daemon=True)
+        self._processes[worker] = context.Process(target=_work, args=(there, os.getpid(), *self._given), daemon=True)
         self._processes[worker].start()
         there.close()
 

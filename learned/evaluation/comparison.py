@@ -39,7 +39,7 @@ def read_results(roots):
         path = Path(root) / "sweep.json"
         if not path.exists():
             raise StoreError(f"{root} has no sweep.json: give the --out of `python -m learned evaluate`")
-        options = json.loads(path.read_text())
+        options = _options(path)
         name = options["optimizers"][0]
         if name in told:
             raise ConfigError(f"{name!r} is in two of the directories: give checkpoints names of their own with evaluate --name")
@@ -49,6 +49,20 @@ def read_results(roots):
     if len(horizons) > 1:
         raise ConfigError(f"the results have horizons {horizons}: allowed is one; compare them one after the other")
     return pd.concat([plain(frame) for frame in frames], ignore_index=True), told
+
+
+def _options(path):
+    """What results were made with: sweep.json."""
+    try:
+        options = json.loads(path.read_text())
+        (name,), steps, seeds = options["optimizers"], options["steps"], options["seeds"]
+        if isinstance(name, str) and type(steps) is int and isinstance(seeds, list) and isinstance(options["source"], str):
+            return options
+    except OSError as error:
+        raise StoreError(f"can't read {path}: {str(error.strerror).lower()}") from error
+    except (ValueError, KeyError, TypeError, RecursionError):
+        pass
+    raise StoreError(f"{path} tells of no evaluation of one checkpoint: give the --out of `python -m learned evaluate`")
 
 
 def plain(curves):

@@ -46,8 +46,12 @@ def contenders(means, learned):
     families = {}
     for name in means.columns:
         if name not in learned:
-            # An optimizer of a user's own has no family, and is a row by itself: 1 trial, as it is.
-            families.setdefault(family_of(name) or name, []).append(name)
+            families.setdefault(family_of(name), []).append(name)
+    for name in families.pop(None, []):  # an optimizer of a user's own has no family: it is a row by itself
+        if means[name].notna().all():
+            found.append(Contender(name, 1, _all(means, name)))
+        else:
+            notes.append(f"{name} lacks curves of some task and is left out")
     for family in sorted(families, key=lambda family: (family != ADAM, family == LIST, family)):
         names = families[family]
         # Only what every task has: else one contender would be judged on other tasks than the next.
