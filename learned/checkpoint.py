@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from taskset import npz
-from taskset.errors import StoreError, shown
+from taskset.errors import StoreError, cut, shown
 from taskset.normalization.store import make_directory
 
 FORMAT = 1
@@ -97,7 +97,7 @@ def load(path):
         meta = json.loads(str(arrays.pop("meta")))
     except OSError as error:
         raise StoreError(
-            f"can't read the checkpoint {path}: {str(error.strerror or error).lower()}; give the .npz of a training"
+            f"can't read the checkpoint {cut(str(path), 200)}: {str(error.strerror or error).lower()}; give the .npz of a training"
         ) from error
     except npz.Damaged as error:
         raise StoreError(f"{path} is no checkpoint, or is cut short ({error}): give another one") from error

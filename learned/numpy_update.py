@@ -36,6 +36,8 @@ class LearnedOptimizer:
     def __init__(self, name, theta):
         if not isinstance(name, str) or name not in _RULES:
             raise ValueError(f"unknown learned optimizer {name!r}: allowed are {', '.join(_RULES)}")
+        if not isinstance(theta, dict):
+            raise ValueError(f"theta is a {type(theta).__name__}: allowed is {{path: array}}")
         self.name, self.theta = name, {path: np.asarray(w) for path, w in theta.items()}
         for path, w in self.theta.items():
             if w.dtype.kind != "f" or not np.isfinite(w).all():
@@ -62,8 +64,12 @@ class LearnedOptimizer:
         if not moving:
             return params, state
         losses = tuple(_scalar(name, x) for name, x in (("loss", loss), ("validation_loss", validation_loss)))
-        step, used = _step(step), self._with_tensors(state, lambda tensors: {path: tensors[path] for path in moving})
-        moved, new = _RULES[self.name][1](self._theta(params), grads, used, moving, step, losses)
+        step = _step(step)
+        try:
+            used = self._with_tensors(state, lambda tensors: {path: tensors[path] for path in moving})
+            moved, new = _RULES[self.name][1](self._theta(params), grads, used, moving, step, losses)
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"the state or theta doesn't fit ({error}): take the state from `init` of these parameters") from error
         new = self._with_tensors(new, lambda tensors: {**self._tensors(state), **tensors})
         return {path: moved[path].astype(p.dtype, copy=False) if path in moved else p for path, p in params.items()}, new
 
@@ -121,8 +127,8 @@ def _array(archive, member):
 
 def _parameters(params):
     """{name: array}, all floats."""
-    if not params:
-        raise ValueError("params is empty: allowed is {name: array of floats}")
+    if not isinstance(params, dict) or not params:
+        raise ValueError("params is empty or no dict: allowed is {name: array of floats}")
     params = {path: np.asarray(p) for path, p in params.items()}
     for path, p in params.items():
         if not _is_float(p.dtype):
@@ -137,6 +143,8 @@ def _is_float(dtype):
 def _gradients(grads, params):
     """{name: array} of the gradients that are there, in the parameters' shapes and dtype."""
     found = {}
+    if not isinstance(grads, dict):
+        raise ValueError(f"grads is a {type(grads).__name__}: allowed is {{name: array or None}}")
     strange = [path for path in grads if path not in params]
     if strange:
         raise ValueError(f"gradient of {strange[0]!r}: allowed are those of the parameters, {', '.join(map(repr, params))}"[:300])

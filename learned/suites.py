@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from taskset import registry
-from taskset.errors import ConfigError, StoreError, UnknownName, cut, shown
+from taskset.errors import ConfigError, StoreError, UnknownName, cut, shown, unknown
 from taskset.normalization.store import make_directory, write_text
 from taskset.samplers import measured
 
@@ -151,6 +151,8 @@ def load_any(path):
     """The `Suite` of a JSON file, whether its tasks were measured or not."""
     try:
         values = json.loads(Path(path).read_text())
+    except TypeError as error:
+        raise StoreError(f"suite {shown(path)}: allowed is the name of a .json file") from error
     except OSError as error:
         raise StoreError(
             f"can't read the suite {path}: {error.strerror.lower()}; make one with `python -m learned suite`"
@@ -186,6 +188,7 @@ def make(name, patterns, baselines, source, horizon, max_milliseconds=math.inf, 
     from taskset.normalization.store import load_normalizers, load_tasks
 
     names = _matching(patterns)
+    _check_source(source)
     found = scales(load_normalizers(baselines), source, horizon)
     rows = load_tasks(baselines)
     if "source" in rows:  # a single sweep's table has a row for each source, that of merged baselines has one a task
@@ -214,6 +217,7 @@ def make_unmeasured(name, patterns, source, horizon, max_milliseconds=math.inf, 
     max_milliseconds: a training step by `taskset.samplers.measured`, on the machine named there; other arguments as of `make`.
     """
     entries = []
+    _check_source(source)
     for task in _matching(patterns):
         size, cost = registry.num_params(task), None if max_milliseconds == math.inf else measured.milliseconds(task)
         if not registry.feasible(task) or (size if size is not None else 0) > max_parameters:
@@ -227,6 +231,11 @@ def make_unmeasured(name, patterns, source, horizon, max_milliseconds=math.inf, 
     return Suite(
         name, version, source, horizon, tuple(entries), tuple(modules), _rule(patterns, max_milliseconds, max_parameters)
     )
+
+
+def _check_source(source):
+    if source not in SOURCES:
+        raise unknown("source", source, list(SOURCES), f"Allowed are {' and '.join(SOURCES)}.")
 
 
 def _rule(patterns, max_milliseconds, max_parameters):

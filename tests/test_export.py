@@ -171,6 +171,10 @@ def test_a_parameter_may_be_called_what_a_state_is_called(name):
         ({"grads": {"v": np.ones(3)}}, "gradient of 'v': allowed are those of the parameters, 'w', 'n'"),
         ({"params": {"n": np.array(7), "w": np.ones(3)}}, "'n' is of dtype int64: allowed are floats"),
         ({"params": {}}, "params is empty"),
+        ({"params": [np.ones(3)]}, "params is empty or no dict"),
+        ({"grads": [np.ones(3)]}, "grads is a list"),
+        ({"state": {}}, "state or theta doesn't fit"),
+        ({"state": None}, "state or theta doesn't fit"),
         ({"step": -1}, "step -1: allowed is an integer"),
         ({"step": 0.5}, "step 0.5"),
         ({"step": True}, "step True"),
@@ -186,6 +190,15 @@ def test_what_does_not_fit_is_refused(name, change, message):
     if "params" in change:
         with pytest.raises(ValueError, match=message):
             optimizer.init(change["params"])
+
+
+@pytest.mark.parametrize("theta", [[], {}, {"w": "x"}, {"w": np.array(np.inf)}])
+def test_weights_that_are_none(theta):
+    params = {"w": np.ones(2)}
+    with pytest.raises(ValueError) as error:
+        optimizer = numpy_update.LearnedOptimizer("mlp", theta)
+        optimizer.update(params, optimizer.init(params), params, 0)
+    assert "\n" not in str(error.value)
 
 
 def test_every_dtype_comes_back_as_it_was():

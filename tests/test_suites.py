@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from learned import checkpoint, cli, measuring, named, outer, suites
+from learned import checkpoint, cli, estimators, measuring, named, objective, optimizers, outer, suites
+from learned.evaluation import comparison, runs
+from learned.optimizers.as_optimizer import with_weights
 from learned.options import Options
 from taskset import registry
 from taskset.errors import ConfigError, StoreError, TasksetError, UnknownName
@@ -290,6 +292,29 @@ def test_a_suite_with_wrong_fields(small, tmp_path, change):
     with pytest.raises(TasksetError) as error:
         suites.load_any(tmp_path / "s.json")
     assert "\n" not in str(error.value) and len(str(error.value)) < 400
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: named.rule(3), lambda: named.find(None), lambda: suites.load_any(3), lambda: suites.from_json(None, "x"),
+        lambda: suites.make("x", ["TwoD_Bowl1"], None, "web", 2000), lambda: runs.contestant("mlp_pes", 3),
+        lambda: suites.make_unmeasured("x", ["TwoD_Bowl1"], "tdfs", 20), lambda: comparison.compare([]),
+        lambda: comparison.compare("runs"), lambda: with_weights(optimizers.get("mlp"), None), lambda: optimizers.get(["mlp"]),
+        lambda: estimators.get(3), lambda: objective.get([]), lambda: Options("mlp", seed=0.9), lambda: Options("mlp", seed=True),
+        lambda: Options("mlp", pairs="2"), lambda: Options("mlp", pairs=2.5), lambda: Options("mlp", family_weights=[1]),
+        lambda: Options("mlp", clip=float("nan")), lambda: Options("mlp", lengths=3), lambda: optimizers.get("mlp").init_theta(0.9),
+        lambda: checkpoint.load("x" * 5000), lambda: checkpoint.load("a\0.npz"),
+    ],
+)  # fmt: skip
+def test_wrong_arguments_in_python_are_one_line(call):
+    with pytest.raises(TasksetError) as error:
+        call()
+    assert "\n" not in str(error.value) and len(str(error.value)) < 500
+
+
+def test_seeds_are_integers_of_any_kind():
+    assert Options("mlp", seed=np.int64(3)) == Options("mlp", seed=3) and type(Options("mlp", seed=np.int64(3)).seed) is int
 
 
 @pytest.mark.parametrize("content", ["", "[" * 10**5, "3", "null", '"x"', "\0", "{}", '{"tasks": null}'])

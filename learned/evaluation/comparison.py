@@ -8,7 +8,7 @@ import numpy as np
 
 from learned.evaluation import contenders as who
 from learned.evaluation import scores, speedup, statistics
-from taskset.errors import ConfigError, StoreError
+from taskset.errors import ConfigError, StoreError, shown
 from taskset.normalization import store
 from taskset.normalization.normalizer import mean_curves
 
@@ -34,6 +34,8 @@ def read_results(roots):
     """(curves, {name: what it was made with}) of directories made by `evaluate`."""
     import pandas as pd
 
+    if isinstance(roots, (str, Path)) or not roots:
+        raise ConfigError(f"results {shown(roots)}: allowed is a list of directories made by `python -m learned evaluate`")
     frames, told = [], {}
     for root in roots:
         path = Path(root) / "sweep.json"

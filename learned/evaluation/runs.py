@@ -40,8 +40,8 @@ def contestant(path, name=None):
     path = pretrained.find(path)
     found = checkpoint.load(path)
     name = name or f"{found.optimizer}_{found.value('options', str, 'estimator')}_{found.step}"
-    if not _NAME.fullmatch(name):
-        raise ConfigError(f"name {shown(name)}: allowed are letters, digits and _ . @ + -")
+    if not isinstance(name, str) or len(name) > 200 or not _NAME.fullmatch(name):
+        raise ConfigError(f"name {shown(name)}: allowed are at most 200 letters, digits and _ . @ + -")
     try:
         get_optimizer_config(name)
     except UnknownName:
