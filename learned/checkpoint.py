@@ -62,7 +62,8 @@ class Checkpoint:
             where = ".".join((name, *inner))
             told = "is missing" if found is None else f"is {shown(found)}"
             raise StoreError(
-                f"{self.path} is no checkpoint of a learned optimizer: its {where} {told}; allowed is {_KINDS[kind]}; give another one"
+                f"{self.path} is no checkpoint of a learned optimizer: its {where} {told}; allowed is {_KINDS[kind]}; "
+                "give another one"
             )
         return found
 
@@ -97,7 +98,8 @@ def load(path):
         meta = json.loads(str(arrays.pop("meta")))
     except OSError as error:
         raise StoreError(
-            f"can't read the checkpoint {cut(str(path), 200)}: {str(error.strerror or error).lower()}; give the .npz of a training"
+            f"can't read the checkpoint {cut(str(path), 200)}: {str(error.strerror or error).lower()}; "
+            "give the .npz of a training"
         ) from error
     except npz.Damaged as error:
         raise StoreError(f"{path} is no checkpoint, or is cut short ({error}): give another one") from error

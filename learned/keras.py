@@ -118,12 +118,14 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
 
     def _check_known(self, variables, grads):
         if len(variables) != len(grads):
-            raise ConfigError(f"{len(grads)} gradients for {len(variables)} variables: allowed is one each, None for those without")
+            raise ConfigError(
+                f"{len(grads)} gradients for {len(variables)} variables: allowed is one each, None for those without"
+            )
         for variable in variables:
             if self._var_key(variable) not in self._trainable_variables_indices:
                 raise ConfigError(
-                    f"variable {getattr(variable, 'path', variable.name)} is new to the optimizer, which keeps a state for those that "
-                    "it was built with: compile with a new one, or build it before layers are frozen"
+                    f"variable {getattr(variable, 'path', variable.name)} is new to the optimizer, which keeps a state for those "
+                    "that it was built with: compile with a new one, or build it before layers are frozen"
                 )
 
     def _losses(self):
@@ -172,7 +174,8 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
             for path, shape in shapes.items():
                 weights[path] = np.frombuffer(base64.b64decode(theta[path], validate=True), "<f4").reshape(shape)
         except (KeyError, TypeError, ValueError) as error:
-            raise ConfigError(f"the config's weights of {learned!r} are damaged ({cut(str(error))}): save the model again") from error
+            told = cut(str(error))
+            raise ConfigError(f"the config's weights of {learned!r} are damaged ({told}): save the model again") from error
         if theta.keys() != shapes.keys() or not all(np.isfinite(w).all() for w in weights.values()):
             raise ConfigError(f"the config's weights are not those of {learned!r}, or not finite: save the model again")
         return cls(learned, weights, config.get("name"))
@@ -234,8 +237,8 @@ class ValidationLoss(keras.callbacks.Callback):
                 break
             self._iterator = None
         raise ConfigError(
-            f"the batches of ValidationLoss came to their end after {self._given}: allowed are a list or a tf.data.Dataset with at "
-            "least one (x, y), which is gone through again and again, or an iterator that doesn't end"
+            f"the batches of ValidationLoss came to their end after {self._given}: allowed are a list or a tf.data.Dataset "
+            "with at least one (x, y), which is gone through again and again, or an iterator that doesn't end"
         )
 
 

@@ -2,8 +2,8 @@
 
     {"step": 1, "loss": 0.93, .., "tasks": [..], "crc32": "0a1b2c3d"}
 
-The sum is that of the line without it: of everything before `, "crc32"`, closed by a brace. Lines of version 0.1 have none and are
-read as they are.
+The sum is that of the line without it: of everything before `, "crc32"`, closed by a brace. Lines of version 0.1 have none and
+are read as they are.
 """
 
 import json

@@ -69,7 +69,8 @@ class LearnedOptimizer:
             used = self._with_tensors(state, lambda tensors: {path: tensors[path] for path in moving})
             moved, new = _RULES[self.name][1](self._theta(params), grads, used, moving, step, losses)
         except (KeyError, TypeError) as error:
-            raise ValueError(f"the state or theta doesn't fit ({error}): take the state from `init` of these parameters") from error
+            told = "take the state from `init` of these parameters"
+            raise ValueError(f"the state or theta doesn't fit ({error}): {told}") from error
         new = self._with_tensors(new, lambda tensors: {**self._tensors(state), **tensors})
         return {path: moved[path].astype(p.dtype, copy=False) if path in moved else p for path, p in params.items()}, new
 
@@ -153,7 +154,7 @@ def _gradients(grads, params):
             continue
         g = np.asarray(grads[path])
         if g.shape != p.shape or not (_is_float(g.dtype) or g.dtype.kind in "iu"):
-            raise ValueError(f"gradient of {path!r} is {g.dtype} {g.shape}: allowed are numbers of the parameter's shape, {p.shape}")
+            raise ValueError(f"gradient of {path!r} is {g.dtype} {g.shape}: allowed are numbers of its shape, {p.shape}")
         found[path] = g.astype(p.dtype)
     return found
 

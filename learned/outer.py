@@ -56,8 +56,8 @@ class Trainer:
     """One outer training in a directory.
 
     DIRECTORY/checkpoint.npz is the last state; DIRECTORY/weights-STEP.npz are weights kept on the way; DIRECTORY/steps.jsonl has
-    one line an outer step (`learned.log`), and DIRECTORY/tensorboard its scalars (`learned.events`). A directory that has a checkpoint is gone on
-    with, if suite and options are the same.
+    one line an outer step (`learned.log`), and DIRECTORY/tensorboard its scalars (`learned.events`). A directory that has
+    a checkpoint is gone on with, if suite and options are the same.
 
     slots: what makes estimates: `learned.slots.Slots` or `learned.workers.Workers`; device: on what, for the record.
     """
@@ -168,7 +168,7 @@ class Trainer:
             self.slots.restore(self._slots_of(found))
         except (KeyError, ValueError, OverflowError) as error:
             told = cut(str(error), 200)
-            raise StoreError(f"{path} is damaged, or doesn't fit this version of the package ({told}): use another --out") from error
+            raise StoreError(f"{path} is damaged, or of another version of the package ({told}): use another --out") from error
 
     def _vector(self, found, name):
         """adam/NAME: finite float64 [P]; v is of squares."""

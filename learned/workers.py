@@ -4,8 +4,8 @@ Results come back in the order of slots, and a slot's numbers don't depend on wh
 same weights, and a training can go on with another number.
 
 A worker that is killed from outside is started again with its slots as they were last kept (at the last checkpoint), and computes
-again what it computed since: the numbers are the same. One that dies twice over the same work ends the training. A worker whose parent is gone
-ends at once, whatever it is doing.
+again what it computed since: the numbers are the same. One that dies twice over the same work ends the
+training. A worker whose parent is gone ends at once, whatever it is doing.
 """
 
 import multiprocessing
@@ -53,7 +53,8 @@ class Workers:
     `memory` MiB for itself is replaced by a new one, which goes on with its slots: what TensorFlow keeps of programs that are
     gone, some 20 MiB each, goes with the process. The numbers are the same.
 
-    recall: a function that returns what the last `dump` or `restore` was about, where that is on disk; None: it is kept in memory.
+    recall: a function that returns what the last `dump` or `restore` was about, where that is on disk; None: it is kept in
+    memory.
     """
 
     def __init__(self, count, suite, options, data_dir=None, modules=(), memory=MEMORY_MIB, recall=None):
@@ -92,7 +93,7 @@ class Workers:
     def _kept_slots(self, worker):
         kept = self._kept if self._recall is None else self._recall()
         if {number: (task, life) for number, (task, life, _) in kept.items()} != self._lives:
-            raise TasksetError("a worker process ended, and the last checkpoint is no longer what it was: start the training again")
+            raise TasksetError("a worker ended, and the last checkpoint is no longer what it was: start the training again")
         return {number: slot for number, slot in kept.items() if self._owner(number) == worker}
 
     def _revive(self, worker):

@@ -233,7 +233,8 @@ def test_frozen_layers_leave_the_others_to_their_rule():
 def trained_by(batches, steps=25, **compiled):
     keras_model = model()
     keras_model.compile(optimizer=made("hierarchical"), loss="mse", jit_compile=False, **compiled)
-    history = keras_model.fit(*data(batches=steps), batch_size=BATCH, shuffle=False, verbose=0, callbacks=[ValidationLoss(batches)])
+    callback = ValidationLoss(batches)
+    history = keras_model.fit(*data(batches=steps), batch_size=BATCH, shuffle=False, verbose=0, callbacks=[callback])
     return keras_model, history
 
 

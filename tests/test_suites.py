@@ -270,7 +270,8 @@ def test_the_modules_that_a_user_names_reach_the_workers(tmp_path):
     "change",
     [
         {"horizon": "many"}, {"horizon": 0}, {"horizon": 1e9}, {"horizon": True}, {"source": "web"}, {"source": ["tfds"]},
-        {"version": "1"}, {"name": 3}, {"modules": [1]}, {"modules": 3}, {"rule": []}, {"tasks": {}}, {"tasks": 3}, {"tasks": [3]},
+        {"version": "1"}, {"name": 3}, {"modules": [1]}, {"modules": 3}, {"rule": []}, {"tasks": {}}, {"tasks": 3},
+        {"tasks": [3]},
         {"task": 3}, {"task": ["x"]}, {"task": "x" * 10**6}, {"family": "mlp_family"}, {"family": 4}, {"split": "all"},
         {"split": ["train"]}, {"scales": 3}, {"scales": {"train": [2.0]}},
         {"scales": {"train": [2.0, float("nan")], "valid_outer": [2.0, 1.0]}},
@@ -303,7 +304,8 @@ def test_a_suite_with_wrong_fields(small, tmp_path, change):
         lambda: comparison.compare("runs"), lambda: with_weights(optimizers.get("mlp"), None), lambda: optimizers.get(["mlp"]),
         lambda: estimators.get(3), lambda: objective.get([]), lambda: Options("mlp", seed=0.9), lambda: Options("mlp", seed=True),
         lambda: Options("mlp", pairs="2"), lambda: Options("mlp", pairs=2.5), lambda: Options("mlp", family_weights=[1]),
-        lambda: Options("mlp", clip=float("nan")), lambda: Options("mlp", lengths=3), lambda: optimizers.get("mlp").init_theta(0.9),
+        lambda: Options("mlp", clip=float("nan")), lambda: Options("mlp", lengths=3),
+        lambda: optimizers.get("mlp").init_theta(0.9),
         lambda: checkpoint.load("x" * 5000), lambda: checkpoint.load("a\0.npz"),
     ],
 )  # fmt: skip
