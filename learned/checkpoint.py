@@ -5,19 +5,19 @@
     adam/x|m|v          flat float64 vectors: the trainer's own copy of the weights, and Adam's averages
     slot/NUMBER/NAME    leaves of the slots' states
 
-Files appear whole: they are written under a temporary name and renamed.
+Files appear whole: they are written under a temporary name and renamed. Each array has a CRC-32 (that of the zip archive), which
+`load` checks to the last byte (`taskset.npz`).
 """
 
 import json
 import os
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from taskset.errors import StoreError
+from taskset import npz
+from taskset.errors import StoreError, cut, shown
 from taskset.normalization.store import make_directory
 
 FORMAT = 1
@@ -25,24 +25,50 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """meta: JSON values; arrays: {name: array}."""
+    """meta: JSON values; arrays: {name: array}; path: of the file, for errors."""
 
     meta: dict
     arrays: dict
+    path: str = "the checkpoint"
 
     @property
     def optimizer(self):
         """The name of the learned optimizer."""
-        return self.meta["optimizer"]
+        return self.value("optimizer", str)
 
     @property
     def theta(self):
         """{path: float32 array}: what the learned optimizer is called with."""
         return {name.removeprefix("theta/"): array for name, array in self.arrays.items() if name.startswith("theta/")}
 
+    @property
+    def step(self):
+        """The outer steps that were taken."""
+        step = self.value("step", int)
+        if not 0 <= step < 2**31:
+            raise StoreError(f"{self.path}: step is {step}: allowed is an integer 0 <= step < 2**31; give another checkpoint")
+        return step
+
     def under(self, prefix):
         """{rest of the name: array} of the arrays below `prefix/`."""
         return {name.removeprefix(f"{prefix}/"): array for name, array in self.arrays.items() if name.startswith(f"{prefix}/")}
+
+    def value(self, name, kind, *inner):
+        """`meta[name]`, or what lies in it under the keys `inner`. Raises `StoreError` where it is missing or no `kind`."""
+        found = self.meta
+        for key in (name, *inner):
+            found = found.get(key) if isinstance(found, dict) else None
+        if not isinstance(found, kind) or isinstance(found, bool):
+            where = ".".join((name, *inner))
+            told = "is missing" if found is None else f"is {shown(found)}"
+            raise StoreError(
+                f"{self.path} is no checkpoint of a learned optimizer: its {where} {told}; allowed is {_KINDS[kind]}; "
+                "give another one"
+            )
+        return found
+
+
+_KINDS = {str: "a text", int: "an integer", dict: "an object", list: "a list"}
 
 
 def save(path, meta, arrays):
@@ -63,19 +89,28 @@ def save(path, meta, arrays):
 
 
 def load(path):
-    """The `Checkpoint` in a file. Raises `StoreError` where it isn't there, is cut short, or is no checkpoint."""
+    """The `Checkpoint` in a file.
+
+    Raises `StoreError` where it isn't there, is cut short or damaged, is no checkpoint, or has weights that are not finite.
+    """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        arrays = npz.read(path)
         meta = json.loads(str(arrays.pop("meta")))
     except OSError as error:
         raise StoreError(
-            f"can't read the checkpoint {path}: {str(error.strerror or error).lower()}; give the .npz of a training"
+            f"can't read the checkpoint {cut(str(path), 200)}: {str(error.strerror or error).lower()}; "
+            "give the .npz of a training"
         ) from error
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except npz.Damaged as error:
+        raise StoreError(f"{path} is no checkpoint, or is cut short ({error}): give another one") from error
+    except (ValueError, KeyError, RecursionError) as error:
         raise StoreError(f"{path} is no checkpoint, or is cut short ({type(error).__name__}): give another one") from error
-    if meta.get("format") != FORMAT:
-        raise StoreError(
-            f"{path} has format {meta.get('format')!r}; allowed is {FORMAT}: it is of another version of this package"
-        )
-    return Checkpoint(meta, arrays)
+    there = meta.get("format") if isinstance(meta, dict) else None
+    if there != FORMAT or isinstance(there, bool):
+        raise StoreError(f"{path} has format {shown(there)}; allowed is {FORMAT}: it is of another version of this package")
+    found = Checkpoint(meta, arrays, str(path))
+    for name, weight in found.theta.items():
+        if weight.dtype.kind != "f" or not np.isfinite(weight).all():
+            what = f"is of type {weight.dtype}" if weight.dtype.kind != "f" else "has entries that are not finite"
+            raise StoreError(f"{path}: weight {shown(name)} {what}; allowed are finite floats: give another checkpoint")
+    return found

@@ -161,7 +161,7 @@ def train(
     if spread:
         distributed.check_pairs(pairs, spread)
     suite = _measured(suite, unmeasured, output / "baselines", data_dir, workers, modules or [])
-    with shared_arrays(), _slots(workers, suite, options, data_dir, modules or [], spread, memory) as made:
+    with shared_arrays(), _slots(workers, suite, options, data_dir, modules or [], spread, memory, output) as made:
         where = distributed.describe(spread) if spread else "cpu"
         trainer = Trainer(output, suite, options, made, optimizers.get(optimizer), where)
         out.print(
@@ -221,20 +221,21 @@ def _measured(suite, unmeasured, root, data_dir, workers, modules):
     from taskset.normalization.report import baseline_report
 
     def sweep(names, options, root):
-        added = [*suite.modules, *modules, learned.__name__]
+        added = [*modules, learned.__name__]
         return baseline_report(names, options, root, data_dir, workers, None, added, out, err)
 
     return measuring.completed(suite, root, sweep)
 
 
-def _slots(workers, suite, options, data_dir, modules, strategy, memory):
+def _slots(workers, suite, options, data_dir, modules, strategy, memory, output):
     if workers == 1:
         from learned.slots import Slots
 
         return contextlib.nullcontext(Slots(suite, options, data_dir, strategy, memory))
+    from learned.outer import kept_slots
     from learned.workers import Workers
 
-    return Workers(workers, suite, options, data_dir, [*modules, learned.__name__], memory)
+    return Workers(workers, suite, options, data_dir, [*modules, learned.__name__], memory, lambda: kept_slots(output))
 
 
 @contextlib.contextmanager

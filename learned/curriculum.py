@@ -6,13 +6,13 @@ A curriculum is an object `(outer_step, rng) -> integer >= 1`. Episodes that sta
 import math
 from dataclasses import asdict, dataclass
 
-from taskset.errors import ConfigError, unknown
+from taskset.errors import ConfigError, shown, unknown
 
 
 def _at_least_one(**values):
     for name, value in values.items():
-        if value < 1:
-            raise ConfigError(f"{name} is {value}: allowed is an integer of at least 1")
+        if not 1 <= value < 2**31:
+            raise ConfigError(f"{name} is {shown(value)}: allowed is an integer of at least 1, and below 2**31")
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,8 @@ _KINDS = {"constant": Constant, "linear": Linear, "log_uniform": LogUniform}
 
 def parse(text):
     """The curriculum written as `"100"`, `"linear:20:200:1000"` (first, last, over) or `"log_uniform:50:500"` (low, high)."""
+    if not isinstance(text, str):
+        raise ConfigError(f"lengths {shown(text)}: allowed are texts, 100, linear:FIRST:LAST:OVER and log_uniform:LOW:HIGH")
     kind, *numbers = text.split(":") if ":" in text else ("constant", text)
     if kind not in _KINDS:
         raise unknown("curriculum", kind, list(_KINDS), "Allowed are 100, linear:20:200:1000 and log_uniform:50:500.")
@@ -86,7 +88,7 @@ def parse(text):
         return _KINDS[kind](*map(int, numbers))
     except (TypeError, ValueError) as error:
         raise ConfigError(
-            f"lengths {text!r}: allowed are 100, linear:FIRST:LAST:OVER and log_uniform:LOW:HIGH, with integers"
+            f"lengths {shown(text)}: allowed are 100, linear:FIRST:LAST:OVER and log_uniform:LOW:HIGH, with integers"
         ) from error
 
 

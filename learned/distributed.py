@@ -9,7 +9,7 @@ import re
 
 import tensorflow as tf
 
-from taskset.errors import ConfigError
+from taskset.errors import ConfigError, unknown
 from taskset.training import execution_mode
 
 KINDS = ("cpu", "gpu", "tpu")
@@ -24,7 +24,7 @@ def strategy(name, device):
     Raises `ConfigError` where it names nothing that is there.
     """
     if name not in STRATEGIES:
-        raise ConfigError(f"strategy {name!r}: allowed are {', '.join(STRATEGIES)}")
+        raise unknown("strategy", name, list(STRATEGIES), f"Allowed are {', '.join(STRATEGIES)}.")
     if name == "tpu" or device == "tpu":
         return _tpu(name, device)
     named = _devices(device, whole_kind=name == "mirrored")

@@ -15,10 +15,7 @@ def load_weights(path):
     Raises `StoreError` or `UnknownName` where they are not.
     """
     found = checkpoint.load(pretrained.find(path))
-    try:
-        name, told = found.optimizer, {w: tuple(shape) for w, shape in found.meta["shapes"].items()}
-    except (KeyError, TypeError, AttributeError) as error:
-        raise StoreError(f"{path} is no checkpoint of a learned optimizer ({error} is missing): give another one") from error
+    name, told = found.optimizer, {w: tuple(found.value("shapes", list, w)) for w in found.value("shapes", dict)}
     expected = optimizers.get(name).shapes
     shapes = {w: array.shape for w, array in found.theta.items()}
     different = sorted(w for w in {*shapes, *expected, *told} if not shapes.get(w) == expected.get(w) == told.get(w))

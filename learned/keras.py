@@ -11,15 +11,15 @@ loop of one's own calls `loss = optimizer.scale_loss(loss)` inside the tape. The
 """
 
 import base64
-import itertools
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from learned import export, optimizers
+from learned.optimizers import features
 from learned.optimizers.as_optimizer import with_weights
-from taskset.errors import ConfigError
+from taskset.errors import ConfigError, cut
 from taskset.training import VALIDATION_INTERVAL
 
 
@@ -34,7 +34,8 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
     """The learned optimizer `learned` with the weights theta, {path: array}, as a Keras optimizer on the TensorFlow backend.
 
     It has no learning rate, and computes in float32. A variable that the loss doesn't depend on stays as it is, and counts as
-    one with a gradient of zeros. Not for mixed precision, nor for several replicas. Raises `ConfigError`.
+    one with a gradient of zeros; one that was frozen (`trainable = False`, then `compile`) keeps its state until it is trained
+    again. Not for several replicas. Raises `ConfigError`.
     """
 
     def __init__(self, learned, theta, name=None):
@@ -43,7 +44,7 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         super().__init__(learning_rate=1.0, name=name or learned)
         self._learned = optimizers.get(learned)
         self._theta = {path: w.astype(np.float32) for path, w in with_weights(self._learned, theta).theta.items()}
-        self._loss_of_step, self._validated = _Box(), False
+        self._loss_of_step, self._validated, self._validated_until = _Box(), False, None
 
     @property
     def learning_rate(self):
@@ -95,14 +96,19 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         variables = self._trainable_variables if trainable_variables is None else list(trainable_variables)
         if not self.built:
             self.build(variables)
-        self._check_all(variables)
+        self._check_known(variables, grads)
         params = {_key(self._get_variable_index(v)): tf.convert_to_tensor(v) for v in variables}
         gradients = {
             path: tf.zeros_like(p) if g is None else tf.convert_to_tensor(g) for (path, p), g in zip(params.items(), grads)
         }
-        state = _map_leaves(self._state, lambda name, variable: tf.convert_to_tensor(variable))
+        whole = _map_leaves(self._state, lambda name, variable: tf.convert_to_tensor(variable))
+        rest, state = None, whole
+        if len(params) < len(self._trainable_variables):
+            rest = _Rest({_key(i): tf.zeros(v.shape) for i, v in enumerate(self._trainable_variables)}, params)
+            state = rest.part(whole, self._learned.init(self._weights(), params))
         step = tf.convert_to_tensor(self.iterations)
         params, state = self._learned.update(self._weights(), gradients, state, params, step, *self._losses())
+        state = rest.whole(whole, state) if rest else state
         _map_leaves(self._state, lambda name, variable, value: variable.assign(value), state)
         for variable, gradient in zip(variables, grads):
             if gradient is not None:
@@ -110,13 +116,17 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
                 variable.assign(value if variable.constraint is None else variable.constraint(value))
         self.iterations.assign_add(1)
 
-    def _check_all(self, variables):
-        self._check_variables_are_known(variables)
-        if len(variables) != len(self._trainable_variables):
+    def _check_known(self, variables, grads):
+        if len(variables) != len(grads):
             raise ConfigError(
-                f"gradients for {len(variables)} variables: allowed are all {len(self._trainable_variables)} at once, "
-                "None for those without"
+                f"{len(grads)} gradients for {len(variables)} variables: allowed is one each, None for those without"
             )
+        for variable in variables:
+            if self._var_key(variable) not in self._trainable_variables_indices:
+                raise ConfigError(
+                    f"variable {getattr(variable, 'path', variable.name)} is new to the optimizer, which keeps a state for those "
+                    "that it was built with: compile with a new one, or build it before layers are frozen"
+                )
 
     def _losses(self):
         loss, self._loss_of_step.value = self._loss_of_step.value, None
@@ -138,6 +148,14 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
             raise ConfigError(f"{self._learned.name} reads no validation loss: take the callback away")
         self._validated = True
 
+    def _check_validated(self):
+        """Raise where a `ValidationLoss` was there and is no longer: its last loss would be taken for ever."""
+        if self._validated_until is not None and int(self.iterations) >= self._validated_until:
+            raise ConfigError(
+                f"the last validation loss is of before step {int(self.iterations)}: {self._learned.name} reads one every "
+                f"{VALIDATION_INTERVAL} steps: give fit callbacks=[learned.keras.ValidationLoss(..)] each time"
+            )
+
     def tell_validation_loss(self, loss):
         """What the validation loss is from this step on."""
         self._held.assign(loss)
@@ -150,26 +168,44 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
     @classmethod
     def from_config(cls, config, custom_objects=None):
         """The optimizer of `get_config`, without its state."""
-        shapes, theta = optimizers.get(config["learned"]).shapes, {}
-        for path, text in config["theta"].items():
-            theta[path] = np.frombuffer(base64.b64decode(text), "<f4").reshape(shapes[path])
-        return cls(config["learned"], theta, config["name"])
+        learned, theta = config.get("learned"), config.get("theta")
+        shapes, weights = optimizers.get(learned).shapes, {}
+        try:
+            for path, shape in shapes.items():
+                weights[path] = np.frombuffer(base64.b64decode(theta[path], validate=True), "<f4").reshape(shape)
+        except (KeyError, TypeError, ValueError) as error:
+            told = cut(str(error))
+            raise ConfigError(f"the config's weights of {learned!r} are damaged ({told}): save the model again") from error
+        if theta.keys() != shapes.keys() or not all(np.isfinite(w).all() for w in weights.values()):
+            raise ConfigError(f"the config's weights are not those of {learned!r}, or not finite: save the model again")
+        return cls(learned, weights, config.get("name"))
 
 
 class ValidationLoss(keras.callbacks.Callback):
     """Tells an optimizer that reads losses a validation loss every 10 steps, each on the next batch of `batches`.
 
-    batches: iterable of (x, y), gone through again and again. With `steps_per_execution`, as often as Keras calls back.
+    batches: iterable of (x, y), gone through again and again; of an iterator, such as a generator, which can be gone through only
+    once, it must not come to the end. Nothing of it is kept. With `steps_per_execution`, as often as Keras calls back.
     """
 
     def __init__(self, batches):
         super().__init__()
-        self._batches = itertools.cycle(batches)
+        self._batches, self._iterator, self._given = batches, None, 0
 
     def on_train_begin(self, logs=None):
         """A training that goes on keeps the loss it was told last."""
-        self.model.optimizer.expect_validation_losses()
-        self._next = -(-int(self.model.optimizer.iterations) // VALIDATION_INTERVAL) * VALIDATION_INTERVAL
+        optimizer = self.model.optimizer
+        if isinstance(optimizer, keras.mixed_precision.LossScaleOptimizer):
+            raise ConfigError(
+                "under the policy mixed_float16 Keras scales losses out of the optimizer's sight: allowed are mixed_bfloat16, or "
+                "compile(.., auto_scale_loss=False)"
+            )
+        if not isinstance(optimizer, LearnedOptimizer):
+            raise ConfigError(f"{type(optimizer).__name__} reads no validation loss: take the callback away")
+        optimizer.expect_validation_losses()
+        self._next = -(-int(optimizer.iterations) // VALIDATION_INTERVAL) * VALIDATION_INTERVAL
+        optimizer._validated_until = self._next
+        _watch(self.model)
 
     def on_train_batch_begin(self, batch, logs=None):
         """Measure, if it is time."""
@@ -180,8 +216,44 @@ class ValidationLoss(keras.callbacks.Callback):
         if not optimizer.built:
             optimizer.build(self.model.trainable_variables)
         self._next = step - step % VALIDATION_INTERVAL + VALIDATION_INTERVAL
-        x, y = next(self._batches)
+        x, y = self._batch()
         optimizer.tell_validation_loss(self.model.compute_loss(x, y, self.model(x, training=False), training=False))
+        optimizer._validated_until = self._next
+
+    def on_train_end(self, logs=None):
+        """From here on the loss is an old one."""
+        self.model.optimizer._validated_until = 0
+
+    def _batch(self):
+        # Not by StopIteration from here: `fit` would take it for the end of its own data.
+        for _ in range(2):
+            if self._iterator is None:
+                self._iterator = iter(self._batches)
+            batch = next(self._iterator, None)
+            if batch is not None:
+                self._given += 1
+                return batch
+            if self._iterator is self._batches:
+                break
+            self._iterator = None
+        raise ConfigError(
+            f"the batches of ValidationLoss came to their end after {self._given}: allowed are a list or a tf.data.Dataset "
+            "with at least one (x, y), which is gone through again and again, or an iterator that doesn't end"
+        )
+
+
+def _watch(model):
+    """Have every step of `fit` look for a validation loss that is too old. (A compiled step looks at Python values only once.)"""
+    step = model.train_function
+    if step is None or getattr(step, "watched", False):
+        return
+
+    def watched(iterator):
+        model.optimizer._check_validated()
+        return step(iterator)
+
+    watched.watched = True
+    model.train_function = watched
 
 
 class _Box:
@@ -193,6 +265,40 @@ class _Box:
 def _key(i):
     """What variable i is called in the rule: names in the order of variables, which are alike in no two of them."""
     return f"{i:05d}"
+
+
+class _Rest:
+    """States with and without the variables that are frozen.
+
+    A leaf belongs to one variable, then it has the variable's key; or to all of them, a row or column each in the order of
+    `features.in_order`, then its shape tells; or to none.
+    """
+
+    def __init__(self, params, moving):
+        everything, self._all = features.in_order(params), len(params)
+        self._positions = [everything.index(key) for key in features.in_order(moving)]
+
+    def part(self, whole, like):
+        """What of the state `whole` a state of the shape of `like` has."""
+        if isinstance(like, dict):
+            return {key: self.part(whole[key], value) for key, value in like.items()}
+        axis = self._axis(whole, like)
+        return whole if axis is None else tf.gather(whole, self._positions, axis=axis)
+
+    def whole(self, old, part):
+        """`old` with what `part` has of it in its place."""
+        if isinstance(old, dict):
+            return {key: self.whole(value, part[key]) if key in part else value for key, value in old.items()}
+        axis = self._axis(old, part)
+        if axis is None:
+            return part
+        places = [self._positions.index(i) + self._all if i in self._positions else i for i in range(self._all)]
+        return tf.gather(tf.concat([old, part], axis), places, axis=axis)
+
+    def _axis(self, whole, part):
+        """The axis along which variables follow each other; None where there is none."""
+        sizes = self._all, len(self._positions)
+        return next((i for i, both in enumerate(zip(whole.shape, part.shape)) if both == sizes), None)
 
 
 def _map_leaves(tree, function, *others, name=""):

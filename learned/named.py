@@ -58,7 +58,7 @@ def rules():
 
 def rule(text):
     """The rule called "NAME:VERSION", or the newest version of "NAME". Raises `UnknownName`."""
-    name, _, version = text.partition(":")
+    name, _, version = text.partition(":") if isinstance(text, str) else (text, "", "")
     found = [r for r in RULES if r.name == name and version in ("", str(r.version))]
     if not found:
         names = [str(r) for r in RULES] + sorted({r.name for r in RULES})

@@ -6,14 +6,21 @@
         params, state = optimizer.update(gradients, state, params, step, loss, validation_loss)
 
 Arrays of other libraries that NumPy can read (PyTorch tensors on the CPU, JAX arrays) may be given; NumPy arrays come back.
-Everything is computed in the dtype of the parameters. States are nested dicts of arrays and can be saved as such.
+Everything is computed in the dtype of the parameters, which must be floats. A parameter whose gradient is missing or
+None stays as it is, and so does its state. States are nested dicts of arrays and can be saved as such. What doesn't fit raises
+ValueError.
 
 The .npz is what `python -m learned export` writes: "meta", a JSON text that names the optimizer, and an array "theta/PATH" for
-each of its weights. Inside, features come first: x [features, *shape of the tensor] or [features, parameters].
+each of its weights. `load` checks the file's sums (the CRC-32 of each array) and shapes, and never unpickles.
+
+Inside, features come first: x [features, *shape of the tensor] or [features, parameters].
 """
 
+import io
 import json
 import math
+import zipfile
+import zlib
 
 import numpy as np
 
@@ -27,27 +34,53 @@ class LearnedOptimizer:
     """
 
     def __init__(self, name, theta):
-        if name not in _RULES:
+        if not isinstance(name, str) or name not in _RULES:
             raise ValueError(f"unknown learned optimizer {name!r}: allowed are {', '.join(_RULES)}")
-        self.name, self.theta = name, theta
+        if not isinstance(theta, dict):
+            raise ValueError(f"theta is a {type(theta).__name__}: allowed is {{path: array}}")
+        self.name, self.theta = name, {path: np.asarray(w) for path, w in theta.items()}
+        for path, w in self.theta.items():
+            if w.dtype.kind != "f" or not np.isfinite(w).all():
+                raise ValueError(f"weight {path!r} of type {w.dtype}: allowed are finite floats")
         self.reads_losses = name == "hierarchical"
 
     def init(self, params):
         """The state before the first step."""
-        params = {path: np.asarray(p) for path, p in params.items()}
+        params = _parameters(params)
         return _RULES[self.name][0](self._theta(params), params)
 
     def update(self, grads, state, params, step, loss=None, validation_loss=None):
         """(params, state) after one more step; nothing is changed in place.
 
-        grads: {name: array of the parameter's shape}; step: steps already taken, 0, 1, ..; loss: the train loss that grads come
-        from; validation_loss: the last one that was measured (the rule was trained with one every 10 steps, held between).
+        grads: {name: array of the parameter's shape, or None}; step: steps already taken, 0, 1, ..; loss: the train loss that
+        grads come from; validation_loss: the last one that was measured (the rule was trained with one every 10 steps, held
+        between).
         """
         if self.reads_losses and (loss is None or validation_loss is None):
             raise ValueError(f"{self.name} reads losses: give `loss` and `validation_loss`, the last one measured")
-        params = {path: np.asarray(p) for path, p in params.items()}
-        grads = {path: np.asarray(grads[path], p.dtype) for path, p in params.items()}
-        return _RULES[self.name][1](self._theta(params), grads, state, params, int(step), (loss, validation_loss))
+        params = _parameters(params)
+        grads = _gradients(grads, params)
+        moving = {path: p for path, p in params.items() if path in grads}
+        if not moving:
+            return params, state
+        losses = tuple(_scalar(name, x) for name, x in (("loss", loss), ("validation_loss", validation_loss)))
+        step = _step(step)
+        try:
+            used = self._with_tensors(state, lambda tensors: {path: tensors[path] for path in moving})
+            moved, new = _RULES[self.name][1](self._theta(params), grads, used, moving, step, losses)
+        except (KeyError, TypeError) as error:
+            told = "take the state from `init` of these parameters"
+            raise ValueError(f"the state or theta doesn't fit ({error}): {told}") from error
+        new = self._with_tensors(new, lambda tensors: {**self._tensors(state), **tensors})
+        return {path: moved[path].astype(p.dtype, copy=False) if path in moved else p for path, p in params.items()}, new
+
+    def _tensors(self, state):
+        """{name: ..}: the part of a state that belongs to single parameters."""
+        return state["tensors"] if self.reads_losses else state
+
+    def _with_tensors(self, state, change):
+        changed = change(self._tensors(state))
+        return {**state, "tensors": changed} if self.reads_losses else changed
 
     def _theta(self, params):
         dtype = next(iter(params.values())).dtype
@@ -55,10 +88,89 @@ class LearnedOptimizer:
 
 
 def load(path):
-    """The `LearnedOptimizer` of an .npz file."""
-    with np.load(path, allow_pickle=False) as file:
-        theta = {name[len("theta/") :]: file[name] for name in file.files if name.startswith("theta/")}
-        return LearnedOptimizer(json.loads(str(file["meta"]))["optimizer"], theta)
+    """The `LearnedOptimizer` of an .npz file. Raises `ValueError` where that is no export, is damaged, or lacks a weight."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if sum(member.file_size for member in archive.infolist()) > LARGEST:
+                raise ValueError(f"it claims more than {LARGEST:,} bytes")
+            arrays = {member.filename[: -len(".npy")]: _array(archive, member) for member in archive.infolist()}
+        meta = json.loads(str(arrays["meta"]))
+        name, shapes = meta["optimizer"], {path: tuple(shape) for path, shape in meta["shapes"].items()}
+    except (*_DAMAGE, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(f"{path} is no export, or is damaged ({type(error).__name__}: {error}): export it again") from error
+    theta = {name[len("theta/") :]: array for name, array in arrays.items() if name.startswith("theta/")}
+    for weight in sorted({*shapes, *theta}):
+        there = theta[weight].shape if weight in theta else "missing"
+        if there != shapes.get(weight):
+            raise ValueError(f"{path}: weight {weight!r} is {there}, expected is {shapes.get(weight, 'no such weight')}")
+    return LearnedOptimizer(name, theta)
+
+
+# What comes from outside.
+
+_DAMAGE = (ValueError, KeyError, TypeError, AttributeError, IndexError, EOFError, OverflowError, RuntimeError, SyntaxError)
+LARGEST = 2**28  # bytes of all arrays: a thousand times the weights of the largest rule
+
+
+def _array(archive, member):
+    """An array of an .npz, read to its end, which checks its CRC-32; nothing is allocated on its header's word."""
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"{member.filename!r} is compressed in another way than NumPy's")
+    with archive.open(member) as file:
+        content = file.read(member.file_size)
+    data = io.BytesIO(content)
+    header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    shape, fortran, dtype = header[np.lib.format.read_magic(data)](data)
+    if dtype.hasobject or min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize != len(content) - data.tell():
+        raise ValueError(f"{member.filename!r} is not as long as its shape says, or holds Python objects")
+    return np.ndarray(shape, dtype, content, data.tell(), order="F" if fortran else "C").copy()
+
+
+def _parameters(params):
+    """{name: array}, all floats."""
+    if not isinstance(params, dict) or not params:
+        raise ValueError("params is empty or no dict: allowed is {name: array of floats}")
+    params = {path: np.asarray(p) for path, p in params.items()}
+    for path, p in params.items():
+        if not _is_float(p.dtype):
+            raise ValueError(f"parameter {path!r} is of dtype {p.dtype}: allowed are floats; leave out what is not trained")
+    return params
+
+
+def _is_float(dtype):
+    return dtype.kind == "f" or "float" in dtype.name  # bfloat16 is not of NumPy's own kind
+
+
+def _gradients(grads, params):
+    """{name: array} of the gradients that are there, in the parameters' shapes and dtype."""
+    found = {}
+    if not isinstance(grads, dict):
+        raise ValueError(f"grads is a {type(grads).__name__}: allowed is {{name: array or None}}")
+    strange = [path for path in grads if path not in params]
+    if strange:
+        raise ValueError(f"gradient of {strange[0]!r}: allowed are those of the parameters, {', '.join(map(repr, params))}"[:300])
+    for path, p in params.items():
+        if grads.get(path) is None:
+            continue
+        g = np.asarray(grads[path])
+        if g.shape != p.shape or not (_is_float(g.dtype) or g.dtype.kind in "iu"):
+            raise ValueError(f"gradient of {path!r} is {g.dtype} {g.shape}: allowed are numbers of its shape, {p.shape}")
+        found[path] = g.astype(p.dtype)
+    return found
+
+
+def _step(step):
+    """The step as an integer, which nothing is rounded to."""
+    number = np.asarray(step)
+    if number.shape or number.dtype.kind not in "iu" or number < 0:
+        raise ValueError(f"step {step!r}: allowed is an integer of at least 0")
+    return int(number)
+
+
+def _scalar(name, x):
+    if x is not None and np.shape(x) != ():
+        raise ValueError(f"{name} has shape {np.shape(x)}: allowed is a scalar")
+    return x
 
 
 # Shared mathematics.

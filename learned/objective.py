@@ -77,7 +77,7 @@ NAMES = tuple(_OBJECTIVES)
 
 def get(name):
     """The objective called `name`: "train", "valid" or "noise"."""
-    if name not in _OBJECTIVES:
+    if not isinstance(name, str) or name not in _OBJECTIVES:
         raise unknown("objective", name, list(NAMES), f"Allowed: {', '.join(NAMES)}.")
     return _OBJECTIVES[name]()
 

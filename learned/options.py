@@ -1,17 +1,28 @@
 """What an outer training is told. No TensorFlow."""
 
 import json
+import math
+import numbers
 from dataclasses import asdict, dataclass, field
 
 from learned import curriculum
-from taskset.errors import ConfigError, unknown
+from taskset import seeds
+from taskset.errors import ConfigError, shown, unknown
 
 OBJECTIVES = ("train", "valid", "noise")
 
 
+def _is_integer(value):
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def _is_number(value):
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
 def _allowed(name, value, holds, allowed):
     if not holds:
-        raise ConfigError(f"{name} is {value!r}: allowed is {allowed}")
+        raise ConfigError(f"{name} is {shown(value)}: allowed is {allowed}")
 
 
 @dataclass(frozen=True)
@@ -54,19 +65,25 @@ class Options:
             ("differences", self.differences, ("value", "sign")),
             ("first lengths", self.first_lengths, ("together", "spread")),
         ):
-            if value not in names:
+            if not isinstance(value, str) or value not in names:
                 raise unknown(kind, value, list(names), f"Allowed: {', '.join(names)}.")
-        for name in ("pairs", "steps", "slots", "tasks_per_step"):
-            _allowed(name, getattr(self, name), getattr(self, name) >= 1, "an integer of at least 1")
+        for name, least in (("pairs", 1), ("steps", 1), ("slots", 1), ("tasks_per_step", 1), ("warm_up", 0)):
+            value = getattr(self, name)
+            _allowed(name, value, _is_integer(value) and least <= value < 2**31, f"an integer of at least {least}")
+            object.__setattr__(self, name, int(value))
         for name in ("sigma", "learning_rate", "clip"):
-            _allowed(name, getattr(self, name), getattr(self, name) > 0, "a number above 0")
-        _allowed("warm_up", self.warm_up, self.warm_up >= 0, "an integer of at least 0")
-        _allowed("seed", self.seed, 0 <= self.seed < 2**31, "an integer 0 <= seed < 2**31")
+            value = getattr(self, name)
+            _allowed(name, value, _is_number(value) and 0 < value < math.inf, "a number above 0")
+        object.__setattr__(self, "seed", seeds.check(self.seed))
         _allowed(
             "tasks_per_step", self.tasks_per_step, self.tasks_per_step <= self.slots, f"at most the number of slots, {self.slots}"
         )
         _allowed(
-            "family_weights", self.family_weights, all(w >= 0 for w in self.family_weights.values()), "weights of at least 0"
+            "family_weights",
+            self.family_weights,
+            isinstance(self.family_weights, dict)
+            and all(_is_number(w) and 0 <= w < math.inf for w in self.family_weights.values()),
+            "{family: a weight of at least 0}",
         )
         longest = curriculum.parse(self.lengths).longest
         _allowed("steps", self.steps, self.steps <= longest, f"at most the longest episode, {longest} steps")

@@ -6,18 +6,17 @@ Clipping comes after averaging; without it nothing is learned (arXiv 2009.11243)
 estimates are made by `learned.slots`, in this process or in several (`learned.workers`).
 """
 
-import json
 import math
 import os
 from pathlib import Path
 
 import numpy as np
 
-from learned import checkpoint, suites
+from learned import checkpoint, log, suites
 from learned.events import Events
 from learned.vectors import Layout
 from taskset import seeds
-from taskset.errors import StoreError
+from taskset.errors import StoreError, cut, shown
 from taskset.normalization.store import make_directory
 from taskset.version import __version__
 
@@ -39,12 +38,26 @@ def warmed_up(options, step):
     return options.learning_rate * min(1.0, (step + 1) / (options.warm_up + 1))
 
 
+def kept_slots(directory):
+    """{slot: (task, life, {name: array})} of the checkpoint in a directory of outer training; {} where there is none yet."""
+    path = Path(directory) / LATEST
+    return _slots(checkpoint.load(path)) if path.exists() else {}
+
+
+def _slots(found):
+    slots = {}
+    for number in found.value("slots", dict):
+        task, life = found.value("slots", str, number, "task"), found.value("slots", int, number, "life")
+        slots[int(number)] = (task, life, found.under(f"slot/{int(number)}"))
+    return slots
+
+
 class Trainer:
     """One outer training in a directory.
 
     DIRECTORY/checkpoint.npz is the last state; DIRECTORY/weights-STEP.npz are weights kept on the way; DIRECTORY/steps.jsonl has
-    one line an outer step, and DIRECTORY/tensorboard its scalars (`learned.events`). A directory that has a checkpoint is gone on
-    with, if suite and options are the same.
+    one line an outer step (`learned.log`), and DIRECTORY/tensorboard its scalars (`learned.events`). A directory that has
+    a checkpoint is gone on with, if suite and options are the same.
 
     slots: what makes estimates: `learned.slots.Slots` or `learned.workers.Workers`; device: on what, for the record.
     """
@@ -68,15 +81,15 @@ class Trainer:
         save_every: steps between two checkpoints; keep_every: between weights that are kept; report: called with each step's
         line of the log, a dict.
         """
-        with self._open_log() as log, Events(self.directory / TENSORBOARD, self.step) as events:
+        with self._open_log() as file, Events(self.directory / TENSORBOARD, self.step) as events:
             while self.step < outer_steps:
                 line = self._advance()
-                log.write(json.dumps(line) + "\n")
+                file.write(log.as_line(line))
                 events.write(line)
                 report(line)
                 if self.step % save_every == 0 or self.step == outer_steps:
-                    log.flush()
-                    os.fsync(log.fileno())
+                    file.flush()
+                    os.fsync(file.fileno())
                     self.save()
                 if keep_every and (self.step % keep_every == 0 or self.step == outer_steps):
                     self.keep(self.directory / f"weights-{self.step:07d}.npz")
@@ -141,27 +154,44 @@ class Trainer:
         path = self.directory / LATEST
         found = checkpoint.load(path)
         for name, here in (("options", self.options.as_json()), ("suite", self.suite.as_json())):
-            there = found.meta[name]
+            there = found.value(name, dict)
             different = sorted(key for key in {*there, *here} if there.get(key) != here.get(key))
             if different:
-                raise StoreError(f"{path} was made with another {name} ({', '.join(different)}): use the same or another --out")
+                told = cut(", ".join(different), 200)
+                raise StoreError(f"{path} was made with another {name} ({told}): use the same or another --out")
         try:
-            self.step, slots = found.meta["step"], {}
-            self.x, self.m, self.v = (found.arrays[f"adam/{name}"] for name in "xmv")
-            if self.x.shape != (self.layout.size,):
-                raise ValueError(f"theta has {self.x.size} weights; {self.optimizer.name} has {self.layout.size}")
-            for number, told in found.meta["slots"].items():
-                slots[int(number)] = (told["task"], told["life"], found.under(f"slot/{number}"))
-            self.slots.restore(slots)
-        except (KeyError, ValueError) as error:
-            raise StoreError(f"{path} doesn't fit this version of the package ({error}): use another --out") from error
+            self.step = found.step
+            self.x, self.m, self.v = (self._vector(found, name) for name in "xmv")
+            expected, theta = self.weights, found.theta
+            if theta.keys() != expected.keys() or any(not np.array_equal(theta[name], w) for name, w in expected.items()):
+                raise ValueError("theta is not what adam/x says")
+            self.slots.restore(self._slots_of(found))
+        except (KeyError, ValueError, OverflowError) as error:
+            told = cut(str(error), 200)
+            raise StoreError(f"{path} is damaged, or of another version of the package ({told}): use another --out") from error
+
+    def _vector(self, found, name):
+        """adam/NAME: finite float64 [P]; v is of squares."""
+        vector = found.arrays[f"adam/{name}"]
+        if vector.shape != (self.layout.size,) or vector.dtype != np.float64:
+            raise ValueError(f"adam/{name} is {vector.dtype} {vector.shape}; expected is float64 ({self.layout.size},)")
+        if not np.isfinite(vector).all() or (name == "v" and (vector < 0).any()):
+            raise ValueError(f"adam/{name} has entries that are not finite, or squares below 0")
+        return vector
+
+    def _slots_of(self, found):
+        """The slots of a checkpoint, as the options and the suite allow them."""
+        tasks, slots = {entry.task for entry in self.suite.of_split("train")}, _slots(found)
+        for number, (task, life, _) in slots.items():
+            if number not in range(self.options.slots) or task not in tasks or not 1 <= life < 2**31:
+                raise ValueError(f"slot {number} has task {shown(task)}, its life number {life}: of {self.options.slots} slots")
+        return slots
 
     def _open_log(self):
         """The log, cut back to the checkpoint's step: lines behind it are computed again."""
         path, lines = self.directory / LOG, []
-        if path.exists():
-            with open(path) as file:
-                lines = [line for _, line in zip(range(self.step), file)]
+        if path.exists() and self.step:
+            lines = [line for _, line in log.lines(path, self.step)]
         part = path.with_suffix(".tmp")
         part.write_text("".join(lines))
         os.replace(part, path)

@@ -15,13 +15,15 @@ import zlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from taskset import plugins, registry
-from taskset.errors import ConfigError, StoreError, UnknownName
+from taskset import registry
+from taskset.errors import ConfigError, StoreError, UnknownName, cut, shown, unknown
 from taskset.normalization.store import make_directory, write_text
 from taskset.samplers import measured
 
 SPLITS = ("train", "valid", "test")
+SOURCES = ("tfds", "synthetic")
 SCALES = ("train", "valid_outer")  # the splits of data that objectives are measured on
+LONGEST = 200  # letters of a task's name
 
 
 def split_of(task):
@@ -44,8 +46,8 @@ class Entry:
 class Suite:
     """A list of tasks made by a rule.
 
-    source: of their data; horizon: in steps, that of the baselines which the scales come from; modules: to import first, where
-    tasks are registered outside the package; rule: how the list was made.
+    source: of their data; horizon: in steps, that of the baselines which the scales come from; modules: those that register
+    tasks outside the package, to be named by whoever uses the suite; rule: how the list was made.
     """
 
     name: str
@@ -75,7 +77,7 @@ class Suite:
 
 
 def from_json(values, where):
-    """The `Suite` of JSON values; `where` is named in errors. Its modules are imported, its tasks are looked up.
+    """The `Suite` of JSON values; `where` is named in errors. Its tasks are looked up; its modules are never imported.
 
     Raises `StoreError` where fields are missing or wrong, `UnknownName` where a task isn't there.
     """
@@ -84,27 +86,58 @@ def from_json(values, where):
             Entry(**{**e, "scales": {k: tuple(map(float, v)) for k, v in e["scales"].items()}}) for e in values["tasks"]
         )
         suite = Suite(**{**values, "tasks": entries, "modules": tuple(values.get("modules", ()))})
-    except (TypeError, KeyError, ValueError, AttributeError) as error:
-        raise StoreError(
-            f"{where} is no suite ({type(error).__name__}: {error}): make one with `python -m learned suite`"
-        ) from error
-    plugins.load(suite.modules)
+    except (TypeError, KeyError, ValueError, AttributeError, OverflowError) as error:
+        told = cut(f"{type(error).__name__}: {error}")
+        raise StoreError(f"{where} is no suite ({told}): make one with `python -m learned suite`") from error
+    _check_fields(suite, where)
     for entry in suite.tasks:
+        if not isinstance(entry.task, str) or len(entry.task) > LONGEST:
+            raise StoreError(f"{where}: task {shown(entry.task)}: allowed is a name of at most {LONGEST} letters")
         try:
             registry.resolve(entry.task)
         except UnknownName as error:
-            raise UnknownName(f"{where}: {error}") from error
-        if (
-            set(entry.scales) not in (set(SCALES), set())
-            or not all(b < i < math.inf for i, b in entry.scales.values())
-            or entry.split not in SPLITS
-        ):
-            raise StoreError(
-                f"{where}: task {entry.task!r} needs scales for {' and '.join(SCALES)}, best below initial, and a split"
-            )
+            raise _lacking(suite, error, where) from error
+        _check_entry(entry, where)
     if not suite.tasks:
         raise StoreError(f"{where} has no tasks: make one with `python -m learned suite`")
     return suite
+
+
+def _check_fields(suite, where):
+    for name, holds, allowed in (
+        ("name", isinstance(suite.name, str), "a text"),
+        ("version", type(suite.version) is int, "an integer"),
+        ("source", suite.source in SOURCES, " or ".join(SOURCES)),
+        ("horizon", type(suite.horizon) is int and 1 <= suite.horizon < 2**31, "an integer of at least 1"),
+        ("modules", all(isinstance(module, str) for module in suite.modules), "a list of texts"),
+        ("rule", isinstance(suite.rule, dict), "an object"),
+    ):
+        if not holds:
+            told = shown(getattr(suite, name))
+            raise StoreError(f"{where}: {name} is {told}: allowed is {allowed}; make one with `python -m learned suite`")
+
+
+def _check_entry(entry, where):
+    scales = entry.scales.values()
+    if (
+        set(entry.scales) not in (set(SCALES), set())
+        or not all(len(scale) == 2 and -math.inf < scale[1] < scale[0] < math.inf for scale in scales)
+        or entry.split not in SPLITS
+    ):
+        raise StoreError(
+            f"{where}: task {entry.task!r} needs scales for {' and '.join(SCALES)}, best below initial, and a split"
+        )
+    family = registry.resolve(entry.task)[0]
+    if entry.family != family:
+        raise StoreError(f"{where}: task {entry.task!r} has family {shown(entry.family)}: allowed is its own, {family!r}")
+
+
+def _lacking(suite, error, where):
+    """A task that isn't there: misspelt, or of a module that nobody has named. A file must not have code run."""
+    if not suite.modules:
+        return UnknownName(f"{where}: {error}")
+    wanted = cut(" ".join(f"--import {module}" for module in suite.modules), 200)
+    return UnknownName(f"{where} has tasks of modules of its author's: read them, and if you trust them give {wanted}; {error}")
 
 
 def load(path):
@@ -118,11 +151,13 @@ def load_any(path):
     """The `Suite` of a JSON file, whether its tasks were measured or not."""
     try:
         values = json.loads(Path(path).read_text())
+    except TypeError as error:
+        raise StoreError(f"suite {shown(path)}: allowed is the name of a .json file") from error
     except OSError as error:
         raise StoreError(
             f"can't read the suite {path}: {error.strerror.lower()}; make one with `python -m learned suite`"
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise StoreError(f"{path} is no valid JSON: make a suite with `python -m learned suite`") from error
     return from_json(values, path)
 
@@ -153,6 +188,7 @@ def make(name, patterns, baselines, source, horizon, max_milliseconds=math.inf, 
     from taskset.normalization.store import load_normalizers, load_tasks
 
     names = _matching(patterns)
+    _check_source(source)
     found = scales(load_normalizers(baselines), source, horizon)
     rows = load_tasks(baselines)
     if "source" in rows:  # a single sweep's table has a row for each source, that of merged baselines has one a task
@@ -181,6 +217,7 @@ def make_unmeasured(name, patterns, source, horizon, max_milliseconds=math.inf, 
     max_milliseconds: a training step by `taskset.samplers.measured`, on the machine named there; other arguments as of `make`.
     """
     entries = []
+    _check_source(source)
     for task in _matching(patterns):
         size, cost = registry.num_params(task), None if max_milliseconds == math.inf else measured.milliseconds(task)
         if not registry.feasible(task) or (size if size is not None else 0) > max_parameters:
@@ -194,6 +231,11 @@ def make_unmeasured(name, patterns, source, horizon, max_milliseconds=math.inf, 
     return Suite(
         name, version, source, horizon, tuple(entries), tuple(modules), _rule(patterns, max_milliseconds, max_parameters)
     )
+
+
+def _check_source(source):
+    if source not in SOURCES:
+        raise unknown("source", source, list(SOURCES), f"Allowed are {' and '.join(SOURCES)}.")
 
 
 def _rule(patterns, max_milliseconds, max_parameters):

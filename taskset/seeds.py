@@ -4,9 +4,30 @@ Two kinds of draws are made from that name: NumPy generators for what the host d
 the integer halves of the keys that `taskset.stateless` draws with on the device.
 """
 
+import operator
 import zlib
 
 import numpy as np
+
+from taskset.errors import ConfigError, shown
+
+LIMIT = 2**31  # seeds are below it: the device's integers have 32 bits, one of them the sign
+
+
+def check(seed, of="", also=""):
+    """`seed` as an int, whatever kind of integer it is (Python's, NumPy's, a tensor that has a value).
+
+    of: whose seed it is, and also: a remark, for the error's line.
+    Raises: ConfigError for what is no integer (a bool, a float, also a whole one) and for integers outside 0 .. LIMIT - 1.
+    """
+    try:
+        number = -1 if isinstance(seed, (bool, np.bool_)) else operator.index(seed)
+    except TypeError:
+        number = -1
+    if not 0 <= number < LIMIT:
+        whose = f" of {of}" if of else ""
+        raise ConfigError(f"seed {shown(seed)}{whose}: allowed is an integer 0 <= seed < 2**31{also}")
+    return number
 
 
 def stream(seed, *purpose):

@@ -17,7 +17,7 @@ from learned import checkpoint, optimizers, suites
 from learned.evaluation import comparison, report, runs, scores, speedup, statistics
 from learned.evaluation.contenders import contenders
 from taskset import registry
-from taskset.errors import ConfigError, StoreError, TasksetError
+from taskset.errors import ConfigError, StoreError, TasksetError, UnknownName
 from taskset.normalization import store
 from taskset.normalization.sweep import Options
 from taskset.samplers.optimizers import opt_list_names
@@ -90,8 +90,8 @@ def test_normalized_views():
     np.testing.assert_allclose(normalized, [1, 0.5, 0, 2, 2])
     assert scores.view("end")(normalized) == 2 and scores.view("lowest")(normalized) == 0
     assert scores.view("mean")(normalized) == pytest.approx(1.1)
-    with pytest.raises(ConfigError, match="allowed are end, mean, lowest"):
-        scores.view("last")
+    with pytest.raises(UnknownName, match="unknown view 'lowst'; did you mean 'lowest'. Allowed are end, mean, lowest"):
+        scores.view("lowst")
 
 
 def test_tuning_and_global_rate():
@@ -120,6 +120,15 @@ def test_learned_list_takes_its_first_names_and_what_is_not_there_is_told():
     found, notes = contenders(means, ["mine"])
     assert [(row.trials, row.chosen["a"]) for row in found] == [(1, "mine"), (1, names[0]), (10, names[-1])]
     assert len(notes) == 1 and "1 of 1 optimizers lack" in notes[0]
+
+
+def test_an_optimizer_of_ones_own_is_a_row():
+    index = pd.MultiIndex.from_product([("train", "valid_outer"), ("a", "b")], names=["split", "task"])
+    means = pd.DataFrame({"mine": 0.5, "adam_lr_-1.00": 0.1, "lion_3e-4": 0.2, "sophia": [0.1, np.nan, 0.1, 0.1]}, index=index)
+    found, notes = contenders(means, ["mine"])
+    assert [(row.title, row.trials) for row in found if row.title in ("mine", "lion_3e-4")] == [("mine", 1), ("lion_3e-4", 1)]
+    assert found[1].chosen == {"a": "lion_3e-4", "b": "lion_3e-4"} and len(found) == 5
+    assert notes == ["sophia lacks curves of some task and is left out"]
 
 
 # Tables from made-up curves.
@@ -231,7 +240,7 @@ def test_what_can_not_be_compared_is_one_line(roots, tmp_path):
         (lambda: comparison.compare([good, good], base), "two of the directories"),
         (lambda: comparison.compare([good, long], base), "allowed is one"),
         (lambda: comparison.compare([tmp_path], base), "no sweep.json"),
-        (lambda: comparison.compare([good], base, "best"), "allowed are end"),
+        (lambda: comparison.compare([good], base, "best"), "Allowed are end"),
     ):
         with pytest.raises(TasksetError, match=told) as error:
             call()
@@ -286,10 +295,39 @@ def test_curves_are_those_of_training(weights, tmp_path):
     for split, loss in evaluate(run.params).items():
         told = curves[(curves["seed"] == 1) & (curves["step"] == 20)][split].iloc[0]
         assert told == pytest.approx(loss, rel=1e-6)
+    check_what_is_there(contestant, options, tmp_path)
     for name, changed in (("another", {"optimizers": ("another",)}), (contestant.name, {"batches": 3})):
         with pytest.raises(StoreError, match="other options"):
             other = dataclasses.replace(options, **changed)
             runs.plan(runs.contestant(weights, name), ["Digits_mlp32_bs128"], other, tmp_path)
+
+
+def check_what_is_there(contestant, options, root):
+    """A finished file that isn't what its name says; and other people's files, which a start leaves alone."""
+    name = "Digits_mlp32_bs128"
+    path = store.curve_path(root, "synthetic", *registry.resolve(name)[:1], name)
+    table, content = store.read_table(path), path.read_bytes()
+    told = {key: value for key, value in store.read_metadata(path).items() if key != "rows"}
+    for key, value, message in (
+        ("task", "Digits_mlp64_bs128", "curves of task 'Digits_mlp64_bs128'"),
+        ("source", "tfds", "curves of source 'tfds'"),
+        ("config", "{}", "another config"),
+        ("options", json.dumps({**json.loads(told["options"]), "seeds": [7]}), "seeds"),
+        ("checkpoint", json.dumps({"optimizer": "learnable_adam", "digest": "x"}), "another checkpoint"),
+    ):
+        store.write_table(table.replace_schema_metadata({**told, key: value}), path)
+        with pytest.raises(StoreError, match=message):
+            runs.plan(contestant, [name], options, root)
+    path.write_bytes(content)
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    ours = path.with_name(f".{name}.parquet.{dead.pid}.tmp")
+    others = [root / ".notes.tmp", root / "sub" / ".notes.tmp", path.with_name(".notes.tmp"), root / f".x.parquet.{dead.pid}.tmp"]
+    for file in (ours, *others):
+        file.parent.mkdir(exist_ok=True)
+        file.touch()
+    runs.run(contestant, [], options, root)
+    assert not ours.exists() and all(file.exists() for file in others)
 
 
 def run(*arguments):

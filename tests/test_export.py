@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -128,3 +129,146 @@ def test_losses_that_are_missing_and_names_that_are_not_there(tmp_path):
         optimizer.update(params, optimizer.init(params), params, 0, loss=1.0)
     with pytest.raises(ValueError, match="allowed are learnable_sgd"):
         numpy_update.LearnedOptimizer("mpl", {})
+
+
+PLAIN = {"w": np.ones((3,), np.float32), "n": np.full((2, 2), 0.5, np.float32)}
+
+
+@EVERY
+def test_what_has_no_gradient_stays(name):
+    """None or missing, in the first step and later: the others move as if they were alone."""
+    optimizer = numpy_update.LearnedOptimizer(name, weights(optimizers.get(name)))
+    for grads in ({"w": np.ones(3), "n": None}, {"w": np.ones(3)}):
+        params, state, alone = PLAIN, optimizer.init(PLAIN), {"w": PLAIN["w"]}
+        own = optimizer.init(alone)
+        for step in range(3):
+            params, state = optimizer.update(grads, state, params, step, 1.0, 1.0)
+            alone, own = optimizer.update({"w": np.ones(3)}, own, alone, step, 1.0, 1.0)
+        np.testing.assert_array_equal(params["w"], alone["w"])
+        assert (params["w"] != 1).all() and np.array_equal(params["n"], PLAIN["n"])
+        params, _ = optimizer.update({"n": np.ones((2, 2))}, state, params, 3, 1.0, 1.0)  # its state is still there
+        assert (params["n"] != 0.5).all() and np.array_equal(params["w"], alone["w"])
+    assert optimizer.update({}, state, PLAIN, 0, 1.0, 1.0) == (PLAIN, state)
+
+
+@EVERY
+def test_a_parameter_may_be_called_what_a_state_is_called(name):
+    optimizer = numpy_update.LearnedOptimizer(name, weights(optimizers.get(name)))
+    params = {path: np.ones(2, np.float32) for path in ("w", "m", "h", "tensors", "lstm_0")}
+    moved, state = optimizer.update({"w": np.ones(2)}, optimizer.init(params), params, 0, 1.0, 1.0)
+    moved, _ = optimizer.update(dict.fromkeys(params, np.ones(2)), state, moved, 1, 1.0, 1.0)
+    assert all((moved[path] != 1).all() for path in params)
+
+
+@EVERY
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"grads": {"w": np.ones((3, 1))}}, r"'w' is float64 \(3, 1\): .*\(3,\)"),
+        ({"grads": {"w": np.ones(())}}, r"'w' is float64 \(\)"),
+        ({"grads": {"w": np.array(["a", "b", "c"])}}, "'w' is <U1"),
+        ({"grads": {"w": np.array([True, False, True])}}, "'w' is bool"),
+        ({"grads": {"v": np.ones(3)}}, "gradient of 'v': allowed are those of the parameters, 'w', 'n'"),
+        ({"params": {"n": np.array(7), "w": np.ones(3)}}, "'n' is of dtype int64: allowed are floats"),
+        ({"params": {}}, "params is empty"),
+        ({"params": [np.ones(3)]}, "params is empty or no dict"),
+        ({"grads": [np.ones(3)]}, "grads is a list"),
+        ({"state": {}}, "state or theta doesn't fit"),
+        ({"state": None}, "state or theta doesn't fit"),
+        ({"step": -1}, "step -1: allowed is an integer"),
+        ({"step": 0.5}, "step 0.5"),
+        ({"step": True}, "step True"),
+        ({"loss": np.ones(2)}, r"loss has shape \(2,\)"),
+    ],
+)
+def test_what_does_not_fit_is_refused(name, change, message):
+    optimizer = numpy_update.LearnedOptimizer(name, weights(optimizers.get(name)))
+    given = {"grads": {"w": np.ones(3)}, "state": optimizer.init(PLAIN), "params": PLAIN, "step": 0, "loss": 1.0} | change
+    with pytest.raises(ValueError, match=message) as error:
+        optimizer.update(**given, validation_loss=1.0)
+    assert "\n" not in str(error.value)
+    if "params" in change:
+        with pytest.raises(ValueError, match=message):
+            optimizer.init(change["params"])
+
+
+@pytest.mark.parametrize("theta", [[], {}, {"w": "x"}, {"w": np.array(np.inf)}])
+def test_weights_that_are_none(theta):
+    params = {"w": np.ones(2)}
+    with pytest.raises(ValueError) as error:
+        optimizer = numpy_update.LearnedOptimizer("mlp", theta)
+        optimizer.update(params, optimizer.init(params), params, 0)
+    assert "\n" not in str(error.value)
+
+
+def test_every_dtype_comes_back_as_it_was():
+    optimizer = numpy_update.LearnedOptimizer("mlp", weights(optimizers.get("mlp")))
+    params = {"a": np.ones(2, np.float64), "b": np.ones(2, np.float32)}
+    moved, _ = optimizer.update(params, optimizer.init(params), params, 0)
+    assert [p.dtype for p in moved.values()] == [np.float64, np.float32]
+
+
+def rewritten(path, change):
+    """The arrays of an .npz, changed and written again."""
+    with np.load(path) as file:
+        arrays = dict(file)
+    change(arrays)
+    np.savez(path, **arrays)
+
+
+def test_an_export_that_lacks_a_layer_is_refused(tmp_path):
+    saved(tmp_path / "c.npz", "mlp")
+    path, _ = export(tmp_path / "c.npz", tmp_path / "mlp.npz")
+
+    def without(arrays):
+        del arrays["theta/mlp/linear_2/w"], arrays["theta/mlp/linear_2/b"]
+
+    def reshaped(arrays):
+        arrays["theta/mlp/linear_2/w"] = arrays["theta/mlp/linear_2/w"].T
+
+    def not_a_number(arrays):
+        arrays["theta/mlp/linear_0/b"][3] = np.nan
+
+    for change, message in ((without, "'mlp/linear_2/b'"), (reshaped, "'mlp/linear_2/w'"), (not_a_number, "finite")):
+        content = path.read_bytes()
+        rewritten(path, change)
+        with pytest.raises(ValueError, match=message) as error:
+            numpy_update.load(path)
+        assert "\n" not in str(error.value)
+        with pytest.raises(StoreError, match=message):
+            load_weights(path)
+        path.write_bytes(content)
+    assert numpy_update.load(path).name == "mlp"
+
+
+@pytest.mark.parametrize("load", [numpy_update.load, load_weights])
+def test_no_flipped_bit_of_an_export_is_read_as_right(tmp_path, load):
+    saved(tmp_path / "c.npz", "adafac_mlp")
+    path, _ = export(tmp_path / "c.npz", tmp_path / "w.npz")
+    content, right, rng, refused = path.read_bytes(), load(path).theta, np.random.default_rng(0), 0
+    for i in range(400):  # the whole file, then its directory, which sums don't cover
+        changed, bit = bytearray(content), int(rng.integers(8 * len(content) if i < 200 else 8 * 1500))
+        changed[-1 - bit // 8] ^= 1 << bit % 8
+        path.write_bytes(changed)
+        try:
+            found = load(path).theta
+            assert set(found) == set(right) and all(np.array_equal(found[w], a) for w, a in right.items())
+        except (ValueError, StoreError) as error:
+            refused += 1
+            assert "\n" not in str(error)
+    assert refused > 250
+
+
+def test_a_bomb_is_refused_before_it_takes_memory(tmp_path):
+    path = tmp_path / "w.npz"
+    saved(tmp_path / "c.npz", "mlp")
+    export(tmp_path / "c.npz", path)
+    with np.load(path) as file:
+        arrays = dict(file)
+    np.savez_compressed(path, **arrays, **{"theta/x": np.zeros(2**26, np.float32)})
+    tracemalloc.start()
+    for load, kind in ((numpy_update.load, ValueError), (load_weights, StoreError)):
+        with pytest.raises(kind, match="claim"):
+            load(path)
+    assert tracemalloc.get_traced_memory()[1] < 2**22
+    tracemalloc.stop()

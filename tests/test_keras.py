@@ -1,13 +1,17 @@
 """A learned optimizer in Keras against its plain functional loop."""
 
+import gc
+import weakref
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from learned import checkpoint, optimizers
-from learned.keras import LearnedOptimizer, ValidationLoss, from_checkpoint
-from taskset.errors import ConfigError
+from learned.keras import LearnedOptimizer, ValidationLoss, _key, _Rest, from_checkpoint
+from learned.optimizers import features
+from taskset.errors import ConfigError, TasksetError
 from tests.test_learned_optimizers import tensors, weights
 
 STEPS, BATCH = 13, 8
@@ -157,13 +161,165 @@ def test_what_is_refused():
     refused("allowed is float32", lambda: made("mlp").build([keras.Variable(np.ones([3]), dtype="float64")]))
     refused("weights of 'mlp2019'", lambda: LearnedOptimizer("mlp2019", weights(optimizers.get("mlp"))))
 
-    def some():
+    def new():
         optimizer = made("mlp")
-        optimizer.build([variable, keras.Variable(np.ones([3], np.float32))])
-        optimizer.apply([ones], [variable])
+        optimizer.build([variable])
+        optimizer.apply([ones], [keras.Variable(np.ones([3], np.float32))])
 
-    refused("all 2 at once", some)
+    refused("is new to the optimizer", new)
+    refused("2 gradients for 1 variables", lambda: made("mlp").apply([ones, ones], [variable]))
     with pytest.raises(ConfigError, match="ValidationLoss"):
         keras_model = model()
         keras_model.compile(optimizer=made("hierarchical"), loss="mse", jit_compile=False)
         keras_model.fit(*data(), verbose=0)
+
+
+# Freezing layers, and training again.
+
+
+def test_states_without_some_variables():
+    params = {key: tf.zeros([n]) for key, n in zip("abcd", (3, 1, 4, 2))}
+    whole = {"m": {key: p + 1 for key, p in params.items()}, "columns": tf.constant([[0, 1, 2, 3]]), "one": tf.constant(5)}
+    moving = {key: params[key] for key in "db"}
+    rest, order = _Rest(params, moving), features.in_order(params)
+    like = {"m": moving, "columns": tf.constant([[0, 0]]), "one": tf.constant(0)}
+    part = rest.part(whole, like)
+    assert set(part["m"]) == {"b", "d"} and int(part["one"]) == 5
+    assert part["columns"].numpy().tolist() == [[order.index(key) for key in features.in_order(moving)]]
+    back = rest.whole(whole, {"m": part["m"], "columns": part["columns"] + 10, "one": tf.constant(6)})
+    assert back["columns"].numpy().tolist() == [[i + 10 * (order[i] in "bd") for i in range(4)]] and int(back["one"]) == 6
+    assert set(back["m"]) == set("abcd")
+
+
+@pytest.mark.parametrize("name", ["mlp", "hierarchical"])
+def test_layers_are_frozen_and_trained_again(name):
+    """The others move as if they had always been alone with their states; what is frozen stays, and so does its state."""
+    keras_model = model()
+    fit(keras_model, name, steps=3)
+    optimizer, first = keras_model.optimizer, keras_model.layers[0]
+    keras_model.layers[0].trainable = False
+    keras_model.compile(optimizer=optimizer, loss="mse", jit_compile=False)
+    still = [np.array(v) for v in first.get_weights()]
+    momenta = {v.path: np.array(v) for v in optimizer.variables}
+    moving = {v.path: np.array(v) for v in keras_model.trainable_variables}
+    fit(keras_model, name, first=3, steps=4)
+    assert all(np.array_equal(v, s) for v, s in zip(first.get_weights(), still))
+    assert all(not np.array_equal(v, moving[v.path]) for v in keras_model.trainable_variables)
+    changed = [v.path for v in optimizer.variables if not np.array_equal(v, momenta[v.path])]
+    assert {key for key in map(_key, range(4)) if any(key in path for path in changed)} == {_key(2), _key(3)}
+    first.trainable = True
+    keras_model.compile(optimizer=optimizer, loss="mse", jit_compile=False)
+    fit(keras_model, name, first=7, steps=2)
+    assert all(not np.array_equal(v, s) for v, s in zip(first.get_weights(), still)) and int(optimizer.iterations) == 9
+
+
+def test_frozen_layers_leave_the_others_to_their_rule():
+    """Two steps of all, two of one variable, against the functional rule of that variable alone (mlp: tensors are apart)."""
+    a, b = (keras.Variable(np.full([3], x, np.float32)) for x in (0.5, -0.5))
+    optimizer, alone, other = made("mlp"), made("mlp"), keras.Variable(np.full([3], -0.5, np.float32))
+    for step in range(4):
+        g = tf.constant([1.0, 2.0, 3.0]) * (step + 1)
+        optimizer.apply([g, g], [a, b]) if step < 2 else optimizer.apply([g], [b])
+        alone.apply([g], [other])
+        if step == 1:
+            kept = np.array(a)
+    np.testing.assert_array_equal(b, other)
+    np.testing.assert_array_equal(a, kept)
+
+
+# The callback.
+
+
+def trained_by(batches, steps=25, **compiled):
+    keras_model = model()
+    keras_model.compile(optimizer=made("hierarchical"), loss="mse", jit_compile=False, **compiled)
+    callback = ValidationLoss(batches)
+    history = keras_model.fit(*data(batches=steps), batch_size=BATCH, shuffle=False, verbose=0, callbacks=[callback])
+    return keras_model, history
+
+
+def told(count):
+    return [batch(data(9), i) for i in range(count)]
+
+
+def test_batches_are_gone_through_again_and_again():
+    expected, _ = trained_by(told(2))  # steps 0, 10, 20: the first one twice
+    repeated = tf.data.Dataset.from_generator(
+        lambda: iter(told(2)), output_signature=(tf.TensorSpec([BATCH, 5]), tf.TensorSpec([BATCH, 2]))
+    )
+    for batches in (tuple(told(2)), repeated, repeated.repeat(), iter([*told(2), told(1)[0]])):
+        found, _ = trained_by(batches)
+        assert int(found.optimizer.iterations) == 25
+        for v, w in zip(found.get_weights(), expected.get_weights()):
+            np.testing.assert_array_equal(v, w)
+
+
+@pytest.mark.parametrize("batches, after", [([], 0), (iter(told(2)), 2), (iter([]), 0)])
+def test_batches_that_end_are_an_error_and_not_fewer_steps(batches, after):
+    refused(f"came to their end after {after}", lambda: trained_by(batches))
+
+
+def test_batches_are_not_kept():
+    class Batch:
+        """Something that can be looked at when it is gone."""
+
+        def __iter__(self):
+            return iter(told(1)[0])
+
+    made_up = weakref.WeakSet()
+
+    def endless():
+        while True:
+            one = Batch()
+            made_up.add(one)
+            yield one
+            del one
+
+    callback = ValidationLoss(endless())
+    for _ in range(5):
+        callback._batch()
+    gc.collect()
+    assert len(made_up) <= 1
+
+
+def test_a_second_fit_without_the_callback_is_refused():
+    keras_model, _ = trained_by(told(2), steps=5)
+    before = keras_model.get_weights()
+    refused("each time", lambda: keras_model.fit(*data(), batch_size=BATCH, verbose=0))
+    assert all(np.array_equal(v, w) for v, w in zip(keras_model.get_weights(), before))
+    keras_model.fit(*data(), batch_size=BATCH, verbose=0, callbacks=[ValidationLoss(told(2))])
+    assert int(keras_model.optimizer.iterations) == 5 + STEPS
+
+
+def test_mixed_precision():
+    keras.mixed_precision.set_global_policy("mixed_float16")
+    try:
+        refused("auto_scale_loss=False", lambda: trained_by(told(2)))
+        keras_model, history = trained_by(told(2), auto_scale_loss=False)
+        assert int(keras_model.optimizer.iterations) == 25 and np.isfinite(history.history["loss"]).all()
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+
+
+def test_the_callback_is_for_learned_optimizers():
+    keras_model = model()
+    keras_model.compile(optimizer="adam", loss="mse")
+    refused("Adam reads no", lambda: keras_model.fit(*data(), verbose=0, callbacks=[ValidationLoss(told(1))]))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"learned": "mpl"}, {"learned": 3}, {"learned": ["mlp"]}, {"theta": 3}, {"theta": {}}, {"theta": None},
+        {"theta": {"mlp/linear_0/w": 3}},
+    ],
+)  # fmt: skip
+def test_a_config_that_is_wrong(change):
+    config = made("mlp").get_config() | change
+    with pytest.raises(TasksetError) as error:
+        LearnedOptimizer.from_config(config)
+    assert "\n" not in str(error.value)
+    for text in ("AAAA", "%", "x" * 10**6):
+        config = made("mlp").get_config()
+        config["theta"]["mlp/linear_0/b"] = text
+        refused("damaged", lambda: LearnedOptimizer.from_config(config))

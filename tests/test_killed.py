@@ -1,8 +1,11 @@
 """A training that is really killed, in the middle of something, and started again by the same command."""
 
+import os
+import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,15 +20,54 @@ OPTIONS = (
 )  # fmt: skip
 
 
-def start(tasks, output):
-    command = [sys.executable, "-m", "learned", "train", "--tasks", str(tasks), "--out", str(output), *OPTIONS]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def start(tasks, output, *more, **environment):
+    command = [sys.executable, "-m", "learned", "train", "--tasks", str(tasks), "--out", str(output), *OPTIONS, *more]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **environment)
 
 
 def steps_in(output):
     """Steps that TensorBoard's file has, which is written at once."""
     files = list((output / outer.TENSORBOARD).glob(f"{events.PREFIX}*"))
     return [event.step for path in files for event in events.read(path) if event.step]
+
+
+def alive(pid):
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+
+
+def children(pid):
+    return [int(p.name) for p in Path("/proc").glob("[0-9]*") if f"\nPPid:\t{pid}\n" in _status(p)]
+
+
+def _status(place):
+    try:
+        return (place / "status").read_text()
+    except OSError:
+        return ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("signal_number, status", [(signal.SIGTERM, 143), (signal.SIGKILL, -9)])
+def test_nothing_outlives_a_training_that_is_ended(tmp_path, signal_number, status):
+    suites.save(suite(NAMES[1:]), tmp_path / "suite.json")
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    environment = {**os.environ, "TMPDIR": str(scratch)}
+    process = start(tmp_path / "suite.json", tmp_path / "o", "--workers", "2", env=environment)
+    while process.poll() is None and len(steps_in(tmp_path / "o")) < 2:
+        time.sleep(0.05)
+    started = children(process.pid)
+    assert process.poll() is None and len(started) >= 2 and list(scratch.glob("taskset-arrays-*"))
+    process.send_signal(signal_number)
+    assert process.wait(10) == status
+    ended = time.monotonic()
+    while any(map(alive, started)) and time.monotonic() - ended < 2:
+        time.sleep(0.05)
+    assert not any(map(alive, started))
+    assert signal_number == signal.SIGKILL or not list(scratch.glob("taskset-arrays-*"))
 
 
 @pytest.mark.slow

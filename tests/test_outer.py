@@ -2,8 +2,11 @@
 
 import copy
 import json
+import os
+import signal
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -140,6 +143,60 @@ def test_a_worker_that_grew_is_replaced_and_nobody_notices(tmp_path, pes_slots):
         trainer(tmp_path / "b", whole, chosen, workers).train(6)
         assert workers.replaced == 1  # once: the new process is allowed what it needs
     check_equal(tmp_path / "a", tmp_path / "b")
+
+
+@pytest.mark.parametrize("kept", ["in memory", "on disk"])
+def test_a_worker_that_is_killed_costs_its_time_alone(tmp_path, pes_slots, kept):
+    """Killed at work behind a checkpoint, and idle before the first one: the numbers are those of one process."""
+    chosen, whole = pes_slots.options, pes_slots.suite
+    trainer(tmp_path / "a", whole, chosen, anew(pes_slots)).train(6, save_every=3)
+    recall = (lambda: outer.kept_slots(tmp_path / "b")) if kept == "on disk" else None
+    with Workers(2, whole, chosen, recall=recall) as workers:
+        made = trainer(tmp_path / "b", whole, chosen, workers)
+
+        def kill(line):
+            if line["step"] in (1, 5):
+                workers._processes[line["step"] % 2].kill()
+
+        made.train(6, save_every=3, report=kill)
+        assert workers.revived == 1 or workers.revived == 2  # the first one only if it is asked again
+    check_equal(tmp_path / "a", tmp_path / "b")
+
+
+def test_a_worker_that_is_killed_before_it_has_read_its_job(pes_slots):
+    """Its pipe is reset then, rather than closed."""
+    theta = outer.Layout(pes_slots.optimizer.shapes).vector(pes_slots.optimizer.init_theta(0))
+    expected = anew(pes_slots).estimates([0], 0, theta)[0]
+    with Workers(1, pes_slots.suite, pes_slots.options) as workers:
+        os.kill(workers._processes[0].pid, signal.SIGSTOP)
+        threading.Timer(0.5, workers._processes[0].kill).start()
+        (found,) = workers.estimates([0], 0, theta)
+        assert workers.revived == 1
+    np.testing.assert_array_equal(found.estimate.gradient, expected.estimate.gradient)
+
+
+def test_a_worker_that_dies_again_and_again_ends_the_training(pes_slots):
+    with Workers(1, pes_slots.suite, pes_slots.options) as workers:
+        start = workers._start
+
+        def start_and_kill(worker):
+            start(worker)
+            workers._processes[worker].kill()
+
+        workers._start = start_and_kill
+        workers._processes[0].kill()
+        with pytest.raises(TasksetError, match="ended twice over the same work, with status -9"):
+            workers.estimates([0], 0, np.zeros(4))
+
+
+def test_a_checkpoint_that_is_gone_is_not_replaced_by_nothing(tmp_path, pes_slots):
+    with Workers(1, pes_slots.suite, pes_slots.options, recall=lambda: outer.kept_slots(tmp_path)) as workers:
+        made = trainer(tmp_path, pes_slots.suite, pes_slots.options, workers)
+        made.train(1)
+        (tmp_path / outer.LATEST).unlink()
+        workers._processes[0].kill()
+        with pytest.raises(TasksetError, match="the last checkpoint is no longer what it was"):
+            made.train(2)
 
 
 def test_slots_draw_tasks_anew_and_by_weight():

@@ -10,7 +10,7 @@ from learned.evaluation import runs
 from learned.export import load_weights
 from learned.optimizers.as_optimizer import with_weights
 from taskset import training
-from taskset.errors import StoreError
+from taskset.errors import StoreError, UnknownName
 
 
 @pytest.mark.parametrize("name", pretrained.names())
@@ -30,8 +30,13 @@ def test_the_command_lists_them():
 
 def test_files_are_found_as_before_and_unknown_names_are_told(tmp_path):
     assert pretrained.find(tmp_path / "mlp_pes.npz") == tmp_path / "mlp_pes.npz"
-    with pytest.raises(StoreError, match="no_such_weights"):
+    with pytest.raises(UnknownName, match="unknown checkpoint 'mlp_pess'; did you mean 'mlp_pes'"):
+        load_weights("mlp_pess")
+    with pytest.raises(UnknownName, match="Allowed are .*mlp_pes.*, and files"):
         load_weights("no_such_weights")
+    for file in ("no_such_weights.npz", tmp_path / "mlp_pess"):
+        with pytest.raises(StoreError, match="can't read the checkpoint .*: no such file"):
+            load_weights(file)
 
 
 HELD_OUT = ("mlp_family_seed38", "mlp_ae_family_seed297")

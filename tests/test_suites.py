@@ -2,19 +2,25 @@
 
 import json
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from learned import checkpoint, cli, measuring, named, outer, suites
+from learned import checkpoint, cli, estimators, measuring, named, objective, optimizers, outer, suites
+from learned.evaluation import comparison, runs
+from learned.optimizers.as_optimizer import with_weights
 from learned.options import Options
 from taskset import registry
-from taskset.errors import ConfigError, UnknownName
+from taskset.errors import ConfigError, StoreError, TasksetError, UnknownName
 from taskset.normalization.normalizer import normalizer
 from taskset.normalization.sweep import Options as SweepOptions
 from taskset.normalization.sweep import sweep_to_file
 from taskset.normalization.tables import write_tables
 from taskset.samplers import measured
+from tests import own_family
 
 
 def run(monkeypatch, capfd, *arguments):
@@ -167,7 +173,7 @@ def small(tmp_path_factory, baselines):
         (("--device", "gpu:7"), "device 'gpu:7' is not there: allowed are those of this machine, cpu:0"),
         (("--device", "cuda"), "device 'cuda': allowed are cpu, gpu, tpu"),
         (("--strategy", "mirrored"), "device 'gpu' is not there"),
-        (("--strategy", "central"), "strategy 'central': allowed are one, mirrored, tpu"),
+        (("--strategy", "central"), "unknown strategy 'central'. Allowed are one, mirrored, tpu"),
         (("--device", "cpu", "--workers", "2"), "workers is 2: allowed with --device or --strategy is 1"),
         (("--tasks", "smal"), "unknown suite 'smal'; did you mean 'small'"),
         (("--tasks", "no.json"), "can't read the suite no.json"),
@@ -207,3 +213,115 @@ def test_checkpoints_that_do_not_fit(call, small, tmp_path):
     for again in (train, ("export", path, "--out", tmp_path / "f.npz")):
         status, _, told = call(*again)
         assert status == 2 and "cut short" in told and len(told.strip().splitlines()) == 1
+
+
+# A file never runs code.
+
+EVIL = "import pathlib\npathlib.Path(__file__).with_name('ran').touch()\n"
+OWN = Path(own_family.__file__)
+
+
+@pytest.fixture
+def wanting(tmp_path, small):
+    """A suite file that names a module which would leave a trace, and a task that only such a module could have."""
+    evil = tmp_path / "evil.py"
+    evil.write_text(EVIL)
+    values = json.loads(small.read_text())
+    entry = {**values["tasks"][0], "task": "evil_family_seed1", "family": "evil_family"}
+
+    def write(**changes):
+        (tmp_path / "evil.json").write_text(json.dumps({**values, "modules": [str(evil)], **changes}))
+        return tmp_path / "evil.json"
+
+    return write, entry, tmp_path / "ran"
+
+
+def test_the_modules_of_a_suite_are_never_imported(call, wanting, tmp_path):
+    write, entry, ran = wanting
+    path = write(tasks=[entry])
+    for command in (
+        ("train", "--tasks", path, "--out", tmp_path / "o", "--outer-steps", 1, *TRAIN),
+        ("evaluate", "mlp_pes", "--tasks", path, "--out", tmp_path / "e"),
+    ):
+        status, _, told = call(*command)
+        assert status == 2 and f"--import {tmp_path}/evil.py" in told and len(told.strip().splitlines()) == 1, told
+    assert suites.load(write()).modules == (str(tmp_path / "evil.py"),)  # all its tasks are known: nothing is wanted
+    with pytest.raises(UnknownName, match="--import"):
+        suites.from_json(json.loads(path.read_text()) | {"tasks": [entry]}, "a checkpoint")
+    assert not ran.exists()
+
+
+def test_the_modules_that_a_user_names_reach_the_workers(tmp_path):
+    """In processes of their own, where nothing is registered yet."""
+    entry = {"task": "own_regression_seed1", "family": "own_regression", "split": "train"}
+    scales = {"train": [2.0, 0.1], "valid_outer": [2.0, 0.1]}
+    values = {"name": "own", "version": 1, "source": "synthetic", "horizon": 10, "modules": [str(OWN)]}
+    (tmp_path / "own.json").write_text(json.dumps({**values, "tasks": [{**entry, "scales": scales}]}))
+    command = [sys.executable, "-m", "learned", "evaluate", "mlp_pes", "--tasks", tmp_path / "own.json", "--split", "all"]
+    command = [*command, "--out", tmp_path / "o", "--seeds", 1, "--batches", 1, "--evaluations", 1]
+    for imports, status in (((), 2), (("--import", OWN), 0)):
+        done = subprocess.run([*map(str, [*command, *imports])], capture_output=True, text=True)
+        assert done.returncode == status, done.stderr
+        assert status == 0 or f"--import {OWN}" in done.stderr
+    assert len(list((tmp_path / "o").rglob("own_regression_seed1.parquet"))) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"horizon": "many"}, {"horizon": 0}, {"horizon": 1e9}, {"horizon": True}, {"source": "web"}, {"source": ["tfds"]},
+        {"version": "1"}, {"name": 3}, {"modules": [1]}, {"modules": 3}, {"rule": []}, {"tasks": {}}, {"tasks": 3},
+        {"tasks": [3]},
+        {"task": 3}, {"task": ["x"]}, {"task": "x" * 10**6}, {"family": "mlp_family"}, {"family": 4}, {"split": "all"},
+        {"split": ["train"]}, {"scales": 3}, {"scales": {"train": [2.0]}},
+        {"scales": {"train": [2.0, float("nan")], "valid_outer": [2.0, 1.0]}},
+        {"scales": {"train": [float("inf"), 1.0], "valid_outer": [2.0, 1.0]}},
+        {"scales": {"train": [2.0, -float("inf")], "valid_outer": [2.0, 1.0]}},
+        {"scales": {"train": [2.0, 1.0, 0.0], "valid_outer": [2.0, 1.0]}},
+        {"scales": {"train": [10**400, 1.0], "valid_outer": [2.0, 1.0]}},
+        {"more": "x" * 10**6},
+    ],
+)  # fmt: skip
+def test_a_suite_with_wrong_fields(small, tmp_path, change):
+    values = json.loads(small.read_text())
+    of_task = {"task", "family", "split", "scales"} & set(change)
+    if of_task:
+        values["tasks"][0] |= change
+    else:
+        values |= change
+    (tmp_path / "s.json").write_text(json.dumps(values))
+    with pytest.raises(TasksetError) as error:
+        suites.load_any(tmp_path / "s.json")
+    assert "\n" not in str(error.value) and len(str(error.value)) < 400
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: named.rule(3), lambda: named.find(None), lambda: suites.load_any(3), lambda: suites.from_json(None, "x"),
+        lambda: suites.make("x", ["TwoD_Bowl1"], None, "web", 2000), lambda: runs.contestant("mlp_pes", 3),
+        lambda: suites.make_unmeasured("x", ["TwoD_Bowl1"], "tdfs", 20), lambda: comparison.compare([]),
+        lambda: comparison.compare("runs"), lambda: with_weights(optimizers.get("mlp"), None), lambda: optimizers.get(["mlp"]),
+        lambda: estimators.get(3), lambda: objective.get([]), lambda: Options("mlp", seed=0.9), lambda: Options("mlp", seed=True),
+        lambda: Options("mlp", pairs="2"), lambda: Options("mlp", pairs=2.5), lambda: Options("mlp", family_weights=[1]),
+        lambda: Options("mlp", clip=float("nan")), lambda: Options("mlp", lengths=3),
+        lambda: optimizers.get("mlp").init_theta(0.9),
+        lambda: checkpoint.load("x" * 5000), lambda: checkpoint.load("a\0.npz"),
+    ],
+)  # fmt: skip
+def test_wrong_arguments_in_python_are_one_line(call):
+    with pytest.raises(TasksetError) as error:
+        call()
+    assert "\n" not in str(error.value) and len(str(error.value)) < 500
+
+
+def test_seeds_are_integers_of_any_kind():
+    assert Options("mlp", seed=np.int64(3)) == Options("mlp", seed=3) and type(Options("mlp", seed=np.int64(3)).seed) is int
+
+
+@pytest.mark.parametrize("content", ["", "[" * 10**5, "3", "null", '"x"', "\0", "{}", '{"tasks": null}'])
+def test_a_file_that_is_no_suite(tmp_path, content):
+    (tmp_path / "s.json").write_text(content)
+    with pytest.raises(StoreError, match="suite") as error:
+        suites.load_any(tmp_path / "s.json")
+    assert "\n" not in str(error.value)

@@ -26,6 +26,6 @@ def names():
 
 def get(name):
     """The estimator class called `name`. Raises `UnknownName`."""
-    if name not in _CLASSES:
+    if not isinstance(name, str) or name not in _CLASSES:
         raise unknown("estimator", name, names(), f"Allowed are {', '.join(names())}.")
     return getattr(importlib.import_module(f"learned.estimators.{name}"), _CLASSES[name])

@@ -11,7 +11,7 @@ from learned import named, suites
 from learned.evaluation import runs
 from taskset import plugins
 from taskset.cli import DataDir, Modules, err, match_tasks, out
-from taskset.errors import ConfigError
+from taskset.errors import ConfigError, unknown
 from taskset.normalization.sweep import Options
 from taskset.tables import show_table
 
@@ -39,7 +39,7 @@ def evaluate(
 ):
     """Train tasks with a learned optimizer from a checkpoint and write curves. Interrupted, the same command goes on."""
     plugins.load(modules or [])
-    names, source, horizon, modules = _tasks(tasks, split, source, horizon, tuple(modules or ()))
+    names, source, horizon = _tasks(tasks, split, source, horizon)
     contestant = runs.contestant(path, name)
     options = Options((contestant.name,), source, horizon, tuple(range(seeds)), batches, evaluations)
     waiting = runs.plan(contestant, names, options, output)
@@ -47,19 +47,19 @@ def evaluate(
         f"{contestant.name}: {len(names)} tasks, {len(names) - len(waiting)} finished before; {seeds} seeds x {horizon} steps",
         markup=False,
     )
-    progress = _with_progress(contestant, waiting, options, output, data_dir, workers, modules)
+    progress = _with_progress(contestant, waiting, options, output, data_dir, workers, tuple(modules or ()))
     for task, told in progress.failed.items():
         err.print(f"failed {task}: {told}", markup=False)
     out.print(f"curves: {output}", markup=False)
     return 1 if progress.failed else 0
 
 
-def _tasks(given, split, source, horizon, modules):
-    """(names, source, horizon, modules) of the tasks asked for."""
+def _tasks(given, split, source, horizon):
+    """(names, source, horizon) of the tasks asked for."""
     if len(given) == 1 and (given[0].endswith(".json") or named.is_rule(given[0])):
         suite = named.find(given[0])
         if split not in (*suites.SPLITS, NO_SPLIT):
-            raise ConfigError(f"split {split!r}: allowed are {', '.join(suites.SPLITS)} and {NO_SPLIT}")
+            raise unknown("split", split, [*suites.SPLITS, NO_SPLIT], f"Allowed are {', '.join(suites.SPLITS)} and {NO_SPLIT}.")
         if source not in (None, suite.source):
             raise ConfigError(f"source {source!r}: that of the suite is {suite.source!r}; leave --source out")
         if horizon is not None and horizon > suite.horizon:
@@ -70,10 +70,10 @@ def _tasks(given, split, source, horizon, modules):
         entries = [entry for entry in suite.tasks if split in (entry.split, NO_SPLIT)]
         if not entries:
             raise ConfigError(f"suite {suite.name!r} has no task in its split {split}: choose another --split")
-        return [entry.task for entry in entries], suite.source, horizon or suite.horizon, (*modules, *suite.modules)
+        return [entry.task for entry in entries], suite.source, horizon or suite.horizon
     if horizon is None:
         raise ConfigError("how many steps? give --horizon; only suites say it themselves")
-    return match_tasks(given), source or "synthetic", horizon, modules
+    return match_tasks(given), source or "synthetic", horizon
 
 
 def _with_progress(contestant, waiting, options, output, data_dir, workers, modules):

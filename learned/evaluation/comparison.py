@@ -8,7 +8,7 @@ import numpy as np
 
 from learned.evaluation import contenders as who
 from learned.evaluation import scores, speedup, statistics
-from taskset.errors import ConfigError, StoreError
+from taskset.errors import ConfigError, StoreError, shown
 from taskset.normalization import store
 from taskset.normalization.normalizer import mean_curves
 
@@ -34,12 +34,14 @@ def read_results(roots):
     """(curves, {name: what it was made with}) of directories made by `evaluate`."""
     import pandas as pd
 
+    if isinstance(roots, (str, Path)) or not roots:
+        raise ConfigError(f"results {shown(roots)}: allowed is a list of directories made by `python -m learned evaluate`")
     frames, told = [], {}
     for root in roots:
         path = Path(root) / "sweep.json"
         if not path.exists():
             raise StoreError(f"{root} has no sweep.json: give the --out of `python -m learned evaluate`")
-        options = json.loads(path.read_text())
+        options = _options(path)
         name = options["optimizers"][0]
         if name in told:
             raise ConfigError(f"{name!r} is in two of the directories: give checkpoints names of their own with evaluate --name")
@@ -49,6 +51,20 @@ def read_results(roots):
     if len(horizons) > 1:
         raise ConfigError(f"the results have horizons {horizons}: allowed is one; compare them one after the other")
     return pd.concat([plain(frame) for frame in frames], ignore_index=True), told
+
+
+def _options(path):
+    """What results were made with: sweep.json."""
+    try:
+        options = json.loads(path.read_text())
+        (name,), steps, seeds = options["optimizers"], options["steps"], options["seeds"]
+        if isinstance(name, str) and type(steps) is int and isinstance(seeds, list) and isinstance(options["source"], str):
+            return options
+    except OSError as error:
+        raise StoreError(f"can't read {path}: {str(error.strerror).lower()}") from error
+    except (ValueError, KeyError, TypeError, RecursionError):
+        pass
+    raise StoreError(f"{path} tells of no evaluation of one checkpoint: give the --out of `python -m learned evaluate`")
 
 
 def plain(curves):

@@ -28,7 +28,7 @@ class Contender:
 
 
 def family_of(optimizer):
-    """The optimizer family of a name; None for a learned one."""
+    """The optimizer family of a name; None for a learned one, and for one of a user's own."""
     try:
         return get_optimizer_config(optimizer)[1]
     except UnknownName:
@@ -47,6 +47,11 @@ def contenders(means, learned):
     for name in means.columns:
         if name not in learned:
             families.setdefault(family_of(name), []).append(name)
+    for name in families.pop(None, []):  # an optimizer of a user's own has no family: it is a row by itself
+        if means[name].notna().all():
+            found.append(Contender(name, 1, _all(means, name)))
+        else:
+            notes.append(f"{name} lacks curves of some task and is left out")
     for family in sorted(families, key=lambda family: (family != ADAM, family == LIST, family)):
         names = families[family]
         # Only what every task has: else one contender would be judged on other tasks than the next.

@@ -11,13 +11,15 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import learned
 from learned import checkpoint, pretrained
 from taskset import plugins, registry
 from taskset.datasets.sharing import shared_arrays
-from taskset.errors import ConfigError, UnknownName
-from taskset.normalization import resume, store, workers
+from taskset.errors import ConfigError, StoreError, UnknownName, shown
+from taskset.normalization import store, workers
+from taskset.normalization.resume import check_finished, remove_leftovers
 from taskset.samplers.optimizers import get_optimizer_config
 
 _NAME = re.compile(r"[A-Za-z0-9_.@+-]+")
@@ -37,10 +39,9 @@ def contestant(path, name=None):
     """The `Contestant` of a checkpoint file, or of a name of `learned.pretrained`; called by default OPTIMIZER_ESTIMATOR_STEP."""
     path = pretrained.find(path)
     found = checkpoint.load(path)
-    told = found.meta
-    name = name or f"{told['optimizer']}_{told['options']['estimator']}_{told['step']}"
-    if not _NAME.fullmatch(name):
-        raise ConfigError(f"name {name!r}: allowed are letters, digits and _ . @ + -")
+    name = name or f"{found.optimizer}_{found.value('options', str, 'estimator')}_{found.step}"
+    if not isinstance(name, str) or len(name) > 200 or not _NAME.fullmatch(name):
+        raise ConfigError(f"name {shown(name)}: allowed are at most 200 letters, digits and _ . @ + -")
     try:
         get_optimizer_config(name)
     except UnknownName:
@@ -69,7 +70,7 @@ def plan(contestant, tasks, options, root):
     """The tasks that have no curves under `root` yet; claims `root` for this contestant and these options.
 
     options: `taskset.normalization.sweep.Options`, whose only optimizer is the contestant's name.
-    Raises StoreError where `root` holds other results.
+    Raises StoreError where `root` holds other results, be it under a waiting task's name.
     """
     _claim(root, contestant, options)
     waiting = []
@@ -78,11 +79,18 @@ def plan(contestant, tasks, options, root):
         facts = registry.facts(family, config)
         source = options.source if facts.data is not None and facts.data.needs_source else "none"
         path = store.curve_path(root, source, family, name)
-        if path.exists():
-            resume.check_finished(path, store.read_metadata(path), name, family, source, config, options.as_json())
-        else:
+        if not path.exists():
             waiting.append(name)
+            continue
+        told = store.read_metadata(path)
+        check_finished(path, told, name, family, source, config, options.as_json())
+        if told.get("checkpoint", _as_metadata(contestant)) != _as_metadata(contestant):
+            raise StoreError(f"{path} has curves of another checkpoint: delete it to compute it anew, or use another --out")
     return waiting
+
+
+def _as_metadata(contestant):
+    return json.dumps({"optimizer": contestant.optimizer, "digest": contestant.digest})
 
 
 def _job(name, contestant, options, root, data_dir, modules, report):
@@ -97,7 +105,7 @@ def _job(name, contestant, options, root, data_dir, modules, report):
             task = get_task(name, options.source, data_dir)
         table = sweep(task, [optimizer_of(contestant)], options, report, account)
     told = metadata(task, options, execution_mode(task), {**account.seconds, **total.seconds})
-    told["checkpoint"] = json.dumps({"optimizer": contestant.optimizer, "digest": contestant.digest})
+    told["checkpoint"] = _as_metadata(contestant)
     path = store.curve_path(root, task.source, task.family, task.name)
     _claim(root, contestant, options)  # once more: another may have been first to have curves here
     store.write_table(table.replace_schema_metadata(told), path)
@@ -109,7 +117,7 @@ def run(contestant, waiting, options, root, data_dir=None, count=1, modules=(), 
 
     A finished task is a file that appears whole: killed and started again, the rest is done.
     """
-    resume.remove_leftovers(root)
+    remove_leftovers(root)
     arguments = (contestant, options, str(root), data_dir, (*modules, learned.__name__))
     with shared_arrays():
         return workers.run(waiting, _job, arguments, count, report)

@@ -7,7 +7,7 @@ first 200 steps of a baseline of 1000 evaluated every 20. (Only optimizers witho
 import numpy as np
 
 from taskset.datasets.base import SPLITS
-from taskset.errors import ConfigError
+from taskset.errors import ConfigError, unknown
 from taskset.normalization.normalizer import HIGH, LOW
 
 
@@ -31,8 +31,8 @@ VIEWS = {"end": last, "mean": mean, "lowest": lowest}
 
 def view(name):
     """The function `[points, ..] -> [..]` called `name`."""
-    if name not in VIEWS:
-        raise ConfigError(f"view {name!r}: allowed are {', '.join(VIEWS)}")
+    if not isinstance(name, str) or name not in VIEWS:
+        raise unknown("view", name, list(VIEWS), f"Allowed are {', '.join(VIEWS)}.")
     return VIEWS[name]
 
 

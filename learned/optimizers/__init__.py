@@ -28,6 +28,6 @@ def names():
 
 def get(name):
     """The learned optimizer called `name`. Raises `UnknownName`."""
-    if name not in _MODULES:
+    if not isinstance(name, str) or name not in _MODULES:
         raise unknown("learned optimizer", name, names(), f"Allowed are {', '.join(names())}")
     return getattr(importlib.import_module(f"learned.optimizers.{_MODULES[name]}"), name)()

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from learned.optimizers.base import LearnedOptimizer
-from taskset.errors import ConfigError
+from taskset.errors import ConfigError, shown
 from taskset.training import VALIDATION_INTERVAL
 
 
@@ -64,6 +64,8 @@ def with_weights(learned, theta, name=None):
     name: what results are stored under; by default the learned optimizer's.
     Raises: ConfigError where theta has other paths or shapes.
     """
+    if not isinstance(theta, dict):
+        raise ConfigError(f"weights of {learned.name!r} are {shown(theta)}: allowed is {{path: array}}, as a checkpoint's theta")
     theta = {path: np.array(w) for path, w in theta.items()}
     shapes = {path: w.shape for path, w in theta.items()}
     for path in sorted(shapes.keys() | learned.shapes.keys()):

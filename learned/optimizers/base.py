@@ -48,6 +48,7 @@ class LearnedOptimizer:
 
     def init_theta(self, seed, dtype=tf.float32):
         """Initial theta; each weight is drawn from (seed, path) alone."""
+        seed = seeds.check(seed)
         theta = {}
         for path, (shape, initializer) in self.weights.items():
             key = stateless.as_key(seeds.stream(seed, "theta", path))

@@ -7,6 +7,7 @@
 from pathlib import Path
 
 from learned import checkpoint
+from taskset.errors import unknown
 
 _ROOT = Path(__file__).parent
 
@@ -17,8 +18,16 @@ def names():
 
 
 def find(given):
-    """The path of a checkpoint: of the package's own where `given` is one of `names()`, else `given` itself."""
-    return _ROOT / f"{given}.npz" if str(given) in names() else Path(given)
+    """The path of a checkpoint: of the package's own where `given` is one of `names()`, else `given` itself.
+
+    Raises `UnknownName` where it is neither such a name nor looks like a file.
+    """
+    text = str(given)
+    if text in names():
+        return _ROOT / f"{text}.npz"
+    if not text.endswith(".npz") and Path(text).name == text and not Path(text).exists():
+        raise unknown("checkpoint", text, names(), f"Allowed are {', '.join(names())}, and files (.npz).")
+    return Path(given)
 
 
 def describe(name):
