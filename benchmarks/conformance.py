@@ -58,7 +58,8 @@ def examine_task(task, facts):
     """As `examine`, of a task in hand."""
     params, batch = task.init(0), next(task.batches("train", 0))
     loss, gradients = task.value_and_gradients(params, batch, 0)
-    faults = [*parameter_faults(task, facts, params), *start_faults(task, params), *batch_faults(task, batch), *gradient_faults(params, loss, gradients)]
+    faults = [*parameter_faults(task, facts, params), *start_faults(task, params), *batch_faults(task, batch)]
+    faults += gradient_faults(params, loss, gradients)
     return Examined(task.name, tuple(faults), start_of(loss, gradients))
 
 
@@ -78,7 +79,7 @@ def parameter_faults(task, facts, params):
 def start_faults(task, params):
     """Parameters whose mean, standard deviation or range is not that of the distribution which the task says they start from.
 
-    Within six standard errors (of a normal, the widest of the laws); tensors of less than 30 entries are looked at for range only.
+    Within six standard errors (of a normal, the widest of the laws); tensors of fewer than 30 entries are held to their range.
     """
     if task.parameter_starts.keys() != params.keys():
         return [f"parameter_starts has {list(task.parameter_starts)}"]

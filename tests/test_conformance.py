@@ -248,7 +248,7 @@ def test_a_start_that_is_not_as_described_is_found():
     assert faults(starts.normal(1.0, 2.0), starts.normal(1.0, 2.0)) == []
     assert "stddev" in faults(starts.normal(1.0, 2.5), starts.normal(1.0, 2.0))[0]
     assert "mean" in faults(starts.normal(0.0, 2.0), starts.normal(1.0, 2.0))[0]
-    assert "bounds" in faults(starts.uniform(-3**0.5, 3**0.5), starts.normal(0.0, 1.0))[0]
+    assert "bounds" in faults(starts.uniform(-(3**0.5), 3**0.5), starts.normal(0.0, 1.0))[0]
 
 
 def test_an_initializer_without_a_description_is_none():

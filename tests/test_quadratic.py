@@ -273,7 +273,7 @@ def test_large_noise_has_the_law_of_a_decomposition_with_a_mean(n, monkeypatch):
 
 
 def test_large_noise_nearly_keeps_the_vector_of_ones():
-    """1^T E 1 / n of uniform entries, 2000 decompositions at 64 dims: mean 1.072, stddev .008; of rotations alike: 3.00 and .21."""
+    """1^T E 1 / n of uniform entries, 2000 decompositions at 64 dims: 1.072 and .008; of Haar rotations: 3.00 and .21."""
     ones = np.ones(64) / 8
     along = _many(["linspace_eigen", {"min": 1.0, "max": 5.0}], ones, ones, 1000)[:, 0] @ ones
     assert along.mean() == pytest.approx(1.071, abs=0.003) and along.std() == pytest.approx(0.008, abs=0.002)

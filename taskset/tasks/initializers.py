@@ -14,7 +14,7 @@ from taskset.tasks.functional import Deferred
 
 
 def _initializer(draw, distribution):
-    """draw(key, shape, dtype) -> tensor, as an initializer that Sonnet modules accept; distribution(shape): what it draws from."""
+    """draw(key, shape, dtype) -> tensor, as an initializer for Sonnet modules; distribution(shape): what it draws from."""
     return lambda shape, dtype=tf.float32: Deferred(draw, distribution(shape), shape, dtype)
 
 

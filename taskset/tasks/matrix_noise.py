@@ -42,10 +42,10 @@ def _dense(matrix, noise):
 
 
 def spectral(matrix, key, spectrum):
-    """E = Q diag(spectrum) Q^T, Q from the QR decomposition of a matrix with entries U(0, 1), as published; spectrum: array [dims].
+    """E = Q diag(spectrum) Q^T, Q from the QR decomposition of a matrix with entries U(0, 1), as published.
 
-    The law is far from uniform over the orthogonal matrices, since the entries have mean 1/2: the first columns of Q, those of the
-    first eigenvalues, lie near the vector of ones at any size (three quarters of it in the first). Up to EXACT_DIMS the matrix is
+    spectrum: array [dims]. The law is not uniform over the orthogonal matrices, since the entries have mean 1/2: the first columns
+    of Q, of the first eigenvalues, lie near the vector of ones at any size (three quarters of it in the first). Up to EXACT_DIMS the matrix is
     drawn and decomposed; above, `_large` draws Q from the same law with normal entries of the same mean and variance.
 
     Q is a product of reflections (and a diagonal of signs, which commutes with the diagonal spectrum and drops out of E). It is
@@ -70,9 +70,9 @@ def spectral(matrix, key, spectrum):
 
 
 def _mirror(x, corner):
-    """(x + sign(corner) |x| e, what makes it a unit vector): the normals of the mirrors that take each x, the last axis, to -+|x| e.
+    """(new corner, factor) of the unit normal (x + sign(corner) |x| e) factor of the mirror that takes x to a multiple of e.
 
-    e: the unit vector of the entry whose value in x is `corner`; returns the new corner and the factor.
+    x: vectors on the last axis; e: the unit vector of the entry whose value in x is `corner`.
     """
     length = tf.sqrt(tf.reduce_sum(x**2, axis=-1))
     signed = tf.where(corner < 0, -length, length)
@@ -81,7 +81,7 @@ def _mirror(x, corner):
 
 
 def _decomposed(key, n, dtype):
-    """Unit normals [n, n] of the mirrors of Householder's QR decomposition of a matrix with entries U(0, 1); row k is 0 before k."""
+    """Unit normals [n, n] of the mirrors of Householder's QR decomposition of a matrix with entries U(0, 1)."""
     entries = tf.cast(stateless.uniform(key, [n, n]), dtype) + 0.5 * _STEP  # none is 0, nor is any length
     index = tf.range(n)
 
@@ -98,13 +98,13 @@ def _decomposed(key, n, dtype):
 
 
 def _large(key, n, dtype):
-    """Q of the QR decomposition of a matrix with independent entries N(1/2, 1/12), as blocks of reflections: a list as `_blocks`'.
+    """Q of the QR decomposition of a matrix with independent entries N(1/2, 1/12): blocks of reflections, as from `_blocks`.
 
     A reflection H of the rows that takes the vector of ones to sqrt(n) e_1 leaves a mean in the first row alone. The law of what
     the other rows hold does not change when these are rotated: so Q = H diag(1, P) R with P uniform (Haar) over the orthogonal
     matrices of n - 1 dimensions and R a reflection whose first row is a random vector q, the first row of H Q.
 
-    In units of the entries' standard deviation column k has in the direction of what is left of e_1 (squared length t, 1 at first)
+    In units of the entries' standard deviation column k has, along what is left of e_1 (squared length t, 1 at first),
     the component z = sqrt(3 n t) + N(0, 1), and across it the squared length c, chi-squared with n - k degrees of freedom:
     q_k^2 = t z^2 / (z^2 + c). The mirrors of P are directions of normal vectors, whose lengths are independent of them and
     have just these degrees of freedom. Signs of q are free, and are drawn, so that those of P need not be known.
