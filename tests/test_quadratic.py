@@ -283,8 +283,8 @@ def test_that_comparison_tells_a_wrong_law():
     """Rotations alike, the law of a matrix with normal entries of mean 0, is another distribution."""
     n, draws, spectrum = 5, 5000, np.linspace(0.5, 3.0, 5)
     x = np.linspace(-1, 2, n)
-    wrong, right = (_many_by_qr(spectrum, x, x, draws, entries)[:, 0] for entries in (lambda r, s: r.normal(size=s), uniform_entries))
-    assert _distance(wrong, right) > 10
+    wrong = _many_by_qr(spectrum, x, x, draws, lambda rng, shape: rng.normal(size=shape))[:, 0]
+    assert _distance(wrong, _many_by_qr(spectrum, x, x, draws, uniform_entries)[:, 0]) > 10
 
 
 # --- published tasks ------------------------------------------------------------------------------------------------------------

@@ -83,7 +83,10 @@ def test_contrib_variance_scaling_is_a_third_of_a_percent_wider_than_todays():
     assert ratio[0] / ratio[1] == pytest.approx(1.0029, abs=1e-4)
 
 
-@pytest.mark.parametrize("start", [starts.normal(1.0, 0.5), starts.uniform(-1.0, 3.0), starts.scaled(starts.normal(-1.0, 2.0), 20.0)])
+SCALED = starts.scaled(starts.normal(-1.0, 2.0), 20.0)
+
+
+@pytest.mark.parametrize("start", [starts.normal(1.0, 0.5), starts.uniform(-1.0, 3.0), SCALED])
 def test_plain_starts_draw_from_what_they_say(start):
     assert_drawn_from(start.draw(stateless.as_key(3), [4000], tf.float32), start.distribution, str(start.distribution))
 
@@ -126,8 +129,10 @@ def test_both_biases_of_a_vanilla_core_start_at_0_and_get_the_same_gradient():
 
 
 TRUNCATED = distributions.truncated_normal
-VRNN = ["vrnn", {"hidden_to_hidden": ["orthogonal", 2.0], "in_to_hidden": ["random_normal", 0.3], "act_fn": "tanh", "core_dim": 40}]
-GRU = ["gru", {"core_dim": 40, "wh": ["he_uniform", None], **dict.fromkeys(("wz", "wr", "uh", "uz", "ur"), ["random_uniform", 0.2])}]
+MATRICES = {"hidden_to_hidden": ["orthogonal", 2.0], "in_to_hidden": ["random_normal", 0.3]}
+VRNN = ["vrnn", {**MATRICES, "act_fn": "tanh", "core_dim": 40}]
+NARROW = dict.fromkeys(("wz", "wr", "uh", "uz", "ur"), ["random_uniform", 0.2])
+GRU = ["gru", {"core_dim": 40, "wh": ["he_uniform", None], **NARROW}]
 LSTM = ["lstm", {"w_gates": ["random_normal", 0.3], "core_dim": 40}]
 ZERO, BOX = distributions.constant(0.0), distributions.uniform(-0.2, 0.2)
 GRU_BIAS = distributions.uniform(-math.sqrt(3 / 40), math.sqrt(3 / 40))
@@ -257,8 +262,11 @@ NETWORK = {"n_features": 9, "n_classes": 2, "activation": "tanh", "bs": 6, "n_sa
 BASES = [["fully_connected", NETWORK], ["optimization_test_problems", {"problem": "ackley", "noise_stdev": 0.0}]]
 
 
+SPARSE = {"zero_probability": 0.9, "noise_stdev": 1.0}
+
+
 @pytest.mark.parametrize("base", BASES)
-@pytest.mark.parametrize("kind, more", [("log_objective", {}), ("sparse_problems", {"zero_probability": 0.9, "noise_stdev": 1.0})])
+@pytest.mark.parametrize("kind, more", [("log_objective", {}), ("sparse_problems", SPARSE)])
 def test_log_and_sparse_problems_start_standard_normal(kind, more, base):
     task = make_task("losg_tasks_family", [kind, {"base": base, **more}, 5])
     assert set(map(str, task.parameter_starts.values())) == {"normal, stddev 1"}
