@@ -46,7 +46,8 @@ def spectral(matrix, key, spectrum):
 
     spectrum: array [dims]. The law is not uniform over the orthogonal matrices, since the entries have mean 1/2: the first
     columns of Q, of the first eigenvalues, lie near the vector of ones at any size (three quarters of it in the first). Up to
-    EXACT_DIMS the matrix is drawn and decomposed; above, `_large` draws Q from the same law with normal entries of the same mean and variance.
+    EXACT_DIMS the matrix is drawn and decomposed; above, `_large` draws Q from the same law with normal entries of the same mean
+    and variance.
 
     Q is a product of reflections (and a diagonal of signs, which commutes with the diagonal spectrum and drops out of E). It is
     never formed: applying it to a vector takes 2 dims^2 flops, a decomposition dims^3.
