@@ -26,6 +26,7 @@ from benchmarks import report  # noqa: E402
 from taskset import registry  # noqa: E402
 from taskset.datasets.sharing import shared_arrays  # noqa: E402
 from taskset.samplers import measured  # noqa: E402
+from taskset.tasks import distributions  # noqa: E402
 
 STARTS = ROOT / "taskset" / "samplers" / "starts.json"
 DOCUMENT = ROOT / "docs" / "conformance.md"
@@ -57,7 +58,8 @@ def examine_task(task, facts):
     """As `examine`, of a task in hand."""
     params, batch = task.init(0), next(task.batches("train", 0))
     loss, gradients = task.value_and_gradients(params, batch, 0)
-    faults = [*parameter_faults(task, facts, params), *batch_faults(task, batch), *gradient_faults(params, loss, gradients)]
+    faults = [*parameter_faults(task, facts, params), *start_faults(task, params), *batch_faults(task, batch)]
+    faults += gradient_faults(params, loss, gradients)
     return Examined(task.name, tuple(faults), start_of(loss, gradients))
 
 
@@ -72,6 +74,29 @@ def parameter_faults(task, facts, params):
     if task.num_params != sum(math.prod(shape) for shape in found.values()):
         faults.append(f"num_params is {task.num_params}")
     return faults + [f"{path} is {value.dtype.name}" for path, value in params.items() if value.dtype != "float32"]
+
+
+def start_faults(task, params):
+    """Parameters whose mean, standard deviation or range is not that of the distribution which the task says they start from.
+
+    Within six standard errors (of a normal, the widest of the laws); tensors of fewer than 30 entries are held to their range.
+    """
+    if task.parameter_starts.keys() != params.keys():
+        return [f"parameter_starts has {list(task.parameter_starts)}"]
+    faults = []
+    for path, start in task.parameter_starts.items():
+        values = np.asarray(params[path], float)
+        values = values[values != 0] if start.note == distributions.MASKED else values.ravel()
+        if start.bounds and values.size:
+            low, high = np.asarray(start.bounds)
+            rounding = 1e-6 * np.maximum(np.abs(low), np.abs(high))
+            if np.any((values < low - rounding) | (values > high + rounding)):
+                faults.append(f"{path} leaves the bounds of {start}")
+        if values.size >= 30 and isinstance(start.mean, (int, float)):
+            off = abs(values.mean() - start.mean) > 6 * start.stddev / math.sqrt(values.size)
+            if off or abs(values.std() - start.stddev) > 6 * start.stddev / math.sqrt(2 * values.size):
+                faults.append(f"{path} has mean {values.mean():.4g} and stddev {values.std():.4g}, its start is {start}")
+    return faults
 
 
 def batch_faults(task, batch):

@@ -102,7 +102,7 @@ def _vrnn(params, config, x):
         h = activation(p + h @ u)
         return h, h
 
-    return step, x @ params["core/in_to_hidden"] + params["core/b"], lambda zeros: zeros
+    return step, x @ params["core/in_to_hidden"] + (params["core/b_in"] + params["core/b_h"]), lambda zeros: zeros
 
 
 def _gru(params, config, x):

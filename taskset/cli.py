@@ -6,6 +6,7 @@ Heavy modules (TensorFlow, pandas) are imported by the commands that need them.
 
 import fnmatch
 import json
+import math
 import os
 import sys
 from pathlib import Path
@@ -128,7 +129,7 @@ def show(
     name: Annotated[str, typer.Argument(help="Task name.")],
     modules: Modules = None,
 ):
-    """A task's config, data, parameters with shapes; whether it can run, how it starts, what a step costs."""
+    """A task's config, data, parameters with shapes and distributions at the start; whether it can run, what a step costs."""
     plugins.load(modules or [])
     family, config = registry.resolve(name)
     facts = registry.facts(family, config)
@@ -146,24 +147,19 @@ def show(
         out.print(f"[bold]step[/bold]      {cost[0]:.3g} ms {cost[1]} ({measured.cost_condition(name)})")
     if told := modes.described(facts):
         out.print(f"[bold]executed[/bold]  {told}")
-    shapes = facts.parameter_shapes
-    if shapes is None:  # a family that registered no facts: building tells
-        start_tensorflow()
-        from taskset.tasks.base import get_task
+    start_tensorflow()
+    from taskset.tasks.base import get_task
 
-        shapes = get_task(name, source="synthetic").parameter_shapes
+    task = get_task(name, source="synthetic")  # building tells what parameters are drawn from; no data is read
     table = Table(box=None, pad_edge=False)
     for column in ("parameter", "shape"):
         table.add_column(column)
     table.add_column("size", justify="right")
-    total = 0
-    for path, shape in shapes.items():
-        size = 1
-        for n in shape:
-            size *= n
-        total += size
-        table.add_row(path, " x ".join(map(str, shape)) or "scalar", f"{size:,}")
-    table.add_row("total", "", f"{total:,}", style="bold")
+    table.add_column("starts from")
+    for path, shape in task.parameter_shapes.items():
+        start = str(task.parameter_starts[path])
+        table.add_row(path, " x ".join(map(str, shape)) or "scalar", f"{math.prod(shape):,}", start)
+    table.add_row("total", "", f"{task.num_params:,}", "", style="bold")
     show_table(table, out)
 
 

@@ -78,6 +78,21 @@ def test_show_tells_start_and_cost(run):
     assert "start " not in run("show", "nvp_family_seed5000")[1]
 
 
+def test_show_tells_what_each_parameter_starts_from(run):
+    def rows(name, *options):
+        return [" ".join(line.split()) for line in run("show", name, *options)[1].splitlines()]
+
+    out = rows("FixedLM_lm1b_patch128_LSTM128_embed64_avg_bs128")
+    assert "parameter shape size starts from" in out
+    assert "core/b_gates 512 512 truncated normal, stddev 0.0635" in out
+    assert "embed/embeddings 256 x 64 16,384 normal, stddev 1" in out
+    assert "initial_state/hidden 128 128 constant 0" in out
+    out = rows("FixedMAF_mnist_3layer_thin_bs64")
+    assert "bijector_0/linear_0/w 784 x 128 100,352 truncated normal, stddev 0.0468, masked entries 0" in out
+    assert "x 2 2 uniform, from (-5, 0) to (10, 15)" in rows("losg_tasks_family_seed69")
+    assert any("truncated normal" in row for row in rows("own_regression_seed2", "--import", OWN))
+
+
 def test_show_and_sample(run):
     status, out, _ = run("show", "mlp_family_seed12")
     assert status == 0 and "cifar10" in out and "mlp/linear_0/w" in out and "feasible  yes" in out

@@ -18,7 +18,9 @@ from taskset import registry, seeds
 from taskset.datasets.base import SPLITS
 from taskset.samplers import PUBLISHED_FAMILIES, measured
 from taskset.tasks import builders  # noqa: F401 (registers all builders)
+from taskset.tasks import starts
 from taskset.tasks.base import Model, Task, get_task, make_task
+from taskset.tasks.functional import Deferred
 from tests import own_family  # noqa: F401 (registers a family)
 
 # Generated in a second or two; the two image sets differ in size and in channels. Others take up to ten.
@@ -233,6 +235,25 @@ def test_wrong_facts_dtypes_and_starts_are_found():
     assert "shape (3,)" in examined(lambda batch, key: variable() * 1.0, {"x": (3,)}).faults[0]
     assert examined(lambda batch, key: tf.math.log(-tf.reduce_sum(variable())), {"x": (3,)}).start == "non-finite loss"
     assert examined(lambda batch, key: tf.reduce_sum(tf.sqrt(variable() - 1.0)), {"x": (3,)}).start == "non-finite gradient"
+
+
+def test_a_start_that_is_not_as_described_is_found():
+    """The laws are right in themselves (test_starts.py); here, that a description of another scale or shape is caught."""
+
+    def faults(described, drawn):
+        start = starts.Start(drawn.draw, described.distribution)
+        task = made(lambda batch, key: tf.reduce_sum(starts.parameter("x", (2000,), start)))
+        return conformance.start_faults(task, task.init(0))
+
+    assert faults(starts.normal(1.0, 2.0), starts.normal(1.0, 2.0)) == []
+    assert "stddev" in faults(starts.normal(1.0, 2.5), starts.normal(1.0, 2.0))[0]
+    assert "mean" in faults(starts.normal(0.0, 2.0), starts.normal(1.0, 2.0))[0]
+    assert "bounds" in faults(starts.uniform(-(3**0.5), 3**0.5), starts.normal(0.0, 1.0))[0]
+
+
+def test_an_initializer_without_a_description_is_none():
+    with pytest.raises(TypeError, match="shape|positional"):
+        Deferred(lambda key, shape, dtype: tf.zeros(shape, dtype), (3,), tf.float32)
 
 
 def test_every_family_is_here():

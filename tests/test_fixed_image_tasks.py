@@ -113,9 +113,11 @@ def test_convolutions(name):
     assert config.get("pool_type") == (None if flattened else "max" if name.endswith("32x64x128_he_bs64") else "mean")
     normal = {"_normal": 0.02, "largenormal": 0.2, "smallnormal": 0.002}
     std = next((normal[key] for key in normal if f"{key}_bs" in name), None)
-    special = {"_he_": ["he_normal", None], "variance": ["variance_scaling", 2.0]}
+    special = {"_he_": ["he_normal", None], "variance": ["contrib_variance_scaling", 2.0]}
     default = next((special[key] for key in special if key in name), ["lecun_normal", None])
     assert config["w_init"] == (default if std is None else ["random_normal", std])
+    pooled_with_its_own = not flattened and config["w_init"] != ["lecun_normal", None]
+    assert config.get("linear_w_init") == (["lecun_normal", None] if pooled_with_its_own else None)
 
 
 def test_flows():

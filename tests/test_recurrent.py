@@ -82,8 +82,8 @@ def sigmoid(x):
 
 def numpy_step(kind, p, x, state):
     if kind == "vrnn":
-        h = np.tanh(x @ p["core/in_to_hidden"] + state[0] @ p["core/hidden_to_hidden"] + p["core/b"])
-        return (h,)
+        inputs, hidden = x @ p["core/in_to_hidden"] + p["core/b_in"], state[0] @ p["core/hidden_to_hidden"] + p["core/b_h"]
+        return (np.tanh(inputs + hidden),)
     if kind == "gru":
         (h,) = state
         z = sigmoid(x @ p["core/wz"] + h @ p["core/uz"] + p["core/bz"])

@@ -6,13 +6,15 @@ from taskset.samplers.draws import Draws
 
 POOL_TYPES = ("mean", "max", "squared_mean")
 
-SCHEMA = convolutions.SAME_LENGTH | schemas.fields(
+_FIELDS = schemas.fields(
     **convolutions.FIELDS,
     pool_type=schemas.one_of(*POOL_TYPES),
     use_bias=schemas.BOOLEAN,
     dataset=schemas.IMAGE_DATASET,
     center_data=schemas.BOOLEAN,
 )
+# No family draws linear_w_init: the linear layer of fixed tasks starts from another initializer than their convolutions.
+SCHEMA = convolutions.SAME_LENGTH | schemas.with_optional(_FIELDS, linear_w_init=schemas.INITIALIZER)
 
 
 @register_sampler("conv_pooling_family", schema=SCHEMA)

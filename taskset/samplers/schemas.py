@@ -61,9 +61,10 @@ BOOLEAN = {"type": "boolean"}
 SEED = integer(0, 2**31 - 1)
 NUM_TRAIN = nullable(SIZE)
 ACTIVATION = one_of(*parts.ACTIVATIONS)
-# lecun_normal is the one that no family draws: Sonnet's default, which fixed tasks start from.
+# No family draws the first two: Sonnet's default and that of TensorFlow 1's contrib, which fixed tasks start from.
 _INITIALIZERS = {
     "lecun_normal": {"type": "null"},
+    "contrib_variance_scaling": number(exclusiveMinimum=0),
     **{name: {"type": "null"} for name in parts.PLAIN_INITIALIZERS},
     **{name: number(exclusiveMinimum=0) for name in parts.SCALED_INITIALIZERS},
 }

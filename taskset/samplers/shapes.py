@@ -30,7 +30,7 @@ def recurrent_core(core, inputs):
     kind, args = core
     n = args["core_dim"]
     if kind == "vrnn":
-        return {"core/in_to_hidden": (inputs, n), "core/hidden_to_hidden": (n, n), "core/b": (n,)}
+        return {"core/in_to_hidden": (inputs, n), "core/b_in": (n,), "core/hidden_to_hidden": (n, n), "core/b_h": (n,)}
     if kind == "gru":
         gate = {"w": (inputs, n), "u": (n, n), "b": (n,)}
         return {f"core/{part}{name}": shape for name in "zrh" for part, shape in gate.items()}

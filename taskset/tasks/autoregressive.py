@@ -13,7 +13,6 @@ import tensorflow as tf
 from taskset import seeds
 from taskset.tasks import activations, flows, initializers
 from taskset.tasks.base import Model
-from taskset.tasks.functional import Deferred
 from taskset.tasks.linear import product
 
 MIN_LOG_SCALE, MAX_LOG_SCALE = -5.0, 3.0
@@ -37,13 +36,10 @@ class MaskedLinear(snt.Module):
         super().__init__(name)
         self._degrees, self._w_init = (in_degrees, out_degrees), w_init
 
-    def _masked_start(self, shape, dtype):
-        start = self._w_init(shape, dtype)
-        return Deferred(lambda key, shape, dtype: start.draw(key, shape, dtype) * mask(*self._degrees, dtype), shape, dtype)
-
     def __call__(self, x):
         shape = [len(degrees) for degrees in self._degrees]
-        w = tf.Variable(self._masked_start(shape, x.dtype), name="w")
+        masked = initializers.masked(self._w_init, lambda dtype: mask(*self._degrees, dtype))
+        w = tf.Variable(masked(shape, x.dtype), name="w")
         b = tf.Variable(tf.zeros(shape[1:], x.dtype), name="b")
         return product(x, w * mask(*self._degrees, x.dtype)) + b
 

@@ -44,6 +44,7 @@ class Task:
     source: "tfds", "synthetic", or "none" where nothing is loaded.
     data: the data specification, or None.
     parameter_shapes: {path: shape}; num_params: their total size.
+    parameter_starts: {path: what its entries are drawn from} (`taskset.tasks.distributions`).
     random: whether the loss itself draws random numbers (noise in gradients and augmentation aside).
     """
 
@@ -53,7 +54,7 @@ class Task:
         self.source = source if model.data is not None and model.data.needs_source else "none"
         specs = {k: tf.TensorSpec(shape, dtype) for k, (shape, dtype) in self.batch_shapes.items()}
         self._functional = Functional(model.loss, specs, tf.TensorSpec([2], tf.int32))
-        self.parameter_shapes = self._functional.shapes
+        self.parameter_shapes, self.parameter_starts = self._functional.shapes, self._functional.distributions
         self.random = self._functional.uses_last_input
         self.num_params = sum(math.prod(shape) for shape in self.parameter_shapes.values())
 

@@ -18,14 +18,17 @@ _POOL = {
 
 def pooled_classification(x, config, labels, num_classes):
     """Loss and metrics from the last convolution's output [batch, height, width, channels]: pool; linear; cross-entropy."""
-    w_init = initializers.from_config(config["w_init"])
+    w_init = initializers.from_config(config.get("linear_w_init", config["w_init"]))
     logits = snt.Linear(num_classes, w_init=w_init, name="linear")(_POOL[config["pool_type"]](x))
     return classification(logits, labels)
 
 
 @register_builder("conv_pooling_family")
 def build(config, data):
-    """Convolutions; the mean, maximum or mean of squares over all pixels; a linear layer to the classes; cross-entropy."""
+    """Convolutions; the mean, maximum or mean of squares over all pixels; a linear layer to the classes; cross-entropy.
+
+    The linear layer's weights start from `linear_w_init` where the config has it (fixed tasks alone do), else from `w_init`.
+    """
 
     def loss(batch, key):
         x = convolve(network_input(batch["image"], config), config)

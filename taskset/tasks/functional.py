@@ -10,13 +10,18 @@ import contextlib
 import tensorflow as tf
 
 from taskset import seeds, stateless
+from taskset.tasks import distributions
 
 
 class Deferred:
-    """What a stateless initializer returns: the value is drawn later, from a seed and the parameter's path."""
+    """What a stateless initializer returns: the value is drawn later, from a seed and the parameter's path.
 
-    def __init__(self, draw, shape, dtype):
-        self.draw, self.shape, self.dtype = draw, tuple(int(n) for n in shape), tf.as_dtype(dtype)
+    draw: `(key, shape, dtype) -> tensor`; distribution: what it draws from (`taskset.tasks.distributions`).
+    """
+
+    def __init__(self, draw, distribution, shape, dtype):
+        self.draw, self.distribution = draw, distribution
+        self.shape, self.dtype = tuple(int(n) for n in shape), tf.as_dtype(dtype)
 
 
 class _Dropped:
@@ -73,6 +78,7 @@ class Functional:
     forward: a function that constructs its Sonnet modules and applies them.
     inputs: `tf.TensorSpec`s (nested) of one call, for tracing.
     shapes: {path: shape}, in order of creation.
+    distributions: {path: what the parameter is drawn from}.
     uses_last_input: whether anything is computed from the last input (for a loss: whether it draws random numbers).
     """
 
@@ -86,7 +92,8 @@ class Functional:
                 return forward(*args)
 
         program = tf.function(trace, autograph=False).get_concrete_function(*inputs)
-        self.shapes = {path: shape for path, (shape, _) in self._initializers.items()}
+        self.shapes = {path: start.shape for path, start in self._initializers.items()}
+        self.distributions = {path: start.distribution for path, start in self._initializers.items()}
         own = program.inputs[: len(program.inputs) - len(program.captured_inputs)]  # captured tensors come behind them
         self.uses_last_input = bool(own[-1].consumers())
 
@@ -100,14 +107,15 @@ class Functional:
         if path in self._initializers:
             raise ValueError(f"two parameters are called {path!r}: give the modules different names")
         if isinstance(value, Deferred):
-            self._initializers[path] = value.shape, value.draw
+            self._initializers[path] = value
             return tf.zeros(value.shape, value.dtype)
         constant = tf.get_static_value(tf.convert_to_tensor(value))
         if constant is None:
             raise ValueError(
                 f"parameter {path!r} has an initializer that draws from global state: take one from taskset.tasks.initializers"
             )
-        self._initializers[path] = constant.shape, lambda key, shape, dtype: tf.constant(constant, dtype)
+        fixed = lambda key, shape, dtype: tf.constant(constant, dtype)  # noqa: E731
+        self._initializers[path] = Deferred(fixed, distributions.given(constant), constant.shape, constant.dtype)
         return tf.convert_to_tensor(value)
 
     def init(self, seed, dtype=tf.float32):
@@ -120,7 +128,7 @@ class Functional:
 
     def init_with(self, keys, dtype=tf.float32):
         """Initial parameters drawn with `keys` {path: key}: for compiled programs, of which the seed is an argument."""
-        return {path: draw(keys[path], shape, dtype) for path, (shape, draw) in self._initializers.items()}
+        return {path: start.draw(keys[path], start.shape, dtype) for path, start in self._initializers.items()}
 
     def apply(self, params, *inputs):
         """`forward(*inputs)` with `params` in the places of its variables."""

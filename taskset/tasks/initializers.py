@@ -4,16 +4,18 @@ Names are TensorFlow's. A config's initializer is `[name, arg]`; see `from_confi
 """
 
 import math
+from dataclasses import replace
 
 import tensorflow as tf
 
 from taskset import stateless
+from taskset.tasks import distributions
 from taskset.tasks.functional import Deferred
 
 
-def _initializer(draw):
-    """draw(key, shape, dtype) -> tensor, as an initializer that Sonnet modules accept."""
-    return lambda shape, dtype=tf.float32: Deferred(draw, shape, dtype)
+def _initializer(draw, distribution):
+    """draw(key, shape, dtype) -> tensor, as an initializer for Sonnet modules; distribution(shape): what it draws from."""
+    return lambda shape, dtype=tf.float32: Deferred(draw, distribution(shape), shape, dtype)
 
 
 def fans(shape):
@@ -26,16 +28,23 @@ def fans(shape):
 
 def random_normal(stddev):
     """N(0, stddev^2)."""
-    return _initializer(lambda key, shape, dtype: stateless.normal(key, shape, dtype, stddev=stddev))
+    draw = lambda key, shape, dtype: stateless.normal(key, shape, dtype, stddev=stddev)  # noqa: E731
+    return _initializer(draw, lambda shape: distributions.normal(0.0, stddev))
 
 
 def random_uniform(limit):
     """U[-limit, limit)."""
-    return _initializer(lambda key, shape, dtype: stateless.uniform(key, shape, dtype, -limit, limit))
+    return _scaled_uniform(lambda shape: limit)
 
 
 # The released code drew `truncated_normal` from the plain normal distribution; the published tasks are those.
 published_truncated_normal = random_normal
+
+
+def _scaled_uniform(limit):
+    """U[-limit(shape), limit(shape))."""
+    draw = lambda key, shape, dtype: stateless.uniform(key, shape, dtype, -limit(shape), limit(shape))  # noqa: E731
+    return _initializer(draw, lambda shape: distributions.uniform(-limit(shape), limit(shape)))
 
 
 def _truncated(key, shape, dtype, stddev):
@@ -45,18 +54,20 @@ def _truncated(key, shape, dtype, stddev):
     return tf.cast(stddev * math.sqrt(2) * tf.math.erfinv(2 * u - 1), dtype)
 
 
+def _scaled_truncated_normal(stddev):
+    """N(0, stddev(shape)^2) cut off at two standard deviations."""
+    draw = lambda key, shape, dtype: _truncated(key, shape, dtype, stddev(shape))  # noqa: E731
+    return _initializer(draw, lambda shape: distributions.truncated_normal(stddev(shape)))
+
+
 def truncated_normal(stddev):
     """Normal with standard deviation `stddev` before it is cut off at two of them."""
-    return _initializer(lambda key, shape, dtype: _truncated(key, shape, dtype, stddev))
+    return _scaled_truncated_normal(lambda shape: stddev)
 
 
 def lecun_normal():
-    """Sonnet's default for weights: truncated normal, stddev 1 / sqrt(fan-in)."""
-    return _initializer(lambda key, shape, dtype: _truncated(key, shape, dtype, 1 / math.sqrt(fans(shape)[0])))
-
-
-# A normal cut off at two standard deviations has .8796 of its variance^(1/2): dividing by it restores the wanted one.
-_TRUNCATION = 0.87962566103423978
+    """Sonnet's default for weights: truncated normal, stddev 1 / sqrt(fan-in) before the cut."""
+    return _scaled_truncated_normal(lambda shape: 1 / math.sqrt(fans(shape)[0]))
 
 
 def variance_scaling(scale, mode, distribution):
@@ -65,15 +76,24 @@ def variance_scaling(scale, mode, distribution):
     distribution: "truncated_normal" or "uniform". Glorot and Bengio 2010; He et al. 2015 (arXiv 1502.01852).
     """
 
-    def draw(key, shape, dtype):
+    def variance(shape):
         fan_in, fan_out = fans(shape)
-        variance = scale / {"fan_in": fan_in, "fan_avg": (fan_in + fan_out) / 2}[mode]
-        if distribution == "uniform":
-            limit = math.sqrt(3 * variance)
-            return stateless.uniform(key, shape, dtype, -limit, limit)
-        return _truncated(key, shape, dtype, math.sqrt(variance) / _TRUNCATION)
+        return scale / {"fan_in": fan_in, "fan_avg": (fan_in + fan_out) / 2}[mode]
 
-    return _initializer(draw)
+    if distribution == "uniform":
+        return _scaled_uniform(lambda shape: math.sqrt(3 * variance(shape)))
+    # Dividing by what the cut leaves of a standard deviation restores the wanted one.
+    return _scaled_truncated_normal(lambda shape: math.sqrt(variance(shape)) / distributions.TRUNCATION)
+
+
+def glorot_uniform():
+    """U(-l, l), l = sqrt(6 / (fan-in + fan-out)): the default of TensorFlow 1 for any variable."""
+    return variance_scaling(1.0, "fan_avg", "uniform")
+
+
+def contrib_variance_scaling(factor):
+    """That of TensorFlow 1's contrib: truncated normal, variance 1.3 factor / fan-in before the cut, which leaves 1.006 of it."""
+    return _scaled_truncated_normal(lambda shape: math.sqrt(1.3 * factor / fans(shape)[0]))
 
 
 def orthogonal(gain=1.0):
@@ -87,25 +107,38 @@ def orthogonal(gain=1.0):
         q *= tf.sign(tf.linalg.diag_part(r))  # makes the draw uniform over orthogonal matrices
         return tf.cast(gain * tf.reshape(q if rows >= columns else tf.transpose(q), shape), dtype)
 
-    return _initializer(draw)
+    return _initializer(draw, lambda shape: distributions.orthogonal(gain, max(math.prod(shape[:-1]), shape[-1])))
 
 
 def identity():
     """The identity matrix, square shapes only."""
-    return _initializer(lambda key, shape, dtype: tf.eye(shape[0], shape[1], dtype=dtype))
+    return _initializer(lambda key, shape, dtype: tf.eye(shape[0], shape[1], dtype=dtype), lambda shape: distributions.identity())
 
 
 def constant(value):
     """`value` everywhere."""
-    return _initializer(lambda key, shape, dtype: tf.fill(shape, tf.constant(value, dtype)))
+    draw = lambda key, shape, dtype: tf.fill(shape, tf.constant(value, dtype))  # noqa: E731
+    return _initializer(draw, lambda shape: distributions.constant(value))
+
+
+def masked(initializer, mask):
+    """What `initializer` draws times `mask(dtype)`, a tensor of zeros and ones of the parameter's shape."""
+
+    def masked_start(shape, dtype=tf.float32):
+        start = initializer(shape, dtype)
+        draw = lambda key, shape, dtype: start.draw(key, shape, dtype) * mask(dtype)  # noqa: E731
+        return Deferred(draw, replace(start.distribution, note=distributions.MASKED), shape, dtype)
+
+    return masked_start
 
 
 _BY_NAME = {
-    "lecun_normal": lambda arg: lecun_normal(),  # of fixed tasks only
+    "lecun_normal": lambda arg: lecun_normal(),  # of fixed tasks only, as is the next
+    "contrib_variance_scaling": contrib_variance_scaling,
     "he_normal": lambda arg: variance_scaling(2.0, "fan_in", "truncated_normal"),
     "he_uniform": lambda arg: variance_scaling(2.0, "fan_in", "uniform"),
     "glorot_normal": lambda arg: variance_scaling(1.0, "fan_avg", "truncated_normal"),
-    "glorot_uniform": lambda arg: variance_scaling(1.0, "fan_avg", "uniform"),
+    "glorot_uniform": lambda arg: glorot_uniform(),
     "identity": lambda arg: identity(),
     "orthogonal": orthogonal,
     "random_uniform": random_uniform,

@@ -4,9 +4,8 @@ import math
 
 import tensorflow as tf
 
-from taskset import stateless
 from taskset.tasks import activations, starts
-from taskset.tasks.losg_problems import EPSILON, Problem, length, problem_kind, vector
+from taskset.tasks.losg_problems import EPSILON, Problem, additive_noise, length, problem_kind, vector
 
 
 @problem_kind("outward_snake")
@@ -73,9 +72,9 @@ def fully_connected(args, number):
 def sparse_softmax_regression(args, number):
     """The noisy parity of five ids from the sum of their embeddings, by a linear layer.
 
-    Gradient noise falls on the rows of the embeddings alone, once for every time that the batch looks a row up.
+    Gradient noise N(0, noise_stdev^2) falls on every entry: the loss has the embeddings' squares, their gradient is dense.
     """
-    n, classes, stdev = args["n_features"], args["n_classes"], args["noise_stdev"]
+    n, classes = args["n_features"], args["n_classes"]
     shapes = {"embeddings": (2, n), "w": (n, classes), "b": (classes,)}
 
     def objective(params, batch):
@@ -83,11 +82,4 @@ def sparse_softmax_regression(args, number):
         features = tf.matmul(counts, params["embeddings"])
         return _classification_loss(tf.matmul(features, params["w"]) + params["b"], batch, params)
 
-    def disturb(gradients, batch, key):
-        rows = gradients["embeddings"]
-        lookups = tf.reduce_sum(tf.one_hot(batch["ids"], 2, dtype=rows.dtype), axis=[0, 1])
-        # The sum of k draws from N(0, s^2) is one from N(0, k s^2).
-        noise = stdev * tf.sqrt(lookups)[:, None] * stateless.normal(key, rows.shape, rows.dtype)
-        return {**gradients, "embeddings": rows + noise}
-
-    return Problem(_classifier_parameters(shapes), objective, disturb if stdev else None)
+    return Problem(_classifier_parameters(shapes), objective, additive_noise(args["noise_stdev"]))

@@ -15,9 +15,15 @@ def _base(args, number):
     return replace(problem(kind, base_args, number), gradient_noise=None)
 
 
+def _base_from_normal(args, number):
+    """The base problem, its parameters starting from N(0, 1) whatever its own start is, as published."""
+    base = _base(args, number)
+    return replace(base, parameters={path: (shape, starts.normal()) for path, (shape, _) in base.parameters.items()})
+
+
 @problem_kind("sparse_problems")
 def sparse_problems(args, number):
-    """The base problem; each gradient entry is 0 with zero_probability, and has noise N(0, noise_stdev^2) otherwise."""
+    """The base problem, from N(0, 1); each gradient entry is 0 with zero_probability, and has noise N(0, noise_stdev^2) else."""
     stdev, zero_probability = args["noise_stdev"], args["zero_probability"]
 
     def disturb(gradients, batch, key):
@@ -28,7 +34,7 @@ def sparse_problems(args, number):
             disturbed[path] = tf.where(kept, g + stdev * stateless.normal(k_noise, g.shape, g.dtype), tf.zeros_like(g))
         return disturbed
 
-    return replace(_base(args, number), gradient_noise=disturb)
+    return replace(_base_from_normal(args, number), gradient_noise=disturb)
 
 
 @problem_kind("rescale_problems")
@@ -45,6 +51,9 @@ def rescale_problems(args, number):
 
 @problem_kind("log_objective")
 def log_objective(args, number):
-    """log(base(x) + 1e-6) - log(1e-6). Not a number where the base is negative: outward_snake and sum_of_quadratics can be."""
-    base = _base(args, number)
+    """log(base(x) + 1e-6) - log(1e-6), from N(0, 1).
+
+    Not a number where the base is negative: outward_snake and sum_of_quadratics can be.
+    """
+    base = _base_from_normal(args, number)
     return replace(base, objective=lambda params, batch: tf.math.log(base.objective(params, batch) + EPSILON) - math.log(EPSILON))

@@ -13,6 +13,7 @@ import tensorflow as tf
 from taskset import stateless
 
 _STEP = 2.0**-24  # between neighbouring values of `stateless.uniform` in float32
+EXACT_DIMS = 24  # up to here the published decomposition itself
 _BLOCK = 64  # reflections applied as one; 96 is slower to run by a tenth and faster to compile by a third
 
 
@@ -41,37 +42,106 @@ def _dense(matrix, noise):
 
 
 def spectral(matrix, key, spectrum):
-    """E = Q diag(spectrum) Q^T, Q uniform (Haar) over the orthogonal matrices; spectrum: array [dims].
+    """E = Q diag(spectrum) Q^T, Q from the QR decomposition of a matrix with entries U(0, 1), as published.
 
-    Q = H_1 H_2 .. H_dims D with Householder reflections H_k that take a vector with normal entries from k on to a multiple
-    of the k-th unit vector, D a diagonal of signs (Stewart 1980, SIAM J. Numer. Anal. 17; Mezzadri 2007,
-    arXiv math-ph/0609050: it is Q of the QR decomposition of a normal matrix). D commutes with the diagonal
-    spectrum and drops out of E. Q is never formed: applying it to a vector takes 2 dims^2 flops, a decomposition dims^3.
+    spectrum: array [dims]. The law is not uniform over the orthogonal matrices, since the entries have mean 1/2: the first
+    columns of Q, of the first eigenvalues, lie near the vector of ones at any size (three quarters of it in the first). Up to
+    EXACT_DIMS the matrix is drawn and decomposed; above, `_large` draws Q from the same law with normal entries of the same mean
+    and variance.
+
+    Q is a product of reflections (and a diagonal of signs, which commutes with the diagonal spectrum and drops out of E). It is
+    never formed: applying it to a vector takes 2 dims^2 flops, a decomposition dims^3.
 
     E is symmetric: its gradient is E applied to what comes from above, so nothing is kept of the passes through the reflections.
     """
-    blocks = _blocks(_mirrors(key, int(matrix.shape[0]), matrix.dtype))
+    n = int(matrix.shape[0])
+    blocks = _blocks(_decomposed(key, n, matrix.dtype)) if n <= EXACT_DIMS else _large(key, n, matrix.dtype)
     spectrum = tf.constant(spectrum, matrix.dtype)
 
     @tf.custom_gradient
     def noise(x):
-        for start, v, t in blocks:  # D Q^T x
+        for start, v, t in blocks:  # Q^T x, up to signs
             x = _reflected(x, start, v, t, transpose=True)
         x = spectrum * x
-        for start, v, t in reversed(blocks):  # Q D x
+        for start, v, t in reversed(blocks):  # Q x
             x = _reflected(x, start, v, t, transpose=False)
         return x, noise
 
     return lambda x: tf.linalg.matvec(matrix, x) + noise(x)
 
 
-def _mirrors(key, n, dtype):
-    """Unit normals of the mirrors, [n, n]: row k is v_k / |v_k|, v_k = x_k + sign(x_kk) |x_k| e_k, x_k normal from entry k on."""
-    rows = tf.cast(tf.linalg.band_part(_packed_triangle(key, n), 0, -1), dtype)
-    corner, length = tf.linalg.diag_part(rows), tf.sqrt(tf.reduce_sum(rows**2, axis=1))
+def _mirror(x, corner):
+    """(new corner, factor) of the unit normal (x + sign(corner) |x| e) factor of the mirror that takes x to a multiple of e.
+
+    x: vectors on the last axis; e: the unit vector of the entry whose value in x is `corner`.
+    """
+    length = tf.sqrt(tf.reduce_sum(x**2, axis=-1))
     signed = tf.where(corner < 0, -length, length)
-    # |v_k|^2 = 2 |x_k| (|x_k| + |x_kk|)
-    return tf.linalg.set_diag(rows, corner + signed) * tf.math.rsqrt(2 * length * (length + tf.abs(corner)))[:, None]
+    # |x + sign(corner) |x| e|^2 = 2 |x| (|x| + |corner|)
+    return corner + signed, tf.math.rsqrt(2 * length * (length + tf.abs(corner)))
+
+
+def _decomposed(key, n, dtype):
+    """Unit normals [n, n] of the mirrors of Householder's QR decomposition of a matrix with entries U(0, 1)."""
+    entries = tf.cast(stateless.uniform(key, [n, n]), dtype) + 0.5 * _STEP  # none is 0, nor is any length
+    index = tf.range(n)
+
+    def step(k, columns, mirrors):
+        """columns: the matrix transposed, so that its columns are rows."""
+        x = tf.where(index >= k, columns[k], 0)
+        corner, factor = _mirror(x, columns[k, k])
+        unit = tf.where(index == k, corner, x) * factor
+        columns -= 2 * tf.linalg.matvec(columns, unit)[:, None] * unit
+        return k + 1, columns, tf.where(index[:, None] == k, unit, mirrors)
+
+    start = (tf.constant(0), tf.transpose(entries), tf.zeros([n, n], dtype))
+    return tf.while_loop(lambda k, *_: k < n, step, start, maximum_iterations=n)[2]
+
+
+def _large(key, n, dtype):
+    """Q of the QR decomposition of a matrix with independent entries N(1/2, 1/12): blocks of reflections, as from `_blocks`.
+
+    A reflection H of the rows that takes the vector of ones to sqrt(n) e_1 leaves a mean in the first row alone. The law of what
+    the other rows hold does not change when these are rotated: so Q = H diag(1, P) R with P uniform (Haar) over the orthogonal
+    matrices of n - 1 dimensions and R a reflection whose first row is a random vector q, the first row of H Q.
+
+    In units of the entries' standard deviation column k has, along what is left of e_1 (squared length t, 1 at first),
+    the component z = sqrt(3 n t) + N(0, 1), and across it the squared length c, chi-squared with n - k degrees of freedom:
+    q_k^2 = t z^2 / (z^2 + c). The mirrors of P are directions of normal vectors, whose lengths are independent of them and
+    have just these degrees of freedom. Signs of q are free, and are drawn, so that those of P need not be known.
+    """
+    k_haar, k_components, k_signs = stateless.split(key, 3)
+    mirrors, squares = _mirrors(k_haar, n - 1, dtype)
+    components = tf.cast(_standard_normal(k_components, [1, n])[0], dtype)
+    across = tf.concat([squares, tf.zeros([1], dtype)], axis=0)
+
+    def step(k, t, parts):
+        square = (tf.sqrt(3.0 * n * t) + components[k]) ** 2
+        share = square / (square + across[k])
+        return k + 1, t * (1 - share), tf.tensor_scatter_nd_update(parts, [[k]], [t * share])
+
+    start = (tf.constant(0), tf.ones([], dtype), tf.zeros([n], dtype))
+    parts = tf.while_loop(lambda k, *_: k < n, step, start, maximum_iterations=n)[2]
+    q = tf.sqrt(parts) * (2 * stateless.bernoulli(k_signs, [n], 0.5, dtype) - 1)
+    ones = tf.fill([n], tf.constant(n**-0.5, dtype))
+    return [_reflection(ones), *((start + 1, v, t) for start, v, t in _blocks(mirrors)), _reflection(q)]
+
+
+def _reflection(x):
+    """The reflection that takes the vector x to a multiple of e_1, as a block of one."""
+    corner, factor = _mirror(x, x[0])
+    return 0, (tf.concat([corner[None], x[1:]], axis=0) * factor)[None], tf.constant([[2.0]], x.dtype)
+
+
+def _mirrors(key, n, dtype):
+    """(unit normals of the mirrors [n, n], squares of the lengths [n]) whose product, times random signs, is a Haar matrix.
+
+    Row k is v_k / |v_k|, v_k = x_k + sign(x_kk) |x_k| e_k, x_k normal from entry k on, of squared length |x_k|^2 (Stewart 1980,
+    SIAM J. Numer. Anal. 17; Mezzadri 2007, arXiv math-ph/0609050).
+    """
+    rows = tf.cast(tf.linalg.band_part(_packed_triangle(key, n), 0, -1), dtype)
+    corner, factor = _mirror(rows, tf.linalg.diag_part(rows))
+    return tf.linalg.set_diag(rows, corner) * factor[:, None], tf.reduce_sum(rows**2, axis=1)
 
 
 def _packed_triangle(key, n):

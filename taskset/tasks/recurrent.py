@@ -3,6 +3,8 @@
 Arrays over time are time-major, [T, B, ..].
 """
 
+import math
+
 import sonnet as snt
 import tensorflow as tf
 
@@ -14,12 +16,12 @@ def _project(x, w, b):
     return tf.reshape(tf.matmul(tf.reshape(x, [-1, x.shape[2]]), w) + b, [*x.shape[:2], w.shape[1]])
 
 
-def _bias(size, name):
-    return tf.Variable(tf.zeros([size]), name=name)
-
-
 class VanillaRNN(snt.Module):
-    """h' = activation(x in_to_hidden + h hidden_to_hidden + b)."""
+    """h' = activation(x in_to_hidden + b_in + h hidden_to_hidden + b_h).
+
+    The two linear layers of the release, each with a bias that starts at 0. Both get the same gradient: their sum moves twice as
+    far as one bias would.
+    """
 
     state_names = ("hidden",)
 
@@ -27,19 +29,21 @@ class VanillaRNN(snt.Module):
         super().__init__(name)
         self.hidden_size, self.activation = hidden_size, activation
         self.in_to_hidden = tf.Variable(in_to_hidden([input_size, hidden_size]), name="in_to_hidden")
+        self.b_in = tf.Variable(tf.zeros([hidden_size]), name="b_in")
         self.hidden_to_hidden = tf.Variable(hidden_to_hidden([hidden_size, hidden_size]), name="hidden_to_hidden")
-        self.b = _bias(hidden_size, "b")
+        self.b_h = tf.Variable(tf.zeros([hidden_size]), name="b_h")
 
     def __call__(self, x, state):
         """Outputs [T, B, H] of inputs [T, B, D] and the state at the start, (hidden [B, H],)."""
-        return recurrent_loops.vrnn(_project(x, self.in_to_hidden, self.b), self.hidden_to_hidden, *state, self.activation)
+        p = _project(x, self.in_to_hidden, self.b_in + self.b_h)
+        return recurrent_loops.vrnn(p, self.hidden_to_hidden, *state, self.activation)
 
 
 class GRU(snt.Module):
     """Gated recurrent unit (arXiv 1412.3555): see `recurrent_loops.gru`.
 
-    initializer: a dict of the six matrices' initializers: wz, uz, wr, ur, wh, uh. Biases start at 0 (in the release at
-    TensorFlow 1's default for anything, glorot uniform).
+    initializer: a dict of the six matrices' initializers: wz, uz, wr, ur, wh, uh. Biases start from TensorFlow 1's default for
+    any variable, as in the release: glorot uniform, which of a vector [H] is U(-l, l), l = sqrt(3 / H).
     """
 
     state_names = ("hidden",)
@@ -51,7 +55,7 @@ class GRU(snt.Module):
         for gate in "zrh":
             self.w[gate] = tf.Variable(initializer[f"w{gate}"]([input_size, hidden_size]), name=f"w{gate}")
             self.u[gate] = tf.Variable(initializer[f"u{gate}"]([hidden_size, hidden_size]), name=f"u{gate}")
-            self.b[gate] = _bias(hidden_size, f"b{gate}")
+            self.b[gate] = tf.Variable(initializers.glorot_uniform()([hidden_size]), name=f"b{gate}")
 
     def __call__(self, x, state):
         """Outputs [T, B, H] of inputs [T, B, D] and the state at the start, (hidden [B, H],)."""
@@ -60,7 +64,11 @@ class GRU(snt.Module):
 
 
 class LSTM(snt.Module):
-    """Long short-term memory with one gate matrix [input + hidden, 4 hidden] for i, j, f, o: see `recurrent_loops.lstm`."""
+    """Long short-term memory with one gate matrix [input + hidden, 4 hidden] for i, j, f, o: see `recurrent_loops.lstm`.
+
+    w_gates: the initializer of the matrix. The gate biases start as the release's default for it, whatever it is: truncated
+    normal, stddev 1 / sqrt(input + hidden) before the cut.
+    """
 
     state_names = ("hidden", "cell")
 
@@ -68,7 +76,8 @@ class LSTM(snt.Module):
         super().__init__(name)
         self.input_size, self.hidden_size = input_size, hidden_size
         self.w_gates = tf.Variable(w_gates([input_size + hidden_size, 4 * hidden_size]), name="w_gates")
-        self.b_gates = _bias(4 * hidden_size, "b_gates")
+        b_init = initializers.truncated_normal(1 / math.sqrt(input_size + hidden_size))
+        self.b_gates = tf.Variable(b_init([4 * hidden_size]), name="b_gates")
 
     def __call__(self, x, state):
         """Outputs [T, B, H] of inputs [T, B, D] and the state at the start, (hidden, cell), [B, H] each."""

@@ -1,22 +1,35 @@
 """Plain parameters with a start of their own, for problems that are formulas and no networks.
 
-A start is `draw(key, shape, dtype) -> tensor`; `parameter` makes it a variable that `taskset.tasks.functional` collects.
+`parameter` makes a `Start` a variable that `taskset.tasks.functional` collects.
 """
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import tensorflow as tf
 
 from taskset import stateless
+from taskset.tasks import distributions
 from taskset.tasks.functional import Deferred
+
+
+@dataclass(frozen=True)
+class Start:
+    """draw: `(key, shape, dtype) -> tensor`; distribution: what it draws from."""
+
+    draw: Callable
+    distribution: distributions.Distribution
 
 
 def parameter(path, shape, start):
     """The parameter `path`, to be called inside a loss; its first value is drawn by `start`."""
-    return tf.convert_to_tensor(tf.Variable(Deferred(start, shape, tf.float32), name=path))
+    return tf.convert_to_tensor(tf.Variable(Deferred(start.draw, start.distribution, shape, tf.float32), name=path))
 
 
 def normal(mean=0.0, std=1.0):
     """N(mean, std^2)."""
-    return lambda key, shape, dtype: stateless.normal(key, shape, dtype, mean, std)
+    draw = lambda key, shape, dtype: stateless.normal(key, shape, dtype, mean, std)  # noqa: E731
+    return Start(draw, distributions.normal(mean, std))
 
 
 def uniform(low, high):
@@ -26,9 +39,10 @@ def uniform(low, high):
         minval, maxval = tf.constant(low, dtype), tf.constant(high, dtype)
         return minval + (maxval - minval) * stateless.uniform(key, shape, dtype)
 
-    return draw
+    return Start(draw, distributions.uniform(low, high))
 
 
 def scaled(start, factor):
     """`factor` times another start."""
-    return lambda key, shape, dtype: factor * start(key, shape, dtype)
+    draw = lambda key, shape, dtype: factor * start.draw(key, shape, dtype)  # noqa: E731
+    return Start(draw, start.distribution.scaled(factor))

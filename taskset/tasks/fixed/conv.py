@@ -7,7 +7,7 @@ from taskset.samplers import conv_pooling_family
 from taskset.tasks.fixed.parts import DEFAULT, fixed, images
 
 HE = ["he_normal", None]
-VARIANCE_SCALING = ["variance_scaling", 2.0]
+VARIANCE_SCALING = ["contrib_variance_scaling", 2.0]
 
 register_schema("fixed_conv", conv_pooling_family.SCHEMA)
 
@@ -39,7 +39,9 @@ def _convolutions(dataset, units, activation, w_init):
 
 
 def _pool(name, dataset, units, activation="relu", w_init=DEFAULT, pool_type="mean"):
-    fixed(name, "conv_pooling_family", {**_convolutions(dataset, units, activation, w_init), "pool_type": pool_type})
+    """`w_init` is for the convolutions alone, as in the release; the linear layer keeps Sonnet's default."""
+    linear = {} if w_init == DEFAULT else {"linear_w_init": DEFAULT}
+    fixed(name, "conv_pooling_family", {**_convolutions(dataset, units, activation, w_init), **linear, "pool_type": pool_type})
 
 
 def _batch_norm(name, dataset, units):
