@@ -105,42 +105,47 @@ class Task:
 
     def loss_and_metrics(self, params, batch, seed):
         """(loss, {name: scalar})."""
-        params = self._checked("parameter", params, self.parameter_shapes)
-        batch = self._checked("batch entry", batch, {name: shape for name, (shape, _) in self.batch_shapes.items()})
+        params, batch = self._checked_params(params), self._checked("batch entry", batch, self.batch_shapes)
         dtype = next(iter(params.values())).dtype
         batch = {k: tf.cast(v, dtype) if v.dtype.is_floating else v for k, v in batch.items()}
         result = self._functional.apply(params, batch, stateless.as_key(seed))
         return result if isinstance(result, tuple) else (result, {})
 
-    def _checked(self, kind, given, shapes):
-        """{name: tensor} of `given`; ConfigError unless these are tensors of `shapes` {name: shape}."""
+    def _checked_params(self, params):
+        return self._checked("parameter", params, {path: (shape, "float32") for path, shape in self.parameter_shapes.items()})
+
+    def _checked(self, kind, given, expected):
+        """{name: tensor} of `given`; ConfigError unless these are as `expected`: {name: (shape, dtype name)}."""
         if not isinstance(given, dict):
-            raise ConfigError(f"{kind}s {shown(given)}: allowed is a dict {{name: tensor}} of {self._names(shapes)}")
+            raise ConfigError(f"a dict of tensors is expected, one a {kind} ({self._names(expected)}); given is {shown(given)}")
         for name in given:
-            if name not in shapes:
-                raise unknown(kind, name, list(shapes), f"Those of {shown(self.name)}: {self._names(shapes)}.")
-        for name, shape in shapes.items():
+            if name not in expected:
+                raise unknown(kind, name, list(expected), f"Those of {shown(self.name)}: {self._names(expected)}.")
+        for name in expected:
             if name not in given:
-                raise ConfigError(f"{kind} {name!r} is missing; those of {shown(self.name)}: {self._names(shapes)}")
+                raise ConfigError(f"{kind} {name!r} is missing; those of {shown(self.name)}: {self._names(expected)}")
         try:
             tensors = {name: value if tf.is_tensor(value) else tf.convert_to_tensor(value) for name, value in given.items()}
         except (TypeError, ValueError) as error:
-            raise ConfigError(f"{kind}s of {shown(self.name)} that are no tensors: {cut(str(error), 200)}") from error
-        for name, tensor in tensors.items():
-            if not tensor.shape.is_compatible_with(shapes[name]):
-                raise ConfigError(f"{kind} {name!r} has shape {list(tensor.shape)}; that of {shown(self.name)} is {list(shapes[name])}")
+            raise ConfigError(f"a {kind} of {shown(self.name)} is no tensor: {cut(str(error), 200)}") from error
+        for name, (shape, dtype) in expected.items():
+            tensor = tensors[name]
+            if not tensor.shape.is_compatible_with(shape):
+                raise ConfigError(f"{kind} {name!r} has shape {list(tensor.shape)}; that of {shown(self.name)} is {list(shape)}")
+            if tensor.dtype.is_floating != tf.as_dtype(dtype).is_floating:
+                raise ConfigError(f"{kind} {name!r} is {tensor.dtype.name}; that of {shown(self.name)} is {dtype}")
         return tensors
 
     @staticmethod
-    def _names(shapes):
-        return cut(", ".join(shapes), 200) or "none"
+    def _names(expected):
+        return cut(", ".join(expected), 200) or "there are none"
 
     def value_and_gradients(self, params, batch, seed):
         """(loss, gradients); synthetic problems disturb their gradients here.
 
         Raises: as `loss`.
         """
-        params = self._checked("parameter", params, self.parameter_shapes)
+        params = self._checked_params(params)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(params)
             loss = self.loss(params, batch, seed)
