@@ -4,9 +4,9 @@ Each command is a thin layer over the function it names. Errors that a user can 
 Heavy modules (TensorFlow, pandas) are imported by the commands that need them.
 """
 
-import fnmatch
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, Optional
@@ -17,10 +17,10 @@ from rich.table import Table
 
 from taskset import data_commands, modes, plugins, registry
 from taskset.data_commands import DataDir
-from taskset.errors import TasksetError
+from taskset.errors import TasksetError, shown
 from taskset.quiet import start_tensorflow
 from taskset.samplers import measured
-from taskset.samplers.optimizers import all_optimizers, get_optimizer_config, opt_list_names
+from taskset.samplers.optimizers import all_optimizers, by_seed, get_optimizer_config, opt_list_names
 from taskset.tables import show_table
 
 app = typer.Typer(
@@ -92,7 +92,7 @@ def list_command(
     if families:
         names = registry.families()
     elif optimizers:
-        names = fnmatch.filter(all_optimizers(), pattern or "*")
+        names = registry.matching(pattern or "*", all_optimizers(), by_seed())
     else:
         if family is not None:
             registry.family(family)  # an unknown one is an error, not an empty list
@@ -108,7 +108,9 @@ def list_command(
         if max_ms is not None:
             names = [name for name in names if (cost := measured.milliseconds(name)) is not None and cost[0] <= max_ms]
     if not names:
-        raise TasksetError(f"nothing matches {pattern or 'all that is asked for'!r}: python -m taskset list shows all")
+        if not (families or optimizers or family or feasible or finite_start or max_params is not None or max_ms is not None):
+            raise TasksetError(registry.no_match(pattern).replace("no task", "nothing", 1))
+        raise TasksetError(f"nothing matches {shown(pattern) if pattern else 'all that is asked for'}: python -m taskset list shows all")
     print("\n".join(names))
 
 
@@ -228,7 +230,7 @@ def match_tasks(patterns):
         if any(c in pattern for c in "*?["):
             found = registry.list_tasks(pattern)
             if not found:
-                raise TasksetError(f"no task matches {pattern!r}: python -m taskset list shows all")
+                raise TasksetError(registry.no_match(pattern))
             names.update(dict.fromkeys(found))
         else:
             registry.resolve(pattern)
@@ -240,10 +242,10 @@ def match_optimizers(patterns):
     """Optimizer names for names, globs, and `opt_list:N` (the first N of the learned list), in order, each once."""
     names = {}
     for pattern in patterns:
-        if pattern.startswith("opt_list:") and pattern[9:].isdigit():
+        if re.fullmatch(r"opt_list:\d{1,9}", pattern):
             found = opt_list_names(int(pattern[9:]))
         elif any(c in pattern for c in "*?["):
-            found = fnmatch.filter(all_optimizers(), pattern)
+            found = registry.matching(pattern, all_optimizers(), by_seed())
             if not found:
                 raise TasksetError(f"no optimizer matches {pattern!r}: python -m taskset list --optimizers shows all")
         else:
@@ -277,6 +279,6 @@ def plot(
     """Draw a task's curves and its learning-rate profile as PNG."""
     from taskset.normalization.plot import plot_tasks
 
-    output = output or directory / "plots" / f"{task[0]}.png"
+    output = output or directory / "plots" / f"{Path(task[0]).name}.png"
     plot_tasks(directory, task, output)
     print(f"written: {output}")

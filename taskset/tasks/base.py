@@ -132,7 +132,8 @@ class Task:
             tensor = tensors[name]
             if not tensor.shape.is_compatible_with(shape):
                 raise ConfigError(f"{kind} {name!r} has shape {list(tensor.shape)}; that of {shown(self.name)} is {list(shape)}")
-            if tensor.dtype.is_floating != tf.as_dtype(dtype).is_floating:
+            wanted = tf.as_dtype(dtype)
+            if (tensor.dtype.is_floating, tensor.dtype.is_integer) != (wanted.is_floating, wanted.is_integer):
                 raise ConfigError(f"{kind} {name!r} is {tensor.dtype.name}; that of {shown(self.name)} is {dtype}")
         return tensors
 
