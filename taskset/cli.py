@@ -173,8 +173,8 @@ def show(
 def train(
     name: Annotated[str, typer.Argument(help="Task name.")],
     optimizer: Annotated[str, typer.Option(help="Optimizer name: adam_lr_-3.00, nadamw_grid_seed7, ..")] = "adam_lr_-3.00",
-    steps: Annotated[int, typer.Option(min=1, help="Training steps.")] = 1000,
-    seed: Annotated[int, typer.Option(min=0, help="Fixes the start, the batches and every other draw.")] = 0,
+    steps: Annotated[int, typer.Option(min=1, max=2**31 - 1, help="Training steps.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Fixes the start, the batches and every other draw.")] = 0,
     source: Source = "tfds",
     data_dir: DataDir = None,
     mode: Mode = None,
@@ -198,7 +198,7 @@ def baseline(
     patterns: Annotated[list[str], typer.Argument(help="Task names or globs.")],
     out_dir: Annotated[Path, typer.Option("--out", help="Directory of the results.")],
     source: Source = "tfds",
-    steps: Annotated[int, typer.Option(help="Training steps of each run (the horizon).")] = 10000,
+    steps: Annotated[int, typer.Option(max=2**31 - 1, help="Training steps of each run (the horizon).")] = 10000,
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each optimizer, from seeds 0, 1, ..")] = 5,
     optimizers: Annotated[
         Optional[list[str]], typer.Option("--optimizer", help="Names or globs; default: the 17 of 'adam_lr_*'.")

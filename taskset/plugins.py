@@ -17,6 +17,8 @@ def load(modules):
     can't be imported leaves nothing registered. Raises: ConfigError that tells the line.
     """
     for module in modules:
+        if not module or (module.startswith(".") and not module.endswith(".py")):
+            raise ConfigError(f"can't import {module!r}: give a whole module name or the path of a .py file")
         file = Path(module).resolve() if module.endswith(".py") else None
         try:
             with registry.all_or_nothing():
