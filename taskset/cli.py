@@ -17,10 +17,11 @@ from rich.table import Table
 
 from taskset import data_commands, modes, plugins, registry
 from taskset.data_commands import DataDir
-from taskset.errors import TasksetError, shown
+from taskset.datasets.base import SPLITS
+from taskset.errors import TasksetError, nearest, shown, unknown
 from taskset.quiet import start_tensorflow
 from taskset.samplers import measured
-from taskset.samplers.optimizers import all_optimizers, by_seed, get_optimizer_config, opt_list_names
+from taskset.samplers.optimizers import FIXED_FAMILIES, all_optimizers, by_seed, get_optimizer_config, opt_list_names
 from taskset.tables import show_table
 
 app = typer.Typer(
@@ -247,7 +248,9 @@ def match_optimizers(patterns):
         elif any(c in pattern for c in "*?["):
             found = registry.matching(pattern, all_optimizers(), by_seed())
             if not found:
-                raise TasksetError(f"no optimizer matches {pattern!r}: python -m taskset list --optimizers shows all")
+                near = nearest(pattern.rstrip("*?"), [f"{name}_" for name in [*by_seed(), *FIXED_FAMILIES]], 1)
+                guess = f"; did you mean '{near[0]}*'?" if near else ""
+                raise TasksetError(f"no optimizer matches {shown(pattern)}{guess}: python -m taskset list --optimizers shows all")
         else:
             get_optimizer_config(pattern)
             found = [pattern]
@@ -261,6 +264,8 @@ def normalize(
     split: Annotated[str, typer.Option(help="The split shown; all four are written.")] = "train",
 ):
     """Compute the normalizers from the curves, write them as normalizers.parquet, and show them."""
+    if split not in SPLITS:
+        raise unknown("split", split, SPLITS, f"Allowed are {', '.join(SPLITS)}.")
     from taskset.normalization.report import print_normalizers
     from taskset.normalization.tables import write_tables
 
