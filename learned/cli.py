@@ -21,7 +21,7 @@ from taskset.cli import DataDir, Modules, Source, err, out
 from taskset.cli import main as run
 from taskset.datasets.sharing import shared_arrays
 from taskset.errors import ConfigError
-from taskset.quiet import start_tensorflow
+from taskset.quiet import start_tensorflow, use_threads
 
 app = typer.Typer(
     add_completion=False,
@@ -144,6 +144,7 @@ def train(
     modules: Modules = None,
 ):
     """Train a learned optimizer. Interrupt it at any moment; the same command goes on from the last checkpoint."""
+    use_threads(1)  # before a module of one's own starts TensorFlow
     plugins.load(modules or [])
     options = Options(
         optimizer, estimator, objective, seed, pairs, steps, sigma, differences, first_lengths, lengths, slots, tasks_per_step,

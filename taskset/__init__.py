@@ -5,12 +5,16 @@
     params = task.init(seed=0)
     loss, gradients = task.value_and_gradients(params, next(task.batches("train", seed=0)), seed=0)
 
-The names below are loaded on first use: importing the package loads neither TensorFlow nor pandas.
+The names below are loaded on first use: importing the package loads neither TensorFlow nor pandas. It makes TensorFlow start
+quietly, once it is imported (`taskset.quiet`).
 """
 
 import importlib
 
+from taskset import quiet
 from taskset.version import __version__
+
+quiet.watch()
 
 _WHERE = {
     "taskset.registry": (

@@ -16,7 +16,7 @@ _UNIQUE_TO_A_PROCESS = ("_gradient_op_type", "_original_func_name", "forward_fun
 
 def canonical_name(name):
     """Register the function called `name`, and those that it calls, under canonical names; returns its own."""
-    found = _reachable(name)
+    found = reachable(name)
     places = {name: str(i) for i, name in enumerate(found)}
     anonymous = [_renamed(definition, places) for definition in found.values()]
     digest = hashlib.sha256(b"".join(d.SerializeToString(deterministic=True) for d in anonymous)).hexdigest()[:32]
@@ -28,7 +28,7 @@ def canonical_name(name):
     return names[name]
 
 
-def _reachable(name):
+def reachable(name):
     """{name: definition} of a function and all that it calls, in the order in which they are met."""
     found, waiting = {}, [name]
     while waiting:

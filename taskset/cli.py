@@ -4,10 +4,10 @@ Each command is a thin layer over the function it names. Errors that a user can 
 Heavy modules (TensorFlow, pandas) are imported by the commands that need them.
 """
 
-import fnmatch
 import json
 import math
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, Optional
@@ -18,10 +18,11 @@ from rich.table import Table
 
 from taskset import data_commands, modes, plugins, registry
 from taskset.data_commands import DataDir
-from taskset.errors import TasksetError
+from taskset.datasets.base import SPLITS
+from taskset.errors import TasksetError, nearest, shown, unknown
 from taskset.quiet import start_tensorflow
 from taskset.samplers import measured
-from taskset.samplers.optimizers import all_optimizers, get_optimizer_config, opt_list_names
+from taskset.samplers.optimizers import FIXED_FAMILIES, all_optimizers, by_seed, get_optimizer_config, opt_list_names
 from taskset.tables import show_table
 
 app = typer.Typer(
@@ -93,7 +94,7 @@ def list_command(
     if families:
         names = registry.families()
     elif optimizers:
-        names = fnmatch.filter(all_optimizers(), pattern or "*")
+        names = registry.matching(pattern or "*", all_optimizers(), by_seed())
     else:
         if family is not None:
             registry.family(family)  # an unknown one is an error, not an empty list
@@ -109,7 +110,9 @@ def list_command(
         if max_ms is not None:
             names = [name for name in names if (cost := measured.milliseconds(name)) is not None and cost[0] <= max_ms]
     if not names:
-        raise TasksetError(f"nothing matches {pattern or 'all that is asked for'!r}: python -m taskset list shows all")
+        if not (families or optimizers or family or feasible or finite_start or max_params is not None or max_ms is not None):
+            raise TasksetError(registry.no_match(pattern).replace("no task", "nothing", 1))
+        raise TasksetError(f"nothing matches {shown(pattern) if pattern else 'all that is asked for'}: python -m taskset list shows all")
     print("\n".join(names))
 
 
@@ -167,8 +170,8 @@ def show(
 def train(
     name: Annotated[str, typer.Argument(help="Task name.")],
     optimizer: Annotated[str, typer.Option(help="Optimizer name: adam_lr_-3.00, nadamw_grid_seed7, ..")] = "adam_lr_-3.00",
-    steps: Annotated[int, typer.Option(min=1, help="Training steps.")] = 1000,
-    seed: Annotated[int, typer.Option(min=0, help="Fixes the start, the batches and every other draw.")] = 0,
+    steps: Annotated[int, typer.Option(min=1, max=2**31 - 1, help="Training steps.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Fixes the start, the batches and every other draw.")] = 0,
     source: Source = "tfds",
     data_dir: DataDir = None,
     mode: Mode = None,
@@ -192,7 +195,7 @@ def baseline(
     patterns: Annotated[list[str], typer.Argument(help="Task names or globs.")],
     out_dir: Annotated[Path, typer.Option("--out", help="Directory of the results.")],
     source: Source = "tfds",
-    steps: Annotated[int, typer.Option(help="Training steps of each run (the horizon).")] = 10000,
+    steps: Annotated[int, typer.Option(max=2**31 - 1, help="Training steps of each run (the horizon).")] = 10000,
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each optimizer, from seeds 0, 1, ..")] = 5,
     optimizers: Annotated[
         Optional[list[str]], typer.Option("--optimizer", help="Names or globs; default: the 17 of 'adam_lr_*'.")
@@ -240,7 +243,7 @@ def match_tasks(patterns):
         if any(c in pattern for c in "*?["):
             found = registry.list_tasks(pattern)
             if not found:
-                raise TasksetError(f"no task matches {pattern!r}: python -m taskset list shows all")
+                raise TasksetError(registry.no_match(pattern))
             names.update(dict.fromkeys(found))
         else:
             registry.resolve(pattern)
@@ -252,12 +255,14 @@ def match_optimizers(patterns):
     """Optimizer names for names, globs, and `opt_list:N` (the first N of the learned list), in order, each once."""
     names = {}
     for pattern in patterns:
-        if pattern.startswith("opt_list:") and pattern[9:].isdigit():
+        if re.fullmatch(r"opt_list:\d{1,9}", pattern):
             found = opt_list_names(int(pattern[9:]))
         elif any(c in pattern for c in "*?["):
-            found = fnmatch.filter(all_optimizers(), pattern)
+            found = registry.matching(pattern, all_optimizers(), by_seed())
             if not found:
-                raise TasksetError(f"no optimizer matches {pattern!r}: python -m taskset list --optimizers shows all")
+                near = nearest(pattern.rstrip("*?"), [f"{name}_" for name in [*by_seed(), *FIXED_FAMILIES]], 1)
+                guess = f"; did you mean '{near[0]}*'?" if near else ""
+                raise TasksetError(f"no optimizer matches {shown(pattern)}{guess}: python -m taskset list --optimizers shows all")
         else:
             get_optimizer_config(pattern)
             found = [pattern]
@@ -271,6 +276,8 @@ def normalize(
     split: Annotated[str, typer.Option(help="The split shown; all four are written.")] = "train",
 ):
     """Compute the normalizers from the curves, write them as normalizers.parquet, and show them."""
+    if split not in SPLITS:
+        raise unknown("split", split, SPLITS, f"Allowed are {', '.join(SPLITS)}.")
     from taskset.normalization.report import print_normalizers
     from taskset.normalization.tables import write_tables
 
@@ -289,6 +296,6 @@ def plot(
     """Draw a task's curves and its learning-rate profile as PNG."""
     from taskset.normalization.plot import plot_tasks
 
-    output = output or directory / "plots" / f"{task[0]}.png"
+    output = output or directory / "plots" / f"{Path(task[0]).name}.png"
     plot_tasks(directory, task, output)
     print(f"written: {output}")

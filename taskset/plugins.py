@@ -1,36 +1,54 @@
 """Modules from outside the package that register families of their own."""
 
+import hashlib
 import importlib
 import importlib.util
 import sys
 from pathlib import Path
 
-from taskset.errors import ConfigError
-from taskset.quiet import start_tensorflow
+from taskset import registry
+from taskset.errors import ConfigError, origin
 
 
 def load(modules):
-    """Import each of `modules`: a module name (`"lab.tasks"`) or a file (`"./tasks.py"`)."""
-    if modules:
-        start_tensorflow()  # they will: this way it starts without its greetings
+    """Import each of `modules`: a module name (`"lab.tasks"`) or a file (`"./tasks.py"`).
+
+    A file is one module, whatever path leads to it; files of one name in different folders are different ones. A module that
+    can't be imported leaves nothing registered. Raises: ConfigError that tells the line.
+    """
     for module in modules:
+        if not module or (module.startswith(".") and not module.endswith(".py")):
+            raise ConfigError(f"can't import {module!r}: give a whole module name or the path of a .py file")
+        file = Path(module).resolve() if module.endswith(".py") else None
         try:
-            if module.endswith(".py"):
-                _load_file(Path(module).resolve())
-            else:
-                importlib.import_module(module)
-        except (ImportError, OSError) as error:
-            raise ConfigError(f"can't import {module!r} ({error}): give a module name or the path of a .py file") from error
+            with registry.all_or_nothing():
+                if file:
+                    _load_file(file)
+                else:
+                    importlib.import_module(module)
+        except OSError as error:
+            if file and not file.is_file():
+                raise ConfigError(f"can't import {module!r} ({error}): give a module name or the path of a .py file") from error
+            raise _failed(module, file, error) from error
+        except (Exception, SystemExit) as error:
+            if isinstance(error, ModuleNotFoundError) and file is None and module.startswith(str(error.name)):
+                raise ConfigError(f"can't import {module!r} ({error}): give a module name or the path of a .py file") from error
+            raise _failed(module, file, error) from error
+
+
+def _failed(module, file, error):
+    inside = str(file) if file else f"{module.rpartition('.')[2]}"
+    return ConfigError(f"can't import {module!r}: {origin(error, inside)}")
 
 
 def _load_file(path):
     if any(getattr(module, "__file__", None) == str(path) for module in list(sys.modules.values())):
         return
-    name = f"taskset_plugin_{path.stem}"
+    name = f"taskset_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
     spec = importlib.util.spec_from_file_location(name, path)
     sys.modules[name] = module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
     except BaseException:
-        del sys.modules[name]
+        sys.modules.pop(name, None)
         raise

@@ -5,11 +5,12 @@ integer is not a float of the same value, and a number is finite. One keyword is
 of an object are lists of one length.
 """
 
-import difflib
 import math
 
 from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError
+
+from taskset.errors import cut, nearest, shown
 
 
 def _is_integer(checker, value):
@@ -64,8 +65,7 @@ def _path(keys):
 
 
 def _text(value):
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return shown(value, 60)
 
 
 def _line(error):
@@ -84,14 +84,14 @@ def _inside(path):
 
 
 def _nearest(value, names):
-    near = difflib.get_close_matches(value, names, n=1, cutoff=0.6) if isinstance(value, str) else []
+    near = nearest(value, names, 1)
     return f"did you mean {near[0]!r}? " if near else ""
 
 
 def _unknown_field(path, error):
     allowed = list(error.schema["properties"])
     field = next(field for field in error.instance if field not in allowed)
-    return f"unknown field {field!r}{_inside(path)}; {_nearest(field, allowed)}allowed are {', '.join(allowed)}"
+    return f"unknown field {shown(field)}{_inside(path)}; {_nearest(field, allowed)}allowed are {', '.join(allowed)}"
 
 
 def _missing_field(path, error):
@@ -112,4 +112,4 @@ def _allowed(error):
         return f"must be {_BOUNDS[keyword]} {value}"
     if keyword in ("minItems", "maxItems"):
         return f"a list of {len(error.instance)}; must have {'at least' if keyword == 'minItems' else 'at most'} {value} items"
-    return error.message.splitlines()[0]
+    return cut(error.message.splitlines()[0], 200)

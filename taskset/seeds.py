@@ -20,14 +20,27 @@ def check(seed, of="", also=""):
     of: whose seed it is, and also: a remark, for the error's line.
     Raises: ConfigError for what is no integer (a bool, a float, also a whole one) and for integers outside 0 .. LIMIT - 1.
     """
-    try:
-        number = -1 if isinstance(seed, (bool, np.bool_)) else operator.index(seed)
-    except TypeError:
-        number = -1
+    number = _index(seed)
     if not 0 <= number < LIMIT:
         whose = f" of {of}" if of else ""
         raise ConfigError(f"seed {shown(seed)}{whose}: allowed is an integer 0 <= seed < 2**31{also}")
     return number
+
+
+def check_step(step, name="start"):
+    """`step` as an int, as `check` does; name: of the argument."""
+    number = _index(step)
+    if not 0 <= number < LIMIT:
+        raise ConfigError(f"{name} {shown(step)}: allowed is an integer 0 <= {name} < 2**31")
+    return number
+
+
+def _index(value):
+    """The int that `value` is; -1 for what is none."""
+    try:
+        return -1 if isinstance(value, (bool, np.bool_)) else operator.index(value)
+    except TypeError:
+        return -1
 
 
 def stream(seed, *purpose):

@@ -10,9 +10,11 @@ import contextlib
 import contextvars
 import math
 
+import numpy as np
 import tensorflow as tf
 
 from taskset import philox, seeds
+from taskset.errors import ConfigError, shown
 
 _FEW = 2048  # words: up to here TensorFlow's operation is faster under XLA too
 _FOR_XLA_CPU = contextvars.ContextVar("for_xla_cpu", default=False)
@@ -35,10 +37,15 @@ def words(seed):
 
 
 def as_key(seed):
-    """`seed` (int, scalar integer tensor, or key) as a key: int32 [2]."""
-    if isinstance(seed, int):
-        return tf.constant(words(seed), tf.int32)
+    """`seed` (integer, scalar integer tensor, or key) as a key: int32 [2].
+
+    The integer 3 and a tensor of it are different seeds. Raises: ConfigError for what is none of them.
+    """
+    if not tf.is_tensor(seed) and np.ndim(seed) == 0:
+        return tf.constant(words(seeds.check(seed)), tf.int32)
     seed = tf.convert_to_tensor(seed)
+    if not seed.dtype.is_integer or not (seed.shape.rank == 0 or seed.shape.is_compatible_with([2])):
+        raise ConfigError(f"seed {shown(seed)}: allowed are an integer, a scalar integer tensor, and a key (integers of shape [2])")
     if seed.shape.rank == 0:
         return tf.stack([tf.zeros([], tf.int32), tf.cast(seed, tf.int32)])
     return tf.ensure_shape(tf.cast(seed, tf.int32), [2])

@@ -133,7 +133,10 @@ def test_own_family_everywhere(run, tmp_path):
     picture = tmp_path / "plots" / "own_regression_seed2.png"
     assert status == 0 and picture.read_bytes().startswith(b"\x89PNG")
     refused(run(*command, "--optimizer", "adam_lr_-3.00", "--out", tmp_path), "other options", "optimizers")
-    refused(run("plot", tmp_path, "--task", "mlp_family_seed1"), "mlp_family_seed1")
+    refused(run("plot", tmp_path, "--task", "own_regresion_seed2"), "did you mean 'own_regression_seed2'")
+    refused(run("plot", tmp_path, "--task", "own_regression_seed2", "--output", "/proc/a.png"), "can't write /proc/a.png")
+    refused(run("plot", tmp_path, "--task", "own_regression_seed2", "--output", tmp_path / "a.xyz"), "a.xyz", ".png", ".svg")
+    refused(run("normalize", tmp_path, "--split", "trian"), "did you mean 'train'")
 
 
 def test_misspelt_names(run, tmp_path):
@@ -141,13 +144,39 @@ def test_misspelt_names(run, tmp_path):
     refused(run("train", "mlp_family_seed3", "--optimizer", "adam_lr_-3.0"), "did you mean", "'adam_lr_-3.00'")
     refused(run("sample", "conv_family", 1), "did you mean")
     refused(run("list", "nothing*"), "nothing matches")
-    refused(run("baseline", "mlp_family_sed*", "--out", tmp_path), "no task matches")
+    refused(run("baseline", "mlp_family_sed*", "--out", tmp_path), "no task matches", "seeds 0 .. 999", "100[0-2]")
+    refused(run("baseline", "mlp_famly_seed*", "--out", tmp_path), "did you mean mlp_family_seed")
+    refused(run("baseline", "mlp_family_seed3", "--optimizer", "adma_lr_*", "--out", tmp_path), "did you mean 'adam_lr_*'")
+    refused(run("train", "mlp_family_seed3", "--steps", 10**20), "--steps")
+    refused(run("list", "--import", ""), "module name")
     refused(run("data", "prepare", "minst"), "did you mean 'mnist'")
     refused(run("trian"), "train")
     refused(run("show"), "argument")
     refused(run("train", "mlp_family_seed3", "--source", "real"), "'tfds' and 'synthetic'")
     refused(run("train", "quadratic_family_seed1", "--mode", "fast"), "xla_loop")
     refused(run("list", "--import", "no_such_module"), "no_such_module", ".py file")
+
+
+BROKEN = """
+import sonnet as snt
+import taskset
+
+@taskset.register_sampler("broken_family")
+def sample(seed):
+    return {}
+
+@taskset.register_builder("broken_family")
+def build(config, data):
+    return taskset.Model(lambda batch, key: snt.Linear(1)(batch["y"]))
+"""
+
+
+def test_a_family_that_cannot_be_built_is_one_line_a_task_and_nothing_is_claimed(run, tmp_path):
+    (tmp_path / "broken.py").write_text(BROKEN)
+    command = ["baseline", "broken_family_seed[01]", "--import", tmp_path / "broken.py", "--workers", 1, "--out", tmp_path / "out"]
+    status, out, err = run(*command)
+    assert status == 1 and "curves, normalizers" not in out and "100%" not in out
+    assert err.count("can't be built: KeyError: 'y'") == 2 and err.count("broken.py, line 11)") == 2 and err.count("\n") == 3
 
 
 def test_data_that_is_not_prepared(run, tmp_path):

@@ -10,6 +10,7 @@ import sonnet as snt
 import tensorflow as tf
 
 from taskset import stateless
+from taskset.errors import ConfigError
 from taskset.tasks import initializers
 from taskset.tasks.functional import Functional
 
@@ -81,9 +82,21 @@ def test_moving_averages_are_no_parameters_and_are_dropped():
     np.testing.assert_allclose(tf.reduce_mean(first, 0), 0, atol=1e-6)
 
 
-def test_an_initializer_with_global_state_is_refused():
-    with pytest.raises(ValueError, match="linear/w.*taskset.tasks.initializers"):
-        Functional(lambda x: snt.Linear(3, name="linear")(x), tf.TensorSpec([2, 5]))
+def test_initial_values_and_losses_that_draw_from_global_state_are_refused():
+    def own_variable(x):
+        return x + tf.Variable(tf.random.normal([5]), name="shift")
+
+    def dropout(x):
+        return snt.Dropout(0.5)(x, is_training=True)
+
+    def in_a_loop(x):
+        return tf.while_loop(lambda i, x: i < 3, lambda i, x: (i + 1, x + tf.random.uniform([])), (0, x))[1]
+
+    with pytest.raises(ConfigError, match="'shift'.*taskset.tasks.initializers"):
+        Functional(own_variable, tf.TensorSpec([2, 5]))
+    for loss in (dropout, in_a_loop):
+        with pytest.raises(ConfigError, match="global random state.*taskset.stateless"):
+            Functional(loss, tf.TensorSpec([2, 5]))
 
 
 def test_two_parameters_of_one_name_are_refused():
@@ -92,7 +105,7 @@ def test_two_parameters_of_one_name_are_refused():
             tf.Variable(tf.zeros([3]), name="same")
         return x
 
-    with pytest.raises(ValueError, match="two parameters"):
+    with pytest.raises(ConfigError, match="two parameters"):
         Functional(forward, tf.TensorSpec([2]))
 
 

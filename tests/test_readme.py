@@ -1,11 +1,15 @@
 """The examples of README.md, as they stand there."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import taskset
 from learned import checkpoint, numpy_update, optimizers
 from learned.export import export
 
@@ -70,6 +74,31 @@ def test_a_task_in_a_few_lines():
     names = {}
     exec(example("task.value_and_gradients"), names)
     assert np.isfinite(float(names["loss"])) and names["batch"]["image"].shape == (11, 32, 32, 3)
+
+
+def test_a_training_loop_of_ones_own():
+    names = {"taskset": taskset}
+    exec(example("jit_compile"), names)
+    assert float(names["loss"]) < float(names["task"].loss(names["task"].init(0), {}, 0))
+    assert names["step"].experimental_get_tracing_count() == 1
+
+
+QUIET = """
+import taskset, tensorflow as tf
+assert tf.config.list_logical_devices("CPU")
+task = taskset.get_task("quadratic_family_seed12")
+task.value_and_gradients(task.init(seed=0), next(task.batches("train", seed=0)), seed=0)
+"""
+
+
+def test_tensorflow_starts_without_a_word_whoever_imports_it_and_keeps_programs(tmp_path):
+    environment = {**os.environ, "TASKSET_COMPILE_CACHE": str(tmp_path)}
+    for name in ("TF_CPP_MIN_LOG_LEVEL", "TF_XLA_FLAGS"):
+        environment.pop(name, None)
+    code = QUIET + "from taskset.training import train\ntrain(task, taskset.get_optimizer('adam_lr_-2.00'), 3)"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+    assert list(tmp_path.rglob("*.pb*"))
 
 
 def test_baselines_of_the_package():

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from taskset.datasets.base import SPLITS
+from taskset.errors import UnknownName
 from taskset.optimizers import get_optimizer
 from taskset.tasks import mlp_family
 from taskset.tasks.base import Model, Task, batch_seed
@@ -147,7 +148,7 @@ def test_batches_are_a_pure_function_of_split_seed_and_step():
 
 
 def test_an_unknown_split_is_told():
-    with pytest.raises(ValueError, match="valid_outer"):
+    with pytest.raises(UnknownName, match="valid_outer"):
         next(small_task().batches("validation", 0))
 
 

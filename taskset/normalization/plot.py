@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from taskset.errors import StoreError
+from taskset.errors import StoreError, unknown
 from taskset.normalization import store
 from taskset.normalization.normalizer import mean_curves
 
@@ -64,10 +64,15 @@ def plot_tasks(root, tasks, path):
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
+    formats = plt.gcf().canvas.get_supported_filetypes()
+    plt.close()
+    if Path(path).suffix.lstrip(".").lower() not in formats:
+        raise StoreError(f"can't draw {path}: allowed endings are {', '.join(f'.{name}' for name in formats)}")
+    known = store.load_tasks(root)["task"].astype(str).tolist()
+    for task in tasks:
+        if task not in known:
+            raise unknown("task", task, known, f"Curves in {root} are of {', '.join(known[:5])}{' ..' if len(known) > 5 else ''}.")
     curves = store.load_curves(task=tasks, root=root)
-    missing = sorted(set(tasks) - set(curves["task"].astype(str)))
-    if missing:
-        raise StoreError(f"{root} has no curves of {missing[0]!r}; it has {', '.join(store.load_tasks(root)['task'].head(5))} ..")
     settings = dict(list(mean_curves(curves).groupby(["task", "source", "horizon"], observed=True)))
     order = sorted(settings, key=lambda setting: (tasks.index(setting[0]), *setting[1:]))
     figure, rows = plt.subplots(len(order), 2, figsize=(11, 3.6 * len(order)), squeeze=False, layout="constrained")
@@ -78,5 +83,9 @@ def plot_tasks(root, tasks, path):
         beside = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5), "frameon": False}
         axes[0].legend(fontsize=6, title="learning rate", title_fontsize=6, **beside)
     store.make_directory(Path(path).parent)
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
+    try:
+        figure.savefig(path, dpi=120)
+    except OSError as error:
+        raise StoreError(f"can't write {path}: {(error.strerror or str(error)).lower()}") from error
+    finally:
+        plt.close(figure)

@@ -118,7 +118,7 @@ def baseline_report(names, options, root, data_dir, workers, mode, modules, out,
                         seen.add(name)
                         if name in progress.failed:
                             err.print(f"failed {name}: {progress.failed[name]}", markup=False)
-                share = len(todo.finished) + len(progress.finished) + len(progress.failed) + sum(progress.working.values())
+                share = len(todo.finished) + len(progress.finished) + sum(progress.working.values())
                 bar.update(
                     line, completed=round(share, 3), description=" ".join(f"{n} {s:.0%}" for n, s in progress.working.items())
                 )
@@ -130,7 +130,7 @@ def baseline_report(names, options, root, data_dir, workers, mode, modules, out,
         return 130
     if len(todo.finished) + len(progress.finished):
         print_normalizers(write_tables(root), "train", out)
-    out.print(f"curves, normalizers and tables: {root}")
+        out.print(f"curves, normalizers and tables: {root}")
     if progress.left:
         out.print(f"{len(progress.left)} tasks left for want of time: the same command does them")
     if progress.failed:

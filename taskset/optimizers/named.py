@@ -2,7 +2,7 @@
 
 import inspect
 
-from taskset.errors import ConfigError, unknown
+from taskset.errors import ConfigError, shown, unknown
 from taskset.optimizers.adaptive import adam, adam6p, adam8p
 from taskset.optimizers.descent import adagrad
 from taskset.optimizers.nadamw import nadamw_corrected, nadamw_published
@@ -29,14 +29,16 @@ def make_optimizer(family, config, name=None):
     Fields left out have the defaults of the family's constructor. Raises `UnknownName` for a family, `ConfigError` for a field or
     value that is not allowed.
     """
-    if family not in _FAMILIES:
+    if not isinstance(family, str) or family not in _FAMILIES:
         raise unknown("optimizer family", family, list(_FAMILIES), f"Known are {', '.join(_FAMILIES)}.")
+    if not isinstance(config, dict):
+        raise ConfigError(f"optimizer config of {family}: {shown(config)} is no dict of hyperparameters")
     construct, not_passed = _FAMILIES[family], _NOT_PASSED.get(family, ())
     allowed = [field for field in inspect.signature(construct).parameters if field != "name"]
     fields = (*allowed, *not_passed)
     for field in config:
         if field not in fields:
-            raise ConfigError(f"optimizer config of {family}: unknown field {field!r}; allowed are {', '.join(fields)}")
+            raise ConfigError(f"optimizer config of {family}: unknown field {shown(field)}; allowed are {', '.join(fields)}")
     if "learning_rate" not in config:
         raise ConfigError(f"optimizer config of {family}: learning_rate is missing; add it, a finite number >= 0")
     return construct(**{field: value for field, value in config.items() if field in allowed}, name=name)

@@ -9,7 +9,7 @@ SCHEMA = schemas.fields(
     w_init=schemas.INITIALIZER,
     dataset=schemas.IMAGE_DATASET,
     hidden_units=schemas.HIDDEN_SIZES,
-    num_bijectors=schemas.SIZE,
+    num_bijectors=schemas.LAYERS,
 )
 
 

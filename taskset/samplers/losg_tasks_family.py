@@ -123,7 +123,7 @@ _WITH_DATA = schemas.fields(dim=schemas.SIZE, bs=schemas.SIZE, n_samples=schemas
 # Data made of rows and their negatives.
 _WITH_SYMMETRIC_DATA = schemas.fields(dim=schemas.SIZE, bs=schemas.SIZE, n_samples=schemas.integer(2))
 _BASE_FORMS = {
-    "quadratic": _WITH_NOISE,
+    "quadratic": {**_WITH_NOISE, "properties": {**_WITH_NOISE["properties"], "dim": schemas.MATRIX_SIZE}},
     "bowl": schemas.fields(cond=schemas.number(minimum=0), angle=schemas.number(), noise_stdev=_STDEV),
     "optimization_test_problems": schemas.fields(problem=schemas.one_of(*TEST_PROBLEMS), noise_stdev=_STDEV),
     "fully_connected": schemas.fields(
@@ -134,7 +134,7 @@ _BASE_FORMS = {
         n_samples=schemas.SIZE,
         hidden_sizes=schemas.SIZES,
     ),
-    "norm": schemas.fields(dim=schemas.SIZE, norm_power=schemas.number(exclusiveMinimum=0)),
+    "norm": schemas.fields(dim=schemas.MATRIX_SIZE, norm_power=schemas.number(exclusiveMinimum=0)),
     "dependency_chain": _WITH_DATA,
     "outward_snake": _WITH_DATA,
     "min_max_well": _WITH_NOISE,

@@ -6,7 +6,7 @@ An optimizer's config is a flat dict of hyperparameters; what they do is said in
 import numpy as np
 
 from taskset import registry
-from taskset.errors import ConfigError, unknown
+from taskset.errors import ConfigError, shown, unknown
 from taskset.samplers import opt_list
 from taskset.samplers.draws import Draws
 
@@ -103,6 +103,11 @@ def fixed_optimizers():
     return [f"{family}_{log10:.2f}" for family in FIXED_FAMILIES for log10 in LOG10_LEARNING_RATES]
 
 
+def by_seed():
+    """The families whose members have a seed: the six sampled ones and `nadamw_corrected`."""
+    return list(_BY_SEED)
+
+
 def all_optimizers():
     """The names of all optimizers: the fixed ones, and seeds 0 .. 999 of each sampled family and of `nadamw_corrected`."""
     return fixed_optimizers() + [f"{family}_seed{seed}" for family in _BY_SEED for seed in range(registry.SEEDS)]
@@ -119,10 +124,9 @@ def sample_optimizer(family, seed):
 
     Raises `UnknownName` for another family, `ConfigError` for a seed that is no integer in 0 .. 2**31 - 1.
     """
-    if family not in _BY_SEED:
+    if not isinstance(family, str) or family not in _BY_SEED:
         raise unknown("optimizer family", family, list(_BY_SEED), f"Known are {', '.join(_BY_SEED)}.")
-    registry.check_seed(family, seed)
-    return _BY_SEED[family](seed)
+    return _BY_SEED[family](registry.check_seed(family, seed))
 
 
 def get_optimizer_config(name):
@@ -147,7 +151,7 @@ def opt_list_names(n):
 
     Raises `ConfigError` beyond its length.
     """
-    if isinstance(n, bool) or not isinstance(n, int) or not 0 <= n <= len(opt_list.SEEDS):
+    if not isinstance(n, (int, np.integer)) or isinstance(n, bool) or not 0 <= n <= len(opt_list.SEEDS):
         longest = len(opt_list.SEEDS)
-        raise ConfigError(f"opt_list of {n!r} optimizers: the learned list has {longest}; ask for an integer 0 .. {longest}")
+        raise ConfigError(f"opt_list of {shown(n)} optimizers: the learned list has {longest}; ask for an integer 0 .. {longest}")
     return [f"nadamw_grid_seed{seed}" for seed in opt_list.SEEDS[:n]]

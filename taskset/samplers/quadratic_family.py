@@ -20,7 +20,7 @@ SCHEMA = schemas.fields(
     A_dist=_MATRIX,
     initial_dist=_VECTOR,
     output_fn=schemas.one_of(*OUTPUT_FNS),
-    dims=schemas.SIZE,
+    dims=schemas.MATRIX_SIZE,
     seed=schemas.SEED,
     loss_scale=schemas.number(exclusiveMinimum=0),
     noise=schemas.nullable(schemas.fields(A_noise=_MATRIX)),

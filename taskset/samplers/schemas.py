@@ -8,6 +8,10 @@ at the field where it is: a choice between forms is an `if .. then` on the form'
 from taskset.samplers import parts
 
 
+MOST_LAYERS = 1000  # of any kind; what is built of so many takes minutes to trace
+MOST_MATRIX = 40_000  # rows of a square matrix: in float32 it takes 6 GB
+
+
 def integer(minimum, maximum=None):
     """An integer (not a float of the same value) with inclusive bounds."""
     return {"type": "integer", "minimum": minimum, **({} if maximum is None else {"maximum": maximum})}
@@ -24,8 +28,8 @@ def one_of(*values):
 
 
 def listed(items, least=0):
-    """A list of at least `least` items of one schema."""
-    return {"type": "array", "items": items, "minItems": least}
+    """A list of `least` .. MOST_LAYERS items of one schema."""
+    return {"type": "array", "items": items, "minItems": least, "maxItems": MOST_LAYERS}
 
 
 def tupled(*items):
@@ -55,6 +59,8 @@ def tagged(forms, *others):
 
 
 SIZE = integer(1)
+LAYERS = integer(1, MOST_LAYERS)
+MATRIX_SIZE = integer(1, MOST_MATRIX)
 SIZES = listed(SIZE)
 HIDDEN_SIZES = listed(SIZE, least=1)
 BOOLEAN = {"type": "boolean"}

@@ -1,6 +1,5 @@
 """A task: initial parameters from a seed, batches from four splits, a scalar loss and its gradients. All pure functions."""
 
-import copy
 import functools
 import json
 import math
@@ -12,7 +11,8 @@ import tensorflow as tf
 
 from taskset import registry, seeds, stateless
 from taskset.datasets.base import SOURCES, SPLITS, DataSpec
-from taskset.errors import ConfigError
+from taskset.errors import ConfigError, TasksetError, cut, origin, shown, unknown
+from taskset.quiet import start_tensorflow
 from taskset.tasks.functional import Functional
 
 
@@ -37,8 +37,12 @@ class Task:
     """One differentiable problem.
 
     Made by `get_task` and `make_task`. `params` and gradients are flat dicts {path: float32 tensor}; float64 parameters (from
-    `init(seed, tf.float64)`) make everything be computed in float64. A `seed` argument is an int, a scalar integer tensor or a
-    key of `taskset.stateless`.
+    `init(seed, tf.float64)`) make everything be computed in float64. A `seed` is an integer 0 <= seed < 2**31, Python's or NumPy's.
+    Losses and gradients take a scalar integer tensor or a key of `taskset.stateless` as well, whose draws are other ones; inside
+    a `tf.function` give them tensors, for a function that is called with another integer is traced anew.
+
+    Tasks can be pickled (for multiprocessing): by name, or config, source and directory. The other process builds them again,
+    and has to have registered the families of one's own.
 
     name, family, config: what was asked for.
     source: "tfds", "synthetic", or "none" where nothing is loaded.
@@ -50,13 +54,18 @@ class Task:
 
     def __init__(self, name, family, config, model, source, data_dir=None):
         self.name, self.family, self.config, self.model = name, family, config, model
-        self.data, self.data_dir = model.data, data_dir
+        self.data, self.data_dir, self._asked_source, self._reads_other_data = model.data, data_dir, source, False
         self.source = source if model.data is not None and model.data.needs_source else "none"
         specs = {k: tf.TensorSpec(shape, dtype) for k, (shape, dtype) in self.batch_shapes.items()}
         self._functional = Functional(model.loss, specs, tf.TensorSpec([2], tf.int32))
         self.parameter_shapes, self.parameter_starts = self._functional.shapes, self._functional.distributions
         self.random = self._functional.uses_last_input
         self.num_params = sum(math.prod(shape) for shape in self.parameter_shapes.values())
+
+    def __reduce__(self):
+        if self._reads_other_data:
+            raise ConfigError(f"task {shown(self.name)} reads other data than its name says and can't be pickled: pickle the first one")
+        return _restored, (self.name, self.family, self.config, self._asked_source, self.data_dir)
 
     def __repr__(self):
         return f"<Task {self.name}: {self.num_params} parameters, source {self.source}>"
@@ -68,7 +77,7 @@ class Task:
 
     def init(self, seed, dtype=tf.float32):
         """Initial parameters. The same seed gives the same ones, in every process."""
-        return self._functional.init(seed, dtype)
+        return self._functional.init(seeds.check(seed), dtype)
 
     def initializer(self, dtype=tf.float32):
         """`init` for many seeds in one compiled program: a function of n seeds that returns {path: tensor [n, ..]}."""
@@ -83,24 +92,62 @@ class Task:
         program = tf.function(draw_each, autograph=False).get_concrete_function(keys)
 
         def initialize(seeds_):
-            numbers = [self._functional.init_numbers(seed) for seed in seeds_]
+            numbers = [self._functional.init_numbers(seeds.check(seed)) for seed in seeds_]
             return program({path: tf.constant([stateless.words(n[path]) for n in numbers], tf.int32) for path in shapes})
 
         return initialize
 
     def loss(self, params, batch, seed):
-        """The scalar loss of a batch; nats where it is a likelihood."""
+        """The scalar loss of a batch; nats where it is a likelihood.
+
+        Raises: ConfigError for parameters or a batch whose names, shapes or dtypes aren't the task's, and for a wrong seed.
+        """
         return self.loss_and_metrics(params, batch, seed)[0]
 
     def loss_and_metrics(self, params, batch, seed):
         """(loss, {name: scalar})."""
+        params, batch = self._checked_params(params), self._checked("batch entry", batch, self.batch_shapes)
         dtype = next(iter(params.values())).dtype
         batch = {k: tf.cast(v, dtype) if v.dtype.is_floating else v for k, v in batch.items()}
         result = self._functional.apply(params, batch, stateless.as_key(seed))
         return result if isinstance(result, tuple) else (result, {})
 
+    def _checked_params(self, params):
+        return self._checked("parameter", params, {path: (shape, "float32") for path, shape in self.parameter_shapes.items()})
+
+    def _checked(self, kind, given, expected):
+        """{name: tensor} of `given`; ConfigError unless these are as `expected`: {name: (shape, dtype name)}."""
+        if not isinstance(given, dict):
+            raise ConfigError(f"a dict of tensors is expected, one a {kind} ({self._names(expected)}); given is {shown(given)}")
+        for name in given:
+            if name not in expected:
+                raise unknown(kind, name, list(expected), f"Those of {shown(self.name)}: {self._names(expected)}.")
+        for name in expected:
+            if name not in given:
+                raise ConfigError(f"{kind} {name!r} is missing; those of {shown(self.name)}: {self._names(expected)}")
+        try:
+            tensors = {name: value if tf.is_tensor(value) else tf.convert_to_tensor(value) for name, value in given.items()}
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"a {kind} of {shown(self.name)} is no tensor: {cut(str(error), 200)}") from error
+        for name, (shape, dtype) in expected.items():
+            tensor = tensors[name]
+            if not tensor.shape.is_compatible_with(shape):
+                raise ConfigError(f"{kind} {name!r} has shape {list(tensor.shape)}; that of {shown(self.name)} is {list(shape)}")
+            wanted = tf.as_dtype(dtype)
+            if (tensor.dtype.is_floating, tensor.dtype.is_integer) != (wanted.is_floating, wanted.is_integer):
+                raise ConfigError(f"{kind} {name!r} is {tensor.dtype.name}; that of {shown(self.name)} is {dtype}")
+        return tensors
+
+    @staticmethod
+    def _names(expected):
+        return cut(", ".join(expected), 200) or "there are none"
+
     def value_and_gradients(self, params, batch, seed):
-        """(loss, gradients); synthetic problems disturb their gradients here."""
+        """(loss, gradients); synthetic problems disturb their gradients here.
+
+        Raises: as `loss`.
+        """
+        params = self._checked_params(params)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(params)
             loss = self.loss(params, batch, seed)
@@ -124,15 +171,14 @@ class Task:
 
         source: what results on that data are to be called.
         """
-        other = copy.copy(self)
-        other.__dict__["_open"], other.source = raw_batches, source
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__, _open=raw_batches, source=source, _reads_other_data=True)
         return other
 
     def raw_batches(self, split, seed, start, count):
         """Batches `start .. start + count - 1` of a split as the host draws them: {name: array [count, batch size, ..]}."""
-        if split not in SPLITS:
-            raise ValueError(f"split {split!r}: allowed are {', '.join(SPLITS)}")
-        return {} if self.data is None else self._open(split, seed, start, count)
+        _check_split(split)
+        return {} if self.data is None else self._open(split, seeds.check(seed), start, count)
 
     def prepare(self, raw, batch_seed, step):
         """The batch that the loss reads, from one raw batch (TensorFlow; augmentation happens here).
@@ -144,13 +190,25 @@ class Task:
         return self.data.prepare(raw, tf.stack([tf.cast(batch_seed, tf.int32), tf.cast(step, tf.int32)]))
 
     def batches(self, split, seed, start=0):
-        """An endless iterator of batches, {name: tensor}; the same (split, seed) gives the same batches in the same order."""
+        """An endless iterator of batches, {name: tensor}; the same (split, seed) gives the same batches in the same order.
+
+        start: number of the first one. Raises: UnknownName for a split, ConfigError for a seed or a start.
+        """
+        _check_split(split)
+        return self._batches(split, seeds.check(seed), seeds.check_step(start))
+
+    def _batches(self, split, seed, start):
         base, ahead = batch_seed(seed, split), 8
         while True:
             raw = self.raw_batches(split, seed, start, ahead)
             for i in range(ahead):
                 yield self.prepare({k: tf.constant(np.ascontiguousarray(v[i])) for k, v in raw.items()}, base, start + i)
             start += ahead
+
+
+def _check_split(split):
+    if not isinstance(split, str) or split not in SPLITS:
+        raise unknown("split", split, SPLITS, f"Allowed are {', '.join(SPLITS)}.")
 
 
 def batch_seed(seed, split):
@@ -173,17 +231,48 @@ def get_task(name, source="tfds", data_dir=None):
 def make_task(family, config, source="tfds", data_dir=None, name=None):
     """A task from a config of one's own, checked against the family's schema.
 
-    Raises: UnknownName, ConfigError (names the field and what is allowed), InfeasibleTask, DataNotPrepared.
+    config: JSON values; NumPy's numbers and tuples become such. Raises: UnknownName, ConfigError (names the field and what is
+    allowed), InfeasibleTask, DataNotPrepared.
     """
+    registry.family(family)
+    config = _as_json(family, config)
     registry.check_config(family, config)
     return _build(name or f"{family}({json.dumps(config)})", family, config, source, data_dir)
 
 
+def _restored(name, family, config, source, data_dir):
+    """What a pickle of a task is read with."""
+    known = registry.resolve(name) if registry.is_task(name) else None
+    return get_task(name, source, data_dir) if known == (family, config) else make_task(family, config, source, data_dir, name)
+
+
+def _as_json(family, config):
+    registry.check_lengths(family, config)
+    try:
+        return json.loads(json.dumps(config, default=_plain))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ConfigError(f"{family} config: allowed are JSON values ({cut(str(error), 200)})") from error
+
+
+def _plain(value):
+    """A Python number of one of NumPy's."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"not {shown(value)}")
+
+
 def _build(name, family, config, source, data_dir):
-    if source not in SOURCES:
-        raise ConfigError(f"source {source!r}: allowed are {' and '.join(map(repr, SOURCES))}")
+    if not isinstance(source, str) or source not in SOURCES:
+        raise unknown("source", source, SOURCES, f"Allowed are {' and '.join(map(repr, SOURCES))}.")
     facts = registry.facts(family, config)
     registry.require_feasible(name, facts)
     if facts.data is not None and facts.data.needs_source:
         facts.data.check(source, data_dir)
-    return Task(name, family, config, registry.builder(family)(config, facts.data), source, data_dir)
+    build = registry.builder(family)
+    start_tensorflow()
+    try:
+        return Task(name, family, config, build(config, facts.data), source, data_dir)
+    except TasksetError:
+        raise
+    except Exception as error:
+        raise ConfigError(f"task {shown(name)} can't be built: {origin(error, build.__code__.co_filename)}") from error

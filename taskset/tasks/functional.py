@@ -3,14 +3,24 @@
 `Functional(forward, ..)` traces `forward` once, on shapes alone, and notes every variable that its modules create: its path,
 shape and initializer. `apply` runs `forward` again with given tensors in the variables' places, in order of creation. Modules
 are therefore constructed inside `forward`, anew at each call, and what they `assign` (moving averages) is dropped.
+
+Nothing may draw from TensorFlow's global random state. Sonnet's own initializers don't, here (`taskset.tasks.sonnet_starts`).
 """
 
 import contextlib
+import itertools
 
 import tensorflow as tf
 
 from taskset import seeds, stateless
+from taskset.canonical import reachable
+from taskset.errors import ConfigError
 from taskset.tasks import distributions
+from taskset.tasks.sonnet_starts import seeded
+
+# Operations that draw from the global state.
+_GLOBAL = ("RandomUniform", "RandomUniformInt", "RandomStandardNormal", "TruncatedNormal", "ParameterizedTruncatedNormal",
+           "RandomShuffle", "RandomGamma", "RandomPoissonV2", "Multinomial")  # fmt: skip
 
 
 class Deferred:
@@ -68,6 +78,17 @@ def _remember_scope_names():
     return plain
 
 
+def _require_own_randomness(program):
+    """`ConfigError` if an operation draws from global state: the same seed would give another loss each time."""
+    for definition in reachable(program.name.decode()).values():
+        for node in definition.node_def:
+            if node.op in _GLOBAL:
+                raise ConfigError(
+                    f"the loss draws from TensorFlow's global random state ({node.op}; dropout does, too): draw with "
+                    "taskset.stateless and the loss's key"
+                )
+
+
 def _initial(value):
     return value() if callable(value) else value
 
@@ -84,16 +105,17 @@ class Functional:
 
     def __init__(self, forward, *inputs):
         self.forward = forward
-        self._initializers = {}
+        self._initializers, self._numbered = {}, {}
 
         def trace(*args):
             self._scopes = _remember_scope_names()
-            with tf.variable_creator_scope(self._record):
+            with tf.variable_creator_scope(self._record), seeded():
                 return forward(*args)
 
         program = tf.function(trace, autograph=False).get_concrete_function(*inputs)
         self.shapes = {path: start.shape for path, start in self._initializers.items()}
         self.distributions = {path: start.distribution for path, start in self._initializers.items()}
+        _require_own_randomness(program)
         own = program.inputs[: len(program.inputs) - len(program.captured_inputs)]  # captured tensors come behind them
         self.uses_last_input = bool(own[-1].consumers())
 
@@ -101,22 +123,37 @@ class Functional:
         value = _initial(kwargs["initial_value"])
         if kwargs.get("trainable") is False:
             return _Dropped(value)
-        scope = tf.get_current_name_scope()
-        scope = self._scopes.get(scope, scope)
-        path = f"{scope}/{kwargs['name']}" if scope else kwargs["name"]
-        if path in self._initializers:
-            raise ValueError(f"two parameters are called {path!r}: give the modules different names")
+        path = self._path(tf.get_current_name_scope(), kwargs["name"])
         if isinstance(value, Deferred):
             self._initializers[path] = value
             return tf.zeros(value.shape, value.dtype)
         constant = tf.get_static_value(tf.convert_to_tensor(value))
         if constant is None:
-            raise ValueError(
-                f"parameter {path!r} has an initializer that draws from global state: take one from taskset.tasks.initializers"
+            raise ConfigError(
+                f"parameter {path!r} has an initial value that is drawn from TensorFlow's global state or depends on the batch: "
+                "take an initializer of Sonnet's or from taskset.tasks.initializers"
             )
         fixed = lambda key, shape, dtype: tf.constant(constant, dtype)  # noqa: E731
         self._initializers[path] = Deferred(fixed, distributions.given(constant), constant.shape, constant.dtype)
         return tf.convert_to_tensor(value)
+
+    def _path(self, scope, name):
+        """The path of a variable: its scopes without the graph's renaming. A second module of one name is numbered: linear_1."""
+        own, parts = scope.split("/") if scope else [], self._scopes.get(scope, scope).split("/") if scope else []
+        prefixes = ["/".join(own[: i + 1]) for i in range(len(own))]
+        chosen = [self._numbered.get(prefix, part) for prefix, part in zip(prefixes, parts)]
+        path = "/".join([*chosen, name])
+        if path not in self._initializers:
+            return path
+        renamed = [i for i, (there, part) in enumerate(zip(own, parts)) if there != part]
+        if not renamed:
+            raise ConfigError(f"two parameters are called {path!r}: give them different names")
+        for number in itertools.count(1):
+            chosen[renamed[0]] = f"{parts[renamed[0]]}_{number}"
+            path = "/".join([*chosen, name])
+            if path not in self._initializers:
+                self._numbered[prefixes[renamed[0]]] = chosen[renamed[0]]
+                return path
 
     def init(self, seed, dtype=tf.float32):
         """Initial parameters {path: tensor}; each is drawn from (seed, path) alone, whatever the others are."""
@@ -139,5 +176,5 @@ class Functional:
                 return _Dropped(_initial(kwargs["initial_value"]))
             return params[next(waiting)]
 
-        with tf.variable_creator_scope(supply):
+        with tf.variable_creator_scope(supply), seeded():
             return self.forward(*inputs)

@@ -1,0 +1,95 @@
+"""Sonnet's own initializers as stateless ones, so that plain modules (`snt.nets.MLP([32, 1])`) make a reproducible task.
+
+Sonnet's draw from TensorFlow's global state. Within `seeded` they return a `Deferred` of the same distribution instead, which is
+drawn from the task's seed and the parameter's path; a `seed` that they were given is not looked at. Elsewhere they do what they
+always did.
+"""
+
+import contextlib
+import contextvars
+import functools
+import math
+
+import sonnet as snt
+import tensorflow as tf
+
+from taskset.errors import ConfigError, shown
+
+_TRUNCATION = 0.87962566103423978  # what is left of a normal's standard deviation when it is cut off at two of them
+_WITHIN = contextvars.ContextVar("within_seeded", default=False)
+
+
+@contextlib.contextmanager
+def seeded():
+    """Around the construction of modules whose variables become parameters."""
+    token = _WITHIN.set(True)
+    try:
+        yield
+    finally:
+        _WITHIN.reset(token)
+
+
+def _number(value):
+    """A Python float of what Sonnet takes for a number."""
+    static = tf.get_static_value(value) if tf.is_tensor(value) else value
+    if static is None:
+        raise ConfigError(f"an initializer of Sonnet's was given {shown(value)}: allowed are numbers that don't depend on anything")
+    return float(static)
+
+
+def _moved(start, offset):
+    """`start` plus a number."""
+    if offset:
+        draw = start.draw
+        start.draw = lambda key, shape, dtype: draw(key, shape, dtype) + tf.constant(offset, dtype)
+    return start
+
+
+def _random_uniform(own, stateless, shape, dtype):
+    low, high = _number(own.minval), _number(own.maxval)
+    return _moved(stateless.random_uniform((high - low) / 2)(shape, dtype), (high + low) / 2)
+
+
+def _random_normal(own, stateless, shape, dtype):
+    return _moved(stateless.random_normal(_number(own.stddev))(shape, dtype), _number(own.mean))
+
+
+def _truncated_normal(own, stateless, shape, dtype):
+    return _moved(stateless.truncated_normal(_number(own.stddev))(shape, dtype), _number(own.mean))
+
+
+def _variance_scaling(own, stateless, shape, dtype):
+    fan_in, fan_out = stateless.fans(shape) if len(shape) else (1, 1)
+    fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[own.mode]
+    variance = _number(own.scale) / max(1, fan)
+    if own.distribution == "uniform":
+        return stateless.random_uniform(math.sqrt(3 * variance))(shape, dtype)
+    if own.distribution == "normal":
+        return stateless.random_normal(math.sqrt(variance))(shape, dtype)
+    return stateless.truncated_normal(math.sqrt(variance) / _TRUNCATION)(shape, dtype)
+
+
+def _orthogonal(own, stateless, shape, dtype):
+    return stateless.orthogonal(_number(own.gain))(shape, dtype)
+
+
+def _replace(kind, start):
+    original = kind.__call__
+
+    @functools.wraps(original)
+    def call(self, shape, dtype):
+        if not _WITHIN.get():
+            return original(self, shape, dtype)
+        from taskset.tasks import initializers  # which reads taskset.tasks.functional, which reads this module
+
+        return start(self, initializers, tuple(int(n) for n in shape), dtype)
+
+    kind.__call__ = call
+
+
+# A module makes its default initializer itself, and calls it before a variable's creator hears of it: there is no other place.
+_replace(snt.initializers.RandomUniform, _random_uniform)
+_replace(snt.initializers.RandomNormal, _random_normal)
+_replace(snt.initializers.TruncatedNormal, _truncated_normal)
+_replace(snt.initializers.VarianceScaling, _variance_scaling)
+_replace(snt.initializers.Orthogonal, _orthogonal)
