@@ -11,6 +11,8 @@ import re
 from tensorflow.core.framework import attr_value_pb2
 from tensorflow.python.eager import context  # the only registry of functions there is
 
+from taskset.tasks.graphs import named_functions, reachable
+
 _UNIQUE_TO_A_PROCESS = ("_gradient_op_type", "_original_func_name", "forward_function_name", "backward_function_name")
 
 
@@ -26,28 +28,6 @@ def canonical_name(name):
         if not context.context().has_function(definition.signature.name):
             context.context().add_function_def(definition)
     return names[name]
-
-
-def reachable(name):
-    """{name: definition} of a function and all that it calls, in the order in which they are met."""
-    found, waiting = {}, [name]
-    while waiting:
-        name = waiting.pop(0)
-        if name not in found and context.context().has_function(name):
-            found[name] = context.context().get_function_def(name)
-            waiting += _called(found[name])
-    return found
-
-
-def _called(definition):
-    for node in definition.node_def:
-        yield node.op
-        for key in sorted(node.attr):
-            yield from (function.name for function in _functions(node.attr[key]))
-
-
-def _functions(value):
-    return [value.func] if value.HasField("func") else value.list.func
 
 
 def _renamed(definition, names):
@@ -76,7 +56,7 @@ def _renamed(definition, names):
         node.ClearField("experimental_debug_info")
         _forget(node.attr)
         for value in node.attr.values():
-            for function in _functions(value):
+            for function in named_functions(value):
                 function.name = swap(function.name)
     return made
 

@@ -20,7 +20,7 @@ from taskset.samplers import PUBLISHED_FAMILIES, measured
 from taskset.tasks import builders  # noqa: F401 (registers all builders)
 from taskset.tasks import starts
 from taskset.tasks.base import Model, Task, get_task, make_task
-from taskset.tasks.functional import Deferred
+from taskset.tasks.deferred import Deferred
 from tests import own_family  # noqa: F401 (registers a family)
 
 # Generated in a second or two; the two image sets differ in size and in channels. Others take up to ten.

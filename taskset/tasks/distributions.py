@@ -36,6 +36,12 @@ class Distribution:
             terms += [f"stddev {_shown(self.stddev)}"] if self.stddev is not None else []
         return ", ".join(filter(None, [self.name, *terms, self.note]))
 
+    def shifted(self, offset):
+        """The law of an entry plus a number."""
+        plus = lambda value: None if value is None else _number(np.add(value, offset))  # noqa: E731
+        bounds = None if self.bounds is None else tuple(plus(bound) for bound in self.bounds)
+        return Distribution(self.name, plus(self.mean), self.stddev, bounds, self.note)
+
     def scaled(self, factor):
         """The law of `factor` > 0 times an entry."""
         times = lambda value: None if value is None else _number(np.multiply(value, factor))  # noqa: E731

@@ -13,25 +13,15 @@ import itertools
 import tensorflow as tf
 
 from taskset import seeds, stateless
-from taskset.canonical import reachable
+from taskset.tasks.graphs import reachable
 from taskset.errors import ConfigError
 from taskset.tasks import distributions
+from taskset.tasks.deferred import Deferred
 from taskset.tasks.sonnet_starts import seeded
 
 # Operations that draw from the global state.
 _GLOBAL = ("RandomUniform", "RandomUniformInt", "RandomStandardNormal", "TruncatedNormal", "ParameterizedTruncatedNormal",
            "RandomShuffle", "RandomGamma", "RandomPoissonV2", "Multinomial")  # fmt: skip
-
-
-class Deferred:
-    """What a stateless initializer returns: the value is drawn later, from a seed and the parameter's path.
-
-    draw: `(key, shape, dtype) -> tensor`; distribution: what it draws from (`taskset.tasks.distributions`).
-    """
-
-    def __init__(self, draw, distribution, shape, dtype):
-        self.draw, self.distribution = draw, distribution
-        self.shape, self.dtype = tuple(int(n) for n in shape), tf.as_dtype(dtype)
 
 
 class _Dropped:

@@ -14,8 +14,9 @@ import sonnet as snt
 import tensorflow as tf
 
 from taskset.errors import ConfigError, shown
+from taskset.tasks import initializers
+from taskset.tasks.distributions import TRUNCATION
 
-_TRUNCATION = 0.87962566103423978  # what is left of a normal's standard deviation when it is cut off at two of them
 _WITHIN = contextvars.ContextVar("within_seeded", default=False)
 
 
@@ -42,35 +43,36 @@ def _moved(start, offset):
     if offset:
         draw = start.draw
         start.draw = lambda key, shape, dtype: draw(key, shape, dtype) + tf.constant(offset, dtype)
+        start.distribution = start.distribution.shifted(offset)
     return start
 
 
-def _random_uniform(own, stateless, shape, dtype):
+def _random_uniform(own, shape, dtype):
     low, high = _number(own.minval), _number(own.maxval)
-    return _moved(stateless.random_uniform((high - low) / 2)(shape, dtype), (high + low) / 2)
+    return _moved(initializers.random_uniform((high - low) / 2)(shape, dtype), (high + low) / 2)
 
 
-def _random_normal(own, stateless, shape, dtype):
-    return _moved(stateless.random_normal(_number(own.stddev))(shape, dtype), _number(own.mean))
+def _random_normal(own, shape, dtype):
+    return _moved(initializers.random_normal(_number(own.stddev))(shape, dtype), _number(own.mean))
 
 
-def _truncated_normal(own, stateless, shape, dtype):
-    return _moved(stateless.truncated_normal(_number(own.stddev))(shape, dtype), _number(own.mean))
+def _truncated_normal(own, shape, dtype):
+    return _moved(initializers.truncated_normal(_number(own.stddev))(shape, dtype), _number(own.mean))
 
 
-def _variance_scaling(own, stateless, shape, dtype):
-    fan_in, fan_out = stateless.fans(shape) if len(shape) else (1, 1)
+def _variance_scaling(own, shape, dtype):
+    fan_in, fan_out = initializers.fans(shape) if len(shape) else (1, 1)
     fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[own.mode]
     variance = _number(own.scale) / max(1, fan)
     if own.distribution == "uniform":
-        return stateless.random_uniform(math.sqrt(3 * variance))(shape, dtype)
+        return initializers.random_uniform(math.sqrt(3 * variance))(shape, dtype)
     if own.distribution == "normal":
-        return stateless.random_normal(math.sqrt(variance))(shape, dtype)
-    return stateless.truncated_normal(math.sqrt(variance) / _TRUNCATION)(shape, dtype)
+        return initializers.random_normal(math.sqrt(variance))(shape, dtype)
+    return initializers.truncated_normal(math.sqrt(variance) / TRUNCATION)(shape, dtype)
 
 
-def _orthogonal(own, stateless, shape, dtype):
-    return stateless.orthogonal(_number(own.gain))(shape, dtype)
+def _orthogonal(own, shape, dtype):
+    return initializers.orthogonal(_number(own.gain))(shape, dtype)
 
 
 def _replace(kind, start):
@@ -80,9 +82,7 @@ def _replace(kind, start):
     def call(self, shape, dtype):
         if not _WITHIN.get():
             return original(self, shape, dtype)
-        from taskset.tasks import initializers  # which reads taskset.tasks.functional, which reads this module
-
-        return start(self, initializers, tuple(int(n) for n in shape), dtype)
+        return start(self, tuple(int(n) for n in shape), dtype)
 
     kind.__call__ = call
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from taskset import stateless
 from taskset.tasks import distributions
-from taskset.tasks.functional import Deferred
+from taskset.tasks.deferred import Deferred
 
 
 @dataclass(frozen=True)
