@@ -5,9 +5,9 @@
 
 Its state lies in Keras's optimizer variables and its weights in its config: `model.save` and `keras.models.load_model` keep both.
 
-`hierarchical` looks at losses. Keras hands every train loss to an optimizer's `scale_loss`, where this one notes it; a training
-loop of one's own calls `loss = optimizer.scale_loss(loss)` inside the tape. The validation loss comes from the callback
-`ValidationLoss`.
+Some look at the train loss. Keras hands every train loss to an optimizer's `scale_loss`, where this one notes it; a training
+loop of one's own calls `loss = optimizer.scale_loss(loss)` inside the tape. The validation loss, which `hierarchical` looks at,
+comes from the callback `ValidationLoss`. Some read how many steps the training will have: `from_checkpoint(.., steps=10_000)`.
 """
 
 import base64
@@ -23,27 +23,33 @@ from taskset.errors import ConfigError
 from taskset.training import VALIDATION_INTERVAL
 
 
-def from_checkpoint(path, name=None):
-    """A `LearnedOptimizer` with the weights in a checkpoint or an export, or of a name of `learned.pretrained`."""
+def from_checkpoint(path, name=None, steps=None):
+    """A `LearnedOptimizer` with the weights in a checkpoint or an export, or of a name of `learned.pretrained`.
+
+    steps: batches that the whole training will have (batches of an epoch times epochs); needed where `reads_steps`.
+    """
     found = export.load_weights(path)
-    return LearnedOptimizer(found.optimizer, found.theta, name)
+    return LearnedOptimizer(found.optimizer, found.theta, name, steps)
 
 
 @keras.saving.register_keras_serializable("learned")
 class LearnedOptimizer(keras.optimizers.Optimizer):
     """The learned optimizer `learned` with the weights theta, {path: array}, as a Keras optimizer on the TensorFlow backend.
 
-    It has no learning rate, and computes in float32. A variable that the loss doesn't depend on stays as it is, and counts as
-    one with a gradient of zeros. Not for mixed precision, nor for several replicas. Raises `ConfigError`.
+    steps: batches that the whole training will have, needed where the rule reads them; `optimizer.steps = ..` changes them where
+    a training goes on for longer. It has no learning rate, and computes in float32. A variable that the loss doesn't depend on
+    stays as it is, and counts as one with a gradient of zeros. Not for mixed precision, nor for several replicas. Raises
+    `ConfigError`.
     """
 
-    def __init__(self, learned, theta, name=None):
+    def __init__(self, learned, theta, name=None, steps=None):
         if keras.backend.backend() != "tensorflow":
             raise ConfigError(f"Keras backend {keras.backend.backend()!r}: allowed is 'tensorflow'; elsewhere use an export")
         super().__init__(learning_rate=1.0, name=name or learned)
         self._learned = optimizers.get(learned)
         self._theta = {path: w.astype(np.float32) for path, w in with_weights(self._learned, theta).theta.items()}
         self._loss_of_step, self._validated = _Box(), False
+        self._planned = self._checked_steps(steps)
 
     @property
     def learning_rate(self):
@@ -55,9 +61,39 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         raise ConfigError(f"learning rate {value!r}: {self._learned.name} has none to set; take the callback or schedule away")
 
     @property
-    def reads_losses(self):
-        """Whether it needs the train loss of every step and a validation loss every 10 steps."""
+    def reads_loss(self):
+        """Whether it needs the train loss of every step."""
+        return self._learned.uses_loss
+
+    @property
+    def reads_validation_loss(self):
+        """Whether it needs a validation loss every 10 steps."""
         return self._learned.uses_validation_loss
+
+    @property
+    def reads_steps(self):
+        """Whether it needs to know how many steps the training will have."""
+        return self._learned.uses_horizon
+
+    @property
+    def steps(self):
+        """How many steps the training is planned to have, or None."""
+        return self._planned
+
+    @steps.setter
+    def steps(self, value):
+        self._planned = self._checked_steps(value)
+        if self.built and self.reads_steps:
+            self._horizon.assign(value)
+
+    def _checked_steps(self, steps):
+        whole = isinstance(steps, (int, np.integer)) and not isinstance(steps, bool) and steps >= 1
+        if not whole and (steps is not None or self.reads_steps):
+            raise ConfigError(
+                f"steps {steps!r} of {self._learned.name}: allowed is an integer of at least 1; give steps=, the number of batches "
+                "of the whole training"
+            )
+        return int(steps) if whole else None
 
     def scale_loss(self, loss):
         """The loss itself; an optimizer that reads losses sees it in the next `apply`."""
@@ -77,7 +113,9 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         with tf.init_scope():  # Keras builds while it traces the first step, and XLA wants variables from outside
             params = {_key(i): tf.zeros(v.shape) for i, v in enumerate(variables)}
             self._state = _map_leaves(self._learned.init(self._weights(), params), self._variable)
-            self._held = self.add_variable((), name="validation_loss") if self.reads_losses else None
+            self._held = self.add_variable((), name="validation_loss") if self.reads_validation_loss else None
+            # A variable, so that a compiled training sees it change. It is saved: a training that was saved goes on as planned.
+            self._horizon = self._variable("steps", tf.constant(float(self.steps))) if self.reads_steps else None
 
     def _variable(self, name, value):
         def start(shape, dtype=None):
@@ -102,7 +140,8 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         }
         state = _map_leaves(self._state, lambda name, variable: tf.convert_to_tensor(variable))
         step = tf.convert_to_tensor(self.iterations)
-        params, state = self._learned.update(self._weights(), gradients, state, params, step, *self._losses())
+        planned = self._learned.planned(self._horizon, tf.float32)
+        params, state = self._learned.update(self._weights(), gradients, state, params, step, *self._losses(), **planned)
         _map_leaves(self._state, lambda name, variable, value: variable.assign(value), state)
         for variable, gradient in zip(variables, grads):
             if gradient is not None:
@@ -120,21 +159,20 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
 
     def _losses(self):
         loss, self._loss_of_step.value = self._loss_of_step.value, None
-        if not self.reads_losses:
-            return None, None
-        if loss is None:
+        if self.reads_loss and loss is None:
             raise ConfigError(
                 f"{self._learned.name} reads the train loss: call optimizer.scale_loss(loss) before the gradients are applied"
             )
-        if not self._validated:
+        if self.reads_validation_loss and not self._validated:
             raise ConfigError(
                 f"{self._learned.name} reads a validation loss: give fit callbacks=[learned.keras.ValidationLoss(..)]"
             )
-        return tf.cast(loss, tf.float32), tf.convert_to_tensor(self._held)
+        validation_loss = tf.convert_to_tensor(self._held) if self.reads_validation_loss else None
+        return tf.cast(loss, tf.float32) if self.reads_loss else None, validation_loss
 
     def expect_validation_losses(self):
         """Whoever calls this calls `tell_validation_loss` before step 0 and every 10 steps from there on."""
-        if not self.reads_losses:
+        if not self.reads_validation_loss:
             raise ConfigError(f"{self._learned.name} reads no validation loss: take the callback away")
         self._validated = True
 
@@ -143,9 +181,9 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         self._held.assign(loss)
 
     def get_config(self):
-        """JSON values: the learned optimizer's name, its weights (float32, base64), the optimizer's own name."""
+        """JSON values: the learned optimizer's name, its weights (float32, base64), the optimizer's own name, `steps`."""
         theta = {path: base64.b64encode(w.astype("<f4").tobytes()).decode() for path, w in self._theta.items()}
-        return {"learned": self._learned.name, "theta": theta, "name": self.name}
+        return {"learned": self._learned.name, "theta": theta, "name": self.name, "steps": self.steps}
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
@@ -153,7 +191,7 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         shapes, theta = optimizers.get(config["learned"]).shapes, {}
         for path, text in config["theta"].items():
             theta[path] = np.frombuffer(base64.b64decode(text), "<f4").reshape(shapes[path])
-        return cls(config["learned"], theta, config["name"])
+        return cls(config["learned"], theta, config["name"], config.get("steps"))
 
 
 class ValidationLoss(keras.callbacks.Callback):

@@ -1,6 +1,6 @@
 """Learned optimizers in NumPy and nothing else: this one file and an .npz of weights are all that using one takes.
 
-    optimizer = load("weights.npz")
+    optimizer = load("weights.npz", steps=10_000)                     # of the whole training
     state = optimizer.init(params)                                     # params: {name: array}
     for step in range(steps):
         params, state = optimizer.update(gradients, state, params, step, loss, validation_loss)
@@ -23,14 +23,18 @@ TIMES = (1, 3, 10, 30, 100, 300, 1e3, 3e3, 1e4, 3e4, 1e5)  # steps
 class LearnedOptimizer:
     """A rule with its weights.
 
-    name: of the rule; theta: {path: array}; reads_losses: whether `update` must be given both losses.
+    name: of the rule; theta: {path: array}; steps: that the whole training will have, needed where the rule reads them.
+    reads_loss, reads_validation_loss, reads_steps: whether the rule needs the loss in `update`, both losses, `steps`.
     """
 
-    def __init__(self, name, theta):
+    def __init__(self, name, theta, steps=None):
         if name not in _RULES:
             raise ValueError(f"unknown learned optimizer {name!r}: allowed are {', '.join(_RULES)}")
-        self.name, self.theta = name, theta
-        self.reads_losses = name == "hierarchical"
+        self.name, self.theta, self.steps = name, theta, steps
+        self.reads_loss, self.reads_validation_loss = name in ("anchored", "hierarchical"), name == "hierarchical"
+        self.reads_steps = name == "anchored"
+        if steps is None and self.reads_steps or steps is not None and not (steps >= 1 and steps == int(steps)):
+            raise ValueError(f"steps {steps!r} of {name}: allowed is an integer of at least 1, the steps of the whole training")
 
     def init(self, params):
         """The state before the first step."""
@@ -43,8 +47,10 @@ class LearnedOptimizer:
         grads: {name: array of the parameter's shape}; step: steps already taken, 0, 1, ..; loss: the train loss that grads come
         from; validation_loss: the last one that was measured (the rule was trained with one every 10 steps, held between).
         """
-        if self.reads_losses and (loss is None or validation_loss is None):
+        if self.reads_validation_loss and (loss is None or validation_loss is None):
             raise ValueError(f"{self.name} reads losses: give `loss` and `validation_loss`, the last one measured")
+        if self.reads_loss and loss is None:
+            raise ValueError(f"{self.name} reads the train loss: give `loss`, the one that the gradients come from")
         params = {path: np.asarray(p) for path, p in params.items()}
         grads = {path: np.asarray(grads[path], p.dtype) for path, p in params.items()}
         return _RULES[self.name][1](self._theta(params), grads, state, params, int(step), (loss, validation_loss))
@@ -54,11 +60,11 @@ class LearnedOptimizer:
         return {path: w.astype(dtype, copy=False) for path, w in self.theta.items()}
 
 
-def load(path):
-    """The `LearnedOptimizer` of an .npz file."""
+def load(path, steps=None):
+    """The `LearnedOptimizer` of an .npz file, for a training of `steps` steps."""
     with np.load(path, allow_pickle=False) as file:
         theta = {name[len("theta/") :]: file[name] for name in file.files if name.startswith("theta/")}
-        return LearnedOptimizer(json.loads(str(file["meta"]))["optimizer"], theta)
+        return LearnedOptimizer(json.loads(str(file["meta"]))["optimizer"], theta, steps)
 
 
 # Shared mathematics.
