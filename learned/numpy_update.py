@@ -53,7 +53,7 @@ class LearnedOptimizer:
             raise ValueError(f"{self.name} reads the train loss: give `loss`, the one that the gradients come from")
         params = {path: np.asarray(p) for path, p in params.items()}
         grads = {path: np.asarray(grads[path], p.dtype) for path, p in params.items()}
-        return _RULES[self.name][1](self._theta(params), grads, state, params, int(step), (loss, validation_loss))
+        return _RULES[self.name][1](self._theta(params), grads, state, params, int(step), (loss, validation_loss), self.steps)
 
     def _theta(self, params):
         dtype = next(iter(params.values())).dtype
@@ -144,7 +144,7 @@ def _cell(theta, path, x, h, c):
 def _each(tensor):
     """An update that treats every tensor by itself: `tensor(theta, g, state, p, step) -> (p, state)`."""
 
-    def update(theta, grads, state, params, step, losses):
+    def update(theta, grads, state, params, step, losses, steps):
         done = {path: tensor(theta, grads[path], state[path], p, step) for path, p in params.items()}
         return {path: p for path, (p, _) in done.items()}, {path: s for path, (_, s) in done.items()}
 
@@ -329,7 +329,7 @@ def _hierarchical_tensor(theta, g, old, p, step, total, by_lstms, losses, tensor
     )
 
 
-def _hierarchical(theta, grads, state, params, step, losses):
+def _hierarchical(theta, grads, state, params, step, losses, steps):
     dtype = next(iter(params.values())).dtype
     totals = {name: np.asarray(1 + decay * state["totals"][name], dtype) for name, decay in CORRECTED.items()}
     features, averages = _losses_seen(state["losses"], *(np.asarray(x, dtype) for x in losses), totals)
@@ -341,6 +341,100 @@ def _hierarchical(theta, grads, state, params, step, losses):
     return moved, {"tensors": tensors, "by_lstms": np.mean(to_all, axis=0), "losses": averages, "totals": totals}
 
 
+# anchored: NAdam with a learned correction, and a controller of step sizes for each tensor (learned/optimizers/anchored.py says what
+# is what and where it is from).
+
+ANCHORED_DECAYS = {"m": np.array([0.5, 0.9, 0.99]), "v": np.array([0.95, 0.999])}
+ANCHORED_FRACTIONS = np.array([0.03, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0, 1.1])
+ANCHORED_TRENDS = 6
+CHUNK = 8192  # numbers that are worked on at once: so few that all features of them stay in a core's cache
+
+
+def _anchored_init(theta, params):
+    dtype = next(iter(params.values())).dtype
+    tensors = {
+        path: {"m": np.zeros((3, p.size), dtype), "v": np.zeros((2, p.size), dtype), "cosine": 0.0, "square": np.zeros(2)}
+        for path, p in params.items()
+    }
+    zeros = np.zeros(ANCHORED_TRENDS)
+    return {"tensors": tensors, "losses": {"mean": zeros, "weight": zeros, "least": np.full(ANCHORED_TRENDS, 1e30)}}
+
+
+def _anchored_trends(old, loss, steps):
+    """(5 trends of the loss, its averages)."""
+    decays = 0.5 ** (1 / (10 * max(steps / 10, 1) ** (np.arange(ANCHORED_TRENDS) / (ANCHORED_TRENDS - 1))))
+    if np.isfinite(loss):
+        old = {**old, "mean": decays * old["mean"] + (1 - decays) * loss, "weight": decays * old["weight"] + 1 - decays}
+    average = old["mean"] / np.maximum(old["weight"], 1e-12)
+    least = np.minimum(old["least"], np.where(old["weight"] > 0, average, 1e30))
+    above, slower = average[:-1] - least[:-1], np.maximum(average[1:] - least[:-1], 0)
+    rounding = 1e-6 * (np.abs(average[:-1]) + np.abs(average[1:])) + 1e-30
+    return np.clip((above + rounding) / (slower + rounding) - 1, -1, 1), {**old, "least": least}
+
+
+def _anchored_directions(theta, g, p, old, t, r, s):
+    """(u [n], mean squares of u and of m / sqrt(v), new m, new v) of a tensor, CHUNK numbers after the other."""
+    dm, dv, n = ANCHORED_DECAYS["m"], ANCHORED_DECAYS["v"], g.size
+    column = lambda x: np.asarray(x, p.dtype)[:, None]  # noqa: E731
+    noise = np.sqrt((1 - dm) / (1 + dm) * (1 + dm**t) * (1 - dm**t))  # of m, not corrected
+    m, v, u, squares = np.empty_like(old["m"]), np.empty_like(old["v"]), np.empty_like(g), np.zeros(4)
+    # Of NAdam's direction; and what features are divided by that are in units of the gradient or of the parameter.
+    ahead, now = 0.9 / (1 - 0.9 ** (t + 1)), 0.1 / (1 - 0.9**t)
+    w = theta["mlp/linear_0/w"] * column([1 / r] * 4 + [1] * 8 + [1 / s, 1 / r])
+    x = np.empty((14, min(CHUNK, n)), p.dtype)
+    for start in range(0, n, CHUNK):
+        at = slice(start, start + CHUNK)
+        part = g[at]
+        m[:, at] = old["m"][:, at] + column(1 - dm) * (part - old["m"][:, at])
+        v[:, at] = old["v"][:, at] + column(1 - dv) * (part * part - old["v"][:, at])
+        x = x[:, : part.size]
+        second = v[:, at] / column(1 - dv**t)
+        inverse = _rsqrt(second + np.asarray(1e-18, p.dtype))
+        x[0], x[1:4] = part, m[:, at] / column(noise)
+        np.multiply(x[:4], inverse[0], out=x[4:8])
+        np.multiply(x[:4], inverse[1], out=x[8:12])
+        x[12], x[13] = p[at], second[1] * inverse[1]
+        h = np.maximum(w.T @ x + theta["mlp/linear_0/b"][:, None], 0)
+        h = np.maximum(_linear(theta, "mlp/linear_1", h), 0)
+        nadam = (p.dtype.type(ahead) * m[1, at] + p.dtype.type(now) * part) * inverse[1]
+        u[at] = nadam + theta["mlp/linear_2/w"][:, 0] @ h
+        squares += [np.vdot(u[at], u[at]), *(np.vdot(row, row) for row in x[9:12])]
+    return u, squares / n, m, v
+
+
+def _anchored_tensor(theta, g, old, p, t, shared, mean_square_of_all, tensors):
+    shape, p, g = p.shape, p.ravel(), np.clip(g.ravel(), -1e12, 1e12)
+    mean = lambda x, y: float(np.vdot(x, y)) / p.size  # noqa: E731
+    square = old["square"] + (1 - ANCHORED_DECAYS["v"]) * (mean(g, g) - old["square"])
+    root = lambda x: np.sqrt(x + 1e-18)  # noqa: E731
+    cosine = mean(g, old["m"][1]) / (root(mean(g, g)) * root(mean(old["m"][1], old["m"][1])))
+    cosine = old["cosine"] + 0.1 * (cosine - old["cosine"])
+    fast, slow = square / (1 - ANCHORED_DECAYS["v"] ** t)
+    size = np.sqrt(mean(p, p) + 0.01 * mean_square_of_all + 1e-16)
+    u, squares, m, v = _anchored_directions(theta, g, p, old, t, root(slow), size)
+
+    axes, logs = sum(n > 1 for n in shape), np.log(squares + 1e-6) / 6
+    x = [*shared, cosine / (1 - 0.9**t), np.log((fast + 1e-18) / (slow + 1e-18)) / 2, *logs[1:]]
+    x += [logs[0] - np.log(size) / 3, np.log(size) / 3, math.log(p.size) / 5 - 1, axes <= 1, axes > 2, math.log(tensors) - 1]
+    h = np.maximum(_linear(theta, "controller/linear_0", np.array(x, float)[:, None]), 0)
+    c = _linear(theta, "controller/linear_1", h)[:, 0]
+    share = _sigmoid(3 * c[1] + math.log(0.05 / 0.95))
+    rate = 0.01 * np.exp(np.clip(3 * (c[0] + theta["power"] * np.log(size)), -10, 10)) * (1 - share + share / root(squares[0]))
+    u *= p.dtype.type(rate)
+    return (p - u).reshape(shape), {"m": m, "v": v, "cosine": cosine, "square": square}
+
+
+def _anchored(theta, grads, state, params, step, losses, steps):
+    trends, averages = _anchored_trends(state["losses"], float(losses[0]), steps)
+    shared = [*np.tanh(10 * (min(step / steps, 1) - ANCHORED_FRACTIONS)), *trends]
+    of_all = sum(float(np.vdot(p, p)) for p in params.values()) / sum(p.size for p in params.values())
+    done = {}
+    for path, p in params.items():
+        arguments = theta, grads[path], state["tensors"][path], p, step + 1, shared, of_all, len(params)
+        done[path] = _anchored_tensor(*arguments)
+    return {path: p for path, (p, _) in done.items()}, {"tensors": {path: s for path, (_, s) in done.items()}, "losses": averages}
+
+
 _RULES = {
     "learnable_sgd": (_each_init(lambda p: {}), _each(_sgd)),
     "learnable_sgdm": (_each_init(lambda p: {"u": np.zeros_like(p)}), _each(_sgdm)),
@@ -350,4 +444,5 @@ _RULES = {
     "adafac_mlp": (_each_init(_adafac_start), _each(_adafac_mlp)),
     "lstm": (_each_init(_lstm_start), _each(_lstm)),
     "hierarchical": (_hierarchical_init, _hierarchical),
+    "anchored": (_anchored_init, _anchored),
 }

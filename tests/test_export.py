@@ -12,7 +12,7 @@ import tensorflow as tf
 from learned import checkpoint, numpy_update, optimizers
 from learned.export import export, load_weights
 from taskset.errors import StoreError, UnknownName
-from tests.test_learned_optimizers import EVERY, FEW, SHAPES, STEPS, Inputs, weights
+from tests.test_learned_optimizers import EVERY, FEW, HORIZON, SHAPES, STEPS, Inputs, weights
 
 
 def saved(path, name, **changes):
@@ -37,7 +37,7 @@ def run(optimizer, inputs, dtype):
 def test_the_exported_file_equals_tensorflow(name, tmp_path):
     theta = saved(tmp_path / "checkpoint.npz", name)
     exported, _ = export(tmp_path / "checkpoint.npz", tmp_path / "out" / "weights.npz")
-    inputs, optimizer = Inputs(SHAPES), numpy_update.load(exported)
+    inputs, optimizer = Inputs(SHAPES), numpy_update.load(exported, steps=int(HORIZON))
     assert optimizer.name == name and len(inputs.times) == STEPS
     for dtype, tolerance in ((np.float64, 1e-9), (np.float32, 1e-5)):
         expected = inputs.moved(inputs.run(optimizers.get(name), theta, tf.as_dtype(dtype)))
@@ -59,7 +59,7 @@ def test_learned_decays_beyond_their_bounds():
 @EVERY
 def test_the_first_step_from_rest_is_finite_and_changes_nothing_in_place(name, tmp_path):
     theta = saved(tmp_path / "checkpoint.npz", name)
-    optimizer = numpy_update.LearnedOptimizer(name, theta)
+    optimizer = numpy_update.LearnedOptimizer(name, theta, steps=10)
     params = {path: np.zeros(shape, np.float32) for path, shape in FEW.items()}
     state = optimizer.init(params)
     moved, state = optimizer.update(params, state, params, 0, 1.0, 1.0)
@@ -128,3 +128,14 @@ def test_losses_that_are_missing_and_names_that_are_not_there(tmp_path):
         optimizer.update(params, optimizer.init(params), params, 0, loss=1.0)
     with pytest.raises(ValueError, match="allowed are learnable_sgd"):
         numpy_update.LearnedOptimizer("mpl", {})
+
+
+def test_steps_that_are_missing(tmp_path):
+    theta = saved(tmp_path / "c.npz", "anchored")
+    for steps in (None, 0, 2.5):
+        with pytest.raises(ValueError, match="steps .* of anchored: allowed is an integer of at least 1") as error:
+            numpy_update.load(tmp_path / "c.npz", steps)
+        assert "\n" not in str(error.value)
+    optimizer, params = numpy_update.LearnedOptimizer("anchored", theta, 10), {"w": np.ones((3, 2), np.float32)}
+    with pytest.raises(ValueError, match="reads the train loss"):
+        optimizer.update(params, optimizer.init(params), params, 0)
