@@ -217,6 +217,6 @@ def _update(theta, grads, state, params, step, loss, validation_loss, horizon):
     rate = RATE * tf.exp(tf.clip_by_value(3 * (c1 + theta["power"] * log_s), -WIDEST, WIDEST))
     rate = tf.unstack(rate * (1 - a + a * _inverse_root(moved[0])))
 
-    order, parts = features.in_order(params), tf.split(u, sizes)
-    new = {path: params[path] - tf.reshape(r * part, params[path].shape) for path, r, part in zip(order, rate, parts)}
+    moves = {path: r * part for path, r, part in zip(features.in_order(params), rate, tf.split(u, sizes))}
+    new = {path: w - tf.reshape(moves[path], w.shape) for path, w in params.items()}
     return new, {"m": m, "v": v, "losses": losses, "cosine": cosine, "square": square}
