@@ -357,19 +357,22 @@ def _anchored_init(theta, params):
         for path, p in params.items()
     }
     zeros = np.zeros(ANCHORED_TRENDS)
-    return {"tensors": tensors, "losses": {"mean": zeros, "weight": zeros, "least": np.full(ANCHORED_TRENDS, 1e30)}}
+    return {"tensors": tensors, "losses": {"mean": zeros, "weight": zeros, "least": zeros, "first": 0.0}}
 
 
 def _anchored_trends(old, loss, steps):
     """(5 trends of the loss, its averages)."""
     decays = 0.5 ** (1 / (10 * max(steps / 10, 1) ** (np.arange(ANCHORED_TRENDS) / (ANCHORED_TRENDS - 1))))
+    first, mean, weight = old["first"], old["mean"], old["weight"]
     if np.isfinite(loss):
-        old = {**old, "mean": decays * old["mean"] + (1 - decays) * loss, "weight": decays * old["weight"] + 1 - decays}
-    average = old["mean"] / np.maximum(old["weight"], 1e-12)
-    least = np.minimum(old["least"], np.where(old["weight"] > 0, average, 1e30))
+        first = first if weight[0] > 0 else loss
+        mean, weight = decays * mean + (1 - decays) * (loss - first), decays * weight + 1 - decays
+    average = mean / np.maximum(weight, 1e-12)
+    least = np.minimum(old["least"], average)
     above, slower = average[:-1] - least[:-1], np.maximum(average[1:] - least[:-1], 0)
-    rounding = 1e-6 * (np.abs(average[:-1]) + np.abs(average[1:])) + 1e-30
-    return np.clip((above + rounding) / (slower + rounding) - 1, -1, 1), {**old, "least": least}
+    rounding = 1e-6 * (np.abs(first) + np.abs(average[:-1]) + np.abs(average[1:])) + 1e-30
+    averages = {"mean": mean, "weight": weight, "least": least, "first": first}
+    return np.clip((above + rounding) / (slower + rounding) - 1, -1, 1), averages
 
 
 def _anchored_directions(theta, g, p, old, t, r, s):

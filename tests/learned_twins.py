@@ -255,11 +255,11 @@ class Anchored:
             history = []
             for n in range(1, len(losses) + 1):
                 weights = 0.5 ** (np.arange(n)[::-1] / half_life)
-                history.append(np.sum(weights * losses[:n]) / np.sum(weights))
+                history.append(np.sum(weights * (np.array(losses[:n]) - losses[0])) / np.sum(weights))
             averages.append(history)
         found = []
         for a, slower in zip(averages, averages[1:]):
-            rounding = 1e-6 * (abs(a[-1]) + abs(slower[-1])) + 1e-30
+            rounding = 1e-6 * (abs(losses[0]) + abs(a[-1]) + abs(slower[-1])) + 1e-30
             quotient = (a[-1] - min(a) + rounding) / (max(slower[-1] - min(a), 0) + rounding)
             found.append(np.clip(quotient - 1, -1, 1))
         return np.array(found)

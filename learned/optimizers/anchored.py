@@ -62,13 +62,9 @@ def anchored():
 def _init(theta, params):
     del theta
     dtype, n = next(iter(params.values())).dtype, sum(_sizes(params))
-    losses = {"mean": tf.zeros([TRENDS], dtype), "weight": tf.zeros([TRENDS], dtype), "least": tf.fill([TRENDS], _big(dtype))}
+    losses = {name: tf.zeros([TRENDS], dtype) for name in ("mean", "weight", "least")} | {"first": tf.zeros([], dtype)}
     zeros = {"cosine": tf.zeros([len(params)], dtype), "square": tf.zeros([len(V_DECAYS), len(params)], dtype)}
     return {"m": tf.zeros([len(M_DECAYS), n], dtype), "v": tf.zeros([len(V_DECAYS), n], dtype), "losses": losses, **zeros}
-
-
-def _big(dtype):
-    return tf.constant(1e30, dtype)
 
 
 def _sizes(params):
@@ -131,20 +127,22 @@ def _trends(old, loss, horizon):
     """(trends of the loss [TRENDS - 1], averages after it).
 
     Averages a_k with half-lives from 10 steps to the horizon, and their minima b_k: clip((a_k - b_k) / (a_(k+1) - b_k) - 1, -1, 1),
-    0 where a loss doesn't change. A loss that isn't finite leaves the averages as they are.
+    0 where a loss doesn't change by more than rounding. They are averages of the loss less the first one: differences of large
+    numbers would be rounding. A loss that isn't finite leaves them as they are.
     """
     longest = tf.maximum(horizon / SHORTEST, 1.0)
     half_lives = SHORTEST * longest ** tf.constant(np.arange(TRENDS) / (TRENDS - 1), loss.dtype)
     decays = tf.exp(-math.log(2) / half_lives)
     share = tf.where(tf.math.is_finite(loss), 1 - decays, tf.zeros_like(decays))
     loss = tf.where(tf.math.is_finite(loss), loss, tf.zeros_like(loss))
-    mean, weight = old["mean"] + share * (loss - old["mean"]), old["weight"] + share * (1 - old["weight"])
+    first = tf.where(old["weight"][0] > 0, old["first"], loss)
+    mean, weight = old["mean"] + share * (loss - first - old["mean"]), old["weight"] + share * (1 - old["weight"])
     average = mean / tf.maximum(weight, 1e-12)
-    least = tf.minimum(old["least"], tf.where(weight > 0, average, _big(loss.dtype)))
+    least = tf.minimum(old["least"], average)  # the first average is 0, as is where `least` starts
     above, slower = average[:-1] - least[:-1], tf.maximum(average[1:] - least[:-1], 0.0)
-    rounding = 1e-6 * (tf.abs(average[:-1]) + tf.abs(average[1:])) + 1e-30
+    rounding = 1e-6 * (tf.abs(first) + tf.abs(average[:-1]) + tf.abs(average[1:])) + 1e-30
     trend = tf.clip_by_value((above + rounding) / (slower + rounding) - 1, -1.0, 1.0)
-    return trend, {"mean": mean, "weight": weight, "least": least}
+    return trend, {"mean": mean, "weight": weight, "least": least, "first": first}
 
 
 def _log(mean_square):
