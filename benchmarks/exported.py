@@ -179,12 +179,12 @@ class OuterStep:
         key = tf.constant([seeds.stream(int(episodes["seed"]), "perturbation"), int(episodes["window"])], tf.int32)
         return (key, *window.arguments), window.after
 
-    def step(self, state, perturbation_key, fresh, first, reset_at, raw, key):
+    def step(self, state, perturbation_key, fresh, first, reset_at, horizons, raw, key):
         """(state after the step, gradient [P], losses [K, C])."""
         theta = state["adam"]["x"]
         e = self.sigma * stateless.normal(perturbation_key, [self.pairs, theta.shape[0]])
         copies = tf.concat([theta + e, theta - e], axis=0)
-        losses, inner = self.unroll.window(copies, copies, state["inner"], fresh, first, reset_at, raw, key)
+        losses, inner = self.unroll.window(copies, copies, state["inner"], fresh, first, reset_at, horizons, raw, key)
         xi = state["xi"] + e
         old = tf.range(self.steps)[:, None] < reset_at
         before, after = self._difference(losses, old), self._difference(losses, ~old)

@@ -34,13 +34,12 @@ class BackpropagatedUnroll(Unroll):
         self.gradients = self._compiled(self._gradients)
 
     def _try(self):
-        theta, inner, steps, raw, key = self._example()
-        return self._step_vjp(theta, inner, steps, raw, key, _zeros(inner), tf.zeros([self.copies], theta.dtype))
+        theta, inner, *arguments = self._example()
+        return self._step_vjp(theta, inner, *arguments, _zeros(inner), tf.zeros([self.copies], theta.dtype))
 
-    def _step_vjp(self, theta, inner, steps, raw, key, cotangents, loss_cotangents):
+    def _step_vjp(self, theta, inner, steps, horizons, raw, key, cotangents, loss_cotangents):
         """(d theta [C, P], d inner) of one step of all copies."""
-        prepare_key, step_key = stateless.split(key, 2)
-        each = {"theta": theta, "inner": inner, "step": steps, "batches": self._batches(raw, prepare_key)}
+        each, step_key = self._each(theta, inner, steps, horizons, raw, key)
         each = {"one": each, "loss": loss_cotangents, "after": cotangents}
 
         def one_vjp(each):
@@ -60,17 +59,17 @@ class BackpropagatedUnroll(Unroll):
 
         return self._map(one_vjp, (theta, self._per_sign(fresh), cotangents))
 
-    def _gradients(self, theta, inner, fresh, first, reset_at, raw, key):
+    def _gradients(self, theta, inner, fresh, first, reset_at, horizons, raw, key):
         """(losses [K, C], states behind the window, gradients [C, P]).
 
         gradients: of each copy's mean loss over the window with respect to its own theta [C, P], the state at the window's
         beginning being given. Arguments as of `Unroll.window`.
         """
         begin, count = self._start(theta, fresh), self.steps
-        first, reset_at = self._per_sign((first, reset_at))
+        first, reset_at, horizons = self._per_sign((first, reset_at, horizons))
 
         def step_arguments(i):
-            return tf.where(i >= reset_at, i - reset_at, first + i), at(raw, i), stateless.fold(key, i)
+            return self._step_arguments(i, first, reset_at, horizons, raw, key)
 
         def forward(i, inner, kept, losses):
             inner = self._reset(reset_at, i, begin, inner)

@@ -145,8 +145,8 @@ class Spread:
 
         return tf.nest.map_structure(join, *trees)
 
-    def _arguments(self, of_copies, fresh, first, reset_at, raw, key):
-        copies, pairs = self._split(of_copies), self._split((first, reset_at), copies=False)
+    def _arguments(self, of_copies, fresh, first, reset_at, horizons, raw, key):
+        copies, pairs = self._split(of_copies), self._split((first, reset_at, horizons), copies=False)
         return [(*copies[r], fresh[r], *pairs[r], raw[r], key) for r in range(self.replicas)]
 
     def window(self, before, after, inner, *drawn):

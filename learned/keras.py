@@ -5,9 +5,9 @@
 
 Its state lies in Keras's optimizer variables and its weights in its config: `model.save` and `keras.models.load_model` keep both.
 
-`hierarchical` looks at losses. Keras hands every train loss to an optimizer's `scale_loss`, where this one notes it; a training
-loop of one's own calls `loss = optimizer.scale_loss(loss)` inside the tape. The validation loss comes from the callback
-`ValidationLoss`.
+Some look at the train loss. Keras hands every train loss to an optimizer's `scale_loss`, where this one notes it; a training
+loop of one's own calls `loss = optimizer.scale_loss(loss)` inside the tape. The validation loss, which `hierarchical` looks at,
+comes from the callback `ValidationLoss`. Some read how many steps the training will have: `from_checkpoint(.., steps=10_000)`.
 """
 
 import base64
@@ -23,28 +23,33 @@ from taskset.errors import ConfigError, cut
 from taskset.training import VALIDATION_INTERVAL
 
 
-def from_checkpoint(path, name=None):
-    """A `LearnedOptimizer` with the weights in a checkpoint or an export, or of a name of `learned.pretrained`."""
+def from_checkpoint(path, name=None, steps=None):
+    """A `LearnedOptimizer` with the weights in a checkpoint or an export, or of a name of `learned.pretrained`.
+
+    steps: batches that the whole training will have (batches of an epoch times epochs); needed where `reads_steps`.
+    """
     found = export.load_weights(path)
-    return LearnedOptimizer(found.optimizer, found.theta, name)
+    return LearnedOptimizer(found.optimizer, found.theta, name, steps)
 
 
 @keras.saving.register_keras_serializable("learned")
 class LearnedOptimizer(keras.optimizers.Optimizer):
     """The learned optimizer `learned` with the weights theta, {path: array}, as a Keras optimizer on the TensorFlow backend.
 
-    It has no learning rate, and computes in float32. A variable that the loss doesn't depend on stays as it is, and counts as
-    one with a gradient of zeros; one that was frozen (`trainable = False`, then `compile`) keeps its state until it is trained
-    again. Not for several replicas. Raises `ConfigError`.
+    steps: batches that the whole training will have, needed where the rule reads them; `optimizer.steps = ..` changes them where
+    a training is continued for longer. It has no learning rate, and computes in float32. A variable that the loss doesn't depend
+    on stays as it is, and counts as one with a gradient of zeros; one that was frozen (`trainable = False`, then `compile`) keeps
+    its state until it is trained again. Not for several replicas. Raises `ConfigError`.
     """
 
-    def __init__(self, learned, theta, name=None):
+    def __init__(self, learned, theta, name=None, steps=None):
         if keras.backend.backend() != "tensorflow":
             raise ConfigError(f"Keras backend {keras.backend.backend()!r}: allowed is 'tensorflow'; elsewhere use an export")
         super().__init__(learning_rate=1.0, name=name or learned)
         self._learned = optimizers.get(learned)
         self._theta = {path: w.astype(np.float32) for path, w in with_weights(self._learned, theta).theta.items()}
         self._loss_of_step, self._validated, self._validated_until = _Box(), False, None
+        self._planned = self._checked_steps(steps)
 
     @property
     def learning_rate(self):
@@ -56,9 +61,39 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         raise ConfigError(f"learning rate {value!r}: {self._learned.name} has none to set; take the callback or schedule away")
 
     @property
-    def reads_losses(self):
-        """Whether it needs the train loss of every step and a validation loss every 10 steps."""
+    def reads_loss(self):
+        """Whether it needs the train loss of every step."""
+        return self._learned.uses_loss
+
+    @property
+    def reads_validation_loss(self):
+        """Whether it needs a validation loss every 10 steps."""
         return self._learned.uses_validation_loss
+
+    @property
+    def reads_steps(self):
+        """Whether it needs to know how many steps the training will have."""
+        return self._learned.uses_horizon
+
+    @property
+    def steps(self):
+        """How many steps the training is planned to have, or None."""
+        return self._planned
+
+    @steps.setter
+    def steps(self, value):
+        self._planned = self._checked_steps(value)
+        if self.built and self.reads_steps:
+            self._horizon.assign(value)
+
+    def _checked_steps(self, steps):
+        whole = isinstance(steps, (int, np.integer)) and not isinstance(steps, bool) and steps >= 1
+        if not whole and (steps is not None or self.reads_steps):
+            raise ConfigError(
+                f"steps {steps!r} of {self._learned.name}: allowed is an integer of at least 1; give steps=, the number of batches "
+                "of the whole training"
+            )
+        return int(steps) if whole else None
 
     def scale_loss(self, loss):
         """The loss itself; an optimizer that reads losses sees it in the next `apply`."""
@@ -78,7 +113,9 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         with tf.init_scope():  # Keras builds while it traces the first step, and XLA wants variables from outside
             params = {_key(i): tf.zeros(v.shape) for i, v in enumerate(variables)}
             self._state = _map_leaves(self._learned.init(self._weights(), params), self._variable)
-            self._held = self.add_variable((), name="validation_loss") if self.reads_losses else None
+            self._held = self.add_variable((), name="validation_loss") if self.reads_validation_loss else None
+            # A variable, so that a compiled training sees it change. It is saved: a training that was saved goes on as planned.
+            self._horizon = self._variable("steps", tf.constant(float(self.steps))) if self.reads_steps else None
 
     def _variable(self, name, value):
         def start(shape, dtype=None):
@@ -107,7 +144,8 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
             rest = _Rest({_key(i): tf.zeros(v.shape) for i, v in enumerate(self._trainable_variables)}, params)
             state = rest.part(whole, self._learned.init(self._weights(), params))
         step = tf.convert_to_tensor(self.iterations)
-        params, state = self._learned.update(self._weights(), gradients, state, params, step, *self._losses())
+        planned = self._learned.planned(self._horizon, tf.float32)
+        params, state = self._learned.update(self._weights(), gradients, state, params, step, *self._losses(), **planned)
         state = rest.whole(whole, state) if rest else state
         _map_leaves(self._state, lambda name, variable, value: variable.assign(value), state)
         for variable, gradient in zip(variables, grads):
@@ -130,21 +168,20 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
 
     def _losses(self):
         loss, self._loss_of_step.value = self._loss_of_step.value, None
-        if not self.reads_losses:
-            return None, None
-        if loss is None:
+        if self.reads_loss and loss is None:
             raise ConfigError(
                 f"{self._learned.name} reads the train loss: call optimizer.scale_loss(loss) before the gradients are applied"
             )
-        if not self._validated:
+        if self.reads_validation_loss and not self._validated:
             raise ConfigError(
                 f"{self._learned.name} reads a validation loss: give fit callbacks=[learned.keras.ValidationLoss(..)]"
             )
-        return tf.cast(loss, tf.float32), tf.convert_to_tensor(self._held)
+        validation_loss = tf.convert_to_tensor(self._held) if self.reads_validation_loss else None
+        return tf.cast(loss, tf.float32) if self.reads_loss else None, validation_loss
 
     def expect_validation_losses(self):
         """Whoever calls this calls `tell_validation_loss` before step 0 and every 10 steps from there on."""
-        if not self.reads_losses:
+        if not self.reads_validation_loss:
             raise ConfigError(f"{self._learned.name} reads no validation loss: take the callback away")
         self._validated = True
 
@@ -161,9 +198,9 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         self._held.assign(loss)
 
     def get_config(self):
-        """JSON values: the learned optimizer's name, its weights (float32, base64), the optimizer's own name."""
+        """JSON values: the learned optimizer's name, its weights (float32, base64), the optimizer's own name, `steps`."""
         theta = {path: base64.b64encode(w.astype("<f4").tobytes()).decode() for path, w in self._theta.items()}
-        return {"learned": self._learned.name, "theta": theta, "name": self.name}
+        return {"learned": self._learned.name, "theta": theta, "name": self.name, "steps": self.steps}
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
@@ -178,7 +215,7 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
             raise ConfigError(f"the config's weights of {learned!r} are damaged ({told}): save the model again") from error
         if theta.keys() != shapes.keys() or not all(np.isfinite(w).all() for w in weights.values()):
             raise ConfigError(f"the config's weights are not those of {learned!r}, or not finite: save the model again")
-        return cls(learned, weights, config.get("name"))
+        return cls(learned, weights, config.get("name"), config.get("steps"))
 
 
 class ValidationLoss(keras.callbacks.Callback):
@@ -270,35 +307,43 @@ def _key(i):
 class _Rest:
     """States with and without the variables that are frozen.
 
-    A leaf belongs to one variable, then it has the variable's key; or to all of them, a row or column each in the order of
-    `features.in_order`, then its shape tells; or to none.
+    A leaf belongs to one variable, then it has the variable's key; or to all of them, in the order of `features.in_order`: a row
+    or column for each variable, or one for each of their numbers, then its shape says which; or to none.
     """
 
     def __init__(self, params, moving):
-        everything, self._all = features.in_order(params), len(params)
-        self._positions = [everything.index(key) for key in features.in_order(moving)]
+        everything = features.in_order(params)
+        positions = [everything.index(key) for key in features.in_order(moving)]
+        ends = np.cumsum([params[key].shape.num_elements() for key in everything])
+        numbers = np.split(np.arange(ends[-1]), ends[:-1])
+        of_numbers = np.concatenate([numbers[i] for i in positions])
+        self._moving = [(len(everything), np.array(positions)), (int(ends[-1]), of_numbers)]  # (how many in all, which move)
 
     def part(self, whole, like):
         """What of the state `whole` a state of the shape of `like` has."""
         if isinstance(like, dict):
             return {key: self.part(whole[key], value) for key, value in like.items()}
-        axis = self._axis(whole, like)
-        return whole if axis is None else tf.gather(whole, self._positions, axis=axis)
+        axis, moving = self._axis(whole, like)
+        return whole if axis is None else tf.gather(whole, moving, axis=axis)
 
     def whole(self, old, part):
         """`old` with what `part` has of it in its place."""
         if isinstance(old, dict):
             return {key: self.whole(value, part[key]) if key in part else value for key, value in old.items()}
-        axis = self._axis(old, part)
+        axis, moving = self._axis(old, part)
         if axis is None:
             return part
-        places = [self._positions.index(i) + self._all if i in self._positions else i for i in range(self._all)]
+        places = np.arange(old.shape[axis])
+        places[moving] = old.shape[axis] + np.arange(len(moving))
         return tf.gather(tf.concat([old, part], axis), places, axis=axis)
 
     def _axis(self, whole, part):
-        """The axis along which variables follow each other; None where there is none."""
-        sizes = self._all, len(self._positions)
-        return next((i for i, both in enumerate(zip(whole.shape, part.shape)) if both == sizes), None)
+        """(the axis along which variables or their numbers follow each other, which of them move); (None, None): there is none."""
+        for count, moving in self._moving:
+            for axis, both in enumerate(zip(whole.shape, part.shape)):
+                if both == (count, len(moving)):
+                    return axis, moving
+        return None, None
 
 
 def _map_leaves(tree, function, *others, name=""):

@@ -1,6 +1,6 @@
 """Learned optimizers in NumPy and nothing else: this one file and an .npz of weights are all that using one takes.
 
-    optimizer = load("weights.npz")
+    optimizer = load("weights.npz", steps=10_000)                     # of the whole training
     state = optimizer.init(params)                                     # params: {name: array}
     for step in range(steps):
         params, state = optimizer.update(gradients, state, params, step, loss, validation_loss)
@@ -30,10 +30,11 @@ TIMES = (1, 3, 10, 30, 100, 300, 1e3, 3e3, 1e4, 3e4, 1e5)  # steps
 class LearnedOptimizer:
     """A rule with its weights.
 
-    name: of the rule; theta: {path: array}; reads_losses: whether `update` must be given both losses.
+    name: of the rule; theta: {path: array}; steps: that the whole training will have, needed where the rule reads them.
+    reads_loss, reads_validation_loss, reads_steps: whether the rule needs the loss in `update`, both losses, `steps`.
     """
 
-    def __init__(self, name, theta):
+    def __init__(self, name, theta, steps=None):
         if not isinstance(name, str) or name not in _RULES:
             raise ValueError(f"unknown learned optimizer {name!r}: allowed are {', '.join(_RULES)}")
         if not isinstance(theta, dict):
@@ -42,7 +43,10 @@ class LearnedOptimizer:
         for path, w in self.theta.items():
             if w.dtype.kind != "f" or not np.isfinite(w).all():
                 raise ValueError(f"weight {path!r} of type {w.dtype}: allowed are finite floats")
-        self.reads_losses = name == "hierarchical"
+        self.reads_loss, self.reads_validation_loss = name in ("anchored", "hierarchical"), name == "hierarchical"
+        self.reads_steps, self.steps = name == "anchored", steps
+        if steps is None and self.reads_steps or steps is not None and not _is_count(steps):
+            raise ValueError(f"steps {steps!r} of {name}: allowed is an integer of at least 1, the steps of the whole training")
 
     def init(self, params):
         """The state before the first step."""
@@ -56,8 +60,10 @@ class LearnedOptimizer:
         grads come from; validation_loss: the last one that was measured (the rule was trained with one every 10 steps, held
         between).
         """
-        if self.reads_losses and (loss is None or validation_loss is None):
+        if self.reads_validation_loss and (loss is None or validation_loss is None):
             raise ValueError(f"{self.name} reads losses: give `loss` and `validation_loss`, the last one measured")
+        if self.reads_loss and loss is None:
+            raise ValueError(f"{self.name} reads the train loss: give `loss`, the one that the gradients come from")
         params = _parameters(params)
         grads = _gradients(grads, params)
         moving = {path: p for path, p in params.items() if path in grads}
@@ -67,7 +73,7 @@ class LearnedOptimizer:
         step = _step(step)
         try:
             used = self._with_tensors(state, lambda tensors: {path: tensors[path] for path in moving})
-            moved, new = _RULES[self.name][1](self._theta(params), grads, used, moving, step, losses)
+            moved, new = _RULES[self.name][1](self._theta(params), grads, used, moving, step, losses, self.steps)
         except (KeyError, TypeError) as error:
             told = "take the state from `init` of these parameters"
             raise ValueError(f"the state or theta doesn't fit ({error}): {told}") from error
@@ -75,20 +81,20 @@ class LearnedOptimizer:
         return {path: moved[path].astype(p.dtype, copy=False) if path in moved else p for path, p in params.items()}, new
 
     def _tensors(self, state):
-        """{name: ..}: the part of a state that belongs to single parameters."""
-        return state["tensors"] if self.reads_losses else state
+        """{name: ..}: the part of a state that belongs to single parameters; what reads losses has another part for them."""
+        return state["tensors"] if self.reads_loss else state
 
     def _with_tensors(self, state, change):
         changed = change(self._tensors(state))
-        return {**state, "tensors": changed} if self.reads_losses else changed
+        return {**state, "tensors": changed} if self.reads_loss else changed
 
     def _theta(self, params):
         dtype = next(iter(params.values())).dtype
         return {path: w.astype(dtype, copy=False) for path, w in self.theta.items()}
 
 
-def load(path):
-    """The `LearnedOptimizer` of an .npz file. Raises `ValueError` where that is no export, is damaged, or lacks a weight."""
+def load(path, steps=None):
+    """The `LearnedOptimizer` of an .npz file, for a training of `steps` steps. Raises `ValueError` where that is no export, is damaged, or lacks a weight."""
     try:
         with zipfile.ZipFile(path) as archive:
             if sum(member.file_size for member in archive.infolist()) > LARGEST:
@@ -103,7 +109,7 @@ def load(path):
         there = theta[weight].shape if weight in theta else "missing"
         if there != shapes.get(weight):
             raise ValueError(f"{path}: weight {weight!r} is {there}, expected is {shapes.get(weight, 'no such weight')}")
-    return LearnedOptimizer(name, theta)
+    return LearnedOptimizer(name, theta, steps)
 
 
 # What comes from outside.
@@ -157,6 +163,10 @@ def _gradients(grads, params):
             raise ValueError(f"gradient of {path!r} is {g.dtype} {g.shape}: allowed are numbers of its shape, {p.shape}")
         found[path] = g.astype(p.dtype)
     return found
+
+
+def _is_count(steps):
+    return isinstance(steps, (int, np.integer)) and not isinstance(steps, bool) and steps >= 1
 
 
 def _step(step):
@@ -250,7 +260,7 @@ def _cell(theta, path, x, h, c):
 def _each(tensor):
     """An update that treats every tensor by itself: `tensor(theta, g, state, p, step) -> (p, state)`."""
 
-    def update(theta, grads, state, params, step, losses):
+    def update(theta, grads, state, params, step, losses, steps):
         done = {path: tensor(theta, grads[path], state[path], p, step) for path, p in params.items()}
         return {path: p for path, (p, _) in done.items()}, {path: s for path, (_, s) in done.items()}
 
@@ -435,7 +445,7 @@ def _hierarchical_tensor(theta, g, old, p, step, total, by_lstms, losses, tensor
     )
 
 
-def _hierarchical(theta, grads, state, params, step, losses):
+def _hierarchical(theta, grads, state, params, step, losses, steps):
     dtype = next(iter(params.values())).dtype
     totals = {name: np.asarray(1 + decay * state["totals"][name], dtype) for name, decay in CORRECTED.items()}
     features, averages = _losses_seen(state["losses"], *(np.asarray(x, dtype) for x in losses), totals)
@@ -447,6 +457,103 @@ def _hierarchical(theta, grads, state, params, step, losses):
     return moved, {"tensors": tensors, "by_lstms": np.mean(to_all, axis=0), "losses": averages, "totals": totals}
 
 
+# anchored: NAdam with a learned correction, and a controller of step sizes for each tensor (learned/optimizers/anchored.py says what
+# is what and where it is from).
+
+ANCHORED_DECAYS = {"m": np.array([0.5, 0.9, 0.99]), "v": np.array([0.95, 0.999])}
+ANCHORED_FRACTIONS = np.array([0.03, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0, 1.1])
+ANCHORED_TRENDS = 6
+CHUNK = 8192  # numbers that are worked on at once: so few that all features of them stay in a core's cache
+
+
+def _anchored_init(theta, params):
+    dtype = next(iter(params.values())).dtype
+    tensors = {
+        path: {"m": np.zeros((3, p.size), dtype), "v": np.zeros((2, p.size), dtype), "cosine": 0.0, "square": np.zeros(2)}
+        for path, p in params.items()
+    }
+    zeros = np.zeros(ANCHORED_TRENDS)
+    return {"tensors": tensors, "losses": {"mean": zeros, "weight": zeros, "least": zeros, "first": 0.0}}
+
+
+def _anchored_trends(old, loss, steps):
+    """(5 trends of the loss, its averages)."""
+    decays = 0.5 ** (1 / (10 * max(steps / 10, 1) ** (np.arange(ANCHORED_TRENDS) / (ANCHORED_TRENDS - 1))))
+    first, mean, weight = old["first"], old["mean"], old["weight"]
+    if np.isfinite(loss):
+        first = first if weight[0] > 0 else loss
+        mean, weight = decays * mean + (1 - decays) * (loss - first), decays * weight + 1 - decays
+    average = mean / np.maximum(weight, 1e-12)
+    least = np.minimum(old["least"], average)
+    above, slower = average[:-1] - least[:-1], np.maximum(average[1:] - least[:-1], 0)
+    rounding = 1e-6 * (np.abs(first) + np.abs(average[:-1]) + np.abs(average[1:])) + 1e-30
+    averages = {"mean": mean, "weight": weight, "least": least, "first": first}
+    return np.clip((above + rounding) / (slower + rounding) - 1, -1, 1), averages
+
+
+def _anchored_directions(theta, g, p, old, t, r, s):
+    """(u [n], mean squares of u and of m / sqrt(v), new m, new v) of a tensor, CHUNK numbers after the other."""
+    dm, dv, n = ANCHORED_DECAYS["m"], ANCHORED_DECAYS["v"], g.size
+    column = lambda x: np.asarray(x, p.dtype)[:, None]  # noqa: E731
+    noise = np.sqrt((1 - dm) / (1 + dm) * (1 + dm**t) * (1 - dm**t))  # of m, not corrected
+    m, v, u, squares = np.empty_like(old["m"]), np.empty_like(old["v"]), np.empty_like(g), np.zeros(4)
+    # Of NAdam's direction; and what features are divided by that are in units of the gradient or of the parameter.
+    ahead, now = 0.9 / (1 - 0.9 ** (t + 1)), 0.1 / (1 - 0.9**t)
+    w = theta["mlp/linear_0/w"] * column([1 / r] * 4 + [1] * 8 + [1 / s, 1 / r])
+    x = np.empty((14, min(CHUNK, n)), p.dtype)
+    for start in range(0, n, CHUNK):
+        at = slice(start, start + CHUNK)
+        part = g[at]
+        m[:, at] = old["m"][:, at] + column(1 - dm) * (part - old["m"][:, at])
+        v[:, at] = old["v"][:, at] + column(1 - dv) * (part * part - old["v"][:, at])
+        x = x[:, : part.size]
+        second = v[:, at] / column(1 - dv**t)
+        inverse = _rsqrt(second + np.asarray(1e-18, p.dtype))
+        x[0], x[1:4] = part, m[:, at] / column(noise)
+        np.multiply(x[:4], inverse[0], out=x[4:8])
+        np.multiply(x[:4], inverse[1], out=x[8:12])
+        x[12], x[13] = p[at], second[1] * inverse[1]
+        h = np.maximum(w.T @ x + theta["mlp/linear_0/b"][:, None], 0)
+        h = np.maximum(_linear(theta, "mlp/linear_1", h), 0)
+        nadam = (p.dtype.type(ahead) * m[1, at] + p.dtype.type(now) * part) * inverse[1]
+        u[at] = nadam + theta["mlp/linear_2/w"][:, 0] @ h
+        squares += [np.vdot(u[at], u[at]), *(np.vdot(row, row) for row in x[9:12])]
+    return u, squares / n, m, v
+
+
+def _anchored_tensor(theta, g, old, p, t, shared, mean_square_of_all, tensors):
+    shape, p, g = p.shape, p.ravel(), np.clip(g.ravel(), -1e12, 1e12)
+    mean = lambda x, y: float(np.vdot(x, y)) / p.size  # noqa: E731
+    square = old["square"] + (1 - ANCHORED_DECAYS["v"]) * (mean(g, g) - old["square"])
+    root = lambda x: np.sqrt(x + 1e-18)  # noqa: E731
+    cosine = mean(g, old["m"][1]) / (root(mean(g, g)) * root(mean(old["m"][1], old["m"][1])))
+    cosine = old["cosine"] + 0.1 * (cosine - old["cosine"])
+    fast, slow = square / (1 - ANCHORED_DECAYS["v"] ** t)
+    size = np.sqrt(mean(p, p) + 0.01 * mean_square_of_all + 1e-16)
+    u, squares, m, v = _anchored_directions(theta, g, p, old, t, root(slow), size)
+
+    axes, logs = sum(n > 1 for n in shape), np.log(squares + 1e-6) / 6
+    x = [*shared, cosine / (1 - 0.9**t), np.log((fast + 1e-18) / (slow + 1e-18)) / 2, *logs[1:]]
+    x += [logs[0] - np.log(size) / 3, np.log(size) / 3, math.log(p.size) / 5 - 1, axes <= 1, axes > 2, math.log(tensors) - 1]
+    h = np.maximum(_linear(theta, "controller/linear_0", np.array(x, float)[:, None]), 0)
+    c = _linear(theta, "controller/linear_1", h)[:, 0]
+    share = _sigmoid(3 * c[1] + math.log(0.05 / 0.95))
+    rate = 0.01 * np.exp(np.clip(3 * (c[0] + theta["power"] * np.log(size)), -10, 10)) * (1 - share + share / root(squares[0]))
+    u *= p.dtype.type(rate)
+    return (p - u).reshape(shape), {"m": m, "v": v, "cosine": cosine, "square": square}
+
+
+def _anchored(theta, grads, state, params, step, losses, steps):
+    trends, averages = _anchored_trends(state["losses"], float(losses[0]), steps)
+    shared = [*np.tanh(10 * (min(step / steps, 1) - ANCHORED_FRACTIONS)), *trends]
+    of_all = sum(float(np.vdot(p, p)) for p in params.values()) / sum(p.size for p in params.values())
+    done = {}
+    for path, p in params.items():
+        arguments = theta, grads[path], state["tensors"][path], p, step + 1, shared, of_all, len(params)
+        done[path] = _anchored_tensor(*arguments)
+    return {path: p for path, (p, _) in done.items()}, {"tensors": {path: s for path, (_, s) in done.items()}, "losses": averages}
+
+
 _RULES = {
     "learnable_sgd": (_each_init(lambda p: {}), _each(_sgd)),
     "learnable_sgdm": (_each_init(lambda p: {"u": np.zeros_like(p)}), _each(_sgdm)),
@@ -456,4 +563,5 @@ _RULES = {
     "adafac_mlp": (_each_init(_adafac_start), _each(_adafac_mlp)),
     "lstm": (_each_init(_lstm_start), _each(_lstm)),
     "hierarchical": (_hierarchical_init, _hierarchical),
+    "anchored": (_anchored_init, _anchored),
 }

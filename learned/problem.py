@@ -47,10 +47,11 @@ class Problem:
         keys = dict(zip(self.splits, stateless.split(key, len(self.splits))))
         return {split: self.task.prepare(part, keys[split][0], keys[split][1]) for split, part in raw.items()}
 
-    def step(self, theta, inner, step, batches, key):
+    def step(self, theta, inner, step, batches, key, horizon=None):
         """One step: (normalized outer loss before it, inner state after it).
 
-        theta: [P]; step: steps taken so far in this training; batches: as `batches` returns them; key: of the task's own draws.
+        theta: [P]; step: steps taken so far in this training; batches: as `batches` returns them; key: of the task's own draws;
+        horizon: the number of steps that this training is planned to have, for optimizers that read it.
         """
         params = inner["params"]
         train_key, outer_key, told_key = stateless.split(key, 3)
@@ -63,6 +64,6 @@ class Problem:
             after["validation_loss"] = told
         views = self.layout.views(theta)
         after["params"], after["optimizer"] = self.optimizer.update(
-            views, gradients, inner["optimizer"], params, step, loss, told
+            views, gradients, inner["optimizer"], params, step, loss, told, **self.optimizer.planned(horizon, self.dtype)
         )
         return self.scale(outer), after

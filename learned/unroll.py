@@ -121,10 +121,10 @@ class Unroll:
 
     def _example(self):
         """Zeros as arguments of `_step`."""
-        theta = tf.zeros([self.copies, self.problem.layout.size], self.problem.dtype)
+        theta, zeros = tf.zeros([self.copies, self.problem.layout.size], self.problem.dtype), tf.zeros([self.copies], tf.int32)
         raw = tf.nest.map_structure(lambda spec: tf.zeros([self.pairs, *spec.shape], spec.dtype), self._raw_specs)
         inner = self._start(theta, self._nothing_fresh())
-        return theta, inner, tf.zeros([self.copies], tf.int32), raw, tf.zeros([2], tf.int32)
+        return theta, inner, zeros, zeros, raw, tf.zeros([2], tf.int32)
 
     @functools.cached_property
     def _raw_specs(self):
@@ -161,36 +161,47 @@ class Unroll:
             return {}
         return self._per_sign(self._map(lambda one: self.problem.batches(one, key), raw))
 
-    def _step(self, theta, inner, steps, raw, key):
+    def _step(self, theta, inner, steps, horizons, raw, key):
         """(losses [C], inner states) of one step of all copies."""
-        prepare_key, step_key = stateless.split(key, 2)
-        each = {"theta": theta, "inner": inner, "step": steps, "batches": self._batches(raw, prepare_key)}
+        each, step_key = self._each(theta, inner, steps, horizons, raw, key)
         return self._map(lambda one: self._one_step(one, step_key), each)
+
+    def _each(self, theta, inner, steps, horizons, raw, key):
+        """(what `_one_step` of each copy is given, leaves [C, ..]; the key that they share)."""
+        prepare_key, step_key = stateless.split(key, 2)
+        batches = self._batches(raw, prepare_key)
+        return {"theta": theta, "inner": inner, "step": steps, "horizon": horizons, "batches": batches}, step_key
 
     def _one_step(self, one, key):
         batches = {split: one["batches"].get(split, {}) for split in self.problem.splits}
-        return self.problem.step(one["theta"], one["inner"], one["step"], batches, key)
+        return self.problem.step(one["theta"], one["inner"], one["step"], batches, key, one["horizon"])
 
-    def _window(self, before, after, inner, fresh, first, reset_at, raw, key):
+    def _window(self, before, after, inner, fresh, first, reset_at, horizons, raw, key):
         """(losses [K, C] of a window, inner states behind it).
 
         before, after: theta [C, P] until a pair's reset in the window, and from it on; inner: states [C, ..];
         fresh: parameters [N, ..] to start anew from; first: steps taken so far [N]; reset_at: the step of the window at which
-        a pair starts anew [N], K or more for none; raw: {split: {name: [K, N, ..]}}; key: int32 [2].
+        a pair starts anew [N], K or more for none; horizons: the lengths of a pair's episodes until then and from then on [N, 2];
+        raw: {split: {name: [K, N, ..]}}; key: int32 [2].
         """
         begin = self._start(after, fresh)
-        first, reset_at = self._per_sign((first, reset_at))
+        first, reset_at, horizons = self._per_sign((first, reset_at, horizons))
 
         def body(i, inner, losses):
-            inner = self._reset(reset_at, i, begin, inner)
-            theta, steps = where(i >= reset_at, after, before), tf.where(i >= reset_at, i - reset_at, first + i)
-            loss, inner = self._step(theta, inner, steps, at(raw, i), stateless.fold(key, i))
+            inner, theta = self._reset(reset_at, i, begin, inner), where(i >= reset_at, after, before)
+            loss, inner = self._step(theta, inner, *self._step_arguments(i, first, reset_at, horizons, raw, key))
             return i + 1, inner, tf.tensor_scatter_nd_update(losses, [[i]], loss[None])
 
         losses = tf.zeros([self.steps, self.copies], self.problem.dtype)
         start = (tf.constant(0), inner, losses)
         _, inner, losses = tf.while_loop(lambda i, *_: i < self.steps, body, start, parallel_iterations=1)
         return losses, inner
+
+    def _step_arguments(self, i, first, reset_at, horizons, raw, key):
+        """(steps taken [C], horizons [C], raw batch, key) of step i of a window."""
+        anew = i >= reset_at
+        steps, horizon = tf.where(anew, i - reset_at, first + i), tf.where(anew, horizons[:, 1], horizons[:, 0])
+        return steps, horizon, at(raw, i), stateless.fold(key, i)
 
     def _reset(self, reset_at, i, begin, inner):
         now = tf.equal(reset_at, i)

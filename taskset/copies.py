@@ -27,13 +27,21 @@ class CopiesLoop(Loop):
     def start(self, seed):
         """All runs at step 0."""
         params = {path: tf.stack([w] * self._runs[0]) for path, w in self.task.init(seed).items()}
-        return Run(seed, params, self.optimizer.init(params))
+        init = self.optimizer.init
+        return Run(seed, params, init(params) if self._flat else batched(init, params))
 
     def _value_and_gradients(self, params, batch, key):
         return batched(lambda one: self.task.value_and_gradients(one, batch, key), params)
 
     def _loss(self, params, batch, key):
         return batched(lambda one: self.task.loss(one, batch, key), params)
+
+    def _updated(self, grads, state, params, step, hparams, told):
+        if self._flat:
+            return super()._updated(grads, state, params, step, hparams, told)
+        if "validation_loss" in told:
+            raise ValueError("an optimizer that reads validation losses has its runs one by one")
+        return batched(lambda one: self.optimizer.update(*one[:3], step, one[3], **one[4]), (grads, state, params, hparams, told))
 
 
 class NotBatched(Exception):

@@ -106,6 +106,9 @@ class Loop:
     def _loss(self, params, batch, key):
         return self.task.loss(params, batch, key)
 
+    def _updated(self, grads, state, params, step, hparams, told):
+        return self.optimizer.update(grads, state, params, step, hparams, **told)
+
     def _unpacked(self, floats):
         """{name: hyperparameter} of all of them in one tensor."""
         return dict(zip(self._names, tf.unstack(tf.reshape(floats, [len(self._names), *self._runs]))))
@@ -138,7 +141,7 @@ class Loop:
             step = first + i
             loss, gradients = self._value_and_gradients(shaped(params), batch, tf.stack([loss_base, step]))
             told = self._told(params, loss, validation, numbers, step)
-            params, state = self.optimizer.update(carried(gradients), state, params, step, hparams, **told)
+            params, state = self._updated(carried(gradients), state, params, step, hparams, told)
             return params, state, tf.tensor_scatter_nd_update(losses, [[i]], [tf.cast(loss, losses.dtype)])
 
         start = (carried(params), carried(state), tf.zeros([self.chunk, *self._runs]))
@@ -213,6 +216,11 @@ class Loop:
         run.step += steps
         return losses
 
+    def evaluated(self, run, hparams):
+        """The parameters at which `run` is judged: its own, unless the optimizer says otherwise (`Optimizer`)."""
+        judged = getattr(self.optimizer, "evaluated", None)
+        return judged(run.params, run.state, hparams) if judged else run.params
+
     def compile(self, run, hparams):
         """Compile the training program outside any timing: zero steps of a run that stays as it is."""
         seconds = run.seconds
@@ -275,7 +283,7 @@ def calls(loop, seed, steps, interval):
 
 
 def train(task, optimizer, steps, seed=0, mode=None, report=None, interval=None):
-    """Train a task from its start; returns (params, train losses [steps]).
+    """Train a task from its start; returns (params, train losses [steps]), params being those at which the run is judged.
 
     optimizer: an `Optimizer` (`taskset.get_optimizer`); its horizon is `steps`.
     report: called as report(run, losses of the interval) every `interval` steps (default: 50 times in all).
@@ -291,4 +299,4 @@ def train(task, optimizer, steps, seed=0, mode=None, report=None, interval=None)
             part = []
             if report:
                 report(run, losses[-1])
-    return run.params, np.concatenate(losses)
+    return loop.evaluated(run, hparams), np.concatenate(losses)

@@ -227,4 +227,71 @@ class Hierarchical:
         return with_time(second_moment_normalised(columns), np.concatenate(shared))
 
 
-TWINS = {"mlp": Mlp(), "mlp2019": Mlp2019(), "adafac_mlp": AdafacMlp(), "lstm": Lstm(), "hierarchical": Hierarchical()}
+class Anchored:
+    m_decays, v_decays = [0.5, 0.9, 0.99], [0.95, 0.999]
+
+    def init(self, theta, params):
+        zeros = lambda p, n: [np.zeros(np.shape(p)) for _ in range(n)]  # noqa: E731
+        state = {path: {"m": zeros(p, 3), "v": zeros(p, 2), "cosine": 0.0} for path, p in params.items()}
+        return {"tensors": state, "losses": [], "t": 0}
+
+    def update(self, theta, grads, state, params, step, loss, validation_loss, horizon):
+        t, losses = step + 1, [*state["losses"], loss]
+        everything = np.concatenate([np.ravel(p) for p in params.values()])
+        shared = np.concatenate([self.time(step, horizon), self.trends(losses, horizon)])
+        tensors, new_params = {}, {}
+        for path, p in params.items():
+            arguments = theta, np.clip(grads[path], -1e12, 1e12), p, state["tensors"][path], t, shared
+            new_params[path], tensors[path] = self.tensor(*arguments, np.mean(everything**2), len(params))
+        return new_params, {"tensors": tensors, "losses": losses}
+
+    def time(self, step, horizon):
+        return np.tanh(10 * (min(step / horizon, 1) - np.array([0.03, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0, 1.1])))
+
+    def trends(self, losses, horizon):
+        """From all losses so far, each average as a weighted mean of them."""
+        averages = []
+        for half_life in np.geomspace(10, max(horizon, 10), 6):
+            history = []
+            for n in range(1, len(losses) + 1):
+                weights = 0.5 ** (np.arange(n)[::-1] / half_life)
+                history.append(np.sum(weights * (np.array(losses[:n]) - losses[0])) / np.sum(weights))
+            averages.append(history)
+        found = []
+        for a, slower in zip(averages, averages[1:]):
+            rounding = 1e-6 * (abs(losses[0]) + abs(a[-1]) + abs(slower[-1])) + 1e-30
+            quotient = (a[-1] - min(a) + rounding) / (max(slower[-1] - min(a), 0) + rounding)
+            found.append(np.clip(quotient - 1, -1, 1))
+        return np.array(found)
+
+    def tensor(self, theta, g, p, state, t, shared, mean_square_of_all, tensors):
+        rms = lambda x: np.sqrt(np.mean(x**2) + 1e-18)  # noqa: E731
+        cosine = 0.9 * state["cosine"] + 0.1 * np.mean(g * state["m"][1]) / rms(g) / rms(state["m"][1])
+        m = [d * old + (1 - d) * g for d, old in zip(self.m_decays, state["m"])]
+        v = [d * old + (1 - d) * g**2 for d, old in zip(self.v_decays, state["v"])]
+        mh, vh = ([x / (1 - d**t) for d, x in zip(ds, xs)] for ds, xs in ((self.m_decays, m), (self.v_decays, v)))
+        # Of white noise of variance 1, the variance of a weighted mean is the sum of the squares of the weights.
+        weights = [(1 - d) * d ** np.arange(t) / (1 - d**t) for d in self.m_decays]
+        seen = [g, *(x / np.sqrt(np.sum(w**2)) for x, w in zip(mh, weights))]
+        fast, slow = (1 / np.sqrt(x + 1e-18) for x in vh)
+        size = np.sqrt(np.mean(p**2) + 0.01 * mean_square_of_all + 1e-16)
+        r = np.sqrt(np.mean(vh[1]) + 1e-18)
+        columns = [*(x / r for x in seen), *(x * fast for x in seen), *(x * slow for x in seen), p / size, vh[1] * slow / r]
+        corrected = relu_network({**theta, "mlp/linear_2/b": 0.0}, np.stack([np.ravel(x) for x in columns], 1))
+        u = (0.9 * m[1] / (1 - 0.9 ** (t + 1)) + 0.1 * g / (1 - 0.9**t)) * slow + corrected.reshape(np.shape(p))
+        log_rms = lambda x: np.log(np.mean(x**2) + 1e-6) / 6  # noqa: E731
+        x = [*shared, cosine / (1 - 0.9**t), np.log((np.mean(vh[0]) + 1e-18) / (np.mean(vh[1]) + 1e-18)) / 2]
+        x += [*(log_rms(x * slow) for x in seen[1:]), log_rms(u) - np.log(size) / 3, np.log(size) / 3, np.log(np.size(p)) / 5 - 1]
+        long = sum(n > 1 for n in np.shape(p))
+        x = np.array([*x, long < 2, long > 2, np.log(tensors) - 1])
+        h = np.maximum(x @ theta["controller/linear_0/w"] + theta["controller/linear_0/b"], 0)
+        c = h @ theta["controller/linear_1/w"] + theta["controller/linear_1/b"]
+        share = 1 / (1 + 19 * np.exp(-3 * c[1]))  # 1 / 20 at c = 0
+        rate = 0.01 * np.exp(np.clip(3 * (c[0] + theta["power"] * np.log(size)), -10, 10))
+        return p - rate * ((1 - share) * u + share * u / rms(u)), {"m": m, "v": v, "cosine": cosine}
+
+
+TWINS = {
+    "mlp": Mlp(), "mlp2019": Mlp2019(), "adafac_mlp": AdafacMlp(), "lstm": Lstm(), "hierarchical": Hierarchical(),
+    "anchored": Anchored(),
+}  # fmt: skip

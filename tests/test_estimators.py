@@ -7,7 +7,7 @@ import tensorflow as tf
 import taskset
 from learned import estimators, objective, optimizers
 from learned.backpropagation import BackpropagatedUnroll
-from learned.estimators import base, combined, pes
+from learned.estimators import base, combined, episodes, pes
 from learned.optimizers.base import LearnedOptimizer
 from learned.problem import Problem
 from learned.unroll import Unroll
@@ -380,7 +380,7 @@ def test_batched_is_one_after_the_other(which, problem):
         unroll = BackpropagatedUnroll(problem, pairs=2, signs=2, steps=4, mode="graph_loop", layout=layout)
         window = first_window(unroll)
         reset = tf.constant([0, 0])
-        arguments = (window.fresh, tf.constant(window.first), reset, window.raw, window.key)
+        arguments = (window.fresh, tf.constant(window.first), reset, tf.constant(window.horizons), window.raw, window.key)
         losses, inner = unroll.window(theta, theta, unroll.empty(), *arguments)
         again, _, gradients = unroll.gradients(tf.constant(theta), unroll.empty(), *arguments)
         np.testing.assert_allclose(losses, again, rtol=1e-5, atol=1e-6)
@@ -508,6 +508,34 @@ def test_optimizers_that_look_at_it_are_told_the_validation_loss_every_ten_steps
     for i, batch in zip(range(11), task.batches("valid_inner", seed)):
         losses.append(float(task.loss(task.init(seed), batch, 0)))
     np.testing.assert_allclose(told, [losses[0], losses[0], losses[10]], rtol=1e-5)
+
+
+def test_optimizers_that_read_it_are_given_the_length_of_the_episode_they_are_in():
+    """Two pairs with episodes of their own lengths; the window has the end of one and the start of the next."""
+
+    def update(theta, grads, state, params, step, loss, validation_loss, horizon):
+        return params, {"sum": state["sum"] + horizon, "last": horizon}
+
+    def init(theta, params):
+        return {"sum": tf.zeros([], tf.float64), "last": tf.zeros([], tf.float64)}
+
+    optimizer = LearnedOptimizer("planner", {"x": ((), constant(0.0))}, init, update, uses_horizon=True)
+    problem = Problem(own_task(lambda x: tf.reduce_sum(x)), optimizer, objective.get("train"), objective.unscaled, tf.float64)
+    for kind, layout in ((Unroll, "batched"), (Unroll, "one_by_one"), (BackpropagatedUnroll, "batched")):
+        unroll = kind(problem, pairs=2, signs=2, steps=4, layout=layout)
+        theta, inner, where = np.zeros([4, 1]), unroll.empty(), episodes.start(0, 2)
+        found = []
+        for lengths in ((6, 5), (9, 11)):
+            window = episodes.next_window(unroll, where, lambda rng, n, lengths=lengths: np.array(lengths), base.together)
+            if kind is Unroll:
+                _, inner = unroll.window(theta, theta, inner, *window.arguments)
+            else:
+                _, inner, _ = unroll.gradients(tf.constant(theta), inner, *window.arguments)
+            found.append(np.asarray(inner["optimizer"]["sum"]))
+            where = window.after
+        # Pair 0 starts anew after 6 of 8 steps, with a sum of 0, and takes two steps; pair 1 after 5, and takes three.
+        np.testing.assert_array_equal(found, [[24, 20, 24, 20], [18, 33, 18, 33]])
+        np.testing.assert_array_equal(inner["optimizer"]["last"], [9, 11, 9, 11])
 
 
 def test_layout_of_theta():

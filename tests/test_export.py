@@ -13,7 +13,7 @@ import tensorflow as tf
 from learned import checkpoint, numpy_update, optimizers
 from learned.export import export, load_weights
 from taskset.errors import StoreError, UnknownName
-from tests.test_learned_optimizers import EVERY, FEW, SHAPES, STEPS, Inputs, weights
+from tests.test_learned_optimizers import EVERY, FEW, HORIZON, SHAPES, STEPS, Inputs, weights
 
 
 def saved(path, name, **changes):
@@ -38,7 +38,7 @@ def run(optimizer, inputs, dtype):
 def test_the_exported_file_equals_tensorflow(name, tmp_path):
     theta = saved(tmp_path / "checkpoint.npz", name)
     exported, _ = export(tmp_path / "checkpoint.npz", tmp_path / "out" / "weights.npz")
-    inputs, optimizer = Inputs(SHAPES), numpy_update.load(exported)
+    inputs, optimizer = Inputs(SHAPES), numpy_update.load(exported, steps=int(HORIZON))
     assert optimizer.name == name and len(inputs.times) == STEPS
     for dtype, tolerance in ((np.float64, 1e-9), (np.float32, 1e-5)):
         expected = inputs.moved(inputs.run(optimizers.get(name), theta, tf.as_dtype(dtype)))
@@ -60,7 +60,7 @@ def test_learned_decays_beyond_their_bounds():
 @EVERY
 def test_the_first_step_from_rest_is_finite_and_changes_nothing_in_place(name, tmp_path):
     theta = saved(tmp_path / "checkpoint.npz", name)
-    optimizer = numpy_update.LearnedOptimizer(name, theta)
+    optimizer = numpy_update.LearnedOptimizer(name, theta, steps=10)
     params = {path: np.zeros(shape, np.float32) for path, shape in FEW.items()}
     state = optimizer.init(params)
     moved, state = optimizer.update(params, state, params, 0, 1.0, 1.0)
@@ -137,7 +137,7 @@ PLAIN = {"w": np.ones((3,), np.float32), "n": np.full((2, 2), 0.5, np.float32)}
 @EVERY
 def test_what_has_no_gradient_stays(name):
     """None or missing, in the first step and later: the others move as if they were alone."""
-    optimizer = numpy_update.LearnedOptimizer(name, weights(optimizers.get(name)))
+    optimizer = numpy_update.LearnedOptimizer(name, weights(optimizers.get(name)), 100)
     for grads in ({"w": np.ones(3), "n": None}, {"w": np.ones(3)}):
         params, state, alone = PLAIN, optimizer.init(PLAIN), {"w": PLAIN["w"]}
         own = optimizer.init(alone)
@@ -153,7 +153,7 @@ def test_what_has_no_gradient_stays(name):
 
 @EVERY
 def test_a_parameter_may_be_called_what_a_state_is_called(name):
-    optimizer = numpy_update.LearnedOptimizer(name, weights(optimizers.get(name)))
+    optimizer = numpy_update.LearnedOptimizer(name, weights(optimizers.get(name)), 100)
     params = {path: np.ones(2, np.float32) for path in ("w", "m", "h", "tensors", "lstm_0")}
     moved, state = optimizer.update({"w": np.ones(2)}, optimizer.init(params), params, 0, 1.0, 1.0)
     moved, _ = optimizer.update(dict.fromkeys(params, np.ones(2)), state, moved, 1, 1.0, 1.0)
@@ -182,7 +182,7 @@ def test_a_parameter_may_be_called_what_a_state_is_called(name):
     ],
 )
 def test_what_does_not_fit_is_refused(name, change, message):
-    optimizer = numpy_update.LearnedOptimizer(name, weights(optimizers.get(name)))
+    optimizer = numpy_update.LearnedOptimizer(name, weights(optimizers.get(name)), 100)
     given = {"grads": {"w": np.ones(3)}, "state": optimizer.init(PLAIN), "params": PLAIN, "step": 0, "loss": 1.0} | change
     with pytest.raises(ValueError, match=message) as error:
         optimizer.update(**given, validation_loss=1.0)
@@ -272,3 +272,14 @@ def test_a_bomb_is_refused_before_it_takes_memory(tmp_path):
             load(path)
     assert tracemalloc.get_traced_memory()[1] < 2**22
     tracemalloc.stop()
+
+
+def test_steps_that_are_missing(tmp_path):
+    theta = saved(tmp_path / "c.npz", "anchored")
+    for steps in (None, 0, 2.5):
+        with pytest.raises(ValueError, match="steps .* of anchored: allowed is an integer of at least 1") as error:
+            numpy_update.load(tmp_path / "c.npz", steps)
+        assert "\n" not in str(error.value)
+    optimizer, params = numpy_update.LearnedOptimizer("anchored", theta, 10), {"w": np.ones((3, 2), np.float32)}
+    with pytest.raises(ValueError, match="reads the train loss"):
+        optimizer.update(params, optimizer.init(params), params, 0)

@@ -30,7 +30,7 @@ def model(seed=1):
 
 
 def made(name, **changes):
-    return LearnedOptimizer(name, weights(optimizers.get(name)), **changes)
+    return LearnedOptimizer(name, weights(optimizers.get(name)), **{"steps": STEPS, **changes})
 
 
 def batch(arrays, i):
@@ -55,7 +55,8 @@ def functional(name, start, steps=STEPS):
             tape.watch(params)
             loss = loss_of(params, *batch(data(), step))
         gradients = tape.gradient(loss, params)
-        params, state = learned.update(theta, gradients, state, params, tf.constant(step), loss, held)
+        planned = learned.planned(STEPS, tf.float32)
+        params, state = learned.update(theta, gradients, state, params, tf.constant(step), loss, held, **planned)
     return [np.asarray(p) for p in params.values()]
 
 
@@ -70,7 +71,8 @@ def fit(keras_model, name, mode="graph", first=0, steps=STEPS):
 
 @pytest.mark.parametrize(
     "name, mode",
-    [("mlp", mode) for mode in MODES] + [("hierarchical", mode) for mode in MODES] + [("adafac_mlp", "graph"), ("lstm", "graph")],
+    [("mlp", mode) for mode in MODES] + [("hierarchical", mode) for mode in MODES] + [("adafac_mlp", "graph"), ("lstm", "graph")]
+    + [("anchored", "graph"), ("anchored", "xla")],
 )
 def test_equal_to_the_functional_loop(name, mode):
     keras_model = model()
@@ -83,7 +85,7 @@ def test_equal_to_the_functional_loop(name, mode):
     assert int(keras_model.optimizer.iterations) == STEPS
 
 
-@pytest.mark.parametrize("name", ["mlp", "hierarchical"])
+@pytest.mark.parametrize("name", ["mlp", "hierarchical", "anchored"])
 def test_saved_and_loaded_it_goes_on(name, tmp_path):
     whole, half = model(), model()
     start = whole.get_weights()
@@ -98,6 +100,19 @@ def test_saved_and_loaded_it_goes_on(name, tmp_path):
     for found, expected, s in zip(loaded.get_weights(), whole.get_weights(), start):
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
         assert np.abs(expected - s).max() > 1e-4
+
+
+def test_a_training_that_goes_on_for_longer_is_given_the_new_number_of_steps():
+    """`steps` set on a compiled model acts at the next step, without compiling again."""
+    found = []
+    for later in (STEPS, 40 * STEPS):
+        keras_model = model()
+        fit(keras_model, "anchored", steps=7)
+        keras_model.optimizer.steps = later
+        fit(keras_model, "anchored", first=7, steps=3)
+        assert keras_model.optimizer.steps == later == float(keras_model.optimizer._horizon)
+        found.append(np.concatenate([w.ravel() for w in keras_model.get_weights()]))
+    assert np.abs(found[0] - found[1]).max() > 1e-4
 
 
 def test_its_state_is_in_keras_variables():
@@ -119,7 +134,7 @@ def test_from_a_checkpoint(tmp_path):
     theta = {path: w.astype(np.float32) for path, w in weights(optimizers.get("mlp")).items()}
     shapes = {path: list(w.shape) for path, w in theta.items()}
     checkpoint.save(tmp_path / "c.npz", {"optimizer": "mlp", "shapes": shapes}, {f"theta/{w}": a for w, a in theta.items()})
-    assert from_checkpoint(tmp_path / "c.npz").get_config() == made("mlp").get_config()
+    assert from_checkpoint(tmp_path / "c.npz", steps=9).get_config() == made("mlp", steps=9).get_config()
 
 
 def test_what_has_no_gradient_stays_and_constraints_hold():
@@ -156,6 +171,10 @@ def test_what_is_refused():
         optimizer.apply([ones], [variable])
 
     refused("ValidationLoss", without_validation)
+    refused("reads the train loss", lambda: made("anchored").apply([ones], [variable]))
+    refused("steps None of anchored: allowed is an integer", lambda: made("anchored", steps=None))
+    refused("steps 0 of mlp", lambda: made("mlp", steps=0))
+    refused("steps 2.5 of anchored", lambda: setattr(made("anchored"), "steps", 2.5))
     refused("take the callback away", lambda: made("mlp").expect_validation_losses())
     refused("has none to set", lambda: setattr(made("mlp"), "learning_rate", 0.1))
     refused("allowed is float32", lambda: made("mlp").build([keras.Variable(np.ones([3]), dtype="float64")]))

@@ -20,9 +20,11 @@ from tests.small import RandomImages
 
 WEIGHTS = {
     "learnable_sgd": 1, "learnable_sgdm": 2, "learnable_adam": 4, "mlp": 1762, "mlp2019": 1090, "adafac_mlp": 197, "lstm": 5141,
-    "hierarchical": 35799,
+    "hierarchical": 35799, "anchored": 651,
 }  # fmt: skip
+ZERO_AT_FIRST = {"anchored": ("mlp/linear_2/w", "controller/linear_1/w")}
 STEPS = 10
+HORIZON = 400.0
 # All ranks; equal axes; the largest axis first, last and in between; a bias, which starts at 0.
 SHAPES = {"z": (), "b": (5,), "one": (1,), "w": (7, 5), "square": (4, 4), "cube": (3, 5, 2), "kernel": (3, 2, 4, 6)}
 FEW = {"z": (), "b": (3,), "w": (2, 3), "kernel": (2, 2, 3, 2)}
@@ -72,13 +74,13 @@ class Inputs:
         state, update = optimizer.init(theta, params), update or optimizer.update
         for step, g, loss, validation in zip(self.times, self.grads, self.losses, self.validation):
             told = tf.constant(step), tf.constant(loss, dtype), tf.constant(validation, dtype)
-            params, state = update(theta, tensors(g, dtype), state, params, *told)
+            params, state = update(theta, tensors(g, dtype), state, params, *told, **optimizer.planned(HORIZON, dtype))
         return numbers(params)
 
-    def twin(self, twin, theta):
+    def twin(self, twin, theta, **planned):
         params, state = self.params, twin.init(theta, self.params)
         for step, g, loss, validation in zip(self.times, self.grads, self.losses, self.validation):
-            params, state = twin.update(theta, g, state, params, step, loss, validation)
+            params, state = twin.update(theta, g, state, params, step, loss, validation, **planned)
         return params
 
     def moved(self, params):
@@ -109,7 +111,7 @@ def test_initial_weights(name):
     theta, again, other = (numbers(optimizer.init_theta(seed)) for seed in (0, 0, 1))
     for path, w in theta.items():
         np.testing.assert_array_equal(w, again[path])
-        if not path.endswith(("/w", "/w_gates")):
+        if not path.endswith(("/w", "/w_gates")) or path in ZERO_AT_FIRST.get(name, ()):
             assert not w.any()
             continue
         assert (w != other[path]).mean() > 0.99
@@ -125,7 +127,8 @@ def test_initial_weights(name):
 def test_equal_to_the_twin(name):
     inputs, optimizer = Inputs(SHAPES), optimizers.get(name)
     theta = weights(optimizer)
-    twin = inputs.moved(inputs.twin(TWINS[name], theta))
+    planned = {"horizon": HORIZON} if optimizer.uses_horizon else {}
+    twin = inputs.moved(inputs.twin(TWINS[name], theta, **planned))
     assert np.abs(twin).max() > 1e-3  # they go somewhere
     double = inputs.moved(inputs.run(optimizer, theta, tf.float64))
     np.testing.assert_allclose(double, twin, rtol=1e-8, atol=1e-9 * np.abs(twin).max())
@@ -155,9 +158,9 @@ def test_order_of_tensors_does_not_matter(name):
     inputs, optimizer = Inputs(FEW), optimizers.get(name)
     theta = weights(optimizer)
 
-    def backwards(theta, grads, state, params, *told):
+    def backwards(theta, grads, state, params, *told, **planned):
         turn = lambda d: {path: d[path] for path in reversed(d)}  # noqa: E731
-        return optimizer.update(theta, turn(grads), state, turn(params), *told)
+        return optimizer.update(theta, turn(grads), state, turn(params), *told, **planned)
 
     plain, turned = (inputs.run(optimizer, theta, tf.float64, update) for update in (optimizer.update, backwards))
     np.testing.assert_array_equal(inputs.moved(plain), inputs.moved(turned))
@@ -176,14 +179,18 @@ def test_order_within_an_axis_does_not_matter(name):
     np.testing.assert_allclose(other.moved(other.run(optimizer, theta, tf.float64)), other.moved(expected), rtol=1e-9, atol=1e-12)
 
 
-def test_only_the_hierarchical_one_reads_losses():
-    inputs, other = Inputs(FEW), Inputs(FEW)
-    other.losses, other.validation = other.losses[::-1], [-x for x in other.validation]
-    for name in WEIGHTS:
-        optimizer = optimizers.get(name)
-        theta = weights(optimizer)
-        same = np.array_equal(*(i.moved(i.run(optimizer, theta, tf.float64)) for i in (inputs, other)))
-        assert same == (name != "hierarchical") and optimizer.uses_validation_loss == (not same)
+@EVERY
+def test_which_losses_are_read(name):
+    optimizer, inputs = optimizers.get(name), Inputs(FEW)
+    theta = weights(optimizer)
+    plain = inputs.run(optimizer, theta, tf.float64)
+    for attribute, read in (("losses", optimizer.uses_loss), ("validation", optimizer.uses_validation_loss)):
+        other = Inputs(FEW)
+        setattr(other, attribute, [-x for x in getattr(other, attribute)[::-1]])
+        same = np.array_equal(inputs.moved(plain), other.moved(other.run(optimizer, theta, tf.float64)))
+        assert same == (not read)
+    assert optimizer.uses_loss == (name in ("hierarchical", "anchored"))
+    assert optimizer.uses_validation_loss == (name == "hierarchical") and optimizer.uses_horizon == (name == "anchored")
 
 
 # How they can be run.
@@ -194,12 +201,16 @@ def gradients_of(params):
     return {path: tf.cos(2 * w) + tf.reduce_mean(w) for path, w in params.items()}
 
 
+def planned_of(optimizer, like):
+    return optimizer.planned(HORIZON, like.dtype)
+
+
 def unroll(optimizer, theta, params, steps, state=None):
     """Parameters after some steps of a loop on the device."""
 
     def body(i, params, state):
         loss = tf.add_n([tf.reduce_sum(tf.sin(2 * w)) for w in params.values()])
-        params, state = optimizer.update(theta, gradients_of(params), state, params, i, loss, 0.5 * loss)
+        params, state = optimizer.update(theta, gradients_of(params), state, params, i, loss, 0.5 * loss, **planned_of(optimizer, loss))
         return i + 1, params, state
 
     start = (tf.constant(0), params, optimizer.init(theta, params) if state is None else state)
@@ -213,7 +224,8 @@ def batched_unroll(optimizer, theta, params, steps):
         def one(copy):
             theta, params, state = copy
             loss = tf.add_n([tf.reduce_sum(tf.sin(2 * w)) for w in params.values()])
-            return optimizer.update(theta, gradients_of(params), state, params, i, loss, 0.5 * loss)
+            told = gradients_of(params), state, params, i, loss, 0.5 * loss
+            return optimizer.update(theta, *told, **planned_of(optimizer, loss))
 
         return i + 1, *tf.vectorized_map(one, (theta, params, state), fallback_to_while_loop=False)
 
@@ -291,8 +303,9 @@ def test_gradients_where_everything_is_zero(name):
     losses = tf.zeros([]), tf.zeros([])
     with tf.GradientTape() as tape:
         tape.watch((theta, zero))
-        params, state = optimizer.update(theta, zero, optimizer.init(theta, zero), zero, tf.constant(0), *losses)
-        params, state = optimizer.update(theta, params, state, params, tf.constant(1), *losses)
+        planned = planned_of(optimizer, losses[0])
+        params, state = optimizer.update(theta, zero, optimizer.init(theta, zero), zero, tf.constant(0), *losses, **planned)
+        params, state = optimizer.update(theta, params, state, params, tf.constant(1), *losses, **planned)
         loss = tf.add_n([tf.reduce_sum(w) for w in params.values()])
     for g in tf.nest.flatten(tape.gradient(loss, (theta, zero), unconnected_gradients="zero")):
         assert np.isfinite(g).all()
@@ -307,6 +320,72 @@ def test_clipping_bounds_a_spike():
     expected = (sum(0.99**i for i in range(1, 51)) + 1e6) / sum(0.99**i for i in range(51))
     assert 10 * expected < 1e6
     np.testing.assert_allclose(clipped, np.full(4, 10 * expected), rtol=1e-5)
+
+
+# The anchored one.
+
+
+def by_hand(params, gradients, share=0.05, rate=0.01):
+    """NAdam: 95 % its direction, 5 % that over its RMS; parameters behind all steps."""
+    m, v = (dict.fromkeys(params, 0.0) for _ in range(2))
+    for t, grads in enumerate(gradients, 1):
+        for path, g in grads.items():
+            m[path], v[path] = 0.9 * m[path] + 0.1 * g, 0.999 * v[path] + 0.001 * g**2
+            n = (0.9 * m[path] / (1 - 0.9 ** (t + 1)) + 0.1 * g / (1 - 0.9**t)) / np.sqrt(v[path] / (1 - 0.999**t) + 1e-18)
+            step = (1 - share) * n + share * n / np.sqrt(np.mean(n**2) + 1e-18)
+            params = {**params, path: params[path] - rate * step}
+    return params
+
+
+def test_anchored_starts_as_nadam():
+    inputs, optimizer = Inputs(SHAPES), optimizers.get("anchored")
+    inputs.times = range(STEPS)
+    found = inputs.moved(inputs.run(optimizer, optimizer.init_theta(7, tf.float64), tf.float64))
+    np.testing.assert_allclose(found, inputs.moved(by_hand(inputs.params, inputs.grads)), rtol=1e-9, atol=1e-12)
+    assert np.abs(found - inputs.moved(by_hand(inputs.params, inputs.grads, share=0.0))).max() > 1e-4  # the share tells
+
+
+@pytest.mark.parametrize("factor", [0.0, 1e-30, 1e-12, 1e12, 1e30, np.inf])
+def test_anchored_is_finite_whatever_the_gradients(factor):
+    """With weights away from their start, and once more behind a normal step."""
+    inputs, optimizer = Inputs(SHAPES), optimizers.get("anchored")
+    with np.errstate(invalid="ignore"):
+        inputs.grads = [{path: np.nan_to_num(factor * g, nan=0.0, posinf=np.inf, neginf=-np.inf) for path, g in grads.items()}
+                        if i % 2 else grads for i, grads in enumerate(inputs.grads)]  # fmt: skip
+    inputs.losses[3], inputs.losses[4] = np.nan, 1e30
+    for theta in (weights(optimizer), optimizer.init_theta(0)):
+        moved = inputs.moved(inputs.run(optimizer, theta, tf.float32))
+        assert np.isfinite(moved).all() and np.abs(moved).max() < 1e3 and moved.any()
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1e3])
+def test_anchored_can_follow_the_scale_of_parameters(scale):
+    """With `power` 1/3, parameters w / s with gradients s g take steps of 1/s the size; the start, with power 0, doesn't."""
+    inputs, other, optimizer = Inputs(SHAPES), Inputs(SHAPES), optimizers.get("anchored")
+    other.params = {path: w / scale for path, w in inputs.params.items()}
+    inputs.grads = [{path: g + 0.1 for path, g in grads.items()} for grads in inputs.grads]  # none so small as the epsilon
+    other.grads = [{path: scale * g for path, g in grads.items()} for grads in inputs.grads]
+    for power, follows in ((1 / 3, True), (0.0, False)):
+        theta = {**optimizer.init_theta(0, tf.float64), "power": np.float64(power)}
+        plain, scaled = (i.moved(i.run(optimizer, theta, tf.float64)) for i in (inputs, other))
+        assert np.allclose(scaled * scale, plain, rtol=1e-4, atol=1e-6) == follows
+
+
+def test_anchored_reads_the_fraction_of_the_run_and_no_more_behind_its_end():
+    optimizer, rng = optimizers.get("anchored"), np.random.default_rng(0)
+    theta, params, g = weights(optimizer), tensors(arrays(rng, FEW), tf.float64), tensors(arrays(rng, FEW), tf.float64)
+    one = tf.constant(1.0, tf.float64)
+
+    def moved(step, horizon):
+        told = tensors(theta, tf.float64), g, optimizer.init(theta, params), params, tf.constant(step), one, None
+        after = optimizer.update(*told, **optimizer.planned(horizon, tf.float64))[0]
+        return np.asarray(after["w"] - params["w"])
+
+    # So late that the corrections of averages are 1: what is left of time is the fraction of the run.
+    late = [moved(step, horizon) for step, horizon in ((50_000, 100_000), (100_000, 200_000), (70_000, 100_000))]
+    np.testing.assert_allclose(late[0], late[1], rtol=1e-9)
+    assert not np.allclose(late[0], late[2], rtol=1e-3)
+    np.testing.assert_allclose(moved(100_000, 100_000), moved(300_000, 100_000), rtol=1e-9)
 
 
 # As optimizers of tasks.
@@ -325,21 +404,24 @@ def small_task():
     return Task("small", "small", {}, Model(loss, RandomImages()), "synthetic")
 
 
-@pytest.mark.parametrize("name, mode", [("mlp", "xla_loop"), ("hierarchical", "graph_loop"), ("hierarchical", "xla_loop")])
+@pytest.mark.parametrize(
+    "name, mode",
+    [("mlp", "xla_loop"), ("hierarchical", "graph_loop"), ("hierarchical", "xla_loop"), ("anchored", "xla_loop")],
+)
 def test_in_the_training_loop(name, mode):
     """13 + 12 steps of the compiled loop are the same as steps by hand, with a validation loss at steps 0, 10 and 20."""
     task, learned = small_task(), optimizers.get(name)
     theta = tensors(weights(learned), tf.float32)
     loop = Loop(task, with_weights(learned, theta), interval=13, mode=mode)
-    run = loop.start(4)
-    losses = np.concatenate([loop.train(run, {}, 13), loop.train(run, {}, 12)])
+    run, hparams = loop.start(4), with_weights(learned, theta).hparams(25)
+    losses = np.concatenate([loop.train(run, hparams, 13), loop.train(run, hparams, 12)])
     params, train, valid = task.init(4), task.batches("train", 4), task.batches("valid_inner", 4)
-    state, key = learned.init(theta, params), tf.zeros([2], tf.int32)
+    state, key, planned = learned.init(theta, params), tf.zeros([2], tf.int32), learned.planned(25, tf.float32)
     for step in range(25):
         held = task.loss(params, next(valid), key) if step % 10 == 0 else held  # noqa: F821
         loss, gradients = task.value_and_gradients(params, next(train), key)
         np.testing.assert_allclose(losses[step], loss, rtol=1e-4)
-        params, state = learned.update(theta, gradients, state, params, tf.constant(step), loss, held)
+        params, state = learned.update(theta, gradients, state, params, tf.constant(step), loss, held, **planned)
     for path, w in params.items():
         np.testing.assert_allclose(run.params[path], w, rtol=0, atol=1e-4)
 

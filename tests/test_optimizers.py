@@ -291,6 +291,7 @@ ALL = {o.rule: o for o in (
     optimizers.adam8p(0.05, l1=0.01, l2=0.01, linear_decay=1e-2, exponential_decay=1e-2),
     optimizers.nadamw_published(0.05, 0.9, 0.99, 1e-3, 0.01, 0.02, 0.3, 0.1, 0.6),
     optimizers.nadamw_corrected(0.05, 0.9, 0.99, 1e-3, 0.01, 0.02, True, 0.3, 0.1, 0.6),
+    optimizers.lion(0.05, 0.8, 0.95, 0.01), optimizers.schedule_free_adamw(0.05, 0.8, 0.99, 1e-3, 0.01, 0.2),
 )}  # fmt: skip
 EVERY = pytest.mark.parametrize("rule", ALL)
 

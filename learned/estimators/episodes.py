@@ -17,11 +17,12 @@ class Window:
     """One window of all pairs, and what the compiled program (`learned.unroll`) is given for it.
 
     first: steps taken before it [N]; reset_at: the step of the window that is the first of a new episode [N], K for none;
-    fresh, raw, key: arguments of `Unroll.window`; after: the episodes' state behind the window.
+    horizons: length of the episode before that step and from it on [N, 2]; fresh, raw, key: arguments of `Unroll.window`; after: the episodes' state behind the window.
     """
 
     first: np.ndarray
     reset_at: np.ndarray
+    horizons: np.ndarray
     fresh: dict
     raw: dict
     key: tf.Tensor
@@ -30,7 +31,8 @@ class Window:
     @property
     def arguments(self):
         """The arguments of `Unroll.window` behind the inner states."""
-        return self.fresh, tf.constant(self.first), tf.constant(self.reset_at), self.raw, self.key
+        first, reset_at, horizons = map(tf.constant, (self.first, self.reset_at, self.horizons))
+        return self.fresh, first, reset_at, horizons, self.raw, self.key
 
     def old(self, steps):
         """[K, N]: whether a step belongs to the episode that the pair was in before the window."""
@@ -86,4 +88,5 @@ def next_window(unroll, state, lengths, first_lengths):
         "length": length,
         "number": number.astype(np.int32),
     }
-    return Window(state["steps"].astype(np.int32), reset_at, fresh, unroll.raw(pieces), key, after)
+    horizons = np.stack([state["length"], length], axis=1).astype(np.int32)
+    return Window(state["steps"].astype(np.int32), reset_at, horizons, fresh, unroll.raw(pieces), key, after)

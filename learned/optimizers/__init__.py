@@ -18,6 +18,7 @@ _MODULES = {
     "adafac_mlp": "adafac_mlp",
     "lstm": "lstm",
     "hierarchical": "hierarchical",
+    "anchored": "anchored",
 }
 
 

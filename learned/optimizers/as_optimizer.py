@@ -30,9 +30,8 @@ class WithWeights:
         return self.learned.uses_validation_loss
 
     def hparams(self, horizon):
-        """None: a learned optimizer doesn't know how long it will be used."""
-        del horizon
-        return {}
+        """The number of steps of the run where the learned optimizer reads it, else nothing."""
+        return {"horizon": float(horizon)} if self.learned.uses_horizon else {}
 
     def init(self, params):
         """The state before the first step."""
@@ -43,11 +42,11 @@ class WithWeights:
 
     def update(self, grads, state, params, step, hparams, loss, validation_loss=None):
         """(params, state) after one more step; loss: the train loss; validation_loss: a function that measures the other one."""
-        del hparams
         held = loss
         if self.uses_validation_loss:
             held = tf.cond(tf.equal(step % VALIDATION_INTERVAL, 0), validation_loss, lambda: state["validation_loss"])
-        params, learned = self.learned.update(self._theta(params), grads, state["learned"], params, step, loss, held)
+        planned = self.learned.planned(hparams.get("horizon"), _dtype(params))
+        params, learned = self.learned.update(self._theta(params), grads, state["learned"], params, step, loss, held, **planned)
         return params, {"learned": learned, "validation_loss": held} if self.uses_validation_loss else {"learned": learned}
 
     def _theta(self, params):

@@ -18,8 +18,10 @@ class LearnedOptimizer:
     init: `init(theta, params) -> state`, a nested dict of tensors, for the task's params {path: tensor}.
     update: `update(theta, grads, state, params, step, loss, validation_loss) -> (params, state)` after one more step.
         step: steps already taken, a scalar integer tensor; loss: the train loss that grads come from; validation_loss: the last
-        one that was measured. Both losses are scalars, ignored where the rule doesn't read them.
-    uses_validation_loss: whether it does.
+        one that was measured. Both losses are scalars, ignored where the rule doesn't read them. With `uses_horizon` it is also
+        given `horizon=`, the number of steps that the training is planned to have, a scalar tensor of the params' dtype; beyond
+        it `step` goes on and `horizon` stays.
+    uses_validation_loss, uses_loss, uses_horizon: whether the rule reads the validation loss, the train loss, the horizon.
     width: of the hidden layers that are applied to every parameter by itself; 0 where they are narrow or there are none.
 
     Everything is computed in the params' dtype, which theta must share. For many copies at once use `tf.vectorized_map` over all
@@ -32,6 +34,8 @@ class LearnedOptimizer:
     update: Callable
     uses_validation_loss: bool = False
     width: int = 0
+    uses_loss: bool = False
+    uses_horizon: bool = False
 
     def __repr__(self):
         return f"<LearnedOptimizer {self.name}: {self.num_weights} weights>"
@@ -45,6 +49,10 @@ class LearnedOptimizer:
     def num_weights(self):
         """The number of scalars in theta."""
         return sum(math.prod(shape) for shape in self.shapes.values())
+
+    def planned(self, horizon, dtype):
+        """What `update` is given for a training of `horizon` steps (a number or scalar tensor): {} unless it reads them."""
+        return {"horizon": tf.cast(horizon, dtype)} if self.uses_horizon else {}
 
     def init_theta(self, seed, dtype=tf.float32):
         """Initial theta; each weight is drawn from (seed, path) alone."""

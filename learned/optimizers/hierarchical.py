@@ -36,7 +36,7 @@ def hierarchical():
     weights |= network.mlp_weights((inputs, 32, 32, 2 + SAID["by_parameters"]))
     for name, size in {"h": HIDDEN, "c": HIDDEN, **SAID}.items():
         weights[f"initial_state/{name}"] = ((size,), constant(0.0))
-    return LearnedOptimizer("hierarchical", weights, _init, _update, uses_validation_loss=True)
+    return LearnedOptimizer("hierarchical", weights, _init, _update, uses_validation_loss=True, uses_loss=True)
 
 
 def _init(theta, params):

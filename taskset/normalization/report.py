@@ -42,7 +42,7 @@ def train_report(task, optimizer, steps, seed, mode, batches, out):
         for count, raw in calls(loop, seed, steps, interval):
             losses = loop.train(run, hparams, count, raw)
             bar.update(line, completed=run.step, description=f"train loss {losses.mean():.5g}")
-    after = evaluate(run.params)
+    after = evaluate(loop.evaluated(run, hparams))
     table = Table(box=None, pad_edge=False)
     table.add_column("mean loss")
     for split in SPLITS:

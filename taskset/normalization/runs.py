@@ -49,7 +49,10 @@ class OneByOne:
     def losses(self, live, account):
         """{optimizer: {split: loss}} of those named in `live`, where they are now."""
         with account("evaluate"):
-            return {n: self._evaluate(self._runs[n].params) if self._runs[n].step else self._initial for n in live}
+            return {n: self._judged(n) if self._runs[n].step else self._initial for n in live}
+
+    def _judged(self, name):
+        return self._evaluate(self.loop.evaluated(self._runs[name], self._hparams[name]))
 
     def advance(self, live, steps, account):
         """Take `steps` steps of the runs named in `live`."""
@@ -75,6 +78,7 @@ class Together:
         self.loop = CopiesLoop(task, group[0], self.copies, interval)
         each = [o.hparams(options.steps) for o in group]
         self._hparams = {name: [hparams[name] for hparams in each] for name in each[0]}
+        self._tensors = {name: tf.constant(values, tf.float32) for name, values in self._hparams.items()}
         self._place = {o.name: i for i, o in enumerate(group)}
 
     def start(self, seed, account):
@@ -90,7 +94,7 @@ class Together:
     def losses(self, live, account):
         """As `OneByOne.losses`."""
         with account("evaluate"):
-            found = self._evaluate(self._run.params)
+            found = self._evaluate(self.loop.evaluated(self._run, self._tensors))
         return {name: {split: values[self._place[name]] for split, values in found.items()} for name in live}
 
     def advance(self, live, steps, account):

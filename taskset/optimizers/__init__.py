@@ -5,8 +5,9 @@ from taskset.optimizers.base import Elementwise, Optimizer
 from taskset.optimizers.descent import adagrad, momentum, nesterov, rmsprop, sgd
 from taskset.optimizers.nadamw import nadamw_corrected, nadamw_published
 from taskset.optimizers.named import get_optimizer, make_optimizer, opt_list
+from taskset.optimizers.one_run import lion, prodigy, schedule_free_adamw
 
 __all__ = [
-    "Elementwise", "Optimizer", "adagrad", "adam", "adam6p", "adam8p", "get_optimizer", "make_optimizer", "momentum",
-    "nadamw_corrected", "nadamw_published", "nesterov", "opt_list", "rmsprop", "sgd",
+    "Elementwise", "Optimizer", "adagrad", "adam", "adam6p", "adam8p", "get_optimizer", "lion", "make_optimizer",
+    "momentum", "nadamw_corrected", "nadamw_published", "nesterov", "opt_list", "prodigy", "rmsprop", "schedule_free_adamw", "sgd",
 ]

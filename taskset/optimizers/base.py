@@ -49,11 +49,15 @@ class Optimizer(Protocol):
     rule: names `init` and `update`. Optimizers of one rule differ in their hyperparameters only and share a compiled program, so
         different behaviour needs a different rule.
 
-    Three attributes are optional. With `elementwise = True`, update treats all numbers alike and the shapes of params don't
+    Four attributes are optional. With `elementwise = True`, update treats all numbers alike and the shapes of params don't
     matter: it may be given them as vectors. With `uses_loss = True`, update is called with `loss=`, the scalar train loss that
     grads come from; with `uses_validation_loss = True`, with `validation_loss=`, a function without arguments that gives the loss
     of `params` on a batch of the split valid_inner, another batch every 10 steps; within `tf.cond` it costs only where it's
     wanted.
+
+    Where a run is to be judged at other parameters than those that its gradients are taken at, `evaluated(params, state, hparams)`
+    gives them, {path: tensor}: evaluations, and what `taskset.training.train` returns, are at these; losses of training steps
+    are those of `params`.
     """
 
     name: str
@@ -98,7 +102,7 @@ class Elementwise:
 
     def hparams(self, horizon):
         """The hparams for a run of `horizon` steps, {name: float}. Raises `ConfigError` unless horizon is an integer >= 1."""
-        return {name: float(value) for name, value in self.translate(_positive(horizon), **self.settings).items()}
+        return {name: float(value) for name, value in self.translate(positive(horizon), **self.settings).items()}
 
     def init(self, params):
         """Zeros for every slot: {slot: {path: tensor}}."""
@@ -109,7 +113,7 @@ class Elementwise:
         new_params, new_state = {}, {slot: {} for slot in self.slots}
         for path, w in params.items():
             t = tf.cast(step, w.dtype) + 1
-            h = {name: _beside(value, w) for name, value in hparams.items()}
+            h = {name: beside(value, w) for name, value in hparams.items()}
             slots = [state[slot][path] for slot in self.slots]
             new_params[path], *slots = self.formula(t, w, grads[path], *slots, **h)
             for slot, value in zip(self.slots, slots):
@@ -123,7 +127,8 @@ def as_given(horizon, **settings):
     return settings
 
 
-def _positive(horizon):
+def positive(horizon):
+    """`horizon` as an int. Raises `ConfigError` unless it is an integer >= 1."""
     try:
         steps = operator.index(horizon)
     except TypeError:
@@ -133,7 +138,7 @@ def _positive(horizon):
     return steps
 
 
-def _beside(value, w):
+def beside(value, w):
     """`value` in w's dtype, its axes lined up with the leading ones of w."""
     # A Python float goes to w's dtype directly: tf.cast would take it through float32.
     value = tf.cast(value, w.dtype) if tf.is_tensor(value) else tf.convert_to_tensor(value, w.dtype)

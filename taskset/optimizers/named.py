@@ -6,6 +6,7 @@ from taskset.errors import ConfigError, shown, unknown
 from taskset.optimizers.adaptive import adam, adam6p, adam8p
 from taskset.optimizers.descent import adagrad
 from taskset.optimizers.nadamw import nadamw_corrected, nadamw_published
+from taskset.optimizers.one_run import lion, prodigy, schedule_free_adamw
 from taskset.samplers import optimizers as samplers
 
 _FAMILIES = {
@@ -18,6 +19,9 @@ _FAMILIES = {
     "nadamw_corrected": nadamw_corrected,
     "adagrad_lr": adagrad,
     "adagrad_wide_grid": adagrad,
+    "lion": lion,
+    "prodigy": prodigy,
+    "schedule_free_adamw": schedule_free_adamw,
 }
 # Fields of published configs that the release never passed to the update.
 _NOT_PASSED = {"nadamw_grid": ("use_nesterov",)}
@@ -45,7 +49,7 @@ def make_optimizer(family, config, name=None):
 
 
 def get_optimizer(name):
-    """The optimizer of a published name: `adam8p_wide_grid_seed21`, `adam_lr_-3.00`, `nadamw_corrected_seed7`.
+    """The optimizer of a name: `adam8p_wide_grid_seed21`, `adam_lr_-3.00`, `nadamw_corrected_seed7`, `schedule_free_adamw`.
 
     Raises `UnknownName`.
     """

@@ -10,6 +10,12 @@ from taskset.errors import ConfigError, shown, unknown
 from taskset.samplers import opt_list
 from taskset.samplers.draws import Draws
 
+# Hand-made rules with the settings that are recommended for any task. They are called as their family; no published ones.
+ONE_RUN = {
+    "lion": {"learning_rate": 1e-4, "beta1": 0.9, "beta2": 0.99, "weight_decay": 0.0},
+    "prodigy": {"learning_rate": 1.0, "beta1": 0.9, "beta2": 0.999, "initial_distance": 1e-6, "constant_fraction": 0.0},
+    "schedule_free_adamw": {"learning_rate": 0.0025, "beta1": 0.9, "beta2": 0.999, "weight_decay": 0.0, "warmup_fraction": 0.0},
+}
 # Adam and Adagrad at 17 learning rates and TensorFlow 1's defaults for all else.
 FIXED_FAMILIES = ("adam_lr", "adagrad_lr")
 LOG10_LEARNING_RATES = np.linspace(-7, 1, 17)
@@ -113,6 +119,11 @@ def all_optimizers():
     return fixed_optimizers() + [f"{family}_seed{seed}" for family in _BY_SEED for seed in range(registry.SEEDS)]
 
 
+def one_run_optimizers():
+    """The names of the rules that are used without tuning, with the settings of their authors: lion, prodigy, .."""
+    return sorted(ONE_RUN)
+
+
 def _fixed_config(name):
     family, _, log10 = name.rpartition("_")
     rates = dict(zip((f"{log10:.2f}" for log10 in LOG10_LEARNING_RATES), LEARNING_RATES.tolist()))
@@ -133,17 +144,21 @@ def get_optimizer_config(name):
     """`[config, family]` of an optimizer, a JSON value: `get_optimizer_config("adam8p_wide_grid_seed21")`.
 
     Names: `{family}_seed{N}` for the sampled families and for `nadamw_corrected` (the configs of nadamw_grid), and those of
-    `fixed_optimizers()`, whose config is `{"learning_rate": ..}` and whose family is `adam_lr` or `adagrad_lr`.
+    `fixed_optimizers()`, whose config is `{"learning_rate": ..}` and whose family is `adam_lr` or `adagrad_lr`; those of
+    `one_run_optimizers()`, which are families themselves.
     Raises `UnknownName`.
     """
     if name in fixed_optimizers():
         return _fixed_config(name)
+    if name in ONE_RUN:
+        return [dict(ONE_RUN[name]), name]
     parsed = registry.parse(name)
     if parsed and parsed[0] in _BY_SEED:
         return [sample_optimizer(*parsed), parsed[0]]
     sampled = ", ".join(f"{family}_seedN" for family in _BY_SEED)
-    hint = f"Known are {sampled}, and adam_lr_X, adagrad_lr_X with X = -7.00, -6.50 .. 1.00."
-    raise unknown("optimizer", name, all_optimizers(), hint)
+    others = ", ".join(one_run_optimizers())
+    hint = f"Known are {sampled}, {others}, and adam_lr_X, adagrad_lr_X with X = -7.00, -6.50 .. 1.00."
+    raise unknown("optimizer", name, [*all_optimizers(), *one_run_optimizers()], hint)
 
 
 def opt_list_names(n):
