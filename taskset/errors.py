@@ -31,6 +31,10 @@ class StoreError(TasksetError):
     """A directory of results that can't be read, can't be written or was made with other options."""
 
 
+class OutdatedBaselines(UserWarning):
+    """Baselines that were left out: the package has changed their tasks since they were computed."""
+
+
 def unknown(kind, name, names, hint):
     """An `UnknownName` for `name` that offers its nearest neighbours among `names`."""
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)

@@ -36,10 +36,7 @@ def read_results(roots):
 
     frames, told = [], {}
     for root in roots:
-        path = Path(root) / "sweep.json"
-        if not path.exists():
-            raise StoreError(f"{root} has no sweep.json: give the --out of `python -m learned evaluate`")
-        options = json.loads(path.read_text())
+        options = store.read_options(root)
         name = options["optimizers"][0]
         if name in told:
             raise ConfigError(f"{name!r} is in two of the directories: give checkpoints names of their own with evaluate --name")

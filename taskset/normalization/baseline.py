@@ -8,9 +8,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from taskset import plugins, registry
+from taskset import changes, plugins, registry
 from taskset.datasets.sharing import shared_arrays
-from taskset.errors import InfeasibleTask
+from taskset.errors import InfeasibleTask, StoreError
 from taskset.normalization import store, workers
 from taskset.normalization.sweep import sweep_to_file
 
@@ -45,7 +45,13 @@ def plan(names, options, root, data_dir=None):
         source = options.source if facts.data is not None and facts.data.needs_source else "none"
         path = store.curve_path(root, source, family, name)
         if path.exists():
-            store.read_metadata(path)  # a file cut short is told before hours of work, not after
+            told = store.read_metadata(path)  # a file cut short is told before hours of work, not after
+            made_by = told.get("taskset_version", changes.FIRST)
+            if changes.outdated(name, source, made_by):
+                raise StoreError(
+                    f"{path} is of version {made_by}, and the task changed in {changes.changed_in(name, source)}: "
+                    "delete it to compute it anew, or use another --out"
+                )
             finished.append(name)
             continue
         if source != "none":

@@ -164,5 +164,5 @@ def sweep_to_file(name, options, root, data_dir=None, mode=None, report=lambda s
     told = {**metadata(task, options, mode, {**account.seconds, **total.seconds}), "copies": copies}
     path = store.curve_path(root, task.source, task.family, task.name)
     store.check_options(root, options.as_json())  # once more: another sweep may have been first to have curves here
-    store.write_table(table.replace_schema_metadata(told), path)
+    store.write_curves(table, path, told)
     return path
