@@ -76,21 +76,24 @@ class _Found:
     def __init__(self, dataset, asked, version):
         self.parts, self.left_out = {}, set()
         for fragment in dataset.get_fragments(filter=asked.condition):
-            sealed.verify(fragment.path, groups=())
             old = layout.is_old(fragment.physical_schema)
             told = layout.version_of(fragment.physical_schema.metadata) if old else None
-            groups = [g.id for g in fragment.row_groups if self._chosen(fragment.path, g, asked.wanted, told, version)]
+            metadata = fragment.metadata
+            groups = [
+                group
+                for group, ranges in enumerate(_ranges(metadata, {*asked.wanted, "task", "version"}))
+                if self._chosen(fragment.path, ranges, asked.wanted, told, version)
+            ]
+            sealed.verify(fragment.path, groups, metadata)
             if groups:
-                sealed.verify(fragment.path, groups, fragment.metadata)
                 self.parts.setdefault(told, []).append(fragment.subset(row_group_ids=groups))
 
-    def _chosen(self, path, group, wanted, told, version):
+    def _chosen(self, path, ranges, wanted, told, version):
         """Whether a row group can hold what is wanted, by its statistics, which Arrow passes over for columns of names."""
-        known = {column: group.statistics.get(column) for column in (*wanted, "task", "version")}
         for column, values in wanted.items():
-            if known[column] is not None and not any(known[column]["min"] <= v <= known[column]["max"] for v in values):
+            if column in ranges and not any(ranges[column][0] <= v <= ranges[column][1] for v in values):
                 return False
-        task, made_by = _one(path, known["task"]), told or _one(path, known["version"])
+        task, made_by = _one(path, ranges.get("task")), told or _one(path, ranges.get("version"))
         if version is not None:
             return changes.is_of(made_by, version)
         source = next(part.removeprefix("source=") for part in path.split("/") if part.startswith("source="))
@@ -100,10 +103,22 @@ class _Found:
         return True
 
 
-def _one(path, statistics):
-    if statistics is None or statistics["min"] != statistics["max"]:
+def _ranges(metadata, columns):
+    """For each row group {column: (lowest, highest)} of those `columns` that it has statistics of."""
+    places = [(i, name) for i, name in enumerate(metadata.schema.names) if name in columns]
+    for number in range(metadata.num_row_groups):
+        group, found = metadata.row_group(number), {}
+        for i, name in places:
+            statistics = group.column(i).statistics
+            if statistics is not None and statistics.has_min_max:
+                found[name] = statistics.min, statistics.max
+        yield found
+
+
+def _one(path, found):
+    if found is None or found[0] != found[1]:
         raise StoreError(f"{path} has row groups of several tasks or versions: it wasn't written by this package")
-    return statistics["min"]
+    return found[0]
 
 
 def curves_table(root=None, task=None, family=None, optimizer=None, source=None, columns=None, horizon=None, version=None):
@@ -175,7 +190,7 @@ def _require(kind, names, there):
 
 
 def _all_tasks(dataset):
-    return {g.statistics["task"]["min"] for f in dataset.get_fragments() for g in f.row_groups if "task" in g.statistics}
+    return {ranges["task"][0] for f in dataset.get_fragments() for ranges in _ranges(f.metadata, {"task"})}
 
 
 def _all_optimizers(dataset):

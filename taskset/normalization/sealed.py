@@ -113,9 +113,10 @@ def verify(path, groups=None, metadata=None):
 def read(path, groups=None, columns=None):
     """A file, or the row groups `groups` of it, as an Arrow table; all of what is read is verified. Raises `StoreError`."""
     metadata = verify(path, groups)
-    lacking = [name for name in columns or () if name not in metadata.schema.names]
+    names = metadata.schema.to_arrow_schema().names
+    lacking = [name for name in columns or () if name not in names]
     if lacking:
-        raise StoreError(f"{path} has no column {lacking[0]!r}, it has {', '.join(metadata.schema.names)}: make it anew")
+        raise StoreError(f"{path} has no column {lacking[0]!r}, it has {', '.join(names)}: make it anew")
     try:
         file = pq.ParquetFile(path, page_checksum_verification=True)
         groups = range(metadata.num_row_groups) if groups is None else groups

@@ -239,15 +239,16 @@ def read_options(root):
         raise StoreError(f"{root} has no sweep.json, which `baseline` and `evaluate` leave there: use another directory") from error
     except (OSError, ValueError) as error:
         raise StoreError(f"{path} is no valid JSON: restore or remove the directory, and run the sweep again") from error
-    # files from before 0.2 have no sum, and none of the names below
     told = there.pop("crc32", None) if isinstance(there, dict) else ""
-    if told is not None and told != _options_sum(there):
+    if told is None and not any(str(value).startswith("crc32=") for value in there.values()):
+        return there  # of before 0.2, without a sum
+    if told != _options_sum(there):
         raise StoreError(f"{path} was changed or damaged: restore or remove the directory, and run the sweep again")
     return there
 
 
 def _options_sum(options):
-    return f"{zlib.crc32(json.dumps(options, sort_keys=True).encode()):08x}"
+    return f"crc32={zlib.crc32(json.dumps(options, sort_keys=True).encode()):08x}"
 
 
 def _short(value):
