@@ -16,7 +16,7 @@ import numpy as np
 from learned import checkpoint, suites
 from learned.events import Events
 from learned.vectors import Layout
-from taskset import seeds
+from taskset import changes, seeds
 from taskset.errors import StoreError
 from taskset.normalization.store import make_directory
 from taskset.version import __version__
@@ -142,9 +142,12 @@ class Trainer:
         found = checkpoint.load(path)
         for name, here in (("options", self.options.as_json()), ("suite", self.suite.as_json())):
             there = found.meta[name]
-            different = sorted(key for key in {*there, *here} if there.get(key) != here.get(key))
+            # which version made a suite is no part of what it is: `_require_current` looks at that
+            keys = {*there, *here} - {"taskset_version"}
+            different = sorted(key for key in keys if there.get(key) != here.get(key))
             if different:
                 raise StoreError(f"{path} was made with another {name} ({', '.join(different)}): use the same or another --out")
+        self._require_current(path, found.meta.get("versions", {}).get("taskset", changes.FIRST))
         try:
             self.step, slots = found.meta["step"], {}
             self.x, self.m, self.v = (found.arrays[f"adam/{name}"] for name in "xmv")
@@ -155,6 +158,15 @@ class Trainer:
             self.slots.restore(slots)
         except (KeyError, ValueError) as error:
             raise StoreError(f"{path} doesn't fit this version of the package ({error}): use another --out") from error
+
+    def _require_current(self, path, version):
+        suite = self.suite
+        old = [entry.task for entry in suite.tasks if changes.outdated(entry.task, suite.source, version)]
+        if old:
+            raise StoreError(
+                f"{path} is of version {version}, and task {old[0]!r} ({len(old)} in all) changed in "
+                f"{changes.changed_in(old[0], suite.source)}: start anew with another --out"
+            )
 
     def _open_log(self):
         """The log, cut back to the checkpoint's step: lines behind it are computed again."""

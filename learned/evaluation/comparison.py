@@ -1,16 +1,15 @@
 """The table: learned optimizers and hand-designed ones, by the trials that they take."""
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from learned.evaluation import contenders as who
 from learned.evaluation import scores, speedup, statistics
-from taskset.errors import ConfigError, StoreError
+from taskset.errors import ConfigError
 from taskset.normalization import store
 from taskset.normalization.normalizer import mean_curves
+from taskset.normalization.reading import outdated_line, told_tasks
 
 SPLITS = ("train", "test")  # of data, in the table; valid_outer is looked at for tuning
 LEFT = ["title", "trials", "split", "tasks", "runs", "diverged"]
@@ -30,8 +29,8 @@ class Comparison:
     view: str
 
 
-def read_results(roots):
-    """(curves, {name: what it was made with}) of directories made by `evaluate`."""
+def read_results(roots, version=None):
+    """(curves, {name: what it was made with}) of directories made by `evaluate`. version: as in `taskset.load_curves`."""
     import pandas as pd
 
     frames, told = [], {}
@@ -41,7 +40,7 @@ def read_results(roots):
         if name in told:
             raise ConfigError(f"{name!r} is in two of the directories: give checkpoints names of their own with evaluate --name")
         told[name] = options
-        frames.append(store.load_curves(root=root))
+        frames.append(store.load_curves(root=root, version=version))
     horizons = sorted({options["steps"] for options in told.values()})
     if len(horizons) > 1:
         raise ConfigError(f"the results have horizons {horizons}: allowed is one; compare them one after the other")
@@ -74,17 +73,30 @@ def scales_of(normalizers, source, tasks, horizon, asked):
     return scales, fitting[0]
 
 
-def compare(roots, baselines=None, chosen_view="end", normalizer_horizon=None):
-    """The `Comparison` of results of `evaluate` under `roots` with the baselines in a directory (None: the package's)."""
+def compare(roots, baselines=None, chosen_view="end", normalizer_horizon=None, version=None):
+    """The `Comparison` of results of `evaluate` under `roots` with the baselines in a directory (None: the package's).
+
+    version: None: tasks that changed since their baselines were computed are left out, with a note; "0.1": results and baselines
+    as that version computed them.
+    """
     view = scores.view(chosen_view)
-    curves, told = read_results(roots)
+    curves, told = read_results(roots, version)
     learned, options = list(told), next(iter(told.values()))
     tasks, horizon, source = sorted(curves["task"].unique()), options["steps"], options["source"]
-    scales, longer = scales_of(store.load_normalizers(baselines), source, tasks, horizon, normalizer_horizon)
-    theirs = plain(store.load_curves(task=tasks, source=[source, "none"], horizon=[longer], root=baselines))
+    normalizers, old = store.normalizers_of(baselines, version)
+    older = [(task, made_by) for task, made_by in sorted(old) if task in tasks and task not in set(normalizers["task"])]
+    tasks = [task for task in tasks if task not in dict(older)]
+    if not tasks:
+        raise ConfigError(outdated_line("baselines", *older[0]))
+    scales, longer = scales_of(normalizers, source, tasks, horizon, normalizer_horizon)
+    theirs = plain(
+        store.load_curves(task=tasks, source=[source, "none"], horizon=[longer], root=baselines, version=version)
+    )
     if longer != horizon:  # a schedule depends on the horizon: only those without one can be cut short
         theirs = theirs[theirs["optimizer"].map(who.family_of).isin([who.ADAM, "adagrad_lr"])]
     notes = _notes(theirs, told, tasks, scales, horizon, longer)
+    if older:
+        notes.append(f"left out: {told_tasks(older)}, which changed since their baselines were computed")
     tasks = [task for task in tasks if (task, "train") in scales and (task, "valid_outer") in scales]
     if not tasks:
         raise ConfigError("none of these tasks has a normalizer in the baselines: compare others")

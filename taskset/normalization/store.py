@@ -195,9 +195,7 @@ def load_normalizers(root=None, version=None):
 
 def normalizers_of(root=None, version=None):
     """(the normalizers of `load_normalizers`, {(task, version)} of those left out), without a warning."""
-    frame = _load("normalizers.parquet", root)
-    if "version" not in frame:
-        frame["version"] = changes.FIRST
+    frame = all_normalizers(root)
     if version is not None:
         changes.release(version)
         return frame[[changes.is_of(made_by, version) for made_by in frame["version"]]].reset_index(drop=True), set()
@@ -206,6 +204,12 @@ def normalizers_of(root=None, version=None):
     if not old:
         return frame, set()
     return frame[[row not in old for row in rows]].reset_index(drop=True), {(task, made_by) for task, _, made_by in old}
+
+
+def all_normalizers(root=None):
+    """The normalizers of all versions, those of tasks that changed since included."""
+    frame = _load("normalizers.parquet", root)
+    return frame if "version" in frame else frame.assign(version=changes.FIRST)
 
 
 def check_options(root, options):
