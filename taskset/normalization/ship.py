@@ -242,7 +242,8 @@ def _sweep_row(curves, group, notes):
     told, options = curves.told, curves.options
     table = packing.read_part(curves.path, curves.row_group)
     frame = table.select(["optimizer", "seed", "step", "diverged", "seconds_per_step"]).to_pandas()
-    cost, origin = milliseconds(frame), json.loads(told.get("data_origin", "null"))
+    cost = json.loads(told["ms_per_step"]) if "ms_per_step" in told else milliseconds(frame)  # as it was when it was merged first
+    origin = json.loads(told.get("data_origin", "null"))
     note = notes.get((origin or {}).get("name"), told.get("data_note")) if told["source"] == "tfds" else None
     return {
         "task": curves.task,
