@@ -59,6 +59,9 @@ def whole_file(path):
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(8)}.tmp")
     try:
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    except OSError as error:
+        raise StoreError(f"can't write {path}: {error.strerror or error}") from error
+    try:
         yield temporary
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())
