@@ -133,6 +133,22 @@ def test_scales_of_changed_tasks_are_refused(old, tmp_path):
                 suites.load(path)
 
 
+def test_a_training_on_changed_tasks_is_not_gone_on_with():
+    from types import SimpleNamespace
+
+    from learned.outer import Trainer
+
+    def entries(*tasks):
+        return tuple(suites.Entry(task, "losg_tasks_family", "train", {}) for task in tasks)
+
+    trainer = SimpleNamespace(suite=suites.Suite("s", 1, "synthetic", 20, entries(*SAME, OLD)))
+    with pytest.raises(StoreError, match=f"is of version 0.1.0, and task '{OLD}' .1 in all. changed in 0.2.0: start anew"):
+        Trainer._require_current(trainer, "checkpoint.npz", "0.1.0")
+    Trainer._require_current(trainer, "checkpoint.npz", "0.2.0")
+    trainer.suite = suites.Suite("s", 1, "synthetic", 20, entries(*SAME))
+    Trainer._require_current(trainer, "checkpoint.npz", "0.1.0")
+
+
 def test_the_pretrained_weights_say_which_tasks_they_saw():
     from learned import export, pretrained
 
