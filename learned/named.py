@@ -31,10 +31,14 @@ class Rule:
     def __str__(self):
         return f"{self.name}:{self.version}"
 
-    def suite(self, baselines=None):
-        """The `Suite` from a directory of baselines; None: those of the package. Raises `StoreError`, `ConfigError`."""
+    def suite(self, baselines=None, baselines_version=None):
+        """The `Suite` from a directory of baselines; None: those of the package. Raises `StoreError`, `ConfigError`.
+
+        baselines_version: as in `suites.make`.
+        """
         limits = self.max_milliseconds, self.max_parameters
-        return suites.make(self.name, self.patterns, baselines, self.source, self.horizon, *limits, version=self.version)
+        given = {"version": self.version, "baselines_version": baselines_version}
+        return suites.make(self.name, self.patterns, baselines, self.source, self.horizon, *limits, **given)
 
 
 PROBLEMS = ("quadratic_family_seed*", "losg_tasks_family_seed*")
@@ -71,10 +75,13 @@ def is_rule(text):
     return any(text in (one.name, str(one)) for one in RULES)
 
 
-def find(text, baselines=None):
-    """The suite in a file, where `text` ends in .json; else the one of the rule called `text`, from `baselines`."""
+def find(text, baselines=None, baselines_version=None):
+    """The suite in a file, where `text` ends in .json; else the one of the rule called `text`, from `baselines`.
+
+    baselines_version: as in `suites.make`.
+    """
     if not str(text).endswith(".json"):
-        return rule(text).suite(baselines)
-    if baselines is not None:
+        return rule(text).suite(baselines, baselines_version)
+    if baselines is not None or baselines_version is not None:
         raise ConfigError(f"baselines {str(baselines)!r} with {text}: allowed with a suite's name only; a suite file says it all")
     return suites.load_any(text)

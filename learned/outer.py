@@ -15,7 +15,7 @@ import numpy as np
 from learned import checkpoint, log, suites
 from learned.events import Events
 from learned.vectors import Layout
-from taskset import seeds
+from taskset import changes, seeds
 from taskset.errors import StoreError, cut, shown
 from taskset.normalization.store import make_directory
 from taskset.version import __version__
@@ -155,10 +155,13 @@ class Trainer:
         found = checkpoint.load(path)
         for name, here in (("options", self.options.as_json()), ("suite", self.suite.as_json())):
             there = found.value(name, dict)
-            different = sorted(key for key in {*there, *here} if there.get(key) != here.get(key))
+            # which version made a suite is no part of what it is: `_require_current` looks at that
+            keys = {*there, *here} - {"taskset_version"}
+            different = sorted(key for key in keys if there.get(key) != here.get(key))
             if different:
-                told = cut(", ".join(different), 200)
-                raise StoreError(f"{path} was made with another {name} ({told}): use the same or another --out")
+                listed = cut(", ".join(different), 200)
+                raise StoreError(f"{path} was made with another {name} ({listed}): use the same or another --out")
+        self._require_current(path, found.meta.get("versions", {}).get("taskset", changes.FIRST))
         try:
             self.step = found.step
             self.x, self.m, self.v = (self._vector(found, name) for name in "xmv")
@@ -186,6 +189,15 @@ class Trainer:
             if number not in range(self.options.slots) or task not in tasks or not 1 <= life < 2**31:
                 raise ValueError(f"slot {number} has task {shown(task)}, its life number {life}: of {self.options.slots} slots")
         return slots
+
+    def _require_current(self, path, version):
+        suite = self.suite
+        old = [entry.task for entry in suite.tasks if changes.outdated(entry.task, suite.source, version)]
+        if old:
+            raise StoreError(
+                f"{path} is of version {version}, and task {old[0]!r} ({len(old)} in all) changed in "
+                f"{changes.changed_in(old[0], suite.source)}: start anew with another --out"
+            )
 
     def _open_log(self):
         """The log, cut back to the checkpoint's step: lines behind it are computed again."""

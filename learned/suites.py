@@ -1,6 +1,7 @@
 """Suites: named, versioned lists of tasks with the scales of their losses, kept as JSON. No TensorFlow.
 
     {"name": "small", "version": 1, "source": "synthetic", "horizon": 1000, "modules": [], "rule": {..},
+     "taskset_version": "0.2.0",
      "tasks": [{"task": "mlp_family_seed3", "family": "mlp_family", "split": "train",
                 "scales": {"train": [2.31, 0.12], "valid_outer": [2.30, 0.2]}}, ..]}
 
@@ -15,10 +16,11 @@ import zlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from taskset import registry
+from taskset import changes, registry
 from taskset.errors import ConfigError, StoreError, UnknownName, cut, shown, unknown
 from taskset.normalization.store import make_directory, write_text
 from taskset.samplers import measured
+from taskset.version import __version__
 
 SPLITS = ("train", "valid", "test")
 SOURCES = ("tfds", "synthetic")
@@ -47,7 +49,8 @@ class Suite:
     """A list of tasks made by a rule.
 
     source: of their data; horizon: in steps, that of the baselines which the scales come from; modules: those that register
-    tasks outside the package, to be named by whoever uses the suite; rule: how the list was made.
+    tasks outside the package, to be named by whoever uses the suite; rule: how the list was made; taskset_version: of the package
+    that the scales hold for.
     """
 
     name: str
@@ -57,6 +60,7 @@ class Suite:
     tasks: tuple[Entry, ...]
     modules: tuple[str, ...] = ()
     rule: dict = field(default_factory=dict)
+    taskset_version: str = __version__
 
     def of_split(self, split):
         """The tasks of a split, in order."""
@@ -85,8 +89,9 @@ def from_json(values, where):
         entries = tuple(
             Entry(**{**e, "scales": {k: tuple(map(float, v)) for k, v in e["scales"].items()}}) for e in values["tasks"]
         )
-        suite = Suite(**{**values, "tasks": entries, "modules": tuple(values.get("modules", ()))})
-    except (TypeError, KeyError, ValueError, AttributeError, OverflowError) as error:
+        suite = Suite(**{"taskset_version": changes.FIRST, **values, "tasks": entries, "modules": tuple(values.get("modules", ()))})
+        changes.release(suite.taskset_version)
+    except (TypeError, KeyError, ValueError, AttributeError, OverflowError, ConfigError) as error:
         told = cut(f"{type(error).__name__}: {error}")
         raise StoreError(f"{where} is no suite ({told}): make one with `python -m learned suite`") from error
     _check_fields(suite, where)
@@ -100,6 +105,7 @@ def from_json(values, where):
         _check_entry(entry, where)
     if not suite.tasks:
         raise StoreError(f"{where} has no tasks: make one with `python -m learned suite`")
+    _require_current(suite, where)
     return suite
 
 
@@ -138,6 +144,15 @@ def _lacking(suite, error, where):
         return UnknownName(f"{where}: {error}")
     wanted = cut(" ".join(f"--import {module}" for module in suite.modules), 200)
     return UnknownName(f"{where} has tasks of modules of its author's: read them, and if you trust them give {wanted}; {error}")
+def _require_current(suite, where):
+    """Raise `StoreError` where scales are of tasks that changed since."""
+    old = [e.task for e in suite.tasks if e.scales and changes.outdated(e.task, suite.source, suite.taskset_version)]
+    if old:
+        more = f" and {len(old) - 1} more" if len(old) > 1 else ""
+        raise StoreError(
+            f"{where}: the scales of task {old[0]!r}{more} are of version {suite.taskset_version}, and the task changed in "
+            f"{changes.changed_in(old[0], suite.source)}: take such tasks out, or make the suite anew with `python -m learned suite`"
+        )
 
 
 def load(path):
@@ -179,17 +194,30 @@ def save(suite, path):
     write_text(json.dumps(suite.as_json(), indent=1) + "\n", path)
 
 
-def make(name, patterns, baselines, source, horizon, max_milliseconds=math.inf, max_parameters=math.inf, version=1, modules=()):
+def make(
+    name,
+    patterns,
+    baselines,
+    source,
+    horizon,
+    max_milliseconds=math.inf,
+    max_parameters=math.inf,
+    version=1,
+    modules=(),
+    baselines_version=None,
+):
     """The `Suite` of all tasks matching `patterns` that are feasible, normalizable, and small enough.
 
     baselines: directory of a sweep with its normalizers; None: those that come with the package.
+    baselines_version: None: tasks that changed since they were measured are left out, with a warning; "0.1": as that version
+    measured them, for comparisons with what was done then: a file of such a suite is refused by `load`.
     max_milliseconds: a training step under Adam, as the sweep measured it; max_parameters: of the task.
     """
     from taskset.normalization.store import load_normalizers, load_tasks
 
     names = _matching(patterns)
     _check_source(source)
-    found = scales(load_normalizers(baselines), source, horizon)
+    found = scales(load_normalizers(baselines, baselines_version), source, horizon)
     rows = load_tasks(baselines)
     if "source" in rows:  # a single sweep's table has a row for each source, that of merged baselines has one a task
         rows = rows[rows["source"].isin([source, "none"])]
@@ -199,7 +227,7 @@ def make(name, patterns, baselines, source, horizon, max_milliseconds=math.inf, 
         row = rows.get(task)
         if row is None or task not in found or not row["feasible"]:
             continue
-        if row["ms_per_step"] <= max_milliseconds and row["num_params"] <= max_parameters:
+        if row["ms_per_step"] <= max_milliseconds and _known(row["num_params"]) <= max_parameters:
             entries.append(Entry(task, row["family"], split_of(task), found[task]))
     if not entries:
         where = baselines or "the package's baselines"
@@ -208,7 +236,15 @@ def make(name, patterns, baselines, source, horizon, max_milliseconds=math.inf, 
             "is small enough; allowed are measured tasks: `python -m taskset baseline` measures more"
         )
     rule = _rule(patterns, max_milliseconds, max_parameters)
-    return Suite(name, version, source, horizon, tuple(entries), tuple(modules), rule)
+    made_by = __version__ if baselines_version is None else min(normalizers["version"], key=changes.release)
+    return Suite(name, version, source, horizon, tuple(entries), tuple(modules), rule, made_by)
+
+
+def _known(count):
+    """A number of parameters, infinite where it isn't known: too many for any bound but none."""
+    import pandas as pd
+
+    return math.inf if pd.isna(count) else int(count)
 
 
 def make_unmeasured(name, patterns, source, horizon, max_milliseconds=math.inf, max_parameters=math.inf, version=1, modules=()):

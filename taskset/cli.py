@@ -4,11 +4,13 @@ Each command is a thin layer over the function it names. Errors that a user can 
 Heavy modules (TensorFlow, pandas) are imported by the commands that need them.
 """
 
+import contextlib
 import json
 import math
 import os
 import re
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -19,7 +21,7 @@ from rich.table import Table
 from taskset import data_commands, modes, plugins, registry
 from taskset.data_commands import DataDir
 from taskset.datasets.base import SPLITS
-from taskset.errors import TasksetError, nearest, shown, unknown
+from taskset.errors import OutdatedBaselines, TasksetError, nearest, shown, unknown
 from taskset.quiet import start_tensorflow
 from taskset.samplers import measured
 from taskset.samplers.optimizers import FIXED_FAMILIES, all_optimizers, by_seed, get_optimizer_config, opt_list_names
@@ -57,7 +59,8 @@ _UsageError = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "Click
 def main(commands=app, name="python -m taskset"):
     """Run a command line; the process's exit status says how it went."""
     try:
-        status = commands(standalone_mode=False, prog_name=name)
+        with _notes():
+            status = commands(standalone_mode=False, prog_name=name)
     except TasksetError as error:
         status = _fail(str(error))
     except typer.Exit as ended:
@@ -70,6 +73,22 @@ def main(commands=app, name="python -m taskset"):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 0
     sys.exit(status if isinstance(status, int) else 0)
+
+
+@contextlib.contextmanager
+def _notes():
+    """What was left out for its version is said in one line, without a place in the package's source."""
+    with warnings.catch_warnings():
+        other = warnings.showwarning
+
+        def show(message, category, *place, **where):
+            if issubclass(category, OutdatedBaselines):
+                err.print(f"note: {message}", markup=False)
+            else:
+                other(message, category, *place, **where)
+
+        warnings.showwarning = show
+        yield
 
 
 def _fail(message):

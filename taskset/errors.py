@@ -32,6 +32,10 @@ class StoreError(TasksetError):
     """A directory of results that can't be read, can't be written or was made with other options."""
 
 
+class OutdatedBaselines(UserWarning):
+    """Baselines that were left out: the package has changed their tasks since they were computed."""
+
+
 def shown(value, most=100):
     """`value` as an error's line shows it: its `repr` without line breaks, cut off after `most` characters."""
     return cut(repr(value), most)

@@ -67,8 +67,8 @@ class Problem:
         """
         c, e = self._place(optimizer), self._evaluations(self.horizon if step is None else step)
         s = slice(None) if seed is None else [self._seed(seed)]
-        losses = {split: values[c, s, :e].mean(axis=0) for split, values in self.losses.items()}
-        return Curve(optimizer, self.steps[:e], losses, self.seconds[c, s, :e].mean(axis=0))
+        losses = {split: _frozen(values[c, s, :e].mean(axis=0)) for split, values in self.losses.items()}
+        return Curve(optimizer, self.steps[:e], losses, _frozen(self.seconds[c, s, :e].mean(axis=0)))
 
     def search(self, choose_on="valid_outer", seed=None):
         """A new account, on which nothing is spent. choose_on: the split whose loss decides; seed: as in `query`."""
@@ -164,15 +164,16 @@ class Search:
         return min((loss for spent, _, loss in self.history if spent <= steps), default=np.inf)
 
 
-def load(task, optimizer=None, source=None, horizon=None, root=None):
+def load(task, optimizer=None, source=None, horizon=None, root=None, version=None):
     """The `Problem` of a task, from the baselines that come with the package or from `root`.
 
     optimizer: names of the configurations wanted, None: all. source, horizon: needed only where the task has several.
+    version: as in `taskset.load_curves`.
     Raises StoreError: no such curves; several sources or horizons; optimizers that were swept with different seeds or steps.
     """
     from taskset.normalization.store import load_curves
 
-    curves = load_curves(task=task, optimizer=optimizer, source=source, horizon=horizon, root=root)
+    curves = load_curves(task=task, optimizer=optimizer, source=source, horizon=horizon, root=root, version=version)
     there = sorted(set(zip(curves["source"], curves["horizon"].tolist())))
     if len(there) > 1:
         raise StoreError(f"task {task!r} has curves of several (source, horizon): {there}; pass source= and horizon=")
@@ -180,25 +181,54 @@ def load(task, optimizer=None, source=None, horizon=None, root=None):
 
 
 def from_curves(curves):
-    """The `Problem` in a DataFrame of curves (`taskset.load_curves`) of one task, source and horizon."""
+    """The `Problem` in a DataFrame of curves (`taskset.load_curves`) of one task, source and horizon, each run once.
+
+    Its arrays are read-only. Raises StoreError.
+    """
     from taskset.normalization.packing import optimizer_order
 
+    lacking = [name for name in _COLUMNS if name not in curves]
+    if lacking or not len(curves):
+        what = f"no column {lacking[0]!r}" if lacking else "no rows"
+        raise StoreError(f"curves with {what}: expected are those of one task, as taskset.load_curves gives them")
+    task, source, horizon = _only(curves, "task"), _only(curves, "source"), int(_only(curves, "horizon"))
     order = optimizer_order()
     optimizers = sorted(curves["optimizer"].astype(str).unique(), key=lambda name: (order.get(name, len(order)), name))
     runs, steps = sorted(int(s) for s in curves["seed"].unique()), np.sort(curves["step"].unique()).astype(np.int64)
     shape = len(optimizers), len(runs), len(steps)
     place = {name: i for i, name in enumerate(optimizers)}
-    task, source, horizon = str(curves["task"].iloc[0]), str(curves["source"].iloc[0]), int(curves["horizon"].iloc[0])
+    frame = curves.assign(place=curves["optimizer"].astype(str).map(place)).sort_values(["place", "seed", "step"])
+    twice = frame.duplicated(["place", "seed", "step"])
+    if twice.any():
+        row = frame[twice].iloc[0]
+        raise StoreError(
+            f"the curves of {task} have ({row['optimizer']}, seed {row['seed']}, step {row['step']}) twice: pass each run once"
+        )
     if len(curves) != np.prod(shape):
         raise StoreError(
             f"the optimizers of {task} were swept with different seeds or evaluations: {len(optimizers)} optimizers x "
             f"{len(runs)} seeds x {len(steps)} evaluations, {len(curves)} rows; pass optimizer= to choose those of one sweep"
         )
-    frame = curves.assign(place=curves["optimizer"].astype(str).map(place)).sort_values(["place", "seed", "step"])
-    losses = {split: frame[split].to_numpy(np.float64).reshape(shape) for split in SPLITS}
-    return Problem(
-        task, source, horizon, tuple(optimizers), tuple(runs), steps, losses, frame["seconds"].to_numpy(np.float64).reshape(shape)
-    )
+    arrays = {name: _frozen(frame[name].to_numpy(np.float64).reshape(shape)) for name in (*SPLITS, "seconds")}
+    seconds = arrays.pop("seconds")
+    return Problem(task, source, horizon, tuple(optimizers), tuple(runs), _frozen(steps), arrays, seconds)
+
+
+_COLUMNS = ("task", "source", "horizon", "optimizer", "seed", "step", *SPLITS, "seconds")
+
+
+def _only(curves, column):
+    values = curves[column].unique().tolist()
+    if len(values) > 1:
+        shown = ", ".join(map(str, sorted(values)[:3]))
+        raise StoreError(f"curves of several {column}s ({shown}{' ..' if len(values) > 3 else ''}): a problem has one")
+    return values[0]
+
+
+def _frozen(array):
+    array = np.array(array)
+    array.flags.writeable = False
+    return array
 
 
 def random_search(search, steps, seed=0):

@@ -8,6 +8,7 @@ import pyarrow as pa
 from taskset import registry
 from taskset.normalization import store
 from taskset.normalization.tables import write_tables
+from taskset.version import __version__
 
 RATES = ("adam_lr_-3.00", "adam_lr_-1.00", "adam_lr_1.00")
 TASKS = ("TwoD_Bowl10", "quadratic_family_seed2", "quadratic_family_seed11")
@@ -52,7 +53,7 @@ def rows(task, options):
     return pa.table(columns).cast(store.SCHEMA)
 
 
-def write(root, tasks=TASKS, source="none", origin=None, **changes):
+def write(root, tasks=TASKS, source="none", origin=None, version=__version__, **changes):
     """A sweep's output under `root`; returns `root`."""
     given = options(**changes)
     store.check_options(root, given)
@@ -65,7 +66,7 @@ def write(root, tasks=TASKS, source="none", origin=None, **changes):
             "source": source,
             "data_origin": json.dumps(origin),
             "options": json.dumps(given),
-            "taskset_version": "0.0.1",
+            "taskset_version": version,
             "git_commit": "abc",
             "tensorflow_version": "2.21.0",
             "mode": "xla_loop",
@@ -75,6 +76,6 @@ def write(root, tasks=TASKS, source="none", origin=None, **changes):
             "num_params": "2",
             "created": f"2026-01-0{given['batches']}T00:00:00+00:00",
         }
-        store.write_table(rows(name, given).replace_schema_metadata(told), store.curve_path(root, source, family, name))
+        store.write_curves(rows(name, given), store.curve_path(root, source, family, name), told)
     write_tables(root)
     return root

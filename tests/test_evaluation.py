@@ -21,6 +21,7 @@ from taskset.errors import ConfigError, StoreError, TasksetError, UnknownName
 from taskset.normalization import store
 from taskset.normalization.sweep import Options
 from taskset.samplers.optimizers import opt_list_names
+from taskset.version import __version__
 from tests import made_up_sweeps as made_up
 
 # Statistics.
@@ -148,7 +149,7 @@ def write_learned(root, name, curves, tasks=made_up.TASKS, **changes):
                 for column, value in zip(columns.values(), values):
                     column.append(value)
         path = store.curve_path(root, "none", registry.resolve(task)[0], task)
-        store.write_table(pa.table(columns).cast(store.SCHEMA), path)
+        store.write_curves(pa.table(columns).cast(store.SCHEMA), path, {"taskset_version": __version__})
     return root
 
 

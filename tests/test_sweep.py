@@ -171,7 +171,7 @@ def test_loading(swept):
 
 
 def test_what_is_not_there_is_told(swept, tmp_path):
-    with pytest.raises(StoreError, match="no curves for task='zzz'"):
+    with pytest.raises(StoreError, match="no curves of task 'zzz'"):
         taskset.load_curves(task="zzz", root=swept)
     with pytest.raises(StoreError, match="no directory"):
         taskset.load_curves(root=tmp_path / "nowhere")

@@ -118,6 +118,27 @@ def test_what_cannot_be_is_told(problem):
         tabular.from_curves(uneven)
 
 
+def test_curves_that_are_no_one_problem_are_refused():
+    one = frame()
+    for wrong, text in (
+        (pd.concat([one, one.assign(task="u")]), "several tasks .t, u."),
+        (pd.concat([one, one.assign(source="tfds")]), "several sources"),
+        (pd.concat([one, one.assign(horizon=60)]), "several horizons .30, 60."),
+        (pd.concat([one, one.head(1)]), "twice: pass each run once"),
+        (one[:0], "no rows"),
+        (one.drop(columns="seconds"), "no column 'seconds'"),
+    ):
+        with pytest.raises(StoreError, match=text):
+            tabular.from_curves(wrong)
+
+
+def test_what_is_recorded_cannot_be_written_into(problem):
+    curve = problem.query("adam_lr_-3.00")
+    for array in (problem.steps, problem.seconds, problem.losses["test"], curve.steps, curve.seconds, curve.losses["train"]):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0
+
+
 def test_no_tensorflow_is_loaded():
     code = "import sys, taskset.tabular; print(any(m in sys.modules for m in ('tensorflow', 'pandas')))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "False"

@@ -99,6 +99,10 @@ def compare(
         Optional[int],
         typer.Option(help="Of the normalizers; default: the shortest that is long enough.", show_default=False),
     ] = None,
+    version: Annotated[
+        Optional[str],
+        typer.Option(help="Results and baselines as this version of the package computed them, such as 0.1.", show_default=False),
+    ] = None,
     markdown: Annotated[Optional[Path], typer.Option(help="Write the table here, too.", show_default=False)] = None,
     modules: Modules = None,
 ):
@@ -108,7 +112,7 @@ def compare(
     from learned.evaluation.comparison import compare as compared
     from taskset.normalization.store import write_text
 
-    found = compared(results, baselines, view, horizon)
+    found = compared(results, baselines, view, horizon, version)
     out.print(report.heading(found), markup=False)
     header, *rows = report.rows(found)
     shown = Table(box=None, pad_edge=False)

@@ -1,8 +1,6 @@
 """The table: learned optimizers and hand-designed ones, by the trials that they take."""
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -11,6 +9,7 @@ from learned.evaluation import scores, speedup, statistics
 from taskset.errors import ConfigError, StoreError, shown
 from taskset.normalization import store
 from taskset.normalization.normalizer import mean_curves
+from taskset.normalization.reading import outdated_line, told_tasks
 
 SPLITS = ("train", "test")  # of data, in the table; valid_outer is looked at for tuning
 LEFT = ["title", "trials", "split", "tasks", "runs", "diverged"]
@@ -30,41 +29,36 @@ class Comparison:
     view: str
 
 
-def read_results(roots):
-    """(curves, {name: what it was made with}) of directories made by `evaluate`."""
+def read_results(roots, version=None):
+    """(curves, {name: what it was made with}) of directories made by `evaluate`. version: as in `taskset.load_curves`."""
     import pandas as pd
 
     if isinstance(roots, (str, Path)) or not roots:
         raise ConfigError(f"results {shown(roots)}: allowed is a list of directories made by `python -m learned evaluate`")
     frames, told = [], {}
     for root in roots:
-        path = Path(root) / "sweep.json"
-        if not path.exists():
-            raise StoreError(f"{root} has no sweep.json: give the --out of `python -m learned evaluate`")
-        options = _options(path)
+        options = _options(root)
         name = options["optimizers"][0]
         if name in told:
             raise ConfigError(f"{name!r} is in two of the directories: give checkpoints names of their own with evaluate --name")
         told[name] = options
-        frames.append(store.load_curves(root=root))
+        frames.append(store.load_curves(root=root, version=version))
     horizons = sorted({options["steps"] for options in told.values()})
     if len(horizons) > 1:
         raise ConfigError(f"the results have horizons {horizons}: allowed is one; compare them one after the other")
     return pd.concat([plain(frame) for frame in frames], ignore_index=True), told
 
 
-def _options(path):
-    """What results were made with: sweep.json."""
+def _options(root):
+    """What the results below `root` were made with: the options of an evaluation of one checkpoint."""
+    options = store.read_options(root)
     try:
-        options = json.loads(path.read_text())
         (name,), steps, seeds = options["optimizers"], options["steps"], options["seeds"]
         if isinstance(name, str) and type(steps) is int and isinstance(seeds, list) and isinstance(options["source"], str):
             return options
-    except OSError as error:
-        raise StoreError(f"can't read {path}: {str(error.strerror).lower()}") from error
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError):
         pass
-    raise StoreError(f"{path} tells of no evaluation of one checkpoint: give the --out of `python -m learned evaluate`")
+    raise StoreError(f"{root} holds no evaluation of one checkpoint: give the --out of `python -m learned evaluate`")
 
 
 def plain(curves):
@@ -93,17 +87,30 @@ def scales_of(normalizers, source, tasks, horizon, asked):
     return scales, fitting[0]
 
 
-def compare(roots, baselines=None, chosen_view="end", normalizer_horizon=None):
-    """The `Comparison` of results of `evaluate` under `roots` with the baselines in a directory (None: the package's)."""
+def compare(roots, baselines=None, chosen_view="end", normalizer_horizon=None, version=None):
+    """The `Comparison` of results of `evaluate` under `roots` with the baselines in a directory (None: the package's).
+
+    version: None: tasks that changed since their baselines were computed are left out, with a note; "0.1": results and baselines
+    as that version computed them.
+    """
     view = scores.view(chosen_view)
-    curves, told = read_results(roots)
+    curves, told = read_results(roots, version)
     learned, options = list(told), next(iter(told.values()))
     tasks, horizon, source = sorted(curves["task"].unique()), options["steps"], options["source"]
-    scales, longer = scales_of(store.load_normalizers(baselines), source, tasks, horizon, normalizer_horizon)
-    theirs = plain(store.load_curves(task=tasks, source=[source, "none"], horizon=[longer], root=baselines))
+    normalizers, old = store.normalizers_of(baselines, version)
+    older = [(task, made_by) for task, made_by in sorted(old) if task in tasks and task not in set(normalizers["task"])]
+    tasks = [task for task in tasks if task not in dict(older)]
+    if not tasks:
+        raise ConfigError(outdated_line("baselines", *older[0]))
+    scales, longer = scales_of(normalizers, source, tasks, horizon, normalizer_horizon)
+    theirs = plain(
+        store.load_curves(task=tasks, source=[source, "none"], horizon=[longer], root=baselines, version=version)
+    )
     if longer != horizon:  # a schedule depends on the horizon: only those without one can be cut short
         theirs = theirs[theirs["optimizer"].map(who.family_of).isin([who.ADAM, "adagrad_lr"])]
     notes = _notes(theirs, told, tasks, scales, horizon, longer)
+    if older:
+        notes.append(f"left out: {told_tasks(older)}, which changed since their baselines were computed")
     tasks = [task for task in tasks if (task, "train") in scales and (task, "valid_outer") in scales]
     if not tasks:
         raise ConfigError("none of these tasks has a normalizer in the baselines: compare others")

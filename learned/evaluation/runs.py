@@ -108,7 +108,7 @@ def _job(name, contestant, options, root, data_dir, modules, report):
     told["checkpoint"] = _as_metadata(contestant)
     path = store.curve_path(root, task.source, task.family, task.name)
     _claim(root, contestant, options)  # once more: another may have been first to have curves here
-    store.write_table(table.replace_schema_metadata(told), path)
+    store.write_curves(table, path, told)
     return str(path)
 
 

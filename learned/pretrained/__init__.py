@@ -7,6 +7,7 @@
 from pathlib import Path
 
 from learned import checkpoint
+from taskset import changes
 from taskset.errors import unknown
 
 _ROOT = Path(__file__).parent
@@ -36,7 +37,10 @@ def describe(name):
     options, suite = told["options"], told["suite"]
     trained = [task for task in suite["tasks"] if task["split"] == "train"]
     families = len({task["family"] for task in trained})
+    version = told.get("versions", {}).get("taskset", changes.FIRST)
+    changed = sum(changes.outdated(task["task"], suite["source"], version) for task in trained)
+    since = f", of which {changed} changed since" if changed else ""
     return (
         f"{name}: {told['optimizer']} by {options['estimator']} for {options['objective']} loss, {told['step']} outer steps on "
-        f"{len(trained)} tasks of {families} families ({suite['source']} data), episodes {options['lengths']}"
+        f"{len(trained)} tasks of {families} families ({suite['source']} data), episodes {options['lengths']}; on the tasks of version {version}{since}"
     )

@@ -8,9 +8,9 @@ import os
 import time
 from dataclasses import dataclass
 
-from taskset import plugins, registry
+from taskset import changes, plugins, registry
 from taskset.datasets.sharing import shared_arrays
-from taskset.errors import InfeasibleTask
+from taskset.errors import InfeasibleTask, StoreError
 from taskset.normalization import claims, costs, resume, store, workers
 from taskset.normalization.sweep import sweep_to_file
 
@@ -49,6 +49,12 @@ def plan(names, options, root, data_dir=None):
         path = store.curve_path(root, source, family, name)
         if path.exists():
             told = store.read_metadata(path)  # a file cut short is told before hours of work, not after
+            made_by = told.get("taskset_version", changes.FIRST)
+            if changes.outdated(name, source, made_by):
+                raise StoreError(
+                    f"{path} is of version {made_by}, and the task changed in {changes.changed_in(name, source)}: "
+                    "delete it to compute it anew, or use another --out"
+                )
             if resume.check_finished(path, told, name, family, source, configs[name], options.as_json()):
                 finished.append(name)
                 continue

@@ -7,6 +7,7 @@ from string import Template
 
 import pandas as pd
 
+from taskset import changes, registry
 from taskset.normalization import columns, store
 from taskset.samplers.optimizers import fixed_optimizers, opt_list_names
 
@@ -23,11 +24,12 @@ def write(root):
 
 def sections(root):
     """{placeholder of the template: markdown}."""
-    tasks, sweeps, normalizers = store.load_tasks(root), store.load_sweeps(root), store.load_normalizers(root)
+    tasks, sweeps, normalizers = store.load_tasks(root), store.load_sweeps(root), store.all_normalizers(root)
     optimizers = store.load_optimizers(root)
     sweeps["runs"] = sweeps["seeds"].map(len) * sweeps["optimizers"].map(len)
     rows = int(sweeps["rows"].sum())
-    example = normalizers.iloc[0] if len(normalizers) else sweeps.iloc[0]
+    current = store.normalizers_of(root)[0]
+    example = current.iloc[0] if len(current) else sweeps.iloc[0]
     return {
         "size_category": next((name for bound, name in _SIZES if rows < bound), "100M<n<1B"),
         "configs": _configs(),
@@ -40,6 +42,7 @@ def sections(root):
         "commands": "\n".join(dict.fromkeys(_command(row) for row in _first_of_groups(sweeps))),
         "coverage": _coverage(tasks, sweeps, normalizers),
         "data": _data(sweeps),
+        "outdated": _outdated(sweeps),
         "missing": _missing(tasks, sweeps, normalizers),
         "first": FIRST,
         "most_ms": f"{MOST_MS:g}",
@@ -223,6 +226,38 @@ def _data(sweeps):
         ["source", "data set", "version", "tasks", "note"],
         [[*key[:3], len(names), key[3]] for key, names in sorted(rows.items())],
     )
+
+
+def _outdated(sweeps):
+    """Tasks that changed since their curves were computed: by what changed, a line each."""
+    found = {}
+    for task, source, version in sorted(set(zip(sweeps["task"], sweeps["source"], sweeps["taskset_version"]))):
+        if changes.outdated(task, source, version):
+            for change in changes.of_task(task):
+                if not change.sources or source in change.sources:
+                    found.setdefault((version, change.version, change.key, change.about), []).append(task)
+    if not found:
+        return "All curves are of today's tasks."
+    count = len({task for names in found.values() for task in names})
+    header = ["curves of", "changed in", "what", "how", "tasks", "names"]
+    rows = [[*key, len(set(names)), _names(sorted(set(names)))] for key, names in sorted(found.items())]
+    return (
+        f"The curves of {count} tasks are those of an older version of the package, and their tasks changed since, to what the "
+        'release means by their names. They stand here until they are computed anew, and are loaded only with `version="0.1"`:\n\n'
+        + table(header, rows)
+    )
+
+
+def _names(tasks):
+    """Task names, seeds of one family together."""
+    seeds, fixed = {}, []
+    for task in tasks:
+        parsed = registry.parse(task)
+        if parsed:
+            seeds.setdefault(parsed[0], []).append(parsed[1])
+        else:
+            fixed.append(task)
+    return "; ".join([*(f"{family} {' '.join(map(str, sorted(found)))}" for family, found in sorted(seeds.items())), *fixed])
 
 
 def _missing(tasks, sweeps, normalizers):

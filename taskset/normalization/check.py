@@ -5,10 +5,9 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 
-from taskset import registry
+from taskset import changes, registry
 from taskset.datasets.base import SPLITS
 from taskset.errors import StoreError, UnknownName
 from taskset.normalization import columns, packing, ship, store, sums
@@ -45,10 +44,12 @@ def check(root=None):
         if frame is not None:
             found += [f"{place}: {text}" for text in curve_problems(frame, curves)]
     found += _try(lambda: ship.no_run_twice(readable), found) or []
+    found += _try(lambda: _version_problems(readable), found) or []
     for name in ("tasks", "optimizers", "normalizers", *(["sweeps"] if merged else [])):
         found += _table_schema(root, name, merged)
     if not found:  # what follows compares tables with one another
-        found = [*_normalizers(root, readable), *_optimizers(root, readable), *(_merged_tables(root, readable) if merged else [])]
+        valid = readable if merged else [c for c in readable if not changes.outdated(c.task, c.told["source"], c.version)]
+        found = [*_normalizers(root, valid), *_optimizers(root, readable), *(_merged_tables(root, readable) if merged else [])]
     return found
 
 
@@ -129,12 +130,31 @@ def _divergence_problems(frame, runs):
 
 def _seconds_problems(frame, runs, published):
     if published:
-        return [] if frame["seconds"].isna().all() else ["seconds of published curves, which have none"]
-    seconds = frame["seconds"].to_numpy()
+        return [] if frame["seconds_per_step"].isna().all() else ["seconds of published curves, which have none"]
+    seconds = frame["seconds_per_step"].to_numpy()
     if not (np.isfinite(seconds) & (seconds >= 0)).all():
-        return ["seconds that are negative or not finite"]
-    back = [run for run, part in runs["seconds"] if (part.diff() < 0).any()]
-    return [f"seconds of run {_run(run)} go back" for run in back[:3]]
+        return ["seconds_per_step that are negative or not finite"]
+    uneven = [run for run, part in runs["seconds_per_step"] if part.nunique() > 1]
+    return [f"seconds_per_step of run {_run(run)} is not one number" for run in uneven[:3]]
+
+
+def _version_problems(readable):
+    """Tasks of which some curves are from before a change of the task and some from after, and files that say two versions."""
+    found, versions = [], {}
+    for curves in readable:
+        made_by = packing.read_part(curves.path, curves.row_group)["version"].unique().to_pylist()
+        if not set(made_by) <= set(curves.version.split(", ")):  # a merged file's metadata tells those of all its tasks
+            told = f"version is {', '.join(map(str, made_by))}; its metadata says {curves.version}"
+            found.append(f"{curves.path.name}: {curves.task}: {told}")
+        versions.setdefault((curves.task, curves.told["source"]), set()).update(made_by)
+    for (task, source), made_by in versions.items():
+        old = sorted(v for v in made_by if changes.outdated(task, source, v))
+        if old and len(old) < len(made_by):
+            found.append(
+                f"{task}, source {source}: curves of versions {', '.join(sorted(made_by, key=changes.release))}, and the task "
+                f"changed in {changes.changed_in(task, source)}: compute the old ones anew"
+            )
+    return found
 
 
 def _start_problems(frame):
@@ -149,8 +169,9 @@ def _start_problems(frame):
 def _table_schema(root, name, merged):
     path = Path(root, f"{name}.parquet")
     try:
+        store.read_table(path)
         schema = pq.read_schema(path)
-    except (OSError, pa.ArrowInvalid):
+    except StoreError:
         return [f"{path.name}: missing, or no complete Parquet file"]
     if name == "optimizers":
         lacking = sorted(set(columns.OPTIMIZER) - set(schema.names))
@@ -161,7 +182,10 @@ def _table_schema(root, name, merged):
     return (
         []
         if there.equals(wanted)
-        else [f"{path.name}: columns {', '.join(there.names)} with their types are not those of the schema"]
+        else [
+            f"{path.name}: columns {', '.join(there.names)} with their types are not those of the schema; `data ship` writes what "
+            "an older version made anew"
+        ]
     )
 
 
@@ -169,7 +193,7 @@ def _normalizers(root, readable):
     path = Path(root, "normalizers.parquet")
     rule = ship.fit_adam if store.read_metadata(path).get("computed_from") == "adam_lr_*" else fit
     expected = ship.normalizers(readable, rule).to_pandas().set_index(_KEY).sort_index()
-    there = store.load_normalizers(root).set_index(_KEY).sort_index()
+    there = store.read_table(path).to_pandas().set_index(_KEY).sort_index()
     found = [f"normalizers.parquet: no row for {', '.join(map(str, key))}" for key in expected.index.difference(there.index)]
     found += [f"normalizers.parquet: {', '.join(map(str, key))} has no curves" for key in there.index.difference(expected.index)]
     both = expected.index.intersection(there.index)
@@ -178,10 +202,10 @@ def _normalizers(root, readable):
         wrong = ~np.isclose(old[column].astype(float), new[column].astype(float), rtol=1e-6, atol=0, equal_nan=True)
         for key, a, b in zip(both[wrong], old[column][wrong], new[column][wrong]):
             found.append(f"normalizers.parquet: {', '.join(map(str, key))}: {column} is {a:g}; the curves say {b:g}")
-    wrong = old["best_optimizer"].fillna("") != new["best_optimizer"].fillna("")
-    return found + [
-        f"normalizers.parquet: {', '.join(map(str, key))}: best_optimizer is not what the curves say" for key in both[wrong]
-    ]
+    for column in ("best_optimizer", "version"):
+        wrong = (old[column].fillna("") != new[column].fillna("")) if column in old else np.zeros(len(both), bool)
+        found += [f"normalizers.parquet: {', '.join(map(str, key))}: {column} is not what the curves say" for key in both[wrong]]
+    return found
 
 
 def _optimizers(root, readable):

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from taskset.normalization import store
+from taskset.normalization import layout
 
 _INTS, _NAMES = pa.list_(pa.int32()), pa.list_(pa.string())
 
@@ -67,6 +67,7 @@ TABLES = {
         "normalizable": (pa.bool_(), "whether both are finite and best is below initial"),
         "runs": (pa.int32(), "runs that they were computed from"),
         "diverged_share": (pa.float32(), "share of those runs that diverged"),
+        "version": (pa.string(), "version of the package that computed the curves; the oldest, of several"),
     },
 }
 CURVES = {
@@ -80,8 +81,10 @@ CURVES = {
     "valid_outer": "the same of the validation split for whoever chooses or trains the optimizer",
     "test": "the same of the test split",
     "diverged": "whether the run had met a loss that is not finite, at this evaluation or before",
-    "seconds": "CPU seconds of the run's training so far, evaluation excluded; of runs computed together, each its share; NaN "
-    "where not known (source published)",
+    "seconds_per_step": "CPU seconds of a training step, evaluation excluded: the mean over the run; of runs computed together, "
+    "each its share; NaN where not known (source published). `taskset.load_curves` makes the column `seconds` of it, the training "
+    "time so far: seconds_per_step x step, where a run that has diverged spends no more",
+    "version": "version of the package that computed the curves; those of tasks that changed since are left out unless asked for",
     "source": "where the data came from: none (the task needs none), synthetic, tfds (the real set), published (curves "
     "of the 2020 release); part of the path",
     "family": "task family; part of the path",
@@ -105,8 +108,8 @@ def described(table, names):
 
 
 def curve_types():
-    """{column: Arrow type} of the curves as they load, the two columns of the path included."""
-    return {**{field.name: field.type for field in store.SCHEMA}, "source": pa.string(), "family": pa.string()}
+    """{column: Arrow type} of the curves as they are stored, the two columns of the path included."""
+    return {**{field.name: field.type for field in layout.STORED}, "source": pa.string(), "family": pa.string()}
 
 
 def type_name(kind):

@@ -52,5 +52,5 @@ def _told(row, task):
     )
     told = {name: row[name] for name in _TEXTS}
     told |= {"config": task["config"], "num_params": task["num_params"], "options": json.dumps(options.as_json())}
-    told |= {name: None if row[name] is None else json.dumps(row[name]) for name in ("core_seconds", "copies")}
+    told |= {name: None if row[name] is None else json.dumps(row[name]) for name in ("core_seconds", "copies", "ms_per_step")}
     return {name: str(value) for name, value in told.items() if value is not None}

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from taskset import changes
 from taskset.datasets.base import SPLITS
 from taskset.errors import StoreError
 
@@ -56,6 +57,7 @@ def fit(curves):
     """
     import pandas as pd
 
+    made_by = _versions(curves)
     runs = curves.groupby(["task", "source", "horizon", "optimizer", "seed"], observed=True)["diverged"].max().reset_index()
     runs = runs.groupby(["task", "source", "horizon"], observed=True)["diverged"].agg(["size", "mean"])
     # the first of equals is the best optimizer: it must not depend on the order of categories
@@ -84,24 +86,39 @@ def fit(curves):
                     "normalizable": bool(np.isfinite(initial) and np.isfinite(best) and best < initial),
                     "runs": int(size),
                     "diverged_share": float(diverged),
+                    "version": made_by.get((task, source, horizon)),
                 }
             )
     frame = pd.DataFrame(rows)
     return frame.astype({"horizon": "int32", "runs": "int32", "diverged_share": "float32"})
 
 
-def normalizer(task, source=None, horizon=None, split="train", root=None):
+def _versions(curves):
+    """{(task, source, horizon): the oldest version of the package that computed curves of it}; {} where none is told."""
+    if "version" not in curves:
+        return {}
+    found = {}
+    for task, source, horizon, version in curves[["task", "source", "horizon", "version"]].drop_duplicates().itertuples(index=False):
+        known = found.setdefault((task, source, horizon), version)
+        found[task, source, horizon] = min(known, version, key=changes.release)
+    return found
+
+
+def normalizer(task, source=None, horizon=None, split="train", root=None, version=None):
     """The `Normalizer` of a task, from the baselines that come with the package or from `root`.
 
-    source, horizon: needed only where the baselines have several.
+    source, horizon: needed only where the baselines have several. version: as in `load_curves`.
     """
-    from taskset.normalization.store import load_normalizers
+    from taskset.normalization.reading import outdated_line
+    from taskset.normalization.store import normalizers_of
 
     if split not in SPLITS:
         raise StoreError(f"split {split!r}: allowed are {', '.join(SPLITS)}")
-    frame = load_normalizers(root)
+    frame, left_out = normalizers_of(root, version)
     found = frame[(frame["task"] == task) & (frame["split"] == split)]
     if found.empty:
+        if task in (versions := dict(sorted(left_out))):
+            raise StoreError(outdated_line("normalizers", task, versions[task]))
         raise StoreError(
             f"no normalizer for task {task!r}: taskset.load_normalizers() lists them; `python -m taskset baseline` makes more"
         )

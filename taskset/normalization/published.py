@@ -21,9 +21,9 @@ import pyarrow as pa
 from taskset import registry
 from taskset.datasets.base import SPLITS
 from taskset.errors import StoreError, UnknownName
-from taskset.normalization import packing, ship, store
+from taskset.normalization import layout, packing, ship, store
 from taskset.normalization.normalizer import fit
-from taskset.normalization.tables import optimizers_frame, tasks_frame
+from taskset.normalization.tables import optimizer_table, tasks_frame
 from taskset.samplers.optimizers import get_optimizer_config
 from taskset.version import __version__
 
@@ -187,9 +187,8 @@ def import_npz(paths, out, report=lambda text: None):
         released = read(path)
         table, dropped = to_table(released)
         told = _metadata(released, dropped)
-        packing.write_packed(
-            store.curve_path(out, "published", told["family"], f"{released.task}.{released.family}"), [table], told
-        )
+        path = store.curve_path(out, "published", told["family"], f"{released.task}.{released.family}")
+        packing.write_packed(path, [layout.stored(table, __version__)], told)
         c, r, e, _ = released.losses.shape
         left = f"; {dropped} finite losses after divergence left out" if dropped else ""
         report(f"{released.task}: {released.family}, {c} optimizers x {r} replicas x {e} evaluations{left}")
@@ -201,9 +200,9 @@ def _write_tables(out):
     found = ship.find([out])
     optimizers = dict.fromkeys(name for curves in found for name in curves.options["optimizers"])
     tables = {
-        "tasks": tasks_frame(out),
-        "optimizers": optimizers_frame(list(optimizers)),
-        "normalizers": ship.normalizers(found, fit).to_pandas(),
+        "tasks": pa.Table.from_pandas(tasks_frame(out), preserve_index=False),
+        "optimizers": optimizer_table(list(optimizers)),
+        "normalizers": ship.normalizers(found, fit),
     }
-    for name, frame in tables.items():
-        store.write_table(pa.Table.from_pandas(frame, preserve_index=False), out / f"{name}.parquet")
+    for name, table in tables.items():
+        store.write_table(table, out / f"{name}.parquet")

@@ -48,15 +48,14 @@ def _part(some, all_of_them):
 
 def extend(root, options):
     """Have ROOT/sweep.json say `options` (JSON values) where they are those it has, with more optimizers or seeds."""
-    path = Path(root, "sweep.json")
     try:
-        there = json.loads(path.read_text())
-    except (OSError, ValueError):
+        there = store.read_options(root)
+    except StoreError:
         return  # `store.check_options` says what is wrong
-    if not isinstance(there, dict) or there == options or {*there} != {*options}:
+    if there == options or {*there} != {*options}:
         return
     if all(there[key] == options[key] or (key in RUNS and _part(there[key], options[key])) for key in options):
-        store.write_text(json.dumps(options, indent=1) + "\n", path)
+        store.write_options(root, options)
 
 
 def missing(told, options):

@@ -11,20 +11,22 @@ The same input gives the same files, byte for byte.
 
 import json
 import math
+import re
 import zlib
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
-from taskset import registry
+from taskset import changes, registry
 from taskset.errors import StoreError, UnknownName
 from taskset.normalization import card, croissant, merged, packing, store, sums
-from taskset.normalization.columns import OPTIMIZER, schema
+from taskset.normalization.columns import schema
 from taskset.normalization.normalizer import fit
 from taskset.normalization.provenance import git_commit
-from taskset.normalization.tables import milliseconds, optimizers_frame, task_row
+from taskset.normalization.tables import milliseconds, optimizer_table, task_row
 from taskset.samplers.measured import measured_milliseconds
 from taskset.version import __version__
 
@@ -44,17 +46,53 @@ class Curves:
     def options(self):
         return json.loads(self.told["options"])
 
+    @property
+    def version(self):
+        """The version of the package that computed them."""
+        return self.told.get("taskset_version") or changes.FIRST
+
 
 def find(roots):
     """All `Curves` under directories made by `baseline`, `data import-npz` or `data ship`, in the order of tasks and groups.
 
-    Raises StoreError: a directory without curves, a file that is broken or doesn't say how it was made, one run found twice.
+    Curves that are in two places, equal in all that they say, are taken once. Curves of a task that changed since they were
+    computed are left out where there are some of today's task. Raises StoreError: a directory without curves, a file that is
+    broken or doesn't say how it was made, one run found twice.
     """
     found = []
     for root in map(Path, roots):
         found += _of_merged(root) if merged.is_merged(root) else _of_sweep(root)
+    found = _without_outdated(_without_copies(found))
     no_run_twice(found)
     return sorted(found, key=lambda c: (c.told["source"], c.told["family"], natural(c.task), group_key(c.options)))
+
+
+def _without_copies(found):
+    kept = {}
+    for curves in found:
+        alike = kept.setdefault((curves.task, curves.told["source"], group_key(curves.options)), [])
+        if not any(_same(curves, other) for other in alike):
+            alike.append(curves)
+    return [curves for alike in kept.values() for curves in alike]
+
+
+def _same(one, other):
+    tables = (packing.in_order(packing.read_part(c.path, c.row_group)) for c in (one, other))
+    left, right = (table.to_pandas() for table in tables)
+    names = [name for name in left if name not in ("task", "optimizer", "version")]
+    return (
+        len(left) == len(right)
+        and (left["optimizer"].astype(str).to_numpy() == right["optimizer"].astype(str).to_numpy()).all()
+        and one.version == other.version
+        and all(np.array_equal(left[n], right[n], equal_nan=left[n].dtype.kind == "f") for n in names)
+    )
+
+
+def _without_outdated(found):
+    old = [c for c in found if changes.outdated(c.task, c.told["source"], c.version)]
+    places = {id(c) for c in old}
+    renewed = {(c.task, c.told["source"]) for c in found if id(c) not in places}
+    return [c for c in found if id(c) not in places or (c.task, c.told["source"]) not in renewed]
 
 
 def _of_sweep(root):
@@ -109,8 +147,8 @@ def group_key(options):
 
 
 def _readable(options):
-    families = sorted({name.rpartition("_")[0] for name in options["optimizers"]})
-    shown = families[0] if len(families) == 1 else "mixed"
+    families = sorted({name.rpartition("_")[0] or name for name in options["optimizers"]})
+    shown = re.sub(r"[^A-Za-z0-9_.@+-]", "-", families[0]) if len(families) == 1 else "mixed"
     return f"{shown}{len(options['optimizers'])}_steps{options['steps']}_seeds{len(options['seeds'])}_batches{options['batches']}"
 
 
@@ -135,16 +173,18 @@ def ship(roots, out, costs=None, data_notes=None, report=lambda text: None):
     """
     out = Path(out)
     found = find(roots)
-    _claim(out, roots)
     names = group_names(found)
+    rows = [_sweep_row(c, names[group_key(c.options)], data_notes or {}) for c in found]
+    tables = _tables(found, rows, {**measured_milliseconds(), **merged.costs(roots), **(costs or {})})
+    report("tables")
+    _claim(out, roots)  # all that can be refused was: from here on files are written
     kept = _write_curves(found, names, out, report)
     for old in (out / "curves").rglob("*.parquet"):
         if old not in kept:
             old.unlink()
-    rows = [_sweep_row(c, names[group_key(c.options)], data_notes or {}) for c in found]
     report(f"{len(kept)} curve files")
-    _write_tables(found, rows, {**measured_milliseconds(), **merged.costs(roots), **(costs or {})}, out)
-    report("tables")
+    for name, table in tables.items():
+        store.write_table(table, out / f"{name}.parquet")
     card.write(out)
     croissant.write(out)
     sums.write(out)
@@ -201,8 +241,9 @@ def _file_metadata(group, members):
 def _sweep_row(curves, group, notes):
     told, options = curves.told, curves.options
     table = packing.read_part(curves.path, curves.row_group)
-    frame = table.select(["optimizer", "seed", "step", "diverged", "seconds"]).to_pandas()
-    cost, origin = milliseconds(frame), json.loads(told.get("data_origin", "null"))
+    frame = table.select(["optimizer", "seed", "step", "diverged", "seconds_per_step"]).to_pandas()
+    cost = json.loads(told["ms_per_step"]) if "ms_per_step" in told else milliseconds(frame)  # as it was when it was merged first
+    origin = json.loads(told.get("data_origin", "null"))
     note = notes.get((origin or {}).get("name"), told.get("data_note")) if told["source"] == "tfds" else None
     return {
         "task": curves.task,
@@ -286,22 +327,20 @@ def normalizers(found, rule):
     return pa.concat_tables(tables)
 
 
-def _optimizer_table(names):
-    frame = optimizers_frame(names)
-    kinds = [(name, pa.string() if name in OPTIMIZER else pa.float64()) for name in frame]
-    return pa.Table.from_pandas(frame, pa.schema(kinds), preserve_index=False)
-
-
-def _write_tables(found, sweeps, costs, out):
+def _tables(found, sweeps, costs):
+    """{name: Arrow table with its metadata} of what stands beside the curves."""
     told = {"taskset_version": __version__, "git_commit": git_commit(), "created": max(c.told.get("created", "") for c in found)}
     order = packing.optimizer_order()
     used = sorted({o for row in sweeps for o in row["optimizers"]}, key=lambda o: (order.get(o, len(order)), o))
     tables = {
         "tasks": pa.Table.from_pylist(_task_rows(found, sweeps, costs), schema("tasks")),
         "sweeps": pa.Table.from_pylist(sweeps, schema("sweeps")),
-        "optimizers": _optimizer_table(used),
+        "optimizers": optimizer_table(used),
         "normalizers": normalizers(found, fit_adam).replace_schema_metadata({"computed_from": "adam_lr_*"}),
     }
-    for name, table in tables.items():
-        mine = {k: v for k, v in (table.schema.metadata or {}).items() if k != b"pandas"}
-        store.write_table(table.replace_schema_metadata({**mine, **told}), out / f"{name}.parquet")
+    return {name: _told(table, told) for name, table in tables.items()}
+
+
+def _told(table, told):
+    mine = {k: v for k, v in (table.schema.metadata or {}).items() if k != b"pandas"}
+    return table.replace_schema_metadata({**mine, **told})

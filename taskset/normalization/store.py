@@ -12,34 +12,18 @@ A root directory holds
 
 import contextlib
 import json
-import numbers
 import os
+import re
+import secrets
+import zlib
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.dataset as ds
-import pyarrow.parquet as pq
-
+from taskset import changes
 from taskset.errors import StoreError
+from taskset.normalization import layout, sealed
+from taskset.normalization.layout import SCHEMA  # noqa: F401: what a sweep's tables have
 
-_NAME = pa.dictionary(pa.int32(), pa.string())
-SCHEMA = pa.schema(
-    [
-        ("task", _NAME),
-        ("optimizer", _NAME),
-        ("seed", pa.int32()),
-        ("step", pa.int32()),
-        ("horizon", pa.int32()),
-        ("train", pa.float32()),
-        ("valid_inner", pa.float32()),
-        ("valid_outer", pa.float32()),
-        ("test", pa.float32()),
-        ("diverged", pa.bool_()),
-        ("seconds", pa.float32()),
-    ]
-)
-_PARTITIONING = ds.partitioning(pa.schema([("source", pa.string()), ("family", pa.string())]), flavor="hive")
+_TEMPORARY = re.compile(r"\.(.+)\.(\d+)\.[0-9a-f]{16}\.tmp")
 
 
 def curve_path(root, source, family, task):
@@ -57,14 +41,30 @@ def make_directory(path):
         raise StoreError(f"can't write to {path}: {error.strerror.lower()}. Choose another directory with --out") from error
 
 
+def temporary_owner(name):
+    """The number of the process that a temporary file of ours belongs to, by the file's name; None for any other file."""
+    match = _TEMPORARY.fullmatch(name)
+    return int(match[2]) if match else None
+
+
 @contextlib.contextmanager
 def whole_file(path):
-    """A temporary path to write to; at the end it is renamed to `path`: whoever reads sees all of the file or none."""
+    """A temporary path to write to; at the end it is renamed to `path`: whoever reads sees all of the file or none.
+
+    Its name can't be guessed and it is created anew, so that nothing planted there is followed; it is on the disk before it
+    gets its name.
+    """
     path = Path(path)
     make_directory(path.parent)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(8)}.tmp")
+    try:
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    except OSError as error:
+        raise StoreError(f"can't write {path}: {error.strerror or error}") from error
     try:
         yield temporary
+        with open(temporary, "rb") as file:
+            os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
         raise StoreError(f"can't write {path}: {error.strerror or error}") from error
@@ -73,9 +73,15 @@ def whole_file(path):
 
 
 def write_table(table, path):
-    """Write a Parquet file, whole or not at all."""
+    """Write a Parquet file, whole or not at all, with sums of all of it (`sealed`)."""
     with whole_file(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+        sealed.write([table], table.schema, temporary, compression="zstd")
+
+
+def write_curves(table, path, metadata):
+    """Write the curves of one task (`SCHEMA`) with their {name: text}, of which "taskset_version" becomes a column."""
+    stored = layout.stored(table, metadata["taskset_version"])
+    write_table(stored.replace_schema_metadata(metadata), path)
 
 
 def write_text(text, path):
@@ -84,29 +90,19 @@ def write_text(text, path):
         temporary.write_text(text, encoding="utf-8")
 
 
-def read_table(path, **options):
-    """A Parquet file as an Arrow table; `StoreError` with what to do where it is missing or cut short."""
-    try:
-        return pq.read_table(path, partitioning=None, **options)
-    except FileNotFoundError as error:
-        raise StoreError(f"there is no {path}") from error
-    except (pa.ArrowInvalid, OSError) as error:
-        raise broken(path) from error
+def read_table(path, columns=None):
+    """A Parquet file as an Arrow table; `StoreError` with what to do where it is missing, cut short or damaged."""
+    return sealed.read(path, columns=columns)
 
 
-def broken(path):
-    return StoreError(
-        f"{path} is no complete Parquet file (cut short?): delete it, and run what made it again; nothing else is recomputed"
-    )
+broken = sealed.broken
 
 
 def read_metadata(path):
     """The key-value metadata that was stored with a curve file, and its number of rows."""
-    try:
-        file = pq.read_metadata(path)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise broken(path) from error
+    file = sealed.verify(path, groups=())
     pairs = {k.decode(): v.decode() for k, v in (file.metadata or {}).items() if not k.startswith((b"ARROW", b"pandas"))}
+    pairs.pop(sealed.KEY, None)
     return {**pairs, "rows": file.num_rows}
 
 
@@ -132,8 +128,9 @@ def _root(root, kind):
     return wanted
 
 
-def _values(value):
-    return [value] if isinstance(value, (str, numbers.Integral)) else list(value)
+def curves_directory(root):
+    """The directory under a root that all curves are in."""
+    return _root(root, "curves")
 
 
 def curve_files(root):
@@ -145,75 +142,25 @@ def curve_files(root):
     return files
 
 
-def curves_dataset(root=None):
-    """All curves under a root as a `pyarrow.dataset.Dataset`; nothing is read yet."""
-    files = [str(path) for path in curve_files(root)]
-    schema = pa.schema([*SCHEMA, ("source", pa.string()), ("family", pa.string())])
-    base = str(_root(root, "curves"))
-    return ds.dataset(files, schema=schema, format="parquet", partitioning=_PARTITIONING, partition_base_dir=base)
-
-
-def _holding(dataset, condition, wanted):
-    """The row groups that can hold `wanted` ({column: values}); Arrow itself passes over the statistics of dictionary columns."""
-
-    def may(group):
-        known = {column: group.statistics.get(column) for column in wanted}
-        return all(told is None or any(told["min"] <= v <= told["max"] for v in wanted[column]) for column, told in known.items())
-
-    if condition is None:
-        return dataset
-    fragments = []
-    for fragment in dataset.get_fragments(filter=condition):
-        groups = [group.id for group in fragment.row_groups if may(group)]
-        if groups:
-            fragments.append(fragment.subset(row_group_ids=groups))
-    return ds.FileSystemDataset(fragments, dataset.schema, dataset.format, dataset.filesystem)
-
-
-def _check_asked(wanted, columns):
-    for column, values in wanted.items():
-        kind, told = (numbers.Integral, "integers") if column == "horizon" else (str, "names")
-        if not all(isinstance(value, kind) for value in values):
-            raise StoreError(f"{column}={values!r}: allowed are {told}")
-    there = [*SCHEMA.names, "source", "family"]
-    for column in columns or []:
-        if column not in there:
-            raise StoreError(f"curves have no column {column!r}: there are {', '.join(there)}")
-
-
-def curves_table(root=None, task=None, family=None, optimizer=None, source=None, columns=None, horizon=None):
-    """The Arrow table behind `load_curves`."""
-    asked = {"task": task, "family": family, "optimizer": optimizer, "source": source, "horizon": horizon}
-    wanted = {column: _values(value) for column, value in asked.items() if value is not None}
-    _check_asked(wanted, columns)
-    dataset, condition = curves_dataset(root), None
-    for column, values in wanted.items():
-        one = pc.field(column).isin(values)
-        condition = one if condition is None else condition & one
-    try:
-        table = _holding(dataset, condition, wanted).to_table(filter=condition, columns=columns)
-    except (pa.ArrowInvalid, OSError) as error:
-        for fragment in dataset.get_fragments():
-            read_metadata(fragment.path)  # names the broken file
-        raise StoreError(f"can't read the curves: {error}") from error
-    if len(table) == 0:
-        given = ", ".join(f"{k}={v!r}" for k, v in asked.items() if v is not None)
-        raise StoreError(f"no curves for {given}; taskset.load_tasks() lists what there is")
-    return table
-
-
-def load_curves(task=None, family=None, optimizer=None, source=None, columns=None, root=None, horizon=None):
+def load_curves(
+    task=None, family=None, optimizer=None, source=None, columns=None, root=None, horizon=None, version=None
+):
     """Learning curves as a pandas DataFrame, one row an evaluation.
 
     task, family, optimizer, source, horizon: a value or several; only those rows are read. A task may have curves of several
     sources and horizons: one run is one (task, source, horizon, optimizer, seed).
-    columns: the columns wanted (SCHEMA, and source and family); None: all.
+    columns: the columns wanted (`SCHEMA`, version, source and family); None: all.
     root: a directory made by `python -m taskset baseline`; None: the baselines that come with the package.
+    version: None: what holds for today's tasks. Curves of tasks that changed since they were computed (`taskset.changes`) are
+    left out, with a warning, and are an error where the task was asked for by name. "0.1": what that version computed.
 
     Losses are means over the same batches of a split at each evaluation, in nats where they are likelihoods; NaN once the run
-    has diverged. `seconds` is the run's training time so far; NaN where it isn't known (source published).
+    has diverged. `seconds` is the run's training time so far, at the run's mean rate; NaN where it isn't known (source
+    published). Raises `StoreError`: nothing there, a name that is nowhere, a damaged file.
     """
-    return curves_table(root, task, family, optimizer, source, columns, horizon).to_pandas()
+    from taskset.normalization.reading import curves_table
+
+    return curves_table(root, task, family, optimizer, source, columns, horizon, version).to_pandas()
 
 
 def _load(kind, root):
@@ -221,8 +168,9 @@ def _load(kind, root):
 
 
 def load_tasks(root=None):
-    """One row a task: name, family, seed, config (JSON text), data set, feasible, reason, num_params, cost."""
-    return _load("tasks.parquet", root)
+    """One row a task: name, family, seed (an integer; missing for fixed tasks), config (JSON text), data set, feasible, reason,
+    num_params, cost."""
+    return _load("tasks.parquet", root).astype({"seed": "Int32", "num_params": "Int64"})
 
 
 def load_optimizers(root=None):
@@ -235,9 +183,36 @@ def load_sweeps(root=None):
     return _load("sweeps.parquet", root)
 
 
-def load_normalizers(root=None):
-    """One row a (task, source, horizon, split): initial and best loss, the best optimizer, runs, share of diverged runs."""
-    return _load("normalizers.parquet", root)
+def load_normalizers(root=None, version=None):
+    """One row a (task, source, horizon, split): initial and best loss, the best optimizer, runs, share of diverged runs.
+
+    version: as in `load_curves`.
+    """
+    from taskset.normalization.reading import tell_left_out
+
+    frame, left_out = normalizers_of(root, version)
+    if left_out:
+        tell_left_out("normalizers", left_out)
+    return frame
+
+
+def normalizers_of(root=None, version=None):
+    """(the normalizers of `load_normalizers`, {(task, version)} of those left out), without a warning."""
+    frame = all_normalizers(root)
+    if version is not None:
+        changes.release(version)
+        return frame[[changes.is_of(made_by, version) for made_by in frame["version"]]].reset_index(drop=True), set()
+    rows = list(zip(frame["task"], frame["source"], frame["version"]))
+    old = {row for row in set(rows) if changes.outdated(*row)}
+    if not old:
+        return frame, set()
+    return frame[[row not in old for row in rows]].reset_index(drop=True), {(task, made_by) for task, _, made_by in old}
+
+
+def all_normalizers(root=None):
+    """The normalizers of all versions, those of tasks that changed since included."""
+    frame = _load("normalizers.parquet", root)
+    return frame if "version" in frame else frame.assign(version=changes.FIRST)
 
 
 def check_options(root, options):
@@ -248,18 +223,39 @@ def check_options(root, options):
     make_directory(root)
     path = Path(root) / "sweep.json"
     if not any(Path(root, "curves").rglob("[!.]*.parquet")):
-        write_text(json.dumps(options, indent=1) + "\n", path)
+        write_options(root, options)
         return
-    if not path.exists():
-        raise StoreError(f"{root} has curves and no sweep.json: use another --out")
-    try:
-        there = json.loads(path.read_text())
-    except ValueError as error:
-        raise StoreError(f"{path} is no valid JSON: restore or remove the directory, and run the sweep again") from error
+    there = read_options(root)
     different = sorted(k for k in {*there, *options} if there.get(k) != options.get(k))
     if different:
         told = "; ".join(f"{k} is {_short(there.get(k))} there, {_short(options.get(k))} here" for k in different)
         raise StoreError(f"{root} holds results made with other options ({told}): use the same options or another --out")
+
+
+def write_options(root, options):
+    """Write sweep.json: options (JSON values) and a CRC-32 of them."""
+    write_text(json.dumps({**options, "crc32": _options_sum(options)}, indent=1) + "\n", Path(root) / "sweep.json")
+
+
+def read_options(root):
+    """The options that the curves under `root` were made with. Raises `StoreError` where sweep.json is missing or damaged."""
+    path = Path(root) / "sweep.json"
+    try:
+        there = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise StoreError(f"{root} has no sweep.json, which `baseline` and `evaluate` leave there: use another directory") from error
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{path} is no valid JSON: restore or remove the directory, and run the sweep again") from error
+    told = there.pop("crc32", None) if isinstance(there, dict) else ""
+    if told is None and not any(str(value).startswith("crc32=") for value in there.values()):
+        return there  # of before 0.2, without a sum
+    if told != _options_sum(there):
+        raise StoreError(f"{path} was changed or damaged: restore or remove the directory, and run the sweep again")
+    return there
+
+
+def _options_sum(options):
+    return f"crc32={zlib.crc32(json.dumps(options, sort_keys=True).encode()):08x}"
 
 
 def _short(value):

@@ -13,6 +13,7 @@ from taskset.datasets.base import SPLITS
 from taskset.errors import ConfigError
 from taskset.normalization import resume, store
 from taskset.normalization.provenance import git_commit, machine, settings
+from taskset.normalization.reading import curves_table
 from taskset.version import __version__
 
 
@@ -173,12 +174,12 @@ def sweep_to_file(name, options, root, data_dir=None, mode=None, report=lambda s
     copies = max(int(table.schema.metadata[b"copies"]) for table in tables)
     spent = {**account.seconds, **total.seconds}
     if told:
-        tables.append(store.curves_table(root, task=name, source=task.source, columns=store.SCHEMA.names).cast(store.SCHEMA))
+        tables.append(curves_table(root, task=name, source=task.source, columns=store.SCHEMA.names).cast(store.SCHEMA))
         before = json.loads(told.get("core_seconds", "{}"))
         spent = {purpose: before.get(purpose, 0.0) + spent.get(purpose, 0.0) for purpose in {**before, **spent}}
         copies = max(copies, int(told.get("copies", 1)))
     store.check_options(root, options.as_json())  # once more: another sweep may have been first to have curves here
     table = resume.joined([table.replace_schema_metadata(None) for table in tables], options) if told else tables[0]
     stored = {**metadata(task, options, mode or execution_mode(task), spent), "copies": str(copies)}
-    store.write_table(table.replace_schema_metadata(stored), path)
+    store.write_curves(table, path, stored)
     return path

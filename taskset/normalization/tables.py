@@ -5,7 +5,8 @@ from pathlib import Path
 
 from taskset import registry
 from taskset.errors import UnknownName
-from taskset.normalization import store
+from taskset.normalization import packing, store
+from taskset.normalization.columns import OPTIMIZER
 from taskset.normalization.normalizer import fit
 
 
@@ -54,46 +55,63 @@ def tasks_frame(root):
         if told.get("num_params"):
             row["num_params"] = int(told["num_params"])
         row["source"] = told["source"]
-        runs = store.read_table(path, columns=["optimizer", "seed", "step", "diverged", "seconds"]).to_pandas()
-        row["ms_per_step"] = milliseconds(runs)
+        row["ms_per_step"] = milliseconds(packing.read_task(packing.places(path)))
         rows.append(row)
     frame = pd.DataFrame(rows).drop_duplicates(["task", "source"])  # published curves have a file for each optimizer family
     return frame.astype({"seed": "Int32", "num_params": "Int64"})
 
 
 def milliseconds(curves):
-    """The median over a task's runs of milliseconds a step, each up to its last finite evaluation; NaN where no run took a
-    step."""
-    alive = curves[~curves["diverged"]]
-    last = alive.loc[alive.groupby(["optimizer", "seed"], observed=True)["step"].idxmax()]
-    last = last[last["step"] > 0]
-    return float((1000 * last["seconds"] / last["step"]).median())
+    """The median over a task's runs of milliseconds a step; runs that took none aside, NaN where all did.
+
+    curves: a DataFrame of stored columns (`layout.STORED`).
+    """
+    moved = curves[~curves["diverged"] & (curves["step"] > 0)]
+    return float((1000 * moved.groupby(["optimizer", "seed"], observed=True)["seconds_per_step"].first()).median())
 
 
 def optimizers_frame(names):
-    """One row an optimizer: name, family, and a column for each hyperparameter (empty where it has none of that name)."""
+    """One row an optimizer: name, family, and a column for each hyperparameter (empty where it has none of that name).
+
+    Of an optimizer that isn't the package's (a learned one, one of the user's own) only the name is known.
+    """
     import pandas as pd
 
     from taskset.samplers.optimizers import get_optimizer_config
 
     rows = []
     for name in names:
-        config, family = get_optimizer_config(name)
+        try:
+            config, family = get_optimizer_config(name)
+        except UnknownName:
+            config, family = {}, None
         rows.append({"optimizer": name, "family": family, **{k: float(v) for k, v in config.items()}})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=None if rows else ["optimizer", "family"])
+
+
+def optimizer_table(names):
+    """`optimizers_frame` as an Arrow table."""
+    import pyarrow as pa
+
+    frame = optimizers_frame(names)
+    kinds = [(name, pa.string() if name in OPTIMIZER else pa.float64()) for name in frame]
+    return pa.Table.from_pandas(frame, pa.schema(kinds), preserve_index=False)
 
 
 def write_tables(root):
-    """Make tasks.parquet, optimizers.parquet and normalizers.parquet from the curves under `root`; returns the normalizers."""
+    """Make tasks.parquet, optimizers.parquet and normalizers.parquet from the curves under `root`; returns the normalizers.
+
+    Normalizers are those of today's tasks: curves from before a task changed have none.
+    """
     import pyarrow as pa
 
     curves = store.load_curves(root=root)
     normalizers = fit(curves)
-    frames = {
-        "tasks": tasks_frame(root),
-        "optimizers": optimizers_frame(sorted(curves["optimizer"].astype(str).unique())),
-        "normalizers": normalizers,
+    tables = {
+        "tasks": pa.Table.from_pandas(tasks_frame(root), preserve_index=False),
+        "optimizers": optimizer_table(sorted(curves["optimizer"].astype(str).unique())),
+        "normalizers": pa.Table.from_pandas(normalizers, preserve_index=False),
     }
-    for name, frame in frames.items():
-        store.write_table(pa.Table.from_pandas(frame, preserve_index=False), Path(root) / f"{name}.parquet")
+    for name, table in tables.items():
+        store.write_table(table, Path(root) / f"{name}.parquet")
     return normalizers

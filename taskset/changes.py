@@ -1,0 +1,163 @@
+"""Which tasks changed in which version of the package, and why: curves from before it are of another task. No TensorFlow.
+
+A name means what it meant in the release of 2020; where a version found that ours meant something else, the task changed. All
+else that is computed from tasks (curves, normalizers, scales) carries the version that computed it, and is out of date where
+that is older than the task's last change.
+"""
+
+import functools
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from taskset import registry
+from taskset.errors import ConfigError
+
+FIRST = "0.1.0"  # what was stored before versions were
+
+RESIZED = frozenset(
+    "food101_32x32 food101_64x64 coil100_32x32 deep_weeds_32x32 sun397_32x32 colorectal_histology_32x32".split()
+)
+_OTHER_STARTS = ("fully_connected", "optimization_test_problems")  # the other bases start from N(0, 1) by themselves
+_EIGEN = ("linspace_eigen", "logspace_eigen")
+_HAAR_FROM = 18  # dimensions from which the two distributions of the noise's eigenvectors agree; smaller ones all count as changed
+_TEXT = (
+    "char_rnn_language_model_family",
+    "word_rnn_language_model_family",
+    "rnn_text_classification_family",
+    "masked_language_model",
+)
+_IMAGES = (
+    *("mlp_family", "mlp_ae_family", "mlp_vae_family", "conv_fc_family", "conv_pooling_family"),
+    *("nvp_family", "maf_family", "made_family"),
+    *("fixed_mlp", "fixed_mlp_ae", "fixed_mlp_vae", "fixed_conv", "fixed_conv_ae", "fixed_conv_vae"),
+)
+_RECURRENT = (*_TEXT, "associative", "copy")
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing that became different in `version`: of which tasks, and what.
+
+    touches: `(family, config, fixed) -> bool`, for a family of the package; sources: of the data, where only some are concerned.
+    """
+
+    version: str
+    key: str
+    about: str
+    touches: Callable
+    sources: tuple = ()
+
+
+def _core(*kinds):
+    return lambda family, config, fixed: family in _RECURRENT and config["core"][0] in kinds
+
+
+def _own_starts(family, config, fixed):
+    """Fixed tasks whose layers start by the default of another module than Sonnet's."""
+    if not fixed:
+        return False
+    if family == "conv_pooling_family":
+        return config["w_init"][0] != "lecun_normal"
+    if family == "conv_fc_family":
+        return config["w_init"][0] == "variance_scaling"
+    return family in ("nvp_family", "maf_family") or _core("gru")(family, config, fixed)
+
+
+def _losg(family, config, *kinds):
+    return family == "losg_tasks_family" and config[0] in kinds
+
+
+def _normal_start(family, config, fixed):
+    wrapped = _losg(family, config, "log_objective", "sparse_problems")
+    return wrapped and config[1]["base"][0] in _OTHER_STARTS
+
+
+def _dense_noise(family, config, fixed):
+    return _losg(family, config, "sparse_softmax_regression") and config[1]["noise_stdev"] > 0
+
+
+def _more_than_there_are(family, config, fixed):
+    if family != "losg_tasks_family":
+        return False
+    arguments = config[1]["base"][1] if "base" in config[1] else config[1]
+    return arguments.get("bs", 0) > arguments.get("n_samples", 0)
+
+
+def _reads_text(family, config, fixed):
+    """Whether it reads windows of documents. Any document may be longer than its window: all of them count."""
+    return family in _TEXT
+
+
+def _resized(family, config, fixed):
+    return family in _IMAGES and config["dataset"][0] in RESIZED
+
+
+def _eigen_noise(family, config, fixed):
+    return (
+        family == "quadratic_family"
+        and config["noise"] is not None
+        and config["noise"]["A_noise"][0] in _EIGEN
+        and config["dims"] < _HAAR_FROM
+    )
+
+
+CHANGES = (
+    Change("0.2.0", "vanilla RNN", "two linear layers with a bias each, where there was one bias", _core("vrnn")),
+    Change("0.2.0", "LSTM", "gate biases start from a truncated normal, where they started at 0", _core("lstm")),
+    Change("0.2.0", "GRU", "biases start from glorot uniform, where they started at 0", _core("gru")),
+    Change("0.2.0", "fixed starts", "layers start by the default of the module that the release used", _own_starts),
+    Change("0.2.0", "losg starts", "every parameter starts from N(0, 1), where the base problem's start was taken", _normal_start),
+    Change("0.2.0", "losg noise", "noise on every entry of the gradient, where embeddings that weren't read had none", _dense_noise),
+    Change("0.2.0", "losg batches", "examples by a shuffled stream, where they were drawn with replacement", _more_than_there_are),
+    Change("0.2.0", "text windows", "the last window of a document is never drawn, where all were", _reads_text),
+    Change("0.2.0", "resized images", "OpenCV's cubic kernel, a = -.75, where a was -.5", _resized, ("tfds",)),
+    Change("0.2.0", "quadratic noise", "eigenvectors from the QR of a uniform matrix, where they were Haar's", _eigen_noise),
+)
+
+
+def release(version):
+    """A version's numbers as a tuple: "0.2.0" and "0.2.0.dev1" -> (0, 2, 0). Raises `ConfigError`."""
+    match = re.match(r"\d+(\.\d+)*", str(version))
+    if match is None:
+        raise ConfigError(f"version {version!r}: allowed are versions of the package, such as {FIRST!r}")
+    return tuple(map(int, match[0].split(".")))
+
+
+def is_of(version, asked):
+    """Whether `version` ("0.1.0") is one of the release `asked` ("0.1" or "0.1.0")."""
+    wanted = release(asked)
+    return release(version)[: len(wanted)] == wanted
+
+
+@functools.cache
+def of_task(name):
+    """The `Change`s of a task, oldest first; () for a task that isn't the package's own."""
+    fixed = name in registry.fixed_tasks()
+    parsed = registry.parse(name)
+    if not fixed and (parsed is None or parsed[0] not in registry.families()):
+        return ()
+    family, config = registry.resolve(name)
+    return tuple(change for change in CHANGES if change.touches(family, config, fixed))
+
+
+def changed_in(name, source=None):
+    """The last version in which a task changed, None if it never did.
+
+    source: of its data ("none", "synthetic", "tfds"), None: any. Curves of the release itself (source "published") never do.
+    """
+    if source == "published":
+        return None
+    found = [c.version for c in of_task(name) if not c.sources or source is None or source in c.sources]
+    return max(found, key=release, default=None)
+
+
+def outdated(name, source, version):
+    """Whether what `version` computed of a task (None: not known) is of another task than today's."""
+    if version is None or release(version) >= _LAST:
+        return False
+    changed = changed_in(name, source)
+    return changed is not None and release(version) < release(changed)
+
+
+_LAST = max(release(change.version) for change in CHANGES)

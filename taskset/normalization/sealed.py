@@ -1,0 +1,125 @@
+"""Parquet files that show when they were damaged: every bit of them is covered by a sum, and every reader here looks.
+
+Pages carry Parquet's own checksums, for readers everywhere. What those leave out (headers of pages, the footer) is covered by a
+line of the file's metadata, `taskset_crc32`:
+
+    crc32=FFFFFFFF GGGGGGGG ..      CRC-32 of the footer (with the digits of this line as 0), then of each row group's bytes
+
+Files of other writers, and those from before version 0.2, have no such line and are read without it.
+"""
+
+import re
+import zlib
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from taskset.errors import StoreError
+
+KEY = "taskset_crc32"
+_VALUE = re.compile(rb"crc32=([0-9a-f]{8}(?: [0-9a-f]{8})*)")
+_ZEROS = "0" * 8
+_TAIL = 8  # after the footer: its length in four bytes, and the mark PAR1
+FAULTS = (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowKeyError, OSError, ValueError, OverflowError, MemoryError)
+FORMAT = ds.ParquetFileFormat(default_fragment_scan_options=ds.ParquetFragmentScanOptions(page_checksum_verification=True))
+
+
+def broken(path):
+    """The error for a file that is cut short or was damaged."""
+    return StoreError(
+        f"{path} is no complete Parquet file (cut short, or damaged?): delete it, and run what made it again; nothing else is "
+        "recomputed"
+    )
+
+
+def write(tables, schema, path, **options):
+    """Write Arrow tables (any iterable) of one schema to `path`, a row group each. options: of `pq.ParquetWriter`."""
+    count = 0
+    with pq.ParquetWriter(path, schema, write_page_checksum=True, **options) as writer:
+        for table in tables:
+            writer.write_table(table, row_group_size=max(len(table), 1))
+            count += 1
+        writer.add_key_value_metadata({KEY: "crc32=" + " ".join([_ZEROS] * (1 + count))})
+    _seal(path)
+
+
+def _seal(path):
+    metadata = pq.read_metadata(path)
+    with open(path, "r+b") as file:
+        start, footer = _footer(file)
+        groups = [_group_sum(file, metadata.row_group(i)) for i in range(metadata.num_row_groups)]
+        file.seek(start + _VALUE.search(footer).start(1))
+        file.write(" ".join(f"{n:08x}" for n in [zlib.crc32(footer), *groups]).encode())
+
+
+def _footer(file):
+    """(place, bytes) of the footer of an open file. Raises ValueError where there is none."""
+    size = file.seek(0, 2)
+    file.seek(max(size - _TAIL, 0))
+    tail = file.read()
+    length = int.from_bytes(tail[:4], "little")
+    if tail[4:] != b"PAR1" or not 0 < length <= size - _TAIL:
+        raise ValueError("no footer")
+    file.seek(size - _TAIL - length)
+    return size - _TAIL - length, file.read(length)
+
+
+def _group_sum(file, group):
+    columns = [group.column(i) for i in range(group.num_columns)]
+    starts = [c.dictionary_page_offset if c.has_dictionary_page else c.data_page_offset for c in columns]
+    end = max(start + c.total_compressed_size for start, c in zip(starts, columns))
+    file.seek(min(starts))
+    return zlib.crc32(file.read(end - min(starts)))
+
+
+def _sums(file):
+    """The sums stored in an open file, its footer's own verified; None where it has none. Raises ValueError."""
+    _, footer = _footer(file)
+    found = list(_VALUE.finditer(footer))
+    if not found and KEY.encode() not in footer:
+        return None
+    if len(found) != 1 or KEY.encode() not in footer:
+        raise ValueError("damaged sums")
+    start, end = found[0].span(1)
+    sums = [int(text, 16) for text in found[0][1].split()]
+    blank = b" ".join([_ZEROS.encode()] * len(sums))
+    if zlib.crc32(footer[:start] + blank + footer[end:]) != sums[0]:
+        raise ValueError("damaged footer")
+    return sums
+
+
+def verify(path, groups=None, metadata=None):
+    """The `pq.FileMetaData` of a file, after a look at its sums: of the footer, and of the row groups in `groups` (None: all).
+
+    metadata: where it was read already. Raises `StoreError` where the file is damaged, cut short or no Parquet.
+    """
+    try:
+        with open(path, "rb") as file:
+            sums = _sums(file)
+            metadata = metadata or pq.read_metadata(path)
+            if sums is not None and len(sums) != 1 + metadata.num_row_groups:
+                raise ValueError("not a sum for each row group")
+            for i in range(metadata.num_row_groups) if groups is None else groups:
+                if sums is not None and _group_sum(file, metadata.row_group(i)) != sums[1 + i]:
+                    raise ValueError("damaged row group")
+            return metadata
+    except FileNotFoundError as error:
+        raise StoreError(f"there is no {path}") from error
+    except FAULTS as error:
+        raise broken(path) from error
+
+
+def read(path, groups=None, columns=None):
+    """A file, or the row groups `groups` of it, as an Arrow table; all of what is read is verified. Raises `StoreError`."""
+    metadata = verify(path, groups)
+    names = metadata.schema.to_arrow_schema().names
+    lacking = [name for name in columns or () if name not in names]
+    if lacking:
+        raise StoreError(f"{path} has no column {lacking[0]!r}, it has {', '.join(names)}: make it anew")
+    try:
+        file = pq.ParquetFile(path, page_checksum_verification=True)
+        groups = range(metadata.num_row_groups) if groups is None else groups
+        return file.read_row_groups(list(groups), columns=columns)
+    except FAULTS as error:
+        raise broken(path) from error
