@@ -684,8 +684,8 @@ def test_baselines_reach_the_wheel_and_the_source_distribution(shipped, tmp_path
     pytest.importorskip("setuptools", reason="setuptools is not installed")
     tree = tmp_path / "tree"
     for name in ("taskset", "learned", "data"):
-        shutil.copytree(HERE / name, tree / name, ignore=shutil.ignore_patterns("__pycache__", "*.parquet"))
-    for name in ("setup.cfg", "pyproject.toml", "README.md"):
+        shutil.copytree(HERE / name, tree / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__", "*.parquet"))
+    for name in ("setup.cfg", "setup.py", "pyproject.toml", "MANIFEST.in", "README.md"):
         shutil.copy(HERE / name, tree / name)
     shutil.copytree(shipped, tree / "data", dirs_exist_ok=True)
     for kind in ("wheel", "sdist"):
