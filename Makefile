@@ -76,7 +76,7 @@ test-slow: $(INSTALLED)
 
 # The site, in site/. --strict: a warning is an error.
 docs: $(TOOLS)
-	$(RUN) -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 DISABLE_MKDOCS_2_WARNING=true $(RUN) -m mkdocs build --strict --quiet
 
 # Wheel and source distribution in dist/, checked, installed each into an environment of its own, and used there.
 dist: $(TOOLS)

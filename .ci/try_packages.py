@@ -57,8 +57,8 @@ def main(directory):
     with tempfile.TemporaryDirectory() as place:
         place = Path(place)
         light = environment(place / "light")
-        run(light, "-m", "pip", "install", "--quiet", "--no-deps", wheel)
         run(light, "-m", "pip", "install", "--quiet", *LIGHT)
+        run(light, "-m", "pip", "install", "--quiet", "--no-deps", wheel)
         run(light, "-c", BASELINES, *LIGHT, cwd=place)
 
         with tarfile.open(source) as archive:
