@@ -54,8 +54,8 @@ def files(wheel):
 
 def main(directory):
     (wheel,), (source,) = sorted(directory.glob("*.whl")), sorted(directory.glob("*.tar.gz"))
-    with tempfile.TemporaryDirectory() as place:
-        place = Path(place)
+    with tempfile.TemporaryDirectory() as made:
+        place = Path(made)
         light = environment(place / "light")
         run(light, "-m", "pip", "install", "--quiet", *LIGHT)
         run(light, "-m", "pip", "install", "--quiet", "--no-deps", wheel)

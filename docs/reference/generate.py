@@ -27,7 +27,8 @@ for package in PACKAGES:
         navigation[tuple(module.split("."))] = f"{module}.md"
         overview.append(f"{'    ' * module.count('.')}- [`{module}`]({module}.md)")
         with mkdocs_gen_files.open(f"reference/{module}.md", "w") as page:
-            page.write(f"# `{module}`\n\n::: {module}\n    options:\n      show_root_heading: false\n      show_root_toc_entry: false\n")
+            page.write(f"# `{module}`\n\n::: {module}\n    options:\n")
+            page.write("      show_root_heading: false\n      show_root_toc_entry: false\n")
 
 with mkdocs_gen_files.open("reference/index.md", "w") as page:
     page.write("\n".join(overview) + "\n")
