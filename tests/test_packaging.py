@@ -120,3 +120,37 @@ def test_an_editable_install_is_found_beside_a_directory_of_its_name(tmp_path):
         installed = [name for name in archive.namelist() if ".dist-info/" not in name]
         assert [Path(name).suffix for name in installed] == [".pth"]
         assert archive.read(installed[0]).decode().strip() == str(tree)
+
+
+# Light.
+
+HEAVY = (
+    "tensorflow",
+    "tensorflow_datasets",
+    "sonnet",
+    "importlib_resources",
+    "jsonschema",
+    "tokenizers",
+    "typer",
+    "rich",
+    "matplotlib",
+)
+LOADS = """
+import sys
+sys.modules.update(dict.fromkeys(sys.argv[1:]))  # importing any of them fails
+import taskset
+from taskset import tabular
+curves = taskset.load_curves(family="losg_tasks_family", optimizer="adam_lr_-3.00")
+assert len(curves) and len(taskset.load_tasks()) and len(taskset.load_optimizers()) and len(taskset.load_sweeps())
+assert taskset.normalizer("losg_tasks_family_seed12", horizon=10000)(curves["train"]).max() <= 2
+assert tabular.load("quadratic_family_seed3", horizon=10000).learned_list() is not None
+assert taskset.feasible("mlp_family_seed12")
+"""
+
+
+def test_baselines_need_numpy_pandas_and_pyarrow_alone(settings):
+    """Without the other requirements; `make dist` does the same with an installed wheel and no more than these three."""
+    declared = set(requirements(settings["options"]["install_requires"])) - {"numpy", "pandas", "pyarrow"}
+    assert {name.replace("dm-sonnet", "sonnet").replace("-", "_") for name in declared} == set(HEAVY)
+    done = subprocess.run([sys.executable, "-c", LOADS, *HEAVY], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
