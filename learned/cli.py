@@ -157,7 +157,7 @@ def train(
     from learned import distributed, optimizers
     from learned.outer import Trainer
 
-    spread = distributed.strategy(strategy or "one", device or DEVICES.get(strategy, "cpu")) if device or strategy else None
+    spread = distributed.strategy(strategy or "one", device or DEVICES.get(strategy or "one", "cpu")) if device or strategy else None
     if spread:
         distributed.check_pairs(pairs, spread)
     suite = _measured(suite, unmeasured, output / "baselines", data_dir, workers, modules or [])

@@ -55,7 +55,7 @@ class EpochOrder:
             raise ValueError(f"a batch of {batch_size} can't be drawn from {len(rows)} examples")
         self.rows, self.batch_size = rows, batch_size
         self.per_epoch = len(rows) // batch_size
-        self._epochs = {}
+        self._epochs: dict[tuple, np.ndarray] = {}
 
     def _epoch(self, seed, split, epoch):
         key = (seed, split, epoch)
