@@ -3,8 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
+TOOLS := $(VENV)/.tools
+# The lowest versions that setup.cfg allows, on the lowest Python: PYTHON310, else the python3.10 of the path or of pyenv.
+LOWEST := .venv-lowest
+PYTHON310 ?= $(shell .ci/python310)
 
-.PHONY: demo demo-learned test test-slow bench clean
+.PHONY: demo demo-learned check lint types test smoke test-slow smoke-lowest docs dist bench clean
 
 $(INSTALLED): setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' || \
@@ -12,6 +16,11 @@ $(INSTALLED): setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --upgrade pip  # the one that comes with Python 3.10 can't resolve these requirements
 	$(RUN) -m pip install --quiet --editable '.[test]'
+	@touch $@
+
+# Linters, type checker, builders of packages and documentation.
+$(TOOLS): $(INSTALLED)
+	$(RUN) -m pip install --quiet --editable '.[test,dev,docs,tutorials]'
 	@touch $@
 
 DEMO_TASKS := mlp_family_seed30 conv_pooling_family_seed10 mlp_ae_family_seed26 quadratic_family_seed18 losg_tasks_family_seed17
@@ -33,12 +42,48 @@ DEMO_LEARNED_OUT ?= demo-learned
 demo-learned: $(INSTALLED)
 	$(RUN) benchmarks/demo_learned.py --out $(DEMO_LEARNED_OUT)
 
+# What to run before each commit: less than three minutes.
+check: lint types smoke
+
+lint: $(TOOLS)
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+
+types: $(TOOLS)
+	$(RUN) -m mypy
+
+# One walk through each part of the package.
+smoke: $(INSTALLED)
+	$(RUN) -m pytest -n 2 --dist worksteal -m smoke
+
+# The same with the lowest versions that setup.cfg allows.
+smoke-lowest:
+ifeq ($(PYTHON310),)
+	@echo "smoke-lowest: left out, as there is no python3.10 on the path or in pyenv; PYTHON310=/path/to/python3.10 names one"
+else
+	$(PYTHON310) -m venv --clear $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet --upgrade pip
+	$(LOWEST)/bin/python -m pip install --quiet --constraint requirements/lowest.txt --editable '.[test]'
+	$(LOWEST)/bin/python -m pytest -n 2 --dist worksteal -m smoke
+endif
+
 # Real-data tests read TFDS_DATA_DIR and are skipped where it is not set.
 test: $(INSTALLED)
 	$(RUN) -m pytest -n 2 --dist worksteal --durations 15
 
 test-slow: $(INSTALLED)
 	$(RUN) -m pytest -n 2 -m slow --durations 15
+
+# The site, in site/. --strict: a warning is an error.
+docs: $(TOOLS)
+	NO_MKDOCS_2_WARNING=1 DISABLE_MKDOCS_2_WARNING=true $(RUN) -m mkdocs build --strict --quiet
+
+# Wheel and source distribution in dist/, checked, installed each into an environment of its own, and used there.
+dist: $(TOOLS)
+	rm -rf dist build
+	$(RUN) -m build --outdir dist .
+	$(RUN) -m twine check --strict dist/*
+	$(RUN) .ci/try_packages.py dist
 
 # The tables of docs/benchmarks.md and docs/families.md: an hour of an otherwise idle machine. Real data where TFDS_DATA_DIR says.
 bench: $(INSTALLED)
@@ -55,4 +100,4 @@ bench: $(INSTALLED)
 	$(RUN) benchmarks/families.py
 
 clean:
-	rm -rf $(VENV) demo demo-learned bench-programs build *.egg-info
+	rm -rf $(VENV) $(LOWEST) demo demo-learned bench-programs build dist site *.egg-info

@@ -17,14 +17,14 @@ from learned.evaluation import commands
 from learned.options import OBJECTIVES, Options
 from learned.programs import MEMORY_MIB
 from taskset import plugins
-from taskset.cli import DataDir, Modules, Source, err, out
+from taskset.cli import DataDir, Modules, Source, Version, err, is_script, out
 from taskset.cli import main as run
 from taskset.datasets.sharing import shared_arrays
 from taskset.errors import ConfigError
 from taskset.quiet import start_tensorflow, use_threads
 
 app = typer.Typer(
-    add_completion=False,
+    add_completion=is_script("learned"),
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -45,7 +45,7 @@ def main():
 
 
 @app.callback()
-def callback():
+def callback(version: Version = False):
     """Learned optimizers: training them on suites of tasks."""
 
 
@@ -158,7 +158,7 @@ def train(
     from learned import distributed, optimizers
     from learned.outer import Trainer
 
-    spread = distributed.strategy(strategy or "one", device or DEVICES.get(strategy, "cpu")) if device or strategy else None
+    spread = distributed.strategy(strategy or "one", device or DEVICES.get(strategy or "one", "cpu")) if device or strategy else None
     if spread:
         distributed.check_pairs(pairs, spread)
     suite = _measured(suite, unmeasured, output / "baselines", data_dir, workers, modules or [])

@@ -26,15 +26,40 @@ from taskset.quiet import start_tensorflow
 from taskset.samplers import measured
 from taskset.samplers.optimizers import FIXED_FAMILIES, all_optimizers, by_seed, get_optimizer_config, opt_list_names
 from taskset.tables import show_table
+from taskset.version import __version__
+
+
+def is_script(name):
+    """Whether this process is the console script of that name: shells complete for scripts, not for `python -m`."""
+    return Path(sys.argv[0]).stem == name
+
 
 app = typer.Typer(
-    add_completion=False,
+    add_completion=is_script("taskset"),
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help="TaskSet: small training tasks by name, and their baselines.",
 )
 app.add_typer(data_commands.app, name="data")
+
+
+def show_version(asked: bool):
+    """Print the version and end, where `--version` asks for it."""
+    if asked:
+        print(f"taskset {__version__}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show the version and exit.", show_default=False)
+]
+
+
+@app.callback()
+def callback(version: Version = False):
+    """Small training tasks by name, and their baselines."""
+
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -58,9 +83,10 @@ _UsageError = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "Click
 
 def main(commands=app, name="python -m taskset"):
     """Run a command line; the process's exit status says how it went."""
+    script = name.removeprefix("python -m ")
     try:
         with _notes():
-            status = commands(standalone_mode=False, prog_name=name)
+            status = commands(standalone_mode=False, prog_name=script if is_script(script) else name)
     except TasksetError as error:
         status = _fail(str(error))
     except typer.Exit as ended:

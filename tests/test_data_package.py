@@ -219,6 +219,7 @@ def test_what_cannot_be_merged_is_told(sweeps, shipped, tmp_path):
 # Checking ------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.smoke
 def test_nothing_is_wrong_with_what_was_made(shipped, sweeps):
     assert check(shipped) == []
     assert check(sweeps[0]) == []
@@ -380,6 +381,7 @@ def run(monkeypatch, capsys):
     return call
 
 
+@pytest.mark.smoke
 def test_statuses_of_check(few_tasks, run, shipped, copy, tmp_path):
     status, out, _ = run("check", shipped)
     assert status == 0 and out == f"nothing is wrong: 6 curve files, {len(taskset.load_curves(root=shipped)):,} rows\n"
@@ -391,6 +393,7 @@ def test_statuses_of_check(few_tasks, run, shipped, copy, tmp_path):
         assert status == 2 and out == "" and err.startswith("error: ") and err.count("\n") == 1
 
 
+@pytest.mark.smoke
 def test_ship_by_command(few_tasks, run, sweeps, shipped, tmp_path):
     costs = tmp_path / "costs.csv"
     costs.write_text("task,ms_per_step\nmlp_family_seed7,12.5\n")
@@ -486,6 +489,7 @@ def expected_mean(root):
     )
 
 
+@pytest.mark.smoke
 def test_opens_in_pandas(shipped):
     frame = pd.read_parquet(shipped / "curves")
     part = frame[(frame["source"] == "none") & (frame["family"] == "quadratic_family") & ~frame["diverged"]]
@@ -634,6 +638,7 @@ def packaged():
     return store.packaged_root()
 
 
+@pytest.mark.smoke
 def test_the_baselines_of_the_package_are_whole(packaged):
     """In a process of its own: the tasks that test modules register stand in no table."""
     told = subprocess.run([sys.executable, "-m", "taskset", "data", "check"], capture_output=True, text=True)
@@ -681,8 +686,8 @@ def test_baselines_reach_the_wheel_and_the_source_distribution(shipped, tmp_path
     pytest.importorskip("setuptools", reason="setuptools is not installed")
     tree = tmp_path / "tree"
     for name in ("taskset", "learned", "data"):
-        shutil.copytree(HERE / name, tree / name, ignore=shutil.ignore_patterns("__pycache__", "*.parquet"))
-    for name in ("setup.cfg", "pyproject.toml", "README.md"):
+        shutil.copytree(HERE / name, tree / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__", "*.parquet"))
+    for name in ("setup.cfg", "setup.py", "pyproject.toml", "MANIFEST.in", "README.md"):
         shutil.copy(HERE / name, tree / name)
     shutil.copytree(shipped, tree / "data", dirs_exist_ok=True)
     for kind in ("wheel", "sdist"):

@@ -115,6 +115,7 @@ def test_a_training_that_goes_on_for_longer_is_given_the_new_number_of_steps():
     assert np.abs(found[0] - found[1]).max() > 1e-4
 
 
+@pytest.mark.smoke
 def test_its_state_is_in_keras_variables():
     keras_model = model()
     fit(keras_model, "mlp", steps=2)
@@ -130,6 +131,7 @@ def test_config_is_json_and_has_the_weights():
     assert again.get_config() != LearnedOptimizer("mlp2019", optimizers.get("mlp2019").init_theta(0)).get_config()
 
 
+@pytest.mark.smoke
 def test_from_a_checkpoint(tmp_path):
     theta = {path: w.astype(np.float32) for path, w in weights(optimizers.get("mlp")).items()}
     shapes = {path: list(w.shape) for path, w in theta.items()}

@@ -377,6 +377,7 @@ def run(*arguments):
     return done.returncode, done.stdout, done.stderr
 
 
+@pytest.mark.smoke
 def test_command_line(baselines, tmp_path):
     status, said, _ = run(
         "suite", "quadratic_family_seed4", "--baselines", baselines, "--horizon", 20, "--out", tmp_path / "s.json"

@@ -33,6 +33,7 @@ def trained(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path / "runs"))
 
 
+@pytest.mark.smoke
 def test_keras(trained):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(256, 8)).astype(np.float32)
@@ -48,6 +49,7 @@ def steps(params, gradients_of):
     return names["params"]
 
 
+@pytest.mark.smoke
 def test_numpy(trained):
     start = {"w": np.ones((3, 2), np.float32), "b": np.zeros(2, np.float32)}
     gradients_of = lambda params: {name: 2 * p for name, p in params.items()}  # noqa: E731
@@ -70,6 +72,7 @@ def test_jax(trained):
         np.testing.assert_allclose(p, plain[name], rtol=0, atol=1e-6)
 
 
+@pytest.mark.smoke
 def test_a_task_in_a_few_lines():
     names = {}
     exec(example("task.value_and_gradients"), names)
@@ -101,6 +104,7 @@ def test_tensorflow_starts_without_a_word_whoever_imports_it_and_keeps_programs(
     assert list(tmp_path.rglob("*.pb*"))
 
 
+@pytest.mark.smoke
 def test_baselines_of_the_package():
     names = {}
     exec("import taskset\n" + example("load_normalizers()"), names)

@@ -42,6 +42,7 @@ def table():
     return sweep(get_task("own_regression_seed1"), [get_optimizer(o) for o in RATES], options())
 
 
+@pytest.mark.smoke
 def test_curves_have_the_schema_and_one_row_an_evaluation(table):
     assert table.schema.equals(store.SCHEMA)
     frame = table.to_pandas()
@@ -103,6 +104,7 @@ def curves(values, seeds=(0,), **columns):
     return pd.DataFrame(rows)
 
 
+@pytest.mark.smoke
 def test_normalizer_by_hand():
     frame = curves(
         {("a", 0): [4.0, 2.0, 3.0], ("a", 1): [6.0, 1.0, 2.0], ("b", 0): [4.0, -1.0, np.nan], ("b", 1): [6.0, 3.5, 0.0]}
@@ -155,6 +157,7 @@ def swept(tmp_path_factory, table):
     return root
 
 
+@pytest.mark.smoke
 def test_loading(swept):
     frame = taskset.load_curves(root=swept)
     assert len(frame) == 30 and set(frame["source"]) == {"none"} and set(frame["family"]) == {"own_regression"}
@@ -245,6 +248,7 @@ def values(root):
     return frame.sort_values(["task", "optimizer", "seed", "step"]).reset_index(drop=True)
 
 
+@pytest.mark.smoke
 def test_interrupted_and_resumed_is_uninterrupted(tmp_path):
     """Killed in the middle (SIGINT), a half-written file left behind: the same command keeps what is finished, does the rest."""
     root = tmp_path / "resumed"

@@ -41,6 +41,7 @@ def problem():
     return tabular.from_curves(frame())
 
 
+@pytest.mark.smoke
 def test_a_query_is_the_curve_so_far(problem):
     assert problem.optimizers == ("adam_lr_-3.00", "adam_lr_-2.00", "adam_lr_0.00", "nadamw_grid_seed251")
     curve = problem.query("adam_lr_-3.00", step=20, seed=1)

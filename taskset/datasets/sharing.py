@@ -23,7 +23,7 @@ import numpy as np
 # Internal: set by the parent of a sweep for its workers; users pass nothing.
 SCRATCH_VARIABLE = "TASKSET_SHARED_ARRAYS"
 _PREFIX, _LOCK = "taskset-arrays-", ".lock"
-_maps = weakref.WeakSet()  # of the arrays that are open
+_maps: weakref.WeakSet = weakref.WeakSet()  # of the arrays that are open
 
 
 @contextlib.contextmanager

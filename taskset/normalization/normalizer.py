@@ -47,7 +47,9 @@ def mean_curves(curves):
     """The mean over seeds of each (task, source, horizon, optimizer, step); a diverged seed makes the mean diverge (NaN)."""
     keys = ["task", "source", "family", "horizon", "optimizer", "step"]
     groups = curves.astype({split: np.float64 for split in SPLITS}).groupby(keys, observed=True, sort=True)
-    return groups[list(SPLITS)].mean(skipna=False).reset_index()
+    means = groups[list(SPLITS)].mean()  # leaves NaN out; `skipna=False` would not, but pandas 2 does not have it
+    complete = groups[list(SPLITS)].count().eq(groups.size(), axis=0)
+    return means.where(complete).reset_index()
 
 
 def fit(curves):

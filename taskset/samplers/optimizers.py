@@ -19,7 +19,8 @@ ONE_RUN = {
 # Adam and Adagrad at 17 learning rates and TensorFlow 1's defaults for all else.
 FIXED_FAMILIES = ("adam_lr", "adagrad_lr")
 LOG10_LEARNING_RATES = np.linspace(-7, 1, 17)
-LEARNING_RATES = np.logspace(-7, 1, 17)
+# Python's powers, as NumPy's (in logspace) differ by a unit in the last place between processors.
+LEARNING_RATES = np.array([10.0**log10 for log10 in np.linspace(-7, 1, 17).tolist()])
 
 
 def sample_adam1p(seed):

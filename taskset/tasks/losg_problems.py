@@ -30,7 +30,7 @@ class Problem:
     gradient_noise: Callable | None = None
 
 
-_KINDS = {}
+_KINDS: dict[str, Callable] = {}
 
 
 def problem_kind(name):

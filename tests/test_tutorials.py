@@ -1,0 +1,115 @@
+"""The pages of docs/ that teach: their Python runs as it stands there, block after block, and so do their commands.
+
+`<!-- needs: torch -->` above a block names packages without which the block is left out.
+"""
+
+import importlib.util
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+DOCS = Path(__file__).parent.parent / "docs"
+PAGES = [DOCS / "start.md", *sorted((DOCS / "tutorials").glob("*.md"))]
+BLOCK = re.compile(r"(?:<!-- needs: (?P<needs>[\w ,]+) -->\n)?```(?P<language>python|sh)\n(?P<text>.*?)```", re.DOTALL)
+
+
+def execute(page, names, *, commands=False):
+    """Run a page's blocks in the namespace `names`; returns the texts of those that were left out."""
+    left_out = []
+    for block in BLOCK.finditer(page.read_text()):
+        needs = re.findall(r"\w+", block["needs"] or "")
+        if not all(importlib.util.find_spec(package) for package in needs):
+            left_out.append(block["text"])
+        elif block["language"] == "python":
+            line = page.read_text()[: block.start("text")].count("\n")
+            exec(compile("\n" * line + block["text"], str(page), "exec"), names)
+        elif commands:
+            for command in block["text"].replace("\\\n", " ").strip().splitlines():
+                python, *arguments = shlex.split(command)
+                assert python == "python"
+                done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False)
+                assert done.returncode == 0, f"{command}\n{done.stderr}"
+    return left_out
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """A function that runs the page of a name in an empty directory and returns the names that it leaves."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(name, **options):
+        (page,) = [page for page in PAGES if page.stem == name]
+        names = {"__name__": "tutorial"}
+        left_out = execute(page, names, **options)
+        return names, left_out
+
+    return run
+
+
+def test_every_page_is_tested():
+    source = Path(__file__).read_text()
+    assert [page.stem for page in PAGES if f'run("{page.stem}"' not in source] == []
+
+
+def test_start(run):
+    names, _ = run("start")
+    assert len(names["losses"]) == 100 and np.mean(names["losses"][-20:]) < names["losses"][0]
+
+
+def test_task(run):
+    names, _ = run("task")
+    assert names["config"]["layer_sizes"] == [64, 64] and names["wider"].num_params > names["task"].num_params
+    assert "rleu" in names["message"] and "relu" in names["message"]
+    assert names["task"].batch_shapes == {"image": ((11, 32, 32, 3), "float32"), "label": ((11,), "int32")}
+
+
+def test_baselines(run):
+    names, _ = run("baselines")
+    means = names["one"].groupby("step")["normalized"].mean()
+    assert 0.3 < means.loc[0] < 1.7 and means.iloc[-1] < 0.5 * means.loc[0]
+    assert names["best"].str.startswith("adam").all()
+
+
+def test_own_family(run):
+    names, _ = run("own_family")
+    assert names["losses"][-20:].mean() < 0.5 * names["losses"][:5].mean()
+
+
+def test_own_data(run):
+    names, _ = run("own_data")
+    assert names["mine"].source == "my_images" and len(names["losses"]) == 20 and np.isfinite(names["losses"]).all()
+    drawn, images = names["mine"].raw_batches("test", 0, 0, 1)["image"][0, 0], names["images"]
+    assert any(np.array_equal(drawn, image) for image in images[450:])
+
+
+def test_own_optimizer(run):
+    names, _ = run("own_optimizer")
+    assert names["losses"][-1] < names["losses"][0] and names["normalized"][-1] < 1
+    for path, w in names["params"].items():
+        np.testing.assert_allclose(w, names["same"][path], rtol=0, atol=1e-5)
+
+
+def test_use_learned(run):
+    names, left_out = run("use_learned")
+    losses = names["history"].history["loss"]
+    assert losses[-1] < losses[0] and all("torch" in text or "jax" in text for text in left_out)
+    assert len(names["state"]) and names["step"] == 9
+
+
+def test_optuna(run):
+    names, left_out = run("optuna")
+    assert names["other"].best.optimizer in names["rates"]
+    if not left_out:
+        assert names["search"].best.loss < names["problem"].losses["valid_outer"][:, :, 0].mean()
+        assert len(names["study"].trials) == 12
+
+
+@pytest.mark.slow
+def test_train_learned(run):
+    names, _ = run("train_learned", commands=True)
+    assert names["curves"]["task"].nunique() > 1 and names["curves"]["optimizer"].nunique() == 1
