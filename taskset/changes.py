@@ -20,7 +20,6 @@ RESIZED = frozenset(
 )
 _OTHER_STARTS = ("fully_connected", "optimization_test_problems")  # the other bases start from N(0, 1) by themselves
 _EIGEN = ("linspace_eigen", "logspace_eigen")
-_HAAR_FROM = 18  # dimensions from which the two distributions of the noise's eigenvectors agree; smaller ones all count as changed
 _TEXT = (
     "char_rnn_language_model_family",
     "word_rnn_language_model_family",
@@ -55,12 +54,10 @@ def _core(*kinds):
 
 def _own_starts(family, config, fixed):
     """Fixed tasks whose layers start by the default of another module than Sonnet's."""
-    if not fixed:
+    if not fixed or not isinstance(config, dict):
         return False
-    if family == "conv_pooling_family":
-        return config["w_init"][0] != "lecun_normal"
-    if family == "conv_fc_family":
-        return config["w_init"][0] == "variance_scaling"
+    if "linear_w_init" in config or config.get("w_init", [None])[0] == "contrib_variance_scaling":
+        return True
     return family in ("nvp_family", "maf_family") or _core("gru")(family, config, fixed)
 
 
@@ -98,7 +95,6 @@ def _eigen_noise(family, config, fixed):
         family == "quadratic_family"
         and config["noise"] is not None
         and config["noise"]["A_noise"][0] in _EIGEN
-        and config["dims"] < _HAAR_FROM
     )
 
 
