@@ -36,11 +36,11 @@ demo: $(INSTALLED)
 	@echo "  $(RUN) -c 'import taskset; print(taskset.load_curves(root=\"$(DEMO_OUT)\").head())'"
 	@echo "  $(RUN) -m taskset list 'conv*_seed1?'              more names"
 
-# An optimizer trained from nothing, against 17 Adam rates; fails where it doesn't beat them. benchmarks/demo_learned.py says more.
+# An optimizer trained from nothing, against 17 Adam rates; fails where it doesn't beat them. examples/demo_learned.py says more.
 DEMO_LEARNED_OUT ?= demo-learned
 
 demo-learned: $(INSTALLED)
-	$(RUN) benchmarks/demo_learned.py --out $(DEMO_LEARNED_OUT)
+	$(RUN) examples/demo_learned.py --out $(DEMO_LEARNED_OUT)
 
 # What to run before each commit: less than three minutes.
 check: lint types smoke

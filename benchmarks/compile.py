@@ -3,7 +3,7 @@
     python benchmarks/compile.py [--tasks 100] [--steps 200]
 
 The first published MLPs below 5 ms a step are trained with Adam on synthetic data by one worker of
-`taskset.normalization.workers` (one thread; replaced as in a sweep), twice: with an empty
+`taskset.normalization.sweep.workers` (one thread; replaced as in a sweep), twice: with an empty
 directory of programs and again with what the first pass has left there. Losses of both must be the same to the last bit. Writes
 the section "compile" of docs/benchmarks.md.
 """
@@ -27,18 +27,18 @@ MOST_MS = 5.0
 def chosen(count):
     """Names of the first `count` feasible MLPs below MOST_MS."""
     from taskset import registry
-    from taskset.samplers import measured
+    from taskset.execution import costs
 
     names = (f"mlp_family_seed{seed}" for seed in range(1000))
     feasible = (name for name in names if registry.facts(*registry.resolve(name)).infeasible is None)
-    return [name for name, _ in zip((name for name in feasible if measured.milliseconds(name)[0] < MOST_MS), range(count))]
+    return [name for name, _ in zip((name for name in feasible if costs.milliseconds(name)[0] < MOST_MS), range(count))]
 
 
 def _train(name, steps, path, report):
     """In a worker: train one task; a line of CPU seconds by purpose, and the last loss, to `path`."""
+    from taskset.execution.loop import Loop
     from taskset.optimizers import get_optimizer
     from taskset.tasks.base import get_task
-    from taskset.training import Loop
 
     times, marks = {}, [time.process_time()]
 
@@ -63,7 +63,7 @@ def _train(name, steps, path, report):
 def _pass(names, steps, path):
     """The process that has the worker."""
     from taskset.datasets.sharing import shared_arrays
-    from taskset.normalization import workers
+    from taskset.normalization.sweep import workers
 
     with shared_arrays():
         done = workers.run(names, _train, (steps, path), 1)
@@ -90,8 +90,8 @@ def main():
     arguments = parser.parse_args()
     if arguments.child:
         return _pass(arguments.names, arguments.steps, arguments.child)
-    from taskset.memory import PRIVATE_MIB
-    from taskset.normalization.workers import RECYCLE
+    from taskset.execution.memory import PRIVATE_MIB
+    from taskset.normalization.sweep.workers import RECYCLE
 
     names, rows, losses = chosen(arguments.tasks), [], []
     with tempfile.TemporaryDirectory() as place:

@@ -15,7 +15,7 @@ and manifest.json, which lists the programs and those that can't be made, with t
 the other machine with DIR, runs, checks and times them there.
 
 --draws-for: large random draws are TensorFlow's own Philox operation on a GPU, and are made of elementary operations on a CPU
-(`taskset.philox`); the numbers are the same. On a CPU the program for a GPU is slower where it draws much.
+(`taskset.random.philox`); the numbers are the same. On a CPU the program for a GPU is slower where it draws much.
 
 Then TensorFlow and JAX (if it is installed) run the programs on one core, one thread each. Writes the section "accelerators" of
 docs/benchmarks.md. --elsewhere: what `run_stablehlo.py` printed on another machine, for columns of its own in the table.
@@ -52,7 +52,7 @@ OTHER_CHOICES = (
     ("learning rates of a seed in one program", "tasks without data", "tasks without data", "tasks without data"),
     ("copies of an outer step", "batched, small layers", "batched, if possible", "batched, if possible"),
 )
-DRAWS = {"GPU": "by TensorFlow's own Philox operation", "CPU": "of elementary operations (`taskset.philox`)"}
+DRAWS = {"GPU": "by TensorFlow's own Philox operation", "CPU": "of elementary operations (`taskset.random.philox`)"}
 SITUATION = "No GPU and no TPU was at hand: nothing below was run on one."
 RUNNER = Path(__file__).with_name("run_stablehlo.py")
 SECONDS = 2.0  # of timing, a program
@@ -100,7 +100,7 @@ def export(directory, programs, draws_for, measured=lambda compiled, outputs: {}
     """
     import tensorflow as tf
 
-    from taskset.normalization.runs import REFUSALS
+    from taskset.normalization.sweep.runs import REFUSALS
 
     directory.mkdir(parents=True, exist_ok=True)
     entries = []
@@ -202,7 +202,7 @@ def _refused(manifest):
 
 def modes():
     """The table of what is chosen on which device: the choice by the code's rules, and what it rests on."""
-    from taskset.training import execution_mode
+    from taskset.execution.loop import execution_mode
 
     rows = []
     for name in TASKS:
@@ -233,7 +233,7 @@ gradients are near zero.
 {_refused(manifest)}
 
 What is chosen on which device. "Measured": timed against the alternative on a CPU (modes: `benchmarks/modes.py`; the others:
-`taskset/philox.py`, `taskset/copies.py` and `learned/unroll.py` say what came out). "Assumed": by reasoning from what it costs to
+`taskset/random/philox.py`, `taskset/execution/copies.py` and `learned/unrolling/unroll.py` say what came out). "Assumed": by reasoning from what it costs to
 start an operation; never timed.
 
 {modes()}
@@ -254,7 +254,7 @@ def main():
     args = parser.parse_args()
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {max(cores)})
-    from taskset.quiet import start_tensorflow
+    from taskset.execution.runtime import start_tensorflow
 
     start_tensorflow(threads=1)
     there = None

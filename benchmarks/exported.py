@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import tensorflow as tf
 
-from taskset import seeds, stateless
-from taskset.copies import batched
+from taskset.execution.copies import batched
+from taskset.execution.loop import Loop, Run
 from taskset.optimizers import adam
-from taskset.training import Loop, Run
+from taskset.random import seeds, stateless
 
 RATES = 1e-5, 1e-2  # least and greatest learning rate of a grid
 HORIZON = 10_000  # steps of the run that a loop is part of
@@ -153,12 +153,12 @@ def loop(task, copies, steps):
 class OuterStep:
     """An outer step of persistent evolution strategies in one program: perturbations, window, estimate, clipping and Adam.
 
-    The same mathematics as `learned.estimators.pes.PES` and `learned.outer.adam`, all in float32; there the host computes what is
+    The same mathematics as `learned.estimators.pes.PES` and `learned.outer_training.trainer.adam`, all in float32; there the host computes what is
     outside of the window, with NumPy.
     """
 
     def __init__(self, problem, pairs, steps, sigma):
-        from learned.unroll import Unroll
+        from learned.unrolling.unroll import Unroll
 
         self.problem, self.pairs, self.steps, self.sigma = problem, pairs, steps, sigma
         self.unroll = Unroll(problem, pairs, 2, steps, "xla_loop", "batched")
@@ -201,7 +201,7 @@ class OuterStep:
 
 
 def _adam(state, g):
-    from learned.outer import BETA1, BETA2, EPSILON
+    from learned.outer_training.trainer import BETA1, BETA2, EPSILON
 
     t = tf.cast(state["t"], tf.float32) + 1
     m = BETA1 * state["m"] + (1 - BETA1) * g
@@ -212,11 +212,12 @@ def _adam(state, g):
 
 def outer(task, optimizer="mlp", pairs=16, steps=20, sigma=0.01):
     """The second outer step of an outer training on `task`: the window in which the first episodes end, at its half."""
-    from learned import objective, optimizers
+    from learned import optimizers
     from learned.estimators import episodes
-    from learned.problem import Problem
+    from learned.outer_training import objectives
+    from learned.unrolling.problem import Problem
 
-    problem = Problem(task, optimizers.get(optimizer), objective.get("train"), objective.unscaled)
+    problem = Problem(task, optimizers.get(optimizer), objectives.get("train"), objectives.unscaled)
     outer_step = OuterStep(problem, pairs, steps, sigma)
     lengths = lambda rng, n: np.full(n, steps + steps // 2)  # noqa: E731
     compiled = tf.function(outer_step.step, autograph=False, jit_compile=True)

@@ -5,11 +5,11 @@
 
 Sizes come from the facts of seeds 0 .. 999, costs from a sample of the tasks that can run. Of families that can be sampled, the
 first seeds, which the shipped baselines want to know the cost of, and those in the middle of equal parts of all, sorted by the
-products in a step (`taskset.samplers.work`); of the others, up to 5 of their fixed tasks. Each is trained by
-`taskset.training.Loop` with Adam on synthetic data in a process of its own, on one core with one thread; CPU time is counted,
+products in a step (`taskset.execution.work`); of the others, up to 5 of their fixed tasks. Each is trained by
+`taskset.execution.loop.Loop` with Adam on synthetic data in a process of its own, on one core with one thread; CPU time is counted,
 which other load on the machine disturbs least.
 
-Writes taskset/samplers/costs.json (measured costs, and weights by which `python -m taskset list --max-ms` estimates the others)
+Writes taskset/execution/costs.json (measured costs, and weights by which `python -m taskset list --max-ms` estimates the others)
 and the table of docs/families.md. With --family the entries of the others stay. With --task only the costs of these tasks are
 added to costs.json, under the machine, versions and date of their own; weights and table stay.
 """
@@ -33,8 +33,8 @@ sys.path.insert(0, str(ROOT))
 from benchmarks import processes, report  # noqa: E402
 from taskset import registry  # noqa: E402
 from taskset.datasets.sharing import shared_arrays  # noqa: E402
-from taskset.samplers.measured import estimate  # noqa: E402
-from taskset.samplers.work import KINDS, work  # noqa: E402
+from taskset.execution.costs import estimate  # noqa: E402
+from taskset.execution.work import KINDS, work  # noqa: E402
 
 COSTS = ROOT / "taskset" / "samplers" / "costs.json"
 DOCUMENT = ROOT / "docs" / "families.md"
@@ -47,7 +47,7 @@ TITLE = """# All families
 `python -m taskset list --family NAME --max-ms X --max-params N` filters by the figures below: parameters are counted from the
 config, milliseconds are measured for the tasks of the sample and some more, and estimated for all others. An estimate is a
 constant plus non-negative weights, one set for each family, times what the config says there is to compute (matrix products,
-activations, random draws, steps that wait for one another, parameters: `taskset/samplers/work.py`). By what factor it is off is
+activations, random draws, steps that wait for one another, parameters: `taskset/execution/work.py`). By what factor it is off is
 measured on the tasks of the sample, each left out of the fit in turn ("-": too few to tell).
 """
 
@@ -84,12 +84,12 @@ def sample(facts, samples, first=0):
 def _measure(name, pipe):
     """In a process of its own: {ms, compile (CPU seconds), memory (peak MiB), cpu (seconds in all)}."""
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    from taskset.quiet import start_tensorflow
+    from taskset.execution.runtime import start_tensorflow
 
     start_tensorflow(threads=1)
+    from taskset.execution.loop import Loop
     from taskset.optimizers import get_optimizer
     from taskset.tasks.base import get_task
-    from taskset.training import Loop
 
     optimizer = get_optimizer(OPTIMIZER)
     loop = Loop(get_task(name, "synthetic"), optimizer)

@@ -65,7 +65,7 @@ class Ours:
     """Our own side, in its process."""
 
     def __init__(self):
-        from taskset.quiet import start_tensorflow
+        from taskset.execution.runtime import start_tensorflow
 
         start_tensorflow(threads=1)
 
@@ -73,7 +73,7 @@ class Ours:
         """Everything the other side needs; fills `self.ways`."""
         import tensorflow as tf
 
-        from taskset import training
+        from taskset.execution import loop as training
         from taskset.optimizers import adam
 
         self.task, self.optimizer = inner_tasks.make(name), adam(LEARNING_RATE)
@@ -119,7 +119,7 @@ class Ours:
         """Losses of the first steps one by one, and what each drew."""
         import tensorflow as tf
 
-        from taskset import seeds, stateless
+        from taskset.random import seeds, stateless
         from taskset.tasks.base import batch_seed
 
         params, state, losses, draws = run.params, run.state, [], []

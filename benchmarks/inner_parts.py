@@ -15,8 +15,8 @@ NAMES = {"loss": "loop, batch, loss", "gradients": "gradient", "all": "Adam"}
 
 def our_loop(task, optimizer, part, steps, mode):
     """(`Loop`, hyperparameters) of a part."""
+    from taskset.execution.loop import Loop
     from taskset.optimizers import sgd
-    from taskset.training import Loop
 
     reduced = copy.copy(task)
     if part == "loss":

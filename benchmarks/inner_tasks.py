@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from taskset import seeds
+from taskset.random import seeds
 
 W_INIT = ["glorot_normal", None]
 PUBLISHED = ("mlp_family_seed30", "conv_pooling_family_seed10", "FixedMLPAE_mnist_32x32x32_bs128")

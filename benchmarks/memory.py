@@ -28,7 +28,7 @@ SECONDS = 0.5  # between two looks
 
 def candidates(horizon, max_milliseconds, max_parameters):
     """A suite of all tasks that are small enough, all of them to train on."""
-    from learned import suites
+    from taskset.scoring import suites
 
     made = suites.make("memory", ["*"], None, "synthetic", horizon, max_milliseconds, max_parameters)
     return dataclasses.replace(made, tasks=tuple(dataclasses.replace(entry, split="train") for entry in made.tasks))
@@ -77,9 +77,9 @@ class Enough(Exception):
 def train(suite, count, workers):
     """({task: family} trained on, estimates, how many workers were replaced, `Watch`, wall seconds)."""
     from learned import optimizers
-    from learned.options import Options
-    from learned.outer import Trainer
-    from learned.workers import Workers
+    from learned.outer_training.options import Options
+    from learned.outer_training.trainer import Trainer
+    from learned.outer_training.workers import Workers
     from taskset.datasets.sharing import shared_arrays
 
     sizes = {}

@@ -4,7 +4,7 @@
 
 The sample of a family is that of benchmarks/families.py. Each task is trained with Adam on synthetic data in a process of its
 own, on one core with one thread; the modes take turns, CPU time of the process is counted, medians. The largest tasks are left
-out (--max-ms). Writes the section "modes" of docs/benchmarks.md, on which the rule of `taskset.training.execution_mode` rests.
+out (--max-ms). Writes the section "modes" of docs/benchmarks.md, on which the rule of `taskset.execution.loop.execution_mode` rests.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import families, processes, report  # noqa: E402
-from taskset.samplers import measured  # noqa: E402
+from taskset.execution import costs  # noqa: E402
 
 MODES = ("xla_loop", "graph_loop")
 CALL_SECONDS = 0.2
@@ -33,12 +33,12 @@ def _cpu(function, *args):
 def _measure(name, pipe):
     """In a process of its own: {mode: seconds of CPU time a step} and the mode that the rule chooses."""
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    from taskset.quiet import start_tensorflow
+    from taskset.execution.runtime import start_tensorflow
 
     start_tensorflow(threads=1)
+    from taskset.execution.loop import Loop, execution_mode
     from taskset.optimizers import get_optimizer
     from taskset.tasks.base import get_task
-    from taskset.training import Loop, execution_mode
 
     task, optimizer = get_task(name, "synthetic"), get_optimizer(families.OPTIMIZER)
     hparams, ways, found = optimizer.hparams(10_000), {}, {mode: [] for mode in MODES}
@@ -58,7 +58,7 @@ def _measure(name, pipe):
 
 def _chosen(family, samples, most):
     names = families.sample(families.facts_of(family), samples)
-    return [name for name in names if (measured.milliseconds(name) or (0,))[0] <= most]
+    return [name for name in names if (costs.milliseconds(name) or (0,))[0] <= most]
 
 
 def _row(family, results):

@@ -53,7 +53,7 @@ class Ours(Side):
 
     def __init__(self):
         start = _now()
-        from taskset.quiet import start_tensorflow
+        from taskset.execution.runtime import start_tensorflow
 
         start_tensorflow(threads=1)
         import learned  # noqa: F401
@@ -66,15 +66,16 @@ class Ours(Side):
     def first(self, optimizer, estimator):
         """(CPU, wall) seconds of importing, those of the first outer step, and what the other side needs."""
         start = _now()
-        from learned import estimators, objective, optimizers, outer
+        from learned import estimators, optimizers
         from learned.estimators import base
-        from learned.problem import Problem
+        from learned.outer_training import objectives, trainer
+        from learned.unrolling.problem import Problem
 
-        scale = objective.LossScale(*SCALE)
-        self.problem = Problem(self.task, optimizers.get(optimizer), objective.get("train"), scale)
+        scale = objectives.LossScale(*SCALE)
+        self.problem = Problem(self.task, optimizers.get(optimizer), objectives.get("train"), scale)
         self.estimator = estimators.get(estimator)(self.problem, base.Settings(PAIRS, STEPS, SIGMA))
         self.x = self.problem.theta(0).astype(np.float64)
-        self.m, self.v, self.t, self.adam = np.zeros_like(self.x), np.zeros_like(self.x), 0, outer.adam
+        self.m, self.v, self.t, self.adam = np.zeros_like(self.x), np.zeros_like(self.x), 0, trainer.adam
         self.state = self.estimator.init(0)
         self.advance()
         took = tuple(_now() - start)

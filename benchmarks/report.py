@@ -6,7 +6,7 @@ from datetime import date
 from importlib import metadata
 from pathlib import Path
 
-from taskset.normalization import provenance
+from taskset.normalization.sweep import provenance
 
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 _TITLE = "# Benchmarks\n\nEvery section is written by a script in benchmarks/ (`make bench`), with machine, versions and date.\n"

@@ -68,12 +68,12 @@ def watch(command, by="VmRSS", environment=None):
 
 def single(name, source, data_dir, steps):
     """CPU seconds of one training run of a task by itself, its batches included, evaluation and compilation not."""
-    from taskset.quiet import start_tensorflow
+    from taskset.execution.runtime import start_tensorflow
 
     start_tensorflow(threads=1)
+    from taskset.execution.loop import Loop
     from taskset.optimizers import get_optimizer
     from taskset.tasks.base import get_task
-    from taskset.training import Loop
 
     task, optimizer = get_task(name, source, data_dir), get_optimizer("adam_lr_-3.00")
     loop = Loop(task, optimizer, steps // 50)

@@ -1,6 +1,6 @@
 """`python -m learned`."""
 
-from learned.cli import main
+from learned.cli.main import main
 
 if __name__ == "__main__":
     main()

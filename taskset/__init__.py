@@ -11,10 +11,10 @@ quietly, once it is imported (`taskset.quiet`).
 
 import importlib
 
-from taskset import quiet
+from taskset.execution import runtime
 from taskset.version import __version__
 
-quiet.watch()
+runtime.watch()
 
 _WHERE = {
     "taskset.registry": (

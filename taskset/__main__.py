@@ -1,6 +1,6 @@
 """`python -m taskset`."""
 
-from taskset.cli import main
+from taskset.cli.main import main
 
 if __name__ == "__main__":
     main()

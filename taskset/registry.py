@@ -21,8 +21,8 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from taskset import seeds
 from taskset.errors import ConfigError, InfeasibleTask, cut, nearest, shown, unknown
+from taskset.random import seeds
 
 SEEDS = 1000  # the published seeds of a family: 0 .. 999; any other non-negative seed works as well
 MOST_NUMBERS = 2 * 10**9  # of all parameters, and of a batch: in float32 they take 8 GB

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from taskset.quiet import start_tensorflow
+from taskset.execution.runtime import start_tensorflow
 
 os.environ["TASKSET_COMPILE_CACHE"] = "off"  # what is tested is compiled from what is there
 start_tensorflow(threads=1)

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from taskset import seeds
+from taskset.random import seeds
 
 
 class RandomImages:

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 import taskset
-from learned import checkpoint, numpy_update, optimizers
-from learned.export import export
+from learned import optimizers
+from learned.deploy import numpy_update
+from learned.deploy.export import export
+from learned.outer_training import checkpoint
 
 README = Path(__file__).parent.parent / "README.md"
 
@@ -98,7 +100,7 @@ def test_tensorflow_starts_without_a_word_whoever_imports_it_and_keeps_programs(
     environment = {**os.environ, "TASKSET_COMPILE_CACHE": str(tmp_path)}
     for name in ("TF_CPP_MIN_LOG_LEVEL", "TF_XLA_FLAGS"):
         environment.pop(name, None)
-    code = QUIET + "from taskset.training import train\ntrain(task, taskset.get_optimizer('adam_lr_-2.00'), 3)"
+    code = QUIET + "from taskset.execution.loop import train\ntrain(task, taskset.get_optimizer('adam_lr_-2.00'), 3)"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
     assert list(tmp_path.rglob("*.pb*"))

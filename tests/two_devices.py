@@ -1,4 +1,4 @@
-"""A process with two logical CPU devices, for tests/test_distributed.py: `python -m tests.two_devices OUT.npz ESTIMATOR ..`.
+"""A process with two logical CPU devices, for tests/learned/test_distributed.py: `python -m tests.two_devices OUT.npz ESTIMATOR ..`.
 
 Writes what each estimator gives over some windows, on one device without a strategy and under two strategies.
 """
@@ -12,10 +12,12 @@ import numpy as np
 import tensorflow as tf
 
 import learned  # noqa: F401
-from learned import distributed, estimators, objective, optimizers
+from learned import estimators, optimizers
 from learned.estimators import base
-from learned.problem import Problem
-from learned.vectors import named_leaves
+from learned.outer_training import objectives
+from learned.unrolling import distributed
+from learned.unrolling.problem import Problem
+from learned.unrolling.vectors import named_leaves
 from taskset.tasks.base import get_task
 
 WINDOWS = 3
@@ -24,7 +26,7 @@ WINDOWS = 3
 def run(name, task, optimizer, strategy):
     """{name: array} of some windows' gradients and losses and of the state behind them."""
     problem = Problem(
-        get_task(task, "synthetic"), optimizers.get(optimizer), objective.get("valid"), objective.unscaled, tf.float64
+        get_task(task, "synthetic"), optimizers.get(optimizer), objectives.get("valid"), objectives.unscaled, tf.float64
     )
     settings = base.Settings(pairs=4, steps=3, first_lengths=base.spread)
     estimator, found = estimators.get(name)(problem, settings, strategy=strategy), {}
@@ -38,7 +40,7 @@ def run(name, task, optimizer, strategy):
 def placed(strategy):
     """The devices on which a spread window's program stands, by its traced graph."""
     problem = Problem(
-        get_task("quadratic_family_seed4"), optimizers.get("learnable_sgd"), objective.get("train"), objective.unscaled
+        get_task("quadratic_family_seed4"), optimizers.get("learnable_sgd"), objectives.get("train"), objectives.unscaled
     )
     spread = estimators.get("pes")(problem, base.Settings(pairs=4, steps=3), strategy=strategy).unroll
     raw, key = spread.raw([[(0, 0, 3)]] * 4), tf.zeros([2], tf.int32)

@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import tensorflow as tf
 
-from taskset import seeds, stateless
 from taskset.errors import ConfigError
+from taskset.random import seeds, stateless
 
 
 def value(differences, sigma):
@@ -90,7 +90,7 @@ def mean_loss(losses):
 
 
 def perturbations(seed, window, pairs, size, sigma, dtype):
-    """e [N, P] of a window: one draw for all pairs (`taskset.stateless`)."""
+    """e [N, P] of a window: one draw for all pairs (`taskset.random.stateless`)."""
     key = tf.constant([seeds.stream(seed, "perturbation"), int(window)], tf.int32)
     return (sigma * stateless.normal(key, [pairs, size], dtype)).numpy()
 

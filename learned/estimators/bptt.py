@@ -3,9 +3,9 @@
 import numpy as np
 import tensorflow as tf
 
-from learned.backpropagation import BackpropagatedUnroll
 from learned.estimators import base
-from learned.estimators.carried import Carried, finite_rows
+from learned.estimators.truncated_unroll import Carried, finite_rows
+from learned.unrolling.backpropagation import BackpropagatedUnroll
 
 
 class BPTT:

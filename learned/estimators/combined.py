@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from learned.backpropagation import BackpropagatedUnroll
 from learned.estimators import base
-from learned.estimators.carried import Carried, finite_rows
 from learned.estimators.reparam import pair_gradients
+from learned.estimators.truncated_unroll import Carried, finite_rows
+from learned.unrolling.backpropagation import BackpropagatedUnroll
 
 FLOOR = 1e-8  # added to the variances
 

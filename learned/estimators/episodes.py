@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from taskset import seeds
+from taskset.random import seeds
 
 
 @dataclass(frozen=True)
 class Window:
-    """One window of all pairs, and what the compiled program (`learned.unroll`) is given for it.
+    """One window of all pairs, and what the compiled program (`learned.unrolling.unroll`) is given for it.
 
     first: steps taken before it [N]; reset_at: the step of the window that is the first of a new episode [N], K for none;
     horizons: length of the episode before that step and from it on [N, 2]; fresh, raw, key: arguments of `Unroll.window`; after: the episodes' state behind the window.

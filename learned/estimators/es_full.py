@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from learned.distributed import unroll
 from learned.estimators import base, episodes
-from learned.unroll import Unroll
-from taskset import seeds
+from learned.unrolling.distributed import unroll
+from learned.unrolling.unroll import Unroll
+from taskset.random import seeds
 
 
 class ESFull:

@@ -3,8 +3,8 @@
 import numpy as np
 
 from learned.estimators import base
-from learned.estimators.carried import Carried
-from learned.unroll import Unroll
+from learned.estimators.truncated_unroll import Carried
+from learned.unrolling.unroll import Unroll
 
 
 class ESTruncated:

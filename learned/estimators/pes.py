@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from learned.distributed import unroll
 from learned.estimators import base, episodes
-from learned.unroll import Unroll
+from learned.unrolling.distributed import unroll
+from learned.unrolling.unroll import Unroll
 
 
 def credit(window, steps):

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from learned.backpropagation import BackpropagatedUnroll
 from learned.estimators import base
-from learned.estimators.carried import Carried, finite_rows
+from learned.estimators.truncated_unroll import Carried, finite_rows
+from learned.unrolling.backpropagation import BackpropagatedUnroll
 
 
 class Reparam:

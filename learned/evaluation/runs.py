@@ -14,12 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import learned
-from learned import checkpoint, pretrained
+from learned.deploy import pretrained
+from learned.outer_training import checkpoint
 from taskset import plugins, registry
 from taskset.datasets.sharing import shared_arrays
 from taskset.errors import ConfigError, StoreError, UnknownName, shown
-from taskset.normalization import store, workers
-from taskset.normalization.resume import check_finished, remove_leftovers
+from taskset.normalization import store
+from taskset.normalization.sweep import workers
+from taskset.normalization.sweep.resume import check_finished, remove_leftovers
 from taskset.samplers.optimizers import get_optimizer_config
 
 _NAME = re.compile(r"[A-Za-z0-9_.@+-]+")
@@ -36,7 +38,7 @@ class Contestant:
 
 
 def contestant(path, name=None):
-    """The `Contestant` of a checkpoint file, or of a name of `learned.pretrained`; called by default OPTIMIZER_ESTIMATOR_STEP."""
+    """The `Contestant` of a checkpoint file, or of a name of `learned.deploy.pretrained`; called by default OPTIMIZER_ESTIMATOR_STEP."""
     path = pretrained.find(path)
     found = checkpoint.load(path)
     name = name or f"{found.optimizer}_{found.value('options', str, 'estimator')}_{found.step}"
@@ -54,7 +56,7 @@ def contestant(path, name=None):
 
 
 def optimizer_of(contestant):
-    """The checkpoint as an optimizer of `taskset.training`."""
+    """The checkpoint as an optimizer of `taskset.execution.loop`."""
     from learned import optimizers
     from learned.optimizers.as_optimizer import with_weights
 
@@ -69,7 +71,7 @@ def _claim(root, contestant, options):
 def plan(contestant, tasks, options, root):
     """The tasks that have no curves under `root` yet; claims `root` for this contestant and these options.
 
-    options: `taskset.normalization.sweep.Options`, whose only optimizer is the contestant's name.
+    options: `taskset.normalization.sweep.runner.Options`, whose only optimizer is the contestant's name.
     Raises StoreError where `root` holds other results, be it under a waiting task's name.
     """
     _claim(root, contestant, options)
@@ -95,9 +97,9 @@ def _as_metadata(contestant):
 
 def _job(name, contestant, options, root, data_dir, modules, report):
     plugins.load(modules)
-    from taskset.normalization.sweep import Account, metadata, sweep
+    from taskset.execution.loop import execution_mode
+    from taskset.normalization.sweep.runner import Account, metadata, sweep
     from taskset.tasks.base import get_task
-    from taskset.training import execution_mode
 
     account, total = Account(), Account()
     with total("total"):
@@ -113,7 +115,7 @@ def _job(name, contestant, options, root, data_dir, modules, report):
 
 
 def run(contestant, waiting, options, root, data_dir=None, count=1, modules=(), report=lambda progress: None):
-    """Train and evaluate the `waiting` tasks in `count` processes; returns their `taskset.normalization.workers.Progress`.
+    """Train and evaluate the `waiting` tasks in `count` processes; returns their `taskset.normalization.sweep.workers.Progress`.
 
     A finished task is a file that appears whole: killed and started again, the rest is done.
     """

@@ -1,7 +1,7 @@
 """Optimizers with weights: pure functions of theta, to be trained on the tasks of `taskset`.
 
 `get("mlp")` gives a `learned.optimizers.base.LearnedOptimizer`; `learned.optimizers.as_optimizer.with_weights` makes it an
-optimizer that `taskset.training` takes.
+optimizer that `taskset.execution.loop` takes.
 """
 
 import importlib

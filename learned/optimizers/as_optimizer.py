@@ -1,4 +1,4 @@
-"""A learned optimizer with fixed weights, wherever `taskset.training` expects an optimizer."""
+"""A learned optimizer with fixed weights, wherever `taskset.execution.loop` expects an optimizer."""
 
 import hashlib
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from learned.optimizers.base import LearnedOptimizer
 from taskset.errors import ConfigError, shown
-from taskset.training import VALIDATION_INTERVAL
+from taskset.execution.loop import VALIDATION_INTERVAL
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from taskset import seeds, stateless
+from taskset.random import seeds, stateless
 
 
 @dataclass(frozen=True, eq=False)

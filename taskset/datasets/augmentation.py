@@ -7,7 +7,7 @@ there, floats are never clipped: a brightened pixel may exceed 1.
 
 import tensorflow as tf
 
-from taskset import stateless
+from taskset.random import stateless
 
 
 def to_unit(pixels):

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from taskset import seeds
+from taskset.random import seeds
 
 SPLITS = ("train", "valid_inner", "valid_outer", "test")
 SOURCES = ("tfds", "synthetic")
@@ -41,7 +41,7 @@ class DataSpec(Protocol):
         """Load or generate the arrays. Raises `DataNotPrepared` where a real data set is not there."""
 
     def prepare(self, raw, key) -> dict:
-        """One prepared batch (tensors) from one raw batch (tensors) and a key (`taskset.stateless`)."""
+        """One prepared batch (tensors) from one raw batch (tensors) and a key (`taskset.random.stateless`)."""
 
 
 class OrderInBlocks:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from taskset import seeds
+from taskset.random import seeds
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from taskset import seeds
 from taskset.datasets.base import EpochOrder, OrderInBlocks
+from taskset.random import seeds
 
 _LAYERS, _WIDTH = 6, 20  # of the random network that labels
 _IDS = 5  # per row of parity data

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from taskset import seeds
+from taskset.random import seeds
 
 
 def _batch(batch_size, length):

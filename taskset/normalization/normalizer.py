@@ -111,8 +111,8 @@ def normalizer(task, source=None, horizon=None, split="train", root=None, versio
 
     source, horizon: needed only where the baselines have several. version: as in `load_curves`.
     """
-    from taskset.normalization.reading import outdated_line
     from taskset.normalization.store import normalizers_of
+    from taskset.normalization.store.reading import outdated_line
 
     if split not in SPLITS:
         raise StoreError(f"split {split!r}: allowed are {', '.join(SPLITS)}")

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from taskset import registry
 from taskset.errors import UnknownName
-from taskset.normalization import packing, store
-from taskset.normalization.columns import OPTIMIZER
+from taskset.normalization import store
 from taskset.normalization.normalizer import fit
+from taskset.normalization.store import packing
+from taskset.normalization.store.columns import OPTIMIZER
 
 
 def _data_name(facts):

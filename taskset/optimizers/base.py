@@ -56,7 +56,7 @@ class Optimizer(Protocol):
     wanted.
 
     Where a run is to be judged at other parameters than those that its gradients are taken at, `evaluated(params, state, hparams)`
-    gives them, {path: tensor}: evaluations, and what `taskset.training.train` returns, are at these; losses of training steps
+    gives them, {path: tensor}: evaluations, and what `taskset.execution.loop.train` returns, are at these; losses of training steps
     are those of `params`.
     """
 

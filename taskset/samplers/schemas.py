@@ -7,7 +7,6 @@ at the field where it is: a choice between forms is an `if .. then` on the form'
 
 from taskset.samplers import parts
 
-
 MOST_LAYERS = 1000  # of any kind; what is built of so many takes minutes to trace
 MOST_MATRIX = 40_000  # rows of a square matrix: in float32 it takes 6 GB
 

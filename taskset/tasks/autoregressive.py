@@ -10,7 +10,7 @@ import zlib
 import sonnet as snt
 import tensorflow as tf
 
-from taskset import seeds
+from taskset.random import seeds
 from taskset.tasks import activations, flows, initializers
 from taskset.tasks.base import Model
 from taskset.tasks.linear import product

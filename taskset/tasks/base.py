@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from taskset import registry, seeds, stateless
+from taskset import registry
 from taskset.datasets.base import SOURCES, SPLITS, DataSpec
 from taskset.errors import ConfigError, TasksetError, cut, origin, shown, unknown
-from taskset.quiet import start_tensorflow
+from taskset.execution.runtime import start_tensorflow
+from taskset.random import seeds, stateless
 from taskset.tasks.functional import Functional
 
 
@@ -21,7 +22,7 @@ class Model:
     """What a builder returns.
 
     loss: `loss(batch, key) -> scalar` or `-> (scalar, {name: scalar})`, written with Sonnet modules constructed inside it;
-        parameters become a flat dict (`taskset.tasks.functional`), random numbers come from `taskset.stateless` and `key`.
+        parameters become a flat dict (`taskset.tasks.functional`), random numbers come from `taskset.random.stateless` and `key`.
     data: the data specification whose batches the loss reads; None for a task without data.
     gradient_noise: `(gradients, batch, key) -> gradients`, for problems whose gradients are disturbed and whose loss is not.
     convolutional: whether the loss has convolutions (they decide how the training loop is best executed on a CPU).
@@ -38,7 +39,7 @@ class Task:
 
     Made by `get_task` and `make_task`. `params` and gradients are flat dicts {path: float32 tensor}; float64 parameters (from
     `init(seed, tf.float64)`) make everything be computed in float64. A `seed` is an integer 0 <= seed < 2**31, Python's or NumPy's.
-    Losses and gradients take a scalar integer tensor or a key of `taskset.stateless` as well, whose draws are other ones; inside
+    Losses and gradients take a scalar integer tensor or a key of `taskset.random.stateless` as well, whose draws are other ones; inside
     a `tf.function` give them tensors, for a function that is called with another integer is traced anew.
 
     Tasks can be pickled (for multiprocessing): by name, or config, source and directory. The other process builds them again,

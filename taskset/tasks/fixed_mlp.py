@@ -3,7 +3,7 @@
 import sonnet as snt
 import tensorflow as tf
 
-from taskset import stateless
+from taskset.random import stateless
 from taskset.registry import register_builder
 from taskset.tasks import activations, initializers
 from taskset.tasks.base import Model

@@ -6,7 +6,7 @@ import numpy as np
 import sonnet as snt
 import tensorflow as tf
 
-from taskset import stateless
+from taskset.random import stateless
 
 NOISE = 0.01  # standard deviation of what is added to the pixels
 

@@ -12,11 +12,11 @@ import itertools
 
 import tensorflow as tf
 
-from taskset import seeds, stateless
-from taskset.tasks.graphs import reachable
 from taskset.errors import ConfigError
+from taskset.random import seeds, stateless
 from taskset.tasks import distributions
 from taskset.tasks.deferred import Deferred
+from taskset.tasks.graphs import reachable
 from taskset.tasks.sonnet_starts import seeded
 
 # Operations that draw from the global state.
@@ -75,7 +75,7 @@ def _require_own_randomness(program):
             if node.op in _GLOBAL:
                 raise ConfigError(
                     f"the loss draws from TensorFlow's global random state ({node.op}; dropout does, too): draw with "
-                    "taskset.stateless and the loss's key"
+                    "taskset.random.stateless and the loss's key"
                 )
 
 

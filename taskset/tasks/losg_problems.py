@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from taskset import stateless
+from taskset.random import stateless
 from taskset.tasks import starts
 
 EPSILON = 1e-6  # in the denominators and roots of the published losses

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import tensorflow as tf
 
-from taskset import stateless
+from taskset.random import stateless
 from taskset.tasks import starts
 from taskset.tasks.losg_problems import EPSILON, problem, problem_kind
 

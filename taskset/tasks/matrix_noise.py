@@ -10,7 +10,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from taskset import stateless
+from taskset.random import stateless
 
 _STEP = 2.0**-24  # between neighbouring values of `stateless.uniform` in float32
 EXACT_DIMS = 24  # up to here the published decomposition itself

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from taskset import seeds
+from taskset.random import seeds
 from taskset.registry import register_builder
 from taskset.tasks import matrix_noise, starts
 from taskset.tasks.base import Model

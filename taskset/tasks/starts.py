@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from taskset import stateless
+from taskset.random import stateless
 from taskset.tasks import distributions
 from taskset.tasks.deferred import Deferred
 

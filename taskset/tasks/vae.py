@@ -5,7 +5,7 @@ import math
 import sonnet as snt
 import tensorflow as tf
 
-from taskset import stateless
+from taskset.random import stateless
 from taskset.tasks import activations, initializers
 from taskset.tasks.linear import MLP
 

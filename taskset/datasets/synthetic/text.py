@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from taskset import seeds
 from taskset.datasets import sharing, text_info
 from taskset.datasets.corpus import Corpus, Documents, checksum
 from taskset.datasets.synthetic.rendering import byte_tokens, punctuate, subword_tokens
 from taskset.datasets.synthetic.words import WORDS
+from taskset.random import seeds
 
 VERSION = 1  # part of the metadata of every result: another version makes other documents
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from taskset import seeds
+from taskset.random import seeds
 
 WORDS = 8000
 

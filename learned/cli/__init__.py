@@ -1,0 +1,1 @@
+"""`python -m learned`: a file for each group of commands."""

@@ -1,0 +1,1 @@
+"""A trained optimizer elsewhere: Keras, exports, NumPy, and the weights that ship."""

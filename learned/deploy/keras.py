@@ -1,0 +1,357 @@
+"""A learned optimizer where Keras expects an optimizer.
+
+    model.compile(optimizer=learned.keras.from_checkpoint("checkpoint.npz"), loss=..)
+    model.fit(x, y, ..)
+
+Its state lies in Keras's optimizer variables and its weights in its config: `model.save` and `keras.models.load_model` keep both.
+
+Some look at the train loss. Keras hands every train loss to an optimizer's `scale_loss`, where this one notes it; a training
+loop of one's own calls `loss = optimizer.scale_loss(loss)` inside the tape. The validation loss, which `hierarchical` looks at,
+comes from the callback `ValidationLoss`. Some read how many steps the training will have: `from_checkpoint(.., steps=10_000)`.
+"""
+
+import base64
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from learned import optimizers
+from learned.deploy import export
+from learned.optimizers import features
+from learned.optimizers.as_optimizer import with_weights
+from taskset.errors import ConfigError, cut
+from taskset.execution.loop import VALIDATION_INTERVAL
+
+
+def from_checkpoint(path, name=None, steps=None):
+    """A `LearnedOptimizer` with the weights in a checkpoint or an export, or of a name of `learned.deploy.pretrained`.
+
+    steps: batches that the whole training will have (batches of an epoch times epochs); needed where `reads_steps`.
+    """
+    found = export.load_weights(path)
+    return LearnedOptimizer(found.optimizer, found.theta, name, steps)
+
+
+@keras.saving.register_keras_serializable("learned")
+class LearnedOptimizer(keras.optimizers.Optimizer):
+    """The learned optimizer `learned` with the weights theta, {path: array}, as a Keras optimizer on the TensorFlow backend.
+
+    steps: batches that the whole training will have, needed where the rule reads them; `optimizer.steps = ..` changes them where
+    a training is continued for longer. It has no learning rate, and computes in float32. A variable that the loss doesn't depend
+    on stays as it is, and counts as one with a gradient of zeros; one that was frozen (`trainable = False`, then `compile`) keeps
+    its state until it is trained again. Not for several replicas. Raises `ConfigError`.
+    """
+
+    def __init__(self, learned, theta, name=None, steps=None):
+        if keras.backend.backend() != "tensorflow":
+            raise ConfigError(f"Keras backend {keras.backend.backend()!r}: allowed is 'tensorflow'; elsewhere use an export")
+        super().__init__(learning_rate=1.0, name=name or learned)
+        self._learned = optimizers.get(learned)
+        self._theta = {path: w.astype(np.float32) for path, w in with_weights(self._learned, theta).theta.items()}
+        self._loss_of_step, self._validated, self._validated_until = _Box(), False, None
+        self._planned = self._checked_steps(steps)
+
+    @property
+    def learning_rate(self):
+        """1, for those who ask: steps are as the network makes them."""
+        return 1.0
+
+    @learning_rate.setter
+    def learning_rate(self, value):
+        raise ConfigError(f"learning rate {value!r}: {self._learned.name} has none to set; take the callback or schedule away")
+
+    @property
+    def reads_loss(self):
+        """Whether it needs the train loss of every step."""
+        return self._learned.uses_loss
+
+    @property
+    def reads_validation_loss(self):
+        """Whether it needs a validation loss every 10 steps."""
+        return self._learned.uses_validation_loss
+
+    @property
+    def reads_steps(self):
+        """Whether it needs to know how many steps the training will have."""
+        return self._learned.uses_horizon
+
+    @property
+    def steps(self):
+        """How many steps the training is planned to have, or None."""
+        return self._planned
+
+    @steps.setter
+    def steps(self, value):
+        self._planned = self._checked_steps(value)
+        if self.built and self.reads_steps:
+            self._horizon.assign(value)
+
+    def _checked_steps(self, steps):
+        whole = isinstance(steps, (int, np.integer)) and not isinstance(steps, bool) and steps >= 1
+        if not whole and (steps is not None or self.reads_steps):
+            raise ConfigError(
+                f"steps {steps!r} of {self._learned.name}: allowed is an integer of at least 1; give steps=, the number of batches "
+                "of the whole training"
+            )
+        return int(steps) if whole else None
+
+    def scale_loss(self, loss):
+        """The loss itself; an optimizer that reads losses sees it in the next `apply`."""
+        self._loss_of_step.value = loss
+        return loss
+
+    def build(self, variables):
+        """Make the variables of the state for the model's trainable variables."""
+        if self.built:
+            return
+        if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+            raise ConfigError("a learned optimizer in Keras works on one device: train outside the scope of a strategy")
+        for variable in variables:
+            if keras.backend.standardize_dtype(variable.dtype) != "float32":
+                raise ConfigError(f"variable {variable.path} is {variable.dtype}: allowed is float32 under {self._learned.name}")
+        super().build(variables)
+        with tf.init_scope():  # Keras builds while it traces the first step, and XLA wants variables from outside
+            params = {_key(i): tf.zeros(v.shape) for i, v in enumerate(variables)}
+            self._state = _map_leaves(self._learned.init(self._weights(), params), self._variable)
+            self._held = self.add_variable((), name="validation_loss") if self.reads_validation_loss else None
+            # A variable, so that a compiled training sees it change. It is saved: a training that was saved goes on as planned.
+            self._horizon = self._variable("steps", tf.constant(float(self.steps))) if self.reads_steps else None
+
+    def _variable(self, name, value):
+        def start(shape, dtype=None):
+            return tf.cast(value, dtype)
+
+        return self.add_variable(value.shape, start, value.dtype.name, name=name)
+
+    def _weights(self):
+        return {path: tf.constant(w) for path, w in self._theta.items()}
+
+    def apply(self, grads, trainable_variables=None):
+        """One step; see `keras.optimizers.Optimizer.apply`."""
+        if not grads:
+            return
+        variables = self._trainable_variables if trainable_variables is None else list(trainable_variables)
+        if not self.built:
+            self.build(variables)
+        self._check_known(variables, grads)
+        params = {_key(self._get_variable_index(v)): tf.convert_to_tensor(v) for v in variables}
+        gradients = {
+            path: tf.zeros_like(p) if g is None else tf.convert_to_tensor(g) for (path, p), g in zip(params.items(), grads)
+        }
+        whole = _map_leaves(self._state, lambda name, variable: tf.convert_to_tensor(variable))
+        rest, state = None, whole
+        if len(params) < len(self._trainable_variables):
+            rest = _Rest({_key(i): tf.zeros(v.shape) for i, v in enumerate(self._trainable_variables)}, params)
+            state = rest.part(whole, self._learned.init(self._weights(), params))
+        step = tf.convert_to_tensor(self.iterations)
+        planned = self._learned.planned(self._horizon, tf.float32)
+        params, state = self._learned.update(self._weights(), gradients, state, params, step, *self._losses(), **planned)
+        state = rest.whole(whole, state) if rest else state
+        _map_leaves(self._state, lambda name, variable, value: variable.assign(value), state)
+        for variable, gradient in zip(variables, grads):
+            if gradient is not None:
+                value = params[_key(self._get_variable_index(variable))]
+                variable.assign(value if variable.constraint is None else variable.constraint(value))
+        self.iterations.assign_add(1)
+
+    def _check_known(self, variables, grads):
+        if len(variables) != len(grads):
+            raise ConfigError(
+                f"{len(grads)} gradients for {len(variables)} variables: allowed is one each, None for those without"
+            )
+        for variable in variables:
+            if self._var_key(variable) not in self._trainable_variables_indices:
+                raise ConfigError(
+                    f"variable {getattr(variable, 'path', variable.name)} is new to the optimizer, which keeps a state for those "
+                    "that it was built with: compile with a new one, or build it before layers are frozen"
+                )
+
+    def _losses(self):
+        loss, self._loss_of_step.value = self._loss_of_step.value, None
+        if self.reads_loss and loss is None:
+            raise ConfigError(
+                f"{self._learned.name} reads the train loss: call optimizer.scale_loss(loss) before the gradients are applied"
+            )
+        if self.reads_validation_loss and not self._validated:
+            raise ConfigError(
+                f"{self._learned.name} reads a validation loss: give fit callbacks=[learned.keras.ValidationLoss(..)]"
+            )
+        validation_loss = tf.convert_to_tensor(self._held) if self.reads_validation_loss else None
+        return tf.cast(loss, tf.float32) if self.reads_loss else None, validation_loss
+
+    def expect_validation_losses(self):
+        """Whoever calls this calls `tell_validation_loss` before step 0 and every 10 steps from there on."""
+        if not self.reads_validation_loss:
+            raise ConfigError(f"{self._learned.name} reads no validation loss: take the callback away")
+        self._validated = True
+
+    def _check_validated(self):
+        """Raise where a `ValidationLoss` was there and is no longer: its last loss would be taken for ever."""
+        if self._validated_until is not None and int(self.iterations) >= self._validated_until:
+            raise ConfigError(
+                f"the last validation loss is of before step {int(self.iterations)}: {self._learned.name} reads one every "
+                f"{VALIDATION_INTERVAL} steps: give fit callbacks=[learned.keras.ValidationLoss(..)] each time"
+            )
+
+    def tell_validation_loss(self, loss):
+        """What the validation loss is from this step on."""
+        self._held.assign(loss)
+
+    def get_config(self):
+        """JSON values: the learned optimizer's name, its weights (float32, base64), the optimizer's own name, `steps`."""
+        theta = {path: base64.b64encode(w.astype("<f4").tobytes()).decode() for path, w in self._theta.items()}
+        return {"learned": self._learned.name, "theta": theta, "name": self.name, "steps": self.steps}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """The optimizer of `get_config`, without its state."""
+        learned, theta = config.get("learned"), config.get("theta")
+        shapes, weights = optimizers.get(learned).shapes, {}
+        try:
+            for path, shape in shapes.items():
+                weights[path] = np.frombuffer(base64.b64decode(theta[path], validate=True), "<f4").reshape(shape)
+        except (KeyError, TypeError, ValueError) as error:
+            told = cut(str(error))
+            raise ConfigError(f"the config's weights of {learned!r} are damaged ({told}): save the model again") from error
+        if theta.keys() != shapes.keys() or not all(np.isfinite(w).all() for w in weights.values()):
+            raise ConfigError(f"the config's weights are not those of {learned!r}, or not finite: save the model again")
+        return cls(learned, weights, config.get("name"), config.get("steps"))
+
+
+class ValidationLoss(keras.callbacks.Callback):
+    """Tells an optimizer that reads losses a validation loss every 10 steps, each on the next batch of `batches`.
+
+    batches: iterable of (x, y), gone through again and again; of an iterator, such as a generator, which can be gone through only
+    once, it must not come to the end. Nothing of it is kept. With `steps_per_execution`, as often as Keras calls back.
+    """
+
+    def __init__(self, batches):
+        super().__init__()
+        self._batches, self._iterator, self._given = batches, None, 0
+
+    def on_train_begin(self, logs=None):
+        """A training that goes on keeps the loss it was told last."""
+        optimizer = self.model.optimizer
+        if isinstance(optimizer, keras.mixed_precision.LossScaleOptimizer):
+            raise ConfigError(
+                "under the policy mixed_float16 Keras scales losses out of the optimizer's sight: allowed are mixed_bfloat16, or "
+                "compile(.., auto_scale_loss=False)"
+            )
+        if not isinstance(optimizer, LearnedOptimizer):
+            raise ConfigError(f"{type(optimizer).__name__} reads no validation loss: take the callback away")
+        optimizer.expect_validation_losses()
+        self._next = -(-int(optimizer.iterations) // VALIDATION_INTERVAL) * VALIDATION_INTERVAL
+        optimizer._validated_until = self._next
+        _watch(self.model)
+
+    def on_train_batch_begin(self, batch, logs=None):
+        """Measure, if it is time."""
+        optimizer = self.model.optimizer
+        step = int(optimizer.iterations)
+        if step < self._next:
+            return
+        if not optimizer.built:
+            optimizer.build(self.model.trainable_variables)
+        self._next = step - step % VALIDATION_INTERVAL + VALIDATION_INTERVAL
+        x, y = self._batch()
+        optimizer.tell_validation_loss(self.model.compute_loss(x, y, self.model(x, training=False), training=False))
+        optimizer._validated_until = self._next
+
+    def on_train_end(self, logs=None):
+        """From here on the loss is an old one."""
+        self.model.optimizer._validated_until = 0
+
+    def _batch(self):
+        # Not by StopIteration from here: `fit` would take it for the end of its own data.
+        for _ in range(2):
+            if self._iterator is None:
+                self._iterator = iter(self._batches)
+            batch = next(self._iterator, None)
+            if batch is not None:
+                self._given += 1
+                return batch
+            if self._iterator is self._batches:
+                break
+            self._iterator = None
+        raise ConfigError(
+            f"the batches of ValidationLoss came to their end after {self._given}: allowed are a list or a tf.data.Dataset "
+            "with at least one (x, y), which is gone through again and again, or an iterator that doesn't end"
+        )
+
+
+def _watch(model):
+    """Have every step of `fit` look for a validation loss that is too old. (A compiled step looks at Python values only once.)"""
+    step = model.train_function
+    if step is None or getattr(step, "watched", False):
+        return
+
+    def watched(iterator):
+        model.optimizer._check_validated()
+        return step(iterator)
+
+    watched.watched = True
+    model.train_function = watched
+
+
+class _Box:
+    """Keeps a value out of sight of Keras's tracking of attributes."""
+
+    value = None
+
+
+def _key(i):
+    """What variable i is called in the rule: names in the order of variables, which are alike in no two of them."""
+    return f"{i:05d}"
+
+
+class _Rest:
+    """States with and without the variables that are frozen.
+
+    A leaf belongs to one variable, then it has the variable's key; or to all of them, in the order of `features.in_order`: a row
+    or column for each variable, or one for each of their numbers, then its shape says which; or to none.
+    """
+
+    def __init__(self, params, moving):
+        everything = features.in_order(params)
+        positions = [everything.index(key) for key in features.in_order(moving)]
+        ends = np.cumsum([params[key].shape.num_elements() for key in everything])
+        numbers = np.split(np.arange(ends[-1]), ends[:-1])
+        of_numbers = np.concatenate([numbers[i] for i in positions])
+        self._moving = [(len(everything), np.array(positions)), (int(ends[-1]), of_numbers)]  # (how many in all, which move)
+
+    def part(self, whole, like):
+        """What of the state `whole` a state of the shape of `like` has."""
+        if isinstance(like, dict):
+            return {key: self.part(whole[key], value) for key, value in like.items()}
+        axis, moving = self._axis(whole, like)
+        return whole if axis is None else tf.gather(whole, moving, axis=axis)
+
+    def whole(self, old, part):
+        """`old` with what `part` has of it in its place."""
+        if isinstance(old, dict):
+            return {key: self.whole(value, part[key]) if key in part else value for key, value in old.items()}
+        axis, moving = self._axis(old, part)
+        if axis is None:
+            return part
+        places = np.arange(old.shape[axis])
+        places[moving] = old.shape[axis] + np.arange(len(moving))
+        return tf.gather(tf.concat([old, part], axis), places, axis=axis)
+
+    def _axis(self, whole, part):
+        """(the axis along which variables or their numbers follow each other, which of them move); (None, None): there is none."""
+        for count, moving in self._moving:
+            for axis, both in enumerate(zip(whole.shape, part.shape)):
+                if both == (count, len(moving)):
+                    return axis, moving
+        return None, None
+
+
+def _map_leaves(tree, function, *others, name=""):
+    """A dict like `tree` with `function(name, leaf, *leaves of others)` for its leaves."""
+    if isinstance(tree, dict):
+        return {
+            key: _map_leaves(value, function, *(other[key] for other in others), name=f"{name}_{key}" if name else key)
+            for key, value in tree.items()
+        }
+    return function(name, tree, *others)

@@ -1,0 +1,76 @@
+"""TensorBoard's event files of an outer training: one event an outer step.
+
+    loss, gradient_norm, clipped_share, non_finite_share, learning_rate, inner_steps
+    family/FAMILY/loss      mean over the step's tasks of a family
+    estimator/NAME          what an estimator tells besides, such as es_weight of `combined`; mean over the step's tasks
+
+An event file is a TFRecord file of Event protocol buffers. They are made directly here: `tf.summary.scalar` asks for TensorBoard,
+which reading them takes (`tensorboard --logdir DIRECTORY`) and writing them does not.
+"""
+
+import math
+import time
+from pathlib import Path
+
+import tensorflow as tf
+
+SCALARS = ("loss", "gradient_norm", "clipped_share", "non_finite_share", "learning_rate", "inner_steps")
+PREFIX = "events.out.tfevents."
+_OF_TASK = ("task", "family", "loss")  # of a task in a line of the log; the rest is what the estimator tells
+
+
+class Events:
+    """Writes an event file in `directory`; a context manager. Events behind outer step `step` that are there are dropped.
+
+    So a training that was killed behind its last checkpoint and goes on from there has every step once.
+    """
+
+    def __init__(self, directory, step):
+        directory = Path(directory)
+        directory.mkdir(parents=True, exist_ok=True)
+        old = sorted(directory.glob(f"{PREFIX}*"))
+        kept = {event.step: event for path in old for event in read(path) if event.step <= step and event.HasField("summary")}
+        # TensorBoard reads files in the order of their names, which begin with a time.
+        number = max([int(time.time()), *(int(path.name.split(".")[3]) + 1 for path in old)])
+        self._writer = tf.io.TFRecordWriter(str(directory / f"{PREFIX}{number:010d}.outer"))
+        self._add(tf.compat.v1.Event(wall_time=time.time(), file_version="brain.Event:2"))
+        for _, event in sorted(kept.items()):
+            self._add(event)
+        self._writer.flush()
+        for path in old:
+            path.unlink()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._writer.close()
+
+    def _add(self, event):
+        self._writer.write(event.SerializeToString())
+
+    def write(self, line):
+        """The event of a line of the log (`learned.outer_training.trainer`); on disk when this returns."""
+        values = [tf.compat.v1.Summary.Value(tag=tag, simple_value=value) for tag, value in scalars(line).items()]
+        self._add(tf.compat.v1.Event(wall_time=time.time(), step=line["step"], summary=tf.compat.v1.Summary(value=values)))
+        self._writer.flush()
+
+
+def scalars(line):
+    """{tag: number} of a line of the log; what is missing or not finite is left out."""
+    found = {name: [line[name]] for name in SCALARS}
+    for task in line["tasks"]:
+        found.setdefault(f"family/{task['family']}/loss", []).append(task["loss"])
+        for name in sorted(task.keys() - set(_OF_TASK)):
+            found.setdefault(f"estimator/{name}", []).append(task[name])
+    finite = {tag: [x for x in values if x is not None and math.isfinite(x)] for tag, values in found.items()}
+    return {tag: sum(values) / len(values) for tag, values in finite.items() if values}
+
+
+def read(path):
+    """The events of a file, up to where it is cut short."""
+    try:
+        for record in tf.data.TFRecordDataset(str(path)):
+            yield tf.compat.v1.Event.FromString(record.numpy())
+    except tf.errors.DataLossError:
+        return

@@ -1,0 +1,110 @@
+"""What an optimizer is trained for: the loss that is averaged over an unroll, and its normalization.
+
+An objective is an object with
+
+    name            what the command line calls it
+    split           the split whose batches it reads beside the training batch; None for none
+    scale_split     the split whose normalizer it is measured with
+    check(task)     raise `ConfigError` where the task has no such loss
+    __call__(task, params, train_loss, batch, key) -> scalar loss at `params`, before the step is taken
+
+The three are those of arXiv 1810.10180 (train, validation) and arXiv 1906.03367 (noise).
+"""
+
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from taskset.errors import ConfigError, unknown
+from taskset.normalization.normalizer import HIGH, LOW
+from taskset.random import stateless
+
+
+class TrainLoss:
+    """The loss of the training batch, as the inner step computes it anyway."""
+
+    name, split, scale_split = "train", None, "train"
+
+    def check(self, task):
+        """Every task has it."""
+
+    def __call__(self, task, params, train_loss, batch, key):
+        return train_loss
+
+
+class ValidLoss:
+    """The loss of a batch of the split valid_outer, which the inner training never sees."""
+
+    name, split, scale_split = "valid", "valid_outer", "valid_outer"
+
+    def check(self, task):
+        """Every task has it (a task without data has one loss for all splits)."""
+
+    def __call__(self, task, params, train_loss, batch, key):
+        return task.loss(params, batch, key)
+
+
+@dataclass(frozen=True)
+class NoisyLoss:
+    """The loss of a batch of valid_outer with Gaussian noise added to all its real-valued inputs.
+
+    stddev: of the noise, in units of the inputs (images are in [0, 1] and are not clipped afterwards).
+    """
+
+    stddev: float = 0.3
+    name, split, scale_split = "noise", "valid_outer", "valid_outer"
+
+    def check(self, task):
+        """Raise `ConfigError` unless the task has real-valued inputs."""
+        if not any(dtype.startswith("float") for name, (_, dtype) in task.batch_shapes.items() if name != "mask"):
+            raise ConfigError(f"task {task.name!r} has no real-valued inputs to add noise to: use --objective train or valid")
+
+    def __call__(self, task, params, train_loss, batch, key):
+        return task.loss(params, self.disturb(batch, stateless.fold(key, 0)), stateless.fold(key, 1))
+
+    def disturb(self, batch, key):
+        """The batch with x + stddev * N(0, 1) for its real-valued entries; masks, tokens and labels stay."""
+        noisy = {}
+        for i, (name, x) in enumerate(sorted(batch.items())):
+            real = x.dtype.is_floating and name != "mask"
+            noisy[name] = x + self.stddev * stateless.normal(stateless.fold(key, i), x.shape, x.dtype) if real else x
+        return noisy
+
+
+_OBJECTIVES = {"train": TrainLoss, "valid": ValidLoss, "noise": NoisyLoss}
+NAMES = tuple(_OBJECTIVES)
+
+
+def get(name):
+    """The objective called `name`: "train", "valid" or "noise"."""
+    if not isinstance(name, str) or name not in _OBJECTIVES:
+        raise unknown("objective", name, list(NAMES), f"Allowed: {', '.join(NAMES)}.")
+    return _OBJECTIVES[name]()
+
+
+@dataclass(frozen=True)
+class LossScale:
+    """n(L) = clip((L - best) / (initial - best), -2, 2), and 2 for a loss that is not finite; on tensors.
+
+    The gradient is zero where the clip acts and where the loss is not finite: there n is constant.
+    """
+
+    initial: float
+    best: float
+
+    @classmethod
+    def of(cls, normalizer):
+        """The scale of a `taskset.normalization.normalizer.Normalizer`."""
+        return cls(normalizer.initial, normalizer.best)
+
+    def __call__(self, loss):
+        finite = tf.math.is_finite(loss)
+        # Without the inner `where`, the zero gradient of the outer one would meet an infinite one and become NaN.
+        inside = tf.where(finite, loss, tf.cast(self.initial, loss.dtype))
+        scaled = tf.clip_by_value((inside - self.best) / (self.initial - self.best), LOW, HIGH)
+        return tf.where(finite, scaled, tf.cast(HIGH, loss.dtype))
+
+
+def unscaled(loss):
+    """The loss itself: for problems whose losses are comparable already, and for tests."""
+    return loss

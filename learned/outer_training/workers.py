@@ -1,0 +1,199 @@
+"""Slots in several processes: each has those whose number falls to it, and one thread.
+
+Results come back in the order of slots, and a slot's numbers don't depend on where it lives: any number of workers gives the
+same weights, and a training can go on with another number.
+
+A worker that is killed from outside is started again with its slots as they were last kept (at the last checkpoint), and computes
+again what it computed since: the numbers are the same. One that dies twice over the same work ends the
+training. A worker whose parent is gone ends at once, whatever it is doing.
+"""
+
+import multiprocessing
+import os
+import traceback
+
+from learned.outer_training.estimator_cache import MEMORY_MIB
+from taskset.errors import TasksetError
+from taskset.execution.memory import private_mib
+from taskset.execution.runtime import start_tensorflow
+from taskset.normalization.sweep.workers import end_with_parent
+
+_DIED = ("died", None)  # what a process that has ended answers
+GROWTH_MIB = 200  # a new process that needs more memory than it should may grow by as much before it is replaced
+
+
+def _work(pipe, parent, suite, options, data_dir, modules, memory):
+    """The body of a worker: (method, arguments) come in, ("done" | "failed" | "broken", value) go out."""
+    end_with_parent(parent)
+    start_tensorflow(threads=1)
+    from learned.outer_training.task_pool import Slots
+    from taskset import plugins
+
+    try:
+        plugins.load(modules)
+        slots = Slots(suite, options, data_dir, memory=memory)
+        while True:
+            method, arguments = pipe.recv()
+            try:
+                pipe.send(("done", getattr(slots, method)(*arguments)))
+            except TasksetError as error:
+                pipe.send(("failed", str(error)))
+            except Exception:
+                pipe.send(("broken", traceback.format_exc()))
+    except TasksetError as error:  # before the first job: the modules can't be imported, say
+        pipe.send(("failed", str(error)))
+    except (EOFError, KeyboardInterrupt, BrokenPipeError):
+        return
+
+
+class Workers:
+    """As `learned.outer_training.task_pool.Slots`, in `count` processes; a context manager, which ends them.
+
+    suite, options, data_dir, memory: as of Slots; modules: those that register tasks of one's own. A process that has more than
+    `memory` MiB for itself is replaced by a new one, which goes on with its slots: what TensorFlow keeps of programs that are
+    gone, some 20 MiB each, goes with the process. The numbers are the same.
+
+    recall: a function that returns what the last `dump` or `restore` was about, where that is on disk; None: it is kept in
+    memory.
+    """
+
+    def __init__(self, count, suite, options, data_dir=None, modules=(), memory=MEMORY_MIB, recall=None):
+        self._given, self._memory, self.replaced = (suite, options, data_dir, list(modules), memory), memory, 0
+        self._pipes, self._processes, self._most = [None] * count, [None] * count, [memory] * count
+        # The estimates that were asked of each worker since slots were kept last, and which slots those were.
+        self._since, self._kept, self._recall, self.revived = [[] for _ in range(count)], {}, recall, 0
+        self._lives = {}
+        try:
+            for worker in range(count):
+                self._start(worker)
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def _start(self, worker):
+        context = multiprocessing.get_context("spawn")
+        self._pipes[worker], there = context.Pipe()
+        self._processes[worker] = context.Process(target=_work, args=(there, os.getpid(), *self._given), daemon=True)
+        self._processes[worker].start()
+        there.close()
+
+    def _replace(self, worker):
+        slots = self._call("dump", {worker: ()})[worker]
+        self._processes[worker].kill()
+        self._processes[worker].join()
+        self._start(worker)
+        self._most[worker] = None  # known after its first estimates
+        self._call("restore", {worker: (slots,)})
+        self.replaced += 1
+
+    def _keep(self, dumped):
+        self._lives = {number: (task, life) for number, (task, life, _) in dumped.items()}
+        self._kept, self._since = dumped if self._recall is None else None, [[] for _ in self._pipes]
+
+    def _kept_slots(self, worker):
+        kept = self._kept if self._recall is None else self._recall()
+        if {number: (task, life) for number, (task, life, _) in kept.items()} != self._lives:
+            raise TasksetError("a worker ended, and the last checkpoint is no longer what it was: start the training again")
+        return {number: slot for number, slot in kept.items() if self._owner(number) == worker}
+
+    def _revive(self, worker):
+        """A new process in the place of one that has died, as far as that one was; ("done", None), or what went wrong."""
+        self._processes[worker].join()
+        self._pipes[worker].close()
+        self._start(worker)
+        self._most[worker] = None
+        self.revived += 1
+        calls = [("restore", (self._kept_slots(worker),)), *(("estimates", call) for call in self._since[worker])]
+        for method, arguments in calls:
+            answer = self._answer(worker) if self._send(worker, method, arguments) else _DIED
+            if answer[0] != "done":
+                return answer
+        return "done", None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        started = [process for process in self._processes if process is not None]
+        for process in started:
+            process.kill()
+        for process in started:
+            process.join()
+
+    def _owner(self, number):
+        return number % len(self._pipes)
+
+    def _call(self, method, arguments):
+        """{worker: result} of `method(*arguments[worker])`, computed at the same time."""
+        sent = {worker: self._send(worker, method, given) for worker, given in arguments.items()}
+        # All answers are taken before any error is raised, so that no pipe is left with an answer in it.
+        answers = {worker: self._answer(worker) if sent[worker] else _DIED for worker in arguments}
+        for worker in [worker for worker, answer in answers.items() if answer is _DIED]:
+            answers[worker] = self._again(worker, method, arguments[worker])
+        for worker, (kind, value) in answers.items():
+            if kind == "failed":
+                raise TasksetError(value)
+            if kind == "broken":
+                raise RuntimeError(f"a worker failed:\n{value}")
+            if kind == "died":
+                process = self._processes[worker]
+                process.join()
+                raise TasksetError(
+                    f"a worker process ended twice over the same work, with status {process.exitcode} (out of memory?): the last "
+                    "checkpoint is kept; go on with fewer --slots, --pairs or --workers"
+                )
+        return {worker: value for worker, (_, value) in answers.items()}
+
+    def _again(self, worker, method, given):
+        """The answer of a worker that has died, from a new process."""
+        answer = self._revive(worker)
+        if answer[0] == "done" and not self._send(worker, method, given):
+            return _DIED
+        return self._answer(worker) if answer[0] == "done" else answer
+
+    def _send(self, worker, method, given):
+        """Whether there was somebody to send it to."""
+        try:
+            self._pipes[worker].send((method, given))
+        except (BrokenPipeError, ConnectionResetError):
+            return False
+        return True
+
+    def _answer(self, worker):
+        try:
+            return self._pipes[worker].recv()
+        except (EOFError, ConnectionResetError):
+            return _DIED
+
+    def estimates(self, numbers, outer_step, theta):
+        """The `Result`s of several slots, in that order."""
+        own = {}
+        for number in numbers:
+            own.setdefault(self._owner(number), []).append(number)
+        calls = {worker: (part, outer_step, theta) for worker, part in own.items()}
+        found = self._call("estimates", calls)
+        for worker, call in calls.items():
+            self._since[worker].append(call)
+        by_slot = {number: result for worker, part in own.items() for number, result in zip(part, found[worker])}
+        for worker in own:
+            used = private_mib(self._processes[worker].pid)
+            if self._most[worker] is None:
+                self._most[worker] = max(self._memory, used + GROWTH_MIB)
+            elif used > self._most[worker]:
+                self._replace(worker)
+        return [by_slot[number] for number in numbers]
+
+    def dump(self):
+        """{slot: (task, life, {name: array})} of all slots."""
+        found = self._call("dump", {worker: () for worker in range(len(self._pipes))})
+        slots = {number: dumped for part in found.values() for number, dumped in part.items()}
+        self._keep(slots)
+        return slots
+
+    def restore(self, dumped):
+        """Take up the slots that `dump` described."""
+        parts = {worker: ({},) for worker in range(len(self._pipes))}
+        for number, slot in dumped.items():
+            parts[self._owner(number)][0][number] = slot
+        self._call("restore", parts)
+        self._keep(dumped)

@@ -1,0 +1,1 @@
+"""How each pretrained optimizer was made, one file for each."""

@@ -1,0 +1,1 @@
+"""Inner training by a learned optimizer, many copies in one program, and gradients through it."""

@@ -1,0 +1,1 @@
+"""`python -m taskset`: a file for each group of commands."""

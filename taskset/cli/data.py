@@ -1,0 +1,138 @@
+"""`python -m taskset data ..`: real data sets (status, prepare) and the baselines that ship (check, ship, import-npz)."""
+
+import csv
+import math
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from taskset.cli.tables import show_table
+from taskset.errors import StoreError, unknown
+from taskset.execution.runtime import start_tensorflow
+
+app = typer.Typer(
+    no_args_is_help=True, help="Real data sets: what is prepared, and preparing it. Baselines: checking, merging, importing."
+)
+out = Console(highlight=False, soft_wrap=True)
+
+DataDir = Annotated[
+    Optional[str], typer.Option(help="TFDS directory; default: TFDS_DATA_DIR, else TFDS's own.", show_default=False)
+]
+
+
+@app.command("status")
+def data_status(data_dir: DataDir = None):
+    """Which real data sets are prepared, and where."""
+    from taskset.datasets.prepared import megabytes
+    from taskset.datasets.text_sources import text_status
+    from taskset.datasets.tfds_source import status
+
+    rows = [*status(data_dir), *text_status(data_dir)]
+    table = Table(box=None, pad_edge=False)
+    for column in ("name", "made from", "prepared", "download", "where", "note"):
+        table.add_column(column)
+    for row in rows:
+        download = "" if row.prepared or not row.download else megabytes(row.download)
+        table.add_row(row.name, row.tfds, "yes" if row.prepared else "no", download, row.where or "", row.note or "")
+    show_table(table, out)
+
+
+@app.command("prepare")
+def data_prepare(
+    name: Annotated[str, typer.Argument(help="Name as `data status` shows it.")],
+    data_dir: DataDir = None,
+):
+    """Download and prepare a data set through tensorflow-datasets, and build what is made from it."""
+    from taskset.datasets import text_info
+    from taskset.datasets.info import IMAGES
+    from taskset.datasets.text_sources import prepare_text
+    from taskset.datasets.tfds_source import prepare
+
+    if name not in IMAGES and name not in text_info.NAMES:
+        raise unknown("data set", name, [*IMAGES, *text_info.NAMES], "python -m taskset data status shows all.")
+    start_tensorflow()
+    (prepare if name in IMAGES else prepare_text)(name, data_dir)
+    print(f"{name} is prepared")
+
+
+@app.command("check")
+def data_check(
+    directory: Annotated[
+        Optional[Path], typer.Argument(help="Baselines; default: those of the package.", show_default=False)
+    ] = None,
+):
+    """Verify baselines: sums, schema, rows, starts, divergence, normalizers. One line a problem, and exit status 1 if any."""
+    from taskset.normalization.release.check import check
+    from taskset.normalization.store import curve_files, read_metadata
+
+    found = check(directory)
+    for line in found:
+        print(line)
+    if found:
+        return 1
+    files = curve_files(directory)
+    rows = sum(read_metadata(path)["rows"] for path in files)
+    out.print(f"nothing is wrong: {len(files)} curve files, {rows:,} rows")
+    return 0
+
+
+@app.command("ship")
+def data_ship(
+    directories: Annotated[list[Path], typer.Argument(help="The --out of baselines, or of an earlier ship.")],
+    out_dir: Annotated[Path, typer.Option("--out", help="Directory of the merged baselines.")],
+    costs: Annotated[
+        Optional[Path], typer.Option(help="CSV with the columns task, ms_per_step, of tasks not swept.", show_default=False)
+    ] = None,
+    data_note: Annotated[
+        Optional[list[str]], typer.Option(help="NAME=TEXT: what is particular about the copy of a real data set.")
+    ] = None,
+):
+    """Merge the outputs of several baselines into one directory, with data card, description and sums."""
+    from taskset.normalization.release.ship import ship
+
+    tasks, runs = ship(directories, out_dir, _costs(costs), _notes(data_note or []), report=print)
+    print(f"{tasks} tasks, {runs} runs: {out_dir}")
+
+
+def _notes(given):
+    notes = {}
+    for text in given:
+        name, equals, note = text.partition("=")
+        if not (name and equals and note):
+            raise StoreError(f"--data-note {text!r}: expected is NAME=TEXT, such as 'mnist=our own scan'")
+        notes[name] = note
+    return notes
+
+
+def _costs(path):
+    if path is None:
+        return {}
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            return {row["task"]: _milliseconds(row["ms_per_step"]) for row in csv.DictReader(file)}
+    except OSError as error:
+        raise StoreError(f"can't read {path}: {error.strerror.lower()}") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise StoreError(f"{path}: expected is CSV with the columns task and ms_per_step, a positive number ({error})") from error
+
+
+def _milliseconds(text):
+    value = float(text)
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError(f"{text} is none")
+    return value
+
+
+@app.command("import-npz")
+def data_import(
+    files: Annotated[list[Path], typer.Argument(help="Released files: TASK/FAMILY_1k_10000_replica5.npz.")],
+    out_dir: Annotated[Path, typer.Option("--out", help="Directory of the curves.")],
+):
+    """Turn curves that were released with the paper into Parquet, source published."""
+    from taskset.normalization.release.published import import_npz
+
+    count = import_npz(files, out_dir, report=print)
+    print(f"{count} files: {out_dir}")

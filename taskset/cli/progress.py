@@ -1,0 +1,138 @@
+"""What the commands print: progress bars and tables."""
+
+import time
+
+import numpy as np
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from taskset.cli.tables import show_table
+from taskset.datasets.base import SPLITS
+
+
+def train_report(task, optimizer, steps, seed, mode, batches, out):
+    """Train with a progress bar; print the losses of all splits before and after."""
+    from taskset.execution.loop import Loop, calls
+
+    interval = max(1, steps // 50)
+    loop = Loop(task, optimizer, interval, mode)
+    run, hparams = loop.start(seed), optimizer.hparams(steps)
+    out.print(f"{task.name}: {task.num_params:,} parameters, source {task.source}, {loop.mode}; {optimizer.name}, seed {seed}")
+    start = time.perf_counter()
+    evaluate = loop.evaluation(seed, batches)
+    before = evaluate(run.params)
+    loop.compile(run, hparams)
+    compiled = time.perf_counter() - start
+    columns = (
+        TextColumn("step {task.completed}/{task.total}"),
+        BarColumn(),
+        TextColumn("{task.description}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=out, transient=True) as bar:
+        line = bar.add_task("", total=steps)
+        for count, raw in calls(loop, seed, steps, interval):
+            losses = loop.train(run, hparams, count, raw)
+            bar.update(line, completed=run.step, description=f"train loss {losses.mean():.5g}")
+    after = evaluate(loop.evaluated(run, hparams))
+    table = Table(box=None, pad_edge=False)
+    table.add_column("mean loss")
+    for split in SPLITS:
+        table.add_column(split, justify="right")
+    for label, losses in (("step 0", before), (f"step {steps}", after)):
+        table.add_row(label, *(f"{losses[s]:.5g}" for s in SPLITS))
+    show_table(table, out)
+    if not all(np.isfinite(v) for v in after.values()):
+        out.print("the run diverged: its loss is not finite")
+    out.print(
+        f"{1000 * run.seconds / steps:.3g} ms a step, {steps / run.seconds:,.0f} steps/s; "
+        f"compilation and first evaluation {compiled:.1f} s"
+    )
+
+
+def _number(value):
+    return "-" if value is None or not np.isfinite(value) else f"{value:.5g}"
+
+
+def print_normalizers(frame, split, out):
+    """The table of best optimizers and normalizers of one split."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("task", "source", "best optimizer"):
+        table.add_column(column)
+    for column in ("initial", "best", "runs", "diverged"):
+        table.add_column(column, justify="right")
+    for row in frame[frame["split"] == split].to_dict("records"):
+        best = row["best_optimizer"] if row["normalizable"] else "no normalizer"
+        table.add_row(
+            row["task"],
+            row["source"],
+            best,
+            _number(row["initial"]),
+            _number(row["best"]),
+            str(row["runs"]),
+            f"{row['diverged_share']:.0%}",
+        )
+    show_table(table, out)
+
+
+def baseline_report(names, options, root, data_dir, workers, mode, modules, out, err, max_hours=None):
+    """Run a baseline with a progress bar; returns the exit status (1 if a task failed, 130 if interrupted)."""
+    from taskset.normalization.sweep import baseline, planning
+    from taskset.normalization.tables import write_tables
+
+    todo = baseline.plan(names, options, root, data_dir)
+    for name, reason in todo.infeasible.items():
+        err.print(f"left out {name}: {reason}", markup=False)
+    total = len(todo.finished) + len(todo.waiting)
+    out.print(
+        f"{total} tasks, {len(todo.finished)} finished before; "
+        f"{len(options.optimizers)} optimizers x {len(options.seeds)} seeds x {options.steps} steps"
+    )
+    if todo.waiting:
+        out.print(planning.described(planning.cheapest_first(todo.waiting, options), workers or baseline.cores()))
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(elapsed_when_finished=False),
+        TextColumn("{task.description}"),
+    )
+    seen = set()
+    try:
+        with Progress(*columns, console=out, speed_estimate_period=600) as bar:
+            line = bar.add_task("", total=total, completed=len(todo.finished))
+
+            def report(progress):
+                for name in progress.finished + list(progress.failed):
+                    if name not in seen:
+                        seen.add(name)
+                        if name in progress.failed:
+                            err.print(f"failed {name}: {progress.failed[name]}", markup=False)
+                share = len(todo.finished) + len(progress.finished) + sum(progress.working.values())
+                bar.update(
+                    line, completed=round(share, 3), description=" ".join(f"{n} {s:.0%}" for n, s in progress.working.items())
+                )
+
+            progress = baseline.run(todo, options, root, data_dir, workers, mode, modules, report, max_hours)
+            report(progress)
+    except KeyboardInterrupt:
+        err.print("interrupted; what is finished is kept: the same command goes on from there")
+        return 130
+    if len(todo.finished) + len(progress.finished):
+        print_normalizers(write_tables(root), "train", out)
+        out.print(f"curves, normalizers and tables: {root}")
+    if progress.left:
+        out.print(f"{len(progress.left)} tasks left for want of time: the same command does them")
+    if progress.failed:
+        err.print(f"{len(progress.failed)} tasks failed: {', '.join(progress.failed)}")
+    return 1 if progress.failed else 0

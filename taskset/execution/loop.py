@@ -1,0 +1,303 @@
+"""The compiled training loop: many steps of one task under one optimizer in one call.
+
+A call from Python costs more than a step of a small task. So a call runs a chunk of steps in a `tf.while_loop` on the device; the
+host draws the raw batches of the chunk beforehand. Hyperparameters, seeds and the first step are arguments: one compilation
+serves all learning rates and seeds of a task.
+"""
+
+import concurrent.futures
+import math
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from taskset.datasets.base import SPLITS
+from taskset.execution import modes
+from taskset.execution.program import Program
+from taskset.random import seeds
+from taskset.tasks.base import batch_seed
+
+CHUNK_BYTES = 32 * 2**20  # of raw batches in one call
+CHUNK_STEPS = 4000
+VALIDATION_INTERVAL = 10  # steps for which an optimizer that reads validation losses has one batch
+
+
+def execution_mode(task, device="CPU"):
+    """The fastest mode for a built task: `taskset.execution.modes.loop_mode`."""
+    return modes.loop_mode(task.model.convolutional, device)
+
+
+def _compiled(function, mode):
+    return function if mode == "eager_loop" else Program(function, xla=mode == "xla_loop")
+
+
+def chunk_size(task, interval):
+    """Steps a call: a divisor-like share of `interval` whose raw batches take at most CHUNK_BYTES."""
+    most = CHUNK_STEPS
+    if task.data is not None:
+        raw = task.raw_batches("train", 0, 0, 1)
+        size = sum(array.nbytes for array in raw.values())
+        most = min(most, max(1, CHUNK_BYTES // max(size, 1)))
+    return math.ceil(interval / math.ceil(interval / most))
+
+
+def _while(count, body, state):
+    """The last of `state = body(i, *state)`, i = 0 .. count - 1."""
+    start = (tf.constant(0), *state)
+    return tf.while_loop(lambda i, *_: i < count, lambda i, *s: (i + 1, *body(i, *s)), start, parallel_iterations=1)[1:]
+
+
+def _as_it_is(tensors):
+    return tensors
+
+
+def _like(examples):
+    """A function that gives vectors the shapes of `examples`."""
+    shapes = tf.nest.map_structure(lambda x: x.shape, examples)
+    return lambda vectors: tf.nest.map_structure(tf.reshape, vectors, shapes)
+
+
+def _at(raw, i):
+    return {name: array[i] for name, array in raw.items()}
+
+
+@dataclass
+class Run:
+    """One training run in progress: everything that a step changes.
+
+    params, state: of the task and of the optimizer; step: steps taken; seconds: of a core, spent in training steps so far
+    (CPU time, all threads of the process: what else the machine does is not in it).
+    """
+
+    seed: int
+    params: dict
+    state: dict
+    step: int = 0
+    seconds: float = 0.0
+
+
+class Loop:
+    """The compiled programs of one task under one optimizer rule.
+
+    task: a `Task`; optimizer: any optimizer of the rule (its hyperparameters are arguments of `train`).
+    interval: steps between two looks at the run; calls are cut so that it is reached in equal chunks.
+    mode: one of `taskset.execution.modes.MODES`; None: by `execution_mode`.
+    """
+
+    def __init__(self, task, optimizer, interval=CHUNK_STEPS, mode=None):
+        self.task, self.optimizer = task, optimizer
+        modes.check(mode)
+        self.mode = mode or execution_mode(task)
+        self.chunk = chunk_size(task, interval)
+        self._names = tuple(optimizer.hparams(interval))
+        self._validates = getattr(optimizer, "uses_validation_loss", False)
+        self._flat = getattr(optimizer, "elementwise", False)
+        self._train = _compiled(self._train_program, self.mode)
+        self._evaluate = {}  # a program for each number of batches a call
+
+    # What a loop over several runs at once does otherwise (`taskset.execution.copies`).
+
+    _runs = ()  # leading axes of parameters, losses and hyperparameters
+
+    def _value_and_gradients(self, params, batch, key):
+        return self.task.value_and_gradients(params, batch, key)
+
+    def _loss(self, params, batch, key):
+        return self.task.loss(params, batch, key)
+
+    def _updated(self, grads, state, params, step, hparams, told):
+        return self.optimizer.update(grads, state, params, step, hparams, **told)
+
+    def _unpacked(self, floats):
+        """{name: hyperparameter} of all of them in one tensor."""
+        return dict(zip(self._names, tf.unstack(tf.reshape(floats, [len(self._names), *self._runs]))))
+
+    def _carried(self, tensors):
+        return tf.nest.map_structure(lambda x: tf.reshape(x, [*self._runs, -1]), tensors)
+
+    def start(self, seed):
+        """A run at step 0."""
+        params = self.task.init(seed)
+        return Run(seed, params, self.optimizer.init(params))
+
+    def _train_program(self, params, state, raw, numbers):
+        """`count` <= chunk steps from step `first` on; returns params, state, losses [chunk] (zeros behind `count`).
+
+        numbers: int32 [6 + n], as `_numbers` packs them.
+        """
+        hparams = self._unpacked(tf.bitcast(numbers[6:], tf.float32))
+        batch_base, loss_base, first, count = tf.unstack(numbers[:4])
+        raw = dict(raw)
+        validation = raw.pop("valid_inner", None)
+
+        carried = self._carried if self._flat else _as_it_is
+        shaped, state_shaped = (_like(params), _like(state)) if self._flat else (_as_it_is, _as_it_is)
+
+        def batch_of(i):
+            return self.task.prepare(_at(raw, i), batch_base, first + i)
+
+        def body(i, batch, params, state, losses):
+            step = first + i
+            loss, gradients = self._value_and_gradients(shaped(params), batch, tf.stack([loss_base, step]))
+            told = self._told(params, loss, validation, numbers, step)
+            params, state = self._updated(carried(gradients), state, params, step, hparams, told)
+            return params, state, tf.tensor_scatter_nd_update(losses, [[i]], [tf.cast(loss, losses.dtype)])
+
+        start = (carried(params), carried(state), tf.zeros([self.chunk, *self._runs]))
+        params, state, losses = self._for_batches(count, self.chunk, batch_of, body, start)
+        return shaped(params), state_shaped(state), losses
+
+    def _told(self, params, loss, validation, numbers, step):
+        """What the update of an optimizer is given besides, if it asks for it; see `taskset.optimizers.base.Optimizer`."""
+        told = {"loss": loss} if getattr(self.optimizer, "uses_loss", False) else {}
+        if not self._validates:
+            return told
+
+        def validation_loss():
+            number = step // VALIDATION_INTERVAL
+            batch = self.task.prepare(_at(validation, number - numbers[2] // VALIDATION_INTERVAL), numbers[4], number)
+            return self.task.loss(params, batch, tf.stack([numbers[5], number]))
+
+        return {**told, "validation_loss": validation_loss}
+
+    def _evaluate_program(self, params, raw, batch_bases, loss_bases, numbers, count):
+        """Losses [len(numbers)] of the first `count` raw batches; batch i has its own seeds and number."""
+
+        def batch_of(i):
+            return self.task.prepare(_at(raw, i), batch_bases[i], numbers[i])
+
+        def body(i, batch, losses):
+            loss = self._loss(params, batch, tf.stack([loss_bases[i], numbers[i]]))
+            return (tf.tensor_scatter_nd_update(losses, [[i]], [tf.cast(loss, losses.dtype)]),)
+
+        start = (tf.zeros([numbers.shape[0], *self._runs]),)
+        return self._for_batches(count, numbers.shape[0], batch_of, body, start)[0]
+
+    def _for_batches(self, count, most, batch_of, body, state):
+        """The last of `state = body(i, batch_of(i), *state)`, i = 0 .. count - 1; count <= most."""
+        if getattr(self.task.data, "augmentation", None) is None:
+            return _while(count, lambda i, *state: body(i, batch_of(i), *state), state)
+
+        # XLA computes a batch anew for each of its uses, but not what one step hands to the next.
+        def ahead(i, batch, *state):
+            return batch_of(tf.minimum(i + 1, most - 1)), *body(i, batch, *state)
+
+        return _while(count, ahead, (batch_of(tf.constant(0)), *state))[1:]
+
+    def draw(self, seed, first):
+        """The raw train batches of one call, as tensors; draw once where several runs share the seed.
+
+        Under "valid_inner" those that an optimizer wants which looks at validation losses.
+        """
+        raw = dict(self.task.raw_batches("train", seed, first, self.chunk))
+        if self._validates:
+            count = self.chunk // VALIDATION_INTERVAL + 2  # the first and the last interval may lie in the chunk in part
+            raw["valid_inner"] = self.task.raw_batches("valid_inner", seed, first // VALIDATION_INTERVAL, count)
+        return tf.nest.map_structure(tf.constant, raw)
+
+    def _numbers(self, run, hparams, steps):
+        """All scalars of a call in one array, hyperparameters by their bits: each argument more makes the call longer."""
+        bases = [(batch_seed(run.seed, split), seeds.stream(run.seed, "loss", split)) for split in ("train", "valid_inner")]
+        floats = np.array([hparams[name] for name in self._names], np.float32).ravel()
+        return np.concatenate([np.array([*bases[0], run.step, steps, *bases[1]], np.int32), floats.view(np.int32)])
+
+    def train(self, run, hparams, steps, raw=None):
+        """Take `steps` <= chunk steps of `run` (in place); returns their train losses, float32 [steps].
+
+        hparams: {name: scalar}, of the optimizer's rule; raw: what `draw(run.seed, run.step)` returns, if drawn already.
+        """
+        raw = self.draw(run.seed, run.step) if raw is None else raw
+        start = time.process_time()
+        numbers = tf.constant(self._numbers(run, hparams, steps))
+        run.params, run.state, losses = self._train(run.params, run.state, raw, numbers)
+        losses = losses.numpy()[:steps]
+        run.seconds += time.process_time() - start
+        run.step += steps
+        return losses
+
+    def evaluated(self, run, hparams):
+        """The parameters at which `run` is judged: its own, unless the optimizer says otherwise (`Optimizer`)."""
+        judged = getattr(self.optimizer, "evaluated", None)
+        return judged(run.params, run.state, hparams) if judged else run.params
+
+    def compile(self, run, hparams):
+        """Compile the training program outside any timing: zero steps of a run that stays as it is."""
+        seconds = run.seconds
+        self.train(run, hparams, 0)
+        run.seconds = seconds
+
+    def evaluation(self, seed, batches):
+        """A function `params -> {split: mean loss}` over the same `batches` batches of each split at every call.
+
+        A task without data and without randomness has one loss: it is computed once and is exact.
+        """
+        if self.task.data is None and not self.task.random:
+            raw, where = {}, [("train", 0)]
+        else:
+            where = [(split, number) for split in SPLITS for number in range(batches)]
+            drawn = [self.task.raw_batches(split, seed, 0, batches) for split in SPLITS]
+            raw = {name: np.concatenate([d[name] for d in drawn]) for name in drawn[0]}
+        chunk = math.ceil(len(where) / math.ceil(len(where) / (4 * self.chunk)))
+        if chunk not in self._evaluate:
+            self._evaluate[chunk] = _compiled(self._evaluate_program, self.mode)
+        calls = []
+        for first in range(0, len(where), chunk):
+            part = where[first : first + chunk]
+            padded = part + part[-1:] * (chunk - len(part))
+            rows = np.arange(first, first + chunk).clip(max=len(where) - 1)
+            calls.append(
+                (
+                    {name: tf.constant(array[rows]) for name, array in raw.items()},
+                    tf.constant([batch_seed(seed, split) for split, _ in padded]),
+                    tf.constant([seeds.stream(seed, "loss", "evaluate", split) for split, _ in padded]),
+                    tf.constant([number for _, number in padded]),
+                    tf.constant(len(part)),
+                )
+            )
+
+        def evaluate(params):
+            parts = [self._evaluate[chunk](params, *call).numpy()[: int(call[-1])] for call in calls]
+            losses = np.concatenate(parts).astype(np.float64)
+            if len(losses) == 1:
+                return dict.fromkeys(SPLITS, losses[0].tolist())
+            return dict(zip(SPLITS, losses.reshape(len(SPLITS), batches, *self._runs).mean(axis=1).tolist()))
+
+        return evaluate
+
+
+def calls(loop, seed, steps, interval):
+    """(steps, raw batches) of each call from step 0 on; every multiple of `interval` is reached.
+
+    The batches of the next call are drawn by another thread while the device computes.
+    """
+    intervals = [range(begin, min(begin + interval, steps), loop.chunk) for begin in range(0, steps, interval)]
+    firsts = [first for one in intervals for first in one]
+    with concurrent.futures.ThreadPoolExecutor(1) as drawing:
+        waiting = drawing.submit(loop.draw, seed, 0)
+        for first, after in zip(firsts, [*firsts[1:], steps]):
+            raw = waiting.result()
+            if after < steps:
+                waiting = drawing.submit(loop.draw, seed, after)
+            yield after - first, raw
+
+
+def train(task, optimizer, steps, seed=0, mode=None, report=None, interval=None):
+    """Train a task from its start; returns (params, train losses [steps]), params being those at which the run is judged.
+
+    optimizer: an `Optimizer` (`taskset.get_optimizer`); its horizon is `steps`.
+    report: called as report(run, losses of the interval) every `interval` steps (default: 50 times in all).
+    """
+    interval = interval or max(1, steps // 50)
+    loop = Loop(task, optimizer, interval, mode)
+    run, hparams = loop.start(seed), optimizer.hparams(steps)
+    losses, part = [np.zeros(0, np.float32)], []
+    for count, raw in calls(loop, seed, steps, interval):
+        part.append(loop.train(run, hparams, count, raw))
+        if run.step % interval == 0 or run.step == steps:
+            losses.append(np.concatenate(part))
+            part = []
+            if report:
+                report(run, losses[-1])
+    return loop.evaluated(run, hparams), np.concatenate(losses)

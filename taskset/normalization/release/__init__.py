@@ -1,0 +1,1 @@
+"""Baselines that ship: merging sweeps, checks, the card and its machine-readable description."""

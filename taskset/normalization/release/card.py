@@ -1,0 +1,315 @@
+"""The data card: README.md of a directory of baselines, its numbers read from the files it describes."""
+
+import json
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+
+import pandas as pd
+
+from taskset import changes, registry
+from taskset.normalization import store
+from taskset.normalization.store import columns
+from taskset.samplers.optimizers import fixed_optimizers, opt_list_names
+
+ADAM = [name for name in fixed_optimizers() if name.startswith("adam_lr_")]
+FIRST, MOST_MS = 16, 50.0  # what is wanted first: this many tasks of each sampled family, those that cost more left out
+_SIZES = ((1e3, "n<1K"), (1e4, "1K<n<10K"), (1e5, "10K<n<100K"), (1e6, "100K<n<1M"), (1e7, "1M<n<10M"), (1e8, "10M<n<100M"))
+
+
+def write(root):
+    """Write the card of the baselines under `root` from their tables (tasks, sweeps, optimizers, normalizers) and curve files."""
+    template = (files("taskset.normalization") / "card.md").read_text(encoding="utf-8")
+    store.write_text(Template(template).substitute(sections(root)), Path(root, "README.md"))
+
+
+def sections(root):
+    """{placeholder of the template: markdown}."""
+    tasks, sweeps, normalizers = store.load_tasks(root), store.load_sweeps(root), store.all_normalizers(root)
+    optimizers = store.load_optimizers(root)
+    sweeps["runs"] = sweeps["seeds"].map(len) * sweeps["optimizers"].map(len)
+    rows = int(sweeps["rows"].sum())
+    current = store.normalizers_of(root)[0]
+    example = current.iloc[0] if len(current) else sweeps.iloc[0]
+    return {
+        "size_category": next((name for bound, name in _SIZES if rows < bound), "100M<n<1B"),
+        "configs": _configs(),
+        "summary": _summary(root, sweeps, normalizers),
+        "example_task": example["task"],
+        "example_source": example["source"],
+        "example_horizon": example["horizon"],
+        "columns": _columns(optimizers),
+        "groups": _groups(sweeps),
+        "commands": "\n".join(dict.fromkeys(_command(row) for row in _first_of_groups(sweeps))),
+        "coverage": _coverage(tasks, sweeps, normalizers),
+        "data": _data(sweeps),
+        "outdated": _outdated(sweeps),
+        "missing": _missing(tasks, sweeps, normalizers),
+        "first": FIRST,
+        "most_ms": f"{MOST_MS:g}",
+        "breadth": _breadth(tasks, sweeps),
+    }
+
+
+def table(header, rows):
+    """A markdown table; numbers are aligned to the right."""
+    rows = [[str(cell) for cell in row] for row in rows]
+    numeric = [all(_is_number(row[i]) for row in rows) for i in range(len(header))]
+    lines = [header, ["--:" if n else ":--" for n in numeric], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _is_number(text):
+    return text in ("", "-") or text.replace(",", "").replace(".", "").replace("%", "").isdigit()
+
+
+def _configs():
+    names = ["curves/*/*/*.parquet", *(f"{name}.parquet" for name in (*columns.TABLES, "optimizers"))]
+    return "\n".join(f"- config_name: {name.split('/')[0].removesuffix('.parquet')}\n  data_files: {name}" for name in names)
+
+
+def _summary(root, sweeps, normalizers):
+    size = sum(path.stat().st_size for path in store.curve_files(root))
+    runs, ready = int(sweeps["runs"].sum()), normalizers[(normalizers["split"] == "train") & normalizers["normalizable"]]
+    known = sweeps["core_seconds"].dropna()
+    return (
+        f"{sweeps['task'].nunique():,} tasks of {sweeps['family'].nunique()} families; {runs:,} runs, "
+        f"{int(sweeps['rows'].sum()):,} evaluations in "
+        f"{size / 1e6:.1f} MB ({size / max(runs, 1):,.0f} bytes a run); {ready['task'].nunique():,} tasks with a normalizer. "
+        f"Computed in {_hours(known.sum())} core-hours."
+    )
+
+
+def _hours(seconds):
+    return f"{seconds / 3600:.1f}" if seconds >= 360 else f"{seconds / 3600:.3f}"
+
+
+def _columns(optimizers):
+    told = {"curves": columns.CURVES, **{name: columns.described(name, ()) for name in columns.TABLES}}
+    told["optimizers"] = columns.described("optimizers", list(optimizers))
+    parts = []
+    for name, described in told.items():
+        types = _types(name, optimizers)
+        title = "curves" if name == "curves" else f"{name}.parquet"
+        parts.append(
+            f"### {title}\n\n"
+            + table(["column", "type", "meaning"], [[f"`{c}`", types[c], meaning] for c, meaning in described.items()])
+        )
+    return "\n\n".join(parts)
+
+
+def _types(name, optimizers):
+    if name == "optimizers":
+        return {c: "string" if c in columns.OPTIMIZER else "double" for c in optimizers}
+    kinds = columns.curve_types() if name == "curves" else {f.name: f.type for f in columns.schema(name)}
+    return {c: columns.type_name(kind) for c, kind in kinds.items()}
+
+
+def _first_of_groups(sweeps):
+    return [part.iloc[0] for _, part in sweeps.groupby(["source", "group"], sort=True)]
+
+
+def _groups(sweeps):
+    rows = []
+    for (source, group), part in sweeps.groupby(["source", "group"], sort=True):
+        first, known = part.iloc[0], part["core_seconds"].dropna()
+        rows.append(
+            [
+                source,
+                f"`{group}`",
+                _optimizers(list(first["optimizers"])),
+                f"{first['horizon']:,}",
+                len(first["seeds"]),
+                first["batches"],
+                first["evaluations"] + 1,
+                part["task"].nunique(),
+                f"{part['runs'].sum():,}",
+                f"{part['diverged_runs'].sum() / part['runs'].sum():.1%}",
+                _hours(known.sum()) if len(known) else "-",
+                _each(part, "taskset_version") + " / " + _each(part, "tensorflow_version"),
+                _each(part, "machine"),
+            ]
+        )
+    header = [
+        "source",
+        "group",
+        "optimizers",
+        "steps",
+        "seeds",
+        "batches",
+        "evaluations",
+        "tasks",
+        "runs",
+        "diverged",
+        "core-hours",
+    ]
+    return table([*header, "taskset / TensorFlow", "machine"], rows)
+
+
+def _each(part, column):
+    return "; ".join(sorted(part[column].dropna().unique())) or "-"
+
+
+def _optimizers(names):
+    if names == ADAM:
+        return "Adam, 17 learning rates 1e-7 .. 10"
+    listed = opt_list_names(min(len(names), 100))
+    if names == listed:
+        return f"the learned list, first {len(names)}"
+    return f"{names[0]} .. {names[-1]} ({len(names)})" if len(names) > 1 else names[0]
+
+
+def _command(row):
+    if row["source"] == "published":
+        return "python -m taskset data import-npz FILES --out DIR"
+    names, count = list(row["optimizers"]), len(row["optimizers"])
+    source = "" if row["source"] == "none" else f" --source {row['source']}"
+    chosen = (
+        ""
+        if names == ADAM
+        else f" --optimizer opt_list:{count}"
+        if names == opt_list_names(min(count, 100))
+        else _each_named(names)
+    )
+    evaluations = "" if row["evaluations"] == 50 else f" --evaluations {row['evaluations']}"
+    options = f"--steps {row['horizon']} --seeds {len(row['seeds'])} --batches {row['batches']}"
+    return f"python -m taskset baseline TASKS{source} {options}{evaluations}{chosen} --out DIR"
+
+
+def _each_named(names):
+    return "".join(f" --optimizer {name}" for name in names)
+
+
+def _coverage(tasks, sweeps, normalizers):
+    ready = set(normalizers.loc[normalizers["normalizable"] & (normalizers["split"] == "train"), "task"])
+    sources = [s for s in ("none", "synthetic", "tfds", "published") if s in set(sweeps["source"])]
+    rows = []
+    for family, part in tasks.groupby("family", sort=True):
+        swept = sweeps[sweeps["family"] == family]
+        by_source = [f"{swept.loc[swept['source'] == s, 'task'].nunique()}" for s in sources]
+        cost = part["ms_per_step"].median()
+        rows.append(
+            [
+                family,
+                f"{len(part):,}",
+                f"{part['feasible'].sum():,}",
+                *by_source,
+                len(ready & set(part["task"])),
+                "-" if pd.isna(cost) else f"{cost:.2f}",
+            ]
+        )
+    header = [
+        "family",
+        "tasks",
+        "feasible",
+        *(f"swept, {s}" for s in sources),
+        "with normalizer",
+        "median ms a step where measured",
+    ]
+    return table(header, rows)
+
+
+def _data(sweeps):
+    read = sweeps[sweeps["data_origin"].notna()]
+    rows = {}
+    for row in read.to_dict("records"):
+        origin = json.loads(row["data_origin"])
+        key = (
+            row["source"],
+            origin.get("name", ""),
+            str(origin.get("version", "")),
+            row["data_note"] if isinstance(row["data_note"], str) else "",
+        )
+        rows.setdefault(key, set()).add(row["task"])
+    if not rows:
+        return "No task here reads data."
+    return table(
+        ["source", "data set", "version", "tasks", "note"],
+        [[*key[:3], len(names), key[3]] for key, names in sorted(rows.items())],
+    )
+
+
+def _outdated(sweeps):
+    """Tasks that changed since their curves were computed: by what changed, a line each."""
+    found = {}
+    for task, source, version in sorted(set(zip(sweeps["task"], sweeps["source"], sweeps["taskset_version"]))):
+        if changes.outdated(task, source, version):
+            for change in changes.of_task(task):
+                if not change.sources or source in change.sources:
+                    found.setdefault((version, change.version, change.key, change.about), []).append(task)
+    if not found:
+        return "All curves are of today's tasks."
+    count = len({task for names in found.values() for task in names})
+    header = ["curves of", "changed in", "what", "how", "tasks", "names"]
+    rows = [[*key, len(set(names)), _names(sorted(set(names)))] for key, names in sorted(found.items())]
+    return (
+        f"The curves of {count} tasks are those of an older version of the package, and their tasks changed since, to what the "
+        'release means by their names. They stand here until they are computed anew, and are loaded only with `version="0.1"`:\n\n'
+        + table(header, rows)
+    )
+
+
+def _names(tasks):
+    """Task names, seeds of one family together."""
+    seeds, fixed = {}, []
+    for task in tasks:
+        parsed = registry.parse(task)
+        if parsed:
+            seeds.setdefault(parsed[0], []).append(parsed[1])
+        else:
+            fixed.append(task)
+    return "; ".join([*(f"{family} {' '.join(map(str, sorted(found)))}" for family, found in sorted(seeds.items())), *fixed])
+
+
+def _missing(tasks, sweeps, normalizers):
+    feasible = tasks[tasks["feasible"]]
+    left = feasible[feasible["runs"] == 0]
+    none = sorted(set(feasible["family"]) - set(sweeps["family"]))
+    lines = [
+        f"- {len(tasks) - len(feasible):,} of {len(tasks):,} tasks can't run.",
+        f"- {len(left):,} feasible tasks were not swept; of these, {left['ms_per_step'].notna().sum():,} have their cost "
+        f"measured{_cost_range(left)}.",
+    ]
+    if none:
+        lines.append(f"- Families without any curve: {', '.join(none)}.")
+    fixed, left_fixed = tasks["seed"].isna(), left[left["seed"].isna()]
+    if len(left_fixed):
+        lines.append(f"- {len(left_fixed)} of the {fixed.sum()} fixed tasks were not swept{_cost_range(left_fixed)}.")
+    lines += _gaps(feasible)
+    without = normalizers.loc[~normalizers["normalizable"] & (normalizers["split"] == "train"), ["task", "source"]]
+    if len(without):
+        named = ", ".join(f"{task} ({source})" for task, source in without.itertuples(index=False))
+        lines.append(f"- Swept, but without a normalizer, because no run got below the start or all diverged: {named}.")
+    return "\n".join(lines)
+
+
+def _cost_range(tasks):
+    known = tasks["ms_per_step"].dropna()
+    return f", {known.min():.2f} to {known.max():.2f} ms a step" if len(known) else ""
+
+
+def _gaps(feasible):
+    """A line for each family that was swept seed after seed but for a tenth of them at most: which are not."""
+    lines = []
+    for family, part in feasible[feasible["seed"].notna()].groupby("family", sort=True):
+        swept = part["runs"] > 0
+        within = part[part["seed"] <= part.loc[swept, "seed"].max()] if swept.any() else part[:0]
+        gaps = within[within["runs"] == 0]
+        if 0 < 10 * len(gaps) <= len(within):
+            seeds = ", ".join(str(int(seed)) for seed in gaps["seed"])
+            last = int(within["seed"].max())
+            lines.append(f"- {family}: of the seeds 0 .. {last} that can run, not swept: {seeds}{_cost_range(gaps)}.")
+    return lines
+
+
+def _breadth(tasks, sweeps):
+    """Of the first feasible seeds of each family, which have curves on data that anyone can make: synthetic or none."""
+    swept = set(sweeps.loc[sweeps["source"].isin(("none", "synthetic")), "task"])
+    rows = []
+    for family, part in tasks[tasks["feasible"] & tasks["seed"].notna()].groupby("family", sort=True):
+        first = part.sort_values("seed").head(FIRST)
+        left = first[~first["task"].isin(swept)]
+        dear = left["ms_per_step"] > MOST_MS
+        seeds = ", ".join(str(int(seed)) for seed in left.loc[~dear, "seed"])
+        rows.append([family, len(first) - len(left), int(dear.sum()), seeds or "-"])
+    return table(["family", "swept", f"above {MOST_MS:g} ms a step", "left, seeds"], rows)

@@ -1,0 +1,262 @@
+"""`python -m taskset data check`: whether a directory of baselines is whole and says what it claims to."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from taskset import changes, registry
+from taskset.datasets.base import SPLITS
+from taskset.errors import StoreError, UnknownName
+from taskset.normalization import store
+from taskset.normalization.normalizer import fit
+from taskset.normalization.release import ship
+from taskset.normalization.store import columns, packing, sums
+from taskset.normalization.tables import optimizers_frame
+
+_RUN = ["horizon", "optimizer", "seed"]
+_KEY = ["task", "source", "horizon", "split"]
+SAME_START = (
+    1e-6  # relative; the same program on the same batches gives the same digits, another rule's program may differ in the last
+)
+
+
+def check(root=None):
+    """Everything that is wrong with the baselines under `root` (None: those of the package), one line each; [] if nothing is.
+
+    Merged baselines (`data ship`) are checked against their sums and all their tables, the output of a single sweep against its
+    options and normalizers. Raises StoreError where there are no baselines at all.
+    """
+    packaged, root = root is None, store.packaged_root() if root is None else Path(root)
+    files = store.curve_files(root)
+    merged = packaged or (root / sums.NAME).exists() or (root / "sweeps.parquet").exists()
+    found = _sums(root) if merged else []
+    readable = []
+    for path in files:
+        told = _try(lambda: (store.read_metadata(path), packing.parts(path)), found)
+        if told:
+            missing = _untold(told[0], path, root)
+            found += missing
+            readable += [] if missing else [ship.Curves(path, group, task, told[0]) for task, group in told[1]]
+    for curves in readable:
+        place = f"{curves.path.relative_to(root)}: {curves.task}"
+        frame = _try(lambda: packing.read_task([(curves.path, curves.row_group)]), found)
+        if frame is not None:
+            found += [f"{place}: {text}" for text in curve_problems(frame, curves)]
+    found += _try(lambda: ship.no_run_twice(readable), found) or []
+    found += _try(lambda: _version_problems(readable), found) or []
+    for name in ("tasks", "optimizers", "normalizers", *(["sweeps"] if merged else [])):
+        found += _table_schema(root, name, merged)
+    if not found:  # what follows compares tables with one another
+        valid = readable if merged else [c for c in readable if not changes.outdated(c.task, c.told["source"], c.version)]
+        found = [*_normalizers(root, valid), *_optimizers(root, readable), *(_merged_tables(root, readable) if merged else [])]
+    return found
+
+
+def _try(read, found):
+    try:
+        return read()
+    except StoreError as error:
+        found.append(str(error))
+        return None
+
+
+def _sums(root):
+    return sums.problems(root) if (root / sums.NAME).exists() else [f"{sums.NAME}: missing"]
+
+
+def _untold(told, path, root):
+    """What is missing or wrong in the metadata of a file."""
+    place, found = path.relative_to(root), []
+    for name in ("source", "family"):
+        if f"{name}={told.get(name)}" not in place.parts:
+            found.append(f"{place}: its metadata says {name} {told.get(name)!r}, its path another")
+    try:
+        options = json.loads(told.get("options", ""))
+        lacking = sorted({"optimizers", "steps", "seeds", "evaluations", "batches"} - set(options))
+    except ValueError:
+        lacking = ["options"]
+    return found + [f"{place}: its metadata doesn't say {name}" for name in lacking]
+
+
+def curve_problems(frame, curves):
+    """What is wrong with the curves of one task in one sweep: a list of lines.
+
+    frame: rows of one task (`store.SCHEMA`); curves: a `ship.Curves` with the options they were made with.
+    """
+    options, published = curves.options, curves.told["source"] == "published"
+    runs = frame.sort_values([*_RUN, "step"]).groupby(_RUN, observed=True, sort=False)
+    found = _row_problems(frame, runs, options)
+    if not found:
+        found = _divergence_problems(frame, runs)
+    if not found:
+        found = _seconds_problems(frame, runs, published)
+        if not published:  # the release doesn't say that a replica has the same start under every optimizer
+            found += _start_problems(frame)
+    return found
+
+
+def _row_problems(frame, runs, options):
+    steps = np.linspace(0, options["steps"], options["evaluations"] + 1).round().astype(int)
+    expected = {(options["steps"], o, s) for o in options["optimizers"] for s in options["seeds"]}
+    there = {(int(h), str(o), int(s)) for h, o, s in runs.groups}
+    found = [f"run {_run(run)} is missing" for run in sorted(expected - there)[:3]]
+    found += [f"run {_run(run)} is not of the sweep's options" for run in sorted(there - expected)[:3]]
+    if len(frame) != len(there) * len(steps):
+        found.append(f"{len(frame)} rows; {len(there)} runs of {len(steps)} evaluations have {len(there) * len(steps)}")
+    uneven = [run for run, part in runs["step"] if part.to_numpy().tolist() != steps.tolist()]
+    return found + [f"run {_run(run)} isn't evaluated at steps 0, {steps[1]} .. {steps[-1]}" for run in uneven[:3]]
+
+
+def _run(run):
+    horizon, optimizer, seed = run
+    return f"(horizon {horizon}, {optimizer}, seed {seed})"
+
+
+def _divergence_problems(frame, runs):
+    losses = frame[list(SPLITS)].to_numpy()
+    over = frame["diverged"].to_numpy()
+    found = []
+    for wrong, text in (
+        (~over & ~np.isfinite(losses).all(1), "a loss that is not finite, and not diverged"),
+        (over & ~np.isnan(losses).all(1), "diverged, and a loss that is not NaN"),
+    ):
+        if wrong.any():
+            row = frame.iloc[int(np.flatnonzero(wrong)[0])]
+            found.append(f"{wrong.sum()} rows with {text}, first in run {_run(row[_RUN])} at step {row['step']}")
+    back = [run for run, part in runs["diverged"] if (part.astype(int).diff() < 0).any()]
+    return found + [f"run {_run(run)} has diverged and then has not" for run in back[:3]]
+
+
+def _seconds_problems(frame, runs, published):
+    if published:
+        return [] if frame["seconds_per_step"].isna().all() else ["seconds of published curves, which have none"]
+    seconds = frame["seconds_per_step"].to_numpy()
+    if not (np.isfinite(seconds) & (seconds >= 0)).all():
+        return ["seconds_per_step that are negative or not finite"]
+    uneven = [run for run, part in runs["seconds_per_step"] if part.nunique() > 1]
+    return [f"seconds_per_step of run {_run(run)} is not one number" for run in uneven[:3]]
+
+
+def _version_problems(readable):
+    """Tasks of which some curves are from before a change of the task and some from after, and files that say two versions."""
+    found, versions = [], {}
+    for curves in readable:
+        made_by = packing.read_part(curves.path, curves.row_group)["version"].unique().to_pylist()
+        if not set(made_by) <= set(curves.version.split(", ")):  # a merged file's metadata tells those of all its tasks
+            told = f"version is {', '.join(map(str, made_by))}; its metadata says {curves.version}"
+            found.append(f"{curves.path.name}: {curves.task}: {told}")
+        versions.setdefault((curves.task, curves.told["source"]), set()).update(made_by)
+    for (task, source), made_by in versions.items():
+        old = sorted(v for v in made_by if changes.outdated(task, source, v))
+        if old and len(old) < len(made_by):
+            found.append(
+                f"{task}, source {source}: curves of versions {', '.join(sorted(made_by, key=changes.release))}, and the task "
+                f"changed in {changes.changed_in(task, source)}: compute the old ones anew"
+            )
+    return found
+
+
+def _start_problems(frame):
+    first = frame[(frame["step"] == 0) & ~frame["diverged"]].groupby(["horizon", "seed"])[list(SPLITS)]
+    apart = (first.max() - first.min()) > SAME_START * first.max().abs()
+    return [
+        f"step 0 of seed {seed} (horizon {horizon}) differs between optimizers"
+        for horizon, seed in apart.index[apart.any(axis=1)]
+    ]
+
+
+def _table_schema(root, name, merged):
+    path = Path(root, f"{name}.parquet")
+    try:
+        store.read_table(path)
+        schema = pq.read_schema(path)
+    except StoreError:
+        return [f"{path.name}: missing, or no complete Parquet file"]
+    if name == "optimizers":
+        lacking = sorted(set(columns.OPTIMIZER) - set(schema.names))
+        return [f"{path.name}: no column {column!r}" for column in lacking]
+    if not merged:  # a sweep's own tables have fewer columns
+        return []
+    wanted, there = columns.schema(name), schema.remove_metadata()
+    return (
+        []
+        if there.equals(wanted)
+        else [
+            f"{path.name}: columns {', '.join(there.names)} with their types are not those of the schema; `data ship` writes what "
+            "an older version made anew"
+        ]
+    )
+
+
+def _normalizers(root, readable):
+    path = Path(root, "normalizers.parquet")
+    rule = ship.fit_adam if store.read_metadata(path).get("computed_from") == "adam_lr_*" else fit
+    expected = ship.normalizers(readable, rule).to_pandas().set_index(_KEY).sort_index()
+    there = store.read_table(path).to_pandas().set_index(_KEY).sort_index()
+    found = [f"normalizers.parquet: no row for {', '.join(map(str, key))}" for key in expected.index.difference(there.index)]
+    found += [f"normalizers.parquet: {', '.join(map(str, key))} has no curves" for key in there.index.difference(expected.index)]
+    both = expected.index.intersection(there.index)
+    old, new = there.loc[both], expected.loc[both]
+    for column in ("initial", "best", "runs", "diverged_share", "normalizable"):
+        wrong = ~np.isclose(old[column].astype(float), new[column].astype(float), rtol=1e-6, atol=0, equal_nan=True)
+        for key, a, b in zip(both[wrong], old[column][wrong], new[column][wrong]):
+            found.append(f"normalizers.parquet: {', '.join(map(str, key))}: {column} is {a:g}; the curves say {b:g}")
+    for column in ("best_optimizer", "version"):
+        wrong = (old[column].fillna("") != new[column].fillna("")) if column in old else np.zeros(len(both), bool)
+        found += [f"normalizers.parquet: {', '.join(map(str, key))}: {column} is not what the curves say" for key in both[wrong]]
+    return found
+
+
+def _optimizers(root, readable):
+    used = sorted({name for curves in readable for name in curves.options["optimizers"]})
+    there = store.load_optimizers(root).set_index("optimizer")
+    found = [f"optimizers.parquet: {name} is missing" for name in used if name not in there.index]
+    expected = optimizers_frame([name for name in used if name in there.index]).set_index("optimizer")
+    for column in expected.columns.intersection(there.columns):
+        wrong = expected.index[~_same_hyperparameter(there.loc[expected.index, column], expected[column])]
+        found += [f"optimizers.parquet: {name}: {column} is not that of the optimizer of this name" for name in wrong]
+    return found + [f"optimizers.parquet: no column {column!r}" for column in expected.columns.difference(there.columns)]
+
+
+def _same_hyperparameter(left, right):
+    """Where two columns agree, to the last digit but one: NumPy's powers and exponentials differ in it between processors."""
+    if left.dtype.kind != "f" or right.dtype.kind != "f":
+        return _equal(left, right)
+    return np.isclose(left, right, rtol=1e-14, atol=0, equal_nan=True)
+
+
+def _equal(left, right):
+    return ((left == right) | (left.isna() & right.isna())).to_numpy(bool)
+
+
+def _merged_tables(root, readable):
+    """tasks.parquet and sweeps.parquet against the curves and the registry."""
+    tasks, sweeps = store.load_tasks(root).set_index("task"), store.load_sweeps(root)
+    runs, rows = Counter(), {}
+    for c in readable:
+        count = len(c.options["optimizers"]) * len(c.options["seeds"])
+        runs[c.task] += count
+        rows[c.task, c.told["source"], c.path.stem] = count * (c.options["evaluations"] + 1)
+    listed = {(r.task, r.source, r.group): r.rows for r in sweeps.itertuples()}
+    found = [f"sweeps.parquet: {', '.join(key)}: {listed.get(key, 'no')} rows; the curves have {rows.get(key, 'none')}"
+             for key in sorted({*rows, *listed}) if rows.get(key) != listed.get(key)]  # fmt: skip
+    if not tasks.index.is_unique:
+        found.append("tasks.parquet: a task stands there twice")
+        return found
+    missing = [name for name in [*registry.list_tasks(), *runs] if name not in tasks.index]
+    found += [f"tasks.parquet: {name} is missing" for name in missing[:10]]
+    wrong = [name for name, count in tasks["runs"].items() if count != runs[name]]
+    found += [f"tasks.parquet: {name}: runs is {tasks['runs'][name]}; the curves have {runs[name]}" for name in wrong[:10]]
+    return found + [
+        f"tasks.parquet: {name}: its config is not that of the task of this name" for name in runs if _other_config(name, tasks)
+    ]
+
+
+def _other_config(name, tasks):
+    try:
+        return name in tasks.index and json.loads(tasks["config"][name]) != json.loads(json.dumps(registry.resolve(name)[1]))
+    except UnknownName:  # a family registered elsewhere
+        return False

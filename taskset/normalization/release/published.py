@@ -1,0 +1,210 @@
+"""`python -m taskset data import-npz`: the curves that were released with the paper, in this package's schema.
+
+A released file is `<task>/<optimizer family>_1k_10000_replica5.npz` (Metz et al. 2020, arXiv 2002.11887) with the arrays
+
+    optimizers [C]           names of optimizers
+    xs         [E]           steps of the evaluations: 0, 200 .. 10000
+    ys         [C, R, E, 4]  mean losses of each optimizer, replica and evaluation: train, valid_inner, valid_outer, test
+
+A replica becomes a seed, 0 .. R - 1. The release has no times: `seconds` is NaN.
+"""
+
+import json
+import zipfile
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from taskset import registry
+from taskset.datasets.base import SPLITS
+from taskset.errors import StoreError, UnknownName
+from taskset.normalization import store
+from taskset.normalization.normalizer import fit
+from taskset.normalization.release import ship
+from taskset.normalization.store import layout, packing
+from taskset.normalization.tables import optimizer_table, tasks_frame
+from taskset.samplers.optimizers import get_optimizer_config
+from taskset.version import __version__
+
+_BATCHES = 50  # of each split in an evaluation, by the paper
+
+
+@dataclass(frozen=True)
+class Released:
+    """The content of one released file. optimizers: [C] names; steps: int [E]; losses: float32 [C, R, E, 4]."""
+
+    path: Path
+    task: str
+    family: str
+    optimizers: tuple
+    steps: np.ndarray
+    losses: np.ndarray
+
+
+def read(path):
+    """A released file as `Released`. Raises StoreError, UnknownName with what is wrong and what is expected."""
+    path = Path(path)
+    arrays = _arrays(path)
+    optimizers, steps, losses = _names(arrays["optimizers"], path), _steps(arrays["xs"], path), arrays["ys"]
+    expected = (len(optimizers), len(steps), len(SPLITS))
+    if losses.ndim != 4 or (losses.shape[0], *losses.shape[2:]) != expected or not losses.shape[1]:
+        c, e, s = expected
+        raise StoreError(
+            f"{path}: ys has the shape {list(losses.shape)}; {c} optimizers and {e} evaluations need [{c}, replicas, {e}, {s}]"
+        )
+    if not np.issubdtype(losses.dtype, np.floating):
+        raise StoreError(f"{path}: ys holds {losses.dtype}; losses are floats")
+    family = _same_family(optimizers, path)
+    task = path.resolve().parent.name
+    try:
+        registry.resolve(task)
+    except UnknownName as error:
+        raise UnknownName(f"{path}: its directory has to be the task's name: {error}") from error
+    with np.errstate(over="ignore"):  # beyond float32 is not finite here, as in a sweep
+        return Released(path, task, family, optimizers, steps, losses.astype(np.float32))
+
+
+def _arrays(path):
+    if not path.is_file():
+        raise StoreError(f"there is no file {path}: pass released files, <task>/<optimizer family>_1k_10000_replica5.npz")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zipfile.error) as error:
+        raise StoreError(f"{path} is no complete .npz file of plain arrays: get it again") from error
+    lacking = sorted({"optimizers", "xs", "ys"} - set(arrays))
+    if lacking:
+        raise StoreError(
+            f"{path} has no array {lacking[0]!r}, it has {', '.join(sorted(arrays)) or 'none'}; expected are optimizers, xs, ys"
+        )
+    return arrays
+
+
+def _names(array, path):
+    if array.ndim != 1 or array.dtype.kind not in "SU" or not len(array):
+        raise StoreError(f"{path}: optimizers is {array.dtype} {list(array.shape)}; expected is a list of names")
+    names = tuple(name.decode() if isinstance(name, bytes) else str(name) for name in array.tolist())
+    if len(set(names)) < len(names):
+        raise StoreError(f"{path}: an optimizer is named twice")
+    return names
+
+
+def _steps(array, path):
+    if array.ndim != 1 or len(array) < 2 or array.dtype.kind not in "iuf" or not np.isfinite(array).all():
+        raise StoreError(f"{path}: xs is {array.dtype} {list(array.shape)}; expected are the steps 0, 200 .. 10000")
+    steps = np.round(array).astype(np.int64)
+    apart = np.diff(steps)
+    if steps[0] != 0 or (steps != array).any() or (apart != apart[0]).any() or apart[0] <= 0:
+        raise StoreError(
+            f"{path}: xs is {array[0]:g}, {array[1]:g} .. {array[-1]:g}; expected are whole steps at equal distances from 0"
+        )
+    return steps
+
+
+def _same_family(names, path):
+    """The optimizers' family, which has to be the one that the file's name tells: its hyperparameters go by that."""
+    told = path.stem.split("_1k_")[0]
+    for name in names:
+        try:
+            family = get_optimizer_config(name)[1]
+        except UnknownName as error:
+            raise UnknownName(f"{path}: {error}") from error
+        if family != told:
+            raise StoreError(f"{path}: {name} is of the family {family}, the file's name says {told!r}: rename or get it again")
+    return told
+
+
+def to_table(released):
+    """(the curves as an Arrow table (`store.SCHEMA`), the number of finite losses that had to become NaN).
+
+    A run is over at its first evaluation with a loss that is not finite in any split, and NaN from there on, as in a sweep.
+    Where the release goes on with finite losses after that, they are left out, and counted.
+    """
+    losses, (c, r, e, _) = released.losses, released.losses.shape
+    over = np.logical_or.accumulate(~np.isfinite(losses).all(-1), axis=2)
+    dropped = int((np.isfinite(losses) & over[..., None]).sum())
+    losses = np.where(over[..., None], np.float32(np.nan), losses)
+    names = pa.DictionaryArray.from_arrays(pa.array(np.repeat(np.arange(c), r * e), pa.int32()), list(released.optimizers))
+    columns = {
+        "task": pa.DictionaryArray.from_arrays(pa.array(np.zeros(c * r * e), pa.int32()), [released.task]),
+        "optimizer": names,
+        "seed": np.tile(np.repeat(np.arange(r), e), c),
+        "step": np.tile(released.steps, c * r),
+        "horizon": np.full(c * r * e, released.steps[-1]),
+        **{split: losses[..., i].ravel() for i, split in enumerate(SPLITS)},
+        "diverged": over.ravel(),
+        "seconds": np.full(c * r * e, np.nan, np.float32),
+    }
+    return packing.in_order(pa.table(columns).cast(store.SCHEMA)), dropped
+
+
+def _metadata(released, dropped):
+    family, config = registry.resolve(released.task)
+    shapes = registry.facts(family, config).parameter_shapes
+    e = len(released.steps)
+    options = {
+        "optimizers": list(released.optimizers),
+        "source": "published",
+        "steps": int(released.steps[-1]),
+        "seeds": list(range(released.losses.shape[1])),
+        "batches": _BATCHES,
+        "evaluations": e - 1,
+    }
+    return {
+        "task": released.task,
+        "family": family,
+        "config": json.dumps(config),
+        "source": "published",
+        "data_origin": "null",
+        "options": json.dumps(options),
+        "taskset_version": __version__,
+        "num_params": "" if shapes is None else str(sum(int(np.prod(shape)) for shape in shapes.values())),
+        "batches_per_evaluation": str(_BATCHES),
+        "machine": "unknown",
+        "made_from": released.path.name,
+        "finite_losses_after_divergence": str(dropped),
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    }
+
+
+def import_npz(paths, out, report=lambda text: None):
+    """Turn released files into curves under the directory `out`, with its tables; returns the number of files.
+
+    All files are checked before the first is written. A file that is imported again replaces its curves.
+    report: called with one line a file. Raises StoreError, UnknownName.
+    """
+    out = Path(out)
+    if (out / "sweep.json").exists():
+        raise StoreError(f"{out} holds the output of a sweep: give published curves a directory of their own")
+    seen = {}
+    for path in paths:
+        released = read(path)
+        where = seen.setdefault((released.task, released.family), path)
+        if where is not path:
+            raise StoreError(f"{path} and {where} are the same task and optimizer family: pass one of them")
+    for path in paths:
+        released = read(path)
+        table, dropped = to_table(released)
+        told = _metadata(released, dropped)
+        path = store.curve_path(out, "published", told["family"], f"{released.task}.{released.family}")
+        packing.write_packed(path, [layout.stored(table, __version__)], told)
+        c, r, e, _ = released.losses.shape
+        left = f"; {dropped} finite losses after divergence left out" if dropped else ""
+        report(f"{released.task}: {released.family}, {c} optimizers x {r} replicas x {e} evaluations{left}")
+    _write_tables(out)
+    return len(paths)
+
+
+def _write_tables(out):
+    found = ship.find([out])
+    optimizers = dict.fromkeys(name for curves in found for name in curves.options["optimizers"])
+    tables = {
+        "tasks": pa.Table.from_pandas(tasks_frame(out), preserve_index=False),
+        "optimizers": optimizer_table(list(optimizers)),
+        "normalizers": ship.normalizers(found, fit),
+    }
+    for name, table in tables.items():
+        store.write_table(table, out / f"{name}.parquet")

@@ -1,0 +1,263 @@
+"""Learning curves on disk: the schema, writing without half-finished files, reading only what is asked for.
+
+A root directory holds
+
+    curves/source=SOURCE/family=FAMILY/*.parquet   one row an evaluation
+    tasks.parquet, optimizers.parquet, normalizers.parquet
+    sweep.json                                     the options that all curves of a sweep were made with
+    sweeps.parquet                                 where several sweeps were merged (`data ship`): the options of each
+
+`root=None` in the loading functions means the baselines that come with the package.
+"""
+
+import contextlib
+import json
+import os
+import re
+import secrets
+import zlib
+from pathlib import Path
+
+from taskset import changes
+from taskset.errors import StoreError
+from taskset.normalization.store import layout, sealed
+from taskset.normalization.store.layout import SCHEMA  # noqa: F401: what a sweep's tables have
+
+_TEMPORARY = re.compile(r"\.(.+)\.(\d+)\.[0-9a-f]{16}\.tmp")
+
+
+def curve_path(root, source, family, task):
+    """Where the curves of one task are kept."""
+    return Path(root) / "curves" / f"source={source}" / f"family={family}" / f"{task}.parquet"
+
+
+def make_directory(path):
+    """Create a directory for results; `StoreError` where that can't be."""
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+        if not os.access(path, os.W_OK):
+            raise PermissionError(13, "permission denied")
+    except OSError as error:
+        raise StoreError(f"can't write to {path}: {error.strerror.lower()}. Choose another directory with --out") from error
+
+
+def temporary_owner(name):
+    """The number of the process that a temporary file of ours belongs to, by the file's name; None for any other file."""
+    match = _TEMPORARY.fullmatch(name)
+    return int(match[2]) if match else None
+
+
+@contextlib.contextmanager
+def whole_file(path):
+    """A temporary path to write to; at the end it is renamed to `path`: whoever reads sees all of the file or none.
+
+    Its name can't be guessed and it is created anew, so that nothing planted there is followed; it is on the disk before it
+    gets its name.
+    """
+    path = Path(path)
+    make_directory(path.parent)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(8)}.tmp")
+    try:
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    except OSError as error:
+        raise StoreError(f"can't write {path}: {error.strerror or error}") from error
+    try:
+        yield temporary
+        with open(temporary, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise StoreError(f"can't write {path}: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_table(table, path):
+    """Write a Parquet file, whole or not at all, with sums of all of it (`sealed`)."""
+    with whole_file(path) as temporary:
+        sealed.write([table], table.schema, temporary, compression="zstd")
+
+
+def write_curves(table, path, metadata):
+    """Write the curves of one task (`SCHEMA`) with their {name: text}, of which "taskset_version" becomes a column."""
+    stored = layout.stored(table, metadata["taskset_version"])
+    write_table(stored.replace_schema_metadata(metadata), path)
+
+
+def write_text(text, path):
+    """Write a text file, whole or not at all."""
+    with whole_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def read_table(path, columns=None):
+    """A Parquet file as an Arrow table; `StoreError` with what to do where it is missing, cut short or damaged."""
+    return sealed.read(path, columns=columns)
+
+
+broken = sealed.broken
+
+
+def read_metadata(path):
+    """The key-value metadata that was stored with a curve file, and its number of rows."""
+    file = sealed.verify(path, groups=())
+    pairs = {k.decode(): v.decode() for k, v in (file.metadata or {}).items() if not k.startswith((b"ARROW", b"pandas"))}
+    pairs.pop(sealed.KEY, None)
+    return {**pairs, "rows": file.num_rows}
+
+
+def packaged_root():
+    """The directory of the baselines that come with the package."""
+    from importlib.resources import files
+
+    return Path(str(files("taskset.data")))
+
+
+def _root(root, kind):
+    path = packaged_root() if root is None else Path(root)
+    if not path.is_dir():
+        raise StoreError(f"there is no directory {path}: pass root=, the --out of `python -m taskset baseline`")
+    wanted = path / kind
+    if not wanted.exists():
+        advice = (
+            "make it with `python -m taskset normalize DIR`"
+            if kind.endswith(".parquet")
+            else "run `python -m taskset baseline .. --out DIR`"
+        )
+        raise StoreError(f"{path} has no {kind}: {advice}, and pass root=DIR")
+    return wanted
+
+
+def curves_directory(root):
+    """The directory under a root that all curves are in."""
+    return _root(root, "curves")
+
+
+def curve_files(root):
+    """All curve files under a root, sorted; those still being written are left out."""
+    directory = _root(root, "curves")
+    files = sorted(path for path in directory.rglob("*.parquet") if not path.name.startswith("."))
+    if not files:
+        raise StoreError(f"{directory} holds no curves: run `python -m taskset baseline .. --out DIR`")
+    return files
+
+
+def load_curves(
+    task=None, family=None, optimizer=None, source=None, columns=None, root=None, horizon=None, version=None
+):
+    """Learning curves as a pandas DataFrame, one row an evaluation.
+
+    task, family, optimizer, source, horizon: a value or several; only those rows are read. A task may have curves of several
+    sources and horizons: one run is one (task, source, horizon, optimizer, seed).
+    columns: the columns wanted (`SCHEMA`, version, source and family); None: all.
+    root: a directory made by `python -m taskset baseline`; None: the baselines that come with the package.
+    version: None: what holds for today's tasks. Curves of tasks that changed since they were computed (`taskset.changes`) are
+    left out, with a warning, and are an error where the task was asked for by name. "0.1": what that version computed.
+
+    Losses are means over the same batches of a split at each evaluation, in nats where they are likelihoods; NaN once the run
+    has diverged. `seconds` is the run's training time so far, at the run's mean rate; NaN where it isn't known (source
+    published). Raises `StoreError`: nothing there, a name that is nowhere, a damaged file.
+    """
+    from taskset.normalization.store.reading import curves_table
+
+    return curves_table(root, task, family, optimizer, source, columns, horizon, version).to_pandas()
+
+
+def _load(kind, root):
+    return read_table(_root(root, kind)).to_pandas()
+
+
+def load_tasks(root=None):
+    """One row a task: name, family, seed (an integer; missing for fixed tasks), config (JSON text), data set, feasible, reason,
+    num_params, cost."""
+    return _load("tasks.parquet", root).astype({"seed": "Int32", "num_params": "Int64"})
+
+
+def load_optimizers(root=None):
+    """One row an optimizer: its name, family and hyperparameters."""
+    return _load("optimizers.parquet", root)
+
+
+def load_sweeps(root=None):
+    """One row a (task, source, group of options): how its curves were made, by what, where, and at what cost."""
+    return _load("sweeps.parquet", root)
+
+
+def load_normalizers(root=None, version=None):
+    """One row a (task, source, horizon, split): initial and best loss, the best optimizer, runs, share of diverged runs.
+
+    version: as in `load_curves`.
+    """
+    from taskset.normalization.store.reading import tell_left_out
+
+    frame, left_out = normalizers_of(root, version)
+    if left_out:
+        tell_left_out("normalizers", left_out)
+    return frame
+
+
+def normalizers_of(root=None, version=None):
+    """(the normalizers of `load_normalizers`, {(task, version)} of those left out), without a warning."""
+    frame = all_normalizers(root)
+    if version is not None:
+        changes.release(version)
+        return frame[[changes.is_of(made_by, version) for made_by in frame["version"]]].reset_index(drop=True), set()
+    rows = list(zip(frame["task"], frame["source"], frame["version"]))
+    old = {row for row in set(rows) if changes.outdated(*row)}
+    if not old:
+        return frame, set()
+    return frame[[row not in old for row in rows]].reset_index(drop=True), {(task, made_by) for task, _, made_by in old}
+
+
+def all_normalizers(root=None):
+    """The normalizers of all versions, those of tasks that changed since included."""
+    frame = _load("normalizers.parquet", root)
+    return frame if "version" in frame else frame.assign(version=changes.FIRST)
+
+
+def check_options(root, options):
+    """Claim a directory for results made with `options` (JSON), or raise `StoreError` if it holds others: never mixed.
+
+    A claim counts once there are curves: what failed or was stopped before its first keeps nobody from the directory.
+    """
+    make_directory(root)
+    path = Path(root) / "sweep.json"
+    if not any(Path(root, "curves").rglob("[!.]*.parquet")):
+        write_options(root, options)
+        return
+    there = read_options(root)
+    different = sorted(k for k in {*there, *options} if there.get(k) != options.get(k))
+    if different:
+        told = "; ".join(f"{k} is {_short(there.get(k))} there, {_short(options.get(k))} here" for k in different)
+        raise StoreError(f"{root} holds results made with other options ({told}): use the same options or another --out")
+
+
+def write_options(root, options):
+    """Write sweep.json: options (JSON values) and a CRC-32 of them."""
+    write_text(json.dumps({**options, "crc32": _options_sum(options)}, indent=1) + "\n", Path(root) / "sweep.json")
+
+
+def read_options(root):
+    """The options that the curves under `root` were made with. Raises `StoreError` where sweep.json is missing or damaged."""
+    path = Path(root) / "sweep.json"
+    try:
+        there = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise StoreError(f"{root} has no sweep.json, which `baseline` and `evaluate` leave there: use another directory") from error
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{path} is no valid JSON: restore or remove the directory, and run the sweep again") from error
+    told = there.pop("crc32", None) if isinstance(there, dict) else ""
+    if told is None and not any(str(value).startswith("crc32=") for value in there.values()):
+        return there  # of before 0.2, without a sum
+    if told != _options_sum(there):
+        raise StoreError(f"{path} was changed or damaged: restore or remove the directory, and run the sweep again")
+    return there
+
+
+def _options_sum(options):
+    return f"crc32={zlib.crc32(json.dumps(options, sort_keys=True).encode()):08x}"
+
+
+def _short(value):
+    text = json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:45]} .. ({len(value)} values)"

@@ -1,0 +1,95 @@
+"""Curve files made small, one task a row group; and reading any curve file task by task, in little memory."""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from taskset.errors import StoreError
+from taskset.normalization import store
+from taskset.normalization.store import layout, sealed
+from taskset.samplers.optimizers import all_optimizers
+
+_KEYS = ["task", "optimizer", "seed", "horizon", "version"]
+_FLOATS = ["train", "valid_inner", "valid_outer", "test", "seconds_per_step"]
+# Sign and exponent hardly change along a curve, so splitting floats into streams of bytes is most of what a writer's defaults
+# leave. Statistics are for skipping row groups; those of losses would only be weight.
+_FORMAT = {
+    "compression": "zstd",
+    "compression_level": 19,
+    "use_dictionary": _KEYS,
+    "column_encoding": {**{name: "BYTE_STREAM_SPLIT" for name in _FLOATS}, "step": "DELTA_BINARY_PACKED"},
+    "write_statistics": ["task", "optimizer", "horizon", "version"],
+}
+
+
+def write_packed(path, tables, metadata):
+    """Write curves of several tasks into one file: a row group each, in the order given; values are kept to the last bit.
+
+    tables: iterable of Arrow tables (`layout.STORED`); metadata: {name: text}.
+    """
+    schema = layout.STORED.with_metadata(metadata)
+    with store.whole_file(path) as temporary:
+        sealed.write((_fresh(table).cast(schema) for table in tables), schema, temporary, **_FORMAT)
+
+
+def _fresh(table):
+    """The table with dictionaries of its own names only: those of a larger table would be written along."""
+    columns = {
+        name: table[name].cast(pa.string()) if pa.types.is_dictionary(table[name].type) else table[name]
+        for name in layout.STORED.names
+    }
+    return pa.table(columns).cast(layout.STORED).combine_chunks()
+
+
+def parts(path):
+    """Which tasks a curve file has, and where: a list of (task, row group). `StoreError` for a file of another kind."""
+    file = _described(path)
+    found = []
+    for group in range(file.num_row_groups):
+        tasks = sealed.read(path, [group], ["task"])["task"].unique().to_pylist()
+        if len(tasks) != 1:
+            raise StoreError(f"{path}: row group {group} has {len(tasks)} tasks; there has to be one")
+        found.append((tasks[0], group))
+    return found
+
+
+def places(path):
+    """The (path, row group) of all tasks in a curve file."""
+    return [(path, group) for _, group in parts(path)]
+
+
+def read_part(path, group):
+    """One row group of a curve file as an Arrow table (`layout.STORED`, whatever the file's own layout)."""
+    schema = _described(path).schema.to_arrow_schema()
+    table = sealed.read(path, [group])
+    if layout.is_old(schema):
+        table = layout.stored(table, layout.version_of(schema.metadata))
+    return table.replace_schema_metadata(None)
+
+
+def read_task(places):
+    """The curves of one task as a DataFrame of stored columns, from its places: (path, row group) pairs."""
+    return pa.concat_tables([read_part(*place) for place in places], promote_options="none").to_pandas()
+
+
+def _described(path):
+    """The metadata of a curve file. `StoreError` for a file of another kind."""
+    file = sealed.verify(path, groups=())
+    names = file.schema.to_arrow_schema().remove_metadata()
+    if not names.equals(layout.STORED) and not names.equals(layout.SCHEMA):
+        raise StoreError(f"{path} is no curve file: its columns are {', '.join(names.names)}")
+    return file
+
+
+def optimizer_order():
+    """{name: place} in the order in which optimizers are listed."""
+    return {name: place for place, name in enumerate(all_optimizers())}
+
+
+def in_order(table):
+    """The rows of one task sorted by (optimizer as listed, seed, step)."""
+    order = optimizer_order()
+    names = table["optimizer"].cast(pa.string()).to_pylist()
+    place = pa.array([order.get(name, len(order)) for name in names], pa.int32())
+    keys = [("place", "ascending"), ("name", "ascending"), ("seed", "ascending"), ("step", "ascending")]
+    sorting = pa.table({"place": place, "name": names, "seed": table["seed"], "step": table["step"]})
+    return table.take(pc.sort_indices(sorting, sort_keys=keys))

@@ -1,0 +1,231 @@
+"""Reading curves: only what is asked for, only what was computed of today's tasks, and nothing that was damaged."""
+
+import difflib
+import json
+import numbers
+import warnings
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+
+from taskset import changes
+from taskset.errors import OutdatedBaselines, StoreError
+from taskset.normalization import store
+from taskset.normalization.store import layout, sealed
+
+_PARTITIONING = ds.partitioning(pa.schema([("source", pa.string()), ("family", pa.string())]), flavor="hive")
+_PATH = [("source", pa.string()), ("family", pa.string())]
+_ALL = pa.schema([*layout.STORED, ("seconds", pa.float32()), *_PATH])  # of new files and old ones
+COLUMNS = (*layout.LOADED.names, "source", "family")
+SOURCES = ("none", "synthetic", "tfds", "published")
+
+
+def curves_dataset(root=None):
+    """All curves under a root as a `pyarrow.dataset.Dataset` of stored columns; nothing is read yet, nothing left out."""
+    files, base = [str(path) for path in store.curve_files(root)], str(store.curves_directory(root))
+    return ds.dataset(files, schema=_ALL, format=sealed.FORMAT, partitioning=_PARTITIONING, partition_base_dir=base)
+
+
+class _Asked:
+    """The arguments of `load_curves`, checked: {column: values} and the columns wanted (None: all)."""
+
+    def __init__(self, columns, **asked):
+        self.given = {column: value for column, value in asked.items() if value is not None}
+        self.wanted = {column: _values(column, value) for column, value in self.given.items()}
+        for value in self.wanted.get("source", ()):
+            if value not in SOURCES:
+                raise StoreError(f"source={value!r}: allowed are {', '.join(SOURCES)}")
+        self.columns = None if columns is None else [columns] if isinstance(columns, str) else list(columns)
+        for column in () if columns is None else self.columns:
+            if column not in COLUMNS:
+                raise StoreError(f"curves have no column {column!r}: there are {', '.join(COLUMNS)}")
+        if self.columns == []:
+            raise StoreError(f"columns={columns!r}: allowed are {', '.join(COLUMNS)}, at least one; None: all")
+
+    @property
+    def condition(self):
+        found = None
+        for column, values in self.wanted.items():
+            one = pc.field(column).isin(values)
+            found = one if found is None else found & one
+        return found
+
+    def __str__(self):
+        return ", ".join(f"{k}={v!r}" for k, v in self.given.items()) or "nothing in particular"
+
+
+def _values(column, value):
+    kind, told = (numbers.Integral, "integers") if column == "horizon" else (str, "names")
+    values = [value] if isinstance(value, (str, bytes, numbers.Number)) else _listed(value)
+    if not values or not all(isinstance(v, kind) and not isinstance(v, bool) for v in values):
+        raise StoreError(f"{column}={value!r}: allowed are {told}, one or several")
+    return [int(v) if column == "horizon" else str(v) for v in values]
+
+
+def _listed(value):
+    try:
+        return list(value)
+    except TypeError:
+        return []
+
+
+class _Found:
+    """The row groups to read, by file layout and version; and what was left out: {(task, version)} that is out of date."""
+
+    def __init__(self, dataset, asked, version):
+        self.parts, self.left_out = {}, set()
+        for fragment in dataset.get_fragments(filter=asked.condition):
+            old = layout.is_old(fragment.physical_schema)
+            told = layout.version_of(fragment.physical_schema.metadata) if old else None
+            metadata = fragment.metadata
+            groups = [
+                group
+                for group, ranges in enumerate(_ranges(metadata, {*asked.wanted, "task", "version"}))
+                if self._chosen(fragment.path, ranges, asked.wanted, told, version)
+            ]
+            sealed.verify(fragment.path, groups, metadata)
+            if groups:
+                self.parts.setdefault(told, []).append(fragment.subset(row_group_ids=groups))
+
+    def _chosen(self, path, ranges, wanted, told, version):
+        """Whether a row group can hold what is wanted, by its statistics, which Arrow passes over for columns of names."""
+        for column, values in wanted.items():
+            if column in ranges and not any(ranges[column][0] <= v <= ranges[column][1] for v in values):
+                return False
+        task, made_by = _one(path, ranges.get("task")), told or _one(path, ranges.get("version"))
+        if version is not None:
+            return changes.is_of(made_by, version)
+        source = next(part.removeprefix("source=") for part in path.split("/") if part.startswith("source="))
+        if changes.outdated(task, source, made_by):
+            self.left_out.add((task, made_by))
+            return False
+        return True
+
+
+def _ranges(metadata, columns):
+    """For each row group {column: (lowest, highest)} of those `columns` that it has statistics of."""
+    places = [(i, name) for i, name in enumerate(metadata.schema.names) if name in columns]
+    for number in range(metadata.num_row_groups):
+        group, found = metadata.row_group(number), {}
+        for i, name in places:
+            statistics = group.column(i).statistics
+            if statistics is not None and statistics.has_min_max:
+                found[name] = statistics.min, statistics.max
+        yield found
+
+
+def _one(path, found):
+    if found is None or found[0] != found[1]:
+        raise StoreError(f"{path} has row groups of several tasks or versions: it wasn't written by this package")
+    return found[0]
+
+
+def curves_table(root=None, task=None, family=None, optimizer=None, source=None, columns=None, horizon=None, version=None):
+    """The Arrow table behind `load_curves`."""
+    asked = _Asked(columns, task=task, family=family, optimizer=optimizer, source=source, horizon=horizon)
+    if version is not None:
+        changes.release(version)
+    dataset = curves_dataset(root)
+    try:
+        found = _Found(dataset, asked, version)
+        tables = [_read(dataset, parts, told, asked) for told, parts in found.parts.items()]
+    except sealed.FAULTS as error:
+        for fragment in dataset.get_fragments():
+            sealed.verify(fragment.path)  # names the damaged file
+        raise StoreError(f"can't read the curves: {error}") from error
+    there = {column: _there(tables, column) for column in ("task", "optimizer") if column in asked.wanted}
+    _check_names(dataset, asked, there, found.left_out)
+    if not sum(map(len, tables)):
+        hint = f'; those of {told_tasks(found.left_out)}: version="0.1"' if found.left_out else ""
+        raise StoreError(f"no curves for {asked}; taskset.load_tasks() lists what there is{hint}")
+    if found.left_out:
+        tell_left_out("curves", found.left_out)
+    table = pa.concat_tables(tables).unify_dictionaries()
+    return table.select(list(COLUMNS) if asked.columns is None else asked.columns)
+
+
+def _read(dataset, parts, told, asked):
+    """Row groups of one layout as an Arrow table of the columns asked for, and of those that names are looked up in."""
+    columns = list(dict.fromkeys([*(asked.columns or COLUMNS), *(c for c in ("task", "optimizer") if c in asked.wanted)]))
+    derived = told is None and "seconds" in columns
+    stored = [c for c in (layout.stored_columns(columns) if told is None else columns) if told is None or c != "version"]
+    table = ds.FileSystemDataset(parts, dataset.schema, dataset.format, dataset.filesystem).to_table(
+        filter=asked.condition, columns=stored
+    )
+    table = layout.with_seconds(table) if derived else table
+    return (layout.with_version(table, told) if told is not None and "version" in columns else table).select(columns)
+
+
+def _there(tables, column):
+    return {name for table in tables for name in table[column].unique().cast(pa.string()).to_pylist()}
+
+
+def _check_names(dataset, asked, there, left_out):
+    """Raise `StoreError` for a name asked for that is nowhere, or of a task whose curves are all out of date."""
+    missing = [name for name in asked.wanted.get("task", ()) if name not in there["task"]]
+    versions = dict(sorted(left_out))
+    for name in missing:
+        if name in versions:
+            raise StoreError(outdated_line("curves", name, versions[name]))
+    if missing:
+        _require("task", missing, _all_tasks(dataset))
+    missing = [name for name in asked.wanted.get("optimizer", ()) if name not in there["optimizer"]]
+    if missing:
+        _require("optimizer", missing, _all_optimizers(dataset))
+    if "family" in asked.wanted:
+        _require("family", asked.wanted["family"], {_part(f.path, "family") for f in dataset.get_fragments()})
+
+
+def _part(path, name):
+    return next(part.removeprefix(f"{name}=") for part in path.split("/") if part.startswith(f"{name}="))
+
+
+def _require(kind, names, there):
+    for name in names:
+        if name not in there:
+            near = difflib.get_close_matches(name, there, n=3, cutoff=0.6)
+            guess = f"; did you mean {' or '.join(map(repr, near))}?" if near else ";"
+            raise StoreError(f"no curves of {kind} {name!r}{guess} taskset.load_tasks() lists what there is")
+
+
+def _all_tasks(dataset):
+    return {ranges["task"][0] for f in dataset.get_fragments() for ranges in _ranges(f.metadata, {"task"})}
+
+
+def _all_optimizers(dataset):
+    found = set()
+    for fragment in dataset.get_fragments():
+        options = (fragment.physical_schema.metadata or {}).get(b"options")
+        found |= set(json.loads(options)["optimizers"]) if options else set()
+    return found
+
+
+def told_tasks(left_out):
+    """{(task, version)} in a few words."""
+    tasks = sorted({task for task, _ in left_out})
+    shown = tasks[0] if len(tasks) == 1 else f"{len(tasks)} tasks"
+    return f"{shown} ({', '.join(sorted({version for _, version in left_out}))})"
+
+
+def outdated_line(what, task, version):
+    """One line for a task of which there is only what an older version computed."""
+    reasons = ", ".join(change.key for change in changes.of_task(task))
+    release = ".".join(version.split(".")[:2])
+    return (
+        f"the {what} of task {task!r} are of version {version}, and the task changed in {changes.changed_in(task)} ({reasons}): "
+        f'pass version="{release}" to have them as they are, or compute them anew with `python -m taskset baseline {task}`'
+    )
+
+
+def tell_left_out(what, left_out):
+    """Warn, with one line, that {(task, version)} were left out."""
+    releases = sorted({".".join(version.split(".")[:2]) for _, version in left_out})
+    warnings.warn(
+        f"{what} of {told_tasks(left_out)} left out: the tasks changed since; "
+        + " or ".join(f'version="{release}"' for release in releases)
+        + " gives them",
+        OutdatedBaselines,
+        stacklevel=4,
+    )

@@ -1,0 +1,47 @@
+"""Which code made a result, and on what machine."""
+
+import functools
+import platform
+import subprocess
+from pathlib import Path
+
+from taskset.execution import compile_cache
+
+
+@functools.cache
+def git_commit():
+    """The commit of the checkout that this package is run from, followed by "+changes" where files of it were edited since.
+
+    "" where the package isn't run from a checkout: one installed inside somebody's repository isn't part of it.
+    """
+    package = Path(__file__).resolve().parents[1]
+
+    def git(*arguments):
+        return subprocess.run(["git", "-C", str(package), *arguments], capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        git("ls-files", "--error-unmatch", "version.py")
+        return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain", "--untracked-files=no", "--", ".") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+
+
+def processor():
+    """The processor's model, where the system tells it, and its architecture: "AMD EPYC (x86_64)"."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return f"{models[0]} ({platform.machine()})" if models else platform.machine()
+
+
+def machine():
+    """The kind of machine, on which `seconds` depend: processor and operating system."""
+    return f"{processor()}, {platform.system()}"
+
+
+def settings():
+    """{variable: value} of environment variables that are set and by which compiled programs, and with them numbers, can differ:
+    those of `taskset.execution.compile_cache.SETTINGS`."""
+    return compile_cache.settings()

@@ -1,0 +1,117 @@
+"""What a directory of results holds already: finished tasks, and what killed processes left."""
+
+import contextlib
+import dataclasses
+import json
+import os
+import re
+import stat
+from pathlib import Path
+
+import pyarrow as pa
+
+from taskset.errors import StoreError
+from taskset.normalization import store
+from taskset.normalization.sweep.claims import claim
+
+# Names that `store.whole_file` gives: .TASK.parquet.PROCESS.tmp, with random digits before .tmp in later versions.
+_TEMPORARY = re.compile(r"\.(.+)\.parquet\.(\d+)(?:\.[0-9a-f]{16})?\.tmp")
+
+
+RUNS = ("optimizers", "seeds")  # the options that may become more for an existing directory
+
+
+def check_finished(path, told, task, family, source, config, options):
+    """Whether a curve file with metadata `told` has all runs that a sweep of this task with these options makes.
+
+    config: of the task, JSON values; options: `Options.as_json()`. Older files lack some of the metadata: what isn't told
+    contradicts nothing. Raises: StoreError where the file has anything but these runs, or a part of them.
+    """
+    expected = {"task": task, "family": family, "source": source}
+    for key, value in expected.items():
+        if told.get(key, value) != value:
+            raise StoreError(f"{path} has curves of {key} {told[key]!r}, not {value!r}: {_WAY_OUT}")
+    if "config" in told and _json(path, told, "config") != json.loads(json.dumps(config)):
+        raise StoreError(f"{path} has curves of another config of {task} than it has now: {_WAY_OUT}")
+    if "options" in told:
+        there = _json(path, told, "options")
+        for key in sorted({*there, *options}):
+            if there.get(key) != options.get(key) and not (key in RUNS and _part(there.get(key), options.get(key))):
+                raise StoreError(f"{path} was made with {key} {there.get(key)}, not {options.get(key)}: {_WAY_OUT}")
+        return there == options or all(len(there[key]) == len(options[key]) for key in RUNS)
+    return True
+
+
+def _part(some, all_of_them):
+    return isinstance(some, list) and set(some) <= set(all_of_them)
+
+
+def extend(root, options):
+    """Have ROOT/sweep.json say `options` (JSON values) where they are those it has, with more optimizers or seeds."""
+    try:
+        there = store.read_options(root)
+    except StoreError:
+        return  # `store.check_options` says what is wrong
+    if there == options or {*there} != {*options}:
+        return
+    if all(there[key] == options[key] or (key in RUNS and _part(there[key], options[key])) for key in options):
+        store.write_options(root, options)
+
+
+def missing(told, options):
+    """The sweeps (`Options`) that make the runs of `options` which a curve file with metadata `told` lacks.
+
+    New seeds have all optimizers in one sweep, as from the start; new optimizers have the old seeds in one of their own.
+    """
+    there = json.loads(told["options"])
+    optimizers = tuple(name for name in options.optimizers if name not in there["optimizers"])
+    old, new = ([seed for seed in options.seeds if (seed in there["seeds"]) == had] for had in (True, False))
+    parts = [(optimizers, old), (options.optimizers, new)]
+    return [dataclasses.replace(options, optimizers=names, seeds=tuple(seeds)) for names, seeds in parts if names and seeds]
+
+
+def joined(tables, options):
+    """Curves of several sweeps as one table in the order of one: by optimizer as asked for, seed, step."""
+    table = pa.concat_tables(tables)
+    names, seeds = list(options.optimizers), list(options.seeds)
+    places = zip(table["optimizer"].to_pylist(), table["seed"].to_pylist(), table["step"].to_pylist())
+    keys = [(names.index(name), seeds.index(seed), step) for name, seed, step in places]
+    return table.take(sorted(range(len(keys)), key=keys.__getitem__))
+
+
+_WAY_OUT = "delete it to compute it anew, or use another --out"
+
+
+def _json(path, told, key):
+    try:
+        return json.loads(told[key])
+    except ValueError as error:
+        raise StoreError(f"{path}: its {key} is no valid JSON: {_WAY_OUT}") from error
+
+
+def remove_leftovers(root):
+    """Delete the half-written curve files of dead processes below ROOT/curves; nothing else.
+
+    Each is a regular file of this user's, named as `store.whole_file` names its own, by a process that isn't alive on this
+    machine, of a task that nobody on any machine has claimed.
+    """
+    for path in Path(root, "curves").rglob(".*.parquet.*.tmp"):
+        match = _TEMPORARY.fullmatch(path.name)
+        if match is None or _alive(int(match[2])):
+            continue
+        with contextlib.suppress(OSError):
+            there = path.lstat()
+            if stat.S_ISREG(there.st_mode) and there.st_uid == os.getuid():
+                with claim(root, match[1]) as free:
+                    if free:
+                        path.unlink()
+
+
+def _alive(pid):
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return True

@@ -1,0 +1,186 @@
+"""The sweep of one task: every optimizer from every seed, evaluated at 51 points of the way."""
+
+import contextlib
+import json
+import time
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+
+import numpy as np
+import pyarrow as pa
+
+from taskset.datasets.base import SPLITS
+from taskset.errors import ConfigError
+from taskset.normalization import store
+from taskset.normalization.store.reading import curves_table
+from taskset.normalization.sweep import resume
+from taskset.normalization.sweep.provenance import git_commit, machine, settings
+from taskset.version import __version__
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a sweep's curves depend on, beside the task; stored with them, never mixed in one directory.
+
+    optimizers: names; source: of the data; steps: the horizon; seeds: one run each; batches: per evaluation and split;
+    evaluations: intervals between evaluations, `evaluations` + 1 of them at 0, steps / evaluations, .., steps.
+    """
+
+    optimizers: tuple[str, ...]
+    source: str
+    steps: int
+    seeds: tuple[int, ...]
+    batches: int = 5
+    evaluations: int = 50
+
+    def __post_init__(self):
+        for field in ("steps", "batches", "evaluations"):
+            if getattr(self, field) < 1:
+                raise ConfigError(f"{field} is {getattr(self, field)}: allowed is an integer of at least 1")
+        if self.steps % self.evaluations:
+            raise ConfigError(
+                f"steps {self.steps} can't be cut into {self.evaluations} equal intervals: use a multiple of {self.evaluations}"
+            )
+        if not self.optimizers or not self.seeds:
+            raise ConfigError("a sweep needs at least one optimizer and one seed")
+        if len(set(self.optimizers)) < len(self.optimizers) or len(set(self.seeds)) < len(self.seeds):
+            raise ConfigError("an optimizer or a seed is named twice")
+
+    def as_json(self):
+        """The options as JSON values."""
+        return json.loads(json.dumps(asdict(self)))
+
+
+def by_rule(optimizers):
+    """Optimizers in groups that share a compiled program."""
+    groups = {}
+    for optimizer in optimizers:
+        groups.setdefault(optimizer.rule, []).append(optimizer)
+    return list(groups.values())
+
+
+class Account:
+    """Core-seconds by what they were spent on: `with account("train"): ..`."""
+
+    def __init__(self):
+        self.seconds = {}
+
+    @contextlib.contextmanager
+    def __call__(self, purpose):
+        start = time.process_time()
+        yield
+        self.seconds[purpose] = self.seconds.get(purpose, 0.0) + time.process_time() - start
+
+
+def sweep(task, optimizers, options, report=lambda share: None, account=None, mode=None):
+    """Curves of one task as an Arrow table (`store.SCHEMA`), with "copies" in its metadata: most runs that went in one program.
+
+    A run is over at the first evaluation that is not finite: from there on its losses are NaN and its rows say diverged. The
+    same seed has the same start and the same batches under every optimizer, so the runs of a seed go on side by side.
+    account: an `Account` that is told what the time went into. mode: of execution (`taskset.execution.modes`); None: the fastest.
+    """
+    account = account or Account()
+    from taskset.normalization.sweep import runs  # TensorFlow
+
+    interval = options.steps // options.evaluations
+    groups = [runs.of_group(task, group, interval, options, account, mode) for group in by_rule(optimizers)]
+    found, done = {}, 0
+    for seed in options.seeds:
+        for group in groups:
+            group.start(seed, account)
+            live = [o.name for o in group.group]
+            for step in range(0, options.steps + 1, interval):
+                if step and live:
+                    group.advance(live, interval, account)
+                losses = group.losses(live, account) if live else {}
+                for name in live:
+                    found[name, seed, step] = losses[name], group.seconds(name)
+                live = [name for name in live if all(map(np.isfinite, losses[name].values()))]
+                done += len(group.group) if step else 0
+                report(done / (len(optimizers) * len(options.seeds) * options.evaluations))
+    copies = max(group.copies for group in groups)
+    return _table(task, optimizers, options, interval, found).replace_schema_metadata({"copies": str(copies)})
+
+
+def _table(task, optimizers, options, interval, found):
+    """Complete curves, sorted by (optimizer as asked for, seed, step): diverged runs are filled up with NaN.
+
+    found: {(optimizer, seed, step): ({split: loss}, seconds)}, for each run up to its first loss that is not finite.
+    """
+    columns = {name: [] for name in store.SCHEMA.names}
+    for optimizer in optimizers:
+        for seed in options.seeds:
+            seconds = 0.0
+            for step in range(0, options.steps + 1, interval):
+                losses, seconds = found.get((optimizer.name, seed, step), ({}, seconds))
+                diverged = not losses or not all(map(np.isfinite, losses.values()))
+                told = [np.nan if diverged else losses[split] for split in SPLITS]
+                values = (task.name, optimizer.name, seed, step, options.steps, *told, diverged, seconds)
+                for column, value in zip(columns.values(), values):
+                    column.append(value)
+    arrays = [
+        pa.array(values, type=kind.value_type if pa.types.is_dictionary(kind) else kind)
+        for values, kind in zip(columns.values(), store.SCHEMA.types)
+    ]
+    return pa.table(arrays, names=store.SCHEMA.names).cast(store.SCHEMA)
+
+
+def metadata(task, options, mode, core_seconds):
+    """What is stored with a curve file, as {name: text}; core_seconds: {purpose: seconds}."""
+    import tensorflow as tf
+
+    return {
+        "task": task.name,
+        "family": task.family,
+        "config": json.dumps(task.config),
+        "source": task.source,
+        "data_origin": json.dumps(task.data_origin),
+        "options": json.dumps(options.as_json()),
+        "taskset_version": __version__,
+        "git_commit": git_commit(),
+        "tensorflow_version": tf.__version__,
+        "settings": json.dumps(settings()),
+        "mode": mode,
+        "batches_per_evaluation": str(options.batches),
+        "machine": machine(),
+        "core_seconds": json.dumps({k: round(v, 2) for k, v in core_seconds.items()}),
+        "num_params": str(task.num_params),
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    }
+
+
+def sweep_to_file(name, options, root, data_dir=None, mode=None, report=lambda share: None):
+    """Sweep one task and write its file; returns the path. The file appears whole, at the end.
+
+    Where there is a file with a part of the runs, only the others are made. Their numbers are those of one sweep of all; up to
+    rounding for new optimizers of tasks whose runs go in one program (`taskset.execution.modes.copies_pay`).
+    """
+    from taskset.execution.loop import execution_mode
+    from taskset.optimizers import get_optimizer
+    from taskset.tasks.base import get_task
+
+    account, total = Account(), Account()
+    with total("total"):
+        with account("build"):
+            task = get_task(name, options.source, data_dir)
+        with account("open"):  # decodes the data set, unless another task of the sweep has
+            task.raw_batches("train", options.seeds[0], 0, 1)
+        path = store.curve_path(root, task.source, task.family, task.name)
+        told = store.read_metadata(path) if path.exists() else None
+        parts = resume.missing(told, options) if told else [options]
+        tables = []
+        for i, part in enumerate(parts):
+            optimizers = [get_optimizer(o) for o in part.optimizers]
+            tables.append(sweep(task, optimizers, part, lambda share, i=i: report((i + share) / len(parts)), account, mode))
+    copies = max(int(table.schema.metadata[b"copies"]) for table in tables)
+    spent = {**account.seconds, **total.seconds}
+    if told:
+        tables.append(curves_table(root, task=name, source=task.source, columns=store.SCHEMA.names).cast(store.SCHEMA))
+        before = json.loads(told.get("core_seconds", "{}"))
+        spent = {purpose: before.get(purpose, 0.0) + spent.get(purpose, 0.0) for purpose in {**before, **spent}}
+        copies = max(copies, int(told.get("copies", 1)))
+    store.check_options(root, options.as_json())  # once more: another sweep may have been first to have curves here
+    table = resume.joined([table.replace_schema_metadata(None) for table in tables], options) if told else tables[0]
+    stored = {**metadata(task, options, mode or execution_mode(task), spent), "copies": str(copies)}
+    store.write_curves(table, path, stored)
+    return path

@@ -1,0 +1,113 @@
+"""The runs of one seed under optimizers that share a rule: the same start, the same batches, other hyperparameters.
+
+`OneByOne` and `Together` give the same numbers up to rounding; `of_group` chooses.
+"""
+
+import dataclasses
+
+from taskset.execution.copies import CopiesLoop, NotBatched
+from taskset.execution.loop import Loop
+from taskset.execution.modes import copies_pay
+
+
+def of_group(task, group, interval, options, account, mode=None):
+    """`Together` where that pays and no operation of the task stands against it, else `OneByOne`.
+
+    mode: of `taskset.execution.modes.MODES`, for runs one by one in that mode; None: the fastest way. Which it is follows from the kinds of
+    operations in the task's graph alone; any error is an error.
+    """
+    if mode is None and len(group) > 1 and copies_pay(task.data):
+        together = Together(task, group, interval, options)
+        try:
+            together.start(options.seeds[0], account)
+            return together
+        except NotBatched:
+            pass
+    return OneByOne(task, group, interval, options, mode)
+
+
+class OneByOne:
+    """Each optimizer's run for itself. A chunk of batches is drawn once for all of them."""
+
+    copies = 1
+
+    def __init__(self, task, group, interval, options, mode=None):
+        self.group, self.options, self.loop = group, options, Loop(task, group[0], interval, mode)
+        self._hparams = {o.name: o.hparams(options.steps) for o in group}
+
+    def start(self, seed, account):
+        """All runs at step 0; account: the `Account` of the time."""
+        with account("draw"):
+            self._evaluate = self.loop.evaluation(seed, self.options.batches)
+        with account("start"):
+            first = self.loop.start(seed)
+        with account("compile"):
+            self.loop.compile(first, self._hparams[self.group[0].name])
+            self._initial = self._evaluate(first.params)
+        self._runs = {o.name: dataclasses.replace(first) for o in self.group}
+
+    def losses(self, live, account):
+        """{optimizer: {split: loss}} of those named in `live`, where they are now."""
+        with account("evaluate"):
+            return {n: self._judged(n) if self._runs[n].step else self._initial for n in live}
+
+    def _judged(self, name):
+        return self._evaluate(self.loop.evaluated(self._runs[name], self._hparams[name]))
+
+    def advance(self, live, steps, account):
+        """Take `steps` steps of the runs named in `live`."""
+        first = self._runs[live[0]].step
+        for begin in range(first, first + steps, self.loop.chunk):
+            count = min(self.loop.chunk, first + steps - begin)
+            with account("draw"):
+                raw = self.loop.draw(self._runs[live[0]].seed, begin)
+            with account("train"):
+                for name in live:
+                    self.loop.train(self._runs[name], self._hparams[name], count, raw)
+
+    def seconds(self, name):
+        """CPU seconds of a run's training so far."""
+        return self._runs[name].seconds
+
+
+class Together:
+    """All runs in one program (`CopiesLoop`). A run that has diverged goes on unseen: the others' numbers don't know of it."""
+
+    def __init__(self, task, group, interval, options):
+        self.group, self.options, self.copies = group, options, len(group)
+        self.loop = CopiesLoop(task, group[0], self.copies, interval)
+        each = [o.hparams(options.steps) for o in group]
+        self._hparams = {name: [hparams[name] for hparams in each] for name in each[0]}
+        self._tensors = {name: tf.constant(values, tf.float32) for name, values in self._hparams.items()}
+        self._place = {o.name: i for i, o in enumerate(group)}
+
+    def start(self, seed, account):
+        """As `OneByOne.start`."""
+        with account("draw"):
+            self._evaluate = self.loop.evaluation(seed, self.options.batches)
+        with account("start"):
+            self._run = self.loop.start(seed)
+        with account("compile"):
+            self.loop.compile(self._run, self._hparams)
+            self._evaluate(self._run.params)
+
+    def losses(self, live, account):
+        """As `OneByOne.losses`."""
+        with account("evaluate"):
+            found = self._evaluate(self.loop.evaluated(self._run, self._tensors))
+        return {name: {split: values[self._place[name]] for split, values in found.items()} for name in live}
+
+    def advance(self, live, steps, account):
+        """As `OneByOne.advance`; runs that are not live take their steps too."""
+        del live
+        goal = self._run.step + steps
+        while self._run.step < goal:
+            with account("draw"):
+                raw = self.loop.draw(self._run.seed, self._run.step)
+            with account("train"):
+                self.loop.train(self._run, self._hparams, min(self.loop.chunk, goal - self._run.step), raw)
+
+    def seconds(self, name):
+        """CPU seconds of a run's training so far: its share."""
+        del name
+        return self._run.seconds / self.copies

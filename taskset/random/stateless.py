@@ -1,0 +1,121 @@
+"""Random numbers as pure functions of a key, the same in eager, graph and XLA execution.
+
+TensorFlow's `stateless_uniform` and `stateless_normal` give different numbers under XLA than outside it, with every algorithm
+(seen with TensorFlow 2.21 on a CPU); only its full-range integers agree. So the floats are made from those integers here.
+
+A key is an int32 tensor of shape [2]. A key is used for one draw: `fold` or `split` it where several are wanted.
+"""
+
+import contextlib
+import contextvars
+import math
+
+import numpy as np
+import tensorflow as tf
+
+from taskset.errors import ConfigError, shown
+from taskset.random import philox, seeds
+
+_FEW = 2048  # words: up to here TensorFlow's operation is faster under XLA too
+_FOR_XLA_CPU = contextvars.ContextVar("for_xla_cpu", default=False)
+
+
+@contextlib.contextmanager
+def for_xla_cpu():
+    """What is traced within will be compiled by XLA for a CPU: large draws take the way that is fast there. The numbers are the
+    same."""
+    token = _FOR_XLA_CPU.set(True)
+    try:
+        yield
+    finally:
+        _FOR_XLA_CPU.reset(token)
+
+
+def words(seed):
+    """The two integers of the key of an int `seed`."""
+    return seeds.stream(seed, "key"), seed & 0x7FFFFFFF
+
+
+def as_key(seed):
+    """`seed` (integer, scalar integer tensor, or key) as a key: int32 [2].
+
+    The integer 3 and a tensor of it are different seeds. Raises: ConfigError for what is none of them.
+    """
+    if not tf.is_tensor(seed) and np.ndim(seed) == 0:
+        return tf.constant(words(seeds.check(seed)), tf.int32)
+    seed = tf.convert_to_tensor(seed)
+    if not seed.dtype.is_integer or not (seed.shape.rank == 0 or seed.shape.is_compatible_with([2])):
+        raise ConfigError(f"seed {shown(seed)}: allowed are an integer, a scalar integer tensor, and a key (integers of shape [2])")
+    if seed.shape.rank == 0:
+        return tf.stack([tf.zeros([], tf.int32), tf.cast(seed, tf.int32)])
+    return tf.ensure_shape(tf.cast(seed, tf.int32), [2])
+
+
+def fold(key, data):
+    """A new key from `key` and an integer."""
+    return tf.random.experimental.stateless_fold_in(as_key(key), data, alg="philox")
+
+
+def split(key, n):
+    """`n` new keys, a list."""
+    return [fold(key, i) for i in range(n)]
+
+
+def bits(key, shape):
+    """Uniform 32-bit integers, uint32 of `shape` (Philox 4x32-10, Salmon et al. 2011)."""
+    size = math.prod(int(n) for n in shape)
+    if _FOR_XLA_CPU.get() and size > _FEW:
+        return tf.reshape(philox.words(as_key(key), size), shape)
+    return tf.random.stateless_uniform(shape, as_key(key), minval=None, maxval=None, dtype=tf.uint32, alg="philox")
+
+
+def uniform(key, shape, dtype=tf.float32, minval=0.0, maxval=1.0):
+    """U[minval, maxval), from the upper 24 bits (all of them in float64)."""
+    if dtype == tf.float64:
+        unit = tf.cast(bits(key, shape), dtype) * 2.0**-32
+    else:
+        unit = tf.cast(tf.bitwise.right_shift(bits(key, shape), tf.constant(8, tf.uint32)), dtype) * 2.0**-24
+    return minval + (maxval - minval) * unit
+
+
+def by_rows(function, x):
+    """`function`, which acts on every entry by itself, of x [rows, columns].
+
+    XLA for a CPU computes a long function entry by entry, not in vectors, once it fuses it with the concatenation, reversal or
+    selection that follows (seen with `tf.math.erfinv`, three times as slow). The steps of a loop are not fused with what follows.
+    """
+    rows, columns = x.shape
+    if not _FOR_XLA_CPU.get() or rows * columns <= _FEW:
+        return function(x)
+
+    def step(i, y):
+        return i + 1, tf.tensor_scatter_nd_update(y, [[i]], [function(x[i])])
+
+    return tf.while_loop(lambda i, y: i < rows, step, (0, tf.zeros_like(x)))[1]
+
+
+def normal(key, shape, dtype=tf.float32, mean=0.0, stddev=1.0):
+    """N(mean, stddev^2), by Box and Muller's transform of pairs of uniforms; |z| stays below 5.8 (6.7 in float64)."""
+    shape = [int(n) for n in shape]
+    size = math.prod(shape)
+    half = (size + 1) // 2
+    u = uniform(key, [2, half], dtype)
+    radius = tf.sqrt(-2.0 * tf.math.log(1.0 - u[0]))  # 1 - u is in (0, 1]: its logarithm is finite
+    quarters = tf.constant([[0.0], [0.25]], dtype)  # the sine is the cosine a quarter of a turn later
+    z = tf.reshape(radius * _cosine(u[1] - quarters), [-1])[:size]
+    return mean + stddev * tf.reshape(z, shape)
+
+
+def _cosine(turns):
+    """cos(2 pi turns), to rounding: the series of sin(2 pi t), |t| <= 1/4. XLA computes tf.cos one number after the other."""
+    t = 0.25 - tf.abs(turns - tf.round(turns))
+    square, terms = t * t, 7 if t.dtype == tf.float32 else 12
+    result = tf.zeros_like(t)
+    for k in reversed(range(terms)):
+        result = result * square + (-1) ** k * (2.0 * math.pi) ** (2 * k + 1) / math.factorial(2 * k + 1)
+    return result * t
+
+
+def bernoulli(key, shape, p, dtype=tf.float32):
+    """1 with probability p, else 0."""
+    return tf.cast(uniform(key, shape) < p, dtype)

@@ -1,0 +1,1 @@
+"""Suites of tasks, and the statistics by which optimizers are compared on them."""

@@ -1,0 +1,187 @@
+"""The table: learned optimizers and hand-designed ones, by the trials that they take."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from taskset.errors import ConfigError, StoreError, shown
+from taskset.normalization import store
+from taskset.normalization.normalizer import mean_curves
+from taskset.normalization.store.reading import outdated_line, told_tasks
+from taskset.scoring import rivals as who
+from taskset.scoring import scores, speedup, statistics
+
+SPLITS = ("train", "test")  # of data, in the table; valid_outer is looked at for tuning
+LEFT = ["title", "trials", "split", "tasks", "runs", "diverged"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """table: one row a contender and split: LEFT, and of each statistic its value, low and high; speedups: one row a learned
+    optimizer and task; per_task: scores, mean over seeds, index (split, task), a column an optimizer; notes: lines to be told.
+    """
+
+    table: object
+    speedups: object
+    per_task: object
+    notes: list
+    horizon: int
+    view: str
+
+
+def read_results(roots, version=None):
+    """(curves, {name: what it was made with}) of directories made by `evaluate`. version: as in `taskset.load_curves`."""
+    import pandas as pd
+
+    if isinstance(roots, (str, Path)) or not roots:
+        raise ConfigError(f"results {shown(roots)}: allowed is a list of directories made by `python -m learned evaluate`")
+    frames, told = [], {}
+    for root in roots:
+        options = _options(root)
+        name = options["optimizers"][0]
+        if name in told:
+            raise ConfigError(f"{name!r} is in two of the directories: give checkpoints names of their own with evaluate --name")
+        told[name] = options
+        frames.append(store.load_curves(root=root, version=version))
+    horizons = sorted({options["steps"] for options in told.values()})
+    if len(horizons) > 1:
+        raise ConfigError(f"the results have horizons {horizons}: allowed is one; compare them one after the other")
+    return pd.concat([plain(frame) for frame in frames], ignore_index=True), told
+
+
+def _options(root):
+    """What the results below `root` were made with: the options of an evaluation of one checkpoint."""
+    options = store.read_options(root)
+    try:
+        (name,), steps, seeds = options["optimizers"], options["steps"], options["seeds"]
+        if isinstance(name, str) and type(steps) is int and isinstance(seeds, list) and isinstance(options["source"], str):
+            return options
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise StoreError(f"{root} holds no evaluation of one checkpoint: give the --out of `python -m learned evaluate`")
+
+
+def plain(curves):
+    """Curves with names as text: frames with other names can be put together."""
+    return curves.astype({"task": str, "optimizer": str})
+
+
+def scales_of(normalizers, source, tasks, horizon, asked):
+    """{(task, split): (initial, best)} and the normalizers' horizon.
+
+    That is `asked`, or the shortest that is not below `horizon`. Raises ConfigError where there is none.
+    """
+    there = normalizers[normalizers["source"].isin([source, "none"]) & normalizers["task"].isin(tasks)]
+    horizons = sorted(int(h) for h in there["horizon"].unique())
+    fitting = [h for h in horizons if h == asked or (asked is None and h >= horizon)]
+    if not fitting:
+        wanted = f"of horizon {asked}" if asked else f"that reach {horizon} steps"
+        raise ConfigError(
+            f"the baselines have no normalizers {wanted} for these tasks (source {source}); their horizons are {horizons}: "
+            "evaluate with a --horizon that is not longer"
+        )
+    if fitting[0] < horizon:
+        raise ConfigError(f"horizon {horizon} is longer than the normalizers', {fitting[0]}, beyond which they say nothing")
+    rows = there[(there["horizon"] == fitting[0]) & there["normalizable"]]
+    scales = {(r["task"], r["split"]): (r["initial"], r["best"]) for r in rows.to_dict("records")}
+    return scales, fitting[0]
+
+
+def compare(roots, baselines=None, chosen_view="end", normalizer_horizon=None, version=None):
+    """The `Comparison` of results of `evaluate` under `roots` with the baselines in a directory (None: the package's).
+
+    version: None: tasks that changed since their baselines were computed are left out, with a note; "0.1": results and baselines
+    as that version computed them.
+    """
+    view = scores.view(chosen_view)
+    curves, told = read_results(roots, version)
+    learned, options = list(told), next(iter(told.values()))
+    tasks, horizon, source = sorted(curves["task"].unique()), options["steps"], options["source"]
+    normalizers, old = store.normalizers_of(baselines, version)
+    older = [(task, made_by) for task, made_by in sorted(old) if task in tasks and task not in set(normalizers["task"])]
+    tasks = [task for task in tasks if task not in dict(older)]
+    if not tasks:
+        raise ConfigError(outdated_line("baselines", *older[0]))
+    scales, longer = scales_of(normalizers, source, tasks, horizon, normalizer_horizon)
+    theirs = plain(
+        store.load_curves(task=tasks, source=[source, "none"], horizon=[longer], root=baselines, version=version)
+    )
+    if longer != horizon:  # a schedule depends on the horizon: only those without one can be cut short
+        theirs = theirs[theirs["optimizer"].map(who.family_of).isin([who.ADAM, "adagrad_lr"])]
+    notes = _notes(theirs, told, tasks, scales, horizon, longer)
+    if older:
+        notes.append(f"left out: {told_tasks(older)}, which changed since their baselines were computed")
+    tasks = [task for task in tasks if (task, "train") in scales and (task, "valid_outer") in scales]
+    if not tasks:
+        raise ConfigError("none of these tasks has a normalizer in the baselines: compare others")
+    steps = scores.common_steps([curves, theirs], horizon)
+    both = [frame[frame["task"].isin(tasks)] for frame in (curves, theirs)]
+    found = [scores.scores(frame, scales, steps, view) for frame in both]
+    per_task, over = _tables(found)
+    rows, more = who.contenders(per_task.loc[["train", "valid_outer"]], learned)
+    table = _statistics(rows, per_task, over)
+    speedups = _speedups(both, learned, tasks, steps, horizon)
+    return Comparison(table, speedups, per_task, notes + more, horizon, chosen_view)
+
+
+def _notes(theirs, told, tasks, scales, horizon, longer):
+    notes = []
+    lacking = [task for task in tasks if task not in set(theirs["task"])]
+    if lacking:
+        raise ConfigError(f"the baselines have no curves of {lacking[0]!r} ({len(lacking)} in all): measure it, or leave it out")
+    for task in tasks:
+        splits = [split for split in ("train", "valid_outer", "test") if (task, split) not in scales]
+        if splits:
+            notes.append(f"{task} has no normalizer for {', '.join(splits)}")
+    seeds = sorted(theirs["seed"].unique().tolist())
+    for name, options in told.items():
+        if options["seeds"] != seeds:
+            notes.append(f"seeds: {name} {options['seeds']}, baselines {seeds}")
+    if longer != horizon:
+        notes.append(f"normalized by baselines of {longer} steps, of which the first {horizon} are looked at")
+    return notes
+
+
+def _tables(found):
+    """(mean scores over seeds, counts of diverged and of all runs), index (split, task), a column an optimizer."""
+    import pandas as pd
+
+    frame = pd.concat(found, ignore_index=True)
+    groups = frame.groupby(["split", "task", "optimizer"], sort=True)
+    return groups["score"].mean().unstack(), groups["diverged"].agg(["sum", "size"]).unstack()
+
+
+def _statistics(rows, per_task, over):
+    import pandas as pd
+
+    table = []
+    for row in rows:
+        for split in SPLITS:
+            tasks = [task for task in row.chosen if (split, task) in per_task.index]
+            if not tasks:
+                continue
+            values = np.array([per_task.at[(split, task), row.chosen[task]] for task in tasks])
+            counts = [[over.at[(split, task), (kind, row.chosen[task])] for task in tasks] for kind in ("size", "sum")]
+            line = [row.title, row.trials, split, len(tasks), *(int(sum(c)) for c in counts)]
+            for statistic in statistics.STATISTICS.values():
+                line += [float(statistic(values)), *statistics.interval(values, statistic)]
+            table.append(line)
+    named = [f"{name}{part}" for name in statistics.STATISTICS for part in ("", " low", " high")]
+    return pd.DataFrame(table, columns=LEFT + named)
+
+
+def _speedups(both, learned, tasks, steps, horizon):
+    """One row a (learned optimizer, task): speedup, at_least (where no Adam rate gets there: what its curves could tell)."""
+    import pandas as pd
+
+    ours, theirs = (mean_curves(frame).sort_values("step") for frame in both)
+    theirs = theirs[theirs["optimizer"].map(who.family_of) == who.ADAM]
+    rows = []
+    for task in tasks:
+        part = theirs[theirs["task"] == task].pivot(index="step", columns="optimizer", values="train")
+        for name in learned:
+            run = ours[(ours["task"] == task) & (ours["optimizer"] == name) & ours["step"].isin(steps)]
+            found = speedup.speed_up(run["train"].to_numpy(), horizon, part.index.to_numpy(), part.to_numpy().T)
+            limit = part.index[-1] / horizon
+            rows.append((name, task, min(found, limit), found > limit))
+    return pd.DataFrame(rows, columns=["title", "task", "speedup", "at_least"])

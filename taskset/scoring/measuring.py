@@ -1,0 +1,44 @@
+"""Normalizers of the tasks of a suite that have none yet: measured by the sweep that baselines are made with. No TensorFlow."""
+
+from dataclasses import replace
+
+from taskset.errors import ConfigError
+from taskset.normalization.sweep.runner import Options
+from taskset.samplers.optimizers import all_optimizers
+from taskset.scoring import suites
+
+OPTIMIZERS = "adam_lr_"
+SEEDS = 2
+BATCHES = 5
+EVALUATIONS = 50
+
+
+def options(suite):
+    """What is swept: Adam's 17 learning rates over the suite's horizon, 2 seeds, 5 batches an evaluation."""
+    adams = tuple(name for name in all_optimizers() if name.startswith(OPTIMIZERS))
+    # As many of 50 intervals as cut the horizon into equal parts.
+    evaluations = next(n for n in range(min(EVALUATIONS, suite.horizon), 0, -1) if suite.horizon % n == 0)
+    return Options(adams, suite.source, suite.horizon, tuple(range(SEEDS)), BATCHES, evaluations)
+
+
+def completed(suite, root, sweep):
+    """The suite with the scales of all its tasks; those that have none are measured first.
+
+    root: directory of the curves and normalizers, which is gone on with; sweep: `(names, options, root) -> status` that makes
+    them, 0 if it could. Raises `ConfigError` where a measured task has no normalizer.
+    """
+    from taskset.normalization.store import load_normalizers
+
+    waiting = suite.unmeasured
+    if not waiting:
+        return suite
+    if sweep(waiting, options(suite), root):
+        raise ConfigError(f"suite {suite.name!r} couldn't be measured: take the tasks that failed out of it, or try again")
+    found = suites.scales(load_normalizers(root), suite.source, suite.horizon)
+    without = [task for task in waiting if task not in found]
+    if without:
+        raise ConfigError(
+            f"suite {suite.name!r}: {', '.join(without)} can't be normalized: allowed are tasks that can run, with a finite "
+            f"initial loss that some Adam gets below in {suite.horizon} steps; take these out of the suite"
+        )
+    return replace(suite, tasks=tuple(e if e.scales else replace(e, scales=found[e.task]) for e in suite.tasks))

@@ -1,0 +1,87 @@
+"""Suites by name and version: rules over the baselines that come with the package. No TensorFlow.
+
+A version of a rule never changes, so that results on it stay comparable; what should be different gets a new version. A suite
+that was made is a file of its own, with all its tasks and scales in it.
+"""
+
+import math
+from dataclasses import dataclass
+
+from taskset.errors import ConfigError, unknown
+from taskset.scoring import suites
+
+
+@dataclass(frozen=True)
+class Rule:
+    """The tasks that match `patterns`, can run, are normalizable at `horizon`, and are no larger and no slower than said.
+
+    name, version; about: one line for people; source: of the data; max_milliseconds: a training step, as the baselines measured
+    it; max_parameters: of a task.
+    """
+
+    name: str
+    version: int
+    about: str
+    patterns: tuple[str, ...]
+    horizon: int
+    source: str = "synthetic"
+    max_milliseconds: float = math.inf
+    max_parameters: float = math.inf
+
+    def __str__(self):
+        return f"{self.name}:{self.version}"
+
+    def suite(self, baselines=None, baselines_version=None):
+        """The `Suite` from a directory of baselines; None: those of the package. Raises `StoreError`, `ConfigError`.
+
+        baselines_version: as in `suites.make`.
+        """
+        limits = self.max_milliseconds, self.max_parameters
+        given = {"version": self.version, "baselines_version": baselines_version}
+        return suites.make(self.name, self.patterns, baselines, self.source, self.horizon, *limits, **given)
+
+
+PROBLEMS = ("quadratic_family_seed*", "losg_tasks_family_seed*")
+NETWORKS = (
+    "mlp_family_seed*", "mlp_ae_family_seed*", "mlp_vae_family_seed*", "conv_pooling_family_seed*", "conv_fc_family_seed*",
+    "nvp_family_seed*", "maf_family_seed*", "rnn_text_classification_family_seed*", "char_rnn_language_model_family_seed*",
+    "word_rnn_language_model_family_seed*",
+)  # fmt: skip
+
+RULES = (
+    Rule("problems", 1, "synthetic problems without data, 1 ms a step at most", PROBLEMS, 10000, max_milliseconds=1),
+    Rule("small", 1, "networks of 100,000 weights and 3 ms a step at most", NETWORKS, 2000, "synthetic", 3, 1e5),
+    Rule("mixed", 1, "networks of all families, 30 ms a step at most", NETWORKS, 2000, max_milliseconds=30),
+)
+
+
+def rules():
+    """All rules, oldest version first."""
+    return list(RULES)
+
+
+def rule(text):
+    """The rule called "NAME:VERSION", or the newest version of "NAME". Raises `UnknownName`."""
+    name, _, version = text.partition(":") if isinstance(text, str) else (text, "", "")
+    found = [r for r in RULES if r.name == name and version in ("", str(r.version))]
+    if not found:
+        names = [str(r) for r in RULES] + sorted({r.name for r in RULES})
+        raise unknown("suite", text, names, f"Allowed are {', '.join(map(str, RULES))}, and files (.json).")
+    return max(found, key=lambda r: r.version)
+
+
+def is_rule(text):
+    """Whether `rule(text)` finds one."""
+    return any(text in (one.name, str(one)) for one in RULES)
+
+
+def find(text, baselines=None, baselines_version=None):
+    """The suite in a file, where `text` ends in .json; else the one of the rule called `text`, from `baselines`.
+
+    baselines_version: as in `suites.make`.
+    """
+    if not str(text).endswith(".json"):
+        return rule(text).suite(baselines, baselines_version)
+    if baselines is not None or baselines_version is not None:
+        raise ConfigError(f"baselines {str(baselines)!r} with {text}: allowed with a suite's name only; a suite file says it all")
+    return suites.load_any(text)

@@ -1,0 +1,247 @@
+"""The command line: what it prints, and one clear line with status 2 for what a user can get wrong."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import taskset
+from examples import own_family
+from taskset import registry
+from taskset.cli import main
+from taskset.execution import costs as measured
+
+OWN = str(Path(own_family.__file__))
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """run(*arguments) -> (status, stdout, stderr)."""
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["taskset", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main.main()
+        captured = capsys.readouterr()
+        return ended.value.code, captured.out, captured.err
+
+    monkeypatch.setattr(main, "start_tensorflow", lambda: None)  # it is running already
+    return call
+
+
+def refused(result, *told):
+    status, _, err = result
+    assert status == 2
+    assert err.startswith("error: ") and err.count("\n") == 1, err
+    for text in told:
+        assert text in err
+
+
+def test_list(run):
+    status, out, _ = run("list", "mlp_family_seed1?")
+    assert status == 0 and out.split() == [f"mlp_family_seed1{i}" for i in range(10)]
+    assert run("list", "--families")[1].split() == taskset.families()
+    assert run("list", "--optimizers", "adam_lr_-[12].00")[1].split() == ["adam_lr_-2.00", "adam_lr_-1.00"]
+    names = run("list", "conv_fc_family_seed*", "--feasible")[1].split()
+    assert 900 < len(names) < 1000 and all(map(registry.feasible, names[:20]))
+    assert len(run("list", "--family", "quadratic_family")[1].split()) == 1000
+
+
+def test_list_by_size_cost_and_start(run):
+    def names(*options):
+        return run("list", "--family", "mlp_family", *options)[1].split()
+
+    small = names("--max-params", 40_000)
+    sizes = {name: registry.num_params(name) for name in names()}
+    assert set(small) == {name for name, size in sizes.items() if size <= 40_000} and 20 < len(small) < 980
+    quick = names("--max-ms", 1.5)
+    costs = {name: measured.milliseconds(name) for name in sizes}
+    assert quick == [name for name, (ms, _) in costs.items() if ms <= 1.5] and 20 < len(quick) < 980
+    assert {how for _, how in costs.values()} == {"measured", "estimated"}
+    assert names("--max-params", 40_000, "--max-ms", 1.5) == [name for name in small if name in quick]
+    finite = run("list", "--family", "nvp_family", "--finite-start")[1].split()
+    assert 500 < len(finite) < 950 and "nvp_family_seed0" not in finite and "nvp_family_seed1" in finite
+    refused(run("list", "--family", "mlp_family", "--max-params", 10), "nothing matches")
+    assert "own_regression_seed2" in run("list", "--family", "own_regression", "--finite-start", "--import", OWN)[1]
+    assert "measured or" in " ".join(run("list", "--help")[1].split())
+
+
+def test_show_tells_start_and_cost(run):
+    name = "nvp_family_seed0"
+    out = run("show", name)[1]
+    assert "start     non-finite loss (parameters of init(0)" in out and "synthetic data" in out
+    assert f"step      {measured.milliseconds(name)[0]:.3g} ms {measured.milliseconds(name)[1]} (CPU time of one thread" in out
+    assert "start     finite" in run("show", "nvp_family_seed1")[1]
+    out = run("show", "own_regression_seed2", "--import", OWN)[1]
+    assert "start " not in out and "step " not in out  # nobody measured it
+    assert "start " not in run("show", "nvp_family_seed5000")[1]
+
+
+def test_show_tells_what_each_parameter_starts_from(run):
+    def rows(name, *options):
+        return [" ".join(line.split()) for line in run("show", name, *options)[1].splitlines()]
+
+    out = rows("FixedLM_lm1b_patch128_LSTM128_embed64_avg_bs128")
+    assert "parameter shape size starts from" in out
+    assert "core/b_gates 512 512 truncated normal, stddev 0.0635" in out
+    assert "embed/embeddings 256 x 64 16,384 normal, stddev 1" in out
+    assert "initial_state/hidden 128 128 constant 0" in out
+    out = rows("FixedMAF_mnist_3layer_thin_bs64")
+    assert "bijector_0/linear_0/w 784 x 128 100,352 truncated normal, stddev 0.0468, masked entries 0" in out
+    assert "x 2 2 uniform, from (-5, 0) to (10, 15)" in rows("losg_tasks_family_seed69")
+    assert any("truncated normal" in row for row in rows("own_regression_seed2", "--import", OWN))
+
+
+def test_show_and_sample(run):
+    status, out, _ = run("show", "mlp_family_seed12")
+    assert status == 0 and "cifar10" in out and "mlp/linear_0/w" in out and "feasible  yes" in out
+    assert json.loads(run("sample", "mlp_family", 12)[1]) == taskset.sample("mlp_family", 12)
+    infeasible = next(n for n in registry.list_tasks("conv_fc_family_seed*") if not registry.feasible(n))
+    assert "feasible  no: " in run("show", infeasible)[1]
+
+
+def test_train(run):
+    status, out, _ = run("train", "quadratic_family_seed18", "--steps", 20, "--optimizer", "adam_lr_-1.00")
+    assert status == 0 and "step 20" in out and "ms a step" in out and "source none" in out
+
+
+def test_own_family_everywhere(run, tmp_path):
+    assert "own_regression" in run("list", "--families", "--import", OWN)[1]
+    assert "mlp/linear_0/w" in run("show", "own_regression_seed2", "--import", OWN)[1]
+    assert run("train", "own_regression_seed2", "--import", OWN, "--steps", 5)[0] == 0
+    command = [
+        "baseline",
+        "own_regression_seed2",
+        "--import",
+        OWN,
+        "--steps",
+        10,
+        "--evaluations",
+        5,
+        "--seeds",
+        1,
+        "--batches",
+        1,
+    ]
+    status, out, _ = run(*command, "--optimizer", "adam_lr_-2.00", "--out", tmp_path)
+    assert status == 0 and "own_regression_seed2" in out
+    assert taskset.normalizer("own_regression_seed2", root=tmp_path).horizon == 10
+    status, out, _ = run("normalize", tmp_path, "--split", "test")
+    assert status == 0 and "adam_lr_-2.00" in out
+    status, out, _ = run("plot", tmp_path, "--task", "own_regression_seed2")
+    picture = tmp_path / "plots" / "own_regression_seed2.png"
+    assert status == 0 and picture.read_bytes().startswith(b"\x89PNG")
+    refused(run(*command, "--optimizer", "adam_lr_-3.00", "--out", tmp_path), "other options", "optimizers")
+    refused(run("plot", tmp_path, "--task", "own_regresion_seed2"), "did you mean 'own_regression_seed2'")
+    refused(run("plot", tmp_path, "--task", "own_regression_seed2", "--output", "/proc/a.png"), "can't write /proc/a.png")
+    refused(run("plot", tmp_path, "--task", "own_regression_seed2", "--output", tmp_path / "a.xyz"), "a.xyz", ".png", ".svg")
+    refused(run("normalize", tmp_path, "--split", "trian"), "did you mean 'train'")
+
+
+def test_misspelt_names(run, tmp_path):
+    refused(run("show", "mlp_famly_seed3"), "'mlp_famly_seed3'", "did you mean 'mlp_family_seed3'")
+    refused(run("train", "mlp_family_seed3", "--optimizer", "adam_lr_-3.0"), "did you mean", "'adam_lr_-3.00'")
+    refused(run("sample", "conv_family", 1), "did you mean")
+    refused(run("list", "nothing*"), "nothing matches")
+    refused(run("baseline", "mlp_family_sed*", "--out", tmp_path), "no task matches", "seeds 0 .. 999", "100[0-2]")
+    refused(run("baseline", "mlp_famly_seed*", "--out", tmp_path), "did you mean mlp_family_seed")
+    refused(run("baseline", "mlp_family_seed3", "--optimizer", "adma_lr_*", "--out", tmp_path), "did you mean 'adam_lr_*'")
+    refused(run("train", "mlp_family_seed3", "--steps", 10**20), "--steps")
+    refused(run("list", "--import", ""), "module name")
+    refused(run("data", "prepare", "minst"), "did you mean 'mnist'")
+    refused(run("trian"), "train")
+    refused(run("show"), "argument")
+    refused(run("train", "mlp_family_seed3", "--source", "real"), "'tfds' and 'synthetic'")
+    refused(run("train", "quadratic_family_seed1", "--mode", "fast"), "xla_loop")
+    refused(run("list", "--import", "no_such_module"), "no_such_module", ".py file")
+
+
+BROKEN = """
+import sonnet as snt
+import taskset
+
+@taskset.register_sampler("broken_family")
+def sample(seed):
+    return {}
+
+@taskset.register_builder("broken_family")
+def build(config, data):
+    return taskset.Model(lambda batch, key: snt.Linear(1)(batch["y"]))
+"""
+
+
+def test_a_family_that_cannot_be_built_is_one_line_a_task_and_nothing_is_claimed(run, tmp_path):
+    (tmp_path / "broken.py").write_text(BROKEN)
+    command = ["baseline", "broken_family_seed[01]", "--import", tmp_path / "broken.py", "--workers", 1, "--out", tmp_path / "out"]
+    status, out, err = run(*command)
+    assert status == 1 and "curves, normalizers" not in out and "100%" not in out
+    assert err.count("can't be built: KeyError: 'y'") == 2 and err.count("broken.py, line 11)") == 2 and err.count("\n") == 3
+
+
+def test_data_that_is_not_prepared(run, tmp_path):
+    for name in ("mlp_family_seed12", "rnn_text_classification_family_seed1"):
+        result = run("train", name, "--source", "tfds", "--data-dir", tmp_path)
+        refused(result, "python -m taskset data prepare", str(tmp_path), "download", "--source synthetic")
+    refused(run("baseline", "mlp_family_seed12", "--data-dir", tmp_path, "--out", tmp_path / "out"), "data prepare cifar10")
+
+
+def test_data_status(run, tmp_path):
+    status, out, _ = run("data", "status", "--data-dir", tmp_path)
+    assert status == 0
+    rows = {line.split()[0]: line for line in out.splitlines()[1:]}
+    assert " no " in rows["mnist"] and "MB" in rows["mnist"]
+    assert "withdrawn" in rows["tokenized_amazon_reviews/Books_v1_02_bytes"]
+
+
+def test_configs_of_ones_own():
+    config = taskset.sample("mlp_family", 3)
+    assert taskset.make_task("mlp_family", config, source="synthetic").num_params == 48100
+
+    def told(**changes):
+        with pytest.raises(taskset.TasksetError) as error:
+            taskset.make_task("mlp_family", {k: v for k, v in {**config, **changes}.items() if v is not None}, source="synthetic")
+        return str(error.value)
+
+    assert "layer_sizes" in told(layer_sizes=None) and "missing" in told(layer_sizes=None)
+    assert "depth" in told(depth=3) and "layer_sizes" in told(depth=3)
+    assert "layer_sizes[1]" in told(layer_sizes=[3, "x"])
+    assert "activation" in told(activation="gelu") and "swish" in told(activation="gelu")
+    with pytest.raises(taskset.TasksetError, match="did you mean 'mlp_family'"):
+        taskset.make_task("mlp_famly", config)
+
+
+def test_a_directory_that_cannot_be_written(run, tmp_path):
+    command = ["baseline", "quadratic_family_seed18", "--steps", 50, "--seeds", 1, "--out"]
+    refused(run(*command, "/proc/results"), "can't write", "--out")
+    file = tmp_path / "file"
+    file.write_text("")
+    refused(run(*command, file / "results"), "can't write")
+
+
+def test_help_names_every_command(run):
+    status, out, _ = run("--help")
+    assert status == 0
+    for command in ("list", "show", "sample", "train", "baseline", "normalize", "plot", "data"):
+        assert f" {command} " in out
+
+
+PROBE = """
+import sys, taskset
+taskset.list_tasks(); taskset.sample("mlp_family", 1); taskset.feasible("conv_fc_family_seed1"); taskset.optimizer_families()
+taskset.published_start("TwoD_Beale")
+heavy = [m for m in ("tensorflow", "pandas", "matplotlib", "sonnet", "keras") if m in sys.modules]
+print(heavy)
+"""
+
+
+def test_names_configs_and_facts_load_no_tensorflow_and_no_pandas():
+    assert subprocess.run([sys.executable, "-c", PROBE], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+def test_every_public_name_exists():
+    for name in taskset.__all__:
+        assert getattr(taskset, name) is not None
+    with pytest.raises(AttributeError, match="get_tasks"):
+        taskset.get_tasks

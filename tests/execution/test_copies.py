@@ -1,0 +1,108 @@
+"""Runs computed together are the runs one by one."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from taskset.datasets.base import SPLITS
+from taskset.execution.copies import CopiesLoop, NotBatched
+from taskset.execution.loop import Loop
+from taskset.execution.modes import copies_pay
+from taskset.normalization.sweep import runs
+from taskset.normalization.sweep.runner import Account, Options, sweep
+from taskset.optimizers import get_optimizer
+from taskset.tasks.base import Model, Task, get_task
+
+RATES = ("adam_lr_-3.00", "adam_lr_-2.00", "adam_lr_-1.00")
+NOISY = ("quadratic_family_seed0", "quadratic_family_seed13", "quadratic_family_seed3")  # reflections, uniform, normal noise
+TASKS = (*NOISY, "quadratic_family_seed2", *(f"losg_tasks_family_seed{s}" for s in (0, 1, 2, 3, 4, 5, 7, 11)), "TwoD_Bowl10")
+
+
+def options(optimizers=RATES, **changes):
+    told = {"source": "synthetic", "steps": 12, "seeds": (0, 1), "batches": 3, "evaluations": 4, **changes}
+    return Options(optimizers, **told)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_together_is_one_by_one(name, monkeypatch):
+    task, optimizers = get_task(name), [get_optimizer(o) for o in RATES]
+    together = sweep(task, optimizers, options())
+    monkeypatch.setattr(runs, "copies_pay", lambda data: False)
+    alone = sweep(task, optimizers, options())
+    assert (together.schema.metadata[b"copies"], alone.schema.metadata[b"copies"]) == (b"3", b"1")
+    together, alone = together.to_pandas(), alone.to_pandas()
+    for split in SPLITS:
+        np.testing.assert_allclose(together[split], alone[split], rtol=2e-4, err_msg=split)
+    assert together["diverged"].equals(alone["diverged"])
+    assert (together["seconds"].diff().loc[together["step"] > 0] > 0).all()
+
+
+@pytest.mark.parametrize("mode", ["eager_loop", "graph_loop", "xla_loop"])
+def test_copies_in_every_mode(mode):
+    task, group = get_task("quadratic_family_seed3"), [get_optimizer(o) for o in ("nadamw_grid_seed0", "nadamw_grid_seed1")]
+    loop = CopiesLoop(task, group[0], 2, mode=mode)
+    each = [o.hparams(9) for o in group]
+    run = loop.start(4)
+    losses = loop.train(run, {name: [h[name] for h in each] for name in each[0]}, 9)
+    assert losses.shape == (9, 2) and run.step == 9
+    for i, hparams in enumerate(each):
+        alone = Loop(task, group[0], mode="eager_loop")
+        np.testing.assert_allclose(losses[:, i], alone.train(alone.start(4), hparams, 9), rtol=1e-4)
+
+
+def test_a_diverged_copy_leaves_the_others_alone():
+    def loss(batch, key):
+        x = tf.Variable(tf.ones([]), name="x")
+        return tf.exp(x * x)  # Adam with rate 10 jumps to exp(81), beyond float32 in two steps
+
+    chosen = ("adam_lr_1.00", "adam_lr_-1.00")
+    task = Task("steep", "steep", {}, Model(loss), "tfds")
+    frame = sweep(task, [get_optimizer(o) for o in chosen], options(chosen)).to_pandas()
+    bad = frame["optimizer"] == "adam_lr_1.00"
+    assert frame.loc[bad, "diverged"].tolist() == [False, True, True, True, True] * 2
+    assert not frame.loc[~bad, "diverged"].any() and frame.loc[~bad & (frame["step"] == 12), "train"].lt(np.e).all()
+
+
+def test_what_can_not_be_batched_goes_one_by_one():
+    def loss(batch, key):
+        x = tf.Variable(tf.ones([2, 2]), name="x")
+        return tf.reduce_sum(tf.linalg.qr(x)[1] ** 2)  # has no batched form in tf.vectorized_map
+
+    task, group = Task("qr", "qr", {}, Model(loss), "tfds"), [get_optimizer(o) for o in RATES]
+    assert copies_pay(task.data)
+    chosen = runs.of_group(task, group, 3, options(), Account())
+    assert isinstance(chosen, runs.OneByOne)
+    assert sweep(task, group, options()).schema.metadata[b"copies"] == b"1"
+
+
+@pytest.mark.parametrize("name", ["Copy_VRNN128_BS128_Length20_Tokens10"])
+def test_loops_over_time_go_one_by_one(name):
+    with pytest.raises(NotBatched, match="TensorList"):
+        runs.Together(get_task(name), [get_optimizer(o) for o in RATES], 3, options()).start(0, Account())
+
+
+def test_an_error_while_it_runs_is_no_reason_to_go_one_by_one(monkeypatch):
+    """The numbers of runs one by one differ by rounding: what goes wrong on one machine alone must not choose between them."""
+
+    def refused(self, run, hparams):
+        raise tf.errors.InvalidArgumentError(None, None, "a program on disk is damaged")
+
+    monkeypatch.setattr(CopiesLoop, "compile", refused)
+    task, group = get_task("TwoD_Bowl10"), [get_optimizer(o) for o in RATES]
+    with pytest.raises(tf.errors.InvalidArgumentError, match="damaged"):
+        runs.of_group(task, group, 3, options(), Account())
+
+
+def test_an_error_of_the_task_itself_is_not_hidden():
+    def loss(batch, key):
+        raise ValueError("a slip in the task")
+
+    model = Model(lambda batch, key: tf.reduce_sum(tf.Variable(tf.ones([2]), name="x") ** 2))
+    task, group = Task("slip", "slip", {}, model, "tfds"), [get_optimizer(o) for o in RATES]
+    task.value_and_gradients = lambda *args: loss(None, None)
+    with pytest.raises(ValueError, match="a slip"):
+        sweep(task, group, options())
+
+
+def test_image_tasks_are_trained_one_by_one():
+    assert not copies_pay(get_task("mlp_family_seed30", source="synthetic").data)

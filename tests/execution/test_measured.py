@@ -1,0 +1,118 @@
+"""Counts of work by hand, and what is stored of starts and costs."""
+
+import pytest
+
+from benchmarks import families
+from taskset import registry
+from taskset.execution import costs
+from taskset.execution.work import work
+from taskset.samplers import PUBLISHED_FAMILIES
+from tools import quirks
+
+
+def counts(family, config):
+    return work(config, registry.facts(family, config))
+
+
+def dataset(name, batch_size):
+    return [name, {"bs": batch_size, "num_train": None, "just_train": False}, None]
+
+
+def test_work_of_an_mlp():
+    config = {"layer_sizes": [20], "activation": "relu", "w_init": ["he_normal", None], "center_data": True}
+    found = counts("mlp_family", {**config, "dataset": dataset("cifar10", 8)})
+    assert found["products"] == 8 * (3072 * 20 + 20 * 10)
+    assert found["activations"] == 8 * (20 + 10 + 3072 + 1)
+    assert found["parameters"] == 3072 * 20 + 20 + 20 * 10 + 10
+    assert found["steps"] == found["draws"] == found["augmented"] == 0
+
+
+def test_work_of_convolutions_counts_pixels():
+    config = {
+        "strides": [[2, 2], [1, 1]], "hidden_units": [8, 16], "activation": "relu", "w_init": ["he_normal", None],
+        "padding": ["SAME", "VALID"], "use_bias": False, "dataset": dataset("cifar10", 4), "center_data": True,
+        "pool_type": "mean",
+    }  # fmt: skip
+    found = counts("conv_pooling_family", config)
+    assert found["products"] == 4 * (16 * 16 * 27 * 8 + 14 * 14 * 72 * 16 + 16 * 10)
+
+
+def test_work_of_decoders_counts_pixels():
+    family, config = registry.resolve("FixedImageConvAE_mnist_32x64x8x64x32_bs128")
+    encoder = 14 * 14 * 9 * 32 + 7 * 7 * 9 * 32 * 64 + 7 * 7 * 64 * 8
+    decoder = 8 * 7 * 7 * 32 + 7 * 7 * 9 * 32 * 64 + 14 * 14 * 9 * 64 * 32 + 28 * 28 * 32
+    assert counts(family, config)["products"] == 128 * (encoder + decoder)
+
+
+@pytest.mark.parametrize(
+    "name, applied",
+    [("FixedLM_lm1b_patch128_LSTM128_embed64_avg_bs128", 128), ("FixedTextRNNClassification_imdb_patch128_LSTM128_bs64", 1)],
+)
+def test_work_of_recurrent_nets_counts_steps(name, applied):
+    family, config = registry.resolve(name)
+    shapes = registry.facts(family, config).parameter_shapes
+    batch = 128 if applied == 128 else 64
+    core, linear = shapes["core/w_gates"], shapes["linear/w"]
+    found = counts(family, config)
+    assert found["steps"] == 128
+    assert found["products"] == batch * (128 * core[0] * core[1] + applied * linear[0] * linear[1])
+
+
+def test_work_of_quadratic_forms():
+    config = registry.sample("quadratic_family", 2)
+    plain = counts("quadratic_family", {**config, "dims": 10, "noise": None})
+    dense = counts("quadratic_family", {**config, "dims": 10, "noise": {"A_noise": ["normal", {"mean": 0.0, "std": 1.0}]}})
+    assert (plain["products"], plain["draws"], dense["draws"]) == (100, 0, 100)
+    assert counts("losg_tasks_family", ["quadratic", {"dim": 30, "noise_stdev": 0.0}, 1])["products"] == 900
+
+
+def test_a_fit_finds_its_weights():
+    names = [f"mlp_family_seed{seed}" for seed in range(12)]
+    truth = {"constant": 0.2, "products": 1e-7, "parameters": 3e-6}
+    ms = [costs.estimate(truth, families.counts_of(name)) for name in names]
+    weights = families.fit(names, ms)
+    for seed in range(50, 60):
+        found = families.counts_of(f"mlp_family_seed{seed}")
+        assert costs.estimate(weights, found) == pytest.approx(costs.estimate(truth, found), rel=0.02)
+    assert max(families.left_out_errors(names, ms)) < 1.02
+    assert max(families.left_out_errors(names, [*ms[:-1], 3 * ms[-1]])) > 2
+
+
+def test_samples_are_spread_over_the_sizes():
+    facts = families.facts_of("conv_fc_family")
+    chosen = families.sample(facts, 4)
+    assert len(set(chosen)) == 4 and all(map(registry.feasible, chosen))
+    work_of = [families.counts_of(name)["products"] for name in chosen]
+    assert work_of == sorted(work_of) and work_of[-1] > 5 * work_of[0]
+    both = families.sample(facts, 4, 16)
+    assert set(chosen) < set(both) and len(set(both)) == len(both)
+    assert both[:16] == [name for name in facts if registry.feasible(name)][:16]
+
+
+def test_what_is_stored_is_about_tasks_that_there_are():
+    for name in costs._read("costs.json")["milliseconds"]:
+        assert registry.feasible(name) and costs.milliseconds(name)[1] == "measured"
+    sampled = {*PUBLISHED_FAMILIES, "made_family"}
+    fixed = {registry.resolve(name)[0] for name in registry.fixed_tasks()[:109]}  # others may stand behind them
+    assert set(costs._read("costs.json")["weights"]) == sampled | fixed
+    groups = costs._read("starts.json")["groups"]
+    assert set(groups) == {costs.FIXED} | sampled
+    for group, entry in groups.items():
+        for kind in costs.NON_FINITE:
+            names = entry.get(kind, []) if group == costs.FIXED else [f"{group}_seed{seed}" for seed in entry.get(kind, [])]
+            assert all(registry.feasible(name) and costs.start(name) == kind for name in names)
+
+
+def test_nothing_is_known_of_what_was_not_measured():
+    assert costs.start("nvp_family_seed123456") is None
+    assert costs.milliseconds(next(n for n in registry.list_tasks("conv_fc_family_seed*") if not registry.feasible(n))) is None
+
+
+def test_the_page_of_quirks_has_the_figures_of_today():
+    tasks, page = quirks.published(), quirks.DOCUMENT.read_text()
+    text = " ".join(page.split("<!-- touched -->")[0].split()).lower()
+    for quirk, touches in quirks.QUIRKS:
+        names = [name for name in tasks if touches(*tasks[name])]
+        assert 0 < len(names) < len(tasks)
+        assert f"| {quirk} | " in page and f" | {len(names)} | {names[0]}" in page
+        assert f"**{quirk.lower()}" in text

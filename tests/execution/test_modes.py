@@ -1,0 +1,51 @@
+"""How tasks are executed: the rules, what `show` says of them, and the choice of one's own."""
+
+import numpy as np
+import pytest
+
+from taskset import registry
+from taskset.errors import ConfigError
+from taskset.execution import modes
+from taskset.execution.loop import execution_mode
+from taskset.normalization import store
+from taskset.normalization.sweep.runner import Options, sweep_to_file
+from taskset.tasks.base import get_task
+
+
+def first_feasible(family):
+    names = (f"{family}_seed{seed}" for seed in range(200))
+    return next(name for name in names if registry.facts(*registry.resolve(name)).infeasible is None)
+
+
+# Other tests register families of their own, which needn't state their parameters before they are built.
+FAMILIES = [name for name in registry.families() if registry._families[name].sample.__module__.startswith("taskset.")]
+
+
+@pytest.mark.parametrize("name", [*map(first_feasible, FAMILIES), *registry.fixed_tasks()])
+def test_facts_say_without_building_how_a_task_is_executed(name):
+    facts, task = registry.facts(*registry.resolve(name)), get_task(name, source="synthetic")
+    assert facts.convolutional == task.model.convolutional
+    assert (facts.data is None) == (task.data is None)
+    assert modes.described(facts).startswith(execution_mode(task))
+
+
+def test_accelerators_always_have_the_loop_in_xla():
+    assert modes.loop_mode(True) == "graph_loop"
+    for device in ("GPU", "TPU"):
+        assert modes.loop_mode(True, device) == modes.loop_mode(False, device) == "xla_loop"
+
+
+def test_a_mode_of_ones_own_is_taken_and_told(tmp_path):
+    options = Options(("adam_lr_-3.00", "adam_lr_-2.00"), "synthetic", 4, (0,), 1, 2)
+    curves = {}
+    for mode in (None, "graph_loop"):
+        path = sweep_to_file("quadratic_family_seed13", options, tmp_path / str(mode), mode=mode)
+        told = store.read_metadata(path)
+        assert (told["mode"], told["copies"]) == (("xla_loop", "2") if mode is None else ("graph_loop", "1"))
+        curves[mode] = store.read_table(path).to_pandas()["train"]
+    np.testing.assert_allclose(curves["graph_loop"], curves[None], rtol=1e-4)
+
+
+def test_an_unknown_mode_is_one_line():
+    with pytest.raises(ConfigError, match="mode 'xla': allowed are xla_loop, graph_loop, eager_loop"):
+        modes.check("xla")

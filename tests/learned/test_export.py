@@ -1,0 +1,287 @@
+"""Exported optimizers: the one file that needs NumPy alone, against TensorFlow."""
+
+import json
+import subprocess
+import sys
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from learned import optimizers
+from learned.deploy import numpy_update
+from learned.deploy.export import export, load_weights
+from learned.outer_training import checkpoint
+from taskset.errors import StoreError, UnknownName
+from tests.learned.test_learned_optimizers import EVERY, FEW, HORIZON, SHAPES, STEPS, Inputs, weights
+
+
+def saved(path, name, **changes):
+    """A checkpoint with perturbed weights; returns them."""
+    optimizer = optimizers.get(name)
+    theta = {w: array.astype(np.float32) for w, array in weights(optimizer).items()}
+    meta = {"optimizer": name, "shapes": {w: list(a.shape) for w, a in theta.items()}, "step": 7, "slots": {}, **changes}
+    arrays = {f"theta/{w}": a for w, a in theta.items()} | {"adam/x": np.zeros(3), "slot/0/since": np.zeros(2)}
+    checkpoint.save(path, meta, arrays)
+    return theta
+
+
+def run(optimizer, inputs, dtype):
+    params = {path: p.astype(dtype) for path, p in inputs.params.items()}
+    state = optimizer.init(params)
+    for step, g, loss, validation in zip(inputs.times, inputs.grads, inputs.losses, inputs.validation):
+        params, state = optimizer.update(g, state, params, step, loss, validation)
+    return params
+
+
+@EVERY
+def test_the_exported_file_equals_tensorflow(name, tmp_path):
+    theta = saved(tmp_path / "checkpoint.npz", name)
+    exported, _ = export(tmp_path / "checkpoint.npz", tmp_path / "out" / "weights.npz")
+    inputs, optimizer = Inputs(SHAPES), numpy_update.load(exported, steps=int(HORIZON))
+    assert optimizer.name == name and len(inputs.times) == STEPS
+    for dtype, tolerance in ((np.float64, 1e-9), (np.float32, 1e-5)):
+        expected = inputs.moved(inputs.run(optimizers.get(name), theta, tf.as_dtype(dtype)))
+        found = run(optimizer, inputs, dtype)
+        assert {path: (p.dtype, p.shape) for path, p in found.items()} == {path: (dtype, s) for path, s in SHAPES.items()}
+        assert np.abs(expected).max() > 1e-3
+        np.testing.assert_allclose(inputs.moved(found), expected, rtol=0, atol=tolerance * max(1, np.abs(expected).max()))
+
+
+def test_learned_decays_beyond_their_bounds():
+    """Offsets that would make decays negative: those of second moments stop at 0, those of m don't."""
+    theta, inputs = weights(optimizers.get("adafac_mlp")), Inputs(SHAPES)
+    theta |= {path: np.full_like(w, 0.25) for path, w in theta.items() if path.startswith("decay_offsets")}
+    expected = inputs.moved(inputs.run(optimizers.get("adafac_mlp"), theta, tf.float64))
+    found = inputs.moved(run(numpy_update.LearnedOptimizer("adafac_mlp", theta), inputs, np.float64))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9 * max(1, np.abs(expected).max()))
+
+
+@EVERY
+def test_the_first_step_from_rest_is_finite_and_changes_nothing_in_place(name, tmp_path):
+    theta = saved(tmp_path / "checkpoint.npz", name)
+    optimizer = numpy_update.LearnedOptimizer(name, theta, steps=10)
+    params = {path: np.zeros(shape, np.float32) for path, shape in FEW.items()}
+    state = optimizer.init(params)
+    moved, state = optimizer.update(params, state, params, 0, 1.0, 1.0)
+    moved, _ = optimizer.update(params, state, moved, 1, 1.0, 1.0)
+    assert all(np.isfinite(p).all() for p in moved.values()) and not any(p.any() for p in params.values())
+
+
+def test_no_dependency_but_numpy(tmp_path):
+    """The two files, alone in a directory, used by a process that can import neither this package nor TensorFlow."""
+    theta = saved(tmp_path / "checkpoint.npz", "mlp")
+    export(tmp_path / "checkpoint.npz", tmp_path / "alone" / "mlp.npz")
+    code = """
+import builtins, sys
+real = builtins.__import__
+def guarded(name, *rest, **more):
+    assert name.split(".")[0] not in ("learned", "taskset", "tensorflow", "scipy"), name
+    return real(name, *rest, **more)
+builtins.__import__ = guarded
+import numpy as np
+import numpy_update
+optimizer = numpy_update.load("mlp.npz")
+params = {"w": np.ones((3, 2), np.float32)}
+params, state = optimizer.update({"w": np.full((3, 2), 0.5)}, optimizer.init(params), params, 0)
+print(params["w"][0, 0])
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path / "alone", capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    optimizer, params = optimizers.get("mlp"), {"w": tf.ones([3, 2])}
+    told = {"w": tf.fill([3, 2], 0.5)}, optimizer.init(theta, params), params, tf.constant(0), None, None
+    assert float(done.stdout) == pytest.approx(float(optimizer.update(theta, *told)[0]["w"][0, 0]), abs=1e-6)
+
+
+def test_an_export_tells_what_it_is_and_is_read_as_weights(tmp_path):
+    theta = saved(tmp_path / "checkpoint.npz", "lstm", options={"seed": 3})
+    exported, reader = export(tmp_path / "checkpoint.npz", tmp_path / "lstm.npz")
+    assert reader == tmp_path / "numpy_update.py" and reader.read_text() == Path(numpy_update.__file__).read_text()
+    with np.load(exported) as file:
+        assert {name for name in file.files if name != "meta"} == {f"theta/{w}" for w in theta}
+        meta = json.loads(str(file["meta"]))
+    assert meta["options"] == {"seed": 3} and meta["step"] == 7 and "slots" not in meta
+    again = load_weights(exported)
+    assert again.optimizer == "lstm" and all(np.array_equal(again.theta[w], a) for w, a in theta.items())
+
+
+def test_what_can_not_be_exported(tmp_path):
+    path = tmp_path / "checkpoint.npz"
+    saved(path, "mlp", optimizer="mlp2019")
+    with pytest.raises(StoreError, match="'mlp2019' is .31, 32."):
+        export(path, tmp_path / "out.npz")
+    saved(path, "mlp", optimizer="mlpp")
+    with pytest.raises(UnknownName, match="did you mean 'mlp'"):
+        export(path, tmp_path / "out.npz")
+    saved(path, "mlp")
+    with pytest.raises(StoreError, match="an .npz file"):
+        export(path, tmp_path / "out.pt")
+    np.savez(path, meta=np.array(json.dumps({"format": 1})))
+    with pytest.raises(StoreError, match="no checkpoint of a learned optimizer"):
+        export(path, tmp_path / "out.npz")
+    assert not (tmp_path / "out.npz").exists()
+
+
+def test_losses_that_are_missing_and_names_that_are_not_there(tmp_path):
+    optimizer = numpy_update.LearnedOptimizer("hierarchical", saved(tmp_path / "c.npz", "hierarchical"))
+    params = {path: np.zeros(shape, np.float32) for path, shape in FEW.items()}
+    with pytest.raises(ValueError, match="reads losses"):
+        optimizer.update(params, optimizer.init(params), params, 0, loss=1.0)
+    with pytest.raises(ValueError, match="allowed are learnable_sgd"):
+        numpy_update.LearnedOptimizer("mpl", {})
+
+
+PLAIN = {"w": np.ones((3,), np.float32), "n": np.full((2, 2), 0.5, np.float32)}
+
+
+@EVERY
+def test_what_has_no_gradient_stays(name):
+    """None or missing, in the first step and later: the others move as if they were alone."""
+    optimizer = numpy_update.LearnedOptimizer(name, weights(optimizers.get(name)), 100)
+    for grads in ({"w": np.ones(3), "n": None}, {"w": np.ones(3)}):
+        params, state, alone = PLAIN, optimizer.init(PLAIN), {"w": PLAIN["w"]}
+        own = optimizer.init(alone)
+        for step in range(3):
+            params, state = optimizer.update(grads, state, params, step, 1.0, 1.0)
+            alone, own = optimizer.update({"w": np.ones(3)}, own, alone, step, 1.0, 1.0)
+        np.testing.assert_array_equal(params["w"], alone["w"])
+        assert (params["w"] != 1).all() and np.array_equal(params["n"], PLAIN["n"])
+        params, _ = optimizer.update({"n": np.ones((2, 2))}, state, params, 3, 1.0, 1.0)  # its state is still there
+        assert (params["n"] != 0.5).all() and np.array_equal(params["w"], alone["w"])
+    assert optimizer.update({}, state, PLAIN, 0, 1.0, 1.0) == (PLAIN, state)
+
+
+@EVERY
+def test_a_parameter_may_be_called_what_a_state_is_called(name):
+    optimizer = numpy_update.LearnedOptimizer(name, weights(optimizers.get(name)), 100)
+    params = {path: np.ones(2, np.float32) for path in ("w", "m", "h", "tensors", "lstm_0")}
+    moved, state = optimizer.update({"w": np.ones(2)}, optimizer.init(params), params, 0, 1.0, 1.0)
+    moved, _ = optimizer.update(dict.fromkeys(params, np.ones(2)), state, moved, 1, 1.0, 1.0)
+    assert all((moved[path] != 1).all() for path in params)
+
+
+@EVERY
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"grads": {"w": np.ones((3, 1))}}, r"'w' is float64 \(3, 1\): .*\(3,\)"),
+        ({"grads": {"w": np.ones(())}}, r"'w' is float64 \(\)"),
+        ({"grads": {"w": np.array(["a", "b", "c"])}}, "'w' is <U1"),
+        ({"grads": {"w": np.array([True, False, True])}}, "'w' is bool"),
+        ({"grads": {"v": np.ones(3)}}, "gradient of 'v': allowed are those of the parameters, 'w', 'n'"),
+        ({"params": {"n": np.array(7), "w": np.ones(3)}}, "'n' is of dtype int64: allowed are floats"),
+        ({"params": {}}, "params is empty"),
+        ({"params": [np.ones(3)]}, "params is empty or no dict"),
+        ({"grads": [np.ones(3)]}, "grads is a list"),
+        ({"state": {}}, "state or theta doesn't fit"),
+        ({"state": None}, "state or theta doesn't fit"),
+        ({"step": -1}, "step -1: allowed is an integer"),
+        ({"step": 0.5}, "step 0.5"),
+        ({"step": True}, "step True"),
+        ({"loss": np.ones(2)}, r"loss has shape \(2,\)"),
+    ],
+)
+def test_what_does_not_fit_is_refused(name, change, message):
+    optimizer = numpy_update.LearnedOptimizer(name, weights(optimizers.get(name)), 100)
+    given = {"grads": {"w": np.ones(3)}, "state": optimizer.init(PLAIN), "params": PLAIN, "step": 0, "loss": 1.0} | change
+    with pytest.raises(ValueError, match=message) as error:
+        optimizer.update(**given, validation_loss=1.0)
+    assert "\n" not in str(error.value)
+    if "params" in change:
+        with pytest.raises(ValueError, match=message):
+            optimizer.init(change["params"])
+
+
+@pytest.mark.parametrize("theta", [[], {}, {"w": "x"}, {"w": np.array(np.inf)}])
+def test_weights_that_are_none(theta):
+    params = {"w": np.ones(2)}
+    with pytest.raises(ValueError) as error:
+        optimizer = numpy_update.LearnedOptimizer("mlp", theta)
+        optimizer.update(params, optimizer.init(params), params, 0)
+    assert "\n" not in str(error.value)
+
+
+def test_every_dtype_comes_back_as_it_was():
+    optimizer = numpy_update.LearnedOptimizer("mlp", weights(optimizers.get("mlp")))
+    params = {"a": np.ones(2, np.float64), "b": np.ones(2, np.float32)}
+    moved, _ = optimizer.update(params, optimizer.init(params), params, 0)
+    assert [p.dtype for p in moved.values()] == [np.float64, np.float32]
+
+
+def rewritten(path, change):
+    """The arrays of an .npz, changed and written again."""
+    with np.load(path) as file:
+        arrays = dict(file)
+    change(arrays)
+    np.savez(path, **arrays)
+
+
+def test_an_export_that_lacks_a_layer_is_refused(tmp_path):
+    saved(tmp_path / "c.npz", "mlp")
+    path, _ = export(tmp_path / "c.npz", tmp_path / "mlp.npz")
+
+    def without(arrays):
+        del arrays["theta/mlp/linear_2/w"], arrays["theta/mlp/linear_2/b"]
+
+    def reshaped(arrays):
+        arrays["theta/mlp/linear_2/w"] = arrays["theta/mlp/linear_2/w"].T
+
+    def not_a_number(arrays):
+        arrays["theta/mlp/linear_0/b"][3] = np.nan
+
+    for change, message in ((without, "'mlp/linear_2/b'"), (reshaped, "'mlp/linear_2/w'"), (not_a_number, "finite")):
+        content = path.read_bytes()
+        rewritten(path, change)
+        with pytest.raises(ValueError, match=message) as error:
+            numpy_update.load(path)
+        assert "\n" not in str(error.value)
+        with pytest.raises(StoreError, match=message):
+            load_weights(path)
+        path.write_bytes(content)
+    assert numpy_update.load(path).name == "mlp"
+
+
+@pytest.mark.parametrize("load", [numpy_update.load, load_weights])
+def test_no_flipped_bit_of_an_export_is_read_as_right(tmp_path, load):
+    saved(tmp_path / "c.npz", "adafac_mlp")
+    path, _ = export(tmp_path / "c.npz", tmp_path / "w.npz")
+    content, right, rng, refused = path.read_bytes(), load(path).theta, np.random.default_rng(0), 0
+    for i in range(400):  # the whole file, then its directory, which sums don't cover
+        changed, bit = bytearray(content), int(rng.integers(8 * len(content) if i < 200 else 8 * 1500))
+        changed[-1 - bit // 8] ^= 1 << bit % 8
+        path.write_bytes(changed)
+        try:
+            found = load(path).theta
+            assert set(found) == set(right) and all(np.array_equal(found[w], a) for w, a in right.items())
+        except (ValueError, StoreError) as error:
+            refused += 1
+            assert "\n" not in str(error)
+    assert refused > 250
+
+
+def test_a_bomb_is_refused_before_it_takes_memory(tmp_path):
+    path = tmp_path / "w.npz"
+    saved(tmp_path / "c.npz", "mlp")
+    export(tmp_path / "c.npz", path)
+    with np.load(path) as file:
+        arrays = dict(file)
+    np.savez_compressed(path, **arrays, **{"theta/x": np.zeros(2**26, np.float32)})
+    tracemalloc.start()
+    for load, kind in ((numpy_update.load, ValueError), (load_weights, StoreError)):
+        with pytest.raises(kind, match="claim"):
+            load(path)
+    assert tracemalloc.get_traced_memory()[1] < 2**22
+    tracemalloc.stop()
+
+
+def test_steps_that_are_missing(tmp_path):
+    theta = saved(tmp_path / "c.npz", "anchored")
+    for steps in (None, 0, 2.5):
+        with pytest.raises(ValueError, match="steps .* of anchored: allowed is an integer of at least 1") as error:
+            numpy_update.load(tmp_path / "c.npz", steps)
+        assert "\n" not in str(error.value)
+    optimizer, params = numpy_update.LearnedOptimizer("anchored", theta, 10), {"w": np.ones((3, 2), np.float32)}
+    with pytest.raises(ValueError, match="reads the train loss"):
+        optimizer.update(params, optimizer.init(params), params, 0)

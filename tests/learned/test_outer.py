@@ -1,0 +1,404 @@
+"""Outer training: suites, curricula, options, checkpoints, and going on as if nothing had happened."""
+
+import copy
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+import learned  # noqa: F401
+from learned import estimators, optimizers
+from learned.estimators import base
+from learned.outer_training import checkpoint, length_schedules, objectives
+from learned.outer_training import trainer as outer
+from learned.outer_training.options import OBJECTIVES, Options
+from learned.outer_training.task_pool import Result, Slots
+from learned.outer_training.workers import Workers
+from taskset import registry
+from taskset.errors import ConfigError, StoreError, TasksetError, UnknownName
+from taskset.random import seeds
+from taskset.scoring import suites
+
+SCALES = {"train": (2.4, 0.1), "valid_outer": (2.4, 0.4)}
+NAMES = ("losg_tasks_family_seed0", "quadratic_family_seed3", "quadratic_family_seed4")
+
+
+def suite(names=NAMES, horizon=100, split="train"):
+    entries = tuple(suites.Entry(name, registry.resolve(name)[0], split, SCALES) for name in names)
+    return suites.Suite("tests", 1, "synthetic", horizon, entries)
+
+
+def options(**changes):
+    small = {"pairs": 2, "steps": 4, "lengths": "log_uniform:5:12", "slots": 3, "tasks_per_step": 2, "first_lengths": "spread"}
+    return Options(**{"optimizer": "learnable_adam", "seed": 3, "warm_up": 3, "learning_rate": 0.05, **small, **changes})
+
+
+def anew(slots):
+    """Slots as a new process has them, with the programs compiled before."""
+    other = copy.copy(slots)
+    other.slots = {}
+    return other
+
+
+def trainer(directory, suite, options, slots):
+    return outer.Trainer(directory, suite, options, slots, optimizers.get(options.optimizer))
+
+
+# Mathematics of the outer step.
+
+
+def test_adam_and_warm_up_and_clipping(tmp_path):
+    """Three steps against Adam written out, for gradients that are known."""
+
+    class Known:
+        def estimates(self, numbers, outer_step, theta):
+            rows = np.array([[0.05, -3.0, 0.0, 0.5], [0.03, 1.0, 0.0, -0.2]])
+            return [Result("t", "f", base.Estimate(rows[i] * (outer_step + 1), 1.0, 1, 10)) for i in range(2)]
+
+        def dump(self):
+            return {}
+
+    chosen = options(warm_up=2, learning_rate=0.3)
+    made = trainer(tmp_path, suite(), chosen, Known())
+    x, m, v = made.x.copy(), 0, 0
+    lines = []
+    made.train(3, save_every=100, report=lines.append)
+    for t in range(1, 4):
+        g = np.clip(np.array([0.04, -1.0, 0.0, 0.15]) * t, -0.1, 0.1)
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
+        x = x - 0.3 * min(1, t / 3) * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
+    np.testing.assert_allclose(made.x, x, rtol=1e-12)
+    assert lines[0]["gradient_norm"] == pytest.approx(np.linalg.norm([0.04, -1.0, 0.0, 0.15]))
+    assert lines[0]["clipped_share"] == 0.5 and lines[0]["non_finite_share"] == 0.5 and lines[0]["inner_steps"] == 20
+
+
+def test_training_finds_a_better_learning_rate(tmp_path):
+    """SGD on digits, its learning rate .01 at first, far too low for 20 steps: rate and outer loss move as they should."""
+    one = suite(("Digits_mlp32_bs128",))
+    chosen = Options(
+        "learnable_sgd", "es_full", lengths="20", pairs=4, sigma=0.1, slots=1, tasks_per_step=1, learning_rate=0.2, warm_up=0
+    )
+    made, lines = trainer(tmp_path, one, chosen, Slots(one, chosen)), []
+    made.train(25, report=lines.append)
+    assert np.exp(made.weights["log_learning_rate"]) > 0.1
+    assert np.mean([line["loss"] for line in lines[-3:]]) < 0.85 * lines[0]["loss"]
+
+
+# Killed and gone on with; any number of workers.
+
+
+def arrays_of(path):
+    found = checkpoint.load(path / outer.LATEST)
+    return found.meta, found.arrays
+
+
+@pytest.fixture(scope="module")
+def pes_slots():
+    return Slots(suite(NAMES[1:]), options())
+
+
+def check_equal(one, other):
+    (meta_a, arrays_a), (meta_b, arrays_b) = arrays_of(one), arrays_of(other)
+    assert meta_a == meta_b and set(arrays_a) == set(arrays_b)
+    for name, array in arrays_a.items():
+        np.testing.assert_array_equal(array, arrays_b[name], err_msg=name)
+    assert (one / outer.LOG).read_text() == (other / outer.LOG).read_text()
+
+
+@pytest.mark.parametrize("estimator", ["pes", "es_single", "es_truncated", "es_full"])
+def test_going_on_is_bit_for_bit_the_uninterrupted_training(tmp_path, pes_slots, estimator):
+    chosen, whole = options(estimator=estimator), suite(NAMES[1:] if estimator == "pes" else NAMES[1:2])
+    slots = pes_slots if estimator == "pes" else Slots(whole, chosen)
+    trainer(tmp_path / "a", whole, chosen, anew(slots)).train(9, save_every=4)
+    trainer(tmp_path / "b", whole, chosen, anew(slots)).train(5, save_every=3)
+    with open(tmp_path / "b" / outer.LOG, "a") as log:
+        log.write('{"step": 6, "loss": "a line that a killed training left behind"}\n')
+    trainer(tmp_path / "b", whole, chosen, anew(slots)).train(9)
+    check_equal(tmp_path / "a", tmp_path / "b")
+    other = options(estimator=estimator, seed=4)
+    trainer(tmp_path / "c", whole, other, slots_of_seed(slots, other)).train(9)
+    assert not np.array_equal(arrays_of(tmp_path / "a")[1]["adam/x"], arrays_of(tmp_path / "c")[1]["adam/x"])
+
+
+def slots_of_seed(slots, options):
+    other = anew(slots)
+    other.options = options
+    return other
+
+
+def test_workers_give_what_one_process_gives(tmp_path, pes_slots):
+    chosen, whole = pes_slots.options, pes_slots.suite
+    trainer(tmp_path / "a", whole, chosen, anew(pes_slots)).train(6)
+    with Workers(2, whole, chosen) as workers:
+        trainer(tmp_path / "b", whole, chosen, workers).train(3)
+    trainer(tmp_path / "b", whole, chosen, anew(pes_slots)).train(6)
+    check_equal(tmp_path / "a", tmp_path / "b")
+
+
+def test_a_worker_that_grew_is_replaced_and_nobody_notices(tmp_path, pes_slots):
+    chosen, whole = pes_slots.options, pes_slots.suite
+    trainer(tmp_path / "a", whole, chosen, anew(pes_slots)).train(6)
+    with Workers(1, whole, chosen, memory=1) as workers:
+        trainer(tmp_path / "b", whole, chosen, workers).train(6)
+        assert workers.replaced == 1  # once: the new process is allowed what it needs
+    check_equal(tmp_path / "a", tmp_path / "b")
+
+
+@pytest.mark.parametrize("kept", ["in memory", "on disk"])
+def test_a_worker_that_is_killed_costs_its_time_alone(tmp_path, pes_slots, kept):
+    """Killed at work behind a checkpoint, and idle before the first one: the numbers are those of one process."""
+    chosen, whole = pes_slots.options, pes_slots.suite
+    trainer(tmp_path / "a", whole, chosen, anew(pes_slots)).train(6, save_every=3)
+    recall = (lambda: outer.kept_slots(tmp_path / "b")) if kept == "on disk" else None
+    with Workers(2, whole, chosen, recall=recall) as workers:
+        made = trainer(tmp_path / "b", whole, chosen, workers)
+
+        def kill(line):
+            if line["step"] in (1, 5):
+                workers._processes[line["step"] % 2].kill()
+
+        made.train(6, save_every=3, report=kill)
+        assert workers.revived == 1 or workers.revived == 2  # the first one only if it is asked again
+    check_equal(tmp_path / "a", tmp_path / "b")
+
+
+def test_a_worker_that_is_killed_before_it_has_read_its_job(pes_slots):
+    """Its pipe is reset then, rather than closed."""
+    theta = outer.Layout(pes_slots.optimizer.shapes).vector(pes_slots.optimizer.init_theta(0))
+    expected = anew(pes_slots).estimates([0], 0, theta)[0]
+    with Workers(1, pes_slots.suite, pes_slots.options) as workers:
+        os.kill(workers._processes[0].pid, signal.SIGSTOP)
+        threading.Timer(0.5, workers._processes[0].kill).start()
+        (found,) = workers.estimates([0], 0, theta)
+        assert workers.revived == 1
+    np.testing.assert_array_equal(found.estimate.gradient, expected.estimate.gradient)
+
+
+def test_a_worker_that_dies_again_and_again_ends_the_training(pes_slots):
+    with Workers(1, pes_slots.suite, pes_slots.options) as workers:
+        start = workers._start
+
+        def start_and_kill(worker):
+            start(worker)
+            workers._processes[worker].kill()
+
+        workers._start = start_and_kill
+        workers._processes[0].kill()
+        with pytest.raises(TasksetError, match="ended twice over the same work, with status -9"):
+            workers.estimates([0], 0, np.zeros(4))
+
+
+def test_a_checkpoint_that_is_gone_is_not_replaced_by_nothing(tmp_path, pes_slots):
+    with Workers(1, pes_slots.suite, pes_slots.options, recall=lambda: outer.kept_slots(tmp_path)) as workers:
+        made = trainer(tmp_path, pes_slots.suite, pes_slots.options, workers)
+        made.train(1)
+        (tmp_path / outer.LATEST).unlink()
+        workers._processes[0].kill()
+        with pytest.raises(TasksetError, match="the last checkpoint is no longer what it was"):
+            made.train(2)
+
+
+def test_slots_draw_tasks_anew_and_by_weight():
+    chosen = options(family_weights={"losg_tasks_family": 3.0})
+    slots = Slots(suite(), chosen)
+    drawn = [slots.draw(0, life) for life in range(400)]
+    counts = {name: drawn.count(name) / 400 for name in NAMES}
+    assert counts[NAMES[0]] == pytest.approx(0.75, abs=0.08) and counts[NAMES[1]] == pytest.approx(0.125, abs=0.06)
+
+
+def test_a_slot_keeps_its_task_until_all_episodes_are_finished(pes_slots):
+    chosen = options(lengths="8", first_lengths="together")
+    slots, seen = slots_of_seed(pes_slots, chosen), []
+    slots.lengths, theta = length_schedules.parse("8"), outer.Layout(slots.optimizer.shapes).vector(slots.optimizer.init_theta(0))
+    for step in range(12):
+        slots.estimate(0, step, theta)
+        seen.append((slots.slots[0].life, slots.slots[0].task))
+    assert [life for life, _ in seen] == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6]  # episodes of 8 steps, windows of 4
+    assert [task for _, task in seen] == [slots.draw(0, life) for life, _ in seen] and len(set(seen)) == 6
+
+
+def test_weights_are_kept_on_the_way_and_tell_everything(tmp_path, pes_slots):
+    chosen, whole = pes_slots.options, pes_slots.suite
+    made = trainer(tmp_path, whole, chosen, anew(pes_slots))
+    made.train(4, keep_every=2)
+    assert sorted(path.name for path in tmp_path.glob("weights-*")) == ["weights-0000002.npz", "weights-0000004.npz"]
+    kept = checkpoint.load(tmp_path / "weights-0000004.npz")
+    assert kept.optimizer == "learnable_adam" and kept.meta["step"] == 4
+    assert Options(**kept.meta["options"]) == chosen and suites.from_json(kept.meta["suite"], "there") == whole
+    assert set(kept.meta["versions"]) == {"taskset", "tensorflow", "numpy"}
+    for path, value in kept.theta.items():
+        np.testing.assert_array_equal(value, made.weights[path])
+    assert not list(tmp_path.glob(".*"))  # nothing half-written is left
+
+
+def test_broken_checkpoints_are_one_line(tmp_path, pes_slots):
+    chosen, whole = pes_slots.options, pes_slots.suite
+    trainer(tmp_path, whole, chosen, anew(pes_slots)).train(1)
+    path = tmp_path / outer.LATEST
+    for changed in (options(sigma=0.5), options(optimizer="learnable_sgd")):
+        with pytest.raises(StoreError, match="another options"):
+            trainer(tmp_path, whole, changed, Slots(whole, changed))
+    with pytest.raises(StoreError, match="another suite"):
+        trainer(tmp_path, suite(NAMES), chosen, Slots(suite(NAMES), chosen))
+    content = path.read_bytes()
+    for cut in (0, 100, len(content) - 30):
+        path.write_bytes(content[:cut])
+        with pytest.raises(StoreError, match="cut short"):
+            trainer(tmp_path, whole, chosen, Slots(whole, chosen))
+    with pytest.raises(StoreError, match="no such file"):
+        checkpoint.load(tmp_path / "nothing.npz")
+
+
+# Curricula, options, suites.
+
+
+def test_curricula():
+    rng = seeds.generator(0, "test")
+    linear = length_schedules.parse("linear:20:200:100")
+    assert [linear(step, rng) for step in (0, 50, 100, 1000)] == [20, 110, 200, 200] and linear.longest == 200
+    assert length_schedules.parse("70")(5, rng) == 70
+    log_uniform = length_schedules.parse("log_uniform:10:1000")
+    drawn = np.array([log_uniform(0, rng) for _ in range(2000)])
+    assert drawn.min() >= 10 and drawn.max() <= 1000 and np.mean(drawn < 100) == pytest.approx(0.5, abs=0.05)
+    for text in ("70", "linear:20:200:100", "log_uniform:10:1000"):
+        assert length_schedules.as_text(length_schedules.parse(text)) == text
+    for text in ("", "0", "x", "linear:1:2", "log_uniform:9:5", "cosine:1:2", "linear:1:2:x"):
+        with pytest.raises(TasksetError, match="llowed"):
+            length_schedules.parse(text)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"optimizer": "adamm"}, {"estimator": "pess"}, {"objective": "training"}, {"differences": "abs"}, {"pairs": 0},
+        {"sigma": -1.0}, {"steps": 50}, {"tasks_per_step": 9}, {"seed": -1}, {"lengths": "many"}, {"first_lengths": "later"},
+        {"clip": 0.0},
+    ],
+)  # fmt: skip
+def test_bad_options_are_one_line(changes):
+    with pytest.raises(TasksetError, match="llowed") as error:
+        options(**changes)
+    assert "\n" not in str(error.value)
+
+
+def test_options_that_do_not_go_with_the_suite():
+    with pytest.raises(ConfigError, match="horizon, 100"):
+        options(lengths="101").check(suite())
+    with pytest.raises(UnknownName, match="quadratic_family"):
+        options(family_weights={"quadratic_famly": 1.0}).check(suite())
+    with pytest.raises(ConfigError, match="no task in its split train"):
+        options().check(suite(split="test"))
+    with pytest.raises(ConfigError, match="at least one weight"):
+        options(family_weights={"quadratic_family": 0.0}).check(suite(NAMES[1:]))
+
+
+def test_names_without_tensorflow_are_those_with_it():
+    assert OBJECTIVES == objectives.NAMES
+    assert {estimators.get(name).name for name in estimators.names()} == set(estimators.names())
+
+
+def test_a_suite_is_its_file(tmp_path):
+    suites.save(suite(), tmp_path / "suite.json")
+    assert suites.load(tmp_path / "suite.json") == suite()
+    values = json.loads((tmp_path / "suite.json").read_text())
+    values["tasks"][0]["task"] = "quadratic_famly_seed0"
+    (tmp_path / "wrong.json").write_text(json.dumps(values))
+    with pytest.raises(UnknownName, match="quadratic_family_seed0"):
+        suites.load(tmp_path / "wrong.json")
+    for content in ("{", "[]", '{"name": "x"}', json.dumps({**values, "tasks": []}), json.dumps({**values, "more": 1})):
+        (tmp_path / "wrong.json").write_text(content)
+        with pytest.raises(StoreError, match="python -m learned suite"):
+            suites.load(tmp_path / "wrong.json")
+    values["tasks"][0] = {**suite().as_json()["tasks"][0], "scales": {"train": [1.0, 2.0], "valid_outer": [2.0, 1.0]}}
+    (tmp_path / "wrong.json").write_text(json.dumps(values))
+    with pytest.raises(StoreError, match="best below initial"):
+        suites.load(tmp_path / "wrong.json")
+
+
+def test_splits_follow_from_names_alone():
+    names = [f"mlp_family_seed{i}" for i in range(1000)]
+    shares = {split: np.mean([suites.split_of(name) == split for name in names]) for split in suites.SPLITS}
+    assert shares["train"] == pytest.approx(0.7, abs=0.05) and shares["test"] == pytest.approx(0.2, abs=0.04)
+    # These are fixed for ever: a task that changes its split spoils every comparison with earlier results.
+    assert [suites.split_of(name) for name in names[:8]] == [
+        "train",
+        "train",
+        "train",
+        "train",
+        "test",
+        "train",
+        "train",
+        "valid",
+    ]
+
+
+@pytest.fixture(scope="module")
+def baselines(tmp_path_factory):
+    """A sweep of two small tasks."""
+    from taskset.normalization.sweep.runner import Options as SweepOptions
+    from taskset.normalization.sweep.runner import sweep_to_file
+    from taskset.normalization.tables import write_tables
+
+    root = tmp_path_factory.mktemp("baselines")
+    told = SweepOptions(("adam_lr_-2.00", "adam_lr_-3.00"), "synthetic", 20, (0, 1), 1, 10)
+    for name in ("quadratic_family_seed4", "TwoD_Bowl1"):
+        sweep_to_file(name, told, root)
+    write_tables(root)
+    return root
+
+
+def test_suites_are_made_from_baselines(baselines, tmp_path):
+    from taskset.normalization.normalizer import normalizer
+
+    made = suites.make("small", ["quadratic_family_seed?", "TwoD_Bowl1"], baselines, "synthetic", 20)
+    assert [entry.task for entry in made.tasks] == ["quadratic_family_seed4", "TwoD_Bowl1"]
+    for entry in made.tasks:
+        for split, (initial, best) in entry.scales.items():
+            known = normalizer(entry.task, split=split, root=baselines)
+            assert (known.initial, known.best) == (initial, best)
+        assert entry.split == suites.split_of(entry.task)
+    small = suites.make("small", ["quadratic_family_seed4", "TwoD_Bowl1"], baselines, "synthetic", 20, max_parameters=2)
+    assert [entry.task for entry in small.tasks] == ["TwoD_Bowl1"]
+    for wrong in (
+        lambda: suites.make("small", ["quadratic_family_seed5"], baselines, "synthetic", 20),
+        lambda: suites.make("small", ["TwoD_Bowl1"], baselines, "synthetic", 30),
+        lambda: suites.make("small", ["TwoD_Bowl1"], baselines, "synthetic", 20, max_milliseconds=0.0),
+    ):
+        with pytest.raises(ConfigError, match="llowed"):
+            wrong()
+
+
+# The command line.
+
+
+def run(*arguments):
+    done = subprocess.run([sys.executable, "-m", "learned", *map(str, arguments)], capture_output=True, text=True)
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.smoke
+def test_command_line(baselines, tmp_path):
+    status, said, _ = run(
+        "suite", "quadratic_family_seed4", "--baselines", baselines, "--horizon", 20, "--out", tmp_path / "s.json"
+    )
+    assert status == 0 and "1 tasks of 1 families" in said
+    common = ("train", "--tasks", tmp_path / "s.json", "--out", tmp_path / "o", "--optimizer", "learnable_adam", "--pairs", 2)
+    common = (*common, "--steps", 5, "--lengths", 10, "--slots", 1, "--tasks-per-step", 1)
+    status, said, told = run(*common, "--outer-steps", 3)
+    assert status == 0, told
+    assert "outer step 0 of 3" in said and len((tmp_path / "o" / outer.LOG).read_text().splitlines()) == 3
+    status, said, _ = run(*common, "--outer-steps", 4)
+    assert status == 0 and "outer step 3 of 4" in said and checkpoint.load(tmp_path / "o" / outer.LATEST).meta["step"] == 4
+    for wrong, expected in (
+        (("--outer-steps", 5, "--optimizer", "mpl"), "did you mean 'mlp'"),
+        (("--outer-steps", 5, "--lengths", 21), "horizon, 20"),
+        (("--outer-steps", 5, "--family-weight", "mlp_family"), "FAMILY=NUMBER"),
+        (("--outer-steps", 5, "--tasks", tmp_path / "no.json"), "can't read the suite"),
+    ):
+        status, _, told = run(*common, *wrong)
+        assert status == 2 and expected in told and len(told.strip().splitlines()) == 1, told

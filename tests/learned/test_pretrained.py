@@ -1,0 +1,59 @@
+"""The weights that come with the package."""
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import taskset
+from learned import optimizers
+from learned.cli import main
+from learned.deploy import pretrained
+from learned.deploy.export import load_weights
+from learned.evaluation import runs
+from learned.optimizers.as_optimizer import with_weights
+from taskset.errors import StoreError, UnknownName
+from taskset.execution import loop
+
+
+@pytest.mark.parametrize("name", pretrained.names())
+def test_they_fit_their_optimizer_and_tell_how_they_were_trained(name):
+    found = load_weights(name)
+    assert all(np.isfinite(w).all() for w in found.theta.values())
+    told = pretrained.describe(name)
+    assert told.startswith(f"{name}: {found.optimizer} by ") and f"{found.meta['step']} outer steps" in told
+    assert runs.contestant(name).optimizer == found.optimizer
+
+
+def test_the_command_lists_them():
+    result = CliRunner().invoke(main.app, ["pretrained"])
+    assert result.exit_code == 0 and len(result.output.strip()) > 20
+    assert all(f"{name}: " in result.output for name in pretrained.names())
+
+
+def test_files_are_found_as_before_and_unknown_names_are_told(tmp_path):
+    assert pretrained.find(tmp_path / "mlp_pes.npz") == tmp_path / "mlp_pes.npz"
+    with pytest.raises(UnknownName, match="unknown checkpoint 'mlp_pess'; did you mean 'mlp_pes'"):
+        load_weights("mlp_pess")
+    with pytest.raises(UnknownName, match="Allowed are .*mlp_pes.*, and files"):
+        load_weights("no_such_weights")
+    for file in ("no_such_weights.npz", tmp_path / "mlp_pess"):
+        with pytest.raises(StoreError, match="can't read the checkpoint .*: no such file"):
+            load_weights(file)
+
+
+HELD_OUT = ("mlp_family_seed38", "mlp_ae_family_seed297")
+
+
+@pytest.mark.parametrize("task", HELD_OUT)
+@pytest.mark.parametrize("name", pretrained.names())
+def test_they_train_tasks_that_they_have_never_seen(name, task):
+    found = load_weights(name)
+    assert task not in {entry["task"] for entry in found.meta["suite"]["tasks"] if entry["split"] == "train"}
+    optimizer, normalize = optimizers.get(found.optimizer), taskset.normalizer(task, source="synthetic", horizon=2000)
+
+    def score(theta):
+        _, losses = loop.train(taskset.get_task(task, "synthetic"), with_weights(optimizer, theta), 200)
+        return float(np.mean(normalize(losses)))
+
+    trained, untrained = score(found.theta), score(optimizer.init_theta(0))
+    assert trained < 0.3 and trained < untrained / 2

@@ -1,0 +1,182 @@
+"""Directories of results that are used again: what counts as finished, what is deleted, who does what."""
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from examples import own_family  # noqa: F401
+from taskset import registry
+from taskset.errors import ConfigError, StoreError
+from taskset.normalization import store
+from taskset.normalization.sweep import baseline, claims, planning, resume, workers
+from taskset.normalization.sweep.runner import Options, metadata, sweep_to_file
+from taskset.tasks.base import get_task
+
+NAME, OTHER = "own_regression_seed1", "own_regression_seed2"
+OPTIONS = Options(("adam_lr_-3.00",), "synthetic", 4, (0,), 1, 2)
+
+
+@pytest.fixture(scope="module")
+def curves(tmp_path_factory):
+    root = tmp_path_factory.mktemp("curves")
+    return Path(sweep_to_file(NAME, OPTIONS, root)).read_bytes()
+
+
+@pytest.fixture
+def root(tmp_path, curves):
+    """A directory with one finished task."""
+    path = store.curve_path(tmp_path, "none", "own_regression", NAME)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(curves)
+    (tmp_path / "sweep.json").write_text(json.dumps(OPTIONS.as_json()))
+    return tmp_path
+
+
+def test_what_is_finished_counts(root):
+    todo = baseline.plan([NAME, OTHER], OPTIONS, root)
+    assert todo.finished == [NAME] and todo.waiting == [OTHER]
+
+
+def test_curves_of_another_task_are_not_taken_for_a_tasks_own(root):
+    path = store.curve_path(root, "none", "own_regression", NAME)
+    path.rename(path.with_name(f"{OTHER}.parquet"))
+    with pytest.raises(StoreError, match=f"{OTHER}.parquet has curves of task '{NAME}'.* delete it"):
+        baseline.plan([OTHER], OPTIONS, root)
+
+
+def test_curves_of_a_config_that_has_changed_are_not_kept(root, monkeypatch):
+    monkeypatch.setattr(registry, "resolve", lambda name, resolve=registry.resolve: (resolve(name)[0], changed(resolve(name)[1])))
+    with pytest.raises(StoreError, match="another config of own_regression_seed1 than it has now: delete it"):
+        baseline.plan([NAME], OPTIONS, root)
+
+
+def changed(config):
+    return {**config, next(iter(config)): -1}
+
+
+def values(path):
+    return store.read_table(path).to_pandas().drop(columns="seconds")
+
+
+def test_more_seeds_and_optimizers_are_added_to_what_is_there(root):
+    more = dataclasses.replace(OPTIONS, optimizers=("adam_lr_-2.00", *OPTIONS.optimizers), seeds=(0, 1))
+    path = store.curve_path(root, "none", "own_regression", NAME)
+    old = store.read_table(path).to_pandas()
+    todo = baseline.plan([NAME], more, root)
+    assert todo.waiting == [NAME] and not todo.finished
+    sweep_to_file(NAME, more, root)
+    assert baseline.plan([NAME], more, root).finished == [NAME]
+    found = store.read_table(path).to_pandas()
+    kept = found[(found["optimizer"] == OPTIONS.optimizers[0]) & (found["seed"] == 0)]
+    assert kept["seconds"].tolist() == old["seconds"].tolist()  # not run again
+    whole = values(sweep_to_file(NAME, more, root / "whole"))
+    pd.testing.assert_frame_equal(values(path), whole, check_categorical=False, rtol=1e-5)
+    with pytest.raises(StoreError, match="other options"):
+        baseline.plan([NAME], OPTIONS, root)
+    with pytest.raises(StoreError, match="steps is 4 there, 8 here"):
+        baseline.plan([NAME], dataclasses.replace(more, steps=8), root)
+
+
+def test_runs_that_are_missing():
+    told = {"options": json.dumps(Options(("a", "b"), "none", 4, (0, 1), 1, 2).as_json())}
+    parts = resume.missing(told, Options(("a", "b", "c"), "none", 4, (0, 1, 2), 1, 2))
+    assert [(part.optimizers, part.seeds) for part in parts] == [(("c",), (0, 1)), (("a", "b", "c"), (2,))]
+    assert resume.missing(told, Options(("b", "a"), "none", 4, (1, 0), 1, 2)) == []
+
+
+TOLD = {"task": "t", "family": "f", "source": "none", "config": "[1, [2]]", "options": '{"steps": 5}'}
+
+
+@pytest.mark.parametrize("key, value, says", [
+    ("task", "u", "task 'u', not 't'"), ("family", "g", "family 'g', not 'f'"), ("source", "tfds", "source 'tfds', not 'none'"),
+    ("config", "[1, [3]]", "another config"), ("options", '{"steps": 6}', "steps 6, not 5"), ("config", "[1", "no valid JSON"),
+])  # fmt: skip
+def test_all_that_is_told_is_compared(key, value, says):
+    expected = "t", "f", "none", (1, (2,)), {"steps": 5}
+    resume.check_finished("p", TOLD, *expected)
+    resume.check_finished("p", {}, *expected)  # an older file
+    with pytest.raises(StoreError, match=says):
+        resume.check_finished("p", {**TOLD, key: value}, *expected)
+
+
+def test_only_what_dead_processes_left_half_written_is_deleted(tmp_path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    place = store.curve_path(tmp_path, "none", "f", "t").parent
+    place.mkdir(parents=True)
+    names = [f".t.parquet.{dead.pid}.tmp", f".t.parquet.{dead.pid}.{'0a' * 8}.tmp"]
+    kept = [f".t.parquet.{os.getpid()}.tmp", f".claimed.parquet.{dead.pid}.tmp", ".notes.tmp", f".t.txt.{dead.pid}.tmp"]
+    for path in (ours := [place / name for name in names]) + (theirs := [place / name for name in kept]):
+        path.write_text("half")
+    theirs.append(tmp_path / names[0])  # not below curves/
+    theirs[-1].write_text("a note")
+    link = place / f".u.parquet.{dead.pid}.tmp"
+    link.symlink_to(theirs[-1])
+    with claims.claim(tmp_path, "claimed"):
+        resume.remove_leftovers(tmp_path)
+    assert not any(path.exists() for path in ours) and all(path.exists() for path in theirs) and link.is_symlink()
+
+
+CLAIM = """
+import sys, time
+from taskset.normalization.sweep.claims import claim
+with claim(sys.argv[1], "t") as mine:
+    print(mine, flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_claim_ends_with_its_process(tmp_path):
+    process = subprocess.Popen([sys.executable, "-c", CLAIM, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "True\n"
+    with claims.claim(tmp_path, "t") as mine, claims.claim(tmp_path, "u") as other:
+        assert (mine, other) == (False, True)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    with claims.claim(tmp_path, "t") as mine:
+        assert mine
+    claims.tidy(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_task_that_another_process_has_is_done_later(root, monkeypatch):
+    arguments = OPTIONS, str(root), None, None, ()
+    monkeypatch.setattr(baseline, "sweep_to_file", lambda *_: "swept")
+    with claims.claim(root, OTHER):
+        assert baseline._job(OTHER, *arguments, report=None) == workers.LATER
+    assert baseline._job(OTHER, *arguments, report=None) == "swept"
+    assert baseline._job(NAME, *arguments, report=None).endswith(f"{NAME}.parquet")  # it is there: not swept again
+
+
+def test_shards_are_parts_of_the_whole():
+    names = [f"mlp_family_seed{seed}" for seed in range(200)]
+    parts = [planning.in_shard(names, (i, 4)) for i in range(1, 5)]
+    assert sorted(sum(parts, [])) == sorted(names) and all(30 < len(part) < 70 for part in parts)
+    assert planning.in_shard(names[:3], (3, 4)) == [name for name in names[:3] if name in parts[2]]  # whatever else is in the list
+    assert planning.parse_shard("3/16") == (3, 16)
+    for wrong in ("0/4", "5/4", "3", "a/b", "1/0"):
+        with pytest.raises(ConfigError, match="1 <= i <= n"):
+            planning.parse_shard(wrong)
+
+
+def test_cost_by_hand_and_order(monkeypatch):
+    monkeypatch.setattr(planning.measured, "milliseconds", {"a": (3.0, "measured"), "b": (1.0, "estimated")}.get)
+    options = Options(("x", "y"), "synthetic", 900, (0, 1, 2), 5, 30)
+    assert planning.core_seconds("a", options) == pytest.approx(6 + 0.003 * 6 * (900 + 31 * 5 * 4 / 3))
+    assert list(planning.cheapest_first(["c", "a", "b"], options)) == ["b", "a", "c"]
+    assert planning.described({"a": 3600.0, "b": 7200.0, "c": None}, 2) == (
+        "estimated: 3 core-hours, 1.5 h with 2 workers; and 1 tasks of unknown cost"
+    )
+
+
+def test_settings_that_change_numbers_are_stored(monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_enable_fast_math=true")
+    told = metadata(get_task(NAME), OPTIONS, "xla_loop", {})
+    assert json.loads(told["settings"])["XLA_FLAGS"] == "--xla_cpu_enable_fast_math=true"

@@ -1,0 +1,137 @@
+"""Curves on disk: what may be asked for, layouts old and new, optimizers that aren't the package's, writing whole files."""
+
+import os
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import taskset
+from taskset import registry
+from taskset.errors import StoreError
+from taskset.normalization import store
+from taskset.normalization.release import ship
+from taskset.normalization.release.check import check
+from taskset.normalization.store import layout, packing
+from taskset.normalization.tables import write_tables
+from tests.normalization import made_up_sweeps as made
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory):
+    return made.write(tmp_path_factory.mktemp("sweep"))
+
+
+@pytest.mark.parametrize(
+    "asked, told",
+    [
+        ({"task": []}, r"task=\[\]: allowed are names, one or several"),
+        ({"task": 3}, "task=3: allowed are names"),
+        ({"horizon": 10000.0}, "horizon=10000.0: allowed are integers"),
+        ({"horizon": True}, "horizon=True: allowed are integers"),
+        ({"horizon": ["20"]}, "allowed are integers"),
+        ({"source": "real"}, "source='real': allowed are none, synthetic, tfds, published"),
+        ({"columns": ()}, "at least one"),
+        ({"columns": "loss"}, "no column 'loss'"),
+        ({"task": ["TwoD_Bowl10", "TwoD_Bowl11"]}, "no curves of task 'TwoD_Bowl11'; did you mean 'TwoD_Bowl10'"),
+        ({"optimizer": ["adam_lr_-3.00", "adam_lr_-3"]}, "no curves of optimizer 'adam_lr_-3'; did you mean 'adam_lr_-3.00'"),
+        ({"family": ["quadratic_family", "quadratic"]}, "no curves of family 'quadratic'; did you mean 'quadratic_family'"),
+        ({"version": "old"}, "version 'old'"),
+    ],
+)
+def test_what_cannot_be_asked_for(sweep, asked, told):
+    with pytest.raises(taskset.TasksetError, match=told) as error:
+        taskset.load_curves(root=sweep, **asked)
+    assert "\n" not in str(error.value)
+
+
+def test_what_can_be_asked_for(sweep):
+    frame = taskset.load_curves(task=("TwoD_Bowl10",), columns=("seconds", "task"), horizon=np.int64(20), root=sweep)
+    assert list(frame) == ["seconds", "task"] and len(frame) == 30
+    assert list(taskset.load_curves(columns="train", root=sweep)) == ["train"]
+    assert set(taskset.load_curves(columns=["train"], task="TwoD_Bowl10", root=sweep)) == {"train"}
+
+
+def test_seeds_of_tasks_are_integers(sweep):
+    tasks = taskset.load_tasks(sweep).set_index("task")
+    assert f"quadratic_family_seed{tasks.loc['quadratic_family_seed2', 'seed']}" == "quadratic_family_seed2"
+    assert tasks["seed"].dtype == "Int32" and pd.isna(tasks.loc["TwoD_Bowl10", "seed"])
+
+
+def test_seconds_are_kept_once_a_run(sweep):
+    path = store.curve_path(sweep, "none", "losg_tasks_family", "TwoD_Bowl10")
+    assert pq.read_schema(path).remove_metadata().equals(layout.STORED)
+    frame = taskset.load_curves(task="TwoD_Bowl10", root=sweep).sort_values(["optimizer", "seed", "step"])
+    before = made.rows("TwoD_Bowl10", made.options()).to_pandas().sort_values(["optimizer", "seed", "step"])
+    alive = ~before["optimizer"].eq("adam_lr_1.00").to_numpy()
+    np.testing.assert_allclose(frame["seconds"][alive], before["seconds"][alive], rtol=1e-6)  # made at a constant rate
+    diverging = frame[(frame["optimizer"] == "adam_lr_1.00") & (frame["seed"] == 0)]
+    assert diverging["diverged"].tolist() == [False, False, True, True, True]
+    # 5 ms by the first evaluation and no more are in the made-up curves: a rate of .5 ms, until the run tells that it diverged
+    assert diverging["seconds"].tolist() == pytest.approx([0, 0.0025, 0.005, 0.005, 0.005])
+
+
+def test_steps_taken():
+    steps, diverged = np.array([0, 5, 10, 0, 5, 10, 0, 5]), np.array([0, 1, 1, 1, 1, 1, 0, 0], bool)
+    assert layout.taken_steps(steps, diverged).tolist() == [0, 5, 5, 0, 0, 0, 0, 5]
+
+
+def test_the_layout_of_before_is_read(sweep, tmp_path):
+    """A directory that version 0.1 made: no version, seconds of each evaluation, no sums."""
+    path = store.curve_path(tmp_path, "none", "losg_tasks_family", "TwoD_Bowl10")
+    told = store.read_metadata(store.curve_path(sweep, "none", "losg_tasks_family", "TwoD_Bowl10"))
+    told = {**{k: v for k, v in told.items() if k != "rows"}, "taskset_version": "0.1.0"}
+    table = made.rows("TwoD_Bowl10", made.options())
+    path.parent.mkdir(parents=True)
+    pq.write_table(table.replace_schema_metadata(told), path, compression="zstd")
+    frame = taskset.load_curves(root=tmp_path)
+    assert set(frame["version"]) == {"0.1.0"} and list(frame) == list(taskset.load_curves(root=sweep))
+    expected = table.to_pandas()
+    for column in (*layout.SCHEMA.names[2:], "seconds"):
+        np.testing.assert_array_equal(frame[column], expected[column])
+    part = packing.read_part(path, 0)
+    assert part.schema.equals(layout.STORED) and part["version"].unique().to_pylist() == ["0.1.0"]
+    write_tables(tmp_path)
+    assert check(tmp_path) == []
+
+
+def test_optimizers_that_are_not_the_packages(tmp_path, monkeypatch):
+    monkeypatch.setattr(registry, "list_tasks", lambda pattern=None: ["TwoD_Bowl10"])
+    root = made.write(tmp_path / "own", ["TwoD_Bowl10"], optimizers=["my optimizer/2", "adam_lr_-3.00"])
+    table = taskset.load_optimizers(root).set_index("optimizer")
+    assert table.loc["my optimizer/2"].isna().all() and table.loc["adam_lr_-3.00", "learning_rate"] == pytest.approx(1e-3)
+    ship.ship([root], tmp_path / "out")
+    assert check(tmp_path / "out") == []
+    assert set(taskset.load_curves(root=tmp_path / "out")["optimizer"]) == {"my optimizer/2", "adam_lr_-3.00"}
+    alone = made.write(tmp_path / "alone", ["TwoD_Bowl10"], optimizers=["mine/x"])
+    ship.ship([alone], tmp_path / "alone-out")
+    assert [path.stem for path in store.curve_files(tmp_path / "alone-out")] == ["mine-x1_steps20_seeds2_batches2"]
+    assert check(tmp_path / "alone-out") == []
+
+
+def test_a_planted_link_is_not_followed(tmp_path, monkeypatch):
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    monkeypatch.setattr(store.secrets, "token_hex", lambda count: "0" * 2 * count)
+    os.symlink(victim, tmp_path / f".a.txt.{os.getpid()}.{'0' * 16}.tmp")
+    with pytest.raises(StoreError, match="can't write"):
+        store.write_text("theirs", tmp_path / "a.txt")
+    assert victim.read_text() == "mine" and len(list(tmp_path.iterdir())) == 2  # nor is it taken away
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    order = []
+    monkeypatch.setattr(store.os, "fsync", lambda number: order.append("sync"))
+    replace = os.replace
+    monkeypatch.setattr(store.os, "replace", lambda *names: (order.append("rename"), replace(*names)))
+    store.write_table(pa.table({"x": [1]}), tmp_path / "a.parquet")
+    assert order == ["sync", "rename"] and [path.name for path in tmp_path.iterdir()] == ["a.parquet"]
+
+
+def test_temporary_names_tell_their_process(tmp_path):
+    with store.whole_file(tmp_path / "a.b.parquet") as temporary:
+        assert store.temporary_owner(temporary.name) == os.getpid()
+        temporary.write_bytes(b"")
+    assert store.temporary_owner(".notes.tmp") is None and store.temporary_owner(".a.1.tmp") is None

@@ -1,0 +1,145 @@
+"""The tabular benchmark on made-up curves whose answers are known by hand."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from taskset.datasets.base import SPLITS
+from taskset.errors import StoreError
+from taskset.normalization import tabular
+
+STEPS = (0, 10, 20, 30)
+# valid_outer losses by (optimizer, seed); the order of names is that of the listed optimizers
+CURVES = {
+    ("adam_lr_-3.00", 0): (8.0, 6.0, 4.0, 3.0),
+    ("adam_lr_-3.00", 1): (10.0, 8.0, 4.0, 1.0),
+    ("adam_lr_-2.00", 0): (8.0, 2.0, 5.0, 6.0),
+    ("adam_lr_-2.00", 1): (10.0, 2.0, 5.0, 6.0),
+    ("adam_lr_0.00", 0): (8.0, 1.0, np.nan, np.nan),
+    ("adam_lr_0.00", 1): (10.0, 2.0, 3.0, 0.5),
+    ("nadamw_grid_seed251", 0): (8.0, 7.0, 6.0, 5.0),
+    ("nadamw_grid_seed251", 1): (10.0, 9.0, 8.0, 7.0),
+}
+
+
+def frame(curves=None):
+    rows = []
+    for (optimizer, seed), losses in (curves or CURVES).items():
+        for i, loss in enumerate(losses):
+            row = {"task": "t", "source": "none", "horizon": 30, "optimizer": optimizer, "seed": seed, "step": STEPS[i]}
+            # each split has losses of its own, so that one taken for another is seen
+            row.update({split: loss + 100 * k for k, split in enumerate(SPLITS, -SPLITS.index("valid_outer"))})
+            rows.append({**row, "diverged": not np.isfinite(loss), "seconds": 0.5 * i})
+    return pd.DataFrame(rows).sample(frac=1, random_state=0)  # the order of rows is no promise
+
+
+@pytest.fixture
+def problem():
+    return tabular.from_curves(frame())
+
+
+@pytest.mark.smoke
+def test_a_query_is_the_curve_so_far(problem):
+    assert problem.optimizers == ("adam_lr_-3.00", "adam_lr_-2.00", "adam_lr_0.00", "nadamw_grid_seed251")
+    curve = problem.query("adam_lr_-3.00", step=20, seed=1)
+    assert curve.steps.tolist() == [0, 10, 20] and curve.losses["valid_outer"].tolist() == [10.0, 8.0, 4.0]
+    assert curve.losses["test"].tolist() == [110.0, 108.0, 104.0] and curve.losses["train"].tolist() == [-190.0, -192.0, -196.0]
+    assert curve.seconds.tolist() == [0.0, 0.5, 1.0]
+    assert problem.query("adam_lr_-3.00").losses["valid_outer"].tolist() == [9.0, 7.0, 4.0, 2.0]
+    assert problem.query("adam_lr_-3.00", step=19).steps.tolist() == [0, 10]  # between evaluations: the last one before
+    assert np.isnan(problem.query("adam_lr_0.00").losses["train"]).tolist() == [False, False, True, True]
+    assert problem.hyperparameters("adam_lr_-2.00") == {"learning_rate": 0.01}
+
+
+def test_costs_are_paid_once_and_best_is_the_lowest_seen(problem):
+    search = problem.search("valid_outer", seed=0)
+    assert search.best is None and search.paid("adam_lr_-2.00") is None and search.loss("test") == np.inf
+    assert search.advance("adam_lr_-2.00", 20) == 5.0
+    assert (search.steps, search.seconds) == (20, 1.0) and search.best == tabular.Best("adam_lr_-2.00", 10, 2.0)
+    assert search.advance("adam_lr_-2.00", 10) == 2.0  # seen before: free
+    assert (search.steps, search.paid("adam_lr_-2.00")) == (20, 20)
+    search.advance("adam_lr_-2.00", 30)
+    assert search.steps == 30
+    assert search.advance("adam_lr_-3.00", 30) == 3.0 and search.steps == 60 and search.best.step == 10
+    assert search.loss("test") == 102.0 and search.loss("train") == -198.0  # at the place that valid_outer chose
+    assert search.reached(5) == 8.0 and search.reached(10) == 2.0 and search.reached(60) == 2.0
+    assert [h[0] for h in search.history] == [0, 10, 20, 30, 30, 40, 50, 60]
+
+
+def test_a_diverged_run_is_stopped_when_it_tells(problem):
+    search = problem.search(seed=0)
+    assert search.advance("adam_lr_0.00", 30) == np.inf
+    assert search.steps == 20 and search.best == tabular.Best("adam_lr_0.00", 10, 1.0)
+    mean = problem.search()
+    assert mean.advance("adam_lr_0.00", 10) == 1.5 and mean.advance("adam_lr_0.00", 20) == np.inf  # one of the two has diverged
+
+
+def test_in_turn_stops_where_the_budget_ends(problem):
+    search = tabular.in_turn(problem.search(seed=0), ["nadamw_grid_seed251", "adam_lr_-3.00", "adam_lr_-2.00"], steps=50)
+    assert search.steps == 50 and search.paid("adam_lr_-3.00") == 20 and search.paid("adam_lr_-2.00") is None
+    assert search.best == tabular.Best("adam_lr_-3.00", 20, 4.0)
+    short = tabular.in_turn(problem.search(seed=0), ["nadamw_grid_seed251", "adam_lr_-2.00"], steps=5)
+    assert short.steps == 0 and short.paid("adam_lr_-2.00") is None
+    assert problem.learned_list() == ["nadamw_grid_seed251"]
+
+
+def test_random_search_takes_each_configuration_once(problem):
+    search = tabular.random_search(problem.search(seed=1), steps=10**6, seed=3)
+    assert search.steps == 4 * 30 and search.best == tabular.Best("adam_lr_0.00", 30, 0.5)
+    again = tabular.random_search(problem.search(seed=1), steps=10**6, seed=3)
+    assert again.history == search.history
+    assert any(tabular.random_search(problem.search(seed=1), 10**6, s).history != search.history for s in range(4, 10))
+
+
+def test_successive_halving_by_hand(problem):
+    # after 10 steps: 6, 2, 1, 7: adam_lr_0.00 and adam_lr_-2.00 go on; after 20: diverged, 5: adam_lr_-2.00 goes to the end
+    search = tabular.successive_halving(problem.search(seed=0), first=10, eta=2)
+    assert [search.paid(o) for o in problem.optimizers] == [10, 30, 20, 10]
+    assert search.steps == 10 + 30 + 20 + 10
+    assert search.best == tabular.Best("adam_lr_0.00", 10, 1.0)
+    some = tabular.successive_halving(problem.search(seed=0), first=30, candidates=["adam_lr_-3.00", "adam_lr_-2.00"])
+    assert some.steps == 60
+
+
+def test_what_cannot_be_is_told(problem):
+    for use, text in (
+        (lambda: problem.query("adam_lr_1.00"), "no curves of 'adam_lr_1.00'"),
+        (lambda: problem.query("adam_lr_0.00", seed=7), "no runs of seed 7: there are 0, 1"),
+        (lambda: problem.query("adam_lr_0.00", step=31), "step 31: allowed is 0 .. 30"),
+        (lambda: problem.search("validation"), "split 'validation': allowed are train"),
+        (lambda: tabular.successive_halving(problem.search(), first=0), "first of at least 1"),
+    ):
+        with pytest.raises(StoreError, match=text):
+            use()
+    uneven = frame({key: losses for key, losses in CURVES.items() if key != ("adam_lr_0.00", 1)})
+    with pytest.raises(StoreError, match="different seeds"):
+        tabular.from_curves(uneven)
+
+
+def test_curves_that_are_no_one_problem_are_refused():
+    one = frame()
+    for wrong, text in (
+        (pd.concat([one, one.assign(task="u")]), "several tasks .t, u."),
+        (pd.concat([one, one.assign(source="tfds")]), "several sources"),
+        (pd.concat([one, one.assign(horizon=60)]), "several horizons .30, 60."),
+        (pd.concat([one, one.head(1)]), "twice: pass each run once"),
+        (one[:0], "no rows"),
+        (one.drop(columns="seconds"), "no column 'seconds'"),
+    ):
+        with pytest.raises(StoreError, match=text):
+            tabular.from_curves(wrong)
+
+
+def test_what_is_recorded_cannot_be_written_into(problem):
+    curve = problem.query("adam_lr_-3.00")
+    for array in (problem.steps, problem.seconds, problem.losses["test"], curve.steps, curve.seconds, curve.losses["train"]):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0
+
+
+def test_no_tensorflow_is_loaded():
+    code = "import sys, taskset.tabular; print(any(m in sys.modules for m in ('tensorflow', 'pandas')))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "False"

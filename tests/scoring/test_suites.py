@@ -1,0 +1,330 @@
+"""Named suites, tasks that were not measured, and what the command line says of them."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from examples import own_family
+from learned import estimators, optimizers
+from learned.cli import main
+from learned.evaluation import runs
+from learned.optimizers.as_optimizer import with_weights
+from learned.outer_training import checkpoint, objectives, trainer
+from learned.outer_training.options import Options
+from taskset import registry
+from taskset.errors import ConfigError, StoreError, TasksetError, UnknownName
+from taskset.execution import costs
+from taskset.normalization.normalizer import normalizer
+from taskset.normalization.sweep.runner import Options as SweepOptions
+from taskset.normalization.sweep.runner import sweep_to_file
+from taskset.normalization.tables import write_tables
+from taskset.scoring import comparison, measuring, named_suites, suites
+
+
+def run(monkeypatch, capfd, *arguments):
+    """(exit status, stdout, stderr) of the command line, in this process."""
+    monkeypatch.setattr("sys.argv", ["learned", *map(str, arguments)])
+    capfd.readouterr()
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+    return ended.value.code, *capfd.readouterr()
+
+
+@pytest.fixture
+def call(monkeypatch, capfd):
+    return lambda *arguments: run(monkeypatch, capfd, *arguments)
+
+
+# Rules with names.
+
+
+def test_rules_have_names_and_versions(call):
+    assert len({str(r) for r in named_suites.rules()}) == len(named_suites.rules()) and all(r.version >= 1 for r in named_suites.rules())
+    status, said, _ = call("suite", "--list")
+    assert status == 0 and [line.split(": ")[0] for line in said.splitlines()] == [str(r) for r in named_suites.rules()]
+    with pytest.raises(UnknownName, match="did you mean 'small'"):
+        named_suites.rule("smal")
+    with pytest.raises(UnknownName, match="Allowed are problems:1, small:1, mixed:1"):
+        named_suites.rule("small:9")
+
+
+def test_a_name_alone_is_the_newest_version(monkeypatch):
+    newer = named_suites.Rule("small", 2, "", ("quadratic_family_seed1",), 20)
+    monkeypatch.setattr(named_suites, "RULES", (newer, *named_suites.RULES))
+    assert named_suites.rule("small") is newer and named_suites.rule("small:1").version == 1
+
+
+@pytest.fixture(scope="module")
+def baselines(tmp_path_factory):
+    root = tmp_path_factory.mktemp("baselines")
+    told = SweepOptions(("adam_lr_-2.00", "adam_lr_-3.00"), "synthetic", 20, (0, 1), 1, 10)
+    for name in ("quadratic_family_seed3", "quadratic_family_seed4", "TwoD_Bowl1"):
+        sweep_to_file(name, told, root)
+    write_tables(root)
+    return root
+
+
+def test_a_rule_makes_a_suite(baselines, monkeypatch, tmp_path, call):
+    rule = named_suites.Rule("two", 3, "about", ("quadratic_family_seed?", "TwoD_Bowl?"), 20, max_parameters=10)
+    monkeypatch.setattr(named_suites, "RULES", (rule,))
+    made = named_suites.find("two", baselines)
+    assert (made.name, made.version, made.horizon, made.source) == ("two", 3, 20, "synthetic")
+    known = ("quadratic_family_seed3", "quadratic_family_seed4", "TwoD_Bowl1")
+    assert [e.task for e in made.tasks] == [name for name in known if registry.num_params(name) <= 10]
+    assert "TwoD_Bowl1" in [e.task for e in made.tasks] and made.rule["max_parameters"] == 10
+    status, _, told = call("suite", "--named", "two:3", "--baselines", baselines, "--out", tmp_path / "two.json")
+    assert status == 0, told
+    assert suites.load(tmp_path / "two.json") == made == named_suites.find(str(tmp_path / "two.json"))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("x", "--out", "o.json"),
+        ("x", "--horizon", 3),
+        ("--out", "o.json"),
+        ("x", "--named", "small", "--horizon", 3, "--out", "o.json"),
+    ],
+)
+def test_what_suite_needs(call, arguments):
+    status, _, told = call("suite", *arguments)
+    assert status == 2 and "allowed are `suite PATTERNS --horizon" in told and len(told.strip().splitlines()) == 1
+
+
+# Tasks without a normalizer.
+
+
+def test_unmeasured_suites_are_by_rule():
+    made = suites.make_unmeasured("u", ["quadratic_family_seed*"], "synthetic", 50, max_milliseconds=0.2, max_parameters=20)
+    assert made.unmeasured == [e.task for e in made.tasks] and 10 < len(made.tasks) < 1000
+    for entry in made.tasks:
+        assert costs.milliseconds(entry.task)[0] <= 0.2 and registry.num_params(entry.task) <= 20
+    assert len(suites.make_unmeasured("u", ["quadratic_family_seed*"], "synthetic", 50).tasks) == 1000
+    with pytest.raises(ConfigError, match="no task of"):
+        suites.make_unmeasured("u", ["quadratic_family_seed1"], "synthetic", 50, max_parameters=0)
+
+
+def test_what_is_swept_has_equal_intervals():
+    for horizon, expected in ((100, 50), (20, 20), (999, 37), (53, 1)):
+        made = suites.make_unmeasured("u", ["TwoD_Bowl1"], "synthetic", horizon)
+        told = measuring.options(made)
+        assert (told.steps, told.evaluations, len(told.optimizers)) == (horizon, expected, 17)
+
+
+TRAIN = ("--optimizer", "learnable_adam", "--pairs", 2, "--steps", 5, "--lengths", 10, "--slots", 1, "--tasks-per-step", 1)
+
+
+def test_unmeasured_tasks_are_refused_or_measured(call, tmp_path):
+    path, out = tmp_path / "s.json", tmp_path / "o"
+    status, said, told = call("suite", "quadratic_family_seed4", "--unmeasured", "--horizon", 20, "--out", path)
+    assert status == 0 and "1 tasks" in said, told
+    with pytest.raises(ConfigError, match="has no normalizer"):
+        suites.load(path)
+    train = ("train", "--tasks", path, "--out", out, "--outer-steps", 2, *TRAIN)
+    status, _, told = call(*train)
+    assert status == 2 and "'quadratic_family_seed4' has no normalizer" in told and len(told.strip().splitlines()) == 1
+    assert call(*train, "--unmeasured", "guess")[0] == 2
+    status, _, told = call(*train, "--unmeasured", "measure")
+    assert status == 0, told
+    kept = checkpoint.load(out / trainer.LATEST).meta
+    (entry,) = kept["suite"]["tasks"]
+    for split, (initial, best) in entry["scales"].items():
+        known = normalizer("quadratic_family_seed4", split=split, root=out / "baselines")
+        assert (initial, best) == (known.initial, known.best) and known.horizon == 20
+    status, said, told = call(*train[:6], 3, *TRAIN, "--unmeasured", "measure")  # measured before: goes on
+    assert status == 0 and "outer step 2 of 3" in said, told
+
+
+def test_a_task_that_can_not_be_normalized_is_refused():
+    made = suites.make_unmeasured("u", ["TwoD_Bowl1", "quadratic_family_seed4"], "synthetic", 20)
+    with pytest.raises(ConfigError, match="couldn't be measured"):
+        measuring.completed(made, None, lambda names, options, root: 1)
+
+
+def test_measured_tasks_that_have_no_normalizer_are_named(baselines):
+    made = suites.make_unmeasured("u", ["TwoD_Bowl1", "quadratic_family_seed5"], "synthetic", 20)
+    with pytest.raises(ConfigError, match="'u': quadratic_family_seed5 can't be normalized"):
+        measuring.completed(made, baselines, lambda names, options, root: 0)
+    ready = measuring.completed(suites.make_unmeasured("u", ["TwoD_Bowl1"], "synthetic", 20), baselines, lambda *_: 0)
+    assert ready.tasks[0].scales["train"] == pytest.approx(
+        suites.make("u", ["TwoD_Bowl1"], baselines, "synthetic", 20).tasks[0].scales["train"]
+    )
+
+
+# Bad input: one line, exit status 2.
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory, baselines):
+    path = tmp_path_factory.mktemp("suite") / "small.json"
+    suites.save(suites.make("small", ["quadratic_family_seed4"], baselines, "synthetic", 20), path)
+    return path
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (("--optimizer", "mpl"), "unknown learned optimizer 'mpl'; did you mean 'mlp'"),
+        (("--estimator", "pess"), "unknown estimator 'pess'; did you mean 'pes'"),
+        (("--objective", "test"), "unknown objective 'test'"),
+        (("--lengths", "21"), "allowed is the suite's horizon, 20"),
+        (("--device", "gpu:7"), "device 'gpu:7' is not there: allowed are those of this machine, cpu:0"),
+        (("--device", "cuda"), "device 'cuda': allowed are cpu, gpu, tpu"),
+        (("--strategy", "mirrored"), "device 'gpu' is not there"),
+        (("--strategy", "central"), "unknown strategy 'central'. Allowed are one, mirrored, tpu"),
+        (("--device", "cpu", "--workers", "2"), "workers is 2: allowed with --device or --strategy is 1"),
+        (("--tasks", "smal"), "unknown suite 'smal'; did you mean 'small'"),
+        (("--tasks", "no.json"), "can't read the suite no.json"),
+        (("--baselines", "runs"), "allowed with a suite's name only"),
+    ],
+)
+def test_bad_input_to_train(call, small, tmp_path, arguments, message):
+    status, _, told = call("train", "--tasks", small, "--out", tmp_path, "--outer-steps", 1, *TRAIN, *arguments)
+    assert status == 2 and re.search(re.escape(message), told) and len(told.strip().splitlines()) == 1, told
+
+
+def test_a_suite_with_a_task_that_is_not_there(call, small, tmp_path):
+    values = json.loads(small.read_text())
+    values["tasks"][0]["task"] = "quadratic_famly_seed4"
+    (tmp_path / "wrong.json").write_text(json.dumps(values))
+    status, _, told = call("train", "--tasks", tmp_path / "wrong.json", "--out", tmp_path / "o", "--outer-steps", 1, *TRAIN)
+    assert status == 2 and "did you mean 'quadratic_family_seed4'" in told and len(told.strip().splitlines()) == 1
+
+
+def test_checkpoints_that_do_not_fit(call, small, tmp_path):
+    """A device that is there, a checkpoint of another optimizer, one cut short: for going on, and for an export."""
+    train = ("train", "--tasks", small, "--out", tmp_path / "o", "--outer-steps", 1, *TRAIN)
+    status, _, told = call(*train, "--device", "cpu", "--strategy", "one")
+    assert status == 0, told
+    path = tmp_path / "o" / trainer.LATEST
+    found = checkpoint.load(path)
+    assert found.meta["device"] == "OneDeviceStrategy(cpu:0)" and Options(**found.meta["options"]).seed == 0
+    status, said, told = call(*train[:6], 2, *TRAIN)  # and goes on elsewhere
+    assert status == 0 and "outer step 1 of 2" in said and checkpoint.load(path).meta["device"] == "cpu", told
+    found = checkpoint.load(path)
+    status, said, _ = call("export", path, "--out", tmp_path / "e" / "adam.npz")
+    assert status == 0 and said.splitlines() == [str(tmp_path / "e" / name) for name in ("adam.npz", "numpy_update.py")]
+    np.testing.assert_array_equal(checkpoint.load(tmp_path / "e" / "adam.npz").theta["log_epsilon"], found.theta["log_epsilon"])
+    status, _, told = call(*train, "--optimizer", "mlp")
+    assert status == 2 and "another options (optimizer)" in told and len(told.strip().splitlines()) == 1
+    path.write_bytes(path.read_bytes()[:-30])
+    for again in (train, ("export", path, "--out", tmp_path / "f.npz")):
+        status, _, told = call(*again)
+        assert status == 2 and "cut short" in told and len(told.strip().splitlines()) == 1
+
+
+# A file never runs code.
+
+EVIL = "import pathlib\npathlib.Path(__file__).with_name('ran').touch()\n"
+OWN = Path(own_family.__file__)
+
+
+@pytest.fixture
+def wanting(tmp_path, small):
+    """A suite file that names a module which would leave a trace, and a task that only such a module could have."""
+    evil = tmp_path / "evil.py"
+    evil.write_text(EVIL)
+    values = json.loads(small.read_text())
+    entry = {**values["tasks"][0], "task": "evil_family_seed1", "family": "evil_family"}
+
+    def write(**changes):
+        (tmp_path / "evil.json").write_text(json.dumps({**values, "modules": [str(evil)], **changes}))
+        return tmp_path / "evil.json"
+
+    return write, entry, tmp_path / "ran"
+
+
+def test_the_modules_of_a_suite_are_never_imported(call, wanting, tmp_path):
+    write, entry, ran = wanting
+    path = write(tasks=[entry])
+    for command in (
+        ("train", "--tasks", path, "--out", tmp_path / "o", "--outer-steps", 1, *TRAIN),
+        ("evaluate", "mlp_pes", "--tasks", path, "--out", tmp_path / "e"),
+    ):
+        status, _, told = call(*command)
+        assert status == 2 and f"--import {tmp_path}/evil.py" in told and len(told.strip().splitlines()) == 1, told
+    assert suites.load(write()).modules == (str(tmp_path / "evil.py"),)  # all its tasks are known: nothing is wanted
+    with pytest.raises(UnknownName, match="--import"):
+        suites.from_json(json.loads(path.read_text()) | {"tasks": [entry]}, "a checkpoint")
+    assert not ran.exists()
+
+
+def test_the_modules_that_a_user_names_reach_the_workers(tmp_path):
+    """In processes of their own, where nothing is registered yet."""
+    entry = {"task": "own_regression_seed1", "family": "own_regression", "split": "train"}
+    scales = {"train": [2.0, 0.1], "valid_outer": [2.0, 0.1]}
+    values = {"name": "own", "version": 1, "source": "synthetic", "horizon": 10, "modules": [str(OWN)]}
+    (tmp_path / "own.json").write_text(json.dumps({**values, "tasks": [{**entry, "scales": scales}]}))
+    command = [sys.executable, "-m", "learned", "evaluate", "mlp_pes", "--tasks", tmp_path / "own.json", "--split", "all"]
+    command = [*command, "--out", tmp_path / "o", "--seeds", 1, "--batches", 1, "--evaluations", 1]
+    for imports, status in (((), 2), (("--import", OWN), 0)):
+        done = subprocess.run([*map(str, [*command, *imports])], capture_output=True, text=True)
+        assert done.returncode == status, done.stderr
+        assert status == 0 or f"--import {OWN}" in done.stderr
+    assert len(list((tmp_path / "o").rglob("own_regression_seed1.parquet"))) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"horizon": "many"}, {"horizon": 0}, {"horizon": 1e9}, {"horizon": True}, {"source": "web"}, {"source": ["tfds"]},
+        {"version": "1"}, {"name": 3}, {"modules": [1]}, {"modules": 3}, {"rule": []}, {"tasks": {}}, {"tasks": 3},
+        {"tasks": [3]},
+        {"task": 3}, {"task": ["x"]}, {"task": "x" * 10**6}, {"family": "mlp_family"}, {"family": 4}, {"split": "all"},
+        {"split": ["train"]}, {"scales": 3}, {"scales": {"train": [2.0]}},
+        {"scales": {"train": [2.0, float("nan")], "valid_outer": [2.0, 1.0]}},
+        {"scales": {"train": [float("inf"), 1.0], "valid_outer": [2.0, 1.0]}},
+        {"scales": {"train": [2.0, -float("inf")], "valid_outer": [2.0, 1.0]}},
+        {"scales": {"train": [2.0, 1.0, 0.0], "valid_outer": [2.0, 1.0]}},
+        {"scales": {"train": [10**400, 1.0], "valid_outer": [2.0, 1.0]}},
+        {"more": "x" * 10**6},
+    ],
+)  # fmt: skip
+def test_a_suite_with_wrong_fields(small, tmp_path, change):
+    values = json.loads(small.read_text())
+    of_task = {"task", "family", "split", "scales"} & set(change)
+    if of_task:
+        values["tasks"][0] |= change
+    else:
+        values |= change
+    (tmp_path / "s.json").write_text(json.dumps(values))
+    with pytest.raises(TasksetError) as error:
+        suites.load_any(tmp_path / "s.json")
+    assert "\n" not in str(error.value) and len(str(error.value)) < 400
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: named_suites.rule(3), lambda: named_suites.find(None), lambda: suites.load_any(3), lambda: suites.from_json(None, "x"),
+        lambda: suites.make("x", ["TwoD_Bowl1"], None, "web", 2000), lambda: runs.contestant("mlp_pes", 3),
+        lambda: suites.make_unmeasured("x", ["TwoD_Bowl1"], "tdfs", 20), lambda: comparison.compare([]),
+        lambda: comparison.compare("runs"), lambda: with_weights(optimizers.get("mlp"), None), lambda: optimizers.get(["mlp"]),
+        lambda: estimators.get(3), lambda: objectives.get([]), lambda: Options("mlp", seed=0.9), lambda: Options("mlp", seed=True),
+        lambda: Options("mlp", pairs="2"), lambda: Options("mlp", pairs=2.5), lambda: Options("mlp", family_weights=[1]),
+        lambda: Options("mlp", clip=float("nan")), lambda: Options("mlp", lengths=3),
+        lambda: optimizers.get("mlp").init_theta(0.9),
+        lambda: checkpoint.load("x" * 5000), lambda: checkpoint.load("a\0.npz"),
+    ],
+)  # fmt: skip
+def test_wrong_arguments_in_python_are_one_line(call):
+    with pytest.raises(TasksetError) as error:
+        call()
+    assert "\n" not in str(error.value) and len(str(error.value)) < 500
+
+
+def test_seeds_are_integers_of_any_kind():
+    assert Options("mlp", seed=np.int64(3)) == Options("mlp", seed=3) and type(Options("mlp", seed=np.int64(3)).seed) is int
+
+
+@pytest.mark.parametrize("content", ["", "[" * 10**5, "3", "null", '"x"', "\0", "{}", '{"tasks": null}'])
+def test_a_file_that_is_no_suite(tmp_path, content):
+    (tmp_path / "s.json").write_text(content)
+    with pytest.raises(StoreError, match="suite") as error:
+        suites.load_any(tmp_path / "s.json")
+    assert "\n" not in str(error.value)

@@ -1,0 +1,458 @@
+"""losg_tasks_family: every kind against plain NumPy, finite differences, and known values of the classical functions."""
+
+import itertools
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import taskset
+from taskset import registry
+from taskset.datasets import losg
+from taskset.errors import UnknownName
+from taskset.random import stateless
+from taskset.samplers.losg_tasks_family import KINDS, TEST_PROBLEMS
+from taskset.tasks import losg_test_functions as functions
+from taskset.tasks.base import make_task
+
+GOLDEN = json.loads((Path(__file__).parent / "golden" / "losg_tasks_family.json").read_text())
+NETWORK = {"n_features": 3, "n_classes": 2, "activation": "tanh", "bs": 6, "n_samples": 9, "hidden_sizes": [5, 4]}
+SNAKE = {"dim": 5, "bs": 6, "n_samples": 120}
+QUADRATIC = {"dim": 10, "noise_stdev": 0.0}
+PLAIN = {
+    "quadratic": QUADRATIC,
+    "min_max_well": {"dim": 10, "noise_stdev": 0.0},
+    "bowl": {"cond": 7.5, "angle": math.pi / 3, "noise_stdev": 0.0},
+    "norm": {"dim": 6, "norm_power": 0.3},
+    "dependency_chain": {"dim": 4, "bs": 2, "n_samples": 100},
+    "outward_snake": SNAKE,
+    "sum_of_quadratics": {"dim": 5, "bs": 6, "n_samples": 101},
+    "projection_quadratic": {"dim": 5, "bs": 6, "n_samples": 120},
+    "fully_connected": NETWORK,
+    "sparse_softmax_regression": {"n_features": 4, "n_classes": 2, "noise_stdev": 0.0, "bs": 7, "n_samples": 20},
+    "sparse_problems": {"base": ["outward_snake", SNAKE], "zero_probability": 0.9, "noise_stdev": 0.0},
+    "rescale_problems": {"base": ["fully_connected", NETWORK], "scale": 20.0},
+    "log_objective": {"base": ["quadratic", QUADRATIC]},
+}
+CONFIGS = {kind: [kind, args, 71] for kind, args in PLAIN.items()}
+CONFIGS |= {name: ["optimization_test_problems", {"problem": name, "noise_stdev": 0.0}, 71] for name in TEST_PROBLEMS}
+CONFIGS["norm 4.7"] = ["norm", {"dim": 40, "norm_power": 4.7}, 71]
+CONFIGS["rescale norm"] = ["rescale_problems", {"base": ["norm", {"dim": 6, "norm_power": 2.0}], "scale": 0.01}, 71]
+CONFIGS["log bowl"] = ["log_objective", {"base": ["bowl", {"cond": 0.1, "angle": math.pi / 4, "noise_stdev": 3.0}]}, 71]
+
+
+def task_of(config):
+    return make_task("losg_tasks_family", config)
+
+
+def start(task, dtype=tf.float32, seed=5):
+    """Parameters and a batch."""
+    return task.init(seed, dtype), next(task.batches("train", seed))
+
+
+# --- the formulas once more, in NumPy -------------------------------------------------------------------------------------------
+
+
+def linear_system(args, number):
+    rng = np.random.RandomState(number)
+    w = rng.randn(args["dim"], args["dim"]).astype(np.float32)
+    return w.astype(float), rng.randn(args["dim"], 1).astype(np.float32).astype(float)
+
+
+def quadratic_twin(args, number, p, batch):
+    w, y = linear_system(args, number)
+    return np.sum((w @ p["x"] - y) ** 2) / 2
+
+
+def norm_twin(args, number, p, batch):
+    w, y = linear_system(args, number)
+    return np.sum((np.abs(w @ p["x"] - y) + 1e-6) ** args["norm_power"]) ** (1 / args["norm_power"])
+
+
+def bowl_twin(args, number, p, batch):
+    c, s = math.cos(args["angle"]), math.sin(args["angle"])
+    x, y = p["x"]
+    return (args["cond"] * (c * x - s * y) ** 2 + (s * x + c * y) ** 2) / 2
+
+
+def dependency_chain_twin(args, number, p, batch):
+    x = p["x"]
+    return sum(x[0] ** 2 + x[i] ** 2 / (x[i - 1] ** 2 + 1e-6) for i in range(1, args["dim"] + 1))
+
+
+def outward_snake_twin(args, number, p, batch):
+    x, total = p["x"], 0.0
+    for d in batch["features"]:
+        total += d[0] / (np.linalg.norm(x) + 1e-6)
+        total += sum(((x[i] - math.pi * math.cos(x[i - 1])) * d[i]) ** 2 for i in range(1, len(x)))
+    return total
+
+
+def classifier_twin(logits, p, batch):
+    z, label = logits[:, 0], batch["label"]
+    entropy = -np.mean(label * np.log(1 / (1 + np.exp(-z))) + (1 - label) * np.log(1 - 1 / (1 + np.exp(-z))))
+    return entropy + 1e-3 * np.mean([np.sum(v**2) for v in p.values()])
+
+
+def fully_connected_twin(args, number, p, batch):
+    x = batch["features"]
+    for i in range(len(args["hidden_sizes"])):
+        x = np.tanh(x @ p[f"mlp/linear_{i}/w"] + p[f"mlp/linear_{i}/b"])
+    last = len(args["hidden_sizes"])
+    return classifier_twin(x @ p[f"mlp/linear_{last}/w"] + p[f"mlp/linear_{last}/b"], p, batch)
+
+
+def softmax_twin(args, number, p, batch):
+    return classifier_twin(p["embeddings"][batch["ids"]].sum(1) @ p["w"] + p["b"], p, batch)
+
+
+def classical_twin(args, number, p, batch):
+    x, y = p["x"]
+    pi, cos, sin, exp = math.pi, math.cos, math.sin, math.exp
+    return {
+        "rosenbrock": lambda: (1 - x) ** 2 + 100 * (y - x * x) ** 2,
+        "ackley": lambda: 20 - 20 * exp(-0.2 * math.hypot(x, y) / 2**0.5) + math.e - exp((cos(2 * pi * x) + cos(2 * pi * y)) / 2),
+        "beale": lambda: sum((c - x * (1 - y**k)) ** 2 for k, c in ((1, 1.5), (2, 2.25), (3, 2.625))),
+        "branin": lambda: (y - 5.1 * x * x / (4 * pi * pi) + 5 * x / pi - 6) ** 2 + 10 + 10 * (1 - 0.125 / pi) * cos(x),
+        "logsumexp": lambda: math.log(exp(x + 3 * y - 0.1) + exp(x - 3 * y - 0.1) + exp(-x - 0.1) + 1),
+        "matyas": lambda: 0.26 * (x * x + y * y) - 0.48 * x * y,
+        "michalewicz": lambda: 2 - sum(sin(v) * sin(i * v * v / pi) ** 10 for i, v in ((1, x), (2, y))),
+        "StyblinskiTang": lambda: 80 + sum(v**4 - 16 * v**2 + 5 * v for v in (x, y)) / 2,
+    }[args["problem"]]()
+
+
+def rescale_twin(args, number, p, batch):
+    kind, base = args["base"]
+    return TWINS[kind](base, number, {path: v / args["scale"] for path, v in p.items()}, batch)
+
+
+def log_twin(args, number, p, batch):
+    kind, base = args["base"]
+    return math.log(TWINS[kind](base, number, p, batch) + 1e-6) - math.log(1e-6)
+
+
+TWINS = {
+    "quadratic": quadratic_twin,
+    "norm": norm_twin,
+    "bowl": bowl_twin,
+    "dependency_chain": dependency_chain_twin,
+    "outward_snake": outward_snake_twin,
+    "min_max_well": lambda args, number, p, batch: max(p["x"] ** 2) + 1 / min(p["x"] ** 2) - 2 + 1e-12,
+    "sum_of_quadratics": lambda args, number, p, b: np.sum((p["x"] - b["features"]) ** 2) - np.sum(b["features"] ** 2),
+    "projection_quadratic": lambda args, number, p, batch: np.sum((p["x"] * batch["features"]) ** 2),
+    "fully_connected": fully_connected_twin,
+    "sparse_softmax_regression": softmax_twin,
+    "optimization_test_problems": classical_twin,
+    "sparse_problems": lambda args, number, p, batch: TWINS[args["base"][0]](args["base"][1], number, p, batch),
+    "rescale_problems": rescale_twin,
+    "log_objective": log_twin,
+}
+
+
+def doubles(tensors):
+    return {k: np.asarray(v, float) if v.dtype.is_floating else v.numpy() for k, v in tensors.items()}
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_loss_is_the_formula(name):
+    kind, args, number = CONFIGS[name]
+    task = task_of(CONFIGS[name])
+    params, batch = start(task)
+    expected = TWINS[kind](args, number, doubles(params), doubles(batch))
+    np.testing.assert_allclose(task.loss(params, batch, 0), expected, rtol=1e-5)
+
+
+def test_every_kind_is_tested():
+    assert {config[0] for config in CONFIGS.values()} == set(KINDS) == set(TWINS)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_gradients_are_those_of_finite_differences(name):
+    task = task_of(CONFIGS[name])
+    params, batch = start(task, tf.float64)
+    with tf.GradientTape() as tape:
+        tape.watch(params)
+        loss = task.loss(params, batch, 0)
+    gradients = tape.gradient(loss, params)
+    assert loss.dtype == tf.float64
+    for path, value in params.items():
+        flat, gradient = value.numpy().ravel(), np.ravel(tf.convert_to_tensor(gradients[path]))
+        step = 1e-6 * max(np.abs(flat).max(), 1e-3)
+        for i in range(min(flat.size, 8)):
+            losses = []
+            for sign in (1, -1):
+                moved = flat.copy()
+                moved[i] += sign * step
+                losses.append(float(task.loss({**params, path: tf.reshape(tf.constant(moved), value.shape)}, batch, 0)))
+            slope = (losses[0] - losses[1]) / (2 * step)
+            np.testing.assert_allclose(gradient[i], slope, rtol=1e-5, atol=1e-7 * np.abs(gradient).max() + 1e-7)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_eager_graph_and_compiled_agree(name):
+    kind, args, number = CONFIGS[name]
+    noisy = {**args, "noise_stdev": 0.1} if "noise_stdev" in args else args
+    task = task_of([kind, noisy, number])
+    params, batch = start(task)
+    loss, gradients = task.value_and_gradients(params, batch, 3)
+    for jit in (False, True):
+        run = tf.function(task.value_and_gradients, autograph=False, jit_compile=jit)
+        other_loss, other = run(params, batch, stateless.as_key(3))
+        np.testing.assert_allclose(other_loss, loss, rtol=2e-5)
+        for path in gradients:
+            np.testing.assert_allclose(other[path], gradients[path], rtol=2e-5, atol=2e-5 * np.abs(gradients[path]).max())
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_published_problems_start_finite(name):
+    family, config = registry.resolve(name)
+    task = make_task(family, config)
+    assert task.parameter_shapes == registry.facts(family, config).parameter_shapes
+    assert list(task.parameter_shapes) == list(registry.facts(family, config).parameter_shapes)
+    params, batch = start(task, seed=0)
+    loss, gradients = task.value_and_gradients(params, batch, 0)
+    assert loss.dtype == tf.float32 and loss.shape == ()
+    assert np.isfinite(loss) and all(np.isfinite(g).all() for g in gradients.values())
+    assert {k: v.dtype for k, v in gradients.items()} == {k: tf.float32 for k in params}
+
+
+# --- known values ---------------------------------------------------------------------------------------------------------------
+
+
+def at(name, x, y):
+    return float(functions.FUNCTIONS[name][0](tf.constant(x, tf.float64), tf.constant(y, tf.float64)))
+
+
+@pytest.mark.parametrize(
+    "name, point, value",
+    [
+        ("rosenbrock", (1.0, 1.0), 0.0),
+        ("ackley", (0.0, 0.0), 0.0),
+        ("beale", (3.0, 0.5), 0.0),
+        ("branin", (-math.pi, 12.275), 0.397887),
+        ("branin", (math.pi, 2.275), 0.397887),
+        ("branin", (9.42478, 2.475), 0.397887),
+        ("matyas", (0.0, 0.0), 0.0),
+        ("michalewicz", (2.185312, 1.570796), 0.193377),
+        ("StyblinskiTang", (-2.903534, -2.903534), 80 - 2 * 39.166166),
+        ("logsumexp", (0.0, 0.0), math.log(3 * math.exp(-0.1) + 1)),
+    ],
+)
+def test_known_values(name, point, value):
+    assert at(name, *point) == pytest.approx(value, abs=2e-6)
+
+
+@pytest.mark.parametrize("name", ["rosenbrock", "beale", "branin", "matyas", "michalewicz", "StyblinskiTang"])
+def test_known_minima_are_stationary(name):
+    points = {"rosenbrock": (1.0, 1.0), "beale": (3.0, 0.5), "branin": (math.pi, 2.275), "matyas": (0.0, 0.0)}
+    points |= {"michalewicz": (2.18531196, math.pi / 2), "StyblinskiTang": (-2.90353403, -2.90353403)}
+    x = tf.constant(points[name], tf.float64)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        value = functions.FUNCTIONS[name][0](x[0], x[1])
+    assert np.abs(tape.gradient(value, x)).max() < 1e-5
+
+
+def test_tip_of_the_cone_has_a_finite_gradient():
+    x = tf.zeros(2)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        value = functions.ackley(x[0], x[1])
+    assert np.isfinite(tape.gradient(value, x)).all()
+
+
+@pytest.mark.parametrize("name", TEST_PROBLEMS)
+def test_starts_fill_their_boxes(name):
+    boxes = {"rosenbrock": (-5, 10), "ackley": (-32.768, 32.768), "beale": (-4.5, 4.5), "branin": ([-5, 0], [10, 15])}
+    boxes |= {"matyas": (-10, 10), "michalewicz": (0, math.pi), "StyblinskiTang": (-5, 5)}
+    task = task_of(CONFIGS[name])
+    x = np.stack([task.init(seed)["x"] for seed in range(150)])
+    if name == "logsumexp":
+        assert abs(x.mean()) < 0.2 and abs(x.std() - 1) < 0.15
+        return
+    low, high = (np.broadcast_to(edge, 2) for edge in boxes[name])
+    unit = (x - low) / (high - low)
+    assert unit.min() >= 0 and unit.max() < 1
+    assert (unit.min(0) < 0.05).all() and (unit.max(0) > 0.95).all() and (np.abs(unit.mean(0) - 0.5) < 0.09).all()
+
+
+def test_starts_of_the_others():
+    wide = task_of(["quadratic", {"dim": 400, "noise_stdev": 0.0}, 1]).init(0)["x"].numpy()
+    assert wide.shape == (400, 1) and abs(wide.std() - 1) < 0.15
+    args = {"base": ["quadratic", {"dim": 400, "noise_stdev": 0.0}], "scale": 50.0}
+    np.testing.assert_allclose(task_of(["rescale_problems", args, 1]).init(0)["x"], 50 * wide, rtol=1e-6)
+    params = task_of(["fully_connected", {**NETWORK, "n_features": 16, "hidden_sizes": [300, 200]}, 1]).init(0)
+    for path, rows in {"mlp/linear_0/w": 16, "mlp/linear_1/w": 300, "mlp/linear_0/b": 300, "mlp/linear_2/w": 200}.items():
+        assert np.std(params[path]) == pytest.approx(1.2 / math.sqrt(rows), rel=0.15)
+
+
+def test_published_starts():
+    points = {name: taskset.published_start(name) for name in registry.fixed_tasks()}
+    assert {name for name, point in points.items() if point is not None} == set(registry.list_tasks("TwoD_*"))
+    assert len({points[f"TwoD_Bowl{k}"] for k in (1, 10, 100, 1000)}) == 1
+    assert taskset.published_start("quadratic_family_seed3") is None
+    with pytest.raises(UnknownName, match="unknown task 'TwoD_Beal'; did you mean 'TwoD_Beale'"):
+        taskset.published_start("TwoD_Beal")
+    for name, loss in (("TwoD_Bowl1", (0.74733**2 + 0.39201**2) / 2), ("TwoD_Beale", 2323.977)):
+        assert float(taskset.get_task(name).loss({"x": tf.constant(points[name])}, {}, 0)) == pytest.approx(loss, rel=1e-5)
+
+
+# --- gradient noise -------------------------------------------------------------------------------------------------------------
+
+
+def disturbances(config, exact_config, draws):
+    """Disturbed minus exact gradients, [draws, entries] for each parameter; the losses of both must agree."""
+    noisy, exact = task_of(config), task_of(exact_config)
+    params, batch = start(noisy)
+    loss, truth = exact.value_and_gradients(params, batch, 0)
+    run = tf.function(noisy.value_and_gradients, autograph=False)
+    results = [run(params, batch, tf.constant(seed)) for seed in range(draws)]
+    np.testing.assert_allclose([r[0] for r in results], loss, rtol=1e-6)
+    return {path: np.stack([np.ravel(r[1][path] - truth[path]) for r in results]) for path in truth}, batch
+
+
+@pytest.mark.parametrize("kind", ["quadratic", "min_max_well", "bowl", "optimization_test_problems"])
+def test_gradient_noise_is_normal_and_spares_the_loss(kind):
+    kind, args, number = CONFIGS["beale" if kind == "optimization_test_problems" else kind]
+    noise = disturbances([kind, {**args, "noise_stdev": 40.0}, number], [kind, args, number], 300)[0]["x"]
+    standard = noise / 40
+    assert abs(standard.mean()) < 4 / math.sqrt(standard.size)
+    assert standard.var() == pytest.approx(1, abs=5 * math.sqrt(2 / standard.size))
+    assert np.abs(standard).max() > 2 and len(np.unique(standard.round(4))) > 0.9 * standard.size
+
+
+def test_noise_of_sparse_softmax_falls_on_every_entry_alike():
+    """The loss has the squares of all parameters: its gradient is dense, and so is the noise, whatever the batch looks up."""
+    kind, args, number = CONFIGS["sparse_softmax_regression"]
+    noise, _ = disturbances([kind, {**args, "noise_stdev": 2.0}, number], [kind, args, number], 400)
+    assert set(noise) == {"embeddings", "w", "b"}
+    for path, values in noise.items():
+        np.testing.assert_allclose(values.var(0), 4, rtol=0.4, err_msg=path)  # each entry by itself
+        assert values.var() == pytest.approx(4, abs=5 * 4 * math.sqrt(2 / values.size)), path
+    entries = np.concatenate(list(noise.values()), axis=1)
+    assert np.abs(np.corrcoef(entries.T) - np.eye(entries.shape[1])).max() < 0.25
+
+
+def test_noise_of_sparse_softmax_falls_on_a_row_never_looked_up():
+    config = ["sparse_softmax_regression", {"n_features": 4, "n_classes": 2, "noise_stdev": 2.0, "bs": 1, "n_samples": 1}, 71]
+    task = task_of(config)
+    batch = {"ids": tf.zeros([1, 5], tf.int32), "label": tf.zeros([1], tf.int32)}
+    gradients = {"embeddings": tf.zeros([2, 4]), "w": tf.zeros([4, 2]), "b": tf.zeros([2])}
+    assert task.model.gradient_noise(gradients, batch, tf.constant([1, 2]))["embeddings"].numpy().all()
+
+
+def test_sparse_problems_zero_entries_and_disturb_the_rest():
+    base = ["quadratic", {"dim": 100, "noise_stdev": 9.0}]
+    exact = ["quadratic", {"dim": 100, "noise_stdev": 0.0}, 71]
+    config = ["sparse_problems", {"base": base, "zero_probability": 0.93, "noise_stdev": 0.5}, 71]
+    params, batch = start(task_of(config))
+    truth = np.ravel(task_of(exact).value_and_gradients(params, batch, 0)[1]["x"])
+    run = tf.function(task_of(config).value_and_gradients, autograph=False)
+    gradients = np.stack([np.ravel(run(params, batch, tf.constant(seed))[1]["x"]) for seed in range(200)])
+    kept = gradients != 0
+    assert kept.mean() == pytest.approx(0.07, abs=0.008)
+    noise = (gradients - truth)[kept]
+    assert noise.std() == pytest.approx(0.5, rel=0.1) and abs(noise.mean()) < 0.06
+
+
+@pytest.mark.parametrize("kind, more", [("rescale_problems", {"scale": 2.0}), ("log_objective", {})])
+def test_noise_of_the_base_has_no_effect(kind, more):
+    assert task_of([kind, {"base": ["quadratic", {"dim": 10, "noise_stdev": 9.0}], **more}, 71]).model.gradient_noise is None
+
+
+# --- data -----------------------------------------------------------------------------------------------------------------------
+
+
+def test_symmetric_data():
+    spec = losg.SymmetricData(3, 101, 10, 4)
+    rows = spec.arrays()["features"]
+    assert rows.shape == (100, 4) and rows.dtype == np.float32
+    np.testing.assert_array_equal(rows[:50], -rows[50:])
+    assert abs(rows.std() - 1) < 0.15
+    assert not np.array_equal(rows, losg.SymmetricData(4, 101, 10, 4).arrays()["features"])
+
+
+def test_parity_data():
+    arrays = losg.NoisyParityData(3, 20000, 10).arrays()
+    assert arrays["ids"].shape == (20000, 5) and set(np.unique(arrays["ids"])) == {0, 1}
+    assert (arrays["ids"].sum(1) % 2 != arrays["label"]).mean() == pytest.approx(0.25, abs=0.015)
+
+
+def test_random_network_data():
+    arrays = losg.RandomNetworkData(3, 2000, 10, 7).arrays()
+    assert arrays["features"].shape == (2000, 7) and abs(arrays["features"].std() - 1) < 0.05
+    # Labels are a function of the features that a positive factor does not change, and different for another number.
+    shares = [losg.RandomNetworkData(n, 2000, 10, 7).arrays()["label"].mean() for n in range(20)]
+    assert 0.2 < np.mean(shares) < 0.95 and len(set(shares)) > 10
+
+
+def test_batches_go_through_epochs_and_splits_have_their_own_order():
+    spec = losg.SymmetricData(3, 100, 30, 1)
+    opened = spec.open()
+    train = opened("train", 0, 0, 3)["features"]
+    assert train.shape == (3, 30, 1) and len(np.unique(train)) == 90
+    np.testing.assert_array_equal(opened("train", 0, 1, 1)["features"][0], train[1])
+    np.testing.assert_array_equal(spec.open()("train", 0, 0, 3)["features"], train)
+    for other in (opened("test", 0, 0, 3), opened("train", 1, 0, 3), opened("train", 0, 3, 3)):
+        assert not np.array_equal(other["features"], train)
+        assert np.isin(other["features"], spec.arrays()["features"]).all()
+
+
+def rows_of(num_samples, batch_size):
+    """A set of `num_samples` rows that are their own numbers."""
+    opened = losg.NoisyParityData(3, num_samples, batch_size).open()
+    opened.arrays = {"row": np.arange(num_samples)}
+    return lambda *where: opened(*where)["row"]
+
+
+def counts(batches, rows):
+    """How often each row is in each batch: [batches, rows]."""
+    return (batches[..., None] == np.arange(rows)).sum(axis=1)
+
+
+def shuffle_buffer(num_samples, batch_size, batches):
+    """Batches of the repeated set through a buffer of `num_samples` rows, one draw after the other, long after its start."""
+    rng, skipped = np.random.default_rng(0), 50 * num_samples
+    buffer, drawn = list(range(num_samples)), []
+    for following in range(skipped + batches * batch_size):
+        place = rng.integers(num_samples)
+        drawn.append(buffer[place])
+        buffer[place] = following % num_samples
+    return np.reshape(drawn[skipped:], (batches, batch_size))
+
+
+@pytest.mark.parametrize("num_samples, batch_size, spread", [(10, 100, 0.945), (5, 180, 0.88), (3, 4, 0.71), (1, 2, 0.0)])
+def test_batches_larger_than_the_set_are_those_of_a_shuffle_buffer(num_samples, batch_size, spread):
+    draw = rows_of(num_samples, batch_size)
+    starting, going_on, ending = (np.concatenate([draw("train", s, step, 2) for s in range(1000)]) for step in (0, 50, 98))
+    slow = shuffle_buffer(num_samples, batch_size, 2000)
+    for rows in (starting, going_on, ending, slow):
+        found = counts(rows, num_samples)
+        np.testing.assert_allclose(found.mean(axis=0), batch_size / num_samples, atol=0.08)
+        assert found.std() == pytest.approx(spread, abs=0.03)
+        # What one batch has too much of the next one lacks: the counts in both together vary as little.
+        pairs = found.reshape(1000, 2, num_samples)
+        assert pairs.sum(axis=1).std() == pytest.approx(counts(slow.reshape(1000, -1), num_samples).std(), abs=0.04)
+        same = (rows[:, 1:] == rows[:, :-1]).mean()
+        assert same == pytest.approx((slow[:, 1:] == slow[:, :-1]).mean(), abs=0.012)
+
+
+def test_batches_larger_than_the_set_are_a_function_of_seed_split_and_step():
+    whole = rows_of(4, 50)("train", 0, 0, 250)
+    assert whole.shape == (250, 50)
+    for start, count in ((7, 1), (95, 10), (199, 1), (200, 50)):
+        np.testing.assert_array_equal(rows_of(4, 50)("train", 0, start, count), whole[start : start + count])
+    others = [rows_of(4, 50)(split, seed, 0, 100) for split, seed in (("test", 0), ("train", 1))]
+    for one, other in itertools.combinations([whole[:100], whole[100:200], *others], 2):
+        assert (one == other).mean() == pytest.approx(0.25, abs=0.05)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_no_source_is_needed(name):
+    task = task_of(CONFIGS[name])
+    assert task.source == "none"
+    batch = next(task.batches("valid_outer", 0))
+    assert {k: (tuple(v.shape), v.dtype.name) for k, v in batch.items()} == task.batch_shapes
