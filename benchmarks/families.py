@@ -36,7 +36,7 @@ from taskset.datasets.sharing import shared_arrays  # noqa: E402
 from taskset.execution.costs import estimate  # noqa: E402
 from taskset.execution.work import KINDS, work  # noqa: E402
 
-COSTS = ROOT / "taskset" / "samplers" / "costs.json"
+COSTS = ROOT / "taskset" / "execution" / "costs.json"
 DOCUMENT = ROOT / "docs" / "families.md"
 OPTIMIZER = "adam_lr_-3.00"
 SECONDS = 0.25  # of steps in a timed call, at most a chunk

@@ -11,9 +11,11 @@ quietly, once it is imported (`taskset.quiet`).
 
 import importlib
 
+from taskset import moved
 from taskset.execution import runtime
 from taskset.version import __version__
 
+moved.serve_old_names()
 runtime.watch()
 
 _WHERE = {

@@ -28,7 +28,7 @@ from taskset.datasets.sharing import shared_arrays  # noqa: E402
 from taskset.execution import costs  # noqa: E402
 from taskset.tasks import distributions  # noqa: E402
 
-STARTS = ROOT / "taskset" / "samplers" / "starts.json"
+STARTS = ROOT / "taskset" / "execution" / "starts.json"
 DOCUMENT = ROOT / "docs" / "conformance.md"
 CONDITION = "parameters of init(0), the first train batch of seed 0, synthetic data, float32, eager, on a CPU"
 FIXED = costs.FIXED

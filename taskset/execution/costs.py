@@ -16,7 +16,7 @@ NON_FINITE = ("non-finite loss", "non-finite gradient")
 
 @functools.cache
 def _read(file):
-    return json.loads(resources.files("taskset.samplers").joinpath(file).read_text())
+    return json.loads(resources.files("taskset.execution").joinpath(file).read_text())
 
 
 def _group(name):

@@ -19,7 +19,7 @@ _SIZES = ((1e3, "n<1K"), (1e4, "1K<n<10K"), (1e5, "10K<n<100K"), (1e6, "100K<n<1
 
 def write(root):
     """Write the card of the baselines under `root` from their tables (tasks, sweeps, optimizers, normalizers) and curve files."""
-    template = (files("taskset.normalization") / "card.md").read_text(encoding="utf-8")
+    template = (files("taskset.normalization.release") / "card.md").read_text(encoding="utf-8")
     store.write_text(Template(template).substitute(sections(root)), Path(root, "README.md"))
 
 

@@ -14,7 +14,7 @@ def git_commit():
 
     "" where the package isn't run from a checkout: one installed inside somebody's repository isn't part of it.
     """
-    package = Path(__file__).resolve().parents[1]
+    package = Path(__file__).resolve().parents[2]
 
     def git(*arguments):
         return subprocess.run(["git", "-C", str(package), *arguments], capture_output=True, text=True, check=True).stdout.strip()

@@ -1,0 +1,103 @@
+"""Modules that have moved: an import of the old name gives the module under its new one.
+
+PUBLIC names stand in the README and the docs, and stay. MOVED names are served until version 0.3, with a DeprecationWarning
+that says the new name.
+"""
+
+import importlib
+import importlib.abc
+import importlib.util
+import sys
+import warnings
+
+PUBLIC = {
+    "taskset.quiet": "taskset.execution.runtime",
+    "taskset.seeds": "taskset.random.seeds",
+    "taskset.stateless": "taskset.random.stateless",
+    "taskset.tabular": "taskset.normalization.tabular",
+    "learned.keras": "learned.deploy.keras",
+    "learned.pretrained": "learned.deploy.pretrained",
+}
+MOVED = {
+    "taskset.canonical": "taskset.execution.canonical",
+    "taskset.compile_cache": "taskset.execution.compile_cache",
+    "taskset.compiled": "taskset.execution.program",
+    "taskset.copies": "taskset.execution.copies",
+    "taskset.data_commands": "taskset.cli.data",
+    "taskset.memory": "taskset.execution.memory",
+    "taskset.modes": "taskset.execution.modes",
+    "taskset.philox": "taskset.random.philox",
+    "taskset.tables": "taskset.cli.tables",
+    "taskset.training": "taskset.execution.loop",
+    "taskset.samplers.measured": "taskset.execution.costs",
+    "taskset.samplers.work": "taskset.execution.work",
+    "taskset.normalization.baseline": "taskset.normalization.sweep.baseline",
+    "taskset.normalization.card": "taskset.normalization.release.card",
+    "taskset.normalization.check": "taskset.normalization.release.check",
+    "taskset.normalization.columns": "taskset.normalization.store.columns",
+    "taskset.normalization.croissant": "taskset.normalization.release.croissant",
+    "taskset.normalization.merged": "taskset.normalization.release.merged",
+    "taskset.normalization.packing": "taskset.normalization.store.packing",
+    "taskset.normalization.provenance": "taskset.normalization.sweep.provenance",
+    "taskset.normalization.published": "taskset.normalization.release.published",
+    "taskset.normalization.report": "taskset.cli.progress",
+    "taskset.normalization.runs": "taskset.normalization.sweep.runs",
+    "taskset.normalization.ship": "taskset.normalization.release.ship",
+    "taskset.normalization.sums": "taskset.normalization.store.sums",
+    "taskset.normalization.workers": "taskset.normalization.sweep.workers",
+    "learned.backpropagation": "learned.unrolling.backpropagation",
+    "learned.checkpoint": "learned.outer_training.checkpoint",
+    "learned.curriculum": "learned.outer_training.length_schedules",
+    "learned.distributed": "learned.unrolling.distributed",
+    "learned.events": "learned.outer_training.events",
+    "learned.export": "learned.deploy.export",
+    "learned.measuring": "taskset.scoring.measuring",
+    "learned.named": "taskset.scoring.named_suites",
+    "learned.numpy_update": "learned.deploy.numpy_update",
+    "learned.objective": "learned.outer_training.objectives",
+    "learned.options": "learned.outer_training.options",
+    "learned.outer": "learned.outer_training.trainer",
+    "learned.problem": "learned.unrolling.problem",
+    "learned.programs": "learned.outer_training.estimator_cache",
+    "learned.slots": "learned.outer_training.task_pool",
+    "learned.suites": "taskset.scoring.suites",
+    "learned.unroll": "learned.unrolling.unroll",
+    "learned.vectors": "learned.unrolling.vectors",
+    "learned.workers": "learned.outer_training.workers",
+    "learned.evaluation.commands": "learned.cli.evaluation",
+    "learned.evaluation.comparison": "taskset.scoring.comparison",
+    "learned.evaluation.contenders": "taskset.scoring.rivals",
+    "learned.evaluation.picture": "taskset.scoring.picture",
+    "learned.evaluation.report": "taskset.scoring.report",
+    "learned.evaluation.scores": "taskset.scoring.scores",
+    "learned.evaluation.speedup": "taskset.scoring.speedup",
+    "learned.evaluation.statistics": "taskset.scoring.statistics",
+    "learned.estimators.carried": "learned.estimators.truncated_unroll",
+}
+
+
+class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Finds the old names. What comes of one is the very module that has the new name, not a copy of it."""
+
+    def __init__(self):
+        self._specs = {}
+
+    def find_spec(self, fullname, path=None, target=None):
+        return importlib.util.spec_from_loader(fullname, self) if fullname in PUBLIC or fullname in MOVED else None
+
+    def create_module(self, spec):
+        new = PUBLIC.get(spec.name) or MOVED[spec.name]
+        if spec.name in MOVED:
+            warnings.warn(f"{spec.name} is now {new}; the old name goes in version 0.3", DeprecationWarning, stacklevel=6)
+        module = importlib.import_module(new)
+        self._specs[new] = module.__spec__
+        return module
+
+    def exec_module(self, module):
+        module.__spec__ = self._specs[module.__name__]  # the import under the old name has put its own there
+
+
+def serve_old_names():
+    """Let the old names be imported from now on."""
+    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Finder())  # first: an old folder may be left with nothing but __pycache__ in it
