@@ -31,7 +31,7 @@ from taskset.normalization.sweep import baseline
 from taskset.normalization.sweep.runner import Options
 from tests.normalization import made_up_sweeps as made
 
-HERE = Path(__file__).resolve().parents[1]
+HERE = Path(__file__).resolve().parents[2]
 LIST = ("nadamw_grid_seed251", "nadamw_grid_seed611")
 KEY = ["task", "source", "horizon", "optimizer", "seed", "step"]
 ORIGIN = {"name": "mnist", "version": "3.0.1", "checksum": "0f"}

@@ -17,7 +17,7 @@ from taskset.schema import explain
 
 OURS = (*PUBLISHED_FAMILIES, "made_family")  # other test modules register families, too
 
-GOLDEN = pathlib.Path(__file__).parent / "golden"
+GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 # Digests of the configs of seeds 0 .. 999: a name means one config for ever. Floats count to 12 digits (another C library may
 # round a logarithm otherwise).
 FROZEN = {

@@ -12,7 +12,7 @@ from taskset import registry
 from taskset.errors import ConfigError
 from taskset.tasks.base import Task, get_task
 
-NAMES = (pathlib.Path(__file__).parent / "golden" / "fixed_tasks.txt").read_text().split()
+NAMES = (pathlib.Path(__file__).parents[1] / "golden" / "fixed_tasks.txt").read_text().split()
 TWO_D = [name for name in NAMES if name.startswith("TwoD_")]
 IMAGES = [name for name in NAMES if re.match("FixedMLP|FixedImage|FixedMAF|FixedNVP|Mnist|Imagenet", name)]
 HEAVY = {  # seconds to build, or hundreds of megabytes

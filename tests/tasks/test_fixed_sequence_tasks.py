@@ -14,7 +14,7 @@ from taskset.datasets.sequences import AssociativeData, CopyData
 from taskset.errors import InfeasibleTask
 from taskset.tasks.base import Task
 
-PUBLISHED = (Path(__file__).parent / "golden" / "fixed_tasks.txt").read_text().split()
+PUBLISHED = (Path(__file__).parents[1] / "golden" / "fixed_tasks.txt").read_text().split()
 PREFIXES = ("FixedLM_", "FixedTextRNNClassification_", "Associative_", "Copy_")
 NAMES = [name for name in PUBLISHED if name.startswith(PREFIXES)]
 

@@ -18,7 +18,7 @@ from taskset.samplers.losg_tasks_family import KINDS, TEST_PROBLEMS
 from taskset.tasks import losg_test_functions as functions
 from taskset.tasks.base import make_task
 
-GOLDEN = json.loads((Path(__file__).parent / "golden" / "losg_tasks_family.json").read_text())
+GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "losg_tasks_family.json").read_text())
 NETWORK = {"n_features": 3, "n_classes": 2, "activation": "tanh", "bs": 6, "n_samples": 9, "hidden_sizes": [5, 4]}
 SNAKE = {"dim": 5, "bs": 6, "n_samples": 120}
 QUADRATIC = {"dim": 10, "noise_stdev": 0.0}

@@ -14,7 +14,7 @@ from taskset.tasks import matrix_noise
 from taskset.tasks.base import make_task
 from taskset.tasks.quadratic_family import matrix
 
-GOLDEN = json.loads((Path(__file__).parent / "golden" / "quadratic_family.json").read_text())
+GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "quadratic_family.json").read_text())
 DISTRIBUTIONS = {
     "normal": ["normal", {"mean": 0.3, "std": 0.7}],
     "uniform": ["uniform", {"min": -0.5, "max": 1.5}],

@@ -14,7 +14,7 @@ from taskset.samplers.parts import ACTIVATIONS
 from taskset.tasks import recurrent_loops
 from taskset.tasks.base import Task
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 T, B, D, H = 7, 3, 4, 5
 
 
