@@ -1,0 +1,36 @@
+"""The rooms of the house: imports point to earlier layers only, no circles, few files at the top."""
+
+from tools import import_plan
+
+GRAPH = import_plan.imports()
+
+
+def test_imports_keep_the_order():
+    assert import_plan.against_the_order(GRAPH) == []
+
+
+def test_there_are_no_circles():
+    assert import_plan.circles(GRAPH) == []
+
+
+def test_taskset_never_imports_learned():
+    wrong = {name: others for name, others in GRAPH.items() if name.startswith("taskset") and any(o.startswith("learned") for o in others)}
+    assert not wrong
+
+
+def test_few_files_stand_at_the_top():
+    for package in import_plan.FACES:
+        at_the_top = {path.stem for path in (import_plan.ROOT / package).glob("*.py")} - {"__init__", "__main__"}
+        assert len(at_the_top) <= 10, sorted(at_the_top)
+
+
+def test_a_wrong_import_and_a_circle_are_found():
+    known = {"taskset.errors", "taskset.cli.main", "taskset.samplers.draws"}
+    source = "def f():\n    import importlib\n    from taskset.cli import main\n    importlib.import_module('taskset.samplers.draws')\n"
+    assert import_plan.imported(source, known) == {"taskset.cli.main", "taskset.samplers.draws"}
+    graph = {"taskset.errors": {"taskset.cli.main"}, "taskset.cli.main": {"taskset.errors"}, "taskset.somewhere": set()}
+    assert import_plan.against_the_order(graph) == [
+        "taskset.somewhere has no layer",
+        "taskset.errors imports taskset.cli.main, which stands above it",
+    ]
+    assert import_plan.circles(graph) == [["taskset.cli.main", "taskset.errors"]]
