@@ -12,6 +12,7 @@ import taskset
 from taskset import registry
 from taskset.errors import StoreError
 from taskset.normalization import store
+from taskset.normalization.store import files
 from taskset.normalization.release import ship
 from taskset.normalization.release.check import check
 from taskset.normalization.store import layout, packing
@@ -114,7 +115,7 @@ def test_optimizers_that_are_not_the_packages(tmp_path, monkeypatch):
 def test_a_planted_link_is_not_followed(tmp_path, monkeypatch):
     victim = tmp_path / "victim"
     victim.write_text("mine")
-    monkeypatch.setattr(store.secrets, "token_hex", lambda count: "0" * 2 * count)
+    monkeypatch.setattr(files.secrets, "token_hex", lambda count: "0" * 2 * count)
     os.symlink(victim, tmp_path / f".a.txt.{os.getpid()}.{'0' * 16}.tmp")
     with pytest.raises(StoreError, match="can't write"):
         store.write_text("theirs", tmp_path / "a.txt")
@@ -123,9 +124,9 @@ def test_a_planted_link_is_not_followed(tmp_path, monkeypatch):
 
 def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
     order = []
-    monkeypatch.setattr(store.os, "fsync", lambda number: order.append("sync"))
+    monkeypatch.setattr(files.os, "fsync", lambda number: order.append("sync"))
     replace = os.replace
-    monkeypatch.setattr(store.os, "replace", lambda *names: (order.append("rename"), replace(*names)))
+    monkeypatch.setattr(files.os, "replace", lambda *names: (order.append("rename"), replace(*names)))
     store.write_table(pa.table({"x": [1]}), tmp_path / "a.parquet")
     assert order == ["sync", "rename"] and [path.name for path in tmp_path.iterdir()] == ["a.parquet"]
 

@@ -1,4 +1,69 @@
-"""Learning curves on disk: the schema, writing without half-finished files, reading only what is asked for."""
+"""Results on disk as Parquet: the schema, writing without half-finished files, reading only what is asked for.
 
-from taskset.normalization.store.curves import *  # noqa: F401,F403
-from taskset.normalization.store.curves import _NAME  # noqa: F401
+A root directory holds
+
+    curves/source=SOURCE/family=FAMILY/*.parquet   one row per evaluation
+    tasks.parquet, optimizers.parquet, normalizers.parquet
+    sweep.json                                     the options that all curves of a sweep were made with
+    sweeps.parquet                                 where several sweeps were merged (`data ship`): the options of each
+
+`root=None` in the loading functions means the baselines that come with the package.
+"""
+
+from taskset.normalization.store.files import (
+    broken,
+    check_options,
+    curve_files,
+    curve_path,
+    curves_directory,
+    make_directory,
+    packaged_root,
+    read_metadata,
+    read_options,
+    read_table,
+    temporary_owner,
+    whole_file,
+    write_curves,
+    write_options,
+    write_table,
+    write_text,
+)
+from taskset.normalization.store.layout import SCHEMA
+from taskset.normalization.store.loading import (
+    all_normalizers,
+    load_curves,
+    load_normalizers,
+    load_optimizers,
+    load_sweeps,
+    load_tasks,
+    normalizers_of,
+)
+from taskset.normalization.store.reading import curves_table
+
+__all__ = [
+    "SCHEMA",
+    "all_normalizers",
+    "broken",
+    "check_options",
+    "curve_files",
+    "curve_path",
+    "curves_directory",
+    "curves_table",
+    "load_curves",
+    "load_normalizers",
+    "load_optimizers",
+    "load_sweeps",
+    "load_tasks",
+    "make_directory",
+    "normalizers_of",
+    "packaged_root",
+    "read_metadata",
+    "read_options",
+    "read_table",
+    "temporary_owner",
+    "whole_file",
+    "write_curves",
+    "write_options",
+    "write_table",
+    "write_text",
+]

@@ -12,8 +12,7 @@ import pyarrow.dataset as ds
 
 from taskset import changes
 from taskset.errors import OutdatedBaselines, StoreError
-from taskset.normalization import store
-from taskset.normalization.store import layout, sealed
+from taskset.normalization.store import files, layout, sealed
 
 _PARTITIONING = ds.partitioning(pa.schema([("source", pa.string()), ("family", pa.string())]), flavor="hive")
 _PATH = [("source", pa.string()), ("family", pa.string())]
@@ -24,8 +23,8 @@ SOURCES = ("none", "synthetic", "tfds", "published")
 
 def curves_dataset(root=None):
     """All curves under a root as a `pyarrow.dataset.Dataset` of stored columns; nothing is read yet, nothing left out."""
-    files, base = [str(path) for path in store.curve_files(root)], str(store.curves_directory(root))
-    return ds.dataset(files, schema=_ALL, format=sealed.FORMAT, partitioning=_PARTITIONING, partition_base_dir=base)
+    paths, base = [str(path) for path in files.curve_files(root)], str(files.curves_directory(root))
+    return ds.dataset(paths, schema=_ALL, format=sealed.FORMAT, partitioning=_PARTITIONING, partition_base_dir=base)
 
 
 class _Asked:

@@ -1,4 +1,4 @@
-"""Learning curves on disk: the schema, writing without half-finished files, reading only what is asked for.
+"""Files of results: where they stand, writing them whole or not at all, reading them checked.
 
 A root directory holds
 
@@ -16,12 +16,12 @@ import os
 import re
 import secrets
 import zlib
+from importlib import resources
 from pathlib import Path
 
 from taskset import changes
 from taskset.errors import StoreError
 from taskset.normalization.store import layout, sealed
-from taskset.normalization.store.layout import SCHEMA  # noqa: F401: what a sweep's tables have
 
 _TEMPORARY = re.compile(r"\.(.+)\.(\d+)\.[0-9a-f]{16}\.tmp")
 
@@ -108,12 +108,11 @@ def read_metadata(path):
 
 def packaged_root():
     """The directory of the baselines that come with the package."""
-    from importlib.resources import files
-
-    return Path(str(files("taskset.data")))
+    return Path(str(resources.files("taskset.data")))
 
 
-def _root(root, kind):
+def under(root, kind):
+    """The file or directory `kind` below a root; `StoreError` with what makes it where it is missing."""
     path = packaged_root() if root is None else Path(root)
     if not path.is_dir():
         raise StoreError(f"there is no directory {path}: pass root=, the --out of `python -m taskset baseline`")
@@ -130,89 +129,16 @@ def _root(root, kind):
 
 def curves_directory(root):
     """The directory under a root that all curves are in."""
-    return _root(root, "curves")
+    return under(root, "curves")
 
 
 def curve_files(root):
     """All curve files under a root, sorted; those still being written are left out."""
-    directory = _root(root, "curves")
+    directory = under(root, "curves")
     files = sorted(path for path in directory.rglob("*.parquet") if not path.name.startswith("."))
     if not files:
         raise StoreError(f"{directory} holds no curves: run `python -m taskset baseline .. --out DIR`")
     return files
-
-
-def load_curves(
-    task=None, family=None, optimizer=None, source=None, columns=None, root=None, horizon=None, version=None
-):
-    """Learning curves as a pandas DataFrame, one row an evaluation.
-
-    task, family, optimizer, source, horizon: a value or several; only those rows are read. A task may have curves of several
-    sources and horizons: one run is one (task, source, horizon, optimizer, seed).
-    columns: the columns wanted (`SCHEMA`, version, source and family); None: all.
-    root: a directory made by `python -m taskset baseline`; None: the baselines that come with the package.
-    version: None: what holds for today's tasks. Curves of tasks that changed since they were computed (`taskset.changes`) are
-    left out, with a warning, and are an error where the task was asked for by name. "0.1": what that version computed.
-
-    Losses are means over the same batches of a split at each evaluation, in nats where they are likelihoods; NaN once the run
-    has diverged. `seconds` is the run's training time so far, at the run's mean rate; NaN where it isn't known (source
-    published). Raises `StoreError`: nothing there, a name that is nowhere, a damaged file.
-    """
-    from taskset.normalization.store.reading import curves_table
-
-    return curves_table(root, task, family, optimizer, source, columns, horizon, version).to_pandas()
-
-
-def _load(kind, root):
-    return read_table(_root(root, kind)).to_pandas()
-
-
-def load_tasks(root=None):
-    """One row a task: name, family, seed (an integer; missing for fixed tasks), config (JSON text), data set, feasible, reason,
-    num_params, cost."""
-    return _load("tasks.parquet", root).astype({"seed": "Int32", "num_params": "Int64"})
-
-
-def load_optimizers(root=None):
-    """One row an optimizer: its name, family and hyperparameters."""
-    return _load("optimizers.parquet", root)
-
-
-def load_sweeps(root=None):
-    """One row a (task, source, group of options): how its curves were made, by what, where, and at what cost."""
-    return _load("sweeps.parquet", root)
-
-
-def load_normalizers(root=None, version=None):
-    """One row a (task, source, horizon, split): initial and best loss, the best optimizer, runs, share of diverged runs.
-
-    version: as in `load_curves`.
-    """
-    from taskset.normalization.store.reading import tell_left_out
-
-    frame, left_out = normalizers_of(root, version)
-    if left_out:
-        tell_left_out("normalizers", left_out)
-    return frame
-
-
-def normalizers_of(root=None, version=None):
-    """(the normalizers of `load_normalizers`, {(task, version)} of those left out), without a warning."""
-    frame = all_normalizers(root)
-    if version is not None:
-        changes.release(version)
-        return frame[[changes.is_of(made_by, version) for made_by in frame["version"]]].reset_index(drop=True), set()
-    rows = list(zip(frame["task"], frame["source"], frame["version"]))
-    old = {row for row in set(rows) if changes.outdated(*row)}
-    if not old:
-        return frame, set()
-    return frame[[row not in old for row in rows]].reset_index(drop=True), {(task, made_by) for task, _, made_by in old}
-
-
-def all_normalizers(root=None):
-    """The normalizers of all versions, those of tasks that changed since included."""
-    frame = _load("normalizers.parquet", root)
-    return frame if "version" in frame else frame.assign(version=changes.FIRST)
 
 
 def check_options(root, options):
