@@ -26,19 +26,19 @@ MOST_MS = 5.0
 
 def chosen(count):
     """Names of the first `count` feasible MLPs below MOST_MS."""
-    from taskset import registry
+    from taskset import catalogue
     from taskset.execution import costs
 
     names = (f"mlp_family_seed{seed}" for seed in range(1000))
-    feasible = (name for name in names if registry.facts(*registry.resolve(name)).infeasible is None)
+    feasible = (name for name in names if catalogue.facts(*catalogue.resolve(name)).infeasible is None)
     return [name for name, _ in zip((name for name in feasible if costs.milliseconds(name)[0] < MOST_MS), range(count))]
 
 
 def _train(name, steps, path, report):
     """In a worker: train one task; a line of CPU seconds by purpose, and the last loss, to `path`."""
+    from taskset.catalogue import get_task
     from taskset.execution.loop import Loop
     from taskset.optimizers import get_optimizer
-    from taskset.tasks.base import get_task
 
     times, marks = {}, [time.process_time()]
 

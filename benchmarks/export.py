@@ -67,7 +67,7 @@ REASONS = {
 def make(name):
     """The task called `name`: a line of the inner-loop benchmark, or a published one on synthetic data."""
     import learned  # noqa: F401  registers its tasks
-    from taskset.tasks.base import get_task
+    from taskset.catalogue import get_task
 
     return inner_tasks.make(name) if name in inner_tasks.names() else get_task(name, "synthetic")
 

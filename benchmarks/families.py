@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import processes, report  # noqa: E402
-from taskset import registry  # noqa: E402
+from taskset import catalogue, registry  # noqa: E402
 from taskset.datasets.sharing import shared_arrays  # noqa: E402
 from taskset.execution.costs import estimate  # noqa: E402
 from taskset.execution.work import KINDS, work  # noqa: E402
@@ -54,23 +54,23 @@ measured on the tasks of the sample, each left out of the fit in turn ("-": too 
 
 def families():
     """All families of the library: those that can be sampled, then those of fixed tasks alone."""
-    fixed = {registry.resolve(name)[0] for name in registry.fixed_tasks()}
-    return [*registry.families(), *sorted(fixed - set(registry.families()))]
+    fixed = {catalogue.resolve(name)[0] for name in catalogue.fixed_tasks()}
+    return [*catalogue.families(), *sorted(fixed - set(catalogue.families()))]
 
 
 def facts_of(family):
     """{name: Facts} of the family's seeds 0 .. 999, or of its fixed tasks."""
-    if family in registry.families():
+    if family in catalogue.families():
         names = [f"{family}_seed{seed}" for seed in range(registry.SEEDS)]
     else:
-        names = [name for name in registry.fixed_tasks() if registry.resolve(name)[0] == family]
-    return {name: registry.facts(*registry.resolve(name)) for name in names}
+        names = [name for name in catalogue.fixed_tasks() if catalogue.resolve(name)[0] == family]
+    return {name: catalogue.facts(*catalogue.resolve(name)) for name in names}
 
 
 def counts_of(name):
     """`work` of a task."""
-    family, config = registry.resolve(name)
-    return work(config, registry.facts(family, config))
+    family, config = catalogue.resolve(name)
+    return work(config, catalogue.facts(family, config))
 
 
 def sample(facts, samples, first=0):
@@ -87,9 +87,9 @@ def _measure(name, pipe):
     from taskset.execution.runtime import start_tensorflow
 
     start_tensorflow(threads=1)
+    from taskset.catalogue import get_task
     from taskset.execution.loop import Loop
     from taskset.optimizers import get_optimizer
-    from taskset.tasks.base import get_task
 
     optimizer = get_optimizer(OPTIMIZER)
     loop = Loop(get_task(name, "synthetic"), optimizer)
@@ -197,7 +197,7 @@ def survey(names, samples, first):
     costs = {"milliseconds": {}, "weights": {}, "families": {}}
     for family in names:
         facts = facts_of(family)
-        chosen = sample(facts, samples, first) if family in registry.families() else sample(facts, FIXED_SAMPLES)
+        chosen = sample(facts, samples, first) if family in catalogue.families() else sample(facts, FIXED_SAMPLES)
         found = {name: processes.result_of(_measure, name) for name in chosen}
         ms = [found[name]["ms"] for name in chosen]
         costs["milliseconds"].update({name: found[name]["ms"] for name in chosen})

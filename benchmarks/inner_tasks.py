@@ -109,10 +109,11 @@ def names():
 
 def make(name):
     """The `Task` of a line. The published ones run on synthetic data."""
-    from taskset import registry
-    from taskset.tasks.base import Task, get_task
+    from taskset import catalogue
+    from taskset.catalogue import get_task
+    from taskset.tasks.base import Task
 
     if name in PUBLISHED:
         return get_task(name, "synthetic")
     family, config, data = _lines()[name]
-    return Task(name, family, config, registry.builder(family)(config, data), "none")
+    return Task(name, family, config, catalogue.builder(family)(config, data), "none")

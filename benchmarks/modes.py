@@ -36,9 +36,9 @@ def _measure(name, pipe):
     from taskset.execution.runtime import start_tensorflow
 
     start_tensorflow(threads=1)
+    from taskset.catalogue import get_task
     from taskset.execution.loop import Loop, execution_mode
     from taskset.optimizers import get_optimizer
-    from taskset.tasks.base import get_task
 
     task, optimizer = get_task(name, "synthetic"), get_optimizer(families.OPTIMIZER)
     hparams, ways, found = optimizer.hparams(10_000), {}, {mode: [] for mode in MODES}

@@ -57,7 +57,7 @@ class Ours(Side):
 
         start_tensorflow(threads=1)
         import learned  # noqa: F401
-        from taskset.tasks.base import get_task
+        from taskset.catalogue import get_task
 
         self.imported = tuple(_now() - start)
         self.task = get_task(TASK, "synthetic")

@@ -71,9 +71,9 @@ def single(name, source, data_dir, steps):
     from taskset.execution.runtime import start_tensorflow
 
     start_tensorflow(threads=1)
+    from taskset.catalogue import get_task
     from taskset.execution.loop import Loop
     from taskset.optimizers import get_optimizer
-    from taskset.tasks.base import get_task
 
     task, optimizer = get_task(name, source, data_dir), get_optimizer("adam_lr_-3.00")
     loop = Loop(task, optimizer, steps // 50)

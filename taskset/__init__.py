@@ -19,7 +19,7 @@ moved.serve_old_names()
 runtime.watch()
 
 _WHERE = {
-    "taskset.registry": (
+    "taskset.catalogue": (
         "families",
         "fixed_tasks",
         "list_tasks",
@@ -27,6 +27,11 @@ _WHERE = {
         "get_config",
         "feasible",
         "infeasible_reason",
+        "get_task",
+        "make_task",
+        "published_start",
+    ),
+    "taskset.registry": (
         "register_sampler",
         "register_schema",
         "register_facts",
@@ -36,8 +41,7 @@ _WHERE = {
     ),
     "taskset.samplers.optimizers": ("optimizer_families", "get_optimizer_config"),
     "taskset.optimizers": ("get_optimizer", "opt_list"),
-    "taskset.tasks.fixed.two_d": ("published_start",),
-    "taskset.tasks.base": ("get_task", "make_task", "Model", "Task"),
+    "taskset.tasks.base": ("Model", "Task"),
     "taskset.normalization.store": ("load_curves", "load_tasks", "load_optimizers", "load_sweeps", "load_normalizers"),
     "taskset.normalization.normalizer": ("normalizer",),
     "taskset.errors": ("TasksetError",),

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from taskset import registry
+from taskset import catalogue, registry
 from taskset.errors import ConfigError
 
 FIRST = "0.1.0"  # what was stored before versions were
@@ -129,11 +129,11 @@ def is_of(version, asked):
 @functools.cache
 def of_task(name):
     """The `Change`s of a task, oldest first; () for a task that isn't the package's own."""
-    fixed = name in registry.fixed_tasks()
+    fixed = name in catalogue.fixed_tasks()
     parsed = registry.parse(name)
-    if not fixed and (parsed is None or parsed[0] not in registry.families()):
+    if not fixed and (parsed is None or parsed[0] not in catalogue.families()):
         return ()
-    family, config = registry.resolve(name)
+    family, config = catalogue.resolve(name)
     return tuple(change for change in CHANGES if change.touches(family, config, fixed))
 
 

@@ -6,7 +6,7 @@ import importlib.util
 import sys
 from pathlib import Path
 
-from taskset import registry
+from taskset import catalogue, registry
 from taskset.errors import ConfigError, origin
 
 
@@ -16,6 +16,7 @@ def load(modules):
     A file is one module, whatever path leads to it; files of one name in different folders are different ones. A module that
     can't be imported leaves nothing registered. Raises: ConfigError that tells the line.
     """
+    catalogue.load()  # the package's own stay, whatever happens to others
     for module in modules:
         if not module or (module.startswith(".") and not module.endswith(".py")):
             raise ConfigError(f"can't import {module!r}: give a whole module name or the path of a .py file")

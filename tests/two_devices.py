@@ -18,7 +18,7 @@ from learned.outer_training import objectives
 from learned.unrolling import distributed
 from learned.unrolling.problem import Problem
 from learned.unrolling.vectors import named_leaves
-from taskset.tasks.base import get_task
+from taskset.catalogue import get_task
 
 WINDOWS = 3
 

@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import report  # noqa: E402
-from taskset import registry  # noqa: E402
+from taskset import catalogue, registry  # noqa: E402
 from taskset.datasets.sharing import shared_arrays  # noqa: E402
 from taskset.execution import costs  # noqa: E402
 from taskset.tasks import distributions  # noqa: E402
@@ -49,9 +49,9 @@ class Examined:
 
 def examine(name, source="synthetic"):
     """Build a task, draw a batch, take loss and gradients at the start: `Examined`."""
-    from taskset.tasks.base import get_task
+    from taskset.catalogue import get_task
 
-    return examine_task(get_task(name, source), registry.facts(*registry.resolve(name)))
+    return examine_task(get_task(name, source), catalogue.facts(*catalogue.resolve(name)))
 
 
 def examine_task(task, facts):
@@ -130,20 +130,20 @@ def reads(data):
 
 def by_data(names):
     """Names of the feasible ones, those that read one data set together: sets are generated once that way."""
-    facts = {name: registry.facts(*registry.resolve(name)) for name in names}
+    facts = {name: catalogue.facts(*catalogue.resolve(name)) for name in names}
     return sorted((name for name in names if not facts[name].infeasible), key=lambda name: reads(facts[name].data))
 
 
 def open_data(name):
     """Generate the data set of a task, which the arrays' cache then holds, so that it counts for no task's time."""
-    data = registry.facts(*registry.resolve(name)).data
+    data = catalogue.facts(*catalogue.resolve(name)).data
     if reads(data):
         data.open("synthetic")
 
 
 def names_of(group, seeds):
     """Task names of a family, or of `FIXED`."""
-    return registry.fixed_tasks() if group == FIXED else [f"{group}_seed{seed}" for seed in range(seeds)]
+    return catalogue.fixed_tasks() if group == FIXED else [f"{group}_seed{seed}" for seed in range(seeds)]
 
 
 def survey(group, seeds):
@@ -235,7 +235,7 @@ def main():
     parser.add_argument("--family", nargs="+", help=f"families, or {FIXED!r}; default: all")
     parser.add_argument("--seeds", type=int, default=1000, help="seeds 0 .. N-1 of each family")
     arguments = parser.parse_args()
-    groups = arguments.family or [FIXED, *registry.families()]
+    groups = arguments.family or [FIXED, *catalogue.families()]
 
     from taskset.execution.runtime import start_tensorflow
 

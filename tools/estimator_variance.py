@@ -32,8 +32,8 @@ def estimates(checkpoint, length, pairs, calls, sigma):
     from learned.outer_training import objectives
     from learned.unrolling.backpropagation import BackpropagatedUnroll
     from learned.unrolling.problem import Problem
+    from taskset.catalogue import get_task
     from taskset.scoring.suites import from_json
-    from taskset.tasks.base import get_task
 
     suite = from_json(checkpoint.meta["suite"], "the checkpoint's suite")
     scale = objectives.LossScale(*suite.entry(TASK).scales["train"])

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import report  # noqa: E402
-from taskset import registry  # noqa: E402
+from taskset import catalogue, registry  # noqa: E402
 from taskset.datasets.info import IMAGES  # noqa: E402
 from taskset.datasets.text_info import VOCABULARY  # noqa: E402
 from taskset.samplers import PUBLISHED_FAMILIES  # noqa: E402
@@ -66,13 +66,13 @@ def colours_of_grey(config):
 
 def larger_than_its_set(family, config):
     """Whether a batch has more examples than the set that a problem computes."""
-    data = registry.facts(family, config).data if family == "losg_tasks_family" else None
+    data = catalogue.facts(family, config).data if family == "losg_tasks_family" else None
     return data is not None and data.batch_size > data.num_samples
 
 
 def resized(family, config):
     """Whether the task reads images that are resized."""
-    data = registry.facts(family, config).data
+    data = catalogue.facts(family, config).data
     return getattr(data, "name", None) in IMAGES and IMAGES[data.name].resized
 
 
@@ -85,7 +85,7 @@ QUIRKS = (
     ("just_train ignored", lambda f, c: f not in LANGUAGE and has_option(c, "just_train")),
     ("just_train in effect", lambda f, c: f in LANGUAGE and has_option(c, "just_train")),
     ("padding counts", lambda f, c: f in (*LANGUAGE, TEXT)),
-    ("last window never drawn", lambda f, c: hasattr(registry.facts(f, c).data, "patch_length")),
+    ("last window never drawn", lambda f, c: hasattr(catalogue.facts(f, c).data, "patch_length")),
     ("batches larger than the set", larger_than_its_set),
     ("resized images", resized),
     ("truncated_normal is normal", lambda f, c: any(isinstance(v, list) and v[:1] == ["truncated_normal"] for v in parts(c))),
@@ -104,9 +104,9 @@ QUIRKS = (
 def published():
     """{name: (family, config)} of the published families' seeds 0 .. 999 and the fixed tasks."""
     seeds = [f"{family}_seed{seed}" for family in PUBLISHED_FAMILIES for seed in range(registry.SEEDS)]
-    published = {*registry.fixed_tasks()[:109], *seeds}  # what other modules register stands behind the 109
-    names = [name for name in registry.list_tasks() if name in published]
-    return {name: registry.resolve(name) for name in names}
+    published = {*catalogue.fixed_tasks()[:109], *seeds}  # what other modules register stands behind the 109
+    names = [name for name in catalogue.list_tasks() if name in published]
+    return {name: catalogue.resolve(name) for name in names}
 
 
 def line(quirk, names):

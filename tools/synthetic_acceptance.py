@@ -26,7 +26,7 @@ import pyarrow as pa
 import report
 import scipy.stats
 
-from taskset import registry
+from taskset import catalogue
 from taskset.normalization import store
 from taskset.normalization.sweep import workers
 
@@ -48,7 +48,7 @@ def _cheapest(families, wanted, count, cost=_cost):
     for family in families:
         for seed in range(200):
             name = f"{family}_seed{seed}"
-            facts = registry.facts(*registry.resolve(name))
+            facts = catalogue.facts(*catalogue.resolve(name))
             if facts.infeasible is None and wanted(facts.data):
                 found.append((cost(facts), name))
     return [name for _, name in sorted(found)[:count]]
@@ -107,9 +107,9 @@ def _structureless(task, data_dir):
 
 def run_one(job, root, data_dir, report):
     """Sweep one (kind, task); the body of a worker."""
+    from taskset.catalogue import get_task
     from taskset.execution.loop import Loop
     from taskset.optimizers import get_optimizer
-    from taskset.tasks.base import get_task
 
     kind, name = json.loads(job)
     task, steps = get_task(name, "synthetic" if kind == "stand_in" else "tfds", data_dir), _steps(name)

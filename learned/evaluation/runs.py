@@ -11,12 +11,11 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 import learned
 from learned.deploy import pretrained
 from learned.outer_training import checkpoint
-from taskset import plugins, registry
+from taskset import catalogue, plugins
 from taskset.datasets.sharing import shared_arrays
 from taskset.errors import ConfigError, StoreError, UnknownName, shown
 from taskset.normalization import store
@@ -77,8 +76,8 @@ def plan(contestant, tasks, options, root):
     _claim(root, contestant, options)
     waiting = []
     for name in tasks:
-        family, config = registry.resolve(name)
-        facts = registry.facts(family, config)
+        family, config = catalogue.resolve(name)
+        facts = catalogue.facts(family, config)
         source = options.source if facts.data is not None and facts.data.needs_source else "none"
         path = store.curve_path(root, source, family, name)
         if not path.exists():
@@ -97,9 +96,9 @@ def _as_metadata(contestant):
 
 def _job(name, contestant, options, root, data_dir, modules, report):
     plugins.load(modules)
+    from taskset.catalogue import get_task
     from taskset.execution.loop import execution_mode
     from taskset.normalization.sweep.runner import Account, metadata, sweep
-    from taskset.tasks.base import get_task
 
     account, total = Account(), Account()
     with total("total"):

@@ -77,7 +77,7 @@ class Slots:
         self.estimator = Programs(self._estimator, lambda: {slot.task for slot in self.slots.values()}, memory)
 
     def _estimator(self, name):
-        from taskset.tasks.base import get_task
+        from taskset.catalogue import get_task
 
         entry = self.suite.entry(name)
         scale = objectives.LossScale(*entry.scales[self.objective.scale_split])

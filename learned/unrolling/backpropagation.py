@@ -3,7 +3,6 @@
 import tensorflow as tf
 
 from learned.unrolling.unroll import Unroll, at, where
-from taskset.random import stateless
 
 
 def _zeros(tree):

@@ -18,7 +18,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from taskset import plugins, registry
+from taskset import catalogue, patterns, plugins
 from taskset.cli import data
 from taskset.cli.data import DataDir
 from taskset.cli.tables import show_table
@@ -138,26 +138,26 @@ def list_command(
     """Names of tasks: the fixed ones and seeds 0 .. 999 of each family."""
     plugins.load(modules or [])
     if families:
-        names = registry.families()
+        names = catalogue.families()
     elif optimizers:
-        names = registry.matching(pattern or "*", all_optimizers(), by_seed())
+        names = patterns.matching(pattern or "*", all_optimizers(), by_seed())
     else:
         if family is not None:
-            registry.family(family)  # an unknown one is an error, not an empty list
-        names = registry.list_tasks(pattern)
+            catalogue.family(family)  # an unknown one is an error, not an empty list
+        names = catalogue.list_tasks(pattern)
         if family is not None:
-            names = [name for name in names if registry.resolve(name)[0] == family]
+            names = [name for name in names if catalogue.resolve(name)[0] == family]
         if feasible:
-            names = [name for name in names if registry.feasible(name)]
+            names = [name for name in names if catalogue.feasible(name)]
         if finite_start:
             names = [name for name in names if costs.start(name) not in costs.NON_FINITE]
         if max_params is not None:
-            names = [name for name in names if (size := registry.num_params(name)) is not None and size <= max_params]
+            names = [name for name in names if (size := catalogue.num_params(name)) is not None and size <= max_params]
         if max_ms is not None:
             names = [name for name in names if (cost := costs.milliseconds(name)) is not None and cost[0] <= max_ms]
     if not names:
         if not (families or optimizers or family or feasible or finite_start or max_params is not None or max_ms is not None):
-            raise TasksetError(registry.no_match(pattern).replace("no task", "nothing", 1))
+            raise TasksetError(catalogue.no_match(pattern).replace("no task", "nothing", 1))
         raise TasksetError(f"nothing matches {shown(pattern) if pattern else 'all that is asked for'}: python -m taskset list shows all")
     print("\n".join(names))
 
@@ -170,7 +170,7 @@ def sample(
 ):
     """The config of one seed of a family, as JSON."""
     plugins.load(modules or [])
-    print(json.dumps(registry.sample(family, seed), indent=1))
+    print(json.dumps(catalogue.sample(family, seed), indent=1))
 
 
 @app.command()
@@ -180,8 +180,8 @@ def show(
 ):
     """A task's config, data, parameters with shapes and distributions at the start; whether it can run, what a step costs."""
     plugins.load(modules or [])
-    family, config = registry.resolve(name)
-    facts = registry.facts(family, config)
+    family, config = catalogue.resolve(name)
+    facts = catalogue.facts(family, config)
     out.print(f"[bold]{name}[/bold]  (family {family})")
     print(json.dumps(config, indent=1))
     out.print("\n[bold]data[/bold]      " + (str(facts.data).replace("[", r"\[") if facts.data is not None else "none"))
@@ -197,7 +197,7 @@ def show(
     if told := modes.described(facts):
         out.print(f"[bold]executed[/bold]  {told}")
     start_tensorflow()
-    from taskset.tasks.base import get_task
+    from taskset.catalogue import get_task
 
     task = get_task(name, source="synthetic")  # building tells what parameters are drawn from; no data is read
     table = Table(box=None, pad_edge=False)
@@ -227,11 +227,11 @@ def train(
     """Train one task with one optimizer and print its losses."""
     plugins.load(modules or [])
     get_optimizer_config(optimizer)  # a misspelt name is told before TensorFlow starts
-    registry.resolve(name)
+    catalogue.resolve(name)
     start_tensorflow()
+    from taskset.catalogue import get_task
     from taskset.cli.progress import train_report
     from taskset.optimizers import get_optimizer
-    from taskset.tasks.base import get_task
 
     train_report(get_task(name, source, data_dir), get_optimizer(optimizer), steps, seed, mode, batches, out)
 
@@ -287,12 +287,12 @@ def match_tasks(patterns):
     names = {}
     for pattern in patterns:
         if any(c in pattern for c in "*?["):
-            found = registry.list_tasks(pattern)
+            found = catalogue.list_tasks(pattern)
             if not found:
-                raise TasksetError(registry.no_match(pattern))
+                raise TasksetError(catalogue.no_match(pattern))
             names.update(dict.fromkeys(found))
         else:
-            registry.resolve(pattern)
+            catalogue.resolve(pattern)
             names[pattern] = None
     return list(names)
 
@@ -304,7 +304,7 @@ def match_optimizers(patterns):
         if re.fullmatch(r"opt_list:\d{1,9}", pattern):
             found = opt_list_names(int(pattern[9:]))
         elif any(c in pattern for c in "*?["):
-            found = registry.matching(pattern, all_optimizers(), by_seed())
+            found = patterns.matching(pattern, all_optimizers(), by_seed())
             if not found:
                 near = nearest(pattern.rstrip("*?"), [f"{name}_" for name in [*by_seed(), *FIXED_FAMILIES]], 1)
                 guess = f"; did you mean '{near[0]}*'?" if near else ""

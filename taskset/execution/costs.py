@@ -7,7 +7,7 @@ import functools
 import json
 from importlib import resources
 
-from taskset import registry
+from taskset import catalogue, registry
 from taskset.execution.work import work
 
 FIXED = "fixed tasks"  # the group of all fixed tasks in starts.json
@@ -24,7 +24,7 @@ def _group(name):
     groups, parsed = _read("starts.json")["groups"], registry.parse(name)
     if parsed and parsed[0] in groups and parsed[1] < groups[parsed[0]]["tasks"]:
         return groups[parsed[0]], parsed[1]
-    if name in registry.fixed_tasks() and FIXED in groups:
+    if name in catalogue.fixed_tasks() and FIXED in groups:
         return groups[FIXED], name
     return None
 
@@ -54,10 +54,10 @@ def milliseconds(name):
     """
     if name in (measured := measured_milliseconds()):
         return measured[name], "measured"
-    weights, (family, config) = _read("costs.json")["weights"], registry.resolve(name)
+    weights, (family, config) = _read("costs.json")["weights"], catalogue.resolve(name)
     if family not in weights:
         return None
-    facts = registry.facts(family, config)
+    facts = catalogue.facts(family, config)
     if facts.infeasible:
         return None
     return estimate(weights[family], work(config, facts)), "estimated"

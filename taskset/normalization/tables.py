@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from taskset import registry
+from taskset import catalogue, registry
 from taskset.errors import UnknownName
 from taskset.normalization import store
 from taskset.normalization.normalizer import fit
@@ -49,7 +49,7 @@ def tasks_frame(root):
         told = store.read_metadata(path)
         config, family, name = json.loads(told["config"]), told["family"], told["task"]
         try:
-            facts = registry.facts(family, config)
+            facts = catalogue.facts(family, config)
         except UnknownName:  # a family registered elsewhere: what the sweep stored is enough
             facts = registry.Facts()
         row = task_row(name, family, config, facts)

@@ -1,6 +1,7 @@
 """The table: learned optimizers and hand-designed ones, by the trials that they take."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 

@@ -16,7 +16,7 @@ import zlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from taskset import changes, registry
+from taskset import catalogue, changes
 from taskset.errors import ConfigError, StoreError, UnknownName, cut, shown, unknown
 from taskset.execution import costs
 from taskset.normalization.store import make_directory, write_text
@@ -99,7 +99,7 @@ def from_json(values, where):
         if not isinstance(entry.task, str) or len(entry.task) > LONGEST:
             raise StoreError(f"{where}: task {shown(entry.task)}: allowed is a name of at most {LONGEST} letters")
         try:
-            registry.resolve(entry.task)
+            catalogue.resolve(entry.task)
         except UnknownName as error:
             raise _lacking(suite, error, where) from error
         _check_entry(entry, where)
@@ -133,7 +133,7 @@ def _check_entry(entry, where):
         raise StoreError(
             f"{where}: task {entry.task!r} needs scales for {' and '.join(SCALES)}, best below initial, and a split"
         )
-    family = registry.resolve(entry.task)[0]
+    family = catalogue.resolve(entry.task)[0]
     if entry.family != family:
         raise StoreError(f"{where}: task {entry.task!r} has family {shown(entry.family)}: allowed is its own, {family!r}")
 
@@ -217,7 +217,8 @@ def make(
 
     names = _matching(patterns)
     _check_source(source)
-    found = scales(load_normalizers(baselines, baselines_version), source, horizon)
+    normalizers = load_normalizers(baselines, baselines_version)
+    found = scales(normalizers, source, horizon)
     rows = load_tasks(baselines)
     if "source" in rows:  # a single sweep's table has a row for each source, that of merged baselines has one a task
         rows = rows[rows["source"].isin([source, "none"])]
@@ -255,11 +256,11 @@ def make_unmeasured(name, patterns, source, horizon, max_milliseconds=math.inf, 
     entries = []
     _check_source(source)
     for task in _matching(patterns):
-        size, cost = registry.num_params(task), None if max_milliseconds == math.inf else costs.milliseconds(task)
-        if not registry.feasible(task) or (size if size is not None else 0) > max_parameters:
+        size, cost = catalogue.num_params(task), None if max_milliseconds == math.inf else costs.milliseconds(task)
+        if not catalogue.feasible(task) or (size if size is not None else 0) > max_parameters:
             continue
         if max_milliseconds == math.inf or (cost is not None and cost[0] <= max_milliseconds):
-            entries.append(Entry(task, registry.resolve(task)[0], split_of(task), {}))
+            entries.append(Entry(task, catalogue.resolve(task)[0], split_of(task), {}))
     if not entries:
         raise ConfigError(
             f"no task of {', '.join(map(repr, patterns))} can run and is small enough: python -m taskset list shows all"
@@ -285,9 +286,9 @@ def _rule(patterns, max_milliseconds, max_parameters):
 def _matching(patterns):
     names = {}
     for pattern in patterns:
-        found = registry.list_tasks(pattern) if any(c in pattern for c in "*?[") else [pattern]
+        found = catalogue.list_tasks(pattern) if any(c in pattern for c in "*?[") else [pattern]
         for name in found:
-            registry.resolve(name)
+            catalogue.resolve(name)
             names[name] = None
     return list(names)
 

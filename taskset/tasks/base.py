@@ -1,7 +1,6 @@
 """A task: initial parameters from a seed, batches from four splits, a scalar loss and its gradients. All pure functions."""
 
 import functools
-import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,10 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from taskset import registry
-from taskset.datasets.base import SOURCES, SPLITS, DataSpec
-from taskset.errors import ConfigError, TasksetError, cut, origin, shown, unknown
-from taskset.execution.runtime import start_tensorflow
+from taskset.datasets.base import SPLITS, DataSpec
+from taskset.errors import ConfigError, cut, shown, unknown
 from taskset.random import seeds, stateless
 from taskset.tasks.functional import Functional
 
@@ -53,8 +50,9 @@ class Task:
     random: whether the loss itself draws random numbers (noise in gradients and augmentation aside).
     """
 
-    def __init__(self, name, family, config, model, source, data_dir=None):
+    def __init__(self, name, family, config, model, source, data_dir=None, rebuild=None):
         self.name, self.family, self.config, self.model = name, family, config, model
+        self._rebuild = rebuild  # what a pickle is read with: (name, family, config, source, data_dir) -> Task
         self.data, self.data_dir, self._asked_source, self._reads_other_data = model.data, data_dir, source, False
         self.source = source if model.data is not None and model.data.needs_source else "none"
         specs = {k: tf.TensorSpec(shape, dtype) for k, (shape, dtype) in self.batch_shapes.items()}
@@ -66,7 +64,7 @@ class Task:
     def __reduce__(self):
         if self._reads_other_data:
             raise ConfigError(f"task {shown(self.name)} reads other data than its name says and can't be pickled: pickle the first one")
-        return _restored, (self.name, self.family, self.config, self._asked_source, self.data_dir)
+        return self._rebuild, (self.name, self.family, self.config, self._asked_source, self.data_dir)
 
     def __repr__(self):
         return f"<Task {self.name}: {self.num_params} parameters, source {self.source}>"
@@ -215,65 +213,3 @@ def _check_split(split):
 def batch_seed(seed, split):
     """The integer that, with a batch's number, seeds what `prepare` draws."""
     return seeds.stream(seed, "batch", split)
-
-
-def get_task(name, source="tfds", data_dir=None):
-    """The task called `name`.
-
-    source: "tfds" for the real data in a TFDS directory, "synthetic" for a generated stand-in; tasks without data ignore it.
-    data_dir: the TFDS directory; None: the environment variable TFDS_DATA_DIR, else TFDS's own default.
-
-    Raises: UnknownName, InfeasibleTask, DataNotPrepared.
-    """
-    family, config = registry.resolve(name)
-    return _build(name, family, config, source, data_dir)
-
-
-def make_task(family, config, source="tfds", data_dir=None, name=None):
-    """A task from a config of one's own, checked against the family's schema.
-
-    config: JSON values; NumPy's numbers and tuples become such. Raises: UnknownName, ConfigError (names the field and what is
-    allowed), InfeasibleTask, DataNotPrepared.
-    """
-    registry.family(family)
-    config = _as_json(family, config)
-    registry.check_config(family, config)
-    return _build(name or f"{family}({json.dumps(config)})", family, config, source, data_dir)
-
-
-def _restored(name, family, config, source, data_dir):
-    """What a pickle of a task is read with."""
-    known = registry.resolve(name) if registry.is_task(name) else None
-    return get_task(name, source, data_dir) if known == (family, config) else make_task(family, config, source, data_dir, name)
-
-
-def _as_json(family, config):
-    registry.check_lengths(family, config)
-    try:
-        return json.loads(json.dumps(config, default=_plain))
-    except (TypeError, ValueError, RecursionError) as error:
-        raise ConfigError(f"{family} config: allowed are JSON values ({cut(str(error), 200)})") from error
-
-
-def _plain(value):
-    """A Python number of one of NumPy's."""
-    if isinstance(value, np.generic):
-        return value.item()
-    raise TypeError(f"not {shown(value)}")
-
-
-def _build(name, family, config, source, data_dir):
-    if not isinstance(source, str) or source not in SOURCES:
-        raise unknown("source", source, SOURCES, f"Allowed are {' and '.join(map(repr, SOURCES))}.")
-    facts = registry.facts(family, config)
-    registry.require_feasible(name, facts)
-    if facts.data is not None and facts.data.needs_source:
-        facts.data.check(source, data_dir)
-    build = registry.builder(family)
-    start_tensorflow()
-    try:
-        return Task(name, family, config, build(config, facts.data), source, data_dir)
-    except TasksetError:
-        raise
-    except Exception as error:
-        raise ConfigError(f"task {shown(name)} can't be built: {origin(error, build.__code__.co_filename)}") from error

@@ -9,7 +9,7 @@ import pytest
 
 import taskset
 from examples import own_family
-from taskset import registry
+from taskset import catalogue
 from taskset.cli import main
 from taskset.execution import costs as measured
 
@@ -45,7 +45,7 @@ def test_list(run):
     assert run("list", "--families")[1].split() == taskset.families()
     assert run("list", "--optimizers", "adam_lr_-[12].00")[1].split() == ["adam_lr_-2.00", "adam_lr_-1.00"]
     names = run("list", "conv_fc_family_seed*", "--feasible")[1].split()
-    assert 900 < len(names) < 1000 and all(map(registry.feasible, names[:20]))
+    assert 900 < len(names) < 1000 and all(map(catalogue.feasible, names[:20]))
     assert len(run("list", "--family", "quadratic_family")[1].split()) == 1000
 
 
@@ -54,7 +54,7 @@ def test_list_by_size_cost_and_start(run):
         return run("list", "--family", "mlp_family", *options)[1].split()
 
     small = names("--max-params", 40_000)
-    sizes = {name: registry.num_params(name) for name in names()}
+    sizes = {name: catalogue.num_params(name) for name in names()}
     assert set(small) == {name for name, size in sizes.items() if size <= 40_000} and 20 < len(small) < 980
     quick = names("--max-ms", 1.5)
     costs = {name: measured.milliseconds(name) for name in sizes}
@@ -98,7 +98,7 @@ def test_show_and_sample(run):
     status, out, _ = run("show", "mlp_family_seed12")
     assert status == 0 and "cifar10" in out and "mlp/linear_0/w" in out and "feasible  yes" in out
     assert json.loads(run("sample", "mlp_family", 12)[1]) == taskset.sample("mlp_family", 12)
-    infeasible = next(n for n in registry.list_tasks("conv_fc_family_seed*") if not registry.feasible(n))
+    infeasible = next(n for n in catalogue.list_tasks("conv_fc_family_seed*") if not catalogue.feasible(n))
     assert "feasible  no: " in run("show", infeasible)[1]
 
 

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 import taskset
-from taskset import registry
+from taskset import catalogue
 from taskset.errors import TasksetError
 from taskset.random import seeds, stateless
 
@@ -100,7 +100,7 @@ def test_globs_take_seeds_that_they_spell_out():
     assert len(taskset.list_tasks("quadratic_family_seed1[!0-7]05")) == 2
     assert taskset.list_tasks("quadratic_family_seed????") == [] == taskset.list_tasks("quadratic_family_seed000[1]")
     refused(taskset.list_tasks, "quadratic_family_seed" + 6 * "[0-9]", told="100,000")
-    assert "did you mean quadratic_family" in registry.no_match("quadratic_famly_seed*")
+    assert "did you mean quadratic_family" in catalogue.no_match("quadratic_famly_seed*")
 
 
 def changed(family, **fields):

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from taskset import registry
+from taskset import catalogue
 from taskset.datasets import encoding, prepared, text_info, text_sources
 from taskset.datasets.base import SPLITS
 from taskset.datasets.corpus import Documents, concatenate, window_starts, windows
@@ -56,7 +56,7 @@ def test_specifications_need_no_tensorflow():
 )
 def test_every_name_that_configs_use_is_known(family):
     for seed in range(100):
-        data = registry.facts(family, registry.sample(family, seed)).data
+        data = catalogue.facts(family, catalogue.sample(family, seed)).data
         assert data.reads in text_info.NAMES
         assert data.infeasible is None or "batch size" in data.infeasible or "valid_size" in data.infeasible
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from taskset.catalogue import get_task
 from taskset.datasets.base import SPLITS
 from taskset.execution.copies import CopiesLoop, NotBatched
 from taskset.execution.loop import Loop
@@ -11,7 +12,7 @@ from taskset.execution.modes import copies_pay
 from taskset.normalization.sweep import runs
 from taskset.normalization.sweep.runner import Account, Options, sweep
 from taskset.optimizers import get_optimizer
-from taskset.tasks.base import Model, Task, get_task
+from taskset.tasks.base import Model, Task
 
 RATES = ("adam_lr_-3.00", "adam_lr_-2.00", "adam_lr_-1.00")
 NOISY = ("quadratic_family_seed0", "quadratic_family_seed13", "quadratic_family_seed3")  # reflections, uniform, normal noise

@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks import families
-from taskset import registry
+from taskset import catalogue
 from taskset.execution import costs
 from taskset.execution.work import work
 from taskset.samplers import PUBLISHED_FAMILIES
@@ -11,7 +11,7 @@ from tools import quirks
 
 
 def counts(family, config):
-    return work(config, registry.facts(family, config))
+    return work(config, catalogue.facts(family, config))
 
 
 def dataset(name, batch_size):
@@ -38,7 +38,7 @@ def test_work_of_convolutions_counts_pixels():
 
 
 def test_work_of_decoders_counts_pixels():
-    family, config = registry.resolve("FixedImageConvAE_mnist_32x64x8x64x32_bs128")
+    family, config = catalogue.resolve("FixedImageConvAE_mnist_32x64x8x64x32_bs128")
     encoder = 14 * 14 * 9 * 32 + 7 * 7 * 9 * 32 * 64 + 7 * 7 * 64 * 8
     decoder = 8 * 7 * 7 * 32 + 7 * 7 * 9 * 32 * 64 + 14 * 14 * 9 * 64 * 32 + 28 * 28 * 32
     assert counts(family, config)["products"] == 128 * (encoder + decoder)
@@ -49,8 +49,8 @@ def test_work_of_decoders_counts_pixels():
     [("FixedLM_lm1b_patch128_LSTM128_embed64_avg_bs128", 128), ("FixedTextRNNClassification_imdb_patch128_LSTM128_bs64", 1)],
 )
 def test_work_of_recurrent_nets_counts_steps(name, applied):
-    family, config = registry.resolve(name)
-    shapes = registry.facts(family, config).parameter_shapes
+    family, config = catalogue.resolve(name)
+    shapes = catalogue.facts(family, config).parameter_shapes
     batch = 128 if applied == 128 else 64
     core, linear = shapes["core/w_gates"], shapes["linear/w"]
     found = counts(family, config)
@@ -59,7 +59,7 @@ def test_work_of_recurrent_nets_counts_steps(name, applied):
 
 
 def test_work_of_quadratic_forms():
-    config = registry.sample("quadratic_family", 2)
+    config = catalogue.sample("quadratic_family", 2)
     plain = counts("quadratic_family", {**config, "dims": 10, "noise": None})
     dense = counts("quadratic_family", {**config, "dims": 10, "noise": {"A_noise": ["normal", {"mean": 0.0, "std": 1.0}]}})
     assert (plain["products"], plain["draws"], dense["draws"]) == (100, 0, 100)
@@ -81,31 +81,31 @@ def test_a_fit_finds_its_weights():
 def test_samples_are_spread_over_the_sizes():
     facts = families.facts_of("conv_fc_family")
     chosen = families.sample(facts, 4)
-    assert len(set(chosen)) == 4 and all(map(registry.feasible, chosen))
+    assert len(set(chosen)) == 4 and all(map(catalogue.feasible, chosen))
     work_of = [families.counts_of(name)["products"] for name in chosen]
     assert work_of == sorted(work_of) and work_of[-1] > 5 * work_of[0]
     both = families.sample(facts, 4, 16)
     assert set(chosen) < set(both) and len(set(both)) == len(both)
-    assert both[:16] == [name for name in facts if registry.feasible(name)][:16]
+    assert both[:16] == [name for name in facts if catalogue.feasible(name)][:16]
 
 
 def test_what_is_stored_is_about_tasks_that_there_are():
     for name in costs._read("costs.json")["milliseconds"]:
-        assert registry.feasible(name) and costs.milliseconds(name)[1] == "measured"
+        assert catalogue.feasible(name) and costs.milliseconds(name)[1] == "measured"
     sampled = {*PUBLISHED_FAMILIES, "made_family"}
-    fixed = {registry.resolve(name)[0] for name in registry.fixed_tasks()[:109]}  # others may stand behind them
+    fixed = {catalogue.resolve(name)[0] for name in catalogue.fixed_tasks()[:109]}  # others may stand behind them
     assert set(costs._read("costs.json")["weights"]) == sampled | fixed
     groups = costs._read("starts.json")["groups"]
     assert set(groups) == {costs.FIXED} | sampled
     for group, entry in groups.items():
         for kind in costs.NON_FINITE:
             names = entry.get(kind, []) if group == costs.FIXED else [f"{group}_seed{seed}" for seed in entry.get(kind, [])]
-            assert all(registry.feasible(name) and costs.start(name) == kind for name in names)
+            assert all(catalogue.feasible(name) and costs.start(name) == kind for name in names)
 
 
 def test_nothing_is_known_of_what_was_not_measured():
     assert costs.start("nvp_family_seed123456") is None
-    assert costs.milliseconds(next(n for n in registry.list_tasks("conv_fc_family_seed*") if not registry.feasible(n))) is None
+    assert costs.milliseconds(next(n for n in catalogue.list_tasks("conv_fc_family_seed*") if not catalogue.feasible(n))) is None
 
 
 def test_the_page_of_quirks_has_the_figures_of_today():

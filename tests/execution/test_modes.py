@@ -3,27 +3,27 @@
 import numpy as np
 import pytest
 
-from taskset import registry
+from taskset import catalogue, registry
+from taskset.catalogue import get_task
 from taskset.errors import ConfigError
 from taskset.execution import modes
 from taskset.execution.loop import execution_mode
 from taskset.normalization import store
 from taskset.normalization.sweep.runner import Options, sweep_to_file
-from taskset.tasks.base import get_task
 
 
 def first_feasible(family):
     names = (f"{family}_seed{seed}" for seed in range(200))
-    return next(name for name in names if registry.facts(*registry.resolve(name)).infeasible is None)
+    return next(name for name in names if catalogue.facts(*catalogue.resolve(name)).infeasible is None)
 
 
 # Other tests register families of their own, which needn't state their parameters before they are built.
-FAMILIES = [name for name in registry.families() if registry._families[name].sample.__module__.startswith("taskset.")]
+FAMILIES = [name for name in catalogue.families() if registry._families[name].sample.__module__.startswith("taskset.")]
 
 
-@pytest.mark.parametrize("name", [*map(first_feasible, FAMILIES), *registry.fixed_tasks()])
+@pytest.mark.parametrize("name", [*map(first_feasible, FAMILIES), *catalogue.fixed_tasks()])
 def test_facts_say_without_building_how_a_task_is_executed(name):
-    facts, task = registry.facts(*registry.resolve(name)), get_task(name, source="synthetic")
+    facts, task = catalogue.facts(*catalogue.resolve(name)), get_task(name, source="synthetic")
     assert facts.convolutional == task.model.convolutional
     assert (facts.data is None) == (task.data is None)
     assert modes.described(facts).startswith(execution_mode(task))

@@ -10,8 +10,7 @@ from learned.outer_training import checkpoint, log
 from learned.outer_training import trainer as outer
 from taskset.errors import StoreError, TasksetError
 from tests.learned.test_events import Made
-from tests.learned.test_outer import NAMES, options, suite
-from tests.learned.test_outer import trainer as outer
+from tests.learned.test_outer import NAMES, options, suite, trainer
 
 
 class WithStates(Made):

@@ -16,8 +16,8 @@ import taskset
 from learned import optimizers
 from learned.evaluation import runs
 from learned.outer_training import checkpoint
-from taskset import registry
-from taskset.errors import ConfigError, StoreError, TasksetError, UnknownName
+from taskset import catalogue
+from taskset.errors import StoreError, TasksetError, UnknownName
 from taskset.normalization import store
 from taskset.normalization.sweep.runner import Options
 from taskset.samplers.optimizers import opt_list_names
@@ -150,7 +150,7 @@ def write_learned(root, name, curves, tasks=made_up.TASKS, **changes):
                 values = (task, name, seed, step, told["steps"], *row, not np.isfinite(row[0]), 0.0)
                 for column, value in zip(columns.values(), values):
                     column.append(value)
-        path = store.curve_path(root, "none", registry.resolve(task)[0], task)
+        path = store.curve_path(root, "none", catalogue.resolve(task)[0], task)
         store.write_curves(pa.table(columns).cast(store.SCHEMA), path, {"taskset_version": __version__})
     return root
 
@@ -308,7 +308,7 @@ def test_curves_are_those_of_training(weights, tmp_path):
 def check_what_is_there(contestant, options, root):
     """A finished file that isn't what its name says; and other people's files, which a start leaves alone."""
     name = "Digits_mlp32_bs128"
-    path = store.curve_path(root, "synthetic", *registry.resolve(name)[:1], name)
+    path = store.curve_path(root, "synthetic", *catalogue.resolve(name)[:1], name)
     table, content = store.read_table(path), path.read_bytes()
     told = {key: value for key, value in store.read_metadata(path).items() if key != "rows"}
     for key, value, message in (

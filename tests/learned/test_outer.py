@@ -19,7 +19,7 @@ from learned.outer_training import trainer as outer
 from learned.outer_training.options import OBJECTIVES, Options
 from learned.outer_training.task_pool import Result, Slots
 from learned.outer_training.workers import Workers
-from taskset import registry
+from taskset import catalogue
 from taskset.errors import ConfigError, StoreError, TasksetError, UnknownName
 from taskset.random import seeds
 from taskset.scoring import suites
@@ -29,7 +29,7 @@ NAMES = ("losg_tasks_family_seed0", "quadratic_family_seed3", "quadratic_family_
 
 
 def suite(names=NAMES, horizon=100, split="train"):
-    entries = tuple(suites.Entry(name, registry.resolve(name)[0], split, SCALES) for name in names)
+    entries = tuple(suites.Entry(name, catalogue.resolve(name)[0], split, SCALES) for name in names)
     return suites.Suite("tests", 1, "synthetic", horizon, entries)
 
 

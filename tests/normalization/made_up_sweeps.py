@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pyarrow as pa
 
-from taskset import registry
+from taskset import catalogue
 from taskset.normalization import store
 from taskset.normalization.tables import write_tables
 from taskset.version import __version__
@@ -58,7 +58,7 @@ def write(root, tasks=TASKS, source="none", origin=None, version=__version__, **
     given = options(**changes)
     store.check_options(root, given)
     for name in tasks:
-        family, config = registry.resolve(name)
+        family, config = catalogue.resolve(name)
         told = {
             "task": name,
             "family": family,

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 import taskset
-from taskset import changes, registry
+from taskset import catalogue, changes, registry
 from taskset.errors import ConfigError, OutdatedBaselines, StoreError
 from taskset.normalization import store, tabular
 from taskset.normalization.release import ship
@@ -32,11 +32,11 @@ def old(tmp_path_factory):
 
 
 def test_counts_are_those_of_the_comparison_with_the_release():
-    sampled = {f: [f"{f}_seed{s}" for s in range(1000)] for f in registry.families() if "rnn" in f or f.startswith("losg")}
-    names = [*registry.fixed_tasks(), *(name for names in sampled.values() for name in names)]
+    sampled = {f: [f"{f}_seed{s}" for s in range(1000)] for f in catalogue.families() if "rnn" in f or f.startswith("losg")}
+    names = [*catalogue.fixed_tasks(), *(name for names in sampled.values() for name in names)]
     found = Counter()
     for name in names:
-        group = "fixed" if name in registry.fixed_tasks() else registry.parse(name)[0]
+        group = "fixed" if name in catalogue.fixed_tasks() else registry.parse(name)[0]
         found.update((change.key, group) for change in changes.of_task(name))
     text, char, word = (f"{n}_family" for n in ("rnn_text_classification", "char_rnn_language_model", "word_rnn_language_model"))
     assert [found["vanilla RNN", group] for group in (text, char, word, "fixed")] == [348, 326, 325, 9]
@@ -45,7 +45,7 @@ def test_counts_are_those_of_the_comparison_with_the_release():
     losg = "losg_tasks_family"
     assert [found[key, losg] for key in ("losg starts", "losg noise", "losg batches")] == [18, 39, 118]
     assert all(found["text windows", group] == 1000 for group in (text, char, word))
-    noisy = [n for n in registry.list_tasks("quadratic_family_seed*") if changes.changed_in(n)]
+    noisy = [n for n in catalogue.list_tasks("quadratic_family_seed*") if changes.changed_in(n)]
     assert len(noisy) == 268  # of all sizes: the two laws differ in every dimension (docs/fidelity.md)
     kept = [s for s in range(1000) if any(c.key == "losg starts" for c in changes.of_task(f"{losg}_seed{s}"))]
     assert kept == A4
@@ -53,8 +53,8 @@ def test_counts_are_those_of_the_comparison_with_the_release():
 
 def test_what_a_change_touches():
     assert changes.changed_in("quadratic_family_seed12") is None and changes.changed_in("TwoD_Bowl10") is None
-    small = next(n for n in registry.list_tasks("quadratic_family_seed*") if changes.changed_in(n))
-    config = registry.resolve(small)[1]
+    small = next(n for n in catalogue.list_tasks("quadratic_family_seed*") if changes.changed_in(n))
+    config = catalogue.resolve(small)[1]
     assert config["noise"]["A_noise"][0].endswith("eigen")
     assert changes.changed_in("mlp_family_seed0") == "0.2.0"  # sun397, resized
     assert changes.changed_in("mlp_family_seed0", "synthetic") is None and changes.changed_in("mlp_family_seed0", "tfds") == "0.2.0"

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import taskset
-from taskset import changes, registry
+from taskset import catalogue, changes
 from taskset.cli import main
 from taskset.datasets.base import SPLITS
 from taskset.errors import StoreError, UnknownName
@@ -40,9 +40,9 @@ ORIGIN = {"name": "mnist", "version": "3.0.1", "checksum": "0f"}
 @pytest.fixture(scope="module")
 def few_tasks():
     """The registry's list cut to a few tasks: reading the config of all 13,000 takes ten seconds."""
-    listed = [*registry.fixed_tasks(), *(f"{f}_seed{s}" for f in registry.families() for s in range(60))]
+    listed = [*catalogue.fixed_tasks(), *(f"{f}_seed{s}" for f in catalogue.families() for s in range(60))]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(registry, "list_tasks", lambda pattern=None: listed)
+        patch.setattr(catalogue, "list_tasks", lambda pattern=None: listed)
         yield listed
 
 
@@ -656,9 +656,9 @@ def test_a_shipped_curve_is_computed_again(packaged, place):
     The start to 1e-5 relative; some 100 steps on to 1e-2: rounding, which differs between processors and between runs computed
     together and alone, grows on the way.
     """
+    from taskset.catalogue import get_task
     from taskset.execution.loop import Loop
     from taskset.optimizers import get_optimizer
-    from taskset.tasks.base import get_task
 
     table = taskset.load_sweeps().dropna(subset="ms_per_step").sort_values("ms_per_step")
     table = table[[not changes.outdated(*row) for row in zip(table["task"], table["source"], table["taskset_version"])]]
@@ -718,4 +718,4 @@ def test_every_task_stands_in_the_table(sweeps, tmp_path):
         subprocess.run([sys.executable, "-m", "taskset", "data", *arguments], check=True, capture_output=True)
     names = subprocess.run([sys.executable, "-m", "taskset", "list"], check=True, capture_output=True, text=True).stdout.split()
     tasks = taskset.load_tasks(tmp_path / "out")["task"].tolist()
-    assert tasks == names and len(tasks) == 109 + 1000 * len(registry.families())
+    assert tasks == names and len(tasks) == 109 + 1000 * len(catalogue.families())

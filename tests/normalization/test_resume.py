@@ -12,12 +12,12 @@ import pandas as pd
 import pytest
 
 from examples import own_family  # noqa: F401
-from taskset import registry
+from taskset import catalogue
+from taskset.catalogue import get_task
 from taskset.errors import ConfigError, StoreError
 from taskset.normalization import store
 from taskset.normalization.sweep import baseline, claims, planning, resume, workers
 from taskset.normalization.sweep.runner import Options, metadata, sweep_to_file
-from taskset.tasks.base import get_task
 
 NAME, OTHER = "own_regression_seed1", "own_regression_seed2"
 OPTIONS = Options(("adam_lr_-3.00",), "synthetic", 4, (0,), 1, 2)
@@ -52,7 +52,7 @@ def test_curves_of_another_task_are_not_taken_for_a_tasks_own(root):
 
 
 def test_curves_of_a_config_that_has_changed_are_not_kept(root, monkeypatch):
-    monkeypatch.setattr(registry, "resolve", lambda name, resolve=registry.resolve: (resolve(name)[0], changed(resolve(name)[1])))
+    monkeypatch.setattr(catalogue, "resolve", lambda name, resolve=catalogue.resolve: (resolve(name)[0], changed(resolve(name)[1])))
     with pytest.raises(StoreError, match="another config of own_regression_seed1 than it has now: delete it"):
         baseline.plan([NAME], OPTIONS, root)
 

@@ -12,10 +12,9 @@ import taskset
 from taskset import registry
 from taskset.errors import StoreError
 from taskset.normalization import store
-from taskset.normalization.store import files
 from taskset.normalization.release import ship
 from taskset.normalization.release.check import check
-from taskset.normalization.store import layout, packing
+from taskset.normalization.store import files, layout, packing
 from taskset.normalization.tables import write_tables
 from tests.normalization import made_up_sweeps as made
 

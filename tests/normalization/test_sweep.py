@@ -16,7 +16,8 @@ import tensorflow as tf
 
 import taskset
 from examples import own_family  # noqa: F401
-from taskset import registry
+from taskset import catalogue
+from taskset.catalogue import get_task
 from taskset.datasets.base import SPLITS
 from taskset.errors import ConfigError, InfeasibleTask, StoreError, UnknownName
 from taskset.execution.loop import train
@@ -26,7 +27,7 @@ from taskset.normalization.sweep import baseline
 from taskset.normalization.sweep.runner import Options, sweep, sweep_to_file
 from taskset.normalization.tables import write_tables
 from taskset.optimizers import get_optimizer
-from taskset.tasks.base import Model, Task, get_task
+from taskset.tasks.base import Model, Task
 
 RATES = ("adam_lr_-3.00", "adam_lr_-1.00", "adam_lr_1.00")
 OWN = Path(own_family.__file__)
@@ -228,7 +229,7 @@ def test_options_are_checked():
 
 
 def test_planning(tmp_path):
-    infeasible = next(n for n in registry.list_tasks("conv_fc_family_seed*") if not registry.feasible(n))
+    infeasible = next(n for n in catalogue.list_tasks("conv_fc_family_seed*") if not catalogue.feasible(n))
     with pytest.raises(InfeasibleTask, match=infeasible):
         baseline.plan([infeasible], options(), tmp_path / "a")
     todo = baseline.plan([infeasible, "own_regression_seed1"], options(), tmp_path / "b")

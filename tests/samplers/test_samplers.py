@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import pytest
 
-from taskset import registry
+from taskset import catalogue, registry
 from taskset.errors import ConfigError, UnknownName
 from taskset.samplers import PUBLISHED_FAMILIES, optimizers, shapes
 from taskset.schema import explain
@@ -54,7 +54,7 @@ def test_task_configs_are_the_published_ones(family):
     published = golden(family)
     assert len(published) >= 11
     for name, entry in published.items():
-        assert json.dumps(registry.get_config(name)) == json.dumps(entry), name
+        assert json.dumps(catalogue.get_config(name)) == json.dumps(entry), name
 
 
 @pytest.mark.parametrize("family", optimizers.optimizer_families())
@@ -68,7 +68,7 @@ def test_optimizer_configs_are_the_published_ones(family):
 def test_golden_files_cover_all_published_families():
     files = {path.stem for path in GOLDEN.glob("*.json")} - {"opt_list"}
     assert files == set(PUBLISHED_FAMILIES) | set(optimizers.optimizer_families())
-    assert len(PUBLISHED_FAMILIES) == 12 and set(PUBLISHED_FAMILIES) < set(registry.families())
+    assert len(PUBLISHED_FAMILIES) == 12 and set(PUBLISHED_FAMILIES) < set(catalogue.families())
 
 
 def digest(configs):
@@ -79,20 +79,20 @@ def digest(configs):
 
 @pytest.mark.parametrize("family", [*PUBLISHED_FAMILIES, *optimizers.optimizer_families()])
 def test_configs_never_change(family):
-    sample = registry.sample if family in PUBLISHED_FAMILIES else optimizers.sample_optimizer
+    sample = catalogue.sample if family in PUBLISHED_FAMILIES else optimizers.sample_optimizer
     configs = [sample(family, seed) for seed in range(registry.SEEDS)]
     assert len({json.dumps(config) for config in configs}) == registry.SEEDS
     assert digest(configs) == FROZEN[family]
 
 
 def test_families_of_one_procedure_have_streams_of_their_own():
-    flows = [{json.dumps(registry.sample(family, seed)) for seed in range(200)} for family in ("nvp_family", "maf_family")]
+    flows = [{json.dumps(catalogue.sample(family, seed)) for seed in range(200)} for family in ("nvp_family", "maf_family")]
     assert flows[0].isdisjoint(flows[1])
 
 
 def test_made_family_has_the_configs_of_maf_family():
     for seed in range(50):
-        assert registry.sample("made_family", seed) == registry.sample("maf_family", seed)
+        assert catalogue.sample("made_family", seed) == catalogue.sample("maf_family", seed)
 
 
 def assert_json(value):
@@ -109,7 +109,7 @@ def assert_json(value):
 def test_configs_are_plain_json():
     for seed in range(200):
         for family in OURS:
-            config = registry.sample(family, seed)
+            config = catalogue.sample(family, seed)
             assert_json(config)
             assert json.loads(json.dumps(config)) == config
         for family in optimizers.optimizer_families():
@@ -124,7 +124,7 @@ def test_no_list_is_shared_within_or_between_configs():
             yield from lists(child)
 
     for family in OURS:
-        found = [part for seed in (0, 0, 1, 2, 3) for part in lists(registry.sample(family, seed))]
+        found = [part for seed in (0, 0, 1, 2, 3) for part in lists(catalogue.sample(family, seed))]
         assert len({id(part) for part in found}) == len(found), family
 
 
@@ -176,9 +176,9 @@ def test_unknown_optimizers():
 
 @pytest.mark.parametrize("family", OURS)
 def test_sampled_configs_fit_their_schema(family):
-    schema = registry.family(family).schema
+    schema = catalogue.family(family).schema
     for seed in [*range(300), 12345, 2**31 - 1]:
-        assert explain(schema, registry.sample(family, seed)) is None, seed
+        assert explain(schema, catalogue.sample(family, seed)) is None, seed
 
 
 def put(value, *path):
@@ -242,18 +242,18 @@ def drop(*path):
     ],
 )
 def test_what_is_wrong_with_a_config(name, change, said):
-    config, family = registry.get_config(name)
+    config, family = catalogue.get_config(name)
     changed = copy.deepcopy(config)
     change(changed)
-    line = explain(registry.family(family).schema, changed)
+    line = explain(catalogue.family(family).schema, changed)
     assert said in line and "\n" not in line
     with pytest.raises(ConfigError, match=f"{family} config: "):
-        registry.check_config(family, changed)
+        catalogue.check_config(family, changed)
 
 
 @pytest.mark.parametrize("config", [None, [], "mnist", 3])
 def test_a_config_of_another_type(config):
-    assert explain(registry.family("mlp_family").schema, config) == f"the config = {config!r}: must be a dict"
+    assert explain(catalogue.family("mlp_family").schema, config) == f"the config = {config!r}: must be a dict"
 
 
 # Facts
@@ -263,11 +263,11 @@ def test_a_config_of_another_type(config):
 def test_facts_of_sampled_configs(family):
     feasible = 0
     for seed in range(200):
-        config = registry.sample(family, seed)
+        config = catalogue.sample(family, seed)
         before = copy.deepcopy(config)
-        described = registry.facts(family, config)
+        described = catalogue.facts(family, config)
         assert config == before
-        assert hash(described.data) == hash(registry.facts(family, config).data)
+        assert hash(described.data) == hash(catalogue.facts(family, config).data)
         feasible += described.infeasible is None
         if described.infeasible is None:
             sizes = [n for shape in described.parameter_shapes.values() for n in shape]
@@ -283,8 +283,8 @@ def test_rows_left_by_a_convolution(size, stride):
 
 
 def described(name):
-    config, family = registry.get_config(name)
-    return registry.facts(family, config)
+    config, family = catalogue.get_config(name)
+    return catalogue.facts(family, config)
 
 
 def test_facts_of_an_mlp():
@@ -316,25 +316,25 @@ def test_facts_of_convolutions():
 
 
 def test_cropping_leaves_smaller_images():
-    config, family = registry.get_config("mlp_family_seed0")
+    config, family = catalogue.get_config("mlp_family_seed0")
     config["dataset"][2]["crop_amount"] = 2
-    assert registry.facts(family, config).parameter_shapes["mlp/linear_0/w"] == (30 * 30 * 3, 71)
+    assert catalogue.facts(family, config).parameter_shapes["mlp/linear_0/w"] == (30 * 30 * 3, 71)
 
 
 def test_convolutions_that_run_out_of_rows():
-    config = registry.sample("conv_fc_family", 0)
+    config = catalogue.sample("conv_fc_family", 0)
     config["strides"] = [[2, 2]] * 5
     config["padding"] = ["SAME", "SAME", "SAME", "VALID", "VALID"]  # 32 -> 16 -> 8 -> 4 -> 1
-    facts = registry.facts("conv_fc_family", config)
+    facts = catalogue.facts("conv_fc_family", config)
     assert facts.infeasible == "padding[4] = 'VALID': the 3x3 convolution 4 has only 1x1 pixels left to work on"
     config["padding"][4] = "SAME"
-    assert registry.facts("conv_fc_family", config).infeasible is None
+    assert catalogue.facts("conv_fc_family", config).infeasible is None
 
 
 def test_a_batch_larger_than_a_split():
-    config = registry.sample("mlp_family", 1)
+    config = catalogue.sample("mlp_family", 1)
     config["dataset"][1]["bs"] = 10**6
-    assert str(10**6) in registry.facts("mlp_family", config).infeasible
+    assert str(10**6) in catalogue.facts("mlp_family", config).infeasible
 
 
 def test_facts_of_an_autoencoder_a_vae_and_flows():
@@ -366,9 +366,9 @@ def test_facts_of_recurrent_nets():
 
 
 def test_the_vocabulary_ends_at_max_token():
-    config = registry.sample("rnn_text_classification_family", 0)
+    config = catalogue.sample("rnn_text_classification_family", 0)
     config["vocab_size"] = 9000
-    assert registry.facts("rnn_text_classification_family", config).parameter_shapes["embed/embeddings"] == (8185, 37)
+    assert catalogue.facts("rnn_text_classification_family", config).parameter_shapes["embed/embeddings"] == (8185, 37)
 
 
 def test_facts_of_an_lstm():

@@ -16,7 +16,7 @@ from learned.evaluation import runs
 from learned.optimizers.as_optimizer import with_weights
 from learned.outer_training import checkpoint, objectives, trainer
 from learned.outer_training.options import Options
-from taskset import registry
+from taskset import catalogue
 from taskset.errors import ConfigError, StoreError, TasksetError, UnknownName
 from taskset.execution import costs
 from taskset.normalization.normalizer import normalizer
@@ -75,7 +75,7 @@ def test_a_rule_makes_a_suite(baselines, monkeypatch, tmp_path, call):
     made = named_suites.find("two", baselines)
     assert (made.name, made.version, made.horizon, made.source) == ("two", 3, 20, "synthetic")
     known = ("quadratic_family_seed3", "quadratic_family_seed4", "TwoD_Bowl1")
-    assert [e.task for e in made.tasks] == [name for name in known if registry.num_params(name) <= 10]
+    assert [e.task for e in made.tasks] == [name for name in known if catalogue.num_params(name) <= 10]
     assert "TwoD_Bowl1" in [e.task for e in made.tasks] and made.rule["max_parameters"] == 10
     status, _, told = call("suite", "--named", "two:3", "--baselines", baselines, "--out", tmp_path / "two.json")
     assert status == 0, told
@@ -103,7 +103,7 @@ def test_unmeasured_suites_are_by_rule():
     made = suites.make_unmeasured("u", ["quadratic_family_seed*"], "synthetic", 50, max_milliseconds=0.2, max_parameters=20)
     assert made.unmeasured == [e.task for e in made.tasks] and 10 < len(made.tasks) < 1000
     for entry in made.tasks:
-        assert costs.milliseconds(entry.task)[0] <= 0.2 and registry.num_params(entry.task) <= 20
+        assert costs.milliseconds(entry.task)[0] <= 0.2 and catalogue.num_params(entry.task) <= 20
     assert len(suites.make_unmeasured("u", ["quadratic_family_seed*"], "synthetic", 50).tasks) == 1000
     with pytest.raises(ConfigError, match="no task of"):
         suites.make_unmeasured("u", ["quadratic_family_seed1"], "synthetic", 50, max_parameters=0)

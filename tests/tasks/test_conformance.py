@@ -14,7 +14,8 @@ import pytest
 import tensorflow as tf
 
 from examples import own_family  # noqa: F401 (registers a family)
-from taskset import registry
+from taskset import catalogue, registry
+from taskset.catalogue import get_task, make_task
 from taskset.datasets.base import SPLITS
 from taskset.execution import costs
 from taskset.random import seeds
@@ -23,7 +24,7 @@ from taskset.tasks import (
     builders,  # noqa: F401 (registers all builders)
     starts,
 )
-from taskset.tasks.base import Model, Task, get_task, make_task
+from taskset.tasks.base import Model, Task
 from taskset.tasks.deferred import Deferred
 from tools import conformance
 
@@ -51,16 +52,16 @@ def chosen(family):
 
     Of seeds 0 .. 99 for a family that can be sampled, else of its fixed tasks; of tasks with quick data where there are any.
     """
-    if family in registry.families():
+    if family in catalogue.families():
         names = [f"{family}_seed{seed}" for seed in range(100)]
     else:
-        names = [name for name in registry.fixed_tasks() if registry.resolve(name)[0] == family]
-    facts = {name: registry.facts(*registry.resolve(name)) for name in names}
+        names = [name for name in catalogue.fixed_tasks() if catalogue.resolve(name)[0] == family]
+    facts = {name: catalogue.facts(*catalogue.resolve(name)) for name in names}
     facts = {name: described for name, described in facts.items() if not described.infeasible}
     quick = [name for name in facts if conformance.reads(facts[name].data) in QUICK_DATA]
     by_cost = sorted(quick or facts, key=lambda name: cost(facts[name]))
     first = next(name for name in by_cost if costs.start(name) in (None, "finite"))
-    if family not in registry.families():
+    if family not in catalogue.families():
         return (first,)
     others = [name for name in by_cost if name != first]
     read = conformance.reads(facts[first].data)
@@ -76,8 +77,8 @@ class Case:
 
     def __init__(self, name):
         self.name = name
-        self.family, self.config = registry.resolve(name)
-        self.facts = registry.facts(self.family, self.config)
+        self.family, self.config = catalogue.resolve(name)
+        self.facts = catalogue.facts(self.family, self.config)
         self.task = get_task(name, SOURCE)
         self.params = self.task.init(0)
         self.batch = next(self.task.batches("train", 0))
@@ -108,8 +109,8 @@ def drawn(task, split, seed, count=4):
 
 
 def test_config_survives_json_and_makes_the_same_task(case):
-    config, family = json.loads(json.dumps(registry.get_config(case.name)))
-    assert [config, family] == registry.get_config(case.name) == [case.config, case.family]
+    config, family = json.loads(json.dumps(catalogue.get_config(case.name)))
+    assert [config, family] == catalogue.get_config(case.name) == [case.config, case.family]
     again = make_task(family, config, SOURCE)
     assert again.parameter_shapes == case.task.parameter_shapes
     assert equal(again.init(0), case.params)
@@ -261,8 +262,8 @@ def test_an_initializer_without_a_description_is_none():
 
 
 def test_every_family_is_here():
-    covered = {registry.resolve(name)[0] for name in ALL}
-    fixed = {registry.resolve(name)[0] for name in registry.fixed_tasks()[:109]}  # the published ones
+    covered = {catalogue.resolve(name)[0] for name in ALL}
+    fixed = {catalogue.resolve(name)[0] for name in catalogue.fixed_tasks()[:109]}  # the published ones
     # Families that other test modules register are covered or not by the order of imports; those of the package always are.
     assert covered >= fixed | {*PUBLISHED_FAMILIES, "made_family", "own_regression"} and len(covered) >= 22
 
@@ -282,13 +283,13 @@ def check(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", conformance.by_data(registry.fixed_tasks()))
+@pytest.mark.parametrize("name", conformance.by_data(catalogue.fixed_tasks()))
 def test_fixed_task(name):
     check(name)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("family", registry.families())
+@pytest.mark.parametrize("family", catalogue.families())
 def test_random_seeds(family):
     names = conformance.by_data(random_seeds(family))
     assert names

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from taskset import registry
+from taskset import catalogue
+from taskset.catalogue import get_task
 from taskset.errors import ConfigError
-from taskset.tasks.base import Task, get_task
+from taskset.tasks.base import Task
 
 NAMES = (pathlib.Path(__file__).parents[1] / "golden" / "fixed_tasks.txt").read_text().split()
 TWO_D = [name for name in NAMES if name.startswith("TwoD_")]
@@ -39,8 +40,8 @@ VALID_SIZES = {"coil100_32x32": 800, "colorectal_histology_32x32": 700}
 
 
 def described(name):
-    family, config = registry.resolve(name)
-    return family, config, registry.facts(family, config)
+    family, config = catalogue.resolve(name)
+    return family, config, catalogue.facts(family, config)
 
 
 def units_in(name):
@@ -50,24 +51,24 @@ def units_in(name):
 
 
 def test_there_are_66_and_8():
-    assert len(TWO_D) == 8 and len(IMAGES) == 66 and set(IMAGES) <= set(registry.fixed_tasks())
+    assert len(TWO_D) == 8 and len(IMAGES) == 66 and set(IMAGES) <= set(catalogue.fixed_tasks())
 
 
 def test_all_fixed_tasks_stand_in_the_published_order():
-    assert registry.fixed_tasks()[: len(NAMES)] == NAMES  # other modules may register more, behind them
+    assert catalogue.fixed_tasks()[: len(NAMES)] == NAMES  # other modules may register more, behind them
 
 
 @pytest.mark.parametrize("name", TWO_D + IMAGES)
 def test_configs_fit_their_schemas(name):
-    family, config = registry.resolve(name)
-    assert registry.family(family).schema is not None
-    registry.check_config(family, config)
-    config = registry.get_config(name)[0]
+    family, config = catalogue.resolve(name)
+    assert catalogue.family(family).schema is not None
+    catalogue.check_config(family, config)
+    config = catalogue.get_config(name)[0]
     if isinstance(config, dict):
         config["dataset"][1]["bs"] = -1
         with pytest.raises(ConfigError, match="bs"):
-            registry.check_config(family, config)
-        registry.check_config(family, registry.get_config(name)[0])  # the change stayed with the copy
+            catalogue.check_config(family, config)
+        catalogue.check_config(family, catalogue.get_config(name)[0])  # the change stayed with the copy
 
 
 @pytest.mark.parametrize("name", IMAGES)
@@ -157,7 +158,7 @@ def weighted(names):
 @pytest.mark.parametrize("name", weighted(IMAGES))
 def test_builds_as_its_facts_say_and_runs(name):
     family, config, facts = described(name)
-    task = Task(name, family, config, registry.builder(family)(config, facts.data), "synthetic")
+    task = Task(name, family, config, catalogue.builder(family)(config, facts.data), "synthetic")
     assert list(task.parameter_shapes.items()) == list(facts.parameter_shapes.items())
     assert task.num_params == sum(math.prod(shape) for shape in facts.parameter_shapes.values())
     rng = np.random.default_rng(0)

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 import taskset
-from taskset import registry
+from taskset import catalogue
 from taskset.datasets.sequences import AssociativeData, CopyData
 from taskset.errors import InfeasibleTask
 from taskset.tasks.base import Task
@@ -26,11 +26,11 @@ def test_the_published_names_in_their_order():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_configs_fit_their_schemas_and_models_their_facts(name):
-    family, config = registry.resolve(name)
-    registry.check_config(family, config)
-    facts = registry.facts(family, config)
+    family, config = catalogue.resolve(name)
+    catalogue.check_config(family, config)
+    facts = catalogue.facts(family, config)
     assert facts.infeasible is None
-    model = registry.builder(family)(config, facts.data)
+    model = catalogue.builder(family)(config, facts.data)
     shapes = Task(name, family, config, model, "synthetic").parameter_shapes
     assert list(shapes.items()) == list(facts.parameter_shapes.items())
 
@@ -61,22 +61,22 @@ def test_configs_fit_their_schemas_and_models_their_facts(name):
     ],
 )
 def test_names_say_what_configs_hold(name, family, size, others):
-    found, config = registry.resolve(name)
+    found, config = catalogue.resolve(name)
     assert found == family and config["core"][1]["core_dim"] == size
     assert others.items() <= config.items()
 
 
 def test_data_of_the_text_tasks():
-    data = registry.facts(*registry.resolve("FixedTextRNNClassification_imdb_patch128_LSTM128_avg_bs64")).data
+    data = catalogue.facts(*catalogue.resolve("FixedTextRNNClassification_imdb_patch128_LSTM128_avg_bs64")).data
     assert (data.batch_size, data.patch_length, data.max_token, data.valid_size) == (64, 128, 10000, 3000)
-    data = registry.facts(*registry.resolve(NAMES[0])).data
+    data = catalogue.facts(*catalogue.resolve(NAMES[0])).data
     assert (data.name, data.batch_size, data.patch_length) == ("lm1b/bytes", 128, 128)
     assert (data.just_train, data.num_train, data.valid_size) == (False, None, 3000)
 
 
 def test_an_irnn_starts_at_the_identity():
-    family, config = registry.resolve("FixedTextRNNClassification_imdb_patch32_IRNN64_relu_last_bs128")
-    model = registry.builder(family)(config, registry.facts(family, config).data)
+    family, config = catalogue.resolve("FixedTextRNNClassification_imdb_patch32_IRNN64_relu_last_bs128")
+    model = catalogue.builder(family)(config, catalogue.facts(family, config).data)
     params = Task("irnn", family, config, model, "synthetic").init(3)
     np.testing.assert_array_equal(params["core/hidden_to_hidden"], np.eye(64))
     assert config["core"][1]["act_fn"] == "relu"
@@ -129,7 +129,7 @@ def test_batches_are_a_function_of_split_seed_and_step(data):
 
 
 def test_more_pairs_than_tokens_are_infeasible():
-    family, config = registry.resolve("Associative_LSTM128_BS128_Pairs5_Tokens20")
+    family, config = catalogue.resolve("Associative_LSTM128_BS128_Pairs5_Tokens20")
     with pytest.raises(InfeasibleTask, match="pairs = 21 .* tokens = 20"):
         taskset.make_task(family, {**config, "pairs": 21})
 
@@ -139,7 +139,7 @@ def test_more_pairs_than_tokens_are_infeasible():
 
 def small(name, units=24, **changes):
     """The task called `name` with fewer units and another size."""
-    family, config = registry.resolve(name)
+    family, config = catalogue.resolve(name)
     kind, args = config["core"]
     return taskset.make_task(family, {**config, "core": [kind, {**args, "core_dim": units}], **changes})
 

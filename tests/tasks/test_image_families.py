@@ -9,7 +9,7 @@ import scipy.integrate
 import scipy.stats
 import tensorflow as tf
 
-from taskset import registry
+from taskset import catalogue
 from taskset.random import stateless
 from taskset.tasks import autoregressive, vae
 from taskset.tasks.base import Task
@@ -95,7 +95,7 @@ FLOWS = ("nvp_family", "maf_family", "made_family")
 
 
 def make(family, config, data):
-    return Task(family, family, config, registry.builder(family)(config, data), "synthetic")
+    return Task(family, family, config, catalogue.builder(family)(config, data), "synthetic")
 
 
 def shaken(task, dtype=tf.float32, seed=0):
@@ -355,8 +355,8 @@ def test_eager_graph_and_compiled_agree(family):
 @pytest.mark.parametrize("family", [name for name in ONE_EACH if name.endswith("_family")])
 def test_facts_tell_the_shapes_of_what_is_built(family):
     for seed in range(3):
-        config = registry.sample(family, seed)
-        facts = registry.facts(family, config)
+        config = catalogue.sample(family, seed)
+        facts = catalogue.facts(family, config)
         if not facts.infeasible:
             shapes = make(family, config, facts.data).parameter_shapes
             assert list(shapes.items()) == list(facts.parameter_shapes.items())

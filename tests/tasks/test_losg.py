@@ -10,13 +10,13 @@ import pytest
 import tensorflow as tf
 
 import taskset
-from taskset import registry
+from taskset import catalogue
+from taskset.catalogue import make_task
 from taskset.datasets import losg
 from taskset.errors import UnknownName
 from taskset.random import stateless
 from taskset.samplers.losg_tasks_family import KINDS, TEST_PROBLEMS
 from taskset.tasks import losg_test_functions as functions
-from taskset.tasks.base import make_task
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "losg_tasks_family.json").read_text())
 NETWORK = {"n_features": 3, "n_classes": 2, "activation": "tanh", "bs": 6, "n_samples": 9, "hidden_sizes": [5, 4]}
@@ -208,10 +208,10 @@ def test_eager_graph_and_compiled_agree(name):
 
 @pytest.mark.parametrize("name", GOLDEN)
 def test_published_problems_start_finite(name):
-    family, config = registry.resolve(name)
+    family, config = catalogue.resolve(name)
     task = make_task(family, config)
-    assert task.parameter_shapes == registry.facts(family, config).parameter_shapes
-    assert list(task.parameter_shapes) == list(registry.facts(family, config).parameter_shapes)
+    assert task.parameter_shapes == catalogue.facts(family, config).parameter_shapes
+    assert list(task.parameter_shapes) == list(catalogue.facts(family, config).parameter_shapes)
     params, batch = start(task, seed=0)
     loss, gradients = task.value_and_gradients(params, batch, 0)
     assert loss.dtype == tf.float32 and loss.shape == ()
@@ -290,8 +290,8 @@ def test_starts_of_the_others():
 
 
 def test_published_starts():
-    points = {name: taskset.published_start(name) for name in registry.fixed_tasks()}
-    assert {name for name, point in points.items() if point is not None} == set(registry.list_tasks("TwoD_*"))
+    points = {name: taskset.published_start(name) for name in catalogue.fixed_tasks()}
+    assert {name for name, point in points.items() if point is not None} == set(catalogue.list_tasks("TwoD_*"))
     assert len({points[f"TwoD_Bowl{k}"] for k in (1, 10, 100, 1000)}) == 1
     assert taskset.published_start("quadratic_family_seed3") is None
     with pytest.raises(UnknownName, match="unknown task 'TwoD_Beal'; did you mean 'TwoD_Beale'"):

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from taskset import registry
+from taskset import catalogue
+from taskset.catalogue import make_task
 from taskset.random import stateless
 from taskset.tasks import matrix_noise
-from taskset.tasks.base import make_task
 from taskset.tasks.quadratic_family import matrix
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "quadratic_family.json").read_text())
@@ -299,9 +299,9 @@ def _by_size():
 
 @pytest.mark.parametrize("name", _by_size())
 def test_published_problems_start_finite(name):
-    family, described = registry.resolve(name)
+    family, described = catalogue.resolve(name)
     task = make_task(family, described)
-    assert task.parameter_shapes == registry.facts(family, described).parameter_shapes == {"x": (described["dims"],)}
+    assert task.parameter_shapes == catalogue.facts(family, described).parameter_shapes == {"x": (described["dims"],)}
     assert task.source == "none" and next(task.batches("test", 0)) == {}
     loss, gradients = task.value_and_gradients(task.init(0), {}, 0)
     assert loss.dtype == tf.float32 and np.isfinite(loss) and np.isfinite(gradients["x"]).all()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from taskset import registry
+from taskset import catalogue
 from taskset.samplers.parts import ACTIVATIONS
 from taskset.tasks import recurrent_loops
 from taskset.tasks.base import Task
@@ -64,7 +64,7 @@ def config_of(core, trainable_init=True, **others):
 
 
 def make(family, config, data):
-    return Task(family, family, config, registry.builder(family)(config, data), "none")
+    return Task(family, family, config, catalogue.builder(family)(config, data), "none")
 
 
 def nonzero(params):
@@ -311,7 +311,7 @@ def test_published_configs_build_with_the_shapes_their_facts_say(kind):
         if variant in seen:
             continue
         seen.add(variant)
-        facts = registry.facts(family, config)
+        facts = catalogue.facts(family, config)
         shapes = make(family, config, facts.data).parameter_shapes
         assert list(shapes.items()) == list(facts.parameter_shapes.items())
     assert len(seen) >= 4

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 import taskset
-from taskset import plugins, registry
+from taskset import catalogue, plugins, registry
 from taskset.errors import ConfigError
 
 SAMPLER = """
@@ -20,7 +20,7 @@ def sample(seed):
 @pytest.fixture(autouse=True)
 def registered_here():
     """Forgets what a test registers."""
-    registry.families()
+    catalogue.families()
     families, fixed, modules = dict(registry._families), dict(registry._fixed), set(sys.modules)
     yield
     for now, before in ((registry._families, families), (registry._fixed, fixed)):
@@ -64,7 +64,7 @@ def test_two_files_of_one_name_are_two_modules(tmp_path):
     files = [written(tmp_path / maker / "tasks.py", SAMPLER.format(name=f"by_{maker}", maker=maker)) for maker in ("a", "b")]
     plugins.load(files)
     plugins.load(files)  # they are loaded already
-    samplers = [registry.family(name).sample for name in ("by_a", "by_b")]
+    samplers = [catalogue.family(name).sample for name in ("by_a", "by_b")]
     assert samplers[0].__module__ != samplers[1].__module__
     assert all(sys.modules[sampler.__module__].sample is sampler for sampler in samplers)
 

@@ -9,20 +9,21 @@ import pytest
 import scipy.stats
 import tensorflow as tf
 
-from taskset import registry
+from taskset import catalogue
+from taskset.catalogue import make_task
 from taskset.random import stateless
 from taskset.samplers import schemas
 from taskset.tasks import distributions, initializers, starts
-from taskset.tasks.base import Task, make_task
+from taskset.tasks.base import Task
 
 GOLDEN = Path(__file__).parent / "golden"
 
 
 def task_of(name, **changes):
     """The task called `name`, with changes to its config; its data is never opened."""
-    family, config = registry.resolve(name)
+    family, config = catalogue.resolve(name)
     config = {**config, **changes} if changes else config
-    return Task(name, family, config, registry.builder(family)(config, registry.facts(family, config).data), "synthetic")
+    return Task(name, family, config, catalogue.builder(family)(config, catalogue.facts(family, config).data), "synthetic")
 
 
 def assert_drawn_from(values, distribution, what):
@@ -117,7 +118,7 @@ def sampled_text(kind, **changes):
 )
 def test_a_vanilla_core_has_two_biases(name, size):
     task = task_of(name)
-    assert task.num_params == registry.num_params(name) == size
+    assert task.num_params == catalogue.num_params(name) == size
     assert [path for path in task.parameter_shapes if path.startswith("core/b")] == ["core/b_in", "core/b_h"]
 
 
@@ -192,7 +193,7 @@ def test_biases_of_a_gru_start_glorot_uniform(name):
 
 # --- fixed tasks ----------------------------------------------------------------------------------------------------------------
 
-GRUS = [name for name in registry.fixed_tasks()[:109] if "GRU" in name]
+GRUS = [name for name in catalogue.fixed_tasks()[:109] if "GRU" in name]
 
 
 def test_nine_fixed_tasks_have_a_gru():
@@ -251,7 +252,7 @@ def test_fixed_tasks_start_as_in_the_release(name, path):
 
 @pytest.mark.parametrize("prefix", ["FixedNVP_mnist_9layer_thin", "FixedMAF_mnist_3layer_thin"])
 def test_all_kernels_of_a_fixed_flow_start_alike(prefix):
-    (name,) = [name for name in registry.fixed_tasks() if name.startswith(prefix)]
+    (name,) = [name for name in catalogue.fixed_tasks() if name.startswith(prefix)]
     for path, start in task_of(name).parameter_starts.items():
         kernel = "uniform" if "NVP" in name else "truncated normal"
         assert start.name == (kernel if path.endswith("/w") else "constant"), path
@@ -287,7 +288,7 @@ def test_a_rescaled_problem_keeps_the_start_of_its_base():
 
 def test_the_eighteen_tasks_whose_base_has_another_start():
     def touched(seed):
-        kind, args, number = registry.sample("losg_tasks_family", seed)
+        kind, args, number = catalogue.sample("losg_tasks_family", seed)
         if kind not in ("log_objective", "sparse_problems"):
             return False
         base = make_task("losg_tasks_family", [*args["base"], number]).parameter_starts

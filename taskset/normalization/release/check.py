@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from taskset import changes, registry
+from taskset import catalogue, changes
 from taskset.datasets.base import SPLITS
 from taskset.errors import StoreError, UnknownName
 from taskset.normalization import store
@@ -246,7 +246,7 @@ def _merged_tables(root, readable):
     if not tasks.index.is_unique:
         found.append("tasks.parquet: a task stands there twice")
         return found
-    missing = [name for name in [*registry.list_tasks(), *runs] if name not in tasks.index]
+    missing = [name for name in [*catalogue.list_tasks(), *runs] if name not in tasks.index]
     found += [f"tasks.parquet: {name} is missing" for name in missing[:10]]
     wrong = [name for name, count in tasks["runs"].items() if count != runs[name]]
     found += [f"tasks.parquet: {name}: runs is {tasks['runs'][name]}; the curves have {runs[name]}" for name in wrong[:10]]
@@ -257,6 +257,6 @@ def _merged_tables(root, readable):
 
 def _other_config(name, tasks):
     try:
-        return name in tasks.index and json.loads(tasks["config"][name]) != json.loads(json.dumps(registry.resolve(name)[1]))
+        return name in tasks.index and json.loads(tasks["config"][name]) != json.loads(json.dumps(catalogue.resolve(name)[1]))
     except UnknownName:  # a family registered elsewhere
         return False

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from taskset import registry
+from taskset import catalogue
 from taskset.datasets.base import SPLITS
 from taskset.errors import StoreError, UnknownName
 from taskset.normalization import store
@@ -60,7 +60,7 @@ def read(path):
     family = _same_family(optimizers, path)
     task = path.resolve().parent.name
     try:
-        registry.resolve(task)
+        catalogue.resolve(task)
     except UnknownName as error:
         raise UnknownName(f"{path}: its directory has to be the task's name: {error}") from error
     with np.errstate(over="ignore"):  # beyond float32 is not finite here, as in a sweep
@@ -142,8 +142,8 @@ def to_table(released):
 
 
 def _metadata(released, dropped):
-    family, config = registry.resolve(released.task)
-    shapes = registry.facts(family, config).parameter_shapes
+    family, config = catalogue.resolve(released.task)
+    shapes = catalogue.facts(family, config).parameter_shapes
     e = len(released.steps)
     options = {
         "optimizers": list(released.optimizers),

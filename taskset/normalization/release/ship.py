@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from taskset import changes, registry
+from taskset import catalogue, changes, registry
 from taskset.errors import StoreError, UnknownName
 from taskset.execution.costs import measured_milliseconds
 from taskset.normalization import store
@@ -275,10 +275,10 @@ def _task_rows(found, sweeps, costs):
         swept[row["task"]].append(row)
     stored = {c.task: c.told for c in found}
     rows = []
-    for name in dict.fromkeys([*registry.list_tasks(), *sorted(stored, key=natural)]):
+    for name in dict.fromkeys([*catalogue.list_tasks(), *sorted(stored, key=natural)]):
         try:
-            family, config = registry.resolve(name)
-            facts = registry.facts(family, config)
+            family, config = catalogue.resolve(name)
+            facts = catalogue.facts(family, config)
         except UnknownName:
             family, config, facts = stored[name]["family"], json.loads(stored[name]["config"]), registry.Facts()
         row = task_row(name, family, config, facts)

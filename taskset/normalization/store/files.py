@@ -19,7 +19,6 @@ import zlib
 from importlib import resources
 from pathlib import Path
 
-from taskset import changes
 from taskset.errors import StoreError
 from taskset.normalization.store import layout, sealed
 
@@ -147,7 +146,6 @@ def check_options(root, options):
     A claim counts once there are curves: what failed or was stopped before its first keeps nobody from the directory.
     """
     make_directory(root)
-    path = Path(root) / "sweep.json"
     if not any(Path(root, "curves").rglob("[!.]*.parquet")):
         write_options(root, options)
         return

@@ -5,7 +5,6 @@ import json
 import numbers
 import warnings
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds

@@ -8,7 +8,7 @@ import os
 import time
 from dataclasses import dataclass
 
-from taskset import changes, plugins, registry
+from taskset import catalogue, changes, plugins
 from taskset.datasets.sharing import shared_arrays
 from taskset.errors import InfeasibleTask, StoreError
 from taskset.normalization import store
@@ -34,8 +34,8 @@ def plan(names, options, root, data_dir=None):
     """
     described, configs = {}, {}
     for name in names:
-        family, configs[name] = registry.resolve(name)
-        described[name] = family, registry.facts(family, configs[name])
+        family, configs[name] = catalogue.resolve(name)
+        described[name] = family, catalogue.facts(family, configs[name])
     infeasible = {name: facts.infeasible for name, (_, facts) in described.items() if facts.infeasible}
     if len(infeasible) == len(names):
         name, reason = next(iter(infeasible.items()))
@@ -71,8 +71,8 @@ def _source(facts, options):
 
 def _job(name, options, root, data_dir, mode, modules, report):
     plugins.load(modules)
-    family, config = registry.resolve(name)
-    source = _source(registry.facts(family, config), options)
+    family, config = catalogue.resolve(name)
+    source = _source(catalogue.facts(family, config), options)
     path = store.curve_path(root, source, family, name)
     with claims.claim(root, name) as mine:
         if path.exists():

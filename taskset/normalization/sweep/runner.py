@@ -155,9 +155,9 @@ def sweep_to_file(name, options, root, data_dir=None, mode=None, report=lambda s
     Where there is a file with a part of the runs, only the others are made. Their numbers are those of one sweep of all; up to
     rounding for new optimizers of tasks whose runs go in one program (`taskset.execution.modes.copies_pay`).
     """
+    from taskset.catalogue import get_task
     from taskset.execution.loop import execution_mode
     from taskset.optimizers import get_optimizer
-    from taskset.tasks.base import get_task
 
     account, total = Account(), Account()
     with total("total"):

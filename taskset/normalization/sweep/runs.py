@@ -5,6 +5,8 @@
 
 import dataclasses
 
+import tensorflow as tf
+
 from taskset.execution.copies import CopiesLoop, NotBatched
 from taskset.execution.loop import Loop
 from taskset.execution.modes import copies_pay

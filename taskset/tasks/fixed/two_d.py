@@ -1,6 +1,5 @@
 """Two-dimensional test functions, without gradient noise, and where the release started them."""
 
-from taskset import registry
 from taskset.tasks.fixed.parts import fixed
 
 # The last number seeds a problem's constants; these have none.
@@ -26,21 +25,10 @@ _classic("TwoD_StyblinskiTang", "StyblinskiTang")
 
 # The release drew a start with an operation of a fixed seed: the same one in every run, whatever the replica.
 _BOWL = (0.74733, 0.39201)
-_STARTS = {
+PUBLISHED_STARTS = {
     **dict.fromkeys(("TwoD_Bowl1", "TwoD_Bowl10", "TwoD_Bowl100", "TwoD_Bowl1000"), _BOWL),
     "TwoD_Rosenbrock": (5.50618, -2.40328),
     "TwoD_Ackley": (13.1342, -21.4228),
     "TwoD_Beale": (1.80371, -2.94197),
     "TwoD_StyblinskiTang": (2.00412, -3.26885),
 }
-
-
-def published_start(name):
-    """The point (x, y) from which the release started a TwoD task in every replica; None for all other tasks.
-
-    Our runs start anew for each seed. To set a published curve beside one of ours, start from `{"x": tf.constant(point)}`.
-
-    Raises: UnknownName.
-    """
-    registry.resolve(name)
-    return _STARTS.get(name)

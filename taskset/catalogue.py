@@ -1,0 +1,258 @@
+"""All tasks by name: what there is, its config and facts, and the task itself.
+
+Stands above samplers and tasks, and has them registered when a name is first asked for. Only building a task imports TensorFlow.
+"""
+
+import functools
+import importlib
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from taskset import registry
+from taskset.datasets.base import SOURCES
+from taskset.errors import ConfigError, InfeasibleTask, TasksetError, cut, nearest, origin, shown, unknown
+from taskset.execution import runtime
+from taskset.patterns import matching
+
+MOST_NUMBERS = 2 * 10**9  # of all parameters, and of a batch: in float32 they take 8 GB
+MOST_ENTRIES = 100_000  # of a list in a config
+
+
+@functools.cache
+def load():
+    """Have the package's own samplers and fixed tasks registered (no TensorFlow)."""
+    importlib.import_module("taskset.samplers")
+    importlib.import_module("taskset.tasks.fixed")
+
+
+def families():
+    """The names of all task families that can be sampled, sorted."""
+    load()
+    return sorted(name for name, f in registry._families.items() if f.sample)
+
+
+def fixed_tasks():
+    """The names of all fixed tasks, in the published order."""
+    load()
+    own = [name for name, describe in registry._fixed.items() if describe.__module__.startswith("taskset.")]
+    return own + [name for name in registry._fixed if name not in set(own)]  # whoever registered first
+
+
+def family(name):
+    """The `Family` called `name`, with its builder not necessarily loaded."""
+    load()
+    if not isinstance(name, str) or name not in registry._families:
+        raise unknown("family", name, list(registry._families), "python -m taskset list --families shows all.")
+    return registry._families[name]
+
+
+def builder(name):
+    """The builder of a family; imports TensorFlow."""
+    if family(name).build is None:
+        importlib.import_module("taskset.tasks.builders")
+    build = family(name).build
+    if build is None:
+        raise ConfigError(f"family {name!r} has no builder: register one with @taskset.register_builder({name!r})")
+    return build
+
+
+def list_tasks(pattern=None):
+    """Task names: the fixed ones and seeds 0 .. 999 of each family; `pattern` is a glob (`"mlp_family_seed1?"`).
+
+    Seeds beyond 999 are in it where the pattern spells them out, in digits and ranges: `"mlp_family_seed100[0-2]"`.
+    """
+    load()
+    names = fixed_tasks() + [f"{f}_seed{s}" for f in families() for s in range(registry.SEEDS)]
+    return names if pattern is None else matching(pattern, names, families())
+
+
+def no_match(pattern):
+    """The line for a glob that matches no task."""
+    head = cut(str(pattern)).rpartition("_seed")[0]
+    near = nearest(head, families(), 1)
+    guess = f"; did you mean {near[0]}_seed..?" if near and near[0] != head else ""
+    return (
+        f"no task matches {shown(pattern)}{guess}: python -m taskset list shows all; * and ? stand for seeds 0 .. {registry.SEEDS - 1}, "
+        "ranges such as seed100[0-2] for others, too"
+    )
+
+
+def sample(family_name, seed):
+    """The config of one seed of a task family, without its family name."""
+    if family_name not in families():
+        raise unknown("family", family_name, families(), "python -m taskset list --families shows all.")
+    return registry._families[family_name].sample(registry.check_seed(family_name, seed))
+
+
+def resolve(name):
+    """(family, config) of any task name."""
+    load()
+    if isinstance(name, str) and name in registry._fixed:
+        family_name, config = registry._fixed[name]()
+        return family_name, config
+    parsed = registry.parse(name)
+    if parsed and parsed[0] in families():
+        return parsed[0], sample(*parsed)
+    known = fixed_tasks() + [f"{f}_seed{parsed[1]}" for f in families()] if parsed else list_tasks()
+    raise unknown("task", name, known, "python -m taskset list shows all.")
+
+
+def is_task(name):
+    """Whether there is a task of this name."""
+    load()
+    parsed = registry.parse(name)
+    return isinstance(name, str) and (name in registry._fixed or bool(parsed and parsed[0] in families()))
+
+
+def get_config(name):
+    """The config of a task, as published: `[config, family]` (a JSON value)."""
+    family_name, config = resolve(name)
+    return [config, family_name]
+
+
+def check_config(family_name, config):
+    """Raise `ConfigError` unless `config` fits the family's schema: names the field and what is allowed."""
+    schema = family(family_name).schema
+    check_lengths(family_name, config)
+    if schema is None:
+        return
+    from taskset.schema import explain  # jsonschema takes 0.1 s to import
+
+    problem = explain(schema, config)
+    if problem:
+        raise ConfigError(f"{family_name} config: {problem}")
+
+
+def check_lengths(family_name, value, path=""):
+    """`ConfigError` for lists that no model is made of, before anything walks over them at length."""
+    if isinstance(value, (list, tuple, dict)) and len(value) > MOST_ENTRIES:
+        raise ConfigError(
+            f"{family_name} config: {cut(path) or 'the config'} has {len(value):,} entries; allowed are at most {MOST_ENTRIES:,}"
+        )
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, (list, tuple)) else ()
+    for key, inner in items:
+        if isinstance(inner, (list, tuple, dict)):
+            check_lengths(family_name, inner, f"{path}[{key}]" if isinstance(key, int) else f"{path}.{key}".lstrip("."))
+
+
+def facts(family_name, config):
+    """The `Facts` of a config (`registry.Facts()` for a family that registered none); what takes too much memory can't run."""
+    describe = family(family_name).facts
+    described = describe(config) if describe else registry.Facts()
+    reason = described.infeasible or _too_large(described)
+    return described if reason == described.infeasible else replace(described, infeasible=reason)
+
+
+def _too_large(described):
+    """Which of parameters and batch takes more memory than anyone means to give; None if neither does."""
+    batch = {} if described.data is None else described.data.batch
+    for what, shapes in (
+        ("the parameters are", (described.parameter_shapes or {}).values()),
+        ("a batch is", [shape for shape, _ in batch.values()]),
+    ):
+        size = sum(math.prod(shape) for shape in shapes)
+        if size > MOST_NUMBERS:
+            return f"{what} {size:.3g} numbers; allowed are at most {MOST_NUMBERS:.3g}: make the config's sizes smaller"
+    return None
+
+
+def infeasible_reason(name):
+    """Why the task can't run, naming the config field; None if it can. Builds nothing, loads no data."""
+    return facts(*resolve(name)).infeasible
+
+
+def feasible(name):
+    """Whether the task can run. Builds nothing, loads no data."""
+    return infeasible_reason(name) is None
+
+
+def num_params(name):
+    """How many parameters the task has, by its facts; None where it can't run or only building tells. Builds nothing."""
+    described = facts(*resolve(name))
+    if described.infeasible or described.parameter_shapes is None:
+        return None
+    return sum(math.prod(shape) for shape in described.parameter_shapes.values())
+
+
+def require_feasible(name, described):
+    """Raise `InfeasibleTask` if `described` (`Facts`) can't run."""
+    if described.infeasible:
+        raise InfeasibleTask(f"task {shown(name)} can't run: {described.infeasible}. taskset.feasible(name) tells beforehand.")
+
+
+def published_start(name):
+    """The point (x, y) from which the release started a TwoD task in every replica; None for all other tasks.
+
+    Our runs start anew for each seed. To set a published curve beside one of ours, start from `{"x": tf.constant(point)}`.
+
+    Raises: UnknownName.
+    """
+    resolve(name)
+    from taskset.tasks.fixed import two_d  # whose tables are registered by now, in their order
+
+    return two_d.PUBLISHED_STARTS.get(name)
+
+
+def get_task(name, source="tfds", data_dir=None):
+    """The task called `name`.
+
+    source: "tfds" for the real data in a TFDS directory, "synthetic" for a generated stand-in; tasks without data ignore it.
+    data_dir: the TFDS directory; None: the environment variable TFDS_DATA_DIR, else TFDS's own default.
+
+    Raises: UnknownName, InfeasibleTask, DataNotPrepared.
+    """
+    return _build(name, *resolve(name), source, data_dir)
+
+
+def make_task(family, config, source="tfds", data_dir=None, name=None):
+    """A task from a config of one's own, checked against the family's schema.
+
+    config: JSON values; NumPy's numbers and tuples become such. Raises: UnknownName, ConfigError (names the field and what is
+    allowed), InfeasibleTask, DataNotPrepared.
+    """
+    config = _as_json(family, config)
+    check_config(family, config)
+    return _build(name or f"{family}({json.dumps(config)})", family, config, source, data_dir)
+
+
+def _rebuilt(name, family, config, source, data_dir):
+    """What a pickle of a task is read with."""
+    known = resolve(name) if is_task(name) else None
+    return get_task(name, source, data_dir) if known == (family, config) else make_task(family, config, source, data_dir, name)
+
+
+def _as_json(family, config):
+    check_lengths(family, config)
+    try:
+        return json.loads(json.dumps(config, default=_plain))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ConfigError(f"{family} config: allowed are JSON values ({cut(str(error), 200)})") from error
+
+
+def _plain(value):
+    """A Python number of one of NumPy's."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"not {shown(value)}")
+
+
+def _build(name, family, config, source, data_dir):
+    if not isinstance(source, str) or source not in SOURCES:
+        raise unknown("source", source, SOURCES, f"Allowed are {' and '.join(map(repr, SOURCES))}.")
+    described = facts(family, config)
+    require_feasible(name, described)
+    if described.data is not None and described.data.needs_source:
+        described.data.check(source, data_dir)
+    build = builder(family)
+    runtime.start_tensorflow()
+    from taskset.tasks.base import Task  # imports TensorFlow
+
+    try:
+        return Task(name, family, config, build(config, described.data), source, data_dir, rebuild=_rebuilt)
+    except TasksetError:
+        raise
+    except Exception as error:
+        raise ConfigError(f"task {shown(name)} can't be built: {origin(error, build.__code__.co_filename)}") from error
