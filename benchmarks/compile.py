@@ -18,8 +18,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import report  # noqa: E402
-from benchmarks.sweep import watch  # noqa: E402
+from benchmarks import report
+from benchmarks.sweep import watch
 
 MOST_MS = 5.0
 

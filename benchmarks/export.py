@@ -34,8 +34,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import inner_tasks, report  # noqa: E402
-from benchmarks.run_stablehlo import MANIFEST, differences, timed  # noqa: E402
+from benchmarks import inner_tasks, report
+from benchmarks.run_stablehlo import MANIFEST, differences, timed
 
 TASKS = (
     "MLP 64-32-10, batch 32",

@@ -27,7 +27,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import inner_parts, inner_tasks, report  # noqa: E402
+from benchmarks import inner_parts, inner_tasks, report
 
 LEARNING_RATE = 1e-3
 CHECKED = 3  # steps whose losses must agree: later ones tell how Adam magnifies rounding where gradients are nearly 0
@@ -238,7 +238,7 @@ class Jax:
             kept[0], losses = compiled(kept[0][0], rows, key, kept[0][1])
             return np.asarray(losses)
 
-        return Measured(f"scan {kind or str()}".strip(), call, steps)
+        return Measured(f"scan {kind or ''}".strip(), call, steps)
 
     def _per_step(self, kind):
         import jax
@@ -259,7 +259,7 @@ class Jax:
                 losses.append(loss)
             return np.asarray(jax.device_get(losses))
 
-        return Measured(f"step {kind or str()}".strip(), call, self.steps)
+        return Measured(f"step {kind or ''}".strip(), call, self.steps)
 
     measure, names = Ours.measure, Ours.names
 

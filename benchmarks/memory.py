@@ -19,8 +19,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import report  # noqa: E402
-from benchmarks.sweep import children, cpu_seconds  # noqa: E402
+from benchmarks import report
+from benchmarks.sweep import children, cpu_seconds
 
 PARTS = ("Pss", "Rss", "Anonymous")
 SECONDS = 0.5  # between two looks

@@ -16,8 +16,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import families, processes, report  # noqa: E402
-from taskset.execution import costs  # noqa: E402
+from benchmarks import families, processes, report
+from taskset.execution import costs
 
 MODES = ("xla_loop", "graph_loop")
 CALL_SECONDS = 0.2

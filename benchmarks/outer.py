@@ -23,8 +23,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import report  # noqa: E402
-from benchmarks.inner import Process  # noqa: E402
+from benchmarks import report
+from benchmarks.inner import Process
 
 TASK, SCALE = "Digits_mlp32_bs128", (2.4, 0.1)
 PAIRS, STEPS, LENGTH, SIGMA, RATE, CLIP = 16, 20, 100, 0.01, 1e-3, 0.1

@@ -20,8 +20,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import report  # noqa: E402
-from taskset.normalization import store  # noqa: E402
+from benchmarks import report
+from taskset.normalization import store
 
 # Of cifar10, the longest first, so that both workers are busy to the end; and some without data, whose runs go in one program.
 IMAGES = ("conv_pooling_family_seed88", "mlp_ae_family_seed28", "mlp_family_seed169", "mlp_family_seed10")

@@ -16,7 +16,7 @@ from taskset.errors import ConfigError
 FIRST = "0.1.0"  # what was stored before versions were
 
 RESIZED = frozenset(
-    "food101_32x32 food101_64x64 coil100_32x32 deep_weeds_32x32 sun397_32x32 colorectal_histology_32x32".split()
+    ["food101_32x32", "food101_64x64", "coil100_32x32", "deep_weeds_32x32", "sun397_32x32", "colorectal_histology_32x32"]
 )
 _OTHER_STARTS = ("fully_connected", "optimization_test_problems")  # the other bases start from N(0, 1) by themselves
 _EIGEN = ("linspace_eigen", "logspace_eigen")
@@ -91,11 +91,7 @@ def _resized(family, config, fixed):
 
 
 def _eigen_noise(family, config, fixed):
-    return (
-        family == "quadratic_family"
-        and config["noise"] is not None
-        and config["noise"]["A_noise"][0] in _EIGEN
-    )
+    return family == "quadratic_family" and config["noise"] is not None and config["noise"]["A_noise"][0] in _EIGEN
 
 
 CHANGES = (
@@ -103,9 +99,15 @@ CHANGES = (
     Change("0.2.0", "LSTM", "gate biases start from a truncated normal, where they started at 0", _core("lstm")),
     Change("0.2.0", "GRU", "biases start from glorot uniform, where they started at 0", _core("gru")),
     Change("0.2.0", "fixed starts", "layers start by the default of the module that the release used", _own_starts),
-    Change("0.2.0", "losg starts", "every parameter starts from N(0, 1), where the base problem's start was taken", _normal_start),
-    Change("0.2.0", "losg noise", "noise on every entry of the gradient, where embeddings that weren't read had none", _dense_noise),
-    Change("0.2.0", "losg batches", "examples by a shuffled stream, where they were drawn with replacement", _more_than_there_are),
+    Change(
+        "0.2.0", "losg starts", "every parameter starts from N(0, 1), where the base problem's start was taken", _normal_start
+    ),
+    Change(
+        "0.2.0", "losg noise", "noise on every entry of the gradient, where embeddings that weren't read had none", _dense_noise
+    ),
+    Change(
+        "0.2.0", "losg batches", "examples by a shuffled stream, where they were drawn with replacement", _more_than_there_are
+    ),
     Change("0.2.0", "text windows", "the last window of a document is never drawn, where all were", _reads_text),
     Change("0.2.0", "resized images", "OpenCV's cubic kernel, a = -.75, where a was -.5", _resized, ("tfds",)),
     Change("0.2.0", "quadratic noise", "eigenvectors from the QR of a uniform matrix, where they were Haar's", _eigen_noise),

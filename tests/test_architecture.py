@@ -14,7 +14,11 @@ def test_there_are_no_circles():
 
 
 def test_taskset_never_imports_learned():
-    wrong = {name: others for name, others in GRAPH.items() if name.startswith("taskset") and any(o.startswith("learned") for o in others)}
+    wrong = {
+        name: others
+        for name, others in GRAPH.items()
+        if name.startswith("taskset") and any(o.startswith("learned") for o in others)
+    }
     assert not wrong
 
 

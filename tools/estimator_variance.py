@@ -17,8 +17,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks import report  # noqa: E402
-from taskset.execution.runtime import start_tensorflow  # noqa: E402
+from benchmarks import report
+from taskset.execution.runtime import start_tensorflow
 
 LENGTHS = (5, 10, 20, 50, 100, 200, 300)
 TASK = "Digits_mlp32_bs128"

@@ -8,15 +8,15 @@ import matplotlib
 
 matplotlib.use("Agg")
 
-import matplotlib.pyplot as plt  # noqa: E402
-import numpy as np  # noqa: E402
-import report  # noqa: E402
+import matplotlib.pyplot as plt
+import numpy as np
+import report
 
-import taskset  # noqa: E402
-from taskset.errors import StoreError  # noqa: E402
-from taskset.normalization.normalizer import HIGH, LOW, mean_curves  # noqa: E402
-from taskset.normalization.store import load_curves, load_normalizers  # noqa: E402
-from taskset.samplers.optimizers import LOG10_LEARNING_RATES  # noqa: E402
+import taskset
+from taskset.errors import StoreError
+from taskset.normalization.normalizer import HIGH, LOW, mean_curves
+from taskset.normalization.store import load_curves, load_normalizers
+from taskset.samplers.optimizers import LOG10_LEARNING_RATES
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 ADAM = [f"adam_lr_{rate:.2f}" for rate in LOG10_LEARNING_RATES]

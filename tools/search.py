@@ -14,14 +14,14 @@ import matplotlib
 
 matplotlib.use("Agg")
 
-import matplotlib.pyplot as plt  # noqa: E402
-import numpy as np  # noqa: E402
-import report  # noqa: E402
+import matplotlib.pyplot as plt
+import numpy as np
+import report
 
-import taskset  # noqa: E402
-from taskset.errors import StoreError  # noqa: E402
-from taskset.normalization import tabular  # noqa: E402
-from taskset.normalization.store import load_curves, load_normalizers, load_sweeps  # noqa: E402
+import taskset
+from taskset.errors import StoreError
+from taskset.normalization import tabular
+from taskset.normalization.store import load_curves, load_normalizers, load_sweeps
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 BUDGETS = np.array([0.5, 1, 2, 3, 5, 7, 10])  # whole trainings

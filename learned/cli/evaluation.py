@@ -1,7 +1,7 @@
 """`python -m learned evaluate | compare`."""
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -22,16 +22,14 @@ def evaluate(
     path: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="File, or a name of `python -m learned pretrained`.")],
     tasks: Annotated[list[str], typer.Option(help="Suite file, name of a suite, or task names and globs.")],
     output: Annotated[Path, typer.Option("--out", help="Directory of the curves, of this checkpoint alone.")],
-    horizon: Annotated[
-        Optional[int], typer.Option(min=1, help="Training steps; default: the suite's.", show_default=False)
-    ] = None,
+    horizon: Annotated[int | None, typer.Option(min=1, help="Training steps; default: the suite's.", show_default=False)] = None,
     split: Annotated[str, typer.Option(help="Of a suite: train, valid, test or all.")] = "test",
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each task, from seeds 0, 1, ..: those of baselines.")] = 3,
-    source: Annotated[Optional[str], typer.Option(help="Of names: tfds or synthetic; a suite has its own.")] = None,
+    source: Annotated[str | None, typer.Option(help="Of names: tfds or synthetic; a suite has its own.")] = None,
     batches: Annotated[int, typer.Option(min=1, help="Batches of each split in an evaluation, as in the baselines.")] = 50,
     evaluations: Annotated[int, typer.Option(min=1, help="Intervals between evaluations.")] = 50,
     name: Annotated[
-        Optional[str], typer.Option(help="In the column optimizer; default: OPTIMIZER_ESTIMATOR_STEP.", show_default=False)
+        str | None, typer.Option(help="In the column optimizer; default: OPTIMIZER_ESTIMATOR_STEP.", show_default=False)
     ] = None,
     data_dir: DataDir = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
@@ -91,19 +89,19 @@ def _with_progress(contestant, waiting, options, output, data_dir, workers, modu
 def compare(
     results: Annotated[list[Path], typer.Argument(help="Directories made by `evaluate`.")],
     baselines: Annotated[
-        Optional[Path],
+        Path | None,
         typer.Option(help="Results of `python -m taskset baseline`; default: those of the package.", show_default=False),
     ] = None,
     view: Annotated[str, typer.Option(help="Of a curve: end, mean or lowest.")] = "end",
     horizon: Annotated[
-        Optional[int],
+        int | None,
         typer.Option(help="Of the normalizers; default: the shortest that is long enough.", show_default=False),
     ] = None,
     version: Annotated[
-        Optional[str],
+        str | None,
         typer.Option(help="Results and baselines as this version of the package computed them, such as 0.1.", show_default=False),
     ] = None,
-    markdown: Annotated[Optional[Path], typer.Option(help="Write the table here, too.", show_default=False)] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Write the table here, too.", show_default=False)] = None,
     modules: Modules = None,
 ):
     """A table of learned and hand-designed optimizers, by the trials that each takes."""

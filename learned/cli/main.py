@@ -6,7 +6,7 @@ Each command is a thin layer over the function it names. Errors that a user can 
 import contextlib
 import math
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -35,7 +35,7 @@ DEFAULT = Options("mlp")
 DEVICES = {"mirrored": "gpu", "tpu": "tpu"}  # where a strategy is asked for alone
 
 Baselines = Annotated[
-    Optional[Path],
+    Path | None,
     typer.Option(help="Results of `python -m taskset baseline`; default: those of the package.", show_default=False),
 ]
 
@@ -52,10 +52,10 @@ def callback(version: Version = False):
 
 @app.command("suite")
 def suite_command(
-    patterns: Annotated[Optional[list[str]], typer.Argument(help="Task names or globs.")] = None,
-    output: Annotated[Optional[Path], typer.Option("--out", help="JSON file of the suite.")] = None,
-    horizon: Annotated[Optional[int], typer.Option(min=1, help="Steps of the baselines that losses are normalized by.")] = None,
-    name: Annotated[Optional[str], typer.Option(help="Default: the file's name.", show_default=False)] = None,
+    patterns: Annotated[list[str] | None, typer.Argument(help="Task names or globs.")] = None,
+    output: Annotated[Path | None, typer.Option("--out", help="JSON file of the suite.")] = None,
+    horizon: Annotated[int | None, typer.Option(min=1, help="Steps of the baselines that losses are normalized by.")] = None,
+    name: Annotated[str | None, typer.Option(help="Default: the file's name.", show_default=False)] = None,
     source: Source = "synthetic",
     baselines: Baselines = None,
     max_ms: Annotated[
@@ -66,7 +66,7 @@ def suite_command(
         bool, typer.Option("--unmeasured", help="Without baselines, for `train --unmeasured measure`: all tasks that can run.")
     ] = False,
     rule: Annotated[
-        Optional[str], typer.Option("--named", help="By a rule of the package instead of patterns.", show_default=False)
+        str | None, typer.Option("--named", help="By a rule of the package instead of patterns.", show_default=False)
     ] = None,
     show: Annotated[bool, typer.Option("--list", help="The rules that there are.")] = False,
     modules: Modules = None,
@@ -118,7 +118,7 @@ def train(
     tasks_per_step: Annotated[
         int, typer.Option(help="Of them, those that an outer step averages over.")
     ] = DEFAULT.tasks_per_step,
-    family_weight: Annotated[Optional[list[str]], typer.Option(help="FAMILY=WEIGHT of drawing tasks; default 1.")] = None,
+    family_weight: Annotated[list[str] | None, typer.Option(help="FAMILY=WEIGHT of drawing tasks; default 1.")] = None,
     learning_rate: Annotated[float, typer.Option(help="Of Adam.")] = DEFAULT.learning_rate,
     warm_up: Annotated[int, typer.Option(help="Outer steps over which the rate grows.")] = DEFAULT.warm_up,
     clip: Annotated[float, typer.Option(help="Bound of the gradient's entries.")] = DEFAULT.clip,
@@ -129,18 +129,16 @@ def train(
     ] = MEMORY_MIB,
     save_every: Annotated[int, typer.Option(min=1, help="Outer steps between checkpoints.")] = 50,
     keep_every: Annotated[
-        Optional[int], typer.Option(min=1, help="Outer steps between weights that are kept.", show_default=False)
+        int | None, typer.Option(min=1, help="Outer steps between weights that are kept.", show_default=False)
     ] = None,
     unmeasured: Annotated[
         str, typer.Option(help="Tasks without a normalizer: refuse, or measure first (Adam's sweep, in OUT/baselines).")
     ] = "refuse",
     baselines: Baselines = None,
     device: Annotated[
-        Optional[str], typer.Option(help="cpu, gpu, gpu:1, tpu, or several: gpu:0,gpu:1.", show_default="this process's CPU")
+        str | None, typer.Option(help="cpu, gpu, gpu:1, tpu, or several: gpu:0,gpu:1.", show_default="this process's CPU")
     ] = None,
-    strategy: Annotated[
-        Optional[str], typer.Option(help="one, mirrored (over several devices) or tpu.", show_default="one")
-    ] = None,
+    strategy: Annotated[str | None, typer.Option(help="one, mirrored (over several devices) or tpu.", show_default="one")] = None,
     data_dir: DataDir = None,
     modules: Modules = None,
 ):
@@ -160,7 +158,9 @@ def train(
     from learned.outer_training.trainer import Trainer
     from learned.unrolling import distributed
 
-    spread = distributed.strategy(strategy or "one", device or DEVICES.get(strategy or "one", "cpu")) if device or strategy else None
+    spread = (
+        distributed.strategy(strategy or "one", device or DEVICES.get(strategy or "one", "cpu")) if device or strategy else None
+    )
     if spread:
         distributed.check_pairs(pairs, spread)
     suite = _measured(suite, unmeasured, output / "baselines", data_dir, workers, modules or [])

@@ -45,7 +45,7 @@ class LearnedOptimizer:
                 raise ValueError(f"weight {path!r} of type {w.dtype}: allowed are finite floats")
         self.reads_loss, self.reads_validation_loss = name in ("anchored", "hierarchical"), name == "hierarchical"
         self.reads_steps, self.steps = name == "anchored", steps
-        if steps is None and self.reads_steps or steps is not None and not _is_count(steps):
+        if (steps is None and self.reads_steps) or (steps is not None and not _is_count(steps)):
             raise ValueError(f"steps {steps!r} of {name}: allowed is an integer of at least 1, the steps of the whole training")
 
     def init(self, params):

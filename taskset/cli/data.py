@@ -3,7 +3,7 @@
 import csv
 import math
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -18,9 +18,7 @@ app = typer.Typer(
 )
 out = Console(highlight=False, soft_wrap=True)
 
-DataDir = Annotated[
-    Optional[str], typer.Option(help="TFDS directory; default: TFDS_DATA_DIR, else TFDS's own.", show_default=False)
-]
+DataDir = Annotated[str | None, typer.Option(help="TFDS directory; default: TFDS_DATA_DIR, else TFDS's own.", show_default=False)]
 
 
 @app.command("status")
@@ -61,7 +59,7 @@ def data_prepare(
 @app.command("check")
 def data_check(
     directory: Annotated[
-        Optional[Path], typer.Argument(help="Baselines; default: those of the package.", show_default=False)
+        Path | None, typer.Argument(help="Baselines; default: those of the package.", show_default=False)
     ] = None,
 ):
     """Verify baselines: sums, schema, rows, starts, divergence, normalizers. One line a problem, and exit status 1 if any."""
@@ -84,10 +82,10 @@ def data_ship(
     directories: Annotated[list[Path], typer.Argument(help="The --out of baselines, or of an earlier ship.")],
     out_dir: Annotated[Path, typer.Option("--out", help="Directory of the merged baselines.")],
     costs: Annotated[
-        Optional[Path], typer.Option(help="CSV with the columns task, ms_per_step, of tasks not swept.", show_default=False)
+        Path | None, typer.Option(help="CSV with the columns task, ms_per_step, of tasks not swept.", show_default=False)
     ] = None,
     data_note: Annotated[
-        Optional[list[str]], typer.Option(help="NAME=TEXT: what is particular about the copy of a real data set.")
+        list[str] | None, typer.Option(help="NAME=TEXT: what is particular about the copy of a real data set.")
     ] = None,
 ):
     """Merge the outputs of several baselines into one directory, with data card, description and sums."""

@@ -12,7 +12,7 @@ import re
 import sys
 import warnings
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -66,14 +66,12 @@ out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Source = Annotated[str, typer.Option(help="tfds: the real data in a TFDS directory; synthetic: generated, needs no download.")]
-Modules = Annotated[Optional[list[str]], typer.Option("--import", help="Module or .py file that registers families of your own.")]
-Mode = Annotated[
-    Optional[str], typer.Option(help="xla_loop, graph_loop or eager_loop; default: the fastest.", show_default=False)
-]
+Modules = Annotated[list[str] | None, typer.Option("--import", help="Module or .py file that registers families of your own.")]
+Mode = Annotated[str | None, typer.Option(help="xla_loop, graph_loop or eager_loop; default: the fastest.", show_default=False)]
 FiniteStart = Annotated[bool, typer.Option("--finite-start", help="Without tasks known to start at a non-finite loss.")]
-MaxParams = Annotated[Optional[int], typer.Option(help="Only tasks of at most so many parameters.", show_default=False)]
+MaxParams = Annotated[int | None, typer.Option(help="Only tasks of at most so many parameters.", show_default=False)]
 MaxMs = Annotated[
-    Optional[float],
+    float | None,
     typer.Option(help="Only tasks whose step takes at most so long on one core: measured or estimated.", show_default=False),
 ]
 
@@ -125,9 +123,9 @@ def _fail(message):
 
 @app.command("list")
 def list_command(
-    pattern: Annotated[Optional[str], typer.Argument(help="Glob, such as 'mlp_family_seed1?'.")] = None,
+    pattern: Annotated[str | None, typer.Argument(help="Glob, such as 'mlp_family_seed1?'.")] = None,
     families: Annotated[bool, typer.Option("--families", help="Family names only.")] = False,
-    family: Annotated[Optional[str], typer.Option(help="Tasks of this family only.", show_default=False)] = None,
+    family: Annotated[str | None, typer.Option(help="Tasks of this family only.", show_default=False)] = None,
     feasible: Annotated[bool, typer.Option("--feasible", help="Only tasks that can run.")] = False,
     finite_start: FiniteStart = False,
     max_params: MaxParams = None,
@@ -158,7 +156,9 @@ def list_command(
     if not names:
         if not (families or optimizers or family or feasible or finite_start or max_params is not None or max_ms is not None):
             raise TasksetError(catalogue.no_match(pattern).replace("no task", "nothing", 1))
-        raise TasksetError(f"nothing matches {shown(pattern) if pattern else 'all that is asked for'}: python -m taskset list shows all")
+        raise TasksetError(
+            f"nothing matches {shown(pattern) if pattern else 'all that is asked for'}: python -m taskset list shows all"
+        )
     print("\n".join(names))
 
 
@@ -244,20 +244,18 @@ def baseline(
     steps: Annotated[int, typer.Option(max=2**31 - 1, help="Training steps of each run (the horizon).")] = 10000,
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each optimizer, from seeds 0, 1, ..")] = 5,
     optimizers: Annotated[
-        Optional[list[str]], typer.Option("--optimizer", help="Names or globs; default: the 17 of 'adam_lr_*'.")
+        list[str] | None, typer.Option("--optimizer", help="Names or globs; default: the 17 of 'adam_lr_*'.")
     ] = None,
     batches: Annotated[int, typer.Option(help="Batches of each split in an evaluation.")] = 50,
     evaluations: Annotated[int, typer.Option(help="Intervals between evaluations.")] = 50,
     data_dir: DataDir = None,
-    workers: Annotated[
-        Optional[int], typer.Option(min=1, help="Worker processes; default: one a core.", show_default=False)
-    ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Worker processes; default: one a core.", show_default=False)] = None,
     shard: Annotated[
-        Optional[str],
+        str | None,
         typer.Option(help="i/n: the i-th of n parts of the tasks, for n machines or jobs of an array.", show_default=False),
     ] = None,
     max_hours: Annotated[
-        Optional[float],
+        float | None,
         typer.Option(min=0, help="Begin no task that would end later than so many hours from now.", show_default=False),
     ] = None,
     mode: Mode = None,
@@ -336,7 +334,7 @@ def plot(
     directory: Annotated[Path, typer.Argument(help="The --out of a baseline.")],
     task: Annotated[list[str], typer.Option(help="Task name; several are drawn in one picture.")],
     output: Annotated[
-        Optional[Path], typer.Option("--output", "-o", help="PNG; default: DIRECTORY/plots/TASK.png.", show_default=False)
+        Path | None, typer.Option("--output", "-o", help="PNG; default: DIRECTORY/plots/TASK.png.", show_default=False)
     ] = None,
 ):
     """Draw a task's curves and its learning-rate profile as PNG."""

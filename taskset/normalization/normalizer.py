@@ -100,7 +100,9 @@ def _versions(curves):
     if "version" not in curves:
         return {}
     found = {}
-    for task, source, horizon, version in curves[["task", "source", "horizon", "version"]].drop_duplicates().itertuples(index=False):
+    for task, source, horizon, version in (
+        curves[["task", "source", "horizon", "version"]].drop_duplicates().itertuples(index=False)
+    ):
         known = found.setdefault((task, source, horizon), version)
         found[task, source, horizon] = min(known, version, key=changes.release)
     return found

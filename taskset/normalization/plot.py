@@ -71,7 +71,9 @@ def plot_tasks(root, tasks, path):
     known = store.load_tasks(root)["task"].astype(str).tolist()
     for task in tasks:
         if task not in known:
-            raise unknown("task", task, known, f"Curves in {root} are of {', '.join(known[:5])}{' ..' if len(known) > 5 else ''}.")
+            raise unknown(
+                "task", task, known, f"Curves in {root} are of {', '.join(known[:5])}{' ..' if len(known) > 5 else ''}."
+            )
     curves = store.load_curves(task=tasks, root=root)
     settings = dict(list(mean_curves(curves).groupby(["task", "source", "horizon"], observed=True)))
     order = sorted(settings, key=lambda setting: (tasks.index(setting[0]), *setting[1:]))

@@ -8,6 +8,22 @@ from taskset.optimizers.named import get_optimizer, make_optimizer, opt_list
 from taskset.optimizers.one_run import lion, prodigy, schedule_free_adamw
 
 __all__ = [
-    "Elementwise", "Optimizer", "adagrad", "adam", "adam6p", "adam8p", "get_optimizer", "lion", "make_optimizer",
-    "momentum", "nadamw_corrected", "nadamw_published", "nesterov", "opt_list", "prodigy", "rmsprop", "schedule_free_adamw", "sgd",
+    "Elementwise",
+    "Optimizer",
+    "adagrad",
+    "adam",
+    "adam6p",
+    "adam8p",
+    "get_optimizer",
+    "lion",
+    "make_optimizer",
+    "momentum",
+    "nadamw_corrected",
+    "nadamw_published",
+    "nesterov",
+    "opt_list",
+    "prodigy",
+    "rmsprop",
+    "schedule_free_adamw",
+    "sgd",
 ]

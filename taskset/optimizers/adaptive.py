@@ -32,8 +32,22 @@ def adam_formula(t, w, g, m, v, *, learning_rate, one_minus_beta1, log_beta1, on
     return w - rate * m / (tf.sqrt(v) + epsilon), m, v
 
 
-def adam6p_formula(t, w, g, m, v, *, learning_rate, one_minus_beta1, log_beta1, one_minus_beta2, log_beta2, epsilon,
-                   linear_decay, exponential_decay):
+def adam6p_formula(
+    t,
+    w,
+    g,
+    m,
+    v,
+    *,
+    learning_rate,
+    one_minus_beta1,
+    log_beta1,
+    one_minus_beta2,
+    log_beta2,
+    epsilon,
+    linear_decay,
+    exponential_decay,
+):
     """w <- w - lr d mh / (sqrt(vh + 1e-10) + eps), after `moments`; mh = m / (1 - b1^t), vh = v / (1 - b2^t).
 
     d = max(1 - linear_decay (t - 1), 0) exp(-exponential_decay (t - 1)), the decays being per step.
@@ -81,17 +95,32 @@ def adam6p(learning_rate, beta1=0.9, beta2=0.999, epsilon=1e-8, linear_decay=0.0
     mh = m / (1 - b1^t), vh = v / (1 - b2^t), s = (t - 1) 10000 / T for a run of T steps: the decays are as for 10000 steps and
     scale with the run. Metz et al. 2020 (arXiv 2002.11887), Adam6p, as released.
     """
-    settings = {"learning_rate": learning_rate, "beta1": beta1, "beta2": beta2, "epsilon": epsilon,
-                "linear_decay": linear_decay, "exponential_decay": exponential_decay}
+    settings = {
+        "learning_rate": learning_rate,
+        "beta1": beta1,
+        "beta2": beta2,
+        "epsilon": epsilon,
+        "linear_decay": linear_decay,
+        "exponential_decay": exponential_decay,
+    }
     return _make("adam6p", adam6p_formula, settings, name, _adam6p_hparams)
 
 
-def adam8p(learning_rate, beta1=0.9, beta2=0.999, epsilon=1e-8, l1=0.0, l2=0.0, linear_decay=0.0, exponential_decay=0.0,
-           name=None):
+def adam8p(
+    learning_rate, beta1=0.9, beta2=0.999, epsilon=1e-8, l1=0.0, l2=0.0, linear_decay=0.0, exponential_decay=0.0, name=None
+):
     """`adam6p` on the gradient g + 2 l2 w + l1 sign(w), with s = t - 1: its decays are per step, whatever the run's length.
 
     Metz et al. 2020 (arXiv 2002.11887), Adam8p, as released: there, 8p is never told the run's length.
     """
-    settings = {"learning_rate": learning_rate, "beta1": beta1, "beta2": beta2, "epsilon": epsilon, "l1": l1, "l2": l2,
-                "linear_decay": linear_decay, "exponential_decay": exponential_decay}
+    settings = {
+        "learning_rate": learning_rate,
+        "beta1": beta1,
+        "beta2": beta2,
+        "epsilon": epsilon,
+        "l1": l1,
+        "l2": l2,
+        "linear_decay": linear_decay,
+        "exponential_decay": exponential_decay,
+    }
     return _make("adam8p", adam8p_formula, settings, name, _adam_hparams)

@@ -27,8 +27,22 @@ def schedule(k, *, learning_rate, min_learning_rate_mult, horizon, warmup_steps,
     return learning_rate * ramp * (min_learning_rate_mult + (1.0 - min_learning_rate_mult) * height)
 
 
-def nadamw_published_formula(t, w, g, m, v, *, one_minus_beta1, log_beta1, one_minus_beta2, log_beta2, epsilon, l2_weight_decay,
-                             adamw_weight_decay, **scheduled):
+def nadamw_published_formula(
+    t,
+    w,
+    g,
+    m,
+    v,
+    *,
+    one_minus_beta1,
+    log_beta1,
+    one_minus_beta2,
+    log_beta2,
+    epsilon,
+    l2_weight_decay,
+    adamw_weight_decay,
+    **scheduled,
+):
     """w <- w - lr_t (m / (sqrt(v) + eps) + adamw_weight_decay w), after `moments` of g - l2_weight_decay w.
 
     lr_t = schedule(t - 1) sqrt(1 - b2^t) / (1 - b1^t).
@@ -38,8 +52,23 @@ def nadamw_published_formula(t, w, g, m, v, *, one_minus_beta1, log_beta1, one_m
     return w - rate * (m / (tf.sqrt(v) + epsilon) + adamw_weight_decay * w), m, v
 
 
-def nadamw_corrected_formula(t, w, g, m, v, *, one_minus_beta1, log_beta1, one_minus_beta2, log_beta2, epsilon, l2_weight_decay,
-                             adamw_weight_decay, use_nesterov, **scheduled):
+def nadamw_corrected_formula(
+    t,
+    w,
+    g,
+    m,
+    v,
+    *,
+    one_minus_beta1,
+    log_beta1,
+    one_minus_beta2,
+    log_beta2,
+    epsilon,
+    l2_weight_decay,
+    adamw_weight_decay,
+    use_nesterov,
+    **scheduled,
+):
     """w <- w - lr_t (n / (sqrt(v) + eps) + adamw_weight_decay w), after `moments` of g <- g + l2_weight_decay w.
 
     n = b1 m + (1 - b1) g where use_nesterov is 1, m where it is 0; lr_t = schedule(t - 1) sqrt(1 - b2^t) / (1 - b1^t).
@@ -53,7 +82,9 @@ def nadamw_corrected_formula(t, w, g, m, v, *, one_minus_beta1, log_beta1, one_m
 
 def _hparams(horizon, *, beta1, beta2, warmup_fraction, constant_fraction, **as_they_are):
     return {
-        **as_they_are, **average("beta1", beta1), **average("beta2", beta2),
+        **as_they_are,
+        **average("beta1", beta1),
+        **average("beta2", beta2),
         "horizon": horizon,
         "warmup_steps": min(warmup_fraction, constant_fraction) * horizon,
         "decay_steps": (1.0 - constant_fraction) * horizon,
@@ -65,8 +96,18 @@ def _make(rule, formula, settings, name):
     return Elementwise(name or described(rule, settings), rule, formula, ("m", "v"), settings, _hparams)
 
 
-def nadamw_published(learning_rate, beta1=0.9, beta2=0.999, epsilon=1e-8, adamw_weight_decay=0.0, l2_weight_decay=0.0,
-                     warmup_fraction=0.0, min_learning_rate_mult=1.0, constant_fraction=1.0, name=None):
+def nadamw_published(
+    learning_rate,
+    beta1=0.9,
+    beta2=0.999,
+    epsilon=1e-8,
+    adamw_weight_decay=0.0,
+    l2_weight_decay=0.0,
+    warmup_fraction=0.0,
+    min_learning_rate_mult=1.0,
+    constant_fraction=1.0,
+    name=None,
+):
     """NAdamW as it was run for the published curves and the learned list: `nadamw_grid`.
 
     g <- g - l2 w; m <- b1 m + (1 - b1) g; v <- b2 v + (1 - b2) g^2; w <- w - lr_t (m / (sqrt(v) + eps) + adamw_weight_decay w),
@@ -74,14 +115,33 @@ def nadamw_published(learning_rate, beta1=0.9, beta2=0.999, epsilon=1e-8, adamw_
     the release does: the sign of l2, and no Nesterov momentum whatever the config says. `nadamw_corrected` is the one meant.
     The fractions are of the run's length T; the warm-up takes the lesser of the two.
     """
-    settings = {"learning_rate": learning_rate, "beta1": beta1, "beta2": beta2, "epsilon": epsilon,
-                "adamw_weight_decay": adamw_weight_decay, "l2_weight_decay": l2_weight_decay, "warmup_fraction": warmup_fraction,
-                "min_learning_rate_mult": min_learning_rate_mult, "constant_fraction": constant_fraction}
+    settings = {
+        "learning_rate": learning_rate,
+        "beta1": beta1,
+        "beta2": beta2,
+        "epsilon": epsilon,
+        "adamw_weight_decay": adamw_weight_decay,
+        "l2_weight_decay": l2_weight_decay,
+        "warmup_fraction": warmup_fraction,
+        "min_learning_rate_mult": min_learning_rate_mult,
+        "constant_fraction": constant_fraction,
+    }
     return _make("nadamw_published", nadamw_published_formula, settings, name)
 
 
-def nadamw_corrected(learning_rate, beta1=0.9, beta2=0.999, epsilon=1e-8, adamw_weight_decay=0.0, l2_weight_decay=0.0,
-                     use_nesterov=True, warmup_fraction=0.0, min_learning_rate_mult=1.0, constant_fraction=1.0, name=None):
+def nadamw_corrected(
+    learning_rate,
+    beta1=0.9,
+    beta2=0.999,
+    epsilon=1e-8,
+    adamw_weight_decay=0.0,
+    l2_weight_decay=0.0,
+    use_nesterov=True,
+    warmup_fraction=0.0,
+    min_learning_rate_mult=1.0,
+    constant_fraction=1.0,
+    name=None,
+):
     """NAdamW: g <- g + l2 w, Nesterov momentum where use_nesterov says so, decoupled weight decay, warm-up and cosine decay.
 
     m <- b1 m + (1 - b1) g; v <- b2 v + (1 - b2) g^2; n = b1 m + (1 - b1) g (m without Nesterov);
@@ -89,8 +149,16 @@ def nadamw_corrected(learning_rate, beta1=0.9, beta2=0.999, epsilon=1e-8, adamw_
     Dozat 2016 (Nesterov in Adam), Loshchilov and Hutter 2019 (arXiv 1711.05101, decoupled decay), Metz et al. 2020 (arXiv
     2002.11887), NAdamW. The fractions are of the run's length T; the warm-up takes the lesser of the two.
     """
-    settings = {"learning_rate": learning_rate, "beta1": beta1, "beta2": beta2, "epsilon": epsilon,
-                "adamw_weight_decay": adamw_weight_decay, "l2_weight_decay": l2_weight_decay, "use_nesterov": use_nesterov,
-                "warmup_fraction": warmup_fraction, "min_learning_rate_mult": min_learning_rate_mult,
-                "constant_fraction": constant_fraction}
+    settings = {
+        "learning_rate": learning_rate,
+        "beta1": beta1,
+        "beta2": beta2,
+        "epsilon": epsilon,
+        "adamw_weight_decay": adamw_weight_decay,
+        "l2_weight_decay": l2_weight_decay,
+        "use_nesterov": use_nesterov,
+        "warmup_fraction": warmup_fraction,
+        "min_learning_rate_mult": min_learning_rate_mult,
+        "constant_fraction": constant_fraction,
+    }
     return _make("nadamw_corrected", nadamw_corrected_formula, settings, name)

@@ -37,8 +37,9 @@ def averaging_weight(t, warmup_steps):
     return tf.where(t <= warmup_steps, rising, 1 / (warmed + tf.maximum(t - warmup_steps, 1)))
 
 
-def schedule_free_adamw_formula(t, w, g, ahead, v, *, learning_rate, beta1, one_minus_beta2, log_beta2, epsilon, weight_decay,
-                                warmup_steps):
+def schedule_free_adamw_formula(
+    t, w, g, ahead, v, *, learning_rate, beta1, one_minus_beta2, log_beta2, epsilon, weight_decay, warmup_steps
+):
     """`schedule_free_adamw` for y = w and ahead = z - y, which are all that is kept: x = y - (1 - b1) / b1 (z - y)."""
     v = v + one_minus_beta2 * (tf.square(g) - v)
     rate = learning_rate * tf.where(t < warmup_steps, tf.math.divide_no_nan(t, warmup_steps), tf.ones_like(t))
@@ -61,8 +62,9 @@ def _schedule_free_hparams(horizon, *, beta2, warmup_fraction, **as_they_are):
     return {**as_they_are, **average("beta2", beta2), "warmup_steps": round(warmup_fraction * horizon)}
 
 
-def schedule_free_adamw(learning_rate=0.0025, beta1=0.9, beta2=0.999, epsilon=1e-8, weight_decay=0.0, warmup_fraction=0.0,
-                        name=None):
+def schedule_free_adamw(
+    learning_rate=0.0025, beta1=0.9, beta2=0.999, epsilon=1e-8, weight_decay=0.0, warmup_fraction=0.0, name=None
+):
     """Schedule-free AdamW: gradients at y = (1 - b1) z + b1 x; the run is judged at x, an average of z.
 
     v <- b2 v + (1 - b2) g(y)^2; z <- z - lr k_t (g(y) / (sqrt(v / (1 - b2^t)) + eps) + weight_decay y); x <- (1 - c_t) x + c_t z,
@@ -73,14 +75,21 @@ def schedule_free_adamw(learning_rate=0.0025, beta1=0.9, beta2=0.999, epsilon=1e
     y doesn't know of x.
     """
     rule = "schedule_free_adamw"
-    settings = {"learning_rate": learning_rate, "beta1": beta1, "beta2": beta2, "epsilon": epsilon, "weight_decay": weight_decay,
-                "warmup_fraction": warmup_fraction}
+    settings = {
+        "learning_rate": learning_rate,
+        "beta1": beta1,
+        "beta2": beta2,
+        "epsilon": epsilon,
+        "weight_decay": weight_decay,
+        "warmup_fraction": warmup_fraction,
+    }
     settings = checked(rule, settings)
     if settings["beta1"] == 0:
         raise ConfigError(f"beta1 {beta1!r} of {rule}: allowed is a number in 0 < beta1 < 1; change it and call {rule} again")
     slots = ("ahead", "v")
-    return ScheduleFree(name or described(rule, settings), rule, schedule_free_adamw_formula, slots, settings,
-                        _schedule_free_hparams)
+    return ScheduleFree(
+        name or described(rule, settings), rule, schedule_free_adamw_formula, slots, settings, _schedule_free_hparams
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +146,13 @@ def prodigy(learning_rate=1.0, beta1=0.9, beta2=0.999, epsilon=1e-8, initial_dis
     x_0: the start; d = initial_distance at first. Mishchenko and Defazio 2023 (arXiv 2306.06101), algorithm 4; the cosine is the
     schedule that they recommend.
     """
-    settings = {"learning_rate": learning_rate, "beta1": beta1, "beta2": beta2, "epsilon": epsilon,
-                "initial_distance": initial_distance, "constant_fraction": constant_fraction}
+    settings = {
+        "learning_rate": learning_rate,
+        "beta1": beta1,
+        "beta2": beta2,
+        "epsilon": epsilon,
+        "initial_distance": initial_distance,
+        "constant_fraction": constant_fraction,
+    }
     settings = checked("prodigy", settings)
     return Prodigy(name or described("prodigy", settings), settings)

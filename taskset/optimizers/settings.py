@@ -5,8 +5,20 @@ import numbers
 
 from taskset.errors import ConfigError
 
-_RATES = ("learning_rate", "epsilon", "l1", "l2", "linear_decay", "exponential_decay", "l2_weight_decay", "adamw_weight_decay",
-          "min_learning_rate_mult", "initial_accumulator_value", "weight_decay", "initial_distance")
+_RATES = (
+    "learning_rate",
+    "epsilon",
+    "l1",
+    "l2",
+    "linear_decay",
+    "exponential_decay",
+    "l2_weight_decay",
+    "adamw_weight_decay",
+    "min_learning_rate_mult",
+    "initial_accumulator_value",
+    "weight_decay",
+    "initial_distance",
+)
 _AVERAGES = ("momentum", "rho", "beta1", "beta2")
 _FRACTIONS = ("warmup_fraction", "constant_fraction")
 

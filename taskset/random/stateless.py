@@ -45,7 +45,9 @@ def as_key(seed):
         return tf.constant(words(seeds.check(seed)), tf.int32)
     seed = tf.convert_to_tensor(seed)
     if not seed.dtype.is_integer or not (seed.shape.rank == 0 or seed.shape.is_compatible_with([2])):
-        raise ConfigError(f"seed {shown(seed)}: allowed are an integer, a scalar integer tensor, and a key (integers of shape [2])")
+        raise ConfigError(
+            f"seed {shown(seed)}: allowed are an integer, a scalar integer tensor, and a key (integers of shape [2])"
+        )
     if seed.shape.rank == 0:
         return tf.stack([tf.zeros([], tf.int32), tf.cast(seed, tf.int32)])
     return tf.ensure_shape(tf.cast(seed, tf.int32), [2])

@@ -104,9 +104,7 @@ def compare(roots, baselines=None, chosen_view="end", normalizer_horizon=None, v
     if not tasks:
         raise ConfigError(outdated_line("baselines", *older[0]))
     scales, longer = scales_of(normalizers, source, tasks, horizon, normalizer_horizon)
-    theirs = plain(
-        store.load_curves(task=tasks, source=[source, "none"], horizon=[longer], root=baselines, version=version)
-    )
+    theirs = plain(store.load_curves(task=tasks, source=[source, "none"], horizon=[longer], root=baselines, version=version))
     if longer != horizon:  # a schedule depends on the horizon: only those without one can be cut short
         theirs = theirs[theirs["optimizer"].map(who.family_of).isin([who.ADAM, "adagrad_lr"])]
     notes = _notes(theirs, told, tasks, scales, horizon, longer)

@@ -89,7 +89,9 @@ def from_json(values, where):
         entries = tuple(
             Entry(**{**e, "scales": {k: tuple(map(float, v)) for k, v in e["scales"].items()}}) for e in values["tasks"]
         )
-        suite = Suite(**{"taskset_version": changes.FIRST, **values, "tasks": entries, "modules": tuple(values.get("modules", ()))})
+        suite = Suite(
+            **{"taskset_version": changes.FIRST, **values, "tasks": entries, "modules": tuple(values.get("modules", ()))}
+        )
         changes.release(suite.taskset_version)
     except (TypeError, KeyError, ValueError, AttributeError, OverflowError, ConfigError) as error:
         told = cut(f"{type(error).__name__}: {error}")
@@ -130,9 +132,7 @@ def _check_entry(entry, where):
         or not all(len(scale) == 2 and -math.inf < scale[1] < scale[0] < math.inf for scale in scales)
         or entry.split not in SPLITS
     ):
-        raise StoreError(
-            f"{where}: task {entry.task!r} needs scales for {' and '.join(SCALES)}, best below initial, and a split"
-        )
+        raise StoreError(f"{where}: task {entry.task!r} needs scales for {' and '.join(SCALES)}, best below initial, and a split")
     family = catalogue.resolve(entry.task)[0]
     if entry.family != family:
         raise StoreError(f"{where}: task {entry.task!r} has family {shown(entry.family)}: allowed is its own, {family!r}")
@@ -144,6 +144,8 @@ def _lacking(suite, error, where):
         return UnknownName(f"{where}: {error}")
     wanted = cut(" ".join(f"--import {module}" for module in suite.modules), 200)
     return UnknownName(f"{where} has tasks of modules of its author's: read them, and if you trust them give {wanted}; {error}")
+
+
 def _require_current(suite, where):
     """Raise `StoreError` where scales are of tasks that changed since."""
     old = [e.task for e in suite.tasks if e.scales and changes.outdated(e.task, suite.source, suite.taskset_version)]

@@ -63,7 +63,9 @@ class Task:
 
     def __reduce__(self):
         if self._reads_other_data:
-            raise ConfigError(f"task {shown(self.name)} reads other data than its name says and can't be pickled: pickle the first one")
+            raise ConfigError(
+                f"task {shown(self.name)} reads other data than its name says and can't be pickled: pickle the first one"
+            )
         return self._rebuild, (self.name, self.family, self.config, self._asked_source, self.data_dir)
 
     def __repr__(self):

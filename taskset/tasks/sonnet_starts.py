@@ -34,7 +34,9 @@ def _number(value):
     """A Python float of what Sonnet takes for a number."""
     static = tf.get_static_value(value) if tf.is_tensor(value) else value
     if static is None:
-        raise ConfigError(f"an initializer of Sonnet's was given {shown(value)}: allowed are numbers that don't depend on anything")
+        raise ConfigError(
+            f"an initializer of Sonnet's was given {shown(value)}: allowed are numbers that don't depend on anything"
+        )
     return float(static)
 
 

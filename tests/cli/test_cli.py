@@ -174,7 +174,16 @@ def build(config, data):
 
 def test_a_family_that_cannot_be_built_is_one_line_a_task_and_nothing_is_claimed(run, tmp_path):
     (tmp_path / "broken.py").write_text(BROKEN)
-    command = ["baseline", "broken_family_seed[01]", "--import", tmp_path / "broken.py", "--workers", 1, "--out", tmp_path / "out"]
+    command = [
+        "baseline",
+        "broken_family_seed[01]",
+        "--import",
+        tmp_path / "broken.py",
+        "--workers",
+        1,
+        "--out",
+        tmp_path / "out",
+    ]
     status, out, err = run(*command)
     assert status == 1 and "curves, normalizers" not in out and "100%" not in out
     assert err.count("can't be built: KeyError: 'y'") == 2 and err.count("broken.py, line 11)") == 2 and err.count("\n") == 3

@@ -32,7 +32,7 @@ def test_shapes_classes_and_repeatability(small, name):
     assert list(first) == [split for split, _ in info.sizes]
     for split, (images, labels) in first.items():
         assert images.shape == (600 if split == "train" else 200, *info.shape) and images.dtype == np.uint8
-        assert labels.dtype == np.int32 and 0 <= labels.min() and labels.max() < info.num_classes
+        assert labels.dtype == np.int32 and labels.min() >= 0 and labels.max() < info.num_classes
         np.testing.assert_array_equal(images, second[split][0])
         np.testing.assert_array_equal(labels, second[split][1])
         assert images.max() > 200 and images.min() < 30

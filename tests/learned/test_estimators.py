@@ -564,8 +564,7 @@ def test_bad_input_is_one_line():
         with pytest.raises(TasksetError) as error:
             call()
         assert (
-            "\n" not in str(error.value)
-            and "llowed" in str(error.value)
+            ("\n" not in str(error.value) and "llowed" in str(error.value))
             or "use --objective" in str(error.value)
             or "needs" in str(error.value)
         )

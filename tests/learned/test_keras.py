@@ -72,7 +72,9 @@ def fit(keras_model, name, mode="graph", first=0, steps=STEPS):
 
 @pytest.mark.parametrize(
     "name, mode",
-    [("mlp", mode) for mode in MODES] + [("hierarchical", mode) for mode in MODES] + [("adafac_mlp", "graph"), ("lstm", "graph")]
+    [("mlp", mode) for mode in MODES]
+    + [("hierarchical", mode) for mode in MODES]
+    + [("adafac_mlp", "graph"), ("lstm", "graph")]
     + [("anchored", "graph"), ("anchored", "xla")],
 )
 def test_equal_to_the_functional_loop(name, mode):

@@ -210,7 +210,9 @@ def unroll(optimizer, theta, params, steps, state=None):
 
     def body(i, params, state):
         loss = tf.add_n([tf.reduce_sum(tf.sin(2 * w)) for w in params.values()])
-        params, state = optimizer.update(theta, gradients_of(params), state, params, i, loss, 0.5 * loss, **planned_of(optimizer, loss))
+        params, state = optimizer.update(
+            theta, gradients_of(params), state, params, i, loss, 0.5 * loss, **planned_of(optimizer, loss)
+        )
         return i + 1, params, state
 
     start = (tf.constant(0), params, optimizer.init(theta, params) if state is None else state)

@@ -427,7 +427,11 @@ def test_the_card_tells_what_is_in_the_files(shipped):
         f"4 tasks of 3 families; 41 runs, {len(curves)} evaluations in {size / 1e6:.1f} MB ({size / 41:,.0f} bytes a run)" in body
     )
     assert "config_name: curves\n  data_files: curves/*/*/*.parquet" in header and "n<1K" in header
-    for name in [*layout.STORED.names, *(c for table in columns.TABLES for c in columns.TABLES[table]), *taskset.load_optimizers(shipped)]:
+    for name in [
+        *layout.STORED.names,
+        *(c for table in columns.TABLES for c in columns.TABLES[table]),
+        *taskset.load_optimizers(shipped),
+    ]:
         assert f"| `{name}` |" in body
     assert "| none | `nadamw_grid2_steps20_seeds2_batches2` | the learned list, first 2 | 20 | 2 | 2 | 5 | 2 | 8 | 0.0% |" in body
     assert "| tfds | mnist | 3.0.1 | 1 | scanned twice |" in body

@@ -52,7 +52,9 @@ def test_curves_of_another_task_are_not_taken_for_a_tasks_own(root):
 
 
 def test_curves_of_a_config_that_has_changed_are_not_kept(root, monkeypatch):
-    monkeypatch.setattr(catalogue, "resolve", lambda name, resolve=catalogue.resolve: (resolve(name)[0], changed(resolve(name)[1])))
+    monkeypatch.setattr(
+        catalogue, "resolve", lambda name, resolve=catalogue.resolve: (resolve(name)[0], changed(resolve(name)[1]))
+    )
     with pytest.raises(StoreError, match="another config of own_regression_seed1 than it has now: delete it"):
         baseline.plan([NAME], OPTIONS, root)
 
@@ -159,7 +161,9 @@ def test_shards_are_parts_of_the_whole():
     names = [f"mlp_family_seed{seed}" for seed in range(200)]
     parts = [planning.in_shard(names, (i, 4)) for i in range(1, 5)]
     assert sorted(sum(parts, [])) == sorted(names) and all(30 < len(part) < 70 for part in parts)
-    assert planning.in_shard(names[:3], (3, 4)) == [name for name in names[:3] if name in parts[2]]  # whatever else is in the list
+    assert planning.in_shard(names[:3], (3, 4)) == [
+        name for name in names[:3] if name in parts[2]
+    ]  # whatever else is in the list
     assert planning.parse_shard("3/16") == (3, 16)
     for wrong in ("0/4", "5/4", "3", "a/b", "1/0"):
         with pytest.raises(ConfigError, match="1 <= i <= n"):

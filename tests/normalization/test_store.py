@@ -9,7 +9,6 @@ import pyarrow.parquet as pq
 import pytest
 
 import taskset
-from taskset import registry
 from taskset.errors import StoreError
 from taskset.normalization import store
 from taskset.normalization.release import ship
@@ -98,7 +97,7 @@ def test_the_layout_of_before_is_read(sweep, tmp_path):
 
 
 def test_optimizers_that_are_not_the_packages(tmp_path, monkeypatch):
-    monkeypatch.setattr(registry, "list_tasks", lambda pattern=None: ["TwoD_Bowl10"])
+    monkeypatch.setattr(catalogue, "list_tasks", lambda pattern=None: ["TwoD_Bowl10"])
     root = made.write(tmp_path / "own", ["TwoD_Bowl10"], optimizers=["my optimizer/2", "adam_lr_-3.00"])
     table = taskset.load_optimizers(root).set_index("optimizer")
     assert table.loc["my optimizer/2"].isna().all() and table.loc["adam_lr_-3.00", "learning_rate"] == pytest.approx(1e-3)

@@ -15,7 +15,7 @@ import pytest
 import tensorflow as tf
 
 import taskset
-from examples import own_family  # noqa: F401
+from examples import own_family
 from taskset import catalogue
 from taskset.catalogue import get_task
 from taskset.datasets.base import SPLITS

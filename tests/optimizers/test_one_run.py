@@ -54,7 +54,11 @@ def twin_prodigy(problem, lr, b1, b2, eps, d0, horizon):
     start = join(problem.start)
     x, m, v, s, r, d = start, 0.0, 0.0, 0.0, 0.0, d0
     for k in range(STEPS):
-        g, rate, root = join(problem.gradients(split(x), k)), lr * (1 + math.cos(math.pi * min(k / horizon, 1))) / 2, math.sqrt(b2)
+        g, rate, root = (
+            join(problem.gradients(split(x), k)),
+            lr * (1 + math.cos(math.pi * min(k / horizon, 1))) / 2,
+            math.sqrt(b2),
+        )
         r = root * r + (1 - root) * rate * d**2 * np.dot(g, start - x)
         s = root * s + (1 - root) * rate * d**2 * g
         m, v = b1 * m + (1 - b1) * d * g, b2 * v + (1 - b2) * d**2 * g**2

@@ -172,8 +172,12 @@ def run_twin(formula, problem, horizon, **hparams):
 
 
 # learning rate, beta1, beta2, epsilon, and the size of the gradients: 1e-5 is where the 1e-10 under the root matters
-ADAMS = [(0.07, 0.9, 0.999, 1e-8, 1.0), (0.07, 0.0, 1 - 1e-6, 1e-10, 1.0), (70.0, 0.5, 0.2, 1e3, 1.0),
-         (0.07, 1 - 1e-4, 0.99, 1e-10, 1e-5)]
+ADAMS = [
+    (0.07, 0.9, 0.999, 1e-8, 1.0),
+    (0.07, 0.0, 1 - 1e-6, 1e-10, 1.0),
+    (70.0, 0.5, 0.2, 1e3, 1.0),
+    (0.07, 1 - 1e-4, 0.99, 1e-10, 1e-5),
+]
 DECAYS = [(0.0, 0.0), (0.02, 0.05), (0.08, 0.01)]  # the last stops within 20 steps
 
 
@@ -185,8 +189,20 @@ def test_adam6p_agrees_with_its_formula(adam, linear, exponential, dtype):
     lr, b1, b2, eps = moments
     scale = 40 / 10000  # a horizon of 40 steps: the decays as of 10000
     ours = optimizers.adam6p(lr, b1, b2, eps, linear * scale, exponential * scale)
-    expected = run_twin(twin_adam_decays, Problem(size), 40, lr=lr, b1=b1, b2=b2, eps=eps, l1=0, l2=0, linear=linear * scale,
-                        exponential=exponential * scale, scaled=True)
+    expected = run_twin(
+        twin_adam_decays,
+        Problem(size),
+        40,
+        lr=lr,
+        b1=b1,
+        b2=b2,
+        eps=eps,
+        l1=0,
+        l2=0,
+        linear=linear * scale,
+        exponential=exponential * scale,
+        scaled=True,
+    )
     assert distance(run(ours, Problem(size), dtype, horizon=40), expected) < RTOL[dtype]
 
 
@@ -199,22 +215,43 @@ def test_adam8p_agrees_with_its_formula(adam, linear, exponential, l1, l2, dtype
     lr, b1, b2, eps = moments
     l1, l2 = l1 * size, l2 * size
     ours = optimizers.adam8p(lr, b1, b2, eps, l1, l2, linear, exponential)
-    expected = run_twin(twin_adam_decays, Problem(size), 40, lr=lr, b1=b1, b2=b2, eps=eps, l1=l1, l2=l2, linear=linear,
-                        exponential=exponential, scaled=False)
+    expected = run_twin(
+        twin_adam_decays,
+        Problem(size),
+        40,
+        lr=lr,
+        b1=b1,
+        b2=b2,
+        eps=eps,
+        l1=l1,
+        l2=l2,
+        linear=linear,
+        exponential=exponential,
+        scaled=False,
+    )
     assert distance(run(ours, Problem(size), dtype, horizon=40), expected) < RTOL[dtype]
 
 
 # (warm-up, constant, lowest) with horizons shorter and longer than the 20 steps
-FRACTIONS = [(0.0, 1.0, 0.5), (0.0, 0.0, 0.0), (0.0, 0.0, 0.1), (0.3, 0.6, 0.0), (0.6, 0.2, 0.01), (0.01, 0.5, 0.2),
-             (1.0, 1.0, 0.0), (0.1, 0.95, 0.3)]
+FRACTIONS = [
+    (0.0, 1.0, 0.5),
+    (0.0, 0.0, 0.0),
+    (0.0, 0.0, 0.1),
+    (0.3, 0.6, 0.0),
+    (0.6, 0.2, 0.01),
+    (0.01, 0.5, 0.2),
+    (1.0, 1.0, 0.0),
+    (0.1, 0.95, 0.3),
+]
 
 
 @DTYPES
 @pytest.mark.parametrize("fractions", FRACTIONS)
 @pytest.mark.parametrize("horizon", [7, 20, 33])
 def test_schedule_agrees_with_its_formula(fractions, horizon, dtype):
-    optimizer = optimizers.nadamw_published(0.3, warmup_fraction=fractions[0], constant_fraction=fractions[1],
-                                            min_learning_rate_mult=fractions[2])
+    optimizer = optimizers.nadamw_published(
+        0.3, warmup_fraction=fractions[0], constant_fraction=fractions[1], min_learning_rate_mult=fractions[2]
+    )
     names = ("learning_rate", "min_learning_rate_mult", "horizon", "warmup_steps", "decay_steps")
     h = {k: tf.constant(v, dtype) for k, v in optimizer.hparams(horizon).items() if k in names}
     steps = [0, 1, 2, 3, 5, 6, 7, 8, 19, 20, 21, 32, 33, 34, 1000]
@@ -242,15 +279,29 @@ def test_nadamw_agrees_with_its_formula(which, adam, adamw, l2, fractions, horiz
     nesterov = which == "corrected_nesterov"
     corrected = which != "published"
     ours = optimizers.nadamw_corrected(use_nesterov=nesterov, **shared) if corrected else optimizers.nadamw_published(**shared)
-    expected = run_twin(twin_nadamw, Problem(size), horizon, lr=lr, b1=b1, b2=b2, eps=eps, adamw=adamw, l2=l2,
-                        fractions=fractions, corrected=corrected, nesterov=nesterov)
+    expected = run_twin(
+        twin_nadamw,
+        Problem(size),
+        horizon,
+        lr=lr,
+        b1=b1,
+        b2=b2,
+        eps=eps,
+        adamw=adamw,
+        l2=l2,
+        fractions=fractions,
+        corrected=corrected,
+        nesterov=nesterov,
+    )
     assert distance(run(ours, Problem(size), dtype, horizon=horizon), expected) < RTOL[dtype]
 
 
 def test_the_published_l2_pushes_away_from_zero_and_the_corrected_one_towards_it():
     params = {"x": tf.constant([2.0, -3.0])}
-    for optimizer, direction in ((optimizers.nadamw_published(0.1, l2_weight_decay=0.1), 1),
-                                 (optimizers.nadamw_corrected(0.1, l2_weight_decay=0.1, use_nesterov=False), -1)):
+    for optimizer, direction in (
+        (optimizers.nadamw_published(0.1, l2_weight_decay=0.1), 1),
+        (optimizers.nadamw_corrected(0.1, l2_weight_decay=0.1, use_nesterov=False), -1),
+    ):
         new, _ = optimizer.update({"x": tf.zeros(2)}, optimizer.init(params), params, 0, optimizer.hparams(10))
         assert np.all(np.sign(np.abs(new["x"]) - np.abs(params["x"])) == direction)
 
@@ -278,8 +329,13 @@ def test_bias_corrections_keep_float32_precision_for_betas_near_one(t, beta1, be
 def test_averages_weigh_the_new_value_rightly_for_betas_near_one():
     # 1 - beta in float32 is 1.013e-6 for beta = 1 - 1e-6: the new value would get 1.3 per cent too much weight.
     h = optimizers.adam(0.0, beta2=1 - 1e-6).hparams(10)
-    _, state = optimizers.adam(0.0).update({"x": tf.constant(1.0)}, {"m": {"x": tf.constant(0.0)}, "v": {"x": tf.constant(0.0)}},
-                                           {"x": tf.constant(1.0)}, 0, {k: tf.constant(x, tf.float32) for k, x in h.items()})
+    _, state = optimizers.adam(0.0).update(
+        {"x": tf.constant(1.0)},
+        {"m": {"x": tf.constant(0.0)}, "v": {"x": tf.constant(0.0)}},
+        {"x": tf.constant(1.0)},
+        0,
+        {k: tf.constant(x, tf.float32) for k, x in h.items()},
+    )
     assert state["v"]["x"].numpy() == pytest.approx(1e-6, rel=1e-6)
 
 
@@ -321,8 +377,14 @@ def test_one_compiled_loop_serves_all_hyperparameters(rule):
     start = {p: tf.constant(w, tf.float32) for p, w in problem.start.items()}
     ends = []
     for learning_rate in (0.02, 0.1):
-        other = base.Elementwise("other", rule, optimizer.formula, optimizer.slots,
-                                 {**optimizer.settings, "learning_rate": learning_rate}, optimizer.translate)
+        other = base.Elementwise(
+            "other",
+            rule,
+            optimizer.formula,
+            optimizer.slots,
+            {**optimizer.settings, "learning_rate": learning_rate},
+            optimizer.translate,
+        )
         hparams = {k: tf.constant(v, tf.float32) for k, v in other.hparams(STEPS).items()}
         ends.append({p: w.numpy() for p, w in train(start, hparams).items()})
         assert distance(ends[-1], run(other, problem, tf.float32)) < RTOL[tf.float32]
@@ -374,9 +436,17 @@ def test_a_gradient_that_is_not_finite_is_taken_as_it_is(rule):
 
 
 def test_every_name_is_an_optimizer_with_a_published_rule():
-    rules = {"adam_lr": "adam", "adagrad_lr": "adagrad", "adam1p_wide_grid": "adam", "adam4p_wide_grid": "adam",
-             "adam6p_wide_grid": "adam6p", "adam8p_wide_grid": "adam8p", "adagrad_wide_grid": "adagrad",
-             "nadamw_grid": "nadamw_published", "nadamw_corrected": "nadamw_corrected"}
+    rules = {
+        "adam_lr": "adam",
+        "adagrad_lr": "adagrad",
+        "adam1p_wide_grid": "adam",
+        "adam4p_wide_grid": "adam",
+        "adam6p_wide_grid": "adam6p",
+        "adam8p_wide_grid": "adam8p",
+        "adagrad_wide_grid": "adagrad",
+        "nadamw_grid": "nadamw_published",
+        "nadamw_corrected": "nadamw_corrected",
+    }
     names = fixed_optimizers() + [f"{f}_seed{s}" for f in (*optimizer_families(), "nadamw_corrected") for s in (0, 1, 999)]
     params, found = {"x": tf.constant([0.5, -2.0])}, {}
     for name in names:
@@ -406,7 +476,8 @@ def test_opt_list_is_in_order_and_follows_the_horizon():
     assert [o.name for o in optimizers.opt_list(10)[:3]] == [o.name for o in first]
     assert all(o.rule == "nadamw_published" for o in first)
     assert first[0].hparams(100)["horizon"] == 100 and first[0].hparams(500)["decay_steps"] == pytest.approx(
-        5 * first[0].hparams(100)["decay_steps"])
+        5 * first[0].hparams(100)["decay_steps"]
+    )
 
 
 @pytest.mark.parametrize("act, error, words", [

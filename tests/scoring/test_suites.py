@@ -44,7 +44,9 @@ def call(monkeypatch, capfd):
 
 
 def test_rules_have_names_and_versions(call):
-    assert len({str(r) for r in named_suites.rules()}) == len(named_suites.rules()) and all(r.version >= 1 for r in named_suites.rules())
+    assert len({str(r) for r in named_suites.rules()}) == len(named_suites.rules()) and all(
+        r.version >= 1 for r in named_suites.rules()
+    )
     status, said, _ = call("suite", "--list")
     assert status == 0 and [line.split(": ")[0] for line in said.splitlines()] == [str(r) for r in named_suites.rules()]
     with pytest.raises(UnknownName, match="did you mean 'small'"):

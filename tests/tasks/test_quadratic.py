@@ -164,7 +164,7 @@ def test_small_noise_is_the_decomposition_of_a_uniform_matrix(n):
     """Against NumPy's QR of the very entries."""
     key = stateless.as_key(3)
     entries = stateless.uniform(key, [n, n]).numpy().astype(float) + 2.0**-25
-    assert 0 < entries.min() and entries.max() < 1
+    assert entries.min() > 0 and entries.max() < 1
     q = np.linalg.qr(entries)[0]
     eigenvalues = np.linspace(0.5, 3.0, n)
     apply = matrix_noise.spectral(tf.zeros([n, n], tf.float64), key, eigenvalues)

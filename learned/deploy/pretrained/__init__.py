@@ -1,7 +1,7 @@
 """Weights that come with the package, one file a name; docs/learned.md tells what they can do. No TensorFlow.
 
-    python -m learned pretrained                  the names, and how each was trained
-    learned.keras.from_checkpoint("mlp_pes")      wherever a checkpoint is asked for, a name will do
+python -m learned pretrained                  the names, and how each was trained
+learned.keras.from_checkpoint("mlp_pes")      wherever a checkpoint is asked for, a name will do
 """
 
 from pathlib import Path

@@ -90,9 +90,7 @@ def make_grammar(corpus, labels):
     following = rng.gamma(0.25, size=(CLASSES * CLASSES, CLASSES)) * np.bincount(word_class, p, CLASSES)
     likely = p * _preferences(rng, labels, word_class)
     rows = [row[word_class == k] for row in likely for k in range(CLASSES)]
-    return Grammar(
-        labels, word_class, _cumulate(following), order, _cumulate(rows), rng.choice(WORDS, (WORDS, FOLLOWERS), p=p)
-    )
+    return Grammar(labels, word_class, _cumulate(following), order, _cumulate(rows), rng.choice(WORDS, (WORDS, FOLLOWERS), p=p))
 
 
 def _preferences(rng, labels, word_class):

@@ -11,11 +11,35 @@ from taskset.normalization.store import columns, sums
 from taskset.version import __version__
 
 _VOCABULARY = "http://mlcommons.org/croissant/"
-_SHORT = (
-    "citeAs column dataType equivalentProperty extract field fileProperty fileObject fileSet format includes isLiveDataset "
-    "jsonPath key md5 parentField path recordSet references regex repeated replace samplingRate separator source subField "
-    "transform"
-).split()
+_SHORT = [
+    "citeAs",
+    "column",
+    "dataType",
+    "equivalentProperty",
+    "extract",
+    "field",
+    "fileProperty",
+    "fileObject",
+    "fileSet",
+    "format",
+    "includes",
+    "isLiveDataset",
+    "jsonPath",
+    "key",
+    "md5",
+    "parentField",
+    "path",
+    "recordSet",
+    "references",
+    "regex",
+    "repeated",
+    "replace",
+    "samplingRate",
+    "separator",
+    "source",
+    "subField",
+    "transform",
+]
 _CONTEXT = {
     "@language": "en",
     "@vocab": "https://schema.org/",

@@ -103,7 +103,9 @@ def _of_sweep(root):
         told = store.read_metadata(path)
         lacking = [name for name in _ONCE if name not in told]
         if lacking:
-            raise StoreError(f"{path} doesn't say its {lacking[0]}: pass the --out of `baseline`, `data import-npz` or `data ship`")
+            raise StoreError(
+                f"{path} doesn't say its {lacking[0]}: pass the --out of `baseline`, `data import-npz` or `data ship`"
+            )
         found += [Curves(path, group, task, told) for task, group in packing.parts(path)]
     return found
 

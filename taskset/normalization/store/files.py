@@ -167,7 +167,9 @@ def read_options(root):
     try:
         there = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise StoreError(f"{root} has no sweep.json, which `baseline` and `evaluate` leave there: use another directory") from error
+        raise StoreError(
+            f"{root} has no sweep.json, which `baseline` and `evaluate` leave there: use another directory"
+        ) from error
     except (OSError, ValueError) as error:
         raise StoreError(f"{path} is no valid JSON: restore or remove the directory, and run the sweep again") from error
     told = there.pop("crc32", None) if isinstance(there, dict) else ""

@@ -5,9 +5,7 @@ from taskset.normalization.store import files
 from taskset.normalization.store.reading import curves_table, tell_left_out
 
 
-def load_curves(
-    task=None, family=None, optimizer=None, source=None, columns=None, root=None, horizon=None, version=None
-):
+def load_curves(task=None, family=None, optimizer=None, source=None, columns=None, root=None, horizon=None, version=None):
     """Learning curves as a pandas DataFrame, one row an evaluation.
 
     task, family, optimizer, source, horizon: a value or several; only those rows are read. A task may have curves of several
