@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import taskset
+from taskset import catalogue
 from taskset.errors import StoreError
 from taskset.normalization import store
 from taskset.normalization.release import ship
