@@ -12,7 +12,7 @@ from taskset import plugins
 from taskset.cli.main import DataDir, Modules, err, match_tasks, out
 from taskset.cli.tables import show_table
 from taskset.errors import ConfigError, unknown
-from taskset.normalization.sweep.runner import Options
+from taskset.normalization.sweep.runner import SweepOptions
 from taskset.scoring import named_suites, suites
 
 NO_SPLIT = "all"
@@ -39,7 +39,7 @@ def evaluate(
     plugins.load(modules or [])
     names, source, horizon = _tasks(tasks, split, source, horizon)
     contestant = runs.contestant(path, name)
-    options = Options((contestant.name,), source, horizon, tuple(range(seeds)), batches, evaluations)
+    options = SweepOptions((contestant.name,), source, horizon, tuple(range(seeds)), batches, evaluations)
     waiting = runs.plan(contestant, names, options, output)
     out.print(
         f"{contestant.name}: {len(names)} tasks, {len(names) - len(waiting)} finished before; {seeds} seeds x {horizon} steps",

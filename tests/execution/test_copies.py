@@ -10,7 +10,7 @@ from taskset.execution.copies import CopiesLoop, NotBatched
 from taskset.execution.loop import Loop
 from taskset.execution.modes import copies_pay
 from taskset.normalization.sweep import runs
-from taskset.normalization.sweep.runner import Account, Options, sweep
+from taskset.normalization.sweep.runner import Account, SweepOptions, sweep
 from taskset.optimizers import get_optimizer
 from taskset.tasks.base import Model, Task
 
@@ -21,7 +21,7 @@ TASKS = (*NOISY, "quadratic_family_seed2", *(f"losg_tasks_family_seed{s}" for s 
 
 def options(optimizers=RATES, **changes):
     told = {"source": "synthetic", "steps": 12, "seeds": (0, 1), "batches": 3, "evaluations": 4, **changes}
-    return Options(optimizers, **told)
+    return SweepOptions(optimizers, **told)
 
 
 @pytest.mark.parametrize("name", TASKS)

@@ -19,7 +19,7 @@ from learned.outer_training import checkpoint
 from taskset import catalogue
 from taskset.errors import StoreError, TasksetError, UnknownName
 from taskset.normalization import store
-from taskset.normalization.sweep.runner import Options
+from taskset.normalization.sweep.runner import SweepOptions
 from taskset.samplers.optimizers import opt_list_names
 from taskset.scoring import comparison, report, scores, speedup, statistics, suites
 from taskset.scoring.rivals import contenders
@@ -283,7 +283,7 @@ def test_curves_are_those_of_training(weights, tmp_path):
 
     contestant = runs.contestant(weights)
     assert contestant.name == "learnable_adam_pes_7"
-    options = Options((contestant.name,), "synthetic", 20, (0, 1), 2, 4)
+    options = SweepOptions((contestant.name,), "synthetic", 20, (0, 1), 2, 4)
     waiting = runs.plan(contestant, ["Digits_mlp32_bs128"], options, tmp_path)
     assert not runs.run(contestant, waiting, options, tmp_path).failed
     assert runs.plan(contestant, ["Digits_mlp32_bs128"], options, tmp_path) == []

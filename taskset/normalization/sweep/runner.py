@@ -19,7 +19,7 @@ from taskset.version import __version__
 
 
 @dataclass(frozen=True)
-class Options:
+class SweepOptions:
     """What a sweep's curves depend on, beside the task; stored with them, never mixed in one directory.
 
     optimizers: names; source: of the data; steps: the horizon; seeds: one run each; batches: per evaluation and split;
