@@ -6,7 +6,7 @@ import numpy as np
 
 from taskset.normalization import store
 from taskset.normalization.normalizer import mean_curves
-from taskset.scoring import rivals as who
+from taskset.scoring import rivals
 from taskset.scoring.comparison import plain, read_results
 
 TITLES = {"train": "train loss", "valid_outer": "validation loss", "test": "test loss"}
@@ -27,7 +27,7 @@ def draw(task, roots, baselines, path, splits=("train", "valid_outer")):
     horizon = next(iter(told.values()))["steps"]
     ours = mean_curves(curves[curves["task"] == task])
     theirs = mean_curves(plain(store.load_curves(task=task, root=baselines)))
-    theirs = theirs[theirs["optimizer"].map(who.family_of).eq(who.ADAM) & (theirs["step"] <= horizon)]
+    theirs = theirs[theirs["optimizer"].map(rivals.family_of).eq(rivals.ADAM) & (theirs["step"] <= horizon)]
     best = theirs[theirs["step"] == horizon].set_index("optimizer")["train"].idxmin()
     figure, panels = plt.subplots(1, len(splits), figsize=(5 * len(splits), 3.8), layout="constrained")
     for axes, split in zip(np.atleast_1d(panels), splits):
