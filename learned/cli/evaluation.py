@@ -38,14 +38,14 @@ def evaluate(
     """Train tasks with a learned optimizer from a checkpoint and write curves. Interrupted, the same command goes on."""
     plugins.load(modules or [])
     names, source, horizon = _tasks(tasks, split, source, horizon)
-    contestant = runs.contestant(path, name)
-    options = SweepOptions((contestant.name,), source, horizon, tuple(range(seeds)), batches, evaluations)
-    waiting = runs.plan(contestant, names, options, output)
+    judged = runs.named_checkpoint(path, name)
+    options = SweepOptions((judged.name,), source, horizon, tuple(range(seeds)), batches, evaluations)
+    waiting = runs.plan(judged, names, options, output)
     out.print(
-        f"{contestant.name}: {len(names)} tasks, {len(names) - len(waiting)} finished before; {seeds} seeds x {horizon} steps",
+        f"{judged.name}: {len(names)} tasks, {len(names) - len(waiting)} finished before; {seeds} seeds x {horizon} steps",
         markup=False,
     )
-    progress = _with_progress(contestant, waiting, options, output, data_dir, workers, tuple(modules or ()))
+    progress = _with_progress(judged, waiting, options, output, data_dir, workers, tuple(modules or ()))
     for task, told in progress.failed.items():
         err.print(f"failed {task}: {told}", markup=False)
     out.print(f"curves: {output}", markup=False)
@@ -74,7 +74,7 @@ def _tasks(given, split, source, horizon):
     return match_tasks(given), source or "synthetic", horizon
 
 
-def _with_progress(contestant, waiting, options, output, data_dir, workers, modules):
+def _with_progress(judged, waiting, options, output, data_dir, workers, modules):
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
     with Progress(*columns, console=err) as bar:
         line = bar.add_task("", total=len(waiting))
@@ -83,7 +83,7 @@ def _with_progress(contestant, waiting, options, output, data_dir, workers, modu
             done = len(progress.finished) + len(progress.failed) + sum(progress.working.values())
             bar.update(line, completed=round(done, 2), description=" ".join(progress.working))
 
-        return runs.run(contestant, waiting, options, output, data_dir, min(workers, max(len(waiting), 1)), modules, report)
+        return runs.run(judged, waiting, options, output, data_dir, min(workers, max(len(waiting), 1)), modules, report)
 
 
 def compare(

@@ -27,7 +27,7 @@ _NAME = re.compile(r"[A-Za-z0-9_.@+-]+")
 
 
 @dataclass(frozen=True)
-class Contestant:
+class NamedCheckpoint:
     """A checkpoint under a name. digest: of its weights."""
 
     name: str
@@ -36,8 +36,8 @@ class Contestant:
     digest: str
 
 
-def contestant(path, name=None):
-    """The `Contestant` of a checkpoint file, or of a name of `learned.deploy.pretrained`; called by default OPTIMIZER_ESTIMATOR_STEP."""
+def named_checkpoint(path, name=None):
+    """The `NamedCheckpoint` of a checkpoint file, or of a name of `learned.deploy.pretrained`; called by default OPTIMIZER_ESTIMATOR_STEP."""
     path = pretrained.find(path)
     found = checkpoint.load(path)
     name = name or f"{found.optimizer}_{found.value('options', str, 'estimator')}_{found.step}"
@@ -51,29 +51,29 @@ def contestant(path, name=None):
         raise ConfigError(f"name {name!r} is that of a hand-designed optimizer: give another --name")
     weights = found.theta
     digest = hashlib.sha256(b"".join(key.encode() + weights[key].tobytes() for key in sorted(weights))).hexdigest()
-    return Contestant(name, str(path), found.optimizer, digest[:16])
+    return NamedCheckpoint(name, str(path), found.optimizer, digest[:16])
 
 
-def optimizer_of(contestant):
+def optimizer_of(judged):
     """The checkpoint as an optimizer of `taskset.execution.loop`."""
     from learned import optimizers
     from learned.optimizers.as_optimizer import with_weights
 
-    found = checkpoint.load(contestant.path)
-    return with_weights(optimizers.get(found.optimizer), found.theta, contestant.name)
+    found = checkpoint.load(judged.path)
+    return with_weights(optimizers.get(found.optimizer), found.theta, judged.name)
 
 
-def _claim(root, contestant, options):
-    store.check_options(root, {**options.as_json(), "checkpoint": contestant.digest})
+def _claim(root, judged, options):
+    store.check_options(root, {**options.as_json(), "checkpoint": judged.digest})
 
 
-def plan(contestant, tasks, options, root):
-    """The tasks that have no curves under `root` yet; claims `root` for this contestant and these options.
+def plan(judged, tasks, options, root):
+    """The tasks that have no curves under `root` yet; claims `root` for this checkpoint and these options.
 
-    options: `taskset.normalization.sweep.runner.SweepOptions`, whose only optimizer is the contestant's name.
+    options: `taskset.normalization.sweep.runner.SweepOptions`, whose only optimizer is the checkpoint's name.
     Raises StoreError where `root` holds other results, be it under a waiting task's name.
     """
-    _claim(root, contestant, options)
+    _claim(root, judged, options)
     waiting = []
     for name in tasks:
         family, config = catalogue.resolve(name)
@@ -85,16 +85,16 @@ def plan(contestant, tasks, options, root):
             continue
         told = store.read_metadata(path)
         check_finished(path, told, name, family, source, config, options.as_json())
-        if told.get("checkpoint", _as_metadata(contestant)) != _as_metadata(contestant):
+        if told.get("checkpoint", _as_metadata(judged)) != _as_metadata(judged):
             raise StoreError(f"{path} has curves of another checkpoint: delete it to compute it anew, or use another --out")
     return waiting
 
 
-def _as_metadata(contestant):
-    return json.dumps({"optimizer": contestant.optimizer, "digest": contestant.digest})
+def _as_metadata(judged):
+    return json.dumps({"optimizer": judged.optimizer, "digest": judged.digest})
 
 
-def _job(name, contestant, options, root, data_dir, modules, report):
+def _job(name, judged, options, root, data_dir, modules, report):
     plugins.load(modules)
     from taskset.catalogue import get_task
     from taskset.execution.loop import execution_mode
@@ -104,21 +104,21 @@ def _job(name, contestant, options, root, data_dir, modules, report):
     with total("total"):
         with account("build"):
             task = get_task(name, options.source, data_dir)
-        table = sweep(task, [optimizer_of(contestant)], options, report, account)
+        table = sweep(task, [optimizer_of(judged)], options, report, account)
     told = metadata(task, options, execution_mode(task), {**account.seconds, **total.seconds})
-    told["checkpoint"] = _as_metadata(contestant)
+    told["checkpoint"] = _as_metadata(judged)
     path = store.curve_path(root, task.source, task.family, task.name)
-    _claim(root, contestant, options)  # once more: another may have been first to have curves here
+    _claim(root, judged, options)  # once more: another may have been first to have curves here
     store.write_curves(table, path, told)
     return str(path)
 
 
-def run(contestant, waiting, options, root, data_dir=None, count=1, modules=(), report=lambda progress: None):
+def run(judged, waiting, options, root, data_dir=None, count=1, modules=(), report=lambda progress: None):
     """Train and evaluate the `waiting` tasks in `count` processes; returns their `taskset.normalization.sweep.workers.Progress`.
 
     A finished task is a file that appears whole: killed and started again, the rest is done.
     """
     remove_leftovers(root)
-    arguments = (contestant, options, str(root), data_dir, (*modules, learned.__name__))
+    arguments = (judged, options, str(root), data_dir, (*modules, learned.__name__))
     with shared_arrays():
         return workers.run(waiting, _job, arguments, count, report)
