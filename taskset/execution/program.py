@@ -34,7 +34,7 @@ class Program:
         return self._run(flat)
 
     def _key(self, flat):
-        shapes = repr([(x.shape.as_list(), x.dtype.name) for x in flat])
+        shapes = repr([(list(x.shape), x.dtype.name) for x in flat])
         return f"{self._traced[0]}-{hashlib.sha256(shapes.encode()).hexdigest()[:8]}"
 
     def _afresh(self, args, flat):

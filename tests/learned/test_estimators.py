@@ -14,9 +14,10 @@ from learned.unrolling.problem import Problem
 from learned.unrolling.unroll import Unroll
 from learned.unrolling.vectors import Layout, from_leaves, named_leaves
 from taskset.errors import TasksetError
+from taskset.tasks import distributions
 from taskset.tasks.base import Model, Task
 from taskset.tasks.initializers import constant
-from taskset.tasks.starts import parameter
+from taskset.tasks.starts import Start, parameter
 
 TARGET = np.array([1.0, -2.0])
 CURVATURE = np.array([0.5, 1.0])
@@ -27,7 +28,8 @@ def own_task(loss, start=(0.0, 0.0)):
     """A task without data: loss(x), x in R^n from a fixed start."""
 
     def forward(batch, key):
-        return loss(parameter("x", [len(start)], lambda key, shape, dtype: tf.constant(start, dtype)))
+        given = Start(lambda key, shape, dtype: tf.constant(start, dtype), distributions.given(np.array(start)))
+        return loss(parameter("x", [len(start)], given))
 
     return Task("own", "own", {}, Model(forward), "none")
 
