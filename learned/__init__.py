@@ -39,7 +39,7 @@ _MODULES = {
     "keras": "learned.deploy.keras",
 }
 # {name: (module, what to take of it; None: the module itself)}
-_PLACES = {name: (module, name) for module, names in _WHERE.items() for name in names}
+_PLACES: dict[str, tuple[str, str | None]] = {name: (module, name) for module, names in _WHERE.items() for name in names}
 _PLACES |= {name: (module, None) for name, module in _MODULES.items()}
 __all__ = list(_PLACES)
 

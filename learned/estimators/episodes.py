@@ -1,46 +1,51 @@
-"""Where each pair is in its episode, when it starts anew, and which batches it reads. NumPy, on the host.
+"""Where each pair is in its episode, when it starts a new one, and which batches it reads. NumPy, on the host.
 
 A pair's state is (steps taken, length of the episode, number of the episode); zeros before the first. In a truncation of K steps
-a pair starts anew at most once: no episode is shorter than K steps, a drawn length below that becomes K.
+a pair starts a new episode at most once: no episode is shorter than K steps, a drawn length below that becomes K.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
 
+from learned.types import Lengths, Params, Tree
+from learned.unrolling.unroll import Unroll
 from taskset.random import seeds
 
 
 @dataclass(frozen=True)
 class Truncation:
-    """One truncation of all pairs, and what the compiled program (`learned.unrolling.unroll`) is given for it.
+    """One truncation of all pairs, and the arguments of the compiled program (`learned.unrolling.unroll`) for it.
 
     first: steps taken before it [N]; reset_at: the step of the truncation that is the first of a new episode [N], K for none;
     horizons: length of the episode before that step and from it on [N, 2]; fresh, raw, key: arguments of `Unroll.run`; after:
-    the episodes' state behind the truncation.
+    the episodes' state after the truncation.
     """
 
     first: np.ndarray
     reset_at: np.ndarray
     horizons: np.ndarray
-    fresh: dict
-    raw: dict
+    fresh: Params
+    raw: Tree
     key: tf.Tensor
-    after: dict
+    after: Tree
 
     @property
-    def arguments(self):
-        """The arguments of `Unroll.run` behind the inner states."""
+    def arguments(self) -> tuple:
+        """The arguments of `Unroll.run` after the inner states."""
         first, reset_at, horizons = map(tf.constant, (self.first, self.reset_at, self.horizons))
         return self.fresh, first, reset_at, horizons, self.raw, self.key
 
-    def old(self, steps):
+    def old(self, steps: int) -> np.ndarray:
         """[K, N]: whether a step belongs to the episode that the pair was in before the truncation."""
         return np.arange(steps)[:, None] < self.reset_at
 
 
-def start(seed, pairs):
+def start(seed: int, pairs: int) -> Tree:
     """The state before the first truncation."""
     zeros = np.zeros(pairs, np.int32)
     return {
@@ -52,15 +57,20 @@ def start(seed, pairs):
     }
 
 
-def episode_seed(seed, pair, number):
+def episode_seed(seed: int, pair: int, number: int) -> int:
     """The seed of one training: of its start and of the order of its batches."""
     return seeds.stream(seed, "episode", int(pair), int(number))
 
 
-def next_truncation(unroll, state, lengths, first_lengths):
+def next_truncation(
+    unroll: Unroll,
+    state: Tree,
+    lengths: Lengths,
+    first_lengths: Callable[[np.random.Generator, np.ndarray], np.ndarray],
+) -> Truncation:
     """The next `Truncation`.
 
-    lengths: `(rng, n) -> [n]`, of episodes that start; first_lengths: `(rng, lengths) -> lengths` of those that are first.
+    lengths: `(rng, n) -> [n]`, of episodes that start; first_lengths: `(rng, lengths) -> lengths`, of a pair's first.
     """
     # The state's entry and the purposes of draws keep the names that checkpoints have: a truncation was once called a window.
     seed, index, count = int(state["seed"]), int(state["window"]), unroll.steps
@@ -81,7 +91,7 @@ def next_truncation(unroll, state, lengths, first_lengths):
         if resets[n]:
             parts.append((episode_seed(seed, n, number[n]), 0, int(steps[n])))
         pieces.append(parts)
-    fresh = unroll.fresh({n: episode_seed(seed, n, number[n]) for n in np.flatnonzero(resets)})
+    fresh = unroll.fresh({n: episode_seed(seed, n, number[n]) for n in np.flatnonzero(resets).tolist()})
     key = tf.constant([seeds.stream(seed, "window"), index], tf.int32)
     after = {
         "seed": state["seed"],

@@ -3,6 +3,8 @@
 Their inputs and outputs are columns, [features, parameters], as `features` lays them out.
 """
 
+import itertools
+
 import tensorflow as tf
 
 from learned.optimizers import features
@@ -22,7 +24,7 @@ def linear(theta, path, x):
 def mlp_weights(sizes):
     """The entries of theta for a ReLU network with layers of these sizes, inputs first: mlp/linear_0/w, .."""
     weights = {}
-    for i, (inputs, outputs) in enumerate(zip(sizes, sizes[1:])):
+    for i, (inputs, outputs) in enumerate(itertools.pairwise(sizes)):
         weights |= linear_weights(f"mlp/linear_{i}", inputs, outputs)
     return weights
 

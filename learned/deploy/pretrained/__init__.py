@@ -42,5 +42,6 @@ def describe(name):
     since = f", of which {changed} changed since" if changed else ""
     return (
         f"{name}: {told['optimizer']} by {options['estimator']} for {options['objective']} loss, {told['step']} outer steps on "
-        f"{len(trained)} tasks of {families} families ({suite['source']} data), episodes {options['lengths']}; on the tasks of version {version}{since}"
+        f"{len(trained)} tasks of {families} families ({suite['source']} data), episodes {options['lengths']}; on the tasks of "
+        f"version {version}{since}"
     )
