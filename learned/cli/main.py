@@ -15,7 +15,7 @@ import learned
 from learned.cli import evaluation
 from learned.deploy import pretrained
 from learned.outer_training.estimator_cache import MEMORY_MIB
-from learned.outer_training.options import OBJECTIVES, Options
+from learned.outer_training.options import AUGMENTATIONS, OBJECTIVES, Options
 from taskset import plugins
 from taskset.cli.main import DataDir, Modules, Source, Version, err, is_script, out
 from taskset.cli.main import main as run
@@ -122,6 +122,9 @@ def train(
     learning_rate: Annotated[float, typer.Option(help="Of Adam.")] = DEFAULT.learning_rate,
     warm_up: Annotated[int, typer.Option(help="Outer steps over which the rate grows.")] = DEFAULT.warm_up,
     clip: Annotated[float, typer.Option(help="Bound of the gradient's entries.")] = DEFAULT.clip,
+    augment: Annotated[
+        str, typer.Option(help=f"Rescaling of each episode's parameters: {', '.join(AUGMENTATIONS)}.")
+    ] = DEFAULT.augment,
     seed: Annotated[int, typer.Option(help="Fixes every draw.")] = DEFAULT.seed,
     workers: Annotated[int, typer.Option(min=1, help="Processes; the result is the same for any number.")] = 1,
     memory: Annotated[
@@ -147,7 +150,7 @@ def train(
     plugins.load(modules or [])
     options = Options(
         optimizer, estimator, objective, seed, pairs, steps, sigma, differences, first_lengths, lengths, slots, tasks_per_step,
-        _weights(family_weight or []), learning_rate, warm_up, clip,
+        _weights(family_weight or []), learning_rate, warm_up, clip, augment,
     )  # fmt: skip
     suite = named_suites.find(tasks, baselines)
     options.check(suite)

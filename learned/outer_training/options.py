@@ -10,6 +10,7 @@ from taskset.errors import ConfigError, shown, unknown
 from taskset.random import seeds
 
 OBJECTIVES = ("train", "valid", "noise")
+AUGMENTATIONS = ("none", "global", "tensor", "parameter", "mixed")
 
 
 def _is_integer(value):
@@ -36,6 +37,7 @@ class Options:
     family_weights: {family: weight} of drawing tasks, 1 where not named.
     learning_rate, warm_up: of Adam; the rate grows linearly over the first `warm_up` outer steps. clip: the bound of the
     gradient's entries.
+    augment: rescaling of the tasks' parameters (`learned.unrolling.rescaling`): none, global, tensor, parameter or mixed.
     """
 
     optimizer: str
@@ -54,6 +56,7 @@ class Options:
     learning_rate: float = 1e-3
     warm_up: int = 50
     clip: float = 0.1
+    augment: str = "none"
 
     def __post_init__(self):
         from learned import estimators, optimizers
@@ -64,6 +67,7 @@ class Options:
             ("objective", self.objective, OBJECTIVES),
             ("differences", self.differences, ("value", "sign")),
             ("first lengths", self.first_lengths, ("together", "spread")),
+            ("augmentation", self.augment, AUGMENTATIONS),
         ):
             if not isinstance(value, str) or value not in names:
                 raise unknown(kind, value, list(names), f"Allowed: {', '.join(names)}.")
@@ -108,3 +112,7 @@ class Options:
     def as_json(self):
         """The options as JSON values."""
         return json.loads(json.dumps(asdict(self)))
+
+
+# Of the options that came after version 0.1: what trainings did before there was a choice.
+DEFAULTS = {"augment": "none"}

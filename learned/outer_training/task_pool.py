@@ -14,6 +14,7 @@ from learned.estimators import base
 from learned.outer_training import length_schedules, objectives
 from learned.outer_training.estimator_cache import MEMORY_MIB, Programs
 from learned.unrolling.problem import Problem
+from learned.unrolling.rescaling import RescaledProblem
 from learned.unrolling.vectors import from_leaves, named_leaves
 from taskset.datasets.sharing import release_pages
 from taskset.execution.memory import return_memory
@@ -81,7 +82,9 @@ class Slots:
 
         entry = self.suite.entry(name)
         scale = objectives.LossScale(*entry.scales[self.objective.scale_split])
-        problem = Problem(get_task(name, self.suite.source, self.data_dir), self.optimizer, self.objective, scale)
+        given = get_task(name, self.suite.source, self.data_dir), self.optimizer, self.objective, scale
+        augment = self.options.augment
+        problem = Problem(*given) if augment == "none" else RescaledProblem(augment, *given)
         return estimators.get(self.options.estimator)(problem, self.settings, strategy=self.strategy)
 
     def draw(self, slot, life):

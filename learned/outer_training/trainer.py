@@ -14,6 +14,7 @@ import numpy as np
 
 from learned.outer_training import checkpoint, log
 from learned.outer_training.events import Events
+from learned.outer_training.options import DEFAULTS
 from learned.unrolling.vectors import Layout
 from taskset import changes
 from taskset.errors import StoreError, cut, shown
@@ -157,6 +158,8 @@ class Trainer:
         found = checkpoint.load(path)
         for name, here in (("options", self.options.as_json()), ("suite", self.suite.as_json())):
             there = found.value(name, dict)
+            if name == "options":  # a checkpoint of an earlier version lacks those that it had no choice of
+                there = {**DEFAULTS, **there}
             # which version made a suite is no part of what it is: `_require_current` looks at that
             keys = {*there, *here} - {"taskset_version"}
             different = sorted(key for key in keys if there.get(key) != here.get(key))

@@ -35,6 +35,15 @@ class Problem:
         """Initial theta, a NumPy vector [P]."""
         return self.layout.vector(self.optimizer.init_theta(seed, self.dtype))
 
+    @property
+    def fresh_shapes(self):
+        """The shapes of what an episode is started from: {path: shape} of the task's parameters."""
+        return self.task.parameter_shapes
+
+    def initializer(self):
+        """A function of n seeds: what their episodes are started from, leaves [n, ..] of `fresh_shapes`."""
+        return self.task.initializer(self.dtype)
+
     def start(self, theta, params):
         """The inner state at step 0: theta [P], params {path: tensor} of the task."""
         inner = {"params": params, "optimizer": self.optimizer.init(self.layout.views(theta), params)}
@@ -53,17 +62,32 @@ class Problem:
         theta: [P]; step: steps taken so far in this training; batches: as `batches` returns them; key: of the task's own draws;
         horizon: the number of steps that this training is planned to have, for optimizers that read it.
         """
-        params = inner["params"]
+        point = self.point(inner)
         train_key, outer_key, told_key = stateless.split(key, 3)
-        loss, gradients = self.task.value_and_gradients(params, batches["train"], train_key)
-        outer = self.objective(self.task, params, loss, batches.get(self.objective.split), outer_key)
+        loss, gradients = self.task.value_and_gradients(point, batches["train"], train_key)
+        outer = self.objective(self.task, point, loss, batches.get(self.objective.split), outer_key)
         after, told = {}, loss
         if self.optimizer.uses_validation_loss:
-            measured = self.task.loss(params, batches["valid_inner"], told_key)
+            measured = self.task.loss(point, batches["valid_inner"], told_key)
             told = tf.where(step % VALIDATION_INTERVAL == 0, measured, inner["validation_loss"])
             after["validation_loss"] = told
         views = self.layout.views(theta)
         after["params"], after["optimizer"] = self.optimizer.update(
-            views, gradients, inner["optimizer"], params, step, loss, told, **self.optimizer.planned(horizon, self.dtype)
+            views,
+            self.pull_back(inner, gradients),
+            inner["optimizer"],
+            inner["params"],
+            step,
+            loss,
+            told,
+            **self.optimizer.planned(horizon, self.dtype),
         )
         return self.scale(outer), after
+
+    def point(self, inner):
+        """The task's parameters at an inner state: where losses and gradients are taken."""
+        return inner["params"]
+
+    def pull_back(self, inner, gradients):
+        """Gradients with respect to `inner["params"]` from those with respect to `point(inner)`."""
+        return gradients

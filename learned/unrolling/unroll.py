@@ -83,7 +83,7 @@ class Unroll:
         self.mode = mode or execution_mode(problem.task)
         if self.mode not in MODES or layout not in (None, *LAYOUTS):
             raise ConfigError(f"mode {mode!r}, layout {layout!r}: allowed are {', '.join(MODES)}, and {', '.join(LAYOUTS)}")
-        self._initial = problem.task.initializer(problem.dtype)
+        self._initial = problem.initializer()
         self.layout, self.why = (layout, "asked for") if layout else self._choose()
         self._map = batched if self.layout == "batched" else one_by_one
         self.window = self._compiled(self._window)
@@ -136,14 +136,21 @@ class Unroll:
         return specs
 
     def _nothing_fresh(self):
-        shapes = self.problem.task.parameter_shapes
-        return {path: tf.zeros([self.pairs, *shape], self.problem.dtype) for path, shape in shapes.items()}
+        return self._each_fresh(lambda shape: tf.zeros([self.pairs, *shape], self.problem.dtype))
+
+    def _each_fresh(self, make):
+        """`make(shape)` of every leaf that an episode is started from."""
+
+        def of(shapes):
+            return {key: of(value) if isinstance(value, dict) else make(value) for key, value in shapes.items()}
+
+        return of(self.problem.fresh_shapes)
 
     def empty(self):
         """Inner states [C, ..] that hold nothing yet: every pair must be started in its first window."""
         theta = tf.TensorSpec([self.problem.layout.size], self.problem.dtype)
-        params = {path: tf.TensorSpec(shape, self.problem.dtype) for path, shape in self.problem.task.parameter_shapes.items()}
-        one = tf.function(self.problem.start, autograph=False).get_concrete_function(theta, params).structured_outputs
+        fresh = self._each_fresh(lambda shape: tf.TensorSpec(shape, self.problem.dtype))
+        one = tf.function(self.problem.start, autograph=False).get_concrete_function(theta, fresh).structured_outputs
         return tf.nest.map_structure(lambda spec: tf.zeros([self.copies, *spec.shape], spec.dtype), one)
 
     # The compiled program.
@@ -211,12 +218,13 @@ class Unroll:
     # What the host draws.
 
     def fresh(self, seeds):
-        """Initial parameters [N, ..] of the pairs n with a seed in `seeds` {n: seed}; zeros for the others."""
+        """What the pairs n with a seed in `seeds` {n: seed} are started from, leaves [N, ..]; zeros for the others."""
         nothing = self._nothing_fresh()
         if not seeds:
             return nothing
         rows = tf.constant(list(seeds), tf.int32)[:, None]
-        return {path: tf.tensor_scatter_nd_update(nothing[path], rows, x) for path, x in self._initial(seeds.values()).items()}
+        drawn = self._initial(seeds.values())
+        return tf.nest.map_structure(lambda zeros, x: tf.tensor_scatter_nd_update(zeros, rows, x), nothing, drawn)
 
     def raw(self, pieces):
         """Raw batches {split: {name: [K, N, ..]}}; pieces: for each pair a list of (seed, first batch, count), K in all."""
