@@ -15,7 +15,7 @@ import learned
 from learned.cli import evaluation
 from learned.deploy import pretrained
 from learned.outer_training.estimator_cache import MEMORY_MIB
-from learned.outer_training.options import AUGMENTATIONS, OBJECTIVES, Options
+from learned.outer_training.options import AUGMENTATIONS, DIFFERENCES, OBJECTIVES, Options
 from taskset import plugins
 from taskset.cli.main import DataDir, Modules, Source, Version, err, is_script, out
 from taskset.cli.main import main as run
@@ -97,10 +97,15 @@ def suite_command(
 @app.command()
 def train(
     tasks: Annotated[str, typer.Option(help="Suite file, or the name of one (`python -m learned suite --list`).")],
-    output: Annotated[Path, typer.Option("--out", help="Directory of checkpoints and log; one that has them is gone on with.")],
-    outer_steps: Annotated[int, typer.Option(min=1, help="Outer steps in all.")],
+    output: Annotated[Path, typer.Option("--out", help="Directory of checkpoints and log; one that has them is resumed.")],
+    outer_steps: Annotated[
+        int | None, typer.Option(min=1, help="Outer steps in all; either these or --hours.", show_default=False)
+    ] = None,
+    hours: Annotated[
+        float | None, typer.Option(help="Hours of training in all, instead of steps: not reproducible.", show_default=False)
+    ] = None,
     optimizer: Annotated[str, typer.Option(help="Learned optimizer.")] = DEFAULT.optimizer,
-    estimator: Annotated[str, typer.Option(help="Of outer gradients.")] = DEFAULT.estimator,
+    estimator: Annotated[str, typer.Option(help="Outer-gradient estimator.")] = DEFAULT.estimator,
     objective: Annotated[str, typer.Option(help=f"{', '.join(OBJECTIVES)}.")] = DEFAULT.objective,
     lengths: Annotated[
         str, typer.Option(help="Of episodes: 100, linear:FIRST:LAST:OVER or log_uniform:LOW:HIGH.")
@@ -109,7 +114,7 @@ def train(
     steps: Annotated[int, typer.Option(help="Inner steps of a window.")] = DEFAULT.steps,
     sigma: Annotated[float, typer.Option(help="Standard deviation of the perturbations.")] = DEFAULT.sigma,
     differences: Annotated[
-        str, typer.Option(help="What counts of the difference of two signs: value or sign.")
+        str, typer.Option(help=f"How a pair's difference of losses counts: {', '.join(DIFFERENCES)}.")
     ] = DEFAULT.differences,
     first_lengths: Annotated[
         str, typer.Option(help="Pairs end their first episodes together, or spread.")
@@ -119,9 +124,17 @@ def train(
         int, typer.Option(help="Of them, those that an outer step averages over.")
     ] = DEFAULT.tasks_per_step,
     family_weight: Annotated[list[str] | None, typer.Option(help="FAMILY=WEIGHT of drawing tasks; default 1.")] = None,
-    learning_rate: Annotated[float, typer.Option(help="Of Adam.")] = DEFAULT.learning_rate,
+    learning_rate: Annotated[float, typer.Option(help="Learning rate of AdamW.")] = DEFAULT.learning_rate,
     warm_up: Annotated[int, typer.Option(help="Outer steps over which the rate grows.")] = DEFAULT.warm_up,
-    clip: Annotated[float, typer.Option(help="Bound of the gradient's entries.")] = DEFAULT.clip,
+    schedule: Annotated[
+        str, typer.Option(help="Learning rate after the warm-up: constant, or a cosine down to a tenth.")
+    ] = DEFAULT.schedule,
+    schedule_steps: Annotated[
+        int | None, typer.Option(min=1, help="Last outer step of the cosine; default: --outer-steps.", show_default=False)
+    ] = None,
+    weight_decay: Annotated[float, typer.Option(help="Decoupled weight decay of AdamW.")] = DEFAULT.weight_decay,
+    clip: Annotated[float, typer.Option(help="Bound of the gradient, as --clipping says.")] = DEFAULT.clip,
+    clipping: Annotated[str, typer.Option(help="What is bounded: entries of the gradient, or its norm.")] = DEFAULT.clipping,
     augment: Annotated[
         str, typer.Option(help=f"Rescaling of each episode's parameters: {', '.join(AUGMENTATIONS)}.")
     ] = DEFAULT.augment,
@@ -145,12 +158,18 @@ def train(
     data_dir: DataDir = None,
     modules: Modules = None,
 ):
-    """Train a learned optimizer. Interrupt it at any moment; the same command goes on from the last checkpoint."""
+    """Train a learned optimizer. Interrupt it at any moment; the same command resumes from the last checkpoint."""
     use_threads(1)  # before a module of one's own starts TensorFlow
     plugins.load(modules or [])
+    if (outer_steps is None) == (hours is None) or (hours is not None and not 0 < hours < math.inf):
+        raise ConfigError(
+            f"outer steps {outer_steps}, hours {hours}: allowed is one of both, above 0; give --outer-steps or --hours"
+        )
+    planned = (schedule_steps or outer_steps or 0) if schedule == "cosine" else (schedule_steps or 0)
     options = Options(
         optimizer, estimator, objective, seed, pairs, steps, sigma, differences, first_lengths, lengths, slots, tasks_per_step,
         _weights(family_weight or []), learning_rate, warm_up, clip, augment,
+        clipping, weight_decay, schedule, planned,
     )  # fmt: skip
     suite = named_suites.find(tasks, baselines)
     options.check(suite)
@@ -172,11 +191,14 @@ def train(
         trainer = Trainer(output, suite, options, made, optimizers.get(optimizer), where)
         out.print(
             f"{optimizer} ({trainer.layout.size:,} weights) by {estimator} on {len(suite.of_split('train'))} tasks of "
-            f"{suite.name}, objective {objective}; outer step {trainer.step} of {outer_steps}",
+            f"{suite.name}, objective {objective}; outer step {trainer.step} of {outer_steps or f'{hours} hours'}",
             markup=False,
         )
         with _progress(trainer.step, outer_steps) as report:
-            trainer.train(outer_steps, save_every, keep_every, report)
+            if hours is None:
+                trainer.train(outer_steps, save_every, keep_every, report)
+            else:
+                trainer.train_for(hours, save_every, keep_every, report)
     out.print(f"{output / 'checkpoint.npz'}: outer step {trainer.step}", markup=False)
 
 

@@ -73,7 +73,8 @@ class Estimate:
     """One estimate of the gradient of the outer loss.
 
     gradient: [P]; loss: mean normalized loss of the window over all copies; non_finite: pairs that count as zero because their
-    D (or their gradient) was not finite; steps: inner steps computed, of all copies; details: {name: scalar}.
+    D (or their gradient) was not finite; steps: inner steps computed, of all copies; details: {name: scalar};
+    square: mean of D^2 over the pairs whose D is finite, NaN where there is none or the estimator takes no differences.
     """
 
     gradient: np.ndarray
@@ -81,6 +82,7 @@ class Estimate:
     non_finite: int
     steps: int
     details: dict = field(default_factory=dict)
+    square: float = float("nan")
 
 
 def mean_loss(losses):
@@ -115,3 +117,11 @@ def differences(losses, mask, settings):
         d = np.where(mask, losses[:, 0] - losses[:, 1], 0.0).sum(axis=0) / len(losses)
     finite = np.isfinite(d)
     return settings.differences(np.where(finite, d, 0.0), settings.sigma), finite
+
+
+def mean_square(losses):
+    """The mean of D^2 over the pairs whose D is finite, from losses [K, 2, N]; NaN where no D is."""
+    with np.errstate(invalid="ignore"):
+        d = (losses[:, 0] - losses[:, 1]).sum(axis=0) / len(losses)
+    d = d[np.isfinite(d)]
+    return float(np.mean(d**2)) if d.size else float("nan")

@@ -40,5 +40,6 @@ class ESSingle:
         d_old, finite_old = base.differences(losses, old, settings)
         d_new, finite_new = base.differences(losses, ~old, settings)
         gradient = (d_old @ state["e"] + d_new @ e) / (2 * settings.sigma**2 * settings.pairs)
-        estimate = base.Estimate(gradient, base.mean_loss(losses), int(np.sum(~(finite_old & finite_new))), losses.size)
+        lost = int(np.sum(~(finite_old & finite_new)))
+        estimate = base.Estimate(gradient, base.mean_loss(losses), lost, losses.size, square=base.mean_square(losses))
         return estimate, {"episodes": window.after, "inner": inner, "e": e}

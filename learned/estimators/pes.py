@@ -46,5 +46,6 @@ class PES:
         d_new, finite_new = base.differences(losses, ~old, settings)
         gradient = (d_old @ xi + d_new @ e) / (2 * settings.sigma**2 * settings.pairs)
         xi = np.where((window.reset_at < settings.steps)[:, None], e, xi)
-        estimate = base.Estimate(gradient, base.mean_loss(losses), int(np.sum(~(finite_old & finite_new))), losses.size)
+        lost = int(np.sum(~(finite_old & finite_new)))
+        estimate = base.Estimate(gradient, base.mean_loss(losses), lost, losses.size, square=base.mean_square(losses))
         return estimate, {"episodes": window.after, "inner": inner, "xi": xi}

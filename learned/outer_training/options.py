@@ -10,6 +10,10 @@ from taskset.errors import ConfigError, shown, unknown
 from taskset.random import seeds
 
 OBJECTIVES = ("train", "valid", "noise")
+DIFFERENCES = ("value", "sign", "rms")
+DIFFERENCE_ESTIMATORS = ("es_full", "es_truncated", "pes", "es_single")
+CLIPPING = ("entries", "norm")
+SCHEDULES = ("constant", "cosine")
 AUGMENTATIONS = ("none", "global", "tensor", "parameter", "mixed")
 
 
@@ -31,12 +35,14 @@ class Options:
     """Everything that the weights which come out depend on, the suite aside.
 
     optimizer, estimator, objective: names; seed: of every draw.
-    pairs, steps, sigma, differences, first_lengths: of the estimator (`learned.estimators.base.Settings`; "value" or "sign",
-    "together" or "spread"); lengths: of episodes (`learned.outer_training.length_schedules.parse`).
+    pairs, steps, sigma, first_lengths: of the estimator (`learned.estimators.base.Settings`; "together" or "spread").
+    differences: "value", "sign" (`learned.estimators.base.sign`) or "rms" (`learned.outer_training.differences`).
+    lengths: of episodes (`learned.outer_training.length_schedules.parse`).
     slots: tasks that are in training at a time; tasks_per_step: of them, those whose estimates an outer step averages.
     family_weights: {family: weight} of drawing tasks, 1 where not named.
-    learning_rate, warm_up: of Adam; the rate grows linearly over the first `warm_up` outer steps. clip: the bound of the
-    gradient's entries.
+    learning_rate, warm_up, weight_decay: of AdamW; the rate grows linearly over the first `warm_up` outer steps.
+    schedule: then it is "constant", or falls by "cosine" to a tenth until outer step `schedule_steps`; 0: until the end of the
+    hours that the trainer is given. clip: the bound of the gradient's entries, or of its norm, as `clipping` says.
     augment: rescaling of the tasks' parameters (`learned.unrolling.rescaling`): none, global, tensor, parameter or mixed.
     """
 
@@ -57,6 +63,10 @@ class Options:
     warm_up: int = 50
     clip: float = 0.1
     augment: str = "none"
+    clipping: str = "entries"
+    weight_decay: float = 0.0
+    schedule: str = "constant"
+    schedule_steps: int = 0
 
     def __post_init__(self):
         from learned import estimators, optimizers
@@ -65,13 +75,16 @@ class Options:
             ("learned optimizer", self.optimizer, optimizers.names()),
             ("estimator", self.estimator, estimators.names()),
             ("objective", self.objective, OBJECTIVES),
-            ("differences", self.differences, ("value", "sign")),
+            ("differences", self.differences, DIFFERENCES),
             ("first lengths", self.first_lengths, ("together", "spread")),
             ("augmentation", self.augment, AUGMENTATIONS),
+            ("clipping", self.clipping, CLIPPING),
+            ("schedule", self.schedule, SCHEDULES),
         ):
             if not isinstance(value, str) or value not in names:
                 raise unknown(kind, value, list(names), f"Allowed: {', '.join(names)}.")
-        for name, least in (("pairs", 1), ("steps", 1), ("slots", 1), ("tasks_per_step", 1), ("warm_up", 0)):
+        integers = (("pairs", 1), ("steps", 1), ("slots", 1), ("tasks_per_step", 1), ("warm_up", 0), ("schedule_steps", 0))
+        for name, least in integers:
             value = getattr(self, name)
             _allowed(name, value, _is_integer(value) and least <= value < 2**31, f"an integer of at least {least}")
             object.__setattr__(self, name, int(value))
@@ -79,6 +92,14 @@ class Options:
             value = getattr(self, name)
             _allowed(name, value, _is_number(value) and 0 < value < math.inf, "a number above 0")
         object.__setattr__(self, "seed", seeds.check(self.seed))
+        decay = self.weight_decay
+        _allowed("weight_decay", decay, _is_number(decay) and 0 <= decay < math.inf, "a number of at least 0")
+        self._check_schedule()
+        if self.differences == "rms" and self.estimator not in DIFFERENCE_ESTIMATORS:
+            raise ConfigError(
+                f"differences 'rms' with estimator {self.estimator!r}: allowed are estimators that are linear in differences, "
+                f"{', '.join(DIFFERENCE_ESTIMATORS)}"
+            )
         _allowed(
             "tasks_per_step", self.tasks_per_step, self.tasks_per_step <= self.slots, f"at most the number of slots, {self.slots}"
         )
@@ -91,6 +112,13 @@ class Options:
         )
         longest = length_schedules.parse(self.lengths).longest
         _allowed("steps", self.steps, self.steps <= longest, f"at most the longest episode, {longest} steps")
+
+    def _check_schedule(self):
+        steps, rising = self.schedule_steps, self.warm_up
+        if self.schedule == "constant":
+            _allowed("schedule_steps", steps, steps == 0, "0 with a constant schedule")
+        else:
+            _allowed("schedule_steps", steps, steps == 0 or steps > rising, f"an integer above warm_up, {rising}")
 
     def check(self, suite):
         """Raise `ConfigError` where the options don't go with a suite."""
@@ -115,4 +143,4 @@ class Options:
 
 
 # Of the options that came after version 0.1: what trainings did before there was a choice.
-DEFAULTS = {"augment": "none"}
+DEFAULTS = {"augment": "none", "clipping": "entries", "weight_decay": 0.0, "schedule": "constant", "schedule_steps": 0}

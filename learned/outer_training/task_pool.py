@@ -20,7 +20,7 @@ from taskset.datasets.sharing import release_pages
 from taskset.execution.memory import return_memory
 from taskset.random import seeds
 
-DIFFERENCES = {"value": base.value, "sign": base.sign}
+DIFFERENCES = {"value": base.value, "sign": base.sign, "rms": base.value}  # the trainer divides by the RMS
 FIRST_LENGTHS = {"together": base.together, "spread": base.spread}
 
 
@@ -59,9 +59,9 @@ class Result:
 class Slots:
     """The slots of one process.
 
-    suite: a `taskset.scoring.suites.Suite`; options: a `learned.outer_training.trainer.Options`; data_dir: of real data.
-    strategy: a `tf.distribute` strategy (`learned.unrolling.distributed`); None: this process, its CPU. memory: MiB that the process may
-    have for itself before programs go (`learned.outer_training.estimator_cache`).
+    suite: a `taskset.scoring.suites.Suite`; options: a `learned.outer_training.options.Options`; data_dir: of real data.
+    strategy: a `tf.distribute` strategy (`learned.unrolling.distributed`); None: this process, its CPU. memory: MiB that the
+    process may have for itself before programs go (`learned.outer_training.estimator_cache`).
     """
 
     def __init__(self, suite, options, data_dir=None, strategy=None, memory=MEMORY_MIB):
