@@ -119,6 +119,9 @@ def train(
     first_lengths: Annotated[
         str, typer.Option(help="Pairs end their first episodes together, or spread.")
     ] = DEFAULT.first_lengths,
+    late_restarts: Annotated[
+        float, typer.Option(help="Probability that an episode is resumed at its end, with a longer length.")
+    ] = DEFAULT.late_restarts,
     slots: Annotated[int, typer.Option(help="Tasks in training at a time.")] = DEFAULT.slots,
     tasks_per_step: Annotated[
         int, typer.Option(help="Of them, those that an outer step averages over.")
@@ -169,7 +172,7 @@ def train(
     options = Options(
         optimizer, estimator, objective, seed, pairs, steps, sigma, differences, first_lengths, lengths, slots, tasks_per_step,
         _weights(family_weight or []), learning_rate, warm_up, clip, augment,
-        clipping, weight_decay, schedule, planned,
+        clipping, weight_decay, schedule, planned, late_restarts,
     )  # fmt: skip
     suite = named_suites.find(tasks, baselines)
     options.check(suite)

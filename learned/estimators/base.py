@@ -46,12 +46,19 @@ def spread(rng, lengths):
     return rng.integers(1, lengths + 1)
 
 
+def never(rng, lengths):
+    """No episode is resumed at its end."""
+    return lengths
+
+
 @dataclass(frozen=True)
 class Settings:
     """What estimators are told.
 
     pairs: N; steps: K, of a window; sigma: standard deviation of the perturbations.
-    differences: what is made of D: `value` or `sign`; first_lengths: of the first episodes: `together` or `spread`.
+    differences: what is made of D: `value` or `sign`; first_lengths: of the first episodes: `together` or `spread`;
+    resumed: `(rng, lengths [N]) -> [N]`, longer lengths for the episodes that come to their end and are resumed
+    (`learned.outer_training.length_schedules.Resumed`), the same ones for the others. What is whole episodes ignores it.
     """
 
     pairs: int = 16
@@ -59,6 +66,7 @@ class Settings:
     sigma: float = 0.01
     differences: Callable = value
     first_lengths: Callable = together
+    resumed: Callable = never
 
     def __post_init__(self):
         for name in ("pairs", "steps"):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from learned.estimators.base import never
 from taskset.random import seeds
 
 
@@ -56,21 +57,25 @@ def episode_seed(seed, pair, number):
     return seeds.stream(seed, "episode", int(pair), int(number))
 
 
-def next_window(unroll, state, lengths, first_lengths):
+def next_window(unroll, state, lengths, first_lengths, resumed=never):
     """The next `Window`.
 
-    lengths: `(rng, n) -> [n]`, of episodes that start; first_lengths: `(rng, lengths) -> lengths` of those that are first.
+    lengths: `(rng, n) -> [n]`, of episodes that start; first_lengths: `(rng, lengths) -> lengths` of those that are first;
+    resumed: `(rng, lengths) -> lengths`, longer for episodes that end in this window and are resumed. Such a training has another
+    horizon from this window on; everything else of it stays, the perturbations' sums of `pes` included.
     """
     seed, number_of_window, steps_of_window = int(state["seed"]), int(state["window"]), unroll.steps
     rng = seeds.generator(seed, "lengths", number_of_window)
     drawn = np.asarray(lengths(rng, unroll.pairs))
     drawn = np.maximum(np.where(state["number"] == 0, first_lengths(rng, drawn), drawn), steps_of_window).astype(np.int32)
 
-    left = state["length"] - state["steps"]
+    ends = (state["length"] - state["steps"] < steps_of_window) & (state["number"] > 0)
+    length = np.where(ends, resumed(rng, state["length"]), state["length"]).astype(np.int32)
+    left = length - state["steps"]
     resets = left < steps_of_window
     reset_at = np.where(resets, left, steps_of_window).astype(np.int32)
     number = state["number"] + resets
-    length = np.where(resets, drawn, state["length"]).astype(np.int32)
+    until, length = length, np.where(resets, drawn, length).astype(np.int32)
     steps = np.where(resets, steps_of_window - left, state["steps"] + steps_of_window).astype(np.int32)
 
     pieces = []
@@ -88,5 +93,5 @@ def next_window(unroll, state, lengths, first_lengths):
         "length": length,
         "number": number.astype(np.int32),
     }
-    horizons = np.stack([state["length"], length], axis=1).astype(np.int32)
+    horizons = np.stack([until, length], axis=1).astype(np.int32)
     return Window(state["steps"].astype(np.int32), reset_at, horizons, fresh, unroll.raw(pieces), key, after)

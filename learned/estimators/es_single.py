@@ -30,7 +30,7 @@ class ESSingle:
     def estimate(self, theta, state, lengths):
         """(Estimate from one window, state behind it)."""
         settings, size = self.settings, self.problem.layout.size
-        window = episodes.next_window(self.unroll, state["episodes"], lengths, settings.first_lengths)
+        window = episodes.next_window(self.unroll, state["episodes"], lengths, settings.first_lengths, settings.resumed)
         seed, number = int(state["episodes"]["seed"]), int(state["episodes"]["window"])
         drawn = base.perturbations(seed, number, settings.pairs, size, settings.sigma, self.problem.dtype)
         e = np.where((window.reset_at < settings.steps)[:, None], drawn, state["e"])

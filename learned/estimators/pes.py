@@ -36,7 +36,7 @@ class PES:
     def estimate(self, theta, state, lengths):
         """(Estimate from one window, state behind it)."""
         settings, size = self.settings, self.problem.layout.size
-        window = episodes.next_window(self.unroll, state["episodes"], lengths, settings.first_lengths)
+        window = episodes.next_window(self.unroll, state["episodes"], lengths, settings.first_lengths, settings.resumed)
         seed, number = int(state["episodes"]["seed"]), int(state["episodes"]["window"])
         e = base.perturbations(seed, number, settings.pairs, size, settings.sigma, self.problem.dtype)
         copies = base.both_signs(theta, e)

@@ -27,7 +27,8 @@ class Carried:
         return tf.nest.map_structure(lambda x: x[: self.settings.pairs], inner)
 
     def _next(self, state, lengths):
-        window = episodes.next_window(self.unroll, state["episodes"], lengths, self.settings.first_lengths)
+        settings = self.settings
+        window = episodes.next_window(self.unroll, state["episodes"], lengths, settings.first_lengths, settings.resumed)
         return window, tf.nest.map_structure(lambda x: tf.concat([x] * self.signs, axis=0), state["inner"])
 
     def perturbations(self, state):

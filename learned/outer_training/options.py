@@ -37,7 +37,8 @@ class Options:
     optimizer, estimator, objective: names; seed: of every draw.
     pairs, steps, sigma, first_lengths: of the estimator (`learned.estimators.base.Settings`; "together" or "spread").
     differences: "value", "sign" (`learned.estimators.base.sign`) or "rms" (`learned.outer_training.differences`).
-    lengths: of episodes (`learned.outer_training.length_schedules.parse`).
+    lengths: of episodes (`learned.outer_training.length_schedules.parse`); late_restarts: the probability that one is resumed at
+    its end with a longer length (`learned.outer_training.length_schedules.Resumed`).
     slots: tasks that are in training at a time; tasks_per_step: of them, those whose estimates an outer step averages.
     family_weights: {family: weight} of drawing tasks, 1 where not named.
     learning_rate, warm_up, weight_decay: of AdamW; the rate grows linearly over the first `warm_up` outer steps.
@@ -67,6 +68,7 @@ class Options:
     weight_decay: float = 0.0
     schedule: str = "constant"
     schedule_steps: int = 0
+    late_restarts: float = 0.0
 
     def __post_init__(self):
         from learned import estimators, optimizers
@@ -112,6 +114,16 @@ class Options:
         )
         longest = length_schedules.parse(self.lengths).longest
         _allowed("steps", self.steps, self.steps <= longest, f"at most the longest episode, {longest} steps")
+        self._check_late_restarts()
+
+    def _check_late_restarts(self):
+        share = self.late_restarts
+        _allowed("late_restarts", share, _is_number(share) and 0 <= share < 1, "a number of at least 0 and below 1")
+        if share and (not self.lengths.startswith("log_uniform:") or self.estimator == "es_full"):
+            raise ConfigError(
+                f"late_restarts is {share} with lengths {self.lengths!r} and estimator {self.estimator!r}: allowed are lengths "
+                "log_uniform:LOW:HIGH and estimators of unfinished episodes, not es_full"
+            )
 
     def _check_schedule(self):
         steps, rising = self.schedule_steps, self.warm_up
@@ -143,4 +155,11 @@ class Options:
 
 
 # Of the options that came after version 0.1: what trainings did before there was a choice.
-DEFAULTS = {"augment": "none", "clipping": "entries", "weight_decay": 0.0, "schedule": "constant", "schedule_steps": 0}
+DEFAULTS = {
+    "augment": "none",
+    "clipping": "entries",
+    "weight_decay": 0.0,
+    "schedule": "constant",
+    "schedule_steps": 0,
+    "late_restarts": 0.0,
+}

@@ -71,8 +71,15 @@ class Slots:
             self.by_family.setdefault(entry.family, []).append(entry.task)
         self.optimizer, self.objective = optimizers.get(options.optimizer), objectives.get(options.objective)
         self.lengths = length_schedules.parse(options.lengths)
+        late = options.late_restarts
+        resumed = length_schedules.Resumed(late, self.lengths.longest) if late else base.never
         self.settings = base.Settings(
-            options.pairs, options.steps, options.sigma, DIFFERENCES[options.differences], FIRST_LENGTHS[options.first_lengths]
+            options.pairs,
+            options.steps,
+            options.sigma,
+            DIFFERENCES[options.differences],
+            FIRST_LENGTHS[options.first_lengths],
+            resumed,
         )
         self.slots = {}
         self.estimator = Programs(self._estimator, lambda: {slot.task for slot in self.slots.values()}, memory)

@@ -6,7 +6,7 @@ How many steps the hours hold is only known as they pass, so the fraction of the
                                                         n the steps that the hours left hold at the pace of the steps before it
 
 It is continuous, never falls, and reaches 1 as the hours end. Between checkpoints it depends on (k0, f, n) alone, which
-checkpoints have: a training that is killed and resumed repeats its steps bit for bit up to the next checkpoint, and all (k0, f, n)
+checkpoints have: a training that is killed and resumed repeats its steps bit for bit up to the next checkpoint. All (k0, f, n)
 together record what the learning rate was. Two trainings of the same hours are not the same, though: for that, plan steps.
 """
 
