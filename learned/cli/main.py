@@ -138,6 +138,15 @@ def train(
     weight_decay: Annotated[float, typer.Option(help="Decoupled weight decay of AdamW.")] = DEFAULT.weight_decay,
     clip: Annotated[float, typer.Option(help="Bound of the gradient, as --clipping says.")] = DEFAULT.clip,
     clipping: Annotated[str, typer.Option(help="What is bounded: entries of the gradient, or its norm.")] = DEFAULT.clipping,
+    trained: Annotated[
+        list[str] | None, typer.Option("--train", metavar="GLOB", help="Weights to train, such as controller/*; default: all.")
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="CHECKPOINT", help="Weights to start from: a file, or a name of `python -m learned pretrained`."
+        ),
+    ] = None,
     augment: Annotated[
         str, typer.Option(help=f"Rescaling of each episode's parameters: {', '.join(AUGMENTATIONS)}.")
     ] = DEFAULT.augment,
@@ -169,10 +178,17 @@ def train(
             f"outer steps {outer_steps}, hours {hours}: allowed is one of both, above 0; give --outer-steps or --hours"
         )
     planned = (schedule_steps or outer_steps or 0) if schedule == "cosine" else (schedule_steps or 0)
+    weights = None
+    if start:
+        start_tensorflow(threads=1)
+        from learned import optimizers
+        from learned.outer_training import phases
+
+        weights = phases.read(pretrained.find(start), optimizers.get(optimizer))
     options = Options(
         optimizer, estimator, objective, seed, pairs, steps, sigma, differences, first_lengths, lengths, slots, tasks_per_step,
         _weights(family_weight or []), learning_rate, warm_up, clip, augment,
-        clipping, weight_decay, schedule, planned, late_restarts,
+        clipping, weight_decay, schedule, planned, late_restarts, list(trained or ["*"]), phases.digest(weights) if weights else "",
     )  # fmt: skip
     suite = named_suites.find(tasks, baselines)
     options.check(suite)
@@ -189,9 +205,9 @@ def train(
     if spread:
         distributed.check_pairs(pairs, spread)
     suite = _measured(suite, unmeasured, output / "baselines", data_dir, workers, modules or [])
-    with shared_arrays(), _slots(workers, suite, options, data_dir, modules or [], spread, memory, output) as made:
+    with shared_arrays(), _slots(workers, suite, options, data_dir, modules or [], spread, memory, output, weights) as made:
         where = distributed.describe(spread) if spread else "cpu"
-        trainer = Trainer(output, suite, options, made, optimizers.get(optimizer), where)
+        trainer = Trainer(output, suite, options, made, optimizers.get(optimizer), where, start=weights)
         out.print(
             f"{optimizer} ({trainer.layout.size:,} weights) by {estimator} on {len(suite.of_split('train'))} tasks of "
             f"{suite.name}, objective {objective}; outer step {trainer.step} of {outer_steps or f'{hours} hours'}",
@@ -258,15 +274,15 @@ def _measured(suite, unmeasured, root, data_dir, workers, modules):
     return measuring.completed(suite, root, sweep)
 
 
-def _slots(workers, suite, options, data_dir, modules, strategy, memory, output):
+def _slots(workers, suite, options, data_dir, modules, strategy, memory, output, start):
     if workers == 1:
         from learned.outer_training.task_pool import Slots
 
-        return contextlib.nullcontext(Slots(suite, options, data_dir, strategy, memory))
+        return contextlib.nullcontext(Slots(suite, options, data_dir, strategy, memory, start))
     from learned.outer_training.trainer import kept_slots
     from learned.outer_training.workers import Workers
 
-    return Workers(workers, suite, options, data_dir, [*modules, learned.__name__], memory, lambda: kept_slots(output))
+    return Workers(workers, suite, options, data_dir, [*modules, learned.__name__], memory, lambda: kept_slots(output), start)
 
 
 @contextlib.contextmanager

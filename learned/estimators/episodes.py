@@ -18,7 +18,8 @@ class Window:
     """One window of all pairs, and what the compiled program (`learned.unrolling.unroll`) is given for it.
 
     first: steps taken before it [N]; reset_at: the step of the window that is the first of a new episode [N], K for none;
-    horizons: length of the episode before that step and from it on [N, 2]; fresh, raw, key: arguments of `Unroll.window`; after: the episodes' state behind the window.
+    horizons: length of the episode before that step and from it on [N, 2]; fresh, raw, key: arguments of `Unroll.window`;
+    after: the episodes' state behind the window.
     """
 
     first: np.ndarray

@@ -44,6 +44,8 @@ class Options:
     learning_rate, warm_up, weight_decay: of AdamW; the rate grows linearly over the first `warm_up` outer steps.
     schedule: then it is "constant", or falls by "cosine" to a tenth until outer step `schedule_steps`; 0: until the end of the
     hours that the trainer is given. clip: the bound of the gradient's entries, or of its norm, as `clipping` says.
+    trained: globs of the weights that are trained; start: a digest of the weights that it starts from, "" for those that follow
+    from the seed (`learned.outer_training.phases`).
     augment: rescaling of the tasks' parameters (`learned.unrolling.rescaling`): none, global, tensor, parameter or mixed.
     """
 
@@ -69,6 +71,8 @@ class Options:
     schedule: str = "constant"
     schedule_steps: int = 0
     late_restarts: float = 0.0
+    trained: list = field(default_factory=lambda: ["*"])
+    start: str = ""
 
     def __post_init__(self):
         from learned import estimators, optimizers
@@ -115,6 +119,9 @@ class Options:
         longest = length_schedules.parse(self.lengths).longest
         _allowed("steps", self.steps, self.steps <= longest, f"at most the longest episode, {longest} steps")
         self._check_late_restarts()
+        texts = isinstance(self.trained, list) and self.trained and all(isinstance(glob, str) for glob in self.trained)
+        _allowed("trained", self.trained, texts, "a list of globs, at least one")
+        _allowed("start", self.start, isinstance(self.start, str), "a digest of weights")
 
     def _check_late_restarts(self):
         share = self.late_restarts
@@ -162,4 +169,6 @@ DEFAULTS = {
     "schedule": "constant",
     "schedule_steps": 0,
     "late_restarts": 0.0,
+    "trained": ["*"],
+    "start": "",
 }

@@ -11,7 +11,7 @@ import numpy as np
 
 from learned import estimators, optimizers
 from learned.estimators import base
-from learned.outer_training import length_schedules, objectives
+from learned.outer_training import length_schedules, objectives, phases
 from learned.outer_training.estimator_cache import MEMORY_MIB, Programs
 from learned.unrolling.problem import Problem
 from learned.unrolling.rescaling import RescaledProblem
@@ -61,15 +61,18 @@ class Slots:
 
     suite: a `taskset.scoring.suites.Suite`; options: a `learned.outer_training.options.Options`; data_dir: of real data.
     strategy: a `tf.distribute` strategy (`learned.unrolling.distributed`); None: this process, its CPU. memory: MiB that the
-    process may have for itself before programs go (`learned.outer_training.estimator_cache`).
+    process may have for itself before programs go (`learned.outer_training.estimator_cache`). start: the weights that the training
+    starts from, {path: array}; None: those of its seed.
     """
 
-    def __init__(self, suite, options, data_dir=None, strategy=None, memory=MEMORY_MIB):
+    def __init__(self, suite, options, data_dir=None, strategy=None, memory=MEMORY_MIB, start=None):
         self.options, self.data_dir, self.suite, self.strategy = options, data_dir, suite, strategy
         self.by_family = {}
         for entry in suite.of_split("train"):
             self.by_family.setdefault(entry.family, []).append(entry.task)
         self.optimizer, self.objective = optimizers.get(options.optimizer), objectives.get(options.objective)
+        start = phases.initial(self.optimizer, options.seed) if start is None else start
+        self.frozen = phases.frozen(start, options.trained)
         self.lengths = length_schedules.parse(options.lengths)
         late = options.late_restarts
         resumed = length_schedules.Resumed(late, self.lengths.longest) if late else base.never
@@ -91,7 +94,8 @@ class Slots:
         scale = objectives.LossScale(*entry.scales[self.objective.scale_split])
         given = get_task(name, self.suite.source, self.data_dir), self.optimizer, self.objective, scale
         augment = self.options.augment
-        problem = Problem(*given) if augment == "none" else RescaledProblem(augment, *given)
+        frozen = {"frozen": self.frozen}
+        problem = Problem(*given, **frozen) if augment == "none" else RescaledProblem(augment, *given, **frozen)
         return estimators.get(self.options.estimator)(problem, self.settings, strategy=self.strategy)
 
     def draw(self, slot, life):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from learned.outer_training import checkpoint, log, outer_optimizer
+from learned.outer_training import checkpoint, log, outer_optimizer, phases
 from learned.outer_training.differences import DifferenceScales
 from learned.outer_training.events import Events
 from learned.outer_training.options import DEFAULTS
@@ -53,14 +53,22 @@ class Trainer:
     (`learned.outer_training.events`). A directory that has a checkpoint is resumed, if suite and options are the same.
 
     slots: what makes estimates: `learned.outer_training.task_pool.Slots` or `learned.outer_training.workers.Workers`;
-    device: on what, for the record; clock: seconds, for `train_for`.
+    device: on what, for the record; clock: seconds, for `train_for`; start: the
+    weights that it starts from, {path: array} (`learned.outer_training.phases`); None: those of its seed.
     """
 
-    def __init__(self, directory, suite, options, slots, optimizer, device="cpu", clock=time.monotonic):
+    def __init__(self, directory, suite, options, slots, optimizer, device="cpu", clock=time.monotonic, start=None):
         options.check(suite)
         suites.require_measured(suite)
         self.directory, self.suite, self.options, self.slots = Path(directory), suite, options, slots
-        self.device, self.optimizer, self.layout = device, optimizer, Layout(optimizer.shapes)
+        self.device, self.optimizer = device, optimizer
+        if options.start != (phases.digest(start) if start else ""):
+            raise ConfigError(
+                f"start {options.start!r} of the options is not that of the weights given: give both or none of them"
+            )
+        start = start or phases.initial(optimizer, options.seed)
+        self.frozen = phases.frozen(start, options.trained)
+        self.layout = Layout({path: shape for path, shape in optimizer.shapes.items() if path not in self.frozen})
         self.scales = DifferenceScales()
         self.plan, self._by_time = TimePlan(clock), options.schedule == "cosine" and not options.schedule_steps
         make_directory(self.directory)
@@ -68,7 +76,7 @@ class Trainer:
             self._resume()
         else:
             self.step = 0
-            self.x = self.layout.vector(optimizer.init_theta(seeds.stream(options.seed, "theta"))).astype(np.float64)
+            self.x = self.layout.vector({path: start[path] for path in self.layout.shapes}).astype(np.float64)
             self.m, self.v = np.zeros_like(self.x), np.zeros_like(self.x)
 
     def train(self, outer_steps, save_every=50, keep_every=None, report=lambda line: None):
@@ -110,8 +118,9 @@ class Trainer:
 
     @property
     def weights(self):
-        """theta as {path: float32 array}."""
-        return self.layout.arrays(self.x.astype(np.float32))
+        """All weights as {path: float32 array}, those that are frozen included."""
+        trained = self.layout.arrays(self.x.astype(np.float32))
+        return {path: trained[path] if path in trained else self.frozen[path] for path in self.optimizer.shapes}
 
     def _advance(self):
         options, step = self.options, self.step
@@ -182,7 +191,7 @@ class Trainer:
     def _meta(self):
         return {
             "optimizer": self.optimizer.name,
-            "shapes": {path: list(shape) for path, shape in self.layout.shapes.items()},
+            "shapes": {path: list(shape) for path, shape in self.optimizer.shapes.items()},
             "options": self.options.as_json(),
             "suite": self.suite.as_json(),
             "step": self.step,

@@ -6,6 +6,7 @@
 copies of it.
 """
 
+import numpy as np
 import tensorflow as tf
 
 from learned.unrolling.vectors import Layout
@@ -19,21 +20,27 @@ class Problem:
 
     task: a `taskset` Task; optimizer: a `LearnedOptimizer`; objective: one of `learned.outer_training.objectives`.
     scale: loss -> normalized loss (`learned.outer_training.objectives.LossScale`, or `unscaled`).
-    dtype: in which everything is computed.
+    dtype: in which everything is computed. frozen: {path: array}, weights that are constants; theta has the others, [P] numbers.
 
     An inner state is {"params": .., "optimizer": ..} and, where the optimizer looks at it, "validation_loss".
     """
 
-    def __init__(self, task, optimizer, objective, scale, dtype=tf.float32):
+    def __init__(self, task, optimizer, objective, scale, dtype=tf.float32, frozen=None):
         objective.check(task)
         self.task, self.optimizer, self.objective, self.scale, self.dtype = task, optimizer, objective, scale, dtype
-        self.layout = Layout(optimizer.shapes)
+        self.frozen = {path: np.asarray(array) for path, array in (frozen or {}).items()}
+        self.layout = Layout({path: shape for path, shape in optimizer.shapes.items() if path not in self.frozen})
         told = ["valid_inner"] if optimizer.uses_validation_loss else []
         self.splits = tuple(dict.fromkeys(["train", *([objective.split] if objective.split else []), *told]))
 
     def theta(self, seed):
         """Initial theta, a NumPy vector [P]."""
-        return self.layout.vector(self.optimizer.init_theta(seed, self.dtype))
+        weights = self.optimizer.init_theta(seed, self.dtype)
+        return self.layout.vector({path: weights[path] for path in self.layout.shapes})
+
+    def weights(self, theta):
+        """All weights of the optimizer {path: tensor}, those that are frozen included."""
+        return {**self.layout.views(theta), **{path: tf.constant(w, self.dtype) for path, w in self.frozen.items()}}
 
     @property
     def fresh_shapes(self):
@@ -46,7 +53,7 @@ class Problem:
 
     def start(self, theta, params):
         """The inner state at step 0: theta [P], params {path: tensor} of the task."""
-        inner = {"params": params, "optimizer": self.optimizer.init(self.layout.views(theta), params)}
+        inner = {"params": params, "optimizer": self.optimizer.init(self.weights(theta), params)}
         if self.optimizer.uses_validation_loss:
             inner["validation_loss"] = tf.zeros([], self.dtype)
         return inner
@@ -71,9 +78,8 @@ class Problem:
             measured = self.task.loss(point, batches["valid_inner"], told_key)
             told = tf.where(step % VALIDATION_INTERVAL == 0, measured, inner["validation_loss"])
             after["validation_loss"] = told
-        views = self.layout.views(theta)
         after["params"], after["optimizer"] = self.optimizer.update(
-            views,
+            self.weights(theta),
             self.pull_back(inner, gradients),
             inner["optimizer"],
             inner["params"],
