@@ -153,8 +153,8 @@ def loop(task, copies, steps):
 class OuterStep:
     """An outer step of persistent evolution strategies in one program: perturbations, truncation, estimate, clipping and Adam.
 
-    The same mathematics as `learned.estimators.pes.PES` and `learned.outer_training.trainer.adam`, all in float32; there the host computes what is
-    outside of the truncation, with NumPy.
+    The same mathematics as `learned.estimators.pes.PES` and `learned.outer_training.outer_optimizer.adam`, all in float32; there
+    the host computes what is outside of the truncation, with NumPy.
     """
 
     def __init__(self, problem, pairs, steps, sigma):
@@ -201,7 +201,7 @@ class OuterStep:
 
 
 def _adam(state, g):
-    from learned.outer_training.trainer import BETA1, BETA2, EPSILON
+    from learned.outer_training.outer_optimizer import BETA1, BETA2, EPSILON
 
     t = tf.cast(state["t"], tf.float32) + 1
     m = BETA1 * state["m"] + (1 - BETA1) * g

@@ -68,14 +68,14 @@ class Ours(Side):
         start = _now()
         from learned import estimators, optimizers
         from learned.estimators import base
-        from learned.outer_training import objectives, trainer
+        from learned.outer_training import objectives, outer_optimizer
         from learned.unrolling.problem import Problem
 
         scale = objectives.LossScale(*SCALE)
         self.problem = Problem(self.task, optimizers.get(optimizer), objectives.get("train"), scale)
         self.estimator = estimators.get(estimator)(self.problem, base.Settings(PAIRS, STEPS, SIGMA))
         self.x = self.problem.theta(0).astype(np.float64)
-        self.m, self.v, self.t, self.adam = np.zeros_like(self.x), np.zeros_like(self.x), 0, trainer.adam
+        self.m, self.v, self.t, self.adam = np.zeros_like(self.x), np.zeros_like(self.x), 0, outer_optimizer.adam
         self.state = self.estimator.init(0)
         self.advance()
         took = tuple(_now() - start)

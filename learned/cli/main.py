@@ -16,7 +16,7 @@ from learned.cli import evaluation
 from learned.cli.recipe import recipe
 from learned.deploy import pretrained
 from learned.outer_training.estimator_cache import MEMORY_MIB
-from learned.outer_training.options import Options
+from learned.outer_training.options import AUGMENTATIONS, DIFFERENCES, Options
 from taskset import plugins
 from taskset.cli.main import DataDir, Modules, Source, Version, err, is_script, out
 from taskset.cli.main import main as run
@@ -104,7 +104,12 @@ def train(
     output: Annotated[
         Path, typer.Option("--out", help="Directory for checkpoints and log; a training that is there is resumed.")
     ],
-    outer_steps: Annotated[int, typer.Option(min=1, help="Total number of outer steps.")],
+    outer_steps: Annotated[
+        int | None, typer.Option(min=1, help="Total number of outer steps; give either these or --hours.", show_default=False)
+    ] = None,
+    hours: Annotated[
+        float | None, typer.Option(help="Total hours of training, instead of steps: not reproducible.", show_default=False)
+    ] = None,
     optimizer: Annotated[str, typer.Option(help="Learned optimizer to train.")] = DEFAULT.optimizer,
     estimator: Annotated[str, typer.Option(help="Outer-gradient estimator.")] = DEFAULT.estimator,
     objective: Annotated[str, typer.Option(help="Loss to train for: train, valid or noise.")] = DEFAULT.objective,
@@ -115,11 +120,14 @@ def train(
     steps: Annotated[int, typer.Option(help="Inner steps of a truncation.")] = DEFAULT.steps,
     sigma: Annotated[float, typer.Option(help="Standard deviation of the perturbations.")] = DEFAULT.sigma,
     differences: Annotated[
-        str, typer.Option(help="Use the value or only the sign of a pair's difference in loss.")
+        str, typer.Option(help=f"How a pair's difference of losses counts: {', '.join(DIFFERENCES)}.")
     ] = DEFAULT.differences,
     first_lengths: Annotated[
         str, typer.Option(help="Whether pairs end their first episodes together, or spread over their length.")
     ] = DEFAULT.first_lengths,
+    late_restarts: Annotated[
+        float, typer.Option(help="Probability that an episode is resumed at its end, with a longer length.")
+    ] = DEFAULT.late_restarts,
     slots: Annotated[int, typer.Option(help="Tasks that are in training at a time.")] = DEFAULT.slots,
     tasks_per_step: Annotated[
         int, typer.Option(help="Tasks that an outer step averages over, of those in training.")
@@ -127,11 +135,31 @@ def train(
     family_weight: Annotated[
         list[str] | None, typer.Option(help="FAMILY=WEIGHT: how often tasks of a family are drawn; default 1.")
     ] = None,
-    learning_rate: Annotated[float, typer.Option(help="Learning rate of the outer Adam.")] = DEFAULT.learning_rate,
+    learning_rate: Annotated[float, typer.Option(help="Learning rate of the outer AdamW.")] = DEFAULT.learning_rate,
     warm_up: Annotated[int, typer.Option(help="Outer steps over which the learning rate grows to its value.")] = DEFAULT.warm_up,
-    clip: Annotated[
-        float, typer.Option(help="Largest absolute value of an entry of the outer gradient; larger ones are clipped.")
-    ] = DEFAULT.clip,
+    schedule: Annotated[
+        str, typer.Option(help="Learning rate after the warm-up: constant, or a cosine down to a tenth.")
+    ] = DEFAULT.schedule,
+    schedule_steps: Annotated[
+        int | None, typer.Option(min=1, help="Last outer step of the cosine; default: --outer-steps.", show_default=False)
+    ] = None,
+    weight_decay: Annotated[float, typer.Option(help="Decoupled weight decay of AdamW.")] = DEFAULT.weight_decay,
+    clip: Annotated[float, typer.Option(help="Largest value of what --clipping bounds.")] = DEFAULT.clip,
+    clipping: Annotated[
+        str, typer.Option(help="What is bounded: the entries of the outer gradient, or its norm.")
+    ] = DEFAULT.clipping,
+    trained: Annotated[
+        list[str] | None, typer.Option("--train", metavar="GLOB", help="Weights to train, such as controller/*; default: all.")
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="CHECKPOINT", help="Weights to start from: a file, or a name of `python -m learned pretrained`."
+        ),
+    ] = None,
+    augment: Annotated[
+        str, typer.Option(help=f"Rescaling of each episode's parameters: {', '.join(AUGMENTATIONS)}.")
+    ] = DEFAULT.augment,
     seed: Annotated[int, typer.Option(help="Seed of every random draw.")] = DEFAULT.seed,
     workers: Annotated[int, typer.Option(min=1, help="Worker processes; the weights are the same for any number.")] = 1,
     memory: Annotated[
@@ -163,9 +191,22 @@ def train(
     """Train a learned optimizer. If interrupted, run the same command again to resume from the last checkpoint."""
     use_threads(1)  # before a user's module starts TensorFlow
     plugins.load(modules or [])
+    if (outer_steps is None) == (hours is None) or (hours is not None and not 0 < hours < math.inf):
+        raise ConfigError(
+            f"outer steps {outer_steps}, hours {hours}: allowed is one of both, above 0; give --outer-steps or --hours"
+        )
+    planned = (schedule_steps or outer_steps or 0) if schedule == "cosine" else (schedule_steps or 0)
+    weights = None
+    if start:
+        start_tensorflow(threads=1)
+        from learned import optimizers
+        from learned.outer_training import phases
+
+        weights = phases.read(pretrained.find(start), optimizers.get(optimizer))
     options = Options(
         optimizer, estimator, objective, seed, pairs, steps, sigma, differences, first_lengths, lengths, slots, tasks_per_step,
-        _weights(family_weight or []), learning_rate, warm_up, clip,
+        _weights(family_weight or []), learning_rate, warm_up, clip, augment,
+        clipping, weight_decay, schedule, planned, late_restarts, list(trained or ["*"]), phases.digest(weights) if weights else "",
     )  # fmt: skip
     suite = named_suites.find(tasks, baselines)
     options.check(suite)
@@ -175,15 +216,26 @@ def train(
     spread = _strategy(strategy, device, workers, pairs)
     suite = _measured(suite, unmeasured, output / "baselines", data_dir, workers, modules or [])
     with session.open_trainer(
-        suite, options, output, workers=workers, data_dir=data_dir, modules=modules or [], memory=memory, strategy=spread
+        suite,
+        options,
+        output,
+        workers=workers,
+        data_dir=data_dir,
+        modules=modules or [],
+        memory=memory,
+        strategy=spread,
+        start=weights,
     ) as trainer:
         out.print(
             f"{optimizer} ({trainer.layout.size:,} weights) by {estimator} on {len(suite.of_split('train'))} tasks of "
-            f"{suite.name}, objective {objective}; outer step {trainer.step} of {outer_steps}",
+            f"{suite.name}, objective {objective}; outer step {trainer.step} of {outer_steps or f'{hours} hours'}",
             markup=False,
         )
         with _progress(trainer.step, outer_steps) as report:
-            trainer.train(outer_steps, save_every, keep_every, report)
+            if hours is None:
+                trainer.train(outer_steps, save_every, keep_every, report)
+            else:
+                trainer.train_for(hours, save_every, keep_every, report)
     out.print(f"{output / 'checkpoint.npz'}: outer step {trainer.step}", markup=False)
 
 

@@ -66,12 +66,19 @@ def spread(rng: np.random.Generator, lengths: np.ndarray) -> np.ndarray:
     return rng.integers(1, lengths + 1)
 
 
+def never(rng: np.random.Generator, lengths: np.ndarray) -> np.ndarray:
+    """No episode is resumed at its end."""
+    return lengths
+
+
 @dataclass(frozen=True)
 class Settings:
     """Settings that all estimators share.
 
     pairs: N; steps: K, the length of a truncation; sigma: standard deviation of the perturbations.
-    differences: what D is replaced by, `value` or `sign`; first_lengths: lengths of the first episodes, `together` or `spread`.
+    differences: what D is replaced by, `value` or `sign`; first_lengths: lengths of the first episodes, `together` or `spread`;
+    resumed: `(rng, lengths [N]) -> [N]`, longer lengths for the episodes that come to their end and are resumed
+    (`learned.outer_training.length_schedules.Resumed`), the same ones for the others. Estimators of whole episodes ignore it.
     """
 
     pairs: int = 16
@@ -79,6 +86,7 @@ class Settings:
     sigma: float = 0.01
     differences: Callable[[np.ndarray, float], np.ndarray] = value
     first_lengths: Callable[[np.random.Generator, np.ndarray], np.ndarray] = together
+    resumed: Callable[[np.random.Generator, np.ndarray], np.ndarray] = never
 
     def __post_init__(self):
         for name in ("pairs", "steps"):
@@ -93,7 +101,8 @@ class Estimate:
     """One estimate of the gradient of the outer loss.
 
     gradient: [P]; loss: mean normalized loss of the truncation over all copies; non_finite: pairs that count as zero because
-    their D (or their gradient) was not finite; steps: inner steps computed, of all copies; details: {name: scalar}, for the log.
+    their D (or their gradient) was not finite; steps: inner steps computed, of all copies; details: {name: scalar}, for the log;
+    square: mean of D^2 over the pairs whose D is finite, NaN where there is none or the estimator takes no differences.
     """
 
     gradient: np.ndarray
@@ -101,6 +110,7 @@ class Estimate:
     non_finite: int
     steps: int
     details: dict[str, float] = field(default_factory=dict)
+    square: float = float("nan")
 
 
 def mean_loss(losses: np.ndarray) -> float:
@@ -135,3 +145,11 @@ def differences(losses: np.ndarray, mask: np.ndarray, settings: Settings) -> tup
         d = np.where(mask, losses[:, 0] - losses[:, 1], 0.0).sum(axis=0) / len(losses)
     finite = np.isfinite(d)
     return settings.differences(np.where(finite, d, 0.0), settings.sigma), finite
+
+
+def mean_square(losses):
+    """The mean of D^2 over the pairs whose D is finite, from losses [K, 2, N]; NaN where no D is."""
+    with np.errstate(invalid="ignore"):
+        d = (losses[:, 0] - losses[:, 1]).sum(axis=0) / len(losses)
+    d = d[np.isfinite(d)]
+    return float(np.mean(d**2)) if d.size else float("nan")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from learned.estimators.base import never
 from learned.types import Lengths, Params, Tree
 from learned.unrolling.unroll import Unroll
 from taskset.random import seeds
@@ -67,10 +68,13 @@ def next_truncation(
     state: Tree,
     lengths: Lengths,
     first_lengths: Callable[[np.random.Generator, np.ndarray], np.ndarray],
+    resumed: Callable[[np.random.Generator, np.ndarray], np.ndarray] = never,
 ) -> Truncation:
     """The next `Truncation`.
 
-    lengths: `(rng, n) -> [n]`, of episodes that start; first_lengths: `(rng, lengths) -> lengths`, of a pair's first.
+    lengths: `(rng, n) -> [n]`, of episodes that start; first_lengths: `(rng, lengths) -> lengths`, of a pair's first;
+    resumed: `(rng, lengths) -> lengths`, longer for episodes that end in this truncation and are resumed. Such a training has
+    another horizon from this truncation on; everything else of it stays, the perturbations' sums of `pes` included.
     """
     # The state's entry and the purposes of draws keep the names that checkpoints have: a truncation was once called a window.
     seed, index, count = int(state["seed"]), int(state["window"]), unroll.steps
@@ -78,11 +82,13 @@ def next_truncation(
     drawn = np.asarray(lengths(rng, unroll.pairs))
     drawn = np.maximum(np.where(state["number"] == 0, first_lengths(rng, drawn), drawn), count).astype(np.int32)
 
-    left = state["length"] - state["steps"]
+    ends = (state["length"] - state["steps"] < count) & (state["number"] > 0)
+    length = np.where(ends, resumed(rng, state["length"]), state["length"]).astype(np.int32)
+    left = length - state["steps"]
     resets = left < count
     reset_at = np.where(resets, left, count).astype(np.int32)
     number = state["number"] + resets
-    length = np.where(resets, drawn, state["length"]).astype(np.int32)
+    until, length = length, np.where(resets, drawn, length).astype(np.int32)
     steps = np.where(resets, count - left, state["steps"] + count).astype(np.int32)
 
     pieces = []
@@ -100,5 +106,5 @@ def next_truncation(
         "length": length,
         "number": number.astype(np.int32),
     }
-    horizons = np.stack([state["length"], length], axis=1).astype(np.int32)
+    horizons = np.stack([until, length], axis=1).astype(np.int32)
     return Truncation(state["steps"].astype(np.int32), reset_at, horizons, fresh, unroll.raw(pieces), key, after)

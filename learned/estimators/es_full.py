@@ -50,5 +50,6 @@ class ESFull:
         losses = np.concatenate(parts)[:length]
         d, finite = base.differences(losses, np.ones([length, settings.pairs], bool), settings)
         gradient = d @ e / (2 * settings.sigma**2 * settings.pairs)
-        estimate = base.Estimate(gradient, base.mean_loss(losses), int(np.sum(~finite)), losses.size)
+        lost = int(np.sum(~finite))
+        estimate = base.Estimate(gradient, base.mean_loss(losses), lost, losses.size, square=base.mean_square(losses))
         return estimate, {"seed": state["seed"], "number": state["number"] + 1}

@@ -36,7 +36,7 @@ class ESSingle:
     def estimate(self, theta: np.ndarray, state: Tree, lengths: Lengths) -> tuple[base.Estimate, Tree]:
         """(estimate from one truncation, state after it)."""
         settings, size = self.settings, self.problem.layout.size
-        truncation = episodes.next_truncation(self.unroll, state["episodes"], lengths, settings.first_lengths)
+        truncation = episodes.next_truncation(self.unroll, state["episodes"], lengths, settings.first_lengths, settings.resumed)
         seed, number = int(state["episodes"]["seed"]), int(state["episodes"]["window"])
         drawn = base.perturbations(seed, number, settings.pairs, size, settings.sigma, self.problem.dtype)
         e = np.where((truncation.reset_at < settings.steps)[:, None], drawn, state["e"])
@@ -46,5 +46,6 @@ class ESSingle:
         d_old, finite_old = base.differences(losses, old, settings)
         d_new, finite_new = base.differences(losses, ~old, settings)
         gradient = (d_old @ state["e"] + d_new @ e) / (2 * settings.sigma**2 * settings.pairs)
-        estimate = base.Estimate(gradient, base.mean_loss(losses), int(np.sum(~(finite_old & finite_new))), losses.size)
+        lost = int(np.sum(~(finite_old & finite_new)))
+        estimate = base.Estimate(gradient, base.mean_loss(losses), lost, losses.size, square=base.mean_square(losses))
         return estimate, {"episodes": truncation.after, "inner": inner, "e": e}

@@ -38,4 +38,5 @@ class ESTruncated:
         losses = base.by_sign(losses)
         d, finite = base.differences(losses, np.ones([settings.steps, settings.pairs], bool), settings)
         gradient = d @ e / (2 * settings.sigma**2 * settings.pairs)
-        return base.Estimate(gradient, base.mean_loss(losses), int(np.sum(~finite)), losses.size), state
+        lost = int(np.sum(~finite))
+        return base.Estimate(gradient, base.mean_loss(losses), lost, losses.size, square=base.mean_square(losses)), state

@@ -34,7 +34,8 @@ class TruncatedUnroll:
         return tf.nest.map_structure(lambda x: x[: self.settings.pairs], inner)
 
     def _next(self, state, lengths):
-        truncation = episodes.next_truncation(self.unroll, state["episodes"], lengths, self.settings.first_lengths)
+        settings = self.settings
+        truncation = episodes.next_truncation(self.unroll, state["episodes"], lengths, settings.first_lengths, settings.resumed)
         return truncation, tf.nest.map_structure(lambda x: tf.concat([x] * self.signs, axis=0), state["inner"])
 
     def perturbations(self, state: Tree) -> np.ndarray:

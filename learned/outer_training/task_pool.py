@@ -11,15 +11,16 @@ import numpy as np
 
 from learned import estimators, optimizers
 from learned.estimators import base
-from learned.outer_training import length_schedules, objectives
+from learned.outer_training import length_schedules, objectives, phases
 from learned.outer_training.estimator_cache import MEMORY_MIB, EstimatorCache
 from learned.unrolling.problem import Problem
+from learned.unrolling.rescaling import RescaledProblem
 from learned.unrolling.vectors import from_leaves, named_leaves
 from taskset.datasets.sharing import release_pages
 from taskset.execution.memory import return_memory
 from taskset.random import seeds
 
-DIFFERENCES = {"value": base.value, "sign": base.sign}
+DIFFERENCES = {"value": base.value, "sign": base.sign, "rms": base.value}  # the trainer divides by the RMS
 FIRST_LENGTHS = {"together": base.together, "spread": base.spread}
 
 
@@ -58,20 +59,30 @@ class Result:
 class Slots:
     """The slots of one process.
 
-    suite: a `taskset.scoring.suites.Suite`; options: a `learned.outer_training.trainer.Options`; data_dir: of real data.
-    strategy: a `tf.distribute` strategy (`learned.unrolling.distributed`); None: this process, its CPU. memory: MiB that the process may
-    have for itself before programs go (`learned.outer_training.estimator_cache`).
+    suite: a `taskset.scoring.suites.Suite`; options: a `learned.outer_training.options.Options`; data_dir: of real data.
+    strategy: a `tf.distribute` strategy (`learned.unrolling.distributed`); None: this process, its CPU. memory: MiB that the
+    process may have for itself before programs go (`learned.outer_training.estimator_cache`). start: the weights that the training
+    starts from, {path: array}; None: those of its seed.
     """
 
-    def __init__(self, suite, options, data_dir=None, strategy=None, memory=MEMORY_MIB):
+    def __init__(self, suite, options, data_dir=None, strategy=None, memory=MEMORY_MIB, start=None):
         self.options, self.data_dir, self.suite, self.strategy = options, data_dir, suite, strategy
         self.by_family = {}
         for entry in suite.of_split("train"):
             self.by_family.setdefault(entry.family, []).append(entry.task)
         self.optimizer, self.objective = optimizers.get(options.optimizer), objectives.get(options.objective)
+        start = phases.initial(self.optimizer, options.seed) if start is None else start
+        self.frozen = phases.frozen(start, options.trained)
         self.lengths = length_schedules.parse(options.lengths)
+        late = options.late_restarts
+        resumed = length_schedules.Resumed(late, self.lengths.longest) if late else base.never
         self.settings = base.Settings(
-            options.pairs, options.steps, options.sigma, DIFFERENCES[options.differences], FIRST_LENGTHS[options.first_lengths]
+            options.pairs,
+            options.steps,
+            options.sigma,
+            DIFFERENCES[options.differences],
+            FIRST_LENGTHS[options.first_lengths],
+            resumed,
         )
         self.slots = {}
         self.estimator = EstimatorCache(self._estimator, lambda: {slot.task for slot in self.slots.values()}, memory)
@@ -81,7 +92,10 @@ class Slots:
 
         entry = self.suite.entry(name)
         scale = objectives.LossScale(*entry.scales[self.objective.scale_split])
-        problem = Problem(get_task(name, self.suite.source, self.data_dir), self.optimizer, self.objective, scale)
+        given = get_task(name, self.suite.source, self.data_dir), self.optimizer, self.objective, scale
+        augment = self.options.augment
+        frozen = {"frozen": self.frozen}
+        problem = Problem(*given, **frozen) if augment == "none" else RescaledProblem(augment, *given, **frozen)
         return estimators.get(self.options.estimator)(problem, self.settings, strategy=self.strategy)
 
     def draw(self, slot, life):

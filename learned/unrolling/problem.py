@@ -8,14 +8,14 @@ many copies of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
 
 from learned.optimizers.base import LearnedOptimizer
-from learned.types import Batch, Params, Tree
+from learned.types import Arrays, Batch, Params, Tree
 from learned.unrolling.vectors import Layout
 from taskset.random import stateless
 from taskset.tasks.base import Task
@@ -44,7 +44,7 @@ class Problem:
 
     task: a `taskset` Task; optimizer: a `LearnedOptimizer`; objective: one of `learned.outer_training.objectives`.
     scale: loss -> normalized loss (`learned.outer_training.objectives.LossScale`, or `unscaled`).
-    dtype: that everything is computed in.
+    dtype: that everything is computed in. frozen: {path: array}, weights that are constants; theta has the others, [P] numbers.
 
     An inner state is {"params": .., "optimizer": ..} and, where the optimizer reads it, "validation_loss".
     """
@@ -56,20 +56,36 @@ class Problem:
         objective: Objective,
         scale: Callable[[tf.Tensor], tf.Tensor],
         dtype: tf.DType = tf.float32,
+        frozen: Arrays | None = None,
     ) -> None:
         objective.check(task)
         self.task, self.optimizer, self.objective, self.scale, self.dtype = task, optimizer, objective, scale, dtype
-        self.layout = Layout(optimizer.shapes)
+        self.frozen = {path: np.asarray(array) for path, array in (frozen or {}).items()}
+        self.layout = Layout({path: shape for path, shape in optimizer.shapes.items() if path not in self.frozen})
         validated = ["valid_inner"] if optimizer.uses_validation_loss else []
         self.splits = tuple(dict.fromkeys(["train", *([objective.split] if objective.split else []), *validated]))
 
     def theta(self, seed: int) -> np.ndarray:
         """Initial theta, a NumPy vector [P]."""
-        return self.layout.vector(self.optimizer.init_theta(seed, self.dtype))
+        weights = self.optimizer.init_theta(seed, self.dtype)
+        return self.layout.vector({path: weights[path] for path in self.layout.shapes})
+
+    def weights(self, theta: tf.Tensor) -> Params:
+        """All weights of the optimizer {path: tensor}, those that are frozen included."""
+        return {**self.layout.views(theta), **{path: tf.constant(w, self.dtype) for path, w in self.frozen.items()}}
+
+    @property
+    def fresh_shapes(self) -> Tree:
+        """The shapes of what an episode is started from: {path: shape} of the task's parameters."""
+        return self.task.parameter_shapes
+
+    def initializer(self) -> Callable[[Iterable[int]], Tree]:
+        """A function of n seeds: what their episodes are started from, leaves [n, ..] of `fresh_shapes`."""
+        return self.task.initializer(self.dtype)
 
     def start(self, theta: tf.Tensor, params: Params) -> Tree:
         """The inner state at step 0: theta [P], params {path: tensor} of the task."""
-        inner = {"params": params, "optimizer": self.optimizer.init(self.layout.views(theta), params)}
+        inner = {"params": params, "optimizer": self.optimizer.init(self.weights(theta), params)}
         if self.optimizer.uses_validation_loss:
             inner["validation_loss"] = tf.zeros([], self.dtype)
         return inner
@@ -93,18 +109,32 @@ class Problem:
         theta: [P]; step: steps taken so far in this training; batches: as `batches` returns them; key: of the task's own draws;
         horizon: the number of steps that this training is planned to have, for optimizers that read it.
         """
-        params = inner["params"]
+        point = self.point(inner)
         train_key, outer_key, valid_key = stateless.split(key, 3)
-        loss, gradients = self.task.value_and_gradients(params, batches["train"], train_key)
-        outer = self.objective(self.task, params, loss, batches.get(self.objective.split), outer_key)
+        loss, gradients = self.task.value_and_gradients(point, batches["train"], train_key)
+        outer = self.objective(self.task, point, loss, batches.get(self.objective.split), outer_key)
         after: Tree = {}
         held = loss
         if self.optimizer.uses_validation_loss:
-            measured = self.task.loss(params, batches["valid_inner"], valid_key)
+            measured = self.task.loss(point, batches["valid_inner"], valid_key)
             held = tf.where(step % VALIDATION_INTERVAL == 0, measured, inner["validation_loss"])
             after["validation_loss"] = held
-        views = self.layout.views(theta)
         after["params"], after["optimizer"] = self.optimizer.update(
-            views, gradients, inner["optimizer"], params, step, loss, held, **self.optimizer.planned(horizon, self.dtype)
+            self.weights(theta),
+            self.pull_back(inner, gradients),
+            inner["optimizer"],
+            inner["params"],
+            step,
+            loss,
+            held,
+            **self.optimizer.planned(horizon, self.dtype),
         )
         return self.scale(outer), after
+
+    def point(self, inner: Tree) -> Params:
+        """The task's parameters at an inner state: where losses and gradients are taken."""
+        return inner["params"]
+
+    def pull_back(self, inner: Tree, gradients: Params) -> Params:
+        """Gradients with respect to `inner["params"]` from those with respect to `point(inner)`."""
+        return gradients

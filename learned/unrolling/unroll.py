@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from learned.types import Params, Tree
+from learned.types import Tree
 from learned.unrolling.problem import Problem
 from taskset.errors import ConfigError
 from taskset.execution.loop import execution_mode
@@ -96,7 +96,7 @@ class Unroll:
         self.mode = mode or execution_mode(problem.task)
         if self.mode not in MODES or layout not in (None, *LAYOUTS):
             raise ConfigError(f"mode {mode!r}, layout {layout!r}: allowed are {', '.join(MODES)}, and {', '.join(LAYOUTS)}")
-        self._initial = problem.task.initializer(problem.dtype)
+        self._initial = problem.initializer()
         self.layout: str
         self.why: str
         self.layout, self.why = (layout, "asked for") if layout else self._choose()
@@ -154,14 +154,21 @@ class Unroll:
         return specs
 
     def _nothing_fresh(self):
-        shapes = self.problem.task.parameter_shapes
-        return {path: tf.zeros([self.pairs, *shape], self.problem.dtype) for path, shape in shapes.items()}
+        return self._each_fresh(lambda shape: tf.zeros([self.pairs, *shape], self.problem.dtype))
+
+    def _each_fresh(self, make):
+        """`make(shape)` of every leaf that an episode is started from."""
+
+        def of(shapes):
+            return {key: of(value) if isinstance(value, dict) else make(value) for key, value in shapes.items()}
+
+        return of(self.problem.fresh_shapes)
 
     def empty(self) -> Tree:
         """Inner states [C, ..] of zeros: every pair must start an episode in its first truncation."""
         theta = tf.TensorSpec([self.problem.layout.size], self.problem.dtype)
-        params = {path: tf.TensorSpec(shape, self.problem.dtype) for path, shape in self.problem.task.parameter_shapes.items()}
-        one = tf.function(self.problem.start, autograph=False).get_concrete_function(theta, params).structured_outputs
+        fresh = self._each_fresh(lambda shape: tf.TensorSpec(shape, self.problem.dtype))
+        one = tf.function(self.problem.start, autograph=False).get_concrete_function(theta, fresh).structured_outputs
         return tf.nest.map_structure(lambda spec: tf.zeros([self.copies, *spec.shape], spec.dtype), one)
 
     # The compiled program.
@@ -228,13 +235,14 @@ class Unroll:
 
     # What the host draws.
 
-    def fresh(self, seeds: dict[int, int]) -> Params:
-        """Initial parameters [N, ..] of the pairs n with a seed in `seeds` {n: seed}; zeros for the others."""
+    def fresh(self, seeds: dict[int, int]) -> Tree:
+        """What the pairs n with a seed in `seeds` {n: seed} are started from, leaves [N, ..]; zeros for the others."""
         nothing = self._nothing_fresh()
         if not seeds:
             return nothing
         rows = tf.constant(list(seeds), tf.int32)[:, None]
-        return {path: tf.tensor_scatter_nd_update(nothing[path], rows, x) for path, x in self._initial(seeds.values()).items()}
+        drawn = self._initial(seeds.values())
+        return tf.nest.map_structure(lambda zeros, x: tf.tensor_scatter_nd_update(zeros, rows, x), nothing, drawn)
 
     def raw(self, pieces: Sequence[Collection[tuple[int, int, int]]]) -> Tree:
         """Raw batches {split: {name: [K, N, ..]}}; pieces: for each pair a list of (seed, first batch, count), K in all."""
