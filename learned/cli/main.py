@@ -14,11 +14,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 import learned
 from learned.cli import evaluation
 from learned.cli.recipe import recipe
+from learned.cli.suite import Baselines, make_suite
 from learned.deploy import pretrained
 from learned.outer_training.estimator_cache import MEMORY_MIB
 from learned.outer_training.options import AUGMENTATIONS, DIFFERENCES, Options
 from taskset import plugins
-from taskset.cli.main import DataDir, Modules, Source, Version, err, is_script, out
+from taskset.cli.main import DataDir, Modules, Version, err, is_script, out
 from taskset.cli.main import main as run
 from taskset.errors import ConfigError
 from taskset.execution.runtime import start_tensorflow, use_threads
@@ -32,12 +33,7 @@ app = typer.Typer(
     help="Learned optimizers: train them on suites of tasks, judge them, use them elsewhere.",
 )
 DEFAULT = Options("mlp")
-DEVICES = {"mirrored": "gpu", "tpu": "tpu"}  # where a strategy is asked for alone
-
-Baselines = Annotated[
-    Path | None,
-    typer.Option(help="Results of `python -m taskset baseline`; default: those of the package.", show_default=False),
-]
+DEVICES = {"mirrored": "gpu", "tpu": "tpu"}  # of a strategy given without a device
 
 
 def main():
@@ -48,54 +44,6 @@ def main():
 @app.callback()
 def callback(version: Version = False):
     """Learned optimizers: train them on suites of tasks, judge them, use them elsewhere."""
-
-
-@app.command("suite")
-def suite_command(
-    patterns: Annotated[list[str] | None, typer.Argument(help="Task names or globs.")] = None,
-    output: Annotated[Path | None, typer.Option("--out", help="JSON file to write the suite to.")] = None,
-    horizon: Annotated[
-        int | None, typer.Option(min=1, help="Horizon of the baselines that losses are normalized by, in steps.")
-    ] = None,
-    name: Annotated[str | None, typer.Option(help="Name of the suite; default: the file's name.", show_default=False)] = None,
-    source: Source = "synthetic",
-    baselines: Baselines = None,
-    max_ms: Annotated[
-        float, typer.Option(help="Only tasks whose training step took at most so many milliseconds in the baselines.")
-    ] = math.inf,
-    max_params: Annotated[float, typer.Option(help="Only tasks with at most so many parameters.")] = math.inf,
-    unmeasured: Annotated[
-        bool,
-        typer.Option("--unmeasured", help="Use no baselines: take all tasks that can run, for `train --unmeasured measure`."),
-    ] = False,
-    rule: Annotated[
-        str | None,
-        typer.Option("--named", help="Make the suite by a rule of the package instead of patterns.", show_default=False),
-    ] = None,
-    show: Annotated[bool, typer.Option("--list", help="List the rules.")] = False,
-    modules: Modules = None,
-):
-    """Make a suite: the matching tasks that can run, have a normalizer and are small enough; split by a hash of their names."""
-    plugins.load(modules or [])
-    if show:
-        for one in named_suites.rules():
-            out.print(f"{one}: {one.about}; source {one.source}, horizon {one.horizon}", markup=False)
-        return
-    if output is None or bool(patterns) == bool(rule) or (patterns and horizon is None):
-        raise ConfigError(
-            "allowed are `suite PATTERNS --horizon STEPS --out FILE`, `suite --named NAME --out FILE`, `suite --list`"
-        )
-    if rule:
-        made = named_suites.rule(rule).suite(baselines)
-    else:
-        limits = {"max_milliseconds": max_ms, "max_parameters": max_params, "modules": modules or ()}
-        if unmeasured:
-            made = suites.make_unmeasured(name or output.stem, patterns, source, horizon, **limits)
-        else:
-            made = suites.make(name or output.stem, patterns, baselines, source, horizon, **limits)
-    suites.save(made, output)
-    counts = ", ".join(f"{split} {len(made.of_split(split))}" for split in suites.SPLITS)
-    out.print(f"{output}: {len(made.tasks)} tasks of {len({e.family for e in made.tasks})} families; {counts}", markup=False)
 
 
 @app.command()
@@ -206,7 +154,8 @@ def train(
     options = Options(
         optimizer, estimator, objective, seed, pairs, steps, sigma, differences, first_lengths, lengths, slots, tasks_per_step,
         _weights(family_weight or []), learning_rate, warm_up, clip, augment,
-        clipping, weight_decay, schedule, planned, late_restarts, list(trained or ["*"]), phases.digest(weights) if weights else "",
+        clipping, weight_decay, schedule, planned, late_restarts, list(trained or ["*"]),
+        phases.digest(weights) if weights else "",
     )  # fmt: skip
     suite = named_suites.find(tasks, baselines)
     options.check(suite)
@@ -261,6 +210,7 @@ def pretrained_command():
         out.print(pretrained.describe(name), markup=False)
 
 
+app.command("suite")(make_suite)
 app.command()(evaluation.evaluate)
 app.command()(evaluation.compare)
 app.command()(recipe)
@@ -296,7 +246,7 @@ def _measured(suite, unmeasured, root, data_dir, workers, modules):
 
 
 def _strategy(name, device, workers, pairs):
-    """The `tf.distribute` strategy that was asked for, None where none was; checked before anything is measured."""
+    """The chosen `tf.distribute` strategy, None where none was chosen; checked before anything is measured."""
     if not (device or name):
         return None
     if workers > 1:

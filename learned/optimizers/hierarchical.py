@@ -1,8 +1,10 @@
 """An LSTM for each tensor over a network for each parameter: Metz et al. 2020 (arXiv 2009.11243).
 
-In a step, the LSTM of a tensor reads statistics of the tensor, what all LSTMs said in the step before and what the tensor's
-parameters said then; what it says in turn is an input of the network of each parameter. Tensors are columns here, [features, T].
+In a step, the LSTM of a tensor reads statistics of the tensor, and the messages that all LSTMs and the tensor's own parameters
+sent in the step before; its own message is an input of the network of each parameter. Tensors are columns here, [features, T].
 """
+
+from __future__ import annotations
 
 import math
 
@@ -18,23 +20,23 @@ CLIP = 10  # gradients are clipped at this many times the average of their root 
 AVERAGED = {"clip": 0.99, "train": 0.9, "validation": 0.95}  # decays of the bias-corrected averages
 STATISTICS = 18
 HIDDEN = 64  # of the LSTM
-SAID = {"by_lstms": 18, "by_parameters": 16}  # to the LSTMs of the next step
+MESSAGES = {"by_lstms": 18, "by_parameters": 16}  # sizes of the messages to the LSTMs of the next step
 TO_PARAMETERS = 17
 PER_PARAMETER, PER_TENSOR = 23, 14  # inputs of the network besides
 AXES = 4
 
 
-def hierarchical():
+def hierarchical() -> LearnedOptimizer:
     """35,799 weights: LSTM(64) of 52 inputs, network 54-32-32-18, linear maps 64-17 and 64-18, 162 initial states.
 
     Gradients are clipped first, and everything else sees them clipped; averages include the gradient of the step.
     """
-    weights = cell_weights("lstm", STATISTICS + sum(SAID.values()), HIDDEN)
+    weights = cell_weights("lstm", STATISTICS + sum(MESSAGES.values()), HIDDEN)
     weights |= network.linear_weights("to_parameters", HIDDEN, TO_PARAMETERS)
-    weights |= network.linear_weights("to_lstms", HIDDEN, SAID["by_lstms"])
+    weights |= network.linear_weights("to_lstms", HIDDEN, MESSAGES["by_lstms"])
     inputs = PER_PARAMETER + PER_TENSOR + TO_PARAMETERS
-    weights |= network.mlp_weights((inputs, 32, 32, 2 + SAID["by_parameters"]))
-    for name, size in {"h": HIDDEN, "c": HIDDEN, **SAID}.items():
+    weights |= network.mlp_weights((inputs, 32, 32, 2 + MESSAGES["by_parameters"]))
+    for name, size in {"h": HIDDEN, "c": HIDDEN, **MESSAGES}.items():
         weights[f"initial_state/{name}"] = ((size,), constant(0.0))
     return LearnedOptimizer("hierarchical", weights, _init, _update, uses_validation_loss=True, uses_loss=True)
 

@@ -39,8 +39,8 @@ def open_trainer(
     workers: processes on the CPU; with 1 everything is computed in this one. The weights are the same for any number.
     modules: those that register tasks, optimizers, estimators or objectives outside the package (module names or .py files);
     worker processes import them. memory: MiB that a process may have for itself, see `learned.outer_training.estimator_cache`.
-    strategy: of `learned.unrolling.distributed`, in this process alone. start: weights to start from (`phases.read`), of which the
-    options have the digest; None: the optimizer's initial ones.
+    strategy: of `learned.unrolling.distributed`, in this process alone. start: weights to start from (`phases.read`), whose
+    digest the options have; None: the optimizer's initial ones.
     """
     device = "cpu"
     if strategy is not None:

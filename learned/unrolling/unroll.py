@@ -7,7 +7,7 @@ each copy have no batched form.
 Where every operation of a step can be batched, the step of all copies is one `tf.vectorized_map` ("batched"). Where one can't
 (a convolution with other filters in each copy), the copies' steps are computed one after the other inside the program
 ("one_by_one"); so they are on a CPU where the hidden layers of an optimizer's network, of all copies, are larger than a core's
-cache: with `mlp` that saves a seventh of the time. The layout is chosen once, when an `Unroll` is made, and noted in its attributes
+cache: with `mlp` that saves a seventh of the time. The layout is chosen once, when an `Unroll` is made: see its attributes
 `layout` and `why`. Both give the same numbers up to rounding.
 """
 
@@ -205,9 +205,9 @@ class Unroll:
         """(losses [K, C] of a truncation, inner states after it).
 
         before, after: theta [C, P] until a pair's reset in the truncation, and from it on; inner: states [C, ..];
-        fresh: parameters [N, ..] that new episodes start from; first: steps taken so far [N]; reset_at: the step of the truncation at which
-        a pair starts anew [N], K or more for none; horizons: the lengths of a pair's episodes until then and from then on [N, 2];
-        raw: {split: {name: [K, N, ..]}}; key: int32 [2].
+        fresh: parameters [N, ..] that new episodes start from; first: steps taken so far [N]; reset_at: the step of the
+        truncation at which a pair starts a new episode [N], K or more for none; horizons: the lengths of a pair's episodes until
+        then and from then on [N, 2]; raw: {split: {name: [K, N, ..]}}; key: int32 [2].
         """
         begin = self._start(after, fresh)
         first, reset_at, horizons = self._per_sign((first, reset_at, horizons))
@@ -224,8 +224,8 @@ class Unroll:
 
     def _step_arguments(self, i, first, reset_at, horizons, raw, key):
         """(steps taken [C], horizons [C], raw batch, key) of step i of a truncation."""
-        anew = i >= reset_at
-        steps, horizon = tf.where(anew, i - reset_at, first + i), tf.where(anew, horizons[:, 1], horizons[:, 0])
+        new = i >= reset_at
+        steps, horizon = tf.where(new, i - reset_at, first + i), tf.where(new, horizons[:, 1], horizons[:, 0])
         return steps, horizon, at(raw, i), stateless.fold(key, i)
 
     def _reset(self, reset_at, i, begin, inner):
