@@ -83,6 +83,9 @@ def train(
     family_weight: Annotated[
         list[str] | None, typer.Option(help="FAMILY=WEIGHT: how often tasks of a family are drawn; default 1.")
     ] = None,
+    cost_power: Annotated[
+        float, typer.Option(help="Tasks are drawn in proportion to their cost to minus this power; 1: equal time for each.")
+    ] = DEFAULT.cost_power,
     learning_rate: Annotated[float, typer.Option(help="Learning rate of the outer AdamW.")] = DEFAULT.learning_rate,
     warm_up: Annotated[int, typer.Option(help="Outer steps over which the learning rate grows to its value.")] = DEFAULT.warm_up,
     schedule: Annotated[
@@ -155,7 +158,7 @@ def train(
         optimizer, estimator, objective, seed, pairs, steps, sigma, differences, first_lengths, lengths, slots, tasks_per_step,
         _weights(family_weight or []), learning_rate, warm_up, clip, augment,
         clipping, weight_decay, schedule, planned, late_restarts, list(trained or ["*"]),
-        phases.digest(weights) if weights else "",
+        phases.digest(weights) if weights else "", cost_power,
     )  # fmt: skip
     suite = named_suites.find(tasks, baselines)
     options.check(suite)

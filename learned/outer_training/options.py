@@ -40,7 +40,8 @@ class Options:
     lengths: of episodes (`learned.outer_training.length_schedules.parse`); late_restarts: the probability that one is resumed at
     its end with a longer length (`learned.outer_training.length_schedules.Resumed`).
     slots: tasks that are in training at a time; tasks_per_step: of them, those whose estimates an outer step averages.
-    family_weights: {family: weight} of drawing tasks, 1 where not named.
+    family_weights, cost_power: of drawing tasks (`learned.outer_training.drawing`): {family: weight}, 1 where not named, and the
+    power of a task's cost by which it comes less often, 0 for none.
     learning_rate, warm_up, weight_decay: of AdamW; the rate grows linearly over the first `warm_up` outer steps.
     schedule: then it is "constant", or falls by "cosine" to a tenth until outer step `schedule_steps`; 0: until the end of the
     hours that the trainer is given. clip: the bound of the gradient's entries, or of its norm, as `clipping` says.
@@ -73,6 +74,7 @@ class Options:
     late_restarts: float = 0.0
     trained: list = field(default_factory=lambda: ["*"])
     start: str = ""
+    cost_power: float = 0.0
 
     def __post_init__(self):
         registry.optimizers.check(self.optimizer)
@@ -98,6 +100,8 @@ class Options:
         object.__setattr__(self, "seed", seeds.check(self.seed))
         decay = self.weight_decay
         _allowed("weight_decay", decay, _is_number(decay) and 0 <= decay < math.inf, "a number of at least 0")
+        power = self.cost_power
+        _allowed("cost_power", power, _is_number(power) and 0 <= power <= 10, "a number from 0 to 10")
         self._check_schedule()
         if self.differences == "rms" and self.estimator not in DIFFERENCE_ESTIMATORS:
             raise ConfigError(
@@ -169,4 +173,5 @@ DEFAULTS = {
     "late_restarts": 0.0,
     "trained": ["*"],
     "start": "",
+    "cost_power": 0.0,
 }

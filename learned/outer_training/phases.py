@@ -13,13 +13,14 @@ import numpy as np
 
 from learned.optimizers.base import LearnedOptimizer
 from learned.outer_training import checkpoint
+from learned.types import PathLike
 from taskset.errors import ConfigError, cut, shown
 from taskset.random import seeds
 
 Weights = dict[str, np.ndarray]
 
 
-def read(path: str, optimizer: LearnedOptimizer) -> Weights:
+def read(path: PathLike, optimizer: LearnedOptimizer) -> Weights:
     """The weights of a checkpoint, as a start for `optimizer`. Raises `ConfigError` where they are another one's."""
     found = checkpoint.load(path)
     shapes = {name: array.shape for name, array in found.theta.items()}

@@ -12,6 +12,7 @@ import numpy as np
 from learned import estimators, optimizers
 from learned.estimators import base
 from learned.outer_training import length_schedules, objectives, phases
+from learned.outer_training.drawing import Drawing
 from learned.outer_training.estimator_cache import MEMORY_MIB, EstimatorCache
 from learned.unrolling.problem import Problem
 from learned.unrolling.rescaling import RescaledProblem
@@ -61,15 +62,13 @@ class Slots:
 
     suite: a `taskset.scoring.suites.Suite`; options: a `learned.outer_training.options.Options`; data_dir: of real data.
     strategy: a `tf.distribute` strategy (`learned.unrolling.distributed`); None: this process, its CPU. memory: MiB that the
-    process may have for itself before programs go (`learned.outer_training.estimator_cache`). start: the weights that the training
-    starts from, {path: array}; None: those of its seed.
+    process may have for itself before programs go (`learned.outer_training.estimator_cache`). start: the weights that the
+    training starts from, {path: array}; None: those of its seed.
     """
 
     def __init__(self, suite, options, data_dir=None, strategy=None, memory=MEMORY_MIB, start=None):
         self.options, self.data_dir, self.suite, self.strategy = options, data_dir, suite, strategy
-        self.by_family = {}
-        for entry in suite.of_split("train"):
-            self.by_family.setdefault(entry.family, []).append(entry.task)
+        self.drawing = Drawing(suite.of_split("train"), options.family_weights, options.cost_power)
         self.optimizer, self.objective = optimizers.get(options.optimizer), objectives.get(options.objective)
         start = phases.initial(self.optimizer, options.seed) if start is None else start
         self.frozen = phases.frozen(start, options.trained)
@@ -99,11 +98,8 @@ class Slots:
         return estimators.get(self.options.estimator)(problem, self.settings, strategy=self.strategy)
 
     def draw(self, slot, life):
-        """The task of a slot's life: a family by its weight, then one of the family's tasks, all alike."""
-        rng = seeds.generator(self.options.seed, "task", slot, life)
-        weights = np.array([self.options.family_weights.get(family, 1.0) for family in self.by_family])
-        tasks = self.by_family[list(self.by_family)[rng.choice(len(weights), p=weights / weights.sum())]]
-        return tasks[rng.integers(len(tasks))]
+        """The task of a slot's life (`learned.outer_training.drawing`)."""
+        return self.drawing(self.options.seed, slot, life)
 
     def estimate(self, number, outer_step, theta):
         """The `Result` of slot `number` at theta (float64 [P]); draws another task where the last one is finished."""

@@ -49,8 +49,8 @@ def _work(pipe, parent, suite, options, data_dir, modules, memory, start):
 class Workers:
     """As `learned.outer_training.task_pool.Slots`, in `count` processes; a context manager, which ends them.
 
-    suite, options, data_dir, memory, start: as of Slots; modules: those that register what is not the package's. A process that has more than
-    `memory` MiB for itself is replaced by a new one, which goes on with its slots: what TensorFlow keeps of programs that are
+    suite, options, data_dir, memory, start: as of Slots; modules: those that register tasks of one's own. A process that has more
+    than `memory` MiB for itself is replaced by a new one, which takes up its slots: what TensorFlow keeps of programs that are
     gone, some 20 MiB each, goes with the process. The numbers are the same.
 
     recall: a function that returns what the last `dump` or `restore` was about, where that is on disk; None: it is kept in

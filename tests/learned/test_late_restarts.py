@@ -44,13 +44,13 @@ def test_a_resumed_episode_is_the_longer_one(name):
 def test_most_steps_are_late_ones_and_the_longest_starts_from_the_beginning():
     late, early = [], []
     for share, seen in ((0.8, late), (0.0, early)):
-        state, drawn = episodes.start(3, NoUnroll.pairs), seeds.generator(0, "test")
+        state = episodes.start(3, NoUnroll.pairs)
         resumed = Resumed(share, 1000)
         for _ in range(300):
             truncation = episodes.next_truncation(
                 NoUnroll(),
                 state,
-                lambda rng, n: np.exp(drawn.uniform(np.log(50), np.log(1000), n)).astype(int),
+                lambda rng, n: np.exp(rng.uniform(np.log(50), np.log(1000), n)).astype(int),
                 base.spread,
                 resumed,
             )
