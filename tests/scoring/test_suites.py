@@ -303,7 +303,7 @@ def test_a_suite_with_wrong_fields(small, tmp_path, change):
     "call",
     [
         lambda: named_suites.rule(3), lambda: named_suites.find(None), lambda: suites.load_any(3), lambda: suites.from_json(None, "x"),
-        lambda: suites.make("x", ["TwoD_Bowl1"], None, "web", 2000), lambda: runs.contestant("mlp_pes", 3),
+        lambda: suites.make("x", ["TwoD_Bowl1"], None, "web", 2000), lambda: runs.named_checkpoint("mlp_pes", 3),
         lambda: suites.make_unmeasured("x", ["TwoD_Bowl1"], "tdfs", 20), lambda: comparison.compare([]),
         lambda: comparison.compare("runs"), lambda: with_weights(optimizers.get("mlp"), None), lambda: optimizers.get(["mlp"]),
         lambda: estimators.get(3), lambda: objectives.get([]), lambda: Options("mlp", seed=0.9), lambda: Options("mlp", seed=True),
