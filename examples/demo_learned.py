@@ -1,4 +1,4 @@
-"""An optimizer learned from nothing against the best of 17 Adam learning rates: python examples/demo_learned.py [--out DIR]
+"""An optimizer learned from nothing against the best of 17 Adam learning rates: `python -m examples.demo_learned --out DIR`
 
 The task is Digits_mlp32_bs128, a 64-32-10 MLP on 8x8 images (synthetic ones: nothing is downloaded), trained for 100 steps.
 
@@ -15,8 +15,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 TASK, HORIZON, SEEDS, BATCHES, OUTER_STEPS = "Digits_mlp32_bs128", 100, 3, 7, 200
 TRAINING = (

@@ -1,6 +1,6 @@
 """How hard the synthetic image sets are beside the real ones: pixel statistics and the accuracy of two small networks.
 
-    python tools/synthetic_accuracy.py --data-dir DIR [--sets mnist cifar10] [--seeds 0 1] [--steps 3000]
+    python -m tools.synthetic_accuracy --data-dir DIR [--sets mnist cifar10] [--seeds 0 1] [--steps 3000]
 
 Prints one row a set and source: mean and standard deviation of the pixels (in [0, 1]), share of zeros, correlation of
 neighbouring pixels and of colour channels; test accuracy of an MLP (64-64) and of a convolutional network (16-32, max pooling,
