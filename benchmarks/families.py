@@ -64,7 +64,7 @@ def chosen(family, samples, first):
 
 
 def measure(name):
-    """{"ms" per step, "compile" (CPU seconds), "memory" (peak MiB), "cpu" (seconds in all)} of a task, in a process of its own."""
+    """{"ms" per step, "compile" (CPU seconds), "memory" (peak MiB), "cpu" (seconds in all)}, of a task in its own process."""
     return processes.result_of(_measure, name)
 
 

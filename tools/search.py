@@ -1,8 +1,8 @@
-"""Hyperparameter search on the recorded curves, as a page and a picture: `python -m tools.search --out DIR`, or --publish for docs/.
+"""Hyperparameter search on the recorded curves, a page and a picture: `python -m tools.search --out DIR`, or --publish for docs/.
 
 For each task that was swept with Adam's learning rates, the wide Adam grid and the learned list, with the same horizon and seeds:
 random search (mean over orders), successive halving and the learned list in its order, each run by run (a run of one seed), with
-the loss of valid_outer deciding. What is reported is the normalized loss of the best found after budgets of so many whole trainings.
+the loss of valid_outer deciding. The result is the normalized loss of the best found after budgets of so many whole trainings.
 """
 
 import argparse
@@ -45,7 +45,7 @@ def methods(problem):
     adam = [name for name in problem.optimizers if name.startswith("adam_lr_")]
     results = {"random search, all": [], "successive halving, all": [], "learned list": [], "Adam, rates at random": []}
     for seed in problem.seeds:
-        search = lambda: problem.search(SPLIT, seed)  # noqa: E731
+        search = lambda seed=seed: problem.search(SPLIT, seed)  # noqa: E731
         for order in range(ORDERS):
             results["random search, all"].append(tabular.random_search(search(), steps, seed=order))
             shuffled = np.random.default_rng([order, seed]).permutation(adam).tolist()

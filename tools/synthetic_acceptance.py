@@ -11,10 +11,10 @@ autoencoders; steps 1000) and 4 text tasks (imdb_reviews; the two cheapest class
     stand_in       source="synthetic"
     structureless  negative control: class means of the real images plus white noise; the real documents' tokens shuffled
 
-Each swept (task, data) is a Parquet file under --out; what is there is not computed again. The tables are printed;
---publish writes them to docs/synthetic.md. L(rate) is the mean of the train loss over the last tenth of the steps and the seeds; non-finite ranks worst.
-(The losses of the training steps themselves, each on a fresh batch: the cheapest tasks have batches of 8, and a few batches of
-evaluation would be too small a sample.)
+Each swept (task, data) is a Parquet file under --out; what is there is not computed again. The tables are printed; --publish
+writes them to docs/synthetic.md. L(rate) is the mean of the train loss over the last tenth of the steps and the seeds; non-finite
+ranks worst. (The losses of the training steps themselves, each on a fresh batch: the cheapest tasks have batches of 8, and a few
+batches of evaluation would be too small a sample.)
 """
 
 import argparse
@@ -65,7 +65,7 @@ def image_tasks():
     chosen = []
     for name in SETS:
         for families in GROUPS:
-            chosen += _cheapest(families, lambda data: data.name == name, 2, _weights)
+            chosen += _cheapest(families, lambda data, name=name: data.name == name, 2, _weights)
     return chosen
 
 
