@@ -80,8 +80,8 @@ def watched(names, steps, cache, path):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tasks", type=int, default=100)
-    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--tasks", type=int, default=100, help="How many tasks to compile.")
+    parser.add_argument("--steps", type=int, default=200, help="Training steps of each task.")
     report.publish_option(parser)
     parser.add_argument("--child", help=argparse.SUPPRESS)
     parser.add_argument("--names", nargs="*", help=argparse.SUPPRESS)

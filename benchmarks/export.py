@@ -245,12 +245,14 @@ reasoning from what it costs to start an operation; never timed.
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, help="Folder for the programs; by default a temporary one.")
-    parser.add_argument("--task", nargs="*", default=TASKS)
-    parser.add_argument("--copies", nargs="+", type=int, default=COPIES)
-    parser.add_argument("--steps", type=int, default=20)
-    parser.add_argument("--outer", nargs="*", default=OUTER)
-    parser.add_argument("--draws-for", choices=("CPU", "GPU"), default="GPU")
-    parser.add_argument("--elsewhere", type=Path)
+    parser.add_argument("--task", nargs="*", default=TASKS, help="Tasks: lines of benchmarks/inner_tasks.py or published names.")
+    parser.add_argument("--copies", nargs="+", type=int, default=COPIES, help="Copies of each training loop in one program.")
+    parser.add_argument("--steps", type=int, default=20, help="Steps of each training loop.")
+    parser.add_argument("--outer", nargs="*", default=OUTER, help="Tasks of an outer step.")
+    parser.add_argument(
+        "--draws-for", choices=("CPU", "GPU"), default="GPU", help="Device whose way of drawing large random tensors is used."
+    )
+    parser.add_argument("--elsewhere", type=Path, help="What run_stablehlo.py printed on another machine.")
     parser.add_argument("--no-timing", action="store_true", help="Write the programs and time nothing here.")
     report.publish_option(parser)
     args = parser.parse_args()

@@ -365,9 +365,9 @@ Geometric mean of the ratios: {mean:.2f}.
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--lines", nargs="*", default=[""], help="only the lines whose name contains one of these")
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--core", type=int, default=max(os.sched_getaffinity(0)))
+    parser.add_argument("--lines", nargs="*", default=[""], help="Only the lines whose name contains one of these.")
+    parser.add_argument("--rounds", type=int, default=7, help="Turns of each side.")
+    parser.add_argument("--core", type=int, default=max(os.sched_getaffinity(0)), help="Core that both sides run on.")
     parser.add_argument("--modes", action="store_true", help="Time all execution modes of ours; there is no section for that.")
     report.publish_option(parser)
     args = parser.parse_args()

@@ -104,11 +104,11 @@ def train(suite, count, workers):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tasks", type=int, default=100)
-    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--tasks", type=int, default=100, help="How many different tasks to train on.")
+    parser.add_argument("--workers", type=int, default=2, help="Worker processes.")
     parser.add_argument("--horizon", type=int, default=2000, help="Horizon of the baselines.")
-    parser.add_argument("--max-ms", type=float, default=10.0)
-    parser.add_argument("--max-parameters", type=float, default=300_000)
+    parser.add_argument("--max-ms", type=float, default=10.0, help="Only tasks whose step takes at most so long.")
+    parser.add_argument("--max-parameters", type=float, default=300_000, help="Only tasks of at most so many parameters.")
     report.publish_option(parser)
     arguments = parser.parse_args()
     suite = candidates(arguments.horizon, arguments.max_ms, arguments.max_parameters)

@@ -82,9 +82,9 @@ better mode, at its worst. Medians of {ROUNDS}, one thread, one core, in turn; s
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--family", nargs="+", default=families.families())
-    parser.add_argument("--samples", type=int, default=6)
-    parser.add_argument("--max-ms", type=float, default=60.0)
+    parser.add_argument("--family", nargs="+", default=families.families(), help="Families to measure; by default all.")
+    parser.add_argument("--samples", type=int, default=6, help="Tasks of each family.")
+    parser.add_argument("--max-ms", type=float, default=60.0, help="Only tasks whose step takes at most so long.")
     report.publish_option(parser)
     args = parser.parse_args()
     rows = []

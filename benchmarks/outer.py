@@ -216,10 +216,10 @@ relative to their norm. Made by `python -m benchmarks.outer`.
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--core", type=int, default=max(os.sched_getaffinity(0)))
-    parser.add_argument("--optimizers", nargs="+", default=("mlp", "adafac_mlp"))
-    parser.add_argument("--estimators", nargs="+", default=("pes", "bptt"))
+    parser.add_argument("--rounds", type=int, default=7, help="Turns of each side.")
+    parser.add_argument("--core", type=int, default=max(os.sched_getaffinity(0)), help="Core that both sides run on.")
+    parser.add_argument("--optimizers", nargs="+", default=("mlp", "adafac_mlp"), help="Learned optimizers to time.")
+    parser.add_argument("--estimators", nargs="+", default=("pes", "bptt"), help="Estimators to time.")
     report.publish_option(parser)
     args = parser.parse_args()
     report.compile_everything()

@@ -89,7 +89,7 @@ def section(root, repeats):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--root", type=Path, help="Baselines to read; by default those of the package.")
-    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--repeats", type=int, default=7, help="Fresh processes for each line.")
     report.publish_option(parser)
     given = parser.parse_args()
     try:

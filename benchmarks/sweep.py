@@ -124,8 +124,8 @@ HEADER = [
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--source", default="synthetic")
-    parser.add_argument("--data-dir")
+    parser.add_argument("--source", default="synthetic", help="Source of the data: tfds or synthetic.")
+    parser.add_argument("--data-dir", help="TFDS directory.")
     parser.add_argument("--steps", type=int, default=4000, help="Steps of each run, a multiple of 50.")
     report.publish_option(parser)
     options = parser.parse_args()

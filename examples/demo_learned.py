@@ -56,9 +56,9 @@ def verdict(out):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=Path("demo-learned"))
-    parser.add_argument("--outer-steps", type=int, default=OUTER_STEPS)
-    parser.add_argument("--seed", type=int, default=0, help="of outer training")
+    parser.add_argument("--out", type=Path, default=Path("demo-learned"), help="Folder of all results.")
+    parser.add_argument("--outer-steps", type=int, default=OUTER_STEPS, help="Outer steps of the training.")
+    parser.add_argument("--seed", type=int, default=0, help="Seed of the outer training.")
     args = parser.parse_args()
     start, out = time.perf_counter(), args.out
     sweep = ("--source", "synthetic", "--steps", HORIZON, "--seeds", SEEDS, "--batches", BATCHES)

@@ -205,10 +205,10 @@ def tables(root):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data-dir", required=True)
-    parser.add_argument("--out", required=True, type=Path)
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS, help="kinds of data to sweep now, in this order")
+    parser.add_argument("--data-dir", required=True, help="TFDS directory of the real sets.")
+    parser.add_argument("--out", required=True, type=Path, help="Folder of the curves.")
+    parser.add_argument("--workers", type=int, default=2, help="Worker processes.")
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS, help="Kinds of data to sweep now, in this order.")
     report.publish_option(parser, "the section of docs/synthetic.md")
     options = parser.parse_args()
     names = image_tasks() + text_tasks()
