@@ -25,7 +25,7 @@ CLIP, OUTER_RATE = 0.1, 1e-3
 class Program:
     """`function(*arguments)`, nested dicts and tuples of tensors, to be compiled as a whole.
 
-    name: of its files; facts: what the manifest tells of it besides.
+    name: of its files; facts: what else the manifest says about it.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Compiled:
         return self._function(*self._flat)
 
     def nudged(self, size):
-        """The same function with each float argument changed by `size`, relative, at random: it tells what rounding may do."""
+        """The same function with each float argument changed by `size`, relative, at random: shows what rounding may do."""
         rng = seeds.generator(0, "nudge")
         nudge = lambda x: x * (1 + size * rng.standard_normal(x.shape)).astype(np.float32)  # noqa: E731
         return Compiled(self._function, [nudge(x) if x.dtype == tf.float32 else x for x in self._flat])

@@ -18,7 +18,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from taskset import catalogue, patterns, plugins
+from taskset import catalogue, plugins
 from taskset.cli import data
 from taskset.cli.data import DataDir
 from taskset.cli.tables import show_table
@@ -26,6 +26,7 @@ from taskset.datasets.base import SPLITS
 from taskset.errors import OutdatedBaselines, TasksetError, nearest, shown, unknown
 from taskset.execution import costs, modes
 from taskset.execution.runtime import start_tensorflow
+from taskset.patterns import matching
 from taskset.samplers.optimizers import FIXED_FAMILIES, all_optimizers, by_seed, get_optimizer_config, opt_list_names
 from taskset.version import __version__
 
@@ -138,7 +139,7 @@ def list_command(
     if families:
         names = catalogue.families()
     elif optimizers:
-        names = patterns.matching(pattern or "*", all_optimizers(), by_seed())
+        names = matching(pattern or "*", all_optimizers(), by_seed())
     else:
         if family is not None:
             catalogue.family(family)  # an unknown one is an error, not an empty list
@@ -302,7 +303,7 @@ def match_optimizers(patterns):
         if re.fullmatch(r"opt_list:\d{1,9}", pattern):
             found = opt_list_names(int(pattern[9:]))
         elif any(c in pattern for c in "*?["):
-            found = patterns.matching(pattern, all_optimizers(), by_seed())
+            found = matching(pattern, all_optimizers(), by_seed())
             if not found:
                 near = nearest(pattern.rstrip("*?"), [f"{name}_" for name in [*by_seed(), *FIXED_FAMILIES]], 1)
                 guess = f"; did you mean '{near[0]}*'?" if near else ""

@@ -1,6 +1,6 @@
 """What was measured of the tasks that have names: how they start, and what a training step costs. No TensorFlow.
 
-starts.json is written by tools/conformance.py, costs.json by benchmarks/families.py.
+starts.json is written by tools/conformance.py, costs.json by tools/costs.py.
 """
 
 import functools

@@ -68,6 +68,12 @@ class Task:
             )
         return self._rebuild, (self.name, self.family, self.config, self._asked_source, self.data_dir)
 
+    def __copy__(self):
+        """Another task with the same parts: `copy.copy` is not to go the way of a pickle, which builds the task again."""
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        return other
+
     def __repr__(self):
         return f"<Task {self.name}: {self.num_params} parameters, source {self.source}>"
 
