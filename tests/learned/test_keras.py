@@ -1,5 +1,6 @@
 """A learned optimizer in Keras against its plain functional loop."""
 
+import functools
 import gc
 import weakref
 
@@ -180,7 +181,7 @@ def test_what_is_refused():
     refused("steps None of anchored: allowed is an integer", lambda: made("anchored", steps=None))
     refused("steps 0 of mlp", lambda: made("mlp", steps=0))
     refused("steps 2.5 of anchored", lambda: setattr(made("anchored"), "steps", 2.5))
-    refused("take the callback away", lambda: made("mlp").expect_validation_losses())
+    refused("remove the callback", lambda: made("mlp").expect_validation_losses())
     refused("has none to set", lambda: setattr(made("mlp"), "learning_rate", 0.1))
     refused("allowed is float32", lambda: made("mlp").build([keras.Variable(np.ones([3]), dtype="float64")]))
     refused("weights of 'mlp2019'", lambda: LearnedOptimizer("mlp2019", weights(optimizers.get("mlp"))))
@@ -192,9 +193,9 @@ def test_what_is_refused():
 
     refused("is new to the optimizer", new)
     refused("2 gradients for 1 variables", lambda: made("mlp").apply([ones, ones], [variable]))
+    keras_model = model()
+    keras_model.compile(optimizer=made("hierarchical"), loss="mse", jit_compile=False)
     with pytest.raises(ConfigError, match="ValidationLoss"):
-        keras_model = model()
-        keras_model.compile(optimizer=made("hierarchical"), loss="mse", jit_compile=False)
         keras_model.fit(*data(), verbose=0)
 
 
@@ -346,4 +347,4 @@ def test_a_config_that_is_wrong(change):
     for text in ("AAAA", "%", "x" * 10**6):
         config = made("mlp").get_config()
         config["theta"]["mlp/linear_0/b"] = text
-        refused("damaged", lambda: LearnedOptimizer.from_config(config))
+        refused("damaged", functools.partial(LearnedOptimizer.from_config, config))

@@ -185,7 +185,7 @@ def test_a_worker_that_is_killed_costs_its_time_alone(tmp_path, pes_slots, kept)
                 workers._processes[line["step"] % 2].kill()
 
         made.train(6, save_every=3, report=kill)
-        assert workers.revived == 1 or workers.revived == 2  # the first one only if it is asked again
+        assert workers.revived in (1, 2)  # the first one only if it is asked again
     check_equal(tmp_path / "a", tmp_path / "b")
 
 
@@ -398,7 +398,7 @@ def test_suites_are_made_from_baselines(baselines, tmp_path):
 
 
 def run(*arguments):
-    done = subprocess.run([sys.executable, "-m", "learned", *map(str, arguments)], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-m", "learned", *map(str, arguments)], capture_output=True, text=True, check=False)
     return done.returncode, done.stdout, done.stderr
 
 
