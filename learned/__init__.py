@@ -18,7 +18,7 @@ import importlib
 from learned import digits  # noqa: F401
 
 _WHERE = {
-    "learned.unrolling.problem": ("Problem",),
+    "learned.unrolling.problem": ("Objective", "Problem"),
     "learned.outer_training.options": ("Options",),
     "learned.outer_training.trainer": ("Trainer",),
     "learned.outer_training.session": ("open_trainer", "train"),

@@ -40,7 +40,7 @@ def evaluate(
     data_dir: DataDir = None,
     workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
     modules: Modules = None,
-):
+) -> int:
     """Train tasks with the optimizer in a checkpoint and write curves. If interrupted, run the same command again to resume."""
     plugins.load(modules or [])
     names, source, horizon = runs.tasks_of(_given(tasks), split, source, horizon)
@@ -96,7 +96,7 @@ def compare(
         Path | None, typer.Option(help="Markdown file to write the table to as well.", show_default=False)
     ] = None,
     modules: Modules = None,
-):
+) -> None:
     """A table of learned and hand-designed optimizers, by the trials that each takes."""
     plugins.load(modules or [])
     from taskset.normalization.store import write_text

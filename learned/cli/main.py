@@ -36,13 +36,13 @@ DEFAULT = Options("mlp")
 DEVICES = {"mirrored": "gpu", "tpu": "tpu"}  # of a strategy given without a device
 
 
-def main():
+def main() -> None:
     """Run the command line; the process's exit status says how it went."""
     run(app, "python -m learned")
 
 
 @app.callback()
-def callback(version: Version = False):
+def callback(version: Version = False) -> None:
     """Learned optimizers: train them on suites of tasks, judge them, use them elsewhere."""
 
 
@@ -138,7 +138,7 @@ def train(
     ] = None,
     data_dir: DataDir = None,
     modules: Modules = None,
-):
+) -> None:
     """Train a learned optimizer. If interrupted, run the same command again to resume from the last checkpoint."""
     use_threads(1)  # before a user's module starts TensorFlow
     plugins.load(modules or [])
@@ -197,7 +197,7 @@ def export_command(
         Path, typer.Argument(metavar="CHECKPOINT", help="Checkpoint file, or a name of `python -m learned pretrained`.")
     ],
     output: Annotated[Path, typer.Option("--out", help="The .npz to write; its reader numpy_update.py is put beside it.")],
-):
+) -> None:
     """Write trained weights, and the one file that uses them with NumPy alone."""
     start_tensorflow(threads=1)
     from learned.deploy.export import export
@@ -207,7 +207,7 @@ def export_command(
 
 
 @app.command("pretrained")
-def pretrained_command():
+def pretrained_command() -> None:
     """List the weights that come with the package, and how they were trained."""
     for name in pretrained.names():
         out.print(pretrained.describe(name), markup=False)

@@ -40,7 +40,7 @@ def make_suite(
     ] = None,
     show: Annotated[bool, typer.Option("--list", help="List the rules.")] = False,
     modules: Modules = None,
-):
+) -> None:
     """Make a suite: the matching tasks that can run, have a normalizer and are small enough; split by a hash of their names."""
     plugins.load(modules or [])
     if show:

@@ -9,7 +9,7 @@ many copies of it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -24,18 +24,29 @@ VALIDATION_INTERVAL = 10  # steps between the validation losses that an optimize
 
 
 class Objective(Protocol):
-    """What a training is judged by in each step: `learned.outer_training.objectives` says what the entries are."""
+    """The loss that an optimizer is trained for, in each step of an inner training (`learned.outer_training.objectives`)."""
 
-    name: Any
-    split: Any
-    scale_split: Any
+    @property
+    def name(self) -> str:
+        """What it is registered as."""
+        ...
+
+    @property
+    def split(self) -> str | None:
+        """The split whose batches it reads beside the training batch; None for none."""
+        ...
+
+    @property
+    def scale_split(self) -> str:
+        """The split whose normalizer it is measured with."""
+        ...
 
     def check(self, task: Task) -> None:
         """Raise `ConfigError` where the task has no such loss."""
         ...
 
     def __call__(self, task: Task, params: Params, train_loss: tf.Tensor, batch: Batch | None, key: tf.Tensor) -> tf.Tensor:
-        """The loss, a scalar, at `params`."""
+        """The loss, a scalar, at `params`, before the step is taken. batch: of `split`; key: of its own draws."""
         ...
 
 
@@ -112,7 +123,8 @@ class Problem:
         point = self.point(inner)
         train_key, outer_key, valid_key = stateless.split(key, 3)
         loss, gradients = self.task.value_and_gradients(point, batches["train"], train_key)
-        outer = self.objective(self.task, point, loss, batches.get(self.objective.split), outer_key)
+        other = batches.get(self.objective.split) if self.objective.split else None
+        outer = self.objective(self.task, point, loss, other, outer_key)
         after: Tree = {}
         held = loss
         if self.optimizer.uses_validation_loss:
