@@ -10,7 +10,8 @@ import pytest
 import tensorflow as tf
 
 from learned import optimizers
-from learned.deploy.keras import LearnedOptimizer, ValidationLoss, _key, _Rest, from_checkpoint
+from learned.deploy.keras import LearnedOptimizer, ValidationLoss, from_checkpoint
+from learned.deploy.keras_state import Frozen, key
 from learned.optimizers import features
 from learned.outer_training import checkpoint
 from taskset.errors import ConfigError, TasksetError
@@ -206,7 +207,7 @@ def test_states_without_some_variables():
     params = {key: tf.zeros([n]) for key, n in zip("abcd", (3, 1, 4, 2))}
     whole = {"m": {key: p + 1 for key, p in params.items()}, "columns": tf.constant([[0, 1, 2, 3]]), "one": tf.constant(5)}
     moving = {key: params[key] for key in "db"}
-    rest, order = _Rest(params, moving), features.in_order(params)
+    rest, order = Frozen(params, moving), features.in_order(params)
     like = {"m": moving, "columns": tf.constant([[0, 0]]), "one": tf.constant(0)}
     part = rest.part(whole, like)
     assert set(part["m"]) == {"b", "d"} and int(part["one"]) == 5
@@ -231,7 +232,7 @@ def test_layers_are_frozen_and_trained_again(name):
     assert all(np.array_equal(v, s) for v, s in zip(first.get_weights(), still))
     assert all(not np.array_equal(v, moving[v.path]) for v in keras_model.trainable_variables)
     changed = [v.path for v in optimizer.variables if not np.array_equal(v, momenta[v.path])]
-    assert {key for key in map(_key, range(4)) if any(key in path for path in changed)} == {_key(2), _key(3)}
+    assert {key for key in map(_key, range(4)) if any(key in path for path in changed)} == {key(2), key(3)}
     first.trainable = True
     keras_model.compile(optimizer=optimizer, loss="mse", jit_compile=False)
     fit(keras_model, name, first=7, steps=2)
