@@ -86,7 +86,7 @@ def _draw_curves(axes: Axes, curves: pd.DataFrame, title: str) -> None:
     values = [value for names in rates.values() for value in map(_rate, names)]
     if values:
         colours = ListedColormap(matplotlib.colormaps[_RATES](np.linspace(0, _LIGHTEST, 256)))
-        norm = LogNorm(min(values), max(max(values), 1.01 * min(values)))  # a norm needs two ends
+        norm = LogNorm(min(values), max(*values, 1.01 * min(values)))  # a norm needs two ends
         for names, style in zip(rates.values(), cycle(_STYLES)):
             for name in names:
                 axes.plot(runs[name]["step"], runs[name]["train"], style, color=colours(norm(_rate(name))), linewidth=1.2)

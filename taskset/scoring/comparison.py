@@ -8,7 +8,7 @@ import numpy as np
 from taskset.errors import ConfigError, StoreError, shown
 from taskset.normalization import store
 from taskset.normalization.normalizer import mean_curves
-from taskset.normalization.store.reading import outdated_line, told_tasks
+from taskset.normalization.store.reading import outdated_line, tasks_and_versions
 from taskset.scoring import rivals, scores, speedup, statistics
 
 SPLITS = ("train", "test")  # of data, in the table; valid_outer is looked at for tuning
@@ -108,7 +108,7 @@ def compare(roots, baselines=None, chosen_view="end", normalizer_horizon=None, v
         theirs = theirs[theirs["optimizer"].map(rivals.family_of).isin([rivals.ADAM, "adagrad_lr"])]
     notes = _notes(theirs, told, tasks, scales, horizon, longer)
     if older:
-        notes.append(f"left out: {told_tasks(older)}, which changed since their baselines were computed")
+        notes.append(f"left out: {tasks_and_versions(older)}, which changed since their baselines were computed")
     tasks = [task for task in tasks if (task, "train") in scales and (task, "valid_outer") in scales]
     if not tasks:
         raise ConfigError("none of these tasks has a normalizer in the baselines: compare others")
