@@ -186,10 +186,10 @@ def test_problems_are_listed_from_the_tables_and_each_can_be_loaded(tmp_path, fe
 
 def test_problems_of_one_sweep(tmp_path):
     found = tabular.problems(without_curves(made.write(tmp_path, tasks=made.TASKS[:2], seeds=[3, 1])))
-    assert found.itertuples(index=False, name=None).__next__() == (made.TASKS[0], "none", 20, made.RATES, (1, 3), 3)
+    assert next(found.itertuples(index=False, name=None)) == (made.TASKS[0], "none", 20, made.RATES, (1, 3), 3)
     assert found["task"].tolist() == list(made.TASKS[:2])
-    with pytest.raises(StoreError, match=r"sweep.json"):
-        (tmp_path / "sweep.json").unlink()
+    (tmp_path / "sweep.json").unlink()
+    with pytest.raises(StoreError, match="sweep.json"):
         tabular.problems(tmp_path)
 
 

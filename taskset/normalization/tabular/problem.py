@@ -101,7 +101,8 @@ class Best:
 class Search:
     """The account of one search on a `Problem`.
 
-    Paying for a configuration up to a step pays for what wasn't paid before: pausing and resuming a run costs no more than not pausing it.
+    Paying for a configuration up to a step pays for what wasn't paid before: a run that is paused and resumed costs no more than
+    one that isn't paused.
 
     steps, seconds: spent so far, summed over configurations (a run of a mean over seeds counts as one run). best: a `Best`, None
     until something finite was seen. history: (steps spent, seconds spent, best loss so far) after each evaluation seen.
