@@ -232,7 +232,7 @@ def test_layers_are_frozen_and_trained_again(name):
     assert all(np.array_equal(v, s) for v, s in zip(first.get_weights(), still))
     assert all(not np.array_equal(v, moving[v.path]) for v in keras_model.trainable_variables)
     changed = [v.path for v in optimizer.variables if not np.array_equal(v, momenta[v.path])]
-    assert {key for key in map(_key, range(4)) if any(key in path for path in changed)} == {key(2), key(3)}
+    assert {one for one in map(key, range(4)) if any(one in path for path in changed)} == {key(2), key(3)}
     first.trainable = True
     keras_model.compile(optimizer=optimizer, loss="mse", jit_compile=False)
     fit(keras_model, name, first=7, steps=2)
