@@ -47,18 +47,18 @@ def make_suite(
         for one in named_suites.rules():
             out.print(f"{one}: {one.about}; source {one.source}, horizon {one.horizon}", markup=False)
         return
-    if output is None or bool(patterns) == bool(rule) or (patterns and horizon is None):
+    if output is not None and rule and not patterns:
+        made = named_suites.rule(rule).suite(baselines)
+    elif output is not None and patterns and horizon is not None and not rule:
+        called, own = name or output.stem, tuple(modules or ())
+        if unmeasured:
+            made = suites.make_unmeasured(called, patterns, source, horizon, max_ms, max_params, modules=own)
+        else:
+            made = suites.make(called, patterns, baselines, source, horizon, max_ms, max_params, modules=own)
+    else:
         raise ConfigError(
             "allowed are `suite PATTERNS --horizon STEPS --out FILE`, `suite --named NAME --out FILE`, `suite --list`"
         )
-    if rule:
-        made = named_suites.rule(rule).suite(baselines)
-    else:
-        limits = {"max_milliseconds": max_ms, "max_parameters": max_params, "modules": modules or ()}
-        if unmeasured:
-            made = suites.make_unmeasured(name or output.stem, patterns, source, horizon, **limits)
-        else:
-            made = suites.make(name or output.stem, patterns, baselines, source, horizon, **limits)
     suites.save(made, output)
     counts = ", ".join(f"{split} {len(made.of_split(split))}" for split in suites.SPLITS)
     out.print(f"{output}: {len(made.tasks)} tasks of {len({e.family for e in made.tasks})} families; {counts}", markup=False)
