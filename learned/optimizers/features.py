@@ -1,7 +1,7 @@
 """What learned optimizers read: averages of gradients, normalised features, time.
 
-Features of a tensor come first and its axes behind them, [features, *shape]: a feature's numbers then lie side by side in memory.
-Scalars count as tensors of shape [1].
+The axis of features comes first, then those of the tensor, [features, *shape]: the numbers of a feature lie side by side in
+memory. Scalars count as tensors of shape [1].
 """
 
 from __future__ import annotations

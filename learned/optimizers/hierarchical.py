@@ -22,7 +22,7 @@ STATISTICS = 18
 HIDDEN = 64  # of the LSTM
 MESSAGES = {"by_lstms": 18, "by_parameters": 16}  # sizes of the messages to the LSTMs of the next step
 TO_PARAMETERS = 17
-PER_PARAMETER, PER_TENSOR = 23, 14  # inputs of the network besides
+PER_PARAMETER, PER_TENSOR = 23, 14  # further inputs of the network
 AXES = 4
 
 
@@ -89,7 +89,7 @@ def _norm(x):
 
 
 def _lengths(shape):
-    """The lengths of 4 axes; behind the last one 1, and the fourth stands for all that follow."""
+    """The lengths of 4 axes: 1 where there are fewer, and the fourth is the product of all that follow."""
     lengths = [*shape, *[1] * (AXES - len(shape))]
     return [*lengths[: AXES - 1], math.prod(lengths[AXES - 1 :])]
 
@@ -97,8 +97,8 @@ def _lengths(shape):
 def _statistics(m, rms, p, g, is_scalar, losses):
     """The 18 statistics of a tensor, m and rms [decays, *shape] counting as one set of numbers each. Norms are L2, no logarithms.
 
-    Where a mean is 0 but for rounding (cross-entropy's gradients over a last layer), so is its sign: runs then agree bit for bit
-    in one way of execution, and only roughly between two.
+    Where a mean is 0 but for rounding (cross-entropy's gradients over a last layer), its sign is that of rounding: runs agree bit
+    for bit within one mode of execution, and only roughly between two.
     """
     means = tf.stack([tf.reduce_mean(x) for x in (m, rms, p)])
     variances = tf.stack([tf.math.reduce_variance(x) for x in (m, rms, p)])
@@ -110,7 +110,7 @@ def _statistics(m, rms, p, g, is_scalar, losses):
     )
 
 
-def _said_to_tensors(theta, state, statistics):
+def _message_to_tensors(theta, state, statistics):
     """The LSTMs' step: (17 numbers for each tensor's parameters [17, T], new h, c, by_lstms)."""
     by_lstms = tf.tile(state["by_lstms"], [1, statistics.shape[1]])
     x = tf.concat([statistics, by_lstms, state["by_parameters"]], 0)
@@ -154,7 +154,7 @@ def _update(theta, grads, state, params, step, loss, validation_loss):
         new["m"][path], new["rms"][path] = m, rms
         statistics.append(_statistics(m, rms, p[path], clipped, params[path].shape.rank == 0, losses))
         inputs[path] = _per_parameter(clipped, p[path], m, rms)
-    said, new["lstm"] = _said_to_tensors(theta, state["lstm"], tf.stack(statistics, 1))
+    said, new["lstm"] = _message_to_tensors(theta, state["lstm"], tf.stack(statistics, 1))
     outputs = network.after_first(theta, features.rows(_first_layer(theta, p, inputs, said, step)))
     by_parameters = features.unrows(outputs[2:], p)
     new["lstm"]["by_parameters"] = tf.concat([tf.reshape(features.mean(by_parameters[q]), [-1, 1]) for q in order], 1)
