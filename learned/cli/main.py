@@ -12,9 +12,8 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 import learned
-from learned.cli import evaluation
-from learned.cli.recipe import recipe
-from learned.cli.suite import Baselines, make_suite
+from learned.cli import evaluation, recipe, suite
+from learned.cli.suite import Baselines
 from learned.deploy import pretrained
 from learned.outer_training.estimator_cache import MEMORY_MIB
 from learned.outer_training.options import AUGMENTATIONS, DIFFERENCES, Options
@@ -160,15 +159,15 @@ def train(
         clipping, weight_decay, schedule, planned, late_restarts, list(trained or ["*"]),
         phases.digest(weights) if weights else "", cost_power,
     )  # fmt: skip
-    suite = named_suites.find(tasks, baselines)
-    options.check(suite)
+    chosen = named_suites.find(tasks, baselines)
+    options.check(chosen)
     start_tensorflow(threads=1)
     from learned.outer_training import session
 
     spread = _strategy(strategy, device, workers, pairs)
-    suite = _measured(suite, unmeasured, output / "baselines", data_dir, workers, modules or [])
+    chosen = _measured(chosen, unmeasured, output / "baselines", data_dir, workers, modules or [])
     with session.open_trainer(
-        suite,
+        chosen,
         options,
         output,
         workers=workers,
@@ -179,8 +178,8 @@ def train(
         start=weights,
     ) as trainer:
         out.print(
-            f"{optimizer} ({trainer.layout.size:,} weights) by {estimator} on {len(suite.of_split('train'))} tasks of "
-            f"{suite.name}, objective {objective}; outer step {trainer.step} of {outer_steps or f'{hours} hours'}",
+            f"{optimizer} ({trainer.layout.size:,} weights) by {estimator} on {len(chosen.of_split('train'))} tasks of "
+            f"{chosen.name}, objective {objective}; outer step {trainer.step} of {outer_steps or f'{hours} hours'}",
             markup=False,
         )
         with _progress(trainer.step, outer_steps) as report:
@@ -213,10 +212,10 @@ def pretrained_command() -> None:
         out.print(pretrained.describe(name), markup=False)
 
 
-app.command("suite")(make_suite)
+app.command()(suite.suite)
 app.command()(evaluation.evaluate)
 app.command()(evaluation.compare)
-app.command()(recipe)
+app.command()(recipe.recipe)
 
 
 def _weights(texts):
@@ -231,13 +230,13 @@ def _weights(texts):
     return weights
 
 
-def _measured(suite, unmeasured, root, data_dir, workers, modules):
+def _measured(chosen, unmeasured, root, data_dir, workers, modules):
     """The suite with all tasks measured, in the way that was chosen."""
     if unmeasured not in ("refuse", "measure"):
         raise ConfigError(f"unmeasured {unmeasured!r}: allowed are refuse and measure")
     if unmeasured == "refuse":
-        suites.require_measured(suite)
-        return suite
+        suites.require_measured(chosen)
+        return chosen
     from taskset.cli.progress import baseline_report
     from taskset.scoring import measuring
 
@@ -245,7 +244,7 @@ def _measured(suite, unmeasured, root, data_dir, workers, modules):
         added = [*modules, learned.__name__]
         return baseline_report(names, options, root, data_dir, workers, None, added, out, err)
 
-    return measuring.completed(suite, root, sweep)
+    return measuring.completed(chosen, root, sweep)
 
 
 def _strategy(name, device, workers, pairs):

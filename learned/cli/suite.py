@@ -17,7 +17,7 @@ Baselines = Annotated[
 ]
 
 
-def make_suite(
+def suite(
     patterns: Annotated[list[str] | None, typer.Argument(help="Task names or globs.")] = None,
     output: Annotated[Path | None, typer.Option("--out", help="JSON file to write the suite to.")] = None,
     horizon: Annotated[
