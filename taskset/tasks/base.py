@@ -45,8 +45,8 @@ class Model:
 class Task:
     """One differentiable problem.
 
-    Made by `get_task` and `make_task`. `params` and gradients are flat dicts {path: float32 tensor}. With float64 parameters, from
-    `init(seed, tf.float64)`, everything is computed in float64.
+    Made by `get_task` and `make_task`. `params` and gradients are flat dicts {path: float32 tensor}. With parameters of float64,
+    from `init(seed, tf.float64)`, everything is computed in float64.
 
     A `seed` is a Python or NumPy integer, 0 <= seed < 2**31. Losses and gradients also take a scalar integer tensor or a key of
     `taskset.random.stateless`; the integer 3 and a tensor of it give different draws. A `tf.function` that takes the seed as a
