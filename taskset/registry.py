@@ -10,14 +10,23 @@ A task family is made of up to four registered functions, each under the family'
 Only the builders import TensorFlow. A fixed task is a name for one (family, config).
 """
 
+from __future__ import annotations
+
 import contextlib
 import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from taskset.errors import ConfigError, shown
 from taskset.random import seeds
+
+if TYPE_CHECKING:
+    from taskset.datasets.base import DataSpec
+
+Config: TypeAlias = dict[str, Any] | list[Any]  # a task's description: JSON values; each family knows which of the two it has
+Shapes: TypeAlias = dict[str, tuple[int, ...]]  # {path of a parameter: its shape}
 
 SEEDS = 1000  # the published seeds of a family: 0 .. 999; any other non-negative seed works as well
 
@@ -31,12 +40,12 @@ class Facts:
     infeasible: the config field and the reason why this config can't run; None if it can.
     """
 
-    data: object = None
-    parameter_shapes: dict | None = None
+    data: DataSpec | None = None
+    parameter_shapes: Shapes | None = None
     infeasible: str | None = None
 
     @property
-    def convolutional(self):
+    def convolutional(self) -> bool:
         """Whether a parameter is a filter of two dimensions: [height, width, channels in, channels out]."""
         return any(len(shape) == 4 for shape in (self.parameter_shapes or {}).values())
 
