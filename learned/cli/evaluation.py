@@ -12,7 +12,7 @@ from taskset import plugins
 from taskset.cli.main import DataDir, Modules, err, match_tasks, out
 from taskset.cli.tables import show_table
 from taskset.errors import ConfigError, unknown
-from taskset.normalization.sweep.runner import Options
+from taskset.normalization.sweep.runner import SweepOptions
 from taskset.scoring import named_suites, suites
 
 NO_SPLIT = "all"
@@ -39,7 +39,7 @@ def evaluate(
     plugins.load(modules or [])
     names, source, horizon = _tasks(tasks, split, source, horizon)
     contestant = runs.contestant(path, name)
-    options = Options((contestant.name,), source, horizon, tuple(range(seeds)), batches, evaluations)
+    options = SweepOptions((contestant.name,), source, horizon, tuple(range(seeds)), batches, evaluations)
     waiting = runs.plan(contestant, names, options, output)
     out.print(
         f"{contestant.name}: {len(names)} tasks, {len(names) - len(waiting)} finished before; {seeds} seeds x {horizon} steps",
@@ -107,19 +107,19 @@ def compare(
     """A table of learned and hand-designed optimizers, by the trials that each takes."""
     plugins.load(modules or [])
     from taskset.normalization.store import write_text
-    from taskset.scoring import report
+    from taskset.scoring import summary
     from taskset.scoring.comparison import compare as compared
 
     found = compared(results, baselines, view, horizon, version)
-    out.print(report.heading(found), markup=False)
-    header, *rows = report.rows(found)
+    out.print(summary.heading(found), markup=False)
+    header, *rows = summary.rows(found)
     shown = Table(box=None, pad_edge=False)
     for i, column in enumerate(header):
         shown.add_column(column, justify="left" if i in (0, 2) else "right")
     for row in rows:
         shown.add_row(*(cell.replace("[", r"\[") for cell in row))
     show_table(shown, out)
-    for line in [*report.speed_ups(found), *found.notes]:
+    for line in [*summary.speed_ups(found), *found.notes]:
         out.print(line, markup=False)
     if markdown:
-        write_text(report.markdown(found), markdown)
+        write_text(summary.markdown(found), markdown)

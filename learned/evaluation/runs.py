@@ -70,7 +70,7 @@ def _claim(root, contestant, options):
 def plan(contestant, tasks, options, root):
     """The tasks that have no curves under `root` yet; claims `root` for this contestant and these options.
 
-    options: `taskset.normalization.sweep.runner.Options`, whose only optimizer is the contestant's name.
+    options: `taskset.normalization.sweep.runner.SweepOptions`, whose only optimizer is the contestant's name.
     Raises StoreError where `root` holds other results, be it under a waiting task's name.
     """
     _claim(root, contestant, options)

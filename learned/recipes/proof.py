@@ -328,10 +328,10 @@ def _counts(suite):
 
 def by_family(found, learned, suite):
     """Mean scores of train loss over the held-out tasks of each family: [[family, tasks, scores ..]], and the header."""
-    from taskset.scoring.rivals import contenders
+    from taskset.scoring.rivals import rivals_of
 
     means = found.per_task
-    rows = contenders(means.loc[["train", "valid_outer"]], learned)[0]
+    rows = rivals_of(means.loc[["train", "valid_outer"]], learned)[0]
     chosen = [rows[0], rows[len(learned) - 1], *rows[len(learned) : len(learned) + 2]]
     families = {}
     for task in rows[0].chosen:
@@ -345,7 +345,7 @@ def by_family(found, learned, suite):
 
 def _report(roots, kept, suite, out, arguments):
     from benchmarks import report as tables
-    from taskset.scoring import report
+    from taskset.scoring import summary
     from taskset.scoring.comparison import compare
 
     parts, pictures = [], []
@@ -357,7 +357,7 @@ def _report(roots, kept, suite, out, arguments):
         # Of the speed-ups, which are the same in every view, those of the last weights, once.
         told = found.speedups["title"].eq(learned[-1]) & (view == "mean")
         found = dataclasses.replace(found, speedups=found.speedups[told])
-        parts += [f"![{view} loss against hours](pictures/{pictures[-1].name})", report.markdown(found)]
+        parts += [f"![{view} loss against hours](pictures/{pictures[-1].name})", summary.markdown(found)]
         if view == "mean":
             parts.append("Train loss, of each family the mean over its held-out tasks:")
             parts.append(tables.table(*by_family(found, learned, suite)))

@@ -19,10 +19,10 @@ from learned.outer_training import checkpoint
 from taskset import catalogue
 from taskset.errors import StoreError, TasksetError, UnknownName
 from taskset.normalization import store
-from taskset.normalization.sweep.runner import Options
+from taskset.normalization.sweep.runner import SweepOptions
 from taskset.samplers.optimizers import opt_list_names
-from taskset.scoring import comparison, report, scores, speedup, statistics, suites
-from taskset.scoring.rivals import contenders
+from taskset.scoring import comparison, scores, speedup, statistics, suites, summary
+from taskset.scoring.rivals import rivals_of
 from taskset.version import __version__
 from tests.normalization import made_up_sweeps as made_up
 
@@ -105,7 +105,7 @@ def test_tuning_and_global_rate():
     means["adam_lr_-2.00"] = [0.4, 0.4, 0.4, 0.2]
     means["adam_lr_-1.00"] = [2.0, 0.3, 0.3, 0.3]
     means["mine"] = [0.2, 0.2, 0.2, 0.2]
-    found, notes = contenders(means, ["mine"])
+    found, notes = rivals_of(means, ["mine"])
     chosen = {(row.title.split(":")[0], row.trials): row.chosen for row in found}
     assert not notes and chosen == {
         ("mine", 1): {"a": "mine", "b": "mine"},
@@ -120,7 +120,7 @@ def test_learned_list_takes_its_first_names_and_what_is_not_there_is_told():
     names = opt_list_names(10)
     means = pd.DataFrame({name: np.arange(4) * 0.1 + 0.01 * i for i, name in enumerate(reversed(names))}, index=index)
     means["mine"], means["adam_lr_-1.00"] = 0.5, [0.1, np.nan, 0.1, 0.1]
-    found, notes = contenders(means, ["mine"])
+    found, notes = rivals_of(means, ["mine"])
     assert [(row.trials, row.chosen["a"]) for row in found] == [(1, "mine"), (1, names[0]), (10, names[-1])]
     assert len(notes) == 1 and "1 of 1 optimizers lack" in notes[0]
 
@@ -128,7 +128,7 @@ def test_learned_list_takes_its_first_names_and_what_is_not_there_is_told():
 def test_an_optimizer_of_ones_own_is_a_row():
     index = pd.MultiIndex.from_product([("train", "valid_outer"), ("a", "b")], names=["split", "task"])
     means = pd.DataFrame({"mine": 0.5, "adam_lr_-1.00": 0.1, "lion_3e-4": 0.2, "sophia": [0.1, np.nan, 0.1, 0.1]}, index=index)
-    found, notes = contenders(means, ["mine"])
+    found, notes = rivals_of(means, ["mine"])
     assert [(row.title, row.trials) for row in found if row.title in ("mine", "lion_3e-4")] == [("mine", 1), ("lion_3e-4", 1)]
     assert found[1].chosen == {"a": "lion_3e-4", "b": "lion_3e-4"} and len(found) == 5
     assert notes == ["sophia lacks curves of some task and is left out"]
@@ -213,7 +213,7 @@ def test_table_of_made_up_curves(roots):
     assert means["broken", "train"] > means["good", "train"] + 0.2  # the diverged run counts
     speedups = found.speedups.set_index(["title", "task"])["speedup"]
     assert speedups["broken", made_up.TASKS[0]] == 0 and speedups["good", made_up.TASKS[1]] > 0
-    text = report.markdown(found)
+    text = summary.markdown(found)
     assert "| good | 1 | train | 3 | 0 of 6 |" in text and "| broken | 1 | test | 3 | 1 of 6 |" in text
 
 
@@ -283,7 +283,7 @@ def test_curves_are_those_of_training(weights, tmp_path):
 
     contestant = runs.contestant(weights)
     assert contestant.name == "learnable_adam_pes_7"
-    options = Options((contestant.name,), "synthetic", 20, (0, 1), 2, 4)
+    options = SweepOptions((contestant.name,), "synthetic", 20, (0, 1), 2, 4)
     waiting = runs.plan(contestant, ["Digits_mlp32_bs128"], options, tmp_path)
     assert not runs.run(contestant, waiting, options, tmp_path).failed
     assert runs.plan(contestant, ["Digits_mlp32_bs128"], options, tmp_path) == []
