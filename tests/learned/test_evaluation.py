@@ -281,14 +281,14 @@ def test_curves_are_those_of_training(weights, tmp_path):
     from learned.optimizers.as_optimizer import with_weights
     from taskset.execution.loop import Loop
 
-    contestant = runs.contestant(weights)
-    assert contestant.name == "learnable_adam_pes_7"
-    options = SweepOptions((contestant.name,), "synthetic", 20, (0, 1), 2, 4)
-    waiting = runs.plan(contestant, ["Digits_mlp32_bs128"], options, tmp_path)
-    assert not runs.run(contestant, waiting, options, tmp_path).failed
-    assert runs.plan(contestant, ["Digits_mlp32_bs128"], options, tmp_path) == []
+    judged = runs.named_checkpoint(weights)
+    assert judged.name == "learnable_adam_pes_7"
+    options = SweepOptions((judged.name,), "synthetic", 20, (0, 1), 2, 4)
+    waiting = runs.plan(judged, ["Digits_mlp32_bs128"], options, tmp_path)
+    assert not runs.run(judged, waiting, options, tmp_path).failed
+    assert runs.plan(judged, ["Digits_mlp32_bs128"], options, tmp_path) == []
     curves = taskset.load_curves(root=tmp_path)
-    assert list(curves["step"].unique()) == [0, 5, 10, 15, 20] and set(curves["optimizer"]) == {contestant.name}
+    assert list(curves["step"].unique()) == [0, 5, 10, 15, 20] and set(curves["optimizer"]) == {judged.name}
     theta = checkpoint.load(weights).theta
     task = taskset.get_task("Digits_mlp32_bs128", source="synthetic")
     loop = Loop(task, with_weights(optimizers.get("learnable_adam"), theta), 5)
@@ -298,14 +298,14 @@ def test_curves_are_those_of_training(weights, tmp_path):
     for split, loss in evaluate(run.params).items():
         told = curves[(curves["seed"] == 1) & (curves["step"] == 20)][split].iloc[0]
         assert told == pytest.approx(loss, rel=1e-6)
-    check_what_is_there(contestant, options, tmp_path)
-    for name, changed in (("another", {"optimizers": ("another",)}), (contestant.name, {"batches": 3})):
+    check_what_is_there(judged, options, tmp_path)
+    for name, changed in (("another", {"optimizers": ("another",)}), (judged.name, {"batches": 3})):
         with pytest.raises(StoreError, match="other options"):
             other = dataclasses.replace(options, **changed)
-            runs.plan(runs.contestant(weights, name), ["Digits_mlp32_bs128"], other, tmp_path)
+            runs.plan(runs.named_checkpoint(weights, name), ["Digits_mlp32_bs128"], other, tmp_path)
 
 
-def check_what_is_there(contestant, options, root):
+def check_what_is_there(judged, options, root):
     """A finished file that isn't what its name says; and other people's files, which a start leaves alone."""
     name = "Digits_mlp32_bs128"
     path = store.curve_path(root, "synthetic", *catalogue.resolve(name)[:1], name)
@@ -320,7 +320,7 @@ def check_what_is_there(contestant, options, root):
     ):
         store.write_table(table.replace_schema_metadata({**told, key: value}), path)
         with pytest.raises(StoreError, match=message):
-            runs.plan(contestant, [name], options, root)
+            runs.plan(judged, [name], options, root)
     path.write_bytes(content)
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
@@ -329,7 +329,7 @@ def check_what_is_there(contestant, options, root):
     for file in (ours, *others):
         file.parent.mkdir(exist_ok=True)
         file.touch()
-    runs.run(contestant, [], options, root)
+    runs.run(judged, [], options, root)
     assert not ours.exists() and all(file.exists() for file in others)
 
 
