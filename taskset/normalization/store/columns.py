@@ -82,8 +82,8 @@ CURVES = {
     "test": "the same of the test split",
     "diverged": "whether the run had met a loss that is not finite, at this evaluation or before",
     "seconds_per_step": "CPU seconds of a training step, evaluation excluded: the mean over the run; of runs computed together, "
-    "each its share; NaN where not known (source published). `taskset.load_curves` makes the column `seconds` of it, the training "
-    "time so far: seconds_per_step x step, where a run that has diverged spends no more",
+    "each its share; NaN where not known (source published). `taskset.load_curves` derives the column `seconds` from it, the "
+    "training time so far: seconds_per_step x step, where a run that has diverged spends no more",
     "version": "version of the package that computed the curves; those of tasks that changed since are left out unless asked for",
     "source": "where the data came from: none (the task needs none), synthetic, tfds (the real set), published (curves "
     "of the 2020 release); part of the path",

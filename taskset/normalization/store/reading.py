@@ -218,7 +218,7 @@ def outdated_line(what, task, version):
 
 
 def warn_left_out(what: str, left_out: set[tuple[str, str]], stacklevel: int) -> None:
-    """Warn, with one line, that {(task, version)} were left out. stacklevel: as of `warnings.warn`, counted from the caller's 2."""
+    """Warn, with one line, that {(task, version)} were left out. stacklevel: as of `warnings.warn`; 2 is whoever calls this."""
     releases = sorted({".".join(version.split(".")[:2]) for _, version in left_out})
     warnings.warn(
         f"{what} of {tasks_and_versions(left_out)} left out: the tasks changed since; "

@@ -27,7 +27,8 @@ def claim(root, task):
             yield False
             return
         except OSError as error:
-            warnings.warn(f"no locks on {root} ({error.strerror}): use one process, or --shard, so that none does another's work")
+            advice = "use one process, or --shard, so that none does another's work"
+            warnings.warn(f"no locks on {root} ({error.strerror}): {advice}", stacklevel=3)  # 2 is contextlib's
             yield True
             return
         if not _is_at(file, path):  # of one that was released between opening and locking it
