@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from taskset import changes
+from taskset import changes, registry
 from taskset.errors import OutdatedBaselines, StoreError
 from taskset.normalization.store import files, layout, sealed
 
@@ -48,14 +48,25 @@ class _Asked:
             raise StoreError(f"columns={columns!r}: allowed are {', '.join(COLUMNS)}, at least one; None: all")
 
     @property
-    def condition(self):
+    def condition(self) -> pc.Expression | None:
         found = None
         for column, values in self.wanted.items():
             one = pc.field(column).isin(values)
             found = one if found is None else found & one
         return found
 
-    def __str__(self):
+    @property
+    def likely(self) -> pc.Expression | None:
+        """The condition, and the families in the names of the tasks; None where none are asked for, or a name has no family.
+
+        A task is nearly always in the files of the family in its name. The others, thousands of row groups, need no look then.
+        """
+        parsed = [registry.parse(name) for name in self.wanted.get("task", ())]
+        if not parsed or None in parsed:
+            return None
+        return self.condition & pc.field("family").isin([family for family, _ in filter(None, parsed)])
+
+    def __str__(self) -> str:
         return ", ".join(f"{k}={v!r}" for k, v in self.given.items()) or "nothing in particular"
 
 
@@ -77,9 +88,10 @@ def _listed(value):
 class _Found:
     """The row groups to read, by file layout and version; and what was left out: {(task, version)} that is out of date."""
 
-    def __init__(self, dataset, asked, version):
-        self.parts, self.left_out = {}, set()
-        for fragment in dataset.get_fragments(filter=asked.condition):
+    def __init__(self, dataset: ds.Dataset, asked: _Asked, version: str | None, condition: pc.Expression | None) -> None:
+        self.parts: dict[str | None, list[Any]] = {}
+        self.left_out: set[tuple[str, str]] = set()
+        for fragment in dataset.get_fragments(filter=condition):
             old = layout.is_old(fragment.physical_schema)
             made_by = layout.version_of(fragment.physical_schema.metadata) if old else None
             metadata = fragment.metadata
@@ -141,8 +153,7 @@ def curves_table(
         changes.release(version)
     dataset = curves_dataset(root)
     try:
-        found = _Found(dataset, asked, version)
-        tables = [_read(dataset, parts, made_by, asked) for made_by, parts in found.parts.items()]
+        found, tables = _find(dataset, asked, version)
     except sealed.FAULTS as error:
         for fragment in dataset.get_fragments():
             sealed.verify(fragment.path)  # names the damaged file
@@ -156,6 +167,17 @@ def curves_table(
         warn_left_out("curves", found.left_out, stacklevel=4)  # of who calls `load_curves`
     table = pa.concat_tables(tables).unify_dictionaries()
     return table.select(list(COLUMNS) if asked.columns is None else asked.columns)
+
+
+def _find(dataset: ds.Dataset, asked: _Asked, version: str | None) -> tuple[_Found, list[pa.Table]]:
+    """What was found, and the tables read from it: in the likely files if all tasks asked for are there, else in all files."""
+    if asked.likely is not None:
+        found = _Found(dataset, asked, version, asked.likely)
+        tables = [_read(dataset, parts, made_by, asked) for made_by, parts in found.parts.items()]
+        if set(asked.wanted["task"]) <= _there(tables, "task"):
+            return found, tables
+    found = _Found(dataset, asked, version, asked.condition)
+    return found, [_read(dataset, parts, made_by, asked) for made_by, parts in found.parts.items()]
 
 
 def _read(dataset: ds.Dataset, parts: list[Any], old_version: str | None, asked: _Asked) -> pa.Table:
