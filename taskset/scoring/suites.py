@@ -231,12 +231,12 @@ def make(
     normalizers = load_normalizers(baselines, baselines_version)
     found = scales(normalizers, source, horizon)
     rows = load_tasks(baselines)
-    if "source" in rows:  # a single sweep's table has a row for each source, that of merged baselines has one a task
+    if "source" in rows:  # a single sweep's table has one row per task and source, that of merged baselines one per task
         rows = rows[rows["source"].isin([source, "none"])]
-    rows = {row["task"]: row for row in rows.to_dict("records")}
+    row_of = {row["task"]: row for row in rows.to_dict("records")}
     entries = []
     for task in names:
-        row = rows.get(task)
+        row = row_of.get(task)
         if row is None or task not in found or not row["feasible"]:
             continue
         if row["ms_per_step"] <= max_milliseconds and _known(row["num_params"]) <= max_parameters:

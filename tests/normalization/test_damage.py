@@ -1,5 +1,6 @@
 """Damaged files: of 200 flipped bits none may be read as right, unless the values are the same."""
 
+import contextlib
 import json
 import shutil
 import warnings
@@ -46,13 +47,14 @@ def survivors(path, read, count=FLIPS):
         damaged = bytearray(content)
         damaged[bit // 8] ^= 1 << bit % 8
         path.write_bytes(damaged)
+        found, refusal = right, ""
         try:
             found = read()
         except StoreError as error:
-            assert "\n" not in str(error)
-        else:
-            if not same(found, right):
-                wrong.append(bit)
+            refusal = str(error)
+        assert "\n" not in refusal
+        if not same(found, right):
+            wrong.append(bit)
     path.write_bytes(content)
     return wrong
 
@@ -86,16 +88,14 @@ def test_every_bit_of_a_header_and_footer_counts(packed, tmp_path):
     """All bits of the last 400 bytes, and of the first, where page headers are."""
     root = shutil.copytree(packed, tmp_path / "root")
     path = next((root / "curves").rglob("*.parquet"))
-    right, content = sealed.read(path), path.read_bytes()
+    right, content = sealed.read(path).to_pandas(), path.read_bytes()
     for place in [*range(150), *range(len(content) - 400, len(content))]:
         for bit in (1, 128):
             damaged = bytearray(content)
             damaged[place] ^= bit
             path.write_bytes(damaged)
-            try:
-                assert sealed.read(path).equals(right), place
-            except StoreError:
-                pass
+            with contextlib.suppress(StoreError):
+                assert sealed.read(path).to_pandas().equals(right), place  # NaN equals NaN
 
 
 def test_files_without_sums_are_read(tmp_path):
@@ -103,4 +103,4 @@ def test_files_without_sums_are_read(tmp_path):
 
     table = made.rows("TwoD_Bowl10", made.options())
     pq.write_table(table, tmp_path / "a.parquet")
-    assert sealed.read(tmp_path / "a.parquet").equals(table)
+    assert sealed.read(tmp_path / "a.parquet").to_pandas().equals(table.to_pandas())

@@ -336,7 +336,7 @@ FAULTS_OF_DIRECTORIES = {
     "is in .*: pass one of them": lambda root: shutil.copy(curve_file(root), curve_file(root).with_name("mine.parquet")),
     "normalizers.parquet: missing": lambda root: (root / "normalizers.parquet").unlink(),
     "quadratic_family_seed11, none, 20, test: initial is": edit_table(
-        "normalizers", lambda f: put("initial", 1.0, task="quadratic_family_seed11", split="test")(f)
+        "normalizers", put("initial", 1.0, task="quadratic_family_seed11", split="test")
     ),
     "best_optimizer is not what": edit_table(
         "normalizers", put("best_optimizer", "adam_lr_1.00", task="TwoD_Bowl10", split="test")
@@ -649,7 +649,7 @@ def packaged():
 @pytest.mark.smoke
 def test_the_baselines_of_the_package_are_whole(packaged):
     """In a process of its own: the tasks that test modules register stand in no table."""
-    told = subprocess.run([sys.executable, "-m", "taskset", "data", "check"], capture_output=True, text=True)
+    told = subprocess.run([sys.executable, "-m", "taskset", "data", "check"], capture_output=True, text=True, check=False)
     assert (told.returncode, told.stderr) == (0, "") and told.stdout.startswith("nothing is wrong")
 
 

@@ -64,7 +64,7 @@ def changed(config):
 
 
 def values(path):
-    return store.read_table(path).to_pandas().drop(columns="seconds")
+    return store.read_table(path).to_pandas().drop(columns="seconds_per_step")
 
 
 def test_more_seeds_and_optimizers_are_added_to_what_is_there(root):
@@ -77,7 +77,7 @@ def test_more_seeds_and_optimizers_are_added_to_what_is_there(root):
     assert baseline.plan([NAME], more, root).finished == [NAME]
     found = store.read_table(path).to_pandas()
     kept = found[(found["optimizer"] == OPTIONS.optimizers[0]) & (found["seed"] == 0)]
-    assert kept["seconds"].tolist() == old["seconds"].tolist()  # not run again
+    assert kept["seconds_per_step"].tolist() == old["seconds_per_step"].tolist()  # not run again
     whole = values(sweep_to_file(NAME, more, root / "whole"))
     pd.testing.assert_frame_equal(values(path), whole, check_categorical=False, rtol=1e-5)
     with pytest.raises(StoreError, match="other options"):
@@ -160,7 +160,7 @@ def test_a_task_that_another_process_has_is_done_later(root, monkeypatch):
 def test_shards_are_parts_of_the_whole():
     names = [f"mlp_family_seed{seed}" for seed in range(200)]
     parts = [planning.in_shard(names, (i, 4)) for i in range(1, 5)]
-    assert sorted(sum(parts, [])) == sorted(names) and all(30 < len(part) < 70 for part in parts)
+    assert sorted(name for part in parts for name in part) == sorted(names) and all(30 < len(part) < 70 for part in parts)
     assert planning.in_shard(names[:3], (3, 4)) == [
         name for name in names[:3] if name in parts[2]
     ]  # whatever else is in the list

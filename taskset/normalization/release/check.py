@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _RUN = ["horizon", "optimizer", "seed"]
 _KEY = ["task", "source", "horizon", "split"]
-# Relative: the same program on the same batches gives the same digits, another rule's program may differ in the last.
+# Relative. The same program on the same batches gives the same digits; that of another rule may differ in the last ones.
 SAME_START = 1e-6
 
 
@@ -42,6 +42,7 @@ def check(root: str | Path | None = None) -> list[str]:
     merged = packaged or (root / sums.NAME).exists() or (root / "sweeps.parquet").exists()
     found = _sums(root) if merged else []
     readable: list[Curves] = []
+    made_by: list[tuple[Curves, list[str]]] = []
     for path in files:
         with _faults_in(found):
             metadata, parts = store.read_metadata(path), packing.parts(path)
@@ -53,15 +54,15 @@ def check(root: str | Path | None = None) -> list[str]:
             frame = packing.read_task([(curves.path, curves.row_group)])
             place = f"{curves.path.relative_to(root)}: {curves.task}"
             found += [f"{place}: {text}" for text in curve_problems(frame, curves)]
+            made_by.append((curves, frame["version"].unique().tolist()))
     with _faults_in(found):
         collect.no_run_twice(readable)
-    with _faults_in(found):
-        found += _version_problems(readable)
+    found += _version_problems(made_by)
     for name in ("tasks", "optimizers", "normalizers", *(["sweeps"] if merged else [])):
         found += _table_schema(root, name, merged)
     if not found:  # what follows compares tables with one another
         valid = readable if merged else [c for c in readable if not changes.outdated(c.task, c.source, c.version)]
-        found = [*_normalizers(root, valid), *_optimizers(root, readable), *(_merged_tables(root, readable) if merged else [])]
+        found = [*_normalizers(root, valid), *_optimizers(root, readable), *(_merged_tables(root, made_by) if merged else [])]
     return found
 
 
@@ -98,27 +99,36 @@ def curve_problems(frame: pd.DataFrame, curves: Curves) -> list[str]:
     frame: rows of one task (`store.SCHEMA`); curves: the `Curves` that they are, with the options of their sweep.
     """
     options, published = curves.options, curves.source == "published"
-    runs = frame.sort_values([*_RUN, "step"]).groupby(_RUN, observed=True, sort=False)
-    found = _row_problems(frame, runs, options)
+    frame = frame.sort_values([*_RUN, "step"])
+    found = _row_problems(frame, options)
     if not found:
-        found = _divergence_problems(frame, runs)
+        found = _divergence_problems(frame, options)
     if not found:
-        found = _seconds_problems(frame, runs, published)
+        found = _seconds_problems(frame, options, published)
         if not published:  # the release doesn't say that a replica has the same start under every optimizer
-            found += _start_problems(frame)
+            found += _start_problems(frame, options)
     return found
 
 
-def _row_problems(frame, runs, options):
+def _row_problems(frame, options):
+    """Of rows sorted by run and step. Without any, the rows are a grid [optimizers, seeds, evaluations + 1]."""
     steps = np.linspace(0, options["steps"], options["evaluations"] + 1).round().astype(int)
     expected = {(options["steps"], o, s) for o in options["optimizers"] for s in options["seeds"]}
-    there = {(int(h), str(o), int(s)) for h, o, s in runs.groups}
+    there = {(int(h), str(o), int(s)) for h, o, s in frame[_RUN].drop_duplicates().itertuples(index=False)}
     found = [f"run {_run(run)} is missing" for run in sorted(expected - there)[:3]]
     found += [f"run {_run(run)} is not of the sweep's options" for run in sorted(there - expected)[:3]]
     if len(frame) != len(there) * len(steps):
         found.append(f"{len(frame)} rows; {len(there)} runs of {len(steps)} evaluations have {len(there) * len(steps)}")
-    uneven = [run for run, part in runs["step"] if part.to_numpy().tolist() != steps.tolist()]
+        runs = frame.groupby(_RUN, observed=True)["step"]
+        uneven = [run for run, part in runs if part.tolist() != steps.tolist()]
+    else:
+        uneven = _runs(frame, (frame["step"].to_numpy().reshape(-1, len(steps)) != steps).any(1))
     return found + [f"run {_run(run)} isn't evaluated at steps 0, {steps[1]} .. {steps[-1]}" for run in uneven[:3]]
+
+
+def _runs(frame, wanted):
+    """The runs, by one flag each, of sorted rows that have equally many for every run."""
+    return list(frame[_RUN].iloc[:: len(frame) // max(len(wanted), 1)][wanted].itertuples(index=False, name=None))
 
 
 def _run(run):
@@ -126,7 +136,7 @@ def _run(run):
     return f"(horizon {horizon}, {optimizer}, seed {seed})"
 
 
-def _divergence_problems(frame, runs):
+def _divergence_problems(frame, options):
     losses = frame[list(SPLITS)].to_numpy()
     over = frame["diverged"].to_numpy()
     found = []
@@ -137,32 +147,36 @@ def _divergence_problems(frame, runs):
         if wrong.any():
             row = frame.iloc[int(np.flatnonzero(wrong)[0])]
             found.append(f"{wrong.sum()} rows with {text}, first in run {_run(row[_RUN])} at step {row['step']}")
-    back = [run for run, part in runs["diverged"] if (part.astype(int).diff() < 0).any()]
+    over = over.reshape(-1, options["evaluations"] + 1)
+    back = _runs(frame, (over[:, :-1] & ~over[:, 1:]).any(1))
     return found + [f"run {_run(run)} has diverged and then has not" for run in back[:3]]
 
 
-def _seconds_problems(frame, runs, published):
+def _seconds_problems(frame, options, published):
     if published:
         return [] if frame["seconds_per_step"].isna().all() else ["seconds of published curves, which have none"]
     seconds = frame["seconds_per_step"].to_numpy()
     if not (np.isfinite(seconds) & (seconds >= 0)).all():
         return ["seconds_per_step that are negative or not finite"]
-    uneven = [run for run, part in runs["seconds_per_step"] if part.nunique() > 1]
+    seconds = seconds.reshape(-1, options["evaluations"] + 1)
+    uneven = _runs(frame, (seconds != seconds[:, :1]).any(1))
     return [f"seconds_per_step of run {_run(run)} is not one number" for run in uneven[:3]]
 
 
-def _version_problems(readable: list[Curves]) -> list[str]:
-    """Tasks of which some curves are from before a change of the task and some from after, and files that say two versions."""
+def _version_problems(made_by: list[tuple[Curves, list[str]]]) -> list[str]:
+    """Tasks of which some curves are from before a change of the task and some from after, and files that say two versions.
+
+    made_by: pairs of curves and the versions in their rows.
+    """
     found: list[str] = []
-    versions: dict[tuple[str, str], set[str]] = {}
-    for curves in readable:
-        made_by = curves.read()["version"].unique().to_pylist()
-        if not set(made_by) <= set(curves.version.split(", ")):  # a merged file's metadata has those of all its tasks
-            both = f"version is {', '.join(map(str, made_by))}; its metadata says {curves.version}"
+    all_versions: dict[tuple[str, str], set[str]] = {}
+    for curves, versions in made_by:
+        if not set(versions) <= set(curves.version.split(", ")):  # a merged file's metadata has those of all its tasks
+            both = f"version is {', '.join(map(str, versions))}; its metadata says {curves.version}"
             found.append(f"{curves.path.name}: {curves.task}: {both}")
-        versions.setdefault((curves.task, curves.source), set()).update(made_by)
-    for (task, source), those in versions.items():
-        old = sorted(version for version in those if changes.outdated(task, source, version))
+        all_versions.setdefault((curves.task, curves.source), set()).update(versions)
+    for (task, source), those in all_versions.items():
+        old = sorted(v for v in those if changes.outdated(task, source, v))
         if old and len(old) < len(those):
             found.append(
                 f"{task}, source {source}: curves of versions {', '.join(sorted(those, key=changes.release))}, and the task "
@@ -171,12 +185,15 @@ def _version_problems(readable: list[Curves]) -> list[str]:
     return found
 
 
-def _start_problems(frame):
-    first = frame[(frame["step"] == 0) & ~frame["diverged"]].groupby(["horizon", "seed"])[list(SPLITS)]
-    apart = (first.max() - first.min()) > SAME_START * first.max().abs()
+def _start_problems(frame, options):
+    first = frame.iloc[:: options["evaluations"] + 1]
+    first = first[list(SPLITS)].to_numpy().reshape(len(options["optimizers"]), len(options["seeds"]), len(SPLITS))
+    highest, lowest = np.fmax.reduce(first), np.fmin.reduce(first)  # a run that diverged at once is NaN, and left out
+    apart = (highest - lowest > SAME_START * np.abs(highest)).any(1)
     return [
-        f"step 0 of seed {seed} (horizon {horizon}) differs between optimizers"
-        for horizon, seed in apart.index[apart.any(axis=1)]
+        f"step 0 of seed {seed} (horizon {options['steps']}) differs between optimizers"
+        for seed, wrong in zip(sorted(options["seeds"]), apart)
+        if wrong
     ]
 
 
@@ -240,12 +257,17 @@ def _equal(left, right):
     return ((left == right) | (left.isna() & right.isna())).to_numpy(bool)
 
 
-def _merged_tables(root, readable):
-    """tasks.parquet and sweeps.parquet against the curves and the registry."""
+def _merged_tables(root, made_by):
+    """tasks.parquet and sweeps.parquet against the curves and the registry.
+
+    A config is that of the task its curves are of: of those from before the task changed, not today's.
+    """
     tasks, sweeps = store.load_tasks(root).set_index("task"), store.load_sweeps(root)
-    runs, rows = Counter(), {}
-    for c in readable:
+    runs, rows, today = Counter(), {}, set()
+    for c, versions in made_by:
         count = len(c.options["optimizers"]) * len(c.options["seeds"])
+        if not any(changes.outdated(c.task, c.source, version) for version in versions):
+            today.add(c.task)
         runs[c.task] += count
         rows[c.task, c.source, c.path.stem] = count * (c.options["evaluations"] + 1)
     listed = {(r.task, r.source, r.group): r.rows for r in sweeps.itertuples()}
@@ -259,7 +281,9 @@ def _merged_tables(root, readable):
     wrong = [name for name, count in tasks["runs"].items() if count != runs[name]]
     found += [f"tasks.parquet: {name}: runs is {tasks['runs'][name]}; the curves have {runs[name]}" for name in wrong[:10]]
     return found + [
-        f"tasks.parquet: {name}: its config is not that of the task of this name" for name in runs if _other_config(name, tasks)
+        f"tasks.parquet: {name}: its config is not that of the task of this name"
+        for name in runs
+        if name in today and _other_config(name, tasks)
     ]
 
 
