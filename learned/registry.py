@@ -43,7 +43,7 @@ class Registry:
             raise ConfigError(f"{self.kind} {name!r} is one of the package's own: choose another name")
 
         def register(made: T) -> T:
-            if name in self._registered and not registry._same(self._registered[name], made):
+            if name in self._registered and not registry.same(self._registered[name], made):
                 raise ConfigError(f"{self.kind} {name!r} is registered already, by another module: choose another name")
             self._registered[name] = made
             return made
