@@ -1,4 +1,4 @@
-"""The command line: `python -m learned suite | train | evaluate | compare | export`.
+"""The command line: `python -m learned suite | train | evaluate | choose | compare | export`.
 
 Each command is a thin layer over the function it names. Errors that a user can mend are one line on stderr and exit status 2.
 """
@@ -246,6 +246,7 @@ def pretrained_command():
 
 
 app.command()(evaluation.evaluate)
+app.command()(evaluation.choose)
 app.command()(evaluation.compare)
 
 
