@@ -1,6 +1,6 @@
 """Learned optimizers, trained on the tasks of `taskset`.
 
-Importing this registers the tasks of `learned.digits`. No TensorFlow.
+Importing this registers the tasks of `learned.digits` and `learned.tiny`. No TensorFlow.
 """
 
-from learned import digits  # noqa: F401
+from learned import digits, tiny  # noqa: F401

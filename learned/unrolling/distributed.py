@@ -9,6 +9,7 @@ import re
 
 import tensorflow as tf
 
+from learned.unrolling.sharing import program_of, shared_unroll
 from taskset.errors import ConfigError, unknown
 from taskset.execution.loop import execution_mode
 
@@ -81,8 +82,13 @@ def describe(strategy):
     return f"{type(strategy).__name__}({', '.join(f'{d.device_type.lower()}:{d.device_index}' for d in devices)})"
 
 
-def unroll(kind, problem, pairs, signs, steps, strategy=None, **execution):
-    """An `Unroll` or `BackpropagatedUnroll` (`kind`): by itself, or `Spread` over the replicas of a strategy."""
+def unroll(kind, problem, pairs, signs, steps, strategy=None, programs=None, **execution):
+    """An `Unroll` or `BackpropagatedUnroll` (`kind`): by itself, or `Spread` over the replicas of a strategy.
+
+    programs: where those of tasks that share one are looked up (`learned.unrolling.sharing.shared_unroll`); None: nowhere.
+    """
+    if strategy is None and programs is not None and program_of(problem.task):
+        return shared_unroll(programs, kind, problem, pairs, signs, steps, **execution)
     if strategy is None:
         return kind(problem, pairs, signs, steps, **execution)
     return Spread(kind, strategy, problem, pairs, signs, steps, **execution)
