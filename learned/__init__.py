@@ -10,12 +10,13 @@
     print(learned.compare(["runs/adam-test"]).table)  # beside Adam, by the trials that each takes
     optimizer = learned.load("runs/adam/checkpoint.npz")  # for loops on tasks; in Keras: learned.keras.from_checkpoint(..)
 
-The names below are loaded on first use: importing the package imports no TensorFlow. It registers the tasks of `learned.digits`.
+The names below are loaded on first use: importing the package imports no TensorFlow. It registers the tasks of
+`learned.digits` and `learned.tiny`.
 """
 
 import importlib
 
-from learned import digits  # noqa: F401
+from learned import digits, tiny  # noqa: F401
 
 _WHERE = {
     "learned.unrolling.problem": ("Objective", "Problem"),

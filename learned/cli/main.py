@@ -1,4 +1,4 @@
-"""The command line: `python -m learned suite | train | evaluate | compare | export | pretrained | recipe`.
+"""The command line: `python -m learned suite | train | evaluate | choose | compare | export | pretrained | recipe`.
 
 Each command is a thin layer over the function it names. Errors that a user can mend are one line on stderr and exit status 2.
 """
@@ -214,6 +214,7 @@ def pretrained_command() -> None:
 
 app.command()(suite.suite)
 app.command()(evaluation.evaluate)
+app.command()(evaluation.choose)
 app.command()(evaluation.compare)
 app.command()(recipe.recipe)
 

@@ -21,11 +21,12 @@ from taskset.random import seeds, stateless
 
 
 class Estimator(Protocol):
-    """An estimator of outer gradients, made as `estimator(problem, settings, strategy=None)`.
+    """An estimator of outer gradients, made as `estimator(problem, settings, **execution)`.
 
-    name: what it is registered as. The state is a nested dict of arrays and tensors. It has "episodes" (the state of
-    `learned.estimators.episodes`), or "number", how many whole episodes were finished: a task is replaced when all its pairs have
-    finished one.
+    execution: keyword arguments for `learned.unrolling.distributed.unroll`. name: what it is registered as.
+
+    The state is a nested dict of arrays and tensors. It has "episodes" (the state of `learned.estimators.episodes`), or "number",
+    how many whole episodes were finished: a task is replaced when all its pairs have finished one.
     """
 
     name: str

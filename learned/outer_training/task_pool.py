@@ -5,6 +5,7 @@ until all its pairs have finished their episodes; then a slot draws another one.
 outer step and its own state alone, not on other slots or on which process it lives in.
 """
 
+import weakref
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from learned.outer_training.drawing import Drawing
 from learned.outer_training.estimator_cache import MEMORY_MIB, EstimatorCache
 from learned.unrolling.problem import Problem
 from learned.unrolling.rescaling import RescaledProblem
+from learned.unrolling.sharing import SharedProblem, SharedRescaledProblem, program_of
 from learned.unrolling.vectors import from_leaves, named_leaves
 from taskset.datasets.sharing import release_pages
 from taskset.execution.memory import return_memory
@@ -84,6 +86,7 @@ class Slots:
             resumed,
         )
         self.slots = {}
+        self._programs = weakref.WeakValueDictionary()  # they go with the last estimator that has them
         self.estimator = EstimatorCache(self._estimator, lambda: {slot.task for slot in self.slots.values()}, memory)
 
     def _estimator(self, name):
@@ -91,11 +94,15 @@ class Slots:
 
         entry = self.suite.entry(name)
         scale = objectives.LossScale(*entry.scales[self.objective.scale_split])
-        given = get_task(name, self.suite.source, self.data_dir), self.optimizer, self.objective, scale
-        augment = self.options.augment
-        frozen = {"frozen": self.frozen}
-        problem = Problem(*given, **frozen) if augment == "none" else RescaledProblem(augment, *given, **frozen)
-        return estimators.get(self.options.estimator)(problem, self.settings, strategy=self.strategy)
+        task = get_task(name, self.suite.source, self.data_dir)
+        problem = self._problem(task, self.optimizer, self.objective, scale, frozen=self.frozen)
+        return estimators.get(self.options.estimator)(problem, self.settings, strategy=self.strategy, programs=self._programs)
+
+    def _problem(self, task, *given, **more):
+        augment, shared = self.options.augment, program_of(task) is not None
+        if augment == "none":
+            return (SharedProblem if shared else Problem)(task, *given, **more)
+        return (SharedRescaledProblem if shared else RescaledProblem)(augment, task, *given, **more)
 
     def draw(self, slot, life):
         """The task of a slot's life (`learned.outer_training.drawing`)."""

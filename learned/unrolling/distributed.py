@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import MutableMapping
 from typing import Any
 
 import tensorflow as tf
 
 from learned.types import Tree
 from learned.unrolling.problem import Problem
+from learned.unrolling.sharing import program_of, shared_unroll
 from learned.unrolling.unroll import Unroll
 from taskset.errors import ConfigError, unknown
 from taskset.execution.loop import execution_mode
@@ -95,9 +97,15 @@ def unroll(
     signs: int,
     steps: int,
     strategy: tf.distribute.Strategy | None = None,
+    programs: MutableMapping | None = None,
     **execution: Any,
 ) -> Any:
-    """An `Unroll` or `BackpropagatedUnroll` (`kind`): by itself, or `Spread` over the replicas of a strategy."""
+    """An `Unroll` or `BackpropagatedUnroll` (`kind`): by itself, or `Spread` over the replicas of a strategy.
+
+    programs: where those of tasks that share one are looked up (`learned.unrolling.sharing.shared_unroll`); None: nowhere.
+    """
+    if strategy is None and programs is not None and program_of(problem.task):
+        return shared_unroll(programs, kind, problem, pairs, signs, steps, **execution)
     if strategy is None:
         return kind(problem, pairs, signs, steps, **execution)
     return Spread(kind, strategy, problem, pairs, signs, steps, **execution)

@@ -141,7 +141,11 @@ class Problem:
             held,
             **self.optimizer.planned(horizon, self.dtype),
         )
-        return self.scale(outer), after
+        return self.normalized(inner, outer), after
+
+    def normalized(self, inner, loss):
+        """The normalized outer loss."""
+        return self.scale(loss)
 
     def point(self, inner: Tree) -> Params:
         """The task's parameters at an inner state: where losses and gradients are taken."""
