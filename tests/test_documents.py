@@ -81,7 +81,7 @@ def defined(file, name):
 def lost(text):
     """The names in a text that lead nowhere."""
     wrong = {path for path in PATH.findall(text) if not exists(path)}
-    for name in {name for name in DOTTED.findall(PATH.sub("", text)) if not name.endswith((".md", ".py"))}:
+    for name in {name for name in DOTTED.findall(PATH.sub("", text)) if not name.endswith((".md", ".py", ".NAME"))}:
         file, rest = module_of(name)
         if file is None or (rest and not defined(file, rest[0])):
             wrong.add(name)
@@ -109,7 +109,7 @@ def test_commands_exist():
         known[package] |= set(re.findall(r"app\.command\(\)\(\w+\.(\w+)\)", sources))
     for page, path in pages().items():
         for module, command in COMMAND.findall(words(path)):
-            if module.split(".")[0] in PACKAGES and module not in known:
+            if module.split(".")[0] in PACKAGES and module not in known and not module.endswith(".NAME"):
                 assert module_of(module)[1] == [], f"{page}: python -m {module}"
             elif module in known and command:
                 assert command in known[module], f"{page}: python -m {module} {command}"
