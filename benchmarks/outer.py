@@ -2,14 +2,16 @@
 
     python -m benchmarks.outer [--rounds 7] [--publish]
 
-A 64-32-10 MLP on 8x8 images at batch size 128; 16 pairs (or 16 trainings for backpropagation), windows of 20 steps, episodes of
-100. An outer step is all of it: batches, perturbations, the window, the estimate, clipping, Adam. Each side runs in a process of
-its own with one thread, pinned to the same core, a new one for each line: the first step then has all tracing and compiling in
-it. Importing and reading the data set are outside. Then the sides take turns, A B A B; CPU seconds of the process, medians.
+A 64-32-10 MLP on 8x8 images at batch size 128; 16 pairs (or 16 trainings for backpropagation), truncations of 20 steps, episodes
+of 100. An outer step is all of it: batches, perturbations, the truncation, the estimate, clipping, Adam. Each side runs in a
+process of its own with one thread, pinned to the same core, a new one for each line: the first step then has all tracing and
+compiling in it. Importing and reading the data set are outside. Then the sides take turns, A B A B; CPU seconds of the process,
+medians.
 
 JAX (benchmarks/jax_outer.py) has its outer step in one `jit`, its data on the device and its draws in the program; it is timed
 with features first and last, and the faster one counts. Before timing, both get the same theta, perturbations, starts and
-batches over windows in which episodes end: gradients that differ stop it. Writes the section "outer" of docs/benchmarks.md.
+batches over truncations in which episodes end: gradients that differ stop it. Prints the section "outer" of docs/benchmarks.md;
+--publish writes it.
 """
 
 import argparse
@@ -203,11 +205,11 @@ def _rows(line):
 def _section(rows):
     return f"""## Outer steps against JAX
 
-A 64-32-10 MLP on 8x8 images, batch size 128; {PAIRS} pairs (backpropagation: {PAIRS} trainings), windows of {STEPS} steps.
+A 64-32-10 MLP on 8x8 images, batch size 128; {PAIRS} pairs (backpropagation: {PAIRS} trainings), truncations of {STEPS} steps.
 One thread on one core, processes in turn, medians. The first step has tracing and compiling in it; 100 steps are import, first
 step and 99 more. JAX: features first or last, whichever is faster.
-Gradients for the same theta, perturbations, starts and batches, over windows in which episodes end, differ by the last column,
-relative to their norm. Made by `python -m benchmarks.outer`.
+Gradients for the same theta, perturbations, starts and batches, over truncations in which episodes end, differ by the last
+column, relative to their norm. Made by `python -m benchmarks.outer`.
 
 {report.table(HEADER, rows)}
 
