@@ -26,7 +26,7 @@ from benchmarks.inner import Process
 
 TASK, SCALE = "Digits_mlp32_bs128", (2.4, 0.1)
 PAIRS, STEPS, LENGTH, SIGMA, RATE, CLIP = 16, 20, 100, 0.01, 1e-3, 0.1
-CHECKED_LENGTH, CHECKED = 30, 4  # windows that are compared, in episodes that end inside of them
+CHECKED_LENGTH, CHECKED = 30, 4  # truncations that are compared, in episodes that end inside of them
 TOLERANCE = 1e-3  # of the gradients, relative to their norm
 CALLS = 5  # outer steps a turn
 
@@ -91,20 +91,20 @@ class Ours(Side):
         self.x, self.m, self.v = self.adam(self.x, self.m, self.v, gradient, self.t, RATE)
         self.t += 1
 
-    def windows(self):
+    def truncations(self):
         """Windows with everything that was drawn for them, and the gradients of them."""
         from learned.estimators import base, episodes
 
         lengths = lambda rng, n: np.full(n, CHECKED_LENGTH)  # noqa: E731
         theta, state, found = self.problem.theta(0), self.estimator.init(7), []
-        unroll = self.estimator.unroll if hasattr(self.estimator, "unroll") else self.estimator.windows.unroll
+        unroll = self.estimator.unroll if hasattr(self.estimator, "unroll") else self.estimator.truncations.unroll
         for _ in range(CHECKED):
-            window = episodes.next_window(unroll, state["episodes"], lengths, base.together)
+            truncation = episodes.next_truncation(unroll, state["episodes"], lengths, base.together)
             where = state["episodes"]
             e = base.perturbations(int(where["seed"]), where["window"], PAIRS, len(theta), SIGMA, self.problem.dtype)
             estimate, state = self.estimator.estimate(theta, state, lengths)
-            given = {k: np.asarray(v) for k, v in window.fresh.items()}, window.first, window.reset_at
-            raw = {k: np.asarray(v) for k, v in window.raw["train"].items()}
+            given = {k: np.asarray(v) for k, v in truncation.fresh.items()}, truncation.first, truncation.reset_at
+            raw = {k: np.asarray(v) for k, v in truncation.raw["train"].items()}
             found.append((e, *given, raw, estimate.gradient, estimate.loss))
         return found
 
@@ -143,14 +143,14 @@ class Jax(Side):
         self.carry, loss = self.program(self.carry, self.data, self.key, RATE)
         loss.block_until_ready()
 
-    def check(self, windows, theta):
+    def check(self, truncations, theta):
         """The greatest difference of gradients, relative to the norm; and of losses."""
         import jax
         import jax.numpy as jnp
 
         carry = self.outer.first_carry(jnp.asarray(theta), self.name)
         program, worst = jax.jit(getattr(self.outer, self.name)), [0.0, 0.0]
-        for e, fresh, first, reset_at, batches, gradient, loss in windows:
+        for e, fresh, first, reset_at, batches, gradient, loss in truncations:
             given = jax.tree.map(jnp.asarray, (fresh, first, reset_at, batches))
             if self.name == "pes":
                 found, carry["xi"], carry["inner"], losses = program(carry["theta"], e, carry["xi"], carry["inner"], *given)
@@ -166,8 +166,8 @@ def _line(optimizer, estimator, rounds, core):
     ours_import, ours_first, shared = ours.ask("first", optimizer, estimator)
     others = {axis: Process(Jax, core) for axis in (0, -1)}
     firsts = {axis: other.ask("first", optimizer, estimator, axis, shared) for axis, other in others.items()}
-    windows = ours.ask("windows")
-    difference = [max(pair) for pair in zip(*(other.ask("check", windows, shared["theta"]) for other in others.values()))]
+    truncations = ours.ask("truncations")
+    difference = [max(pair) for pair in zip(*(other.ask("check", truncations, shared["theta"]) for other in others.values()))]
     if not difference[0] < TOLERANCE:
         raise SystemExit(f"{optimizer}, {estimator}: gradients differ by {difference[0]:.1e} of their norm; nothing is timed")
     turns = {"ours": [], **{axis: [] for axis in others}}

@@ -39,7 +39,7 @@ _WHERE = {
         "register_fixed",
         "Facts",
     ),
-    "taskset.samplers.optimizers": ("optimizer_families", "get_optimizer_config"),
+    "taskset.samplers.optimizers": ("optimizer_families", "get_optimizer_config", "register_optimizer"),
     "taskset.optimizers": ("get_optimizer", "opt_list"),
     "taskset.tasks.base": ("Model", "Task"),
     "taskset.normalization.store": ("load_curves", "load_tasks", "load_optimizers", "load_sweeps", "load_normalizers"),

@@ -38,7 +38,8 @@ def fixed_tasks():
     """The names of all fixed tasks, in the published order."""
     load()
     own = [name for name, describe in registry._fixed.items() if describe.__module__.startswith("taskset.")]
-    return own + [name for name in registry._fixed if name not in set(own)]  # whoever registered first
+    packaged = set(own)
+    return own + [name for name in registry._fixed if name not in packaged]  # whoever registered first
 
 
 def family(name):

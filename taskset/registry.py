@@ -1,4 +1,6 @@
-"""What is registered: the functions of each task family, and fixed tasks. Knows nobody; `taskset.catalogue` loads and asks.
+"""What is registered: the functions of each task family, fixed tasks, and users' own optimizers.
+
+Imports nothing that registers: `taskset.catalogue` loads the package's own tasks, `taskset.plugins` the modules of users.
 
 A task family is made of up to four registered functions, each under the family's name:
 
@@ -10,14 +12,23 @@ A task family is made of up to four registered functions, each under the family'
 Only the builders import TensorFlow. A fixed task is a name for one (family, config).
 """
 
+from __future__ import annotations
+
 import contextlib
 import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from taskset.errors import ConfigError, shown
 from taskset.random import seeds
+
+if TYPE_CHECKING:
+    from taskset.datasets.base import DataSpec
+
+Config: TypeAlias = dict[str, Any] | list[Any]  # a task's description: JSON values; each family knows which of the two it has
+Shapes: TypeAlias = dict[str, tuple[int, ...]]  # {path of a parameter: its shape}
 
 SEEDS = 1000  # the published seeds of a family: 0 .. 999; any other non-negative seed works as well
 
@@ -31,12 +42,12 @@ class Facts:
     infeasible: the config field and the reason why this config can't run; None if it can.
     """
 
-    data: object = None
-    parameter_shapes: dict | None = None
+    data: DataSpec | None = None
+    parameter_shapes: Shapes | None = None
     infeasible: str | None = None
 
     @property
-    def convolutional(self):
+    def convolutional(self) -> bool:
         """Whether a parameter is a filter of two dimensions: [height, width, channels in, channels out]."""
         return any(len(shape) == 4 for shape in (self.parameter_shapes or {}).values())
 
@@ -52,10 +63,19 @@ class Family:
     build: Callable | None = None
 
 
+@dataclass(frozen=True)
+class OwnOptimizer:
+    """A registered optimizer. build: `build(**hyperparameters) -> Optimizer`, in TensorFlow."""
+
+    build: Callable
+    hyperparameters: dict[str, float | bool]
+
+
 _PARTS = ("sample", "schema", "facts", "build")
 
 _families: dict[str, Family] = {}
 _fixed: dict[str, Callable] = {}
+_optimizers: dict[str, OwnOptimizer] = {}
 
 
 def check_name(kind, name):
@@ -93,12 +113,14 @@ def _register(family, **functions):
 @contextlib.contextmanager
 def all_or_nothing():
     """What is registered within is forgotten if an exception ends it, and so are the modules that registered it."""
-    families, fixed, modules = dict(_families), dict(_fixed), set(sys.modules)
+    families, fixed, optimizers, modules = dict(_families), dict(_fixed), dict(_optimizers), set(sys.modules)
     try:
         yield
     except BaseException:
         added = [_fixed.pop(name) for name in [*_fixed] if _fixed[name] is not fixed.get(name)]
         _fixed.update(fixed)
+        added += [_optimizers.pop(name).build for name in [*_optimizers] if _optimizers[name] is not optimizers.get(name)]
+        _optimizers.update(optimizers)
         for name, now in [*_families.items()]:
             then = families.get(name, Family(name))
             undone = {part: getattr(then, part) for part in _PARTS if _is_foreign(getattr(now, part), getattr(then, part))}
@@ -162,6 +184,23 @@ def register_fixed(name):
         return describe
 
     return register
+
+
+def add_optimizer(name: str, own: OwnOptimizer) -> None:
+    """Register an optimizer; `taskset.register_optimizer` is the decorator for it, which checks its arguments."""
+    if name in _optimizers and not _same(_optimizers[name].build, own.build):
+        raise ConfigError(f"optimizer {name!r} is registered already, by another module: choose another name")
+    _optimizers[name] = own
+
+
+def own_optimizers() -> list[str]:
+    """The names of the registered optimizers, in the order in which they were registered."""
+    return list(_optimizers)
+
+
+def own_optimizer(name: str) -> OwnOptimizer | None:
+    """The registered optimizer called `name`, None if there is none."""
+    return _optimizers.get(name) if isinstance(name, str) else None
 
 
 def parse(name):

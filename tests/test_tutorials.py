@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from taskset import registry
+
 DOCS = Path(__file__).parent.parent / "docs"
 PAGES = [
     DOCS / "start.md",
@@ -92,11 +94,13 @@ def test_own_data(run):
     assert any(np.array_equal(drawn, image) for image in images[450:])
 
 
-def test_own_optimizer(run):
+def test_own_optimizer(run, monkeypatch):
+    monkeypatch.setattr(registry, "_optimizers", {})
     names, _ = run("own_optimizer")
     assert names["losses"][-1] < names["losses"][0] and names["normalized"][-1] < 1
     for path, w in names["params"].items():
         np.testing.assert_allclose(w, names["same"][path], rtol=0, atol=1e-5)
+        np.testing.assert_array_equal(names["registered"][path], names["same"][path])
 
 
 def test_use_learned(run):

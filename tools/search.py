@@ -22,6 +22,7 @@ from benchmarks import report
 from taskset.errors import StoreError
 from taskset.normalization import tabular
 from taskset.normalization.store import load_curves, load_normalizers, load_sweeps
+from taskset.samplers.optimizers import opt_list_names
 
 BUDGETS = np.array([0.5, 1, 2, 3, 5, 7, 10])  # whole trainings
 ORDERS = 20
@@ -35,7 +36,7 @@ def settings(root):
     found = {}
     for row in sweeps.itertuples():
         found.setdefault((row.task, row.source, row.horizon), set()).update(row.optimizers)
-    wanted = {"adam_lr_-3.00", tabular.opt_list_names(1)[0]}
+    wanted = {"adam_lr_-3.00", opt_list_names(1)[0]}
     return [setting for setting, optimizers in found.items() if wanted <= optimizers]
 
 

@@ -6,24 +6,19 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from taskset.cli.options import DataDir, out
 from taskset.cli.tables import show_table
 from taskset.errors import StoreError, unknown
 from taskset.execution.runtime import start_tensorflow
 
-app = typer.Typer(
-    no_args_is_help=True, help="Real data sets: what is prepared, and preparing it. Baselines: checking, merging, importing."
-)
-out = Console(highlight=False, soft_wrap=True)
-
-DataDir = Annotated[str | None, typer.Option(help="TFDS directory; default: TFDS_DATA_DIR, else TFDS's own.", show_default=False)]
+app = typer.Typer(no_args_is_help=True, help="Show and prepare real data sets; check, merge and import baselines.")
 
 
 @app.command("status")
 def data_status(data_dir: DataDir = None):
-    """Which real data sets are prepared, and where."""
+    """Show which real data sets are prepared, and where."""
     from taskset.datasets.prepared import megabytes
     from taskset.datasets.text_sources import text_status
     from taskset.datasets.tfds_source import status
@@ -40,10 +35,10 @@ def data_status(data_dir: DataDir = None):
 
 @app.command("prepare")
 def data_prepare(
-    name: Annotated[str, typer.Argument(help="Name as `data status` shows it.")],
+    name: Annotated[str, typer.Argument(help="Data set, by the name that `data status` shows.")],
     data_dir: DataDir = None,
 ):
-    """Download and prepare a data set through tensorflow-datasets, and build what is made from it."""
+    """Download and prepare a data set with tensorflow-datasets, and resize or encode it where its tasks need that."""
     from taskset.datasets import text_info
     from taskset.datasets.info import IMAGES
     from taskset.datasets.text_sources import prepare_text
@@ -59,10 +54,10 @@ def data_prepare(
 @app.command("check")
 def data_check(
     directory: Annotated[
-        Path | None, typer.Argument(help="Baselines; default: those of the package.", show_default=False)
+        Path | None, typer.Argument(help="Directory of baselines. Default: those of the package.", show_default=False)
     ] = None,
 ):
-    """Verify baselines: sums, schema, rows, starts, divergence, normalizers. One line a problem, and exit status 1 if any."""
+    """Verify baselines: checksums, schema, rows, starts, divergence, normalizers. One line per problem; exit status 1 if any."""
     from taskset.normalization.release.check import check
     from taskset.normalization.store import curve_files, read_metadata
 
@@ -79,16 +74,17 @@ def data_check(
 
 @app.command("ship")
 def data_ship(
-    directories: Annotated[list[Path], typer.Argument(help="The --out of baselines, or of an earlier ship.")],
+    directories: Annotated[list[Path], typer.Argument(help="Directories that `baseline --out` or `data ship --out` wrote.")],
     out_dir: Annotated[Path, typer.Option("--out", help="Directory of the merged baselines.")],
     costs: Annotated[
-        Path | None, typer.Option(help="CSV with the columns task, ms_per_step, of tasks not swept.", show_default=False)
+        Path | None,
+        typer.Option(help="CSV file with the columns task and ms_per_step, for tasks without curves.", show_default=False),
     ] = None,
     data_note: Annotated[
-        list[str] | None, typer.Option(help="NAME=TEXT: what is particular about the copy of a real data set.")
+        list[str] | None, typer.Option(help="NAME=TEXT: a note on the copy of a real data set. May be repeated.")
     ] = None,
 ):
-    """Merge the outputs of several baselines into one directory, with data card, description and sums."""
+    """Merge several baselines into one directory, with a data card, a machine-readable description and checksums."""
     from taskset.normalization.release.ship import ship
 
     tasks, runs = ship(directories, out_dir, _costs(costs), _notes(data_note or []), report=print)
@@ -120,16 +116,16 @@ def _costs(path):
 def _milliseconds(text):
     value = float(text)
     if not (math.isfinite(value) and value > 0):
-        raise ValueError(f"{text} is none")
+        raise ValueError(f"{text} is not one")
     return value
 
 
 @app.command("import-npz")
 def data_import(
-    files: Annotated[list[Path], typer.Argument(help="Released files: TASK/FAMILY_1k_10000_replica5.npz.")],
+    files: Annotated[list[Path], typer.Argument(help="Files of the release: TASK/FAMILY_1k_10000_replica5.npz.")],
     out_dir: Annotated[Path, typer.Option("--out", help="Directory of the curves.")],
 ):
-    """Turn curves that were released with the paper into Parquet, source published."""
+    """Convert curves released with the paper to Parquet, with the source `published`."""
     from taskset.normalization.release.published import import_npz
 
     count = import_npz(files, out_dir, report=print)

@@ -1,8 +1,14 @@
 """What the commands print: progress bars and tables."""
 
+from __future__ import annotations
+
 import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -17,8 +23,15 @@ from rich.table import Table
 from taskset.cli.tables import show_table
 from taskset.datasets.base import SPLITS
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-def train_report(task, optimizer, steps, seed, mode, batches, out):
+    from taskset.normalization.sweep.runner import SweepOptions
+    from taskset.optimizers import Optimizer
+    from taskset.tasks.base import Task
+
+
+def train_report(task: Task, optimizer: Optimizer, steps: int, seed: int, mode: str | None, batches: int, out: Console) -> None:
     """Train with a progress bar; print the losses of all splits before and after."""
     from taskset.execution.loop import Loop, calls
 
@@ -53,16 +66,16 @@ def train_report(task, optimizer, steps, seed, mode, batches, out):
     if not all(np.isfinite(v) for v in after.values()):
         out.print("the run diverged: its loss is not finite")
     out.print(
-        f"{1000 * run.seconds / steps:.3g} ms a step, {steps / run.seconds:,.0f} steps/s; "
+        f"{1000 * run.seconds / steps:.3g} ms per step, {steps / run.seconds:,.0f} steps/s; "
         f"compilation and first evaluation {compiled:.1f} s"
     )
 
 
-def _number(value):
+def _number(value: float | None) -> str:
     return "-" if value is None or not np.isfinite(value) else f"{value:.5g}"
 
 
-def print_normalizers(frame, split, out):
+def print_normalizers(frame: pd.DataFrame, split: str, out: Console) -> None:
     """The table of best optimizers and normalizers of one split."""
     table = Table(box=None, pad_edge=False)
     for column in ("task", "source", "best optimizer"):
@@ -83,7 +96,18 @@ def print_normalizers(frame, split, out):
     show_table(table, out)
 
 
-def baseline_report(names, options, root, data_dir, workers, mode, modules, out, err, max_hours=None):
+def baseline_report(
+    names: Sequence[str],
+    options: SweepOptions,
+    root: Path,
+    data_dir: str | None,
+    workers: int | None,
+    mode: str | None,
+    modules: Sequence[str],
+    out: Console,
+    err: Console,
+    max_hours: float | None = None,
+) -> int:
     """Run a baseline with a progress bar; returns the exit status (1 if a task failed, 130 if interrupted)."""
     from taskset.normalization.sweep import baseline, planning
     from taskset.normalization.tables import write_tables
@@ -126,13 +150,13 @@ def baseline_report(names, options, root, data_dir, workers, mode, modules, out,
             progress = baseline.run(todo, options, root, data_dir, workers, mode, modules, report, max_hours)
             report(progress)
     except KeyboardInterrupt:
-        err.print("interrupted; what is finished is kept: the same command goes on from there")
+        err.print("interrupted; what is finished is kept: the same command resumes from there")
         return 130
     if len(todo.finished) + len(progress.finished):
         print_normalizers(write_tables(root), "train", out)
         out.print(f"curves, normalizers and tables: {root}")
     if progress.left:
-        out.print(f"{len(progress.left)} tasks left for want of time: the same command does them")
+        out.print(f"{len(progress.left)} tasks left, as time ran out: the same command resumes with them")
     if progress.failed:
         err.print(f"{len(progress.failed)} tasks failed: {', '.join(progress.failed)}")
     return 1 if progress.failed else 0

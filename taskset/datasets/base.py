@@ -5,20 +5,31 @@ arrays, drawn on the host as a pure function of (split, seed, step). `prepare` t
 is TensorFlow, pure, and runs inside the compiled loop.
 """
 
-from typing import Protocol
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 
 from taskset.random import seeds
 
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from taskset.random.stateless import Key
+
 SPLITS = ("train", "valid_inner", "valid_outer", "test")
 SOURCES = ("tfds", "synthetic")
+
+RawBatch: TypeAlias = dict[str, np.ndarray]  # what the host draws; [count, batch size, ..] where several are drawn at once
+Batch: TypeAlias = "dict[str, tf.Tensor]"  # what a loss reads: {name: [batch size, ..]}
+BatchShapes: TypeAlias = dict[str, tuple[tuple[int, ...], str]]  # {name: (shape, dtype name)} of a `Batch`
 
 
 class RawBatches(Protocol):
     """An opened data set."""
 
-    def __call__(self, split: str, seed: int, start: int, count: int) -> dict[str, np.ndarray]:
+    def __call__(self, split: str, seed: int, start: int, count: int) -> RawBatch:
         """Batches `start .. start + count - 1` of the endless sequence (split, seed): {name: [count, batch size, ..]}."""
 
 
@@ -30,9 +41,14 @@ class DataSpec(Protocol):
     batch: {name: (shape, dtype name)} of a prepared batch, the batch axis included.
     """
 
-    batch_size: int
-    needs_source: bool
-    batch: dict[str, tuple[tuple[int, ...], str]]
+    @property
+    def batch_size(self) -> int: ...
+
+    @property
+    def needs_source(self) -> bool: ...
+
+    @property
+    def batch(self) -> BatchShapes: ...
 
     def check(self, source: str, data_dir: str | None) -> None:
         """Raise `DataNotPrepared` where `open` would, without loading anything."""
@@ -40,7 +56,7 @@ class DataSpec(Protocol):
     def open(self, source: str, data_dir: str | None) -> RawBatches:
         """Load or generate the arrays. Raises `DataNotPrepared` where a real data set is not there."""
 
-    def prepare(self, raw, key) -> dict:
+    def prepare(self, raw: dict[str, tf.Tensor], key: Key) -> Batch:
         """One prepared batch (tensors) from one raw batch (tensors) and a key (`taskset.random.stateless`)."""
 
 
@@ -54,7 +70,7 @@ class OrderInBlocks:
 
     def __init__(self, rows: range, batch_size: int, per_block: int):
         self.rows, self.batch_size, self.per_block = rows, batch_size, per_block
-        self._blocks = {}
+        self._blocks: dict[tuple[int, str, int], np.ndarray] = {}
 
     def _draw(self, seed, split, block):
         raise NotImplementedError

@@ -1,8 +1,10 @@
 """Optimizers by published name, and by the configs that go with those names."""
 
+import copy
 import inspect
 
-from taskset.errors import ConfigError, shown, unknown
+from taskset import registry
+from taskset.errors import ConfigError, TasksetError, origin, shown, unknown
 from taskset.optimizers.adaptive import adam, adam6p, adam8p
 from taskset.optimizers.descent import adagrad
 from taskset.optimizers.nadamw import nadamw_corrected, nadamw_published
@@ -49,12 +51,37 @@ def make_optimizer(family, config, name=None):
 
 
 def get_optimizer(name):
-    """The optimizer of a name: `adam8p_wide_grid_seed21`, `adam_lr_-3.00`, `nadamw_corrected_seed7`, `schedule_free_adamw`.
+    """The optimizer of a name: `adam8p_wide_grid_seed21`, `adam_lr_-3.00`, `nadamw_corrected_seed7`, `schedule_free_adamw`, and
+    those registered with `taskset.register_optimizer`.
 
-    Raises `UnknownName`.
+    Raises `UnknownName`; `ConfigError` where a registered function fails or returns something else than an optimizer.
     """
+    own = registry.own_optimizer(name)
+    if own is not None:
+        return _make_own(name, own)
     config, family = samplers.get_optimizer_config(name)
     return make_optimizer(family, config, name)
+
+
+def _make_own(name, own):
+    """The optimizer that a registered function returns, under the registered name."""
+    try:
+        optimizer = own.build(**own.hyperparameters)
+    except TasksetError:
+        raise
+    except Exception as error:
+        file = getattr(getattr(own.build, "__code__", None), "co_filename", None)
+        raise ConfigError(f"optimizer {name!r} can't be made: {origin(error, file)}") from error
+    missing = [part for part in ("rule", "hparams", "init", "update") if not hasattr(optimizer, part)]
+    if missing:
+        raise ConfigError(
+            f"the function registered as optimizer {name!r} returned {shown(optimizer, 60)}, which has no {', '.join(missing)}: "
+            "return an optimizer, as taskset.optimizers.base describes it"
+        )
+    if getattr(optimizer, "name", None) != name:
+        optimizer = copy.copy(optimizer)
+        object.__setattr__(optimizer, "name", name)  # also where the class is a frozen dataclass
+    return optimizer
 
 
 def opt_list(n):

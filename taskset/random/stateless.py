@@ -9,12 +9,16 @@ A key is an int32 tensor of shape [2]. A key is used for one draw: `fold` or `sp
 import contextlib
 import contextvars
 import math
+from typing import TypeAlias
 
 import numpy as np
 import tensorflow as tf
 
 from taskset.errors import ConfigError, shown
 from taskset.random import philox, seeds
+
+Key: TypeAlias = tf.Tensor  # int32 [2]
+Seed: TypeAlias = int | np.integer | tf.Tensor  # a Python or NumPy integer, a scalar integer tensor, or a key
 
 _FEW = 2048  # words: up to here TensorFlow's operation is faster under XLA too
 _FOR_XLA_CPU = contextvars.ContextVar("for_xla_cpu", default=False)

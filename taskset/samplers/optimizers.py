@@ -1,7 +1,11 @@
 """Optimizers by name: the sampled families of TaskSet and the fixed learning-rate grids (Metz et al. 2020, arXiv 2002.11887).
 
-An optimizer's config is a flat dict of hyperparameters; what they do is said in `taskset.optimizers`. No TensorFlow here.
+An optimizer's config is a flat dict of hyperparameters; `taskset.optimizers` documents what they do. No TensorFlow here.
 """
+
+import math
+import numbers
+from collections.abc import Callable
 
 import numpy as np
 
@@ -116,8 +120,10 @@ def by_seed():
 
 
 def all_optimizers():
-    """The names of all optimizers: the fixed ones, and seeds 0 .. 999 of each sampled family and of `nadamw_corrected`."""
-    return fixed_optimizers() + [f"{family}_seed{seed}" for family in _BY_SEED for seed in range(registry.SEEDS)]
+    """The names of the optimizers that globs match: the fixed ones, seeds 0 .. 999 of each sampled family and of
+    `nadamw_corrected`, and the registered ones."""
+    sampled = [f"{family}_seed{seed}" for family in _BY_SEED for seed in range(registry.SEEDS)]
+    return fixed_optimizers() + sampled + registry.own_optimizers()
 
 
 def one_run_optimizers():
@@ -146,9 +152,12 @@ def get_optimizer_config(name):
 
     Names: `{family}_seed{N}` for the sampled families and for `nadamw_corrected` (the configs of nadamw_grid), and those of
     `fixed_optimizers()`, whose config is `{"learning_rate": ..}` and whose family is `adam_lr` or `adagrad_lr`; those of
-    `one_run_optimizers()`, which are families themselves.
+    `one_run_optimizers()`, which are families themselves; those registered with `register_optimizer`, whose family is None.
     Raises `UnknownName`.
     """
+    own = registry.own_optimizer(name)
+    if own is not None:
+        return [dict(own.hyperparameters), None]
     if name in fixed_optimizers():
         return _fixed_config(name)
     if name in ONE_RUN:
@@ -160,6 +169,44 @@ def get_optimizer_config(name):
     others = ", ".join(one_run_optimizers())
     hint = f"Known are {sampled}, {others}, and adam_lr_X, adagrad_lr_X with X = -7.00, -6.50 .. 1.00."
     raise unknown("optimizer", name, [*all_optimizers(), *one_run_optimizers()], hint)
+
+
+def register_optimizer(name: str, **hyperparameters: float | bool) -> Callable[[Callable], Callable]:
+    """Decorator: a function (or class) that returns an `Optimizer` (`taskset.optimizers.base`), under a name for it.
+
+        @taskset.register_optimizer("sign_momentum", learning_rate=0.01, decay=0.9)
+        def sign_momentum(learning_rate, decay):
+            return Elementwise("sign_momentum", ..)
+
+    The name then works wherever those of the package do: `get_optimizer`, globs, `--optimizer` with `--import`, worker processes.
+
+    hyperparameters: what the function is called with, and the optimizer's columns in optimizers.parquet: finite numbers or bools.
+    One function may be registered under several names, with other hyperparameters for each. The optimizer that it returns is
+    given the registered name.
+
+    Registering the same function again (a notebook's cell, a reloaded module) replaces it. Raises `ConfigError` for a name that
+    another function has, for one that is or looks like one of the package's, and for hyperparameters of another type.
+    """
+    registry.check_name("optimizer", name)
+    grids = tuple(f"{family}_" for family in FIXED_FAMILIES)
+    if name in ONE_RUN or name in _BY_SEED or name in FIXED_FAMILIES or name.startswith(grids):
+        raise ConfigError(
+            f"optimizer name {name!r}: names of the package's optimizers and names that begin with {' or '.join(grids)} are taken; "
+            "choose another name"
+        )
+    for field, value in hyperparameters.items():
+        if field in ("optimizer", "family"):
+            raise ConfigError(
+                f"hyperparameter {field!r} of optimizer {name!r}: tables have another column of this name; rename it"
+            )
+        if not isinstance(value, (bool, np.bool_)) and not (isinstance(value, numbers.Real) and math.isfinite(value)):
+            raise ConfigError(f"{field} {shown(value)} of optimizer {name!r}: allowed is a finite number, True or False")
+
+    def register(build):
+        registry.add_optimizer(name, registry.OwnOptimizer(build, hyperparameters))
+        return build
+
+    return register
 
 
 def opt_list_names(n):

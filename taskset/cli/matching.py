@@ -1,0 +1,51 @@
+"""Names for what users write on the command line: names, globs, and `opt_list:N`."""
+
+import re
+from collections.abc import Sequence
+
+from taskset import catalogue
+from taskset.errors import TasksetError, nearest, shown
+from taskset.patterns import matching
+from taskset.samplers.optimizers import FIXED_FAMILIES, all_optimizers, by_seed, get_optimizer_config, opt_list_names
+
+
+def is_glob(pattern: str) -> bool:
+    """Whether a pattern may stand for several names."""
+    return any(c in pattern for c in "*?[")
+
+
+def match_tasks(patterns: Sequence[str]) -> list[str]:
+    """Task names for names and globs, in order, each once. Raises `TasksetError` for a pattern without a match."""
+    names: dict[str, None] = {}
+    for pattern in patterns:
+        if is_glob(pattern):
+            found = catalogue.list_tasks(pattern)
+            if not found:
+                raise TasksetError(catalogue.no_match(pattern))
+        else:
+            catalogue.resolve(pattern)
+            found = [pattern]
+        names.update(dict.fromkeys(found))
+    return list(names)
+
+
+def match_optimizers(patterns: Sequence[str]) -> list[str]:
+    """Optimizer names for names, globs, and `opt_list:N` (the first N of the learned list), in order, each once.
+
+    Raises `TasksetError` for a pattern without a match.
+    """
+    names: dict[str, None] = {}
+    for pattern in patterns:
+        if re.fullmatch(r"opt_list:\d{1,9}", pattern):
+            found = opt_list_names(int(pattern.removeprefix("opt_list:")))
+        elif is_glob(pattern):
+            found = matching(pattern, all_optimizers(), by_seed())
+            if not found:
+                near = nearest(pattern.rstrip("*?"), [f"{name}_" for name in [*by_seed(), *FIXED_FAMILIES]], 1)
+                guess = f"; did you mean '{near[0]}*'?" if near else ""
+                raise TasksetError(f"no optimizer matches {shown(pattern)}{guess}: python -m taskset list --optimizers shows all")
+        else:
+            get_optimizer_config(pattern)
+            found = [pattern]
+        names.update(dict.fromkeys(found))
+    return list(names)

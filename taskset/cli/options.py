@@ -1,0 +1,28 @@
+"""What several commands share: the consoles they print to, and the options that mean the same in each."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+DataDir = Annotated[
+    str | None,
+    typer.Option(help="TFDS directory. Default: the environment variable TFDS_DATA_DIR, else TFDS's own.", show_default=False),
+]
+Source = Annotated[
+    str, typer.Option(help="Source of the data: tfds (real, from a TFDS directory) or synthetic (generated, no download).")
+]
+Modules = Annotated[
+    list[str] | None,
+    typer.Option("--import", help="Module or .py file that registers your own families or optimizers. May be repeated."),
+]
+Mode = Annotated[
+    str | None,
+    typer.Option(help="Execution mode: xla_loop, graph_loop or eager_loop. Default: the fastest.", show_default=False),
+]
+TaskName = Annotated[str, typer.Argument(help="Task name.")]
+Results = Annotated[Path, typer.Argument(help="Directory that `baseline --out` wrote.")]

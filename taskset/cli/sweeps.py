@@ -1,0 +1,125 @@
+"""`python -m taskset train | baseline | normalize | plot`: one run, sweeps of many, and what is made of their curves."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from taskset import catalogue, plugins
+from taskset.cli.matching import match_optimizers, match_tasks
+from taskset.cli.options import DataDir, Mode, Modules, Results, Source, TaskName, err, out
+from taskset.datasets.base import SPLITS
+from taskset.errors import unknown
+from taskset.execution import modes
+from taskset.execution.runtime import start_tensorflow
+from taskset.samplers.optimizers import get_optimizer_config
+
+
+def train(
+    name: TaskName,
+    optimizer: Annotated[str, typer.Option(help="Optimizer name: adam_lr_-3.00, nadamw_grid_seed7, ..")] = "adam_lr_-3.00",
+    steps: Annotated[int, typer.Option(min=1, max=2**31 - 1, help="Number of training steps.")] = 1000,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**31 - 1, help="Seed of the initial parameters, the batches and every other draw.")
+    ] = 0,
+    source: Source = "tfds",
+    data_dir: DataDir = None,
+    mode: Mode = None,
+    batches: Annotated[
+        int, typer.Option(min=1, help="Number of batches of each split in the evaluations before and after training.")
+    ] = 10,
+    modules: Modules = None,
+):
+    """Train one task with one optimizer, and print its losses."""
+    plugins.load(modules or [])
+    get_optimizer_config(optimizer)  # a misspelt name is reported before TensorFlow starts
+    catalogue.resolve(name)
+    start_tensorflow()
+    from taskset.cli.progress import train_report
+    from taskset.optimizers import get_optimizer
+
+    train_report(catalogue.get_task(name, source, data_dir), get_optimizer(optimizer), steps, seed, mode, batches, out)
+
+
+def baseline(
+    patterns: Annotated[list[str], typer.Argument(help="Task names or globs.")],
+    out_dir: Annotated[Path, typer.Option("--out", help="Directory of the results.")],
+    source: Source = "tfds",
+    steps: Annotated[int, typer.Option(max=2**31 - 1, help="Number of training steps of each run (the horizon).")] = 10000,
+    seeds: Annotated[int, typer.Option(min=1, help="Number of runs of each optimizer, with seeds 0, 1, ..")] = 5,
+    optimizers: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--optimizer", help="Optimizer name or glob, or opt_list:N. May be repeated. Default: the 17 of 'adam_lr_*'."
+        ),
+    ] = None,
+    batches: Annotated[int, typer.Option(help="Number of batches of each split in an evaluation.")] = 50,
+    evaluations: Annotated[int, typer.Option(help="Number of intervals between evaluations.")] = 50,
+    data_dir: DataDir = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Number of worker processes. Default: one per core.", show_default=False)
+    ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            help="i/n: run only the i-th of n parts of the tasks, for n machines or the jobs of an array.", show_default=False
+        ),
+    ] = None,
+    max_hours: Annotated[
+        float | None,
+        typer.Option(
+            min=0, help="Begin no task that is expected to end later than this many hours from now.", show_default=False
+        ),
+    ] = None,
+    mode: Mode = None,
+    modules: Modules = None,
+):
+    """Sweep optimizers over tasks. It can be interrupted at any moment: the same command resumes it."""
+    plugins.load(modules or [])
+    modes.check(mode)
+    from taskset.cli.progress import baseline_report
+    from taskset.normalization.sweep.runner import SweepOptions
+
+    names = match_optimizers(optimizers or ["adam_lr_*"])
+    options = SweepOptions(tuple(names), source, steps, tuple(range(seeds)), batches, evaluations)
+    tasks = match_tasks(patterns)
+    if shard is not None:
+        from taskset.normalization.sweep.planning import in_shard, parse_shard
+
+        tasks = in_shard(tasks, parse_shard(shard))
+        if not tasks:
+            print(f"no task falls to shard {shard}")
+            return 0
+    return baseline_report(tasks, options, out_dir, data_dir, workers, mode, modules or [], out, err, max_hours)
+
+
+def normalize(
+    directory: Results,
+    split: Annotated[str, typer.Option(help="Split to show. Normalizers of all four splits are written.")] = "train",
+):
+    """Compute normalizers from the curves of a baseline, write them to normalizers.parquet, and show them."""
+    if split not in SPLITS:
+        raise unknown("split", split, SPLITS, f"Allowed are {', '.join(SPLITS)}.")
+    from taskset.cli.progress import print_normalizers
+    from taskset.normalization.tables import write_tables
+
+    print_normalizers(write_tables(directory), split, out)
+    print(f"written: {directory / 'normalizers.parquet'}, tasks.parquet, optimizers.parquet")
+
+
+def plot(
+    directory: Results,
+    task: Annotated[list[str], typer.Option(help="Task name. May be repeated: all tasks are drawn in one picture.")],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Picture file, .png, .svg or .pdf. Default: DIRECTORY/plots/TASK.png.", show_default=False
+        ),
+    ] = None,
+):
+    """Draw the curves of tasks, and their losses by learning rate."""
+    from taskset.normalization.plot import plot_tasks
+
+    output = output or directory / "plots" / f"{Path(task[0]).name}.png"
+    plot_tasks(directory, task, output)
+    print(f"written: {output}")

@@ -1,0 +1,113 @@
+"""`python -m taskset list | show | sample`: what tasks there are, and what is known of one without training it."""
+
+import json
+import math
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from taskset import catalogue, patterns, plugins
+from taskset.cli.options import Modules, TaskName, out
+from taskset.cli.tables import show_table
+from taskset.errors import TasksetError, shown
+from taskset.execution import costs, modes
+from taskset.execution.runtime import start_tensorflow
+from taskset.samplers.optimizers import all_optimizers, by_seed
+
+
+def list_names(
+    pattern: Annotated[str | None, typer.Argument(help="Glob, such as 'mlp_family_seed1?'.")] = None,
+    families: Annotated[bool, typer.Option("--families", help="List the families instead of tasks.")] = False,
+    family: Annotated[str | None, typer.Option(help="List only tasks of this family.", show_default=False)] = None,
+    feasible: Annotated[bool, typer.Option("--feasible", help="List only tasks that can run.")] = False,
+    finite_start: Annotated[
+        bool, typer.Option("--finite-start", help="Leave out tasks whose initial loss is known not to be finite.")
+    ] = False,
+    max_params: Annotated[
+        int | None, typer.Option(help="List only tasks with at most this many parameters.", show_default=False)
+    ] = None,
+    max_ms: Annotated[
+        float | None,
+        typer.Option(
+            help="List only tasks whose training step takes at most this many milliseconds on one core, measured or estimated.",
+            show_default=False,
+        ),
+    ] = None,
+    optimizers: Annotated[bool, typer.Option("--optimizers", help="List the optimizers instead of tasks.")] = False,
+    modules: Modules = None,
+):
+    """List task names: the fixed tasks, and seeds 0 .. 999 of each family."""
+    plugins.load(modules or [])
+    conditions: list[Callable[[str], bool]] = []
+    if family is not None:
+        catalogue.family(family)  # an unknown one is an error, not an empty list
+        conditions.append(lambda name: catalogue.resolve(name)[0] == family)
+    if feasible:
+        conditions.append(catalogue.feasible)
+    if finite_start:
+        conditions.append(lambda name: costs.start(name) not in costs.NON_FINITE)
+    if max_params is not None:
+        conditions.append(lambda name: (size := catalogue.num_params(name)) is not None and size <= max_params)
+    if max_ms is not None:
+        conditions.append(lambda name: (cost := costs.milliseconds(name)) is not None and cost[0] <= max_ms)
+    if families:
+        names = catalogue.families()
+    elif optimizers:
+        names = patterns.matching(pattern or "*", all_optimizers(), by_seed())
+    else:
+        names = [name for name in catalogue.list_tasks(pattern) if all(fits(name) for fits in conditions)]
+    if not names:
+        if not (conditions or families or optimizers):
+            raise TasksetError(catalogue.no_match(pattern).replace("no task", "nothing", 1))
+        raise TasksetError(f"nothing matches {shown(pattern) if pattern else 'these options'}: python -m taskset list shows all")
+    print("\n".join(names))
+
+
+def sample(
+    family: Annotated[str, typer.Argument(help="Task family.")],
+    seed: Annotated[int, typer.Argument(help="Seed. The published ones are 0 .. 999.")],
+    modules: Modules = None,
+):
+    """Print the config of one seed of a family, as JSON."""
+    plugins.load(modules or [])
+    print(json.dumps(catalogue.sample(family, seed), indent=1))
+
+
+def show(name: TaskName, modules: Modules = None):
+    """Show a task: its config, data and parameters, whether it can run, and what a training step costs."""
+    plugins.load(modules or [])
+    family, config = catalogue.resolve(name)
+    facts = catalogue.facts(family, config)
+    out.print(f"[bold]{name}[/bold]  (family {family})")
+    print(json.dumps(config, indent=1))
+    out.print("\n[bold]data[/bold]      " + (str(facts.data).replace("[", r"\[") if facts.data is not None else "none"))
+    if facts.infeasible:
+        out.print("[bold]feasible[/bold]  no: " + facts.infeasible)
+        return
+    out.print("[bold]feasible[/bold]  yes")
+    start, cost = costs.start(name), costs.milliseconds(name)
+    if start:
+        out.print(f"[bold]start[/bold]     {start} ({costs.start_condition()})")
+    if cost:
+        out.print(f"[bold]step[/bold]      {cost[0]:.3g} ms {cost[1]} ({costs.cost_condition(name)})")
+    if execution := modes.described(facts):
+        out.print(f"[bold]executed[/bold]  {execution}")
+    start_tensorflow()
+    # What parameters are drawn from is known once the task is built; no data is read for that.
+    show_table(_parameters(catalogue.get_task(name, source="synthetic")), out)
+
+
+def _parameters(task):
+    """The table of a task's parameters: paths, shapes, sizes, and the distributions they start from."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("parameter", "shape"):
+        table.add_column(column)
+    table.add_column("size", justify="right")
+    table.add_column("starts from")
+    for path, shape in task.parameter_shapes.items():
+        start = str(task.parameter_starts[path])
+        table.add_row(path, " x ".join(map(str, shape)) or "scalar", f"{math.prod(shape):,}", start)
+    table.add_row("total", "", f"{task.num_params:,}", "", style="bold")
+    return table
