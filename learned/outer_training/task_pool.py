@@ -58,7 +58,7 @@ class Result:
 class Slots:
     """The slots of one process.
 
-    suite: a `taskset.scoring.suites.Suite`; options: a `learned.outer_training.trainer.Options`; data_dir: of real data.
+    suite: a `taskset.scoring.suites.Suite`; options: a `learned.outer_training.options.Options`; data_dir: of real data.
     strategy: a `tf.distribute` strategy (`learned.unrolling.distributed`); None: this process, its CPU. memory: MiB that the process may
     have for itself before programs go (`learned.outer_training.estimator_cache`).
     """
