@@ -128,9 +128,8 @@ def test_commands_exist():
 
 def test_the_page_of_commands_has_all():
     page = (ROOT / "docs" / "commands.md").read_text()
-    assert {
-        name for names in commands().values() for name in names if f"`{name}`" not in page and f" {name}`" not in page
-    } == set()
+    named = set().union(*commands().values()) - {"data"}  # the group of `data status` and others
+    assert {name for name in named if f"`{name}`" not in page and f" {name}`" not in page} == set()
 
 
 def test_the_menu_has_every_page():
