@@ -4,12 +4,14 @@
 
 A 64-32-10 MLP on 8x8 images at batch size 128; 16 pairs (or 16 trainings for backpropagation), truncations of 20 steps, episodes
 of 100. An outer step is all of it: batches, perturbations, the truncation, the estimate, clipping, Adam. Each side runs in a
-process of its own with one thread, pinned to the same core, a new one for each line: the first step then has all tracing and compiling in
-it. Importing and reading the data set are outside. Then the sides take turns, A B A B; CPU seconds of the process, medians.
+process of its own with one thread, pinned to the same core, a new one for each line: the first step then has all tracing and
+compiling in it. Importing and reading the data set are outside. Then the sides take turns, A B A B; CPU seconds of the process,
+medians.
 
 JAX (benchmarks/jax_outer.py) has its outer step in one `jit`, its data on the device and its draws in the program; it is timed
 with features first and last, and the faster one counts. Before timing, both get the same theta, perturbations, starts and
-batches over truncations in which episodes end: gradients that differ stop it. Writes the section "outer" of docs/benchmarks.md.
+batches over truncations in which episodes end: gradients that differ stop it. Prints the section "outer" of docs/benchmarks.md;
+--publish writes it.
 """
 
 import argparse
