@@ -40,7 +40,7 @@ demo: $(INSTALLED)
 DEMO_LEARNED_OUT ?= demo-learned
 
 demo-learned: $(INSTALLED)
-	$(RUN) examples/demo_learned.py --out $(DEMO_LEARNED_OUT)
+	$(RUN) -m examples.demo_learned --out $(DEMO_LEARNED_OUT)
 
 # What to run before each commit: less than three minutes.
 check: lint types smoke
@@ -88,16 +88,16 @@ dist: $(TOOLS)
 # The tables of docs/benchmarks.md and docs/families.md: an hour of an otherwise idle machine. Real data where TFDS_DATA_DIR says.
 bench: $(INSTALLED)
 	$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
-	$(RUN) benchmarks/inner.py
-	$(RUN) benchmarks/modes.py
-	$(RUN) benchmarks/compile.py
-	$(RUN) benchmarks/sweep.py $(if $(TFDS_DATA_DIR),--source tfds --data-dir $(TFDS_DATA_DIR))
-	$(RUN) benchmarks/startup.py
-	$(RUN) benchmarks/outer.py
-	$(RUN) benchmarks/memory.py
-	$(RUN) benchmarks/export.py --out bench-programs
-	$(RUN) benchmarks/demo.py
-	$(RUN) benchmarks/families.py
+	$(RUN) -m benchmarks.inner --publish
+	$(RUN) -m benchmarks.modes --publish
+	$(RUN) -m benchmarks.compile --publish
+	$(RUN) -m benchmarks.sweep $(if $(TFDS_DATA_DIR),--source tfds --data-dir $(TFDS_DATA_DIR)) --publish
+	$(RUN) -m benchmarks.startup --publish
+	$(RUN) -m benchmarks.outer --publish
+	$(RUN) -m benchmarks.memory --publish
+	$(RUN) -m benchmarks.export --out bench-programs --publish
+	$(RUN) -m benchmarks.demo --publish
+	$(RUN) -m tools.costs --publish
 
 clean:
 	rm -rf $(VENV) $(LOWEST) demo demo-learned bench-programs build dist site *.egg-info

@@ -1,11 +1,11 @@
 """Compiling many different tasks: time and memory, without and with the cache of compiled programs.
 
-    python benchmarks/compile.py [--tasks 100] [--steps 200]
+    python -m benchmarks.compile [--tasks 100] [--steps 200]
 
 The first published MLPs below 5 ms a step are trained with Adam on synthetic data by one worker of
 `taskset.normalization.sweep.workers` (one thread; replaced as in a sweep), twice: with an empty
-directory of programs and again with what the first pass has left there. Losses of both must be the same to the last bit. Writes
-the section "compile" of docs/benchmarks.md.
+directory of programs and again with what the first pass has left there. Losses of both must be the same to the last bit. Prints
+the section "compile" of docs/benchmarks.md; --publish writes it.
 """
 
 import argparse
@@ -15,8 +15,6 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import report
 from benchmarks.sweep import watch
@@ -74,7 +72,7 @@ def _pass(names, steps, path):
 def watched(names, steps, cache, path):
     """(wall seconds, peak {"VmRSS": MiB, ..} of a worker, [lines]) of one pass."""
     environment = {**os.environ, "TASKSET_COMPILE_CACHE": str(cache)}
-    command = [sys.executable, __file__, "--child", str(path), "--steps", str(steps), "--names", *names]
+    command = [sys.executable, "-m", "benchmarks.compile", "--child", str(path), "--steps", str(steps), "--names", *names]
     seen, wall = watch(command, "RssAnon", environment)
     peak = max((memory for memory, _ in seen.values()), key=lambda m: m["RssAnon"])
     return wall, peak, [json.loads(line) for line in Path(path).read_text().splitlines()]
@@ -82,9 +80,9 @@ def watched(names, steps, cache, path):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tasks", type=int, default=100)
-    parser.add_argument("--steps", type=int, default=200)
-    parser.add_argument("--no-write", action="store_true")
+    parser.add_argument("--tasks", type=int, default=100, help="How many tasks to compile.")
+    parser.add_argument("--steps", type=int, default=200, help="Training steps of each task.")
+    report.publish_option(parser)
     parser.add_argument("--child", help=argparse.SUPPRESS)
     parser.add_argument("--names", nargs="*", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -103,12 +101,12 @@ def main():
             losses.append([(line["task"], line["loss"]) for line in lines])
         size = sum(path.stat().st_size for path in Path(place, "programs").rglob("*.pb")) / 1e6
     if losses[0] != losses[1]:
-        raise SystemExit("losses differ between the passes; nothing is written")
+        raise SystemExit("losses differ between the passes; the times of both are worthless")
     cpu = ["build, CPU s", "compile, CPU s", "train, CPU s"]
     header = ["cache", "tasks", "wall s", *cpu, "peak resident, MiB", "of it private, MiB"]
     text = f"""## Compiling {len(names)} tasks
 
-`python benchmarks/compile.py`: the first {len(names)} MLPs of the suite below {MOST_MS:g} ms a step,
+`python -m benchmarks.compile`: the first {len(names)} MLPs of the suite below {MOST_MS:g} ms a step,
 {arguments.steps} steps of Adam each, synthetic data, one worker with one thread, replaced after {RECYCLE} tasks at most,
 or when it has {PRIVATE_MIB} MiB for itself. Build: making the task, its data and its parameters. Cold: an empty directory of
 programs ({size:.0f} MB afterwards); warm: that directory, other processes. The last losses of all tasks are the same to the
@@ -117,7 +115,8 @@ last bit.
 {report.table(header, rows)}
 
 {report.conditions("tensorflow", "numpy")}."""
-    if not arguments.no_write:
+    print(text)
+    if arguments.publish:
         report.write_section("compile", text)
 
 

@@ -1,14 +1,18 @@
-"""How long `make demo` takes once the package is installed: python benchmarks/demo.py"""
+"""How long `make demo` takes once the package is installed: python -m benchmarks.demo"""
 
+import argparse
 import subprocess
 import tempfile
 import time
 from pathlib import Path
 
-import report
+from benchmarks import report
 
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    report.publish_option(parser)
+    arguments = parser.parse_args()
     report.compile_everything()
     with tempfile.TemporaryDirectory() as root:
         start = time.perf_counter()
@@ -20,7 +24,9 @@ def main():
 x 2 seeds x 300 steps, curves, normalizers and the plot.
 
 {report.conditions("tensorflow", "numpy")}"""
-    report.write_section("demo", text)
+    print(text)
+    if arguments.publish:
+        report.write_section("demo", text)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 """Training loops and an outer step as StableHLO, with their inputs: for machines that have a GPU and JAX, but no TensorFlow.
 
-    python benchmarks/export.py [--out DIR] [--task NAME ..] [--copies 1 64 1024] [--steps 20]
-                                [--outer NAME ..] [--draws-for GPU] [--elsewhere FILE] [--no-write]
+    python -m benchmarks.export [--out DIR] [--task NAME ..] [--copies 1 64 1024] [--steps 20]
+                                [--outer NAME ..] [--draws-for GPU] [--elsewhere FILE] [--no-timing] [--publish]
 
 Tasks are lines of benchmarks/inner_tasks.py or published names (on synthetic data). Copies are seeds x learning rates
-(`benchmarks.exported.GridLoop`); --outer: tasks for an outer step of persistent evolution strategies with the optimizer `mlp`.
+(`benchmarks.exported.GridLoop`); --outer: tasks for an outer step by persistent evolution strategies with the optimizer `mlp`.
 What TensorFlow compiles is written, not a translation of it: for each program
 
     NAME.stablehlo   the program, text
@@ -17,8 +17,9 @@ the other machine with DIR, runs, checks and times them there.
 --draws-for: large random draws are TensorFlow's own Philox operation on a GPU, and are made of elementary operations on a CPU
 (`taskset.random.philox`); the numbers are the same. On a CPU the program for a GPU is slower where it draws much.
 
-Then TensorFlow and JAX (if it is installed) run the programs on one core, one thread each. Writes the section "accelerators" of
-docs/benchmarks.md. --elsewhere: what `run_stablehlo.py` printed on another machine, for columns of its own in the table.
+Then TensorFlow and JAX (if it is installed) run the programs on one core, one thread each. Prints the section "accelerators" of
+docs/benchmarks.md; --publish writes it. --elsewhere: what `run_stablehlo.py` printed on another machine, for columns of its own
+in the table.
 """
 
 import argparse
@@ -31,8 +32,6 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import inner_tasks, report
 from benchmarks.run_stablehlo import MANIFEST, differences, timed
@@ -59,8 +58,8 @@ SECONDS = 2.0  # of timing, a program
 NUDGE = 1e-7  # about the rounding of float32
 REASONS = {
     'Input "filter"': "a convolution with filters of each copy's own has no batched form",
-    "DT_VARIANT": "a loop over time keeps a list of tensors; its batched form, a list of lists, XLA has not",
-    "TensorList": "a loop over time keeps a list of tensors; its batched form, a list of lists, XLA has not",
+    "DT_VARIANT": "a loop over time keeps a list of tensors; XLA does not support its batched form, a list of lists",
+    "TensorList": "a loop over time keeps a list of tensors; XLA does not support its batched form, a list of lists",
 }
 
 
@@ -220,7 +219,7 @@ def _section(manifest, here, there):
     return f"""## Accelerators
 
 {SITUATION if there is None else ""}
-`python benchmarks/export.py` writes training loops and an outer step as StableHLO, with inputs and TensorFlow's outputs;
+`python -m benchmarks.export` writes training loops and an outer step as StableHLO, with inputs and TensorFlow's outputs;
 `benchmarks/run_stablehlo.py` runs them under JAX where there is no TensorFlow. The programs are those that an accelerator would
 be given: `xla_loop`, an outer step with all copies batched; large random draws are made {DRAWS[manifest["draws_for"]]}.
 On the CPU both sides ran the same programs, one thread, one core; CPU time, medians. (A CPU is given convolutions in
@@ -235,8 +234,8 @@ gradients are near zero.
 {_refused(manifest)}
 
 What is chosen on which device. "Measured": timed against the alternative on a CPU (modes: `benchmarks/modes.py`; the others:
-`taskset/random/philox.py`, `taskset/execution/copies.py` and `learned/unrolling/unroll.py` say what came out). "Assumed": by reasoning from what it costs to
-start an operation; never timed.
+`taskset/random/philox.py`, `taskset/execution/copies.py` and `learned/unrolling/unroll.py` say what came out). "Assumed": by
+reasoning from what it costs to start an operation; never timed.
 
 {modes()}
 
@@ -245,15 +244,20 @@ start an operation; never timed.
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, help="folder to write to; default: a temporary one")
-    parser.add_argument("--task", nargs="*", default=TASKS)
-    parser.add_argument("--copies", nargs="+", type=int, default=COPIES)
-    parser.add_argument("--steps", type=int, default=20)
-    parser.add_argument("--outer", nargs="*", default=OUTER)
-    parser.add_argument("--draws-for", choices=("CPU", "GPU"), default="GPU")
-    parser.add_argument("--elsewhere", type=Path)
-    parser.add_argument("--no-write", action="store_true", help="leaves docs/ alone, times nothing")
+    parser.add_argument("--out", type=Path, help="Folder for the programs; by default a temporary one.")
+    parser.add_argument("--task", nargs="*", default=TASKS, help="Tasks: lines of benchmarks/inner_tasks.py or published names.")
+    parser.add_argument("--copies", nargs="+", type=int, default=COPIES, help="Copies of each training loop in one program.")
+    parser.add_argument("--steps", type=int, default=20, help="Steps of each training loop.")
+    parser.add_argument("--outer", nargs="*", default=OUTER, help="Tasks of an outer step.")
+    parser.add_argument(
+        "--draws-for", choices=("CPU", "GPU"), default="GPU", help="Device whose way of drawing large random tensors is used."
+    )
+    parser.add_argument("--elsewhere", type=Path, help="What run_stablehlo.py printed on another machine.")
+    parser.add_argument("--no-timing", action="store_true", help="Write the programs and time nothing here.")
+    report.publish_option(parser)
     args = parser.parse_args()
+    if args.publish and args.no_timing:
+        parser.error("--publish needs the times that --no-timing leaves out")
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {max(cores)})
     from taskset.execution.runtime import start_tensorflow
@@ -265,13 +269,16 @@ def main():
     with tempfile.TemporaryDirectory() as temporary:
         directory = args.out or Path(temporary)
         programs = planned(args.task, args.copies, args.steps, args.outer)
-        manifest = export(directory, programs, args.draws_for, *([] if args.no_write else [measure]))
+        manifest = export(directory, programs, args.draws_for, *([] if args.no_timing else [measure]))
         for entry in manifest["programs"]:
             print(entry["name"], "exported" if entry["exported"] else f"not exported: {entry['why']}")
-        if not args.no_write:
+        if not args.no_timing:
             here = run_with_jax(directory) if importlib.util.find_spec("jax") else {}
             os.sched_setaffinity(0, cores)
-            report.write_section("accelerators", _section(manifest, here, there))
+            text = _section(manifest, here, there)
+            print(text)
+            if args.publish:
+                report.write_section("accelerators", text)
 
 
 if __name__ == "__main__":

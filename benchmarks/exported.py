@@ -25,7 +25,7 @@ CLIP, OUTER_RATE = 0.1, 1e-3
 class Program:
     """`function(*arguments)`, nested dicts and tuples of tensors, to be compiled as a whole.
 
-    name: of its files; facts: what the manifest tells of it besides.
+    name: of its files; facts: what else the manifest says about it.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Compiled:
         return self._function(*self._flat)
 
     def nudged(self, size):
-        """The same function with each float argument changed by `size`, relative, at random: it tells what rounding may do."""
+        """The same function with each float argument changed by `size`, relative, at random: shows what rounding may do."""
         rng = seeds.generator(0, "nudge")
         nudge = lambda x: x * (1 + size * rng.standard_normal(x.shape)).astype(np.float32)  # noqa: E731
         return Compiled(self._function, [nudge(x) if x.dtype == tf.float32 else x for x in self._flat])
@@ -153,8 +153,8 @@ def loop(task, copies, steps):
 class OuterStep:
     """An outer step of persistent evolution strategies in one program: perturbations, truncation, estimate, clipping and Adam.
 
-    The same mathematics as `learned.estimators.pes.PES` and `learned.outer_training.trainer.adam`, all in float32; there the host computes what is
-    outside of the truncation, with NumPy.
+    The same mathematics as `learned.estimators.pes.PES` and `learned.outer_training.outer_optimizer.adam`, all in float32; there
+    the host computes what is outside of the truncation, with NumPy.
     """
 
     def __init__(self, problem, pairs, steps, sigma):
@@ -201,7 +201,7 @@ class OuterStep:
 
 
 def _adam(state, g):
-    from learned.outer_training.trainer import BETA1, BETA2, EPSILON
+    from learned.outer_training.outer_optimizer import BETA1, BETA2, EPSILON
 
     t = tf.cast(state["t"], tf.float32) + 1
     m = BETA1 * state["m"] + (1 - BETA1) * g

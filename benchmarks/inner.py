@@ -1,6 +1,6 @@
 """The inner loop beside JAX: the same model, batches, optimizer and core.
 
-    python benchmarks/inner.py [--lines TEXT ..] [--rounds 7] [--modes] [--no-write]
+    python -m benchmarks.inner [--lines TEXT ..] [--rounds 7] [--modes] [--publish]
 
 Each side runs in a process of its own, both with one thread and pinned to the same core, in turn: one call of the one, one call
 of the other, `--rounds` times. A call is a chunk of training steps on raw batches (uint8 pixels, int32 tokens) that are drawn
@@ -12,25 +12,21 @@ A line on which JAX is faster is taken apart: both sides' time for loss, gradien
 (benchmarks/inner_parts.py).
 
 Before anything is timed, both sides train from the same parameters on the same batches and draws; losses that differ stop it.
-Writes the section "inner" of docs/benchmarks.md.
+Prints the section "inner" of docs/benchmarks.md; --publish writes it.
 """
 
 import argparse
 import multiprocessing
 import os
 import statistics
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import inner_parts, inner_tasks, report
 
 LEARNING_RATE = 1e-3
-CHECKED = 3  # steps whose losses must agree: later ones tell how Adam magnifies rounding where gradients are nearly 0
+CHECKED = 3  # steps whose losses must agree: later ones show how Adam magnifies rounding where gradients are nearly 0
 TOLERANCE = 1e-4  # relative
 CALL_SECONDS = 0.15  # at least this long a measurement: several calls for small tasks
 CALL_STEPS = 10, 4000  # fewest and most steps of a call, the most being what the loop takes
@@ -99,7 +95,7 @@ class Ours:
         """As many as take CALL_SECONDS, within CALL_STEPS."""
         run, steps = loop.start(0), CALL_STEPS[0]
         for _ in range(2):  # of ten steps of a small task, most is the call
-            seconds = _timed(lambda: loop.train(run, self.hparams, steps, device), 1)[0]
+            seconds = _timed(lambda steps=steps: loop.train(run, self.hparams, steps, device), 1)[0]
             steps = int(np.clip(CALL_SECONDS * steps / seconds, CALL_STEPS[0], loop.chunk))
         return steps
 
@@ -192,7 +188,7 @@ class Jax:
             raise SystemExit(f"losses differ by {worst:.1e}: ours {line['losses']}, JAX {losses}; nothing is timed")
         kinds = ("threefry2x32", "rbg") if line["draws"][0] else (None,)
         ways = [self._per_step(kind) for kind in kinds]
-        # Convolutions in XLA's CPU loop are a hundred times slower: two steps of a scan tell.
+        # Convolutions in XLA's CPU loop are a hundred times slower: two steps of a scan show it.
         ways += [self._scan(kind, self.steps) for kind in kinds if self._scan(kind, 2).per_step()[0] < 5 * ways[0].per_step()[0]]
         self.ways = [min(ways, key=lambda way: way.per_step()[0])]
         return worst
@@ -356,7 +352,7 @@ Milliseconds of CPU time a training step of Adam (learning rate {LEARNING_RATE})
 CPU time over ours, above 1 where ours is faster. One thread, one core, two processes in turn, medians; raw batches are on the
 device on both sides. JAX: the fastest of one `lax.scan` and one jitted call a step, each with threefry and rbg
 keys where it draws. The losses of the first {CHECKED} steps agree to the relative difference in the last column.
-Made by `python benchmarks/inner.py`.
+Made by `python -m benchmarks.inner`.
 
 {report.table(HEADER, map(_row, lines))}
 
@@ -369,11 +365,11 @@ Geometric mean of the ratios: {mean:.2f}.
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--lines", nargs="*", default=[""], help="only the lines whose name contains one of these")
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--core", type=int, default=max(os.sched_getaffinity(0)))
-    parser.add_argument("--modes", action="store_true", help="time all execution modes of ours; nothing is written")
-    parser.add_argument("--no-write", action="store_true")
+    parser.add_argument("--lines", nargs="*", default=[""], help="Only the lines whose name contains one of these.")
+    parser.add_argument("--rounds", type=int, default=7, help="Turns of each side.")
+    parser.add_argument("--core", type=int, default=max(os.sched_getaffinity(0)), help="Core that both sides run on.")
+    parser.add_argument("--modes", action="store_true", help="Time all execution modes of ours; there is no section for that.")
+    report.publish_option(parser)
     args = parser.parse_args()
     lines, ours, jax = [], Process(Ours, args.core), Process(Jax, args.core)
     for name in inner_tasks.names():
@@ -386,8 +382,11 @@ def main():
                 print("   ", *(f"{part} {1e6 * a:.3g} / {1e6 * b:.3g}" for part, a, b in line["parts"]), flush=True)
     ours.close()
     jax.close()
-    if not args.modes and not args.no_write:
-        report.write_section("inner", _section(lines))
+    if not args.modes:
+        text = _section(lines)
+        print(text)
+        if args.publish:
+            report.write_section("inner", text)
 
 
 if __name__ == "__main__":

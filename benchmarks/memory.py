@@ -1,11 +1,12 @@
 """A hundred tasks in one outer training: the memory of the workers that compute estimates, compilation included.
 
-    python benchmarks/memory.py [--tasks 100] [--workers 2] [--max-parameters 300000]
+    python -m benchmarks.memory [--tasks 100] [--workers 2] [--max-parameters 300000]
 
 The suite has all measured tasks on synthetic data that are small enough, whatever split they are in: this measures memory,
-nothing is learned that counts. `mlp` by PES in episodes of one window, so that a slot draws another task at every estimate, until
-so many different tasks have been trained on. The workers are those of `python -m learned train --workers N` with its defaults;
-their memory is read twice a second from the system (/proc: Linux only). Writes the section "memory" of docs/benchmarks.md.
+nothing is learned that counts. `mlp` by PES in episodes of one truncation, so that another task is drawn for every estimate,
+until so many different tasks have been trained on. The workers are those of `python -m learned train --workers N` with its
+defaults; their memory is read twice a second from the system (/proc: Linux only). Prints the section "memory" of
+docs/benchmarks.md; --publish writes it.
 """
 
 import argparse
@@ -16,8 +17,6 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import report
 from benchmarks.sweep import children, cpu_seconds
@@ -57,7 +56,7 @@ class Watch:
                 self.pids.add(pid)
                 self.peaks = {part: max(self.peaks[part], found.get(part, 0.0)) for part in PARTS}
 
-    def told(self):
+    def in_words(self):
         """The peaks so far, in words."""
         return ", ".join(f"{part} {peak:.0f} MiB" for part, peak in self.peaks.items())
 
@@ -91,7 +90,7 @@ def train(suite, count, workers):
     def note(line):
         estimates.extend(line["tasks"])
         seen.update({task["task"]: task["family"] for task in line["tasks"]})
-        print(f"step {line['step']}: {len(seen)} tasks; at most {watch.told()}", flush=True)
+        print(f"step {line['step']}: {len(seen)} tasks; at most {watch.in_words()}", flush=True)
         if len(seen) >= count:
             raise Enough
 
@@ -105,12 +104,12 @@ def train(suite, count, workers):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tasks", type=int, default=100)
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--horizon", type=int, default=2000, help="of the baselines")
-    parser.add_argument("--max-ms", type=float, default=10.0)
-    parser.add_argument("--max-parameters", type=float, default=300_000)
-    parser.add_argument("--no-write", action="store_true")
+    parser.add_argument("--tasks", type=int, default=100, help="How many different tasks to train on.")
+    parser.add_argument("--workers", type=int, default=2, help="Worker processes.")
+    parser.add_argument("--horizon", type=int, default=2000, help="Horizon of the baselines.")
+    parser.add_argument("--max-ms", type=float, default=10.0, help="Only tasks whose step takes at most so long.")
+    parser.add_argument("--max-parameters", type=float, default=300_000, help="Only tasks of at most so many parameters.")
+    report.publish_option(parser)
     arguments = parser.parse_args()
     suite = candidates(arguments.horizon, arguments.max_ms, arguments.max_parameters)
     if len(suite.tasks) < arguments.tasks:
@@ -123,7 +122,7 @@ def main():
     header = ["tasks", "families", "estimates", "workers", "replaced", "MiB a worker: Pss", "Rss", "private", "CPU s", "s"]
     text = f"""## Memory of an outer training
 
-`python benchmarks/memory.py`: `mlp` by PES (4 pairs, windows of 20 steps, 8 slots) on tasks of up to
+`python -m benchmarks.memory`: `mlp` by PES (4 pairs, truncations of 20 steps, 8 tasks in the pool) on tasks of up to
 {arguments.max_parameters:,.0f} parameters, synthetic data, drawn one after the other from {len(suite.tasks)}, compiled when
 first met. The most that any worker had at any moment. Wanted: at most 1.5 GB. Pss: pages that processes share (libraries, data
 sets) count in parts, so that the sum over processes is what the machine must have; Rss: they count in each.
@@ -132,7 +131,7 @@ sets) count in parts, so that the sum over processes is what the machine must ha
 
 {report.conditions("tensorflow", "numpy")}."""
     print(text)
-    if not arguments.no_write:
+    if arguments.publish:
         report.write_section("memory", text)
 
 

@@ -1,20 +1,17 @@
 """Which way of executing the training loop is fastest, for tasks of every family.
 
-    python benchmarks/modes.py [--family NAME ..] [--samples 6] [--no-write]
+    python -m benchmarks.modes [--family NAME ..] [--samples 6] [--publish]
 
 The sample of a family is that of benchmarks/families.py. Each task is trained with Adam on synthetic data in a process of its
 own, on one core with one thread; the modes take turns, CPU time of the process is counted, medians. The largest tasks are left
-out (--max-ms). Writes the section "modes" of docs/benchmarks.md, on which the rule of `taskset.execution.loop.execution_mode` rests.
+out (--max-ms). Prints the section "modes" of docs/benchmarks.md, on which the rule of
+`taskset.execution.loop.execution_mode` rests; --publish writes it.
 """
 
 import argparse
 import os
 import statistics
-import sys
 import time
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import families, processes, report
 from taskset.execution import costs
@@ -76,7 +73,7 @@ def _section(rows, most):
 CPU time of a step in `xla_loop` over that in `graph_loop` (above 1: the graph loop is faster): least, median and most over a
 sample of each family's tasks (those under {most:g} ms a step); last, the time by the rule of `execution_mode` over that of the
 better mode, at its worst. Medians of {ROUNDS}, one thread, one core, in turn; synthetic data. Made by
-`python benchmarks/modes.py`.
+`python -m benchmarks.modes`.
 
 {report.table(header, rows)}
 
@@ -85,10 +82,10 @@ better mode, at its worst. Medians of {ROUNDS}, one thread, one core, in turn; s
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--family", nargs="+", default=families.families())
-    parser.add_argument("--samples", type=int, default=6)
-    parser.add_argument("--max-ms", type=float, default=60.0)
-    parser.add_argument("--no-write", action="store_true")
+    parser.add_argument("--family", nargs="+", default=families.families(), help="Families to measure; by default all.")
+    parser.add_argument("--samples", type=int, default=6, help="Tasks of each family.")
+    parser.add_argument("--max-ms", type=float, default=60.0, help="Only tasks whose step takes at most so long.")
+    report.publish_option(parser)
     args = parser.parse_args()
     rows = []
     for family in args.family:
@@ -99,8 +96,10 @@ def main():
             print(name, *(f"{m} {1e3 * s:.4g} ms" for m, s in times.items()), "chosen:", mode, flush=True)
         if results:
             rows.append(_row(family, results))
-    if not args.no_write:
-        report.write_section("modes", _section(rows, args.max_ms))
+    text = _section(rows, args.max_ms)
+    print(text)
+    if args.publish:
+        report.write_section("modes", text)
 
 
 if __name__ == "__main__":

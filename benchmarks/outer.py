@@ -1,27 +1,25 @@
 """Outer steps beside JAX: the same algorithm, one core, in turn.
 
-    python benchmarks/outer.py [--rounds 7] [--no-write]
+    python -m benchmarks.outer [--rounds 7] [--publish]
 
-A 64-32-10 MLP on 8x8 images at batch size 128; 16 pairs (or 16 trainings for backpropagation), truncations of 20 steps, episodes of
-100. An outer step is all of it: batches, perturbations, the truncation, the estimate, clipping, Adam. Each side runs in a process of
-its own with one thread, pinned to the same core, a new one for each line: the first step then has all tracing and compiling in
-it. Importing and reading the data set are outside. Then the sides take turns, A B A B; CPU seconds of the process, medians.
+A 64-32-10 MLP on 8x8 images at batch size 128; 16 pairs (or 16 trainings for backpropagation), truncations of 20 steps, episodes
+of 100. An outer step is all of it: batches, perturbations, the truncation, the estimate, clipping, Adam. Each side runs in a
+process of its own with one thread, pinned to the same core, a new one for each line: the first step then has all tracing and
+compiling in it. Importing and reading the data set are outside. Then the sides take turns, A B A B; CPU seconds of the process,
+medians.
 
 JAX (benchmarks/jax_outer.py) has its outer step in one `jit`, its data on the device and its draws in the program; it is timed
 with features first and last, and the faster one counts. Before timing, both get the same theta, perturbations, starts and
-batches over truncations in which episodes end: gradients that differ stop it. Writes the section "outer" of docs/benchmarks.md.
+batches over truncations in which episodes end: gradients that differ stop it. Prints the section "outer" of docs/benchmarks.md;
+--publish writes it.
 """
 
 import argparse
 import os
 import statistics
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import report
 from benchmarks.inner import Process
@@ -68,23 +66,23 @@ class Ours(Side):
         start = _now()
         from learned import estimators, optimizers
         from learned.estimators import base
-        from learned.outer_training import objectives, trainer
+        from learned.outer_training import objectives, outer_optimizer
         from learned.unrolling.problem import Problem
 
         scale = objectives.LossScale(*SCALE)
         self.problem = Problem(self.task, optimizers.get(optimizer), objectives.get("train"), scale)
         self.estimator = estimators.get(estimator)(self.problem, base.Settings(PAIRS, STEPS, SIGMA))
         self.x = self.problem.theta(0).astype(np.float64)
-        self.m, self.v, self.t, self.adam = np.zeros_like(self.x), np.zeros_like(self.x), 0, trainer.adam
+        self.m, self.v, self.t, self.adam = np.zeros_like(self.x), np.zeros_like(self.x), 0, outer_optimizer.adam
         self.state = self.estimator.init(0)
         self.advance()
         took = tuple(_now() - start)
         data = self.task._open
-        told = {
+        shared = {
             "theta": self.problem.theta(0), "theta_shapes": self.problem.layout.shapes,
             "params_shapes": self.task.parameter_shapes, "data": {"image": data.images["train"], "label": data.labels["train"]},
         }  # fmt: skip
-        return self.imported, took, told
+        return self.imported, took, shared
 
     def advance(self):
         lengths = lambda rng, n: np.full(n, LENGTH)  # noqa: E731
@@ -123,18 +121,18 @@ class Jax(Side):
         jax.device_put(np.zeros(1)).block_until_ready()
         self.imported = tuple(_now() - start)
 
-    def first(self, optimizer, estimator, axis, told):
+    def first(self, optimizer, estimator, axis, shared):
         """(CPU, wall) seconds of importing and of the first outer step."""
         import functools
 
         import jax
         import jax.numpy as jnp
 
-        self.data, theta = jax.device_put(told["data"]), jnp.asarray(told["theta"])
+        self.data, theta = jax.device_put(shared["data"]), jnp.asarray(shared["theta"])
         start = _now()
         from benchmarks.jax_outer import Outer
 
-        shapes = told["theta_shapes"], told["params_shapes"]
+        shapes = shared["theta_shapes"], shared["params_shapes"]
         self.outer, self.name = Outer(optimizer, axis, *shapes, SCALE, PAIRS, STEPS, LENGTH, SIGMA), estimator
         self.key, self.carry = jax.random.key(0), self.outer.first_carry(theta, estimator)
         self.program = jax.jit(functools.partial(self.outer.outer_step, estimator), donate_argnums=0)
@@ -165,11 +163,11 @@ class Jax(Side):
 
 def _line(optimizer, estimator, rounds, core):
     ours = Process(Ours, core)
-    ours_import, ours_first, told = ours.ask("first", optimizer, estimator)
+    ours_import, ours_first, shared = ours.ask("first", optimizer, estimator)
     others = {axis: Process(Jax, core) for axis in (0, -1)}
-    firsts = {axis: other.ask("first", optimizer, estimator, axis, told) for axis, other in others.items()}
+    firsts = {axis: other.ask("first", optimizer, estimator, axis, shared) for axis, other in others.items()}
     truncations = ours.ask("truncations")
-    difference = [max(pair) for pair in zip(*(other.ask("check", truncations, told["theta"]) for other in others.values()))]
+    difference = [max(pair) for pair in zip(*(other.ask("check", truncations, shared["theta"]) for other in others.values()))]
     if not difference[0] < TOLERANCE:
         raise SystemExit(f"{optimizer}, {estimator}: gradients differ by {difference[0]:.1e} of their norm; nothing is timed")
     turns = {"ours": [], **{axis: [] for axis in others}}
@@ -196,11 +194,11 @@ def _rows(line):
     rows = []
     ratio = line["sides"]["JAX"][2][0] / line["sides"]["ours"][2][0]
     for side, (imported, first, step) in line["sides"].items():
-        told = side if side == "ours" else f"JAX, features {'first' if line['axis'] == 0 else 'last'}"
+        title = side if side == "ours" else f"JAX, features {'first' if line['axis'] == 0 else 'last'}"
         whole = imported[0] + first[0] + 99 * step[0]
         numbers = [f"{imported[0]:.1f}", f"{first[0]:.1f}", f"{1e3 * step[0]:.0f}", f"{1 / step[0]:.1f}", f"{whole:.1f}"]
         last = [f"{ratio:.2f}", f"{line['difference'][0]:.0e}"] if side == "ours" else ["", ""]
-        rows.append([", ".join(line["name"]) if side == "ours" else "", told, *numbers, *last])
+        rows.append([", ".join(line["name"]) if side == "ours" else "", title, *numbers, *last])
     return rows
 
 
@@ -210,8 +208,8 @@ def _section(rows):
 A 64-32-10 MLP on 8x8 images, batch size 128; {PAIRS} pairs (backpropagation: {PAIRS} trainings), truncations of {STEPS} steps.
 One thread on one core, processes in turn, medians. The first step has tracing and compiling in it; 100 steps are import, first
 step and 99 more. JAX: features first or last, whichever is faster.
-Gradients for the same theta, perturbations, starts and batches, over truncations in which episodes end, differ by the last column,
-relative to their norm. Made by `python benchmarks/outer.py`.
+Gradients for the same theta, perturbations, starts and batches, over truncations in which episodes end, differ by the last
+column, relative to their norm. Made by `python -m benchmarks.outer`.
 
 {report.table(HEADER, rows)}
 
@@ -220,11 +218,11 @@ relative to their norm. Made by `python benchmarks/outer.py`.
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--core", type=int, default=max(os.sched_getaffinity(0)))
-    parser.add_argument("--optimizers", nargs="+", default=("mlp", "adafac_mlp"))
-    parser.add_argument("--estimators", nargs="+", default=("pes", "bptt"))
-    parser.add_argument("--no-write", action="store_true")
+    parser.add_argument("--rounds", type=int, default=7, help="Turns of each side.")
+    parser.add_argument("--core", type=int, default=max(os.sched_getaffinity(0)), help="Core that both sides run on.")
+    parser.add_argument("--optimizers", nargs="+", default=("mlp", "adafac_mlp"), help="Learned optimizers to time.")
+    parser.add_argument("--estimators", nargs="+", default=("pes", "bptt"), help="Estimators to time.")
+    report.publish_option(parser)
     args = parser.parse_args()
     report.compile_everything()
     lines = []
@@ -233,8 +231,10 @@ def main():
             lines.append(_line(optimizer, estimator, args.rounds, args.core))
             for row in _rows(lines[-1]):
                 print(" | ".join(row), lines[-1]["difference"], flush=True)
-    if not args.no_write:
-        report.write_section("outer", _section([row for line in lines for row in _rows(line)]))
+    text = _section([row for line in lines for row in _rows(line)])
+    print(text)
+    if args.publish:
+        report.write_section("outer", text)
 
 
 if __name__ == "__main__":

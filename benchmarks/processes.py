@@ -14,7 +14,7 @@ def result_of(function, *arguments):
         return here.recv()
     except EOFError:
         process.join()
-        told = ", ".join(map(str, arguments))
-        raise RuntimeError(f"{told}: the process ended with status {process.exitcode}; its message is above") from None
+        given = ", ".join(map(str, arguments))
+        raise RuntimeError(f"{given}: the process ended with status {process.exitcode}; its message is above") from None
     finally:
         process.join()

@@ -1,4 +1,4 @@
-"""Tables in docs/benchmarks.md: each script writes its own section, between `<!-- NAME -->` and `<!-- /NAME -->`."""
+"""Tables in docs/: a script prints its section and, with --publish, writes it between `<!-- NAME -->` and `<!-- /NAME -->`."""
 
 import os
 from pathlib import Path
@@ -8,8 +8,26 @@ from taskset.normalization.release.documents import conditions, processor, table
 
 __all__ = ["compile_everything", "conditions", "processor", "table", "write_section"]
 
-DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+DOCUMENT = DOCS / "benchmarks.md"
 _TITLE = "# Benchmarks\n\nEvery section is written by a script in benchmarks/ (`make bench`), with machine, versions and date.\n"
+
+
+def publish_option(parser, what="the section of docs/benchmarks.md"):
+    """Add the option without which a script changes nothing in the package or its documentation."""
+    parser.add_argument("--publish", action="store_true", help=f"Write {what}; without this option nothing is changed.")
+
+
+def folder_options(parser):
+    """Add --out DIR and --publish, of which one is needed: where a script puts its page and its pictures."""
+    chosen = parser.add_mutually_exclusive_group(required=True)
+    chosen.add_argument("--out", type=Path, metavar="DIR", help="Write into this folder.")
+    chosen.add_argument("--publish", action="store_true", help="Write into docs/.")
+
+
+def folder(arguments):
+    """The folder that was chosen by `folder_options`."""
+    return DOCS if arguments.publish else arguments.out
 
 
 def write_section(name, text, path=DOCUMENT):

@@ -99,9 +99,9 @@ def run(directory, entry, seconds):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("directory", type=Path)
-    parser.add_argument("--program", nargs="+", help="only these")
-    parser.add_argument("--seconds", type=float, default=2.0, help="of timing, a program")
+    parser.add_argument("directory", type=Path, help="Folder that benchmarks/export.py wrote.")
+    parser.add_argument("--program", nargs="+", help="Only these programs.")
+    parser.add_argument("--seconds", type=float, default=2.0, help="Seconds of timing for each program.")
     args = parser.parse_args()
     entries = json.loads((args.directory / MANIFEST).read_text())["programs"]
     for entry in entries:

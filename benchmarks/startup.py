@@ -1,4 +1,4 @@
-"""How long the commands and functions take that should be at once: `python benchmarks/startup.py [--root DIR]`.
+"""How long the commands and functions take that should be at once: `python -m benchmarks.startup [--root DIR] [--publish]`.
 
 Each line is measured in fresh processes: medians of wall-clock and of processor time. Goals are wall-clock.
 """
@@ -12,8 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-import report
-
+from benchmarks import report
 from taskset.errors import StoreError
 from taskset.normalization import store
 
@@ -46,8 +45,8 @@ def measure(first, timed):
     if timed is not None:
         clock = "(time.perf_counter(), time.process_time())"
         code = f"{first}\nimport time\na = {clock}\n{timed}\nb = {clock}\nprint(b[0] - a[0], b[1] - a[1])"
-        told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
-        return float(told[0]), float(told[1])
+        printed = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+        return float(printed[0]), float(printed[1])
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     subprocess.run([sys.executable, *first], check=True, capture_output=True)
     wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -79,8 +78,8 @@ def section(root, repeats):
             "## Startup",
             f"Seconds, medians of {repeats} fresh processes each (Python's own start is part of the first five lines). The "
             f"curves: {count:,} rows in {len(files)} files, {size / 1e6:.1f} MB. Load average while measuring: {load:.1f}; where "
-            "that is above the number of cores, the processor time says more than the wall clock. By `python "
-            "benchmarks/startup.py`.",
+            "that is above the number of cores, the processor time says more than the wall clock. By "
+            "`python -m benchmarks.startup`.",
             report.table(["", "goal", "wall clock", "processor time"], rows),
             report.conditions("taskset", "pandas", "pyarrow", "numpy"),
         ]
@@ -89,16 +88,17 @@ def section(root, repeats):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--root", type=Path, help="baselines; default: those of the package")
-    parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--document", type=Path, default=report.DOCUMENT)
+    parser.add_argument("--root", type=Path, help="Baselines to read; by default those of the package.")
+    parser.add_argument("--repeats", type=int, default=7, help="Fresh processes for each line.")
+    report.publish_option(parser)
     given = parser.parse_args()
     try:
         text = section(given.root, given.repeats)
     except StoreError as error:
         sys.exit(f"error: {error}")
-    report.write_section("startup", text, given.document)
     print(text)
+    if given.publish:
+        report.write_section("startup", text)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 """What `python -m taskset baseline` costs beside the training itself, and how much memory its workers hold.
 
-    python benchmarks/sweep.py [--source tfds --data-dir DIR] [--steps 4000]
+    python -m benchmarks.sweep [--source tfds --data-dir DIR] [--steps 4000]
 
 Sweeps published tasks (17 learning rates, 3 seeds) with one worker a core and samples the workers' memory and processor time.
-Tables, written to docs/benchmarks.md: for each task core-seconds by purpose, and against 51 times the training of a single run,
-which is timed by itself; for the whole, peak memory of each worker (resident, and of it shared file pages) and the share of time
-that the cores were busy.
+Prints the section "sweep" of docs/benchmarks.md, which --publish writes: for each task core-seconds by purpose, and against 51
+times the training of a single run, which is timed by itself; for the whole, peak memory of each worker (resident, and of it
+shared file pages) and the share of time that the cores were busy.
 """
 
 import argparse
@@ -17,8 +17,6 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import report
 from taskset.normalization import store
@@ -89,14 +87,14 @@ def costs(root, singles):
     """Rows of core-seconds by purpose, for each task swept; singles: {task: seconds of a single run}."""
     rows = []
     for path in Path(root, "curves").rglob("*.parquet"):
-        told = store.read_metadata(path)
-        spent, alone = json.loads(told["core_seconds"]), 51 * singles[told["task"]]
+        metadata = store.read_metadata(path)
+        spent, alone = json.loads(metadata["core_seconds"]), 51 * singles[metadata["task"]]
         rest = spent["total"] - spent["train"] - spent["evaluate"]
         rows.append(
             [
-                told["task"],
-                told["mode"],
-                told["copies"],
+                metadata["task"],
+                metadata["mode"],
+                metadata["copies"],
                 f"{alone:.1f}",
                 *(f"{spent.get(part, 0.0):.1f}" for part in PARTS),
                 f"{spent['total'] / alone:.2f}",
@@ -126,9 +124,10 @@ HEADER = [
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--source", default="synthetic")
-    parser.add_argument("--data-dir")
-    parser.add_argument("--steps", type=int, default=4000, help="a multiple of 50")
+    parser.add_argument("--source", default="synthetic", help="Source of the data: tfds or synthetic.")
+    parser.add_argument("--data-dir", help="TFDS directory.")
+    parser.add_argument("--steps", type=int, default=4000, help="Steps of each run, a multiple of 50.")
+    report.publish_option(parser)
     options = parser.parse_args()
     report.compile_everything()
     with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
@@ -144,7 +143,7 @@ def main():
     ]
     text = f"""## Sweep
 
-`python benchmarks/sweep.py`: four cifar10 tasks ({options.source} data) and four without data, 17 learning rates x 3 seeds,
+`python -m benchmarks.sweep`: four cifar10 tasks ({options.source} data) and four without data, 17 learning rates x 3 seeds,
 {options.steps} steps, 51 evaluations of 5 batches of each split. Core-seconds; a single run is one learning rate and seed by
 itself without evaluation; copies are runs in one program. Overhead is everything beside training and evaluation, in per cent of
 them: above all compiling (the cache of programs is off here), which is once a task, whatever the steps; opening decodes
@@ -157,7 +156,9 @@ Workers, {wall:.0f} s in all (start of Python and TensorFlow included):
 {report.table(["", "peak resident, MiB", "of it file pages, shared, MiB", "busy"], memories)}
 
 {report.conditions("tensorflow", "numpy")}"""
-    report.write_section("sweep", text)
+    print(text)
+    if options.publish:
+        report.write_section("sweep", text)
 
 
 if __name__ == "__main__":

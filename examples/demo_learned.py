@@ -1,4 +1,4 @@
-"""An optimizer learned from nothing against the best of 17 Adam learning rates: python examples/demo_learned.py [--out DIR]
+"""An optimizer learned from nothing against the best of 17 Adam learning rates: `python -m examples.demo_learned --out DIR`
 
 The task is Digits_mlp32_bs128, a 64-32-10 MLP on 8x8 images (synthetic ones: nothing is downloaded), trained for 100 steps.
 
@@ -15,8 +15,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 TASK, HORIZON, SEEDS, BATCHES, OUTER_STEPS = "Digits_mlp32_bs128", 100, 3, 7, 200
 TRAINING = (
@@ -58,9 +56,9 @@ def verdict(out):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=Path("demo-learned"))
-    parser.add_argument("--outer-steps", type=int, default=OUTER_STEPS)
-    parser.add_argument("--seed", type=int, default=0, help="of outer training")
+    parser.add_argument("--out", type=Path, default=Path("demo-learned"), help="Folder of all results.")
+    parser.add_argument("--outer-steps", type=int, default=OUTER_STEPS, help="Outer steps of the training.")
+    parser.add_argument("--seed", type=int, default=0, help="Seed of the outer training.")
     args = parser.parse_args()
     start, out = time.perf_counter(), args.out
     sweep = ("--source", "synthetic", "--steps", HORIZON, "--seeds", SEEDS, "--batches", BATCHES)

@@ -10,15 +10,16 @@
     print(learned.compare(["runs/adam-test"]).table)  # beside Adam, by the trials that each takes
     optimizer = learned.load("runs/adam/checkpoint.npz")  # for loops on tasks; in Keras: learned.keras.from_checkpoint(..)
 
-The names below are loaded on first use: importing the package imports no TensorFlow. It registers the tasks of `learned.digits`.
+The names below are loaded on first use: importing the package imports no TensorFlow. It registers the tasks of
+`learned.digits` and `learned.tiny`.
 """
 
 import importlib
 
-from learned import digits  # noqa: F401
+from learned import digits, tiny  # noqa: F401
 
 _WHERE = {
-    "learned.unrolling.problem": ("Problem",),
+    "learned.unrolling.problem": ("Objective", "Problem"),
     "learned.outer_training.options": ("Options",),
     "learned.outer_training.trainer": ("Trainer",),
     "learned.outer_training.session": ("open_trainer", "train"),
@@ -39,7 +40,7 @@ _MODULES = {
     "keras": "learned.deploy.keras",
 }
 # {name: (module, what to take of it; None: the module itself)}
-_PLACES = {name: (module, name) for module, names in _WHERE.items() for name in names}
+_PLACES: dict[str, tuple[str, str | None]] = {name: (module, name) for module, names in _WHERE.items() for name in names}
 _PLACES |= {name: (module, None) for name, module in _MODULES.items()}
 __all__ = list(_PLACES)
 

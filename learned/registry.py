@@ -1,7 +1,7 @@
 """What can be chosen by name: learned optimizers, estimators of outer gradients, objectives. Imports no TensorFlow.
 
     @learned.register_optimizer("mine")        a function without arguments that returns a `LearnedOptimizer`
-    @learned.register_estimator("mine")        a class, or a function, called as `mine(problem, settings, strategy=None)`
+    @learned.register_estimator("mine")        a class, or a function, called as `mine(problem, settings, **execution)`
     @learned.register_objective("mine")        a class, or a function, called without arguments
 
 A name that is registered works wherever those of the package do: in `learned.Options`, on the command line and in worker
@@ -43,7 +43,7 @@ class Registry:
             raise ConfigError(f"{self.kind} {name!r} is one of the package's own: choose another name")
 
         def register(made: T) -> T:
-            if name in self._registered and not registry._same(self._registered[name], made):
+            if name in self._registered and not registry.same(self._registered[name], made):
                 raise ConfigError(f"{self.kind} {name!r} is registered already, by another module: choose another name")
             self._registered[name] = made
             return made

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     import tensorflow as tf
 
-PathLike: TypeAlias = str | os.PathLike[str]
+PathLike: TypeAlias = str | Path
 Params: TypeAlias = "dict[str, tf.Tensor]"  # {path: tensor}: a task's parameters or gradients, or theta
 Arrays: TypeAlias = dict[str, np.ndarray]  # {path: array}: the same in NumPy
 Shapes: TypeAlias = dict[str, tuple[int, ...]]

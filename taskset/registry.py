@@ -87,7 +87,7 @@ def check_name(kind, name):
         )
 
 
-def _same(known, given):
+def same(known, given):
     """Whether `given` is what was registered before, made again: by a notebook's cell or a reloaded module.
 
     A function is known again by its module and its name, a schema by its content.
@@ -102,10 +102,10 @@ def _register(family, **functions):
     check_name("family", family)
     given = {part: function for part, function in functions.items() if function is not None}
     known = _families.get(family, Family(family))
-    again = any(callable(f) and getattr(known, part) is not None and _same(getattr(known, part), f) for part, f in given.items())
+    again = any(callable(f) and getattr(known, part) is not None and same(getattr(known, part), f) for part, f in given.items())
     for part, function in given.items():
         before = getattr(known, part)
-        if before is not None and not _same(before, function) and not (again and part == "schema"):
+        if before is not None and not same(before, function) and not (again and part == "schema"):
             raise ConfigError(f"family {family!r} has its {part} registered already, by another module: choose another name")
     _families[family] = replace(known, **given)
 
@@ -178,7 +178,7 @@ def register_fixed(name):
 
     def register(describe):
         check_name("fixed task", name)
-        if name in _fixed and not _same(_fixed[name], describe):
+        if name in _fixed and not same(_fixed[name], describe):
             raise ConfigError(f"fixed task {name!r} is registered already, by another module: choose another name")
         _fixed[name] = describe
         return describe
@@ -188,7 +188,7 @@ def register_fixed(name):
 
 def add_optimizer(name: str, own: OwnOptimizer) -> None:
     """Register an optimizer; `taskset.register_optimizer` is the decorator for it, which checks its arguments."""
-    if name in _optimizers and not _same(_optimizers[name].build, own.build):
+    if name in _optimizers and not same(_optimizers[name].build, own.build):
         raise ConfigError(f"optimizer {name!r} is registered already, by another module: choose another name")
     _optimizers[name] = own
 

@@ -30,7 +30,8 @@ def test_few_files_stand_at_the_top():
 
 def test_a_wrong_import_and_a_circle_are_found():
     known = {"taskset.errors", "taskset.cli.main", "taskset.samplers.draws"}
-    source = "def f():\n    import importlib\n    from taskset.cli import main\n    importlib.import_module('taskset.samplers.draws')\n"
+    lines = ["import importlib", "from taskset.cli import main", "importlib.import_module('taskset.samplers.draws')"]
+    source = "def f():" + "".join(f"\n    {line}" for line in lines)
     assert import_plan.imported(source, known) == {"taskset.cli.main", "taskset.samplers.draws"}
     source = "if TYPE_CHECKING:\n    from taskset.cli import main\nelse:\n    from taskset import errors\n"
     assert import_plan.imported(source, known) == {"taskset.errors"}

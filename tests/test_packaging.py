@@ -100,6 +100,17 @@ def test_the_container_file():
     assert {"data", "learned", "taskset", "setup.cfg", "setup.py", "pyproject.toml", "README.md", "LICENSE"} <= set(kept)
 
 
+# The source distribution.
+
+
+def test_the_source_distribution_has_what_tests_and_documentation_need():
+    grafted = re.findall(r"^graft (\S+)$", (ROOT / "MANIFEST.in").read_text(), re.MULTILINE)
+    included = re.findall(r"^include (.*)$", (ROOT / "MANIFEST.in").read_text(), re.MULTILINE)[0].split()
+    folders = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"taskset", "learned"}  # setuptools takes these
+    assert folders | {"docs", "requirements", ".ci"} <= set(grafted)
+    assert {"Makefile", "Dockerfile", "mkdocs.yml", "CITATION.cff", "*.md"} <= set(included)
+
+
 # Editable.
 
 

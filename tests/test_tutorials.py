@@ -16,7 +16,11 @@ import pytest
 from taskset import registry
 
 DOCS = Path(__file__).parent.parent / "docs"
-PAGES = [DOCS / "start.md", *sorted((DOCS / "tutorials").glob("*.md"))]
+PAGES = [
+    DOCS / "start.md",
+    *sorted((DOCS / "tutorials").glob("*.md")),
+    *(page for page in sorted((DOCS / "how-to").glob("*.md")) if "```python" in page.read_text()),
+]
 BLOCK = re.compile(r"(?:<!-- needs: (?P<needs>[\w ,]+) -->\n)?```(?P<language>python|sh)\n(?P<text>.*?)```", re.DOTALL)
 
 
@@ -60,7 +64,8 @@ def test_every_page_is_tested():
 
 def test_start(run):
     names, _ = run("start")
-    assert len(names["losses"]) == 100 and np.mean(names["losses"][-20:]) < names["losses"][0]
+    assert names["step"].experimental_get_tracing_count() == 1  # its seeds are tensors
+    assert names["losses"].shape == (100,) and names["losses"][-20:].mean() < names["losses"][0]
 
 
 def test_task(run):
@@ -103,6 +108,35 @@ def test_use_learned(run):
     losses = names["history"].history["loss"]
     assert losses[-1] < losses[0] and all("torch" in text or "jax" in text for text in left_out)
     assert len(names["state"]) and names["step"] == 9
+
+
+def test_jax_arrays_are_updated_as_those_of_numpy_are(tmp_path):
+    jax = pytest.importorskip("jax", reason="JAX is not installed")
+    from learned.deploy import export, numpy_update
+
+    export.export("mlp_pes", tmp_path / "mlp.npz")
+    optimizer = numpy_update.load(tmp_path / "mlp.npz")
+
+    def steps(params):
+        state = optimizer.init(params)
+        for step in range(20):
+            params, state = optimizer.update({name: 2 * p for name, p in params.items()}, state, params, step)
+        return params
+
+    start = {"w": np.ones((3, 2), np.float32), "b": np.zeros(2, np.float32)}
+    plain = steps(start)
+    for name, p in steps({name: jax.numpy.asarray(p) for name, p in start.items()}).items():
+        np.testing.assert_allclose(p, plain[name], rtol=0, atol=1e-6)
+
+
+def test_read_baselines(run):
+    names, left_out = run("read_baselines")
+    assert set(names["curves"]) == {"task", "seed", "step", "train"} and len(names["tables"]) == 4
+    assert all("polars" in text or "duckdb" in text for text in left_out)
+    if "medians" in names:
+        assert names["medians"]["train"].is_sorted() and "adam_lr_-3.00" in set(names["medians"]["optimizer"])
+    if "shares" in names:
+        assert "quadratic_family" in {family for family, *_ in names["shares"]} and all(0 <= s <= 1 for *_, s in names["shares"])
 
 
 def test_optuna(run):

@@ -1,10 +1,11 @@
 """Every task of the registry, built and run once: does it do what its facts say, and does it start at finite numbers?
 
-    python tools/conformance.py [--family NAME ..] [--seeds 1000]
+    python -m tools.conformance [--family NAME ..] [--seeds 1000] [--publish]
 
 Examines seeds 0 .. N-1 of each family and all fixed tasks, or of the families named. A fault (a shape, a dtype, a count that is
-not what the facts say) ends the run with status 1. How the tasks start is written to taskset/execution/starts.json (the entries of
-other families stay), from which docs/conformance.md is made; `python -m taskset show` and `list --finite-start` read it.
+not what the facts say) ends the run with status 1. --publish writes how the tasks start to taskset/execution/starts.json (the
+entries of other families stay), which `python -m taskset show` and `list --finite-start` read, and makes docs/conformance.md
+from it.
 """
 
 import argparse
@@ -19,17 +20,15 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks import report
+from taskset import catalogue, registry
+from taskset.datasets.sharing import shared_arrays
+from taskset.execution import costs
+from taskset.tasks import distributions
+
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from benchmarks import report  # noqa: E402
-from taskset import catalogue, registry  # noqa: E402
-from taskset.datasets.sharing import shared_arrays  # noqa: E402
-from taskset.execution import costs  # noqa: E402
-from taskset.tasks import distributions  # noqa: E402
-
 STARTS = ROOT / "taskset" / "execution" / "starts.json"
-DOCUMENT = ROOT / "docs" / "conformance.md"
+DOCUMENT = report.DOCS / "conformance.md"
 CONDITION = "parameters of init(0), the first train batch of seed 0, synthetic data, float32, eager, on a CPU"
 FIXED = costs.FIXED
 
@@ -201,7 +200,7 @@ def document(entries):
     header = ["family", "tasks", "can't run", "examined", "non-finite loss", "non-finite gradient", "CPU s", "measured"]
     return f"""# Conformance of the whole registry
 
-Made by `python tools/conformance.py`. {total:,} tasks (of each family the seeds from 0 on) were built and run once:
+Made by `python -m tools.conformance`. {total:,} tasks (of each family the seeds from 0 on) were built and run once:
 {CONDITION}. In each of them parameters,
 gradients, batches and loss have the shapes that the task's facts say (what `python -m taskset show` prints), the parameter count
 is their sum, and everything is float32: a single fault would have ended the run. Tasks that can't run
@@ -217,12 +216,13 @@ They are as published: large initial weights, and losses that nothing bounds. `p
 {chr(10).join(lists) or "None."}
 
 The everyday tests check all this, and more (JSON round trip, seeds, splits, the three ways to run, finite differences), for two
-tasks of each family: tests/tasks/test_conformance.py. Its slow tests repeat what is above for all fixed tasks and a sample of seeds.
+tasks of each family: tests/tasks/test_conformance.py. Its slow tests repeat what is above for all fixed tasks and
+a sample of seeds.
 """
 
 
 def store(group, entry):
-    """Put the entry of a group into starts.json and make docs/conformance.md anew."""
+    """Put the entry of a group into starts.json and rebuild docs/conformance.md."""
     stored = json.loads(STARTS.read_text())["groups"] if STARTS.exists() else {}
     stored[group] = entry
     STARTS.write_text(written(stored))
@@ -232,8 +232,9 @@ def store(group, entry):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--family", nargs="+", help=f"families, or {FIXED!r}; default: all")
-    parser.add_argument("--seeds", type=int, default=1000, help="seeds 0 .. N-1 of each family")
+    parser.add_argument("--family", nargs="+", help=f"Families, or {FIXED!r}; by default all.")
+    parser.add_argument("--seeds", type=int, default=1000, help="Examine the seeds 0 .. N-1 of each family.")
+    report.publish_option(parser, "taskset/execution/starts.json and docs/conformance.md")
     arguments = parser.parse_args()
     groups = arguments.family or [FIXED, *catalogue.families()]
 
@@ -247,9 +248,9 @@ def main():
                 print(name, *texts, sep="\n  ", file=sys.stderr)
             if faults:
                 return 1
-            store(group, entry)
             print(group, json.dumps(entry)[:200], flush=True)
-    print(f"written: {STARTS}, {DOCUMENT}")
+            if arguments.publish:
+                store(group, entry)
     return 0
 
 

@@ -1,21 +1,17 @@
 """The variance of gradient estimates against the length of the unroll: evolution strategies and reparameterization.
 
-    python tools/estimator_variance.py CHECKPOINT [--out docs]
+    python -m tools.estimator_variance CHECKPOINT --out DIR | --publish
 
 CHECKPOINT: of an optimizer trained on Digits_mlp32_bs128 (`make demo-learned` leaves demo-learned/training/checkpoint.npz). Each
 length is a whole episode from the start; estimates are those of single pairs (a reparameterized one averages both signs), and
 their total variance is the sum over all weights of the unbiased variance over the pairs. Writes
-OUT/pictures/estimator_variance.png and a section of OUT/learned.md.
+DIR/pictures/estimator_variance.png and a section of DIR/learned.md; --publish those of docs/.
 After figure 2 of Metz et al. 2019 (arXiv 1810.10180).
 """
 
 import argparse
-import sys
-from pathlib import Path
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import report
 from taskset.execution.runtime import start_tensorflow
@@ -62,7 +58,12 @@ def measure(checkpoint, lengths, pairs, calls, sigma):
         es, rp, lost = estimates(checkpoint, length, pairs, calls, sigma)
         _, weight = combine(es, rp)
         rows.append((length, es.var(axis=0, ddof=1).sum(), rp.var(axis=0, ddof=1).sum(), weight.mean(), lost))
-        print("%d steps: ES %.3g, reparameterization %.3g, weight of ES %.3f, not finite %d" % rows[-1], flush=True)
+        _, es_variance, rp_variance, mean_weight, _ = rows[-1]
+        print(
+            f"{length} steps: ES {es_variance:.3g}, reparameterization {rp_variance:.3g}, weight of ES {mean_weight:.3f}, "
+            f"not finite {lost}",
+            flush=True,
+        )
     return rows
 
 
@@ -102,18 +103,19 @@ def write(rows, pairs, sigma, out):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("checkpoint")
-    parser.add_argument("--out", type=Path, default=Path("docs"))
-    parser.add_argument("--lengths", type=int, nargs="+", default=LENGTHS)
-    parser.add_argument("--pairs", type=int, default=4, help="in one program: memory grows with pairs x steps")
-    parser.add_argument("--calls", type=int, default=8)
-    parser.add_argument("--sigma", type=float, default=0.01)
+    parser.add_argument("checkpoint", help="Checkpoint of an optimizer that was trained on the task.")
+    report.folder_options(parser)
+    parser.add_argument("--lengths", type=int, nargs="+", default=LENGTHS, help="Lengths of the unrolls, in steps.")
+    parser.add_argument("--pairs", type=int, default=4, help="Pairs in one program; memory grows with pairs x steps.")
+    parser.add_argument("--calls", type=int, default=8, help="Calls per length; each has --pairs pairs.")
+    parser.add_argument("--sigma", type=float, default=0.01, help="Standard deviation of the perturbations.")
     arguments = parser.parse_args()
+    folder = report.folder(arguments)
     start_tensorflow(threads=1)
     from learned.outer_training import checkpoint
 
     rows = measure(checkpoint.load(arguments.checkpoint), arguments.lengths, arguments.pairs, arguments.calls, arguments.sigma)
-    write(rows, arguments.pairs * arguments.calls, arguments.sigma, arguments.out)
+    write(rows, arguments.pairs * arguments.calls, arguments.sigma, folder)
 
 
 if __name__ == "__main__":

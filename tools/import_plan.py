@@ -32,7 +32,7 @@ LAYERS = (
     ("taskset.cli", "taskset.__main__"),
     ("learned.digits", "learned.registry", "learned.types"),
     ("learned.optimizers",),
-    ("learned.unrolling",),
+    ("learned.tiny", "learned.unrolling"),
     ("learned.estimators",),
     ("learned.outer_training",),
     ("learned.deploy",),
@@ -53,6 +53,11 @@ def modules(root=ROOT):
     return found
 
 
+def _loads(function):
+    """Whether this is `import_module`, by whatever path."""
+    return getattr(function, "attr", getattr(function, "id", "")) == "import_module"
+
+
 def imported(source, known):
     """The modules among `known` that Python code imports, at its top or inside functions."""
     found, waiting = set(), [ast.parse(source)]
@@ -67,9 +72,8 @@ def imported(source, known):
         elif isinstance(node, ast.ImportFrom) and not node.level:
             whole = {f"{node.module}.{alias.name}" for alias in node.names}
             found |= {name if name in known else node.module for name in whole}
-        elif isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) == "import_module":
-            if node.args and isinstance(node.args[0], ast.Constant):
-                found.add(node.args[0].value)
+        elif isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant) and _loads(node.func):
+            found.add(node.args[0].value)
     return found & set(known)
 
 
@@ -146,8 +150,8 @@ def document(graph):
     found = circles(graph)
     return (
         "# The plan of imports\n\n"
-        "Made from the code by `python -m tools.import_plan --publish`. A module imports from its own row's layer or from earlier\n"
-        "ones; `taskset` never imports `learned`. tests/test_architecture.py holds the order.\n\n"
+        "Made from the code by `python -m tools.import_plan --publish`. A module imports from its own row's layer or from\n"
+        "earlier ones; `taskset` never imports `learned`. tests/test_architecture.py holds the order.\n\n"
         "| room | files | lines | imports |\n| :-- | --: | --: | :-- |\n" + "\n".join(rows) + "\n\n"
         f"Circles of modules: {len(found) or 'none'}.\n"
     )

@@ -1,4 +1,4 @@
-"""Pictures of the baselines that ship, with captions: python tools/pictures.py writes docs/baselines.md, docs/pictures/."""
+"""Pictures of the baselines that ship, with captions: `python -m tools.pictures --out DIR`, or --publish for those of docs/."""
 
 import argparse
 import sys
@@ -10,15 +10,14 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
-import report
 
 import taskset
+from benchmarks import report
 from taskset.errors import StoreError
 from taskset.normalization.normalizer import HIGH, LOW, mean_curves
 from taskset.normalization.store import load_curves, load_normalizers
 from taskset.samplers.optimizers import LOG10_LEARNING_RATES
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
 ADAM = [f"adam_lr_{rate:.2f}" for rate in LOG10_LEARNING_RATES]
 RATE = dict(zip(ADAM, LOG10_LEARNING_RATES))
 SETTING = ["family", "task", "source", "horizon"]
@@ -69,8 +68,8 @@ def profiles(means, path):
     figure, axes_of = panels(list(number), f"Adam's learning rate: normalized {SPLIT} loss at the end")
     for family, axes in axes_of.items():
         part = last[last["family"] == family]
-        for _, one in part.groupby(SETTING):
-            one = one.sort_values("rate")
+        for _, unsorted in part.groupby(SETTING):
+            one = unsorted.sort_values("rate")
             axes.plot(one["rate"], one["normalized"], color="tab:blue", linewidth=0.7, alpha=max(0.15, 1 / number[family] ** 0.6))
         median = part.groupby("rate")["normalized"].median()
         axes.plot(median.index, median, color="black", linewidth=1.8)
@@ -142,8 +141,8 @@ def curves(means, path):
     colours = matplotlib.colormaps["viridis"](np.linspace(0, 0.95, len(ADAM)))
     for family, axes in axes_of.items():
         medians = means[means["family"] == family].groupby(["rate", "share"])["normalized"].median()
-        for rate, one in medians.groupby("rate"):
-            one = one.droplevel("rate")
+        for rate, indexed in medians.groupby("rate"):
+            one = indexed.droplevel("rate")
             axes.plot(one.index, one, color=colours[int(np.argmin(abs(LOG10_LEARNING_RATES - rate)))], linewidth=1.1)
         axes.set_title(f"{family} ({number[family]})", fontsize=8)
         axes.set_ylim(-0.1, HIGH + 0.1)
@@ -163,7 +162,7 @@ Adam with its 17 fixed learning rates on the tasks whose curves come with the pa
 and a horizon; {ready} of them with a normalizer; {len(runs):,} runs). A normalized loss is 1 at the start and 0 at the best that
 any of the learning rates reached; 2 is as bad as it gets, and stands for diverged runs. The number beside a family is that of its
 settings; some were swept with fewer learning rates. What the curves are, and how they may be read wrongly:
-[data/README.md](../data/README.md).
+`data/README.md` in the repository.
 
 ![learning-rate profiles](pictures/learning_rates.png)
 
@@ -182,26 +181,27 @@ start without ever doing so.
 
 The way there: medians over settings, a line for each learning rate.
 
-Made by `python tools/pictures.py`. {report.conditions("taskset", "matplotlib", "pandas")}
+Made by `python -m tools.pictures`. {report.conditions("taskset", "matplotlib", "pandas")}
 """
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--root", type=Path, help="baselines; default: those of the package")
-    parser.add_argument("--docs", type=Path, default=DOCS, help="where baselines.md and pictures/ are written")
+    parser.add_argument("--root", type=Path, help="Baselines to read; by default those of the package.")
+    report.folder_options(parser)
     given = parser.parse_args()
+    folder = report.folder(given)
     try:
         means, runs = prepare(given.root)
     except StoreError as error:
         sys.exit(f"error: {error}")
-    pictures = given.docs / "pictures"
+    pictures = folder / "pictures"
     profiles(means, pictures / "learning_rates.png")
     best_rates(means, pictures / "best_learning_rates.png")
     diverged(runs, pictures / "diverged.png")
     curves(means, pictures / "normalized_curves.png")
-    (given.docs / "baselines.md").write_text(text(means, runs), encoding="utf-8")
-    print(f"written: {given.docs / 'baselines.md'} and 4 pictures, taskset {taskset.__version__}")
+    (folder / "baselines.md").write_text(text(means, runs), encoding="utf-8")
+    print(f"written: {folder / 'baselines.md'} and 4 pictures, taskset {taskset.__version__}")
 
 
 if __name__ == "__main__":

@@ -1,25 +1,20 @@
-"""Which tasks each quirk of docs/quirks.md touches: writes its section "touched".
+"""Which tasks each quirk of docs/quirks.md touches: prints its section "touched", and with --publish writes it.
 
-    python tools/quirks.py [--list "just_train ignored"]
+    python -m tools.quirks [--publish] [--list "just_train ignored"]
 
 With --list it prints the names of all tasks that one quirk touches instead.
 """
 
 import argparse
-import sys
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+from benchmarks import report
+from taskset import catalogue, registry
+from taskset.datasets.info import IMAGES
+from taskset.datasets.text_info import VOCABULARY
+from taskset.samplers import PUBLISHED_FAMILIES
+from taskset.samplers.parts import TEXT_CLASSIFICATION_DATASETS
 
-from benchmarks import report  # noqa: E402
-from taskset import catalogue, registry  # noqa: E402
-from taskset.datasets.info import IMAGES  # noqa: E402
-from taskset.datasets.text_info import VOCABULARY  # noqa: E402
-from taskset.samplers import PUBLISHED_FAMILIES  # noqa: E402
-from taskset.samplers.parts import TEXT_CLASSIFICATION_DATASETS  # noqa: E402
-
-DOCUMENT = ROOT / "docs" / "quirks.md"
+DOCUMENT = report.DOCS / "quirks.md"
 FEW = 6  # names listed; of more, the first three
 TEXT = "rnn_text_classification_family"
 LANGUAGE = ("char_rnn_language_model_family", "word_rnn_language_model_family")
@@ -122,14 +117,19 @@ def line(quirk, names):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--list", choices=[quirk for quirk, _ in QUIRKS], metavar="QUIRK")
-    wanted, tasks = parser.parse_args().list, published()
-    if wanted:
-        print("\n".join(name for name in tasks if dict(QUIRKS)[wanted](*tasks[name])))
+    parser.add_argument(
+        "--list", choices=[quirk for quirk, _ in QUIRKS], metavar="QUIRK", help="Print the tasks of one quirk only."
+    )
+    report.publish_option(parser, "the section of docs/quirks.md")
+    arguments, tasks = parser.parse_args(), published()
+    if arguments.list:
+        print("\n".join(name for name in tasks if dict(QUIRKS)[arguments.list](*tasks[name])))
         return
     rows = [line(quirk, [name for name in tasks if touches(*tasks[name])]) for quirk, touches in QUIRKS]
-    report.write_section("touched", report.table(["quirk", "of which family", "tasks", "names"], rows), DOCUMENT)
-    print(f"written: {DOCUMENT}")
+    text = report.table(["quirk", "of which family", "tasks", "names"], rows)
+    print(text)
+    if arguments.publish:
+        report.write_section("touched", text, DOCUMENT)
 
 
 if __name__ == "__main__":

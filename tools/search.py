@@ -1,8 +1,8 @@
-"""Hyperparameter search on the recorded curves: python tools/search.py [--root DIR] writes docs/search.md and a picture.
+"""Hyperparameter search on the recorded curves, a page and a picture: `python -m tools.search --out DIR`, or --publish for docs/.
 
 For each task that was swept with Adam's learning rates, the wide Adam grid and the learned list, with the same horizon and seeds:
 random search (mean over orders), successive halving and the learned list in its order, each run by run (a run of one seed), with
-the loss of valid_outer deciding. What is told is the normalized loss of the best found after budgets of so many whole trainings.
+the loss of valid_outer deciding. The result is the normalized loss of the best found after budgets of so many whole trainings.
 """
 
 import argparse
@@ -16,15 +16,14 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
-import report
 
 import taskset
+from benchmarks import report
 from taskset.errors import StoreError
 from taskset.normalization import tabular
 from taskset.normalization.store import load_curves, load_normalizers, load_sweeps
 from taskset.samplers.optimizers import opt_list_names
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
 BUDGETS = np.array([0.5, 1, 2, 3, 5, 7, 10])  # whole trainings
 ORDERS = 20
 SPLIT = "valid_outer"
@@ -47,7 +46,7 @@ def methods(problem):
     adam = [name for name in problem.optimizers if name.startswith("adam_lr_")]
     results = {"random search, all": [], "successive halving, all": [], "learned list": [], "Adam, rates at random": []}
     for seed in problem.seeds:
-        search = lambda: problem.search(SPLIT, seed)  # noqa: E731
+        search = lambda seed=seed: problem.search(SPLIT, seed)  # noqa: E731
         for order in range(ORDERS):
             results["random search, all"].append(tabular.random_search(search(), steps, seed=order))
             shuffled = np.random.default_rng([order, seed]).permutation(adam).tolist()
@@ -134,22 +133,23 @@ Median over tasks:
 
 The learned list was made from these families of tasks (other horizons and batches), so this is no test of how it does elsewhere.
 
-Made by `python tools/search.py`. {report.conditions("taskset", "numpy", "pandas")}
+Made by `python -m tools.search`. {report.conditions("taskset", "numpy", "pandas")}
 """
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--root", type=Path, help="baselines; default: those of the package")
-    parser.add_argument("--docs", type=Path, default=DOCS, help="where search.md and pictures/ are written")
+    parser.add_argument("--root", type=Path, help="Baselines to read; by default those of the package.")
+    report.folder_options(parser)
     given = parser.parse_args()
+    folder = report.folder(given)
     try:
         losses, used, sizes = measure(given.root)
     except StoreError as error:
         sys.exit(f"error: {error}")
-    picture(losses, given.docs / "pictures" / "search.png")
-    (given.docs / "search.md").write_text(text(losses, used, sizes), encoding="utf-8")
-    print(f"written: {given.docs / 'search.md'}, {len(used)} tasks")
+    picture(losses, folder / "pictures" / "search.png")
+    (folder / "search.md").write_text(text(losses, used, sizes), encoding="utf-8")
+    print(f"written: {folder / 'search.md'}, {len(used)} tasks")
 
 
 if __name__ == "__main__":

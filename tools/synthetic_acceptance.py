@@ -1,6 +1,6 @@
 """Whether optimizers rank on the synthetic data as on the real data: learning-rate sweeps of the same tasks on both.
 
-    python tools/synthetic_acceptance.py --data-dir DIR --out runs/acceptance [--workers 2]
+    python -m tools.synthetic_acceptance --data-dir DIR --out runs/acceptance [--workers 2] [--publish]
 
 18 image tasks (per data set, mnist, fashion_mnist and cifar10: the two cheapest published MLPs, convolutional networks and
 autoencoders; steps 1000) and 4 text tasks (imdb_reviews; the two cheapest classifiers and one language model of each kind; steps
@@ -11,10 +11,10 @@ autoencoders; steps 1000) and 4 text tasks (imdb_reviews; the two cheapest class
     stand_in       source="synthetic"
     structureless  negative control: class means of the real images plus white noise; the real documents' tokens shuffled
 
-Each swept (task, data) is a Parquet file under --out; what is there is not computed again. The tables are written to
-docs/synthetic.md. L(rate) is the mean of the train loss over the last tenth of the steps and the seeds; non-finite ranks worst.
-(The losses of the training steps themselves, each on a fresh batch: the cheapest tasks have batches of 8, and a few batches of
-evaluation would be too small a sample.)
+Each swept (task, data) is a Parquet file under --out; what is there is not computed again. The tables are printed; --publish
+writes them to docs/synthetic.md. L(rate) is the mean of the train loss over the last tenth of the steps and the seeds; non-finite
+ranks worst. (The losses of the training steps themselves, each on a fresh batch: the cheapest tasks have batches of 8, and a few
+batches of evaluation would be too small a sample.)
 """
 
 import argparse
@@ -23,9 +23,9 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import report
 import scipy.stats
 
+from benchmarks import report
 from taskset import catalogue
 from taskset.normalization import store
 from taskset.normalization.sweep import workers
@@ -34,7 +34,7 @@ KINDS = ("real", "other_seeds", "stand_in", "structureless")
 SETS = ("mnist", "fashion_mnist", "cifar10")
 GROUPS = (("mlp_family",), ("conv_fc_family", "conv_pooling_family"), ("mlp_ae_family",))
 RATES = tuple(f"adam_lr_{rate:.2f}" for rate in np.arange(-7, 1.01, 0.5))
-DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "synthetic.md"
+DOCUMENT = report.DOCS / "synthetic.md"
 
 
 def _cost(facts):
@@ -65,7 +65,7 @@ def image_tasks():
     chosen = []
     for name in SETS:
         for families in GROUPS:
-            chosen += _cheapest(families, lambda data: data.name == name, 2, _weights)
+            chosen += _cheapest(families, lambda data, name=name: data.name == name, 2, _weights)
     return chosen
 
 
@@ -205,24 +205,28 @@ def tables(root):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data-dir", required=True)
-    parser.add_argument("--out", required=True, type=Path)
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS, help="kinds of data to sweep now, in this order")
+    parser.add_argument("--data-dir", required=True, help="TFDS directory of the real sets.")
+    parser.add_argument("--out", required=True, type=Path, help="Folder of the curves.")
+    parser.add_argument("--workers", type=int, default=2, help="Worker processes.")
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS, help="Kinds of data to sweep now, in this order.")
+    report.publish_option(parser, "the section of docs/synthetic.md")
     options = parser.parse_args()
     names = image_tasks() + text_tasks()
     jobs = [(kind, name) for kind in options.kinds for name in names]
     waiting = [json.dumps(job) for job in jobs if not path(options.out, *job).exists()]
-    told = set()
+    reported = set()
 
     def say(progress):
         for job in set(progress.finished) | set(progress.failed):
-            if job not in told:
-                told.add(job)
-                print(f"{len(jobs) - len(waiting) + len(told)}/{len(jobs)} {job} {progress.failed.get(job, '')}", flush=True)
+            if job not in reported:
+                reported.add(job)
+                print(f"{len(jobs) - len(waiting) + len(reported)}/{len(jobs)} {job} {progress.failed.get(job, '')}", flush=True)
 
     workers.run(waiting, run_one, (str(options.out), options.data_dir), options.workers, say)
-    report.write_section("sweeps", f"{tables(options.out)}\n\n{report.conditions('tensorflow', 'numpy')}", DOCUMENT)
+    text = f"{tables(options.out)}\n\n{report.conditions('tensorflow', 'numpy')}"
+    print(text)
+    if options.publish:
+        report.write_section("sweeps", text, DOCUMENT)
 
 
 if __name__ == "__main__":

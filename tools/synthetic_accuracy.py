@@ -1,6 +1,6 @@
 """How hard the synthetic image sets are beside the real ones: pixel statistics and the accuracy of two small networks.
 
-    python tools/synthetic_accuracy.py --data-dir DIR [--sets mnist cifar10] [--seeds 0 1] [--steps 3000]
+    python -m tools.synthetic_accuracy --data-dir DIR [--sets mnist cifar10] [--seeds 0 1] [--steps 3000]
 
 Prints one row a set and source: mean and standard deviation of the pixels (in [0, 1]), share of zeros, correlation of
 neighbouring pixels and of colour channels; test accuracy of an MLP (64-64) and of a convolutional network (16-32, max pooling,
@@ -100,10 +100,10 @@ def measure(name, label, train, test, steps):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data-dir", help="prepared TFDS data; without it only the synthetic sets are measured")
-    parser.add_argument("--sets", nargs="+", default=["mnist", "fashion_mnist", "cifar10"])
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
-    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--data-dir", help="TFDS directory; without it only the synthetic sets are measured.")
+    parser.add_argument("--sets", nargs="+", default=["mnist", "fashion_mnist", "cifar10"], help="Image sets to compare.")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1], help="Seeds of the stand-ins.")
+    parser.add_argument("--steps", type=int, default=3000, help="Training steps of each network.")
     options = parser.parse_args()
     print(f"{COLUMNS[0]:<24}{COLUMNS[1]:<16}" + "".join(f"{column:>9}" for column in COLUMNS[2:]))
     for name in options.sets:

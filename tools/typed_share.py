@@ -1,4 +1,4 @@
-"""The share of public functions whose parameters and result all have types: `python tools/typed_share.py`.
+"""The share of public functions whose parameters and result all have types: `python -m tools.typed_share`.
 
 Public is what has no underscore in front, in its name or its module's: functions of modules and methods of public classes.
 """

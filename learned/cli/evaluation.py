@@ -7,7 +7,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from learned.evaluation import runs
+from learned.evaluation import choice, runs
 from taskset import plugins
 from taskset.cli.main import DataDir, Modules, err, match_tasks, out
 from taskset.cli.tables import show_table
@@ -40,7 +40,7 @@ def evaluate(
     data_dir: DataDir = None,
     workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
     modules: Modules = None,
-):
+) -> int:
     """Train tasks with the optimizer in a checkpoint and write curves. If interrupted, run the same command again to resume."""
     plugins.load(modules or [])
     names, source, horizon = runs.tasks_of(_given(tasks), split, source, horizon)
@@ -77,6 +77,37 @@ def _with_progress(judged, waiting, options, output, data_dir, workers, modules)
         return runs.run(judged, waiting, options, output, data_dir, min(workers, max(len(waiting), 1)), modules, report)
 
 
+def choose(
+    directory: Annotated[Path, typer.Argument(metavar="DIRECTORY", help="The --out of a training with --keep-every.")],
+    tasks: Annotated[
+        str | None, typer.Option(help="Suite whose valid tasks decide; default: that of the training.", show_default=False)
+    ] = None,
+    horizon: Annotated[
+        int | None, typer.Option(min=1, help="Training steps; default: those of the suite.", show_default=False)
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Runs of each task, from seeds 0, 1, ..")] = 3,
+    batches: Annotated[int, typer.Option(min=1, help="Batches of each split in an evaluation.")] = 5,
+    evaluations: Annotated[int, typer.Option(min=1, help="Number of intervals between evaluations.")] = 10,
+    data_dir: DataDir = None,
+    workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
+    modules: Modules = None,
+) -> None:
+    """Choose among kept weights by their mean normalized train loss on the suite's valid tasks. Interrupted, it resumes."""
+    plugins.load(modules or [])
+    suite = named_suites.find(tasks) if tasks else None
+
+    def report(name, progress):
+        done = len(progress.finished)
+        if not progress.working:
+            err.print(f"{name}: {done} tasks", markup=False)
+
+    given = horizon, seeds, evaluations, batches, data_dir, workers, tuple(modules or ())
+    found = choice.choose(directory, suite, *given, report)
+    for one in found:
+        out.print(f"{Path(one.weights).name}: {one.score:.4f}, {one.diverged} of {one.runs} runs diverged", markup=False)
+    out.print(f"{directory / 'chosen.npz'}: outer step {found[0].step}", markup=False)
+
+
 def compare(
     results: Annotated[list[Path], typer.Argument(help="Directories written by `evaluate`.")],
     baselines: Annotated[
@@ -96,7 +127,7 @@ def compare(
         Path | None, typer.Option(help="Markdown file to write the table to as well.", show_default=False)
     ] = None,
     modules: Modules = None,
-):
+) -> None:
     """A table of learned and hand-designed optimizers, by the trials that each takes."""
     plugins.load(modules or [])
     from taskset.normalization.store import write_text

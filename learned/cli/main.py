@@ -1,4 +1,4 @@
-"""The command line: `python -m learned suite | train | evaluate | compare | export | pretrained | recipe`.
+"""The command line: `python -m learned suite | train | evaluate | choose | compare | export | pretrained | recipe`.
 
 Each command is a thin layer over the function it names. Errors that a user can mend are one line on stderr and exit status 2.
 """
@@ -12,13 +12,13 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 import learned
-from learned.cli import evaluation
-from learned.cli.recipe import recipe
+from learned.cli import evaluation, recipe, suite
+from learned.cli.suite import Baselines
 from learned.deploy import pretrained
 from learned.outer_training.estimator_cache import MEMORY_MIB
-from learned.outer_training.options import Options
+from learned.outer_training.options import AUGMENTATIONS, DIFFERENCES, Options
 from taskset import plugins
-from taskset.cli.main import DataDir, Modules, Source, Version, err, is_script, out
+from taskset.cli.main import DataDir, Modules, Version, err, is_script, out
 from taskset.cli.main import main as run
 from taskset.errors import ConfigError
 from taskset.execution.runtime import start_tensorflow, use_threads
@@ -32,70 +32,17 @@ app = typer.Typer(
     help="Learned optimizers: train them on suites of tasks, judge them, use them elsewhere.",
 )
 DEFAULT = Options("mlp")
-DEVICES = {"mirrored": "gpu", "tpu": "tpu"}  # where a strategy is asked for alone
-
-Baselines = Annotated[
-    Path | None,
-    typer.Option(help="Results of `python -m taskset baseline`; default: those of the package.", show_default=False),
-]
+DEVICES = {"mirrored": "gpu", "tpu": "tpu"}  # of a strategy given without a device
 
 
-def main():
+def main() -> None:
     """Run the command line; the process's exit status says how it went."""
     run(app, "python -m learned")
 
 
 @app.callback()
-def callback(version: Version = False):
+def callback(version: Version = False) -> None:
     """Learned optimizers: train them on suites of tasks, judge them, use them elsewhere."""
-
-
-@app.command("suite")
-def suite_command(
-    patterns: Annotated[list[str] | None, typer.Argument(help="Task names or globs.")] = None,
-    output: Annotated[Path | None, typer.Option("--out", help="JSON file to write the suite to.")] = None,
-    horizon: Annotated[
-        int | None, typer.Option(min=1, help="Horizon of the baselines that losses are normalized by, in steps.")
-    ] = None,
-    name: Annotated[str | None, typer.Option(help="Name of the suite; default: the file's name.", show_default=False)] = None,
-    source: Source = "synthetic",
-    baselines: Baselines = None,
-    max_ms: Annotated[
-        float, typer.Option(help="Only tasks whose training step took at most so many milliseconds in the baselines.")
-    ] = math.inf,
-    max_params: Annotated[float, typer.Option(help="Only tasks with at most so many parameters.")] = math.inf,
-    unmeasured: Annotated[
-        bool,
-        typer.Option("--unmeasured", help="Use no baselines: take all tasks that can run, for `train --unmeasured measure`."),
-    ] = False,
-    rule: Annotated[
-        str | None,
-        typer.Option("--named", help="Make the suite by a rule of the package instead of patterns.", show_default=False),
-    ] = None,
-    show: Annotated[bool, typer.Option("--list", help="List the rules.")] = False,
-    modules: Modules = None,
-):
-    """Make a suite: the matching tasks that can run, have a normalizer and are small enough; split by a hash of their names."""
-    plugins.load(modules or [])
-    if show:
-        for one in named_suites.rules():
-            out.print(f"{one}: {one.about}; source {one.source}, horizon {one.horizon}", markup=False)
-        return
-    if output is None or bool(patterns) == bool(rule) or (patterns and horizon is None):
-        raise ConfigError(
-            "allowed are `suite PATTERNS --horizon STEPS --out FILE`, `suite --named NAME --out FILE`, `suite --list`"
-        )
-    if rule:
-        made = named_suites.rule(rule).suite(baselines)
-    else:
-        limits = {"max_milliseconds": max_ms, "max_parameters": max_params, "modules": modules or ()}
-        if unmeasured:
-            made = suites.make_unmeasured(name or output.stem, patterns, source, horizon, **limits)
-        else:
-            made = suites.make(name or output.stem, patterns, baselines, source, horizon, **limits)
-    suites.save(made, output)
-    counts = ", ".join(f"{split} {len(made.of_split(split))}" for split in suites.SPLITS)
-    out.print(f"{output}: {len(made.tasks)} tasks of {len({e.family for e in made.tasks})} families; {counts}", markup=False)
 
 
 @app.command()
@@ -104,7 +51,12 @@ def train(
     output: Annotated[
         Path, typer.Option("--out", help="Directory for checkpoints and log; a training that is there is resumed.")
     ],
-    outer_steps: Annotated[int, typer.Option(min=1, help="Total number of outer steps.")],
+    outer_steps: Annotated[
+        int | None, typer.Option(min=1, help="Total number of outer steps; give either these or --hours.", show_default=False)
+    ] = None,
+    hours: Annotated[
+        float | None, typer.Option(help="Total hours of training, instead of steps: not reproducible.", show_default=False)
+    ] = None,
     optimizer: Annotated[str, typer.Option(help="Learned optimizer to train.")] = DEFAULT.optimizer,
     estimator: Annotated[str, typer.Option(help="Outer-gradient estimator.")] = DEFAULT.estimator,
     objective: Annotated[str, typer.Option(help="Loss to train for: train, valid or noise.")] = DEFAULT.objective,
@@ -115,11 +67,14 @@ def train(
     steps: Annotated[int, typer.Option(help="Inner steps of a truncation.")] = DEFAULT.steps,
     sigma: Annotated[float, typer.Option(help="Standard deviation of the perturbations.")] = DEFAULT.sigma,
     differences: Annotated[
-        str, typer.Option(help="Use the value or only the sign of a pair's difference in loss.")
+        str, typer.Option(help=f"How a pair's difference of losses counts: {', '.join(DIFFERENCES)}.")
     ] = DEFAULT.differences,
     first_lengths: Annotated[
         str, typer.Option(help="Whether pairs end their first episodes together, or spread over their length.")
     ] = DEFAULT.first_lengths,
+    late_restarts: Annotated[
+        float, typer.Option(help="Probability that an episode is resumed at its end, with a longer length.")
+    ] = DEFAULT.late_restarts,
     slots: Annotated[int, typer.Option(help="Tasks that are in training at a time.")] = DEFAULT.slots,
     tasks_per_step: Annotated[
         int, typer.Option(help="Tasks that an outer step averages over, of those in training.")
@@ -127,11 +82,34 @@ def train(
     family_weight: Annotated[
         list[str] | None, typer.Option(help="FAMILY=WEIGHT: how often tasks of a family are drawn; default 1.")
     ] = None,
-    learning_rate: Annotated[float, typer.Option(help="Learning rate of the outer Adam.")] = DEFAULT.learning_rate,
+    cost_power: Annotated[
+        float, typer.Option(help="Tasks are drawn in proportion to their cost to minus this power; 1: equal time for each.")
+    ] = DEFAULT.cost_power,
+    learning_rate: Annotated[float, typer.Option(help="Learning rate of the outer AdamW.")] = DEFAULT.learning_rate,
     warm_up: Annotated[int, typer.Option(help="Outer steps over which the learning rate grows to its value.")] = DEFAULT.warm_up,
-    clip: Annotated[
-        float, typer.Option(help="Largest absolute value of an entry of the outer gradient; larger ones are clipped.")
-    ] = DEFAULT.clip,
+    schedule: Annotated[
+        str, typer.Option(help="Learning rate after the warm-up: constant, or a cosine down to a tenth.")
+    ] = DEFAULT.schedule,
+    schedule_steps: Annotated[
+        int | None, typer.Option(min=1, help="Last outer step of the cosine; default: --outer-steps.", show_default=False)
+    ] = None,
+    weight_decay: Annotated[float, typer.Option(help="Decoupled weight decay of AdamW.")] = DEFAULT.weight_decay,
+    clip: Annotated[float, typer.Option(help="Largest value of what --clipping bounds.")] = DEFAULT.clip,
+    clipping: Annotated[
+        str, typer.Option(help="What is bounded: the entries of the outer gradient, or its norm.")
+    ] = DEFAULT.clipping,
+    trained: Annotated[
+        list[str] | None, typer.Option("--train", metavar="GLOB", help="Weights to train, such as controller/*; default: all.")
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="CHECKPOINT", help="Weights to start from: a file, or a name of `python -m learned pretrained`."
+        ),
+    ] = None,
+    augment: Annotated[
+        str, typer.Option(help=f"Rescaling of each episode's parameters: {', '.join(AUGMENTATIONS)}.")
+    ] = DEFAULT.augment,
     seed: Annotated[int, typer.Option(help="Seed of every random draw.")] = DEFAULT.seed,
     workers: Annotated[int, typer.Option(min=1, help="Worker processes; the weights are the same for any number.")] = 1,
     memory: Annotated[
@@ -159,31 +137,56 @@ def train(
     ] = None,
     data_dir: DataDir = None,
     modules: Modules = None,
-):
+) -> None:
     """Train a learned optimizer. If interrupted, run the same command again to resume from the last checkpoint."""
     use_threads(1)  # before a user's module starts TensorFlow
     plugins.load(modules or [])
+    if (outer_steps is None) == (hours is None) or (hours is not None and not 0 < hours < math.inf):
+        raise ConfigError(
+            f"outer steps {outer_steps}, hours {hours}: allowed is one of both, above 0; give --outer-steps or --hours"
+        )
+    planned = (schedule_steps or outer_steps or 0) if schedule == "cosine" else (schedule_steps or 0)
+    weights = None
+    if start:
+        start_tensorflow(threads=1)
+        from learned import optimizers
+        from learned.outer_training import phases
+
+        weights = phases.read(pretrained.find(start), optimizers.get(optimizer))
     options = Options(
         optimizer, estimator, objective, seed, pairs, steps, sigma, differences, first_lengths, lengths, slots, tasks_per_step,
-        _weights(family_weight or []), learning_rate, warm_up, clip,
+        _weights(family_weight or []), learning_rate, warm_up, clip, augment,
+        clipping, weight_decay, schedule, planned, late_restarts, list(trained or ["*"]),
+        phases.digest(weights) if weights else "", cost_power,
     )  # fmt: skip
-    suite = named_suites.find(tasks, baselines)
-    options.check(suite)
+    chosen = named_suites.find(tasks, baselines)
+    options.check(chosen)
     start_tensorflow(threads=1)
     from learned.outer_training import session
 
     spread = _strategy(strategy, device, workers, pairs)
-    suite = _measured(suite, unmeasured, output / "baselines", data_dir, workers, modules or [])
+    chosen = _measured(chosen, unmeasured, output / "baselines", data_dir, workers, modules or [])
     with session.open_trainer(
-        suite, options, output, workers=workers, data_dir=data_dir, modules=modules or [], memory=memory, strategy=spread
+        chosen,
+        options,
+        output,
+        workers=workers,
+        data_dir=data_dir,
+        modules=modules or [],
+        memory=memory,
+        strategy=spread,
+        start=weights,
     ) as trainer:
         out.print(
-            f"{optimizer} ({trainer.layout.size:,} weights) by {estimator} on {len(suite.of_split('train'))} tasks of "
-            f"{suite.name}, objective {objective}; outer step {trainer.step} of {outer_steps}",
+            f"{optimizer} ({trainer.layout.size:,} weights) by {estimator} on {len(chosen.of_split('train'))} tasks of "
+            f"{chosen.name}, objective {objective}; outer step {trainer.step} of {outer_steps or f'{hours} hours'}",
             markup=False,
         )
         with _progress(trainer.step, outer_steps) as report:
-            trainer.train(outer_steps, save_every, keep_every, report)
+            if hours is None:
+                trainer.train(outer_steps, save_every, keep_every, report)
+            else:
+                trainer.train_for(hours, save_every, keep_every, report)
     out.print(f"{output / 'checkpoint.npz'}: outer step {trainer.step}", markup=False)
 
 
@@ -193,7 +196,7 @@ def export_command(
         Path, typer.Argument(metavar="CHECKPOINT", help="Checkpoint file, or a name of `python -m learned pretrained`.")
     ],
     output: Annotated[Path, typer.Option("--out", help="The .npz to write; its reader numpy_update.py is put beside it.")],
-):
+) -> None:
     """Write trained weights, and the one file that uses them with NumPy alone."""
     start_tensorflow(threads=1)
     from learned.deploy.export import export
@@ -203,15 +206,17 @@ def export_command(
 
 
 @app.command("pretrained")
-def pretrained_command():
+def pretrained_command() -> None:
     """List the weights that come with the package, and how they were trained."""
     for name in pretrained.names():
         out.print(pretrained.describe(name), markup=False)
 
 
+app.command()(suite.suite)
 app.command()(evaluation.evaluate)
+app.command()(evaluation.choose)
 app.command()(evaluation.compare)
-app.command()(recipe)
+app.command()(recipe.recipe)
 
 
 def _weights(texts):
@@ -226,13 +231,13 @@ def _weights(texts):
     return weights
 
 
-def _measured(suite, unmeasured, root, data_dir, workers, modules):
+def _measured(chosen, unmeasured, root, data_dir, workers, modules):
     """The suite with all tasks measured, in the way that was chosen."""
     if unmeasured not in ("refuse", "measure"):
         raise ConfigError(f"unmeasured {unmeasured!r}: allowed are refuse and measure")
     if unmeasured == "refuse":
-        suites.require_measured(suite)
-        return suite
+        suites.require_measured(chosen)
+        return chosen
     from taskset.cli.progress import baseline_report
     from taskset.scoring import measuring
 
@@ -240,11 +245,11 @@ def _measured(suite, unmeasured, root, data_dir, workers, modules):
         added = [*modules, learned.__name__]
         return baseline_report(names, options, root, data_dir, workers, None, added, out, err)
 
-    return measuring.completed(suite, root, sweep)
+    return measuring.completed(chosen, root, sweep)
 
 
 def _strategy(name, device, workers, pairs):
-    """The `tf.distribute` strategy that was asked for, None where none was; checked before anything is measured."""
+    """The chosen `tf.distribute` strategy, None where none was chosen; checked before anything is measured."""
     if not (device or name):
         return None
     if workers > 1:

@@ -37,7 +37,7 @@ def recipe(
         bool, typer.Option("--publish", help="Write the report into docs/ and the weights among those that ship.")
     ] = False,
     data_dir: DataDir = None,
-):
+) -> None:
     """Make a pretrained optimizer: suite, screening of its tasks, training for some hours, judgement on held-out tasks."""
     if name is None:
         for each in recipes.names():

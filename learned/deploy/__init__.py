@@ -1,1 +1,1 @@
-"""A trained optimizer elsewhere: Keras, exports, NumPy, and the weights that ship."""
+"""Trained optimizers in use: loading, Keras, export to NumPy, and the weights that ship."""

@@ -5,31 +5,36 @@
 
 Its state lies in Keras's optimizer variables and its weights in its config: `model.save` and `keras.models.load_model` keep both.
 
-Some look at the train loss. Keras hands every train loss to an optimizer's `scale_loss`, where this one notes it; a training
-loop of one's own calls `loss = optimizer.scale_loss(loss)` inside the tape. The validation loss, which `hierarchical` looks at,
-comes from the callback `ValidationLoss`. Some read how many steps the training will have: `from_checkpoint(.., steps=10_000)`.
+Some rules read the train loss. Keras passes every train loss to an optimizer's `scale_loss`, where this one keeps it; a custom
+training loop calls `loss = optimizer.scale_loss(loss)` inside the tape. The validation loss, which `hierarchical` reads, comes
+from the callback `ValidationLoss`. Some read how many steps the training will have: `from_checkpoint(.., steps=10_000)`.
 """
 
+from __future__ import annotations
+
 import base64
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from learned import optimizers
-from learned.deploy import export
-from learned.optimizers import features
+from learned.deploy.keras_state import Frozen, key, map_leaves
+from learned.deploy.weights import load_weights
 from learned.optimizers.as_optimizer import with_weights
+from learned.types import PathLike
 from taskset.errors import ConfigError, cut
 from taskset.execution.loop import VALIDATION_INTERVAL
 
 
-def from_checkpoint(path, name=None, steps=None):
+def from_checkpoint(path: PathLike, name: str | None = None, steps: int | None = None) -> LearnedOptimizer:
     """A `LearnedOptimizer` with the weights in a checkpoint or an export, or of a name of `learned.deploy.pretrained`.
 
     steps: batches that the whole training will have (batches of an epoch times epochs); needed where `reads_steps`.
     """
-    found = export.load_weights(path)
+    found = load_weights(path)
     return LearnedOptimizer(found.optimizer, found.theta, name, steps)
 
 
@@ -43,7 +48,7 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
     its state until it is trained again. Not for several replicas. Raises `ConfigError`.
     """
 
-    def __init__(self, learned, theta, name=None, steps=None):
+    def __init__(self, learned: str, theta: Mapping[str, Any], name: str | None = None, steps: int | None = None) -> None:
         if keras.backend.backend() != "tensorflow":
             raise ConfigError(f"Keras backend {keras.backend.backend()!r}: allowed is 'tensorflow'; elsewhere use an export")
         super().__init__(learning_rate=1.0, name=name or learned)
@@ -53,31 +58,31 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         self._planned = self._checked_steps(steps)
 
     @property
-    def learning_rate(self):
-        """1, for those who ask: steps are as the network makes them."""
+    def learning_rate(self) -> float:
+        """1, for callbacks that read it: the network decides the size of steps."""
         return 1.0
 
     @learning_rate.setter
     def learning_rate(self, value):
-        raise ConfigError(f"learning rate {value!r}: {self._learned.name} has none to set; take the callback or schedule away")
+        raise ConfigError(f"learning rate {value!r}: {self._learned.name} has none to set; remove the callback or schedule")
 
     @property
-    def reads_loss(self):
+    def reads_loss(self) -> bool:
         """Whether it needs the train loss of every step."""
         return self._learned.uses_loss
 
     @property
-    def reads_validation_loss(self):
+    def reads_validation_loss(self) -> bool:
         """Whether it needs a validation loss every 10 steps."""
         return self._learned.uses_validation_loss
 
     @property
-    def reads_steps(self):
+    def reads_steps(self) -> bool:
         """Whether it needs to know how many steps the training will have."""
         return self._learned.uses_horizon
 
     @property
-    def steps(self):
+    def steps(self) -> int | None:
         """How many steps the training is planned to have, or None."""
         return self._planned
 
@@ -91,12 +96,12 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         whole = isinstance(steps, (int, np.integer)) and not isinstance(steps, bool) and steps >= 1
         if not whole and (steps is not None or self.reads_steps):
             raise ConfigError(
-                f"steps {steps!r} of {self._learned.name}: allowed is an integer of at least 1; give steps=, the number of batches "
-                "of the whole training"
+                f"steps {steps!r} of {self._learned.name}: allowed is an integer of at least 1; give steps=, the number of "
+                "batches of the whole training"
             )
         return int(steps) if whole else None
 
-    def scale_loss(self, loss):
+    def scale_loss(self, loss: tf.Tensor) -> tf.Tensor:
         """The loss itself; an optimizer that reads losses sees it in the next `apply`."""
         self._loss_of_step.value = loss
         return loss
@@ -112,10 +117,10 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
                 raise ConfigError(f"variable {variable.path} is {variable.dtype}: allowed is float32 under {self._learned.name}")
         super().build(variables)
         with tf.init_scope():  # Keras builds while it traces the first step, and XLA wants variables from outside
-            params = {_key(i): tf.zeros(v.shape) for i, v in enumerate(variables)}
-            self._state = _map_leaves(self._learned.init(self._weights(), params), self._variable)
+            params = {key(i): tf.zeros(v.shape) for i, v in enumerate(variables)}
+            self._state = map_leaves(self._learned.init(self._weights(), params), self._variable)
             self._held = self.add_variable((), name="validation_loss") if self.reads_validation_loss else None
-            # A variable, so that a compiled training sees it change. It is saved: a training that was saved goes on as planned.
+            # A variable, so that a compiled training sees it change. It is saved: a saved training is resumed with its plan.
             self._horizon = self._variable("steps", tf.constant(float(self.steps))) if self.reads_steps else None
 
     def _variable(self, name, value):
@@ -135,23 +140,23 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         if not self.built:
             self.build(variables)
         self._check_known(variables, grads)
-        params = {_key(self._get_variable_index(v)): tf.convert_to_tensor(v) for v in variables}
+        params = {key(self._get_variable_index(v)): tf.convert_to_tensor(v) for v in variables}
         gradients = {
             path: tf.zeros_like(p) if g is None else tf.convert_to_tensor(g) for (path, p), g in zip(params.items(), grads)
         }
-        whole = _map_leaves(self._state, lambda name, variable: tf.convert_to_tensor(variable))
+        whole = map_leaves(self._state, lambda name, variable: tf.convert_to_tensor(variable))
         rest, state = None, whole
         if len(params) < len(self._trainable_variables):
-            rest = _Rest({_key(i): tf.zeros(v.shape) for i, v in enumerate(self._trainable_variables)}, params)
+            rest = Frozen({key(i): tf.zeros(v.shape) for i, v in enumerate(self._trainable_variables)}, params)
             state = rest.part(whole, self._learned.init(self._weights(), params))
         step = tf.convert_to_tensor(self.iterations)
         planned = self._learned.planned(self._horizon, tf.float32)
         params, state = self._learned.update(self._weights(), gradients, state, params, step, *self._losses(), **planned)
         state = rest.whole(whole, state) if rest else state
-        _map_leaves(self._state, lambda name, variable, value: variable.assign(value), state)
+        map_leaves(self._state, lambda name, variable, value: variable.assign(value), state)
         for variable, gradient in zip(variables, grads):
             if gradient is not None:
-                value = params[_key(self._get_variable_index(variable))]
+                value = params[key(self._get_variable_index(variable))]
                 variable.assign(value if variable.constraint is None else variable.constraint(value))
         self.iterations.assign_add(1)
 
@@ -180,25 +185,25 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         validation_loss = tf.convert_to_tensor(self._held) if self.reads_validation_loss else None
         return tf.cast(loss, tf.float32) if self.reads_loss else None, validation_loss
 
-    def expect_validation_losses(self):
-        """Whoever calls this calls `tell_validation_loss` before step 0 and every 10 steps from there on."""
+    def expect_validation_losses(self) -> None:
+        """Promise to call `tell_validation_loss` before step 0 and every 10 steps from there on."""
         if not self.reads_validation_loss:
-            raise ConfigError(f"{self._learned.name} reads no validation loss: take the callback away")
+            raise ConfigError(f"{self._learned.name} reads no validation loss; remove the callback")
         self._validated = True
 
     def _check_validated(self):
-        """Raise where a `ValidationLoss` was there and is no longer: its last loss would be taken for ever."""
+        """Raise where a `ValidationLoss` was there and no longer is: its last loss would be used for ever."""
         if self._validated_until is not None and int(self.iterations) >= self._validated_until:
             raise ConfigError(
                 f"the last validation loss is of before step {int(self.iterations)}: {self._learned.name} reads one every "
                 f"{VALIDATION_INTERVAL} steps: give fit callbacks=[learned.keras.ValidationLoss(..)] each time"
             )
 
-    def tell_validation_loss(self, loss):
-        """What the validation loss is from this step on."""
+    def tell_validation_loss(self, loss: tf.Tensor) -> None:
+        """Set the validation loss from this step on."""
         self._held.assign(loss)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """JSON values: the learned optimizer's name, its weights (float32, base64), the optimizer's own name, `steps`."""
         theta = {path: base64.b64encode(w.astype("<f4").tobytes()).decode() for path, w in self._theta.items()}
         return {"learned": self._learned.name, "theta": theta, "name": self.name, "steps": self.steps}
@@ -212,26 +217,26 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
             for path, shape in shapes.items():
                 weights[path] = np.frombuffer(base64.b64decode(theta[path], validate=True), "<f4").reshape(shape)
         except (KeyError, TypeError, ValueError) as error:
-            told = cut(str(error))
-            raise ConfigError(f"the config's weights of {learned!r} are damaged ({told}): save the model again") from error
+            reason = cut(str(error))
+            raise ConfigError(f"the config's weights of {learned!r} are damaged ({reason}): save the model again") from error
         if theta.keys() != shapes.keys() or not all(np.isfinite(w).all() for w in weights.values()):
             raise ConfigError(f"the config's weights are not those of {learned!r}, or not finite: save the model again")
         return cls(learned, weights, config.get("name"), config.get("steps"))
 
 
 class ValidationLoss(keras.callbacks.Callback):
-    """Tells an optimizer that reads losses a validation loss every 10 steps, each on the next batch of `batches`.
+    """Gives an optimizer that reads it a validation loss every 10 steps, each on the next batch of `batches`.
 
-    batches: iterable of (x, y), gone through again and again; of an iterator, such as a generator, which can be gone through only
-    once, it must not come to the end. Nothing of it is kept. With `steps_per_execution`, as often as Keras calls back.
+    batches: iterable of (x, y), iterated over again and again. An iterator, such as a generator, which can be iterated over only
+    once, must not end. No batch is kept. With `steps_per_execution`, as often as Keras calls back.
     """
 
-    def __init__(self, batches):
+    def __init__(self, batches: Iterable) -> None:
         super().__init__()
         self._batches, self._iterator, self._given = batches, None, 0
 
     def on_train_begin(self, logs=None):
-        """A training that goes on keeps the loss it was told last."""
+        """A training that is resumed keeps the last loss."""
         optimizer = self.model.optimizer
         if isinstance(optimizer, keras.mixed_precision.LossScaleOptimizer):
             raise ConfigError(
@@ -239,7 +244,7 @@ class ValidationLoss(keras.callbacks.Callback):
                 "compile(.., auto_scale_loss=False)"
             )
         if not isinstance(optimizer, LearnedOptimizer):
-            raise ConfigError(f"{type(optimizer).__name__} reads no validation loss: take the callback away")
+            raise ConfigError(f"{type(optimizer).__name__} reads no validation loss; remove the callback")
         optimizer.expect_validation_losses()
         self._next = -(-int(optimizer.iterations) // VALIDATION_INTERVAL) * VALIDATION_INTERVAL
         optimizer._validated_until = self._next
@@ -259,7 +264,7 @@ class ValidationLoss(keras.callbacks.Callback):
         optimizer._validated_until = self._next
 
     def on_train_end(self, logs=None):
-        """From here on the loss is an old one."""
+        """From here on the loss counts as too old."""
         self.model.optimizer._validated_until = 0
 
     def _batch(self):
@@ -276,12 +281,12 @@ class ValidationLoss(keras.callbacks.Callback):
             self._iterator = None
         raise ConfigError(
             f"the batches of ValidationLoss came to their end after {self._given}: allowed are a list or a tf.data.Dataset "
-            "with at least one (x, y), which is gone through again and again, or an iterator that doesn't end"
+            "with at least one (x, y), which is iterated over again and again, or an iterator that doesn't end"
         )
 
 
 def _watch(model):
-    """Have every step of `fit` look for a validation loss that is too old. (A compiled step looks at Python values only once.)"""
+    """Check before every step of `fit` that the validation loss is not too old: a compiled step reads Python values once."""
     step = model.train_function
     if step is None or getattr(step, "watched", False):
         return
@@ -295,63 +300,6 @@ def _watch(model):
 
 
 class _Box:
-    """Keeps a value out of sight of Keras's tracking of attributes."""
+    """Hides a value from Keras, which tracks attributes."""
 
     value = None
-
-
-def _key(i):
-    """What variable i is called in the rule: names in the order of variables, which are alike in no two of them."""
-    return f"{i:05d}"
-
-
-class _Rest:
-    """States with and without the variables that are frozen.
-
-    A leaf belongs to one variable, then it has the variable's key; or to all of them, in the order of `features.in_order`: a row
-    or column for each variable, or one for each of their numbers, then its shape says which; or to none.
-    """
-
-    def __init__(self, params, moving):
-        everything = features.in_order(params)
-        positions = [everything.index(key) for key in features.in_order(moving)]
-        ends = np.cumsum([params[key].shape.num_elements() for key in everything])
-        numbers = np.split(np.arange(ends[-1]), ends[:-1])
-        of_numbers = np.concatenate([numbers[i] for i in positions])
-        self._moving = [(len(everything), np.array(positions)), (int(ends[-1]), of_numbers)]  # (how many in all, which move)
-
-    def part(self, whole, like):
-        """What of the state `whole` a state of the shape of `like` has."""
-        if isinstance(like, dict):
-            return {key: self.part(whole[key], value) for key, value in like.items()}
-        axis, moving = self._axis(whole, like)
-        return whole if axis is None else tf.gather(whole, moving, axis=axis)
-
-    def whole(self, old, part):
-        """`old` with what `part` has of it in its place."""
-        if isinstance(old, dict):
-            return {key: self.whole(value, part[key]) if key in part else value for key, value in old.items()}
-        axis, moving = self._axis(old, part)
-        if axis is None:
-            return part
-        places = np.arange(old.shape[axis])
-        places[moving] = old.shape[axis] + np.arange(len(moving))
-        return tf.gather(tf.concat([old, part], axis), places, axis=axis)
-
-    def _axis(self, whole, part):
-        """(the axis along which variables or their numbers follow each other, which of them move); (None, None): there is none."""
-        for count, moving in self._moving:
-            for axis, both in enumerate(zip(whole.shape, part.shape)):
-                if both == (count, len(moving)):
-                    return axis, moving
-        return None, None
-
-
-def _map_leaves(tree, function, *others, name=""):
-    """A dict like `tree` with `function(name, leaf, *leaves of others)` for its leaves."""
-    if isinstance(tree, dict):
-        return {
-            key: _map_leaves(value, function, *(other[key] for other in others), name=f"{name}_{key}" if name else key)
-            for key, value in tree.items()
-        }
-    return function(name, tree, *others)

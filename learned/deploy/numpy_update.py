@@ -1,4 +1,4 @@
-"""Learned optimizers in NumPy and nothing else: this one file and an .npz of weights are all that using one takes.
+"""Learned optimizers in NumPy alone: this file and an .npz of weights are all that is needed to use one.
 
     optimizer = load("weights.npz", steps=10_000)                     # of the whole training
     state = optimizer.init(params)                                     # params: {name: array}
@@ -7,8 +7,8 @@
 
 Arrays of other libraries that NumPy can read (PyTorch tensors on the CPU, JAX arrays) may be given; NumPy arrays come back.
 Everything is computed in the dtype of the parameters, which must be floats. A parameter whose gradient is missing or
-None stays as it is, and so does its state. States are nested dicts of arrays and can be saved as such. What doesn't fit raises
-ValueError.
+None stays as it is, and so does its state. States are nested dicts of arrays and can be saved as such. Arguments that don't
+fit raise ValueError.
 
 The .npz is what `python -m learned export` writes: "meta", a JSON text that names the optimizer, and an array "theta/PATH" for
 each of its weights. `load` checks the file's sums (the CRC-32 of each array) and shapes, and never unpickles.
@@ -16,11 +16,15 @@ each of its weights. `load` checks the file's sums (the CRC-32 of each array) an
 Inside, features come first: x [features, *shape of the tensor] or [features, parameters].
 """
 
+from __future__ import annotations
+
 import io
 import json
 import math
 import zipfile
 import zlib
+from os import PathLike
+from typing import Any
 
 import numpy as np
 
@@ -30,11 +34,11 @@ TIMES = (1, 3, 10, 30, 100, 300, 1e3, 3e3, 1e4, 3e4, 1e5)  # steps
 class LearnedOptimizer:
     """A rule with its weights.
 
-    name: of the rule; theta: {path: array}; steps: that the whole training will have, needed where the rule reads them.
+    name: of the rule; theta: {path: array}; steps: of the whole training, needed where the rule reads them.
     reads_loss, reads_validation_loss, reads_steps: whether the rule needs the loss in `update`, both losses, `steps`.
     """
 
-    def __init__(self, name, theta, steps=None):
+    def __init__(self, name: str, theta: dict[str, Any], steps: int | None = None) -> None:
         if not isinstance(name, str) or name not in RULES:
             raise ValueError(f"unknown learned optimizer {name!r}: allowed are {', '.join(RULES)}")
         if not isinstance(theta, dict):
@@ -48,12 +52,20 @@ class LearnedOptimizer:
         if (steps is None and self.reads_steps) or (steps is not None and not _is_count(steps)):
             raise ValueError(f"steps {steps!r} of {name}: allowed is an integer of at least 1, the steps of the whole training")
 
-    def init(self, params):
+    def init(self, params: dict[str, Any]) -> dict[str, Any]:
         """The state before the first step."""
         params = _parameters(params)
         return RULES[self.name][0](self._theta(params), params)
 
-    def update(self, grads, state, params, step, loss=None, validation_loss=None):
+    def update(
+        self,
+        grads: dict[str, Any],
+        state: dict[str, Any],
+        params: dict[str, Any],
+        step: int,
+        loss: float | None = None,
+        validation_loss: float | None = None,
+    ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """(params, state) after one more step; nothing is changed in place.
 
         grads: {name: array of the parameter's shape, or None}; step: steps already taken, 0, 1, ..; loss: the train loss that
@@ -75,8 +87,9 @@ class LearnedOptimizer:
             used = self._with_tensors(state, lambda tensors: {path: tensors[path] for path in moving})
             moved, new = RULES[self.name][1](self._theta(params), grads, used, moving, step, losses, self.steps)
         except (KeyError, TypeError) as error:
-            told = "take the state from `init` of these parameters"
-            raise ValueError(f"the state or theta doesn't fit ({error}): {told}") from error
+            raise ValueError(
+                f"the state or theta doesn't fit ({error}): take the state from `init` of these parameters"
+            ) from error
         new = self._with_tensors(new, lambda tensors: {**self._tensors(state), **tensors})
         return {path: moved[path].astype(p.dtype, copy=False) if path in moved else p for path, p in params.items()}, new
 
@@ -93,8 +106,11 @@ class LearnedOptimizer:
         return {path: w.astype(dtype, copy=False) for path, w in self.theta.items()}
 
 
-def load(path, steps=None):
-    """The `LearnedOptimizer` of an .npz file, for a training of `steps` steps. Raises `ValueError` where that is no export, is damaged, or lacks a weight."""
+def load(path: str | PathLike[str], steps: int | None = None) -> LearnedOptimizer:
+    """The `LearnedOptimizer` of an .npz file, for a training of `steps` steps.
+
+    Raises `ValueError` where the file is no export, is damaged, or lacks a weight.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             if sum(member.file_size for member in archive.infolist()) > LARGEST:
@@ -451,14 +467,14 @@ def _hierarchical(theta, grads, state, params, step, losses, steps):
     features, averages = _losses_seen(state["losses"], *(np.asarray(x, dtype) for x in losses), totals)
     moved, tensors, to_all = {}, {}, []
     for path, p in params.items():
-        told = step, totals["clip"], state["by_lstms"], features, len(params)
-        moved[path], tensors[path], said = _hierarchical_tensor(theta, grads[path], state["tensors"][path], p, *told)
+        shared = step, totals["clip"], state["by_lstms"], features, len(params)
+        moved[path], tensors[path], said = _hierarchical_tensor(theta, grads[path], state["tensors"][path], p, *shared)
         to_all.append(said)
     return moved, {"tensors": tensors, "by_lstms": np.mean(to_all, axis=0), "losses": averages, "totals": totals}
 
 
-# anchored: NAdam with a learned correction, and a controller of step sizes for each tensor (learned/optimizers/anchored.py says what
-# is what and where it is from).
+# anchored: NAdam with a learned correction, and a controller of step sizes for each tensor (learned/optimizers/anchored.py has
+# the formulas and their sources).
 
 ANCHORED_DECAYS = {"m": np.array([0.5, 0.9, 0.99]), "v": np.array([0.95, 0.999])}
 ANCHORED_FRACTIONS = np.array([0.03, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0, 1.1])

@@ -1,34 +1,55 @@
-"""What all estimators of outer gradients share.
+"""What all estimators of outer gradients share, and what an `Estimator` is.
 
-An estimator is an object with
-
-    name
-    init(seed) -> state                                       a nested dict of arrays and tensors
-    estimate(theta, state, lengths) -> (Estimate, state)      theta: NumPy vector [P]
-
-`lengths` is a function `(rng, n) -> [n] integers`, the lengths in steps of episodes that start in this call, no shorter than a
-truncation. An episode is one inner training from its start; a truncation is the part of it that one estimate looks at, K steps long.
+An episode is one inner training from its start; a truncation is the part of it that one estimate looks at, K steps long.
 Everything random follows from the state's seed.
 
-    D = L(theta + e) - L(theta - e),  e ~ N(0, sigma^2 I),  a row of e a pair;  L: mean normalized loss of the truncation
+    D = L(theta + e) - L(theta - e),  e ~ N(0, sigma^2 I),  one row of e per pair;  L: mean normalized loss of the truncation
 """
+
+from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 import tensorflow as tf
 
+from learned.types import Lengths, Tree
 from taskset.errors import ConfigError
 from taskset.random import seeds, stateless
 
 
-def value(differences, sigma):
+class Estimator(Protocol):
+    """An estimator of outer gradients, made as `estimator(problem, settings, **execution)`.
+
+    execution: keyword arguments for `learned.unrolling.distributed.unroll`. name: what it is registered as.
+
+    The state is a nested dict of arrays and tensors. It has "episodes" (the state of `learned.estimators.episodes`), or "number",
+    how many whole episodes were finished: a task is replaced when all its pairs have finished one.
+    """
+
+    name: str
+
+    def init(self, seed: int) -> Tree:
+        """The state before the first estimate."""
+        ...
+
+    def estimate(self, theta: np.ndarray, state: Tree, lengths: Lengths) -> tuple[Estimate, Tree]:
+        """(estimate, state after it) at theta [P].
+
+        lengths: `(rng, n) -> [n] integers`, the lengths in steps of episodes that start in this call, none shorter than a
+        truncation.
+        """
+        ...
+
+
+def value(differences: np.ndarray, sigma: float) -> np.ndarray:
     """D as it is."""
     return differences
 
 
-def sign(differences, sigma):
+def sign(differences: np.ndarray, sigma: float) -> np.ndarray:
     """sigma * sign(D): tasks whose losses change much weigh no more than others (arXiv 2211.09760).
 
     With the factor sigma an estimate has entries of the size of e / (2 sigma), whatever sigma is.
@@ -36,29 +57,37 @@ def sign(differences, sigma):
     return sigma * np.sign(differences)
 
 
-def together(rng, lengths):
+def together(rng: np.random.Generator, lengths: np.ndarray) -> np.ndarray:
     """All pairs start their first episode at its beginning and end it together."""
     return lengths
 
 
-def spread(rng, lengths):
-    """First episodes are cut to a uniformly drawn length, so that pairs don't start anew together ever after."""
+def spread(rng: np.random.Generator, lengths: np.ndarray) -> np.ndarray:
+    """First episodes are cut to a uniformly drawn length, so that pairs don't start their later episodes together."""
     return rng.integers(1, lengths + 1)
+
+
+def never(rng: np.random.Generator, lengths: np.ndarray) -> np.ndarray:
+    """No episode is resumed at its end."""
+    return lengths
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What estimators are told.
+    """Settings that all estimators share.
 
-    pairs: N; steps: K, of a truncation; sigma: standard deviation of the perturbations.
-    differences: what is made of D: `value` or `sign`; first_lengths: of the first episodes: `together` or `spread`.
+    pairs: N; steps: K, the length of a truncation; sigma: standard deviation of the perturbations.
+    differences: what D is replaced by, `value` or `sign`; first_lengths: lengths of the first episodes, `together` or `spread`;
+    resumed: `(rng, lengths [N]) -> [N]`, longer lengths for the episodes that come to their end and are resumed
+    (`learned.outer_training.length_schedules.Resumed`), the same ones for the others. Estimators of whole episodes ignore it.
     """
 
     pairs: int = 16
     steps: int = 20
     sigma: float = 0.01
-    differences: Callable = value
-    first_lengths: Callable = together
+    differences: Callable[[np.ndarray, float], np.ndarray] = value
+    first_lengths: Callable[[np.random.Generator, np.ndarray], np.ndarray] = together
+    resumed: Callable[[np.random.Generator, np.ndarray], np.ndarray] = never
 
     def __post_init__(self):
         for name in ("pairs", "steps"):
@@ -72,46 +101,56 @@ class Settings:
 class Estimate:
     """One estimate of the gradient of the outer loss.
 
-    gradient: [P]; loss: mean normalized loss of the truncation over all copies; non_finite: pairs that count as zero because their
-    D (or their gradient) was not finite; steps: inner steps computed, of all copies; details: {name: scalar}.
+    gradient: [P]; loss: mean normalized loss of the truncation over all copies; non_finite: pairs that count as zero because
+    their D (or their gradient) was not finite; steps: inner steps computed, of all copies; details: {name: scalar}, for the log;
+    square: mean of D^2 over the pairs whose D is finite, NaN where there is none or the estimator takes no differences.
     """
 
     gradient: np.ndarray
     loss: float
     non_finite: int
     steps: int
-    details: dict = field(default_factory=dict)
+    details: dict[str, float] = field(default_factory=dict)
+    square: float = float("nan")
 
 
-def mean_loss(losses):
-    """The mean of all that are finite."""
+def mean_loss(losses: np.ndarray) -> float:
+    """The mean of the losses that are finite; NaN where none is."""
     losses = np.asarray(losses, np.float64)
     return float(losses[np.isfinite(losses)].mean()) if np.isfinite(losses).any() else float("nan")
 
 
-def perturbations(seed, truncation, pairs, size, sigma, dtype):
-    """e [N, P] of a truncation: one draw for all pairs (`taskset.random.stateless`)."""
+def perturbations(seed: int, truncation: int, pairs: int, size: int, sigma: float, dtype: tf.DType) -> np.ndarray:
+    """e [N, P] of the truncation with this number: one draw for all pairs (`taskset.random.stateless`)."""
     key = tf.constant([seeds.stream(seed, "perturbation"), int(truncation)], tf.int32)
     return (sigma * stateless.normal(key, [pairs, size], dtype)).numpy()
 
 
-def both_signs(theta, e):
-    """theta + e and theta - e, one below the other: [2 N, P]."""
+def both_signs(theta: np.ndarray, e: np.ndarray) -> tf.Tensor:
+    """theta + e and theta - e, stacked: [2 N, P]."""
     return tf.concat([theta + e, theta - e], axis=0)
 
 
-def by_sign(losses):
+def by_sign(losses: np.ndarray) -> np.ndarray:
     """Losses [K, 2 N] as float64 [K, 2, N]."""
     losses = np.asarray(losses, np.float64)
     return losses.reshape(len(losses), 2, -1)
 
 
-def differences(losses, mask, settings):
-    """What is made of the pairs' D, [N], the losses [K, 2, N] counting where mask [K, N] is True; and which D are finite.
+def differences(losses: np.ndarray, mask: np.ndarray, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
+    """(`settings.differences` of the pairs' D, [N]; which D are finite, [N]).
 
-    D = sum of the masked differences / K. One that is not finite becomes 0.
+    D = sum over K of the differences where mask [K, N] is True, / K, for losses [K, 2, N]. One that is not finite becomes 0.
     """
     with np.errstate(invalid="ignore"):
         d = np.where(mask, losses[:, 0] - losses[:, 1], 0.0).sum(axis=0) / len(losses)
     finite = np.isfinite(d)
     return settings.differences(np.where(finite, d, 0.0), settings.sigma), finite
+
+
+def mean_square(losses):
+    """The mean of D^2 over the pairs whose D is finite, from losses [K, 2, N]; NaN where no D is."""
+    with np.errstate(invalid="ignore"):
+        d = (losses[:, 0] - losses[:, 1]).sum(axis=0) / len(losses)
+    d = d[np.isfinite(d)]
+    return float(np.mean(d**2)) if d.size else float("nan")

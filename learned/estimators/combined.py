@@ -1,17 +1,23 @@
-"""Evolution strategies and reparameterization, weighed by their variances."""
+"""Evolution strategies and reparameterization, weighted by their variances."""
+
+from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
 from learned.estimators import base
 from learned.estimators.reparam import pair_gradients
 from learned.estimators.truncated_unroll import TruncatedUnroll, finite_rows
+from learned.types import Lengths, Tree
 from learned.unrolling.backpropagation import BackpropagatedUnroll
+from learned.unrolling.problem import Problem
 
 FLOOR = 1e-8  # added to the variances
 
 
-def combine(es, reparam):
-    """(g [P], weight of ES [P]) from the estimates [N, P] of N pairs by each of both.
+def combine(es: np.ndarray, reparam: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(g [P], weight of ES [P]) from the estimates [N, P] of N pairs by the two estimators.
 
         g = (g_es / v_es + g_rp / v_rp) / (1 / v_es + 1 / v_rp)
 
@@ -30,18 +36,18 @@ class Combined:
 
     name = "combined"
 
-    def __init__(self, problem, settings, **execution):
+    def __init__(self, problem: Problem, settings: base.Settings, **execution: Any) -> None:
         if settings.pairs < 2:
-            raise base.ConfigError("pairs is 1: the combined estimator needs at least 2 to tell variances")
+            raise base.ConfigError("pairs is 1: the combined estimator needs at least 2, to estimate variances")
         self.problem, self.settings = problem, settings
         self.truncations = TruncatedUnroll(BackpropagatedUnroll, problem, settings, 2, **execution)
 
-    def init(self, seed):
+    def init(self, seed: int) -> Tree:
         """The state before the first truncation."""
         return self.truncations.init(seed)
 
-    def estimate(self, theta, state, lengths):
-        """(Estimate from one truncation, state behind it); details: "es_weight", the mean weight of ES over theta."""
+    def estimate(self, theta: np.ndarray, state: Tree, lengths: Lengths) -> tuple[base.Estimate, Tree]:
+        """(estimate from one truncation, state after it); details: "es_weight", the mean weight of ES over theta."""
         settings, e = self.settings, self.truncations.perturbations(state)
         losses, gradients, state = self.truncations.gradients(base.both_signs(theta, e), state, lengths)
         signs = base.by_sign(losses)

@@ -1,46 +1,52 @@
-"""Where each pair is in its episode, when it starts anew, and which batches it reads. NumPy, on the host.
+"""Where each pair is in its episode, when it starts a new one, and which batches it reads. NumPy, on the host.
 
 A pair's state is (steps taken, length of the episode, number of the episode); zeros before the first. In a truncation of K steps
-a pair starts anew at most once: no episode is shorter than K steps, a drawn length below that becomes K.
+a pair starts a new episode at most once: no episode is shorter than K steps, a drawn length below that becomes K.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
 
+from learned.estimators.base import never
+from learned.types import Lengths, Params, Tree
+from learned.unrolling.unroll import Unroll
 from taskset.random import seeds
 
 
 @dataclass(frozen=True)
 class Truncation:
-    """One truncation of all pairs, and what the compiled program (`learned.unrolling.unroll`) is given for it.
+    """One truncation of all pairs, and the arguments of the compiled program (`learned.unrolling.unroll`) for it.
 
     first: steps taken before it [N]; reset_at: the step of the truncation that is the first of a new episode [N], K for none;
     horizons: length of the episode before that step and from it on [N, 2]; fresh, raw, key: arguments of `Unroll.run`; after:
-    the episodes' state behind the truncation.
+    the episodes' state after the truncation.
     """
 
     first: np.ndarray
     reset_at: np.ndarray
     horizons: np.ndarray
-    fresh: dict
-    raw: dict
+    fresh: Params
+    raw: Tree
     key: tf.Tensor
-    after: dict
+    after: Tree
 
     @property
-    def arguments(self):
-        """The arguments of `Unroll.run` behind the inner states."""
+    def arguments(self) -> tuple:
+        """The arguments of `Unroll.run` after the inner states."""
         first, reset_at, horizons = map(tf.constant, (self.first, self.reset_at, self.horizons))
         return self.fresh, first, reset_at, horizons, self.raw, self.key
 
-    def old(self, steps):
+    def old(self, steps: int) -> np.ndarray:
         """[K, N]: whether a step belongs to the episode that the pair was in before the truncation."""
         return np.arange(steps)[:, None] < self.reset_at
 
 
-def start(seed, pairs):
+def start(seed: int, pairs: int) -> Tree:
     """The state before the first truncation."""
     zeros = np.zeros(pairs, np.int32)
     return {
@@ -52,15 +58,23 @@ def start(seed, pairs):
     }
 
 
-def episode_seed(seed, pair, number):
+def episode_seed(seed: int, pair: int, number: int) -> int:
     """The seed of one training: of its start and of the order of its batches."""
     return seeds.stream(seed, "episode", int(pair), int(number))
 
 
-def next_truncation(unroll, state, lengths, first_lengths):
+def next_truncation(
+    unroll: Unroll,
+    state: Tree,
+    lengths: Lengths,
+    first_lengths: Callable[[np.random.Generator, np.ndarray], np.ndarray],
+    resumed: Callable[[np.random.Generator, np.ndarray], np.ndarray] = never,
+) -> Truncation:
     """The next `Truncation`.
 
-    lengths: `(rng, n) -> [n]`, of episodes that start; first_lengths: `(rng, lengths) -> lengths` of those that are first.
+    lengths: `(rng, n) -> [n]`, of episodes that start; first_lengths: `(rng, lengths) -> lengths`, of a pair's first;
+    resumed: `(rng, lengths) -> lengths`, longer for episodes that end in this truncation and are resumed. Such a training has
+    another horizon from this truncation on; everything else of it stays, the perturbations' sums of `pes` included.
     """
     # The state's entry and the purposes of draws keep the names that checkpoints have: a truncation was once called a window.
     seed, index, count = int(state["seed"]), int(state["window"]), unroll.steps
@@ -68,11 +82,13 @@ def next_truncation(unroll, state, lengths, first_lengths):
     drawn = np.asarray(lengths(rng, unroll.pairs))
     drawn = np.maximum(np.where(state["number"] == 0, first_lengths(rng, drawn), drawn), count).astype(np.int32)
 
-    left = state["length"] - state["steps"]
+    ends = (state["length"] - state["steps"] < count) & (state["number"] > 0)
+    length = np.where(ends, resumed(rng, state["length"]), state["length"]).astype(np.int32)
+    left = length - state["steps"]
     resets = left < count
     reset_at = np.where(resets, left, count).astype(np.int32)
     number = state["number"] + resets
-    length = np.where(resets, drawn, state["length"]).astype(np.int32)
+    until, length = length, np.where(resets, drawn, length).astype(np.int32)
     steps = np.where(resets, count - left, state["steps"] + count).astype(np.int32)
 
     pieces = []
@@ -81,7 +97,7 @@ def next_truncation(unroll, state, lengths, first_lengths):
         if resets[n]:
             parts.append((episode_seed(seed, n, number[n]), 0, int(steps[n])))
         pieces.append(parts)
-    fresh = unroll.fresh({n: episode_seed(seed, n, number[n]) for n in np.flatnonzero(resets)})
+    fresh = unroll.fresh({n: episode_seed(seed, n, number[n]) for n in np.flatnonzero(resets).tolist()})
     key = tf.constant([seeds.stream(seed, "window"), index], tf.int32)
     after = {
         "seed": state["seed"],
@@ -90,5 +106,5 @@ def next_truncation(unroll, state, lengths, first_lengths):
         "length": length,
         "number": number.astype(np.int32),
     }
-    horizons = np.stack([state["length"], length], axis=1).astype(np.int32)
+    horizons = np.stack([until, length], axis=1).astype(np.int32)
     return Truncation(state["steps"].astype(np.int32), reset_at, horizons, fresh, unroll.raw(pieces), key, after)

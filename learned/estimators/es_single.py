@@ -1,9 +1,15 @@
-"""Evolution strategies with one perturbation an episode."""
+"""Evolution strategies with one perturbation per episode."""
+
+from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
 from learned.estimators import base, episodes
+from learned.types import Lengths, Tree
 from learned.unrolling.distributed import unroll
+from learned.unrolling.problem import Problem
 from learned.unrolling.unroll import Unroll
 
 
@@ -12,25 +18,25 @@ class ESSingle:
 
         g = 1 / (2 sigma^2 N) sum_n sum_t 1/K (L_t(+) - L_t(-)) e_n
 
-    No accumulator: the e of an episode is the perturbation that all its steps have seen. The mean over an episode's truncations is
-    unbiased while theta stays; Vicol 2023 (arXiv 2304.11153).
+    No accumulator: the e of an episode is the perturbation that all its steps have seen. The mean over an episode's truncations
+    is unbiased while theta stays; Vicol 2023 (arXiv 2304.11153).
     """
 
     name = "es_single"
 
-    def __init__(self, problem, settings, **execution):
+    def __init__(self, problem: Problem, settings: base.Settings, **execution: Any) -> None:
         self.problem, self.settings = problem, settings
         self.unroll = unroll(Unroll, problem, settings.pairs, 2, settings.steps, **execution)
 
-    def init(self, seed):
+    def init(self, seed: int) -> Tree:
         """The state before the first truncation: `e` [N, P], `inner` states [2 N, ..], `episodes`."""
         e = np.zeros([self.settings.pairs, self.problem.layout.size], self.problem.dtype.as_numpy_dtype)
         return {"episodes": episodes.start(seed, self.settings.pairs), "inner": self.unroll.empty(), "e": e}
 
-    def estimate(self, theta, state, lengths):
-        """(Estimate from one truncation, state behind it)."""
+    def estimate(self, theta: np.ndarray, state: Tree, lengths: Lengths) -> tuple[base.Estimate, Tree]:
+        """(estimate from one truncation, state after it)."""
         settings, size = self.settings, self.problem.layout.size
-        truncation = episodes.next_truncation(self.unroll, state["episodes"], lengths, settings.first_lengths)
+        truncation = episodes.next_truncation(self.unroll, state["episodes"], lengths, settings.first_lengths, settings.resumed)
         seed, number = int(state["episodes"]["seed"]), int(state["episodes"]["window"])
         drawn = base.perturbations(seed, number, settings.pairs, size, settings.sigma, self.problem.dtype)
         e = np.where((truncation.reset_at < settings.steps)[:, None], drawn, state["e"])
@@ -40,5 +46,6 @@ class ESSingle:
         d_old, finite_old = base.differences(losses, old, settings)
         d_new, finite_new = base.differences(losses, ~old, settings)
         gradient = (d_old @ state["e"] + d_new @ e) / (2 * settings.sigma**2 * settings.pairs)
-        estimate = base.Estimate(gradient, base.mean_loss(losses), int(np.sum(~(finite_old & finite_new))), losses.size)
+        lost = int(np.sum(~(finite_old & finite_new)))
+        estimate = base.Estimate(gradient, base.mean_loss(losses), lost, losses.size, square=base.mean_square(losses))
         return estimate, {"episodes": truncation.after, "inner": inner, "e": e}

@@ -1,9 +1,15 @@
 """Evolution strategies on truncations of unfinished episodes, biased."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from learned.estimators import base
 from learned.estimators.truncated_unroll import TruncatedUnroll
+from learned.types import Lengths, Tree
+from learned.unrolling.problem import Problem
 from learned.unrolling.unroll import Unroll
 
 
@@ -17,19 +23,20 @@ class ESTruncated:
 
     name = "es_truncated"
 
-    def __init__(self, problem, settings, **execution):
+    def __init__(self, problem: Problem, settings: base.Settings, **execution: Any) -> None:
         self.problem, self.settings = problem, settings
         self.truncations = TruncatedUnroll(Unroll, problem, settings, 2, **execution)
 
-    def init(self, seed):
+    def init(self, seed: int) -> Tree:
         """The state before the first truncation."""
         return self.truncations.init(seed)
 
-    def estimate(self, theta, state, lengths):
-        """(Estimate from one truncation, state behind it)."""
+    def estimate(self, theta: np.ndarray, state: Tree, lengths: Lengths) -> tuple[base.Estimate, Tree]:
+        """(estimate from one truncation, state after it)."""
         settings, e = self.settings, self.truncations.perturbations(state)
         losses, state = self.truncations.losses(base.both_signs(theta, e), state, lengths)
         losses = base.by_sign(losses)
         d, finite = base.differences(losses, np.ones([settings.steps, settings.pairs], bool), settings)
         gradient = d @ e / (2 * settings.sigma**2 * settings.pairs)
-        return base.Estimate(gradient, base.mean_loss(losses), int(np.sum(~finite)), losses.size), state
+        lost = int(np.sum(~finite))
+        return base.Estimate(gradient, base.mean_loss(losses), lost, losses.size, square=base.mean_square(losses)), state

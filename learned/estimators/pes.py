@@ -1,13 +1,19 @@
 """Persistent evolution strategies: unbiased gradients from truncations of unfinished episodes."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from learned.estimators import base, episodes
+from learned.types import Lengths, Tree
 from learned.unrolling.distributed import unroll
+from learned.unrolling.problem import Problem
 from learned.unrolling.unroll import Unroll
 
 
-def credit(truncation, steps):
+def credit(truncation: episodes.Truncation, steps: int) -> np.ndarray:
     """[K, N]: which losses of a truncation go with the perturbations of the old episode: up to and including its last one."""
     return truncation.old(steps)
 
@@ -18,25 +24,26 @@ class PES:
         g = 1 / (2 sigma^2 N) sum_n sum_t 1/K (L_t(+) - L_t(-)) xi_t,     xi_t: sum of the e of the episode that t belongs to
 
     The mean of g over the truncations of an episode is an unbiased estimate of the gradient of the smoothed mean loss. Where a
-    pair starts anew in a truncation, its losses up to and including the last one of the old episode go with the old sum (this
-    truncation's e included), the later ones with this truncation's e alone. Vicol, Metz and Sohl-Dickstein 2021 (arXiv 2112.13835).
+    pair starts a new episode in a truncation, its losses up to and including the last one of the old episode go with the old sum
+    (this truncation's e included), the later ones with this truncation's e alone. Vicol, Metz and Sohl-Dickstein 2021
+    (arXiv 2112.13835).
     """
 
     name = "pes"
 
-    def __init__(self, problem, settings, **execution):
+    def __init__(self, problem: Problem, settings: base.Settings, **execution: Any) -> None:
         self.problem, self.settings = problem, settings
         self.unroll = unroll(Unroll, problem, settings.pairs, 2, settings.steps, **execution)
 
-    def init(self, seed):
+    def init(self, seed: int) -> Tree:
         """The state before the first truncation: `xi` [N, P], `inner` states [2 N, ..], `episodes`."""
         xi = np.zeros([self.settings.pairs, self.problem.layout.size], self.problem.dtype.as_numpy_dtype)
         return {"episodes": episodes.start(seed, self.settings.pairs), "inner": self.unroll.empty(), "xi": xi}
 
-    def estimate(self, theta, state, lengths):
-        """(Estimate from one truncation, state behind it)."""
+    def estimate(self, theta: np.ndarray, state: Tree, lengths: Lengths) -> tuple[base.Estimate, Tree]:
+        """(estimate from one truncation, state after it)."""
         settings, size = self.settings, self.problem.layout.size
-        truncation = episodes.next_truncation(self.unroll, state["episodes"], lengths, settings.first_lengths)
+        truncation = episodes.next_truncation(self.unroll, state["episodes"], lengths, settings.first_lengths, settings.resumed)
         seed, number = int(state["episodes"]["seed"]), int(state["episodes"]["window"])
         e = base.perturbations(seed, number, settings.pairs, size, settings.sigma, self.problem.dtype)
         copies = base.both_signs(theta, e)
@@ -46,5 +53,6 @@ class PES:
         d_new, finite_new = base.differences(losses, ~old, settings)
         gradient = (d_old @ xi + d_new @ e) / (2 * settings.sigma**2 * settings.pairs)
         xi = np.where((truncation.reset_at < settings.steps)[:, None], e, xi)
-        estimate = base.Estimate(gradient, base.mean_loss(losses), int(np.sum(~(finite_old & finite_new))), losses.size)
+        lost = int(np.sum(~(finite_old & finite_new)))
+        estimate = base.Estimate(gradient, base.mean_loss(losses), lost, losses.size, square=base.mean_square(losses))
         return estimate, {"episodes": truncation.after, "inner": inner, "xi": xi}

@@ -1,10 +1,16 @@
 """Backpropagation through the unroll at perturbed weights."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from learned.estimators import base
 from learned.estimators.truncated_unroll import TruncatedUnroll, finite_rows
+from learned.types import Lengths, Tree
 from learned.unrolling.backpropagation import BackpropagatedUnroll
+from learned.unrolling.problem import Problem
 
 
 class Reparam:
@@ -18,22 +24,22 @@ class Reparam:
 
     name = "reparam"
 
-    def __init__(self, problem, settings, **execution):
+    def __init__(self, problem: Problem, settings: base.Settings, **execution: Any) -> None:
         self.problem, self.settings = problem, settings
         self.truncations = TruncatedUnroll(BackpropagatedUnroll, problem, settings, 2, **execution)
 
-    def init(self, seed):
+    def init(self, seed: int) -> Tree:
         """The state before the first truncation."""
         return self.truncations.init(seed)
 
-    def estimate(self, theta, state, lengths):
-        """(Estimate from one truncation, state behind it)."""
+    def estimate(self, theta: np.ndarray, state: Tree, lengths: Lengths) -> tuple[base.Estimate, Tree]:
+        """(estimate from one truncation, state after it)."""
         e = self.truncations.perturbations(state)
         losses, gradients, state = self.truncations.gradients(base.both_signs(theta, e), state, lengths)
         rows, finite = finite_rows(pair_gradients(gradients))
         return base.Estimate(rows.mean(axis=0), base.mean_loss(losses), int(np.sum(~finite)), losses.size), state
 
 
-def pair_gradients(gradients):
-    """Gradients [2 N, P] -> the pairs' [N, P], the mean of both signs."""
+def pair_gradients(gradients: np.ndarray) -> np.ndarray:
+    """Gradients [2 N, P] -> [N, P], the mean of both signs of each pair."""
     return gradients.reshape(2, -1, gradients.shape[-1]).mean(axis=0)

@@ -5,6 +5,8 @@ over the largest axis of the tensor, "column" that over the second largest; of a
 Both keep the axis they are means over, with length 1. Tensors of rank 0 and 1 have their full second moments in their place.
 """
 
+from __future__ import annotations
+
 import numpy as np
 import tensorflow as tf
 
@@ -17,7 +19,7 @@ PER_PARAMETER = 28
 HIDDEN = (4, 4)
 
 
-def adafac_mlp():
+def adafac_mlp() -> LearnedOptimizer:
     """197 weights: a ReLU network of 39 inputs, 4 and 4 hidden units, 2 outputs (`network.stepped`); 7 offsets of decays.
 
     28 normalised inputs (`_inputs`), then tanh(t / tau - 1) of 11 time scales. A decay d0 is used as 1 - (1 - d0) exp(10 offset).

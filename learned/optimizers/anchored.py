@@ -9,6 +9,8 @@ the network, whatever the number of tensors, and a program compiles in the same 
 its part of the vector.
 """
 
+from __future__ import annotations
+
 import math
 
 import numpy as np
@@ -21,33 +23,33 @@ from taskset.tasks.initializers import constant
 M_DECAYS, V_DECAYS = (0.5, 0.9, 0.99), (0.95, 0.999)
 RATE, NORMALISED = 0.01, 0.05  # at the start: NAdam's learning rate, and the share of its normalised direction
 EPSILON = 1e-9  # beside root mean squares
-LARGEST = 1e12  # of a gradient's numbers: squares of them still have a sum in float32
-WIDEST = 10.0  # of the logarithm of a step: more than ln 1000, so that steps can follow parameters of any scale
+LARGEST = 1e12  # gradients are clipped at it: their squares still have a finite sum in float32
+WIDEST = 10.0  # bound of the logarithm of a step: more than ln 1000, so that steps can follow parameters of any scale
 PER_PARAMETER, HIDDEN = 14, 8
 CONTROLLER_HIDDEN = 16
 FRACTIONS = (0.03, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0, 1.1)  # of the run
 TRENDS, SHORTEST = 6, 10.0  # averages of the loss; the half-life of the fastest, in steps
 CONTROLLED = len(FRACTIONS) + TRENDS - 1 + 11
-SHARED = 0.1  # of the root mean square of all parameters: what the size of a tensor is never below
+SHARED = 0.1  # the size of a tensor counts as at least about this share of the root mean square of all parameters
 
 
-def anchored():
+def anchored() -> LearnedOptimizer:
     """651 weights: a ReLU network 14-8-8-1 for each parameter, another 25-16-2 for each tensor, one exponent.
 
         u = n + network(x)                                    n: NAdam's direction
         p <- p - .01 exp(clip(3 (c1 + power log s), -10, 10)) ((1 - a) u + a u / RMS(u)),    a = sigmoid(3 c2 + logit .05)
 
     (c1, c2): the controller's outputs for the tensor; s: RMS of the tensor's parameters, no less than about a tenth of that of
-    all; RMS is over the tensor. The last layers and `power` start at 0: the start is 95 % NAdam at rate .01 and 5 % its normalised
-    direction. With power = 1/3 a step is relative to the size of the parameters.
+    all; RMS is over the tensor. The last layers and `power` start at 0: the start is 95 % NAdam at rate .01 and 5 % its
+    normalised direction. With power = 1/3 a step is relative to the size of the parameters.
 
     n = (.9 m / (1 - .9^(t+1)) + .1 g / (1 - .9^t)) r, t = 1, 2, .., m, v bias-corrected averages below, r = 1 / sqrt(v + 1e-18).
 
     x: g, m (decays .5 .9 .99), each divided by R, by sqrt(v) (.95), by sqrt(v) (.999); p / s; sqrt(v) / R. R^2 is the tensor's
     mean of v (.999). m is divided by the standard deviation that it would have if gradients were noise of variance 1, so that
-    m / sqrt(v) tells how much more than noise there is, and needs no statistics of its own. All are free of units.
+    m / sqrt(v) measures how much more than noise there is, and needs no statistics of its own. All are free of units.
 
-    The controller looks at (`_controlled`): fraction of the run (9), trend of the loss (5), cosine of g and m, fast over slow RMS
+    The controller reads (`_controlled`): fraction of the run (9), trend of the loss (5), cosine of g and m, fast over slow RMS
     of g, RMS of m / sqrt(v) (3), RMS of u over s, s, size, rank (2), number of tensors. It reads the train loss and the horizon.
     """
     weights = network.mlp_weights((PER_PARAMETER, HIDDEN, HIDDEN))
@@ -78,7 +80,7 @@ def _vector(tensors):
 def _means(x, sizes):
     """The mean of each row of x [k, N] over each tensor: [k, tensors]."""
     parts = tf.split(x, sizes, axis=1)
-    # A product with ones: on a CPU, XLA adds up a row one number after the other, a product many at once.
+    # A product with ones: on a CPU, XLA sums a row one number after the other, in a product many at once.
     return tf.concat([tf.matmul(part, tf.fill([n, 1], tf.constant(1 / n, x.dtype))) for part, n in zip(parts, sizes)], 1)
 
 
@@ -117,7 +119,7 @@ def _lacking(decays, t):
 
 
 def _noise(t):
-    """The standard deviations of the bias-corrected m of white noise of variance 1: sqrt((1 - d) / (1 + d) (1 + d^t) / (1 - d^t))."""
+    """Standard deviations of the bias-corrected m of white noise of variance 1: sqrt((1 - d) / (1 + d) (1 + d^t) / (1 - d^t))."""
     d = tf.constant(M_DECAYS, t.dtype)
     lacking = _lacking(M_DECAYS, t)
     return tf.sqrt((1 - d) / (1 + d) * (2 - lacking) / lacking)
@@ -126,7 +128,10 @@ def _noise(t):
 def _trends(old, loss, horizon):
     """(trends of the loss [TRENDS - 1], averages after it).
 
-    Averages a_k with half-lives from 10 steps to the horizon, and their minima b_k: clip((a_k - b_k) / (a_(k+1) - b_k) - 1, -1, 1),
+    Averages a_k with half-lives from 10 steps to the horizon, and their minima b_k:
+
+        clip((a_k - b_k) / (a_(k+1) - b_k) - 1, -1, 1)
+
     0 where a loss doesn't change by more than rounding. They are averages of the loss less the first one: differences of large
     numbers would be rounding. A loss that isn't finite leaves them as they are.
     """

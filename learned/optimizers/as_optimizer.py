@@ -1,12 +1,17 @@
 """A learned optimizer with fixed weights, wherever `taskset.execution.loop` expects an optimizer."""
 
+from __future__ import annotations
+
 import hashlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from learned.optimizers.base import LearnedOptimizer
+from learned.types import Arrays, Params, Tree
 from taskset.errors import ConfigError, shown
 from taskset.execution.loop import VALIDATION_INTERVAL
 
@@ -15,33 +20,42 @@ from taskset.execution.loop import VALIDATION_INTERVAL
 class WithWeights:
     """A `taskset.optimizers.base.Optimizer`: `learned` with the weights theta, {path: float array}. Made by `with_weights`.
 
-    The state is {"learned": ..} and, if the optimizer looks at it, the last validation loss, measured every 10 steps.
+    The state is {"learned": ..} and, if the optimizer reads it, the last validation loss, measured every 10 steps.
     """
 
     learned: LearnedOptimizer
-    theta: dict
+    theta: Arrays
     name: str
     rule: str
     uses_loss = True
 
     @property
-    def uses_validation_loss(self):
-        """As the learned optimizer."""
+    def uses_validation_loss(self) -> bool:
+        """Whether the learned optimizer reads it."""
         return self.learned.uses_validation_loss
 
-    def hparams(self, horizon):
+    def hparams(self, horizon: float) -> dict[str, float]:
         """The number of steps of the run where the learned optimizer reads it, else nothing."""
         return {"horizon": float(horizon)} if self.learned.uses_horizon else {}
 
-    def init(self, params):
+    def init(self, params: Params) -> Tree:
         """The state before the first step."""
         state = {"learned": self.learned.init(self._theta(params), params)}
         if self.uses_validation_loss:
             state["validation_loss"] = tf.zeros([], _dtype(params))
         return state
 
-    def update(self, grads, state, params, step, hparams, loss, validation_loss=None):
-        """(params, state) after one more step; loss: the train loss; validation_loss: a function that measures the other one."""
+    def update(
+        self,
+        grads: Params,
+        state: Tree,
+        params: Params,
+        step: tf.Tensor,
+        hparams: Mapping[str, Any],
+        loss: tf.Tensor,
+        validation_loss: Callable[[], tf.Tensor] | None = None,
+    ) -> tuple[Params, Tree]:
+        """(params, state) after one more step; loss: the train loss; validation_loss: measures the other one."""
         held = loss
         if self.uses_validation_loss:
             held = tf.cond(tf.equal(step % VALIDATION_INTERVAL, 0), validation_loss, lambda: state["validation_loss"])
@@ -57,10 +71,10 @@ def _dtype(params):
     return next(iter(params.values())).dtype
 
 
-def with_weights(learned, theta, name=None):
+def with_weights(learned: LearnedOptimizer, theta: Mapping[str, Any], name: str | None = None) -> WithWeights:
     """`learned` with the weights theta ({path: array or tensor}) as an optimizer of `taskset`.
 
-    name: what results are stored under; by default the learned optimizer's.
+    name: that of its results; default: the learned optimizer's.
     Raises: ConfigError where theta has other paths or shapes.
     """
     if not isinstance(theta, dict):
@@ -73,6 +87,6 @@ def with_weights(learned, theta, name=None):
                 f"weights of {learned.name!r}: {path!r} has shape {shapes.get(path, 'none (it is missing)')}, "
                 f"allowed is {learned.shapes.get(path, 'no such entry')}; take the weights of a checkpoint of this optimizer"
             )
-    # Weights are constants of the compiled program, which is therefore shared by these weights only.
+    # Weights are constants of the compiled program, so only runs with the same weights share it: hence a rule per digest.
     digest = hashlib.sha256(b"".join(path.encode() + theta[path].tobytes() for path in sorted(theta))).hexdigest()
     return WithWeights(learned, theta, name or learned.name, f"{learned.name}/{digest[:16]}")

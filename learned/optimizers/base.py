@@ -1,60 +1,67 @@
 """What a learned optimizer is."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import tensorflow as tf
 
+from learned.types import Params, Shapes, Tree
 from taskset.random import seeds, stateless
+
+# {path: (shape, initializer)} of theta; initializers are those of `taskset.tasks.initializers`.
+Weights: TypeAlias = dict[str, tuple[tuple[int, ...], Any]]
 
 
 @dataclass(frozen=True, eq=False)
 class LearnedOptimizer:
     """An optimizer whose rule is a function of weights theta, {path: tensor}. `init` and `update` are pure.
 
-    name: what `learned.optimizers.get` knows it by.
+    name: the name that it is registered under.
     weights: {path: (shape, initializer)} of theta, initializers being those of `taskset.tasks.initializers`.
     init: `init(theta, params) -> state`, a nested dict of tensors, for the task's params {path: tensor}.
     update: `update(theta, grads, state, params, step, loss, validation_loss) -> (params, state)` after one more step.
         step: steps already taken, a scalar integer tensor; loss: the train loss that grads come from; validation_loss: the last
-        one that was measured. Both losses are scalars, ignored where the rule doesn't read them. With `uses_horizon` it is also
-        given `horizon=`, the number of steps that the training is planned to have, a scalar tensor of the params' dtype; beyond
-        it `step` goes on and `horizon` stays.
+        one that was measured. Both losses are scalars, ignored where the rule doesn't read them. With `uses_horizon` there
+        is another argument `horizon=`, the number of steps that the training is planned to have, a scalar tensor of the params'
+        dtype; beyond it `step` increases and `horizon` stays.
     uses_validation_loss, uses_loss, uses_horizon: whether the rule reads the validation loss, the train loss, the horizon.
-    width: of the hidden layers that are applied to every parameter by itself; 0 where they are narrow or there are none.
+    width: units of the hidden layers that are applied to every parameter by itself; 0 where they are narrow or there are none.
 
     Everything is computed in the params' dtype, which theta must share. For many copies at once use `tf.vectorized_map` over all
     arguments; gradients with respect to theta are those of backpropagation.
     """
 
     name: str
-    weights: dict
-    init: Callable
-    update: Callable
+    weights: Weights
+    init: Callable[[Params, Params], Tree]
+    update: Callable[..., tuple[Params, Tree]]
     uses_validation_loss: bool = False
     width: int = 0
     uses_loss: bool = False
     uses_horizon: bool = False
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<LearnedOptimizer {self.name}: {self.num_weights} weights>"
 
     @property
-    def shapes(self):
+    def shapes(self) -> Shapes:
         """{path: shape} of theta."""
         return {path: tuple(shape) for path, (shape, _) in self.weights.items()}
 
     @property
-    def num_weights(self):
+    def num_weights(self) -> int:
         """The number of scalars in theta."""
         return sum(math.prod(shape) for shape in self.shapes.values())
 
-    def planned(self, horizon, dtype):
-        """What `update` is given for a training of `horizon` steps (a number or scalar tensor): {} unless it reads them."""
+    def planned(self, horizon: Any, dtype: tf.DType) -> dict[str, tf.Tensor]:
+        """{"horizon": ..} for `update`, from a number or scalar tensor; {} unless it reads the horizon."""
         return {"horizon": tf.cast(horizon, dtype)} if self.uses_horizon else {}
 
-    def init_theta(self, seed, dtype=tf.float32):
+    def init_theta(self, seed: int, dtype: tf.DType = tf.float32) -> Params:
         """Initial theta; each weight is drawn from (seed, path) alone."""
         seed = seeds.check(seed)
         theta = {}

@@ -1,8 +1,10 @@
 """An LSTM for each tensor over a network for each parameter: Metz et al. 2020 (arXiv 2009.11243).
 
-In a step, the LSTM of a tensor reads statistics of the tensor, what all LSTMs said in the step before and what the tensor's
-parameters said then; what it says in turn is an input of the network of each parameter. Tensors are columns here, [features, T].
+In a step, the LSTM of a tensor reads statistics of the tensor, and the messages that all LSTMs and the tensor's own parameters
+sent in the step before; its own message is an input of the network of each parameter. Tensors are columns here, [features, T].
 """
+
+from __future__ import annotations
 
 import math
 
@@ -18,23 +20,23 @@ CLIP = 10  # gradients are clipped at this many times the average of their root 
 AVERAGED = {"clip": 0.99, "train": 0.9, "validation": 0.95}  # decays of the bias-corrected averages
 STATISTICS = 18
 HIDDEN = 64  # of the LSTM
-SAID = {"by_lstms": 18, "by_parameters": 16}  # to the LSTMs of the next step
+MESSAGES = {"by_lstms": 18, "by_parameters": 16}  # sizes of the messages to the LSTMs of the next step
 TO_PARAMETERS = 17
-PER_PARAMETER, PER_TENSOR = 23, 14  # inputs of the network besides
+PER_PARAMETER, PER_TENSOR = 23, 14  # further inputs of the network
 AXES = 4
 
 
-def hierarchical():
+def hierarchical() -> LearnedOptimizer:
     """35,799 weights: LSTM(64) of 52 inputs, network 54-32-32-18, linear maps 64-17 and 64-18, 162 initial states.
 
     Gradients are clipped first, and everything else sees them clipped; averages include the gradient of the step.
     """
-    weights = cell_weights("lstm", STATISTICS + sum(SAID.values()), HIDDEN)
+    weights = cell_weights("lstm", STATISTICS + sum(MESSAGES.values()), HIDDEN)
     weights |= network.linear_weights("to_parameters", HIDDEN, TO_PARAMETERS)
-    weights |= network.linear_weights("to_lstms", HIDDEN, SAID["by_lstms"])
+    weights |= network.linear_weights("to_lstms", HIDDEN, MESSAGES["by_lstms"])
     inputs = PER_PARAMETER + PER_TENSOR + TO_PARAMETERS
-    weights |= network.mlp_weights((inputs, 32, 32, 2 + SAID["by_parameters"]))
-    for name, size in {"h": HIDDEN, "c": HIDDEN, **SAID}.items():
+    weights |= network.mlp_weights((inputs, 32, 32, 2 + MESSAGES["by_parameters"]))
+    for name, size in {"h": HIDDEN, "c": HIDDEN, **MESSAGES}.items():
         weights[f"initial_state/{name}"] = ((size,), constant(0.0))
     return LearnedOptimizer("hierarchical", weights, _init, _update, uses_validation_loss=True, uses_loss=True)
 
@@ -87,7 +89,7 @@ def _norm(x):
 
 
 def _lengths(shape):
-    """The lengths of 4 axes; behind the last one 1, and the fourth stands for all that follow."""
+    """The lengths of 4 axes: 1 where there are fewer, and the fourth is the product of all that follow."""
     lengths = [*shape, *[1] * (AXES - len(shape))]
     return [*lengths[: AXES - 1], math.prod(lengths[AXES - 1 :])]
 
@@ -95,8 +97,8 @@ def _lengths(shape):
 def _statistics(m, rms, p, g, is_scalar, losses):
     """The 18 statistics of a tensor, m and rms [decays, *shape] counting as one set of numbers each. Norms are L2, no logarithms.
 
-    Where a mean is 0 but for rounding (cross-entropy's gradients over a last layer), so is its sign: runs then agree bit for bit
-    in one way of execution, and only roughly between two.
+    Where a mean is 0 but for rounding (cross-entropy's gradients over a last layer), its sign is that of rounding: runs agree bit
+    for bit within one mode of execution, and only roughly between two.
     """
     means = tf.stack([tf.reduce_mean(x) for x in (m, rms, p)])
     variances = tf.stack([tf.math.reduce_variance(x) for x in (m, rms, p)])
@@ -108,7 +110,7 @@ def _statistics(m, rms, p, g, is_scalar, losses):
     )
 
 
-def _said_to_tensors(theta, state, statistics):
+def _message_to_tensors(theta, state, statistics):
     """The LSTMs' step: (17 numbers for each tensor's parameters [17, T], new h, c, by_lstms)."""
     by_lstms = tf.tile(state["by_lstms"], [1, statistics.shape[1]])
     x = tf.concat([statistics, by_lstms, state["by_parameters"]], 0)
@@ -152,7 +154,7 @@ def _update(theta, grads, state, params, step, loss, validation_loss):
         new["m"][path], new["rms"][path] = m, rms
         statistics.append(_statistics(m, rms, p[path], clipped, params[path].shape.rank == 0, losses))
         inputs[path] = _per_parameter(clipped, p[path], m, rms)
-    said, new["lstm"] = _said_to_tensors(theta, state["lstm"], tf.stack(statistics, 1))
+    said, new["lstm"] = _message_to_tensors(theta, state["lstm"], tf.stack(statistics, 1))
     outputs = network.after_first(theta, features.rows(_first_layer(theta, p, inputs, said, step)))
     by_parameters = features.unrows(outputs[2:], p)
     new["lstm"]["by_parameters"] = tf.concat([tf.reshape(features.mean(by_parameters[q]), [-1, 1]) for q in order], 1)

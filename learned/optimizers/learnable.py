@@ -4,6 +4,8 @@ Theta is in logarithms, so that a step of one size means the same anywhere. The 
 sums gradients (u <- beta u + g), and Adam's averages are bias-corrected, as Kingma and Ba (arXiv 1412.6980) define it.
 """
 
+from __future__ import annotations
+
 import math
 
 import tensorflow as tf
@@ -30,7 +32,7 @@ def _learnable(name, formula, slots, start, hparams):
     return LearnedOptimizer(name, {path: ((), constant(value)) for path, value in start.items()}, init, update)
 
 
-def learnable_sgd():
+def learnable_sgd() -> LearnedOptimizer:
     """w <- w - lr g, theta = log lr, at first log .01."""
 
     def hparams(theta):
@@ -39,7 +41,7 @@ def learnable_sgd():
     return _learnable("learnable_sgd", sgd_formula, (), {"log_learning_rate": math.log(0.01)}, hparams)
 
 
-def learnable_sgdm():
+def learnable_sgdm() -> LearnedOptimizer:
     """u <- beta u + g, w <- w - lr u, theta = (log lr, log(1 - beta)), at first lr = .01, beta = .9."""
 
     def hparams(theta):
@@ -52,7 +54,7 @@ def learnable_sgdm():
     return _learnable("learnable_sgdm", momentum_formula, ("u",), start, hparams)
 
 
-def learnable_adam():
+def learnable_adam() -> LearnedOptimizer:
     """Adam, theta = (log lr, log(1 - beta1), log(1 - beta2), log epsilon), at first lr = .001, .9, .999, 1e-8."""
 
     def hparams(theta):

@@ -1,37 +1,40 @@
 """A recurrent network applied to each parameter alone: Andrychowicz et al. 2016 (arXiv 1606.04474)."""
 
+from __future__ import annotations
+
 import math
 
 import tensorflow as tf
 
 from learned.optimizers import features, network
-from learned.optimizers.base import LearnedOptimizer
+from learned.optimizers.base import LearnedOptimizer, Weights
+from learned.types import Params
 from taskset.tasks.initializers import constant, lecun_normal
 
 HIDDEN = 20
 LAYERS = 2
-P = 10  # gradients below e^-P are not looked at in logarithms
+P = 10  # gradients below e^-P are read as they are, not in logarithms
 SCALE = 0.1
 
 
-def lstm():
+def lstm() -> LearnedOptimizer:
     """5,141 weights: two LSTM layers of 20 units on the preprocessed gradient (`_preprocessed`), a linear map to the step.
 
     w <- w + .1 output. The published rule adds what the network gives; its outputs stand for steps, not for gradients.
     """
-    weights = {}
+    weights: Weights = {}
     for i, inputs in enumerate((2, HIDDEN)):
         weights |= cell_weights(f"lstm_{i}", inputs, HIDDEN)
     return LearnedOptimizer("lstm", weights | network.linear_weights("linear", HIDDEN, 1), _init, _update)
 
 
-def cell_weights(path, inputs, hidden):
+def cell_weights(path: str, inputs: int, hidden: int) -> Weights:
     """The entries of theta for an LSTM: one matrix [inputs + hidden, 4 hidden] for the gates i, j, f, o, and their biases."""
     shape = (inputs + hidden, 4 * hidden)
     return {f"{path}/w_gates": (shape, lecun_normal()), f"{path}/b_gates": (shape[1:], constant(0.0))}
 
 
-def cell(theta, path, x, h, c):
+def cell(theta: Params, path: str, x: tf.Tensor, h: tf.Tensor, c: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """(h', c'): c' = sigmoid(f + 1) c + sigmoid(i) tanh(j), h' = sigmoid(o) tanh(c'), with gates (i, j, f, o) = w^T [x; h] + b.
 
     x [inputs, n]; h, c [hidden, n]. The 1 is the forget bias. Hochreiter and Schmidhuber 1997; Gers et al. 2000.

@@ -3,6 +3,8 @@
 The design of Metz et al. 2018 (arXiv 1810.10180) as Metz et al. 2022 (arXiv 2203.11860) carry it on.
 """
 
+from __future__ import annotations
+
 import numpy as np
 import tensorflow as tf
 
@@ -13,7 +15,7 @@ DECAYS = (0.1, 0.5, 0.9, 0.99, 0.999, 0.9999)
 HIDDEN = (32, 32)
 
 
-def mlp():
+def mlp() -> LearnedOptimizer:
     """1,762 weights: a ReLU network of 19 inputs, 32 and 32 hidden units, 2 outputs (`network.stepped`).
 
     Inputs: gradient, parameter, averages of the gradient (`DECAYS`), these 8 normalised; tanh(t / tau - 1) of 11 time scales.

@@ -1,5 +1,7 @@
 """The per-parameter network as released with Metz et al. 2018 (arXiv 1810.10180)."""
 
+from __future__ import annotations
+
 import tensorflow as tf
 
 from learned.optimizers import features, network
@@ -10,7 +12,7 @@ TIMES = (3, 10, 30, 100, 300, 1e3, 3e3, 1e4, 3e5)  # the release's last one is 3
 HIDDEN = (32,)
 
 
-def mlp2019():
+def mlp2019() -> LearnedOptimizer:
     """1,090 weights: a ReLU network of 31 inputs, 32 hidden units, 2 outputs (`network.stepped`).
 
     Inputs, m and r being averages of gradient and squared gradient (`DECAYS`): g, m rsqrt(r + 1e-6), p, m, r, rsqrt(r + 1e-6),

@@ -4,17 +4,17 @@ import gc
 
 from taskset.execution.memory import private_mib, return_memory
 
-# Of a process, above which programs go or it is replaced. Compiling the next one may take 450 more, libraries and data that
-# processes share up to 400 of what counts against 1.5 GB: docs/benchmarks.md, "Memory of an outer training".
+# Memory of a process, above which programs are dropped or it is replaced. Compiling the next one may take 450 more, and libraries
+# and data that processes share up to 400, of what counts against 1.5 GB: docs/benchmarks.md, "Memory of an outer training".
 MEMORY_MIB = 650
 
 
 class EstimatorCache:
     """`make(name)` of each name, kept as long as there is memory for it.
 
-    A program of a window is some 60 MB and seconds of compilation. Above `most` MiB those that were asked for longest ago go, but
-    never those that are `needed()` (a set of names). One that is asked for again is made again: traced, and its machine code read
-    from `taskset.execution.compile_cache`. The numbers are the same.
+    The program of a truncation takes some 60 MB, and seconds of compilation. Above `most` MiB the least recently used ones are
+    dropped, but never those that are `needed()` (a set of names). One that is used again is rebuilt: traced, and its machine code
+    is read from `taskset.execution.compile_cache`. The numbers are the same.
     """
 
     def __init__(self, make, needed, most=MEMORY_MIB, used=private_mib):
@@ -23,7 +23,7 @@ class EstimatorCache:
 
     def __call__(self, name):
         if name in self._kept:
-            self._kept[name] = self._kept.pop(name)  # the last in order
+            self._kept[name] = self._kept.pop(name)  # most recently used: the last in order
         else:
             self._kept[name] = self._make(name)
             self._fit(name)
@@ -36,5 +36,5 @@ class EstimatorCache:
         spare = [name for name in self._kept if name != newest and name not in self._needed()]
         while spare and self._used() > self._most:
             del self._kept[spare.pop(0)]
-            gc.collect()  # programs and what they were made of refer to each other in circles
+            gc.collect()  # programs and the objects that they were made from refer to each other
             return_memory()

@@ -6,6 +6,8 @@ A curriculum is an object `(outer_step, rng) -> integer >= 1`. Episodes that sta
 import math
 from dataclasses import asdict, dataclass
 
+import numpy as np
+
 from taskset.errors import ConfigError, shown, unknown
 
 
@@ -72,6 +74,26 @@ class LogUniform:
     def longest(self):
         """The greatest length that can come."""
         return self.high
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """An episode that comes to its end is resumed with a probability, up to a longer length L' = exp(U[log L, log longest]).
+
+    Most steps are then late ones, at the price of few: what happens at step 2000 can't be learned from the first 200. The state
+    that is resumed is the pair's own, with the perturbations that it has seen; at `longest` steps a training starts from its
+    beginning. ELO (arXiv 2607.06772) takes a stored late state with probability .8.
+    """
+
+    probability: float
+    longest: int
+
+    def __call__(self, rng, lengths):
+        """The lengths [N], longer for those that are resumed."""
+        chosen = rng.random(len(lengths)) < self.probability
+        low = np.log(np.clip(lengths, 1, self.longest))
+        drawn = np.rint(np.exp(rng.uniform(low, math.log(self.longest)))).astype(np.int32)
+        return np.where(chosen, np.maximum(lengths, drawn), lengths)
 
 
 _KINDS = {"constant": Constant, "linear": Linear, "log_uniform": LogUniform}

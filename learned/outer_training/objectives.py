@@ -1,14 +1,7 @@
 """What an optimizer is trained for: the loss that is averaged over an unroll, and its normalization.
 
-An objective is an object with
-
-    name            what the command line calls it
-    split           the split whose batches it reads beside the training batch; None for none
-    scale_split     the split whose normalizer it is measured with
-    check(task)     raise `ConfigError` where the task has no such loss
-    __call__(task, params, train_loss, batch, key) -> scalar loss at `params`, before the step is taken
-
-The three are those of arXiv 1810.10180 (train, validation) and arXiv 1906.03367 (noise).
+What an objective is: `learned.Objective` (in `learned.unrolling.problem`). `learned.register_objective` adds one. The three here
+are those of arXiv 1810.10180 (train, validation) and arXiv 1906.03367 (noise).
 """
 
 from dataclasses import dataclass
@@ -16,6 +9,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from learned import registry
+from learned.unrolling.problem import Objective
 from taskset.errors import ConfigError
 from taskset.normalization.normalizer import HIGH, LOW
 from taskset.random import stateless
@@ -72,12 +66,12 @@ class NoisyLoss:
         return noisy
 
 
-def names():
+def names() -> list[str]:
     """The names of all objectives: the package's own, and those registered with `learned.register_objective`."""
     return registry.objectives.names()
 
 
-def get(name):
+def get(name: str) -> Objective:
     """The objective called `name`, such as "train", "valid" or "noise". Raises `UnknownName`."""
     return registry.objectives.get(name)()
 

@@ -10,6 +10,12 @@ from learned.outer_training import length_schedules
 from taskset.errors import ConfigError, shown, unknown
 from taskset.random import seeds
 
+DIFFERENCES = ("value", "sign", "rms")
+DIFFERENCE_ESTIMATORS = ("es_full", "es_truncated", "pes", "es_single")
+CLIPPING = ("entries", "norm")
+SCHEDULES = ("constant", "cosine")
+AUGMENTATIONS = ("none", "global", "tensor", "parameter", "mixed")
+
 
 def _is_integer(value):
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
@@ -29,12 +35,19 @@ class Options:
     """Everything that the weights which come out depend on, the suite aside.
 
     optimizer, estimator, objective: names; seed: of every draw.
-    pairs, steps, sigma, differences, first_lengths: of the estimator (`learned.estimators.base.Settings`; "value" or "sign",
-    "together" or "spread"); lengths: of episodes (`learned.outer_training.length_schedules.parse`).
+    pairs, steps, sigma, first_lengths: of the estimator (`learned.estimators.base.Settings`; "together" or "spread").
+    differences: "value", "sign" (`learned.estimators.base.sign`) or "rms" (`learned.outer_training.differences`).
+    lengths: of episodes (`learned.outer_training.length_schedules.parse`); late_restarts: the probability that one is resumed at
+    its end with a longer length (`learned.outer_training.length_schedules.Resumed`).
     slots: tasks that are in training at a time; tasks_per_step: of them, those whose estimates an outer step averages.
-    family_weights: {family: weight} of drawing tasks, 1 where not named.
-    learning_rate, warm_up: of Adam; the rate grows linearly over the first `warm_up` outer steps. clip: the bound of the
-    gradient's entries.
+    family_weights, cost_power: of drawing tasks (`learned.outer_training.drawing`): {family: weight}, 1 where not named, and the
+    power of a task's cost by which it comes less often, 0 for none.
+    learning_rate, warm_up, weight_decay: of AdamW; the rate grows linearly over the first `warm_up` outer steps.
+    schedule: then it is "constant", or falls by "cosine" to a tenth until outer step `schedule_steps`; 0: until the end of the
+    hours that the trainer is given. clip: the bound of the gradient's entries, or of its norm, as `clipping` says.
+    trained: globs of the weights that are trained; start: a digest of the weights that it starts from, "" for those that follow
+    from the seed (`learned.outer_training.phases`).
+    augment: rescaling of the tasks' parameters (`learned.unrolling.rescaling`): none, global, tensor, parameter or mixed.
     """
 
     optimizer: str
@@ -53,18 +66,31 @@ class Options:
     learning_rate: float = 1e-3
     warm_up: int = 50
     clip: float = 0.1
+    augment: str = "none"
+    clipping: str = "entries"
+    weight_decay: float = 0.0
+    schedule: str = "constant"
+    schedule_steps: int = 0
+    late_restarts: float = 0.0
+    trained: list = field(default_factory=lambda: ["*"])
+    start: str = ""
+    cost_power: float = 0.0
 
     def __post_init__(self):
         registry.optimizers.check(self.optimizer)
         registry.estimators.check(self.estimator)
         registry.objectives.check(self.objective)
         for kind, value, names in (
-            ("differences", self.differences, ("value", "sign")),
+            ("differences", self.differences, DIFFERENCES),
             ("first lengths", self.first_lengths, ("together", "spread")),
+            ("augmentation", self.augment, AUGMENTATIONS),
+            ("clipping", self.clipping, CLIPPING),
+            ("schedule", self.schedule, SCHEDULES),
         ):
             if not isinstance(value, str) or value not in names:
                 raise unknown(kind, value, list(names), f"Allowed: {', '.join(names)}.")
-        for name, least in (("pairs", 1), ("steps", 1), ("slots", 1), ("tasks_per_step", 1), ("warm_up", 0)):
+        integers = (("pairs", 1), ("steps", 1), ("slots", 1), ("tasks_per_step", 1), ("warm_up", 0), ("schedule_steps", 0))
+        for name, least in integers:
             value = getattr(self, name)
             _allowed(name, value, _is_integer(value) and least <= value < 2**31, f"an integer of at least {least}")
             object.__setattr__(self, name, int(value))
@@ -72,6 +98,16 @@ class Options:
             value = getattr(self, name)
             _allowed(name, value, _is_number(value) and 0 < value < math.inf, "a number above 0")
         object.__setattr__(self, "seed", seeds.check(self.seed))
+        decay = self.weight_decay
+        _allowed("weight_decay", decay, _is_number(decay) and 0 <= decay < math.inf, "a number of at least 0")
+        power = self.cost_power
+        _allowed("cost_power", power, _is_number(power) and 0 <= power <= 10, "a number from 0 to 10")
+        self._check_schedule()
+        if self.differences == "rms" and self.estimator not in DIFFERENCE_ESTIMATORS:
+            raise ConfigError(
+                f"differences 'rms' with estimator {self.estimator!r}: allowed are estimators that are linear in differences, "
+                f"{', '.join(DIFFERENCE_ESTIMATORS)}"
+            )
         _allowed(
             "tasks_per_step", self.tasks_per_step, self.tasks_per_step <= self.slots, f"at most the number of slots, {self.slots}"
         )
@@ -84,6 +120,26 @@ class Options:
         )
         longest = length_schedules.parse(self.lengths).longest
         _allowed("steps", self.steps, self.steps <= longest, f"at most the longest episode, {longest} steps")
+        self._check_late_restarts()
+        texts = isinstance(self.trained, list) and self.trained and all(isinstance(glob, str) for glob in self.trained)
+        _allowed("trained", self.trained, texts, "a list of globs, at least one")
+        _allowed("start", self.start, isinstance(self.start, str), "a digest of weights")
+
+    def _check_late_restarts(self):
+        share = self.late_restarts
+        _allowed("late_restarts", share, _is_number(share) and 0 <= share < 1, "a number of at least 0 and below 1")
+        if share and (not self.lengths.startswith("log_uniform:") or self.estimator == "es_full"):
+            raise ConfigError(
+                f"late_restarts is {share} with lengths {self.lengths!r} and estimator {self.estimator!r}: allowed are lengths "
+                "log_uniform:LOW:HIGH and estimators of unfinished episodes, not es_full"
+            )
+
+    def _check_schedule(self):
+        steps, rising = self.schedule_steps, self.warm_up
+        if self.schedule == "constant":
+            _allowed("schedule_steps", steps, steps == 0, "0 with a constant schedule")
+        else:
+            _allowed("schedule_steps", steps, steps == 0 or steps > rising, f"an integer above warm_up, {rising}")
 
     def check(self, suite):
         """Raise `ConfigError` where the options don't go with a suite."""
@@ -105,3 +161,17 @@ class Options:
     def as_json(self):
         """The options as JSON values."""
         return json.loads(json.dumps(asdict(self)))
+
+
+# Of the options that came after version 0.1: what trainings did before there was a choice.
+DEFAULTS = {
+    "augment": "none",
+    "clipping": "entries",
+    "weight_decay": 0.0,
+    "schedule": "constant",
+    "schedule_steps": 0,
+    "late_restarts": 0.0,
+    "trained": ["*"],
+    "start": "",
+    "cost_power": 0.0,
+}

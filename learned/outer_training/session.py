@@ -10,6 +10,7 @@ import learned
 from learned import optimizers
 from learned.outer_training.estimator_cache import MEMORY_MIB
 from learned.outer_training.options import Options
+from learned.outer_training.phases import Weights
 from learned.outer_training.trainer import Trainer, kept_slots
 from learned.types import Arrays, PathLike
 from taskset.datasets.sharing import shared_arrays
@@ -31,13 +32,15 @@ def open_trainer(
     modules: Sequence[str] = (),
     memory: int = MEMORY_MIB,
     strategy: tf.distribute.Strategy | None = None,
+    start: Weights | None = None,
 ) -> Iterator[Trainer]:
     """Context manager: the `Trainer` of a directory, which resumes where there is a checkpoint. It ends its processes at the end.
 
     workers: processes on the CPU; with 1 everything is computed in this one. The weights are the same for any number.
     modules: those that register tasks, optimizers, estimators or objectives outside the package (module names or .py files);
     worker processes import them. memory: MiB that a process may have for itself, see `learned.outer_training.estimator_cache`.
-    strategy: of `learned.unrolling.distributed`, in this process alone.
+    strategy: of `learned.unrolling.distributed`, in this process alone. start: weights to start from (`phases.read`), whose
+    digest the options have; None: the optimizer's initial ones.
     """
     device = "cpu"
     if strategy is not None:
@@ -51,13 +54,15 @@ def open_trainer(
         if workers == 1:
             from learned.outer_training.task_pool import Slots
 
-            pool: Any = Slots(suite, options, data_dir, strategy, memory)
+            pool: Any = Slots(suite, options, data_dir, strategy, memory, start)
         else:
             from learned.outer_training.workers import Workers
 
             named = [*modules, learned.__name__]
-            pool = stack.enter_context(Workers(workers, suite, options, data_dir, named, memory, lambda: kept_slots(directory)))
-        yield Trainer(directory, suite, options, pool, optimizers.get(options.optimizer), device)
+            pool = stack.enter_context(
+                Workers(workers, suite, options, data_dir, named, memory, lambda: kept_slots(directory), start)
+            )
+        yield Trainer(directory, suite, options, pool, optimizers.get(options.optimizer), device, start=start)
 
 
 def train(

@@ -5,21 +5,25 @@ until all its pairs have finished their episodes; then a slot draws another one.
 outer step and its own state alone, not on other slots or on which process it lives in.
 """
 
+import weakref
 from dataclasses import dataclass
 
 import numpy as np
 
 from learned import estimators, optimizers
 from learned.estimators import base
-from learned.outer_training import length_schedules, objectives
+from learned.outer_training import length_schedules, objectives, phases
+from learned.outer_training.drawing import Drawing
 from learned.outer_training.estimator_cache import MEMORY_MIB, EstimatorCache
 from learned.unrolling.problem import Problem
+from learned.unrolling.rescaling import RescaledProblem
+from learned.unrolling.sharing import SharedProblem, SharedRescaledProblem, program_of
 from learned.unrolling.vectors import from_leaves, named_leaves
 from taskset.datasets.sharing import release_pages
 from taskset.execution.memory import return_memory
 from taskset.random import seeds
 
-DIFFERENCES = {"value": base.value, "sign": base.sign}
+DIFFERENCES = {"value": base.value, "sign": base.sign, "rms": base.value}  # the trainer divides by the RMS
 FIRST_LENGTHS = {"together": base.together, "spread": base.spread}
 
 
@@ -58,22 +62,31 @@ class Result:
 class Slots:
     """The slots of one process.
 
-    suite: a `taskset.scoring.suites.Suite`; options: a `learned.outer_training.trainer.Options`; data_dir: of real data.
-    strategy: a `tf.distribute` strategy (`learned.unrolling.distributed`); None: this process, its CPU. memory: MiB that the process may
-    have for itself before programs go (`learned.outer_training.estimator_cache`).
+    suite: a `taskset.scoring.suites.Suite`; options: a `learned.outer_training.options.Options`; data_dir: of real data.
+    strategy: a `tf.distribute` strategy (`learned.unrolling.distributed`); None: this process, its CPU. memory: MiB that the
+    process may have for itself before programs go (`learned.outer_training.estimator_cache`). start: the weights that the
+    training starts from, {path: array}; None: those of its seed.
     """
 
-    def __init__(self, suite, options, data_dir=None, strategy=None, memory=MEMORY_MIB):
+    def __init__(self, suite, options, data_dir=None, strategy=None, memory=MEMORY_MIB, start=None):
         self.options, self.data_dir, self.suite, self.strategy = options, data_dir, suite, strategy
-        self.by_family = {}
-        for entry in suite.of_split("train"):
-            self.by_family.setdefault(entry.family, []).append(entry.task)
+        self.drawing = Drawing(suite.of_split("train"), options.family_weights, options.cost_power)
         self.optimizer, self.objective = optimizers.get(options.optimizer), objectives.get(options.objective)
+        start = phases.initial(self.optimizer, options.seed) if start is None else start
+        self.frozen = phases.frozen(start, options.trained)
         self.lengths = length_schedules.parse(options.lengths)
+        late = options.late_restarts
+        resumed = length_schedules.Resumed(late, self.lengths.longest) if late else base.never
         self.settings = base.Settings(
-            options.pairs, options.steps, options.sigma, DIFFERENCES[options.differences], FIRST_LENGTHS[options.first_lengths]
+            options.pairs,
+            options.steps,
+            options.sigma,
+            DIFFERENCES[options.differences],
+            FIRST_LENGTHS[options.first_lengths],
+            resumed,
         )
         self.slots = {}
+        self._programs = weakref.WeakValueDictionary()  # they go with the last estimator that has them
         self.estimator = EstimatorCache(self._estimator, lambda: {slot.task for slot in self.slots.values()}, memory)
 
     def _estimator(self, name):
@@ -81,15 +94,19 @@ class Slots:
 
         entry = self.suite.entry(name)
         scale = objectives.LossScale(*entry.scales[self.objective.scale_split])
-        problem = Problem(get_task(name, self.suite.source, self.data_dir), self.optimizer, self.objective, scale)
-        return estimators.get(self.options.estimator)(problem, self.settings, strategy=self.strategy)
+        task = get_task(name, self.suite.source, self.data_dir)
+        problem = self._problem(task, self.optimizer, self.objective, scale, frozen=self.frozen)
+        return estimators.get(self.options.estimator)(problem, self.settings, strategy=self.strategy, programs=self._programs)
+
+    def _problem(self, task, *given, **more):
+        augment, shared = self.options.augment, program_of(task) is not None
+        if augment == "none":
+            return (SharedProblem if shared else Problem)(task, *given, **more)
+        return (SharedRescaledProblem if shared else RescaledProblem)(augment, task, *given, **more)
 
     def draw(self, slot, life):
-        """The task of a slot's life: a family by its weight, then one of the family's tasks, all alike."""
-        rng = seeds.generator(self.options.seed, "task", slot, life)
-        weights = np.array([self.options.family_weights.get(family, 1.0) for family in self.by_family])
-        tasks = self.by_family[list(self.by_family)[rng.choice(len(weights), p=weights / weights.sum())]]
-        return tasks[rng.integers(len(tasks))]
+        """The task of a slot's life (`learned.outer_training.drawing`)."""
+        return self.drawing(self.options.seed, slot, life)
 
     def estimate(self, number, outer_step, theta):
         """The `Result` of slot `number` at theta (float64 [P]); draws another task where the last one is finished."""

@@ -1,6 +1,6 @@
 """Outer training: the weights of a learned optimizer by gradient descent over many tasks.
 
-    g = mean of the estimates of a few slots, entries clipped to +-clip;  theta <- Adam(theta, g), the rate warmed up
+    g = mean of the estimates of a few slots, clipped;  theta <- AdamW(theta, g)        (`learned.outer_training.outer_optimizer`)
 
 Clipping comes after averaging; without it nothing is learned (arXiv 2009.11243). The arithmetic here is NumPy in float64; the
 estimates are made by `learned.outer_training.task_pool`, in this process or in several (`learned.outer_training.workers`).
@@ -8,36 +8,27 @@ estimates are made by `learned.outer_training.task_pool`, in this process or in 
 
 import math
 import os
+import time
 from pathlib import Path
 
 import numpy as np
 
-from learned.outer_training import checkpoint, log
+from learned.outer_training import checkpoint, log, outer_optimizer, phases
+from learned.outer_training.differences import DifferenceScales
 from learned.outer_training.events import Events
+from learned.outer_training.options import DEFAULTS
+from learned.outer_training.time_plan import TimePlan
 from learned.unrolling.vectors import Layout
 from taskset import changes
-from taskset.errors import StoreError, cut, shown
+from taskset.errors import ConfigError, StoreError, cut, shown
 from taskset.normalization.store import make_directory
 from taskset.random import seeds
 from taskset.scoring import suites
 from taskset.version import __version__
 
-BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 LATEST = "checkpoint.npz"
 LOG = "steps.jsonl"
 TENSORBOARD = "tensorboard"
-
-
-def adam(x, m, v, g, step, learning_rate):
-    """(x, m, v) after step number `step` = 0, 1, .. of Adam, bias-corrected (Kingma and Ba, arXiv 1412.6980, algorithm 1)."""
-    m, v = BETA1 * m + (1 - BETA1) * g, BETA2 * v + (1 - BETA2) * g**2
-    m_hat, v_hat = m / (1 - BETA1 ** (step + 1)), v / (1 - BETA2 ** (step + 1))
-    return x - learning_rate * m_hat / (np.sqrt(v_hat) + EPSILON), m, v
-
-
-def warmed_up(options, step):
-    """The learning rate of outer step `step` = 0, 1, ..: linearly up to its value in `warm_up` steps."""
-    return options.learning_rate * min(1.0, (step + 1) / (options.warm_up + 1))
 
 
 def kept_slots(directory):
@@ -58,72 +49,124 @@ class Trainer:
     """One outer training in a directory.
 
     DIRECTORY/checkpoint.npz is the last state; DIRECTORY/weights-STEP.npz are weights kept on the way; DIRECTORY/steps.jsonl has
-    one line an outer step (`learned.outer_training.log`), and DIRECTORY/tensorboard its scalars (`learned.outer_training.events`). A directory that has
-    a checkpoint is gone on with, if suite and options are the same.
+    one line per outer step (`learned.outer_training.log`), and DIRECTORY/tensorboard its scalars
+    (`learned.outer_training.events`). A directory that has a checkpoint is resumed, if suite and options are the same.
 
-    slots: what makes estimates: `learned.outer_training.task_pool.Slots` or `learned.outer_training.workers.Workers`; device: on what, for the record.
+    slots: what makes estimates: `learned.outer_training.task_pool.Slots` or `learned.outer_training.workers.Workers`;
+    device: on what, for the record; clock: seconds, for `train_for`; start: the
+    weights that it starts from, {path: array} (`learned.outer_training.phases`); None: those of its seed.
     """
 
-    def __init__(self, directory, suite, options, slots, optimizer, device="cpu"):
+    def __init__(self, directory, suite, options, slots, optimizer, device="cpu", clock=time.monotonic, start=None):
         options.check(suite)
         suites.require_measured(suite)
         self.directory, self.suite, self.options, self.slots = Path(directory), suite, options, slots
-        self.device, self.optimizer, self.layout = device, optimizer, Layout(optimizer.shapes)
+        self.device, self.optimizer = device, optimizer
+        if options.start != (phases.digest(start) if start else ""):
+            raise ConfigError(
+                f"start {options.start!r} of the options is not that of the weights given: give both or none of them"
+            )
+        start = start or phases.initial(optimizer, options.seed)
+        self.frozen = phases.frozen(start, options.trained)
+        self.layout = Layout({path: shape for path, shape in optimizer.shapes.items() if path not in self.frozen})
+        self.scales = DifferenceScales()
+        self.plan, self._by_time = TimePlan(clock), options.schedule == "cosine" and not options.schedule_steps
         make_directory(self.directory)
         if (self.directory / LATEST).exists():
             self._resume()
         else:
             self.step = 0
-            self.x = self.layout.vector(optimizer.init_theta(seeds.stream(options.seed, "theta"))).astype(np.float64)
+            self.x = self.layout.vector({path: start[path] for path in self.layout.shapes}).astype(np.float64)
             self.m, self.v = np.zeros_like(self.x), np.zeros_like(self.x)
 
     def train(self, outer_steps, save_every=50, keep_every=None, report=lambda line: None):
-        """Go on until `outer_steps` steps have been taken in all.
+        """Continue until `outer_steps` steps have been taken in all.
 
         save_every: steps between two checkpoints; keep_every: between weights that are kept; report: called with each step's
         line of the log, a dict.
         """
+        if self._by_time:
+            raise ConfigError("the schedule is planned by time, with schedule_steps 0: train for hours, or give schedule_steps")
+        return self._run(lambda: self.step >= outer_steps, lambda: None, save_every, keep_every, report)
+
+    def train_for(self, hours, save_every=50, keep_every=None, report=lambda line: None):
+        """Continue until `hours` of training are over in all, the times before an interruption included.
+
+        A cosine schedule with `schedule_steps` 0 ends with them. The other arguments are those of `train`. What makes such a
+        training resumable bit for bit is in `learned.outer_training.time_plan`.
+        """
+        self.plan.start()
+        return self._run(lambda: self.plan.over(hours), lambda: self.plan.plan(self.step, hours), save_every, keep_every, report)
+
+    def _run(self, over, before_saving, save_every, keep_every, report):
         with self._open_log() as file, Events(self.directory / TENSORBOARD, self.step) as events:
-            while self.step < outer_steps:
+            ended = over()
+            while not ended:
                 line = self._advance()
                 file.write(log.as_line(line))
                 events.write(line)
                 report(line)
-                if self.step % save_every == 0 or self.step == outer_steps:
+                ended = over()
+                if self.step % save_every == 0 or ended:
                     file.flush()
                     os.fsync(file.fileno())
+                    before_saving()
                     self.save()
-                if keep_every and (self.step % keep_every == 0 or self.step == outer_steps):
+                if keep_every and (self.step % keep_every == 0 or ended):
                     self.keep(self.directory / f"weights-{self.step:07d}.npz")
         return self.weights
 
     @property
     def weights(self):
-        """theta as {path: float32 array}."""
-        return self.layout.arrays(self.x.astype(np.float32))
+        """All weights as {path: float32 array}, those that are frozen included."""
+        trained = self.layout.arrays(self.x.astype(np.float32))
+        return {path: trained[path] if path in trained else self.frozen[path] for path in self.optimizer.shapes}
 
     def _advance(self):
         options, step = self.options, self.step
         chosen = seeds.generator(options.seed, "slots", step).choice(options.slots, options.tasks_per_step, replace=False)
         results = self.slots.estimates(sorted(chosen.tolist()), step, self.x)
+        scales = self._scales(results)
         # Slots are summed in the order of their numbers, whoever computed them: the sum does not depend on it.
-        raw = sum(result.estimate.gradient for result in results) / len(results)
-        gradient = np.clip(raw, -options.clip, options.clip)
-        rate = warmed_up(options, step)
-        self.x, self.m, self.v = adam(self.x, self.m, self.v, gradient, step, rate)
+        raw = sum(self._scaled(result, r) for result, r in zip(results, scales)) / len(results)
+        clip, clipped_share = outer_optimizer.CLIPPING[options.clipping]
+        gradient, rate = clip(raw, options.clip), self.learning_rate(step)
+        self.x, self.m, self.v = outer_optimizer.adamw(self.x, self.m, self.v, gradient, step, rate, options.weight_decay)
         self.step += 1
         return {
             "step": self.step,
             "loss": _mean([result.estimate.loss for result in results]),
             "gradient_norm": float(np.linalg.norm(raw)),
-            "clipped_share": float(np.mean(np.abs(raw) > options.clip)),
+            "clipped_share": clipped_share(raw, options.clip),
             "learning_rate": rate,
             "non_finite_share": sum(result.estimate.non_finite for result in results) / (len(results) * options.pairs),
             "inner_steps": sum(result.estimate.steps for result in results),
             "tasks": [
-                {"task": r.task, "family": r.family, "loss": _mean([r.estimate.loss]), **r.estimate.details} for r in results
+                {"task": one.task, "family": one.family, "loss": _mean([one.estimate.loss]), **one.estimate.details, **_rms(r)}
+                for one, r in zip(results, scales)
             ],
         }
+
+    def learning_rate(self, step):
+        """That of outer step `step` = 0, 1, ..: warmed up, then constant or falling by a cosine."""
+        options = self.options
+        rate = options.learning_rate * outer_optimizer.warm_up(step, options.warm_up)
+        if self._by_time:
+            rate *= outer_optimizer.cosine(self.plan.fraction(step))
+        elif options.schedule == "cosine":
+            rate *= outer_optimizer.cosine(outer_optimizer.fraction(step, options.warm_up, options.schedule_steps))
+        return rate
+
+    def _scales(self, results):
+        """The r of `learned.outer_training.differences` of each result; None where estimates are taken as they are."""
+        if self.options.differences != "rms":
+            return [None] * len(results)
+        return [self.scales.update(result.task, result.estimate.square) for result in results]
+
+    def _scaled(self, result, r):
+        """The gradient of a result, divided by r / sigma; 0 where r is 0, as all differences are then."""
+        gradient = result.estimate.gradient
+        return gradient if r is None else gradient * (self.options.sigma / r if r else 0.0)
 
     def keep(self, path):
         """Write the weights alone, with all that tells what they are: enough to use them, not to go on."""
@@ -136,6 +179,10 @@ class Trainer:
         meta["slots"] = {str(number): {"task": task, "life": life} for number, (task, life, _) in sorted(dumped.items())}
         for number, (_, _, leaves) in dumped.items():
             arrays.update({f"slot/{number}/{name}": array for name, array in leaves.items()})
+        if self.options.differences == "rms":
+            meta["differences"] = self.scales.dump()
+        if self.plan.seconds:
+            meta["time_plan"] = self.plan.dump()
         checkpoint.save(self.directory / LATEST, meta, arrays)
 
     def _theta(self):
@@ -144,7 +191,7 @@ class Trainer:
     def _meta(self):
         return {
             "optimizer": self.optimizer.name,
-            "shapes": {path: list(shape) for path, shape in self.layout.shapes.items()},
+            "shapes": {path: list(shape) for path, shape in self.optimizer.shapes.items()},
             "options": self.options.as_json(),
             "suite": self.suite.as_json(),
             "step": self.step,
@@ -157,6 +204,8 @@ class Trainer:
         found = checkpoint.load(path)
         for name, here in (("options", self.options.as_json()), ("suite", self.suite.as_json())):
             there = found.value(name, dict)
+            if name == "options":  # a checkpoint of an earlier version lacks those that it had no choice of
+                there = {**DEFAULTS, **there}
             # which version made a suite is no part of what it is: `_require_current` looks at that
             keys = {*there, *here} - {"taskset_version"}
             different = sorted(key for key in keys if there.get(key) != here.get(key))
@@ -170,6 +219,10 @@ class Trainer:
             expected, theta = self.weights, found.theta
             if theta.keys() != expected.keys() or any(not np.array_equal(theta[name], w) for name, w in expected.items()):
                 raise ValueError("theta is not what adam/x says")
+            if self.options.differences == "rms":
+                self.scales.restore(found.value("differences", dict), {entry.task for entry in self.suite.of_split("train")})
+            if self._by_time or "time_plan" in found.meta:
+                self.plan.restore(found.value("time_plan", dict))
             self.slots.restore(self._slots_of(found))
         except (KeyError, ValueError, OverflowError) as error:
             told = cut(str(error), 200)
@@ -215,6 +268,10 @@ class Trainer:
 def _mean(values):
     finite = [value for value in values if math.isfinite(value)]
     return sum(finite) / len(finite) if finite else None
+
+
+def _rms(r):
+    return {} if r is None else {"difference_rms": r}
 
 
 def _versions():

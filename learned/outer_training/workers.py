@@ -22,7 +22,7 @@ _DIED = ("died", None)  # what a process that has ended answers
 GROWTH_MIB = 200  # a new process that needs more memory than it should may grow by as much before it is replaced
 
 
-def _work(pipe, parent, suite, options, data_dir, modules, memory):
+def _work(pipe, parent, suite, options, data_dir, modules, memory, start):
     """The body of a worker: (method, arguments) come in, ("done" | "failed" | "broken", value) go out."""
     end_with_parent(parent)
     start_tensorflow(threads=1)
@@ -31,7 +31,7 @@ def _work(pipe, parent, suite, options, data_dir, modules, memory):
 
     try:
         plugins.load(modules)
-        slots = Slots(suite, options, data_dir, memory=memory)
+        slots = Slots(suite, options, data_dir, memory=memory, start=start)
         while True:
             method, arguments = pipe.recv()
             try:
@@ -49,16 +49,16 @@ def _work(pipe, parent, suite, options, data_dir, modules, memory):
 class Workers:
     """As `learned.outer_training.task_pool.Slots`, in `count` processes; a context manager, which ends them.
 
-    suite, options, data_dir, memory: as of Slots; modules: those that register tasks of one's own. A process that has more than
-    `memory` MiB for itself is replaced by a new one, which goes on with its slots: what TensorFlow keeps of programs that are
+    suite, options, data_dir, memory, start: as of Slots; modules: those that register tasks of one's own. A process that has more
+    than `memory` MiB for itself is replaced by a new one, which takes up its slots: what TensorFlow keeps of programs that are
     gone, some 20 MiB each, goes with the process. The numbers are the same.
 
     recall: a function that returns what the last `dump` or `restore` was about, where that is on disk; None: it is kept in
     memory.
     """
 
-    def __init__(self, count, suite, options, data_dir=None, modules=(), memory=MEMORY_MIB, recall=None):
-        self._given, self._memory, self.replaced = (suite, options, data_dir, list(modules), memory), memory, 0
+    def __init__(self, count, suite, options, data_dir=None, modules=(), memory=MEMORY_MIB, recall=None, start=None):
+        self._given, self._memory, self.replaced = (suite, options, data_dir, list(modules), memory, start), memory, 0
         self._pipes, self._processes, self._most = [None] * count, [None] * count, [memory] * count
         # The estimates that were asked of each worker since slots were kept last, and which slots those were.
         self._since, self._kept, self._recall, self.revived = [[] for _ in range(count)], {}, recall, 0

@@ -36,17 +36,19 @@ def train(
     from learned.outer_training.session import open_trainer
 
     path = directory / PROGRESS
-    progress = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"seconds": 0.0, "kept": []}
+    progress: dict[str, Any] = {"seconds": 0.0, "kept": []}
+    if path.exists():
+        progress = json.loads(path.read_text(encoding="utf-8"))
     clock = Clock(progress, path, 3600 * hours, recipe, say)
     if clock.phase > recipe.phases:
-        return [tuple(kept) for kept in progress["kept"]]
+        return clock.kept
     with open_trainer(suite, recipe.options, directory, workers=workers, data_dir=data_dir, memory=recipe.memory) as trainer:
         while True:
             if clock.due:
                 trainer.keep(weights_path(directory, clock.phase))
                 clock.keep(trainer.step)
                 if clock.phase > recipe.phases:
-                    return [tuple(kept) for kept in progress["kept"]]
+                    return clock.kept
             clock.start()
             try:
                 trainer.train(sys.maxsize, save_every=recipe.save_every, report=clock)
@@ -73,6 +75,11 @@ class Clock:
     def phase(self) -> int:
         """The phase after which weights are kept next; 0: the start."""
         return len(self.progress["kept"])
+
+    @property
+    def kept(self) -> list[Kept]:
+        """What was kept so far."""
+        return [(phase, step, seconds) for phase, step, seconds in self.progress["kept"]]
 
     @property
     def due(self) -> bool:

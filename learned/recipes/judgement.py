@@ -122,15 +122,15 @@ def by_family(found: Comparison, learned: Sequence[str], suite: Suite) -> tuple[
     """
     from taskset.scoring.rivals import rivals_of
 
-    means = found.per_task
-    rows = rivals_of(means.loc[["train", "valid_outer"]], learned)[0]
+    rows = rivals_of(found.per_task.loc[["train", "valid_outer"]], learned)[0]
+    train = found.per_task.loc["train"]
     chosen = [rows[0], rows[len(learned) - 1], *rows[len(learned) : len(learned) + 2]]
     families: dict[str, list[str]] = {}
     for task in rows[0].chosen:
         families.setdefault(suite.entry(task).family, []).append(task)
     lines = []
     for family, tasks in sorted(families.items()):
-        scores = [sum(means.at[("train", task), row.chosen[task]] for task in tasks) / len(tasks) for row in chosen]
+        scores = [sum(float(train[row.chosen[task]][task]) for task in tasks) / len(tasks) for row in chosen]
         lines.append([family, len(tasks), *(f"{score:.3f}" for score in scores)])
     return ["family", "tasks", *(row.title for row in chosen)], lines
 

@@ -36,7 +36,8 @@ def candidates(recipe: Recipe, baselines: PathLike | None = None) -> Suite:
         recipe.max_milliseconds,
         recipe.max_parameters,
     )
-    kept, counts = [], {}
+    kept: list[suites.Entry] = []
+    counts: dict[tuple[str, str], int] = {}
     for entry in made.tasks:
         place = entry.family, entry.split
         counts[place] = counts.get(place, 0) + 1

@@ -1,7 +1,10 @@
 """Gradients of truncations with respect to theta, by backpropagation through the inner steps."""
 
+from __future__ import annotations
+
 import tensorflow as tf
 
+from learned.unrolling.problem import Problem
 from learned.unrolling.unroll import Unroll, at, where
 
 
@@ -20,15 +23,17 @@ def _vjp(function, theta, inner, cotangents):
 
 
 class BackpropagatedUnroll(Unroll):
-    """An `Unroll` that gives gradients, too.
+    """An `Unroll` that also computes gradients.
 
     The loop over steps is differentiated by hand: the states before each step are kept, and a second loop goes back over the
-    steps, computing each again with its derivatives. So only a single step of a single copy meets automatic differentiation,
-    whatever the layout; differentiating the batched loop instead leaves shapes that XLA can't resolve. All leaves of an inner
+    steps, computing each again with its derivatives. So automatic differentiation sees a single step of a single copy, whatever
+    the layout; differentiating the batched loop instead leaves shapes that XLA can't resolve. All leaves of an inner
     state must be real numbers.
     """
 
-    def __init__(self, problem, pairs, signs, steps, mode=None, layout=None):
+    def __init__(
+        self, problem: Problem, pairs: int, signs: int, steps: int, mode: str | None = None, layout: str | None = None
+    ) -> None:
         super().__init__(problem, pairs, signs, steps, mode, layout)
         self.gradients = self._compiled(self._gradients)
 
@@ -59,10 +64,10 @@ class BackpropagatedUnroll(Unroll):
         return self._map(one_vjp, (theta, self._per_sign(fresh), cotangents))
 
     def _gradients(self, theta, inner, fresh, first, reset_at, horizons, raw, key):
-        """(losses [K, C], states behind the truncation, gradients [C, P]).
+        """(losses [K, C], states after the truncation, gradients [C, P]).
 
-        gradients: of each copy's mean loss over the truncation with respect to its own theta [C, P], the state at the truncation's
-        beginning being given. Arguments as of `Unroll.run`.
+        gradients: of each copy's mean loss over the truncation with respect to its own theta [C, P], the state before the
+        truncation being given. Arguments as of `Unroll.run`.
         """
         begin, count = self._start(theta, fresh), self.steps
         first, reset_at, horizons = self._per_sign((first, reset_at, horizons))

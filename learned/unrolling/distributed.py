@@ -5,10 +5,19 @@ of all copies come back, and the estimators' averages over pairs are then averag
 doesn't depend on how many replicas there are, but for rounding. TPUs are untested.
 """
 
+from __future__ import annotations
+
+import functools
 import re
+from collections.abc import MutableMapping
+from typing import Any
 
 import tensorflow as tf
 
+from learned.types import Tree
+from learned.unrolling.problem import Problem
+from learned.unrolling.sharing import program_of, shared_unroll
+from learned.unrolling.unroll import Unroll
 from taskset.errors import ConfigError, unknown
 from taskset.execution.loop import execution_mode
 
@@ -16,12 +25,12 @@ KINDS = ("cpu", "gpu", "tpu")
 STRATEGIES = ("one", "mirrored", "tpu")
 
 
-def strategy(name, device):
+def strategy(name: str, device: str) -> tf.distribute.Strategy:
     """The `tf.distribute` strategy called `name` on `device`.
 
     name: "one", "mirrored" (over all devices of a kind, or those that are named) or "tpu" (all cores).
     device: "cpu", "gpu", "gpu:1", or several of one kind: "gpu:0,gpu:2".
-    Raises `ConfigError` where it names nothing that is there.
+    Raises `ConfigError` where there is no such device.
     """
     if name not in STRATEGIES:
         raise unknown("strategy", name, list(STRATEGIES), f"Allowed are {', '.join(STRATEGIES)}.")
@@ -68,33 +77,57 @@ def _tpu(name, device):
     return tf.distribute.TPUStrategy(resolver)
 
 
-def check_pairs(pairs, strategy):
+def check_pairs(pairs: int, strategy: tf.distribute.Strategy) -> None:
     """Raise `ConfigError` unless every replica has the same number of pairs."""
     replicas = strategy.num_replicas_in_sync
     if pairs % replicas:
         raise ConfigError(f"pairs is {pairs}: allowed is a multiple of the {replicas} replicas of the strategy")
 
 
-def describe(strategy):
-    """The strategy as a text: its kind and its devices."""
+def describe(strategy: tf.distribute.Strategy) -> str:
+    """The strategy as text: its kind and its devices."""
     devices = [tf.DeviceSpec.from_string(d) for d in strategy.extended.worker_devices]
     return f"{type(strategy).__name__}({', '.join(f'{d.device_type.lower()}:{d.device_index}' for d in devices)})"
 
 
-def unroll(kind, problem, pairs, signs, steps, strategy=None, **execution):
-    """An `Unroll` or `BackpropagatedUnroll` (`kind`): by itself, or `Spread` over the replicas of a strategy."""
+def unroll(
+    kind: type[Unroll],
+    problem: Problem,
+    pairs: int,
+    signs: int,
+    steps: int,
+    strategy: tf.distribute.Strategy | None = None,
+    programs: MutableMapping | None = None,
+    **execution: Any,
+) -> Any:
+    """An `Unroll` or `BackpropagatedUnroll` (`kind`): by itself, or `Spread` over the replicas of a strategy.
+
+    programs: where those of tasks that share one are looked up (`learned.unrolling.sharing.shared_unroll`); None: nowhere.
+    """
+    if strategy is None and programs is not None and program_of(problem.task):
+        return shared_unroll(programs, kind, problem, pairs, signs, steps, **execution)
     if strategy is None:
         return kind(problem, pairs, signs, steps, **execution)
     return Spread(kind, strategy, problem, pairs, signs, steps, **execution)
 
 
 class Spread:
-    """As an `Unroll` of `pairs` x `signs` copies, each replica having pairs / replicas of them.
+    """As an `Unroll` of `pairs` x `signs` copies, with pairs / replicas of them on each replica.
 
-    What `fresh` and `raw` return is for `run` and `gradients` of this object only: a list, an entry a replica.
+    `fresh` and `raw` return lists, one entry per replica, for `run` and `gradients` of this object only.
     """
 
-    def __init__(self, kind, strategy, problem, pairs, signs, steps, mode=None, layout=None):
+    def __init__(
+        self,
+        kind: type[Unroll],
+        strategy: tf.distribute.Strategy,
+        problem: Problem,
+        pairs: int,
+        signs: int,
+        steps: int,
+        mode: str | None = None,
+        layout: str | None = None,
+    ) -> None:
         check_pairs(pairs, strategy)
         device = tf.DeviceSpec.from_string(strategy.extended.worker_devices[0]).device_type
         mode = mode or execution_mode(problem.task, device)
@@ -108,7 +141,7 @@ class Spread:
             self._gradients = self._everywhere(self._part.gradients)
 
     def _everywhere(self, program):
-        # A call within a function of one's own stands on the replica's device; the program itself would be put anywhere.
+        # A call inside this function is placed on the replica's device; the program itself could be placed on any.
         def on_one(*arguments):
             return program(*arguments)
 
@@ -119,21 +152,22 @@ class Spread:
         return on_all
 
     def _on_replicas(self, program, parts):
-        """[result of each replica] for the arguments [of each replica]."""
+        """The results of all replicas, for the arguments of each."""
         if self.replicas == 1:
             return list(self.strategy.experimental_local_results(program(*parts[0])))
         given = self.strategy.experimental_distribute_values_from_function(lambda one: parts[one.replica_id_in_sync_group])
         return list(self.strategy.experimental_local_results(program(*given)))
 
     def _split(self, tree, copies=True):
-        """Leaves [C, ..] (or [N, ..]) -> a list, an entry a replica."""
+        """Leaves [C, ..] (or [N, ..]) -> a list, one entry per replica."""
         groups = self.signs if copies else 1
 
         def part(x, r):
+            x = tf.convert_to_tensor(x)
             x = tf.reshape(x, [groups, self.pairs, *x.shape[1:]])
             return tf.reshape(x[:, r * self._share : (r + 1) * self._share], [groups * self._share, *x.shape[2:]])
 
-        return [tf.nest.map_structure(lambda x: part(tf.convert_to_tensor(x), r), tree) for r in range(self.replicas)]
+        return [tf.nest.map_structure(functools.partial(part, r=r), tree) for r in range(self.replicas)]
 
     def _join(self, trees, axis=0):
         """The opposite of `_split`; copies lie on `axis`."""
@@ -149,27 +183,27 @@ class Spread:
         copies, pairs = self._split(of_copies), self._split((first, reset_at, horizons), copies=False)
         return [(*copies[r], fresh[r], *pairs[r], raw[r], key) for r in range(self.replicas)]
 
-    def run(self, before, after, inner, *drawn):
+    def run(self, before: tf.Tensor, after: tf.Tensor, inner: Tree, *drawn: Any) -> tuple[tf.Tensor, Tree]:
         """As `Unroll.run`."""
         results = self._on_replicas(self._run, self._arguments((before, after, inner), *drawn))
-        losses, inner = zip(*results)
-        return self._join(losses, axis=1), self._join(inner)
+        losses, states = zip(*results)
+        return self._join(losses, axis=1), self._join(states)
 
-    def gradients(self, theta, inner, *drawn):
+    def gradients(self, theta: tf.Tensor, inner: Tree, *drawn: Any) -> tuple[tf.Tensor, Tree, tf.Tensor]:
         """As `BackpropagatedUnroll.gradients`."""
         results = self._on_replicas(self._gradients, self._arguments((theta, inner), *drawn))
-        losses, inner, gradients = zip(*results)
-        return self._join(losses, axis=1), self._join(inner), self._join(gradients)
+        losses, states, gradients = zip(*results)
+        return self._join(losses, axis=1), self._join(states), self._join(gradients)
 
-    def empty(self):
+    def empty(self) -> Tree:
         """As `Unroll.empty`."""
         return self._join([self._part.empty()] * self.replicas)
 
-    def fresh(self, seeds):
-        """As `Unroll.fresh`, [of each replica]."""
+    def fresh(self, seeds: dict[int, int]) -> list:
+        """As `Unroll.fresh`, for each replica."""
         share = self._share
         return [self._part.fresh({n % share: seed for n, seed in seeds.items() if n // share == r}) for r in range(self.replicas)]
 
-    def raw(self, pieces):
-        """As `Unroll.raw`, [of each replica]."""
+    def raw(self, pieces: list) -> list:
+        """As `Unroll.raw`, for each replica."""
         return [self._part.raw(pieces[r * self._share : (r + 1) * self._share]) for r in range(self.replicas)]

@@ -1,24 +1,29 @@
-"""Windows of inner training, of all copies of a problem in one compiled program.
+"""Truncations of inner training, of all copies of a problem in one compiled program.
 
 Copies are pairs x signs: copy s * N + n is sign s of pair n. A pair has its own start and its own batches; both signs of a pair
-share them. What the task itself draws in a step (dropout, noise, augmentation) has one key for all copies: draws with a key of
-each copy's own have no batched form.
+share them. What the task itself draws in a step (dropout, noise, augmentation) has one key for all copies: draws with a key for
+each copy have no batched form.
 
 Where every operation of a step can be batched, the step of all copies is one `tf.vectorized_map` ("batched"). Where one can't
-(a convolution with filters of each copy's own), the copies' steps are computed one after the other inside the program
+(a convolution with other filters in each copy), the copies' steps are computed one after the other inside the program
 ("one_by_one"); so they are on a CPU where the hidden layers of an optimizer's network, of all copies, are larger than a core's
-cache: with `mlp` that saves a seventh of the time. Which, is found once when an `Unroll` is made; its `layout` and `why` tell.
-Both give the same numbers up to rounding.
+cache: with `mlp` that saves a seventh of the time. The layout is chosen once, when an `Unroll` is made: see its attributes
+`layout` and `why`. Both give the same numbers up to rounding.
 """
+
+from __future__ import annotations
 
 import contextlib
 import functools
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from learned.types import Tree
+from learned.unrolling.problem import Problem
 from taskset.errors import ConfigError
-from taskset.execution.copies import batched
 from taskset.execution.loop import execution_mode
 from taskset.execution.modes import MODES
 from taskset.execution.program import Program, forgotten_gradients
@@ -28,7 +33,12 @@ LAYOUTS = ("batched", "one_by_one")
 CACHE = 4 * 2**20  # bytes
 
 
-def one_by_one(function, arguments):
+def batched(function: Callable[[Any], Any], arguments: Any) -> Any:
+    """`function` of each copy, all copies at once. Raises `ValueError` where an operation has no batched form."""
+    return tf.vectorized_map(function, arguments, fallback_to_while_loop=False)
+
+
+def one_by_one(function: Callable[[Any], Any], arguments: Any) -> Any:
     """`function` of each copy, one copy after the other."""
     example = tf.nest.map_structure(lambda x: tf.TensorSpec(x.shape[1:], x.dtype), arguments)
     result = tf.function(function, autograph=False).get_concrete_function(example).structured_outputs
@@ -36,12 +46,12 @@ def one_by_one(function, arguments):
     return tf.map_fn(function, arguments, parallel_iterations=1, fn_output_signature=signature)
 
 
-def at(tree, i):
+def at(tree: Any, i: tf.Tensor) -> Any:
     """Element `i` of every leaf."""
     return tf.nest.map_structure(lambda x: x[i], tree)
 
 
-def where(copies, chosen, other):
+def where(copies: tf.Tensor, chosen: Any, other: Any) -> Any:
     """Leaves of `chosen` for the copies [C] that are True, of `other` for the rest."""
 
     def select(x, y):
@@ -52,7 +62,7 @@ def where(copies, chosen, other):
 
 @contextlib.contextmanager
 def _quiet():
-    """Without what TensorFlow logs, at length, of an operation that it can't batch: that is what a try is for."""
+    """Without TensorFlow's long log of an operation that it can't batch: whether it can is what is tried."""
     logger = tf.get_logger()
     level = logger.level
     logger.setLevel("CRITICAL")
@@ -75,15 +85,20 @@ class Unroll:
 
     mode: "xla_loop", "graph_loop" or "eager_loop" (`taskset.execution.loop`); None: the best for the task and device.
     layout: one of LAYOUTS; None: batched if possible.
+    run: the compiled `_run`, which computes one truncation.
     """
 
-    def __init__(self, problem, pairs, signs, steps, mode=None, layout=None):
+    def __init__(
+        self, problem: Problem, pairs: int, signs: int, steps: int, mode: str | None = None, layout: str | None = None
+    ) -> None:
         self.problem, self.pairs, self.signs, self.steps = problem, pairs, signs, steps
         self.copies = pairs * signs
         self.mode = mode or execution_mode(problem.task)
         if self.mode not in MODES or layout not in (None, *LAYOUTS):
             raise ConfigError(f"mode {mode!r}, layout {layout!r}: allowed are {', '.join(MODES)}, and {', '.join(LAYOUTS)}")
-        self._initial = problem.task.initializer(problem.dtype)
+        self._initial = problem.initializer()
+        self.layout: str
+        self.why: str
         self.layout, self.why = (layout, "asked for") if layout else self._choose()
         self._map = batched if self.layout == "batched" else one_by_one
         self.run = self._compiled(self._run)
@@ -93,9 +108,12 @@ class Unroll:
             return function
         xla = self.mode == "xla_loop"
         alone, within = Program(function, xla), tf.function(function, autograph=False, jit_compile=xla)
-        # Within a function of somebody else's (a replica's, `learned.unrolling.distributed`) it can't be an operation with a
-        # name of its own.
-        return lambda *arguments: (alone if tf.executing_eagerly() else within)(*arguments)
+
+        def call(*arguments):
+            # Inside another function (a replica's, `learned.unrolling.distributed`) it can't be an operation with its own name.
+            return alone(*arguments) if tf.executing_eagerly() else within(*arguments)
+
+        return call
 
     def _choose(self):
         """(layout, why), by tracing a step of all copies."""
@@ -107,13 +125,13 @@ class Unroll:
         except (ValueError, NotImplementedError) as error:
             return "one_by_one", str(error).splitlines()[0]
         if self.mode == "xla_loop" and _has_lists_of_lists(traced.graph):
-            return "one_by_one", "a loop over time, batched, keeps lists of lists, which XLA has not"
+            return "one_by_one", "a loop over time, batched, keeps lists of lists, which XLA does not support"
         if self._hidden_bytes() > CACHE and not (tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("TPU")):
             return "one_by_one", "the hidden layers of all copies are larger than a core's cache"
         return "batched", "every operation of a step can be batched"
 
     def _hidden_bytes(self):
-        """Of a layer of the network that the optimizer applies to every parameter, all copies together."""
+        """The size of a hidden layer of the network that the optimizer applies to every parameter, all copies together."""
         return self.copies * self.problem.task.num_params * self.problem.optimizer.width * self.problem.dtype.size
 
     def _try(self):
@@ -136,14 +154,21 @@ class Unroll:
         return specs
 
     def _nothing_fresh(self):
-        shapes = self.problem.task.parameter_shapes
-        return {path: tf.zeros([self.pairs, *shape], self.problem.dtype) for path, shape in shapes.items()}
+        return self._each_fresh(lambda shape: tf.zeros([self.pairs, *shape], self.problem.dtype))
 
-    def empty(self):
-        """Inner states [C, ..] that hold nothing yet: every pair must be started in its first truncation."""
+    def _each_fresh(self, make):
+        """`make(shape)` of every leaf that an episode is started from."""
+
+        def of(shapes):
+            return {key: of(value) if isinstance(value, dict) else make(value) for key, value in shapes.items()}
+
+        return of(self.problem.fresh_shapes)
+
+    def empty(self) -> Tree:
+        """Inner states [C, ..] of zeros: every pair must start an episode in its first truncation."""
         theta = tf.TensorSpec([self.problem.layout.size], self.problem.dtype)
-        params = {path: tf.TensorSpec(shape, self.problem.dtype) for path, shape in self.problem.task.parameter_shapes.items()}
-        one = tf.function(self.problem.start, autograph=False).get_concrete_function(theta, params).structured_outputs
+        fresh = self._each_fresh(lambda shape: tf.TensorSpec(shape, self.problem.dtype))
+        one = tf.function(self.problem.start, autograph=False).get_concrete_function(theta, fresh).structured_outputs
         return tf.nest.map_structure(lambda spec: tf.zeros([self.copies, *spec.shape], spec.dtype), one)
 
     # The compiled program.
@@ -167,7 +192,7 @@ class Unroll:
         return self._map(lambda one: self._one_step(one, step_key), each)
 
     def _each(self, theta, inner, steps, horizons, raw, key):
-        """(what `_one_step` of each copy is given, leaves [C, ..]; the key that they share)."""
+        """(the arguments of `_one_step` of each copy, leaves [C, ..]; the key that they share)."""
         prepare_key, step_key = stateless.split(key, 2)
         batches = self._batches(raw, prepare_key)
         return {"theta": theta, "inner": inner, "step": steps, "horizon": horizons, "batches": batches}, step_key
@@ -177,12 +202,12 @@ class Unroll:
         return self.problem.step(one["theta"], one["inner"], one["step"], batches, key, one["horizon"])
 
     def _run(self, before, after, inner, fresh, first, reset_at, horizons, raw, key):
-        """(losses [K, C] of a truncation, inner states behind it).
+        """(losses [K, C] of a truncation, inner states after it).
 
         before, after: theta [C, P] until a pair's reset in the truncation, and from it on; inner: states [C, ..];
-        fresh: parameters [N, ..] to start anew from; first: steps taken so far [N]; reset_at: the step of the truncation at which
-        a pair starts anew [N], K or more for none; horizons: the lengths of a pair's episodes until then and from then on [N, 2];
-        raw: {split: {name: [K, N, ..]}}; key: int32 [2].
+        fresh: parameters [N, ..] that new episodes start from; first: steps taken so far [N]; reset_at: the step of the
+        truncation at which a pair starts a new episode [N], K or more for none; horizons: the lengths of a pair's episodes until
+        then and from then on [N, 2]; raw: {split: {name: [K, N, ..]}}; key: int32 [2].
         """
         begin = self._start(after, fresh)
         first, reset_at, horizons = self._per_sign((first, reset_at, horizons))
@@ -199,26 +224,27 @@ class Unroll:
 
     def _step_arguments(self, i, first, reset_at, horizons, raw, key):
         """(steps taken [C], horizons [C], raw batch, key) of step i of a truncation."""
-        anew = i >= reset_at
-        steps, horizon = tf.where(anew, i - reset_at, first + i), tf.where(anew, horizons[:, 1], horizons[:, 0])
+        new = i >= reset_at
+        steps, horizon = tf.where(new, i - reset_at, first + i), tf.where(new, horizons[:, 1], horizons[:, 0])
         return steps, horizon, at(raw, i), stateless.fold(key, i)
 
     def _reset(self, reset_at, i, begin, inner):
         now = tf.equal(reset_at, i)
-        # Selecting goes through all states of all copies: only at the few steps where a pair starts anew.
+        # Selecting reads all states of all copies: only at the few steps where a pair starts a new episode.
         return tf.cond(tf.reduce_any(now), lambda: where(now, begin, inner), lambda: inner)
 
     # What the host draws.
 
-    def fresh(self, seeds):
-        """Initial parameters [N, ..] of the pairs n with a seed in `seeds` {n: seed}; zeros for the others."""
+    def fresh(self, seeds: dict[int, int]) -> Tree:
+        """What the pairs n with a seed in `seeds` {n: seed} are started from, leaves [N, ..]; zeros for the others."""
         nothing = self._nothing_fresh()
         if not seeds:
             return nothing
         rows = tf.constant(list(seeds), tf.int32)[:, None]
-        return {path: tf.tensor_scatter_nd_update(nothing[path], rows, x) for path, x in self._initial(seeds.values()).items()}
+        drawn = self._initial(seeds.values())
+        return tf.nest.map_structure(lambda zeros, x: tf.tensor_scatter_nd_update(zeros, rows, x), nothing, drawn)
 
-    def raw(self, pieces):
+    def raw(self, pieces: Sequence[Collection[tuple[int, int, int]]]) -> Tree:
         """Raw batches {split: {name: [K, N, ..]}}; pieces: for each pair a list of (seed, first batch, count), K in all."""
         drawn = {}
         for split, specs in self._raw_specs.items():

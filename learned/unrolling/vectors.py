@@ -1,9 +1,15 @@
 """The weights of a learned optimizer as one flat vector, and any nested dict of tensors as named arrays."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
+
+from learned.types import Arrays, Params
 
 
 class Layout:
@@ -12,29 +18,29 @@ class Layout:
     shapes: {path: shape}, in the vector's order. size: P.
     """
 
-    def __init__(self, shapes):
+    def __init__(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
         self.shapes = {path: tuple(shape) for path, shape in shapes.items()}
         self._sizes = [math.prod(shape) for shape in self.shapes.values()]
         self.size = sum(self._sizes)
 
-    def views(self, vector):
+    def views(self, vector: tf.Tensor) -> Params:
         """{path: tensor} of a vector [P] (a tensor), differentiable."""
         parts = tf.split(vector, self._sizes)
         return {path: tf.reshape(part, shape) for (path, shape), part in zip(self.shapes.items(), parts)}
 
-    def vector(self, weights):
+    def vector(self, weights: Mapping[str, Any]) -> np.ndarray:
         """The vector [P] (NumPy) of {path: array or tensor}."""
         if set(weights) != set(self.shapes):
             raise ValueError(f"weights are called {sorted(weights)}; expected are {sorted(self.shapes)}")
         return np.concatenate([np.asarray(weights[path]).reshape(-1) for path in self.shapes])
 
-    def arrays(self, vector):
+    def arrays(self, vector: np.ndarray) -> Arrays:
         """{path: array} of a NumPy vector [P]."""
         parts = np.split(np.asarray(vector), np.cumsum(self._sizes)[:-1])
         return {path: part.reshape(shape) for (path, shape), part in zip(self.shapes.items(), parts)}
 
 
-def named_leaves(tree, prefix=""):
+def named_leaves(tree: Any, prefix: str = "") -> Arrays:
     """{"a|b": NumPy array} of a nested dict {"a": {"b": tensor or array}}; keys must be free of "|"."""
     if not isinstance(tree, dict):
         return {prefix: np.asarray(tree)}
@@ -44,7 +50,7 @@ def named_leaves(tree, prefix=""):
     return leaves
 
 
-def from_leaves(template, leaves, prefix=""):
+def from_leaves(template: Any, leaves: Mapping[str, np.ndarray], prefix: str = "") -> Any:
     """A nested dict like `template` with the arrays of `named_leaves`; tensors where the template has tensors.
 
     Raises ValueError where a leaf is missing or has another shape or type.

@@ -1,6 +1,6 @@
 """Measurements of the named tasks: how they start, and how long a training step takes. No TensorFlow.
 
-starts.json is written by tools/conformance.py, costs.json by benchmarks/families.py.
+starts.json is written by tools/conformance.py, costs.json by tools/costs.py.
 """
 
 import functools

@@ -6,13 +6,21 @@ initial is the mean over seeds of the loss at step 0; best is the lowest value, 
 seeds of the curve. Losses can be negative; nothing assumes a sign.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from taskset import changes
 from taskset.datasets.base import SPLITS
 from taskset.errors import StoreError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LOW, HIGH = -2.0, 2.0
 
@@ -21,7 +29,7 @@ LOW, HIGH = -2.0, 2.0
 class Normalizer:
     """The normalization of one task, source, horizon and split. Call it with a loss, an array or a tensor.
 
-    initial, best: losses that map to 1 and 0; best_optimizer: the one that reached `best` at the earliest step, of several
+    initial, best: losses that map to 1 and 0; best_optimizer: the one that reached `best` at the earliest step, and of several
     the first by name.
     """
 
@@ -33,17 +41,17 @@ class Normalizer:
     best: float
     best_optimizer: str
 
-    def __call__(self, loss):
-        loss = np.asarray(loss, np.float64)
-        scaled = np.clip((np.where(np.isfinite(loss), loss, np.inf) - self.best) / (self.initial - self.best), LOW, HIGH)
+    def __call__(self, loss: ArrayLike) -> float | np.ndarray:
+        losses = np.asarray(loss, np.float64)
+        scaled = np.clip((np.where(np.isfinite(losses), losses, np.inf) - self.best) / (self.initial - self.best), LOW, HIGH)
         return float(scaled) if scaled.ndim == 0 else scaled
 
-    def inverse(self, normalized):
+    def inverse(self, normalized: ArrayLike) -> np.ndarray:
         """The loss that maps to `normalized` (inside the clipping range)."""
         return self.best + np.asarray(normalized) * (self.initial - self.best)
 
 
-def mean_curves(curves):
+def mean_curves(curves: pd.DataFrame) -> pd.DataFrame:
     """The mean over seeds of each (task, source, horizon, optimizer, step); a diverged seed makes the mean diverge (NaN)."""
     keys = ["task", "source", "family", "horizon", "optimizer", "step"]
     groups = curves.astype({split: np.float64 for split in SPLITS}).groupby(keys, observed=True, sort=True)
@@ -52,8 +60,8 @@ def mean_curves(curves):
     return means.where(complete).reset_index()
 
 
-def fit(curves):
-    """Normalizers from curves (`load_curves`): a DataFrame, one row a (task, source, horizon, split).
+def fit(curves: pd.DataFrame) -> pd.DataFrame:
+    """Normalizers from curves (`load_curves`): a DataFrame, one row per (task, source, horizon, split).
 
     Where the initial loss is not finite, or nothing goes below it, a task has no normalizer: the row has `normalizable` False.
     """
@@ -62,6 +70,7 @@ def fit(curves):
     made_by = _versions(curves)
     runs = curves.groupby(["task", "source", "horizon", "optimizer", "seed"], observed=True)["diverged"].max().reset_index()
     runs = runs.groupby(["task", "source", "horizon"], observed=True)["diverged"].agg(["size", "mean"])
+    shares = {setting: (size, mean) for setting, size, mean in runs.itertuples(name=None)}
     # the first of equals is the best optimizer: it must not depend on the order of categories
     means = mean_curves(curves).astype({"optimizer": str}).sort_values(["step", "optimizer"])
     rows = []
@@ -74,7 +83,7 @@ def fit(curves):
             if np.isfinite(reached).any():
                 at = np.nanargmin(np.where(np.isfinite(reached), reached, np.nan))
                 best, optimizer = reached[at], part["optimizer"].iloc[at]
-            size, diverged = runs.loc[(task, source, horizon)]
+            size, diverged = shares[task, source, horizon]
             rows.append(
                 {
                     "task": task,
@@ -95,11 +104,11 @@ def fit(curves):
     return frame.astype({"horizon": "int32", "runs": "int32", "diverged_share": "float32"})
 
 
-def _versions(curves):
-    """{(task, source, horizon): the oldest version of the package that computed curves of it}; {} where none is told."""
+def _versions(curves: pd.DataFrame) -> dict[tuple[str, str, int], str]:
+    """{(task, source, horizon): the oldest version of the package that computed curves of it}; {} where none is recorded."""
     if "version" not in curves:
         return {}
-    found = {}
+    found: dict[tuple[str, str, int], str] = {}
     for task, source, horizon, version in (
         curves[["task", "source", "horizon", "version"]].drop_duplicates().itertuples(index=False)
     ):
@@ -108,7 +117,14 @@ def _versions(curves):
     return found
 
 
-def normalizer(task, source=None, horizon=None, split="train", root=None, version=None):
+def normalizer(
+    task: str,
+    source: str | None = None,
+    horizon: int | None = None,
+    split: str = "train",
+    root: str | Path | None = None,
+    version: str | None = None,
+) -> Normalizer:
     """The `Normalizer` of a task, from the baselines that come with the package or from `root`.
 
     source, horizon: needed only where the baselines have several. version: as in `load_curves`.

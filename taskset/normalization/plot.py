@@ -154,8 +154,8 @@ def plot_tasks(root: str | Path, tasks: Sequence[str], path: str | Path) -> None
     figure, rows = plt.subplots(
         len(order), 2, figsize=size, sharey="row", squeeze=False, layout="constrained", width_ratios=[1.25, 1]
     )
-    for axes, (task, source, horizon) in zip(rows, order):
-        part = settings[task, source, horizon]
+    for axes, setting in zip(rows, order):
+        part, (task, source) = settings[setting], map(str, setting[:2])
         _draw_curves(axes[0], part, task + ("" if source == "none" else f" ({source} data)"))
         _draw_lowest(axes[1], part)
         limit_losses(axes[0], part[["train", "test"]].to_numpy(), _start(part))

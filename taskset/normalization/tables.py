@@ -1,7 +1,12 @@
 """The tables beside the curves: tasks, optimizers and normalizers, made from the curve files alone."""
 
+from __future__ import annotations
+
 import json
+import math
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from taskset import catalogue, registry
 from taskset.errors import UnknownName
@@ -10,13 +15,13 @@ from taskset.normalization.normalizer import fit
 from taskset.normalization.store import packing
 from taskset.normalization.store.columns import OPTIMIZER
 
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
 
-def _data_name(facts):
-    return getattr(facts.data, "name", None) if facts.data is not None else None
 
-
-def task_row(name, family, config, facts):
-    """What tasks.parquet says of one task, its cost aside."""
+def task_row(name: str, family: str, config: dict[str, Any], facts: registry.Facts) -> dict[str, Any]:
+    """What tasks.parquet has of one task, without its cost."""
     shapes = facts.parameter_shapes
     parsed = registry.parse(name)
     return {
@@ -24,46 +29,39 @@ def task_row(name, family, config, facts):
         "family": family,
         "seed": parsed[1] if parsed and parsed[0] == family else None,
         "config": json.dumps(config),
-        "dataset": _data_name(facts),
+        "dataset": getattr(facts.data, "name", None),
         "feasible": facts.infeasible is None,
         "reason": facts.infeasible,
-        "num_params": None if shapes is None else sum(_size(shape) for shape in shapes.values()),
+        "num_params": None if shapes is None else sum(math.prod(shape) for shape in shapes.values()),
     }
 
 
-def _size(shape):
-    size = 1
-    for n in shape:
-        size *= n
-    return size
-
-
-def tasks_frame(root):
-    """One row a task under `root`, with the cost that its sweep had."""
+def tasks_frame(root: str | Path) -> pd.DataFrame:
+    """One row per task under `root`, with the cost measured by its sweep."""
     import pandas as pd
 
     rows = []
     for path in sorted(Path(root, "curves").rglob("*.parquet")):
         if path.name.startswith("."):
             continue
-        told = store.read_metadata(path)
-        config, family, name = json.loads(told["config"]), told["family"], told["task"]
+        metadata = store.read_metadata(path)
+        config, family, name = json.loads(metadata["config"]), metadata["family"], metadata["task"]
         try:
             facts = catalogue.facts(family, config)
         except UnknownName:  # a family registered elsewhere: what the sweep stored is enough
             facts = registry.Facts()
         row = task_row(name, family, config, facts)
-        if told.get("num_params"):
-            row["num_params"] = int(told["num_params"])
-        row["source"] = told["source"]
+        if metadata.get("num_params"):
+            row["num_params"] = int(metadata["num_params"])
+        row["source"] = metadata["source"]
         row["ms_per_step"] = milliseconds(packing.read_task(packing.places(path)))
         rows.append(row)
     frame = pd.DataFrame(rows).drop_duplicates(["task", "source"])  # published curves have a file for each optimizer family
     return frame.astype({"seed": "Int32", "num_params": "Int64"})
 
 
-def milliseconds(curves):
-    """The median over a task's runs of milliseconds a step; runs that took none aside, NaN where all did.
+def milliseconds(curves: pd.DataFrame) -> float:
+    """The median over a task's runs of milliseconds per step, of those that took any; NaN where none did.
 
     curves: a DataFrame of stored columns (`layout.STORED`).
     """
@@ -71,10 +69,10 @@ def milliseconds(curves):
     return float((1000 * moved.groupby(["optimizer", "seed"], observed=True)["seconds_per_step"].first()).median())
 
 
-def optimizers_frame(names):
-    """One row an optimizer: name, family, and a column for each hyperparameter (empty where it has none of that name).
+def optimizers_frame(names: Iterable[str]) -> pd.DataFrame:
+    """One row per optimizer: name, family, and a column for each hyperparameter (empty where it has none of that name).
 
-    Of an optimizer that isn't the package's (a learned one, one of the user's own) only the name is known.
+    Only the name is known of an optimizer that isn't the package's (a learned one, one of the user's own).
     """
     import pandas as pd
 
@@ -90,7 +88,7 @@ def optimizers_frame(names):
     return pd.DataFrame(rows, columns=None if rows else ["optimizer", "family"])
 
 
-def optimizer_table(names):
+def optimizer_table(names: Sequence[str]) -> pa.Table:
     """`optimizers_frame` as an Arrow table."""
     import pyarrow as pa
 
@@ -99,7 +97,7 @@ def optimizer_table(names):
     return pa.Table.from_pandas(frame, pa.schema(kinds), preserve_index=False)
 
 
-def write_tables(root):
+def write_tables(root: str | Path) -> pd.DataFrame:
     """Make tasks.parquet, optimizers.parquet and normalizers.parquet from the curves under `root`; returns the normalizers.
 
     Normalizers are those of today's tasks: curves from before a task changed have none.

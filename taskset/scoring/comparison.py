@@ -1,7 +1,11 @@
 """The table: learned optimizers and hand-designed ones, by the trials that they take."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,46 +15,52 @@ from taskset.normalization.normalizer import mean_curves
 from taskset.normalization.store.reading import outdated_line, tasks_and_versions
 from taskset.scoring import rivals, scores, speedup, statistics
 
-SPLITS = ("train", "test")  # of data, in the table; valid_outer is looked at for tuning
+if TYPE_CHECKING:
+    import pandas as pd
+
+SPLITS = ("train", "test")  # of data, in the table; valid_outer is for tuning alone
 LEFT = ["title", "trials", "split", "tasks", "runs", "diverged"]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """table: one row a rival and split: LEFT, and of each statistic its value, low and high; speedups: one row a learned
-    optimizer and task; per_task: scores, mean over seeds, index (split, task), a column an optimizer; notes: lines to be told.
+    """How learned optimizers compare with their rivals.
+
+    table: one row per rival and split: LEFT, and the value, low and high of each statistic; speedups: one row per learned
+    optimizer and task; per_task: scores, mean over seeds, index (split, task), one column per optimizer; notes: what a reader of
+    the table has to know, one line each; horizon: of the runs, in steps; view: of `scores.VIEWS`.
     """
 
-    table: object
-    speedups: object
-    per_task: object
-    notes: list
+    table: pd.DataFrame
+    speedups: pd.DataFrame
+    per_task: pd.DataFrame
+    notes: list[str]
     horizon: int
     view: str
 
 
-def read_results(roots, version=None):
-    """(curves, {name: what it was made with}) of directories made by `evaluate`. version: as in `taskset.load_curves`."""
+def read_results(roots: Sequence[str | Path], version: str | None = None) -> tuple[pd.DataFrame, dict[str, dict[str, Any]]]:
+    """(curves, {optimizer: options of its evaluation}) of directories made by `evaluate`; version: as of `load_curves`."""
     import pandas as pd
 
     if isinstance(roots, (str, Path)) or not roots:
         raise ConfigError(f"results {shown(roots)}: allowed is a list of directories made by `python -m learned evaluate`")
-    frames, told = [], {}
+    frames, evaluations = [], {}
     for root in roots:
         options = _options(root)
         name = options["optimizers"][0]
-        if name in told:
+        if name in evaluations:
             raise ConfigError(f"{name!r} is in two of the directories: give checkpoints names of their own with evaluate --name")
-        told[name] = options
+        evaluations[name] = options
         frames.append(store.load_curves(root=root, version=version))
-    horizons = sorted({options["steps"] for options in told.values()})
+    horizons = sorted({options["steps"] for options in evaluations.values()})
     if len(horizons) > 1:
         raise ConfigError(f"the results have horizons {horizons}: allowed is one; compare them one after the other")
-    return pd.concat([plain(frame) for frame in frames], ignore_index=True), told
+    return pd.concat([plain(frame) for frame in frames], ignore_index=True), evaluations
 
 
-def _options(root):
-    """What the results below `root` were made with: the options of an evaluation of one checkpoint."""
+def _options(root: str | Path) -> dict[str, Any]:
+    """The options of the evaluation of one checkpoint that made the results below `root`."""
     options = store.read_options(root)
     try:
         (name,), steps, seeds = options["optimizers"], options["steps"], options["seeds"]
@@ -61,15 +71,17 @@ def _options(root):
     raise StoreError(f"{root} holds no evaluation of one checkpoint: give the --out of `python -m learned evaluate`")
 
 
-def plain(curves):
-    """Curves with names as text: frames with other names can be put together."""
+def plain(curves: pd.DataFrame) -> pd.DataFrame:
+    """Curves with names as text instead of categories, so that frames with different names can be concatenated."""
     return curves.astype({"task": str, "optimizer": str})
 
 
-def scales_of(normalizers, source, tasks, horizon, asked):
-    """{(task, split): (initial, best)} and the normalizers' horizon.
+def scales_of(
+    normalizers: pd.DataFrame, source: str, tasks: Iterable[str], horizon: int, asked: int | None
+) -> tuple[dict[tuple[str, str], tuple[float, float]], int]:
+    """{(task, split): (initial, best)} and the normalizers' horizon: `asked`, or the shortest that is not below `horizon`.
 
-    That is `asked`, or the shortest that is not below `horizon`. Raises ConfigError where there is none.
+    Raises ConfigError where there is none.
     """
     there = normalizers[normalizers["source"].isin([source, "none"]) & normalizers["task"].isin(tasks)]
     horizons = sorted(int(h) for h in there["horizon"].unique())
@@ -81,21 +93,27 @@ def scales_of(normalizers, source, tasks, horizon, asked):
             "evaluate with a --horizon that is not longer"
         )
     if fitting[0] < horizon:
-        raise ConfigError(f"horizon {horizon} is longer than the normalizers', {fitting[0]}, beyond which they say nothing")
+        raise ConfigError(f"horizon {horizon} is longer than the normalizers', {fitting[0]}, beyond which they don't hold")
     rows = there[(there["horizon"] == fitting[0]) & there["normalizable"]]
     scales = {(r["task"], r["split"]): (r["initial"], r["best"]) for r in rows.to_dict("records")}
     return scales, fitting[0]
 
 
-def compare(roots, baselines=None, chosen_view="end", normalizer_horizon=None, version=None):
+def compare(
+    roots: Sequence[str | Path],
+    baselines: str | Path | None = None,
+    chosen_view: str = "end",
+    normalizer_horizon: int | None = None,
+    version: str | None = None,
+) -> Comparison:
     """The `Comparison` of results of `evaluate` under `roots` with the baselines in a directory (None: the package's).
 
     version: None: tasks that changed since their baselines were computed are left out, with a note; "0.1": results and baselines
     as that version computed them.
     """
     view = scores.view(chosen_view)
-    curves, told = read_results(roots, version)
-    learned, options = list(told), next(iter(told.values()))
+    curves, evaluations = read_results(roots, version)
+    learned, options = list(evaluations), next(iter(evaluations.values()))
     tasks, horizon, source = sorted(curves["task"].unique()), options["steps"], options["source"]
     normalizers, old = store.normalizers_of(baselines, version)
     older = [(task, made_by) for task, made_by in sorted(old) if task in tasks and task not in set(normalizers["task"])]
@@ -106,7 +124,7 @@ def compare(roots, baselines=None, chosen_view="end", normalizer_horizon=None, v
     theirs = plain(store.load_curves(task=tasks, source=[source, "none"], horizon=[longer], root=baselines, version=version))
     if longer != horizon:  # a schedule depends on the horizon: only those without one can be cut short
         theirs = theirs[theirs["optimizer"].map(rivals.family_of).isin([rivals.ADAM, "adagrad_lr"])]
-    notes = _notes(theirs, told, tasks, scales, horizon, longer)
+    notes = _notes(theirs, evaluations, tasks, scales, horizon, longer)
     if older:
         notes.append(f"left out: {tasks_and_versions(older)}, which changed since their baselines were computed")
     tasks = [task for task in tasks if (task, "train") in scales and (task, "valid_outer") in scales]
@@ -122,8 +140,8 @@ def compare(roots, baselines=None, chosen_view="end", normalizer_horizon=None, v
     return Comparison(table, speedups, per_task, notes + more, horizon, chosen_view)
 
 
-def _notes(theirs, told, tasks, scales, horizon, longer):
-    notes = []
+def _notes(theirs, evaluations, tasks, scales, horizon, longer):
+    notes: list[str] = []
     lacking = [task for task in tasks if task not in set(theirs["task"])]
     if lacking:
         raise ConfigError(f"the baselines have no curves of {lacking[0]!r} ({len(lacking)} in all): measure it, or leave it out")
@@ -132,7 +150,7 @@ def _notes(theirs, told, tasks, scales, horizon, longer):
         if splits:
             notes.append(f"{task} has no normalizer for {', '.join(splits)}")
     seeds = sorted(theirs["seed"].unique().tolist())
-    for name, options in told.items():
+    for name, options in evaluations.items():
         if options["seeds"] != seeds:
             notes.append(f"seeds: {name} {options['seeds']}, baselines {seeds}")
     if longer != horizon:
@@ -141,7 +159,7 @@ def _notes(theirs, told, tasks, scales, horizon, longer):
 
 
 def _tables(found):
-    """(mean scores over seeds, counts of diverged and of all runs), index (split, task), a column an optimizer."""
+    """(mean scores over seeds, counts of diverged and of all runs), index (split, task), one column per optimizer."""
     import pandas as pd
 
     frame = pd.concat(found, ignore_index=True)
@@ -169,7 +187,7 @@ def _statistics(rows, per_task, over):
 
 
 def _speedups(both, learned, tasks, steps, horizon):
-    """One row a (learned optimizer, task): speedup, at_least (where no Adam rate gets there: what its curves could tell)."""
+    """One row per (learned optimizer, task): speedup, at_least (no Adam rate gets there: the speed-up is at least this)."""
     import pandas as pd
 
     ours, theirs = (mean_curves(frame).sort_values("step") for frame in both)

@@ -1,11 +1,14 @@
 """Normalizers of the tasks of a suite that have none yet: measured by the sweep that baselines are made with. No TensorFlow."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from taskset.errors import ConfigError
 from taskset.normalization.sweep.runner import SweepOptions
 from taskset.samplers.optimizers import all_optimizers
 from taskset.scoring import suites
+from taskset.scoring.suites import Suite
 
 OPTIMIZERS = "adam_lr_"
 SEEDS = 2
@@ -13,19 +16,19 @@ BATCHES = 5
 EVALUATIONS = 50
 
 
-def options(suite):
-    """What is swept: Adam's 17 learning rates over the suite's horizon, 2 seeds, 5 batches an evaluation."""
+def options(suite: Suite) -> SweepOptions:
+    """The options of the sweep: Adam's 17 learning rates over the suite's horizon, 2 seeds, 5 batches per evaluation."""
     adams = tuple(name for name in all_optimizers() if name.startswith(OPTIMIZERS))
     # As many of 50 intervals as cut the horizon into equal parts.
     evaluations = next(n for n in range(min(EVALUATIONS, suite.horizon), 0, -1) if suite.horizon % n == 0)
     return SweepOptions(adams, suite.source, suite.horizon, tuple(range(SEEDS)), BATCHES, evaluations)
 
 
-def completed(suite, root, sweep):
+def completed(suite: Suite, root: str | Path, sweep: Callable[[Sequence[str], SweepOptions, str | Path], int]) -> Suite:
     """The suite with the scales of all its tasks; those that have none are measured first.
 
-    root: directory of the curves and normalizers, which is gone on with; sweep: `(names, options, root) -> status` that makes
-    them, 0 if it could. Raises `ConfigError` where a measured task has no normalizer.
+    root: directory of the curves and normalizers; what it has is not recomputed. sweep: `(names, options, root) -> status` that
+    makes them, 0 if it could. Raises `ConfigError` where a measured task has no normalizer.
     """
     from taskset.normalization.store import load_normalizers
 

@@ -6,14 +6,16 @@ that was made is a file of its own, with all its tasks and scales in it.
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
 from taskset.errors import ConfigError, unknown
 from taskset.scoring import suites
+from taskset.scoring.suites import Suite
 
 
 @dataclass(frozen=True)
 class Rule:
-    """The tasks that match `patterns`, can run, are normalizable at `horizon`, and are no larger and no slower than said.
+    """The tasks that match `patterns`, can run, are normalizable at `horizon`, and are no larger and no slower than allowed.
 
     name, version; about: one line for people; source: of the data; max_milliseconds: a training step, as the baselines measured
     it; max_parameters: of a task.
@@ -28,17 +30,25 @@ class Rule:
     max_milliseconds: float = math.inf
     max_parameters: float = math.inf
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.name}:{self.version}"
 
-    def suite(self, baselines=None, baselines_version=None):
+    def suite(self, baselines: str | Path | None = None, baselines_version: str | None = None) -> Suite:
         """The `Suite` from a directory of baselines; None: those of the package. Raises `StoreError`, `ConfigError`.
 
         baselines_version: as in `suites.make`.
         """
-        limits = self.max_milliseconds, self.max_parameters
-        given = {"version": self.version, "baselines_version": baselines_version}
-        return suites.make(self.name, self.patterns, baselines, self.source, self.horizon, *limits, **given)
+        return suites.make(
+            self.name,
+            self.patterns,
+            baselines,
+            self.source,
+            self.horizon,
+            self.max_milliseconds,
+            self.max_parameters,
+            self.version,
+            baselines_version=baselines_version,
+        )
 
 
 PROBLEMS = ("quadratic_family_seed*", "losg_tasks_family_seed*")
@@ -55,12 +65,12 @@ RULES = (
 )
 
 
-def rules():
+def rules() -> list[Rule]:
     """All rules, oldest version first."""
     return list(RULES)
 
 
-def rule(text):
+def rule(text: str | Path) -> Rule:
     """The rule called "NAME:VERSION", or the newest version of "NAME". Raises `UnknownName`."""
     name, _, version = text.partition(":") if isinstance(text, str) else (text, "", "")
     found = [r for r in RULES if r.name == name and version in ("", str(r.version))]
@@ -70,12 +80,12 @@ def rule(text):
     return max(found, key=lambda r: r.version)
 
 
-def is_rule(text):
+def is_rule(text: str) -> bool:
     """Whether `rule(text)` finds one."""
     return any(text in (one.name, str(one)) for one in RULES)
 
 
-def find(text, baselines=None, baselines_version=None):
+def find(text: str | Path, baselines: str | Path | None = None, baselines_version: str | None = None) -> Suite:
     """The suite in a file, where `text` ends in .json; else the one of the rule called `text`, from `baselines`.
 
     baselines_version: as in `suites.make`.
@@ -83,5 +93,7 @@ def find(text, baselines=None, baselines_version=None):
     if not str(text).endswith(".json"):
         return rule(text).suite(baselines, baselines_version)
     if baselines is not None or baselines_version is not None:
-        raise ConfigError(f"baselines {str(baselines)!r} with {text}: allowed with a suite's name only; a suite file says it all")
+        raise ConfigError(
+            f"baselines {str(baselines)!r} with {text}: allowed with a suite's name only; a suite file has its scales in it"
+        )
     return suites.load_any(text)

@@ -1,21 +1,28 @@
-"""Who is compared, and with how many trials a task.
+"""Which optimizers are compared, and with how many trials per task.
 
-Tuning takes, for each task, the candidate with the lowest score, mean over seeds, on the split that is looked at. What is chosen
-on test tasks themselves, as a global learning rate or a tuned one, is chosen with knowledge that the learned optimizer does not
-have: that favours the hand-designed side.
+Tuning takes, for each task, the candidate with the lowest score, mean over seeds, on the split named in its title. What is chosen
+on the test tasks themselves, as a global learning rate or a tuned one, is chosen with knowledge that the learned optimizer does
+not have: that favours the hand-designed side.
 """
 
+from __future__ import annotations
+
+from collections.abc import Collection
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from taskset.errors import UnknownName
 from taskset.samplers.optimizers import get_optimizer_config, opt_list_names
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 ADAM = "adam_lr"
 LIST = "nadamw_grid"
 LIST_TRIALS = (1, 10, 100)
-# How families are called in tables; the others by their own name.
+# Names of families in tables; the others keep their own.
 TITLES = {ADAM: "Adam", "adagrad_lr": "Adagrad"}
-LOOKED_AT = {"train": "train loss", "valid_outer": "validation loss"}
+TUNED_ON = {"train": "train loss", "valid_outer": "validation loss"}
 
 
 @dataclass(frozen=True)
@@ -24,10 +31,10 @@ class Rival:
 
     title: str
     trials: int
-    chosen: dict
+    chosen: dict[str, str]
 
 
-def family_of(optimizer):
+def family_of(optimizer: str) -> str | None:
     """The optimizer family of a name; None for a learned one, and for one of a user's own."""
     try:
         return get_optimizer_config(optimizer)[1]
@@ -35,20 +42,21 @@ def family_of(optimizer):
         return None
 
 
-def rivals_of(means, learned):
+def rivals_of(means: pd.DataFrame, learned: Collection[str]) -> tuple[list[Rival], list[str]]:
     """All `Rival`s that the scores allow, and notes on those they don't.
 
-    means: DataFrame of scores, index (split, task), a column an optimizer, NaN where there is no run; learned: names of the
+    means: DataFrame of scores, index (split, task), one column per optimizer, NaN where there is no run; learned: names of the
     learned ones.
     """
     tasks = means.index.get_level_values("task").unique()
     found, notes = [Rival(name, 1, dict.fromkeys(tasks, name)) for name in learned], []
-    families = {}
+    families: dict[str, list[str]] = {}
     for name in means.columns:
-        if name not in learned:
-            families.setdefault(family_of(name), []).append(name)
-    for name in families.pop(None, []):  # an optimizer of a user's own has no family: it is a row by itself
-        if means[name].notna().all():
+        if name in learned:
+            continue
+        if (family := family_of(name)) is not None:
+            families.setdefault(family, []).append(name)
+        elif means[name].notna().all():  # an optimizer of a user's own is a row by itself
             found.append(Rival(name, 1, _all(means, name)))
         else:
             notes.append(f"{name} lacks curves of some task and is left out")
@@ -67,25 +75,33 @@ def rivals_of(means, learned):
     return found, notes
 
 
-def _of_family(means, family, names):
+def _of_family(means: pd.DataFrame, family: str, names: list[str]) -> list[Rival]:
     rows, title = [], TITLES.get(family, family)
     if family == ADAM:
-        train = means.loc["train"][names].mean()
-        rows.append(Rival(f"{title}, one learning rate for all: {train.idxmin()}", 1, _all(means, train.idxmin())))
-    for split, told in LOOKED_AT.items():
-        rows.append(Rival(f"{title}, tuned per task by {told}", len(names), means.loc[split][names].idxmin(axis=1).to_dict()))
+        best = str(_scores(means, "train", names).mean().idxmin())
+        rows.append(Rival(f"{title}, one learning rate for all: {best}", 1, _all(means, best)))
+    for split, loss in TUNED_ON.items():
+        rows.append(Rival(f"{title}, tuned per task by {loss}", len(names), _best_per_task(means, split, names)))
     return rows
 
 
-def _of_list(means, names):
+def _of_list(means: pd.DataFrame, names: list[str]) -> list[Rival]:
     rows = []
     for trials in LIST_TRIALS:
         listed = opt_list_names(trials)
         if set(listed) <= set(names):
-            chosen = means.loc["train"][listed].idxmin(axis=1).to_dict()
-            rows.append(Rival(f"NAdamW's learned list, first {trials}", trials, chosen))
+            rows.append(Rival(f"NAdamW's learned list, first {trials}", trials, _best_per_task(means, "train", listed)))
     return rows
 
 
-def _all(means, name):
+def _scores(means: pd.DataFrame, split: str, names: list[str]) -> pd.DataFrame:
+    """The scores of some optimizers on one split: index task, one column per optimizer."""
+    return means[means.index.get_level_values("split") == split].droplevel("split")[names]
+
+
+def _best_per_task(means: pd.DataFrame, split: str, names: list[str]) -> dict[str, str]:
+    return {str(task): str(name) for task, name in _scores(means, split, names).idxmin(axis=1).items()}
+
+
+def _all(means: pd.DataFrame, name: str) -> dict[str, str]:
     return dict.fromkeys(means.index.get_level_values("task").unique(), name)

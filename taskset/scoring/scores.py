@@ -1,67 +1,79 @@
-"""From learning curves to one normalized number a run.
+"""From learning curves to one normalized number per run.
 
 Curves of different sources are compared at the steps that all of them have: a run of 200 steps evaluated every 20 against the
 first 200 steps of a baseline of 1000 evaluated every 20. (Only optimizers without a schedule may be cut short like that.)
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from taskset.datasets.base import SPLITS
 from taskset.errors import ConfigError, unknown
 from taskset.normalization.normalizer import HIGH, LOW
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-def last(normalized):
+
+def last(normalized: np.ndarray) -> np.ndarray:
     """The loss at the last step."""
     return normalized[-1]
 
 
-def mean(normalized):
-    """The mean over the curve: what outer training makes small."""
+def mean(normalized: np.ndarray) -> np.ndarray:
+    """The mean over the curve: what outer training minimizes."""
     return normalized.mean(axis=0)
 
 
-def lowest(normalized):
+def lowest(normalized: np.ndarray) -> np.ndarray:
     """The lowest loss of the curve."""
     return normalized.min(axis=0)
 
 
-VIEWS = {"end": last, "mean": mean, "lowest": lowest}
+View = Callable[[np.ndarray], np.ndarray]
+VIEWS: dict[str, View] = {"end": last, "mean": mean, "lowest": lowest}
 
 
-def view(name):
-    """The function `[points, ..] -> [..]` called `name`."""
+def view(name: str) -> View:
+    """The function `[points, ..] -> [..]` called `name`. Raises `UnknownName`."""
     if not isinstance(name, str) or name not in VIEWS:
         raise unknown("view", name, list(VIEWS), f"Allowed are {', '.join(VIEWS)}.")
     return VIEWS[name]
 
 
-def normalize(losses, initial, best):
+def normalize(losses: ArrayLike, initial: float | np.ndarray, best: float | np.ndarray) -> np.ndarray:
     """n(L) = clip((L - best) / (initial - best), -2, 2), and 2 where L is not finite; float64 arrays that broadcast."""
     losses = np.asarray(losses, np.float64)
     return np.clip((np.where(np.isfinite(losses), losses, np.inf) - best) / (initial - best), LOW, HIGH)
 
 
-def common_steps(frames, horizon):
+def common_steps(frames: Iterable[pd.DataFrame], horizon: int) -> list[int]:
     """The steps <= horizon at which all frames of curves have evaluations, sorted."""
     steps = set(range(horizon + 1))
     for frame in frames:
         steps &= set(frame["step"].unique().tolist())
     if len(steps) < 2 or max(steps) != horizon:
         found = [sorted(frame["step"].unique().tolist()) for frame in frames]
-        told = "; ".join(f"{f[0]} .. {f[-1]}, {len(f)} points" for f in found)
+        each = "; ".join(f"{f[0]} .. {f[-1]}, {len(f)} points" for f in found)
         raise ConfigError(
-            f"the curves have no common steps up to {horizon} ({told}): evaluate again with a --horizon and --evaluations whose "
+            f"the curves have no common steps up to {horizon} ({each}): evaluate again with a --horizon and --evaluations whose "
             "steps the baselines have"
         )
     return sorted(steps)
 
 
-def scores(curves, scales, steps, chosen_view):
-    """One row a run and split: task, optimizer, seed, split, score, diverged (by the last of `steps`).
+def scores(
+    curves: pd.DataFrame, scales: Mapping[tuple[str, str], tuple[float, float]], steps: Sequence[int], chosen_view: View
+) -> pd.DataFrame:
+    """One row per run and split: task, optimizer, seed, split, score, diverged (by the last of `steps`).
 
-    curves: as `taskset.load_curves` gives them, of one source and horizon a task; scales: {(task, split): (initial, best)};
-    runs of a (task, split) without a scale are not in it. chosen_view: one of VIEWS' functions.
+    curves: as `taskset.load_curves` gives them, of one source and horizon per task; scales: {(task, split): (initial, best)};
+    runs of a (task, split) without a scale are left out. chosen_view: one of VIEWS' functions.
     """
     import pandas as pd
 

@@ -9,26 +9,28 @@ The learned optimizer's curve goes through the same smoothing. A speed-up is tho
 """
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 DECAY = 0.95
 
 
-def smoothed(curve):
+def smoothed(curve: ArrayLike) -> np.ndarray:
     """The lowest so far of the moving average of a curve [points]."""
-    average, weight, out = 0.0, 0.0, []
+    average, weight = 0.0, 0.0
+    out: list[float] = []
     for x in np.asarray(curve, np.float64):
         average, weight = DECAY * average + (1 - DECAY) * x, DECAY * weight + 1 - DECAY
         out.append(average / weight)
     return np.minimum.accumulate(out)
 
 
-def envelope(curves):
+def envelope(curves: ArrayLike) -> np.ndarray:
     """[rates, points], NaN once diverged -> [points], `smoothed`."""
     curves = np.asarray(curves, np.float64)
     return smoothed(np.where(np.isfinite(curves), curves, np.inf).min(axis=0))
 
 
-def steps_to(loss, steps, monotone):
+def steps_to(loss: float, steps: np.ndarray, monotone: np.ndarray) -> float:
     """The first step at which `monotone` [points], at `steps` [points], is down to `loss`; inf where it never is."""
     below = np.flatnonzero(monotone <= loss)
     if not len(below):
@@ -40,7 +42,7 @@ def steps_to(loss, steps, monotone):
     return float(steps[i - 1] + share * (steps[i] - steps[i - 1]))
 
 
-def speed_up(curve, horizon, steps, adam):
+def speed_up(curve: np.ndarray, horizon: int, steps: np.ndarray, adam: ArrayLike) -> float:
     """Steps that the best Adam takes to where `curve` [points] ends, over `horizon`.
 
     adam: mean curves [rates, points] at `steps`, which may go beyond the horizon. 0 for a curve that has diverged; inf where no

@@ -1,7 +1,9 @@
-"""What a sample of tasks says of all tasks: mean, median, interquartile mean, with bootstrap intervals over the tasks.
+"""Estimates for all tasks from a sample of them: mean, median, interquartile mean, with bootstrap intervals over tasks.
 
 As Agarwal et al. 2021 (arXiv 2108.13264) ask for. The same resamples serve all rivals: their differences are paired.
 """
+
+from collections.abc import Callable
 
 import numpy as np
 
@@ -11,32 +13,34 @@ RESAMPLES = 5000
 LEVEL = 0.95
 
 
-def interquartile_mean(x, axis=-1):
+def interquartile_mean(x: np.ndarray, axis: int = -1) -> np.ndarray:
     """The mean of what is left when a quarter of the values (rounded down) is cut off at either end."""
     x = np.sort(np.asarray(x, np.float64), axis=axis)
     cut = x.shape[axis] // 4
     return np.take(x, np.arange(cut, x.shape[axis] - cut), axis=axis).mean(axis=axis)
 
 
-def mean(x, axis=-1):
+def mean(x: np.ndarray, axis: int = -1) -> np.ndarray:
     """The mean."""
     return np.mean(x, axis=axis)
 
 
-def median(x, axis=-1):
+def median(x: np.ndarray, axis: int = -1) -> np.ndarray:
     """The median."""
     return np.median(x, axis=axis)
 
 
-STATISTICS = {"mean": mean, "median": median, "IQM": interquartile_mean}
+Statistic = Callable[..., np.ndarray]  # (x, axis)
+STATISTICS: dict[str, Statistic] = {"mean": mean, "median": median, "IQM": interquartile_mean}
 
 
-def resamples(tasks, seed=0):
+def resamples(tasks: int, seed: int = 0) -> np.ndarray:
     """[RESAMPLES, tasks] indices, drawn with replacement."""
     return seeds.generator(seed, "bootstrap", tasks).integers(tasks, size=(RESAMPLES, tasks))
 
 
-def interval(x, statistic, seed=0):
-    """(low, high): the percentile interval of `statistic(x)` for x [tasks]; its width says what other tasks could have given."""
+def interval(x: np.ndarray, statistic: Statistic, seed: int = 0) -> tuple[float, float]:
+    """(low, high): the percentile interval of `statistic(x)` for x [tasks]; its width shows what other tasks could have given."""
     values = statistic(np.asarray(x, np.float64)[resamples(len(x), seed)], axis=-1)
-    return tuple(np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
+    low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return low, high

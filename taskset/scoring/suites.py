@@ -6,15 +6,19 @@
                 "scales": {"train": [2.31, 0.12], "valid_outer": [2.30, 0.2]}}, ..]}
 
 A scale is [initial, best] of a normalizer (`taskset.normalization`): a suite carries all that training on it needs to know of
-baselines; {} stands for a task that was not measured yet (`taskset.scoring.measuring`). `split` follows from the task's name alone
-(`split_of`), so that no task is ever trained on under one suite and held out under another.
+baselines; {} stands for a task that has not been measured yet (`taskset.scoring.measuring`). `split` follows from the task's name
+alone (`split_of`), so that no task is ever trained on under one suite and held out under another.
 """
+
+from __future__ import annotations
 
 import json
 import math
 import zlib
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from taskset import catalogue, changes
 from taskset.errors import ConfigError, StoreError, UnknownName, cut, shown, unknown
@@ -22,13 +26,18 @@ from taskset.execution import costs
 from taskset.normalization.store import make_directory, write_text
 from taskset.version import __version__
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+SplitScales = dict[str, tuple[float, float]]  # {split of data: (initial, best)}
+
 SPLITS = ("train", "valid", "test")
 SOURCES = ("tfds", "synthetic")
 SCALES = ("train", "valid_outer")  # the splits of data that objectives are measured on
 LONGEST = 200  # letters of a task's name
 
 
-def split_of(task):
+def split_of(task: str) -> str:
     """ "train" (70%), "valid" (10%) or "test" (20%): by the CRC-32 of the task's name."""
     place = zlib.crc32(task.encode()) % 10
     return "train" if place < 7 else "valid" if place == 7 else "test"
@@ -36,21 +45,21 @@ def split_of(task):
 
 @dataclass(frozen=True)
 class Entry:
-    """A task of a suite. scales: {split of data: (initial, best)}, or {}: not measured yet."""
+    """A task of a suite. scales: those of SCALES, or {}: not measured yet."""
 
     task: str
     family: str
     split: str
-    scales: dict
+    scales: SplitScales
 
 
 @dataclass(frozen=True)
 class Suite:
     """A list of tasks made by a rule.
 
-    source: of their data; horizon: in steps, that of the baselines which the scales come from; modules: those that register
-    tasks outside the package, to be named by whoever uses the suite; rule: how the list was made; taskset_version: of the package
-    that the scales hold for.
+    source: of their data; horizon: training steps of the baselines that the scales come from; modules: those that register tasks
+    outside the package, which whoever uses the suite has to name; rule: how the list was made; taskset_version: version of the
+    package that the scales hold for.
     """
 
     name: str
@@ -59,28 +68,28 @@ class Suite:
     horizon: int
     tasks: tuple[Entry, ...]
     modules: tuple[str, ...] = ()
-    rule: dict = field(default_factory=dict)
+    rule: dict[str, Any] = field(default_factory=dict)
     taskset_version: str = __version__
 
-    def of_split(self, split):
+    def of_split(self, split: str) -> list[Entry]:
         """The tasks of a split, in order."""
         return [entry for entry in self.tasks if entry.split == split]
 
     @property
-    def unmeasured(self):
+    def unmeasured(self) -> list[str]:
         """The names of the tasks without scales."""
         return [entry.task for entry in self.tasks if not entry.scales]
 
-    def entry(self, task):
+    def entry(self, task: str) -> Entry:
         """The entry of a task."""
         return next(entry for entry in self.tasks if entry.task == task)
 
-    def as_json(self):
+    def as_json(self) -> dict[str, Any]:
         """The suite as JSON values."""
         return json.loads(json.dumps(asdict(self)))
 
 
-def from_json(values, where):
+def from_json(values: Any, where: object) -> Suite:
     """The `Suite` of JSON values; `where` is named in errors. Its tasks are looked up; its modules are never imported.
 
     Raises `StoreError` where fields are missing or wrong, `UnknownName` where a task isn't there.
@@ -94,8 +103,8 @@ def from_json(values, where):
         )
         changes.release(suite.taskset_version)
     except (TypeError, KeyError, ValueError, AttributeError, OverflowError, ConfigError) as error:
-        told = cut(f"{type(error).__name__}: {error}")
-        raise StoreError(f"{where} is no suite ({told}): make one with `python -m learned suite`") from error
+        reason = cut(f"{type(error).__name__}: {error}")
+        raise StoreError(f"{where} is no suite ({reason}): make one with `python -m learned suite`") from error
     _check_fields(suite, where)
     for entry in suite.tasks:
         if not isinstance(entry.task, str) or len(entry.task) > LONGEST:
@@ -111,7 +120,7 @@ def from_json(values, where):
     return suite
 
 
-def _check_fields(suite, where):
+def _check_fields(suite: Suite, where: object) -> None:
     for name, holds, allowed in (
         ("name", isinstance(suite.name, str), "a text"),
         ("version", type(suite.version) is int, "an integer"),
@@ -121,11 +130,11 @@ def _check_fields(suite, where):
         ("rule", isinstance(suite.rule, dict), "an object"),
     ):
         if not holds:
-            told = shown(getattr(suite, name))
-            raise StoreError(f"{where}: {name} is {told}: allowed is {allowed}; make one with `python -m learned suite`")
+            value = shown(getattr(suite, name))
+            raise StoreError(f"{where}: {name} is {value}: allowed is {allowed}; make one with `python -m learned suite`")
 
 
-def _check_entry(entry, where):
+def _check_entry(entry: Entry, where: object) -> None:
     scales = entry.scales.values()
     if (
         set(entry.scales) not in (set(SCALES), set())
@@ -138,33 +147,33 @@ def _check_entry(entry, where):
         raise StoreError(f"{where}: task {entry.task!r} has family {shown(entry.family)}: allowed is its own, {family!r}")
 
 
-def _lacking(suite, error, where):
-    """A task that isn't there: misspelt, or of a module that nobody has named. A file must not have code run."""
+def _lacking(suite: Suite, error: UnknownName, where: object) -> UnknownName:
+    """The error for a task that isn't there: misspelt, or of a module that wasn't imported, which a file never does by itself."""
     if not suite.modules:
         return UnknownName(f"{where}: {error}")
     wanted = cut(" ".join(f"--import {module}" for module in suite.modules), 200)
     return UnknownName(f"{where} has tasks of modules of its author's: read them, and if you trust them give {wanted}; {error}")
 
 
-def _require_current(suite, where):
-    """Raise `StoreError` where scales are of tasks that changed since."""
+def _require_current(suite: Suite, where: object) -> None:
+    """Raise `StoreError` where tasks changed since their scales were measured."""
     old = [e.task for e in suite.tasks if e.scales and changes.outdated(e.task, suite.source, suite.taskset_version)]
     if old:
         more = f" and {len(old) - 1} more" if len(old) > 1 else ""
         raise StoreError(
             f"{where}: the scales of task {old[0]!r}{more} are of version {suite.taskset_version}, and the task changed in "
-            f"{changes.changed_in(old[0], suite.source)}: take such tasks out, or make the suite anew with `python -m learned suite`"
+            f"{changes.changed_in(old[0], suite.source)}: take such tasks out, or make a new suite with `python -m learned suite`"
         )
 
 
-def load(path):
+def load(path: str | Path) -> Suite:
     """The `Suite` of a JSON file, all its tasks measured."""
     suite = load_any(path)
     require_measured(suite)
     return suite
 
 
-def load_any(path):
+def load_any(path: str | Path) -> Suite:
     """The `Suite` of a JSON file, whether its tasks were measured or not."""
     try:
         values = json.loads(Path(path).read_text())
@@ -172,15 +181,15 @@ def load_any(path):
         raise StoreError(f"suite {shown(path)}: allowed is the name of a .json file") from error
     except OSError as error:
         raise StoreError(
-            f"can't read the suite {path}: {error.strerror.lower()}; make one with `python -m learned suite`"
+            f"can't read the suite {path}: {(error.strerror or str(error)).lower()}; make one with `python -m learned suite`"
         ) from error
     except (ValueError, RecursionError) as error:
         raise StoreError(f"{path} is no valid JSON: make a suite with `python -m learned suite`") from error
     return from_json(values, path)
 
 
-def require_measured(suite):
-    """Raise `ConfigError` where a task of the suite was not measured."""
+def require_measured(suite: Suite) -> None:
+    """Raise `ConfigError` where a task of the suite has not been measured."""
     waiting = suite.unmeasured
     if waiting:
         more = f" and {len(waiting) - 1} more" if len(waiting) > 1 else ""
@@ -190,24 +199,24 @@ def require_measured(suite):
         )
 
 
-def save(suite, path):
-    """Write a suite as JSON; the file appears whole."""
+def save(suite: Suite, path: str | Path) -> None:
+    """Write a suite as JSON, whole or not at all."""
     make_directory(Path(path).parent)
     write_text(json.dumps(suite.as_json(), indent=1) + "\n", path)
 
 
 def make(
-    name,
-    patterns,
-    baselines,
-    source,
-    horizon,
-    max_milliseconds=math.inf,
-    max_parameters=math.inf,
-    version=1,
-    modules=(),
-    baselines_version=None,
-):
+    name: str,
+    patterns: Iterable[str],
+    baselines: str | Path | None,
+    source: str,
+    horizon: int,
+    max_milliseconds: float = math.inf,
+    max_parameters: float = math.inf,
+    version: int = 1,
+    modules: Iterable[str] = (),
+    baselines_version: str | None = None,
+) -> Suite:
     """The `Suite` of all tasks matching `patterns` that are feasible, normalizable, and small enough.
 
     baselines: directory of a sweep with its normalizers; None: those that come with the package.
@@ -222,12 +231,12 @@ def make(
     normalizers = load_normalizers(baselines, baselines_version)
     found = scales(normalizers, source, horizon)
     rows = load_tasks(baselines)
-    if "source" in rows:  # a single sweep's table has a row for each source, that of merged baselines has one a task
+    if "source" in rows:  # a single sweep's table has one row per task and source, that of merged baselines one per task
         rows = rows[rows["source"].isin([source, "none"])]
-    rows = {row["task"]: row for row in rows.to_dict("records")}
+    row_of = {row["task"]: row for row in rows.to_dict("records")}
     entries = []
     for task in names:
-        row = rows.get(task)
+        row = row_of.get(task)
         if row is None or task not in found or not row["feasible"]:
             continue
         if row["ms_per_step"] <= max_milliseconds and _known(row["num_params"]) <= max_parameters:
@@ -243,14 +252,23 @@ def make(
     return Suite(name, version, source, horizon, tuple(entries), tuple(modules), rule, made_by)
 
 
-def _known(count):
-    """A number of parameters, infinite where it isn't known: too many for any bound but none."""
+def _known(count: Any) -> float:
+    """A number of parameters; infinite where it isn't known, which only "no limit" allows."""
     import pandas as pd
 
     return math.inf if pd.isna(count) else int(count)
 
 
-def make_unmeasured(name, patterns, source, horizon, max_milliseconds=math.inf, max_parameters=math.inf, version=1, modules=()):
+def make_unmeasured(
+    name: str,
+    patterns: Iterable[str],
+    source: str,
+    horizon: int,
+    max_milliseconds: float = math.inf,
+    max_parameters: float = math.inf,
+    version: int = 1,
+    modules: Iterable[str] = (),
+) -> Suite:
     """The `Suite` of all tasks matching `patterns` that are feasible and small enough, none of them measured yet.
 
     max_milliseconds: a training step by `taskset.execution.costs`, on the machine named there; other arguments as of `make`.
@@ -272,12 +290,12 @@ def make_unmeasured(name, patterns, source, horizon, max_milliseconds=math.inf, 
     )
 
 
-def _check_source(source):
+def _check_source(source: str) -> None:
     if source not in SOURCES:
         raise unknown("source", source, list(SOURCES), f"Allowed are {' and '.join(SOURCES)}.")
 
 
-def _rule(patterns, max_milliseconds, max_parameters):
+def _rule(patterns: Iterable[str], max_milliseconds: float, max_parameters: float) -> dict[str, Any]:
     return {
         "patterns": list(patterns),
         "max_milliseconds": None if max_milliseconds == math.inf else max_milliseconds,
@@ -285,8 +303,8 @@ def _rule(patterns, max_milliseconds, max_parameters):
     }
 
 
-def _matching(patterns):
-    names = {}
+def _matching(patterns: Iterable[str]) -> list[str]:
+    names: dict[str, None] = {}
     for pattern in patterns:
         found = catalogue.list_tasks(pattern) if any(c in pattern for c in "*?[") else [pattern]
         for name in found:
@@ -295,13 +313,13 @@ def _matching(patterns):
     return list(names)
 
 
-def scales(normalizers, source, horizon):
+def scales(normalizers: pd.DataFrame, source: str, horizon: int) -> dict[str, SplitScales]:
     """{task: {split: (initial, best)}} of the tasks that are normalizable in all SCALES."""
     frame = normalizers[(normalizers["horizon"] == horizon) & normalizers["source"].isin([source, "none"])]
     if frame.empty:
         there = sorted({(row["source"], int(row["horizon"])) for row in normalizers[["source", "horizon"]].to_dict("records")})
         raise ConfigError(f"no normalizers for source {source!r} and horizon {horizon}; allowed are {there}")
-    found = {}
+    found: dict[str, SplitScales] = {}
     for row in frame[frame["normalizable"] & frame["split"].isin(SCALES)].to_dict("records"):
         found.setdefault(row["task"], {})[row["split"]] = (row["initial"], row["best"])
     return {task: both for task, both in found.items() if len(both) == len(SCALES)}

@@ -1,11 +1,14 @@
 """A `Comparison` as lines and Markdown."""
 
+from taskset.normalization.markdown import table
 from taskset.scoring import statistics
+from taskset.scoring.comparison import Comparison
 
 HEADER = ["optimizer", "trials", "split", "tasks", "diverged runs", *statistics.STATISTICS]
+LEFT = (0, 2)  # columns of text
 
 
-def rows(comparison):
+def rows(comparison: Comparison) -> list[list[str]]:
     """The table's cells as text, HEADER on top."""
     lines = [HEADER]
     for row in comparison.table.to_dict("records"):
@@ -15,8 +18,8 @@ def rows(comparison):
     return lines
 
 
-def speed_ups(comparison):
-    """One line a learned optimizer: the median of its speed-ups over tasks."""
+def speed_ups(comparison: Comparison) -> list[str]:
+    """One line per learned optimizer: the median of its speed-ups over tasks."""
     lines = []
     for name, part in comparison.speedups.groupby("title", sort=False):
         beyond = int(part["at_least"].sum())
@@ -28,18 +31,17 @@ def speed_ups(comparison):
     return lines
 
 
-def heading(comparison):
+def heading(comparison: Comparison) -> str:
     """What the numbers are."""
-    told = {"end": "at the last step", "mean": "mean over the curve", "lowest": "lowest of the curve"}[comparison.view]
+    place = {"end": "at the last step", "mean": "mean over the curve", "lowest": "lowest of the curve"}[comparison.view]
     return (
-        f"Normalized loss (1: start, 0: the best of the baselines) after {comparison.horizon} steps, {told}; mean over seeds, "
+        f"Normalized loss (1: start, 0: the best of the baselines) after {comparison.horizon} steps, {place}; mean over seeds, "
         "then statistics over tasks with 95% bootstrap intervals. A diverged run counts as 2."
     )
 
 
-def markdown(comparison):
-    """All of it."""
+def markdown(comparison: Comparison) -> str:
+    """Heading, table, speed-ups and notes as Markdown."""
     header, *body = rows(comparison)
-    lines = [header, [":--", "--:", ":--", *["--:"] * (len(header) - 3)], *body]
-    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return "\n\n".join([heading(comparison), table, *speed_ups(comparison), *comparison.notes]) + "\n"
+    columns = table(header, body, right=[i for i in range(len(header)) if i not in LEFT])
+    return "\n\n".join([heading(comparison), columns, *speed_ups(comparison), *comparison.notes]) + "\n"

@@ -16,7 +16,9 @@ SOME = ("pes", "es_full", "es_truncated", "combined")
 
 
 def on_two_devices(path, names):
-    done = subprocess.run([sys.executable, "-m", "tests.two_devices", str(path), *names], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.two_devices", str(path), *names], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     with np.load(path) as file:
         return {name: file[name] for name in file.files}

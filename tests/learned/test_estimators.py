@@ -410,7 +410,7 @@ def test_convolutions_are_computed_one_by_one_and_the_choice_is_told():
     unroll = BackpropagatedUnroll(problem, pairs=1, signs=2, steps=2)
     assert (unroll.layout, unroll.mode) == ("one_by_one", "graph_loop") and "Conv2D" in unroll.why
     theta = np.array([[-2.0], [-3.0]], np.float32)
-    losses, _, gradients = unroll.gradients(tf.constant(theta), unroll.empty(), *first_truncation(unroll).arguments)
+    _, _, gradients = unroll.gradients(tf.constant(theta), unroll.empty(), *first_truncation(unroll).arguments)
     plus, _ = unroll.run(theta + 1e-2, theta + 1e-2, unroll.empty(), *first_truncation(unroll).arguments)
     minus, _ = unroll.run(theta - 1e-2, theta - 1e-2, unroll.empty(), *first_truncation(unroll).arguments)
     np.testing.assert_allclose(gradients[:, 0], np.mean((plus - minus) / 2e-2, axis=0), rtol=2e-2, atol=1e-5)
@@ -438,7 +438,7 @@ def test_xla_gives_the_same_as_the_graph():
     for mode in ("xla_loop", "graph_loop"):
         unroll = BackpropagatedUnroll(digits("learnable_sgdm", "noise"), pairs=2, signs=1, steps=4, mode=mode)
         theta, arguments = tf.constant(np.tile(unroll.problem.theta(0), [2, 1])), first_truncation(unroll).arguments
-        losses, inner, gradients = unroll.gradients(theta, unroll.empty(), *arguments)
+        losses, _, gradients = unroll.gradients(theta, unroll.empty(), *arguments)
         found.append([losses, gradients, unroll.run(theta, theta, unroll.empty(), *arguments)[0]])
     for xla, graph in zip(*found):
         np.testing.assert_allclose(xla, graph, rtol=1e-3, atol=1e-5)
@@ -515,7 +515,7 @@ def test_optimizers_that_look_at_it_are_told_the_validation_loss_every_ten_steps
 
     seed = episode_seed(0, 0, 1)
     losses = []
-    for i, batch in zip(range(11), task.batches("valid_inner", seed)):
+    for _, batch in zip(range(11), task.batches("valid_inner", seed)):
         losses.append(float(task.loss(task.init(seed), batch, 0)))
     np.testing.assert_allclose(told, [losses[0], losses[0], losses[10]], rtol=1e-5)
 
@@ -530,7 +530,7 @@ def test_optimizers_that_read_it_are_given_the_length_of_the_episode_they_are_in
         return {"sum": tf.zeros([], tf.float64), "last": tf.zeros([], tf.float64)}
 
     optimizer = LearnedOptimizer("planner", {"x": ((), constant(0.0))}, init, update, uses_horizon=True)
-    problem = Problem(own_task(lambda x: tf.reduce_sum(x)), optimizer, objectives.get("train"), objectives.unscaled, tf.float64)
+    problem = Problem(own_task(tf.reduce_sum), optimizer, objectives.get("train"), objectives.unscaled, tf.float64)
     for kind, layout in ((Unroll, "batched"), (Unroll, "one_by_one"), (BackpropagatedUnroll, "batched")):
         unroll = kind(problem, pairs=2, signs=2, steps=4, layout=layout)
         theta, inner, where = np.zeros([4, 1]), unroll.empty(), episodes.start(0, 2)

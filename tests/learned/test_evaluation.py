@@ -72,7 +72,7 @@ def twin_speed_up(curve, horizon, steps, adam):
 
 def test_speed_up_against_its_twin():
     rng, steps = np.random.default_rng(1), np.arange(0, 1001, 20)
-    for trial in range(20):
+    for _ in range(20):
         adam = 2 + np.cumsum(rng.normal(-0.05, 0.1, [3, 51]), axis=1)
         adam[2, 20:] = np.nan
         curve = 2 + np.cumsum(rng.normal(-0.05, 0.1, 11))
@@ -300,9 +300,9 @@ def test_curves_are_those_of_training(weights, tmp_path):
         assert told == pytest.approx(loss, rel=1e-6)
     check_what_is_there(judged, options, tmp_path)
     for name, changed in (("another", {"optimizers": ("another",)}), (judged.name, {"batches": 3})):
+        other, named = dataclasses.replace(options, **changed), runs.named_checkpoint(weights, name)
         with pytest.raises(StoreError, match="other options"):
-            other = dataclasses.replace(options, **changed)
-            runs.plan(runs.named_checkpoint(weights, name), ["Digits_mlp32_bs128"], other, tmp_path)
+            runs.plan(named, ["Digits_mlp32_bs128"], other, tmp_path)
 
 
 def check_what_is_there(judged, options, root):
@@ -334,7 +334,7 @@ def check_what_is_there(judged, options, root):
 
 
 def run(*arguments):
-    done = subprocess.run([sys.executable, "-m", "learned", *map(str, arguments)], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-m", "learned", *map(str, arguments)], capture_output=True, text=True, check=False)
     return done.returncode, done.stdout, done.stderr
 
 

@@ -1,5 +1,6 @@
 """A learned optimizer in Keras against its plain functional loop."""
 
+import functools
 import gc
 import weakref
 
@@ -9,7 +10,8 @@ import pytest
 import tensorflow as tf
 
 from learned import optimizers
-from learned.deploy.keras import LearnedOptimizer, ValidationLoss, _key, _Rest, from_checkpoint
+from learned.deploy.keras import LearnedOptimizer, ValidationLoss, from_checkpoint
+from learned.deploy.keras_state import Frozen, key
 from learned.optimizers import features
 from learned.outer_training import checkpoint
 from taskset.errors import ConfigError, TasksetError
@@ -180,7 +182,7 @@ def test_what_is_refused():
     refused("steps None of anchored: allowed is an integer", lambda: made("anchored", steps=None))
     refused("steps 0 of mlp", lambda: made("mlp", steps=0))
     refused("steps 2.5 of anchored", lambda: setattr(made("anchored"), "steps", 2.5))
-    refused("take the callback away", lambda: made("mlp").expect_validation_losses())
+    refused("remove the callback", lambda: made("mlp").expect_validation_losses())
     refused("has none to set", lambda: setattr(made("mlp"), "learning_rate", 0.1))
     refused("allowed is float32", lambda: made("mlp").build([keras.Variable(np.ones([3]), dtype="float64")]))
     refused("weights of 'mlp2019'", lambda: LearnedOptimizer("mlp2019", weights(optimizers.get("mlp"))))
@@ -192,9 +194,9 @@ def test_what_is_refused():
 
     refused("is new to the optimizer", new)
     refused("2 gradients for 1 variables", lambda: made("mlp").apply([ones, ones], [variable]))
+    keras_model = model()
+    keras_model.compile(optimizer=made("hierarchical"), loss="mse", jit_compile=False)
     with pytest.raises(ConfigError, match="ValidationLoss"):
-        keras_model = model()
-        keras_model.compile(optimizer=made("hierarchical"), loss="mse", jit_compile=False)
         keras_model.fit(*data(), verbose=0)
 
 
@@ -205,7 +207,7 @@ def test_states_without_some_variables():
     params = {key: tf.zeros([n]) for key, n in zip("abcd", (3, 1, 4, 2))}
     whole = {"m": {key: p + 1 for key, p in params.items()}, "columns": tf.constant([[0, 1, 2, 3]]), "one": tf.constant(5)}
     moving = {key: params[key] for key in "db"}
-    rest, order = _Rest(params, moving), features.in_order(params)
+    rest, order = Frozen(params, moving), features.in_order(params)
     like = {"m": moving, "columns": tf.constant([[0, 0]]), "one": tf.constant(0)}
     part = rest.part(whole, like)
     assert set(part["m"]) == {"b", "d"} and int(part["one"]) == 5
@@ -230,7 +232,7 @@ def test_layers_are_frozen_and_trained_again(name):
     assert all(np.array_equal(v, s) for v, s in zip(first.get_weights(), still))
     assert all(not np.array_equal(v, moving[v.path]) for v in keras_model.trainable_variables)
     changed = [v.path for v in optimizer.variables if not np.array_equal(v, momenta[v.path])]
-    assert {key for key in map(_key, range(4)) if any(key in path for path in changed)} == {_key(2), _key(3)}
+    assert {one for one in map(key, range(4)) if any(one in path for path in changed)} == {key(2), key(3)}
     first.trainable = True
     keras_model.compile(optimizer=optimizer, loss="mse", jit_compile=False)
     fit(keras_model, name, first=7, steps=2)
@@ -346,4 +348,4 @@ def test_a_config_that_is_wrong(change):
     for text in ("AAAA", "%", "x" * 10**6):
         config = made("mlp").get_config()
         config["theta"]["mlp/linear_0/b"] = text
-        refused("damaged", lambda: LearnedOptimizer.from_config(config))
+        refused("damaged", functools.partial(LearnedOptimizer.from_config, config))

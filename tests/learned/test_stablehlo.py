@@ -12,8 +12,7 @@ import tensorflow as tf
 from benchmarks import export, exported
 from learned import optimizers
 from learned.estimators import base, pes
-from learned.outer_training import objectives
-from learned.outer_training import trainer as trainer
+from learned.outer_training import objectives, outer_optimizer
 from learned.unrolling.problem import Problem
 from learned.unrolling.unroll import Unroll
 from taskset.execution.loop import Loop
@@ -96,7 +95,7 @@ def test_the_outer_step_is_that_of_the_estimator(directory, digits):
     for step in range(2):
         estimate, state = estimator.estimate(x.astype(np.float32), state, lambda rng, n: np.full(n, TRUNCATION + TRUNCATION // 2))
         gradient = np.clip(estimate.gradient, -exported.CLIP, exported.CLIP)
-        x, m, v = trainer.adam(x, m, v, gradient, step, exported.OUTER_RATE)
+        x, m, v = outer_optimizer.adam(x, m, v, gradient, step, exported.OUTER_RATE)
     assert 0 < state["episodes"]["steps"][0] < TRUNCATION  # an episode ended within the truncation
 
     outer_step = exported.OuterStep(problem, PAIRS, TRUNCATION, SIGMA)

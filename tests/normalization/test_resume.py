@@ -160,7 +160,7 @@ def test_a_task_that_another_process_has_is_done_later(root, monkeypatch):
 def test_shards_are_parts_of_the_whole():
     names = [f"mlp_family_seed{seed}" for seed in range(200)]
     parts = [planning.in_shard(names, (i, 4)) for i in range(1, 5)]
-    assert sorted(sum(parts, [])) == sorted(names) and all(30 < len(part) < 70 for part in parts)
+    assert sorted(name for part in parts for name in part) == sorted(names) and all(30 < len(part) < 70 for part in parts)
     assert planning.in_shard(names[:3], (3, 4)) == [
         name for name in names[:3] if name in parts[2]
     ]  # whatever else is in the list

@@ -135,3 +135,18 @@ def test_temporary_names_tell_their_process(tmp_path):
         assert store.temporary_owner(temporary.name) == os.getpid()
         temporary.write_bytes(b"")
     assert store.temporary_owner(".notes.tmp") is None and store.temporary_owner(".a.1.tmp") is None
+
+
+def test_a_task_is_read_from_the_files_of_its_family_alone(tmp_path):
+    root = made.write(tmp_path)
+    for path in store.curve_files(root):
+        if "family=quadratic_family" not in path.parts:
+            path.write_bytes(b"")
+    assert set(taskset.load_curves(task="quadratic_family_seed2", root=root)["task"]) == {"quadratic_family_seed2"}
+
+
+def test_a_task_is_found_in_another_family_than_its_name_says(tmp_path):
+    root, wanted = made.write(tmp_path), ["odd_family_seed1", "quadratic_family_seed2"]
+    path = store.curve_path(root, "none", "quadratic_family", "odd_family_seed1")
+    store.write_curves(made.rows("odd_family_seed1", made.options()), path, {"taskset_version": taskset.__version__})
+    assert set(taskset.load_curves(task=wanted, root=root)["task"]) == set(wanted)

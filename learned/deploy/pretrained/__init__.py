@@ -1,25 +1,28 @@
-"""Weights that come with the package, one file a name; docs/learned.md tells what they can do. No TensorFlow.
+"""Weights that come with the package, one file per name; docs/learned.md reports how good they are. No TensorFlow.
 
 python -m learned pretrained                  the names, and how each was trained
-learned.keras.from_checkpoint("mlp_pes")      wherever a checkpoint is asked for, a name will do
+learned.keras.from_checkpoint("mlp_pes")      a name can be given wherever a checkpoint can
 """
+
+from __future__ import annotations
 
 from pathlib import Path
 
 from learned.outer_training import checkpoint
+from learned.types import PathLike
 from taskset import changes
 from taskset.errors import unknown
 
 ROOT = Path(__file__).parent
 
 
-def names():
-    """All names."""
+def names() -> list[str]:
+    """The names of all weights that come with the package."""
     return sorted(path.stem for path in ROOT.glob("*.npz"))
 
 
-def find(given):
-    """The path of a checkpoint: of the package's own where `given` is one of `names()`, else `given` itself.
+def find(given: PathLike) -> Path:
+    """The path of a checkpoint: a file of the package where `given` is one of `names()`, else `given` itself.
 
     Raises `UnknownName` where it is neither such a name nor looks like a file.
     """
@@ -31,16 +34,17 @@ def find(given):
     return Path(given)
 
 
-def describe(name):
+def describe(name: str) -> str:
     """One line: how the weights called `name` were trained."""
-    told = checkpoint.load(find(name)).meta
-    options, suite = told["options"], told["suite"]
+    meta = checkpoint.load(find(name)).meta
+    options, suite = meta["options"], meta["suite"]
     trained = [task for task in suite["tasks"] if task["split"] == "train"]
     families = len({task["family"] for task in trained})
-    version = told.get("versions", {}).get("taskset", changes.FIRST)
+    version = meta.get("versions", {}).get("taskset", changes.FIRST)
     changed = sum(changes.outdated(task["task"], suite["source"], version) for task in trained)
     since = f", of which {changed} changed since" if changed else ""
     return (
-        f"{name}: {told['optimizer']} by {options['estimator']} for {options['objective']} loss, {told['step']} outer steps on "
-        f"{len(trained)} tasks of {families} families ({suite['source']} data), episodes {options['lengths']}; on the tasks of version {version}{since}"
+        f"{name}: {meta['optimizer']} by {options['estimator']} for {options['objective']} loss, {meta['step']} outer steps on "
+        f"{len(trained)} tasks of {families} families ({suite['source']} data), episodes {options['lengths']}; on the tasks of "
+        f"version {version}{since}"
     )

@@ -5,25 +5,24 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
-import pandas as pd
-
 from taskset import changes, registry
 from taskset.normalization import store
+from taskset.normalization.markdown import table
+from taskset.normalization.release import card_coverage as coverage
 from taskset.normalization.store import columns
 from taskset.samplers.optimizers import fixed_optimizers, opt_list_names
 
 ADAM = [name for name in fixed_optimizers() if name.startswith("adam_lr_")]
-FIRST, MOST_MS = 16, 50.0  # what is wanted first: this many tasks of each sampled family, those that cost more left out
 _SIZES = ((1e3, "n<1K"), (1e4, "1K<n<10K"), (1e5, "10K<n<100K"), (1e6, "100K<n<1M"), (1e7, "1M<n<10M"), (1e8, "10M<n<100M"))
 
 
-def write(root):
+def write(root: str | Path) -> None:
     """Write the card of the baselines under `root` from their tables (tasks, sweeps, optimizers, normalizers) and curve files."""
     template = (files("taskset.normalization.release") / "card.md").read_text(encoding="utf-8")
     store.write_text(Template(template).substitute(sections(root)), Path(root, "README.md"))
 
 
-def sections(root):
+def sections(root: str | Path) -> dict[str, str]:
     """{placeholder of the template: markdown}."""
     tasks, sweeps, normalizers = store.load_tasks(root), store.load_sweeps(root), store.all_normalizers(root)
     optimizers = store.load_optimizers(root)
@@ -41,26 +40,14 @@ def sections(root):
         "columns": _columns(optimizers),
         "groups": _groups(sweeps),
         "commands": "\n".join(dict.fromkeys(_command(row) for row in _first_of_groups(sweeps))),
-        "coverage": _coverage(tasks, sweeps, normalizers),
+        "coverage": coverage.by_family(tasks, sweeps, normalizers),
         "data": _data(sweeps),
         "outdated": _outdated(sweeps),
-        "missing": _missing(tasks, sweeps, normalizers),
-        "first": FIRST,
-        "most_ms": f"{MOST_MS:g}",
-        "breadth": _breadth(tasks, sweeps),
+        "missing": coverage.missing(tasks, sweeps, normalizers),
+        "first": str(coverage.FIRST),
+        "most_ms": f"{coverage.MOST_MS:g}",
+        "breadth": coverage.breadth(tasks, sweeps),
     }
-
-
-def table(header, rows):
-    """A markdown table; numbers are aligned to the right."""
-    rows = [[str(cell) for cell in row] for row in rows]
-    numeric = [all(_is_number(row[i]) for row in rows) for i in range(len(header))]
-    lines = [header, ["--:" if n else ":--" for n in numeric], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _is_number(text):
-    return text in ("", "-") or text.replace(",", "").replace(".", "").replace("%", "").isdigit()
 
 
 def _configs():
@@ -85,10 +72,10 @@ def _hours(seconds):
 
 
 def _columns(optimizers):
-    told = {"curves": columns.CURVES, **{name: columns.described(name, ()) for name in columns.TABLES}}
-    told["optimizers"] = columns.described("optimizers", list(optimizers))
+    tables = {"curves": columns.CURVES, **{name: columns.described(name, ()) for name in columns.TABLES}}
+    tables["optimizers"] = columns.described("optimizers", list(optimizers))
     parts = []
-    for name, described in told.items():
+    for name, described in tables.items():
         types = _types(name, optimizers)
         title = "curves" if name == "curves" else f"{name}.parquet"
         parts.append(
@@ -180,35 +167,6 @@ def _each_named(names):
     return "".join(f" --optimizer {name}" for name in names)
 
 
-def _coverage(tasks, sweeps, normalizers):
-    ready = set(normalizers.loc[normalizers["normalizable"] & (normalizers["split"] == "train"), "task"])
-    sources = [s for s in ("none", "synthetic", "tfds", "published") if s in set(sweeps["source"])]
-    rows = []
-    for family, part in tasks.groupby("family", sort=True):
-        swept = sweeps[sweeps["family"] == family]
-        by_source = [f"{swept.loc[swept['source'] == s, 'task'].nunique()}" for s in sources]
-        cost = part["ms_per_step"].median()
-        rows.append(
-            [
-                family,
-                f"{len(part):,}",
-                f"{part['feasible'].sum():,}",
-                *by_source,
-                len(ready & set(part["task"])),
-                "-" if pd.isna(cost) else f"{cost:.2f}",
-            ]
-        )
-    header = [
-        "family",
-        "tasks",
-        "feasible",
-        *(f"swept, {s}" for s in sources),
-        "with normalizer",
-        "median ms a step where measured",
-    ]
-    return table(header, rows)
-
-
 def _data(sweeps):
     read = sweeps[sweeps["data_origin"].notna()]
     rows = {}
@@ -230,7 +188,7 @@ def _data(sweeps):
 
 
 def _outdated(sweeps):
-    """Tasks that changed since their curves were computed: by what changed, a line each."""
+    """Tasks that changed since their curves were computed: one line per change."""
     found = {}
     for task, source, version in sorted(set(zip(sweeps["task"], sweeps["source"], sweeps["taskset_version"]))):
         if changes.outdated(task, source, version):
@@ -243,9 +201,9 @@ def _outdated(sweeps):
     header = ["curves of", "changed in", "what", "how", "tasks", "names"]
     rows = [[*key, len(set(names)), _names(sorted(set(names)))] for key, names in sorted(found.items())]
     return (
-        f"The curves of {count} tasks are those of an older version of the package, and their tasks changed since, to what the "
-        'release means by their names. They stand here until they are computed anew, and are loaded only with `version="0.1"`:\n\n'
-        + table(header, rows)
+        f"The curves of {count} tasks were computed by an older version of the package, and their tasks changed since, to what "
+        "the release means by their names. They stay here until they are recomputed, and are loaded only with "
+        '`version="0.1"`:\n\n' + table(header, rows)
     )
 
 
@@ -259,57 +217,3 @@ def _names(tasks):
         else:
             fixed.append(task)
     return "; ".join([*(f"{family} {' '.join(map(str, sorted(found)))}" for family, found in sorted(seeds.items())), *fixed])
-
-
-def _missing(tasks, sweeps, normalizers):
-    feasible = tasks[tasks["feasible"]]
-    left = feasible[feasible["runs"] == 0]
-    none = sorted(set(feasible["family"]) - set(sweeps["family"]))
-    lines = [
-        f"- {len(tasks) - len(feasible):,} of {len(tasks):,} tasks can't run.",
-        f"- {len(left):,} feasible tasks were not swept; of these, {left['ms_per_step'].notna().sum():,} have their cost "
-        f"measured{_cost_range(left)}.",
-    ]
-    if none:
-        lines.append(f"- Families without any curve: {', '.join(none)}.")
-    fixed, left_fixed = tasks["seed"].isna(), left[left["seed"].isna()]
-    if len(left_fixed):
-        lines.append(f"- {len(left_fixed)} of the {fixed.sum()} fixed tasks were not swept{_cost_range(left_fixed)}.")
-    lines += _gaps(feasible)
-    without = normalizers.loc[~normalizers["normalizable"] & (normalizers["split"] == "train"), ["task", "source"]]
-    if len(without):
-        named = ", ".join(f"{task} ({source})" for task, source in without.itertuples(index=False))
-        lines.append(f"- Swept, but without a normalizer, because no run got below the start or all diverged: {named}.")
-    return "\n".join(lines)
-
-
-def _cost_range(tasks):
-    known = tasks["ms_per_step"].dropna()
-    return f", {known.min():.2f} to {known.max():.2f} ms a step" if len(known) else ""
-
-
-def _gaps(feasible):
-    """A line for each family that was swept seed after seed but for a tenth of them at most: which are not."""
-    lines = []
-    for family, part in feasible[feasible["seed"].notna()].groupby("family", sort=True):
-        swept = part["runs"] > 0
-        within = part[part["seed"] <= part.loc[swept, "seed"].max()] if swept.any() else part[:0]
-        gaps = within[within["runs"] == 0]
-        if 0 < 10 * len(gaps) <= len(within):
-            seeds = ", ".join(str(int(seed)) for seed in gaps["seed"])
-            last = int(within["seed"].max())
-            lines.append(f"- {family}: of the seeds 0 .. {last} that can run, not swept: {seeds}{_cost_range(gaps)}.")
-    return lines
-
-
-def _breadth(tasks, sweeps):
-    """Of the first feasible seeds of each family, which have curves on data that anyone can make: synthetic or none."""
-    swept = set(sweeps.loc[sweeps["source"].isin(("none", "synthetic")), "task"])
-    rows = []
-    for family, part in tasks[tasks["feasible"] & tasks["seed"].notna()].groupby("family", sort=True):
-        first = part.sort_values("seed").head(FIRST)
-        left = first[~first["task"].isin(swept)]
-        dear = left["ms_per_step"] > MOST_MS
-        seeds = ", ".join(str(int(seed)) for seed in left.loc[~dear, "seed"])
-        rows.append([family, len(first) - len(left), int(dear.sum()), seeds or "-"])
-    return table(["family", "swept", f"above {MOST_MS:g} ms a step", "left, seeds"], rows)

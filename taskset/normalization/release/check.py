@@ -1,8 +1,13 @@
 """`python -m taskset data check`: whether a directory of baselines is whole and says what it claims to."""
 
+from __future__ import annotations
+
+import contextlib
 import json
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -12,9 +17,13 @@ from taskset.datasets.base import SPLITS
 from taskset.errors import StoreError, UnknownName
 from taskset.normalization import store
 from taskset.normalization.normalizer import fit
-from taskset.normalization.release import ship
+from taskset.normalization.release import collect, merged_tables
+from taskset.normalization.release.collect import Curves
 from taskset.normalization.store import columns, packing, sums
 from taskset.normalization.tables import optimizers_frame
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _RUN = ["horizon", "optimizer", "seed"]
 _KEY = ["task", "source", "horizon", "split"]
@@ -22,8 +31,8 @@ _KEY = ["task", "source", "horizon", "split"]
 SAME_START = 1e-6
 
 
-def check(root=None):
-    """Everything that is wrong with the baselines under `root` (None: those of the package), one line each; [] if nothing is.
+def check(root: str | Path | None = None) -> list[str]:
+    """Everything that is wrong with the baselines under `root` (None: those of the package), one line per fault.
 
     Merged baselines (`data ship`) are checked against their sums and all their tables, the output of a single sweep against its
     options and normalizers. Raises StoreError where there are no baselines at all.
@@ -32,66 +41,64 @@ def check(root=None):
     files = store.curve_files(root)
     merged = packaged or (root / sums.NAME).exists() or (root / "sweeps.parquet").exists()
     found = _sums(root) if merged else []
-    readable, made_by = [], []
+    readable: list[Curves] = []
+    made_by: list[tuple[Curves, list[str]]] = []
     for path in files:
-        told = _try(found, _contents, path)
-        if told:
-            missing = _untold(told[0], path, root)
+        with _faults_in(found):
+            metadata, parts = store.read_metadata(path), packing.parts(path)
+            missing = _missing_metadata(metadata, path, root)
             found += missing
-            readable += [] if missing else [ship.Curves(path, group, task, told[0]) for task, group in told[1]]
+            readable += [] if missing else [Curves(path, group, task, metadata) for task, group in parts]
     for curves in readable:
-        place = f"{curves.path.relative_to(root)}: {curves.task}"
-        frame = _try(found, packing.read_task, [(curves.path, curves.row_group)])
-        if frame is not None:
+        with _faults_in(found):
+            frame = packing.read_task([(curves.path, curves.row_group)])
+            place = f"{curves.path.relative_to(root)}: {curves.task}"
             found += [f"{place}: {text}" for text in curve_problems(frame, curves)]
             made_by.append((curves, frame["version"].unique().tolist()))
-    found += _try(found, ship.no_run_twice, readable) or []
+    with _faults_in(found):
+        collect.no_run_twice(readable)
     found += _version_problems(made_by)
     for name in ("tasks", "optimizers", "normalizers", *(["sweeps"] if merged else [])):
         found += _table_schema(root, name, merged)
     if not found:  # what follows compares tables with one another
-        valid = readable if merged else [c for c in readable if not changes.outdated(c.task, c.told["source"], c.version)]
+        valid = readable if merged else [c for c in readable if not changes.outdated(c.task, c.source, c.version)]
         found = [*_normalizers(root, valid), *_optimizers(root, readable), *(_merged_tables(root, made_by) if merged else [])]
     return found
 
 
-def _contents(path):
-    return store.read_metadata(path), packing.parts(path)
-
-
-def _try(found, read, *arguments):
-    """`read(*arguments)`; None, and a line more in `found`, where it fails."""
+@contextlib.contextmanager
+def _faults_in(found: list[str]) -> Iterator[None]:
+    """The line of a `StoreError` raised in the block becomes one more of `found`."""
     try:
-        return read(*arguments)
+        yield
     except StoreError as error:
         found.append(str(error))
-        return None
 
 
 def _sums(root):
     return sums.problems(root) if (root / sums.NAME).exists() else [f"{sums.NAME}: missing"]
 
 
-def _untold(told, path, root):
+def _missing_metadata(metadata: dict[str, str], path: Path, root: Path) -> list[str]:
     """What is missing or wrong in the metadata of a file."""
     place, found = path.relative_to(root), []
     for name in ("source", "family"):
-        if f"{name}={told.get(name)}" not in place.parts:
-            found.append(f"{place}: its metadata says {name} {told.get(name)!r}, its path another")
+        if f"{name}={metadata.get(name)}" not in place.parts:
+            found.append(f"{place}: its metadata says {name} {metadata.get(name)!r}, its path another")
     try:
-        options = json.loads(told.get("options", ""))
+        options = json.loads(metadata.get("options", ""))
         lacking = sorted({"optimizers", "steps", "seeds", "evaluations", "batches"} - set(options))
     except ValueError:
         lacking = ["options"]
     return found + [f"{place}: its metadata doesn't say {name}" for name in lacking]
 
 
-def curve_problems(frame, curves):
+def curve_problems(frame: pd.DataFrame, curves: Curves) -> list[str]:
     """What is wrong with the curves of one task in one sweep: a list of lines.
 
-    frame: rows of one task (`store.SCHEMA`); curves: a `ship.Curves` with the options they were made with.
+    frame: rows of one task (`store.SCHEMA`); curves: the `Curves` that they are, with the options of their sweep.
     """
-    options, published = curves.options, curves.told["source"] == "published"
+    options, published = curves.options, curves.source == "published"
     frame = frame.sort_values([*_RUN, "step"])
     found = _row_problems(frame, options)
     if not found:
@@ -156,23 +163,24 @@ def _seconds_problems(frame, options, published):
     return [f"seconds_per_step of run {_run(run)} is not one number" for run in uneven[:3]]
 
 
-def _version_problems(made_by):
+def _version_problems(made_by: list[tuple[Curves, list[str]]]) -> list[str]:
     """Tasks of which some curves are from before a change of the task and some from after, and files that say two versions.
 
-    made_by: a list of (`ship.Curves`, the versions in its rows).
+    made_by: pairs of curves and the versions in their rows.
     """
-    found, all_versions = [], {}
+    found: list[str] = []
+    all_versions: dict[tuple[str, str], set[str]] = {}
     for curves, versions in made_by:
-        if not set(versions) <= set(curves.version.split(", ")):  # a merged file's metadata tells those of all its tasks
-            told = f"version is {', '.join(map(str, versions))}; its metadata says {curves.version}"
-            found.append(f"{curves.path.name}: {curves.task}: {told}")
-        all_versions.setdefault((curves.task, curves.told["source"]), set()).update(versions)
-    for (task, source), versions in all_versions.items():
-        old = sorted(v for v in versions if changes.outdated(task, source, v))
-        if old and len(old) < len(versions):
+        if not set(versions) <= set(curves.version.split(", ")):  # a merged file's metadata has those of all its tasks
+            both = f"version is {', '.join(map(str, versions))}; its metadata says {curves.version}"
+            found.append(f"{curves.path.name}: {curves.task}: {both}")
+        all_versions.setdefault((curves.task, curves.source), set()).update(versions)
+    for (task, source), those in all_versions.items():
+        old = sorted(v for v in those if changes.outdated(task, source, v))
+        if old and len(old) < len(those):
             found.append(
-                f"{task}, source {source}: curves of versions {', '.join(sorted(versions, key=changes.release))}, and the task "
-                f"changed in {changes.changed_in(task, source)}: compute the old ones anew"
+                f"{task}, source {source}: curves of versions {', '.join(sorted(those, key=changes.release))}, and the task "
+                f"changed in {changes.changed_in(task, source)}: recompute the old ones"
             )
     return found
 
@@ -201,21 +209,17 @@ def _table_schema(root, name, merged):
         return [f"{path.name}: no column {column!r}" for column in lacking]
     if not merged:  # a sweep's own tables have fewer columns
         return []
-    wanted, there = columns.schema(name), schema.remove_metadata()
-    return (
-        []
-        if there.equals(wanted)
-        else [
-            f"{path.name}: columns {', '.join(there.names)} with their types are not those of the schema; `data ship` writes "
-            "what an older version made anew"
-        ]
-    )
+    there = schema.remove_metadata()
+    if there.equals(columns.schema(name)):
+        return []
+    wrong = f"columns {', '.join(there.names)} with their types are not those of the schema"
+    return [f"{path.name}: {wrong}; `data ship` rewrites tables of an older version"]
 
 
 def _normalizers(root, readable):
     path = Path(root, "normalizers.parquet")
-    rule = ship.fit_adam if store.read_metadata(path).get("computed_from") == "adam_lr_*" else fit
-    expected = ship.normalizers(readable, rule).to_pandas().set_index(_KEY).sort_index()
+    rule = merged_tables.fit_adam if store.read_metadata(path).get("computed_from") == "adam_lr_*" else fit
+    expected = merged_tables.normalizers(readable, rule).to_pandas().set_index(_KEY).sort_index()
     there = store.read_table(path).to_pandas().set_index(_KEY).sort_index()
     found = [f"normalizers.parquet: no row for {', '.join(map(str, key))}" for key in expected.index.difference(there.index)]
     found += [f"normalizers.parquet: {', '.join(map(str, key))} has no curves" for key in there.index.difference(expected.index)]
@@ -262,10 +266,10 @@ def _merged_tables(root, made_by):
     runs, rows, today = Counter(), {}, set()
     for c, versions in made_by:
         count = len(c.options["optimizers"]) * len(c.options["seeds"])
-        if not any(changes.outdated(c.task, c.told["source"], version) for version in versions):
+        if not any(changes.outdated(c.task, c.source, version) for version in versions):
             today.add(c.task)
         runs[c.task] += count
-        rows[c.task, c.told["source"], c.path.stem] = count * (c.options["evaluations"] + 1)
+        rows[c.task, c.source, c.path.stem] = count * (c.options["evaluations"] + 1)
     listed = {(r.task, r.source, r.group): r.rows for r in sweeps.itertuples()}
     found = [f"sweeps.parquet: {', '.join(key)}: {listed.get(key, 'no')} rows; the curves have {rows.get(key, 'none')}"
              for key in sorted({*rows, *listed}) if rows.get(key) != listed.get(key)]  # fmt: skip

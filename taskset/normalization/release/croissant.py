@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -68,12 +69,12 @@ _CITE = (
 )
 
 
-def write(root):
+def write(root: str | Path) -> None:
     """Write croissant.json for the tables and curves under `root`."""
     store.write_text(json.dumps(describe(root), indent=1) + "\n", Path(root, "croissant.json"))
 
 
-def describe(root):
+def describe(root: str | Path) -> dict[str, Any]:
     """The description as JSON values: a file object with its sum for each file, a record set for each table."""
     files = [name for name in sums.described_files(root) if name.endswith(".parquet")]
     tables = [name for name in files if not name.startswith("curves/")]
@@ -144,18 +145,16 @@ def _curves():
         "@type": "cr:RecordSet",
         "@id": "evaluations",
         "name": "evaluations",
-        "description": "One row an evaluation of a run.",
+        "description": "One row per evaluation of a run.",
         "field": fields,
     }
 
 
 def _table(root, name):
     schema, title = pq.read_schema(Path(root, name)), name.removesuffix(".parquet")
-    told = columns.described(title, schema.names)
-    fields = [
-        _field(
-            title, column.name, column.type, told[column.name], {"fileObject": {"@id": name}, "extract": {"column": column.name}}
-        )
-        for column in schema
-    ]
+    meanings = columns.described(title, schema.names)
+    fields = []
+    for column in schema:
+        source = {"fileObject": {"@id": name}, "extract": {"column": column.name}}
+        fields.append(_field(title, column.name, column.type, meanings[column.name], source))
     return {"@type": "cr:RecordSet", "@id": title, "name": title, "field": fields}

@@ -9,6 +9,7 @@ from datetime import date
 from importlib import metadata
 from pathlib import Path
 
+from taskset.normalization import markdown
 from taskset.normalization.sweep import provenance
 
 
@@ -31,10 +32,9 @@ def write_section(name: str, text: str, path: Path, title: str = "") -> None:
     path.write_text(document, encoding="utf-8")
 
 
-def table(header: Sequence[object], rows: Sequence[Sequence[object]]) -> str:
+def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """A Markdown table; the first column is text, the others are aligned to the right."""
-    lines = [header, [":--", *["--:"] * (len(header) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+    return markdown.table(header, rows, right=range(1, len(header)))
 
 
 def conditions(*packages: str) -> str:

@@ -1,10 +1,13 @@
 """A directory that `data ship` made, as input of the next one: what its tables say of each task's curves.
 
-Curve files of a sweep carry how they were made; in a merged file, which has many tasks, sweeps.parquet and tasks.parquet do.
+The curve files of a sweep say in their metadata how they were made. A merged file has many tasks: what was said of
+each is in sweeps.parquet and tasks.parquet.
 """
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -13,26 +16,28 @@ from taskset.normalization import store
 from taskset.normalization.store.columns import schema
 from taskset.normalization.sweep.runner import SweepOptions
 
-_TEXTS = [field.name for field in schema("sweeps") if pa.types.is_string(field.type)]  # there as they were in the sweep's file
+_TEXTS = [
+    field.name for field in schema("sweeps") if pa.types.is_string(field.type)
+]  # unchanged from the metadata of the sweep's file
 
 
-def is_merged(root):
+def is_merged(root: Path) -> bool:
     """Whether `root` is a directory of merged sweeps."""
     return (root / "sweeps.parquet").exists()
 
 
-def stored(root):
-    """{(task, source, group): {name: text}}: for each part of the curves what the file of a single sweep would say."""
+def stored(root: Path) -> dict[tuple[str, str, str], dict[str, str]]:
+    """{(task, source, group): {name: text}}: for each part of the curves the metadata that a single sweep's file has."""
     tasks = {row["task"]: row for row in _rows(root, "tasks", ["task", "config", "num_params"])}
     found = {}
     for row in _rows(root, "sweeps", schema("sweeps").names):
         if row["task"] not in tasks:
-            raise StoreError(f"{root / 'sweeps.parquet'} has {row['task']}, which tasks.parquet hasn't: merge the sweeps again")
-        found[row["task"], row["source"], row["group"]] = _told(row, tasks[row["task"]])
+            raise StoreError(f"{root / 'sweeps.parquet'} has {row['task']}, which tasks.parquet lacks: merge the sweeps again")
+        found[row["task"], row["source"], row["group"]] = _metadata(row, tasks[row["task"]])
     return found
 
 
-def costs(roots):
+def costs(roots: Iterable[str | Path]) -> dict[str, float]:
     """{task: milliseconds a training step} of the tasks that have a cost and no curves, in those of `roots` that are merged."""
     return {
         row["task"]: row["ms_per_step"]
@@ -42,15 +47,15 @@ def costs(roots):
     }
 
 
-def _rows(root, table, columns):
+def _rows(root: Path, table: str, columns: list[str]) -> list[dict[str, Any]]:
     return store.read_table(root / f"{table}.parquet", columns=columns).to_pylist()
 
 
-def _told(row, task):
+def _metadata(row: dict[str, Any], task: dict[str, Any]) -> dict[str, str]:
     options = SweepOptions(
         tuple(row["optimizers"]), row["source"], row["horizon"], tuple(row["seeds"]), row["batches"], row["evaluations"]
     )
-    told = {name: row[name] for name in _TEXTS}
-    told |= {"config": task["config"], "num_params": task["num_params"], "options": json.dumps(options.as_json())}
-    told |= {name: None if row[name] is None else json.dumps(row[name]) for name in ("core_seconds", "copies", "ms_per_step")}
-    return {name: str(value) for name, value in told.items() if value is not None}
+    metadata = {name: row[name] for name in _TEXTS}
+    metadata |= {"config": task["config"], "num_params": task["num_params"], "options": json.dumps(options.as_json())}
+    metadata |= {name: None if row[name] is None else json.dumps(row[name]) for name in ("core_seconds", "copies", "ms_per_step")}
+    return {name: str(value) for name, value in metadata.items() if value is not None}

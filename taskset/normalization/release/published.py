@@ -11,6 +11,7 @@ A replica becomes a seed, 0 .. R - 1. The release has no times: `seconds` is NaN
 
 import json
 import zipfile
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -23,7 +24,7 @@ from taskset.datasets.base import SPLITS
 from taskset.errors import StoreError, UnknownName
 from taskset.normalization import store
 from taskset.normalization.normalizer import fit
-from taskset.normalization.release import ship
+from taskset.normalization.release import collect, merged_tables
 from taskset.normalization.store import layout, packing
 from taskset.normalization.tables import optimizer_table, tasks_frame
 from taskset.samplers.optimizers import get_optimizer_config
@@ -39,12 +40,12 @@ class Released:
     path: Path
     task: str
     family: str
-    optimizers: tuple
+    optimizers: tuple[str, ...]
     steps: np.ndarray
     losses: np.ndarray
 
 
-def read(path):
+def read(path: str | Path) -> Released:
     """A released file as `Released`. Raises StoreError, UnknownName with what is wrong and what is expected."""
     path = Path(path)
     arrays = _arrays(path)
@@ -105,23 +106,23 @@ def _steps(array, path):
 
 
 def _same_family(names, path):
-    """The optimizers' family, which has to be the one that the file's name tells: its hyperparameters go by that."""
-    told = path.stem.split("_1k_")[0]
+    """The optimizers' family, which has to be the one in the file's name: their hyperparameters follow from it."""
+    named = path.stem.split("_1k_")[0]
     for name in names:
         try:
             family = get_optimizer_config(name)[1]
         except UnknownName as error:
             raise UnknownName(f"{path}: {error}") from error
-        if family != told:
-            raise StoreError(f"{path}: {name} is of the family {family}, the file's name says {told!r}: rename or get it again")
-    return told
+        if family != named:
+            raise StoreError(f"{path}: {name} is of the family {family}, the file's name says {named!r}: rename or get it again")
+    return named
 
 
-def to_table(released):
+def to_table(released: Released) -> tuple[pa.Table, int]:
     """(the curves as an Arrow table (`store.SCHEMA`), the number of finite losses that had to become NaN).
 
     A run is over at its first evaluation with a loss that is not finite in any split, and NaN from there on, as in a sweep.
-    Where the release goes on with finite losses after that, they are left out, and counted.
+    Finite losses that the release has after that are left out, and counted.
     """
     losses, (c, r, e, _) = released.losses, released.losses.shape
     over = np.logical_or.accumulate(~np.isfinite(losses).all(-1), axis=2)
@@ -141,7 +142,7 @@ def to_table(released):
     return packing.in_order(pa.table(columns).cast(store.SCHEMA)), dropped
 
 
-def _metadata(released, dropped):
+def _metadata(released: Released, dropped: int) -> dict[str, str]:
     family, config = catalogue.resolve(released.task)
     shapes = catalogue.facts(family, config).parameter_shapes
     e = len(released.steps)
@@ -170,16 +171,16 @@ def _metadata(released, dropped):
     }
 
 
-def import_npz(paths, out, report=lambda text: None):
+def import_npz(paths: Sequence[str | Path], out: str | Path, report: Callable[[str], object] = lambda text: None) -> int:
     """Turn released files into curves under the directory `out`, with its tables; returns the number of files.
 
     All files are checked before the first is written. A file that is imported again replaces its curves.
-    report: called with one line a file. Raises StoreError, UnknownName.
+    report: called with one line per file. Raises StoreError, UnknownName.
     """
     out = Path(out)
     if (out / "sweep.json").exists():
         raise StoreError(f"{out} holds the output of a sweep: give published curves a directory of their own")
-    seen = {}
+    seen: dict[tuple[str, str], str | Path] = {}
     for path in paths:
         released = read(path)
         where = seen.setdefault((released.task, released.family), path)
@@ -188,9 +189,9 @@ def import_npz(paths, out, report=lambda text: None):
     for path in paths:
         released = read(path)
         table, dropped = to_table(released)
-        told = _metadata(released, dropped)
-        path = store.curve_path(out, "published", told["family"], f"{released.task}.{released.family}")
-        packing.write_packed(path, [layout.stored(table, __version__)], told)
+        metadata = _metadata(released, dropped)
+        target = store.curve_path(out, "published", metadata["family"], f"{released.task}.{released.family}")
+        packing.write_packed(target, [layout.stored(table, __version__)], metadata)
         c, r, e, _ = released.losses.shape
         left = f"; {dropped} finite losses after divergence left out" if dropped else ""
         report(f"{released.task}: {released.family}, {c} optimizers x {r} replicas x {e} evaluations{left}")
@@ -198,13 +199,13 @@ def import_npz(paths, out, report=lambda text: None):
     return len(paths)
 
 
-def _write_tables(out):
-    found = ship.find([out])
+def _write_tables(out: Path) -> None:
+    found = collect.find([out])
     optimizers = dict.fromkeys(name for curves in found for name in curves.options["optimizers"])
     tables = {
         "tasks": pa.Table.from_pandas(tasks_frame(out), preserve_index=False),
         "optimizers": optimizer_table(list(optimizers)),
-        "normalizers": ship.normalizers(found, fit),
+        "normalizers": merged_tables.normalizers(found, fit),
     }
     for name, table in tables.items():
         store.write_table(table, out / f"{name}.parquet")

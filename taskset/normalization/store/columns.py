@@ -1,4 +1,6 @@
-"""What every column of the baselines means: the card, the machine-readable description and the checks are made from this."""
+"""What every column of the baselines means: the source of the card, the machine-readable description and the checks."""
+
+from collections.abc import Iterable
 
 import pyarrow as pa
 
@@ -10,7 +12,7 @@ _INTS, _NAMES = pa.list_(pa.int32()), pa.list_(pa.string())
 TABLES = {
     "tasks": {
         "task": (pa.string(), "name"),
-        "family": (pa.string(), "task family: what its config is read by"),
+        "family": (pa.string(), "task family: its config is that of this family"),
         "seed": (pa.int32(), "seed that a sampled config was drawn from; empty for fixed tasks"),
         "config": (pa.string(), "the published config, as JSON text"),
         "dataset": (pa.string(), "data set; empty for tasks that need none"),
@@ -82,8 +84,8 @@ CURVES = {
     "test": "the same of the test split",
     "diverged": "whether the run had met a loss that is not finite, at this evaluation or before",
     "seconds_per_step": "CPU seconds of a training step, evaluation excluded: the mean over the run; of runs computed together, "
-    "each its share; NaN where not known (source published). `taskset.load_curves` makes the column `seconds` of it, the training "
-    "time so far: seconds_per_step x step, where a run that has diverged spends no more",
+    "each its share; NaN where not known (source published). `taskset.load_curves` derives the column `seconds` from it, the "
+    "training time so far: seconds_per_step x step, where a run that has diverged spends no more",
     "version": "version of the package that computed the curves; those of tasks that changed since are left out unless asked for",
     "source": "where the data came from: none (the task needs none), synthetic, tfds (the real set), published (curves "
     "of the 2020 release); part of the path",
@@ -93,12 +95,12 @@ OPTIMIZER = {"optimizer": "name", "family": "optimizer family"}
 HYPERPARAMETER = "hyperparameter of that name; empty where the optimizer has none"
 
 
-def schema(table):
+def schema(table: str) -> pa.Schema:
     """The Arrow schema of a table beside the curves ("tasks", "sweeps", "normalizers")."""
     return pa.schema([(name, kind) for name, (kind, _) in TABLES[table].items()])
 
 
-def described(table, names):
+def described(table: str, names: Iterable[str]) -> dict[str, str]:
     """{column: meaning} of a table with columns `names`."""
     if table == "curves":
         return CURVES
@@ -107,11 +109,11 @@ def described(table, names):
     return {name: meaning for name, (_, meaning) in TABLES[table].items()}
 
 
-def curve_types():
+def curve_types() -> dict[str, pa.DataType]:
     """{column: Arrow type} of the curves as they are stored, the two columns of the path included."""
     return {**{field.name: field.type for field in layout.STORED}, "source": pa.string(), "family": pa.string()}
 
 
-def type_name(kind):
+def type_name(kind: pa.DataType) -> str:
     """The name of an Arrow type: a dictionary's is that of its values."""
     return str(kind.value_type if pa.types.is_dictionary(kind) else kind)

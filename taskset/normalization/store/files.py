@@ -2,7 +2,7 @@
 
 A root directory holds
 
-    curves/source=SOURCE/family=FAMILY/*.parquet   one row an evaluation
+    curves/source=SOURCE/family=FAMILY/*.parquet   one row per evaluation
     tasks.parquet, optimizers.parquet, normalizers.parquet
     sweep.json                                     the options that all curves of a sweep were made with
     sweeps.parquet                                 where several sweeps were merged (`data ship`): the options of each
@@ -10,48 +10,57 @@ A root directory holds
 `root=None` in the loading functions means the baselines that come with the package.
 """
 
+from __future__ import annotations
+
 import contextlib
 import json
 import os
 import re
 import secrets
 import zlib
+from collections.abc import Iterator, Sequence
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from taskset.errors import StoreError
 from taskset.normalization.store import layout, sealed
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 _TEMPORARY = re.compile(r"\.(.+)\.(\d+)\.[0-9a-f]{16}\.tmp")
 
 
-def curve_path(root, source, family, task):
+def curve_path(root: str | Path, source: str, family: str, task: str) -> Path:
     """Where the curves of one task are kept."""
     return Path(root) / "curves" / f"source={source}" / f"family={family}" / f"{task}.parquet"
 
 
-def make_directory(path):
+def make_directory(path: str | Path) -> None:
     """Create a directory for results; `StoreError` where that can't be."""
     try:
         Path(path).mkdir(parents=True, exist_ok=True)
         if not os.access(path, os.W_OK):
             raise PermissionError(13, "permission denied")
     except OSError as error:
-        raise StoreError(f"can't write to {path}: {error.strerror.lower()}. Choose another directory with --out") from error
+        raise StoreError(
+            f"can't write to {path}: {(error.strerror or str(error)).lower()}. Choose another directory with --out"
+        ) from error
 
 
-def temporary_owner(name):
-    """The number of the process that a temporary file of ours belongs to, by the file's name; None for any other file."""
+def temporary_owner(name: str) -> int | None:
+    """The process id in the name of a temporary file of `whole_file`; None for any other file."""
     match = _TEMPORARY.fullmatch(name)
     return int(match[2]) if match else None
 
 
 @contextlib.contextmanager
-def whole_file(path):
+def whole_file(path: str | Path) -> Iterator[Path]:
     """A temporary path to write to; at the end it is renamed to `path`: whoever reads sees all of the file or none.
 
-    Its name can't be guessed and it is created anew, so that nothing planted there is followed; it is on the disk before it
-    gets its name.
+    Its name can't be guessed and it must not exist yet, so that nothing planted there is followed; it is on the disk before it
+    gets its final name.
     """
     path = Path(path)
     make_directory(path.parent)
@@ -71,33 +80,33 @@ def whole_file(path):
         temporary.unlink(missing_ok=True)
 
 
-def write_table(table, path):
+def write_table(table: pa.Table, path: str | Path) -> None:
     """Write a Parquet file, whole or not at all, with sums of all of it (`sealed`)."""
     with whole_file(path) as temporary:
         sealed.write([table], table.schema, temporary, compression="zstd")
 
 
-def write_curves(table, path, metadata):
+def write_curves(table: pa.Table, path: str | Path, metadata: dict[str, str]) -> None:
     """Write the curves of one task (`SCHEMA`) with their {name: text}, of which "taskset_version" becomes a column."""
     stored = layout.stored(table, metadata["taskset_version"])
     write_table(stored.replace_schema_metadata(metadata), path)
 
 
-def write_text(text, path):
+def write_text(text: str, path: str | Path) -> None:
     """Write a text file, whole or not at all."""
     with whole_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
-def read_table(path, columns=None):
-    """A Parquet file as an Arrow table; `StoreError` with what to do where it is missing, cut short or damaged."""
+def read_table(path: str | Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """A Parquet file as an Arrow table. Raises `StoreError` where it is missing, cut short or damaged."""
     return sealed.read(path, columns=columns)
 
 
 broken = sealed.broken
 
 
-def read_metadata(path):
+def read_metadata(path: str | Path) -> dict[str, Any]:
     """The key-value metadata that was stored with a curve file, and its number of rows."""
     file = sealed.verify(path, groups=())
     pairs = {k.decode(): v.decode() for k, v in (file.metadata or {}).items() if not k.startswith((b"ARROW", b"pandas"))}
@@ -105,13 +114,13 @@ def read_metadata(path):
     return {**pairs, "rows": file.num_rows}
 
 
-def packaged_root():
+def packaged_root() -> Path:
     """The directory of the baselines that come with the package."""
     return Path(str(resources.files("taskset.data")))
 
 
-def under(root, kind):
-    """The file or directory `kind` below a root; `StoreError` with what makes it where it is missing."""
+def under(root: str | Path | None, kind: str) -> Path:
+    """The file or directory `kind` below a root. Raises `StoreError`, which says what makes it, where it is missing."""
     path = packaged_root() if root is None else Path(root)
     if not path.is_dir():
         raise StoreError(f"there is no directory {path}: pass root=, the --out of `python -m taskset baseline`")
@@ -126,12 +135,12 @@ def under(root, kind):
     return wanted
 
 
-def curves_directory(root):
+def curves_directory(root: str | Path | None) -> Path:
     """The directory under a root that all curves are in."""
     return under(root, "curves")
 
 
-def curve_files(root):
+def curve_files(root: str | Path | None) -> list[Path]:
     """All curve files under a root, sorted; those still being written are left out."""
     directory = under(root, "curves")
     files = sorted(path for path in directory.rglob("*.parquet") if not path.name.startswith("."))
@@ -140,10 +149,10 @@ def curve_files(root):
     return files
 
 
-def check_options(root, options):
+def check_options(root: str | Path, options: dict[str, Any]) -> None:
     """Claim a directory for results made with `options` (JSON), or raise `StoreError` if it holds others: never mixed.
 
-    A claim counts once there are curves: what failed or was stopped before its first keeps nobody from the directory.
+    A claim counts once there are curves: a sweep that failed or was stopped before that leaves the directory to others.
     """
     make_directory(root)
     if not any(Path(root, "curves").rglob("[!.]*.parquet")):
@@ -152,16 +161,16 @@ def check_options(root, options):
     there = read_options(root)
     different = sorted(k for k in {*there, *options} if there.get(k) != options.get(k))
     if different:
-        told = "; ".join(f"{k} is {_short(there.get(k))} there, {_short(options.get(k))} here" for k in different)
-        raise StoreError(f"{root} holds results made with other options ({told}): use the same options or another --out")
+        both = "; ".join(f"{k} is {_short(there.get(k))} there, {_short(options.get(k))} here" for k in different)
+        raise StoreError(f"{root} holds results made with other options ({both}): use the same options or another --out")
 
 
-def write_options(root, options):
+def write_options(root: str | Path, options: dict[str, Any]) -> None:
     """Write sweep.json: options (JSON values) and a CRC-32 of them."""
     write_text(json.dumps({**options, "crc32": _options_sum(options)}, indent=1) + "\n", Path(root) / "sweep.json")
 
 
-def read_options(root):
+def read_options(root: str | Path) -> dict[str, Any]:
     """The options that the curves under `root` were made with. Raises `StoreError` where sweep.json is missing or damaged."""
     path = Path(root) / "sweep.json"
     try:

@@ -2,12 +2,16 @@
 
 `seconds`, the training time so far, is stored as one number a run: `seconds_per_step`. A sweep's steps take equal time up to
 the noise of measuring (median deviation .5% of a run's time), which took a fifth of a file. A run that has diverged spends no
-time after the evaluation that told so:
+time after the evaluation that shows it:
 
     seconds = seconds_per_step * min(step, step of the run's first diverged evaluation)
 
 `version` is the package's that computed the curves. Files from before 0.2 have `seconds` and no version; they are read alike.
 """
+
+from __future__ import annotations
+
+from collections.abc import Iterable
 
 import numpy as np
 import pyarrow as pa
@@ -31,28 +35,26 @@ _BEFORE = [
 SCHEMA = pa.schema([*_BEFORE, ("seconds", pa.float32())])  # as a sweep makes them
 STORED = pa.schema([*_BEFORE, ("seconds_per_step", pa.float32()), ("version", _NAME)])
 LOADED = pa.schema([*SCHEMA, ("version", _NAME)])
-_FROM = {"seconds": ("seconds_per_step", "step", "diverged")}  # what derived columns are made of
+_FROM = {"seconds": ("seconds_per_step", "step", "diverged")}  # what derived columns are computed from
 
 
-def stored_columns(columns):
-    """The stored columns that the columns asked for (None: all) are made of."""
-    if columns is None:
-        return None
+def stored_columns(columns: Iterable[str]) -> list[str]:
+    """The stored columns that the columns asked for are computed from."""
     return list(dict.fromkeys(part for column in columns for part in _FROM.get(column, (column,))))
 
 
-def is_old(schema):
+def is_old(schema: pa.Schema) -> bool:
     """Whether a file's schema is that of curves from before version 0.2."""
     return "seconds" in schema.names and "seconds_per_step" not in schema.names
 
 
-def version_of(metadata):
-    """The version that an old file's metadata ({bytes: bytes} or None) names: the first one where several made it."""
-    told = (metadata or {}).get(b"taskset_version", b"").decode()
-    return min(told.split(", "), key=changes.release) if told else changes.FIRST
+def version_of(metadata: dict[bytes, bytes] | None) -> str:
+    """The version in an old file's metadata: the oldest where several made it."""
+    versions = (metadata or {}).get(b"taskset_version", b"").decode()
+    return min(versions.split(", "), key=changes.release) if versions else changes.FIRST
 
 
-def stored(table, version):
+def stored(table: pa.Table, version: str) -> pa.Table:
     """Curves of whole runs in the order of a sweep (`SCHEMA`) as they are stored. version: of the package that made them."""
     seconds, taken = table["seconds"].to_numpy(), taken_steps(table["step"].to_numpy(), _flags(table))
     starts = np.flatnonzero(table["step"].to_numpy() == 0)
@@ -66,21 +68,21 @@ def stored(table, version):
     return pa.table(columns).cast(STORED)
 
 
-def with_version(table, version):
-    """Curves with a column that says which version of the package made all of them."""
+def with_version(table: pa.Table, version: str) -> pa.Table:
+    """Curves with the column `version`, the same in all rows."""
     values = pa.DictionaryArray.from_arrays(pa.array(np.zeros(len(table), np.int32)), pa.array([version], pa.string()))
     return table.append_column("version", values)
 
 
-def with_seconds(table):
+def with_seconds(table: pa.Table) -> pa.Table:
     """Stored curves, whole runs in the order of a file, with the column `seconds`."""
     taken = taken_steps(table["step"].to_numpy(), _flags(table))
     seconds = (table["seconds_per_step"].to_numpy() * taken).astype(np.float32)
     return table.append_column("seconds", pa.array(seconds))
 
 
-def taken_steps(steps, diverged):
-    """Steps that were trained at each evaluation: those of a run end where it first told that it had diverged. Arrays [N]."""
+def taken_steps(steps: np.ndarray, diverged: np.ndarray) -> np.ndarray:
+    """Steps trained at each evaluation: those of a run end at its first evaluation that has diverged. Arrays [N]."""
     after = diverged.copy()
     after[1:] &= diverged[:-1]
     after[steps == 0] = False
@@ -88,5 +90,5 @@ def taken_steps(steps, diverged):
     return steps[place]
 
 
-def _flags(table):
+def _flags(table: pa.Table) -> np.ndarray:
     return table["diverged"].to_numpy(zero_copy_only=False).astype(bool)

@@ -1,12 +1,32 @@
 """What users load: curves and the tables beside them, as pandas data frames. `root=None`: the baselines of the package."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from taskset import changes
 from taskset.normalization.store import files
 from taskset.normalization.store.reading import curves_table, warn_left_out
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-def load_curves(task=None, family=None, optimizer=None, source=None, columns=None, root=None, horizon=None, version=None):
-    """Learning curves as a pandas DataFrame, one row an evaluation.
+Names = str | Iterable[str] | None  # one, several, or all
+
+
+def load_curves(
+    task: Names = None,
+    family: Names = None,
+    optimizer: Names = None,
+    source: Names = None,
+    columns: Names = None,
+    root: str | Path | None = None,
+    horizon: int | Iterable[int] | None = None,
+    version: str | None = None,
+) -> pd.DataFrame:
+    """Learning curves as a pandas DataFrame, one row per evaluation.
 
     task, family, optimizer, source, horizon: a value or several; only those rows are read. A task may have curves of several
     sources and horizons: one run is one (task, source, horizon, optimizer, seed).
@@ -22,28 +42,28 @@ def load_curves(task=None, family=None, optimizer=None, source=None, columns=Non
     return curves_table(root, task, family, optimizer, source, columns, horizon, version).to_pandas()
 
 
-def _load(kind, root):
+def _load(kind: str, root: str | Path | None) -> pd.DataFrame:
     return files.read_table(files.under(root, kind)).to_pandas()
 
 
-def load_tasks(root=None):
-    """One row a task: name, family, seed (an integer; missing for fixed tasks), config (JSON text), data set, feasible, reason,
+def load_tasks(root: str | Path | None = None) -> pd.DataFrame:
+    """One row per task: name, family, seed (an integer; missing for fixed tasks), config (JSON text), data set, feasible, reason,
     num_params, cost."""
     return _load("tasks.parquet", root).astype({"seed": "Int32", "num_params": "Int64"})
 
 
-def load_optimizers(root=None):
-    """One row an optimizer: its name, family and hyperparameters."""
+def load_optimizers(root: str | Path | None = None) -> pd.DataFrame:
+    """One row per optimizer: its name, family and hyperparameters."""
     return _load("optimizers.parquet", root)
 
 
-def load_sweeps(root=None):
-    """One row a (task, source, group of options): how its curves were made, by what, where, and at what cost."""
+def load_sweeps(root: str | Path | None = None) -> pd.DataFrame:
+    """One row per (task, source, group of options): how its curves were made, by what, where, and at what cost."""
     return _load("sweeps.parquet", root)
 
 
-def load_normalizers(root=None, version=None):
-    """One row a (task, source, horizon, split): initial and best loss, the best optimizer, runs, share of diverged runs.
+def load_normalizers(root: str | Path | None = None, version: str | None = None) -> pd.DataFrame:
+    """One row per (task, source, horizon, split): initial and best loss, the best optimizer, runs, share of diverged runs.
 
     version: as in `load_curves`.
     """
@@ -53,7 +73,7 @@ def load_normalizers(root=None, version=None):
     return frame
 
 
-def normalizers_of(root=None, version=None):
+def normalizers_of(root: str | Path | None = None, version: str | None = None) -> tuple[pd.DataFrame, set[tuple[str, str]]]:
     """(the normalizers of `load_normalizers`, {(task, version)} of those left out), without a warning."""
     frame = all_normalizers(root)
     if version is not None:
@@ -66,7 +86,7 @@ def normalizers_of(root=None, version=None):
     return frame[[row not in old for row in rows]].reset_index(drop=True), {(task, made_by) for task, _, made_by in old}
 
 
-def all_normalizers(root=None):
+def all_normalizers(root: str | Path | None = None) -> pd.DataFrame:
     """The normalizers of all versions, those of tasks that changed since included."""
     frame = _load("normalizers.parquet", root)
     return frame if "version" in frame else frame.assign(version=changes.FIRST)

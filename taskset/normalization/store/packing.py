@@ -1,5 +1,11 @@
 """Curve files made small, one task a row group; and reading any curve file task by task, in little memory."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -7,6 +13,9 @@ from taskset.errors import StoreError
 from taskset.normalization import store
 from taskset.normalization.store import layout, sealed
 from taskset.samplers.optimizers import all_optimizers
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _KEYS = ["task", "optimizer", "seed", "horizon", "version"]
 _FLOATS = ["train", "valid_inner", "valid_outer", "test", "seconds_per_step"]
@@ -21,7 +30,7 @@ _FORMAT = {
 }
 
 
-def write_packed(path, tables, metadata):
+def write_packed(path: str | Path, tables: Iterable[pa.Table], metadata: dict[str, str]) -> None:
     """Write curves of several tasks into one file: a row group each, in the order given; values are kept to the last bit.
 
     tables: iterable of Arrow tables (`layout.STORED`); metadata: {name: text}.
@@ -31,7 +40,7 @@ def write_packed(path, tables, metadata):
         sealed.write((_fresh(table).cast(schema) for table in tables), schema, temporary, **_FORMAT)
 
 
-def _fresh(table):
+def _fresh(table: pa.Table) -> pa.Table:
     """The table with dictionaries of its own names only: those of a larger table would be written along."""
     columns = {
         name: table[name].cast(pa.string()) if pa.types.is_dictionary(table[name].type) else table[name]
@@ -40,7 +49,7 @@ def _fresh(table):
     return pa.table(columns).cast(layout.STORED).combine_chunks()
 
 
-def parts(path):
+def parts(path: str | Path) -> list[tuple[str, int]]:
     """Which tasks a curve file has, and where: a list of (task, row group). `StoreError` for a file of another kind."""
     file = _described(path)
     found = []
@@ -52,12 +61,12 @@ def parts(path):
     return found
 
 
-def places(path):
+def places(path: str | Path) -> list[tuple[str | Path, int]]:
     """The (path, row group) of all tasks in a curve file."""
     return [(path, group) for _, group in parts(path)]
 
 
-def read_part(path, group):
+def read_part(path: str | Path, group: int) -> pa.Table:
     """One row group of a curve file as an Arrow table (`layout.STORED`, whatever the file's own layout)."""
     schema = _described(path).schema.to_arrow_schema()
     table = sealed.read(path, [group])
@@ -66,7 +75,7 @@ def read_part(path, group):
     return table.replace_schema_metadata(None)
 
 
-def read_task(places):
+def read_task(places: Iterable[tuple[str | Path, int]]) -> pd.DataFrame:
     """The curves of one task as a DataFrame of stored columns, from its places: (path, row group) pairs."""
     return pa.concat_tables([read_part(*place) for place in places], promote_options="none").to_pandas()
 
@@ -80,12 +89,12 @@ def _described(path):
     return file
 
 
-def optimizer_order():
+def optimizer_order() -> dict[str, int]:
     """{name: place} in the order in which optimizers are listed."""
     return {name: place for place, name in enumerate(all_optimizers())}
 
 
-def in_order(table):
+def in_order(table: pa.Table) -> pa.Table:
     """The rows of one task sorted by (optimizer as listed, seed, step)."""
     order = optimizer_order()
     names = table["optimizer"].cast(pa.string()).to_pylist()

@@ -1,15 +1,20 @@
 """Reading curves: only what is asked for, only what was computed of today's tasks, and nothing that was damaged."""
 
+from __future__ import annotations
+
 import difflib
 import json
 import numbers
 import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from taskset import changes
+from taskset import changes, registry
 from taskset.errors import OutdatedBaselines, StoreError
 from taskset.normalization.store import files, layout, sealed
 
@@ -20,7 +25,7 @@ COLUMNS = (*layout.LOADED.names, "source", "family")
 SOURCES = ("none", "synthetic", "tfds", "published")
 
 
-def curves_dataset(root=None):
+def curves_dataset(root: str | Path | None = None) -> ds.Dataset:
     """All curves under a root as a `pyarrow.dataset.Dataset` of stored columns; nothing is read yet, nothing left out."""
     paths, base = [str(path) for path in files.curve_files(root)], str(files.curves_directory(root))
     return ds.dataset(paths, schema=_ALL, format=sealed.FORMAT, partitioning=_PARTITIONING, partition_base_dir=base)
@@ -29,36 +34,47 @@ def curves_dataset(root=None):
 class _Asked:
     """The arguments of `load_curves`, checked: {column: values} and the columns wanted (None: all)."""
 
-    def __init__(self, columns, **asked):
+    def __init__(self, columns: str | Iterable[str] | None, **asked: Any) -> None:
         self.given = {column: value for column, value in asked.items() if value is not None}
         self.wanted = {column: _values(column, value) for column, value in self.given.items()}
         for value in self.wanted.get("source", ()):
             if value not in SOURCES:
                 raise StoreError(f"source={value!r}: allowed are {', '.join(SOURCES)}")
         self.columns = None if columns is None else [columns] if isinstance(columns, str) else list(columns)
-        for column in () if columns is None else self.columns:
+        for column in self.columns or ():
             if column not in COLUMNS:
                 raise StoreError(f"curves have no column {column!r}: there are {', '.join(COLUMNS)}")
         if self.columns == []:
             raise StoreError(f"columns={columns!r}: allowed are {', '.join(COLUMNS)}, at least one; None: all")
 
     @property
-    def condition(self):
+    def condition(self) -> pc.Expression | None:
         found = None
         for column, values in self.wanted.items():
             one = pc.field(column).isin(values)
             found = one if found is None else found & one
         return found
 
-    def __str__(self):
+    @property
+    def likely(self) -> pc.Expression | None:
+        """The condition, and the families in the names of the tasks; None where none are asked for, or a name has no family.
+
+        A task is nearly always in the files of the family in its name. The others, thousands of row groups, need no look then.
+        """
+        parsed = [registry.parse(name) for name in self.wanted.get("task", ())]
+        if not parsed or None in parsed:
+            return None
+        return self.condition & pc.field("family").isin([family for family, _ in filter(None, parsed)])
+
+    def __str__(self) -> str:
         return ", ".join(f"{k}={v!r}" for k, v in self.given.items()) or "nothing in particular"
 
 
 def _values(column, value):
-    kind, told = (numbers.Integral, "integers") if column == "horizon" else (str, "names")
+    kind, allowed = (numbers.Integral, "integers") if column == "horizon" else (str, "names")
     values = [value] if isinstance(value, (str, bytes, numbers.Number)) else _listed(value)
     if not values or not all(isinstance(v, kind) and not isinstance(v, bool) for v in values):
-        raise StoreError(f"{column}={value!r}: allowed are {told}, one or several")
+        raise StoreError(f"{column}={value!r}: allowed are {allowed}, one or several")
     return [int(v) if column == "horizon" else str(v) for v in values]
 
 
@@ -72,27 +88,28 @@ def _listed(value):
 class _Found:
     """The row groups to read, by file layout and version; and what was left out: {(task, version)} that is out of date."""
 
-    def __init__(self, dataset, asked, version):
-        self.parts, self.left_out = {}, set()
-        for fragment in dataset.get_fragments(filter=asked.condition):
+    def __init__(self, dataset: ds.Dataset, asked: _Asked, version: str | None, condition: pc.Expression | None) -> None:
+        self.parts: dict[str | None, list[Any]] = {}
+        self.left_out: set[tuple[str, str]] = set()
+        for fragment in dataset.get_fragments(filter=condition):
             old = layout.is_old(fragment.physical_schema)
-            told = layout.version_of(fragment.physical_schema.metadata) if old else None
+            made_by = layout.version_of(fragment.physical_schema.metadata) if old else None
             metadata = fragment.metadata
             groups = [
                 group
                 for group, ranges in enumerate(_ranges(metadata, {*asked.wanted, "task", "version"}))
-                if self._chosen(fragment.path, ranges, asked.wanted, told, version)
+                if self._chosen(fragment.path, ranges, asked.wanted, made_by, version)
             ]
             sealed.verify(fragment.path, groups, metadata)
             if groups:
-                self.parts.setdefault(told, []).append(fragment.subset(row_group_ids=groups))
+                self.parts.setdefault(made_by, []).append(fragment.subset(row_group_ids=groups))
 
-    def _chosen(self, path, ranges, wanted, told, version):
+    def _chosen(self, path, ranges, wanted, files_version, version):
         """Whether a row group can hold what is wanted, by its statistics, which Arrow passes over for columns of names."""
         for column, values in wanted.items():
             if column in ranges and not any(ranges[column][0] <= v <= ranges[column][1] for v in values):
                 return False
-        task, made_by = _one(path, ranges.get("task")), told or _one(path, ranges.get("version"))
+        task, made_by = _one(path, ranges.get("task")), files_version or _one(path, ranges.get("version"))
         if version is not None:
             return changes.is_of(made_by, version)
         source = next(part.removeprefix("source=") for part in path.split("/") if part.startswith("source="))
@@ -120,15 +137,23 @@ def _one(path, found):
     return found[0]
 
 
-def curves_table(root=None, task=None, family=None, optimizer=None, source=None, columns=None, horizon=None, version=None):
+def curves_table(
+    root: str | Path | None = None,
+    task: str | Iterable[str] | None = None,
+    family: str | Iterable[str] | None = None,
+    optimizer: str | Iterable[str] | None = None,
+    source: str | Iterable[str] | None = None,
+    columns: str | Iterable[str] | None = None,
+    horizon: int | Iterable[int] | None = None,
+    version: str | None = None,
+) -> pa.Table:
     """The Arrow table behind `load_curves`."""
     asked = _Asked(columns, task=task, family=family, optimizer=optimizer, source=source, horizon=horizon)
     if version is not None:
         changes.release(version)
     dataset = curves_dataset(root)
     try:
-        found = _Found(dataset, asked, version)
-        tables = [_read(dataset, parts, told, asked) for told, parts in found.parts.items()]
+        found, tables = _find(dataset, asked, version)
     except sealed.FAULTS as error:
         for fragment in dataset.get_fragments():
             sealed.verify(fragment.path)  # names the damaged file
@@ -144,16 +169,31 @@ def curves_table(root=None, task=None, family=None, optimizer=None, source=None,
     return table.select(list(COLUMNS) if asked.columns is None else asked.columns)
 
 
-def _read(dataset, parts, told, asked):
-    """Row groups of one layout as an Arrow table of the columns asked for, and of those that names are looked up in."""
+def _find(dataset: ds.Dataset, asked: _Asked, version: str | None) -> tuple[_Found, list[pa.Table]]:
+    """What was found, and the tables read from it: in the likely files if all tasks asked for are there, else in all files."""
+    if asked.likely is not None:
+        found = _Found(dataset, asked, version, asked.likely)
+        tables = [_read(dataset, parts, made_by, asked) for made_by, parts in found.parts.items()]
+        if set(asked.wanted["task"]) <= _there(tables, "task"):
+            return found, tables
+    found = _Found(dataset, asked, version, asked.condition)
+    return found, [_read(dataset, parts, made_by, asked) for made_by, parts in found.parts.items()]
+
+
+def _read(dataset: ds.Dataset, parts: list[Any], old_version: str | None, asked: _Asked) -> pa.Table:
+    """Row groups of one layout as an Arrow table of the columns asked for, and of those that names are looked up in.
+
+    old_version: of files from before versions were stored with the curves; None: they are.
+    """
     columns = list(dict.fromkeys([*(asked.columns or COLUMNS), *(c for c in ("task", "optimizer") if c in asked.wanted)]))
-    derived = told is None and "seconds" in columns
-    stored = [c for c in (layout.stored_columns(columns) if told is None else columns) if told is None or c != "version"]
-    table = ds.FileSystemDataset(parts, dataset.schema, dataset.format, dataset.filesystem).to_table(
-        filter=asked.condition, columns=stored
-    )
-    table = layout.with_seconds(table) if derived else table
-    return (layout.with_version(table, told) if told is not None and "version" in columns else table).select(columns)
+    found = ds.FileSystemDataset(parts, dataset.schema, dataset.format, dataset.filesystem)
+    if old_version is None:
+        table = found.to_table(filter=asked.condition, columns=layout.stored_columns(columns))
+        table = layout.with_seconds(table) if "seconds" in columns else table
+    else:
+        table = found.to_table(filter=asked.condition, columns=[column for column in columns if column != "version"])
+        table = layout.with_version(table, old_version) if "version" in columns else table
+    return table.select(columns)
 
 
 def _there(tables, column):
@@ -200,25 +240,25 @@ def _all_optimizers(dataset):
     return found
 
 
-def tasks_and_versions(left_out):
-    """{(task, version)} in a few words."""
+def tasks_and_versions(left_out: Iterable[tuple[str, str]]) -> str:
+    """(task, version) pairs in a few words."""
     tasks = sorted({task for task, _ in left_out})
     shown = tasks[0] if len(tasks) == 1 else f"{len(tasks)} tasks"
     return f"{shown} ({', '.join(sorted({version for _, version in left_out}))})"
 
 
-def outdated_line(what, task, version):
-    """One line for a task of which there is only what an older version computed."""
+def outdated_line(what: str, task: str, version: str) -> str:
+    """The error line for a task that only an older version computed something of."""
     reasons = ", ".join(change.key for change in changes.of_task(task))
     release = ".".join(version.split(".")[:2])
     return (
         f"the {what} of task {task!r} are of version {version}, and the task changed in {changes.changed_in(task)} ({reasons}): "
-        f'pass version="{release}" to have them as they are, or compute them anew with `python -m taskset baseline {task}`'
+        f'pass version="{release}" to have them as they are, or recompute them with `python -m taskset baseline {task}`'
     )
 
 
 def warn_left_out(what: str, left_out: set[tuple[str, str]], stacklevel: int) -> None:
-    """Warn, with one line, that {(task, version)} were left out. stacklevel: as of `warnings.warn`, counted from the caller's 2."""
+    """Warn, with one line, that {(task, version)} were left out. stacklevel: as of `warnings.warn`; 2 is whoever calls this."""
     releases = sorted({".".join(version.split(".")[:2]) for _, version in left_out})
     warnings.warn(
         f"{what} of {tasks_and_versions(left_out)} left out: the tasks changed since; "

@@ -1,4 +1,4 @@
-"""Parquet files that show when they were damaged: every bit of them is covered by a sum, and every reader here looks.
+"""Parquet files that show when they were damaged: every bit of them is covered by a sum, which every reader here verifies.
 
 Pages carry Parquet's own checksums, for readers everywhere. What those leave out (headers of pages, the footer) is covered by a
 line of the file's metadata, `taskset_crc32`:
@@ -8,8 +8,13 @@ line of the file's metadata, `taskset_crc32`:
 Files of other writers, and those from before version 0.2, have no such line and are read without it.
 """
 
+from __future__ import annotations
+
 import re
 import zlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -25,7 +30,7 @@ FAULTS = (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowKeyError, OSErro
 FORMAT = ds.ParquetFileFormat(default_fragment_scan_options=ds.ParquetFragmentScanOptions(page_checksum_verification=True))
 
 
-def broken(path):
+def broken(path: str | Path) -> StoreError:
     """The error for a file that is cut short or was damaged."""
     return StoreError(
         f"{path} is no complete Parquet file (cut short, or damaged?): delete it, and run what made it again; nothing else is "
@@ -33,8 +38,8 @@ def broken(path):
     )
 
 
-def write(tables, schema, path, **options):
-    """Write Arrow tables (any iterable) of one schema to `path`, a row group each. options: of `pq.ParquetWriter`."""
+def write(tables: Iterable[pa.Table], schema: pa.Schema, path: str | Path, **options: Any) -> None:
+    """Write Arrow tables of one schema to `path`, a row group each. options: of `pq.ParquetWriter`."""
     count = 0
     with pq.ParquetWriter(path, schema, write_page_checksum=True, **options) as writer:
         for table in tables:
@@ -44,16 +49,17 @@ def write(tables, schema, path, **options):
     _seal(path)
 
 
-def _seal(path):
+def _seal(path: str | Path) -> None:
     metadata = pq.read_metadata(path)
     with open(path, "r+b") as file:
         start, footer = _footer(file)
         groups = [_group_sum(file, metadata.row_group(i)) for i in range(metadata.num_row_groups)]
-        file.seek(start + _VALUE.search(footer).start(1))
+        place = footer.index(b"crc32=" + _ZEROS.encode()) + len(b"crc32=")
+        file.seek(start + place)
         file.write(" ".join(f"{n:08x}" for n in [zlib.crc32(footer), *groups]).encode())
 
 
-def _footer(file):
+def _footer(file: BinaryIO) -> tuple[int, bytes]:
     """(place, bytes) of the footer of an open file. Raises ValueError where there is none."""
     size = file.seek(0, 2)
     file.seek(max(size - _TAIL, 0))
@@ -65,7 +71,7 @@ def _footer(file):
     return size - _TAIL - length, file.read(length)
 
 
-def _group_sum(file, group):
+def _group_sum(file: BinaryIO, group: pq.RowGroupMetaData) -> int:
     columns = [group.column(i) for i in range(group.num_columns)]
     starts = [c.dictionary_page_offset if c.has_dictionary_page else c.data_page_offset for c in columns]
     end = max(start + c.total_compressed_size for start, c in zip(starts, columns))
@@ -73,7 +79,7 @@ def _group_sum(file, group):
     return zlib.crc32(file.read(end - min(starts)))
 
 
-def _sums(file):
+def _sums(file: BinaryIO) -> list[int] | None:
     """The sums stored in an open file, its footer's own verified; None where it has none. Raises ValueError."""
     _, footer = _footer(file)
     found = list(_VALUE.finditer(footer))
@@ -89,10 +95,10 @@ def _sums(file):
     return sums
 
 
-def verify(path, groups=None, metadata=None):
-    """The `pq.FileMetaData` of a file, after a look at its sums: of the footer, and of the row groups in `groups` (None: all).
+def verify(path: str | Path, groups: Sequence[int] | None = None, metadata: pq.FileMetaData | None = None) -> pq.FileMetaData:
+    """The metadata of a file, once its sums are verified: of the footer, and of the row groups in `groups` (None: all).
 
-    metadata: where it was read already. Raises `StoreError` where the file is damaged, cut short or no Parquet.
+    metadata: of the file, if it was read already. Raises `StoreError` where the file is damaged, cut short or no Parquet.
     """
     try:
         with open(path, "rb") as file:
@@ -110,13 +116,13 @@ def verify(path, groups=None, metadata=None):
         raise broken(path) from error
 
 
-def read(path, groups=None, columns=None):
+def read(path: str | Path, groups: Sequence[int] | None = None, columns: Sequence[str] | None = None) -> pa.Table:
     """A file, or the row groups `groups` of it, as an Arrow table; all of what is read is verified. Raises `StoreError`."""
     metadata = verify(path, groups)
     names = metadata.schema.to_arrow_schema().names
     lacking = [name for name in columns or () if name not in names]
     if lacking:
-        raise StoreError(f"{path} has no column {lacking[0]!r}, it has {', '.join(names)}: make it anew")
+        raise StoreError(f"{path} has no column {lacking[0]!r}, it has {', '.join(names)}: make it again")
     try:
         file = pq.ParquetFile(path, page_checksum_verification=True)
         groups = range(metadata.num_row_groups) if groups is None else groups

@@ -9,38 +9,39 @@ from taskset.normalization.store.columns import TABLES
 NAME = "SHA256SUMS"
 
 
-def described_files(root):
-    """The files that make up the baselines under `root`, the sums aside: paths relative to it, sorted."""
+def described_files(root: str | Path) -> list[str]:
+    """The files that make up the baselines under `root`, without the sums: paths relative to it, sorted."""
     wanted = ["README.md", "croissant.json", *(f"{table}.parquet" for table in (*TABLES, "optimizers"))]
     files = [Path(root, name) for name in wanted if Path(root, name).exists()] + store.curve_files(root)
     return sorted(path.relative_to(root).as_posix() for path in files)
 
 
-def digest(path):
+def digest(path: str | Path) -> str:
     """The SHA-256 of a file, in hexadecimal."""
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
-def write(root):
+def write(root: str | Path) -> None:
     """SHA256SUMS of all files, in the form that `sha256sum -c` reads."""
     lines = [f"{digest(Path(root, name))}  {name}" for name in described_files(root)]
     store.write_text("\n".join(lines) + "\n", Path(root, NAME))
 
 
-def problems(root):
+def problems(root: str | Path) -> list[str]:
     """One line for each file that is missing, changed or not listed."""
-    told, found = {}, []
+    listed: dict[str, str] = {}
+    found: list[str] = []
     for number, line in enumerate(Path(root, NAME).read_text().splitlines(), 1):
         parts = line.split("  ", 1)
         if len(parts) == 2 and len(parts[0]) == 64:
-            told[parts[1]] = parts[0]
+            listed[parts[1]] = parts[0]
         else:
             found.append(f"{NAME}: line {number} is no sum and file name")
     there = described_files(root)
-    found += [f"{name}: missing, and listed in {NAME}" for name in sorted(set(told) - set(there))]
-    found += [f"{name}: not listed in {NAME}" for name in there if name not in told]
+    found += [f"{name}: missing, and listed in {NAME}" for name in sorted(set(listed) - set(there))]
+    found += [f"{name}: not listed in {NAME}" for name in there if name not in listed]
     return found + [
         f"{name}: its SHA-256 is not the one in {NAME}"
         for name in there
-        if name in told and digest(Path(root, name)) != told[name]
+        if name in listed and digest(Path(root, name)) != listed[name]
     ]

@@ -1,31 +1,35 @@
 """`python -m taskset baseline`: the sweep of many tasks on all cores, which can be interrupted at any moment.
 
-One finished task is one file that appears whole. The same command again keeps what is finished and does the rest; the curves
-come out the same (the seconds and the time of making aside).
+Each finished task is one file, written whole or not at all. The same command again keeps what is finished and does the rest; its
+curves are the same (apart from the seconds and the time stamps).
 """
+
+from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from taskset import catalogue, changes, plugins
 from taskset.datasets.sharing import shared_arrays
 from taskset.errors import InfeasibleTask, StoreError
 from taskset.normalization import store
 from taskset.normalization.sweep import claims, planning, resume, workers
-from taskset.normalization.sweep.runner import sweep_to_file
+from taskset.normalization.sweep.runner import SweepOptions, sweep_to_file
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What there is to do: tasks to sweep, cheapest first, tasks finished before, and tasks that can't run ({name: reason})."""
+    """What there is to do: tasks to sweep, cheapest first; tasks finished before; tasks that can't run ({name: reason})."""
 
-    waiting: list
-    finished: list
-    infeasible: dict
+    waiting: list[str]
+    finished: list[str]
+    infeasible: dict[str, str]
 
 
-def plan(names, options, root, data_dir=None):
+def plan(names: Sequence[str], options: SweepOptions, root: str | Path, data_dir: str | Path | None = None) -> Plan:
     """Check everything that can be wrong before any work starts, and find what is left to do.
 
     A `root` made with fewer optimizers or seeds is extended: a task's file gets the runs it lacks, those it has stay as they are.
@@ -49,14 +53,14 @@ def plan(names, options, root, data_dir=None):
         source = _source(facts, options)
         path = store.curve_path(root, source, family, name)
         if path.exists():
-            told = store.read_metadata(path)  # a file cut short is told before hours of work, not after
-            made_by = told.get("taskset_version", changes.FIRST)
+            metadata = store.read_metadata(path)  # a damaged file is reported before hours of work, not after
+            made_by = metadata.get("taskset_version", changes.FIRST)
             if changes.outdated(name, source, made_by):
                 raise StoreError(
                     f"{path} is of version {made_by}, and the task changed in {changes.changed_in(name, source)}: "
-                    "delete it to compute it anew, or use another --out"
+                    "delete it to recompute it, or use another --out"
                 )
-            if resume.check_finished(path, told, name, family, source, configs[name], options.as_json()):
+            if resume.check_finished(path, metadata, name, family, source, configs[name], options.as_json()):
                 finished.append(name)
                 continue
         if source != "none":
@@ -76,27 +80,38 @@ def _job(name, options, root, data_dir, mode, modules, report):
     path = store.curve_path(root, source, family, name)
     with claims.claim(root, name) as mine:
         if path.exists():
-            told = store.read_metadata(path)
-            if resume.check_finished(path, told, name, family, source, config, options.as_json()):
+            metadata = store.read_metadata(path)
+            if resume.check_finished(path, metadata, name, family, source, config, options.as_json()):
                 return str(path)  # another process was faster
         if not mine:
             return workers.LATER
         return str(sweep_to_file(name, options, root, data_dir, mode, report))
 
 
-def run(todo, options, root, data_dir=None, count=None, mode=None, modules=(), report=lambda progress: None, max_hours=None):
-    """Sweep `todo.waiting` with `count` worker processes (default: one a core); returns their `workers.Progress`.
+def run(
+    todo: Plan,
+    options: SweepOptions,
+    root: str | Path,
+    data_dir: str | Path | None = None,
+    count: int | None = None,
+    mode: str | None = None,
+    modules: Iterable[str] = (),
+    report: Callable[[workers.Progress], object] = lambda progress: None,
+    max_hours: float | None = None,
+) -> workers.Progress:
+    """Sweep `todo.waiting` with `count` worker processes (default: one per core); returns their `workers.Progress`.
 
     mode: of execution (`taskset.execution.modes`), for runs one by one; None: the fastest way of each task.
-    max_hours: tasks that by the estimate of their cost would end later than so many hours from now are not begun; those of
-    unknown cost are, until then.
-    Data sets are decoded or generated once, in a scratch directory that all workers map and that is removed at the end.
+    max_hours: tasks that would end more than so many hours from now, by the estimate of their cost, are not begun; those of
+    unknown cost are begun until then.
+    Data sets are decoded or generated once, in a scratch directory that all workers map into memory and that is removed at the
+    end.
     Several processes may run on one `root`: each task is done by one of them (`taskset.normalization.sweep.claims`).
     """
     count = count or cores()
     end = None if max_hours is None else time.monotonic() + 3600 * max_hours
 
-    def in_time(name):
+    def in_time(name: str) -> bool:
         return end is None or time.monotonic() + (planning.core_seconds(name, options) or 0.0) < end
 
     resume.remove_leftovers(root)
@@ -108,6 +123,6 @@ def run(todo, options, root, data_dir=None, count=None, mode=None, modules=(), r
         claims.tidy(root)
 
 
-def cores():
+def cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0))

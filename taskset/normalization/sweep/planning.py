@@ -1,18 +1,25 @@
-"""What a sweep will cost, and which part of it a machine does."""
+"""What a sweep will cost, and which part of it each machine does."""
+
+from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from taskset.datasets.base import SPLITS
 from taskset.errors import ConfigError
 from taskset.execution import costs as measured
 
+if TYPE_CHECKING:
+    from taskset.normalization.sweep.runner import SweepOptions
+
 FORWARD = 1 / 3  # of a training step's time, for the loss of one batch
 TASK_SECONDS = 6.0  # of building and compiling a task
 
 
-def core_seconds(task, options):
-    """Seconds of one core that the sweep of a task takes, by the cost model (`taskset list --max-ms`); None where it has none."""
+def core_seconds(task: str, options: SweepOptions) -> float | None:
+    """The core-seconds of a task's sweep, by the cost model (`taskset list --max-ms`); None where it has no estimate."""
     cost = measured.milliseconds(task)
     if cost is None:
         return None
@@ -21,23 +28,23 @@ def core_seconds(task, options):
     return TASK_SECONDS + cost[0] / 1000 * runs * (options.steps + FORWARD * evaluated)
 
 
-def cheapest_first(tasks, options):
-    """{task: core-seconds or None} in order of cost; those whose cost is not known come last, as they were given."""
+def cheapest_first(tasks: Iterable[str], options: SweepOptions) -> dict[str, float | None]:
+    """{task: core-seconds or None} in order of cost; tasks of unknown cost come last, in the order given."""
     costs = {task: core_seconds(task, options) for task in tasks}
     return dict(sorted(costs.items(), key=lambda item: (item[1] is None, item[1] or 0.0)))
 
 
-def described(costs, workers):
-    """A line: core-hours, and hours with so many workers; how many tasks have no estimate."""
+def described(costs: dict[str, float | None], workers: int) -> str:
+    """One line: core-hours, hours with `workers` workers, and how many tasks have no estimate."""
     known = [cost / 3600 for cost in costs.values() if cost is not None]
     unknown = f"{len(costs) - len(known)} tasks of unknown cost" if len(known) < len(costs) else ""
     if not known:
         return unknown
-    told = f"estimated: {sum(known):.3g} core-hours, {sum(known) / workers:.3g} h with {workers} workers"
-    return f"{told}; and {unknown}" if unknown else told
+    estimate = f"estimated: {sum(known):.3g} core-hours, {sum(known) / workers:.3g} h with {workers} workers"
+    return f"{estimate}; and {unknown}" if unknown else estimate
 
 
-def parse_shard(text):
+def parse_shard(text: str) -> tuple[int, int]:
     """(i, n) of "i/n"; `ConfigError` unless 1 <= i <= n."""
     match = re.fullmatch(r"(\d+)/(\d+)", text)
     if match is None or not 1 <= int(match[1]) <= int(match[2]):
@@ -45,7 +52,7 @@ def parse_shard(text):
     return int(match[1]), int(match[2])
 
 
-def in_shard(tasks, shard):
-    """Those of `tasks` that fall to shard (i, n): by a hash of the name, so that the same task always falls to the same shard."""
+def in_shard(tasks: Iterable[str], shard: tuple[int, int]) -> list[str]:
+    """The tasks of shard (i, n), by a hash of their names: the same task is always in the same shard."""
     number, count = shard
     return [task for task in tasks if int(hashlib.sha256(task.encode()).hexdigest(), 16) % count == number - 1]

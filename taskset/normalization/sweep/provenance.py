@@ -9,14 +9,14 @@ from taskset.execution import compile_cache
 
 
 @functools.cache
-def git_commit():
+def git_commit() -> str:
     """The commit of the checkout that this package is run from, followed by "+changes" where files of it were edited since.
 
     "" where the package isn't run from a checkout: one installed inside somebody's repository isn't part of it.
     """
     package = Path(__file__).resolve().parents[2]
 
-    def git(*arguments):
+    def git(*arguments: str) -> str:
         return subprocess.run(["git", "-C", str(package), *arguments], capture_output=True, text=True, check=True).stdout.strip()
 
     try:
@@ -26,8 +26,8 @@ def git_commit():
         return ""
 
 
-def processor():
-    """The processor's model, where the system tells it, and its architecture: "AMD EPYC (x86_64)"."""
+def processor() -> str:
+    """The processor's model, where the system reports it, and its architecture: "AMD EPYC (x86_64)"."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -36,12 +36,14 @@ def processor():
     return f"{models[0]} ({platform.machine()})" if models else platform.machine()
 
 
-def machine():
-    """The kind of machine, on which `seconds` depend: processor and operating system."""
+def machine() -> str:
+    """The kind of machine, which `seconds` depend on: processor and operating system."""
     return f"{processor()}, {platform.system()}"
 
 
-def settings():
-    """{variable: value} of environment variables that are set and by which compiled programs, and with them numbers, can differ:
-    those of `taskset.execution.compile_cache.SETTINGS`."""
+def settings() -> dict[str, str]:
+    """{variable: value} of the environment variables that are set and can change compiled programs, and numbers with them.
+
+    They are those of `taskset.execution.compile_cache.SETTINGS`.
+    """
     return compile_cache.settings()

@@ -1,4 +1,6 @@
-"""What a directory of results holds already: finished tasks, and what killed processes left."""
+"""What a directory of results already has: finished tasks, and what killed processes left behind."""
+
+from __future__ import annotations
 
 import contextlib
 import dataclasses
@@ -6,7 +8,9 @@ import json
 import os
 import re
 import stat
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -14,27 +18,32 @@ from taskset.errors import StoreError
 from taskset.normalization import store
 from taskset.normalization.sweep.claims import claim
 
+if TYPE_CHECKING:
+    from taskset.normalization.sweep.runner import SweepOptions
+
 # Names that `store.whole_file` gives: .TASK.parquet.PROCESS.tmp, with random digits before .tmp in later versions.
 _TEMPORARY = re.compile(r"\.(.+)\.parquet\.(\d+)(?:\.[0-9a-f]{16})?\.tmp")
 
 
-RUNS = ("optimizers", "seeds")  # the options that may become more for an existing directory
+RUNS = ("optimizers", "seeds")  # the options that an existing directory may be given more of
 
 
-def check_finished(path, told, task, family, source, config, options):
-    """Whether a curve file with metadata `told` has all runs that a sweep of this task with these options makes.
+def check_finished(
+    path: Path, metadata: dict[str, str], task: str, family: str, source: str, config: dict[str, Any], options: dict[str, Any]
+) -> bool:
+    """Whether a curve file with this metadata has all runs that a sweep of this task with these options makes.
 
-    config: of the task, JSON values; options: `SweepOptions.as_json()`. Older files lack some of the metadata: what isn't told
+    config: of the task, JSON values; options: `SweepOptions.as_json()`. Older files lack some of the metadata: what is missing
     contradicts nothing. Raises: StoreError where the file has anything but these runs, or a part of them.
     """
     expected = {"task": task, "family": family, "source": source}
     for key, value in expected.items():
-        if told.get(key, value) != value:
-            raise StoreError(f"{path} has curves of {key} {told[key]!r}, not {value!r}: {_WAY_OUT}")
-    if "config" in told and _json(path, told, "config") != json.loads(json.dumps(config)):
+        if metadata.get(key, value) != value:
+            raise StoreError(f"{path} has curves of {key} {metadata[key]!r}, not {value!r}: {_WAY_OUT}")
+    if "config" in metadata and _json(path, metadata, "config") != json.loads(json.dumps(config)):
         raise StoreError(f"{path} has curves of another config of {task} than it has now: {_WAY_OUT}")
-    if "options" in told:
-        there = _json(path, told, "options")
+    if "options" in metadata:
+        there = _json(path, metadata, "options")
         for key in sorted({*there, *options}):
             if there.get(key) != options.get(key) and not (key in RUNS and _part(there.get(key), options.get(key))):
                 raise StoreError(f"{path} was made with {key} {there.get(key)}, not {options.get(key)}: {_WAY_OUT}")
@@ -42,35 +51,35 @@ def check_finished(path, told, task, family, source, config, options):
     return True
 
 
-def _part(some, all_of_them):
-    return isinstance(some, list) and set(some) <= set(all_of_them)
+def _part(some: Any, all_of_them: Any) -> bool:
+    return isinstance(some, list) and isinstance(all_of_them, list) and set(some) <= set(all_of_them)
 
 
-def extend(root, options):
-    """Have ROOT/sweep.json say `options` (JSON values) where they are those it has, with more optimizers or seeds."""
+def extend(root: str | Path, options: dict[str, Any]) -> None:
+    """Write `options` (JSON values) to ROOT/sweep.json if they are those it has, with more optimizers or seeds."""
     try:
         there = store.read_options(root)
     except StoreError:
-        return  # `store.check_options` says what is wrong
+        return  # `store.check_options` reports what is wrong
     if there == options or {*there} != {*options}:
         return
     if all(there[key] == options[key] or (key in RUNS and _part(there[key], options[key])) for key in options):
         store.write_options(root, options)
 
 
-def missing(told, options):
-    """The sweeps (`SweepOptions`) that make the runs of `options` which a curve file with metadata `told` lacks.
+def missing(metadata: dict[str, str], options: SweepOptions) -> list[SweepOptions]:
+    """The sweeps that make the runs of `options` which a curve file with this metadata lacks.
 
     New seeds have all optimizers in one sweep, as from the start; new optimizers have the old seeds in one of their own.
     """
-    there = json.loads(told["options"])
+    there = json.loads(metadata["options"])
     optimizers = tuple(name for name in options.optimizers if name not in there["optimizers"])
     old, new = ([seed for seed in options.seeds if (seed in there["seeds"]) == had] for had in (True, False))
     parts = [(optimizers, old), (options.optimizers, new)]
     return [dataclasses.replace(options, optimizers=names, seeds=tuple(seeds)) for names, seeds in parts if names and seeds]
 
 
-def joined(tables, options):
+def joined(tables: Sequence[pa.Table], options: SweepOptions) -> pa.Table:
     """Curves of several sweeps as one table in the order of one: by optimizer as asked for, seed, step."""
     table = pa.concat_tables(tables)
     names, seeds = list(options.optimizers), list(options.seeds)
@@ -79,17 +88,17 @@ def joined(tables, options):
     return table.take(sorted(range(len(keys)), key=keys.__getitem__))
 
 
-_WAY_OUT = "delete it to compute it anew, or use another --out"
+_WAY_OUT = "delete it to recompute it, or use another --out"
 
 
-def _json(path, told, key):
+def _json(path: Path, metadata: dict[str, str], key: str) -> Any:
     try:
-        return json.loads(told[key])
+        return json.loads(metadata[key])
     except ValueError as error:
         raise StoreError(f"{path}: its {key} is no valid JSON: {_WAY_OUT}") from error
 
 
-def remove_leftovers(root):
+def remove_leftovers(root: str | Path) -> None:
     """Delete the half-written curve files of dead processes below ROOT/curves; nothing else.
 
     Each is a regular file of this user's, named as `store.whole_file` names its own, by a process that isn't alive on this
@@ -107,7 +116,7 @@ def remove_leftovers(root):
                         path.unlink()
 
 
-def _alive(pid):
+def _alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):

@@ -13,10 +13,10 @@ from taskset.execution.modes import copies_pay
 
 
 def of_group(task, group, interval, options, account, mode=None):
-    """`Together` where that pays and no operation of the task stands against it, else `OneByOne`.
+    """`Together` where that is faster and every operation of the task can be batched, else `OneByOne`.
 
-    mode: of `taskset.execution.modes.MODES`, for runs one by one in that mode; None: the fastest way. Which it is follows from the kinds of
-    operations in the task's graph alone; any error is an error.
+    mode: of `taskset.execution.modes.MODES`, for runs one by one in that mode; None: the fastest way. The choice depends on the
+    kinds of operations in the task's graph alone: any other error is raised.
     """
     if mode is None and len(group) > 1 and copies_pay(task.data):
         together = Together(task, group, interval, options)
@@ -29,7 +29,7 @@ def of_group(task, group, interval, options, account, mode=None):
 
 
 class OneByOne:
-    """Each optimizer's run for itself. A chunk of batches is drawn once for all of them."""
+    """Each run in a program of its own. A chunk of batches is drawn once for all of them."""
 
     copies = 1
 
@@ -73,7 +73,7 @@ class OneByOne:
 
 
 class Together:
-    """All runs in one program (`CopiesLoop`). A run that has diverged goes on unseen: the others' numbers don't know of it."""
+    """All runs in one program (`CopiesLoop`). A run that has diverged continues, unused, and without effect on the others."""
 
     def __init__(self, task, group, interval, options):
         self.group, self.options, self.copies = group, options, len(group)

@@ -1,10 +1,15 @@
-"""The sweep of one task: every optimizer from every seed, evaluated at 51 points of the way."""
+"""The sweep of one task: every optimizer from every seed, evaluated at 51 steps."""
+
+from __future__ import annotations
 
 import contextlib
 import json
 import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,10 +22,14 @@ from taskset.normalization.sweep import resume
 from taskset.normalization.sweep.provenance import git_commit, machine, settings
 from taskset.version import __version__
 
+if TYPE_CHECKING:
+    from taskset.optimizers.base import Optimizer
+    from taskset.tasks.base import Task
+
 
 @dataclass(frozen=True)
 class SweepOptions:
-    """What a sweep's curves depend on, beside the task; stored with them, never mixed in one directory.
+    """What a sweep's curves depend on besides the task. They are stored with the curves; one directory has one set of them.
 
     optimizers: names; source: of the data; steps: the horizon; seeds: one run each; batches: per evaluation and split;
     evaluations: intervals between evaluations, `evaluations` + 1 of them at 0, steps / evaluations, .., steps.
@@ -33,7 +42,7 @@ class SweepOptions:
     batches: int = 5
     evaluations: int = 50
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for field in ("steps", "batches", "evaluations"):
             if getattr(self, field) < 1:
                 raise ConfigError(f"{field} is {getattr(self, field)}: allowed is an integer of at least 1")
@@ -46,14 +55,14 @@ class SweepOptions:
         if len(set(self.optimizers)) < len(self.optimizers) or len(set(self.seeds)) < len(self.seeds):
             raise ConfigError("an optimizer or a seed is named twice")
 
-    def as_json(self):
+    def as_json(self) -> dict[str, Any]:
         """The options as JSON values."""
         return json.loads(json.dumps(asdict(self)))
 
 
-def by_rule(optimizers):
+def by_rule(optimizers: Sequence[Optimizer]) -> list[list[Optimizer]]:
     """Optimizers in groups that share a compiled program."""
-    groups = {}
+    groups: dict[Any, list[Optimizer]] = {}
     for optimizer in optimizers:
         groups.setdefault(optimizer.rule, []).append(optimizer)
     return list(groups.values())
@@ -62,29 +71,38 @@ def by_rule(optimizers):
 class Account:
     """Core-seconds by what they were spent on: `with account("train"): ..`."""
 
-    def __init__(self):
-        self.seconds = {}
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
 
     @contextlib.contextmanager
-    def __call__(self, purpose):
+    def __call__(self, purpose: str) -> Iterator[None]:
         start = time.process_time()
         yield
         self.seconds[purpose] = self.seconds.get(purpose, 0.0) + time.process_time() - start
 
 
-def sweep(task, optimizers, options, report=lambda share: None, account=None, mode=None):
-    """Curves of one task as an Arrow table (`store.SCHEMA`), with "copies" in its metadata: most runs that went in one program.
+def sweep(
+    task: Task,
+    optimizers: Sequence[Optimizer],
+    options: SweepOptions,
+    report: Callable[[float], object] = lambda share: None,
+    account: Account | None = None,
+    mode: str | None = None,
+) -> pa.Table:
+    """Curves of one task as an Arrow table (`store.SCHEMA`), with "copies" in its metadata: the most runs in one program.
 
-    A run is over at the first evaluation that is not finite: from there on its losses are NaN and its rows say diverged. The
-    same seed has the same start and the same batches under every optimizer, so the runs of a seed go on side by side.
-    account: an `Account` that is told what the time went into. mode: of execution (`taskset.execution.modes`); None: the fastest.
+    A run ends at the first evaluation that is not finite: from there on its losses are NaN and its rows are marked as diverged.
+    A seed has the same start and the same batches under every optimizer, so the runs of a seed advance side by side.
+    report: called with the share that is done; account: the `Account` that gets the time; mode: of execution
+    (`taskset.execution.modes`); None: the fastest.
     """
     account = account or Account()
     from taskset.normalization.sweep import run_groups  # TensorFlow
 
     interval = options.steps // options.evaluations
     groups = [run_groups.of_group(task, group, interval, options, account, mode) for group in by_rule(optimizers)]
-    found, done = {}, 0
+    found: dict[tuple[str, int, int], tuple[dict[str, float], float]] = {}
+    done = 0
     for seed in options.seeds:
         for group in groups:
             group.start(seed, account)
@@ -107,16 +125,16 @@ def _table(task, optimizers, options, interval, found):
 
     found: {(optimizer, seed, step): ({split: loss}, seconds)}, for each run up to its first loss that is not finite.
     """
-    columns = {name: [] for name in store.SCHEMA.names}
+    columns: dict[str, list[Any]] = {name: [] for name in store.SCHEMA.names}
     for optimizer in optimizers:
         for seed in options.seeds:
             seconds = 0.0
             for step in range(0, options.steps + 1, interval):
                 losses, seconds = found.get((optimizer.name, seed, step), ({}, seconds))
                 diverged = not losses or not all(map(np.isfinite, losses.values()))
-                told = [np.nan if diverged else losses[split] for split in SPLITS]
-                values = (task.name, optimizer.name, seed, step, options.steps, *told, diverged, seconds)
-                for column, value in zip(columns.values(), values):
+                values = [np.nan if diverged else losses[split] for split in SPLITS]
+                row = (task.name, optimizer.name, seed, step, options.steps, *values, diverged, seconds)
+                for column, value in zip(columns.values(), row):
                     column.append(value)
     arrays = [
         pa.array(values, type=kind.value_type if pa.types.is_dictionary(kind) else kind)
@@ -125,8 +143,8 @@ def _table(task, optimizers, options, interval, found):
     return pa.table(arrays, names=store.SCHEMA.names).cast(store.SCHEMA)
 
 
-def metadata(task, options, mode, core_seconds):
-    """What is stored with a curve file, as {name: text}; core_seconds: {purpose: seconds}."""
+def metadata(task: Task, options: SweepOptions, mode: str, core_seconds: dict[str, float]) -> dict[str, str]:
+    """The metadata of a curve file as {name: text}; core_seconds: {purpose: seconds}."""
     import tensorflow as tf
 
     return {
@@ -149,11 +167,18 @@ def metadata(task, options, mode, core_seconds):
     }
 
 
-def sweep_to_file(name, options, root, data_dir=None, mode=None, report=lambda share: None):
-    """Sweep one task and write its file; returns the path. The file appears whole, at the end.
+def sweep_to_file(
+    name: str,
+    options: SweepOptions,
+    root: str | Path,
+    data_dir: str | Path | None = None,
+    mode: str | None = None,
+    report: Callable[[float], object] = lambda share: None,
+) -> Path:
+    """Sweep one task and write its file, whole or not at all; returns the path.
 
     Where there is a file with a part of the runs, only the others are made. Their numbers are those of one sweep of all; up to
-    rounding for new optimizers of tasks whose runs go in one program (`taskset.execution.modes.copies_pay`).
+    rounding for new optimizers of tasks whose runs share a program (`taskset.execution.modes.copies_pay`).
     """
     from taskset.catalogue import get_task
     from taskset.execution.loop import execution_mode
@@ -166,21 +191,25 @@ def sweep_to_file(name, options, root, data_dir=None, mode=None, report=lambda s
         with account("open"):  # decodes the data set, unless another task of the sweep has
             task.raw_batches("train", options.seeds[0], 0, 1)
         path = store.curve_path(root, task.source, task.family, task.name)
-        told = store.read_metadata(path) if path.exists() else None
-        parts = resume.missing(told, options) if told else [options]
+        before = store.read_metadata(path) if path.exists() else None
+        parts = resume.missing(before, options) if before else [options]
+
+        def report_part(i: int) -> Callable[[float], object]:
+            return lambda share: report((i + share) / len(parts))
+
         tables = []
         for i, part in enumerate(parts):
             optimizers = [get_optimizer(o) for o in part.optimizers]
-            tables.append(sweep(task, optimizers, part, lambda share, i=i: report((i + share) / len(parts)), account, mode))
+            tables.append(sweep(task, optimizers, part, report_part(i), account, mode))
     copies = max(int(table.schema.metadata[b"copies"]) for table in tables)
     spent = {**account.seconds, **total.seconds}
-    if told:
+    if before:
         tables.append(curves_table(root, task=name, source=task.source, columns=store.SCHEMA.names).cast(store.SCHEMA))
-        before = json.loads(told.get("core_seconds", "{}"))
-        spent = {purpose: before.get(purpose, 0.0) + spent.get(purpose, 0.0) for purpose in {**before, **spent}}
-        copies = max(copies, int(told.get("copies", 1)))
+        earlier = json.loads(before.get("core_seconds", "{}"))
+        spent = {purpose: earlier.get(purpose, 0.0) + spent.get(purpose, 0.0) for purpose in {**earlier, **spent}}
+        copies = max(copies, int(before.get("copies", 1)))
     store.check_options(root, options.as_json())  # once more: another sweep may have been first to have curves here
-    table = resume.joined([table.replace_schema_metadata(None) for table in tables], options) if told else tables[0]
+    table = resume.joined([table.replace_schema_metadata(None) for table in tables], options) if before else tables[0]
     stored = {**metadata(task, options, mode or execution_mode(task), spent), "copies": str(copies)}
     store.write_curves(table, path, stored)
     return path

@@ -3,6 +3,8 @@
 One single-threaded process a core does about twice the work of one process with a thread a core (docs/benchmarks.md).
 """
 
+from __future__ import annotations
+
 import contextlib
 import ctypes
 import gc
@@ -11,8 +13,11 @@ import os
 import signal
 import time
 import traceback
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from multiprocessing.connection import wait
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from typing import Any
 
 from taskset.errors import TasksetError
 from taskset.execution.memory import PRIVATE_MIB, private_mib
@@ -20,13 +25,13 @@ from taskset.execution.runtime import start_tensorflow
 
 RECYCLE = 40  # tasks a worker does at most before a fresh one takes over: each leaves some MB behind, freed or not
 
-LATER = "later"  # what a job returns that can't be done now
+LATER = "later"  # what the function returns for a job that can't be done now
 LATER_SECONDS = 1.0
 STILLBORN = 4  # processes in a row that may die before they can take a job
 _PR_SET_PDEATHSIG = 1
 
 
-def end_with_parent(parent):
+def end_with_parent(parent: int) -> None:
     """Have the system kill this process when its parent dies, whatever it computes then. Linux only; elsewhere it ends when it
     next writes to the parent."""
     prctl = getattr(ctypes.CDLL(None), "prctl", None)
@@ -36,7 +41,7 @@ def end_with_parent(parent):
             os._exit(1)
 
 
-def _work(pipe, function, arguments, parent):
+def _work(pipe: Connection, function: Callable[..., Any], arguments: Sequence[Any], parent: int) -> None:
     """The body of a worker: jobs come in through the pipe, (kind, value) messages go out."""
     end_with_parent(parent)
     start_tensorflow(threads=1)
@@ -58,7 +63,7 @@ def _work(pipe, function, arguments, parent):
                 pipe.send(("done", function(job, *arguments, report=report)))
             except TasksetError as error:
                 pipe.send(("failed", str(error)))
-            except Exception as error:  # one broken task must not stop the others; its trace is told
+            except Exception as error:  # one broken task must not stop the others; its trace is reported
                 pipe.send(("failed", f"{type(error).__name__}: {error}\n{traceback.format_exc()}"))
             gc.collect()  # a task and its compiled programs (some 60 MB) refer to each other in circles
     except (EOFError, OSError, KeyboardInterrupt):
@@ -67,119 +72,170 @@ def _work(pipe, function, arguments, parent):
 
 @dataclass
 class _Worker:
-    process: multiprocessing.Process
-    pipe: object
+    process: SpawnProcess
+    pipe: Connection
     job: str | None = None
     done: int = 0
     began: bool = False
 
+    def send(self, what: str | None) -> None:
+        with contextlib.suppress(OSError):  # it has died: that shows when its pipe is read
+            self.pipe.send(what)
+
+    def private_mib(self) -> float:
+        return 0.0 if self.process.pid is None else private_mib(self.process.pid)
+
 
 @dataclass
 class Progress:
-    """What is going on: finished and failed jobs, the share done of those in work, and jobs that were not begun."""
+    """How far the work is.
 
-    finished: list = field(default_factory=list)
-    failed: dict = field(default_factory=dict)
-    working: dict = field(default_factory=dict)
-    left: list = field(default_factory=list)
+    finished: jobs; failed: {job: reason}; working: {job: share done}; left: jobs that were not begun.
+    """
+
+    finished: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    working: dict[str, float] = field(default_factory=dict)
+    left: list[str] = field(default_factory=list)
 
 
-def run(jobs, function, arguments, count, report=lambda progress: None, may_begin=lambda job: True):
+def run(
+    jobs: Iterable[str],
+    function: Callable[..., Any],
+    arguments: Sequence[Any],
+    count: int,
+    report: Callable[[Progress], object] = lambda progress: None,
+    may_begin: Callable[[str], bool] = lambda job: True,
+) -> Progress:
     """Do `function(job, *arguments, report=..)` for each job in `count` processes; returns the `Progress` at the end.
 
     function, arguments: picklable (module-level function). report: called with the `Progress` whenever something happened.
     may_begin: asked for each job when its turn comes; those that may not are left (`Progress.left`).
     A function may return `LATER`: the job is tried again when the others are done, or after a second if there are no others.
     The job of a process that dies (killed, out of memory) is done once more, after the others; if it dies again, it has failed.
-    On any exception here (KeyboardInterrupt among them) all workers are stopped at once, and the exception goes on.
+    On any exception here (KeyboardInterrupt among them) all workers are stopped at once, and the exception is raised again.
     """
-    context = multiprocessing.get_context("spawn")
-    waiting, workers, progress = list(jobs)[::-1], [], Progress()
-    later, unlucky, stillborn = {}, set(), 0
+    pool = _Pool(jobs, function, arguments, may_begin)
+    try:
+        pool.start(count)
+        while pool.workers:
+            pool.step()
+            report(pool.progress)
+    finally:
+        pool.kill()
+    return pool.progress
 
-    def start():
-        here, there = context.Pipe()
-        process = context.Process(target=_work, args=(there, function, arguments, os.getpid()), daemon=True)
+
+class _Pool:
+    """The worker processes of one `run`, and the jobs that wait for them."""
+
+    def __init__(
+        self, jobs: Iterable[str], function: Callable[..., Any], arguments: Sequence[Any], may_begin: Callable[[str], bool]
+    ) -> None:
+        self.progress = Progress()
+        self.workers: list[_Worker] = []
+        self._function, self._arguments, self._may_begin = function, arguments, may_begin
+        self._context = multiprocessing.get_context("spawn")
+        self._waiting = list(jobs)[::-1]
+        self._later: dict[str, float] = {}  # {job: when it may be tried again}
+        self._unlucky: set[str] = set()  # jobs whose process has died once
+        self._stillborn = 0
+
+    def start(self, count: int) -> None:
+        """Start as many workers as there is work for, `count` at most."""
+        for _ in range(min(count, len(self._waiting))):
+            self._assign(self._new_worker())
+
+    def step(self) -> None:
+        """Give work to those that have none, wait for messages, and act on them."""
+        for worker in [w for w in self.workers if w.job is None]:
+            self._assign(worker)
+        ready = wait([w.pipe for w in self.workers], timeout=0.5)
+        for worker in [w for w in self.workers if w.pipe in ready]:
+            try:
+                kind, value = worker.pipe.recv()
+            except (EOFError, OSError):  # ConnectionResetError, of one that was killed with a message unread
+                self._bury(worker)
+            else:
+                self._act(worker, kind, value)
+
+    def kill(self) -> None:
+        """End all workers at once."""
+        for worker in self.workers:
+            worker.process.kill()
+        for worker in self.workers:
+            worker.process.join()
+
+    def _new_worker(self) -> _Worker:
+        here, there = self._context.Pipe()
+        arguments = there, self._function, self._arguments, os.getpid()
+        process = self._context.Process(target=_work, args=arguments, daemon=True)
         process.start()
         there.close()
-        workers.append(_Worker(process, here))
-        return workers[-1]
+        self.workers.append(_Worker(process, here))
+        return self.workers[-1]
 
-    def assign(worker):
-        while waiting and not may_begin(waiting[-1]):
-            progress.left.append(waiting.pop())
-        ready = [job for job, at in later.items() if time.monotonic() >= at]
-        if waiting or ready:
-            worker.job = waiting.pop() if waiting else ready[0]
-            later.pop(worker.job, None)
-            progress.working[worker.job] = 0.0
-            send(worker, worker.job)
-        elif not later:
-            end(worker)
+    def _assign(self, worker: _Worker) -> None:
+        """Give the next job to a worker; end it where there is none left."""
+        while self._waiting and not self._may_begin(self._waiting[-1]):
+            self.progress.left.append(self._waiting.pop())
+        ready = [job for job, at in self._later.items() if time.monotonic() >= at]
+        if self._waiting or ready:
+            worker.job = self._waiting.pop() if self._waiting else ready[0]
+            self._later.pop(worker.job, None)
+            self.progress.working[worker.job] = 0.0
+            worker.send(worker.job)
+        elif not self._later:
+            self._end(worker)
 
-    def send(worker, what):
-        with contextlib.suppress(OSError):  # it has died: that shows when its pipe is read
-            worker.pipe.send(what)
-
-    def end(worker):
-        send(worker, None)
-        workers.remove(worker)
-        worker.process.join()
-
-    def finish(worker, kind, value):
-        progress.working.pop(worker.job, None)
-        if kind == "done" and value == LATER:
-            later[worker.job] = time.monotonic() + LATER_SECONDS
-        elif kind == "done":
-            progress.finished.append(worker.job)
+    def _act(self, worker: _Worker, kind: str, value: Any) -> None:
+        """Act on one message of a worker."""
+        if kind == "began":
+            worker.began, self._stillborn = True, 0
+        elif kind == "progress":
+            self.progress.working[_job_of(worker)] = value
         else:
-            progress.failed[worker.job] = value
+            self._finish(worker, kind, value)
+            if self._waiting and (worker.done >= RECYCLE or worker.private_mib() > PRIVATE_MIB):
+                self._end(worker)
+                worker = self._new_worker()
+            self._assign(worker)
+
+    def _finish(self, worker: _Worker, kind: str, value: Any) -> None:
+        job = _job_of(worker)
+        self.progress.working.pop(job, None)
+        if kind == "done" and value == LATER:
+            self._later[job] = time.monotonic() + LATER_SECONDS
+        elif kind == "done":
+            self.progress.finished.append(job)
+        else:
+            self.progress.failed[job] = value
         worker.job, worker.done = None, worker.done + 1
 
-    def bury(worker):
-        nonlocal stillborn
+    def _end(self, worker: _Worker) -> None:
+        worker.send(None)
+        self.workers.remove(worker)
         worker.process.join()
-        workers.remove(worker)
-        told = f"the worker process ended with status {worker.process.exitcode} (out of memory?)"
-        stillborn = 0 if worker.began else stillborn + 1
-        if stillborn > STILLBORN:
-            raise TasksetError(f"{stillborn} processes in a row ended before their first task; the last: {told}")
-        if worker.job is not None and worker.job not in unlucky:
-            unlucky.add(worker.job)
-            progress.working.pop(worker.job, None)
-            waiting.insert(0, worker.job)
-        elif worker.job is not None:
-            finish(worker, "failed", told)
-        if waiting or later:
-            assign(start())
 
-    try:
-        for _ in range(min(count, len(waiting))):
-            assign(start())
-        while workers:
-            for worker in [w for w in workers if w.job is None]:
-                assign(worker)
-            ready = wait([w.pipe for w in workers], timeout=0.5)
-            for worker in [w for w in workers if w.pipe in ready]:
-                try:
-                    kind, value = worker.pipe.recv()
-                except (EOFError, OSError):  # ConnectionResetError, of one that was killed with a message unread
-                    bury(worker)
-                    continue
-                if kind == "began":
-                    worker.began, stillborn = True, 0
-                elif kind == "progress":
-                    progress.working[worker.job] = value
-                else:
-                    finish(worker, kind, value)
-                    if waiting and (worker.done >= RECYCLE or private_mib(worker.process.pid) > PRIVATE_MIB):
-                        end(worker)
-                        worker = start()
-                    assign(worker)
-            report(progress)
-    finally:
-        for worker in workers:
-            worker.process.kill()
-        for worker in workers:
-            worker.process.join()
-    return progress
+    def _bury(self, worker: _Worker) -> None:
+        """Replace a worker that has died; its job is done once more."""
+        worker.process.join()
+        self.workers.remove(worker)
+        reason = f"the worker process ended with status {worker.process.exitcode} (out of memory?)"
+        self._stillborn = 0 if worker.began else self._stillborn + 1
+        if self._stillborn > STILLBORN:
+            raise TasksetError(f"{self._stillborn} processes in a row ended before their first task; the last: {reason}")
+        if worker.job is not None and worker.job not in self._unlucky:
+            self._unlucky.add(worker.job)
+            self.progress.working.pop(worker.job, None)
+            self._waiting.insert(0, worker.job)
+        elif worker.job is not None:
+            self._finish(worker, "failed", reason)
+        if self._waiting or self._later:
+            self._assign(self._new_worker())
+
+
+def _job_of(worker: _Worker) -> str:
+    """The job that a worker has been given: only such a worker sends messages about one."""
+    assert worker.job is not None
+    return worker.job

@@ -1,0 +1,64 @@
+"""`python -m learned suite`."""
+
+import math
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from taskset import plugins
+from taskset.cli.main import Modules, Source, out
+from taskset.errors import ConfigError
+from taskset.scoring import named_suites, suites
+
+Baselines = Annotated[
+    Path | None,
+    typer.Option(help="Results of `python -m taskset baseline`; default: those of the package.", show_default=False),
+]
+
+
+def suite(
+    patterns: Annotated[list[str] | None, typer.Argument(help="Task names or globs.")] = None,
+    output: Annotated[Path | None, typer.Option("--out", help="JSON file to write the suite to.")] = None,
+    horizon: Annotated[
+        int | None, typer.Option(min=1, help="Horizon of the baselines that losses are normalized by, in steps.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the suite; default: the file's name.", show_default=False)] = None,
+    source: Source = "synthetic",
+    baselines: Baselines = None,
+    max_ms: Annotated[
+        float, typer.Option(help="Only tasks whose training step took at most so many milliseconds in the baselines.")
+    ] = math.inf,
+    max_params: Annotated[float, typer.Option(help="Only tasks with at most so many parameters.")] = math.inf,
+    unmeasured: Annotated[
+        bool,
+        typer.Option("--unmeasured", help="Use no baselines: take all tasks that can run, for `train --unmeasured measure`."),
+    ] = False,
+    rule: Annotated[
+        str | None,
+        typer.Option("--named", help="Make the suite by a rule of the package instead of patterns.", show_default=False),
+    ] = None,
+    show: Annotated[bool, typer.Option("--list", help="List the rules.")] = False,
+    modules: Modules = None,
+) -> None:
+    """Make a suite: the matching tasks that can run, have a normalizer and are small enough; split by a hash of their names."""
+    plugins.load(modules or [])
+    if show:
+        for one in named_suites.rules():
+            out.print(f"{one}: {one.about}; source {one.source}, horizon {one.horizon}", markup=False)
+        return
+    if output is not None and rule and not patterns:
+        made = named_suites.rule(rule).suite(baselines)
+    elif output is not None and patterns and horizon is not None and not rule:
+        called, own = name or output.stem, tuple(modules or ())
+        if unmeasured:
+            made = suites.make_unmeasured(called, patterns, source, horizon, max_ms, max_params, modules=own)
+        else:
+            made = suites.make(called, patterns, baselines, source, horizon, max_ms, max_params, modules=own)
+    else:
+        raise ConfigError(
+            "allowed are `suite PATTERNS --horizon STEPS --out FILE`, `suite --named NAME --out FILE`, `suite --list`"
+        )
+    suites.save(made, output)
+    counts = ", ".join(f"{split} {len(made.of_split(split))}" for split in suites.SPLITS)
+    out.print(f"{output}: {len(made.tasks)} tasks of {len({e.family for e in made.tasks})} families; {counts}", markup=False)

@@ -1,0 +1,119 @@
+"""Choosing among the weights that a training has kept: the best ones on the suite's validation tasks.
+
+    DIRECTORY/weights-*.npz          what is chosen from (`--keep-every`)
+    DIRECTORY/choice/NAME/           curves of each (`learned.evaluation.runs`)
+    DIRECTORY/choice.json            the scores, best first
+    DIRECTORY/chosen.npz             a copy of the best weights
+
+The score is the mean over tasks and seeds of the mean normalized train loss over a run, with the suite's own scales: what outer
+training makes small, on tasks that it doesn't train on. Test tasks are not looked at.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from learned.evaluation import runs
+from learned.outer_training import checkpoint
+from taskset.errors import ConfigError, StoreError, TasksetError
+from taskset.normalization.store import load_curves, write_text
+from taskset.normalization.sweep.runner import SweepOptions
+from taskset.normalization.sweep.workers import Progress
+from taskset.scoring import scores, suites
+from taskset.scoring.suites import Suite
+
+SPLIT, VIEW = "train", scores.mean  # of data; of a curve
+
+
+@dataclass(frozen=True)
+class Score:
+    """weights: the file; step: outer steps; score: mean normalized loss; diverged: runs that did, of `runs`."""
+
+    weights: str
+    step: int
+    score: float
+    diverged: int
+    runs: int
+
+
+def kept_weights(directory: Path) -> list[Path]:
+    """The weights that a training kept, in the order of their steps. Raises `StoreError` where there are none."""
+    found = sorted(directory.glob("weights-*.npz"))
+    if not found:
+        raise StoreError(f"{directory} has no weights-*.npz: train with --keep-every, or give the --out of a training")
+    return found
+
+
+def choose(
+    directory: Path,
+    suite: Suite | None = None,
+    horizon: int | None = None,
+    seeds: int = 3,
+    evaluations: int = 10,
+    batches: int = 5,
+    data_dir: str | None = None,
+    workers: int = 1,
+    modules: Sequence[str] = (),
+    report: Callable[[str, Progress], None] = lambda name, progress: None,
+) -> list[Score]:
+    """The scores of all kept weights, best first; writes choice.json and chosen.npz. Interrupted, the same call resumes.
+
+    suite: None: the one that the training was made with; horizon: steps of a run, None: the suite's; seeds: runs of each task;
+    evaluations, batches: of a run. report: called with the name of the weights that are evaluated, and how far they are.
+    Of equal scores the earlier weights are better. Raises `ConfigError` where the suite has no measured task to validate on.
+    """
+    kept = kept_weights(directory)
+    suite = suite or suites.from_json(checkpoint.load(kept[0]).value("suite", dict), str(kept[0]))
+    horizon = _horizon(suite, horizon)
+    entries = [entry for entry in suite.of_split("valid") if entry.scales]
+    if not entries:
+        raise ConfigError(f"suite {suite.name!r} has no measured task in its split valid: give another one with --tasks")
+    found = []
+    for path in kept:
+        judged = runs.named_checkpoint(path, path.stem)
+        options = SweepOptions((judged.name,), suite.source, horizon, tuple(range(seeds)), batches, evaluations)
+        root = directory / "choice" / judged.name
+        waiting = runs.plan(judged, [entry.task for entry in entries], options, root)
+        if waiting:
+            done = runs.run(
+                judged, waiting, options, root, data_dir, min(workers, len(waiting)), tuple(modules), _named(report, path)
+            )
+            if done.failed:
+                task, reason = next(iter(done.failed.items()))
+                raise TasksetError(f"{path.name} on {task}: {reason}; choose again, or take the task out of the suite")
+        found.append(_score(path, root, entries))
+    found.sort(key=lambda one: (one.score, one.step))
+    _copy(Path(found[0].weights), directory / "chosen.npz")
+    write_text(json.dumps([vars(one) for one in found], indent=1) + "\n", directory / "choice.json")
+    return found
+
+
+def _horizon(suite: Suite, asked: int | None) -> int:
+    if asked is not None and asked > suite.horizon:
+        raise ConfigError(f"horizon {asked} is longer than the suite's normalizers', {suite.horizon}: give a shorter one")
+    return asked or suite.horizon
+
+
+def _named(report, path):
+    return lambda progress: report(path.stem, progress)
+
+
+def _score(path: Path, root: Path, entries: list[suites.Entry]) -> Score:
+    curves = load_curves(root=root)
+    steps = scores.common_steps([curves], int(curves["step"].max()))
+    scales = {(entry.task, SPLIT): entry.scales[SPLIT] for entry in entries}
+    table = scores.scores(curves, scales, steps, VIEW)
+    # Of each task the mean over its seeds first: a task counts once, however many seeds it has.
+    score = float(table.groupby("task")["score"].mean().mean())
+    return Score(str(path), checkpoint.load(path).step, score, int(table["diverged"].sum()), len(table))
+
+
+def _copy(source: Path, target: Path) -> None:
+    part = target.with_suffix(".tmp")
+    shutil.copy(source, part)
+    os.replace(part, target)

@@ -1,0 +1,51 @@
+"""Phases of outer training: which weights it starts from, and which of them it trains.
+
+A phase is a training of its own, in a directory of its own: `--from` the weights of the phase before, `--train` those that match
+a glob. The others are constants: they are neither perturbed nor moved nor decayed, and take no memory of the estimator.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+
+import numpy as np
+
+from learned.optimizers.base import LearnedOptimizer
+from learned.outer_training import checkpoint
+from learned.types import PathLike
+from taskset.errors import ConfigError, cut, shown
+from taskset.random import seeds
+
+Weights = dict[str, np.ndarray]
+
+
+def read(path: PathLike, optimizer: LearnedOptimizer) -> Weights:
+    """The weights of a checkpoint, as a start for `optimizer`. Raises `ConfigError` where they are another one's."""
+    found = checkpoint.load(path)
+    shapes = {name: array.shape for name, array in found.theta.items()}
+    if found.optimizer != optimizer.name or shapes != optimizer.shapes:
+        raise ConfigError(
+            f"{path} has weights of {found.optimizer} ({sum(w.size for w in found.theta.values())}): allowed are those of "
+            f"{optimizer.name} ({optimizer.num_weights}); give another --from"
+        )
+    return {name: np.asarray(found.theta[name], np.float32) for name in optimizer.shapes}
+
+
+def digest(weights: Weights) -> str:
+    """A text that other weights don't have: what a training records of its start."""
+    return hashlib.sha256(b"".join(name.encode() + weights[name].tobytes() for name in sorted(weights))).hexdigest()[:16]
+
+
+def initial(optimizer: LearnedOptimizer, seed: int) -> Weights:
+    """The weights that a training of this seed starts from unless it is given others."""
+    return {name: np.asarray(w) for name, w in optimizer.init_theta(seeds.stream(seed, "theta")).items()}
+
+
+def frozen(weights: Weights, globs: list[str]) -> Weights:
+    """Those of `weights` whose paths match none of the globs. Raises `ConfigError` for a glob without a match."""
+    for glob in globs:
+        if not fnmatch.filter(weights, glob):
+            paths = cut(", ".join(weights), 300)
+            raise ConfigError(f"trained weights {shown(glob)} match none: allowed are globs of paths, which are {paths}")
+    return {name: w for name, w in weights.items() if not any(fnmatch.fnmatchcase(name, glob) for glob in globs)}

@@ -1,0 +1,73 @@
+"""A training that ends after some hours: how far its schedule is at each outer step. No TensorFlow.
+
+How many steps the hours hold is only known as they pass, so the fraction of the schedule is planned again at each checkpoint:
+
+    fraction(k) = min(1, f + (k - k0) (1 - f) / n)      since the last checkpoint: k0 its step, f the fraction there,
+                                                        n the steps that the hours left hold at the pace of the steps before it
+
+It is continuous, never falls, and reaches 1 as the hours end. Between checkpoints it depends on (k0, f, n) alone, which
+checkpoints have: a training that is killed and resumed repeats its steps bit for bit up to the next checkpoint. All (k0, f, n)
+together record what the learning rate was. Two trainings of the same hours are not the same, though: for that, plan steps.
+"""
+
+import math
+import time
+from collections.abc import Callable
+
+
+class TimePlan:
+    """Seconds of training so far, over all starts of it, and the plan made of them.
+
+    clock: returns seconds. What is lost when a training is killed doesn't count.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock, self._last = clock, clock()
+        self.seconds = 0.0
+        self.knots: list[tuple[int, float, float]] = [(0, 0.0, math.inf)]  # (k0, f, n); nothing is known at the start
+        self._planned = (0, 0.0)  # (step, seconds) of the last plan
+
+    def start(self) -> None:
+        """Count from now on."""
+        self._last = self._clock()
+
+    def over(self, hours: float) -> bool:
+        """Count the time since the last call; whether `hours` are full."""
+        now = self._clock()
+        self.seconds, self._last = self.seconds + (now - self._last), now
+        return self.seconds >= 3600 * hours
+
+    def fraction(self, step: int) -> float:
+        """Of the schedule, at an outer step since the last plan."""
+        first, reached, steps = self.knots[-1]
+        return min(1.0, reached + (step - first) * (1 - reached) / steps)
+
+    def plan(self, step: int, hours: float) -> None:
+        """Plan from `step` on, at the pace since the last plan."""
+        since, seconds = self._planned
+        if step == since:
+            return
+        pace = max((self.seconds - seconds) / (step - since), 1e-9)
+        steps = max((3600 * hours - self.seconds) / pace, 1.0)
+        self.knots.append((step, self.fraction(step), steps))
+        self._planned = step, self.seconds
+
+    def dump(self) -> dict:
+        """JSON values."""
+        return {"seconds": self.seconds, "knots": [list(knot) for knot in self.knots[1:]]}
+
+    def restore(self, dumped: dict) -> None:
+        """Take up what `dump` described; ValueError where it can't be a plan."""
+        seconds, knots = dumped.get("seconds"), dumped.get("knots")
+        if not _is_number(seconds) or not isinstance(knots, list):
+            raise ValueError("the time plan lacks seconds or knots")
+        for knot in knots:
+            good = isinstance(knot, list) and len(knot) == 3 and type(knot[0]) is int and all(map(_is_number, knot[1:]))
+            if not good or knot[0] < 0 or knot[1] > 1 or knot[2] < 1:
+                raise ValueError(f"the time plan has {knot!r}")
+        self.seconds, self.knots = seconds, [self.knots[0], *(tuple(knot) for knot in knots)]
+        self._planned = self.knots[-1][0], seconds
+
+
+def _is_number(value: object) -> bool:
+    return type(value) is float and 0 <= value < math.inf

@@ -1,0 +1,176 @@
+"""Tiny tasks on images of 8x8 pixels, of every image set in the package: many of them share one compiled program.
+
+Outer training follows the number of its steps, and these are the cheapest tasks that are still trainings of networks on data.
+Tasks of a family differ in their data, batches and starts; those of one batch size have one program
+(`learned.unrolling.sharing`). No TensorFlow here.
+
+The images are gray, cut to a multiple of 8 pixels in the middle and averaged over squares; the label is the set's, modulo 10.
+"""
+
+import functools
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+
+from learned.digits import SIZES
+from taskset.datasets.base import EpochOrder
+from taskset.datasets.images import ImageData
+from taskset.registry import Facts, register_builder, register_facts, register_fixed, register_schema
+from taskset.samplers import shapes
+
+SETS = (
+    "mnist", "fashion_mnist", "cifar10", "cifar100", "food101_32x32", "coil100_32x32", "deep_weeds_32x32", "sun397_32x32",
+    "colorectal_histology_32x32", "imagenet_resized/16x16",
+)  # fmt: skip
+SIDE, CLASSES, HIDDEN = 8, 10, 32
+BATCHES, STARTS = (32, 128), (0.3, 1.0, 3.0)  # of the tasks with names; STARTS: the scale of the first weights
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "dataset": {"enum": list(SETS)},
+        "bs": {"type": "integer", "minimum": 1, "maximum": min(SIZES.values())},
+        "start_scale": {"type": "number", "exclusiveMinimum": 0},
+    },
+    "required": ["dataset", "bs", "start_scale"],
+    "additionalProperties": False,
+}
+
+
+@dataclass(frozen=True)
+class TinyImages:
+    """The first images of each split of a set, as few as `learned.digits.SIZES` says (`taskset.datasets.base.DataSpec`).
+
+    Prepared batches: "image" float32 [batch, 8, 8, 1] in [0, 1], "label" int32 [batch], 0 .. 9.
+    """
+
+    name: str
+    batch_size: int
+
+    needs_source = True
+    num_classes = CLASSES
+    image_shape = (SIDE, SIDE, 1)
+
+    @property
+    def batch(self):
+        """{name: (shape, dtype)} of a prepared batch."""
+        return {"image": ((self.batch_size, *self.image_shape), "float32"), "label": ((self.batch_size,), "int32")}
+
+    def check(self, source, data_dir=None):
+        """Raise `DataNotPrepared` where the set is not there."""
+        ImageData(self.name, 1).check(source, data_dir)
+
+    def open(self, source, data_dir=None):
+        """Make the arrays from the set of that source."""
+        return TinyBatches(self.batch_size, *_arrays(self.name, source, data_dir))
+
+    def prepare(self, raw, key):
+        """The raw batch itself."""
+        return dict(raw)
+
+
+class TinyBatches:
+    """The opened data (`taskset.datasets.base.RawBatches`)."""
+
+    def __init__(self, batch_size, images, labels, origin):
+        self.images, self.labels, self.origin = images, labels, origin
+        self._orders = {split: EpochOrder(range(len(rows)), batch_size) for split, rows in labels.items()}
+
+    def __call__(self, split, seed, start, count):
+        rows = self._orders[split](seed, split, start, count)
+        return {"image": self.images[split][rows], "label": self.labels[split][rows]}
+
+
+@functools.lru_cache(maxsize=len(SETS))
+def _arrays(name, source, data_dir):
+    whole = ImageData(name, 1).open(source, data_dir)
+    images, labels = {}, {}
+    for split, size in SIZES.items():
+        cut = whole.cuts[split]
+        rows = slice(cut.rows.start, cut.rows.start + size)
+        images[split] = shrink(whole.images[cut.stored][rows])
+        labels[split] = (whole.labels[cut.stored][rows] % CLASSES).astype(np.int32)
+    return images, labels, whole.origin
+
+
+def shrink(images):
+    """uint8 [n, height, width, channels] -> float32 [n, 8, 8, 1] in [0, 1]."""
+    height, width = (SIDE * (n // SIDE) for n in images.shape[1:3])
+    top, left = (images.shape[1] - height) // 2, (images.shape[2] - width) // 2
+    inside = images[:, top : top + height, left : left + width].astype(np.float32) / 255
+    squares = inside.mean(axis=3).reshape(-1, SIDE, height // SIDE, SIDE, width // SIDE)
+    return squares.mean(axis=(2, 4))[..., None]
+
+
+def _facts(config, outputs):
+    return Facts(TinyImages(config["dataset"], config["bs"]), shapes.mlp("mlp", SIDE * SIDE, [HIDDEN, outputs]))
+
+
+def _model(family, config, data, outputs, loss_of):
+    """An MLP with one hidden layer of 32 ReLUs; first weights: He's, times start_scale."""
+    import sonnet as snt
+
+    from learned.unrolling.sharing import SharedModel
+    from taskset.tasks import initializers
+
+    w_init = initializers.variance_scaling(2.0 * config["start_scale"] ** 2, "fan_in", "truncated_normal")
+
+    def loss(batch, key):
+        x = snt.flatten(batch["image"])
+        return loss_of(snt.nets.MLP([HIDDEN, outputs], w_init=w_init, name="mlp")(x), x, batch["label"])
+
+    return SharedModel(loss, data, program=f"{family}, {config['bs']}")
+
+
+MLP, AUTOENCODER = "tiny_mlp", "tiny_autoencoder"
+register_schema(MLP, SCHEMA)
+register_schema(AUTOENCODER, SCHEMA)
+
+
+@register_facts(MLP)
+def facts_mlp(config):
+    """What a config says of its data and parameters."""
+    return _facts(config, CLASSES)
+
+
+@register_builder(MLP)
+def build_mlp(config, data):
+    """64-32-10; cross-entropy in nats."""
+    from taskset.tasks.images import classification
+
+    return _model(MLP, config, data, CLASSES, lambda logits, image, label: classification(logits, label))
+
+
+@register_facts(AUTOENCODER)
+def facts_autoencoder(config):
+    """What a config says of its data and parameters."""
+    return _facts(config, SIDE * SIDE)
+
+
+@register_builder(AUTOENCODER)
+def build_autoencoder(config, data):
+    """64-32-64; mean squared error of the pixels."""
+    import tensorflow as tf
+
+    def error(output, image, label):
+        return tf.reduce_mean(tf.math.squared_difference(output, image))
+
+    return _model(AUTOENCODER, config, data, SIDE * SIDE, error)
+
+
+def _name(family, dataset, bs, start_scale):
+    """Tiny_mlp_cifar10_bs32_start0.3"""
+    return f"{family.capitalize()}_{dataset.replace('/', '_')}_bs{bs}_start{start_scale}"
+
+
+def _register_all():
+    for family, dataset, bs, start_scale in itertools.product((MLP, AUTOENCODER), SETS, BATCHES, STARTS):
+        config = {"dataset": dataset, "bs": bs, "start_scale": start_scale}
+
+        def describe(family=family, config=config):
+            return family, dict(config)
+
+        register_fixed(_name(family, dataset, bs, start_scale))(describe)
+
+
+_register_all()

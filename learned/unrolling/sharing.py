@@ -1,0 +1,94 @@
+"""One compiled program for many tasks: those whose loss is the same function of parameters and batch.
+
+Families of tiny tasks differ in data, start and normalizer alone, none of which need be a constant of the program: batches and
+starts are arguments of it anyway, and the normalizer becomes a part of the inner state, {"loss_scale": {"initial", "best"}}. So
+what is compiled for one task is right for all of them; a program is seconds of compiling and some 60 MB.
+
+A builder says so by returning a `SharedModel`: tasks of one `program` (a text) must have losses that are the same function.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Callable, Iterable, MutableMapping
+
+import tensorflow as tf
+
+from learned.unrolling.problem import Problem
+from learned.unrolling.rescaling import RescaledProblem
+from learned.unrolling.unroll import Unroll
+from taskset.errors import ConfigError
+from taskset.tasks.base import Model, Task
+
+
+@dataclasses.dataclass(frozen=True)
+class SharedModel(Model):
+    """A `Model` whose loss and preparation of batches are those of all models of the same `program`."""
+
+    program: str = ""
+
+
+def program_of(task: Task) -> str | None:
+    """The program that a task shares with others; None for a program of its own."""
+    return task.model.program if isinstance(task.model, SharedModel) else None
+
+
+class _LossScaleInState:
+    """Takes the normalizer from the inner state, where an episode's start puts it."""
+
+    @property
+    def fresh_shapes(self) -> dict:
+        """{"start": what the problem itself starts from, "loss_scale": {"initial": (), "best": ()}}."""
+        return {"start": super().fresh_shapes, "loss_scale": {"initial": (), "best": ()}}
+
+    def initializer(self) -> Callable[[Iterable[int]], dict]:
+        """As `Problem.initializer`."""
+        initial = super().initializer()
+
+        def initialize(seeds):
+            seeds = list(seeds)
+            numbers = {"initial": self.scale.initial, "best": self.scale.best}
+            scale = {name: tf.fill([len(seeds)], tf.constant(value, self.dtype)) for name, value in numbers.items()}
+            return {"start": initial(seeds), "loss_scale": scale}
+
+        return initialize
+
+    def start(self, theta, fresh):
+        """The inner state at step 0."""
+        return {**super().start(theta, fresh["start"]), "loss_scale": fresh["loss_scale"]}
+
+    def step(self, theta, inner, step, batches, key, horizon=None):
+        """As `Problem.step`; the normalizer stays."""
+        loss, after = super().step(theta, inner, step, batches, key, horizon)
+        return loss, {**after, "loss_scale": inner["loss_scale"]}
+
+    def normalized(self, inner, loss):
+        """The normalized outer loss, with the numbers of the inner state."""
+        return dataclasses.replace(self.scale, **inner["loss_scale"])(loss)
+
+
+class SharedProblem(_LossScaleInState, Problem):
+    """A `Problem` whose program can be that of another task; its scale must be a dataclass of `initial` and `best`."""
+
+
+class SharedRescaledProblem(_LossScaleInState, RescaledProblem):
+    """The same with a rescaling augmentation."""
+
+
+def shared_unroll(programs: MutableMapping[tuple, Unroll], kind: type[Unroll], problem: Problem, *arguments, **more) -> Unroll:
+    """An unroll of `problem` that has the compiled program of another task of the same `program`, where there is one.
+
+    programs: {(kind, program, arguments): unroll} of those that were made; the new one is put in where there was none.
+    """
+    key = (kind, program_of(problem.task), *arguments)
+    if key not in programs:
+        programs[key] = kind(problem, *arguments, **more)
+        return programs[key]
+    first = programs[key].problem.task
+    for name in ("parameter_shapes", "batch_shapes"):
+        if getattr(first, name) != getattr(problem.task, name):
+            raise ConfigError(f"{first.name} and {problem.task.name} say they share a program, but their {name} differ")
+    other = copy.copy(programs[key])
+    other.problem, other._initial = problem, problem.initializer()
+    return other

@@ -1,0 +1,16 @@
+"""Tables in Markdown."""
+
+from collections.abc import Collection, Iterable, Sequence
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[object]], right: Collection[int] | None = None) -> str:
+    """A Markdown table. right: places of the columns that are aligned to the right; None: those that hold numbers alone."""
+    cells = [[str(cell) for cell in row] for row in rows]
+    if right is None:
+        right = [i for i in range(len(header)) if all(_is_number(row[i]) for row in cells)]
+    lines = [header, ["--:" if i in right else ":--" for i in range(len(header))], *cells]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _is_number(text: str) -> bool:
+    return text in ("", "-") or text.replace(",", "").replace(".", "").replace("%", "").isdigit()

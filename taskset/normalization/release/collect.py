@@ -1,0 +1,173 @@
+"""What `data ship` merges: the curves of each task under given directories, and the groups of equal options they fall into."""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from taskset import changes, registry
+from taskset.errors import StoreError
+from taskset.normalization import store
+from taskset.normalization.release import merged
+from taskset.normalization.store import packing
+
+_ONCE = ("task", "family", "source", "config", "options")  # what no curve file can be without
+
+
+@dataclass(frozen=True)
+class Curves:
+    """The curves of one task in a sweep's output: where they are, and the metadata stored with them ({name: text})."""
+
+    path: Path
+    row_group: int
+    task: str
+    metadata: dict[str, str]
+
+    @property
+    def family(self) -> str:
+        return self.metadata["family"]
+
+    @property
+    def source(self) -> str:
+        return self.metadata["source"]
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options of their sweep, JSON values."""
+        return json.loads(self.metadata["options"])
+
+    @property
+    def version(self) -> str:
+        """The version of the package that computed them."""
+        return self.metadata.get("taskset_version") or changes.FIRST
+
+    @property
+    def core_seconds(self) -> float | None:
+        """Processor time of their sweep; None where it isn't known."""
+        spent = json.loads(self.metadata.get("core_seconds", "null"))
+        return spent.get("total") if isinstance(spent, dict) else spent
+
+    def read(self) -> pa.Table:
+        """The curves as an Arrow table (`layout.STORED`)."""
+        return packing.read_part(self.path, self.row_group)
+
+
+def find(roots: Iterable[str | Path]) -> list[Curves]:
+    """All `Curves` under directories made by `baseline`, `data import-npz` or `data ship`, in the order of tasks and groups.
+
+    Curves that are in two places, equal in every value, are taken once. Curves of a task that changed since they were
+    computed are left out where there are some of today's task. Raises StoreError: a directory without curves, a file that is
+    broken or doesn't say how it was made, one run found twice.
+    """
+    found: list[Curves] = []
+    for root in map(Path, roots):
+        found += _of_merged(root) if merged.is_merged(root) else _of_sweep(root)
+    found = _without_outdated(_without_copies(found))
+    no_run_twice(found)
+    return sorted(found, key=lambda c: (c.source, c.family, natural(c.task), group_key(c.options)))
+
+
+def _without_copies(found: list[Curves]) -> list[Curves]:
+    kept: dict[tuple, list[Curves]] = {}
+    for curves in found:
+        alike = kept.setdefault((curves.task, curves.source, group_key(curves.options)), [])
+        if not any(_same(curves, other) for other in alike):
+            alike.append(curves)
+    return [curves for alike in kept.values() for curves in alike]
+
+
+def _same(one: Curves, other: Curves) -> bool:
+    tables = (packing.in_order(curves.read()) for curves in (one, other))
+    left, right = (table.to_pandas() for table in tables)
+    names = [name for name in left if name not in ("task", "optimizer", "version")]
+    return (
+        len(left) == len(right)
+        and (left["optimizer"].astype(str).to_numpy() == right["optimizer"].astype(str).to_numpy()).all()
+        and one.version == other.version
+        and all(np.array_equal(left[n], right[n], equal_nan=left[n].dtype.kind == "f") for n in names)
+    )
+
+
+def _without_outdated(found: list[Curves]) -> list[Curves]:
+    old = [changes.outdated(c.task, c.source, c.version) for c in found]
+    renewed = {(c.task, c.source) for c, is_old in zip(found, old) if not is_old}
+    return [c for c, is_old in zip(found, old) if not is_old or (c.task, c.source) not in renewed]
+
+
+def _of_sweep(root: Path) -> list[Curves]:
+    found = []
+    for path in store.curve_files(root):
+        metadata = store.read_metadata(path)
+        lacking = [name for name in _ONCE if name not in metadata]
+        if lacking:
+            raise StoreError(
+                f"{path} doesn't say its {lacking[0]}: pass the --out of `baseline`, `data import-npz` or `data ship`"
+            )
+        found += [Curves(path, group, task, metadata) for task, group in packing.parts(path)]
+    return found
+
+
+def _of_merged(root: Path) -> list[Curves]:
+    stored, found = merged.stored(root), []
+    for path in store.curve_files(root):
+        source = path.parent.parent.name.removeprefix("source=")
+        for task, group in packing.parts(path):
+            if (metadata := stored.get((task, source, path.stem))) is None:
+                raise StoreError(f"{path} has curves of {task} that {root / 'sweeps.parquet'} lacks: merge the sweeps again")
+            found.append(Curves(path, group, task, metadata))
+    if len(found) < len(stored):  # curves that were lost must not go unnoticed
+        raise StoreError(f"{root / 'sweeps.parquet'} has {len(stored)} parts, the curves {len(found)}: merge the sweeps again")
+    return found
+
+
+def natural(task: str) -> tuple[str, int]:
+    """A sorting key of task names: seeds as numbers."""
+    parsed = registry.parse(task)
+    return (parsed[0], parsed[1]) if parsed else (task, -1)
+
+
+def no_run_twice(found: Iterable[Curves]) -> None:
+    """Raise StoreError if one run stands in two places: one of them would count twice."""
+    owner: dict[tuple, Path] = {}
+    for curves in found:
+        options = curves.options
+        for optimizer in options["optimizers"]:
+            for seed in options["seeds"]:
+                run = curves.task, curves.source, options["steps"], optimizer, seed
+                if run in owner:
+                    where = f"{owner[run]} and {curves.path}"
+                    raise StoreError(
+                        f"{run[0]}, source {run[1]}, horizon {run[2]}, {run[3]}, seed {run[4]} is in {where}: pass one of them"
+                    )
+                owner[run] = curves.path
+
+
+def group_key(options: dict[str, Any]) -> str:
+    """Options as text; the source is no part of them, it has a directory of its own."""
+    return json.dumps({k: v for k, v in options.items() if k != "source"}, sort_keys=True)
+
+
+def _readable(options: dict[str, Any]) -> str:
+    families = sorted({name.rpartition("_")[0] or name for name in options["optimizers"]})
+    shown = re.sub(r"[^A-Za-z0-9_.@+-]", "-", families[0]) if len(families) == 1 else "mixed"
+    return f"{shown}{len(options['optimizers'])}_steps{options['steps']}_seeds{len(options['seeds'])}_batches{options['batches']}"
+
+
+def group_names(found: Iterable[Curves]) -> dict[str, str]:
+    """{options as text: name of the group}: readable, with a checksum where two groups would share one."""
+    options = {group_key(c.options): c.options for c in found}
+    taken = defaultdict(list)
+    for key in sorted(options):
+        taken[_readable(options[key])].append(key)
+    return {
+        key: name if len(keys) == 1 else f"{name}_{zlib.crc32(key.encode()):08x}" for name, keys in taken.items() for key in keys
+    }

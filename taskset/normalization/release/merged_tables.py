@@ -1,0 +1,140 @@
+"""The tables of merged baselines: tasks, sweeps, optimizers and normalizers, made from the curves that are merged."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from taskset import catalogue, registry
+from taskset.errors import UnknownName
+from taskset.normalization.normalizer import fit
+from taskset.normalization.release.collect import Curves, natural
+from taskset.normalization.store import packing
+from taskset.normalization.store.columns import schema
+from taskset.normalization.sweep.provenance import git_commit
+from taskset.normalization.tables import milliseconds, optimizer_table, task_row
+from taskset.version import __version__
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def sweep_row(curves: Curves, group: str, notes: dict[str, str]) -> dict[str, Any]:
+    """What sweeps.parquet says of one task's curves. notes: {data set: what is particular about the copy that was read}."""
+    metadata, options = curves.metadata, curves.options
+    table = curves.read()
+    frame = table.select(["optimizer", "seed", "step", "diverged", "seconds_per_step"]).to_pandas()
+    # a merged root's own cost, as it was when it was merged first
+    cost = json.loads(metadata["ms_per_step"]) if "ms_per_step" in metadata else milliseconds(frame)
+    origin = json.loads(metadata.get("data_origin", "null"))
+    data_set = str(origin.get("name")) if origin else ""
+    note = notes.get(data_set, metadata.get("data_note")) if curves.source == "tfds" else None
+    return {
+        "task": curves.task,
+        "family": curves.family,
+        "source": curves.source,
+        "group": group,
+        "horizon": options["steps"],
+        **{name: options[name] for name in ("evaluations", "batches", "seeds", "optimizers")},
+        "rows": len(table),
+        "diverged_runs": int(frame.groupby(["optimizer", "seed"], observed=True)["diverged"].max().sum()),
+        "ms_per_step": None if math.isnan(cost) else cost,
+        "copies": int(metadata["copies"]) if "copies" in metadata else None,
+        "core_seconds": curves.core_seconds,
+        "data_origin": None if origin is None else json.dumps(origin),
+        "data_note": note,
+        **{
+            name: metadata.get(name) or None
+            for name in ("mode", "machine", "taskset_version", "git_commit", "tensorflow_version", "created")
+        },
+    }
+
+
+def _task_rows(found: list[Curves], sweeps: list[dict[str, Any]], costs: dict[str, float]) -> list[dict[str, Any]]:
+    """Rows of tasks.parquet: every task there is, and those of families registered elsewhere that were swept."""
+    swept = defaultdict(list)
+    for row in sweeps:
+        swept[row["task"]].append(row)
+    stored = {c.task: c.metadata for c in found}
+    rows = []
+    for name in dict.fromkeys([*catalogue.list_tasks(), *sorted(stored, key=natural)]):
+        try:
+            family, config = catalogue.resolve(name)
+            facts = catalogue.facts(family, config)
+        except UnknownName:
+            family, config, facts = stored[name]["family"], json.loads(stored[name]["config"]), registry.Facts()
+        row = task_row(name, family, config, facts)
+        if name in stored and stored[name].get("num_params"):
+            row["num_params"] = int(stored[name]["num_params"])
+        measured = [r["ms_per_step"] for r in swept[name] if r["ms_per_step"] is not None]
+        row["ms_per_step"] = min(measured) if measured else costs.get(name)
+        row["runs"] = sum(len(r["seeds"]) * len(r["optimizers"]) for r in swept[name])
+        rows.append(row)
+    return rows
+
+
+def fit_adam(curves: pd.DataFrame) -> pd.DataFrame | None:
+    """Normalizers from the runs of Adam's fixed learning rates alone, None where there are none.
+
+    Which other optimizers a task was swept with differs from task to task, and must not move its normalizer.
+    """
+    adam = curves[curves["optimizer"].astype(str).str.startswith("adam_lr_")]
+    return fit(adam) if len(adam) else None
+
+
+def _batches_of_tasks(found: Iterable[Curves], rows: int = 500_000) -> Iterator[pd.DataFrame]:
+    """The curves as DataFrames of many whole tasks each, about `rows` rows at a time."""
+    places: defaultdict[tuple[str, str, str], list[Curves]] = defaultdict(list)
+    for c in found:
+        places[c.source, c.family, c.task].append(c)
+    waiting: list[pa.Table] = []
+    count = 0
+    for (source, family, _), members in places.items():
+        for c in members:
+            table = c.read()
+            for name, value in (("source", source), ("family", family)):
+                table = table.append_column(name, pa.array([value] * len(table)).dictionary_encode())
+            waiting.append(table)
+            count += len(table)
+        if count >= rows:
+            yield pa.concat_tables(waiting).unify_dictionaries().to_pandas()
+            waiting, count = [], 0
+    if waiting:
+        yield pa.concat_tables(waiting).unify_dictionaries().to_pandas()
+
+
+def normalizers(found: Iterable[Curves], rule: Callable[[pd.DataFrame], pd.DataFrame | None]) -> pa.Table:
+    """The normalizers of all tasks as an Arrow table, some tasks in memory at a time; rule: `fit` or `fit_adam`."""
+    tables, kinds = [schema("normalizers").empty_table()], schema("normalizers")
+    for frame in map(rule, _batches_of_tasks(found)):
+        if frame is not None:
+            tables.append(pa.Table.from_pandas(frame[kinds.names], preserve_index=False).cast(kinds))
+    return pa.concat_tables(tables)
+
+
+def tables_of(found: list[Curves], sweeps: list[dict[str, Any]], costs: dict[str, float]) -> dict[str, pa.Table]:
+    """{name: Arrow table with its metadata} of what stands beside the curves.
+
+    sweeps: the `sweep_row` of each of `found`; costs: {task: milliseconds a step} of tasks that weren't swept.
+    """
+    created = max(c.metadata.get("created", "") for c in found)
+    metadata = {"taskset_version": __version__, "git_commit": git_commit(), "created": created}
+    order = packing.optimizer_order()
+    used = sorted({o for row in sweeps for o in row["optimizers"]}, key=lambda o: (order.get(o, len(order)), o))
+    tables = {
+        "tasks": pa.Table.from_pylist(_task_rows(found, sweeps, costs), schema("tasks")),
+        "sweeps": pa.Table.from_pylist(sweeps, schema("sweeps")),
+        "optimizers": optimizer_table(used),
+        "normalizers": normalizers(found, fit_adam).replace_schema_metadata({"computed_from": "adam_lr_*"}),
+    }
+    return {name: _with_metadata(table, metadata) for name, table in tables.items()}
+
+
+def _with_metadata(table: pa.Table, metadata: dict[str, str]) -> pa.Table:
+    own = {k: v for k, v in (table.schema.metadata or {}).items() if k != b"pandas"}
+    return table.replace_schema_metadata({**own, **metadata})

@@ -1,0 +1,69 @@
+"""Kept weights and the one that is chosen on the suite's validation tasks."""
+
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from learned.cli.main import app
+from learned.evaluation import choice
+from learned.outer_training import checkpoint
+from taskset.errors import ConfigError, StoreError
+from taskset.scoring import suites
+from tests.learned.test_outer import options, suite
+
+NAMES = ("quadratic_family_seed3", "quadratic_family_seed4")
+RATES = {1: -20.0, 2: -6.0, 3: 8.0}  # log learning rates: of SGD that stands still, that learns, that diverges
+
+
+def valid_suite():
+    """Two tasks with scales around what they start from."""
+    from taskset.catalogue import get_task
+
+    entries = []
+    for name in NAMES:
+        task = get_task(name, "synthetic")
+        start = float(task.loss(task.init(0), next(task.batches("train", 0)), 0))
+        scale = (start, 0.0)
+        entries.append(suites.Entry(name, "quadratic_family", "valid", {"train": scale, "valid_outer": scale}))
+    return suites.Suite("valid", 1, "synthetic", 20, tuple(entries))
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    directory, made = tmp_path_factory.mktemp("training"), valid_suite()
+    chosen = options(optimizer="learnable_sgd")
+    for step, rate in RATES.items():
+        meta = {"optimizer": "learnable_sgd", "options": chosen.as_json(), "suite": made.as_json(), "step": step, "versions": {}}
+        meta["versions"] = {"taskset": made.taskset_version}
+        checkpoint.save(directory / f"weights-{step:07d}.npz", meta, {"theta/log_learning_rate": np.float32(rate)})
+    return directory
+
+
+def test_the_best_on_the_valid_tasks_is_chosen(kept):
+    done = CliRunner().invoke(app, ["choose", str(kept), "--seeds", "2", "--batches", "1", "--evaluations", "5"])
+    assert done.exit_code == 0, done.output
+    scores = json.loads((kept / "choice.json").read_text())
+    assert scores[0]["step"] == 2 and scores[0]["runs"] == 4
+    by_step = {one["step"]: one for one in scores}
+    assert by_step[1]["score"] == pytest.approx(1, abs=0.5) and by_step[3]["score"] > by_step[1]["score"] + 0.1
+    assert (kept / "chosen.npz").read_bytes() == (kept / "weights-0000002.npz").read_bytes()
+    assert "chosen.npz: outer step 2" in done.output
+    # The score by hand, from the curves.
+    from taskset import load_curves
+
+    curves, total = load_curves(root=kept / "choice" / "weights-0000002"), []
+    for entry in valid_suite().tasks:
+        (initial, best), rows = entry.scales["train"], curves[curves["task"] == entry.task]
+        total.append(np.mean(np.clip((rows["train"].to_numpy(np.float64) - best) / (initial - best), -2, 2)))
+    assert by_step[2]["score"] == pytest.approx(np.mean(total))
+
+
+def test_what_is_not_there_is_one_line(tmp_path, kept):
+    with pytest.raises(StoreError, match="--keep-every"):
+        choice.choose(tmp_path)
+    with pytest.raises(ConfigError, match="no measured task in its split valid"):
+        choice.choose(kept, suite(NAMES))
+    with pytest.raises(ConfigError, match="longer than"):
+        choice.choose(kept, horizon=21)

@@ -1,0 +1,94 @@
+"""Phases: starting from given weights, and training some of them while the others stay."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from typer.testing import CliRunner
+
+from learned import estimators, optimizers
+from learned.cli.main import app
+from learned.deploy import pretrained
+from learned.estimators import base
+from learned.outer_training import checkpoint, objectives, phases
+from learned.outer_training import trainer as outer
+from learned.outer_training.task_pool import Slots
+from learned.outer_training.workers import Workers
+from learned.unrolling.problem import Problem
+from taskset.catalogue import get_task
+from taskset.errors import ConfigError
+from taskset.scoring import suites
+from tests.learned.test_outer import NAMES, anew, arrays_of, check_equal, options, suite
+
+ADAM = optimizers.get("learnable_adam")
+START = {path: np.float32(value) for path, value in zip(ADAM.shapes, (-3.0, -2.0, -5.0, -16.0))}
+FROZEN = list(ADAM.shapes)[1]
+
+
+def trainer(directory, whole, chosen, slots):
+    return outer.Trainer(directory, whole, chosen, slots, ADAM, start=START)
+
+
+@pytest.fixture(scope="module")
+def slots():
+    globs = [path for path in ADAM.shapes if path != FROZEN]
+    chosen = options(trained=globs, start=phases.digest(START), slots=2)
+    return Slots(suite(NAMES[1:]), chosen, start=START)
+
+
+def test_frozen_weights_are_constants():
+    """Outer gradients by backpropagation are those of all weights, without the entries that are frozen."""
+    task, theta = get_task(NAMES[1], "synthetic"), ADAM.init_theta(0, tf.float64)
+    gradients = []
+    for frozen in ({}, {FROZEN: theta[FROZEN]}):
+        problem = Problem(task, ADAM, objectives.get("train"), objectives.unscaled, tf.float64, frozen)
+        made = estimators.get("bptt")(problem, base.Settings(pairs=2, steps=4), mode="graph_loop")
+        estimate, _ = made.estimate(problem.theta(0), made.init(0), lambda rng, n: np.full(n, 8))
+        gradients.append(problem.layout.arrays(estimate.gradient))
+    assert set(gradients[1]) == set(ADAM.shapes) - {FROZEN}
+    for path, gradient in gradients[1].items():
+        np.testing.assert_allclose(gradient, gradients[0][path], rtol=1e-10)
+
+
+def test_a_phase_moves_what_it_trains_and_resumes_bit_for_bit(tmp_path, slots):
+    chosen, whole = slots.options, slots.suite
+    made = trainer(tmp_path / "a", whole, chosen, anew(slots))
+    assert all(made.weights[path] == START[path] for path in START) and made.layout.size == 3
+    made.train(6)
+    for path, weight in made.weights.items():
+        assert (weight == START[path]) == (path == FROZEN)
+    with Workers(2, whole, chosen, start=START) as workers:
+        trainer(tmp_path / "b", whole, chosen, workers).train(3)
+    trainer(tmp_path / "b", whole, chosen, anew(slots)).train(6)
+    check_equal(tmp_path / "a", tmp_path / "b")
+    meta, arrays = arrays_of(tmp_path / "a")
+    assert arrays[f"theta/{FROZEN}"] == START[FROZEN] and set(meta["shapes"]) == set(ADAM.shapes)
+
+
+def test_what_is_not_allowed_is_one_line(tmp_path, slots):
+    with pytest.raises(ConfigError, match="match none"):
+        Slots(slots.suite, options(trained=["contrller/*"]))
+    for chosen, start in ((slots.options, None), (options(), START)):
+        with pytest.raises(ConfigError, match="give both"):
+            outer.Trainer(tmp_path, slots.suite, chosen, slots, ADAM, start=start)
+    with pytest.raises(ConfigError, match="allowed are those of anchored"):
+        phases.read(pretrained.find("mlp_pes"), optimizers.get("anchored"))
+    with pytest.raises(ConfigError, match="at least one"):
+        options(trained=[])
+
+
+def test_the_command_line(tmp_path):
+    suites.save(suite(NAMES[1:2]), tmp_path / "s.json")
+    given = ["train", "--tasks", str(tmp_path / "s.json"), "--optimizer", "learnable_adam", "--pairs", "2", "--steps", "5"]
+    given += ["--lengths", "10", "--slots", "1", "--tasks-per-step", "1", "--outer-steps", "2"]
+    first, second = tmp_path / "1", tmp_path / "2"
+    for more in (
+        ["--out", str(first)],
+        ["--out", str(second), "--from", str(first / "checkpoint.npz"), "--train", FROZEN, "--clipping", "norm"],
+        ["--out", str(second), "--from", str(first / "checkpoint.npz"), "--train", FROZEN, "--clipping", "norm"],
+    ):
+        done = CliRunner().invoke(app, [*given, *more])
+        assert done.exit_code == 0, done.output
+    before, after = (checkpoint.load(path / "checkpoint.npz") for path in (first, second))
+    for path, weight in after.theta.items():
+        assert (weight == before.theta[path]) == (path != FROZEN)
+    assert after.meta["options"]["start"] == phases.digest(before.theta) and after.step == 2

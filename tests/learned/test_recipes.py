@@ -1,0 +1,129 @@
+"""Recipes: a tiny one to its end, resumed, and what doesn't go with a directory."""
+
+import dataclasses
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from learned import recipes
+from learned.cli import main
+from learned.outer_training import checkpoint
+from learned.outer_training.options import Options
+from learned.recipes import budget, judgement, publish, screening, steps
+from learned.recipes.base import Recipe
+from taskset.errors import ConfigError, StoreError, TasksetError, UnknownName
+from taskset.normalization import store
+
+TINY = Recipe(
+    name="tiny",
+    about="SGD's learning rate on a few quadratic tasks",
+    options=Options("learnable_sgd", pairs=2, steps=5, lengths="10", slots=2, tasks_per_step=1, learning_rate=0.1, warm_up=0),
+    length=40,
+    patterns=("quadratic_family_seed1?",),
+    per_family={"train": 2, "test": 2},
+    save_every=2,
+    phases=2,
+    seeds=1,
+)
+HOURS = 1e-4
+
+
+def test_a_tiny_recipe_comes_to_its_end(tmp_path, monkeypatch):
+    said = []
+
+    def make(**options):
+        steps.run(TINY, tmp_path, hours=HOURS, workers=1, say=said.append, **options)
+
+    make(until="screening")
+    costs = json.loads((tmp_path / "screening.json").read_text())
+    assert len(costs) == 2 and all(cost["first"] > 0 and cost["step"] > 0 for cost in costs.values())
+    make(until="training")
+    kept = json.loads((tmp_path / "training" / budget.PROGRESS).read_text())["kept"]
+    assert [phase for phase, _, _ in kept] == [0, 1, 2] and kept[0][1] == 0 < kept[1][1] < kept[2][1]
+    assert kept[1][2] >= HOURS * 1800 and kept[2][2] >= HOURS * 3600
+    for phase, step, _ in kept:
+        assert checkpoint.load(budget.weights_path(tmp_path / "training", phase)).step == step
+
+    monkeypatch.setattr(screening, "screen", None)  # what is there is not made again
+    monkeypatch.setattr(publish, "check", lambda: None)
+    published = []
+    monkeypatch.setattr(publish, "publish", lambda *given: published.append(given) or [])
+    make(publishing=True, note="A note.")
+    report = (tmp_path / "report.md").read_text()
+    assert "tiny_step0_phase0" in report and f"tiny_step{kept[2][1]}_phase2" in report
+    assert "quadratic_family | 2 |" in report and "A note." in report and "Adam, tuned per task" in report
+    assert (tmp_path / "tiny_mean.png").exists() and (tmp_path / "tiny_end.png").exists()
+    assert len(published) == 1 and published[0][3] == tmp_path / "training" / "phase-2.npz"
+    assert len(list((tmp_path / "evaluation").rglob("quadratic*.parquet"))) == 6  # three kept weights, two held-out tasks
+
+    for hours, recipe, told in (
+        (2 * HOURS, TINY, "hours was 0.0001"),
+        (HOURS, dataclasses.replace(TINY, seeds=2), "seeds was 1"),
+    ):
+        with pytest.raises(StoreError, match=f"begun with another recipe or budget .{told}.*: use the same, or another --out"):
+            steps.run(recipe, tmp_path, hours=hours)
+
+
+def test_what_is_not_allowed(tmp_path):
+    for options, error, told in (
+        ({"until": "trainin"}, UnknownName, "did you mean 'training'"),
+        ({"hours": 0.0}, ConfigError, "allowed is a number above 0"),
+    ):
+        with pytest.raises(error, match=told):
+            steps.run(TINY, tmp_path / "out", **options)
+    with pytest.raises(ConfigError, match="none at 30: take another length"):
+        judgement.grid(dataclasses.replace(TINY, length=30), None)
+    with pytest.raises(ConfigError, match="run from a checkout"):
+        publish.check(tmp_path)
+    assert not (tmp_path / "out").exists()
+
+
+def test_costly_and_failing_tasks_are_screened_out():
+    suite = screening.candidates(TINY)
+    first, second = (entry.task for entry in suite.of_split("train"))
+    cheap = {"first": 1.0, "step": 0.1}
+    for cost in ({"failed": "ValueError: why"}, {**cheap, "step": 2.6}, {**cheap, "first": 91.0}):
+        kept = screening.screened(TINY, suite, {first: cheap, second: cost})
+        assert [entry.task for entry in kept.of_split("train")] == [first]
+        assert kept.of_split("test") == suite.of_split("test")
+
+
+def test_publishing_writes_section_pictures_and_weights(tmp_path):
+    for folder in ("docs/pictures", "learned/deploy/pretrained", "made"):
+        (tmp_path / folder).mkdir(parents=True)
+    document = tmp_path / "docs" / "learned.md"
+    document.write_text("# Learned\n\n<!-- tiny -->\nold\n<!-- /tiny -->\n\nmore\n")
+    (tmp_path / "made" / "tiny_mean.png").write_bytes(b"picture")
+    (tmp_path / "made" / "weights.npz").write_bytes(b"weights")
+    made = tmp_path / "made"
+    written = publish.publish(TINY, "new", [made / "tiny_mean.png"], made / "weights.npz", tmp_path)
+    assert document.read_text() == "# Learned\n\n<!-- tiny -->\nnew\n<!-- /tiny -->\n\nmore\n"
+    assert [path.read_bytes() for path in written[1:]] == [b"picture", b"weights"]
+    assert written[2] == tmp_path / "learned" / "deploy" / "pretrained" / "tiny.npz"
+
+
+def test_the_command_lists_them_and_says_what_it_needs():
+    result = CliRunner().invoke(main.app, ["recipe"])
+    assert result.exit_code == 0 and all(f"{name}: " in result.output for name in recipes.names())
+    for given, told in ((["mlp_pes"], "--hours H --out DIR"), (["mlp_pse", "--out", "x"], "did you mean 'mlp_pes'")):
+        assert told in str(CliRunner().invoke(main.app, ["recipe", *given]).exception)
+
+
+@pytest.mark.parametrize("name", recipes.names())
+def test_recipes_fit_the_baselines_of_the_package(name):
+    recipe = recipes.get(name)
+    assert recipe.name == name and recipe.options.lengths
+    evaluations, batches = judgement.grid(recipe, None)
+    assert recipe.length % evaluations == 0 and batches >= 1
+    sweeps = store.load_sweeps()
+    assert recipe.horizon in set(sweeps["horizon"])
+
+
+def test_a_failed_evaluation_is_an_error(tmp_path, monkeypatch):
+    from learned.evaluation import runs
+    from taskset.normalization.sweep.workers import Progress
+
+    monkeypatch.setattr(runs, "evaluate", lambda *given, **options: Progress(failed={"a": "why"}))
+    with pytest.raises(TasksetError, match="tiny_step0_phase0 failed on a .1 in all.: why; the same command tries again"):
+        judgement.evaluate(TINY, screening.candidates(TINY), [(0, 0, 0.0)], tmp_path, None, print)

@@ -1,0 +1,77 @@
+"""Trainings that end after some hours: how the schedule follows the clock, and what resuming repeats."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+from learned import optimizers
+from learned.outer_training import checkpoint
+from learned.outer_training import trainer as outer
+from learned.outer_training.time_plan import TimePlan
+from taskset.errors import ConfigError, StoreError
+from tests.learned.test_events import Made
+from tests.learned.test_outer import options, suite
+
+
+def clock(*paces):
+    """A clock that moves by the given seconds, one after the other, at each look; the last one is repeated."""
+    times = itertools.accumulate(itertools.chain(paces[:-1], itertools.repeat(paces[-1])))
+    return lambda: next(times)
+
+
+def test_the_fraction_follows_the_clock():
+    plan = TimePlan(clock(*[10.0] * 11, 1.0))  # ten slow steps, then fast ones
+    fractions, step = [], 0
+    while not plan.over(1 / 6):  # 600 s: 10 steps in 100 s, then 500 more
+        fractions.append(plan.fraction(step))
+        step += 1
+        if step % 5 == 0:
+            plan.plan(step, 1 / 6)
+    assert np.all(np.diff(fractions) >= 0) and fractions[:6] == [0.0] * 6
+    assert fractions[10] == pytest.approx(5 / 55)  # at step 5 there were 550 s left for steps of 10 s
+    assert step == pytest.approx(510, abs=2) and fractions[-1] == pytest.approx(1, abs=0.01)
+    expected = plan.fraction(step) - plan.fraction(step - 1)
+    assert expected == pytest.approx((1 - fractions[15]) / 495, rel=0.02)  # planned at step 15, from five fast steps
+
+
+def timed(directory, ticking):
+    chosen = options(schedule="cosine", warm_up=0)
+    return outer.Trainer(directory, suite(), chosen, Made(), optimizers.get("learnable_adam"), clock=ticking)
+
+
+def test_resuming_repeats_the_steps_up_to_the_next_checkpoint(tmp_path):
+    whole, lines, again = timed(tmp_path / "a", clock(1.0)), [], []
+    whole.train_for(40 / 3600, save_every=4, report=lines.append)
+    rates = [line["learning_rate"] for line in lines]
+    assert rates[0] == 0.05 and rates[-1] == pytest.approx(0.005, rel=0.05) and all(np.diff(rates) <= 0)
+
+    def interrupt(line):
+        if line["step"] == 7:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        timed(tmp_path / "b", clock(1.0)).train_for(40 / 3600, save_every=4, report=interrupt)
+    resumed = timed(tmp_path / "b", clock(0.3))  # on a machine that is faster now
+    assert resumed.step == 4 and resumed.plan.seconds == pytest.approx(4, abs=1.1)
+    resumed.train_for(40 / 3600, save_every=4, report=again.append)
+    assert again[:4] == lines[4:8]
+    assert len(again) > len(lines) and again[-1]["learning_rate"] == pytest.approx(0.005, rel=0.05)
+
+
+def test_what_is_not_allowed_is_one_line(tmp_path):
+    made = timed(tmp_path, clock(1.0))
+    with pytest.raises(ConfigError, match="train for hours"):
+        made.train(3)
+    made.train_for(5 / 3600, save_every=2)
+    found = checkpoint.load(tmp_path / outer.LATEST)
+    for wrong in (
+        {},
+        {"seconds": 1.0, "knots": [[1, 0.0]]},
+        {"seconds": math.nan, "knots": []},
+        {"seconds": 1.0, "knots": [[1, 2.0, 3.0]]},
+    ):
+        checkpoint.save(tmp_path / outer.LATEST, {**found.meta, "time_plan": wrong}, found.arrays)
+        with pytest.raises(StoreError, match="time plan"):
+            timed(tmp_path, clock(1.0))

@@ -1,0 +1,106 @@
+"""Tiny tasks, and that those which share a program compute what each computes with its own."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from learned import estimators, optimizers, tiny
+from learned.estimators import base
+from learned.outer_training import objectives
+from learned.outer_training.options import Options
+from learned.outer_training.task_pool import Slots
+from learned.unrolling import sharing
+from learned.unrolling.problem import Problem
+from learned.unrolling.sharing import SharedModel, SharedProblem, SharedRescaledProblem
+from taskset import catalogue
+from taskset.catalogue import get_task, make_task
+from taskset.errors import ConfigError
+from taskset.execution.program import Program
+from taskset.tasks.base import Task
+from taskset.tasks.starts import normal, parameter
+from tests.learned.test_outer import anew, check_equal, suite, trainer
+
+NAMES = ("Tiny_mlp_mnist_bs32_start1.0", "Tiny_mlp_mnist_bs32_start3.0")
+
+
+def own_task(name, start):
+    """Tasks without data that differ in their start alone."""
+
+    def loss(batch, key):
+        x = parameter("x", [3], normal(start, 0.1))
+        return tf.reduce_sum(x**2) + tf.reduce_sum(tf.sin(x))
+
+    return Task(name, "own", {}, SharedModel(loss, program="own"), "none")
+
+
+def estimates(kind, task, scale, **more):
+    given = task, optimizers.get("learnable_adam"), objectives.get("train"), objectives.LossScale(*scale)
+    problem = kind("global", *given) if kind is SharedRescaledProblem else kind(*given)
+    made = estimators.get("pes")(problem, base.Settings(pairs=2, steps=4), mode="graph_loop", **more)
+    state, found = made.init(1), []
+    for _ in range(3):
+        estimate, state = made.estimate(problem.theta(0), state, lambda rng, n: np.full(n, 6))
+        found.append((estimate.loss, *estimate.gradient))
+    return np.array(found), made
+
+
+@pytest.mark.parametrize("kind", [SharedProblem, SharedRescaledProblem])
+def test_a_second_task_in_the_program_of_the_first(kind):
+    """Other start, other normalizer: the numbers are those that the task has in a program of its own."""
+    programs = {}
+    first, one = estimates(kind, own_task("a", 1.0), (8.0, 1.0), programs=programs)
+    second, other = estimates(kind, own_task("b", 2.0), (20.0, -1.0), programs=programs)
+    assert len(programs) == 1 and one.unroll.run is other.unroll.run
+    alone, _ = estimates(kind, own_task("b", 2.0), (20.0, -1.0))
+    np.testing.assert_array_equal(second, alone)
+    assert not np.allclose(first, second)
+    if kind is SharedProblem:
+        plain, _ = estimates(Problem, own_task("b", 2.0), (20.0, -1.0))
+        np.testing.assert_allclose(second, plain, rtol=1e-3, atol=2e-6)  # float32, divided by sigma
+
+
+def test_tasks_that_differ_do_not_share():
+    longer = Task(
+        "c", "own", {}, SharedModel(lambda batch, key: tf.reduce_sum(parameter("x", [4], normal())), program="own"), "none"
+    )
+    programs = {}
+    estimates(SharedProblem, own_task("a", 1.0), (8.0, 1.0), programs=programs)
+    with pytest.raises(ConfigError, match="their parameter_shapes differ"):
+        estimates(SharedProblem, longer, (8.0, 1.0), programs=programs)
+
+
+def test_a_pool_compiles_one_program_and_resumes_bit_for_bit(tmp_path, monkeypatch):
+    whole = suite(NAMES)
+    chosen = Options("learnable_adam", "pes", pairs=2, steps=4, lengths="4", slots=1, tasks_per_step=1, seed=1)
+    made, slots = [], Slots(whole, chosen)
+    original = Program.__init__
+    monkeypatch.setattr(Program, "__init__", lambda self, *given, **more: made.append(1) or original(self, *given, **more))
+    trainer(tmp_path / "a", whole, chosen, anew(slots)).train(6)
+    assert len(made) == 1 and all(name in slots.estimator for name in NAMES)
+    trainer(tmp_path / "b", whole, chosen, anew(slots)).train(4, save_every=4)
+    trainer(tmp_path / "b", whole, chosen, anew(slots)).train(6)
+    check_equal(tmp_path / "a", tmp_path / "b")
+
+
+def test_the_tasks_have_names_and_are_what_they_say():
+    names = [name for name in catalogue.fixed_tasks() if name.startswith("Tiny_")]
+    assert len(names) == 2 * 10 * 2 * 3
+    small, large = (get_task(name, "synthetic") for name in NAMES)
+    batch = next(small.batches("train", 0))
+    assert batch["image"].shape == (32, 8, 8, 1) and float(tf.reduce_max(batch["image"])) <= 1
+    a, b = small.init(0), large.init(0)
+    np.testing.assert_allclose(b["mlp/linear_0/w"], 3 * a["mlp/linear_0/w"], rtol=1e-5)
+    assert sharing.program_of(small) == sharing.program_of(large)
+    same = make_task("tiny_autoencoder", {"dataset": "mnist", "bs": 32, "start_scale": 1.0}, "synthetic")
+    params = same.init(0)
+    hidden = np.maximum(np.reshape(batch["image"], (32, 64)) @ params["mlp/linear_0/w"] + params["mlp/linear_0/b"], 0)
+    output = hidden @ params["mlp/linear_1/w"] + params["mlp/linear_1/b"]
+    expected = np.mean((output - np.reshape(batch["image"], (32, 64))) ** 2)
+    assert float(same.loss(params, batch, 0)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_shrinking():
+    images = np.arange(2 * 17 * 16 * 3).reshape(2, 17, 16, 3) % 251
+    found = tiny.shrink(images.astype(np.uint8))
+    assert found.shape == (2, 8, 8, 1)
+    assert found[1, 2, 3, 0] == pytest.approx(images[1, 4:6, 6:8].mean() / 255, rel=1e-5)

@@ -1,0 +1,92 @@
+"""Scripts of benchmarks/ and tools/: run as modules, and change docs/ or the package only with --publish."""
+
+import ast
+import importlib
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import report
+
+ROOT = Path(__file__).parent.parent
+SCRIPTS = [path for folder in ("benchmarks", "tools") for path in sorted((ROOT / folder).glob("*.py"))]
+STANDALONE = "run_stablehlo"  # copied to another machine, where it has no package
+WRITERS = {"write_section", "write_text", "write_bytes", "store"}  # `store`: of tools/conformance.py
+IN_THE_TREE = {"DOCUMENT", "DOCS", "COSTS", "STARTS"}
+
+
+def calls(node, published=False):
+    """(call, whether it stands under a condition that asks for --publish) of everything in a function."""
+    for child in ast.iter_child_nodes(node):
+        asked = published or (isinstance(node, ast.If) and child in node.body and "publish" in ast.unparse(node.test))
+        if isinstance(child, ast.Call):
+            yield child, asked
+        yield from calls(child, asked)
+
+
+def unasked(tree):
+    """The calls of a script's main() that write into the tree without --publish."""
+    (main,) = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "main"]
+    for call, asked in calls(main):
+        name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+        place = ast.unparse(call.func.value) if isinstance(call.func, ast.Attribute) else ""
+        if name in WRITERS and not asked and (name in ("write_section", "store") or place.split(".")[-1] in IN_THE_TREE):
+            yield ast.unparse(call)
+
+
+def written_elsewhere(tree):
+    """Functions other than main() that write to one of the tree's own files, by the names of the files."""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name not in ("main", "store"):
+            for call, _ in calls(node):
+                if isinstance(call.func, ast.Attribute) and call.func.attr in WRITERS:
+                    given = [call.func.value, *call.args]
+                    yield from (name for name in map(ast.unparse, given) if name.split(".")[-1] in IN_THE_TREE)
+
+
+def with_main():
+    return [path for path in SCRIPTS if "def main(" in path.read_text() and path.stem != STANDALONE]
+
+
+@pytest.mark.parametrize("path", with_main(), ids=lambda path: f"{path.parent.name}.{path.stem}")
+def test_only_publish_changes_the_tree(path):
+    text = path.read_text()
+    tree = ast.parse(text)
+    assert list(unasked(tree)) == [] and list(written_elsewhere(tree)) == []
+    options = ("report.publish_option(", "report.folder_options(", '"--publish"')
+    writes = any(f"{name}(" in text for name in ("write_section", "write_text", "savefig"))
+    assert any(option in text for option in options) or not writes
+
+
+def test_a_script_that_writes_unasked_is_found():
+    code = "def main():\n    if arguments.publish:\n        report.write_section('a', text)\n    report.write_section('b', text)"
+    assert list(unasked(ast.parse(code))) == ["report.write_section('b', text)"]
+    assert list(written_elsewhere(ast.parse("def write():\n    DOCUMENT.write_text('a')"))) == ["DOCUMENT"]
+
+
+@pytest.mark.parametrize("name", ["tools.import_plan", "tools.quirks"])
+def test_without_publish_nothing_changes(name, monkeypatch, capsys):
+    """Two that are quick enough to be run."""
+    before = {path: path.read_bytes() for path in (ROOT / "docs").glob("*.md")}
+    monkeypatch.setattr(sys, "argv", [name])
+    importlib.import_module(name).main()
+    assert len(capsys.readouterr().out) > 500
+    assert {path: path.read_bytes() for path in (ROOT / "docs").glob("*.md")} == before
+
+
+def test_sections(tmp_path):
+    path = tmp_path / "page.md"
+    report.write_section("a", "one", path)
+    report.write_section("b", "two", path)
+    report.write_section("a", "three", path)
+    assert "one" not in path.read_text() and path.read_text().index("three") < path.read_text().index("two")
+
+
+@pytest.mark.parametrize("path", [*SCRIPTS, *sorted((ROOT / "examples").glob("*.py"))], ids=lambda path: path.stem)
+def test_scripts_are_modules(path):
+    """None edits sys.path, and each is imported by the name that its package gives it."""
+    text = path.read_text()
+    assert "sys.path" not in text
+    names = {alias.name for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Import) for alias in node.names}
+    assert not names & {other.stem for other in SCRIPTS if other.stem not in sys.stdlib_module_names}
