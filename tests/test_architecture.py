@@ -30,7 +30,10 @@ def test_few_files_stand_at_the_top():
 
 def test_a_wrong_import_and_a_circle_are_found():
     known = {"taskset.errors", "taskset.cli.main", "taskset.samplers.draws"}
-    source = "def f():\n    import importlib\n    from taskset.cli import main\n    importlib.import_module('taskset.samplers.draws')\n"
+    source = (
+        "def f():\n    import importlib\n    from taskset.cli import main\n"
+        "    importlib.import_module('taskset.samplers.draws')\n"
+    )
     assert import_plan.imported(source, known) == {"taskset.cli.main", "taskset.samplers.draws"}
     graph = {"taskset.errors": {"taskset.cli.main"}, "taskset.cli.main": {"taskset.errors"}, "taskset.somewhere": set()}
     assert import_plan.against_the_order(graph) == [

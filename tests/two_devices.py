@@ -1,4 +1,4 @@
-"""A process with two logical CPU devices, for tests/learned/test_distributed.py: `python -m tests.two_devices OUT.npz ESTIMATOR ..`.
+"""A process with two logical CPU devices, for test_distributed.py: `python -m tests.two_devices OUT.npz ESTIMATOR ..`.
 
 Writes what each estimator gives over some windows, on one device without a strategy and under two strategies.
 """

@@ -38,7 +38,7 @@ def list_names(
     optimizers: Annotated[bool, typer.Option("--optimizers", help="List the optimizers instead of tasks.")] = False,
     modules: Modules = None,
 ):
-    """List task names: the fixed tasks, and seeds 0 .. 999 of each family."""
+    """List the names of tasks: the fixed ones, and seeds 0 to 999 of each family."""
     plugins.load(modules or [])
     conditions: list[Callable[[str], bool]] = []
     if family is not None:
@@ -76,7 +76,7 @@ def sample(
 
 
 def show(name: TaskName, modules: Modules = None):
-    """Show a task: its config, data and parameters, whether it can run, and what a training step costs."""
+    """Show a task: config, data, parameters, whether it can run, and what a step costs."""
     plugins.load(modules or [])
     family, config = catalogue.resolve(name)
     facts = catalogue.facts(family, config)
