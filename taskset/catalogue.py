@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, SupportsIndex
 import numpy as np
 
 from taskset import registry
-from taskset.datasets.base import SOURCES
+from taskset.datasets.base import check_source
 from taskset.errors import ConfigError, InfeasibleTask, TasksetError, cut, nearest, origin, shown, unknown
 from taskset.execution import runtime
 from taskset.patterns import matching
@@ -254,8 +254,7 @@ def _plain(value):
 
 
 def _build(name, family, config, source, data_dir):
-    if not isinstance(source, str) or source not in SOURCES:
-        raise unknown("source", source, SOURCES, f"Allowed are {' and '.join(map(repr, SOURCES))}.")
+    check_source(source)
     described = facts(family, config)
     require_feasible(name, described)
     if described.data is not None and described.data.needs_source:

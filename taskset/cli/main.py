@@ -54,7 +54,7 @@ Version = Annotated[
 
 
 @app.callback()
-def callback(version: Version = False):
+def callback(version: Version = False) -> None:
     """Small training tasks by name, and their baselines."""
 
 

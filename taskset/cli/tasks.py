@@ -37,7 +37,7 @@ def list_names(
     ] = None,
     optimizers: Annotated[bool, typer.Option("--optimizers", help="List the optimizers instead of tasks.")] = False,
     modules: Modules = None,
-):
+) -> None:
     """List the names of tasks: the fixed ones, and seeds 0 to 999 of each family."""
     plugins.load(modules or [])
     conditions: list[Callable[[str], bool]] = []
@@ -69,13 +69,13 @@ def sample(
     family: Annotated[str, typer.Argument(help="Task family.")],
     seed: Annotated[int, typer.Argument(help="Seed. The published ones are 0 .. 999.")],
     modules: Modules = None,
-):
+) -> None:
     """Print the config of one seed of a family, as JSON."""
     plugins.load(modules or [])
     print(json.dumps(catalogue.sample(family, seed), indent=1))
 
 
-def show(name: TaskName, modules: Modules = None):
+def show(name: TaskName, modules: Modules = None) -> None:
     """Show a task: config, data, parameters, whether it can run, and what a step costs."""
     plugins.load(modules or [])
     family, config = catalogue.resolve(name)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 
+from taskset.errors import unknown
 from taskset.random import seeds
 
 if TYPE_CHECKING:
@@ -24,6 +25,12 @@ BatchShapes: TypeAlias = dict[str, tuple[tuple[int, ...], str]]  # {name: (shape
 
 SPLITS = ("train", "valid_inner", "valid_outer", "test")
 SOURCES = ("tfds", "synthetic")
+
+
+def check_source(source: str) -> None:
+    """Raise `UnknownName` unless `source` is one of `SOURCES`."""
+    if not isinstance(source, str) or source not in SOURCES:
+        raise unknown("source", source, SOURCES, f"Allowed are {' and '.join(map(repr, SOURCES))}.")
 
 
 class RawBatches(Protocol):

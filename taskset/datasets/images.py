@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from taskset.datasets import splits
-from taskset.datasets.base import SOURCES, BatchShapes, EpochOrder, RawBatch
+from taskset.datasets.base import BatchShapes, EpochOrder, RawBatch, check_source
 from taskset.datasets.info import image_info
-from taskset.errors import ConfigError, unknown
+from taskset.errors import ConfigError
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -103,12 +103,11 @@ class ImageData:
         """Load (`source="tfds"`) or generate (`"synthetic"`) the arrays.
 
         data_dir: where TFDS data was prepared; None means the environment variable TFDS_DATA_DIR, else TFDS's own default.
-        Raises `DataNotPrepared`, `ConfigError`.
+        Raises `UnknownName`, `DataNotPrepared`, `ConfigError`.
         """
         from taskset.datasets import arrays
 
-        if source not in SOURCES:
-            raise unknown("source", source, list(SOURCES), f"Allowed are {', '.join(SOURCES)}.")
+        check_source(source)
         if self.infeasible:
             raise ConfigError(f"{self.name}: {self.infeasible}")
         return ImageBatches(self, arrays.load(self.name, source, data_dir))

@@ -64,6 +64,6 @@ IMAGES = {info.name: info for info in _ALL}
 
 def image_info(name: str) -> ImageInfo:
     """The `ImageInfo` called `name`. Raises `UnknownName`."""
-    if name not in IMAGES:
+    if not isinstance(name, str) or name not in IMAGES:
         raise unknown("image data set", name, list(IMAGES), f"Allowed are {', '.join(IMAGES)}.")
     return IMAGES[name]

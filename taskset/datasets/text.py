@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from taskset.datasets import splits, text_info
-from taskset.datasets.base import SOURCES, BatchShapes, EpochOrder, RawBatch
+from taskset.datasets.base import BatchShapes, EpochOrder, RawBatch, check_source
 from taskset.datasets.corpus import Corpus, window_starts, windows
-from taskset.errors import ConfigError, unknown
+from taskset.errors import ConfigError
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -149,15 +149,14 @@ def open_corpus(name: str, source: str, data_dir: Directory | None = None) -> Co
     Raises `UnknownName`, `DataNotPrepared`.
     """
     text_info.parse(name)
+    check_source(source)
     if source == "tfds":
         from taskset.datasets.text_sources import read_corpus
 
         return read_corpus(name, data_dir)
-    if source == "synthetic":
-        from taskset.datasets.synthetic.text import open_synthetic
+    from taskset.datasets.synthetic.text import open_synthetic
 
-        return open_synthetic(name)
-    raise unknown("source", source, list(SOURCES), f"Allowed are {', '.join(SOURCES)}.")
+    return open_synthetic(name)
 
 
 def _infeasible(spec: TextClassificationData | LanguageModelData) -> str | None:

@@ -161,7 +161,7 @@ def get_optimizer_config(name: str) -> list:
         return [dict(own.hyperparameters), None]
     if name in fixed_optimizers():
         return _fixed_config(name)
-    if name in ONE_RUN:
+    if isinstance(name, str) and name in ONE_RUN:
         return [dict(ONE_RUN[name]), name]
     parsed = registry.parse(name)
     if parsed and parsed[0] in _BY_SEED:

@@ -120,7 +120,7 @@ def test_names_that_files_can_not_have_are_refused(name):
 
 @pytest.mark.parametrize("name", ["adam_lr_-3.00", "adam_lr_mine", "adagrad_lr_x", "lion", "nadamw_grid", "adam_lr"])
 def test_names_of_the_package_are_taken(name):
-    with pytest.raises(ConfigError, match="names of the package's optimizers .* are taken; choose another name"):
+    with pytest.raises(ConfigError, match="names of the package's optimizers, .* are taken; choose another name"):
         taskset.register_optimizer(name)
     assert [name for name in all_optimizers() if name.startswith("adam_lr")] == fixed_optimizers()[:17]
 

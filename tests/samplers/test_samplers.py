@@ -360,7 +360,7 @@ def test_facts_of_recurrent_nets():
     ]
     assert described("word_rnn_language_model_family_seed0").data.valid_size == 10_000
     facts = described("rnn_text_classification_family_seed0")
-    core = ["core/in_to_hidden", "core/hidden_to_hidden", "core/b"]
+    core = ["core/in_to_hidden", "core/b_in", "core/hidden_to_hidden", "core/b_h"]
     assert list(facts.parameter_shapes) == ["embed/embeddings", *core, "linear/w", "linear/b"]
     assert facts.parameter_shapes["linear/w"] == (62, 2)
 
