@@ -65,5 +65,5 @@ IMAGES = {info.name: info for info in _ALL}
 def image_info(name: str) -> ImageInfo:
     """The `ImageInfo` called `name`. Raises `UnknownName`."""
     if not isinstance(name, str) or name not in IMAGES:
-        raise unknown("image data set", name, list(IMAGES), f"Allowed are {', '.join(IMAGES)}.")
+        raise unknown("image data set", name, list(IMAGES), "python -m taskset data status shows all.")
     return IMAGES[name]

@@ -61,7 +61,7 @@ NAMES = {_name(corpus, encoding): (corpus, encoding) for corpus in CORPORA for e
 def parse(name: str) -> tuple[str, str]:
     """`"tokenized_wikipedia/20190301.zh_bytes"` -> `("tokenized_wikipedia/20190301.zh", "bytes")`. Raises `UnknownName`."""
     if not isinstance(name, str) or name not in NAMES:
-        raise unknown("text data set", name, list(NAMES), f"Allowed are {', '.join(NAMES)}.")
+        raise unknown("text data set", name, list(NAMES), "python -m taskset data status shows all.")
     return NAMES[name]
 
 
