@@ -96,8 +96,10 @@ def baseline(
 def normalize(
     directory: Results,
     split: Annotated[str, typer.Option(help="Split to show. Normalizers of all four splits are written.")] = "train",
+    modules: Modules = None,
 ) -> None:
     """Compute normalizers from the curves of a baseline, write them to normalizers.parquet, and show them."""
+    plugins.load(modules or [])
     if split not in SPLITS:
         raise unknown("split", split, SPLITS, f"Allowed are {', '.join(SPLITS)}.")
     from taskset.cli.progress import print_normalizers

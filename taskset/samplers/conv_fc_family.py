@@ -28,7 +28,7 @@ def sample(seed: int) -> Config:
 
 @register_facts("conv_fc_family")
 def facts(config: Config) -> Facts:
-    """The convolutions, then an MLP from all that they leave; use_bias concerns the convolutions alone."""
+    """The convolutions, then an MLP of their flattened output; use_bias only affects the convolutions."""
     images = data.image_data(config["dataset"])
     steps = convolutions.image_shapes(config, images.image_shape)
     reason = convolutions.infeasible(config, steps)

@@ -32,7 +32,7 @@ def sample(seed: int) -> Config:
 
 @register_facts("conv_pooling_family")
 def facts(config: Config) -> Facts:
-    """The convolutions, then a linear layer from the channels; use_bias concerns the convolutions alone."""
+    """The convolutions, then a linear layer of the pooled channels; use_bias only affects the convolutions."""
     images = data.image_data(config["dataset"])
     steps = convolutions.image_shapes(config, images.image_shape)
     reason = convolutions.infeasible(config, steps)
