@@ -100,7 +100,9 @@ def export(directory, programs, draws_for, measured=lambda compiled, outputs: {}
     """
     import tensorflow as tf
 
-    from taskset.normalization.sweep.runs import REFUSALS
+    from taskset.execution.copies import NotBatched
+
+    refusals = (NotBatched, ValueError, NotImplementedError, tf.errors.InvalidArgumentError, tf.errors.UnimplementedError)
 
     directory.mkdir(parents=True, exist_ok=True)
     entries = []
@@ -110,7 +112,7 @@ def export(directory, programs, draws_for, measured=lambda compiled, outputs: {}
         logger.setLevel("CRITICAL")  # at length, of an operation that can't be batched
         try:
             entry, *made = write(maker(), directory, draws_for)
-        except REFUSALS as error:
+        except refusals as error:
             if facts["copies"] == 1:  # nothing is batched there: an error of another kind
                 raise
             entries.append({**facts, "exported": False, "why": reason(error), "error": last_line(error)})

@@ -151,10 +151,10 @@ def loop(task, copies, steps):
 
 
 class OuterStep:
-    """An outer step of persistent evolution strategies in one program: perturbations, window, estimate, clipping and Adam.
+    """An outer step of persistent evolution strategies in one program: perturbations, truncation, estimate, clipping and Adam.
 
     The same mathematics as `learned.estimators.pes.PES` and `learned.outer_training.trainer.adam`, all in float32; there the host computes what is
-    outside of the window, with NumPy.
+    outside of the truncation, with NumPy.
     """
 
     def __init__(self, problem, pairs, steps, sigma):
@@ -171,20 +171,20 @@ class OuterStep:
         return {"adam": adam_, "xi": xi, "inner": self.unroll.empty()}
 
     def arguments(self, episodes, lengths):
-        """(arguments of `step` behind the state, episodes behind the window): all that the host draws."""
+        """(arguments of `step` behind the state, episodes behind the truncation): all that the host draws."""
         from learned.estimators import base
         from learned.estimators import episodes as of_pairs
 
-        window = of_pairs.next_window(self.unroll, episodes, lengths, base.together)
+        truncation = of_pairs.next_truncation(self.unroll, episodes, lengths, base.together)
         key = tf.constant([seeds.stream(int(episodes["seed"]), "perturbation"), int(episodes["window"])], tf.int32)
-        return (key, *window.arguments), window.after
+        return (key, *truncation.arguments), truncation.after
 
     def step(self, state, perturbation_key, fresh, first, reset_at, horizons, raw, key):
         """(state after the step, gradient [P], losses [K, C])."""
         theta = state["adam"]["x"]
         e = self.sigma * stateless.normal(perturbation_key, [self.pairs, theta.shape[0]])
         copies = tf.concat([theta + e, theta - e], axis=0)
-        losses, inner = self.unroll.window(copies, copies, state["inner"], fresh, first, reset_at, horizons, raw, key)
+        losses, inner = self.unroll.run(copies, copies, state["inner"], fresh, first, reset_at, horizons, raw, key)
         xi = state["xi"] + e
         old = tf.range(self.steps)[:, None] < reset_at
         before, after = self._difference(losses, old), self._difference(losses, ~old)
@@ -211,7 +211,7 @@ def _adam(state, g):
 
 
 def outer(task, optimizer="mlp", pairs=16, steps=20, sigma=0.01):
-    """The second outer step of an outer training on `task`: the window in which the first episodes end, at its half."""
+    """The second outer step of an outer training on `task`: the truncation in which the first episodes end, at its half."""
     from learned import optimizers
     from learned.estimators import episodes
     from learned.outer_training import objectives

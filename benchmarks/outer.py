@@ -2,14 +2,14 @@
 
     python benchmarks/outer.py [--rounds 7] [--no-write]
 
-A 64-32-10 MLP on 8x8 images at batch size 128; 16 pairs (or 16 trainings for backpropagation), windows of 20 steps, episodes of
-100. An outer step is all of it: batches, perturbations, the window, the estimate, clipping, Adam. Each side runs in a process of
+A 64-32-10 MLP on 8x8 images at batch size 128; 16 pairs (or 16 trainings for backpropagation), truncations of 20 steps, episodes of
+100. An outer step is all of it: batches, perturbations, the truncation, the estimate, clipping, Adam. Each side runs in a process of
 its own with one thread, pinned to the same core, a new one for each line: the first step then has all tracing and compiling in
 it. Importing and reading the data set are outside. Then the sides take turns, A B A B; CPU seconds of the process, medians.
 
 JAX (benchmarks/jax_outer.py) has its outer step in one `jit`, its data on the device and its draws in the program; it is timed
 with features first and last, and the faster one counts. Before timing, both get the same theta, perturbations, starts and
-batches over windows in which episodes end: gradients that differ stop it. Writes the section "outer" of docs/benchmarks.md.
+batches over truncations in which episodes end: gradients that differ stop it. Writes the section "outer" of docs/benchmarks.md.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from benchmarks.inner import Process
 
 TASK, SCALE = "Digits_mlp32_bs128", (2.4, 0.1)
 PAIRS, STEPS, LENGTH, SIGMA, RATE, CLIP = 16, 20, 100, 0.01, 1e-3, 0.1
-CHECKED_LENGTH, CHECKED = 30, 4  # windows that are compared, in episodes that end inside of them
+CHECKED_LENGTH, CHECKED = 30, 4  # truncations that are compared, in episodes that end inside of them
 TOLERANCE = 1e-3  # of the gradients, relative to their norm
 CALLS = 5  # outer steps a turn
 
@@ -93,20 +93,20 @@ class Ours(Side):
         self.x, self.m, self.v = self.adam(self.x, self.m, self.v, gradient, self.t, RATE)
         self.t += 1
 
-    def windows(self):
+    def truncations(self):
         """Windows with everything that was drawn for them, and the gradients of them."""
         from learned.estimators import base, episodes
 
         lengths = lambda rng, n: np.full(n, CHECKED_LENGTH)  # noqa: E731
         theta, state, found = self.problem.theta(0), self.estimator.init(7), []
-        unroll = self.estimator.unroll if hasattr(self.estimator, "unroll") else self.estimator.windows.unroll
+        unroll = self.estimator.unroll if hasattr(self.estimator, "unroll") else self.estimator.truncations.unroll
         for _ in range(CHECKED):
-            window = episodes.next_window(unroll, state["episodes"], lengths, base.together)
+            truncation = episodes.next_truncation(unroll, state["episodes"], lengths, base.together)
             where = state["episodes"]
             e = base.perturbations(int(where["seed"]), where["window"], PAIRS, len(theta), SIGMA, self.problem.dtype)
             estimate, state = self.estimator.estimate(theta, state, lengths)
-            given = {k: np.asarray(v) for k, v in window.fresh.items()}, window.first, window.reset_at
-            raw = {k: np.asarray(v) for k, v in window.raw["train"].items()}
+            given = {k: np.asarray(v) for k, v in truncation.fresh.items()}, truncation.first, truncation.reset_at
+            raw = {k: np.asarray(v) for k, v in truncation.raw["train"].items()}
             found.append((e, *given, raw, estimate.gradient, estimate.loss))
         return found
 
@@ -145,14 +145,14 @@ class Jax(Side):
         self.carry, loss = self.program(self.carry, self.data, self.key, RATE)
         loss.block_until_ready()
 
-    def check(self, windows, theta):
+    def check(self, truncations, theta):
         """The greatest difference of gradients, relative to the norm; and of losses."""
         import jax
         import jax.numpy as jnp
 
         carry = self.outer.first_carry(jnp.asarray(theta), self.name)
         program, worst = jax.jit(getattr(self.outer, self.name)), [0.0, 0.0]
-        for e, fresh, first, reset_at, batches, gradient, loss in windows:
+        for e, fresh, first, reset_at, batches, gradient, loss in truncations:
             given = jax.tree.map(jnp.asarray, (fresh, first, reset_at, batches))
             if self.name == "pes":
                 found, carry["xi"], carry["inner"], losses = program(carry["theta"], e, carry["xi"], carry["inner"], *given)
@@ -168,8 +168,8 @@ def _line(optimizer, estimator, rounds, core):
     ours_import, ours_first, told = ours.ask("first", optimizer, estimator)
     others = {axis: Process(Jax, core) for axis in (0, -1)}
     firsts = {axis: other.ask("first", optimizer, estimator, axis, told) for axis, other in others.items()}
-    windows = ours.ask("windows")
-    difference = [max(pair) for pair in zip(*(other.ask("check", windows, told["theta"]) for other in others.values()))]
+    truncations = ours.ask("truncations")
+    difference = [max(pair) for pair in zip(*(other.ask("check", truncations, told["theta"]) for other in others.values()))]
     if not difference[0] < TOLERANCE:
         raise SystemExit(f"{optimizer}, {estimator}: gradients differ by {difference[0]:.1e} of their norm; nothing is timed")
     turns = {"ours": [], **{axis: [] for axis in others}}
@@ -207,10 +207,10 @@ def _rows(line):
 def _section(rows):
     return f"""## Outer steps against JAX
 
-A 64-32-10 MLP on 8x8 images, batch size 128; {PAIRS} pairs (backpropagation: {PAIRS} trainings), windows of {STEPS} steps.
+A 64-32-10 MLP on 8x8 images, batch size 128; {PAIRS} pairs (backpropagation: {PAIRS} trainings), truncations of {STEPS} steps.
 One thread on one core, processes in turn, medians. The first step has tracing and compiling in it; 100 steps are import, first
 step and 99 more. JAX: features first or last, whichever is faster.
-Gradients for the same theta, perturbations, starts and batches, over windows in which episodes end, differ by the last column,
+Gradients for the same theta, perturbations, starts and batches, over truncations in which episodes end, differ by the last column,
 relative to their norm. Made by `python benchmarks/outer.py`.
 
 {report.table(HEADER, rows)}

@@ -47,7 +47,8 @@ def fixed_tasks() -> list[str]:
     """The names of all fixed tasks: those of the package in the published order, then the user's own."""
     load()
     own = [name for name, describe in registry._fixed.items() if describe.__module__.startswith("taskset.")]
-    return own + [name for name in registry._fixed if name not in set(own)]
+    packaged = set(own)
+    return own + [name for name in registry._fixed if name not in packaged]
 
 
 def family(name: str) -> Family:

@@ -1,5 +1,6 @@
 """Modules from outside the package that register families, fixed tasks and optimizers of their own."""
 
+import contextlib
 import hashlib
 import importlib
 import importlib.util
@@ -9,6 +10,33 @@ from pathlib import Path
 
 from taskset import catalogue, registry
 from taskset.errors import ConfigError, origin
+
+_tables: list[dict] = []
+
+
+def watched(table):
+    """The dict `table` itself, {name: function}; what a module that can't be imported has put into it is taken out again."""
+    _tables.append(table)
+    return table
+
+
+@contextlib.contextmanager
+def _all_or_nothing():
+    """As `registry.all_or_nothing`, for the watched tables, too."""
+    before, modules = [(table, dict(table)) for table in _tables], set(sys.modules)
+    try:
+        with registry.all_or_nothing():
+            yield
+    except BaseException:
+        then = {id(table): entries for table, entries in before}
+        for table in _tables:  # one that came within has nothing from before
+            entries = then.get(id(table), {})
+            added = [made for name, made in table.items() if made is not entries.get(name)]
+            table.clear()
+            table.update(entries)
+            for module in {getattr(made, "__module__", None) for made in added} - modules:
+                sys.modules.pop(module, None)
+        raise
 
 
 def load(modules: Iterable[str]) -> None:
@@ -23,7 +51,7 @@ def load(modules: Iterable[str]) -> None:
             raise ConfigError(f"can't import {module!r}: give a whole module name or the path of a .py file")
         file = Path(module).resolve() if module.endswith(".py") else None
         try:
-            with registry.all_or_nothing():
+            with _all_or_nothing():
                 if file:
                     _load_file(file)
                 else:

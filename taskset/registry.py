@@ -12,17 +12,22 @@ A task family is made of up to four registered functions, each under the family'
 Only the builders import TensorFlow. A fixed task is a name for one (family, config).
 """
 
+from __future__ import annotations
+
 import contextlib
 import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, SupportsIndex, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, SupportsIndex, TypeAlias, TypeVar
 
 from taskset.errors import ConfigError, shown
 from taskset.random import seeds
 
-Config: TypeAlias = Any  # JSON values: in most families a dict of fields
+if TYPE_CHECKING:
+    from taskset.datasets.base import DataSpec
+
+Config: TypeAlias = Any  # a task's description, JSON values: in most families a dict of fields, in losg_tasks_family a list
 Shapes: TypeAlias = dict[str, tuple[int, ...]]  # {path of a parameter: its shape}
 
 F = TypeVar("F", bound=Callable)  # a registered function, which its decorator returns as it is
@@ -39,7 +44,7 @@ class Facts:
     infeasible: the config field and the reason why this config can't run; None if it can.
     """
 
-    data: Any = None  # a `DataSpec`, of a higher layer than this module
+    data: DataSpec | None = None
     parameter_shapes: Shapes | None = None
     infeasible: str | None = None
 

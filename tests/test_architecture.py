@@ -35,6 +35,8 @@ def test_a_wrong_import_and_a_circle_are_found():
         "    importlib.import_module('taskset.samplers.draws')\n"
     )
     assert import_plan.imported(source, known) == {"taskset.cli.main", "taskset.samplers.draws"}
+    source = "if TYPE_CHECKING:\n    from taskset.cli import main\nelse:\n    from taskset import errors\n"
+    assert import_plan.imported(source, known) == {"taskset.errors"}
     graph = {"taskset.errors": {"taskset.cli.main"}, "taskset.cli.main": {"taskset.errors"}, "taskset.somewhere": set()}
     assert import_plan.against_the_order(graph) == [
         "taskset.somewhere has no layer",

@@ -1,6 +1,6 @@
 """A process with two logical CPU devices, for test_distributed.py: `python -m tests.two_devices OUT.npz ESTIMATOR ..`.
 
-Writes what each estimator gives over some windows, on one device without a strategy and under two strategies.
+Writes what each estimator gives over some truncations, on one device without a strategy and under two strategies.
 """
 
 import os
@@ -20,25 +20,25 @@ from learned.unrolling.problem import Problem
 from learned.unrolling.vectors import named_leaves
 from taskset.catalogue import get_task
 
-WINDOWS = 3
+TRUNCATIONS = 3
 
 
 def run(name, task, optimizer, strategy):
-    """{name: array} of some windows' gradients and losses and of the state behind them."""
+    """{name: array} of some truncations' gradients and losses and of the state behind them."""
     problem = Problem(
         get_task(task, "synthetic"), optimizers.get(optimizer), objectives.get("valid"), objectives.unscaled, tf.float64
     )
     settings = base.Settings(pairs=4, steps=3, first_lengths=base.spread)
     estimator, found = estimators.get(name)(problem, settings, strategy=strategy), {}
     theta, state = problem.theta(0), estimator.init(1)
-    for window in range(WINDOWS):
+    for truncation in range(TRUNCATIONS):
         estimate, state = estimator.estimate(theta, state, lambda rng, n: rng.integers(3, 6, n))
-        found[f"gradient{window}"], found[f"loss{window}"] = estimate.gradient, estimate.loss
+        found[f"gradient{truncation}"], found[f"loss{truncation}"] = estimate.gradient, estimate.loss
     return {**found, **{f"state|{k}": v for k, v in named_leaves(state).items()}}
 
 
 def placed(strategy):
-    """The devices on which a spread window's program stands, by its traced graph."""
+    """The devices on which a spread truncation's program stands, by its traced graph."""
     problem = Problem(
         get_task("quadratic_family_seed4"), optimizers.get("learnable_sgd"), objectives.get("train"), objectives.unscaled
     )
@@ -47,7 +47,7 @@ def placed(strategy):
     theta, none = tf.zeros([8, 1]), tf.zeros([4], tf.int32)
     parts = spread._arguments((theta, theta, spread.empty()), spread.fresh({0: 1}), none, none, raw, key)
     given = strategy.experimental_distribute_values_from_function(lambda one: parts[one.replica_id_in_sync_group])
-    graph = spread._window.get_concrete_function(*given).graph
+    graph = spread._run.get_concrete_function(*given).graph
     return sorted({op.device.split("/")[-1] for op in graph.get_operations() if "Call" in op.type})
 
 

@@ -39,12 +39,12 @@ def estimates(checkpoint, length, pairs, calls, sigma):
     scale = objectives.LossScale(*suite.entry(TASK).scales["train"])
     problem = Problem(get_task(TASK, suite.source), optimizers.get(checkpoint.optimizer), objectives.get("train"), scale)
     settings = base.Settings(pairs, length, sigma)
-    windows = truncated_unroll.Carried(BackpropagatedUnroll, problem, settings, 2)
+    truncations = truncated_unroll.TruncatedUnroll(BackpropagatedUnroll, problem, settings, 2)
     theta, es, rp, lost = problem.layout.vector(checkpoint.theta), [], [], 0
     for seed in range(calls):
-        state = windows.init(seed)
-        e = windows.perturbations(state)
-        losses, gradients, _ = windows.gradients(base.both_signs(theta, e), state, lambda rng, n: np.full(n, length))
+        state = truncations.init(seed)
+        e = truncations.perturbations(state)
+        losses, gradients, _ = truncations.gradients(base.both_signs(theta, e), state, lambda rng, n: np.full(n, length))
         d, finite_d = base.differences(base.by_sign(losses), np.ones([length, pairs], bool), settings)
         rows, finite_rp = truncated_unroll.finite_rows(reparam.pair_gradients(gradients))
         es.append(d[:, None] * e / (2 * sigma**2))

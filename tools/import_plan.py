@@ -2,7 +2,7 @@
 
 Prints which room imports which, and the circles of modules, if any; `--publish` writes docs/architecture.md. Imports inside
 functions count, and so does `importlib.import_module` of a constant; the tables of names that an `__init__` loads on first use
-do not. tests/test_architecture.py holds the order below.
+do not, nor do imports under `if TYPE_CHECKING:`, which never run. tests/test_architecture.py holds the order below.
 """
 
 import argparse
@@ -30,7 +30,8 @@ LAYERS = (
     ("taskset.normalization",),
     ("taskset.scoring",),
     ("taskset.cli", "taskset.__main__"),
-    ("learned.digits", "learned.optimizers"),
+    ("learned.digits", "learned.registry", "learned.types"),
+    ("learned.optimizers",),
     ("learned.unrolling",),
     ("learned.estimators",),
     ("learned.outer_training",),
@@ -54,8 +55,13 @@ def modules(root=ROOT):
 
 def imported(source, known):
     """The modules among `known` that Python code imports, at its top or inside functions."""
-    found = set()
-    for node in ast.walk(ast.parse(source)):
+    found, waiting = set(), [ast.parse(source)]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            waiting += node.orelse
+            continue
+        waiting += ast.iter_child_nodes(node)
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and not node.level:

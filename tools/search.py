@@ -22,6 +22,7 @@ import taskset
 from taskset.errors import StoreError
 from taskset.normalization import tabular
 from taskset.normalization.store import load_curves, load_normalizers, load_sweeps
+from taskset.samplers.optimizers import opt_list_names
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 BUDGETS = np.array([0.5, 1, 2, 3, 5, 7, 10])  # whole trainings
@@ -36,7 +37,7 @@ def settings(root):
     found = {}
     for row in sweeps.itertuples():
         found.setdefault((row.task, row.source, row.horizon), set()).update(row.optimizers)
-    wanted = {"adam_lr_-3.00", tabular.opt_list_names(1)[0]}
+    wanted = {"adam_lr_-3.00", opt_list_names(1)[0]}
     return [setting for setting, optimizers in found.items() if wanted <= optimizers]
 
 

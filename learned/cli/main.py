@@ -1,4 +1,4 @@
-"""The command line: `python -m learned suite | train | evaluate | compare | export`.
+"""The command line: `python -m learned suite | train | evaluate | compare | export | pretrained | recipe`.
 
 Each command is a thin layer over the function it names. Errors that a user can mend are one line on stderr and exit status 2.
 """
@@ -13,13 +13,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 import learned
 from learned.cli import evaluation
+from learned.cli.recipe import recipe
 from learned.deploy import pretrained
 from learned.outer_training.estimator_cache import MEMORY_MIB
-from learned.outer_training.options import OBJECTIVES, Options
+from learned.outer_training.options import Options
 from taskset import plugins
 from taskset.cli.main import DataDir, Modules, Source, Version, err, is_script, out
 from taskset.cli.main import main as run
-from taskset.datasets.sharing import shared_arrays
 from taskset.errors import ConfigError
 from taskset.execution.runtime import start_tensorflow, use_threads
 from taskset.scoring import named_suites, suites
@@ -29,7 +29,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="Learned optimizers: training them on suites of tasks.",
+    help="Learned optimizers: train them on suites of tasks, judge them, use them elsewhere.",
 )
 DEFAULT = Options("mlp")
 DEVICES = {"mirrored": "gpu", "tpu": "tpu"}  # where a strategy is asked for alone
@@ -47,28 +47,32 @@ def main():
 
 @app.callback()
 def callback(version: Version = False):
-    """Learned optimizers: training them on suites of tasks."""
+    """Learned optimizers: train them on suites of tasks, judge them, use them elsewhere."""
 
 
 @app.command("suite")
 def suite_command(
     patterns: Annotated[list[str] | None, typer.Argument(help="Task names or globs.")] = None,
-    output: Annotated[Path | None, typer.Option("--out", help="JSON file of the suite.")] = None,
-    horizon: Annotated[int | None, typer.Option(min=1, help="Steps of the baselines that losses are normalized by.")] = None,
-    name: Annotated[str | None, typer.Option(help="Default: the file's name.", show_default=False)] = None,
+    output: Annotated[Path | None, typer.Option("--out", help="JSON file to write the suite to.")] = None,
+    horizon: Annotated[
+        int | None, typer.Option(min=1, help="Horizon of the baselines that losses are normalized by, in steps.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the suite; default: the file's name.", show_default=False)] = None,
     source: Source = "synthetic",
     baselines: Baselines = None,
     max_ms: Annotated[
-        float, typer.Option(help="Only tasks whose training step took at most so long in the baselines.")
+        float, typer.Option(help="Only tasks whose training step took at most so many milliseconds in the baselines.")
     ] = math.inf,
-    max_params: Annotated[float, typer.Option(help="Only tasks of at most so many parameters.")] = math.inf,
+    max_params: Annotated[float, typer.Option(help="Only tasks with at most so many parameters.")] = math.inf,
     unmeasured: Annotated[
-        bool, typer.Option("--unmeasured", help="Without baselines, for `train --unmeasured measure`: all tasks that can run.")
+        bool,
+        typer.Option("--unmeasured", help="Use no baselines: take all tasks that can run, for `train --unmeasured measure`."),
     ] = False,
     rule: Annotated[
-        str | None, typer.Option("--named", help="By a rule of the package instead of patterns.", show_default=False)
+        str | None,
+        typer.Option("--named", help="Make the suite by a rule of the package instead of patterns.", show_default=False),
     ] = None,
-    show: Annotated[bool, typer.Option("--list", help="The rules that there are.")] = False,
+    show: Annotated[bool, typer.Option("--list", help="List the rules.")] = False,
     modules: Modules = None,
 ):
     """Make a suite: the matching tasks that can run, have a normalizer and are small enough; split by a hash of their names."""
@@ -96,54 +100,68 @@ def suite_command(
 
 @app.command()
 def train(
-    tasks: Annotated[str, typer.Option(help="Suite file, or the name of one (`python -m learned suite --list`).")],
-    output: Annotated[Path, typer.Option("--out", help="Directory of checkpoints and log; one that has them is gone on with.")],
-    outer_steps: Annotated[int, typer.Option(min=1, help="Outer steps in all.")],
-    optimizer: Annotated[str, typer.Option(help="Learned optimizer.")] = DEFAULT.optimizer,
-    estimator: Annotated[str, typer.Option(help="Of outer gradients.")] = DEFAULT.estimator,
-    objective: Annotated[str, typer.Option(help=f"{', '.join(OBJECTIVES)}.")] = DEFAULT.objective,
+    tasks: Annotated[str, typer.Option(help="Suite file, or the name of a suite (`python -m learned suite --list`).")],
+    output: Annotated[
+        Path, typer.Option("--out", help="Directory for checkpoints and log; a training that is there is resumed.")
+    ],
+    outer_steps: Annotated[int, typer.Option(min=1, help="Total number of outer steps.")],
+    optimizer: Annotated[str, typer.Option(help="Learned optimizer to train.")] = DEFAULT.optimizer,
+    estimator: Annotated[str, typer.Option(help="Outer-gradient estimator.")] = DEFAULT.estimator,
+    objective: Annotated[str, typer.Option(help="Loss to train for: train, valid or noise.")] = DEFAULT.objective,
     lengths: Annotated[
-        str, typer.Option(help="Of episodes: 100, linear:FIRST:LAST:OVER or log_uniform:LOW:HIGH.")
+        str, typer.Option(help="Lengths of episodes: 100, linear:FIRST:LAST:OVER or log_uniform:LOW:HIGH.")
     ] = DEFAULT.lengths,
-    pairs: Annotated[int, typer.Option(help="Antithetic pairs of each estimate.")] = DEFAULT.pairs,
-    steps: Annotated[int, typer.Option(help="Inner steps of a window.")] = DEFAULT.steps,
+    pairs: Annotated[int, typer.Option(help="Antithetic pairs per estimate.")] = DEFAULT.pairs,
+    steps: Annotated[int, typer.Option(help="Inner steps of a truncation.")] = DEFAULT.steps,
     sigma: Annotated[float, typer.Option(help="Standard deviation of the perturbations.")] = DEFAULT.sigma,
     differences: Annotated[
-        str, typer.Option(help="What counts of the difference of two signs: value or sign.")
+        str, typer.Option(help="Use the value or only the sign of a pair's difference in loss.")
     ] = DEFAULT.differences,
     first_lengths: Annotated[
-        str, typer.Option(help="Pairs end their first episodes together, or spread.")
+        str, typer.Option(help="Whether pairs end their first episodes together, or spread over their length.")
     ] = DEFAULT.first_lengths,
-    slots: Annotated[int, typer.Option(help="Tasks in training at a time.")] = DEFAULT.slots,
+    slots: Annotated[int, typer.Option(help="Tasks that are in training at a time.")] = DEFAULT.slots,
     tasks_per_step: Annotated[
-        int, typer.Option(help="Of them, those that an outer step averages over.")
+        int, typer.Option(help="Tasks that an outer step averages over, of those in training.")
     ] = DEFAULT.tasks_per_step,
-    family_weight: Annotated[list[str] | None, typer.Option(help="FAMILY=WEIGHT of drawing tasks; default 1.")] = None,
-    learning_rate: Annotated[float, typer.Option(help="Of Adam.")] = DEFAULT.learning_rate,
-    warm_up: Annotated[int, typer.Option(help="Outer steps over which the rate grows.")] = DEFAULT.warm_up,
-    clip: Annotated[float, typer.Option(help="Bound of the gradient's entries.")] = DEFAULT.clip,
-    seed: Annotated[int, typer.Option(help="Fixes every draw.")] = DEFAULT.seed,
-    workers: Annotated[int, typer.Option(min=1, help="Processes; the result is the same for any number.")] = 1,
+    family_weight: Annotated[
+        list[str] | None, typer.Option(help="FAMILY=WEIGHT: how often tasks of a family are drawn; default 1.")
+    ] = None,
+    learning_rate: Annotated[float, typer.Option(help="Learning rate of the outer Adam.")] = DEFAULT.learning_rate,
+    warm_up: Annotated[int, typer.Option(help="Outer steps over which the learning rate grows to its value.")] = DEFAULT.warm_up,
+    clip: Annotated[
+        float, typer.Option(help="Largest absolute value of an entry of the outer gradient; larger ones are clipped.")
+    ] = DEFAULT.clip,
+    seed: Annotated[int, typer.Option(help="Seed of every random draw.")] = DEFAULT.seed,
+    workers: Annotated[int, typer.Option(min=1, help="Worker processes; the weights are the same for any number.")] = 1,
     memory: Annotated[
-        int, typer.Option(help="MiB that a process may have for itself; above, programs go and are made again when needed.")
+        int,
+        typer.Option(
+            help="MiB that a process may have for itself; above it, compiled programs are dropped and rebuilt when needed."
+        ),
     ] = MEMORY_MIB,
     save_every: Annotated[int, typer.Option(min=1, help="Outer steps between checkpoints.")] = 50,
     keep_every: Annotated[
-        int | None, typer.Option(min=1, help="Outer steps between weights that are kept.", show_default=False)
+        int | None, typer.Option(min=1, help="Outer steps between weights that are kept; default: none are.", show_default=False)
     ] = None,
     unmeasured: Annotated[
-        str, typer.Option(help="Tasks without a normalizer: refuse, or measure first (Adam's sweep, in OUT/baselines).")
+        str,
+        typer.Option(
+            help="What to do with tasks that have no normalizer: refuse, or measure them first (Adam's sweep, in OUT/baselines)."
+        ),
     ] = "refuse",
     baselines: Baselines = None,
     device: Annotated[
-        str | None, typer.Option(help="cpu, gpu, gpu:1, tpu, or several: gpu:0,gpu:1.", show_default="this process's CPU")
+        str | None, typer.Option(help="Device: cpu, gpu, gpu:1, tpu, or several, gpu:0,gpu:1.", show_default="this process's CPU")
     ] = None,
-    strategy: Annotated[str | None, typer.Option(help="one, mirrored (over several devices) or tpu.", show_default="one")] = None,
+    strategy: Annotated[
+        str | None, typer.Option(help="Distribution strategy: one, mirrored (over several devices) or tpu.", show_default="one")
+    ] = None,
     data_dir: DataDir = None,
     modules: Modules = None,
 ):
-    """Train a learned optimizer. Interrupt it at any moment; the same command goes on from the last checkpoint."""
-    use_threads(1)  # before a module of one's own starts TensorFlow
+    """Train a learned optimizer. If interrupted, run the same command again to resume from the last checkpoint."""
+    use_threads(1)  # before a user's module starts TensorFlow
     plugins.load(modules or [])
     options = Options(
         optimizer, estimator, objective, seed, pairs, steps, sigma, differences, first_lengths, lengths, slots, tasks_per_step,
@@ -151,22 +169,14 @@ def train(
     )  # fmt: skip
     suite = named_suites.find(tasks, baselines)
     options.check(suite)
-    if (device or strategy) and workers > 1:
-        raise ConfigError(f"workers is {workers}: allowed with --device or --strategy is 1; workers are processes on the CPU")
     start_tensorflow(threads=1)
-    from learned import optimizers
-    from learned.outer_training.trainer import Trainer
-    from learned.unrolling import distributed
+    from learned.outer_training import session
 
-    spread = (
-        distributed.strategy(strategy or "one", device or DEVICES.get(strategy or "one", "cpu")) if device or strategy else None
-    )
-    if spread:
-        distributed.check_pairs(pairs, spread)
+    spread = _strategy(strategy, device, workers, pairs)
     suite = _measured(suite, unmeasured, output / "baselines", data_dir, workers, modules or [])
-    with shared_arrays(), _slots(workers, suite, options, data_dir, modules or [], spread, memory, output) as made:
-        where = distributed.describe(spread) if spread else "cpu"
-        trainer = Trainer(output, suite, options, made, optimizers.get(optimizer), where)
+    with session.open_trainer(
+        suite, options, output, workers=workers, data_dir=data_dir, modules=modules or [], memory=memory, strategy=spread
+    ) as trainer:
         out.print(
             f"{optimizer} ({trainer.layout.size:,} weights) by {estimator} on {len(suite.of_split('train'))} tasks of "
             f"{suite.name}, objective {objective}; outer step {trainer.step} of {outer_steps}",
@@ -179,8 +189,10 @@ def train(
 
 @app.command("export")
 def export_command(
-    path: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="File, or a name of `python -m learned pretrained`.")],
-    output: Annotated[Path, typer.Option("--out", help="The .npz; the reader numpy_update.py is put beside it.")],
+    path: Annotated[
+        Path, typer.Argument(metavar="CHECKPOINT", help="Checkpoint file, or a name of `python -m learned pretrained`.")
+    ],
+    output: Annotated[Path, typer.Option("--out", help="The .npz to write; its reader numpy_update.py is put beside it.")],
 ):
     """Write trained weights, and the one file that uses them with NumPy alone."""
     start_tensorflow(threads=1)
@@ -192,13 +204,14 @@ def export_command(
 
 @app.command("pretrained")
 def pretrained_command():
-    """Names of the weights that come with the package, and how they were trained."""
+    """List the weights that come with the package, and how they were trained."""
     for name in pretrained.names():
         out.print(pretrained.describe(name), markup=False)
 
 
 app.command()(evaluation.evaluate)
 app.command()(evaluation.compare)
+app.command()(recipe)
 
 
 def _weights(texts):
@@ -230,15 +243,17 @@ def _measured(suite, unmeasured, root, data_dir, workers, modules):
     return measuring.completed(suite, root, sweep)
 
 
-def _slots(workers, suite, options, data_dir, modules, strategy, memory, output):
-    if workers == 1:
-        from learned.outer_training.task_pool import Slots
+def _strategy(name, device, workers, pairs):
+    """The `tf.distribute` strategy that was asked for, None where none was; checked before anything is measured."""
+    if not (device or name):
+        return None
+    if workers > 1:
+        raise ConfigError(f"workers is {workers}: allowed with --device or --strategy is 1; workers are processes on the CPU")
+    from learned.unrolling import distributed
 
-        return contextlib.nullcontext(Slots(suite, options, data_dir, strategy, memory))
-    from learned.outer_training.trainer import kept_slots
-    from learned.outer_training.workers import Workers
-
-    return Workers(workers, suite, options, data_dir, [*modules, learned.__name__], memory, lambda: kept_slots(output))
+    found = distributed.strategy(name or "one", device or DEVICES.get(name or "one", "cpu"))
+    distributed.check_pairs(pairs, found)
+    return found
 
 
 @contextlib.contextmanager

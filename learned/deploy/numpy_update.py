@@ -35,8 +35,8 @@ class LearnedOptimizer:
     """
 
     def __init__(self, name, theta, steps=None):
-        if not isinstance(name, str) or name not in _RULES:
-            raise ValueError(f"unknown learned optimizer {name!r}: allowed are {', '.join(_RULES)}")
+        if not isinstance(name, str) or name not in RULES:
+            raise ValueError(f"unknown learned optimizer {name!r}: allowed are {', '.join(RULES)}")
         if not isinstance(theta, dict):
             raise ValueError(f"theta is a {type(theta).__name__}: allowed is {{path: array}}")
         self.name, self.theta = name, {path: np.asarray(w) for path, w in theta.items()}
@@ -51,7 +51,7 @@ class LearnedOptimizer:
     def init(self, params):
         """The state before the first step."""
         params = _parameters(params)
-        return _RULES[self.name][0](self._theta(params), params)
+        return RULES[self.name][0](self._theta(params), params)
 
     def update(self, grads, state, params, step, loss=None, validation_loss=None):
         """(params, state) after one more step; nothing is changed in place.
@@ -73,7 +73,7 @@ class LearnedOptimizer:
         step = _step(step)
         try:
             used = self._with_tensors(state, lambda tensors: {path: tensors[path] for path in moving})
-            moved, new = _RULES[self.name][1](self._theta(params), grads, used, moving, step, losses, self.steps)
+            moved, new = RULES[self.name][1](self._theta(params), grads, used, moving, step, losses, self.steps)
         except (KeyError, TypeError) as error:
             told = "take the state from `init` of these parameters"
             raise ValueError(f"the state or theta doesn't fit ({error}): {told}") from error
@@ -554,7 +554,7 @@ def _anchored(theta, grads, state, params, step, losses, steps):
     return {path: p for path, (p, _) in done.items()}, {"tensors": {path: s for path, (_, s) in done.items()}, "losses": averages}
 
 
-_RULES = {
+RULES = {
     "learnable_sgd": (_each_init(lambda p: {}), _each(_sgd)),
     "learnable_sgdm": (_each_init(lambda p: {"u": np.zeros_like(p)}), _each(_sgdm)),
     "learnable_adam": (_each_init(lambda p: {"m": np.zeros_like(p), "v": np.zeros_like(p)}), _each(_adam)),

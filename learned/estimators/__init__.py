@@ -1,31 +1,30 @@
 """Estimators of outer gradients: from a problem and theta to the gradient of the mean normalized loss.
 
-`get("pes")` gives a class: `PES(problem, settings)`; `learned.estimators.base` says what they share.
+    learned.estimators.names()                  the package's own, and those registered with `learned.register_estimator`
+    learned.estimators.get("pes")               a class: `PES(problem, settings)`
+
+`learned.estimators.base` says what an estimator is. Nothing here imports TensorFlow before an estimator is asked for.
 """
 
-import importlib
+from __future__ import annotations
 
-from taskset.errors import unknown
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-# name, which is that of the module, too: class. A module is imported, and TensorFlow with it, when one is asked for.
-_CLASSES = {
-    "es_full": "ESFull",
-    "es_truncated": "ESTruncated",
-    "pes": "PES",
-    "es_single": "ESSingle",
-    "reparam": "Reparam",
-    "combined": "Combined",
-    "bptt": "BPTT",
-}
+from learned import registry
+
+if TYPE_CHECKING:
+    from learned.estimators.base import Estimator
 
 
-def names():
+def names() -> list[str]:
     """The names of all estimators."""
-    return list(_CLASSES)
+    return registry.estimators.names()
 
 
-def get(name):
-    """The estimator class called `name`. Raises `UnknownName`."""
-    if not isinstance(name, str) or name not in _CLASSES:
-        raise unknown("estimator", name, names(), f"Allowed are {', '.join(names())}.")
-    return getattr(importlib.import_module(f"learned.estimators.{name}"), _CLASSES[name])
+def get(name: str) -> Callable[..., Estimator]:
+    """The class of the estimator called `name`. Raises `UnknownName`."""
+    return registry.estimators.get(name)
+
+
+register = registry.estimators.register

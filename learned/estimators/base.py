@@ -7,10 +7,10 @@ An estimator is an object with
     estimate(theta, state, lengths) -> (Estimate, state)      theta: NumPy vector [P]
 
 `lengths` is a function `(rng, n) -> [n] integers`, the lengths in steps of episodes that start in this call, no shorter than a
-window. An episode is one inner training from its start; a window is the part of it that one estimate looks at, K steps long.
+truncation. An episode is one inner training from its start; a truncation is the part of it that one estimate looks at, K steps long.
 Everything random follows from the state's seed.
 
-    D = L(theta + e) - L(theta - e),  e ~ N(0, sigma^2 I),  a row of e a pair;  L: mean normalized loss of the window
+    D = L(theta + e) - L(theta - e),  e ~ N(0, sigma^2 I),  a row of e a pair;  L: mean normalized loss of the truncation
 """
 
 from collections.abc import Callable
@@ -50,7 +50,7 @@ def spread(rng, lengths):
 class Settings:
     """What estimators are told.
 
-    pairs: N; steps: K, of a window; sigma: standard deviation of the perturbations.
+    pairs: N; steps: K, of a truncation; sigma: standard deviation of the perturbations.
     differences: what is made of D: `value` or `sign`; first_lengths: of the first episodes: `together` or `spread`.
     """
 
@@ -72,7 +72,7 @@ class Settings:
 class Estimate:
     """One estimate of the gradient of the outer loss.
 
-    gradient: [P]; loss: mean normalized loss of the window over all copies; non_finite: pairs that count as zero because their
+    gradient: [P]; loss: mean normalized loss of the truncation over all copies; non_finite: pairs that count as zero because their
     D (or their gradient) was not finite; steps: inner steps computed, of all copies; details: {name: scalar}.
     """
 
@@ -89,9 +89,9 @@ def mean_loss(losses):
     return float(losses[np.isfinite(losses)].mean()) if np.isfinite(losses).any() else float("nan")
 
 
-def perturbations(seed, window, pairs, size, sigma, dtype):
-    """e [N, P] of a window: one draw for all pairs (`taskset.random.stateless`)."""
-    key = tf.constant([seeds.stream(seed, "perturbation"), int(window)], tf.int32)
+def perturbations(seed, truncation, pairs, size, sigma, dtype):
+    """e [N, P] of a truncation: one draw for all pairs (`taskset.random.stateless`)."""
+    key = tf.constant([seeds.stream(seed, "perturbation"), int(truncation)], tf.int32)
     return (sigma * stateless.normal(key, [pairs, size], dtype)).numpy()
 
 

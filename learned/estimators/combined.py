@@ -4,7 +4,7 @@ import numpy as np
 
 from learned.estimators import base
 from learned.estimators.reparam import pair_gradients
-from learned.estimators.truncated_unroll import Carried, finite_rows
+from learned.estimators.truncated_unroll import TruncatedUnroll, finite_rows
 from learned.unrolling.backpropagation import BackpropagatedUnroll
 
 FLOOR = 1e-8  # added to the variances
@@ -23,7 +23,7 @@ def combine(es, reparam):
 
 
 class Combined:
-    """Inverse-variance weighting of `es_truncated` and `reparam` on the same windows and perturbations.
+    """Inverse-variance weighting of `es_truncated` and `reparam` on the same truncations and perturbations.
 
     Metz et al. 2019 (arXiv 1810.10180, section 4). A pair that is not finite in one of the two counts as zero in that one.
     """
@@ -34,16 +34,16 @@ class Combined:
         if settings.pairs < 2:
             raise base.ConfigError("pairs is 1: the combined estimator needs at least 2 to tell variances")
         self.problem, self.settings = problem, settings
-        self.windows = Carried(BackpropagatedUnroll, problem, settings, 2, **execution)
+        self.truncations = TruncatedUnroll(BackpropagatedUnroll, problem, settings, 2, **execution)
 
     def init(self, seed):
-        """The state before the first window."""
-        return self.windows.init(seed)
+        """The state before the first truncation."""
+        return self.truncations.init(seed)
 
     def estimate(self, theta, state, lengths):
-        """(Estimate from one window, state behind it); details: "es_weight", the mean weight of ES over theta."""
-        settings, e = self.settings, self.windows.perturbations(state)
-        losses, gradients, state = self.windows.gradients(base.both_signs(theta, e), state, lengths)
+        """(Estimate from one truncation, state behind it); details: "es_weight", the mean weight of ES over theta."""
+        settings, e = self.settings, self.truncations.perturbations(state)
+        losses, gradients, state = self.truncations.gradients(base.both_signs(theta, e), state, lengths)
         signs = base.by_sign(losses)
         d, finite_d = base.differences(signs, np.ones([settings.steps, settings.pairs], bool), settings)
         rows, finite_rp = finite_rows(pair_gradients(gradients))

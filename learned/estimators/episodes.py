@@ -1,6 +1,6 @@
 """Where each pair is in its episode, when it starts anew, and which batches it reads. NumPy, on the host.
 
-A pair's state is (steps taken, length of the episode, number of the episode); zeros before the first. In a window of K steps
+A pair's state is (steps taken, length of the episode, number of the episode); zeros before the first. In a truncation of K steps
 a pair starts anew at most once: no episode is shorter than K steps, a drawn length below that becomes K.
 """
 
@@ -13,11 +13,12 @@ from taskset.random import seeds
 
 
 @dataclass(frozen=True)
-class Window:
-    """One window of all pairs, and what the compiled program (`learned.unrolling.unroll`) is given for it.
+class Truncation:
+    """One truncation of all pairs, and what the compiled program (`learned.unrolling.unroll`) is given for it.
 
-    first: steps taken before it [N]; reset_at: the step of the window that is the first of a new episode [N], K for none;
-    horizons: length of the episode before that step and from it on [N, 2]; fresh, raw, key: arguments of `Unroll.window`; after: the episodes' state behind the window.
+    first: steps taken before it [N]; reset_at: the step of the truncation that is the first of a new episode [N], K for none;
+    horizons: length of the episode before that step and from it on [N, 2]; fresh, raw, key: arguments of `Unroll.run`; after:
+    the episodes' state behind the truncation.
     """
 
     first: np.ndarray
@@ -30,17 +31,17 @@ class Window:
 
     @property
     def arguments(self):
-        """The arguments of `Unroll.window` behind the inner states."""
+        """The arguments of `Unroll.run` behind the inner states."""
         first, reset_at, horizons = map(tf.constant, (self.first, self.reset_at, self.horizons))
         return self.fresh, first, reset_at, horizons, self.raw, self.key
 
     def old(self, steps):
-        """[K, N]: whether a step belongs to the episode that the pair was in before the window."""
+        """[K, N]: whether a step belongs to the episode that the pair was in before the truncation."""
         return np.arange(steps)[:, None] < self.reset_at
 
 
 def start(seed, pairs):
-    """The state before the first window."""
+    """The state before the first truncation."""
     zeros = np.zeros(pairs, np.int32)
     return {
         "seed": np.asarray(seed, np.int64),
@@ -56,22 +57,23 @@ def episode_seed(seed, pair, number):
     return seeds.stream(seed, "episode", int(pair), int(number))
 
 
-def next_window(unroll, state, lengths, first_lengths):
-    """The next `Window`.
+def next_truncation(unroll, state, lengths, first_lengths):
+    """The next `Truncation`.
 
     lengths: `(rng, n) -> [n]`, of episodes that start; first_lengths: `(rng, lengths) -> lengths` of those that are first.
     """
-    seed, number_of_window, steps_of_window = int(state["seed"]), int(state["window"]), unroll.steps
-    rng = seeds.generator(seed, "lengths", number_of_window)
+    # The state's entry and the purposes of draws keep the names that checkpoints have: a truncation was once called a window.
+    seed, index, count = int(state["seed"]), int(state["window"]), unroll.steps
+    rng = seeds.generator(seed, "lengths", index)
     drawn = np.asarray(lengths(rng, unroll.pairs))
-    drawn = np.maximum(np.where(state["number"] == 0, first_lengths(rng, drawn), drawn), steps_of_window).astype(np.int32)
+    drawn = np.maximum(np.where(state["number"] == 0, first_lengths(rng, drawn), drawn), count).astype(np.int32)
 
     left = state["length"] - state["steps"]
-    resets = left < steps_of_window
-    reset_at = np.where(resets, left, steps_of_window).astype(np.int32)
+    resets = left < count
+    reset_at = np.where(resets, left, count).astype(np.int32)
     number = state["number"] + resets
     length = np.where(resets, drawn, state["length"]).astype(np.int32)
-    steps = np.where(resets, steps_of_window - left, state["steps"] + steps_of_window).astype(np.int32)
+    steps = np.where(resets, count - left, state["steps"] + count).astype(np.int32)
 
     pieces = []
     for n in range(unroll.pairs):
@@ -80,7 +82,7 @@ def next_window(unroll, state, lengths, first_lengths):
             parts.append((episode_seed(seed, n, number[n]), 0, int(steps[n])))
         pieces.append(parts)
     fresh = unroll.fresh({n: episode_seed(seed, n, number[n]) for n in np.flatnonzero(resets)})
-    key = tf.constant([seeds.stream(seed, "window"), number_of_window], tf.int32)
+    key = tf.constant([seeds.stream(seed, "window"), index], tf.int32)
     after = {
         "seed": state["seed"],
         "window": state["window"] + 1,
@@ -89,4 +91,4 @@ def next_window(unroll, state, lengths, first_lengths):
         "number": number.astype(np.int32),
     }
     horizons = np.stack([state["length"], length], axis=1).astype(np.int32)
-    return Window(state["steps"].astype(np.int32), reset_at, horizons, fresh, unroll.raw(pieces), key, after)
+    return Truncation(state["steps"].astype(np.int32), reset_at, horizons, fresh, unroll.raw(pieces), key, after)

@@ -37,10 +37,10 @@ class ESFull:
         copies, inner, parts = base.both_signs(theta, e), self._empty, []
         where = episodes.start(seeds.stream(seed, "episodes", number), settings.pairs)
         for _ in range(0, length, settings.steps):
-            window = episodes.next_window(self.unroll, where, lambda rng, n: np.full(n, length), base.together)
-            losses, inner = self.unroll.window(copies, copies, inner, *window.arguments)
+            truncation = episodes.next_truncation(self.unroll, where, lambda rng, n: np.full(n, length), base.together)
+            losses, inner = self.unroll.run(copies, copies, inner, *truncation.arguments)
             parts.append(base.by_sign(losses))
-            where = window.after
+            where = truncation.after
         losses = np.concatenate(parts)[:length]
         d, finite = base.differences(losses, np.ones([length, settings.pairs], bool), settings)
         gradient = d @ e / (2 * settings.sigma**2 * settings.pairs)

@@ -12,7 +12,7 @@ class ESSingle:
 
         g = 1 / (2 sigma^2 N) sum_n sum_t 1/K (L_t(+) - L_t(-)) e_n
 
-    No accumulator: the e of an episode is the perturbation that all its steps have seen. The mean over an episode's windows is
+    No accumulator: the e of an episode is the perturbation that all its steps have seen. The mean over an episode's truncations is
     unbiased while theta stays; Vicol 2023 (arXiv 2304.11153).
     """
 
@@ -23,22 +23,22 @@ class ESSingle:
         self.unroll = unroll(Unroll, problem, settings.pairs, 2, settings.steps, **execution)
 
     def init(self, seed):
-        """The state before the first window: `e` [N, P], `inner` states [2 N, ..], `episodes`."""
+        """The state before the first truncation: `e` [N, P], `inner` states [2 N, ..], `episodes`."""
         e = np.zeros([self.settings.pairs, self.problem.layout.size], self.problem.dtype.as_numpy_dtype)
         return {"episodes": episodes.start(seed, self.settings.pairs), "inner": self.unroll.empty(), "e": e}
 
     def estimate(self, theta, state, lengths):
-        """(Estimate from one window, state behind it)."""
+        """(Estimate from one truncation, state behind it)."""
         settings, size = self.settings, self.problem.layout.size
-        window = episodes.next_window(self.unroll, state["episodes"], lengths, settings.first_lengths)
+        truncation = episodes.next_truncation(self.unroll, state["episodes"], lengths, settings.first_lengths)
         seed, number = int(state["episodes"]["seed"]), int(state["episodes"]["window"])
         drawn = base.perturbations(seed, number, settings.pairs, size, settings.sigma, self.problem.dtype)
-        e = np.where((window.reset_at < settings.steps)[:, None], drawn, state["e"])
+        e = np.where((truncation.reset_at < settings.steps)[:, None], drawn, state["e"])
         before, after = base.both_signs(theta, state["e"]), base.both_signs(theta, e)
-        losses, inner = self.unroll.window(before, after, state["inner"], *window.arguments)
-        losses, old = base.by_sign(losses), window.old(settings.steps)
+        losses, inner = self.unroll.run(before, after, state["inner"], *truncation.arguments)
+        losses, old = base.by_sign(losses), truncation.old(settings.steps)
         d_old, finite_old = base.differences(losses, old, settings)
         d_new, finite_new = base.differences(losses, ~old, settings)
         gradient = (d_old @ state["e"] + d_new @ e) / (2 * settings.sigma**2 * settings.pairs)
         estimate = base.Estimate(gradient, base.mean_loss(losses), int(np.sum(~(finite_old & finite_new))), losses.size)
-        return estimate, {"episodes": window.after, "inner": inner, "e": e}
+        return estimate, {"episodes": truncation.after, "inner": inner, "e": e}

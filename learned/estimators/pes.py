@@ -1,4 +1,4 @@
-"""Persistent evolution strategies: unbiased gradients from windows of unfinished episodes."""
+"""Persistent evolution strategies: unbiased gradients from truncations of unfinished episodes."""
 
 import numpy as np
 
@@ -7,19 +7,19 @@ from learned.unrolling.distributed import unroll
 from learned.unrolling.unroll import Unroll
 
 
-def credit(window, steps):
-    """[K, N]: which losses of a window go with the perturbations of the old episode: up to and including its last one."""
-    return window.old(steps)
+def credit(truncation, steps):
+    """[K, N]: which losses of a truncation go with the perturbations of the old episode: up to and including its last one."""
+    return truncation.old(steps)
 
 
 class PES:
-    """Each pair keeps two trainings, of theta + e and of theta - e with a fresh e in each window, and the sum xi of its e.
+    """Each pair keeps two trainings, of theta + e and of theta - e with a fresh e in each truncation, and the sum xi of its e.
 
         g = 1 / (2 sigma^2 N) sum_n sum_t 1/K (L_t(+) - L_t(-)) xi_t,     xi_t: sum of the e of the episode that t belongs to
 
-    The mean of g over the windows of an episode is an unbiased estimate of the gradient of the smoothed mean loss. Where a
-    pair starts anew in a window, its losses up to and including the last one of the old episode go with the old sum (this
-    window's e included), the later ones with this window's e alone. Vicol, Metz and Sohl-Dickstein 2021 (arXiv 2112.13835).
+    The mean of g over the truncations of an episode is an unbiased estimate of the gradient of the smoothed mean loss. Where a
+    pair starts anew in a truncation, its losses up to and including the last one of the old episode go with the old sum (this
+    truncation's e included), the later ones with this truncation's e alone. Vicol, Metz and Sohl-Dickstein 2021 (arXiv 2112.13835).
     """
 
     name = "pes"
@@ -29,22 +29,22 @@ class PES:
         self.unroll = unroll(Unroll, problem, settings.pairs, 2, settings.steps, **execution)
 
     def init(self, seed):
-        """The state before the first window: `xi` [N, P], `inner` states [2 N, ..], `episodes`."""
+        """The state before the first truncation: `xi` [N, P], `inner` states [2 N, ..], `episodes`."""
         xi = np.zeros([self.settings.pairs, self.problem.layout.size], self.problem.dtype.as_numpy_dtype)
         return {"episodes": episodes.start(seed, self.settings.pairs), "inner": self.unroll.empty(), "xi": xi}
 
     def estimate(self, theta, state, lengths):
-        """(Estimate from one window, state behind it)."""
+        """(Estimate from one truncation, state behind it)."""
         settings, size = self.settings, self.problem.layout.size
-        window = episodes.next_window(self.unroll, state["episodes"], lengths, settings.first_lengths)
+        truncation = episodes.next_truncation(self.unroll, state["episodes"], lengths, settings.first_lengths)
         seed, number = int(state["episodes"]["seed"]), int(state["episodes"]["window"])
         e = base.perturbations(seed, number, settings.pairs, size, settings.sigma, self.problem.dtype)
         copies = base.both_signs(theta, e)
-        losses, inner = self.unroll.window(copies, copies, state["inner"], *window.arguments)
-        losses, old, xi = base.by_sign(losses), credit(window, settings.steps), state["xi"] + e
+        losses, inner = self.unroll.run(copies, copies, state["inner"], *truncation.arguments)
+        losses, old, xi = base.by_sign(losses), credit(truncation, settings.steps), state["xi"] + e
         d_old, finite_old = base.differences(losses, old, settings)
         d_new, finite_new = base.differences(losses, ~old, settings)
         gradient = (d_old @ xi + d_new @ e) / (2 * settings.sigma**2 * settings.pairs)
-        xi = np.where((window.reset_at < settings.steps)[:, None], e, xi)
+        xi = np.where((truncation.reset_at < settings.steps)[:, None], e, xi)
         estimate = base.Estimate(gradient, base.mean_loss(losses), int(np.sum(~(finite_old & finite_new))), losses.size)
-        return estimate, {"episodes": window.after, "inner": inner, "xi": xi}
+        return estimate, {"episodes": truncation.after, "inner": inner, "xi": xi}

@@ -7,8 +7,8 @@ from learned.estimators import base, episodes
 from learned.unrolling.distributed import unroll
 
 
-class Carried:
-    """One window after the other, for the estimators of truncated unrolls.
+class TruncatedUnroll:
+    """One truncation after the other, for the estimators of truncated unrolls.
 
     kind: `Unroll`, or `BackpropagatedUnroll` where gradients are wanted; signs: copies of a pair that start from its state.
     The state that is carried on is that of the first sign, at theta + e where there is an e: as likely as theta - e, and it
@@ -27,26 +27,30 @@ class Carried:
         return tf.nest.map_structure(lambda x: x[: self.settings.pairs], inner)
 
     def _next(self, state, lengths):
-        window = episodes.next_window(self.unroll, state["episodes"], lengths, self.settings.first_lengths)
-        return window, tf.nest.map_structure(lambda x: tf.concat([x] * self.signs, axis=0), state["inner"])
+        truncation = episodes.next_truncation(self.unroll, state["episodes"], lengths, self.settings.first_lengths)
+        return truncation, tf.nest.map_structure(lambda x: tf.concat([x] * self.signs, axis=0), state["inner"])
 
     def perturbations(self, state):
-        """e [N, P] of the next window."""
+        """e [N, P] of the next truncation."""
         where = state["episodes"]
         size, settings = self.problem.layout.size, self.settings
         return base.perturbations(int(where["seed"]), where["window"], settings.pairs, size, settings.sigma, self.problem.dtype)
 
     def losses(self, copies, state, lengths):
-        """(losses [K, C], state behind the window) at theta = copies [C, P]."""
-        window, inner = self._next(state, lengths)
-        losses, inner = self.unroll.window(copies, copies, inner, *window.arguments)
-        return np.asarray(losses), {"episodes": window.after, "inner": self._first_sign(inner)}
+        """(losses [K, C], state behind the truncation) at theta = copies [C, P]."""
+        truncation, inner = self._next(state, lengths)
+        losses, inner = self.unroll.run(copies, copies, inner, *truncation.arguments)
+        return np.asarray(losses), {"episodes": truncation.after, "inner": self._first_sign(inner)}
 
     def gradients(self, copies, state, lengths):
-        """(losses [K, C], gradients [C, P] as float64, state behind the window) at theta = copies [C, P]."""
-        window, inner = self._next(state, lengths)
-        losses, inner, gradients = self.unroll.gradients(copies, inner, *window.arguments)
-        return np.asarray(losses), np.asarray(gradients, np.float64), {"episodes": window.after, "inner": self._first_sign(inner)}
+        """(losses [K, C], gradients [C, P] as float64, state behind the truncation) at theta = copies [C, P]."""
+        truncation, inner = self._next(state, lengths)
+        losses, inner, gradients = self.unroll.gradients(copies, inner, *truncation.arguments)
+        return (
+            np.asarray(losses),
+            np.asarray(gradients, np.float64),
+            {"episodes": truncation.after, "inner": self._first_sign(inner)},
+        )
 
 
 def finite_rows(gradients):

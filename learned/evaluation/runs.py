@@ -7,28 +7,40 @@ The column `optimizer` holds the name given to the checkpoint. Start, batches an
 seed has in a baseline: comparisons are paired.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import learned
 from learned.deploy import pretrained
 from learned.outer_training import checkpoint
+from learned.types import PathLike
 from taskset import catalogue, plugins
 from taskset.datasets.sharing import shared_arrays
-from taskset.errors import ConfigError, StoreError, UnknownName, shown
+from taskset.errors import ConfigError, StoreError, UnknownName, shown, unknown
 from taskset.normalization import store
-from taskset.normalization.sweep import workers
+from taskset.normalization.sweep import workers as processes
 from taskset.normalization.sweep.resume import check_finished, remove_leftovers
+from taskset.normalization.sweep.runner import SweepOptions
+from taskset.normalization.sweep.workers import Progress
 from taskset.samplers.optimizers import get_optimizer_config
+from taskset.scoring.suites import SPLITS, Suite
 
+if TYPE_CHECKING:
+    from learned.optimizers.as_optimizer import WithWeights
+
+ALL_SPLITS = "all"
 _NAME = re.compile(r"[A-Za-z0-9_.@+-]+")
 
 
 @dataclass(frozen=True)
-class Contestant:
-    """A checkpoint under a name. digest: of its weights."""
+class NamedCheckpoint:
+    """A checkpoint under the name that its results have. optimizer: the learned optimizer's name; digest: of its weights."""
 
     name: str
     path: str
@@ -36,8 +48,11 @@ class Contestant:
     digest: str
 
 
-def contestant(path, name=None):
-    """The `Contestant` of a checkpoint file, or of a name of `learned.deploy.pretrained`; called by default OPTIMIZER_ESTIMATOR_STEP."""
+def named_checkpoint(path: PathLike, name: str | None = None) -> NamedCheckpoint:
+    """The `NamedCheckpoint` of a checkpoint file, or of a name of `learned.pretrained`.
+
+    name: default OPTIMIZER_ESTIMATOR_STEP. Raises `ConfigError` for a name that can't be one, or is a hand-designed optimizer's.
+    """
     path = pretrained.find(path)
     found = checkpoint.load(path)
     name = name or f"{found.optimizer}_{found.value('options', str, 'estimator')}_{found.step}"
@@ -51,29 +66,85 @@ def contestant(path, name=None):
         raise ConfigError(f"name {name!r} is that of a hand-designed optimizer: give another --name")
     weights = found.theta
     digest = hashlib.sha256(b"".join(key.encode() + weights[key].tobytes() for key in sorted(weights))).hexdigest()
-    return Contestant(name, str(path), found.optimizer, digest[:16])
+    return NamedCheckpoint(name, str(path), found.optimizer, digest[:16])
 
 
-def optimizer_of(contestant):
+def optimizer_of(judged: NamedCheckpoint) -> WithWeights:
     """The checkpoint as an optimizer of `taskset.execution.loop`."""
-    from learned import optimizers
-    from learned.optimizers.as_optimizer import with_weights
+    from learned.deploy.weights import load
 
-    found = checkpoint.load(contestant.path)
-    return with_weights(optimizers.get(found.optimizer), found.theta, contestant.name)
+    return load(judged.path, judged.name)
 
 
-def _claim(root, contestant, options):
-    store.check_options(root, {**options.as_json(), "checkpoint": contestant.digest})
+def tasks_of(
+    given: Suite | Sequence[str], split: str = "test", source: str | None = None, horizon: int | None = None
+) -> tuple[list[str], str, int]:
+    """(task names, source, horizon) of an evaluation: of a split of a suite, or of the named tasks.
 
-
-def plan(contestant, tasks, options, root):
-    """The tasks that have no curves under `root` yet; claims `root` for this contestant and these options.
-
-    options: `taskset.normalization.sweep.runner.Options`, whose only optimizer is the contestant's name.
-    Raises StoreError where `root` holds other results, be it under a waiting task's name.
+    split: of a suite: "train", "valid", "test" or "all". source, horizon: those of a suite, and "synthetic" for names, where
+    None. Raises `ConfigError` or `UnknownName` where they contradict the suite.
     """
-    _claim(root, contestant, options)
+    if not isinstance(given, Suite):
+        if horizon is None:
+            raise ConfigError("how many steps? give --horizon; only suites have one of their own")
+        return list(given), source or "synthetic", horizon
+    if split not in (*SPLITS, ALL_SPLITS):
+        raise unknown("split", split, [*SPLITS, ALL_SPLITS], f"Allowed are {', '.join(SPLITS)} and {ALL_SPLITS}.")
+    if source not in (None, given.source):
+        raise ConfigError(f"source {source!r}: that of the suite is {given.source!r}; leave --source out")
+    if horizon is not None and horizon > given.horizon:
+        raise ConfigError(
+            f"horizon {horizon} is longer than that of the suite's normalizers, {given.horizon}: give a shorter one, or name the "
+            "tasks themselves and compare with baselines that are as long"
+        )
+    names = [entry.task for entry in given.tasks if split in (entry.split, ALL_SPLITS)]
+    if not names:
+        raise ConfigError(f"suite {given.name!r} has no task in its split {split}: choose another --split")
+    return names, given.source, horizon or given.horizon
+
+
+def evaluate(
+    path: PathLike,
+    tasks: Suite | Sequence[str],
+    root: PathLike,
+    *,
+    split: str = "test",
+    source: str | None = None,
+    horizon: int | None = None,
+    seeds: int = 3,
+    batches: int = 50,
+    evaluations: int = 50,
+    name: str | None = None,
+    data_dir: str | None = None,
+    workers: int = 1,
+    modules: Sequence[str] = (),
+    report: Callable[[Progress], None] = lambda progress: None,
+) -> Progress:
+    """Train tasks with the optimizer in a checkpoint, and write their curves below `root`; the same call resumes.
+
+    path: a checkpoint, an export, or a name of `learned.pretrained`; tasks, split, source, horizon: as of `tasks_of`.
+    seeds: runs of each task, from the seeds 0, 1, .. of the baselines. batches: of each split in an evaluation; evaluations:
+    intervals between evaluations. name: that of the results; default OPTIMIZER_ESTIMATOR_STEP. modules: those that register
+    what is not the package's own. Returns the `Progress`: which tasks are finished, and why others failed.
+    """
+    names, source, horizon = tasks_of(tasks, split, source, horizon)
+    judged = named_checkpoint(path, name)
+    options = SweepOptions((judged.name,), source, horizon, tuple(range(seeds)), batches, evaluations)
+    waiting = plan(judged, names, options, root)
+    return run(judged, waiting, options, root, data_dir, min(workers, max(len(waiting), 1)), modules, report)
+
+
+def _claim(root, judged, options):
+    store.check_options(root, {**options.as_json(), "checkpoint": judged.digest})
+
+
+def plan(judged: NamedCheckpoint, tasks: Sequence[str], options: SweepOptions, root: PathLike) -> list[str]:
+    """The tasks that have no curves under `root` yet; claims `root` for this checkpoint and these options.
+
+    options: their only optimizer is the checkpoint's name.
+    Raises `StoreError` where `root` holds other results, be it under a waiting task's name.
+    """
+    _claim(root, judged, options)
     waiting = []
     for name in tasks:
         family, config = catalogue.resolve(name)
@@ -83,18 +154,18 @@ def plan(contestant, tasks, options, root):
         if not path.exists():
             waiting.append(name)
             continue
-        told = store.read_metadata(path)
-        check_finished(path, told, name, family, source, config, options.as_json())
-        if told.get("checkpoint", _as_metadata(contestant)) != _as_metadata(contestant):
-            raise StoreError(f"{path} has curves of another checkpoint: delete it to compute it anew, or use another --out")
+        metadata = store.read_metadata(path)
+        check_finished(path, metadata, name, family, source, config, options.as_json())
+        if metadata.get("checkpoint", _as_metadata(judged)) != _as_metadata(judged):
+            raise StoreError(f"{path} has curves of another checkpoint: delete it to compute it again, or use another --out")
     return waiting
 
 
-def _as_metadata(contestant):
-    return json.dumps({"optimizer": contestant.optimizer, "digest": contestant.digest})
+def _as_metadata(judged):
+    return json.dumps({"optimizer": judged.optimizer, "digest": judged.digest})
 
 
-def _job(name, contestant, options, root, data_dir, modules, report):
+def _job(name, judged, options, root, data_dir, modules, report):
     plugins.load(modules)
     from taskset.catalogue import get_task
     from taskset.execution.loop import execution_mode
@@ -104,21 +175,30 @@ def _job(name, contestant, options, root, data_dir, modules, report):
     with total("total"):
         with account("build"):
             task = get_task(name, options.source, data_dir)
-        table = sweep(task, [optimizer_of(contestant)], options, report, account)
-    told = metadata(task, options, execution_mode(task), {**account.seconds, **total.seconds})
-    told["checkpoint"] = _as_metadata(contestant)
+        table = sweep(task, [optimizer_of(judged)], options, report, account)
+    stored = metadata(task, options, execution_mode(task), {**account.seconds, **total.seconds})
+    stored["checkpoint"] = _as_metadata(judged)
     path = store.curve_path(root, task.source, task.family, task.name)
-    _claim(root, contestant, options)  # once more: another may have been first to have curves here
-    store.write_curves(table, path, told)
+    _claim(root, judged, options)  # once more: another process may have been first to have curves here
+    store.write_curves(table, path, stored)
     return str(path)
 
 
-def run(contestant, waiting, options, root, data_dir=None, count=1, modules=(), report=lambda progress: None):
-    """Train and evaluate the `waiting` tasks in `count` processes; returns their `taskset.normalization.sweep.workers.Progress`.
+def run(
+    judged: NamedCheckpoint,
+    waiting: Sequence[str],
+    options: SweepOptions,
+    root: PathLike,
+    data_dir: str | None = None,
+    count: int = 1,
+    modules: Sequence[str] = (),
+    report: Callable[[Progress], None] = lambda progress: None,
+) -> Progress:
+    """Train and evaluate the `waiting` tasks in `count` processes.
 
-    A finished task is a file that appears whole: killed and started again, the rest is done.
+    A finished task is a file that appears whole: after an interruption the remaining ones are computed.
     """
     remove_leftovers(root)
-    arguments = (contestant, options, str(root), data_dir, (*modules, learned.__name__))
+    arguments = (judged, options, str(root), data_dir, (*modules, learned.__name__))
     with shared_arrays():
-        return workers.run(waiting, _job, arguments, count, report)
+        return processes.run(waiting, _job, arguments, count, report)

@@ -1,34 +1,41 @@
 """Optimizers with weights: pure functions of theta, to be trained on the tasks of `taskset`.
 
-`get("mlp")` gives a `learned.optimizers.base.LearnedOptimizer`; `learned.optimizers.as_optimizer.with_weights` makes it an
-optimizer that `taskset.execution.loop` takes.
+    learned.optimizers.names()                  the package's own, and those registered with `learned.register_optimizer`
+    learned.optimizers.get("mlp")               a `LearnedOptimizer` (`learned.optimizers.base`)
+
+`learned.optimizers.as_optimizer.with_weights` makes it an optimizer that `taskset.execution.loop` takes. Nothing here imports
+TensorFlow before an optimizer is asked for.
 """
 
-import importlib
+from __future__ import annotations
 
-from taskset.errors import unknown
+from typing import TYPE_CHECKING
 
-# name: module that has a function of that name. A module is imported, and TensorFlow with it, when one is asked for.
-_MODULES = {
-    "learnable_sgd": "learnable",
-    "learnable_sgdm": "learnable",
-    "learnable_adam": "learnable",
-    "mlp": "mlp",
-    "mlp2019": "mlp2019",
-    "adafac_mlp": "adafac_mlp",
-    "lstm": "lstm",
-    "hierarchical": "hierarchical",
-    "anchored": "anchored",
-}
+from learned import registry
+from taskset.errors import ConfigError, shown
+
+if TYPE_CHECKING:
+    from learned.optimizers.base import LearnedOptimizer
 
 
-def names():
-    """The names of all learned optimizers, sorted."""
-    return sorted(_MODULES)
+def names() -> list[str]:
+    """The names of all learned optimizers."""
+    return registry.optimizers.names()
 
 
-def get(name):
-    """The learned optimizer called `name`. Raises `UnknownName`."""
-    if not isinstance(name, str) or name not in _MODULES:
-        raise unknown("learned optimizer", name, names(), f"Allowed are {', '.join(names())}")
-    return getattr(importlib.import_module(f"learned.optimizers.{_MODULES[name]}"), name)()
+def get(name: str) -> LearnedOptimizer:
+    """The learned optimizer called `name`.
+
+    Raises `UnknownName`; `ConfigError` where a registered function returns something else than a `LearnedOptimizer` of its name.
+    """
+    made = registry.optimizers.get(name)()
+    from learned.optimizers.base import LearnedOptimizer
+
+    if not isinstance(made, LearnedOptimizer):
+        raise ConfigError(f"learned optimizer {name!r} is {shown(made)}: allowed is a function that returns a LearnedOptimizer")
+    if made.name != name:
+        raise ConfigError(f"learned optimizer {name!r} calls itself {made.name!r}: give LearnedOptimizer the registered name")
+    return made
+
+
+register = registry.optimizers.register

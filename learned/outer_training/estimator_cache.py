@@ -9,7 +9,7 @@ from taskset.execution.memory import private_mib, return_memory
 MEMORY_MIB = 650
 
 
-class Programs:
+class EstimatorCache:
     """`make(name)` of each name, kept as long as there is memory for it.
 
     A program of a window is some 60 MB and seconds of compilation. Above `most` MiB those that were asked for longest ago go, but

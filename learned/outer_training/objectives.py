@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from taskset.errors import ConfigError, unknown
+from learned import registry
+from taskset.errors import ConfigError
 from taskset.normalization.normalizer import HIGH, LOW
 from taskset.random import stateless
 
@@ -71,15 +72,17 @@ class NoisyLoss:
         return noisy
 
 
-_OBJECTIVES = {"train": TrainLoss, "valid": ValidLoss, "noise": NoisyLoss}
-NAMES = tuple(_OBJECTIVES)
+def names():
+    """The names of all objectives: the package's own, and those registered with `learned.register_objective`."""
+    return registry.objectives.names()
 
 
 def get(name):
-    """The objective called `name`: "train", "valid" or "noise"."""
-    if not isinstance(name, str) or name not in _OBJECTIVES:
-        raise unknown("objective", name, list(NAMES), f"Allowed: {', '.join(NAMES)}.")
-    return _OBJECTIVES[name]()
+    """The objective called `name`, such as "train", "valid" or "noise". Raises `UnknownName`."""
+    return registry.objectives.get(name)()
+
+
+register = registry.objectives.register
 
 
 @dataclass(frozen=True)

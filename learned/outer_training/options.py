@@ -5,11 +5,10 @@ import math
 import numbers
 from dataclasses import asdict, dataclass, field
 
+from learned import registry
 from learned.outer_training import length_schedules
 from taskset.errors import ConfigError, shown, unknown
 from taskset.random import seeds
-
-OBJECTIVES = ("train", "valid", "noise")
 
 
 def _is_integer(value):
@@ -56,12 +55,10 @@ class Options:
     clip: float = 0.1
 
     def __post_init__(self):
-        from learned import estimators, optimizers
-
+        registry.optimizers.check(self.optimizer)
+        registry.estimators.check(self.estimator)
+        registry.objectives.check(self.objective)
         for kind, value, names in (
-            ("learned optimizer", self.optimizer, optimizers.names()),
-            ("estimator", self.estimator, estimators.names()),
-            ("objective", self.objective, OBJECTIVES),
             ("differences", self.differences, ("value", "sign")),
             ("first lengths", self.first_lengths, ("together", "spread")),
         ):

@@ -12,7 +12,7 @@ import numpy as np
 from learned import estimators, optimizers
 from learned.estimators import base
 from learned.outer_training import length_schedules, objectives
-from learned.outer_training.estimator_cache import MEMORY_MIB, Programs
+from learned.outer_training.estimator_cache import MEMORY_MIB, EstimatorCache
 from learned.unrolling.problem import Problem
 from learned.unrolling.vectors import from_leaves, named_leaves
 from taskset.datasets.sharing import release_pages
@@ -74,7 +74,7 @@ class Slots:
             options.pairs, options.steps, options.sigma, DIFFERENCES[options.differences], FIRST_LENGTHS[options.first_lengths]
         )
         self.slots = {}
-        self.estimator = Programs(self._estimator, lambda: {slot.task for slot in self.slots.values()}, memory)
+        self.estimator = EstimatorCache(self._estimator, lambda: {slot.task for slot in self.slots.values()}, memory)
 
     def _estimator(self, name):
         from taskset.catalogue import get_task

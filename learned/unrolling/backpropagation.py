@@ -1,4 +1,4 @@
-"""Gradients of windows with respect to theta, by backpropagation through the inner steps."""
+"""Gradients of truncations with respect to theta, by backpropagation through the inner steps."""
 
 import tensorflow as tf
 
@@ -59,10 +59,10 @@ class BackpropagatedUnroll(Unroll):
         return self._map(one_vjp, (theta, self._per_sign(fresh), cotangents))
 
     def _gradients(self, theta, inner, fresh, first, reset_at, horizons, raw, key):
-        """(losses [K, C], states behind the window, gradients [C, P]).
+        """(losses [K, C], states behind the truncation, gradients [C, P]).
 
-        gradients: of each copy's mean loss over the window with respect to its own theta [C, P], the state at the window's
-        beginning being given. Arguments as of `Unroll.window`.
+        gradients: of each copy's mean loss over the truncation with respect to its own theta [C, P], the state at the truncation's
+        beginning being given. Arguments as of `Unroll.run`.
         """
         begin, count = self._start(theta, fresh), self.steps
         first, reset_at, horizons = self._per_sign((first, reset_at, horizons))

@@ -1,4 +1,4 @@
-"""Outer training on other devices than the CPU: windows under a `tf.distribute` strategy.
+"""Outer training on other devices than the CPU: truncations under a `tf.distribute` strategy.
 
 The pairs of an estimate are spread over the strategy's replicas, an equal share each, all in one program; losses and gradients
 of all copies come back, and the estimators' averages over pairs are then averages over replicas, too. What a pair computes
@@ -91,7 +91,7 @@ def unroll(kind, problem, pairs, signs, steps, strategy=None, **execution):
 class Spread:
     """As an `Unroll` of `pairs` x `signs` copies, each replica having pairs / replicas of them.
 
-    What `fresh` and `raw` return is for `window` and `gradients` of this object only: a list, an entry a replica.
+    What `fresh` and `raw` return is for `run` and `gradients` of this object only: a list, an entry a replica.
     """
 
     def __init__(self, kind, strategy, problem, pairs, signs, steps, mode=None, layout=None):
@@ -103,7 +103,7 @@ class Spread:
         self._share = pairs // self.replicas
         self._part = kind(problem, self._share, signs, steps, mode, layout)
         self.layout, self.why, self.mode = self._part.layout, self._part.why, self._part.mode
-        self._window = self._everywhere(self._part.window)
+        self._run = self._everywhere(self._part.run)
         if hasattr(self._part, "gradients"):
             self._gradients = self._everywhere(self._part.gradients)
 
@@ -118,7 +118,7 @@ class Spread:
 
         return on_all
 
-    def _run(self, program, parts):
+    def _on_replicas(self, program, parts):
         """[result of each replica] for the arguments [of each replica]."""
         if self.replicas == 1:
             return list(self.strategy.experimental_local_results(program(*parts[0])))
@@ -149,15 +149,15 @@ class Spread:
         copies, pairs = self._split(of_copies), self._split((first, reset_at, horizons), copies=False)
         return [(*copies[r], fresh[r], *pairs[r], raw[r], key) for r in range(self.replicas)]
 
-    def window(self, before, after, inner, *drawn):
-        """As `Unroll.window`."""
-        results = self._run(self._window, self._arguments((before, after, inner), *drawn))
+    def run(self, before, after, inner, *drawn):
+        """As `Unroll.run`."""
+        results = self._on_replicas(self._run, self._arguments((before, after, inner), *drawn))
         losses, inner = zip(*results)
         return self._join(losses, axis=1), self._join(inner)
 
     def gradients(self, theta, inner, *drawn):
         """As `BackpropagatedUnroll.gradients`."""
-        results = self._run(self._gradients, self._arguments((theta, inner), *drawn))
+        results = self._on_replicas(self._gradients, self._arguments((theta, inner), *drawn))
         losses, inner, gradients = zip(*results)
         return self._join(losses, axis=1), self._join(inner), self._join(gradients)
 

@@ -2,7 +2,7 @@
 
     w_(t+1) = u(w_t, grad L(w_t), state; theta)        outer loss of the step: n(L(w_t)), before the update
 
-`Problem` is one such training: the start and one step, pure functions of tensors. `learned.unrolling.unroll` makes windows of many
+`Problem` is one such training: the start and one step, pure functions of tensors. `learned.unrolling.unroll` makes truncations of many
 copies of it.
 """
 

@@ -86,7 +86,7 @@ class Unroll:
         self._initial = problem.task.initializer(problem.dtype)
         self.layout, self.why = (layout, "asked for") if layout else self._choose()
         self._map = batched if self.layout == "batched" else one_by_one
-        self.window = self._compiled(self._window)
+        self.run = self._compiled(self._run)
 
     def _compiled(self, function):
         if self.mode == "eager_loop":
@@ -140,7 +140,7 @@ class Unroll:
         return {path: tf.zeros([self.pairs, *shape], self.problem.dtype) for path, shape in shapes.items()}
 
     def empty(self):
-        """Inner states [C, ..] that hold nothing yet: every pair must be started in its first window."""
+        """Inner states [C, ..] that hold nothing yet: every pair must be started in its first truncation."""
         theta = tf.TensorSpec([self.problem.layout.size], self.problem.dtype)
         params = {path: tf.TensorSpec(shape, self.problem.dtype) for path, shape in self.problem.task.parameter_shapes.items()}
         one = tf.function(self.problem.start, autograph=False).get_concrete_function(theta, params).structured_outputs
@@ -176,11 +176,11 @@ class Unroll:
         batches = {split: one["batches"].get(split, {}) for split in self.problem.splits}
         return self.problem.step(one["theta"], one["inner"], one["step"], batches, key, one["horizon"])
 
-    def _window(self, before, after, inner, fresh, first, reset_at, horizons, raw, key):
-        """(losses [K, C] of a window, inner states behind it).
+    def _run(self, before, after, inner, fresh, first, reset_at, horizons, raw, key):
+        """(losses [K, C] of a truncation, inner states behind it).
 
-        before, after: theta [C, P] until a pair's reset in the window, and from it on; inner: states [C, ..];
-        fresh: parameters [N, ..] to start anew from; first: steps taken so far [N]; reset_at: the step of the window at which
+        before, after: theta [C, P] until a pair's reset in the truncation, and from it on; inner: states [C, ..];
+        fresh: parameters [N, ..] to start anew from; first: steps taken so far [N]; reset_at: the step of the truncation at which
         a pair starts anew [N], K or more for none; horizons: the lengths of a pair's episodes until then and from then on [N, 2];
         raw: {split: {name: [K, N, ..]}}; key: int32 [2].
         """
@@ -198,7 +198,7 @@ class Unroll:
         return losses, inner
 
     def _step_arguments(self, i, first, reset_at, horizons, raw, key):
-        """(steps taken [C], horizons [C], raw batch, key) of step i of a window."""
+        """(steps taken [C], horizons [C], raw batch, key) of step i of a truncation."""
         anew = i >= reset_at
         steps, horizon = tf.where(anew, i - reset_at, first + i), tf.where(anew, horizons[:, 1], horizons[:, 0])
         return steps, horizon, at(raw, i), stateless.fold(key, i)

@@ -26,7 +26,7 @@ from taskset.datasets.base import SPLITS
 if TYPE_CHECKING:
     import pandas as pd
 
-    from taskset.normalization.sweep.runner import Options
+    from taskset.normalization.sweep.runner import SweepOptions
     from taskset.optimizers import Optimizer
     from taskset.tasks.base import Task
 
@@ -53,8 +53,8 @@ def train_report(task: Task, optimizer: Optimizer, steps: int, seed: int, mode: 
     with Progress(*columns, console=out, transient=True) as bar:
         line = bar.add_task("", total=steps)
         for count, raw in calls(loop, seed, steps, interval):
-            losses = loop.train(run, hparams, count, raw)
-            bar.update(line, completed=run.step, description=f"train loss {losses.mean():.5g}")
+            trained = loop.train(run, hparams, count, raw)
+            bar.update(line, completed=run.step, description=f"train loss {trained.mean():.5g}")
     after = evaluate(loop.evaluated(run, hparams))
     table = Table(box=None, pad_edge=False)
     table.add_column("mean loss")
@@ -98,7 +98,7 @@ def print_normalizers(frame: pd.DataFrame, split: str, out: Console) -> None:
 
 def baseline_report(
     names: Sequence[str],
-    options: Options,
+    options: SweepOptions,
     root: Path,
     data_dir: str | None,
     workers: int | None,

@@ -78,10 +78,10 @@ def baseline(
     plugins.load(modules or [])
     modes.check(mode)
     from taskset.cli.progress import baseline_report
-    from taskset.normalization.sweep.runner import Options
+    from taskset.normalization.sweep.runner import SweepOptions
 
     names = match_optimizers(optimizers or ["adam_lr_*"])
-    options = Options(tuple(names), source, steps, tuple(range(seeds)), batches, evaluations)
+    options = SweepOptions(tuple(names), source, steps, tuple(range(seeds)), batches, evaluations)
     tasks = match_tasks(patterns)
     if shard is not None:
         from taskset.normalization.sweep.planning import in_shard, parse_shard

@@ -7,7 +7,6 @@ loss reads: a pure TensorFlow function that runs inside the compiled loop.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
@@ -19,12 +18,14 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
     from taskset.datasets.prepared import Directory
-
-RawBatch: TypeAlias = dict[str, np.ndarray]  # batches on the host, stacked along the first axis
-BatchShapes: TypeAlias = dict[str, tuple[tuple[int, ...], str]]  # {name: (shape, dtype name)} of a prepared batch
+    from taskset.random.stateless import Key
 
 SPLITS = ("train", "valid_inner", "valid_outer", "test")
 SOURCES = ("tfds", "synthetic")
+
+RawBatch: TypeAlias = dict[str, np.ndarray]  # what the host draws; [count, batch size, ..] where several are drawn at once
+Batch: TypeAlias = "dict[str, tf.Tensor]"  # what a loss reads: {name: [batch size, ..]}
+BatchShapes: TypeAlias = dict[str, tuple[tuple[int, ...], str]]  # {name: (shape, dtype name)} of a `Batch`
 
 
 def check_source(source: str) -> None:
@@ -63,7 +64,7 @@ class DataSpec(Protocol):
     def open(self, source: str, data_dir: Directory | None) -> RawBatches:
         """Load or generate the arrays. Raises `DataNotPrepared` if a real data set is missing."""
 
-    def prepare(self, raw: Mapping[str, tf.Tensor], key: tf.Tensor) -> dict[str, tf.Tensor]:
+    def prepare(self, raw: dict[str, tf.Tensor], key: Key) -> Batch:
         """One prepared batch (tensors) from one raw batch (tensors) and a key (`taskset.random.stateless`)."""
 
 

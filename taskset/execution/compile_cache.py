@@ -1,11 +1,11 @@
 """Compiled programs on disk: what one process has compiled, later ones load.
 
-Kept in TASKSET_COMPILE_CACHE, by default ~/.cache/taskset/programs (XDG_CACHE_HOME is heeded); "off" switches it off. A directory
-for each version of TensorFlow, kind of processor, number of threads and settings of XLA: a program is machine code. At MOST_BYTES
-the oldest go.
+They are kept in TASKSET_COMPILE_CACHE, by default ~/.cache/taskset/programs (or under XDG_CACHE_HOME); "off" means no cache.
+Programs are machine code: each version of TensorFlow, kind of processor, number of threads and settings of XLA has a directory of
+its own. Beyond MOST_BYTES, the oldest programs are deleted.
 
-TensorFlow itself reads and writes programs in memory only. What is on disk goes through this module, so that a damaged program
-is noticed by its sum before TensorFlow sees it, and a full disk is no error of the program that was compiled.
+TensorFlow itself reads and writes programs in memory only. This module moves them to and from the disk: a checksum detects a
+damaged program before TensorFlow sees it, and a full disk doesn't fail the program that was compiled.
 """
 
 import contextlib
@@ -18,25 +18,35 @@ import sys
 import threading
 import time
 import warnings
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 VARIABLE = "TASKSET_COMPILE_CACHE"
+_CHOICES = f"set {VARIABLE} to another directory, or to off"
 MOST_BYTES = 2 * 2**30
-YOUNG = 3600  # seconds for which a file is kept in any case: another process may be about to read it
-SETTINGS = ("XLA_FLAGS", "TF_XLA_FLAGS", "TF_ENABLE_ONEDNN_OPTS")  # variables by which compiled programs, and numbers, can differ
+YOUNG = 3600  # seconds for which a file is always kept: another process may be about to read it
+SETTINGS = ("XLA_FLAGS", "TF_XLA_FLAGS", "TF_ENABLE_ONEDNN_OPTS")  # variables that can change compiled programs, and numbers
 _FLAG = "--tf_xla_persistent_cache_directory"
 _MEMORY = "ram://taskset-programs"  # a file system of TensorFlow's, in the memory of this process
-# Accelerators aren't asked for: there nothing was measured.
+# Not for accelerators, where nothing was measured.
 _OURS = f"{_FLAG}={_MEMORY} --tf_xla_persistent_cache_device_types=CPU"
 _FORMAT = "1"
 _SUM_BYTES = hashlib.sha256().digest_size
 
-_place = None  # the directory of this process; None: no cache
+
+class _Process:
+    """The state of this process. place: the directory of its programs; None: no cache."""
+
+    place: Path | None = None
+
+
+_process = _Process()
 _first_calls = threading.Lock()
 
 
-def root():
-    """The directory of all programs, None where the cache is off."""
+def root() -> Path | None:
+    """The directory of all programs; None where the cache is off."""
     chosen = os.environ.get(VARIABLE)
     if chosen == "off":
         return None
@@ -45,30 +55,29 @@ def root():
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "taskset" / "programs"
 
 
-def settings():
-    """{variable: value} of SETTINGS that are set, without what this module adds."""
-    told = {name: os.environ.get(name, "").replace(_OURS, "").strip() for name in SETTINGS}
-    return {name: value for name, value in told.items() if value}
+def settings() -> dict[str, str]:
+    """{variable: value} of the SETTINGS that are set, without the flags that this module adds."""
+    values = {name: os.environ.get(name, "").replace(_OURS, "").strip() for name in SETTINGS}
+    return {name: value for name, value in values.items() if value}
 
 
-def switch_on(threads=None):
+def switch_on(threads: int | None = None) -> None:
     """Keep compiled programs for CPUs on disk. Must come before TensorFlow is imported, which reads its flags then.
 
-    threads: of a process, on which its programs depend. Where there is no directory that can be written, there is a warning and
-    no cache.
+    threads: number of threads of the process, on which its programs depend. Where no directory can be written, there is a warning
+    and no cache.
     """
-    global _place
     if "tensorflow" in sys.modules:
         return
-    _place = None
-    flags = settings().get("TF_XLA_FLAGS", "")  # a parent's have ours among them
+    _process.place = None
+    flags = settings().get("TF_XLA_FLAGS", "")  # those of a parent process contain ours
     os.environ["TF_XLA_FLAGS"] = flags
     if _FLAG in flags:
         return
     try:
         directory = root()
     except RuntimeError:
-        warnings.warn(f"no home directory to keep compiled programs in: each process compiles anew; set {VARIABLE}=DIR or off")
+        warnings.warn(f"no home directory to keep compiled programs in: each process recompiles; {_CHOICES}", stacklevel=3)
         return
     if directory is None:
         return
@@ -79,62 +88,60 @@ def switch_on(threads=None):
     except OSError:
         writable = False
     if not writable:
-        warnings.warn(f"can't write {place}: programs are compiled anew in each process; {VARIABLE}=DIR or off", stacklevel=3)
+        warnings.warn(f"can't write {place}: each process recompiles its programs; {_CHOICES}", stacklevel=3)
         return
     prune(directory)
     os.environ["TF_XLA_FLAGS"] = f"{flags} {_OURS}".strip()
-    _place = place
+    _process.place = place
 
 
-def _key(threads):
+def _key(threads: int | None) -> str:
     version = importlib.metadata.version("tensorflow")
-    told = "\n".join([_FORMAT, version, platform.machine(), _processor(), str(threads), repr(sorted(settings().items()))])
-    return f"tensorflow-{version}-{hashlib.sha256(told.encode()).hexdigest()[:16]}"
+    described = "\n".join([_FORMAT, version, platform.machine(), _processor(), str(threads), repr(sorted(settings().items()))])
+    return f"tensorflow-{version}-{hashlib.sha256(described.encode()).hexdigest()[:16]}"
 
 
-def first_call(key, call, afresh):
-    """`call()`, the first of the program called `key`: compiled, or loaded if it is on disk; afterwards it is on disk.
+def first_call(key: str, call: Callable[[], Any], afresh: Callable[[], Any]) -> Any:
+    """`call()`, the first call of the program `key`, which is loaded from disk or else compiled and saved there.
 
-    A program on disk that is damaged, or that TensorFlow doesn't accept, is deleted and compiled again, with a warning.
-    afresh: as `call`, under a name that isn't `key`: TensorFlow doesn't compile under a name under which loading failed.
+
+    A program on disk that is damaged, or that TensorFlow rejects, is deleted and compiled again, with a warning.
+    afresh: the same call under a name other than `key`: TensorFlow doesn't compile under a name for which loading failed.
     """
-    if _place is None:
+    if _process.place is None:
         return call()
     import tensorflow as tf
 
-    with _first_calls:  # what appears in memory meanwhile belongs to this program
-        loaded, made = _load(key), {}
+    with _first_calls:  # programs that appear in memory meanwhile belong to this one
+        loaded, made = _load(_process.place, key), dict[str, bytes]()
         try:
             result = call()
             made = _empty_memory()
         except tf.errors.OpError:
             if not loaded:
                 raise
-            result = afresh()  # an error of the program itself comes again
+            result = afresh()  # an error of the program itself is raised again
             for path in loaded.values():
                 _drop(path, "TensorFlow doesn't accept it")
         finally:
             _empty_memory()
-        _save({_path(key, name): program for name, program in made.items() if name not in loaded})
+        new = {name: program for name, program in made.items() if name not in loaded}
+        _save(_process.place, key, new)
         return result
 
 
-def _path(key, name):
-    return _place / f"{key}.{name}"
-
-
-def _load(key):
-    """Copy the whole programs of `key` from disk to memory; {TensorFlow's name: path}."""
+def _load(place: Path, key: str) -> dict[str, Path]:
+    """Copy the intact programs of `key` from disk to memory; {TensorFlow's name: path}."""
     import tensorflow as tf
 
     found = {}
-    for path in _place.glob(f"{key}.*.pb"):
+    for path in place.glob(f"{key}.*.pb"):
         try:
             content = path.read_bytes()
         except FileNotFoundError:  # pruned by another process
             continue
         except OSError as error:
-            _drop(path, error.strerror)
+            _drop(path, error.strerror or str(error))
             continue
         name, program = path.name.removeprefix(f"{key}."), content[_SUM_BYTES:]
         if _sum(name, program) != content[:_SUM_BYTES]:
@@ -147,18 +154,18 @@ def _load(key):
     return found
 
 
-def _sum(name, program):
+def _sum(name: str, program: bytes) -> bytes:
     return hashlib.sha256(name.encode() + b"\0" + program).digest()
 
 
-def _drop(path, reason):
+def _drop(path: Path, reason: str) -> None:
     warnings.warn(f"compiled again: {path} ({reason})", stacklevel=4)
     with contextlib.suppress(OSError):
         path.unlink()
 
 
-def _empty_memory():
-    """{TensorFlow's name: program} of all in memory, which is empty then."""
+def _empty_memory() -> dict[str, bytes]:
+    """Remove all programs from memory; {TensorFlow's name: program}."""
     import tensorflow as tf
 
     found = {}
@@ -170,23 +177,23 @@ def _empty_memory():
     return found
 
 
-def _save(programs):
-    """Write {path: program} to disk; a disk that is full costs nothing but the programs."""
-    for path, program in programs.items():
-        temporary = _place / f".{secrets.token_hex(8)}.pb.tmp"
+def _save(place: Path, key: str, programs: Mapping[str, bytes]) -> None:
+    """Write {TensorFlow's name: program} to disk; on a full disk the programs are lost, and nothing else."""
+    for name, program in programs.items():
+        temporary = place / f".{secrets.token_hex(8)}.pb.tmp"
         try:
             with open(temporary, "xb") as file:
-                file.write(_sum(path.name.partition(".")[2], program) + program)
-            os.replace(temporary, path)
+                file.write(_sum(name, program) + program)
+            os.replace(temporary, place / f"{key}.{name}")
         except OSError as error:
-            warnings.warn(f"can't keep compiled programs in {_place}: {error.strerror}; {VARIABLE}=DIR or off", stacklevel=4)
+            warnings.warn(f"can't keep compiled programs in {place}: {error.strerror}; {_CHOICES}", stacklevel=4)
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
             return
 
 
-def _processor():
-    """The model and what it can do, by which XLA chooses instructions."""
+def _processor() -> str:
+    """The model and features of the processor, by which XLA chooses instructions."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -194,7 +201,7 @@ def _processor():
     return "\n".join(sorted({line for line in lines if line.startswith(("model name", "flags", "Features"))}))
 
 
-def prune(directory, most=MOST_BYTES):
+def prune(directory: Path, most: int = MOST_BYTES) -> None:
     """Delete the oldest programs until at most `most` bytes are left."""
     files = []
     for path in directory.rglob("*.pb*"):

@@ -1,15 +1,21 @@
-"""Several runs of one task in one program: the same seed, a learning rate each.
+"""Several runs of one task in one program: they share a seed, and each has its own hyperparameters.
 
-A step of a tiny task costs less than what it takes to start it, and runs of one seed share their batches and random draws. So
-their parameters get a leading axis of copies, and a step of all copies is one `tf.vectorized_map`: what doesn't depend on the
-parameters (a batch, the noise of a quadratic) is computed once for all.
+A step of a tiny task costs less than starting it, and runs of one seed share their batches and random draws. So their parameters
+get a leading axis of copies, and a step of all copies is one `tf.vectorized_map`: what doesn't depend on the parameters (a batch,
+the noise of a quadratic) is computed once for all.
 """
 
 import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import tensorflow as tf
 
-from taskset.execution.loop import Loop, Run
+from taskset.datasets.base import Batch
+from taskset.execution.loop import CHUNK_STEPS, Loop, Run
+from taskset.optimizers.base import Gradients, Hparams, Optimizer, Params, State
+from taskset.random.stateless import Key
+from taskset.tasks.base import Task
 
 
 class CopiesLoop(Loop):
@@ -20,39 +26,46 @@ class CopiesLoop(Loop):
     operation of a kind that has no form for all copies.
     """
 
-    def __init__(self, task, optimizer, copies, *args, **kwargs):
+    def __init__(self, task: Task, optimizer: Optimizer, copies: int, interval: int = CHUNK_STEPS, mode: str | None = None):
         self._runs = (copies,)
-        super().__init__(task, optimizer, *args, **kwargs)
+        super().__init__(task, optimizer, interval, mode)
 
-    def start(self, seed):
+    def start(self, seed: int) -> Run:
         """All runs at step 0."""
         params = {path: tf.stack([w] * self._runs[0]) for path, w in self.task.init(seed).items()}
         init = self.optimizer.init
         return Run(seed, params, init(params) if self._flat else batched(init, params))
 
-    def _value_and_gradients(self, params, batch, key):
+    def _value_and_gradients(self, params: Params, batch: Batch, key: Key) -> tuple[tf.Tensor, Gradients]:
         return batched(lambda one: self.task.value_and_gradients(one, batch, key), params)
 
-    def _loss(self, params, batch, key):
+    def _loss(self, params: Params, batch: Batch, key: Key) -> tf.Tensor:
         return batched(lambda one: self.task.loss(one, batch, key), params)
 
-    def _updated(self, grads, state, params, step, hparams, told):
+    def _updated(
+        self, grads: Gradients, state: State, params: Params, step: tf.Tensor, hparams: Hparams, also: dict[str, Any]
+    ) -> tuple[Params, State]:
         if self._flat:
-            return super()._updated(grads, state, params, step, hparams, told)
-        if "validation_loss" in told:
-            raise ValueError("an optimizer that reads validation losses has its runs one by one")
-        return batched(lambda one: self.optimizer.update(*one[:3], step, one[3], **one[4]), (grads, state, params, hparams, told))
+            return super()._updated(grads, state, params, step, hparams, also)
+        if "validation_loss" in also:
+            raise ValueError("an optimizer that reads validation losses must have its runs trained one by one")
+
+        def update(one: tuple[Gradients, State, Params, Hparams, dict[str, Any]]) -> tuple[Params, State]:
+            grads, state, params, hparams, also = one
+            return self.optimizer.update(grads, state, params, step, hparams, **also)
+
+        return batched(update, (grads, state, params, hparams, also))
 
 
 class NotBatched(Exception):
-    """A kind of operation that has no form for all copies at once. It shows in the graph: nothing was compiled or run."""
+    """A kind of operation that has no form for all copies at once. Raised while tracing, before anything is compiled or run."""
 
 
-def batched(function, arguments):
-    """`function` of each copy, all copies at once; `NotBatched` where that can't be.
+def batched(function: Callable[[Any], Any], arguments: Any) -> Any:
+    """`function` of each copy, all copies at once; raises `NotBatched` where that is impossible.
 
-    Two kinds of operation have no form for all copies: those that TensorFlow doesn't know one of, and lists of tensors, which
-    loops over time keep (of copies they are lists of lists, which XLA doesn't compile).
+    Two kinds of operation have no form for all copies: those that TensorFlow can't vectorize, and lists of tensors, which loops
+    over time use (for copies they become lists of lists, which XLA does not support).
     """
     graph = tf.compat.v1.get_default_graph()
     before = len(graph.get_operations())
@@ -69,9 +82,9 @@ def batched(function, arguments):
     return result
 
 
-def _kinds(graph, operations):
+def _kinds(graph: tf.Graph, operations: Iterable[tf.Operation]) -> Iterator[str]:
     """The kinds of `operations` and of all that they call."""
-    waiting, seen = [*operations], set()
+    waiting, seen = [*operations], set[str]()
     while waiting:
         operation = waiting.pop()
         yield operation.type
@@ -81,6 +94,6 @@ def _kinds(graph, operations):
                 waiting += function.graph.get_operations()
 
 
-def _called(operation):
+def _called(operation: tf.Operation) -> Iterator[str]:
     for value in operation.node_def.attr.values():
         yield from (called.name for called in ([value.func] if value.HasField("func") else value.list.func))

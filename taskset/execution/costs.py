@@ -1,4 +1,4 @@
-"""What was measured of the tasks that have names: how they start, and what a training step costs. No TensorFlow.
+"""Measurements of the named tasks: how they start, and how long a training step takes. No TensorFlow.
 
 starts.json is written by tools/conformance.py, costs.json by benchmarks/families.py.
 """
@@ -6,6 +6,7 @@ starts.json is written by tools/conformance.py, costs.json by benchmarks/familie
 import functools
 import json
 from importlib import resources
+from typing import Any
 
 from taskset import catalogue, registry
 from taskset.execution.work import work
@@ -15,12 +16,12 @@ NON_FINITE = ("non-finite loss", "non-finite gradient")
 
 
 @functools.cache
-def _read(file):
+def _read(file: str) -> dict[str, Any]:
     return json.loads(resources.files("taskset.execution").joinpath(file).read_text())
 
 
-def _group(name):
-    """(group in starts.json, what stands for the task in its lists); None for a task that was not examined."""
+def _group(name: str) -> tuple[dict[str, Any], int | str] | None:
+    """(group in starts.json, the task's seed or name in its lists); None for a task that was not examined."""
     groups, parsed = _read("starts.json")["groups"], registry.parse(name)
     if parsed and parsed[0] in groups and parsed[1] < groups[parsed[0]]["tasks"]:
         return groups[parsed[0]], parsed[1]
@@ -29,10 +30,10 @@ def _group(name):
     return None
 
 
-def start(name):
+def start(name: str) -> str | None:
     """How a task starts: "finite", "non-finite loss", "non-finite gradient"; None where it was not examined.
 
-    Measured once, as `start_condition()` says; another seed of `init` may start otherwise.
+    Measured once, under `start_condition()`; another seed of `init` may start otherwise.
     """
     found = _group(name)
     if found is None:
@@ -41,15 +42,15 @@ def start(name):
     return next((kind for kind in NON_FINITE if key in group.get(kind, ())), "finite")
 
 
-def start_condition():
-    """With which parameters and data `start` was measured."""
+def start_condition() -> str:
+    """The parameters and data with which `start` was measured."""
     return _read("starts.json")["condition"]
 
 
-def milliseconds(name):
-    """(milliseconds a training step, "measured" or "estimated"): on one core of the machine that `cost_condition(name)` names.
+def milliseconds(name: str) -> tuple[float, str] | None:
+    """(milliseconds per training step, "measured" or "estimated"), on one core of the machine that `cost_condition(name)` names.
 
-    Estimated from the counts of `taskset.execution.work` with the family's weights; docs/families.md says how well. None for
+    Estimated from the counts of `taskset.execution.work` with the family's weights; docs/families.md has their errors. None for
     tasks of other families, and for those that can't run.
     """
     if name in (measured := measured_milliseconds()):
@@ -64,18 +65,18 @@ def milliseconds(name):
 
 
 @functools.cache
-def measured_milliseconds():
-    """{task: milliseconds a training step} of all tasks whose cost was measured."""
+def measured_milliseconds() -> dict[str, float]:
+    """{task: milliseconds per training step} of all tasks whose cost was measured."""
     costs = _read("costs.json")
     return {name: ms for part in (costs["milliseconds"], *costs["further"].values()) for name, ms in part.items()}
 
 
-def estimate(weights, counts):
+def estimate(weights: dict[str, float], counts: dict[str, float]) -> float:
     """Milliseconds: the constant plus the sum of weights times counts."""
     return weights["constant"] + sum(weights.get(kind, 0.0) * count for kind, count in counts.items())
 
 
-def cost_condition(name):
-    """Machine, versions and date of what `milliseconds` says of a task: measured by itself, or with the survey of its family."""
+def cost_condition(name: str) -> str:
+    """Machine, versions and date of a task's `milliseconds`: of its own measurement, or of the survey of its family."""
     costs = _read("costs.json")
     return next((condition for condition, ms in costs["further"].items() if name in ms), costs["condition"])

@@ -1,40 +1,47 @@
 """The compiled training loop: many steps of one task under one optimizer in one call.
 
 A call from Python costs more than a step of a small task. So a call runs a chunk of steps in a `tf.while_loop` on the device; the
-host draws the raw batches of the chunk beforehand. Hyperparameters, seeds and the first step are arguments: one compilation
-serves all learning rates and seeds of a task.
+host draws the raw batches of the chunk beforehand. Hyperparameters, seeds and the first step are arguments, so that one
+compilation serves all learning rates and seeds of a task.
 """
 
 import concurrent.futures
 import math
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 import tensorflow as tf
 
-from taskset.datasets.base import SPLITS
+from taskset.datasets.base import SPLITS, Batch
 from taskset.execution import modes
 from taskset.execution.program import Program
+from taskset.optimizers.base import Gradients, Hparams, Optimizer, Params, State
 from taskset.random import seeds
-from taskset.tasks.base import batch_seed
+from taskset.random.stateless import Key
+from taskset.tasks.base import Task, batch_seed
+
+Raw: TypeAlias = dict[str, Any]  # {name: tensor [chunk, batch size, ..]}, and a dict of such under "valid_inner"
+Evaluate: TypeAlias = Callable[[Params], dict[str, Any]]  # params -> {split: mean loss}; [copies] of them for several runs
 
 CHUNK_BYTES = 32 * 2**20  # of raw batches in one call
 CHUNK_STEPS = 4000
-VALIDATION_INTERVAL = 10  # steps for which an optimizer that reads validation losses has one batch
+VALIDATION_INTERVAL = 10  # steps during which an optimizer that reads validation losses sees one batch
 
 
-def execution_mode(task, device="CPU"):
+def execution_mode(task: Task, device: str = "CPU") -> str:
     """The fastest mode for a built task: `taskset.execution.modes.loop_mode`."""
     return modes.loop_mode(task.model.convolutional, device)
 
 
-def _compiled(function, mode):
+def _compiled(function: Callable[..., Any], mode: str) -> Callable[..., Any]:
     return function if mode == "eager_loop" else Program(function, xla=mode == "xla_loop")
 
 
-def chunk_size(task, interval):
-    """Steps a call: a divisor-like share of `interval` whose raw batches take at most CHUNK_BYTES."""
+def chunk_size(task: Task, interval: int) -> int:
+    """Steps per call: `interval` divided into equal parts whose raw batches take at most CHUNK_BYTES."""
     most = CHUNK_STEPS
     if task.data is not None:
         raw = task.raw_batches("train", 0, 0, 1)
@@ -43,23 +50,23 @@ def chunk_size(task, interval):
     return math.ceil(interval / math.ceil(interval / most))
 
 
-def _while(count, body, state):
+def _while(count: tf.Tensor, body: Callable[..., tuple[Any, ...]], state: tuple[Any, ...]) -> tuple[Any, ...]:
     """The last of `state = body(i, *state)`, i = 0 .. count - 1."""
     start = (tf.constant(0), *state)
     return tf.while_loop(lambda i, *_: i < count, lambda i, *s: (i + 1, *body(i, *s)), start, parallel_iterations=1)[1:]
 
 
-def _as_it_is(tensors):
+def _unchanged(tensors: Any) -> Any:
     return tensors
 
 
-def _like(examples):
-    """A function that gives vectors the shapes of `examples`."""
+def _like(examples: Any) -> Callable[[Any], Any]:
+    """A function that reshapes vectors to the shapes of `examples`."""
     shapes = tf.nest.map_structure(lambda x: x.shape, examples)
     return lambda vectors: tf.nest.map_structure(tf.reshape, vectors, shapes)
 
 
-def _at(raw, i):
+def _at(raw: Raw, i: tf.Tensor) -> dict[str, tf.Tensor]:
     return {name: array[i] for name, array in raw.items()}
 
 
@@ -67,13 +74,13 @@ def _at(raw, i):
 class Run:
     """One training run in progress: everything that a step changes.
 
-    params, state: of the task and of the optimizer; step: steps taken; seconds: of a core, spent in training steps so far
-    (CPU time, all threads of the process: what else the machine does is not in it).
+    params, state: of the task and of the optimizer; step: steps taken; seconds: CPU time of training steps so far, of all threads
+    of this process.
     """
 
     seed: int
-    params: dict
-    state: dict
+    params: Params
+    state: State
     step: int = 0
     seconds: float = 0.0
 
@@ -82,11 +89,11 @@ class Loop:
     """The compiled programs of one task under one optimizer rule.
 
     task: a `Task`; optimizer: any optimizer of the rule (its hyperparameters are arguments of `train`).
-    interval: steps between two looks at the run; calls are cut so that it is reached in equal chunks.
+    interval: steps between two evaluations of the run; it is divided into calls of equal size.
     mode: one of `taskset.execution.modes.MODES`; None: by `execution_mode`.
     """
 
-    def __init__(self, task, optimizer, interval=CHUNK_STEPS, mode=None):
+    def __init__(self, task: Task, optimizer: Optimizer, interval: int = CHUNK_STEPS, mode: str | None = None):
         self.task, self.optimizer = task, optimizer
         modes.check(mode)
         self.mode = mode or execution_mode(task)
@@ -95,35 +102,37 @@ class Loop:
         self._validates = getattr(optimizer, "uses_validation_loss", False)
         self._flat = getattr(optimizer, "elementwise", False)
         self._train = _compiled(self._train_program, self.mode)
-        self._evaluate = {}  # a program for each number of batches a call
+        self._evaluate: dict[int, Callable[..., Any]] = {}  # {batches per call: program}
 
-    # What a loop over several runs at once does otherwise (`taskset.execution.copies`).
+    # What a loop over several runs at once overrides (`taskset.execution.copies`).
 
-    _runs = ()  # leading axes of parameters, losses and hyperparameters
+    _runs: tuple[int, ...] = ()  # leading axes of parameters, losses and hyperparameters
 
-    def _value_and_gradients(self, params, batch, key):
+    def _value_and_gradients(self, params: Params, batch: Batch, key: Key) -> tuple[tf.Tensor, Gradients]:
         return self.task.value_and_gradients(params, batch, key)
 
-    def _loss(self, params, batch, key):
+    def _loss(self, params: Params, batch: Batch, key: Key) -> tf.Tensor:
         return self.task.loss(params, batch, key)
 
-    def _updated(self, grads, state, params, step, hparams, told):
-        return self.optimizer.update(grads, state, params, step, hparams, **told)
+    def _updated(
+        self, grads: Gradients, state: State, params: Params, step: tf.Tensor, hparams: Hparams, also: dict[str, Any]
+    ) -> tuple[Params, State]:
+        return self.optimizer.update(grads, state, params, step, hparams, **also)
 
-    def _unpacked(self, floats):
-        """{name: hyperparameter} of all of them in one tensor."""
+    def _unpacked(self, floats: tf.Tensor) -> Hparams:
+        """{name: hyperparameter}, from all of them in one tensor."""
         return dict(zip(self._names, tf.unstack(tf.reshape(floats, [len(self._names), *self._runs]))))
 
-    def _carried(self, tensors):
+    def _flattened(self, tensors):
         return tf.nest.map_structure(lambda x: tf.reshape(x, [*self._runs, -1]), tensors)
 
-    def start(self, seed):
+    def start(self, seed: int) -> Run:
         """A run at step 0."""
         params = self.task.init(seed)
         return Run(seed, params, self.optimizer.init(params))
 
     def _train_program(self, params, state, raw, numbers):
-        """`count` <= chunk steps from step `first` on; returns params, state, losses [chunk] (zeros behind `count`).
+        """`count` <= chunk steps from step `first` on; returns params, state, losses [chunk] (zeros after the first `count`).
 
         numbers: int32 [6 + n], as `_numbers` packs them.
         """
@@ -132,8 +141,8 @@ class Loop:
         raw = dict(raw)
         validation = raw.pop("valid_inner", None)
 
-        carried = self._carried if self._flat else _as_it_is
-        shaped, state_shaped = (_like(params), _like(state)) if self._flat else (_as_it_is, _as_it_is)
+        flattened = self._flattened if self._flat else _unchanged
+        shaped, state_shaped = (_like(params), _like(state)) if self._flat else (_unchanged, _unchanged)
 
         def batch_of(i):
             return self.task.prepare(_at(raw, i), batch_base, first + i)
@@ -141,26 +150,26 @@ class Loop:
         def body(i, batch, params, state, losses):
             step = first + i
             loss, gradients = self._value_and_gradients(shaped(params), batch, tf.stack([loss_base, step]))
-            told = self._told(params, loss, validation, numbers, step)
-            params, state = self._updated(carried(gradients), state, params, step, hparams, told)
+            also = self._also_given(params, loss, validation, numbers, step)
+            params, state = self._updated(flattened(gradients), state, params, step, hparams, also)
             return params, state, tf.tensor_scatter_nd_update(losses, [[i]], [tf.cast(loss, losses.dtype)])
 
-        start = (carried(params), carried(state), tf.zeros([self.chunk, *self._runs]))
+        start = (flattened(params), flattened(state), tf.zeros([self.chunk, *self._runs]))
         params, state, losses = self._for_batches(count, self.chunk, batch_of, body, start)
         return shaped(params), state_shaped(state), losses
 
-    def _told(self, params, loss, validation, numbers, step):
-        """What the update of an optimizer is given besides, if it asks for it; see `taskset.optimizers.base.Optimizer`."""
-        told = {"loss": loss} if getattr(self.optimizer, "uses_loss", False) else {}
+    def _also_given(self, params, loss, validation, numbers, step) -> dict[str, Any]:
+        """The keyword arguments of `update` that the optimizer asks for; see `taskset.optimizers.base.Optimizer`."""
+        also: dict[str, Any] = {"loss": loss} if getattr(self.optimizer, "uses_loss", False) else {}
         if not self._validates:
-            return told
+            return also
 
         def validation_loss():
             number = step // VALIDATION_INTERVAL
             batch = self.task.prepare(_at(validation, number - numbers[2] // VALIDATION_INTERVAL), numbers[4], number)
             return self.task.loss(params, batch, tf.stack([numbers[5], number]))
 
-        return {**told, "validation_loss": validation_loss}
+        return {**also, "validation_loss": validation_loss}
 
     def _evaluate_program(self, params, raw, batch_bases, loss_bases, numbers, count):
         """Losses [len(numbers)] of the first `count` raw batches; batch i has its own seeds and number."""
@@ -180,33 +189,33 @@ class Loop:
         if getattr(self.task.data, "augmentation", None) is None:
             return _while(count, lambda i, *state: body(i, batch_of(i), *state), state)
 
-        # XLA computes a batch anew for each of its uses, but not what one step hands to the next.
+        # XLA recomputes a batch for each of its uses, but not what one step passes to the next.
         def ahead(i, batch, *state):
             return batch_of(tf.minimum(i + 1, most - 1)), *body(i, batch, *state)
 
         return _while(count, ahead, (batch_of(tf.constant(0)), *state))[1:]
 
-    def draw(self, seed, first):
+    def draw(self, seed: int, first: int) -> Raw:
         """The raw train batches of one call, as tensors; draw once where several runs share the seed.
 
-        Under "valid_inner" those that an optimizer wants which looks at validation losses.
+        For an optimizer that reads validation losses, "valid_inner" has their raw batches.
         """
-        raw = dict(self.task.raw_batches("train", seed, first, self.chunk))
+        raw: Raw = dict(self.task.raw_batches("train", seed, first, self.chunk))
         if self._validates:
             count = self.chunk // VALIDATION_INTERVAL + 2  # the first and the last interval may lie in the chunk in part
             raw["valid_inner"] = self.task.raw_batches("valid_inner", seed, first // VALIDATION_INTERVAL, count)
         return tf.nest.map_structure(tf.constant, raw)
 
-    def _numbers(self, run, hparams, steps):
-        """All scalars of a call in one array, hyperparameters by their bits: each argument more makes the call longer."""
+    def _numbers(self, run: Run, hparams: Hparams, steps: int) -> np.ndarray:
+        """All scalars of a call in one array, hyperparameters as their bits: each further argument makes the call slower."""
         bases = [(batch_seed(run.seed, split), seeds.stream(run.seed, "loss", split)) for split in ("train", "valid_inner")]
         floats = np.array([hparams[name] for name in self._names], np.float32).ravel()
         return np.concatenate([np.array([*bases[0], run.step, steps, *bases[1]], np.int32), floats.view(np.int32)])
 
-    def train(self, run, hparams, steps, raw=None):
+    def train(self, run: Run, hparams: Hparams, steps: int, raw: Raw | None = None) -> np.ndarray:
         """Take `steps` <= chunk steps of `run` (in place); returns their train losses, float32 [steps].
 
-        hparams: {name: scalar}, of the optimizer's rule; raw: what `draw(run.seed, run.step)` returns, if drawn already.
+        hparams: {name: scalar}, those of the optimizer's rule; raw: the result of `draw(run.seed, run.step)`, if already drawn.
         """
         raw = self.draw(run.seed, run.step) if raw is None else raw
         start = time.process_time()
@@ -217,24 +226,24 @@ class Loop:
         run.step += steps
         return losses
 
-    def evaluated(self, run, hparams):
+    def evaluated(self, run: Run, hparams: Hparams) -> Params:
         """The parameters at which `run` is judged: its own, unless the optimizer says otherwise (`Optimizer`)."""
         judged = getattr(self.optimizer, "evaluated", None)
         return judged(run.params, run.state, hparams) if judged else run.params
 
-    def compile(self, run, hparams):
-        """Compile the training program outside any timing: zero steps of a run that stays as it is."""
+    def compile(self, run: Run, hparams: Hparams) -> None:
+        """Compile the training program, which no timing includes: takes zero steps, so `run` does not change."""
         seconds = run.seconds
         self.train(run, hparams, 0)
         run.seconds = seconds
 
-    def evaluation(self, seed, batches):
+    def evaluation(self, seed: int, batches: int) -> Evaluate:
         """A function `params -> {split: mean loss}` over the same `batches` batches of each split at every call.
 
         A task without data and without randomness has one loss: it is computed once and is exact.
         """
         if self.task.data is None and not self.task.random:
-            raw, where = {}, [("train", 0)]
+            raw, where = dict[str, np.ndarray](), [("train", 0)]
         else:
             where = [(split, number) for split in SPLITS for number in range(batches)]
             drawn = [self.task.raw_batches(split, seed, 0, batches) for split in SPLITS]
@@ -257,7 +266,7 @@ class Loop:
                 )
             )
 
-        def evaluate(params):
+        def evaluate(params: Params) -> dict[str, Any]:
             parts = [self._evaluate[chunk](params, *call).numpy()[: int(call[-1])] for call in calls]
             losses = np.concatenate(parts).astype(np.float64)
             if len(losses) == 1:
@@ -267,7 +276,7 @@ class Loop:
         return evaluate
 
 
-def calls(loop, seed, steps, interval):
+def calls(loop: Loop, seed: int, steps: int, interval: int) -> Iterator[tuple[int, Raw]]:
     """(steps, raw batches) of each call from step 0 on; every multiple of `interval` is reached.
 
     The batches of the next call are drawn by another thread while the device computes.
@@ -283,10 +292,19 @@ def calls(loop, seed, steps, interval):
             yield after - first, raw
 
 
-def train(task, optimizer, steps, seed=0, mode=None, report=None, interval=None):
+def train(
+    task: Task,
+    optimizer: Optimizer,
+    steps: int,
+    seed: int = 0,
+    mode: str | None = None,
+    report: Callable[[Run, np.ndarray], None] | None = None,
+    interval: int | None = None,
+) -> tuple[Params, np.ndarray]:
     """Train a task from its start; returns (params, train losses [steps]), params being those at which the run is judged.
 
     optimizer: an `Optimizer` (`taskset.get_optimizer`); its horizon is `steps`.
+    mode: one of `taskset.execution.modes.MODES`; None: by `execution_mode`.
     report: called as report(run, losses of the interval) every `interval` steps (default: 50 times in all).
     """
     interval = interval or max(1, steps // 50)

@@ -1,15 +1,15 @@
-"""How much memory a process has for itself, and how much is the measure."""
+"""The private memory of a process, and how much of it a worker may have."""
 
 import ctypes
 from pathlib import Path
 
 MIB = 2**20
-# Of a worker of a sweep, above which it is replaced. TensorFlow itself takes 250; its code, 600 more, processes share.
+# Above this, a worker of a sweep is replaced. TensorFlow itself takes 250; its code, 600 more, is shared by processes.
 PRIVATE_MIB = 850
 
 
-def private_mib(pid="self"):
-    """MiB that a process has for itself (not its code, not data sets mapped from files); 0 where the system doesn't tell."""
+def private_mib(pid: int | str = "self") -> float:
+    """MiB of a process's private memory (without its code and mapped data sets); 0 where the system has no such file."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
         return int(status.split("RssAnon:")[1].split()[0]) / 1024
@@ -17,8 +17,8 @@ def private_mib(pid="self"):
         return 0
 
 
-def return_memory():
-    """Have the C library give freed pages back to the system; where it has no such call, they stay for later use."""
+def return_memory() -> None:
+    """Have the C library return freed pages to the system; does nothing where the library has no such call."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim:
         trim(0)

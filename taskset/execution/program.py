@@ -6,6 +6,8 @@ task. Here the tensors are flattened and the traced function is run as one opera
 
 import contextlib
 import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import tensorflow as tf
 from tensorflow.python.framework import ops
@@ -22,30 +24,36 @@ class Program:
     structure, shapes and dtypes; to check that would take longer than a small program itself.
     """
 
-    def __init__(self, function, xla):
-        self.function, self.xla, self._traced = function, xla, None
+    def __init__(self, function: Callable[..., Any], xla: bool):
+        self.function, self.xla = function, xla
+        self._traced: tuple[Any, list[tf.Tensor], list[tf.DType], Any] | None = None
 
-    def __call__(self, *args):
+    def __call__(self, *args: Any) -> Any:
         flat = tf.nest.flatten(args)
         if self._traced is None:
             self._traced = self._trace(args, flat, canonical=self.xla)
             if self.xla:
-                return compile_cache.first_call(self._key(flat), lambda: self._run(flat), lambda: self._afresh(args, flat))
+                key = self._key(self._traced[0], flat)
+                return compile_cache.first_call(key, lambda: self._run(flat), lambda: self._afresh(args, flat))
         return self._run(flat)
 
-    def _key(self, flat):
+    def _key(self, name: str, flat: list[tf.Tensor]) -> str:
         shapes = repr([(x.shape.as_list(), x.dtype.name) for x in flat])
-        return f"{self._traced[0]}-{hashlib.sha256(shapes.encode()).hexdigest()[:8]}"
+        return f"{name}-{hashlib.sha256(shapes.encode()).hexdigest()[:8]}"
 
-    def _afresh(self, args, flat):
+    def _afresh(self, args: tuple[Any, ...], flat: list[tf.Tensor]) -> Any:
         self._traced = self._trace(args, flat, canonical=False)
         return self._run(flat)
 
-    def _run(self, flat):
+    def _run(self, flat: list[tf.Tensor]) -> Any:
+        assert self._traced is not None, "traced by the first call"
         concrete, captured, dtypes, places = self._traced
         return _fill(places, tf.raw_ops.StatefulPartitionedCall(args=flat + captured, Tout=dtypes, f=concrete))
 
-    def _trace(self, args, flat, canonical):
+    def _trace(
+        self, args: tuple[Any, ...], flat: list[tf.Tensor], canonical: bool
+    ) -> tuple[Any, list[tf.Tensor], list[tf.DType], Any]:
+        """(function or its canonical name, captured tensors, dtypes of the results, structure of the results)."""
         places = None
 
         def run(*flat):
@@ -56,19 +64,26 @@ class Program:
             places = tf.nest.pack_sequence_as(result, list(range(len(flat_result))))
             return flat_result
 
-        # Run as an operation, a function's own wish to be compiled is not looked at, that of one which it calls is: hence two.
+        # For a function that runs as an operation, jit_compile is ignored, but not for a function that it calls: hence two.
         inner = tf.function(run, autograph=False, jit_compile=self.xla)
         specs = [tf.TensorSpec(x.shape, x.dtype) for x in flat]
+
+        def outer(*flat):
+            return inner(*flat)
+
         with forgotten_gradients():
-            concrete = tf.function(lambda *flat: inner(*flat), autograph=False).get_concrete_function(*specs)
+            concrete = tf.function(outer, autograph=False).get_concrete_function(*specs)
         called = canonical_name(concrete.name.decode()) if canonical else concrete
         return called, list(concrete.captured_inputs), [x.dtype for x in concrete.outputs], places
 
 
 @contextlib.contextmanager
-def forgotten_gradients():
-    """Around the tracing of functions that are only run afterwards: TensorFlow keeps the gradient of each `tf.custom_gradient`
-    that is met, and with it all graphs around it (some 60 MB of a window of outer training), for as long as the process lives."""
+def forgotten_gradients() -> Iterator[None]:
+    """Around the tracing of functions that are not differentiated afterwards: frees the gradients registered meanwhile.
+
+    TensorFlow registers the gradient of each `tf.custom_gradient` that it traces and keeps it, for the life of the process, with
+    all graphs around it (some 60 MB for a truncation of outer training).
+    """
     registered = ops.gradient_registry._registry
     before = set(registered)
     try:
@@ -78,11 +93,11 @@ def forgotten_gradients():
             del registered[name]
 
 
-def _on_cpu():
+def _on_cpu() -> bool:
     return not any(tf.config.list_logical_devices(kind) for kind in ("GPU", "TPU"))
 
 
-def _fill(places, values):
+def _fill(places: Any, values: Sequence[tf.Tensor]) -> Any:
     """`places` with each number i replaced by values[i]. `tf.nest.pack_sequence_as` takes ten times as long."""
     if isinstance(places, dict):
         return {key: _fill(place, values) for key, place in places.items()}

@@ -1,27 +1,30 @@
-"""How much there is to compute in a training step, by what the config says: for estimates of its cost. No TensorFlow.
+"""How much a training step computes, derived from the config: for estimates of its cost. No TensorFlow.
 
 Counts are for one forward pass of a batch; the backward pass is in proportion.
 """
 
 import math
+from collections.abc import Callable
+from typing import Any
 
+from taskset.registry import Config, Facts, Shapes
 from taskset.samplers import convolutions
 
 KINDS = ("products", "activations", "augmented", "draws", "steps", "parameters")
 
 
-def work(config, facts):
+def work(config: Config, facts: Facts) -> dict[str, float]:
     """{kind: count} of a task that can run and whose facts have shapes.
 
     products: multiplications in matrix products and convolutions.
-    activations: numbers that come out of these, or go in as a batch.
+    activations: numbers in their results and in the batch.
     augmented: pixels whose colours are augmented.
     draws: random numbers drawn for a disturbed matrix.
-    steps: iterations that wait for one another (a recurrent core's, a chain of reflections).
+    steps: iterations that must run one after the other (a recurrent core's, a chain of reflections).
     parameters: numbers that the optimizer updates.
     """
     counts = dict.fromkeys(KINDS, 0.0)
-    counts["parameters"] = sum(math.prod(shape) for shape in facts.parameter_shapes.values())
+    counts["parameters"] = sum(math.prod(shape) for shape in _shapes(facts).values())
     if isinstance(config, list):
         counts["products"] = _linear_system(*config[:2])
     elif "A_dist" in config:
@@ -31,47 +34,54 @@ def work(config, facts):
     return counts
 
 
-def _add_layers(counts, config, facts):
-    batch, inputs = facts.data.batch_size, facts.data.batch
-    times = _applications(config, facts)
-    for path, shape in facts.parameter_shapes.items():
+def _shapes(facts: Facts) -> Shapes:
+    if facts.parameter_shapes is None:
+        raise ValueError("work is counted from parameter shapes, and these facts have none")
+    return facts.parameter_shapes
+
+
+def _add_layers(counts: dict[str, float], config: Any, facts: Facts) -> None:
+    data: Any = facts.data  # an image data set, texts or sequences: their own fields are read below
+    batch, inputs = data.batch_size, data.batch
+    times = _applications(config, data)
+    for path, shape in _shapes(facts).items():
         if len(shape) > 1 and path != "embed/embeddings":
             counts["products"] += batch * times(path) * math.prod(shape)
             counts["activations"] += batch * times(path) * shape[-1]
     counts["activations"] += sum(math.prod(shape) for shape, _ in inputs.values())
     if "tokens" in inputs:
         counts["steps"] = inputs["tokens"][0][1]
-    augmentation = getattr(facts.data, "augment", None)
-    if augmentation and augmentation["do_color_aug"] and facts.data.image_shape[-1] == 3:
-        counts["augmented"] = batch * math.prod(facts.data.image_shape)
+    augmentation = getattr(data, "augment", None)
+    if augmentation and augmentation["do_color_aug"] and data.image_shape[-1] == 3:
+        counts["augmented"] = batch * math.prod(data.image_shape)
 
 
-def _linear_system(kind, args):
-    """Products of the losg problems with a dense matrix, the others' are in their layers or negligible."""
+def _linear_system(kind: str, args: dict[str, Any]) -> int:
+    """Products of the losg problems that have a dense matrix; those of the others are in their layers, or negligible."""
     if "base" in args:
         return _linear_system(*args["base"])
     return args["dim"] ** 2 if kind in ("quadratic", "norm") else 0
 
 
-def _quadratic_form(config):
+def _quadratic_form(config: dict[str, Any]) -> dict[str, float]:
     square, noise = config["dims"] ** 2, config["noise"] and config["noise"]["A_noise"][0]
     if noise in ("linspace_eigen", "logspace_eigen"):
         return {"products": 5 * square, "draws": square / 2, "steps": 2 * config["dims"]}
     return {"products": square, "draws": square if noise else 0}
 
 
-def _applications(config, facts):
-    """A function path -> how often the matrix is applied to one example: once a pixel, once a step, or once."""
-    if "tokens" in facts.data.batch:
-        length = facts.data.batch["tokens"][0][1]
-        every_step = "core/" if "label" in facts.data.batch else ("core/", "linear/")
+def _applications(config: Any, data: Any) -> Callable[[str], float]:
+    """A function path -> how often the matrix is applied to one example: once per pixel, once per step, or once."""
+    if "tokens" in data.batch:
+        length = data.batch["tokens"][0][1]
+        every_step = "core/" if "label" in data.batch else ("core/", "linear/")
         return lambda path: length if path.startswith(every_step) else 1
-    pixels = _pixels(config, facts.data) if isinstance(config, dict) and {"strides", "encoder"} & set(config) else {}
+    pixels = _pixels(config, data) if isinstance(config, dict) and {"strides", "encoder"} & set(config) else {}
     return lambda path: pixels.get(path, 1)
 
 
-def _pixels(config, data):
-    """{path: pixels that the kernel is applied at}."""
+def _pixels(config: dict[str, Any], data: Any) -> dict[str, float]:
+    """{path: number of pixels at which the kernel is applied}."""
     if "strides" in config:
         images = convolutions.image_shapes(config, data.image_shape)[1:]
         return {f"conv_{i}/w": height * width for i, (height, width, _) in enumerate(images)}

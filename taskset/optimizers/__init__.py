@@ -1,7 +1,7 @@
 """Hand-designed optimizers as pure functions. What one is, and how to write one: `taskset.optimizers.base`."""
 
 from taskset.optimizers.adaptive import adam, adam6p, adam8p
-from taskset.optimizers.base import Elementwise, Optimizer
+from taskset.optimizers.base import Elementwise, Optimizer, from_functions
 from taskset.optimizers.descent import adagrad, momentum, nesterov, rmsprop, sgd
 from taskset.optimizers.nadamw import nadamw_corrected, nadamw_published
 from taskset.optimizers.named import get_optimizer, make_optimizer, opt_list
@@ -14,6 +14,7 @@ __all__ = [
     "adam",
     "adam6p",
     "adam8p",
+    "from_functions",
     "get_optimizer",
     "lion",
     "make_optimizer",

@@ -1,7 +1,7 @@
 """What an optimizer is, and the dictionary handling that all elementwise rules share.
 
-An optimizer is any object with the five attributes of `Optimizer`; there is nothing to inherit from. Sign descent with a linear
-cool-down, written by a user:
+An optimizer is any object with the five attributes of `Optimizer`; there is nothing to inherit from. `from_functions` makes one
+from a plain pair of functions, `init` and `update`. Sign descent with a linear cool-down, written by a user:
 
 >>> import tensorflow as tf
 >>> class SignDescent:
@@ -33,13 +33,22 @@ A rule that treats every number of every parameter alike is shorter as an `Eleme
 """
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, TypeAlias
 
 import tensorflow as tf
 
 from taskset.errors import ConfigError
+from taskset.registry import check_name
+
+Params: TypeAlias = dict[str, tf.Tensor]  # {path: the parameter's value}
+Gradients: TypeAlias = dict[str, tf.Tensor]  # {path: dense tensor of the parameter's shape and dtype}
+State: TypeAlias = dict[str, Any]  # nested dict of tensors, of an optimizer's own structure
+Hparams: TypeAlias = Mapping[str, float | tf.Tensor]  # {name: scalar}; a tensor where it is an argument of a compiled program
+Step: TypeAlias = int | tf.Tensor  # steps already taken: 0, 1, ..
+Init: TypeAlias = Callable[[Params], State]
+Update: TypeAlias = Callable[[Gradients, State, Params, Step, Hparams], tuple[Params, State]]
 
 
 class Optimizer(Protocol):
@@ -49,33 +58,72 @@ class Optimizer(Protocol):
     rule: names `init` and `update`. Optimizers of one rule differ in their hyperparameters only and share a compiled program, so
         different behaviour needs a different rule.
 
-    Four attributes are optional. With `elementwise = True`, update treats all numbers alike and the shapes of params don't
-    matter: it may be given them as vectors. With `uses_loss = True`, update is called with `loss=`, the scalar train loss that
-    grads come from; with `uses_validation_loss = True`, with `validation_loss=`, a function without arguments that gives the loss
-    of `params` on a batch of the split valid_inner, another batch every 10 steps; within `tf.cond` it costs only where it's
-    wanted.
+    Four more attributes are optional, and absent from an optimizer that doesn't need them:
 
-    Where a run is to be judged at other parameters than those that its gradients are taken at, `evaluated(params, state, hparams)`
-    gives them, {path: tensor}: evaluations, and what `taskset.execution.loop.train` returns, are at these; losses of training steps
-    are those of `params`.
+    elementwise: True where update treats all numbers alike, so that the shapes of params don't matter: they may come as vectors.
+    uses_loss: True where update takes `loss=`, the scalar train loss that grads come from.
+    uses_validation_loss: True where update takes `validation_loss=`, a function without arguments that returns the loss of
+        `params` on a batch of the split valid_inner, another batch every 10 steps. Inside a `tf.cond` it costs only where it is
+        called.
+    evaluated: `evaluated(params, state, hparams) -> {path: tensor}`, the parameters at which a run is judged where these are not
+        the ones at which gradients are taken. Evaluations, and the parameters that `taskset.execution.loop.train` returns, are
+        at these; losses of training steps are those of `params`.
     """
 
-    name: str
-    rule: str
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def rule(self) -> str: ...
 
     def hparams(self, horizon: int) -> dict[str, float]:
-        """What `update` is to be given, for a run of `horizon` steps; the same names for every optimizer of one rule."""
+        """The hyperparameters of `update` for a run of `horizon` steps; the same names for every optimizer of one rule."""
 
-    def init(self, params: dict) -> dict:
-        """The state before the first step, a nested dict of tensors, for params {path: tensor}."""
+    def init(self, params: Params, /) -> State:
+        """The state before the first step."""
 
-    def update(self, grads: dict, state: dict, params: dict, step, hparams: dict) -> tuple[dict, dict]:
+    def update(self, grads: Gradients, state: State, params: Params, step: Step, hparams: Hparams, /) -> tuple[Params, State]:
         """(params, state) after one more step.
 
         grads: {path: dense tensor of the parameter's shape and dtype}, taken as they are, finite or not.
         step: steps already taken, 0, 1, ..: an int or a scalar integer tensor.
         hparams: {name: scalar}, as `hparams(horizon)` gives them, or tensors of them.
         """
+
+
+@dataclass(frozen=True, eq=False)
+class FromFunctions:
+    """The `Optimizer` that `from_functions` makes."""
+
+    name: str
+    init: Init
+    update: Update
+
+    @property
+    def rule(self) -> str:
+        """Its name: nothing else is known to run the same program."""
+        return self.name
+
+    def hparams(self, horizon: int) -> dict[str, float]:
+        """{"horizon": the number of steps of the run}. Raises `ConfigError` unless horizon is an integer >= 1."""
+        return {"horizon": float(positive(horizon))}
+
+
+def from_functions(name: str, init: Init, update: Update) -> FromFunctions:
+    """An `Optimizer` made from a pair of pure functions, for a rule without hyperparameters to vary.
+
+    init: `init(params) -> state`; update: `update(grads, state, params, step, hparams) -> (params, state)`, both as in
+    `Optimizer`. hparams has one entry, "horizon", the number of steps of the run, for schedules. name: what results are stored
+    under, another one for each pair. Raises `ConfigError` for a name that can't be part of a file name.
+
+    >>> def update(grads, state, params, step, hparams):
+    ...     return {path: w - 0.5 * grads[path] for path, w in params.items()}, state
+    >>> optimizer = from_functions("half_a_gradient", lambda params: {}, update)
+    >>> optimizer.rule, optimizer.hparams(10)
+    ('half_a_gradient', {'horizon': 10.0})
+    """
+    check_name("optimizer", name)
+    return FromFunctions(name, init, update)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,24 +141,25 @@ class Elementwise:
 
     name: str
     rule: str
-    formula: Callable
+    formula: Callable[..., tuple[tf.Tensor, ...]]
     slots: tuple[str, ...]
-    settings: dict
-    translate: Callable
+    settings: dict[str, Any]
+    translate: Callable[..., Mapping[str, float]]
 
     elementwise = True
 
-    def hparams(self, horizon):
+    def hparams(self, horizon: int) -> dict[str, float]:
         """The hparams for a run of `horizon` steps, {name: float}. Raises `ConfigError` unless horizon is an integer >= 1."""
         return {name: float(value) for name, value in self.translate(positive(horizon), **self.settings).items()}
 
-    def init(self, params):
+    def init(self, params: Params) -> State:
         """Zeros for every slot: {slot: {path: tensor}}."""
         return {slot: {path: tf.zeros_like(w) for path, w in params.items()} for slot in self.slots}
 
-    def update(self, grads, state, params, step, hparams):
+    def update(self, grads: Gradients, state: State, params: Params, step: Step, hparams: Hparams) -> tuple[Params, State]:
         """(params, state) after one more step; see `Optimizer.update`."""
-        new_params, new_state = {}, {slot: {} for slot in self.slots}
+        new_params: Params = {}
+        new_state: State = {slot: {} for slot in self.slots}
         for path, w in params.items():
             t = tf.cast(step, w.dtype) + 1
             h = {name: beside(value, w) for name, value in hparams.items()}
@@ -121,13 +170,13 @@ class Elementwise:
         return new_params, new_state
 
 
-def as_given(horizon, **settings):
+def as_given(horizon: int, **settings: float) -> dict[str, float]:
     """The `translate` of rules whose formula reads the settings as people write them."""
     del horizon
     return settings
 
 
-def positive(horizon):
+def positive(horizon: int) -> int:
     """`horizon` as an int. Raises `ConfigError` unless it is an integer >= 1."""
     try:
         steps = operator.index(horizon)
@@ -138,7 +187,7 @@ def positive(horizon):
     return steps
 
 
-def beside(value, w):
+def beside(value: float | tf.Tensor, w: tf.Tensor) -> tf.Tensor:
     """`value` in w's dtype, its axes lined up with the leading ones of w."""
     # A Python float goes to w's dtype directly: tf.cast would take it through float32.
     value = tf.cast(value, w.dtype) if tf.is_tensor(value) else tf.convert_to_tensor(value, w.dtype)

@@ -18,7 +18,8 @@ import tensorflow as tf
 from taskset.errors import ConfigError, shown
 from taskset.random import philox, seeds
 
-Seed: TypeAlias = int | tf.Tensor  # an integer, a scalar integer tensor, or a key
+Key: TypeAlias = tf.Tensor  # int32 [2]
+Seed: TypeAlias = int | np.integer | tf.Tensor  # a Python or NumPy integer, a scalar integer tensor, or a key
 
 _FEW = 2048  # words: up to this number, TensorFlow's operation is faster under XLA, too
 _FOR_XLA_CPU = contextvars.ContextVar("for_xla_cpu", default=False)

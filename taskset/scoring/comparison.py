@@ -8,9 +8,8 @@ import numpy as np
 from taskset.errors import ConfigError, StoreError, shown
 from taskset.normalization import store
 from taskset.normalization.normalizer import mean_curves
-from taskset.normalization.store.reading import outdated_line, told_tasks
-from taskset.scoring import rivals as who
-from taskset.scoring import scores, speedup, statistics
+from taskset.normalization.store.reading import outdated_line, tasks_and_versions
+from taskset.scoring import rivals, scores, speedup, statistics
 
 SPLITS = ("train", "test")  # of data, in the table; valid_outer is looked at for tuning
 LEFT = ["title", "trials", "split", "tasks", "runs", "diverged"]
@@ -18,7 +17,7 @@ LEFT = ["title", "trials", "split", "tasks", "runs", "diverged"]
 
 @dataclass(frozen=True)
 class Comparison:
-    """table: one row a contender and split: LEFT, and of each statistic its value, low and high; speedups: one row a learned
+    """table: one row a rival and split: LEFT, and of each statistic its value, low and high; speedups: one row a learned
     optimizer and task; per_task: scores, mean over seeds, index (split, task), a column an optimizer; notes: lines to be told.
     """
 
@@ -106,10 +105,10 @@ def compare(roots, baselines=None, chosen_view="end", normalizer_horizon=None, v
     scales, longer = scales_of(normalizers, source, tasks, horizon, normalizer_horizon)
     theirs = plain(store.load_curves(task=tasks, source=[source, "none"], horizon=[longer], root=baselines, version=version))
     if longer != horizon:  # a schedule depends on the horizon: only those without one can be cut short
-        theirs = theirs[theirs["optimizer"].map(who.family_of).isin([who.ADAM, "adagrad_lr"])]
+        theirs = theirs[theirs["optimizer"].map(rivals.family_of).isin([rivals.ADAM, "adagrad_lr"])]
     notes = _notes(theirs, told, tasks, scales, horizon, longer)
     if older:
-        notes.append(f"left out: {told_tasks(older)}, which changed since their baselines were computed")
+        notes.append(f"left out: {tasks_and_versions(older)}, which changed since their baselines were computed")
     tasks = [task for task in tasks if (task, "train") in scales and (task, "valid_outer") in scales]
     if not tasks:
         raise ConfigError("none of these tasks has a normalizer in the baselines: compare others")
@@ -117,7 +116,7 @@ def compare(roots, baselines=None, chosen_view="end", normalizer_horizon=None, v
     both = [frame[frame["task"].isin(tasks)] for frame in (curves, theirs)]
     found = [scores.scores(frame, scales, steps, view) for frame in both]
     per_task, over = _tables(found)
-    rows, more = who.contenders(per_task.loc[["train", "valid_outer"]], learned)
+    rows, more = rivals.rivals_of(per_task.loc[["train", "valid_outer"]], learned)
     table = _statistics(rows, per_task, over)
     speedups = _speedups(both, learned, tasks, steps, horizon)
     return Comparison(table, speedups, per_task, notes + more, horizon, chosen_view)
@@ -174,7 +173,7 @@ def _speedups(both, learned, tasks, steps, horizon):
     import pandas as pd
 
     ours, theirs = (mean_curves(frame).sort_values("step") for frame in both)
-    theirs = theirs[theirs["optimizer"].map(who.family_of) == who.ADAM]
+    theirs = theirs[theirs["optimizer"].map(rivals.family_of) == rivals.ADAM]
     rows = []
     for task in tasks:
         part = theirs[theirs["task"] == task].pivot(index="step", columns="optimizer", values="train")

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from taskset.errors import ConfigError
-from taskset.normalization.sweep.runner import Options
+from taskset.normalization.sweep.runner import SweepOptions
 from taskset.samplers.optimizers import all_optimizers
 from taskset.scoring import suites
 
@@ -18,7 +18,7 @@ def options(suite):
     adams = tuple(name for name in all_optimizers() if name.startswith(OPTIMIZERS))
     # As many of 50 intervals as cut the horizon into equal parts.
     evaluations = next(n for n in range(min(EVALUATIONS, suite.horizon), 0, -1) if suite.horizon % n == 0)
-    return Options(adams, suite.source, suite.horizon, tuple(range(SEEDS)), BATCHES, evaluations)
+    return SweepOptions(adams, suite.source, suite.horizon, tuple(range(SEEDS)), BATCHES, evaluations)
 
 
 def completed(suite, root, sweep):

@@ -1,19 +1,31 @@
 """Curves of learned optimizers beside those of Adam, as PNG."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from taskset.normalization import store
 from taskset.normalization.normalizer import mean_curves
-from taskset.scoring import rivals as who
+from taskset.normalization.plot import limit_losses
+from taskset.samplers.optimizers import get_optimizer_config
+from taskset.scoring import rivals
 from taskset.scoring.comparison import plain, read_results
 
 TITLES = {"train": "train loss", "valid_outer": "validation loss", "test": "test loss"}
+_LEARNED = ("#D55E00", "#0072B2", "#009E73", "#CC79A7")  # told apart by colour-blind eyes, too
 
 
-def draw(task, roots, baselines, path, splits=("train", "valid_outer")):
-    """One panel a split: the mean over seeds of each learned optimizer's curve, of all Adam rates in grey, the best one black.
+def draw(
+    task: str,
+    roots: Sequence[str | Path],
+    baselines: str | Path | None,
+    path: str | Path,
+    splits: Sequence[str] = ("train", "valid_outer"),
+) -> str:
+    """One panel per split: the mean over seeds of each learned optimizer's curve, and of Adam's: all rates, the best one black.
 
     The best rate has the lowest mean train loss at the last step. roots: directories of `evaluate`; baselines: of a sweep.
     Returns the name of the best rate.
@@ -23,34 +35,30 @@ def draw(task, roots, baselines, path, splits=("train", "valid_outer")):
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    curves, told = read_results(roots)
-    horizon = next(iter(told.values()))["steps"]
-    ours = mean_curves(curves[curves["task"] == task])
-    theirs = mean_curves(plain(store.load_curves(task=task, root=baselines)))
-    theirs = theirs[theirs["optimizer"].map(who.family_of).eq(who.ADAM) & (theirs["step"] <= horizon)]
-    best = theirs[theirs["step"] == horizon].set_index("optimizer")["train"].idxmin()
-    figure, panels = plt.subplots(1, len(splits), figsize=(5 * len(splits), 3.8), layout="constrained")
-    for axes, split in zip(np.atleast_1d(panels), splits):
-        rates = theirs.pivot(index="step", columns="optimizer", values=split)
-        for i, name in enumerate(rates.columns):
-            axes.plot(rates.index, rates[name], color="0.8", linewidth=0.8, label="the other Adam rates" if i == 0 else None)
-        axes.plot(rates.index, rates[best], color="black", linewidth=1.6, label=f"best Adam rate: {best}")
-        for name, run in ours.groupby("optimizer"):
-            run = run.sort_values("step")
-            axes.plot(run["step"], run[split], linewidth=2, label=f"learned: {name}")
-        axes.set(xlabel="step", ylabel=TITLES[split])
-        axes.set_title(task, fontsize=9)
-        _limit(axes, float(rates.iloc[0].mean()), min(float(np.nanmin(rates[best])), float(np.nanmin(ours[split]))))
-    np.atleast_1d(panels)[0].legend(fontsize=7)
+    curves, evaluations = read_results(roots)
+    horizon = next(iter(evaluations.values()))["steps"]
+    learned = mean_curves(curves[curves["task"] == task]).sort_values("step")
+    adam = mean_curves(plain(store.load_curves(task=task, root=baselines)))
+    adam = adam[adam["optimizer"].map(rivals.family_of).eq(rivals.ADAM) & (adam["step"] <= horizon)]
+    best = adam[adam["step"] == horizon].set_index("optimizer")["train"].idxmin()
+    figure, panels = plt.subplots(1, len(splits), figsize=(5 * len(splits), 4), layout="constrained", squeeze=False)
+    for axes, split in zip(panels[0], splits):
+        rates = adam.pivot(index="step", columns="optimizer", values=split)
+        others = rates.drop(columns=best)
+        for i, name in enumerate(others):
+            label = f"Adam, the other {len(others.columns)} learning rates" if i == 0 else None
+            axes.plot(others.index, others[name], color="0.8", linewidth=0.9, label=label)
+        rate = get_optimizer_config(best)[0]["learning_rate"]
+        axes.plot(rates.index, rates[best], color="black", linewidth=1.8, label=f"Adam, best learning rate: {rate:.2g}")
+        for i, (name, run) in enumerate(learned.groupby("optimizer")):
+            colour = _LEARNED[i % len(_LEARNED)]
+            axes.plot(run["step"], run[split], color=colour, linewidth=2.4, label=f"learned: {name}")
+        axes.set(xlabel="training step", ylabel=TITLES[split], xlim=(0, horizon))
+        axes.spines[["top", "right"]].set_visible(False)
+        limit_losses(axes, np.append(rates[best], learned[split]), float(rates.iloc[0].mean()))
+    panels[0][0].legend(fontsize=9, frameon=False)
+    figure.suptitle(f"{task}, mean over seeds", fontsize=11)
     store.make_directory(Path(path).parent)
     figure.savefig(path, dpi=130)
     plt.close(figure)
     return best
-
-
-def _limit(axes, start, lowest):
-    """From a little below the lowest loss to a little above the start: diverging rates would flatten all others."""
-    if lowest > 0:
-        axes.set(yscale="log", ylim=(0.8 * lowest, 1.3 * start))
-    else:
-        axes.set(ylim=(lowest - 0.05 * (start - lowest), start + 0.3 * (start - lowest)))

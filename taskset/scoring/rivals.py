@@ -19,7 +19,7 @@ LOOKED_AT = {"train": "train loss", "valid_outer": "validation loss"}
 
 
 @dataclass(frozen=True)
-class Contender:
+class Rival:
     """A row of the table. trials: runs that a new task costs; chosen: {task: optimizer}."""
 
     title: str
@@ -35,26 +35,26 @@ def family_of(optimizer):
         return None
 
 
-def contenders(means, learned):
-    """All `Contender`s that the scores allow, and notes on those they don't.
+def rivals_of(means, learned):
+    """All `Rival`s that the scores allow, and notes on those they don't.
 
     means: DataFrame of scores, index (split, task), a column an optimizer, NaN where there is no run; learned: names of the
     learned ones.
     """
     tasks = means.index.get_level_values("task").unique()
-    found, notes = [Contender(name, 1, dict.fromkeys(tasks, name)) for name in learned], []
+    found, notes = [Rival(name, 1, dict.fromkeys(tasks, name)) for name in learned], []
     families = {}
     for name in means.columns:
         if name not in learned:
             families.setdefault(family_of(name), []).append(name)
     for name in families.pop(None, []):  # an optimizer of a user's own has no family: it is a row by itself
         if means[name].notna().all():
-            found.append(Contender(name, 1, _all(means, name)))
+            found.append(Rival(name, 1, _all(means, name)))
         else:
             notes.append(f"{name} lacks curves of some task and is left out")
     for family in sorted(families, key=lambda family: (family != ADAM, family == LIST, family)):
         names = families[family]
-        # Only what every task has: else one contender would be judged on other tasks than the next.
+        # Only what every task has: else one rival would be judged on other tasks than the next.
         whole = [name for name in names if means[name].notna().all()]
         if len(whole) < len(names):
             notes.append(
@@ -71,9 +71,9 @@ def _of_family(means, family, names):
     rows, title = [], TITLES.get(family, family)
     if family == ADAM:
         train = means.loc["train"][names].mean()
-        rows.append(Contender(f"{title}, one learning rate for all: {train.idxmin()}", 1, _all(means, train.idxmin())))
+        rows.append(Rival(f"{title}, one learning rate for all: {train.idxmin()}", 1, _all(means, train.idxmin())))
     for split, told in LOOKED_AT.items():
-        rows.append(Contender(f"{title}, tuned per task by {told}", len(names), means.loc[split][names].idxmin(axis=1).to_dict()))
+        rows.append(Rival(f"{title}, tuned per task by {told}", len(names), means.loc[split][names].idxmin(axis=1).to_dict()))
     return rows
 
 
@@ -83,7 +83,7 @@ def _of_list(means, names):
         listed = opt_list_names(trials)
         if set(listed) <= set(names):
             chosen = means.loc["train"][listed].idxmin(axis=1).to_dict()
-            rows.append(Contender(f"NAdamW's learned list, first {trials}", trials, chosen))
+            rows.append(Rival(f"NAdamW's learned list, first {trials}", trials, chosen))
     return rows
 
 

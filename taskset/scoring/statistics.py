@@ -1,6 +1,6 @@
 """What a sample of tasks says of all tasks: mean, median, interquartile mean, with bootstrap intervals over the tasks.
 
-As Agarwal et al. 2021 (arXiv 2108.13264) ask for. The same resamples serve all contenders: their differences are paired.
+As Agarwal et al. 2021 (arXiv 2108.13264) ask for. The same resamples serve all rivals: their differences are paired.
 """
 
 import numpy as np

@@ -1,13 +1,18 @@
 """Activation functions by their names in configs."""
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 import tensorflow as tf
 
+Activation: TypeAlias = Callable[[tf.Tensor], tf.Tensor]
 
-def _leaky_relu(slope):
+
+def _leaky_relu(slope: float) -> Activation:
     return lambda x: tf.maximum(x, slope * x)
 
 
-_BY_NAME = {
+_BY_NAME: dict[str, Activation] = {
     "relu": tf.nn.relu,
     "tanh": tf.tanh,
     "cos": tf.cos,
@@ -20,6 +25,6 @@ _BY_NAME = {
 }
 
 
-def from_config(name):
+def from_config(name: str) -> Activation:
     """The function called `name`."""
     return _BY_NAME[name]

@@ -1,17 +1,28 @@
 """A task: initial parameters from a seed, batches from four splits, a scalar loss and its gradients. All pure functions."""
 
+from __future__ import annotations
+
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 import tensorflow as tf
 
-from taskset.datasets.base import SPLITS, DataSpec
+from taskset.datasets.base import SPLITS, Batch, BatchShapes, DataSpec, RawBatch, RawBatches
 from taskset.errors import ConfigError, cut, shown, unknown
+from taskset.optimizers.base import Gradients, Params, Step
 from taskset.random import seeds, stateless
+from taskset.random.stateless import Key, Seed
+from taskset.registry import Config, Shapes
+from taskset.tasks.distributions import Distribution
 from taskset.tasks.functional import Functional
+
+Metrics: TypeAlias = dict[str, tf.Tensor]  # {name: scalar}
+Loss: TypeAlias = Callable[[Batch, Key], tf.Tensor | tuple[tf.Tensor, Metrics]]
+GradientNoise: TypeAlias = Callable[[Gradients, Batch, Key], Gradients]
 
 
 @dataclass(frozen=True)
@@ -25,19 +36,21 @@ class Model:
     convolutional: whether the loss has convolutions (they decide how the training loop is best executed on a CPU).
     """
 
-    loss: Callable
+    loss: Loss
     data: DataSpec | None = None
-    gradient_noise: Callable | None = None
+    gradient_noise: GradientNoise | None = None
     convolutional: bool = False
 
 
 class Task:
     """One differentiable problem.
 
-    Made by `get_task` and `make_task`. `params` and gradients are flat dicts {path: float32 tensor}; float64 parameters (from
-    `init(seed, tf.float64)`) make everything be computed in float64. A `seed` is an integer 0 <= seed < 2**31, Python's or NumPy's.
-    Losses and gradients take a scalar integer tensor or a key of `taskset.random.stateless` as well, whose draws are other ones; inside
-    a `tf.function` give them tensors, for a function that is called with another integer is traced anew.
+    Made by `get_task` and `make_task`. `params` and gradients are flat dicts {path: float32 tensor}. With parameters of float64,
+    from `init(seed, tf.float64)`, everything is computed in float64.
+
+    A `seed` is a Python or NumPy integer, 0 <= seed < 2**31. Losses and gradients also take a scalar integer tensor or a key of
+    `taskset.random.stateless`; the integer 3 and a tensor of it give different draws. A `tf.function` that takes the seed as a
+    Python integer is traced again for each new one: pass it a scalar integer tensor, `tf.constant(step)`.
 
     Tasks can be pickled (for multiprocessing): by name, or config, source and directory. The other process builds them again,
     and has to have registered the families of one's own.
@@ -50,7 +63,28 @@ class Task:
     random: whether the loss itself draws random numbers (noise in gradients and augmentation aside).
     """
 
-    def __init__(self, name, family, config, model, source, data_dir=None, rebuild=None):
+    name: str
+    family: str
+    config: Config
+    model: Model
+    source: str
+    data: DataSpec | None
+    data_dir: str | None
+    parameter_shapes: Shapes
+    parameter_starts: dict[str, Distribution]
+    random: bool
+    num_params: int
+
+    def __init__(
+        self,
+        name: str,
+        family: str,
+        config: Config,
+        model: Model,
+        source: str,
+        data_dir: str | None = None,
+        rebuild: Callable[[str, str, Config, str, str | None], Task] | None = None,
+    ):
         self.name, self.family, self.config, self.model = name, family, config, model
         self._rebuild = rebuild  # what a pickle is read with: (name, family, config, source, data_dir) -> Task
         self.data, self.data_dir, self._asked_source, self._reads_other_data = model.data, data_dir, source, False
@@ -61,26 +95,32 @@ class Task:
         self.random = self._functional.uses_last_input
         self.num_params = sum(math.prod(shape) for shape in self.parameter_shapes.values())
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         if self._reads_other_data:
             raise ConfigError(
                 f"task {shown(self.name)} reads other data than its name says and can't be pickled: pickle the first one"
             )
         return self._rebuild, (self.name, self.family, self.config, self._asked_source, self.data_dir)
 
-    def __repr__(self):
+    def __copy__(self) -> "Task":
+        """Another task with the same parts: `copy.copy` is not to go the way of a pickle, which builds the task again."""
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        return other
+
+    def __repr__(self) -> str:
         return f"<Task {self.name}: {self.num_params} parameters, source {self.source}>"
 
     @property
-    def batch_shapes(self):
+    def batch_shapes(self) -> BatchShapes:
         """{name: (shape, dtype name)} of a batch."""
         return {} if self.data is None else self.data.batch
 
-    def init(self, seed, dtype=tf.float32):
+    def init(self, seed: int, dtype: tf.DType = tf.float32) -> Params:
         """Initial parameters. The same seed gives the same ones, in every process."""
         return self._functional.init(seeds.check(seed), dtype)
 
-    def initializer(self, dtype=tf.float32):
+    def initializer(self, dtype: tf.DType = tf.float32) -> Callable[[Iterable[int]], Params]:
         """`init` for many seeds in one compiled program: a function of n seeds that returns {path: tensor [n, ..]}."""
         shapes = {path: tf.TensorSpec(shape, dtype) for path, shape in self.parameter_shapes.items()}
         keys = {path: tf.TensorSpec([None, 2], tf.int32) for path in shapes}
@@ -92,20 +132,20 @@ class Task:
         # Traced here: TensorFlow warns of functions that it traces in calls, one of them for every task.
         program = tf.function(draw_each, autograph=False).get_concrete_function(keys)
 
-        def initialize(seeds_):
+        def initialize(seeds_: Iterable[int]) -> Params:
             numbers = [self._functional.init_numbers(seeds.check(seed)) for seed in seeds_]
             return program({path: tf.constant([stateless.words(n[path]) for n in numbers], tf.int32) for path in shapes})
 
         return initialize
 
-    def loss(self, params, batch, seed):
+    def loss(self, params: Params, batch: Batch, seed: Seed) -> tf.Tensor:
         """The scalar loss of a batch; nats where it is a likelihood.
 
         Raises: ConfigError for parameters or a batch whose names, shapes or dtypes aren't the task's, and for a wrong seed.
         """
         return self.loss_and_metrics(params, batch, seed)[0]
 
-    def loss_and_metrics(self, params, batch, seed):
+    def loss_and_metrics(self, params: Params, batch: Batch, seed: Seed) -> tuple[tf.Tensor, Metrics]:
         """(loss, {name: scalar})."""
         params, batch = self._checked_params(params), self._checked("batch entry", batch, self.batch_shapes)
         dtype = next(iter(params.values())).dtype
@@ -113,10 +153,10 @@ class Task:
         result = self._functional.apply(params, batch, stateless.as_key(seed))
         return result if isinstance(result, tuple) else (result, {})
 
-    def _checked_params(self, params):
+    def _checked_params(self, params: Params) -> Params:
         return self._checked("parameter", params, {path: (shape, "float32") for path, shape in self.parameter_shapes.items()})
 
-    def _checked(self, kind, given, expected):
+    def _checked(self, kind: str, given: Any, expected: BatchShapes) -> dict[str, tf.Tensor]:
         """{name: tensor} of `given`; ConfigError unless these are as `expected`: {name: (shape, dtype name)}."""
         if not isinstance(given, dict):
             raise ConfigError(f"a dict of tensors is expected, one a {kind} ({self._names(expected)}); given is {shown(given)}")
@@ -143,7 +183,7 @@ class Task:
     def _names(expected):
         return cut(", ".join(expected), 200) or "there are none"
 
-    def value_and_gradients(self, params, batch, seed):
+    def value_and_gradients(self, params: Params, batch: Batch, seed: Seed) -> tuple[tf.Tensor, Gradients]:
         """(loss, gradients); synthetic problems disturb their gradients here.
 
         Raises: as `loss`.
@@ -159,15 +199,17 @@ class Task:
         return loss, gradients
 
     @functools.cached_property
-    def _open(self):
+    def _open(self) -> RawBatches:
+        if self.data is None:
+            raise ConfigError(f"task {shown(self.name)} reads no data")
         return self.data.open(self.source, self.data_dir)
 
     @property
-    def data_origin(self):
-        """Where the data came from, as its reader tells (JSON values: name, version, checksum), or None."""
+    def data_origin(self) -> dict[str, Any] | None:
+        """Where the data came from, as its reader reports it (JSON values: name, version, checksum), or None."""
         return None if self.data is None else getattr(self._open, "origin", None)
 
-    def reading(self, raw_batches, source):
+    def reading(self, raw_batches: RawBatches, source: str) -> Task:
         """The same task on other data: a copy that draws from `raw_batches` (`taskset.datasets.base.RawBatches`).
 
         source: what results on that data are to be called.
@@ -176,12 +218,12 @@ class Task:
         other.__dict__.update(self.__dict__, _open=raw_batches, source=source, _reads_other_data=True)
         return other
 
-    def raw_batches(self, split, seed, start, count):
+    def raw_batches(self, split: str, seed: int, start: int, count: int) -> RawBatch:
         """Batches `start .. start + count - 1` of a split as the host draws them: {name: array [count, batch size, ..]}."""
         _check_split(split)
         return {} if self.data is None else self._open(split, seeds.check(seed), start, count)
 
-    def prepare(self, raw, batch_seed, step):
+    def prepare(self, raw: dict[str, tf.Tensor], batch_seed: int | tf.Tensor, step: Step) -> Batch:
         """The batch that the loss reads, from one raw batch (TensorFlow; augmentation happens here).
 
         batch_seed: `batch_seed(seed, split)`; step: the number of the batch, int or integer tensor.
@@ -190,7 +232,7 @@ class Task:
             return {}
         return self.data.prepare(raw, tf.stack([tf.cast(batch_seed, tf.int32), tf.cast(step, tf.int32)]))
 
-    def batches(self, split, seed, start=0):
+    def batches(self, split: str, seed: int, start: int = 0) -> Iterator[Batch]:
         """An endless iterator of batches, {name: tensor}; the same (split, seed) gives the same batches in the same order.
 
         start: number of the first one. Raises: UnknownName for a split, ConfigError for a seed or a start.
@@ -198,7 +240,7 @@ class Task:
         _check_split(split)
         return self._batches(split, seeds.check(seed), seeds.check_step(start))
 
-    def _batches(self, split, seed, start):
+    def _batches(self, split: str, seed: int, start: int) -> Iterator[Batch]:
         base, ahead = batch_seed(seed, split), 8
         while True:
             raw = self.raw_batches(split, seed, start, ahead)
@@ -207,11 +249,11 @@ class Task:
             start += ahead
 
 
-def _check_split(split):
+def _check_split(split: str) -> None:
     if not isinstance(split, str) or split not in SPLITS:
         raise unknown("split", split, SPLITS, f"Allowed are {', '.join(SPLITS)}.")
 
 
-def batch_seed(seed, split):
+def batch_seed(seed: int, split: str) -> int:
     """The integer that, with a batch's number, seeds what `prepare` draws."""
     return seeds.stream(seed, "batch", split)

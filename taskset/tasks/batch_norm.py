@@ -12,17 +12,17 @@ EPSILON = 1e-3
 class BatchNorm(snt.Module):
     """(x - mean) / sqrt(variance + 1e-3) + offset; mean, variance and the learned offset are per channel (the last axis)."""
 
-    def __call__(self, x, mean, variance):
+    def __call__(self, x: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor) -> tf.Tensor:
         offset = tf.Variable(tf.zeros(x.shape[-1:], x.dtype), name="offset")
         return (x - mean) * tf.math.rsqrt(variance + EPSILON) + offset
 
 
-def normalize_by_batch(x, name):
-    """Normalised with the mean and variance of the batch, over all axes but the last."""
+def normalize_by_batch(x: tf.Tensor, name: str) -> tf.Tensor:
+    """x normalized with the mean and variance of the batch, over all axes but the last."""
     mean, variance = tf.nn.moments(x, list(range(x.shape.rank - 1)))
     return BatchNorm(name)(x, mean, variance)
 
 
-def normalize_by_start(x, name):
-    """Normalised with mean 0 and variance 1, which the moving statistics of a model that never updates them keep for ever."""
+def normalize_by_start(x: tf.Tensor, name: str) -> tf.Tensor:
+    """x normalized with mean 0 and variance 1: the moving statistics of a model that never updates them."""
     return BatchNorm(name)(x, tf.zeros([], x.dtype), tf.ones([], x.dtype))

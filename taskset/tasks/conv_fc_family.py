@@ -1,7 +1,10 @@
 """Convolutional classifiers of images with a fully connected head."""
 
+from typing import Any
+
 import sonnet as snt
 
+from taskset.datasets.images import ImageData
 from taskset.registry import register_builder
 from taskset.tasks import activations, initializers
 from taskset.tasks.base import Model
@@ -10,7 +13,7 @@ from taskset.tasks.images import classification, network_input
 
 
 @register_builder("conv_fc_family")
-def build(config, data):
+def build(config: dict[str, Any], data: ImageData) -> Model:
     """Convolutions; flatten; an MLP of `fc_hidden_units` and a linear layer to the classes; cross-entropy."""
     activation = activations.from_config(config["activation"])
     w_init = initializers.from_config(config["w_init"])

@@ -1,11 +1,14 @@
 """Convolutional classifiers of images that pool over height and width."""
 
+from typing import Any
+
 import sonnet as snt
 import tensorflow as tf
 
+from taskset.datasets.images import ImageData
 from taskset.registry import register_builder
 from taskset.tasks import initializers
-from taskset.tasks.base import Model
+from taskset.tasks.base import Metrics, Model
 from taskset.tasks.convolutions import convolve
 from taskset.tasks.images import classification, network_input
 
@@ -16,7 +19,7 @@ _POOL = {
 }
 
 
-def pooled_classification(x, config, labels, num_classes):
+def pooled_classification(x: tf.Tensor, config: dict[str, Any], labels: tf.Tensor, num_classes: int) -> tuple[tf.Tensor, Metrics]:
     """Loss and metrics from the last convolution's output [batch, height, width, channels]: pool; linear; cross-entropy."""
     w_init = initializers.from_config(config.get("linear_w_init", config["w_init"]))
     logits = snt.Linear(num_classes, w_init=w_init, name="linear")(_POOL[config["pool_type"]](x))
@@ -24,7 +27,7 @@ def pooled_classification(x, config, labels, num_classes):
 
 
 @register_builder("conv_pooling_family")
-def build(config, data):
+def build(config: dict[str, Any], data: ImageData) -> Model:
     """Convolutions; the mean, maximum or mean of squares over all pixels; a linear layer to the classes; cross-entropy.
 
     The linear layer's weights start from `linear_w_init` where the config has it (fixed tasks alone do), else from `w_init`.

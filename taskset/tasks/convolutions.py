@@ -1,14 +1,18 @@
 """The stack of 3x3 convolutions that the convolutional classifiers share."""
 
+from collections.abc import Callable
+from typing import Any
+
 import sonnet as snt
+import tensorflow as tf
 
 from taskset.tasks import activations, initializers
 
 
-def convolve(x, config, normalize=None):
+def convolve(x: tf.Tensor, config: dict[str, Any], normalize: Callable[[tf.Tensor, int], tf.Tensor] | None = None) -> tf.Tensor:
     """Convolutions `conv_0`, `conv_1`, .. of images [batch, height, width, channels], each with the activation, the last too.
 
-    config: hidden_units, strides, padding (one entry a layer), use_bias, activation, w_init.
+    config: hidden_units, strides, padding (one entry per layer), use_bias, activation, w_init.
     normalize: `(x, layer number) -> x`, applied before each activation.
     """
     activation = activations.from_config(config["activation"])

@@ -1,5 +1,8 @@
 """Convolutional classifiers with batch normalization."""
 
+from typing import Any
+
+from taskset.datasets.images import ImageData
 from taskset.registry import register_builder
 from taskset.tasks.base import Model
 from taskset.tasks.batch_norm import normalize_by_batch
@@ -9,7 +12,7 @@ from taskset.tasks.images import network_input
 
 
 @register_builder("fixed_conv")
-def build(config, data):
+def build(config: dict[str, Any], data: ImageData) -> Model:
     """As `conv_pooling_family`, with batch normalization by the batch's own statistics before each activation, in all splits."""
 
     def loss(batch, key):

@@ -1,5 +1,8 @@
 """Convolutional variational autoencoders."""
 
+from typing import Any
+
+from taskset.datasets.images import ImageData
 from taskset.registry import register_builder
 from taskset.tasks.base import Model
 from taskset.tasks.conv_autoencoder import Decoder, Encoder
@@ -8,7 +11,7 @@ from taskset.tasks.vae import negative_elbo
 
 
 @register_builder("fixed_conv_vae")
-def build(config, data):
+def build(config: dict[str, Any], data: ImageData) -> Model:
     """The negative evidence lower bound of centred images (`taskset.tasks.vae`)."""
 
     def loss(batch, key):

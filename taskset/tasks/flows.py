@@ -1,17 +1,23 @@
 """Normalizing flows on flat vectors (Rezende and Mohamed 2015, arXiv 1505.05770): the density through a chain of inverses."""
 
 import math
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import numpy as np
 import sonnet as snt
 import tensorflow as tf
 
 from taskset.random import stateless
+from taskset.random.stateless import Key
 
-NOISE = 0.01  # standard deviation of what is added to the pixels
+Network: TypeAlias = Callable[[tf.Tensor], tf.Tensor]
+Inverse: TypeAlias = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]  # y -> (z, log abs det dz/dy [batch])
+
+NOISE = 0.01  # standard deviation of the noise added to the pixels
 
 
-def log_density(x, inverses, permutations):
+def log_density(x: tf.Tensor, inverses: Sequence[Inverse], permutations: Sequence[np.ndarray]) -> tf.Tensor:
     """log p(x) in nats, [batch], of x [batch, n] = layer_{k-1}( .. P_1 layer_1(P_0 layer_0(z))), z ~ N(0, I).
 
     inverses: for each layer, in the order from latents to data, `y -> (z, log abs det dz/dy [batch])`.
@@ -26,7 +32,9 @@ def log_density(x, inverses, permutations):
     return log_det - 0.5 * tf.reduce_sum(tf.square(x), axis=1) - 0.5 * x.shape[1] * math.log(2 * math.pi)
 
 
-def negative_log_density(image, inverses, permutations, key):
+def negative_log_density(
+    image: tf.Tensor, inverses: Sequence[Inverse], permutations: Sequence[np.ndarray], key: Key
+) -> tf.Tensor:
     """Mean over the batch of -log p, in nats per image, of the flattened image plus N(0, 0.01^2)."""
     x = snt.flatten(image)
     x += stateless.normal(key, x.shape, x.dtype, stddev=NOISE)

@@ -1,19 +1,23 @@
 """Sonnet code as a pure function of its parameters.
 
-`Functional(forward, ..)` traces `forward` once, on shapes alone, and notes every variable that its modules create: its path,
+`Functional(forward, ..)` traces `forward` once, on shapes alone, and records every variable that its modules create: its path,
 shape and initializer. `apply` runs `forward` again with given tensors in the variables' places, in order of creation. Modules
-are therefore constructed inside `forward`, anew at each call, and what they `assign` (moving averages) is dropped.
+are therefore constructed inside `forward`, in each call, and what they `assign` (moving averages) is dropped.
 
-Nothing may draw from TensorFlow's global random state. Sonnet's own initializers don't, here (`taskset.tasks.sonnet_starts`).
+Nothing may draw from TensorFlow's global random state. In here Sonnet's own initializers don't (`taskset.tasks.sonnet_starts`).
 """
 
 import contextlib
-import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import tensorflow as tf
 
 from taskset.errors import ConfigError
+from taskset.optimizers.base import Params
 from taskset.random import seeds, stateless
+from taskset.random.stateless import Key
+from taskset.registry import Shapes
 from taskset.tasks import distributions
 from taskset.tasks.deferred import Deferred
 from taskset.tasks.graphs import reachable
@@ -25,9 +29,9 @@ _GLOBAL = ("RandomUniform", "RandomUniformInt", "RandomStandardNormal", "Truncat
 
 
 class _Dropped:
-    """Stands for a variable that is no parameter: holds a tensor, forgets assignments."""
+    """Stands for a variable that is not a parameter: holds a tensor, ignores assignments."""
 
-    def __init__(self, value):
+    def __init__(self, value: Any):
         self._value = tf.convert_to_tensor(value)
         self.shape, self.dtype = self._value.shape, self._value.dtype
 
@@ -47,17 +51,18 @@ tf.register_tensor_conversion_function(
 )
 
 
-def _remember_scope_names():
+def _remember_scope_names() -> dict[str, str]:
     """{scope: the same without renaming} of the graph being traced, filled as scopes are entered.
 
-    A graph renames a scope that is entered twice to `name_1`. Sonnet's BatchNorm enters its own twice, and its parameters' paths
-    would tell how it is written inside; in eager mode there is no renaming.
+    A graph renames a scope that is entered twice to `name_1`. Sonnet's BatchNorm enters its own twice, so that the paths of its
+    parameters would depend on how it is written; in eager mode there is no renaming.
     """
     graph = tf.compat.v1.get_default_graph()
-    renaming, plain = graph.name_scope, {}
+    renaming = graph.name_scope
+    plain: dict[str, str] = {}
 
     @contextlib.contextmanager
-    def name_scope(name):
+    def name_scope(name: str) -> Iterator[str]:
         outer = graph.get_name_scope()
         with renaming(name) as scope:
             if name and not name.endswith("/"):
@@ -68,7 +73,7 @@ def _remember_scope_names():
     return plain
 
 
-def _require_own_randomness(program):
+def _require_own_randomness(program: tf.types.experimental.ConcreteFunction) -> None:
     """`ConfigError` if an operation draws from global state: the same seed would give another loss each time."""
     for definition in reachable(program.name.decode()).values():
         for node in definition.node_def:
@@ -79,7 +84,7 @@ def _require_own_randomness(program):
                 )
 
 
-def _initial(value):
+def _initial(value: Any) -> Any:
     return value() if callable(value) else value
 
 
@@ -89,13 +94,18 @@ class Functional:
     forward: a function that constructs its Sonnet modules and applies them.
     inputs: `tf.TensorSpec`s (nested) of one call, for tracing.
     shapes: {path: shape}, in order of creation.
-    distributions: {path: what the parameter is drawn from}.
+    distributions: {path: the law of the parameter's entries}.
     uses_last_input: whether anything is computed from the last input (for a loss: whether it draws random numbers).
     """
 
-    def __init__(self, forward, *inputs):
+    shapes: Shapes
+    distributions: dict[str, distributions.Distribution]
+    uses_last_input: bool
+
+    def __init__(self, forward: Callable[..., Any], *inputs: Any):
         self.forward = forward
-        self._initializers, self._numbered = {}, {}
+        self._initializers: dict[str, Deferred] = {}
+        self._numbered: dict[str, str] = {}
 
         def trace(*args):
             self._scopes = _remember_scope_names()
@@ -106,7 +116,7 @@ class Functional:
         self.shapes = {path: start.shape for path, start in self._initializers.items()}
         self.distributions = {path: start.distribution for path, start in self._initializers.items()}
         _require_own_randomness(program)
-        own = program.inputs[: len(program.inputs) - len(program.captured_inputs)]  # captured tensors come behind them
+        own = program.inputs[: len(program.inputs) - len(program.captured_inputs)]  # captured tensors come after them
         self.uses_last_input = bool(own[-1].consumers())
 
     def _record(self, next_creator, **kwargs):
@@ -127,7 +137,7 @@ class Functional:
         self._initializers[path] = Deferred(fixed, distributions.given(constant), constant.shape, constant.dtype)
         return tf.convert_to_tensor(value)
 
-    def _path(self, scope, name):
+    def _path(self, scope: str, name: str) -> str:
         """The path of a variable: its scopes without the graph's renaming. A second module of one name is numbered: linear_1."""
         own, parts = scope.split("/") if scope else [], self._scopes.get(scope, scope).split("/") if scope else []
         prefixes = ["/".join(own[: i + 1]) for i in range(len(own))]
@@ -138,26 +148,28 @@ class Functional:
         renamed = [i for i, (there, part) in enumerate(zip(own, parts)) if there != part]
         if not renamed:
             raise ConfigError(f"two parameters are called {path!r}: give them different names")
-        for number in itertools.count(1):
+        number = 0
+        while True:
+            number += 1
             chosen[renamed[0]] = f"{parts[renamed[0]]}_{number}"
             path = "/".join([*chosen, name])
             if path not in self._initializers:
                 self._numbered[prefixes[renamed[0]]] = chosen[renamed[0]]
                 return path
 
-    def init(self, seed, dtype=tf.float32):
+    def init(self, seed: int, dtype: tf.DType = tf.float32) -> Params:
         """Initial parameters {path: tensor}; each is drawn from (seed, path) alone, whatever the others are."""
         return self.init_with({path: stateless.as_key(number) for path, number in self.init_numbers(seed).items()}, dtype)
 
-    def init_numbers(self, seed):
+    def init_numbers(self, seed: int) -> dict[str, int]:
         """{path: integer} that seed the draws of `init`."""
         return {path: seeds.stream(seed, "init", path) for path in self._initializers}
 
-    def init_with(self, keys, dtype=tf.float32):
-        """Initial parameters drawn with `keys` {path: key}: for compiled programs, of which the seed is an argument."""
+    def init_with(self, keys: dict[str, Key], dtype: tf.DType = tf.float32) -> Params:
+        """Initial parameters drawn with `keys` {path: key}: for compiled programs whose seed is an argument."""
         return {path: start.draw(keys[path], start.shape, dtype) for path, start in self._initializers.items()}
 
-    def apply(self, params, *inputs):
+    def apply(self, params: Params, *inputs: Any) -> Any:
         """`forward(*inputs)` with `params` in the places of its variables."""
         waiting = iter(self.shapes)
 

@@ -1,11 +1,15 @@
 """Which functions a TensorFlow function is made of."""
 
+from collections.abc import Iterator, Sequence
+
+from tensorflow.core.framework import attr_value_pb2, function_pb2
 from tensorflow.python.eager import context
 
 
-def reachable(name):
+def reachable(name: str) -> dict[str, function_pb2.FunctionDef]:
     """{name: definition} of a function and all that it calls, in the order in which they are met."""
-    found, waiting = {}, [name]
+    found: dict[str, function_pb2.FunctionDef] = {}
+    waiting = [name]
     while waiting:
         name = waiting.pop(0)
         if name not in found and context.context().has_function(name):
@@ -14,13 +18,13 @@ def reachable(name):
     return found
 
 
-def _called(definition):
+def _called(definition: function_pb2.FunctionDef) -> Iterator[str]:
     for node in definition.node_def:
         yield node.op
         for key in sorted(node.attr):
             yield from (function.name for function in named_functions(node.attr[key]))
 
 
-def named_functions(value):
+def named_functions(value: attr_value_pb2.AttrValue) -> Sequence[attr_value_pb2.NameAttrList]:
     """The functions that an attribute of a node names."""
     return [value.func] if value.HasField("func") else value.list.func

@@ -4,21 +4,32 @@ Names are TensorFlow's. A config's initializer is `[name, arg]`; see `from_confi
 """
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any, Protocol
 
 import tensorflow as tf
 
 from taskset.random import stateless
+from taskset.random.stateless import Key
 from taskset.tasks import distributions
-from taskset.tasks.deferred import Deferred
+from taskset.tasks.deferred import Deferred, Draw
+from taskset.tasks.distributions import Distribution
 
 
-def _initializer(draw, distribution):
-    """draw(key, shape, dtype) -> tensor, as an initializer for Sonnet modules; distribution(shape): what it draws from."""
+class Initializer(Protocol):
+    """What Sonnet modules take for `w_init`, here without global state."""
+
+    def __call__(self, shape: Sequence[int], dtype: tf.DType = tf.float32) -> Deferred:
+        """The start of a parameter, drawn later."""
+
+
+def _initializer(draw: Draw, distribution: Callable[[Sequence[int]], Distribution]) -> Initializer:
+    """draw(key, shape, dtype) -> tensor, as an initializer for Sonnet modules; distribution(shape): the law of its entries."""
     return lambda shape, dtype=tf.float32: Deferred(draw, distribution(shape), shape, dtype)
 
 
-def fans(shape):
+def fans(shape: Sequence[int]) -> tuple[int, int]:
     """(fan-in, fan-out) of a kernel [.., in, out]: the leading axes are the receptive field."""
     if len(shape) == 1:
         return shape[0], shape[0]
@@ -26,13 +37,13 @@ def fans(shape):
     return shape[-2] * field, shape[-1] * field
 
 
-def random_normal(stddev):
+def random_normal(stddev: float) -> Initializer:
     """N(0, stddev^2)."""
     draw = lambda key, shape, dtype: stateless.normal(key, shape, dtype, stddev=stddev)  # noqa: E731
     return _initializer(draw, lambda shape: distributions.normal(0.0, stddev))
 
 
-def random_uniform(limit):
+def random_uniform(limit: float) -> Initializer:
     """U[-limit, limit)."""
     return _scaled_uniform(lambda shape: limit)
 
@@ -41,42 +52,42 @@ def random_uniform(limit):
 published_truncated_normal = random_normal
 
 
-def _scaled_uniform(limit):
+def _scaled_uniform(limit: Callable[[Sequence[int]], float]) -> Initializer:
     """U[-limit(shape), limit(shape))."""
     draw = lambda key, shape, dtype: stateless.uniform(key, shape, dtype, -limit(shape), limit(shape))  # noqa: E731
     return _initializer(draw, lambda shape: distributions.uniform(-limit(shape), limit(shape)))
 
 
-def _truncated(key, shape, dtype, stddev):
+def _truncated(key: Key, shape: Sequence[int], dtype: tf.DType, stddev: float) -> tf.Tensor:
     """N(0, 1) cut off at two standard deviations, by inversion, times stddev."""
     low, high = 0.5 * (1 + math.erf(-2 / math.sqrt(2))), 0.5 * (1 + math.erf(2 / math.sqrt(2)))
     u = stateless.uniform(key, shape, tf.float64, low, high)
     return tf.cast(stddev * math.sqrt(2) * tf.math.erfinv(2 * u - 1), dtype)
 
 
-def _scaled_truncated_normal(stddev):
+def _scaled_truncated_normal(stddev: Callable[[Sequence[int]], float]) -> Initializer:
     """N(0, stddev(shape)^2) cut off at two standard deviations."""
     draw = lambda key, shape, dtype: _truncated(key, shape, dtype, stddev(shape))  # noqa: E731
     return _initializer(draw, lambda shape: distributions.truncated_normal(stddev(shape)))
 
 
-def truncated_normal(stddev):
+def truncated_normal(stddev: float) -> Initializer:
     """Normal with standard deviation `stddev` before it is cut off at two of them."""
     return _scaled_truncated_normal(lambda shape: stddev)
 
 
-def lecun_normal():
+def lecun_normal() -> Initializer:
     """Sonnet's default for weights: truncated normal, stddev 1 / sqrt(fan-in) before the cut."""
     return _scaled_truncated_normal(lambda shape: 1 / math.sqrt(fans(shape)[0]))
 
 
-def variance_scaling(scale, mode, distribution):
+def variance_scaling(scale: float, mode: str, distribution: str) -> Initializer:
     """Variance scale / n, n the fan-in or the mean of both fans (`mode` "fan_in" or "fan_avg").
 
     distribution: "truncated_normal" or "uniform". Glorot and Bengio 2010; He et al. 2015 (arXiv 1502.01852).
     """
 
-    def variance(shape):
+    def variance(shape: Sequence[int]) -> float:
         fan_in, fan_out = fans(shape)
         return scale / {"fan_in": fan_in, "fan_avg": (fan_in + fan_out) / 2}[mode]
 
@@ -86,17 +97,17 @@ def variance_scaling(scale, mode, distribution):
     return _scaled_truncated_normal(lambda shape: math.sqrt(variance(shape)) / distributions.TRUNCATION)
 
 
-def glorot_uniform():
+def glorot_uniform() -> Initializer:
     """U(-l, l), l = sqrt(6 / (fan-in + fan-out)): the default of TensorFlow 1 for any variable."""
     return variance_scaling(1.0, "fan_avg", "uniform")
 
 
-def contrib_variance_scaling(factor):
-    """That of TensorFlow 1's contrib: truncated normal, variance 1.3 factor / fan-in before the cut, which leaves 1.006 of it."""
+def contrib_variance_scaling(factor: float) -> Initializer:
+    """TensorFlow 1's contrib version: truncated normal, variance 1.3 factor / fan-in before the cut, which leaves 1.006 of it."""
     return _scaled_truncated_normal(lambda shape: math.sqrt(1.3 * factor / fans(shape)[0]))
 
 
-def orthogonal(gain=1.0):
+def orthogonal(gain: float = 1.0) -> Initializer:
     """A matrix with orthonormal rows or columns (kernels flattened to [.., out]) times gain (Saxe et al. 2013, arXiv
     1312.6120)."""
 
@@ -110,21 +121,21 @@ def orthogonal(gain=1.0):
     return _initializer(draw, lambda shape: distributions.orthogonal(gain, max(math.prod(shape[:-1]), shape[-1])))
 
 
-def identity():
+def identity() -> Initializer:
     """The identity matrix, square shapes only."""
     return _initializer(lambda key, shape, dtype: tf.eye(shape[0], shape[1], dtype=dtype), lambda shape: distributions.identity())
 
 
-def constant(value):
+def constant(value: float) -> Initializer:
     """`value` everywhere."""
     draw = lambda key, shape, dtype: tf.fill(shape, tf.constant(value, dtype))  # noqa: E731
     return _initializer(draw, lambda shape: distributions.constant(value))
 
 
-def masked(initializer, mask):
+def masked(initializer: Initializer, mask: Callable[[tf.DType], tf.Tensor]) -> Initializer:
     """What `initializer` draws times `mask(dtype)`, a tensor of zeros and ones of the parameter's shape."""
 
-    def masked_start(shape, dtype=tf.float32):
+    def masked_start(shape: Sequence[int], dtype: tf.DType = tf.float32) -> Deferred:
         start = initializer(shape, dtype)
         draw = lambda key, shape, dtype: start.draw(key, shape, dtype) * mask(dtype)  # noqa: E731
         return Deferred(draw, replace(start.distribution, note=distributions.MASKED), shape, dtype)
@@ -132,8 +143,8 @@ def masked(initializer, mask):
     return masked_start
 
 
-_BY_NAME = {
-    "lecun_normal": lambda arg: lecun_normal(),  # of fixed tasks only, as is the next
+_BY_NAME: dict[str, Callable[[Any], Initializer]] = {
+    "lecun_normal": lambda arg: lecun_normal(),  # in fixed tasks only, like the next
     "contrib_variance_scaling": contrib_variance_scaling,
     "he_normal": lambda arg: variance_scaling(2.0, "fan_in", "truncated_normal"),
     "he_uniform": lambda arg: variance_scaling(2.0, "fan_in", "uniform"),
@@ -148,7 +159,7 @@ _BY_NAME = {
 }
 
 
-def from_config(config):
+def from_config(config: Sequence[Any]) -> Initializer:
     """The initializer of a config's `[name, arg]`."""
     name, arg = config
     return _BY_NAME[name](arg)

@@ -1,12 +1,15 @@
 """What the language models share: the cross-entropy of each next token."""
 
+from typing import Any
+
 import sonnet as snt
 import tensorflow as tf
 
 from taskset.tasks import initializers, recurrent
+from taskset.tasks.base import Loss
 
 
-def next_token_losses(config, tokens):
+def next_token_losses(config: dict[str, Any], tokens: tf.Tensor) -> tf.Tensor:
     """Cross-entropy in nats of tokens[:, 1:] given those before: tokens int [B, T] -> [T - 1, B].
 
     Tokens are clipped to the vocabulary, as inputs and as targets. Embedding, recurrent core, linear layer to the vocabulary.
@@ -18,13 +21,13 @@ def next_token_losses(config, tokens):
     return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, snt.BatchApply(linear)(outputs))
 
 
-def mean_loss(config):
+def mean_loss(config: dict[str, Any]) -> Loss:
     """`loss(batch, key)`: the mean over all positions and the batch, padding included (as published for the sampled families)."""
     return lambda batch, key: tf.reduce_mean(next_token_losses(config, batch["tokens"]))
 
 
-def masked_mean_loss(config):
-    """`loss(batch, key)`: the mean over those positions of the batch whose next token is no padding."""
+def masked_mean_loss(config: dict[str, Any]) -> Loss:
+    """`loss(batch, key)`: the mean over the positions of the batch whose next token is not padding."""
 
     def loss(batch, key):
         mask = tf.transpose(batch["mask"][:, 1:])

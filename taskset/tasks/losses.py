@@ -1,15 +1,18 @@
 """Losses shared by several families."""
 
+from collections.abc import Callable
+from typing import Any
+
 import tensorflow as tf
 
 
-def cross_entropy(logits, labels):
+def cross_entropy(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     """Mean softmax cross-entropy in nats; logits [.., classes], labels int [..]."""
     return tf.reduce_mean(cross_entropies(logits, labels))
 
 
 @tf.custom_gradient
-def cross_entropies(logits, labels):
+def cross_entropies(logits: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, Callable[..., Any]]:
     """Softmax cross-entropy of each example in nats; logits z [.., classes], labels int [..] -> [..].
 
     log(sum_j e^(z_j - m)) - (z_label - m), m = max_j z_j; its gradient is softmax(z) - one_hot(label). The values are those of
@@ -26,7 +29,7 @@ def cross_entropies(logits, labels):
     return tf.squeeze(tf.math.log(total), -1) - tf.reduce_sum(tf.where(hot, z, 0), -1), gradient
 
 
-def accuracy(logits, labels):
+def accuracy(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     """Share of examples whose largest logit is the label's."""
     hits = tf.equal(tf.argmax(logits, -1, output_type=tf.int32), tf.cast(labels, tf.int32))
     return tf.reduce_mean(tf.cast(hits, logits.dtype))

@@ -1,23 +1,29 @@
 """Random matrices E that are drawn afresh at every evaluation, on the device, as a function of a key.
 
-Each of these takes a matrix A and a key, and returns the function x -> (A + E) x. E depends on the key alone, so
-that gradients (of any order) are those of the loss with the same key, and evaluations that share a key share their noise. That
-fixes the price: as many draws as E has degrees of freedom, dims^2 or half of it.
+Each function takes a matrix A and a key, and returns the function x -> (A + E) x. E depends on the key alone, so
+that gradients (of any order) are those of the loss with the same key, and evaluations that share a key share their noise. This
+takes as many draws as E has degrees of freedom: dims^2, or half as many.
 """
 
 import math
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 import tensorflow as tf
 
 from taskset.random import stateless
+from taskset.random.stateless import Key
+
+Product: TypeAlias = Callable[[tf.Tensor], tf.Tensor]  # x -> (A + E) x
+Block: TypeAlias = tuple[int, tf.Tensor, tf.Tensor]  # (index of the first reflection, V, T), see `_blocks`
 
 _STEP = 2.0**-24  # between neighbouring values of `stateless.uniform` in float32
-EXACT_DIMS = 24  # up to here the published decomposition itself
+EXACT_DIMS = 24  # up to here, the published decomposition itself
 _BLOCK = 64  # reflections applied as one; 96 is slower to run by a tenth and faster to compile by a third
 
 
-def _standard_normal(key, shape):
+def _standard_normal(key: Key, shape: Sequence[int]) -> tf.Tensor:
     """N(0, 1), float32 [rows, columns], by inversion of the distribution function; |z| stays below 5.5.
 
     Measured under XLA on a CPU, per entry: 7 ns where Box and Muller's transform takes 20.
@@ -26,33 +32,33 @@ def _standard_normal(key, shape):
     return math.sqrt(2.0) * stateless.by_rows(tf.math.erfinv, middle)
 
 
-def normal(matrix, key, mean, std):
+def normal(matrix: tf.Tensor, key: Key, mean: float, std: float) -> Product:
     """E has independent entries N(mean, std^2)."""
     noise = mean + std * _standard_normal(key, matrix.shape)
     return _dense(matrix, noise)
 
 
-def uniform(matrix, key, low, high):
+def uniform(matrix: tf.Tensor, key: Key, low: float, high: float) -> Product:
     """E has independent entries U[low, high)."""
     return _dense(matrix, stateless.uniform(key, matrix.shape, minval=low, maxval=high))
 
 
-def _dense(matrix, noise):
+def _dense(matrix: tf.Tensor, noise: tf.Tensor) -> Product:
     return lambda x: tf.linalg.matvec(matrix + tf.cast(noise, matrix.dtype), x)
 
 
-def spectral(matrix, key, spectrum):
+def spectral(matrix: tf.Tensor, key: Key, spectrum: np.ndarray) -> Product:
     """E = Q diag(spectrum) Q^T, Q from the QR decomposition of a matrix with entries U(0, 1), as published.
 
     spectrum: array [dims]. The law is not uniform over the orthogonal matrices, since the entries have mean 1/2: the first
     columns of Q, of the first eigenvalues, lie near the vector of ones at any size (three quarters of it in the first). Up to
-    EXACT_DIMS the matrix is drawn and decomposed; above, `_large` draws Q from the same law with normal entries of the same mean
+    EXACT_DIMS the matrix is drawn and decomposed; beyond, `_large` draws Q from the same law with normal entries of the same mean
     and variance.
 
-    Q is a product of reflections (and a diagonal of signs, which commutes with the diagonal spectrum and drops out of E). It is
+    Q is a product of reflections (and a diagonal of signs, which commutes with the diagonal spectrum and cancels in E). It is
     never formed: applying it to a vector takes 2 dims^2 flops, a decomposition dims^3.
 
-    E is symmetric: its gradient is E applied to what comes from above, so nothing is kept of the passes through the reflections.
+    E is symmetric: its gradient is E applied to the upstream gradient, so no intermediate results of the reflections are kept.
     """
     n = int(matrix.shape[0])
     blocks = _blocks(_decomposed(key, n, matrix.dtype)) if n <= EXACT_DIMS else _large(key, n, matrix.dtype)
@@ -70,7 +76,7 @@ def spectral(matrix, key, spectrum):
     return lambda x: tf.linalg.matvec(matrix, x) + noise(x)
 
 
-def _mirror(x, corner):
+def _mirror(x: tf.Tensor, corner: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """(new corner, factor) of the unit normal (x + sign(corner) |x| e) factor of the mirror that takes x to a multiple of e.
 
     x: vectors on the last axis; e: the unit vector of the entry whose value in x is `corner`.
@@ -81,7 +87,7 @@ def _mirror(x, corner):
     return corner + signed, tf.math.rsqrt(2 * length * (length + tf.abs(corner)))
 
 
-def _decomposed(key, n, dtype):
+def _decomposed(key: Key, n: int, dtype: tf.DType) -> tf.Tensor:
     """Unit normals [n, n] of the mirrors of Householder's QR decomposition of a matrix with entries U(0, 1)."""
     entries = tf.cast(stateless.uniform(key, [n, n]), dtype) + 0.5 * _STEP  # none is 0, nor is any length
     index = tf.range(n)
@@ -98,7 +104,7 @@ def _decomposed(key, n, dtype):
     return tf.while_loop(lambda k, *_: k < n, step, start, maximum_iterations=n)[2]
 
 
-def _large(key, n, dtype):
+def _large(key: Key, n: int, dtype: tf.DType) -> list[Block]:
     """Q of the QR decomposition of a matrix with independent entries N(1/2, 1/12): blocks of reflections, as from `_blocks`.
 
     A reflection H of the rows that takes the vector of ones to sqrt(n) e_1 leaves a mean in the first row alone. The law of what
@@ -108,7 +114,7 @@ def _large(key, n, dtype):
     In units of the entries' standard deviation column k has, along what is left of e_1 (squared length t, 1 at first),
     the component z = sqrt(3 n t) + N(0, 1), and across it the squared length c, chi-squared with n - k degrees of freedom:
     q_k^2 = t z^2 / (z^2 + c). The mirrors of P are directions of normal vectors, whose lengths are independent of them and
-    have just these degrees of freedom. Signs of q are free, and are drawn, so that those of P need not be known.
+    have just these degrees of freedom. The signs of q are free; they are drawn, so that those of P need not be known.
     """
     k_haar, k_components, k_signs = stateless.split(key, 3)
     mirrors, squares = _mirrors(k_haar, n - 1, dtype)
@@ -127,13 +133,13 @@ def _large(key, n, dtype):
     return [_reflection(ones), *((start + 1, v, t) for start, v, t in _blocks(mirrors)), _reflection(q)]
 
 
-def _reflection(x):
+def _reflection(x: tf.Tensor) -> Block:
     """The reflection that takes the vector x to a multiple of e_1, as a block of one."""
     corner, factor = _mirror(x, x[0])
     return 0, (tf.concat([corner[None], x[1:]], axis=0) * factor)[None], tf.constant([[2.0]], x.dtype)
 
 
-def _mirrors(key, n, dtype):
+def _mirrors(key: Key, n: int, dtype: tf.DType) -> tuple[tf.Tensor, tf.Tensor]:
     """(unit normals of the mirrors [n, n], squares of the lengths [n]) whose product, times random signs, is a Haar matrix.
 
     Row k is v_k / |v_k|, v_k = x_k + sign(x_kk) |x_k| e_k, x_k normal from entry k on, of squared length |x_k|^2 (Stewart 1980,
@@ -144,16 +150,16 @@ def _mirrors(key, n, dtype):
     return tf.linalg.set_diag(rows, corner) * factor[:, None], tf.reduce_sum(rows**2, axis=1)
 
 
-def _packed_triangle(key, n):
+def _packed_triangle(key: Key, n: int) -> tf.Tensor:
     """Normal entries [n, n], independent on and above the diagonal and meaningless below it, from half as many draws.
 
-    Row k needs n - k entries; the k that the k-th drawn row has left serve row n - k, turned round.
+    Row k needs n - k entries; the k left over in the k-th drawn row serve row n - k, in reverse order.
     """
     drawn = _standard_normal(key, [n // 2 + 1, n])
     return tf.concat([drawn[: n - n // 2], tf.reverse(drawn[1:], axis=[0, 1])], axis=0)
 
 
-def _blocks(mirrors):
+def _blocks(mirrors: tf.Tensor) -> list[Block]:
     """Products of _BLOCK successive reflections as I - V^T T V: a list of (index of the first, V [b, n - first], T [b, b]).
 
     The compact WY form (Schreiber and Van Loan 1989, SIAM J. Sci. Stat. Comput. 10): the rows of V are the unit normals, T is
@@ -173,22 +179,23 @@ def _blocks(mirrors):
     return list(zip(starts, blocks, ts))
 
 
-def _reflected(x, start, v, t, transpose):
+def _reflected(x: tf.Tensor, start: int, v: tf.Tensor, t: tf.Tensor, transpose: bool) -> tf.Tensor:
     """(I - V^T T V) x, or its transpose, on the entries of x [n] from `start` on."""
     head, tail = x[:start], x[start:]
     weights = tf.linalg.matvec(t, tf.linalg.matvec(v, tail), transpose_a=transpose)
     return tf.concat([head, tail - tf.linalg.matvec(v, weights, transpose_a=True)], axis=0)
 
 
-def spectrum(name, args, n):
+def spectrum(name: str, args: dict[str, float], n: int) -> np.ndarray:
     """Eigenvalues of a config's `[name, args]`, ascending from args["min"] to args["max"], float64 [n].
 
     "linspace_eigen": evenly spaced; "logspace_eigen": in constant ratio.
     """
-    return {"linspace_eigen": np.linspace, "logspace_eigen": np.geomspace}[name](args["min"], args["max"], n)
+    spaced: dict[str, Callable[..., np.ndarray]] = {"linspace_eigen": np.linspace, "logspace_eigen": np.geomspace}
+    return spaced[name](args["min"], args["max"], n)
 
 
-def perturbed(matrix, noise, key):
+def perturbed(matrix: tf.Tensor, noise: Sequence[Any] | None, key: Key) -> Product:
     """The function x -> (matrix + E) x with E drawn from `key`; noise is a config's `[name, args]`, or None for E = 0."""
     if noise is None:
         return lambda x: tf.linalg.matvec(matrix, x)

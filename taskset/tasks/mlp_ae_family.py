@@ -1,8 +1,11 @@
 """Fully connected autoencoders of images."""
 
+from typing import Any
+
 import sonnet as snt
 import tensorflow as tf
 
+from taskset.datasets.images import ImageData
 from taskset.registry import register_builder
 from taskset.tasks import activations, initializers
 from taskset.tasks.base import Model
@@ -17,7 +20,7 @@ _REDUCE = {"reduce_mean": tf.reduce_mean, "reduce_sum": tf.reduce_sum}
 
 
 @register_builder("mlp_ae_family")
-def build(config, data):
+def build(config: dict[str, Any], data: ImageData) -> Model:
     """Flatten; an MLP of `hidden_units` back to the pixels; squared or absolute error, mean or sum over pixels, batch mean."""
     activation = activations.from_config(config["activation"])
     w_init = initializers.from_config(config["w_init"])

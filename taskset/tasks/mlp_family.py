@@ -1,7 +1,10 @@
 """Fully connected classifiers of images."""
 
+from typing import Any
+
 import sonnet as snt
 
+from taskset.datasets.images import ImageData
 from taskset.registry import register_builder
 from taskset.tasks import activations, initializers
 from taskset.tasks.base import Model
@@ -10,7 +13,7 @@ from taskset.tasks.linear import MLP
 
 
 @register_builder("mlp_family")
-def build(config, data):
+def build(config: dict[str, Any], data: ImageData) -> Model:
     """Flatten; an MLP of `layer_sizes` and a linear layer to the classes; cross-entropy."""
     activation = activations.from_config(config["activation"])
     w_init = initializers.from_config(config["w_init"])

@@ -1,17 +1,21 @@
-"""Recurrent cores as Sonnet modules, and what the recurrent families share: embedding, initial state, the way over time.
+"""Recurrent cores as Sonnet modules, and what the recurrent families share: embedding, initial state, unrolling.
 
 Arrays over time are time-major, [T, B, ..].
 """
 
 import math
+from typing import Any, TypeAlias
 
 import sonnet as snt
 import tensorflow as tf
 
 from taskset.tasks import activations, initializers, recurrent_loops
+from taskset.tasks.initializers import Initializer
+
+State: TypeAlias = tuple[tf.Tensor, ...]  # the parts of a core's state, [B, H] each
 
 
-def _project(x, w, b):
+def _project(x: tf.Tensor, w: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
     """x w + b of all time steps in one matrix product: [T, B, n] -> [T, B, m]."""
     return tf.reshape(tf.matmul(tf.reshape(x, [-1, x.shape[2]]), w) + b, [*x.shape[:2], w.shape[1]])
 
@@ -19,13 +23,21 @@ def _project(x, w, b):
 class VanillaRNN(snt.Module):
     """h' = activation(x in_to_hidden + b_in + h hidden_to_hidden + b_h).
 
-    The two linear layers of the release, each with a bias that starts at 0. Both get the same gradient: their sum moves twice as
-    far as one bias would.
+    The release has two linear layers, each with a bias that starts at 0. Both biases get the same gradient, so that their sum
+    moves twice as far as one bias would.
     """
 
     state_names = ("hidden",)
 
-    def __init__(self, input_size, hidden_size, activation, in_to_hidden, hidden_to_hidden, name="core"):
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        activation: activations.Activation,
+        in_to_hidden: Initializer,
+        hidden_to_hidden: Initializer,
+        name: str = "core",
+    ):
         super().__init__(name)
         self.hidden_size, self.activation = hidden_size, activation
         self.in_to_hidden = tf.Variable(in_to_hidden([input_size, hidden_size]), name="in_to_hidden")
@@ -33,10 +45,11 @@ class VanillaRNN(snt.Module):
         self.hidden_to_hidden = tf.Variable(hidden_to_hidden([hidden_size, hidden_size]), name="hidden_to_hidden")
         self.b_h = tf.Variable(tf.zeros([hidden_size]), name="b_h")
 
-    def __call__(self, x, state):
+    def __call__(self, x: tf.Tensor, state: State) -> tf.Tensor:
         """Outputs [T, B, H] of inputs [T, B, D] and the state at the start, (hidden [B, H],)."""
         p = _project(x, self.in_to_hidden, self.b_in + self.b_h)
-        return recurrent_loops.vrnn(p, self.hidden_to_hidden, *state, self.activation)
+        (hidden,) = state
+        return recurrent_loops.vrnn(p, self.hidden_to_hidden, hidden, self.activation)
 
 
 class GRU(snt.Module):
@@ -48,7 +61,7 @@ class GRU(snt.Module):
 
     state_names = ("hidden",)
 
-    def __init__(self, input_size, hidden_size, initializer, name="core"):
+    def __init__(self, input_size: int, hidden_size: int, initializer: dict[str, Initializer], name: str = "core"):
         super().__init__(name)
         self.hidden_size = hidden_size
         self.w, self.u, self.b = {}, {}, {}
@@ -57,7 +70,7 @@ class GRU(snt.Module):
             self.u[gate] = tf.Variable(initializer[f"u{gate}"]([hidden_size, hidden_size]), name=f"u{gate}")
             self.b[gate] = tf.Variable(initializers.glorot_uniform()([hidden_size]), name=f"b{gate}")
 
-    def __call__(self, x, state):
+    def __call__(self, x: tf.Tensor, state: State) -> tf.Tensor:
         """Outputs [T, B, H] of inputs [T, B, D] and the state at the start, (hidden [B, H],)."""
         p = _project(x, tf.concat([self.w[g] for g in "zrh"], 1), tf.concat([self.b[g] for g in "zrh"], 0))
         return recurrent_loops.gru(p, tf.concat([self.u["z"], self.u["r"]], 1), self.u["h"], *state)
@@ -72,55 +85,63 @@ class LSTM(snt.Module):
 
     state_names = ("hidden", "cell")
 
-    def __init__(self, input_size, hidden_size, w_gates, name="core"):
+    def __init__(self, input_size: int, hidden_size: int, w_gates: Initializer, name: str = "core"):
         super().__init__(name)
         self.input_size, self.hidden_size = input_size, hidden_size
         self.w_gates = tf.Variable(w_gates([input_size + hidden_size, 4 * hidden_size]), name="w_gates")
         b_init = initializers.truncated_normal(1 / math.sqrt(input_size + hidden_size))
         self.b_gates = tf.Variable(b_init([4 * hidden_size]), name="b_gates")
 
-    def __call__(self, x, state):
+    def __call__(self, x: tf.Tensor, state: State) -> tf.Tensor:
         """Outputs [T, B, H] of inputs [T, B, D] and the state at the start, (hidden, cell), [B, H] each."""
         p = _project(x, self.w_gates[: self.input_size], self.b_gates)
         return recurrent_loops.lstm(p, self.w_gates[self.input_size :], *state)
 
 
+Core: TypeAlias = VanillaRNN | GRU | LSTM
+
+
 class LearnedState(snt.Module):
     """An initial state that is learned: one vector for each part of a core's state, starting at 0."""
 
-    def __init__(self, core, name="initial_state"):
+    def __init__(self, core: Core, name: str = "initial_state"):
         super().__init__(name)
         self.vectors = [tf.Variable(tf.zeros([core.hidden_size]), name=part) for part in core.state_names]
 
-    def __call__(self, batch_size):
+    def __call__(self, batch_size: int) -> State:
         """The same state for each example: a tuple of [B, H]."""
         return tuple(tf.broadcast_to(v, [batch_size, v.shape[0]]) for v in self.vectors)
 
 
-def zero_state(core, batch_size, dtype):
+def zero_state(core: Core, batch_size: int, dtype: tf.DType) -> State:
     """A state of zeros: a tuple of [B, H]."""
     return tuple(tf.zeros([batch_size, core.hidden_size], dtype) for _ in core.state_names)
 
 
-def core_from_config(config, input_size):
+def core_from_config(config: list[Any], input_size: int) -> Core:
     """The core of a config's `[kind, arguments]`; its variables are called `core/..`."""
     kind, args = config
     size, init = args["core_dim"], {k: initializers.from_config(v) for k, v in args.items() if k not in ("core_dim", "act_fn")}
     if kind == "vrnn":
-        return VanillaRNN(input_size, size, activations.from_config(args["act_fn"]), **init)
+        return VanillaRNN(
+            input_size, size, activations.from_config(args["act_fn"]), init["in_to_hidden"], init["hidden_to_hidden"]
+        )
     if kind == "gru":
         return GRU(input_size, size, init)
-    return LSTM(input_size, size, **init)
+    return LSTM(input_size, size, init["w_gates"])
 
 
-def unroll(config, x):
-    """Outputs [T, B, H] of inputs [T, B, D] through the core `config["core"]`, started as `config["trainable_init"]` says."""
+def unroll(config: dict[str, Any], x: tf.Tensor) -> tf.Tensor:
+    """Outputs [T, B, H] of inputs [T, B, D] through the core `config["core"]`.
+
+    The first state is learned where `config["trainable_init"]` is true, else zeros.
+    """
     core = core_from_config(config["core"], x.shape[2])
     state = LearnedState(core)(x.shape[1]) if config["trainable_init"] else zero_state(core, x.shape[1], x.dtype)
     return core(x, state)
 
 
-def read_tokens(config, vocab_size, tokens):
+def read_tokens(config: dict[str, Any], vocab_size: int, tokens: tf.Tensor) -> tf.Tensor:
     """Outputs [T, B, H] for tokens [B, T]: ids clipped to the vocabulary, embedding, core.
 
     Embeddings start from N(0, 1), the default of the Sonnet of the release (Sonnet 2's is a truncated normal).

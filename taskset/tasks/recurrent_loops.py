@@ -1,24 +1,35 @@
-"""Recurrent cells over time: the loop that can't be parallel, and its gradient written by hand.
+"""Recurrent cells over time: the sequential loop, and its gradient written by hand.
 
 What does not depend on the previous state (the input's share of the pre-activations, for all steps in one matrix product) is
 computed before, and passed in as `p`. Arrays over time are time-major: [T, B, ..], B the batch.
 
-Automatic differentiation of a loop adds one outer product a step to the gradient of the recurrent weights. The hand-written
+Automatic differentiation of a loop adds one outer product per step to the gradient of the recurrent weights. The hand-written
 gradients keep the errors of all steps instead, and take the weights' gradient as one matrix product after the loop
 (backpropagation through time; Werbos 1990). `vrnn_plain`, `gru_plain` and `lstm_plain` are the same functions differentiated
 automatically; tests hold the two against each other.
 """
 
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
 import tensorflow as tf
 
+from taskset.tasks.activations import Activation
 
-def _loop(step, state, inputs, widths, order):
+State: TypeAlias = tuple[tf.Tensor, ...]
+Step: TypeAlias = Callable[[State, list[tf.Tensor]], tuple[State, list[tf.Tensor]]]  # (state, inputs) -> (state, outputs)
+WithGradient: TypeAlias = tuple[tf.Tensor, Callable[..., Any]]  # what `tf.custom_gradient` makes a differentiable function of
+
+
+def _loop(
+    step: Step, state: State, inputs: list[tf.Tensor], widths: Sequence[int], order: Callable[[tf.Tensor], tf.Tensor]
+) -> tuple[State, list[tf.Tensor]]:
     """Apply `state, outputs = step(state, [input[t] ..])` for the t's of `order(i)`, i = 0 .. T - 1.
 
     state: tuple of [B, H]; widths: those of the outputs. Returns the last state and the outputs, each [T, B, width], at their t.
     """
     length, batch, dtype = inputs[0].shape[0], inputs[0].shape[1], inputs[0].dtype
-    # Reading from an unstacked array has a gradient that costs O(1) a step, where that of x[t] costs O(T).
+    # Reading from an unstacked array has a gradient that costs O(1) per step, where that of x[t] costs O(T).
     sources = [tf.TensorArray(x.dtype, length, element_shape=x.shape[1:]).unstack(x) for x in inputs]
     sinks = tuple(tf.TensorArray(dtype, length, element_shape=[batch, width]) for width in widths)
 
@@ -33,26 +44,26 @@ def _loop(step, state, inputs, widths, order):
     return state, [sink.stack() for sink in sinks]
 
 
-def _forward(step, state, inputs, widths):
+def _forward(step: Step, state: State, inputs: list[tf.Tensor], widths: Sequence[int]) -> tuple[State, list[tf.Tensor]]:
     return _loop(step, state, inputs, widths, lambda i: i)
 
 
-def _backward(step, state, inputs, widths):
+def _backward(step: Step, state: State, inputs: list[tf.Tensor], widths: Sequence[int]) -> tuple[State, list[tf.Tensor]]:
     last = inputs[0].shape[0] - 1
     return _loop(step, state, inputs, widths, lambda i: last - i)
 
 
-def _previous(start, states):
+def _previous(start: tf.Tensor, states: tf.Tensor) -> tf.Tensor:
     """The states before each step: [start, states[0], .., states[T - 2]]."""
     return tf.concat([start[None], states[:-1]], axis=0)
 
 
-def _outer(x, y):
+def _outer(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
     """sum_tb x_tb y_tb^T: [T, B, n], [T, B, m] -> [n, m]."""
     return tf.matmul(tf.reshape(x, [-1, x.shape[-1]]), tf.reshape(y, [-1, y.shape[-1]]), transpose_a=True)
 
 
-def _derivative(function, x):
+def _derivative(function: Activation, x: tf.Tensor) -> tf.Tensor:
     """f'(x) of an elementwise function."""
     with tf.GradientTape() as tape:
         tape.watch(x)
@@ -60,7 +71,7 @@ def _derivative(function, x):
     return tape.gradient(y, x)
 
 
-def _vrnn_forward(p, u, h, activation):
+def _vrnn_forward(p: tf.Tensor, u: tf.Tensor, h: tf.Tensor, activation: Activation) -> list[tf.Tensor]:
     """Pre-activations and outputs, each [T, B, H]."""
 
     def step(state, inputs):
@@ -72,12 +83,12 @@ def _vrnn_forward(p, u, h, activation):
     return _forward(step, (h,), [p], [h.shape[1]] * 2)[1]
 
 
-def vrnn_plain(p, u, h, activation):
+def vrnn_plain(p: tf.Tensor, u: tf.Tensor, h: tf.Tensor, activation: Activation) -> tf.Tensor:
     """`vrnn`, differentiated automatically."""
     return _vrnn_forward(p, u, h, activation)[1]
 
 
-def vrnn(p, u, h, activation):
+def vrnn(p: tf.Tensor, u: tf.Tensor, h: tf.Tensor, activation: Activation) -> tf.Tensor:
     """h_t = activation(p_t + h_(t-1) u) (Elman 1990).
 
     p [T, B, H]: the inputs' share, bias included; u [H, H]; h [B, H]: the state at the start; activation: any elementwise
@@ -85,7 +96,7 @@ def vrnn(p, u, h, activation):
     """
 
     @tf.custom_gradient
-    def run(p, u, h):
+    def run(p: tf.Tensor, u: tf.Tensor, h: tf.Tensor) -> WithGradient:
         a, outputs = _vrnn_forward(p, u, h, activation)
 
         def gradient(upstream):
@@ -103,7 +114,7 @@ def vrnn(p, u, h, activation):
     return run(p, u, h)
 
 
-def _gru_forward(p, u_gates, u_candidate, h):
+def _gru_forward(p: tf.Tensor, u_gates: tf.Tensor, u_candidate: tf.Tensor, h: tf.Tensor) -> list[tf.Tensor]:
     """Gates (z, r) [T, B, 2H], candidates and outputs [T, B, H]."""
     n = h.shape[1]
 
@@ -118,13 +129,13 @@ def _gru_forward(p, u_gates, u_candidate, h):
     return _forward(step, (h,), [p], [2 * n, n, n])[1]
 
 
-def gru_plain(p, u_gates, u_candidate, h):
+def gru_plain(p: tf.Tensor, u_gates: tf.Tensor, u_candidate: tf.Tensor, h: tf.Tensor) -> tf.Tensor:
     """`gru`, differentiated automatically."""
     return _gru_forward(p, u_gates, u_candidate, h)[2]
 
 
 @tf.custom_gradient
-def gru(p, u_gates, u_candidate, h):
+def gru(p: tf.Tensor, u_gates: tf.Tensor, u_candidate: tf.Tensor, h: tf.Tensor) -> WithGradient:
     """Gated recurrent unit (Chung et al. 2014, arXiv 1412.3555, section 3.2; the reset gate acts before the matrix product).
 
     z, r = sigmoid(p^z + h uz), sigmoid(p^r + h ur);  c = tanh(p^c + (r * h) u_candidate);  h' = (1 - z) h + z c
@@ -153,7 +164,7 @@ def gru(p, u_gates, u_candidate, h):
     return outputs, gradient
 
 
-def _lstm_forward(p, u, h, c):
+def _lstm_forward(p: tf.Tensor, u: tf.Tensor, h: tf.Tensor, c: tf.Tensor) -> list[tf.Tensor]:
     """Gates (i, j, f, o) [T, B, 4H], cells and outputs [T, B, H]."""
     n = h.shape[1]
 
@@ -168,13 +179,13 @@ def _lstm_forward(p, u, h, c):
     return _forward(step, (h, c), [p], [4 * n, n, n])[1]
 
 
-def lstm_plain(p, u, h, c):
+def lstm_plain(p: tf.Tensor, u: tf.Tensor, h: tf.Tensor, c: tf.Tensor) -> tf.Tensor:
     """`lstm`, differentiated automatically."""
     return _lstm_forward(p, u, h, c)[2]
 
 
 @tf.custom_gradient
-def lstm(p, u, h, c):
+def lstm(p: tf.Tensor, u: tf.Tensor, h: tf.Tensor, c: tf.Tensor) -> WithGradient:
     """Long short-term memory with a forget gate whose bias is 1 higher (Hochreiter and Schmidhuber 1997; Gers et al. 2000).
 
     i, j, f, o = p + h u;  c' = sigmoid(f + 1) c + sigmoid(i) tanh(j);  h' = sigmoid(o) tanh(c')

@@ -1,8 +1,11 @@
 """Recurrent classifiers of texts."""
 
+from typing import Any
+
 import sonnet as snt
 import tensorflow as tf
 
+from taskset.datasets.text import TextClassificationData
 from taskset.registry import register_builder
 from taskset.tasks import initializers, recurrent
 from taskset.tasks.base import Model
@@ -16,7 +19,7 @@ _OVER_TIME = {
 
 
 @register_builder("rnn_text_classification_family")
-def build(config, data):
+def build(config: dict[str, Any], data: TextClassificationData) -> Model:
     """Embedding; recurrent core; last output, or mean or maximum over time; a linear layer to the classes; cross-entropy.
 
     Padding counts like any other token, as published.

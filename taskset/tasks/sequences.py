@@ -1,8 +1,11 @@
-"""Copying and associative recall: tasks that ask for memory."""
+"""Copying and associative recall: tasks that need memory."""
+
+from typing import Any
 
 import sonnet as snt
 import tensorflow as tf
 
+from taskset.datasets.sequences import AssociativeData, CopyData
 from taskset.registry import register_builder
 from taskset.tasks import initializers, recurrent
 from taskset.tasks.base import Model
@@ -11,7 +14,7 @@ from taskset.tasks.losses import cross_entropies
 
 @register_builder("associative")
 @register_builder("copy")
-def build(config, data):
+def build(config: dict[str, Any], data: AssociativeData | CopyData) -> Model:
     """One-hot symbols; recurrent core; a linear layer to the symbols; cross-entropy, mean over the unmasked steps."""
     w_init = initializers.from_config(config["w_init"])
 

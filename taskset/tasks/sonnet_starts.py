@@ -1,27 +1,30 @@
 """Sonnet's own initializers as stateless ones, so that plain modules (`snt.nets.MLP([32, 1])`) make a reproducible task.
 
-Sonnet's draw from TensorFlow's global state. Within `seeded` they return a `Deferred` of the same distribution instead, which is
-drawn from the task's seed and the parameter's path; a `seed` that they were given is not looked at. Elsewhere they do what they
-always did.
+Sonnet's initializers draw from TensorFlow's global state. Within `seeded` they return a `Deferred` of the same distribution
+instead, which is drawn from the task's seed and the parameter's path; a `seed` passed to the initializer is ignored. Outside of
+`seeded` they are unchanged.
 """
 
 import contextlib
 import contextvars
 import functools
 import math
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import sonnet as snt
 import tensorflow as tf
 
 from taskset.errors import ConfigError, shown
 from taskset.tasks import initializers
+from taskset.tasks.deferred import Deferred
 from taskset.tasks.distributions import TRUNCATION
 
 _WITHIN = contextvars.ContextVar("within_seeded", default=False)
 
 
 @contextlib.contextmanager
-def seeded():
+def seeded() -> Iterator[None]:
     """Around the construction of modules whose variables become parameters."""
     token = _WITHIN.set(True)
     try:
@@ -30,8 +33,8 @@ def seeded():
         _WITHIN.reset(token)
 
 
-def _number(value):
-    """A Python float of what Sonnet takes for a number."""
+def _number(value: Any) -> float:
+    """A Python float of anything that Sonnet takes as a number: a float, an array, a tensor with a static value."""
     static = tf.get_static_value(value) if tf.is_tensor(value) else value
     if static is None:
         raise ConfigError(
@@ -40,7 +43,7 @@ def _number(value):
     return float(static)
 
 
-def _moved(start, offset):
+def _moved(start: Deferred, offset: float) -> Deferred:
     """`start` plus a number."""
     if offset:
         draw = start.draw
@@ -77,7 +80,7 @@ def _orthogonal(own, shape, dtype):
     return initializers.orthogonal(_number(own.gain))(shape, dtype)
 
 
-def _replace(kind, start):
+def _replace(kind: Any, start: Callable[[Any, tuple[int, ...], tf.DType], Deferred]) -> None:
     original = kind.__call__
 
     @functools.wraps(original)
@@ -89,7 +92,7 @@ def _replace(kind, start):
     kind.__call__ = call
 
 
-# A module makes its default initializer itself, and calls it before a variable's creator hears of it: there is no other place.
+# A module makes its default initializer itself and calls it before a variable creator can intervene: there is no other place.
 _replace(snt.initializers.RandomUniform, _random_uniform)
 _replace(snt.initializers.RandomNormal, _random_normal)
 _replace(snt.initializers.TruncatedNormal, _truncated_normal)

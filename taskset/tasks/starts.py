@@ -1,39 +1,40 @@
-"""Plain parameters with a start of their own, for problems that are formulas and no networks.
+"""Plain parameters with a start of their own, for problems that are formulas rather than networks.
 
-`parameter` makes a `Start` a variable that `taskset.tasks.functional` collects.
+`parameter` turns a `Start` into a variable that `taskset.tasks.functional` collects.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from taskset.random import stateless
 from taskset.tasks import distributions
-from taskset.tasks.deferred import Deferred
+from taskset.tasks.deferred import Deferred, Draw
 
 
 @dataclass(frozen=True)
 class Start:
-    """draw: `(key, shape, dtype) -> tensor`; distribution: what it draws from."""
+    """draw: `(key, shape, dtype) -> tensor`; distribution: the law of its entries."""
 
-    draw: Callable
+    draw: Draw
     distribution: distributions.Distribution
 
 
-def parameter(path, shape, start):
+def parameter(path: str, shape: Sequence[int], start: Start) -> tf.Tensor:
     """The parameter `path`, to be called inside a loss; its first value is drawn by `start`."""
     return tf.convert_to_tensor(tf.Variable(Deferred(start.draw, start.distribution, shape, tf.float32), name=path))
 
 
-def normal(mean=0.0, std=1.0):
+def normal(mean: float = 0.0, std: float = 1.0) -> Start:
     """N(mean, std^2)."""
     draw = lambda key, shape, dtype: stateless.normal(key, shape, dtype, mean, std)  # noqa: E731
     return Start(draw, distributions.normal(mean, std))
 
 
-def uniform(low, high):
-    """U[low, high); `low` and `high` are numbers or one number an entry."""
+def uniform(low: ArrayLike, high: ArrayLike) -> Start:
+    """U[low, high); `low` and `high` are numbers, or one number per entry."""
 
     def draw(key, shape, dtype):
         minval, maxval = tf.constant(low, dtype), tf.constant(high, dtype)
@@ -42,7 +43,7 @@ def uniform(low, high):
     return Start(draw, distributions.uniform(low, high))
 
 
-def scaled(start, factor):
+def scaled(start: Start, factor: float) -> Start:
     """`factor` times another start."""
     draw = lambda key, shape, dtype: factor * start.draw(key, shape, dtype)  # noqa: E731
     return Start(draw, start.distribution.scaled(factor))

@@ -1,19 +1,23 @@
 """Variational autoencoders (Kingma and Welling 2013, arXiv 1312.6114) with a quantised normal over the pixels."""
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import sonnet as snt
 import tensorflow as tf
 
 from taskset.random import stateless
+from taskset.random.stateless import Key
 from taskset.tasks import activations, initializers
+from taskset.tasks.base import Metrics
 from taskset.tasks.linear import MLP
 
 LEVEL = 1 / 255  # distance of two neighbouring values of a pixel
 LIMIT = 10.0
 
 
-def quantised_normal_log_density(x, mean, log_stddev, key):
+def quantised_normal_log_density(x: tf.Tensor, mean: tf.Tensor, log_stddev: tf.Tensor, key: Key) -> tf.Tensor:
     """log N(x + u; mean, stddev^2) + log(1/255) of each entry, in nats; u uniform between -0.5/255 and 0.5/255.
 
     With the uniform noise the density bounds the probability of the quantised value from below (Theis et al. 2015, arXiv
@@ -24,12 +28,14 @@ def quantised_normal_log_density(x, mean, log_stddev, key):
     return -0.5 * tf.square(z) - log_stddev - 0.5 * math.log(2 * math.pi) + math.log(LEVEL)
 
 
-def kl_to_standard_normal(mean, log_stddev):
+def kl_to_standard_normal(mean: tf.Tensor, log_stddev: tf.Tensor) -> tf.Tensor:
     """KL(N(mean, stddev^2) || N(0, 1)) = sum over the last axis of (mean^2 + stddev^2 - 1) / 2 - log stddev, in nats: [batch]."""
     return tf.reduce_sum(0.5 * (tf.square(mean) + tf.exp(2.0 * log_stddev) - 1.0) - log_stddev, axis=-1)
 
 
-def negative_elbo(x, encode, decode, key):
+def negative_elbo(
+    x: tf.Tensor, encode: Callable[[tf.Tensor], tf.Tensor], decode: Callable[[tf.Tensor], tf.Tensor], key: Key
+) -> tuple[tf.Tensor, Metrics]:
     """Mean over the batch of KL(q(z given x) || N(0, 1)) - log p(x given z), z one reparameterised sample; nats per image.
 
     x: [batch, ..]. encode: x -> [batch, 2 latents], mean and log stddev. decode: z [batch, latents] -> [.., 2 c] for x
@@ -46,7 +52,7 @@ def negative_elbo(x, encode, decode, key):
     return -elbo, {"kl_term": kl_term, "log_p_x": log_p_x, "elbo": elbo}
 
 
-def mlp_negative_elbo(image, config, key):
+def mlp_negative_elbo(image: tf.Tensor, config: dict[str, Any], key: Key) -> tuple[tf.Tensor, Metrics]:
     """`negative_elbo` of the flattened image, with MLPs of `enc_hidden_units` (the last: the latents) and `dec_hidden_units`."""
     activation = activations.from_config(config["activation"])
     w_init = initializers.from_config(config["w_init"])

@@ -7,7 +7,7 @@ import pytest
 
 import taskset
 from taskset.normalization import store
-from taskset.normalization.sweep.runner import Options, sweep_to_file
+from taskset.normalization.sweep.runner import SweepOptions, sweep_to_file
 from taskset.normalization.tables import write_tables
 
 TASKS = {"mnist": "mlp_family_seed182", "fashion_mnist": "conv_pooling_family_seed109", "cifar10": "mlp_ae_family_seed28"}
@@ -17,7 +17,7 @@ TASKS = {"mnist": "mlp_family_seed182", "fashion_mnist": "conv_pooling_family_se
 def root(real_data_dir, tmp_path_factory):
     """A directory with a small sweep of one task on each of the three real image sets."""
     root = tmp_path_factory.mktemp("real")
-    options = Options(("adam_lr_-4.00", "adam_lr_-2.50"), "tfds", 60, (0, 1), 2, 6)
+    options = SweepOptions(("adam_lr_-4.00", "adam_lr_-2.50"), "tfds", 60, (0, 1), 2, 6)
     for name in TASKS.values():
         sweep_to_file(name, options, root, real_data_dir)
     write_tables(root)

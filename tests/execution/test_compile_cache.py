@@ -65,7 +65,7 @@ def test_a_damaged_program_is_compiled_again_and_the_numbers_stay(tmp_path):
 
 
 def test_a_full_disk_is_a_warning(tmp_path, monkeypatch):
-    monkeypatch.setattr(compile_cache, "_place", tmp_path)
+    monkeypatch.setattr(compile_cache._process, "place", tmp_path)
 
     def full(*_):
         raise OSError(28, "No space left on device")
@@ -84,7 +84,7 @@ def test_without_a_home_directory_there_is_a_warning(fresh, monkeypatch):
     monkeypatch.delenv("TASKSET_COMPILE_CACHE")
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setattr(compile_cache.Path, "expanduser", homeless)
-    with pytest.warns(UserWarning, match="TASKSET_COMPILE_CACHE=DIR"):
+    with pytest.warns(UserWarning, match="set TASKSET_COMPILE_CACHE to"):
         compile_cache.switch_on()
     assert os.environ["TF_XLA_FLAGS"] == "--tf_xla_clustering_debug"
 
@@ -92,9 +92,9 @@ def test_without_a_home_directory_there_is_a_warning(fresh, monkeypatch):
 def test_a_worker_has_its_own_directory_where_its_parent_has_another(fresh, monkeypatch, tmp_path):
     monkeypatch.setenv("TASKSET_COMPILE_CACHE", str(tmp_path))
     compile_cache.switch_on()
-    flags, place = os.environ["TF_XLA_FLAGS"], compile_cache._place
+    flags, place = os.environ["TF_XLA_FLAGS"], compile_cache._process.place
     compile_cache.switch_on(threads=1)
-    assert os.environ["TF_XLA_FLAGS"] == flags and compile_cache._place != place
+    assert os.environ["TF_XLA_FLAGS"] == flags and compile_cache._process.place != place
     assert compile_cache.settings() == {"TF_XLA_FLAGS": "--tf_xla_clustering_debug"}
 
 
@@ -159,7 +159,7 @@ def test_graphs_do_not_outlive_their_programs():
 def fresh(monkeypatch):
     """As in a process that has not imported TensorFlow."""
     monkeypatch.delitem(sys.modules, "tensorflow")
-    monkeypatch.setattr(compile_cache, "_place", None)
+    monkeypatch.setattr(compile_cache._process, "place", None)
     for name in compile_cache.SETTINGS:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TF_XLA_FLAGS", "--tf_xla_clustering_debug")

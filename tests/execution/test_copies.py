@@ -9,8 +9,8 @@ from taskset.datasets.base import SPLITS
 from taskset.execution.copies import CopiesLoop, NotBatched
 from taskset.execution.loop import Loop
 from taskset.execution.modes import copies_pay
-from taskset.normalization.sweep import runs
-from taskset.normalization.sweep.runner import Account, Options, sweep
+from taskset.normalization.sweep import run_groups
+from taskset.normalization.sweep.runner import Account, SweepOptions, sweep
 from taskset.optimizers import get_optimizer
 from taskset.tasks.base import Model, Task
 
@@ -21,14 +21,14 @@ TASKS = (*NOISY, "quadratic_family_seed2", *(f"losg_tasks_family_seed{s}" for s 
 
 def options(optimizers=RATES, **changes):
     told = {"source": "synthetic", "steps": 12, "seeds": (0, 1), "batches": 3, "evaluations": 4, **changes}
-    return Options(optimizers, **told)
+    return SweepOptions(optimizers, **told)
 
 
 @pytest.mark.parametrize("name", TASKS)
 def test_together_is_one_by_one(name, monkeypatch):
     task, optimizers = get_task(name), [get_optimizer(o) for o in RATES]
     together = sweep(task, optimizers, options())
-    monkeypatch.setattr(runs, "copies_pay", lambda data: False)
+    monkeypatch.setattr(run_groups, "copies_pay", lambda data: False)
     alone = sweep(task, optimizers, options())
     assert (together.schema.metadata[b"copies"], alone.schema.metadata[b"copies"]) == (b"3", b"1")
     together, alone = together.to_pandas(), alone.to_pandas()
@@ -71,15 +71,15 @@ def test_what_can_not_be_batched_goes_one_by_one():
 
     task, group = Task("qr", "qr", {}, Model(loss), "tfds"), [get_optimizer(o) for o in RATES]
     assert copies_pay(task.data)
-    chosen = runs.of_group(task, group, 3, options(), Account())
-    assert isinstance(chosen, runs.OneByOne)
+    chosen = run_groups.of_group(task, group, 3, options(), Account())
+    assert isinstance(chosen, run_groups.OneByOne)
     assert sweep(task, group, options()).schema.metadata[b"copies"] == b"1"
 
 
 @pytest.mark.parametrize("name", ["Copy_VRNN128_BS128_Length20_Tokens10"])
 def test_loops_over_time_go_one_by_one(name):
     with pytest.raises(NotBatched, match="TensorList"):
-        runs.Together(get_task(name), [get_optimizer(o) for o in RATES], 3, options()).start(0, Account())
+        run_groups.Together(get_task(name), [get_optimizer(o) for o in RATES], 3, options()).start(0, Account())
 
 
 def test_an_error_while_it_runs_is_no_reason_to_go_one_by_one(monkeypatch):
@@ -91,7 +91,7 @@ def test_an_error_while_it_runs_is_no_reason_to_go_one_by_one(monkeypatch):
     monkeypatch.setattr(CopiesLoop, "compile", refused)
     task, group = get_task("TwoD_Bowl10"), [get_optimizer(o) for o in RATES]
     with pytest.raises(tf.errors.InvalidArgumentError, match="damaged"):
-        runs.of_group(task, group, 3, options(), Account())
+        run_groups.of_group(task, group, 3, options(), Account())
 
 
 def test_an_error_of_the_task_itself_is_not_hidden():

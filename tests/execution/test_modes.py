@@ -9,7 +9,7 @@ from taskset.errors import ConfigError
 from taskset.execution import modes
 from taskset.execution.loop import execution_mode
 from taskset.normalization import store
-from taskset.normalization.sweep.runner import Options, sweep_to_file
+from taskset.normalization.sweep.runner import SweepOptions, sweep_to_file
 
 
 def first_feasible(family):
@@ -36,7 +36,7 @@ def test_accelerators_always_have_the_loop_in_xla():
 
 
 def test_a_mode_of_ones_own_is_taken_and_told(tmp_path):
-    options = Options(("adam_lr_-3.00", "adam_lr_-2.00"), "synthetic", 4, (0,), 1, 2)
+    options = SweepOptions(("adam_lr_-3.00", "adam_lr_-2.00"), "synthetic", 4, (0,), 1, 2)
     curves = {}
     for mode in (None, "graph_loop"):
         path = sweep_to_file("quadratic_family_seed13", options, tmp_path / str(mode), mode=mode)

@@ -1,4 +1,4 @@
-"""Estimators of outer gradients against exact gradients, and the compiled windows that they are made from."""
+"""Estimators of outer gradients against exact gradients, and the compiled truncations that they are made from."""
 
 import numpy as np
 import pytest
@@ -14,9 +14,10 @@ from learned.unrolling.problem import Problem
 from learned.unrolling.unroll import Unroll
 from learned.unrolling.vectors import Layout, from_leaves, named_leaves
 from taskset.errors import TasksetError
+from taskset.tasks import distributions
 from taskset.tasks.base import Model, Task
 from taskset.tasks.initializers import constant
-from taskset.tasks.starts import parameter
+from taskset.tasks.starts import Start, parameter
 
 TARGET = np.array([1.0, -2.0])
 CURVATURE = np.array([0.5, 1.0])
@@ -27,7 +28,8 @@ def own_task(loss, start=(0.0, 0.0)):
     """A task without data: loss(x), x in R^n from a fixed start."""
 
     def forward(batch, key):
-        return loss(parameter("x", [len(start)], lambda key, shape, dtype: tf.constant(start, dtype)))
+        given = Start(lambda key, shape, dtype: tf.constant(start, dtype), distributions.given(np.array(start)))
+        return loss(parameter("x", [len(start)], given))
 
     return Task("own", "own", {}, Model(forward), "none")
 
@@ -64,8 +66,8 @@ def settings(**changes):
     return base.Settings(**{"pairs": 128, "steps": 4, "sigma": 0.1, **changes})
 
 
-def windows(estimator, theta, seed, count, lengths):
-    """Gradients [count, P] of the first windows from a seed, theta staying."""
+def truncations(estimator, theta, seed, count, lengths):
+    """Gradients [count, P] of the first truncations from a seed, theta staying."""
     state, gradients = estimator.init(seed), []
     for _ in range(count):
         estimate, state = estimator.estimate(theta, state, lengths)
@@ -79,14 +81,14 @@ def z_scores(samples, exact):
     return (samples.mean(axis=0) - exact) / (samples.std(axis=0, ddof=1) / np.sqrt(len(samples)))
 
 
-# Four windows of four steps, two episodes of seven and the beginning of a third: starts anew at steps 0, 7 and 14.
-EPISODE, WINDOWS, REPEATS = 7, 4, 24
+# Four truncations of four steps, two episodes of seven and the beginning of a third: starts anew at steps 0, 7 and 14.
+EPISODE, TRUNCATIONS, REPEATS = 7, 4, 24
 
 
-def window_gradients(per_episode):
-    """[WINDOWS, 2] from d L_t / d theta of one episode [EPISODE, 2]."""
-    steps = np.concatenate([per_episode] * 3)[: 4 * WINDOWS]
-    return steps.reshape(WINDOWS, 4, 2).mean(axis=1)
+def truncation_gradients(per_episode):
+    """[TRUNCATIONS, 2] from d L_t / d theta of one episode [EPISODE, 2]."""
+    steps = np.concatenate([per_episode] * 3)[: 4 * TRUNCATIONS]
+    return steps.reshape(TRUNCATIONS, 4, 2).mean(axis=1)
 
 
 @pytest.fixture(scope="module")
@@ -94,9 +96,9 @@ def pes_on_quadratic():
     return estimators.get("pes")(quadratic_problem(), settings(), mode="graph_loop")
 
 
-def test_pes_is_unbiased_in_every_window_also_across_resets(pes_on_quadratic):
-    exact = window_gradients(quadratic_gradients(EPISODE))
-    samples = [windows(pes_on_quadratic, DRIFT, seed, WINDOWS, of_length(EPISODE)) for seed in range(REPEATS)]
+def test_pes_is_unbiased_in_every_truncation_also_across_resets(pes_on_quadratic):
+    exact = truncation_gradients(quadratic_gradients(EPISODE))
+    samples = [truncations(pes_on_quadratic, DRIFT, seed, TRUNCATIONS, of_length(EPISODE)) for seed in range(REPEATS)]
     z = z_scores(samples, exact)
     assert np.abs(z).max() < 4, z
     # The estimates are sharp enough for the mistakes that are tested below.
@@ -104,58 +106,58 @@ def test_pes_is_unbiased_in_every_window_also_across_resets(pes_on_quadratic):
 
 
 def test_pes_with_the_last_loss_credited_to_the_new_episode_is_found_out(pes_on_quadratic, monkeypatch):
-    monkeypatch.setattr(pes, "credit", lambda window, steps: np.arange(steps)[:, None] < window.reset_at - 1)
-    exact = window_gradients(quadratic_gradients(EPISODE))
-    samples = [windows(pes_on_quadratic, DRIFT, seed, WINDOWS, of_length(EPISODE)) for seed in range(REPEATS)]
+    monkeypatch.setattr(pes, "credit", lambda truncation, steps: np.arange(steps)[:, None] < truncation.reset_at - 1)
+    exact = truncation_gradients(quadratic_gradients(EPISODE))
+    samples = [truncations(pes_on_quadratic, DRIFT, seed, TRUNCATIONS, of_length(EPISODE)) for seed in range(REPEATS)]
     z = np.abs(z_scores(samples, exact)).max(axis=1)
-    assert z[1] > 8 and z[3] > 8  # windows with a reset inside
+    assert z[1] > 8 and z[3] > 8  # truncations with a reset inside
     assert z[0] < 4
 
 
 def test_es_single_is_unbiased_across_resets():
     estimator = estimators.get("es_single")(quadratic_problem(), settings(), mode="graph_loop")
-    exact = window_gradients(quadratic_gradients(EPISODE))
-    samples = [windows(estimator, DRIFT, seed, WINDOWS, of_length(EPISODE)) for seed in range(REPEATS)]
+    exact = truncation_gradients(quadratic_gradients(EPISODE))
+    samples = [truncations(estimator, DRIFT, seed, TRUNCATIONS, of_length(EPISODE)) for seed in range(REPEATS)]
     assert np.abs(z_scores(samples, exact)).max() < 4
 
 
 def test_es_full_is_unbiased_with_an_episode_of_no_whole_number_of_calls():
     estimator = estimators.get("es_full")(quadratic_problem(), settings(), mode="graph_loop")
     exact = quadratic_gradients(EPISODE).mean(axis=0)
-    samples = [windows(estimator, DRIFT, seed, 1, of_length(EPISODE))[0] for seed in range(REPEATS)]
+    samples = [truncations(estimator, DRIFT, seed, 1, of_length(EPISODE))[0] for seed in range(REPEATS)]
     assert np.abs(z_scores(samples, exact)).max() < 4
 
 
-def truncated_gradients(window):
-    """What a window of 4 in an episode of 12 sees: the state at its beginning as given."""
-    return quadratic_gradients(4 * window + 4, since=4 * window)[4 * window :].mean(axis=0)
+def truncated_gradients(truncation):
+    """What a truncation of 4 in an episode of 12 sees: the state at its beginning as given."""
+    return quadratic_gradients(4 * truncation + 4, since=4 * truncation)[4 * truncation :].mean(axis=0)
 
 
 def test_bptt_and_reparam_give_the_truncated_gradient():
     for name in ("bptt", "reparam"):
         estimator = estimators.get(name)(quadratic_problem(), settings(pairs=2), mode="graph_loop")
-        found = windows(estimator, DRIFT, 0, 4, of_length(12))
-        expected = np.array([truncated_gradients(window) for window in (0, 1, 2, 0)])
+        found = truncations(estimator, DRIFT, 0, 4, of_length(12))
+        expected = np.array([truncated_gradients(truncation) for truncation in (0, 1, 2, 0)])
         if name == "bptt":
             np.testing.assert_allclose(found, expected, rtol=1e-10)
         # Both signs together are exact from a state at theta itself; later ones are at theta + e.
         np.testing.assert_allclose(found[[0, 3]], expected[[0, 3]], rtol=1e-10)
-        whole = np.array([quadratic_gradients(12)[4 * window : 4 * window + 4].mean(axis=0) for window in (1, 2)])
+        whole = np.array([quadratic_gradients(12)[4 * truncation : 4 * truncation + 4].mean(axis=0) for truncation in (1, 2)])
         assert (np.abs(found[1:3] - whole) > 0.2 * np.abs(whole)).any()
 
 
 def test_es_truncated_has_the_bias_of_truncation():
     estimator = estimators.get("es_truncated")(quadratic_problem(), settings(), mode="graph_loop")
-    samples = np.array([windows(estimator, DRIFT, seed, 3, of_length(12)) for seed in range(REPEATS)])
-    expected = np.array([truncated_gradients(window) for window in range(3)])
+    samples = np.array([truncations(estimator, DRIFT, seed, 3, of_length(12)) for seed in range(REPEATS)])
+    expected = np.array([truncated_gradients(truncation) for truncation in range(3)])
     assert np.abs(z_scores(samples, expected)).max() < 4
     unbiased = quadratic_gradients(12).reshape(3, 4, 2).mean(axis=1)
     assert np.abs(z_scores(samples, unbiased))[1:].max() > 8
 
 
-def test_bptt_stops_at_the_start_of_an_episode_inside_the_window():
+def test_bptt_stops_at_the_start_of_an_episode_inside_the_truncation():
     estimator = estimators.get("bptt")(quadratic_problem(), settings(pairs=1), mode="graph_loop")
-    found = windows(estimator, DRIFT, 0, 2, of_length(6))
+    found = truncations(estimator, DRIFT, 0, 2, of_length(6))
     tail = quadratic_gradients(6, since=4)[4:]
     expected = (tail.sum(axis=0) + quadratic_gradients(2).sum(axis=0)) / 4
     np.testing.assert_allclose(found[1], expected, rtol=1e-10)
@@ -172,8 +174,8 @@ def test_gradients_reach_theta_through_the_state_that_a_training_starts_with():
     task = own_task(lambda x: tf.reduce_sum(x * tf.constant([3.0, -1.0], x.dtype)))
     problem = Problem(task, optimizer, objectives.get("train"), objectives.unscaled, tf.float64)
     estimator = estimators.get("bptt")(problem, settings(pairs=1, steps=3), mode="graph_loop")
-    found = windows(estimator, np.zeros(2), 0, 2, of_length(5))
-    # x_t = sum of .5^i theta: 0, 1, 1.5; in the second window an episode ends that sees theta no more, and another starts.
+    found = truncations(estimator, np.zeros(2), 0, 2, of_length(5))
+    # x_t = sum of .5^i theta: 0, 1, 1.5; in the second truncation an episode ends that sees theta no more, and another starts.
     np.testing.assert_allclose(found, [np.array([3.0, -1.0]) * 2.5 / 3, [0, 0]], atol=1e-12)
 
 
@@ -207,7 +209,7 @@ def test_whole_episodes_give_the_gradient_of_the_smoothed_loss(name, pairs):
     """Windows that are whole episodes: nothing is truncated."""
     chosen = settings(pairs=pairs, steps=STEPS, sigma=SIGMA)
     estimator = estimators.get(name)(hyperbolic_problem(), chosen, mode="graph_loop")
-    samples = np.concatenate([windows(estimator, np.array([LOG_RATE]), seed, 2, of_length(STEPS)) for seed in range(20)])
+    samples = np.concatenate([truncations(estimator, np.array([LOG_RATE]), seed, 2, of_length(STEPS)) for seed in range(20)])
     exact = smoothed_gradient()
     assert abs(z_scores(samples, exact)) < 4
     plain = (hyperbolic_loss(LOG_RATE + 1e-5) - hyperbolic_loss(LOG_RATE - 1e-5)) / 2e-5
@@ -245,7 +247,7 @@ def test_variance_of_es_single_on_a_linear_loss():
     problem = Problem(task, drifting(0.0), objectives.get("train"), objectives.unscaled, tf.float64)
     estimator = estimators.get("es_single")(problem, settings(pairs=8, steps=4), mode="graph_loop")
     exact = np.array([1.0, 2.0]) * np.mean(np.arange(8))  # L_t = c . (x_0 + t theta)
-    episodes = [windows(estimator, DRIFT, seed, 2, of_length(8)).mean(axis=0) for seed in range(300)]
+    episodes = [truncations(estimator, DRIFT, seed, 2, of_length(8)).mean(axis=0) for seed in range(300)]
     squares = 8 * np.sum((np.array(episodes) - exact) ** 2, axis=1)
     assert abs(z_scores(squares, 3 * exact @ exact)) < 4
     assert abs(z_scores(squares, 2 * exact @ exact)) > 3 and abs(z_scores(squares, 4 * exact @ exact)) > 3
@@ -264,27 +266,27 @@ def digit_unroll():
     return Unroll(digits(), pairs=3, signs=2, steps=5)
 
 
-def first_window(unroll, seed=0, lengths=50):
+def first_truncation(unroll, seed=0, lengths=50):
     from learned.estimators import episodes
 
-    return episodes.next_window(unroll, episodes.start(seed, unroll.pairs), of_length(lengths), base.together)
+    return episodes.next_truncation(unroll, episodes.start(seed, unroll.pairs), of_length(lengths), base.together)
 
 
 def test_signs_share_start_and_batches_and_pairs_do_not(digit_unroll):
     theta = np.tile(digit_unroll.problem.theta(0), [6, 1])
-    losses, _ = digit_unroll.window(theta, theta, digit_unroll.empty(), *first_window(digit_unroll).arguments)
+    losses, _ = digit_unroll.run(theta, theta, digit_unroll.empty(), *first_truncation(digit_unroll).arguments)
     losses = np.asarray(losses).reshape(5, 2, 3)
     np.testing.assert_array_equal(losses[:, 0], losses[:, 1])
     assert len(np.unique(losses[:, 0])) == 15
 
 
-def test_a_window_is_the_training_that_the_task_defines(digit_unroll):
+def test_a_truncation_is_the_training_that_the_task_defines(digit_unroll):
     """Pair 1's losses again, step by step, from the task's own functions."""
     from learned.estimators.episodes import episode_seed
 
     problem = digit_unroll.problem
     theta = np.tile(problem.theta(0), [6, 1])
-    losses, _ = digit_unroll.window(theta, theta, digit_unroll.empty(), *first_window(digit_unroll).arguments)
+    losses, _ = digit_unroll.run(theta, theta, digit_unroll.empty(), *first_truncation(digit_unroll).arguments)
     weights, seed, expected = problem.layout.views(tf.constant(theta[0])), episode_seed(0, 1, 1), []
     params = problem.task.init(seed)
     state, batches = problem.optimizer.init(weights, params), problem.task.batches("train", seed)
@@ -295,16 +297,16 @@ def test_a_window_is_the_training_that_the_task_defines(digit_unroll):
     np.testing.assert_allclose(np.asarray(losses)[:, 1], expected, rtol=1e-5)
 
 
-def test_windows_follow_each_other_and_start_anew_in_the_middle(digit_unroll):
-    """Episodes of 7 in windows of 5: the losses are those of separate trainings from their starts."""
+def test_truncations_follow_each_other_and_start_anew_in_the_middle(digit_unroll):
+    """Episodes of 7 in truncations of 5: the losses are those of separate trainings from their starts."""
     from learned.estimators import episodes
 
     theta, state, inner, found = np.tile(digit_unroll.problem.theta(0), [6, 1]), episodes.start(0, 3), digit_unroll.empty(), []
     for _ in range(3):
-        window = episodes.next_window(digit_unroll, state, of_length(7), base.together)
-        losses, inner = digit_unroll.window(theta, theta, inner, *window.arguments)
+        truncation = episodes.next_truncation(digit_unroll, state, of_length(7), base.together)
+        losses, inner = digit_unroll.run(theta, theta, inner, *truncation.arguments)
         found.append(np.asarray(losses)[:, 0])
-        state = window.after
+        state = truncation.after
     found = np.concatenate(found)
     for episode, (start, stop) in enumerate([(0, 7), (7, 14)], start=1):
         problem, seed = digit_unroll.problem, episodes.episode_seed(0, 0, episode)
@@ -333,12 +335,12 @@ def test_first_lengths_spread_the_resets():
 
     unroll, state, resets = Blind(), episodes.start(0, 50), []
     for _ in range(30):
-        window = episodes.next_window(unroll, state, of_length(20), base.spread)
-        state = window.after
-        resets.append(window.reset_at)
+        truncation = episodes.next_truncation(unroll, state, of_length(20), base.spread)
+        state = truncation.after
+        resets.append(truncation.reset_at)
         assert np.all(state["steps"] <= state["length"]) and np.all(state["steps"] >= 1)
-    per_window = np.sum(np.array(resets)[6:] < 4, axis=1)
-    assert per_window.min() > 0 and per_window.max() < 40 and per_window.sum() == pytest.approx(24 * 50 / 5, rel=0.1)
+    per_truncation = np.sum(np.array(resets)[6:] < 4, axis=1)
+    assert per_truncation.min() > 0 and per_truncation.max() < 40 and per_truncation.sum() == pytest.approx(24 * 50 / 5, rel=0.1)
 
 
 @pytest.mark.parametrize("name", ["pes", "es_single", "es_full", "combined"])
@@ -379,10 +381,17 @@ def test_batched_is_one_after_the_other(which, problem):
     results = []
     for layout in ("batched", "one_by_one"):
         unroll = BackpropagatedUnroll(problem, pairs=2, signs=2, steps=4, mode="graph_loop", layout=layout)
-        window = first_window(unroll)
+        truncation = first_truncation(unroll)
         reset = tf.constant([0, 0])
-        arguments = (window.fresh, tf.constant(window.first), reset, tf.constant(window.horizons), window.raw, window.key)
-        losses, inner = unroll.window(theta, theta, unroll.empty(), *arguments)
+        arguments = (
+            truncation.fresh,
+            tf.constant(truncation.first),
+            reset,
+            tf.constant(truncation.horizons),
+            truncation.raw,
+            truncation.key,
+        )
+        losses, inner = unroll.run(theta, theta, unroll.empty(), *arguments)
         again, _, gradients = unroll.gradients(tf.constant(theta), unroll.empty(), *arguments)
         np.testing.assert_allclose(losses, again, rtol=1e-5, atol=1e-6)
         results.append({"losses": np.asarray(losses), "gradients": np.asarray(gradients), **named_leaves(inner)})
@@ -401,9 +410,9 @@ def test_convolutions_are_computed_one_by_one_and_the_choice_is_told():
     unroll = BackpropagatedUnroll(problem, pairs=1, signs=2, steps=2)
     assert (unroll.layout, unroll.mode) == ("one_by_one", "graph_loop") and "Conv2D" in unroll.why
     theta = np.array([[-2.0], [-3.0]], np.float32)
-    losses, _, gradients = unroll.gradients(tf.constant(theta), unroll.empty(), *first_window(unroll).arguments)
-    plus, _ = unroll.window(theta + 1e-2, theta + 1e-2, unroll.empty(), *first_window(unroll).arguments)
-    minus, _ = unroll.window(theta - 1e-2, theta - 1e-2, unroll.empty(), *first_window(unroll).arguments)
+    losses, _, gradients = unroll.gradients(tf.constant(theta), unroll.empty(), *first_truncation(unroll).arguments)
+    plus, _ = unroll.run(theta + 1e-2, theta + 1e-2, unroll.empty(), *first_truncation(unroll).arguments)
+    minus, _ = unroll.run(theta - 1e-2, theta - 1e-2, unroll.empty(), *first_truncation(unroll).arguments)
     np.testing.assert_allclose(gradients[:, 0], np.mean((plus - minus) / 2e-2, axis=0), rtol=2e-2, atol=1e-5)
 
 
@@ -428,9 +437,9 @@ def test_xla_gives_the_same_as_the_graph():
     found = []
     for mode in ("xla_loop", "graph_loop"):
         unroll = BackpropagatedUnroll(digits("learnable_sgdm", "noise"), pairs=2, signs=1, steps=4, mode=mode)
-        theta, arguments = tf.constant(np.tile(unroll.problem.theta(0), [2, 1])), first_window(unroll).arguments
+        theta, arguments = tf.constant(np.tile(unroll.problem.theta(0), [2, 1])), first_truncation(unroll).arguments
         losses, inner, gradients = unroll.gradients(theta, unroll.empty(), *arguments)
-        found.append([losses, gradients, unroll.window(theta, theta, unroll.empty(), *arguments)[0]])
+        found.append([losses, gradients, unroll.run(theta, theta, unroll.empty(), *arguments)[0]])
     for xla, graph in zip(*found):
         np.testing.assert_allclose(xla, graph, rtol=1e-3, atol=1e-5)
 
@@ -498,8 +507,8 @@ def test_optimizers_that_look_at_it_are_told_the_validation_loss_every_ten_steps
     told = []
     for steps in (1, 10, 11):
         unroll = Unroll(problem, pairs=1, signs=1, steps=steps, mode="graph_loop")
-        _, inner = unroll.window(
-            np.zeros([1, 1], np.float32), np.zeros([1, 1], np.float32), unroll.empty(), *first_window(unroll).arguments
+        _, inner = unroll.run(
+            np.zeros([1, 1], np.float32), np.zeros([1, 1], np.float32), unroll.empty(), *first_truncation(unroll).arguments
         )
         told.append(float(inner["optimizer"]["told"][0]))
     from learned.estimators.episodes import episode_seed
@@ -512,7 +521,7 @@ def test_optimizers_that_look_at_it_are_told_the_validation_loss_every_ten_steps
 
 
 def test_optimizers_that_read_it_are_given_the_length_of_the_episode_they_are_in():
-    """Two pairs with episodes of their own lengths; the window has the end of one and the start of the next."""
+    """Two pairs with episodes of their own lengths; the truncation has the end of one and the start of the next."""
 
     def update(theta, grads, state, params, step, loss, validation_loss, horizon):
         return params, {"sum": state["sum"] + horizon, "last": horizon}
@@ -527,13 +536,13 @@ def test_optimizers_that_read_it_are_given_the_length_of_the_episode_they_are_in
         theta, inner, where = np.zeros([4, 1]), unroll.empty(), episodes.start(0, 2)
         found = []
         for lengths in ((6, 5), (9, 11)):
-            window = episodes.next_window(unroll, where, lambda rng, n, lengths=lengths: np.array(lengths), base.together)
+            truncation = episodes.next_truncation(unroll, where, lambda rng, n, lengths=lengths: np.array(lengths), base.together)
             if kind is Unroll:
-                _, inner = unroll.window(theta, theta, inner, *window.arguments)
+                _, inner = unroll.run(theta, theta, inner, *truncation.arguments)
             else:
-                _, inner, _ = unroll.gradients(tf.constant(theta), inner, *window.arguments)
+                _, inner, _ = unroll.gradients(tf.constant(theta), inner, *truncation.arguments)
             found.append(np.asarray(inner["optimizer"]["sum"]))
-            where = window.after
+            where = truncation.after
         # Pair 0 starts anew after 6 of 8 steps, with a sum of 0, and takes two steps; pair 1 after 5, and takes three.
         np.testing.assert_array_equal(found, [[24, 20, 24, 20], [18, 33, 18, 33]])
         np.testing.assert_array_equal(inner["optimizer"]["last"], [9, 11, 9, 11])

@@ -19,10 +19,10 @@ from learned.outer_training import checkpoint
 from taskset import catalogue
 from taskset.errors import StoreError, TasksetError, UnknownName
 from taskset.normalization import store
-from taskset.normalization.sweep.runner import Options
+from taskset.normalization.sweep.runner import SweepOptions
 from taskset.samplers.optimizers import opt_list_names
-from taskset.scoring import comparison, report, scores, speedup, statistics, suites
-from taskset.scoring.rivals import contenders
+from taskset.scoring import comparison, scores, speedup, statistics, suites, summary
+from taskset.scoring.rivals import rivals_of
 from taskset.version import __version__
 from tests.normalization import made_up_sweeps as made_up
 
@@ -105,7 +105,7 @@ def test_tuning_and_global_rate():
     means["adam_lr_-2.00"] = [0.4, 0.4, 0.4, 0.2]
     means["adam_lr_-1.00"] = [2.0, 0.3, 0.3, 0.3]
     means["mine"] = [0.2, 0.2, 0.2, 0.2]
-    found, notes = contenders(means, ["mine"])
+    found, notes = rivals_of(means, ["mine"])
     chosen = {(row.title.split(":")[0], row.trials): row.chosen for row in found}
     assert not notes and chosen == {
         ("mine", 1): {"a": "mine", "b": "mine"},
@@ -120,7 +120,7 @@ def test_learned_list_takes_its_first_names_and_what_is_not_there_is_told():
     names = opt_list_names(10)
     means = pd.DataFrame({name: np.arange(4) * 0.1 + 0.01 * i for i, name in enumerate(reversed(names))}, index=index)
     means["mine"], means["adam_lr_-1.00"] = 0.5, [0.1, np.nan, 0.1, 0.1]
-    found, notes = contenders(means, ["mine"])
+    found, notes = rivals_of(means, ["mine"])
     assert [(row.trials, row.chosen["a"]) for row in found] == [(1, "mine"), (1, names[0]), (10, names[-1])]
     assert len(notes) == 1 and "1 of 1 optimizers lack" in notes[0]
 
@@ -128,7 +128,7 @@ def test_learned_list_takes_its_first_names_and_what_is_not_there_is_told():
 def test_an_optimizer_of_ones_own_is_a_row():
     index = pd.MultiIndex.from_product([("train", "valid_outer"), ("a", "b")], names=["split", "task"])
     means = pd.DataFrame({"mine": 0.5, "adam_lr_-1.00": 0.1, "lion_3e-4": 0.2, "sophia": [0.1, np.nan, 0.1, 0.1]}, index=index)
-    found, notes = contenders(means, ["mine"])
+    found, notes = rivals_of(means, ["mine"])
     assert [(row.title, row.trials) for row in found if row.title in ("mine", "lion_3e-4")] == [("mine", 1), ("lion_3e-4", 1)]
     assert found[1].chosen == {"a": "lion_3e-4", "b": "lion_3e-4"} and len(found) == 5
     assert notes == ["sophia lacks curves of some task and is left out"]
@@ -213,7 +213,7 @@ def test_table_of_made_up_curves(roots):
     assert means["broken", "train"] > means["good", "train"] + 0.2  # the diverged run counts
     speedups = found.speedups.set_index(["title", "task"])["speedup"]
     assert speedups["broken", made_up.TASKS[0]] == 0 and speedups["good", made_up.TASKS[1]] > 0
-    text = report.markdown(found)
+    text = summary.markdown(found)
     assert "| good | 1 | train | 3 | 0 of 6 |" in text and "| broken | 1 | test | 3 | 1 of 6 |" in text
 
 
@@ -281,14 +281,14 @@ def test_curves_are_those_of_training(weights, tmp_path):
     from learned.optimizers.as_optimizer import with_weights
     from taskset.execution.loop import Loop
 
-    contestant = runs.contestant(weights)
-    assert contestant.name == "learnable_adam_pes_7"
-    options = Options((contestant.name,), "synthetic", 20, (0, 1), 2, 4)
-    waiting = runs.plan(contestant, ["Digits_mlp32_bs128"], options, tmp_path)
-    assert not runs.run(contestant, waiting, options, tmp_path).failed
-    assert runs.plan(contestant, ["Digits_mlp32_bs128"], options, tmp_path) == []
+    judged = runs.named_checkpoint(weights)
+    assert judged.name == "learnable_adam_pes_7"
+    options = SweepOptions((judged.name,), "synthetic", 20, (0, 1), 2, 4)
+    waiting = runs.plan(judged, ["Digits_mlp32_bs128"], options, tmp_path)
+    assert not runs.run(judged, waiting, options, tmp_path).failed
+    assert runs.plan(judged, ["Digits_mlp32_bs128"], options, tmp_path) == []
     curves = taskset.load_curves(root=tmp_path)
-    assert list(curves["step"].unique()) == [0, 5, 10, 15, 20] and set(curves["optimizer"]) == {contestant.name}
+    assert list(curves["step"].unique()) == [0, 5, 10, 15, 20] and set(curves["optimizer"]) == {judged.name}
     theta = checkpoint.load(weights).theta
     task = taskset.get_task("Digits_mlp32_bs128", source="synthetic")
     loop = Loop(task, with_weights(optimizers.get("learnable_adam"), theta), 5)
@@ -298,14 +298,14 @@ def test_curves_are_those_of_training(weights, tmp_path):
     for split, loss in evaluate(run.params).items():
         told = curves[(curves["seed"] == 1) & (curves["step"] == 20)][split].iloc[0]
         assert told == pytest.approx(loss, rel=1e-6)
-    check_what_is_there(contestant, options, tmp_path)
-    for name, changed in (("another", {"optimizers": ("another",)}), (contestant.name, {"batches": 3})):
+    check_what_is_there(judged, options, tmp_path)
+    for name, changed in (("another", {"optimizers": ("another",)}), (judged.name, {"batches": 3})):
         with pytest.raises(StoreError, match="other options"):
             other = dataclasses.replace(options, **changed)
-            runs.plan(runs.contestant(weights, name), ["Digits_mlp32_bs128"], other, tmp_path)
+            runs.plan(runs.named_checkpoint(weights, name), ["Digits_mlp32_bs128"], other, tmp_path)
 
 
-def check_what_is_there(contestant, options, root):
+def check_what_is_there(judged, options, root):
     """A finished file that isn't what its name says; and other people's files, which a start leaves alone."""
     name = "Digits_mlp32_bs128"
     path = store.curve_path(root, "synthetic", *catalogue.resolve(name)[:1], name)
@@ -320,7 +320,7 @@ def check_what_is_there(contestant, options, root):
     ):
         store.write_table(table.replace_schema_metadata({**told, key: value}), path)
         with pytest.raises(StoreError, match=message):
-            runs.plan(contestant, [name], options, root)
+            runs.plan(judged, [name], options, root)
     path.write_bytes(content)
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
@@ -329,7 +329,7 @@ def check_what_is_there(contestant, options, root):
     for file in (ours, *others):
         file.parent.mkdir(exist_ok=True)
         file.touch()
-    runs.run(contestant, [], options, root)
+    runs.run(judged, [], options, root)
     assert not ours.exists() and all(file.exists() for file in others)
 
 

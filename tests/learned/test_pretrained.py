@@ -21,7 +21,7 @@ def test_they_fit_their_optimizer_and_tell_how_they_were_trained(name):
     assert all(np.isfinite(w).all() for w in found.theta.values())
     told = pretrained.describe(name)
     assert told.startswith(f"{name}: {found.optimizer} by ") and f"{found.meta['step']} outer steps" in told
-    assert runs.contestant(name).optimizer == found.optimizer
+    assert runs.named_checkpoint(name).optimizer == found.optimizer
 
 
 def test_the_command_lists_them():

@@ -22,7 +22,7 @@ from taskset.optimizers import adam
 MLP, QUADRATIC = "MLP 64-32-10, batch 32", "Quadratic 100"
 CONVOLUTIONS = "Convolutions 16-32-32, strides 1-2-2, 32x32x3, batch 64"
 STEPS, COPIES = 4, (1, 4)
-PAIRS, WINDOW, SIGMA = 2, 4, 0.01
+PAIRS, TRUNCATION, SIGMA = 2, 4, 0.01
 TOLERANCE = 1e-4  # of JAX's outputs against TensorFlow's, relative to an output's greatest number
 DTYPES = {"f32": "float32", "i32": "int32", "ui8": "uint8", "i1": "bool"}
 
@@ -41,7 +41,7 @@ def digits():
 def directory(tmp_path_factory, digits):
     programs = export.planned((MLP, QUADRATIC), COPIES, STEPS, ())
     programs += export.planned((CONVOLUTIONS,), (4,), STEPS, ())
-    programs.append(({"copies": 1}, lambda: exported.outer(digits, pairs=PAIRS, steps=WINDOW, sigma=SIGMA)))
+    programs.append(({"copies": 1}, lambda: exported.outer(digits, pairs=PAIRS, steps=TRUNCATION, sigma=SIGMA)))
     path = tmp_path_factory.mktemp("stablehlo")
     export.export(path, programs, "GPU")
     return path
@@ -89,17 +89,17 @@ def test_copies_are_seeds_and_rates(directory):
 
 def test_the_outer_step_is_that_of_the_estimator(directory, digits):
     problem = Problem(digits, optimizers.get("mlp"), objectives.get("train"), objectives.unscaled)
-    estimator = pes.PES(problem, base.Settings(PAIRS, WINDOW, SIGMA))
+    estimator = pes.PES(problem, base.Settings(PAIRS, TRUNCATION, SIGMA))
     assert isinstance(estimator.unroll, Unroll)
     x, state = problem.theta(0).astype(np.float64), estimator.init(0)
     m, v = np.zeros_like(x), np.zeros_like(x)
     for step in range(2):
-        estimate, state = estimator.estimate(x.astype(np.float32), state, lambda rng, n: np.full(n, WINDOW + WINDOW // 2))
+        estimate, state = estimator.estimate(x.astype(np.float32), state, lambda rng, n: np.full(n, TRUNCATION + TRUNCATION // 2))
         gradient = np.clip(estimate.gradient, -exported.CLIP, exported.CLIP)
         x, m, v = trainer.adam(x, m, v, gradient, step, exported.OUTER_RATE)
-    assert 0 < state["episodes"]["steps"][0] < WINDOW  # an episode ended within the window
+    assert 0 < state["episodes"]["steps"][0] < TRUNCATION  # an episode ended within the truncation
 
-    outer_step = exported.OuterStep(problem, PAIRS, WINDOW, SIGMA)
+    outer_step = exported.OuterStep(problem, PAIRS, TRUNCATION, SIGMA)
     places = tf.nest.pack_sequence_as((before := (outer_step.start(problem.theta(0)), 0, 0)), range(len(tf.nest.flatten(before))))
     outputs = loaded(directory, "outer_digits_mlp32_bs128_mlp_pes.out")
     found, gradient, losses = tf.nest.map_structure(lambda i: outputs[i], places)

@@ -13,7 +13,7 @@ from taskset.normalization import store, tabular
 from taskset.normalization.release import ship
 from taskset.normalization.release.check import check
 from taskset.normalization.sweep import baseline
-from taskset.normalization.sweep.runner import Options
+from taskset.normalization.sweep.runner import SweepOptions
 from taskset.scoring import named_suites, suites
 from tests.normalization import made_up_sweeps as made
 
@@ -113,7 +113,7 @@ def test_tables_that_mix_versions_are_refused(old, tmp_path, monkeypatch):
 
 
 def test_a_sweep_is_not_gone_on_with_where_its_task_changed(old):
-    options = Options(made.RATES, "synthetic", 20, (0, 1), 2, 4)
+    options = SweepOptions(made.RATES, "synthetic", 20, (0, 1), 2, 4)
     with pytest.raises(StoreError, match="is of version 0.1.0, and the task changed in 0.2.0: delete it"):
         baseline.plan([OLD], options, old)
 

@@ -86,14 +86,14 @@ def test_every_bit_of_a_header_and_footer_counts(packed, tmp_path):
     """All bits of the last 400 bytes, and of the first, where page headers are."""
     root = shutil.copytree(packed, tmp_path / "root")
     path = next((root / "curves").rglob("*.parquet"))
-    right, content = sealed.read(path), path.read_bytes()
+    right, content = sealed.read(path).to_pandas(), path.read_bytes()
     for place in [*range(150), *range(len(content) - 400, len(content))]:
         for bit in (1, 128):
             damaged = bytearray(content)
             damaged[place] ^= bit
             path.write_bytes(damaged)
             try:
-                assert sealed.read(path).equals(right), place
+                assert sealed.read(path).to_pandas().equals(right), place  # NaN equals NaN
             except StoreError:
                 pass
 
@@ -103,4 +103,4 @@ def test_files_without_sums_are_read(tmp_path):
 
     table = made.rows("TwoD_Bowl10", made.options())
     pq.write_table(table, tmp_path / "a.parquet")
-    assert sealed.read(tmp_path / "a.parquet").equals(table)
+    assert sealed.read(tmp_path / "a.parquet").to_pandas().equals(table.to_pandas())

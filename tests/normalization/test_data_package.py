@@ -28,7 +28,7 @@ from taskset.normalization.release import card, published, ship
 from taskset.normalization.release.check import check
 from taskset.normalization.store import columns, layout, packing, sums
 from taskset.normalization.sweep import baseline
-from taskset.normalization.sweep.runner import Options
+from taskset.normalization.sweep.runner import SweepOptions
 from tests.normalization import made_up_sweeps as made
 
 HERE = Path(__file__).resolve().parents[2]
@@ -625,7 +625,7 @@ def test_the_names_of_a_released_file_may_be_bytes(tmp_path):
 
 
 def test_a_real_sweep_ships(few_tasks, tmp_path):
-    options = Options(("adam_lr_-1.00", "adam_lr_1.00", *LIST[:1]), "synthetic", 20, (0, 1), 2, 4)
+    options = SweepOptions(("adam_lr_-1.00", "adam_lr_1.00", *LIST[:1]), "synthetic", 20, (0, 1), 2, 4)
     todo = baseline.plan(["TwoD_Bowl10"], options, tmp_path / "run")
     from taskset.normalization.sweep.runner import sweep_to_file
 

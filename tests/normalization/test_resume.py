@@ -17,10 +17,10 @@ from taskset.catalogue import get_task
 from taskset.errors import ConfigError, StoreError
 from taskset.normalization import store
 from taskset.normalization.sweep import baseline, claims, planning, resume, workers
-from taskset.normalization.sweep.runner import Options, metadata, sweep_to_file
+from taskset.normalization.sweep.runner import SweepOptions, metadata, sweep_to_file
 
 NAME, OTHER = "own_regression_seed1", "own_regression_seed2"
-OPTIONS = Options(("adam_lr_-3.00",), "synthetic", 4, (0,), 1, 2)
+OPTIONS = SweepOptions(("adam_lr_-3.00",), "synthetic", 4, (0,), 1, 2)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def changed(config):
 
 
 def values(path):
-    return store.read_table(path).to_pandas().drop(columns="seconds")
+    return store.read_table(path).to_pandas().drop(columns="seconds_per_step")
 
 
 def test_more_seeds_and_optimizers_are_added_to_what_is_there(root):
@@ -77,7 +77,7 @@ def test_more_seeds_and_optimizers_are_added_to_what_is_there(root):
     assert baseline.plan([NAME], more, root).finished == [NAME]
     found = store.read_table(path).to_pandas()
     kept = found[(found["optimizer"] == OPTIONS.optimizers[0]) & (found["seed"] == 0)]
-    assert kept["seconds"].tolist() == old["seconds"].tolist()  # not run again
+    assert kept["seconds_per_step"].tolist() == old["seconds_per_step"].tolist()  # not run again
     whole = values(sweep_to_file(NAME, more, root / "whole"))
     pd.testing.assert_frame_equal(values(path), whole, check_categorical=False, rtol=1e-5)
     with pytest.raises(StoreError, match="other options"):
@@ -87,10 +87,10 @@ def test_more_seeds_and_optimizers_are_added_to_what_is_there(root):
 
 
 def test_runs_that_are_missing():
-    told = {"options": json.dumps(Options(("a", "b"), "none", 4, (0, 1), 1, 2).as_json())}
-    parts = resume.missing(told, Options(("a", "b", "c"), "none", 4, (0, 1, 2), 1, 2))
+    told = {"options": json.dumps(SweepOptions(("a", "b"), "none", 4, (0, 1), 1, 2).as_json())}
+    parts = resume.missing(told, SweepOptions(("a", "b", "c"), "none", 4, (0, 1, 2), 1, 2))
     assert [(part.optimizers, part.seeds) for part in parts] == [(("c",), (0, 1)), (("a", "b", "c"), (2,))]
-    assert resume.missing(told, Options(("b", "a"), "none", 4, (1, 0), 1, 2)) == []
+    assert resume.missing(told, SweepOptions(("b", "a"), "none", 4, (1, 0), 1, 2)) == []
 
 
 TOLD = {"task": "t", "family": "f", "source": "none", "config": "[1, [2]]", "options": '{"steps": 5}'}
@@ -172,7 +172,7 @@ def test_shards_are_parts_of_the_whole():
 
 def test_cost_by_hand_and_order(monkeypatch):
     monkeypatch.setattr(planning.measured, "milliseconds", {"a": (3.0, "measured"), "b": (1.0, "estimated")}.get)
-    options = Options(("x", "y"), "synthetic", 900, (0, 1, 2), 5, 30)
+    options = SweepOptions(("x", "y"), "synthetic", 900, (0, 1, 2), 5, 30)
     assert planning.core_seconds("a", options) == pytest.approx(6 + 0.003 * 6 * (900 + 31 * 5 * 4 / 3))
     assert list(planning.cheapest_first(["c", "a", "b"], options)) == ["b", "a", "c"]
     assert planning.described({"a": 3600.0, "b": 7200.0, "c": None}, 2) == (

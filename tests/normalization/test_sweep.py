@@ -24,7 +24,7 @@ from taskset.execution.loop import train
 from taskset.normalization import store
 from taskset.normalization.normalizer import Normalizer, fit
 from taskset.normalization.sweep import baseline
-from taskset.normalization.sweep.runner import Options, sweep, sweep_to_file
+from taskset.normalization.sweep.runner import SweepOptions, sweep, sweep_to_file
 from taskset.normalization.tables import write_tables
 from taskset.optimizers import get_optimizer
 from taskset.tasks.base import Model, Task
@@ -34,7 +34,7 @@ OWN = Path(own_family.__file__)
 
 
 def options(**changes):
-    return Options(
+    return SweepOptions(
         **{"optimizers": RATES, "source": "synthetic", "steps": 20, "seeds": (0, 1), "batches": 2, "evaluations": 4, **changes}
     )
 

@@ -7,9 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from taskset import catalogue
 from taskset.datasets.base import SPLITS
-from taskset.errors import StoreError
-from taskset.normalization import tabular
+from taskset.errors import OutdatedBaselines, StoreError
+from taskset.normalization import store, tabular
+from taskset.normalization.release.ship import ship
+from tests.normalization import made_up_sweeps as made
 
 STEPS = (0, 10, 20, 30)
 # valid_outer losses by (optimizer, seed); the order of names is that of the listed optimizers
@@ -143,3 +146,57 @@ def test_what_is_recorded_cannot_be_written_into(problem):
 def test_no_tensorflow_is_loaded():
     code = "import sys, taskset.tabular; print(any(m in sys.modules for m in ('tensorflow', 'pandas')))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "False"
+
+
+def without_curves(root):
+    """`root`, with curve files that nobody can read any more."""
+    for path in store.curve_files(root):
+        path.write_bytes(b"")
+    return root
+
+
+@pytest.fixture
+def few_tasks(monkeypatch):
+    """Merged tables that list a few of the 12,000 tasks."""
+    monkeypatch.setattr(catalogue, "list_tasks", lambda pattern=None: list(made.TASKS))
+
+
+def test_problems_are_listed_from_the_tables_and_each_can_be_loaded(tmp_path, few_tasks):
+    lists, one, two = ["nadamw_grid_seed251", "nadamw_grid_seed25"], made.TASKS[0], made.TASKS[1]
+    sweeps = [
+        made.write(tmp_path / "rates", tasks=[one, two]),
+        made.write(tmp_path / "more seeds", tasks=[two], seeds=[2]),
+        made.write(tmp_path / "list", tasks=[one, two], optimizers=lists),
+        made.write(tmp_path / "longer", tasks=[one], optimizers=lists, steps=40),
+    ]
+    ship(sweeps, tmp_path / "all")
+    found = tabular.problems(tmp_path / "all")
+    listed = tuple(made.RATES), ("nadamw_grid_seed25", "nadamw_grid_seed251")  # as a problem lists them
+    assert sorted(found.itertuples(index=False, name=None)) == [
+        (one, "none", 20, listed[0] + listed[1], (0, 1), 5),
+        (one, "none", 40, listed[1], (0, 1), 2),
+        (two, "none", 20, listed[0], (0, 1, 2), 3),  # the seeds of two sweeps
+        (two, "none", 20, listed[1], (0, 1), 2),
+    ]
+    for row in found.itertuples():
+        problem = tabular.load(row.task, row.optimizers, row.source, row.horizon, root=tmp_path / "all")
+        assert (problem.optimizers, problem.seeds) == (row.optimizers, row.seeds)
+    pd.testing.assert_frame_equal(tabular.problems(without_curves(tmp_path / "all")), found)
+
+
+def test_problems_of_one_sweep(tmp_path):
+    found = tabular.problems(without_curves(made.write(tmp_path, tasks=made.TASKS[:2], seeds=[3, 1])))
+    assert next(found.itertuples(index=False, name=None)) == (made.TASKS[0], "none", 20, made.RATES, (1, 3), 3)
+    assert found["task"].tolist() == list(made.TASKS[:2])
+    (tmp_path / "sweep.json").unlink()
+    with pytest.raises(StoreError, match="sweep.json"):
+        tabular.problems(tmp_path)
+
+
+def test_problems_of_tasks_that_changed_are_left_out_unless_asked_for(tmp_path, few_tasks):
+    old, new = "losg_tasks_family_seed63", made.TASKS[0]
+    ship([made.write(tmp_path / "old", [old, new], version="0.1.0")], tmp_path / "all")
+    with pytest.warns(OutdatedBaselines, match=f'problems of {old} .0.1.0. left out.* version="0.1"') as warned:
+        found = tabular.problems(tmp_path / "all")
+    assert found["task"].tolist() == [new] and warned[0].filename == __file__
+    assert sorted(tabular.problems(tmp_path / "all", version="0.1")["task"]) == sorted([old, new])

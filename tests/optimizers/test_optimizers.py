@@ -9,10 +9,13 @@ import pytest
 import sonnet as snt
 import tensorflow as tf
 
+import taskset
 from taskset import optimizers
 from taskset.errors import ConfigError, UnknownName
+from taskset.execution.loop import train
 from taskset.optimizers import base
 from taskset.optimizers.nadamw import schedule
+from taskset.random import seeds
 from taskset.samplers.optimizers import fixed_optimizers, optimizer_families
 
 STEPS = 20
@@ -497,6 +500,30 @@ def test_bad_input_is_explained_in_one_line(act, error, words):
     with pytest.raises(error) as caught:
         act()
     assert words in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_pair_of_functions_is_an_optimizer():
+    """Gradient descent that falls to 0 along a line: it reads the horizon and the step, in the compiled loop."""
+
+    def update(grads, state, params, step, hparams):
+        left = 1 - tf.cast(step, tf.float32) / hparams["horizon"]
+        return {p: w - 0.01 * left * grads[p] for p, w in params.items()}, {"seen": state["seen"] + 1}
+
+    optimizer = optimizers.from_functions("falling", lambda params: {"seen": tf.constant(0)}, update)
+    assert (optimizer.name, optimizer.rule) == ("falling", "falling")
+    task = taskset.get_task("quadratic_family_seed3")
+    found, losses = train(task, optimizer, 4, seed=1)
+    params = task.init(1)
+    for step, batch in zip(range(4), task.batches("train", 1)):
+        loss, gradients = task.value_and_gradients(params, batch, tf.constant([seeds.stream(1, "loss", "train"), step]))
+        assert float(loss) == pytest.approx(losses[step], rel=1e-5)
+        params = {p: w - 0.01 * (1 - step / 4) * gradients[p] for p, w in params.items()}
+    for path, w in params.items():
+        np.testing.assert_allclose(found[path], w, rtol=1e-4)
+    with pytest.raises(ConfigError, match="optimizer name 'a/b'"):
+        optimizers.from_functions("a/b", lambda params: {}, update)
+    with pytest.raises(ConfigError, match="horizon 0"):
+        optimizer.hparams(0)
 
 
 def test_the_documented_example_of_a_users_own_optimizer_runs():

@@ -20,8 +20,7 @@ from taskset import catalogue
 from taskset.errors import ConfigError, StoreError, TasksetError, UnknownName
 from taskset.execution import costs
 from taskset.normalization.normalizer import normalizer
-from taskset.normalization.sweep.runner import Options as SweepOptions
-from taskset.normalization.sweep.runner import sweep_to_file
+from taskset.normalization.sweep.runner import SweepOptions, sweep_to_file
 from taskset.normalization.tables import write_tables
 from taskset.scoring import comparison, measuring, named_suites, suites
 

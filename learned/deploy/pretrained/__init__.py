@@ -10,12 +10,12 @@ from learned.outer_training import checkpoint
 from taskset import changes
 from taskset.errors import unknown
 
-_ROOT = Path(__file__).parent
+ROOT = Path(__file__).parent
 
 
 def names():
     """All names."""
-    return sorted(path.stem for path in _ROOT.glob("*.npz"))
+    return sorted(path.stem for path in ROOT.glob("*.npz"))
 
 
 def find(given):
@@ -25,7 +25,7 @@ def find(given):
     """
     text = str(given)
     if text in names():
-        return _ROOT / f"{text}.npz"
+        return ROOT / f"{text}.npz"
     if not text.endswith(".npz") and Path(text).name == text and not Path(text).exists():
         raise unknown("checkpoint", text, names(), f"Allowed are {', '.join(names())}, and files (.npz).")
     return Path(given)

@@ -18,9 +18,8 @@ from taskset.normalization.tables import optimizers_frame
 
 _RUN = ["horizon", "optimizer", "seed"]
 _KEY = ["task", "source", "horizon", "split"]
-SAME_START = (
-    1e-6  # relative; the same program on the same batches gives the same digits, another rule's program may differ in the last
-)
+# Relative. The same program on the same batches gives the same digits; that of another rule may differ in the last ones.
+SAME_START = 1e-6
 
 
 def check(root=None):
@@ -33,31 +32,37 @@ def check(root=None):
     files = store.curve_files(root)
     merged = packaged or (root / sums.NAME).exists() or (root / "sweeps.parquet").exists()
     found = _sums(root) if merged else []
-    readable = []
+    readable, made_by = [], []
     for path in files:
-        told = _try(lambda: (store.read_metadata(path), packing.parts(path)), found)
+        told = _try(found, _contents, path)
         if told:
             missing = _untold(told[0], path, root)
             found += missing
             readable += [] if missing else [ship.Curves(path, group, task, told[0]) for task, group in told[1]]
     for curves in readable:
         place = f"{curves.path.relative_to(root)}: {curves.task}"
-        frame = _try(lambda: packing.read_task([(curves.path, curves.row_group)]), found)
+        frame = _try(found, packing.read_task, [(curves.path, curves.row_group)])
         if frame is not None:
             found += [f"{place}: {text}" for text in curve_problems(frame, curves)]
-    found += _try(lambda: ship.no_run_twice(readable), found) or []
-    found += _try(lambda: _version_problems(readable), found) or []
+            made_by.append((curves, frame["version"].unique().tolist()))
+    found += _try(found, ship.no_run_twice, readable) or []
+    found += _version_problems(made_by)
     for name in ("tasks", "optimizers", "normalizers", *(["sweeps"] if merged else [])):
         found += _table_schema(root, name, merged)
     if not found:  # what follows compares tables with one another
         valid = readable if merged else [c for c in readable if not changes.outdated(c.task, c.told["source"], c.version)]
-        found = [*_normalizers(root, valid), *_optimizers(root, readable), *(_merged_tables(root, readable) if merged else [])]
+        found = [*_normalizers(root, valid), *_optimizers(root, readable), *(_merged_tables(root, made_by) if merged else [])]
     return found
 
 
-def _try(read, found):
+def _contents(path):
+    return store.read_metadata(path), packing.parts(path)
+
+
+def _try(found, read, *arguments):
+    """`read(*arguments)`; None, and a line more in `found`, where it fails."""
     try:
-        return read()
+        return read(*arguments)
     except StoreError as error:
         found.append(str(error))
         return None
@@ -87,27 +92,36 @@ def curve_problems(frame, curves):
     frame: rows of one task (`store.SCHEMA`); curves: a `ship.Curves` with the options they were made with.
     """
     options, published = curves.options, curves.told["source"] == "published"
-    runs = frame.sort_values([*_RUN, "step"]).groupby(_RUN, observed=True, sort=False)
-    found = _row_problems(frame, runs, options)
+    frame = frame.sort_values([*_RUN, "step"])
+    found = _row_problems(frame, options)
     if not found:
-        found = _divergence_problems(frame, runs)
+        found = _divergence_problems(frame, options)
     if not found:
-        found = _seconds_problems(frame, runs, published)
+        found = _seconds_problems(frame, options, published)
         if not published:  # the release doesn't say that a replica has the same start under every optimizer
-            found += _start_problems(frame)
+            found += _start_problems(frame, options)
     return found
 
 
-def _row_problems(frame, runs, options):
+def _row_problems(frame, options):
+    """Of rows sorted by run and step. Without any, the rows are a grid [optimizers, seeds, evaluations + 1]."""
     steps = np.linspace(0, options["steps"], options["evaluations"] + 1).round().astype(int)
     expected = {(options["steps"], o, s) for o in options["optimizers"] for s in options["seeds"]}
-    there = {(int(h), str(o), int(s)) for h, o, s in runs.groups}
+    there = {(int(h), str(o), int(s)) for h, o, s in frame[_RUN].drop_duplicates().itertuples(index=False)}
     found = [f"run {_run(run)} is missing" for run in sorted(expected - there)[:3]]
     found += [f"run {_run(run)} is not of the sweep's options" for run in sorted(there - expected)[:3]]
     if len(frame) != len(there) * len(steps):
         found.append(f"{len(frame)} rows; {len(there)} runs of {len(steps)} evaluations have {len(there) * len(steps)}")
-    uneven = [run for run, part in runs["step"] if part.to_numpy().tolist() != steps.tolist()]
+        runs = frame.groupby(_RUN, observed=True)["step"]
+        uneven = [run for run, part in runs if part.tolist() != steps.tolist()]
+    else:
+        uneven = _runs(frame, (frame["step"].to_numpy().reshape(-1, len(steps)) != steps).any(1))
     return found + [f"run {_run(run)} isn't evaluated at steps 0, {steps[1]} .. {steps[-1]}" for run in uneven[:3]]
+
+
+def _runs(frame, wanted):
+    """The runs, by one flag each, of sorted rows that have equally many for every run."""
+    return list(frame[_RUN].iloc[:: len(frame) // max(len(wanted), 1)][wanted].itertuples(index=False, name=None))
 
 
 def _run(run):
@@ -115,7 +129,7 @@ def _run(run):
     return f"(horizon {horizon}, {optimizer}, seed {seed})"
 
 
-def _divergence_problems(frame, runs):
+def _divergence_problems(frame, options):
     losses = frame[list(SPLITS)].to_numpy()
     over = frame["diverged"].to_numpy()
     found = []
@@ -126,45 +140,52 @@ def _divergence_problems(frame, runs):
         if wrong.any():
             row = frame.iloc[int(np.flatnonzero(wrong)[0])]
             found.append(f"{wrong.sum()} rows with {text}, first in run {_run(row[_RUN])} at step {row['step']}")
-    back = [run for run, part in runs["diverged"] if (part.astype(int).diff() < 0).any()]
+    over = over.reshape(-1, options["evaluations"] + 1)
+    back = _runs(frame, (over[:, :-1] & ~over[:, 1:]).any(1))
     return found + [f"run {_run(run)} has diverged and then has not" for run in back[:3]]
 
 
-def _seconds_problems(frame, runs, published):
+def _seconds_problems(frame, options, published):
     if published:
         return [] if frame["seconds_per_step"].isna().all() else ["seconds of published curves, which have none"]
     seconds = frame["seconds_per_step"].to_numpy()
     if not (np.isfinite(seconds) & (seconds >= 0)).all():
         return ["seconds_per_step that are negative or not finite"]
-    uneven = [run for run, part in runs["seconds_per_step"] if part.nunique() > 1]
+    seconds = seconds.reshape(-1, options["evaluations"] + 1)
+    uneven = _runs(frame, (seconds != seconds[:, :1]).any(1))
     return [f"seconds_per_step of run {_run(run)} is not one number" for run in uneven[:3]]
 
 
-def _version_problems(readable):
-    """Tasks of which some curves are from before a change of the task and some from after, and files that say two versions."""
-    found, versions = [], {}
-    for curves in readable:
-        made_by = packing.read_part(curves.path, curves.row_group)["version"].unique().to_pylist()
-        if not set(made_by) <= set(curves.version.split(", ")):  # a merged file's metadata tells those of all its tasks
-            told = f"version is {', '.join(map(str, made_by))}; its metadata says {curves.version}"
+def _version_problems(made_by):
+    """Tasks of which some curves are from before a change of the task and some from after, and files that say two versions.
+
+    made_by: a list of (`ship.Curves`, the versions in its rows).
+    """
+    found, all_versions = [], {}
+    for curves, versions in made_by:
+        if not set(versions) <= set(curves.version.split(", ")):  # a merged file's metadata tells those of all its tasks
+            told = f"version is {', '.join(map(str, versions))}; its metadata says {curves.version}"
             found.append(f"{curves.path.name}: {curves.task}: {told}")
-        versions.setdefault((curves.task, curves.told["source"]), set()).update(made_by)
-    for (task, source), made_by in versions.items():
-        old = sorted(v for v in made_by if changes.outdated(task, source, v))
-        if old and len(old) < len(made_by):
+        all_versions.setdefault((curves.task, curves.told["source"]), set()).update(versions)
+    for (task, source), versions in all_versions.items():
+        old = sorted(v for v in versions if changes.outdated(task, source, v))
+        if old and len(old) < len(versions):
             found.append(
-                f"{task}, source {source}: curves of versions {', '.join(sorted(made_by, key=changes.release))}, and the task "
+                f"{task}, source {source}: curves of versions {', '.join(sorted(versions, key=changes.release))}, and the task "
                 f"changed in {changes.changed_in(task, source)}: compute the old ones anew"
             )
     return found
 
 
-def _start_problems(frame):
-    first = frame[(frame["step"] == 0) & ~frame["diverged"]].groupby(["horizon", "seed"])[list(SPLITS)]
-    apart = (first.max() - first.min()) > SAME_START * first.max().abs()
+def _start_problems(frame, options):
+    first = frame.iloc[:: options["evaluations"] + 1]
+    first = first[list(SPLITS)].to_numpy().reshape(len(options["optimizers"]), len(options["seeds"]), len(SPLITS))
+    highest, lowest = np.fmax.reduce(first), np.fmin.reduce(first)  # a run that diverged at once is NaN, and left out
+    apart = (highest - lowest > SAME_START * np.abs(highest)).any(1)
     return [
-        f"step 0 of seed {seed} (horizon {horizon}) differs between optimizers"
-        for horizon, seed in apart.index[apart.any(axis=1)]
+        f"step 0 of seed {seed} (horizon {options['steps']}) differs between optimizers"
+        for seed, wrong in zip(sorted(options["seeds"]), apart)
+        if wrong
     ]
 
 
@@ -185,8 +206,8 @@ def _table_schema(root, name, merged):
         []
         if there.equals(wanted)
         else [
-            f"{path.name}: columns {', '.join(there.names)} with their types are not those of the schema; `data ship` writes what "
-            "an older version made anew"
+            f"{path.name}: columns {', '.join(there.names)} with their types are not those of the schema; `data ship` writes "
+            "what an older version made anew"
         ]
     )
 
@@ -233,12 +254,17 @@ def _equal(left, right):
     return ((left == right) | (left.isna() & right.isna())).to_numpy(bool)
 
 
-def _merged_tables(root, readable):
-    """tasks.parquet and sweeps.parquet against the curves and the registry."""
+def _merged_tables(root, made_by):
+    """tasks.parquet and sweeps.parquet against the curves and the registry.
+
+    A config is that of the task its curves are of: of those from before the task changed, not today's.
+    """
     tasks, sweeps = store.load_tasks(root).set_index("task"), store.load_sweeps(root)
-    runs, rows = Counter(), {}
-    for c in readable:
+    runs, rows, today = Counter(), {}, set()
+    for c, versions in made_by:
         count = len(c.options["optimizers"]) * len(c.options["seeds"])
+        if not any(changes.outdated(c.task, c.told["source"], version) for version in versions):
+            today.add(c.task)
         runs[c.task] += count
         rows[c.task, c.told["source"], c.path.stem] = count * (c.options["evaluations"] + 1)
     listed = {(r.task, r.source, r.group): r.rows for r in sweeps.itertuples()}
@@ -252,7 +278,9 @@ def _merged_tables(root, readable):
     wrong = [name for name, count in tasks["runs"].items() if count != runs[name]]
     found += [f"tasks.parquet: {name}: runs is {tasks['runs'][name]}; the curves have {runs[name]}" for name in wrong[:10]]
     return found + [
-        f"tasks.parquet: {name}: its config is not that of the task of this name" for name in runs if _other_config(name, tasks)
+        f"tasks.parquet: {name}: its config is not that of the task of this name"
+        for name in runs
+        if name in today and _other_config(name, tasks)
     ]
 
 

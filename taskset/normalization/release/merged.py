@@ -11,7 +11,7 @@ import pyarrow as pa
 from taskset.errors import StoreError
 from taskset.normalization import store
 from taskset.normalization.store.columns import schema
-from taskset.normalization.sweep.runner import Options
+from taskset.normalization.sweep.runner import SweepOptions
 
 _TEXTS = [field.name for field in schema("sweeps") if pa.types.is_string(field.type)]  # there as they were in the sweep's file
 
@@ -47,7 +47,7 @@ def _rows(root, table, columns):
 
 
 def _told(row, task):
-    options = Options(
+    options = SweepOptions(
         tuple(row["optimizers"]), row["source"], row["horizon"], tuple(row["seeds"]), row["batches"], row["evaluations"]
     )
     told = {name: row[name] for name in _TEXTS}

@@ -2,7 +2,7 @@
 
 from taskset import changes
 from taskset.normalization.store import files
-from taskset.normalization.store.reading import curves_table, tell_left_out
+from taskset.normalization.store.reading import curves_table, warn_left_out
 
 
 def load_curves(task=None, family=None, optimizer=None, source=None, columns=None, root=None, horizon=None, version=None):
@@ -49,7 +49,7 @@ def load_normalizers(root=None, version=None):
     """
     frame, left_out = normalizers_of(root, version)
     if left_out:
-        tell_left_out("normalizers", left_out)
+        warn_left_out("normalizers", left_out, stacklevel=3)
     return frame
 
 

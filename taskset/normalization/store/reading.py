@@ -136,10 +136,10 @@ def curves_table(root=None, task=None, family=None, optimizer=None, source=None,
     there = {column: _there(tables, column) for column in ("task", "optimizer") if column in asked.wanted}
     _check_names(dataset, asked, there, found.left_out)
     if not sum(map(len, tables)):
-        hint = f'; those of {told_tasks(found.left_out)}: version="0.1"' if found.left_out else ""
+        hint = f'; those of {tasks_and_versions(found.left_out)}: version="0.1"' if found.left_out else ""
         raise StoreError(f"no curves for {asked}; taskset.load_tasks() lists what there is{hint}")
     if found.left_out:
-        tell_left_out("curves", found.left_out)
+        warn_left_out("curves", found.left_out, stacklevel=4)  # of who calls `load_curves`
     table = pa.concat_tables(tables).unify_dictionaries()
     return table.select(list(COLUMNS) if asked.columns is None else asked.columns)
 
@@ -200,7 +200,7 @@ def _all_optimizers(dataset):
     return found
 
 
-def told_tasks(left_out):
+def tasks_and_versions(left_out):
     """{(task, version)} in a few words."""
     tasks = sorted({task for task, _ in left_out})
     shown = tasks[0] if len(tasks) == 1 else f"{len(tasks)} tasks"
@@ -217,13 +217,13 @@ def outdated_line(what, task, version):
     )
 
 
-def tell_left_out(what, left_out):
-    """Warn, with one line, that {(task, version)} were left out."""
+def warn_left_out(what: str, left_out: set[tuple[str, str]], stacklevel: int) -> None:
+    """Warn, with one line, that {(task, version)} were left out. stacklevel: as of `warnings.warn`, counted from the caller's 2."""
     releases = sorted({".".join(version.split(".")[:2]) for _, version in left_out})
     warnings.warn(
-        f"{what} of {told_tasks(left_out)} left out: the tasks changed since; "
+        f"{what} of {tasks_and_versions(left_out)} left out: the tasks changed since; "
         + " or ".join(f'version="{release}"' for release in releases)
         + " gives them",
         OutdatedBaselines,
-        stacklevel=4,
+        stacklevel=stacklevel,
     )

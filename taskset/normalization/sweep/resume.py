@@ -24,7 +24,7 @@ RUNS = ("optimizers", "seeds")  # the options that may become more for an existi
 def check_finished(path, told, task, family, source, config, options):
     """Whether a curve file with metadata `told` has all runs that a sweep of this task with these options makes.
 
-    config: of the task, JSON values; options: `Options.as_json()`. Older files lack some of the metadata: what isn't told
+    config: of the task, JSON values; options: `SweepOptions.as_json()`. Older files lack some of the metadata: what isn't told
     contradicts nothing. Raises: StoreError where the file has anything but these runs, or a part of them.
     """
     expected = {"task": task, "family": family, "source": source}
@@ -59,7 +59,7 @@ def extend(root, options):
 
 
 def missing(told, options):
-    """The sweeps (`Options`) that make the runs of `options` which a curve file with metadata `told` lacks.
+    """The sweeps (`SweepOptions`) that make the runs of `options` which a curve file with metadata `told` lacks.
 
     New seeds have all optimizers in one sweep, as from the start; new optimizers have the old seeds in one of their own.
     """

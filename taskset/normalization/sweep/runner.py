@@ -19,7 +19,7 @@ from taskset.version import __version__
 
 
 @dataclass(frozen=True)
-class Options:
+class SweepOptions:
     """What a sweep's curves depend on, beside the task; stored with them, never mixed in one directory.
 
     optimizers: names; source: of the data; steps: the horizon; seeds: one run each; batches: per evaluation and split;
@@ -80,10 +80,10 @@ def sweep(task, optimizers, options, report=lambda share: None, account=None, mo
     account: an `Account` that is told what the time went into. mode: of execution (`taskset.execution.modes`); None: the fastest.
     """
     account = account or Account()
-    from taskset.normalization.sweep import runs  # TensorFlow
+    from taskset.normalization.sweep import run_groups  # TensorFlow
 
     interval = options.steps // options.evaluations
-    groups = [runs.of_group(task, group, interval, options, account, mode) for group in by_rule(optimizers)]
+    groups = [run_groups.of_group(task, group, interval, options, account, mode) for group in by_rule(optimizers)]
     found, done = {}, 0
     for seed in options.seeds:
         for group in groups:

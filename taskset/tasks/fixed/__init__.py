@@ -1,6 +1,6 @@
 """The fixed tasks: a published name for one (family, config) each. No TensorFlow here.
 
-Imported in the order in which the names were published: `taskset.fixed_tasks()` keeps it.
+Imported in the order in which the names were published, which `taskset.fixed_tasks()` keeps.
 """
 
 # isort: off

@@ -1,8 +1,9 @@
 """Convolutional classifiers: tasks of conv_pooling_family, of fixed_conv (with batch normalization) and of conv_fc_family."""
 
 import dataclasses
+from typing import Any
 
-from taskset.registry import register_facts, register_schema
+from taskset.registry import Facts, Shapes, register_facts, register_schema
 from taskset.samplers import conv_pooling_family
 from taskset.tasks.fixed.parts import DEFAULT, fixed, images
 
@@ -13,19 +14,19 @@ register_schema("fixed_conv", conv_pooling_family.SCHEMA)
 
 
 @register_facts("fixed_conv")
-def facts(config):
+def facts(config: dict[str, Any]) -> Facts:
     """As conv_pooling_family, with an offset for each channel of each convolution."""
     plain = conv_pooling_family.facts(config)
     if plain.parameter_shapes is None:
         return plain
-    layers = {}
+    layers: Shapes = {}
     for i, units in enumerate(config["hidden_units"]):
         layers.update({path: shape for path, shape in plain.parameter_shapes.items() if path.startswith(f"conv_{i}/")})
         layers[f"batch_norm_{i}/offset"] = (units,)
     return dataclasses.replace(plain, parameter_shapes={**layers, **plain.parameter_shapes})
 
 
-def _convolutions(dataset, units, activation, w_init):
+def _convolutions(dataset: list[Any], units: list[int], activation: str, w_init: list[Any]) -> dict[str, Any]:
     return {
         "strides": [[2, 2], *([1, 1] for _ in units[1:])],
         "hidden_units": units,

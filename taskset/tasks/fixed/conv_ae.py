@@ -1,6 +1,8 @@
 """Convolutional autoencoders."""
 
-from taskset.registry import register_facts, register_schema
+from typing import Any
+
+from taskset.registry import Facts, register_facts, register_schema
 from taskset.tasks.fixed import conv_autoencoders
 from taskset.tasks.fixed.parts import fixed, images
 
@@ -8,7 +10,7 @@ register_schema("fixed_conv_ae", conv_autoencoders.SCHEMA)
 
 
 @register_facts("fixed_conv_ae")
-def facts(config):
+def facts(config: dict[str, Any]) -> Facts:
     """One number for each latent and each pixel's channel."""
     return conv_autoencoders.facts(config, 1)
 

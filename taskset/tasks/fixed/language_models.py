@@ -1,11 +1,12 @@
 """FixedLM_..: recurrent language models over the bytes of lm1b, padding masked."""
 
 import re
+from typing import Any
 
-from taskset.registry import register_facts, register_schema
+from taskset.registry import Facts, register_facts, register_schema
 from taskset.samplers import language_models, schemas
 from taskset.tasks.fixed.cores import core
-from taskset.tasks.fixed.parts import DEFAULT, fixed
+from taskset.tasks.fixed.parts import DEFAULT, fixed, parsed
 
 VALID_SIZE = 3000
 _NAME = re.compile(r"FixedLM_lm1b_patch(?P<patch>\d+)_(?P<kind>[A-Z]+)(?P<units>\d+)_embed(?P<embed>\d+)_avg_bs(?P<bs>\d+)")
@@ -14,19 +15,19 @@ register_schema("masked_language_model", language_models.schema(schemas.CHARACTE
 
 
 @register_facts("masked_language_model")
-def facts(config):
+def facts(config: dict[str, Any]) -> Facts:
     """Embedding, core, linear layer; validation splits of 3,000 documents."""
     return language_models.facts(config, VALID_SIZE)
 
 
-def _config(name):
-    said = _NAME.fullmatch(name)
-    options = {"patch_length": int(said["patch"]), "batch_size": int(said["bs"]), "just_train": False, "num_train": None}
+def _config(name: str) -> dict[str, Any]:
+    fields = parsed(_NAME, name)
+    options = {"patch_length": int(fields["patch"]), "batch_size": int(fields["bs"]), "just_train": False, "num_train": None}
     return {
-        "embed_dim": int(said["embed"]),
+        "embed_dim": int(fields["embed"]),
         "w_init": DEFAULT,
         "vocab_size": 256,
-        "core": core(said["kind"], said["units"]),
+        "core": core(fields["kind"], fields["units"]),
         "trainable_init": True,
         "dataset": ["lm1b/bytes", options],
     }

@@ -1,6 +1,9 @@
 """Fully connected classifiers. Plain ones with cross-entropy are tasks of mlp_family, the others of fixed_mlp."""
 
-from taskset.registry import Facts, register_facts, register_schema
+from itertools import pairwise
+from typing import Any
+
+from taskset.registry import Facts, Shapes, register_facts, register_schema
 from taskset.samplers import data, schemas, shapes
 from taskset.tasks.fixed.parts import DEFAULT, fixed, images
 
@@ -23,20 +26,20 @@ register_schema(
 
 
 @register_facts("fixed_mlp")
-def facts(config):
+def facts(config: dict[str, Any]) -> Facts:
     """pixels - layer_sizes - classes, with the vectors of the normalised layers."""
     spec = data.image_data(config["dataset"])
     kind = config["before_activation"][0]
     widths = [shapes.pixels(spec.image_shape), *config["layer_sizes"]]
-    parameters = {}
-    for i, (n, m) in enumerate(zip(widths, widths[1:])):
+    parameters: Shapes = {}
+    for i, (n, m) in enumerate(pairwise(widths)):
         parameters.update(shapes.linear(f"mlp/linear_{i}", n, m))
         parameters.update({f"mlp/{kind}_{i}/{vector}": (m,) for vector in _VECTORS[kind]})
     parameters.update(shapes.linear(f"mlp/linear_{len(widths) - 1}", widths[-1], spec.num_classes))
     return Facts(spec, parameters, spec.infeasible)
 
 
-def _config(dataset, units, activation="relu"):
+def _config(dataset: str, units: list[int], activation: str = "relu") -> dict[str, Any]:
     return {
         "layer_sizes": units,
         "activation": activation,
@@ -65,7 +68,7 @@ _squared_error("FixedMLP_mnist_mse_128x128x128_relu_bs128", "mnist")
 _cross_entropy("FixedMLP_mnist_ce_128x128x128_relu_bs128", "mnist")
 _squared_error("FixedMLP_food10132x32_mse_128x128x128_relu_bs128", "food101_32x32")
 _cross_entropy("FixedMLP_food10132x32_ce_128x128x128_relu_bs128", "food101_32x32")
-# The number is the probability with which a unit is kept.
+# The number is the probability that a unit is kept.
 _regularized("FixedMLP_cifar10_Dropout05_128x128_relu_bs128", ["dropout", 0.5], [128, 128])
 _regularized("FixedMLP_cifar10_Dropout08_128x128_relu_bs128", ["dropout", 0.8], [128, 128])
 _regularized("FixedMLP_cifar10_Dropout02_128x128_relu_bs128", ["dropout", 0.2], [128, 128])

@@ -1,28 +1,38 @@
 """What the tables of fixed tasks are made of."""
 
 import copy
+import re
+from typing import Any
 
-from taskset.registry import register_fixed
+from taskset.registry import Config, register_fixed
 from taskset.samplers.parts import MNIST_LIKE
 
 # Sonnet's default: a truncated normal of standard deviation 1 / sqrt(fan-in).
 DEFAULT = ["lecun_normal", None]
-# The default of TensorFlow 1 for any variable, and so of modules that came without one of their own.
+# TensorFlow 1's default for any variable, and so for modules without a default of their own.
 GLOROT_UNIFORM = ["glorot_uniform", None]
 
 
-def fixed(name, family, config):
-    """Register a fixed task. Whoever asks for its config gets a copy."""
+def fixed(name: str, family: str, config: Config) -> None:
+    """Register a fixed task. Each reader of its config gets a copy."""
     register_fixed(name)(lambda: (family, copy.deepcopy(config)))
 
 
-def images(name, batch_size, valid_size=3000):
+def parsed(pattern: re.Pattern[str], name: str) -> dict[str, Any]:
+    """{group: text, None where it is absent} of a task's name that follows `pattern`."""
+    match = pattern.fullmatch(name)
+    if match is None:
+        raise ValueError(f"fixed task name {name!r} does not follow {pattern.pattern}")
+    return match.groupdict()
+
+
+def images(name: str, batch_size: int, valid_size: int = 3000) -> list[Any]:
     """The `dataset` entry of a config: all training images, not augmented."""
     classes = {"num_classes": 10} if name in MNIST_LIKE else {}
     return [name, {"bs": batch_size, "num_train": None, **classes, "just_train": False, "valid_size": valid_size}, None]
 
 
-def flow(dataset, hidden_units, num_bijectors, w_init):
+def flow(dataset: list[Any], hidden_units: list[int], num_bijectors: int, w_init: list[Any]) -> dict[str, Any]:
     """The config of a normalizing flow with ReLUs."""
     return {
         "activation": "relu",

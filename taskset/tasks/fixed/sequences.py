@@ -1,22 +1,23 @@
-"""Associative_.. and Copy_..: generated sequences that ask for memory.
+"""Associative_.. and Copy_..: generated sequences that need memory.
 
 Vanilla cores have a tanh; initial states are zeros.
 """
 
 import re
+from typing import Any
 
 from taskset.datasets.sequences import AssociativeData, CopyData
 from taskset.registry import Facts, register_facts, register_schema
 from taskset.samplers import schemas, shapes
 from taskset.tasks.fixed.cores import core
-from taskset.tasks.fixed.parts import DEFAULT, fixed
+from taskset.tasks.fixed.parts import DEFAULT, fixed, parsed
 
 _CORE = r"(?P<kind>[A-Z]+)(?P<units>\d+)_BS(?P<bs>\d+)"
 _ASSOCIATIVE = re.compile(rf"Associative_{_CORE}_Pairs(?P<pairs>\d+)_Tokens(?P<tokens>\d+)")
 _COPY = re.compile(rf"Copy_{_CORE}_Length(?P<length>\d+)_Tokens(?P<tokens>\d+)")
 
 
-def _schema(field):
+def _schema(field: str) -> dict[str, Any]:
     return schemas.fields(
         core=schemas.RECURRENT_CORE,
         trainable_init=schemas.BOOLEAN,
@@ -31,7 +32,7 @@ register_schema("associative", _schema("pairs"))
 register_schema("copy", _schema("length"))
 
 
-def _facts(config, data):
+def _facts(config: dict[str, Any], data: AssociativeData | CopyData) -> Facts:
     symbols = data.num_symbols
     start = shapes.initial_state(config["core"]) if config["trainable_init"] else {}
     linear = shapes.linear("linear", config["core"][1]["core_dim"], symbols)
@@ -39,25 +40,26 @@ def _facts(config, data):
 
 
 @register_facts("associative")
-def associative_facts(config):
+def associative_facts(config: dict[str, Any]) -> Facts:
     """Core and linear layer over tokens + 2 symbols; the keys of a sequence are distinct, so pairs <= tokens."""
     return _facts(config, AssociativeData(config["bs"], config["pairs"], config["tokens"]))
 
 
 @register_facts("copy")
-def copy_facts(config):
+def copy_facts(config: dict[str, Any]) -> Facts:
     """Core and linear layer over tokens + 2 symbols."""
     return _facts(config, CopyData(config["bs"], config["length"], config["tokens"]))
 
 
-def _config(said, field):
+def _config(pattern: re.Pattern[str], name: str, field: str) -> dict[str, Any]:
+    fields = parsed(pattern, name)
     return {
-        "core": core(said["kind"], said["units"]),
+        "core": core(fields["kind"], fields["units"]),
         "trainable_init": False,
         "w_init": DEFAULT,
-        "bs": int(said["bs"]),
-        "tokens": int(said["tokens"]),
-        field: int(said[field]),
+        "bs": int(fields["bs"]),
+        "tokens": int(fields["tokens"]),
+        field: int(fields[field]),
     }
 
 
@@ -72,7 +74,7 @@ for _name in (
     "Associative_GRU256_BS128_Pairs20_Tokens50",
     "Associative_VRNN256_BS128_Pairs20_Tokens50",
 ):
-    fixed(_name, "associative", _config(_ASSOCIATIVE.fullmatch(_name), "pairs"))
+    fixed(_name, "associative", _config(_ASSOCIATIVE, _name, "pairs"))
 
 for _name in (
     "Copy_LSTM128_BS128_Length5_Tokens10",
@@ -85,4 +87,4 @@ for _name in (
     "Copy_GRU256_BS128_Length40_Tokens50",
     "Copy_VRNN256_BS128_Length40_Tokens50",
 ):
-    fixed(_name, "copy", _config(_COPY.fullmatch(_name), "length"))
+    fixed(_name, "copy", _config(_COPY, _name, "length"))

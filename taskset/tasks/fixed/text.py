@@ -1,9 +1,10 @@
 """FixedTextRNNClassification_..: recurrent classifiers of the movie reviews, in pieces of words."""
 
 import re
+from typing import Any
 
 from taskset.tasks.fixed.cores import core
-from taskset.tasks.fixed.parts import DEFAULT, fixed
+from taskset.tasks.fixed.parts import DEFAULT, fixed, parsed
 
 VOCAB_SIZE = 10_000
 _NAME = re.compile(
@@ -12,19 +13,19 @@ _NAME = re.compile(
 )
 
 
-def _config(name):
-    """What a name leaves out is an embedding of 64 and the last output."""
-    said = _NAME.fullmatch(name)
-    patch_length, batch_size = int(said["patch"]), int(said["bs"])
+def _config(name: str) -> dict[str, Any]:
+    """The config that a name stands for; where the name doesn't mention them, an embedding of 64 and the last output."""
+    fields = parsed(_NAME, name)
+    patch_length, batch_size = int(fields["patch"]), int(fields["bs"])
     options = {"bs": batch_size, "num_train": None, "max_token": VOCAB_SIZE, "just_train": False, "patch_length": patch_length}
     return {
-        "embed_dim": int(said["embed"] or 64),
+        "embed_dim": int(fields["embed"] or 64),
         "w_init": DEFAULT,
         "dataset": ["imdb_reviews/subwords8k", options],
         "vocab_size": VOCAB_SIZE,
-        "core": core(said["kind"], said["units"], said["act_fn"]),
+        "core": core(fields["kind"], fields["units"], fields["act_fn"]),
         "trainable_init": True,
-        "loss_compute": said["over_time"] or "last",
+        "loss_compute": fields["over_time"] or "last",
     }
 
 

@@ -2,7 +2,7 @@
 
 from taskset.tasks.fixed.parts import fixed
 
-# The last number seeds a problem's constants; these have none.
+# The last entry of a config seeds the problem's constants; these problems have none.
 SEED = 0
 
 
@@ -23,9 +23,9 @@ _classic("TwoD_Ackley", "ackley")
 _classic("TwoD_Beale", "beale")
 _classic("TwoD_StyblinskiTang", "StyblinskiTang")
 
-# The release drew a start with an operation of a fixed seed: the same one in every run, whatever the replica.
+# The release drew a start with an operation of a fixed seed: the same one in every run and for every replica.
 _BOWL = (0.74733, 0.39201)
-PUBLISHED_STARTS = {
+PUBLISHED_STARTS: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("TwoD_Bowl1", "TwoD_Bowl10", "TwoD_Bowl100", "TwoD_Bowl1000"), _BOWL),
     "TwoD_Rosenbrock": (5.50618, -2.40328),
     "TwoD_Ackley": (13.1342, -21.4228),

@@ -1,0 +1,64 @@
+"""`python -m learned recipe`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from learned import recipes
+from taskset.cli.main import DataDir, out
+from taskset.errors import ConfigError
+from taskset.execution.runtime import start_tensorflow
+
+
+def recipe(
+    name: Annotated[
+        str | None, typer.Argument(help="Recipe; without a name, all of them are listed.", show_default=False)
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--out", help="Directory of all files; run the same command again to resume.", show_default=False),
+    ] = None,
+    hours: Annotated[float, typer.Option(help="Hours of outer training, evaluation not included.")] = 2.0,
+    workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 2,
+    baselines: Annotated[
+        Path | None,
+        typer.Option(help="Results of `python -m taskset baseline`; default: those of the package.", show_default=False),
+    ] = None,
+    judged_by: Annotated[
+        Path | None,
+        typer.Option(
+            help="Other baselines of the held-out tasks to judge by, of as many seeds as the evaluation.", show_default=False
+        ),
+    ] = None,
+    until: Annotated[str, typer.Option(help="Last step to take: suite, screening, training or judgement.")] = "judgement",
+    note: Annotated[str, typer.Option(help="Sentence on the conditions of the run, for the report.", show_default=False)] = "",
+    publish: Annotated[
+        bool, typer.Option("--publish", help="Write the report into docs/ and the weights among those that ship.")
+    ] = False,
+    data_dir: DataDir = None,
+):
+    """Make a pretrained optimizer: suite, screening of its tasks, training for some hours, judgement on held-out tasks."""
+    if name is None:
+        for each in recipes.names():
+            out.print(f"{each}: {recipes.get(each).about}", markup=False)
+        return
+    chosen = recipes.get(name)
+    if output is None:
+        raise ConfigError(f"where to? allowed is `python -m learned recipe {name} --hours H --out DIR`")
+    start_tensorflow(threads=1)
+    from learned.recipes import steps
+
+    steps.run(
+        chosen,
+        output,
+        hours=hours,
+        workers=workers,
+        baselines=baselines,
+        judged_by=judged_by,
+        data_dir=data_dir,
+        note=note,
+        publishing=publish,
+        until=until,
+        say=lambda line: out.print(line, markup=False),
+    )

@@ -1,0 +1,80 @@
+"""An outer training from a suite and options to weights: opens the trainer, with its tasks in this process or in several."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import learned
+from learned import optimizers
+from learned.outer_training.estimator_cache import MEMORY_MIB
+from learned.outer_training.options import Options
+from learned.outer_training.trainer import Trainer, kept_slots
+from learned.types import Arrays, PathLike
+from taskset.datasets.sharing import shared_arrays
+from taskset.errors import ConfigError
+from taskset.scoring.suites import Suite
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+@contextlib.contextmanager
+def open_trainer(
+    suite: Suite,
+    options: Options,
+    directory: PathLike,
+    *,
+    workers: int = 1,
+    data_dir: str | None = None,
+    modules: Sequence[str] = (),
+    memory: int = MEMORY_MIB,
+    strategy: tf.distribute.Strategy | None = None,
+) -> Iterator[Trainer]:
+    """Context manager: the `Trainer` of a directory, which resumes where there is a checkpoint. It ends its processes at the end.
+
+    workers: processes on the CPU; with 1 everything is computed in this one. The weights are the same for any number.
+    modules: those that register tasks, optimizers, estimators or objectives outside the package (module names or .py files);
+    worker processes import them. memory: MiB that a process may have for itself, see `learned.outer_training.estimator_cache`.
+    strategy: of `learned.unrolling.distributed`, in this process alone.
+    """
+    device = "cpu"
+    if strategy is not None:
+        from learned.unrolling import distributed
+
+        if workers > 1:
+            raise ConfigError(f"workers is {workers}: allowed with a strategy is 1; workers are processes on the CPU")
+        distributed.check_pairs(options.pairs, strategy)
+        device = distributed.describe(strategy)
+    with shared_arrays(), contextlib.ExitStack() as stack:
+        if workers == 1:
+            from learned.outer_training.task_pool import Slots
+
+            pool: Any = Slots(suite, options, data_dir, strategy, memory)
+        else:
+            from learned.outer_training.workers import Workers
+
+            named = [*modules, learned.__name__]
+            pool = stack.enter_context(Workers(workers, suite, options, data_dir, named, memory, lambda: kept_slots(directory)))
+        yield Trainer(directory, suite, options, pool, optimizers.get(options.optimizer), device)
+
+
+def train(
+    suite: Suite,
+    options: Options,
+    directory: PathLike,
+    outer_steps: int,
+    *,
+    save_every: int = 50,
+    keep_every: int | None = None,
+    report: Callable[[dict], None] = lambda line: None,
+    **opening: Any,
+) -> Arrays:
+    """Train until `outer_steps` outer steps have been taken in all; returns theta, {path: float32 array}.
+
+    DIRECTORY/checkpoint.npz is the state after the last steps; the same call resumes. save_every, keep_every, report: as of
+    `Trainer.train`; opening: keyword arguments of `open_trainer`.
+    """
+    with open_trainer(suite, options, directory, **opening) as trainer:
+        return trainer.train(outer_steps, save_every, keep_every, report)

@@ -1,0 +1,118 @@
+"""Outer training within a budget of hours, divided into phases; weights are kept at the start and after each phase."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from learned.recipes.base import Recipe
+from taskset.normalization.store import write_text
+from taskset.scoring.suites import Suite
+
+Kept = tuple[int, int, float]  # (phase, outer step, seconds of training) of weights that were kept
+PROGRESS = "progress.json"
+
+
+def weights_path(directory: Path, phase: int) -> Path:
+    """Where the weights lie that were kept after `phase`; 0: at the start."""
+    return directory / f"phase-{phase}.npz"
+
+
+def train(
+    recipe: Recipe,
+    suite: Suite,
+    directory: Path,
+    hours: float,
+    say: Callable[[str], None],
+    *,
+    workers: int = 2,
+    data_dir: str | None = None,
+) -> list[Kept]:
+    """Train until the hours are spent; returns what was kept. Interrupted, the same call resumes at the last checkpoint."""
+    from learned.outer_training.session import open_trainer
+
+    path = directory / PROGRESS
+    progress = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"seconds": 0.0, "kept": []}
+    clock = Clock(progress, path, 3600 * hours, recipe, say)
+    if clock.phase > recipe.phases:
+        return [tuple(kept) for kept in progress["kept"]]
+    with open_trainer(suite, recipe.options, directory, workers=workers, data_dir=data_dir, memory=recipe.memory) as trainer:
+        while True:
+            if clock.due:
+                trainer.keep(weights_path(directory, clock.phase))
+                clock.keep(trainer.step)
+                if clock.phase > recipe.phases:
+                    return [tuple(kept) for kept in progress["kept"]]
+            clock.start()
+            try:
+                trainer.train(sys.maxsize, save_every=recipe.save_every, report=clock)
+            except PhaseIsOver:
+                trainer.save()
+
+
+class PhaseIsOver(Exception):
+    """Ends `Trainer.train` between two outer steps."""
+
+
+class Clock:
+    """Counts the seconds of training across restarts, reports progress, and raises `PhaseIsOver`.
+
+    progress: {"seconds": spent, "kept": [(phase, outer step, seconds)]}, written to `path` with every checkpoint.
+    """
+
+    def __init__(self, progress: dict[str, Any], path: Path, budget: float, recipe: Recipe, say: Callable[[str], None]) -> None:
+        self.progress, self.path, self.budget, self.recipe, self.say = progress, path, budget, recipe, say
+        self.lines: list[dict] = []
+        self.last = time.monotonic()
+
+    @property
+    def phase(self) -> int:
+        """The phase after which weights are kept next; 0: the start."""
+        return len(self.progress["kept"])
+
+    @property
+    def due(self) -> bool:
+        """Whether the time of the phase is spent."""
+        return self.progress["seconds"] >= self.phase * self.budget / self.recipe.phases
+
+    def start(self) -> None:
+        """Count from now on."""
+        self.last = time.monotonic()
+
+    def keep(self, step: int) -> None:
+        """Record that weights were kept at an outer step."""
+        self.progress["kept"].append((self.phase, step, self.progress["seconds"]))
+        self._write()
+
+    def __call__(self, line: dict) -> None:
+        """Called with each line of the trainer's log."""
+        self.lines.append(line)
+        now = time.monotonic()
+        self.progress["seconds"] += now - self.last
+        self.last = now
+        if line["step"] % self.recipe.save_every == 0:
+            self.say(summary(self.lines, self.progress["seconds"]))
+            self.lines = []
+            self._write()
+        if self.due:
+            raise PhaseIsOver
+
+    def _write(self):
+        write_text(json.dumps(self.progress), self.path)
+
+
+def summary(lines: list[dict], seconds: float) -> str:
+    """One line on the outer steps of `lines` (of the trainer's log): gradient norm, losses by family."""
+    families: dict[str, list[float]] = {}
+    for line in lines:
+        for task in line["tasks"]:
+            if task["loss"] is not None:
+                families.setdefault(task["family"].removesuffix("_family"), []).append(task["loss"])
+    each = ", ".join(f"{family} {sum(losses) / len(losses):.2f}" for family, losses in sorted(families.items()))
+    norm = sum(line["gradient_norm"] for line in lines) / len(lines)
+    lost = sum(line["non_finite_share"] for line in lines) / len(lines)
+    return f"{seconds:6.0f} s, step {lines[-1]['step']}: |g| {norm:.3g}, not finite {lost:.1%}; {each}"

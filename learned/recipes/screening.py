@@ -1,0 +1,126 @@
+"""The suite of a recipe: candidates by rule, then those whose estimates are made without failing and in bearable time.
+
+Each training task makes three estimates in a process of its own kind, so that one that exhausts the memory ends that process
+alone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import multiprocessing
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from learned.outer_training.options import Options
+from learned.recipes.base import Recipe
+from learned.types import PathLike
+from taskset.normalization.store import write_text
+from taskset.scoring import suites
+from taskset.scoring.suites import Suite
+
+ESTIMATES = 3  # the first includes compilation, the fastest of the others is the cost
+MEMORY_MIB = 1500  # of the process that screens
+
+
+def candidates(recipe: Recipe, baselines: PathLike | None = None) -> Suite:
+    """The suite before screening: of the tasks that are small enough, the first of each family and split."""
+    made = suites.make(
+        recipe.name,
+        list(recipe.patterns),
+        baselines,
+        recipe.source,
+        recipe.horizon,
+        recipe.max_milliseconds,
+        recipe.max_parameters,
+    )
+    kept, counts = [], {}
+    for entry in made.tasks:
+        place = entry.family, entry.split
+        counts[place] = counts.get(place, 0) + 1
+        if counts[place] <= recipe.per_family.get(entry.split, 0):
+            kept.append(entry)
+    return dataclasses.replace(made, tasks=tuple(kept), rule={**made.rule, "per_family": recipe.per_family})
+
+
+def screened(recipe: Recipe, suite: Suite, costs: dict[str, dict]) -> Suite:
+    """The suite without the training tasks that failed or cost too much."""
+
+    def fits(cost):
+        return "failed" not in cost and cost["step"] <= recipe.max_estimate and cost["first"] <= recipe.max_first
+
+    kept = tuple(entry for entry in suite.tasks if entry.split != "train" or fits(costs[entry.task]))
+    return dataclasses.replace(suite, tasks=kept)
+
+
+def screen(
+    suite: Suite, options: Options, path: Path, data_dir: str | None, say: Callable[[str], None]
+) -> dict[str, dict[str, Any]]:
+    """{task: cost} of all training tasks, written to `path` as they are measured; those that are there are not measured again.
+
+    A cost has "first" and "step" (CPU seconds of the first estimate and of a later one), or "failed", the reason.
+    """
+    from taskset.datasets.sharing import shared_arrays
+
+    found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    waiting = [entry.task for entry in suite.of_split("train") if entry.task not in found]
+    context = multiprocessing.get_context("spawn")
+    with shared_arrays():
+        process = None
+        for task in waiting:
+            if process is None or not process.is_alive():
+                pipe, there = context.Pipe()
+                process = context.Process(target=_screen, args=(there, suite, options, data_dir), daemon=True)
+                process.start()
+                there.close()
+            try:
+                pipe.send(task)
+                found[task] = pipe.recv()
+            except (EOFError, BrokenPipeError, ConnectionResetError):
+                process.join()
+                found[task] = {"failed": "the process ended (out of memory?)"}
+            say(f"screening {task}: {found[task]}")
+            write_text(json.dumps(found, indent=1), path)
+        if process is not None:
+            if process.is_alive():
+                pipe.send(None)
+            process.join()
+    return found
+
+
+def _screen(pipe, suite, options, data_dir):
+    """The body of the process: names of tasks come in, costs go out."""
+    from taskset.execution.runtime import start_tensorflow
+
+    start_tensorflow(threads=1)
+    import numpy as np
+
+    import learned  # noqa: F401  registers the tasks of learned.digits
+    from learned.outer_training.task_pool import Slots
+    from learned.unrolling.vectors import Layout
+    from taskset.execution.memory import private_mib
+
+    pool = Slots(suite, options, data_dir, memory=MEMORY_MIB)
+    optimizer = pool.optimizer
+    theta = Layout(optimizer.shapes).vector(optimizer.init_theta(0)).astype(np.float32)
+
+    def lengths(rng, n):
+        return np.full(n, pool.lengths(0, rng))
+
+    while (task := pipe.recv()) is not None:
+        before, times = private_mib(), []
+        try:
+            estimator = pool.estimator(task)
+            state = estimator.init(0)
+            for _ in range(ESTIMATES):
+                start = time.process_time()
+                estimate, state = estimator.estimate(theta, state, lengths)
+                times.append(time.process_time() - start)
+            layout = getattr(getattr(estimator, "unroll", None), "layout", None)
+            cost = {"first": times[0], "step": min(times[1:]), "growth": private_mib() - before, "memory": private_mib()}
+            pipe.send({**cost, "loss": estimate.loss, "non_finite": estimate.non_finite, "layout": layout})
+        except Exception as error:  # whatever the reason: the task is left out, and the reason stands in the file
+            first = (str(error).splitlines() or [""])[0]
+            pipe.send({"failed": f"{type(error).__name__}: {first[:200]}"})

@@ -1,0 +1,107 @@
+"""The steps that all recipes share.
+
+1. suite       tasks that were measured and are cheap enough, a few of each family: to train on, and held out
+2. screening   every training task makes a few estimates; those that fail or take too long are left out
+3. training    for the given hours; weights are kept at the start and after each phase
+4. judgement   all kept weights train the held-out tasks; tables beside Adam, pictures, a report
+
+Each step leaves its files in the directory: recipe.json, candidates.json, screening.json, suite.json, training/, evaluation/,
+report.md. Interrupted at any moment, the same call resumes.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from learned.recipes import budget, judgement, publish, screening
+from learned.recipes.base import Recipe
+from learned.types import PathLike
+from taskset.errors import ConfigError, StoreError, unknown
+from taskset.normalization.store import make_directory, write_text
+from taskset.scoring import suites
+
+STEPS = ("suite", "screening", "training", "judgement")
+CLAIM = "recipe.json"
+
+
+def run(
+    recipe: Recipe,
+    out: PathLike,
+    *,
+    hours: float = 2.0,
+    workers: int = 2,
+    baselines: PathLike | None = None,
+    judged_by: PathLike | None = None,
+    data_dir: str | None = None,
+    note: str = "",
+    publishing: bool = False,
+    until: str = STEPS[-1],
+    say: Callable[[str], None] = print,
+) -> None:
+    """Make what the recipe describes in the directory `out`, or resume where an earlier call stopped.
+
+    hours: of outer training, evaluation not included. baselines: those that the suite is made from and judged by; None: the
+    package's. judged_by: others to judge by, of as many seeds as the recipe's judgement. note: a sentence on the conditions of
+    the run, for the report. publishing: write the report into docs/ and the weights among those that ship. until: the last of
+    STEPS to take. say: called with each line of progress.
+
+    Raises `StoreError` where `out` was begun with another recipe or other hours, `ConfigError` where an argument is not allowed.
+    """
+    if until not in STEPS:
+        raise unknown("step", until, list(STEPS), f"Allowed are {', '.join(STEPS)}.")
+    if not hours > 0:
+        raise ConfigError(f"hours is {hours}: allowed is a number above 0")
+    if publishing:
+        publish.check()
+    out = Path(out)
+    _claim(out, {**recipe.as_json(), "hours": float(hours)})
+    if not (out / "candidates.json").exists():
+        suites.save(screening.candidates(recipe, baselines), out / "candidates.json")
+    suite = suites.load(out / "candidates.json")
+    say(f"candidates: {judgement.counts(suite)}")
+    if until == "suite":
+        return
+    if not (out / "suite.json").exists():
+        costs = screening.screen(suite, recipe.options, out / "screening.json", data_dir, say)
+        suites.save(screening.screened(recipe, suite, costs), out / "suite.json")
+    suite = suites.load(out / "suite.json")
+    say(f"suite: {judgement.counts(suite)}")
+    if until == "screening":
+        return
+    kept = budget.train(recipe, suite, out / "training", hours, say, workers=workers, data_dir=data_dir)
+    largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    say(f"training: {kept[-1][1]} outer steps in {kept[-1][2] / 3600:.2f} hours; largest worker {largest:.0f} MiB")
+    if until == "training":
+        return
+    judges = judged_by or baselines
+    roots = judgement.evaluate(recipe, suite, kept, out, judges, say, workers=workers, data_dir=data_dir)
+    found = judgement.judge(recipe, kept, roots, out, judges)
+    text = judgement.report(recipe, suite, kept, found, workers, note)
+    write_text(text + "\n", out / "report.md")
+    say(text)
+    if publishing:
+        pictures = [judgement.picture(recipe, out, view) for view in judgement.VIEWS]
+        weights = budget.weights_path(out / "training", recipe.phases)
+        for path in publish.publish(recipe, text, pictures, weights):
+            say(f"published {path}")
+
+
+def _claim(out: Path, values: dict[str, Any]) -> None:
+    """Note in `out` what is made there; raise `StoreError` where it is something else."""
+    path = out / CLAIM
+    if not path.exists():
+        make_directory(out)
+        write_text(json.dumps(values, indent=1) + "\n", path)
+        return
+    try:
+        there = json.loads(path.read_text(encoding="utf-8"))
+        different = sorted(key for key in {*there, *values} if there.get(key) != values.get(key))
+    except (OSError, ValueError, TypeError) as error:
+        raise StoreError(f"{path} can't be read: restore it, or use another --out") from error
+    if different:
+        was = ", ".join(f"{key} was {there.get(key)!r}" for key in different)
+        raise StoreError(f"{out} was begun with another recipe or budget ({was[:300]}): use the same, or another --out")

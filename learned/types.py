@@ -1,0 +1,20 @@
+"""Names for types that the signatures of this package repeat. Imports TensorFlow for type checkers only."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+PathLike: TypeAlias = str | os.PathLike[str]
+Params: TypeAlias = "dict[str, tf.Tensor]"  # {path: tensor}: a task's parameters or gradients, or theta
+Arrays: TypeAlias = dict[str, np.ndarray]  # {path: array}: the same in NumPy
+Shapes: TypeAlias = dict[str, tuple[int, ...]]
+Tree: TypeAlias = dict[str, Any]  # nested dicts with tensors or arrays as leaves: states
+Batch: TypeAlias = "dict[str, tf.Tensor]"
+Lengths: TypeAlias = Callable[[np.random.Generator, int], np.ndarray]  # (rng, n) -> lengths [n] of episodes that start

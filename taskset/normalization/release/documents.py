@@ -1,0 +1,48 @@
+"""Markdown that scripts write into docs/: sections between `<!-- NAME -->` and `<!-- /NAME -->`, tables, conditions of a run."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from datetime import date
+from importlib import metadata
+from pathlib import Path
+
+from taskset.normalization.sweep import provenance
+
+
+def write_section(name: str, text: str, path: Path, title: str = "") -> None:
+    """Replace the section `name` of the document `path`, or append it; text: Markdown, heading included.
+
+    title: what a document that is not there yet begins with. Raises `ValueError` where the section is opened and not closed.
+    """
+    opening, closing = f"<!-- {name} -->", f"<!-- /{name} -->"
+    document = path.read_text(encoding="utf-8") if path.exists() else title
+    section = f"{opening}\n{text.strip()}\n{closing}"
+    if opening in document:
+        before, rest = document.split(opening, 1)
+        if closing not in rest:
+            raise ValueError(f"{path}: section {name!r} is opened and not closed; add the line {closing}")
+        document = before + section + rest.split(closing, 1)[1]
+    else:
+        document = f"{document.rstrip()}\n\n{section}\n"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(document, encoding="utf-8")
+
+
+def table(header: Sequence[object], rows: Sequence[Sequence[object]]) -> str:
+    """A Markdown table; the first column is text, the others are aligned to the right."""
+    lines = [header, [":--", *["--:"] * (len(header) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+
+
+def conditions(*packages: str) -> str:
+    """One line: kind of machine, operating system, Python, the versions of `packages`, today's date."""
+    versions = [f"{name} {metadata.version(name)}" for name in packages]
+    return f"{processor()}, {platform.system()}; {', '.join([f'Python {platform.python_version()}', *versions])}; {date.today()}"
+
+
+def processor() -> str:
+    """The processor's kind and the number of cores that this process may use."""
+    return f"{provenance.processor()}, {len(os.sched_getaffinity(0))} cores"

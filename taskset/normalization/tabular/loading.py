@@ -1,0 +1,141 @@
+"""Problems from the baselines: what there is, and one of them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from taskset import changes
+from taskset.datasets.base import SPLITS
+from taskset.errors import StoreError
+from taskset.normalization.tabular.problem import Problem, frozen
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def problems(root: str | Path | None = None, version: str | None = None) -> pd.DataFrame:
+    """One row per problem in the baselines that come with the package or in `root`, from the tables alone: no curve is read.
+
+    Columns: task, source, horizon; optimizers: tuple of names, in the order of a `Problem`; seeds: tuple of integers, of the runs
+    of each; configurations: the number of optimizers. Each row is what `load` takes:
+
+        row = tabular.problems().iloc[0]
+        tabular.load(row.task, row.optimizers, row.source, row.horizon)
+
+    The optimizers of a task that ran with the same seeds are one problem; a task has several where some ran with others.
+    version: None: problems of today's tasks; tasks that changed since their curves were computed are left out, with a warning.
+    "0.1": what that version computed. Raises `StoreError` where the directory has no tables of sweeps.
+    """
+    import pandas as pd
+
+    from taskset.normalization.store.packing import optimizer_order
+    from taskset.normalization.store.reading import warn_left_out
+
+    sweeps, left_out = _sweeps(root), set()
+    if version is None:
+        old = [changes.outdated(*row) for row in zip(sweeps["task"], sweeps["source"], sweeps["taskset_version"])]
+        left_out = set(zip(sweeps.loc[old, "task"], sweeps.loc[old, "taskset_version"]))
+        sweeps = sweeps[np.logical_not(old)]
+    else:
+        changes.release(version)
+        sweeps = sweeps[[changes.is_of(made_by, version) for made_by in sweeps["taskset_version"]]]
+    runs: defaultdict[tuple, defaultdict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
+    for row in sweeps.itertuples():
+        for optimizer in row.optimizers:
+            runs[row.task, row.source, row.horizon, row.evaluations][optimizer] |= set(row.seeds)
+    order, rows = optimizer_order(), []
+    for (task, source, horizon, _), seeds_of in runs.items():
+        alike = defaultdict(list)
+        for optimizer, found in seeds_of.items():
+            alike[tuple(sorted(map(int, found)))].append(optimizer)
+        for seeds, names in alike.items():
+            names.sort(key=lambda name: (order.get(name, len(order)), name))
+            rows.append((task, source, int(horizon), tuple(names), seeds, len(names)))
+    if left_out:
+        warn_left_out("problems", left_out, stacklevel=3)
+    return pd.DataFrame(rows, columns=["task", "source", "horizon", "optimizers", "seeds", "configurations"])
+
+
+def _sweeps(root: str | Path | None) -> pd.DataFrame:
+    """sweeps.parquet; for the output of one sweep, what it would say of the normalizers' tasks: all have the same options."""
+    from taskset.normalization import store
+
+    if root is None or Path(root, "sweeps.parquet").exists():
+        return store.load_sweeps(root)
+    options, tables = store.read_options(root), store.all_normalizers(root)
+    frame = tables[["task", "source", "horizon", "version"]].drop_duplicates(["task", "source", "horizon"])
+    frame = frame.rename(columns={"version": "taskset_version"}).assign(evaluations=options["evaluations"])
+    return frame.assign(**{name: [options[name]] * len(frame) for name in ("optimizers", "seeds")})
+
+
+def load(
+    task: str,
+    optimizer: str | Iterable[str] | None = None,
+    source: str | None = None,
+    horizon: int | None = None,
+    root: str | Path | None = None,
+    version: str | None = None,
+) -> Problem:
+    """The `Problem` of a task, from the baselines that come with the package or from `root`.
+
+    optimizer: names of the configurations wanted, None: all. source, horizon: needed only where the task has several.
+    version: as in `taskset.load_curves`.
+    Raises StoreError: no such curves; several sources or horizons; optimizers that were swept with different seeds or steps.
+    """
+    from taskset.normalization.store import load_curves
+
+    curves = load_curves(task=task, optimizer=optimizer, source=source, horizon=horizon, root=root, version=version)
+    there = sorted(set(zip(curves["source"], curves["horizon"].tolist())))
+    if len(there) > 1:
+        raise StoreError(f"task {task!r} has curves of several (source, horizon): {there}; pass source= and horizon=")
+    return from_curves(curves)
+
+
+def from_curves(curves: pd.DataFrame) -> Problem:
+    """The `Problem` in a DataFrame of curves (`taskset.load_curves`) of one task, source and horizon, each run once.
+
+    Its arrays are read-only. Raises StoreError.
+    """
+    from taskset.normalization.store.packing import optimizer_order
+
+    lacking = [name for name in _COLUMNS if name not in curves]
+    if lacking or not len(curves):
+        what = f"no column {lacking[0]!r}" if lacking else "no rows"
+        raise StoreError(f"curves with {what}: expected are those of one task, as taskset.load_curves gives them")
+    task, source, horizon = _only(curves, "task"), _only(curves, "source"), int(_only(curves, "horizon"))
+    order = optimizer_order()
+    optimizers = sorted(curves["optimizer"].astype(str).unique(), key=lambda name: (order.get(name, len(order)), name))
+    runs, steps = sorted(int(s) for s in curves["seed"].unique()), np.sort(curves["step"].unique()).astype(np.int64)
+    shape = len(optimizers), len(runs), len(steps)
+    place = {name: i for i, name in enumerate(optimizers)}
+    frame = curves.assign(place=curves["optimizer"].astype(str).map(place)).sort_values(["place", "seed", "step"])
+    twice = frame.duplicated(["place", "seed", "step"])
+    if twice.any():
+        row = frame[twice].iloc[0]
+        raise StoreError(
+            f"the curves of {task} have ({row['optimizer']}, seed {row['seed']}, step {row['step']}) twice: pass each run once"
+        )
+    if len(curves) != np.prod(shape):
+        raise StoreError(
+            f"the optimizers of {task} were swept with different seeds or evaluations: {len(optimizers)} optimizers x "
+            f"{len(runs)} seeds x {len(steps)} evaluations, {len(curves)} rows; pass optimizer= to choose those of one sweep"
+        )
+    arrays = {name: frozen(frame[name].to_numpy(np.float64).reshape(shape)) for name in (*SPLITS, "seconds")}
+    seconds = arrays.pop("seconds")
+    return Problem(task, source, horizon, tuple(optimizers), tuple(runs), frozen(steps), arrays, seconds)
+
+
+_COLUMNS = ("task", "source", "horizon", "optimizer", "seed", "step", *SPLITS, "seconds")
+
+
+def _only(curves: pd.DataFrame, column: str) -> Any:
+    values = curves[column].unique().tolist()
+    if len(values) > 1:
+        shown = ", ".join(map(str, sorted(values)[:3]))
+        raise StoreError(f"curves of several {column}s ({shown}{' ..' if len(values) > 3 else ''}): a problem has one")
+    return values[0]

@@ -1,0 +1,44 @@
+"""Methods of hyperparameter search, as plain functions of a `Search`: examples, and what others are compared with."""
+
+from collections.abc import Iterable
+
+from taskset.errors import StoreError
+from taskset.normalization.tabular.problem import Search
+from taskset.random import seeds
+
+
+def random_search(search: Search, steps: int, seed: int = 0) -> Search:
+    """Configurations in random order without replacement, each to its end, until `steps` steps are spent or none is left."""
+    problem = search.problem
+    order = seeds.generator(seed, "random search", problem.task).permutation(len(problem.optimizers))
+    return in_turn(search, [problem.optimizers[i] for i in order], steps)
+
+
+def in_turn(search: Search, optimizers: Iterable[str], steps: int) -> Search:
+    """The configurations in the order given, each to its end; the last one as far as what is left of `steps` reaches."""
+    for optimizer in optimizers:
+        left = steps - search.steps
+        if left > 0:
+            search.advance(optimizer, min(left, search.problem.horizon))
+        if left <= search.problem.horizon:
+            break
+    return search
+
+
+def successive_halving(search: Search, first: int, eta: int = 3, candidates: Iterable[str] | None = None) -> Search:
+    """All candidates for `first` steps, the best 1 / eta of them for eta times as many, and so on to the horizon.
+
+    first: steps of the first round; eta: integer of at least 2; candidates: names, None: all of the problem.
+    The rank of a candidate is its loss at the end of a round (not its lowest); ties and diverged ones go by the order given.
+    """
+    if eta < 2 or first < 1:
+        raise StoreError(f"successive halving with first={first}, eta={eta}: allowed are first of at least 1, eta of at least 2")
+    alive, step = list(search.problem.optimizers if candidates is None else candidates), first
+    while alive:
+        step = min(step, search.problem.horizon)
+        losses = {optimizer: search.advance(optimizer, step) for optimizer in alive}
+        if step == search.problem.horizon:
+            break
+        alive = sorted(alive, key=losses.__getitem__)[: max(1, len(alive) // eta)]
+        step *= eta
+    return search

@@ -1,0 +1,164 @@
+"""A task with its recorded curves, and the account of a search on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from taskset.datasets.base import SPLITS
+from taskset.errors import StoreError
+from taskset.samplers.optimizers import opt_list_names
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A configuration's recorded curve up to some step. All arrays [E]: one element per evaluation.
+
+    steps: training steps; losses: {split: losses, NaN once diverged}; seconds: training time so far (NaN where not recorded).
+    """
+
+    optimizer: str
+    steps: np.ndarray
+    losses: dict[str, np.ndarray]
+    seconds: np.ndarray
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One task with the recorded curves of its configurations.
+
+    optimizers: names, C of them; seeds: of the runs, S; steps: of the evaluations, int [E], from 0 to the horizon.
+    losses: {split: float64 [C, S, E]}, NaN once diverged; seconds: float64 [C, S, E].
+    """
+
+    task: str
+    source: str
+    horizon: int
+    optimizers: tuple[str, ...]
+    seeds: tuple[int, ...]
+    steps: np.ndarray
+    losses: dict[str, np.ndarray]
+    seconds: np.ndarray
+
+    def hyperparameters(self, optimizer: str) -> dict[str, float]:
+        """The configuration's hyperparameters as a dict."""
+        from taskset.samplers.optimizers import get_optimizer_config
+
+        self._place(optimizer)
+        return get_optimizer_config(optimizer)[0]
+
+    def query(self, optimizer: str, step: int | None = None, seed: int | None = None) -> Curve:
+        """The `Curve` of a configuration up to `step` (None: to the end), of one run or (seed None) the mean over all of them.
+
+        A mean of which one run has diverged has diverged. A `step` between evaluations means the last evaluation before it.
+        """
+        c, e = self._place(optimizer), self.evaluations(self.horizon if step is None else step)
+        s = slice(None) if seed is None else [self._seed(seed)]
+        losses = {split: frozen(values[c, s, :e].mean(axis=0)) for split, values in self.losses.items()}
+        return Curve(optimizer, self.steps[:e], losses, frozen(self.seconds[c, s, :e].mean(axis=0)))
+
+    def search(self, choose_on: str = "valid_outer", seed: int | None = None) -> Search:
+        """A new account on which nothing has been spent. choose_on: the split whose loss decides; seed: as in `query`."""
+        if choose_on not in SPLITS:
+            raise StoreError(f"split {choose_on!r}: allowed are {', '.join(SPLITS)}")
+        if seed is not None:
+            self._seed(seed)
+        return Search(self, choose_on, seed)
+
+    def learned_list(self) -> list[str]:
+        """The names of the learned list (best first) that this problem has curves of."""
+        return [name for name in opt_list_names(100) if name in self.optimizers]
+
+    def _place(self, optimizer: str) -> int:
+        if optimizer not in self.optimizers:
+            shown = ", ".join(self.optimizers[:3])
+            raise StoreError(f"{self.task} has no curves of {optimizer!r}: its {len(self.optimizers)} optimizers are {shown} ..")
+        return self.optimizers.index(optimizer)
+
+    def _seed(self, seed: int) -> int:
+        if seed not in self.seeds:
+            raise StoreError(f"{self.task} has no runs of seed {seed!r}: there are {', '.join(map(str, self.seeds))}")
+        return self.seeds.index(seed)
+
+    def evaluations(self, step: int) -> int:
+        """How many evaluations there are up to a step."""
+        if not 0 <= step <= self.horizon:
+            raise StoreError(f"step {step}: allowed is 0 .. {self.horizon}, the horizon of these curves")
+        return int(np.searchsorted(self.steps, step, side="right"))
+
+
+@dataclass(frozen=True)
+class Best:
+    """The lowest loss seen, with its configuration and the number of that configuration's steps."""
+
+    optimizer: str
+    step: int
+    loss: float
+
+
+class Search:
+    """The account of one search on a `Problem`.
+
+    Paying for a configuration up to a step pays for what wasn't paid before: a run that is paused and resumed costs no more than
+    one that isn't paused.
+
+    steps, seconds: spent so far, summed over configurations (a run of a mean over seeds counts as one run). best: a `Best`, None
+    until something finite was seen. history: (steps spent, seconds spent, best loss so far) after each evaluation seen.
+    """
+
+    def __init__(self, problem: Problem, choose_on: str, seed: int | None) -> None:
+        self.problem, self.choose_on, self.seed = problem, choose_on, seed
+        self.steps, self.seconds = 0, 0.0
+        self.best: Best | None = None
+        self.history: list[tuple[int, float, float]] = []
+        self._curves: dict[str, Curve] = {}
+        self._seen: dict[str, int] = {}
+
+    def advance(self, optimizer: str, step: int) -> float:
+        """Pay for a configuration up to `step`; returns its loss there (of the last evaluation), infinite if it has diverged.
+
+        What was paid for already is free. A run that has diverged costs nothing after the evaluation that shows it: it would be
+        stopped there.
+        """
+        if optimizer not in self._curves:
+            self._curves[optimizer] = self.problem.query(optimizer, seed=self.seed)
+        curve, end = self._curves[optimizer], self.problem.evaluations(step)
+        for e in range(self._seen.get(optimizer, 0), end):
+            self._look(curve, e)
+        self._seen[optimizer] = max(end, self._seen.get(optimizer, 0))
+        loss = curve.losses[self.choose_on][end - 1]
+        return float(loss) if np.isfinite(loss) else np.inf
+
+    def _look(self, curve: Curve, e: int) -> None:
+        losses = curve.losses[self.choose_on]
+        if e and np.isfinite(losses[e - 1]):
+            self.steps += int(curve.steps[e] - curve.steps[e - 1])
+            self.seconds += float(curve.seconds[e] - curve.seconds[e - 1])
+        if np.isfinite(losses[e]) and (self.best is None or losses[e] < self.best.loss):
+            self.best = Best(curve.optimizer, int(curve.steps[e]), float(losses[e]))
+        self.history.append((self.steps, self.seconds, np.inf if self.best is None else self.best.loss))
+
+    def paid(self, optimizer: str) -> int | None:
+        """The step up to which a configuration is paid for; None if it was never looked at."""
+        seen = self._seen.get(optimizer, 0)
+        return int(self.problem.steps[seen - 1]) if seen else None
+
+    def loss(self, split: str) -> float:
+        """The loss of another split at the place of `best`, such as the test loss of what was chosen on validation loss."""
+        if self.best is None:
+            return np.inf
+        curve = self._curves[self.best.optimizer]
+        return float(curve.losses[split][np.searchsorted(curve.steps, self.best.step)])
+
+    def reached(self, steps: int) -> float:
+        """The best loss after at most `steps` steps spent; infinite before the first finite evaluation."""
+        return min((loss for spent, _, loss in self.history if spent <= steps), default=np.inf)
+
+
+def frozen(array: ArrayLike) -> np.ndarray:
+    """A copy that can't be written into."""
+    array = np.array(array)
+    array.flags.writeable = False
+    return array

@@ -1,0 +1,76 @@
+"""Pictures of curves: the loss axis, and legends that can be read."""
+
+import matplotlib
+import numpy as np
+import pytest
+
+matplotlib.use("Agg")
+from matplotlib.figure import Figure
+
+from taskset.normalization.plot import limit_losses, plot_tasks
+from taskset.samplers.optimizers import fixed_optimizers, opt_list_names
+from tests.normalization import made_up_sweeps as made
+
+ADAM = [name for name in fixed_optimizers() if name.startswith("adam_lr_")]
+
+
+def axis(losses, start):
+    axes = Figure().subplots()
+    limit_losses(axes, losses, start)
+    return axes.get_yscale(), axes.get_ylim()
+
+
+@pytest.mark.parametrize(
+    "losses, start, scale, low, high",
+    [
+        ([2.0, 0.5, 1e9, np.nan], 2.0, "linear", 0.425, 2.45),
+        ([1.0, 0.02], 1.0, "linear", -0.029, 1.294),
+        ([1.0, 0.009], 1.0, "log", 0.0072, 2.0),
+        ([[1.0, 1e-5], [0.0, np.inf]], 1.0, "log", 0.8e-5, 2.0),  # zero has no place on a logarithmic axis
+        ([50.0, -0.1], 50.0, "symlog", -0.12, 100.0),
+        ([50.0, -30.0], 50.0, "linear", -34.0, 74.0),
+        ([-1.0, -3.0], -1.0, "linear", -3.1, -0.4),
+    ],
+)
+def test_a_loss_axis_is_logarithmic_beyond_two_decades(losses, start, scale, low, high):
+    found, limits = axis(losses, start)
+    assert found == scale and limits == pytest.approx((low, high))
+
+
+@pytest.mark.parametrize("losses, start", [([3.0, 2.0], 1.0), ([np.nan], 1.0), ([1.0, 0.5], np.nan), ([], 1.0)])
+def test_losses_that_never_fall_are_shown_as_they_are(losses, start):
+    assert axis(losses, start) == ("linear", (0.0, 1.0))
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The figures that are saved."""
+    figures = []
+    monkeypatch.setattr(Figure, "savefig", lambda self, *_, **__: figures.append(self))
+    return figures
+
+
+def texts(axes):
+    return [text.get_text() for text in axes.get_legend().get_texts()]
+
+
+def test_learning_rates_are_a_colour_bar_and_other_families_one_line_of_the_legend_each(tmp_path, drawn):
+    names = [*ADAM, "adagrad_lr_-2.00", "adagrad_lr_-1.00", *opt_list_names(10), "my_own"]
+    root = made.write(tmp_path, tasks=made.TASKS[:1], optimizers=names, seeds=[0])
+    plot_tasks(root, made.TASKS[:1], tmp_path / "a.png")
+    curves, lowest, bar = drawn[0].axes
+    assert bar.get_ylabel() == "learning rate" and bar.get_ylim() == pytest.approx((1e-7, 10)) and bar.get_yscale() == "log"
+    assert texts(lowest) == [
+        *("adagrad_lr, train", "adagrad_lr, test", "adam_lr, train", "adam_lr, test"),
+        *("my_own", "nadamw_grid, best of 10", "before training"),
+    ]
+    assert curves.get_legend() is None and len(curves.get_lines()) == len(names)
+    assert curves.get_ylim() == lowest.get_ylim()
+    colours = {line.get_color() for line in lowest.get_lines()[4:6]}
+    assert colours == {line.get_color() for line in curves.get_lines()[:11]}  # those without a learning rate
+
+
+def test_curves_without_learning_rates_have_no_colour_bar(tmp_path, drawn):
+    root = made.write(tmp_path, tasks=made.TASKS[:1], optimizers=opt_list_names(3), seeds=[0])
+    plot_tasks(root, made.TASKS[:1], tmp_path / "a.png")
+    assert len(drawn[0].axes) == 2 and texts(drawn[0].axes[1]) == ["nadamw_grid, best of 3", "before training"]
