@@ -9,7 +9,7 @@ import os
 import sys
 import warnings
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
@@ -54,12 +54,12 @@ Version = Annotated[
 
 
 @app.callback()
-def callback(version: Version = False):
+def callback(version: Version = False) -> None:
     """Small training tasks by name, and their baselines."""
 
 
 # Typer has Click inside or beside it, depending on its version; their common error class is reached through a public one.
-_UsageError = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
+_UsageError = cast("type[typer.BadParameter]", next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException"))
 
 
 def main(commands: typer.Typer = app, name: str = "python -m taskset") -> None:
