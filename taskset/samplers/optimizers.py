@@ -151,7 +151,7 @@ def get_optimizer_config(name):
     """
     if name in fixed_optimizers():
         return _fixed_config(name)
-    if name in ONE_RUN:
+    if name in one_run_optimizers():
         return [dict(ONE_RUN[name]), name]
     parsed = registry.parse(name)
     if parsed and parsed[0] in _BY_SEED:

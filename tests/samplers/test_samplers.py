@@ -360,7 +360,7 @@ def test_facts_of_recurrent_nets():
     ]
     assert described("word_rnn_language_model_family_seed0").data.valid_size == 10_000
     facts = described("rnn_text_classification_family_seed0")
-    core = ["core/in_to_hidden", "core/hidden_to_hidden", "core/b"]
+    core = ["core/in_to_hidden", "core/b_in", "core/hidden_to_hidden", "core/b_h"]
     assert list(facts.parameter_shapes) == ["embed/embeddings", *core, "linear/w", "linear/b"]
     assert facts.parameter_shapes["linear/w"] == (62, 2)
 
@@ -387,8 +387,8 @@ def test_facts_of_problems_without_images():
 
 def test_nothing_here_loads_tensorflow_or_pandas():
     code = (
-        "import sys; from taskset import registry, schema; from taskset.samplers import optimizers\n"
-        "[registry.facts(f, registry.sample(f, 0)) for f in registry.families()]\n"
+        "import sys; from taskset import catalogue, schema; from taskset.samplers import optimizers\n"
+        "[catalogue.facts(f, catalogue.sample(f, 0)) for f in catalogue.families()]\n"
         "sys.exit(', '.join({'tensorflow', 'pandas'} & set(sys.modules)) or 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=GOLDEN.parents[1], capture_output=True, text=True)
