@@ -35,9 +35,9 @@ class Task:
     """One differentiable problem.
 
     Made by `get_task` and `make_task`. `params` and gradients are flat dicts {path: float32 tensor}; float64 parameters (from
-    `init(seed, tf.float64)`) make everything be computed in float64. A `seed` is an integer 0 <= seed < 2**31, Python's or NumPy's.
-    Losses and gradients take a scalar integer tensor or a key of `taskset.random.stateless` as well, whose draws are other ones; inside
-    a `tf.function` give them tensors, for a function that is called with another integer is traced anew.
+    `init(seed, tf.float64)`) make everything be computed in float64. A `seed` is an integer 0 <= seed < 2**31 of Python or NumPy.
+    Losses and gradients take a scalar integer tensor or a key of `taskset.random.stateless` as well, whose draws are other ones;
+    inside a `tf.function` give them tensors, for a function that is called with another integer is traced anew.
 
     Tasks can be pickled (for multiprocessing): by name, or config, source and directory. The other process builds them again,
     and has to have registered the families of one's own.
