@@ -147,7 +147,7 @@ class Task:
 
     def loss_and_metrics(self, params: Params, batch: Batch, seed: Seed) -> tuple[tf.Tensor, Metrics]:
         """(loss, {name: scalar})."""
-        params, batch = self._checked_params(params), self._checked("batch entry", batch, self.batch_shapes)
+        params, batch = self._checked_params(params), self._checked_batch(batch)
         dtype = next(iter(params.values())).dtype
         batch = {k: tf.cast(v, dtype) if v.dtype.is_floating else v for k, v in batch.items()}
         result = self._functional.apply(params, batch, stateless.as_key(seed))
@@ -155,6 +155,16 @@ class Task:
 
     def _checked_params(self, params: Params) -> Params:
         return self._checked("parameter", params, {path: (shape, "float32") for path, shape in self.parameter_shapes.items()})
+
+    def _checked_batch(self, batch: Batch) -> Batch:
+        """A batch may have any number of examples, the same in each of its entries."""
+        shapes = {name: ((None, *shape[1:]), dtype) for name, (shape, dtype) in self.batch_shapes.items()}
+        tensors = self._checked("batch entry", batch, shapes)
+        sizes = {name: tensor.shape[0] for name, tensor in tensors.items() if tensor.shape[0] is not None}
+        if len(set(sizes.values())) > 1:
+            listed = ", ".join(f"{name!r} {size}" for name, size in sizes.items())
+            raise ConfigError(f"the entries of a batch of {shown(self.name)} have different numbers of examples: {listed}")
+        return tensors
 
     def _checked(self, kind: str, given: Any, expected: BatchShapes) -> dict[str, tf.Tensor]:
         """{name: tensor} of `given`; ConfigError unless these are as `expected`: {name: (shape, dtype name)}."""

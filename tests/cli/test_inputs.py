@@ -70,6 +70,14 @@ def test_parameters_and_batches_that_are_not_the_tasks():
         refused(function, {**params, path: tf.cast(params[path], tf.int32)}, batch, 0, said="is int32")
         refused(function, params, {"image": batch["image"]}, 0, said="'label' is missing")
         refused(function, params, {**batch, "image": batch["image"][:, 1:]}, 0, said="batch entry 'image' has shape")
+        refused(
+            function,
+            params,
+            {**batch, "label": batch["label"][1:]},
+            0,
+            said="different numbers of examples: 'image' 11, 'label' 10",
+        )
+        assert np.isfinite(tf.nest.flatten(function(params, {name: value[:4] for name, value in batch.items()}, 0))[0]).all()
         refused(function, params, {**batch, "label": tf.fill([11], "a")}, 0, said="'label' is string")
         refused(function, params, None, 0, said="dict of tensors")
     as_arrays = {path: value.numpy() for path, value in params.items()}
