@@ -1,4 +1,4 @@
-"""The hand-made rules that need one run, against their formulas in plain NumPy, and where their runs are judged."""
+"""The hand-designed rules that need one run, against their formulas in plain NumPy, and where their runs are judged."""
 
 import math
 
@@ -29,7 +29,7 @@ def twin_lion(problem, lr, b1, b2, decay):
 
 
 def twin_schedule_free(problem, lr, b1, b2, eps, decay, warmup):
-    """(y, x) behind all steps; x, y, z and the sum of weights are all kept."""
+    """(y, x) after all steps; x, y, z and the sum of weights are all kept."""
     x, z, v, total = dict(problem.start), dict(problem.start), dict.fromkeys(problem.start, 0.0), 0.0
     y = dict(x)
     for t in range(1, STEPS + 1):

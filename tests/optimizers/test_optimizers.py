@@ -118,14 +118,14 @@ def test_agrees_with_sonnet(case, dtype):
     assert distance(run(ours, Problem(), dtype), run_sonnet(theirs(), Problem())) < RTOL[dtype]
 
 
-def test_the_place_of_epsilon_is_told_apart():
+def test_the_place_of_epsilon_makes_a_difference():
     # Sonnet has algorithm 1 of the paper, as adam6p has it (1e-10 aside); adam has the other form.
     theirs = run_sonnet(SO.Adam(128.0, 0.875, B2, 1024), Problem())
     assert distance(run(optimizers.adam6p(128.0, 0.875, B2, 1024), Problem()), theirs) < 1e-9
     assert distance(run(optimizers.adam(128.0, 0.875, B2, 1024), Problem()), theirs) > 0.1
 
 
-def test_nesterov_momentum_and_sgd_are_told_apart():
+def test_nesterov_momentum_and_sgd_differ():
     ends = [run(o, Problem()) for o in (optimizers.sgd(0.05), optimizers.momentum(0.05, 0.8), optimizers.nesterov(0.05, 0.8))]
     assert min(distance(ends[0], ends[1]), distance(ends[1], ends[2]), distance(ends[0], ends[2])) > 0.01
 
@@ -169,8 +169,8 @@ def run_twin(formula, problem, horizon, **hparams):
     m, v = ({p: np.zeros_like(w) for p, w in params.items()} for _ in range(2))
     for step in range(STEPS):
         gradients = problem.gradients(params, step)
-        for p in params:
-            params[p], m[p], v[p] = formula(params[p], gradients[p], m[p], v[p], step + 1, horizon, **hparams)
+        for p, g in gradients.items():
+            params[p], m[p], v[p] = formula(params[p], g, m[p], v[p], step + 1, horizon, **hparams)
     return params
 
 
