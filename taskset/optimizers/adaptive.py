@@ -3,13 +3,10 @@
 w is the parameter, g its gradient, m and v the moving averages of g and g^2, t = 1, 2, .. the step being taken.
 """
 
-from collections.abc import Callable
-from typing import Any
-
 import tensorflow as tf
 
-from taskset.optimizers.base import Elementwise, Formula, Stepped
-from taskset.optimizers.settings import average, checked, described
+from taskset.optimizers.base import Elementwise, Stepped
+from taskset.optimizers.settings import average, elementwise
 
 ROOT_EPSILON = 1e-10  # adam6p and adam8p: under the square root, beside the epsilon outside it
 RELEASE_STEPS = 10000  # the run length for which adam6p's decays are defined
@@ -94,13 +91,6 @@ def _adam6p_hparams(horizon: int, *, linear_decay: float, exponential_decay: flo
     return {**_adam_hparams(horizon, **others), **decays}
 
 
-def _make(
-    rule: str, formula: Formula, settings: dict[str, Any], name: str | None, translate: Callable[..., dict[str, float]]
-) -> Elementwise:
-    settings = checked(rule, settings)
-    return Elementwise(name or described(rule, settings), rule, formula, ("m", "v"), settings, translate)
-
-
 def adam(
     learning_rate: float, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8, name: str | None = None
 ) -> Elementwise:
@@ -110,7 +100,7 @@ def adam(
     end of section 2 ("epsilon hat"), not algorithm 1: there eps is scaled by sqrt(1 - b2^t), which matters where eps is large.
     """
     settings = {"learning_rate": learning_rate, "beta1": beta1, "beta2": beta2, "epsilon": epsilon}
-    return _make("adam", adam_formula, settings, name, _adam_hparams)
+    return elementwise("adam", adam_formula, ("m", "v"), settings, name, _adam_hparams)
 
 
 def adam6p(
@@ -135,7 +125,7 @@ def adam6p(
         "linear_decay": linear_decay,
         "exponential_decay": exponential_decay,
     }
-    return _make("adam6p", adam6p_formula, settings, name, _adam6p_hparams)
+    return elementwise("adam6p", adam6p_formula, ("m", "v"), settings, name, _adam6p_hparams)
 
 
 def adam8p(
@@ -163,4 +153,4 @@ def adam8p(
         "linear_decay": linear_decay,
         "exponential_decay": exponential_decay,
     }
-    return _make("adam8p", adam8p_formula, settings, name, _adam_hparams)
+    return elementwise("adam8p", adam8p_formula, ("m", "v"), settings, name, _adam_hparams)

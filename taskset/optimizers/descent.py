@@ -3,25 +3,10 @@
 Each rule is a formula for one parameter (w the parameter, g its gradient, t = 1, 2, .. the step) and a constructor.
 """
 
-from collections.abc import Callable
-from typing import Any
-
 import tensorflow as tf
 
-from taskset.optimizers.base import Elementwise, Formula, Stepped, as_given
-from taskset.optimizers.settings import checked, described
-
-
-def _make(
-    rule: str,
-    formula: Formula,
-    slots: tuple[str, ...],
-    settings: dict[str, Any],
-    name: str | None,
-    translate: Callable[..., dict[str, float]] = as_given,
-) -> Elementwise:
-    settings = checked(rule, settings)
-    return Elementwise(name or described(rule, settings), rule, formula, slots, settings, translate)
+from taskset.optimizers.base import Elementwise, Stepped
+from taskset.optimizers.settings import elementwise
 
 
 def sgd_formula(t: tf.Tensor, w: tf.Tensor, g: tf.Tensor, *, learning_rate: tf.Tensor) -> Stepped:
@@ -81,7 +66,7 @@ def _rmsprop_hparams(horizon: int, learning_rate: float, rho: float, epsilon: fl
 
 def sgd(learning_rate: float, name: str | None = None) -> Elementwise:
     """Stochastic gradient descent: w <- w - lr g. Robbins and Monro 1951."""
-    return _make("sgd", sgd_formula, (), {"learning_rate": learning_rate}, name)
+    return elementwise("sgd", sgd_formula, (), {"learning_rate": learning_rate}, name)
 
 
 def momentum(learning_rate: float, momentum: float = 0.9, name: str | None = None) -> Elementwise:
@@ -89,7 +74,7 @@ def momentum(learning_rate: float, momentum: float = 0.9, name: str | None = Non
 
     The learning rate is outside the average, so that a change of it acts at once.
     """
-    return _make("momentum", momentum_formula, ("u",), {"learning_rate": learning_rate, "momentum": momentum}, name)
+    return elementwise("momentum", momentum_formula, ("u",), {"learning_rate": learning_rate, "momentum": momentum}, name)
 
 
 def nesterov(learning_rate: float, momentum: float = 0.9, name: str | None = None) -> Elementwise:
@@ -97,7 +82,7 @@ def nesterov(learning_rate: float, momentum: float = 0.9, name: str | None = Non
 
     Nesterov 1983, written for the point at which the gradient is taken, as in Bengio et al. 2013 (arXiv 1212.0901), section 3.5.
     """
-    return _make("nesterov", nesterov_formula, ("u",), {"learning_rate": learning_rate, "momentum": momentum}, name)
+    return elementwise("nesterov", nesterov_formula, ("u",), {"learning_rate": learning_rate, "momentum": momentum}, name)
 
 
 def rmsprop(learning_rate: float, rho: float = 0.9, epsilon: float = 1e-10, name: str | None = None) -> Elementwise:
@@ -106,7 +91,7 @@ def rmsprop(learning_rate: float, rho: float = 0.9, epsilon: float = 1e-10, name
     Tieleman and Hinton 2012 (Neural Networks for Machine Learning, lecture 6.5). eps stands inside the root.
     """
     settings = {"learning_rate": learning_rate, "rho": rho, "epsilon": epsilon}
-    return _make("rmsprop", rmsprop_formula, ("v",), settings, name, _rmsprop_hparams)
+    return elementwise("rmsprop", rmsprop_formula, ("v",), settings, name, _rmsprop_hparams)
 
 
 def adagrad(learning_rate: float, initial_accumulator_value: float = 0.1, name: str | None = None) -> Elementwise:
@@ -115,4 +100,4 @@ def adagrad(learning_rate: float, initial_accumulator_value: float = 0.1, name: 
     Duchi, Hazan and Singer 2011 (JMLR 12), the form with a diagonal matrix. The state holds a minus its initial value.
     """
     settings = {"learning_rate": learning_rate, "initial_accumulator_value": initial_accumulator_value}
-    return _make("adagrad", adagrad_formula, ("a",), settings, name)
+    return elementwise("adagrad", adagrad_formula, ("a",), settings, name)

@@ -4,13 +4,12 @@ w is the parameter, g its gradient, m and v the moving averages of g and g^2, t 
 """
 
 import math
-from typing import Any
 
 import tensorflow as tf
 
 from taskset.optimizers.adaptive import moments, weight
-from taskset.optimizers.base import Elementwise, Formula, Stepped
-from taskset.optimizers.settings import average, checked, described
+from taskset.optimizers.base import Elementwise, Stepped
+from taskset.optimizers.settings import average, elementwise
 
 
 def schedule(
@@ -102,11 +101,6 @@ def _hparams(
     }
 
 
-def _make(rule: str, formula: Formula, settings: dict[str, Any], name: str | None) -> Elementwise:
-    settings = checked(rule, settings)
-    return Elementwise(name or described(rule, settings), rule, formula, ("m", "v"), settings, _hparams)
-
-
 def nadamw_published(
     learning_rate: float,
     beta1: float = 0.9,
@@ -137,7 +131,7 @@ def nadamw_published(
         "min_learning_rate_mult": min_learning_rate_mult,
         "constant_fraction": constant_fraction,
     }
-    return _make("nadamw_published", nadamw_published_formula, settings, name)
+    return elementwise("nadamw_published", nadamw_published_formula, ("m", "v"), settings, name, _hparams)
 
 
 def nadamw_corrected(
@@ -172,4 +166,4 @@ def nadamw_corrected(
         "min_learning_rate_mult": min_learning_rate_mult,
         "constant_fraction": constant_fraction,
     }
-    return _make("nadamw_corrected", nadamw_corrected_formula, settings, name)
+    return elementwise("nadamw_corrected", nadamw_corrected_formula, ("m", "v"), settings, name, _hparams)

@@ -9,9 +9,9 @@ import tensorflow as tf
 
 from taskset.errors import ConfigError
 from taskset.optimizers.adaptive import weight
-from taskset.optimizers.base import Elementwise, Gradients, Hparams, Params, State, Step, Stepped, as_given, beside, positive
+from taskset.optimizers.base import Elementwise, Gradients, Hparams, Params, State, Step, Stepped, beside, positive
 from taskset.optimizers.nadamw import schedule
-from taskset.optimizers.settings import average, checked, described
+from taskset.optimizers.settings import average, checked, described, elementwise
 
 
 def lion_formula(
@@ -38,8 +38,7 @@ def lion(
     Chen et al. 2023 (arXiv 2302.06675), algorithm 2. Its learning rates are 3 to 10 times smaller than Adam's.
     """
     settings = {"learning_rate": learning_rate, "beta1": beta1, "beta2": beta2, "weight_decay": weight_decay}
-    settings = checked("lion", settings)
-    return Elementwise(name or described("lion", settings), "lion", lion_formula, ("m",), settings, as_given)
+    return elementwise("lion", lion_formula, ("m",), settings, name)
 
 
 def averaging_weight(t: tf.Tensor, warmup_steps: tf.Tensor) -> tf.Tensor:

@@ -2,9 +2,11 @@
 
 import math
 import numbers
+from collections.abc import Callable
 from typing import Any
 
 from taskset.errors import ConfigError
+from taskset.optimizers.base import Elementwise, Formula, as_given
 
 _RATES = (
     "learning_rate",
@@ -49,6 +51,19 @@ def _checked(rule: str, name: str, value: Any) -> float | bool:
 def described(rule: str, settings: dict[str, Any]) -> str:
     """The name of an optimizer that got none: `"adam(learning_rate=0.001, beta1=0.9, ..)"`."""
     return f"{rule}({', '.join(f'{name}={value!r}' for name, value in settings.items())})"
+
+
+def elementwise(
+    rule: str,
+    formula: Formula,
+    slots: tuple[str, ...],
+    settings: dict[str, Any],
+    name: str | None,
+    translate: Callable[..., dict[str, float]] = as_given,
+) -> Elementwise:
+    """The `Elementwise` of `settings`, which are checked; without a name it is `described` by them."""
+    settings = checked(rule, settings)
+    return Elementwise(name or described(rule, settings), rule, formula, slots, settings, translate)
 
 
 def average(name: str, beta: float) -> dict[str, float]:

@@ -17,7 +17,7 @@ from taskset.normalization.sweep import runs
 from taskset.normalization.sweep.runner import Options, sweep
 from taskset.optimizers.one_run import averaging_weight
 from taskset.samplers.optimizers import all_optimizers, get_optimizer_config, one_run_optimizers
-from tests.optimizers.test_optimizers import DTYPES, RTOL, STEPS, Problem, distance, run
+from tests.optimizers.problem import DTYPES, RTOL, STEPS, Problem, distance, run
 
 TASK = "Digits_mlp32_bs128"
 
