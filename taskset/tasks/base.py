@@ -98,7 +98,7 @@ class Task:
     def __reduce__(self) -> tuple[Any, ...]:
         if self._reads_other_data:
             raise ConfigError(
-                f"task {shown(self.name)} reads other data than its name says and can't be pickled: pickle the first one"
+                f"task {shown(self.name)} was given other data and can't be pickled: pickle the task it was made from"
             )
         return self._rebuild, (self.name, self.family, self.config, self._asked_source, self.data_dir)
 
@@ -169,7 +169,7 @@ class Task:
     def _checked(self, kind: str, given: Any, expected: BatchShapes) -> dict[str, tf.Tensor]:
         """{name: tensor} of `given`; ConfigError unless these are as `expected`: {name: (shape, dtype name)}."""
         if not isinstance(given, dict):
-            raise ConfigError(f"a dict of tensors is expected, one a {kind} ({self._names(expected)}); given is {shown(given)}")
+            raise ConfigError(f"a dict of tensors is expected, one per {kind} ({self._names(expected)}); given is {shown(given)}")
         for name in given:
             if name not in expected:
                 raise unknown(kind, name, list(expected), f"Those of {shown(self.name)}: {self._names(expected)}.")
@@ -179,7 +179,7 @@ class Task:
         try:
             tensors = {name: value if tf.is_tensor(value) else tf.convert_to_tensor(value) for name, value in given.items()}
         except (TypeError, ValueError) as error:
-            raise ConfigError(f"a {kind} of {shown(self.name)} is no tensor: {cut(str(error), 200)}") from error
+            raise ConfigError(f"a {kind} of {shown(self.name)} is not a tensor: {cut(str(error), 200)}") from error
         for name, (shape, dtype) in expected.items():
             tensor = tensors[name]
             if not tensor.shape.is_compatible_with(shape):
