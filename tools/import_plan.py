@@ -31,7 +31,7 @@ LAYERS = (
     ("taskset.scoring",),
     ("taskset.cli", "taskset.__main__"),
     ("learned.digits", "learned.optimizers"),
-    ("learned.unrolling",),
+    ("learned.unrolling", "learned.tiny"),
     ("learned.estimators",),
     ("learned.outer_training",),
     ("learned.deploy",),

@@ -106,12 +106,12 @@ def train(
     ] = None,
     optimizer: Annotated[str, typer.Option(help="Learned optimizer.")] = DEFAULT.optimizer,
     estimator: Annotated[str, typer.Option(help="Outer-gradient estimator.")] = DEFAULT.estimator,
-    objective: Annotated[str, typer.Option(help=f"{', '.join(OBJECTIVES)}.")] = DEFAULT.objective,
+    objective: Annotated[str, typer.Option(help=f"Outer loss: {', '.join(OBJECTIVES)}.")] = DEFAULT.objective,
     lengths: Annotated[
-        str, typer.Option(help="Of episodes: 100, linear:FIRST:LAST:OVER or log_uniform:LOW:HIGH.")
+        str, typer.Option(help="Length of episodes: 100, linear:FIRST:LAST:OVER or log_uniform:LOW:HIGH.")
     ] = DEFAULT.lengths,
     pairs: Annotated[int, typer.Option(help="Antithetic pairs of each estimate.")] = DEFAULT.pairs,
-    steps: Annotated[int, typer.Option(help="Inner steps of a window.")] = DEFAULT.steps,
+    steps: Annotated[int, typer.Option(help="Inner steps of a truncation.")] = DEFAULT.steps,
     sigma: Annotated[float, typer.Option(help="Standard deviation of the perturbations.")] = DEFAULT.sigma,
     differences: Annotated[
         str, typer.Option(help=f"How a pair's difference of losses counts: {', '.join(DIFFERENCES)}.")
@@ -124,7 +124,7 @@ def train(
     ] = DEFAULT.late_restarts,
     slots: Annotated[int, typer.Option(help="Tasks in training at a time.")] = DEFAULT.slots,
     tasks_per_step: Annotated[
-        int, typer.Option(help="Of them, those that an outer step averages over.")
+        int, typer.Option(help="Tasks that an outer step averages over, of those in training.")
     ] = DEFAULT.tasks_per_step,
     family_weight: Annotated[list[str] | None, typer.Option(help="FAMILY=WEIGHT of drawing tasks; default 1.")] = None,
     cost_power: Annotated[
@@ -156,7 +156,8 @@ def train(
     seed: Annotated[int, typer.Option(help="Fixes every draw.")] = DEFAULT.seed,
     workers: Annotated[int, typer.Option(min=1, help="Processes; the result is the same for any number.")] = 1,
     memory: Annotated[
-        int, typer.Option(help="MiB that a process may have for itself; above, programs go and are made again when needed.")
+        int,
+        typer.Option(help="MiB that a process may have for itself; above, unused programs are dropped, and rebuilt when needed."),
     ] = MEMORY_MIB,
     save_every: Annotated[int, typer.Option(min=1, help="Outer steps between checkpoints.")] = 50,
     keep_every: Annotated[
@@ -281,9 +282,9 @@ def _measured(suite, unmeasured, root, data_dir, workers, modules):
 
 def _slots(workers, suite, options, data_dir, modules, strategy, memory, output, start):
     if workers == 1:
-        from learned.outer_training.task_pool import Slots
+        from learned.outer_training.task_pool import TaskPool
 
-        return contextlib.nullcontext(Slots(suite, options, data_dir, strategy, memory, start))
+        return contextlib.nullcontext(TaskPool(suite, options, data_dir, strategy, memory, start))
     from learned.outer_training.trainer import kept_slots
     from learned.outer_training.workers import Workers
 

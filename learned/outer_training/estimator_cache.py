@@ -9,11 +9,11 @@ from taskset.execution.memory import private_mib, return_memory
 MEMORY_MIB = 650
 
 
-class Programs:
+class EstimatorCache:
     """`make(name)` of each name, kept as long as there is memory for it.
 
-    A program of a window is some 60 MB and seconds of compilation. Above `most` MiB those that were asked for longest ago go, but
-    never those that are `needed()` (a set of names). One that is asked for again is made again: traced, and its machine code read
+    The program of a truncation is some 60 MB and seconds of compilation. Above `most` MiB the least recently used ones go, but
+    never those that are `needed()` (a set of names). One that is asked for again is rebuilt: traced, and its machine code read
     from `taskset.execution.compile_cache`. The numbers are the same.
     """
 

@@ -1,4 +1,4 @@
-"""The tasks that are in training at a moment: one estimator state a slot.
+"""The task pool: the tasks that are in training at a moment, one estimator state per slot.
 
 A suite can have hundreds of tasks; the states of all their pairs would not fit into memory. So a few slots hold a task each,
 until all its pairs have finished their episodes; then a slot draws another one. What a slot computes depends on theta, the
@@ -14,7 +14,7 @@ from learned import estimators, optimizers
 from learned.estimators import base
 from learned.outer_training import length_schedules, objectives, phases
 from learned.outer_training.drawing import Drawing
-from learned.outer_training.estimator_cache import MEMORY_MIB, Programs
+from learned.outer_training.estimator_cache import MEMORY_MIB, EstimatorCache
 from learned.unrolling.problem import Problem
 from learned.unrolling.rescaling import RescaledProblem
 from learned.unrolling.sharing import SharedProblem, SharedRescaledProblem, program_of
@@ -59,8 +59,8 @@ class Result:
     estimate: base.Estimate
 
 
-class Slots:
-    """The slots of one process.
+class TaskPool:
+    """The slots of one process, each with the task that is in training there.
 
     suite: a `taskset.scoring.suites.Suite`; options: a `learned.outer_training.options.Options`; data_dir: of real data.
     strategy: a `tf.distribute` strategy (`learned.unrolling.distributed`); None: this process, its CPU. memory: MiB that the
@@ -87,7 +87,7 @@ class Slots:
         )
         self.slots = {}
         self._programs = weakref.WeakValueDictionary()  # they go with the last estimator that has them
-        self.estimator = Programs(self._estimator, lambda: {slot.task for slot in self.slots.values()}, memory)
+        self.estimator = EstimatorCache(self._estimator, lambda: {slot.task for slot in self.slots.values()}, memory)
 
     def _estimator(self, name):
         from taskset.catalogue import get_task

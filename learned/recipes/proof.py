@@ -75,10 +75,10 @@ def _check(pipe, suite, chosen, data_dir):
     start_tensorflow(threads=1)
     import numpy as np
 
-    from learned.outer_training.task_pool import Slot, Slots, completed
+    from learned.outer_training.task_pool import Slot, TaskPool, completed
     from taskset.execution.memory import private_mib
 
-    slots = Slots(suite, chosen, data_dir, memory=1500)
+    slots = TaskPool(suite, chosen, data_dir, memory=1500)
     theta = np.concatenate([np.asarray(w).ravel() for w in slots.optimizer.init_theta(0).values()]).astype(np.float64)
     while (task := pipe.recv()) is not None:
         before = private_mib()

@@ -1,13 +1,13 @@
-"""Programs in a bounded amount of memory: which go, and that nobody notices."""
+"""Estimators in a bounded amount of memory: which go, and that nobody notices."""
 
 import os
 
 import numpy as np
 
 from learned.outer_training import task_pool
-from learned.outer_training.estimator_cache import Programs
+from learned.outer_training.estimator_cache import EstimatorCache
 from learned.outer_training.options import Options
-from learned.outer_training.task_pool import Slots
+from learned.outer_training.task_pool import TaskPool
 from taskset.execution import memory
 from taskset.normalization.sweep import workers
 from tests.learned.test_outer import suite
@@ -15,7 +15,9 @@ from tests.learned.test_outer import suite
 
 def test_those_asked_for_longest_ago_go_and_needed_ones_stay():
     made, needed = [], {"a"}
-    kept = Programs(lambda name: made.append(name) or name.upper(), lambda: needed, most=300, used=lambda: 100 * len(kept._kept))
+    kept = EstimatorCache(
+        lambda name: made.append(name) or name.upper(), lambda: needed, most=300, used=lambda: 100 * len(kept._kept)
+    )
     for name in "abca":
         assert kept(name) == name.upper()
     assert made == ["a", "b", "c"]
@@ -39,10 +41,10 @@ def test_a_training_does_not_notice(monkeypatch):
         made = []
 
         def few(make, needed, _):
-            return Programs(lambda name: made.append(name) or make(name), needed, most)
+            return EstimatorCache(lambda name: made.append(name) or make(name), needed, most)
 
-        monkeypatch.setattr(task_pool, "Programs", few)
-        one = Slots(suite(names), chosen)
+        monkeypatch.setattr(task_pool, "EstimatorCache", few)
+        one = TaskPool(suite(names), chosen)
         theta = np.concatenate([np.ravel(w) for w in one.optimizer.init_theta(0).values()]).astype(np.float64)
         results = [result for step in range(12) for result in one.estimates([0], step, theta)]
         return made, [(result.task, result.estimate.loss, result.estimate.gradient.tolist()) for result in results]
