@@ -50,8 +50,8 @@ class Workers:
     """As `learned.outer_training.task_pool.TaskPool`, in `count` processes; a context manager, which ends them.
 
     suite, options, data_dir, memory, start: as of `TaskPool`; modules: those that register tasks of one's own. A process that has
-    more than `memory` MiB for itself is replaced by a new one, which takes up its slots: what TensorFlow keeps of programs that are
-    gone, some 20 MiB each, goes with the process. The numbers are the same.
+    more than `memory` MiB for itself is replaced by a new one, which takes up its slots: what TensorFlow keeps of programs that
+    are gone, some 20 MiB each, goes with the process. The numbers are the same.
 
     recall: a function that returns what the last `dump` or `restore` was about, where that is on disk; None: it is kept in
     memory.

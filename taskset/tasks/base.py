@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -102,7 +102,7 @@ class Task:
             )
         return self._rebuild, (self.name, self.family, self.config, self._asked_source, self.data_dir)
 
-    def __copy__(self) -> "Task":
+    def __copy__(self) -> Task:
         """Another task with the same parts: `copy.copy` is not to go the way of a pickle, which builds the task again."""
         other = object.__new__(type(self))
         other.__dict__.update(self.__dict__)
@@ -166,7 +166,7 @@ class Task:
             raise ConfigError(f"the entries of a batch of {shown(self.name)} have different numbers of examples: {listed}")
         return tensors
 
-    def _checked(self, kind: str, given: Any, expected: BatchShapes) -> dict[str, tf.Tensor]:
+    def _checked(self, kind: str, given: Any, expected: Mapping[str, tuple[tuple[int | None, ...], str]]) -> dict[str, tf.Tensor]:
         """{name: tensor} of `given`; ConfigError unless these are as `expected`: {name: (shape, dtype name)}."""
         if not isinstance(given, dict):
             raise ConfigError(f"a dict of tensors is expected, one per {kind} ({self._names(expected)}); given is {shown(given)}")

@@ -5,6 +5,8 @@ A twin has `init(theta, params) -> state` and, on dicts of arrays,
 [parameters, features]. No code of the library is used.
 """
 
+import itertools
+
 import numpy as np
 
 TAUS = [1, 3, 10, 30, 100, 300, 1000, 3000, 10000, 30000, 100000]
@@ -258,7 +260,7 @@ class Anchored:
                 history.append(np.sum(weights * (np.array(losses[:n]) - losses[0])) / np.sum(weights))
             averages.append(history)
         found = []
-        for a, slower in zip(averages, averages[1:]):
+        for a, slower in itertools.pairwise(averages):
             rounding = 1e-6 * (abs(losses[0]) + abs(a[-1]) + abs(slower[-1])) + 1e-30
             quotient = (a[-1] - min(a) + rounding) / (max(slower[-1] - min(a), 0) + rounding)
             found.append(np.clip(quotient - 1, -1, 1))
