@@ -16,7 +16,7 @@ from taskset.samplers import schemas
 from taskset.tasks import distributions, initializers, starts
 from taskset.tasks.base import Task
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 def task_of(name, **changes):
