@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from taskset import catalogue, patterns, plugins
-from taskset.cli import data
+from taskset.cli import data, score
 from taskset.cli.data import DataDir
 from taskset.cli.tables import show_table
 from taskset.datasets.base import SPLITS
@@ -43,6 +43,7 @@ app = typer.Typer(
     help="TaskSet: small training tasks by name, and their baselines.",
 )
 app.add_typer(data.app, name="data")
+app.command("score")(score.score)
 
 
 def show_version(asked: bool):

@@ -128,7 +128,7 @@ def _check_fields(suite, where):
 def _check_entry(entry, where):
     scales = entry.scales.values()
     if (
-        set(entry.scales) not in (set(SCALES), set())
+        set(entry.scales) not in (set(SCALES), {*SCALES, "test"}, set())
         or not all(len(scale) == 2 and -math.inf < scale[1] < scale[0] < math.inf for scale in scales)
         or entry.split not in SPLITS
     ):
