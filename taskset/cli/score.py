@@ -18,7 +18,9 @@ def score(
         str | None,
         typer.Argument(help="FILE.py:NAME, MODULE:NAME, optimizer name, or checkpoint.", show_default=False),
     ] = None,
-    suite: Annotated[str, typer.Option(help="1m, 1h or 1d (time on one core), the name of another suite, or a .json file.")] = "1m",
+    suite: Annotated[
+        str, typer.Option(help="1m, 1h or 1d (time on one core), the name of another suite, or a .json file.")
+    ] = "1m",
     out_dir: Annotated[
         Path | None, typer.Option("--out", help="Directory of the results; default: scores/NAME-SUITE.", show_default=False)
     ] = None,
@@ -30,7 +32,9 @@ def score(
         int | None,
         typer.Option(min=1, help="Sets of hyperparameters to draw from a sampler, or to take from a list.", show_default=False),
     ] = None,
-    name: Annotated[str | None, typer.Option(help="Name in tables and curves; default: the optimizer's.", show_default=False)] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Name in tables and curves; default: the optimizer's.", show_default=False)
+    ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each trial on each task.")] = 2,
     horizon: Annotated[
         int | None, typer.Option(min=1, help="Training steps, at most the suite's, which is the default.", show_default=False)

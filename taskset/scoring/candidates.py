@@ -139,7 +139,9 @@ def parse_hyperparameters(text):
             raise ConfigError(f"can't read {text}: {error.strerror}; give a .json file, JSON, or FILE.py:SAMPLER") from error
     if ":" in text:
         return loaded(*text.rpartition(":")[::2])[0]
-    raise ConfigError(f"hyperparameters {text!r}: allowed are JSON ('{{\"learning_rate\": 0.01}}'), a .json file, FILE.py:SAMPLER")
+    raise ConfigError(
+        f"hyperparameters {text!r}: allowed are JSON ('{{\"learning_rate\": 0.01}}'), a .json file, FILE.py:SAMPLER"
+    )
 
 
 def _json(text, where):
@@ -159,9 +161,13 @@ def _sets(hyperparameters, trials, name):
     else:
         sets = [hyperparameters or {}] if isinstance(hyperparameters, (dict, type(None))) else hyperparameters
     if not isinstance(sets, list) or not sets or not all(isinstance(one, dict) for one in sets):
-        raise ConfigError(f"hyperparameters of {name!r}: {shown(sets)}; allowed are a dict, a list of dicts, and a function of them")
+        raise ConfigError(
+            f"hyperparameters of {name!r}: {shown(sets)}; allowed are a dict, a list of dicts, and a function of them"
+        )
     if trials is not None and trials > len(sets):
-        raise ConfigError(f"trials {trials} of {name!r}: there are {len(sets)} sets of hyperparameters; give a sampler to draw more")
+        raise ConfigError(
+            f"trials {trials} of {name!r}: there are {len(sets)} sets of hyperparameters; give a sampler to draw more"
+        )
     return [_as_json(one) for one in sets[:trials]], drawn
 
 
@@ -202,4 +208,3 @@ def _checked_name(name):
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise ConfigError(f"name {shown(name)}: allowed are at most 150 letters, digits and _ . @ + -")
     return name
-

@@ -59,7 +59,9 @@ def score(
     options = Options(candidate.names, found.source, horizon, tuple(range(seeds)), batches, _evaluations(horizon))
     text = trial_runs.Text(optimizer, candidate.trials, candidate.name) if isinstance(optimizer, str) else None
     waiting = trial_runs.plan(candidate, tasks, options, out)
-    progress = trial_runs.run(candidate, waiting, options, out, data_dir, text, min(workers, max(1, len(waiting))), modules, report)
+    progress = trial_runs.run(
+        candidate, waiting, options, out, data_dir, text, min(workers, max(1, len(waiting))), modules, report
+    )
     if progress.failed:
         task, told = next(iter(progress.failed.items()))
         raise TasksetError(f"{len(progress.failed)} of {len(tasks)} tasks failed; {task}: {told}")

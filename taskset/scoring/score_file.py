@@ -1,9 +1,9 @@
 """scores.json: a `Standing` that another lab can read and compare.
 
-    {"format": "taskset scores", "format_version": 1, "taskset_version": "0.2.0", "suite": "1h:1", "horizon": 2000, "view": "end",
-     "seeds": 2, "optimizer": {"name": .., "hyperparameters": [..], "code": .., "library": ..}, "machine": ..,
-     "rows": [{"title": .., "trials": 1, "own": true, "diverged": 0, "runs": 20, "milliseconds": .2,
-               "train": {"mean": [value, low, high], .., "won": .5, "tasks": {"mlp_family_seed1": .31, ..}}, "test": {..}}, ..]}
+{"format": "taskset scores", "format_version": 1, "taskset_version": "0.2.0", "suite": "1h:1", "horizon": 2000, "view": "end",
+ "seeds": 2, "optimizer": {"name": .., "hyperparameters": [..], "code": .., "library": ..}, "machine": ..,
+ "rows": [{"title": .., "trials": 1, "own": true, "diverged": 0, "runs": 20, "milliseconds": .2,
+           "train": {"mean": [value, low, high], .., "won": .5, "tasks": {"mlp_family_seed1": .31, ..}}, "test": {..}}, ..]}
 """
 
 import json
@@ -53,7 +53,15 @@ def read(path):
         for row in found["rows"]:
             values = {split: {t: float(v) for t, v in row[split]["tasks"].items()} for split in ("train", "test") if split in row}
             rows.append(
-                Row(str(row["title"]), int(row["trials"]), values, int(row["diverged"]), int(row["runs"]), None, row["own"] is True)
+                Row(
+                    str(row["title"]),
+                    int(row["trials"]),
+                    values,
+                    int(row["diverged"]),
+                    int(row["runs"]),
+                    None,
+                    row["own"] is True,
+                )
             )
         if not all(isinstance(found[key], kind) for key, kind in zip(SAME, (str, int, str))) or not any(row.own for row in rows):
             raise ValueError("no rows of an optimizer of its own")
@@ -73,7 +81,9 @@ def differences(first, second):
     """
     for key in SAME:
         if first[key] != second[key]:
-            raise ConfigError(f"{key} is {first[key]!r} in one file and {second[key]!r} in the other: compare scores of one {key}")
+            raise ConfigError(
+                f"{key} is {first[key]!r} in one file and {second[key]!r} in the other: compare scores of one {key}"
+            )
     lines = []
     for a in (row for row in first["rows"] if row.own):
         for b in (row for row in second["rows"] if row.own and row.trials == a.trials):

@@ -34,7 +34,9 @@ class Row:
     def summary(self, split):
         """{statistic: (value, low, high)} over tasks."""
         values = np.array(list(self.values[split].values()))
-        return {name: (float(f(values)), *map(float, statistics.interval(values, f))) for name, f in statistics.STATISTICS.items()}
+        return {
+            name: (float(f(values)), *map(float, statistics.interval(values, f))) for name, f in statistics.STATISTICS.items()
+        }
 
     def won(self, split, other):
         """The share of tasks whose loss is below the other row's; equal ones count half."""
@@ -129,7 +131,9 @@ def _baselines(tasks, sources, horizon, root):
     frame = plain(store.load_curves(task=list(tasks), source=sources, horizon=[horizon], root=root))
     lacking = set(tasks) - set(frame["task"])
     if lacking:
-        raise ConfigError(f"the baselines have no curves of {sorted(lacking)[0]!r} at {horizon} steps ({len(lacking)} such tasks)")
+        raise ConfigError(
+            f"the baselines have no curves of {sorted(lacking)[0]!r} at {horizon} steps ({len(lacking)} such tasks)"
+        )
     return frame
 
 

@@ -36,7 +36,10 @@ def terminal(standing):
             lines.append(f"{title} {row.trials:6} {values} {_won(standing, row, split):>4} {_share(row):>5}".rstrip())
     for row in standing.rows:
         if row.milliseconds is not None:
-            lines += ["", f"a step of {row.title}: {row.milliseconds:.3g} ms on this machine, gradients included (median of tasks)"]
+            lines += [
+                "",
+                f"a step of {row.title}: {row.milliseconds:.3g} ms on this machine, gradients included (median of tasks)",
+            ]
             break
     return [*lines, *standing.notes]
 

@@ -5,43 +5,11 @@ Start, batches, noise and evaluations are those of the compiled loop: the curves
 
 import time
 
-import numpy as np
 import tensorflow as tf
 
 from taskset.execution.loop import Loop
 from taskset.execution.program import Program
-from taskset.random import seeds
-from taskset.tasks.base import batch_seed
-
-
-class Gradients:
-    """`(loss, gradients)` of a task as a compiled function of one vector of parameters, for batches of a chunk."""
-
-    def __init__(self, task, mode):
-        self.task, self._paths = task, list(task.parameter_shapes)
-        self.shapes = [tuple(task.parameter_shapes[path]) for path in self._paths]
-        self._sizes = [int(np.prod(shape)) for shape in self.shapes]
-        self._program = self._computed if mode == "eager_loop" else Program(self._computed, xla=mode == "xla_loop")
-
-    def vector(self, params):
-        """{path: tensor} as one vector."""
-        return tf.concat([tf.reshape(params[path], [-1]) for path in self._paths], 0)
-
-    def params(self, vector):
-        """The vector's parts as {path: tensor}."""
-        parts = tf.split(vector, self._sizes)
-        return {path: tf.reshape(part, shape) for path, part, shape in zip(self._paths, parts, self.shapes)}
-
-    def __call__(self, vector, raw, numbers):
-        """(loss, vector of gradients); numbers: int32 [4], base of the batch's seed and of the loss's, place in raw, step."""
-        return self._program(vector, raw, numbers)
-
-    def _computed(self, vector, raw, numbers):
-        batch_base, loss_base, i, step = tf.unstack(numbers)
-        # Not array[i]: XLA would compile the program for each value of a number that a slice begins with.
-        batch = self.task.prepare({name: tf.gather(array, i) for name, array in raw.items()}, batch_base, step)
-        loss, gradients = self.task.value_and_gradients(self.params(vector), batch, tf.stack([loss_base, step]))
-        return loss, self.vector(gradients)
+from taskset.tasks.elsewhere.vector import VectorTask, bases
 
 
 class Stepped:
@@ -55,7 +23,9 @@ class Stepped:
 
     def __init__(self, task, group, interval, options, mode=None):
         self.group, self.options, self.loop = group, options, Loop(task, group[0], interval, mode)
-        self._gradients = Gradients(task, self.loop.mode)
+        self._vectors, mode = VectorTask(task), self.loop.mode
+        computed = self._vectors.value_and_gradients
+        self._gradients = computed if mode == "eager_loop" else Program(computed, xla=mode == "xla_loop")
 
     def start(self, seed, account):
         """All runs at step 0."""
@@ -65,12 +35,12 @@ class Stepped:
             raw = self.loop.draw(seed, 0)
         with account("start"):
             params = self.loop.task.init(seed)
-            start = self._gradients.vector(params).numpy()
-            self._runs = {o.name: o.begin(start, self._gradients.shapes) for o in self.group}
+            start = self._vectors.vector(params).numpy()
+            self._runs = {o.name: o.begin(start, self._vectors.shapes) for o in self.group}
             self._seconds = dict.fromkeys(self._runs, 0.0)
         with account("compile"):
-            self._bases = [batch_seed(seed, "train"), seeds.stream(seed, "loss", "train")]
-            self._gradients(self._gradients.vector(params), raw, self._numbers(0, 0))
+            self._bases = bases(seed, "train")
+            self._gradients(self._vectors.vector(params), raw, self._numbers(0, 0))
             self._initial = self._evaluate(params)
 
     def losses(self, live, account):
@@ -78,7 +48,7 @@ class Stepped:
         with account("evaluate"):
             if not self._step:
                 return dict.fromkeys(live, self._initial)
-            return {name: self._evaluate(self._gradients.params(self._runs[name].vector())) for name in live}
+            return {name: self._evaluate(self._vectors.params(self._runs[name].vector())) for name in live}
 
     def advance(self, live, steps, account):
         """Take `steps` steps of the runs named in `live`."""

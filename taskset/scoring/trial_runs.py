@@ -41,7 +41,9 @@ def plan(candidate, tasks, options, root):
             found = store.read_metadata(path)
             check_finished(path, found, name, family, source, config, options.as_json())
             if found.get("candidate") != _as_metadata(candidate):
-                raise StoreError(f"{path} has curves of another optimizer or other hyperparameters: delete it, or use another --out")
+                raise StoreError(
+                    f"{path} has curves of another optimizer or other hyperparameters: delete it, or use another --out"
+                )
         else:
             waiting.append(name)
     return list(planning.cheapest_first(waiting, options))

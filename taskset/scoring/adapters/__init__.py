@@ -64,7 +64,9 @@ def called(factory, given, name):
     try:
         return factory(**given)
     except (TypeError, ValueError) as error:
-        raise ConfigError(f"optimizer {name!r} with {shown(given)}: {cut(str(error), 200)}; change its hyperparameters") from error
+        raise ConfigError(
+            f"optimizer {name!r} with {shown(given)}: {cut(str(error), 200)}; change its hyperparameters"
+        ) from error
 
 
 def _refuse(given, name, why):
