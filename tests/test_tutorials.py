@@ -101,6 +101,13 @@ def test_use_learned(run):
     assert len(names["state"]) and names["step"] == 9
 
 
+def test_elsewhere(run):
+    names, left_out = run("elsewhere")
+    for text, losses in (("torch", "torch_losses"), ("jax", "jax_losses")):
+        if not any(f"as_{text}" in block for block in left_out):
+            assert len(names[losses]) == 100 and np.mean(names[losses][-10:]) < names[losses][0]
+
+
 def test_optuna(run):
     names, left_out = run("optuna")
     assert names["other"].best.optimizer in names["rates"]

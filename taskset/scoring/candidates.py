@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from taskset.errors import ConfigError, UnknownName, cut, origin, shown
+from taskset.errors import ConfigError, UnknownName, cut, nearest, origin, shown
 from taskset.random import seeds
 from taskset.samplers.optimizers import get_optimizer_config, opt_list_names
 
@@ -109,7 +109,8 @@ def loaded(place, attribute):
     for part in attribute.split("."):
         if not hasattr(found, part):
             names = [n for n in vars(module) if not n.startswith("_")]
-            raise ConfigError(f"{place!r} has no {attribute!r}: there are {cut(', '.join(names), 200)}")
+            there = ", ".join(nearest(attribute, names) or names)
+            raise ConfigError(f"{place!r} has no {attribute!r}: there is {cut(there, 200)}; name one of its optimizers")
         found = getattr(found, part)
     return found, hashlib.sha256(file.read_bytes()).hexdigest()[:16] if file else ""
 

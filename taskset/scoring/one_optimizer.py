@@ -4,7 +4,7 @@ from pathlib import Path
 
 from taskset.errors import ConfigError, TasksetError, unknown
 from taskset.normalization.sweep.runner import Options
-from taskset.scoring import candidates, named_suites, score_file, standing, standing_table, suites, tiers, trial_runs
+from taskset.scoring import candidates, named_suites, score_file, scores, standing, standing_table, suites, tiers, trial_runs
 
 ALL = "all"
 SEEDS = 2
@@ -49,6 +49,7 @@ def score(
     Raises: ConfigError and UnknownName for what is not allowed, StoreError where `out` holds other results, TasksetError where
     tasks failed.
     """
+    scores.view(view)  # a misspelt one is reported before hours of runs
     found = suite_of(suite)
     suites.require_measured(found)
     horizon = found.horizon if horizon is None else horizon

@@ -1,6 +1,6 @@
 """Where a candidate stands: its curves on a suite beside those of the baselines.
 
-A row chooses one of its trials for each task: by train loss where train loss is compared, by validation loss where test loss is.
+A row chooses a trial for each task: by train loss where train loss is compared, by validation loss where test loss is.
 Trials that were drawn at random have no order: k of N are worth the mean over all choices of k. Those of a list are tried in order.
 """
 
@@ -20,8 +20,11 @@ CHOSEN_BY = {"train": "train", "test": "valid_outer"}  # split of the score: spl
 
 @dataclass(frozen=True)
 class Row:
-    """An optimizer with a number of trials. values: {split: {task: normalized loss, mean over seeds}}; diverged, runs: counts of
-    all that was run; milliseconds: of a step, median over tasks, None where it isn't known; own: whether it is the candidate's."""
+    """An optimizer with a number of trials.
+
+    values: {split: {task: normalized loss, mean over seeds}}; diverged, runs: counts of all that was run; milliseconds: of a
+    step, median over tasks, None where it isn't known; own: whether it is the candidate's.
+    """
 
     title: str
     trials: int
@@ -176,7 +179,7 @@ def _rivals(frame, tasks, notes):
             title += f", {len(there)} tasks"
             if trials == rivals.LIST_TRIALS[0]:
                 notes.append(
-                    f"the baselines have NAdamW's learned list on {len(there)} of these {len(tasks)} tasks only: compare it by `won`"
+                    f"the baselines have NAdamW's learned list on {len(there)} of these {len(tasks)} tasks: compare it by `won`"
                 )
         rows.append(rows_of(part[part["task"].isin(there)], title, names, False)[-1])
     return rows, tuned

@@ -16,8 +16,8 @@ from taskset.errors import ConfigError, cut, shown
 from taskset.scoring.adapters import keras, native, optax, torch
 
 ALLOWED = (
-    "allowed are an optimizer of taskset, a pair of functions (init, update), an instance or subclass of keras.optimizers.Optimizer, "
-    "a subclass of torch.optim.Optimizer, an optax transformation, and a function that returns one of these"
+    "allowed are an optimizer of taskset, a pair of functions (init, update), an instance or subclass of "
+    "keras.optimizers.Optimizer, a subclass of torch.optim.Optimizer, an optax transformation, and a function that returns one"
 )
 
 

@@ -80,7 +80,7 @@ class OptaxSteps:
         self._state = init(self._vector)
 
     def vector(self):
-        """All parameters as one TensorFlow vector, in the memory of JAX's where that is aligned as TensorFlow's kernels need it."""
+        """All parameters as one TensorFlow vector, in JAX's memory where that is aligned as TensorFlow needs it."""
         if self._vector.unsafe_buffer_pointer() % ALIGNMENT:
             return tf.constant(np.asarray(self._vector))
         return tf.experimental.dlpack.from_dlpack(self._vector.__dlpack__())

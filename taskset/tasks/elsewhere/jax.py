@@ -14,7 +14,7 @@ CHUNK = 32  # raw batches that are drawn at once
 class JaxTask:
     """`loss(params, batch, key) -> scalar`, a pure function, once differentiable. Made by `Task.as_jax`.
 
-    params: {path: array}, as `init` gives them; batch, key: as `batches` gives them. TensorFlow's program becomes a part of JAX's.
+    params: {path: array}, as `init` gives them; batch, key: as `batches` gives them. TensorFlow's program becomes part of JAX's.
     """
 
     def __init__(self, task):

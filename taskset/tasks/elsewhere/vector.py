@@ -7,7 +7,6 @@ import numpy as np
 import tensorflow as tf
 
 from taskset.random import seeds
-from taskset.tasks.base import batch_seed
 
 
 class VectorTask:
@@ -33,8 +32,8 @@ class VectorTask:
     def value_and_gradients(self, vector, raw, numbers):
         """(loss, vector of gradients) of one batch.
 
-        raw: {name: array [chunk, batch size, ..]} of raw batches; numbers: int32 [4], the bases of the batch's and the loss's seed
-        (`bases`), the batch's place in `raw`, and its number, which is that of the step.
+        raw: {name: array [chunk, batch size, ..]} of raw batches; numbers: int32 [4], the bases of the batch's and the loss's
+        seed (`bases`), the batch's place in `raw`, and its number, which is that of the step.
         """
         batch_base, loss_base, place, step = tf.unstack(numbers)
         # Not array[place]: XLA would compile the program for each value of a number that a slice begins with.
@@ -45,4 +44,4 @@ class VectorTask:
 
 def bases(seed, split):
     """[base of the batches' seeds, base of the losses' seeds] of a run: those of baselines."""
-    return [batch_seed(seed, split), seeds.stream(seed, "loss", split)]
+    return [seeds.stream(seed, "batch", split), seeds.stream(seed, "loss", split)]
