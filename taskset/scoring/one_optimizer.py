@@ -41,8 +41,8 @@ def score(
     suite: "1m", "1h", "1d", the name of another suite, a .json file. split: of its tasks: train, valid, test or all.
     out: directory of the curves, which `taskset.load_curves(root=out)` reads, and of scores.json, scores.md and scores.tex. An
     interrupted run is resumed by the same call.
-    hyperparameters: a dict; a list of dicts, one for each trial; or a function `numpy.random.Generator -> dict`, of which `trials`
-    are drawn. seeds: runs of each trial on each task; horizon: steps, at most the suite's (default). batches: of each split in an
+    hyperparameters: a dict; a list of dicts, one for each trial; or a function `numpy.random.Generator -> dict`, called `trials`
+    times. seeds: runs of each trial on each task; horizon: steps, at most the suite's (default). batches: of each split in an
     evaluation. view: "end", "mean" or "lowest" of the curve. workers: processes, for optimizers that are given as texts.
     report: called with a `taskset.normalization.sweep.workers.Progress`.
 

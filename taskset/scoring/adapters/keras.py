@@ -94,9 +94,7 @@ def _value(variable):
 
 
 def _variables(optimizer):
-    """All variables that the optimizer changes, those too that it keeps out of its list (as Nadam does)."""
-    import keras
-
-    others = [v for v in vars(optimizer).values() if isinstance(v, keras.Variable)]
+    """All variables that the optimizer may change: Keras lists its own kind, not a subclass's TensorFlow variables."""
+    others = [v for v in vars(optimizer).values() if isinstance(v, tf.Variable)]
     found = {id(_value(v)): _value(v) for v in (*optimizer.variables, *others)}
     return list(found.values())
