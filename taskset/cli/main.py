@@ -13,7 +13,7 @@ from typing import Annotated, cast
 
 import typer
 
-from taskset.cli import data, sweeps, tasks
+from taskset.cli import data, score, sweeps, tasks
 from taskset.cli.matching import match_tasks
 from taskset.cli.options import DataDir, Modules, Source, err, out
 from taskset.errors import OutdatedBaselines, TasksetError
@@ -39,6 +39,7 @@ app.command("list")(tasks.list_names)
 for command in (tasks.sample, tasks.show, sweeps.train, sweeps.baseline, sweeps.normalize, sweeps.plot):
     app.command()(command)
 app.add_typer(data.app, name="data")
+app.command("score")(score.score)
 
 
 def show_version(asked: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -207,6 +208,30 @@ class Task:
         if self.model.gradient_noise:
             gradients = self.model.gradient_noise(gradients, batch, stateless.fold(seed, 1))
         return loss, gradients
+
+    def as_torch(self, seed=0):
+        """The task as a `torch.nn.Module` with the start of `seed`: `loss = module.loss(); loss.backward()`.
+
+        See `taskset.tasks.elsewhere.torch.TorchTask`. Raises: ConfigError where PyTorch is not installed.
+        """
+        self._require("torch")
+        from taskset.tasks.elsewhere.torch import TorchTask
+
+        return TorchTask(self, seed)
+
+    def as_jax(self):
+        """The task as a function `loss(params, batch, key)` of JAX, with `init(seed)` and `batches(split, seed)`.
+
+        See `taskset.tasks.elsewhere.jax.JaxTask`. Raises: ConfigError where JAX is not installed.
+        """
+        self._require("jax")
+        from taskset.tasks.elsewhere.jax import JaxTask
+
+        return JaxTask(self)
+
+    def _require(self, package):
+        if importlib.util.find_spec(package) is None:
+            raise ConfigError(f"as_{package} of {shown(self.name)} needs {package}, which is not installed: pip install {package}")
 
     @functools.cached_property
     def _open(self) -> RawBatches:
