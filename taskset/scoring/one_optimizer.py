@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from taskset.errors import ConfigError, TasksetError, unknown
-from taskset.normalization.sweep.runner import Options
+from taskset.normalization.sweep.runner import SweepOptions
 from taskset.scoring import candidates, named_suites, score_file, scores, standing, standing_table, suites, tiers, trial_runs
 
 ALL = "all"
@@ -57,7 +57,7 @@ def score(
         raise ConfigError(f"horizon {horizon!r}: allowed is an integer from 1 to {found.horizon}, the suite's")
     tasks = _tasks(found, split)
     candidate = candidates.candidate(optimizer, hyperparameters, trials, name)
-    options = Options(candidate.names, found.source, horizon, tuple(range(seeds)), batches, _evaluations(horizon))
+    options = SweepOptions(candidate.names, found.source, horizon, tuple(range(seeds)), batches, _evaluations(horizon))
     text = trial_runs.Text(optimizer, candidate.trials, candidate.name) if isinstance(optimizer, str) else None
     waiting = trial_runs.plan(candidate, tasks, options, out)
     progress = trial_runs.run(

@@ -231,7 +231,9 @@ class Task:
 
     def _require(self, package):
         if importlib.util.find_spec(package) is None:
-            raise ConfigError(f"as_{package} of {shown(self.name)} needs {package}, which is not installed: pip install {package}")
+            raise ConfigError(
+                f"as_{package} of {shown(self.name)} needs {package}, which is not installed: pip install {package}"
+            )
 
     @functools.cached_property
     def _open(self) -> RawBatches:

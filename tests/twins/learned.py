@@ -69,7 +69,7 @@ class PerTensor:
 
 
 class Mlp(PerTensor):
-    decays = [0.1, 0.5, 0.9, 0.99, 0.999, 0.9999]
+    decays = (0.1, 0.5, 0.9, 0.99, 0.999, 0.9999)
 
     def start(self, p):
         return [np.zeros(p.shape) for _ in self.decays]
@@ -80,7 +80,7 @@ class Mlp(PerTensor):
 
 
 class Mlp2019(PerTensor):
-    decays = [0.5, 0.9, 0.99, 0.999, 0.9999]
+    decays = (0.5, 0.9, 0.99, 0.999, 0.9999)
 
     def start(self, p):
         return [(np.zeros(p.shape), np.zeros(p.shape)) for _ in self.decays]
@@ -149,8 +149,8 @@ class Lstm:
         for path, p in params.items():
             x, new_state[path] = np.array([self.seen(g) for g in np.ravel(grads[path])]), []
             for layer, (h, c) in enumerate(state[path]):
-                x, c = lstm_step(theta, f"lstm_{layer}", x, h, c)
-                new_state[path].append((x, c))
+                x, cell = lstm_step(theta, f"lstm_{layer}", x, h, c)
+                new_state[path].append((x, cell))
             output = x @ theta["linear/w"] + theta["linear/b"]
             new_params[path] = p + 0.1 * output.reshape(np.shape(p))
         return new_params, new_state
@@ -174,7 +174,7 @@ class Ema:
 
 
 class Hierarchical:
-    decays = [0.5, 0.9, 0.99, 0.999, 0.9999]
+    decays = (0.5, 0.9, 0.99, 0.999, 0.9999)
 
     def init(self, theta, params):
         one = lambda name: theta[f"initial_state/{name}"]  # noqa: E731

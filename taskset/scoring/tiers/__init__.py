@@ -16,7 +16,7 @@ from taskset import catalogue
 from taskset.errors import unknown
 from taskset.normalization.store import load_normalizers
 from taskset.normalization.sweep import planning
-from taskset.normalization.sweep.runner import Options
+from taskset.normalization.sweep.runner import SweepOptions
 from taskset.scoring import suites
 from taskset.scoring.measuring import BATCHES, EVALUATIONS
 
@@ -67,7 +67,7 @@ def load(text):
 
 def seconds_of(task, horizon, source):
     """Core-seconds of one optimizer with one trial and SEEDS seeds on a task, by the cost model; None where it has none."""
-    return planning.core_seconds(task, Options(("any",), source, horizon, tuple(range(SEEDS)), BATCHES, EVALUATIONS))
+    return planning.core_seconds(task, SweepOptions(("any",), source, horizon, tuple(range(SEEDS)), BATCHES, EVALUATIONS))
 
 
 def make(one, baselines=None):
