@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,13 +43,13 @@ class DigitsData:
         """{name: (shape, dtype)} of a prepared batch."""
         return {"image": ((self.batch_size, *self.image_shape), "float32"), "label": ((self.batch_size,), "int32")}
 
-    def check(self, source: str, data_dir: str | None = None) -> None:
+    def check(self, source: str, data_dir: str | PathLike[str] | None = None) -> None:
         """Raise `DataNotPrepared` where mnist is not there."""
         ImageData("mnist", self.batch_size).check(source, data_dir)
 
-    def open(self, source: str, data_dir: str | None = None) -> DigitBatches:
+    def open(self, source: str, data_dir: str | PathLike[str] | None = None) -> DigitBatches:
         """Make the arrays from mnist of that source."""
-        return DigitBatches(self.batch_size, *_arrays(source, data_dir))
+        return DigitBatches(self.batch_size, *_arrays(source, None if data_dir is None else str(data_dir)))
 
     def prepare(self, raw: dict[str, Any], key: Any) -> dict[str, Any]:
         """The raw batch itself."""

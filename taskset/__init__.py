@@ -5,11 +5,12 @@
     params = task.init(seed=0)
     loss, gradients = task.value_and_gradients(params, next(task.batches("train", seed=0)), seed=0)
 
-The names below are loaded on first use: importing the package loads neither TensorFlow nor pandas. It makes TensorFlow start
-quietly, once it is imported (`taskset.quiet`).
+The names below are loaded on first use: importing the package loads neither TensorFlow nor pandas. Importing it also keeps
+TensorFlow from printing its start-up messages, whenever that is imported (`taskset.execution.runtime`).
 """
 
 import importlib
+from typing import Any
 
 from taskset import moved
 from taskset.execution import runtime
@@ -44,13 +45,15 @@ _WHERE = {
     "taskset.tasks.base": ("Model", "Task"),
     "taskset.normalization.store": ("load_curves", "load_tasks", "load_optimizers", "load_sweeps", "load_normalizers"),
     "taskset.normalization.normalizer": ("normalizer",),
+    "taskset.scoring.one_optimizer": ("score",),
     "taskset.errors": ("TasksetError",),
 }
 _MODULE_OF = {name: module for module, names in _WHERE.items() for name in names}
-__all__ = ["__version__", *_MODULE_OF]
+__all__ = ["__version__"]
+__all__ += list(_MODULE_OF)
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'taskset' has no attribute {name!r}; it has: {', '.join(sorted(__all__))}")
     value = getattr(importlib.import_module(_MODULE_OF[name]), name)
@@ -58,5 +61,5 @@ def __getattr__(name):
     return value
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted(__all__)

@@ -1,57 +1,66 @@
-"""All tasks by name: what there is, its config and facts, and the task itself.
+"""All tasks by name: their configs and facts, and the tasks themselves.
 
-Stands above samplers and tasks, and has them registered when a name is first asked for. Only building a task imports TensorFlow.
+The package's samplers and fixed tasks are imported when a name is first looked up. Only building a task imports TensorFlow.
 """
+
+from __future__ import annotations
 
 import functools
 import importlib
 import json
 import math
+from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING, SupportsIndex
 
 import numpy as np
 
 from taskset import registry
-from taskset.datasets.base import SOURCES
+from taskset.datasets.base import check_source
 from taskset.errors import ConfigError, InfeasibleTask, TasksetError, cut, nearest, origin, shown, unknown
 from taskset.execution import runtime
 from taskset.patterns import matching
+from taskset.registry import Config, Facts, Family
 
-MOST_NUMBERS = 2 * 10**9  # of all parameters, and of a batch: in float32 they take 8 GB
-MOST_ENTRIES = 100_000  # of a list in a config
+if TYPE_CHECKING:
+    from taskset.datasets.prepared import Directory
+    from taskset.tasks.base import Task
+
+MOST_NUMBERS = 2 * 10**9  # in all parameters together, and in a batch: 8 GB of float32
+MOST_ENTRIES = 100_000  # in a list of a config
 
 
 @functools.cache
-def load():
-    """Have the package's own samplers and fixed tasks registered (no TensorFlow)."""
+def load() -> None:
+    """Register the package's own samplers and fixed tasks. Imports no TensorFlow."""
     importlib.import_module("taskset.samplers")
     importlib.import_module("taskset.tasks.fixed")
 
 
-def families():
+def families() -> list[str]:
     """The names of all task families that can be sampled, sorted."""
     load()
     return sorted(name for name, f in registry._families.items() if f.sample)
 
 
-def fixed_tasks():
-    """The names of all fixed tasks, in the published order."""
+def fixed_tasks() -> list[str]:
+    """The names of all fixed tasks: those of the package in the published order, then the user's own."""
     load()
     own = [name for name, describe in registry._fixed.items() if describe.__module__.startswith("taskset.")]
     packaged = set(own)
-    return own + [name for name in registry._fixed if name not in packaged]  # whoever registered first
+    return own + [name for name in registry._fixed if name not in packaged]
 
 
-def family(name):
-    """The `Family` called `name`, with its builder not necessarily loaded."""
+def family(name: str) -> Family:
+    """The `Family` called `name`, whose builder may not be loaded yet. Raises `UnknownName`."""
     load()
     if not isinstance(name, str) or name not in registry._families:
         raise unknown("family", name, list(registry._families), "python -m taskset list --families shows all.")
     return registry._families[name]
 
 
-def builder(name):
-    """The builder of a family; imports TensorFlow."""
+def builder(name: str) -> Callable:
+    """The builder of a family; imports TensorFlow. Raises `UnknownName`, and `ConfigError` for a family without a builder."""
     if family(name).build is None:
         importlib.import_module("taskset.tasks.builders")
     build = family(name).build
@@ -60,36 +69,37 @@ def builder(name):
     return build
 
 
-def list_tasks(pattern=None):
+def list_tasks(pattern: str | None = None) -> list[str]:
     """Task names: the fixed ones and seeds 0 .. 999 of each family; `pattern` is a glob (`"mlp_family_seed1?"`).
 
-    Seeds beyond 999 are in it where the pattern spells them out, in digits and ranges: `"mlp_family_seed100[0-2]"`.
+    Seeds beyond 999 are included if the pattern spells them out in digits and ranges: `"mlp_family_seed100[0-2]"`.
     """
     load()
     names = fixed_tasks() + [f"{f}_seed{s}" for f in families() for s in range(registry.SEEDS)]
     return names if pattern is None else matching(pattern, names, families())
 
 
-def no_match(pattern):
-    """The line for a glob that matches no task."""
+def no_match(pattern: str | None) -> str:
+    """The error message for a glob that matches no task."""
     head = cut(str(pattern)).rpartition("_seed")[0]
     near = nearest(head, families(), 1)
     guess = f"; did you mean {near[0]}_seed..?" if near and near[0] != head else ""
     return (
-        f"no task matches {shown(pattern)}{guess}: python -m taskset list shows all; * and ? stand for seeds 0 .. {registry.SEEDS - 1}, "
-        "ranges such as seed100[0-2] for others, too"
+        f"no task matches {shown(pattern)}{guess}: python -m taskset list shows all; "
+        f"* and ? stand for seeds 0 .. {registry.SEEDS - 1}, ranges such as seed100[0-2] for others, too"
     )
 
 
-def sample(family_name, seed):
-    """The config of one seed of a task family, without its family name."""
-    if family_name not in families():
+def sample(family_name: str, seed: SupportsIndex) -> Config:
+    """The config of one seed of a task family. Raises `UnknownName`, `ConfigError` for what is not a seed."""
+    draw = registry._families[family_name].sample if family_name in families() else None
+    if draw is None:
         raise unknown("family", family_name, families(), "python -m taskset list --families shows all.")
-    return registry._families[family_name].sample(registry.check_seed(family_name, seed))
+    return draw(registry.check_seed(family_name, seed))
 
 
-def resolve(name):
-    """(family, config) of any task name."""
+def resolve(name: str) -> tuple[str, Config]:
+    """(family, config) of any task name. Raises `UnknownName`."""
     load()
     if isinstance(name, str) and name in registry._fixed:
         family_name, config = registry._fixed[name]()
@@ -101,21 +111,21 @@ def resolve(name):
     raise unknown("task", name, known, "python -m taskset list shows all.")
 
 
-def is_task(name):
+def is_task(name: str) -> bool:
     """Whether there is a task of this name."""
     load()
     parsed = registry.parse(name)
     return isinstance(name, str) and (name in registry._fixed or bool(parsed and parsed[0] in families()))
 
 
-def get_config(name):
-    """The config of a task, as published: `[config, family]` (a JSON value)."""
+def get_config(name: str) -> list:
+    """The config of a task in the published form, `[config, family]` (a JSON value). Raises `UnknownName`."""
     family_name, config = resolve(name)
     return [config, family_name]
 
 
-def check_config(family_name, config):
-    """Raise `ConfigError` unless `config` fits the family's schema: names the field and what is allowed."""
+def check_config(family_name: str, config: Config) -> None:
+    """Raise `ConfigError` unless `config` fits the family's schema: it names the field and what is allowed."""
     schema = family(family_name).schema
     check_lengths(family_name, config)
     if schema is None:
@@ -127,28 +137,27 @@ def check_config(family_name, config):
         raise ConfigError(f"{family_name} config: {problem}")
 
 
-def check_lengths(family_name, value, path=""):
-    """`ConfigError` for lists that no model is made of, before anything walks over them at length."""
+def check_lengths(family_name: str, value: Config, path: str = "") -> None:
+    """Raise `ConfigError` for lists that are too long for any model, before more time is spent on them."""
     if isinstance(value, (list, tuple, dict)) and len(value) > MOST_ENTRIES:
         raise ConfigError(
             f"{family_name} config: {cut(path) or 'the config'} has {len(value):,} entries; allowed are at most {MOST_ENTRIES:,}"
         )
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, (list, tuple)) else ()
-    for key, inner in items:
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, (list, tuple)) else ():
         if isinstance(inner, (list, tuple, dict)):
             check_lengths(family_name, inner, f"{path}[{key}]" if isinstance(key, int) else f"{path}.{key}".lstrip("."))
 
 
-def facts(family_name, config):
-    """The `Facts` of a config (`registry.Facts()` for a family that registered none); what takes too much memory can't run."""
+def facts(family_name: str, config: Config) -> Facts:
+    """The `Facts` of a config (`Facts()` if the family registered none); what takes too much memory is infeasible."""
     describe = family(family_name).facts
-    described = describe(config) if describe else registry.Facts()
+    described = describe(config) if describe else Facts()
     reason = described.infeasible or _too_large(described)
     return described if reason == described.infeasible else replace(described, infeasible=reason)
 
 
-def _too_large(described):
-    """Which of parameters and batch takes more memory than anyone means to give; None if neither does."""
+def _too_large(described: Facts) -> str | None:
+    """Why parameters or batch would take too much memory; None if neither does."""
     batch = {} if described.data is None else described.data.batch
     for what, shapes in (
         ("the parameters are", (described.parameter_shapes or {}).values()),
@@ -160,34 +169,35 @@ def _too_large(described):
     return None
 
 
-def infeasible_reason(name):
-    """Why the task can't run, naming the config field; None if it can. Builds nothing, loads no data."""
+def infeasible_reason(name: str) -> str | None:
+    """Why the task can't run, naming the config field; None if it can. Builds nothing and loads no data."""
     return facts(*resolve(name)).infeasible
 
 
-def feasible(name):
-    """Whether the task can run. Builds nothing, loads no data."""
+def feasible(name: str) -> bool:
+    """Whether the task can run. Builds nothing and loads no data."""
     return infeasible_reason(name) is None
 
 
-def num_params(name):
-    """How many parameters the task has, by its facts; None where it can't run or only building tells. Builds nothing."""
+def num_params(name: str) -> int | None:
+    """The number of the task's parameters, by its facts; None if it can't run or its facts don't say. Builds nothing."""
     described = facts(*resolve(name))
     if described.infeasible or described.parameter_shapes is None:
         return None
     return sum(math.prod(shape) for shape in described.parameter_shapes.values())
 
 
-def require_feasible(name, described):
-    """Raise `InfeasibleTask` if `described` (`Facts`) can't run."""
+def require_feasible(name: str, described: Facts) -> None:
+    """Raise `InfeasibleTask` if a task with these facts can't run."""
     if described.infeasible:
-        raise InfeasibleTask(f"task {shown(name)} can't run: {described.infeasible}. taskset.feasible(name) tells beforehand.")
+        raise InfeasibleTask(f"task {shown(name)} can't run: {described.infeasible}. taskset.feasible(name) says so beforehand.")
 
 
-def published_start(name):
+def published_start(name: str) -> tuple[float, float] | None:
     """The point (x, y) from which the release started a TwoD task in every replica; None for all other tasks.
 
-    Our runs start anew for each seed. To set a published curve beside one of ours, start from `{"x": tf.constant(point)}`.
+    Runs of this package start from another point for each seed. To compare one with a published curve, start it from
+    `{"x": tf.constant(point)}`.
 
     Raises: UnknownName.
     """
@@ -197,22 +207,26 @@ def published_start(name):
     return two_d.PUBLISHED_STARTS.get(name)
 
 
-def get_task(name, source="tfds", data_dir=None):
+def get_task(name: str, source: str = "tfds", data_dir: Directory | None = None) -> Task:
     """The task called `name`.
 
     source: "tfds" for the real data in a TFDS directory, "synthetic" for a generated stand-in; tasks without data ignore it.
-    data_dir: the TFDS directory; None: the environment variable TFDS_DATA_DIR, else TFDS's own default.
+    data_dir: the TFDS directory; None means the environment variable TFDS_DATA_DIR, else TFDS's own default.
 
     Raises: UnknownName, InfeasibleTask, DataNotPrepared.
     """
     return _build(name, *resolve(name), source, data_dir)
 
 
-def make_task(family, config, source="tfds", data_dir=None, name=None):
-    """A task from a config of one's own, checked against the family's schema.
+def make_task(
+    family: str, config: Config, source: str = "tfds", data_dir: Directory | None = None, name: str | None = None
+) -> Task:
+    """A task from your own config, checked against the family's schema.
 
-    config: JSON values; NumPy's numbers and tuples become such. Raises: UnknownName, ConfigError (names the field and what is
-    allowed), InfeasibleTask, DataNotPrepared.
+    config: JSON values; NumPy numbers and tuples are converted. source, data_dir: as for `get_task`. name: of the task; by
+    default made of family and config.
+
+    Raises: UnknownName, ConfigError (names the field and what is allowed), InfeasibleTask, DataNotPrepared.
     """
     config = _as_json(family, config)
     check_config(family, config)
@@ -220,7 +234,7 @@ def make_task(family, config, source="tfds", data_dir=None, name=None):
 
 
 def _rebuilt(name, family, config, source, data_dir):
-    """What a pickle of a task is read with."""
+    """The task that a pickle describes."""
     known = resolve(name) if is_task(name) else None
     return get_task(name, source, data_dir) if known == (family, config) else make_task(family, config, source, data_dir, name)
 
@@ -234,15 +248,14 @@ def _as_json(family, config):
 
 
 def _plain(value):
-    """A Python number of one of NumPy's."""
+    """A NumPy number as a Python number."""
     if isinstance(value, np.generic):
         return value.item()
     raise TypeError(f"not {shown(value)}")
 
 
 def _build(name, family, config, source, data_dir):
-    if not isinstance(source, str) or source not in SOURCES:
-        raise unknown("source", source, SOURCES, f"Allowed are {' and '.join(map(repr, SOURCES))}.")
+    check_source(source)
     described = facts(family, config)
     require_feasible(name, described)
     if described.data is not None and described.data.needs_source:

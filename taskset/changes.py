@@ -1,8 +1,8 @@
-"""Which tasks changed in which version of the package, and why: curves from before it are of another task. No TensorFlow.
+"""Which tasks changed in which version of the package, and why: older curves are of another task. No TensorFlow.
 
-A name means what it meant in the release of 2020; where a version found that ours meant something else, the task changed. All
-else that is computed from tasks (curves, normalizers, scales) carries the version that computed it, and is out of date where
-that is older than the task's last change.
+A name means what it meant in the release of 2020. A task changes in the version that corrects a deviation from the release.
+Results computed from tasks (curves, normalizers, scales) carry the version that computed them, and are out of date if that is
+older than the task's last change.
 """
 
 import functools
@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 from taskset import catalogue, registry
 from taskset.errors import ConfigError
+from taskset.registry import Config
 
-FIRST = "0.1.0"  # what was stored before versions were
+FIRST = "0.1.0"  # of results that carry no version
 
 RESIZED = frozenset(
     ["food101_32x32", "food101_64x64", "coil100_32x32", "deep_weeds_32x32", "sun397_32x32", "colorectal_histology_32x32"]
@@ -36,16 +37,18 @@ _RECURRENT = (*_TEXT, "associative", "copy")
 
 @dataclass(frozen=True)
 class Change:
-    """One thing that became different in `version`: of which tasks, and what.
+    """One change made in `version`.
 
-    touches: `(family, config, fixed) -> bool`, for a family of the package; sources: of the data, where only some are concerned.
+    key: its short name. about: what changed.
+    touches: `(family, config, fixed) -> bool`, whether it changed a task of the package; fixed: whether that is a fixed task.
+    sources: those of the data for which it did; () stands for all.
     """
 
     version: str
     key: str
     about: str
-    touches: Callable
-    sources: tuple = ()
+    touches: Callable[[str, Config, bool], bool]
+    sources: tuple[str, ...] = ()
 
 
 def _core(*kinds):
@@ -53,7 +56,7 @@ def _core(*kinds):
 
 
 def _own_starts(family, config, fixed):
-    """Fixed tasks whose layers start by the default of another module than Sonnet's."""
+    """Fixed tasks with layers that do not start by Sonnet's defaults."""
     if not fixed or not isinstance(config, dict):
         return False
     if "linear_w_init" in config or config.get("w_init", [None])[0] == "contrib_variance_scaling":
@@ -82,7 +85,7 @@ def _more_than_there_are(family, config, fixed):
 
 
 def _reads_text(family, config, fixed):
-    """Whether it reads windows of documents. Any document may be longer than its window: all of them count."""
+    """Tasks that read windows of documents. Any of them may have a document that is longer than its window."""
     return family in _TEXT
 
 
@@ -114,23 +117,23 @@ CHANGES = (
 )
 
 
-def release(version):
+def release(version: str) -> tuple[int, ...]:
     """A version's numbers as a tuple: "0.2.0" and "0.2.0.dev1" -> (0, 2, 0). Raises `ConfigError`."""
     match = re.match(r"\d+(\.\d+)*", str(version))
     if match is None:
-        raise ConfigError(f"version {version!r}: allowed are versions of the package, such as {FIRST!r}")
+        raise ConfigError(f"version {version!r}: allowed are version numbers of the package, such as {FIRST!r}")
     return tuple(map(int, match[0].split(".")))
 
 
-def is_of(version, asked):
-    """Whether `version` ("0.1.0") is one of the release `asked` ("0.1" or "0.1.0")."""
-    wanted = release(asked)
-    return release(version)[: len(wanted)] == wanted
+def is_of(version: str, wanted: str) -> bool:
+    """Whether `version` ("0.1.0") is part of the release `wanted` ("0.1" or "0.1.0")."""
+    numbers = release(wanted)
+    return release(version)[: len(numbers)] == numbers
 
 
 @functools.cache
-def of_task(name):
-    """The `Change`s of a task, oldest first; () for a task that isn't the package's own."""
+def of_task(name: str) -> tuple[Change, ...]:
+    """The `Change`s of a task, oldest first; () for a user's own task."""
     fixed = name in catalogue.fixed_tasks()
     parsed = registry.parse(name)
     if not fixed and (parsed is None or parsed[0] not in catalogue.families()):
@@ -139,10 +142,10 @@ def of_task(name):
     return tuple(change for change in CHANGES if change.touches(family, config, fixed))
 
 
-def changed_in(name, source=None):
+def changed_in(name: str, source: str | None = None) -> str | None:
     """The last version in which a task changed, None if it never did.
 
-    source: of its data ("none", "synthetic", "tfds"), None: any. Curves of the release itself (source "published") never do.
+    source: of its data ("none", "synthetic", "tfds"); None for any. Curves of the release (source "published") never change.
     """
     if source == "published":
         return None
@@ -150,8 +153,8 @@ def changed_in(name, source=None):
     return max(found, key=release, default=None)
 
 
-def outdated(name, source, version):
-    """Whether what `version` computed of a task (None: not known) is of another task than today's."""
+def outdated(name: str, source: str | None, version: str | None) -> bool:
+    """Whether results that `version` (None: unknown) computed on a task are out of date, since the task changed later."""
     if version is None or release(version) >= _LAST:
         return False
     changed = changed_in(name, source)

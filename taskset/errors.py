@@ -1,15 +1,16 @@
-"""What can go wrong in a user's hands.
+"""Errors that users can cause and mend.
 
-Each error's text is one line: the value that was wrong, what is allowed, and the next step. The command line prints that line
+The message of each is one line: the value that was wrong, what is allowed, and the next step. The command line prints that line
 and exits with status 2.
 """
 
 import difflib
 import traceback
+from collections.abc import Iterable
 
 
 class TasksetError(Exception):
-    """Anything a user can cause and mend."""
+    """The base class of all errors that a user can cause and mend."""
 
 
 class UnknownName(TasksetError):
@@ -17,11 +18,11 @@ class UnknownName(TasksetError):
 
 
 class ConfigError(TasksetError):
-    """A config or an argument with a missing, unknown or ill-typed value."""
+    """A config or an argument with a missing or unknown field, or a value that is not allowed."""
 
 
 class InfeasibleTask(TasksetError):
-    """A config that is well formed and still describes nothing that can run."""
+    """A task whose config is well formed, but which can't run."""
 
 
 class DataNotPrepared(TasksetError):
@@ -29,47 +30,47 @@ class DataNotPrepared(TasksetError):
 
 
 class StoreError(TasksetError):
-    """A directory of results that can't be read, can't be written or was made with other options."""
+    """A directory or file that can't be read or written, or results that were made with other options."""
 
 
 class OutdatedBaselines(UserWarning):
-    """Baselines that were left out: the package has changed their tasks since they were computed."""
+    """Baselines were left out, as their tasks have changed since they were computed."""
 
 
-def shown(value, most=100):
-    """`value` as an error's line shows it: its `repr` without line breaks, cut off after `most` characters."""
+def shown(value: object, most: int = 100) -> str:
+    """`value` for an error message: its `repr` without line breaks, cut off after `most` characters."""
     return cut(repr(value), most)
 
 
-def cut(text, most=100):
-    """`text` in one line of at most `most` characters."""
+def cut(text: str, most: int = 100) -> str:
+    """`text` on one line of at most `most` characters."""
     text = " ".join(text.split())
     return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
-def nearest(name, names, most=3):
-    """Those of `names` that `name` may be meant for, nearest first; none for what is no name."""
-    if not isinstance(name, str) or len(name) > 200:  # comparing takes long, and nobody misspells so much
+def nearest(name: object, names: Iterable[str], most: int = 3) -> list[str]:
+    """Up to `most` of `names` that `name` may be a misspelling of, nearest first; none if it is not a string."""
+    if not isinstance(name, str) or len(name) > 200:  # comparing long strings is slow
         return []
-    return difflib.get_close_matches(name, names, n=most, cutoff=0.6)
+    return difflib.get_close_matches(name, list(names), n=most, cutoff=0.6)
 
 
-def unknown(kind, name, names, hint):
-    """An `UnknownName` for `name` that offers its nearest neighbours among `names`."""
+def unknown(kind: str, name: object, names: Iterable[str], hint: str) -> UnknownName:
+    """An `UnknownName` for `name` that suggests similar ones among `names`. hint: where to find all of them."""
     near = nearest(name, names)
     guess = f"; did you mean {' or '.join(repr(n) for n in near)}?" if near else "."
     return UnknownName(f"unknown {kind} {shown(name)}{guess} {hint}")
 
 
-def origin(error, inside=None):
-    """What was raised and where, in one line: `NameError: name 'x' is not defined (/home/me/tasks.py, line 12)`.
+def origin(error: BaseException, inside: str | None = None) -> str:
+    """An error and its place in one line: `NameError: name 'x' is not defined (/home/me/tasks.py, line 12)`.
 
-    inside: a path or part of one; the line is the innermost one in a file whose path has it, else the innermost of all.
+    inside: a part of a path; the place is the innermost frame in a file whose path contains it, else the innermost of all.
     """
     if isinstance(error, SyntaxError) and error.filename:
         return f"{type(error).__name__}: {cut(error.msg, 200)} ({error.filename}, line {error.lineno})"
     frames = traceback.extract_tb(error.__traceback__)
     chosen = [frame for frame in frames if inside is not None and inside in frame.filename] or frames
     where = f" ({chosen[-1].filename}, line {chosen[-1].lineno})" if chosen else ""
-    told = cut(str(error), 300)
-    return (told if isinstance(error, TasksetError) else f"{type(error).__name__}{told and f': {told}'}") + where
+    message = cut(str(error), 300)
+    return (message if isinstance(error, TasksetError) else f"{type(error).__name__}{message and f': {message}'}") + where

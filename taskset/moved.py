@@ -1,7 +1,7 @@
-"""Modules that have moved: an import of the old name gives the module under its new one.
+"""Modules that have moved: importing an old name gives the module under its new name.
 
-PUBLIC names stand in the README and the docs, and stay. MOVED names are served until version 0.3, with a DeprecationWarning
-that says the new name.
+PUBLIC names are those in the README and the docs, which stay. MOVED names work until version 0.3, with a DeprecationWarning that
+names the new module.
 """
 
 import importlib
@@ -9,6 +9,9 @@ import importlib.abc
 import importlib.util
 import sys
 import warnings
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 
 PUBLIC = {
     "taskset.quiet": "taskset.execution.runtime",
@@ -77,27 +80,29 @@ MOVED = {
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds the old names. What comes of one is the very module that has the new name, not a copy of it."""
+    """Finds old names. Importing one gives the very module of the new name, not a copy of it."""
 
-    def __init__(self):
-        self._specs = {}
+    def __init__(self) -> None:
+        self._specs: dict[str, ModuleSpec | None] = {}
 
-    def find_spec(self, fullname, path=None, target=None):
+    def find_spec(self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
         return importlib.util.spec_from_loader(fullname, self) if fullname in PUBLIC or fullname in MOVED else None
 
-    def create_module(self, spec):
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
         new = PUBLIC.get(spec.name) or MOVED[spec.name]
         if spec.name in MOVED:
-            warnings.warn(f"{spec.name} is now {new}; the old name goes in version 0.3", DeprecationWarning, stacklevel=6)
+            warnings.warn(
+                f"{spec.name} is now {new}; the old name will be removed in version 0.3", DeprecationWarning, stacklevel=6
+            )
         module = importlib.import_module(new)
         self._specs[new] = module.__spec__
         return module
 
-    def exec_module(self, module):
-        module.__spec__ = self._specs[module.__name__]  # the import under the old name has put its own there
+    def exec_module(self, module: ModuleType) -> None:
+        module.__spec__ = self._specs[module.__name__]  # importing the old name has replaced it
 
 
-def serve_old_names():
-    """Let the old names be imported from now on."""
+def serve_old_names() -> None:
+    """Make the old names importable."""
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _Finder())  # first: an old folder may be left with nothing but __pycache__ in it
+        sys.meta_path.insert(0, _Finder())  # first: of an old folder, __pycache__ may be left

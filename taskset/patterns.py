@@ -1,18 +1,22 @@
-"""Globs of names: those that match, and seeds beyond the published ones that a glob spells out."""
+"""Globs of names: the names that match, and seeds beyond the published ones that a glob spells out."""
 
 import fnmatch
 import math
 import re
+from collections.abc import Iterable
 
 from taskset.errors import ConfigError, shown
 from taskset.random import seeds
 from taskset.registry import SEEDS
 
-MOST_MATCHES = 100_000  # names beyond the published seeds that a glob stands for
+MOST_MATCHES = 100_000  # names beyond the published seeds that a glob may stand for
 
 
-def matching(pattern, names, families):
-    """Those of `names` that match a glob, then those of seeds beyond the published ones that it spells out."""
+def matching(pattern: str, names: Iterable[str], families: Iterable[str]) -> list[str]:
+    """Those of `names` that match a glob, then seeds of `families` beyond the published ones that it spells out.
+
+    Raises `ConfigError` for what is not a string, and for a glob that spells out more than `MOST_MATCHES` seeds.
+    """
     if not isinstance(pattern, str):
         raise ConfigError(f"pattern {shown(pattern)}: allowed is a glob, such as 'mlp_family_seed1?'")
     head, _, tail = pattern.rpartition("_seed")
@@ -20,7 +24,7 @@ def matching(pattern, names, families):
     return fnmatch.filter(names, pattern) + [f"{name}_seed{seed}" for name in found for seed in _seeds_beyond(pattern, tail)]
 
 
-def _seeds_beyond(pattern, tail):
+def _seeds_beyond(pattern: str, tail: str) -> list[int]:
     """The seeds above the published ones that digits and ranges (`100[0-2]`) stand for."""
     places = re.findall(r"\d|\[!?[^]]+\]", tail)
     if "".join(places) != tail or len(places) < len(str(SEEDS)):

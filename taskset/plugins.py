@@ -1,10 +1,11 @@
-"""Modules from outside the package that register families of their own."""
+"""Modules from outside the package that register families, fixed tasks and optimizers of their own."""
 
 import contextlib
 import hashlib
 import importlib
 import importlib.util
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from taskset import catalogue, registry
@@ -38,13 +39,13 @@ def _all_or_nothing():
         raise
 
 
-def load(modules):
+def load(modules: Iterable[str]) -> None:
     """Import each of `modules`: a module name (`"lab.tasks"`) or a file (`"./tasks.py"`).
 
-    A file is one module, whatever path leads to it; files of one name in different folders are different ones. A module that
-    can't be imported leaves nothing registered. Raises: ConfigError that tells the line.
+    A file is one module, whatever path leads to it; files of the same name in different folders are different modules. A module
+    that can't be imported leaves nothing registered. Raises `ConfigError`, with the error and the line that raised it.
     """
-    catalogue.load()  # the package's own stay, whatever happens to others
+    catalogue.load()  # before, so that the package's own names are never among those that a failed import forgets
     for module in modules:
         if not module or (module.startswith(".") and not module.endswith(".py")):
             raise ConfigError(f"can't import {module!r}: give a whole module name or the path of a .py file")
@@ -65,16 +66,17 @@ def load(modules):
             raise _failed(module, file, error) from error
 
 
-def _failed(module, file, error):
+def _failed(module: str, file: Path | None, error: BaseException) -> ConfigError:
     inside = str(file) if file else f"{module.rpartition('.')[2]}"
     return ConfigError(f"can't import {module!r}: {origin(error, inside)}")
 
 
-def _load_file(path):
+def _load_file(path: Path) -> None:
     if any(getattr(module, "__file__", None) == str(path) for module in list(sys.modules.values())):
         return
     name = f"taskset_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
     spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None  # a .py file has both
     sys.modules[name] = module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)

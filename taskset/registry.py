@@ -6,7 +6,7 @@ A task family is made of up to four registered functions, each under the family'
 
 - a sampler, `seed -> config` (JSON values only), which makes the names `{family}_seed{seed}` exist;
 - a JSON schema of its configs (an argument of `register_sampler`), by which users' own configs are checked;
-- facts, `config -> Facts`: what can be said of a config without building it (its data, its parameter shapes, why it can't run);
+- facts, `config -> Facts`: what follows from a config without building it (its data, its parameter shapes, why it can't run);
 - a builder, `(config, data) -> Model`, in TensorFlow.
 
 Only the builders import TensorFlow. A fixed task is a name for one (family, config).
@@ -17,9 +17,9 @@ from __future__ import annotations
 import contextlib
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, SupportsIndex, TypeAlias, TypeVar
 
 from taskset.errors import ConfigError, shown
 from taskset.random import seeds
@@ -27,8 +27,10 @@ from taskset.random import seeds
 if TYPE_CHECKING:
     from taskset.datasets.base import DataSpec
 
-Config: TypeAlias = dict[str, Any] | list[Any]  # a task's description: JSON values; each family knows which of the two it has
+Config: TypeAlias = Any  # a task's description, JSON values: in most families a dict of fields, in losg_tasks_family a list
 Shapes: TypeAlias = dict[str, tuple[int, ...]]  # {path of a parameter: its shape}
+
+F = TypeVar("F", bound=Callable)  # a registered function, which its decorator returns as it is
 
 SEEDS = 1000  # the published seeds of a family: 0 .. 999; any other non-negative seed works as well
 
@@ -37,8 +39,8 @@ SEEDS = 1000  # the published seeds of a family: 0 .. 999; any other non-negativ
 class Facts:
     """What a config says before anything is built.
 
-    data: the data specification (`taskset.datasets`), None for a task without data.
-    parameter_shapes: {path: shape}, None where only building tells.
+    data: the data specification (`taskset.datasets.base.DataSpec`), None for a task without data.
+    parameter_shapes: {path: shape}, None if they are known only once the task is built.
     infeasible: the config field and the reason why this config can't run; None if it can.
     """
 
@@ -54,12 +56,12 @@ class Facts:
 
 @dataclass(frozen=True)
 class Family:
-    """The functions registered under one family name; those not (yet) registered are None."""
+    """The functions registered under one family name; None for those that are not registered (yet)."""
 
     name: str
-    sample: Callable | None = None
-    schema: dict | None = None
-    facts: Callable | None = None
+    sample: Callable[[int], Config] | None = None
+    schema: dict[str, Any] | None = None
+    facts: Callable[[Config], Facts] | None = None
     build: Callable | None = None
 
 
@@ -74,12 +76,12 @@ class OwnOptimizer:
 _PARTS = ("sample", "schema", "facts", "build")
 
 _families: dict[str, Family] = {}
-_fixed: dict[str, Callable] = {}
+_fixed: dict[str, Callable[[], tuple[str, Config]]] = {}
 _optimizers: dict[str, OwnOptimizer] = {}
 
 
-def check_name(kind, name):
-    """Raise `ConfigError` unless `name` can be one of a `kind` ("family", "fixed task", ..): it becomes part of file names."""
+def check_name(kind: str, name: str) -> None:
+    """Raise `ConfigError` unless `name` can name a `kind` ("family", "fixed task", ..): it becomes part of file names."""
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}", name) or parse(name):
         raise ConfigError(
             f"{kind} name {shown(name)}: allowed are up to 100 letters, digits and _ . + -, a letter or digit first, "
@@ -88,9 +90,9 @@ def check_name(kind, name):
 
 
 def same(known, given):
-    """Whether `given` is what was registered before, made again: by a notebook's cell or a reloaded module.
+    """Whether `given` is what was registered before, defined again by a notebook's cell or a reloaded module.
 
-    A function is known again by its module and its name, a schema by its content.
+    Functions are compared by module and name, schemas by content.
     """
     if not callable(given):
         return known == given
@@ -111,8 +113,8 @@ def _register(family, **functions):
 
 
 @contextlib.contextmanager
-def all_or_nothing():
-    """What is registered within is forgotten if an exception ends it, and so are the modules that registered it."""
+def all_or_nothing() -> Iterator[None]:
+    """A context that an exception leaves without what was registered in it, and without the modules that registered that."""
     families, fixed, optimizers, modules = dict(_families), dict(_fixed), dict(_optimizers), set(sys.modules)
     try:
         yield
@@ -128,18 +130,18 @@ def all_or_nothing():
             _families[name] = replace(now, **undone)
             if _families[name] == Family(name):
                 del _families[name]
-        for module in {getattr(function, "__module__", None) for function in added} - modules:
+        for module in {getattr(function, "__module__", "") for function in added} - modules:
             sys.modules.pop(module, None)
         raise
 
 
 def _is_foreign(now, then):
-    """Whether something was registered in the place of `then`, and not by this package (whose builders come when needed)."""
+    """Whether `then` was replaced, and not by this package, whose builders are registered on first use."""
     return now is not then and not getattr(now, "__module__", "").startswith("taskset.")
 
 
-def register_sampler(family, schema=None):
-    """Decorator: `sample(seed) -> config` of a task family, with the JSON schema of its configs."""
+def register_sampler(family: str, schema: dict[str, Any] | None = None) -> Callable[[F], F]:
+    """Decorator for `sample(seed) -> config` of a task family. schema: the JSON schema of its configs."""
 
     def register(sample):
         _register(family, sample=sample, schema=schema)
@@ -148,13 +150,13 @@ def register_sampler(family, schema=None):
     return register
 
 
-def register_schema(family, schema):
-    """The JSON schema of a family that has no sampler (its configs come from fixed tasks and users)."""
+def register_schema(family: str, schema: dict[str, Any]) -> None:
+    """Register the JSON schema of a family without a sampler, whose configs come from fixed tasks and users."""
     _register(family, schema=schema)
 
 
-def register_facts(family):
-    """Decorator: `facts(config) -> Facts`. Raise nothing: what can't run says so in `Facts.infeasible`."""
+def register_facts(family: str) -> Callable[[F], F]:
+    """Decorator for `facts(config) -> Facts`. It raises nothing for a config that can't run: `Facts.infeasible` says why."""
 
     def register(facts):
         _register(family, facts=facts)
@@ -163,8 +165,8 @@ def register_facts(family):
     return register
 
 
-def register_builder(family):
-    """Decorator: `build(config, data) -> Model`; `data` is `Facts.data` of the config."""
+def register_builder(family: str) -> Callable[[F], F]:
+    """Decorator for `build(config, data) -> Model`, where `data` is `Facts.data` of the config."""
 
     def register(build):
         _register(family, build=build)
@@ -173,8 +175,8 @@ def register_builder(family):
     return register
 
 
-def register_fixed(name):
-    """Decorator: a function without arguments that returns (family, config), under the task's name."""
+def register_fixed(name: str) -> Callable[[F], F]:
+    """Decorator for a function without arguments that returns (family, config) of the fixed task `name`."""
 
     def register(describe):
         check_name("fixed task", name)
@@ -203,12 +205,12 @@ def own_optimizer(name: str) -> OwnOptimizer | None:
     return _optimizers.get(name) if isinstance(name, str) else None
 
 
-def parse(name):
-    """`"mlp_family_seed3"` -> `("mlp_family", 3)`; None if it is no name of a sampled task."""
+def parse(name: str) -> tuple[str, int] | None:
+    """`"mlp_family_seed3"` -> `("mlp_family", 3)`; None for a name that does not end in a seed."""
     match = re.fullmatch(r"(.+)_seed(0|[1-9]\d{0,17})", name) if isinstance(name, str) else None
     return (match[1], int(match[2])) if match else None
 
 
-def check_seed(family_name, seed):
-    """`seed` as an int. Raises `ConfigError` unless it is an integer that configs of the family can be sampled from."""
+def check_seed(family_name: str, seed: SupportsIndex) -> int:
+    """`seed` as an int. Raises `ConfigError` unless it is an integer in 0 .. 2**31 - 1."""
     return seeds.check(seed, family_name, f"; the published ones are 0 .. {SEEDS - 1}")

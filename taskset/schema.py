@@ -1,11 +1,13 @@
 """What is wrong with a config, in one line.
 
-A family's configs are described by a JSON schema (draft 2020-12, checked by the jsonschema library) with two differences: an
-integer is not a float of the same value, and a number is finite. One keyword is added, `"sameLength": [fields]`: these fields
-of an object are lists of one length.
+A family's configs are described by a JSON schema (draft 2020-12, checked by the jsonschema library) with two differences: a float
+with an integer value is not an integer, and a number must be finite. One keyword is added, `"sameLength": [fields]`: these
+fields of an object are lists of the same length.
 """
 
 import math
+from collections.abc import Iterable
+from typing import Any
 
 from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError
@@ -33,7 +35,7 @@ _Validator = validators.extend(
     type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer).redefine("number", _is_number),
 )
 
-# An unknown field is often a misspelt one: it says more than the field that is missing in its place.
+# An unknown field is often a misspelt one: it is reported before the field that is missing in its place.
 _FIRST = ("additionalProperties", "required")
 _TYPES = {
     "integer": "an integer",
@@ -47,8 +49,8 @@ _TYPES = {
 _BOUNDS = {"minimum": "at least", "maximum": "at most", "exclusiveMinimum": "greater than", "exclusiveMaximum": "less than"}
 
 
-def explain(schema, config):
-    """The first thing in `config` that `schema` does not allow, in one line; None if all is well.
+def explain(schema: dict[str, Any], config: Any) -> str | None:
+    """The first thing in `config` that `schema` does not allow, in one line; None if there is none.
 
     The line names the field by its path (`layer_sizes[1]`), its value, and what is allowed there.
     """
@@ -59,7 +61,7 @@ def explain(schema, config):
     return _line(min(errors, key=lambda error: rank.get(error.validator, len(rank))))
 
 
-def _path(keys):
+def _path(keys: Iterable[str | int]) -> str:
     path = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys)
     return path.lstrip(".")
 
@@ -75,7 +77,7 @@ def _line(error):
     if error.validator == "required":
         return _missing_field(path, error)
     if error.validator == "sameLength":
-        return f"{', '.join(error.validator_value)} must be lists of one length; {error.message}"
+        return f"{', '.join(error.validator_value)} must be lists of the same length; {error.message}"
     return f"{path or 'the config'} = {_text(error.instance)}: {_allowed(error)}"
 
 
@@ -95,7 +97,7 @@ def _unknown_field(path, error):
 
 
 def _missing_field(path, error):
-    # jsonschema reports every missing field as an error of its own and names it in the message alone.
+    # jsonschema reports every missing field as a separate error and names it only in the message.
     field = next(field for field in error.validator_value if field not in error.instance)
     return f"missing field {field!r}{_inside(path)}; needed are {', '.join(error.validator_value)}"
 

@@ -139,6 +139,13 @@ def test_read_baselines(run):
         assert "quadratic_family" in {family for family, *_ in names["shares"]} and all(0 <= s <= 1 for *_, s in names["shares"])
 
 
+def test_elsewhere(run):
+    names, left_out = run("elsewhere")
+    for text, losses in (("torch", "torch_losses"), ("jax", "jax_losses")):
+        if not any(f"as_{text}" in block for block in left_out):
+            assert len(names[losses]) == 100 and np.mean(names[losses][-10:]) < names[losses][0]
+
+
 def test_optuna(run):
     names, left_out = run("optuna")
     assert names["other"].best.optimizer in names["rates"]

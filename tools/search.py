@@ -101,7 +101,7 @@ def text(losses, used, sizes):
     """docs/search.md."""
     header = ["", *(f"{b:g}" for b in BUDGETS)]
     each = f"{min(sizes)}" if min(sizes) == max(sizes) else f"{min(sizes)} to {max(sizes)}"
-    families = sorted({taskset.registry.resolve(task)[0] for task in used})
+    families = sorted({taskset.catalogue.resolve(task)[0] for task in used})
 
     def rows(how):
         return [[name, *(f"{x:.3f}" for x in how(v, axis=0))] for name, v in losses.items()]

@@ -60,9 +60,9 @@ class Checkpoint:
             found = found.get(key) if isinstance(found, dict) else None
         if not isinstance(found, kind) or isinstance(found, bool):
             where = ".".join((name, *inner))
-            told = "is missing" if found is None else f"is {shown(found)}"
+            problem = "is missing" if found is None else f"is {shown(found)}"
             raise StoreError(
-                f"{self.path} is no checkpoint of a learned optimizer: its {where} {told}; allowed is {_KINDS[kind]}; "
+                f"{self.path} is no checkpoint of a learned optimizer: its {where} {problem}; allowed is {_KINDS[kind]}; "
                 "give another one"
             )
         return found

@@ -1,11 +1,11 @@
-"""TensorBoard's event files of an outer training: one event an outer step.
+"""TensorBoard's event files of an outer training: one event per outer step.
 
     loss, gradient_norm, clipped_share, non_finite_share, learning_rate, inner_steps
     family/FAMILY/loss      mean over the step's tasks of a family
-    estimator/NAME          what an estimator tells besides, such as es_weight of `combined`; mean over the step's tasks
+    estimator/NAME          further numbers of an estimator, such as es_weight of `combined`; mean over the step's tasks
 
-An event file is a TFRecord file of Event protocol buffers. They are made directly here: `tf.summary.scalar` asks for TensorBoard,
-which reading them takes (`tensorboard --logdir DIRECTORY`) and writing them does not.
+An event file is a TFRecord file of Event protocol buffers. They are made directly here: `tf.summary.scalar` needs the package
+TensorBoard, which only reading them should take (`tensorboard --logdir DIRECTORY`).
 """
 
 import math
@@ -16,13 +16,13 @@ import tensorflow as tf
 
 SCALARS = ("loss", "gradient_norm", "clipped_share", "non_finite_share", "learning_rate", "inner_steps")
 PREFIX = "events.out.tfevents."
-_OF_TASK = ("task", "family", "loss")  # of a task in a line of the log; the rest is what the estimator tells
+_OF_TASK = ("task", "family", "loss")  # of a task in a line of the log; the rest are the estimator's details
 
 
 class Events:
     """Writes an event file in `directory`; a context manager. Events behind outer step `step` that are there are dropped.
 
-    So a training that was killed behind its last checkpoint and goes on from there has every step once.
+    So a training that was killed behind its last checkpoint and is resumed from there has every step once.
     """
 
     def __init__(self, directory, step):

@@ -1,4 +1,4 @@
-"""How long episodes are, as outer training goes on.
+"""How long episodes are in the course of outer training.
 
 A curriculum is an object `(outer_step, rng) -> integer >= 1`. Episodes that start at an outer step get lengths from it.
 """

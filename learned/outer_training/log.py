@@ -1,4 +1,4 @@
-"""The log of an outer training: a JSON object a line, each with a CRC-32 of its own. No TensorFlow.
+"""The log of an outer training: one JSON object per line, each with a CRC-32 of its own. No TensorFlow.
 
     {"step": 1, "loss": 0.93, .., "tasks": [..], "crc32": "0a1b2c3d"}
 
@@ -55,7 +55,7 @@ def lines(path, steps=None):
     if steps is not None and last != steps:
         raise StoreError(
             f"{path} ends at outer step {last}, the checkpoint beside it is at {steps}: restore one of them, or remove the log: "
-            "the training goes on without its earlier lines"
+            "the training continues without its earlier lines"
         )
     return found
 
@@ -67,8 +67,8 @@ def _values(line, path, number):
         if not isinstance(values, dict):
             raise ValueError("it is no object")
         if "crc32" in values:
-            told = _SUM.fullmatch(text[-_TAIL:])
-            if not told or f"{zlib.crc32(text[:-_TAIL].encode() + b'}'):08x}" != told[1]:
+            noted = _SUM.fullmatch(text[-_TAIL:])
+            if not noted or f"{zlib.crc32(text[:-_TAIL].encode() + b'}'):08x}" != noted[1]:
                 raise ValueError("its sum is another one")
             del values["crc32"]
         if set(values) != set(KEYS):  # nor can a line lose its sum unnoticed
@@ -82,5 +82,5 @@ def _values(line, path, number):
 
 def _damaged(path, number, what):
     return StoreError(
-        f"{path}: line {number} {what}: restore the file, or remove it: the training goes on without its earlier lines"
+        f"{path}: line {number} {what}: restore the file, or remove it: the training continues without its earlier lines"
     )

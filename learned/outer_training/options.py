@@ -1,4 +1,4 @@
-"""What an outer training is told. No TensorFlow."""
+"""The options of an outer training. No TensorFlow."""
 
 import json
 import math

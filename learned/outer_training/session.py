@@ -52,9 +52,9 @@ def open_trainer(
         device = distributed.describe(strategy)
     with shared_arrays(), contextlib.ExitStack() as stack:
         if workers == 1:
-            from learned.outer_training.task_pool import Slots
+            from learned.outer_training.task_pool import TaskPool
 
-            pool: Any = Slots(suite, options, data_dir, strategy, memory, start)
+            pool: Any = TaskPool(suite, options, data_dir, strategy, memory, start)
         else:
             from learned.outer_training.workers import Workers
 

@@ -1,4 +1,4 @@
-"""The tasks that are in training at a moment: one estimator state a slot.
+"""The task pool: the tasks that are in training at a moment, one estimator state per slot.
 
 A suite can have hundreds of tasks; the states of all their pairs would not fit into memory. So a few slots hold a task each,
 until all its pairs have finished their episodes; then a slot draws another one. What a slot computes depends on theta, the
@@ -59,8 +59,8 @@ class Result:
     estimate: base.Estimate
 
 
-class Slots:
-    """The slots of one process.
+class TaskPool:
+    """The slots of one process, each with the task that is in training there.
 
     suite: a `taskset.scoring.suites.Suite`; options: a `learned.outer_training.options.Options`; data_dir: of real data.
     strategy: a `tf.distribute` strategy (`learned.unrolling.distributed`); None: this process, its CPU. memory: MiB that the

@@ -52,7 +52,7 @@ class Trainer:
     one line per outer step (`learned.outer_training.log`), and DIRECTORY/tensorboard its scalars
     (`learned.outer_training.events`). A directory that has a checkpoint is resumed, if suite and options are the same.
 
-    slots: what makes estimates: `learned.outer_training.task_pool.Slots` or `learned.outer_training.workers.Workers`;
+    slots: what makes estimates: `learned.outer_training.task_pool.TaskPool` or `learned.outer_training.workers.Workers`;
     device: on what, for the record; clock: seconds, for `train_for`; start: the
     weights that it starts from, {path: array} (`learned.outer_training.phases`); None: those of its seed.
     """
@@ -169,11 +169,11 @@ class Trainer:
         return gradient if r is None else gradient * (self.options.sigma / r if r else 0.0)
 
     def keep(self, path):
-        """Write the weights alone, with all that tells what they are: enough to use them, not to go on."""
+        """Write the weights alone, with all metadata: enough to use them, not to resume."""
         checkpoint.save(path, self._meta(), self._theta())
 
     def save(self):
-        """Write the checkpoint: everything that going on as if nothing had happened takes."""
+        """Write the checkpoint: everything that resuming as if nothing had happened takes."""
         meta, arrays = self._meta(), {**self._theta(), "adam/x": self.x, "adam/m": self.m, "adam/v": self.v}
         dumped = self.slots.dump()
         meta["slots"] = {str(number): {"task": task, "life": life} for number, (task, life, _) in sorted(dumped.items())}
@@ -225,8 +225,8 @@ class Trainer:
                 self.plan.restore(found.value("time_plan", dict))
             self.slots.restore(self._slots_of(found))
         except (KeyError, ValueError, OverflowError) as error:
-            told = cut(str(error), 200)
-            raise StoreError(f"{path} is damaged, or of another version of the package ({told}): use another --out") from error
+            problem = cut(str(error), 200)
+            raise StoreError(f"{path} is damaged, or of another version of the package ({problem}): use another --out") from error
 
     def _vector(self, found, name):
         """adam/NAME: finite float64 [P]; v is of squares."""

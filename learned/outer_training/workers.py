@@ -1,10 +1,10 @@
-"""Slots in several processes: each has those whose number falls to it, and one thread.
+"""The task pool in several processes: each has the slots whose number falls to it, and one thread.
 
 Results come back in the order of slots, and a slot's numbers don't depend on where it lives: any number of workers gives the
-same weights, and a training can go on with another number.
+same weights, and a training can be resumed with another number.
 
-A worker that is killed from outside is started again with its slots as they were last kept (at the last checkpoint), and computes
-again what it computed since: the numbers are the same. One that dies twice over the same work ends the
+A worker that is killed from outside is started again with its slots as they were last kept (at the last checkpoint), and
+recomputes what it computed since: the numbers are the same. One that dies twice over the same work ends the
 training. A worker whose parent is gone ends at once, whatever it is doing.
 """
 
@@ -26,12 +26,12 @@ def _work(pipe, parent, suite, options, data_dir, modules, memory, start):
     """The body of a worker: (method, arguments) come in, ("done" | "failed" | "broken", value) go out."""
     end_with_parent(parent)
     start_tensorflow(threads=1)
-    from learned.outer_training.task_pool import Slots
+    from learned.outer_training.task_pool import TaskPool
     from taskset import plugins
 
     try:
         plugins.load(modules)
-        slots = Slots(suite, options, data_dir, memory=memory, start=start)
+        slots = TaskPool(suite, options, data_dir, memory=memory, start=start)
         while True:
             method, arguments = pipe.recv()
             try:
@@ -47,11 +47,11 @@ def _work(pipe, parent, suite, options, data_dir, modules, memory, start):
 
 
 class Workers:
-    """As `learned.outer_training.task_pool.Slots`, in `count` processes; a context manager, which ends them.
+    """As `learned.outer_training.task_pool.TaskPool`, in `count` processes; a context manager, which ends them.
 
-    suite, options, data_dir, memory, start: as of Slots; modules: those that register tasks of one's own. A process that has more
-    than `memory` MiB for itself is replaced by a new one, which takes up its slots: what TensorFlow keeps of programs that are
-    gone, some 20 MiB each, goes with the process. The numbers are the same.
+    suite, options, data_dir, memory, start: as of `TaskPool`; modules: those that register tasks of one's own. A process that has
+    more than `memory` MiB for itself is replaced by a new one, which takes up its slots: what TensorFlow keeps of programs that
+    are gone, some 20 MiB each, goes with the process. The numbers are the same.
 
     recall: a function that returns what the last `dump` or `restore` was about, where that is on disk; None: it is kept in
     memory.
@@ -140,7 +140,7 @@ class Workers:
                 process.join()
                 raise TasksetError(
                     f"a worker process ended twice over the same work, with status {process.exitcode} (out of memory?): the last "
-                    "checkpoint is kept; go on with fewer --slots, --pairs or --workers"
+                    "checkpoint is kept; resume with fewer --slots, --pairs or --workers"
                 )
         return {worker: value for worker, (_, value) in answers.items()}
 

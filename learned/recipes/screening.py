@@ -99,11 +99,11 @@ def _screen(pipe, suite, options, data_dir):
     import numpy as np
 
     import learned  # noqa: F401  registers the tasks of learned.digits
-    from learned.outer_training.task_pool import Slots
+    from learned.outer_training.task_pool import TaskPool
     from learned.unrolling.vectors import Layout
     from taskset.execution.memory import private_mib
 
-    pool = Slots(suite, options, data_dir, memory=MEMORY_MIB)
+    pool = TaskPool(suite, options, data_dir, memory=MEMORY_MIB)
     optimizer = pool.optimizer
     theta = Layout(optimizer.shapes).vector(optimizer.init_theta(0)).astype(np.float32)
 

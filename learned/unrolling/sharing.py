@@ -34,7 +34,7 @@ def program_of(task: Task) -> str | None:
     return task.model.program if isinstance(task.model, SharedModel) else None
 
 
-class _LossScaleInState:
+class _LossScaleInState(Problem):
     """Takes the normalizer from the inner state, where an episode's start puts it."""
 
     @property
@@ -68,7 +68,7 @@ class _LossScaleInState:
         return dataclasses.replace(self.scale, **inner["loss_scale"])(loss)
 
 
-class SharedProblem(_LossScaleInState, Problem):
+class SharedProblem(_LossScaleInState):
     """A `Problem` whose program can be that of another task; its scale must be a dataclass of `initial` and `best`."""
 
 

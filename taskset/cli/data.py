@@ -17,7 +17,7 @@ app = typer.Typer(no_args_is_help=True, help="Show and prepare real data sets; c
 
 
 @app.command("status")
-def data_status(data_dir: DataDir = None):
+def data_status(data_dir: DataDir = None) -> None:
     """Show which real data sets are prepared, and where."""
     from taskset.datasets.prepared import megabytes
     from taskset.datasets.text_sources import text_status
@@ -37,7 +37,7 @@ def data_status(data_dir: DataDir = None):
 def data_prepare(
     name: Annotated[str, typer.Argument(help="Data set, by the name that `data status` shows.")],
     data_dir: DataDir = None,
-):
+) -> None:
     """Download and prepare a data set with tensorflow-datasets, and resize or encode it where its tasks need that."""
     from taskset.datasets import text_info
     from taskset.datasets.info import IMAGES
@@ -56,7 +56,7 @@ def data_check(
     directory: Annotated[
         Path | None, typer.Argument(help="Directory of baselines. Default: those of the package.", show_default=False)
     ] = None,
-):
+) -> int:
     """Verify baselines: checksums, schema, rows, starts, divergence, normalizers. One line per problem; exit status 1 if any."""
     from taskset.normalization.release.check import check
     from taskset.normalization.store import curve_files, read_metadata
@@ -83,7 +83,7 @@ def data_ship(
     data_note: Annotated[
         list[str] | None, typer.Option(help="NAME=TEXT: a note on the copy of a real data set. May be repeated.")
     ] = None,
-):
+) -> None:
     """Merge several baselines into one directory, with a data card, a machine-readable description and checksums."""
     from taskset.normalization.release.ship import ship
 
@@ -124,7 +124,7 @@ def _milliseconds(text):
 def data_import(
     files: Annotated[list[Path], typer.Argument(help="Files of the release: TASK/FAMILY_1k_10000_replica5.npz.")],
     out_dir: Annotated[Path, typer.Option("--out", help="Directory of the curves.")],
-):
+) -> None:
     """Convert curves released with the paper to Parquet, with the source `published`."""
     from taskset.normalization.release.published import import_npz
 

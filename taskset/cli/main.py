@@ -9,11 +9,11 @@ import os
 import sys
 import warnings
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
-from taskset.cli import data, sweeps, tasks
+from taskset.cli import data, score, sweeps, tasks
 from taskset.cli.matching import match_tasks
 from taskset.cli.options import DataDir, Modules, Source, err, out
 from taskset.errors import OutdatedBaselines, TasksetError
@@ -39,6 +39,7 @@ app.command("list")(tasks.list_names)
 for command in (tasks.sample, tasks.show, sweeps.train, sweeps.baseline, sweeps.normalize, sweeps.plot):
     app.command()(command)
 app.add_typer(data.app, name="data")
+app.command("score")(score.score)
 
 
 def show_version(asked: bool) -> None:
@@ -54,12 +55,12 @@ Version = Annotated[
 
 
 @app.callback()
-def callback(version: Version = False):
+def callback(version: Version = False) -> None:
     """Small training tasks by name, and their baselines."""
 
 
 # Typer has Click inside or beside it, depending on its version; their common error class is reached through a public one.
-_UsageError = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
+_UsageError = cast("type[typer.BadParameter]", next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException"))
 
 
 def main(commands: typer.Typer = app, name: str = "python -m taskset") -> None:

@@ -53,8 +53,8 @@ def train_report(task: Task, optimizer: Optimizer, steps: int, seed: int, mode: 
     with Progress(*columns, console=out, transient=True) as bar:
         line = bar.add_task("", total=steps)
         for count, raw in calls(loop, seed, steps, interval):
-            losses = loop.train(run, hparams, count, raw)
-            bar.update(line, completed=run.step, description=f"train loss {losses.mean():.5g}")
+            trained = loop.train(run, hparams, count, raw)
+            bar.update(line, completed=run.step, description=f"train loss {trained.mean():.5g}")
     after = evaluate(loop.evaluated(run, hparams))
     table = Table(box=None, pad_edge=False)
     table.add_column("mean loss")

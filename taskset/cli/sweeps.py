@@ -29,7 +29,7 @@ def train(
         int, typer.Option(min=1, help="Number of batches of each split in the evaluations before and after training.")
     ] = 10,
     modules: Modules = None,
-):
+) -> None:
     """Train one task with one optimizer, and print its losses."""
     plugins.load(modules or [])
     get_optimizer_config(optimizer)  # a misspelt name is reported before TensorFlow starts
@@ -73,7 +73,7 @@ def baseline(
     ] = None,
     mode: Mode = None,
     modules: Modules = None,
-):
+) -> int:
     """Sweep optimizers over tasks. It can be interrupted at any moment: the same command resumes it."""
     plugins.load(modules or [])
     modes.check(mode)
@@ -96,8 +96,10 @@ def baseline(
 def normalize(
     directory: Results,
     split: Annotated[str, typer.Option(help="Split to show. Normalizers of all four splits are written.")] = "train",
-):
+    modules: Modules = None,
+) -> None:
     """Compute normalizers from the curves of a baseline, write them to normalizers.parquet, and show them."""
+    plugins.load(modules or [])
     if split not in SPLITS:
         raise unknown("split", split, SPLITS, f"Allowed are {', '.join(SPLITS)}.")
     from taskset.cli.progress import print_normalizers
@@ -116,7 +118,7 @@ def plot(
             "--output", "-o", help="Picture file, .png, .svg or .pdf. Default: DIRECTORY/plots/TASK.png.", show_default=False
         ),
     ] = None,
-):
+) -> None:
     """Draw the curves of tasks, and their losses by learning rate."""
     from taskset.normalization.plot import plot_tasks
 

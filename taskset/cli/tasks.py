@@ -37,8 +37,8 @@ def list_names(
     ] = None,
     optimizers: Annotated[bool, typer.Option("--optimizers", help="List the optimizers instead of tasks.")] = False,
     modules: Modules = None,
-):
-    """List task names: the fixed tasks, and seeds 0 .. 999 of each family."""
+) -> None:
+    """List the names of tasks: the fixed ones, and seeds 0 to 999 of each family."""
     plugins.load(modules or [])
     conditions: list[Callable[[str], bool]] = []
     if family is not None:
@@ -69,14 +69,14 @@ def sample(
     family: Annotated[str, typer.Argument(help="Task family.")],
     seed: Annotated[int, typer.Argument(help="Seed. The published ones are 0 .. 999.")],
     modules: Modules = None,
-):
+) -> None:
     """Print the config of one seed of a family, as JSON."""
     plugins.load(modules or [])
     print(json.dumps(catalogue.sample(family, seed), indent=1))
 
 
-def show(name: TaskName, modules: Modules = None):
-    """Show a task: its config, data and parameters, whether it can run, and what a training step costs."""
+def show(name: TaskName, modules: Modules = None) -> None:
+    """Show a task: config, data, parameters, whether it can run, and what a step costs."""
     plugins.load(modules or [])
     family, config = catalogue.resolve(name)
     facts = catalogue.facts(family, config)

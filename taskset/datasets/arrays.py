@@ -8,6 +8,7 @@ import numpy as np
 
 from taskset.datasets import sharing
 from taskset.datasets.info import image_info
+from taskset.datasets.prepared import Directory
 
 
 @dataclass(frozen=True)
@@ -15,19 +16,19 @@ class StoredImages:
     """An image data set before it is cut into four splits.
 
     images: {stored split: uint8 [n, height, width, channels]}. labels: {stored split: int32 [n]}.
-    origin: where it comes from (JSON values): source, name, version, and a checksum of the labels and of the first images,
-    by which results on differing copies of a data set can be told apart.
+    origin: where the data comes from (JSON values): source, name, version, and a checksum of the labels and the first images,
+    which distinguishes results on different copies of a data set.
     """
 
     images: dict[str, np.ndarray]
     labels: dict[str, np.ndarray]
-    origin: dict
+    origin: dict[str, str]
 
 
-def load(name, source, data_dir=None, seed=0):
-    """`StoredImages` of `name`; read-only arrays. seed: of the synthetic source; the real one has none.
+def load(name: str, source: str, data_dir: Directory | None = None, seed: int = 0) -> StoredImages:
+    """The `StoredImages` of `name`, as read-only arrays. seed: of the synthetic source; ignored by the real one.
 
-    The two sets last used are kept in memory.
+    The two data sets used last are kept in memory. Raises `UnknownName`, `DataNotPrepared`.
     """
     from taskset.datasets import prepared
 

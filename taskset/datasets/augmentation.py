@@ -1,26 +1,28 @@
-"""Random crops, flips and colour changes of a batch of images, each example with draws of its own.
+"""Random crops, flips and colour changes of a batch of images, with separate draws for each example.
 
-All of it is a pure function of (images, key, options), the same in eager, graph and XLA execution. The colour mathematics is
-that of `tf.image.adjust_*` on floats, which takes one delta for a whole batch and is applied here with one per example. As
-there, floats are never clipped: a brightened pixel may exceed 1.
+The result is a pure function of (images, key, options), the same in eager, graph and XLA execution. The colour mathematics is
+that of `tf.image.adjust_*` on floats, which takes one delta for a whole batch; here each example has its own. As there, floats
+are never clipped: a brightened pixel may exceed 1.
 """
+
+from typing import Any
 
 import tensorflow as tf
 
 from taskset.random import stateless
 
 
-def to_unit(pixels):
+def to_unit(pixels: tf.Tensor) -> tf.Tensor:
     """uint8 0 .. 255 -> float32 in [0, 1]."""
     return tf.cast(pixels, tf.float32) / 255.0
 
 
-def to_labels(labels):
+def to_labels(labels: tf.Tensor) -> tf.Tensor:
     """Labels as int32."""
     return tf.cast(labels, tf.int32)
 
 
-def augment(images, key, options):
+def augment(images: tf.Tensor, key: tf.Tensor, options: dict[str, Any] | None) -> tf.Tensor:
     """Augmented images: float32 [batch, height - crop_amount, width - crop_amount, channels]; `images` itself if options is None.
 
     options: crop_amount (pixels), flip_left_right and flip_up_down (each image with probability 1/2), and, if do_color_aug and
@@ -51,7 +53,7 @@ def _within(key, batch, limit):
 
 
 def _window(offset_key, flip_key, batch, size, crop, flip):
-    """Pixel numbers along one axis, int32 [batch, size - crop]: from a random offset on, half of the examples reversed."""
+    """Pixel indices along one axis, int32 [batch, size - crop]: from a random offset on, reversed for half of the examples."""
     left = tf.cast(stateless.uniform(offset_key, [batch, 1], maxval=crop + 1.0), tf.int32)
     pixel = tf.range(size - crop)[tf.newaxis]
     if flip:
@@ -63,18 +65,18 @@ def _per_image(values):
     return values[:, tf.newaxis, tf.newaxis, tf.newaxis]
 
 
-def adjust_brightness(images, deltas):
+def adjust_brightness(images: tf.Tensor, deltas: tf.Tensor) -> tf.Tensor:
     """images [batch, height, width, channels] + deltas [batch]."""
     return images + _per_image(deltas)
 
 
-def adjust_contrast(images, factors):
-    """(x - mean) factor + mean, the mean taken over each channel of each image."""
+def adjust_contrast(images: tf.Tensor, factors: tf.Tensor) -> tf.Tensor:
+    """(x - mean) factor + mean, where the mean is that of each channel of each image."""
     mean = tf.reduce_mean(images, axis=[1, 2], keepdims=True)
     return (images - mean) * _per_image(factors) + mean
 
 
-def adjust_saturation(images, factors):
+def adjust_saturation(images: tf.Tensor, factors: tf.Tensor) -> tf.Tensor:
     """Saturation s = (max - min) / max of each pixel times the factor, clipped to [0, 1]; hue and maximum kept.
 
     A pixel whose maximum is not positive has saturation 0, as in TensorFlow: its channels all become the maximum.
@@ -85,8 +87,8 @@ def adjust_saturation(images, factors):
     return _to_rgb(hue, high * (1.0 - saturation), high)
 
 
-def adjust_hue(images, deltas):
-    """Hue + delta (in turns) of each pixel, its smallest and largest channel kept."""
+def adjust_hue(images: tf.Tensor, deltas: tf.Tensor) -> tf.Tensor:
+    """Hue + delta (in turns) of each pixel; its smallest and largest channel values are kept."""
     hue, low, high = _hue_and_range(images)
     return _to_rgb(hue + 6.0 * _per_image(deltas), low, high)
 
@@ -108,5 +110,5 @@ def _hue_and_range(images):
 def _to_rgb(hue, low, high):
     """The inverse: each channel is `high` within a sixth of a turn of its own hue (0, 2, 4), `low` beyond two, linear between."""
     turns = (hue - tf.constant([0.0, 2.0, 4.0])) / 6.0
-    distance = 6.0 * (turns - tf.round(turns))  # floormod would be computed one number after the other under XLA
+    distance = 6.0 * (turns - tf.round(turns))  # XLA would compute floormod one number after the other
     return low + (high - low) * tf.clip_by_value(2.0 - tf.abs(distance), 0.0, 1.0)

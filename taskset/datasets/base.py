@@ -1,8 +1,8 @@
-"""What a task asks of its data, and the order in which examples are drawn.
+"""The interface between tasks and data, and the order in which examples are drawn.
 
-A data specification (`DataSpec`) is what a config says of its data; it holds no arrays. `open` it to draw raw batches: NumPy
-arrays, drawn on the host as a pure function of (split, seed, step). `prepare` turns one raw batch into what the loss reads; it
-is TensorFlow, pure, and runs inside the compiled loop.
+A data specification (`DataSpec`) is what a config says about its data; it holds no arrays. `open` gives a function that draws raw
+batches: NumPy arrays, drawn on the host as a pure function of (split, seed, step). `prepare` turns one raw batch into what the
+loss reads: a pure TensorFlow function that runs inside the compiled loop.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 
+from taskset.errors import unknown
 from taskset.random import seeds
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
+    from taskset.datasets.prepared import Directory
     from taskset.random.stateless import Key
 
 SPLITS = ("train", "valid_inner", "valid_outer", "test")
@@ -26,6 +28,12 @@ Batch: TypeAlias = "dict[str, tf.Tensor]"  # what a loss reads: {name: [batch si
 BatchShapes: TypeAlias = dict[str, tuple[tuple[int, ...], str]]  # {name: (shape, dtype name)} of a `Batch`
 
 
+def check_source(source: str) -> None:
+    """Raise `UnknownName` unless `source` is one of `SOURCES`."""
+    if not isinstance(source, str) or source not in SOURCES:
+        raise unknown("source", source, SOURCES, f"Allowed are {' and '.join(map(repr, SOURCES))}.")
+
+
 class RawBatches(Protocol):
     """An opened data set."""
 
@@ -34,11 +42,11 @@ class RawBatches(Protocol):
 
 
 class DataSpec(Protocol):
-    """What a config says of its data. Cheap to make, hashable, no arrays, no TensorFlow.
+    """What a config says about its data. Cheap to make, hashable; without arrays and without TensorFlow.
 
-    batch_size: examples in a batch.
+    batch_size: examples per batch.
     needs_source: False for data that is computed from the config and the seed alone; the source is then "none".
-    batch: {name: (shape, dtype name)} of a prepared batch, the batch axis included.
+    batch: {name: (shape, dtype name)} of a prepared batch, with the batch axis.
     """
 
     @property
@@ -50,32 +58,33 @@ class DataSpec(Protocol):
     @property
     def batch(self) -> BatchShapes: ...
 
-    def check(self, source: str, data_dir: str | None) -> None:
+    def check(self, source: str, data_dir: Directory | None) -> None:
         """Raise `DataNotPrepared` where `open` would, without loading anything."""
 
-    def open(self, source: str, data_dir: str | None) -> RawBatches:
-        """Load or generate the arrays. Raises `DataNotPrepared` where a real data set is not there."""
+    def open(self, source: str, data_dir: Directory | None) -> RawBatches:
+        """Load or generate the arrays. Raises `DataNotPrepared` if a real data set is missing."""
 
     def prepare(self, raw: dict[str, tf.Tensor], key: Key) -> Batch:
         """One prepared batch (tensors) from one raw batch (tensors) and a key (`taskset.random.stateless`)."""
 
 
 class OrderInBlocks:
-    """The order of examples, made `per_block` batches at a time: a pure function of (seed, stream name, step).
+    """The order of examples, drawn `per_block` batches at a time: a pure function of (seed, split, step).
 
-    A subclass has `_draw(seed, split, block)`: positions in `rows`, [per_block, batch size]. The last `kept` blocks are kept.
+    A subclass defines `_draw(seed, split, block)`: positions in `rows`, int [per_block, batch size]. The last `kept` blocks stay
+    in memory.
     """
 
     kept = 4
 
-    def __init__(self, rows: range, batch_size: int, per_block: int):
+    def __init__(self, rows: range, batch_size: int, per_block: int) -> None:
         self.rows, self.batch_size, self.per_block = rows, batch_size, per_block
         self._blocks: dict[tuple[int, str, int], np.ndarray] = {}
 
-    def _draw(self, seed, split, block):
+    def _draw(self, seed: int, split: str, block: int) -> np.ndarray:
         raise NotImplementedError
 
-    def _block(self, seed, split, block):
+    def _block(self, seed: int, split: str, block: int) -> np.ndarray:
         key = (seed, split, block)
         if key not in self._blocks:
             drawn = self._draw(seed, split, block)
@@ -84,20 +93,20 @@ class OrderInBlocks:
             self._blocks[key] = drawn
         return self._blocks[key]
 
-    def __call__(self, seed, split, start, count):
+    def __call__(self, seed: int, split: str, start: int, count: int) -> np.ndarray:
         """Row numbers of batches `start .. start + count - 1`: int64 [count, batch size]."""
         steps = [divmod(step, self.per_block) for step in range(start, start + count)]
         return self.rows.start + np.stack([self._block(seed, split, block)[i] for block, i in steps])
 
 
 class EpochOrder(OrderInBlocks):
-    """The order of examples: each epoch a fresh permutation, incomplete batches dropped, repeated for ever."""
+    """The order of examples: each epoch is a new permutation, without its incomplete last batch; epochs follow without end."""
 
-    def __init__(self, rows: range, batch_size: int):
+    def __init__(self, rows: range, batch_size: int) -> None:
         if len(rows) < batch_size:
             raise ValueError(f"a batch of {batch_size} can't be drawn from {len(rows)} examples")
         super().__init__(rows, batch_size, len(rows) // batch_size)
 
-    def _draw(self, seed, split, epoch):
-        order = seeds.generator(seed, "order", split, epoch).permutation(len(self.rows))
+    def _draw(self, seed: int, split: str, block: int) -> np.ndarray:
+        order = seeds.generator(seed, "order", split, block).permutation(len(self.rows))
         return order[: self.per_block * self.batch_size].reshape(self.per_block, self.batch_size)

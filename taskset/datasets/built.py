@@ -1,7 +1,7 @@
-"""Directories of what this package built from prepared data: arrays, a record of how they were made, and sums of all of it.
+"""Directories of data that this package built from prepared data: arrays, a record of how they were made, and checksums.
 
-The record, info.json, has the size and the CRC-32 of every other file under "files", and under "crc32" that of itself. Sizes are
-compared whenever a directory is looked at, sums when a file is read: a flipped bit never reads as data.
+The record, info.json, has the size and the CRC-32 of every other file under "files", and its own CRC-32 under "crc32". Sizes are
+checked whenever a directory is looked up, checksums when a file is read: a flipped bit is never read as data.
 """
 
 import json
@@ -10,25 +10,30 @@ import os
 import shutil
 import tokenize
 import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from taskset.datasets.sharing import mapped, write_directory
 
 RECORD = "info.json"
+Record: TypeAlias = dict[str, Any]  # JSON values
 
 
 class Damaged(ValueError):
-    """A file that is not what was written; the text says which and how."""
+    """A file that is not as it was written; the message says which, and what is wrong with it."""
 
 
-def write(place, arrays, texts, record):
-    """Write {name: array} as PLACE/NAME.npy, {file name: text} and the record: all or nothing, in the place of what was there."""
+def write(place: Path, arrays: Mapping[str, np.ndarray], texts: Mapping[str, str], record: Record) -> None:
+    """Replace the directory by {name: array} as PLACE/NAME.npy, {file name: text} and the record: all of it or nothing."""
 
-    def finish(part):
+    def finish(part: Path) -> None:
         files = {file.name: {"bytes": file.stat().st_size, "crc32": _crc32(file)} for file in sorted(part.iterdir())}
-        told = {**record, "files": files}
-        (part / RECORD).write_text(json.dumps({**told, "crc32": _own_sum(told)}, indent=2))
+        whole = {**record, "files": files}
+        (part / RECORD).write_text(json.dumps({**whole, "crc32": _own_sum(whole)}, indent=2))
 
     aside = place.with_name(f".{place.name}.old{os.getpid()}.tmp")
     if place.is_dir():
@@ -37,8 +42,8 @@ def write(place, arrays, texts, record):
     shutil.rmtree(aside, ignore_errors=True)
 
 
-def read_record(place):
-    """The record as it stands; {} for a file that holds none, None where there is no file."""
+def read_record(place: Path) -> Record | None:
+    """The record, unchecked; {} if its file can't be read as one, None if there is no file."""
     file = place / RECORD
     if not file.exists():
         return None
@@ -49,11 +54,11 @@ def read_record(place):
     return record if isinstance(record, dict) else {}
 
 
-def check(place, record):
-    """Raise `Damaged` unless the record is as it was written and every file has its size. Reads none of them."""
-    told = {key: value for key, value in record.items() if key != "crc32"}
+def check(place: Path, record: Record) -> None:
+    """Raise `Damaged` unless the record is as it was written and every file has its size. Reads no other file."""
+    rest = {key: value for key, value in record.items() if key != "crc32"}
     files = record.get("files")
-    if record.get("crc32") != _own_sum(told) or not isinstance(files, dict):
+    if record.get("crc32") != _own_sum(rest) or not isinstance(files, dict):
         raise Damaged(f"{RECORD} is not as it was written")
     for name, about in files.items():
         file = place / name
@@ -62,18 +67,18 @@ def check(place, record):
             raise Damaged(f"{name} has {size} of {about['bytes']} bytes")
 
 
-def check_sum(place, record, name):
-    """Raise `Damaged` unless the file is the one of the record, which must have been checked; about a second for a gigabyte."""
+def check_sum(place: Path, record: Record, name: str) -> None:
+    """Raise `Damaged` unless a file has its CRC-32; takes about a second per gigabyte. record: checked by `check`."""
     if name not in record["files"]:
         raise Damaged(f"{RECORD} has no {name}")
     if _crc32(place / name) != record["files"][name]["crc32"]:
-        raise Damaged(f"{name} is not as it was written: its sum is another one")
+        raise Damaged(f"{name} is not as it was written: its checksum differs")
 
 
-def open_array(place, record, name, dtype, shape):
-    """The array NAME.npy as a read-only memory map, its sum checked.
+def open_array(place: Path, record: Record, name: str, dtype: DTypeLike, shape: Sequence[int | None]) -> np.ndarray:
+    """The array NAME.npy as a read-only memory map. Raises `Damaged` if its checksum, type or shape is wrong.
 
-    record: checked. dtype, shape: what it must have; None in the shape stands for any length.
+    record: checked by `check`. dtype, shape: those it must have; None in the shape stands for any length.
     """
     file = place / f"{name}.npy"
     check_sum(place, record, file.name)
@@ -81,8 +86,8 @@ def open_array(place, record, name, dtype, shape):
     return mapped(file)
 
 
-def _check_header(file, dtype, shape):
-    """The header decides how much memory is taken, so that it is compared with the file first."""
+def _check_header(file: Path, dtype: np.dtype, shape: Sequence[int | None]) -> None:
+    """Compare the header, which determines how much memory is allocated, with the size of the file."""
     try:
         with open(file, "rb") as opened:
             if np.lib.format.read_magic(opened) != (1, 0):
@@ -97,11 +102,12 @@ def _check_header(file, dtype, shape):
         raise Damaged(f"{file.name} claims to be {kind} {list(found)}: it must be {dtype} of {wanted} and fill the file")
 
 
-def _crc32(file):
+def _crc32(file: Path) -> str:
     """CRC-32 of a file as hexadecimal digits."""
-    data = np.memmap(file, np.uint8, "r") if os.path.getsize(file) else b""
+    data = np.memmap(file, np.uint8, "r").data if os.path.getsize(file) else b""
     return f"{zlib.crc32(data):08x}"
 
 
-def _own_sum(told):
-    return f"{zlib.crc32(json.dumps(told, sort_keys=True).encode()):08x}"
+def _own_sum(record: Record) -> str:
+    """The CRC-32 that a record has under "crc32", which it lacks here."""
+    return f"{zlib.crc32(json.dumps(record, sort_keys=True).encode()):08x}"

@@ -1,23 +1,30 @@
 """Text as token ids, and back: bytes, and subwords of a vocabulary learned from the text. Id 0 is the padding in both."""
 
+from __future__ import annotations
+
 import itertools
 import json
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
 VERSION = 1  # of the vocabulary file
-PIECES = 8184  # with the padding, the 8185 ids that configs allow for
-LEARN_CHARACTERS = 50_000_000  # of text, at most, that a vocabulary is learned from
+PIECES = 8184  # 8185 ids with the padding, as configs assume
+LEARN_CHARACTERS = 50_000_000  # of text that a vocabulary is learned from, at most
 _BATCH = 2000
 
 
-def encode_bytes(texts):
+def encode_bytes(texts: Iterable[str]) -> list[np.ndarray]:
     """Each byte of the UTF-8 text as its value + 1: a list of uint16 arrays."""
     return [np.frombuffer(text.encode(), np.uint8).astype(np.uint16) + np.uint16(1) for text in texts]
 
 
-def decode_bytes(tokens):
-    """The text of byte tokens; padding is dropped, a character cut by a window's edge becomes U+FFFD."""
+def decode_bytes(tokens: np.ndarray) -> str:
+    """The text of byte tokens; padding is dropped, and a character cut off by a window's edge becomes U+FFFD."""
     tokens = np.asarray(tokens)
     return (tokens[tokens > 0] - 1).astype(np.uint8).tobytes().decode(errors="replace")
 
@@ -27,39 +34,40 @@ class Subwords:
 
     Every byte is a piece, so that no text is out of vocabulary.
 
-    pieces: the most frequent first, in the library's spelling of bytes as printable characters; piece i has the id i + 1.
+    pieces: the most frequent first, spelled with the printable characters by which `tokenizers` represents bytes; piece i has
+        the id i + 1.
     merges: pairs of pieces, in the order in which they are merged.
     """
 
-    def __init__(self, pieces, merges):
-        self.pieces, self.merges = list(pieces), [tuple(pair) for pair in merges]
+    def __init__(self, pieces: Iterable[str], merges: Iterable[Sequence[str]]) -> None:
+        self.pieces, self.merges = list(pieces), [(first, second) for first, second in merges]
         self._tokenizer = _tokenizer({piece: i for i, piece in enumerate(self.pieces)}, self.merges)
 
-    def __len__(self):
-        """Ids in use, the padding included."""
+    def __len__(self) -> int:
+        """The number of ids, including that of the padding."""
         return len(self.pieces) + 1
 
-    def encode(self, texts):
-        """A list of uint16 arrays."""
-        encoded = []
+    def encode(self, texts: Sequence[str]) -> list[np.ndarray]:
+        """The ids of each text: a list of uint16 arrays."""
+        encoded: list[np.ndarray] = []
         for start in range(0, len(texts), _BATCH):
             batch = self._tokenizer.encode_batch_fast(texts[start : start + _BATCH], add_special_tokens=False)
             encoded += [np.array(one.ids, np.uint16) + np.uint16(1) for one in batch]
         return encoded
 
-    def decode(self, tokens):
+    def decode(self, tokens: Iterable[int]) -> str:
         """The text; padding is dropped."""
         return self._tokenizer.decode([int(token) - 1 for token in tokens if token > 0])
 
-    def to_json(self):
-        """The vocabulary file's text."""
+    def to_json(self) -> str:
+        """The text of the vocabulary file."""
         return json.dumps({"version": VERSION, "pieces": self.pieces, "merges": self.merges}, ensure_ascii=False)
 
     @classmethod
-    def from_json(cls, text):
-        """Read a vocabulary file.
+    def from_json(cls, text: str) -> Subwords:
+        """The `Subwords` of a vocabulary file's text.
 
-        Raises `ValueError`, in words that follow the file's name, if it is of another version or damaged.
+        Raises `ValueError` if it is of another version or damaged; the message is meant to follow the file's name.
         """
         try:
             stored = json.loads(text)
@@ -71,7 +79,7 @@ class Subwords:
         return cls(stored["pieces"], stored["merges"])
 
 
-def learn_subwords(texts):
+def learn_subwords(texts: Sequence[str]) -> tuple[Subwords, list[np.ndarray]]:
     """(`Subwords`, `texts` encoded with them).
 
     The pieces are learned from the first `LEARN_CHARACTERS` of text and numbered by how often they occur in all of it, so that
@@ -96,7 +104,7 @@ def learn_subwords(texts):
     return Subwords([pieces[i] for i in order], model["merges"]), [number[tokens] for tokens in encoded]
 
 
-def _tokenizer(vocabulary, merges):
+def _tokenizer(vocabulary: dict[str, int], merges: list[tuple[str, str]]) -> Tokenizer:
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=merges))

@@ -1,8 +1,19 @@
-"""Arrays of one's own as the data of a task."""
+"""Your own arrays as the data of a task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from taskset.datasets.base import SPLITS, EpochOrder
+from taskset.datasets.base import SPLITS, BatchShapes, EpochOrder, RawBatch, RawBatches
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from taskset.datasets.prepared import Directory
 
 
 def _float_or_int(array):
@@ -10,32 +21,35 @@ def _float_or_int(array):
 
 
 class InMemoryData:
-    """A data specification over arrays that are in memory already; see `taskset.datasets.base.DataSpec`.
+    """A data specification (`taskset.datasets.base.DataSpec`) of arrays in memory.
 
-    arrays: {name: array}, all of the same length; the first axis is that of the examples. They are cast to float32 or int32.
+    arrays: {name: array}, all of the same length along the first axis, that of the examples; they are cast to float32 or int32.
     rows: {split: range} of "train", "valid_inner", "valid_outer", "test".
-    batch_size: examples in a batch.
+    batch_size: examples per batch.
 
-    Batches are drawn epoch by epoch, each a fresh permutation, and reach the loss as they are.
+    Each epoch is a new permutation of a split's rows. The loss reads batches of the arrays, unchanged.
     """
 
     needs_source = False
 
-    def __init__(self, arrays, rows, batch_size):
+    def __init__(self, arrays: Mapping[str, ArrayLike], rows: Mapping[str, range], batch_size: int) -> None:
         if set(rows) != set(SPLITS):
             raise ValueError(f"rows has {sorted(rows)}; needed are {', '.join(SPLITS)}")
         self.arrays = {name: _float_or_int(np.asarray(array)) for name, array in arrays.items()}
         self.batch_size = batch_size
-        self.batch = {k: ((batch_size, *v.shape[1:]), v.dtype.name) for k, v in self.arrays.items()}
+        self.batch: BatchShapes = {k: ((batch_size, *v.shape[1:]), v.dtype.name) for k, v in self.arrays.items()}
         self._orders = {split: EpochOrder(rows[split], batch_size) for split in SPLITS}
 
-    def open(self, source=None, data_dir=None):
-        """The raw batches; `source` and `data_dir` mean nothing here."""
+    def check(self, source: str | None = None, data_dir: Directory | None = None) -> None:
+        """Does nothing: the data is there."""
+
+    def open(self, source: str | None = None, data_dir: Directory | None = None) -> RawBatches:
+        """The raw batches; both arguments are ignored."""
         return lambda split, seed, start, count: self._take(self._orders[split](seed, split, start, count))
 
-    def _take(self, rows):
+    def _take(self, rows: np.ndarray) -> RawBatch:
         return {name: array[rows] for name, array in self.arrays.items()}
 
-    def prepare(self, raw, key):
-        """The raw batch itself."""
+    def prepare(self, raw: Mapping[str, tf.Tensor], key: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The raw batch, unchanged."""
         return dict(raw)

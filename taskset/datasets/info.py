@@ -1,4 +1,4 @@
-"""Facts of every image data set: what its name in a config stands for. No TensorFlow, no files.
+"""The image data sets: what their names in configs stand for. No TensorFlow, no files.
 
 Split sizes and download sizes are those of the TensorFlow Datasets catalogue (version 4.9).
 """
@@ -18,7 +18,7 @@ class ImageInfo:
     tfds: name of the builder and its config in TensorFlow Datasets.
     sizes: examples in each of the real splits, a subset of train, validation, test.
     valid_size: examples in each split that has to be cut off the train split, for sampled families.
-    download: bytes to be downloaded to prepare it.
+    download: size of the download in bytes.
     resized: whether it is made from the TFDS set by resizing its images.
     label: the TFDS feature that is the label.
     """
@@ -62,8 +62,8 @@ _ALL = (
 IMAGES = {info.name: info for info in _ALL}
 
 
-def image_info(name):
-    """The `ImageInfo` called `name`; raises `UnknownName`."""
-    if name not in IMAGES:
-        raise unknown("image data set", name, list(IMAGES), f"Allowed: {', '.join(IMAGES)}.")
+def image_info(name: str) -> ImageInfo:
+    """The `ImageInfo` called `name`. Raises `UnknownName`."""
+    if not isinstance(name, str) or name not in IMAGES:
+        raise unknown("image data set", name, list(IMAGES), "python -m taskset data status shows all.")
     return IMAGES[name]

@@ -1,38 +1,47 @@
 """Data of the synthetic problems of losg_tasks_family (arXiv 1703.04813): small random sets, computed from a number.
 
-All four splits draw from the same rows, each in an order of its own. A batch is drawn without replacement, and the batches of an
-epoch are disjoint (`EpochOrder`), as everywhere in this package; where a batch is larger than the set, batches are cut from an
-endless stream of its rows (`ShuffledStream`).
+All four splits draw from the same rows, each in its own order. A batch is drawn without replacement, and the batches of an epoch
+are disjoint (`EpochOrder`), as everywhere in this package; if a batch is larger than the set, batches are cut from an endless
+stream of its rows (`ShuffledStream`).
 """
 
+from __future__ import annotations
+
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from taskset.datasets.base import EpochOrder, OrderInBlocks
+from taskset.datasets.base import BatchShapes, DataSpec, EpochOrder, OrderInBlocks, RawBatch
 from taskset.random import seeds
 
-_LAYERS, _WIDTH = 6, 20  # of the random network that labels
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from taskset.datasets.prepared import Directory
+
+_LAYERS, _WIDTH = 6, 20  # of the random network that labels features
 _IDS = 5  # per row of parity data
-_FLIPPED = 0.25  # share of parity labels
+_FLIPPED = 0.25  # share of the parity labels
 
 
 class ShuffledStream(OrderInBlocks):
-    """The order of examples of sets that are smaller than a batch: the rows again and again, shuffled through a buffer.
+    """The order of examples of sets that are smaller than a batch: a repetition of the rows, shuffled through a buffer.
 
-    The buffer has as many places as there are rows. Each draw takes what is in a random place, and the next number of the
-    sequence 0, 1, .., rows - 1, 0, 1, .. takes that place. So each row is in a batch about equally often: of 10 rows, batches
-    of 100 have each 10 times, give or take 0.9 (independent draws: 3.0).
+    The buffer has as many places as there are rows. Each draw takes the content of a random place, which the next number of the
+    sequence 0, 1, .., rows - 1, 0, 1, .. then fills. So all rows are about equally frequent in a batch: of 10 rows, batches of
+    100 have each 10 times, with a standard deviation of 0.9 (independent draws: 3.0).
 
-    Every 100 batches the stream starts anew, from a buffer as it is after endlessly many draws.
+    Every 100 batches the stream restarts from a buffer in its stationary state, that after infinitely many draws.
     """
 
-    kept = 64  # of at most some 10^5 bytes; several runs draw in turns
+    kept = 64  # each has at most about 10^5 bytes; several runs draw in turns
 
-    def __init__(self, rows: range, batch_size: int):
+    def __init__(self, rows: range, batch_size: int) -> None:
         super().__init__(rows, batch_size, per_block=100)
 
-    def _draw(self, seed, split, block):
+    def _draw(self, seed: int, split: str, block: int) -> np.ndarray:
         # Time counts draws: the block's are 0, 1, .., and what enters at time t is row (first + t) % n. A draw takes what entered
         # at the last draw from the same place. For the places' first draws that is before 0: going back from there, each place is
         # met once, and with k of n places met a draw meets another one with probability 1 - k / n.
@@ -50,12 +59,12 @@ class ShuffledStream(OrderInBlocks):
 class Rows:
     """An opened set (`taskset.datasets.base.RawBatches`): arrays {name: [rows, ..]} in batches."""
 
-    def __init__(self, arrays, batch_size):
+    def __init__(self, arrays: dict[str, np.ndarray], batch_size: int) -> None:
         self.arrays = arrays
-        rows = len(next(iter(arrays.values())))
-        self.order = (EpochOrder if batch_size <= rows else ShuffledStream)(range(rows), batch_size)
+        rows = range(len(next(iter(arrays.values()))))
+        self.order = EpochOrder(rows, batch_size) if batch_size <= len(rows) else ShuffledStream(rows, batch_size)
 
-    def __call__(self, split, seed, start, count):
+    def __call__(self, split: str, seed: int, start: int, count: int) -> RawBatch:
         """Batches `start .. start + count - 1`: {name: [count, batch size, ..]}."""
         rows = self.order(seed, split, start, count)
         return {name: array[rows] for name, array in self.arrays.items()}
@@ -63,7 +72,7 @@ class Rows:
 
 @dataclass(frozen=True)
 class _SmallSet:
-    """number: seeds the rows; num_samples: how many there are; batch_size: how many a batch has."""
+    """number: the seed of the rows; num_samples: their number; batch_size: rows per batch."""
 
     number: int
     num_samples: int
@@ -71,18 +80,25 @@ class _SmallSet:
 
     needs_source = False
 
-    def open(self, source=None, data_dir=None):
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All rows."""
+        raise NotImplementedError
+
+    def check(self, source: str | None = None, data_dir: Directory | None = None) -> None:
+        """Does nothing: all is computed from the config."""
+
+    def open(self, source: str | None = None, data_dir: Directory | None = None) -> Rows:
         """Computes the rows; both arguments are ignored."""
         return Rows(self.arrays(), self.batch_size)
 
-    def prepare(self, raw, key):
-        """The raw batch as it is."""
+    def prepare(self, raw: Mapping[str, tf.Tensor], key: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The raw batch, unchanged."""
         return dict(raw)
 
 
 @dataclass(frozen=True)
 class RandomNetworkData(_SmallSet):
-    """Normal features, labelled by a random ReLU network without biases of 6 layers of 20 units.
+    """Normal features, labelled by a random ReLU network without biases, with 6 layers of 20 units.
 
     The label is 1 where its first output is positive. Weights are N(0, 2 / fan-in); no positive factor on them changes a label.
 
@@ -92,11 +108,11 @@ class RandomNetworkData(_SmallSet):
     dim: int
 
     @property
-    def batch(self):
+    def batch(self) -> BatchShapes:
         """{name: (shape, dtype)} of a prepared batch."""
         return {"features": ((self.batch_size, self.dim), "float32"), "label": ((self.batch_size,), "int32")}
 
-    def arrays(self):
+    def arrays(self) -> dict[str, np.ndarray]:
         """All rows."""
         rng = seeds.generator(self.number, "losg", "random network")
         features = rng.standard_normal((self.num_samples, self.dim), np.float32)
@@ -117,11 +133,11 @@ class SymmetricData(_SmallSet):
     dim: int
 
     @property
-    def batch(self):
+    def batch(self) -> BatchShapes:
         """{name: (shape, dtype)} of a prepared batch."""
         return {"features": ((self.batch_size, self.dim), "float32")}
 
-    def arrays(self):
+    def arrays(self) -> dict[str, np.ndarray]:
         """All rows."""
         half = seeds.generator(self.number, "losg", "symmetric").standard_normal((self.num_samples // 2, self.dim), np.float32)
         return {"features": np.concatenate([half, -half])}
@@ -135,11 +151,11 @@ class NoisyParityData(_SmallSet):
     """
 
     @property
-    def batch(self):
+    def batch(self) -> BatchShapes:
         """{name: (shape, dtype)} of a prepared batch."""
         return {"ids": ((self.batch_size, _IDS), "int32"), "label": ((self.batch_size,), "int32")}
 
-    def arrays(self):
+    def arrays(self) -> dict[str, np.ndarray]:
         """All rows."""
         rng = seeds.generator(self.number, "losg", "noisy parity")
         ids = rng.integers(0, 2, (self.num_samples, _IDS), np.int32)
@@ -147,10 +163,10 @@ class NoisyParityData(_SmallSet):
         return {"ids": ids, "label": ((ids.sum(1) + flipped) % 2).astype(np.int32)}
 
 
-def data(kind, args, number):
-    """The data specification of a problem `[kind, args, number]`, None where its loss reads none.
+def data(kind: str, args: dict[str, Any], number: int) -> DataSpec | None:
+    """The data specification of a problem `[kind, args, number]`; None if its loss reads none.
 
-    dependency_chain has a batch size and a number of samples in its config, and a loss that never looks at them: it has none.
+    dependency_chain has a batch size and a number of samples in its config, but its loss reads no data.
     """
     if "base" in args:
         base_kind, base_args = args["base"]

@@ -1,7 +1,9 @@
-"""Where real data lies: TensorFlow Datasets' own directory, and beside it what this package built from it once.
+"""Where real data is stored: in a directory of TensorFlow Datasets (TFDS), and beside it what this package built from it.
 
 Shared by image and text data. Nothing here needs TensorFlow.
 """
+
+from __future__ import annotations
 
 import json
 import os
@@ -9,8 +11,14 @@ import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from taskset.errors import DataNotPrepared, StoreError
+
+if TYPE_CHECKING:
+    import tensorflow_datasets as tfds
+
+Directory: TypeAlias = str | os.PathLike[str]
 
 DATA_VARIABLE = "TFDS_DATA_DIR"
 CACHE_VARIABLE = "TASKSET_CACHE_DIR"
@@ -22,8 +30,8 @@ class DataStatus:
     """One data set, as `python -m taskset data status` shows it.
 
     name: as configs write it. tfds: the TFDS data set it is read from. prepared: whether a task can read it now. where: the
-    directory it is read from, or None. download: bytes still to be downloaded to prepare it, None where nobody states them.
-    note: what else is to be known, or "".
+    directory it is read from, or None. download: the bytes that preparing it would download, None if that is unknown.
+    note: a remark, or "".
     """
 
     name: str
@@ -34,68 +42,68 @@ class DataStatus:
     note: str = ""
 
 
-def data_dir_or_default(data_dir=None):
-    """`data_dir`, else the environment variable TFDS_DATA_DIR, else TFDS's own default ~/tensorflow_datasets: a `Path`.
+def data_dir_or_default(data_dir: Directory | None = None) -> Path:
+    """`data_dir`, else the environment variable TFDS_DATA_DIR, else TFDS's own default ~/tensorflow_datasets.
 
-    Raises `DataNotPrepared` where that is in a home directory and there is none (as in some containers).
+    Raises `DataNotPrepared` if that needs a home directory and there is none (as in some containers).
     """
     return _expanded(data_dir or os.environ.get(DATA_VARIABLE) or "~/tensorflow_datasets")
 
 
-def cache_dir(data_dir=None):
-    """Where built files are kept: TASKSET_CACHE_DIR (for a TFDS directory that can't be written), else DATA_DIR/taskset."""
+def cache_dir(data_dir: Directory | None = None) -> Path:
+    """Where built files are stored: TASKSET_CACHE_DIR (for a TFDS directory that can't be written), else DATA_DIR/taskset."""
     chosen = os.environ.get(CACHE_VARIABLE)
     return _expanded(chosen) if chosen else data_dir_or_default(data_dir) / "taskset"
 
 
-def _expanded(place):
+def _expanded(place: Directory) -> Path:
     try:
         return Path(place).expanduser()
-    except RuntimeError:  # neither HOME nor an entry of the user's in the list of accounts
+    except RuntimeError:  # neither HOME nor the list of accounts has one for this user
         raise DataNotPrepared(
             f"the data directory {str(place)!r} can't be found, since no home directory is known: "
             f"name one with --data-dir or {DATA_VARIABLE}, or use --source synthetic, which needs none"
         ) from None
 
 
-def built_dir(name, data_dir=None):
-    """The directory of what was built for the data set `name`."""
+def built_dir(name: str, data_dir: Directory | None = None) -> Path:
+    """The directory of the files built for the data set `name`."""
     return cache_dir(data_dir) / name.replace("/", "_")
 
 
-def stored_version(tfds_name, data_dir=None):
-    """The directory of the newest whole version of a TFDS data set ("sun397/tfds"), None if there is none."""
+def stored_version(tfds_name: str, data_dir: Directory | None = None) -> Path | None:
+    """The directory of the newest undamaged version of a TFDS data set ("sun397/tfds"), None if there is none."""
     return next((place for place in _versions(tfds_name, data_dir) if version_damage(place) is None), None)
 
 
-def damage(tfds_name, data_dir=None):
-    """Where versions are there and none is whole, what is wrong with the newest: `"is damaged (..; delete 'DIR' first)"`."""
+def damage(tfds_name: str, data_dir: Directory | None = None) -> str | None:
+    """If all stored versions are damaged, what is wrong with the newest: `"is damaged (..; delete 'DIR' first)"`; else None."""
     places = _versions(tfds_name, data_dir)
     if not places or stored_version(tfds_name, data_dir):
         return None
     return f"is damaged ({version_damage(places[0])}; delete {str(places[0])!r} first)"
 
 
-def _versions(tfds_name, data_dir):
+def _versions(tfds_name: str, data_dir: Directory | None) -> list[Path]:
     """Directories of versions, the newest first. TFDS prepares under other names ("3.0.1.incompleteABC"), which don't count."""
     root = data_dir_or_default(data_dir) / tfds_name
     found = [place for place in root.glob("*") if re.fullmatch(r"\d+\.\d+\.\d+", place.name)]
     return sorted(found, key=lambda place: tuple(int(part) for part in place.name.split(".")), reverse=True)
 
 
-def version_damage(place):
-    """Why a directory is no prepared TFDS data set, None if it looks whole: names and sizes are compared, nothing is read."""
+def version_damage(place: Path) -> str | None:
+    """Why a directory is not a complete TFDS data set, None if it is: compares names and sizes of files and reads none."""
     try:
         info = json.loads((place / "dataset_info.json").read_text(encoding="utf-8"))
         json.loads((place / "features.json").read_text(encoding="utf-8"))
-        return next(filter(None, (_split_damage(place, info, split) for split in info["splits"])), None)
+        return next((found for split in info["splits"] if (found := _split_damage(place, info, split))), None)
     except OSError as error:
         return f"{Path(error.filename or place).name}: {error.strerror}"
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return "dataset_info.json or features.json can't be read"
 
 
-def _split_damage(place, info, split):
+def _split_damage(place: Path, info: dict[str, Any], split: dict[str, Any]) -> str | None:
     if split.get("filepathTemplate", _TEMPLATE) != _TEMPLATE or not split["shardLengths"]:
         return None
     shards = len(split["shardLengths"])
@@ -108,15 +116,15 @@ def _split_damage(place, info, split):
     return None
 
 
-def megabytes(size):
-    """A size in bytes as people read it: `"11.6 MB"`, `"5.0 GB"`; `"of unknown size"` for None."""
+def megabytes(size: int | None) -> str:
+    """A size in bytes for people to read: `"11.6 MB"`, `"5.0 GB"`; `"of unknown size"` for None."""
     if size is None:
         return "of unknown size"
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
 
 
-def not_prepared(name, data_dir, download, why="is not prepared"):
-    """The `DataNotPrepared` for `name`: what to run, what it downloads (bytes; 0 for nothing), and what needs no data at all."""
+def not_prepared(name: str, data_dir: Directory | None, download: int | None, why: str = "is not prepared") -> DataNotPrepared:
+    """The `DataNotPrepared` for `name`: the command to run, the size of its download (in bytes; 0 for none), the alternative."""
     place = data_dir_or_default(data_dir)
     cost = "no download" if download == 0 else f"download {megabytes(download)}"
     return DataNotPrepared(
@@ -125,8 +133,8 @@ def not_prepared(name, data_dir, download, why="is not prepared"):
     )
 
 
-def require_writable(directory):
-    """Make `directory`; raise `StoreError` unless files can be written there: found out before the work, not after it."""
+def require_writable(directory: Directory) -> None:
+    """Make `directory`, and raise `StoreError` unless files can be written there: for use before the work, not after it."""
     try:
         Path(directory).mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=directory):
@@ -138,14 +146,14 @@ def require_writable(directory):
         ) from None
 
 
-def reason(error, length=120):
-    """The first words of an error of TFDS or TensorFlow, without the names of the nodes of its graphs."""
+def reason(error: BaseException, length: int = 120) -> str:
+    """The beginning of an error message of TFDS or TensorFlow, without names of graph nodes."""
     line = (str(error).strip().splitlines() or [""])[0]
     return re.sub(r"\{\{.*?\}\} ?", "", line)[:length] or type(error).__name__
 
 
-def open_builder(place):
-    """TFDS's builder of the version in a directory. Raises `ValueError` where its files can't be read as one."""
+def open_builder(place: Path) -> tfds.core.DatasetBuilder:
+    """TFDS's builder of the version in a directory. Raises `ValueError` if its files can't be read as one."""
     import tensorflow_datasets as tfds
 
     try:
@@ -154,17 +162,17 @@ def open_builder(place):
         raise ValueError(reason(error)) from None
 
 
-def download(tfds_name, data_dir=None):
-    """Download and prepare a TFDS data set. Raises `StoreError` where that fails (no network, no space, a refusal)."""
+def download(tfds_name: str, data_dir: Directory | None = None) -> None:
+    """Download and prepare a TFDS data set. Raises `StoreError` if that fails (no network, no space, a refusal)."""
     import tensorflow_datasets as tfds
 
     place = data_dir_or_default(data_dir)
     require_writable(place)
-    # A download directory for each: mnist and fashion_mnist have files of the same names.
+    # One download directory per data set: mnist and fashion_mnist have files of the same names.
     downloads = place / "downloads" / tfds_name.replace("/", "_")
     try:
         tfds.builder(tfds_name, data_dir=str(place)).download_and_prepare(download_dir=str(downloads))
-    except Exception as error:  # whatever a publisher's server, an archive or a builder may come up with
+    except Exception as error:  # servers, archives and builders raise errors of all kinds
         raise StoreError(
             f"TFDS could not prepare {tfds_name!r} in {str(place)!r} ({type(error).__name__}: {reason(error, 200)}): "
             "mend that and run it again, or copy the directory from a machine that has it"

@@ -1,22 +1,32 @@
 """Generated sequences: associative recall and copying (tasks of the kind of Graves et al. 2014, arXiv 1410.5401, section 4).
 
-Nothing is loaded and nothing ends: batch `step` of (split, seed) is drawn from a generator of its own. The splits differ in their
-draws alone.
+Nothing is loaded, and the sequence of batches is endless: batch `step` of (split, seed) is drawn from its own generator. The
+splits differ only in their draws.
 """
 
+from __future__ import annotations
+
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from taskset.datasets.base import BatchShapes, RawBatch, RawBatches
 from taskset.random import seeds
 
+if TYPE_CHECKING:
+    import tensorflow as tf
 
-def _batch(batch_size, length):
+    from taskset.datasets.prepared import Directory
+
+
+def _batch(batch_size: int, length: int) -> BatchShapes:
     shape = (batch_size, length)
     return {"tokens": (shape, "int32"), "target": (shape, "int32"), "mask": (shape, "float32")}
 
 
-def _draw(spec, split, seed, start, count):
+def _draw(spec: _Generated, split: str, seed: int, start: int, count: int) -> RawBatch:
     """Batches `start .. start + count - 1`, stacked; the answer stands at the end of `target`, and there `mask` is 1."""
     purpose = (type(spec).__name__, split)
     drawn = [spec.sequences(seeds.generator(seed, *purpose, step)) for step in range(start, start + count)]
@@ -30,36 +40,48 @@ def _draw(spec, split, seed, start, count):
 class _Generated:
     """What both kinds of sequences share as data specifications."""
 
+    batch_size: int
+    num_tokens: int
+
     needs_source = False
 
     @property
-    def num_symbols(self):
-        """Different symbols: the tokens and two more."""
+    def length(self) -> int:
+        """The number of steps of a sequence."""
+        raise NotImplementedError
+
+    def sequences(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """One batch: tokens [batch size, length], answers [batch size, number of answers]."""
+        raise NotImplementedError
+
+    @property
+    def num_symbols(self) -> int:
+        """The number of symbols: the tokens and two more."""
         return self.num_tokens + 2
 
     @property
-    def batch(self):
-        """tokens, target, mask, each [batch size, length]; the mask is 1 on the steps that count, elsewhere the target is 0."""
+    def batch(self) -> BatchShapes:
+        """tokens, target, mask, each [batch size, length]. The mask is 1 on the steps that count; on others, the target is 0."""
         return _batch(self.batch_size, self.length)
 
-    def check(self, source, data_dir):
-        """Nothing is needed."""
+    def check(self, source: str | None = None, data_dir: Directory | None = None) -> None:
+        """Does nothing: no data is read."""
 
-    def open(self, source, data_dir):
-        """Draws batches from (split, seed, step)."""
+    def open(self, source: str | None = None, data_dir: Directory | None = None) -> RawBatches:
+        """Draws batches from (split, seed, step); both arguments are ignored."""
         return lambda split, seed, start, count: _draw(self, split, seed, start, count)
 
-    def prepare(self, raw, key):
-        """The batch as it is."""
-        return raw
+    def prepare(self, raw: Mapping[str, tf.Tensor], key: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The raw batch, unchanged."""
+        return dict(raw)
 
 
 @dataclass(frozen=True)
 class AssociativeData(_Generated):
-    """Key-value pairs, the query symbol, one of the keys; the answer, wanted at the last step, is the key's value.
+    """Key-value pairs, the query symbol, one of the keys; the answer, due at the last step, is the key's value.
 
-    batch_size: sequences in a batch.
-    pairs: key-value pairs of a sequence; its keys are distinct.
+    batch_size: sequences per batch.
+    pairs: key-value pairs per sequence; its keys are distinct.
     num_tokens: keys and values are 0 .. num_tokens - 1; num_tokens is the query symbol (num_tokens + 1 stays unused).
     """
 
@@ -68,18 +90,18 @@ class AssociativeData(_Generated):
     num_tokens: int
 
     @property
-    def length(self):
-        """Steps of a sequence."""
+    def length(self) -> int:
+        """The number of steps of a sequence."""
         return 2 * self.pairs + 2
 
     @property
-    def infeasible(self):
+    def infeasible(self) -> str | None:
         """Why no batch can be drawn, or None."""
         if self.pairs > self.num_tokens:
             return f"pairs = {self.pairs} distinct keys can't be drawn from tokens = {self.num_tokens}"
         return None
 
-    def sequences(self, rng):
+    def sequences(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """One batch: tokens [batch size, length], answers [batch size, 1]."""
         rows, pairs = self.batch_size, self.pairs
         # The order of independent uniforms is a uniform permutation: its first entries are keys drawn without replacement.
@@ -93,9 +115,9 @@ class AssociativeData(_Generated):
 
 @dataclass(frozen=True)
 class CopyData(_Generated):
-    """Tokens, a separator, and as many times the symbol that asks for output; the answer is the tokens in their order.
+    """Tokens, a separator, and the symbol that asks for output once per token; the answer is the tokens in their order.
 
-    batch_size: sequences in a batch.
+    batch_size: sequences per batch.
     num_copied: tokens to copy.
     num_tokens: tokens are 0 .. num_tokens - 1; num_tokens is the separator, num_tokens + 1 asks for output.
     """
@@ -107,11 +129,11 @@ class CopyData(_Generated):
     infeasible = None
 
     @property
-    def length(self):
-        """Steps of a sequence."""
+    def length(self) -> int:
+        """The number of steps of a sequence."""
         return 2 * self.num_copied + 1
 
-    def sequences(self, rng):
+    def sequences(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """One batch: tokens [batch size, length], answers [batch size, num_copied]."""
         rows = self.batch_size
         copied = rng.integers(self.num_tokens, size=(rows, self.num_copied))

@@ -1,6 +1,6 @@
 """Decoded arrays shared between the worker processes of a sweep through memory-mapped files.
 
-Without a scratch directory every process makes its own arrays. With one, the first process writes them there and all map the
+Without a scratch directory, every process makes its own arrays. With one, the first process writes them there, and all map the
 same files, so that they are in memory once.
 """
 
@@ -16,22 +16,23 @@ import sys
 import tempfile
 import threading
 import weakref
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
-# Internal: set by the parent of a sweep for its workers; users pass nothing.
+# Internal: the parent process of a sweep sets it for its workers.
 SCRATCH_VARIABLE = "TASKSET_SHARED_ARRAYS"
 _PREFIX, _LOCK = "taskset-arrays-", ".lock"
 _maps: weakref.WeakSet = weakref.WeakSet()  # of the arrays that are open
 
 
 @contextlib.contextmanager
-def shared_arrays():
-    """A scratch directory for decoded data sets, which all processes started inside map; removed at the end.
+def shared_arrays() -> Iterator[None]:
+    """A context with a scratch directory of decoded data sets, which all processes started in it map; removed at the end.
 
-    SIGTERM ends the process as an exception does, so that the directory is removed then, too. What processes left that were
-    killed outright is removed at the next start.
+    SIGTERM is turned into an exception, so that the directory is removed then, too. Directories of processes that were killed by
+    other means are removed when the next context begins.
     """
     _remove_abandoned(Path(tempfile.gettempdir()))
     before = os.environ.get(SCRATCH_VARIABLE)
@@ -45,14 +46,14 @@ def shared_arrays():
 
 
 @contextlib.contextmanager
-def _terminated():
-    """SIGTERM raises SystemExit(143), unless the user has a handler, or this isn't the main thread (which alone may set one)."""
+def _terminated() -> Iterator[None]:
+    """A context in which SIGTERM raises SystemExit(143), unless the user has a handler or this isn't the main thread."""
     if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
         yield
         return
 
     def end(number, frame):
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once: nothing is to interrupt the removal
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once: nothing may interrupt the removal
         sys.exit(128 + number)
 
     signal.signal(signal.SIGTERM, end)
@@ -63,40 +64,42 @@ def _terminated():
 
 
 @contextlib.contextmanager
-def _locked_directory():
-    """A temporary directory with a lock file in it that this process holds: the system releases it when the process dies."""
+def _locked_directory() -> Iterator[Path]:
+    """A temporary directory with a lock file that this process holds: the system releases the lock when the process ends."""
     made = Path(tempfile.mkdtemp(prefix="taskset-new-"))
     with open(made / _LOCK, "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        scratch = made.rename(made.with_name(made.name.replace("taskset-new-", _PREFIX)))  # from here on with its lock held
+        scratch = made.rename(
+            made.with_name(made.name.replace("taskset-new-", _PREFIX))
+        )  # it has this name only while its lock is held
         try:
             yield scratch
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _remove_abandoned(directory):
-    """Remove the scratch directories of processes that are dead: ours by name, owner and lock file, with a lock nobody holds."""
+def _remove_abandoned(directory: Path) -> None:
+    """Remove scratch directories of dead processes: those with our prefix, of this user, whose lock nobody holds."""
     for scratch in directory.glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError):
-            told = scratch.lstat()
-            if not stat.S_ISDIR(told.st_mode) or told.st_uid != os.getuid():
+            status = scratch.lstat()
+            if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
                 continue
             with open(os.open(scratch / _LOCK, os.O_RDWR | os.O_NOFOLLOW), "r+") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(scratch, ignore_errors=True)
 
 
-def scratch_from_environment():
-    """The scratch directory that the parent process named, None if there is none."""
+def scratch_from_environment() -> str | None:
+    """The scratch directory of the parent process's `shared_arrays`, None if there is none."""
     return os.environ.get(SCRATCH_VARIABLE) or None
 
 
-def open_arrays(key, make, scratch_dir=None):
-    """`make()`, a flat {name: array}; through read-only memory maps of SCRATCH_DIR/KEY/NAME.npy where `scratch_dir` is given.
+def open_arrays(key: str, make: Callable[[], dict[str, np.ndarray]], scratch_dir: str | None = None) -> dict[str, np.ndarray]:
+    """`make()`, a flat {name: array}; with `scratch_dir`, as read-only memory maps of SCRATCH_DIR/KEY/NAME.npy.
 
     key: names the contents; the same key always means the same arrays. Processes that start at the same moment may both make
-    them; the directory appears by one rename, the later one discards its own.
+    them; the directory appears by one rename, and the later process discards its own.
     """
     if scratch_dir is None:
         return make()
@@ -106,25 +109,33 @@ def open_arrays(key, make, scratch_dir=None):
     return {file.stem: mapped(file) for file in sorted(place.glob("*.npy"))}
 
 
-def mapped(file):
+def mapped(file: Path) -> np.ndarray:
     """The array in an .npy file, read-only, as a memory map."""
     array = np.load(file, mmap_mode="r")
     _maps.add(array._mmap)
     return array
 
 
-def release_pages():
-    """Take the pages of all mapped arrays out of this process's memory. They come back when they are read, mostly from the
-    system's cache of files: nothing changes but how much a process that has read many data sets seems to have."""
+def release_pages() -> None:
+    """Release the pages of all mapped arrays from this process's memory.
+
+    They are mapped again when they are read, mostly from the system's file cache. This only lowers the memory that a process
+    which has read many data sets seems to use.
+    """
     if hasattr(mmap, "MADV_DONTNEED"):
         for one in _maps:
             one.madvise(mmap.MADV_DONTNEED)
 
 
-def write_directory(place, arrays, texts=None, finish=None):
+def write_directory(
+    place: str | os.PathLike[str],
+    arrays: Mapping[str, np.ndarray],
+    texts: Mapping[str, str] | None = None,
+    finish: Callable[[Path], None] | None = None,
+) -> None:
     """Write {name: array} as PLACE/NAME.npy, and {file name: text}, under a temporary name, then rename: all of it or nothing.
 
-    finish: called with the temporary directory before it is renamed. A directory that is there already is left as it is.
+    finish: called with the temporary directory before it is renamed. An existing directory is left unchanged.
     """
     place = Path(place)
     place.parent.mkdir(parents=True, exist_ok=True)

@@ -1,9 +1,10 @@
-"""How the four splits of a task are cut from the splits a data set comes with.
+"""How the four splits of a task are cut from the stored splits of a data set.
 
-The rules are those of the TaskSet release: real train, validation and test are used where all three are there; what is missing
-is cut off the front of train. Cuts are ranges of rows: no example is in two splits.
+The rules are those of the TaskSet release: stored validation and test splits are used; splits that are missing are cut off the
+front of train. Cuts are ranges of rows: no example is in two splits.
 """
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 
@@ -15,8 +16,8 @@ class Cut:
     rows: range
 
 
-def cut_names(stored):
-    """The splits that are cut off the front of train, in order, and the stored split each other one is read from.
+def cut_names(stored: Collection[str]) -> tuple[tuple[str, ...], dict[str, str]]:
+    """The splits that are cut off the front of train, in order, and {split: stored split} of those that are not.
 
     stored: names of the stored splits, e.g. ("train", "test").
     """
@@ -28,11 +29,11 @@ def cut_names(stored):
     return ("valid_inner", "valid_outer", "test"), {}
 
 
-def four_splits(sizes, valid_size, num_train=None):
+def four_splits(sizes: Mapping[str, int], valid_size: int, num_train: int | None = None) -> dict[str, Cut]:
     """{split: Cut} of train, valid_inner, valid_outer and test.
 
-    sizes: {stored split: number of examples}. valid_size: size of each cut. num_train: at most that many rows of what is left
-    of train; None takes all. A train range is empty where the cuts leave nothing.
+    sizes: {stored split: number of examples}. valid_size: size of each cut. num_train: the largest number of rows taken from the
+    rest of train; None takes all. The range of train is empty if the cuts leave nothing.
     """
     names, whole = cut_names(sizes)
     cuts = {name: Cut("train", range(i * valid_size, (i + 1) * valid_size)) for i, name in enumerate(names)}
@@ -44,8 +45,8 @@ def four_splits(sizes, valid_size, num_train=None):
     return {split: cuts[split] for split in ("train", "valid_inner", "valid_outer", "test")}
 
 
-def shortage(cuts, sizes, batch_size):
-    """Why the cuts can't be used, naming the config's field; None if they can."""
+def shortage(cuts: Mapping[str, Cut], sizes: Mapping[str, int], batch_size: int) -> str | None:
+    """Why batches can't be drawn from the cuts, naming the config's field; None if they can."""
     for split, cut in cuts.items():
         if split != "train" and cut.rows.stop > sizes[cut.stored]:
             return f"valid_size: {len(cut.rows)} examples can't be cut off {sizes[cut.stored]} for {split}"

@@ -1,4 +1,4 @@
-"""Facts of the text data sets: their names in configs, where the text comes from, their sizes. No TensorFlow."""
+"""The text data sets: their names in configs, where their text comes from, and their sizes. No TensorFlow."""
 
 from dataclasses import dataclass
 
@@ -10,14 +10,14 @@ VOCABULARY = {"bytes": 257, "subwords8k": 8185}  # token ids 0 .. n - 1; 0 is th
 
 @dataclass(frozen=True)
 class TextInfo:
-    """One collection of documents, before it is encoded.
+    """A collection of documents, before it is encoded.
 
     original: the TFDS data set and config with the plain text.
-    reader: which function of `text_sources` turns its records into documents.
+    reader: the function of `text_sources` that turns its records into documents.
     language: of the text.
     num_classes: of the label; None for text without labels.
-    train, test: documents in the real splits; None where nobody has published the number.
-    download: size of the download in bytes; None for a set that its publisher withdrew.
+    train, test: documents in the real splits; None if the number was never published.
+    download: size of the download in bytes; None for a data set that its publisher withdrew.
     """
 
     original: str
@@ -29,7 +29,7 @@ class TextInfo:
     download: int | None
 
 
-# Sizes: those of TFDS 4.9. The 70 : 30 splits of the last two groups are made here, from the only split there is.
+# Sizes are those of TFDS 4.9. The last two groups have one stored split, which is divided 70 : 30 here.
 _AMAZON = {"Books_v1_02": 3_105_520, "Camera_v1_00": 1_801_974, "Home_v1_00": 6_221_559, "Video_v1_00": 380_604}
 _WIKIPEDIA = {"zh": 1_832_951_231, "ru": 3_766_537_109, "ja": 2_945_047_502, "hsb": 10_886_879, "en": 16_873_900_397}
 
@@ -51,20 +51,20 @@ CORPORA = {
 }
 
 
-def _name(corpus, encoding):
+def _name(corpus: str, encoding: str) -> str:
     return f"{corpus}_{encoding}" if corpus.startswith("tokenized_") else f"{corpus}/{encoding}"
 
 
 NAMES = {_name(corpus, encoding): (corpus, encoding) for corpus in CORPORA for encoding in ENCODINGS}
 
 
-def parse(name):
-    """`"tokenized_wikipedia/20190301.zh_bytes"` -> `("tokenized_wikipedia/20190301.zh", "bytes")`."""
-    if name not in NAMES:
-        raise unknown("text data set", name, list(NAMES), f"Allowed: {', '.join(NAMES)}.")
+def parse(name: str) -> tuple[str, str]:
+    """`"tokenized_wikipedia/20190301.zh_bytes"` -> `("tokenized_wikipedia/20190301.zh", "bytes")`. Raises `UnknownName`."""
+    if not isinstance(name, str) or name not in NAMES:
+        raise unknown("text data set", name, list(NAMES), "python -m taskset data status shows all.")
     return NAMES[name]
 
 
-def info(name):
-    """The `TextInfo` of an encoded text data set."""
+def info(name: str) -> TextInfo:
+    """The `TextInfo` of an encoded text data set. Raises `UnknownName`."""
     return CORPORA[parse(name)[0]]

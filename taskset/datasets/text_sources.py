@@ -1,35 +1,45 @@
-"""Real text: documents of prepared TensorFlow Datasets data, encoded once and kept beside it."""
+"""Real text: documents of prepared TensorFlow Datasets data, encoded once and stored beside it."""
+
+from __future__ import annotations
 
 import errno
 import functools
 import json
 import os
 import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from taskset.datasets import built, encoding, prepared, text_info
 from taskset.datasets.corpus import Corpus, Documents, checksum, concatenate
+from taskset.datasets.prepared import Directory
 from taskset.errors import DataNotPrepared, StoreError
 
-VERSION = 2  # of the built files and of how records become documents; 2 has sums of the files, and the documents of 1
-# Documents kept of each split: the first in stored order, which is no particular one, as TFDS shuffles when it writes.
+if TYPE_CHECKING:
+    import tensorflow_datasets as tfds
+
+Document: TypeAlias = tuple[str, str, int | None]  # (split, text, label)
+
+VERSION = 2  # of the built files and of how records become documents; 2 adds checksums to 1
+# The largest number of documents of each split: the first in stored order, which is random, as TFDS shuffles when it writes.
 LIMITS = {"train": 500_000, "test": 50_000}
-TRAIN_SHARE = 70  # of 100, where the only stored split is divided by a hash
-SHORTEST_LINE = 6  # characters of a line of an article that counts as a document
+TRAIN_SHARE = 70  # per cent, if the only stored split is divided by a hash
+SHORTEST_LINE = 6  # characters: shorter lines of an article are not documents
 _PARTS = {"tokens": "uint16", "offsets": "int64", "labels": "int32"}
 
 
-def read_corpus(name, data_dir=None):
+def read_corpus(name: str, data_dir: Directory | None = None) -> Corpus:
     """The `Corpus` of an encoded text data set, memory-mapped.
 
-    Raises `DataNotPrepared`, also for files that another version built.
+    Raises `UnknownName`, `DataNotPrepared` (also for files that another version built).
     """
     text_info.parse(name)
     return _read(name, str(prepared.data_dir_or_default(data_dir)), str(prepared.built_dir(name, data_dir)))
 
 
-def read_vocabulary(name, data_dir=None):
-    """The `encoding.Subwords` of a data set .../subwords8k that is prepared."""
+def read_vocabulary(name: str, data_dir: Directory | None = None) -> encoding.Subwords:
+    """The `encoding.Subwords` of a data set with the encoding subwords8k. Raises `DataNotPrepared`."""
     place = prepared.built_dir(name, data_dir)
     file = place / "vocabulary.json"
     if not file.is_file():
@@ -42,22 +52,25 @@ def read_vocabulary(name, data_dir=None):
         raise _not_prepared(name, data_dir, f"can't be read: {str(file)!r} {error}; the text is") from None
 
 
-def text_status(data_dir=None):
-    """`DataStatus` of every text data set."""
+def text_status(data_dir: Directory | None = None) -> list[prepared.DataStatus]:
+    """The `DataStatus` of every text data set."""
     return [_status(name, data_dir) for name in text_info.NAMES]
 
 
-def prepare_text(name, data_dir=None):
-    """Download the plain text with TFDS where it is not there, encode it, and keep the result in `prepared.built_dir`.
+def prepare_text(name: str, data_dir: Directory | None = None) -> None:
+    """Download the plain text with TFDS if it is missing, encode it, and store the result in `prepared.built_dir`.
 
-    Does nothing where that is done already. What another version built is replaced.
+    Does nothing if that is done already. Files that another version built are replaced.
+
+    Raises `UnknownName`, `DataNotPrepared` (for withdrawn or damaged data), `StoreError` (if the download fails, or files can't
+    be written).
     """
     info = text_info.info(name)
     if _status(name, data_dir).prepared:
         return
     _require_writable(prepared.built_dir(name, data_dir).parent)
     damage = prepared.damage(info.original, data_dir)
-    if damage:  # TFDS would take what is there for prepared
+    if damage:  # TFDS would take damaged files for prepared ones
         raise _not_prepared(name, data_dir, damage)
     if prepared.stored_version(info.original, data_dir) is None:
         if info.download is None:
@@ -67,25 +80,25 @@ def prepare_text(name, data_dir=None):
     _build(name, info, data_dir)
 
 
-def _status(name, data_dir):
+def _status(name: str, data_dir: Directory | None) -> prepared.DataStatus:
     info, place = text_info.info(name), prepared.built_dir(name, data_dir)
     stored = prepared.stored_version(info.original, data_dir)
     record = built.read_record(place)
     ready = record is not None and _problem(name, place, record) is None
     download = 0 if stored or ready else info.download
-    note = "encoded here from the plain text"
+    note = "encoded by this package from the plain text"
     if record is not None and not ready:
-        note = _problem(name, place, record)
+        note = _problem(name, place, record) or ""
     elif not ready and prepared.damage(info.original, data_dir):
         note = f"the plain text {prepared.damage(info.original, data_dir)}"
     elif stored and not ready:
-        note = "the plain text is there, to be encoded"
+        note = "the plain text is prepared, but not encoded"
     elif info.download is None and not ready:
         note = "withdrawn by its publisher in 2023: only a copy prepared before can be used"
     return prepared.DataStatus(name, info.original, ready, str(place) if ready else None, download, note)
 
 
-def _not_prepared(name, data_dir, why=None):
+def _not_prepared(name: str, data_dir: Directory | None, why: str | None = None) -> DataNotPrepared:
     info = text_info.info(name)
     stored = prepared.stored_version(info.original, data_dir)
     damage = prepared.damage(info.original, data_dir)
@@ -94,16 +107,16 @@ def _not_prepared(name, data_dir, why=None):
             f"data set {name!r} can't be prepared: {info.original} was withdrawn by its publisher in 2023; put a copy that TFDS "
             f"prepared before into {str(prepared.data_dir_or_default(data_dir))!r}, or use --source synthetic, which needs none"
         )
-    why = why or damage or ("is there as plain text and not encoded yet" if stored else "is not prepared")
+    why = why or damage or ("is prepared as plain text, but not encoded yet," if stored else "is not prepared")
     return prepared.not_prepared(name, data_dir, 0 if stored else info.download, why)
 
 
-def _problem(name, place, record):
-    """Why files that were built can't be read, or None."""
+def _problem(name: str, place: Path, record: built.Record) -> str | None:
+    """Why built files can't be read, None if they can."""
     if record.get("version") != VERSION:
         return f"built by version {record.get('version')!r:.40} of the text encoding, this package reads version {VERSION}"
-    if text_info.parse(name)[1] == "subwords8k" and _vocabulary_problem(place):
-        return _vocabulary_problem(place)
+    if text_info.parse(name)[1] == "subwords8k" and (problem := _vocabulary_problem(place)):
+        return problem
     try:
         built.check(place, record)
     except built.Damaged as error:
@@ -111,7 +124,7 @@ def _problem(name, place, record):
     return None
 
 
-def _vocabulary_problem(place):
+def _vocabulary_problem(place: Path) -> str | None:
     try:
         version = json.loads((place / "vocabulary.json").read_text(encoding="utf-8")).get("version")
     except (OSError, ValueError, AttributeError, RecursionError):
@@ -122,13 +135,13 @@ def _vocabulary_problem(place):
     return None
 
 
-def require_corpus(name, data_dir=None):
-    """Raise `DataNotPrepared` unless the text data set `name` is encoded; opens no array."""
+def require_corpus(name: str, data_dir: Directory | None = None) -> None:
+    """Raise `DataNotPrepared` unless the text data set `name` is encoded. Reads no arrays."""
     _require(name, data_dir, prepared.built_dir(name, data_dir))
 
 
-def _require(name, data_dir, place):
-    """The record of what was built at `place`, or `DataNotPrepared`."""
+def _require(name: str, data_dir: Directory | None, place: Path) -> built.Record:
+    """The record of the files built at `place`. Raises `DataNotPrepared` if they can't be read."""
     record = built.read_record(place)
     if record is None:
         raise _not_prepared(name, data_dir)
@@ -139,8 +152,8 @@ def _require(name, data_dir, place):
 
 
 @functools.lru_cache(maxsize=4)
-def _read(name, data_dir, place):
-    place = Path(place)
+def _read(name: str, data_dir: str, built_dir: str) -> Corpus:
+    place = Path(built_dir)
     record = _require(name, data_dir, place)
     try:
         parts = {split: _load(place, record, split) for split in LIMITS}
@@ -150,7 +163,7 @@ def _read(name, data_dir, place):
     return Corpus(**parts, origin=origin)
 
 
-def _load(place, record, split):
+def _load(place: Path, record: built.Record, split: str) -> Documents:
     parts = [part for part in _PARTS if part != "labels" or f"{split}_labels.npy" in record["files"]]
     arrays = {part: built.open_array(place, record, f"{split}_{part}", _PARTS[part], (None,)) for part in parts}
     documents = Documents.from_arrays(arrays)
@@ -159,15 +172,18 @@ def _load(place, record, split):
     return documents
 
 
-def _unwritable(error):
+def _unwritable(error: OSError) -> StoreError:
     return StoreError(
         f"can't write {str(error.filename)!r} ({error.strerror}): name a directory of your own with --data-dir, "
         f"or set {prepared.CACHE_VARIABLE} to keep what is built elsewhere"
     )
 
 
-def _require_writable(place):
-    """Found out before the work, not after it. A directory marked read-only stays as it is, also for root, whom nothing stops."""
+def _require_writable(place: Path) -> None:
+    """Raise `StoreError` unless `place` can be written, before the work and not after it.
+
+    A directory marked read-only is left alone even by root, who could write there.
+    """
     parent = next(directory for directory in (place, *place.parents) if directory.exists())
     probe = parent / f".probe{os.getpid()}.tmp"
     try:
@@ -179,8 +195,9 @@ def _require_writable(place):
         raise _unwritable(error) from None
 
 
-def _build(name, info, data_dir):
+def _build(name: str, info: text_info.TextInfo, data_dir: Directory | None) -> None:
     stored = prepared.stored_version(info.original, data_dir)
+    assert stored is not None  # it has just been prepared
     texts, labels = _documents(name, info, stored, data_dir)
     if text_info.parse(name)[1] == "subwords8k":
         vocabulary, train = encoding.learn_subwords(texts["train"])
@@ -199,11 +216,14 @@ def _build(name, info, data_dir):
     built.write(prepared.built_dir(name, data_dir), arrays, files, record)
 
 
-def _documents(name, info, stored, data_dir):
-    """({split: list of texts}, {split: list of labels}), the first `LIMITS` of each split."""
+def _documents(
+    name: str, info: text_info.TextInfo, stored: Path, data_dir: Directory | None
+) -> tuple[dict[str, list[str]], dict[str, list]]:
+    """({split: texts}, {split: labels}): the first `LIMITS` of each split."""
     import tensorflow as tf
 
-    texts, labels = ({split: [] for split in LIMITS} for _ in range(2))
+    texts: dict[str, list[str]] = {split: [] for split in LIMITS}
+    labels: dict[str, list] = {split: [] for split in LIMITS}
     try:
         builder = prepared.open_builder(stored)
         for split, text, label in _READERS[info.reader](builder):
@@ -218,7 +238,7 @@ def _documents(name, info, stored, data_dir):
     return texts, labels
 
 
-def _records(builder, split, count=None):
+def _records(builder: tfds.core.DatasetBuilder, split: str, count: int | None = None) -> Iterator[dict[str, Any]]:
     """The records of a split as dicts of NumPy values, in stored order."""
     import tensorflow_datasets as tfds
 
@@ -230,33 +250,33 @@ def _records(builder, split, count=None):
             yield dict(zip(fields, values, strict=True))
 
 
-def _flat(batch):
-    flat = {}
+def _flat(batch: dict[str, Any]) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
     for name, field in batch.items():
         flat |= field if isinstance(field, dict) else {name: field}
     return flat
 
 
-def _reviews(builder):
-    """imdb_reviews: a review and whether it is positive."""
+def _reviews(builder: tfds.core.DatasetBuilder) -> Iterator[Document]:
+    """imdb_reviews: reviews, and whether they are positive."""
     for split, count in LIMITS.items():
         for record in _records(builder, split, count):
             yield split, record["text"].decode(), record["label"]
 
 
-def _sentences(builder):
-    """lm1b: a sentence."""
+def _sentences(builder: tfds.core.DatasetBuilder) -> Iterator[Document]:
+    """lm1b: sentences."""
     for split, count in LIMITS.items():
         for record in _records(builder, split, count):
             yield split, record["text"].decode(), None
 
 
-def _side(identity):
+def _side(identity: bytes) -> str:
     return "train" if zlib.crc32(identity) % 100 < TRAIN_SHARE else "test"
 
 
-def _articles(builder):
-    """wikipedia: the lines of an article that are not headings; all of them on the same side."""
+def _articles(builder: tfds.core.DatasetBuilder) -> Iterator[Document]:
+    """wikipedia: lines of articles that are long enough not to be headings; those of an article are all in one split."""
     for record in _records(builder, "train"):
         side = _side(record["title"])
         for line in record["text"].decode().splitlines():
@@ -264,10 +284,15 @@ def _articles(builder):
                 yield side, line, None
 
 
-def _products(builder):
-    """amazon_us_reviews: a review's body and its stars, 1 .. 5, as classes 0 .. 4."""
+def _products(builder: tfds.core.DatasetBuilder) -> Iterator[Document]:
+    """amazon_us_reviews: bodies of reviews, and their stars, 1 .. 5, as classes 0 .. 4."""
     for record in _records(builder, "train"):
         yield _side(record["review_id"]), record["review_body"].decode(), record["star_rating"] - 1
 
 
-_READERS = {"reviews": _reviews, "sentences": _sentences, "articles": _articles, "products": _products}
+_READERS: dict[str, Callable[[tfds.core.DatasetBuilder], Iterator[Document]]] = {
+    "reviews": _reviews,
+    "sentences": _sentences,
+    "articles": _articles,
+    "products": _products,
+}

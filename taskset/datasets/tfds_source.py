@@ -1,48 +1,64 @@
-"""Real images: prepared TensorFlow Datasets data as uint8 arrays, and sets resized from it once."""
+"""Real images: prepared TensorFlow Datasets data as uint8 arrays, and data sets resized from it once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from taskset.datasets import built, prepared
-from taskset.datasets.info import IMAGES, image_info
+from taskset.datasets.info import IMAGES, ImageInfo, image_info
+from taskset.datasets.prepared import Directory
+from taskset.errors import DataNotPrepared
 
-# How sets are resized (`taskset.datasets.resizing`). Another way is another version: what was built before is built again.
-RESIZED = {"version": 2, "method": "cubic, a = -0.75", "antialias": False}
+if TYPE_CHECKING:
+    import tensorflow_datasets as tfds
+
+Arrays: TypeAlias = dict[str, tuple[np.ndarray, np.ndarray]]  # {stored split: (images, labels)}
+
+# How data sets are resized (`taskset.datasets.resizing`). A change needs a new version: files of another one are rebuilt.
+RESIZED: dict[str, Any] = {"version": 2, "method": "cubic, a = -0.75", "antialias": False}
 _READ = 500  # images decoded at a time
 
 
-def read_images(name, data_dir=None):
+def read_images(name: str, data_dir: Directory | None = None) -> Arrays:
     """{stored split: (uint8 images [n, height, width, channels], int32 labels [n])} of a real data set, in stored order.
 
-    Raises `DataNotPrepared`, also where the data was made by another version or is damaged.
+    Raises `UnknownName`, `DataNotPrepared` (also for data that another version built, and for damaged data).
     """
     info = image_info(name)
     _require(info, data_dir)
     return _read_resized(info, data_dir) if info.resized else _read_stored(info, data_dir)
 
 
-def version(name, data_dir=None):
-    """What `read_images` reads, e.g. `"mnist 3.0.1"`. Raises `DataNotPrepared`."""
+def version(name: str, data_dir: Directory | None = None) -> str:
+    """The name and version of the TFDS data set that `read_images` reads, e.g. `"mnist 3.0.1"`. Raises `DataNotPrepared`."""
     info = image_info(name)
     _require(info, data_dir)
     if info.resized:
-        return built.read_record(prepared.built_dir(info.name, data_dir))["made_from"]
+        return _built_record(info, data_dir)["made_from"]
     return _stored(info, data_dir)
 
 
-def status(data_dir=None):
-    """`DataStatus` of every image data set."""
+def status(data_dir: Directory | None = None) -> list[prepared.DataStatus]:
+    """The `DataStatus` of every image data set."""
     return [_status(info, data_dir) for info in IMAGES.values()]
 
 
-def prepare(name, data_dir=None):
-    """Download an image data set with TFDS and, for a resized one, build it. Does nothing where it is prepared already."""
+def prepare(name: str, data_dir: Directory | None = None) -> None:
+    """Download an image data set with TFDS and, for a resized one, build it. Does nothing if it is prepared already.
+
+    Raises `UnknownName`, `DataNotPrepared` (for damaged data), `StoreError` (if the download fails, or files can't be written).
+    """
     info = image_info(name)
     if _status(info, data_dir).prepared:
         return
     if info.resized:
         prepared.require_writable(prepared.cache_dir(data_dir))
     damage = prepared.damage(info.tfds, data_dir)
-    if damage:  # TFDS would take what is there for prepared
+    if damage:  # TFDS would take damaged files for prepared ones
         raise prepared.not_prepared(info.name, data_dir, info.download, damage)
     if prepared.stored_version(info.tfds, data_dir) is None:
         prepared.download(info.tfds, data_dir)
@@ -50,24 +66,25 @@ def prepare(name, data_dir=None):
         _build_resized(info, data_dir)
 
 
-def _status(info, data_dir):
+def _status(info: ImageInfo, data_dir: Directory | None) -> prepared.DataStatus:
     stored = prepared.stored_version(info.tfds, data_dir)
     download, damage = (0, None) if stored else (info.download, prepared.damage(info.tfds, data_dir))
     if not info.resized:
-        return prepared.DataStatus(info.name, info.tfds, stored is not None, stored and str(stored), download, damage or "")
-    place, note = prepared.built_dir(info.name, data_dir), "resized once from the original"
+        where = None if stored is None else str(stored)
+        return prepared.DataStatus(info.name, info.tfds, stored is not None, where, download, damage or "")
+    place, note = prepared.built_dir(info.name, data_dir), "resized by this package from the original"
     record = built.read_record(place)
     problem = None if record is None else _problem(place, record)
     ready = record is not None and problem is None
     if problem:
         note = f"{problem}: prepare it again"
     elif not ready and (stored or damage):
-        note = f"the original {damage}" if damage else "the original is there, to be resized"
+        note = f"the original {damage}" if damage else "the original is prepared, but not resized"
     return prepared.DataStatus(info.name, info.tfds, ready, str(place) if ready else None, 0 if ready else download, note)
 
 
-def _problem(place, record):
-    """Why what was built can't be read, or None."""
+def _problem(place: Path, record: built.Record) -> str | None:
+    """Why built files can't be read, None if they can."""
     if any(record.get(field) != value for field, value in RESIZED.items()):
         return f"was made by version {record.get('version')!r:.40} of this package's resizing, {RESIZED['version']} is needed"
     try:
@@ -77,12 +94,12 @@ def _problem(place, record):
     return None
 
 
-def require(name, data_dir=None):
-    """Raise `DataNotPrepared` unless the image data set `name` can be read."""
+def require(name: str, data_dir: Directory | None = None) -> None:
+    """Raise `DataNotPrepared` unless the image data set `name` can be read. Reads no images."""
     _require(image_info(name), data_dir)
 
 
-def _require(info, data_dir):
+def _require(info: ImageInfo, data_dir: Directory | None) -> None:
     row = _status(info, data_dir)
     if not row.prepared:
         place = prepared.built_dir(info.name, data_dir)
@@ -91,14 +108,28 @@ def _require(info, data_dir):
         raise prepared.not_prepared(info.name, data_dir, row.download, why)
 
 
-def _stored(info, data_dir):
-    return f"{info.tfds} {prepared.stored_version(info.tfds, data_dir).name}"
+def _place(info: ImageInfo, data_dir: Directory | None) -> Path:
+    """The directory of a TFDS data set that is prepared."""
+    place = prepared.stored_version(info.tfds, data_dir)
+    assert place is not None
+    return place
 
 
-def _read_stored(info, data_dir):
+def _built_record(info: ImageInfo, data_dir: Directory | None) -> built.Record:
+    """The record of a resized data set that is built."""
+    record = built.read_record(prepared.built_dir(info.name, data_dir))
+    assert record is not None
+    return record
+
+
+def _stored(info: ImageInfo, data_dir: Directory | None) -> str:
+    return f"{info.tfds} {_place(info, data_dir).name}"
+
+
+def _read_stored(info: ImageInfo, data_dir: Directory | None) -> Arrays:
     import tensorflow as tf
 
-    place = prepared.stored_version(info.tfds, data_dir)
+    place = _place(info, data_dir)
     try:
         builder = prepared.open_builder(place)
         return {split: _read_split(info, builder, split) for split, _ in info.sizes}
@@ -106,13 +137,13 @@ def _read_stored(info, data_dir):
         raise _damaged(info, data_dir, place, error) from None
 
 
-def _damaged(info, data_dir, place, error):
+def _damaged(info: ImageInfo, data_dir: Directory | None, place: Path, error: BaseException) -> DataNotPrepared:
     download = 0 if info.resized and prepared.stored_version(info.tfds, data_dir) not in (None, place) else info.download
     why = f"is damaged ({prepared.reason(error)}; delete {str(place)!r} first)"
     return prepared.not_prepared(info.name, data_dir, download, why)
 
 
-def _read_split(info, builder, split):
+def _read_split(info: ImageInfo, builder: tfds.core.DatasetBuilder, split: str) -> tuple[np.ndarray, np.ndarray]:
     import tensorflow as tf
     import tensorflow_datasets as tfds
 
@@ -120,7 +151,7 @@ def _read_split(info, builder, split):
 
     size = builder.info.splits[split].num_examples
     images, labels = np.empty((size, *info.shape), np.uint8), np.empty(size, np.int32)
-    # One file after the other and no shuffling: the order in which the examples are stored.
+    # Files one after the other, without shuffling: the order in which the examples are stored.
     stored = builder.as_dataset(
         split=split,
         shuffle_files=False,
@@ -140,11 +171,10 @@ def _read_split(info, builder, split):
     return images, labels
 
 
-def _read_resized(info, data_dir):
-    place = prepared.built_dir(info.name, data_dir)
-    record = built.read_record(place)
+def _read_resized(info: ImageInfo, data_dir: Directory | None) -> Arrays:
+    place, record = prepared.built_dir(info.name, data_dir), _built_record(info, data_dir)
 
-    def read(split, part, dtype, shape):
+    def read(split: str, part: str, dtype: DTypeLike, shape: tuple[int, ...]) -> np.ndarray:
         return np.array(built.open_array(place, record, f"{split}_{part}", dtype, (record["sizes"][split], *shape)))
 
     try:
@@ -153,7 +183,7 @@ def _read_resized(info, data_dir):
         raise _damaged(info, data_dir, place, error) from None
 
 
-def _build_resized(info, data_dir):
+def _build_resized(info: ImageInfo, data_dir: Directory | None) -> None:
     splits = _read_stored(info, data_dir)
     arrays = {f"{split}_image": images for split, (images, _) in splits.items()}
     arrays |= {f"{split}_label": labels for split, (_, labels) in splits.items()}

@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from taskset.datasets.base import SPLITS, Batch
-from taskset.execution import modes
+from taskset.execution import evaluation_batches, modes
 from taskset.execution.program import Program
 from taskset.optimizers.base import Gradients, Hparams, Optimizer, Params, State
 from taskset.random import seeds
@@ -242,29 +242,11 @@ class Loop:
 
         A task without data and without randomness has one loss: it is computed once and is exact.
         """
-        if self.task.data is None and not self.task.random:
-            raw, where = dict[str, np.ndarray](), [("train", 0)]
-        else:
-            where = [(split, number) for split in SPLITS for number in range(batches)]
-            drawn = [self.task.raw_batches(split, seed, 0, batches) for split in SPLITS]
-            raw = {name: np.concatenate([d[name] for d in drawn]) for name in drawn[0]}
-        chunk = math.ceil(len(where) / math.ceil(len(where) / (4 * self.chunk)))
+        raw, places = evaluation_batches.drawn(self.task, seed, batches)
+        chunk = math.ceil(len(places) / math.ceil(len(places) / (4 * self.chunk)))
         if chunk not in self._evaluate:
             self._evaluate[chunk] = _compiled(self._evaluate_program, self.mode)
-        calls = []
-        for first in range(0, len(where), chunk):
-            part = where[first : first + chunk]
-            padded = part + part[-1:] * (chunk - len(part))
-            rows = np.arange(first, first + chunk).clip(max=len(where) - 1)
-            calls.append(
-                (
-                    {name: tf.constant(array[rows]) for name, array in raw.items()},
-                    tf.constant([batch_seed(seed, split) for split, _ in padded]),
-                    tf.constant([seeds.stream(seed, "loss", "evaluate", split) for split, _ in padded]),
-                    tf.constant([number for _, number in padded]),
-                    tf.constant(len(part)),
-                )
-            )
+        calls = evaluation_batches.calls(raw, places, seed, chunk)
 
         def evaluate(params: Params) -> dict[str, Any]:
             parts = [self._evaluate[chunk](params, *call).numpy()[: int(call[-1])] for call in calls]

@@ -108,9 +108,25 @@ def write_tables(root: str | Path) -> pd.DataFrame:
     normalizers = fit(curves)
     tables = {
         "tasks": pa.Table.from_pandas(tasks_frame(root), preserve_index=False),
-        "optimizers": optimizer_table(sorted(curves["optimizer"].astype(str).unique())),
+        "optimizers": _with_earlier_rows(optimizer_table(sorted(curves["optimizer"].astype(str).unique())), root),
         "normalizers": pa.Table.from_pandas(normalizers, preserve_index=False),
     }
     for name, table in tables.items():
         store.write_table(table, Path(root) / f"{name}.parquet")
     return normalizers
+
+
+def _with_earlier_rows(table, root):
+    """An optimizers table in which users' own optimizers that aren't registered now keep their rows in optimizers.parquet."""
+    import pyarrow as pa
+
+    path, frame = Path(root) / "optimizers.parquet", table.to_pandas().set_index("optimizer")
+    unknown = [name for name, row in frame.iterrows() if row.isna().all() and registry.own_optimizer(name) is None]
+    if not unknown or not path.exists():
+        return table
+    earlier = store.read_table(path).to_pandas().set_index("optimizer")
+    kept = earlier.loc[earlier.index.intersection(unknown)].dropna(axis="columns", how="all")
+    frame = frame.reindex(columns=frame.columns.union(kept.columns, sort=False))
+    frame.loc[kept.index, kept.columns] = kept
+    kinds = [(name, pa.string() if name in OPTIMIZER else pa.float64()) for name in ("optimizer", *frame)]
+    return pa.Table.from_pandas(frame.reset_index(), pa.schema(kinds), preserve_index=False)

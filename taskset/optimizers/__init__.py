@@ -1,4 +1,4 @@
-"""Hand-designed optimizers as pure functions. What one is, and how to write one: `taskset.optimizers.base`."""
+"""Hand-designed optimizers as pure functions. `taskset.optimizers.base` says what an optimizer is and how to write one."""
 
 from taskset.optimizers.adaptive import adam, adam6p, adam8p
 from taskset.optimizers.base import Elementwise, Optimizer, from_functions

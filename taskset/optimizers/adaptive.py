@@ -5,14 +5,16 @@ w is the parameter, g its gradient, m and v the moving averages of g and g^2, t 
 
 import tensorflow as tf
 
-from taskset.optimizers.base import Elementwise
-from taskset.optimizers.settings import average, checked, described
+from taskset.optimizers.base import Elementwise, Stepped
+from taskset.optimizers.settings import average, elementwise
 
 ROOT_EPSILON = 1e-10  # adam6p and adam8p: under the square root, beside the epsilon outside it
-RELEASE_STEPS = 10000  # the length of run on which adam6p's decays are defined
+RELEASE_STEPS = 10000  # the run length for which adam6p's decays are defined
 
 
-def moments(g, m, v, one_minus_beta1, one_minus_beta2):
+def moments(
+    g: tf.Tensor, m: tf.Tensor, v: tf.Tensor, one_minus_beta1: tf.Tensor, one_minus_beta2: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
     """(m, v) after g: m <- b1 m + (1 - b1) g; v <- b2 v + (1 - b2) g^2.
 
     Written as m + (1 - b1)(g - m), whose fixed point is g whatever the rounding of b1.
@@ -20,12 +22,25 @@ def moments(g, m, v, one_minus_beta1, one_minus_beta2):
     return m + one_minus_beta1 * (g - m), v + one_minus_beta2 * (tf.square(g) - v)
 
 
-def weight(log_beta, t):
-    """1 - beta^t, to rounding also for beta near 1 (float32 pow would be off by 1.3 per cent for beta = 1 - 1e-6, t = 1)."""
+def weight(log_beta: tf.Tensor, t: tf.Tensor) -> tf.Tensor:
+    """1 - beta^t, exact to rounding even for beta near 1 (float32 pow is off by 1.3 per cent for beta = 1 - 1e-6, t = 1)."""
     return -tf.math.expm1(t * log_beta)
 
 
-def adam_formula(t, w, g, m, v, *, learning_rate, one_minus_beta1, log_beta1, one_minus_beta2, log_beta2, epsilon):
+def adam_formula(
+    t: tf.Tensor,
+    w: tf.Tensor,
+    g: tf.Tensor,
+    m: tf.Tensor,
+    v: tf.Tensor,
+    *,
+    learning_rate: tf.Tensor,
+    one_minus_beta1: tf.Tensor,
+    log_beta1: tf.Tensor,
+    one_minus_beta2: tf.Tensor,
+    log_beta2: tf.Tensor,
+    epsilon: tf.Tensor,
+) -> Stepped:
     """w <- w - lr sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(v) + eps), after `moments`."""
     m, v = moments(g, m, v, one_minus_beta1, one_minus_beta2)
     rate = learning_rate * tf.sqrt(weight(log_beta2, t)) / weight(log_beta1, t)
@@ -33,21 +48,21 @@ def adam_formula(t, w, g, m, v, *, learning_rate, one_minus_beta1, log_beta1, on
 
 
 def adam6p_formula(
-    t,
-    w,
-    g,
-    m,
-    v,
+    t: tf.Tensor,
+    w: tf.Tensor,
+    g: tf.Tensor,
+    m: tf.Tensor,
+    v: tf.Tensor,
     *,
-    learning_rate,
-    one_minus_beta1,
-    log_beta1,
-    one_minus_beta2,
-    log_beta2,
-    epsilon,
-    linear_decay,
-    exponential_decay,
-):
+    learning_rate: tf.Tensor,
+    one_minus_beta1: tf.Tensor,
+    log_beta1: tf.Tensor,
+    one_minus_beta2: tf.Tensor,
+    log_beta2: tf.Tensor,
+    epsilon: tf.Tensor,
+    linear_decay: tf.Tensor,
+    exponential_decay: tf.Tensor,
+) -> Stepped:
     """w <- w - lr d mh / (sqrt(vh + 1e-10) + eps), after `moments`; mh = m / (1 - b1^t), vh = v / (1 - b2^t).
 
     d = max(1 - linear_decay (t - 1), 0) exp(-exponential_decay (t - 1)), the decays being per step.
@@ -58,42 +73,49 @@ def adam6p_formula(
     return w - learning_rate * decay * mh / (tf.sqrt(vh + ROOT_EPSILON) + epsilon), m, v
 
 
-def adam8p_formula(t, w, g, m, v, *, l1, l2, **hparams):
+def adam8p_formula(
+    t: tf.Tensor, w: tf.Tensor, g: tf.Tensor, m: tf.Tensor, v: tf.Tensor, *, l1: tf.Tensor, l2: tf.Tensor, **hparams: tf.Tensor
+) -> Stepped:
     """`adam6p_formula` on the gradient g + 2 l2 w + l1 sign(w) of the loss with both penalties."""
     return adam6p_formula(t, w, g + 2.0 * l2 * w + l1 * tf.sign(w), m, v, **hparams)
 
 
-def _adam_hparams(horizon, *, beta1, beta2, **as_they_are):
+def _adam_hparams(horizon: int, *, beta1: float, beta2: float, **as_they_are: float) -> dict[str, float]:
     del horizon
     return {**as_they_are, **average("beta1", beta1), **average("beta2", beta2)}
 
 
-def _adam6p_hparams(horizon, *, linear_decay, exponential_decay, **others):
+def _adam6p_hparams(horizon: int, *, linear_decay: float, exponential_decay: float, **others: float) -> dict[str, float]:
     per_step = RELEASE_STEPS / horizon
     decays = {"linear_decay": linear_decay * per_step, "exponential_decay": exponential_decay * per_step}
     return {**_adam_hparams(horizon, **others), **decays}
 
 
-def _make(rule, formula, settings, name, translate):
-    settings = checked(rule, settings)
-    return Elementwise(name or described(rule, settings), rule, formula, ("m", "v"), settings, translate)
-
-
-def adam(learning_rate, beta1=0.9, beta2=0.999, epsilon=1e-8, name=None):
+def adam(
+    learning_rate: float, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8, name: str | None = None
+) -> Elementwise:
     """Adam: w <- w - lr sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(v) + eps).
 
     m <- b1 m + (1 - b1) g; v <- b2 v + (1 - b2) g^2, both 0 at the start. Kingma and Ba 2015 (arXiv 1412.6980), the form at the
     end of section 2 ("epsilon hat"), not algorithm 1: there eps is scaled by sqrt(1 - b2^t), which matters where eps is large.
     """
     settings = {"learning_rate": learning_rate, "beta1": beta1, "beta2": beta2, "epsilon": epsilon}
-    return _make("adam", adam_formula, settings, name, _adam_hparams)
+    return elementwise("adam", adam_formula, ("m", "v"), settings, name, _adam_hparams)
 
 
-def adam6p(learning_rate, beta1=0.9, beta2=0.999, epsilon=1e-8, linear_decay=0.0, exponential_decay=0.0, name=None):
+def adam6p(
+    learning_rate: float,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    epsilon: float = 1e-8,
+    linear_decay: float = 0.0,
+    exponential_decay: float = 0.0,
+    name: str | None = None,
+) -> Elementwise:
     """Adam with two decays: w <- w - lr max(1 - linear_decay s, 0) exp(-exponential_decay s) mh / (sqrt(vh + 1e-10) + eps).
 
-    mh = m / (1 - b1^t), vh = v / (1 - b2^t), s = (t - 1) 10000 / T for a run of T steps: the decays are as for 10000 steps and
-    scale with the run. Metz et al. 2020 (arXiv 2002.11887), Adam6p, as released.
+    mh = m / (1 - b1^t), vh = v / (1 - b2^t), s = (t - 1) 10000 / T for a run of T steps: the decays are meant for 10000 steps
+    and scale with the run. Metz et al. 2020 (arXiv 2002.11887), Adam6p, as released.
     """
     settings = {
         "learning_rate": learning_rate,
@@ -103,15 +125,23 @@ def adam6p(learning_rate, beta1=0.9, beta2=0.999, epsilon=1e-8, linear_decay=0.0
         "linear_decay": linear_decay,
         "exponential_decay": exponential_decay,
     }
-    return _make("adam6p", adam6p_formula, settings, name, _adam6p_hparams)
+    return elementwise("adam6p", adam6p_formula, ("m", "v"), settings, name, _adam6p_hparams)
 
 
 def adam8p(
-    learning_rate, beta1=0.9, beta2=0.999, epsilon=1e-8, l1=0.0, l2=0.0, linear_decay=0.0, exponential_decay=0.0, name=None
-):
+    learning_rate: float,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    epsilon: float = 1e-8,
+    l1: float = 0.0,
+    l2: float = 0.0,
+    linear_decay: float = 0.0,
+    exponential_decay: float = 0.0,
+    name: str | None = None,
+) -> Elementwise:
     """`adam6p` on the gradient g + 2 l2 w + l1 sign(w), with s = t - 1: its decays are per step, whatever the run's length.
 
-    Metz et al. 2020 (arXiv 2002.11887), Adam8p, as released: there, 8p is never told the run's length.
+    Metz et al. 2020 (arXiv 2002.11887), Adam8p, as released: there, 8p doesn't get the run's length.
     """
     settings = {
         "learning_rate": learning_rate,
@@ -123,4 +153,4 @@ def adam8p(
         "linear_decay": linear_decay,
         "exponential_decay": exponential_decay,
     }
-    return _make("adam8p", adam8p_formula, settings, name, _adam_hparams)
+    return elementwise("adam8p", adam8p_formula, ("m", "v"), settings, name, _adam_hparams)

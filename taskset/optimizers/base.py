@@ -48,6 +48,8 @@ State: TypeAlias = dict[str, Any]  # nested dict of tensors, of an optimizer's o
 Hparams: TypeAlias = Mapping[str, float | tf.Tensor]  # {name: scalar}; a tensor where it is an argument of a compiled program
 Step: TypeAlias = int | tf.Tensor  # steps already taken: 0, 1, ..
 Init: TypeAlias = Callable[[Params], State]
+Stepped: TypeAlias = tuple[tf.Tensor, ...]  # (w, *slots) of one parameter after a step
+Formula: TypeAlias = Callable[..., Stepped]  # (t, w, g, *slots, **hparams) -> (w, *slots), see `Elementwise`
 Update: TypeAlias = Callable[[Gradients, State, Params, Step, Hparams], tuple[Params, State]]
 
 
@@ -132,7 +134,7 @@ class Elementwise:
 
     formula: `formula(t, w, g, *slots, **hparams) -> (w, *slots)` for one parameter w, its gradient g and its slots, t = 1, 2, ..
     the step being taken. All are of w's dtype; t and hparams are scalars or broadcast against w.
-    slots: names of what is kept for each parameter; all start at zero. The state is {slot: {path: tensor}}.
+    slots: names of the tensors kept for each parameter, which start at zero. The state is {slot: {path: tensor}}.
     settings: the hyperparameters by the names that people use.
     translate: `translate(horizon, **settings)` -> the hparams of `formula`, computed in double precision.
 
@@ -141,10 +143,10 @@ class Elementwise:
 
     name: str
     rule: str
-    formula: Callable[..., tuple[tf.Tensor, ...]]
+    formula: Formula
     slots: tuple[str, ...]
     settings: dict[str, Any]
-    translate: Callable[..., Mapping[str, float]]
+    translate: Callable[..., dict[str, float]]
 
     elementwise = True
 
@@ -171,7 +173,7 @@ class Elementwise:
 
 
 def as_given(horizon: int, **settings: float) -> dict[str, float]:
-    """The `translate` of rules whose formula reads the settings as people write them."""
+    """The `translate` of rules whose formula reads the settings as they are written."""
     del horizon
     return settings
 

@@ -1,17 +1,20 @@
-"""Optimizers by published name, and by the configs that go with those names."""
+"""Optimizers by published name, and by the configs that belong to those names."""
 
 import copy
 import inspect
+from collections.abc import Callable
+from typing import Any
 
 from taskset import registry
 from taskset.errors import ConfigError, TasksetError, origin, shown, unknown
 from taskset.optimizers.adaptive import adam, adam6p, adam8p
+from taskset.optimizers.base import Optimizer
 from taskset.optimizers.descent import adagrad
 from taskset.optimizers.nadamw import nadamw_corrected, nadamw_published
 from taskset.optimizers.one_run import lion, prodigy, schedule_free_adamw
 from taskset.samplers import optimizers as samplers
 
-_FAMILIES = {
+_FAMILIES: dict[str, Callable[..., Optimizer]] = {
     "adam_lr": adam,
     "adam1p_wide_grid": adam,
     "adam4p_wide_grid": adam,
@@ -25,11 +28,11 @@ _FAMILIES = {
     "prodigy": prodigy,
     "schedule_free_adamw": schedule_free_adamw,
 }
-# Fields of published configs that the release never passed to the update.
+# Fields of published configs that the release did not pass to the update.
 _NOT_PASSED = {"nadamw_grid": ("use_nesterov",)}
 
 
-def make_optimizer(family, config, name=None):
+def make_optimizer(family: str, config: dict[str, Any], name: str | None = None) -> Optimizer:
     """The optimizer of a config: `make_optimizer("adam4p_wide_grid", {"learning_rate": 0.01, "beta1": 0.5})`.
 
     Fields left out have the defaults of the family's constructor. Raises `UnknownName` for a family, `ConfigError` for a field or
@@ -38,7 +41,7 @@ def make_optimizer(family, config, name=None):
     if not isinstance(family, str) or family not in _FAMILIES:
         raise unknown("optimizer family", family, list(_FAMILIES), f"Known are {', '.join(_FAMILIES)}.")
     if not isinstance(config, dict):
-        raise ConfigError(f"optimizer config of {family}: {shown(config)} is no dict of hyperparameters")
+        raise ConfigError(f"optimizer config of {family}: {shown(config)} is not a dict of hyperparameters")
     construct, not_passed = _FAMILIES[family], _NOT_PASSED.get(family, ())
     allowed = [field for field in inspect.signature(construct).parameters if field != "name"]
     fields = (*allowed, *not_passed)
@@ -50,7 +53,7 @@ def make_optimizer(family, config, name=None):
     return construct(**{field: value for field, value in config.items() if field in allowed}, name=name)
 
 
-def get_optimizer(name):
+def get_optimizer(name: str) -> Optimizer:
     """The optimizer of a name: `adam8p_wide_grid_seed21`, `adam_lr_-3.00`, `nadamw_corrected_seed7`, `schedule_free_adamw`, and
     those registered with `taskset.register_optimizer`.
 
@@ -63,7 +66,7 @@ def get_optimizer(name):
     return make_optimizer(family, config, name)
 
 
-def _make_own(name, own):
+def _make_own(name: str, own: registry.OwnOptimizer) -> Optimizer:
     """The optimizer that a registered function returns, under the registered name."""
     try:
         optimizer = own.build(**own.hyperparameters)
@@ -84,9 +87,9 @@ def _make_own(name, own):
     return optimizer
 
 
-def opt_list(n):
+def opt_list(n: int) -> list[Optimizer]:
     """The first `n` optimizers of the learned list, best first (Metz et al. 2020, arXiv 2002.11887), as published.
 
-    Their schedules follow the run's length: give it to each one's `hparams(horizon)`. Raises `ConfigError` beyond the list's end.
+    Their schedules follow the run's length, the argument of `hparams(horizon)`. Raises `ConfigError` beyond the list's end.
     """
     return [get_optimizer(name) for name in samplers.opt_list_names(n)]

@@ -1,9 +1,12 @@
-"""The hyperparameters that people write: which values are allowed, and the names of optimizers made from them."""
+"""The settings of optimizers: which values are allowed, and the names made from them."""
 
 import math
 import numbers
+from collections.abc import Callable
+from typing import Any
 
 from taskset.errors import ConfigError
+from taskset.optimizers.base import Elementwise, Formula, as_given
 
 _RATES = (
     "learning_rate",
@@ -29,12 +32,12 @@ _ALLOWED = {
 }
 
 
-def checked(rule, settings):
+def checked(rule: str, settings: dict[str, Any]) -> dict[str, Any]:
     """`settings` with its numbers as floats. Raises `ConfigError`, naming the setting and what is allowed."""
     return {name: _checked(rule, name, value) for name, value in settings.items()}
 
 
-def _checked(rule, name, value):
+def _checked(rule: str, name: str, value: Any) -> float | bool:
     if name == "use_nesterov":
         if value is not True and value is not False:
             raise ConfigError(f"use_nesterov {value!r} of {rule}: allowed is True or False; change it and call {rule} again")
@@ -45,14 +48,27 @@ def _checked(rule, name, value):
     return float(value)
 
 
-def described(rule, settings):
-    """The name of an optimizer that was given none: `"adam(learning_rate=0.001, beta1=0.9, ..)"`."""
+def described(rule: str, settings: dict[str, Any]) -> str:
+    """The name of an optimizer that got none: `"adam(learning_rate=0.001, beta1=0.9, ..)"`."""
     return f"{rule}({', '.join(f'{name}={value!r}' for name, value in settings.items())})"
 
 
-def average(name, beta):
+def elementwise(
+    rule: str,
+    formula: Formula,
+    slots: tuple[str, ...],
+    settings: dict[str, Any],
+    name: str | None,
+    translate: Callable[..., dict[str, float]] = as_given,
+) -> Elementwise:
+    """The `Elementwise` of `settings`, which are checked; without a name it is `described` by them."""
+    settings = checked(rule, settings)
+    return Elementwise(name or described(rule, settings), rule, formula, slots, settings, translate)
+
+
+def average(name: str, beta: float) -> dict[str, float]:
     """The hparams of an exponential moving average with decay `beta`: 1 - beta and log(beta).
 
-    Taken in double precision: in float32, 1 - beta of beta = 1 - 1e-6 would be off by 1.3 per cent.
+    Computed in double precision: in float32, 1 - beta of beta = 1 - 1e-6 would be off by 1.3 per cent.
     """
     return {f"one_minus_{name}": 1.0 - beta, f"log_{name}": math.log(beta) if beta > 0 else -math.inf}

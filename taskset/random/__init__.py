@@ -1,1 +1,1 @@
-"""Seeds and draws: purpose-named seeds, and numbers that are equal in eager mode, in a graph and under XLA."""
+"""Seeds and draws: purpose-named seeds, and random numbers that are the same in eager, graph and XLA execution."""

@@ -1,16 +1,16 @@
 """Philox 4x32-10 (Salmon et al. 2011, section 3.3) as TensorFlow operations: the integers of `tf.random.stateless_uniform`.
 
 For programs that XLA compiles for a CPU. There TensorFlow's own operation computes each block of four words four times, one
-number after the other (nine times slower than this for 50,000 words, docs/benchmarks.md). Elsewhere it is far faster than this.
+number after the other (nine times slower than this for 50,000 words, docs/benchmarks.md). Elsewhere it is far faster.
 """
 
 import tensorflow as tf
 
 _MULTIPLIERS = 0xD2511F53, 0xCD9E8D57
 _KEY_STEPS = 0x9E3779B9, 0xBB67AE85  # the golden ratio and sqrt(3) - 1, in units of 2^-32
-_SEEDING = 0x02461E293EC8F720  # TensorFlow's key for making keys of seeds
+_SEEDING = 0x02461E293EC8F720  # the key with which TensorFlow turns seeds into keys
 _ROUNDS = 10
-_ROUNDS_A_TURN = 2  # of the loop; all ten in one would be computed anew for each of the four words
+_ROUNDS_PER_TURN = 2  # of the loop; all ten in one turn would be recomputed for each of the four words
 
 
 def _low(x):
@@ -32,25 +32,25 @@ def _round(key, block):
 
 
 def _start(seed):
-    """(key, upper half of the counter) that TensorFlow makes of a seed, as four words; its counter's lower half starts at 0."""
+    """(key, upper half of the counter) that TensorFlow derives from a seed, as four words; the lower half starts at 0."""
     key = tf.constant([_SEEDING], tf.uint64)
     return tf.unstack(
         tf.raw_ops.StatelessRandomUniformFullIntV2(shape=[4], key=key, counter=tf.cast(seed, tf.uint64), alg=1, dtype=tf.uint32)
     )
 
 
-def words(key, n):
+def words(key: tf.Tensor, n: int) -> tf.Tensor:
     """`n` uniform 32-bit integers from a key (int32 [2]), uint32 [n]."""
     *start, low, high = _start(key)
     number = tf.cast(tf.range(-(-n // 4)), tf.uint32)
     zeros = tf.zeros_like(number)
 
     def turn(i, key, block):
-        for _ in range(_ROUNDS_A_TURN):
+        for _ in range(_ROUNDS_PER_TURN):
             key, block = _round(key, block)
         return i + 1, key, block
 
-    turns = _ROUNDS // _ROUNDS_A_TURN
+    turns = _ROUNDS // _ROUNDS_PER_TURN
     state = tf.constant(0), tuple(start), (number, zeros, low + zeros, high + zeros)
     _, _, block = tf.while_loop(lambda i, *_: i < turns, turn, state, maximum_iterations=turns)
     return tf.reshape(tf.stack(block, axis=1), [-1])[:n]

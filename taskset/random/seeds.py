@@ -1,24 +1,25 @@
-"""Seeds: every random draw in the package is named by (seed, what it is for).
+"""Seeds: every random draw in the package is named by (seed, purpose).
 
-Two kinds of draws are made from that name: NumPy generators for what the host decides (the order of examples, text windows), and
-the integer halves of the keys that `taskset.random.stateless` draws with on the device.
+The name makes NumPy generators for what is drawn on the host (the order of examples, text windows), and the keys with which
+`taskset.random.stateless` draws on the device.
 """
 
 import operator
 import zlib
+from typing import SupportsIndex
 
 import numpy as np
 
 from taskset.errors import ConfigError, shown
 
-LIMIT = 2**31  # seeds are below it: the device's integers have 32 bits, one of them the sign
+LIMIT = 2**31  # seeds are less than this: they have to fit the int32 of a key
 
 
-def check(seed, of="", also=""):
-    """`seed` as an int, whatever kind of integer it is (Python's, NumPy's, a tensor that has a value).
+def check(seed: SupportsIndex, of: str = "", also: str = "") -> int:
+    """`seed` as an int; any kind of integer will do (Python's, NumPy's, an eager tensor).
 
-    of: whose seed it is, and also: a remark, for the error's line.
-    Raises: ConfigError for what is no integer (a bool, a float, also a whole one) and for integers outside 0 .. LIMIT - 1.
+    of: whose seed it is; also: a remark; both for the error message.
+    Raises: ConfigError for a value that is not an integer (a bool, a float such as 1.0) or not in 0 .. LIMIT - 1.
     """
     number = _index(seed)
     if not 0 <= number < LIMIT:
@@ -27,30 +28,30 @@ def check(seed, of="", also=""):
     return number
 
 
-def check_step(step, name="start"):
-    """`step` as an int, as `check` does; name: of the argument."""
+def check_step(step: SupportsIndex, name: str = "start") -> int:
+    """`step` as an int, checked as a seed is. name: of the argument, for the error message."""
     number = _index(step)
     if not 0 <= number < LIMIT:
         raise ConfigError(f"{name} {shown(step)}: allowed is an integer 0 <= {name} < 2**31")
     return number
 
 
-def _index(value):
-    """The int that `value` is; -1 for what is none."""
+def _index(value: SupportsIndex) -> int:
+    """`value` as an int; -1 if it is not an integer."""
     try:
         return -1 if isinstance(value, (bool, np.bool_)) else operator.index(value)
     except TypeError:
         return -1
 
 
-def stream(seed, *purpose):
+def stream(seed: int, *purpose: str | int) -> int:
     """A non-negative 31-bit integer for (seed, purpose): `stream(3, "order", "train", 7)`.
 
-    CRC-32 of the words: names the stream, and is not meant to be random itself.
+    A CRC-32 of the words: it names the stream and is not random itself.
     """
     return zlib.crc32(repr((int(seed), *purpose)).encode()) & 0x7FFFFFFF
 
 
-def generator(seed, *purpose):
+def generator(seed: int, *purpose: str | int) -> np.random.Generator:
     """An independent `numpy.random.Generator` (PCG64) for (seed, purpose)."""
     return np.random.Generator(np.random.PCG64([int(seed), stream(seed, *purpose)]))

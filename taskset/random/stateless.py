@@ -3,12 +3,13 @@
 TensorFlow's `stateless_uniform` and `stateless_normal` give different numbers under XLA than outside it, with every algorithm
 (seen with TensorFlow 2.21 on a CPU); only its full-range integers agree. So the floats are made from those integers here.
 
-A key is an int32 tensor of shape [2]. A key is used for one draw: `fold` or `split` it where several are wanted.
+A key is an int32 tensor of shape [2]. A key is used for one draw: `fold` or `split` it for several.
 """
 
 import contextlib
 import contextvars
 import math
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -20,14 +21,16 @@ from taskset.random import philox, seeds
 Key: TypeAlias = tf.Tensor  # int32 [2]
 Seed: TypeAlias = int | np.integer | tf.Tensor  # a Python or NumPy integer, a scalar integer tensor, or a key
 
-_FEW = 2048  # words: up to here TensorFlow's operation is faster under XLA too
+_FEW = 2048  # words: up to this number, TensorFlow's operation is faster under XLA, too
 _FOR_XLA_CPU = contextvars.ContextVar("for_xla_cpu", default=False)
 
 
 @contextlib.contextmanager
-def for_xla_cpu():
-    """What is traced within will be compiled by XLA for a CPU: large draws take the way that is fast there. The numbers are the
-    same."""
+def for_xla_cpu() -> Iterator[None]:
+    """A context for tracing what XLA will compile for a CPU: large draws are traced in the way that is fast there.
+
+    The numbers are the same.
+    """
     token = _FOR_XLA_CPU.set(True)
     try:
         yield
@@ -35,15 +38,15 @@ def for_xla_cpu():
         _FOR_XLA_CPU.reset(token)
 
 
-def words(seed):
-    """The two integers of the key of an int `seed`."""
+def words(seed: int) -> tuple[int, int]:
+    """The two integers of the key that an int `seed` stands for."""
     return seeds.stream(seed, "key"), seed & 0x7FFFFFFF
 
 
-def as_key(seed):
+def as_key(seed: Seed) -> tf.Tensor:
     """`seed` (integer, scalar integer tensor, or key) as a key: int32 [2].
 
-    The integer 3 and a tensor of it are different seeds. Raises: ConfigError for what is none of them.
+    The integer 3 and a tensor with the value 3 are different seeds. Raises: ConfigError for anything else.
     """
     if not tf.is_tensor(seed) and np.ndim(seed) == 0:
         return tf.constant(words(seeds.check(seed)), tf.int32)
@@ -57,17 +60,17 @@ def as_key(seed):
     return tf.ensure_shape(tf.cast(seed, tf.int32), [2])
 
 
-def fold(key, data):
+def fold(key: Seed, data: Seed) -> tf.Tensor:
     """A new key from `key` and an integer."""
     return tf.random.experimental.stateless_fold_in(as_key(key), data, alg="philox")
 
 
-def split(key, n):
-    """`n` new keys, a list."""
+def split(key: Seed, n: int) -> list[tf.Tensor]:
+    """A list of `n` new keys."""
     return [fold(key, i) for i in range(n)]
 
 
-def bits(key, shape):
+def bits(key: Seed, shape: Sequence[int]) -> tf.Tensor:
     """Uniform 32-bit integers, uint32 of `shape` (Philox 4x32-10, Salmon et al. 2011)."""
     size = math.prod(int(n) for n in shape)
     if _FOR_XLA_CPU.get() and size > _FEW:
@@ -75,8 +78,8 @@ def bits(key, shape):
     return tf.random.stateless_uniform(shape, as_key(key), minval=None, maxval=None, dtype=tf.uint32, alg="philox")
 
 
-def uniform(key, shape, dtype=tf.float32, minval=0.0, maxval=1.0):
-    """U[minval, maxval), from the upper 24 bits (all of them in float64)."""
+def uniform(key: Seed, shape: Sequence[int], dtype: tf.DType = tf.float32, minval: float = 0.0, maxval: float = 1.0) -> tf.Tensor:
+    """U[minval, maxval), from the upper 24 bits of 32-bit integers (from all bits in float64)."""
     if dtype == tf.float64:
         unit = tf.cast(bits(key, shape), dtype) * 2.0**-32
     else:
@@ -84,8 +87,8 @@ def uniform(key, shape, dtype=tf.float32, minval=0.0, maxval=1.0):
     return minval + (maxval - minval) * unit
 
 
-def by_rows(function, x):
-    """`function`, which acts on every entry by itself, of x [rows, columns].
+def by_rows(function: Callable[[tf.Tensor], tf.Tensor], x: tf.Tensor) -> tf.Tensor:
+    """`function(x)` for an elementwise function, x [rows, columns]; under `for_xla_cpu`, in a loop over the rows.
 
     XLA for a CPU computes a long function entry by entry, not in vectors, once it fuses it with the concatenation, reversal or
     selection that follows (seen with `tf.math.erfinv`, three times as slow). The steps of a loop are not fused with what follows.
@@ -100,7 +103,7 @@ def by_rows(function, x):
     return tf.while_loop(lambda i, y: i < rows, step, (0, tf.zeros_like(x)))[1]
 
 
-def normal(key, shape, dtype=tf.float32, mean=0.0, stddev=1.0):
+def normal(key: Seed, shape: Sequence[int], dtype: tf.DType = tf.float32, mean: float = 0.0, stddev: float = 1.0) -> tf.Tensor:
     """N(mean, stddev^2), by Box and Muller's transform of pairs of uniforms; |z| stays below 5.8 (6.7 in float64)."""
     shape = [int(n) for n in shape]
     size = math.prod(shape)
@@ -122,6 +125,6 @@ def _cosine(turns):
     return result * t
 
 
-def bernoulli(key, shape, p, dtype=tf.float32):
+def bernoulli(key: Seed, shape: Sequence[int], p: float | tf.Tensor, dtype: tf.DType = tf.float32) -> tf.Tensor:
     """1 with probability p, else 0."""
     return tf.cast(uniform(key, shape) < p, dtype)

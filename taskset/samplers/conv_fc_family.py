@@ -1,6 +1,6 @@
 """conv_fc_family: convolutional classifiers of images that end in a fully connected network."""
 
-from taskset.registry import Facts, register_facts, register_sampler
+from taskset.registry import Config, Facts, register_facts, register_sampler
 from taskset.samplers import convolutions, data, parts, schemas, shapes
 from taskset.samplers.draws import Draws
 
@@ -14,7 +14,7 @@ SCHEMA = convolutions.SAME_LENGTH | schemas.fields(
 
 
 @register_sampler("conv_fc_family", schema=SCHEMA)
-def sample(seed):
+def sample(seed: int) -> Config:
     """One to five convolutions, none to three hidden layers."""
     draw = Draws(seed)
     return {
@@ -27,8 +27,8 @@ def sample(seed):
 
 
 @register_facts("conv_fc_family")
-def facts(config):
-    """The convolutions, then an MLP from all that they leave; use_bias concerns the convolutions alone."""
+def facts(config: Config) -> Facts:
+    """The convolutions, then an MLP of their flattened output; use_bias only affects the convolutions."""
     images = data.image_data(config["dataset"])
     steps = convolutions.image_shapes(config, images.image_shape)
     reason = convolutions.infeasible(config, steps)

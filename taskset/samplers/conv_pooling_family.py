@@ -1,6 +1,6 @@
 """conv_pooling_family: convolutional classifiers of images that pool over height and width."""
 
-from taskset.registry import Facts, register_facts, register_sampler
+from taskset.registry import Config, Facts, register_facts, register_sampler
 from taskset.samplers import convolutions, data, parts, schemas, shapes
 from taskset.samplers.draws import Draws
 
@@ -18,7 +18,7 @@ SCHEMA = convolutions.SAME_LENGTH | schemas.with_optional(_FIELDS, linear_w_init
 
 
 @register_sampler("conv_pooling_family", schema=SCHEMA)
-def sample(seed):
+def sample(seed: int) -> Config:
     """One to five convolutions."""
     draw = Draws(seed)
     return {
@@ -31,8 +31,8 @@ def sample(seed):
 
 
 @register_facts("conv_pooling_family")
-def facts(config):
-    """The convolutions, then a linear layer from the channels; use_bias concerns the convolutions alone."""
+def facts(config: Config) -> Facts:
+    """The convolutions, then a linear layer of the pooled channels; use_bias only affects the convolutions."""
     images = data.image_data(config["dataset"])
     steps = convolutions.image_shapes(config, images.image_shape)
     reason = convolutions.infeasible(config, steps)

@@ -1,11 +1,19 @@
-"""The 3x3 convolutions of conv_fc_family and conv_pooling_family: draws, schema, shapes, whether the image is large enough."""
+"""The 3x3 convolutions of conv_fc_family and conv_pooling_family: draws, schema, shapes, and whether images are large enough."""
 
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+from taskset.registry import Config, Shapes
 from taskset.samplers import parts, schemas, shapes
+from taskset.samplers.draws import Draws
+
+Image = tuple[int, int, int]  # (height, width, channels)
 
 PADDINGS = ("SAME", "VALID")
 _PATTERNS = {"all_two": (2, 2), "one_two": (1, 2), "two_one": (2, 1)}
 
-FIELDS = {
+FIELDS: dict[str, Any] = {
     "strides": schemas.listed(schemas.tupled(schemas.SIZE, schemas.SIZE), least=1),
     "hidden_units": schemas.HIDDEN_SIZES,
     "activation": schemas.ACTIVATION,
@@ -15,7 +23,7 @@ FIELDS = {
 SAME_LENGTH = {"sameLength": ["hidden_units", "strides", "padding"]}
 
 
-def sample(draw):
+def sample(draw: Draws) -> Config:
     """The first part of a config: one to five convolutions."""
     n = draw.choice(1, 2, 3, 4, 5)
     pattern = _PATTERNS[draw.choice(*_PATTERNS)]
@@ -29,9 +37,9 @@ def sample(draw):
     }
 
 
-def image_shapes(config, image_shape):
-    """(height, width, channels) of the input and of what each convolution gives, as far as there is anything left."""
-    images = [tuple(image_shape)]
+def image_shapes(config: Config, image_shape: Image) -> list[Image]:
+    """(height, width, channels) of the input and of each convolution's output, up to the first that would be empty."""
+    images = [image_shape]
     for (down, across), units, padding in zip(config["strides"], config["hidden_units"], config["padding"]):
         height, width, _ = images[-1]
         image = shapes.convolution_size(height, down, padding), shapes.convolution_size(width, across, padding), units
@@ -41,8 +49,8 @@ def image_shapes(config, image_shape):
     return images
 
 
-def infeasible(config, images):
-    """Which convolution has nothing to work on, given `image_shapes(config, ..)`; None if all have."""
+def infeasible(config: Config, images: Sequence[Image]) -> str | None:
+    """Which convolution has too small an input, given `image_shapes(config, ..)`; None if none has."""
     i = len(images) - 1
     if i == len(config["hidden_units"]):
         return None
@@ -50,10 +58,10 @@ def infeasible(config, images):
     return f"padding[{i}] = 'VALID': the 3x3 convolution {i} has only {height}x{width} pixels left to work on"
 
 
-def parameter_shapes(config, images):
+def parameter_shapes(config: Config, images: Sequence[Image]) -> Shapes:
     """{path: shape} of the convolutions."""
-    parameters = {}
-    for i, ((*_, channels), (*_, units)) in enumerate(zip(images, images[1:])):
+    parameters: Shapes = {}
+    for i, ((*_, channels), (*_, units)) in enumerate(pairwise(images)):
         parameters[f"conv_{i}/w"] = (3, 3, channels, units)
         if config["use_bias"]:
             parameters[f"conv_{i}/b"] = (units,)

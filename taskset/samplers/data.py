@@ -3,11 +3,20 @@
 Specifications are imported inside the functions: sampling configs needs none of them.
 """
 
+from __future__ import annotations
 
-def image_data(dataset):
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from taskset.datasets.base import DataSpec
+    from taskset.datasets.images import ImageData
+    from taskset.datasets.text import LanguageModelData, TextClassificationData
+
+
+def image_data(dataset: list) -> ImageData:
     """`ImageData` of `[name, options, augmentation]`.
 
-    The option just_train is not passed on: the release read it for language models alone.
+    The option just_train is not passed on: the release read it only for language models.
     """
     from taskset.datasets.images import ImageData
 
@@ -16,7 +25,7 @@ def image_data(dataset):
     return ImageData(name, options["bs"], num_train=options["num_train"], augmentation=augmentation, valid_size=valid_size)
 
 
-def text_classification_data(dataset):
+def text_classification_data(dataset: list) -> TextClassificationData:
     """`TextClassificationData` of `[name, options]`."""
     from taskset.datasets.text import TextClassificationData
 
@@ -24,7 +33,7 @@ def text_classification_data(dataset):
     return TextClassificationData(name, options["bs"], options["num_train"], options["patch_length"], options["max_token"])
 
 
-def language_model_data(dataset, valid_size):
+def language_model_data(dataset: list, valid_size: int) -> LanguageModelData:
     """`LanguageModelData` of `[name, options]` with validation splits of `valid_size` documents."""
     from taskset.datasets.text import LanguageModelData
 
@@ -34,8 +43,8 @@ def language_model_data(dataset, valid_size):
     )
 
 
-def losg_data(kind, args, number):
-    """The data of a synthetic problem `[kind, args, number]`, None where its loss reads none."""
+def losg_data(kind: str, args: dict[str, Any], number: int) -> DataSpec | None:
+    """The data of a synthetic problem `[kind, args, number]`; None if its loss reads none."""
     from taskset.datasets import losg
 
     return losg.data(kind, args, number)

@@ -1,6 +1,8 @@
 """What the families of normalizing flows (nvp_family, maf_family, made_family) have in common."""
 
-from taskset.registry import Facts
+from collections.abc import Callable
+
+from taskset.registry import Config, Facts, Shapes
 from taskset.samplers import data, parts, schemas, shapes
 from taskset.samplers.draws import Draws
 
@@ -13,7 +15,7 @@ SCHEMA = schemas.fields(
 )
 
 
-def sample(generator_seed):
+def sample(generator_seed: int) -> Config:
     """A config from `RandomState(generator_seed)`."""
     draw = Draws(generator_seed)
     return {
@@ -25,23 +27,23 @@ def sample(generator_seed):
     }
 
 
-def facts(config, bijector):
-    """Facts of a flow whose every bijector is an MLP; `bijector(pixels)` gives its (inputs, outputs)."""
+def facts(config: Config, bijector: Callable[[int], tuple[int, int]]) -> Facts:
+    """Facts of a flow whose bijectors are MLPs; `bijector(pixels)` gives their (inputs, outputs)."""
     images = data.image_data(config["dataset"])
     inputs, outputs = bijector(shapes.pixels(images.image_shape))
-    parameters = {}
+    parameters: Shapes = {}
     # The density runs from the data to the latents: the last layer comes first.
     for i in reversed(range(config["num_bijectors"])):
         parameters.update(shapes.mlp(f"bijector_{i}", inputs, [*config["hidden_units"], outputs]))
     return Facts(images, parameters, images.infeasible)
 
 
-def autoregressive(pixels):
-    """Shift and log-scale of every pixel, from all pixels: for `facts`."""
+def autoregressive(pixels: int) -> tuple[int, int]:
+    """For `facts`: shift and log-scale of every pixel, from all pixels."""
     return pixels, 2 * pixels
 
 
-def coupling(pixels):
-    """Shift and log-scale of the second half of the pixels, from the first half: for `facts`."""
+def coupling(pixels: int) -> tuple[int, int]:
+    """For `facts`: shift and log-scale of the second half of the pixels, from the first half."""
     half = pixels // 2
     return half, 2 * (pixels - half)

@@ -1,12 +1,15 @@
 """What char_rnn_language_model_family and word_rnn_language_model_family have in common."""
 
-from taskset.registry import Facts
+from collections.abc import Callable
+from typing import Any
+
+from taskset.registry import Config, Facts
 from taskset.samplers import data, parts, schemas, shapes
 from taskset.samplers.draws import Draws
 
 
-def schema(dataset):
-    """The schema of a family's configs, given that of its `dataset` entries."""
+def schema(dataset: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a family's configs, given the schema of its `dataset` entries."""
     return schemas.fields(
         embed_dim=schemas.SIZE,
         w_init=schemas.INITIALIZER,
@@ -17,7 +20,7 @@ def schema(dataset):
     )
 
 
-def sample(seed, vocab_size, dataset):
+def sample(seed: int, vocab_size: Callable[[Draws], int], dataset: Callable[[Draws], list]) -> Config:
     """A config; `vocab_size` and `dataset` are functions of the `Draws`."""
     draw = Draws(seed)
     return {
@@ -30,7 +33,7 @@ def sample(seed, vocab_size, dataset):
     }
 
 
-def facts(config, valid_size):
+def facts(config: Config, valid_size: int) -> Facts:
     """Embedding, core, and a linear layer back to the vocabulary."""
     text = data.language_model_data(config["dataset"], valid_size)
     return Facts(text, shapes.recurrent_net(config, config["vocab_size"], config["vocab_size"]), text.infeasible)

@@ -1,15 +1,17 @@
 """losg_tasks_family: the synthetic problems of "Learned Optimizers that Scale and Generalize" (arXiv 1703.04813).
 
-A config is `[kind, arguments, seed]`. Three kinds (`WRAPPERS`) are made of a base problem of another kind.
+A config is `[kind, arguments, seed]`. Three kinds (`WRAPPERS`) modify a base problem of another kind.
 """
 
 import math
+from collections.abc import Callable
+from typing import Any
 
-from taskset.registry import Facts, register_facts, register_sampler
+from taskset.registry import Config, Facts, Shapes, register_facts, register_sampler
 from taskset.samplers import data, parts, schemas, shapes
 from taskset.samplers.draws import Draws
 
-# In the order that base problems are drawn from.
+# In the order from which base problems are drawn.
 BASES = (
     "quadratic",
     "bowl",
@@ -100,7 +102,7 @@ def _log_objective(draw):
     return {"base": _base(draw)}
 
 
-_ARGUMENTS = {
+_ARGUMENTS: dict[str, Callable[[Draws], dict[str, Any]]] = {
     "bowl": _bowl,
     "dependency_chain": _dim_with_data,
     "fully_connected": _fully_connected,
@@ -156,7 +158,7 @@ SCHEMA = schemas.tagged(_FORMS, schemas.SEED)
 
 
 @register_sampler("losg_tasks_family", schema=SCHEMA)
-def sample(seed):
+def sample(seed: int) -> Config:
     """One of fourteen kinds of problem."""
     draw = Draws(seed)
     kind = draw.choice(*KINDS)
@@ -165,25 +167,27 @@ def sample(seed):
 
 
 @register_facts("losg_tasks_family")
-def facts(config):
-    """Most problems have one vector x. Their data is computed from the config: nothing is loaded, nothing runs short."""
+def facts(config: Config) -> Facts:
+    """Most problems have one vector x. Their data is computed from the config: all configs can run."""
     kind, args, number = config
     return Facts(data.losg_data(kind, args, number), parameter_shapes(kind, args))
 
 
-def parameter_shapes(kind, args):
+def parameter_shapes(kind: str, args: dict[str, Any]) -> Shapes:
     """{path: shape} of one kind of problem."""
     if kind in WRAPPERS:
         return parameter_shapes(*args["base"])
-    if kind in ("quadratic", "norm"):
-        return {"x": (args["dim"], 1)}
-    if kind in ("bowl", "optimization_test_problems"):
-        return {"x": (2,)}
-    if kind == "dependency_chain":
-        return {"x": (args["dim"] + 1,)}
     if kind == "fully_connected":
         return shapes.mlp("mlp", args["n_features"], [*args["hidden_sizes"], args["n_classes"]])
     if kind == "sparse_softmax_regression":
         n, classes = args["n_features"], args["n_classes"]
         return {"embeddings": (2, n), "w": (n, classes), "b": (classes,)}
-    return {"x": (args["dim"],)}
+    return {"x": _vector_shape(kind, args)}
+
+
+def _vector_shape(kind: str, args: dict[str, Any]) -> tuple[int, ...]:
+    if kind in ("quadratic", "norm"):
+        return (args["dim"], 1)
+    if kind in ("bowl", "optimization_test_problems"):
+        return (2,)
+    return (args["dim"] + 1,) if kind == "dependency_chain" else (args["dim"],)

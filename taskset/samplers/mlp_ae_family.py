@@ -1,6 +1,6 @@
 """mlp_ae_family: fully connected autoencoders of images."""
 
-from taskset.registry import Facts, register_facts, register_sampler
+from taskset.registry import Config, Facts, register_facts, register_sampler
 from taskset.samplers import data, parts, schemas, shapes
 from taskset.samplers.draws import Draws
 
@@ -20,7 +20,7 @@ SCHEMA = schemas.fields(
 
 
 @register_sampler("mlp_ae_family", schema=SCHEMA)
-def sample(seed):
+def sample(seed: int) -> Config:
     """One to six hidden layers; the smallest is the code."""
     draw = Draws(seed)
     return {
@@ -35,7 +35,7 @@ def sample(seed):
 
 
 @register_facts("mlp_ae_family")
-def facts(config):
+def facts(config: Config) -> Facts:
     """pixels - hidden_units - pixels."""
     images = data.image_data(config["dataset"])
     pixels = shapes.pixels(images.image_shape)

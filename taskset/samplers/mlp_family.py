@@ -1,6 +1,6 @@
 """mlp_family: fully connected classifiers of images."""
 
-from taskset.registry import Facts, register_facts, register_sampler
+from taskset.registry import Config, Facts, register_facts, register_sampler
 from taskset.samplers import data, parts, schemas, shapes
 from taskset.samplers.draws import Draws
 
@@ -14,7 +14,7 @@ SCHEMA = schemas.fields(
 
 
 @register_sampler("mlp_family", schema=SCHEMA)
-def sample(seed):
+def sample(seed: int) -> Config:
     """One to six hidden layers."""
     draw = Draws(seed + 99123491)
     return {
@@ -27,7 +27,7 @@ def sample(seed):
 
 
 @register_facts("mlp_family")
-def facts(config):
+def facts(config: Config) -> Facts:
     """pixels - layer_sizes - classes."""
     images = data.image_data(config["dataset"])
     sizes = [*config["layer_sizes"], images.num_classes]

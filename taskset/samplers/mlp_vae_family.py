@@ -1,6 +1,6 @@
 """mlp_vae_family: fully connected variational autoencoders of images."""
 
-from taskset.registry import Facts, register_facts, register_sampler
+from taskset.registry import Config, Facts, register_facts, register_sampler
 from taskset.samplers import data, parts, schemas, shapes
 from taskset.samplers.draws import Draws
 
@@ -14,7 +14,7 @@ SCHEMA = schemas.fields(
 
 
 @register_sampler("mlp_vae_family", schema=SCHEMA)
-def sample(seed):
+def sample(seed: int) -> Config:
     """The last of the encoder's sizes is the number of latents."""
     draw = Draws(seed)
     return {
@@ -27,7 +27,7 @@ def sample(seed):
 
 
 @register_facts("mlp_vae_family")
-def facts(config):
+def facts(config: Config) -> Facts:
     """Encoder to mean and log stddev of the latents, decoder to mean and log stddev of the pixels."""
     images = data.image_data(config["dataset"])
     pixels = shapes.pixels(images.image_shape)

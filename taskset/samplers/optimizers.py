@@ -6,6 +6,7 @@ An optimizer's config is a flat dict of hyperparameters; `taskset.optimizers` do
 import math
 import numbers
 from collections.abc import Callable
+from typing import Any, SupportsIndex
 
 import numpy as np
 
@@ -14,25 +15,25 @@ from taskset.errors import ConfigError, shown, unknown
 from taskset.samplers import opt_list
 from taskset.samplers.draws import Draws
 
-# Hand-made rules with the settings that are recommended for any task. They are called as their family; no published ones.
+# Hand-designed rules with the settings that their authors recommend for any task. Each is its own family; none was published.
 ONE_RUN = {
     "lion": {"learning_rate": 1e-4, "beta1": 0.9, "beta2": 0.99, "weight_decay": 0.0},
     "prodigy": {"learning_rate": 1.0, "beta1": 0.9, "beta2": 0.999, "initial_distance": 1e-6, "constant_fraction": 0.0},
     "schedule_free_adamw": {"learning_rate": 0.0025, "beta1": 0.9, "beta2": 0.999, "weight_decay": 0.0, "warmup_fraction": 0.0},
 }
-# Adam and Adagrad at 17 learning rates and TensorFlow 1's defaults for all else.
+# Adam and Adagrad at 17 learning rates, with TensorFlow 1's defaults for the other hyperparameters.
 FIXED_FAMILIES = ("adam_lr", "adagrad_lr")
 LOG10_LEARNING_RATES = np.linspace(-7, 1, 17)
-# Python's powers, as NumPy's (in logspace) differ by a unit in the last place between processors.
+# Python's powers: those of NumPy (in logspace) differ by a unit in the last place between processors.
 LEARNING_RATES = np.array([10.0**log10 for log10 in np.linspace(-7, 1, 17).tolist()])
 
 
-def sample_adam1p(seed):
-    """The learning rate alone."""
+def sample_adam1p(seed: int) -> dict[str, Any]:
+    """Only the learning rate."""
     return {"learning_rate": Draws(seed + 4123).log_float(1e-8, 10)}
 
 
-def _adam4p(draw):
+def _adam4p(draw: Draws) -> dict[str, float]:
     return {
         "learning_rate": draw.log_float(1e-8, 10),
         "beta1": 1 - draw.log_float(1e-4, 1),
@@ -41,36 +42,36 @@ def _adam4p(draw):
     }
 
 
-def _decays(draw):
-    # The bounds of the second stand in this order in the published procedure: they are the same range and another value.
+def _decays(draw: Draws) -> dict[str, float]:
+    # The published procedure has the bounds of the second in this order: the same range, but another value.
     return {"linear_decay": draw.log_float(1e-7, 1e-4), "exponential_decay": draw.log_float(1e-3, 1e-6)}
 
 
-def sample_adam4p(seed):
+def sample_adam4p(seed: int) -> dict[str, Any]:
     """Learning rate, both betas and epsilon."""
     return _adam4p(Draws(seed))
 
 
-def sample_adam6p(seed):
+def sample_adam6p(seed: int) -> dict[str, Any]:
     """As adam4p, with linear and exponential decay of the learning rate."""
     draw = Draws(seed + 123455)
     return {**_adam4p(draw), **_decays(draw)}
 
 
-def sample_adam8p(seed):
+def sample_adam8p(seed: int) -> dict[str, Any]:
     """As adam6p, with l1 and l2 regularization."""
     draw = Draws(seed)
     return {**_adam4p(draw), "l1": draw.log_float(1e-8, 10), "l2": draw.log_float(1e-8, 10), **_decays(draw)}
 
 
-def _weight_decays(draw):
+def _weight_decays(draw: Draws) -> dict[str, float]:
     kind = draw.uniform(0, 1)
     adamw = 0.0 if 0.3333 <= kind < 0.6666 else draw.log_float(1e-5, 0.1)
     l2 = 0.0 if kind < 0.3333 else draw.log_float(1e-5, 0.1)
     return {"adamw_weight_decay": adamw, "l2_weight_decay": l2}
 
 
-def sample_nadamw(seed):
+def sample_nadamw(seed: int) -> dict[str, Any]:
     """AdamW with or without Nesterov momentum, under warm-up and cosine decay."""
     draw = Draws(seed + 14358)
     return {
@@ -86,7 +87,7 @@ def sample_nadamw(seed):
     }
 
 
-def sample_adagrad(seed):
+def sample_adagrad(seed: int) -> dict[str, Any]:
     """Learning rate and the start of the accumulator."""
     draw = Draws(seed)
     return {"learning_rate": draw.log_float(1e-8, 10), "initial_accumulator_value": draw.log_float(1e-10, 1e3)}
@@ -100,34 +101,34 @@ _SAMPLED = {
     "nadamw_grid": sample_nadamw,
     "adagrad_wide_grid": sample_adagrad,
 }
-# The configs of nadamw_grid for an update without the release's slips; no family of its own in the published set.
-_BY_SEED = {**_SAMPLED, "nadamw_corrected": sample_nadamw}
+# The configs of nadamw_grid for an update without the release's mistakes; not a published family.
+_BY_SEED: dict[str, Callable[[int], dict[str, Any]]] = {**_SAMPLED, "nadamw_corrected": sample_nadamw}
 
 
-def optimizer_families():
+def optimizer_families() -> list[str]:
     """The names of the six sampled optimizer families, sorted."""
     return sorted(_SAMPLED)
 
 
-def fixed_optimizers():
+def fixed_optimizers() -> list[str]:
     """The names of the fixed optimizers: `adam_lr_-7.00` .. `adam_lr_1.00`, then `adagrad_lr_-7.00` .. `adagrad_lr_1.00`."""
     return [f"{family}_{log10:.2f}" for family in FIXED_FAMILIES for log10 in LOG10_LEARNING_RATES]
 
 
-def by_seed():
+def by_seed() -> list[str]:
     """The families whose members have a seed: the six sampled ones and `nadamw_corrected`."""
     return list(_BY_SEED)
 
 
-def all_optimizers():
+def all_optimizers() -> list[str]:
     """The names of the optimizers that globs match: the fixed ones, seeds 0 .. 999 of each sampled family and of
     `nadamw_corrected`, and the registered ones."""
     sampled = [f"{family}_seed{seed}" for family in _BY_SEED for seed in range(registry.SEEDS)]
     return fixed_optimizers() + sampled + registry.own_optimizers()
 
 
-def one_run_optimizers():
-    """The names of the rules that are used without tuning, with the settings of their authors: lion, prodigy, .."""
+def one_run_optimizers() -> list[str]:
+    """The names of the rules that are used without tuning, with their authors' settings: lion, prodigy, .."""
     return sorted(ONE_RUN)
 
 
@@ -137,17 +138,17 @@ def _fixed_config(name):
     return [{"learning_rate": rates[log10]}, family]
 
 
-def sample_optimizer(family, seed):
+def sample_optimizer(family: str, seed: SupportsIndex) -> dict[str, Any]:
     """The config (a dict of hyperparameters) of one seed of an optimizer family.
 
-    Raises `UnknownName` for another family, `ConfigError` for a seed that is no integer in 0 .. 2**31 - 1.
+    Raises `UnknownName` for another family, `ConfigError` for a seed that is not an integer in 0 .. 2**31 - 1.
     """
     if not isinstance(family, str) or family not in _BY_SEED:
         raise unknown("optimizer family", family, list(_BY_SEED), f"Known are {', '.join(_BY_SEED)}.")
     return _BY_SEED[family](registry.check_seed(family, seed))
 
 
-def get_optimizer_config(name):
+def get_optimizer_config(name: str) -> list:
     """`[config, family]` of an optimizer, a JSON value: `get_optimizer_config("adam8p_wide_grid_seed21")`.
 
     Names: `{family}_seed{N}` for the sampled families and for `nadamw_corrected` (the configs of nadamw_grid), and those of
@@ -160,7 +161,7 @@ def get_optimizer_config(name):
         return [dict(own.hyperparameters), None]
     if name in fixed_optimizers():
         return _fixed_config(name)
-    if name in ONE_RUN:
+    if isinstance(name, str) and name in ONE_RUN:
         return [dict(ONE_RUN[name]), name]
     parsed = registry.parse(name)
     if parsed and parsed[0] in _BY_SEED:
@@ -191,8 +192,8 @@ def register_optimizer(name: str, **hyperparameters: float | bool) -> Callable[[
     grids = tuple(f"{family}_" for family in FIXED_FAMILIES)
     if name in ONE_RUN or name in _BY_SEED or name in FIXED_FAMILIES or name.startswith(grids):
         raise ConfigError(
-            f"optimizer name {name!r}: names of the package's optimizers and names that begin with {' or '.join(grids)} are taken; "
-            "choose another name"
+            f"optimizer name {name!r}: names of the package's optimizers, and names that begin with {' or '.join(grids)}, "
+            "are taken; choose another name"
         )
     for field, value in hyperparameters.items():
         if field in ("optimizer", "family"):
@@ -209,12 +210,12 @@ def register_optimizer(name: str, **hyperparameters: float | bool) -> Callable[[
     return register
 
 
-def opt_list_names(n):
+def opt_list_names(n: SupportsIndex) -> list[str]:
     """The first `n` names of the learned list, best first: `["nadamw_grid_seed251", ..]`.
 
     Raises `ConfigError` beyond its length.
     """
-    if not isinstance(n, (int, np.integer)) or isinstance(n, bool) or not 0 <= n <= len(opt_list.SEEDS):
-        longest = len(opt_list.SEEDS)
+    longest = len(opt_list.SEEDS)
+    if not isinstance(n, (int, np.integer)) or isinstance(n, bool) or not 0 <= n <= longest:
         raise ConfigError(f"opt_list of {shown(n)} optimizers: the learned list has {longest}; ask for an integer 0 .. {longest}")
     return [f"nadamw_grid_seed{seed}" for seed in opt_list.SEEDS[:n]]

@@ -1,8 +1,10 @@
 """What several families draw: activations, initializers, data sets, recurrent cores.
 
-Each function takes the `Draws` of the config and returns the config's entry. Where keys are written in another order than they
-are drawn in, the code says so by drawing first.
+Each function takes the `Draws` of the config and returns the config's entry. The order in which entries are drawn is part of the
+published procedure; it is not always the order in which the config lists them.
 """
+
+from taskset.samplers.draws import Draws
 
 ACTIVATIONS = {
     "relu": 6,
@@ -11,7 +13,7 @@ ACTIVATIONS = {
     "elu": 1,
     "sigmoid": 1,
     "swish": 1,
-    # The number is the slope for negative inputs, in tenths.
+    # The digit is the slope for negative inputs, in tenths.
     "leaky_relu4": 1,
     "leaky_relu2": 1,
     "leaky_relu1": 1,
@@ -36,7 +38,7 @@ FIXED_IMAGES = ("colorectal_histology_32x32", "food101_64x64")  # never drawn: o
 
 _AMAZON = ("Books_v1_02", "Camera_v1_00", "Home_v1_00", "Video_v1_00")
 _WIKIPEDIA = ("zh", "ru", "ja", "hsb", "en")
-# The first is one name: two were joined by accident in the release, and published so.
+# The first is one name: the release joined two by accident and published the result.
 TEXT_CLASSIFICATION_DATASETS = (
     "imdb_reviews/subwords8kimdb_reviews/bytes",
     *(f"tokenized_amazon_reviews/{name}_{kind}" for name in _AMAZON for kind in ("bytes", "subwords8k")),
@@ -56,18 +58,18 @@ WORD_DATASETS = _language_model_datasets("subwords8k")
 GRU_MATRICES = ("wh", "wz", "wr", "uh", "uz", "ur")
 
 
-def activation(draw):
+def activation(draw: Draws) -> str:
     """The name of an activation function."""
     return draw.wchoice(ACTIVATIONS)
 
 
-def initializer(draw):
-    """[name, argument]; the argument is null for those that have none."""
+def initializer(draw: Draws) -> list:
+    """[name, argument]; the argument is null for initializers without one."""
     name = draw.wchoice({**PLAIN_INITIALIZERS, **SCALED_INITIALIZERS})
     return [name, draw.log_float(0.1, 10) if name in SCALED_INITIALIZERS else None]
 
 
-def image_dataset(draw):
+def image_dataset(draw: Draws) -> list:
     """[name, options, augmentation]; drawn name, augmentation, options."""
     name = draw.choice(*IMAGE_DATASETS)
     augmentation = _augmentation(draw) if draw.bernoulli(0.3) else None
@@ -104,7 +106,7 @@ def _num_train(draw):
     return draw.linear_int(1000, 50000) if draw.bernoulli(0.2) else None
 
 
-def text_classification_dataset(draw):
+def text_classification_dataset(draw: Draws) -> list:
     """[name, options]; the training size is drawn before the options written ahead of it."""
     name = draw.choice(*TEXT_CLASSIFICATION_DATASETS)
     num_train = _num_train(draw)
@@ -120,12 +122,12 @@ def text_classification_dataset(draw):
     ]
 
 
-def character_dataset(draw):
+def character_dataset(draw: Draws) -> list:
     """[name, options] of a language model over bytes."""
     return _language_model_dataset(draw, CHARACTER_DATASETS, 160)
 
 
-def word_dataset(draw):
+def word_dataset(draw: Draws) -> list:
     """[name, options] of a language model over pieces of words."""
     return _language_model_dataset(draw, WORD_DATASETS, 256)
 
@@ -144,7 +146,7 @@ def _language_model_dataset(draw, names, longest):
     ]
 
 
-def recurrent_core(draw):
+def recurrent_core(draw: Draws) -> list:
     """[kind, arguments] of a vanilla RNN, a GRU or an LSTM."""
     kind = draw.choice("vrnn", "gru", "lstm")
     # Whether the matrices share an initializer. Drawn for the LSTM, too, which has a single matrix.

@@ -1,6 +1,6 @@
-"""quadratic_family: quadratic forms with random matrices, some drawn afresh at every evaluation."""
+"""quadratic_family: quadratic forms with random matrices, some redrawn at every evaluation."""
 
-from taskset.registry import Facts, register_facts, register_sampler
+from taskset.registry import Config, Facts, register_facts, register_sampler
 from taskset.samplers import schemas
 from taskset.samplers.draws import Draws
 
@@ -66,7 +66,7 @@ def _matrix_noise(draw):
 
 
 @register_sampler("quadratic_family", schema=SCHEMA)
-def sample(seed):
+def sample(seed: int) -> Config:
     """Two to 3000 dimensions; half of the seeds have noise in the matrix."""
     draw = Draws(seed)
     return {
@@ -81,6 +81,6 @@ def sample(seed):
 
 
 @register_facts("quadratic_family")
-def facts(config):
+def facts(config: Config) -> Facts:
     """A vector x; no data."""
     return Facts(None, {"x": (config["dims"],)})

@@ -1,6 +1,6 @@
 """rnn_text_classification_family: recurrent classifiers of text."""
 
-from taskset.registry import Facts, register_facts, register_sampler
+from taskset.registry import Config, Facts, register_facts, register_sampler
 from taskset.samplers import data, parts, schemas, shapes
 from taskset.samplers.draws import Draws
 
@@ -18,8 +18,8 @@ SCHEMA = schemas.fields(
 
 
 @register_sampler("rnn_text_classification_family", schema=SCHEMA)
-def sample(seed):
-    """Embedding, recurrent core, and what is read of its outputs: the last, their mean or their maximum."""
+def sample(seed: int) -> Config:
+    """Embedding, recurrent core, and how its outputs are pooled: the last one, their mean or their maximum."""
     draw = Draws(seed)
     return {
         "embed_dim": draw.log_int(8, 128),
@@ -33,7 +33,7 @@ def sample(seed):
 
 
 @register_facts("rnn_text_classification_family")
-def facts(config):
+def facts(config: Config) -> Facts:
     """The embedding has as many rows as both vocab_size and the data's max_token allow."""
     text = data.text_classification_data(config["dataset"])
     vocab_size = min(config["vocab_size"], text.max_token)

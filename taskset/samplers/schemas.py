@@ -1,57 +1,61 @@
 """JSON schemas (draft 2020-12) of what several families' configs have in common, and the few forms they are made of.
 
-The schemas bound what has a meaning, not what the samplers happen to draw. They are written so that every violation is reported
-at the field where it is: a choice between forms is an `if .. then` on the form's name, never an `anyOf`.
+The schemas allow whatever has a meaning, not only what the samplers draw. They are written so that every violation is reported at
+its field: a choice between forms is an `if .. then` on the form's name, never an `anyOf`.
 `taskset.schema` reads them, and adds the keyword `sameLength`.
 """
 
+from typing import Any, TypeAlias
+
 from taskset.samplers import parts
 
-MOST_LAYERS = 1000  # of any kind; what is built of so many takes minutes to trace
-MOST_MATRIX = 40_000  # rows of a square matrix: in float32 it takes 6 GB
+Schema: TypeAlias = dict[str, Any]
+
+MOST_LAYERS = 1000  # of any kind; so many take minutes to trace
+MOST_MATRIX = 40_000  # rows of a square matrix: 6 GB of float32
 
 
-def integer(minimum, maximum=None):
+def integer(minimum: int, maximum: int | None = None) -> Schema:
     """An integer (not a float of the same value) with inclusive bounds."""
     return {"type": "integer", "minimum": minimum, **({} if maximum is None else {"maximum": maximum})}
 
 
-def number(**bounds):
+def number(**bounds: float) -> Schema:
     """A finite number; bounds as in JSON schema (`minimum=0`, `exclusiveMinimum=0`, ..)."""
     return {"type": "number", **bounds}
 
 
-def one_of(*values):
+def one_of(*values: object) -> Schema:
     """One of the values."""
     return {"enum": list(values)}
 
 
-def listed(items, least=0):
+def listed(items: Schema, least: int = 0) -> Schema:
     """A list of `least` .. MOST_LAYERS items of one schema."""
     return {"type": "array", "items": items, "minItems": least, "maxItems": MOST_LAYERS}
 
 
-def tupled(*items):
+def tupled(*items: Schema | bool) -> Schema:
     """A list of exactly these items."""
     return {"type": "array", "prefixItems": list(items), "minItems": len(items), "maxItems": len(items)}
 
 
-def fields(**properties):
+def fields(**properties: Schema) -> Schema:
     """A dict with exactly these fields."""
     return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
 
 
-def nullable(schema):
-    """What `schema` (of one type) allows, or null. Its other keywords pass over null, by the rules of JSON schema."""
+def nullable(schema: Schema) -> Schema:
+    """What `schema` (of one type) allows, or null. By the rules of JSON schema, its other keywords don't apply to null."""
     return {**schema, "type": [schema["type"], "null"]}
 
 
-def with_optional(schema, **properties):
-    """What `schema` (of `fields`) allows, where these further fields may be given."""
+def with_optional(schema: Schema, **properties: Schema) -> Schema:
+    """A `schema` made by `fields`, with further fields that may be left out."""
     return {**schema, "properties": {**schema["properties"], **properties}}
 
 
-def tagged(forms, *others):
+def tagged(forms: dict[str, Schema], *others: Schema) -> Schema:
     """`[name, arguments, *others]`, where `forms` is {name: schema of the arguments}."""
     cases = [{"if": {"prefixItems": [one_of(name)]}, "then": {"prefixItems": [True, form]}} for name, form in forms.items()]
     return {**tupled(one_of(*forms), True, *others), "allOf": cases}
@@ -62,12 +66,12 @@ LAYERS = integer(1, MOST_LAYERS)
 MATRIX_SIZE = integer(1, MOST_MATRIX)
 SIZES = listed(SIZE)
 HIDDEN_SIZES = listed(SIZE, least=1)
-BOOLEAN = {"type": "boolean"}
+BOOLEAN: Schema = {"type": "boolean"}
 SEED = integer(0, 2**31 - 1)
 NUM_TRAIN = nullable(SIZE)
 ACTIVATION = one_of(*parts.ACTIVATIONS)
 # No family draws the first two: Sonnet's default and that of TensorFlow 1's contrib, which fixed tasks start from.
-_INITIALIZERS = {
+_INITIALIZERS: dict[str, Schema] = {
     "lecun_normal": {"type": "null"},
     "contrib_variance_scaling": number(exclusiveMinimum=0),
     **{name: {"type": "null"} for name in parts.PLAIN_INITIALIZERS},
@@ -103,7 +107,7 @@ IMAGE_DATASET = tagged(
 )
 
 _TEXT_OPTIONS = fields(bs=SIZE, num_train=NUM_TRAIN, max_token=SIZE, just_train=BOOLEAN, patch_length=SIZE)
-# The next token has to be in the window.
+# The loss predicts the next token, which has to be in the window.
 _LANGUAGE_OPTIONS = fields(patch_length=integer(2), batch_size=SIZE, just_train=BOOLEAN, num_train=NUM_TRAIN)
 TEXT_CLASSIFICATION_DATASET = tagged(dict.fromkeys((*parts.TEXT_CLASSIFICATION_DATASETS, *parts.FIXED_TEXTS), _TEXT_OPTIONS))
 CHARACTER_DATASET = tagged(dict.fromkeys(parts.CHARACTER_DATASETS, _LANGUAGE_OPTIONS))

@@ -1,32 +1,35 @@
 """The parameters of the common layers: {path: shape}, in the order in which the models create them. No TensorFlow."""
 
 import math
+from collections.abc import Sequence
+
+from taskset.registry import Config, Shapes
 
 
-def linear(path, inputs, outputs):
+def linear(path: str, inputs: int, outputs: int) -> Shapes:
     """A linear layer with a bias."""
     return {f"{path}/w": (inputs, outputs), f"{path}/b": (outputs,)}
 
 
-def mlp(path, inputs, sizes):
-    """Linear layers of these output sizes, one after the other: `{path}/linear_0`, .."""
+def mlp(path: str, inputs: int, sizes: Sequence[int]) -> Shapes:
+    """A chain of linear layers with these output sizes: `{path}/linear_0`, .."""
     widths = [inputs, *sizes]
     layers = [linear(f"{path}/linear_{i}", n, m) for i, (n, m) in enumerate(zip(widths, sizes))]
     return {name: shape for layer in layers for name, shape in layer.items()}
 
 
-def convolution_size(size, stride, padding):
-    """The rows that a 3x3 convolution leaves of `size` (not positive where it runs out of rows)."""
+def convolution_size(size: int, stride: int, padding: str) -> int:
+    """The number of rows that a 3x3 convolution makes of `size` rows; zero or less if they are too few."""
     return math.ceil(size / stride) if padding == "SAME" else (size - 3) // stride + 1
 
 
-def pixels(image_shape):
-    """How many numbers an image has."""
+def pixels(image_shape: Sequence[int]) -> int:
+    """The number of values of an image."""
     return math.prod(image_shape)
 
 
-def recurrent_core(core, inputs):
-    """A `[kind, arguments]` of recurrent cores reading vectors of length `inputs`; its variables are called `core/..`."""
+def recurrent_core(core: list, inputs: int) -> Shapes:
+    """A recurrent core `[kind, arguments]` that reads vectors of length `inputs`; its variables are called `core/..`."""
     kind, args = core
     n = args["core_dim"]
     if kind == "vrnn":
@@ -37,15 +40,15 @@ def recurrent_core(core, inputs):
     return {"core/w_gates": (inputs + n, 4 * n), "core/b_gates": (4 * n,)}
 
 
-def initial_state(core):
+def initial_state(core: list) -> Shapes:
     """The learned initial state of a recurrent core: one vector, two for an LSTM."""
     kind, args = core
     names = ("hidden", "cell") if kind == "lstm" else ("hidden",)
     return {f"initial_state/{name}": (args["core_dim"],) for name in names}
 
 
-def recurrent_net(config, vocab_size, outputs):
-    """Embedding, core, initial state where it is learned, and the linear layer, of a config of the recurrent families."""
+def recurrent_net(config: Config, vocab_size: int, outputs: int) -> Shapes:
+    """Embedding, core, initial state (if it is learned) and linear layer of a config of the recurrent families."""
     return {
         "embed/embeddings": (vocab_size, config["embed_dim"]),
         **recurrent_core(config["core"], config["embed_dim"]),

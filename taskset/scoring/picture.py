@@ -15,7 +15,7 @@ from taskset.scoring import rivals
 from taskset.scoring.comparison import plain, read_results
 
 TITLES = {"train": "train loss", "valid_outer": "validation loss", "test": "test loss"}
-_LEARNED = ("#D55E00", "#0072B2", "#009E73", "#CC79A7")  # told apart by colour-blind eyes, too
+_LEARNED = ("#D55E00", "#0072B2", "#009E73", "#CC79A7")  # colour-blind eyes see the difference, too
 
 
 def draw(

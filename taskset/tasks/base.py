@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -98,11 +99,11 @@ class Task:
     def __reduce__(self) -> tuple[Any, ...]:
         if self._reads_other_data:
             raise ConfigError(
-                f"task {shown(self.name)} reads other data than its name says and can't be pickled: pickle the first one"
+                f"task {shown(self.name)} was given other data and can't be pickled: pickle the task it was made from"
             )
         return self._rebuild, (self.name, self.family, self.config, self._asked_source, self.data_dir)
 
-    def __copy__(self) -> "Task":
+    def __copy__(self) -> Task:
         """Another task with the same parts: `copy.copy` is not to go the way of a pickle, which builds the task again."""
         other = object.__new__(type(self))
         other.__dict__.update(self.__dict__)
@@ -147,7 +148,7 @@ class Task:
 
     def loss_and_metrics(self, params: Params, batch: Batch, seed: Seed) -> tuple[tf.Tensor, Metrics]:
         """(loss, {name: scalar})."""
-        params, batch = self._checked_params(params), self._checked("batch entry", batch, self.batch_shapes)
+        params, batch = self._checked_params(params), self._checked_batch(batch)
         dtype = next(iter(params.values())).dtype
         batch = {k: tf.cast(v, dtype) if v.dtype.is_floating else v for k, v in batch.items()}
         result = self._functional.apply(params, batch, stateless.as_key(seed))
@@ -156,10 +157,20 @@ class Task:
     def _checked_params(self, params: Params) -> Params:
         return self._checked("parameter", params, {path: (shape, "float32") for path, shape in self.parameter_shapes.items()})
 
-    def _checked(self, kind: str, given: Any, expected: BatchShapes) -> dict[str, tf.Tensor]:
+    def _checked_batch(self, batch: Batch) -> Batch:
+        """A batch may have any number of examples, the same in each of its entries."""
+        shapes = {name: ((None, *shape[1:]), dtype) for name, (shape, dtype) in self.batch_shapes.items()}
+        tensors = self._checked("batch entry", batch, shapes)
+        sizes = {name: tensor.shape[0] for name, tensor in tensors.items() if tensor.shape[0] is not None}
+        if len(set(sizes.values())) > 1:
+            listed = ", ".join(f"{name!r} {size}" for name, size in sizes.items())
+            raise ConfigError(f"the entries of a batch of {shown(self.name)} have different numbers of examples: {listed}")
+        return tensors
+
+    def _checked(self, kind: str, given: Any, expected: Mapping[str, tuple[tuple[int | None, ...], str]]) -> dict[str, tf.Tensor]:
         """{name: tensor} of `given`; ConfigError unless these are as `expected`: {name: (shape, dtype name)}."""
         if not isinstance(given, dict):
-            raise ConfigError(f"a dict of tensors is expected, one a {kind} ({self._names(expected)}); given is {shown(given)}")
+            raise ConfigError(f"a dict of tensors is expected, one per {kind} ({self._names(expected)}); given is {shown(given)}")
         for name in given:
             if name not in expected:
                 raise unknown(kind, name, list(expected), f"Those of {shown(self.name)}: {self._names(expected)}.")
@@ -169,7 +180,7 @@ class Task:
         try:
             tensors = {name: value if tf.is_tensor(value) else tf.convert_to_tensor(value) for name, value in given.items()}
         except (TypeError, ValueError) as error:
-            raise ConfigError(f"a {kind} of {shown(self.name)} is no tensor: {cut(str(error), 200)}") from error
+            raise ConfigError(f"a {kind} of {shown(self.name)} is not a tensor: {cut(str(error), 200)}") from error
         for name, (shape, dtype) in expected.items():
             tensor = tensors[name]
             if not tensor.shape.is_compatible_with(shape):
@@ -197,6 +208,32 @@ class Task:
         if self.model.gradient_noise:
             gradients = self.model.gradient_noise(gradients, batch, stateless.fold(seed, 1))
         return loss, gradients
+
+    def as_torch(self, seed=0):
+        """The task as a `torch.nn.Module` with the start of `seed`: `loss = module.loss(); loss.backward()`.
+
+        See `taskset.tasks.elsewhere.torch.TorchTask`. Raises: ConfigError where PyTorch is not installed.
+        """
+        self._require("torch")
+        from taskset.tasks.elsewhere.torch import TorchTask
+
+        return TorchTask(self, seed)
+
+    def as_jax(self):
+        """The task as a function `loss(params, batch, key)` of JAX, with `init(seed)` and `batches(split, seed)`.
+
+        See `taskset.tasks.elsewhere.jax.JaxTask`. Raises: ConfigError where JAX is not installed.
+        """
+        self._require("jax")
+        from taskset.tasks.elsewhere.jax import JaxTask
+
+        return JaxTask(self)
+
+    def _require(self, package):
+        if importlib.util.find_spec(package) is None:
+            raise ConfigError(
+                f"as_{package} of {shown(self.name)} needs {package}, which is not installed: pip install {package}"
+            )
 
     @functools.cached_property
     def _open(self) -> RawBatches:

@@ -32,11 +32,11 @@ def run(monkeypatch, capsys):
     return call
 
 
-def refused(result, *told):
+def refused(result, *texts):
     status, _, err = result
     assert status == 2
     assert err.startswith("error: ") and err.count("\n") == 1, err
-    for text in told:
+    for text in texts:
         assert text in err
 
 
@@ -69,7 +69,7 @@ def test_list_by_size_cost_and_start(run):
     assert "measured or" in " ".join(run("list", "--help")[1].split())
 
 
-def test_show_tells_start_and_cost(run):
+def test_show_has_start_and_cost(run):
     name = "nvp_family_seed0"
     out = run("show", name)[1]
     assert "start     non-finite loss (parameters of init(0)" in out and "synthetic data" in out
@@ -80,7 +80,7 @@ def test_show_tells_start_and_cost(run):
     assert "start " not in run("show", "nvp_family_seed5000")[1]
 
 
-def test_show_tells_what_each_parameter_starts_from(run):
+def test_show_has_the_distribution_that_each_parameter_starts_from(run):
     def rows(name, *options):
         return [" ".join(line.split()) for line in run("show", name, *options)[1].splitlines()]
 
@@ -209,15 +209,15 @@ def test_configs_of_ones_own():
     config = taskset.sample("mlp_family", 3)
     assert taskset.make_task("mlp_family", config, source="synthetic").num_params == 48100
 
-    def told(**changes):
+    def line(**changes):
         with pytest.raises(taskset.TasksetError) as error:
             taskset.make_task("mlp_family", {k: v for k, v in {**config, **changes}.items() if v is not None}, source="synthetic")
         return str(error.value)
 
-    assert "layer_sizes" in told(layer_sizes=None) and "missing" in told(layer_sizes=None)
-    assert "depth" in told(depth=3) and "layer_sizes" in told(depth=3)
-    assert "layer_sizes[1]" in told(layer_sizes=[3, "x"])
-    assert "activation" in told(activation="gelu") and "swish" in told(activation="gelu")
+    assert "layer_sizes" in line(layer_sizes=None) and "missing" in line(layer_sizes=None)
+    assert "depth" in line(depth=3) and "layer_sizes" in line(depth=3)
+    assert "layer_sizes[1]" in line(layer_sizes=[3, "x"])
+    assert "activation" in line(activation="gelu") and "swish" in line(activation="gelu")
     with pytest.raises(taskset.TasksetError, match="did you mean 'mlp_family'"):
         taskset.make_task("mlp_famly", config)
 

@@ -104,7 +104,7 @@ def test_through_the_specification(small, tmp_path, monkeypatch):
         np.testing.assert_array_equal(a["label"], b["label"])
     assert isinstance(shared.images["train"], np.memmap) and not isinstance(own.images["train"], np.memmap)
     assert own.origin == shared.origin == {**own.origin, "source": "synthetic", "version": str(synthetic.VERSION)}
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="read-only"):
         own.images["train"][0] = 0
     arrays._load.cache_clear()
 

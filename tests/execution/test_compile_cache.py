@@ -31,9 +31,9 @@ TASKS = "quadratic_family_seed3", "losg_tasks_family_seed17"
 def trained(cache, *names, warns=None, **variables):
     environment = {**os.environ, "TASKSET_COMPILE_CACHE": str(cache), **variables}
     environment.pop("TF_XLA_FLAGS", None)
-    told = subprocess.run([sys.executable, "-c", TRAIN, *names], check=True, capture_output=True, text=True, env=environment)
-    assert warns in told.stderr if warns else "Warning" not in told.stderr
-    return sorted(told.stdout.split("\n"))
+    done = subprocess.run([sys.executable, "-c", TRAIN, *names], check=True, capture_output=True, text=True, env=environment)
+    assert warns in done.stderr if warns else "Warning" not in done.stderr
+    return sorted(done.stdout.split("\n"))
 
 
 def test_another_process_finds_the_programs_in_any_order_and_computes_the_same(tmp_path):
@@ -72,7 +72,7 @@ def test_a_full_disk_is_a_warning(tmp_path, monkeypatch):
 
     monkeypatch.setattr(compile_cache.os, "replace", full)
     with pytest.warns(UserWarning, match="No space left on device"):
-        compile_cache._save({tmp_path / "key.program.pb": b"machine code"})
+        compile_cache._save(tmp_path, "key", {"program.pb": b"machine code"})
     assert not list(tmp_path.iterdir())
 
 
@@ -99,7 +99,7 @@ def test_a_worker_has_its_own_directory_where_its_parent_has_another(fresh, monk
 
 
 def looped(scale):
-    """A function with a loop, a branch and a gradient of its own, traced anew."""
+    """A function with a loop, a branch and a gradient of its own, traced again."""
 
     @tf.custom_gradient
     def doubled(x):
@@ -186,7 +186,7 @@ def test_flags_are_added_to_those_of_the_user(fresh, monkeypatch, tmp_path):
     assert len(list(tmp_path.iterdir())) == 3  # and on how XLA is set
 
 
-def test_a_directory_that_cannot_be_made_is_told(fresh, monkeypatch, tmp_path):
+def test_a_directory_that_cannot_be_made_is_a_warning(fresh, monkeypatch, tmp_path):
     (tmp_path / "file").touch()
     monkeypatch.setenv("TASKSET_COMPILE_CACHE", str(tmp_path / "file" / "cache"))
     with pytest.warns(UserWarning, match="TASKSET_COMPILE_CACHE"):
@@ -194,7 +194,7 @@ def test_a_directory_that_cannot_be_made_is_told(fresh, monkeypatch, tmp_path):
     assert os.environ["TF_XLA_FLAGS"] == "--tf_xla_clustering_debug"
 
 
-def test_the_oldest_programs_go(tmp_path):
+def test_the_oldest_programs_are_deleted(tmp_path):
     for age, name in ((9000, "a.pb"), (8000, "b.pb"), (10, "c.pb")):
         (tmp_path / name).write_bytes(bytes(100))
         written = (tmp_path / name).stat().st_mtime - age

@@ -20,8 +20,8 @@ TASKS = (*NOISY, "quadratic_family_seed2", *(f"losg_tasks_family_seed{s}" for s 
 
 
 def options(optimizers=RATES, **changes):
-    told = {"source": "synthetic", "steps": 12, "seeds": (0, 1), "batches": 3, "evaluations": 4, **changes}
-    return SweepOptions(optimizers, **told)
+    given = {"source": "synthetic", "steps": 12, "seeds": (0, 1), "batches": 3, "evaluations": 4, **changes}
+    return SweepOptions(optimizers, **given)
 
 
 @pytest.mark.parametrize("name", TASKS)

@@ -94,7 +94,7 @@ def test_what_is_stored_is_about_tasks_that_there_are():
     for name in costs._read("costs.json")["milliseconds"]:
         assert catalogue.feasible(name) and costs.milliseconds(name)[1] == "measured"
     sampled = {*PUBLISHED_FAMILIES, "made_family"}
-    fixed = {catalogue.resolve(name)[0] for name in catalogue.fixed_tasks()[:109]}  # others may stand behind them
+    fixed = {catalogue.resolve(name)[0] for name in catalogue.fixed_tasks()[:109]}  # others may follow them
     assert set(costs._read("costs.json")["weights"]) == sampled | fixed
     groups = costs._read("starts.json")["groups"]
     assert set(groups) == {costs.FIXED} | sampled

@@ -35,13 +35,13 @@ def test_accelerators_always_have_the_loop_in_xla():
         assert modes.loop_mode(True, device) == modes.loop_mode(False, device) == "xla_loop"
 
 
-def test_a_mode_of_ones_own_is_taken_and_told(tmp_path):
+def test_a_chosen_mode_is_used_and_recorded(tmp_path):
     options = SweepOptions(("adam_lr_-3.00", "adam_lr_-2.00"), "synthetic", 4, (0,), 1, 2)
     curves = {}
     for mode in (None, "graph_loop"):
         path = sweep_to_file("quadratic_family_seed13", options, tmp_path / str(mode), mode=mode)
-        told = store.read_metadata(path)
-        assert (told["mode"], told["copies"]) == (("xla_loop", "2") if mode is None else ("graph_loop", "1"))
+        metadata = store.read_metadata(path)
+        assert (metadata["mode"], metadata["copies"]) == (("xla_loop", "2") if mode is None else ("graph_loop", "1"))
         curves[mode] = store.read_table(path).to_pandas()["train"]
     np.testing.assert_allclose(curves["graph_loop"], curves[None], rtol=1e-4)
 

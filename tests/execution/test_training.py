@@ -132,7 +132,7 @@ def test_chunks_divide_the_interval_evenly():
     assert chunk_size(small_task(), 150) == 150
     assert chunk_size(small_task(), 5000) == 2500
     task = Task("large", "mlp_family", CONFIG, mlp_family.build(CONFIG, Large()), "synthetic")
-    assert chunk_size(task, 20) == 10  # 3 MiB a step, 32 MiB a call
+    assert chunk_size(task, 20) == 10  # 3 MiB per step, 32 MiB per call
 
 
 def test_batches_are_a_pure_function_of_split_seed_and_step():
@@ -147,7 +147,7 @@ def test_batches_are_a_pure_function_of_split_seed_and_step():
     assert batch_seed(2, "train") != batch_seed(2, "test")
 
 
-def test_an_unknown_split_is_told():
+def test_an_unknown_split_is_an_error():
     with pytest.raises(UnknownName, match="valid_outer"):
         next(small_task().batches("validation", 0))
 
@@ -188,10 +188,10 @@ def test_elementwise_rules_train_vectors_and_others_what_the_parameters_are(mode
 def test_augmented_batches_prepared_a_step_ahead_are_the_same(mode):
     """The loop knows by `augmentation` that batches cost something; the batches themselves are those of the random images."""
 
-    class Dear(RandomImages):
-        augmentation = {"flip_left_right": True}
+    class Augmented(RandomImages):
+        augmentation = (("flip_left_right", True),)
 
-    plain, ahead = (Loop(small_task(data), ADAM, interval=6, mode=mode) for data in (RandomImages(), Dear()))
+    plain, ahead = (Loop(small_task(data), ADAM, interval=6, mode=mode) for data in (RandomImages(), Augmented()))
     found = []
     for loop in (plain, ahead):
         run = loop.start(2)

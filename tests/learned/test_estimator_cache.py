@@ -1,4 +1,4 @@
-"""Programs in a bounded amount of memory: which go, and that nobody notices."""
+"""Estimators in a bounded amount of memory: which go, and that nobody notices."""
 
 import os
 
@@ -7,7 +7,7 @@ import numpy as np
 from learned.outer_training import task_pool
 from learned.outer_training.estimator_cache import EstimatorCache
 from learned.outer_training.options import Options
-from learned.outer_training.task_pool import Slots
+from learned.outer_training.task_pool import TaskPool
 from taskset.execution import memory
 from taskset.normalization.sweep import workers
 from tests.learned.test_outer import suite
@@ -44,7 +44,7 @@ def test_a_training_does_not_notice(monkeypatch):
             return EstimatorCache(lambda name: made.append(name) or make(name), needed, most)
 
         monkeypatch.setattr(task_pool, "EstimatorCache", few)
-        one = Slots(suite(names), chosen)
+        one = TaskPool(suite(names), chosen)
         theta = np.concatenate([np.ravel(w) for w in one.optimizer.init_theta(0).values()]).astype(np.float64)
         results = [result for step in range(12) for result in one.estimates([0], step, theta)]
         return made, [(result.task, result.estimate.loss, result.estimate.gradient.tolist()) for result in results]

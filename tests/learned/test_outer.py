@@ -17,7 +17,7 @@ from learned.estimators import base
 from learned.outer_training import checkpoint, length_schedules, objectives
 from learned.outer_training import trainer as outer
 from learned.outer_training.options import AUGMENTATIONS, DEFAULTS, Options
-from learned.outer_training.task_pool import Result, Slots
+from learned.outer_training.task_pool import Result, TaskPool
 from learned.outer_training.workers import Workers
 from learned.unrolling import rescaling
 from taskset import catalogue
@@ -84,7 +84,7 @@ def test_training_finds_a_better_learning_rate(tmp_path):
     chosen = Options(
         "learnable_sgd", "es_full", lengths="20", pairs=4, sigma=0.1, slots=1, tasks_per_step=1, learning_rate=0.2, warm_up=0
     )
-    made, lines = trainer(tmp_path, one, chosen, Slots(one, chosen)), []
+    made, lines = trainer(tmp_path, one, chosen, TaskPool(one, chosen)), []
     made.train(25, report=lines.append)
     assert np.exp(made.weights["log_learning_rate"]) > 0.1
     assert np.mean([line["loss"] for line in lines[-3:]]) < 0.85 * lines[0]["loss"]
@@ -100,7 +100,7 @@ def arrays_of(path):
 
 @pytest.fixture(scope="module")
 def pes_slots():
-    return Slots(suite(NAMES[1:]), options())
+    return TaskPool(suite(NAMES[1:]), options())
 
 
 def check_equal(one, other):
@@ -114,7 +114,7 @@ def check_equal(one, other):
 @pytest.mark.parametrize("estimator", ["pes", "es_single", "es_truncated", "es_full"])
 def test_going_on_is_bit_for_bit_the_uninterrupted_training(tmp_path, pes_slots, estimator):
     chosen, whole = options(estimator=estimator), suite(NAMES[1:] if estimator == "pes" else NAMES[1:2])
-    slots = pes_slots if estimator == "pes" else Slots(whole, chosen)
+    slots = pes_slots if estimator == "pes" else TaskPool(whole, chosen)
     trainer(tmp_path / "a", whole, chosen, anew(slots)).train(9, save_every=4)
     trainer(tmp_path / "b", whole, chosen, anew(slots)).train(5, save_every=3)
     with open(tmp_path / "b" / outer.LOG, "a") as log:
@@ -128,7 +128,7 @@ def test_going_on_is_bit_for_bit_the_uninterrupted_training(tmp_path, pes_slots,
 
 def test_a_training_with_augmentation_resumes_bit_for_bit(tmp_path):
     chosen, whole = options(augment="mixed", slots=2), suite(NAMES[1:])
-    slots = Slots(whole, chosen)
+    slots = TaskPool(whole, chosen)
     trainer(tmp_path / "a", whole, chosen, anew(slots)).train(6)
     trainer(tmp_path / "b", whole, chosen, anew(slots)).train(4, save_every=3)
     trainer(tmp_path / "b", whole, chosen, anew(slots)).train(6)
@@ -227,7 +227,7 @@ def test_a_checkpoint_that_is_gone_is_not_replaced_by_nothing(tmp_path, pes_slot
 
 def test_slots_draw_tasks_anew_and_by_weight():
     chosen = options(family_weights={"losg_tasks_family": 3.0})
-    slots = Slots(suite(), chosen)
+    slots = TaskPool(suite(), chosen)
     drawn = [slots.draw(0, life) for life in range(400)]
     counts = {name: drawn.count(name) / 400 for name in NAMES}
     assert counts[NAMES[0]] == pytest.approx(0.75, abs=0.08) and counts[NAMES[1]] == pytest.approx(0.125, abs=0.06)
@@ -264,14 +264,14 @@ def test_broken_checkpoints_are_one_line(tmp_path, pes_slots):
     path = tmp_path / outer.LATEST
     for changed in (options(sigma=0.5), options(optimizer="learnable_sgd")):
         with pytest.raises(StoreError, match="another options"):
-            trainer(tmp_path, whole, changed, Slots(whole, changed))
+            trainer(tmp_path, whole, changed, TaskPool(whole, changed))
     with pytest.raises(StoreError, match="another suite"):
-        trainer(tmp_path, suite(NAMES), chosen, Slots(suite(NAMES), chosen))
+        trainer(tmp_path, suite(NAMES), chosen, TaskPool(suite(NAMES), chosen))
     content = path.read_bytes()
     for cut in (0, 100, len(content) - 30):
         path.write_bytes(content[:cut])
         with pytest.raises(StoreError, match="cut short"):
-            trainer(tmp_path, whole, chosen, Slots(whole, chosen))
+            trainer(tmp_path, whole, chosen, TaskPool(whole, chosen))
     with pytest.raises(StoreError, match="no such file"):
         checkpoint.load(tmp_path / "nothing.npz")
 

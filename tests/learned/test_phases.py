@@ -11,7 +11,7 @@ from learned.deploy import pretrained
 from learned.estimators import base
 from learned.outer_training import checkpoint, objectives, phases
 from learned.outer_training import trainer as outer
-from learned.outer_training.task_pool import Slots
+from learned.outer_training.task_pool import TaskPool
 from learned.outer_training.workers import Workers
 from learned.unrolling.problem import Problem
 from taskset.catalogue import get_task
@@ -32,7 +32,7 @@ def trainer(directory, whole, chosen, slots):
 def slots():
     globs = [path for path in ADAM.shapes if path != FROZEN]
     chosen = options(trained=globs, start=phases.digest(START), slots=2)
-    return Slots(suite(NAMES[1:]), chosen, start=START)
+    return TaskPool(suite(NAMES[1:]), chosen, start=START)
 
 
 def test_frozen_weights_are_constants():
@@ -66,7 +66,7 @@ def test_a_phase_moves_what_it_trains_and_resumes_bit_for_bit(tmp_path, slots):
 
 def test_what_is_not_allowed_is_one_line(tmp_path, slots):
     with pytest.raises(ConfigError, match="match none"):
-        Slots(slots.suite, options(trained=["contrller/*"]))
+        TaskPool(slots.suite, options(trained=["contrller/*"]))
     for chosen, start in ((slots.options, None), (options(), START)):
         with pytest.raises(ConfigError, match="give both"):
             outer.Trainer(tmp_path, slots.suite, chosen, slots, ADAM, start=start)

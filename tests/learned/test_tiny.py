@@ -8,7 +8,7 @@ from learned import estimators, optimizers, tiny
 from learned.estimators import base
 from learned.outer_training import objectives
 from learned.outer_training.options import Options
-from learned.outer_training.task_pool import Slots
+from learned.outer_training.task_pool import TaskPool
 from learned.unrolling import sharing
 from learned.unrolling.problem import Problem
 from learned.unrolling.sharing import SharedModel, SharedProblem, SharedRescaledProblem
@@ -72,7 +72,7 @@ def test_tasks_that_differ_do_not_share():
 def test_a_pool_compiles_one_program_and_resumes_bit_for_bit(tmp_path, monkeypatch):
     whole = suite(NAMES)
     chosen = Options("learnable_adam", "pes", pairs=2, steps=4, lengths="4", slots=1, tasks_per_step=1, seed=1)
-    made, slots = [], Slots(whole, chosen)
+    made, slots = [], TaskPool(whole, chosen)
     original = Program.__init__
     monkeypatch.setattr(Program, "__init__", lambda self, *given, **more: made.append(1) or original(self, *given, **more))
     trainer(tmp_path / "a", whole, chosen, anew(slots)).train(6)

@@ -1,4 +1,4 @@
-"""The hand-made rules that need one run, against their formulas in plain NumPy, and where their runs are judged."""
+"""The hand-designed rules that need one run, against their formulas in plain NumPy, and where their runs are judged."""
 
 import math
 
@@ -9,12 +9,15 @@ import tensorflow as tf
 import learned  # noqa: F401 (registers the task)
 import taskset
 from taskset import optimizers
+from taskset.datasets.base import SPLITS
 from taskset.errors import ConfigError
 from taskset.execution.copies import CopiesLoop
 from taskset.execution.loop import Loop, train
+from taskset.normalization.sweep import runs
+from taskset.normalization.sweep.runner import Options, sweep
 from taskset.optimizers.one_run import averaging_weight
 from taskset.samplers.optimizers import all_optimizers, get_optimizer_config, one_run_optimizers
-from tests.optimizers.test_optimizers import DTYPES, RTOL, STEPS, Problem, distance, run
+from tests.optimizers.problem import DTYPES, RTOL, STEPS, Problem, distance, run
 
 TASK = "Digits_mlp32_bs128"
 
@@ -29,7 +32,7 @@ def twin_lion(problem, lr, b1, b2, decay):
 
 
 def twin_schedule_free(problem, lr, b1, b2, eps, decay, warmup):
-    """(y, x) behind all steps; x, y, z and the sum of weights are all kept."""
+    """(y, x) after all steps; x, y, z and the sum of weights are all kept."""
     x, z, v, total = dict(problem.start), dict(problem.start), dict.fromkeys(problem.start, 0.0), 0.0
     y = dict(x)
     for t in range(1, STEPS + 1):
@@ -138,6 +141,28 @@ def test_schedule_free_runs_are_judged_at_the_average():
     for path, y in run_.params.items():
         np.testing.assert_allclose(params[path], y - run_.state["ahead"][path], rtol=1e-5, atol=1e-6)
         assert np.abs(run_.state["ahead"][path]).max() > 1e-3
+
+
+@pytest.mark.parametrize("kind, copies", [(runs.Together, b"2"), (runs.OneByOne, b"1")])
+def test_sweeps_of_schedule_free_judge_runs_at_the_average(kind, copies, monkeypatch):
+    """Runs side by side, whose averages differ in beta1, and runs one by one: losses of the curves are those at x, not at y."""
+    monkeypatch.setattr(runs, "copies_pay", lambda data: kind is runs.Together)
+    task, beta1s = taskset.get_task("quadratic_family_seed3"), {"slow": 0.9, "fast": 0.5}
+    both = [optimizers.schedule_free_adamw(0.5, beta1, name=name) for name, beta1 in beta1s.items()]
+    options = Options(tuple(beta1s), "synthetic", steps=6, seeds=(1,), batches=2, evaluations=2)
+    table = sweep(task, both, options)
+    assert table.schema.metadata[b"copies"] == copies
+    curves = table.to_pandas().set_index(["optimizer", "step"])
+    for optimizer in both:
+        loop, beta1 = Loop(task, optimizer, interval=3, mode="graph_loop"), beta1s[optimizer.name]
+        run_, evaluate = loop.start(1), loop.evaluation(1, 2)
+        for step in (0, 3, 6):
+            x = {path: y - (1 - beta1) / beta1 * run_.state["ahead"][path] for path, y in run_.params.items()}
+            at_x, at_y = evaluate(x), evaluate(run_.params)
+            for split in SPLITS:
+                assert curves.loc[(optimizer.name, step), split] == pytest.approx(at_x[split], rel=1e-4)
+                assert step == 0 or at_x[split] != pytest.approx(at_y[split], rel=1e-3)
+            loop.train(run_, optimizer.hparams(6), 3)
 
 
 def test_names_and_configs():

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import taskset
@@ -11,6 +12,7 @@ from taskset import optimizers, plugins, registry
 from taskset.cli import main, sweeps
 from taskset.errors import ConfigError, UnknownName
 from taskset.execution.loop import train
+from taskset.normalization.release import check
 from taskset.normalization.tables import optimizers_frame
 from taskset.samplers.optimizers import all_optimizers, fixed_optimizers
 
@@ -63,6 +65,12 @@ def test_the_example_in_a_baseline_beside_adam(run, tmp_path):
     assert rows.loc["sign_momentum", "learning_rate"] == 0.001 and np.isnan(rows.loc["adam_lr_-2.00", "decay"])
     assert rows["family"].isna().tolist() == [name.startswith("sign") for name in rows.index]
     assert run("baseline", TASK, *options, *chosen)[0] == 0  # resumed: nothing is left to do
+    own = dict(registry._optimizers)
+    registry._optimizers.clear()  # as in a process without --import
+    assert run("normalize", tmp_path)[0] == 0
+    pd.testing.assert_frame_equal(taskset.load_optimizers(root=tmp_path).set_index("optimizer"), rows, check_like=True)
+    assert not [line for line in check.check(tmp_path) if "optimizers.parquet" in line]
+    registry._optimizers.update(own)
     status, _, err = run("train", TASK, "--optimizer", "sign_momentun", "--import", OWN)
     assert status == 2 and "did you mean 'sign_momentum'" in err
 
@@ -120,7 +128,7 @@ def test_names_that_files_can_not_have_are_refused(name):
 
 @pytest.mark.parametrize("name", ["adam_lr_-3.00", "adam_lr_mine", "adagrad_lr_x", "lion", "nadamw_grid", "adam_lr"])
 def test_names_of_the_package_are_taken(name):
-    with pytest.raises(ConfigError, match="names of the package's optimizers .* are taken; choose another name"):
+    with pytest.raises(ConfigError, match="names of the package's optimizers, .* are taken; choose another name"):
         taskset.register_optimizer(name)
     assert [name for name in all_optimizers() if name.startswith("adam_lr")] == fixed_optimizers()[:17]
 

@@ -18,8 +18,8 @@ def given_by_tensorflow(key, n):
 @pytest.mark.parametrize("n", [1, 4, 7, 1001])
 def test_words_are_tensorflows(n, xla):
     words = tf.function(lambda key: philox.words(key, n), jit_compile=xla, autograph=False)
-    for key in ([0, 0], [1, -2], [2**31 - 1, -(2**31)], [-123456, 987654]):
-        key = tf.constant(key, tf.int32)
+    for numbers in ([0, 0], [1, -2], [2**31 - 1, -(2**31)], [-123456, 987654]):
+        key = tf.constant(numbers, tf.int32)
         np.testing.assert_array_equal(words(key), given_by_tensorflow(key, n))
 
 
@@ -49,7 +49,7 @@ def test_only_what_is_traced_for_xla_takes_the_other_way(monkeypatch):
     Program(lambda key: stateless.bits(key, [MANY]), xla=False)(stateless.as_key(1))
 
 
-@pytest.mark.parametrize(("dtype", "tolerance"), [(tf.float32, 2e-6), (tf.float64, 1e-13)])
+@pytest.mark.parametrize("dtype, tolerance", [(tf.float32, 2e-6), (tf.float64, 1e-13)])
 def test_normals_are_box_and_mullers(dtype, tolerance):
     key = stateless.as_key(13)
     u = stateless.uniform(key, [2, 500], tf.float64 if dtype == tf.float64 else tf.float32).numpy().astype(np.float64)

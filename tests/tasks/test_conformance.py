@@ -1,8 +1,9 @@
 """What holds for every task, checked for all that is registered: a new family is tested by being registered.
 
 Everyday: two tasks of each family that can be sampled (`chosen`), the cheapest fixed task of the others, and the family of a
-user (examples/own_family.py). Slow: all fixed tasks, 25 random seeds a family. All 14 kinds of losg_tasks_family are compared with
-finite differences and between the three modes in test_losg.py; that no augmentation changes nothing is in test_augmentation.py.
+user (examples/own_family.py). Slow: all fixed tasks, 25 random seeds per family. All 14 kinds of losg_tasks_family are compared
+with finite differences and between the three modes in test_losg.py; test_augmentation.py checks that no augmentation changes
+nothing.
 """
 
 import functools
@@ -40,7 +41,7 @@ def families():
 
 
 def cost(described):
-    """Parameters x batch size; 0 where only building tells."""
+    """Parameters x batch size; 0 where they are known only once the task is built."""
     shapes = (described.parameter_shapes or {}).values()
     batch = described.data.batch_size if described.data is not None else 1
     return sum(int(np.prod(shape)) for shape in shapes) * batch

@@ -45,7 +45,7 @@ def described(name):
 
 
 def units_in(name):
-    """The longest run of sizes joined by x that is no image size: `32x64x128`."""
+    """The longest run of sizes joined by x that is not an image size: `32x64x128`."""
     runs = [[int(n) for n in run.split("x")] for run in re.findall(r"(?<![a-zA-Z\d])\d+(?:x\d+)+", name)]
     return max(runs, key=len)
 
@@ -55,7 +55,7 @@ def test_there_are_66_and_8():
 
 
 def test_all_fixed_tasks_stand_in_the_published_order():
-    assert catalogue.fixed_tasks()[: len(NAMES)] == NAMES  # other modules may register more, behind them
+    assert catalogue.fixed_tasks()[: len(NAMES)] == NAMES  # other modules may register more, after them
 
 
 @pytest.mark.parametrize("name", TWO_D + IMAGES)
@@ -73,7 +73,7 @@ def test_configs_fit_their_schemas(name):
 
 @pytest.mark.parametrize("name", IMAGES)
 def test_data_is_what_the_name_says(name):
-    _, config, facts = described(name)
+    _, _, facts = described(name)
     data_in_name = name.split("_")[0 if name[:5] in ("Mnist", "Image") else 1]
     data = READS_ANOTHER.get(name) or DATA_IN_NAMES.get(data_in_name, data_in_name)
     assert facts.data.name == data

@@ -194,7 +194,7 @@ def test_dense_noise_has_its_moments():
 
 
 @pytest.mark.parametrize("noise", NOISES)
-def test_every_evaluation_draws_anew(noise):
+def test_every_evaluation_draws_again(noise):
     task = task_of(noise)
     params = task.init(0)
     losses = [float(task.loss(params, {}, key)) for key in range(20)]
@@ -233,7 +233,10 @@ def normal_entries(rng, shape):
 def _distance(ours, theirs):
     """The largest difference of the first four moments (joint ones of second order) of two samples, in standard errors."""
     scale, draws = theirs.std(0), len(ours)
-    products = lambda v: np.einsum("di,dj->dij", v, v).reshape(draws, -1)
+
+    def products(v):
+        return np.einsum("di,dj->dij", v, v).reshape(draws, -1)
+
     worst = 0.0
     for moment in (lambda v: v, products, lambda v: v**3, lambda v: v**4):
         a, b = moment(ours / scale), moment(theirs / scale)
@@ -242,7 +245,7 @@ def _distance(ours, theirs):
     return worst
 
 
-# The spread of |E e_1|^2 for eigenvalues 1 .. 5, which tells the laws apart: (dims, published law, uniform over all rotations).
+# The spread of |E e_1|^2 for eigenvalues 1 .. 5, which distinguishes the laws: (dims, published law, uniform over all rotations).
 SPREADS = [(5, 4.006, 4.623), (2, 7.862, 8.485)]
 
 
@@ -293,8 +296,8 @@ def test_that_comparison_tells_a_wrong_law():
 
 def _by_size():
     """Large ones take seconds each: the QR decomposition of A, and thousands of reflections."""
-    large = lambda entry: entry[0]["dims"] > 1000
-    return [pytest.param(name, marks=pytest.mark.slow if large(entry) else ()) for name, entry in GOLDEN.items()]
+    dims = {name: entry[0]["dims"] for name, entry in GOLDEN.items()}
+    return [pytest.param(name, marks=pytest.mark.slow if n > 1000 else ()) for name, n in dims.items()]
 
 
 @pytest.mark.parametrize("name", _by_size())

@@ -70,7 +70,7 @@ def test_two_files_of_one_name_are_two_modules(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "end, told",
+    "end, reported",
     [
         ("undefined_name", "NameError: name 'undefined_name' is not defined"),
         ("def broken(:", "SyntaxError"),
@@ -80,13 +80,13 @@ def test_two_files_of_one_name_are_two_modules(tmp_path):
         ("open('/no/such/file')", "FileNotFoundError"),
     ],
 )
-def test_a_file_with_an_error_is_told_with_its_line_and_leaves_nothing(tmp_path, end, told):
+def test_an_error_in_a_file_is_reported_with_its_line_and_nothing_stays_registered(tmp_path, end, reported):
     text = SAMPLER.format(name="half", maker="x")
     file = written(tmp_path / "tasks.py", f"{text}\n{end}\n")
     with pytest.raises(ConfigError) as failed:
         plugins.load([file])
     line = str(failed.value)
-    assert told in line and "\n" not in line and len(line) < 600
+    assert reported in line and "\n" not in line and len(line) < 600
     assert f"({file}, line {len(text.splitlines()) + 2})" in line
     assert "half" not in taskset.families()
     written(tmp_path / "tasks.py", text)

@@ -16,7 +16,7 @@ from taskset.samplers import schemas
 from taskset.tasks import distributions, initializers, starts
 from taskset.tasks.base import Task
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 def task_of(name, **changes):
@@ -34,7 +34,7 @@ def assert_drawn_from(values, distribution, what):
         return
     mean, stddev = distribution.mean, distribution.stddev
     assert abs(values.mean() - mean) <= 5 * stddev / math.sqrt(n), what
-    if distribution.name == "orthogonal":  # its squares are no independent draws: their sum is given
+    if distribution.name == "orthogonal":  # its squares aren't independent draws: their sum is given
         np.testing.assert_allclose(np.sqrt(np.mean(values**2)), stddev, rtol=1e-5, err_msg=what)
         return
     law = {
@@ -133,7 +133,7 @@ def test_both_biases_of_a_vanilla_core_start_at_0_and_get_the_same_gradient():
 TRUNCATED = distributions.truncated_normal
 MATRICES = {"hidden_to_hidden": ["orthogonal", 2.0], "in_to_hidden": ["random_normal", 0.3]}
 VRNN = ["vrnn", {**MATRICES, "act_fn": "tanh", "core_dim": 40}]
-NARROW = dict.fromkeys(("wz", "wr", "uh", "uz", "ur"), ["random_uniform", 0.2])
+NARROW = {matrix: ["random_uniform", 0.2] for matrix in ("wz", "wr", "uh", "uz", "ur")}
 GRU = ["gru", {"core_dim": 40, "wh": ["he_uniform", None], **NARROW}]
 LSTM = ["lstm", {"w_gates": ["random_normal", 0.3], "core_dim": 40}]
 ZERO, BOX = distributions.constant(0.0), distributions.uniform(-0.2, 0.2)

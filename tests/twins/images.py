@@ -3,6 +3,7 @@
 Written from the formulas, without the library's code; only the random numbers come from `taskset.random.stateless`.
 """
 
+import itertools
 import math
 
 import numpy as np
@@ -205,7 +206,7 @@ def log_normal(z):
 def published_masks(pixels, hidden_units):
     """Block by block, for each layer [inputs, outputs]."""
     masks, widths = [], [pixels, *hidden_units, 2 * pixels]
-    for layer, (n_in, n_out) in enumerate(zip(widths, widths[1:])):
+    for layer, (n_in, n_out) in enumerate(itertools.pairwise(widths)):
         d_in, d_out = n_in // pixels, n_out // pixels
         mask = np.zeros([n_in, n_out])
         for b in range(pixels):

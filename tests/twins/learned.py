@@ -5,6 +5,8 @@ A twin has `init(theta, params) -> state` and, on dicts of arrays,
 [parameters, features]. No code of the library is used.
 """
 
+import itertools
+
 import numpy as np
 
 TAUS = [1, 3, 10, 30, 100, 300, 1000, 3000, 10000, 30000, 100000]
@@ -67,7 +69,7 @@ class PerTensor:
 
 
 class Mlp(PerTensor):
-    decays = [0.1, 0.5, 0.9, 0.99, 0.999, 0.9999]
+    decays = (0.1, 0.5, 0.9, 0.99, 0.999, 0.9999)
 
     def start(self, p):
         return [np.zeros(p.shape) for _ in self.decays]
@@ -78,7 +80,7 @@ class Mlp(PerTensor):
 
 
 class Mlp2019(PerTensor):
-    decays = [0.5, 0.9, 0.99, 0.999, 0.9999]
+    decays = (0.5, 0.9, 0.99, 0.999, 0.9999)
 
     def start(self, p):
         return [(np.zeros(p.shape), np.zeros(p.shape)) for _ in self.decays]
@@ -147,8 +149,8 @@ class Lstm:
         for path, p in params.items():
             x, new_state[path] = np.array([self.seen(g) for g in np.ravel(grads[path])]), []
             for layer, (h, c) in enumerate(state[path]):
-                x, c = lstm_step(theta, f"lstm_{layer}", x, h, c)
-                new_state[path].append((x, c))
+                x, cell = lstm_step(theta, f"lstm_{layer}", x, h, c)
+                new_state[path].append((x, cell))
             output = x @ theta["linear/w"] + theta["linear/b"]
             new_params[path] = p + 0.1 * output.reshape(np.shape(p))
         return new_params, new_state
@@ -172,7 +174,7 @@ class Ema:
 
 
 class Hierarchical:
-    decays = [0.5, 0.9, 0.99, 0.999, 0.9999]
+    decays = (0.5, 0.9, 0.99, 0.999, 0.9999)
 
     def init(self, theta, params):
         one = lambda name: theta[f"initial_state/{name}"]  # noqa: E731
@@ -258,7 +260,7 @@ class Anchored:
                 history.append(np.sum(weights * (np.array(losses[:n]) - losses[0])) / np.sum(weights))
             averages.append(history)
         found = []
-        for a, slower in zip(averages, averages[1:]):
+        for a, slower in itertools.pairwise(averages):
             rounding = 1e-6 * (abs(losses[0]) + abs(a[-1]) + abs(slower[-1])) + 1e-30
             quotient = (a[-1] - min(a) + rounding) / (max(slower[-1] - min(a), 0) + rounding)
             found.append(np.clip(quotient - 1, -1, 1))

@@ -1,10 +1,11 @@
-"""Photograph-like images: a textured object before a textured ground (stands in for every colour set)."""
+"""Photograph-like images: a textured object in front of a textured background (stands in for every colour data set)."""
 
 import numpy as np
 
+from taskset.datasets.info import ImageInfo
 from taskset.datasets.synthetic.fields import normal, per_image, power_law_fields, spread_normal, spread_pairs, windows
 
-OUTLINES = 3  # of each class
+OUTLINES = 3  # per class
 GRATINGS = 2
 ANGLES = 256  # of an outline's table
 
@@ -24,15 +25,15 @@ STATISTICS = {
 
 
 class Scenes:
-    """Each class has three outlines, an object and a ground tint, a slope of light and two gratings; all vary by image.
+    """Each class has three outlines, tints of object and background, a slope of light and two gratings; all vary by image.
 
     draw(rng, labels) gives float32 [n, 3, height, width] in [0, 1]. Contrast is calibrated to
-    the real set's standard deviation.
+    the standard deviation of the real data set.
     """
 
     label_noise = 0.03
 
-    def __init__(self, rng, info):
+    def __init__(self, rng: np.random.Generator, info: ImageInfo) -> None:
         self.size = info.shape[0]
         classes = info.num_classes
         mean, std = STATISTICS[info.name]
@@ -55,8 +56,8 @@ class Scenes:
             images = np.concatenate([self.draw(rng, rng.integers(0, classes, 100)) for _ in range(10)])
             self.gain *= np.float32(self.std.mean() / images.std(axis=(0, 2, 3)).mean())
 
-    def draw(self, rng, labels):
-        """One image a label."""
+    def draw(self, rng: np.random.Generator, labels: np.ndarray) -> np.ndarray:
+        """One image per label."""
         n, size = len(labels), self.size
         half = np.float32((size - 1) / 2)
         grid = np.arange(size, dtype=np.float32) - half

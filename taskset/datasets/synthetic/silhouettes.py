@@ -2,23 +2,24 @@
 
 import numpy as np
 
+from taskset.datasets.info import ImageInfo
 from taskset.datasets.synthetic.fields import normal, per_image, power_law_fields, smooth_profiles, windows
 
 SIZE = 28
-PROTOTYPES = 2  # of each class
+PROTOTYPES = 2  # per class
 SHARED = 64  # width profiles that any image may take
 
 
 class Silhouettes:
-    """Classes 2g and 2g + 1 are alike, and images lie anywhere between the two: what makes the real set hard.
+    """Classes 2g and 2g + 1 are similar, and images lie anywhere between the two, which is what makes the real data set hard.
 
-    draw(rng, labels) gives float32 [n, 1, 28, 28] in [0, 1]. Width and brightness are calibrated to the real set's share of
-    zeros (.50) and mean (.286).
+    draw(rng, labels) gives float32 [n, 1, 28, 28] in [0, 1]. Width and brightness are calibrated to the share of zeros (.50) and
+    the mean (.286) of the real data set.
     """
 
     label_noise = 0.03
 
-    def __init__(self, rng, info):
+    def __init__(self, rng: np.random.Generator, info: ImageInfo) -> None:
         classes, pairs = info.num_classes, (info.num_classes + 1) // 2
         pair = np.arange(classes) // 2
 
@@ -47,8 +48,8 @@ class Silhouettes:
             self.widen += 14 * float((images == 0).mean() - 0.50)
             self.gain *= float(0.286 / images.mean()) ** 0.8
 
-    def draw(self, rng, labels):
-        """One image a label."""
+    def draw(self, rng: np.random.Generator, labels: np.ndarray) -> np.ndarray:
+        """One image per label."""
         n = len(labels)
         mask = self._mask(rng, labels, (prototype := rng.integers(0, PROTOTYPES, n)))
         fill = per_image(self.level[labels] + 0.16 * normal(rng, n)) + 0.05 * self.texture[labels, prototype]

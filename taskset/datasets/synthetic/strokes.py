@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from taskset.datasets.info import ImageInfo
 from taskset.datasets.synthetic.fields import normal
 
 SIZE = 28
@@ -18,7 +19,7 @@ class Strokes:
 
     label_noise = 0.0
 
-    def __init__(self, rng, info):
+    def __init__(self, rng: np.random.Generator, info: ImageInfo) -> None:
         shape = (info.num_classes, 1, 2, POINTS, 2)
         # Axis 0 is down the image: characters are taller than wide.
         strokes = rng.uniform(-0.36, 0.36, shape).astype(np.float32) * np.array([1.05, 0.85], np.float32)
@@ -26,8 +27,8 @@ class Strokes:
         self.second = rng.random((info.num_classes, STYLES)) < 0.5
         self.curve = _smooth_interpolation()
 
-    def draw(self, rng, labels):
-        """One image a label."""
+    def draw(self, rng: np.random.Generator, labels: np.ndarray) -> np.ndarray:
+        """One image per label."""
         n = len(labels)
         style = rng.integers(0, STYLES, n)
         points = self.points[labels, style]

@@ -1,10 +1,10 @@
-"""Synthetic documents: words of a made-up language, drawn from a grammar with topics, repetitions and an opinion.
+"""Synthetic documents: words of a made-up language, drawn from a grammar with topics, repetitions and opinions.
 
-A word is, by chance, one of the followers of the word before it; or one of a class that the classes of the two words before it
-make likely, and which the document's topics and its label make likely within the class; or an earlier word of the document of
-that class. So there is something to learn at every scale that a recurrent network may see: word frequencies, pairs of words,
-word classes, the subject of the document, its label. The constants were found by comparing word frequencies, entropies and the
-accuracy of a linear classifier with those of movie reviews.
+A word is, at random, either one of the followers of the word before it, or a word of a class drawn given the classes of the two
+words before it. Within the class, it is drawn given the document's topics and label, or repeats an earlier word of the document.
+So there is something to learn at every scale that a recurrent network may see: word frequencies, pairs of words, word classes,
+the subject of the document, its label. The constants were chosen so that word frequencies, entropies and the accuracy of a
+linear classifier are near those of movie reviews.
 """
 
 import functools
@@ -31,7 +31,7 @@ CHUNK = 8192  # documents drawn together
 
 @dataclass(frozen=True)
 class Shape:
-    """Sizes of a stand-in: documents in its splits, and a log-normal number of words a document, clipped to [low, high]."""
+    """Sizes of a stand-in: documents in its splits, and a log-normal number of words per document, clipped to [low, high]."""
 
     train: int
     test: int
@@ -49,12 +49,12 @@ _SHAPES = {
 }
 
 
-def _shape(corpus):
-    return _SHAPES[corpus.split("/")[0]]
+def _shape(corpus: str) -> Shape:
+    return _SHAPES[corpus.partition("/")[0]]
 
 
-def sizes(name):
-    """{"train": .., "test": ..}: documents of the stand-in of a text data set; the real numbers up to caps."""
+def sizes(name: str) -> dict[str, int]:
+    """{"train": .., "test": ..}: documents of the stand-in for a text data set; the real numbers up to caps."""
     shape = _shape(text_info.parse(name)[0])
     return {"train": shape.train, "test": shape.test}
 
@@ -63,9 +63,9 @@ def sizes(name):
 class Grammar:
     """The tables of one corpus.
 
-    word_class: [WORDS]; a class below FUNCTION_CLASSES holds function words, which topics and opinions leave alone.
+    word_class: [WORDS]; classes below FUNCTION_CLASSES hold function words, which topics and opinions don't affect.
     classes: cumulative probabilities of the next class, [two classes before * CLASSES]; row i rises from i to i + 1.
-    order: words sorted by class. words: cumulative probabilities in that order, of each [topic, label, class], likewise.
+    order: words sorted by class. words: cumulative probabilities in that order, of each [topic, label, class], in the same form.
     followers: [WORDS, FOLLOWERS].
     """
 
@@ -77,7 +77,7 @@ class Grammar:
     followers: np.ndarray
 
 
-def make_grammar(corpus, labels):
+def make_grammar(corpus: str, labels: int) -> Grammar:
     """The `Grammar` of a corpus whose documents have `labels` classes."""
     rng = seeds.generator(0, "synthetic grammar", corpus)
     p = (np.arange(WORDS) + 2.7) ** -0.9  # Zipf's and Mandelbrot's law
@@ -111,8 +111,10 @@ def _search(table, rows, u):
     return np.minimum(np.searchsorted(table, rows + u, side="right"), len(table) - 1)
 
 
-def draw_words(grammar, rng, lengths, labels):
-    """Documents of `lengths` words (falling) with these labels: (words int64 flat, offsets)."""
+def draw_words(
+    grammar: Grammar, rng: np.random.Generator, lengths: np.ndarray, labels: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Documents of `lengths` words (in falling order) with these labels: (words int64, concatenated; offsets)."""
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     words = np.zeros(offsets[-1], np.int64)
     topics = rng.integers(TOPICS, size=(len(lengths), len(TOPIC_SHARES))) * grammar.labels
@@ -129,7 +131,7 @@ def draw_words(grammar, rng, lengths, labels):
 
 
 def _free_words(grammar, rng, words, at, t, topics):
-    """Words at positions `at`, each the t-th of its document, that do not follow from the one before alone."""
+    """Words at positions `at`, each the t-th of its document, that are not followers of the word before."""
     u = rng.random((5, len(at)))
     kinds = [grammar.word_class[words[at - back]] if t >= back else 0 for back in (2, 1)]
     kind = _search(grammar.classes, kinds[0] * CLASSES + kinds[1], u[0]) % CLASSES
@@ -143,15 +145,15 @@ def _free_words(grammar, rng, words, at, t, topics):
 
 
 def _opinions(rng, labels, classes):
-    """The label whose words a document prefers: its own, or, against expectation, another one."""
+    """The label whose words a document prefers: its own, or, with probability CONTRARY, another one."""
     if classes == 1:
         return labels
     other = (labels + rng.integers(1, classes, len(labels))) % classes
     return np.where(rng.random(len(labels)) < CONTRARY, other, labels)
 
 
-def make_documents(name, split, seed=0):
-    """The `Documents` of one split of the stand-in of a text data set, made from (name, split, seed)."""
+def make_documents(name: str, split: str, seed: int = 0) -> Documents:
+    """The `Documents` of one split of the stand-in for a text data set, made from (name, split, seed)."""
     corpus, encoding = text_info.parse(name)
     info, shape = text_info.CORPORA[corpus], _shape(corpus)
     classes = info.num_classes or 1
@@ -172,7 +174,7 @@ def make_documents(name, split, seed=0):
 
 
 def _in_place(grammar, rng, lengths, labels):
-    """`draw_words` of documents in any order of lengths."""
+    """`draw_words` for lengths in any order."""
     falling = np.argsort(-lengths, kind="stable")
     words, begins = draw_words(grammar, rng, lengths[falling], labels[falling])
     offsets = np.concatenate([[0], np.cumsum(lengths)])
@@ -186,13 +188,17 @@ def _encode(words, marks, offsets, encoding, language):
     return byte_tokens(words, marks, offsets, language)
 
 
+def _make_arrays(name: str, split: str, seed: int) -> dict[str, np.ndarray]:
+    return make_documents(name, split, seed).arrays()
+
+
 @functools.lru_cache(maxsize=2)
-def open_synthetic(name, seed=0):
-    """The `Corpus` of the stand-in; made once in a process, and shared between those of a sweep."""
+def open_synthetic(name: str, seed: int = 0) -> Corpus:
+    """The `Corpus` of the stand-in: made once per process, and shared between the processes of a sweep."""
     scratch, parts = sharing.scratch_from_environment(), {}
     for split in ("train", "test"):
         key = f"synthetic text {VERSION} {name} {split} {seed}"
-        arrays = sharing.open_arrays(key, lambda s=split: make_documents(name, s, seed).arrays(), scratch)
+        arrays = sharing.open_arrays(key, functools.partial(_make_arrays, name, split, seed), scratch)
         parts[split] = Documents.from_arrays(arrays)
     origin = {"source": "synthetic", "name": name, "version": str(VERSION), "checksum": checksum(**parts)}
     return Corpus(**parts, origin=origin)

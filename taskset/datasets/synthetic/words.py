@@ -14,8 +14,8 @@ class Language:
     """How the words of a language are written.
 
     letters: from the most to the least frequent.
-    vowels: those of the letters after which another vowel is rare, as a consonant is after a consonant; "" for none.
-    length: letters of a word, as a multiple of an English word's.
+    vowels: those of the letters that are vowels: two in a row are rare, as are two consonants; "" for no such rule.
+    length: the length of words, as a multiple of that of English words.
     space, comma, stop: what separates words, clauses and sentences.
     """
 
@@ -31,8 +31,8 @@ LANGUAGES = {
     "en": Language("etaoinshrdlcumwfgypbvkjxqz", "aeiou", 1.0, " ", ",", "."),
     "hsb": Language("aeionwjsrkpdytmćlchzšběućóřłgžćf", "aeioyěuó", 0.95, " ", ",", "."),
     "ru": Language("оеаинтсрвлкмдпуяыьгзбчйхжшюцщэфъё", "оеаиуяыюэё", 1.1, " ", ",", "."),
-    # Blocks of the writing systems, 3 bytes a character: which characters does not matter, their number does.
-    "zh": Language("".join(map(chr, range(0x4E00, 0x4E00 + 1500))), "", 0.32, "", "，", "。"),
+    # Blocks of the writing systems, 3 bytes per character: only the number of characters matters.
+    "zh": Language("".join(map(chr, range(0x4E00, 0x4E00 + 1500))), "", 0.32, "", "\uff0c", "。"),
     "ja": Language("".join(map(chr, (*range(0x3042, 0x3094), *range(0x4E00, 0x4E00 + 700)))), "", 0.45, "", "、", "。"),
 }
 
@@ -40,7 +40,7 @@ LANGUAGES = {
 def _chain(language, rng):
     """Cumulative probabilities of the next letter, [previous letter or start, letter].
 
-    Letters by rank k have the frequencies ln((n + 1) / k) / n of Gusein-Zade (1988); each pair is then e^N more or less likely.
+    The letter of rank k has the frequency ln((n + 1) / k) / n of Gusein-Zade (1988); each pair is then e^N times as likely.
     """
     n = len(language.letters)
     table = np.log((n + 1) / np.arange(1, n + 1)) * np.exp(rng.standard_normal((n + 1, n)))
@@ -51,21 +51,21 @@ def _chain(language, rng):
 
 
 def _draw(table, rows, u):
-    """Column drawn from each of `rows` of a table of cumulative probabilities, by inversion of `u`."""
+    """A column drawn from each of `rows` of a table of cumulative probabilities, by inversion of `u`."""
     flat = (table + np.arange(len(table))[:, None]).ravel()
     return np.clip(np.searchsorted(flat, rows + u) - rows * table.shape[1], 0, table.shape[1] - 1)
 
 
 def _lengths(language, rng):
-    """Letters of each word: frequent words are short."""
+    """The number of letters of each word: frequent words are short."""
     rank = np.arange(WORDS)
     z = rng.standard_normal(WORDS)
     letters = np.where(rank < 200, 1.1 + 0.95 * np.log(rank + 2) + 1.3 * z, 6.2 + 2.0 * z)
     return np.maximum(1, np.rint(language.length * letters)).astype(int)
 
 
-def spell(name):
-    """`WORDS` distinct words of the language `name`, the most frequent first: a list of str. The same ones at every call."""
+def spell(name: str) -> list[str]:
+    """`WORDS` distinct words of the language `name`, the most frequent first; the same at every call."""
     language = LANGUAGES[name]
     rng = seeds.generator(0, "synthetic words", name)
     chain, lengths = _chain(language, rng), _lengths(language, rng)
@@ -81,6 +81,6 @@ def spell(name):
                 words[word] = candidate
                 taken.add(candidate)
         missing = np.array([word for word in missing if not words[word]], int)
-        # Short spellings run out: what is still without one gets a chance of another letter.
+        # Short spellings run out: words still without one may become a letter longer.
         lengths[missing] += rng.random(len(missing)) < 0.3
     return words

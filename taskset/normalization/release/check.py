@@ -240,6 +240,7 @@ def _optimizers(root, readable):
     there = store.load_optimizers(root).set_index("optimizer")
     found = [f"optimizers.parquet: {name} is missing" for name in used if name not in there.index]
     expected = optimizers_frame([name for name in used if name in there.index]).set_index("optimizer")
+    expected = expected[expected.notna().any(axis="columns")]  # nothing is known here of users' own and of learned optimizers
     for column in expected.columns.intersection(there.columns):
         wrong = expected.index[~_same_hyperparameter(there.loc[expected.index, column], expected[column])]
         found += [f"optimizers.parquet: {name}: {column} is not that of the optimizer of this name" for name in wrong]

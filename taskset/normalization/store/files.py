@@ -181,10 +181,10 @@ def read_options(root: str | Path) -> dict[str, Any]:
         ) from error
     except (OSError, ValueError) as error:
         raise StoreError(f"{path} is no valid JSON: restore or remove the directory, and run the sweep again") from error
-    told = there.pop("crc32", None) if isinstance(there, dict) else ""
-    if told is None and not any(str(value).startswith("crc32=") for value in there.values()):
+    recorded = there.pop("crc32", None) if isinstance(there, dict) else ""
+    if recorded is None and not any(str(value).startswith("crc32=") for value in there.values()):
         return there  # of before 0.2, without a sum
-    if told != _options_sum(there):
+    if recorded != _options_sum(there):
         raise StoreError(f"{path} was changed or damaged: restore or remove the directory, and run the sweep again")
     return there
 

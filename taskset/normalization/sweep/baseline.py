@@ -63,7 +63,7 @@ def plan(names: Sequence[str], options: SweepOptions, root: str | Path, data_dir
             if resume.check_finished(path, metadata, name, family, source, configs[name], options.as_json()):
                 finished.append(name)
                 continue
-        if source != "none":
+        if source != "none" and facts.data is not None:
             facts.data.check(source, data_dir)
         waiting.append(name)
     return Plan(list(planning.cheapest_first(waiting, options)), finished, infeasible)

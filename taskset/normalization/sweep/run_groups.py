@@ -18,6 +18,9 @@ def of_group(task, group, interval, options, account, mode=None):
     mode: of `taskset.execution.modes.MODES`, for runs one by one in that mode; None: the fastest way. The choice depends on the
     kinds of operations in the task's graph alone: any other error is raised.
     """
+    own = getattr(group[0], "runs", None)  # of an optimizer that steps in another framework (`taskset.scoring.adapters`)
+    if own is not None:
+        return own(task, group, interval, options, mode)
     if mode is None and len(group) > 1 and copies_pay(task.data):
         together = Together(task, group, interval, options)
         try:

@@ -1,0 +1,87 @@
+"""`python -m taskset score`: where an optimizer stands."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from taskset import plugins
+from taskset.cli.data import DataDir
+from taskset.errors import ConfigError
+from taskset.execution.runtime import start_tensorflow
+
+
+def score(
+    optimizer: Annotated[
+        str | None,
+        typer.Argument(help="FILE.py:NAME, MODULE:NAME, optimizer name, or checkpoint.", show_default=False),
+    ] = None,
+    suite: Annotated[
+        str, typer.Option(help="1m, 1h or 1d (time on one core), the name of another suite, or a .json file.")
+    ] = "1m",
+    out_dir: Annotated[
+        Path | None, typer.Option("--out", help="Directory of the results; default: scores/NAME-SUITE.", show_default=False)
+    ] = None,
+    hyperparameters: Annotated[
+        str | None,
+        typer.Option(help="JSON object or list of objects, .json file, or a sampler FILE.py:NAME.", show_default=False),
+    ] = None,
+    trials: Annotated[
+        int | None,
+        typer.Option(min=1, help="Sets of hyperparameters to draw from a sampler, or to take from a list.", show_default=False),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Name in tables and curves; default: the optimizer's.", show_default=False)
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Runs of each trial on each task.")] = 2,
+    horizon: Annotated[
+        int | None, typer.Option(min=1, help="Training steps, at most the suite's, which is the default.", show_default=False)
+    ] = None,
+    split: Annotated[str, typer.Option(help="Tasks of the suite: train, valid, test or all.")] = "all",
+    batches: Annotated[int, typer.Option(min=1, help="Batches of each data split in an evaluation.")] = 5,
+    view: Annotated[str, typer.Option(help="Loss of a curve: end, mean or lowest.")] = "end",
+    data_dir: DataDir = None,
+    workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
+    compare: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(help="Compare two scores.json files instead of running anything.", show_default=False),
+    ] = None,
+    modules: Annotated[
+        list[str] | None, typer.Option("--import", help="Module or .py file that registers families of your own.")
+    ] = None,
+):
+    """Run an optimizer of any framework on a suite and show where it stands. The same command resumes an interrupted run."""
+    out, err = Console(highlight=False, soft_wrap=True), Console(stderr=True, highlight=False, soft_wrap=True)
+    if compare is not None:
+        from taskset.scoring import score_file
+
+        for line in score_file.differences(*map(score_file.read, compare)):
+            out.print(line, markup=False)
+        return
+    if optimizer is None:
+        raise ConfigError("which optimizer? Give FILE.py:NAME, MODULE:NAME, the name of an optimizer, or a checkpoint")
+    plugins.load(modules or [])
+    from taskset.scoring import candidates, one_optimizer, standing_table
+
+    start_tensorflow()
+    given = candidates.parse_hyperparameters(hyperparameters) if hyperparameters is not None else None
+    named = name or candidates.candidate(optimizer, given, trials).name
+    out_dir = out_dir or Path("scores") / f"{named}-{Path(suite).stem.replace(':', '_')}"
+    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=err) as bar:
+        line = bar.add_task("", total=None)
+
+        def report(progress):
+            done = len(progress.finished) + len(progress.failed)
+            bar.update(line, completed=done, total=None, description=" ".join(progress.working))
+
+        found = one_optimizer.score(
+            optimizer, suite, out_dir, given, trials, name, seeds, horizon, split, batches, view, data_dir, workers,
+            tuple(modules or ()), report,
+        )  # fmt: skip
+    out.print(standing_table.heading(found), markup=False)
+    for text in standing_table.terminal(found):
+        out.print(text, markup=False)
+    out.print(f"\nwritten to {out_dir}: curves, scores.json, scores.md, scores.tex", markup=False)

@@ -1,0 +1,98 @@
+"""PyTorch optimizers: they step through PyTorch, on memory that TensorFlow reads, and on gradients in TensorFlow's memory."""
+
+import inspect
+import sys
+
+import numpy as np
+import tensorflow as tf
+
+from taskset.errors import ConfigError, cut, shown
+from taskset.scoring.stepped import Stepped
+
+
+def is_class(thing):
+    """Whether it is a subclass of torch.optim.Optimizer."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(thing, type) and issubclass(thing, torch.optim.Optimizer)
+
+
+class Torch:
+    """What `kind(parameters, **hyperparameters)` makes, for each run anew. Steps are taken by `TorchSteps`."""
+
+    library = "torch"
+    runs = Stepped
+
+    def __init__(self, kind, name, hyperparameters):
+        self.name, self._kind, self._hyperparameters = name, kind, hyperparameters
+        self.rule = f"{kind.__module__}.{kind.__qualname__} {name}"
+
+    def hparams(self, horizon):
+        """None: the hyperparameters are the optimizer's own."""
+        del horizon
+        return {}
+
+    def begin(self, start, shapes):
+        """The `TorchSteps` of a run; see `taskset.scoring.stepped.Stepped`."""
+        return TorchSteps(self._kind, self._hyperparameters, start, shapes, self.name)
+
+
+class TorchSteps:
+    """A run in progress. All parameters lie in one vector that TensorFlow sees, too; gradients are parts of TensorFlow's vector.
+
+    Nothing is copied, unless the optimizer puts other tensors in the parameters' places.
+    """
+
+    def __init__(self, kind, hyperparameters, start, shapes, name):
+        import torch
+
+        self._torch = torch
+        self._vector = torch.empty(len(start)).copy_(torch.from_numpy(np.array(start)))  # aligned as TensorFlow needs it
+        self._shared = tf.experimental.dlpack.from_dlpack(torch.utils.dlpack.to_dlpack(self._vector))
+        sizes = [int(np.prod(shape)) for shape in shapes]
+        self._split = lambda vector: [part.view(shape) for part, shape in zip(vector.split(sizes), shapes)]
+        self._places = self._split(self._vector)
+        self._parameters = [torch.nn.Parameter(place) for place in self._places]
+        self._seen = None
+        try:
+            self._optimizer = kind(self._parameters, **hyperparameters)
+        except (TypeError, ValueError) as error:
+            told = cut(str(error), 200)
+            raise ConfigError(f"optimizer {name!r} with {shown(hyperparameters)}: {told}; change its hyperparameters") from error
+        self._takes_closure = "closure" in inspect.signature(self._optimizer.step).parameters
+
+    def vector(self):
+        """All parameters as one TensorFlow vector, in the memory of PyTorch's."""
+        with self._torch.no_grad():
+            for parameter, place in zip(self._parameters, self._places):
+                if parameter.data_ptr() != place.data_ptr():
+                    place.copy_(parameter)
+                    parameter.data = place
+        return self._shared
+
+    def step(self, evaluate):
+        """Take one step; evaluate: `vector -> (loss, vector of gradients)`, both TensorFlow's.
+
+        The gradients are there when the optimizer's `step` is called. Its closure computes them anew only where parameters were
+        moved or gradients removed since, so that an optimizer that calls it once pays for one.
+        """
+        loss = self._evaluate(evaluate)
+
+        def closure():
+            nonlocal loss
+            if self._versions() != self._seen:
+                loss = self._evaluate(evaluate)
+            return loss
+
+        self._optimizer.step(closure) if self._takes_closure else self._optimizer.step()
+
+    def _evaluate(self, evaluate):
+        torch = self._torch
+        loss, gradients = evaluate(self.vector())
+        shared = torch.utils.dlpack.from_dlpack(tf.experimental.dlpack.to_dlpack(gradients))
+        for parameter, gradient in zip(self._parameters, self._split(shared)):
+            parameter.grad = gradient
+        self._seen = self._versions()
+        return torch.tensor(float(loss))
+
+    def _versions(self):
+        return [(p._version, p.data_ptr(), p.grad is None) for p in self._parameters]

@@ -1,0 +1,211 @@
+"""An optimizer that is to be scored: which one, under which name, with which sets of hyperparameters."""
+
+import hashlib
+import importlib
+import importlib.util
+import json
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from taskset.errors import ConfigError, UnknownName, cut, nearest, origin, shown
+from taskset.random import seeds
+from taskset.samplers.optimizers import get_optimizer_config, opt_list_names
+
+ENTRY_POINTS = "taskset.optimizers"  # group of functions `text -> optimizer, or None where text names none of theirs`
+NAME = re.compile(r"[A-Za-z0-9_.@+-]{1,150}")
+_LIST = re.compile(r"opt_list:(\d{1,9})")
+MOST = 10000  # trials
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An optimizer with its trials.
+
+    name: what results are stored under; trials: hyperparameters {name: value} of each trial; drawn: whether they were drawn at
+    random, so that their order says nothing; make: `(trial, horizon) -> optimizer` for a sweep, trial = 0, 1, ..; code: digest of
+    what it was loaded from, "" where that isn't known.
+    """
+
+    name: str
+    trials: tuple[dict, ...]
+    drawn: bool
+    make: Callable
+    code: str = ""
+
+    @property
+    def names(self):
+        """Of the trials: the candidate's where there is one, else NAME@0, NAME@1, .."""
+        return (self.name,) if len(self.trials) == 1 else tuple(f"{self.name}@{i}" for i in range(len(self.trials)))
+
+    def as_json(self):
+        """What results depend on beside the sweep's options, as JSON values."""
+        return {"hyperparameters": [_as_json(trial) for trial in self.trials], "code": self.code}
+
+
+def candidate(optimizer, hyperparameters=None, trials=None, name=None):
+    """The `Candidate` of an optimizer, an object or a text that `find` understands.
+
+    hyperparameters: a dict, a list of dicts, or a sampler `numpy.random.Generator -> dict`, of which `trials` are drawn; texts
+    (`FILE.py:SAMPLER`, JSON) as `parse_hyperparameters` understands them. trials: of a list, the first so many.
+    Raises: ConfigError, UnknownName.
+    """
+    if isinstance(optimizer, str) and (match := _LIST.fullmatch(optimizer)):
+        return _of_list(int(match[1]), hyperparameters, trials, name)
+    thing, code = find(optimizer) if isinstance(optimizer, str) else (optimizer, "")
+    name = _checked_name(name or _name_of(optimizer, thing))
+    sets, drawn = _sets(hyperparameters, trials, name)
+    make = _named(optimizer, sets) if isinstance(thing, str) else _adapted(thing, sets)
+    found = Candidate(name, tuple(sets), drawn, lambda trial, horizon: make(found.names[trial], trial, horizon), code)
+    return found
+
+
+def _of_list(count, hyperparameters, trials, name):
+    if hyperparameters is not None:
+        raise ConfigError(f"hyperparameters {shown(hyperparameters)} of opt_list:{count}: the list has its own; leave them out")
+    names = opt_list_names(count)[:trials]
+    sets = [{"optimizer": listed} for listed in names]
+    found = Candidate(
+        _checked_name(name or f"opt_list_{len(names)}"),
+        tuple(sets),
+        False,
+        lambda trial, horizon: _by_name(names[trial], {}, found.names[trial]),
+    )
+    return found
+
+
+def find(text):
+    """(what a text names, digest of its code): FILE.py:NAME, MODULE:NAME, the name of an optimizer, or what an installed package
+    makes of it (entry point group `taskset.optimizers`): `learned` finds checkpoints and pretrained optimizers.
+
+    Names of this package's optimizers stay texts. Raises: ConfigError for code that can't be loaded, UnknownName.
+    """
+    try:
+        get_optimizer_config(text)
+        return text, ""
+    except UnknownName as error:
+        unknown = error
+    for entry in sorted(metadata.entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name):
+        found = entry.load()(text)
+        if found is not None:
+            return found, hashlib.sha256(found.rule.encode()).hexdigest()[:16]
+    place, colon, attribute = text.rpartition(":")
+    if not colon:
+        raise UnknownName(f"{unknown} Or give FILE.py:NAME, MODULE:NAME, or a checkpoint of `learned`.") from unknown
+    return loaded(place, attribute)
+
+
+def loaded(place, attribute):
+    """(the object, digest of the file's text) of an attribute of a .py file or a module. Raises `ConfigError`."""
+    file = Path(place).resolve() if place.endswith(".py") else None
+    try:
+        module = _file(file) if file else importlib.import_module(place)
+    except (Exception, SystemExit) as error:
+        raise ConfigError(f"can't load {place!r}: {origin(error, str(file) if file else None)}") from error
+    found = module
+    for part in attribute.split("."):
+        if not hasattr(found, part):
+            names = [n for n in vars(module) if not n.startswith("_")]
+            there = ", ".join(nearest(attribute, names) or names)
+            raise ConfigError(f"{place!r} has no {attribute!r}: there is {cut(there, 200)}; name one of its optimizers")
+        found = getattr(found, part)
+    return found, hashlib.sha256(file.read_bytes()).hexdigest()[:16] if file else ""
+
+
+def _file(path):
+    name = f"taskset_scored_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, path)
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[name]
+            raise
+    return sys.modules[name]
+
+
+def parse_hyperparameters(text):
+    """Hyperparameters as the command line gives them: JSON, a .json file, or a sampler FILE.py:NAME."""
+    if text.lstrip().startswith(("{", "[")):
+        return _json(text, "hyperparameters")
+    if text.endswith(".json"):
+        try:
+            return _json(Path(text).read_text(encoding="utf-8"), text)
+        except OSError as error:
+            raise ConfigError(f"can't read {text}: {error.strerror}; give a .json file, JSON, or FILE.py:SAMPLER") from error
+    if ":" in text:
+        return loaded(*text.rpartition(":")[::2])[0]
+    raise ConfigError(
+        f"hyperparameters {text!r}: allowed are JSON ('{{\"learning_rate\": 0.01}}'), a .json file, FILE.py:SAMPLER"
+    )
+
+
+def _json(text, where):
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise ConfigError(f"{where}: no valid JSON ({error}); give an object or a list of objects") from error
+
+
+def _sets(hyperparameters, trials, name):
+    """(a list of hyperparameters, whether they were drawn)."""
+    if trials is not None and not (type(trials) is int and 1 <= trials <= MOST):
+        raise ConfigError(f"trials {shown(trials)}: allowed is an integer from 1 to {MOST}")
+    drawn = callable(hyperparameters)
+    if drawn:
+        sets = [hyperparameters(seeds.generator(0, "score", trial)) for trial in range(trials or 1)]
+    else:
+        sets = [hyperparameters or {}] if isinstance(hyperparameters, (dict, type(None))) else hyperparameters
+    if not isinstance(sets, list) or not sets or not all(isinstance(one, dict) for one in sets):
+        raise ConfigError(
+            f"hyperparameters of {name!r}: {shown(sets)}; allowed are a dict, a list of dicts, and a function of them"
+        )
+    if trials is not None and trials > len(sets):
+        raise ConfigError(
+            f"trials {trials} of {name!r}: there are {len(sets)} sets of hyperparameters; give a sampler to draw more"
+        )
+    return [_as_json(one) for one in sets[:trials]], drawn
+
+
+def _as_json(values):
+    """Hyperparameters with NumPy's numbers as Python's."""
+    return {key: value.item() if hasattr(value, "item") else value for key, value in values.items()}
+
+
+def _named(text, sets):
+    return lambda name, trial, horizon: _by_name(text, sets[trial], name)
+
+
+def _by_name(text, hyperparameters, name):
+    from taskset.optimizers import make_optimizer
+
+    config, family = get_optimizer_config(text)
+    return make_optimizer(family, {**config, **hyperparameters}, name)
+
+
+def _adapted(thing, sets):
+    def make(name, trial, horizon):
+        from taskset.scoring.adapters import adapt
+
+        return adapt(thing, name, sets[trial], horizon)
+
+    return make
+
+
+def _name_of(given, thing):
+    if isinstance(given, str):
+        found = given.rpartition(":")[2] if ":" in given else Path(given).stem if given.endswith(".npz") else given
+    else:
+        found = getattr(thing, "name", None) or getattr(thing, "__name__", None) or type(thing).__name__
+    return re.sub(r"[^A-Za-z0-9_.@+-]", "_", str(found))[:150]
+
+
+def _checked_name(name):
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise ConfigError(f"name {shown(name)}: allowed are at most 150 letters, digits and _ . @ + -")
+    return name

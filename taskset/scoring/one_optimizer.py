@@ -1,0 +1,87 @@
+"""Where an optimizer stands: `score` runs it on a suite and puts it beside the baselines."""
+
+from pathlib import Path
+
+from taskset.errors import ConfigError, TasksetError, unknown
+from taskset.normalization.sweep.runner import SweepOptions
+from taskset.scoring import candidates, named_suites, score_file, scores, standing, standing_table, suites, tiers, trial_runs
+
+ALL = "all"
+SEEDS = 2
+BATCHES = 5
+
+
+def suite_of(text):
+    """The suite of a tier ("1h", "1h:1"), of a rule ("small"), or in a .json file."""
+    return tiers.load(text) if tiers.is_tier(text) else named_suites.find(text)
+
+
+def score(
+    optimizer,
+    suite,
+    out,
+    hyperparameters=None,
+    trials=None,
+    name=None,
+    seeds=SEEDS,
+    horizon=None,
+    split=ALL,
+    batches=BATCHES,
+    view="end",
+    data_dir=None,
+    workers=1,
+    modules=(),
+    report=lambda progress: None,
+):
+    """Run an optimizer on the tasks of a suite and return its `taskset.scoring.standing.Standing`.
+
+    optimizer: an optimizer of taskset, a pair of functions (init, update), a Keras optimizer, a class of torch.optim, an optax
+    transformation, a function that returns one of these, or a text: FILE.py:NAME, MODULE:NAME, the name of an optimizer, a
+    checkpoint of `learned`.
+    suite: "1m", "1h", "1d", the name of another suite, a .json file. split: of its tasks: train, valid, test or all.
+    out: directory of the curves, which `taskset.load_curves(root=out)` reads, and of scores.json, scores.md and scores.tex. An
+    interrupted run is resumed by the same call.
+    hyperparameters: a dict; a list of dicts, one for each trial; or a function `numpy.random.Generator -> dict`, called `trials`
+    times. seeds: runs of each trial on each task; horizon: steps, at most the suite's (default). batches: of each split in an
+    evaluation. view: "end", "mean" or "lowest" of the curve. workers: processes, for optimizers that are given as texts.
+    report: called with a `taskset.normalization.sweep.workers.Progress`.
+
+    Raises: ConfigError and UnknownName for what is not allowed, StoreError where `out` holds other results, TasksetError where
+    tasks failed.
+    """
+    scores.view(view)  # a misspelt one is reported before hours of runs
+    found = suite_of(suite)
+    suites.require_measured(found)
+    horizon = found.horizon if horizon is None else horizon
+    if not (type(horizon) is int and 1 <= horizon <= found.horizon):
+        raise ConfigError(f"horizon {horizon!r}: allowed is an integer from 1 to {found.horizon}, the suite's")
+    tasks = _tasks(found, split)
+    candidate = candidates.candidate(optimizer, hyperparameters, trials, name)
+    options = SweepOptions(candidate.names, found.source, horizon, tuple(range(seeds)), batches, _evaluations(horizon))
+    text = trial_runs.Text(optimizer, candidate.trials, candidate.name) if isinstance(optimizer, str) else None
+    waiting = trial_runs.plan(candidate, tasks, options, out)
+    progress = trial_runs.run(
+        candidate, waiting, options, out, data_dir, text, min(workers, max(1, len(waiting))), modules, report
+    )
+    if progress.failed:
+        task, told = next(iter(progress.failed.items()))
+        raise TasksetError(f"{len(progress.failed)} of {len(tasks)} tasks failed; {task}: {told}")
+    result = standing.standing(candidate, found, tasks, horizon, out, view)
+    score_file.write(result, candidate, seeds, Path(out) / "scores.json")
+    score_file.write_text(standing_table.markdown(result), Path(out) / "scores.md")
+    score_file.write_text(standing_table.latex(result), Path(out) / "scores.tex")
+    return result
+
+
+def _evaluations(horizon):
+    """As many of 50 intervals as cut the horizon into equal parts."""
+    return next(n for n in range(min(50, horizon), 0, -1) if horizon % n == 0)
+
+
+def _tasks(suite, split):
+    if split not in (*suites.SPLITS, ALL):
+        raise unknown("split", split, [*suites.SPLITS, ALL], f"Allowed are {', '.join(suites.SPLITS)} and {ALL}.")
+    tasks = [entry.task for entry in suite.tasks if split in (entry.split, ALL)]
+    if not tasks:
+        raise ConfigError(f"suite {suite.name!r} has no task in its split {split}: choose another split")
+    return tasks

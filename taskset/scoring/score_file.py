@@ -1,0 +1,104 @@
+"""scores.json: a `Standing` that another lab can read and compare.
+
+{"format": "taskset scores", "format_version": 1, "taskset_version": "0.2.0", "suite": "1h:1", "horizon": 2000, "view": "end",
+ "seeds": 2, "optimizer": {"name": .., "hyperparameters": [..], "code": .., "library": ..}, "machine": ..,
+ "rows": [{"title": .., "trials": 1, "own": true, "diverged": 0, "runs": 20, "milliseconds": .2,
+           "train": {"mean": [value, low, high], .., "won": .5, "tasks": {"mlp_family_seed1": .31, ..}}, "test": {..}}, ..]}
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from taskset.errors import ConfigError, StoreError, cut
+from taskset.normalization.store import write_text
+from taskset.normalization.sweep.provenance import machine
+from taskset.scoring import statistics
+from taskset.scoring.standing import Row
+from taskset.version import __version__
+
+FORMAT = "taskset scores"
+SAME = ("suite", "horizon", "view")
+
+
+def as_json(standing, candidate, seeds):
+    """A standing as JSON values."""
+    rows = []
+    for row in standing.rows:
+        one = {"title": row.title, "trials": row.trials, "own": row.own, "diverged": row.diverged, "runs": row.runs}
+        one["milliseconds"] = row.milliseconds
+        for split, values in row.values.items():
+            won = None if standing.tuned is None else row.won(split, standing.tuned)
+            one[split] = {**row.summary(split), "won": won, "tasks": values}
+        rows.append(one)
+    told = {"format": FORMAT, "format_version": 1, "taskset_version": __version__, "suite": standing.suite}
+    told |= {"horizon": standing.horizon, "view": standing.view, "seeds": seeds, "machine": machine()}
+    told |= {"optimizer": {"name": candidate.name, **candidate.as_json()}, "rows": rows, "notes": standing.notes}
+    return json.loads(json.dumps(told))
+
+
+def write(standing, candidate, seeds, path):
+    """Write scores.json."""
+    write_text(json.dumps(as_json(standing, candidate, seeds), indent=1) + "\n", path)
+
+
+def read(path):
+    """The values in a scores.json, with "rows" as `Row`s. Raises `StoreError`."""
+    try:
+        found = json.loads(Path(path).read_text(encoding="utf-8"))
+        if found["format"] != FORMAT or found["format_version"] != 1:
+            raise ValueError("another format")
+        rows = []
+        for row in found["rows"]:
+            values = {split: {t: float(v) for t, v in row[split]["tasks"].items()} for split in ("train", "test") if split in row}
+            rows.append(
+                Row(
+                    str(row["title"]),
+                    int(row["trials"]),
+                    values,
+                    int(row["diverged"]),
+                    int(row["runs"]),
+                    None,
+                    row["own"] is True,
+                )
+            )
+        if not all(isinstance(found[key], kind) for key, kind in zip(SAME, (str, int, str))) or not any(row.own for row in rows):
+            raise ValueError("no rows of an optimizer of its own")
+        return {**found, "rows": rows}
+    except OSError as error:
+        raise StoreError(f"can't read {path}: {error.strerror}; give the scores.json of `python -m taskset score`") from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        told = cut(f"{type(error).__name__}: {error}")
+        raise StoreError(f"{path} is no scores.json ({told}): make one with `python -m taskset score`") from error
+
+
+def differences(first, second):
+    """Lines that compare two files (`read`): each pair of their optimizers' rows with the same number of trials.
+
+    The difference is that of the normalized losses of the same tasks, the second's minus the first's: negative where the second
+    is better. Raises: ConfigError where suites, horizons or views differ.
+    """
+    for key in SAME:
+        if first[key] != second[key]:
+            raise ConfigError(
+                f"{key} is {first[key]!r} in one file and {second[key]!r} in the other: compare scores of one {key}"
+            )
+    lines = []
+    for a in (row for row in first["rows"] if row.own):
+        for b in (row for row in second["rows"] if row.own and row.trials == a.trials):
+            for split in a.values:
+                tasks = [task for task in a.values[split] if task in b.values.get(split, {})]
+                if not tasks:
+                    continue
+                apart = np.array([b.values[split][task] - a.values[split][task] for task in tasks])
+                low, high = statistics.interval(apart, statistics.mean)
+                won = np.mean(0.5 - 0.5 * np.sign(apart))
+                lines.append(
+                    f"{b.title} - {a.title}, {a.trials} trial{'s' if a.trials > 1 else ''}, {split} loss, {len(tasks)} tasks: "
+                    f"mean {apart.mean():+.3f} [{low:+.3f}, {high:+.3f}], median {np.median(apart):+.3f}; "
+                    f"{b.title} is below on {won:.0%}"
+                )
+    if not lines:
+        raise ConfigError("the files have no number of trials in common: score both with the same --trials")
+    return lines

@@ -1,0 +1,122 @@
+"""Suites tiered by cost: "1m", "1h", "1d" of one core, for one optimizer with one trial and 2 seeds. No TensorFlow.
+
+Each version is a file, NAME_VERSION.json, that never changes: names, scales, the package's version, and the cost of each task by
+the cost model. `make` wrote it from the baselines of its day:
+
+    python -c "from taskset.scoring import tiers; tiers.write('1m', 1)"
+"""
+
+import hashlib
+import math
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from taskset import catalogue
+from taskset.errors import unknown
+from taskset.normalization.store import load_normalizers
+from taskset.normalization.sweep import planning
+from taskset.normalization.sweep.runner import SweepOptions
+from taskset.scoring import suites
+from taskset.scoring.measuring import BATCHES, EVALUATIONS
+
+SEEDS = 2
+
+
+@dataclass(frozen=True)
+class Tier:
+    """A budget. seconds: of one core, all tasks together; each: share of them that one task may take; per_family: tasks at most;
+    horizon, source: of the tasks."""
+
+    name: str
+    version: int
+    seconds: float
+    each: float
+    per_family: float = math.inf
+    horizon: int = 2000
+    source: str = "synthetic"
+
+    def __str__(self):
+        return f"{self.name}:{self.version}"
+
+
+TIERS = (Tier("1m", 1, 60, 1 / 6, 1), Tier("1h", 1, 3600, 1 / 50, 12), Tier("1d", 1, 86400, 1 / 100))
+
+
+def is_tier(text):
+    """Whether `text` names a tier: "1h" (the newest version) or "1h:1"."""
+    return any(text in (tier.name, str(tier)) for tier in TIERS)
+
+
+def tier(text):
+    """The `Tier` called `text`, the newest where no version is given. Raises `UnknownName`."""
+    found = [one for one in TIERS if text in (one.name, str(one))]
+    if not found:
+        raise unknown("tier", text, [str(one) for one in TIERS], f"Allowed are {', '.join(map(str, TIERS))}.")
+    return max(found, key=lambda one: one.version)
+
+
+def _file(one):
+    return resources.files(__package__).joinpath(f"{one.name}_{one.version}.json")
+
+
+def load(text):
+    """The `Suite` of a tier, from its file. Raises `UnknownName`."""
+    return suites.load(str(_file(tier(text))))
+
+
+def seconds_of(task, horizon, source):
+    """Core-seconds of one optimizer with one trial and SEEDS seeds on a task, by the cost model; None where it has none."""
+    return planning.core_seconds(task, SweepOptions(("any",), source, horizon, tuple(range(SEEDS)), BATCHES, EVALUATIONS))
+
+
+def make(one, baselines=None):
+    """The `Suite` of a tier from a directory of baselines (None: the package's).
+
+    Of the tasks that are normalizable on train, validation and test data and of today's meaning, families take turns; a family's
+    tasks come in the order of a hash of their names. A task that costs more than its share or than what is left is passed over.
+    """
+    found = _tasks(load_normalizers(baselines), one)
+    costs = {task: seconds_of(task, one.horizon, one.source) for task in found}
+    queues = {}
+    for task in sorted(found, key=lambda task: hashlib.sha256(task.encode()).hexdigest()):
+        if costs[task] is not None and costs[task] <= one.each * one.seconds:
+            queues.setdefault(found[task].family, []).append(task)
+    chosen, spent, taken = [], 0.0, dict.fromkeys(queues, 0)
+    while any(queues.values()):
+        for family in sorted(queues):
+            while queues[family]:
+                task = queues[family].pop(0)
+                if taken[family] < one.per_family and spent + costs[task] <= one.seconds:
+                    chosen.append(task)
+                    spent, taken[family] = spent + costs[task], taken[family] + 1
+                    break
+    entries = tuple(found[task] for task in sorted(chosen))
+    rule = {
+        "core_seconds": one.seconds,
+        "seeds": SEEDS,
+        "share_of_a_task": round(one.each, 6),
+        "per_family": None if one.per_family == math.inf else one.per_family,
+        "cost": round(spent, 1),
+        "costs": {task: round(costs[task], 2) for task in sorted(chosen)},
+    }
+    return suites.Suite(one.name, one.version, one.source, one.horizon, entries, (), rule)
+
+
+def _tasks(normalizers, one):
+    """{task: `suites.Entry`} with scales of train, valid_outer and test."""
+    both = suites.scales(normalizers, one.source, one.horizon)
+    rows = normalizers[(normalizers["horizon"] == one.horizon) & normalizers["source"].isin([one.source, "none"])]
+    rows = rows[rows["normalizable"] & (rows["split"] == "test")]
+    test = {row["task"]: (row["initial"], row["best"]) for row in rows.to_dict("records")}
+    names = [task for task in both if task in test]
+    entries = [suites.Entry(n, catalogue.resolve(n)[0], suites.split_of(n), {**both[n], "test": test[n]}) for n in names]
+    return {entry.task: entry for entry in entries}
+
+
+def write(name, version, directory=None):
+    """Write the file of a tier's version into a directory, by default the package's own; returns its path."""
+    one = tier(f"{name}:{version}")
+    path = Path(directory or str(resources.files(__package__))) / f"{one.name}_{one.version}.json"
+    suites.save(make(one), path)
+    return path

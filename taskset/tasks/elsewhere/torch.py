@@ -1,0 +1,72 @@
+"""A task as a PyTorch module."""
+
+import numpy as np
+import tensorflow as tf
+import torch
+
+from taskset.random import seeds
+from taskset.tasks.elsewhere.vector import VectorTask, bases
+
+CHUNK = 32  # raw batches that are drawn at once
+
+
+class TorchTask(torch.nn.Module):
+    """The parameters of a task, {path: parameter}, and its loss. Made by `Task.as_torch`.
+
+    Start, batches and random numbers are those of a baseline with the same seed. step: number of the next batch.
+    """
+
+    def __init__(self, task, seed):
+        super().__init__()
+        self.task, self.seed, self.step = task, seeds.check(seed), 0
+        self._vectors = VectorTask(task)
+        compiled = not task.model.convolutional  # as `taskset.execution.modes`: XLA's convolutions are slow on a CPU
+        self._program = tf.function(self._vectors.value_and_gradients, autograph=False, jit_compile=compiled)
+        self._chunks, self._bases = {}, {}
+        start = task.init(seed)
+        for path in self._vectors.paths:
+            self.register_parameter(_plain(path), torch.nn.Parameter(torch.from_numpy(np.array(start[path]))))
+
+    def loss(self, step=None, split="train"):
+        """The loss of batch `step` of a split as a scalar tensor; its `backward` gives all parameters their gradients.
+
+        step: None: the next one, 0, 1, ..; synthetic problems disturb their gradients as in TensorFlow.
+        Raises: UnknownName for a split, ConfigError for a step.
+        """
+        if step is None:
+            step, self.step = self.step, self.step + 1
+        raw, place = self._raw(split, seeds.check_step(step))
+        numbers = tf.constant([*self._bases[split], place, step], tf.int32)
+        return _Loss.apply(self._program, raw, numbers, self._vectors, *self.parameters())
+
+    forward = loss
+
+    def _raw(self, split, step):
+        number, place = divmod(step, CHUNK)
+        if self._chunks.get(split, (None, None))[0] != number:
+            drawn = self.task.raw_batches(split, self.seed, number * CHUNK, CHUNK)
+            self._chunks[split] = number, {name: tf.constant(array) for name, array in drawn.items()}
+            self._bases[split] = bases(self.seed, split)
+        return self._chunks[split][1], place
+
+
+def _plain(path):
+    """A parameter's name in PyTorch, which has no dots in names."""
+    return path.replace(".", "_")
+
+
+class _Loss(torch.autograd.Function):
+    """TensorFlow's loss; its gradients are computed with it and kept for `backward`."""
+
+    @staticmethod
+    def forward(ctx, program, raw, numbers, vectors, *parameters):
+        vector = torch.cat([parameter.detach().reshape(-1) for parameter in parameters])  # new memory, aligned for TensorFlow
+        loss, gradients = program(tf.experimental.dlpack.from_dlpack(torch.utils.dlpack.to_dlpack(vector)), raw, numbers)
+        ctx.gradients = torch.utils.dlpack.from_dlpack(tf.experimental.dlpack.to_dlpack(gradients))
+        ctx.sizes, ctx.shapes = vectors.sizes, vectors.shapes
+        return torch.tensor(float(loss))
+
+    @staticmethod
+    def backward(ctx, gradient):
+        parts = (ctx.gradients * gradient).split(ctx.sizes)
+        return (None, None, None, None, *(part.view(shape) for part, shape in zip(parts, ctx.shapes)))

@@ -1,0 +1,47 @@
+"""A task as a function of one vector of parameters: one tensor goes to the other framework and one comes back.
+
+A tensor that changes hands costs microseconds, whatever its size: as many as a layer has parameters would cost more than a step.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from taskset.random import seeds
+
+
+class VectorTask:
+    """Loss and gradients of a task as a function of its parameters in one vector.
+
+    paths, shapes, sizes: of the parameters, in the vector's order.
+    """
+
+    def __init__(self, task):
+        self.task, self.paths = task, list(task.parameter_shapes)
+        self.shapes = [tuple(task.parameter_shapes[path]) for path in self.paths]
+        self.sizes = [int(np.prod(shape)) for shape in self.shapes]
+
+    def vector(self, params):
+        """{path: tensor} as one vector."""
+        return tf.concat([tf.reshape(params[path], [-1]) for path in self.paths], 0)
+
+    def params(self, vector):
+        """The vector's parts as {path: tensor}."""
+        parts = tf.split(vector, self.sizes)
+        return {path: tf.reshape(part, shape) for path, part, shape in zip(self.paths, parts, self.shapes)}
+
+    def value_and_gradients(self, vector, raw, numbers):
+        """(loss, vector of gradients) of one batch.
+
+        raw: {name: array [chunk, batch size, ..]} of raw batches; numbers: int32 [4], the bases of the batch's and the loss's
+        seed (`bases`), the batch's place in `raw`, and its number, which is that of the step.
+        """
+        batch_base, loss_base, place, step = tf.unstack(numbers)
+        # Not array[place]: XLA would compile the program for each value of a number that a slice begins with.
+        batch = self.task.prepare({name: tf.gather(array, place) for name, array in raw.items()}, batch_base, step)
+        loss, gradients = self.task.value_and_gradients(self.params(vector), batch, tf.stack([loss_base, step]))
+        return loss, self.vector(gradients)
+
+
+def bases(seed, split):
+    """[base of the batches' seeds, base of the losses' seeds] of a run: those of baselines."""
+    return [seeds.stream(seed, "batch", split), seeds.stream(seed, "loss", split)]

@@ -1,0 +1,179 @@
+"""`taskset score`: candidates, suites by cost, rows, files."""
+
+import itertools
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import taskset
+from taskset.errors import ConfigError, StoreError, UnknownName
+from taskset.scoring import candidates, one_optimizer, score_file, standing, standing_table, suites, tiers, trial_runs
+
+MINE = """
+class Sign:
+    rule = "sign"
+    name = "sign"
+
+    def __init__(self, learning_rate):
+        self.learning_rate = learning_rate
+
+    def hparams(self, horizon):
+        return {"learning_rate": self.learning_rate}
+
+    def init(self, params):
+        return {}
+
+    def update(self, grads, state, params, step, hparams):
+        import tensorflow as tf
+
+        return {path: w - hparams["learning_rate"] * tf.sign(grads[path]) for path, w in params.items()}, state
+
+
+def sampler(rng):
+    return {"learning_rate": 10 ** rng.uniform(-4, -1)}
+"""
+
+
+@pytest.fixture
+def mine(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(MINE)
+    return path
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    suite = tiers.load("1h:1")
+    few = tuple(entry for entry in suite.tasks if entry.family == "quadratic_family")[:2]
+    suites.save(replace(suite, name="tiny", tasks=few), tmp_path / "tiny.json")
+    return tmp_path / "tiny.json"
+
+
+def test_the_best_of_k_drawn_trials_is_the_mean_over_all_choices():
+    rng = np.random.default_rng(0)
+    looked_at, scored = rng.normal(size=6), rng.normal(size=6)
+    for k in (1, 3, 6):
+        every = [scored[list(c)][np.argmin(looked_at[list(c)])] for c in itertools.combinations(range(6), k)]
+        assert standing.expected_of_best(looked_at, scored, k) == pytest.approx(np.mean(every))
+    assert standing.best_of_first(looked_at, scored, 2) == scored[np.argmin(looked_at[:2])]
+
+
+def test_tiers_cost_what_they_say():
+    for tier in tiers.TIERS:
+        suite = tiers.load(str(tier))
+        assert (suite.name, suite.version) == (tier.name, tier.version) and not suite.unmeasured
+        assert suite.rule["cost"] <= tier.seconds and sum(suite.rule["costs"].values()) == pytest.approx(
+            suite.rule["cost"], abs=1
+        )
+        assert all(set(entry.scales) == {"train", "valid_outer", "test"} for entry in suite.tasks)
+        families = [entry.family for entry in suite.tasks]
+        assert max(families.count(family) for family in families) <= tier.per_family
+    assert tiers.load("1m").tasks == tiers.load("1m:1").tasks
+    with pytest.raises(UnknownName, match="1h:1"):
+        tiers.load("2h")
+
+
+def test_candidates(mine):
+    found = candidates.candidate(f"{mine}:Sign", candidates.parse_hyperparameters(f"{mine}:sampler"), 3)
+    assert found.drawn and found.names == ("Sign@0", "Sign@1", "Sign@2") and found.code
+    again = candidates.candidate(f"{mine}:Sign", candidates.parse_hyperparameters(f"{mine}:sampler"), 5)
+    assert again.trials[:3] == found.trials and len({t["learning_rate"] for t in again.trials}) == 5
+    text = trial_runs.Text(f"{mine}:Sign", found.trials, found.name).candidate()
+    assert text.as_json() == found.as_json() and text.names == found.names
+    assert found.make(1, 10).learning_rate == found.trials[1]["learning_rate"]
+    assert candidates.candidate("lion", {"learning_rate": 0.25}).make(0, 10).hparams(10)["learning_rate"] == 0.25
+    listed = candidates.candidate("opt_list:3")
+    assert len(listed.trials) == 3 and not listed.drawn and listed.make(2, 10).name == "opt_list_3@2"
+    text = trial_runs.Text("opt_list:3", listed.trials, listed.name).candidate()
+    assert text.as_json() == listed.as_json()
+
+
+@pytest.mark.parametrize(
+    "given,error,says",
+    [
+        ({"optimizer": "liom"}, UnknownName, "lion"),
+        ({"optimizer": "nowhere.py:Sign"}, ConfigError, "nowhere.py"),
+        ({"optimizer": "lion", "hyperparameters": [{}], "trials": 2}, ConfigError, "sampler"),
+        ({"optimizer": "lion", "hyperparameters": 3}, ConfigError, "a dict, a list"),
+        ({"optimizer": "lion", "trials": 0}, ConfigError, "from 1"),
+        ({"optimizer": "lion", "name": "a/b"}, ConfigError, "letters"),
+        ({"optimizer": "taskset.optimizers:liom"}, ConfigError, "lion"),
+    ],
+)
+def test_wrong_candidates(given, error, says):
+    with pytest.raises(error, match=says):
+        candidates.candidate(**given)
+
+
+def test_installed_packages_name_optimizers(monkeypatch):
+    from taskset.optimizers import sgd
+
+    class Entry:
+        name = "mine"
+
+        def load(self):
+            return lambda text: sgd(0.1) if text == "special" else None
+
+    monkeypatch.setattr(candidates.metadata, "entry_points", lambda group: [Entry()] if group == "taskset.optimizers" else [])
+    found = candidates.candidate("special")
+    assert found.name == "special" and found.make(0, 10).rule == sgd(0.1).rule and found.code
+    with pytest.raises(UnknownName, match="speciel"):
+        candidates.candidate("speciel")
+
+
+def test_learned_names_its_checkpoints():
+    from learned.evaluation.entry_point import optimizer
+
+    assert optimizer("mlp_pes").uses_loss and optimizer("adam_lr_-3.00") is None and optimizer("some.py:Name") is None
+
+
+@pytest.mark.smoke
+def test_score(mine, tiny, tmp_path):
+    out = tmp_path / "out"
+    given = {"hyperparameters": [{"learning_rate": 1e-6}, {"learning_rate": 0.01}], "horizon": 40, "seeds": 2}
+    found = taskset.score(f"{mine}:Sign", str(tiny), out, **given)
+    own = [row for row in found.rows if row.own]
+    assert [row.trials for row in own] == [1, 2] and own[0].runs == 4 and own[1].runs == 8 and own[0].milliseconds > 0
+    assert own[1].summary("train")["mean"][0] < own[0].summary("train")["mean"][0]
+    assert found.tuned.trials == 17 and found.tuned.won("train", found.tuned) == 0.5
+    curves = taskset.load_curves(root=out)
+    assert set(curves["optimizer"]) == {"Sign@0", "Sign@1"} and len(curves) == 2 * 2 * 2 * 41
+    lines = standing_table.terminal(found)
+    assert all(len(line) <= 80 for line in lines if "[" in line) and sum("Sign" in line for line in lines) == 5
+    assert r"Sign" in (out / "scores.tex").read_text() and "| Sign | 2 | test |" in (out / "scores.md").read_text()
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*.parquet")}
+    assert taskset.score(f"{mine}:Sign", str(tiny), out, **given).rows[0].values == found.rows[0].values
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*.parquet")} == before
+    with pytest.raises(StoreError, match="hyperparameters"):
+        taskset.score(f"{mine}:Sign", str(tiny), out, **{**given, "hyperparameters": [{}, {}]})
+    mine.write_text(MINE + "# edited\n")
+    with pytest.raises(StoreError, match="code"):
+        taskset.score(f"{mine}:Sign", str(tiny), out, **given)
+
+    values = json.loads((out / "scores.json").read_text())
+    for row in values["rows"]:
+        for split in ("train", "test"):
+            row[split]["tasks"] = {task: v - 0.125 for task, v in row[split]["tasks"].items()}
+    (tmp_path / "b.json").write_text(json.dumps(values))
+    both = score_file.read(out / "scores.json"), score_file.read(tmp_path / "b.json")
+    assert "mean -0.125 [-0.125, -0.125]" in score_file.differences(*both)[0]
+    assert "100%" in score_file.differences(*both)[0] and "mean +0.000" in score_file.differences(both[0], both[0])[0]
+    (tmp_path / "b.json").write_text(json.dumps({**values, "view": "mean"}))
+    with pytest.raises(ConfigError, match="view"):
+        score_file.differences(both[0], score_file.read(tmp_path / "b.json"))
+    (tmp_path / "b.json").write_text(json.dumps({**values, "rows": [3]}))
+    with pytest.raises(StoreError, match=r"no scores\.json"):
+        score_file.read(tmp_path / "b.json")
+
+
+def test_wrong_suites(mine, tiny, tmp_path):
+    for given, error, says in (
+        ({"horizon": 3000}, ConfigError, "2000"),
+        ({"split": "some"}, UnknownName, "train, valid, test"),
+        ({"view": "last"}, UnknownName, "end"),
+    ):
+        with pytest.raises(error, match=says):
+            one_optimizer.score("lion", str(tiny), tmp_path / "none", **given)
+        assert not (tmp_path / "none" / "curves").exists()

@@ -1,0 +1,101 @@
+"""The data of losg_tasks_family: features, labels, and the order of batches."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from taskset.datasets import losg
+from tests.tasks.test_losg import CONFIGS, task_of
+
+
+def test_symmetric_data():
+    spec = losg.SymmetricData(3, 101, 10, 4)
+    rows = spec.arrays()["features"]
+    assert rows.shape == (100, 4) and rows.dtype == np.float32
+    np.testing.assert_array_equal(rows[:50], -rows[50:])
+    assert abs(rows.std() - 1) < 0.15
+    assert not np.array_equal(rows, losg.SymmetricData(4, 101, 10, 4).arrays()["features"])
+
+
+def test_parity_data():
+    arrays = losg.NoisyParityData(3, 20000, 10).arrays()
+    assert arrays["ids"].shape == (20000, 5) and set(np.unique(arrays["ids"])) == {0, 1}
+    assert (arrays["ids"].sum(1) % 2 != arrays["label"]).mean() == pytest.approx(0.25, abs=0.015)
+
+
+def test_random_network_data():
+    arrays = losg.RandomNetworkData(3, 2000, 10, 7).arrays()
+    assert arrays["features"].shape == (2000, 7) and abs(arrays["features"].std() - 1) < 0.05
+    # Labels are a function of the features that a positive factor does not change, and different for another number.
+    shares = [losg.RandomNetworkData(n, 2000, 10, 7).arrays()["label"].mean() for n in range(20)]
+    assert 0.2 < np.mean(shares) < 0.95 and len(set(shares)) > 10
+
+
+def test_batches_go_through_epochs_and_splits_have_their_own_order():
+    spec = losg.SymmetricData(3, 100, 30, 1)
+    opened = spec.open()
+    train = opened("train", 0, 0, 3)["features"]
+    assert train.shape == (3, 30, 1) and len(np.unique(train)) == 90
+    np.testing.assert_array_equal(opened("train", 0, 1, 1)["features"][0], train[1])
+    np.testing.assert_array_equal(spec.open()("train", 0, 0, 3)["features"], train)
+    for other in (opened("test", 0, 0, 3), opened("train", 1, 0, 3), opened("train", 0, 3, 3)):
+        assert not np.array_equal(other["features"], train)
+        assert np.isin(other["features"], spec.arrays()["features"]).all()
+
+
+def rows_of(num_samples, batch_size):
+    """A set of `num_samples` rows that are their own numbers."""
+    opened = losg.NoisyParityData(3, num_samples, batch_size).open()
+    opened.arrays = {"row": np.arange(num_samples)}
+    return lambda *where: opened(*where)["row"]
+
+
+def counts(batches, rows):
+    """How often each row is in each batch: [batches, rows]."""
+    return (batches[..., None] == np.arange(rows)).sum(axis=1)
+
+
+def shuffle_buffer(num_samples, batch_size, batches):
+    """Batches of the repeated set through a buffer of `num_samples` rows, one draw after the other, long after its start."""
+    rng, skipped = np.random.default_rng(0), 50 * num_samples
+    buffer, drawn = list(range(num_samples)), []
+    for following in range(skipped + batches * batch_size):
+        place = rng.integers(num_samples)
+        drawn.append(buffer[place])
+        buffer[place] = following % num_samples
+    return np.reshape(drawn[skipped:], (batches, batch_size))
+
+
+@pytest.mark.parametrize("num_samples, batch_size, spread", [(10, 100, 0.945), (5, 180, 0.88), (3, 4, 0.71), (1, 2, 0.0)])
+def test_batches_larger_than_the_set_are_those_of_a_shuffle_buffer(num_samples, batch_size, spread):
+    draw = rows_of(num_samples, batch_size)
+    starting, going_on, ending = (np.concatenate([draw("train", s, step, 2) for s in range(1000)]) for step in (0, 50, 98))
+    slow = shuffle_buffer(num_samples, batch_size, 2000)
+    for rows in (starting, going_on, ending, slow):
+        found = counts(rows, num_samples)
+        np.testing.assert_allclose(found.mean(axis=0), batch_size / num_samples, atol=0.08)
+        assert found.std() == pytest.approx(spread, abs=0.03)
+        # What one batch has too much of the next one lacks: the counts in both together vary as little.
+        pairs = found.reshape(1000, 2, num_samples)
+        assert pairs.sum(axis=1).std() == pytest.approx(counts(slow.reshape(1000, -1), num_samples).std(), abs=0.04)
+        same = (rows[:, 1:] == rows[:, :-1]).mean()
+        assert same == pytest.approx((slow[:, 1:] == slow[:, :-1]).mean(), abs=0.012)
+
+
+def test_batches_larger_than_the_set_are_a_function_of_seed_split_and_step():
+    whole = rows_of(4, 50)("train", 0, 0, 250)
+    assert whole.shape == (250, 50)
+    for start, count in ((7, 1), (95, 10), (199, 1), (200, 50)):
+        np.testing.assert_array_equal(rows_of(4, 50)("train", 0, start, count), whole[start : start + count])
+    others = [rows_of(4, 50)(split, seed, 0, 100) for split, seed in (("test", 0), ("train", 1))]
+    for one, other in itertools.combinations([whole[:100], whole[100:200], *others], 2):
+        assert (one == other).mean() == pytest.approx(0.25, abs=0.05)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_no_source_is_needed(name):
+    task = task_of(CONFIGS[name])
+    assert task.source == "none"
+    batch = next(task.batches("valid_outer", 0))
+    assert {k: (tuple(v.shape), v.dtype.name) for k, v in batch.items()} == task.batch_shapes
