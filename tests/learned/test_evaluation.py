@@ -360,7 +360,10 @@ def test_command_line(weights, tmp_path):
     cut = tmp_path / "cut.npz"
     cut.write_bytes(weights.read_bytes()[:300])
     for wrong, expected in (
-        ((weights, "--tasks", tmp_path / "suite.json", "--out", tmp_path / "x", "--horizon", 20), "longer than that of the suite's"),
+        (
+            (weights, "--tasks", tmp_path / "suite.json", "--out", tmp_path / "x", "--horizon", 20),
+            "longer than that of the suite's",
+        ),
         ((weights, "--tasks", tmp_path / "suite.json", "--out", tmp_path / "x"), "no task in its split test"),
         ((weights, "--tasks", tmp_path / "gone.json", "--out", tmp_path / "x"), "did you mean"),
         ((weights, "--tasks", "TwoD_Bowl10", "--out", tmp_path / "x"), "give --horizon"),
