@@ -71,9 +71,11 @@ def named_checkpoint(path: PathLike, name: str | None = None) -> NamedCheckpoint
 
 def optimizer_of(judged: NamedCheckpoint) -> WithWeights:
     """The checkpoint as an optimizer of `taskset.execution.loop`."""
-    from learned.deploy.weights import load
+    from learned import optimizers
+    from learned.optimizers.as_optimizer import with_weights
 
-    return load(judged.path, judged.name)
+    found = checkpoint.load(judged.path)
+    return with_weights(optimizers.get(found.optimizer), found.theta, judged.name)
 
 
 def tasks_of(

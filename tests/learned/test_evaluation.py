@@ -351,16 +351,19 @@ def test_command_line(weights, tmp_path):
     assert status == 0, told
     assert "Adam, tuned per task by train loss" in said and "| mine | 1 | train | 1 | 0 of 2 |" in markdown.read_text()
     scales = {"train": [2.0, 1.0], "valid_outer": [2.0, 1.0]}
-    entries = (suites.Entry("TwoD_Bowl10", "two_d", "train", scales),)
+    entries = (suites.Entry("TwoD_Bowl10", "losg_tasks_family", "train", scales),)
     suites.save(suites.Suite("s", 1, "synthetic", 10, entries), tmp_path / "suite.json")
     (tmp_path / "gone.json").write_text(
         json.dumps({"name": "s", "version": 1, "source": "synthetic", "horizon": 9, "tasks": [
-            {"task": "TwoD_Bwl10", "family": "two_d", "split": "train", "scales": scales}]})
+            {"task": "TwoD_Bwl10", "family": "losg_tasks_family", "split": "train", "scales": scales}]})
     )  # fmt: skip
     cut = tmp_path / "cut.npz"
     cut.write_bytes(weights.read_bytes()[:300])
     for wrong, expected in (
-        ((weights, "--tasks", tmp_path / "suite.json", "--out", tmp_path / "x", "--horizon", 20), "longer than the suite's"),
+        (
+            (weights, "--tasks", tmp_path / "suite.json", "--out", tmp_path / "x", "--horizon", 20),
+            "longer than that of the suite's",
+        ),
         ((weights, "--tasks", tmp_path / "suite.json", "--out", tmp_path / "x"), "no task in its split test"),
         ((weights, "--tasks", tmp_path / "gone.json", "--out", tmp_path / "x"), "did you mean"),
         ((weights, "--tasks", "TwoD_Bowl10", "--out", tmp_path / "x"), "give --horizon"),
