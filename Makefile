@@ -94,6 +94,7 @@ bench: $(INSTALLED)
 	$(RUN) benchmarks/sweep.py $(if $(TFDS_DATA_DIR),--source tfds --data-dir $(TFDS_DATA_DIR))
 	$(RUN) benchmarks/startup.py
 	$(RUN) benchmarks/outer.py
+	$(RUN) -m benchmarks.outer_speed
 	$(RUN) benchmarks/memory.py
 	$(RUN) benchmarks/export.py --out bench-programs
 	$(RUN) benchmarks/demo.py
