@@ -52,7 +52,7 @@ class Drawing:
         self._density = self._by_cost(power) if power else None
 
     def _by_cost(self, power: float) -> dict[str, float]:
-        density = {}
+        density: dict[str, float] = {}
         for (_, tasks), weight in zip(self._families.items(), self._weights):
             density |= {task: weight / len(tasks) * cost(task) ** -power for task in tasks}
         total = sum(density.values())

@@ -59,7 +59,7 @@ class TimePlan:
     def restore(self, dumped: dict) -> None:
         """Take up what `dump` described; ValueError where it can't be a plan."""
         seconds, knots = dumped.get("seconds"), dumped.get("knots")
-        if not _is_number(seconds) or not isinstance(knots, list):
+        if not isinstance(seconds, float) or not _is_number(seconds) or not isinstance(knots, list):
             raise ValueError("the time plan lacks seconds or knots")
         for knot in knots:
             good = isinstance(knot, list) and len(knot) == 3 and type(knot[0]) is int and all(map(_is_number, knot[1:]))
