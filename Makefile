@@ -94,6 +94,7 @@ bench: $(INSTALLED)
 	$(RUN) -m benchmarks.sweep $(if $(TFDS_DATA_DIR),--source tfds --data-dir $(TFDS_DATA_DIR)) --publish
 	$(RUN) -m benchmarks.startup --publish
 	$(RUN) -m benchmarks.outer --publish
+	$(RUN) -m benchmarks.outer_speed --publish
 	$(RUN) -m benchmarks.memory --publish
 	$(RUN) -m benchmarks.export --out bench-programs --publish
 	$(RUN) -m benchmarks.demo --publish

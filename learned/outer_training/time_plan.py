@@ -59,7 +59,7 @@ class TimePlan:
     def restore(self, dumped: dict) -> None:
         """Take up what `dump` described; ValueError where it can't be a plan."""
         seconds, knots = dumped.get("seconds"), dumped.get("knots")
-        if not _is_number(seconds) or not isinstance(knots, list):
+        if not isinstance(seconds, float) or not _is_number(seconds) or not isinstance(knots, list):
             raise ValueError("the time plan lacks seconds or knots")
         seconds = float(seconds)  # type: ignore[arg-type]  # a number, as was just seen
         for knot in knots:
