@@ -1,8 +1,8 @@
 """Where a candidate stands: its curves on a suite beside those of the baselines.
 
 For each task, a row takes the trial with the lowest train loss where train loss is compared, and the one with the lowest
-validation loss where test loss is.
-Trials that were drawn at random have no order: k of N are worth the mean over all choices of k. Those of a list are tried in order.
+validation loss where test loss is. Trials that were drawn at random have no order: k of N are worth the mean over all choices
+of k. Those of a list are tried in order.
 """
 
 import math
