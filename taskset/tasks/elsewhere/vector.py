@@ -54,7 +54,11 @@ class VectorTask:
         inner = tf.function(run, autograph=False, jit_compile=not convolutional)
         arrays = [tf.TensorSpec(raw[name].shape, raw[name].dtype) for name in names]
         specs = [tf.TensorSpec([sum(self.sizes)], tf.float32), tf.TensorSpec([4], tf.int32), *arrays]
-        outer = tf.function(lambda *given: inner(*given), autograph=False).get_concrete_function(*specs)
+
+        def whole(*given):  # run as an operation, a function is compiled by XLA only where another one calls it
+            return inner(*given)
+
+        outer = tf.function(whole, autograph=False).get_concrete_function(*specs)
         captured, dtypes = list(outer.captured_inputs), [x.dtype for x in outer.outputs]
 
         def call(vector, raw, numbers):
