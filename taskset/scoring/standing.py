@@ -1,9 +1,8 @@
 """Where a candidate stands: its curves on a suite beside those of the baselines.
 
 For each task, a row takes the trial with the lowest train loss where train loss is compared, and the one with the lowest
-validation loss where test loss is.
-Trials that were drawn at random have no order: k of N are worth the mean over all choices of k. Those of a list are tried in
-order.
+validation loss where test loss is. Trials that were drawn at random have no order: k of N are worth the mean over all choices
+of k. Those of a list are tried in order.
 """
 
 import math
@@ -166,7 +165,7 @@ def _rivals(frame, tasks, notes):
     if adam:
         part = frame[frame["optimizer"].isin(adam)]
         best = part[part["split"] == "train"].groupby("optimizer")["score"].mean().idxmin()
-        rows += rows_of(part[part["optimizer"] == best], f"Adam, one rate ({best})", [best], False)
+        rows += rows_of(part[part["optimizer"] == best], f"Adam, one: {best}", [best], False)
         tuned = rows_of(part, "Adam, tuned per task", adam, True)[-1]
         rows.append(tuned)
     for trials in rivals.LIST_TRIALS:
@@ -176,9 +175,9 @@ def _rivals(frame, tasks, notes):
         there = [task for task in tasks if each.get(task, 0) == len(names)]
         if not there:
             continue
-        title = "NAdamW's learned list"
+        title = "learned list"
         if len(there) < len(tasks):
-            title += f", {len(there)} tasks"
+            title += f" ({len(there)} tasks)"
             if trials == rivals.LIST_TRIALS[0]:
                 notes.append(
                     f"the baselines have NAdamW's learned list on {len(there)} of these {len(tasks)} tasks: compare it by `won`"

@@ -140,6 +140,8 @@ def test_score(mine, tiny, tmp_path):
     assert found.tuned.trials == 17 and found.tuned.won("train", found.tuned) == 0.5
     curves = taskset.load_curves(root=out)
     assert set(curves["optimizer"]) == {"Sign@0", "Sign@1"} and len(curves) == 2 * 2 * 2 * 41
+    titles = [row.title for row in found.rows if not row.own]
+    assert titles[1] == "Adam, tuned per task" and titles[0].startswith("Adam, one: adam_lr_")
     lines = standing_table.terminal(found)
     assert all(len(line) <= 80 for line in lines if "[" in line) and sum("Sign" in line for line in lines) == 5
     assert r"Sign" in (out / "scores.tex").read_text() and "| Sign | 2 | test |" in (out / "scores.md").read_text()

@@ -20,8 +20,7 @@ class TorchTask(torch.nn.Module):
         super().__init__()
         self.task, self.seed, self.step = task, seeds.check(seed), 0
         self._vectors = VectorTask(task)
-        compiled = not task.model.convolutional  # as `taskset.execution.modes`: XLA's convolutions are slow on a CPU
-        self._program = tf.function(self._vectors.value_and_gradients, autograph=False, jit_compile=compiled)
+        self._program = None
         self._chunks, self._bases = {}, {}
         start = task.init(seed)
         for path in self._vectors.paths:
@@ -36,6 +35,7 @@ class TorchTask(torch.nn.Module):
         if step is None:
             step, self.step = self.step, self.step + 1
         raw, place = self._raw(split, seeds.check_step(step))
+        self._program = self._program or self._vectors.compiled(raw)
         numbers = tf.constant([*self._bases[split], place, step], tf.int32)
         return _Loss.apply(self._program, raw, numbers, self._vectors, *self.parameters())
 

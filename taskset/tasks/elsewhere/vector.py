@@ -41,6 +41,32 @@ class VectorTask:
         loss, gradients = self.task.value_and_gradients(self.params(vector), batch, tf.stack([loss_base, step]))
         return loss, self.vector(gradients)
 
+    def compiled(self, raw):
+        """`value_and_gradients` as one operation, for raw batches {name: tensor} of these shapes; called with the same arguments.
+
+        A call of a `tf.function` takes Python several times as long (as `taskset.execution.program` says, which stands above).
+        """
+        names, convolutional = sorted(raw), self.task.model.convolutional  # XLA's convolutions are slow on a CPU
+
+        def run(vector, numbers, *arrays):
+            return self.value_and_gradients(vector, dict(zip(names, arrays)), numbers)
+
+        inner = tf.function(run, autograph=False, jit_compile=not convolutional)
+        arrays = [tf.TensorSpec(raw[name].shape, raw[name].dtype) for name in names]
+        specs = [tf.TensorSpec([sum(self.sizes)], tf.float32), tf.TensorSpec([4], tf.int32), *arrays]
+
+        def whole(*given):  # run as an operation, a function is compiled by XLA only where another one calls it
+            return inner(*given)
+
+        outer = tf.function(whole, autograph=False).get_concrete_function(*specs)
+        captured, dtypes = list(outer.captured_inputs), [x.dtype for x in outer.outputs]
+
+        def call(vector, raw, numbers):
+            given = [vector, numbers, *(raw[name] for name in names), *captured]
+            return tf.raw_ops.StatefulPartitionedCall(args=given, Tout=dtypes, f=outer)
+
+        return call
+
 
 def bases(seed, split):
     """[base of the batches' seeds, base of the losses' seeds] of a run: those of baselines."""
