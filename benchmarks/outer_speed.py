@@ -1,6 +1,6 @@
 """Where the time of a real outer training goes, and how many outer steps a core-hour holds.
 
-    python -m benchmarks.outer_speed [--steps 30] [--tasks mnist fashion_mnist] [--no-write]
+    python -m benchmarks.outer_speed [--steps 30] [--tasks mnist fashion_mnist] [--publish]
 
 `anchored` by persistent evolution strategies: 8 pairs, truncations of 50 steps, 4 tasks in an outer step, episodes log-uniform
 from 100 to 2000 steps, mixed rescaling, on the tiny tasks of `learned.tiny` (synthetic data), in one process with one thread.
