@@ -1,10 +1,12 @@
 """Training loops and an outer step as StableHLO, with their inputs: for machines that have a GPU and JAX, but no TensorFlow.
 
     python -m benchmarks.export [--out DIR] [--task NAME ..] [--copies 1 64 1024] [--steps 20]
-                                [--outer NAME ..] [--draws-for GPU] [--elsewhere FILE] [--no-timing] [--publish]
+                                [--outer NAME ..] [--optimizers NAME ..] [--pairs 64]
+                                [--draws-for GPU] [--elsewhere FILE] [--no-timing] [--publish]
 
 Tasks are lines of benchmarks/inner_tasks.py or published names (on synthetic data). Copies are seeds x learning rates
-(`benchmarks.exported.GridLoop`); --outer: tasks for an outer step by persistent evolution strategies with the optimizer `mlp`.
+(`benchmarks.exported.GridLoop`); --outer: tasks for an outer step by persistent evolution strategies, of PAIRS pairs and
+50 inner steps, with each of the learned optimizers.
 What TensorFlow compiles is written, not a translation of it: for each program
 
     NAME.stablehlo   the program, text
@@ -23,6 +25,7 @@ in the table.
 """
 
 import argparse
+import functools
 import importlib.util
 import json
 import os
@@ -43,6 +46,8 @@ TASKS = (
     "Quadratic 100",
 )
 OUTER = ("Digits_mlp32_bs128",)
+OPTIMIZERS = ("anchored", "mlp")
+PAIRS, TRUNCATION = 64, 50
 COPIES = (1, 64, 1024)
 DEVICES = ("CPU", "GPU", "TPU")
 BASIS = {"CPU": "measured", "GPU": "assumed", "TPU": "assumed"}
@@ -144,7 +149,7 @@ def run_with_jax(directory, seconds=SECONDS):
     return {line["program"]: line for line in map(json.loads, done.stdout.splitlines())}
 
 
-def planned(tasks, copies, steps, outer):
+def planned(tasks, copies, steps, outer, optimizers=OPTIMIZERS, pairs=PAIRS):
     """[(facts, maker)] of everything that is asked for."""
     from benchmarks import exported
 
@@ -155,8 +160,10 @@ def planned(tasks, copies, steps, outer):
             facts = {"name": f"{exported.slug(name)}_{n}", "kind": "training loop", "task": name, "copies": n, "steps": steps}
             programs.append((facts, lambda task=task, n=n: exported.loop(task, n, steps)))
     for name in outer:
-        facts = {"name": f"outer_{exported.slug(name)}", "kind": "outer step", "task": name, "copies": 1}
-        programs.append((facts, lambda name=name: exported.outer(make(name))))
+        for optimizer in optimizers:
+            facts = {"name": f"outer_{exported.slug(name)}_{optimizer}", "kind": "outer step", "task": name, "copies": 1}
+            maker = functools.partial(exported.outer, make(name), optimizer, pairs, TRUNCATION)
+            programs.append((facts, maker))
     return programs
 
 
@@ -166,7 +173,7 @@ def _milliseconds(seconds, entry):
 
 def _row(entry, here, there):
     copies = f"{entry['copies']} ({entry['seeds']} x {entry['rates']})" if entry.get("seeds", 1) > 1 else entry["copies"]
-    name = entry["task"] if entry["kind"] == "training loop" else f"outer step, {entry['task']}"
+    name = entry["task"] if entry["kind"] == "training loop" else f"outer step of {entry['optimizer']}, {entry['task']}"
     sizes = f"{entry['text_bytes'] / 2**10:.0f}", f"{entry['input_bytes'] / 2**20:.2f}"
     row = [name, copies, entry["steps"], *sizes, _milliseconds(entry["tensorflow_cpu_s"], entry)]
     row.append(f"{entry['nudged_difference']:.0e}")
@@ -249,6 +256,8 @@ def main():
     parser.add_argument("--copies", nargs="+", type=int, default=COPIES, help="Copies of each training loop in one program.")
     parser.add_argument("--steps", type=int, default=20, help="Steps of each training loop.")
     parser.add_argument("--outer", nargs="*", default=OUTER, help="Tasks of an outer step.")
+    parser.add_argument("--optimizers", nargs="+", default=OPTIMIZERS, help="Learned optimizers of the outer steps.")
+    parser.add_argument("--pairs", type=int, default=PAIRS, help="Antithetic pairs of an outer step.")
     parser.add_argument(
         "--draws-for", choices=("CPU", "GPU"), default="GPU", help="Device whose way of drawing large random tensors is used."
     )
@@ -268,7 +277,7 @@ def main():
         there = {line["program"]: line for line in map(json.loads, args.elsewhere.read_text().splitlines())}
     with tempfile.TemporaryDirectory() as temporary:
         directory = args.out or Path(temporary)
-        programs = planned(args.task, args.copies, args.steps, args.outer)
+        programs = planned(args.task, args.copies, args.steps, args.outer, args.optimizers, args.pairs)
         manifest = export(directory, programs, args.draws_for, *([] if args.no_timing else [measure]))
         for entry in manifest["programs"]:
             print(entry["name"], "exported" if entry["exported"] else f"not exported: {entry['why']}")

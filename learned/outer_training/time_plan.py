@@ -61,7 +61,6 @@ class TimePlan:
         seconds, knots = dumped.get("seconds"), dumped.get("knots")
         if not isinstance(seconds, float) or not _is_number(seconds) or not isinstance(knots, list):
             raise ValueError("the time plan lacks seconds or knots")
-        seconds = float(seconds)
         for knot in knots:
             good = isinstance(knot, list) and len(knot) == 3 and type(knot[0]) is int and all(map(_is_number, knot[1:]))
             if not good or knot[0] < 0 or knot[1] > 1 or knot[2] < 1:
