@@ -148,7 +148,7 @@ def differences(losses: np.ndarray, mask: np.ndarray, settings: Settings) -> tup
     return settings.differences(np.where(finite, d, 0.0), settings.sigma), finite
 
 
-def mean_square(losses):
+def mean_square(losses: np.ndarray) -> float:
     """The mean of D^2 over the pairs whose D is finite, from losses [K, 2, N]; NaN where no D is."""
     with np.errstate(invalid="ignore"):
         d = (losses[:, 0] - losses[:, 1]).sum(axis=0) / len(losses)

@@ -12,9 +12,11 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Callable, Iterable, MutableMapping
+from typing import Any
 
 import tensorflow as tf
 
+from learned.types import Batch, Tree
 from learned.unrolling.problem import Problem
 from learned.unrolling.rescaling import RescaledProblem
 from learned.unrolling.unroll import Unroll
@@ -38,11 +40,11 @@ class _LossScaleInState(Problem):
     """Takes the normalizer from the inner state, where an episode's start puts it."""
 
     @property
-    def fresh_shapes(self) -> dict:
+    def fresh_shapes(self) -> Tree:
         """{"start": what the problem itself starts from, "loss_scale": {"initial": (), "best": ()}}."""
         return {"start": super().fresh_shapes, "loss_scale": {"initial": (), "best": ()}}
 
-    def initializer(self) -> Callable[[Iterable[int]], dict]:
+    def initializer(self) -> Callable[[Iterable[int]], Tree]:
         """As `Problem.initializer`."""
         initial = super().initializer()
 
@@ -54,18 +56,27 @@ class _LossScaleInState(Problem):
 
         return initialize
 
-    def start(self, theta, fresh):
+    def start(self, theta: tf.Tensor, fresh: Tree) -> Tree:
         """The inner state at step 0."""
         return {**super().start(theta, fresh["start"]), "loss_scale": fresh["loss_scale"]}
 
-    def step(self, theta, inner, step, batches, key, horizon=None):
+    def step(
+        self,
+        theta: tf.Tensor,
+        inner: Tree,
+        step: tf.Tensor,
+        batches: dict[str, Batch],
+        key: tf.Tensor,
+        horizon: tf.Tensor | None = None,
+    ) -> tuple[tf.Tensor, Tree]:
         """As `Problem.step`; the normalizer stays."""
         loss, after = super().step(theta, inner, step, batches, key, horizon)
         return loss, {**after, "loss_scale": inner["loss_scale"]}
 
-    def normalized(self, inner, loss):
+    def normalized(self, inner: Tree, loss: tf.Tensor) -> tf.Tensor:
         """The normalized outer loss, with the numbers of the inner state."""
-        return dataclasses.replace(self.scale, **inner["loss_scale"])(loss)
+        scale: Any = self.scale  # a dataclass, see `SharedProblem`
+        return dataclasses.replace(scale, **inner["loss_scale"])(loss)
 
 
 class SharedProblem(_LossScaleInState):
@@ -76,7 +87,9 @@ class SharedRescaledProblem(_LossScaleInState, RescaledProblem):
     """The same with a rescaling augmentation."""
 
 
-def shared_unroll(programs: MutableMapping[tuple, Unroll], kind: type[Unroll], problem: Problem, *arguments, **more) -> Unroll:
+def shared_unroll(
+    programs: MutableMapping[tuple, Unroll], kind: type[Unroll], problem: Problem, *arguments: Any, **more: Any
+) -> Unroll:
     """An unroll of `problem` that has the compiled program of another task of the same `program`, where there is one.
 
     programs: {(kind, program, arguments): unroll} of those that were made; the new one is put in where there was none.
