@@ -89,7 +89,7 @@ class Settings:
     first_lengths: Callable[[np.random.Generator, np.ndarray], np.ndarray] = together
     resumed: Callable[[np.random.Generator, np.ndarray], np.ndarray] = never
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("pairs", "steps"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}: allowed is an integer of at least 1")

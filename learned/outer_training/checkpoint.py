@@ -27,7 +27,7 @@ from taskset.normalization.store import make_directory
 
 FORMAT = 1
 
-T = TypeVar("T", str, int, dict, list)
+T = TypeVar("T", str, int, dict[str, Any], list[Any])
 
 
 @dataclass(frozen=True)

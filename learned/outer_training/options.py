@@ -45,7 +45,7 @@ class Options:
     differences: "value", "sign" (`learned.estimators.base.sign`) or "rms" (`learned.outer_training.differences`).
     lengths: of episodes (`learned.outer_training.length_schedules.parse`); late_restarts: the probability that one is resumed at
     its end with a longer length (`learned.outer_training.length_schedules.Resumed`).
-    slots: tasks that are in training at a time; tasks_per_step: of them, those whose estimates an outer step averages.
+    slots: of the task pool, tasks in training at a time; tasks_per_step: of them, those whose estimates an outer step averages.
     family_weights, cost_power: of drawing tasks (`learned.outer_training.drawing`): {family: weight}, 1 where not named, and the
     power of a task's cost by which it comes less often, 0 for none.
     learning_rate, warm_up, weight_decay: of AdamW; the rate grows linearly over the first `warm_up` outer steps.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -38,7 +38,10 @@ FIRST_LENGTHS = {"together": base.together, "spread": base.spread}
 
 @dataclass
 class Slot:
-    """task: its name; life: how many tasks the slot has drawn; state: of the task's estimator; since: `completed` at the draw."""
+    """A place of the task pool.
+
+    task: its name; life: how many tasks the slot has drawn; state: of the task's estimator; since: `completed` at the draw.
+    """
 
     task: str
     life: int
@@ -119,7 +122,7 @@ class TaskPool:
             resumed,
         )
         self.slots: dict[int, Slot] = {}
-        self._programs: weakref.WeakValueDictionary[tuple, Unroll] = (
+        self._programs: weakref.WeakValueDictionary[tuple[Any, ...], Unroll] = (
             weakref.WeakValueDictionary()
         )  # they go with the last estimator that has them
         self.estimator = EstimatorCache(self._estimator, lambda: {slot.task for slot in self.slots.values()}, memory)

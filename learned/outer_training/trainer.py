@@ -273,7 +273,7 @@ class Trainer:
         tasks, slots = {entry.task for entry in self.suite.of_split("train")}, _slots(found)
         for number, (task, life, _) in slots.items():
             if number not in range(self.options.slots) or task not in tasks or not 1 <= life < 2**31:
-                raise ValueError(f"slot {number} has task {shown(task)}, its life number {life}: of {self.options.slots} slots")
+                raise ValueError(f"slot {number} has task {shown(task)}, its task number {life}: of {self.options.slots} slots")
         return slots
 
     def _require_current(self, path, version):

@@ -93,7 +93,7 @@ class Workers:
         self._since: list[list[Call]] = [[] for _ in range(count)]
         self._kept: Slots | None = {}
         self._recall, self.revived = recall, 0
-        self._lives: dict[int, tuple[str, int]] = {}  # {slot: (its task, how many it has drawn)}
+        self._tasks: dict[int, tuple[str, int]] = {}  # {slot: (its task, how many tasks it has drawn)}
         try:
             for worker in range(count):
                 self._start(worker)
@@ -118,12 +118,12 @@ class Workers:
         self.replaced += 1
 
     def _keep(self, dumped):
-        self._lives = {number: (task, life) for number, (task, life, _) in dumped.items()}
+        self._tasks = {number: (task, life) for number, (task, life, _) in dumped.items()}
         self._kept, self._since = dumped if self._recall is None else None, [[] for _ in range(self._count)]
 
     def _kept_slots(self, worker):
         kept = self._kept if self._recall is None else self._recall()
-        if {number: (task, life) for number, (task, life, _) in kept.items()} != self._lives:
+        if {number: (task, life) for number, (task, life, _) in kept.items()} != self._tasks:
             raise TasksetError("a worker ended, and the last checkpoint is no longer what it was: start the training again")
         return {number: slot for number, slot in kept.items() if self._owner(number) == worker}
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Callable, Iterable, MutableMapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import tensorflow as tf
 
@@ -22,6 +22,9 @@ from learned.unrolling.rescaling import RescaledProblem
 from learned.unrolling.unroll import Unroll
 from taskset.errors import ConfigError
 from taskset.tasks.base import Model, Task
+
+# {(kind, program, pairs, signs, steps): unroll} of those that were made.
+SharedUnrolls: TypeAlias = MutableMapping[tuple[Any, ...], Unroll]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,12 +90,10 @@ class SharedRescaledProblem(_LossScaleInState, RescaledProblem):
     """The same with a rescaling augmentation."""
 
 
-def shared_unroll(
-    programs: MutableMapping[tuple, Unroll], kind: type[Unroll], problem: Problem, *arguments: Any, **more: Any
-) -> Unroll:
+def shared_unroll(programs: SharedUnrolls, kind: type[Unroll], problem: Problem, *arguments: Any, **more: Any) -> Unroll:
     """An unroll of `problem` that has the compiled program of another task of the same `program`, where there is one.
 
-    programs: {(kind, program, arguments): unroll} of those that were made; the new one is put in where there was none.
+    programs: those that were made; the new one is put in where there was none.
     """
     key = (kind, program_of(problem.task), *arguments)
     if key not in programs:
