@@ -7,17 +7,30 @@ Tasks of a family differ in their data, batches and starts; those of one batch s
 The images are gray, cut to a multiple of 8 pixels in the middle and averaged over squares; the label is the set's, modulo 10.
 """
 
+from __future__ import annotations
+
 import functools
 import itertools
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from learned.digits import SIZES
-from taskset.datasets.base import EpochOrder
+from learned.types import Arrays
+from taskset.datasets.base import BatchShapes, DataSpec, EpochOrder, RawBatch
 from taskset.datasets.images import ImageData
-from taskset.registry import Facts, register_builder, register_facts, register_fixed, register_schema
+from taskset.registry import Config, Facts, register_builder, register_facts, register_fixed, register_schema
 from taskset.samplers import shapes
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from learned.unrolling.sharing import SharedModel
+    from taskset.datasets.prepared import Directory
+    from taskset.random.stateless import Key
 
 SETS = (
     "mnist", "fashion_mnist", "cifar10", "cifar100", "food101_32x32", "coil100_32x32", "deep_weeds_32x32", "sun397_32x32",
@@ -52,19 +65,19 @@ class TinyImages:
     image_shape = (SIDE, SIDE, 1)
 
     @property
-    def batch(self):
+    def batch(self) -> BatchShapes:
         """{name: (shape, dtype)} of a prepared batch."""
         return {"image": ((self.batch_size, *self.image_shape), "float32"), "label": ((self.batch_size,), "int32")}
 
-    def check(self, source, data_dir=None):
+    def check(self, source: str, data_dir: Directory | None = None) -> None:
         """Raise `DataNotPrepared` where the set is not there."""
         ImageData(self.name, 1).check(source, data_dir)
 
-    def open(self, source, data_dir=None):
+    def open(self, source: str, data_dir: Directory | None = None) -> TinyBatches:
         """Make the arrays from the set of that source."""
-        return TinyBatches(self.batch_size, *_arrays(self.name, source, data_dir))
+        return TinyBatches(self.batch_size, *_arrays(self.name, source, None if data_dir is None else os.fspath(data_dir)))
 
-    def prepare(self, raw, key):
+    def prepare(self, raw: Mapping[str, tf.Tensor], key: Key) -> dict[str, tf.Tensor]:
         """The raw batch itself."""
         return dict(raw)
 
@@ -72,11 +85,11 @@ class TinyImages:
 class TinyBatches:
     """The opened data (`taskset.datasets.base.RawBatches`)."""
 
-    def __init__(self, batch_size, images, labels, origin):
+    def __init__(self, batch_size: int, images: Arrays, labels: Arrays, origin: dict[str, Any]) -> None:
         self.images, self.labels, self.origin = images, labels, origin
         self._orders = {split: EpochOrder(range(len(rows)), batch_size) for split, rows in labels.items()}
 
-    def __call__(self, split, seed, start, count):
+    def __call__(self, split: str, seed: int, start: int, count: int) -> RawBatch:
         rows = self._orders[split](seed, split, start, count)
         return {"image": self.images[split][rows], "label": self.labels[split][rows]}
 
@@ -93,7 +106,7 @@ def _arrays(name, source, data_dir):
     return images, labels, whole.origin
 
 
-def shrink(images):
+def shrink(images: np.ndarray) -> np.ndarray:
     """uint8 [n, height, width, channels] -> float32 [n, 8, 8, 1] in [0, 1]."""
     height, width = (SIDE * (n // SIDE) for n in images.shape[1:3])
     top, left = (images.shape[1] - height) // 2, (images.shape[2] - width) // 2
@@ -128,13 +141,13 @@ register_schema(AUTOENCODER, SCHEMA)
 
 
 @register_facts(MLP)
-def facts_mlp(config):
+def facts_mlp(config: Config) -> Facts:
     """What a config says of its data and parameters."""
     return _facts(config, CLASSES)
 
 
 @register_builder(MLP)
-def build_mlp(config, data):
+def build_mlp(config: Config, data: DataSpec) -> SharedModel:
     """64-32-10; cross-entropy in nats."""
     from taskset.tasks.images import classification
 
@@ -142,13 +155,13 @@ def build_mlp(config, data):
 
 
 @register_facts(AUTOENCODER)
-def facts_autoencoder(config):
+def facts_autoencoder(config: Config) -> Facts:
     """What a config says of its data and parameters."""
     return _facts(config, SIDE * SIDE)
 
 
 @register_builder(AUTOENCODER)
-def build_autoencoder(config, data):
+def build_autoencoder(config: Config, data: DataSpec) -> SharedModel:
     """64-32-64; mean squared error of the pixels."""
     import tensorflow as tf
 

@@ -183,9 +183,9 @@ def train(
             markup=False,
         )
         with _progress(trainer.step, outer_steps) as report:
-            if hours is None:
+            if outer_steps is not None:
                 trainer.train(outer_steps, save_every, keep_every, report)
-            else:
+            elif hours is not None:
                 trainer.train_for(hours, save_every, keep_every, report)
     out.print(f"{output / 'checkpoint.npz'}: outer step {trainer.step}", markup=False)
 

@@ -13,7 +13,7 @@ from the callback `ValidationLoss`. Some read how many steps the training will h
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -54,7 +54,8 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         super().__init__(learning_rate=1.0, name=name or learned)
         self._learned = optimizers.get(learned)
         self._theta = {path: w.astype(np.float32) for path, w in with_weights(self._learned, theta).theta.items()}
-        self._loss_of_step, self._validated, self._validated_until = _Box(), False, None
+        self._loss_of_step, self._validated = _Box(), False
+        self._validated_until: int | None = None
         self._planned = self._checked_steps(steps)
 
     @property
@@ -63,7 +64,7 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         return 1.0
 
     @learning_rate.setter
-    def learning_rate(self, value):
+    def learning_rate(self, value: object) -> None:
         raise ConfigError(f"learning rate {value!r}: {self._learned.name} has none to set; remove the callback or schedule")
 
     @property
@@ -87,9 +88,9 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         return self._planned
 
     @steps.setter
-    def steps(self, value):
+    def steps(self, value: int | None) -> None:
         self._planned = self._checked_steps(value)
-        if self.built and self.reads_steps:
+        if self.built and self._horizon is not None:
             self._horizon.assign(value)
 
     def _checked_steps(self, steps):
@@ -106,7 +107,7 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         self._loss_of_step.value = loss
         return loss
 
-    def build(self, variables):
+    def build(self, variables: Sequence[keras.Variable]) -> None:
         """Make the variables of the state for the model's trainable variables."""
         if self.built:
             return
@@ -119,9 +120,10 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         with tf.init_scope():  # Keras builds while it traces the first step, and XLA wants variables from outside
             params = {key(i): tf.zeros(v.shape) for i, v in enumerate(variables)}
             self._state = map_leaves(self._learned.init(self._weights(), params), self._variable)
-            self._held = self.add_variable((), name="validation_loss") if self.reads_validation_loss else None
+            if self.reads_validation_loss:
+                self._held = self.add_variable((), name="validation_loss")
             # A variable, so that a compiled training sees it change. It is saved: a saved training is resumed with its plan.
-            self._horizon = self._variable("steps", tf.constant(float(self.steps))) if self.reads_steps else None
+            self._horizon = self._variable("steps", tf.constant(self.steps, tf.float32)) if self.reads_steps else None
 
     def _variable(self, name, value):
         def start(shape, dtype=None):
@@ -132,7 +134,7 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
     def _weights(self):
         return {path: tf.constant(w) for path, w in self._theta.items()}
 
-    def apply(self, grads, trainable_variables=None):
+    def apply(self, grads: Sequence[tf.Tensor | None], trainable_variables: Iterable[keras.Variable] | None = None) -> None:
         """One step; see `keras.optimizers.Optimizer.apply`."""
         if not grads:
             return
@@ -209,9 +211,10 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         return {"learned": self._learned.name, "theta": theta, "name": self.name, "steps": self.steps}
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> LearnedOptimizer:
         """The optimizer of `get_config`, without its state."""
-        learned, theta = config.get("learned"), config.get("theta")
+        learned: Any = config.get("learned")  # of a damaged file, maybe: it is checked here
+        theta: Any = config.get("theta")
         shapes, weights = optimizers.get(learned).shapes, {}
         try:
             for path, shape in shapes.items():
@@ -231,11 +234,11 @@ class ValidationLoss(keras.callbacks.Callback):
     once, must not end. No batch is kept. With `steps_per_execution`, as often as Keras calls back.
     """
 
-    def __init__(self, batches: Iterable) -> None:
+    def __init__(self, batches: Iterable[tuple[Any, Any]]) -> None:
         super().__init__()
         self._batches, self._iterator, self._given = batches, None, 0
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         """A training that is resumed keeps the last loss."""
         optimizer = self.model.optimizer
         if isinstance(optimizer, keras.mixed_precision.LossScaleOptimizer):
@@ -250,7 +253,7 @@ class ValidationLoss(keras.callbacks.Callback):
         optimizer._validated_until = self._next
         _watch(self.model)
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Measure, if it is time."""
         optimizer = self.model.optimizer
         step = int(optimizer.iterations)
@@ -263,7 +266,7 @@ class ValidationLoss(keras.callbacks.Callback):
         optimizer.tell_validation_loss(self.model.compute_loss(x, y, self.model(x, training=False), training=False))
         optimizer._validated_until = self._next
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
         """From here on the loss counts as too old."""
         self.model.optimizer._validated_until = 0
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from learned import optimizers
 from learned.deploy import pretrained
 from learned.outer_training import checkpoint
 from learned.outer_training.checkpoint import Checkpoint
 from learned.types import PathLike
 from taskset.errors import StoreError
+
+if TYPE_CHECKING:
+    from learned.optimizers.as_optimizer import WithWeights
 
 
 def load_weights(path: PathLike) -> Checkpoint:
@@ -28,7 +33,7 @@ def load_weights(path: PathLike) -> Checkpoint:
     return found
 
 
-def load(path: PathLike, name: str | None = None):
+def load(path: PathLike, name: str | None = None) -> WithWeights:
     """The optimizer with the weights in a file, or of a name of `learned.pretrained`, for the loops of `taskset`.
 
         optimizer = learned.load("mlp_pes")

@@ -89,7 +89,7 @@ class Settings:
     first_lengths: Callable[[np.random.Generator, np.ndarray], np.ndarray] = together
     resumed: Callable[[np.random.Generator, np.ndarray], np.ndarray] = never
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("pairs", "steps"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}: allowed is an integer of at least 1")
@@ -148,7 +148,7 @@ def differences(losses: np.ndarray, mask: np.ndarray, settings: Settings) -> tup
     return settings.differences(np.where(finite, d, 0.0), settings.sigma), finite
 
 
-def mean_square(losses):
+def mean_square(losses: np.ndarray) -> float:
     """The mean of D^2 over the pairs whose D is finite, from losses [K, 2, N]; NaN where no D is."""
     with np.errstate(invalid="ignore"):
         d = (losses[:, 0] - losses[:, 1]).sum(axis=0) / len(losses)

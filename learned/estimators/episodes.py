@@ -36,7 +36,7 @@ class Truncation:
     after: Tree
 
     @property
-    def arguments(self) -> tuple:
+    def arguments(self) -> tuple[Params, tf.Tensor, tf.Tensor, tf.Tensor, Tree, tf.Tensor]:
         """The arguments of `Unroll.run` after the inner states."""
         first, reset_at, horizons = map(tf.constant, (self.first, self.reset_at, self.horizons))
         return self.fresh, first, reset_at, horizons, self.raw, self.key

@@ -9,53 +9,60 @@ Files appear whole: they are written under a temporary name and renamed. Each ar
 `load` checks to the last byte (`taskset.npz`).
 """
 
+from __future__ import annotations
+
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 
+from learned.types import Arrays, PathLike
 from taskset import npz
 from taskset.errors import StoreError, cut, shown
 from taskset.normalization.store import make_directory
 
 FORMAT = 1
 
+T = TypeVar("T", str, int, dict[str, Any], list[Any])
+
 
 @dataclass(frozen=True)
 class Checkpoint:
     """meta: JSON values; arrays: {name: array}; path: of the file, for errors."""
 
-    meta: dict
-    arrays: dict
+    meta: dict[str, Any]
+    arrays: Arrays
     path: str = "the checkpoint"
 
     @property
-    def optimizer(self):
+    def optimizer(self) -> str:
         """The name of the learned optimizer."""
         return self.value("optimizer", str)
 
     @property
-    def theta(self):
+    def theta(self) -> Arrays:
         """{path: float32 array}: what the learned optimizer is called with."""
         return {name.removeprefix("theta/"): array for name, array in self.arrays.items() if name.startswith("theta/")}
 
     @property
-    def step(self):
+    def step(self) -> int:
         """The outer steps that were taken."""
         step = self.value("step", int)
         if not 0 <= step < 2**31:
             raise StoreError(f"{self.path}: step is {step}: allowed is an integer 0 <= step < 2**31; give another checkpoint")
         return step
 
-    def under(self, prefix):
+    def under(self, prefix: str) -> Arrays:
         """{rest of the name: array} of the arrays below `prefix/`."""
         return {name.removeprefix(f"{prefix}/"): array for name, array in self.arrays.items() if name.startswith(f"{prefix}/")}
 
-    def value(self, name, kind, *inner):
+    def value(self, name: str, kind: type[T], *inner: str) -> T:
         """`meta[name]`, or what lies in it under the keys `inner`. Raises `StoreError` where it is missing or no `kind`."""
-        found = self.meta
+        found: Any = self.meta
         for key in (name, *inner):
             found = found.get(key) if isinstance(found, dict) else None
         if not isinstance(found, kind) or isinstance(found, bool):
@@ -71,14 +78,15 @@ class Checkpoint:
 _KINDS = {str: "a text", int: "an integer", dict: "an object", list: "a list"}
 
 
-def save(path, meta, arrays):
+def save(path: PathLike, meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
     """Write a checkpoint; whoever reads sees all of it or none."""
     path = Path(path)
     make_directory(path.parent)
+    entries: dict[str, Any] = {"meta": np.array(json.dumps({"format": FORMAT, **meta})), **arrays}
     part = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with open(part, "wb") as file:
-            np.savez(file, meta=np.array(json.dumps({"format": FORMAT, **meta})), **arrays)
+            np.savez(file, **entries)
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
@@ -88,7 +96,7 @@ def save(path, meta, arrays):
         part.unlink(missing_ok=True)
 
 
-def load(path):
+def load(path: PathLike) -> Checkpoint:
     """The `Checkpoint` in a file.
 
     Raises `StoreError` where it isn't there, is cut short or damaged, is no checkpoint, or has weights that are not finite.

@@ -10,6 +10,7 @@ The trainer does this, in the order of slots: results don't depend on where esti
 """
 
 import math
+from typing import Any
 
 DECAY = 0.95
 
@@ -31,11 +32,11 @@ class DifferenceScales:
             self._kept[task] = count, mean
         return math.sqrt(mean / (1 - DECAY**count)) if count else 0.0
 
-    def dump(self) -> dict[str, list]:
+    def dump(self) -> dict[str, list[Any]]:
         """{task: [t, v]} as JSON values."""
         return {task: list(kept) for task, kept in sorted(self._kept.items())}
 
-    def restore(self, dumped: dict[str, list], tasks: set[str]) -> None:
+    def restore(self, dumped: dict[str, list[Any]], tasks: set[str]) -> None:
         """Take up what `dump` described; ValueError where it can't be that of `tasks`."""
         for task, kept in dumped.items():
             good = task in tasks and isinstance(kept, list) and len(kept) == 2 and type(kept[0]) is int

@@ -1,6 +1,10 @@
 """The estimators of many tasks, with their compiled programs, in a bounded amount of memory."""
 
+from __future__ import annotations
+
 import gc
+from collections.abc import Callable, Collection
+from typing import Generic, TypeVar
 
 from taskset.execution.memory import private_mib, return_memory
 
@@ -8,8 +12,10 @@ from taskset.execution.memory import private_mib, return_memory
 # and data that processes share up to 400, of what counts against 1.5 GB: docs/benchmarks.md, "Memory of an outer training".
 MEMORY_MIB = 650
 
+T = TypeVar("T")
 
-class EstimatorCache:
+
+class EstimatorCache(Generic[T]):
     """`make(name)` of each name, kept as long as there is memory for it.
 
     The program of a truncation takes some 60 MB, and seconds of compilation. Above `most` MiB the least recently used ones are
@@ -17,11 +23,17 @@ class EstimatorCache:
     is read from `taskset.execution.compile_cache`. The numbers are the same.
     """
 
-    def __init__(self, make, needed, most=MEMORY_MIB, used=private_mib):
+    def __init__(
+        self,
+        make: Callable[[str], T],
+        needed: Callable[[], Collection[str]],
+        most: float = MEMORY_MIB,
+        used: Callable[[], float] = private_mib,
+    ) -> None:
         self._make, self._needed, self._most, self._used = make, needed, most, used
-        self._kept = {}
+        self._kept: dict[str, T] = {}
 
-    def __call__(self, name):
+    def __call__(self, name: str) -> T:
         if name in self._kept:
             self._kept[name] = self._kept.pop(name)  # most recently used: the last in order
         else:
@@ -29,7 +41,7 @@ class EstimatorCache:
             self._fit(name)
         return self._kept[name]
 
-    def __contains__(self, name):
+    def __contains__(self, name: object) -> bool:
         return name in self._kept
 
     def _fit(self, newest):

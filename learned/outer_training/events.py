@@ -8,11 +8,16 @@ An event file is a TFRecord file of Event protocol buffers. They are made direct
 TensorBoard, which only reading them should take (`tensorboard --logdir DIRECTORY`).
 """
 
+from __future__ import annotations
+
 import math
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import tensorflow as tf
+
+from learned.types import Line, PathLike
 
 SCALARS = ("loss", "gradient_norm", "clipped_share", "non_finite_share", "learning_rate", "inner_steps")
 PREFIX = "events.out.tfevents."
@@ -25,7 +30,7 @@ class Events:
     So a training that was killed behind its last checkpoint and is resumed from there has every step once.
     """
 
-    def __init__(self, directory, step):
+    def __init__(self, directory: PathLike, step: int) -> None:
         directory = Path(directory)
         directory.mkdir(parents=True, exist_ok=True)
         old = sorted(directory.glob(f"{PREFIX}*"))
@@ -40,23 +45,23 @@ class Events:
         for path in old:
             path.unlink()
 
-    def __enter__(self):
+    def __enter__(self) -> Events:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self._writer.close()
 
     def _add(self, event):
         self._writer.write(event.SerializeToString())
 
-    def write(self, line):
+    def write(self, line: Line) -> None:
         """The event of a line of the log (`learned.outer_training.trainer`); on disk when this returns."""
         values = [tf.compat.v1.Summary.Value(tag=tag, simple_value=value) for tag, value in scalars(line).items()]
         self._add(tf.compat.v1.Event(wall_time=time.time(), step=line["step"], summary=tf.compat.v1.Summary(value=values)))
         self._writer.flush()
 
 
-def scalars(line):
+def scalars(line: Line) -> dict[str, float]:
     """{tag: number} of a line of the log; what is missing or not finite is left out."""
     found = {name: [line[name]] for name in SCALARS}
     for task in line["tasks"]:
@@ -67,7 +72,7 @@ def scalars(line):
     return {tag: sum(values) / len(values) for tag, values in finite.items() if values}
 
 
-def read(path):
+def read(path: PathLike) -> Iterator[tf.compat.v1.Event]:
     """The events of a file, up to where it is cut short."""
     try:
         for record in tf.data.TFRecordDataset(str(path)):

@@ -3,8 +3,11 @@
 A curriculum is an object `(outer_step, rng) -> integer >= 1`. Episodes that start at an outer step get lengths from it.
 """
 
+from __future__ import annotations
+
 import math
 from dataclasses import asdict, dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -23,14 +26,14 @@ class Constant:
 
     length: int
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _at_least_one(length=self.length)
 
-    def __call__(self, outer_step, rng):
+    def __call__(self, outer_step: int, rng: np.random.Generator) -> int:
         return self.length
 
     @property
-    def longest(self):
+    def longest(self) -> int:
         """The greatest length that can come."""
         return self.length
 
@@ -43,14 +46,14 @@ class Linear:
     last: int
     over: int
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _at_least_one(first=self.first, last=self.last, over=self.over)
 
-    def __call__(self, outer_step, rng):
+    def __call__(self, outer_step: int, rng: np.random.Generator) -> int:
         return round(self.first + (self.last - self.first) * min(outer_step / self.over, 1.0))
 
     @property
-    def longest(self):
+    def longest(self) -> int:
         """The greatest length that can come."""
         return max(self.first, self.last)
 
@@ -62,16 +65,16 @@ class LogUniform:
     low: int
     high: int
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _at_least_one(low=self.low, high=self.high)
         if self.low > self.high:
             raise ConfigError(f"lengths from {self.low} to {self.high}: allowed is a first number not above the second")
 
-    def __call__(self, outer_step, rng):
+    def __call__(self, outer_step: int, rng: np.random.Generator) -> int:
         return round(math.exp(rng.uniform(math.log(self.low), math.log(self.high))))
 
     @property
-    def longest(self):
+    def longest(self) -> int:
         """The greatest length that can come."""
         return self.high
 
@@ -88,7 +91,7 @@ class Resumed:
     probability: float
     longest: int
 
-    def __call__(self, rng, lengths):
+    def __call__(self, rng: np.random.Generator, lengths: np.ndarray) -> np.ndarray:
         """The lengths [N], longer for those that are resumed."""
         chosen = rng.random(len(lengths)) < self.probability
         low = np.log(np.clip(lengths, 1, self.longest))
@@ -96,10 +99,11 @@ class Resumed:
         return np.where(chosen, np.maximum(lengths, drawn), lengths)
 
 
-_KINDS = {"constant": Constant, "linear": Linear, "log_uniform": LogUniform}
+Curriculum: TypeAlias = Constant | Linear | LogUniform
+_KINDS: dict[str, type[Curriculum]] = {"constant": Constant, "linear": Linear, "log_uniform": LogUniform}
 
 
-def parse(text):
+def parse(text: str) -> Curriculum:
     """The curriculum written as `"100"`, `"linear:20:200:1000"` (first, last, over) or `"log_uniform:50:500"` (low, high)."""
     if not isinstance(text, str):
         raise ConfigError(f"lengths {shown(text)}: allowed are texts, 100, linear:FIRST:LAST:OVER and log_uniform:LOW:HIGH")
@@ -114,7 +118,7 @@ def parse(text):
         ) from error
 
 
-def as_text(curriculum):
+def as_text(curriculum: Curriculum) -> str:
     """What `parse` reads."""
     kind = next(name for name, cls in _KINDS.items() if isinstance(curriculum, cls))
     numbers = ":".join(str(value) for value in asdict(curriculum).values())

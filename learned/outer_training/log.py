@@ -6,11 +6,14 @@ The sum is that of the line without it: of everything before `, "crc32"`, closed
 are read as they are.
 """
 
+from __future__ import annotations
+
 import json
 import re
 import zlib
 from pathlib import Path
 
+from learned.types import Line, PathLike
 from taskset.errors import StoreError, cut
 
 KEYS = (
@@ -20,13 +23,13 @@ _SUM = re.compile(r', "crc32": "([0-9a-f]{8})"\}')
 _TAIL = len(', "crc32": "01234567"}')
 
 
-def as_line(values):
+def as_line(values: Line) -> str:
     """The line of JSON values, with its sum and the newline."""
     text = json.dumps(values)
     return f'{text[:-1]}, "crc32": "{zlib.crc32(text.encode()):08x}"}}\n'
 
 
-def read(path, steps=None):
+def read(path: PathLike, steps: int | None = None) -> list[Line]:
     """The objects of all lines, without their sums; or of those up to outer step `steps`, where the log must not end before.
 
     A last line that is cut short, as killing leaves it, is left out. Raises `StoreError` where another line is damaged or where
@@ -35,13 +38,13 @@ def read(path, steps=None):
     return [values for values, _ in lines(path, steps)]
 
 
-def lines(path, steps=None):
+def lines(path: PathLike, steps: int | None = None) -> list[tuple[Line, str]]:
     """[(object, line)] as of `read`."""
     try:
         *whole, _ = Path(path).read_bytes().split(b"\n")
     except OSError as error:
         raise StoreError(f"can't read {path}: {str(error.strerror).lower()}; give the steps.jsonl of a training") from error
-    found = []
+    found: list[tuple[Line, str]] = []
     for number, line in enumerate(whole, 1):
         if found and found[-1][0]["step"] == steps:
             break  # what comes behind is computed again
@@ -60,7 +63,7 @@ def lines(path, steps=None):
     return found
 
 
-def _values(line, path, number):
+def _values(line: bytes, path: PathLike, number: int) -> Line:
     try:
         text = line.decode()
         values = json.loads(text)
@@ -80,7 +83,7 @@ def _values(line, path, number):
     return values
 
 
-def _damaged(path, number, what):
+def _damaged(path: PathLike, number: int, what: str) -> StoreError:
     return StoreError(
         f"{path}: line {number} {what}: restore the file, or remove it: the training continues without its earlier lines"
     )

@@ -4,26 +4,31 @@ What an objective is: `learned.Objective` (in `learned.unrolling.problem`). `lea
 are those of arXiv 1810.10180 (train, validation) and arXiv 1906.03367 (noise).
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import tensorflow as tf
 
 from learned import registry
+from learned.types import Batch, Params
 from learned.unrolling.problem import Objective
 from taskset.errors import ConfigError
-from taskset.normalization.normalizer import HIGH, LOW
+from taskset.normalization.normalizer import HIGH, LOW, Normalizer
 from taskset.random import stateless
+from taskset.tasks.base import Task
 
 
 class TrainLoss:
     """The loss of the training batch, as the inner step computes it anyway."""
 
-    name, split, scale_split = "train", None, "train"
+    name, scale_split = "train", "train"
+    split: str | None = None
 
-    def check(self, task):
+    def check(self, task: Task) -> None:
         """Every task has it."""
 
-    def __call__(self, task, params, train_loss, batch, key):
+    def __call__(self, task: Task, params: Params, train_loss: tf.Tensor, batch: Batch | None, key: tf.Tensor) -> tf.Tensor:
         return train_loss
 
 
@@ -32,10 +37,11 @@ class ValidLoss:
 
     name, split, scale_split = "valid", "valid_outer", "valid_outer"
 
-    def check(self, task):
+    def check(self, task: Task) -> None:
         """Every task has it (a task without data has one loss for all splits)."""
 
-    def __call__(self, task, params, train_loss, batch, key):
+    def __call__(self, task: Task, params: Params, train_loss: tf.Tensor, batch: Batch | None, key: tf.Tensor) -> tf.Tensor:
+        assert batch is not None  # of `split`
         return task.loss(params, batch, key)
 
 
@@ -49,15 +55,16 @@ class NoisyLoss:
     stddev: float = 0.3
     name, split, scale_split = "noise", "valid_outer", "valid_outer"
 
-    def check(self, task):
+    def check(self, task: Task) -> None:
         """Raise `ConfigError` unless the task has real-valued inputs."""
         if not any(dtype.startswith("float") for name, (_, dtype) in task.batch_shapes.items() if name != "mask"):
             raise ConfigError(f"task {task.name!r} has no real-valued inputs to add noise to: use --objective train or valid")
 
-    def __call__(self, task, params, train_loss, batch, key):
+    def __call__(self, task: Task, params: Params, train_loss: tf.Tensor, batch: Batch | None, key: tf.Tensor) -> tf.Tensor:
+        assert batch is not None  # of `split`
         return task.loss(params, self.disturb(batch, stateless.fold(key, 0)), stateless.fold(key, 1))
 
-    def disturb(self, batch, key):
+    def disturb(self, batch: Batch, key: tf.Tensor) -> Batch:
         """The batch with x + stddev * N(0, 1) for its real-valued entries; masks, tokens and labels stay."""
         noisy = {}
         for i, (name, x) in enumerate(sorted(batch.items())):
@@ -90,11 +97,11 @@ class LossScale:
     best: float
 
     @classmethod
-    def of(cls, normalizer):
+    def of(cls, normalizer: Normalizer) -> LossScale:
         """The scale of a `taskset.normalization.normalizer.Normalizer`."""
         return cls(normalizer.initial, normalizer.best)
 
-    def __call__(self, loss):
+    def __call__(self, loss: tf.Tensor) -> tf.Tensor:
         finite = tf.math.is_finite(loss)
         # Without the inner `where`, the zero gradient of the outer one would meet an infinite one and become NaN.
         inside = tf.where(finite, loss, tf.cast(self.initial, loss.dtype))
@@ -102,6 +109,6 @@ class LossScale:
         return tf.where(finite, scaled, tf.cast(HIGH, loss.dtype))
 
 
-def unscaled(loss):
+def unscaled(loss: tf.Tensor) -> tf.Tensor:
     """The loss itself: for problems whose losses are comparable already, and for tests."""
     return loss

@@ -1,14 +1,20 @@
 """The options of an outer training. No TensorFlow."""
 
+from __future__ import annotations
+
 import json
 import math
 import numbers
 from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from learned import registry
 from learned.outer_training import length_schedules
 from taskset.errors import ConfigError, shown, unknown
 from taskset.random import seeds
+
+if TYPE_CHECKING:
+    from taskset.scoring.suites import Suite
 
 DIFFERENCES = ("value", "sign", "rms")
 DIFFERENCE_ESTIMATORS = ("es_full", "es_truncated", "pes", "es_single")
@@ -17,11 +23,11 @@ SCHEDULES = ("constant", "cosine")
 AUGMENTATIONS = ("none", "global", "tensor", "parameter", "mixed")
 
 
-def _is_integer(value):
+def _is_integer(value: object) -> bool:
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
-def _is_number(value):
+def _is_number(value: object) -> bool:
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
@@ -39,7 +45,7 @@ class Options:
     differences: "value", "sign" (`learned.estimators.base.sign`) or "rms" (`learned.outer_training.differences`).
     lengths: of episodes (`learned.outer_training.length_schedules.parse`); late_restarts: the probability that one is resumed at
     its end with a longer length (`learned.outer_training.length_schedules.Resumed`).
-    slots: tasks that are in training at a time; tasks_per_step: of them, those whose estimates an outer step averages.
+    slots: of the task pool, tasks in training at a time; tasks_per_step: of them, those whose estimates an outer step averages.
     family_weights, cost_power: of drawing tasks (`learned.outer_training.drawing`): {family: weight}, 1 where not named, and the
     power of a task's cost by which it comes less often, 0 for none.
     learning_rate, warm_up, weight_decay: of AdamW; the rate grows linearly over the first `warm_up` outer steps.
@@ -62,7 +68,7 @@ class Options:
     lengths: str = "100"
     slots: int = 8
     tasks_per_step: int = 4
-    family_weights: dict = field(default_factory=dict)
+    family_weights: dict[str, float] = field(default_factory=dict)
     learning_rate: float = 1e-3
     warm_up: int = 50
     clip: float = 0.1
@@ -72,11 +78,11 @@ class Options:
     schedule: str = "constant"
     schedule_steps: int = 0
     late_restarts: float = 0.0
-    trained: list = field(default_factory=lambda: ["*"])
+    trained: list[str] = field(default_factory=lambda: ["*"])
     start: str = ""
     cost_power: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         registry.optimizers.check(self.optimizer)
         registry.estimators.check(self.estimator)
         registry.objectives.check(self.objective)
@@ -141,7 +147,7 @@ class Options:
         else:
             _allowed("schedule_steps", steps, steps == 0 or steps > rising, f"an integer above warm_up, {rising}")
 
-    def check(self, suite):
+    def check(self, suite: Suite) -> None:
         """Raise `ConfigError` where the options don't go with a suite."""
         longest = length_schedules.parse(self.lengths).longest
         if longest > suite.horizon:
@@ -158,7 +164,7 @@ class Options:
         if sum(self.family_weights.get(family, 1.0) for family in families) <= 0:
             raise ConfigError("family_weights leave no family to draw from: allowed is at least one weight above 0")
 
-    def as_json(self):
+    def as_json(self) -> dict[str, Any]:
         """The options as JSON values."""
         return json.loads(json.dumps(asdict(self)))
 

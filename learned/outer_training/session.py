@@ -12,13 +12,15 @@ from learned.outer_training.estimator_cache import MEMORY_MIB
 from learned.outer_training.options import Options
 from learned.outer_training.phases import Weights
 from learned.outer_training.trainer import Trainer, kept_slots
-from learned.types import Arrays, PathLike
+from learned.types import Arrays, Line, PathLike
 from taskset.datasets.sharing import shared_arrays
 from taskset.errors import ConfigError
 from taskset.scoring.suites import Suite
 
 if TYPE_CHECKING:
     import tensorflow as tf
+
+    from learned.outer_training.task_pool import Pool
 
 
 @contextlib.contextmanager
@@ -54,7 +56,7 @@ def open_trainer(
         if workers == 1:
             from learned.outer_training.task_pool import TaskPool
 
-            pool: Any = TaskPool(suite, options, data_dir, strategy, memory, start)
+            pool: Pool = TaskPool(suite, options, data_dir, strategy, memory, start)
         else:
             from learned.outer_training.workers import Workers
 
@@ -73,7 +75,7 @@ def train(
     *,
     save_every: int = 50,
     keep_every: int | None = None,
-    report: Callable[[dict], None] = lambda line: None,
+    report: Callable[[Line], object] = lambda line: None,
     **opening: Any,
 ) -> Arrays:
     """Train until `outer_steps` outer steps have been taken in all; returns theta, {path: float32 array}.

@@ -2,26 +2,35 @@
 
 A suite can have hundreds of tasks; the states of all their pairs would not fit into memory. So a few slots hold a task each,
 until all its pairs have finished their episodes; then a slot draws another one. What a slot computes depends on theta, the
-outer step and its own state alone, not on other slots or on which process it lives in.
+outer step and its own state alone, not on other slots or on the process that holds it.
 """
 
+from __future__ import annotations
+
 import weakref
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
+import tensorflow as tf
 
 from learned import estimators, optimizers
 from learned.estimators import base
 from learned.outer_training import length_schedules, objectives, phases
 from learned.outer_training.drawing import Drawing
 from learned.outer_training.estimator_cache import MEMORY_MIB, EstimatorCache
+from learned.outer_training.options import Options
+from learned.types import Arrays, Slots, Tree
 from learned.unrolling.problem import Problem
 from learned.unrolling.rescaling import RescaledProblem
 from learned.unrolling.sharing import SharedProblem, SharedRescaledProblem, program_of
+from learned.unrolling.unroll import Unroll
 from learned.unrolling.vectors import from_leaves, named_leaves
 from taskset.datasets.sharing import release_pages
 from taskset.execution.memory import return_memory
 from taskset.random import seeds
+from taskset.scoring.suites import Suite
 
 DIFFERENCES = {"value": base.value, "sign": base.sign, "rms": base.value}  # the trainer divides by the RMS
 FIRST_LENGTHS = {"together": base.together, "spread": base.spread}
@@ -29,20 +38,23 @@ FIRST_LENGTHS = {"together": base.together, "spread": base.spread}
 
 @dataclass
 class Slot:
-    """task: its name; life: how many tasks the slot has drawn; state: of the task's estimator; since: `completed` at the draw."""
+    """A place of the task pool.
+
+    task: its name; life: how many tasks the slot has drawn; state: of the task's estimator; since: `completed` at the draw.
+    """
 
     task: str
     life: int
-    state: dict
+    state: Tree
     since: np.ndarray
 
     @property
-    def finished(self):
+    def finished(self) -> bool:
         """Whether every pair has come to the end of an episode since the task was drawn."""
         return bool(np.all(completed(self.state) > self.since))
 
 
-def completed(state):
+def completed(state: Tree) -> np.ndarray:
     """How many episodes have been finished, of each pair [N]; of all pairs together where an estimate is a whole episode."""
     episodes = state.get("episodes")
     if episodes is None:
@@ -59,6 +71,22 @@ class Result:
     estimate: base.Estimate
 
 
+class Pool(Protocol):
+    """What makes the estimates of an outer training: a `TaskPool`, or `learned.outer_training.workers.Workers`."""
+
+    def estimates(self, numbers: Sequence[int], outer_step: int, theta: np.ndarray) -> list[Result]:
+        """The `Result`s of several slots, in that order."""
+        ...
+
+    def dump(self) -> Slots:
+        """All slots, as `restore` takes them."""
+        ...
+
+    def restore(self, dumped: Slots) -> None:
+        """Take up the slots that `dump` described; ValueError where a state doesn't fit."""
+        ...
+
+
 class TaskPool:
     """The slots of one process, each with the task that is in training there.
 
@@ -68,7 +96,15 @@ class TaskPool:
     training starts from, {path: array}; None: those of its seed.
     """
 
-    def __init__(self, suite, options, data_dir=None, strategy=None, memory=MEMORY_MIB, start=None):
+    def __init__(
+        self,
+        suite: Suite,
+        options: Options,
+        data_dir: str | None = None,
+        strategy: tf.distribute.Strategy | None = None,
+        memory: float = MEMORY_MIB,
+        start: Arrays | None = None,
+    ) -> None:
         self.options, self.data_dir, self.suite, self.strategy = options, data_dir, suite, strategy
         self.drawing = Drawing(suite.of_split("train"), options.family_weights, options.cost_power)
         self.optimizer, self.objective = optimizers.get(options.optimizer), objectives.get(options.objective)
@@ -85,11 +121,13 @@ class TaskPool:
             FIRST_LENGTHS[options.first_lengths],
             resumed,
         )
-        self.slots = {}
-        self._programs = weakref.WeakValueDictionary()  # they go with the last estimator that has them
+        self.slots: dict[int, Slot] = {}
+        self._programs: weakref.WeakValueDictionary[tuple[Any, ...], Unroll] = (
+            weakref.WeakValueDictionary()
+        )  # they go with the last estimator that has them
         self.estimator = EstimatorCache(self._estimator, lambda: {slot.task for slot in self.slots.values()}, memory)
 
-    def _estimator(self, name):
+    def _estimator(self, name: str) -> base.Estimator:
         from taskset.catalogue import get_task
 
         entry = self.suite.entry(name)
@@ -104,47 +142,45 @@ class TaskPool:
             return (SharedProblem if shared else Problem)(task, *given, **more)
         return (SharedRescaledProblem if shared else RescaledProblem)(augment, task, *given, **more)
 
-    def draw(self, slot, life):
-        """The task of a slot's life (`learned.outer_training.drawing`)."""
+    def draw(self, slot: int, life: int) -> str:
+        """The task that a slot takes as its number `life` (`learned.outer_training.drawing`)."""
         return self.drawing(self.options.seed, slot, life)
 
-    def estimate(self, number, outer_step, theta):
+    def estimate(self, number: int, outer_step: int, theta: np.ndarray) -> Result:
         """The `Result` of slot `number` at theta (float64 [P]); draws another task where the last one is finished."""
-        slot = self.slots.get(number)
-        drawn = slot is None or slot.finished
-        if drawn:
-            slot = self.slots[number] = self._next(number, slot)
+        last = self.slots.get(number)
+        slot = self.slots[number] = self._next(number, last) if last is None or last.finished else last
         estimator = self.estimator(slot.task)
 
-        def lengths(rng, n):
+        def lengths(rng: np.random.Generator, n: int) -> np.ndarray:
             return np.full(n, self.lengths(outer_step, rng))
 
         estimate, slot.state = estimator.estimate(theta.astype(np.float32), slot.state, lengths)
-        if drawn:  # its program may have been compiled, which leaves some 200 MiB of freed pages
+        if slot is not last:  # its program may have been compiled, which leaves some 200 MiB of freed pages
             return_memory()
         return Result(slot.task, self.suite.entry(slot.task).family, estimate)
 
-    def estimates(self, numbers, outer_step, theta):
+    def estimates(self, numbers: Sequence[int], outer_step: int, theta: np.ndarray) -> list[Result]:
         """The `Result`s of several slots, in that order."""
         results = [self.estimate(number, outer_step, theta) for number in numbers]
         release_pages()
         return results
 
-    def _next(self, number, last):
+    def _next(self, number: int, last: Slot | None) -> Slot:
         life = last.life + 1 if last else 1
         task = self.draw(number, life)
-        if last and last.task == task:  # drawn again: its pairs go on, with whatever lag they have
+        if last and last.task == task:  # drawn again: its pairs continue, with whatever lag they have
             state = last.state
         else:
             state = self.estimator(task).init(seeds.stream(self.options.seed, "slot", number, life))
         return Slot(task, life, state, completed(state))
 
-    def dump(self):
-        """{slot: (task, life, {name: array})}: all that `restore` needs."""
+    def dump(self) -> Slots:
+        """{slot: (task, its number among the slot's tasks, {name: array})}: all that `restore` needs."""
         leaves = {n: {"since": slot.since, "state": slot.state} for n, slot in self.slots.items()}
         return {n: (slot.task, slot.life, named_leaves(leaves[n])) for n, slot in self.slots.items()}
 
-    def restore(self, dumped):
+    def restore(self, dumped: Slots) -> None:
         """Take up the slots that `dump` described; ValueError where a state doesn't fit."""
         for number, (task, life, leaves) in dumped.items():
             state = self.estimator(task).init(0)

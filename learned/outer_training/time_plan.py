@@ -13,6 +13,7 @@ together record what the learning rate was. Two trainings of the same hours are 
 import math
 import time
 from collections.abc import Callable
+from typing import Any
 
 
 class TimePlan:
@@ -52,11 +53,11 @@ class TimePlan:
         self.knots.append((step, self.fraction(step), steps))
         self._planned = step, self.seconds
 
-    def dump(self) -> dict:
+    def dump(self) -> dict[str, Any]:
         """JSON values."""
         return {"seconds": self.seconds, "knots": [list(knot) for knot in self.knots[1:]]}
 
-    def restore(self, dumped: dict) -> None:
+    def restore(self, dumped: dict[str, Any]) -> None:
         """Take up what `dump` described; ValueError where it can't be a plan."""
         seconds, knots = dumped.get("seconds"), dumped.get("knots")
         if not isinstance(seconds, float) or not _is_number(seconds) or not isinstance(knots, list):

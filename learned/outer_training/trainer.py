@@ -6,18 +6,24 @@ Clipping comes after averaging; without it nothing is learned (arXiv 2009.11243)
 estimates are made by `learned.outer_training.task_pool`, in this process or in several (`learned.outer_training.workers`).
 """
 
+from __future__ import annotations
+
 import math
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from learned.optimizers.base import LearnedOptimizer
 from learned.outer_training import checkpoint, log, outer_optimizer, phases
 from learned.outer_training.differences import DifferenceScales
 from learned.outer_training.events import Events
-from learned.outer_training.options import DEFAULTS
+from learned.outer_training.options import DEFAULTS, Options
 from learned.outer_training.time_plan import TimePlan
+from learned.types import Arrays, Line, PathLike, Slots
 from learned.unrolling.vectors import Layout
 from taskset import changes
 from taskset.errors import ConfigError, StoreError, cut, shown
@@ -26,19 +32,22 @@ from taskset.random import seeds
 from taskset.scoring import suites
 from taskset.version import __version__
 
+if TYPE_CHECKING:
+    from learned.outer_training.task_pool import Pool
+
 LATEST = "checkpoint.npz"
 LOG = "steps.jsonl"
 TENSORBOARD = "tensorboard"
 
 
-def kept_slots(directory):
-    """{slot: (task, life, {name: array})} of the checkpoint in a directory of outer training; {} where there is none yet."""
+def kept_slots(directory: PathLike) -> Slots:
+    """The slots of the checkpoint in a directory of outer training; {} where there is none yet."""
     path = Path(directory) / LATEST
     return _slots(checkpoint.load(path)) if path.exists() else {}
 
 
-def _slots(found):
-    slots = {}
+def _slots(found: checkpoint.Checkpoint) -> Slots:
+    slots: Slots = {}
     for number in found.value("slots", dict):
         task, life = found.value("slots", str, number, "task"), found.value("slots", int, number, "life")
         slots[int(number)] = (task, life, found.under(f"slot/{int(number)}"))
@@ -53,11 +62,21 @@ class Trainer:
     (`learned.outer_training.events`). A directory that has a checkpoint is resumed, if suite and options are the same.
 
     slots: what makes estimates: `learned.outer_training.task_pool.TaskPool` or `learned.outer_training.workers.Workers`;
-    device: on what, for the record; clock: seconds, for `train_for`; start: the
-    weights that it starts from, {path: array} (`learned.outer_training.phases`); None: those of its seed.
+    device: on what, for the record; clock: seconds, for `train_for`; start: the weights that it starts from, {path: array}
+    (`learned.outer_training.phases`); None: those of its seed.
     """
 
-    def __init__(self, directory, suite, options, slots, optimizer, device="cpu", clock=time.monotonic, start=None):
+    def __init__(
+        self,
+        directory: PathLike,
+        suite: suites.Suite,
+        options: Options,
+        slots: Pool,
+        optimizer: LearnedOptimizer,
+        device: str = "cpu",
+        clock: Callable[[], float] = time.monotonic,
+        start: Arrays | None = None,
+    ) -> None:
         options.check(suite)
         suites.require_measured(suite)
         self.directory, self.suite, self.options, self.slots = Path(directory), suite, options, slots
@@ -79,7 +98,13 @@ class Trainer:
             self.x = self.layout.vector({path: start[path] for path in self.layout.shapes}).astype(np.float64)
             self.m, self.v = np.zeros_like(self.x), np.zeros_like(self.x)
 
-    def train(self, outer_steps, save_every=50, keep_every=None, report=lambda line: None):
+    def train(
+        self,
+        outer_steps: int,
+        save_every: int = 50,
+        keep_every: int | None = None,
+        report: Callable[[Line], object] = lambda line: None,
+    ) -> Arrays:
         """Continue until `outer_steps` steps have been taken in all.
 
         save_every: steps between two checkpoints; keep_every: between weights that are kept; report: called with each step's
@@ -89,7 +114,13 @@ class Trainer:
             raise ConfigError("the schedule is planned by time, with schedule_steps 0: train for hours, or give schedule_steps")
         return self._run(lambda: self.step >= outer_steps, lambda: None, save_every, keep_every, report)
 
-    def train_for(self, hours, save_every=50, keep_every=None, report=lambda line: None):
+    def train_for(
+        self,
+        hours: float,
+        save_every: int = 50,
+        keep_every: int | None = None,
+        report: Callable[[Line], object] = lambda line: None,
+    ) -> Arrays:
         """Continue until `hours` of training are over in all, the times before an interruption included.
 
         A cosine schedule with `schedule_steps` 0 ends with them. The other arguments are those of `train`. What makes such a
@@ -117,7 +148,7 @@ class Trainer:
         return self.weights
 
     @property
-    def weights(self):
+    def weights(self) -> Arrays:
         """All weights as {path: float32 array}, those that are frozen included."""
         trained = self.layout.arrays(self.x.astype(np.float32))
         return {path: trained[path] if path in trained else self.frozen[path] for path in self.optimizer.shapes}
@@ -147,7 +178,7 @@ class Trainer:
             ],
         }
 
-    def learning_rate(self, step):
+    def learning_rate(self, step: int) -> float:
         """That of outer step `step` = 0, 1, ..: warmed up, then constant or falling by a cosine."""
         options = self.options
         rate = options.learning_rate * outer_optimizer.warm_up(step, options.warm_up)
@@ -168,11 +199,11 @@ class Trainer:
         gradient = result.estimate.gradient
         return gradient if r is None else gradient * (self.options.sigma / r if r else 0.0)
 
-    def keep(self, path):
+    def keep(self, path: PathLike) -> None:
         """Write the weights alone, with all metadata: enough to use them, not to resume."""
         checkpoint.save(path, self._meta(), self._theta())
 
-    def save(self):
+    def save(self) -> None:
         """Write the checkpoint: everything that resuming as if nothing had happened takes."""
         meta, arrays = self._meta(), {**self._theta(), "adam/x": self.x, "adam/m": self.m, "adam/v": self.v}
         dumped = self.slots.dump()
@@ -185,7 +216,7 @@ class Trainer:
             meta["time_plan"] = self.plan.dump()
         checkpoint.save(self.directory / LATEST, meta, arrays)
 
-    def _theta(self):
+    def _theta(self) -> Arrays:
         return {f"theta/{path}": array for path, array in self.weights.items()}
 
     def _meta(self):
@@ -228,7 +259,7 @@ class Trainer:
             problem = cut(str(error), 200)
             raise StoreError(f"{path} is damaged, or of another version of the package ({problem}): use another --out") from error
 
-    def _vector(self, found, name):
+    def _vector(self, found: checkpoint.Checkpoint, name: str) -> np.ndarray:
         """adam/NAME: finite float64 [P]; v is of squares."""
         vector = found.arrays[f"adam/{name}"]
         if vector.shape != (self.layout.size,) or vector.dtype != np.float64:
@@ -237,12 +268,12 @@ class Trainer:
             raise ValueError(f"adam/{name} has entries that are not finite, or squares below 0")
         return vector
 
-    def _slots_of(self, found):
+    def _slots_of(self, found: checkpoint.Checkpoint) -> Slots:
         """The slots of a checkpoint, as the options and the suite allow them."""
         tasks, slots = {entry.task for entry in self.suite.of_split("train")}, _slots(found)
         for number, (task, life, _) in slots.items():
             if number not in range(self.options.slots) or task not in tasks or not 1 <= life < 2**31:
-                raise ValueError(f"slot {number} has task {shown(task)}, its life number {life}: of {self.options.slots} slots")
+                raise ValueError(f"slot {number} has task {shown(task)}, its task number {life}: of {self.options.slots} slots")
         return slots
 
     def _require_current(self, path, version):

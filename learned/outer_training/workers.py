@@ -1,24 +1,40 @@
 """The task pool in several processes: each has the slots whose number falls to it, and one thread.
 
-Results come back in the order of slots, and a slot's numbers don't depend on where it lives: any number of workers gives the
-same weights, and a training can be resumed with another number.
+Results come back in the order of slots, and a slot's numbers don't depend on the process that holds it: any number of workers
+gives the same weights, and a training can be resumed with another number.
 
 A worker that is killed from outside is started again with its slots as they were last kept (at the last checkpoint), and
 recomputes what it computed since: the numbers are the same. One that dies twice over the same work ends the
 training. A worker whose parent is gone ends at once, whatever it is doing.
 """
 
+from __future__ import annotations
+
 import multiprocessing
 import os
 import traceback
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
 
 from learned.outer_training.estimator_cache import MEMORY_MIB
+from learned.outer_training.options import Options
+from learned.types import Arrays, Slots
 from taskset.errors import TasksetError
 from taskset.execution.memory import private_mib
 from taskset.execution.runtime import start_tensorflow
 from taskset.normalization.sweep.workers import end_with_parent
+from taskset.scoring.suites import Suite
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from multiprocessing.context import SpawnProcess
+
+    from learned.outer_training.task_pool import Result
 
 _DIED = ("died", None)  # what a process that has ended answers
+Call: TypeAlias = tuple[list[int], int, np.ndarray]  # arguments of `TaskPool.estimates`
 GROWTH_MIB = 200  # a new process that needs more memory than it should may grow by as much before it is replaced
 
 
@@ -57,12 +73,27 @@ class Workers:
     memory.
     """
 
-    def __init__(self, count, suite, options, data_dir=None, modules=(), memory=MEMORY_MIB, recall=None, start=None):
+    def __init__(
+        self,
+        count: int,
+        suite: Suite,
+        options: Options,
+        data_dir: str | None = None,
+        modules: Sequence[str] = (),
+        memory: float = MEMORY_MIB,
+        recall: Callable[[], Slots] | None = None,
+        start: Arrays | None = None,
+    ) -> None:
         self._given, self._memory, self.replaced = (suite, options, data_dir, list(modules), memory, start), memory, 0
-        self._pipes, self._processes, self._most = [None] * count, [None] * count, [memory] * count
+        self._count = count
+        self._pipes: dict[int, Connection] = {}
+        self._processes: dict[int, SpawnProcess] = {}
+        self._most: list[float | None] = [memory] * count
         # The estimates that were asked of each worker since slots were kept last, and which slots those were.
-        self._since, self._kept, self._recall, self.revived = [[] for _ in range(count)], {}, recall, 0
-        self._lives = {}
+        self._since: list[list[Call]] = [[] for _ in range(count)]
+        self._kept: Slots | None = {}
+        self._recall, self.revived = recall, 0
+        self._tasks: dict[int, tuple[str, int]] = {}  # {slot: (its task, how many tasks it has drawn)}
         try:
             for worker in range(count):
                 self._start(worker)
@@ -87,12 +118,12 @@ class Workers:
         self.replaced += 1
 
     def _keep(self, dumped):
-        self._lives = {number: (task, life) for number, (task, life, _) in dumped.items()}
-        self._kept, self._since = dumped if self._recall is None else None, [[] for _ in self._pipes]
+        self._tasks = {number: (task, life) for number, (task, life, _) in dumped.items()}
+        self._kept, self._since = dumped if self._recall is None else None, [[] for _ in range(self._count)]
 
     def _kept_slots(self, worker):
         kept = self._kept if self._recall is None else self._recall()
-        if {number: (task, life) for number, (task, life, _) in kept.items()} != self._lives:
+        if {number: (task, life) for number, (task, life, _) in kept.items()} != self._tasks:
             raise TasksetError("a worker ended, and the last checkpoint is no longer what it was: start the training again")
         return {number: slot for number, slot in kept.items() if self._owner(number) == worker}
 
@@ -110,18 +141,17 @@ class Workers:
                 return answer
         return "done", None
 
-    def __enter__(self):
+    def __enter__(self) -> Workers:
         return self
 
-    def __exit__(self, *_):
-        started = [process for process in self._processes if process is not None]
-        for process in started:
+    def __exit__(self, *_: object) -> None:
+        for process in self._processes.values():
             process.kill()
-        for process in started:
+        for process in self._processes.values():
             process.join()
 
-    def _owner(self, number):
-        return number % len(self._pipes)
+    def _owner(self, number: int) -> int:
+        return number % self._count
 
     def _call(self, method, arguments):
         """{worker: result} of `method(*arguments[worker])`, computed at the same time."""
@@ -165,9 +195,9 @@ class Workers:
         except (EOFError, ConnectionResetError):
             return _DIED
 
-    def estimates(self, numbers, outer_step, theta):
+    def estimates(self, numbers: Sequence[int], outer_step: int, theta: np.ndarray) -> list[Result]:
         """The `Result`s of several slots, in that order."""
-        own = {}
+        own: dict[int, list[int]] = {}
         for number in numbers:
             own.setdefault(self._owner(number), []).append(number)
         calls = {worker: (part, outer_step, theta) for worker, part in own.items()}
@@ -176,23 +206,26 @@ class Workers:
             self._since[worker].append(call)
         by_slot = {number: result for worker, part in own.items() for number, result in zip(part, found[worker])}
         for worker in own:
-            used = private_mib(self._processes[worker].pid)
-            if self._most[worker] is None:
+            pid = self._processes[worker].pid
+            assert pid is not None  # it has answered
+            used = private_mib(pid)
+            most = self._most[worker]
+            if most is None:
                 self._most[worker] = max(self._memory, used + GROWTH_MIB)
-            elif used > self._most[worker]:
+            elif used > most:
                 self._replace(worker)
         return [by_slot[number] for number in numbers]
 
-    def dump(self):
-        """{slot: (task, life, {name: array})} of all slots."""
-        found = self._call("dump", {worker: () for worker in range(len(self._pipes))})
+    def dump(self) -> Slots:
+        """All slots, as `TaskPool.dump` describes them."""
+        found = self._call("dump", {worker: () for worker in range(self._count)})
         slots = {number: dumped for part in found.values() for number, dumped in part.items()}
         self._keep(slots)
         return slots
 
-    def restore(self, dumped):
+    def restore(self, dumped: Slots) -> None:
         """Take up the slots that `dump` described."""
-        parts = {worker: ({},) for worker in range(len(self._pipes))}
+        parts: dict[int, tuple[Slots]] = {worker: ({},) for worker in range(self._count)}
         for number, slot in dumped.items():
             parts[self._owner(number)][0][number] = slot
         self._call("restore", parts)

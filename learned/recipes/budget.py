@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from learned.recipes.base import Recipe
+from learned.types import Line
 from taskset.normalization.store import write_text
 from taskset.scoring.suites import Suite
 
@@ -68,7 +69,7 @@ class Clock:
 
     def __init__(self, progress: dict[str, Any], path: Path, budget: float, recipe: Recipe, say: Callable[[str], None]) -> None:
         self.progress, self.path, self.budget, self.recipe, self.say = progress, path, budget, recipe, say
-        self.lines: list[dict] = []
+        self.lines: list[Line] = []
         self.last = time.monotonic()
 
     @property
@@ -95,7 +96,7 @@ class Clock:
         self.progress["kept"].append((self.phase, step, self.progress["seconds"]))
         self._write()
 
-    def __call__(self, line: dict) -> None:
+    def __call__(self, line: Line) -> None:
         """Called with each line of the trainer's log."""
         self.lines.append(line)
         now = time.monotonic()
@@ -112,7 +113,7 @@ class Clock:
         write_text(json.dumps(self.progress), self.path)
 
 
-def summary(lines: list[dict], seconds: float) -> str:
+def summary(lines: list[Line], seconds: float) -> str:
     """One line on the outer steps of `lines` (of the trainer's log): gradient norm, losses by family."""
     families: dict[str, list[float]] = {}
     for line in lines:

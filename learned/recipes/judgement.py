@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from learned.recipes.base import Recipe
 from learned.recipes.budget import Kept, weights_path
@@ -115,7 +116,7 @@ def draw(recipe: Recipe, found: Comparison, kept: Sequence[Kept], path: Path) ->
     plt.close(figure)
 
 
-def by_family(found: Comparison, learned: Sequence[str], suite: Suite) -> tuple[list[str], list[list]]:
+def by_family(found: Comparison, learned: Sequence[str], suite: Suite) -> tuple[list[str], list[list[Any]]]:
     """(header, rows): mean scores of the train loss over the held-out tasks of each family.
 
     Of the first and the last of the `learned` weights (titles in the table), and of the two rivals after them.

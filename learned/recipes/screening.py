@@ -46,7 +46,7 @@ def candidates(recipe: Recipe, baselines: PathLike | None = None) -> Suite:
     return dataclasses.replace(made, tasks=tuple(kept), rule={**made.rule, "per_family": recipe.per_family})
 
 
-def screened(recipe: Recipe, suite: Suite, costs: dict[str, dict]) -> Suite:
+def screened(recipe: Recipe, suite: Suite, costs: dict[str, dict[str, Any]]) -> Suite:
     """The suite without the training tasks that failed or cost too much."""
 
     def fits(cost):

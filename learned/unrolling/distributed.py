@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import MutableMapping
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from learned.types import Tree
 from learned.unrolling.problem import Problem
-from learned.unrolling.sharing import program_of, shared_unroll
+from learned.unrolling.sharing import SharedUnrolls, program_of, shared_unroll
 from learned.unrolling.unroll import Unroll
 from taskset.errors import ConfigError, unknown
 from taskset.execution.loop import execution_mode
@@ -97,7 +97,7 @@ def unroll(
     signs: int,
     steps: int,
     strategy: tf.distribute.Strategy | None = None,
-    programs: MutableMapping | None = None,
+    programs: SharedUnrolls | None = None,
     **execution: Any,
 ) -> Any:
     """An `Unroll` or `BackpropagatedUnroll` (`kind`): by itself, or `Spread` over the replicas of a strategy.
@@ -199,11 +199,11 @@ class Spread:
         """As `Unroll.empty`."""
         return self._join([self._part.empty()] * self.replicas)
 
-    def fresh(self, seeds: dict[int, int]) -> list:
+    def fresh(self, seeds: dict[int, int]) -> list[Tree]:
         """As `Unroll.fresh`, for each replica."""
         share = self._share
         return [self._part.fresh({n % share: seed for n, seed in seeds.items() if n // share == r}) for r in range(self.replicas)]
 
-    def raw(self, pieces: list) -> list:
+    def raw(self, pieces: Sequence[Collection[tuple[int, int, int]]]) -> list[Tree]:
         """As `Unroll.raw`, for each replica."""
         return [self._part.raw(pieces[r * self._share : (r + 1) * self._share]) for r in range(self.replicas)]

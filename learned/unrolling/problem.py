@@ -143,7 +143,7 @@ class Problem:
         )
         return self.normalized(inner, outer), after
 
-    def normalized(self, inner, loss):
+    def normalized(self, inner: Tree, loss: tf.Tensor) -> tf.Tensor:
         """The normalized outer loss."""
         return self.scale(loss)
 

@@ -12,18 +12,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from learned.types import Arrays, Batch, Params, Shapes, Tree
 from learned.unrolling.problem import Problem
 from taskset.random import seeds
 
 LOW, HIGH = 1e-3, 1e3  # of s
 MIXTURE = {"none": 2, "global": 2, "tensor": 2, "parameter": 1}  # weights of "mixed"
 KINDS = (*MIXTURE, "mixed")
-
-Shapes = dict[str, tuple[int, ...]]
 
 
 def scale_shapes(kind: str, shapes: Shapes) -> Shapes:
@@ -32,7 +32,7 @@ def scale_shapes(kind: str, shapes: Shapes) -> Shapes:
     return {path: tuple(shape) if entries else () for path, shape in shapes.items()}
 
 
-def draw_scales(kind: str, seed: int, shapes: Shapes) -> dict[str, np.ndarray]:
+def draw_scales(kind: str, seed: int, shapes: Shapes) -> Arrays:
     """{path: s}, float64 with the shapes of `scale_shapes`; log s is uniform between log LOW and log HIGH.
 
     global: one s for all parameters; tensor: one for each tensor; parameter: one for each entry; none: 1;
@@ -59,7 +59,7 @@ class RescaledProblem(Problem):
     An inner state has "scale", too: {path: s}. Its "params" are w; losses and the objective are taken at s w.
     """
 
-    def __init__(self, kind: str, *arguments, **more):
+    def __init__(self, kind: str, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
         self.kind = kind
 
@@ -69,7 +69,7 @@ class RescaledProblem(Problem):
         shapes = self.task.parameter_shapes
         return {"params": shapes, "scale": scale_shapes(self.kind, shapes)}
 
-    def initializer(self) -> Callable[[Iterable[int]], dict]:
+    def initializer(self) -> Callable[[Iterable[int]], Tree]:
         """As `Problem.initializer`; the scales of a seed follow from it alone."""
         initial, shapes = super().initializer(), self.task.parameter_shapes
 
@@ -80,20 +80,28 @@ class RescaledProblem(Problem):
 
         return initialize
 
-    def start(self, theta: tf.Tensor, fresh: dict) -> dict:
+    def start(self, theta: tf.Tensor, fresh: Tree) -> Tree:
         """The inner state at step 0: w = w0 / s."""
         params, scale = fresh["params"], fresh["scale"]
         return {**super().start(theta, {path: w / scale[path] for path, w in params.items()}), "scale": scale}
 
-    def step(self, theta, inner, step, batches, key, horizon=None):
+    def step(
+        self,
+        theta: tf.Tensor,
+        inner: Tree,
+        step: tf.Tensor,
+        batches: dict[str, Batch],
+        key: tf.Tensor,
+        horizon: tf.Tensor | None = None,
+    ) -> tuple[tf.Tensor, Tree]:
         """As `Problem.step`; s stays."""
         loss, after = super().step(theta, inner, step, batches, key, horizon)
         return loss, {**after, "scale": inner["scale"]}
 
-    def point(self, inner):
+    def point(self, inner: Tree) -> Params:
         """s w."""
         return {path: inner["scale"][path] * w for path, w in inner["params"].items()}
 
-    def pull_back(self, inner, gradients):
+    def pull_back(self, inner: Tree, gradients: Params) -> Params:
         """s g."""
         return {path: inner["scale"][path] * g for path, g in gradients.items()}

@@ -12,14 +12,19 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Callable, Iterable, MutableMapping
+from typing import Any, TypeAlias
 
 import tensorflow as tf
 
+from learned.types import Batch, Tree
 from learned.unrolling.problem import Problem
 from learned.unrolling.rescaling import RescaledProblem
 from learned.unrolling.unroll import Unroll
 from taskset.errors import ConfigError
 from taskset.tasks.base import Model, Task
+
+# {(kind, program, pairs, signs, steps): unroll} of those that were made.
+SharedUnrolls: TypeAlias = MutableMapping[tuple[Any, ...], Unroll]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,11 +43,11 @@ class _LossScaleInState(Problem):
     """Takes the normalizer from the inner state, where an episode's start puts it."""
 
     @property
-    def fresh_shapes(self) -> dict:
+    def fresh_shapes(self) -> Tree:
         """{"start": what the problem itself starts from, "loss_scale": {"initial": (), "best": ()}}."""
         return {"start": super().fresh_shapes, "loss_scale": {"initial": (), "best": ()}}
 
-    def initializer(self) -> Callable[[Iterable[int]], dict]:
+    def initializer(self) -> Callable[[Iterable[int]], Tree]:
         """As `Problem.initializer`."""
         initial = super().initializer()
 
@@ -54,18 +59,27 @@ class _LossScaleInState(Problem):
 
         return initialize
 
-    def start(self, theta, fresh):
+    def start(self, theta: tf.Tensor, fresh: Tree) -> Tree:
         """The inner state at step 0."""
         return {**super().start(theta, fresh["start"]), "loss_scale": fresh["loss_scale"]}
 
-    def step(self, theta, inner, step, batches, key, horizon=None):
+    def step(
+        self,
+        theta: tf.Tensor,
+        inner: Tree,
+        step: tf.Tensor,
+        batches: dict[str, Batch],
+        key: tf.Tensor,
+        horizon: tf.Tensor | None = None,
+    ) -> tuple[tf.Tensor, Tree]:
         """As `Problem.step`; the normalizer stays."""
         loss, after = super().step(theta, inner, step, batches, key, horizon)
         return loss, {**after, "loss_scale": inner["loss_scale"]}
 
-    def normalized(self, inner, loss):
+    def normalized(self, inner: Tree, loss: tf.Tensor) -> tf.Tensor:
         """The normalized outer loss, with the numbers of the inner state."""
-        return dataclasses.replace(self.scale, **inner["loss_scale"])(loss)
+        scale: Any = self.scale  # a dataclass, see `SharedProblem`
+        return dataclasses.replace(scale, **inner["loss_scale"])(loss)
 
 
 class SharedProblem(_LossScaleInState):
@@ -76,10 +90,10 @@ class SharedRescaledProblem(_LossScaleInState, RescaledProblem):
     """The same with a rescaling augmentation."""
 
 
-def shared_unroll(programs: MutableMapping[tuple, Unroll], kind: type[Unroll], problem: Problem, *arguments, **more) -> Unroll:
+def shared_unroll(programs: SharedUnrolls, kind: type[Unroll], problem: Problem, *arguments: Any, **more: Any) -> Unroll:
     """An unroll of `problem` that has the compiled program of another task of the same `program`, where there is one.
 
-    programs: {(kind, program, arguments): unroll} of those that were made; the new one is put in where there was none.
+    programs: those that were made; the new one is put in where there was none.
     """
     key = (kind, program_of(problem.task), *arguments)
     if key not in programs:

@@ -81,7 +81,7 @@ def _has_lists_of_lists(graph):
 
 
 class Unroll:
-    """Windows of `steps` steps of `pairs` x `signs` copies of a problem.
+    """Truncations of `steps` steps of `pairs` x `signs` copies of a problem.
 
     mode: "xla_loop", "graph_loop" or "eager_loop" (`taskset.execution.loop`); None: the best for the task and device.
     layout: one of LAYOUTS; None: batched if possible.

@@ -174,7 +174,7 @@ SLOT = {"task": NAMES[0], "life": 2}
         (change_meta(slots={"-1": SLOT}), "slot -1"),
         (change_meta(slots={"x": SLOT}), "'x'"),
         (change_meta(slots={"0": {**SLOT, "task": "mlp_family_seed0"}}), "'mlp_family_seed0'"),
-        (change_meta(slots={"0": {**SLOT, "life": 0}}), "life number 0"),
+        (change_meta(slots={"0": {**SLOT, "life": 0}}), "task number 0"),
         (change_meta(slots={"0": {"life": 1}}), "slots.0.task is missing"),
         (change_meta(slots={"0": 3}), "slots.0.task is missing"),
         (change_array("adam/m", lambda m: m[1:]), "adam/m is float64 (3,); expected is float64 (4,)"),
