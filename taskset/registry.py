@@ -62,14 +62,14 @@ class Family:
     sample: Callable[[int], Config] | None = None
     schema: dict[str, Any] | None = None
     facts: Callable[[Config], Facts] | None = None
-    build: Callable | None = None
+    build: Callable[..., Any] | None = None
 
 
 @dataclass(frozen=True)
 class OwnOptimizer:
     """A registered optimizer. build: `build(**hyperparameters) -> Optimizer`, in TensorFlow."""
 
-    build: Callable
+    build: Callable[..., Any]
     hyperparameters: dict[str, float | bool]
 
 
@@ -89,7 +89,7 @@ def check_name(kind: str, name: str) -> None:
         )
 
 
-def same(known, given):
+def same(known: object, given: object) -> bool:
     """Whether `given` is what was registered before, defined again by a notebook's cell or a reloaded module.
 
     Functions are compared by module and name, schemas by content.
