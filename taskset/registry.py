@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Config: TypeAlias = Any  # a task's description, JSON values: in most families a dict of fields, in losg_tasks_family a list
 Shapes: TypeAlias = dict[str, tuple[int, ...]]  # {path of a parameter: its shape}
 
-F = TypeVar("F", bound=Callable)  # a registered function, which its decorator returns as it is
+F = TypeVar("F", bound="Callable[..., Any]")  # a registered function, which its decorator returns as it is
 
 SEEDS = 1000  # the published seeds of a family: 0 .. 999; any other non-negative seed works as well
 
