@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeGuard
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
 import numpy as np
 import tensorflow as tf
@@ -97,7 +97,10 @@ class TorchSteps:
                 loss = self._evaluate(evaluate)
             return loss
 
-        self._optimizer.step(closure) if self._takes_closure else self._optimizer.step()
+        if self._takes_closure:
+            self._optimizer.step(cast("Callable[[], float]", closure))  # PyTorch's types say float, its closures return tensors
+        else:
+            self._optimizer.step()
 
     def _evaluate(self, evaluate: EvaluateVector) -> torch.Tensor:
         torch = self._torch
