@@ -11,7 +11,7 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, SupportsIndex
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 
@@ -59,7 +59,7 @@ def family(name: str) -> Family:
     return registry._families[name]
 
 
-def builder(name: str) -> Callable:
+def builder(name: str) -> Callable[..., Any]:
     """The builder of a family; imports TensorFlow. Raises `UnknownName`, and `ConfigError` for a family without a builder."""
     if family(name).build is None:
         importlib.import_module("taskset.tasks.builders")
@@ -118,7 +118,7 @@ def is_task(name: str) -> bool:
     return isinstance(name, str) and (name in registry._fixed or bool(parsed and parsed[0] in families()))
 
 
-def get_config(name: str) -> list:
+def get_config(name: str) -> list[Any]:
     """The config of a task in the published form, `[config, family]` (a JSON value). Raises `UnknownName`."""
     family_name, config = resolve(name)
     return [config, family_name]

@@ -7,14 +7,17 @@ import importlib.util
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any, TypeVar
 
 from taskset import catalogue, registry
 from taskset.errors import ConfigError, origin
 
-_tables: list[dict] = []
+Made = TypeVar("Made")  # what a table has under a name
+
+_tables: list[dict[str, Any]] = []
 
 
-def watched(table):
+def watched(table: dict[str, Made]) -> dict[str, Made]:
     """The dict `table` itself, {name: function}; what a module that can't be imported has put into it is taken out again."""
     _tables.append(table)
     return table

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Config: TypeAlias = Any  # a task's description, JSON values: in most families a dict of fields, in losg_tasks_family a list
 Shapes: TypeAlias = dict[str, tuple[int, ...]]  # {path of a parameter: its shape}
 
-F = TypeVar("F", bound=Callable)  # a registered function, which its decorator returns as it is
+F = TypeVar("F", bound="Callable[..., Any]")  # a registered function, which its decorator returns as it is
 
 SEEDS = 1000  # the published seeds of a family: 0 .. 999; any other non-negative seed works as well
 
@@ -62,14 +62,14 @@ class Family:
     sample: Callable[[int], Config] | None = None
     schema: dict[str, Any] | None = None
     facts: Callable[[Config], Facts] | None = None
-    build: Callable | None = None
+    build: Callable[..., Any] | None = None
 
 
 @dataclass(frozen=True)
 class OwnOptimizer:
     """A registered optimizer. build: `build(**hyperparameters) -> Optimizer`, in TensorFlow."""
 
-    build: Callable
+    build: Callable[..., Any]
     hyperparameters: dict[str, float | bool]
 
 
@@ -89,7 +89,7 @@ def check_name(kind: str, name: str) -> None:
         )
 
 
-def same(known, given):
+def same(known: object, given: object) -> bool:
     """Whether `given` is what was registered before, defined again by a notebook's cell or a reloaded module.
 
     Functions are compared by module and name, schemas by content.

@@ -11,6 +11,7 @@ from taskset import plugins
 from taskset.cli.data import DataDir
 from taskset.errors import ConfigError
 from taskset.execution.runtime import start_tensorflow
+from taskset.normalization.sweep import workers as sweep_workers
 
 
 def score(
@@ -51,14 +52,14 @@ def score(
     modules: Annotated[
         list[str] | None, typer.Option("--import", help="Module or .py file that registers families of your own.")
     ] = None,
-):
+) -> None:
     """Run an optimizer of any framework on a suite and show where it stands. The same command resumes an interrupted run."""
     out, err = Console(highlight=False, soft_wrap=True), Console(stderr=True, highlight=False, soft_wrap=True)
     if compare is not None:
         from taskset.scoring import score_file
 
-        for line in score_file.differences(*map(score_file.read, compare)):
-            out.print(line, markup=False)
+        for text in score_file.differences(*map(score_file.read, compare)):
+            out.print(text, markup=False)
         return
     if optimizer is None:
         raise ConfigError("which optimizer? Give FILE.py:NAME, MODULE:NAME, the name of an optimizer, or a checkpoint")
@@ -73,7 +74,7 @@ def score(
     with Progress(*columns, console=err) as bar:
         line = bar.add_task("", total=None)
 
-        def report(progress):
+        def report(progress: sweep_workers.Progress) -> None:
             done = len(progress.finished) + len(progress.failed)
             bar.update(line, completed=done, total=None, description=" ".join(progress.working))
 

@@ -24,7 +24,7 @@ import numpy as np
 # Internal: the parent process of a sweep sets it for its workers.
 SCRATCH_VARIABLE = "TASKSET_SHARED_ARRAYS"
 _PREFIX, _LOCK = "taskset-arrays-", ".lock"
-_maps: weakref.WeakSet = weakref.WeakSet()  # of the arrays that are open
+_maps: weakref.WeakSet[mmap.mmap] = weakref.WeakSet()  # of the arrays that are open
 
 
 @contextlib.contextmanager

@@ -218,12 +218,12 @@ def _build(name: str, info: text_info.TextInfo, data_dir: Directory | None) -> N
 
 def _documents(
     name: str, info: text_info.TextInfo, stored: Path, data_dir: Directory | None
-) -> tuple[dict[str, list[str]], dict[str, list]]:
+) -> tuple[dict[str, list[str]], dict[str, list[Any]]]:
     """({split: texts}, {split: labels}): the first `LIMITS` of each split."""
     import tensorflow as tf
 
     texts: dict[str, list[str]] = {split: [] for split in LIMITS}
-    labels: dict[str, list] = {split: [] for split in LIMITS}
+    labels: dict[str, list[Any]] = {split: [] for split in LIMITS}  # int; None without classes
     try:
         builder = prepared.open_builder(stored)
         for split, text, label in _READERS[info.reader](builder):

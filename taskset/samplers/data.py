@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from taskset.datasets.text import LanguageModelData, TextClassificationData
 
 
-def image_data(dataset: list) -> ImageData:
+def image_data(dataset: list[Any]) -> ImageData:
     """`ImageData` of `[name, options, augmentation]`.
 
     The option just_train is not passed on: the release read it only for language models.
@@ -25,7 +25,7 @@ def image_data(dataset: list) -> ImageData:
     return ImageData(name, options["bs"], num_train=options["num_train"], augmentation=augmentation, valid_size=valid_size)
 
 
-def text_classification_data(dataset: list) -> TextClassificationData:
+def text_classification_data(dataset: list[Any]) -> TextClassificationData:
     """`TextClassificationData` of `[name, options]`."""
     from taskset.datasets.text import TextClassificationData
 
@@ -33,7 +33,7 @@ def text_classification_data(dataset: list) -> TextClassificationData:
     return TextClassificationData(name, options["bs"], options["num_train"], options["patch_length"], options["max_token"])
 
 
-def language_model_data(dataset: list, valid_size: int) -> LanguageModelData:
+def language_model_data(dataset: list[Any], valid_size: int) -> LanguageModelData:
     """`LanguageModelData` of `[name, options]` with validation splits of `valid_size` documents."""
     from taskset.datasets.text import LanguageModelData
 

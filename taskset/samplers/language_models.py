@@ -20,7 +20,7 @@ def schema(dataset: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-def sample(seed: int, vocab_size: Callable[[Draws], int], dataset: Callable[[Draws], list]) -> Config:
+def sample(seed: int, vocab_size: Callable[[Draws], int], dataset: Callable[[Draws], list[Any]]) -> Config:
     """A config; `vocab_size` and `dataset` are functions of the `Draws`."""
     draw = Draws(seed)
     return {

@@ -148,7 +148,7 @@ def sample_optimizer(family: str, seed: SupportsIndex) -> dict[str, Any]:
     return _BY_SEED[family](registry.check_seed(family, seed))
 
 
-def get_optimizer_config(name: str) -> list:
+def get_optimizer_config(name: str) -> list[Any]:
     """`[config, family]` of an optimizer, a JSON value: `get_optimizer_config("adam8p_wide_grid_seed21")`.
 
     Names: `{family}_seed{N}` for the sampled families and for `nadamw_corrected` (the configs of nadamw_grid), and those of
@@ -172,7 +172,7 @@ def get_optimizer_config(name: str) -> list:
     raise unknown("optimizer", name, [*all_optimizers(), *one_run_optimizers()], hint)
 
 
-def register_optimizer(name: str, **hyperparameters: float | bool) -> Callable[[Callable], Callable]:
+def register_optimizer(name: str, **hyperparameters: float | bool) -> Callable[[registry.F], registry.F]:
     """Decorator: a function (or class) that returns an `Optimizer` (`taskset.optimizers.base`), under a name for it.
 
         @taskset.register_optimizer("sign_momentum", learning_rate=0.01, decay=0.9)
@@ -203,7 +203,7 @@ def register_optimizer(name: str, **hyperparameters: float | bool) -> Callable[[
         if not isinstance(value, (bool, np.bool_)) and not (isinstance(value, numbers.Real) and math.isfinite(value)):
             raise ConfigError(f"{field} {shown(value)} of optimizer {name!r}: allowed is a finite number, True or False")
 
-    def register(build):
+    def register(build: registry.F) -> registry.F:
         registry.add_optimizer(name, registry.OwnOptimizer(build, hyperparameters))
         return build
 

@@ -4,6 +4,8 @@ Each function takes the `Draws` of the config and returns the config's entry. Th
 published procedure; it is not always the order in which the config lists them.
 """
 
+from typing import Any
+
 from taskset.samplers.draws import Draws
 
 ACTIVATIONS = {
@@ -63,13 +65,13 @@ def activation(draw: Draws) -> str:
     return draw.wchoice(ACTIVATIONS)
 
 
-def initializer(draw: Draws) -> list:
+def initializer(draw: Draws) -> list[Any]:
     """[name, argument]; the argument is null for initializers without one."""
     name = draw.wchoice({**PLAIN_INITIALIZERS, **SCALED_INITIALIZERS})
     return [name, draw.log_float(0.1, 10) if name in SCALED_INITIALIZERS else None]
 
 
-def image_dataset(draw: Draws) -> list:
+def image_dataset(draw: Draws) -> list[Any]:
     """[name, options, augmentation]; drawn name, augmentation, options."""
     name = draw.choice(*IMAGE_DATASETS)
     augmentation = _augmentation(draw) if draw.bernoulli(0.3) else None
@@ -106,7 +108,7 @@ def _num_train(draw):
     return draw.linear_int(1000, 50000) if draw.bernoulli(0.2) else None
 
 
-def text_classification_dataset(draw: Draws) -> list:
+def text_classification_dataset(draw: Draws) -> list[Any]:
     """[name, options]; the training size is drawn before the options written ahead of it."""
     name = draw.choice(*TEXT_CLASSIFICATION_DATASETS)
     num_train = _num_train(draw)
@@ -122,12 +124,12 @@ def text_classification_dataset(draw: Draws) -> list:
     ]
 
 
-def character_dataset(draw: Draws) -> list:
+def character_dataset(draw: Draws) -> list[Any]:
     """[name, options] of a language model over bytes."""
     return _language_model_dataset(draw, CHARACTER_DATASETS, 160)
 
 
-def word_dataset(draw: Draws) -> list:
+def word_dataset(draw: Draws) -> list[Any]:
     """[name, options] of a language model over pieces of words."""
     return _language_model_dataset(draw, WORD_DATASETS, 256)
 
@@ -146,7 +148,7 @@ def _language_model_dataset(draw, names, longest):
     ]
 
 
-def recurrent_core(draw: Draws) -> list:
+def recurrent_core(draw: Draws) -> list[Any]:
     """[kind, arguments] of a vanilla RNN, a GRU or an LSTM."""
     kind = draw.choice("vrnn", "gru", "lstm")
     # Whether the matrices share an initializer. Drawn for the LSTM, too, which has a single matrix.

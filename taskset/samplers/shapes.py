@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from taskset.registry import Config, Shapes
 
@@ -28,7 +29,7 @@ def pixels(image_shape: Sequence[int]) -> int:
     return math.prod(image_shape)
 
 
-def recurrent_core(core: list, inputs: int) -> Shapes:
+def recurrent_core(core: list[Any], inputs: int) -> Shapes:
     """A recurrent core `[kind, arguments]` that reads vectors of length `inputs`; its variables are called `core/..`."""
     kind, args = core
     n = args["core_dim"]
@@ -40,7 +41,7 @@ def recurrent_core(core: list, inputs: int) -> Shapes:
     return {"core/w_gates": (inputs + n, 4 * n), "core/b_gates": (4 * n,)}
 
 
-def initial_state(core: list) -> Shapes:
+def initial_state(core: list[Any]) -> Shapes:
     """The learned initial state of a recurrent core: one vector, two for an LSTM."""
     kind, args = core
     names = ("hidden", "cell") if kind == "lstm" else ("hidden",)

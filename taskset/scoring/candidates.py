@@ -1,19 +1,34 @@
 """An optimizer that is to be scored: which one, under which name, with which sets of hyperparameters."""
 
+from __future__ import annotations
+
 import hashlib
 import importlib
 import importlib.util
 import json
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
 
 from taskset.errors import ConfigError, UnknownName, cut, nearest, origin, shown
 from taskset.random import seeds
 from taskset.samplers.optimizers import get_optimizer_config, opt_list_names
+
+if TYPE_CHECKING:
+    from taskset.optimizers.base import Optimizer
+    from taskset.scoring.adapters import Adapted
+
+Hyperparameters: TypeAlias = dict[str, Any]  # {name: JSON value} of a trial
+Sampler: TypeAlias = Callable[[np.random.Generator], Hyperparameters]
+Given: TypeAlias = Hyperparameters | Sequence[Hyperparameters] | Sampler  # as a user gives them
+MakeNamed: TypeAlias = "Callable[[str, int, int], Optimizer | Adapted]"  # (name, trial, horizon) -> optimizer
 
 ENTRY_POINTS = "taskset.optimizers"  # group of functions `text -> optimizer, or None where text names none of theirs`
 NAME = re.compile(r"[A-Za-z0-9_.@+-]{1,150}")
@@ -31,22 +46,24 @@ class Candidate:
     """
 
     name: str
-    trials: tuple[dict, ...]
+    trials: tuple[Hyperparameters, ...]
     drawn: bool
-    make: Callable
+    make: Callable[[int, int], Optimizer | Adapted]
     code: str = ""
 
     @property
-    def names(self):
+    def names(self) -> tuple[str, ...]:
         """Of the trials: the candidate's where there is one, else NAME@0, NAME@1, .."""
         return (self.name,) if len(self.trials) == 1 else tuple(f"{self.name}@{i}" for i in range(len(self.trials)))
 
-    def as_json(self):
+    def as_json(self) -> dict[str, Any]:
         """What results depend on beside the sweep's options, as JSON values."""
         return {"hyperparameters": [_as_json(trial) for trial in self.trials], "code": self.code}
 
 
-def candidate(optimizer, hyperparameters=None, trials=None, name=None):
+def candidate(
+    optimizer: object, hyperparameters: Given | None = None, trials: int | None = None, name: str | None = None
+) -> Candidate:
     """The `Candidate` of an optimizer, an object or a text that `find` understands.
 
     hyperparameters: a dict, a list of dicts, or a sampler `numpy.random.Generator -> dict`, of which `trials` are drawn; texts
@@ -58,12 +75,12 @@ def candidate(optimizer, hyperparameters=None, trials=None, name=None):
     thing, code = find(optimizer) if isinstance(optimizer, str) else (optimizer, "")
     name = _checked_name(name or _name_of(optimizer, thing))
     sets, drawn = _sets(hyperparameters, trials, name)
-    make = _named(optimizer, sets) if isinstance(thing, str) else _adapted(thing, sets)
+    make = _named(optimizer, sets) if isinstance(optimizer, str) and isinstance(thing, str) else _adapted(thing, sets)
     found = Candidate(name, tuple(sets), drawn, lambda trial, horizon: make(found.names[trial], trial, horizon), code)
     return found
 
 
-def _of_list(count, hyperparameters, trials, name):
+def _of_list(count: int, hyperparameters: Given | None, trials: int | None, name: str | None) -> Candidate:
     if hyperparameters is not None:
         raise ConfigError(f"hyperparameters {shown(hyperparameters)} of opt_list:{count}: the list has its own; leave them out")
     names = opt_list_names(count)[:trials]
@@ -77,7 +94,7 @@ def _of_list(count, hyperparameters, trials, name):
     return found
 
 
-def find(text):
+def find(text: str) -> tuple[object, str]:
     """(what a text names, digest of its code): FILE.py:NAME, MODULE:NAME, the name of an optimizer, or what an installed package
     makes of it (entry point group `taskset.optimizers`): `learned` finds checkpoints and pretrained optimizers.
 
@@ -98,7 +115,7 @@ def find(text):
     return loaded(place, attribute)
 
 
-def loaded(place, attribute):
+def loaded(place: str, attribute: str) -> tuple[Any, str]:
     """(the object, digest of the file's text) of an attribute of a .py file or a module. Raises `ConfigError`."""
     file = Path(place).resolve() if place.endswith(".py") else None
     try:
@@ -115,10 +132,11 @@ def loaded(place, attribute):
     return found, hashlib.sha256(file.read_bytes()).hexdigest()[:16] if file else ""
 
 
-def _file(path):
+def _file(path: Path) -> ModuleType:
     name = f"taskset_scored_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
     if name not in sys.modules:
         spec = importlib.util.spec_from_file_location(name, path)
+        assert spec is not None and spec.loader is not None  # a .py file has both
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
         try:
@@ -129,7 +147,7 @@ def _file(path):
     return sys.modules[name]
 
 
-def parse_hyperparameters(text):
+def parse_hyperparameters(text: str) -> Given:
     """Hyperparameters as the command line gives them: JSON, a .json file, or a sampler FILE.py:NAME."""
     if text.lstrip().startswith(("{", "[")):
         return _json(text, "hyperparameters")
@@ -145,19 +163,19 @@ def parse_hyperparameters(text):
     )
 
 
-def _json(text, where):
+def _json(text: str, where: str) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:
         raise ConfigError(f"{where}: no valid JSON ({error}); give an object or a list of objects") from error
 
 
-def _sets(hyperparameters, trials, name):
+def _sets(hyperparameters: Given | None, trials: int | None, name: str) -> tuple[list[Hyperparameters], bool]:
     """(a list of hyperparameters, whether they were drawn)."""
     if trials is not None and not (type(trials) is int and 1 <= trials <= MOST):
         raise ConfigError(f"trials {shown(trials)}: allowed is an integer from 1 to {MOST}")
-    drawn = callable(hyperparameters)
-    if drawn:
+    sets: Given
+    if callable(hyperparameters):
         sets = [hyperparameters(seeds.generator(0, "score", trial)) for trial in range(trials or 1)]
     else:
         sets = [hyperparameters or {}] if isinstance(hyperparameters, (dict, type(None))) else hyperparameters
@@ -169,27 +187,27 @@ def _sets(hyperparameters, trials, name):
         raise ConfigError(
             f"trials {trials} of {name!r}: there are {len(sets)} sets of hyperparameters; give a sampler to draw more"
         )
-    return [_as_json(one) for one in sets[:trials]], drawn
+    return [_as_json(one) for one in sets[:trials]], callable(hyperparameters)
 
 
-def _as_json(values):
+def _as_json(values: Mapping[str, Any]) -> Hyperparameters:
     """Hyperparameters with NumPy's numbers as Python's."""
     return {key: value.item() if hasattr(value, "item") else value for key, value in values.items()}
 
 
-def _named(text, sets):
+def _named(text: str, sets: Sequence[Hyperparameters]) -> MakeNamed:
     return lambda name, trial, horizon: _by_name(text, sets[trial], name)
 
 
-def _by_name(text, hyperparameters, name):
+def _by_name(text: str, hyperparameters: Hyperparameters, name: str) -> Optimizer:
     from taskset.optimizers import make_optimizer
 
     config, family = get_optimizer_config(text)
     return make_optimizer(family, {**config, **hyperparameters}, name)
 
 
-def _adapted(thing, sets):
-    def make(name, trial, horizon):
+def _adapted(thing: object, sets: Sequence[Hyperparameters]) -> MakeNamed:
+    def make(name: str, trial: int, horizon: int) -> Adapted:
         from taskset.scoring.adapters import adapt
 
         return adapt(thing, name, sets[trial], horizon)
@@ -197,7 +215,7 @@ def _adapted(thing, sets):
     return make
 
 
-def _name_of(given, thing):
+def _name_of(given: object, thing: object) -> str:
     if isinstance(given, str):
         found = given.rpartition(":")[2] if ":" in given else Path(given).stem if given.endswith(".npz") else given
     else:
@@ -205,7 +223,7 @@ def _name_of(given, thing):
     return re.sub(r"[^A-Za-z0-9_.@+-]", "_", str(found))[:150]
 
 
-def _checked_name(name):
+def _checked_name(name: str) -> str:
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise ConfigError(f"name {shown(name)}: allowed are at most 150 letters, digits and _ . @ + -")
     return name

@@ -1,38 +1,42 @@
 """Where an optimizer stands: `score` runs it on a suite and puts it beside the baselines."""
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from taskset.errors import ConfigError, TasksetError, unknown
 from taskset.normalization.sweep.runner import SweepOptions
+from taskset.normalization.sweep.workers import Progress
 from taskset.scoring import candidates, named_suites, score_file, scores, standing, standing_table, suites, tiers, trial_runs
+from taskset.scoring.standing import Standing
+from taskset.scoring.suites import Suite
 
 ALL = "all"
 SEEDS = 2
 BATCHES = 5
 
 
-def suite_of(text):
+def suite_of(text: str) -> Suite:
     """The suite of a tier ("1h", "1h:1"), of a rule ("small"), or in a .json file."""
     return tiers.load(text) if tiers.is_tier(text) else named_suites.find(text)
 
 
 def score(
-    optimizer,
-    suite,
-    out,
-    hyperparameters=None,
-    trials=None,
-    name=None,
-    seeds=SEEDS,
-    horizon=None,
-    split=ALL,
-    batches=BATCHES,
-    view="end",
-    data_dir=None,
-    workers=1,
-    modules=(),
-    report=lambda progress: None,
-):
+    optimizer: object,
+    suite: str,
+    out: str | Path,
+    hyperparameters: candidates.Given | None = None,
+    trials: int | None = None,
+    name: str | None = None,
+    seeds: int = SEEDS,
+    horizon: int | None = None,
+    split: str = ALL,
+    batches: int = BATCHES,
+    view: str = "end",
+    data_dir: str | Path | None = None,
+    workers: int = 1,
+    modules: Iterable[str] = (),
+    report: Callable[[Progress], object] = lambda progress: None,
+) -> Standing:
     """Run an optimizer on the tasks of a suite and return its `taskset.scoring.standing.Standing`.
 
     optimizer: an optimizer of taskset, a pair of functions (init, update), a Keras optimizer, a class of torch.optim, an optax
@@ -73,12 +77,12 @@ def score(
     return result
 
 
-def _evaluations(horizon):
+def _evaluations(horizon: int) -> int:
     """As many of 50 intervals as cut the horizon into equal parts."""
     return next(n for n in range(min(50, horizon), 0, -1) if horizon % n == 0)
 
 
-def _tasks(suite, split):
+def _tasks(suite: Suite, split: str) -> list[str]:
     if split not in (*suites.SPLITS, ALL):
         raise unknown("split", split, [*suites.SPLITS, ALL], f"Allowed are {', '.join(suites.SPLITS)} and {ALL}.")
     tasks = [entry.task for entry in suite.tasks if split in (entry.split, ALL)]

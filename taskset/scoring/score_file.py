@@ -8,6 +8,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,35 +16,42 @@ from taskset.errors import ConfigError, StoreError, cut
 from taskset.normalization.store import write_text
 from taskset.normalization.sweep.provenance import machine
 from taskset.scoring import statistics
-from taskset.scoring.standing import Row
+from taskset.scoring.candidates import Candidate
+from taskset.scoring.standing import Row, Standing
 from taskset.version import __version__
 
 FORMAT = "taskset scores"
 SAME = ("suite", "horizon", "view")
 
 
-def as_json(standing, candidate, seeds):
+def as_json(standing: Standing, candidate: Candidate, seeds: int) -> dict[str, Any]:
     """A standing as JSON values."""
     rows = []
     for row in standing.rows:
-        one = {"title": row.title, "trials": row.trials, "own": row.own, "diverged": row.diverged, "runs": row.runs}
+        one: dict[str, Any] = {
+            "title": row.title,
+            "trials": row.trials,
+            "own": row.own,
+            "diverged": row.diverged,
+            "runs": row.runs,
+        }
         one["milliseconds"] = row.milliseconds
         for split, values in row.values.items():
             won = None if standing.tuned is None else row.won(split, standing.tuned)
             one[split] = {**row.summary(split), "won": won, "tasks": values}
         rows.append(one)
-    told = {"format": FORMAT, "format_version": 1, "taskset_version": __version__, "suite": standing.suite}
+    told: dict[str, Any] = {"format": FORMAT, "format_version": 1, "taskset_version": __version__, "suite": standing.suite}
     told |= {"horizon": standing.horizon, "view": standing.view, "seeds": seeds, "machine": machine()}
     told |= {"optimizer": {"name": candidate.name, **candidate.as_json()}, "rows": rows, "notes": standing.notes}
     return json.loads(json.dumps(told))
 
 
-def write(standing, candidate, seeds, path):
+def write(standing: Standing, candidate: Candidate, seeds: int, path: str | Path) -> None:
     """Write scores.json."""
     write_text(json.dumps(as_json(standing, candidate, seeds), indent=1) + "\n", path)
 
 
-def read(path):
+def read(path: str | Path) -> dict[str, Any]:
     """The values in a scores.json, with "rows" as `Row`s. Raises `StoreError`."""
     try:
         found = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -73,7 +81,7 @@ def read(path):
         raise StoreError(f"{path} is no scores.json ({told}): make one with `python -m taskset score`") from error
 
 
-def differences(first, second):
+def differences(first: dict[str, Any], second: dict[str, Any]) -> list[str]:
     """Lines that compare two files (`read`): each pair of their optimizers' rows with the same number of trials.
 
     The difference is that of the normalized losses of the same tasks, the second's minus the first's: negative where the second

@@ -5,8 +5,13 @@ validation loss where test loss is. Trials that were drawn at random have no ord
 of k. Those of a list are tried in order.
 """
 
+from __future__ import annotations
+
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -14,6 +19,14 @@ from taskset.errors import ConfigError
 from taskset.normalization import store
 from taskset.scoring import rivals, scores, statistics
 from taskset.scoring.comparison import plain
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from taskset.scoring.candidates import Candidate
+    from taskset.scoring.suites import Suite
+
+Scales: TypeAlias = Mapping[tuple[str, str], tuple[float, float]]  # {(task, split): (initial, best)}
 
 BUDGETS = (1, 10, 100)
 CHOSEN_BY = {"train": "train", "test": "valid_outer"}  # split of the score: split by which trials are chosen
@@ -29,20 +42,22 @@ class Row:
 
     title: str
     trials: int
-    values: dict
+    values: dict[str, dict[str, float]]
     diverged: int
     runs: int
     milliseconds: float | None = None
     own: bool = False
 
-    def summary(self, split):
+    def summary(self, split: str) -> dict[str, tuple[float, float, float]]:
         """{statistic: (value, low, high)} over tasks."""
         values = np.array(list(self.values[split].values()))
-        return {
-            name: (float(f(values)), *map(float, statistics.interval(values, f))) for name, f in statistics.STATISTICS.items()
-        }
+        found = {}
+        for name, statistic in statistics.STATISTICS.items():
+            low, high = statistics.interval(values, statistic)
+            found[name] = float(statistic(values)), float(low), float(high)
+        return found
 
-    def won(self, split, other):
+    def won(self, split: str, other: Row) -> float:
         """The share of tasks whose loss is below the other row's; equal ones count half."""
         mine, theirs = self.values[split], other.values[split]
         return float(np.mean([0.5 + 0.5 * np.sign(theirs[task] - mine[task]) for task in mine]))
@@ -55,13 +70,13 @@ class Standing:
     suite: str
     horizon: int
     view: str
-    tasks: list
-    rows: list
+    tasks: list[str]
+    rows: list[Row]
     tuned: Row | None
-    notes: list = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
-def rows_of(frame, title, names, drawn, own=False):
+def rows_of(frame: pd.DataFrame, title: str, names: Sequence[str], drawn: bool, own: bool = False) -> list[Row]:
     """`Row`s at BUDGETS and with all of `names`, trials in order; frame: of `scores.scores`; drawn: whether at random."""
     means = frame.groupby(["split", "task", "optimizer"])["score"].mean().unstack()[list(names)]
     over = frame[frame["split"] == "train"]
@@ -81,12 +96,12 @@ def rows_of(frame, title, names, drawn, own=False):
     return rows
 
 
-def best_of_first(looked_at, scored, trials):
+def best_of_first(looked_at: np.ndarray, scored: np.ndarray, trials: int) -> float:
     """The score of the trial with the lowest value of `looked_at`, of the first `trials`; arrays [trials in all]."""
     return float(scored[np.argmin(looked_at[:trials])])
 
 
-def expected_of_best(looked_at, scored, trials):
+def expected_of_best(looked_at: np.ndarray, scored: np.ndarray, trials: int) -> float:
     """The mean of `best_of_first` over all choices of `trials` out of n: the i-th lowest is chosen with probability
     C(n - 1 - i, trials - 1) / C(n, trials), i = 0, 1, .."""
     n, order = len(looked_at), np.argsort(looked_at, kind="stable")
@@ -94,7 +109,15 @@ def expected_of_best(looked_at, scored, trials):
     return float(np.dot(weights, scored[order]))
 
 
-def standing(candidate, suite, tasks, horizon, root, view="end", baselines=None):
+def standing(
+    candidate: Candidate,
+    suite: Suite,
+    tasks: Sequence[str],
+    horizon: int,
+    root: str | Path,
+    view: str = "end",
+    baselines: str | Path | None = None,
+) -> Standing:
     """The `Standing` of results under `root`.
 
     tasks: names, of the suite; horizon: of the runs, at most the suite's; baselines: a directory of them, None: the package's.
@@ -123,7 +146,7 @@ def standing(candidate, suite, tasks, horizon, root, view="end", baselines=None)
     return Standing(f"{suite.name}:{suite.version}", horizon, view, list(tasks), rows, tuned, notes)
 
 
-def _test_scales(tasks, sources, horizon, root):
+def _test_scales(tasks: Sequence[str], sources: Sequence[str], horizon: int, root: str | Path | None) -> Scales:
     """{(task, "test"): (initial, best)} of the baselines: suites of rules have scales of train and validation losses only."""
     frame = store.load_normalizers(root)
     frame = frame[frame["task"].isin(tasks) & frame["source"].isin(sources) & (frame["horizon"] == horizon)]
@@ -131,7 +154,7 @@ def _test_scales(tasks, sources, horizon, root):
     return {(row["task"], "test"): (row["initial"], row["best"]) for row in frame.to_dict("records")}
 
 
-def _baselines(tasks, sources, horizon, root):
+def _baselines(tasks: Sequence[str], sources: Sequence[str], horizon: int, root: str | Path | None) -> pd.DataFrame:
     frame = plain(store.load_curves(task=list(tasks), source=sources, horizon=[horizon], root=root))
     lacking = set(tasks) - set(frame["task"])
     if lacking:
@@ -141,7 +164,7 @@ def _baselines(tasks, sources, horizon, root):
     return frame
 
 
-def _milliseconds(frame):
+def _milliseconds(frame: pd.DataFrame) -> float | None:
     """Median over tasks of the time of a step: of the last row of each run that was finished."""
     last = frame[(frame["step"] == frame["horizon"]) & ~frame["diverged"]]
     if "seconds" not in last or last.empty:
@@ -150,10 +173,10 @@ def _milliseconds(frame):
     return float(each.median())
 
 
-def _rivals(frame, tasks, notes):
+def _rivals(frame: pd.DataFrame, tasks: Sequence[str], notes: list[str]) -> tuple[list[Row], Row | None]:
     """(the rows of the baselines, that of Adam tuned for each task)."""
-    rows = []
-    families = {}
+    rows: list[Row] = []
+    families: dict[str | None, list[str]] = {}
     for name in sorted(frame["optimizer"].unique()):
         families.setdefault(rivals.family_of(name), []).append(name)
     whole = {

@@ -2,6 +2,7 @@
 
 from taskset.errors import cut
 from taskset.scoring import statistics
+from taskset.scoring.standing import Row, Standing
 
 VIEWS = {"end": "at the last step", "mean": "mean over the curve", "lowest": "lowest of the curve"}
 SPLITS = {"train": "train loss", "test": "test loss"}
@@ -9,7 +10,7 @@ WIDTH = 80
 TITLE = 26  # letters of a title on the terminal
 
 
-def heading(standing):
+def heading(standing: Standing) -> str:
     """What the numbers are."""
     count = len(standing.tasks)
     return (
@@ -20,7 +21,7 @@ def heading(standing):
     )
 
 
-def terminal(standing):
+def terminal(standing: Standing) -> list[str]:
     """Lines of at most WIDTH characters: a table for each split, with the interval of the interquartile mean."""
     lines = []
     for split, label in SPLITS.items():
@@ -44,21 +45,21 @@ def terminal(standing):
     return [*lines, *standing.notes]
 
 
-def _won(standing, row, split):
-    return "" if standing.tuned in (None, row) else f"{row.won(split, standing.tuned):.0%}"
+def _won(standing: Standing, row: Row, split: str) -> str:
+    return "" if standing.tuned is None or standing.tuned == row else f"{row.won(split, standing.tuned):.0%}"
 
 
-def _share(row):
+def _share(row: Row) -> str:
     return f"{row.diverged / row.runs:.0%}"
 
 
-def header(standing):
+def header(standing: Standing) -> list[str]:
     """The columns of the full tables."""
     del standing
     return ["optimizer", "trials", "loss", *statistics.STATISTICS, "won", "diverged", "ms a step"]
 
 
-def cells(standing):
+def cells(standing: Standing) -> list[list[str]]:
     """The rows of the full tables as text, in the columns of `header`."""
     lines = []
     for row in standing.rows:
@@ -72,7 +73,7 @@ def cells(standing):
     return lines
 
 
-def markdown(standing):
+def markdown(standing: Standing) -> str:
     """The whole table, with what the numbers are."""
     columns = header(standing)
     lines = [columns, [":--", "--:", ":--", *["--:"] * (len(columns) - 3)], *cells(standing)]
@@ -83,7 +84,7 @@ def markdown(standing):
 _LATEX = {"\\": r"\textbackslash{}", "_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "$": r"\$", "{": r"\{", "}": r"\}"}
 
 
-def latex(standing):
+def latex(standing: Standing) -> str:
     """The whole table as a `tabular` (package booktabs)."""
     columns = header(standing)
     escaped = [["".join(_LATEX.get(letter, letter) for letter in cell) for cell in line] for line in (columns, *cells(standing))]

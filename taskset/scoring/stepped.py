@@ -3,35 +3,77 @@
 Start, batches, noise and evaluations are those of the compiled loop: the curves of a rule are the same up to rounding.
 """
 
-import time
+from __future__ import annotations
 
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol, TypeAlias, cast
+
+import numpy as np
 import tensorflow as tf
 
-from taskset.execution.loop import Loop
+from taskset.execution.loop import Evaluate, Loop, Raw
 from taskset.execution.program import Program
 from taskset.tasks.elsewhere.vector import VectorTask, bases
 
+if TYPE_CHECKING:
+    from taskset.normalization.sweep.run_groups import Losses
+    from taskset.normalization.sweep.runner import Account, SweepOptions
+    from taskset.optimizers.base import Optimizer
+    from taskset.tasks.base import Task
+
+ParameterShapes: TypeAlias = Sequence[tuple[int, ...]]  # in the order of the vector
+EvaluateVector: TypeAlias = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]  # vector -> (loss, vector of gradients)
+
+
+class Steps(Protocol):
+    """A run in progress, in another framework."""
+
+    def vector(self) -> tf.Tensor:
+        """All parameters as one TensorFlow vector."""
+
+    def step(self, evaluate: EvaluateVector) -> None:
+        """Take one step; `evaluate` may be called as often as it wants."""
+
+
+class SteppedOptimizer(Protocol):
+    """An optimizer whose runs are `Stepped`. name, rule, hparams: as those of `taskset.optimizers.base.Optimizer`."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def rule(self) -> str: ...
+
+    def hparams(self, horizon: int) -> dict[str, float]:
+        """The hyperparameters that TensorFlow's programs need: none."""
+
+    def begin(self, start: np.ndarray, shapes: ParameterShapes) -> Steps:
+        """A run at its first step. start: all parameters in one vector; shapes: of the parameters, in its order."""
+
 
 class Stepped:
-    """The runs of one seed as a sweep wants them (`taskset.normalization.sweep.runs.OneByOne`), step by step.
+    """The runs of one seed as a sweep wants them (`taskset.normalization.sweep.run_groups.OneByOne`), step by step.
 
-    Optimizers have `begin(start, shapes)`, which returns a run: `vector()`, its parameters as one TensorFlow vector, and
-    `step(evaluate)`, which takes a step and may call `evaluate(vector) -> (loss, vector of gradients)` as often as it wants.
+    Its optimizers are `SteppedOptimizer`s, which begin `Steps`.
     """
 
     copies = 1
 
-    def __init__(self, task, group, interval, options, mode=None):
-        self.group, self.options, self.loop = group, options, Loop(task, group[0], interval, mode)
+    def __init__(
+        self, task: Task, group: Sequence[SteppedOptimizer], interval: int, options: SweepOptions, mode: str | None = None
+    ) -> None:
+        self.group, self.options = group, options
+        self.loop = Loop(task, cast("Optimizer", group[0]), interval, mode)  # it evaluates and draws, but never trains
         self._vectors, mode = VectorTask(task), self.loop.mode
         computed = self._vectors.value_and_gradients
         self._gradients = computed if mode == "eager_loop" else Program(computed, xla=mode == "xla_loop")
 
-    def start(self, seed, account):
+    def start(self, seed: int, account: Account) -> None:
         """All runs at step 0."""
         self._seed, self._step = seed, 0
         with account("draw"):
-            self._evaluate = self.loop.evaluation(seed, self.options.batches)
+            self._evaluate: Evaluate = self.loop.evaluation(seed, self.options.batches)
             raw = self.loop.draw(seed, 0)
         with account("start"):
             params = self.loop.task.init(seed)
@@ -43,14 +85,14 @@ class Stepped:
             self._gradients(self._vectors.vector(params), raw, self._numbers(0, 0))
             self._initial = self._evaluate(params)
 
-    def losses(self, live, account):
+    def losses(self, live: Sequence[str], account: Account) -> Losses:
         """{optimizer: {split: loss}} of those named in `live`, where they are now."""
         with account("evaluate"):
             if not self._step:
                 return dict.fromkeys(live, self._initial)
             return {name: self._evaluate(self._vectors.params(self._runs[name].vector())) for name in live}
 
-    def advance(self, live, steps, account):
+    def advance(self, live: Sequence[str], steps: int, account: Account) -> None:
         """Take `steps` steps of the runs named in `live`."""
         end = self._step + steps
         while self._step < end:
@@ -62,16 +104,18 @@ class Stepped:
                     self._train(name, raw, count)
             self._step += count
 
-    def _train(self, name, raw, count):
+    def _train(self, name: str, raw: Raw, count: int) -> None:
         run, began = self._runs[name], time.process_time()
         for i in range(count):
-            numbers = self._numbers(i, self._step + i)
-            run.step(lambda vector, numbers=numbers: self._gradients(vector, raw, numbers))
+            run.step(self._evaluated_on(raw, self._numbers(i, self._step + i)))
         self._seconds[name] += time.process_time() - began
 
-    def _numbers(self, place, step):
+    def _evaluated_on(self, raw: Raw, numbers: tf.Tensor) -> EvaluateVector:
+        return lambda vector: self._gradients(vector, raw, numbers)
+
+    def _numbers(self, place: int, step: int) -> tf.Tensor:
         return tf.constant([*self._bases, place, step], tf.int32)
 
-    def seconds(self, name):
+    def seconds(self, name: str) -> float:
         """CPU seconds of a run's training so far."""
         return self._seconds[name]

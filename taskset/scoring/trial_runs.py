@@ -1,7 +1,12 @@
 """A candidate's runs on the tasks of a suite: a sweep's directory, with a file for each finished task."""
 
+from __future__ import annotations
+
 import json
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from taskset import catalogue, plugins
 from taskset.datasets.sharing import shared_arrays
@@ -9,7 +14,13 @@ from taskset.errors import StoreError
 from taskset.normalization import store
 from taskset.normalization.sweep import planning, workers
 from taskset.normalization.sweep.resume import check_finished, remove_leftovers
+from taskset.registry import Facts
 from taskset.scoring import candidates
+from taskset.scoring.candidates import Candidate
+
+if TYPE_CHECKING:
+    from taskset.normalization.sweep.runner import SweepOptions
+    from taskset.optimizers.base import Optimizer
 
 
 @dataclass(frozen=True)
@@ -17,16 +28,16 @@ class Text:
     """A candidate as a worker process can be given it: `candidates.candidate`'s arguments, texts and JSON values."""
 
     optimizer: str
-    trials: tuple[dict, ...]
+    trials: tuple[candidates.Hyperparameters, ...]
     name: str
 
-    def candidate(self):
+    def candidate(self) -> Candidate:
         """The `Candidate`."""
         sets = None if self.optimizer.startswith("opt_list:") else list(self.trials)
         return candidates.candidate(self.optimizer, sets, name=self.name)
 
 
-def plan(candidate, tasks, options, root):
+def plan(candidate: Candidate, tasks: Iterable[str], options: SweepOptions, root: str | Path) -> list[str]:
     """The tasks that have no curves under `root` yet, cheapest first; claims `root` for this candidate and these options.
 
     Raises StoreError where `root` holds other results.
@@ -49,19 +60,26 @@ def plan(candidate, tasks, options, root):
     return list(planning.cheapest_first(waiting, options))
 
 
-def _source(facts, options):
+def _source(facts: Facts, options: SweepOptions) -> str:
     return options.source if facts.data is not None and facts.data.needs_source else "none"
 
 
-def _claim(root, candidate, options):
+def _claim(root: str | Path, candidate: Candidate, options: SweepOptions) -> None:
     store.check_options(root, {**options.as_json(), **candidate.as_json()})
 
 
-def _as_metadata(candidate):
+def _as_metadata(candidate: Candidate) -> str:
     return json.dumps(candidate.as_json(), sort_keys=True)
 
 
-def run_task(name, candidate, options, root, data_dir=None, report=lambda share: None):
+def run_task(
+    name: str,
+    candidate: Candidate,
+    options: SweepOptions,
+    root: str | Path,
+    data_dir: str | Path | None = None,
+    report: Callable[[float], object] = lambda share: None,
+) -> str:
     """The runs of all trials on one task, written as one file of curves; returns its path."""
     from taskset.catalogue import get_task
     from taskset.execution.loop import execution_mode
@@ -72,7 +90,7 @@ def run_task(name, candidate, options, root, data_dir=None, report=lambda share:
         with account("build"):
             task = get_task(name, options.source, data_dir)
         optimizers = [candidate.make(trial, options.steps) for trial in range(len(candidate.trials))]
-        table = sweep(task, optimizers, options, report, account)
+        table = sweep(task, cast("list[Optimizer]", optimizers), options, report, account)
     labels = metadata(task, options, execution_mode(task), {**account.seconds, **total.seconds})
     path = store.curve_path(root, task.source, task.family, task.name)
     _claim(root, candidate, options)  # once more: another process may have been first to have curves here
@@ -80,12 +98,30 @@ def run_task(name, candidate, options, root, data_dir=None, report=lambda share:
     return str(path)
 
 
-def _job(name, text, options, root, data_dir, modules, report):
+def _job(
+    name: str,
+    text: Text,
+    options: SweepOptions,
+    root: str,
+    data_dir: str | Path | None,
+    modules: Sequence[str],
+    report: Callable[[float], object],
+) -> str:
     plugins.load(modules)
     return run_task(name, text.candidate(), options, root, data_dir, report)
 
 
-def run(candidate, waiting, options, root, data_dir=None, text=None, count=1, modules=(), report=lambda progress: None):
+def run(
+    candidate: Candidate,
+    waiting: Sequence[str],
+    options: SweepOptions,
+    root: str | Path,
+    data_dir: str | Path | None = None,
+    text: Text | None = None,
+    count: int = 1,
+    modules: Iterable[str] = (),
+    report: Callable[[workers.Progress], object] = lambda progress: None,
+) -> workers.Progress:
     """Run the `waiting` tasks; returns a `taskset.normalization.sweep.workers.Progress`.
 
     text: the candidate as a `Text`, for `count` worker processes; None: an object, whose tasks are run one by one here.

@@ -7,7 +7,7 @@ import importlib.util
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import tensorflow as tf
@@ -20,6 +20,10 @@ from taskset.random.stateless import Key, Seed
 from taskset.registry import Config, Shapes
 from taskset.tasks.distributions import Distribution
 from taskset.tasks.functional import Functional
+
+if TYPE_CHECKING:
+    from taskset.tasks.elsewhere.jax import JaxTask
+    from taskset.tasks.elsewhere.torch import TorchTask
 
 Metrics: TypeAlias = dict[str, tf.Tensor]  # {name: scalar}
 Loss: TypeAlias = Callable[[Batch, Key], tf.Tensor | tuple[tf.Tensor, Metrics]]
@@ -191,7 +195,7 @@ class Task:
         return tensors
 
     @staticmethod
-    def _names(expected):
+    def _names(expected: Iterable[str]) -> str:
         return cut(", ".join(expected), 200) or "there are none"
 
     def value_and_gradients(self, params: Params, batch: Batch, seed: Seed) -> tuple[tf.Tensor, Gradients]:
@@ -209,7 +213,7 @@ class Task:
             gradients = self.model.gradient_noise(gradients, batch, stateless.fold(seed, 1))
         return loss, gradients
 
-    def as_torch(self, seed=0):
+    def as_torch(self, seed: int = 0) -> TorchTask:
         """The task as a `torch.nn.Module` with the start of `seed`: `loss = module.loss(); loss.backward()`.
 
         See `taskset.tasks.elsewhere.torch.TorchTask`. Raises: ConfigError where PyTorch is not installed.
@@ -219,7 +223,7 @@ class Task:
 
         return TorchTask(self, seed)
 
-    def as_jax(self):
+    def as_jax(self) -> JaxTask:
         """The task as a function `loss(params, batch, key)` of JAX, with `init(seed)` and `batches(split, seed)`.
 
         See `taskset.tasks.elsewhere.jax.JaxTask`. Raises: ConfigError where JAX is not installed.
@@ -229,7 +233,7 @@ class Task:
 
         return JaxTask(self)
 
-    def _require(self, package):
+    def _require(self, package: str) -> None:
         if importlib.util.find_spec(package) is None:
             raise ConfigError(
                 f"as_{package} of {shown(self.name)} needs {package}, which is not installed: pip install {package}"

@@ -13,8 +13,8 @@ from taskset.datasets.base import SPLITS
 from taskset.errors import ConfigError
 from taskset.execution.copies import CopiesLoop
 from taskset.execution.loop import Loop, train
-from taskset.normalization.sweep import runs
-from taskset.normalization.sweep.runner import Options, sweep
+from taskset.normalization.sweep import run_groups
+from taskset.normalization.sweep.runner import SweepOptions, sweep
 from taskset.optimizers.one_run import averaging_weight
 from taskset.samplers.optimizers import all_optimizers, get_optimizer_config, one_run_optimizers
 from tests.optimizers.problem import DTYPES, RTOL, STEPS, Problem, distance, run
@@ -143,13 +143,13 @@ def test_schedule_free_runs_are_judged_at_the_average():
         assert np.abs(run_.state["ahead"][path]).max() > 1e-3
 
 
-@pytest.mark.parametrize("kind, copies", [(runs.Together, b"2"), (runs.OneByOne, b"1")])
+@pytest.mark.parametrize("kind, copies", [(run_groups.Together, b"2"), (run_groups.OneByOne, b"1")])
 def test_sweeps_of_schedule_free_judge_runs_at_the_average(kind, copies, monkeypatch):
     """Runs side by side, whose averages differ in beta1, and runs one by one: losses of the curves are those at x, not at y."""
-    monkeypatch.setattr(runs, "copies_pay", lambda data: kind is runs.Together)
+    monkeypatch.setattr(run_groups, "copies_pay", lambda data: kind is run_groups.Together)
     task, beta1s = taskset.get_task("quadratic_family_seed3"), {"slow": 0.9, "fast": 0.5}
     both = [optimizers.schedule_free_adamw(0.5, beta1, name=name) for name, beta1 in beta1s.items()]
-    options = Options(tuple(beta1s), "synthetic", steps=6, seeds=(1,), batches=2, evaluations=2)
+    options = SweepOptions(tuple(beta1s), "synthetic", steps=6, seeds=(1,), batches=2, evaluations=2)
     table = sweep(task, both, options)
     assert table.schema.metadata[b"copies"] == copies
     curves = table.to_pandas().set_index(["optimizer", "step"])

@@ -7,12 +7,12 @@ import tensorflow as tf
 
 from taskset.catalogue import get_task
 from taskset.errors import ConfigError
-from taskset.normalization.sweep.runner import Options, sweep
+from taskset.normalization.sweep.runner import SweepOptions, sweep
 from taskset.optimizers import sgd
 from taskset.scoring.adapters import adapt
 
 STEPS, RATE = 20, 0.05
-OPTIONS = Options(("any",), "synthetic", STEPS, (0, 1), 2, 4)
+OPTIONS = SweepOptions(("any",), "synthetic", STEPS, (0, 1), 2, 4)
 TASK = "TwoD_Bowl10"
 
 
@@ -76,7 +76,7 @@ class Tiring(keras.optimizers.SGD):
 @pytest.mark.parametrize("kind", [keras.optimizers.Nadam, Tiring])
 def test_each_run_of_a_keras_optimizer_starts_anew(task, kind):
     both = curves(task, adapt(kind(0.01), "mine"))
-    alone = sweep(task, [adapt(kind(0.01), "mine")], Options(("any",), "synthetic", STEPS, (1,), 2, 4)).to_pandas()
+    alone = sweep(task, [adapt(kind(0.01), "mine")], SweepOptions(("any",), "synthetic", STEPS, (1,), 2, 4)).to_pandas()
     np.testing.assert_array_equal(both[both["seed"] == 1]["train"], alone["train"])
 
 
@@ -118,7 +118,7 @@ def test_torch_optimizers_that_replace_parameters_or_want_closures(task, expecte
 
     same(curves(task, adapt(Replacing, "replacing")), expected)
     # The task has no data and no noise: a step of two halves is two steps at half the rate.
-    halves = sweep(task, [sgd(RATE / 2)], Options(("any",), "synthetic", 2 * STEPS, (0, 1), 2, 4)).to_pandas()
+    halves = sweep(task, [sgd(RATE / 2)], SweepOptions(("any",), "synthetic", 2 * STEPS, (0, 1), 2, 4)).to_pandas()
     same(curves(task, adapt(Twice, "twice")), halves)
 
 

@@ -77,7 +77,7 @@ def find(roots: Iterable[str | Path]) -> list[Curves]:
 
 
 def _without_copies(found: list[Curves]) -> list[Curves]:
-    kept: dict[tuple, list[Curves]] = {}
+    kept: dict[tuple[Any, ...], list[Curves]] = {}
     for curves in found:
         alike = kept.setdefault((curves.task, curves.source, group_key(curves.options)), [])
         if not any(_same(curves, other) for other in alike):
@@ -137,7 +137,7 @@ def natural(task: str) -> tuple[str, int]:
 
 def no_run_twice(found: Iterable[Curves]) -> None:
     """Raise StoreError if one run stands in two places: one of them would count twice."""
-    owner: dict[tuple, Path] = {}
+    owner: dict[tuple[Any, ...], Path] = {}
     for curves in found:
         options = curves.options
         for optimizer in options["optimizers"]:

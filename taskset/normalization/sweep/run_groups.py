@@ -3,7 +3,11 @@
 `OneByOne` and `Together` give the same numbers up to rounding; `of_group` chooses.
 """
 
+from __future__ import annotations
+
 import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import tensorflow as tf
 
@@ -11,8 +15,39 @@ from taskset.execution.copies import CopiesLoop, NotBatched
 from taskset.execution.loop import Loop
 from taskset.execution.modes import copies_pay
 
+if TYPE_CHECKING:
+    from taskset.normalization.sweep.runner import Account, SweepOptions
+    from taskset.optimizers.base import Optimizer
+    from taskset.tasks.base import Task
 
-def of_group(task, group, interval, options, account, mode=None):
+Losses: TypeAlias = dict[str, dict[str, float]]  # {optimizer: {split: loss}}
+
+
+class RunGroup(Protocol):
+    """The runs of one seed as a sweep advances them: `OneByOne`, `Together`, and what optimizers of other frameworks bring."""
+
+    @property
+    def group(self) -> Sequence[Any]: ...  # optimizers with `name` and `rule`
+
+    @property
+    def copies(self) -> int: ...  # runs in one program
+
+    def start(self, seed: int, account: Account) -> None:
+        """All runs at step 0; account: the `Account` of the time."""
+
+    def losses(self, live: Sequence[str], account: Account) -> Losses:
+        """{optimizer: {split: loss}} of those named in `live`, where they are now."""
+
+    def advance(self, live: Sequence[str], steps: int, account: Account) -> None:
+        """Take `steps` steps of the runs named in `live`."""
+
+    def seconds(self, name: str) -> float:
+        """CPU seconds of a run's training so far."""
+
+
+def of_group(
+    task: Task, group: Sequence[Optimizer], interval: int, options: SweepOptions, account: Account, mode: str | None = None
+) -> RunGroup:
     """`Together` where that is faster and every operation of the task can be batched, else `OneByOne`.
 
     mode: of `taskset.execution.modes.MODES`, for runs one by one in that mode; None: the fastest way. The choice depends on the
@@ -36,11 +71,13 @@ class OneByOne:
 
     copies = 1
 
-    def __init__(self, task, group, interval, options, mode=None):
+    def __init__(
+        self, task: Task, group: Sequence[Optimizer], interval: int, options: SweepOptions, mode: str | None = None
+    ) -> None:
         self.group, self.options, self.loop = group, options, Loop(task, group[0], interval, mode)
         self._hparams = {o.name: o.hparams(options.steps) for o in group}
 
-    def start(self, seed, account):
+    def start(self, seed: int, account: Account) -> None:
         """All runs at step 0; account: the `Account` of the time."""
         with account("draw"):
             self._evaluate = self.loop.evaluation(seed, self.options.batches)
@@ -51,15 +88,15 @@ class OneByOne:
             self._initial = self._evaluate(first.params)
         self._runs = {o.name: dataclasses.replace(first) for o in self.group}
 
-    def losses(self, live, account):
+    def losses(self, live: Sequence[str], account: Account) -> Losses:
         """{optimizer: {split: loss}} of those named in `live`, where they are now."""
         with account("evaluate"):
             return {n: self._judged(n) if self._runs[n].step else self._initial for n in live}
 
-    def _judged(self, name):
+    def _judged(self, name: str) -> dict[str, float]:
         return self._evaluate(self.loop.evaluated(self._runs[name], self._hparams[name]))
 
-    def advance(self, live, steps, account):
+    def advance(self, live: Sequence[str], steps: int, account: Account) -> None:
         """Take `steps` steps of the runs named in `live`."""
         first = self._runs[live[0]].step
         for begin in range(first, first + steps, self.loop.chunk):
@@ -70,7 +107,7 @@ class OneByOne:
                 for name in live:
                     self.loop.train(self._runs[name], self._hparams[name], count, raw)
 
-    def seconds(self, name):
+    def seconds(self, name: str) -> float:
         """CPU seconds of a run's training so far."""
         return self._runs[name].seconds
 
@@ -78,7 +115,7 @@ class OneByOne:
 class Together:
     """All runs in one program (`CopiesLoop`). A run that has diverged continues, unused, and without effect on the others."""
 
-    def __init__(self, task, group, interval, options):
+    def __init__(self, task: Task, group: Sequence[Optimizer], interval: int, options: SweepOptions) -> None:
         self.group, self.options, self.copies = group, options, len(group)
         self.loop = CopiesLoop(task, group[0], self.copies, interval)
         each = [o.hparams(options.steps) for o in group]
@@ -86,7 +123,7 @@ class Together:
         self._tensors = {name: tf.constant(values, tf.float32) for name, values in self._hparams.items()}
         self._place = {o.name: i for i, o in enumerate(group)}
 
-    def start(self, seed, account):
+    def start(self, seed: int, account: Account) -> None:
         """As `OneByOne.start`."""
         with account("draw"):
             self._evaluate = self.loop.evaluation(seed, self.options.batches)
@@ -96,13 +133,13 @@ class Together:
             self.loop.compile(self._run, self._hparams)
             self._evaluate(self._run.params)
 
-    def losses(self, live, account):
+    def losses(self, live: Sequence[str], account: Account) -> Losses:
         """As `OneByOne.losses`."""
         with account("evaluate"):
             found = self._evaluate(self.loop.evaluated(self._run, self._tensors))
         return {name: {split: values[self._place[name]] for split, values in found.items()} for name in live}
 
-    def advance(self, live, steps, account):
+    def advance(self, live: Sequence[str], steps: int, account: Account) -> None:
         """As `OneByOne.advance`; runs that are not live take their steps too."""
         del live
         goal = self._run.step + steps
@@ -112,7 +149,7 @@ class Together:
             with account("train"):
                 self.loop.train(self._run, self._hparams, min(self.loop.chunk, goal - self._run.step), raw)
 
-    def seconds(self, name):
+    def seconds(self, name: str) -> float:
         """CPU seconds of a run's training so far: its share."""
         del name
         return self._run.seconds / self.copies

@@ -44,7 +44,7 @@ def problems(root: str | Path | None = None, version: str | None = None) -> pd.D
     else:
         changes.release(version)
         sweeps = sweeps[[changes.is_of(made_by, version) for made_by in sweeps["taskset_version"]]]
-    runs: defaultdict[tuple, defaultdict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
+    runs: defaultdict[tuple[Any, ...], defaultdict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
     for row in sweeps.itertuples():
         for optimizer in row.optimizers:
             runs[row.task, row.source, row.horizon, row.evaluations][optimizer] |= set(row.seeds)

@@ -9,11 +9,17 @@ Any other class or function is a factory: it is called with the hyperparameters,
 a parameter called `horizon` gets the number of steps of a run, for schedules.
 """
 
+from __future__ import annotations
+
 import inspect
 import sys
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 from taskset.errors import ConfigError, cut, shown
 from taskset.scoring.adapters import keras, native, optax, torch
+
+Adapted: TypeAlias = native.Named | native.Pair | keras.Keras | torch.Torch | optax.Optax
 
 ALLOWED = (
     "allowed are an optimizer of taskset, a pair of functions (init, update), an instance or subclass of "
@@ -21,7 +27,7 @@ ALLOWED = (
 )
 
 
-def adapt(thing, name, hyperparameters=None, horizon=None):
+def adapt(thing: object, name: str, hyperparameters: Mapping[str, Any] | None = None, horizon: int | None = None) -> Adapted:
     """`thing` with `hyperparameters` {name: value} as an optimizer of `taskset.normalization.sweep`, called `name`.
 
     horizon: the number of steps of its runs. Raises: ConfigError for what is no optimizer, and for hyperparameters that it
@@ -48,7 +54,7 @@ def adapt(thing, name, hyperparameters=None, horizon=None):
     return adapt(made, name)
 
 
-def with_horizon(factory, given, horizon):
+def with_horizon(factory: Callable[..., Any], given: dict[str, Any], horizon: int | None) -> dict[str, Any]:
     """The hyperparameters that `factory` is to be called with: those given, and the horizon where it has such a parameter."""
     if horizon is None or "horizon" in given:
         return given
@@ -59,7 +65,7 @@ def with_horizon(factory, given, horizon):
     return {**given, "horizon": horizon} if "horizon" in parameters else given
 
 
-def called(factory, given, name):
+def called(factory: Callable[..., Any], given: Mapping[str, Any], name: str) -> object:
     """What `factory(**given)` returns; `ConfigError` where it doesn't take these hyperparameters."""
     try:
         return factory(**given)
@@ -69,12 +75,12 @@ def called(factory, given, name):
         ) from error
 
 
-def _refuse(given, name, why):
+def _refuse(given: Mapping[str, Any], name: str, why: str) -> None:
     if given:
         raise ConfigError(f"optimizer {name!r}: hyperparameters {shown(given)} have no place: {why}")
 
 
-def library_of(optimizer):
+def library_of(optimizer: Adapted) -> str:
     """Name and version of the library that an adapted optimizer comes from."""
     module = optimizer.library
     return f"{module} {getattr(sys.modules.get(module), '__version__', '')}".strip()

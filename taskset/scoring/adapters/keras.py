@@ -4,24 +4,32 @@ A Keras optimizer on TensorFlow changes variables. Its update is traced with var
 read afterwards: within a compiled program nothing of that is left but the arithmetic.
 """
 
+from __future__ import annotations
+
 import json
 import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import tensorflow as tf
 
 from taskset.errors import ConfigError, shown
-from taskset.normalization.sweep.runs import OneByOne
+from taskset.normalization.sweep.run_groups import OneByOne
+from taskset.optimizers.base import Gradients, Hparams, Params, State, Step
+
+if TYPE_CHECKING:
+    import keras
 
 _RATE = "learning_rate"
 
 
-def is_instance(thing):
+def is_instance(thing: object) -> TypeGuard[keras.optimizers.Optimizer]:
     """Whether it is an instance of keras.optimizers.Optimizer."""
     keras = sys.modules.get("keras")
     return keras is not None and isinstance(thing, keras.optimizers.Optimizer)
 
 
-def from_instance(optimizer, name, hyperparameters):
+def from_instance(optimizer: keras.optimizers.Optimizer, name: str, hyperparameters: Mapping[str, Any]) -> Keras:
     """`optimizer` as `Keras`; hyperparameters: entries of its config to be changed. Raises `ConfigError`."""
     config = optimizer.get_config()
     for key in hyperparameters:
@@ -40,7 +48,7 @@ class Keras:
     library = "keras"
     runs = OneByOne  # variables don't go into one program of several runs
 
-    def __init__(self, kind, config, name):
+    def __init__(self, kind: type[keras.optimizers.Optimizer], config: dict[str, Any], name: str) -> None:
         import keras
 
         if keras.backend.backend() != "tensorflow":
@@ -53,14 +61,14 @@ class Keras:
         fixed = {key: value for key, value in config.items() if key not in (_RATE, "name") or isinstance(value, dict)}
         self._scheduled = isinstance(config.get(_RATE), dict)
         self.rule = f"{kind.__module__}.{kind.__qualname__} {json.dumps(fixed, sort_keys=True, default=str)}"
-        self._parts = None
+        self._parts: tuple[keras.optimizers.Optimizer, list[tf.Variable], list[tf.Variable]] | None = None
 
-    def hparams(self, horizon):
+    def hparams(self, horizon: int) -> dict[str, float]:
         """The learning rate, where it is a number."""
         del horizon
         return {} if self._scheduled or _RATE not in self._config else {_RATE: float(self._config[_RATE])}
 
-    def init(self, params):
+    def init(self, params: Params) -> State:
         """The optimizer's own variables at its start, {number: tensor}; builds it for these parameters."""
         with tf.init_scope():
             optimizer = self._kind.from_config(self._config)
@@ -69,9 +77,10 @@ class Keras:
             self._parts = optimizer, weights, _variables(optimizer)
             return {str(i): tf.identity(v) for i, v in enumerate(self._parts[2])}
 
-    def update(self, grads, state, params, step, hparams):
+    def update(self, grads: Gradients, state: State, params: Params, step: Step, hparams: Hparams) -> tuple[Params, State]:
         """See `taskset.optimizers.base.Optimizer.update`."""
         del step  # Keras counts for itself
+        assert self._parts is not None, "built by `init`"
         optimizer, weights, own = self._parts
         for i, variable in enumerate(own):
             variable.assign(state[str(i)])
@@ -84,16 +93,16 @@ class Keras:
         return moved, {str(i): variable.read_value() for i, variable in enumerate(own)}
 
 
-def _plain(path):
+def _plain(path: str) -> str:
     return path.replace("/", "_")
 
 
-def _value(variable):
+def _value(variable: keras.Variable | tf.Variable) -> tf.Variable:
     """The tf.Variable behind a Keras variable."""
     return getattr(variable, "value", variable) if not isinstance(variable, tf.Variable) else variable
 
 
-def _variables(optimizer):
+def _variables(optimizer: keras.optimizers.Optimizer) -> list[tf.Variable]:
     """All variables that the optimizer may change: Keras lists its own kind, not a subclass's TensorFlow variables."""
     others = [v for v in vars(optimizer).values() if isinstance(v, tf.Variable)]
     found = {id(_value(v)): _value(v) for v in (*optimizer.variables, *others)}

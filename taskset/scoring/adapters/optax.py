@@ -1,14 +1,26 @@
 """Optax transformations: they step through JAX, compiled, a vector of gradients in and a vector of parameters out."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
+
 import numpy as np
 import tensorflow as tf
 
-from taskset.scoring.stepped import Stepped
+from taskset.scoring.stepped import EvaluateVector, ParameterShapes, Stepped
+
+if TYPE_CHECKING:
+    import jax
+    import optax
+
+InitVector: TypeAlias = "Callable[[jax.Array], Any]"  # vector -> state, a nest of JAX arrays
+UpdateVector: TypeAlias = "Callable[[jax.Array, Any, np.ndarray, np.ndarray], tuple[jax.Array, Any]]"
 
 ALIGNMENT = 64  # bytes
 
 
-def is_transformation(thing):
+def is_transformation(thing: object) -> TypeGuard[optax.GradientTransformation]:
     """Whether it is a gradient transformation: a named pair (init, update), as Optax's are."""
     return isinstance(thing, tuple) and getattr(thing, "_fields", ()) == ("init", "update")
 
@@ -19,16 +31,16 @@ class Optax:
     library = "optax"
     runs = Stepped
 
-    def __init__(self, transformation, name):
+    def __init__(self, transformation: optax.GradientTransformation, name: str) -> None:
         self.name, self.rule, self._transformation = name, f"optax {name}", transformation
-        self._compiled = {}
+        self._compiled: dict[tuple[tuple[int, ...], ...], tuple[InitVector, UpdateVector]] = {}
 
-    def hparams(self, horizon):
+    def hparams(self, horizon: int) -> dict[str, float]:
         """None: the hyperparameters are inside the transformation."""
         del horizon
         return {}
 
-    def begin(self, start, shapes):
+    def begin(self, start: np.ndarray, shapes: ParameterShapes) -> OptaxSteps:
         """The `OptaxSteps` of a run; see `taskset.scoring.stepped.Stepped`."""
         import jax
 
@@ -37,7 +49,7 @@ class Optax:
             self._compiled = {key: (jax.jit(self._init(shapes)), jax.jit(self._update(shapes)))}
         return OptaxSteps(*self._compiled[key], start)
 
-    def _tree(self, vector, shapes):
+    def _tree(self, vector: jax.Array, shapes: ParameterShapes) -> list[jax.Array]:
         ends = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
         return [part.reshape(shape) for part, shape in zip(jnp_split(vector, ends), shapes)]
 
@@ -58,14 +70,14 @@ class Optax:
         return update
 
 
-def jnp_split(vector, ends):
+def jnp_split(vector: jax.Array, ends: Sequence[int] | np.ndarray) -> list[jax.Array]:
     """`jax.numpy.split`, with JAX imported when it is called."""
     import jax.numpy as jnp
 
     return jnp.split(vector, ends)
 
 
-def _takes_value(transformation):
+def _takes_value(transformation: optax.GradientTransformation) -> bool:
     """Whether update takes further arguments by name (optax.GradientTransformationExtraArgs), such as the loss."""
     return type(transformation).__name__ == "GradientTransformationExtraArgs"
 
@@ -73,19 +85,19 @@ def _takes_value(transformation):
 class OptaxSteps:
     """A run in progress: a vector of parameters and the transformation's state, both JAX's."""
 
-    def __init__(self, init, update, start):
+    def __init__(self, init: InitVector, update: UpdateVector, start: np.ndarray) -> None:
         import jax.numpy as jnp
 
         self._vector, self._update = jnp.array(start), update
         self._state = init(self._vector)
 
-    def vector(self):
+    def vector(self) -> tf.Tensor:
         """All parameters as one TensorFlow vector, in JAX's memory where that is aligned as TensorFlow needs it."""
         if self._vector.unsafe_buffer_pointer() % ALIGNMENT:
             return tf.constant(np.asarray(self._vector))
         return tf.experimental.dlpack.from_dlpack(self._vector.__dlpack__())
 
-    def step(self, evaluate):
+    def step(self, evaluate: EvaluateVector) -> None:
         """Take one step; evaluate: `vector -> (loss, vector of gradients)`, both TensorFlow's."""
         loss, gradients = evaluate(self.vector())
         # NumPy's view of TensorFlow's memory: the compiled call takes it in a tenth of the time of jax.dlpack.from_dlpack.

@@ -6,11 +6,14 @@ the cost model. `make` wrote it from the baselines of its day:
     python -c "from taskset.scoring import tiers; tiers.write('1m', 1)"
 """
 
+from __future__ import annotations
+
 import hashlib
 import math
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from taskset import catalogue
 from taskset.errors import unknown
@@ -19,6 +22,11 @@ from taskset.normalization.sweep import planning
 from taskset.normalization.sweep.runner import SweepOptions
 from taskset.scoring import suites
 from taskset.scoring.measuring import BATCHES, EVALUATIONS
+
+if TYPE_CHECKING:
+    from importlib.abc import Traversable
+
+    import pandas as pd
 
 SEEDS = 2
 
@@ -36,19 +44,19 @@ class Tier:
     horizon: int = 2000
     source: str = "synthetic"
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.name}:{self.version}"
 
 
 TIERS = (Tier("1m", 1, 60, 1 / 6, 1), Tier("1h", 1, 3600, 1 / 50, 12), Tier("1d", 1, 86400, 1 / 100))
 
 
-def is_tier(text):
+def is_tier(text: str) -> bool:
     """Whether `text` names a tier: "1h" (the newest version) or "1h:1"."""
     return any(text in (tier.name, str(tier)) for tier in TIERS)
 
 
-def tier(text):
+def tier(text: str) -> Tier:
     """The `Tier` called `text`, the newest where no version is given. Raises `UnknownName`."""
     found = [one for one in TIERS if text in (one.name, str(one))]
     if not found:
@@ -56,31 +64,31 @@ def tier(text):
     return max(found, key=lambda one: one.version)
 
 
-def _file(one):
+def _file(one: Tier) -> Traversable:
     return resources.files(__package__).joinpath(f"{one.name}_{one.version}.json")
 
 
-def load(text):
+def load(text: str) -> suites.Suite:
     """The `Suite` of a tier, from its file. Raises `UnknownName`."""
     return suites.load(str(_file(tier(text))))
 
 
-def seconds_of(task, horizon, source):
+def seconds_of(task: str, horizon: int, source: str) -> float | None:
     """Core-seconds of one optimizer with one trial and SEEDS seeds on a task, by the cost model; None where it has none."""
     return planning.core_seconds(task, SweepOptions(("any",), source, horizon, tuple(range(SEEDS)), BATCHES, EVALUATIONS))
 
 
-def make(one, baselines=None):
+def make(one: Tier, baselines: str | Path | None = None) -> suites.Suite:
     """The `Suite` of a tier from a directory of baselines (None: the package's).
 
     Of the tasks that are normalizable on train, validation and test data and of today's meaning, families take turns; a family's
     tasks come in the order of a hash of their names. A task that costs more than its share or than what is left is passed over.
     """
     found = _tasks(load_normalizers(baselines), one)
-    costs = {task: seconds_of(task, one.horizon, one.source) for task in found}
-    queues = {}
+    costs = {task: cost for task in found if (cost := seconds_of(task, one.horizon, one.source)) is not None}
+    queues: dict[str, list[str]] = {}
     for task in sorted(found, key=lambda task: hashlib.sha256(task.encode()).hexdigest()):
-        if costs[task] is not None and costs[task] <= one.each * one.seconds:
+        if task in costs and costs[task] <= one.each * one.seconds:
             queues.setdefault(found[task].family, []).append(task)
     chosen, spent, taken = [], 0.0, dict.fromkeys(queues, 0)
     while any(queues.values()):
@@ -103,7 +111,7 @@ def make(one, baselines=None):
     return suites.Suite(one.name, one.version, one.source, one.horizon, entries, (), rule)
 
 
-def _tasks(normalizers, one):
+def _tasks(normalizers: pd.DataFrame, one: Tier) -> dict[str, suites.Entry]:
     """{task: `suites.Entry`} with scales of train, valid_outer and test."""
     both = suites.scales(normalizers, one.source, one.horizon)
     rows = normalizers[(normalizers["horizon"] == one.horizon) & normalizers["source"].isin([one.source, "none"])]
@@ -114,7 +122,7 @@ def _tasks(normalizers, one):
     return {entry.task: entry for entry in entries}
 
 
-def write(name, version, directory=None):
+def write(name: str, version: int, directory: str | Path | None = None) -> Path:
     """Write the file of a tier's version into a directory, by default the package's own; returns its path."""
     one = tier(f"{name}:{version}")
     path = Path(directory or str(resources.files(__package__))) / f"{one.name}_{one.version}.json"

@@ -1,11 +1,18 @@
 """A task as a PyTorch module."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 import tensorflow as tf
 import torch
 
 from taskset.random import seeds
-from taskset.tasks.elsewhere.vector import VectorTask, bases
+from taskset.tasks.elsewhere.vector import RawTensors, ValueAndGradients, VectorTask, bases
+
+if TYPE_CHECKING:
+    from taskset.tasks.base import Task
 
 CHUNK = 32  # raw batches that are drawn at once
 
@@ -16,17 +23,18 @@ class TorchTask(torch.nn.Module):
     Start, batches and random numbers are those of a baseline with the same seed. step: number of the next batch.
     """
 
-    def __init__(self, task, seed):
+    def __init__(self, task: Task, seed: int) -> None:
         super().__init__()
         self.task, self.seed, self.step = task, seeds.check(seed), 0
         self._vectors = VectorTask(task)
-        self._program = None
-        self._chunks, self._bases = {}, {}
+        self._program: ValueAndGradients | None = None
+        self._chunks: dict[str, tuple[int, RawTensors]] = {}
+        self._bases: dict[str, list[int]] = {}
         start = task.init(seed)
         for path in self._vectors.paths:
             self.register_parameter(_plain(path), torch.nn.Parameter(torch.from_numpy(np.array(start[path]))))
 
-    def loss(self, step=None, split="train"):
+    def loss(self, step: int | None = None, split: str = "train") -> torch.Tensor:
         """The loss of batch `step` of a split as a scalar tensor; its `backward` gives all parameters their gradients.
 
         step: None: the next one, 0, 1, ..; synthetic problems disturb their gradients as in TensorFlow.
@@ -41,16 +49,16 @@ class TorchTask(torch.nn.Module):
 
     forward = loss
 
-    def _raw(self, split, step):
+    def _raw(self, split: str, step: int) -> tuple[RawTensors, int]:
         number, place = divmod(step, CHUNK)
-        if self._chunks.get(split, (None, None))[0] != number:
+        if split not in self._chunks or self._chunks[split][0] != number:
             drawn = self.task.raw_batches(split, self.seed, number * CHUNK, CHUNK)
             self._chunks[split] = number, {name: tf.constant(array) for name, array in drawn.items()}
             self._bases[split] = bases(self.seed, split)
         return self._chunks[split][1], place
 
 
-def _plain(path):
+def _plain(path: str) -> str:
     """A parameter's name in PyTorch, which has no dots in names."""
     return path.replace(".", "_")
 

@@ -1,0 +1,159 @@
+"""A suite: a named, versioned list of tasks with the scales of their losses, kept as JSON. No TensorFlow.
+
+    {"name": "small", "version": 1, "source": "synthetic", "horizon": 1000, "modules": [], "rule": {..},
+     "taskset_version": "0.2.0",
+     "tasks": [{"task": "mlp_family_seed3", "family": "mlp_family", "split": "train",
+                "scales": {"train": [2.31, 0.12], "valid_outer": [2.30, 0.2]}}, ..]}
+
+A scale is [initial, best] of a normalizer (`taskset.normalization`): a suite carries all that training on it needs to know of
+baselines; {} stands for a task that has not been measured yet (`taskset.scoring.measuring`). `split` follows from the task's name
+alone (`split_of`), so that no task is ever trained on under one suite and held out under another.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import zlib
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from taskset import catalogue, changes
+from taskset.errors import ConfigError, StoreError, UnknownName, cut, shown
+from taskset.version import __version__
+
+SplitScales = dict[str, tuple[float, float]]  # {split of data: (initial, best)}
+
+SPLITS = ("train", "valid", "test")
+SOURCES = ("tfds", "synthetic")
+SCALES = ("train", "valid_outer")  # the splits of data that objectives are measured on
+LONGEST = 200  # letters of a task's name
+
+
+def split_of(task: str) -> str:
+    """ "train" (70%), "valid" (10%) or "test" (20%): by the CRC-32 of the task's name."""
+    place = zlib.crc32(task.encode()) % 10
+    return "train" if place < 7 else "valid" if place == 7 else "test"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A task of a suite. scales: those of SCALES, or {}: not measured yet."""
+
+    task: str
+    family: str
+    split: str
+    scales: SplitScales
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A list of tasks made by a rule.
+
+    source: of their data; horizon: training steps of the baselines that the scales come from; modules: those that register tasks
+    outside the package, which whoever uses the suite has to name; rule: how the list was made; taskset_version: version of the
+    package that the scales hold for.
+    """
+
+    name: str
+    version: int
+    source: str
+    horizon: int
+    tasks: tuple[Entry, ...]
+    modules: tuple[str, ...] = ()
+    rule: dict[str, Any] = field(default_factory=dict)
+    taskset_version: str = __version__
+
+    def of_split(self, split: str) -> list[Entry]:
+        """The tasks of a split, in order."""
+        return [entry for entry in self.tasks if entry.split == split]
+
+    @property
+    def unmeasured(self) -> list[str]:
+        """The names of the tasks without scales."""
+        return [entry.task for entry in self.tasks if not entry.scales]
+
+    def entry(self, task: str) -> Entry:
+        """The entry of a task."""
+        return next(entry for entry in self.tasks if entry.task == task)
+
+    def as_json(self) -> dict[str, Any]:
+        """The suite as JSON values."""
+        return json.loads(json.dumps(asdict(self)))
+
+
+def from_json(values: Any, where: object) -> Suite:
+    """The `Suite` of JSON values; `where` is named in errors. Its tasks are looked up; its modules are never imported.
+
+    Raises `StoreError` where fields are missing or wrong, `UnknownName` where a task isn't there.
+    """
+    try:
+        entries = tuple(
+            Entry(**{**e, "scales": {k: tuple(map(float, v)) for k, v in e["scales"].items()}}) for e in values["tasks"]
+        )
+        suite = Suite(
+            **{"taskset_version": changes.FIRST, **values, "tasks": entries, "modules": tuple(values.get("modules", ()))}
+        )
+        changes.release(suite.taskset_version)
+    except (TypeError, KeyError, ValueError, AttributeError, OverflowError, ConfigError) as error:
+        reason = cut(f"{type(error).__name__}: {error}")
+        raise StoreError(f"{where} is no suite ({reason}): make one with `python -m learned suite`") from error
+    _check_fields(suite, where)
+    for entry in suite.tasks:
+        if not isinstance(entry.task, str) or len(entry.task) > LONGEST:
+            raise StoreError(f"{where}: task {shown(entry.task)}: allowed is a name of at most {LONGEST} letters")
+        try:
+            catalogue.resolve(entry.task)
+        except UnknownName as error:
+            raise _lacking(suite, error, where) from error
+        _check_entry(entry, where)
+    if not suite.tasks:
+        raise StoreError(f"{where} has no tasks: make one with `python -m learned suite`")
+    _require_current(suite, where)
+    return suite
+
+
+def _check_fields(suite: Suite, where: object) -> None:
+    for name, holds, allowed in (
+        ("name", isinstance(suite.name, str), "a text"),
+        ("version", type(suite.version) is int, "an integer"),
+        ("source", suite.source in SOURCES, " or ".join(SOURCES)),
+        ("horizon", type(suite.horizon) is int and 1 <= suite.horizon < 2**31, "an integer of at least 1"),
+        ("modules", all(isinstance(module, str) for module in suite.modules), "a list of texts"),
+        ("rule", isinstance(suite.rule, dict), "an object"),
+    ):
+        if not holds:
+            value = shown(getattr(suite, name))
+            raise StoreError(f"{where}: {name} is {value}: allowed is {allowed}; make one with `python -m learned suite`")
+
+
+def _check_entry(entry: Entry, where: object) -> None:
+    scales = entry.scales.values()
+    if (
+        set(entry.scales) not in (set(SCALES), {*SCALES, "test"}, set())
+        or not all(len(scale) == 2 and -math.inf < scale[1] < scale[0] < math.inf for scale in scales)
+        or entry.split not in SPLITS
+    ):
+        raise StoreError(f"{where}: task {entry.task!r} needs scales for {' and '.join(SCALES)}, best below initial, and a split")
+    family = catalogue.resolve(entry.task)[0]
+    if entry.family != family:
+        raise StoreError(f"{where}: task {entry.task!r} has family {shown(entry.family)}: allowed is its own, {family!r}")
+
+
+def _lacking(suite: Suite, error: UnknownName, where: object) -> UnknownName:
+    """The error for a task that isn't there: misspelt, or of a module that wasn't imported, which a file never does by itself."""
+    if not suite.modules:
+        return UnknownName(f"{where}: {error}")
+    wanted = cut(" ".join(f"--import {module}" for module in suite.modules), 200)
+    return UnknownName(f"{where} has tasks of modules of its author's: read them, and if you trust them give {wanted}; {error}")
+
+
+def _require_current(suite: Suite, where: object) -> None:
+    """Raise `StoreError` where tasks changed since their scales were measured."""
+    old = [e.task for e in suite.tasks if e.scales and changes.outdated(e.task, suite.source, suite.taskset_version)]
+    if old:
+        more = f" and {len(old) - 1} more" if len(old) > 1 else ""
+        raise StoreError(
+            f"{where}: the scales of task {old[0]!r}{more} are of version {suite.taskset_version}, and the task changed in "
+            f"{changes.changed_in(old[0], suite.source)}: take such tasks out, or make a new suite with `python -m learned suite`"
+        )
