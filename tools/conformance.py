@@ -15,7 +15,6 @@ import sys
 import time
 from dataclasses import dataclass
 from datetime import date
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -171,9 +170,10 @@ def shortened(group, names):
 
 def conditions():
     """Package version, TensorFlow version, date."""
+    from taskset.execution.compile_cache import tensorflow_version
     from taskset.version import __version__
 
-    return f"taskset {__version__}, TensorFlow {metadata.version('tensorflow')}, {report.processor()}, {date.today()}"
+    return f"taskset {__version__}, TensorFlow {tensorflow_version()}, {report.processor()}, {date.today()}"
 
 
 def written(entries):

@@ -40,13 +40,13 @@ class LearnedOptimizer:
 
     def __init__(self, name: str, theta: dict[str, Any], steps: int | None = None) -> None:
         if not isinstance(name, str) or name not in RULES:
-            raise ValueError(f"unknown learned optimizer {name!r}: allowed are {', '.join(RULES)}")
+            raise ValueError(f"unknown learned optimizer {name!r:.100}: allowed are {', '.join(RULES)}")
         if not isinstance(theta, dict):
             raise ValueError(f"theta is a {type(theta).__name__}: allowed is {{path: array}}")
         self.name, self.theta = name, {path: np.asarray(w) for path, w in theta.items()}
         for path, w in self.theta.items():
             if w.dtype.kind != "f" or not np.isfinite(w).all():
-                raise ValueError(f"weight {path!r} of type {w.dtype}: allowed are finite floats")
+                raise ValueError(f"weight {path!r:.100} of type {w.dtype}: allowed are finite floats")
         self.reads_loss, self.reads_validation_loss = name in ("anchored", "hierarchical"), name == "hierarchical"
         self.reads_steps, self.steps = name == "anchored", steps
         if (steps is None and self.reads_steps) or (steps is not None and not _is_count(steps)):
@@ -111,20 +111,24 @@ def load(path: str | PathLike[str], steps: int | None = None) -> LearnedOptimize
 
     Raises `ValueError` where the file is no export, is damaged, or lacks a weight.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if sum(member.file_size for member in archive.infolist()) > LARGEST:
-                raise ValueError(f"it claims more than {LARGEST:,} bytes")
-            arrays = {member.filename[: -len(".npy")]: _array(archive, member) for member in archive.infolist()}
-        meta = json.loads(str(arrays["meta"]))
-        name, shapes = meta["optimizer"], {path: tuple(shape) for path, shape in meta["shapes"].items()}
-    except (*_DAMAGE, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f"{path} is no export, or is damaged ({type(error).__name__}: {error}): export it again") from error
+    with open(path, "rb") as file:  # what can't be opened is an OSError; what can't be read, or sought in, is damaged
+        try:
+            with zipfile.ZipFile(file) as archive:
+                if sum(member.file_size for member in archive.infolist()) > LARGEST:
+                    raise ValueError(f"it claims more than {LARGEST:,} bytes")
+                arrays = {member.filename[: -len(".npy")]: _array(archive, member) for member in archive.infolist()}
+            meta = json.loads(str(arrays["meta"]))
+            name, shapes = meta["optimizer"], {path: tuple(shape) for path, shape in meta["shapes"].items()}
+        except (*_DAMAGE, OSError, zipfile.BadZipFile, zlib.error) as error:
+            why = f"{type(error).__name__}: {error}"[:200]
+            raise ValueError(f"{path} is no export, or is damaged ({why}): export it again") from error
     theta = {name[len("theta/") :]: array for name, array in arrays.items() if name.startswith("theta/")}
     for weight in sorted({*shapes, *theta}):
         there = theta[weight].shape if weight in theta else "missing"
         if there != shapes.get(weight):
-            raise ValueError(f"{path}: weight {weight!r} is {there}, expected is {shapes.get(weight, 'no such weight')}")
+            raise ValueError(
+                f"{path}: weight {weight!r:.100} is {there}, expected is {shapes.get(weight, 'no such weight')!s:.100}"
+            )
     return LearnedOptimizer(name, theta, steps)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -50,6 +51,8 @@ def _slots(found: checkpoint.Checkpoint) -> Slots:
     slots: Slots = {}
     for number in found.value("slots", dict):
         task, life = found.value("slots", str, number, "task"), found.value("slots", int, number, "life")
+        if not re.fullmatch(r"-?\d{1,9}", number, re.ASCII):
+            raise StoreError(f"{found.path} is damaged: slot {shown(number)}; allowed are whole numbers: use another --out")
         slots[int(number)] = (task, life, found.under(f"slot/{int(number)}"))
     return slots
 
@@ -243,7 +246,8 @@ class Trainer:
             if different:
                 listed = cut(", ".join(different), 200)
                 raise StoreError(f"{path} was made with another {name} ({listed}): use the same or another --out")
-        self._require_current(path, found.meta.get("versions", {}).get("taskset", changes.FIRST))
+        versions = found.value("versions", dict) if "versions" in found.meta else {}
+        self._require_current(path, versions.get("taskset", changes.FIRST))
         try:
             self.step = found.step
             self.x, self.m, self.v = (self._vector(found, name) for name in "xmv")

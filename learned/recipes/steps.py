@@ -100,7 +100,7 @@ def _claim(out: Path, values: dict[str, Any]) -> None:
     try:
         there = json.loads(path.read_text(encoding="utf-8"))
         different = sorted(key for key in {*there, *values} if there.get(key) != values.get(key))
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise StoreError(f"{path} can't be read: restore it, or use another --out") from error
     if different:
         was = ", ".join(f"{key} was {there.get(key)!r}" for key in different)

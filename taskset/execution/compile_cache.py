@@ -22,10 +22,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from taskset.errors import ConfigError
+
 VARIABLE = "TASKSET_COMPILE_CACHE"
 _CHOICES = f"set {VARIABLE} to another directory, or to off"
 MOST_BYTES = 2 * 2**30
 YOUNG = 3600  # seconds for which a file is always kept: another process may be about to read it
+DISTRIBUTIONS = ("tensorflow", "tensorflow-cpu", "tensorflow-intel", "tf-nightly", "tf-nightly-cpu")  # names of TensorFlow's
 SETTINGS = ("XLA_FLAGS", "TF_XLA_FLAGS", "TF_ENABLE_ONEDNN_OPTS")  # variables that can change compiled programs, and numbers
 _FLAG = "--tf_xla_persistent_cache_directory"
 _MEMORY = "ram://taskset-programs"  # a file system of TensorFlow's, in the memory of this process
@@ -59,6 +62,20 @@ def settings() -> dict[str, str]:
     """{variable: value} of the SETTINGS that are set, without the flags that this module adds."""
     values = {name: os.environ.get(name, "").replace(_OURS, "").strip() for name in SETTINGS}
     return {name: value for name, value in values.items() if value}
+
+
+def tensorflow_version() -> str:
+    """The version of TensorFlow, under whichever name it was installed; TensorFlow itself is not imported.
+
+    Raises `ConfigError` where it isn't installed.
+    """
+    for name in DISTRIBUTIONS:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            return importlib.metadata.version(name)
+    others = importlib.metadata.packages_distributions().get("tensorflow", [])  # slow: reads what every distribution contains
+    if not others:
+        raise ConfigError(f"TensorFlow is not installed (looked for {', '.join(DISTRIBUTIONS)}): run `pip install tensorflow`")
+    return importlib.metadata.version(others[0])
 
 
 def switch_on(threads: int | None = None) -> None:
@@ -96,7 +113,7 @@ def switch_on(threads: int | None = None) -> None:
 
 
 def _key(threads: int | None) -> str:
-    version = importlib.metadata.version("tensorflow")
+    version = tensorflow_version()
     described = "\n".join([_FORMAT, version, platform.machine(), _processor(), str(threads), repr(sorted(settings().items()))])
     return f"tensorflow-{version}-{hashlib.sha256(described.encode()).hexdigest()[:16]}"
 

@@ -2,6 +2,7 @@
 small."""
 
 import gc
+import importlib.metadata
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import sys
 import pytest
 import tensorflow as tf
 
+from taskset.errors import ConfigError
 from taskset.execution import compile_cache
 from taskset.execution.canonical import canonical_name
 from taskset.execution.program import Program
@@ -203,3 +205,30 @@ def test_the_oldest_programs_are_deleted(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["b.pb", "c.pb"]
     compile_cache.prune(tmp_path, most=0)
     assert [path.name for path in tmp_path.iterdir()] == ["c.pb"]  # young: another process may be about to read it
+
+
+@pytest.mark.parametrize("name", ["tensorflow", "tensorflow-cpu", "tf-nightly", "tensorflow-of-somebody"])
+def test_the_version_of_tensorflow_under_any_name(fresh, monkeypatch, tmp_path, name):
+    """No other distribution is there than `name`, which contains the package."""
+
+    def version(asked):
+        if asked != name:
+            raise importlib.metadata.PackageNotFoundError(asked)
+        return "2.21.0"
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    monkeypatch.setattr(importlib.metadata, "packages_distributions", lambda: {"tensorflow": [name]})
+    monkeypatch.setenv("TASKSET_COMPILE_CACHE", str(tmp_path))
+    assert compile_cache.tensorflow_version() == "2.21.0"
+    compile_cache.switch_on()
+    assert [path.name.rsplit("-", 1)[0] for path in tmp_path.iterdir()] == ["tensorflow-2.21.0"]
+
+
+def test_without_tensorflow_a_line_says_so(monkeypatch):
+    def version(asked):
+        raise importlib.metadata.PackageNotFoundError(asked)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    monkeypatch.setattr(importlib.metadata, "packages_distributions", dict)
+    with pytest.raises(ConfigError, match="TensorFlow is not installed .*pip install tensorflow"):
+        compile_cache.tensorflow_version()

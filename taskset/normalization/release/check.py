@@ -218,7 +218,7 @@ def _table_schema(root, name, merged):
 
 def _normalizers(root, readable):
     path = Path(root, "normalizers.parquet")
-    rule = merged_tables.fit_adam if store.read_metadata(path).get("computed_from") == "adam_lr_*" else fit
+    rule = merged_tables.fit_adam if store.table_metadata(path).get("computed_from") == "adam_lr_*" else fit
     expected = merged_tables.normalizers(readable, rule).to_pandas().set_index(_KEY).sort_index()
     there = store.read_table(path).to_pandas().set_index(_KEY).sort_index()
     found = [f"normalizers.parquet: no row for {', '.join(map(str, key))}" for key in expected.index.difference(there.index)]

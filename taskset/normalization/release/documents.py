@@ -9,6 +9,7 @@ from datetime import date
 from importlib import metadata
 from pathlib import Path
 
+from taskset.execution.compile_cache import tensorflow_version
 from taskset.normalization import markdown
 from taskset.normalization.sweep import provenance
 
@@ -39,7 +40,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 def conditions(*packages: str) -> str:
     """One line: kind of machine, operating system, Python, the versions of `packages`, today's date."""
-    versions = [f"{name} {metadata.version(name)}" for name in packages]
+    versions = [f"{name} {tensorflow_version() if name == 'tensorflow' else metadata.version(name)}" for name in packages]
     return f"{processor()}, {platform.system()}; {', '.join([f'Python {platform.python_version()}', *versions])}; {date.today()}"
 
 

@@ -29,6 +29,8 @@ from taskset.normalization.store import layout, sealed
 if TYPE_CHECKING:
     import pyarrow as pa
 
+# Options that every sweep has had; a sweep.json without a sum is taken for one of before 0.2 only if it has all of them.
+_ALWAYS = {"optimizers", "steps", "seeds", "evaluations", "batches"}
 _TEMPORARY = re.compile(r"\.(.+)\.(\d+)\.[0-9a-f]{16}\.tmp")
 
 
@@ -107,7 +109,13 @@ broken = sealed.broken
 
 
 def read_metadata(path: str | Path) -> dict[str, Any]:
-    """The key-value metadata that was stored with a curve file, and its number of rows."""
+    """The key-value metadata that was stored with a curve file, and its number of rows. Raises `StoreError` for other files."""
+    layout.check_columns(path, sealed.verify(path, groups=()).schema.to_arrow_schema())
+    return table_metadata(path)
+
+
+def table_metadata(path: str | Path) -> dict[str, Any]:
+    """As `read_metadata`, of any Parquet file."""
     file = sealed.verify(path, groups=())
     pairs = {k.decode(): v.decode() for k, v in (file.metadata or {}).items() if not k.startswith((b"ARROW", b"pandas"))}
     pairs.pop(sealed.KEY, None)
@@ -179,10 +187,10 @@ def read_options(root: str | Path) -> dict[str, Any]:
         raise StoreError(
             f"{root} has no sweep.json, which `baseline` and `evaluate` leave there: use another directory"
         ) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise StoreError(f"{path} is no valid JSON: restore or remove the directory, and run the sweep again") from error
     recorded = there.pop("crc32", None) if isinstance(there, dict) else ""
-    if recorded is None and not any(str(value).startswith("crc32=") for value in there.values()):
+    if recorded is None and set(there) >= _ALWAYS and not any(str(value).startswith("crc32=") for value in there.values()):
         return there  # of before 0.2, without a sum
     if recorded != _options_sum(there):
         raise StoreError(f"{path} was changed or damaged: restore or remove the directory, and run the sweep again")

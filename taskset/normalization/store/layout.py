@@ -12,12 +12,13 @@ time after the evaluation that shows it:
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from taskset import changes
-from taskset.errors import StoreError
+from taskset.errors import StoreError, cut
 
 _NAME = pa.dictionary(pa.int32(), pa.string())
 _BEFORE = [
@@ -46,6 +47,12 @@ def stored_columns(columns: Iterable[str]) -> list[str]:
 def is_old(schema: pa.Schema) -> bool:
     """Whether a file's schema is that of curves from before version 0.2."""
     return "seconds" in schema.names and "seconds_per_step" not in schema.names
+
+
+def check_columns(path: str | Path, schema: pa.Schema) -> None:
+    """Raise `StoreError` unless a file has the columns of curves, those of today or of before version 0.2."""
+    if not set(SCHEMA.names if is_old(schema) else STORED.names) <= set(schema.names):
+        raise StoreError(f"{path} is no curve file: its columns are {cut(', '.join(schema.names), 300)}; remove it")
 
 
 def version_of(metadata: dict[bytes, bytes] | None) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from taskset import changes
+from taskset.errors import StoreError
 from taskset.normalization.store import files
 from taskset.normalization.store.reading import curves_table, warn_left_out
 
@@ -42,8 +43,25 @@ def load_curves(
     return curves_table(root, task, family, optimizer, source, columns, horizon, version).to_pandas()
 
 
+# What tells the tables apart, and is read here or by what comes after: those of all versions have these columns.
+_COLUMNS = {
+    "tasks.parquet": ("task", "family", "seed", "config", "num_params"),
+    "optimizers.parquet": ("optimizer", "family"),
+    "sweeps.parquet": ("task", "source", "group", "horizon", "optimizers"),
+    "normalizers.parquet": ("task", "source", "horizon", "split", "initial", "best", "normalizable"),
+}
+
+
 def _load(kind: str, root: str | Path | None) -> pd.DataFrame:
-    return files.read_table(files.under(root, kind)).to_pandas()
+    """A table as it is stored. Raises `StoreError` where it is damaged, or is another table."""
+    path = files.under(root, kind)
+    table = files.read_table(path)
+    lacking = [column for column in _COLUMNS[kind] if column not in table.column_names]
+    if lacking:
+        raise StoreError(
+            f"{path} has no column {lacking[0]!r}: it is another table; make it with `python -m taskset normalize DIR`"
+        )
+    return table.to_pandas()
 
 
 def load_tasks(root: str | Path | None = None) -> pd.DataFrame:

@@ -92,6 +92,7 @@ class _Found:
         self.parts: dict[str | None, list[Any]] = {}
         self.left_out: set[tuple[str, str]] = set()
         for fragment in dataset.get_fragments(filter=condition):
+            layout.check_columns(fragment.path, fragment.physical_schema)
             old = layout.is_old(fragment.physical_schema)
             made_by = layout.version_of(fragment.physical_schema.metadata) if old else None
             metadata = fragment.metadata

@@ -31,7 +31,11 @@ def problems(root: str | Path) -> list[str]:
     """One line for each file that is missing, changed or not listed."""
     listed: dict[str, str] = {}
     found: list[str] = []
-    for number, line in enumerate(Path(root, NAME).read_text().splitlines(), 1):
+    try:
+        lines = Path(root, NAME).read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError:
+        return [f"{NAME}: it is no text"]
+    for number, line in enumerate(lines, 1):
         parts = line.split("  ", 1)
         if len(parts) == 2 and len(parts[0]) == 64:
             listed[parts[1]] = parts[0]
