@@ -38,7 +38,7 @@ class Program:
         return self._run(flat)
 
     def _key(self, name: str, flat: list[tf.Tensor]) -> str:
-        shapes = repr([(x.shape.as_list(), x.dtype.name) for x in flat])
+        shapes = repr([(list(x.shape), x.dtype.name) for x in flat])
         return f"{name}-{hashlib.sha256(shapes.encode()).hexdigest()[:8]}"
 
     def _afresh(self, args: tuple[Any, ...], flat: list[tf.Tensor]) -> Any:
