@@ -47,7 +47,9 @@ def placed(strategy):
     spread = estimators.get("pes")(problem, base.Settings(pairs=4, steps=3), strategy=strategy).unroll
     raw, key = spread.raw([[(0, 0, 3)]] * 4), tf.zeros([2], tf.int32)
     theta, none = tf.zeros([8, 1]), tf.zeros([4], tf.int32)
-    parts = spread._arguments((theta, theta, spread.empty()), spread.fresh({0: 1}), none, none, tf.ones([4, 2], tf.int32), raw, key)
+    parts = spread._arguments(
+        (theta, theta, spread.empty()), spread.fresh({0: 1}), none, none, tf.ones([4, 2], tf.int32), raw, key
+    )
     given = strategy.experimental_distribute_values_from_function(lambda one: parts[one.replica_id_in_sync_group])
     graph = spread._run.get_concrete_function(*given).graph
     return sorted({op.device.split("/")[-1] for op in graph.get_operations() if "Call" in op.type})
