@@ -8,9 +8,9 @@ RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
 FROM python:3.12-slim
 RUN --mount=type=bind,from=build,source=/wheels,target=/wheels \
     pip install --no-cache-dir /wheels/*.whl \
-    && useradd --create-home taskset \
+    && useradd --uid 1000 --create-home taskset \
     && install --directory --owner taskset /runs
-USER taskset
+USER 1000
 WORKDIR /runs
 ENTRYPOINT ["taskset"]
 CMD ["--help"]

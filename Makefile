@@ -48,6 +48,7 @@ check: lint types smoke
 lint: $(TOOLS)
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+	$(VENV)/bin/hadolint Dockerfile
 
 types: $(TOOLS)
 	$(RUN) -m mypy
