@@ -104,6 +104,26 @@ objectives = Registry(
     },
 )
 
-register_optimizer = optimizers.register
-register_estimator = estimators.register
-register_objective = objectives.register
+
+def register_optimizer(name: str) -> Callable[[T], T]:
+    """Decorator: a function without arguments that returns a `LearnedOptimizer`, under a name.
+
+    Errors as of `Registry.register`.
+    """
+    return optimizers.register(name)
+
+
+def register_estimator(name: str) -> Callable[[T], T]:
+    """Decorator: a class or function that returns an `Estimator` for `(problem, settings, **execution)`, under a name.
+
+    Errors as of `Registry.register`.
+    """
+    return estimators.register(name)
+
+
+def register_objective(name: str) -> Callable[[T], T]:
+    """Decorator: a class or function without arguments that returns an `Objective`, under a name.
+
+    Errors as of `Registry.register`.
+    """
+    return objectives.register(name)

@@ -134,7 +134,8 @@ def test_the_page_of_commands_has_all():
 
 def test_the_menu_has_every_page():
     menu = set(re.findall(r"[\w/-]+\.md", (ROOT / "mkdocs.yml").read_text().split("nav:")[1].split("\nvalidation:")[0]))
-    assert menu == {str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md")}
+    pages = {str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md")}
+    assert menu == pages | {"data_card.md"}  # which docs/reference/generate.py writes
 
 
 def test_the_plan_of_rooms_in_contributing():
