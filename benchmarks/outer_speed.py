@@ -139,22 +139,22 @@ def measure(optimizer, sets, steps):
     )  # fmt: skip
     clock = Clock()
     watch(clock)
-    slots = TaskPool(whole, chosen, memory=4000)
+    pool = TaskPool(whole, chosen, memory=4000)
     if optimizer is not None:
-        slots.optimizer = optimizer
+        pool.optimizer = optimizer
         chosen_optimizer = optimizer
     else:
-        chosen_optimizer = slots.optimizer
+        chosen_optimizer = pool.optimizer
     with tempfile.TemporaryDirectory() as directory:
-        trainer = Trainer(directory, whole, chosen, slots, chosen_optimizer)
-        while len(slots.slots) < SLOTS:
+        trainer = Trainer(directory, whole, chosen, pool, chosen_optimizer)
+        while len(pool.slots) < SLOTS:
             trainer.train(trainer.step + 1)
         started = clock.result()
         clock.reset()
-        lives, wall = sum(slot.life for slot in slots.slots.values()), time.perf_counter()
+        drawn, wall = sum(slot.draws for slot in pool.slots.values()), time.perf_counter()
         trainer.train(trainer.step + steps)
         wall = time.perf_counter() - wall
-        return started, clock.result(), wall, sum(slot.life for slot in slots.slots.values()) - lives
+        return started, clock.result(), wall, sum(slot.draws for slot in pool.slots.values()) - drawn
 
 
 def main():
@@ -169,15 +169,15 @@ def main():
     start_tensorflow(threads=1)
     import learned  # noqa: F401
 
-    started, parts, wall, lives = measure(None, args.sets, args.steps)
+    started, parts, wall, drawn = measure(None, args.sets, args.steps)
     _, without, _, _ = measure(plain(), args.sets, args.steps)
-    text = section(started, parts, without, wall, lives, args)
+    text = section(started, parts, without, wall, drawn, args)
     print(text)
     if args.publish:
         report.write_section("outer_speed", text)
 
 
-def section(started, parts, without, wall, lives, args):
+def section(started, parts, without, wall, drawn, args):
     """The section of docs/benchmarks.md."""
     total, task = sum(parts.values()), without["program"]
     rows = [
@@ -193,7 +193,7 @@ def section(started, parts, without, wall, lives, args):
 {len(suite(args.sets).tasks)} tiny tasks of {len(args.sets)} image sets at batch size 32; one process, one thread, {args.steps}
 outer steps. **{3600 * args.steps / total:,.0f} outer steps in a core-hour**, {1e3 * wall / args.steps:.0f} ms of wall-clock each;
 the start took {sum(started.values()):.0f} CPU s ({started["program"]:.0f} of them compiling and running the first truncations),
-and {lives} tasks were taken up later. Made by `python -m benchmarks.outer_speed`.
+and {drawn} tasks were taken up later. Made by `python -m benchmarks.outer_speed`.
 
 {report.table(["part", "CPU ms in an outer step", "share"], cells)}
 

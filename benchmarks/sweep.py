@@ -2,7 +2,7 @@
 
     python -m benchmarks.sweep [--source tfds --data-dir DIR] [--steps 4000]
 
-Sweeps published tasks (17 learning rates, 3 seeds) with one worker a core and samples the workers' memory and processor time.
+Sweeps published tasks (17 learning rates, 3 seeds) with one worker per core and samples the workers' memory and processor time.
 Prints the section "sweep" of docs/benchmarks.md, which --publish writes: for each task core-seconds by purpose, and against 51
 times the training of a single run, which is timed by itself; for the whole, peak memory of each worker (resident, and of it
 shared file pages) and the share of time that the cores were busy.

@@ -177,7 +177,7 @@ def conditions():
 
 
 def written(entries):
-    """starts.json: one line a list, so that a change is seen where it is."""
+    """starts.json: one line per list, so that a change is seen where it is."""
     lines = []
     for group, entry in sorted(entries.items()):
         fields = ",\n".join(f"   {json.dumps(key)}: {json.dumps(value)}" for key, value in entry.items())

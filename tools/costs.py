@@ -89,7 +89,7 @@ def table(rows):
 
 
 def written(costs):
-    """costs.json: one line a task or family, so that a change is seen where it is."""
+    """costs.json: one line per task or family, so that a change is seen where it is."""
     parts = [_entry("condition", json.dumps(costs["condition"]))]
     parts += [_entry(part, _lines(costs[part])) for part in ("milliseconds", "weights", "families")]
     parts += [_entry("further", _block([_entry(when, _lines(ms)) for when, ms in sorted(costs["further"].items())]))]

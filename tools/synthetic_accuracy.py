@@ -2,7 +2,7 @@
 
     python -m tools.synthetic_accuracy --data-dir DIR [--sets mnist cifar10] [--seeds 0 1] [--steps 3000]
 
-Prints one row a set and source: mean and standard deviation of the pixels (in [0, 1]), share of zeros, correlation of
+Prints one row per set and source: mean and standard deviation of the pixels (in [0, 1]), share of zeros, correlation of
 neighbouring pixels and of colour channels; test accuracy of an MLP (64-64) and of a convolutional network (16-32, max pooling,
 64) after Adam at learning rate 1e-3 with batches of 64; and train and test accuracy of the MLP on 5000 training images after
 the same number of steps. "structureless" is the negative control: class means of the real set plus white noise of its pixels'

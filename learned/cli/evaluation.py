@@ -92,7 +92,8 @@ def choose(
     workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
     modules: Modules = None,
 ) -> None:
-    """Choose among kept weights by their mean normalized train loss on the suite's valid tasks. Interrupted, it resumes."""
+    """Choose among kept weights by their mean normalized train loss on the suite's valid tasks. The same command
+    resumes an interrupted run."""
     plugins.load(modules or [])
     suite = named_suites.find(tasks) if tasks else None
 
@@ -128,7 +129,7 @@ def compare(
     ] = None,
     modules: Modules = None,
 ) -> None:
-    """A table of learned and hand-designed optimizers, by the trials that each takes."""
+    """Compare learned and hand-designed optimizers in a table, by the number of trials that each takes."""
     plugins.load(modules or [])
     from taskset.normalization.store import write_text
     from taskset.scoring import summary

@@ -66,9 +66,9 @@ class Drawing:
         pairs = zip(self._families.values(), self._weights)
         return {task: weight / len(tasks) for tasks, weight in pairs for task in tasks}
 
-    def __call__(self, seed: int, slot: int, life: int) -> str:
-        """The task that a slot takes as its number `life`; it follows from the seed alone."""
-        rng = seeds.generator(seed, "task", slot, life)
+    def __call__(self, seed: int, slot: int, draws: int) -> str:
+        """The task of a slot's draw number `draws`, which starts at 1; it follows from the seed alone."""
+        rng = seeds.generator(seed, "task", slot, draws)
         if self._density is not None:
             return list(self._density)[rng.choice(len(self._density), p=list(self._density.values()))]
         tasks = self._families[list(self._families)[rng.choice(len(self._weights), p=self._weights)]]

@@ -1,12 +1,12 @@
 """How long episodes are in the course of outer training.
 
-A curriculum is an object `(outer_step, rng) -> integer >= 1`. Episodes that start at an outer step get lengths from it.
+A length schedule is an object `(outer_step, rng) -> integer >= 1`. Episodes that start at an outer step get lengths from it.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -99,27 +99,20 @@ class Resumed:
         return np.where(chosen, np.maximum(lengths, drawn), lengths)
 
 
-Curriculum: TypeAlias = Constant | Linear | LogUniform
-_KINDS: dict[str, type[Curriculum]] = {"constant": Constant, "linear": Linear, "log_uniform": LogUniform}
+LengthSchedule: TypeAlias = Constant | Linear | LogUniform
+_KINDS: dict[str, type[LengthSchedule]] = {"constant": Constant, "linear": Linear, "log_uniform": LogUniform}
 
 
-def parse(text: str) -> Curriculum:
-    """The curriculum written as `"100"`, `"linear:20:200:1000"` (first, last, over) or `"log_uniform:50:500"` (low, high)."""
+def parse(text: str) -> LengthSchedule:
+    """The schedule written as `"100"`, `"linear:20:200:1000"` (first, last, over) or `"log_uniform:50:500"` (low, high)."""
     if not isinstance(text, str):
         raise ConfigError(f"lengths {shown(text)}: allowed are texts, 100, linear:FIRST:LAST:OVER and log_uniform:LOW:HIGH")
     kind, *numbers = text.split(":") if ":" in text else ("constant", text)
     if kind not in _KINDS:
-        raise unknown("curriculum", kind, list(_KINDS), "Allowed are 100, linear:20:200:1000 and log_uniform:50:500.")
+        raise unknown("length schedule", kind, list(_KINDS), "Allowed are 100, linear:20:200:1000 and log_uniform:50:500.")
     try:
         return _KINDS[kind](*map(int, numbers))
     except (TypeError, ValueError) as error:
         raise ConfigError(
             f"lengths {shown(text)}: allowed are 100, linear:FIRST:LAST:OVER and log_uniform:LOW:HIGH, with integers"
         ) from error
-
-
-def as_text(curriculum: Curriculum) -> str:
-    """What `parse` reads."""
-    kind = next(name for name, cls in _KINDS.items() if isinstance(curriculum, cls))
-    numbers = ":".join(str(value) for value in asdict(curriculum).values())
-    return numbers if kind == "constant" else f"{kind}:{numbers}"

@@ -38,13 +38,13 @@ FIRST_LENGTHS = {"together": base.together, "spread": base.spread}
 
 @dataclass
 class Slot:
-    """A place of the task pool.
+    """One place of the task pool.
 
-    task: its name; life: how many tasks the slot has drawn; state: of the task's estimator; since: `completed` at the draw.
+    task: its name; draws: how many tasks the slot has drawn; state: of the task's estimator; since: `completed` at the draw.
     """
 
     task: str
-    life: int
+    draws: int
     state: Tree
     since: np.ndarray
 
@@ -142,9 +142,9 @@ class TaskPool:
             return (SharedProblem if shared else Problem)(task, *given, **more)
         return (SharedRescaledProblem if shared else RescaledProblem)(augment, task, *given, **more)
 
-    def draw(self, slot: int, life: int) -> str:
-        """The task that a slot takes as its number `life` (`learned.outer_training.drawing`)."""
-        return self.drawing(self.options.seed, slot, life)
+    def draw(self, slot: int, draws: int) -> str:
+        """The task of a slot's draw number `draws` (`learned.outer_training.drawing`)."""
+        return self.drawing(self.options.seed, slot, draws)
 
     def estimate(self, number: int, outer_step: int, theta: np.ndarray) -> Result:
         """The `Result` of slot `number` at theta (float64 [P]); draws another task where the last one is finished."""
@@ -167,22 +167,22 @@ class TaskPool:
         return results
 
     def _next(self, number: int, last: Slot | None) -> Slot:
-        life = last.life + 1 if last else 1
-        task = self.draw(number, life)
+        draws = last.draws + 1 if last else 1
+        task = self.draw(number, draws)
         if last and last.task == task:  # drawn again: its pairs continue, with whatever lag they have
             state = last.state
         else:
-            state = self.estimator(task).init(seeds.stream(self.options.seed, "slot", number, life))
-        return Slot(task, life, state, completed(state))
+            state = self.estimator(task).init(seeds.stream(self.options.seed, "slot", number, draws))
+        return Slot(task, draws, state, completed(state))
 
     def dump(self) -> Slots:
-        """{slot: (task, its number among the slot's tasks, {name: array})}: all that `restore` needs."""
+        """{slot: (task, how many the slot has drawn, {name: array})}: all that `restore` needs."""
         leaves = {n: {"since": slot.since, "state": slot.state} for n, slot in self.slots.items()}
-        return {n: (slot.task, slot.life, named_leaves(leaves[n])) for n, slot in self.slots.items()}
+        return {n: (slot.task, slot.draws, named_leaves(leaves[n])) for n, slot in self.slots.items()}
 
     def restore(self, dumped: Slots) -> None:
         """Take up the slots that `dump` described; ValueError where a state doesn't fit."""
-        for number, (task, life, leaves) in dumped.items():
+        for number, (task, draws, leaves) in dumped.items():
             state = self.estimator(task).init(0)
             found = from_leaves({"since": completed(state), "state": state}, leaves)
-            self.slots[number] = Slot(task, life, found["state"], found["since"])
+            self.slots[number] = Slot(task, draws, found["state"], found["since"])

@@ -1,9 +1,10 @@
 """Outer training: the weights of a learned optimizer by gradient descent over many tasks.
 
-    g = mean of the estimates of a few slots, clipped;  theta <- AdamW(theta, g)        (`learned.outer_training.outer_optimizer`)
+    g = mean of the estimates of a few tasks, clipped;  theta <- AdamW(theta, g)
 
-Clipping comes after averaging; without it nothing is learned (arXiv 2009.11243). The arithmetic here is NumPy in float64; the
-estimates are made by `learned.outer_training.task_pool`, in this process or in several (`learned.outer_training.workers`).
+AdamW and clipping are in `learned.outer_training.outer_optimizer`. Clipping comes after averaging; without it nothing is learned
+(arXiv 2009.11243). The arithmetic here is NumPy in float64; the estimates are made by `learned.outer_training.task_pool`, in this
+process or in several (`learned.outer_training.workers`).
 """
 
 from __future__ import annotations
@@ -50,10 +51,10 @@ def kept_slots(directory: PathLike) -> Slots:
 def _slots(found: checkpoint.Checkpoint) -> Slots:
     slots: Slots = {}
     for number in found.value("slots", dict):
-        task, life = found.value("slots", str, number, "task"), found.value("slots", int, number, "life")
+        task, draws = found.value("slots", str, number, "task"), found.value("slots", int, number, "life")
         if not re.fullmatch(r"-?\d{1,9}", number, re.ASCII):
             raise StoreError(f"{found.path} is damaged: slot {shown(number)}; allowed are whole numbers: use another --out")
-        slots[int(number)] = (task, life, found.under(f"slot/{int(number)}"))
+        slots[int(number)] = (task, draws, found.under(f"slot/{int(number)}"))
     return slots
 
 
@@ -64,7 +65,7 @@ class Trainer:
     one line per outer step (`learned.outer_training.log`), and DIRECTORY/tensorboard its scalars
     (`learned.outer_training.events`). A directory that has a checkpoint is resumed, if suite and options are the same.
 
-    slots: what makes estimates: `learned.outer_training.task_pool.TaskPool` or `learned.outer_training.workers.Workers`;
+    pool: what makes the estimates: `learned.outer_training.task_pool.TaskPool` or `learned.outer_training.workers.Workers`;
     device: on what, for the record; clock: seconds, for `train_for`; start: the weights that it starts from, {path: array}
     (`learned.outer_training.phases`); None: those of its seed.
     """
@@ -74,7 +75,7 @@ class Trainer:
         directory: PathLike,
         suite: suites.Suite,
         options: Options,
-        slots: Pool,
+        pool: Pool,
         optimizer: LearnedOptimizer,
         device: str = "cpu",
         clock: Callable[[], float] = time.monotonic,
@@ -82,7 +83,7 @@ class Trainer:
     ) -> None:
         options.check(suite)
         suites.require_measured(suite)
-        self.directory, self.suite, self.options, self.slots = Path(directory), suite, options, slots
+        self.directory, self.suite, self.options, self.pool = Path(directory), suite, options, pool
         self.device, self.optimizer = device, optimizer
         if options.start != (phases.digest(start) if start else ""):
             raise ConfigError(
@@ -159,7 +160,7 @@ class Trainer:
     def _advance(self):
         options, step = self.options, self.step
         chosen = seeds.generator(options.seed, "slots", step).choice(options.slots, options.tasks_per_step, replace=False)
-        results = self.slots.estimates(sorted(chosen.tolist()), step, self.x)
+        results = self.pool.estimates(sorted(chosen.tolist()), step, self.x)
         scales = self._scales(results)
         # Slots are summed in the order of their numbers, whoever computed them: the sum does not depend on it.
         raw = sum(self._scaled(result, r) for result, r in zip(results, scales)) / len(results)
@@ -209,8 +210,8 @@ class Trainer:
     def save(self) -> None:
         """Write the checkpoint: everything that resuming as if nothing had happened takes."""
         meta, arrays = self._meta(), {**self._theta(), "adam/x": self.x, "adam/m": self.m, "adam/v": self.v}
-        dumped = self.slots.dump()
-        meta["slots"] = {str(number): {"task": task, "life": life} for number, (task, life, _) in sorted(dumped.items())}
+        dumped = self.pool.dump()
+        meta["slots"] = {str(number): {"task": task, "life": draws} for number, (task, draws, _) in sorted(dumped.items())}
         for number, (_, _, leaves) in dumped.items():
             arrays.update({f"slot/{number}/{name}": array for name, array in leaves.items()})
         if self.options.differences == "rms":
@@ -258,7 +259,7 @@ class Trainer:
                 self.scales.restore(found.value("differences", dict), {entry.task for entry in self.suite.of_split("train")})
             if self._by_time or "time_plan" in found.meta:
                 self.plan.restore(found.value("time_plan", dict))
-            self.slots.restore(self._slots_of(found))
+            self.pool.restore(self._slots_of(found))
         except (KeyError, ValueError, OverflowError) as error:
             problem = cut(str(error), 200)
             raise StoreError(f"{path} is damaged, or of another version of the package ({problem}): use another --out") from error
@@ -275,9 +276,9 @@ class Trainer:
     def _slots_of(self, found: checkpoint.Checkpoint) -> Slots:
         """The slots of a checkpoint, as the options and the suite allow them."""
         tasks, slots = {entry.task for entry in self.suite.of_split("train")}, _slots(found)
-        for number, (task, life, _) in slots.items():
-            if number not in range(self.options.slots) or task not in tasks or not 1 <= life < 2**31:
-                raise ValueError(f"slot {number} has task {shown(task)}, its task number {life}: of {self.options.slots} slots")
+        for number, (task, draws, _) in slots.items():
+            if number not in range(self.options.slots) or task not in tasks or not 1 <= draws < 2**31:
+                raise ValueError(f"slot {number} has task {shown(task)}, its task number {draws}: of {self.options.slots} slots")
         return slots
 
     def _require_current(self, path, version):
@@ -286,7 +287,7 @@ class Trainer:
         if old:
             raise StoreError(
                 f"{path} is of version {version}, and task {old[0]!r} ({len(old)} in all) changed in "
-                f"{changes.changed_in(old[0], suite.source)}: start anew with another --out"
+                f"{changes.changed_in(old[0], suite.source)}: start again with another --out"
             )
 
     def _open_log(self):

@@ -47,11 +47,11 @@ def _work(pipe, parent, suite, options, data_dir, modules, memory, start):
 
     try:
         plugins.load(modules)
-        slots = TaskPool(suite, options, data_dir, memory=memory, start=start)
+        pool = TaskPool(suite, options, data_dir, memory=memory, start=start)
         while True:
             method, arguments = pipe.recv()
             try:
-                pipe.send(("done", getattr(slots, method)(*arguments)))
+                pipe.send(("done", getattr(pool, method)(*arguments)))
             except TasksetError as error:
                 pipe.send(("failed", str(error)))
             except Exception:
@@ -118,12 +118,12 @@ class Workers:
         self.replaced += 1
 
     def _keep(self, dumped):
-        self._tasks = {number: (task, life) for number, (task, life, _) in dumped.items()}
+        self._tasks = {number: (task, draws) for number, (task, draws, _) in dumped.items()}
         self._kept, self._since = dumped if self._recall is None else None, [[] for _ in range(self._count)]
 
     def _kept_slots(self, worker):
         kept = self._kept if self._recall is None else self._recall()
-        if {number: (task, life) for number, (task, life, _) in kept.items()} != self._tasks:
+        if {number: (task, draws) for number, (task, draws, _) in kept.items()} != self._tasks:
             raise TasksetError("a worker ended, and the last checkpoint is no longer what it was: start the training again")
         return {number: slot for number, slot in kept.items() if self._owner(number) == worker}
 

@@ -18,7 +18,10 @@ Source = Annotated[
 ]
 Modules = Annotated[
     list[str] | None,
-    typer.Option("--import", help="Module or .py file that registers your own families or optimizers. May be repeated."),
+    typer.Option(
+        "--import",
+        help="Module or .py file that registers families, optimizers, estimators or objectives of your own. May be repeated.",
+    ),
 ]
 Mode = Annotated[
     str | None,

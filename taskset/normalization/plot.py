@@ -119,16 +119,11 @@ def _start(curves: pd.DataFrame) -> float:
     return float(curves.loc[curves["step"] == 0, "train"].mean())
 
 
-def plot_task(root: str | Path, task: str, path: str | Path) -> None:
-    """Two panels for a task: train loss against steps for each optimizer, and the lowest loss of each learning rate.
-
-    Means over seeds; a diverged seed ends its optimizer's curve. The two share their loss axis (`limit_losses`). Writes a PNG.
-    """
-    plot_tasks(root, [task], path)
-
-
 def plot_tasks(root: str | Path, tasks: Sequence[str], path: str | Path) -> None:
-    """One row of panels (see `plot_task`) for each source and horizon of each task, as one PNG.
+    """A picture with one row of two panels for each source and horizon of each task.
+
+    The panels are the train loss against steps for each optimizer, and the lowest loss of each learning rate. Means over seeds; a
+    diverged seed ends its optimizer's curve. The two share their loss axis (`limit_losses`).
 
     Raises `StoreError` (a file type that can't be drawn, a directory that can't be written to), `UnknownName` (no such task).
     """

@@ -40,10 +40,10 @@ def as_json(standing: Standing, candidate: Candidate, seeds: int) -> dict[str, A
             won = None if standing.tuned is None else row.won(split, standing.tuned)
             one[split] = {**row.summary(split), "won": won, "tasks": values}
         rows.append(one)
-    told: dict[str, Any] = {"format": FORMAT, "format_version": 1, "taskset_version": __version__, "suite": standing.suite}
-    told |= {"horizon": standing.horizon, "view": standing.view, "seeds": seeds, "machine": machine()}
-    told |= {"optimizer": {"name": candidate.name, **candidate.as_json()}, "rows": rows, "notes": standing.notes}
-    return json.loads(json.dumps(told))
+    content: dict[str, Any] = {"format": FORMAT, "format_version": 1, "taskset_version": __version__, "suite": standing.suite}
+    content |= {"horizon": standing.horizon, "view": standing.view, "seeds": seeds, "machine": machine()}
+    content |= {"optimizer": {"name": candidate.name, **candidate.as_json()}, "rows": rows, "notes": standing.notes}
+    return json.loads(json.dumps(content))
 
 
 def write(standing: Standing, candidate: Candidate, seeds: int, path: str | Path) -> None:
@@ -77,8 +77,8 @@ def read(path: str | Path) -> dict[str, Any]:
     except OSError as error:
         raise StoreError(f"can't read {path}: {error.strerror}; give the scores.json of `python -m taskset score`") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        told = cut(f"{type(error).__name__}: {error}")
-        raise StoreError(f"{path} is no scores.json ({told}): make one with `python -m taskset score`") from error
+        reason = cut(f"{type(error).__name__}: {error}")
+        raise StoreError(f"{path} is no scores.json ({reason}): make one with `python -m taskset score`") from error
 
 
 def differences(first: dict[str, Any], second: dict[str, Any]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Runs whose optimizer takes its steps in another framework: TensorFlow computes loss and gradients, one program a step.
+"""Runs whose optimizer takes its steps in another framework: TensorFlow computes loss and gradients, one program per step.
 
 Start, batches, noise and evaluations are those of the compiled loop: the curves of a rule are the same up to rounding.
 """

@@ -111,7 +111,7 @@ def test_evaluation_is_the_mean_over_fixed_batches_of_each_split():
 
 def test_evaluation_in_several_calls():
     task = small_task()
-    loop = Loop(task, ADAM, 1)  # one step a call, so 4 batches an evaluation call
+    loop = Loop(task, ADAM, 1)  # one step per call, so 4 batches per evaluation call
     params = task.init(0)
     many = Loop(task, ADAM, 100).evaluation(5, batches=7)(params)
     assert loop.evaluation(5, batches=7)(params) == pytest.approx(many, rel=1e-6)

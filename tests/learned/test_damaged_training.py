@@ -39,8 +39,8 @@ def trained(tmp_path):
 def refused(function, *messages):
     with pytest.raises(TasksetError) as error:
         function()
-    told = str(error.value)
-    assert "\n" not in told and len(told) < 500 and all(message in told for message in messages), told
+    text = str(error.value)
+    assert "\n" not in text and len(text) < 500 and all(message in text for message in messages), text
 
 
 def flips(path, count, tail=None):
@@ -80,12 +80,12 @@ def test_no_flipped_bit_of_a_log_is_read_as_right(trained):
 def test_a_line_of_the_log_is_json_with_its_sum(trained):
     line = (trained / outer.LOG).read_text().splitlines()[2]
     values = json.loads(line)
-    told = values.pop("crc32")
-    assert told == f"{zlib.crc32(json.dumps(values).encode()):08x}" and values == log.read(trained / outer.LOG)[2]
+    checksum = values.pop("crc32")
+    assert checksum == f"{zlib.crc32(json.dumps(values).encode()):08x}" and values == log.read(trained / outer.LOG)[2]
     assert tuple(values) == log.KEYS
 
 
-def test_logs_without_sums_are_read_and_gone_on_with(trained, tmp_path):
+def test_logs_without_sums_are_read_and_resumed(trained, tmp_path):
     path = trained / outer.LOG
     values = log.read(path)
     old = "".join(json.dumps(line) + "\n" for line in values)

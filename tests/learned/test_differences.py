@@ -61,14 +61,12 @@ class OtherUnits(MadeUp):
     units = MappingProxyType({name: unit * 1000 for name, unit in MadeUp.units.items()})
 
 
-def made(directory, slots, differences="rms"):
-    return trainer(directory, suite(), options(differences=differences, sigma=SIGMA, clip=1e6), slots)
+def made(directory, pool, differences="rms"):
+    return trainer(directory, suite(), options(differences=differences, sigma=SIGMA, clip=1e6), pool)
 
 
 def test_units_of_a_task_do_not_matter_and_tasks_weigh_alike(tmp_path):
-    ours, theirs, plain = (
-        made(tmp_path / name, slots) for name, slots in (("a", MadeUp()), ("b", OtherUnits()), ("c", MadeUp()))
-    )
+    ours, theirs, plain = (made(tmp_path / name, pool) for name, pool in (("a", MadeUp()), ("b", OtherUnits()), ("c", MadeUp())))
     lines = []
     ours.train(6, report=lines.append)
     theirs.train(6)

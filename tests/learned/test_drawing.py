@@ -21,7 +21,7 @@ def test_the_density(known):
     made = Drawing(suite().tasks, {"losg_tasks_family": 3.0}, 1.0)
     expected = np.array([3.0 / 1, 0.5 / 2, 0.5 / 8])
     assert list(made.density.values()) == pytest.approx(expected / expected.sum())
-    drawn = [made(3, 0, life) for life in range(4000)]
+    drawn = [made(3, 0, draws) for draws in range(4000)]
     shares = [drawn.count(name) / len(drawn) for name in NAMES]
     assert shares == pytest.approx(expected / expected.sum(), abs=0.02)
     alike = Drawing(suite().tasks, {}, 0.0)

@@ -81,7 +81,7 @@ def z_scores(samples, exact):
     return (samples.mean(axis=0) - exact) / (samples.std(axis=0, ddof=1) / np.sqrt(len(samples)))
 
 
-# Four truncations of four steps, two episodes of seven and the beginning of a third: starts anew at steps 0, 7 and 14.
+# Four truncations of four steps, two episodes of seven and the beginning of a third: starts again at steps 0, 7 and 14.
 EPISODE, TRUNCATIONS, REPEATS = 7, 4, 24
 
 
@@ -213,7 +213,7 @@ def test_whole_episodes_give_the_gradient_of_the_smoothed_loss(name, pairs):
     exact = smoothed_gradient()
     assert abs(z_scores(samples, exact)) < 4
     plain = (hyperbolic_loss(LOG_RATE + 1e-5) - hyperbolic_loss(LOG_RATE - 1e-5)) / 2e-5
-    assert abs(z_scores(samples, plain)) > 8  # the test tells the smoothed gradient from the other
+    assert abs(z_scores(samples, plain)) > 8  # the test can distinguish the smoothed gradient from the other
 
 
 def test_combined_is_unbiased_enough_and_moves_from_reparam_to_es_as_the_unroll_grows():
@@ -399,7 +399,7 @@ def test_batched_is_one_after_the_other(which, problem):
         np.testing.assert_allclose(value, results[1][name], rtol=2e-4, atol=1e-5 * max(1, np.abs(value).max()), err_msg=name)
 
 
-def test_convolutions_are_computed_one_by_one_and_the_choice_is_told():
+def test_convolutions_are_computed_one_by_one_and_the_choice_is_reported():
     options = {"bs": 4, "just_train": False, "num_classes": 10, "num_train": 1000}
     config = {
         "strides": [[2, 2]], "hidden_units": [3], "activation": "tanh", "w_init": ["glorot_normal", None], "padding": ["SAME"],
@@ -495,29 +495,29 @@ def test_objectives_read_their_splits():
     np.testing.assert_array_equal(noisy["label"], batches["valid_outer"]["label"])
 
 
-def test_optimizers_that_look_at_it_are_told_the_validation_loss_every_ten_steps():
+def test_optimizers_that_look_at_it_are_given_the_validation_loss_every_ten_steps():
     def update(theta, grads, state, params, step, loss, validation_loss):
-        return params, {"told": validation_loss}
+        return params, {"heard": validation_loss}
 
     optimizer = LearnedOptimizer(
-        "listener", {"x": ((), constant(0.0))}, lambda theta, params: {"told": tf.zeros([])}, update, True
+        "listener", {"x": ((), constant(0.0))}, lambda theta, params: {"heard": tf.zeros([])}, update, True
     )
     task = taskset.make_task("digits_mlp", {"layer_sizes": [4], "bs": 16}, source="synthetic")
     problem = Problem(task, optimizer, objectives.get("train"), objectives.unscaled)
-    told = []
+    heard = []
     for steps in (1, 10, 11):
         unroll = Unroll(problem, pairs=1, signs=1, steps=steps, mode="graph_loop")
         _, inner = unroll.run(
             np.zeros([1, 1], np.float32), np.zeros([1, 1], np.float32), unroll.empty(), *first_truncation(unroll).arguments
         )
-        told.append(float(inner["optimizer"]["told"][0]))
+        heard.append(float(inner["optimizer"]["heard"][0]))
     from learned.estimators.episodes import episode_seed
 
     seed = episode_seed(0, 0, 1)
     losses = []
     for _, batch in zip(range(11), task.batches("valid_inner", seed)):
         losses.append(float(task.loss(task.init(seed), batch, 0)))
-    np.testing.assert_allclose(told, [losses[0], losses[0], losses[10]], rtol=1e-5)
+    np.testing.assert_allclose(heard, [losses[0], losses[0], losses[10]], rtol=1e-5)
 
 
 def test_optimizers_that_read_it_are_given_the_length_of_the_episode_they_are_in():
@@ -543,7 +543,7 @@ def test_optimizers_that_read_it_are_given_the_length_of_the_episode_they_are_in
                 _, inner, _ = unroll.gradients(tf.constant(theta), inner, *truncation.arguments)
             found.append(np.asarray(inner["optimizer"]["sum"]))
             where = truncation.after
-        # Pair 0 starts anew after 6 of 8 steps, with a sum of 0, and takes two steps; pair 1 after 5, and takes three.
+        # Pair 0 starts again after 6 of 8 steps, with a sum of 0, and takes two steps; pair 1 after 5, and takes three.
         np.testing.assert_array_equal(found, [[24, 20, 24, 20], [18, 33, 18, 33]])
         np.testing.assert_array_equal(inner["optimizer"]["last"], [9, 11, 9, 11])
 

@@ -115,7 +115,7 @@ def test_tuning_and_global_rate():
     }
 
 
-def test_learned_list_takes_its_first_names_and_what_is_not_there_is_told():
+def test_learned_list_takes_its_first_names_and_what_is_not_there_is_reported():
     index = pd.MultiIndex.from_product([("train", "valid_outer"), ("a", "b")], names=["split", "task"])
     names = opt_list_names(10)
     means = pd.DataFrame({name: np.arange(4) * 0.1 + 0.01 * i for i, name in enumerate(reversed(names))}, index=index)
@@ -139,15 +139,15 @@ def test_an_optimizer_of_ones_own_is_a_row():
 
 def write_learned(root, name, curves, tasks=made_up.TASKS, **changes):
     """A result of `evaluate` by a formula: curves(task, seed) -> losses [E + 1, 4]."""
-    told = made_up.options(optimizers=[name], **changes)
-    store.check_options(root, {**told, "checkpoint": "abc"})
-    steps = np.linspace(0, told["steps"], told["evaluations"] + 1).astype(int)
+    options = made_up.options(optimizers=[name], **changes)
+    store.check_options(root, {**options, "checkpoint": "abc"})
+    steps = np.linspace(0, options["steps"], options["evaluations"] + 1).astype(int)
     for task in tasks:
         columns = {column: [] for column in store.SCHEMA.names}
-        for seed in told["seeds"]:
+        for seed in options["seeds"]:
             losses = curves(task, seed)
             for step, row in zip(steps, losses):
-                values = (task, name, seed, step, told["steps"], *row, not np.isfinite(row[0]), 0.0)
+                values = (task, name, seed, step, options["steps"], *row, not np.isfinite(row[0]), 0.0)
                 for column, value in zip(columns.values(), values):
                     column.append(value)
         path = store.curve_path(root, "none", catalogue.resolve(task)[0], task)
@@ -236,7 +236,7 @@ def test_what_can_not_be_compared_is_one_line(roots, tmp_path):
     long = write_learned(tmp_path / "long", "long", lambda t, s: np.ones([3, 4]), steps=40, evaluations=2)
     odd = write_learned(tmp_path / "odd", "odd", lambda t, s: np.ones([4, 4]), steps=18, evaluations=3)
     other = write_learned(tmp_path / "other", "other", lambda t, s: np.ones([5, 4]), tasks=("TwoD_Bowl1",))
-    for call, told in (
+    for call, message in (
         (lambda: comparison.compare([long], base), "their horizons are \\[20\\]"),
         (lambda: comparison.compare([odd], base), "no common steps"),
         (lambda: comparison.compare([other], base), "no normalizers"),
@@ -245,7 +245,7 @@ def test_what_can_not_be_compared_is_one_line(roots, tmp_path):
         (lambda: comparison.compare([tmp_path], base), "no sweep.json"),
         (lambda: comparison.compare([good], base, "best"), "Allowed are end"),
     ):
-        with pytest.raises(TasksetError, match=told) as error:
+        with pytest.raises(TasksetError, match=message) as error:
             call()
         assert "\n" not in str(error.value)
 
@@ -296,8 +296,8 @@ def test_curves_are_those_of_training(weights, tmp_path):
     for _ in range(4):
         loop.train(run, {}, 5)
     for split, loss in evaluate(run.params).items():
-        told = curves[(curves["seed"] == 1) & (curves["step"] == 20)][split].iloc[0]
-        assert told == pytest.approx(loss, rel=1e-6)
+        curve_loss = curves[(curves["seed"] == 1) & (curves["step"] == 20)][split].iloc[0]
+        assert curve_loss == pytest.approx(loss, rel=1e-6)
     check_what_is_there(judged, options, tmp_path)
     for name, changed in (("another", {"optimizers": ("another",)}), (judged.name, {"batches": 3})):
         other, named = dataclasses.replace(options, **changed), runs.named_checkpoint(weights, name)
@@ -310,15 +310,15 @@ def check_what_is_there(judged, options, root):
     name = "Digits_mlp32_bs128"
     path = store.curve_path(root, "synthetic", *catalogue.resolve(name)[:1], name)
     table, content = store.read_table(path), path.read_bytes()
-    told = {key: value for key, value in store.read_metadata(path).items() if key != "rows"}
+    metadata = {key: value for key, value in store.read_metadata(path).items() if key != "rows"}
     for key, value, message in (
         ("task", "Digits_mlp64_bs128", "curves of task 'Digits_mlp64_bs128'"),
         ("source", "tfds", "curves of source 'tfds'"),
         ("config", "{}", "another config"),
-        ("options", json.dumps({**json.loads(told["options"]), "seeds": [7]}), "seeds"),
+        ("options", json.dumps({**json.loads(metadata["options"]), "seeds": [7]}), "seeds"),
         ("checkpoint", json.dumps({"optimizer": "learnable_adam", "digest": "x"}), "another checkpoint"),
     ):
-        store.write_table(table.replace_schema_metadata({**told, key: value}), path)
+        store.write_table(table.replace_schema_metadata({**metadata, key: value}), path)
         with pytest.raises(StoreError, match=message):
             runs.plan(judged, [name], options, root)
     path.write_bytes(content)
@@ -341,14 +341,14 @@ def run(*arguments):
 def test_command_line(weights, tmp_path):
     made_up.write(tmp_path / "base")
     common = ("--horizon", 20, "--evaluations", 4, "--seeds", 2, "--batches", 2, "--name", "mine", "--out", tmp_path / "mine")
-    status, said, told = run("evaluate", weights, "--tasks", "TwoD_Bowl10", *common)
-    assert status == 0, told
+    status, said, err = run("evaluate", weights, "--tasks", "TwoD_Bowl10", *common)
+    assert status == 0, err
     assert "1 tasks, 0 finished before" in said
-    status, said, told = run("evaluate", weights, "--tasks", "TwoD_Bowl10", *common)
+    status, said, err = run("evaluate", weights, "--tasks", "TwoD_Bowl10", *common)
     assert status == 0 and "1 finished before" in said
     markdown = tmp_path / "table.md"
-    status, said, told = run("compare", tmp_path / "mine", "--baselines", tmp_path / "base", "--markdown", markdown)
-    assert status == 0, told
+    status, said, err = run("compare", tmp_path / "mine", "--baselines", tmp_path / "base", "--markdown", markdown)
+    assert status == 0, err
     assert "Adam, tuned per task by train loss" in said and "| mine | 1 | train | 1 | 0 of 2 |" in markdown.read_text()
     scales = {"train": [2.0, 1.0], "valid_outer": [2.0, 1.0]}
     entries = (suites.Entry("TwoD_Bowl10", "losg_tasks_family", "train", scales),)
@@ -370,5 +370,5 @@ def test_command_line(weights, tmp_path):
         ((weights, "--tasks", "TwoD_Bowl10", *common[:-4], "--name", "adam_lr_-1.00", "--out", tmp_path / "x"), "another --name"),
         ((cut, "--tasks", "TwoD_Bowl10", *common), "cut short"),
     ):
-        status, _, told = run("evaluate", *wrong)
-        assert (status, len(told.strip().splitlines())) == (2, 1) and expected in told, told
+        status, _, err = run("evaluate", *wrong)
+        assert (status, len(err.strip().splitlines())) == (2, 1) and expected in err, err

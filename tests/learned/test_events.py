@@ -22,8 +22,8 @@ class Made:
         found = []
         for number in numbers:
             loss = float("nan") if number == 1 else float(rng.uniform())
-            told = {"es_weight": float(rng.uniform())}
-            estimate = base.Estimate(rng.normal(size=theta.size), loss, int(rng.integers(2)), 8, told)
+            metrics = {"es_weight": float(rng.uniform())}
+            estimate = base.Estimate(rng.normal(size=theta.size), loss, int(rng.integers(2)), 8, metrics)
             found.append(Result(f"task{number}", families[number], estimate))
         return found
 
@@ -67,15 +67,15 @@ def test_scalars_are_those_of_the_log(tmp_path):
     assert families == {"quadratic_family"}  # the other one's loss is never finite: no scalar, rather than a false one
 
 
-def test_going_on_has_every_step_once(tmp_path):
+def test_resumed_has_every_step_once(tmp_path):
     trainer(tmp_path / "whole").train(9)
     killed = trainer(tmp_path / "killed")
     with pytest.raises(KeyboardInterrupt):
         killed.train(9, save_every=4, report=lambda line: interrupt(line["step"] == 7))
     assert [step for step, _ in scalars(tmp_path / "killed")] == [1, 2, 3, 4, 5, 6, 7]
-    going_on = trainer(tmp_path / "killed")
-    assert going_on.step == 4
-    going_on.train(9)
+    resumed = trainer(tmp_path / "killed")
+    assert resumed.step == 4
+    resumed.train(9)
     assert scalars(tmp_path / "killed") == scalars(tmp_path / "whole")
 
 

@@ -91,8 +91,8 @@ print(params["w"][0, 0])
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path / "alone", capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     optimizer, params = optimizers.get("mlp"), {"w": tf.ones([3, 2])}
-    told = {"w": tf.fill([3, 2], 0.5)}, optimizer.init(theta, params), params, tf.constant(0), None, None
-    assert float(done.stdout) == pytest.approx(float(optimizer.update(theta, *told)[0]["w"][0, 0]), abs=1e-6)
+    arguments = {"w": tf.fill([3, 2], 0.5)}, optimizer.init(theta, params), params, tf.constant(0), None, None
+    assert float(done.stdout) == pytest.approx(float(optimizer.update(theta, *arguments)[0]["w"][0, 0]), abs=1e-6)
 
 
 def test_an_export_tells_what_it_is_and_is_read_as_weights(tmp_path):
@@ -264,10 +264,10 @@ def test_no_flipped_bit_of_an_export_is_read_as_right(tmp_path, load):
         changed, bit = bytearray(content), int(rng.integers(8 * len(content) if i < 200 else 8 * 1500))
         changed[-1 - bit // 8] ^= 1 << bit % 8
         path.write_bytes(changed)
-        found, told = theta_or_error(load, path)
+        found, error = theta_or_error(load, path)
         if found is None:
             refused += 1
-            assert "\n" not in told
+            assert "\n" not in error
         else:
             assert set(found) == set(right) and all(np.array_equal(found[w], a) for w, a in right.items())
     assert refused > 250

@@ -67,8 +67,8 @@ def fit(keras_model, name, mode="graph", first=0, steps=STEPS):
     if not keras_model.compiled:
         keras_model.compile(optimizer=made(name), loss="mse", **MODES[mode])
     x, y = (a[first * BATCH : (first + steps) * BATCH] for a in data())
-    told = [batch(data(9), i) for i in range(-(-first // 10), 2)]
-    callbacks = [ValidationLoss(told)] if name == "hierarchical" else []
+    batches = [batch(data(9), i) for i in range(-(-first // 10), 2)]
+    callbacks = [ValidationLoss(batches)] if name == "hierarchical" else []
     return keras_model.fit(x, y, batch_size=BATCH, shuffle=False, verbose=0, callbacks=callbacks)
 
 
@@ -264,23 +264,23 @@ def trained_by(batches, steps=25, **compiled):
     return keras_model, history
 
 
-def told(count):
+def validation(count):
     return [batch(data(9), i) for i in range(count)]
 
 
 def test_batches_are_gone_through_again_and_again():
-    expected, _ = trained_by(told(2))  # steps 0, 10, 20: the first one twice
+    expected, _ = trained_by(validation(2))  # steps 0, 10, 20: the first one twice
     repeated = tf.data.Dataset.from_generator(
-        lambda: iter(told(2)), output_signature=(tf.TensorSpec([BATCH, 5]), tf.TensorSpec([BATCH, 2]))
+        lambda: iter(validation(2)), output_signature=(tf.TensorSpec([BATCH, 5]), tf.TensorSpec([BATCH, 2]))
     )
-    for batches in (tuple(told(2)), repeated, repeated.repeat(), iter([*told(2), told(1)[0]])):
+    for batches in (tuple(validation(2)), repeated, repeated.repeat(), iter([*validation(2), validation(1)[0]])):
         found, _ = trained_by(batches)
         assert int(found.optimizer.iterations) == 25
         for v, w in zip(found.get_weights(), expected.get_weights()):
             np.testing.assert_array_equal(v, w)
 
 
-@pytest.mark.parametrize("batches, after", [([], 0), (iter(told(2)), 2), (iter([]), 0)])
+@pytest.mark.parametrize("batches, after", [([], 0), (iter(validation(2)), 2), (iter([]), 0)])
 def test_batches_that_end_are_an_error_and_not_fewer_steps(batches, after):
     refused(f"came to their end after {after}", lambda: trained_by(batches))
 
@@ -290,7 +290,7 @@ def test_batches_are_not_kept():
         """Something that can be looked at when it is gone."""
 
         def __iter__(self):
-            return iter(told(1)[0])
+            return iter(validation(1)[0])
 
     made_up = weakref.WeakSet()
 
@@ -309,19 +309,19 @@ def test_batches_are_not_kept():
 
 
 def test_a_second_fit_without_the_callback_is_refused():
-    keras_model, _ = trained_by(told(2), steps=5)
+    keras_model, _ = trained_by(validation(2), steps=5)
     before = keras_model.get_weights()
     refused("each time", lambda: keras_model.fit(*data(), batch_size=BATCH, verbose=0))
     assert all(np.array_equal(v, w) for v, w in zip(keras_model.get_weights(), before))
-    keras_model.fit(*data(), batch_size=BATCH, verbose=0, callbacks=[ValidationLoss(told(2))])
+    keras_model.fit(*data(), batch_size=BATCH, verbose=0, callbacks=[ValidationLoss(validation(2))])
     assert int(keras_model.optimizer.iterations) == 5 + STEPS
 
 
 def test_mixed_precision():
     keras.mixed_precision.set_global_policy("mixed_float16")
     try:
-        refused("auto_scale_loss=False", lambda: trained_by(told(2)))
-        keras_model, history = trained_by(told(2), auto_scale_loss=False)
+        refused("auto_scale_loss=False", lambda: trained_by(validation(2)))
+        keras_model, history = trained_by(validation(2), auto_scale_loss=False)
         assert int(keras_model.optimizer.iterations) == 25 and np.isfinite(history.history["loss"]).all()
     finally:
         keras.mixed_precision.set_global_policy("float32")
@@ -330,7 +330,7 @@ def test_mixed_precision():
 def test_the_callback_is_for_learned_optimizers():
     keras_model = model()
     keras_model.compile(optimizer="adam", loss="mse")
-    refused("Adam reads no", lambda: keras_model.fit(*data(), verbose=0, callbacks=[ValidationLoss(told(1))]))
+    refused("Adam reads no", lambda: keras_model.fit(*data(), verbose=0, callbacks=[ValidationLoss(validation(1))]))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from learned.outer_training.length_schedules import Resumed
 from learned.outer_training.task_pool import TaskPool
 from taskset.errors import ConfigError
 from taskset.random import seeds
-from tests.learned.test_outer import NAMES, anew, check_equal, options, suite, trainer
+from tests.learned.test_outer import NAMES, check_equal, fresh, options, suite, trainer
 from tests.learned.test_rescaling import plain
 
 
@@ -85,10 +85,10 @@ def test_the_horizon_grows_with_the_episode():
 
 def test_a_training_with_late_restarts_resumes_bit_for_bit(tmp_path):
     chosen, whole = options(late_restarts=0.8, lengths="log_uniform:5:40", slots=2), suite(NAMES[1:])
-    slots = TaskPool(whole, chosen)
-    trainer(tmp_path / "a", whole, chosen, anew(slots)).train(12)
-    trainer(tmp_path / "b", whole, chosen, anew(slots)).train(7, save_every=5)
-    trainer(tmp_path / "b", whole, chosen, anew(slots)).train(12)
+    pool = TaskPool(whole, chosen)
+    trainer(tmp_path / "a", whole, chosen, fresh(pool)).train(12)
+    trainer(tmp_path / "b", whole, chosen, fresh(pool)).train(7, save_every=5)
+    trainer(tmp_path / "b", whole, chosen, fresh(pool)).train(12)
     check_equal(tmp_path / "a", tmp_path / "b")
 
 

@@ -51,7 +51,7 @@ def weights(optimizer, seed=3):
 
 
 class Inputs:
-    """Parameters and what an optimizer is told in each of STEPS steps; gradients of many sizes, among them zeros."""
+    """Parameters and what an optimizer is given in each of STEPS steps; gradients of many sizes, among them zeros."""
 
     def __init__(self, shapes, seed=0):
         rng = np.random.default_rng(seed)
@@ -73,8 +73,8 @@ class Inputs:
         theta, params = tensors(theta, dtype), tensors(self.params, dtype)
         state, update = optimizer.init(theta, params), update or optimizer.update
         for step, g, loss, validation in zip(self.times, self.grads, self.losses, self.validation):
-            told = tf.constant(step), tf.constant(loss, dtype), tf.constant(validation, dtype)
-            params, state = update(theta, tensors(g, dtype), state, params, *told, **optimizer.planned(HORIZON, dtype))
+            readings = tf.constant(step), tf.constant(loss, dtype), tf.constant(validation, dtype)
+            params, state = update(theta, tensors(g, dtype), state, params, *readings, **optimizer.planned(HORIZON, dtype))
         return numbers(params)
 
     def twin(self, twin, theta, **planned):
@@ -158,9 +158,9 @@ def test_order_of_tensors_does_not_matter(name):
     inputs, optimizer = Inputs(FEW), optimizers.get(name)
     theta = weights(optimizer)
 
-    def backwards(theta, grads, state, params, *told, **planned):
+    def backwards(theta, grads, state, params, *readings, **planned):
         turn = lambda d: {path: d[path] for path in reversed(d)}  # noqa: E731
-        return optimizer.update(theta, turn(grads), state, turn(params), *told, **planned)
+        return optimizer.update(theta, turn(grads), state, turn(params), *readings, **planned)
 
     plain, turned = (inputs.run(optimizer, theta, tf.float64, update) for update in (optimizer.update, backwards))
     np.testing.assert_array_equal(inputs.moved(plain), inputs.moved(turned))
@@ -226,8 +226,8 @@ def batched_unroll(optimizer, theta, params, steps):
         def one(copy):
             theta, params, state = copy
             loss = tf.add_n([tf.reduce_sum(tf.sin(2 * w)) for w in params.values()])
-            told = gradients_of(params), state, params, i, loss, 0.5 * loss
-            return optimizer.update(theta, *told, **planned_of(optimizer, loss))
+            arguments = gradients_of(params), state, params, i, loss, 0.5 * loss
+            return optimizer.update(theta, *arguments, **planned_of(optimizer, loss))
 
         return i + 1, *tf.vectorized_map(one, (theta, params, state), fallback_to_while_loop=False)
 
@@ -379,8 +379,8 @@ def test_anchored_reads_the_fraction_of_the_run_and_no_more_behind_its_end():
     one = tf.constant(1.0, tf.float64)
 
     def moved(step, horizon):
-        told = tensors(theta, tf.float64), g, optimizer.init(theta, params), params, tf.constant(step), one, None
-        after = optimizer.update(*told, **optimizer.planned(horizon, tf.float64))[0]
+        arguments = tensors(theta, tf.float64), g, optimizer.init(theta, params), params, tf.constant(step), one, None
+        after = optimizer.update(*arguments, **optimizer.planned(horizon, tf.float64))[0]
         return np.asarray(after["w"] - params["w"])
 
     # So late that the corrections of averages are 1: what is left of time is the fraction of the run.

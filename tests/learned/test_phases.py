@@ -17,19 +17,19 @@ from learned.unrolling.problem import Problem
 from taskset.catalogue import get_task
 from taskset.errors import ConfigError
 from taskset.scoring import suites
-from tests.learned.test_outer import NAMES, anew, arrays_of, check_equal, options, suite
+from tests.learned.test_outer import NAMES, arrays_of, check_equal, fresh, options, suite
 
 ADAM = optimizers.get("learnable_adam")
 START = {path: np.float32(value) for path, value in zip(ADAM.shapes, (-3.0, -2.0, -5.0, -16.0))}
 FROZEN = list(ADAM.shapes)[1]
 
 
-def trainer(directory, whole, chosen, slots):
-    return outer.Trainer(directory, whole, chosen, slots, ADAM, start=START)
+def trainer(directory, whole, chosen, pool):
+    return outer.Trainer(directory, whole, chosen, pool, ADAM, start=START)
 
 
 @pytest.fixture(scope="module")
-def slots():
+def pool():
     globs = [path for path in ADAM.shapes if path != FROZEN]
     chosen = options(trained=globs, start=phases.digest(START), slots=2)
     return TaskPool(suite(NAMES[1:]), chosen, start=START)
@@ -49,27 +49,27 @@ def test_frozen_weights_are_constants():
         np.testing.assert_allclose(gradient, gradients[0][path], rtol=1e-10)
 
 
-def test_a_phase_moves_what_it_trains_and_resumes_bit_for_bit(tmp_path, slots):
-    chosen, whole = slots.options, slots.suite
-    made = trainer(tmp_path / "a", whole, chosen, anew(slots))
+def test_a_phase_moves_what_it_trains_and_resumes_bit_for_bit(tmp_path, pool):
+    chosen, whole = pool.options, pool.suite
+    made = trainer(tmp_path / "a", whole, chosen, fresh(pool))
     assert all(made.weights[path] == START[path] for path in START) and made.layout.size == 3
     made.train(6)
     for path, weight in made.weights.items():
         assert (weight == START[path]) == (path == FROZEN)
     with Workers(2, whole, chosen, start=START) as workers:
         trainer(tmp_path / "b", whole, chosen, workers).train(3)
-    trainer(tmp_path / "b", whole, chosen, anew(slots)).train(6)
+    trainer(tmp_path / "b", whole, chosen, fresh(pool)).train(6)
     check_equal(tmp_path / "a", tmp_path / "b")
     meta, arrays = arrays_of(tmp_path / "a")
     assert arrays[f"theta/{FROZEN}"] == START[FROZEN] and set(meta["shapes"]) == set(ADAM.shapes)
 
 
-def test_what_is_not_allowed_is_one_line(tmp_path, slots):
+def test_what_is_not_allowed_is_one_line(tmp_path, pool):
     with pytest.raises(ConfigError, match="match none"):
-        TaskPool(slots.suite, options(trained=["contrller/*"]))
-    for chosen, start in ((slots.options, None), (options(), START)):
+        TaskPool(pool.suite, options(trained=["contrller/*"]))
+    for chosen, start in ((pool.options, None), (options(), START)):
         with pytest.raises(ConfigError, match="give both"):
-            outer.Trainer(tmp_path, slots.suite, chosen, slots, ADAM, start=start)
+            outer.Trainer(tmp_path, pool.suite, chosen, pool, ADAM, start=start)
     with pytest.raises(ConfigError, match="allowed are those of anchored"):
         phases.read(pretrained.find("mlp_pes"), optimizers.get("anchored"))
     with pytest.raises(ConfigError, match="at least one"):

@@ -19,8 +19,8 @@ from taskset.execution import loop
 def test_they_fit_their_optimizer_and_tell_how_they_were_trained(name):
     found = load_weights(name)
     assert all(np.isfinite(w).all() for w in found.theta.values())
-    told = pretrained.describe(name)
-    assert told.startswith(f"{name}: {found.optimizer} by ") and f"{found.meta['step']} outer steps" in told
+    described = pretrained.describe(name)
+    assert described.startswith(f"{name}: {found.optimizer} by ") and f"{found.meta['step']} outer steps" in described
     assert runs.named_checkpoint(name).optimizer == found.optimizer
 
 
@@ -30,7 +30,7 @@ def test_the_command_lists_them():
     assert all(f"{name}: " in result.output for name in pretrained.names())
 
 
-def test_files_are_found_as_before_and_unknown_names_are_told(tmp_path):
+def test_files_are_found_as_before_and_unknown_names_are_reported(tmp_path):
     assert pretrained.find(tmp_path / "mlp_pes.npz") == tmp_path / "mlp_pes.npz"
     with pytest.raises(UnknownName, match="unknown checkpoint 'mlp_pess'; did you mean 'mlp_pes'"):
         load_weights("mlp_pess")

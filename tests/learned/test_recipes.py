@@ -57,20 +57,22 @@ def test_a_tiny_recipe_comes_to_its_end(tmp_path, monkeypatch):
     assert len(published) == 1 and published[0][3] == tmp_path / "training" / "phase-2.npz"
     assert len(list((tmp_path / "evaluation").rglob("quadratic*.parquet"))) == 6  # three kept weights, two held-out tasks
 
-    for hours, recipe, told in (
+    for hours, recipe, expected in (
         (2 * HOURS, TINY, "hours was 0.0001"),
         (HOURS, dataclasses.replace(TINY, seeds=2), "seeds was 1"),
     ):
-        with pytest.raises(StoreError, match=f"begun with another recipe or budget .{told}.*: use the same, or another --out"):
+        with pytest.raises(
+            StoreError, match=f"begun with another recipe or budget .{expected}.*: use the same, or another --out"
+        ):
             steps.run(recipe, tmp_path, hours=hours)
 
 
 def test_what_is_not_allowed(tmp_path):
-    for options, error, told in (
+    for options, error, expected in (
         ({"until": "trainin"}, UnknownName, "did you mean 'training'"),
         ({"hours": 0.0}, ConfigError, "allowed is a number above 0"),
     ):
-        with pytest.raises(error, match=told):
+        with pytest.raises(error, match=expected):
             steps.run(TINY, tmp_path / "out", **options)
     with pytest.raises(ConfigError, match="none at 30: take another length"):
         judgement.grid(dataclasses.replace(TINY, length=30), None)
@@ -106,8 +108,8 @@ def test_publishing_writes_section_pictures_and_weights(tmp_path):
 def test_the_command_lists_them_and_says_what_it_needs():
     result = CliRunner().invoke(main.app, ["recipe"])
     assert result.exit_code == 0 and all(f"{name}: " in result.output for name in recipes.names())
-    for given, told in ((["mlp_pes"], "--hours H --out DIR"), (["mlp_pse", "--out", "x"], "did you mean 'mlp_pes'")):
-        assert told in str(CliRunner().invoke(main.app, ["recipe", *given]).exception)
+    for given, expected in ((["mlp_pes"], "--hours H --out DIR"), (["mlp_pse", "--out", "x"], "did you mean 'mlp_pes'")):
+        assert expected in str(CliRunner().invoke(main.app, ["recipe", *given]).exception)
 
 
 @pytest.mark.parametrize("name", recipes.names())

@@ -18,7 +18,7 @@ from taskset.errors import ConfigError
 from taskset.execution.program import Program
 from taskset.tasks.base import Task
 from taskset.tasks.starts import normal, parameter
-from tests.learned.test_outer import anew, check_equal, suite, trainer
+from tests.learned.test_outer import check_equal, fresh, suite, trainer
 
 NAMES = ("Tiny_mlp_mnist_bs32_start1.0", "Tiny_mlp_mnist_bs32_start3.0")
 
@@ -72,13 +72,13 @@ def test_tasks_that_differ_do_not_share():
 def test_a_pool_compiles_one_program_and_resumes_bit_for_bit(tmp_path, monkeypatch):
     whole = suite(NAMES)
     chosen = Options("learnable_adam", "pes", pairs=2, steps=4, lengths="4", slots=1, tasks_per_step=1, seed=1)
-    made, slots = [], TaskPool(whole, chosen, memory=2**20)  # MiB: none is dropped, however much other tests have left
+    made, pool = [], TaskPool(whole, chosen, memory=2**20)  # MiB: none is dropped, however much other tests have left
     original = Program.__init__
     monkeypatch.setattr(Program, "__init__", lambda self, *given, **more: made.append(1) or original(self, *given, **more))
-    trainer(tmp_path / "a", whole, chosen, anew(slots)).train(6)
-    assert len(made) == 1 and all(name in slots.estimator for name in NAMES)
-    trainer(tmp_path / "b", whole, chosen, anew(slots)).train(4, save_every=4)
-    trainer(tmp_path / "b", whole, chosen, anew(slots)).train(6)
+    trainer(tmp_path / "a", whole, chosen, fresh(pool)).train(6)
+    assert len(made) == 1 and all(name in pool.estimator for name in NAMES)
+    trainer(tmp_path / "b", whole, chosen, fresh(pool)).train(4, save_every=4)
+    trainer(tmp_path / "b", whole, chosen, fresh(pool)).train(6)
     check_equal(tmp_path / "a", tmp_path / "b")
 
 

@@ -59,7 +59,7 @@ def write(root, tasks=TASKS, source="none", origin=None, version=__version__, **
     store.check_options(root, given)
     for name in tasks:
         family, config = catalogue.resolve(name)
-        told = {
+        metadata = {
             "task": name,
             "family": family,
             "config": json.dumps(config),
@@ -76,6 +76,6 @@ def write(root, tasks=TASKS, source="none", origin=None, version=__version__, **
             "num_params": "2",
             "created": f"2026-01-0{given['batches']}T00:00:00+00:00",
         }
-        store.write_curves(rows(name, given), store.curve_path(root, source, family, name), told)
+        store.write_curves(rows(name, given), store.curve_path(root, source, family, name), metadata)
     write_tables(root)
     return root

@@ -106,13 +106,15 @@ def test_what_ships_keeps_the_old_ones_marked_until_there_are_new_ones(old, tmp_
 
 def test_tables_that_mix_versions_are_refused(old, tmp_path, monkeypatch):
     root = made.write(tmp_path / "mixed", [OLD], steps=40)
-    told = {k: v for k, v in store.read_metadata(store.curve_path(old, "none", "losg_tasks_family", OLD)).items() if k != "rows"}
+    metadata = {
+        k: v for k, v in store.read_metadata(store.curve_path(old, "none", "losg_tasks_family", OLD)).items() if k != "rows"
+    }
     rows = made.rows(OLD, made.options())
-    store.write_curves(rows, store.curve_path(root, "none", "losg_tasks_family", f"{OLD}.old"), told)
+    store.write_curves(rows, store.curve_path(root, "none", "losg_tasks_family", f"{OLD}.old"), metadata)
     assert any("curves of versions 0.1.0, 0.2.0, and the task changed in 0.2.0" in line for line in check(root))
 
 
-def test_a_sweep_is_not_gone_on_with_where_its_task_changed(old):
+def test_a_sweep_is_not_resumed_where_its_task_changed(old):
     options = SweepOptions(made.RATES, "synthetic", 20, (0, 1), 2, 4)
     with pytest.raises(StoreError, match="is of version 0.1.0, and the task changed in 0.2.0: delete it"):
         baseline.plan([OLD], options, old)
@@ -146,7 +148,7 @@ def test_scales_of_changed_tasks_are_refused(old, tmp_path):
                 suites.load(path)
 
 
-def test_a_training_on_changed_tasks_is_not_gone_on_with():
+def test_a_training_on_changed_tasks_is_not_resumed():
     from types import SimpleNamespace
 
     from learned.outer_training.trainer import Trainer
@@ -155,7 +157,7 @@ def test_a_training_on_changed_tasks_is_not_gone_on_with():
         return tuple(suites.Entry(task, "losg_tasks_family", "train", {}) for task in tasks)
 
     trainer = SimpleNamespace(suite=suites.Suite("s", 1, "synthetic", 20, entries(*SAME, OLD)))
-    with pytest.raises(StoreError, match=f"is of version 0.1.0, and task '{OLD}' .1 in all. changed in 0.2.0: start anew"):
+    with pytest.raises(StoreError, match=f"is of version 0.1.0, and task '{OLD}' .1 in all. changed in 0.2.0: start again"):
         Trainer._require_current(trainer, "checkpoint.npz", "0.1.0")
     Trainer._require_current(trainer, "checkpoint.npz", "0.2.0")
     trainer.suite = suites.Suite("s", 1, "synthetic", 20, entries(*SAME))

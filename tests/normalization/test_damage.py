@@ -27,9 +27,9 @@ def packed(sweep, tmp_path_factory):
     """A curve file as it ships: several tasks, a row group each."""
     root = tmp_path_factory.mktemp("packed")
     files = [path for path in store.curve_files(sweep) if "quadratic" in path.name]
-    told = {"source": "none", "family": "quadratic_family", "options": json.dumps(made.options())}
+    metadata = {"source": "none", "family": "quadratic_family", "options": json.dumps(made.options())}
     tables = [packing.read_part(path, 0) for path in files]
-    packing.write_packed(store.curve_path(root, "none", "quadratic_family", "group"), tables, told)
+    packing.write_packed(store.curve_path(root, "none", "quadratic_family", "group"), tables, metadata)
     return root
 
 

@@ -97,9 +97,13 @@ def test_a_file_a_group_and_a_row_group_a_task_in_the_order_of_seeds(shipped):
         ["quadratic_family_seed11"],
     ]
     assert file.metadata.row_group(0).column(5).compression == "ZSTD"
-    told = store.read_metadata(curve_file(shipped))
-    assert told["batches_per_evaluation"] == "2" and told["git_commit"] == "abc" and told["tensorflow_version"] == "2.21.0"
-    assert json.loads(told["options"])["optimizers"] == list(made.RATES) and told["core_seconds"] == "72.0"
+    metadata = store.read_metadata(curve_file(shipped))
+    assert (
+        metadata["batches_per_evaluation"] == "2"
+        and metadata["git_commit"] == "abc"
+        and metadata["tensorflow_version"] == "2.21.0"
+    )
+    assert json.loads(metadata["options"])["optimizers"] == list(made.RATES) and metadata["core_seconds"] == "72.0"
     assert json.loads(
         store.read_metadata(curve_file(shipped, "mlp_family", "adam_lr3_steps20_seeds1_batches2", "tfds"))["data_origin"]
     ) == [ORIGIN]
@@ -182,13 +186,13 @@ def test_merging_again_leaves_nothing_of_the_old(few_tasks, sweeps, copy):
 
 def test_sums_are_those_of_the_files(shipped):
     lines = (shipped / sums.NAME).read_text().splitlines()
-    told = {name: digest for digest, name in (line.split("  ") for line in lines)}
+    listed = {name: digest for digest, name in (line.split("  ") for line in lines)}
     there = {p.relative_to(shipped).as_posix() for p in shipped.rglob("*") if p.is_file()} - {sums.NAME}
-    assert set(told) == there
-    assert all(hashlib.sha256((shipped / name).read_bytes()).hexdigest() == digest for name, digest in told.items())
+    assert set(listed) == there
+    assert all(hashlib.sha256((shipped / name).read_bytes()).hexdigest() == digest for name, digest in listed.items())
 
 
-def test_groups_of_one_name_are_told_apart(few_tasks, tmp_path):
+def test_groups_of_one_name_are_distinguished(few_tasks, tmp_path):
     roots = [made.write(tmp_path / o, ["TwoD_Bowl10"], optimizers=[o]) for o in ("adam_lr_-3.00", "adam_lr_-2.00")]
     ship.ship(roots, tmp_path / "out")
     names = [path.stem for path in store.curve_files(tmp_path / "out")]
@@ -196,7 +200,7 @@ def test_groups_of_one_name_are_told_apart(few_tasks, tmp_path):
     assert check(tmp_path / "out") == []
 
 
-def test_what_cannot_be_merged_is_told(sweeps, shipped, tmp_path):
+def test_what_cannot_be_merged_is_reported(sweeps, shipped, tmp_path):
     adam = sweeps[0]
     other = made.write(tmp_path / "other", batches=3)
     cases = [
@@ -473,10 +477,10 @@ def test_the_card_tells_gaps_and_fixed_tasks_left():
 
 
 def test_croissant_tells_the_columns_and_sums(shipped):
-    told = json.loads((shipped / "croissant.json").read_text())
-    for file in told["distribution"][:-1]:
+    croissant = json.loads((shipped / "croissant.json").read_text())
+    for file in croissant["distribution"][:-1]:
         assert hashlib.sha256((shipped / file["contentUrl"]).read_bytes()).hexdigest() == file["sha256"]
-    fields = {record["@id"]: [field["name"] for field in record["field"]] for record in told["recordSet"]}
+    fields = {record["@id"]: [field["name"] for field in record["field"]] for record in croissant["recordSet"]}
     assert fields.pop("evaluations") == [*layout.STORED.names, "source", "family"]
     assert fields == {name: list(pq.read_schema(shipped / f"{name}.parquet").names) for name in (*columns.TABLES, "optimizers")}
 
@@ -531,8 +535,8 @@ def test_loading_needs_no_tensorflow(shipped):
         "import sys, taskset; taskset.load_curves(task='TwoD_Bowl10', root=sys.argv[1]); taskset.load_tasks(sys.argv[1]);"
         "taskset.normalizer('TwoD_Bowl10', horizon=20, root=sys.argv[1]); print('tensorflow' in sys.modules)"
     )
-    told = subprocess.run([sys.executable, "-c", code, shipped], capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == "False"
+    done = subprocess.run([sys.executable, "-c", code, shipped], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
 
 
 # Published curves ----------------------------------------------------------------------------------------------------------
@@ -603,9 +607,9 @@ def test_published_files_that_are_not(run, tmp_path):
         ),
         "unknown task 'no_such_task'": released(tmp_path, task="no_such_task"),
     }
-    for told, path in cases.items():
+    for message, path in cases.items():
         status, _, err = run("import-npz", path, "--out", tmp_path / "out")
-        assert status == 2 and told in err and path.name in err and err.count("\n") == 1, err
+        assert status == 2 and message in err and path.name in err and err.count("\n") == 1, err
     good = released(tmp_path)
     status, _, err = run("import-npz", good, good.parent / ".." / good.parent.name / good.name, "--out", tmp_path / "out")
     assert status == 2 and "same task" in err
@@ -649,8 +653,8 @@ def packaged():
 @pytest.mark.smoke
 def test_the_baselines_of_the_package_are_whole(packaged):
     """In a process of its own: the tasks that test modules register stand in no table."""
-    told = subprocess.run([sys.executable, "-m", "taskset", "data", "check"], capture_output=True, text=True, check=False)
-    assert (told.returncode, told.stderr) == (0, "") and told.stdout.startswith("nothing is wrong")
+    done = subprocess.run([sys.executable, "-m", "taskset", "data", "check"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "") and done.stdout.startswith("nothing is wrong")
 
 
 @pytest.mark.parametrize("place", range(3))
@@ -710,10 +714,12 @@ def test_baselines_reach_the_wheel_and_the_source_distribution(shipped, tmp_path
         assert {f"data/{name}" for name in files} <= inside
     code = "import taskset; print(taskset.__file__, len(taskset.load_curves()), taskset.load_sweeps()['rows'].sum())"
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "installed")}
-    told = subprocess.run(
+    printed = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True, capture_output=True, text=True
     ).stdout.split()
-    assert told[0].startswith(str(tmp_path / "installed")) and told[1] == told[2] == str(len(taskset.load_curves(root=shipped)))
+    assert printed[0].startswith(str(tmp_path / "installed")) and printed[1] == printed[2] == str(
+        len(taskset.load_curves(root=shipped))
+    )
 
 
 @pytest.mark.slow

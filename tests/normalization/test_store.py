@@ -25,7 +25,7 @@ def sweep(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    "asked, told",
+    "asked, message",
     [
         ({"task": []}, r"task=\[\]: allowed are names, one or several"),
         ({"task": 3}, "task=3: allowed are names"),
@@ -41,8 +41,8 @@ def sweep(tmp_path_factory):
         ({"version": "old"}, "version 'old'"),
     ],
 )
-def test_what_cannot_be_asked_for(sweep, asked, told):
-    with pytest.raises(taskset.TasksetError, match=told) as error:
+def test_what_cannot_be_asked_for(sweep, asked, message):
+    with pytest.raises(taskset.TasksetError, match=message) as error:
         taskset.load_curves(root=sweep, **asked)
     assert "\n" not in str(error.value)
 
@@ -69,7 +69,7 @@ def test_seconds_are_kept_once_a_run(sweep):
     np.testing.assert_allclose(frame["seconds"][alive], before["seconds"][alive], rtol=1e-6)  # made at a constant rate
     diverging = frame[(frame["optimizer"] == "adam_lr_1.00") & (frame["seed"] == 0)]
     assert diverging["diverged"].tolist() == [False, False, True, True, True]
-    # 5 ms by the first evaluation and no more are in the made-up curves: a rate of .5 ms, until the run tells that it diverged
+    # 5 ms by the first evaluation and no more are in the made-up curves: a rate of .5 ms, until the run reports that it diverged
     assert diverging["seconds"].tolist() == pytest.approx([0, 0.0025, 0.005, 0.005, 0.005])
 
 
@@ -81,11 +81,11 @@ def test_steps_taken():
 def test_the_layout_of_before_is_read(sweep, tmp_path):
     """A directory that version 0.1 made: no version, seconds of each evaluation, no sums."""
     path = store.curve_path(tmp_path, "none", "losg_tasks_family", "TwoD_Bowl10")
-    told = store.read_metadata(store.curve_path(sweep, "none", "losg_tasks_family", "TwoD_Bowl10"))
-    told = {**{k: v for k, v in told.items() if k != "rows"}, "taskset_version": "0.1.0"}
+    metadata = store.read_metadata(store.curve_path(sweep, "none", "losg_tasks_family", "TwoD_Bowl10"))
+    metadata = {**{k: v for k, v in metadata.items() if k != "rows"}, "taskset_version": "0.1.0"}
     table = made.rows("TwoD_Bowl10", made.options())
     path.parent.mkdir(parents=True)
-    pq.write_table(table.replace_schema_metadata(told), path, compression="zstd")
+    pq.write_table(table.replace_schema_metadata(metadata), path, compression="zstd")
     frame = taskset.load_curves(root=tmp_path)
     assert set(frame["version"]) == {"0.1.0"} and list(frame) == list(taskset.load_curves(root=sweep))
     expected = table.to_pandas()

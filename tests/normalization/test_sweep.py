@@ -144,7 +144,7 @@ def test_the_best_optimizer_does_not_depend_on_the_order_of_rows_and_categories(
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory, table):
     root = tmp_path_factory.mktemp("swept")
-    told = {
+    metadata = {
         "task": "own_regression_seed1",
         "family": "own_regression",
         "source": "none",
@@ -153,7 +153,7 @@ def swept(tmp_path_factory, table):
     }
     store.check_options(root, options().as_json())
     store.write_table(
-        table.replace_schema_metadata(told), store.curve_path(root, "none", "own_regression", "own_regression_seed1")
+        table.replace_schema_metadata(metadata), store.curve_path(root, "none", "own_regression", "own_regression_seed1")
     )
     write_tables(root)
     return root
@@ -175,7 +175,7 @@ def test_loading(swept):
     assert normalizer.best < normalizer.initial
 
 
-def test_what_is_not_there_is_told(swept, tmp_path):
+def test_what_is_not_there_is_reported(swept, tmp_path):
     with pytest.raises(StoreError, match="no curves of task 'zzz'"):
         taskset.load_curves(task="zzz", root=swept)
     with pytest.raises(StoreError, match="no directory"):
@@ -195,8 +195,8 @@ def test_other_options_are_never_mixed(swept):
 
 def test_options_without_curves_keep_nobody_out(tmp_path):
     early, late = options(steps=40), options()
-    for told in (early, late):  # the second is the first corrected, or a sweep that runs beside it
-        baseline.plan(["own_regression_seed1"], told, tmp_path)
+    for chosen in (early, late):  # the second is the first corrected, or a sweep that runs beside it
+        baseline.plan(["own_regression_seed1"], chosen, tmp_path)
     sweep_to_file("own_regression_seed1", late, tmp_path)
     with pytest.raises(StoreError, match="steps is 20 there, 40 here"):
         sweep_to_file("own_regression_seed2", early, tmp_path)
@@ -264,9 +264,9 @@ def test_interrupted_and_resumed_is_uninterrupted(tmp_path):
     while not list(root.rglob("curves/**/own*.parquet")) and time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGINT)
-    _, told = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=60)
     finished = {path: path.stat().st_mtime_ns for path in root.rglob("curves/**/own*.parquet")}
-    assert process.returncode == 130 and "same command" in told and 1 <= len(finished) < TASKS
+    assert process.returncode == 130 and "same command" in err and 1 <= len(finished) < TASKS
     torn = next(iter(finished)).parent / f".own_regression_seed{TASKS - 1}.parquet.{process.pid}.tmp"
     torn.write_bytes(b"half")
 

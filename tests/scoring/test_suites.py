@@ -63,9 +63,9 @@ def test_a_name_alone_is_the_newest_version(monkeypatch):
 @pytest.fixture(scope="module")
 def baselines(tmp_path_factory):
     root = tmp_path_factory.mktemp("baselines")
-    told = SweepOptions(("adam_lr_-2.00", "adam_lr_-3.00"), "synthetic", 20, (0, 1), 1, 10)
+    chosen = SweepOptions(("adam_lr_-2.00", "adam_lr_-3.00"), "synthetic", 20, (0, 1), 1, 10)
     for name in ("quadratic_family_seed3", "quadratic_family_seed4", "TwoD_Bowl1"):
-        sweep_to_file(name, told, root)
+        sweep_to_file(name, chosen, root)
     write_tables(root)
     return root
 
@@ -78,8 +78,8 @@ def test_a_rule_makes_a_suite(baselines, monkeypatch, tmp_path, call):
     known = ("quadratic_family_seed3", "quadratic_family_seed4", "TwoD_Bowl1")
     assert [e.task for e in made.tasks] == [name for name in known if catalogue.num_params(name) <= 10]
     assert "TwoD_Bowl1" in [e.task for e in made.tasks] and made.rule["max_parameters"] == 10
-    status, _, told = call("suite", "--named", "two:3", "--baselines", baselines, "--out", tmp_path / "two.json")
-    assert status == 0, told
+    status, _, err = call("suite", "--named", "two:3", "--baselines", baselines, "--out", tmp_path / "two.json")
+    assert status == 0, err
     assert suites.load(tmp_path / "two.json") == made == named_suites.find(str(tmp_path / "two.json"))
 
 
@@ -93,8 +93,8 @@ def test_a_rule_makes_a_suite(baselines, monkeypatch, tmp_path, call):
     ],
 )
 def test_what_suite_needs(call, arguments):
-    status, _, told = call("suite", *arguments)
-    assert status == 2 and "allowed are `suite PATTERNS --horizon" in told and len(told.strip().splitlines()) == 1
+    status, _, err = call("suite", *arguments)
+    assert status == 2 and "allowed are `suite PATTERNS --horizon" in err and len(err.strip().splitlines()) == 1
 
 
 # Tasks without a normalizer.
@@ -113,8 +113,8 @@ def test_unmeasured_suites_are_by_rule():
 def test_what_is_swept_has_equal_intervals():
     for horizon, expected in ((100, 50), (20, 20), (999, 37), (53, 1)):
         made = suites.make_unmeasured("u", ["TwoD_Bowl1"], "synthetic", horizon)
-        told = measuring.options(made)
-        assert (told.steps, told.evaluations, len(told.optimizers)) == (horizon, expected, 17)
+        options = measuring.options(made)
+        assert (options.steps, options.evaluations, len(options.optimizers)) == (horizon, expected, 17)
 
 
 TRAIN = ("--optimizer", "learnable_adam", "--pairs", 2, "--steps", 5, "--lengths", 10, "--slots", 1, "--tasks-per-step", 1)
@@ -122,23 +122,23 @@ TRAIN = ("--optimizer", "learnable_adam", "--pairs", 2, "--steps", 5, "--lengths
 
 def test_unmeasured_tasks_are_refused_or_measured(call, tmp_path):
     path, out = tmp_path / "s.json", tmp_path / "o"
-    status, said, told = call("suite", "quadratic_family_seed4", "--unmeasured", "--horizon", 20, "--out", path)
-    assert status == 0 and "1 tasks" in said, told
+    status, said, err = call("suite", "quadratic_family_seed4", "--unmeasured", "--horizon", 20, "--out", path)
+    assert status == 0 and "1 tasks" in said, err
     with pytest.raises(ConfigError, match="has no normalizer"):
         suites.load(path)
     train = ("train", "--tasks", path, "--out", out, "--outer-steps", 2, *TRAIN)
-    status, _, told = call(*train)
-    assert status == 2 and "'quadratic_family_seed4' has no normalizer" in told and len(told.strip().splitlines()) == 1
+    status, _, err = call(*train)
+    assert status == 2 and "'quadratic_family_seed4' has no normalizer" in err and len(err.strip().splitlines()) == 1
     assert call(*train, "--unmeasured", "guess")[0] == 2
-    status, _, told = call(*train, "--unmeasured", "measure")
-    assert status == 0, told
+    status, _, err = call(*train, "--unmeasured", "measure")
+    assert status == 0, err
     kept = checkpoint.load(out / trainer.LATEST).meta
     (entry,) = kept["suite"]["tasks"]
     for split, (initial, best) in entry["scales"].items():
         known = normalizer("quadratic_family_seed4", split=split, root=out / "baselines")
         assert (initial, best) == (known.initial, known.best) and known.horizon == 20
-    status, said, told = call(*train[:6], 3, *TRAIN, "--unmeasured", "measure")  # measured before: goes on
-    assert status == 0 and "outer step 2 of 3" in said, told
+    status, said, err = call(*train[:6], 3, *TRAIN, "--unmeasured", "measure")  # measured before: resumed
+    assert status == 0 and "outer step 2 of 3" in said, err
 
 
 def test_a_task_that_can_not_be_normalized_is_refused():
@@ -185,38 +185,38 @@ def small(tmp_path_factory, baselines):
     ],
 )
 def test_bad_input_to_train(call, small, tmp_path, arguments, message):
-    status, _, told = call("train", "--tasks", small, "--out", tmp_path, "--outer-steps", 1, *TRAIN, *arguments)
-    assert status == 2 and re.search(re.escape(message), told) and len(told.strip().splitlines()) == 1, told
+    status, _, err = call("train", "--tasks", small, "--out", tmp_path, "--outer-steps", 1, *TRAIN, *arguments)
+    assert status == 2 and re.search(re.escape(message), err) and len(err.strip().splitlines()) == 1, err
 
 
 def test_a_suite_with_a_task_that_is_not_there(call, small, tmp_path):
     values = json.loads(small.read_text())
     values["tasks"][0]["task"] = "quadratic_famly_seed4"
     (tmp_path / "wrong.json").write_text(json.dumps(values))
-    status, _, told = call("train", "--tasks", tmp_path / "wrong.json", "--out", tmp_path / "o", "--outer-steps", 1, *TRAIN)
-    assert status == 2 and "did you mean 'quadratic_family_seed4'" in told and len(told.strip().splitlines()) == 1
+    status, _, err = call("train", "--tasks", tmp_path / "wrong.json", "--out", tmp_path / "o", "--outer-steps", 1, *TRAIN)
+    assert status == 2 and "did you mean 'quadratic_family_seed4'" in err and len(err.strip().splitlines()) == 1
 
 
 def test_checkpoints_that_do_not_fit(call, small, tmp_path):
-    """A device that is there, a checkpoint of another optimizer, one cut short: for going on, and for an export."""
+    """A device that is there, a checkpoint of another optimizer, one cut short: for resuming, and for an export."""
     train = ("train", "--tasks", small, "--out", tmp_path / "o", "--outer-steps", 1, *TRAIN)
-    status, _, told = call(*train, "--device", "cpu", "--strategy", "one")
-    assert status == 0, told
+    status, _, err = call(*train, "--device", "cpu", "--strategy", "one")
+    assert status == 0, err
     path = tmp_path / "o" / trainer.LATEST
     found = checkpoint.load(path)
     assert found.meta["device"] == "OneDeviceStrategy(cpu:0)" and Options(**found.meta["options"]).seed == 0
-    status, said, told = call(*train[:6], 2, *TRAIN)  # and goes on elsewhere
-    assert status == 0 and "outer step 1 of 2" in said and checkpoint.load(path).meta["device"] == "cpu", told
+    status, said, err = call(*train[:6], 2, *TRAIN)  # and resumes elsewhere
+    assert status == 0 and "outer step 1 of 2" in said and checkpoint.load(path).meta["device"] == "cpu", err
     found = checkpoint.load(path)
     status, said, _ = call("export", path, "--out", tmp_path / "e" / "adam.npz")
     assert status == 0 and said.splitlines() == [str(tmp_path / "e" / name) for name in ("adam.npz", "numpy_update.py")]
     np.testing.assert_array_equal(checkpoint.load(tmp_path / "e" / "adam.npz").theta["log_epsilon"], found.theta["log_epsilon"])
-    status, _, told = call(*train, "--optimizer", "mlp")
-    assert status == 2 and "another options (optimizer)" in told and len(told.strip().splitlines()) == 1
+    status, _, err = call(*train, "--optimizer", "mlp")
+    assert status == 2 and "another options (optimizer)" in err and len(err.strip().splitlines()) == 1
     path.write_bytes(path.read_bytes()[:-30])
     for again in (train, ("export", path, "--out", tmp_path / "f.npz")):
-        status, _, told = call(*again)
-        assert status == 2 and "cut short" in told and len(told.strip().splitlines()) == 1
+        status, _, err = call(*again)
+        assert status == 2 and "cut short" in err and len(err.strip().splitlines()) == 1
 
 
 # A file never runs code.
@@ -247,8 +247,8 @@ def test_the_modules_of_a_suite_are_never_imported(call, wanting, tmp_path):
         ("train", "--tasks", path, "--out", tmp_path / "o", "--outer-steps", 1, *TRAIN),
         ("evaluate", "mlp_pes", "--tasks", path, "--out", tmp_path / "e"),
     ):
-        status, _, told = call(*command)
-        assert status == 2 and f"--import {tmp_path}/evil.py" in told and len(told.strip().splitlines()) == 1, told
+        status, _, err = call(*command)
+        assert status == 2 and f"--import {tmp_path}/evil.py" in err and len(err.strip().splitlines()) == 1, err
     assert suites.load(write()).modules == (str(tmp_path / "evil.py"),)  # all its tasks are known: nothing is wanted
     with pytest.raises(UnknownName, match="--import"):
         suites.from_json(json.loads(path.read_text()) | {"tasks": [entry]}, "a checkpoint")

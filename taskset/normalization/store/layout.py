@@ -1,6 +1,6 @@
 """Curves as they are stored and as they are used: two things differ.
 
-`seconds`, the training time so far, is stored as one number a run: `seconds_per_step`. A sweep's steps take equal time up to
+`seconds`, the training time so far, is stored as one number per run: `seconds_per_step`. A sweep's steps take equal time up to
 the noise of measuring (median deviation .5% of a run's time), which took a fifth of a file. A run that has diverged spends no
 time after the evaluation that shows it:
 

@@ -1,4 +1,4 @@
-"""Curve files made small, one task a row group; and reading any curve file task by task, in little memory."""
+"""Curve files made small, one row group per task; and reading any curve file task by task, in little memory."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Worker processes, one core each: they take tasks, report progress, and are replaced before they grow or when they die.
 
-One single-threaded process a core does about twice the work of one process with a thread a core (docs/benchmarks.md).
+One single-threaded process per core does about twice the work of one process with a thread per core (docs/benchmarks.md).
 """
 
 from __future__ import annotations

@@ -12,7 +12,6 @@ a parameter called `horizon` gets the number of steps of a run, for schedules.
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -78,9 +77,3 @@ def called(factory: Callable[..., Any], given: Mapping[str, Any], name: str) -> 
 def _refuse(given: Mapping[str, Any], name: str, why: str) -> None:
     if given:
         raise ConfigError(f"optimizer {name!r}: hyperparameters {shown(given)} have no place: {why}")
-
-
-def library_of(optimizer: Adapted) -> str:
-    """Name and version of the library that an adapted optimizer comes from."""
-    module = optimizer.library
-    return f"{module} {getattr(sys.modules.get(module), '__version__', '')}".strip()

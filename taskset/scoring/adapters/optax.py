@@ -63,8 +63,8 @@ class Optax:
 
         def update(vector, state, gradients, loss):
             params, gradients = self._tree(vector, shapes), self._tree(gradients, shapes)
-            told = {"value": loss} if extra else {}
-            updates, state = self._transformation.update(gradients, state, params, **told)
+            keywords = {"value": loss} if extra else {}
+            updates, state = self._transformation.update(gradients, state, params, **keywords)
             return jnp.concatenate([jnp.ravel(p + u) for p, u in zip(params, updates)]), state
 
         return update

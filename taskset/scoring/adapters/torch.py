@@ -24,7 +24,7 @@ def is_class(thing: object) -> TypeGuard[type[torch.optim.Optimizer]]:
 
 
 class Torch:
-    """What `kind(parameters, **hyperparameters)` makes, for each run anew. Steps are taken by `TorchSteps`."""
+    """What `kind(parameters, **hyperparameters)` makes, a new one for each run. Steps are taken by `TorchSteps`."""
 
     library = "torch"
     runs = Stepped
@@ -70,8 +70,10 @@ class TorchSteps:
         try:
             self._optimizer = kind(self._parameters, **hyperparameters)
         except (TypeError, ValueError) as error:
-            told = cut(str(error), 200)
-            raise ConfigError(f"optimizer {name!r} with {shown(hyperparameters)}: {told}; change its hyperparameters") from error
+            reason = cut(str(error), 200)
+            raise ConfigError(
+                f"optimizer {name!r} with {shown(hyperparameters)}: {reason}; change its hyperparameters"
+            ) from error
         self._takes_closure = "closure" in inspect.signature(self._optimizer.step).parameters
 
     def vector(self) -> tf.Tensor:
@@ -86,7 +88,7 @@ class TorchSteps:
     def step(self, evaluate: EvaluateVector) -> None:
         """Take one step; evaluate: `vector -> (loss, vector of gradients)`, both TensorFlow's.
 
-        The gradients are there when the optimizer's `step` is called. Its closure computes them anew only where parameters were
+        The gradients are there when the optimizer's `step` is called. Its closure recomputes them only where parameters were
         moved or gradients removed since, so that an optimizer that calls it once pays for one.
         """
         loss = self._evaluate(evaluate)
