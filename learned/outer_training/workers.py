@@ -47,11 +47,11 @@ def _work(pipe, parent, suite, options, data_dir, modules, memory, start):
 
     try:
         plugins.load(modules)
-        pool = TaskPool(suite, options, data_dir, memory=memory, start=start)
+        slots = TaskPool(suite, options, data_dir, memory=memory, start=start)
         while True:
             method, arguments = pipe.recv()
             try:
-                pipe.send(("done", getattr(pool, method)(*arguments)))
+                pipe.send(("done", getattr(slots, method)(*arguments)))
             except TasksetError as error:
                 pipe.send(("failed", str(error)))
             except Exception:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from taskset import plugins
-from taskset.cli.options import DataDir, Modules
+from taskset.cli.data import DataDir
 from taskset.errors import ConfigError
 from taskset.execution.runtime import start_tensorflow
 from taskset.normalization.sweep import workers as sweep_workers
@@ -49,7 +49,10 @@ def score(
         tuple[Path, Path] | None,
         typer.Option(help="Compare two scores.json files instead of running anything.", show_default=False),
     ] = None,
-    modules: Modules = None,
+    modules: Annotated[
+        list[str] | None,
+        typer.Option("--import", help="Module or .py file that registers families or optimizers of your own. May be repeated."),
+    ] = None,
 ) -> None:
     """Run an optimizer of any framework on a suite and show where it stands. The same command resumes an interrupted run."""
     out, err = Console(highlight=False, soft_wrap=True), Console(stderr=True, highlight=False, soft_wrap=True)

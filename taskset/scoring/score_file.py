@@ -40,10 +40,10 @@ def as_json(standing: Standing, candidate: Candidate, seeds: int) -> dict[str, A
             won = None if standing.tuned is None else row.won(split, standing.tuned)
             one[split] = {**row.summary(split), "won": won, "tasks": values}
         rows.append(one)
-    content: dict[str, Any] = {"format": FORMAT, "format_version": 1, "taskset_version": __version__, "suite": standing.suite}
-    content |= {"horizon": standing.horizon, "view": standing.view, "seeds": seeds, "machine": machine()}
-    content |= {"optimizer": {"name": candidate.name, **candidate.as_json()}, "rows": rows, "notes": standing.notes}
-    return json.loads(json.dumps(content))
+    told: dict[str, Any] = {"format": FORMAT, "format_version": 1, "taskset_version": __version__, "suite": standing.suite}
+    told |= {"horizon": standing.horizon, "view": standing.view, "seeds": seeds, "machine": machine()}
+    told |= {"optimizer": {"name": candidate.name, **candidate.as_json()}, "rows": rows, "notes": standing.notes}
+    return json.loads(json.dumps(told))
 
 
 def write(standing: Standing, candidate: Candidate, seeds: int, path: str | Path) -> None:

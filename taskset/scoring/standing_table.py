@@ -6,6 +6,7 @@ from taskset.scoring.standing import Row, Standing
 
 VIEWS = {"end": "at the last step", "mean": "mean over the curve", "lowest": "lowest of the curve"}
 SPLITS = {"train": "train loss", "test": "test loss"}
+WIDTH = 80
 TITLE = 26  # letters of a title on the terminal
 
 
@@ -21,7 +22,7 @@ def heading(standing: Standing) -> str:
 
 
 def terminal(standing: Standing) -> list[str]:
-    """Lines of at most 80 characters: a table for each split, with the interval of the interquartile mean."""
+    """Lines of at most WIDTH characters: a table for each split, with the interval of the interquartile mean."""
     lines = []
     for split, label in SPLITS.items():
         if not all(row.values.get(split) for row in standing.rows):

@@ -87,25 +87,25 @@ def test_more_seeds_and_optimizers_are_added_to_what_is_there(root):
 
 
 def test_runs_that_are_missing():
-    swept = {"options": json.dumps(SweepOptions(("a", "b"), "none", 4, (0, 1), 1, 2).as_json())}
-    parts = resume.missing(swept, SweepOptions(("a", "b", "c"), "none", 4, (0, 1, 2), 1, 2))
+    told = {"options": json.dumps(SweepOptions(("a", "b"), "none", 4, (0, 1), 1, 2).as_json())}
+    parts = resume.missing(told, SweepOptions(("a", "b", "c"), "none", 4, (0, 1, 2), 1, 2))
     assert [(part.optimizers, part.seeds) for part in parts] == [(("c",), (0, 1)), (("a", "b", "c"), (2,))]
-    assert resume.missing(swept, SweepOptions(("b", "a"), "none", 4, (1, 0), 1, 2)) == []
+    assert resume.missing(told, SweepOptions(("b", "a"), "none", 4, (1, 0), 1, 2)) == []
 
 
-METADATA = {"task": "t", "family": "f", "source": "none", "config": "[1, [2]]", "options": '{"steps": 5}'}
+TOLD = {"task": "t", "family": "f", "source": "none", "config": "[1, [2]]", "options": '{"steps": 5}'}
 
 
 @pytest.mark.parametrize("key, value, says", [
     ("task", "u", "task 'u', not 't'"), ("family", "g", "family 'g', not 'f'"), ("source", "tfds", "source 'tfds', not 'none'"),
     ("config", "[1, [3]]", "another config"), ("options", '{"steps": 6}', "steps 6, not 5"), ("config", "[1", "no valid JSON"),
 ])  # fmt: skip
-def test_all_metadata_is_compared(key, value, says):
+def test_all_that_is_told_is_compared(key, value, says):
     expected = "t", "f", "none", (1, (2,)), {"steps": 5}
-    resume.check_finished("p", METADATA, *expected)
+    resume.check_finished("p", TOLD, *expected)
     resume.check_finished("p", {}, *expected)  # an older file
     with pytest.raises(StoreError, match=says):
-        resume.check_finished("p", {**METADATA, key: value}, *expected)
+        resume.check_finished("p", {**TOLD, key: value}, *expected)
 
 
 def test_only_what_dead_processes_left_half_written_is_deleted(tmp_path):
@@ -182,5 +182,5 @@ def test_cost_by_hand_and_order(monkeypatch):
 
 def test_settings_that_change_numbers_are_stored(monkeypatch):
     monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_enable_fast_math=true")
-    found = metadata(get_task(NAME), OPTIONS, "xla_loop", {})
-    assert json.loads(found["settings"])["XLA_FLAGS"] == "--xla_cpu_enable_fast_math=true"
+    told = metadata(get_task(NAME), OPTIONS, "xla_loop", {})
+    assert json.loads(told["settings"])["XLA_FLAGS"] == "--xla_cpu_enable_fast_math=true"
