@@ -8,7 +8,7 @@ TOOLS := $(VENV)/.tools
 LOWEST := .venv-lowest
 PYTHON310 ?= $(shell .ci/python310)
 
-.PHONY: demo demo-learned check lint types test smoke test-slow smoke-lowest docs dist bench clean
+.PHONY: demo demo-learned check lint types test smoke test-slow test-tutorials smoke-lowest docs dist bench clean
 
 $(INSTALLED): setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' || \
@@ -71,6 +71,11 @@ endif
 # Real-data tests read TFDS_DATA_DIR and are skipped where it is not set.
 test: $(INSTALLED)
 	$(RUN) -m pytest -n 2 --dist worksteal --durations 15
+
+# The tutorials whole: with PyTorch, JAX and the other packages that some blocks need, and with those that take minutes.
+test-tutorials: $(INSTALLED)
+	$(RUN) -m pip install --quiet --editable '.[test,tutorials,elsewhere]'
+	$(RUN) -m pytest -m "slow or not slow" tests/test_tutorials.py --durations 0
 
 test-slow: $(INSTALLED)
 	$(RUN) -m pytest -n 2 -m slow --durations 15
