@@ -1,5 +1,7 @@
 """The rooms of the house: imports point to earlier layers only, no circles, few files at the top."""
 
+from pathlib import Path
+
 from tools import import_plan
 
 GRAPH = import_plan.imports()
@@ -26,6 +28,14 @@ def test_few_files_stand_at_the_top():
     for package in import_plan.FACES:
         at_the_top = {path.stem for path in (import_plan.ROOT / package).glob("*.py")} - {"__init__", "__main__"}
         assert len(at_the_top) <= 10, sorted(at_the_top)
+
+
+def test_tests_mirror_the_packages():
+    """tests/learned/ has the rooms of `learned`, tests/ itself those of `taskset`; golden/ and twins/ are not tests."""
+    tests = import_plan.ROOT / "tests"
+    folders = {path.parent.relative_to(tests) for path in tests.rglob("test_*.py")} - {Path(), Path("learned")}
+    rooms = [folder if folder.parts[0] == "learned" else "taskset" / folder for folder in folders]
+    assert [str(room) for room in rooms if not (import_plan.ROOT / room).is_dir()] == []
 
 
 def test_a_wrong_import_and_a_circle_are_found():

@@ -33,8 +33,8 @@ from taskset.normalization import store
 from taskset.normalization.store import packing, sums
 from taskset.scoring import score_file, suites
 from tests.datasets.test_prepared import IMAGES, tfds_version
-from tests.learned import test_damaged_training as training
-from tests.learned.test_outer import suite
+from tests.learned.outer_training import test_damaged_training as training
+from tests.learned.outer_training.test_outer import suite
 from tests.normalization import made_up_sweeps as made
 
 EXAMPLES = 150  # of each loader

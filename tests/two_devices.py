@@ -1,4 +1,4 @@
-"""A process with two logical CPU devices, for tests/learned/test_distributed.py.
+"""A process with two logical CPU devices, for tests/learned/unrolling/test_distributed.py.
 
     python -m tests.two_devices OUT.npz ESTIMATOR ..
 

@@ -18,7 +18,7 @@ from taskset.errors import ConfigError
 from taskset.execution.program import Program
 from taskset.tasks.base import Task
 from taskset.tasks.starts import normal, parameter
-from tests.learned.test_outer import check_equal, fresh, suite, trainer
+from tests.learned.outer_training.test_outer import check_equal, fresh, suite, trainer
 
 NAMES = ("Tiny_mlp_mnist_bs32_start1.0", "Tiny_mlp_mnist_bs32_start3.0")
 

@@ -9,8 +9,8 @@ from learned.outer_training.length_schedules import Resumed
 from learned.outer_training.task_pool import TaskPool
 from taskset.errors import ConfigError
 from taskset.random import seeds
-from tests.learned.test_outer import NAMES, check_equal, fresh, options, suite, trainer
-from tests.learned.test_rescaling import plain
+from tests.learned.outer_training.test_outer import NAMES, check_equal, fresh, options, suite, trainer
+from tests.learned.unrolling.test_rescaling import plain
 
 
 class NoUnroll:

@@ -11,8 +11,8 @@ from learned.outer_training import checkpoint
 from learned.outer_training import trainer as outer
 from learned.outer_training.time_plan import TimePlan
 from taskset.errors import ConfigError, StoreError
-from tests.learned.test_events import Made
-from tests.learned.test_outer import options, suite
+from tests.learned.outer_training.test_events import Made
+from tests.learned.outer_training.test_outer import options, suite
 
 
 def clock(*paces):

@@ -1,4 +1,4 @@
-"""Windows under tf.distribute: what two devices compute is what one computes."""
+"""Truncations under tf.distribute: what two devices compute is what one computes."""
 
 import re
 import subprocess

@@ -9,8 +9,8 @@ import pytest
 from learned.outer_training import checkpoint, log
 from learned.outer_training import trainer as outer
 from taskset.errors import StoreError, TasksetError
-from tests.learned.test_events import Made
-from tests.learned.test_outer import NAMES, options, suite, trainer
+from tests.learned.outer_training.test_events import Made
+from tests.learned.outer_training.test_outer import NAMES, options, suite, trainer
 
 
 class WithStates(Made):

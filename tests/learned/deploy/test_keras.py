@@ -15,7 +15,7 @@ from learned.deploy.keras_state import Frozen, key
 from learned.optimizers import features
 from learned.outer_training import checkpoint
 from taskset.errors import ConfigError, TasksetError
-from tests.learned.test_learned_optimizers import tensors, weights
+from tests.learned.optimizers.test_learned_optimizers import tensors, weights
 
 STEPS, BATCH = 13, 8
 MODES = {"eager": {"run_eagerly": True}, "graph": {"jit_compile": False}, "xla": {"jit_compile": True}}

@@ -15,7 +15,7 @@ from learned.deploy import numpy_update
 from learned.deploy.export import export, load_weights
 from learned.outer_training import checkpoint
 from taskset.errors import StoreError, UnknownName
-from tests.learned.test_learned_optimizers import EVERY, FEW, HORIZON, SHAPES, STEPS, Inputs, weights
+from tests.learned.optimizers.test_learned_optimizers import EVERY, FEW, HORIZON, SHAPES, STEPS, Inputs, weights
 
 
 def saved(path, name, **changes):

@@ -10,7 +10,7 @@ from learned.estimators import base
 from learned.outer_training import events
 from learned.outer_training import trainer as outer
 from learned.outer_training.task_pool import Result
-from tests.learned.test_outer import options, suite
+from tests.learned.outer_training.test_outer import options, suite
 
 
 class Made:

@@ -1,0 +1,39 @@
+"""Objectives: their scales, and the splits that they read."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from learned.outer_training import objectives
+from tests.learned.problems import (
+    digits,
+)
+
+
+def test_scale_is_the_normalizer_on_tensors_and_its_gradients_are_finite():
+    from taskset.normalization.normalizer import Normalizer
+
+    normalizer = Normalizer("t", "none", 10, "train", -1.0, -3.0, "adam")
+    scale = objectives.LossScale.of(normalizer)
+    losses = np.array([-1.0, -3.0, -2.0, 50.0, -50.0, np.nan, np.inf, -np.inf], np.float32)
+    np.testing.assert_allclose(scale(tf.constant(losses)), normalizer(losses))
+    x = tf.constant(losses)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = scale(x)
+    np.testing.assert_allclose(tape.gradient(y, x), [0.5, 0.5, 0.5, 0, 0, 0, 0, 0])
+
+
+def test_objectives_read_their_splits():
+    train, valid, noise = (digits(kind=kind) for kind in ("train", "valid", "noise"))
+    assert (train.splits, valid.splits, noise.splits) == (("train",), ("train", "valid_outer"), ("train", "valid_outer"))
+    params = valid.task.init(0)
+    raw = {s: {k: tf.constant(v[0]) for k, v in valid.task.raw_batches(s, 0, 0, 1).items()} for s in valid.splits}
+    batches = valid.batches(raw, tf.constant([0, 0]))
+    inner = valid.start(tf.constant(valid.theta(0)), params)
+    loss, _ = valid.step(tf.constant(valid.theta(0)), inner, 0, batches, tf.constant([0, 1]))
+    expected = objectives.LossScale(2.5, 0.5)(valid.task.loss(params, batches["valid_outer"], 0))
+    assert float(loss) == pytest.approx(float(expected))
+    noisy = objectives.get("noise").disturb(batches["valid_outer"], tf.constant([0, 1]))
+    assert np.std(noisy["image"] - batches["valid_outer"]["image"]) == pytest.approx(0.3, rel=0.1)
+    np.testing.assert_array_equal(noisy["label"], batches["valid_outer"]["label"])

@@ -1,0 +1,87 @@
+"""Problems whose outer gradients are known in closed form, small ones on digits, and truncations of them."""
+
+import numpy as np
+import tensorflow as tf
+
+import taskset
+from learned import optimizers
+from learned.estimators import base
+from learned.optimizers.base import LearnedOptimizer
+from learned.outer_training import objectives
+from learned.unrolling.problem import Problem
+from taskset.tasks import distributions
+from taskset.tasks.base import Model, Task
+from taskset.tasks.initializers import constant
+from taskset.tasks.starts import Start, parameter
+
+TARGET = np.array([1.0, -2.0])
+CURVATURE = np.array([0.5, 1.0])
+DRIFT = np.array([0.3, -0.2])
+
+
+def own_task(loss, start=(0.0, 0.0)):
+    """A task without data: loss(x), x in R^n from a fixed start."""
+
+    def forward(batch, key):
+        given = Start(lambda key, shape, dtype: tf.constant(start, dtype), distributions.given(np.array(start)))
+        return loss(parameter("x", [len(start)], given))
+
+    return Task("own", "own", {}, Model(forward), "none")
+
+
+def drifting(rate):
+    """x <- x - rate g + theta: what is quadratic in x has outer losses quadratic in theta; smoothing leaves their gradients."""
+
+    def update(theta, grads, state, params, step, loss, validation_loss):
+        return {"x": params["x"] - rate * grads["x"] + theta["drift"]}, {"last": theta["drift"]}
+
+    return LearnedOptimizer("drifting", {"drift": ((2,), constant(0.0))}, lambda theta, params: {"last": theta["drift"]}, update)
+
+
+def quadratic_problem(rate=0.2):
+    task = own_task(lambda x: tf.reduce_sum(tf.constant(CURVATURE, x.dtype) * (x - tf.constant(TARGET, x.dtype)) ** 2))
+    return Problem(task, drifting(rate), objectives.get("train"), objectives.unscaled, tf.float64)
+
+
+def quadratic_gradients(length, rate=0.2, since=0):
+    """[length, 2]: d L_t / d theta at DRIFT, theta acting from step `since` on."""
+    x, derivative, gradients = np.zeros(2), np.zeros(2), []
+    for t in range(length):
+        gradients.append(2 * CURVATURE * (x - TARGET) * derivative)
+        x = x - rate * 2 * CURVATURE * (x - TARGET) + DRIFT
+        derivative = derivative * (1 - rate * 2 * CURVATURE) + (t >= since)
+    return np.array(gradients)
+
+
+def of_length(n):
+    return lambda rng, count: np.full(count, n)
+
+
+def settings(**changes):
+    return base.Settings(**{"pairs": 128, "steps": 4, "sigma": 0.1, **changes})
+
+
+def truncations(estimator, theta, seed, count, lengths):
+    """Gradients [count, P] of the first truncations from a seed, theta staying."""
+    state, gradients = estimator.init(seed), []
+    for _ in range(count):
+        estimate, state = estimator.estimate(theta, state, lengths)
+        gradients.append(estimate.gradient)
+    return np.array(gradients)
+
+
+def z_scores(samples, exact):
+    """(mean - exact) / standard error, along axis 0."""
+    samples = np.asarray(samples)
+    return (samples.mean(axis=0) - exact) / (samples.std(axis=0, ddof=1) / np.sqrt(len(samples)))
+
+
+def digits(name="learnable_adam", kind="train", dtype=tf.float32):
+    task = taskset.make_task("digits_mlp", {"layer_sizes": [8], "bs": 16}, source="synthetic")
+    return Problem(task, optimizers.get(name), objectives.get(kind), objectives.LossScale(2.5, 0.5), dtype)
+
+
+def first_truncation(unroll, seed=0, lengths=50):
+    from learned.estimators import episodes
+
+    return episodes.next_truncation(unroll, episodes.start(seed, unroll.pairs), of_length(lengths), base.together)
