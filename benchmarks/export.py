@@ -231,7 +231,7 @@ def _section(manifest, here, there):
 be given: `xla_loop`, an outer step with all copies batched; large random draws are made {DRAWS[manifest["draws_for"]]}.
 On the CPU both sides ran the same programs, one thread, one core; CPU time, medians. (A CPU is given convolutions in
 `graph_loop`, which takes a small part of the time below.) A step is one of all copies. An outer step is all of it, perturbations
-to Adam; its time is divided by the steps of its window. TensorFlow's time has the call from Python in it.
+to Adam; its time is divided by the steps of its truncation. TensorFlow's time has the call from Python in it.
 Difference: against TensorFlow's outputs, the greatest of an output, relative to the output's greatest number. Its own difference:
 of TensorFlow's worst output against itself, floats among the inputs changed by {NUDGE:g}: what Adam makes of mere rounding, where
 gradients are near zero.

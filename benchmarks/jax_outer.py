@@ -1,6 +1,6 @@
 """Outer gradients in JAX: the same optimizers, task and estimators as `learned`'s, for benchmarks/outer.py.
 
-One training is written for itself, `jax.vmap` makes copies of it, `jax.lax.scan` windows, `jax.jit` the program. `axis` says
+One training is written for itself, `jax.vmap` makes copies of it, `jax.lax.scan` truncations, `jax.jit` the program. `axis` says
 where the features of a parameter lie: 0, [features, *shape], as `learned` has them, or -1, [*shape, features], as most code in
 JAX has them; the benchmark takes whichever is faster.
 """
@@ -148,11 +148,11 @@ class AdafacMlp:
 OPTIMIZERS = {"mlp": Mlp, "adafac_mlp": AdafacMlp}
 
 
-# Windows and estimators.
+# Truncations and estimators.
 
 
 class Outer:
-    """PES and truncated backpropagation of `pairs` trainings in windows of `steps` steps, episodes of `length` steps."""
+    """PES and truncated backpropagation of `pairs` trainings in truncations of `steps` steps, episodes of `length` steps."""
 
     def __init__(self, optimizer, axis, theta_shapes, params_shapes, scale, pairs, steps, length, sigma):
         self.optimizer, self.theta_shapes, self.params_shapes = OPTIMIZERS[optimizer](axis), theta_shapes, params_shapes
@@ -174,7 +174,7 @@ class Outer:
         update = self.optimizer.update(unflatten(theta, self.theta_shapes), grads, inner["optimizer"], inner["params"], step)
         return self._normalized(loss), dict(zip(("params", "optimizer"), update))
 
-    def window(self, theta, inner, fresh, first, reset_at, batches):
+    def truncation(self, theta, inner, fresh, first, reset_at, batches):
         """(losses [K, C], states): theta [C, P]; inner [C, ..]; fresh params [C, ..]; first, reset_at [C]; batches [K, C, ..]."""
         begin = jax.vmap(self.start)(fresh)
 
@@ -199,7 +199,7 @@ class Outer:
         both = jnp.concatenate([theta + e, theta - e])
         batches = jax.tree.map(lambda x: jnp.concatenate([x, x], 1), batches)
         given = jax.tree.map(twice, (fresh, first, reset_at))
-        losses, inner = self.window(both, inner, *given, batches)
+        losses, inner = self.truncation(both, inner, *given, batches)
         d = losses[:, : self.pairs] - losses[:, self.pairs :]
         old = jnp.arange(self.steps)[:, None] < reset_at
         xi = xi + e
@@ -211,7 +211,7 @@ class Outer:
         """(gradient [P], inner, losses) of `pairs` trainings at theta."""
 
         def mean_loss(theta):
-            losses, after = self.window(jnp.tile(theta, (self.pairs, 1)), inner, fresh, first, reset_at, batches)
+            losses, after = self.truncation(jnp.tile(theta, (self.pairs, 1)), inner, fresh, first, reset_at, batches)
             return losses.mean(), (after, losses)
 
         (_, (inner, losses)), gradient = jax.value_and_grad(mean_loss, has_aux=True)(theta)
@@ -229,7 +229,7 @@ class Outer:
         return {"theta": theta, "adam": moments, "t": 0, "inner": jax.vmap(self.start)(params), "taken": taken, **xi}
 
     def outer_step(self, estimator, carry, data, key, rate):
-        """One outer step: draws, the window, the estimate, clipping, Adam; returns (carry, mean loss)."""
+        """One outer step: draws, the truncation, the estimate, clipping, Adam; returns (carry, mean loss)."""
         e_key, batch_key, fresh_key = jax.random.split(jax.random.fold_in(key, carry["t"]), 3)
         rows = jax.random.randint(batch_key, (self.steps, self.pairs, 128), 0, len(data["label"]))
         batches = {name: x[rows] for name, x in data.items()}

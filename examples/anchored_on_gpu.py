@@ -300,15 +300,15 @@ def scales(kind):
 
 
 # ---- The outer gradient ----
-WINDOW, SIGMA = 50, 0.01
+TRUNCATION, SIGMA = 50, 0.01
 
 
 def start_of(kind, key, most):
-    """A new episode of one pair: everything that belongs to it. most: the longest length, in windows."""
+    """A new episode of one pair: everything that belongs to it. most: the longest length, in truncations."""
     keys = jax.random.split(key, 8)
     which = jax.random.randint(keys[0], (), 0, kind.sets)
     scale = jnp.exp(jax.random.uniform(keys[1], (), minval=-0.7, maxval=0.7))
-    windows = jnp.floor(jnp.exp(jax.random.uniform(keys[2], (), minval=math.log(2.0), maxval=jnp.log(most + 0.999)))).astype(
+    truncations = jnp.floor(jnp.exp(jax.random.uniform(keys[2], (), minval=math.log(2.0), maxval=jnp.log(most + 0.999)))).astype(
         jnp.int32
     )
     sort = jax.random.randint(keys[3], (), 0, 7)  # none 4, all alike 2, each tensor 1 of 7
@@ -318,16 +318,16 @@ def start_of(kind, key, most):
     factor = jnp.where(sort < 4, 1.0, jnp.where(sort < 6, alike, each))
     s = jnp.concatenate([jnp.broadcast_to(factor[i], (b - a,)) for i, (a, b) in enumerate(itertools.pairwise(kind.ends))])
     p = kind.start(keys[6], scale) / s
-    return {"key": keys[7], "which": which, "windows": windows, "s": s, "p": jnp.stack([p, p]),
+    return {"key": keys[7], "which": which, "truncations": truncations, "s": s, "p": jnp.stack([p, p]),
             "state": jax.tree.map(lambda x: jnp.stack([x, x]), rule_init(kind.n, len(kind.shapes))),
             "xi": jnp.zeros(PLACES[-1]), "t": jnp.zeros((), jnp.int32)}  # fmt: skip
 
 
-def window(kind, initial, best, theta, pair, key, most):
-    """(sum of xi D / (2 sigma^2), mean loss, share of diverged, pair) of one pair over a window of WINDOW steps."""
+def truncation(kind, initial, best, theta, pair, key, most):
+    """(sum of xi D / (2 sigma^2), mean loss, share of diverged, pair) of one pair over a truncation of TRUNCATION steps."""
     e = SIGMA * jax.random.normal(key, (PLACES[-1],))
     xi = pair["xi"] + e
-    horizon = (pair["windows"] * WINDOW).astype(jnp.float32)
+    horizon = (pair["truncations"] * TRUNCATION).astype(jnp.float32)
     which, s = pair["which"], pair["s"]
 
     def side(sign, p, state):
@@ -335,7 +335,7 @@ def window(kind, initial, best, theta, pair, key, most):
 
         def step(carry, i):
             p, state, over = carry
-            t = pair["t"] * WINDOW + i
+            t = pair["t"] * TRUNCATION + i
             batch = kind.draw(which, jax.random.fold_in(pair["key"], t))
             loss, g = jax.value_and_grad(lambda w: kind.loss(kind.tensors(w * s), batch))(p)
             over = over | ~jnp.isfinite(loss)
@@ -343,13 +343,13 @@ def window(kind, initial, best, theta, pair, key, most):
             new, later = rule_update(weights, g, p, state, t.astype(jnp.float32), loss, horizon, kind.shapes)
             return (new, later, over), jnp.where(over, 2.0, n)
 
-        (p, state, over), losses = jax.lax.scan(step, (p, state, ~jnp.isfinite(p).all()), jnp.arange(WINDOW))
+        (p, state, over), losses = jax.lax.scan(step, (p, state, ~jnp.isfinite(p).all()), jnp.arange(TRUNCATION))
         return losses.mean(), p, state, over
 
     losses, p, state, over = jax.vmap(side)(jnp.array([1.0, -1.0]), pair["p"], pair["state"])
     gradient = xi * (losses[0] - losses[1]) / (2 * SIGMA**2)
     pair = pair | {"p": p, "state": state, "xi": xi, "t": pair["t"] + 1}
-    ended = (pair["t"] >= pair["windows"]) | over.any()
+    ended = (pair["t"] >= pair["truncations"]) | over.any()
     fresh = start_of(kind, jax.random.fold_in(pair["key"], 2**30), most)
     pair = jax.tree.map(lambda a, b: jnp.where(ended, a, b), fresh, pair)
     return gradient, losses.mean(), over.mean(), pair
@@ -361,7 +361,7 @@ def program(kind, initial, best):
     @jax.jit
     def run(theta, pairs, key, most):
         count = pairs["t"].shape[0]
-        f = functools.partial(window, kind, initial, best, theta)
+        f = functools.partial(truncation, kind, initial, best, theta)
         g, loss, over, pairs = jax.vmap(lambda pair, k: f(pair, k, most))(pairs, jax.random.split(key, count))
         g = jnp.where(jnp.isfinite(g), g, 0.0)
         return g.mean(0), loss.mean(), over.mean(), pairs
@@ -425,7 +425,7 @@ def train(made, stored, args, begun):
             means = sums / counted
             losses = {kind.name: round(float(loss), 3) for kind, loss in zip(made, means[:, 0])}
             yield {"step": step, "seconds": round(spent, 1), "mean": round(float(means[:, 0].mean()), 4), "loss": losses,
-                   "diverged": round(float(means[:, 1].mean()), 4), "longest": round(WINDOW * most)}  # fmt: skip
+                   "diverged": round(float(means[:, 1].mean()), 4), "longest": round(TRUNCATION * most)}  # fmt: skip
             sums, counted = np.zeros((len(made), 2)), 0
         if step % 500 == 0:
             save_weights(args.out / f"theta-{step:06d}.npz", x)

@@ -1,0 +1,79 @@
+"""The optimizer `anchored`: what it starts as, and what its weights can reach."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from learned import optimizers
+from tests.learned.optimizers.test_learned_optimizers import (
+    FEW,
+    SHAPES,
+    STEPS,
+    Inputs,
+    arrays,
+    tensors,
+    weights,
+)
+
+
+def by_hand(params, gradients, share=0.05, rate=0.01):
+    """NAdam: 95 % its direction, 5 % that over its RMS; parameters behind all steps."""
+    m, v = (dict.fromkeys(params, 0.0) for _ in range(2))
+    for t, grads in enumerate(gradients, 1):
+        for path, g in grads.items():
+            m[path], v[path] = 0.9 * m[path] + 0.1 * g, 0.999 * v[path] + 0.001 * g**2
+            n = (0.9 * m[path] / (1 - 0.9 ** (t + 1)) + 0.1 * g / (1 - 0.9**t)) / np.sqrt(v[path] / (1 - 0.999**t) + 1e-18)
+            step = (1 - share) * n + share * n / np.sqrt(np.mean(n**2) + 1e-18)
+            params = {**params, path: params[path] - rate * step}
+    return params
+
+
+def test_anchored_starts_as_nadam():
+    inputs, optimizer = Inputs(SHAPES), optimizers.get("anchored")
+    inputs.times = range(STEPS)
+    found = inputs.moved(inputs.run(optimizer, optimizer.init_theta(7, tf.float64), tf.float64))
+    np.testing.assert_allclose(found, inputs.moved(by_hand(inputs.params, inputs.grads)), rtol=1e-9, atol=1e-12)
+    assert np.abs(found - inputs.moved(by_hand(inputs.params, inputs.grads, share=0.0))).max() > 1e-4  # the share tells
+
+
+@pytest.mark.parametrize("factor", [0.0, 1e-30, 1e-12, 1e12, 1e30, np.inf])
+def test_anchored_is_finite_whatever_the_gradients(factor):
+    """With weights away from their start, and once more behind a normal step."""
+    inputs, optimizer = Inputs(SHAPES), optimizers.get("anchored")
+    with np.errstate(invalid="ignore"):
+        inputs.grads = [{path: np.nan_to_num(factor * g, nan=0.0, posinf=np.inf, neginf=-np.inf) for path, g in grads.items()}
+                        if i % 2 else grads for i, grads in enumerate(inputs.grads)]  # fmt: skip
+    inputs.losses[3], inputs.losses[4] = np.nan, 1e30
+    for theta in (weights(optimizer), optimizer.init_theta(0)):
+        moved = inputs.moved(inputs.run(optimizer, theta, tf.float32))
+        assert np.isfinite(moved).all() and np.abs(moved).max() < 1e3 and moved.any()
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1e3])
+def test_anchored_can_follow_the_scale_of_parameters(scale):
+    """With `power` 1/3, parameters w / s with gradients s g take steps of 1/s the size; the start, with power 0, doesn't."""
+    inputs, other, optimizer = Inputs(SHAPES), Inputs(SHAPES), optimizers.get("anchored")
+    other.params = {path: w / scale for path, w in inputs.params.items()}
+    inputs.grads = [{path: g + 0.1 for path, g in grads.items()} for grads in inputs.grads]  # none so small as the epsilon
+    other.grads = [{path: scale * g for path, g in grads.items()} for grads in inputs.grads]
+    for power, follows in ((1 / 3, True), (0.0, False)):
+        theta = {**optimizer.init_theta(0, tf.float64), "power": np.float64(power)}
+        plain, scaled = (i.moved(i.run(optimizer, theta, tf.float64)) for i in (inputs, other))
+        assert np.allclose(scaled * scale, plain, rtol=1e-4, atol=1e-6) == follows
+
+
+def test_anchored_reads_the_fraction_of_the_run_and_no_more_behind_its_end():
+    optimizer, rng = optimizers.get("anchored"), np.random.default_rng(0)
+    theta, params, g = weights(optimizer), tensors(arrays(rng, FEW), tf.float64), tensors(arrays(rng, FEW), tf.float64)
+    one = tf.constant(1.0, tf.float64)
+
+    def moved(step, horizon):
+        arguments = tensors(theta, tf.float64), g, optimizer.init(theta, params), params, tf.constant(step), one, None
+        after = optimizer.update(*arguments, **optimizer.planned(horizon, tf.float64))[0]
+        return np.asarray(after["w"] - params["w"])
+
+    # So late that the corrections of averages are 1: what is left of time is the fraction of the run.
+    late = [moved(step, horizon) for step, horizon in ((50_000, 100_000), (100_000, 200_000), (70_000, 100_000))]
+    np.testing.assert_allclose(late[0], late[1], rtol=1e-9)
+    assert not np.allclose(late[0], late[2], rtol=1e-3)
+    np.testing.assert_allclose(moved(100_000, 100_000), moved(300_000, 100_000), rtol=1e-9)
