@@ -96,7 +96,7 @@ def _set_threads(tf: types.ModuleType, threads: int | None) -> None:
     except RuntimeError as error:
         raise ConfigError(
             f"threads {threads}: TensorFlow already runs in this process with another number of threads; "
-            f"call taskset.quiet.use_threads({threads}) before its first use"
+            f"call taskset.execution.runtime.use_threads({threads}) before its first use"
         ) from error
 
 

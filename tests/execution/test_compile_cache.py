@@ -17,7 +17,7 @@ from taskset.execution.program import Program
 
 TRAIN = """
 import sys
-from taskset.quiet import start_tensorflow
+from taskset.execution.runtime import start_tensorflow
 start_tensorflow(threads=1)
 import taskset
 from taskset.execution.loop import Loop
