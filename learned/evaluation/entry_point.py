@@ -1,4 +1,4 @@
-"""What `taskset` finds checkpoints and pretrained optimizers by: entry point group `taskset.optimizers` in setup.cfg."""
+"""How `taskset` finds checkpoints and pretrained optimizers: entry point group `taskset.optimizers` in setup.cfg."""
 
 from __future__ import annotations
 

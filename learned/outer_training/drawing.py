@@ -1,4 +1,4 @@
-"""Which task a slot takes next: a density over the tasks of a suite that are to train on. No TensorFlow.
+"""Which task a slot takes next: a density over the training tasks of a suite. No TensorFlow.
 
     p(k) ~ w_f / n_f                       f: the family of task k, w_f its weight, n_f how many tasks of it there are
     p(k) ~ w_f / n_f c_k^-power            with the cost c_k of a step of training: mostly the cheapest, a few dearer ones
