@@ -8,7 +8,7 @@ TOOLS := $(VENV)/.tools
 LOWEST := .venv-lowest
 PYTHON310 ?= $(shell .ci/python310)
 
-.PHONY: demo demo-learned check lint types test smoke test-slow test-tutorials smoke-lowest docs dist bench clean
+.PHONY: demo demo-learned check lint types test smoke test-slow smoke-lowest docs dist bench clean
 
 $(INSTALLED): setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' || \
@@ -73,6 +73,7 @@ test: $(INSTALLED)
 	$(RUN) -m pytest -n 2 --dist worksteal --durations 15
 
 # The tutorials whole: with PyTorch, JAX and the other packages that some blocks need, and with those that take minutes.
+.PHONY: test-tutorials
 test-tutorials: $(INSTALLED)
 	$(RUN) -m pip install --quiet --editable '.[test,tutorials,elsewhere]'
 	$(RUN) -m pytest -m "slow or not slow" tests/test_tutorials.py --durations 0

@@ -1,4 +1,4 @@
-"""The command line: `python -m taskset list | show | sample | train | baseline | normalize | plot | score | data`.
+"""The command line: `python -m taskset list | show | sample | train | baseline | normalize | plot | data`.
 
 Each command is a thin layer over the function it names, in the file of its group. Errors that a user can mend are one line on
 stderr and exit status 2. Heavy modules (TensorFlow, pandas) are imported by the commands that need them.

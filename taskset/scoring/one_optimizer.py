@@ -68,8 +68,8 @@ def score(
         candidate, waiting, options, out, data_dir, text, min(workers, max(1, len(waiting))), modules, report
     )
     if progress.failed:
-        task, reason = next(iter(progress.failed.items()))
-        raise TasksetError(f"{len(progress.failed)} of {len(tasks)} tasks failed; {task}: {reason}")
+        task, told = next(iter(progress.failed.items()))
+        raise TasksetError(f"{len(progress.failed)} of {len(tasks)} tasks failed; {task}: {told}")
     result = standing.standing(candidate, found, tasks, horizon, out, view)
     score_file.write(result, candidate, seeds, Path(out) / "scores.json")
     score_file.write_text(standing_table.markdown(result), Path(out) / "scores.md")

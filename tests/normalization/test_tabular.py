@@ -98,7 +98,7 @@ def test_random_search_takes_each_configuration_once(problem):
 
 
 def test_successive_halving_by_hand(problem):
-    # after 10 steps: 6, 2, 1, 7: adam_lr_0.00 and adam_lr_-2.00 continue; after 20: diverged, 5: the latter reaches the end
+    # after 10 steps: 6, 2, 1, 7: adam_lr_0.00 and adam_lr_-2.00 go on; after 20: diverged, 5: adam_lr_-2.00 goes to the end
     search = tabular.successive_halving(problem.search(seed=0), first=10, eta=2)
     assert [search.paid(o) for o in problem.optimizers] == [10, 30, 20, 10]
     assert search.steps == 10 + 30 + 20 + 10
@@ -107,7 +107,7 @@ def test_successive_halving_by_hand(problem):
     assert some.steps == 60
 
 
-def test_what_cannot_be_is_reported(problem):
+def test_what_cannot_be_is_told(problem):
     for use, text in (
         (lambda: problem.query("adam_lr_1.00"), "no curves of 'adam_lr_1.00'"),
         (lambda: problem.query("adam_lr_0.00", seed=7), "no runs of seed 7: there are 0, 1"),

@@ -43,7 +43,7 @@ def load_curves(
     return curves_table(root, task, family, optimizer, source, columns, horizon, version).to_pandas()
 
 
-# Columns that the tables of all versions have: those by which a table is recognized, and those that are read.
+# What tells the tables apart, and is read here or by what comes after: those of all versions have these columns.
 _COLUMNS = {
     "tasks.parquet": ("task", "family", "seed", "config", "num_params"),
     "optimizers.parquet": ("optimizer", "family"),
