@@ -15,6 +15,7 @@ The names below are loaded on first use: importing the package imports no Tensor
 """
 
 import importlib
+from typing import Any
 
 from learned import digits, tiny  # noqa: F401
 
@@ -45,7 +46,7 @@ _PLACES |= {name: (module, None) for name, module in _MODULES.items()}
 __all__ = list(_PLACES)
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name not in _PLACES:
         raise AttributeError(f"module 'learned' has no attribute {name!r}; it has: {', '.join(sorted(__all__))}")
     module, attribute = _PLACES[name]
@@ -56,5 +57,5 @@ def __getattr__(name):
     return value
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted(__all__)
