@@ -119,7 +119,7 @@ CHANGES = (
 
 def release(version: str) -> tuple[int, ...]:
     """A version's numbers as a tuple: "0.2.0" and "0.2.0.dev1" -> (0, 2, 0). Raises `ConfigError`."""
-    match = re.match(r"\d+(\.\d+)*", str(version))
+    match = re.match(r"\d{1,9}(\.\d{1,9})*", str(version))
     if match is None:
         raise ConfigError(f"version {version!r}: allowed are version numbers of the package, such as {FIRST!r}")
     return tuple(map(int, match[0].split(".")))

@@ -32,7 +32,7 @@ def sweep_row(curves: Curves, group: str, notes: dict[str, str]) -> dict[str, An
     # a merged root's own cost, as it was when it was merged first
     cost = json.loads(metadata["ms_per_step"]) if "ms_per_step" in metadata else milliseconds(frame)
     origin = json.loads(metadata.get("data_origin", "null"))
-    data_set = str(origin.get("name")) if origin else ""
+    data_set = str(origin.get("name")) if isinstance(origin, dict) else ""
     note = notes.get(data_set, metadata.get("data_note")) if curves.source == "tfds" else None
     return {
         "task": curves.task,

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from taskset import changes
-from taskset.errors import StoreError
+from taskset.errors import StoreError, cut
 from taskset.normalization.store import files
 from taskset.normalization.store.reading import curves_table, warn_left_out
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 Names = str | Iterable[str] | None  # one, several, or all
 
@@ -43,12 +44,29 @@ def load_curves(
     return curves_table(root, task, family, optimizer, source, columns, horizon, version).to_pandas()
 
 
-# What tells the tables apart, and is read here or by what comes after: those of all versions have these columns.
+# What tells the tables apart, and is read here or by what comes after: those of all versions have these columns of these kinds.
+_TEXT, _INTEGER, _NUMBER, _FLAG = "text", "integers", "numbers", "true or false"
 _COLUMNS = {
-    "tasks.parquet": ("task", "family", "seed", "config", "num_params"),
-    "optimizers.parquet": ("optimizer", "family"),
-    "sweeps.parquet": ("task", "source", "group", "horizon", "optimizers"),
-    "normalizers.parquet": ("task", "source", "horizon", "split", "initial", "best", "normalizable"),
+    # 0.1 wrote integers that may be missing as floats
+    "tasks.parquet": {"task": _TEXT, "family": _TEXT, "seed": _NUMBER, "config": _TEXT, "num_params": _NUMBER},
+    "optimizers.parquet": {"optimizer": _TEXT, "family": _TEXT},
+    "sweeps.parquet": {
+        "task": _TEXT,
+        "source": _TEXT,
+        "group": _TEXT,
+        "horizon": _INTEGER,
+        "evaluations": _INTEGER,
+        "batches": _INTEGER,
+    },
+    "normalizers.parquet": {
+        "task": _TEXT,
+        "source": _TEXT,
+        "horizon": _INTEGER,
+        "split": _TEXT,
+        "initial": _NUMBER,
+        "best": _NUMBER,
+        "normalizable": _FLAG,
+    },
 }
 
 
@@ -56,18 +74,41 @@ def _load(kind: str, root: str | Path | None) -> pd.DataFrame:
     """A table as it is stored. Raises `StoreError` where it is damaged, or is another table."""
     path = files.under(root, kind)
     table = files.read_table(path)
-    lacking = [column for column in _COLUMNS[kind] if column not in table.column_names]
-    if lacking:
-        raise StoreError(
-            f"{path} has no column {lacking[0]!r}: it is another table; make it with `python -m taskset normalize DIR`"
-        )
-    return table.to_pandas()
+    for column, wanted in _COLUMNS[kind].items():
+        there = table.schema.field(column).type if column in table.column_names else None
+        if there is None or not _is(there, wanted):
+            what = f"has no column {column!r}" if there is None else f"has {there} in column {column!r}, which holds {wanted}"
+            raise StoreError(f"{path} {what}: it is another table; make it with `python -m taskset normalize DIR`")
+    try:
+        return table.to_pandas()
+    except files.UNREADABLE as error:
+        raise files.broken(path) from error
+
+
+def _is(there: pa.DataType, wanted: str) -> bool:
+    import pyarrow.types as kinds
+
+    if kinds.is_null(there):  # a column without any value: seeds of fixed tasks
+        return True
+    there = there.value_type if kinds.is_dictionary(there) else there
+    if wanted == _TEXT:
+        return kinds.is_string(there) or kinds.is_large_string(there)
+    if wanted == _FLAG:
+        return kinds.is_boolean(there)
+    return kinds.is_integer(there) or (wanted == _NUMBER and kinds.is_floating(there))
 
 
 def load_tasks(root: str | Path | None = None) -> pd.DataFrame:
     """One row per task: name, family, seed (an integer; missing for fixed tasks), config (JSON text), data set, feasible, reason,
     num_params, cost."""
-    return _load("tasks.parquet", root).astype({"seed": "Int32", "num_params": "Int64"})
+    frame = _load("tasks.parquet", root)
+    try:
+        return frame.astype({"seed": "Int32", "num_params": "Int64"})
+    except (TypeError, ValueError, OverflowError) as error:
+        raise StoreError(
+            f"{files.under(root, 'tasks.parquet')}: seeds or numbers of parameters are no integers ({cut(str(error))}): make it "
+            "with `python -m taskset normalize DIR`"
+        ) from error
 
 
 def load_optimizers(root: str | Path | None = None) -> pd.DataFrame:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 import numbers
 import warnings
 from collections.abc import Iterable
@@ -16,7 +15,7 @@ import pyarrow.dataset as ds
 
 from taskset import changes, registry
 from taskset.errors import OutdatedBaselines, StoreError
-from taskset.normalization.store import files, layout, sealed
+from taskset.normalization.store import described, files, layout, sealed
 
 _PARTITIONING = ds.partitioning(pa.schema([("source", pa.string()), ("family", pa.string())]), flavor="hive")
 _PATH = [("source", pa.string()), ("family", pa.string())]
@@ -236,8 +235,8 @@ def _all_tasks(dataset):
 def _all_optimizers(dataset):
     found = set()
     for fragment in dataset.get_fragments():
-        options = (fragment.physical_schema.metadata or {}).get(b"options")
-        found |= set(json.loads(options)["optimizers"]) if options else set()
+        metadata = files.read_metadata(fragment.path)
+        found |= set(described.options(fragment.path, metadata)["optimizers"]) if "options" in metadata else set()
     return found
 
 
