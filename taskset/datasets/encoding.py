@@ -89,7 +89,14 @@ class Subwords:
 
 
 def _are_texts(values: object) -> bool:
-    return isinstance(values, list) and all(isinstance(value, str) for value in values)
+    """Whether JSON values are texts that UTF-8 can spell, as single surrogates can't be."""
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        return False
+    try:
+        "".join(values).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def learn_subwords(texts: Sequence[str]) -> tuple[Subwords, list[np.ndarray]]:

@@ -53,8 +53,8 @@ def tasks_frame(root: str | Path) -> pd.DataFrame:
         except UnknownName:  # a family registered elsewhere: what the sweep stored is enough
             facts = registry.Facts()
         row = task_row(name, family, config, facts)
-        if metadata.get("num_params"):
-            row["num_params"] = int(metadata["num_params"])
+        counted = described.whole_number(path, metadata, "num_params")
+        row["num_params"] = row["num_params"] if counted is None else counted
         row["source"] = source
         row["ms_per_step"] = milliseconds(packing.read_task(packing.places(path)))
         rows.append(row)

@@ -45,6 +45,11 @@ def core_seconds(path: str | Path, metadata: Mapping[str, str]) -> dict[str, flo
     return value if isinstance(value, dict) else {} if value is None else {"total": value}
 
 
+def whole_number(path: str | Path, metadata: Mapping[str, str], name: str) -> int | None:
+    """num_params or copies; None where it isn't known. Raises `StoreError`."""
+    return _checked(path, metadata, name) if name in metadata else None
+
+
 def text(path: str | Path, metadata: Mapping[str, str], name: str) -> str:
     """An entry as it stands there. Raises `StoreError` where it is missing."""
     if name not in metadata:

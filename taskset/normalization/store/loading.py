@@ -45,27 +45,31 @@ def load_curves(
 
 
 # What tells the tables apart, and is read here or by what comes after: those of all versions have these columns of these kinds.
-_TEXT, _INTEGER, _NUMBER, _FLAG = "text", "integers", "numbers", "true or false"
+_NAME, _TEXT, _INTEGER, _NUMBER, _FLAG = "names", "text", "integers", "numbers", "true or false"
+_MAY_LACK = (_TEXT, _NUMBER)  # the others have a value in each row
 _COLUMNS = {
     # 0.1 wrote integers that may be missing as floats
-    "tasks.parquet": {"task": _TEXT, "family": _TEXT, "seed": _NUMBER, "config": _TEXT, "num_params": _NUMBER},
-    "optimizers.parquet": {"optimizer": _TEXT, "family": _TEXT},
+    "tasks.parquet": {"task": _NAME, "family": _NAME, "seed": _NUMBER, "config": _TEXT, "num_params": _NUMBER},
+    "optimizers.parquet": {"optimizer": _NAME, "family": _TEXT},
     "sweeps.parquet": {
-        "task": _TEXT,
-        "source": _TEXT,
-        "group": _TEXT,
+        "task": _NAME,
+        "source": _NAME,
+        "group": _NAME,
         "horizon": _INTEGER,
         "evaluations": _INTEGER,
         "batches": _INTEGER,
     },
     "normalizers.parquet": {
-        "task": _TEXT,
-        "source": _TEXT,
+        "task": _NAME,
+        "source": _NAME,
         "horizon": _INTEGER,
-        "split": _TEXT,
+        "split": _NAME,
         "initial": _NUMBER,
         "best": _NUMBER,
+        "best_optimizer": _TEXT,
         "normalizable": _FLAG,
+        "runs": _INTEGER,
+        "diverged_share": _NUMBER,
     },
 }
 
@@ -75,27 +79,31 @@ def _load(kind: str, root: str | Path | None) -> pd.DataFrame:
     path = files.under(root, kind)
     table = files.read_table(path)
     for column, wanted in _COLUMNS[kind].items():
-        there = table.schema.field(column).type if column in table.column_names else None
+        there = table[column] if column in table.column_names else None
         if there is None or not _is(there, wanted):
-            what = f"has no column {column!r}" if there is None else f"has {there} in column {column!r}, which holds {wanted}"
-            raise StoreError(f"{path} {what}: it is another table; make it with `python -m taskset normalize DIR`")
+            what = "has no" if there is None else f"has {cut(str(there.type))}, or nothing, where {wanted} should be, in"
+            raise StoreError(
+                f"{path} {what} column {column!r}: it is another table; make it with `python -m taskset normalize DIR`"
+            )
     try:
         return table.to_pandas()
     except files.UNREADABLE as error:
         raise files.broken(path) from error
 
 
-def _is(there: pa.DataType, wanted: str) -> bool:
+def _is(column: pa.ChunkedArray, wanted: str) -> bool:
     import pyarrow.types as kinds
 
-    if kinds.is_null(there):  # a column without any value: seeds of fixed tasks
+    if column.null_count and wanted not in _MAY_LACK:
+        return False
+    kind = column.type.value_type if kinds.is_dictionary(column.type) else column.type
+    if kinds.is_null(kind):  # a column without any value: seeds of fixed tasks
         return True
-    there = there.value_type if kinds.is_dictionary(there) else there
-    if wanted == _TEXT:
-        return kinds.is_string(there) or kinds.is_large_string(there)
+    if wanted in (_NAME, _TEXT):
+        return kinds.is_string(kind) or kinds.is_large_string(kind)
     if wanted == _FLAG:
-        return kinds.is_boolean(there)
-    return kinds.is_integer(there) or (wanted == _NUMBER and kinds.is_floating(there))
+        return kinds.is_boolean(kind)
+    return kinds.is_integer(kind) or (wanted == _NUMBER and kinds.is_floating(kind))
 
 
 def load_tasks(root: str | Path | None = None) -> pd.DataFrame:
@@ -148,4 +156,10 @@ def normalizers_of(root: str | Path | None = None, version: str | None = None) -
 def all_normalizers(root: str | Path | None = None) -> pd.DataFrame:
     """The normalizers of all versions, those of tasks that changed since included."""
     frame = _load("normalizers.parquet", root)
-    return frame if "version" in frame else frame.assign(version=changes.FIRST)
+    if "version" not in frame:
+        return frame.assign(version=changes.FIRST)
+    if not all(isinstance(version, str) for version in frame["version"].unique()):
+        raise StoreError(
+            f"{files.under(root, 'normalizers.parquet')} lacks versions: make it with `python -m taskset normalize DIR`"
+        )
+    return frame

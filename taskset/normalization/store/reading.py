@@ -166,6 +166,11 @@ def curves_table(
     if found.left_out:
         warn_left_out("curves", found.left_out, stacklevel=4)  # of who calls `load_curves`
     table = pa.concat_tables(tables).unify_dictionaries()
+    for column in set(table.column_names) & {"task", "optimizer", "seed", "step", "horizon"}:
+        if table[column].null_count:
+            raise StoreError(
+                f"{files.curves_directory(root)} has curves without {column}: `python -m taskset data check` says where"
+            )
     return table.select(list(COLUMNS) if asked.columns is None else asked.columns)
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from taskset.errors import StoreError
+from taskset.errors import StoreError, shown
 from taskset.normalization import store
 from taskset.normalization.store import described
 from taskset.normalization.store.files import is_alive
@@ -41,14 +41,14 @@ def check_finished(
     expected = {"task": task, "family": family, "source": source}
     for key, value in expected.items():
         if metadata.get(key, value) != value:
-            raise StoreError(f"{path} has curves of {key} {metadata[key]!r}, not {value!r}: {_WAY_OUT}")
+            raise StoreError(f"{path} has curves of {key} {shown(metadata[key])}, not {shown(value)}: {_WAY_OUT}")
     if "config" in metadata and described.config(path, metadata) != json.loads(json.dumps(config)):
         raise StoreError(f"{path} has curves of another config of {task} than it has now: {_WAY_OUT}")
     if "options" in metadata:
         there = described.options(path, metadata)
         for key in sorted({*there, *options}):
             if there.get(key) != options.get(key) and not (key in RUNS and _part(there.get(key), options.get(key))):
-                raise StoreError(f"{path} was made with {key} {there.get(key)}, not {options.get(key)}: {_WAY_OUT}")
+                raise StoreError(f"{path} was made with {key} {shown(there.get(key))}, not {shown(options.get(key))}: {_WAY_OUT}")
         return there == options or all(len(there[key]) == len(options[key]) for key in RUNS)
     return True
 

@@ -208,7 +208,7 @@ def sweep_to_file(
         tables.append(curves_table(root, task=name, source=task.source, columns=store.SCHEMA.names).cast(store.SCHEMA))
         earlier = described.core_seconds(path, before)
         spent = {purpose: earlier.get(purpose, 0.0) + spent.get(purpose, 0.0) for purpose in {**earlier, **spent}}
-        copies = max(copies, int(before.get("copies", 1)))
+        copies = max(copies, described.whole_number(path, before, "copies") or 1)
     store.check_options(root, options.as_json())  # once more: another sweep may have been first to have curves here
     table = resume.joined([table.replace_schema_metadata(None) for table in tables], options) if before else tables[0]
     stored = {**metadata(task, options, mode or execution_mode(task), spent), "copies": str(copies)}
