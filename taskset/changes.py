@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from taskset import catalogue, registry
-from taskset.errors import ConfigError
+from taskset.errors import ConfigError, shown
 from taskset.registry import Config
 
 FIRST = "0.1.0"  # of results that carry no version
@@ -119,9 +119,9 @@ CHANGES = (
 
 def release(version: str) -> tuple[int, ...]:
     """A version's numbers as a tuple: "0.2.0" and "0.2.0.dev1" -> (0, 2, 0). Raises `ConfigError`."""
-    match = re.match(r"\d+(\.\d+)*", str(version))
+    match = re.match(r"\d{1,9}(\.\d{1,9})*", str(version))
     if match is None:
-        raise ConfigError(f"version {version!r}: allowed are version numbers of the package, such as {FIRST!r}")
+        raise ConfigError(f"version {shown(version)}: allowed are version numbers of the package, such as {FIRST!r}")
     return tuple(map(int, match[0].split(".")))
 
 

@@ -12,7 +12,6 @@ training makes small, on tasks that it doesn't train on. Test tasks are not look
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from pathlib import Path
 from learned.evaluation import runs
 from learned.outer_training import checkpoint
 from taskset.errors import ConfigError, StoreError, TasksetError
-from taskset.normalization.store import load_curves, write_text
+from taskset.normalization.store import load_curves, whole_file, write_text
 from taskset.normalization.sweep.runner import SweepOptions
 from taskset.normalization.sweep.workers import Progress
 from taskset.scoring import scores, suites
@@ -114,6 +113,5 @@ def _score(path: Path, root: Path, entries: list[suites.Entry]) -> Score:
 
 
 def _copy(source: Path, target: Path) -> None:
-    part = target.with_suffix(".tmp")
-    shutil.copy(source, part)
-    os.replace(part, target)
+    with whole_file(target) as temporary:
+        shutil.copyfile(source, temporary)

@@ -12,10 +12,8 @@ Files appear whole: they are written under a temporary name and renamed. Each ar
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -23,7 +21,7 @@ import numpy as np
 from learned.types import Arrays, PathLike
 from taskset import npz
 from taskset.errors import StoreError, cut, shown
-from taskset.normalization.store import make_directory
+from taskset.normalization.store import whole_file
 
 FORMAT = 1
 
@@ -80,20 +78,9 @@ _KINDS = {str: "a text", int: "an integer", dict: "an object", list: "a list"}
 
 def save(path: PathLike, meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
     """Write a checkpoint; whoever reads sees all of it or none."""
-    path = Path(path)
-    make_directory(path.parent)
     entries: dict[str, Any] = {"meta": np.array(json.dumps({"format": FORMAT, **meta})), **arrays}
-    part = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(part, "wb") as file:
-            np.savez(file, **entries)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except OSError as error:
-        raise StoreError(f"can't write {path}: {str(error.strerror).lower()}; free the disk or choose another --out") from error
-    finally:
-        part.unlink(missing_ok=True)
+    with whole_file(path) as temporary, open(temporary, "wb") as file:
+        np.savez(file, **entries)
 
 
 def load(path: PathLike) -> Checkpoint:

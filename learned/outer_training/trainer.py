@@ -29,7 +29,7 @@ from learned.types import Arrays, Line, PathLike, Slots
 from learned.unrolling.vectors import Layout
 from taskset import changes
 from taskset.errors import ConfigError, StoreError, cut, shown
-from taskset.normalization.store import make_directory
+from taskset.normalization.store import make_directory, remove_temporaries, write_text
 from taskset.random import seeds
 from taskset.scoring import suites
 from taskset.version import __version__
@@ -95,6 +95,7 @@ class Trainer:
         self.scales = DifferenceScales()
         self.plan, self._by_time = TimePlan(clock), options.schedule == "cosine" and not options.schedule_steps
         make_directory(self.directory)
+        remove_temporaries(self.directory)
         if (self.directory / LATEST).exists():
             self._resume()
         else:
@@ -295,9 +296,7 @@ class Trainer:
         path, lines = self.directory / LOG, []
         if path.exists() and self.step:
             lines = [line for _, line in log.lines(path, self.step)]
-        part = path.with_suffix(".tmp")
-        part.write_text("".join(lines))
-        os.replace(part, path)
+        write_text("".join(lines), path)
         return open(path, "a")
 
 

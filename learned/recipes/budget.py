@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Any
 
 from learned.recipes.base import Recipe
 from learned.types import Line
+from taskset.errors import StoreError, cut
 from taskset.normalization.store import write_text
 from taskset.scoring.suites import Suite
 
@@ -39,7 +41,7 @@ def train(
     path = directory / PROGRESS
     progress: dict[str, Any] = {"seconds": 0.0, "kept": []}
     if path.exists():
-        progress = json.loads(path.read_text(encoding="utf-8"))
+        progress = read_progress(path, recipe)
     clock = Clock(progress, path, 3600 * hours, recipe, say)
     if clock.phase > recipe.phases:
         return clock.kept
@@ -55,6 +57,23 @@ def train(
                 trainer.train(sys.maxsize, save_every=recipe.save_every, report=clock)
             except PhaseIsOver:
                 trainer.save()
+
+
+def read_progress(path: Path, recipe: Recipe) -> dict[str, Any]:
+    """The progress of a training, as `Clock` keeps it. Raises `StoreError` where the file is damaged or is of something else."""
+    try:
+        progress = json.loads(path.read_text(encoding="utf-8"))
+        seconds, kept = progress["seconds"], [(phase, step, spent) for phase, step, spent in progress["kept"]]
+        if [phase for phase, _, _ in kept] != list(range(len(kept))) or len(kept) > recipe.phases + 1:
+            raise ValueError("its phases don't follow each other")
+        if not all(type(step) is int and 0 <= step < 2**31 for _, step, _ in kept):
+            raise ValueError("a step is no integer of at least 0")
+        if not all(type(spent) in (int, float) and 0 <= spent < math.inf for *_, spent in [*kept, (seconds,)]):
+            raise ValueError("the seconds are no number of at least 0")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        why = cut(f"{type(error).__name__}: {error}")
+        raise StoreError(f"{path} can't be read ({why}): restore it, or begin again in another --out") from error
+    return {"seconds": seconds, "kept": kept}
 
 
 class PhaseIsOver(Exception):

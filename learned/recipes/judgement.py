@@ -29,7 +29,10 @@ def grid(recipe: Recipe, baselines: PathLike | None) -> tuple[int, int]:
         horizon, evaluations, batches = made["steps"], made["evaluations"], made["batches"]
     else:
         sweeps = store.load_sweeps(root)
-        row = sweeps[sweeps["horizon"] == recipe.horizon].iloc[0]
+        rows = sweeps[sweeps["horizon"] == recipe.horizon]
+        if rows.empty:
+            raise ConfigError(f"no baselines of horizon {recipe.horizon} in {root}: name others with --baselines")
+        row = rows.iloc[0]
         horizon, evaluations, batches = row["horizon"], row["evaluations"], row["batches"]
     step = int(horizon) // int(evaluations)
     fitting = [interval for interval in range(step, recipe.length + 1, step) if recipe.length % interval == 0]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import multiprocessing
 import time
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from typing import Any
 from learned.outer_training.options import Options
 from learned.recipes.base import Recipe
 from learned.types import PathLike
+from taskset.errors import StoreError, cut, shown
 from taskset.normalization.store import write_text
 from taskset.scoring import suites
 from taskset.scoring.suites import Suite
@@ -65,7 +67,7 @@ def screen(
     """
     from taskset.datasets.sharing import shared_arrays
 
-    found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    found = read_costs(path) if path.exists() else {}
     waiting = [entry.task for entry in suite.of_split("train") if entry.task not in found]
     context = multiprocessing.get_context("spawn")
     with shared_arrays():
@@ -89,6 +91,27 @@ def screen(
                 pipe.send(None)
             process.join()
     return found
+
+
+def read_costs(path: Path) -> dict[str, dict[str, Any]]:
+    """{task: cost} of an earlier screening. Raises `StoreError` where the file is damaged or is of something else."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        wrong = [task for task, cost in found.items() if not _is_cost(cost)]
+        if wrong:
+            raise ValueError(f"no cost of {shown(wrong[0])}")
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
+        why = cut(f"{type(error).__name__}: {error}")
+        raise StoreError(f"{path} can't be read ({why}): remove it, and its tasks are screened again") from error
+    return found
+
+
+def _is_cost(cost: Any) -> bool:
+    if not isinstance(cost, dict):
+        return False
+    return isinstance(cost.get("failed"), str) or all(
+        type(cost.get(name)) in (int, float) and 0 <= cost[name] < math.inf for name in ("first", "step")
+    )
 
 
 def _screen(pipe, suite, options, data_dir):

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from taskset.datasets.sharing import mapped, write_directory
+from taskset.errors import cut, shown
 
 RECORD = "info.json"
 Record: TypeAlias = dict[str, Any]  # JSON values
@@ -61,10 +62,12 @@ def check(place: Path, record: Record) -> None:
     if record.get("crc32") != _own_sum(rest) or not isinstance(files, dict):
         raise Damaged(f"{RECORD} is not as it was written")
     for name, about in files.items():
+        if "/" in name or not isinstance(about, dict) or type(about.get("bytes")) is not int or "crc32" not in about:
+            raise Damaged(f"{RECORD} has no size and sum of {cut(name)}")
         file = place / name
-        size = file.stat().st_size if file.is_file() else 0
+        size = os.path.getsize(file) if os.path.isfile(file) else 0
         if size != about["bytes"]:
-            raise Damaged(f"{name} has {size} of {about['bytes']} bytes")
+            raise Damaged(f"{cut(name)} has {size} of {shown(about['bytes'])} bytes")
 
 
 def check_sum(place: Path, record: Record, name: str) -> None:
@@ -73,6 +76,13 @@ def check_sum(place: Path, record: Record, name: str) -> None:
         raise Damaged(f"{RECORD} has no {name}")
     if _crc32(place / name) != record["files"][name]["crc32"]:
         raise Damaged(f"{name} is not as it was written: its checksum differs")
+
+
+def text(record: Record, name: str) -> str:
+    """The text that a record has under `name`. Raises `Damaged` where it has none."""
+    if not isinstance(record.get(name), str):
+        raise Damaged(f"{RECORD} doesn't say {name}")
+    return record[name]
 
 
 def open_array(place: Path, record: Record, name: str, dtype: DTypeLike, shape: Sequence[int | None]) -> np.ndarray:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 VERSION = 1  # of the vocabulary file
 PIECES = 8184  # 8185 ids with the padding, as configs assume
+MOST_PIECES = 2**16 - 1  # ids are stored as uint16
 LEARN_CHARACTERS = 50_000_000  # of text that a vocabulary is learned from, at most
 _BATCH = 2000
 
@@ -72,11 +73,30 @@ class Subwords:
         try:
             stored = json.loads(text)
             version = stored["version"]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise ValueError("is no vocabulary file") from None
         if version != VERSION:
-            raise ValueError(f"is a vocabulary of version {version!r}, this package reads version {VERSION}")
-        return cls(stored["pieces"], stored["merges"])
+            raise ValueError(f"is a vocabulary of version {version!r:.40}, this package reads version {VERSION}")
+        pieces, merges = stored.get("pieces"), stored.get("merges")
+        if not _are_texts(pieces) or len(pieces) > MOST_PIECES or len(set(pieces)) < len(pieces):
+            raise ValueError(f"is damaged: its pieces have to be at most {MOST_PIECES} different texts")
+        known = set(pieces)
+        if not isinstance(merges, list) or not all(_are_texts(pair) and len(pair) == 2 for pair in merges):
+            raise ValueError("is damaged: its merges have to be pairs of pieces")
+        if not all(first in known and second in known and first + second in known for first, second in merges):
+            raise ValueError("is damaged: it merges what are no pieces")
+        return cls(pieces, merges)
+
+
+def _are_texts(values: object) -> bool:
+    """Whether JSON values are texts that UTF-8 can spell, as single surrogates can't be."""
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        return False
+    try:
+        "".join(values).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def learn_subwords(texts: Sequence[str]) -> tuple[Subwords, list[np.ndarray]]:

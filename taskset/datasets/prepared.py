@@ -22,6 +22,7 @@ Directory: TypeAlias = str | os.PathLike[str]
 
 DATA_VARIABLE = "TFDS_DATA_DIR"
 CACHE_VARIABLE = "TASKSET_CACHE_DIR"
+_FRAME = 16  # bytes around each example of a TFRecord file
 _TEMPLATE = "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"  # of the names of TFDS's files
 
 
@@ -99,7 +100,7 @@ def version_damage(place: Path) -> str | None:
         return next((found for split in info["splits"] if (found := _split_damage(place, info, split))), None)
     except OSError as error:
         return f"{Path(error.filename or place).name}: {error.strerror}"
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, NotImplementedError, RecursionError):
         return "dataset_info.json or features.json can't be read"
 
 
@@ -113,6 +114,9 @@ def _split_damage(place: Path, info: dict[str, Any], split: dict[str, Any]) -> s
     size = sum(file.stat().st_size for file in files)
     if size < int(split["numBytes"]):
         return f"{split['name']} has {size} bytes, fewer than its {split['numBytes']} of examples"
+    claimed = sum(int(length) for length in split["shardLengths"])
+    if info.get("fileFormat", "tfrecord") == "tfrecord" and not 0 <= _FRAME * claimed <= size:  # memory is taken for that many
+        return f"{split['name']} claims {claimed} examples in {size} bytes"
     return None
 
 

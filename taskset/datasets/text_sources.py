@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
+
 from taskset.datasets import built, encoding, prepared, text_info
 from taskset.datasets.corpus import Corpus, Documents, checksum, concatenate
 from taskset.datasets.prepared import Directory
@@ -45,9 +47,8 @@ def read_vocabulary(name: str, data_dir: Directory | None = None) -> encoding.Su
     if not file.is_file():
         raise _not_prepared(name, data_dir)
     try:
-        vocabulary = encoding.Subwords.from_json(file.read_text(encoding="utf-8"))
         built.check_sum(place, _require(name, data_dir, place), file.name)
-        return vocabulary
+        return encoding.Subwords.from_json(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise _not_prepared(name, data_dir, f"can't be read: {str(file)!r} {error}; the text is") from None
 
@@ -157,18 +158,23 @@ def _read(name: str, data_dir: str, built_dir: str) -> Corpus:
     record = _require(name, data_dir, place)
     try:
         parts = {split: _load(place, record, split) for split in LIMITS}
+        origin = {"version": built.text(record, "made_from"), "checksum": built.text(record, "checksum")}
     except (OSError, KeyError, TypeError, built.Damaged) as error:
         raise _not_prepared(name, data_dir, f"is damaged ({str(error)[:160]}; delete {str(place)!r} first)") from None
-    origin = {"source": "tfds", "name": name, "version": record["made_from"], "checksum": record["checksum"]}
-    return Corpus(**parts, origin=origin)
+    return Corpus(**parts, origin={"source": "tfds", "name": name, **origin})
 
 
 def _load(place: Path, record: built.Record, split: str) -> Documents:
     parts = [part for part in _PARTS if part != "labels" or f"{split}_labels.npy" in record["files"]]
     arrays = {part: built.open_array(place, record, f"{split}_{part}", _PARTS[part], (None,)) for part in parts}
     documents = Documents.from_arrays(arrays)
-    if len(documents.tokens) != documents.offsets[-1]:
-        raise built.Damaged(f"{split} has {len(documents.tokens)} of {documents.offsets[-1]} tokens")
+    offsets, labels = documents.offsets, documents.labels
+    if not len(offsets) or offsets[0] != 0 or (np.diff(offsets) < 1).any():
+        raise built.Damaged(f"{split}_offsets.npy doesn't ascend from 0")
+    if len(documents.tokens) != offsets[-1]:
+        raise built.Damaged(f"{split} has {len(documents.tokens)} of {offsets[-1]} tokens")
+    if labels is not None and len(labels) != len(documents):
+        raise built.Damaged(f"{split} has {len(labels)} labels of {len(documents)} documents")
     return documents
 
 

@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike
 from taskset.datasets import built, prepared
 from taskset.datasets.info import IMAGES, ImageInfo, image_info
 from taskset.datasets.prepared import Directory
-from taskset.errors import DataNotPrepared
+from taskset.errors import DataNotPrepared, shown
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
@@ -89,6 +89,7 @@ def _problem(place: Path, record: built.Record) -> str | None:
         return f"was made by version {record.get('version')!r:.40} of this package's resizing, {RESIZED['version']} is needed"
     try:
         built.check(place, record)
+        built.text(record, "made_from")
     except built.Damaged as error:
         return f"is damaged ({error})"
     return None
@@ -175,7 +176,10 @@ def _read_resized(info: ImageInfo, data_dir: Directory | None) -> Arrays:
     place, record = prepared.built_dir(info.name, data_dir), _built_record(info, data_dir)
 
     def read(split: str, part: str, dtype: DTypeLike, shape: tuple[int, ...]) -> np.ndarray:
-        return np.array(built.open_array(place, record, f"{split}_{part}", dtype, (record["sizes"][split], *shape)))
+        size = record["sizes"][split]
+        if type(size) is not int:
+            raise built.Damaged(f"{built.RECORD} has {shown(size)} for the size of {split}")
+        return np.array(built.open_array(place, record, f"{split}_{part}", dtype, (size, *shape)))
 
     try:
         return {s: (read(s, "image", np.uint8, info.shape), read(s, "label", np.int32, ())) for s, _ in info.sizes}

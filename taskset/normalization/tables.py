@@ -12,7 +12,7 @@ from taskset import catalogue, registry
 from taskset.errors import UnknownName
 from taskset.normalization import store
 from taskset.normalization.normalizer import fit
-from taskset.normalization.store import packing
+from taskset.normalization.store import described, packing
 from taskset.normalization.store.columns import OPTIMIZER
 
 if TYPE_CHECKING:
@@ -45,15 +45,17 @@ def tasks_frame(root: str | Path) -> pd.DataFrame:
         if path.name.startswith("."):
             continue
         metadata = store.read_metadata(path)
-        config, family, name = json.loads(metadata["config"]), metadata["family"], metadata["task"]
+        config = described.config(path, metadata)
+        family, name, source = (described.text(path, metadata, key) for key in ("family", "task", "source"))
         try:
+            catalogue.check_config(family, config)
             facts = catalogue.facts(family, config)
         except UnknownName:  # a family registered elsewhere: what the sweep stored is enough
             facts = registry.Facts()
         row = task_row(name, family, config, facts)
-        if metadata.get("num_params"):
-            row["num_params"] = int(metadata["num_params"])
-        row["source"] = metadata["source"]
+        counted = described.whole_number(path, metadata, "num_params")
+        row["num_params"] = row["num_params"] if counted is None else counted
+        row["source"] = source
         row["ms_per_step"] = milliseconds(packing.read_task(packing.places(path)))
         rows.append(row)
     frame = pd.DataFrame(rows).drop_duplicates(["task", "source"])  # published curves have a file for each optimizer family

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from taskset import catalogue, changes
 from taskset.datasets.base import SPLITS
-from taskset.errors import StoreError, UnknownName
+from taskset.errors import StoreError, UnknownName, shown
 from taskset.normalization import store
 from taskset.normalization.normalizer import fit
 from taskset.normalization.release import collect, merged_tables
@@ -84,13 +84,8 @@ def _missing_metadata(metadata: dict[str, str], path: Path, root: Path) -> list[
     place, found = path.relative_to(root), []
     for name in ("source", "family"):
         if f"{name}={metadata.get(name)}" not in place.parts:
-            found.append(f"{place}: its metadata says {name} {metadata.get(name)!r}, its path another")
-    try:
-        options = json.loads(metadata.get("options", ""))
-        lacking = sorted({"optimizers", "steps", "seeds", "evaluations", "batches"} - set(options))
-    except ValueError:
-        lacking = ["options"]
-    return found + [f"{place}: its metadata doesn't say {name}" for name in lacking]
+            found.append(f"{place}: its metadata says {name} {shown(metadata.get(name))}, its path another")
+    return found if "options" in metadata else [*found, f"{place}: its metadata doesn't say options"]
 
 
 def curve_problems(frame: pd.DataFrame, curves: Curves) -> list[str]:
@@ -220,14 +215,17 @@ def _normalizers(root, readable):
     path = Path(root, "normalizers.parquet")
     rule = merged_tables.fit_adam if store.table_metadata(path).get("computed_from") == "adam_lr_*" else fit
     expected = merged_tables.normalizers(readable, rule).to_pandas().set_index(_KEY).sort_index()
-    there = store.read_table(path).to_pandas().set_index(_KEY).sort_index()
+    there = store.all_normalizers(root).set_index(_KEY).sort_index()
+    if not there.index.is_unique:
+        return ["normalizers.parquet: a task, source, horizon and split stand there twice"]
     found = [f"normalizers.parquet: no row for {', '.join(map(str, key))}" for key in expected.index.difference(there.index)]
     found += [f"normalizers.parquet: {', '.join(map(str, key))} has no curves" for key in there.index.difference(expected.index)]
     both = expected.index.intersection(there.index)
     old, new = there.loc[both], expected.loc[both]
     for column in ("initial", "best", "runs", "diverged_share", "normalizable"):
-        wrong = ~np.isclose(old[column].astype(float), new[column].astype(float), rtol=1e-6, atol=0, equal_nan=True)
-        for key, a, b in zip(both[wrong], old[column][wrong], new[column][wrong]):
+        left, right = old[column].astype(float), new[column].astype(float)
+        wrong = ~np.isclose(left, right, rtol=1e-6, atol=0, equal_nan=True)
+        for key, a, b in zip(both[wrong], left[wrong], right[wrong]):
             found.append(f"normalizers.parquet: {', '.join(map(str, key))}: {column} is {a:g}; the curves say {b:g}")
     for column in ("best_optimizer", "version"):
         wrong = (old[column].fillna("") != new[column].fillna("")) if column in old else np.zeros(len(both), bool)
@@ -289,7 +287,13 @@ def _merged_tables(root, made_by):
 
 
 def _other_config(name, tasks):
+    if name not in tasks.index:
+        return False
     try:
-        return name in tasks.index and json.loads(tasks["config"][name]) != json.loads(json.dumps(catalogue.resolve(name)[1]))
+        expected = json.loads(json.dumps(catalogue.resolve(name)[1]))
     except UnknownName:  # a family registered elsewhere
         return False
+    try:
+        return json.loads(tasks["config"][name]) != expected
+    except (TypeError, ValueError, RecursionError):
+        return True

@@ -18,7 +18,7 @@ from taskset import changes, registry
 from taskset.errors import StoreError
 from taskset.normalization import store
 from taskset.normalization.release import merged
-from taskset.normalization.store import packing
+from taskset.normalization.store import described, packing
 
 _ONCE = ("task", "family", "source", "config", "options")  # what no curve file can be without
 
@@ -43,7 +43,7 @@ class Curves:
     @property
     def options(self) -> dict[str, Any]:
         """The options of their sweep, JSON values."""
-        return json.loads(self.metadata["options"])
+        return described.options(self.path, self.metadata)
 
     @property
     def version(self) -> str:
@@ -53,8 +53,7 @@ class Curves:
     @property
     def core_seconds(self) -> float | None:
         """Processor time of their sweep; None where it isn't known."""
-        spent = json.loads(self.metadata.get("core_seconds", "null"))
-        return spent.get("total") if isinstance(spent, dict) else spent
+        return described.core_seconds(self.path, self.metadata).get("total")
 
     def read(self) -> pa.Table:
         """The curves as an Arrow table (`layout.STORED`)."""

@@ -11,10 +11,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from taskset.errors import StoreError
+from taskset.errors import StoreError, cut
 from taskset.normalization import store
+from taskset.normalization.store import described
 from taskset.normalization.store.columns import schema
-from taskset.normalization.sweep.runner import SweepOptions
 
 _TEXTS = [
     field.name for field in schema("sweeps") if pa.types.is_string(field.type)
@@ -33,7 +33,7 @@ def stored(root: Path) -> dict[tuple[str, str, str], dict[str, str]]:
     for row in _rows(root, "sweeps", schema("sweeps").names):
         if row["task"] not in tasks:
             raise StoreError(f"{root / 'sweeps.parquet'} has {row['task']}, which tasks.parquet lacks: merge the sweeps again")
-        found[row["task"], row["source"], row["group"]] = _metadata(row, tasks[row["task"]])
+        found[row["task"], row["source"], row["group"]] = _metadata(root / "sweeps.parquet", row, tasks[row["task"]])
     return found
 
 
@@ -48,14 +48,22 @@ def costs(roots: Iterable[str | Path]) -> dict[str, float]:
 
 
 def _rows(root: Path, table: str, columns: list[str]) -> list[dict[str, Any]]:
-    return store.read_table(root / f"{table}.parquet", columns=columns).to_pylist()
+    path = root / f"{table}.parquet"
+    kinds = pa.schema([schema(table).field(name) for name in columns])
+    try:
+        return store.read_table(path, columns=columns).select(columns).cast(kinds).to_pylist()
+    except pa.ArrowException as error:
+        raise StoreError(f"{path}: its columns are not those of a merge ({cut(str(error))}): merge the sweeps again") from error
 
 
-def _metadata(row: dict[str, Any], task: dict[str, Any]) -> dict[str, str]:
-    options = SweepOptions(
-        tuple(row["optimizers"]), row["source"], row["horizon"], tuple(row["seeds"]), row["batches"], row["evaluations"]
-    )
+def _metadata(path: Path, row: dict[str, Any], task: dict[str, Any]) -> dict[str, str]:
+    options = {"optimizers": row["optimizers"], "source": row["source"], "steps": row["horizon"]}
+    options |= {name: row[name] for name in ("seeds", "batches", "evaluations")}
     metadata = {name: row[name] for name in _TEXTS}
-    metadata |= {"config": task["config"], "num_params": task["num_params"], "options": json.dumps(options.as_json())}
+    metadata |= {"config": task["config"], "num_params": task["num_params"], "options": json.dumps(options)}
     metadata |= {name: None if row[name] is None else json.dumps(row[name]) for name in ("core_seconds", "copies", "ms_per_step")}
-    return {name: str(value) for name, value in metadata.items() if value is not None}
+    found = {name: str(value) for name, value in metadata.items() if value is not None}
+    described.check(path, found, row["rows"] or 0)
+    for name in ("task", "family", "source"):
+        described.text(path, found, name)
+    return found

@@ -14,7 +14,7 @@ from taskset import catalogue, registry
 from taskset.errors import UnknownName
 from taskset.normalization.normalizer import fit
 from taskset.normalization.release.collect import Curves, natural
-from taskset.normalization.store import packing
+from taskset.normalization.store import described, packing
 from taskset.normalization.store.columns import schema
 from taskset.normalization.sweep.provenance import git_commit
 from taskset.normalization.tables import milliseconds, optimizer_table, task_row
@@ -32,7 +32,7 @@ def sweep_row(curves: Curves, group: str, notes: dict[str, str]) -> dict[str, An
     # a merged root's own cost, as it was when it was merged first
     cost = json.loads(metadata["ms_per_step"]) if "ms_per_step" in metadata else milliseconds(frame)
     origin = json.loads(metadata.get("data_origin", "null"))
-    data_set = str(origin.get("name")) if origin else ""
+    data_set = str(origin.get("name")) if isinstance(origin, dict) else ""
     note = notes.get(data_set, metadata.get("data_note")) if curves.source == "tfds" else None
     return {
         "task": curves.task,
@@ -44,7 +44,7 @@ def sweep_row(curves: Curves, group: str, notes: dict[str, str]) -> dict[str, An
         "rows": len(table),
         "diverged_runs": int(frame.groupby(["optimizer", "seed"], observed=True)["diverged"].max().sum()),
         "ms_per_step": None if math.isnan(cost) else cost,
-        "copies": int(metadata["copies"]) if "copies" in metadata else None,
+        "copies": described.whole_number(curves.path, metadata, "copies"),
         "core_seconds": curves.core_seconds,
         "data_origin": None if origin is None else json.dumps(origin),
         "data_note": note,
@@ -60,17 +60,18 @@ def _task_rows(found: list[Curves], sweeps: list[dict[str, Any]], costs: dict[st
     swept = defaultdict(list)
     for row in sweeps:
         swept[row["task"]].append(row)
-    stored = {c.task: c.metadata for c in found}
+    stored = {c.task: c for c in found}
     rows = []
     for name in dict.fromkeys([*catalogue.list_tasks(), *sorted(stored, key=natural)]):
         try:
             family, config = catalogue.resolve(name)
             facts = catalogue.facts(family, config)
         except UnknownName:
-            family, config, facts = stored[name]["family"], json.loads(stored[name]["config"]), registry.Facts()
+            one = stored[name]
+            family, config, facts = one.family, described.config(one.path, one.metadata), registry.Facts()
         row = task_row(name, family, config, facts)
-        if name in stored and stored[name].get("num_params"):
-            row["num_params"] = int(stored[name]["num_params"])
+        counted = described.whole_number(stored[name].path, stored[name].metadata, "num_params") if name in stored else None
+        row["num_params"] = row["num_params"] if counted is None else counted
         measured = [r["ms_per_step"] for r in swept[name] if r["ms_per_step"] is not None]
         row["ms_per_step"] = min(measured) if measured else costs.get(name)
         row["runs"] = sum(len(r["seeds"]) * len(r["optimizers"]) for r in swept[name])

@@ -17,6 +17,7 @@ import json
 import os
 import re
 import secrets
+import stat
 import zlib
 from collections.abc import Iterator, Sequence
 from importlib import resources
@@ -24,13 +25,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from taskset.errors import StoreError
-from taskset.normalization.store import layout, sealed
+from taskset.normalization.store import described, layout, sealed
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# Options that every sweep has had; a sweep.json without a sum is taken for one of before 0.2 only if it has all of them.
-_ALWAYS = {"optimizers", "steps", "seeds", "evaluations", "batches"}
 _TEMPORARY = re.compile(r"\.(.+)\.(\d+)\.[0-9a-f]{16}\.tmp")
 
 
@@ -70,16 +69,43 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     try:
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     except OSError as error:
-        raise StoreError(f"can't write {path}: {error.strerror or error}") from error
+        raise _unwritable(path, error) from error
     try:
         yield temporary
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        raise StoreError(f"can't write {path}: {error.strerror or error}") from error
+        raise _unwritable(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _unwritable(path: Path, error: OSError) -> StoreError:
+    return StoreError(f"can't write {path}: {(error.strerror or str(error)).lower()}; free the disk or choose another --out")
+
+
+def remove_temporaries(directory: str | Path) -> None:
+    """Delete the half-written files that dead processes of this user left in a directory: those of `whole_file`, nothing else."""
+    for path in Path(directory).glob(".*.tmp"):
+        owner = temporary_owner(path.name)
+        if owner is None or is_alive(owner):
+            continue
+        with contextlib.suppress(OSError):
+            there = path.lstat()
+            if stat.S_ISREG(there.st_mode) and there.st_uid == os.getuid():
+                path.unlink()
+
+
+def is_alive(pid: int) -> bool:
+    """Whether there is a process of this id on this machine."""
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def write_table(table: pa.Table, path: str | Path) -> None:
@@ -105,21 +131,29 @@ def read_table(path: str | Path, columns: Sequence[str] | None = None) -> pa.Tab
     return sealed.read(path, columns=columns)
 
 
-broken = sealed.broken
+broken, UNREADABLE = sealed.broken, sealed.FAULTS
 
 
 def read_metadata(path: str | Path) -> dict[str, Any]:
-    """The key-value metadata that was stored with a curve file, and its number of rows. Raises `StoreError` for other files."""
+    """The key-value metadata that was stored with a curve file, and its number of rows, checked (`described`).
+
+    Raises `StoreError` for other files.
+    """
     layout.check_columns(path, sealed.verify(path, groups=()).schema.to_arrow_schema())
-    return table_metadata(path)
+    found = table_metadata(path)
+    described.check(path, found, found["rows"])
+    return found
 
 
 def table_metadata(path: str | Path) -> dict[str, Any]:
     """As `read_metadata`, of any Parquet file."""
     file = sealed.verify(path, groups=())
-    pairs = {k.decode(): v.decode() for k, v in (file.metadata or {}).items() if not k.startswith((b"ARROW", b"pandas"))}
-    pairs.pop(sealed.KEY, None)
-    return {**pairs, "rows": file.num_rows}
+    pairs = {k: v for k, v in (file.metadata or {}).items() if not k.startswith((b"ARROW", b"pandas"))}
+    pairs.pop(sealed.KEY.encode(), None)
+    try:
+        return {**{k.decode(): v.decode() for k, v in pairs.items()}, "rows": file.num_rows}
+    except UnicodeDecodeError as error:
+        raise broken(path) from error
 
 
 def packaged_root() -> Path:
@@ -190,9 +224,9 @@ def read_options(root: str | Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as error:
         raise StoreError(f"{path} is no valid JSON: restore or remove the directory, and run the sweep again") from error
     recorded = there.pop("crc32", None) if isinstance(there, dict) else ""
-    if recorded is None and set(there) >= _ALWAYS and not any(str(value).startswith("crc32=") for value in there.values()):
-        return there  # of before 0.2, without a sum
-    if recorded != _options_sum(there):
+    if recorded is None and described.are_options(there) and not any(str(value).startswith("crc32=") for value in there.values()):
+        return there  # of before 0.2, without a sum: only one with all that every sweep has had
+    if recorded != _options_sum(there) or not described.are_options(there):
         raise StoreError(f"{path} was changed or damaged: restore or remove the directory, and run the sweep again")
     return there
 

@@ -51,8 +51,17 @@ def is_old(schema: pa.Schema) -> bool:
 
 def check_columns(path: str | Path, schema: pa.Schema) -> None:
     """Raise `StoreError` unless a file has the columns of curves, those of today or of before version 0.2."""
-    if not set(SCHEMA.names if is_old(schema) else STORED.names) <= set(schema.names):
+    expected = SCHEMA if is_old(schema) else STORED
+    if not set(expected.names) <= set(schema.names):
         raise StoreError(f"{path} is no curve file: its columns are {cut(', '.join(schema.names), 300)}; remove it")
+    for field in expected:
+        there = schema.field(field.name).type
+        if _plain(there) != _plain(field.type):
+            raise StoreError(f"{path} is no curve file: {field.name} is {cut(str(there))}, not {_plain(field.type)}; remove it")
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
 def version_of(metadata: dict[bytes, bytes] | None) -> str:

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from taskset import changes
-from taskset.errors import StoreError
+from taskset.errors import StoreError, cut
 from taskset.normalization.store import files
 from taskset.normalization.store.reading import curves_table, warn_left_out
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 Names = str | Iterable[str] | None  # one, several, or all
 
@@ -43,12 +44,33 @@ def load_curves(
     return curves_table(root, task, family, optimizer, source, columns, horizon, version).to_pandas()
 
 
-# What tells the tables apart, and is read here or by what comes after: those of all versions have these columns.
+# What tells the tables apart, and is read here or by what comes after: those of all versions have these columns of these kinds.
+_NAME, _TEXT, _INTEGER, _NUMBER, _FLAG = "names", "text", "integers", "numbers", "true or false"
+_MAY_LACK = (_TEXT, _NUMBER)  # the others have a value in each row
 _COLUMNS = {
-    "tasks.parquet": ("task", "family", "seed", "config", "num_params"),
-    "optimizers.parquet": ("optimizer", "family"),
-    "sweeps.parquet": ("task", "source", "group", "horizon", "optimizers"),
-    "normalizers.parquet": ("task", "source", "horizon", "split", "initial", "best", "normalizable"),
+    # 0.1 wrote integers that may be missing as floats
+    "tasks.parquet": {"task": _NAME, "family": _NAME, "seed": _NUMBER, "config": _TEXT, "num_params": _NUMBER},
+    "optimizers.parquet": {"optimizer": _NAME, "family": _TEXT},
+    "sweeps.parquet": {
+        "task": _NAME,
+        "source": _NAME,
+        "group": _NAME,
+        "horizon": _INTEGER,
+        "evaluations": _INTEGER,
+        "batches": _INTEGER,
+    },
+    "normalizers.parquet": {
+        "task": _NAME,
+        "source": _NAME,
+        "horizon": _INTEGER,
+        "split": _NAME,
+        "initial": _NUMBER,
+        "best": _NUMBER,
+        "best_optimizer": _TEXT,
+        "normalizable": _FLAG,
+        "runs": _INTEGER,
+        "diverged_share": _NUMBER,
+    },
 }
 
 
@@ -56,18 +78,45 @@ def _load(kind: str, root: str | Path | None) -> pd.DataFrame:
     """A table as it is stored. Raises `StoreError` where it is damaged, or is another table."""
     path = files.under(root, kind)
     table = files.read_table(path)
-    lacking = [column for column in _COLUMNS[kind] if column not in table.column_names]
-    if lacking:
-        raise StoreError(
-            f"{path} has no column {lacking[0]!r}: it is another table; make it with `python -m taskset normalize DIR`"
-        )
-    return table.to_pandas()
+    for column, wanted in _COLUMNS[kind].items():
+        there = table[column] if column in table.column_names else None
+        if there is None or not _is(there, wanted):
+            what = "has no" if there is None else f"has {cut(str(there.type))}, or nothing, where {wanted} should be, in"
+            raise StoreError(
+                f"{path} {what} column {column!r}: it is another table; make it with `python -m taskset normalize DIR`"
+            )
+    try:
+        return table.to_pandas()
+    except files.UNREADABLE as error:
+        raise files.broken(path) from error
+
+
+def _is(column: pa.ChunkedArray, wanted: str) -> bool:
+    import pyarrow.types as kinds
+
+    if column.null_count and wanted not in _MAY_LACK:
+        return False
+    kind = column.type.value_type if kinds.is_dictionary(column.type) else column.type
+    if kinds.is_null(kind):  # a column without any value: seeds of fixed tasks
+        return True
+    if wanted in (_NAME, _TEXT):
+        return kinds.is_string(kind) or kinds.is_large_string(kind)
+    if wanted == _FLAG:
+        return kinds.is_boolean(kind)
+    return kinds.is_integer(kind) or (wanted == _NUMBER and kinds.is_floating(kind))
 
 
 def load_tasks(root: str | Path | None = None) -> pd.DataFrame:
     """One row per task: name, family, seed (an integer; missing for fixed tasks), config (JSON text), data set, feasible, reason,
     num_params, cost."""
-    return _load("tasks.parquet", root).astype({"seed": "Int32", "num_params": "Int64"})
+    frame = _load("tasks.parquet", root)
+    try:
+        return frame.astype({"seed": "Int32", "num_params": "Int64"})
+    except (TypeError, ValueError, OverflowError) as error:
+        raise StoreError(
+            f"{files.under(root, 'tasks.parquet')}: seeds or numbers of parameters are no integers ({cut(str(error))}): make it "
+            "with `python -m taskset normalize DIR`"
+        ) from error
 
 
 def load_optimizers(root: str | Path | None = None) -> pd.DataFrame:
@@ -107,4 +156,10 @@ def normalizers_of(root: str | Path | None = None, version: str | None = None) -
 def all_normalizers(root: str | Path | None = None) -> pd.DataFrame:
     """The normalizers of all versions, those of tasks that changed since included."""
     frame = _load("normalizers.parquet", root)
-    return frame if "version" in frame else frame.assign(version=changes.FIRST)
+    if "version" not in frame:
+        return frame.assign(version=changes.FIRST)
+    if not all(isinstance(version, str) for version in frame["version"].unique()):
+        raise StoreError(
+            f"{files.under(root, 'normalizers.parquet')} lacks versions: make it with `python -m taskset normalize DIR`"
+        )
+    return frame

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 import numbers
 import warnings
 from collections.abc import Iterable
@@ -16,7 +15,7 @@ import pyarrow.dataset as ds
 
 from taskset import changes, registry
 from taskset.errors import OutdatedBaselines, StoreError
-from taskset.normalization.store import files, layout, sealed
+from taskset.normalization.store import described, files, layout, sealed
 
 _PARTITIONING = ds.partitioning(pa.schema([("source", pa.string()), ("family", pa.string())]), flavor="hive")
 _PATH = [("source", pa.string()), ("family", pa.string())]
@@ -167,6 +166,11 @@ def curves_table(
     if found.left_out:
         warn_left_out("curves", found.left_out, stacklevel=4)  # of who calls `load_curves`
     table = pa.concat_tables(tables).unify_dictionaries()
+    for column in set(table.column_names) & {"task", "optimizer", "seed", "step", "horizon"}:
+        if table[column].null_count:
+            raise StoreError(
+                f"{files.curves_directory(root)} has curves without {column}: `python -m taskset data check` says where"
+            )
     return table.select(list(COLUMNS) if asked.columns is None else asked.columns)
 
 
@@ -236,8 +240,8 @@ def _all_tasks(dataset):
 def _all_optimizers(dataset):
     found = set()
     for fragment in dataset.get_fragments():
-        options = (fragment.physical_schema.metadata or {}).get(b"options")
-        found |= set(json.loads(options)["optimizers"]) if options else set()
+        metadata = files.read_metadata(fragment.path)
+        found |= set(described.options(fragment.path, metadata)["optimizers"]) if "options" in metadata else set()
     return found
 
 

@@ -26,7 +26,7 @@ KEY = "taskset_crc32"
 _VALUE = re.compile(rb"crc32=([0-9a-f]{8}(?: [0-9a-f]{8})*)")
 _ZEROS = "0" * 8
 _TAIL = 8  # after the footer: its length in four bytes, and the mark PAR1
-FAULTS = (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowKeyError, OSError, ValueError, OverflowError, MemoryError)
+FAULTS = (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError)
 FORMAT = ds.ParquetFileFormat(default_fragment_scan_options=ds.ParquetFragmentScanOptions(page_checksum_verification=True))
 
 

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from taskset.errors import StoreError
+from taskset.errors import StoreError, shown
 from taskset.normalization import store
+from taskset.normalization.store import described
+from taskset.normalization.store.files import is_alive
 from taskset.normalization.sweep.claims import claim
 
 if TYPE_CHECKING:
@@ -39,20 +41,20 @@ def check_finished(
     expected = {"task": task, "family": family, "source": source}
     for key, value in expected.items():
         if metadata.get(key, value) != value:
-            raise StoreError(f"{path} has curves of {key} {metadata[key]!r}, not {value!r}: {_WAY_OUT}")
-    if "config" in metadata and _json(path, metadata, "config") != json.loads(json.dumps(config)):
+            raise StoreError(f"{path} has curves of {key} {shown(metadata[key])}, not {shown(value)}: {_WAY_OUT}")
+    if "config" in metadata and described.config(path, metadata) != json.loads(json.dumps(config)):
         raise StoreError(f"{path} has curves of another config of {task} than it has now: {_WAY_OUT}")
     if "options" in metadata:
-        there = _json(path, metadata, "options")
+        there = described.options(path, metadata)
         for key in sorted({*there, *options}):
             if there.get(key) != options.get(key) and not (key in RUNS and _part(there.get(key), options.get(key))):
-                raise StoreError(f"{path} was made with {key} {there.get(key)}, not {options.get(key)}: {_WAY_OUT}")
+                raise StoreError(f"{path} was made with {key} {shown(there.get(key))}, not {shown(options.get(key))}: {_WAY_OUT}")
         return there == options or all(len(there[key]) == len(options[key]) for key in RUNS)
     return True
 
 
 def _part(some: Any, all_of_them: Any) -> bool:
-    return isinstance(some, list) and isinstance(all_of_them, list) and set(some) <= set(all_of_them)
+    return isinstance(some, list) and isinstance(all_of_them, list) and all(value in all_of_them for value in some)
 
 
 def extend(root: str | Path, options: dict[str, Any]) -> None:
@@ -67,12 +69,12 @@ def extend(root: str | Path, options: dict[str, Any]) -> None:
         store.write_options(root, options)
 
 
-def missing(metadata: dict[str, str], options: SweepOptions) -> list[SweepOptions]:
+def missing(path: Path, metadata: dict[str, str], options: SweepOptions) -> list[SweepOptions]:
     """The sweeps that make the runs of `options` which a curve file with this metadata lacks.
 
     New seeds have all optimizers in one sweep, as from the start; new optimizers have the old seeds in one of their own.
     """
-    there = json.loads(metadata["options"])
+    there = described.options(path, metadata)
     optimizers = tuple(name for name in options.optimizers if name not in there["optimizers"])
     old, new = ([seed for seed in options.seeds if (seed in there["seeds"]) == had] for had in (True, False))
     parts = [(optimizers, old), (options.optimizers, new)]
@@ -91,13 +93,6 @@ def joined(tables: Sequence[pa.Table], options: SweepOptions) -> pa.Table:
 _WAY_OUT = "delete it to recompute it, or use another --out"
 
 
-def _json(path: Path, metadata: dict[str, str], key: str) -> Any:
-    try:
-        return json.loads(metadata[key])
-    except ValueError as error:
-        raise StoreError(f"{path}: its {key} is no valid JSON: {_WAY_OUT}") from error
-
-
 def remove_leftovers(root: str | Path) -> None:
     """Delete the half-written curve files of dead processes below ROOT/curves; nothing else.
 
@@ -106,7 +101,7 @@ def remove_leftovers(root: str | Path) -> None:
     """
     for path in Path(root, "curves").rglob(".*.parquet.*.tmp"):
         match = _TEMPORARY.fullmatch(path.name)
-        if match is None or _alive(int(match[2])):
+        if match is None or is_alive(int(match[2])):
             continue
         with contextlib.suppress(OSError):
             there = path.lstat()
@@ -114,13 +109,3 @@ def remove_leftovers(root: str | Path) -> None:
                 with claim(root, match[1]) as free:
                     if free:
                         path.unlink()
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        pass
-    return True

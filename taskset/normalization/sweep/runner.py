@@ -17,6 +17,7 @@ import pyarrow as pa
 from taskset.datasets.base import SPLITS
 from taskset.errors import ConfigError
 from taskset.normalization import store
+from taskset.normalization.store import described
 from taskset.normalization.store.reading import curves_table
 from taskset.normalization.sweep import resume
 from taskset.normalization.sweep.provenance import git_commit, machine, settings
@@ -192,7 +193,7 @@ def sweep_to_file(
             task.raw_batches("train", options.seeds[0], 0, 1)
         path = store.curve_path(root, task.source, task.family, task.name)
         before = store.read_metadata(path) if path.exists() else None
-        parts = resume.missing(before, options) if before else [options]
+        parts = resume.missing(path, before, options) if before else [options]
 
         def report_part(i: int) -> Callable[[float], object]:
             return lambda share: report((i + share) / len(parts))
@@ -205,9 +206,9 @@ def sweep_to_file(
     spent = {**account.seconds, **total.seconds}
     if before:
         tables.append(curves_table(root, task=name, source=task.source, columns=store.SCHEMA.names).cast(store.SCHEMA))
-        earlier = json.loads(before.get("core_seconds", "{}"))
+        earlier = described.core_seconds(path, before)
         spent = {purpose: earlier.get(purpose, 0.0) + spent.get(purpose, 0.0) for purpose in {**earlier, **spent}}
-        copies = max(copies, int(before.get("copies", 1)))
+        copies = max(copies, described.whole_number(path, before, "copies") or 1)
     store.check_options(root, options.as_json())  # once more: another sweep may have been first to have curves here
     table = resume.joined([table.replace_schema_metadata(None) for table in tables], options) if before else tables[0]
     stored = {**metadata(task, options, mode or execution_mode(task), spent), "copies": str(copies)}

@@ -88,20 +88,25 @@ def test_more_seeds_and_optimizers_are_added_to_what_is_there(root):
 
 def test_runs_that_are_missing():
     told = {"options": json.dumps(SweepOptions(("a", "b"), "none", 4, (0, 1), 1, 2).as_json())}
-    parts = resume.missing(told, SweepOptions(("a", "b", "c"), "none", 4, (0, 1, 2), 1, 2))
+    parts = resume.missing("p", told, SweepOptions(("a", "b", "c"), "none", 4, (0, 1, 2), 1, 2))
     assert [(part.optimizers, part.seeds) for part in parts] == [(("c",), (0, 1)), (("a", "b", "c"), (2,))]
-    assert resume.missing(told, SweepOptions(("b", "a"), "none", 4, (1, 0), 1, 2)) == []
+    assert resume.missing("p", told, SweepOptions(("b", "a"), "none", 4, (1, 0), 1, 2)) == []
+    for wrong in ({}, {"options": "[]"}, {"options": json.dumps({**json.loads(told["options"]), "seeds": 3})}):
+        with pytest.raises(StoreError, match="^p.* its options"):
+            resume.missing("p", wrong, SweepOptions(("a", "b"), "none", 4, (0, 1), 1, 2))
 
 
-TOLD = {"task": "t", "family": "f", "source": "none", "config": "[1, [2]]", "options": '{"steps": 5}'}
+GIVEN = SweepOptions(("a",), "none", 6, (0,), 1, 3).as_json()
+TOLD = {"task": "t", "family": "f", "source": "none", "config": "[1, [2]]", "options": json.dumps(GIVEN)}
 
 
 @pytest.mark.parametrize("key, value, says", [
     ("task", "u", "task 'u', not 't'"), ("family", "g", "family 'g', not 'f'"), ("source", "tfds", "source 'tfds', not 'none'"),
-    ("config", "[1, [3]]", "another config"), ("options", '{"steps": 6}', "steps 6, not 5"), ("config", "[1", "no valid JSON"),
+    ("config", "[1, [3]]", "another config"), ("options", json.dumps({**GIVEN, "steps": 9}), "steps 9, not 6"),
+    ("config", "[1", "no valid JSON"), ("options", '{"steps": 6}', "allowed is an object with optimizers"),
 ])  # fmt: skip
 def test_all_that_is_told_is_compared(key, value, says):
-    expected = "t", "f", "none", (1, (2,)), {"steps": 5}
+    expected = "t", "f", "none", (1, (2,)), GIVEN
     resume.check_finished("p", TOLD, *expected)
     resume.check_finished("p", {}, *expected)  # an older file
     with pytest.raises(StoreError, match=says):
