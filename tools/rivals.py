@@ -1,4 +1,4 @@
-"""The table of rivals, docs/rivals.md: `python -m tools.rivals --out DIR` runs what is missing, `--publish` writes the page as well.
+"""The table of rivals, docs/rivals.md: `python -m tools.rivals --out DIR` runs what is missing, --publish writes what is there.
 
 Every optimizer runs on `rivals:1` as `python -m taskset score` would run it: with the settings of its authors (one trial), and
 with ten: these settings, and nine more whose rates are drawn. DIR/NAME-TRIALS is the directory of each score; a run that was
@@ -26,8 +26,8 @@ DECADES = 1  # a rate is drawn log-uniformly from this far below its authors' va
 
 
 @dataclass(frozen=True)
-class Contestant:
-    """An optimizer of the table: its name for `taskset.score`, the title of its rows, the rates that are drawn for more trials."""
+class Rival:
+    """An optimizer of the table. name: for `taskset.score`; title: of its rows; rates: those that are drawn for more trials."""
 
     name: str
     title: str
@@ -45,25 +45,25 @@ class Contestant:
 
 
 # The cheapest first.
-CONTESTANTS = (
-    Contestant("lion", "Lion", ("learning_rate",)),
-    Contestant("schedule_free_adamw", "schedule-free AdamW", ("learning_rate",)),
-    Contestant("prodigy", "Prodigy", ("learning_rate",)),
-    Contestant("muon", "Muon", ("learning_rate", "adam_learning_rate")),
-    Contestant("soap", "SOAP", ("learning_rate",)),
-    Contestant("mlp_pes", "pretrained mlp_pes"),
+RIVALS = (
+    Rival("lion", "Lion", ("learning_rate",)),
+    Rival("schedule_free_adamw", "schedule-free AdamW", ("learning_rate",)),
+    Rival("prodigy", "Prodigy", ("learning_rate",)),
+    Rival("muon", "Muon", ("learning_rate", "adam_learning_rate")),
+    Rival("soap", "SOAP", ("learning_rate",)),
+    Rival("mlp_pes", "pretrained mlp_pes"),
 )
 
 
 def missing(root):
-    """[(contestant, trials)] that have no complete results in `root`, those with fewer trials first."""
-    wanted = [(one, trials) for trials in TRIALS for one in CONTESTANTS if trials == 1 or one.rates]
+    """[(rival, trials)] that have no complete results in `root`, those with fewer trials first."""
+    wanted = [(one, trials) for trials in TRIALS for one in RIVALS if trials == 1 or one.rates]
     return [(one, trials) for one, trials in wanted if not (place(root, one, trials) / "scores.json").exists()]
 
 
-def place(root, contestant, trials):
+def place(root, rival, trials):
     """The directory of a score."""
-    return root / f"{contestant.name}-{trials}"
+    return root / f"{rival.name}-{trials}"
 
 
 def run(root):
@@ -73,7 +73,8 @@ def run(root):
         began, wall = time.process_time(), time.time()
         one_optimizer.score(one.name, SUITE, place(root, one, trials), one.trials(trials) if one.rates else None, name=one.name)
         print(
-            f"{one.title}, {trials} trials: {time.process_time() - began:.0f} core-seconds, {time.time() - wall:.0f} s", flush=True
+            f"{one.title}, {trials} trials: {time.process_time() - began:.0f} core-seconds, {time.time() - wall:.0f} s",
+            flush=True,
         )
 
 

@@ -41,16 +41,22 @@ def make(baselines: str | Path | None = None) -> suites.Suite:
                 chosen.append(queues[family].pop(0))
     chosen.sort(key=lambda entry: entry.task)
     each = {entry.task: costs[entry.task] for entry in chosen}
-    rule = {"tenth_of": OF, "seeds": tiers.SEEDS, "most_seconds": MOST_SECONDS, "cost": round(sum(each.values()), 1), "costs": each}
+    rule = {
+        "tenth_of": OF,
+        "seeds": tiers.SEEDS,
+        "most_seconds": MOST_SECONDS,
+        "cost": round(sum(each.values()), 1),
+        "costs": each,
+    }
     return replace(whole, name=NAME, version=VERSION, tasks=tuple(chosen), rule=rule)
 
 
 def _with_list(baselines: str | Path | None, suite: suites.Suite) -> set[str]:
     """The tasks on which the baselines have the first LISTED of the learned list at the suite's horizon."""
     wanted, found = set(opt_list_names(LISTED)), dict[str, set[str]]()
-    for row in load_sweeps(baselines).itertuples():
-        if row.horizon == suite.horizon and row.source in (suite.source, "none"):
-            found.setdefault(row.task, set()).update(row.optimizers)
+    for row in load_sweeps(baselines).to_dict("records"):
+        if row["horizon"] == suite.horizon and row["source"] in (suite.source, "none"):
+            found.setdefault(row["task"], set()).update(row["optimizers"])
     return {task for task, optimizers in found.items() if wanted <= optimizers}
 
 
