@@ -32,6 +32,7 @@ from taskset.errors import DataNotPrepared, StoreError, TasksetError
 from taskset.normalization import store
 from taskset.normalization.store import packing, sums
 from taskset.scoring import score_file, suites
+from taskset.scoring.rows import Row
 from tests.datasets.test_prepared import IMAGES, tfds_version
 from tests.learned.outer_training import test_damaged_training as training
 from tests.learned.outer_training.test_outer import suite
@@ -258,7 +259,7 @@ LOADERS = {
     "sweep.json": Loader(sweep_file("sweep.json"), lambda path: store.read_options(path.parent)),
     "sums": Loader(sums_file, check_sums),
     "suite": Loader(suite_file, suites.load, right=whole_suite),
-    "scores": Loader(scores, score_file.read, right=lambda found, _: isinstance(found["rows"][0], score_file.Row)),
+    "scores": Loader(scores, score_file.read, right=lambda found, _: isinstance(found["rows"][0], Row)),
     "checkpoint": Loader(checkpoint_file, lambda path: load_weights(path).theta),
     "checkpoint, resumed": Loader(training_file(outer.LATEST), resumed),
     "steps.jsonl": Loader(training_file(outer.LOG), read_log, right=lambda found, right: found in (right, [])),

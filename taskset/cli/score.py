@@ -83,7 +83,6 @@ def score(
             optimizer, suite, out_dir, given, trials, name, seeds, horizon, split, batches, view, data_dir, workers,
             tuple(modules or ()), report,
         )  # fmt: skip
-    out.print(standing_table.heading(found), markup=False)
     for text in standing_table.terminal(found):
         out.print(text, markup=False)
-    out.print(f"\nwritten to {out_dir}: curves, scores.json, scores.md, scores.tex", markup=False)
+    out.print(f"\nwritten to {out_dir}: curves, scores.json, scores.md, scores.tex, profile.pdf, profile.png", markup=False)

@@ -3,9 +3,11 @@
 from taskset.optimizers.adaptive import adam, adam6p, adam8p
 from taskset.optimizers.base import Elementwise, Optimizer, from_functions
 from taskset.optimizers.descent import adagrad, momentum, nesterov, rmsprop, sgd
+from taskset.optimizers.muon import muon
 from taskset.optimizers.nadamw import nadamw_corrected, nadamw_published
 from taskset.optimizers.named import get_optimizer, make_optimizer, opt_list
 from taskset.optimizers.one_run import lion, prodigy, schedule_free_adamw
+from taskset.optimizers.soap import soap
 
 __all__ = [
     "Elementwise",
@@ -19,6 +21,7 @@ __all__ = [
     "lion",
     "make_optimizer",
     "momentum",
+    "muon",
     "nadamw_corrected",
     "nadamw_published",
     "nesterov",
@@ -27,4 +30,5 @@ __all__ = [
     "rmsprop",
     "schedule_free_adamw",
     "sgd",
+    "soap",
 ]

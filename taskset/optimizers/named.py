@@ -10,8 +10,10 @@ from taskset.errors import ConfigError, TasksetError, origin, shown, unknown
 from taskset.optimizers.adaptive import adam, adam6p, adam8p
 from taskset.optimizers.base import Optimizer
 from taskset.optimizers.descent import adagrad
+from taskset.optimizers.muon import muon
 from taskset.optimizers.nadamw import nadamw_corrected, nadamw_published
 from taskset.optimizers.one_run import lion, prodigy, schedule_free_adamw
+from taskset.optimizers.soap import soap
 from taskset.samplers import optimizers as samplers
 
 _FAMILIES: dict[str, Callable[..., Optimizer]] = {
@@ -25,8 +27,10 @@ _FAMILIES: dict[str, Callable[..., Optimizer]] = {
     "adagrad_lr": adagrad,
     "adagrad_wide_grid": adagrad,
     "lion": lion,
+    "muon": muon,
     "prodigy": prodigy,
     "schedule_free_adamw": schedule_free_adamw,
+    "soap": soap,
 }
 # Fields of published configs that the release did not pass to the update.
 _NOT_PASSED = {"nadamw_grid": ("use_nesterov",)}

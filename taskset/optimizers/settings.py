@@ -21,6 +21,7 @@ _RATES = (
     "initial_accumulator_value",
     "weight_decay",
     "initial_distance",
+    "adam_learning_rate",
 )
 _AVERAGES = ("momentum", "rho", "beta1", "beta2")
 _FRACTIONS = ("warmup_fraction", "constant_fraction")
@@ -35,6 +36,13 @@ _ALLOWED = {
 def checked(rule: str, settings: dict[str, Any]) -> dict[str, Any]:
     """`settings` with its numbers as floats. Raises `ConfigError`, naming the setting and what is allowed."""
     return {name: _checked(rule, name, value) for name, value in settings.items()}
+
+
+def count(rule: str, name: str, value: Any, lowest: int) -> int:
+    """`value` as an int, as it is part of a program. Raises `ConfigError` unless it is an integer >= `lowest`."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < lowest:
+        raise ConfigError(f"{name} {value!r} of {rule}: allowed is an integer >= {lowest}; change it and call {rule} again")
+    return int(value)
 
 
 def _checked(rule: str, name: str, value: Any) -> float | bool:

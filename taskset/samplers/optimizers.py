@@ -16,11 +16,20 @@ from taskset.samplers import opt_list
 from taskset.samplers.draws import Draws
 
 # Hand-designed rules with the settings that their authors recommend for any task. Each is its own family; none was published.
+# fmt: off
 ONE_RUN = {
     "lion": {"learning_rate": 1e-4, "beta1": 0.9, "beta2": 0.99, "weight_decay": 0.0},
+    "muon": {
+        "learning_rate": 0.02, "momentum": 0.95, "adam_learning_rate": 3e-4, "beta1": 0.9, "beta2": 0.95, "weight_decay": 0.0,
+    },
     "prodigy": {"learning_rate": 1.0, "beta1": 0.9, "beta2": 0.999, "initial_distance": 1e-6, "constant_fraction": 0.0},
     "schedule_free_adamw": {"learning_rate": 0.0025, "beta1": 0.9, "beta2": 0.999, "weight_decay": 0.0, "warmup_fraction": 0.0},
+    # The authors have bases for axes of up to 10000, which no CPU refreshes every ten steps.
+    "soap": {
+        "learning_rate": 3e-3, "beta1": 0.95, "beta2": 0.95, "weight_decay": 0.0, "frequency": 10, "max_dimension": 256,
+    },
 }
+# fmt: on
 # Adam and Adagrad at 17 learning rates, with TensorFlow 1's defaults for the other hyperparameters.
 FIXED_FAMILIES = ("adam_lr", "adagrad_lr")
 LOG10_LEARNING_RATES = np.linspace(-7, 1, 17)

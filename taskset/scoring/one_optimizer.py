@@ -6,7 +6,19 @@ from pathlib import Path
 from taskset.errors import ConfigError, TasksetError, unknown
 from taskset.normalization.sweep.runner import SweepOptions
 from taskset.normalization.sweep.workers import Progress
-from taskset.scoring import candidates, named_suites, score_file, scores, standing, standing_table, suites, tiers, trial_runs
+from taskset.scoring import (
+    candidates,
+    named_suites,
+    profile,
+    score_file,
+    scores,
+    standing,
+    standing_table,
+    step_cost,
+    suites,
+    tiers,
+    trial_runs,
+)
 from taskset.scoring.standing import Standing
 from taskset.scoring.suites import Suite
 
@@ -43,8 +55,8 @@ def score(
     transformation, a function that returns one of these, or a text: FILE.py:NAME, MODULE:NAME, the name of an optimizer, a
     checkpoint of `learned`.
     suite: "1m", "1h", "1d", the name of another suite, a .json file. split: of its tasks: train, valid, test or all.
-    out: directory of the curves, which `taskset.load_curves(root=out)` reads, and of scores.json, scores.md and scores.tex. An
-    interrupted run is resumed by the same call.
+    out: directory of the curves, which `taskset.load_curves(root=out)` reads, and of scores.json, scores.md, scores.tex,
+    profile.pdf and profile.png. An interrupted run is resumed by the same call.
     hyperparameters: a dict; a list of dicts, one for each trial; or a function `numpy.random.Generator -> dict`, called `trials`
     times. seeds: runs of each trial on each task; horizon: steps, at most the suite's (default). batches: of each split in an
     evaluation. view: "end", "mean" or "lowest" of the curve. workers: processes, for optimizers that are given as texts.
@@ -70,10 +82,12 @@ def score(
     if progress.failed:
         task, told = next(iter(progress.failed.items()))
         raise TasksetError(f"{len(progress.failed)} of {len(tasks)} tasks failed; {task}: {told}")
-    result = standing.standing(candidate, found, tasks, horizon, out, view)
+    cost = step_cost.of_candidate(candidate, found, tasks, options, out, data_dir)
+    result = standing.standing(candidate, found, tasks, horizon, out, view, cost=cost)
     score_file.write(result, candidate, seeds, Path(out) / "scores.json")
     score_file.write_text(standing_table.markdown(result), Path(out) / "scores.md")
     score_file.write_text(standing_table.latex(result), Path(out) / "scores.tex")
+    profile.draw(result, out)
     return result
 
 

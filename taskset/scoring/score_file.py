@@ -3,7 +3,10 @@
 {"format": "taskset scores", "format_version": 1, "taskset_version": "0.2.0", "suite": "1h:1", "horizon": 2000, "view": "end",
  "seeds": 2, "optimizer": {"name": .., "hyperparameters": [..], "code": .., "library": ..}, "machine": ..,
  "rows": [{"title": .., "trials": 1, "own": true, "diverged": 0, "runs": 20, "milliseconds": .2,
+           "relative_cost": 1.1, "speed_up": {"median": [value, low, high], "tasks": {"mlp_family_seed1": 1.4, ..}},
            "train": {"mean": [value, low, high], .., "won": .5, "tasks": {"mlp_family_seed1": .31, ..}}, "test": {..}}, ..]}
+
+relative_cost: of a step, Adam's being 1; speed_up: against tuned Adam (`taskset.scoring.speedup.relative_speed`).
 """
 
 import json
@@ -15,9 +18,9 @@ import numpy as np
 from taskset.errors import ConfigError, StoreError, cut
 from taskset.normalization.store import write_text
 from taskset.normalization.sweep.provenance import machine
-from taskset.scoring import statistics
+from taskset.scoring import row_json, statistics
 from taskset.scoring.candidates import Candidate
-from taskset.scoring.standing import Row, Standing
+from taskset.scoring.standing import Standing
 from taskset.version import __version__
 
 FORMAT = "taskset scores"
@@ -26,24 +29,11 @@ SAME = ("suite", "horizon", "view")
 
 def as_json(standing: Standing, candidate: Candidate, seeds: int) -> dict[str, Any]:
     """A standing as JSON values."""
-    rows = []
-    for row in standing.rows:
-        one: dict[str, Any] = {
-            "title": row.title,
-            "trials": row.trials,
-            "own": row.own,
-            "diverged": row.diverged,
-            "runs": row.runs,
-        }
-        one["milliseconds"] = row.milliseconds
-        for split, values in row.values.items():
-            won = None if standing.tuned is None else row.won(split, standing.tuned)
-            one[split] = {**row.summary(split), "won": won, "tasks": values}
-        rows.append(one)
-    told: dict[str, Any] = {"format": FORMAT, "format_version": 1, "taskset_version": __version__, "suite": standing.suite}
-    told |= {"horizon": standing.horizon, "view": standing.view, "seeds": seeds, "machine": machine()}
-    told |= {"optimizer": {"name": candidate.name, **candidate.as_json()}, "rows": rows, "notes": standing.notes}
-    return json.loads(json.dumps(told))
+    rows = [row_json.written(row, standing.tuned) for row in standing.rows]
+    values: dict[str, Any] = {"format": FORMAT, "format_version": 1, "taskset_version": __version__, "suite": standing.suite}
+    values |= {"horizon": standing.horizon, "view": standing.view, "seeds": seeds, "machine": machine()}
+    values |= {"optimizer": {"name": candidate.name, **candidate.as_json()}, "rows": rows, "notes": standing.notes}
+    return json.loads(json.dumps(values))
 
 
 def write(standing: Standing, candidate: Candidate, seeds: int, path: str | Path) -> None:
@@ -57,20 +47,7 @@ def read(path: str | Path) -> dict[str, Any]:
         found = json.loads(Path(path).read_text(encoding="utf-8"))
         if found["format"] != FORMAT or found["format_version"] != 1:
             raise ValueError("another format")
-        rows = []
-        for row in found["rows"]:
-            values = {split: {t: float(v) for t, v in row[split]["tasks"].items()} for split in ("train", "test") if split in row}
-            rows.append(
-                Row(
-                    str(row["title"]),
-                    int(row["trials"]),
-                    values,
-                    int(row["diverged"]),
-                    int(row["runs"]),
-                    None,
-                    row["own"] is True,
-                )
-            )
+        rows = [row_json.read(row) for row in found["rows"]]
         if not all(isinstance(found[key], kind) for key, kind in zip(SAME, (str, int, str))) or not any(row.own for row in rows):
             raise ValueError("no rows of an optimizer of its own")
         return {**found, "rows": rows}

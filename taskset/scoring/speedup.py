@@ -6,6 +6,9 @@
     steps       where that first reaches the loss, linearly between evaluations
 
 The learned optimizer's curve goes through the same smoothing. A speed-up is those steps / its own horizon.
+
+`relative_speed` looks from both sides, so that it needs no curves that are longer than the optimizer's: where it ends lower than
+the best Adam, the speed-up is the horizon / the steps that it takes to where Adam ends.
 """
 
 import numpy as np
@@ -51,3 +54,18 @@ def speed_up(curve: np.ndarray, horizon: int, steps: np.ndarray, adam: ArrayLike
     if not np.isfinite(curve).all():
         return 0.0
     return steps_to(smoothed(curve)[-1], steps, envelope(adam)) / horizon
+
+
+def relative_speed(curve: np.ndarray, steps: np.ndarray, adam: ArrayLike) -> float:
+    """How many times as fast as the best Adam a run of as many steps is: below 1 where Adam ends lower, above where the run does.
+
+    curve: [points] at `steps`; adam: [rates, points]. Both go through `smoothed`; the one that ends higher sets the loss to be
+    reached. 0 for a curve that has diverged.
+    """
+    if not np.isfinite(curve).all():
+        return 0.0
+    mine, theirs, horizon = smoothed(curve), envelope(adam), float(steps[-1])
+    first = float(steps[1])  # no curve says what happened before
+    if mine[-1] > theirs[-1]:
+        return max(steps_to(mine[-1], steps, theirs), first) / horizon
+    return horizon / max(steps_to(theirs[-1], steps, mine), first)

@@ -1,8 +1,11 @@
 """A `Standing` as a table: for a terminal of 80 columns, as Markdown, as LaTeX."""
 
+import textwrap
+
 from taskset.errors import cut
 from taskset.scoring import statistics
-from taskset.scoring.standing import Row, Standing
+from taskset.scoring.rows import Row
+from taskset.scoring.standing import Standing
 
 VIEWS = {"end": "at the last step", "mean": "mean over the curve", "lowest": "lowest of the curve"}
 SPLITS = {"train": "train loss", "test": "test loss"}
@@ -17,32 +20,47 @@ def heading(standing: Standing) -> str:
         f"{standing.suite}, {count} task{'s' if count > 1 else ''}, {standing.horizon} steps. Normalized loss "
         f"({VIEWS[standing.view]}; 1: the start, 0: the best of the baselines; a diverged run counts as 2), mean over seeds. "
         "Brackets: 95% bootstrap interval over tasks. won: share of tasks with a lower loss than Adam tuned for each task. "
-        "Trials are chosen by train loss for train loss, by validation loss for test loss."
+        "Trials are chosen by train loss for train loss, by validation loss for test loss. speed-up: how many times as fast as "
+        "the best Adam rate to the same smoothed train loss, median over tasks. x Adam: cost of a step, Adam's being 1."
     )
 
 
 def terminal(standing: Standing) -> list[str]:
-    """Lines of at most WIDTH characters: a table for each split, with the interval of the interquartile mean."""
-    lines = []
+    """Lines of at most WIDTH characters: what the numbers are; losses of each split, with the interval of the interquartile mean;
+    speed and cost; notes."""
+    lines = textwrap.wrap(heading(standing), WIDTH)
     for split, label in SPLITS.items():
         if not all(row.values.get(split) for row in standing.rows):
             continue
-        lines += ["", f"{label:<{TITLE}} {'trials':>6} {'mean':>6} {'median':>6} {'IQM':>6} {'':13} {'won':>4} {'div.':>5}"]
+        lines += ["", f"{label:<{TITLE}} {'trials':>6} {'mean':>6} {'median':>6} {'IQM':>6} {'':13} {'won':>4}"]
         for row in standing.rows:
             found = row.summary(split)
             mean, median, (iqm, low, high) = found["mean"][0], found["median"][0], found["IQM"]
             interval = f"[{low:.3f},{high:.3f}]"
-            title = f"{cut(row.title, TITLE):<{TITLE}}"
             values = f"{mean:6.3f} {median:6.3f} {iqm:6.3f} {interval:13}"
-            lines.append(f"{title} {row.trials:6} {values} {_won(standing, row, split):>4} {_share(row):>5}".rstrip())
+            lines.append(f"{_left(row)} {values} {_won(standing, row, split):>4}".rstrip())
+    lines += ["", f"{'speed and cost':<{TITLE}} {'trials':>6} {'speed-up':>8} {'':11} {'diverged':>8} {'ms':>6} {'x Adam':>6}"]
     for row in standing.rows:
-        if row.milliseconds is not None:
-            lines += [
-                "",
-                f"a step of {row.title}: {row.milliseconds:.3g} ms on this machine, gradients included (median of tasks)",
-            ]
-            break
-    return [*lines, *standing.notes]
+        speed, interval = ("", "") if (fast := row.speed_up()) is None else (f"{fast[0]:.2f}", _interval(fast[1:]))
+        costs = f"{_milliseconds(row):>6} {_relative(row):>6}"
+        lines.append(f"{_left(row)} {speed:>8} {interval:11} {_share(row):>8} {costs}".rstrip())
+    return [*lines, *(line for note in standing.notes for line in textwrap.wrap(note, WIDTH))]
+
+
+def _left(row: Row) -> str:
+    return f"{cut(row.title, TITLE):<{TITLE}} {row.trials:6}"
+
+
+def _interval(ends: tuple[float, float]) -> str:
+    return f"[{ends[0]:.2f},{ends[1]:.2f}]"
+
+
+def _milliseconds(row: Row) -> str:
+    return "" if row.milliseconds is None else f"{row.milliseconds:.3g}"
+
+
+def _relative(row: Row) -> str:
+    return "" if row.relative is None else f"{row.relative:.2f}"
 
 
 def _won(standing: Standing, row: Row, split: str) -> str:
@@ -56,7 +74,7 @@ def _share(row: Row) -> str:
 def header(standing: Standing) -> list[str]:
     """The columns of the full tables."""
     del standing
-    return ["optimizer", "trials", "loss", *statistics.STATISTICS, "won", "diverged", "ms a step"]
+    return ["optimizer", "trials", "loss", *statistics.STATISTICS, "won", "speed-up", "diverged", "ms a step", "x Adam"]
 
 
 def cells(standing: Standing) -> list[list[str]]:
@@ -66,10 +84,11 @@ def cells(standing: Standing) -> list[list[str]]:
         for split, label in SPLITS.items():
             if row.values.get(split):
                 numbers = [f"{v:.3f} [{low:.3f}, {high:.3f}]" for v, low, high in row.summary(split).values()]
-                milliseconds = "" if row.milliseconds is None else f"{row.milliseconds:.3g}"
+                speed = f"{fast[0]:.2f} [{fast[1]:.2f}, {fast[2]:.2f}]" if (fast := row.speed_up()) else ""
                 counts = f"{row.diverged} of {row.runs}"
                 left = [row.title, str(row.trials), label.removesuffix(" loss")]
-                lines.append([*left, *numbers, _won(standing, row, split), counts, milliseconds])
+                won = _won(standing, row, split)
+                lines.append([*left, *numbers, won, speed, counts, _milliseconds(row), _relative(row)])
     return lines
 
 

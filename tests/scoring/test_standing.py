@@ -9,7 +9,7 @@ import pytest
 
 import taskset
 from taskset.errors import ConfigError, StoreError, UnknownName
-from taskset.scoring import candidates, one_optimizer, score_file, standing, standing_table, suites, tiers, trial_runs
+from taskset.scoring import candidates, one_optimizer, rows, score_file, standing_table, suites, tiers, trial_runs
 
 MINE = """
 class Sign:
@@ -56,8 +56,8 @@ def test_the_best_of_k_drawn_trials_is_the_mean_over_all_choices():
     looked_at, scored = rng.normal(size=6), rng.normal(size=6)
     for k in (1, 3, 6):
         every = [scored[list(c)][np.argmin(looked_at[list(c)])] for c in itertools.combinations(range(6), k)]
-        assert standing.expected_of_best(looked_at, scored, k) == pytest.approx(np.mean(every))
-    assert standing.best_of_first(looked_at, scored, 2) == scored[np.argmin(looked_at[:2])]
+        assert rows.expected_of_best(looked_at, scored, k) == pytest.approx(np.mean(every))
+    assert rows.best_of_first(looked_at, scored, 2) == scored[np.argmin(looked_at[:2])]
 
 
 def test_tiers_cost_what_they_say():
@@ -132,18 +132,20 @@ def test_learned_names_its_checkpoints():
 @pytest.mark.smoke
 def test_score(mine, tiny, tmp_path):
     out = tmp_path / "out"
-    given = {"hyperparameters": [{"learning_rate": 1e-6}, {"learning_rate": 0.01}], "horizon": 40, "seeds": 2}
+    given = {"hyperparameters": [{"learning_rate": 1e-6}, {"learning_rate": 0.01}], "horizon": 400, "seeds": 2}
     found = taskset.score(f"{mine}:Sign", str(tiny), out, **given)
     own = [row for row in found.rows if row.own]
     assert [row.trials for row in own] == [1, 2] and own[0].runs == 4 and own[1].runs == 8 and own[0].milliseconds > 0
     assert own[1].summary("train")["mean"][0] < own[0].summary("train")["mean"][0]
     assert found.tuned.trials == 17 and found.tuned.won("train", found.tuned) == 0.5
     curves = taskset.load_curves(root=out)
-    assert set(curves["optimizer"]) == {"Sign@0", "Sign@1"} and len(curves) == 2 * 2 * 2 * 41
+    assert set(curves["optimizer"]) == {"Sign@0", "Sign@1"} and len(curves) == 2 * 2 * 2 * 51
     titles = [row.title for row in found.rows if not row.own]
     assert titles[1] == "Adam, tuned per task" and titles[0].startswith("Adam, one: adam_lr_")
     lines = standing_table.terminal(found)
-    assert all(len(line) <= 80 for line in lines if "[" in line) and sum("Sign" in line for line in lines) == 5
+    assert all(len(line) <= 80 for line in lines) and sum("Sign" in line for line in lines) == 6
+    assert own[0].speed_up()[0] < own[1].speed_up()[0] and own[0].relative > 0 and found.tuned.speed_up()[0] <= 1
+    assert (out / "profile.pdf").stat().st_size > 1000 and (out / "profile.png").stat().st_size > 1000
     assert r"Sign" in (out / "scores.tex").read_text() and "| Sign | 2 | test |" in (out / "scores.md").read_text()
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*.parquet")}
     assert taskset.score(f"{mine}:Sign", str(tiny), out, **given).rows[0].values == found.rows[0].values

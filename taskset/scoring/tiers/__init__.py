@@ -4,6 +4,8 @@ Each version is a file, NAME_VERSION.json, that never changes: names, scales, th
 the cost model. `make` wrote it from the baselines of its day:
 
     python -c "from taskset.scoring import tiers; tiers.write('1m', 1)"
+
+Beside them stands `rivals:1`, a tenth of `1h:1` (`taskset.scoring.tiers.tenth`).
 """
 
 from __future__ import annotations
@@ -49,11 +51,16 @@ class Tier:
 
 
 TIERS = (Tier("1m", 1, 60, 1 / 6, 1), Tier("1h", 1, 3600, 1 / 50, 12), Tier("1d", 1, 86400, 1 / 100))
+TENTH = ("rivals", 1)
 
 
 def is_tier(text: str) -> bool:
-    """Whether `text` names a tier: "1h" (the newest version) or "1h:1"."""
-    return any(text in (tier.name, str(tier)) for tier in TIERS)
+    """Whether `text` names a tier or the tenth of one: "1h" (the newest version) or "1h:1"."""
+    return any(text in (tier.name, str(tier)) for tier in TIERS) or _is_tenth(text)
+
+
+def _is_tenth(text: str) -> bool:
+    return text in (TENTH[0], f"{TENTH[0]}:{TENTH[1]}")
 
 
 def tier(text: str) -> Tier:
@@ -64,13 +71,14 @@ def tier(text: str) -> Tier:
     return max(found, key=lambda one: one.version)
 
 
-def _file(one: Tier) -> Traversable:
-    return resources.files(__package__).joinpath(f"{one.name}_{one.version}.json")
+def _file(name: str, version: int) -> Traversable:
+    return resources.files(__package__).joinpath(f"{name}_{version}.json")
 
 
 def load(text: str) -> suites.Suite:
-    """The `Suite` of a tier, from its file. Raises `UnknownName`."""
-    return suites.load(str(_file(tier(text))))
+    """The `Suite` of a tier, or of the tenth of one, from its file. Raises `UnknownName`."""
+    name, version = TENTH if _is_tenth(text) else ((found := tier(text)).name, found.version)
+    return suites.load(str(_file(name, version)))
 
 
 def seconds_of(task: str, horizon: int, source: str) -> float | None:

@@ -1,0 +1,114 @@
+"""Muon: momentum whose matrices are made orthogonal before they are applied.
+
+A parameter with two or more axes is a matrix of [everything but outputs, outputs]: its last axis counts the outputs, as in dense
+layers [in, out] and in kernels [height, width, in, out]. An optimizer sees shapes alone, so embeddings and output layers, which
+the authors leave to Adam, are matrices here as well.
+"""
+
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from taskset.optimizers.adaptive import moments, weight
+from taskset.optimizers.base import Gradients, Hparams, Params, State, Step, positive
+from taskset.optimizers.settings import average, checked, described
+
+COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # a, b, c: steep at 0 rather than convergent, so that five iterations are enough
+ITERATIONS = 5
+SMALLEST = 1e-7  # added to the norm: a gradient of zeros stays one
+
+
+def orthogonalized(matrix: tf.Tensor) -> tf.Tensor:
+    """Nearly U V' of the singular value decomposition U S V' of a matrix, or of each of a batch, by Newton-Schulz iterations.
+
+    X <- M / (|M|_F + 1e-7), then five times X <- a X + (b A + c A A) X, A = X X', with the smaller side in front. The singular
+    vectors stay as they are; singular values that are not tiny beside the norm come to lie between .7 and 1.2.
+    """
+    wide = matrix.shape[-2] <= matrix.shape[-1]
+    x = matrix if wide else tf.linalg.matrix_transpose(matrix)
+    x = x / (tf.norm(x, axis=(-2, -1), keepdims=True) + SMALLEST)
+    a, b, c = COEFFICIENTS
+    for _ in range(ITERATIONS):
+        gram = tf.matmul(x, x, transpose_b=True)
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    return x if wide else tf.linalg.matrix_transpose(x)
+
+
+@dataclass(frozen=True, eq=False)
+class Muon:
+    """The `Optimizer` that `muon` makes."""
+
+    name: str
+    settings: dict[str, float]
+    rule = "muon"
+
+    def hparams(self, horizon: int) -> dict[str, float]:
+        """The hparams, whatever the horizon. Raises `ConfigError` unless horizon is an integer >= 1."""
+        positive(horizon)
+        given = {name: value for name, value in self.settings.items() if name not in ("beta1", "beta2")}
+        return {**given, **average("beta1", self.settings["beta1"]), **average("beta2", self.settings["beta2"])}
+
+    def init(self, params: Params) -> State:
+        """Zeros: m for every parameter, v for those that are no matrices."""
+        zeros = {path: tf.zeros_like(w) for path, w in params.items()}
+        return {"m": zeros, "v": {path: zero for path, zero in zeros.items() if zero.shape.rank < 2}}
+
+    def update(self, grads: Gradients, state: State, params: Params, step: Step, hparams: Hparams) -> tuple[Params, State]:
+        """(params, state) after one more step; see `Optimizer.update`."""
+        moved: Params = {}
+        new: State = {"m": {}, "v": {}}
+        for path, w in params.items():
+            h = {name: tf.cast(value, w.dtype) for name, value in hparams.items()}
+            g, m = grads[path], state["m"][path]
+            if w.shape.rank < 2:
+                m, v = moments(g, m, state["v"][path], h["one_minus_beta1"], h["one_minus_beta2"])
+                new["m"][path], new["v"][path] = m, v
+                t, rate = tf.cast(step, w.dtype) + 1, h["adam_learning_rate"]
+                mh, vh = m / weight(h["log_beta1"], t), v / weight(h["log_beta2"], t)
+                direction = mh / (tf.sqrt(vh) + h["epsilon"])
+            else:
+                new["m"][path] = m = m + (1 - h["momentum"]) * (g - m)
+                rate, direction = h["learning_rate"], _direction(g + h["momentum"] * (m - g))
+            moved[path] = w - rate * (direction + h["weight_decay"] * w)
+        return moved, new
+
+
+def _direction(momentum: tf.Tensor) -> tf.Tensor:
+    """The step of one parameter with two or more axes, for a learning rate of 1."""
+    outputs = momentum.shape[-1]
+    matrix = tf.reshape(momentum, [-1, outputs])
+    scale = max(1.0, outputs / matrix.shape[0]) ** 0.5
+    return tf.reshape(scale * orthogonalized(matrix), momentum.shape)
+
+
+def muon(
+    learning_rate: float = 0.02,
+    momentum: float = 0.95,
+    weight_decay: float = 0.0,
+    adam_learning_rate: float = 3e-4,
+    beta1: float = 0.9,
+    beta2: float = 0.95,
+    epsilon: float = 1e-10,
+    name: str | None = None,
+) -> Muon:
+    """Muon: M <- mu M + (1 - mu) G; W <- W - lr (max(1, outputs / inputs)^.5 O + weight_decay W).
+
+    O = `orthogonalized`((1 - mu) G + mu M), Nesterov's look ahead; M = 0 at the start, mu = momentum. W is any parameter of two
+    or more axes as a matrix [inputs, outputs], the last axis being the outputs. Jordan et al. 2024
+    (kellerjordan.github.io/posts/muon), in the parameters' precision instead of bfloat16; their matrices are transposed, and the
+    factor is that of the matrix, also for kernels.
+
+    Other parameters take steps of AdamW with `adam_learning_rate`: w <- w - rate (mh / (sqrt(vh) + eps) + weight_decay w),
+    mh = m / (1 - b1^t), vh = v / (1 - b2^t), with m and v as in `adam`.
+    """
+    settings = {
+        "learning_rate": learning_rate,
+        "momentum": momentum,
+        "weight_decay": weight_decay,
+        "adam_learning_rate": adam_learning_rate,
+        "beta1": beta1,
+        "beta2": beta2,
+        "epsilon": epsilon,
+    }
+    settings = checked("muon", settings)
+    return Muon(name or described("muon", settings), settings)

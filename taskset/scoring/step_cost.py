@@ -1,0 +1,95 @@
+"""What a step of an optimizer costs beside a step of Adam: both are run on a few tasks of the suite, in turns."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from taskset import catalogue
+from taskset.errors import StoreError
+from taskset.execution import costs
+from taskset.execution.modes import copies_pay
+from taskset.normalization.store import write_text
+from taskset.scoring.candidates import Candidate
+from taskset.scoring.suites import Suite
+
+if TYPE_CHECKING:
+    from taskset.normalization.sweep.runner import SweepOptions
+    from taskset.optimizers.base import Optimizer
+
+ADAM = "adam_lr_-3.00"
+MOST_TASKS, EACH = 3, 10  # one task for each ten of the suite
+ROUNDS, STEPS = 4, 25
+
+
+@dataclass(frozen=True)
+class StepCost:
+    """tasks: names; each, adam: milliseconds of core time of a step on each of them, gradients included, the candidate's and
+    Adam's: in the fastest of ROUNDS rounds."""
+
+    tasks: tuple[str, ...]
+    each: tuple[float, ...]
+    adam: tuple[float, ...]
+
+    @property
+    def milliseconds(self) -> float:
+        """The median over tasks."""
+        return statistics.median(self.each)
+
+    @property
+    def relative(self) -> float:
+        """Median over tasks of the cost of a step, that of Adam's being 1."""
+        return statistics.median(mine / adam for mine, adam in zip(self.each, self.adam))
+
+
+def chosen(tasks: Sequence[str]) -> list[str]:
+    """Up to MOST_TASKS of `tasks`, spread evenly over those with a data set in the order of their costs."""
+    large = [task for task in tasks if not copies_pay(catalogue.facts(*catalogue.resolve(task)).data)] or list(tasks)
+    cost = {task: (costs.milliseconds(task) or (0.0, ""))[0] for task in large}
+    order = sorted(large, key=lambda task: (cost[task], task))
+    count = max(1, min(MOST_TASKS, len(tasks) // EACH))
+    return [order[(2 * i + 1) * len(order) // (2 * count)] for i in range(count)]
+
+
+def of_candidate(
+    candidate: Candidate, suite: Suite, tasks: Sequence[str], options: SweepOptions, root: str | Path, data_dir: str | Path | None
+) -> StepCost:
+    """The `StepCost` of a candidate's first trial; kept in `root`, so that it is measured once. Raises `StoreError`."""
+    path = Path(root) / "step_cost.json"
+    if path.exists():
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            return StepCost(*(tuple(found[part]) for part in ("tasks", "each", "adam")))
+        except (ValueError, KeyError, TypeError) as error:
+            raise StoreError(f"{path} can't be read: delete it, and it will be measured again") from error
+    names = chosen(tasks)
+    pairs = [_measured(task, candidate, suite.source, options, data_dir) for task in names]
+    cost = StepCost(tuple(names), tuple(mine for mine, _ in pairs), tuple(adam for _, adam in pairs))
+    write_text(json.dumps(asdict(cost)) + "\n", path)
+    return cost
+
+
+def _measured(
+    task_name: str, candidate: Candidate, source: str, options: SweepOptions, data_dir: str | Path | None
+) -> tuple[float, float]:
+    """Milliseconds of a step of the candidate's first trial and of Adam's."""
+    from taskset.normalization.sweep.run_groups import of_group
+    from taskset.normalization.sweep.runner import Account
+    from taskset.optimizers import get_optimizer
+
+    task, account = catalogue.get_task(task_name, source, data_dir), Account()
+    both = [cast("Optimizer", candidate.make(0, options.steps)), get_optimizer(ADAM)]
+    groups = [of_group(task, [optimizer], STEPS, options, account) for optimizer in both]
+    for group in groups:
+        group.start(options.seeds[0], account)
+    fastest = [float("inf")] * 2
+    for _ in range(ROUNDS):
+        for i, (optimizer, group) in enumerate(zip(both, groups)):
+            before = group.seconds(optimizer.name)
+            group.advance([optimizer.name], STEPS, account)
+            fastest[i] = min(fastest[i], 1000 * (group.seconds(optimizer.name) - before) / STEPS)
+    return fastest[0], fastest[1]

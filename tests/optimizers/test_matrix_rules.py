@@ -1,0 +1,169 @@
+"""Muon and SOAP against their formulas in plain NumPy, and what their matrices do."""
+
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import learned  # noqa: F401 (registers the task)
+import taskset
+from taskset import optimizers
+from taskset.errors import ConfigError
+from taskset.execution.copies import CopiesLoop
+from taskset.execution.loop import Loop
+from taskset.optimizers.muon import orthogonalized
+from tests.optimizers.problem import DTYPES, RTOL, STEPS, Problem, distance, run
+
+TASK = "Digits_mlp32_bs128"
+SHAPES = {"tall": (6, 3), "wide": (3, 7), "kernel": (2, 3, 3, 4), "column": (5, 1), "bias": (4,), "scale": ()}
+
+
+def twin_orthogonalized(m):
+    a, b, c = 3.4445, -4.7750, 2.0315
+    x = m.T if m.shape[0] > m.shape[1] else m
+    x = x / (np.linalg.norm(x) + 1e-7)
+    for _ in range(5):
+        gram = x @ x.T
+        x = a * x + b * gram @ x + c * gram @ gram @ x
+    return x.T if m.shape[0] > m.shape[1] else x
+
+
+def twin_muon(problem, lr, mu, decay, adam_lr, b1, b2, eps):
+    params, m, v = dict(problem.start), dict.fromkeys(problem.start, 0.0), dict.fromkeys(problem.start, 0.0)
+    for step in range(STEPS):
+        for p, g in problem.gradients(params, step).items():
+            w, t = params[p], step + 1
+            if w.ndim < 2:
+                m[p], v[p] = b1 * m[p] + (1 - b1) * g, b2 * v[p] + (1 - b2) * g**2
+                direction = m[p] / (1 - b1**t) / (np.sqrt(v[p] / (1 - b2**t)) + eps)
+                params[p] = w - adam_lr * (direction + decay * w)
+            else:
+                m[p] = mu * m[p] + (1 - mu) * g
+                o = twin_orthogonalized(((1 - mu) * g + mu * m[p]).reshape(-1, w.shape[-1]))
+                params[p] = w - lr * (max(1, o.shape[1] / o.shape[0]) ** 0.5 * o.reshape(w.shape) + decay * w)
+    return params
+
+
+def rotated(x, bases, back=False):
+    for axis, basis in bases.items():
+        x = np.moveaxis(np.tensordot(x, basis.T if back else basis, [[axis], [0]]), -1, axis)
+    return x
+
+
+def twin_soap(problem, lr, b1, b2, eps, decay, frequency, most):
+    params = dict(problem.start)
+    m, v = ({p: np.zeros_like(w) for p, w in params.items()} for _ in range(2))
+    axes = {p: [i for i, n in enumerate(w.shape) if 1 < n <= most and w.ndim > 1] for p, w in params.items()}
+    bases = {p: {i: np.eye(params[p].shape[i]) for i in each} for p, each in axes.items()}
+    seen = {p: {i: np.zeros_like(q) for i, q in each.items()} for p, each in bases.items()}
+    for t in range(STEPS):
+        for p, g in problem.gradients(params, t).items():
+            if t:
+                w, m[p] = params[p], b1 * m[p] + (1 - b1) * g
+                v[p] = b2 * v[p] + (1 - b2) * rotated(g, bases[p]) ** 2
+                rate = lr * math.sqrt(1 - b2**t) / (1 - b1**t)
+                params[p] = w - rate * rotated(rotated(m[p], bases[p]) / (np.sqrt(v[p]) + eps), bases[p], True) - lr * decay * w
+            for i in axes[p]:
+                rows = np.moveaxis(g, i, 0).reshape(g.shape[i], -1)
+                seen[p][i] = b2 * seen[p][i] + (1 - b2) * rows @ rows.T
+                if t < frequency or t % frequency == 0:
+                    q = bases[p][i]
+                    order = np.argsort(-np.diag(q.T @ seen[p][i] @ q), kind="stable")
+                    q, v[p] = q[:, order], np.take(v[p], order, axis=i)
+                    bases[p][i] = np.linalg.qr(seen[p][i] @ q)[0]
+    return params
+
+
+@DTYPES
+def test_muon_agrees_with_its_formula(dtype):
+    problem = Problem(shapes=SHAPES)
+    expected = twin_muon(problem, 0.05, 0.9, 0.02, 0.03, 0.8, 0.95, 1e-6)
+    assert distance(run(optimizers.muon(0.05, 0.9, 0.02, 0.03, 0.8, 0.95, 1e-6), problem, dtype), expected) < 10 * RTOL[dtype]
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (20, 5), (5, 20), (3, 4, 9)])
+def test_muons_directions_are_nearly_orthogonal(shape):
+    matrices = np.random.default_rng(1).normal(size=shape)
+    found = orthogonalized(tf.constant(matrices)).numpy()
+    for m, o in zip(matrices.reshape(-1, *shape[-2:]), found.reshape(-1, *shape[-2:])):
+        u, s, v = np.linalg.svd(m, full_matrices=False)
+        inside = u.T @ o @ v.T  # diagonal: the singular vectors are those of m
+        np.testing.assert_allclose(inside, np.diag(np.diag(inside)), atol=1e-12)
+        assert s[-1] / np.linalg.norm(s) > 0.02 and np.diag(inside).min() > 0.65 and np.diag(inside).max() < 1.25
+    assert not orthogonalized(tf.zeros([3, 4])).numpy().any()
+
+
+# Covariances of full rank but one: a basis of a larger null space is what rounding makes it.
+DETERMINED = {"square": (3, 3), "wide": (3, 4), "kernel": (2, 2, 3, 5), "column": (2, 1), "bias": (4,), "scale": ()}
+
+
+@pytest.mark.parametrize("frequency, most", [(1, 100), (3, 100), (3, 4), (4, 0)])
+def test_soap_agrees_with_its_formula(frequency, most):
+    problem = Problem(shapes=DETERMINED)
+    expected = twin_soap(problem, 0.1, 0.8, 0.9, 1e-3, 0.02, frequency, most)
+    found = run(optimizers.soap(0.1, 0.8, 0.9, 1e-3, 0.02, frequency, most), problem, tf.float64)
+    assert distance(found, expected) < 1e-9
+
+
+def test_soap_without_bases_is_adam():
+    """But for its first gradient, which SOAP only looks at."""
+    problem = Problem(shapes=SHAPES)
+    found = run(optimizers.soap(0.1, 0.8, 0.9, 1e-3, max_dimension=0), problem, tf.float64)
+    later = Problem(shapes=SHAPES)
+    later.noise = later.noise[1:]
+    adam = run(optimizers.adam(0.1, 0.8, 0.9, 1e-3), later, tf.float64, steps=STEPS - 1)
+    assert distance(found, adam) < 1e-12
+    assert distance(run(optimizers.soap(0.1, 0.8, 0.9, 1e-3), problem, tf.float64), adam) > 0.01
+
+
+def test_soaps_bases_are_eigenvectors():
+    optimizer, rng = optimizers.soap(0.1, frequency=1), np.random.default_rng(0)
+    g = rng.normal(size=(4, 3)) * [[8], [4], [2], [1]]
+    params = {"w": tf.constant(rng.normal(size=(4, 3)))}
+    state = optimizer.init(params)
+    for step in range(40):
+        params, state = optimizer.update({"w": tf.constant(g)}, state, params, step, optimizer.hparams(40))
+    for axis, covariance in (("0", g @ g.T), ("1", g.T @ g)):
+        q = state["basis"]["w"][axis].numpy()
+        np.testing.assert_allclose(q.T @ q, np.eye(len(q)), atol=1e-12)
+        np.testing.assert_allclose(q.T @ covariance @ q, np.diag(np.linalg.eigvalsh(covariance)[::-1]), atol=1e-8)
+
+
+BOTH = pytest.mark.parametrize("make", [optimizers.muon, optimizers.soap], ids=["muon", "soap"])
+
+
+@BOTH
+@DTYPES
+def test_dtypes_and_structure_are_kept(make, dtype):
+    optimizer = make()
+    params = {p: tf.constant(w, dtype) for p, w in Problem(shapes=SHAPES).start.items()}
+    state = optimizer.init(params)
+    new, new_state = optimizer.update(params, state, params, tf.constant(3, tf.int64), optimizer.hparams(10))
+    tf.nest.assert_same_structure((params, state), (new, new_state))
+    for a, b in zip(tf.nest.flatten((params, state)), tf.nest.flatten((new, new_state))):
+        assert a.dtype == b.dtype == dtype and a.shape == b.shape
+
+
+@BOTH
+def test_runs_side_by_side_equal_runs_alone_in_each_mode(make):
+    """Several rates in one program, under XLA; each alone, in TensorFlow's own loop."""
+    task, rates = taskset.get_task(TASK, source="synthetic"), (3e-4, 3e-3)
+    both = [make(rate) for rate in rates]
+    together, each = CopiesLoop(task, both[0], 2, interval=6), [o.hparams(6) for o in both]
+    side_by_side = together.start(1)
+    assert together.mode == "xla_loop"
+    losses = together.train(side_by_side, {name: [h[name] for h in each] for name in each[0]}, 6)
+    for i, hparams in enumerate(each):
+        loop = Loop(task, both[i], 6, mode="graph_loop")
+        np.testing.assert_allclose(losses[:, i], loop.train(loop.start(1), hparams, 6), rtol=2e-3)
+    assert abs(losses[-1, 0] - losses[-1, 1]) > 0.01
+
+
+def test_settings_of_programs():
+    assert optimizers.soap(frequency=5).rule != optimizers.soap().rule == optimizers.soap(0.1).rule
+    for settings, says in (({"frequency": 0}, "integer >= 1"), ({"max_dimension": 2.5}, "integer >= 0")):
+        with pytest.raises(ConfigError, match=says):
+            optimizers.soap(**settings)
+    with pytest.raises(ConfigError, match="horizon 0"):
+        optimizers.muon().hparams(0)

@@ -1,0 +1,55 @@
+"""Speed-ups, profiles, and the table of rivals."""
+
+import numpy as np
+import pytest
+
+from taskset.normalization.sweep.runner import SweepOptions
+from taskset.scoring import profile, row_json, speedup, step_cost, tiers
+from taskset.scoring.candidates import candidate
+from taskset.scoring.rows import Row
+from taskset.scoring.tiers import tenth
+
+
+def test_relative_speed_from_both_sides(monkeypatch):
+    monkeypatch.setattr(speedup, "DECAY", 0.0)  # curves as they are
+    steps = np.arange(0, 110, 10)
+    adam = np.array([10 - steps / 20, 10 - steps / 40])  # the best goes from 10 to 5
+    assert speedup.relative_speed(10 - steps / 10, steps, adam) == pytest.approx(2)
+    assert speedup.relative_speed(10 - steps / 40, steps, adam) == pytest.approx(0.5)
+    assert speedup.relative_speed(adam[0], steps, adam) == pytest.approx(1)
+    assert speedup.relative_speed(np.where(steps > 50, np.nan, 1.0), steps, adam) == 0
+    # Nothing is known of what happens before the first evaluation.
+    assert speedup.relative_speed(np.where(steps > 0, 1.0, 10.0), steps, adam) == pytest.approx(10)
+    assert speedup.relative_speed(np.full(len(steps), 11.0), steps, adam) == pytest.approx(0.1)
+
+
+def test_shares_of_tasks():
+    found = profile.shares(np.array([0.5, 0.1, 0.5, 2.0]), np.array([0.0, 0.1, 0.5, 1.0, 2.0]))
+    np.testing.assert_array_equal(found, [0, 0.25, 0.75, 0.75, 1])
+
+
+def test_rows_as_json_and_back():
+    row = Row("mine", 3, {"train": {"a": 0.5, "b": 0.25}}, 1, 4, 0.5, True, {"a": 2.0, "b": 1.0}, 1.5)
+    adam = Row("Adam", 17, {"train": {"a": 0.4, "b": 0.5}}, 0, 4)
+    values = row_json.written(row, adam)
+    assert values["train"]["won"] == 0.5 and values["speed_up"]["median"][0] == 1.5 and row_json.read(values) == row
+    assert row_json.written(row, None)["train"]["won"] is None
+
+
+def test_the_tenth_is_as_its_rule_makes_it():
+    suite = tiers.load("rivals")
+    whole = {entry.task: entry for entry in tiers.load("1h:1").tasks}
+    assert len(suite.tasks) == 13 and {e.family for e in suite.tasks} == {e.family for e in whole.values()}
+    assert all(whole[entry.task] == entry for entry in suite.tasks)
+    assert max(suite.rule["costs"].values()) <= tenth.MOST_SECONDS
+    assert tiers.is_tier("rivals:1") and not tiers.is_tier("rivals:2")
+
+
+def test_the_cost_of_a_step_is_measured_beside_adams_once(tmp_path):
+    suite = tiers.load("rivals:1")
+    tasks = ["quadratic_family_seed12", "losg_tasks_family_seed22"]
+    assert step_cost.chosen([e.task for e in suite.tasks]) != tasks and step_cost.chosen(tasks) in ([tasks[0]], [tasks[1]])
+    options = SweepOptions(("lion",), "synthetic", 2000, (0, 1))
+    cost = step_cost.of_candidate(candidate("lion"), suite, tasks, options, tmp_path, None)
+    assert cost.milliseconds > 0 and 0.05 < cost.relative < 20
+    assert step_cost.of_candidate(candidate("muon"), suite, tasks, options, tmp_path, None) == cost
