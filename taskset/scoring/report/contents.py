@@ -186,7 +186,7 @@ def _matches(names: Sequence[str], pattern: str) -> list[int]:
 
 
 def _sets(names: Sequence[str], there: np.ndarray) -> list[dict[str, Any]]:
-    """The sets of optimizers that some settings have in common, the one with the most runs first; there: [settings, optimizers]."""
+    """The sets of optimizers that settings have in common, that with the most runs first; there: [settings, optimizers]."""
     distinct = np.unique(there, axis=0)
     counted = [(int((there >= members).all(1).sum() * members.sum()), np.flatnonzero(members).tolist()) for members in distinct]
     found = []

@@ -11,6 +11,7 @@ import base64
 import hashlib
 import html
 import json
+import re
 from collections.abc import Iterable, Sequence
 from importlib import resources
 from pathlib import Path
@@ -106,4 +107,6 @@ def as_json(values: Any) -> str:
 
 
 def _read(*place: str) -> str:
-    return resources.files(__package__).joinpath(*place).read_text(encoding="utf-8")
+    """A file beside this one, without the line that names a source map: there is none in the page."""
+    text = resources.files(__package__).joinpath(*place).read_text(encoding="utf-8")
+    return re.sub(r"\n(?://|/\*)# sourceMappingURL=\S+(?: ?\*/)?\s*\Z", "\n", text)

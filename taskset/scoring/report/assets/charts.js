@@ -1,8 +1,11 @@
 "use strict";
 // What all charts share: colours that colour-blind eyes tell apart, texts, sizes, when they are drawn.
 
-// Viridis from dark to light, without the end that is hard to see on white: learning rates, shares.
+// Viridis from dark to light, without the end that is hard to see on white: learning rates.
 const SEQUENCE = ["#440154", "#482475", "#414487", "#355f8d", "#2a788e", "#21918c", "#22a884", "#44bf70", "#7ad151", "#b5de2b"];
+// From nothing to much, on white (ColorBrewer's Blues): shares.
+const SHARES = ["#f7fbff", "#deebf7", "#c6dbef", "#9ecae1", "#6baed6", "#4292c6", "#2171b5", "#08519c", "#08306b"];
+const NOT_RUN = "#cfcfcf";
 // Okabe and Ito's, in an order whose neighbours differ in lightness, too; symbols and dashes repeat what colours say.
 const COLOURS = ["#0072b2", "#d55e00", "#000000", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a7a7a"];
 const SYMBOLS = ["circle", "triangle", "rect", "diamond", "emptyCircle", "emptyTriangle", "emptyRect", "emptyDiamond"];
@@ -51,7 +54,7 @@ const charts = {
       nameGap: 28,
       nameTextStyle: { color: "#5a6675" },
       axisLabel: { color: "#1c2430", hideOverlap: true },
-      axisLine: { show: true, lineStyle: { color: "#8794a4" } },
+      axisLine: { show: true, onZero: false, lineStyle: { color: "#8794a4" } },
       splitLine: { lineStyle: { color: "#eaeef3" } },
       ...more,
     };

@@ -149,12 +149,12 @@ const curves = {
       max: ends[1] > ends[0] ? ends[1] : ends[0] + 1,
       seriesIndex: [],
       inRange: { color: SEQUENCE },
-      text: narrow ? [`rate 1e${ends[1]}`, `1e${ends[0]}`] : [`1e${ends[1]}`, `1e${ends[0]}\nlearning\nrate`],
+      text: [`rate 1e${ends[1]}`, `1e${ends[0]}`],
       orient: narrow ? "horizontal" : "vertical",
       itemHeight: narrow ? 150 : 220,
       itemWidth: 14,
       hoverLink: false,
-      ...(narrow ? { left: "center", bottom: 0 } : { right: 4, top: "middle" }),
+      ...(narrow ? { left: "center", bottom: 0 } : { right: 10, top: "middle" }),
     };
   },
 
@@ -222,8 +222,8 @@ const curves = {
     return charts.draw(
       id,
       {
-        grid: { left: narrow ? 58 : 70, right: 16, top: narrow ? 58 : 34, bottom: 44 },
-        legend: narrow ? { top: 0, itemWidth: 18, textStyle: { fontSize: 11 } } : { top: 0, type: "scroll", itemWidth: 22 },
+        grid: { left: narrow ? 58 : 70, right: 16, top: series.length > 4 ? (narrow ? 74 : 54) : 34, bottom: 44 },
+        legend: { top: 0, itemWidth: narrow ? 18 : 22, textStyle: { fontSize: narrow ? 11 : 12 } },
         tooltip: {
           trigger: "axis",
           confine: true,

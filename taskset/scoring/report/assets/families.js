@@ -64,9 +64,9 @@ const families = {
       "families-table",
       [
         tables.words("Family", "family", { minWidth: 150, widthGrow: 2, frozen: true }),
-        tables.numbers("Rows", "tasks", format.count, { minWidth: 60 }),
-        tables.numbers("Runs", "runs", format.count, { minWidth: 65 }),
-        tables.numbers("Parameters, median", "parameters", (v) => format.count(v === null ? null : Math.round(v)), { minWidth: 100 }),
+        tables.numbers("Rows", "tasks", format.count, { minWidth: 72 }),
+        tables.numbers("Runs", "runs", format.count, { minWidth: 75 }),
+        tables.numbers("Parameters, median", "parameters", (v) => format.count(v === null ? null : Math.round(v)), { minWidth: 112 }),
         tables.numbers("ms per step, median", "milliseconds", format.short, { minWidth: 95 }),
         tables.numbers("Diverged runs", "diverged", format.share, { minWidth: 80 }),
         tables.numbers("Best rate, median", "rate", power, { minWidth: 90 }),
@@ -106,7 +106,7 @@ const families = {
           type: "category",
           data: rates,
           nameGap: 26,
-          splitArea: { show: true, areaStyle: { color: ["#e3e6ea"] } }, // what was not run
+          splitArea: { show: true, areaStyle: { color: [NOT_RUN] } }, // what was not run
           splitLine: { show: false },
           axisLabel: { fontSize: narrow ? 9 : 11, hideOverlap: true },
         }),
@@ -114,6 +114,7 @@ const families = {
           type: "category",
           data: families.labels(),
           axisTick: { show: false },
+          axisLine: { onZero: false },
           axisLabel: { width: narrow ? 104 : 180, overflow: "truncate", fontSize: narrow ? 10 : 12, color: "#1c2430", interval: 0 },
         },
         visualMap: {
@@ -126,14 +127,14 @@ const families = {
           itemWidth: 12,
           itemHeight: 160,
           text: [`${Math.round(most)}%`, "0%"],
-          inRange: { color: SEQUENCE },
+          inRange: { color: SHARES },
         },
         series: [
           {
             type: "heatmap",
             data: cells.map((value) => ({
               value,
-              label: { color: value[2] > 0.6 * most ? "#000" : "#fff" },
+              label: { color: value[2] > 0.5 * most ? "#fff" : "#000" },
             })),
             label: { show: !narrow, fontSize: 11, formatter: ({ value }) => (value[2] > 0 ? String(Math.round(value[2])) : "") },
             itemStyle: { borderColor: "#fff", borderWidth: 1 },
@@ -181,7 +182,7 @@ const families = {
     charts.draw(
       "spread",
       {
-        grid: { left: narrow ? 112 : 190, right: 16, top: 8, bottom: 96 },
+        grid: { left: narrow ? 112 : 190, right: 16, top: 8, bottom: 48 },
         tooltip: {
           confine: true,
           formatter: ({ dataIndex }) => {
@@ -195,6 +196,7 @@ const families = {
           type: "category",
           data: families.labels(),
           axisTick: { show: false },
+          axisLine: { onZero: false },
           axisLabel: { width: narrow ? 104 : 180, overflow: "truncate", fontSize: narrow ? 10 : 12, color: "#1c2430", interval: 0 },
         },
         series: [

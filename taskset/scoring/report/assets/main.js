@@ -40,15 +40,15 @@ function head() {
   const names = new Set(data.settings.task).size;
   const runs = data.seeds.reduce((sum, count) => sum + count, 0);
   byId("summary").textContent =
-    `${format.plural(names, "task")}, ${format.plural(runs, "run")} of ${format.plural(data.width, "optimizer")}. A normalized loss is ` +
-    `1 at the start and 0 at the best that the baselines reach, at most 2, which stands for diverged runs; here that ` +
-    `${VIEW_NAMES[data.view]}.`;
+    `${format.plural(names, "task")}, ${format.plural(runs, "run")} of ${format.plural(data.width, "optimizer")}. Normalized losses, ` +
+    `${VIEW_NAMES[data.view]}: 1 is the start, 0 the best that the baselines reach; a diverged run counts as 2.`;
   byId("notes").append(...data.notes.map((note) => element("li", {}, note)));
 }
 
 async function start() {
   await data.load();
   head();
+  byId("more").open = !charts.narrow();
   filters.start();
   task.start();
   families.start();

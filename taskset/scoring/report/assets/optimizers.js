@@ -66,8 +66,8 @@ const optimizers = {
       "rivals-table",
       [
         tables.words("Optimizer", "title", { minWidth: charts.narrow() ? 170 : 260, widthGrow: 3, frozen: true }),
-        tables.numbers("Trials", "trials", format.count, { minWidth: 60 }),
-        tables.numbers("Tasks", "tasks", format.count, { minWidth: 60 }),
+        tables.numbers("Trials", "trials", format.count, { minWidth: 72 }),
+        tables.numbers("Tasks", "tasks", format.count, { minWidth: 72 }),
         ...STATISTICS.map((name) => tables.numbers(name, name, null, { formatter: shown(name), minWidth: 165, widthGrow: 1.5 })),
         tables.numbers("Diverged runs", "diverged", format.share, { minWidth: 80 }),
       ],
@@ -87,7 +87,7 @@ const optimizers = {
     const narrow = charts.narrow();
     const rows = [...optimizers.rows].reverse();
     byId("intervals-title").textContent = name === "IQM" ? "Interquartile mean" : name === "mean" ? "Mean" : "Median";
-    charts.setRows("intervals", rows.length, narrow ? 46 : 38, 60);
+    byId("intervals").style.height = `${Math.max(narrow ? 0 : 420, 60 + 46 * rows.length)}px`;
     charts.draw(
       "intervals",
       {
@@ -106,7 +106,8 @@ const optimizers = {
           data: rows.map((row) => row.title),
           axisTick: { show: false },
           splitLine: { show: true, lineStyle: { color: "#eaeef3" } },
-          axisLabel: { width: narrow ? 120 : 236, overflow: "break", color: "#1c2430", fontSize: narrow ? 10 : 12, interval: 0 },
+          axisLine: { onZero: false },
+          axisLabel: { width: narrow ? 120 : 236, overflow: "break", lineHeight: 14, color: "#1c2430", fontSize: narrow ? 10 : 12, interval: 0 },
         },
         series: [
           {
@@ -138,22 +139,26 @@ const optimizers = {
   drawProfile() {
     const narrow = charts.narrow();
     const { rows } = optimizers;
-    const levels = Array.from({ length: 151 }, (_, i) => i / 100);
+    const sorted = Float64Array.from(rows.flatMap((row) => row.values)).sort();
+    const tenth = (round, share) => (rows.length ? round(10 * statistics.quantile(sorted, share)) / 10 : 0);
+    const low = Math.min(0, tenth(Math.floor, 0.03)); // what all rivals do on nearly all tasks fills the chart
+    const high = Math.max(low + 0.5, tenth(Math.ceil, 0.98));
+    const levels = Array.from({ length: 241 }, (_, i) => low + ((high - low) * i) / 240);
     charts.draw(
       "profile",
       {
-        grid: { left: narrow ? 48 : 60, right: 16, top: 14, bottom: narrow ? 60 + 24 * rows.length : 60 + 24 * Math.ceil(rows.length / 2) },
+        grid: { left: narrow ? 48 : 60, right: 16, top: 14, bottom: 52 + 21 * (narrow ? rows.length : Math.ceil(rows.length / 2)) },
         legend: { bottom: 0, left: 0, itemWidth: 28, orient: narrow ? "vertical" : "horizontal", textStyle: { width: narrow ? 280 : 270, overflow: "truncate" } },
         tooltip: {
           trigger: "axis",
           confine: true,
           formatter: (points) =>
             charts.lines(
-              `at most ${points[0].value[0]}`,
-              ...points.map((point) => `${point.marker ? "" : ""}${point.seriesName}: ${format.share(point.value[1])}`),
+              `at most ${format.score(points[0].value[0])}`,
+              ...points.map((point) => `${point.seriesName}: ${format.share(point.value[1])}`),
             ),
         },
-        xAxis: charts.axis("normalized loss", { type: "value", min: 0, max: 1.5 }),
+        xAxis: charts.axis("normalized loss", { type: "value", min: low, max: high }),
         yAxis: charts.axis("share of tasks", { type: "value", min: 0, max: 1, nameGap: 36 }),
         series: rows.map((row) => {
           const sorted = Float64Array.from(row.values).sort();
@@ -167,7 +172,7 @@ const optimizers = {
               return [level, count / sorted.length];
             }),
             symbol: SYMBOLS[row.id % SYMBOLS.length],
-            symbolSize: (_, { dataIndex }) => (dataIndex % 25 === 0 ? 8 : 0),
+            symbolSize: (_, { dataIndex }) => (dataIndex % 30 === 0 ? 8 : 0),
             showAllSymbol: true,
             color: COLOURS[row.id % COLOURS.length],
             lineStyle: { width: 2, type: DASHES[Math.floor(row.id / COLOURS.length) % DASHES.length] },

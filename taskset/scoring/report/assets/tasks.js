@@ -6,7 +6,7 @@ const tables = {
   words(title, field, more = {}) {
     return {
       title: "",
-      titleFormatter: () => element("span", {}, title),
+      titleFormatter: () => element("span", {}, title.replaceAll("_", "_\u200b")), // may be broken there
       field,
       formatter: (cell) => format.text(cell.getValue() ?? "–"),
       sorter: "alphanum",
@@ -38,8 +38,8 @@ const tables = {
       layout: "fitColumns",
       index: "id",
       placeholder: "No task matches the filters.",
-      headerSortTristate: true,
-      columnHeaderVertAlign: "bottom",
+      columnDefaults: { headerWordWrap: true },
+      columnHeaderVertAlign: "middle",
       ...more,
     });
     const built = new Promise((resolve) => table.on("tableBuilt", resolve)).then(() => {
@@ -71,22 +71,11 @@ const tasks = {
         tables.words("Task", "task", {
           frozen: true,
           width: narrow ? 150 : undefined,
-          minWidth: narrow ? 150 : 250,
+          minWidth: narrow ? 150 : 210,
           widthGrow: 3,
           tooltip: (_, cell) => element("span", {}, cell.getValue()),
         }),
-        tables.words("Family", "family", { minWidth: 150, widthGrow: 1.4 }),
-        tables.words("Data set", "dataset", { minWidth: 120, widthGrow: 1 }),
-        tables.words("Source", "source", { minWidth: 85 }),
-        tables.numbers("Steps", "horizon", format.count, { minWidth: 70 }),
-        tables.numbers("Parameters", "parameters", format.count, { minWidth: 95 }),
-        tables.numbers("ms per step", "milliseconds", format.short, { minWidth: 75 }),
-        tables.numbers("Diverged runs", "diverged", format.share, { minWidth: 80 }),
-        tables.numbers("Best rate", "rate", format.rate, { minWidth: 75 }),
-        tables.numbers("Best loss", "best", format.loss, { minWidth: 80 }),
-        ...data.columns.map((column, i) =>
-          tables.numbers(column.title, `optimizer${i}`, format.score, { minWidth: 105, titleFormatter: () => tasks.heading(column.title) }),
-        ),
+        ...(narrow ? [...tasks.results(), ...tasks.facts()] : [...tasks.facts(), ...tasks.results()]),
       ],
       "Tasks",
       {
@@ -107,7 +96,26 @@ const tasks = {
     return new Promise((resolve) => table.on("dataProcessed", () => tasks.ready && resolve()));
   },
 
-  heading: (title) => element("span", { title: "normalized loss" }, title),
+  facts: () => [
+    tables.words("Family", "family", { minWidth: 135, widthGrow: 1.4 }),
+    tables.words("Data set", "dataset", { minWidth: 115, widthGrow: 1 }),
+    tables.words("Source", "source", { minWidth: 85 }),
+    tables.numbers("Steps", "horizon", format.count, { minWidth: 72 }),
+    tables.numbers("Parameters", "parameters", format.count, { minWidth: 104 }),
+    tables.numbers("ms per step", "milliseconds", format.short, { minWidth: 75 }),
+    tables.numbers("Diverged runs", "diverged", format.share, { minWidth: 90 }),
+  ],
+
+  results() {
+    const names = data.splits.flatMap((split) => data.normalizers[split].best_optimizer);
+    const others = names.some((name) => name !== null && !data.rateOf.get(name));
+    return [
+      ...(others ? [tables.words("Best optimizer", "winner", { minWidth: 130 })] : []),
+      tables.numbers("Best rate", "rate", format.rate, { minWidth: 70 }),
+      tables.numbers("Best loss", "best", format.loss, { minWidth: 85 }),
+      ...data.columns.map((column, i) => tables.numbers(column.title, `optimizer${i}`, format.score, { minWidth: 108 })),
+    ];
+  },
 
   /** The rows for the filters and the split of now. */
   refill() {
@@ -126,6 +134,7 @@ const tasks = {
         diverged: data.runsOf(i, data.diverged) / data.runsOf(i, data.seeds),
         rate: data.rateOf.get(of.best_optimizer[i]) ?? null,
         best: of.best[i],
+        winner: of.best_optimizer[i],
       };
       data.columns.forEach((column, c) => (row[`optimizer${c}`] = data.bestScore(filters.split, i, column.members)));
       return row;
