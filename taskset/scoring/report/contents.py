@@ -19,7 +19,7 @@ The document has columns instead of rows, an optimizer is a number (its place in
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -44,13 +44,13 @@ def contents(found: Results, title: str, named: Sequence[str] = ()) -> tuple[dic
 
     Raises `UnknownName` where a name matches no optimizer.
     """
-    names = _ordered(found.runs["optimizer"].unique())
+    names = _ordered(found.runs["optimizer"])
     place = {name: i for i, name in enumerate(names)}
     runs = found.runs.assign(place=found.runs["optimizer"].map(place))
     shape = len(found.settings), len(names)
     where = runs["setting"].to_numpy(), runs["place"].to_numpy()
-    seeds, diverged = (_filled(shape, where, runs[column].to_numpy(), np.uint16) for column in ("seeds", "diverged"))
-    scores = {split: _filled(shape, where, packing.encode_scores(runs[split]), np.uint16) for split in SPLITS}
+    seeds, diverged = (_filled(shape, where, runs[column].to_numpy()) for column in ("seeds", "diverged"))
+    scores = {split: _filled(shape, where, packing.encode_scores(runs[split])) for split in SPLITS}
     grids: dict[tuple[int, ...], int] = {}
     lines, grid, lowest, scale = [], [], [], []
     initial = _column(found, "initial").to_numpy(np.float64)
@@ -119,8 +119,8 @@ def _packed(curves: Sequence[_Curve], initial: np.ndarray) -> tuple[str, list[fl
     return packing.pack(codes), [low for low, _ in ends], [scale for _, scale in ends]
 
 
-def _filled(shape: tuple[int, int], where: tuple[np.ndarray, np.ndarray], values: np.ndarray, kind: type) -> np.ndarray:
-    table = np.zeros(shape, kind)
+def _filled(shape: tuple[int, int], where: tuple[np.ndarray, np.ndarray], values: np.ndarray) -> np.ndarray:
+    table = np.zeros(shape, np.uint16)
     table[where] = values
     return table
 
@@ -144,7 +144,7 @@ def _rate(name: str) -> float | None:
     return float(get_optimizer_config(name)[0]["learning_rate"])
 
 
-def _ordered(names: Sequence[str]) -> list[str]:
+def _ordered(names: Iterable[str]) -> list[str]:
     """Adam first, users' own and learned optimizers next, then the other families; by rate or in the order of a list."""
     tried = {name: i for i, name in enumerate(opt_list_names(max(rivals.LIST_TRIALS)))}
 
@@ -152,7 +152,7 @@ def _ordered(names: Sequence[str]) -> list[str]:
         family = rivals.family_of(name)
         return family != rivals.ADAM, family is not None, family or "", _rate(name) or 0.0, tried.get(name, 0), name
 
-    return sorted(map(str, names), key=key)
+    return sorted({str(name) for name in names}, key=key)
 
 
 def _families(names: Sequence[str]) -> dict[str, list[int]]:
@@ -164,7 +164,7 @@ def _families(names: Sequence[str]) -> dict[str, list[int]]:
 
 
 def _title(family: str) -> str:
-    return "NAdamW's learned list" if family == rivals.LIST else rivals.TITLES.get(family, family)
+    return "learned list" if family == rivals.LIST else rivals.TITLES.get(family, family)
 
 
 def _columns(names: Sequence[str], named: Sequence[str]) -> list[dict[str, Any]]:

@@ -105,8 +105,10 @@ class _Reader:
             self._claim(frame, root)
             self.curves.append(_thinned(mean_curves(frame)))
             normalized = _among(frame, set(self.known[SETTING].itertuples(index=False, name=None)))
-            self.runs.append(_runs(frame[normalized], self.known, self.view))
-            self.without.append(frame[~normalized])
+            if normalized.any():
+                self.runs.append(_runs(frame[normalized], self.known, self.view))
+            if not normalized.all():
+                self.without.append(plain(frame[~normalized]))
         if root not in self.settings and only is None:
             raise StoreError(f"{root} has no curves of today's tasks: sweep them again with `python -m taskset baseline`")
 
@@ -120,9 +122,9 @@ class _Reader:
         """(runs, curves, normalizers, notes) of all that was added."""
         import pandas as pd
 
-        rest = pd.concat([plain(frame) for frame in self.without], ignore_index=True)
         normalizers = [self.known]
-        if not rest.empty:
+        if self.without:
+            rest = pd.concat(self.without, ignore_index=True)
             longer = scales.of_longer_runs(self.known, set(rest[SETTING].itertuples(index=False, name=None)))
             short = _among(rest, set(longer[SETTING].itertuples(index=False, name=None)))
             if short.any():

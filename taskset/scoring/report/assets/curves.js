@@ -149,7 +149,7 @@ const curves = {
       max: ends[1] > ends[0] ? ends[1] : ends[0] + 1,
       seriesIndex: [],
       inRange: { color: SEQUENCE },
-      text: [`rate 1e${ends[1]}`, `1e${ends[0]}`],
+      text: [`rate ${format.rate(10 ** ends[1])}`, format.rate(10 ** ends[0])],
       orient: narrow ? "horizontal" : "vertical",
       itemHeight: narrow ? 150 : 220,
       itemWidth: 14,
@@ -229,7 +229,7 @@ const curves = {
           confine: true,
           formatter: (points) =>
             charts.lines(
-              `learning rate 1e${Number(points[0].value[0].toFixed(2))}`,
+              `learning rate ${format.rate(10 ** points[0].value[0])}`,
               ...points.map((point) => `${point.seriesName}: ${format.loss(point.value[1] ?? NaN)}`),
             ),
         },
@@ -238,7 +238,7 @@ const curves = {
           min: Math.min(...ends),
           max: Math.max(...ends),
           show: rated.length > 0,
-          axisLabel: { color: "#1c2430", hideOverlap: true, formatter: (value) => `1e${value}` },
+          axisLabel: { color: "#1c2430", hideOverlap: true, formatter: (value) => format.rate(10 ** value) },
         }),
         yAxis: scale.option(series.flatMap((one) => one.data.map((point) => point[1])), narrow),
         series,

@@ -59,7 +59,7 @@ const families = {
         high: middle(rates, 0.75),
       };
     });
-    const power = (value) => (value === null ? "–" : `1e${Number(value.toFixed(2))}`);
+    const power = (exponent) => format.rate(exponent === null ? null : 10 ** exponent);
     families.made ??= tables.make(
       "families-table",
       [

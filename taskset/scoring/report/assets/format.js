@@ -28,9 +28,11 @@ const format = {
     return Number.isNaN(value) ? "–" : `${(100 * value).toFixed(value > 0 && value < 0.1 ? 1 : 0)}%`;
   },
 
-  /** A learning rate by its exponent: "10^-2.5". */
+  /** A learning rate with two significant digits: "3.2e-5". */
   rate(value) {
-    return value === null ? "–" : `1e${Number(Math.log10(value).toFixed(2))}`;
+    if (value === null) return "–";
+    const rounded = Number(value.toPrecision(2));
+    return rounded >= 0.01 ? String(rounded) : rounded.toExponential();
   },
 
   plural(count, word) {

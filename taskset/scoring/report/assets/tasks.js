@@ -71,7 +71,7 @@ const tasks = {
         tables.words("Task", "task", {
           frozen: true,
           width: narrow ? 150 : undefined,
-          minWidth: narrow ? 150 : 210,
+          minWidth: narrow ? 150 : 200,
           widthGrow: 3,
           tooltip: (_, cell) => element("span", {}, cell.getValue()),
         }),
@@ -101,7 +101,7 @@ const tasks = {
     tables.words("Data set", "dataset", { minWidth: 115, widthGrow: 1 }),
     tables.words("Source", "source", { minWidth: 85 }),
     tables.numbers("Steps", "horizon", format.count, { minWidth: 72 }),
-    tables.numbers("Parameters", "parameters", format.count, { minWidth: 104 }),
+    tables.numbers("Parameters", "parameters", format.count, { minWidth: 112 }),
     tables.numbers("ms per step", "milliseconds", format.short, { minWidth: 75 }),
     tables.numbers("Diverged runs", "diverged", format.share, { minWidth: 90 }),
   ],
