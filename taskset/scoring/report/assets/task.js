@@ -39,6 +39,9 @@ const task = {
     const there = new Set(data.optimizers.filter((_, i) => data.seedsOf(setting, i)).map(curves.family));
     for (const box of byId("task-families").querySelectorAll("input")) box.disabled = !there.has(task.families[box.value]);
     byId("task-families").hidden = task.families.length < 2;
+    for (const [id, move] of [["previous", -1], ["next", 1]]) {
+      byId(id).disabled = tasks.neighbour(tasks.opened, move).getIndex() === setting;
+    }
     if (!task.dialog.open) {
       const log = LossScale.spansDecades(setting, filters.split);
       byId("task-controls").elements.axis.value = log ? "log" : "linear";
@@ -51,8 +54,7 @@ const task = {
 
   /** The task before or after, in the order of the table. */
   step(move) {
-    const row = tasks.neighbour(tasks.opened, move);
-    tasks.open(row);
+    tasks.open(tasks.neighbour(tasks.opened, move));
   },
 
   async draw() {

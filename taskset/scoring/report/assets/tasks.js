@@ -168,7 +168,10 @@ const tasks = {
   },
 
   async focus(row) {
+    tasks.wanted = row;
     await tasks.table.scrollToRow(row, "center", false).catch(() => {});
+    await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))); // rows are made anew by scrolling
+    if (tasks.wanted !== row) return; // another key was faster
     for (const other of byId("tasks-table").querySelectorAll('.tabulator-row[tabindex="0"]')) other.tabIndex = -1;
     row.getElement().tabIndex = 0;
     row.getElement().focus({ preventScroll: true });
