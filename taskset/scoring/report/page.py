@@ -60,7 +60,7 @@ def write(
     if Path(out).suffix.lower() not in (".html", ".htm"):
         raise StoreError(f"can't write {out}: allowed endings are .html and .htm")
     found = read(roots, view)
-    title = title or (", ".join(Path(root).name or str(root) for root in roots) if roots else "The baselines of TaskSet")
+    title = title or (", ".join(map(str, roots)) if roots else "The baselines of TaskSet")
     text = page(*contents(found, title, optimizers))
     write_text(text, out)
     return len(text.encode())

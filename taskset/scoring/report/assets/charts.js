@@ -47,6 +47,8 @@ const charts = {
 
   colour: (share) => echarts.color.lerp(Math.min(Math.max(share, 0), 1), SEQUENCE),
 
+  tooltip: { confine: true, textStyle: { color: "#1c2430", fontSize: 13 } },
+
   axis(name, more = {}) {
     return {
       name,

@@ -2,7 +2,8 @@
 // The two charts of a task: loss against steps, and the loss at the end of each learning rate.
 
 const DECADES = 2; // a loss axis is logarithmic at first where the losses span more, as in taskset.normalization.plot
-const FLOOR = 1e-4; // of normalized losses on a logarithmic axis
+// The lowest that a logarithmic axis shows, as a share of the start; what is below, zero among it, is drawn there.
+const FLOOR = { raw: 1e-10, normalized: 1e-4 };
 
 /** Losses of a setting on one axis. unit: "raw" or "normalized"; axis: "linear" or "log". */
 class LossScale {
@@ -14,6 +15,7 @@ class LossScale {
     // On a logarithmic axis, losses that become negative are shown by their distance from the lowest one.
     this.shift = unit === "raw" && axis === "log" && this.lowest < 0;
     this.start = unit === "normalized" ? 1 : this.initial === null ? NaN : this.initial - (this.shift ? this.lowest : 0);
+    this.floor = (Number.isFinite(this.start) ? this.start : 1) * FLOOR[unit === "normalized" || this.shift ? "normalized" : "raw"];
   }
 
   /** The value on the axis of a loss that is `distance` above the lowest; null leaves a gap. */
@@ -22,9 +24,13 @@ class LossScale {
     let value = this.shift ? distance : this.lowest + distance;
     if (this.unit === "normalized") {
       value = Math.min(Math.max((value - this.best) / (this.initial - this.best), -2), 2);
-      return this.axis === "log" ? Math.max(value, FLOOR) : value;
     }
-    return this.axis === "log" && value <= 0 ? null : value;
+    return this.axis === "log" ? Math.max(value, this.floor) : value;
+  }
+
+  /** A value of the axis as text. */
+  shown(value) {
+    return `${this.axis === "log" && value === this.floor ? "at most " : ""}${format.loss(value)}`;
   }
 
   get name() {
@@ -46,6 +52,8 @@ class LossScale {
     const limits = this.limits(values);
     return charts.axis(this.name, {
       type: this.axis === "log" ? "log" : "value",
+      // A tick at every decade, or every few.
+      ...(this.axis === "log" && limits.min > 0 ? { interval: Math.ceil(Math.log10(limits.max / limits.min) / 6) } : {}),
       nameGap: narrow ? 42 : 50,
       axisLabel: {
         color: "#1c2430",
@@ -111,9 +119,9 @@ const curves = {
         },
         legend: { data: named, top: 0, type: "scroll", itemWidth: 22, itemHeight: 8 },
         tooltip: {
+          ...charts.tooltip,
           trigger: "axis",
-          confine: true,
-          formatter: (points) => curves.tooltip(points, lines),
+          formatter: (points) => curves.tooltip(points, lines, scale),
         },
         visualMap: bar ? curves.colourBar(narrow) : undefined,
         xAxis: charts.axis("training step", {
@@ -159,14 +167,14 @@ const curves = {
   },
 
   /** The lowest losses at a step. */
-  tooltip(points, lines) {
+  tooltip(points, lines, scale) {
     const there = points.filter((point) => point.value[1] !== null && point.value[1] !== undefined);
     there.sort((a, b) => a.value[1] - b.value[1]);
     const texts = there.slice(0, 8).map((point) => {
       const { optimizer } = lines[point.seriesIndex];
       const mark = element("span", { textContent: "■ " });
       mark.style.color = curves.looks[optimizer].color;
-      return element("div", {}, mark, `${data.optimizers[optimizer].name}: ${format.loss(point.value[1])}`);
+      return element("div", {}, mark, `${data.optimizers[optimizer].name}: ${scale.shown(point.value[1])}`);
     });
     const more = there.length - texts.length;
     const box = charts.lines(`step ${format.count(points[0].value[0])}${more > 0 ? ", the lowest" : ""}`);
@@ -225,8 +233,8 @@ const curves = {
         grid: { left: narrow ? 58 : 70, right: 16, top: series.length > 4 ? (narrow ? 74 : 54) : 34, bottom: 44 },
         legend: { top: 0, itemWidth: narrow ? 18 : 22, textStyle: { fontSize: narrow ? 11 : 12 } },
         tooltip: {
+          ...charts.tooltip,
           trigger: "axis",
-          confine: true,
           formatter: (points) =>
             charts.lines(
               `learning rate ${format.rate(10 ** points[0].value[0])}`,

@@ -99,7 +99,7 @@ const families = {
       {
         grid: { left: narrow ? 112 : 190, right: 10, top: 8, bottom: 96 },
         tooltip: {
-          confine: true,
+          ...charts.tooltip,
           formatter: ({ value }) => charts.lines(families.labels()[value[1]], `learning rate ${rates[value[0]]}: ${value[2]}%`),
         },
         xAxis: charts.axis("learning rate", {
@@ -184,7 +184,7 @@ const families = {
       {
         grid: { left: narrow ? 112 : 190, right: 16, top: 8, bottom: 48 },
         tooltip: {
-          confine: true,
+          ...charts.tooltip,
           formatter: ({ dataIndex }) => {
             const box = [...boxes].reverse()[dataIndex];
             const names = ["lowest", "lower quartile", "median", "upper quartile", "highest"];

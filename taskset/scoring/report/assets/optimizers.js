@@ -93,7 +93,7 @@ const optimizers = {
       {
         grid: { left: narrow ? 130 : 250, right: 24, top: 10, bottom: 46 },
         tooltip: {
-          confine: true,
+          ...charts.tooltip,
           formatter: ({ dataIndex }) => {
             const row = rows[dataIndex];
             const [low, high] = row[`${name} interval`];
@@ -150,8 +150,8 @@ const optimizers = {
         grid: { left: narrow ? 48 : 60, right: 16, top: 14, bottom: 52 + 21 * (narrow ? rows.length : Math.ceil(rows.length / 2)) },
         legend: { bottom: 0, left: 0, itemWidth: 28, orient: narrow ? "vertical" : "horizontal", textStyle: { width: narrow ? 280 : 270, overflow: "truncate" } },
         tooltip: {
+          ...charts.tooltip,
           trigger: "axis",
-          confine: true,
           formatter: (points) =>
             charts.lines(
               `at most ${format.score(points[0].value[0])}`,

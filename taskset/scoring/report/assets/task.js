@@ -72,6 +72,7 @@ const task = {
     task.chart = curves.drawSteps("curves-chart", task.setting, split, scale, shown);
     curves.drawRates("rates-chart", task.setting, split, unit, axis, shown);
     const notes = [`Curves have at most ${Math.max(...task.found.map((curve) => curve.steps.length))} of their evaluations here; a curve ends where a seed diverged.`];
+    if (axis === "log") notes.push(`Losses below ${format.loss(scale.floor)} are drawn at the lower edge.`);
     if (!normalizable) notes.push("No normalized loss: nothing goes below the initial loss of this task.");
     byId("task-note").textContent = notes.join(" ");
     await task.table(split, shown);
