@@ -8,7 +8,7 @@ TOOLS := $(VENV)/.tools
 LOWEST := .venv-lowest
 PYTHON310 ?= $(shell .ci/python310)
 
-.PHONY: demo demo-learned check lint types test smoke test-slow smoke-lowest docs dist bench clean
+.PHONY: demo demo-learned check lint types test browser smoke test-slow smoke-lowest docs dist bench clean
 
 $(INSTALLED): setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' || \
@@ -80,6 +80,12 @@ test-tutorials: $(INSTALLED)
 
 test-slow: $(INSTALLED)
 	$(RUN) -m pytest -n 2 -m slow --durations 15
+
+# The page of results in headless Chromium, which .ci/chromium finds or installs.
+browser: $(INSTALLED)
+	@if found=$$(.ci/chromium); then \
+	  $(RUN) -m pip install --quiet --editable '.[test,browser]' && CHROMIUM=$$found $(RUN) -m pytest -m browser; \
+	else echo "browser: left out, as there is no chromium here and apt-get can't install it; CHROMIUM=/path/to/it names one"; fi
 
 # The site, in site/. --strict: a warning is an error.
 docs: $(TOOLS)

@@ -1,4 +1,4 @@
-"""The command line: `python -m taskset list | show | sample | train | baseline | normalize | plot | data`.
+"""The command line: `python -m taskset list | show | sample | train | baseline | normalize | plot | report | data`.
 
 Each command is a thin layer over the function it names, in the file of its group. Errors that a user can mend are one line on
 stderr and exit status 2. Heavy modules (TensorFlow, pandas) are imported by the commands that need them.
@@ -13,7 +13,7 @@ from typing import Annotated, cast
 
 import typer
 
-from taskset.cli import data, score, sweeps, tasks
+from taskset.cli import data, report, score, sweeps, tasks
 from taskset.cli.matching import match_tasks
 from taskset.cli.options import DataDir, Modules, Source, err, out
 from taskset.errors import OutdatedBaselines, TasksetError
@@ -40,6 +40,7 @@ for command in (tasks.sample, tasks.show, sweeps.train, sweeps.baseline, sweeps.
     app.command()(command)
 app.add_typer(data.app, name="data")
 app.command("score")(score.score)
+app.command("report")(report.report)
 
 
 def show_version(asked: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import numbers
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +172,26 @@ def curves_table(
                 f"{files.curves_directory(root)} has curves without {column}: `python -m taskset data check` says where"
             )
     return table.select(list(COLUMNS) if asked.columns is None else asked.columns)
+
+
+def curves_by_family(
+    root: str | Path | None, columns: Iterable[str], tasks: Iterable[str] | None = None
+) -> Iterator[tuple[str, pa.Table]]:
+    """(family, its curves) one family after the other, for whoever needs all curves and not all of them at a time.
+
+    columns: of COLUMNS; tasks: None: all. Curves of tasks that changed since are left out, with a warning. Raises `StoreError`.
+    """
+    asked, dataset = _Asked(list(columns), task=tasks), curves_dataset(root)
+    found = _Found(dataset, asked, None, asked.condition)
+    if found.left_out:
+        warn_left_out("curves", found.left_out, stacklevel=3)
+    families: dict[str, dict[str | None, list[Any]]] = {}
+    for made_by, parts in found.parts.items():
+        for part in parts:
+            families.setdefault(_part(part.path, "family"), {}).setdefault(made_by, []).append(part)
+    for family, of_family in sorted(families.items()):
+        table = pa.concat_tables([_read(dataset, parts, made_by, asked) for made_by, parts in of_family.items()])
+        yield family, table.unify_dictionaries().select(asked.columns)
 
 
 def _find(dataset: ds.Dataset, asked: _Asked, version: str | None) -> tuple[_Found, list[pa.Table]]:

@@ -1,0 +1,48 @@
+"""`python -m taskset report`: results as a page for a browser."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from taskset import plugins
+from taskset.cli.options import Modules, out
+from taskset.errors import ConfigError
+
+
+def report(
+    directories: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="Directories of `baseline`, `score` or `learned evaluate`. Default: the baselines of the package.",
+            show_default=False,
+        ),
+    ] = None,
+    output: Annotated[Path, typer.Option("--out", "-o", help="HTML file to write.")] = Path("report.html"),
+    optimizers: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--optimizer",
+            help="Optimizer name or glob that gets a column in the table. May be repeated. Default: the best of each family.",
+        ),
+    ] = None,
+    view: Annotated[str, typer.Option(help="Loss of a curve that is normalized: end, mean or lowest.")] = "end",
+    title: Annotated[
+        str | None, typer.Option(help="Title of the page. Default: the directories' names.", show_default=False)
+    ] = None,
+    publish: Annotated[
+        bool, typer.Option("--publish", help="Write docs/report.html of a checkout: the baselines' page of the documentation.")
+    ] = False,
+    modules: Modules = None,
+) -> None:
+    """Write a page with the tasks, curves and optimizers of directories of results: one HTML file for a browser."""
+    from taskset.scoring import report as pages
+
+    if publish:
+        if directories:
+            raise ConfigError("--publish is of the package's own baselines: leave the directories out, or give --out")
+        out.print(f"written: {pages.publish()}", markup=False)
+        return
+    plugins.load(modules or [])
+    size = pages.write(directories or [], output, view, optimizers or (), title)
+    out.print(f"written: {output} ({size / 1e6:.1f} MB); open it in a browser", markup=False)

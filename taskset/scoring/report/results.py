@@ -1,0 +1,218 @@
+"""What a page shows, read from directories of results: sweeps, scores, evaluations, or the baselines of the package."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from taskset.datasets.base import SPLITS
+from taskset.errors import ConfigError, StoreError
+from taskset.normalization import store
+from taskset.normalization.normalizer import fit, mean_curves
+from taskset.normalization.store.reading import curves_by_family
+from taskset.normalization.tables import tasks_frame
+from taskset.scoring import scores
+from taskset.scoring.report import scales
+from taskset.scoring.report.scales import SETTING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+POINTS = 26  # of a curve at most: of 51 evaluations every second one
+_COLUMNS = ["task", "source", "family", "horizon", "optimizer", "seed", "step", *SPLITS, "diverged", "version"]
+_FACTS = ["dataset", "num_params", "ms_per_step"]  # of tasks.parquet; what is missing there is unknown
+
+
+@dataclass(frozen=True)
+class Results:
+    """The runs of every setting: a task with a source and a horizon.
+
+    settings: one row each: SETTING, family and _FACTS; its index is the setting's number.
+    runs: one row per setting and optimizer: the columns `setting` (number), `optimizer`, `seeds`, `diverged` (a number of
+    seeds), and for each split the score, mean over seeds, NaN where the setting has no normalizer.
+    curves: one row per evaluation, POINTS of each curve: `setting`, `optimizer`, `step`, the splits: mean losses over seeds,
+    NaN where a seed has diverged.
+    normalizers: one row per setting and split, as `load_normalizers` gives them, with a column `setting`.
+    view: of `scores.VIEWS`: the loss that a score is of. notes: what readers have to know, one line each.
+    """
+
+    settings: pd.DataFrame
+    runs: pd.DataFrame
+    curves: pd.DataFrame
+    normalizers: pd.DataFrame
+    view: str
+    notes: list[str]
+
+
+def read(roots: Sequence[str | Path], view: str = "end") -> Results:
+    """The `Results` of directories; none: those of the package's baselines.
+
+    Directories without normalizers, those of scores and evaluations, are shown beside the package's baselines of the same
+    settings. Raises `StoreError` (nothing there, damaged), `ConfigError` (the same runs in two directories), `UnknownName`.
+    """
+    import pandas as pd
+
+    scores.view(view)  # a misspelt one is reported before anything is read
+    given: list[str | Path | None] = list(roots) or [None]
+    beside = any(not scales.has_normalizers(root) for root in given)
+    reader = _Reader(scales.known_normalizers([*given, None] if beside else given), view)
+    for root in given:
+        reader.add(root)
+    if beside:
+        reader.add_baselines([root for root in given if not scales.has_normalizers(root)])
+    runs, curves, normalizers, notes = reader.finished()
+    keys = curves[[*SETTING, "family"]].drop_duplicates()
+    order = sorted(keys.itertuples(index=False, name=None), key=lambda key: (key[3], *map(_natural, key[:2]), key[2]))
+    settings = pd.DataFrame(order, columns=[*SETTING, "family"])
+    facts = _facts([*given, None] if beside else given, settings["task"])
+    settings = settings.merge(facts, on="task", how="left")
+    numbers = settings[SETTING].assign(setting=settings.index)
+
+    def numbered(frame: pd.DataFrame) -> pd.DataFrame:
+        return frame.merge(numbers, on=SETTING).drop(columns=SETTING)
+
+    runs = numbered(runs).sort_values(["setting", "optimizer"], ignore_index=True)
+    curves = numbered(curves).sort_values(["setting", "optimizer", "step"], ignore_index=True)
+    return Results(settings, runs, curves, numbered(normalizers), view, notes)
+
+
+class _Reader:
+    """Directories one after the other, families one after the other: only means over seeds are kept."""
+
+    def __init__(self, normalizers: pd.DataFrame, view: str) -> None:
+        self.known, self.view = normalizers, view
+        self.settings: dict[str | Path | None, set[tuple[str, str, int]]] = {}
+        self.runs: list[pd.DataFrame] = []
+        self.curves: list[pd.DataFrame] = []
+        self.without: list[pd.DataFrame] = []  # all curves of settings without a normalizer
+        self.taken: dict[tuple[str, str, int, str], str | Path | None] = {}
+        self.notes: list[str] = []
+
+    def add(self, root: str | Path | None, only: set[tuple[str, str, int]] | None = None) -> None:
+        """Read a directory. only: these settings of it; None: all."""
+        tasks = None if only is None else sorted({task for task, _, _ in only})
+        for _, table in curves_by_family(root, _COLUMNS, tasks):
+            frame = table.to_pandas()
+            if only is not None:
+                frame = frame[_among(frame, only)]
+            if frame.empty:
+                continue
+            self._claim(frame, root)
+            self.curves.append(_thinned(mean_curves(frame)))
+            normalized = _among(frame, set(self.known[SETTING].itertuples(index=False, name=None)))
+            if normalized.any():
+                self.runs.append(_runs(frame[normalized], self.known, self.view))
+            if not normalized.all():
+                self.without.append(plain(frame[~normalized]))
+        if root not in self.settings and only is None:
+            raise StoreError(f"{root} has no curves of today's tasks: sweep them again with `python -m taskset baseline`")
+
+    def add_baselines(self, roots: Iterable[str | Path | None]) -> None:
+        """Read those of the package's baselines that have the settings of `roots`, and of no other directory."""
+        wanted = set().union(*(self.settings[root] for root in roots))
+        others = set().union(*(found for root, found in self.settings.items() if root not in roots), set())
+        self.add(None, wanted - others)
+
+    def finished(self) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, list[str]]:
+        """(runs, curves, normalizers, notes) of all that was added."""
+        import pandas as pd
+
+        normalizers = [self.known]
+        if self.without:
+            rest = pd.concat(self.without, ignore_index=True)
+            longer = scales.of_longer_runs(self.known, set(rest[SETTING].itertuples(index=False, name=None)))
+            short = _among(rest, set(longer[SETTING].itertuples(index=False, name=None)))
+            if short.any():
+                normalizers.append(longer.drop(columns="from_horizon"))
+                self.notes.append(f"{_count(rest[short])} shorter than their baselines, by which they are normalized")
+            if not short.all():
+                normalizers.append(fit(rest[~short]))
+                self.notes.append(f"{_count(rest[~short])} without baselines, normalized by the runs shown here alone")
+            self.runs.append(_runs(rest, pd.concat(normalizers[1:], ignore_index=True), self.view))
+        found = [pd.concat(map(plain, frames), ignore_index=True) for frames in (self.runs, self.curves, normalizers)]
+        return found[0], found[1], found[2], self.notes
+
+    def _claim(self, frame: pd.DataFrame, root: str | Path | None) -> None:
+        keys = plain(frame[[*SETTING, "optimizer"]].drop_duplicates()).itertuples(index=False, name=None)
+        for key in keys:
+            if self.taken.setdefault(key, root) != root:
+                raise ConfigError(
+                    f"{self.taken[key] or 'the baselines'} and {root or 'the baselines'} both have runs of {key[3]!r} on "
+                    f"{key[0]!r}: leave one of them out, or give optimizers names of their own (score, evaluate: --name)"
+                )
+            self.settings.setdefault(root, set()).add(key[:3])
+
+
+def plain(frame: pd.DataFrame) -> pd.DataFrame:
+    """A frame with names as text instead of categories, so that frames with different names can be concatenated."""
+    return frame.astype({name: str for name in ("task", "optimizer") if name in frame})
+
+
+def _among(frame: pd.DataFrame, settings: set[tuple[str, str, int]]) -> np.ndarray:
+    """Whether each row's setting is one of `settings`."""
+    groups = frame.groupby(SETTING, observed=True)
+    there = [(str(task), source, int(horizon)) in settings for task, source, horizon in groups.size().index]
+    return np.array(there, bool)[groups.ngroup().to_numpy()] if there else np.zeros(len(frame), bool)
+
+
+def _runs(frame: pd.DataFrame, normalizers: pd.DataFrame, view: str) -> pd.DataFrame:
+    """Scores, seeds and diverged seeds of each setting and optimizer: the rows of `Results.runs`, by SETTING."""
+    chosen, key = scores.view(view), [*SETTING, "optimizer", "seed"]
+    frame = frame.sort_values([*key, "step"], ignore_index=True)
+    first = ~frame.duplicated(key).to_numpy()
+    starts = np.flatnonzero(first)
+    ends = np.append(starts[1:], len(frame))
+    table = frame.loc[first, [*SETTING, "optimizer"]].reset_index(drop=True)
+    table["seeds"], table["diverged"] = 1, frame["diverged"].to_numpy()[ends - 1].astype(int)
+    ends_of = plain(table[SETTING]).merge(scales.by_setting(normalizers), left_on=SETTING, right_index=True, how="left")
+    for split in SPLITS:
+        initial, best = ends_of[f"initial {split}"].to_numpy(), ends_of[f"best {split}"].to_numpy()
+        losses = frame[split].to_numpy()
+        values = np.full(len(table), np.nan)
+        for count in np.unique(ends - starts):  # runs with as many evaluations, all at once
+            of = np.flatnonzero(ends - starts == count)
+            curves = losses[starts[of] + np.arange(count)[:, None]]
+            values[of] = chosen(scores.normalize(curves, initial[of], best[of]))
+        table[split] = values
+    groups = table.groupby([*SETTING, "optimizer"], observed=True)
+    sums = groups[["seeds", "diverged"]].sum()
+    return sums.join(groups[list(SPLITS)].mean()).reset_index()
+
+
+def _thinned(means: pd.DataFrame) -> pd.DataFrame:
+    """POINTS evaluations of each curve, the first and the last among them."""
+    groups = means.sort_values("step").groupby([*SETTING, "optimizer"], observed=True)["step"]
+    place, size = groups.cumcount(), groups.transform("size")
+    keep = np.zeros(len(means), bool)
+    for count in np.unique(size):
+        chosen = np.unique(np.rint(np.linspace(0, count - 1, min(count, POINTS))).astype(int))
+        keep |= ((size == count) & place.isin(chosen)).to_numpy()
+    return means.loc[place.index[keep], [*SETTING, "family", "optimizer", "step", *SPLITS]]
+
+
+def _facts(roots: Sequence[str | Path | None], tasks: Iterable[str]) -> pd.DataFrame:
+    """One row per task: its data set, size and cost, from the first directory that knows it."""
+    import pandas as pd
+
+    frames = []
+    for root in roots:
+        there = root is None or (Path(root) / "tasks.parquet").exists()
+        frame = store.load_tasks(root) if there else tasks_frame(str(root))
+        frames.append(frame.reindex(columns=["task", *_FACTS]))
+    found = pd.concat(frames, ignore_index=True)
+    return found[found["task"].isin(list(tasks))].drop_duplicates("task")
+
+
+def _count(frame: pd.DataFrame) -> str:
+    number = len(frame[SETTING].drop_duplicates())
+    return f"{number} setting{'s' if number > 1 else ''} (task, source, horizon)"
+
+
+def _natural(name: str) -> tuple[str | int, ...]:
+    """A key that sorts "seed2" before "seed10"."""
+    return tuple(int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name))

@@ -1,0 +1,285 @@
+"""`python -m taskset report`, the Python side: packing, what the page is given, names of strangers. No browser."""
+
+import base64
+import hashlib
+import json
+import sys
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+import taskset
+from taskset.cli import main
+from taskset.datasets.base import SPLITS
+from taskset.errors import ConfigError, StoreError, UnknownName
+from taskset.normalization import store
+from taskset.normalization.normalizer import mean_curves
+from taskset.scoring import report, scores
+from taskset.scoring.report import packing, page, results
+from taskset.scoring.report.contents import contents
+from tests.normalization import made_up_sweeps as made
+from tools import report_libraries
+
+EVIL = "</script><script>document.title='run'//"
+
+
+class Tags(HTMLParser):
+    """The elements of a page: [(name, attributes, text)]."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.found = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append([tag, dict(attrs), ""])
+
+    def handle_endtag(self, tag):
+        self.found.append(["", {}, ""])  # what follows is no text of the element's
+
+    def handle_data(self, data):
+        if self.found:
+            self.found[-1][2] += data
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory):
+    root = tmp_path_factory.mktemp("sweep")
+    return made.write(root, steps=120, evaluations=60)
+
+
+# Packing.
+
+
+def test_losses_come_back_to_the_stated_precision():
+    rng = np.random.default_rng(0)
+    losses = np.concatenate([2 + 10.0 ** rng.uniform(-9, 5, 5000), [2.0, np.nan, np.inf, 1e30]])
+    lowest, scale = packing.scale_of(losses, 3.0)
+    assert (lowest, scale) == (2.0, 1.0)
+    codes = packing.encode_losses(losses, lowest, scale)
+    back = packing.decode_losses(codes, lowest, scale)
+    distances = losses[:5000] - lowest
+    error = np.abs(back[:5000] - losses[:5000])
+    assert (error <= distances * packing.RELATIVE_ERROR * (1 + 1e-6) + 1e-15).all() and packing.RELATIVE_ERROR < 0.0014
+    assert back[5000] == 2.0 and np.isnan(back[5001:5003]).all() and back[5003] == pytest.approx(2 + 2**packing.OCTAVES_ABOVE)
+    assert codes.dtype == np.uint16 and codes.max() == packing.LAST < 2**16
+
+
+@pytest.mark.parametrize(
+    "losses, initial, scale",
+    [
+        ([np.nan, np.inf], 1.0, (0.0, 1.0)),
+        ([3.0, 5.0], 2.0, (3.0, 2.0)),
+        ([3.0], np.nan, (3.0, 1.0)),
+        ([-4.0, -1.0], -1.0, (-4.0, 3.0)),
+    ],
+)
+def test_scales_of_losses_that_never_fall(losses, initial, scale):
+    assert packing.scale_of(losses, initial) == scale
+    back = packing.decode_losses(packing.encode_losses(losses, *scale), *scale)
+    np.testing.assert_allclose(back, np.where(np.isfinite(losses), losses, np.nan), rtol=1e-2)
+
+
+def test_scores_come_back_to_half_a_step():
+    values = np.append(np.random.default_rng(0).uniform(-2, 2, 1000), [-2, 0, 2, np.nan])
+    back = packing.decode_scores(packing.encode_scores(values))
+    np.testing.assert_allclose(back, values, atol=packing.SCORE_STEP / 2 * (1 + 1e-6))
+    assert back[-2] == 2 and np.isnan(back[-1])
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+@pytest.mark.parametrize("shape", [(3, 4, 5), (7,), (2, 1)])
+def test_codes_are_packed_exactly(kind, shape):
+    codes = np.random.default_rng(0).integers(np.iinfo(kind).max + 1, size=shape).astype(kind)
+    text = packing.pack(codes)
+    assert text.isascii()
+    np.testing.assert_array_equal(packing.unpack(text, shape, kind), codes)
+
+
+# What the page is given.
+
+
+def test_numbers_are_those_of_the_package(sweep):
+    found = results.read([sweep])
+    document, lines = contents(found, "a sweep")
+    names = [one["name"] for one in document["optimizers"]]
+    assert names == list(made.RATES) and document["optimizers"][0]["rate"] == pytest.approx(1e-3)
+    assert document["settings"]["task"] == ["TwoD_Bowl10", "quadratic_family_seed2", "quadratic_family_seed11"]
+    expected = taskset.load_normalizers(root=sweep).set_index(["task", "split"])
+    curves = taskset.load_curves(root=sweep)
+    means = mean_curves(curves).set_index(["task", "optimizer", "step"])
+    scales = {key: (row["initial"], row["best"]) for key, row in expected.iterrows()}
+    steps = document["grids"][document["grid"][0]]
+    assert len(steps) == results.POINTS and (steps[0], steps[-1]) == (0, 120)
+    table = scores.scores(curves, scales, sorted(curves["step"].unique()), scores.last)
+    for split in SPLITS:
+        packed = packing.decode_scores(packing.unpack(document["scores"][split], (3, 3), np.uint16))
+        of_split = table[table["split"] == split].groupby(["task", "optimizer"])["score"].mean()
+        for i, task in enumerate(document["settings"]["task"]):
+            for column in ("initial", "best", "best_optimizer"):
+                assert document["normalizers"][split][column][i] == expected.at[(task, split), column]
+            np.testing.assert_allclose(packed[i], of_split[task][names], atol=packing.SCORE_STEP)
+            codes = packing.unpack(lines[i], (4, 3, len(steps)), np.uint16)[SPLITS.index(split)]
+            low, scale = (document["scales"][key][split][i] for key in ("lowest", "scale"))
+            losses = np.array([means.loc[(task, name)].loc[steps, split] for name in names])
+            np.testing.assert_allclose(packing.decode_losses(codes, low, scale), losses, atol=scale * packing.RELATIVE_ERROR)
+    seeds, diverged = (packing.unpack(document[key], (3, 3), np.uint16) for key in ("seeds", "diverged"))
+    assert (seeds == 2).all() and (diverged[:, names.index("adam_lr_1.00")] == 2).all() and diverged.sum() == 6
+
+
+@pytest.mark.parametrize("view", list(scores.VIEWS))
+def test_views_are_those_of_scores(sweep, view):
+    found = results.read([sweep], view)
+    normalizers = taskset.load_normalizers(root=sweep)
+    curves = taskset.load_curves(root=sweep)
+    scales = {(row["task"], row["split"]): (row["initial"], row["best"]) for row in normalizers.to_dict("records")}
+    table = scores.scores(curves, scales, sorted(curves["step"].unique()), scores.view(view))
+    means = table.groupby(["task", "optimizer", "split"])["score"].mean()
+    for row in found.runs.to_dict("records"):
+        task = found.settings["task"][row["setting"]]
+        np.testing.assert_allclose(
+            [row[split] for split in SPLITS], [means[task, row["optimizer"], s] for s in SPLITS], rtol=1e-12
+        )
+
+
+def without_tables(root):
+    """A directory as `score` and `learned evaluate` leave it: curves alone."""
+    for path in root.glob("*.parquet"):
+        path.unlink()
+    return root
+
+
+def test_scores_stand_beside_the_baselines_of_the_same_settings(tmp_path):
+    root = without_tables(made.write(tmp_path / "mine", tasks=["TwoD_Bowl10"], optimizers=["mine"], steps=2000, evaluations=10))
+    found = results.read([root])
+    assert found.settings[["task", "horizon"]].to_numpy().tolist() == [["TwoD_Bowl10", 2000]] and not found.notes
+    assert set(found.runs["optimizer"]) > {"mine", "adam_lr_-3.00"}
+    shipped = taskset.normalizer("TwoD_Bowl10", "none", 2000)
+    train = found.normalizers[found.normalizers["split"] == "train"].iloc[0]
+    assert (train["initial"], train["best"]) == (shipped.initial, shipped.best) and found.settings["num_params"][0] == 2
+    document, _ = contents(found, "mine")
+    assert [column["title"] for column in document["columns"]] == ["Adam, best of 17", "mine"]
+    assert [rival["title"] for rival in document["sets"][0]["rivals"]][-1] == "mine"
+
+
+def test_short_runs_are_normalized_by_longer_baselines_and_strange_ones_by_themselves(tmp_path):
+    tasks = ["TwoD_Bowl10"]
+    short = without_tables(made.write(tmp_path / "short", tasks=tasks, optimizers=["mine"], steps=100, evaluations=10))
+    found = results.read([short])
+    assert set(found.runs["optimizer"]) == {"mine"} and "shorter than their baselines" in found.notes[0]
+    train = found.normalizers[found.normalizers["split"] == "train"]
+    assert train["best"].tolist() == [taskset.normalizer("TwoD_Bowl10", "none", 2000).best]
+    strange = without_tables(made.write(tmp_path / "strange", tasks=tasks, optimizers=["mine"], steps=20_000, evaluations=10))
+    found = results.read([strange])
+    assert "by the runs shown here alone" in found.notes[0] and found.runs["train"].notna().all()
+    with pytest.raises(ConfigError, match="both have runs of 'mine'"):
+        results.read([strange, without_tables(made.write(tmp_path / "again", tasks=tasks, optimizers=["mine"], steps=20_000))])
+
+
+def test_optimizers_with_columns_of_their_own(sweep):
+    document, _ = contents(results.read([sweep]), "a", ["adam_lr_-1.00", "adam_lr_*"])
+    assert [column["members"] for column in document["columns"]] == [[1], [0], [2]]
+    with pytest.raises(UnknownName, match=r"unknown optimizer 'adam_lr_-1.01'; did you mean 'adam_lr_-1.00'"):
+        contents(results.read([sweep]), "a", ["adam_lr_-1.01"])
+
+
+def test_sets_of_optimizers_that_settings_have_in_common():
+    from taskset.scoring.report.contents import _sets
+
+    names = ["adam_lr_-3.00", "adam_lr_-2.00", "mine"]
+    there = np.array([[1, 1, 0]] * 5 + [[1, 1, 1]] * 3, bool)
+    found = _sets(names, there)
+    assert [one["members"] for one in found] == [[0, 1], [0, 1, 2]] and found[1]["title"] == "Adam x 2, mine"
+    assert [(r["trials"], r["by"]) for r in found[1]["rivals"]] == [(1, "all"), (2, "train"), (2, "valid_outer"), (1, "")]
+
+
+# The page.
+
+
+@pytest.fixture(scope="module")
+def evil_page(tmp_path_factory):
+    """The page of a directory in which every name is an attack."""
+    root = made.write(tmp_path_factory.mktemp("evil"), tasks=made.TASKS[:1], optimizers=[EVIL, f"{EVIL}2"])
+    found = results.read([root])
+    settings = found.settings.assign(task=EVIL, family=EVIL, dataset=EVIL)
+    return page.page(*contents(replace(found, settings=settings, notes=[EVIL, "&lt;script>"]), EVIL))
+
+
+def test_names_of_strangers_are_text(evil_page):
+    tags = Tags(evil_page).found
+    scripts = [tag for tag in tags if tag[0] == "script"]
+    assert len(scripts) == 2 + len(page.LIBRARIES) + len(page.SCRIPTS)
+    document = json.loads(next(tag[2] for tag in scripts if tag[1].get("id") == "document"))
+    assert document["title"] == document["settings"]["task"][0] == document["optimizers"][0]["name"] == EVIL
+    assert next(tag[2] for tag in tags if tag[0] == "h1").strip() == EVIL
+    assert EVIL not in evil_page and "<script>document" not in evil_page
+
+
+def test_nothing_is_loaded_and_nothing_else_runs(evil_page):
+    tags = Tags(evil_page).found
+    assert not [tag for tag in tags if tag[1].get("src") or tag[1].get("href", "#").startswith(("http", "//"))]
+    assert not [name for tag in tags for name in tag[1] if name.startswith("on")] and "sourceMappingURL" not in evil_page
+    policy = next(tag[1]["content"] for tag in tags if tag[1].get("http-equiv") == "Content-Security-Policy")
+    run = [tag[2] for tag in tags if tag[0] == "script" and "type" not in tag[1]]
+    sums = [f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in run]
+    assert policy.startswith("default-src 'none'; ") and f"script-src {' '.join(sums)};" in policy
+
+
+def test_json_in_html():
+    values = {"a": "</script><!--&\u2028", "b": [None, 1.5]}
+    text = page.as_json(values)
+    assert json.loads(text) == values and not set(text) & set("<>&\u2028")
+    with pytest.raises(ValueError, match="Out of range"):
+        page.as_json([float("nan")])
+
+
+def test_files_that_cannot_be_written(sweep, tmp_path):
+    with pytest.raises(StoreError, match=r"allowed endings are \.html and \.htm"):
+        report.write([sweep], tmp_path / "page.pdf")
+    with pytest.raises(UnknownName, match="view 'last'"):
+        report.write([sweep], tmp_path / "page.html", view="last")
+    size = report.write([sweep], tmp_path / "page.html", title="A & B")
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert len(text.encode()) == size and "<title>A &amp; B</title>" in text
+    with pytest.raises(StoreError, match="there is no directory"):
+        report.write([tmp_path / "nowhere"], tmp_path / "page.html")
+
+
+def test_the_command(sweep, tmp_path, monkeypatch, capsys):
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["taskset", "report", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main.main()
+        return ended.value.code, *capsys.readouterr()
+
+    status, out, _ = run(sweep, "--out", tmp_path / "a.html", "--optimizer", "adam_lr_-1.00", "--view", "lowest")
+    assert status == 0 and out.startswith(f"written: {tmp_path / 'a.html'} (") and "MB" in out
+    status, _, err = run(sweep, "--publish")
+    assert status == 2 and err.startswith("error: --publish is of the package's own baselines") and err.count("\n") == 1
+
+
+def test_only_a_checkout_publishes(monkeypatch, tmp_path):
+    monkeypatch.setattr(page, "__file__", str(tmp_path / "a" / "b" / "c" / "d.py"))
+    with pytest.raises(StoreError, match="of a checkout"):
+        report.publish()
+
+
+def test_libraries_are_those_of_the_table():
+    for package, (version, _) in report_libraries.VERSIONS.items():
+        (script,) = [name for name in report_libraries.FILES[package].values() if name.endswith(".js")]
+        text = (report_libraries.VENDOR / script).read_text(encoding="utf-8")
+        assert f"v{version}" in text[:200] or f'"{version}"' in text, package
+    there = {name for files in report_libraries.FILES.values() for name in files.values()}
+    assert {path.name for path in report_libraries.VENDOR.iterdir()} == there
+    assert {*page.LIBRARIES, *page.LICENCES, "tabulator_simple.min.css"} == there
+
+
+def test_all_curves_one_family_after_the_other(sweep):
+    from taskset.normalization.store.reading import curves_by_family
+
+    found = dict(curves_by_family(sweep, ["task", "train"]))
+    assert list(found) == ["losg_tasks_family", "quadratic_family"]
+    together = store.load_curves(root=sweep, columns=["task", "train"])
+    assert sum(map(len, found.values())) == len(together) and found["quadratic_family"].column_names == ["task", "train"]
