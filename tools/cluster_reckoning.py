@@ -172,9 +172,10 @@ task again, which is in the core-hours.
 
 **How good the model is.** {len(every):,} sweeps that ship took {measured / HOUR:,.0f} core-hours; the model says
 {estimated / HOUR:,.0f}, {estimated / measured:.2f} times as much. For a single sweep it is off by a factor of
-{np.median(factor):.1f} in the median and {np.percentile(factor, 95):.1f} at the 95th percentile: it counts {planning.TASK_SECONDS:.0f} seconds for each task
-to be built, runs that share a program or diverge cost less, and the machines differ. With every task's cost multiplied by what a
-sweep of its family took relative to the model ({DRAWS} draws, 5th to 95th percentile):
+{np.median(factor):.1f} in the median and {np.percentile(factor, 95):.1f} at the 95th percentile. It counts
+{planning.TASK_SECONDS:.0f} seconds for each task to be built; runs that share a program or diverge cost less; machines differ.
+With every task's cost multiplied by what a sweep of its family took relative to the model ({DRAWS} draws, 5th to 95th
+percentile):
 {spread([costs.sum() for costs in possible])} core-hours; {spread(whole)} hours to the end with one queue, cheapest first;
 {spread(apart)} with dear tasks by rate and seed, dearest first. Synthetic data; drawing real images adds to it.
 
