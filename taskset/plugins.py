@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from taskset import catalogue, registry
 from taskset.errors import ConfigError, origin
+from taskset.execution import carried
 
 Made = TypeVar("Made")  # what a table has under a name
 
@@ -52,7 +53,7 @@ def load(modules: Iterable[str]) -> None:
     for module in modules:
         if not module or (module.startswith(".") and not module.endswith(".py")):
             raise ConfigError(f"can't import {module!r}: give a whole module name or the path of a .py file")
-        file = Path(module).resolve() if module.endswith(".py") else None
+        file = Path(carried.place(module)).resolve() if module.endswith(".py") else None
         try:
             with _all_or_nothing():
                 if file:

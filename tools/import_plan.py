@@ -17,7 +17,7 @@ LAYERS = (
     (
         *("taskset.errors", "taskset.moved", "taskset.npz", "taskset.random", "taskset.schema", "taskset.version"),
         # Whoever imports TensorFlow first gets it from these: they stand in execution/ by their subject, below all by their use.
-        *("taskset.execution.runtime", "taskset.execution.compile_cache"),
+        *("taskset.execution.runtime", "taskset.execution.compile_cache", "taskset.execution.carried"),
     ),
     ("taskset.registry",),
     ("taskset.patterns",),

@@ -9,8 +9,9 @@ from rich.table import Table
 
 from learned.evaluation import choice, runs
 from taskset import plugins
-from taskset.cli.main import DataDir, Modules, err, match_tasks, out
+from taskset.cli.main import Address, DataDir, EngineName, Modules, err, match_tasks, out
 from taskset.cli.tables import show_table
+from taskset.normalization.sweep import engines
 from taskset.normalization.sweep.runner import SweepOptions
 from taskset.scoring import named_suites
 
@@ -38,7 +39,12 @@ def evaluate(
         typer.Option(help="Name of the checkpoint in the results; default: OPTIMIZER_ESTIMATOR_STEP.", show_default=False),
     ] = None,
     data_dir: DataDir = None,
-    workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Worker processes. Default: 1, of a cluster one per core of it.", show_default=False),
+    ] = None,
+    engine: EngineName = "local",
+    address: Address = None,
     modules: Modules = None,
 ) -> int:
     """Train tasks with the optimizer in a checkpoint and write curves. If interrupted, run the same command again to resume."""
@@ -51,7 +57,8 @@ def evaluate(
         f"{judged.name}: {len(names)} tasks, {len(names) - len(waiting)} finished before; {seeds} seeds x {horizon} steps",
         markup=False,
     )
-    progress = _with_progress(judged, waiting, options, output, data_dir, workers, tuple(modules or ()))
+    with engines.opened(engine, address) as opened:
+        progress = _with_progress(judged, waiting, options, output, data_dir, workers, tuple(modules or ()), opened)
     for task, reason in progress.failed.items():
         err.print(f"failed {task}: {reason}", markup=False)
     out.print(f"curves: {output}", markup=False)
@@ -65,7 +72,7 @@ def _given(texts):
     return match_tasks(texts)
 
 
-def _with_progress(judged, waiting, options, output, data_dir, workers, modules):
+def _with_progress(judged, waiting, options, output, data_dir, workers, modules, engine):
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
     with Progress(*columns, console=err) as bar:
         line = bar.add_task("", total=len(waiting))
@@ -74,7 +81,8 @@ def _with_progress(judged, waiting, options, output, data_dir, workers, modules)
             done = len(progress.finished) + len(progress.failed) + sum(progress.working.values())
             bar.update(line, completed=round(done, 2), description=" ".join(progress.working))
 
-        return runs.run(judged, waiting, options, output, data_dir, min(workers, max(len(waiting), 1)), modules, report)
+        count = min(engine.workers(workers, 1), max(len(waiting), 1))
+        return runs.run(judged, waiting, options, output, data_dir, count, modules, report, engine)
 
 
 def choose(

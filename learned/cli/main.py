@@ -18,10 +18,11 @@ from learned.deploy import pretrained
 from learned.outer_training.estimator_cache import MEMORY_MIB
 from learned.outer_training.options import AUGMENTATIONS, DIFFERENCES, Options
 from taskset import plugins
-from taskset.cli.main import DataDir, Modules, Version, err, is_script, out
+from taskset.cli.main import Address, DataDir, EngineName, Modules, Version, err, is_script, out
 from taskset.cli.main import main as run
 from taskset.errors import ConfigError
 from taskset.execution.runtime import start_tensorflow, use_threads
+from taskset.normalization.sweep import engines
 from taskset.scoring import named_suites, suites
 
 app = typer.Typer(
@@ -111,7 +112,16 @@ def train(
         str, typer.Option(help=f"Rescaling of each episode's parameters: {', '.join(AUGMENTATIONS)}.")
     ] = DEFAULT.augment,
     seed: Annotated[int, typer.Option(help="Seed of every random draw.")] = DEFAULT.seed,
-    workers: Annotated[int, typer.Option(min=1, help="Worker processes; the weights are the same for any number.")] = 1,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Worker processes; the weights are the same for any number. Default: 1, of a cluster one per core or slot.",
+            show_default=False,
+        ),
+    ] = None,
+    engine: EngineName = "local",
+    address: Address = None,
     memory: Annotated[
         int,
         typer.Option(
@@ -165,18 +175,23 @@ def train(
     from learned.outer_training import session
 
     spread = _strategy(strategy, device, workers, pairs)
-    chosen = _measured(chosen, unmeasured, output / "baselines", data_dir, workers, modules or [])
-    with session.open_trainer(
-        chosen,
-        options,
-        output,
-        workers=workers,
-        data_dir=data_dir,
-        modules=modules or [],
-        memory=memory,
-        strategy=spread,
-        start=weights,
-    ) as trainer:
+    with contextlib.ExitStack() as stack:
+        opened = stack.enter_context(engines.opened(engine, address))
+        chosen = _measured(chosen, unmeasured, output / "baselines", data_dir, opened.workers(workers, 1), modules or [], opened)
+        trainer = stack.enter_context(
+            session.open_trainer(
+                chosen,
+                options,
+                output,
+                workers=workers,
+                data_dir=data_dir,
+                modules=modules or [],
+                memory=memory,
+                strategy=spread,
+                start=weights,
+                engine=opened,
+            )
+        )
         out.print(
             f"{optimizer} ({trainer.layout.size:,} weights) by {estimator} on {len(chosen.of_split('train'))} tasks of "
             f"{chosen.name}, objective {objective}; outer step {trainer.step} of {outer_steps or f'{hours} hours'}",
@@ -231,7 +246,7 @@ def _weights(texts):
     return weights
 
 
-def _measured(chosen, unmeasured, root, data_dir, workers, modules):
+def _measured(chosen, unmeasured, root, data_dir, workers, modules, engine):
     """The suite with all tasks measured, in the way that was chosen."""
     if unmeasured not in ("refuse", "measure"):
         raise ConfigError(f"unmeasured {unmeasured!r}: allowed are refuse and measure")
@@ -243,7 +258,7 @@ def _measured(chosen, unmeasured, root, data_dir, workers, modules):
 
     def sweep(names, options, root):
         added = [*modules, learned.__name__]
-        return baseline_report(names, options, root, data_dir, workers, None, added, out, err)
+        return baseline_report(names, options, root, data_dir, workers, None, added, out, err, engine=engine)
 
     return measuring.completed(chosen, root, sweep)
 
@@ -252,7 +267,7 @@ def _strategy(name, device, workers, pairs):
     """The chosen `tf.distribute` strategy, None where none was chosen; checked before anything is measured."""
     if not (device or name):
         return None
-    if workers > 1:
+    if workers not in (None, 1):
         raise ConfigError(f"workers is {workers}: allowed with --device or --strategy is 1; workers are processes on the CPU")
     from learned.unrolling import distributed
 

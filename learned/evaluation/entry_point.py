@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from learned.deploy import pretrained
+from taskset.execution import carried
 
 if TYPE_CHECKING:
     from learned.optimizers.as_optimizer import WithWeights
@@ -17,4 +18,4 @@ def optimizer(text: str) -> WithWeights | None:
         return None
     from learned.evaluation import runs
 
-    return runs.optimizer_of(runs.named_checkpoint(text))
+    return runs.optimizer_of(runs.named_checkpoint(carried.place(text)))

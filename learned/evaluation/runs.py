@@ -9,30 +9,33 @@ seed has in a baseline: comparisons are paired.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import learned
 from learned.deploy import pretrained
 from learned.outer_training import checkpoint
 from learned.types import PathLike
-from taskset import catalogue, plugins
+from taskset import catalogue
 from taskset.datasets.sharing import shared_arrays
 from taskset.errors import ConfigError, StoreError, UnknownName, shown, unknown
+from taskset.execution import carried
 from taskset.normalization import store
-from taskset.normalization.sweep import workers as processes
+from taskset.normalization.sweep import engines
 from taskset.normalization.sweep.resume import check_finished, remove_leftovers
-from taskset.normalization.sweep.runner import SweepOptions
+from taskset.normalization.sweep.runner import Curves, SweepOptions
 from taskset.normalization.sweep.workers import Progress
 from taskset.samplers.optimizers import get_optimizer_config
 from taskset.scoring.suites import SPLITS, Suite
 
 if TYPE_CHECKING:
     from learned.optimizers.as_optimizer import WithWeights
+    from taskset.optimizers.base import Optimizer
 
 ALL_SPLITS = "all"
 _NAME = re.compile(r"[A-Za-z0-9_.@+-]+")
@@ -74,7 +77,7 @@ def optimizer_of(judged: NamedCheckpoint) -> WithWeights:
     from learned import optimizers
     from learned.optimizers.as_optimizer import with_weights
 
-    found = checkpoint.load(judged.path)
+    found = checkpoint.load(carried.place(judged.path))
     return with_weights(optimizers.get(found.optimizer), found.theta, judged.name)
 
 
@@ -118,22 +121,25 @@ def evaluate(
     evaluations: int = 50,
     name: str | None = None,
     data_dir: str | None = None,
-    workers: int = 1,
+    workers: int | None = None,
     modules: Sequence[str] = (),
     report: Callable[[Progress], None] = lambda progress: None,
+    engine: engines.Engine = engines.LOCAL,
 ) -> Progress:
     """Train tasks with the optimizer in a checkpoint, and write their curves below `root`; the same call resumes.
 
     path: a checkpoint, an export, or a name of `learned.pretrained`; tasks, split, source, horizon: as of `tasks_of`.
     seeds: runs of each task, from the seeds 0, 1, .. of the baselines. batches: of each split in an evaluation; evaluations:
-    intervals between evaluations. name: that of the results; default OPTIMIZER_ESTIMATOR_STEP. modules: those that register
-    what is not the package's own. Returns the `Progress`: which tasks are finished, and why others failed.
+    intervals between evaluations. name: that of the results; default OPTIMIZER_ESTIMATOR_STEP. workers: of `engine`
+    (`taskset.normalization.sweep.engines`); None: 1 on this machine, all cores of a cluster. modules: those that register what is
+    not the package's own. Returns the `Progress`: which tasks are finished, and why others failed.
     """
     names, source, horizon = tasks_of(tasks, split, source, horizon)
     judged = named_checkpoint(path, name)
     options = SweepOptions((judged.name,), source, horizon, tuple(range(seeds)), batches, evaluations)
     waiting = plan(judged, names, options, root)
-    return run(judged, waiting, options, root, data_dir, min(workers, max(len(waiting), 1)), modules, report)
+    count = min(engine.workers(workers, 1), max(len(waiting), 1))
+    return run(judged, waiting, options, root, data_dir, count, modules, report, engine)
 
 
 def _claim(root, judged, options):
@@ -151,7 +157,7 @@ def plan(judged: NamedCheckpoint, tasks: Sequence[str], options: SweepOptions, r
     for name in tasks:
         family, config = catalogue.resolve(name)
         facts = catalogue.facts(family, config)
-        source = options.source if facts.data is not None and facts.data.needs_source else "none"
+        source = options.source_of(facts)
         path = store.curve_path(root, source, family, name)
         if not path.exists():
             waiting.append(name)
@@ -167,23 +173,41 @@ def _as_metadata(judged):
     return json.dumps({"optimizer": judged.optimizer, "digest": judged.digest})
 
 
-def _job(name, judged, options, root, data_dir, modules, report):
-    plugins.load(modules)
-    from taskset.catalogue import get_task
-    from taskset.execution.loop import execution_mode
-    from taskset.normalization.sweep.runner import Account, metadata, sweep
+@dataclass(frozen=True)
+class EvaluationWork:
+    """A `taskset.normalization.sweep.engines.Work`: each task trained with the checkpoint, into `root`."""
 
-    account, total = Account(), Account()
-    with total("total"):
-        with account("build"):
-            task = get_task(name, options.source, data_dir)
-        table = sweep(task, [optimizer_of(judged)], options, report, account)
-    stored = metadata(task, options, execution_mode(task), {**account.seconds, **total.seconds})
-    stored["checkpoint"] = _as_metadata(judged)
-    path = store.curve_path(root, task.source, task.family, task.name)
-    _claim(root, judged, options)  # once more: another process may have been first to have curves here
-    store.write_curves(table, path, stored)
-    return str(path)
+    judged: NamedCheckpoint
+    options: SweepOptions
+    root: str
+    data_dir: str | None = None
+
+    @contextlib.contextmanager
+    def begin(self, job: str) -> Iterator[None]:
+        """A run needs nothing of what the directory has."""
+        del job
+        yield
+
+    def compute(self, job: str, given: None, report: Callable[[float], object]) -> Curves:
+        """The curves of the checkpoint on the task."""
+        del given
+        from taskset.catalogue import get_task
+        from taskset.execution.loop import execution_mode
+        from taskset.normalization.sweep.runner import Account, metadata, sweep
+
+        account, total = Account(), Account()
+        with total("total"):
+            with account("build"):
+                task = get_task(job, self.options.source, self.data_dir)
+            table = sweep(task, [cast("Optimizer", optimizer_of(self.judged))], self.options, report, account)
+        stored = metadata(task, self.options, execution_mode(task), {**account.seconds, **total.seconds})
+        return Curves(table, {**stored, "checkpoint": _as_metadata(self.judged)})
+
+    def keep(self, job: str, result: Curves) -> None:
+        """Write the task's file."""
+        del job
+        _claim(self.root, self.judged, self.options)  # once more: another process may have been first to have curves here
+        result.write(self.root)
 
 
 def run(
@@ -195,12 +219,14 @@ def run(
     count: int = 1,
     modules: Sequence[str] = (),
     report: Callable[[Progress], None] = lambda progress: None,
+    engine: engines.Engine = engines.LOCAL,
 ) -> Progress:
-    """Train and evaluate the `waiting` tasks in `count` processes.
+    """Train and evaluate the `waiting` tasks with `count` workers of `engine`.
 
     A finished task is a file that appears whole: after an interruption the remaining ones are computed.
     """
     remove_leftovers(root)
-    arguments = (judged, options, str(root), data_dir, (*modules, learned.__name__))
+    work = EvaluationWork(judged, options, str(root), data_dir)
     with shared_arrays():
-        return processes.run(waiting, _job, arguments, count, report)
+        named = (*modules, learned.__name__)
+        return engine.run(waiting, work, count, report, modules=named, files=(judged.path,))

@@ -15,6 +15,7 @@ from learned.outer_training.trainer import Trainer, kept_slots
 from learned.types import Arrays, Line, PathLike
 from taskset.datasets.sharing import shared_arrays
 from taskset.errors import ConfigError
+from taskset.normalization.sweep.engines import LOCAL, Engine
 from taskset.scoring.suites import Suite
 
 if TYPE_CHECKING:
@@ -29,31 +30,33 @@ def open_trainer(
     options: Options,
     directory: PathLike,
     *,
-    workers: int = 1,
+    workers: int | None = None,
     data_dir: str | None = None,
     modules: Sequence[str] = (),
     memory: int = MEMORY_MIB,
     strategy: tf.distribute.Strategy | None = None,
     start: Weights | None = None,
+    engine: Engine = LOCAL,
 ) -> Iterator[Trainer]:
     """Context manager: the `Trainer` of a directory, which resumes where there is a checkpoint. It ends its processes at the end.
 
-    workers: processes on the CPU; with 1 everything is computed in this one. The weights are the same for any number.
+    workers: processes on the CPU; with 1 everything is computed in this one. The weights are the same for any number. None: 1,
+    or on a cluster as many as there are cores and slots. engine: what starts them (`taskset.normalization.sweep.engines`).
     modules: those that register tasks, optimizers, estimators or objectives outside the package (module names or .py files);
     worker processes import them. memory: MiB that a process may have for itself, see `learned.outer_training.estimator_cache`.
     strategy: of `learned.unrolling.distributed`, in this process alone. start: weights to start from (`phases.read`), whose
     digest the options have; None: the optimizer's initial ones.
     """
-    device = "cpu"
+    device, count = "cpu", min(engine.workers(workers, 1), workers or options.slots)
     if strategy is not None:
         from learned.unrolling import distributed
 
-        if workers > 1:
-            raise ConfigError(f"workers is {workers}: allowed with a strategy is 1; workers are processes on the CPU")
+        if not engine.alone(count):
+            raise ConfigError(f"workers is {count}: allowed with a strategy is 1; workers are processes on the CPU")
         distributed.check_pairs(options.pairs, strategy)
         device = distributed.describe(strategy)
     with shared_arrays(), contextlib.ExitStack() as stack:
-        if workers == 1:
+        if engine.alone(count):
             from learned.outer_training.task_pool import TaskPool
 
             pool: Pool = TaskPool(suite, options, data_dir, strategy, memory, start)
@@ -62,7 +65,7 @@ def open_trainer(
 
             named = [*modules, learned.__name__]
             pool = stack.enter_context(
-                Workers(workers, suite, options, data_dir, named, memory, lambda: kept_slots(directory), start)
+                Workers(count, suite, options, data_dir, named, memory, lambda: kept_slots(directory), start, engine)
             )
         yield Trainer(directory, suite, options, pool, optimizers.get(options.optimizer), device, start=start)
 

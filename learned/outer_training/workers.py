@@ -10,9 +10,6 @@ training. A worker whose parent is gone ends at once, whatever it is doing.
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import traceback
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -22,44 +19,22 @@ from learned.outer_training.estimator_cache import MEMORY_MIB
 from learned.outer_training.options import Options
 from learned.types import Arrays, Slots
 from taskset.errors import TasksetError
-from taskset.execution.memory import private_mib
-from taskset.execution.runtime import start_tensorflow
-from taskset.normalization.sweep.workers import end_with_parent
+from taskset.normalization.sweep.engines import LOCAL, Engine, Process
 from taskset.scoring.suites import Suite
 
 if TYPE_CHECKING:
-    from multiprocessing.connection import Connection
-    from multiprocessing.context import SpawnProcess
+    from learned.outer_training.task_pool import Result, TaskPool
 
-    from learned.outer_training.task_pool import Result
-
-_DIED = ("died", None)  # what a process that has ended answers
+_DIED = ("died", None)  # the answer of a process that has ended
 Call: TypeAlias = tuple[list[int], int, np.ndarray]  # arguments of `TaskPool.estimates`
 GROWTH_MIB = 200  # a new process that needs more memory than it should may grow by as much before it is replaced
 
 
-def _work(pipe, parent, suite, options, data_dir, modules, memory, start):
-    """The body of a worker: (method, arguments) come in, ("done" | "failed" | "broken", value) go out."""
-    end_with_parent(parent)
-    start_tensorflow(threads=1)
+def _pool(suite: Suite, options: Options, data_dir: str | None, memory: float, start: Arrays | None) -> TaskPool:
+    """What a worker holds."""
     from learned.outer_training.task_pool import TaskPool
-    from taskset import plugins
 
-    try:
-        plugins.load(modules)
-        slots = TaskPool(suite, options, data_dir, memory=memory, start=start)
-        while True:
-            method, arguments = pipe.recv()
-            try:
-                pipe.send(("done", getattr(slots, method)(*arguments)))
-            except TasksetError as error:
-                pipe.send(("failed", str(error)))
-            except Exception:
-                pipe.send(("broken", traceback.format_exc()))
-    except TasksetError as error:  # before the first job: the modules can't be imported, say
-        pipe.send(("failed", str(error)))
-    except (EOFError, KeyboardInterrupt, BrokenPipeError):
-        return
+    return TaskPool(suite, options, data_dir, memory=memory, start=start)
 
 
 class Workers:
@@ -70,7 +45,7 @@ class Workers:
     are gone, some 20 MiB each, goes with the process. The numbers are the same.
 
     recall: a function that returns what the last `dump` or `restore` was about, where that is on disk; None: it is kept in
-    memory.
+    memory. engine: what starts the processes (`taskset.normalization.sweep.engines`): this machine, or a cluster.
     """
 
     def __init__(
@@ -83,11 +58,11 @@ class Workers:
         memory: float = MEMORY_MIB,
         recall: Callable[[], Slots] | None = None,
         start: Arrays | None = None,
+        engine: Engine = LOCAL,
     ) -> None:
-        self._given, self._memory, self.replaced = (suite, options, data_dir, list(modules), memory, start), memory, 0
-        self._count = count
-        self._pipes: dict[int, Connection] = {}
-        self._processes: dict[int, SpawnProcess] = {}
+        self._given, self._modules, self._engine = (suite, options, data_dir, memory, start), tuple(modules), engine
+        self._count, self._memory, self.replaced = count, memory, 0
+        self._processes: dict[int, Process] = {}
         self._most: list[float | None] = [memory] * count
         # The estimates that were asked of each worker since slots were kept last, and which slots those were.
         self._since: list[list[Call]] = [[] for _ in range(count)]
@@ -102,16 +77,11 @@ class Workers:
             raise
 
     def _start(self, worker):
-        context = multiprocessing.get_context("spawn")
-        self._pipes[worker], there = context.Pipe()
-        self._processes[worker] = context.Process(target=_work, args=(there, os.getpid(), *self._given), daemon=True)
-        self._processes[worker].start()
-        there.close()
+        self._processes[worker] = self._engine.process(_pool, self._given, self._modules, f"worker {worker}")
 
     def _replace(self, worker):
         slots = self._call("dump", {worker: ()})[worker]
         self._processes[worker].kill()
-        self._processes[worker].join()
         self._start(worker)
         self._most[worker] = None  # known after its first estimates
         self._call("restore", {worker: (slots,)})
@@ -129,14 +99,13 @@ class Workers:
 
     def _revive(self, worker):
         """A new process in the place of one that has died, as far as that one was; ("done", None), or what went wrong."""
-        self._processes[worker].join()
-        self._pipes[worker].close()
+        self._processes[worker].kill()
         self._start(worker)
         self._most[worker] = None
         self.revived += 1
         calls = [("restore", (self._kept_slots(worker),)), *(("estimates", call) for call in self._since[worker])]
         for method, arguments in calls:
-            answer = self._answer(worker) if self._send(worker, method, arguments) else _DIED
+            answer = self._ask(worker, method, arguments)
             if answer[0] != "done":
                 return answer
         return "done", None
@@ -147,18 +116,16 @@ class Workers:
     def __exit__(self, *_: object) -> None:
         for process in self._processes.values():
             process.kill()
-        for process in self._processes.values():
-            process.join()
 
     def _owner(self, number: int) -> int:
         return number % self._count
 
     def _call(self, method, arguments):
         """{worker: result} of `method(*arguments[worker])`, computed at the same time."""
-        sent = {worker: self._send(worker, method, given) for worker, given in arguments.items()}
-        # All answers are taken before any error is raised, so that no pipe is left with an answer in it.
-        answers = {worker: self._answer(worker) if sent[worker] else _DIED for worker in arguments}
-        for worker in [worker for worker, answer in answers.items() if answer is _DIED]:
+        sent = {worker: self._processes[worker].send(method, given) for worker, given in arguments.items()}
+        # All answers are taken before any error is raised, so that no process is left with an answer that nobody has read.
+        answers = {worker: self._processes[worker].answer() if sent[worker] else _DIED for worker in arguments}
+        for worker in [worker for worker, (kind, _) in answers.items() if kind == "died"]:
             answers[worker] = self._again(worker, method, arguments[worker])
         for worker, (kind, value) in answers.items():
             if kind == "failed":
@@ -166,34 +133,22 @@ class Workers:
             if kind == "broken":
                 raise RuntimeError(f"a worker failed:\n{value}")
             if kind == "died":
-                process = self._processes[worker]
-                process.join()
+                ending = self._processes[worker].ending()
                 raise TasksetError(
-                    f"a worker process ended twice over the same work, with status {process.exitcode} (out of memory?): the last "
-                    "checkpoint is kept; resume with fewer --slots, --pairs or --workers"
+                    f"a worker process ended twice over the same work, {ending}: the last checkpoint is kept; resume with fewer "
+                    "--slots, --pairs or --workers"
                 )
         return {worker: value for worker, (_, value) in answers.items()}
 
     def _again(self, worker, method, given):
         """The answer of a worker that has died, from a new process."""
         answer = self._revive(worker)
-        if answer[0] == "done" and not self._send(worker, method, given):
-            return _DIED
-        return self._answer(worker) if answer[0] == "done" else answer
+        return self._ask(worker, method, given) if answer[0] == "done" else answer
 
-    def _send(self, worker, method, given):
-        """Whether there was somebody to send it to."""
-        try:
-            self._pipes[worker].send((method, given))
-        except (BrokenPipeError, ConnectionResetError):
-            return False
-        return True
-
-    def _answer(self, worker):
-        try:
-            return self._pipes[worker].recv()
-        except (EOFError, ConnectionResetError):
-            return _DIED
+    def _ask(self, worker, method, given):
+        """The answer of one worker."""
+        process = self._processes[worker]
+        return process.answer() if process.send(method, given) else _DIED
 
     def estimates(self, numbers: Sequence[int], outer_step: int, theta: np.ndarray) -> list[Result]:
         """The `Result`s of several slots, in that order."""
@@ -206,9 +161,7 @@ class Workers:
             self._since[worker].append(call)
         by_slot = {number: result for worker, part in own.items() for number, result in zip(part, found[worker])}
         for worker in own:
-            pid = self._processes[worker].pid
-            assert pid is not None  # it has answered
-            used = private_mib(pid)
+            used = self._processes[worker].private_mib()
             most = self._most[worker]
             if most is None:
                 self._most[worker] = max(self._memory, used + GROWTH_MIB)

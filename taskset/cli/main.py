@@ -15,12 +15,25 @@ import typer
 
 from taskset.cli import data, report, score, sweeps, tasks
 from taskset.cli.matching import match_tasks
-from taskset.cli.options import DataDir, Modules, Source, err, out
+from taskset.cli.options import Address, DataDir, EngineName, Modules, Source, err, out
 from taskset.errors import OutdatedBaselines, TasksetError
 from taskset.version import __version__
 
 # `python -m learned` takes what the two command lines share from here.
-__all__ = ["DataDir", "Modules", "Source", "Version", "app", "err", "is_script", "main", "match_tasks", "out"]
+__all__ = [
+    "Address",
+    "DataDir",
+    "EngineName",
+    "Modules",
+    "Source",
+    "Version",
+    "app",
+    "err",
+    "is_script",
+    "main",
+    "match_tasks",
+    "out",
+]
 
 
 def is_script(name: str) -> bool:

@@ -27,5 +27,14 @@ Mode = Annotated[
     str | None,
     typer.Option(help="Execution mode: xla_loop, graph_loop or eager_loop. Default: the fastest.", show_default=False),
 ]
+EngineName = Annotated[
+    str, typer.Option("--engine", help="Where tasks are computed: local (processes of this machine) or ray (a Ray cluster).")
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        help="HOST:PORT of the Ray cluster's head, or auto. Default: RAY_ADDRESS, else this machine.", show_default=False
+    ),
+]
 TaskName = Annotated[str, typer.Argument(help="Task name.")]
 Results = Annotated[Path, typer.Argument(help="Directory that `baseline --out` wrote.")]

@@ -26,6 +26,7 @@ from taskset.datasets.base import SPLITS
 if TYPE_CHECKING:
     import pandas as pd
 
+    from taskset.normalization.sweep.engines import Engine
     from taskset.normalization.sweep.runner import SweepOptions
     from taskset.optimizers import Optimizer
     from taskset.tasks.base import Task
@@ -107,11 +108,13 @@ def baseline_report(
     out: Console,
     err: Console,
     max_hours: float | None = None,
+    engine: Engine | None = None,
 ) -> int:
     """Run a baseline with a progress bar; returns the exit status (1 if a task failed, 130 if interrupted)."""
-    from taskset.normalization.sweep import baseline, planning
+    from taskset.normalization.sweep import baseline, engines, planning
     from taskset.normalization.tables import write_tables
 
+    engine = engine or engines.LOCAL
     todo = baseline.plan(names, options, root, data_dir)
     for name, reason in todo.infeasible.items():
         err.print(f"left out {name}: {reason}", markup=False)
@@ -121,7 +124,7 @@ def baseline_report(
         f"{len(options.optimizers)} optimizers x {len(options.seeds)} seeds x {options.steps} steps"
     )
     if todo.waiting:
-        out.print(planning.described(planning.cheapest_first(todo.waiting, options), workers or baseline.cores()))
+        out.print(planning.described(planning.cheapest_first(todo.waiting, options), engine.workers(workers, baseline.cores())))
     columns = (
         BarColumn(),
         MofNCompleteColumn(),
@@ -147,7 +150,7 @@ def baseline_report(
                     line, completed=round(share, 3), description=" ".join(f"{n} {s:.0%}" for n, s in progress.working.items())
                 )
 
-            progress = baseline.run(todo, options, root, data_dir, workers, mode, modules, report, max_hours)
+            progress = baseline.run(todo, options, root, data_dir, workers, mode, modules, report, max_hours, engine)
             report(progress)
     except KeyboardInterrupt:
         err.print("interrupted; what is finished is kept: the same command resumes from there")

@@ -9,8 +9,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from taskset import plugins
 from taskset.cli.data import DataDir
+from taskset.cli.options import Address, EngineName
 from taskset.errors import ConfigError
 from taskset.execution.runtime import start_tensorflow
+from taskset.normalization.sweep import engines
 from taskset.normalization.sweep import workers as sweep_workers
 
 
@@ -44,7 +46,12 @@ def score(
     batches: Annotated[int, typer.Option(min=1, help="Batches of each data split in an evaluation.")] = 5,
     view: Annotated[str, typer.Option(help="Loss of a curve: end, mean or lowest.")] = "end",
     data_dir: DataDir = None,
-    workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Worker processes. Default: 1, of a cluster one per core of it.", show_default=False),
+    ] = None,
+    engine: EngineName = "local",
+    address: Address = None,
     compare: Annotated[
         tuple[Path, Path] | None,
         typer.Option(help="Compare two scores.json files instead of running anything.", show_default=False),
@@ -72,7 +79,7 @@ def score(
     named = name or candidates.candidate(optimizer, given, trials).name
     out_dir = out_dir or Path("scores") / f"{named}-{Path(suite).stem.replace(':', '_')}"
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=err) as bar:
+    with engines.opened(engine, address) as opened, Progress(*columns, console=err) as bar:
         line = bar.add_task("", total=None)
 
         def report(progress: sweep_workers.Progress) -> None:
@@ -81,7 +88,7 @@ def score(
 
         found = one_optimizer.score(
             optimizer, suite, out_dir, given, trials, name, seeds, horizon, split, batches, view, data_dir, workers,
-            tuple(modules or ()), report,
+            tuple(modules or ()), report, opened,
         )  # fmt: skip
     for text in standing_table.terminal(found):
         out.print(text, markup=False)

@@ -7,7 +7,7 @@ import typer
 
 from taskset import catalogue, plugins
 from taskset.cli.matching import match_optimizers, match_tasks
-from taskset.cli.options import DataDir, Mode, Modules, Results, Source, TaskName, err, out
+from taskset.cli.options import Address, DataDir, EngineName, Mode, Modules, Results, Source, TaskName, err, out
 from taskset.datasets.base import SPLITS
 from taskset.errors import unknown
 from taskset.execution import modes
@@ -57,7 +57,10 @@ def baseline(
     evaluations: Annotated[int, typer.Option(help="Number of intervals between evaluations.")] = 50,
     data_dir: DataDir = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Number of worker processes. Default: one per core.", show_default=False)
+        int | None,
+        typer.Option(
+            min=1, help="Number of worker processes. Default: one per core, of a cluster one per core of it.", show_default=False
+        ),
     ] = None,
     shard: Annotated[
         str | None,
@@ -71,6 +74,8 @@ def baseline(
             min=0, help="Begin no task that is expected to end later than this many hours from now.", show_default=False
         ),
     ] = None,
+    engine: EngineName = "local",
+    address: Address = None,
     mode: Mode = None,
     modules: Modules = None,
 ) -> int:
@@ -78,6 +83,7 @@ def baseline(
     plugins.load(modules or [])
     modes.check(mode)
     from taskset.cli.progress import baseline_report
+    from taskset.normalization.sweep import engines
     from taskset.normalization.sweep.runner import SweepOptions
 
     names = match_optimizers(optimizers or ["adam_lr_*"])
@@ -90,7 +96,8 @@ def baseline(
         if not tasks:
             print(f"no task falls to shard {shard}")
             return 0
-    return baseline_report(tasks, options, out_dir, data_dir, workers, mode, modules or [], out, err, max_hours)
+    with engines.opened(engine, address) as opened:
+        return baseline_report(tasks, options, out_dir, data_dir, workers, mode, modules or [], out, err, max_hours, opened)
 
 
 def normalize(

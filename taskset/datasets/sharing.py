@@ -45,6 +45,33 @@ def shared_arrays() -> Iterator[None]:
                 del os.environ[SCRATCH_VARIABLE]
 
 
+def join_shared_arrays(session: str) -> Path:
+    """The scratch directory of a session's processes on this machine, where none of them is the parent of the others.
+
+    session: a name that nobody can guess. The first process makes the directory; it is kept while one of them lives, removed by
+    `leave_shared_arrays` or, if that never came, when another session begins here.
+    """
+    place = Path(tempfile.gettempdir(), f"{_PREFIX}{session}")
+    while True:
+        place.mkdir(mode=0o700, exist_ok=True)
+        try:
+            lock = os.open(place / _LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            fcntl.flock(lock, fcntl.LOCK_SH)  # until this process ends
+            if os.path.samestat(os.fstat(lock), (place / _LOCK).lstat()):
+                break
+            os.close(lock)
+        except FileNotFoundError:  # another process is removing it
+            continue
+    _remove_abandoned(place.parent)
+    os.environ[SCRATCH_VARIABLE] = str(place)
+    return place
+
+
+def leave_shared_arrays(session: str) -> None:
+    """Remove the scratch directory of a session from this machine; processes that still map its files keep what they have."""
+    shutil.rmtree(Path(tempfile.gettempdir(), f"{_PREFIX}{session}"), ignore_errors=True)
+
+
 @contextlib.contextmanager
 def _terminated() -> Iterator[None]:
     """A context in which SIGTERM raises SystemExit(143), unless the user has a handler or this isn't the main thread."""

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from taskset.errors import ConfigError, UnknownName, cut, nearest, origin, shown
+from taskset.execution import carried
 from taskset.random import seeds
 from taskset.samplers.optimizers import get_optimizer_config, opt_list_names
 
@@ -117,7 +118,7 @@ def find(text: str) -> tuple[object, str]:
 
 def loaded(place: str, attribute: str) -> tuple[Any, str]:
     """(the object, digest of the file's text) of an attribute of a .py file or a module. Raises `ConfigError`."""
-    file = Path(place).resolve() if place.endswith(".py") else None
+    file = Path(carried.place(place)).resolve() if place.endswith(".py") else None
     try:
         module = _file(file) if file else importlib.import_module(place)
     except (Exception, SystemExit) as error:

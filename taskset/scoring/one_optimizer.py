@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from taskset.errors import ConfigError, TasksetError, unknown
+from taskset.normalization.sweep import engines
 from taskset.normalization.sweep.runner import SweepOptions
 from taskset.normalization.sweep.workers import Progress
 from taskset.scoring import (
@@ -45,9 +46,10 @@ def score(
     batches: int = BATCHES,
     view: str = "end",
     data_dir: str | Path | None = None,
-    workers: int = 1,
+    workers: int | None = None,
     modules: Iterable[str] = (),
     report: Callable[[Progress], object] = lambda progress: None,
+    engine: engines.Engine = engines.LOCAL,
 ) -> Standing:
     """Run an optimizer on the tasks of a suite and return its `taskset.scoring.standing.Standing`.
 
@@ -59,7 +61,8 @@ def score(
     profile.pdf and profile.png. An interrupted run is resumed by the same call.
     hyperparameters: a dict; a list of dicts, one for each trial; or a function `numpy.random.Generator -> dict`, called `trials`
     times. seeds: runs of each trial on each task; horizon: steps, at most the suite's (default). batches: of each split in an
-    evaluation. view: "end", "mean" or "lowest" of the curve. workers: processes, for optimizers that are given as texts.
+    evaluation. view: "end", "mean" or "lowest" of the curve. workers: processes, for optimizers that are given as texts; None: 1
+    on this machine, all cores of a cluster. engine: where they are (`taskset.normalization.sweep.engines`).
     report: called with a `taskset.normalization.sweep.workers.Progress`.
 
     Raises: ConfigError and UnknownName for what is not allowed, StoreError where `out` holds other results, TasksetError where
@@ -76,9 +79,8 @@ def score(
     options = SweepOptions(candidate.names, found.source, horizon, tuple(range(seeds)), batches, _evaluations(horizon))
     text = trial_runs.Text(optimizer, candidate.trials, candidate.name) if isinstance(optimizer, str) else None
     waiting = trial_runs.plan(candidate, tasks, options, out)
-    progress = trial_runs.run(
-        candidate, waiting, options, out, data_dir, text, min(workers, max(1, len(waiting))), modules, report
-    )
+    count = min(engine.workers(workers, 1), max(1, len(waiting)))
+    progress = trial_runs.run(candidate, waiting, options, out, data_dir, text, count, modules, report, engine)
     if progress.failed:
         task, told = next(iter(progress.failed.items()))
         raise TasksetError(f"{len(progress.failed)} of {len(tasks)} tasks failed; {task}: {told}")

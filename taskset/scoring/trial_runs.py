@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from taskset import catalogue, plugins
+from taskset import catalogue
 from taskset.datasets.sharing import shared_arrays
 from taskset.errors import StoreError
 from taskset.normalization import store
-from taskset.normalization.sweep import planning, workers
+from taskset.normalization.sweep import engines, planning, workers
 from taskset.normalization.sweep.resume import check_finished, remove_leftovers
-from taskset.registry import Facts
 from taskset.scoring import candidates
 from taskset.scoring.candidates import Candidate
 
 if TYPE_CHECKING:
-    from taskset.normalization.sweep.runner import SweepOptions
+    from taskset.normalization.sweep.runner import Curves, SweepOptions
     from taskset.optimizers.base import Optimizer
 
 
@@ -36,6 +36,11 @@ class Text:
         sets = None if self.optimizer.startswith("opt_list:") else list(self.trials)
         return candidates.candidate(self.optimizer, sets, name=self.name)
 
+    def files(self) -> tuple[str, ...]:
+        """The file that the text names, if it names one: other machines need a copy."""
+        place = self.optimizer.rpartition(":")[0] or self.optimizer
+        return (place,) if Path(place).suffix in (".py", ".npz") else ()
+
 
 def plan(candidate: Candidate, tasks: Iterable[str], options: SweepOptions, root: str | Path) -> list[str]:
     """The tasks that have no curves under `root` yet, cheapest first; claims `root` for this candidate and these options.
@@ -46,7 +51,7 @@ def plan(candidate: Candidate, tasks: Iterable[str], options: SweepOptions, root
     waiting = []
     for name in tasks:
         family, config = catalogue.resolve(name)
-        source = _source(catalogue.facts(family, config), options)
+        source = options.source_of(catalogue.facts(family, config))
         path = store.curve_path(root, source, family, name)
         if path.exists():
             found = store.read_metadata(path)
@@ -60,10 +65,6 @@ def plan(candidate: Candidate, tasks: Iterable[str], options: SweepOptions, root
     return list(planning.cheapest_first(waiting, options))
 
 
-def _source(facts: Facts, options: SweepOptions) -> str:
-    return options.source if facts.data is not None and facts.data.needs_source else "none"
-
-
 def _claim(root: str | Path, candidate: Candidate, options: SweepOptions) -> None:
     store.check_options(root, {**options.as_json(), **candidate.as_json()})
 
@@ -72,18 +73,17 @@ def _as_metadata(candidate: Candidate) -> str:
     return json.dumps(candidate.as_json(), sort_keys=True)
 
 
-def run_task(
+def task_curves(
     name: str,
     candidate: Candidate,
     options: SweepOptions,
-    root: str | Path,
     data_dir: str | Path | None = None,
     report: Callable[[float], object] = lambda share: None,
-) -> str:
-    """The runs of all trials on one task, written as one file of curves; returns its path."""
+) -> Curves:
+    """The runs of all trials on one task."""
     from taskset.catalogue import get_task
     from taskset.execution.loop import execution_mode
-    from taskset.normalization.sweep.runner import Account, metadata, sweep
+    from taskset.normalization.sweep.runner import Account, Curves, metadata, sweep
 
     account, total = Account(), Account()
     with total("total"):
@@ -92,23 +92,39 @@ def run_task(
         optimizers = [candidate.make(trial, options.steps) for trial in range(len(candidate.trials))]
         table = sweep(task, cast("list[Optimizer]", optimizers), options, report, account)
     labels = metadata(task, options, execution_mode(task), {**account.seconds, **total.seconds})
-    path = store.curve_path(root, task.source, task.family, task.name)
+    return Curves(table.replace_schema_metadata(None), {**labels, "candidate": _as_metadata(candidate)})
+
+
+def keep(curves: Curves, candidate: Candidate, options: SweepOptions, root: str | Path) -> None:
+    """Write the curves of a task as one file, whole or not at all."""
     _claim(root, candidate, options)  # once more: another process may have been first to have curves here
-    store.write_curves(table.replace_schema_metadata(None), path, {**labels, "candidate": _as_metadata(candidate)})
-    return str(path)
+    curves.write(root)
 
 
-def _job(
-    name: str,
-    text: Text,
-    options: SweepOptions,
-    root: str,
-    data_dir: str | Path | None,
-    modules: Sequence[str],
-    report: Callable[[float], object],
-) -> str:
-    plugins.load(modules)
-    return run_task(name, text.candidate(), options, root, data_dir, report)
+@dataclass(frozen=True)
+class TrialWork:
+    """A `taskset.normalization.sweep.engines.Work`: the candidate's runs on each task, into `root`."""
+
+    text: Text
+    options: SweepOptions
+    root: str
+    data_dir: str | Path | None = None
+
+    @contextlib.contextmanager
+    def begin(self, job: str) -> Iterator[None]:
+        """A run needs nothing of what the directory has."""
+        del job
+        yield
+
+    def compute(self, job: str, given: None, report: Callable[[float], object]) -> Curves:
+        """The curves of all trials on the task."""
+        del given
+        return task_curves(job, self.text.candidate(), self.options, self.data_dir, report)
+
+    def keep(self, job: str, result: Curves) -> None:
+        """Write the task's file."""
+        del job
+        keep(result, self.text.candidate(), self.options, self.root)
 
 
 def run(
@@ -121,21 +137,23 @@ def run(
     count: int = 1,
     modules: Iterable[str] = (),
     report: Callable[[workers.Progress], object] = lambda progress: None,
+    engine: engines.Engine = engines.LOCAL,
 ) -> workers.Progress:
     """Run the `waiting` tasks; returns a `taskset.normalization.sweep.workers.Progress`.
 
-    text: the candidate as a `Text`, for `count` worker processes; None: an object, whose tasks are run one by one here.
+    text: the candidate as a `Text`, for `count` workers of `engine`; None: an object, whose tasks are run one by one here.
     A finished task is a file that appears whole: interrupted and started again, the rest is done.
     """
     remove_leftovers(root)
     with shared_arrays():
         if text is not None:
-            return workers.run(waiting, _job, (text, options, str(root), data_dir, tuple(modules)), count, report)
+            work = TrialWork(text, options, str(root), data_dir)
+            return engine.run(waiting, work, count, report, modules=tuple(modules), files=text.files())
         progress = workers.Progress()
         for name in waiting:
             progress.working = {name: 0.0}
             report(progress)
-            run_task(name, candidate, options, root, data_dir)
+            keep(task_curves(name, candidate, options, data_dir), candidate, options, root)
             progress.working = {}
             progress.finished.append(name)
             report(progress)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import timeit
 
 import numpy as np
 import pandas as pd
@@ -9,9 +10,10 @@ import pytest
 
 from taskset import catalogue
 from taskset.datasets.base import SPLITS
-from taskset.errors import OutdatedBaselines, StoreError
+from taskset.errors import ConfigError, OutdatedBaselines, StoreError, UnknownName
 from taskset.normalization import store, tabular
 from taskset.normalization.release.ship import ship
+from taskset.samplers.optimizers import get_optimizer_config, opt_list_names
 from tests.normalization import made_up_sweeps as made
 
 STEPS = (0, 10, 20, 30)
@@ -105,6 +107,59 @@ def test_successive_halving_by_hand(problem):
     assert search.best == tabular.Best("adam_lr_0.00", 10, 1.0)
     some = tabular.successive_halving(problem.search(seed=0), first=30, candidates=["adam_lr_-3.00", "adam_lr_-2.00"])
     assert some.steps == 60
+
+
+def test_regrets_by_hand(problem):
+    """Mean over seeds: the start is 9, the best that any configuration ever reached 1.5."""
+    assert problem.scale() == (9.0, 1.5) and problem.scale(seed=1) == (10.0, 0.5)
+    assert problem.regret([9.0, 1.5, 3.0]).tolist() == [1.0, 0.0, 0.2]
+    search = problem.search()
+    assert search.trials == 0 and search.regrets().size == 0
+    for optimizer in ("nadamw_grid_seed251", "adam_lr_-2.00", "adam_lr_-3.00"):
+        search.advance(optimizer, 10)
+    search.advance("nadamw_grid_seed251", 30)  # no new trial
+    assert search.trials == 3
+    assert search.regrets().tolist() == pytest.approx([6.5 / 7.5, 0.5 / 7.5, 0.5 / 7.5])
+    assert search.regret(steps=0) == 1.0 and search.regret(steps=10) == pytest.approx(6.5 / 7.5)
+    assert search.regret(seconds=0.5) == pytest.approx(6.5 / 7.5) and search.regret(seconds=1.0) == pytest.approx(0.5 / 7.5)
+    flat = frame({name: tuple(8.0 + i for i in range(4)) for name in CURVES})
+    with pytest.raises(StoreError, match="lowers the loss of valid_outer"):
+        tabular.from_curves(flat).scale()
+
+
+def test_numbers_are_proposed_and_what_was_trained_comes_back(problem):
+    assert problem.families() == ["adam_lr", "nadamw_grid"]
+    space = problem.space("adam_lr")
+    (axis,) = space.axes.values()
+    assert (axis.low, axis.high, axis.log) == (1e-3, 1.0, True) and list(space.axes) == ["learning_rate"]
+    np.testing.assert_allclose(space.points[:, 0], [0, 1 / 3, 1])
+    assert space.nearest({"learning_rate": 0.03}) == "adam_lr_-2.00"
+    assert space.nearest({"learning_rate": 0.2}) == "adam_lr_0.00" and space.nearest({"learning_rate": 50}) == "adam_lr_0.00"
+    assert space.nearest({"learning_rate": 0.2}, among=["adam_lr_-3.00"]) == "adam_lr_-3.00"
+    assert problem.space("nadamw_grid").axes == {}  # a single configuration: nothing differs
+    for wrong in ({"rate": 0.1}, {}):
+        with pytest.raises(ConfigError, match="learning_rate"):
+            space.nearest(wrong)
+    with pytest.raises(UnknownName, match="adam_lr, nadamw_grid"):
+        problem.space("adam_lrr")
+
+
+def test_axes_of_many_hyperparameters():
+    listed = {name: get_optimizer_config(name)[0] for name in opt_list_names(30)}
+    space = tabular.space.space_of(listed)
+    assert space.axes["learning_rate"].log and space.axes["beta2"].decay and not space.axes["use_nesterov"].log
+    assert space.points.min() == 0 and space.points.max() == 1
+    for name, config in listed.items():
+        assert space.nearest({axis: float(config[axis]) for axis in space.axes}) == name
+    middle = 1 - np.sqrt((1 - space.axes["beta2"].low) * (1 - space.axes["beta2"].high))
+    assert space.axes["beta2"].unit(middle) == pytest.approx(0.5)
+
+
+def test_a_look_takes_about_a_millisecond(problem):
+    """The bound is ten times that, for busy machines; docs/search.md has what it takes."""
+    best = min(timeit.repeat(lambda: problem.query("adam_lr_-3.00"), number=20, repeat=5)) / 20
+    paid = min(timeit.repeat(lambda: problem.search().advance("adam_lr_-3.00", 30), number=20, repeat=5)) / 20
+    assert best < 0.01 and paid < 0.01
 
 
 def test_what_cannot_be_is_told(problem):

@@ -6,18 +6,19 @@ curves are the same (apart from the seconds and the time stamps).
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from taskset import catalogue, changes, plugins
+from taskset import catalogue, changes
 from taskset.datasets.sharing import shared_arrays
 from taskset.errors import InfeasibleTask, StoreError
 from taskset.normalization import store
-from taskset.normalization.sweep import claims, planning, resume, workers
-from taskset.normalization.sweep.runner import SweepOptions, sweep_to_file
+from taskset.normalization.sweep import claims, engines, planning, resume, workers
+from taskset.normalization.sweep.runner import Curves, SweepOptions, earlier_curves, swept
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def plan(names: Sequence[str], options: SweepOptions, root: str | Path, data_dir
     for name, (family, facts) in described.items():
         if name in infeasible:
             continue
-        source = _source(facts, options)
+        source = options.source_of(facts)
         path = store.curve_path(root, source, family, name)
         if path.exists():
             metadata = store.read_metadata(path)  # a damaged file is reported before hours of work, not after
@@ -69,23 +70,38 @@ def plan(names: Sequence[str], options: SweepOptions, root: str | Path, data_dir
     return Plan(list(planning.cheapest_first(waiting, options)), finished, infeasible)
 
 
-def _source(facts, options):
-    return options.source if facts.data is not None and facts.data.needs_source else "none"
+@dataclass(frozen=True)
+class SweepWork:
+    """A `taskset.normalization.sweep.engines.Work`: the sweep of each task, into `root`."""
 
+    options: SweepOptions
+    root: str
+    data_dir: str | Path | None = None
+    mode: str | None = None
 
-def _job(name, options, root, data_dir, mode, modules, report):
-    plugins.load(modules)
-    family, config = catalogue.resolve(name)
-    source = _source(catalogue.facts(family, config), options)
-    path = store.curve_path(root, source, family, name)
-    with claims.claim(root, name) as mine:
-        if path.exists():
-            metadata = store.read_metadata(path)
-            if resume.check_finished(path, metadata, name, family, source, config, options.as_json()):
-                return str(path)  # another process was faster
-        if not mine:
-            return workers.LATER
-        return str(sweep_to_file(name, options, root, data_dir, mode, report))
+    @contextlib.contextmanager
+    def begin(self, job: str) -> Iterator[Curves | str | None]:
+        """Gives the curves that the task's file has before, or None."""
+        family, config = catalogue.resolve(job)
+        source = self.options.source_of(catalogue.facts(family, config))
+        path = store.curve_path(self.root, source, family, job)
+        with claims.claim(self.root, job) as mine:
+            if path.exists():
+                metadata = store.read_metadata(path)
+                if resume.check_finished(path, metadata, job, family, source, config, self.options.as_json()):
+                    yield engines.FINISHED  # another process was faster
+                    return
+            yield earlier_curves(job, self.options, self.root) if mine else workers.LATER
+
+    def compute(self, job: str, given: Curves | None, report: Callable[[float], object]) -> Curves:
+        """The task's curves, with those of before."""
+        return swept(job, self.options, given, self.data_dir, self.mode, report)
+
+    def keep(self, job: str, result: Curves) -> None:
+        """Write the task's file."""
+        del job
+        store.check_options(self.root, self.options.as_json())  # once more: another sweep may have been first here
+        result.write(self.root)
 
 
 def run(
@@ -98,8 +114,9 @@ def run(
     modules: Iterable[str] = (),
     report: Callable[[workers.Progress], object] = lambda progress: None,
     max_hours: float | None = None,
+    engine: engines.Engine = engines.LOCAL,
 ) -> workers.Progress:
-    """Sweep `todo.waiting` with `count` worker processes (default: one per core); returns their `workers.Progress`.
+    """Sweep `todo.waiting` with `count` workers (default: one per core); returns their `workers.Progress`.
 
     mode: of execution (`taskset.execution.modes`), for runs one by one; None: the fastest way of each task.
     max_hours: tasks that would end more than so many hours from now, by the estimate of their cost, are not begun; those of
@@ -107,8 +124,9 @@ def run(
     Data sets are decoded or generated once, in a scratch directory that all workers map into memory and that is removed at the
     end.
     Several processes may run on one `root`: each task is done by one of them (`taskset.normalization.sweep.claims`).
+    engine: where the tasks are computed (`taskset.normalization.sweep.engines`); this process writes what others send it.
     """
-    count = count or cores()
+    count = engine.workers(count, cores())
     end = None if max_hours is None else time.monotonic() + 3600 * max_hours
 
     def in_time(name: str) -> bool:
@@ -117,8 +135,8 @@ def run(
     resume.remove_leftovers(root)
     try:
         with shared_arrays():
-            arguments = options, str(root), data_dir, mode, tuple(modules)
-            return workers.run(todo.waiting, _job, arguments, count, report, in_time)
+            work = SweepWork(options, str(root), data_dir, mode)
+            return engine.run(todo.waiting, work, count, report, in_time, tuple(modules))
     finally:
         claims.tidy(root)
 

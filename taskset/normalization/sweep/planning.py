@@ -52,7 +52,12 @@ def parse_shard(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
+def shard_of(task: str, count: int) -> int:
+    """The number 1 .. `count` of the shard that a task falls to, by a hash of its name: the same task always to the same one."""
+    return int(hashlib.sha256(task.encode()).hexdigest(), 16) % count + 1
+
+
 def in_shard(tasks: Iterable[str], shard: tuple[int, int]) -> list[str]:
-    """The tasks of shard (i, n), by a hash of their names: the same task is always in the same shard."""
+    """The tasks of shard (i, n), by `shard_of`."""
     number, count = shard
-    return [task for task in tasks if int(hashlib.sha256(task.encode()).hexdigest(), 16) % count == number - 1]
+    return [task for task in tasks if shard_of(task, count) == number]

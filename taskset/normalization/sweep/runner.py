@@ -25,6 +25,7 @@ from taskset.version import __version__
 
 if TYPE_CHECKING:
     from taskset.optimizers.base import Optimizer
+    from taskset.registry import Facts
     from taskset.tasks.base import Task
 
 
@@ -59,6 +60,10 @@ class SweepOptions:
     def as_json(self) -> dict[str, Any]:
         """The options as JSON values."""
         return json.loads(json.dumps(asdict(self)))
+
+    def source_of(self, facts: Facts) -> str:
+        """The source of a task's data: `source`, and "none" for tasks without data."""
+        return self.source if facts.data is not None and facts.data.needs_source else "none"
 
 
 def by_rule(optimizers: Sequence[Optimizer]) -> list[list[Optimizer]]:
@@ -168,18 +173,49 @@ def metadata(task: Task, options: SweepOptions, mode: str, core_seconds: dict[st
     }
 
 
-def sweep_to_file(
+@dataclass(frozen=True)
+class Curves:
+    """The curves of one task as a file will have them. table: `store.SCHEMA`; metadata: {name: text}."""
+
+    table: pa.Table
+    metadata: dict[str, str]
+
+    def path(self, root: str | Path) -> Path:
+        """Where the file stands in a directory of results."""
+        return store.curve_path(root, self.metadata["source"], self.metadata["family"], self.metadata["task"])
+
+    def write(self, root: str | Path) -> Path:
+        """Write the file, whole or not at all; returns its path."""
+        path = self.path(root)
+        store.write_curves(self.table, path, self.metadata)
+        return path
+
+
+def earlier_curves(name: str, options: SweepOptions, root: str | Path) -> Curves | None:
+    """What the file of a task has before a sweep adds to it; None where there is no file."""
+    from taskset import catalogue
+
+    family, config = catalogue.resolve(name)
+    source = options.source_of(catalogue.facts(family, config))
+    path = store.curve_path(root, source, family, name)
+    if not path.exists():
+        return None
+    table = curves_table(root, task=name, source=source, columns=store.SCHEMA.names).cast(store.SCHEMA)
+    return Curves(table, store.read_metadata(path))
+
+
+def swept(
     name: str,
     options: SweepOptions,
-    root: str | Path,
+    before: Curves | None = None,
     data_dir: str | Path | None = None,
     mode: str | None = None,
     report: Callable[[float], object] = lambda share: None,
-) -> Path:
-    """Sweep one task and write its file, whole or not at all; returns the path.
+) -> Curves:
+    """The `Curves` of one task: of `before`, with the runs that it lacks.
 
-    Where there is a file with a part of the runs, only the others are made. Their numbers are those of one sweep of all; up to
-    rounding for new optimizers of tasks whose runs share a program (`taskset.execution.modes.copies_pay`).
+    Their numbers are those of one sweep of all; up to rounding for new optimizers of tasks whose runs share a program
+    (`taskset.execution.modes.copies_pay`).
     """
     from taskset.catalogue import get_task
     from taskset.execution.loop import execution_mode
@@ -191,9 +227,8 @@ def sweep_to_file(
             task = get_task(name, options.source, data_dir)
         with account("open"):  # decodes the data set, unless another task of the sweep has
             task.raw_batches("train", options.seeds[0], 0, 1)
-        path = store.curve_path(root, task.source, task.family, task.name)
-        before = store.read_metadata(path) if path.exists() else None
-        parts = resume.missing(path, before, options) if before else [options]
+        path = store.curve_path("", task.source, task.family, task.name)  # in messages about the earlier file
+        parts = resume.missing(path, before.metadata, options) if before else [options]
 
         def report_part(i: int) -> Callable[[float], object]:
             return lambda share: report((i + share) / len(parts))
@@ -205,12 +240,27 @@ def sweep_to_file(
     copies = max(int(table.schema.metadata[b"copies"]) for table in tables)
     spent = {**account.seconds, **total.seconds}
     if before:
-        tables.append(curves_table(root, task=name, source=task.source, columns=store.SCHEMA.names).cast(store.SCHEMA))
-        earlier = described.core_seconds(path, before)
+        tables.append(before.table)
+        earlier = described.core_seconds(path, before.metadata)
         spent = {purpose: earlier.get(purpose, 0.0) + spent.get(purpose, 0.0) for purpose in {**earlier, **spent}}
-        copies = max(copies, described.whole_number(path, before, "copies") or 1)
-    store.check_options(root, options.as_json())  # once more: another sweep may have been first to have curves here
+        copies = max(copies, described.whole_number(path, before.metadata, "copies") or 1)
     table = resume.joined([table.replace_schema_metadata(None) for table in tables], options) if before else tables[0]
     stored = {**metadata(task, options, mode or execution_mode(task), spent), "copies": str(copies)}
-    store.write_curves(table, path, stored)
-    return path
+    return Curves(table, stored)
+
+
+def sweep_to_file(
+    name: str,
+    options: SweepOptions,
+    root: str | Path,
+    data_dir: str | Path | None = None,
+    mode: str | None = None,
+    report: Callable[[float], object] = lambda share: None,
+) -> Path:
+    """Sweep one task and write its file, whole or not at all; returns the path.
+
+    Where there is a file with a part of the runs, only the others are made (`swept`).
+    """
+    curves = swept(name, options, earlier_curves(name, options, root), data_dir, mode, report)
+    store.check_options(root, options.as_json())  # once more: another sweep may have been first to have curves here
+    return curves.write(root)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import gc
 import multiprocessing
 import os
@@ -41,6 +42,16 @@ def end_with_parent(parent: int) -> None:
             os._exit(1)
 
 
+def outcome(call: Callable[[], Any]) -> tuple[str, Any]:
+    """("done", what `call` returns) or ("failed", why it raised): one broken task must not stop the others."""
+    try:
+        return "done", call()
+    except TasksetError as error:
+        return "failed", str(error)
+    except Exception as error:
+        return "failed", f"{type(error).__name__}: {error}\n{traceback.format_exc()}"
+
+
 def _work(pipe: Connection, function: Callable[..., Any], arguments: Sequence[Any], parent: int) -> None:
     """The body of a worker: jobs come in through the pipe, (kind, value) messages go out."""
     end_with_parent(parent)
@@ -59,12 +70,7 @@ def _work(pipe: Connection, function: Callable[..., Any], arguments: Sequence[An
             job = pipe.recv()
             if job is None:
                 return
-            try:
-                pipe.send(("done", function(job, *arguments, report=report)))
-            except TasksetError as error:
-                pipe.send(("failed", str(error)))
-            except Exception as error:  # one broken task must not stop the others; its trace is reported
-                pipe.send(("failed", f"{type(error).__name__}: {error}\n{traceback.format_exc()}"))
+            pipe.send(outcome(functools.partial(function, job, *arguments, report=report)))
             gc.collect()  # a task and its compiled programs (some 60 MB) refer to each other in circles
     except (EOFError, OSError, KeyboardInterrupt):
         return

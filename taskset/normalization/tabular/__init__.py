@@ -16,12 +16,15 @@ No TensorFlow.
 from taskset.normalization.tabular.loading import from_curves, load, problems
 from taskset.normalization.tabular.methods import in_turn, random_search, successive_halving
 from taskset.normalization.tabular.problem import Best, Curve, Problem, Search
+from taskset.normalization.tabular.space import Axis, Space
 
 __all__ = [
+    "Axis",
     "Best",
     "Curve",
     "Problem",
     "Search",
+    "Space",
     "from_curves",
     "in_turn",
     "load",

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from taskset.datasets.base import SPLITS
-from taskset.errors import StoreError
+from taskset.errors import StoreError, UnknownName, unknown
 from taskset.samplers.optimizers import opt_list_names
+
+if TYPE_CHECKING:
+    from taskset.normalization.tabular.space import Space
 
 
 @dataclass(frozen=True)
@@ -59,10 +63,48 @@ class Problem:
         losses = {split: frozen(values[c, s, :e].mean(axis=0)) for split, values in self.losses.items()}
         return Curve(optimizer, self.steps[:e], losses, frozen(self.seconds[c, s, :e].mean(axis=0)))
 
+    def families(self) -> list[str]:
+        """The optimizer families that this problem has configurations of, such as adam_lr, in the order of their first ones."""
+        return list(dict.fromkeys(self._family(name) for name in self.optimizers))
+
+    def space(self, family: str) -> Space:
+        """The configurations of one optimizer family as points of a numeric `Space`. Raises `UnknownName`."""
+        from taskset.normalization.tabular.space import space_of
+
+        names = [name for name in self.optimizers if self._family(name) == family]
+        if not names:
+            raise unknown("family", family, self.families(), f"{self.task} has {', '.join(self.families())}.")
+        return space_of({name: self.hyperparameters(name) for name in names})
+
+    def _family(self, optimizer: str) -> str:
+        from taskset.samplers.optimizers import get_optimizer_config
+
+        try:
+            return get_optimizer_config(optimizer)[1]
+        except UnknownName:  # a learned one, say: a family by itself
+            return optimizer
+
+    def scale(self, choose_on: str = "valid_outer", seed: int | None = None) -> tuple[float, float]:
+        """(loss at step 0, lowest recorded loss of any configuration at any step): what a normalized regret of 1 and 0 mean.
+
+        Raises StoreError where no configuration ends up below the start.
+        """
+        losses = self.losses[self._split(choose_on)]
+        chosen = losses.mean(axis=1) if seed is None else losses[:, self._seed(seed)]
+        finite = chosen[np.isfinite(chosen)]
+        initial, best = (float(np.nanmean(chosen[:, 0])), float(finite.min())) if finite.size else (np.nan, np.nan)
+        if not best < initial:
+            raise StoreError(f"no configuration of {self.task} lowers the loss of {choose_on}: it has no regret to normalize")
+        return initial, best
+
+    def regret(self, loss: ArrayLike, choose_on: str = "valid_outer", seed: int | None = None) -> np.ndarray:
+        """Normalized regrets of losses, of the same shape: (loss - best) / (initial - best), with those of `scale`."""
+        initial, best = self.scale(choose_on, seed)
+        return (np.asarray(loss, np.float64) - best) / (initial - best)
+
     def search(self, choose_on: str = "valid_outer", seed: int | None = None) -> Search:
         """A new account on which nothing has been spent. choose_on: the split whose loss decides; seed: as in `query`."""
-        if choose_on not in SPLITS:
-            raise StoreError(f"split {choose_on!r}: allowed are {', '.join(SPLITS)}")
+        self._split(choose_on)
         if seed is not None:
             self._seed(seed)
         return Search(self, choose_on, seed)
@@ -76,6 +118,11 @@ class Problem:
             shown = ", ".join(self.optimizers[:3])
             raise StoreError(f"{self.task} has no curves of {optimizer!r}: its {len(self.optimizers)} optimizers are {shown} ..")
         return self.optimizers.index(optimizer)
+
+    def _split(self, split: str) -> str:
+        if split not in SPLITS:
+            raise StoreError(f"split {split!r}: allowed are {', '.join(SPLITS)}")
+        return split
 
     def _seed(self, seed: int) -> int:
         if seed not in self.seeds:
@@ -115,6 +162,7 @@ class Search:
         self.history: list[tuple[int, float, float]] = []
         self._curves: dict[str, Curve] = {}
         self._seen: dict[str, int] = {}
+        self._begun: list[int] = []  # the places in the history at which a new configuration begins
 
     def advance(self, optimizer: str, step: int) -> float:
         """Pay for a configuration up to `step`; returns its loss there (of the last evaluation), infinite if it has diverged.
@@ -124,6 +172,7 @@ class Search:
         """
         if optimizer not in self._curves:
             self._curves[optimizer] = self.problem.query(optimizer, seed=self.seed)
+            self._begun.append(len(self.history))
         curve, end = self._curves[optimizer], self.problem.evaluations(step)
         for e in range(self._seen.get(optimizer, 0), end):
             self._look(curve, e)
@@ -152,9 +201,23 @@ class Search:
         curve = self._curves[self.best.optimizer]
         return float(curve.losses[split][np.searchsorted(curve.steps, self.best.step)])
 
-    def reached(self, steps: int) -> float:
-        """The best loss after at most `steps` steps spent; infinite before the first finite evaluation."""
-        return min((loss for spent, _, loss in self.history if spent <= steps), default=np.inf)
+    def reached(self, steps: float = np.inf, seconds: float = np.inf) -> float:
+        """The best loss after at most so many steps and seconds were spent; infinite before the first finite evaluation."""
+        return min((loss for spent, time, loss in self.history if spent <= steps and time <= seconds), default=np.inf)
+
+    @property
+    def trials(self) -> int:
+        """How many configurations were looked at."""
+        return len(self._begun)
+
+    def regrets(self) -> np.ndarray:
+        """Normalized regrets [trials] (`Problem.regret`) of the best so far, each when the next configuration was begun."""
+        ends = [*self._begun[1:], len(self.history)][: self.trials]
+        return self.problem.regret([self.history[end - 1][2] for end in ends], self.choose_on, self.seed)
+
+    def regret(self, steps: float = np.inf, seconds: float = np.inf) -> float:
+        """The normalized regret after at most so many steps and seconds were spent."""
+        return float(self.problem.regret(self.reached(steps, seconds), self.choose_on, self.seed))
 
 
 def frozen(array: ArrayLike) -> np.ndarray:

@@ -16,7 +16,7 @@ from taskset import catalogue
 from taskset.catalogue import get_task
 from taskset.errors import ConfigError, StoreError
 from taskset.normalization import store
-from taskset.normalization.sweep import baseline, claims, planning, resume, workers
+from taskset.normalization.sweep import baseline, claims, engines, planning, resume, workers
 from taskset.normalization.sweep.runner import SweepOptions, metadata, sweep_to_file
 
 NAME, OTHER = "own_regression_seed1", "own_regression_seed2"
@@ -154,12 +154,13 @@ def test_a_claim_ends_with_its_process(tmp_path):
 
 
 def test_a_task_that_another_process_has_is_done_later(root, monkeypatch):
-    arguments = OPTIONS, str(root), None, None, ()
-    monkeypatch.setattr(baseline, "sweep_to_file", lambda *_: "swept")
+    work, swept = baseline.SweepWork(OPTIONS, str(root)), []
+    monkeypatch.setattr(baseline, "swept", lambda name, *_: swept.append(name))
+    monkeypatch.setattr(baseline.SweepWork, "keep", lambda *_: None)
     with claims.claim(root, OTHER):
-        assert baseline._job(OTHER, *arguments, report=None) == workers.LATER
-    assert baseline._job(OTHER, *arguments, report=None) == "swept"
-    assert baseline._job(NAME, *arguments, report=None).endswith(f"{NAME}.parquet")  # it is there: not swept again
+        assert engines.do(OTHER, work, (), report=None) == workers.LATER
+    assert engines.do(OTHER, work, (), report=None) is None and swept == [OTHER]
+    assert engines.do(NAME, work, (), report=None) is None and swept == [OTHER]  # it is there: not swept again
 
 
 def test_shards_are_parts_of_the_whole():

@@ -1,0 +1,129 @@
+"""Work in processes of this machine, one core each."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from taskset import plugins
+from taskset.errors import TasksetError
+from taskset.execution.memory import private_mib
+from taskset.execution.runtime import start_tensorflow
+from taskset.normalization.sweep import workers
+from taskset.normalization.sweep.engines import base
+from taskset.normalization.sweep.workers import Progress, end_with_parent
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+
+class Local:
+    """The `taskset.normalization.sweep.engines.base.Engine` of this machine."""
+
+    def workers(self, asked: int | None, default: int) -> int:
+        """As asked, else `default`."""
+        return asked or default
+
+    def alone(self, count: int) -> bool:
+        """One worker is this process."""
+        return count == 1
+
+    def run(
+        self,
+        jobs: Iterable[str],
+        work: base.Work,
+        count: int,
+        report: Callable[[Progress], object] = lambda progress: None,
+        may_begin: Callable[[str], bool] = lambda job: True,
+        modules: Sequence[str] = (),
+        files: Sequence[str] = (),
+    ) -> Progress:
+        """As `Engine.run`: each job is begun, computed and kept by one of `taskset.normalization.sweep.workers`."""
+        del files  # they are here
+        return workers.run(jobs, base.do, (work, tuple(modules)), count, report, may_begin)
+
+    def process(
+        self, make: Callable[..., object], arguments: Sequence[Any], modules: Sequence[str] = (), name: str = ""
+    ) -> LocalProcess:
+        """As `Engine.process`."""
+        del name
+        return LocalProcess(make, arguments, modules)
+
+
+LOCAL = Local()
+
+
+class LocalProcess:
+    """A `taskset.normalization.sweep.engines.base.Process` that ends with this one, however this one ends."""
+
+    def __init__(self, make: Callable[..., object], arguments: Sequence[Any], modules: Sequence[str]) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, there = context.Pipe()
+        given = there, os.getpid(), make, tuple(arguments), tuple(modules)
+        self._process = context.Process(target=_serve, args=given, daemon=True)
+        self._process.start()
+        there.close()
+
+    @property
+    def pid(self) -> int:
+        """The number of the process."""
+        assert self._process.pid is not None  # it was started
+        return self._process.pid
+
+    def send(self, method: str, arguments: Sequence[Any]) -> bool:
+        """As `Process.send`."""
+        try:
+            self._pipe.send((method, arguments))
+        except (BrokenPipeError, ConnectionResetError):
+            return False
+        return True
+
+    def answer(self) -> tuple[str, Any]:
+        """As `Process.answer`."""
+        try:
+            return self._pipe.recv()
+        except (EOFError, ConnectionResetError):
+            return "died", None
+
+    def private_mib(self) -> float:
+        """Of now."""
+        return private_mib(self.pid)
+
+    def kill(self) -> None:
+        """As `Process.kill`; waits until the process has ended."""
+        self._process.kill()
+        self._process.join()
+
+    def ending(self) -> str:
+        """Its exit status."""
+        self._process.join()
+        return f"with status {self._process.exitcode} (out of memory?)"
+
+
+def answer_to(target: object, method: str, arguments: Sequence[Any]) -> tuple[str, Any]:
+    """The answer of a process that calls a method of `target`."""
+    try:
+        return "done", getattr(target, method)(*arguments)
+    except TasksetError as error:
+        return "failed", str(error)
+    except Exception:
+        return "broken", traceback.format_exc()
+
+
+def _serve(pipe: Connection, parent: int, make: Callable[..., object], arguments: Sequence[Any], modules: Sequence[str]) -> None:
+    """The body of a `LocalProcess`: (method, arguments) come in, answers go out."""
+    end_with_parent(parent)
+    start_tensorflow(threads=1)
+    try:
+        plugins.load(modules)
+        target = make(*arguments)
+        while True:
+            method, given = pipe.recv()
+            pipe.send(answer_to(target, method, given))
+    except TasksetError as error:  # before the first call: the modules can't be imported, say
+        pipe.send(("failed", str(error)))
+    except (EOFError, KeyboardInterrupt, BrokenPipeError):
+        return

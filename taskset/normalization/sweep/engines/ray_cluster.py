@@ -1,0 +1,346 @@
+"""Work on a Ray cluster: one task of Ray's, with one core, per job; one actor per worker of an outer training.
+
+This process begins the jobs and writes their results, so that the nodes need no common file system. They need the same version of
+this package, and real data where they shall read it.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import functools
+import gc
+import logging
+import os
+import resource
+import secrets
+import signal
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from taskset import plugins
+from taskset.errors import ConfigError, TasksetError, cut
+from taskset.execution import carried, compile_cache
+from taskset.execution.memory import private_mib
+from taskset.normalization.sweep.engines.base import FINISHED, Process, Work
+from taskset.normalization.sweep.engines.local import answer_to
+from taskset.normalization.sweep.workers import LATER, LATER_SECONDS, Progress, outcome
+from taskset.version import __version__
+
+QUIET = {  # what Ray reads when it is imported or started
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_DEDUP_LOGS": "0",
+}
+RETRIES = 3  # how often a job is begun again when its worker or node has died
+RECYCLE = 10  # jobs of a process before a fresh one takes over, which starts within some seconds
+WAITING_SECONDS = 60.0  # without an answer, before a note says that the cluster has no core for a worker
+CANCEL_SECONDS = 10.0  # for the nodes to remove what they shared, at the end
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a process on another machine is set up with before its first job.
+
+    session: of the scratch directory (`taskset.datasets.sharing.join_shared_arrays`); settings: environment variables that can
+    change numbers, or say where compiled programs are kept; modules: to import; files: `taskset.execution.carried`.
+    """
+
+    version: str
+    session: str
+    settings: dict[str, str]
+    modules: tuple[str, ...]
+    files: Mapping[str, carried.CarriedFile]
+
+    def apply(self) -> None:
+        """Set up this process: TensorFlow with one thread, the node's scratch directory, the user's modules."""
+        if self.version != __version__:
+            raise TasksetError(
+                f"a node has taskset {__version__}, and this process has {self.version}: install the same version on all nodes"
+            )
+        if _Node.session != self.session:
+            from taskset.datasets.sharing import join_shared_arrays
+            from taskset.execution.runtime import start_tensorflow
+
+            os.environ.update(self.settings)
+            _Node.scratch, _Node.session = join_shared_arrays(self.session), self.session
+            start_tensorflow(threads=1)
+        carried.unpack(self.files, _Node.scratch)
+        plugins.load(self.modules)
+
+
+class _Node:
+    """The state of a process on a node."""
+
+    session = ""
+    scratch: Any = None
+
+
+def _compute(setup: Setup, work: Work, job: str, given: Any) -> tuple[str, Any]:
+    """The body of a task of Ray's: ("done", result) or ("failed", why)."""
+
+    def compute() -> Any:
+        setup.apply()
+        return work.compute(job, given, lambda share: None)
+
+    found = outcome(compute)
+    gc.collect()  # a task and its compiled programs refer to each other in circles
+    return found
+
+
+class _Held:
+    """The body of an actor of Ray's: an object that is made on the first call."""
+
+    def __init__(self, setup: Setup, make: Callable[..., object], arguments: Sequence[Any]) -> None:
+        self._made: object = None
+        self._make = setup, make, arguments
+
+    def call(self, method: str, arguments: Sequence[Any]) -> tuple[tuple[str, Any], float]:
+        """(the answer, MiB that the process has for itself)."""
+        if self._made is None:
+            made = answer_to(self, "_begin", ())
+            if made[0] != "done":
+                return made, private_mib()
+        return answer_to(self._made, method, arguments), private_mib()
+
+    def _begin(self) -> None:
+        setup, make, arguments = self._make
+        setup.apply()
+        self._made = make(*arguments)
+
+
+@contextlib.contextmanager
+def connected(address: str | None = None) -> Iterator[Ray]:
+    """Context manager: the engine of a Ray cluster; what was begun there ends with it.
+
+    address: "HOST:PORT" of its head, or "auto"; None: RAY_ADDRESS, else a cluster that runs on this machine, else one of this
+    machine's cores that ends with the context. Raises `ConfigError`: Ray isn't installed, or can't be reached.
+    """
+    os.environ.update({name: os.environ.get(name, value) for name, value in QUIET.items()})
+    try:
+        import ray
+    except ImportError as error:
+        raise ConfigError("the engine ray needs the package ray: pip install 'taskset[ray]'") from error
+    if ray.is_initialized():  # by the caller, whose connection it stays
+        yield Ray(ray)
+        return
+    with _own_signals():
+        try:
+            ray.init(
+                address=address, include_dashboard=None if address else False, log_to_driver=False,
+                logging_level=logging.ERROR, configure_logging=True,
+            )  # fmt: skip
+        except (ConnectionError, ValueError, RuntimeError, TimeoutError, OSError) as error:
+            raise ConfigError(
+                f"no Ray cluster at {address or 'this machine'} ({cut(str(error), 200)}): give --address HOST:PORT of its head, "
+                "or leave it out to use this machine"
+            ) from error
+    try:
+        yield Ray(ray)
+    finally:
+        ray.shutdown()
+
+
+@contextlib.contextmanager
+def _own_signals() -> Iterator[None]:
+    """A context after which signals are handled as before: Ray has a handler of its own for SIGTERM."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+class Ray:
+    """The `taskset.normalization.sweep.engines.base.Engine` of a Ray cluster. ray: the module, connected."""
+
+    def __init__(self, ray: Any) -> None:
+        self._ray, self._session = ray, secrets.token_hex(8)
+
+    def workers(self, asked: int | None, default: int) -> int:
+        """As asked, else one per core of the cluster as it is now."""
+        del default
+        return asked or max(1, int(self._ray.cluster_resources().get("CPU", 1)))
+
+    def alone(self, count: int) -> bool:
+        """Nothing is computed in this process."""
+        del count
+        return False
+
+    def _setup(self, modules: Sequence[str], files: Sequence[str] = ()) -> Any:
+        """A reference to the `Setup`, which Ray sends to each node once."""
+        names = (*compile_cache.SETTINGS, compile_cache.VARIABLE)
+        settings = {**compile_cache.settings(), **{name: os.environ[name] for name in names[-1:] if name in os.environ}}
+        packed = carried.pack([*(name for name in modules if name.endswith(".py")), *files])
+        return self._ray.put(Setup(__version__, self._session, settings, tuple(modules), packed))
+
+    def run(
+        self,
+        jobs: Iterable[str],
+        work: Work,
+        count: int,
+        report: Callable[[Progress], object] = lambda progress: None,
+        may_begin: Callable[[str], bool] = lambda job: True,
+        modules: Sequence[str] = (),
+        files: Sequence[str] = (),
+    ) -> Progress:
+        """As `Engine.run`. Claims are held here, and results are written here; how far a job is isn't known before its end."""
+        _allow_files(count)
+        running = _Running(self._ray, work, self._setup(modules, files), jobs, may_begin)
+        try:
+            while running.begin(count):
+                report(running.progress)
+                running.wait()
+                report(running.progress)
+        finally:
+            running.cancel()
+            self._tidy()
+        return running.progress
+
+    def process(
+        self, make: Callable[..., object], arguments: Sequence[Any], modules: Sequence[str] = (), name: str = ""
+    ) -> Process:
+        """As `Engine.process`: an actor."""
+        actor = self._ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0)(_Held)
+        return RayProcess(self._ray, actor.remote(self._setup(modules), make, tuple(arguments)), name)
+
+    def _tidy(self) -> None:
+        """Have each node remove what its processes shared; one that doesn't answer removes it when it is next used."""
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy as On
+
+        from taskset.datasets.sharing import leave_shared_arrays
+
+        with contextlib.suppress(Exception):  # the cluster may be gone
+            place = self._ray.remote(num_cpus=0, max_retries=0)(leave_shared_arrays)
+            nodes = [node["NodeID"] for node in self._ray.nodes() if node["Alive"]]
+            asked = [place.options(scheduling_strategy=On(node, soft=False)).remote(self._session) for node in nodes]
+            self._ray.wait(asked, num_returns=len(asked), timeout=CANCEL_SECONDS)
+
+
+def _allow_files(count: int) -> None:
+    """Let this process have a claim, which is an open file, for each job that is running."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * count + 1024
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+class _Running:
+    """The jobs of one `Ray.run`: those that wait, and those that are with Ray."""
+
+    def __init__(self, ray: Any, work: Work, setup: Any, jobs: Iterable[str], may_begin: Callable[[str], bool]) -> None:
+        self.progress = Progress()
+        self._ray, self._work, self._setup, self._may_begin = ray, work, setup, may_begin
+        self._sent = ray.put(work)
+        self._compute = ray.remote(num_cpus=1, max_retries=RETRIES, max_calls=RECYCLE)(_compute)
+        self._waiting = collections.deque(jobs)
+        self._later: dict[str, float] = {}  # {job: when it may be tried again}
+        self._begun: dict[Any, tuple[str, contextlib.ExitStack]] = {}  # {reference: (job, its claim)}
+
+    def begin(self, count: int) -> bool:
+        """Begin jobs until `count` are with Ray; whether there is anything left to wait for."""
+        while len(self._begun) < count and (job := self._next()) is not None:
+            with contextlib.ExitStack() as claim:
+                kind, given = outcome(functools.partial(claim.enter_context, self._work.begin(job)))
+                if kind == "failed":
+                    self.progress.failed[job] = given
+                elif isinstance(given, str) and given == LATER:
+                    self._later[job] = time.monotonic() + LATER_SECONDS
+                elif isinstance(given, str) and given == FINISHED:
+                    self.progress.finished.append(job)
+                else:
+                    reference = self._compute.options(name=job).remote(self._setup, self._sent, job, given)
+                    self._begun[reference] = job, claim.pop_all()
+                    self.progress.working[job] = 0.0
+        return bool(self._begun or self._waiting or self._later)
+
+    def _next(self) -> str | None:
+        while self._waiting:
+            job = self._waiting.popleft()
+            if self._may_begin(job):
+                return job
+            self.progress.left.append(job)
+        ready = next((job for job, at in self._later.items() if time.monotonic() >= at), None)
+        if ready is not None:
+            del self._later[ready]
+        return ready
+
+    def wait(self) -> None:
+        """Wait half a second, or until a job has ended; keep its result."""
+        if not self._begun:
+            time.sleep(0.5)
+            return
+        for reference in self._ray.wait(list(self._begun), num_returns=1, timeout=0.5)[0]:
+            job, claim = self._begun.pop(reference)
+            with claim:
+                kind, value = self._found(reference)
+                if kind == "done":
+                    kind, value = outcome(functools.partial(self._work.keep, job, value))
+            del self.progress.working[job]
+            if kind == "done":
+                self.progress.finished.append(job)
+            else:
+                self.progress.failed[job] = value
+
+    def _found(self, reference: Any) -> tuple[str, Any]:
+        try:
+            return self._ray.get(reference)
+        except self._ray.exceptions.RayTaskError as error:  # of Ray's own around our code: a result that can't be sent, say
+            return "failed", str(error)
+        except self._ray.exceptions.RayError as error:
+            return "failed", f"its worker or node died {RETRIES + 1} times (out of memory?): {cut(str(error), 300)}"
+
+    def cancel(self) -> None:
+        """End what is still with Ray, and give up its claims."""
+        for reference, (_, claim) in self._begun.items():
+            with contextlib.suppress(Exception), claim:  # the cluster may be gone
+                self._ray.cancel(reference, force=True)
+
+
+class RayProcess:
+    """A `taskset.normalization.sweep.engines.base.Process`: an actor, which ends with this process."""
+
+    def __init__(self, ray: Any, actor: Any, name: str) -> None:
+        self._ray, self._actor, self._name, self._mib = ray, actor, name, 0.0
+        self._calls: collections.deque[Any] = collections.deque()
+        self._why = ""
+
+    def send(self, method: str, arguments: Sequence[Any]) -> bool:
+        """As `Process.send`: always True; `answer` finds out whether the actor lives."""
+        self._calls.append(self._actor.call.remote(method, tuple(arguments)))
+        return True
+
+    def answer(self) -> tuple[str, Any]:
+        """As `Process.answer`. A note says so where the cluster has no core for the worker."""
+        reference, answered = self._calls.popleft(), False
+        while not answered:
+            answered = bool(self._ray.wait([reference], timeout=WAITING_SECONDS)[0])
+            if not answered and not self._ray.available_resources().get("CPU") and not self._mib:
+                warnings.warn(f"{self._name} waits for a core of the cluster: give fewer --workers or add nodes", stacklevel=2)
+        try:
+            answer, self._mib = self._ray.get(reference)
+        except self._ray.exceptions.RayError as error:
+            self._why = cut(str(error), 300)
+            return "died", None
+        return answer
+
+    def private_mib(self) -> float:
+        """At its last answer."""
+        return self._mib
+
+    def kill(self) -> None:
+        """As `Process.kill`."""
+        with contextlib.suppress(Exception):  # the cluster may be gone
+            self._ray.kill(self._actor, no_restart=True)
+
+    def ending(self) -> str:
+        """As Ray describes it."""
+        return f"or its node did ({self._why})"
