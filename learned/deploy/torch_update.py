@@ -8,8 +8,8 @@
         optimizer.step(loss=loss)                                      # or step(closure)
 
 `LearnedOptimizer` is a `torch.optim.Optimizer`: parameter groups, `state_dict` and `load_state_dict` work as usual. A training is
-resumed with the number of `steps` that the optimizer is made with, which may be larger than before. A parameter without a gradient
-stays as it is, and so does its state. State and computation are float64 where a parameter is, else float32; bfloat16 and float16
+resumed with the `steps` that the new optimizer is made with, which may be more than before. A parameter without a gradient stays
+as it is, and so does its state. State and computation are float64 where a parameter is, else float32; bfloat16 and float16
 parameters are rounded once, at the end of a step. There is no learning rate. Arguments that don't fit raise ValueError.
 
 weight_decay, an option of a group, is decoupled: a parameter is multiplied by 1 - weight_decay before each step.
@@ -208,6 +208,7 @@ FRACTIONS = (0.03, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0, 1.1)
 TRENDS = 6
 LARGEST_GRADIENT = 1e12
 EPSILON = 1e-18  # beside mean squares
+CHUNKS = {"cpu": 2**15}  # numbers that are worked on at once: few enough for the caches, many enough for cheap calls
 _UNITS = [0, 1, 2, 3, 13]  # features in units of the gradient
 
 
@@ -257,7 +258,7 @@ def _trends(run, loss, steps):
 
 
 def _batches(sizes, chunk):
-    """Indices of the tensors that are worked on together: each large one alone, small ones with others, at most `chunk` numbers."""
+    """Indices of tensors that are worked on together: large ones alone, small ones with others, at most `chunk` numbers."""
     batches, room = [[i] for i, n in enumerate(sizes) if n > chunk // 4], 0
     for i, n in enumerate(sizes):
         if n <= chunk // 4:
@@ -275,7 +276,7 @@ def _flat(x, dtype):
 
 
 class _Batch:
-    """Vectors of all numbers of some tensors: g, p [n], m [3, n], v [2, n]. One tensor lies in its own memory, several are copied."""
+    """Vectors of all numbers of some tensors: g, p [n], m [3, n], v [2, n]; one in its own memory, or copies of several."""
 
     def __init__(self, params, states, dtype):
         self.params, self.states, self.sizes = params, states, [p.numel() for p in params]
@@ -319,8 +320,7 @@ class _Step:
 
     def __init__(self, optimizer, t, shared, params, like):
         self.optimizer, self.t, self.shared, self.tensors, self.theta = optimizer, t, shared, len(params), optimizer._theta(like)
-        # Numbers that are worked on at once: on a CPU as many as stay in its caches and make calls cheap beside the work.
-        self.chunk = 2**15 if like.device.type == "cpu" else 2**21
+        self.chunk = CHUNKS.get(like.device.type, 2**21)
         sums = torch.stack(torch._foreach_norm([_flat(p, like.dtype) for p in params])).square()
         self.square_of_all = sums.sum() / sum(p.numel() for p in params)
         column = lambda x: like.new_tensor(x)[:, None]  # noqa: E731
