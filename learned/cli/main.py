@@ -210,13 +210,17 @@ def export_command(
     path: Annotated[
         Path, typer.Argument(metavar="CHECKPOINT", help="Checkpoint file, or a name of `python -m learned pretrained`.")
     ],
-    output: Annotated[Path, typer.Option("--out", help="The .npz to write; its reader numpy_update.py is put beside it.")],
+    output: Annotated[Path, typer.Option("--out", help="The .npz to write; its reader is put beside it.")],
+    format: Annotated[
+        str,
+        typer.Option(help="What the reader needs: numpy, torch or jax; it is numpy_update.py, torch_update.py, jax_update.py."),
+    ] = "numpy",
 ) -> None:
-    """Write trained weights, and the one file that uses them with NumPy alone."""
+    """Write trained weights, and the one file that uses them with NumPy, PyTorch or JAX alone."""
     start_tensorflow(threads=1)
     from learned.deploy.export import export
 
-    for written in export(path, output):
+    for written in export(path, output, format):
         out.print(str(written), markup=False)
 
 

@@ -1,36 +1,53 @@
-"""A trained optimizer for use outside TensorFlow: weights in an .npz, and beside it the one file that reads them."""
+"""A trained optimizer for use outside this package: weights in an .npz, and beside it the one file that reads them.
+
+The readers are `numpy_update.py`, `torch_update.py` and `jax_update.py` of this folder, which import nothing of the package.
+"""
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
-from learned.deploy import numpy_update
 from learned.deploy.weights import load_weights
 from learned.outer_training import checkpoint
 from learned.types import PathLike
 from taskset.errors import StoreError
 from taskset.normalization.store import write_text
 
-READER = "numpy_update.py"
+READERS = {"numpy": "numpy_update.py", "torch": "torch_update.py", "jax": "jax_update.py"}
 
 
-def export(path: PathLike, output: PathLike) -> tuple[Path, Path]:
-    """Write the weights in the checkpoint `path` to `output` (.npz) and `numpy_update.py` beside it; returns both paths.
+def export(path: PathLike, output: PathLike, format: str = "numpy") -> tuple[Path, Path]:
+    """Write the weights in the checkpoint `path` to `output` (.npz) and their reader beside it; returns both paths.
 
-    The .npz has the weights and the record of how they were trained. It can be loaded wherever a checkpoint can; a training
-    can't be resumed from it. Raises `StoreError` where the optimizer is one of a user's own, whose rule the reader doesn't have.
+    format: numpy, torch or jax, what the reader needs. The .npz is the same for all of them: the weights and the record of how
+    they were trained. It can be loaded wherever a checkpoint can; a training can't be resumed from it. Raises `StoreError` where
+    the reader doesn't have the optimizer's rule, as that of a user's own optimizer.
     """
     output = Path(output)
     if output.suffix != ".npz":
         raise StoreError(f"output {str(output)!r}: allowed is the name of an .npz file")
-    found = load_weights(path)
-    if found.optimizer not in numpy_update.RULES:
+    if format not in READERS:
+        raise StoreError(f"format {format!r}: allowed are {', '.join(READERS)}")
+    text = Path(__file__).with_name(READERS[format]).read_text(encoding="utf-8")
+    found, known = load_weights(path), rules(text)
+    if found.optimizer not in known:
         raise StoreError(
-            f"{path} has weights of {found.optimizer!r}, which {READER} doesn't know: allowed are the package's own, "
-            f"{', '.join(numpy_update.RULES)}; use the checkpoint itself in Keras or `evaluate --import`"
+            f"{path} has weights of {found.optimizer!r}, which {READERS[format]} doesn't know: allowed are {', '.join(known)}; "
+            "use the checkpoint itself in Keras or `evaluate --import`"
         )
     meta = {key: value for key, value in found.meta.items() if key not in ("format", "slots")}
     checkpoint.save(output, meta, {f"theta/{name}": array for name, array in found.theta.items()})
-    reader = output.with_name(READER)
-    write_text(Path(__file__).with_name(READER).read_text(encoding="utf-8"), reader)
+    reader = output.with_name(READERS[format])
+    write_text(text, reader)
     return output, reader
+
+
+def rules(text: str) -> list[str]:
+    """The names in the table `RULES` of a reader's text; reading them doesn't import PyTorch or JAX."""
+    for node in ast.parse(text).body:
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        if any(isinstance(target, ast.Name) and target.id == "RULES" for target in targets):
+            assert isinstance(node.value, ast.Dict)
+            return [key.value for key in node.value.keys]
+    raise AssertionError("a reader without RULES")

@@ -39,18 +39,9 @@ class LearnedOptimizer:
     """
 
     def __init__(self, name: str, theta: dict[str, Any], steps: int | None = None) -> None:
-        if not isinstance(name, str) or name not in RULES:
-            raise ValueError(f"unknown learned optimizer {name!r:.100}: allowed are {', '.join(RULES)}")
-        if not isinstance(theta, dict):
-            raise ValueError(f"theta is a {type(theta).__name__}: allowed is {{path: array}}")
-        self.name, self.theta = name, {path: np.asarray(w) for path, w in theta.items()}
-        for path, w in self.theta.items():
-            if w.dtype.kind != "f" or not np.isfinite(w).all():
-                raise ValueError(f"weight {path!r:.100} of type {w.dtype}: allowed are finite floats")
         self.reads_loss, self.reads_validation_loss = name in ("anchored", "hierarchical"), name == "hierarchical"
         self.reads_steps, self.steps = name == "anchored", steps
-        if (steps is None and self.reads_steps) or (steps is not None and not _is_count(steps)):
-            raise ValueError(f"steps {steps!r} of {name}: allowed is an integer of at least 1, the steps of the whole training")
+        self.name, self.theta = name, _checked(name, theta, RULES, steps, self.reads_steps)
 
     def init(self, params: dict[str, Any]) -> dict[str, Any]:
         """The state before the first step."""
@@ -111,6 +102,20 @@ def load(path: str | PathLike[str], steps: int | None = None) -> LearnedOptimize
 
     Raises `ValueError` where the file is no export, is damaged, or lacks a weight.
     """
+    return LearnedOptimizer(*read(path), steps=steps)
+
+
+# Reading an export: the same text in numpy_update.py, torch_update.py and jax_update.py, each of which is used alone.
+
+_DAMAGE = (ValueError, KeyError, TypeError, AttributeError, IndexError, EOFError, OverflowError, RuntimeError, SyntaxError)
+LARGEST = 2**28  # bytes of all arrays: a thousand times the weights of the largest rule
+
+
+def read(path: str | PathLike[str]) -> tuple[str, dict[str, np.ndarray]]:
+    """(name of the rule, weights {path: array}) of an .npz file.
+
+    Raises `ValueError` where the file is no export, is damaged, or lacks a weight.
+    """
     with open(path, "rb") as file:  # what can't be opened is an OSError; what can't be read, or sought in, is damaged
         try:
             with zipfile.ZipFile(file) as archive:
@@ -129,13 +134,7 @@ def load(path: str | PathLike[str], steps: int | None = None) -> LearnedOptimize
             raise ValueError(
                 f"{path}: weight {weight!r:.100} is {there}, expected is {shapes.get(weight, 'no such weight')!s:.100}"
             )
-    return LearnedOptimizer(name, theta, steps)
-
-
-# What comes from outside.
-
-_DAMAGE = (ValueError, KeyError, TypeError, AttributeError, IndexError, EOFError, OverflowError, RuntimeError, SyntaxError)
-LARGEST = 2**28  # bytes of all arrays: a thousand times the weights of the largest rule
+    return name, theta
 
 
 def _array(archive, member):
@@ -150,6 +149,28 @@ def _array(archive, member):
     if dtype.hasobject or min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize != len(content) - data.tell():
         raise ValueError(f"{member.filename!r} is not as long as its shape says, or holds Python objects")
     return np.ndarray(shape, dtype, content, data.tell(), order="F" if fortran else "C").copy()
+
+
+def _checked(name, theta, rules, steps, reads_steps):
+    """The weights as given, for a rule of `rules` and a training of `steps` steps; a ValueError where something is wrong."""
+    if not isinstance(name, str) or name not in rules:
+        raise ValueError(f"unknown learned optimizer {name!r:.100}: allowed are {', '.join(rules)}")
+    if not isinstance(theta, dict):
+        raise ValueError(f"theta is a {type(theta).__name__}: allowed is {{path: array}}")
+    theta = {path: np.asarray(w) for path, w in theta.items()}
+    for path, w in theta.items():
+        if w.dtype.kind != "f" or not np.isfinite(w).all():
+            raise ValueError(f"weight {path!r:.100} of type {w.dtype}: allowed are finite floats")
+    whole = isinstance(steps, (int, np.integer)) and not isinstance(steps, bool) and steps >= 1
+    if not whole and (steps is not None or reads_steps):
+        raise ValueError(f"steps {steps!r} of {name}: allowed is an integer of at least 1, the steps of the whole training")
+    return theta
+
+
+# End of reading an export.
+
+
+# What comes from outside.
 
 
 def _parameters(params):
@@ -183,10 +204,6 @@ def _gradients(grads, params):
             raise ValueError(f"gradient of {path!r} is {g.dtype} {g.shape}: allowed are numbers of its shape, {p.shape}")
         found[path] = g.astype(p.dtype)
     return found
-
-
-def _is_count(steps):
-    return isinstance(steps, (int, np.integer)) and not isinstance(steps, bool) and steps >= 1
 
 
 def _step(step):

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from learned import optimizers
 from learned.deploy import numpy_update
-from learned.deploy.export import export, load_weights
+from learned.deploy.export import READERS, export, load_weights, rules
 from learned.outer_training import checkpoint
 from taskset.errors import StoreError, UnknownName
 from tests.learned.optimizers.test_learned_optimizers import EVERY, FEW, HORIZON, SHAPES, STEPS, Inputs, weights
@@ -297,3 +297,12 @@ def test_steps_that_are_missing(tmp_path):
     optimizer, params = numpy_update.LearnedOptimizer("anchored", theta, 10), {"w": np.ones((3, 2), np.float32)}
     with pytest.raises(ValueError, match="reads the train loss"):
         optimizer.update(params, optimizer.init(params), params, 0)
+
+
+def test_all_readers_read_alike():
+    """Each is used alone, so each has the text; it is one text."""
+    texts = [Path(numpy_update.__file__).with_name(name).read_text() for name in READERS.values()]
+    sections = {text[text.index("# Reading an export:") : text.index("# End of reading an export.")] for text in texts}
+    assert len(texts) == 3 and len(sections) == 1
+    assert [rules(text) for text in texts[:1]] == [list(numpy_update.RULES)]
+    assert all(set(rules(text)) == set(numpy_update.RULES) - {"hierarchical"} for text in texts[1:])

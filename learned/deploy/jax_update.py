@@ -1,0 +1,426 @@
+"""Learned optimizers in JAX: this file and an .npz of weights are all that is needed to use one.
+
+    optimizer = load("weights.npz", steps=10_000)                      # of the whole training
+    state = optimizer.init(params)                                     # params: any tree of arrays
+    for batch in batches:
+        value, gradients = jax.value_and_grad(loss)(params, batch)
+        updates, state = optimizer.update(gradients, state, params, value=value)
+        params = jax.tree.map(lambda p, u: p + u, params, updates)     # optax.apply_updates(params, updates)
+
+`init` and `update` are pure functions that `jax.jit` takes, and those of Optax: where it is installed the optimizer is an
+`optax.GradientTransformationExtraArgs`, to be used in `optax.chain` (clipping before it, weight decay behind it) and in
+`optax.masked` (frozen parameters). A training is resumed for longer with the same state and another number of `steps`. State and
+computation are float64 where a parameter is, else float32; updates have the dtypes of the parameters. Arguments that don't fit
+raise ValueError.
+
+The .npz is what `python -m learned export --format jax` writes.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import zipfile
+import zlib
+from collections.abc import Callable
+from os import PathLike
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+try:
+    from optax import GradientTransformationExtraArgs as Transformation
+except ImportError:
+
+    class Transformation(NamedTuple):  # type: ignore[no-redef]  # Optax's, where it is missing
+        """What Optax calls a gradient transformation."""
+
+        init: Callable[[Any], Any]
+        update: Callable[..., tuple[Any, Any]]
+
+
+def load(path: str | PathLike[str], steps: int | None = None) -> Transformation:
+    """The optimizer of an .npz file, for a training of `steps` steps.
+
+    Raises `ValueError` where the file is no export, is damaged, or lacks a weight.
+    """
+    return learned_optimizer(*read(path), steps=steps)
+
+
+def learned_optimizer(name: str, theta: dict[str, Any], steps: int | None = None) -> Transformation:
+    """(init, update) of a rule with its weights.
+
+    name: of the rule; theta: {path: array}; steps: of the whole training, needed where the rule reads them.
+
+    update(gradients, state, params, value=loss) -> (updates, state); value: the train loss that the gradients come from, needed
+    where the rule reads it.
+    """
+    reads_loss = reads_steps = name == "anchored"
+    weights = _checked(name, theta, RULES, steps, reads_steps)
+    start, move = RULES[name]
+
+    def init(params: Any) -> dict[str, Any]:
+        leaves = _leaves(params)
+        return {"step": jnp.zeros([], jnp.int32), **start([jnp.asarray(p, _dtype(leaves)) for p in leaves])}
+
+    def update(updates: Any, state: dict[str, Any], params: Any = None, *, value: Any = None, **other: Any) -> tuple[Any, Any]:
+        del other
+        if params is None:
+            raise ValueError(f"{name} reads the parameters: call update(gradients, state, params, ..)")
+        if reads_loss and value is None:
+            raise ValueError(f"{name} reads the train loss: call update(.., value=loss) with the one that gradients come from")
+        if np.shape(value) not in ((), None):
+            raise ValueError(f"value has shape {np.shape(value)}: allowed is a scalar")
+        leaves, tree = _leaves(params), jax.tree.structure(params)
+        if jax.tree.structure(updates) != tree or any(g.shape != p.shape for g, p in zip(jax.tree.leaves(updates), leaves)):
+            raise ValueError("gradients differ from the parameters in structure or shapes: allowed are those of `params`")
+        dtype = _dtype(leaves)
+        theta = {path: jnp.asarray(w, dtype) for path, w in weights.items()}
+        g, p = ([jnp.asarray(x, dtype) for x in xs] for xs in (jax.tree.leaves(updates), leaves))
+        rest = {key: x for key, x in state.items() if key != "step"}
+        value = jnp.asarray(0 if value is None else value, dtype)
+        moves, new = move(theta, g, rest, p, state["step"], value, steps)
+        moves = [x.astype(jnp.asarray(p).dtype) for x, p in zip(moves, leaves)]
+        return jax.tree.unflatten(tree, moves), {"step": state["step"] + 1, **new}
+
+    return Transformation(init, update)
+
+
+def _leaves(params):
+    leaves = jax.tree.leaves(params)
+    if not leaves:
+        raise ValueError("params is empty: allowed is a tree of arrays of floats")
+    for p in leaves:
+        if not jnp.issubdtype(jnp.asarray(p).dtype, jnp.floating):
+            raise ValueError(f"parameter of dtype {jnp.asarray(p).dtype}: allowed are floats; leave out what is not trained")
+    return leaves
+
+
+def _dtype(leaves):
+    return jnp.float64 if any(jnp.asarray(p).dtype == jnp.float64 for p in leaves) else jnp.float32
+
+
+# Reading an export: the same text in numpy_update.py, torch_update.py and jax_update.py, each of which is used alone.
+
+_DAMAGE = (ValueError, KeyError, TypeError, AttributeError, IndexError, EOFError, OverflowError, RuntimeError, SyntaxError)
+LARGEST = 2**28  # bytes of all arrays: a thousand times the weights of the largest rule
+
+
+def read(path: str | PathLike[str]) -> tuple[str, dict[str, np.ndarray]]:
+    """(name of the rule, weights {path: array}) of an .npz file.
+
+    Raises `ValueError` where the file is no export, is damaged, or lacks a weight.
+    """
+    with open(path, "rb") as file:  # what can't be opened is an OSError; what can't be read, or sought in, is damaged
+        try:
+            with zipfile.ZipFile(file) as archive:
+                if sum(member.file_size for member in archive.infolist()) > LARGEST:
+                    raise ValueError(f"it claims more than {LARGEST:,} bytes")
+                arrays = {member.filename[: -len(".npy")]: _array(archive, member) for member in archive.infolist()}
+            meta = json.loads(str(arrays["meta"]))
+            name, shapes = meta["optimizer"], {path: tuple(shape) for path, shape in meta["shapes"].items()}
+        except (*_DAMAGE, OSError, zipfile.BadZipFile, zlib.error) as error:
+            why = f"{type(error).__name__}: {error}"[:200]
+            raise ValueError(f"{path} is no export, or is damaged ({why}): export it again") from error
+    theta = {name[len("theta/") :]: array for name, array in arrays.items() if name.startswith("theta/")}
+    for weight in sorted({*shapes, *theta}):
+        there = theta[weight].shape if weight in theta else "missing"
+        if there != shapes.get(weight):
+            raise ValueError(
+                f"{path}: weight {weight!r:.100} is {there}, expected is {shapes.get(weight, 'no such weight')!s:.100}"
+            )
+    return name, theta
+
+
+def _array(archive, member):
+    """An array of an .npz, read to its end, which checks its CRC-32; nothing is allocated on its header's word."""
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"{member.filename!r} is compressed in another way than NumPy's")
+    with archive.open(member) as file:
+        content = file.read(member.file_size)
+    data = io.BytesIO(content)
+    header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    shape, fortran, dtype = header[np.lib.format.read_magic(data)](data)
+    if dtype.hasobject or min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize != len(content) - data.tell():
+        raise ValueError(f"{member.filename!r} is not as long as its shape says, or holds Python objects")
+    return np.ndarray(shape, dtype, content, data.tell(), order="F" if fortran else "C").copy()
+
+
+def _checked(name, theta, rules, steps, reads_steps):
+    """The weights as given, for a rule of `rules` and a training of `steps` steps; a ValueError where something is wrong."""
+    if not isinstance(name, str) or name not in rules:
+        raise ValueError(f"unknown learned optimizer {name!r:.100}: allowed are {', '.join(rules)}")
+    if not isinstance(theta, dict):
+        raise ValueError(f"theta is a {type(theta).__name__}: allowed is {{path: array}}")
+    theta = {path: np.asarray(w) for path, w in theta.items()}
+    for path, w in theta.items():
+        if w.dtype.kind != "f" or not np.isfinite(w).all():
+            raise ValueError(f"weight {path!r:.100} of type {w.dtype}: allowed are finite floats")
+    whole = isinstance(steps, (int, np.integer)) and not isinstance(steps, bool) and steps >= 1
+    if not whole and (steps is not None or reads_steps):
+        raise ValueError(f"steps {steps!r} of {name}: allowed is an integer of at least 1, the steps of the whole training")
+    return theta
+
+
+# End of reading an export.
+
+
+# anchored: NAdam with a learned correction, and a controller of step sizes for each tensor (learned/optimizers/anchored.py of the
+# package has the formulas, their sources and what the names mean). All tensors lie in one vector of N numbers: one loop over
+# memory does everything, and compiling takes no longer for many tensors.
+
+M_DECAYS, V_DECAYS = (0.5, 0.9, 0.99), (0.95, 0.999)
+FRACTIONS = (0.03, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0, 1.1)
+TRENDS = 6
+LARGEST_GRADIENT = 1e12
+EPSILON = 1e-18  # beside mean squares
+
+
+def _anchored_start(params):
+    dtype, n, zeros = params[0].dtype, sum(p.size for p in params), jnp.zeros(TRENDS, params[0].dtype)
+    losses = {"mean": zeros, "weight": zeros, "least": zeros, "first": jnp.zeros([], dtype)}
+    statistics = jnp.zeros((1 + len(V_DECAYS), len(params)), dtype)  # averages: of the cosine of g and m; of g^2, two
+    return {"m": jnp.zeros((3, n), dtype), "v": jnp.zeros((2, n), dtype), "losses": losses, "statistics": statistics}
+
+
+def _trends(old, loss, steps):
+    """(the trends of the loss [TRENDS - 1], its averages)."""
+    half_lives = 10 * max(steps / 10, 1) ** (np.arange(TRENDS) / (TRENDS - 1))
+    finite = jnp.isfinite(loss)
+    share = jnp.where(finite, jnp.asarray(-np.expm1(-math.log(2) / half_lives), loss.dtype), 0)
+    loss = jnp.where(finite, loss, 0)
+    first = jnp.where(old["weight"][0] > 0, old["first"], loss)
+    mean, weight = old["mean"] + share * (loss - first - old["mean"]), old["weight"] + share * (1 - old["weight"])
+    average = mean / jnp.maximum(weight, 1e-12)
+    least = jnp.minimum(old["least"], average)
+    above, slower = average[:-1] - least[:-1], jnp.maximum(average[1:] - least[:-1], 0)
+    rounding = 1e-6 * (jnp.abs(first) + jnp.abs(average[:-1]) + jnp.abs(average[1:])) + 1e-30
+    trend = jnp.clip((above + rounding) / (slower + rounding) - 1, -1, 1)
+    return trend, {"mean": mean, "weight": weight, "least": least, "first": first}
+
+
+def _lacking(decays, t):
+    """1 - d^t: the sum of the weights of an average that started at 0."""
+    return -jnp.expm1(t * jnp.asarray(np.log(decays), t.dtype))
+
+
+def _root(mean_square):
+    return jnp.sqrt(mean_square + EPSILON)
+
+
+def _means(x, sizes):
+    """The mean of each row of x [k, N] over each tensor: [k, tensors]."""
+    ends = np.cumsum(sizes)
+    # A product with ones: on a CPU, XLA sums a row one number after the other, in a product many at once.
+    return jnp.stack([x[:, end - n : end] @ jnp.full(n, 1 / n, x.dtype) for end, n in zip(ends, sizes)], 1)
+
+
+def _spread(values, sizes):
+    """Numbers of each tensor [tensors] -> [N]."""
+    return jnp.concatenate([jnp.broadcast_to(value, n) for value, n in zip(values, sizes)])
+
+
+def _sums(theta, x):
+    """The network's output [N] for a list of features [N], as sums of products: one loop, with the features themselves."""
+    for layer in range(3):
+        w = theta[f"mlp/linear_{layer}/w"]
+        out = [sum(w[i, j] * feature for i, feature in enumerate(x)) for j in range(w.shape[1])]
+        if layer < 2:
+            x = [jnp.maximum(h + b, 0) for h, b in zip(out, theta[f"mlp/linear_{layer}/b"])]
+    return out[0]
+
+
+def _anchored_directions(theta, g, p, m, v, t, inverse_r, inverse_s):
+    """(u [N], the three m / sqrt(v) [N] in units of noise)."""
+    lacking_m, second = _lacking(M_DECAYS, t), [x / lacking for x, lacking in zip(v, _lacking(V_DECAYS, t))]
+    fast, slow = (jax.lax.rsqrt(x + EPSILON) for x in second)
+    d = jnp.asarray(M_DECAYS, t.dtype)
+    noise = jnp.sqrt((1 - d) / (1 + d) * (2 - lacking_m) * lacking_m)  # of m, not corrected
+    seen = [g, *(x / one for x, one in zip(m, noise))]
+    scaled = [x * slow for x in seen]
+    x = [*(x * inverse_r for x in seen), *(x * fast for x in seen), *scaled, p * inverse_s, second[1] * slow * inverse_r]
+    ahead = 0.9 / _lacking([0.9], t + 1)[0] * m[1] + 0.1 / lacking_m[1] * g
+    return ahead * slow + _sums(theta, x), scaled[1:]
+
+
+def _anchored(theta, grads, state, params, step, loss, steps):
+    sizes, p = [x.size for x in params], jnp.concatenate([x.ravel() for x in params])
+    g = jnp.clip(jnp.concatenate([x.ravel() for x in grads]), -LARGEST_GRADIENT, LARGEST_GRADIENT)
+    t = step.astype(p.dtype) + 1
+    trend, losses = _trends(state["losses"], loss, steps)
+    old = state["m"][1]
+    g_square, p_square, g_m, m_square = _means(jnp.stack([g * g, p * p, g * old, old * old]), sizes)
+    of_all = jnp.dot(p_square, jnp.asarray(sizes, p.dtype) / sum(sizes))
+    log_s = jnp.log(p_square + 0.01 * of_all + 1e-16) / 2
+    cosine = g_m / (_root(g_square) * _root(m_square))
+    shares = jnp.asarray([0.1, *(1 - d for d in V_DECAYS)], p.dtype)[:, None]
+    statistics = state["statistics"] + shares * (jnp.stack([cosine, g_square, g_square]) - state["statistics"])
+    cosine, fast, slow = statistics / _lacking([0.9, *V_DECAYS], t)[:, None]
+
+    m_shares, v_shares = (jnp.asarray([[1 - d] for d in decays], p.dtype) for decays in (M_DECAYS, V_DECAYS))
+    m, v = state["m"] + m_shares * (g - state["m"]), state["v"] + v_shares * (g * g - state["v"])
+    inverse_r, inverse_s = _spread(1 / _root(slow), sizes), _spread(jnp.exp(-log_s), sizes)
+    u, scaled = _anchored_directions(theta, g, p, m, v, t, inverse_r, inverse_s)
+    squares = _means(jnp.stack([u * u, *(x * x for x in scaled)]), sizes)
+
+    logs, quotient = jnp.log(squares + 1e-6) / 6, jnp.log((fast + EPSILON) / (slow + EPSILON)) / 2
+    times = jnp.tanh(10 * (jnp.minimum(step.astype(p.dtype) / steps, 1) - jnp.asarray(FRACTIONS, p.dtype)))
+    shared = jnp.broadcast_to(jnp.concatenate([times, trend])[:, None], (len(FRACTIONS) + TRENDS - 1, len(params)))
+    axes = [sum(n > 1 for n in x.shape) for x in params]
+    shapes = [[math.log(n) / 5 - 1 for n in sizes], [a <= 1 for a in axes], [a > 2 for a in axes]]
+    shapes = jnp.asarray([*shapes, [math.log(len(params)) - 1] * len(params)], p.dtype)
+    of_tensors = jnp.stack([cosine, quotient, *logs[1:], logs[0] - log_s / 3, log_s / 3])
+    h = jnp.maximum(_linear(theta, "controller/linear_0", jnp.concatenate([shared, of_tensors, shapes])), 0)
+    c1, c2 = _linear(theta, "controller/linear_1", h)
+    a = jax.nn.sigmoid(3 * c2 + math.log(0.05 / 0.95))
+    rate = 0.01 * jnp.exp(jnp.clip(3 * (c1 + theta["power"] * log_s), -10, 10)) * (1 - a + a / _root(squares[0]))
+    moves = jnp.split(u, np.cumsum(sizes)[:-1])
+    moves = [(-r * part).reshape(x.shape) for r, part, x in zip(rate, moves, params)]
+    return moves, {"m": m, "v": v, "losses": losses, "statistics": statistics}
+
+
+# Rules that treat each tensor by itself: `rule(theta, g, state, p, step) -> (move, state)`.
+
+
+def _each(start, rule):
+    def move(theta, grads, state, params, step, loss, steps):
+        del loss, steps
+        vectors = [
+            (g.reshape(p.shape or (1,)), s, p.reshape(p.shape or (1,))) for g, s, p in zip(grads, state["tensors"], params)
+        ]
+        done = [rule(theta, g, s, p, step) for g, s, p in vectors]
+        return [x.reshape(p.shape) for (x, _), p in zip(done, params)], {"tensors": [s for _, s in done]}
+
+    return lambda params: {"tensors": [start(p.reshape(p.shape or (1,))) for p in params]}, move
+
+
+def _zeros(*names, count=1):
+    return lambda p: {name: jnp.zeros((count, *p.shape), p.dtype) for name in names}
+
+
+def _sgd(theta, g, state, p, step):
+    return -jnp.exp(theta["log_learning_rate"]) * g, {}
+
+
+def _sgdm(theta, g, state, p, step):
+    u = -jnp.expm1(theta["log_one_minus_beta"]) * state["u"] + g
+    return -jnp.exp(theta["log_learning_rate"]) * u[0], {"u": u}
+
+
+def _adam(theta, g, state, p, step):
+    fractions = [jnp.exp(theta[f"log_one_minus_beta{i}"]) for i in (1, 2)]
+    m, v = (state[name] + f * (x - state[name]) for name, x, f in zip("mv", (g, g * g), fractions))
+    first, second = (-jnp.expm1((step + 1) * jnp.log1p(-fraction)) for fraction in fractions)
+    rate = jnp.exp(theta["log_learning_rate"]) * jnp.sqrt(second) / first
+    return -rate * m[0] / (jnp.sqrt(v[0]) + jnp.exp(theta["log_epsilon"])), {"m": m, "v": v}
+
+
+TIMES = (1, 3, 10, 30, 100, 300, 1e3, 3e3, 1e4, 3e4, 1e5)  # steps
+MLP_DECAYS = (0.1, 0.5, 0.9, 0.99, 0.999, 0.9999)
+MLP2019_DECAYS = (0.5, 0.9, 0.99, 0.999, 0.9999)
+MLP2019_TIMES = (3, 10, 30, 100, 300, 1e3, 3e3, 1e4, 3e5)
+ADAFAC_DECAYS = {"m": (0.9, 0.99, 0.999), "rms": (0.999,), "factored": (0.9, 0.99, 0.999)}
+
+
+def _linear(theta, path, x):
+    return theta[f"{path}/w"].T @ x + theta[f"{path}/b"][:, None]
+
+
+def _average(old, new, fractions):
+    """m <- m + (1 - d) (x - m) for averages m [n, *shape] and 1 - d = fractions [n]."""
+    return old + jnp.asarray(fractions, old.dtype).reshape([-1] + [1] * (old.ndim - 1)) * (new - old)
+
+
+def _decayed(old, new, decays):
+    return _average(old, new, 1 - np.array(decays))
+
+
+def _stepped(theta, p, blocks, step, times=TIMES):
+    """- direction exp(.001 magnitude) .001, both from the network on normalised blocks [features, *shape] and time."""
+    x = jnp.concatenate([jnp.broadcast_to(block, (len(block), *p.shape)).reshape(len(block), -1) for block in blocks])
+    x = x * jax.lax.rsqrt(1e-5 + jnp.mean(x * x, axis=1, keepdims=True))
+    w, time = theta["mlp/linear_0/w"], jnp.tanh(step.astype(p.dtype) / jnp.asarray(times, p.dtype) - 1)
+    h, layer = w[: len(x)].T @ x + (w[len(x) :].T @ time + theta["mlp/linear_0/b"])[:, None], 1
+    while f"mlp/linear_{layer}/w" in theta:
+        h, layer = _linear(theta, f"mlp/linear_{layer}", jnp.maximum(h, 0)), layer + 1
+    return -0.001 * (h[0] * jnp.exp(0.001 * h[1])).reshape(p.shape)
+
+
+def _mlp(theta, g, state, p, step):
+    m = _decayed(state["m"], g, MLP_DECAYS)
+    return _stepped(theta, p, [g[None], p[None], m], step), {"m": m}
+
+
+def _mlp2019(theta, g, state, p, step):
+    m, rms = _decayed(state["m"], g, MLP2019_DECAYS), _decayed(state["rms"], g * g, MLP2019_DECAYS)
+    factor = jax.lax.rsqrt(rms + 1e-6)
+    return _stepped(theta, p, [g[None], m * factor, p[None], m, rms, factor], step, MLP2019_TIMES), {"m": m, "rms": rms}
+
+
+def _largest_axes(shape):
+    """The largest and the second largest axis; of equal ones the later counts as larger."""
+    return sorted(range(len(shape)), key=lambda axis: (shape[axis], axis))[:-3:-1]
+
+
+def _factors(x):
+    """[row, column] means of x [1, *shape], or [x, x] where it has fewer than two axes."""
+    return [jnp.mean(x, 1 + axis, keepdims=True) for axis in _largest_axes(x.shape[1:])] if x.ndim > 2 else [x, x]
+
+
+def _adafac_start(p):
+    row, col = (jnp.repeat(f, len(ADAFAC_DECAYS["factored"]), axis=0) for f in _factors(jnp.zeros_like(p)[None]))
+    return {**_zeros("m", count=3)(p), **_zeros("rms")(p), "row": row, "col": col}
+
+
+def _adafac_mlp(theta, g, state, p, step):
+    fractions = {}
+    for kind, decays in ADAFAC_DECAYS.items():
+        fractions[kind] = jnp.asarray(1 - np.array(decays), p.dtype) * jnp.exp(10 * theta[f"decay_offsets/{kind}"])
+        if kind != "m":
+            fractions[kind] = jnp.clip(fractions[kind], 0, 1)
+    rsqrt, factors = jax.lax.rsqrt, _factors((g * g)[None] + 1e-30)
+    m, rms = _average(state["m"], g, fractions["m"]), _average(state["rms"], g * g, fractions["rms"])
+    row, col = (_average(state[s], f, fractions["factored"]) for s, f in zip(("row", "col"), factors))
+    if p.ndim < 2:
+        scale_g, scale_m = rsqrt(row + 1e-9), rsqrt(row + 1e-6)
+    else:
+        mean = jnp.mean(row, 1 + _largest_axes(p.shape)[1], keepdims=True)
+        scale_g = scale_m = rsqrt(jnp.maximum(row / (mean + 1e-9), 1e-9)) * rsqrt(jnp.maximum(col, 1e-9))
+    factor, roots = rsqrt(rms + 1e-6), [rsqrt(row + 1e-8), rsqrt(col + 1e-8)]
+    blocks = [g[None], p[None], m, rms, m * factor, factor, g * scale_g, row, col, *roots, m * scale_m]
+    return _stepped(theta, p, blocks, step), {"m": m, "rms": rms, "row": row, "col": col}
+
+
+LSTM_HIDDEN = 20
+
+
+def _lstm_start(p):
+    return {f"{part}{i}": jnp.zeros((LSTM_HIDDEN, p.size), p.dtype) for part in "hc" for i in range(2)}
+
+
+def _lstm(theta, g, state, p, step):
+    x, limit, new = g.reshape(1, -1), math.exp(-10), {}
+    large = jnp.abs(x) >= limit
+    logs = jnp.log(jnp.maximum(jnp.abs(x), limit)) / 10
+    x = jnp.concatenate([jnp.where(large, logs, -1), jnp.where(large, jnp.sign(x), x / limit)])
+    for n in range(2):
+        gates = theta[f"lstm_{n}/w_gates"].T @ jnp.concatenate([x, state[f"h{n}"]]) + theta[f"lstm_{n}/b_gates"][:, None]
+        i, j, f, o = jnp.split(gates, 4)
+        new[f"c{n}"] = jax.nn.sigmoid(f + 1) * state[f"c{n}"] + jax.nn.sigmoid(i) * jnp.tanh(j)
+        x = new[f"h{n}"] = jax.nn.sigmoid(o) * jnp.tanh(new[f"c{n}"])
+    return 0.1 * _linear(theta, "linear", x).reshape(p.shape), new
+
+
+RULES: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
+    "anchored": (_anchored_start, _anchored),
+    "mlp": _each(_zeros("m", count=len(MLP_DECAYS)), _mlp),
+    "mlp2019": _each(_zeros("m", "rms", count=len(MLP2019_DECAYS)), _mlp2019),
+    "adafac_mlp": _each(_adafac_start, _adafac_mlp),
+    "lstm": _each(_lstm_start, _lstm),
+    "learnable_sgd": _each(_zeros(), _sgd),
+    "learnable_sgdm": _each(_zeros("u"), _sgdm),
+    "learnable_adam": _each(_zeros("m", "v"), _adam),
+}

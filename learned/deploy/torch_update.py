@@ -1,0 +1,572 @@
+"""Learned optimizers in PyTorch: this file and an .npz of weights are all that is needed to use one.
+
+    optimizer = load("weights.npz", model.parameters(), steps=10_000)  # of the whole training
+    for x, y in batches:
+        loss = loss_of(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step(loss=loss)                                      # or step(closure)
+
+`LearnedOptimizer` is a `torch.optim.Optimizer`: parameter groups, `state_dict` and `load_state_dict` work as usual. A training is
+resumed with the `steps` that the new optimizer is made with, which may be more than before. A parameter without a gradient stays
+as it is, and so does its state. State and computation are float64 where a parameter is, else float32; bfloat16 and float16
+parameters are rounded once, at the end of a step. There is no learning rate. Arguments that don't fit raise ValueError.
+
+weight_decay, an option of a group, is decoupled: a parameter is multiplied by 1 - weight_decay before each step.
+
+The .npz is what `python -m learned export --format torch` writes.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable
+from os import PathLike
+from typing import Any
+
+import numpy as np
+import torch
+
+
+class LearnedOptimizer(torch.optim.Optimizer):
+    """A rule with its weights.
+
+    params: as for any optimizer of PyTorch, parameters or groups, on one device. name: of the rule; theta: {path: array};
+    steps: of the whole training, needed where the rule reads them; weight_decay: of groups that don't have their own.
+    reads_loss, reads_steps: whether the rule needs the train loss in `step`, and `steps`.
+    """
+
+    def __init__(
+        self, params: Iterable[Any], name: str, theta: dict[str, Any], steps: int | None = None, weight_decay: float = 0.0
+    ) -> None:
+        self.reads_loss = self.reads_steps = name == "anchored"
+        self._weights, self.name, self._planned = _checked(name, theta, RULES, steps, self.reads_steps), name, steps
+        self._scratch: dict[Any, Any] = {}
+        super().__init__(params, {"weight_decay": weight_decay, "lr": 1.0})
+
+    @property
+    def steps(self) -> int | None:
+        """How many steps the training is planned to have, or None; it can be set while training."""
+        return self._planned
+
+    @steps.setter
+    def steps(self, value: int | None) -> None:
+        _checked(self.name, {}, RULES, value, self.reads_steps)
+        self._planned = value
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """As in any optimizer of PyTorch; the parameters must be dense floats on one device."""
+        super().add_param_group(param_group)
+        decay = self.param_groups[-1]["weight_decay"]
+        if not isinstance(decay, (int, float)) or not 0 <= decay < 1:
+            raise ValueError(f"weight_decay {decay!r}: allowed is at least 0 and below 1, the share that a step takes away")
+        devices = {str(p.device) for group in self.param_groups for p in group["params"]}
+        if len(devices) > 1:
+            raise ValueError(f"parameters on {' and '.join(sorted(devices))}: allowed is one device")
+        for p in self.param_groups[-1]["params"]:
+            if not p.is_floating_point():
+                raise ValueError(f"parameter of dtype {p.dtype}: allowed are floats; leave out what is not trained")
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None, *, loss: Any = None) -> Any:  # type: ignore[override]  # loss=
+        """One step; returns the loss.
+
+        closure: computes the gradients and returns the loss that they come from; or loss: that loss, a scalar.
+        """
+        if closure is not None and loss is not None:
+            raise ValueError("closure and loss: allowed is one of both")
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        if loss is None and self.reads_loss:
+            raise ValueError(f"{self.name} reads the train loss: call step(loss=loss) with the one that the gradients come from")
+        if loss is not None and math.prod(getattr(loss, "shape", ())) != 1:
+            raise ValueError(f"loss has shape {tuple(loss.shape)}: allowed is a scalar")
+        params = [p for group in self.param_groups for p in group["params"] if p.grad is not None and p.numel()]
+        for group in self.param_groups:
+            self._decay(group)
+        if params:
+            RULES[self.name](self, params, loss)
+        return loss
+
+    def _decay(self, group):
+        if group["lr"] != 1:
+            raise ValueError(f"lr {group['lr']!r}: {self.name} has no learning rate; remove the scheduler")
+        moving = [p for p in group["params"] if p.grad is not None and p.numel()]
+        for p in moving:
+            if p.grad.layout != torch.strided:
+                raise ValueError(f"gradient of layout {p.grad.layout}: allowed are dense ones")
+        if group["weight_decay"] and moving:
+            torch._foreach_mul_(moving, 1 - group["weight_decay"])
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore what `state_dict` returned. `steps` stays as this optimizer was made."""
+        super().load_state_dict(state_dict)
+        # PyTorch casts states to the dtypes of their parameters; those of bfloat16 parameters are float32.
+        saved = (key for group in state_dict["param_groups"] for key in group["params"])
+        for key, p in zip(saved, [p for group in self.param_groups for p in group["params"]]):
+            for name, value in state_dict["state"].get(key, {}).items():
+                self.state[p][name] = value.to(p.device, copy=True)
+
+    def _theta(self, like):
+        key = "theta", like.dtype, like.device
+        if key not in self._scratch:
+            self._scratch[key] = {path: torch.as_tensor(w).to(like) for path, w in self._weights.items()}
+        return self._scratch[key]
+
+    def _buffer(self, name, size, like):
+        """A vector of memory that is used again in every step."""
+        key = name, like.dtype, like.device
+        if key not in self._scratch or len(self._scratch[key]) < size:
+            self._scratch[key] = like.new_empty(size)
+        return self._scratch[key][:size]
+
+
+def load(
+    path: str | PathLike[str], params: Iterable[Any], steps: int | None = None, weight_decay: float = 0.0
+) -> LearnedOptimizer:
+    """The `LearnedOptimizer` of an .npz file for `params`, in a training of `steps` steps.
+
+    Raises `ValueError` where the file is no export, is damaged, or lacks a weight.
+    """
+    return LearnedOptimizer(params, *read(path), steps=steps, weight_decay=weight_decay)
+
+
+# Reading an export: the same text in numpy_update.py, torch_update.py and jax_update.py, each of which is used alone.
+
+_DAMAGE = (ValueError, KeyError, TypeError, AttributeError, IndexError, EOFError, OverflowError, RuntimeError, SyntaxError)
+LARGEST = 2**28  # bytes of all arrays: a thousand times the weights of the largest rule
+
+
+def read(path: str | PathLike[str]) -> tuple[str, dict[str, np.ndarray]]:
+    """(name of the rule, weights {path: array}) of an .npz file.
+
+    Raises `ValueError` where the file is no export, is damaged, or lacks a weight.
+    """
+    with open(path, "rb") as file:  # what can't be opened is an OSError; what can't be read, or sought in, is damaged
+        try:
+            with zipfile.ZipFile(file) as archive:
+                if sum(member.file_size for member in archive.infolist()) > LARGEST:
+                    raise ValueError(f"it claims more than {LARGEST:,} bytes")
+                arrays = {member.filename[: -len(".npy")]: _array(archive, member) for member in archive.infolist()}
+            meta = json.loads(str(arrays["meta"]))
+            name, shapes = meta["optimizer"], {path: tuple(shape) for path, shape in meta["shapes"].items()}
+        except (*_DAMAGE, OSError, zipfile.BadZipFile, zlib.error) as error:
+            why = f"{type(error).__name__}: {error}"[:200]
+            raise ValueError(f"{path} is no export, or is damaged ({why}): export it again") from error
+    theta = {name[len("theta/") :]: array for name, array in arrays.items() if name.startswith("theta/")}
+    for weight in sorted({*shapes, *theta}):
+        there = theta[weight].shape if weight in theta else "missing"
+        if there != shapes.get(weight):
+            raise ValueError(
+                f"{path}: weight {weight!r:.100} is {there}, expected is {shapes.get(weight, 'no such weight')!s:.100}"
+            )
+    return name, theta
+
+
+def _array(archive, member):
+    """An array of an .npz, read to its end, which checks its CRC-32; nothing is allocated on its header's word."""
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"{member.filename!r} is compressed in another way than NumPy's")
+    with archive.open(member) as file:
+        content = file.read(member.file_size)
+    data = io.BytesIO(content)
+    header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    shape, fortran, dtype = header[np.lib.format.read_magic(data)](data)
+    if dtype.hasobject or min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize != len(content) - data.tell():
+        raise ValueError(f"{member.filename!r} is not as long as its shape says, or holds Python objects")
+    return np.ndarray(shape, dtype, content, data.tell(), order="F" if fortran else "C").copy()
+
+
+def _checked(name, theta, rules, steps, reads_steps):
+    """The weights as given, for a rule of `rules` and a training of `steps` steps; a ValueError where something is wrong."""
+    if not isinstance(name, str) or name not in rules:
+        raise ValueError(f"unknown learned optimizer {name!r:.100}: allowed are {', '.join(rules)}")
+    if not isinstance(theta, dict):
+        raise ValueError(f"theta is a {type(theta).__name__}: allowed is {{path: array}}")
+    theta = {path: np.asarray(w) for path, w in theta.items()}
+    for path, w in theta.items():
+        if w.dtype.kind != "f" or not np.isfinite(w).all():
+            raise ValueError(f"weight {path!r:.100} of type {w.dtype}: allowed are finite floats")
+    whole = isinstance(steps, (int, np.integer)) and not isinstance(steps, bool) and steps >= 1
+    if not whole and (steps is not None or reads_steps):
+        raise ValueError(f"steps {steps!r} of {name}: allowed is an integer of at least 1, the steps of the whole training")
+    return theta
+
+
+# End of reading an export.
+
+# anchored: NAdam with a learned correction, and a controller of step sizes for each tensor (learned/optimizers/anchored.py of the
+# package has the formulas, their sources and what the names mean).
+
+M_DECAYS, V_DECAYS = (0.5, 0.9, 0.99), (0.95, 0.999)
+FRACTIONS = (0.03, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0, 1.1)
+TRENDS = 6
+LARGEST_GRADIENT = 1e12
+EPSILON = 1e-18  # beside mean squares
+CHUNKS = {"cpu": 2**15}  # numbers that are worked on at once: few enough for the caches, many enough for cheap calls
+_UNITS = [0, 1, 2, 3, 13]  # features in units of the gradient
+
+
+def _anchored(optimizer, params, loss):
+    dtype = torch.float64 if any(p.dtype == torch.float64 for p in params) else torch.float32
+    like = torch.zeros((), dtype=dtype, device=params[0].device)
+    run = optimizer.state["run"]
+    if not run:
+        run |= {"step": 0, "first": like.clone(), **{name: like.new_zeros(TRENDS) for name in ("mean", "weight", "least")}}
+    trends = _trends(run, _scalar(loss, like), optimizer.steps)
+    fraction = min(run["step"] / optimizer.steps, 1)
+    times = like.new_tensor([math.tanh(10 * (fraction - at)) for at in FRACTIONS])
+    run["step"] += 1
+    step = _Step(optimizer, run["step"], torch.cat([times, trends]), params, like)
+    for batch in _batches([p.numel() for p in params], step.chunk):
+        members = [params[i] for i in batch]
+        step.move(_Batch(members, [_anchored_state(optimizer.state[p], p, like) for p in members], dtype))
+
+
+def _scalar(x, like):
+    return x.detach().reshape(()).to(like) if isinstance(x, torch.Tensor) else like.new_tensor(float(x))
+
+
+def _anchored_state(state, p, like):
+    if not state:
+        state["m"] = like.new_zeros((len(M_DECAYS), *p.shape))
+        state["v"] = like.new_zeros((len(V_DECAYS), *p.shape))
+        state["statistics"] = like.new_zeros(1 + len(V_DECAYS))  # averages over the tensor: cosine of g and m, two of g^2
+    return state
+
+
+def _trends(run, loss, steps):
+    """The trends of the loss [TRENDS - 1]; brings its averages in `run` up to date."""
+    half_lives = 10 * max(steps / 10, 1) ** (torch.arange(TRENDS).to(loss) / (TRENDS - 1))
+    finite = torch.isfinite(loss)
+    share = torch.where(finite, -torch.expm1(-math.log(2) / half_lives), 0)
+    loss = torch.where(finite, loss, 0)
+    first = torch.where(run["weight"][0] > 0, run["first"], loss)
+    mean = run["mean"] + share * (loss - first - run["mean"])
+    weight = run["weight"] + share * (1 - run["weight"])
+    average = mean / weight.clamp(min=1e-12)
+    least = torch.minimum(run["least"], average)
+    run.update(first=first, mean=mean, weight=weight, least=least)
+    above, slower = average[:-1] - least[:-1], (average[1:] - least[:-1]).clamp(min=0)
+    rounding = 1e-6 * (first.abs() + average[:-1].abs() + average[1:].abs()) + 1e-30
+    return ((above + rounding) / (slower + rounding) - 1).clamp(-1, 1)
+
+
+def _batches(sizes, chunk):
+    """Indices of tensors that are worked on together: large ones alone, small ones with others, at most `chunk` numbers."""
+    batches, room = [[i] for i, n in enumerate(sizes) if n > chunk // 4], 0
+    for i, n in enumerate(sizes):
+        if n <= chunk // 4:
+            if n > room:
+                batches.append([])
+                room = chunk
+            batches[-1].append(i)
+            room -= n
+    return batches
+
+
+def _flat(x, dtype):
+    """The numbers of x in a vector of `dtype`, in x's own memory where that is possible."""
+    return x.detach().reshape(-1).to(dtype)
+
+
+class _Batch:
+    """Vectors of all numbers of some tensors: g, p [n], m [3, n], v [2, n]; one in its own memory, or copies of several."""
+
+    def __init__(self, params, states, dtype):
+        self.params, self.states, self.sizes = params, states, [p.numel() for p in params]
+        together = lambda parts: parts[0] if len(parts) == 1 else torch.cat(parts, -1)  # noqa: E731
+        self.g, self.p = (together([_flat(x, dtype) for x in tensors]) for tensors in ([p.grad for p in params], params))
+        self.m, self.v = (together([state[name].reshape(len(state[name]), -1) for state in states]) for name in ("m", "v"))
+        self.statistics = torch.stack([state["statistics"] for state in states], 1)
+
+    def squares(self, x):
+        """The mean square of the vector x [n] over each tensor: [tensors]."""
+        return torch.stack(torch._foreach_norm(self.split(x))).square() / x.new_tensor(self.sizes)
+
+    def split(self, x):
+        """The parts of x [.., n] that belong to the tensors."""
+        return x.split(self.sizes, -1)
+
+    def spread(self, values):
+        """Numbers of each tensor [tensors] -> [n], or [1] where there is only one tensor."""
+        return values if len(self.sizes) == 1 else values.repeat_interleave(torch.tensor(self.sizes, device=values.device))
+
+    def store(self):
+        """Write what was copied back to the parameters and their states."""
+        _store(self.params, self.split(self.p))
+        for name, x in (("m", self.m), ("v", self.v)):
+            _store([state[name] for state in self.states], self.split(x))
+        _store([state["statistics"] for state in self.states], self.statistics.unbind(1))
+
+
+def _store(tensors, values):
+    for x, value in zip(tensors, values):
+        if x.data_ptr() != value.data_ptr():
+            x.copy_(value.reshape(x.shape))
+
+
+class _Step:
+    """A step of `anchored`: what is the same for all tensors, and how those of a batch move.
+
+    The network reads 14 features for each parameter. What a feature is divided by, if it is one number for the tensor, is instead
+    part of the first layer's weights, so that few passes over the numbers remain.
+    """
+
+    def __init__(self, optimizer, t, shared, params, like):
+        self.optimizer, self.t, self.shared, self.tensors, self.theta = optimizer, t, shared, len(params), optimizer._theta(like)
+        self.chunk = CHUNKS.get(like.device.type, 2**21)
+        sums = torch.stack(torch._foreach_norm([_flat(p, like.dtype) for p in params])).square()
+        self.square_of_all = sums.sum() / sum(p.numel() for p in params)
+        column = lambda x: like.new_tensor(x)[:, None]  # noqa: E731
+        self.m_shares, self.v_shares = column([1 - d for d in M_DECAYS]), column([1 - d for d in V_DECAYS])
+        lacking_m, lacking_v = ([-math.expm1(t * math.log(d)) for d in decays] for decays in (M_DECAYS, V_DECAYS))
+        self.lacking_v, self.epsilon = column(lacking_v), column([EPSILON * x for x in lacking_v])
+        noise = [math.sqrt((1 - d) / (1 + d) * (2 - x) * x) for d, x in zip(M_DECAYS, lacking_m)]  # of m, not corrected
+        seen, (fast, slow) = [1.0, *(1 / x for x in noise)], (math.sqrt(x) for x in lacking_v)
+        # Features as they are computed, times these, are those of the rule; the 5 of them in units of R and s still lack those.
+        self.scale = column([*seen, *(fast * x for x in seen), *(slow * x for x in seen), 1.0, 1 / slow])
+        biases = [self.theta[f"mlp/linear_{i}/b"][:, None] for i in range(2)]
+        self.layers = biases[0], self.theta["mlp/linear_1/w"].T.contiguous(), biases[1], self.theta["mlp/linear_2/w"][:, 0]
+        self.ahead, self.now = slow * 0.9 / -math.expm1((t + 1) * math.log(0.9)), slow * 0.1 / lacking_m[1]
+
+    def move(self, batch):
+        """Move the parameters of a batch."""
+        root = lambda x: torch.sqrt(x + EPSILON)  # noqa: E731
+        g_square = batch.squares(batch.g)
+        if batch.g.device.type != "cpu" or not (g_square < LARGEST_GRADIENT**2 / len(batch.g)).all():  # else nothing is so large
+            batch.g = batch.g.clamp(-LARGEST_GRADIENT, LARGEST_GRADIENT)
+            g_square = batch.squares(batch.g)
+        n = g_square.new_tensor(batch.sizes)
+        g_m = torch.stack([torch.dot(g, m) for g, m in zip(batch.split(batch.g), batch.split(batch.m[1]))]) / n
+        cosine = g_m / (root(g_square) * root(batch.squares(batch.m[1])))
+        shares = torch.cat([self.v_shares.new_tensor([[0.1]]), self.v_shares])
+        batch.statistics = batch.statistics.lerp(torch.stack([cosine, g_square, g_square]), shares)
+        fast, slow = batch.statistics[1:] / self.lacking_v
+        size = torch.sqrt(batch.squares(batch.p) + 0.01 * self.square_of_all + 1e-16)
+
+        u, squares = self._directions(batch, 1 / root(slow), 1 / size)
+        cosine = batch.statistics[0] / -math.expm1(self.t * math.log(0.9))
+        rate = self._rates(batch, cosine, torch.log((fast + EPSILON) / (slow + EPSILON)) / 2, torch.log(size), squares)
+        batch.p.addcmul_(u, batch.spread(rate), value=-1)
+        batch.store()
+
+    def _rates(self, batch, cosine, quotient, log_size, squares):
+        """The controller: what u is multiplied with, for each tensor."""
+        theta, logs = self.theta, torch.log(squares + 1e-6) / 6
+        shapes = [
+            (math.log(p.numel()) / 5 - 1, sum(n > 1 for n in p.shape) <= 1, sum(n > 1 for n in p.shape) > 2) for p in batch.params
+        ]
+        of_tensors = [cosine, quotient, *logs[1:], logs[0] - log_size / 3, log_size / 3, *log_size.new_tensor(shapes).T]
+        of_tensors.append(torch.full_like(log_size, math.log(self.tensors) - 1))
+        x = torch.cat([self.shared[:, None].expand(-1, len(log_size)), torch.stack(of_tensors)])
+        h = torch.relu(theta["controller/linear_0/w"].T @ x + theta["controller/linear_0/b"][:, None])
+        c = theta["controller/linear_1/w"].T @ h + theta["controller/linear_1/b"][:, None]
+        share = torch.sigmoid(3 * c[1] + math.log(0.05 / 0.95))
+        rate = 0.01 * torch.exp((3 * (c[0] + theta["power"] * log_size)).clamp(-10, 10))
+        return rate * (1 - share + share / torch.sqrt(squares[0] + EPSILON))
+
+    def _directions(self, batch, inverse_r, inverse_s):
+        """(u [n], mean squares of u and of the three m / sqrt(v) [4, tensors]); m and v become those of this step."""
+        alone, n, scale = len(batch.sizes) == 1, len(batch.g), self.scale.clone()
+        if alone:
+            scale[_UNITS] *= inverse_r
+            scale[12] *= inverse_s
+        first, totals = (self.theta["mlp/linear_0/w"] * scale).T.contiguous(), []
+        width, u = -(-n // -(-n // self.chunk)), self.optimizer._buffer("u", n, scale)
+        for parts in zip(*(values.split(width, -1) for values in (batch.g, batch.p, batch.m, batch.v, u))):
+            work = self._work(len(parts[0]))
+            work.features(*parts[:4], self.m_shares, self.v_shares, self.epsilon)
+            torch.mul(work.slow_m, self.ahead, out=parts[4]).add_(work.slow_g, alpha=self.now)  # NAdam's direction
+            if not alone:
+                work.x[_UNITS] *= batch.spread(inverse_r)
+                work.x[12] *= batch.spread(inverse_s)
+            work.network(first, *self.layers, parts[4])
+            rows = [parts[4], *work.noise]
+            totals.append(torch.stack(torch._foreach_norm(rows) if alone else [batch.squares(row) for row in rows]))
+        squares = torch.stack(totals).square().sum(0)[:, None] / n if alone else totals[0]
+        squares[1:] *= self.scale[9:12].square()
+        return u, squares
+
+    def _work(self, n):
+        key = "work", n, self.scale.dtype, self.scale.device
+        if key not in self.optimizer._scratch:
+            self.optimizer._scratch[key] = _Work(self.optimizer._buffer("work", 32 * self.chunk, self.scale), n)
+        return self.optimizer._scratch[key]
+
+
+class _Work:
+    """Memory for the features and hidden layers of n numbers; `features` and `network` are all that is done for each of them."""
+
+    def __init__(self, memory, n):
+        self.x, self.inverse, hidden = memory[: 32 * n].view(32, n).split([14, 2, 16])
+        self.g, self.m, self.p, self.root = self.x[0], self.x[1:4], self.x[12], self.x[13]
+        self.seen, self.scaled = self.x[None, :4], self.x[4:12].view(2, 4, n)
+        self.square, self.inverses, self.slow = self.inverse[0], self.inverse[:, None], self.inverse[1]
+        self.slow_g, self.slow_m, self.noise = self.x[8], self.x[10], self.x[9:12].unbind()
+        self.hidden, self.outputs = hidden[:8], hidden[8:].T
+        self.second = hidden[8:]
+
+    def features(self, g, p, m, v, m_shares, v_shares, epsilon):
+        """The features x [14, n]: g, m; both over the root of v (.95), of v (.999); p; the root of v (.999)."""
+        self.g.copy_(g)
+        m.lerp_(self.g, m_shares)
+        self.m.copy_(m)
+        v.lerp_(torch.mul(self.g, self.g, out=self.square), v_shares)
+        torch.add(v, epsilon, out=self.inverse).rsqrt_()
+        torch.mul(self.seen, self.inverses, out=self.scaled)
+        self.p.copy_(p)
+        torch.mul(v[1], self.slow, out=self.root)
+
+    def network(self, w0, b0, w1, b1, w2, u):
+        """Add the network's outputs to u [n]."""
+        torch.addmm(b0, w0, self.x, out=self.hidden).relu_()
+        torch.addmm(b1, w1, self.hidden, out=self.second).relu_()
+        u.addmv_(self.outputs, w2)
+
+
+# Rules that treat each tensor by itself: `rule(theta, g, state, p, step) -> p`, which brings the state up to date.
+
+
+def _each(slots, rule):
+    """The update by `rule`; slots: {name of a state: how many numbers it has for each one of the parameter}."""
+
+    def update(optimizer, params, loss):
+        dtype = torch.float64 if any(p.dtype == torch.float64 for p in params) else torch.float32
+        run = optimizer.state["run"]
+        step = run.setdefault("step", 0)
+        for p in params:
+            state, w = optimizer.state[p], p.detach().to(dtype)
+            for name, count in slots.items():
+                if name not in state:
+                    state[name] = w.new_zeros((count, *w.shape) if isinstance(count, int) else count(w))
+            vector = torch.atleast_1d(w)  # scalars count as tensors of shape [1]
+            values = {name: state[name].view(len(state[name]), *vector.shape) if w.dim() == 0 else state[name] for name in slots}
+            p.copy_(rule(optimizer._theta(w), p.grad.to(dtype).view_as(vector), values, vector, step).view_as(p))
+        run["step"] = step + 1
+
+    return update
+
+
+def _sgd(theta, g, state, p, step):
+    return p - torch.exp(theta["log_learning_rate"]) * g
+
+
+def _sgdm(theta, g, state, p, step):
+    u = state["u"][0].mul_(-torch.expm1(theta["log_one_minus_beta"])).add_(g)
+    return p - torch.exp(theta["log_learning_rate"]) * u
+
+
+def _adam(theta, g, state, p, step):
+    fractions = [torch.exp(theta[f"log_one_minus_beta{i}"]) for i in (1, 2)]
+    m, v = state["m"][0].lerp_(g, fractions[0]), state["v"][0].lerp_(g * g, fractions[1])
+    first, second = (-torch.expm1((step + 1) * torch.log1p(-fraction)) for fraction in fractions)
+    rate = torch.exp(theta["log_learning_rate"]) * torch.sqrt(second) / first
+    return p - rate * m / (torch.sqrt(v) + torch.exp(theta["log_epsilon"]))
+
+
+TIMES = (1, 3, 10, 30, 100, 300, 1e3, 3e3, 1e4, 3e4, 1e5)  # steps
+MLP_DECAYS = (0.1, 0.5, 0.9, 0.99, 0.999, 0.9999)
+MLP2019_DECAYS = (0.5, 0.9, 0.99, 0.999, 0.9999)
+MLP2019_TIMES = (3, 10, 30, 100, 300, 1e3, 3e3, 1e4, 3e5)
+ADAFAC_DECAYS = {"m": (0.9, 0.99, 0.999), "rms": (0.999,), "factored": (0.9, 0.99, 0.999)}
+COLUMNS = 2**15  # of the network at once
+
+
+def _average(old, new, fractions):
+    """m <- m + (1 - d) (x - m) in place, for averages m [n, *shape] and 1 - d = fractions [n]."""
+    return old.add_(fractions.reshape([-1] + [1] * (old.dim() - 1)) * (new - old))
+
+
+def _decayed(old, new, decays):
+    return _average(old, new, 1 - old.new_tensor(decays))
+
+
+def _stepped(theta, p, blocks, step, times=TIMES):
+    """p <- p - direction exp(.001 magnitude) .001, both from the network on normalised blocks [features, *shape] and time."""
+    x = torch.cat([block.expand(-1, *p.shape).reshape(len(block), -1) for block in blocks])
+    scale = torch.rsqrt(1e-5 + x.square().mean(1))
+    w, time = theta["mlp/linear_0/w"], torch.tanh(step / p.new_tensor(times) - 1)
+    first, layers = w[: len(x)].T * scale, [(theta["mlp/linear_0/b"] + w[len(x) :].T @ time)[:, None]]
+    while f"mlp/linear_{len(layers)}/w" in theta:
+        layers.append(theta[f"mlp/linear_{len(layers)}/b"][:, None])
+    moves = torch.empty_like(x[0])
+    for columns, move in zip(x.split(COLUMNS, 1), moves.split(COLUMNS)):
+        h = torch.addmm(layers[0], first, columns)
+        for i, bias in enumerate(layers[1:], 1):
+            h = torch.addmm(bias, theta[f"mlp/linear_{i}/w"].T, h.relu_())
+        torch.mul(h[0], torch.exp(0.001 * h[1]), out=move)
+    return p - 0.001 * moves.view_as(p)
+
+
+def _mlp(theta, g, state, p, step):
+    return _stepped(theta, p, [g[None], p[None], _decayed(state["m"], g, MLP_DECAYS)], step)
+
+
+def _mlp2019(theta, g, state, p, step):
+    m, rms = _decayed(state["m"], g, MLP2019_DECAYS), _decayed(state["rms"], g * g, MLP2019_DECAYS)
+    factor = torch.rsqrt(rms + 1e-6)
+    return _stepped(theta, p, [g[None], m * factor, p[None], m, rms, factor], step, MLP2019_TIMES)
+
+
+def _largest_axes(shape):
+    """The largest and the second largest axis; of equal ones the later counts as larger."""
+    return sorted(range(len(shape)), key=lambda axis: (shape[axis], axis))[:-3:-1]
+
+
+def _factors(x):
+    """[row, column] means of x [1, *shape], or [x, x] where it has fewer than two axes."""
+    return [x.mean(1 + axis, keepdim=True) for axis in _largest_axes(x.shape[1:])] if x.dim() > 2 else [x, x]
+
+
+def _adafac_shape(i):
+    return lambda w: (len(ADAFAC_DECAYS["factored"]), *_factors(torch.atleast_1d(w)[None])[i].shape[1:])
+
+
+def _adafac_mlp(theta, g, state, p, step):
+    fractions = {}
+    for kind, decays in ADAFAC_DECAYS.items():
+        fractions[kind] = (1 - p.new_tensor(decays)) * torch.exp(10 * theta[f"decay_offsets/{kind}"])
+        if kind != "m":
+            fractions[kind] = fractions[kind].clamp(0, 1)
+    m, rms = _average(state["m"], g, fractions["m"]), _average(state["rms"], g * g, fractions["rms"])
+    row, col = (_average(state[s], f, fractions["factored"]) for s, f in zip(("row", "col"), _factors((g * g)[None] + 1e-30)))
+    if p.dim() < 2:
+        scale_g, scale_m = torch.rsqrt(row + 1e-9), torch.rsqrt(row + 1e-6)
+    else:
+        mean = row.mean(1 + _largest_axes(p.shape)[1], keepdim=True)
+        scale_g = scale_m = torch.rsqrt((row / (mean + 1e-9)).clamp(min=1e-9)) * torch.rsqrt(col.clamp(min=1e-9))
+    factor, roots = torch.rsqrt(rms + 1e-6), [torch.rsqrt(row + 1e-8), torch.rsqrt(col + 1e-8)]
+    return _stepped(theta, p, [g[None], p[None], m, rms, m * factor, factor, g * scale_g, row, col, *roots, m * scale_m], step)
+
+
+def _lstm(theta, g, state, p, step):
+    x, limit = g.reshape(1, -1), math.exp(-10)
+    large = x.abs() >= limit
+    x = torch.cat([torch.where(large, x.abs().clamp(min=limit).log() / 10, -1), torch.where(large, x.sign(), x / limit)])
+    for i in range(2):
+        h, c = (state[f"{part}{i}"].view(LSTM_HIDDEN, -1) for part in "hc")
+        gates = theta[f"lstm_{i}/w_gates"].T @ torch.cat([x, h]) + theta[f"lstm_{i}/b_gates"][:, None]
+        i_gate, j, f, o = gates.split(LSTM_HIDDEN)
+        c.copy_(torch.sigmoid(f + 1) * c + torch.sigmoid(i_gate) * torch.tanh(j))
+        x = h.copy_(torch.sigmoid(o) * torch.tanh(c))
+    return p + 0.1 * (theta["linear/w"].T @ x + theta["linear/b"][:, None]).view_as(p)
+
+
+LSTM_HIDDEN = 20
+
+RULES: dict[str, Callable[..., None]] = {
+    "anchored": _anchored,
+    "mlp": _each({"m": len(MLP_DECAYS)}, _mlp),
+    "mlp2019": _each({"m": len(MLP2019_DECAYS), "rms": len(MLP2019_DECAYS)}, _mlp2019),
+    "adafac_mlp": _each({"m": 3, "rms": 1, "row": _adafac_shape(0), "col": _adafac_shape(1)}, _adafac_mlp),
+    "lstm": _each({f"{part}{i}": LSTM_HIDDEN for part in "hc" for i in range(2)}, _lstm),
+    "learnable_sgd": _each({}, _sgd),
+    "learnable_sgdm": _each({"u": 1}, _sgdm),
+    "learnable_adam": _each({"m": 1, "v": 1}, _adam),
+}

@@ -1,0 +1,138 @@
+"""jax_update.py: exported weights as Optax's (init, update), against the rules in TensorFlow."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from learned import optimizers
+from learned.deploy.export import export
+from tests.learned.test_export import saved
+from tests.learned.test_learned_optimizers import HORIZON, SHAPES, Inputs, weights
+
+jax = pytest.importorskip("jax", reason="JAX is not installed")
+from learned.deploy import jax_update  # noqa: E402
+
+EVERY = pytest.mark.parametrize("name", jax_update.RULES)
+
+
+def made(name="anchored", steps=100):
+    return jax_update.learned_optimizer(name, weights(optimizers.get(name)), steps)
+
+
+def trees(inputs, dtype):
+    cast = lambda tree: {path: x.astype(dtype) for path, x in tree.items()}  # noqa: E731
+    return cast(inputs.params), [cast(g) for g in inputs.grads]
+
+
+def stepper(optimizer):
+    """One step, compiled: (params, state)."""
+
+    @jax.jit
+    def step(params, state, gradients, value):
+        updates, state = optimizer.update(gradients, state, params, value=value)
+        return jax.tree.map(lambda p, u: p + u, params, updates), state
+
+    return step
+
+
+def run(optimizer, params, grads, losses, state=None):
+    state, step = optimizer.init(params) if state is None else state, stepper(optimizer)
+    for g, loss in zip(grads, losses):
+        params, state = step(params, state, g, np.float64(loss))
+    return {path: np.asarray(p, np.float64) for path, p in params.items()}, state
+
+
+@EVERY
+@pytest.mark.parametrize("dtype, times, tolerance", [("float32", 1, 1e-5), ("float64", 10, 1e-9)])
+def test_equal_to_tensorflow(name, dtype, times, tolerance, x64):
+    inputs, learned = Inputs(SHAPES), optimizers.get(name)
+    inputs.grads, inputs.losses, inputs.validation = inputs.grads * times, inputs.losses * times, inputs.validation * times
+    inputs.times = range(len(inputs.grads))
+    found, _ = run(made(name, int(HORIZON)), *trees(inputs, dtype), inputs.losses)
+    update = tf.function(learned.update, autograph=False, reduce_retracing=True)
+    expected = inputs.moved(inputs.run(learned, weights(learned), tf.as_dtype(dtype), update))
+    assert np.abs(expected).max() > 1e-3
+    np.testing.assert_allclose(inputs.moved(found), expected, rtol=0, atol=tolerance * max(1, np.abs(expected).max()))
+
+
+def test_resumed_for_as_long_and_for_longer():
+    inputs = Inputs(SHAPES)
+    params, grads = trees(inputs, np.float32)
+    whole, _ = run(made(), params, grads, inputs.losses)
+    half, state = run(made(), params, grads[:5], inputs.losses[:5])
+    half = {path: p.astype(np.float32) for path, p in half.items()}
+    found = [run(made(steps=steps), half, grads[5:], inputs.losses[5:], state)[0] for steps in (100, 4000)]
+    assert all(np.array_equal(found[0][path], whole[path]) for path in whole)
+    assert np.abs(inputs.moved(found[1]) - inputs.moved(whole)).max() > 1e-4
+
+
+def test_weights_of_half_precision_have_a_state_of_float32():
+    params = {"w": jax.numpy.linspace(-1, 1, 40).astype(jax.numpy.bfloat16)}
+    g, optimizer = {"w": jax.numpy.linspace(1, 2, 40).astype(jax.numpy.bfloat16)}, made()
+    updates, state = optimizer.update(g, optimizer.init(params), params, value=1.0)
+    full = jax.tree.map(lambda x: x.astype(np.float32), params)
+    expected, _ = optimizer.update(jax.tree.map(lambda x: x.astype(np.float32), g), optimizer.init(full), full, value=1.0)
+    assert updates["w"].dtype == params["w"].dtype and state["m"].dtype == state["v"].dtype == np.float32
+    assert (updates["w"] == expected["w"].astype(params["w"].dtype)).all()
+
+
+def refused(message, function):
+    with pytest.raises(ValueError, match=message) as error:
+        function()
+    assert "\n" not in str(error.value)
+
+
+def test_what_is_refused():
+    params = {"w": np.ones(3, np.float32)}
+    optimizer = made()
+    state = optimizer.init(params)
+    refused("reads the train loss: call update", lambda: optimizer.update(params, state, params))
+    refused("reads the parameters", lambda: optimizer.update(params, state, value=1.0))
+    refused(r"value has shape \(2,\)", lambda: optimizer.update(params, state, params, value=np.ones(2)))
+    refused("structure or shapes", lambda: optimizer.update({"w": np.ones(2)}, state, params, value=1.0))
+    refused("structure or shapes", lambda: optimizer.update({"v": np.ones(3)}, state, params, value=1.0))
+    refused("dtype int32: allowed are floats", lambda: optimizer.init({"w": np.ones(3, np.int32)}))
+    refused("params is empty", lambda: optimizer.init({}))
+    refused("steps None of anchored: allowed is an integer", lambda: made(steps=None))
+    refused("unknown learned optimizer 'hierarchical'", lambda: jax_update.learned_optimizer("hierarchical", {}))
+
+
+def test_with_optax_clipping_weight_decay_and_frozen_parameters():
+    optax = pytest.importorskip("optax", reason="Optax is not installed")
+    params = {"a": np.full(3, 0.5, np.float32), "b": np.full(3, -0.5, np.float32)}
+    gradients = {"a": np.full(3, 100.0, np.float32), "b": np.ones(3, np.float32)}
+    optimizer, moving = made(), {"a": True, "b": False}
+    assert isinstance(optimizer, optax.GradientTransformationExtraArgs)
+    chained = optax.chain(
+        optax.clip_by_global_norm(1.0), optax.masked(optimizer, moving), optax.add_decayed_weights(-0.1, moving),
+        optax.masked(optax.set_to_zero(), {"a": False, "b": True}),
+    )  # fmt: skip
+    updates, _ = jax.jit(chained.update)(gradients, chained.init(params), params, value=1.0)
+    alone = {"a": params["a"]}
+    clipped = {"a": gradients["a"] / optax.global_norm(gradients)}
+    expected, _ = optimizer.update(clipped, optimizer.init(alone), alone, value=1.0)
+    np.testing.assert_allclose(updates["a"], expected["a"] - 0.1 * params["a"], rtol=1e-5)
+    assert not np.any(updates["b"])
+
+
+def test_the_two_files_are_enough(tmp_path):
+    """Alone in a directory, used by a process that can import neither this package nor TensorFlow nor Optax."""
+    saved(tmp_path / "checkpoint.npz", "mlp")
+    _, reader = export(tmp_path / "checkpoint.npz", tmp_path / "alone" / "mlp.npz", "jax")
+    assert reader.name == "jax_update.py"
+    code = """
+import sys
+sys.modules.update(dict.fromkeys(("learned", "taskset", "tensorflow", "torch", "optax")))
+import numpy as np, jax_update
+optimizer, params = jax_update.load("mlp.npz"), {"w": np.ones((3, 2), np.float32)}
+updates, state = optimizer.update({"w": np.full((3, 2), 0.5, np.float32)}, optimizer.init(params), params)
+print(float(updates["w"][0, 0]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path / "alone", capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    optimizer, params = made("mlp"), {"w": np.ones((3, 2), np.float32)}
+    updates, _ = optimizer.update({"w": np.full((3, 2), 0.5, np.float32)}, optimizer.init(params), params)
+    assert float(done.stdout) == pytest.approx(float(updates["w"][0, 0]), abs=1e-6)

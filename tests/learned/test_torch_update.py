@@ -1,0 +1,271 @@
+"""torch_update.py: exported weights as a `torch.optim.Optimizer`, against the rules in TensorFlow."""
+
+import copy
+import io
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from learned import optimizers
+from learned.deploy.export import export
+from taskset.errors import StoreError
+from tests.learned.test_export import saved
+from tests.learned.test_learned_optimizers import HORIZON, SHAPES, Inputs, weights
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+from learned.deploy import torch_update  # noqa: E402
+
+EVERY = pytest.mark.parametrize("name", torch_update.RULES)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """As TensorFlow in these tests; several threads cost more than they gain here."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def made(params, name="anchored", **options):
+    return torch_update.LearnedOptimizer(params, name, weights(optimizers.get(name)), **{"steps": 100, **options})
+
+
+def parameters(inputs, dtype):
+    return {path: torch.nn.Parameter(torch.tensor(p, dtype=dtype)) for path, p in inputs.params.items()}
+
+
+def run(optimizer, params, inputs):
+    for g, loss in zip(inputs.grads, inputs.losses):
+        for path, p in params.items():
+            p.grad = torch.tensor(g[path], dtype=p.dtype)
+        optimizer.step(loss=loss)
+    return {path: p.detach().double().numpy() for path, p in params.items()}
+
+
+def longer(times):
+    """`Inputs` of ten times as many steps; steps follow each other, which PyTorch counts itself."""
+    inputs = Inputs(SHAPES)
+    inputs.grads, inputs.losses, inputs.validation = inputs.grads * times, inputs.losses * times, inputs.validation * times
+    inputs.times = range(len(inputs.grads))
+    return inputs
+
+
+@EVERY
+@pytest.mark.parametrize("dtype, times, tolerance", [("float32", 1, 1e-5), ("float64", 10, 1e-9)])
+def test_equal_to_tensorflow(name, dtype, times, tolerance):
+    inputs, learned = longer(times), optimizers.get(name)
+    params = parameters(inputs, getattr(torch, dtype))
+    found = run(made(params.values(), name, steps=int(HORIZON)), params, inputs)
+    update = tf.function(learned.update, autograph=False, reduce_retracing=True)
+    expected = inputs.moved(inputs.run(learned, weights(learned), tf.as_dtype(dtype), update))
+    assert np.abs(expected).max() > 1e-3
+    np.testing.assert_allclose(inputs.moved(found), expected, rtol=0, atol=tolerance * max(1, np.abs(expected).max()))
+
+
+def test_however_the_work_is_divided(monkeypatch):
+    """Large tensors in pieces, small ones together: the numbers are the same."""
+    found = []
+    for chunk in (1, 16, 40, 2**15):
+        monkeypatch.setitem(torch_update.CHUNKS, "cpu", chunk)
+        inputs = Inputs(SHAPES)
+        params = parameters(inputs, torch.float64)
+        found.append(inputs.moved(run(made(params.values()), params, inputs)))
+    assert np.abs(found[0]).max() > 1e-3
+    for other in found[1:]:
+        np.testing.assert_allclose(other, found[0], rtol=0, atol=1e-12)
+
+
+def test_other_strides_and_huge_gradients():
+    inputs, other = Inputs(SHAPES), Inputs(SHAPES)
+    other.grads[4] = {path: 1e30 * g for path, g in inputs.grads[4].items()}
+    inputs.grads[4] = {path: np.clip(1e30 * g, -1e12, 1e12) for path, g in inputs.grads[4].items()}
+    params, turned = parameters(inputs, torch.float64), parameters(other, torch.float64)
+    turned["kernel"] = torch.nn.Parameter(turned["kernel"].detach().to(memory_format=torch.channels_last))
+    turned["w"] = torch.nn.Parameter(turned["w"].detach().T.contiguous().T)
+    assert not turned["kernel"].is_contiguous() and not turned["w"].is_contiguous()
+    expected = inputs.moved(run(made(params.values()), params, inputs))
+    np.testing.assert_allclose(inputs.moved(run(made(turned.values()), turned, other)), expected, rtol=0, atol=1e-12)
+
+
+# How it is used.
+
+
+def halves(name, dtype=torch.float32):
+    """A training in two halves, resumed from a file of the state: (parameters, inputs, optimizer of the first half)."""
+    first, second = Inputs(SHAPES), Inputs(SHAPES)
+    first.grads, second.grads = first.grads[:5], second.grads[5:]
+    second.losses = second.losses[5:]
+    params = parameters(first, dtype)
+    optimizer = made(params.values(), name)
+    run(optimizer, params, first)
+    file = io.BytesIO()
+    torch.save(optimizer.state_dict(), file)
+    file.seek(0)
+    return params, second, torch.load(file, weights_only=True)
+
+
+@EVERY
+def test_resumed_it_continues(name):
+    inputs = Inputs(SHAPES)
+    whole = parameters(inputs, torch.float32)
+    expected = run(made(whole.values(), name), whole, inputs)
+    params, second, state = halves(name)
+    optimizer = made(params.values(), name)
+    optimizer.load_state_dict(state)
+    found = run(optimizer, params, second)
+    assert all(np.array_equal(found[path], expected[path]) for path in expected)
+
+
+def test_resumed_for_longer():
+    """`steps` are those that the new optimizer is made with, or is given while training."""
+    params, second, state = halves("anchored")
+    start = {path: p.detach().clone() for path, p in params.items()}
+    found = []
+    for change in ({}, {"steps": 4000}, None):
+        optimizer = made(params.values(), **(change or {}))
+        optimizer.load_state_dict(copy.deepcopy(state))
+        if change is None:
+            optimizer.steps = 4000
+        for path, p in params.items():
+            p.data = start[path].clone()
+        found.append(second.moved(run(optimizer, params, second)))
+    assert np.abs(found[0] - found[1]).max() > 1e-4 and np.array_equal(found[1], found[2])
+    with pytest.raises(ValueError, match="steps 0 of anchored"):
+        optimizer.steps = 0
+
+
+def test_closure_and_loss_are_the_same_and_one_is_needed():
+    found = []
+    for way in ("closure", "loss"):
+        p = torch.nn.Parameter(torch.ones(3))
+        optimizer = made([p])
+
+        def closure(p=p, optimizer=optimizer):
+            optimizer.zero_grad()
+            loss = (p * torch.tensor([1.0, 2.0, 3.0])).square().sum()
+            loss.backward()
+            return loss
+
+        for _ in range(3):
+            returned = optimizer.step(closure) if way == "closure" else optimizer.step(loss=closure())
+            assert returned.requires_grad
+        found.append(p.detach().numpy().copy())
+        for wrong, message in (({}, "reads the train loss"), ({"closure": closure, "loss": 1.0}, "one of both")):
+            with pytest.raises(ValueError, match=message) as error:
+                optimizer.step(**wrong)  # the loss of the step before is not taken again
+            assert "\n" not in str(error.value) and np.array_equal(p.detach().numpy(), found[-1])
+        with pytest.raises(ValueError, match=r"shape \(2,\)"):
+            optimizer.step(loss=torch.ones(2))
+    assert np.array_equal(*found) and (found[0] != 1).all()
+    plain = torch.nn.Parameter(torch.ones(3))
+    plain.grad = torch.ones(3)
+    made([plain], "mlp").step()  # it reads no loss
+    assert (plain != 1).all()
+
+
+@pytest.mark.parametrize("name", ["anchored", "mlp"])
+def test_groups_frozen_and_with_weight_decay_of_their_own(name):
+    """A parameter is multiplied by 1 - weight_decay before its step; one without a gradient keeps its numbers and its state."""
+    a, b, c = (torch.nn.Parameter(torch.full((3,), x)) for x in (0.5, -0.5, 0.25))
+    optimizer = made([{"params": [a], "weight_decay": 0.1}, {"params": [b]}], name)
+    optimizer.add_param_group({"params": [c], "weight_decay": 0.5})
+    alone = [torch.nn.Parameter(torch.full((3,), x)) for x in (0.5 * 0.9, -0.5)]
+    other = made(alone, name)
+    for p in (a, b, *alone):
+        p.grad = torch.tensor([1.0, 2.0, 3.0])
+    optimizer.step(loss=1.0)
+    other.step(loss=1.0)
+    assert torch.equal(a, alone[0]) and torch.equal(b, alone[1]) and (c == 0.25).all() and c not in optimizer.state
+    kept, b.grad, c.grad = copy.deepcopy(optimizer.state[b]), None, torch.ones(3)
+    optimizer.step(loss=1.0)
+    assert torch.equal(b, alone[1]) and (c != 0.25).all()
+    assert all(torch.equal(value, optimizer.state[b][key]) for key, value in kept.items())
+
+
+@pytest.mark.parametrize("name", ["anchored", "mlp"])
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_weights_of_half_precision_have_a_state_of_float32(name, dtype):
+    dtype = getattr(torch, dtype)
+    half = torch.nn.Parameter(torch.linspace(-1, 1, 40).to(dtype))
+    full = torch.nn.Parameter(half.detach().float())
+    optimizer, other = made([half], name), made([full], name)
+    for step in range(3):
+        half.grad = torch.linspace(1, 2, 40).to(dtype)
+        full.grad = half.grad.float()
+        optimizer.step(loss=1.0)
+        other.step(loss=1.0)
+        assert torch.equal(half, full.to(dtype))
+        full.data = half.detach().float()
+        if step == 1:
+            again = made([half], name)
+            again.load_state_dict(optimizer.state_dict())
+            optimizer = again
+    assert half.dtype == dtype and {x.dtype for x in optimizer.state[half].values()} == {torch.float32}
+
+
+def test_clipped_gradients_are_those_it_sees():
+    found = []
+    for clip in (True, False):
+        p = torch.nn.Parameter(torch.ones(4))
+        optimizer = made([p])
+        for size in (1.0, 100.0):
+            p.grad = torch.full((4,), size)
+            if clip:
+                torch.nn.utils.clip_grad_norm_([p], 1.0)
+            else:
+                p.grad = torch.full((4,), 0.5)
+            optimizer.step(loss=1.0)
+        found.append(p.detach().numpy())
+    np.testing.assert_allclose(*found, rtol=1e-5)
+
+
+def refused(message, function):
+    with pytest.raises(ValueError, match=message) as error:
+        function()
+    assert "\n" not in str(error.value)
+
+
+def test_what_is_refused():
+    p = torch.nn.Parameter(torch.ones(3))
+    p.grad = torch.ones(3)
+    refused("steps None of anchored: allowed is an integer", lambda: made([p], steps=None))
+    refused("weight_decay 1.5: allowed is at least 0 and below 1", lambda: made([p], weight_decay=1.5))
+    refused("unknown learned optimizer 'hierarchical'", lambda: torch_update.LearnedOptimizer([p], "hierarchical", {}))
+    refused("dtype torch.int64: allowed are floats", lambda: made([torch.arange(3)]))
+    optimizer = made([p])
+    torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5).step()
+    refused("lr 0.5: anchored has no learning rate", lambda: optimizer.step(loss=1.0))
+    table = torch.nn.Embedding(4, 2, sparse=True)
+    table(torch.tensor([1])).sum().backward()
+    refused("layout torch.sparse_coo: allowed are dense", lambda: made(table.parameters()).step(loss=1.0))
+
+
+def test_the_two_files_are_enough(tmp_path):
+    """Alone in a directory, used by a process that can import neither this package nor TensorFlow."""
+    saved(tmp_path / "checkpoint.npz", "mlp")
+    _, reader = export(tmp_path / "checkpoint.npz", tmp_path / "alone" / "mlp.npz", "torch")
+    assert reader.name == "torch_update.py"
+    code = """
+import sys
+sys.modules.update(dict.fromkeys(("learned", "taskset", "tensorflow", "jax")))
+import torch, torch_update
+p = torch.nn.Parameter(torch.ones(3, 2))
+p.grad = torch.full((3, 2), 0.5)
+torch_update.load("mlp.npz", [p]).step()
+print(p[0, 0].item())
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path / "alone", capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    p = torch.nn.Parameter(torch.ones(3, 2))
+    p.grad = torch.full((3, 2), 0.5)
+    made([p], "mlp").step()
+    assert float(done.stdout) == pytest.approx(p[0, 0].item(), abs=1e-6)
+    saved(tmp_path / "checkpoint.npz", "hierarchical")
+    with pytest.raises(StoreError, match="'hierarchical', which torch_update.py doesn't know: allowed are anchored, mlp"):
+        export(tmp_path / "checkpoint.npz", tmp_path / "x.npz", "torch")
+    with pytest.raises(StoreError, match="format 'onnx': allowed are numpy, torch, jax"):
+        export(tmp_path / "checkpoint.npz", tmp_path / "x.npz", "onnx")
