@@ -1,0 +1,163 @@
+"""The best hand-made optimizer of one run: a grid of rules and schedules on the training tasks of a suite.
+
+    python -m tools.stage0 SUITE --out DIR [--per-family 4] [--publish]
+
+What outer training has to beat, and where it starts. The rule (`HandMade`) is NAdam, its direction as it is or divided by its
+root mean square over the tensor, its step absolute or times the root mean square of the tensor's parameters; its rate is
+constant, falls along a line to 0, or is level for half of the run and then falls along a cosine. All settings are copies in one
+program (`tools.side_by_side`). The best setting is that of the least mean normalized train loss over the curve, on average over
+both horizons. Writes DIR/best.json; --publish the section "stage0" of docs/one_run.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from benchmarks import report
+from taskset.execution.runtime import start_tensorflow
+from taskset.normalization.store import write_text
+
+HORIZONS = (200, 2000)
+RATES = {False: (0.003, 0.01, 0.03), True: (0.03, 0.1, 0.3)}  # absolute; relative to the size of the parameters
+SCHEDULES = {"constant": (0.0, 1.0), "linear": (1.0, 1.0), "flat, cosine": (0.0, 0.5)}  # (linear, constant fraction)
+SMALLEST = 0.01  # of the root mean square that a step is relative to: biases start at 0
+DOCUMENT = Path(__file__).parents[1] / "docs" / "one_run.md"
+
+
+@dataclass(frozen=True)
+class HandMade:
+    """A `taskset.optimizers.base.Optimizer`.
+
+        w <- w - rate f(t / T) s d        d: NAdam's direction n, or n / RMS(n);  s: 1, or max(RMS(w), .01);  RMS over the tensor
+
+    n = (.9 m / (1 - .9^(t+1)) + .1 g / (1 - .9^t)) / (sqrt(v / (1 - .999^t)) + 1e-8), t = 1, 2, ..; f: `SCHEDULES`.
+    """
+
+    rate: float
+    schedule: str
+    normalised: bool
+    scaled: bool
+
+    rule = "hand_made"
+
+    @property
+    def name(self) -> str:
+        """Such as "rate 0.01, linear, normalised, scaled"."""
+        words = [f"rate {self.rate:g}", self.schedule, "normalised" * self.normalised, "scaled" * self.scaled]
+        return ", ".join(word for word in words if word)
+
+    def hparams(self, horizon: int) -> dict[str, float]:
+        """The hparams for a run of `horizon` steps."""
+        linear, level = SCHEDULES[self.schedule]
+        return {"rate": self.rate, "linear": linear, "horizon": float(horizon), "decay_steps": (1 - level) * horizon,
+                "normalised": float(self.normalised), "scaled": float(self.scaled)}  # fmt: skip
+
+    def init(self, params):
+        """Averages of 0."""
+        import tensorflow as tf
+
+        return {slot: {path: tf.zeros_like(w) for path, w in params.items()} for slot in ("m", "v")}
+
+    def update(self, grads, state, params, step, hparams):
+        """(params, state) after one more step."""
+        import tensorflow as tf
+
+        from taskset.optimizers.nadamw import schedule
+
+        dtype = next(iter(params.values())).dtype
+        h, k = {name: tf.cast(value, dtype) for name, value in hparams.items()}, tf.cast(step, dtype)
+        t, zero = k + 1, tf.zeros([], dtype)
+        cosine = schedule(k, learning_rate=h["rate"], min_learning_rate_mult=zero, horizon=h["horizon"],
+                          warmup_steps=zero, decay_steps=h["decay_steps"])  # fmt: skip
+        rate = tf.where(h["linear"] > 0.5, h["rate"] * (1 - tf.minimum(k / h["horizon"], 1.0)), cosine)
+        new, moved = {"m": {}, "v": {}}, {}
+        for path, w in params.items():
+            g = grads[path]
+            m = new["m"][path] = 0.9 * state["m"][path] + 0.1 * g
+            v = new["v"][path] = 0.999 * state["v"][path] + 0.001 * tf.square(g)
+            n = 0.9 * m / (1 - 0.9 ** (t + 1)) + 0.1 * g / (1 - 0.9**t)
+            n = n / (tf.sqrt(v / (1 - 0.999**t)) + 1e-8)
+            norm = tf.where(h["normalised"] > 0.5, tf.math.rsqrt(tf.reduce_mean(tf.square(n)) + 1e-18), 1.0)
+            size = tf.sqrt(tf.maximum(tf.reduce_mean(tf.square(w)), SMALLEST**2))
+            moved[path] = w - rate * norm * tf.where(h["scaled"] > 0.5, size, 1.0) * n
+        return moved, new
+
+
+def grid() -> list[HandMade]:
+    """All settings: 36."""
+    found = itertools.product((False, True), (False, True), SCHEDULES)
+    return [HandMade(rate, form, norm, scaled) for scaled, norm, form in found for rate in RATES[scaled]]
+
+
+def chosen(suite, split, per_family, most_parameters):
+    """Of each family the first tasks of the split with few parameters."""
+    import math
+
+    from taskset import catalogue
+
+    found, counts = [], {}
+    for entry in suite.of_split(split):
+        shapes = catalogue.facts(*catalogue.resolve(entry.task)).parameter_shapes or {}
+        if sum(map(math.prod, shapes.values())) <= most_parameters and counts.get(entry.family, 0) < per_family:
+            counts[entry.family] = counts.get(entry.family, 0) + 1
+            found.append(entry.task)
+    return found
+
+
+def best_of(means):
+    """The name with the least mean over horizons and tasks; means: index (horizon, task), columns names."""
+    return str(means.groupby("horizon").mean().mean().idxmin())
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("suite", help="Suite file.")
+    parser.add_argument("--out", type=Path, required=True, help="Directory of the curves.")
+    parser.add_argument("--per-family", type=int, default=4, help="Training tasks of each family.")
+    parser.add_argument("--most-parameters", type=int, default=20_000, help="Of a task.")
+    report.publish_option(parser, "the section of docs/one_run.md")
+    args = parser.parse_args()
+    start_tensorflow(threads=1)
+    from taskset.normalization.release import documents
+    from taskset.scoring import suites
+    from tools import side_by_side
+    from tools.one_run import scored
+
+    suite, begun = suites.load(args.suite), time.process_time()
+    tasks = chosen(suite, "train", args.per_family, args.most_parameters)
+    settings = {one.name: one for one in grid()}
+    curves = side_by_side.run(suite, tasks, settings.values(), HORIZONS, args.out, seeds=(0,))
+    means, diverged = scored(curves, suite, "mean")
+    train = means.loc["train"]
+    name = best_of(train)
+    write_text(json.dumps({"name": name, **asdict(settings[name])}, indent=1) + "\n", args.out / "best.json")
+    order = train.groupby("horizon").mean().mean().sort_values()
+    header = ["rule", "rate", "schedule", *(f"{h} steps" for h in HORIZONS), "diverged runs"]
+    rows = []
+    for setting in order.index:
+        one = settings[setting]
+        words = ["normalised" if one.normalised else "NAdam", "scaled" if one.scaled else ""]
+        values = [f"{train.loc[h][setting].mean():.3f}" for h in HORIZONS]
+        rows.append(
+            [", ".join(filter(None, words)), f"{one.rate:g}", one.schedule, *values, int(diverged.loc["train"][setting].sum())]
+        )
+    seconds = sum(sum(json.loads(path.read_text()).values()) for path in args.out.glob("*_*.json"))
+    text = (
+        f"Mean normalized train loss over the curve, {len(tasks)} training tasks of "
+        f"{len({suite.entry(task).family for task in tasks})} families, one seed; "
+        f"{seconds / 60:.0f} core-minutes. The twelve best of {len(rows)} settings, and the worst:\n\n"
+        f"{documents.table(header, [*rows[:12], rows[-1]])}\n\n{documents.conditions('tensorflow', 'numpy')}."
+    )
+    print(text)
+    print(f"{time.process_time() - begun:.0f} CPU seconds in this process")
+    if args.publish:
+        documents.write_section("stage0", text, DOCUMENT)
+
+
+if __name__ == "__main__":
+    main()
