@@ -59,11 +59,10 @@ def scored(curves, suite, view):
     """(scores, diverged runs), index (split, horizon, task), one column per optimizer; means, and counts, over seeds."""
     import pandas as pd
 
-    from taskset.normalization import store
-    from taskset.scoring import comparison, scores
+    from taskset.scoring import scores
 
-    normalizers, _ = store.normalizers_of(None, None)
-    scales, _ = comparison.scales_of(normalizers, suite.source, curves["task"].unique(), suite.horizon, suite.horizon)
+    tasks = set(curves["task"])
+    scales = {(one.task, split): scale for one in suite.tasks if one.task in tasks for split, scale in one.scales.items()}
     parts = []
     for horizon, part in curves.groupby("horizon"):
         steps = sorted(int(step) for step in part["step"].unique())

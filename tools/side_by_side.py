@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 INTERVAL = 40  # steps between evaluations: those of the package's baselines of 2,000 steps
 SEPARATOR = "@"
+PLACES = 4  # for weights in a table, whose size is a multiple of it
 
 
 class AtHorizon:
@@ -66,8 +67,12 @@ class OfTable:
         return {"which": float(self.which), "horizon": float(horizon)}
 
     def init(self, params):
-        """The state before the first step."""
-        return {"learned": self.learned.init(None, params)}
+        """The state before the first step. It has the weights, so that the program is the same for all of them."""
+        import tensorflow as tf
+
+        dtype = next(iter(params.values())).dtype
+        weights = {path: tf.constant(w, dtype) for path, w in self.weights.items()}
+        return {"learned": self.learned.init(None, params), "weights": weights}
 
     def update(self, grads, state, params, step, hparams, loss):
         """(params, state) after one more step; loss: the train loss."""
@@ -75,17 +80,18 @@ class OfTable:
 
         dtype = next(iter(params.values())).dtype
         place = tf.cast(tf.round(hparams["which"]), tf.int32)
-        theta = {path: tf.gather(tf.constant(w, dtype), place) for path, w in self.weights.items()}
+        theta = {path: tf.gather(w, place) for path, w in state["weights"].items()}
         planned = self.learned.planned(hparams["horizon"], dtype)
         params, after = self.learned.update(theta, grads, state["learned"], params, step, loss, loss, **planned)
-        return params, {"learned": after}
+        return params, {"learned": after, "weights": state["weights"]}
 
 
 def table(learned: LearnedOptimizer, weights: dict[str, Arrays]) -> list[OfTable]:
     """Optimizers of one rule, one for each of the named weights. The initial state must not depend on them."""
     sets = list(weights.values())
+    sets += sets[:1] * (-len(sets) % PLACES)  # tables of one size have one program, in the cache on disk as well
     stacked = {path: np.stack([np.asarray(one[path]) for one in sets]) for path in learned.shapes}
-    rule = f"{learned.name}/{'+'.join(weights)}"
+    rule = f"{learned.name}/{len(sets)}"
     return [OfTable(learned, stacked, i, name, rule) for i, name in enumerate(weights)]
 
 

@@ -8,10 +8,11 @@ import tensorflow as tf
 import taskset
 from learned import optimizers
 from learned.optimizers.as_optimizer import with_weights
+from learned.outer_training.options import Options
 from taskset.errors import StoreError
 from taskset.execution import loop
 from taskset.scoring.suites import Entry, Suite
-from tools import one_run, side_by_side, stage0
+from tools import one_run, short_runs, side_by_side, stage0
 
 TASK = "quadratic_family_seed3"
 SUITE = Suite("s", 1, "synthetic", 80, (Entry(TASK, "quadratic_family", "valid", {}),))
@@ -87,3 +88,15 @@ def test_no_test_task_of_the_provisional_suite_is_anything_else():
     assert all((entry.split == "test") == (split_of(entry.task) == "test") for entry in suite.tasks)
     assert {entry.family for entry in suite.of_split("valid")} == {entry.family for entry in suite.tasks}
     assert all(entry.scales["train"][1] < entry.scales["train"][0] for entry in suite.tasks)
+
+
+def test_short_runs_take_the_first_tasks_of_each_family():
+    entries = tuple(Entry(name, name[0], "train", {}) for name in ("a1", "a2", "a3", "b1", "b2", "c1"))
+    suite = Suite("s", 1, "synthetic", 80, (*entries, Entry("a0", "a", "test", {})))
+    given = [short_runs.glob_and_count(text) for text in ("a=2", "c=0", "*=1")]
+    assert [entry.task for entry in short_runs.few(suite, given).tasks] == ["a1", "a2", "b1"]
+
+
+@pytest.mark.parametrize("name", list(short_runs.VARIANTS))
+def test_every_variant_is_allowed(name):
+    assert Options(**{**short_runs.PLAIN, **short_runs.VARIANTS[name]}).optimizer == "anchored"
