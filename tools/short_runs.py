@@ -43,7 +43,7 @@ class TimeIsOver(Exception):
 
 
 def few(suite, per_family):
-    """The suite with the first training tasks of each family alone; per_family: (glob of families, how many), the first counts."""
+    """The suite with the first training tasks of each family alone; per_family: (glob of families, how many), first match."""
     counts: dict[str, int] = {}
     kept = []
     for entry in suite.of_split("train"):
