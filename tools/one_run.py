@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import fnmatch
 import itertools
 import json
 import zlib
@@ -53,6 +54,31 @@ def provisional():
     scales = suites.scales(fit(curves[curves["step"] <= STEPS]), "synthetic", LONGER)
     tasks += [dataclasses.replace(entry, scales=scales[entry.task]) for entry in more if entry.task in scales]
     return dataclasses.replace(made, tasks=tuple(tasks), rule={**made.rule, "aside": sorted(aside), "longer": LONGER})
+
+
+def few(suite, per_family):
+    """The suite with a few training tasks of each family, spread evenly over them; per_family: (glob, how many), first match."""
+    families = {}
+    for entry in suite.of_split("train"):
+        families.setdefault(entry.family, []).append(entry)
+    kept = []
+    for family, entries in families.items():
+        most = next((most for glob, most in per_family if fnmatch.fnmatchcase(family, glob)), 0)
+        count = min(most, len(entries))
+        kept += [entries[(2 * i + 1) * len(entries) // (2 * count)] for i in range(count)]
+    return dataclasses.replace(suite, tasks=tuple(kept))
+
+
+def per_family_option(parser, default):
+    """Add --per-family GLOB=N .., as `few` takes it."""
+    parser.add_argument(
+        "--per-family", nargs="+", type=_glob_and_count, metavar="GLOB=N", default=default, help="Training tasks of a family."
+    )
+
+
+def _glob_and_count(text):
+    glob, _, count = text.partition("=")
+    return glob, int(count)
 
 
 def scored(curves, suite, view):

@@ -2,7 +2,7 @@
 
     python -m tools.short_runs SUITE --out DIR [--only plain from_tiny] [--minutes 8] [--per-family losg_tasks_family=4 '*=1']
 
-Each variant trains for the same CPU minutes in this process, compilation included, on the first training tasks of each family,
+Each variant trains for the same CPU minutes in this process, compilation included, on a few training tasks of each family,
 in DIR/NAME; the same call resumes. DIR/NAME/weights.npz: the weights at the end; DIR/NAME/spent.json: outer steps and CPU
 seconds. `tools.one_run weights` judges them on validation tasks.
 """
@@ -10,8 +10,6 @@ seconds. `tools.one_run weights` judges them on validation tasks.
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import fnmatch
 import json
 import time
 from pathlib import Path
@@ -19,6 +17,7 @@ from typing import Any
 
 from taskset.execution.runtime import start_tensorflow
 from taskset.normalization.store import write_text
+from tools import one_run
 
 # Settings of the first experiments with a rule that starts at NAdam: short episodes first, many tasks in an outer step.
 PLAIN: dict[str, Any] = {
@@ -40,24 +39,6 @@ MEMORY_MIB = 3000
 
 class TimeIsOver(Exception):
     """Ends a training between two outer steps."""
-
-
-def few(suite, per_family):
-    """The suite with the first training tasks of each family alone; per_family: (glob of families, how many), first match."""
-    counts: dict[str, int] = {}
-    kept = []
-    for entry in suite.of_split("train"):
-        counts[entry.family] = counts.get(entry.family, 0) + 1
-        most = next((most for glob, most in per_family if fnmatch.fnmatchcase(entry.family, glob)), 0)
-        if counts[entry.family] <= most:
-            kept.append(entry)
-    return dataclasses.replace(suite, tasks=tuple(kept))
-
-
-def glob_and_count(text):
-    """("losg_*", 4) of "losg_*=4"."""
-    glob, _, count = text.partition("=")
-    return glob, int(count)
 
 
 def train(name, suite, out, minutes, say=print):
@@ -101,20 +82,13 @@ def main():
     parser.add_argument("--out", type=Path, required=True, help="Directory of the trainings.")
     parser.add_argument("--only", nargs="+", choices=list(VARIANTS), default=list(VARIANTS), help="Variants to train.")
     parser.add_argument("--minutes", type=float, default=8.0, help="CPU minutes of each variant.")
-    parser.add_argument(
-        "--per-family",
-        nargs="+",
-        type=glob_and_count,
-        metavar="GLOB=N",
-        default=[("conv_*", 0), ("*", 3)],
-        help="How many training tasks of the families that match; convolutions are slow under XLA on a CPU.",
-    )
+    one_run.per_family_option(parser, [("conv_*", 0), ("*", 3)])  # convolutions are slow under XLA on a CPU
     args = parser.parse_args()
     start_tensorflow(threads=1)
     import learned  # noqa: F401
     from taskset.scoring import suites
 
-    suite = few(suites.load(args.suite), args.per_family)
+    suite = one_run.few(suites.load(args.suite), args.per_family)
     print(f"{len(suite.tasks)} training tasks: {', '.join(entry.task for entry in suite.tasks)}")
     for name in args.only:
         train(name, suite, args.out / name, args.minutes)

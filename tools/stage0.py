@@ -1,11 +1,11 @@
 """The best hand-made optimizer of one run: a grid of rules and schedules on the training tasks of a suite.
 
-    python -m tools.stage0 SUITE --out DIR [--per-family 4] [--publish]
+    python -m tools.stage0 SUITE --out DIR [--per-family 'losg_*=6' '*=1'] [--publish]
 
 What outer training has to beat, and where it starts. The rule (`HandMade`) is NAdam, its direction as it is or divided by its
 root mean square over the tensor, its step absolute or times the root mean square of the tensor's parameters; its rate is
 constant, falls along a line to 0, or is level for half of the run and then falls along a cosine. All settings are copies in one
-program (`tools.side_by_side`). All of them make runs of 200 steps; the twelve with the least mean normalized train loss over the
+program (`tools.side_by_side`). All of them make runs of 200 steps; the nine with the least mean normalized train loss over the
 curve make runs of 2,000, and the best of these is the one that is least there. Writes DIR/best.json; --publish the section
 "stage0" of docs/one_run.md.
 """
@@ -13,7 +13,6 @@ curve make runs of 2,000, and the best of these is the one that is least there. 
 from __future__ import annotations
 
 import argparse
-import fnmatch
 import itertools
 import json
 from dataclasses import asdict, dataclass
@@ -22,11 +21,12 @@ from pathlib import Path
 from benchmarks import report
 from taskset.execution.runtime import start_tensorflow
 from taskset.normalization.store import write_text
+from tools import one_run
 
 HORIZONS = (200, 2000)
 RATES = {False: (0.003, 0.01, 0.03), True: (0.03, 0.1, 0.3)}  # absolute; relative to the size of the parameters
 SCHEDULES = {"constant": (0.0, 1.0), "linear": (1.0, 1.0), "flat, cosine": (0.0, 0.5)}  # (linear, constant fraction)
-KEPT = 12  # settings that make the longer runs
+KEPT = 9  # settings that make the longer runs
 SMALLEST = 0.01  # of the root mean square that a step is relative to: biases start at 0
 DOCUMENT = Path(__file__).parents[1] / "docs" / "one_run.md"
 
@@ -96,23 +96,6 @@ def grid() -> list[HandMade]:
     return [HandMade(rate, form, norm, scaled) for scaled, norm, form in found for rate in RATES[scaled]]
 
 
-def chosen(suite, split, per_family, most_parameters, skipped=()):
-    """Of each family the first tasks of the split with few parameters."""
-    import math
-
-    from taskset import catalogue
-
-    found, counts = [], {}
-    for entry in suite.of_split(split):
-        if any(fnmatch.fnmatchcase(entry.family, glob) for glob in skipped):
-            continue
-        shapes = catalogue.facts(*catalogue.resolve(entry.task)).parameter_shapes or {}
-        if sum(map(math.prod, shapes.values())) <= most_parameters and counts.get(entry.family, 0) < per_family:
-            counts[entry.family] = counts.get(entry.family, 0) + 1
-            found.append(entry.task)
-    return found
-
-
 def ordered(means):
     """The names of settings by their mean over tasks, best first; means: index task, columns names."""
     return [str(name) for name in means.mean().sort_values(kind="stable").index]
@@ -122,25 +105,22 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("suite", help="Suite file.")
     parser.add_argument("--out", type=Path, required=True, help="Directory of the curves.")
-    parser.add_argument("--per-family", type=int, default=4, help="Training tasks of each family.")
-    parser.add_argument("--most-parameters", type=int, default=20_000, help="Of a task.")
-    parser.add_argument("--skip", nargs="*", default=[], help="Globs of families to leave out.")
+    one_run.per_family_option(parser, [("*", 4)])
     report.publish_option(parser, "the section of docs/one_run.md")
     args = parser.parse_args()
     start_tensorflow(threads=1)
     from taskset.normalization.release import documents
     from taskset.scoring import suites
     from tools import side_by_side
-    from tools.one_run import scored
 
     suite = suites.load(args.suite)
-    tasks = chosen(suite, "train", args.per_family, args.most_parameters, args.skip)
+    tasks = [entry.task for entry in one_run.few(suite, args.per_family).tasks]
     settings = {one.name: one for one in grid()}
     short = side_by_side.run(suite, tasks, settings.values(), HORIZONS[:1], args.out / "short", seeds=(0,))
-    means = {HORIZONS[0]: scored(short, suite, "mean")[0].loc["train", HORIZONS[0]]}
+    means = {HORIZONS[0]: one_run.scored(short, suite, "mean")[0].loc["train", HORIZONS[0]]}
     left = [settings[name] for name in ordered(means[HORIZONS[0]])[:KEPT]]
     long = side_by_side.run(suite, tasks, left, HORIZONS[1:], args.out / "long", seeds=(0,))
-    found, diverged = scored(long, suite, "mean")
+    found, diverged = one_run.scored(long, suite, "mean")
     means[HORIZONS[1]], diverged = found.loc["train", HORIZONS[1]], diverged.loc["train", HORIZONS[1]]
     best = ordered(means[HORIZONS[1]])
     write_text(json.dumps({"name": best[0], **asdict(settings[best[0]])}, indent=1) + "\n", args.out / "best.json")

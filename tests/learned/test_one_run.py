@@ -90,11 +90,11 @@ def test_no_test_task_of_the_provisional_suite_is_anything_else():
     assert all(entry.scales["train"][1] < entry.scales["train"][0] for entry in suite.tasks)
 
 
-def test_short_runs_take_the_first_tasks_of_each_family():
-    entries = tuple(Entry(name, name[0], "train", {}) for name in ("a1", "a2", "a3", "b1", "b2", "c1"))
+def test_a_few_training_tasks_of_each_family():
+    entries = tuple(Entry(name, name[0], "train", {}) for name in ("a1", "a2", "a3", "a4", "b1", "b2", "c1"))
     suite = Suite("s", 1, "synthetic", 80, (*entries, Entry("a0", "a", "test", {})))
-    given = [short_runs.glob_and_count(text) for text in ("a=2", "c=0", "*=1")]
-    assert [entry.task for entry in short_runs.few(suite, given).tasks] == ["a1", "a2", "b1"]
+    few = one_run.few(suite, [("a", 2), ("c", 0), ("*", 3)])
+    assert [entry.task for entry in few.tasks] == ["a2", "a4", "b1", "b2"]
 
 
 @pytest.mark.parametrize("name", list(short_runs.VARIANTS))
