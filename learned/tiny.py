@@ -37,6 +37,7 @@ SETS = (
     "colorectal_histology_32x32", "imagenet_resized/16x16",
 )  # fmt: skip
 SIDE, CLASSES, HIDDEN = 8, 10, 32
+CHANNELS = (8, 16)  # of the two convolutions
 BATCHES, STARTS = (32, 128), (0.3, 1.0, 3.0)  # of the tasks with names; STARTS: the scale of the first weights
 SCHEMA = {
     "type": "object",
@@ -135,9 +136,9 @@ def _model(family, config, data, outputs, loss_of):
     return SharedModel(loss, data, program=f"{family}, {config['bs']}")
 
 
-MLP, AUTOENCODER = "tiny_mlp", "tiny_autoencoder"
-register_schema(MLP, SCHEMA)
-register_schema(AUTOENCODER, SCHEMA)
+MLP, AUTOENCODER, CONVOLUTIONS = FAMILIES = "tiny_mlp", "tiny_autoencoder", "tiny_conv"
+for _family in FAMILIES:
+    register_schema(_family, SCHEMA)
 
 
 @register_facts(MLP)
@@ -171,13 +172,56 @@ def build_autoencoder(config: Config, data: DataSpec) -> SharedModel:
     return _model(AUTOENCODER, config, data, SIDE * SIDE, error)
 
 
+@register_facts(CONVOLUTIONS)
+def facts_convolutions(config: Config) -> Facts:
+    """What a config says of its data and parameters."""
+    first, second = CHANNELS
+    layers = {**shapes.linear("conv_0", 9, first), **shapes.linear("conv_1", 9 * first, second)}
+    layers |= shapes.linear("linear", (SIDE // 4) ** 2 * second, CLASSES)
+    return Facts(TinyImages(config["dataset"], config["bs"]), layers)
+
+
+@register_builder(CONVOLUTIONS)
+def build_convolutions(config: Config, data: DataSpec) -> SharedModel:
+    """Two convolutions of 3x3 with stride 2 and ReLUs, 8 and 16 channels, then a linear layer; cross-entropy in nats.
+
+    First weights: He's, times start_scale. A convolution is written as a product with the nine shifted images: XLA has no fast
+    convolutions on a CPU, and what it makes of many copies of one is slower still.
+    """
+    import sonnet as snt
+    import tensorflow as tf
+
+    from learned.unrolling.sharing import SharedModel
+    from taskset.tasks import initializers
+    from taskset.tasks.images import classification
+
+    w_init = initializers.variance_scaling(2.0 * config["start_scale"] ** 2, "fan_in", "truncated_normal")
+
+    def loss(batch, key):
+        x = batch["image"]
+        for i, channels in enumerate(CHANNELS):
+            x = tf.nn.relu(snt.Linear(channels, w_init=w_init, name=f"conv_{i}")(shifted(x)))
+        return classification(snt.Linear(CLASSES, w_init=w_init, name="linear")(snt.flatten(x)), batch["label"])
+
+    return SharedModel(loss, data, program=f"{CONVOLUTIONS}, {config['bs']}")
+
+
+def shifted(images: tf.Tensor) -> tf.Tensor:
+    """The 3x3 neighbourhoods of every other pixel, zeros beyond the last: [n, 2 h, 2 w, c] -> [n, h, w, 9 c]."""
+    import tensorflow as tf
+
+    height, width = images.shape[1:3]
+    padded = tf.pad(images, [[0, 0], [0, 1], [0, 1], [0, 0]])
+    return tf.concat([padded[:, i : i + height - 1 : 2, j : j + width - 1 : 2] for i in range(3) for j in range(3)], axis=-1)
+
+
 def _name(family, dataset, bs, start_scale):
     """Tiny_mlp_cifar10_bs32_start0.3"""
     return f"{family.capitalize()}_{dataset.replace('/', '_')}_bs{bs}_start{start_scale}"
 
 
 def _register_all():
-    for family, dataset, bs, start_scale in itertools.product((MLP, AUTOENCODER), SETS, BATCHES, STARTS):
+    for family, dataset, bs, start_scale in itertools.product(FAMILIES, SETS, BATCHES, STARTS):
         config = {"dataset": dataset, "bs": bs, "start_scale": start_scale}
 
         def describe(family=family, config=config):

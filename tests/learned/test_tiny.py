@@ -84,7 +84,7 @@ def test_a_pool_compiles_one_program_and_resumes_bit_for_bit(tmp_path, monkeypat
 
 def test_the_tasks_have_names_and_are_what_they_say():
     names = [name for name in catalogue.fixed_tasks() if name.startswith("Tiny_")]
-    assert len(names) == 2 * 10 * 2 * 3
+    assert len(names) == 3 * 10 * 2 * 3 + 5 * 3 * 2 + 4 * 3
     small, large = (get_task(name, "synthetic") for name in NAMES)
     batch = next(small.batches("train", 0))
     assert batch["image"].shape == (32, 8, 8, 1) and float(tf.reduce_max(batch["image"])) <= 1
@@ -104,3 +104,54 @@ def test_shrinking():
     found = tiny.shrink(images.astype(np.uint8))
     assert found.shape == (2, 8, 8, 1)
     assert found[1, 2, 3, 0] == pytest.approx(images[1, 4:6, 6:8].mean() / 255, rel=1e-5)
+
+
+def test_convolutions_are_those_of_tensorflow():
+    task = get_task("Tiny_conv_mnist_bs32_start1.0", "synthetic")
+    params, batch = task.init(0), next(task.batches("train", 0))
+    x = batch["image"]
+    for i, channels in enumerate(tiny.CHANNELS):
+        filters = tf.reshape(params[f"conv_{i}/w"], [3, 3, -1, channels])
+        x = tf.nn.relu(tf.nn.conv2d(x, filters, 2, "SAME") + params[f"conv_{i}/b"])
+    logits = tf.reshape(x, [32, -1]) @ params["linear/w"] + params["linear/b"]
+    expected = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(batch["label"], logits))
+    np.testing.assert_allclose(task.loss(params, batch, 0), expected, rtol=1e-5)
+
+
+def test_quadratics():
+    still, noisy = (get_task(f"Tiny_quadratic1_narrow1.5_noise{noise}") for noise in (0.0, 0.5))
+    params, batch, other = still.init(0), next(still.batches("train", 0)), next(noisy.batches("train", 0))
+    matrix = batch["matrix"].numpy()
+    np.testing.assert_allclose(np.linalg.svd(matrix, compute_uv=False), np.logspace(0, -1.5, 32), rtol=1e-4)
+    np.testing.assert_array_equal(matrix, other["matrix"])
+    expected = np.sum((matrix @ (params["x"] - batch["target"]).numpy()) ** 2) / 2
+    np.testing.assert_allclose(still.loss(params, batch, 0), expected, rtol=1e-5)
+    drawn = noisy.raw_batches("train", 0, 0, 200)["target"] - batch["target"]
+    assert np.std(drawn) == pytest.approx(0.5, rel=0.05) and abs(np.mean(drawn)) < 0.05
+    assert not np.array_equal(other["target"], next(noisy.batches("test", 0))["target"])
+
+
+def test_language_models():
+    task = get_task("Tiny_rnn_lm1b_start0.3", "synthetic")
+    params, batch = task.init(0), next(task.batches("train", 0))
+    tokens = batch["tokens"].numpy() % 64
+    p = {path: w.numpy() for path, w in params.items()}
+    h, losses = np.zeros((16, 32)), []
+    for now, after in zip(tokens.T[:-1], tokens.T[1:]):
+        h = np.tanh(p["embed/w"][now] @ p["inputs/w"] + p["inputs/b"] + h @ p["hidden/w"])
+        logits = h @ p["linear/w"] + p["linear/b"]
+        losses.append(np.log(np.exp(logits).sum(1)) - logits[np.arange(16), after])
+    assert tokens.shape == (16, 13) and float(task.loss(params, batch, 0)) == pytest.approx(np.mean(losses), rel=1e-5)
+    assert np.std(p["hidden/w"]) == pytest.approx(0.3 / 32**0.5, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    "name", ["Tiny_conv_cifar10_bs128_start0.3", "Tiny_quadratic0_narrow0.0_noise0.1", "Tiny_rnn_wikipedia_start1.5"]
+)
+def test_what_their_configs_say(name):
+    task = get_task(name, "synthetic")
+    assert catalogue.facts(task.family, task.config).parameter_shapes == task.parameter_shapes
+    batch = next(task.batches("valid_outer", 0))
+    said = {key: shape for key, (shape, _) in task.data.batch.items()}
+    assert said == {key: tuple(array.shape) for key, array in batch.items()}
+    assert sharing.program_of(task) is not None and not catalogue.facts(task.family, task.config).convolutional

@@ -1,0 +1,122 @@
+"""Tiny quadratics: 32 numbers, from a round bowl to a narrow valley, with noisy targets. They share one compiled program.
+
+    loss = |A (x - y)|^2 / 2,    A = diag(10^0, .., 10^-narrowness) Q,    y = target + noise N(0, 1)
+
+Q is a random rotation and `target` a random point, both by the config's seed; y is drawn anew for each batch. A and y come with
+the batch, so that the loss is one function for all tasks (`learned.unrolling.sharing`). No TensorFlow here.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from taskset.datasets.base import BatchShapes, DataSpec, RawBatch
+from taskset.random import seeds
+from taskset.registry import Config, Facts, register_builder, register_facts, register_fixed, register_schema
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from learned.unrolling.sharing import SharedModel
+    from taskset.datasets.prepared import Directory
+    from taskset.random.stateless import Key
+
+FAMILY = "tiny_quadratic"
+SIZE = 32
+NARROWNESS, NOISE, SEEDS = (0.0, 0.5, 1.0, 1.5, 2.0), (0.0, 0.1, 0.5), (0, 1)  # of the tasks with names
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "narrowness": {"type": "number", "minimum": 0},
+        "noise": {"type": "number", "minimum": 0},
+        "seed": {"type": "integer", "minimum": 0, "maximum": 2**31 - 1},
+    },
+    "required": ["narrowness", "noise", "seed"],
+    "additionalProperties": False,
+}
+register_schema(FAMILY, SCHEMA)
+
+
+@dataclass(frozen=True)
+class QuadraticData:
+    """A and y of each batch (`taskset.datasets.base.DataSpec`); all four splits are alike, with draws of their own.
+
+    Prepared batches: "matrix" float32 [32, 32], "target" float32 [32].
+    """
+
+    narrowness: float
+    noise: float
+    seed: int
+
+    needs_source = False
+
+    @property
+    def batch(self) -> BatchShapes:
+        """{name: (shape, dtype)} of a prepared batch."""
+        return {"matrix": ((SIZE, SIZE), "float32"), "target": ((SIZE,), "float32")}
+
+    def check(self, source: str | None = None, data_dir: Directory | None = None) -> None:
+        """Does nothing: all is computed from the config."""
+
+    def open(self, source: str | None = None, data_dir: Directory | None = None) -> QuadraticBatches:
+        """Computes A and the target; both arguments are ignored."""
+        return QuadraticBatches(self)
+
+    def prepare(self, raw: Mapping[str, tf.Tensor], key: Key) -> dict[str, tf.Tensor]:
+        """The raw batch itself."""
+        return dict(raw)
+
+
+class QuadraticBatches:
+    """The opened data (`taskset.datasets.base.RawBatches`)."""
+
+    def __init__(self, spec: QuadraticData) -> None:
+        rng = seeds.generator(spec.seed, FAMILY)
+        rotation = np.linalg.qr(rng.standard_normal((SIZE, SIZE)))[0]
+        self.matrix = (np.logspace(0, -spec.narrowness, SIZE)[:, None] * rotation).astype(np.float32)
+        self.target, self.noise = rng.standard_normal(SIZE), spec.noise
+
+    def __call__(self, split: str, seed: int, start: int, count: int) -> RawBatch:
+        """Batches `start .. start + count - 1`: {name: [count, ..]}."""
+        drawn = [seeds.generator(seed, FAMILY, split, i).standard_normal(SIZE) for i in range(start, start + count)]
+        target = self.target + self.noise * np.stack(drawn)
+        return {"matrix": np.broadcast_to(self.matrix, (count, SIZE, SIZE)), "target": target.astype(np.float32)}
+
+
+@register_facts(FAMILY)
+def facts(config: Config) -> Facts:
+    """What a config says of its data and parameters."""
+    return Facts(QuadraticData(config["narrowness"], config["noise"], config["seed"]), {"x": (SIZE,)})
+
+
+@register_builder(FAMILY)
+def build(config: Config, data: DataSpec) -> SharedModel:
+    """|A (x - y)|^2 / 2; x starts at N(0, 1)."""
+    import tensorflow as tf
+
+    from learned.unrolling.sharing import SharedModel
+    from taskset.tasks.starts import normal, parameter
+
+    def loss(batch, key):
+        away = parameter("x", [SIZE], normal()) - batch["target"]
+        return tf.reduce_sum(tf.square(tf.linalg.matvec(batch["matrix"], away))) / 2
+
+    return SharedModel(loss, data, program=FAMILY)
+
+
+def _register_all():
+    for narrowness, noise, seed in itertools.product(NARROWNESS, NOISE, SEEDS):
+        config = {"narrowness": narrowness, "noise": noise, "seed": seed}
+
+        def describe(config=config):
+            return FAMILY, dict(config)
+
+        register_fixed(f"Tiny_quadratic{seed}_narrow{narrowness}_noise{noise}")(describe)
+
+
+_register_all()

@@ -1,0 +1,102 @@
+"""tools/side_by_side.py, tools/stage0.py and tools/one_run.py: the runs behind docs/one_run.md."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+
+import taskset
+from learned import optimizers
+from learned.optimizers.as_optimizer import with_weights
+from learned.outer_training.options import Options
+from taskset.errors import StoreError
+from taskset.execution import loop
+from taskset.scoring.suites import Entry, Suite
+from tools import one_run, short_runs, side_by_side, stage0
+
+TASK = "quadratic_family_seed3"
+SUITE = Suite("s", 1, "synthetic", 80, (Entry(TASK, "quadratic_family", "valid", {}),))
+
+
+def test_runs_side_by_side_are_those_of_each_by_itself(tmp_path):
+    anchored = optimizers.get("anchored")
+    start = {path: np.asarray(w) for path, w in anchored.init_theta(0).items()}
+    other = {path: w + 0.05 for path, w in start.items()}
+    members = [*side_by_side.table(anchored, {"start": start, "other": other}), stage0.HandMade(0.1, "linear", True, False)]
+    curves = side_by_side.run(SUITE, [TASK], members, (40, 80), tmp_path, seeds=(0,), batches=2)
+    assert list(curves.groupby(["optimizer", "horizon"]).size()) == [2, 3] * 3 and not curves["diverged"].any()
+
+    task, ends = taskset.get_task(TASK), {}
+    for name, weights in (("start", start), ("other", other)):
+        for horizon in (40, 80):
+            params, _ = loop.train(task, with_weights(anchored, weights), horizon, interval=40)
+            ends[name, horizon] = loop.Loop(task, with_weights(anchored, weights)).evaluation(0, 2)(params)["train"]
+            found = curves[(curves["optimizer"] == name) & (curves["horizon"] == horizon)]
+            np.testing.assert_allclose(found["train"].iloc[-1], ends[name, horizon], rtol=1e-3)
+    assert ends["start", 80] != pytest.approx(ends["other", 80], rel=1e-2)
+
+    again = side_by_side.run(SUITE, [TASK], members, (40, 80), tmp_path, seeds=(0,), batches=2, say=pytest.fail)
+    pd.testing.assert_frame_equal(again, curves)
+    with pytest.raises(StoreError, match="holds runs of other optimizers"):
+        side_by_side.run(SUITE, [TASK], members[:1], (40, 80), tmp_path, seeds=(0,), batches=2)
+
+
+def test_a_run_that_ended_counts_as_diverged_from_there_on():
+    splits = {split: [1.0, np.inf] for split in ("train", "valid_inner", "valid_outer", "test")}
+    frame = pd.DataFrame({"task": "t", "optimizer": "o", "horizon": 160, "seed": 0, "step": [0, 40], **splits})
+    whole = side_by_side.filled(frame, 40)
+    assert list(whole["step"]) == [0, 40, 80, 120, 160] and list(whole["diverged"]) == [False, True, True, True, True]
+    assert whole["train"].isna().sum() == 4
+
+
+@pytest.mark.parametrize(
+    "schedule, fractions",
+    [("constant", [1, 1, 1, 1]), ("linear", [1, 0.75, 0.5, 0.25]), ("flat, cosine", [1, 1, 1, 0.5])],
+)
+@pytest.mark.parametrize("normalised, scaled", [(False, False), (True, False), (False, True)])
+def test_the_hand_made_rule_is_its_formula(schedule, fractions, normalised, scaled):
+    rule, w = stage0.HandMade(0.1, schedule, normalised, scaled), np.array([3.0, -4.0])
+    hparams, m, v = rule.hparams(4), 0.0, 0.0
+    params = {"w": tf.constant(w, tf.float64)}
+    state = rule.init(params)
+    for step, fraction in enumerate(fractions):
+        g, t = w - np.array([1.0, 0.5 * step]), step + 1
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
+        n = (0.9 * m / (1 - 0.9 ** (t + 1)) + 0.1 * g / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
+        n = n / np.sqrt(np.mean(n**2)) if normalised else n
+        w = w - 0.1 * fraction * (np.sqrt(np.mean(w**2)) if scaled else 1.0) * n
+        params, state = rule.update({"w": tf.constant(g)}, state, params, tf.constant(step), hparams)
+        np.testing.assert_allclose(params["w"], w, rtol=1e-6)
+
+
+def test_the_grid_has_36_settings_of_one_program():
+    found = stage0.grid()
+    assert len({one.name for one in found}) == len(found) == 36
+    assert len({one.rule for one in found}) == len({tuple(one.hparams(10)) for one in found}) == 1
+
+
+def test_tasks_come_family_by_family_and_the_worst_quarter_is_rounded_up():
+    entries = [Entry(name, name[0], "valid", {}) for name in ("a1", "a2", "a3", "b1")]
+    assert one_run.in_turn(entries) == ["a1", "b1", "a2", "a3"]
+    assert one_run.worst_quarter([5.0, 1.0, 2.0, 3.0, 4.0]) == 4.5
+
+
+def test_no_test_task_of_the_provisional_suite_is_anything_else():
+    from taskset.scoring.suites import split_of
+
+    suite = one_run.provisional()
+    assert all((entry.split == "test") == (split_of(entry.task) == "test") for entry in suite.tasks)
+    assert {entry.family for entry in suite.of_split("valid")} == {entry.family for entry in suite.tasks}
+    assert all(entry.scales["train"][1] < entry.scales["train"][0] for entry in suite.tasks)
+
+
+def test_a_few_training_tasks_of_each_family():
+    entries = tuple(Entry(name, name[0], "train", {}) for name in ("a1", "a2", "a3", "a4", "b1", "b2", "c1"))
+    suite = Suite("s", 1, "synthetic", 80, (*entries, Entry("a0", "a", "test", {})))
+    few = one_run.few(suite, [("a", 2), ("c", 0), ("*", 3)])
+    assert [entry.task for entry in few.tasks] == ["a2", "a4", "b1", "b2"]
+
+
+@pytest.mark.parametrize("name", list(short_runs.VARIANTS))
+def test_every_variant_is_allowed(name):
+    assert Options(**{**short_runs.PLAIN, **short_runs.VARIANTS[name]}).optimizer == "anchored"

@@ -1,0 +1,267 @@
+"""How learned optimizers do in one run, beside what needs one run as well, and beside Adam.
+
+    python -m tools.one_run suite --out SUITE
+    python -m tools.one_run weights SUITE --split valid --out DIR NAME=CHECKPOINT ..        weights of one learned optimizer
+    python -m tools.one_run rivals SUITE --split valid --out DIR [--hand-made BEST.json]    hand-made rules, mlp_pes
+    python -m tools.one_run table SUITE --split valid DIR .. [--publish SECTION]
+
+The suite is provisional: tasks of the package's baselines of 2,000 steps, on synthetic data or none, of at most 2.5 ms a step and
+100,000 parameters. The hash of names leaves 6 of them for validation, so a quarter of the training tasks of each family, by a
+second hash, is set aside for that as well; test tasks stay test tasks. Tasks without data that the baselines have for 10,000
+steps are more to train on, with scales from the first 2,000.
+
+`weights` and `rivals` make runs of 200 and of 2,000 steps, each with that number as its horizon (`tools.side_by_side`). The table
+has Adam from the package's baselines of 2,000 steps, cut at 200, which Adam without a schedule allows. --publish writes the
+section of docs/one_run.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import fnmatch
+import itertools
+import json
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from taskset.execution.runtime import start_tensorflow
+
+HORIZONS = (200, 2000)
+STEPS, LONGER, MOST_MILLISECONDS, MOST_PARAMETERS = 2000, 10_000, 2.5, 100_000
+ASIDE_OF, MOST_ASIDE = 3, 4  # of the training tasks of a family, one of so many is set aside for validation; at most so many
+DOCUMENT = Path(__file__).parents[1] / "docs" / "one_run.md"
+
+
+def provisional():
+    """The suite."""
+    from taskset.normalization import store
+    from taskset.normalization.normalizer import fit
+    from taskset.scoring import suites
+
+    made = suites.make("provisional", ["*"], None, "synthetic", STEPS, MOST_MILLISECONDS, MOST_PARAMETERS)
+    aside = set()
+    for family in {entry.family for entry in made.tasks}:
+        names = [entry.task for entry in made.of_split("train") if entry.family == family]
+        names.sort(key=lambda name: zlib.crc32(f"aside {name}".encode()))
+        aside |= set(names[: min(len(names) // ASIDE_OF, MOST_ASIDE)])
+    tasks = [dataclasses.replace(entry, split="valid") if entry.task in aside else entry for entry in made.tasks]
+    longer = suites.make("longer", ["*"], None, "synthetic", LONGER, MOST_MILLISECONDS, MOST_PARAMETERS)
+    more = [entry for entry in longer.of_split("train") if entry.task not in {one.task for one in made.tasks}]
+    curves = store.load_curves(task=[entry.task for entry in more], horizon=[LONGER])
+    scales = suites.scales(fit(curves[curves["step"] <= STEPS]), "synthetic", LONGER)
+    tasks += [dataclasses.replace(entry, scales=scales[entry.task]) for entry in more if entry.task in scales]
+    return dataclasses.replace(made, tasks=tuple(tasks), rule={**made.rule, "aside": sorted(aside), "longer": LONGER})
+
+
+def few(suite, per_family):
+    """The suite with a few training tasks of each family, spread evenly over them; per_family: (glob, how many), first match."""
+    families = {}
+    for entry in suite.of_split("train"):
+        families.setdefault(entry.family, []).append(entry)
+    kept = []
+    for family, entries in families.items():
+        most = next((most for glob, most in per_family if fnmatch.fnmatchcase(family, glob)), 0)
+        count = min(most, len(entries))
+        kept += [entries[(2 * i + 1) * len(entries) // (2 * count)] for i in range(count)]
+    return dataclasses.replace(suite, tasks=tuple(kept))
+
+
+def per_family_option(parser, default):
+    """Add --per-family GLOB=N .., as `few` takes it."""
+    parser.add_argument(
+        "--per-family", nargs="+", type=_glob_and_count, metavar="GLOB=N", default=default, help="Training tasks of a family."
+    )
+
+
+def _glob_and_count(text):
+    glob, _, count = text.partition("=")
+    return glob, int(count)
+
+
+def scored(curves, suite, view):
+    """(scores, diverged runs), index (split, horizon, task), one column per optimizer; means, and counts, over seeds."""
+    import pandas as pd
+
+    from taskset.scoring import scores
+
+    tasks = set(curves["task"])
+    scales = {(one.task, split): scale for one in suite.tasks if one.task in tasks for split, scale in one.scales.items()}
+    parts = []
+    for horizon, part in curves.groupby("horizon"):
+        steps = sorted(int(step) for step in part["step"].unique())
+        parts.append(scores.scores(part, scales, steps, scores.view(view)).assign(horizon=int(horizon)))
+    groups = pd.concat(parts).groupby(["split", "horizon", "task", "optimizer"])
+    return groups["score"].mean().unstack(), groups["diverged"].sum().unstack()
+
+
+def baselines(suite, tasks, horizons, steps):
+    """Curves of the package's baselines with a column `horizon` of the runs that they stand for; steps: of evaluations."""
+    import pandas as pd
+
+    from taskset.normalization import store
+    from taskset.scoring import rivals
+    from taskset.scoring.comparison import plain
+
+    whole = plain(store.load_curves(task=list(tasks), source=[suite.source, "none"], horizon=[suite.horizon]))
+    kinds = {name: rivals.family_of(name) for name in whole["optimizer"].unique()}
+    parts = []
+    for horizon in horizons:
+        wanted = [n for n, kind in kinds.items() if kind == rivals.ADAM or (kind == rivals.LIST and horizon == suite.horizon)]
+        part = whole[whole["optimizer"].isin(wanted) & (whole["step"] <= horizon) & whole["step"].isin(steps)]
+        parts.append(part.assign(horizon=horizon))
+    return pd.concat(parts, ignore_index=True)
+
+
+def worst_quarter(values):
+    """The mean of the worst quarter of the tasks, rounded up."""
+    values = np.sort(values)
+    return float(values[-max(1, -(-len(values) // 4)) :].mean())
+
+
+def rows_of(curves, suite, view, split):
+    """{horizon: rows (title, trials, tasks, diverged, mean, median, IQM, worst quarter)} and the scores by task."""
+    import pandas as pd
+
+    from taskset.scoring import rivals, statistics
+
+    ours = list(curves["optimizer"].unique())
+    steps, horizons = curves["step"].unique(), sorted(int(h) for h in curves["horizon"].unique())
+    tasks = sorted(curves["task"].unique())
+    both = pd.concat([curves, baselines(suite, tasks, horizons, steps)], ignore_index=True)
+    means, diverged = scored(both, suite, view)
+    found, chosen = {}, {}
+    for horizon in horizons:
+        part = means.xs(horizon, level="horizon").dropna(axis=1, how="all")
+        lines = []
+        for rival in rivals.rivals_of(part.loc[["train", "valid_outer"]], ours)[0]:
+            values = np.array(
+                [part.at[(split, task), name] for task, name in rival.chosen.items() if (split, task) in part.index]
+            )
+            lost = sum(int(diverged.at[(split, horizon, task), name]) for task, name in rival.chosen.items())
+            stats = [float(statistic(values)) for statistic in statistics.STATISTICS.values()]
+            lines.append([rival.title, rival.trials, len(values), lost, *stats, worst_quarter(values)])
+            chosen[horizon, rival.title] = {task: float(part.at[(split, task), name]) for task, name in rival.chosen.items()}
+        found[horizon] = lines
+    return found, pd.DataFrame(chosen)
+
+
+def by_family(scores_by_task, suite):
+    """Means over the tasks of each family; columns as those of `scores_by_task`."""
+    families = {task: suite.entry(task).family for task in scores_by_task.index}
+    table = scores_by_task.groupby(families).mean()
+    table.insert(0, "tasks", scores_by_task.groupby(families).size())
+    return table
+
+
+def text_of(curves, suite, split, view):
+    """The tables as Markdown."""
+    from taskset.normalization.release import documents
+
+    tasks = curves["task"].nunique()
+    found, scores_by_task = rows_of(curves, suite, view, "train")
+    parts = []
+    header = ["optimizer", "trials", "tasks", "diverged runs", "mean", "median", "IQM", "worst quarter"]
+    for horizon, rows in found.items():
+        cells = [[*row[:4], *(f"{value:.3f}" for value in row[4:])] for row in rows]
+        parts.append(f"After {horizon:,} steps, {tasks} tasks of split {split}, {view} of the normalized train loss:")
+        parts.append(documents.table(header, cells))
+        table = by_family(scores_by_task[horizon], suite)
+        shown = [c for c in table.columns if c == "tasks" or not c.startswith("NAdamW")]
+        lines = [[family, int(row["tasks"]), *(f"{row[c]:.3f}" for c in shown[1:])] for family, row in table.iterrows()]
+        parts.append(documents.table(["family", "tasks", *(c.split(":")[0] for c in shown[1:])], lines))
+    return "\n\n".join(parts)
+
+
+def trained_weights(given):
+    """(learned optimizer, {name: weights}) of NAME=CHECKPOINT; NAME=start: the weights before training."""
+    from learned import optimizers
+    from learned.deploy import pretrained
+    from learned.outer_training import checkpoint
+
+    loaded = {}
+    for text in given:
+        name, _, path = text.partition("=")
+        loaded[name] = None if path == "start" else checkpoint.load(pretrained.find(path))
+    (kind,) = {found.optimizer for found in loaded.values() if found} or {"anchored"}
+    optimizer = optimizers.get(kind)
+    start = {path: np.asarray(w) for path, w in optimizer.init_theta(0).items()}
+    return optimizer, {name: found.theta if found else start for name, found in loaded.items()}
+
+
+def rivals(hand_made):
+    """The optimizers of one run that the table compares with."""
+    from learned import optimizers
+    from learned.deploy import pretrained
+    from learned.optimizers.as_optimizer import with_weights
+    from learned.outer_training import checkpoint
+    from taskset.optimizers.one_run import prodigy, schedule_free_adamw
+    from tools.stage0 import HandMade
+
+    found = [schedule_free_adamw(name="schedule_free_adamw"), prodigy(name="prodigy")]
+    weights = checkpoint.load(pretrained.find("mlp_pes"))
+    found.append(with_weights(optimizers.get(weights.optimizer), weights.theta, "mlp_pes"))
+    if hand_made:
+        values = json.loads(hand_made.read_text())
+        found.append(HandMade(*(values[name] for name in ("rate", "schedule", "normalised", "scaled"))))
+    return found
+
+
+def in_turn(entries):
+    """Names of tasks, one of each family after the other: what is finished first stands for all."""
+    families = {}
+    for entry in entries:
+        families.setdefault(entry.family, []).append(entry.task)
+    return [task for tasks in itertools.zip_longest(*families.values()) for task in tasks if task]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("suite").add_argument("--out", type=Path, required=True, help="JSON file to write.")
+    for name in ("weights", "rivals", "table"):
+        command = commands.add_parser(name)
+        command.add_argument("suite", help="Suite file.")
+        command.add_argument("--split", default="valid", help="Tasks of the suite: train, valid or test.")
+        if name == "table":
+            command.add_argument("directories", nargs="+", type=Path, help="What the others wrote.")
+            command.add_argument("--view", default="mean", help="Number taken from each curve: mean, end or lowest.")
+            command.add_argument("--publish", metavar="SECTION", help="Section of docs/one_run.md to write.")
+            continue
+        command.add_argument("--out", type=Path, required=True, help="Directory of the curves.")
+        command.add_argument("--seeds", type=int, default=2, help="Runs of each task, from seeds 0, 1, ..")
+        command.add_argument("--horizons", type=int, nargs="+", default=HORIZONS, help="Steps of the runs.")
+        if name == "weights":
+            command.add_argument("weights", nargs="+", metavar="NAME=CHECKPOINT", help="NAME=start: the weights before training.")
+        else:
+            command.add_argument("--hand-made", type=Path, help="What tools.stage0 wrote.")
+    args = parser.parse_args()
+    start_tensorflow(threads=1)
+    import pandas as pd
+
+    import learned  # noqa: F401
+    from taskset.normalization.release import documents
+    from taskset.scoring import suites
+    from tools import side_by_side
+
+    if args.command == "suite":
+        suites.save(provisional(), args.out)
+        return
+    suite = suites.load(args.suite)
+    if args.command != "table":
+        given = side_by_side.table(*trained_weights(args.weights)) if args.command == "weights" else rivals(args.hand_made)
+        tasks, seeds = in_turn(suite.of_split(args.split)), range(args.seeds)
+        side_by_side.run(suite, tasks, given, args.horizons, args.out, seeds=seeds)
+        return
+    frames = [pd.read_parquet(path) for directory in args.directories for path in sorted(directory.glob("*.parquet"))]
+    curves = pd.concat(frames, ignore_index=True)
+    text = text_of(curves, suite, args.split, args.view) + f"\n\n{documents.conditions('tensorflow', 'numpy')}."
+    print(text)
+    if args.publish:
+        documents.write_section(args.publish, text, DOCUMENT)
+
+
+if __name__ == "__main__":
+    main()
