@@ -118,7 +118,7 @@ class _Found:
         if version is not None:
             return changes.is_of(made_by, version)
         if changes.outdated(task, sweep[0], made_by):
-            self._old[task, *sweep] = made_by
+            self._old[(task, *sweep)] = made_by
             return False
         self._new.add((task, *sweep))
         return True
