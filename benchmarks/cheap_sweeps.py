@@ -2,10 +2,10 @@
 
     python -m benchmarks.cheap_sweeps [--steps 2000] [--against CHECKOUT] [--publish]
 
-Sweeps each task as `python -m taskset baseline` does (17 learning rates, 2 seeds, 51 evaluations of 5 batches), in a process of its
-own with one thread and without the cache of programs; --against measures another checkout in turn. With fewer steps than 2,000 the
-time of training is multiplied, since all else doesn't depend on the steps. Prints a section of docs/benchmarks.md, which --publish
-writes.
+Sweeps each task as `python -m taskset baseline` does (17 learning rates, 2 seeds, 51 evaluations of 5 batches), in a process of
+its own with one thread and without the cache of programs; --against measures another checkout in turn. With fewer steps than
+2,000, a part of the run is measured, in calls of the same 40 steps, and training and evaluation are multiplied. Prints a section
+of docs/benchmarks.md, which --publish writes.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import sys
 import time
 from pathlib import Path
 
-SETTING = 2000  # steps of the baselines' sweeps
+SETTING, INTERVALS = 2000, 50  # steps and evaluations of the baselines' sweeps
 FAMILIES = {
     "mlp_family": (3, 17),
     "mlp_ae_family": (2, 17),
@@ -25,11 +25,11 @@ FAMILIES = {
     "rnn_text_classification_family": (9, 26),
 }
 TASKS = [f"{family}_seed{seed}" for family, seeds in FAMILIES.items() for seed in seeds]
-BESIDE = ("compile", "evaluate", "build", "start")
+BESIDE = ("compile", "evaluate", "build", "start", "rest")
 
 
 def one(name, steps):
-    """{purpose: core-seconds} of a sweep; the data set, which all tasks of a sweep share, is opened before."""
+    """{purpose: core-seconds} of a sweep of 2,000 steps, from `steps` of them; the data set, which tasks share, is opened before."""
     from taskset.execution.runtime import start_tensorflow
 
     start_tensorflow(threads=1)
@@ -45,8 +45,11 @@ def one(name, steps):
     with account("build"):
         task = get_task(name, "synthetic")
         task.raw_batches("train", 0, 0, 1)
-    sweep(task, optimizers, SweepOptions(names, "synthetic", steps, (0, 1)), account=account)
-    return {**account.seconds, "total": time.process_time() - began}
+    intervals = steps * INTERVALS // SETTING
+    sweep(task, optimizers, SweepOptions(names, "synthetic", steps, (0, 1), evaluations=intervals), account=account)
+    rest = time.process_time() - began - sum(account.seconds.values())
+    times = {"train": SETTING / steps, "draw": SETTING / steps, "evaluate": (INTERVALS + 1) / (intervals + 1)}
+    return {**{part: seconds * times.get(part, 1.0) for part, seconds in account.seconds.items()}, "rest": rest * SETTING / steps}
 
 
 def measured(name, steps, tree):
@@ -57,15 +60,9 @@ def measured(name, steps, tree):
     return json.loads(output.splitlines()[-1])
 
 
-def at_setting(spent, steps):
-    """(core-seconds of the training steps and their batches, of everything) at 2,000 steps."""
-    training = spent["train"] + spent["draw"]
-    return training * SETTING / steps, spent["total"] + training * (SETTING / steps - 1)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=SETTING, help="Steps of each run, a multiple of 50.")
+    parser.add_argument("--steps", type=int, default=SETTING, help="Steps that are measured, a multiple of 40.")
     parser.add_argument("--against", type=Path, metavar="CHECKOUT", help="Measure another checkout of the repository in turn.")
     parser.add_argument("--one", metavar="TASK", help="Sweep one task and print its core-seconds as JSON.")
     parser.add_argument("--publish", action="store_true", help="Write the section of docs/benchmarks.md.")
@@ -78,11 +75,10 @@ def main():
     trees = {"before": options.against, "": Path(__file__).resolve().parents[1]}
     rows, sums = [], {which: [0.0, 0.0] for which, tree in trees.items() if tree}
     for name in TASKS:
-        for which in sums:
+        for which, both in sums.items():
             spent = measured(name, options.steps, trees[which])
-            training, total = at_setting(spent, options.steps)
-            sums[which][0] += training
-            sums[which][1] += total
+            training, total = spent["train"] + spent["draw"], sum(spent.values())
+            both[:] = both[0] + training, both[1] + total
             beside = [f"{spent.get(part, 0.0):.1f}" for part in BESIDE]
             rows.append([f"{name} {which}".strip(), f"{training:.1f}", *beside, f"{total:.1f}", f"{total / training:.2f}"])
             print(" ".join(rows[-1]), file=sys.stderr, flush=True)
@@ -91,7 +87,7 @@ def main():
     if options.against:
         saved = 1 - sums[""][1] / sums["before"][1]
         rows.append(["saved", "", *[""] * len(BESIDE), f"{saved:.0%}", ""])
-    short = f" Measured with {options.steps:,} steps, the training multiplied." if options.steps != SETTING else ""
+    short = f" Measured on {options.steps:,} steps, times what is left out." if options.steps != SETTING else ""
     text = f"""## Sweeps of cheap tasks
 
 `python -m benchmarks.cheap_sweeps`: core-seconds of a sweep in the setting of the baselines (17 learning rates x 2 seeds x
