@@ -4,6 +4,7 @@
     outer       outer steps beside JAX                     compile     a hundred tasks, without and with the cache of programs
     families    what a step of each family's tasks costs   sweep       what `baseline` costs beside the training itself
     memory      the workers of an outer training           startup     commands and functions that should be at once
+    cheap_sweeps  what a sweep of a cheap task costs beside its training steps
     demo        `make demo`
     export      programs for machines with a GPU and no TensorFlow, which run_stablehlo.py runs and times there
 

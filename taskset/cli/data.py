@@ -72,23 +72,42 @@ def data_check(
     return 0
 
 
+Costs = Annotated[
+    Path | None,
+    typer.Option("--costs", help="CSV file with the columns task and ms_per_step, for tasks without curves.", show_default=False),
+]
+Notes = Annotated[
+    list[str] | None,
+    typer.Option("--data-note", help="NAME=TEXT: a note on the copy of a real data set. May be repeated."),
+]
+
+
 @app.command("ship")
 def data_ship(
     directories: Annotated[list[Path], typer.Argument(help="Directories that `baseline --out` or `data ship --out` wrote.")],
     out_dir: Annotated[Path, typer.Option("--out", help="Directory of the merged baselines.")],
-    costs: Annotated[
-        Path | None,
-        typer.Option(help="CSV file with the columns task and ms_per_step, for tasks without curves.", show_default=False),
-    ] = None,
-    data_note: Annotated[
-        list[str] | None, typer.Option(help="NAME=TEXT: a note on the copy of a real data set. May be repeated.")
-    ] = None,
+    costs: Costs = None,
+    data_note: Notes = None,
 ) -> None:
     """Merge several baselines into one directory, with a data card, a machine-readable description and checksums."""
     from taskset.normalization.release.ship import ship
 
     tasks, runs = ship(directories, out_dir, _costs(costs), _notes(data_note or []), report=print)
     print(f"{tasks} tasks, {runs} runs: {out_dir}")
+
+
+@app.command("add")
+def data_add(
+    directories: Annotated[list[Path], typer.Argument(help="Directories that `baseline --out` or `data ship --out` wrote.")],
+    to: Annotated[Path, typer.Option("--to", help="Directory of merged baselines, which gets what it lacks.")],
+    costs: Costs = None,
+    data_note: Notes = None,
+) -> None:
+    """Add the curves of further sweeps to merged baselines: as new files, those that are there stay as they are."""
+    from taskset.normalization.release.add import add
+
+    tasks, runs = add(directories, to, _costs(costs), _notes(data_note or []), report=print)
+    print(f"{tasks} tasks, {runs} runs added: {to}")
 
 
 def _notes(given):

@@ -3,6 +3,9 @@
 A call from Python costs more than a step of a small task. So a call runs a chunk of steps in a `tf.while_loop` on the device; the
 host draws the raw batches of the chunk beforehand. Hyperparameters, seeds and the first step are arguments, so that one
 compilation serves all learning rates and seeds of a task.
+
+Augmentation can cost more than the step itself, and doesn't depend on the parameters: augmented batches are prepared by a program
+of their own, once for all runs of a seed and once for all evaluations. Other data is prepared in the training program.
 """
 
 import concurrent.futures
@@ -15,7 +18,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import tensorflow as tf
 
-from taskset.datasets.base import SPLITS, Batch
+from taskset.datasets.base import SPLITS, Batch, RawBatch
 from taskset.execution import evaluation_batches, modes
 from taskset.execution.program import Program
 from taskset.optimizers.base import Gradients, Hparams, Optimizer, Params, State
@@ -24,9 +27,10 @@ from taskset.random.stateless import Key
 from taskset.tasks.base import Task, batch_seed
 
 Raw: TypeAlias = dict[str, Any]  # {name: tensor [chunk, batch size, ..]}, and a dict of such under "valid_inner"
+Drawn: TypeAlias = Raw  # what the training program reads: the same, of prepared batches where they are augmented
 Evaluate: TypeAlias = Callable[[Params], dict[str, Any]]  # params -> {split: mean loss}; [copies] of them for several runs
 
-CHUNK_BYTES = 32 * 2**20  # of raw batches in one call
+CHUNK_BYTES = 32 * 2**20  # of batches in one call
 CHUNK_STEPS = 4000
 VALIDATION_INTERVAL = 10  # steps during which an optimizer that reads validation losses sees one batch
 
@@ -40,12 +44,20 @@ def _compiled(function: Callable[..., Any], mode: str) -> Callable[..., Any]:
     return function if mode == "eager_loop" else Program(function, xla=mode == "xla_loop")
 
 
+def augmented(task: Task) -> bool:
+    """Whether preparing a task's batches is work that is worth sharing."""
+    return getattr(task.data, "augmentation", None) is not None
+
+
 def chunk_size(task: Task, interval: int) -> int:
-    """Steps per call: `interval` divided into equal parts whose raw batches take at most CHUNK_BYTES."""
+    """Steps per call: `interval` divided into equal parts whose batches take at most CHUNK_BYTES."""
     most = CHUNK_STEPS
     if task.data is not None:
         raw = task.raw_batches("train", 0, 0, 1)
         size = sum(array.nbytes for array in raw.values())
+        if augmented(task):
+            shapes = task.batch_shapes.values()
+            size = max(size, sum(math.prod(shape) * np.dtype(dtype).itemsize for shape, dtype in shapes))
         most = min(most, max(1, CHUNK_BYTES // max(size, 1)))
     return math.ceil(interval / math.ceil(interval / most))
 
@@ -75,7 +87,7 @@ class Run:
     """One training run in progress: everything that a step changes.
 
     params, state: of the task and of the optimizer; step: steps taken; seconds: CPU time of training steps so far, of all threads
-    of this process.
+    of this process; a sweep adds the run's share of drawing its batches.
     """
 
     seed: int
@@ -101,6 +113,8 @@ class Loop:
         self._names = tuple(optimizer.hparams(interval))
         self._validates = getattr(optimizer, "uses_validation_loss", False)
         self._flat = getattr(optimizer, "elementwise", False)
+        self._augmented = augmented(task)
+        self._prepare = _compiled(self._prepare_program, self.mode)
         self._train = _compiled(self._train_program, self.mode)
         self._evaluate: dict[int, Callable[..., Any]] = {}  # {batches per call: program}
 
@@ -134,7 +148,7 @@ class Loop:
     def _train_program(self, params, state, raw, numbers):
         """`count` <= chunk steps from step `first` on; returns params, state, losses [chunk] (zeros after the first `count`).
 
-        numbers: int32 [6 + n], as `_numbers` packs them.
+        raw: `Drawn`; numbers: int32 [6 + n], as `_numbers` packs them.
         """
         hparams = self._unpacked(tf.bitcast(numbers[6:], tf.float32))
         batch_base, loss_base, first, count = tf.unstack(numbers[:4])
@@ -144,18 +158,16 @@ class Loop:
         flattened = self._flattened if self._flat else _unchanged
         shaped, state_shaped = (_like(params), _like(state)) if self._flat else (_unchanged, _unchanged)
 
-        def batch_of(i):
-            return self.task.prepare(_at(raw, i), batch_base, first + i)
-
-        def body(i, batch, params, state, losses):
+        def body(i, params, state, losses):
             step = first + i
+            batch = self._batch(_at(raw, i), batch_base, step)
             loss, gradients = self._value_and_gradients(shaped(params), batch, tf.stack([loss_base, step]))
             also = self._also_given(params, loss, validation, numbers, step)
             params, state = self._updated(flattened(gradients), state, params, step, hparams, also)
             return params, state, tf.tensor_scatter_nd_update(losses, [[i]], [tf.cast(loss, losses.dtype)])
 
         start = (flattened(params), flattened(state), tf.zeros([self.chunk, *self._runs]))
-        params, state, losses = self._for_batches(count, self.chunk, batch_of, body, start)
+        params, state, losses = _while(count, body, start)
         return shaped(params), state_shaped(state), losses
 
     def _also_given(self, params, loss, validation, numbers, step) -> dict[str, Any]:
@@ -172,39 +184,49 @@ class Loop:
         return {**also, "validation_loss": validation_loss}
 
     def _evaluate_program(self, params, raw, batch_bases, loss_bases, numbers, count):
-        """Losses [len(numbers)] of the first `count` raw batches; batch i has its own seeds and number."""
+        """Losses [len(numbers)] of the first `count` batches (`Drawn`); batch i has its own seeds and number."""
 
-        def batch_of(i):
-            return self.task.prepare(_at(raw, i), batch_bases[i], numbers[i])
-
-        def body(i, batch, losses):
+        def body(i, losses):
+            batch = self._batch(_at(raw, i), batch_bases[i], numbers[i])
             loss = self._loss(params, batch, tf.stack([loss_bases[i], numbers[i]]))
             return (tf.tensor_scatter_nd_update(losses, [[i]], [tf.cast(loss, losses.dtype)]),)
 
         start = (tf.zeros([numbers.shape[0], *self._runs]),)
-        return self._for_batches(count, numbers.shape[0], batch_of, body, start)[0]
+        return _while(count, body, start)[0]
 
-    def _for_batches(self, count, most, batch_of, body, state):
-        """The last of `state = body(i, batch_of(i), *state)`, i = 0 .. count - 1; count <= most."""
-        if getattr(self.task.data, "augmentation", None) is None:
-            return _while(count, lambda i, *state: body(i, batch_of(i), *state), state)
+    def _batch(self, drawn, batch_base, number):
+        """The batch that the loss reads, of one drawn."""
+        return drawn if self._augmented else self.task.prepare(drawn, batch_base, number)
 
-        # XLA recomputes a batch for each of its uses, but not what one step passes to the next.
-        def ahead(i, batch, *state):
-            return batch_of(tf.minimum(i + 1, most - 1)), *body(i, batch, *state)
+    def _prepare_program(self, raw, batch_bases, numbers):
+        """Prepared batches {name: [chunk, ..]} of raw ones; batch i has its own seed and number."""
+        kinds = {name: dtype for name, (_, dtype) in self.task.batch_shapes.items()}
+        prepare = lambda one: self.task.prepare(*one)  # noqa: E731
+        return tf.map_fn(prepare, (raw, batch_bases, numbers), parallel_iterations=1, fn_output_signature=kinds)
 
-        return _while(count, ahead, (batch_of(tf.constant(0)), *state))[1:]
-
-    def draw(self, seed: int, first: int) -> Raw:
-        """The raw train batches of one call, as tensors; draw once where several runs share the seed.
+    def draw(self, seed: int, first: int) -> Drawn:
+        """The train batches of one call, as `train` reads them; draw once where several runs share the seed.
 
         For an optimizer that reads validation losses, "valid_inner" has their raw batches.
         """
+        return self.prepared(self.draw_raw(seed, first), seed, first)
+
+    def draw_raw(self, seed: int, first: int) -> Raw:
+        """The first part of `draw`: raw batches, as tensors, for a loop that prepares them by itself."""
         raw: Raw = dict(self.task.raw_batches("train", seed, first, self.chunk))
         if self._validates:
             count = self.chunk // VALIDATION_INTERVAL + 2  # the first and the last interval may lie in the chunk in part
             raw["valid_inner"] = self.task.raw_batches("valid_inner", seed, first // VALIDATION_INTERVAL, count)
         return tf.nest.map_structure(tf.constant, raw)
+
+    def prepared(self, raw: Raw, seed: int, first: int) -> Drawn:
+        """The second part of `draw`: where batches are augmented, that is done here; else they stay as they are."""
+        if not self._augmented:
+            return raw
+        also = {name: raw[name] for name in raw if name == "valid_inner"}
+        train = {name: array for name, array in raw.items() if name not in also}
+        bases = tf.fill([self.chunk], batch_seed(seed, "train"))
+        return {**self._prepare(train, bases, tf.range(first, first + self.chunk)), **also}
 
     def _numbers(self, run: Run, hparams: Hparams, steps: int) -> np.ndarray:
         """All scalars of a call in one array, hyperparameters as their bits: each further argument makes the call slower."""
@@ -212,7 +234,7 @@ class Loop:
         floats = np.array([hparams[name] for name in self._names], np.float32).ravel()
         return np.concatenate([np.array([*bases[0], run.step, steps, *bases[1]], np.int32), floats.view(np.int32)])
 
-    def train(self, run: Run, hparams: Hparams, steps: int, raw: Raw | None = None) -> np.ndarray:
+    def train(self, run: Run, hparams: Hparams, steps: int, raw: Drawn | None = None) -> np.ndarray:
         """Take `steps` <= chunk steps of `run` (in place); returns their train losses, float32 [steps].
 
         hparams: {name: scalar}, those of the optimizer's rule; raw: the result of `draw(run.seed, run.step)`, if already drawn.
@@ -243,6 +265,8 @@ class Loop:
         A task without data and without randomness has one loss: it is computed once and is exact.
         """
         raw, places = evaluation_batches.drawn(self.task, seed, batches)
+        if self._augmented:
+            raw = self._prepared_evaluation(raw, places, seed)
         chunk = math.ceil(len(places) / math.ceil(len(places) / (4 * self.chunk)))
         if chunk not in self._evaluate:
             self._evaluate[chunk] = _compiled(self._evaluate_program, self.mode)
@@ -257,9 +281,17 @@ class Loop:
 
         return evaluate
 
+    def _prepared_evaluation(self, raw: RawBatch, places: list[evaluation_batches.Place], seed: int) -> RawBatch:
+        """The raw batches of `evaluation_batches.drawn`, prepared."""
+        parts = []
+        for some, bases, _, numbers, count in evaluation_batches.calls(raw, places, seed, self.chunk):
+            prepared = self._prepare(some, bases, numbers)
+            parts.append({name: array.numpy()[: int(count)] for name, array in prepared.items()})
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
-def calls(loop: Loop, seed: int, steps: int, interval: int) -> Iterator[tuple[int, Raw]]:
-    """(steps, raw batches) of each call from step 0 on; every multiple of `interval` is reached.
+
+def calls(loop: Loop, seed: int, steps: int, interval: int) -> Iterator[tuple[int, Drawn]]:
+    """(steps, `Drawn`) of each call from step 0 on; every multiple of `interval` is reached.
 
     The batches of the next call are drawn by another thread while the device computes.
     """

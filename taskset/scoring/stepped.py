@@ -74,7 +74,7 @@ class Stepped:
         self._seed, self._step = seed, 0
         with account("draw"):
             self._evaluate: Evaluate = self.loop.evaluation(seed, self.options.batches)
-            raw = self.loop.draw(seed, 0)
+            raw = self.loop.draw_raw(seed, 0)
         with account("start"):
             params = self.loop.task.init(seed)
             start = self._vectors.vector(params).numpy()
@@ -98,7 +98,7 @@ class Stepped:
         while self._step < end:
             count = min(self.loop.chunk, end - self._step)
             with account("draw"):
-                raw = self.loop.draw(self._seed, self._step)
+                raw = self.loop.draw_raw(self._seed, self._step)
             with account("train"):
                 for name in live:
                     self._train(name, raw, count)

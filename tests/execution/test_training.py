@@ -10,6 +10,7 @@ from taskset.datasets.base import SPLITS
 from taskset.errors import UnknownName
 from taskset.execution.loop import Loop, calls, chunk_size, train
 from taskset.optimizers import get_optimizer
+from taskset.random import stateless
 from taskset.tasks import mlp_family
 from taskset.tasks.base import Model, Task, batch_seed
 from tests.small import RandomImages
@@ -185,15 +186,15 @@ def test_elementwise_rules_train_vectors_and_others_what_the_parameters_are(mode
 
 
 @pytest.mark.parametrize("mode", ["eager_loop", "graph_loop", "xla_loop"])
-def test_augmented_batches_prepared_a_step_ahead_are_the_same(mode):
+def test_augmented_batches_prepared_beforehand_are_the_same(mode):
     """The loop knows by `augmentation` that batches cost something; the batches themselves are those of the random images."""
 
     class Augmented(RandomImages):
         augmentation = (("flip_left_right", True),)
 
-    plain, ahead = (Loop(small_task(data), ADAM, interval=6, mode=mode) for data in (RandomImages(), Augmented()))
+    plain, beforehand = (Loop(small_task(data), ADAM, interval=6, mode=mode) for data in (RandomImages(), Augmented()))
     found = []
-    for loop in (plain, ahead):
+    for loop in (plain, beforehand):
         run = loop.start(2)
         losses = [loop.train(run, ADAM.hparams(30), steps) for steps in (6, 4, 0, 2)]
         found.append((np.concatenate(losses), run, loop.evaluation(1, 3)(run.params)))
@@ -219,3 +220,18 @@ def test_the_next_batches_are_drawn_while_the_device_computes():
         assert step == 10 or begun[step].wait(60)  # .. of the next call, while this one is in hand
         assert not any(event.is_set() for first, event in begun.items() if first > step)
     assert cut == [4, 4, 2]
+
+
+def test_a_call_reads_augmented_batches_as_the_task_prepares_them():
+    class Augmented(RandomImages):
+        augmentation = (("flip_left_right", True),)
+
+        def prepare(self, raw, key):
+            batch = super().prepare(raw, key)
+            return {**batch, "image": batch["image"] + stateless.uniform(key, [])}
+
+    task = small_task(Augmented())
+    drawn = Loop(task, ADAM, interval=3).draw(5, 7)
+    batches = task.batches("train", 5, start=7)
+    for i in range(3):
+        np.testing.assert_allclose(drawn["image"][i], next(batches)["image"], rtol=1e-6)

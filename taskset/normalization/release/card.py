@@ -9,7 +9,7 @@ from taskset import changes, registry
 from taskset.normalization import store
 from taskset.normalization.markdown import table
 from taskset.normalization.release import card_coverage as coverage
-from taskset.normalization.store import columns
+from taskset.normalization.store import columns, layout
 from taskset.samplers.optimizers import fixed_optimizers, opt_list_names
 
 ADAM = [name for name in fixed_optimizers() if name.startswith("adam_lr_")]
@@ -27,6 +27,7 @@ def sections(root: str | Path) -> dict[str, str]:
     tasks, sweeps, normalizers = store.load_tasks(root), store.load_sweeps(root), store.all_normalizers(root)
     optimizers = store.load_optimizers(root)
     sweeps["runs"] = sweeps["seeds"].map(len) * sweeps["optimizers"].map(len)
+    sweeps["group"] = sweeps["group"].map(layout.group_of)
     rows = int(sweeps["rows"].sum())
     current = store.normalizers_of(root)[0]
     example = current.iloc[0] if len(current) else sweeps.iloc[0]
@@ -189,8 +190,9 @@ def _data(sweeps):
 
 def _outdated(sweeps):
     """Tasks that changed since their curves were computed: one line per change."""
-    found = {}
-    for task, source, version in sorted(set(zip(sweeps["task"], sweeps["source"], sweeps["taskset_version"]))):
+    found, keys = {}, list(zip(sweeps["task"], sweeps["source"], sweeps["group"], sweeps["taskset_version"]))
+    renewed = {key[:3] for key in keys if not changes.outdated(key[0], key[1], key[3])}
+    for task, source, version in sorted({(key[0], key[1], key[3]) for key in keys if key[:3] not in renewed}):
         if changes.outdated(task, source, version):
             for change in changes.of_task(task):
                 if not change.sources or source in change.sources:

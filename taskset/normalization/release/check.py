@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -55,13 +56,17 @@ def check(root: str | Path | None = None) -> list[str]:
             place = f"{curves.path.relative_to(root)}: {curves.task}"
             found += [f"{place}: {text}" for text in curve_problems(frame, curves)]
             made_by.append((curves, frame["version"].unique().tolist()))
+    found += _metadata_versions(made_by)
+    dated = [_dated(curves, versions) for curves, versions in made_by]
+    today = collect.without_outdated(dated) if merged else dated  # later files of a group may renew curves of an older one
     with _faults_in(found):
-        collect.no_run_twice(readable)
-    found += _version_problems(made_by)
+        collect.no_run_twice(today)
+    if not merged:
+        found += _version_problems(made_by)
     for name in ("tasks", "optimizers", "normalizers", *(["sweeps"] if merged else [])):
         found += _table_schema(root, name, merged)
     if not found:  # what follows compares tables with one another
-        valid = readable if merged else [c for c in readable if not changes.outdated(c.task, c.source, c.version)]
+        valid = today if merged else [c for c in readable if not changes.outdated(c.task, c.source, c.version)]
         found = [*_normalizers(root, valid), *_optimizers(root, readable), *(_merged_tables(root, made_by) if merged else [])]
     return found
 
@@ -158,17 +163,26 @@ def _seconds_problems(frame, options, published):
     return [f"seconds_per_step of run {_run(run)} is not one number" for run in uneven[:3]]
 
 
-def _version_problems(made_by: list[tuple[Curves, list[str]]]) -> list[str]:
-    """Tasks of which some curves are from before a change of the task and some from after, and files that say two versions.
+def _dated(curves: Curves, versions: list[str]) -> Curves:
+    """`curves` with the version of their rows: the metadata of a merged file has those of all its tasks."""
+    return dataclasses.replace(curves, metadata={**curves.metadata, "taskset_version": min(versions, key=changes.release)})
 
-    made_by: pairs of curves and the versions in their rows.
-    """
+
+def _metadata_versions(made_by: list[tuple[Curves, list[str]]]) -> list[str]:
+    """Files whose rows and metadata say different versions. made_by: pairs of curves and the versions in their rows."""
     found: list[str] = []
-    all_versions: dict[tuple[str, str], set[str]] = {}
     for curves, versions in made_by:
         if not set(versions) <= set(curves.version.split(", ")):  # a merged file's metadata has those of all its tasks
             both = f"version is {', '.join(map(str, versions))}; its metadata says {curves.version}"
             found.append(f"{curves.path.name}: {curves.task}: {both}")
+    return found
+
+
+def _version_problems(made_by: list[tuple[Curves, list[str]]]) -> list[str]:
+    """Tasks of which some curves are from before a change of the task and some from after. made_by: as above."""
+    found: list[str] = []
+    all_versions: dict[tuple[str, str], set[str]] = {}
+    for curves, versions in made_by:
         all_versions.setdefault((curves.task, curves.source), set()).update(versions)
     for (task, source), those in all_versions.items():
         old = sorted(v for v in those if changes.outdated(task, source, v))

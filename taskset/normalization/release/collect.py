@@ -6,7 +6,7 @@ import json
 import re
 import zlib
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,34 +69,38 @@ def find(roots: Iterable[str | Path]) -> list[Curves]:
     """
     found: list[Curves] = []
     for root in map(Path, roots):
-        found += _of_merged(root) if merged.is_merged(root) else _of_sweep(root)
-    found = _without_outdated(_without_copies(found))
+        found += of_merged(root) if merged.is_merged(root) else _of_sweep(root)
+    found = without_outdated(_without_copies(found))
     no_run_twice(found)
-    return sorted(found, key=lambda c: (c.source, c.family, natural(c.task), group_key(c.options)))
+    return sorted(found, key=order)
 
 
 def _without_copies(found: list[Curves]) -> list[Curves]:
     kept: dict[tuple[Any, ...], list[Curves]] = {}
     for curves in found:
         alike = kept.setdefault((curves.task, curves.source, group_key(curves.options)), [])
-        if not any(_same(curves, other) for other in alike):
+        if not any(same(curves, other) for other in alike):
             alike.append(curves)
     return [curves for alike in kept.values() for curves in alike]
 
 
-def _same(one: Curves, other: Curves) -> bool:
-    tables = (packing.in_order(curves.read()) for curves in (one, other))
-    left, right = (table.to_pandas() for table in tables)
-    names = [name for name in left if name not in ("task", "optimizer", "version")]
-    return (
-        len(left) == len(right)
-        and (left["optimizer"].astype(str).to_numpy() == right["optimizer"].astype(str).to_numpy()).all()
-        and one.version == other.version
-        and all(np.array_equal(left[n], right[n], equal_nan=left[n].dtype.kind == "f") for n in names)
-    )
+def same(one: Curves, other: Curves) -> bool:
+    """Whether two `Curves` of one task are equal in every value."""
+    if one.version != other.version:
+        return False
+    left, right = (packing.in_order(curves.read()) for curves in (one, other))
+    return len(left) == len(right) and all(_equal(left[name], right[name]) for name in left.column_names if name != "version")
 
 
-def _without_outdated(found: list[Curves]) -> list[Curves]:
+def _equal(left: pa.ChunkedArray, right: pa.ChunkedArray) -> bool:
+    if pa.types.is_dictionary(left.type):
+        return left.cast(pa.string()).equals(right.cast(pa.string()))
+    one, other = left.to_numpy(), right.to_numpy()
+    return np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
+
+
+def without_outdated(found: list[Curves]) -> list[Curves]:
+    """`found` without those of before a task changed, where there are later ones of the same task and source."""
     old = [changes.outdated(c.task, c.source, c.version) for c in found]
     renewed = {(c.task, c.source) for c, is_old in zip(found, old) if not is_old}
     return [c for c, is_old in zip(found, old) if not is_old or (c.task, c.source) not in renewed]
@@ -115,7 +119,8 @@ def _of_sweep(root: Path) -> list[Curves]:
     return found
 
 
-def _of_merged(root: Path) -> list[Curves]:
+def of_merged(root: Path) -> list[Curves]:
+    """All `Curves` under a directory that `data ship` or `data add` made, outdated ones included."""
     stored, found = merged.stored(root), []
     for path in store.curve_files(root):
         source = path.parent.parent.name.removeprefix("source=")
@@ -126,6 +131,11 @@ def _of_merged(root: Path) -> list[Curves]:
     if len(found) < len(stored):  # curves that were lost must not go unnoticed
         raise StoreError(f"{root / 'sweeps.parquet'} has {len(stored)} parts, the curves {len(found)}: merge the sweeps again")
     return found
+
+
+def order(curves: Curves) -> tuple[Any, ...]:
+    """A sorting key: by task as tables list them, then by group."""
+    return curves.source, curves.family, natural(curves.task), group_key(curves.options)
 
 
 def natural(task: str) -> tuple[str, int]:
@@ -161,12 +171,20 @@ def _readable(options: dict[str, Any]) -> str:
     return f"{shown}{len(options['optimizers'])}_steps{options['steps']}_seeds{len(options['seeds'])}_batches{options['batches']}"
 
 
-def group_names(found: Iterable[Curves]) -> dict[str, str]:
-    """{options as text: name of the group}: readable, with a checksum where two groups would share one."""
+def group_names(found: Iterable[Curves], given: Mapping[str, str] | None = None) -> dict[str, str]:
+    """{options as text: name of the group}: readable, with a checksum where two groups would share one.
+
+    given: names that some of the groups have already, and keep.
+    """
+    given = given or {}
     options = {group_key(c.options): c.options for c in found}
     taken = defaultdict(list)
     for key in sorted(options):
         taken[_readable(options[key])].append(key)
-    return {
-        key: name if len(keys) == 1 else f"{name}_{zlib.crc32(key.encode()):08x}" for name, keys in taken.items() for key in keys
-    }
+    unique = {name for name, keys in taken.items() if len(keys) == 1} - set(given.values())
+    names = {key: name if name in unique else f"{name}_{_checksum(key)}" for name, keys in taken.items() for key in keys}
+    return {**names, **given}
+
+
+def _checksum(key: str) -> str:
+    return f"{zlib.crc32(key.encode()):08x}"

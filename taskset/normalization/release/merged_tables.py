@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from taskset import catalogue, registry
+from taskset import catalogue, changes, registry
+from taskset.datasets.base import SPLITS
 from taskset.errors import UnknownName
 from taskset.normalization.normalizer import fit
 from taskset.normalization.release.collect import Curves, natural
@@ -72,7 +73,8 @@ def _task_rows(found: list[Curves], sweeps: list[dict[str, Any]], costs: dict[st
         row = task_row(name, family, config, facts)
         counted = described.whole_number(stored[name].path, stored[name].metadata, "num_params") if name in stored else None
         row["num_params"] = row["num_params"] if counted is None else counted
-        measured = [r["ms_per_step"] for r in swept[name] if r["ms_per_step"] is not None]
+        today = [r for r in swept[name] if not changes.outdated(name, r["source"], r["taskset_version"])] or swept[name]
+        measured = [r["ms_per_step"] for r in today if r["ms_per_step"] is not None]
         row["ms_per_step"] = min(measured) if measured else costs.get(name)
         row["runs"] = sum(len(r["seeds"]) * len(r["optimizers"]) for r in swept[name])
         rows.append(row)
@@ -109,19 +111,34 @@ def _batches_of_tasks(found: Iterable[Curves], rows: int = 500_000) -> Iterator[
         yield pa.concat_tables(waiting).unify_dictionaries().to_pandas()
 
 
-def normalizers(found: Iterable[Curves], rule: Callable[[pd.DataFrame], pd.DataFrame | None]) -> pa.Table:
-    """The normalizers of all tasks as an Arrow table, some tasks in memory at a time; rule: `fit` or `fit_adam`."""
-    tables, kinds = [schema("normalizers").empty_table()], schema("normalizers")
+def normalizers(
+    found: Iterable[Curves], rule: Callable[[pd.DataFrame], pd.DataFrame | None], known: pa.Table | None = None
+) -> pa.Table:
+    """The normalizers of all tasks as an Arrow table, some tasks in memory at a time; rule: `fit` or `fit_adam`.
+
+    known: those of other tasks, which become part of the table as they are.
+    """
+    kinds = schema("normalizers")
+    tables = [kinds.empty_table()] if known is None else [known.cast(kinds)]
     for frame in map(rule, _batches_of_tasks(found)):
         if frame is not None:
             tables.append(pa.Table.from_pandas(frame[kinds.names], preserve_index=False).cast(kinds))
-    return pa.concat_tables(tables)
+    table = pa.concat_tables(tables)
+    rows = table.select(["source", "family", "task", "horizon", "split"]).to_pylist()
+    keys = [(r["source"], r["family"], natural(r["task"]), r["horizon"], SPLITS.index(r["split"])) for r in rows]
+    return table.take(pa.array(sorted(range(len(keys)), key=keys.__getitem__), pa.int64()))
 
 
-def tables_of(found: list[Curves], sweeps: list[dict[str, Any]], costs: dict[str, float]) -> dict[str, pa.Table]:
+def tables_of(
+    found: list[Curves],
+    sweeps: list[dict[str, Any]],
+    costs: dict[str, float],
+    fitted: Callable[[], pa.Table] | None = None,
+) -> dict[str, pa.Table]:
     """{name: Arrow table with its metadata} of what stands beside the curves.
 
     sweeps: the `sweep_row` of each of `found`; costs: {task: milliseconds a step} of tasks that weren't swept.
+    fitted: makes the normalizers; None: from all of `found`.
     """
     created = max(c.metadata.get("created", "") for c in found)
     metadata = {"taskset_version": __version__, "git_commit": git_commit(), "created": created}
@@ -131,7 +148,9 @@ def tables_of(found: list[Curves], sweeps: list[dict[str, Any]], costs: dict[str
         "tasks": pa.Table.from_pylist(_task_rows(found, sweeps, costs), schema("tasks")),
         "sweeps": pa.Table.from_pylist(sweeps, schema("sweeps")),
         "optimizers": optimizer_table(used),
-        "normalizers": normalizers(found, fit_adam).replace_schema_metadata({"computed_from": "adam_lr_*"}),
+        "normalizers": (fitted() if fitted else normalizers(found, fit_adam)).replace_schema_metadata(
+            {"computed_from": "adam_lr_*"}
+        ),
     }
     return {name: _with_metadata(table, metadata) for name, table in tables.items()}
 

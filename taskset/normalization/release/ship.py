@@ -1,18 +1,21 @@
 """`python -m taskset data ship`: outputs of several sweeps become one directory of baselines, described and summed.
 
-    curves/source=SOURCE/family=FAMILY/GROUP.parquet   a file for each group of options, one row group per task
+    curves/source=SOURCE/family=FAMILY/GROUP.parquet   one file per group of options, one row group per task
     tasks.parquet        every task there is, swept or not        optimizers.parquet   those that have curves
     sweeps.parquet       how the curves of each task were made    normalizers.parquet  from Adam's fixed learning rates
     README.md, croissant.json, SHA256SUMS
 
 A group is a set of equal options (optimizers, horizon, seeds, batches, evaluations): the tasks of a family may have several.
-The same input gives the same files, byte for byte.
+The same input gives the same files, byte for byte. `taskset.normalization.release.add` adds to such a directory without writing
+its curve files again.
 """
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+
+import pyarrow as pa
 
 from taskset.errors import StoreError
 from taskset.execution.costs import measured_milliseconds
@@ -20,7 +23,7 @@ from taskset.normalization import store
 from taskset.normalization.release import card, croissant, merged
 from taskset.normalization.release.collect import Curves, find, group_key, group_names
 from taskset.normalization.release.merged_tables import sweep_row, tables_of
-from taskset.normalization.store import packing, sums
+from taskset.normalization.store import layout, packing, sums
 
 
 def ship(
@@ -49,12 +52,17 @@ def ship(
         if old not in kept:
             old.unlink()
     report(f"{len(kept)} curve files")
+    write_beside(tables, out)
+    return len({c.task for c in found}), sum(len(row["seeds"]) * len(row["optimizers"]) for row in rows)
+
+
+def write_beside(tables: Mapping[str, pa.Table], out: Path) -> None:
+    """Write what stands beside the curves: {name: table}, then the card, the description and the sums, which read all of it."""
     for name, table in tables.items():
         store.write_table(table, out / f"{name}.parquet")
     card.write(out)
     croissant.write(out)
     sums.write(out)
-    return len({c.task for c in found}), sum(len(row["seeds"]) * len(row["optimizers"]) for row in rows)
 
 
 def _claim(out: Path, roots: Sequence[str | Path]) -> None:
@@ -71,18 +79,23 @@ def _write_curves(found: list[Curves], names: dict[str, str], out: Path, report:
         name = names[group_key(curves.options)]
         files[store.curve_path(out, curves.source, curves.family, name)].append(curves)
     for path, members in files.items():
-        tables = (packing.in_order(curves.read()) for curves in members)
-        packing.write_packed(path, tables, _file_metadata(path.stem, members))
+        write_file(path, members)
         report(f"{path.relative_to(out)}: {len(members)} tasks, {path.stat().st_size / 1e6:.2f} MB")
     return set(files)
 
 
-def _all_of(members: list[Curves], name: str) -> str:
+def write_file(path: Path, members: Sequence[Curves]) -> None:
+    """Write a curve file of merged baselines: `Curves` of equal source, family and options."""
+    tables = (packing.in_order(curves.read()) for curves in members)
+    packing.write_packed(path, tables, _file_metadata(layout.group_of(path.stem), members))
+
+
+def _all_of(members: Sequence[Curves], name: str) -> str:
     """The values that several tasks have under one name in their metadata, each once."""
     return ", ".join(sorted({c.metadata[name] for c in members if c.metadata.get(name)}))
 
 
-def _file_metadata(group: str, members: list[Curves]) -> dict[str, str]:
+def _file_metadata(group: str, members: Sequence[Curves]) -> dict[str, str]:
     first = members[0]
     options = {**first.options, "source": first.source}
     same = ("source", "family", "taskset_version", "git_commit", "tensorflow_version", "mode", "machine")

@@ -34,7 +34,10 @@ TABLES = {
         "task": (pa.string(), "task"),
         "family": (pa.string(), "its family"),
         "source": (pa.string(), "where the data came from: see curves"),
-        "group": (pa.string(), "group of options, the name of the curve file"),
+        "group": (
+            pa.string(),
+            "name of the curve file: the group of options; with -2, -3 .. where the curves were added later",
+        ),
         "horizon": (pa.int32(), "training steps"),
         "evaluations": (pa.int32(), "intervals between evaluations: there is one evaluation more"),
         "batches": (pa.int32(), "batches of each split in an evaluation"),

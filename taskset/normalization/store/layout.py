@@ -6,11 +6,15 @@ time after the evaluation that shows it:
 
     seconds = seconds_per_step * min(step, step of the run's first diverged evaluation)
 
+In merged baselines the curves of a group of equal options are in GROUP.parquet and, added later, in GROUP-2.parquet and so on. A
+task is in one of them; in a later one, too, if it changed since the curves in the older were computed.
+
 `version` is the package's that computed the curves. Files from before 0.2 have `seconds` and no version; they are read alike.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -36,7 +40,24 @@ _BEFORE = [
 SCHEMA = pa.schema([*_BEFORE, ("seconds", pa.float32())])  # as a sweep makes them
 STORED = pa.schema([*_BEFORE, ("seconds_per_step", pa.float32()), ("version", _NAME)])
 LOADED = pa.schema([*SCHEMA, ("version", _NAME)])
+_ADDED = re.compile(r"-(\d+)$")  # names of groups end in a number of batches or a checksum
 _FROM = {"seconds": ("seconds_per_step", "step", "diverged")}  # what derived columns are computed from
+
+
+def group_of(file: str) -> str:
+    """The group of options of a curve file of merged baselines, by its name without .parquet: "GROUP" or "GROUP-2"."""
+    return _ADDED.sub("", file)
+
+
+def file_in_group(group: str, number: int) -> str:
+    """The name of the number-th curve file of a group, from 1 on, without .parquet."""
+    return group if number == 1 else f"{group}-{number}"
+
+
+def number_in_group(file: str) -> int:
+    """The inverse of `file_in_group`."""
+    match = _ADDED.search(file)
+    return int(match[1]) if match else 1
 
 
 def stored_columns(columns: Iterable[str]) -> list[str]:

@@ -85,38 +85,47 @@ def _listed(value):
 
 
 class _Found:
-    """The row groups to read, by file layout and version; and what was left out: {(task, version)} that is out of date."""
+    """The row groups to read, by file layout and version; and what was left out."""
 
     def __init__(self, dataset: ds.Dataset, asked: _Asked, version: str | None, condition: pc.Expression | None) -> None:
         self.parts: dict[str | None, list[Any]] = {}
-        self.left_out: set[tuple[str, str]] = set()
+        self._old: dict[tuple[str, str, str], str] = {}  # {(task, source, group of options): version} that is out of date
+        self._new: set[tuple[str, str, str]] = set()
         for fragment in dataset.get_fragments(filter=condition):
             layout.check_columns(fragment.path, fragment.physical_schema)
             old = layout.is_old(fragment.physical_schema)
             made_by = layout.version_of(fragment.physical_schema.metadata) if old else None
-            metadata = fragment.metadata
+            metadata, sweep = fragment.metadata, (_part(fragment.path, "source"), layout.group_of(Path(fragment.path).stem))
             groups = [
                 group
                 for group, ranges in enumerate(_ranges(metadata, {*asked.wanted, "task", "version"}))
-                if self._chosen(fragment.path, ranges, asked.wanted, made_by, version)
+                if self._chosen(fragment.path, sweep, ranges, asked.wanted, made_by, version)
             ]
             sealed.verify(fragment.path, groups, metadata)
             if groups:
                 self.parts.setdefault(made_by, []).append(fragment.subset(row_group_ids=groups))
 
-    def _chosen(self, path, ranges, wanted, files_version, version):
-        """Whether a row group can hold what is wanted, by its statistics, which Arrow passes over for columns of names."""
+    def _chosen(self, path, sweep, ranges, wanted, files_version, version):
+        """Whether a row group can hold what is wanted, by its statistics, which Arrow passes over for columns of names.
+
+        sweep: (source, group of options) of the file.
+        """
         for column, values in wanted.items():
             if column in ranges and not any(ranges[column][0] <= v <= ranges[column][1] for v in values):
                 return False
         task, made_by = _one(path, ranges.get("task")), files_version or _one(path, ranges.get("version"))
         if version is not None:
             return changes.is_of(made_by, version)
-        source = next(part.removeprefix("source=") for part in path.split("/") if part.startswith("source="))
-        if changes.outdated(task, source, made_by):
-            self.left_out.add((task, made_by))
+        if changes.outdated(task, sweep[0], made_by):
+            self._old[(task, *sweep)] = made_by
             return False
+        self._new.add((task, *sweep))
         return True
+
+    @property
+    def left_out(self) -> set[tuple[str, str]]:
+        """{(task, version)} of curves that are out of date and that no later file of their group renews."""
+        return {(sweep[0], made_by) for sweep, made_by in self._old.items() if sweep not in self._new}
 
 
 def _ranges(metadata, columns):

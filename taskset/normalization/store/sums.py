@@ -27,20 +27,33 @@ def write(root: str | Path) -> None:
     store.write_text("\n".join(lines) + "\n", Path(root, NAME))
 
 
-def problems(root: str | Path) -> list[str]:
-    """One line for each file that is missing, changed or not listed."""
-    listed: dict[str, str] = {}
-    found: list[str] = []
+def listed(root: str | Path) -> dict[str, str]:
+    """{file: SHA-256} of the lines of SHA256SUMS that are sums."""
+    return _read(root)[0]
+
+
+def _read(root: str | Path) -> tuple[dict[str, str], list[str]]:
+    """({file: SHA-256}, one line per fault) of SHA256SUMS."""
+    found: dict[str, str] = {}
+    faults: list[str] = []
     try:
         lines = Path(root, NAME).read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError:
-        return [f"{NAME}: it is no text"]
+        return {}, [f"{NAME}: it is no text"]
     for number, line in enumerate(lines, 1):
         parts = line.split("  ", 1)
         if len(parts) == 2 and len(parts[0]) == 64:
-            listed[parts[1]] = parts[0]
+            found[parts[1]] = parts[0]
         else:
-            found.append(f"{NAME}: line {number} is no sum and file name")
+            faults.append(f"{NAME}: line {number} is no sum and file name")
+    return found, faults
+
+
+def problems(root: str | Path) -> list[str]:
+    """One line for each file that is missing, changed or not listed."""
+    listed, found = _read(root)
+    if found == [f"{NAME}: it is no text"]:
+        return found
     there = described_files(root)
     found += [f"{name}: missing, and listed in {NAME}" for name in sorted(set(listed) - set(there))]
     found += [f"{name}: not listed in {NAME}" for name in there if name not in listed]

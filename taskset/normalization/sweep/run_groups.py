@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -42,7 +43,7 @@ class RunGroup(Protocol):
         """Take `steps` steps of the runs named in `live`."""
 
     def seconds(self, name: str) -> float:
-        """CPU seconds of a run's training so far."""
+        """CPU seconds of a run's training so far, its share of drawing the batches included."""
 
 
 def of_group(
@@ -79,12 +80,13 @@ class OneByOne:
 
     def start(self, seed: int, account: Account) -> None:
         """All runs at step 0; account: the `Account` of the time."""
-        with account("draw"):
-            self._evaluate = self.loop.evaluation(seed, self.options.batches)
         with account("start"):
             first = self.loop.start(seed)
         with account("compile"):
             self.loop.compile(first, self._hparams[self.group[0].name])
+        with account("draw"):
+            self._evaluate = self.loop.evaluation(seed, self.options.batches)
+        with account("compile"):
             self._initial = self._evaluate(first.params)
         self._runs = {o.name: dataclasses.replace(first) for o in self.group}
 
@@ -101,14 +103,17 @@ class OneByOne:
         first = self._runs[live[0]].step
         for begin in range(first, first + steps, self.loop.chunk):
             count = min(self.loop.chunk, first + steps - begin)
+            began = time.process_time()
             with account("draw"):
                 raw = self.loop.draw(self._runs[live[0]].seed, begin)
+            share = (time.process_time() - began) / len(live)
             with account("train"):
                 for name in live:
+                    self._runs[name].seconds += share
                     self.loop.train(self._runs[name], self._hparams[name], count, raw)
 
     def seconds(self, name: str) -> float:
-        """CPU seconds of a run's training so far."""
+        """CPU seconds of a run's training so far, its share of drawing the batches included."""
         return self._runs[name].seconds
 
 
@@ -125,12 +130,13 @@ class Together:
 
     def start(self, seed: int, account: Account) -> None:
         """As `OneByOne.start`."""
-        with account("draw"):
-            self._evaluate = self.loop.evaluation(seed, self.options.batches)
         with account("start"):
             self._run = self.loop.start(seed)
         with account("compile"):
             self.loop.compile(self._run, self._hparams)
+        with account("draw"):
+            self._evaluate = self.loop.evaluation(seed, self.options.batches)
+        with account("compile"):
             self._evaluate(self._run.params)
 
     def losses(self, live: Sequence[str], account: Account) -> Losses:
@@ -144,12 +150,14 @@ class Together:
         del live
         goal = self._run.step + steps
         while self._run.step < goal:
+            began = time.process_time()
             with account("draw"):
                 raw = self.loop.draw(self._run.seed, self._run.step)
+            self._run.seconds += time.process_time() - began
             with account("train"):
                 self.loop.train(self._run, self._hparams, min(self.loop.chunk, goal - self._run.step), raw)
 
     def seconds(self, name: str) -> float:
-        """CPU seconds of a run's training so far: its share."""
+        """CPU seconds of a run's training so far: its share of that of all runs."""
         del name
         return self._run.seconds / self.copies

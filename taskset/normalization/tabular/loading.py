@@ -39,7 +39,7 @@ def problems(root: str | Path | None = None, version: str | None = None) -> pd.D
     sweeps, left_out = _sweeps(root), set()
     if version is None:
         old = [changes.outdated(*row) for row in zip(sweeps["task"], sweeps["source"], sweeps["taskset_version"])]
-        left_out = set(zip(sweeps.loc[old, "task"], sweeps.loc[old, "taskset_version"]))
+        left_out = _not_renewed(sweeps[old], sweeps[np.logical_not(old)])
         sweeps = sweeps[np.logical_not(old)]
     else:
         changes.release(version)
@@ -59,6 +59,16 @@ def problems(root: str | Path | None = None, version: str | None = None) -> pd.D
     if left_out:
         warn_left_out("problems", left_out, stacklevel=3)
     return pd.DataFrame(rows, columns=["task", "source", "horizon", "optimizers", "seeds", "configurations"])
+
+
+def _not_renewed(old: pd.DataFrame, new: pd.DataFrame) -> set[tuple[str, str]]:
+    """{(task, version)} of the rows `old` of sweeps whose runs are in no row of `new`."""
+
+    def runs(row: Any) -> tuple[Any, ...]:
+        return row.task, row.source, row.horizon, tuple(row.optimizers), tuple(row.seeds)
+
+    there = set(map(runs, new.itertuples()))
+    return {(str(row.task), str(row.taskset_version)) for row in old.itertuples() if runs(row) not in there}
 
 
 def _sweeps(root: str | Path | None) -> pd.DataFrame:

@@ -1,0 +1,106 @@
+"""What a sweep of a cheap task costs beside its training steps: ten tasks of five families, .1 to 1 ms a step.
+
+    python -m benchmarks.cheap_sweeps [--steps 2000] [--against CHECKOUT] [--publish]
+
+Sweeps each task as `python -m taskset baseline` does (17 learning rates, 2 seeds, 51 evaluations of 5 batches), in a process of
+its own with one thread and without the cache of programs; --against measures another checkout in turn. With fewer steps than
+2,000, a part of the run is measured, in calls of the same 40 steps, and training and evaluation are multiplied. Prints a section
+of docs/benchmarks.md, which --publish writes.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+SETTING, INTERVALS = 2000, 50  # steps and evaluations of the baselines' sweeps
+FAMILIES = {
+    "mlp_family": (3, 17),
+    "mlp_ae_family": (2, 17),
+    "mlp_vae_family": (10, 17),
+    "nvp_family": (5, 17),
+    "rnn_text_classification_family": (9, 26),
+}
+TASKS = [f"{family}_seed{seed}" for family, seeds in FAMILIES.items() for seed in seeds]
+BESIDE = ("compile", "evaluate", "build", "start", "rest")
+
+
+def one(name, steps):
+    """{purpose: core-seconds} of a sweep of 2,000 steps, from `steps` of them; the data set, which tasks share, is opened before."""
+    from taskset.execution.runtime import start_tensorflow
+
+    start_tensorflow(threads=1)
+    from taskset.catalogue import get_task
+    from taskset.normalization.sweep.runner import Account, SweepOptions, sweep
+    from taskset.optimizers import get_optimizer
+    from taskset.samplers.optimizers import fixed_optimizers
+
+    get_task(name, "synthetic").raw_batches("train", 0, 0, 1)
+    names = tuple(rate for rate in fixed_optimizers() if rate.startswith("adam_lr_"))
+    account, optimizers = Account(), [get_optimizer(rate) for rate in names]
+    began = time.process_time()
+    with account("build"):
+        task = get_task(name, "synthetic")
+        task.raw_batches("train", 0, 0, 1)
+    intervals = steps * INTERVALS // SETTING
+    sweep(task, optimizers, SweepOptions(names, "synthetic", steps, (0, 1), evaluations=intervals), account=account)
+    rest = time.process_time() - began - sum(account.seconds.values())
+    times = {"train": SETTING / steps, "draw": SETTING / steps, "evaluate": (INTERVALS + 1) / (intervals + 1)}
+    return {**{part: seconds * times.get(part, 1.0) for part, seconds in account.seconds.items()}, "rest": rest * SETTING / steps}
+
+
+def measured(name, steps, tree):
+    """`one` in a process of its own, with the packages of a checkout."""
+    environment = {**os.environ, "PYTHONPATH": str(tree), "TASKSET_COMPILE_CACHE": "off"}
+    command = [sys.executable, __file__, "--one", name, "--steps", str(steps)]
+    output = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
+    return json.loads(output.splitlines()[-1])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=SETTING, help="Steps that are measured, a multiple of 40.")
+    parser.add_argument("--against", type=Path, metavar="CHECKOUT", help="Measure another checkout of the repository in turn.")
+    parser.add_argument("--one", metavar="TASK", help="Sweep one task and print its core-seconds as JSON.")
+    parser.add_argument("--publish", action="store_true", help="Write the section of docs/benchmarks.md.")
+    options = parser.parse_args()
+    if options.one:
+        print(json.dumps(one(options.one, options.steps)))
+        return
+    from benchmarks import report
+
+    trees = {"before": options.against, "": Path(__file__).resolve().parents[1]}
+    rows, sums = [], {which: [0.0, 0.0] for which, tree in trees.items() if tree}
+    for name in TASKS:
+        for which, both in sums.items():
+            spent = measured(name, options.steps, trees[which])
+            training, total = spent["train"] + spent["draw"], sum(spent.values())
+            both[:] = both[0] + training, both[1] + total
+            beside = [f"{spent.get(part, 0.0):.1f}" for part in BESIDE]
+            rows.append([f"{name} {which}".strip(), f"{training:.1f}", *beside, f"{total:.1f}", f"{total / training:.2f}"])
+            print(" ".join(rows[-1]), file=sys.stderr, flush=True)
+    for which, (training, total) in sums.items():
+        rows.append([f"all {which}".strip(), f"{training:.1f}", *[""] * len(BESIDE), f"{total:.1f}", f"{total / training:.2f}"])
+    if options.against:
+        saved = 1 - sums[""][1] / sums["before"][1]
+        rows.append(["saved", "", *[""] * len(BESIDE), f"{saved:.0%}", ""])
+    short = f" Measured on {options.steps:,} steps, times what is left out." if options.steps != SETTING else ""
+    text = f"""## Sweeps of cheap tasks
+
+`python -m benchmarks.cheap_sweeps`: core-seconds of a sweep in the setting of the baselines (17 learning rates x 2 seeds x
+{SETTING:,} steps, 51 evaluations of 5 batches) without the cache of programs. Steps: the training steps and drawing and preparing
+their batches; the last column is the total over that.{short}
+
+{report.table(["task", "steps", *BESIDE, "total", "total / steps"], rows)}
+
+Load average at the end: {os.getloadavg()[0]:.1f}. {report.conditions("taskset", "tensorflow", "numpy")}"""
+    print(text)
+    if options.publish:
+        report.write_section("cheap_sweeps", text)
+
+
+if __name__ == "__main__":
+    main()

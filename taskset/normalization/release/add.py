@@ -1,0 +1,130 @@
+"""`python -m taskset data add`: the outputs of further sweeps become part of merged baselines, as new files beside the old ones.
+
+What was added is in GROUP-2.parquet, GROUP-3.parquet and so on: one file per source, family, group and addition. Curve files that
+were there stay as they are, byte for byte; tables, card, description and sums are made again. Readers find the same as if all
+sweeps had been merged at once (`taskset.normalization.release.ship`), and the outdated curves of tasks that were added anew.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from taskset import changes
+from taskset.errors import StoreError
+from taskset.execution.costs import measured_milliseconds
+from taskset.normalization import store
+from taskset.normalization.release import merged
+from taskset.normalization.release.collect import (
+    Curves,
+    find,
+    group_key,
+    group_names,
+    no_run_twice,
+    of_merged,
+    order,
+    same,
+    without_outdated,
+)
+from taskset.normalization.release.merged_tables import fit_adam, normalizers, sweep_row, tables_of
+from taskset.normalization.release.ship import write_beside, write_file
+from taskset.normalization.store import layout, sums
+from taskset.normalization.store.columns import schema
+
+
+def add(
+    roots: Sequence[str | Path],
+    to: str | Path,
+    costs: dict[str, float] | None = None,
+    data_notes: dict[str, str] | None = None,
+    report: Callable[[str], object] = lambda text: None,
+) -> tuple[int, int]:
+    """Add the curves under `roots` that the baselines in `to` lack; returns the number of tasks and of runs that were added.
+
+    `to` lacks a task in a setting (source and options) if it has no curves of it, or none of today's task. Curves that it has
+    already, equal in every value, are passed over: `roots` may be a sweep that is still growing.
+    costs, data_notes, report: as in `ship`. An addition that was interrupted is made up for by the next one.
+    Raises StoreError: `to` holds no merged baselines, or a curve file of it was changed; a run that is there with other values.
+    """
+    to = Path(to)
+    _remove_leftovers(to)
+    there = of_merged(to)
+    added = _new(find(roots), there)
+    today = without_outdated([*there, *added])
+    no_run_twice(today)
+    report(f"{len(added)} sweeps of tasks to add")
+    files = _files(added, there, to)
+    names = {id(c): path.stem for path, members in files.items() for c in members}
+    stored = _stored_rows(to)
+    rows = {id(c): stored[c.task, c.source, c.path.stem] for c in there}
+    rows |= {id(c): sweep_row(c, names[id(c)], data_notes or {}) for c in added}
+    everything = sorted([*there, *added], key=lambda c: (*order(c), changes.release(c.version)))
+    tables = tables_of(
+        everything,
+        [rows[id(c)] for c in everything],
+        {**measured_milliseconds(), **merged.costs([*roots, to]), **(costs or {})},
+        lambda: _normalizers(to, today, {(c.task, c.source) for c in added}),
+    )
+    report("tables")
+    for path, members in files.items():
+        write_file(path, members)
+        report(f"{path.relative_to(to)}: {len(members)} tasks, {path.stat().st_size / 1e6:.2f} MB")
+    write_beside(tables, to)
+    runs = sum(len(c.options["seeds"]) * len(c.options["optimizers"]) for c in added)
+    return len({c.task for c in added}), runs
+
+
+def _remove_leftovers(to: Path) -> None:
+    """Delete curve files of an addition that was interrupted before its tables; refuse where an older file is not what it was."""
+    if not merged.is_merged(to) or not (to / sums.NAME).exists():
+        raise StoreError(f"{to} holds no merged baselines to add to: make them with `python -m taskset data ship .. --out {to}`")
+    listed = sums.listed(to)
+    known = {(source, file) for _, source, file in merged.stored(to)}
+    for path in store.curve_files(to):
+        name = path.relative_to(to).as_posix()
+        if name in listed and sums.digest(path) != listed[name]:
+            raise StoreError(
+                f"{name}: its SHA-256 is not the one in {to / sums.NAME}: restore {to} before anything is added to it"
+            )
+        if name not in listed and (path.parent.parent.name.removeprefix("source="), path.stem) not in known:
+            path.unlink()
+
+
+def _new(found: list[Curves], there: list[Curves]) -> list[Curves]:
+    """Those of `found` that are not `there`, equal in every value."""
+    alike = defaultdict(list)
+    for curves in there:
+        alike[curves.task, curves.source, group_key(curves.options)].append(curves)
+    return [c for c in found if not any(same(c, o) for o in alike[c.task, c.source, group_key(c.options)])]
+
+
+def _files(added: list[Curves], there: list[Curves], to: Path) -> dict[Path, list[Curves]]:
+    """{path of a new file: the curves it gets}: the next one of each source, family and group."""
+    names = group_names(added, {group_key(c.options): layout.group_of(c.path.stem) for c in there})
+    last: defaultdict[tuple[str, str, str], int] = defaultdict(int)
+    for c in there:
+        place = c.source, c.family, layout.group_of(c.path.stem)
+        last[place] = max(last[place], layout.number_in_group(c.path.stem))
+    files = defaultdict(list)
+    for c in added:
+        place = c.source, c.family, names[group_key(c.options)]
+        file = layout.file_in_group(place[2], last[place] + 1)
+        files[store.curve_path(to, c.source, c.family, file)].append(c)
+    return dict(files)
+
+
+def _stored_rows(to: Path) -> dict[tuple[str, str, str], dict[str, Any]]:
+    rows = store.read_table(to / "sweeps.parquet", columns=schema("sweeps").names).to_pylist()
+    return {(row["task"], row["source"], row["group"]): row for row in rows}
+
+
+def _normalizers(to: Path, today: list[Curves], changed: set[tuple[str, str]]) -> pa.Table:
+    """Normalizers from the curves `today`: those of {(task, source)} `changed` are computed, the others are as they were."""
+    known = store.read_table(to / "normalizers.parquet")
+    keep = [key not in changed for key in zip(known["task"].to_pylist(), known["source"].to_pylist())]
+    known = known.filter(pa.array(keep, pa.bool_())).select(schema("normalizers").names)
+    return normalizers([c for c in today if (c.task, c.source) in changed], fit_adam, known)

@@ -1,0 +1,181 @@
+"""Adding to merged baselines: new files beside the old ones, and every reader finds what one merge would have given."""
+
+import shutil
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import taskset
+from taskset import catalogue, tabular
+from taskset.cli import main
+from taskset.errors import OutdatedBaselines, StoreError
+from taskset.normalization import store
+from taskset.normalization.release import ship
+from taskset.normalization.release.add import add
+from taskset.normalization.release.check import check
+from taskset.normalization.store import layout, sums
+from tests.normalization import made_up_sweeps as made
+
+KEY = ["task", "source", "horizon", "optimizer", "seed", "step"]
+LIST = ("nadamw_grid_seed251", "nadamw_grid_seed611")
+RENEWED = "losg_tasks_family_seed63"  # changed in 0.2.0
+GROUP = "adam_lr3_steps20_seeds2_batches2"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_tasks():
+    """The registry's list cut to a few tasks."""
+    listed = [*catalogue.fixed_tasks(), *(f"{f}_seed{s}" for f in catalogue.families() for s in range(20))]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(catalogue, "list_tasks", lambda pattern=None: listed)
+        yield
+
+
+@pytest.fixture(scope="module")
+def sweeps(tmp_path_factory):
+    """Directories of sweeps: the first task, all tasks with the same options, a longer horizon, the learned list."""
+    root = tmp_path_factory.mktemp("sweeps")
+    return [
+        made.write(root / "first", made.TASKS[:2]),
+        made.write(root / "all"),
+        made.write(root / "long", made.TASKS[1:], steps=40, batches=3),
+        made.write(root / "list", made.TASKS[1:], optimizers=list(LIST)),
+    ]
+
+
+@pytest.fixture(scope="module")
+def at_once(sweeps, tmp_path_factory):
+    root = tmp_path_factory.mktemp("once")
+    ship.ship(sweeps, root, {"mlp_family_seed7": 12.5})
+    return root
+
+
+@pytest.fixture(scope="module")
+def first(sweeps, tmp_path_factory):
+    root = tmp_path_factory.mktemp("first")
+    ship.ship([sweeps[0], sweeps[3]], root, {"mlp_family_seed7": 12.5})
+    return root
+
+
+@pytest.fixture
+def base(first, tmp_path):
+    return Path(shutil.copytree(first, tmp_path / "base"))
+
+
+def sort(frame):
+    frame = frame.astype({"task": str, "optimizer": str, "source": str, "family": str})
+    return frame.sort_values(KEY).reset_index(drop=True)
+
+
+def bytes_of(root):
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in store.curve_files(root)}
+
+
+def test_two_steps_give_what_one_gives_to_every_reader(sweeps, at_once, base):
+    before = bytes_of(base)
+    assert add(sweeps[1:3], base) == (2, 6 + 2 * 6)  # TASKS[2], and two at the longer horizon
+    after = bytes_of(base)
+    assert before.items() <= after.items()
+    assert {Path(name).stem for name in set(after) - set(before)} == {f"{GROUP}-2", "adam_lr3_steps40_seeds2_batches3"}
+    assert check(base) == []
+    for filters in ({}, {"task": made.TASKS[2]}, {"family": "quadratic_family"}, {"optimizer": LIST[0]}, {"horizon": 40}):
+        both = [sort(taskset.load_curves(root=root, **filters)) for root in (base, at_once)]
+        pd.testing.assert_frame_equal(*both, check_exact=True)
+    for table in (taskset.load_tasks, taskset.load_optimizers, taskset.load_normalizers, tabular.problems):
+        pd.testing.assert_frame_equal(table(root=base), table(root=at_once), check_exact=True)
+    told = [taskset.load_sweeps(root) for root in (base, at_once)]
+    told[0]["group"] = told[0]["group"].map(layout.group_of)
+    pd.testing.assert_frame_equal(*told, check_exact=True)
+    cards = [(root / "README.md").read_text().splitlines() for root in (base, at_once)]
+    assert [line for line in cards[0] if " bytes a run" not in line] == [line for line in cards[1] if " bytes a run" not in line]
+    ship.ship([base], base.parent / "packed")  # all in one file again
+    assert {Path(name).stem for name in bytes_of(base.parent / "packed")} == {Path(name).stem for name in bytes_of(at_once)}
+
+
+def test_a_growing_sweep_is_added_again_and_again(sweeps, base):
+    add([sweeps[1]], base)
+    files = {path: path.read_bytes() for path in base.rglob("*") if path.is_file()}
+    assert add([sweeps[1]], base) == (0, 0)
+    assert {path: path.read_bytes() for path in base.rglob("*") if path.is_file()} == files
+
+
+def test_one_task_is_read_from_one_row_group(sweeps, base):
+    add([sweeps[1]], base)
+    from taskset.normalization.store import reading
+
+    dataset = reading.curves_dataset(base)
+    asked = reading._Asked(None, task=made.TASKS[2], horizon=20, optimizer="adam_lr_-1.00")
+    found = reading._Found(dataset, asked, None, asked.likely)
+    ((part,),) = found.parts.values()
+    assert len(part.row_groups) == 1 and Path(part.path).stem == f"{GROUP}-2"
+
+
+def test_a_doubled_task_is_refused(sweeps, base, monkeypatch, tmp_path):
+    plain = made.curve
+    monkeypatch.setattr(made, "curve", lambda *given: plain(*given) + np.float32(0.5))
+    other = made.write(tmp_path / "other", made.TASKS[1:])
+    more = made.write(tmp_path / "more", made.TASKS[1:2], seeds=[1, 2])
+    files = bytes_of(base)
+    for root in (other, more):
+        with pytest.raises(StoreError, match="quadratic_family_seed2, source none, horizon 20, .* seed 1? ?.*pass one of them"):
+            add([root], base)
+    assert bytes_of(base) == files and check(base) == []
+
+
+def test_what_cannot_be_added_to(sweeps, base, tmp_path):
+    with pytest.raises(StoreError, match="holds no merged baselines"):
+        add([sweeps[1]], sweeps[0])
+    path = store.curve_files(base)[0]
+    path.write_bytes(path.read_bytes() + b"x")
+    with pytest.raises(StoreError, match=f"{path.stem}.*is not the one in"):
+        add([sweeps[1]], base)
+
+
+def test_an_interrupted_addition_is_made_up_for(sweeps, base):
+    old = bytes_of(base)
+    add([sweeps[1]], base)
+    new = bytes_of(base)
+    for path in base.rglob("*.parquet"):  # as it is left after the curve files, before the tables
+        if path.relative_to(base).as_posix() in old:
+            path.write_bytes(old[path.relative_to(base).as_posix()])
+    listed = "\n".join(line for line in (base / sums.NAME).read_text().splitlines() if f"{GROUP}-2" not in line)
+    (base / sums.NAME).write_text(listed + "\n")
+    rows = store.read_table(base / "sweeps.parquet")
+    store.write_table(rows.filter([f"{GROUP}-2" != group for group in rows["group"].to_pylist()]), base / "sweeps.parquet")
+    assert add([sweeps[1]], base) == (1, 6)
+    assert bytes_of(base) == new and check(base) == []
+
+
+def test_renewed_curves_are_found_in_the_newer_file(tmp_path):
+    old = made.write(tmp_path / "old", [RENEWED, made.TASKS[0]], version="0.1.0")
+    base, renewed = tmp_path / "base", made.write(tmp_path / "new", [RENEWED])
+    ship.ship([old], base)
+    before = bytes_of(base)
+    with pytest.warns(OutdatedBaselines):
+        assert set(taskset.load_curves(root=base)["task"]) == {made.TASKS[0]}
+    add([renewed], base)
+    assert before.items() <= bytes_of(base).items() and len(bytes_of(base)) == len(before) + 1
+    assert check(base) == []
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert set(taskset.load_curves(root=base)["task"]) == {RENEWED, made.TASKS[0]}
+        found = taskset.load_curves(task=RENEWED, root=base)
+        assert set(found["version"]) == {taskset.__version__} and len(found) == 30
+        assert set(taskset.load_normalizers(root=base)["version"]) == {"0.1.0", taskset.__version__}
+        assert set(tabular.problems(base)["task"]) == {RENEWED, made.TASKS[0]}
+    assert len(taskset.load_curves(task=RENEWED, root=base, version="0.1")) == 30
+    other = made.write(tmp_path / "other", [RENEWED], batches=3)
+    with pytest.raises(StoreError, match="pass one of them"):  # once more, of the same version
+        add([other], base)
+
+
+def test_add_by_command(sweeps, base, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["taskset", "data", "add", str(sweeps[1]), "--to", str(base)])
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+    out = capsys.readouterr().out
+    assert ended.value.code == 0 and out.splitlines()[-1] == f"1 tasks, 6 runs added: {base}" and f"{GROUP}-2.parquet" in out
