@@ -1,6 +1,6 @@
 """`python -m taskset data ship`: outputs of several sweeps become one directory of baselines, described and summed.
 
-    curves/source=SOURCE/family=FAMILY/GROUP.parquet   a file for each group of options, one row group per task
+    curves/source=SOURCE/family=FAMILY/GROUP.parquet   a file for each group of options, one task a row group
     tasks.parquet        every task there is, swept or not        optimizers.parquet   those that have curves
     sweeps.parquet       how the curves of each task were made    normalizers.parquet  from Adam's fixed learning rates
     README.md, croissant.json, SHA256SUMS
