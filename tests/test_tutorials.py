@@ -164,8 +164,9 @@ def test_optuna(run):
     names, left_out = run("optuna")
     assert names["other"].best.optimizer in names["rates"]
     skip_if(left_out)
-    assert names["search"].best.loss < names["problem"].losses["valid_outer"][:, :, 0].mean()
-    assert len(names["study"].trials) == 12
+    if not left_out:
+        assert names["search"].best.loss < names["problem"].losses["valid_outer"][:, :, 0].mean()
+        assert len(names["study"].trials) == 12
 
 
 @pytest.mark.slow
