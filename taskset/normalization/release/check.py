@@ -62,7 +62,7 @@ def check(root: str | Path | None = None) -> list[str]:
         found += _table_schema(root, name, merged)
     if not found:  # what follows compares tables with one another
         valid = readable if merged else [c for c in readable if not changes.outdated(c.task, c.source, c.version)]
-        found = [*_normalizers(root, valid), *_optimizers(root, readable), *(_merged_tables(root, made_by) if merged else [])]
+        found = [*_normalizers(root, valid), *_optimizers(root, readable), *(_merged_tables(root, readable) if merged else [])]
     return found
 
 
@@ -256,17 +256,12 @@ def _equal(left, right):
     return ((left == right) | (left.isna() & right.isna())).to_numpy(bool)
 
 
-def _merged_tables(root, made_by):
-    """tasks.parquet and sweeps.parquet against the curves and the registry.
-
-    A config is that of the task its curves are of: of those from before the task changed, not today's.
-    """
+def _merged_tables(root, readable):
+    """tasks.parquet and sweeps.parquet against the curves and the registry."""
     tasks, sweeps = store.load_tasks(root).set_index("task"), store.load_sweeps(root)
-    runs, rows, today = Counter(), {}, set()
-    for c, versions in made_by:
+    runs, rows = Counter(), {}
+    for c in readable:
         count = len(c.options["optimizers"]) * len(c.options["seeds"])
-        if not any(changes.outdated(c.task, c.source, version) for version in versions):
-            today.add(c.task)
         runs[c.task] += count
         rows[c.task, c.source, c.path.stem] = count * (c.options["evaluations"] + 1)
     listed = {(r.task, r.source, r.group): r.rows for r in sweeps.itertuples()}
@@ -282,7 +277,7 @@ def _merged_tables(root, made_by):
     return found + [
         f"tasks.parquet: {name}: its config is not that of the task of this name"
         for name in runs
-        if name in today and _other_config(name, tasks)
+        if _other_config(name, tasks)
     ]
 
 
