@@ -275,9 +275,7 @@ def _merged_tables(root, readable):
     wrong = [name for name, count in tasks["runs"].items() if count != runs[name]]
     found += [f"tasks.parquet: {name}: runs is {tasks['runs'][name]}; the curves have {runs[name]}" for name in wrong[:10]]
     return found + [
-        f"tasks.parquet: {name}: its config is not that of the task of this name"
-        for name in runs
-        if _other_config(name, tasks)
+        f"tasks.parquet: {name}: its config is not that of the task of this name" for name in runs if _other_config(name, tasks)
     ]
 
 
