@@ -208,6 +208,21 @@ def test_forged_records(data_dir, name, change):
     one_line(name, data_dir)
 
 
+@pytest.mark.parametrize("features", [
+    {"pythonClassName": "evil.Feature"}, {"python_class_name": "evil.Feature"}, {"type": "evil.Feature"},
+    {"pythonClassName": "tensorflow_datasets.core.features.features_dict.FeaturesDict", "featuresDict": {"features": {
+        "image": {"pythonClassName": "tensorflow_datasets.core.features.image_feature.Image"},
+        "label": {"jsonFeature": {"json": '{"x": [{"type": "evil.Feature"}]}'}}}}},
+])  # fmt: skip
+def test_a_file_never_causes_an_import(tmp_path, monkeypatch, features):
+    place = tfds_version(tmp_path, "3.0.1")
+    (tmp_path / "evil.py").write_text("raise SystemExit('imported')")
+    monkeypatch.syspath_prepend(tmp_path)
+    (place / "features.json").write_text(json.dumps(features))
+    with pytest.raises(DataNotPrepared, match="features.json names 'evil.Feature', a class that isn't of TFDS"):
+        tfds_source.read_images("mnist", str(tmp_path))
+
+
 def test_more_examples_than_bytes_take_no_memory(tmp_path):
     place = tfds_version(tmp_path, "3.0.1")
     info = json.loads((place / "dataset_info.json").read_text())
