@@ -166,8 +166,8 @@ def parse_hyperparameters(text: str) -> Given:
 def _json(text: str, where: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError as error:
-        raise ConfigError(f"{where}: no valid JSON ({error}); give an object or a list of objects") from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{where}: no valid JSON ({cut(str(error))}); give an object or a list of objects") from error
 
 
 def _sets(hyperparameters: Given | None, trials: int | None, name: str) -> tuple[list[Hyperparameters], bool]:
