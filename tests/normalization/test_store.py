@@ -193,6 +193,7 @@ def test_metadata_that_is_none_is_one_line(tmp_path, name, value, says):
         ("normalizers", "runs", [0.5] * 4),
         ("normalizers", "split", [3] * 4),
         ("optimizers", "optimizer", [1.5] * 3),
+        ("optimizers", "learning_rate", ["a"] * 3),
     ],
 )
 def test_tables_with_columns_of_other_kinds_are_one_line(tmp_path, table, column, values):

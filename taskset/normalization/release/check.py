@@ -236,6 +236,8 @@ def _normalizers(root, readable):
 def _optimizers(root, readable):
     used = sorted({name for curves in readable for name in curves.options["optimizers"]})
     there = store.load_optimizers(root).set_index("optimizer")
+    if not there.index.is_unique:
+        return ["optimizers.parquet: an optimizer stands there twice"]
     found = [f"optimizers.parquet: {name} is missing" for name in used if name not in there.index]
     expected = optimizers_frame([name for name in used if name in there.index]).set_index("optimizer")
     expected = expected[expected.notna().any(axis="columns")]  # nothing is known here of users' own and of learned optimizers

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 from dataclasses import dataclass
 
 import numpy as np
@@ -97,7 +96,7 @@ class Problem:
 
 def is_count(value: object, least: int = 0) -> bool:
     """Whether a value is an integer (Python's or NumPy's) of at least `least`."""
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and value >= least
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and int(value) >= least
 
 
 @dataclass(frozen=True)
