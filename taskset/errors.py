@@ -57,9 +57,13 @@ def nearest(name: object, names: Iterable[str], most: int = 3) -> list[str]:
 
 def unknown(kind: str, name: object, names: Iterable[str], hint: str) -> UnknownName:
     """An `UnknownName` for `name` that suggests similar ones among `names`. hint: where to find all of them."""
+    return UnknownName(f"unknown {kind} {shown(name)}{guessed(name, names) or '.'} {hint}")
+
+
+def guessed(name: object, names: Iterable[str]) -> str:
+    """What `name` may be a misspelling of, for an error message: "; did you mean 'a' or 'b'?", or nothing."""
     near = nearest(name, names)
-    guess = f"; did you mean {' or '.join(repr(n) for n in near)}?" if near else "."
-    return UnknownName(f"unknown {kind} {shown(name)}{guess} {hint}")
+    return f"; did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
 
 
 def origin(error: BaseException, inside: str | None = None) -> str:

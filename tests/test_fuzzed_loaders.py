@@ -27,7 +27,9 @@ from learned.deploy.export import export
 from learned.deploy.weights import load_weights
 from learned.outer_training import checkpoint, log
 from learned.outer_training import trainer as outer
-from taskset.datasets import built, prepared, tfds_source
+from learned.recipes import budget, screening
+from taskset.datasets import built, encoding, prepared, text_info, text_sources, tfds_source
+from taskset.datasets.corpus import checksum, concatenate
 from taskset.errors import DataNotPrepared, StoreError, TasksetError
 from taskset.normalization import store
 from taskset.normalization.store import packing, sums
@@ -36,6 +38,7 @@ from taskset.scoring.rows import Row
 from tests.datasets.test_prepared import IMAGES, tfds_version
 from tests.learned.outer_training import test_damaged_training as training
 from tests.learned.outer_training.test_outer import suite
+from tests.learned.recipes.test_recipes import TINY
 from tests.normalization import made_up_sweeps as made
 
 EXAMPLES = 150  # of each loader
@@ -238,6 +241,57 @@ def read_images(path: Path) -> dict[str, Any]:
     return {"images": np.array(pixels), "labels": np.array(labels)}
 
 
+def corpus(name: str, file: str) -> Callable[[Path], Path]:
+    """Prepared text as `text_sources` leaves it, of documents made up here."""
+
+    def write(place: Path) -> Path:
+        texts = [f"document number {i} of a few" for i in range(8)]
+        if name.endswith("subwords8k"):
+            vocabulary, encoded = encoding.learn_subwords(texts)
+            files = {"vocabulary.json": vocabulary.to_json()}
+        else:
+            encoded, files = encoding.encode_bytes(texts), {}
+        labels = [i % 2 for i in range(8)] if text_info.info(name).num_classes else None
+        documents = {split: concatenate(encoded, labels) for split in text_sources.LIMITS}
+        arrays = {f"{split}_{part}": array for split, both in documents.items() for part, array in both.arrays().items()}
+        values = {"version": text_sources.VERSION, "name": name, "made_from": "made up 1.0.0"}
+        values |= {"documents": {split: 8 for split in documents}, "checksum": checksum(**documents)}
+        built.write(prepared.built_dir(name, place), arrays, files, values)
+        return prepared.built_dir(name, place) / file
+
+    return write
+
+
+def read_text(name: str) -> Callable[[Path], Any]:
+    def load(path: Path) -> dict[str, Any]:
+        data_dir = path.parent.parent.parent
+        text_sources._read.cache_clear()
+        text_sources.text_status(data_dir)
+        text = ""
+        if name.endswith("subwords8k"):
+            vocabulary = text_sources.read_vocabulary(name, data_dir)
+            text = vocabulary.decode(vocabulary.encode(["a few"])[0])
+        found = text_sources.read_corpus(name, data_dir)
+        arrays = {
+            f"{split} {part}": array for split in ("train", "test") for part, array in getattr(found, split).arrays().items()
+        }
+        assert all(len(documents[i]) for documents in (found.train, found.test) for i in range(len(documents)))
+        return {**{part: np.array(array) for part, array in arrays.items()}, "origin": found.origin, "text": text}
+
+    return load
+
+
+def progress_file(place: Path) -> Path:
+    (place / budget.PROGRESS).write_text(json.dumps({"seconds": 3.5, "kept": [(0, 0, 0.0), (1, 4, 3.0)]}))
+    return place / budget.PROGRESS
+
+
+def costs_file(place: Path) -> Path:
+    costs = {"a": {"first": 1.0, "step": 0.1, "loss": None}, "b": {"failed": "ValueError: why"}}
+    (place / "screening.json").write_text(json.dumps(costs))
+    return place / "screening.json"
+
+
 def stored_version(path: Path) -> Path:
     root = path.parent.parent.parent
     why = prepared.damage("mnist", root)
@@ -246,6 +300,7 @@ def stored_version(path: Path) -> Path:
     return prepared.stored_version("mnist", root)
 
 
+BYTES, SUBWORDS = "lm1b/bytes", "imdb_reviews/subwords8k"  # the first without labels
 CURVES = "curves/source=none/family=quadratic_family/quadratic_family_seed2.parquet"
 LOADERS = {
     "curves": Loader(sweep_file(CURVES), lambda path: taskset.load_curves(root=path.parents[3])),
@@ -267,6 +322,11 @@ LOADERS = {
     "checkpoint, export in NumPy": Loader(export_file, lambda path: numpy_update.load(path).theta, ValueError),
     "prepared images": Loader(images("train_image.npy"), read_images),
     "prepared images, record": Loader(images("info.json"), read_images),
+    "prepared text": Loader(corpus(SUBWORDS, "train_tokens.npy"), read_text(SUBWORDS)),
+    "prepared text, record": Loader(corpus(BYTES, built.RECORD), read_text(BYTES)),
+    "prepared text, vocabulary": Loader(corpus(SUBWORDS, "vocabulary.json"), read_text(SUBWORDS)),
+    "recipe, progress": Loader(progress_file, lambda path: budget.read_progress(path, TINY), right=lambda *_: True),
+    "recipe, screening": Loader(costs_file, screening.read_costs, right=lambda *_: True),
     "prepared data of TFDS": Loader(lambda place: tfds_version(place, "3.0.1") / "dataset_info.json", stored_version),
 }  # fmt: skip
 

@@ -25,24 +25,29 @@ from learned.outer_training import log
 from learned.outer_training import trainer as outer
 from learned.recipes import budget, screening
 from taskset import npz
-from taskset.datasets import built, encoding, prepared, text_info, text_sources
-from taskset.datasets.corpus import checksum, concatenate
+from taskset.datasets import built, prepared
 from taskset.errors import StoreError, TasksetError
 from taskset.normalization import store, tables
 from taskset.normalization.release import check, collect, merged, merged_tables, ship
 from taskset.normalization.store import sealed
 from taskset.normalization.sweep import baseline
 from taskset.normalization.sweep.runner import SweepOptions
-from tests.learned.test_recipes import TINY
+from tests.learned.recipes.test_recipes import TINY
 from tests.normalization import made_up_sweeps as made
 from tests.test_fuzzed_loaders import (
+    BYTES,
     CURVES,
+    SUBWORDS,
+    corpus,
+    costs_file,
     images,
     is_json,
     json_values,
     packed,
     places,
+    progress_file,
     read_images,
+    read_text,
     replaced,
     resumed,
     sweep_file,
@@ -167,57 +172,9 @@ def log_line(path: Path, place: int, value: object) -> None:
 # What is written, and what reads it.
 
 
-def corpus(name: str, file: str) -> Callable[[Path], Path]:
-    """Prepared text as `text_sources` leaves it, of documents made up here."""
-
-    def write(place: Path) -> Path:
-        texts = [f"document number {i} of a few" for i in range(8)]
-        if name.endswith("subwords8k"):
-            vocabulary, encoded = encoding.learn_subwords(texts)
-            files = {"vocabulary.json": vocabulary.to_json()}
-        else:
-            encoded, files = encoding.encode_bytes(texts), {}
-        labels = [i % 2 for i in range(8)] if text_info.info(name).num_classes else None
-        documents = {split: concatenate(encoded, labels) for split in text_sources.LIMITS}
-        arrays = {f"{split}_{part}": array for split, both in documents.items() for part, array in both.arrays().items()}
-        values = {"version": text_sources.VERSION, "name": name, "made_from": "made up 1.0.0"}
-        values |= {"documents": {split: 8 for split in documents}, "checksum": checksum(**documents)}
-        built.write(prepared.built_dir(name, place), arrays, files, values)
-        return prepared.built_dir(name, place) / file
-
-    return write
-
-
-def read_text(name: str) -> Callable[[Path], Any]:
-    def load(path: Path) -> None:
-        data_dir = path.parent.parent.parent
-        text_sources._read.cache_clear()
-        text_sources.text_status(data_dir)
-        if name.endswith("subwords8k"):
-            vocabulary = text_sources.read_vocabulary(name, data_dir)
-            vocabulary.decode(vocabulary.encode(["a few"])[0])
-        found = text_sources.read_corpus(name, data_dir)
-        for documents in (found.train, found.test):
-            for i in range(len(documents)):
-                assert len(documents[i])
-
-    return load
-
-
 def shipped(place: Path) -> Path:
     ship.ship([made.write(place / "sweep", tasks=made.TASKS[1:2])], place / "merged")
     return place / "merged" / "sweeps.parquet"
-
-
-def progress_file(place: Path) -> Path:
-    (place / budget.PROGRESS).write_text(json.dumps({"seconds": 3.5, "kept": [(0, 0, 0.0), (1, 4, 3.0)]}))
-    return place / budget.PROGRESS
-
-
-def costs_file(place: Path) -> Path:
-    costs = {"a": {"first": 1.0, "step": 0.1, "loss": None}, "b": {"failed": "ValueError: why"}}
-    (place / "screening.json").write_text(json.dumps(costs))
-    return place / "screening.json"
 
 
 def is_one_line(error: TasksetError) -> bool:
@@ -299,7 +256,6 @@ class Kind:
     load: Callable[[Path], Any]
 
 
-BYTES, SUBWORDS = "lm1b/bytes", "imdb_reviews/subwords8k"
 KINDS = {
     "curves": Kind(sweep_file(CURVES), parquet, CURVE_READERS),
     "curves, packed": Kind(packed, parquet, lambda path: taskset.load_curves(root=path.parents[3])),

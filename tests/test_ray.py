@@ -27,7 +27,7 @@ from taskset.execution import carried
 from taskset.normalization.sweep import baseline, engines
 from taskset.normalization.sweep.runner import SweepOptions, sweep_to_file
 from taskset.scoring import candidates, trial_runs
-from tests.learned.test_outer import NAMES, check_equal, options, suite, trainer
+from tests.learned.outer_training.test_outer import NAMES, check_equal, options, suite, trainer
 
 OWN = own_family.__file__
 TASKS = [*(f"own_regression_seed{i}" for i in range(3)), "quadratic_family_seed3", "mlp_family_seed12"]

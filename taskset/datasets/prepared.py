@@ -5,15 +5,17 @@ Shared by image and text data. Nothing here needs TensorFlow.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from taskset.errors import DataNotPrepared, StoreError
+from taskset.errors import DataNotPrepared, StoreError, shown
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
@@ -22,6 +24,7 @@ Directory: TypeAlias = str | os.PathLike[str]
 
 DATA_VARIABLE = "TFDS_DATA_DIR"
 CACHE_VARIABLE = "TASKSET_CACHE_DIR"
+_FEATURES, _CLASS_KEYS = "tensorflow_datasets.", ("pythonClassName", "python_class_name", "type")  # of features.json
 _FRAME = 16  # bytes around each example of a TFRecord file
 _TEMPLATE = "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"  # of the names of TFDS's files
 
@@ -96,12 +99,31 @@ def version_damage(place: Path) -> str | None:
     """Why a directory is not a complete TFDS data set, None if it is: compares names and sizes of files and reads none."""
     try:
         info = json.loads((place / "dataset_info.json").read_text(encoding="utf-8"))
-        json.loads((place / "features.json").read_text(encoding="utf-8"))
+        features = json.loads((place / "features.json").read_text(encoding="utf-8"))
+        foreign = next((name for name in _classes(features) if not name.startswith(_FEATURES)), None)
+        if foreign is not None:  # TFDS would import its module: a file must not cause that
+            return f"features.json names {shown(foreign)}, a class that isn't of TFDS"
         return next((found for split in info["splits"] if (found := _split_damage(place, info, split))), None)
     except OSError as error:
         return f"{Path(error.filename or place).name}: {error.strerror}"
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, NotImplementedError, RecursionError):
         return "dataset_info.json or features.json can't be read"
+
+
+def _classes(values: Any, key: str = "") -> Iterator[str]:
+    """The names of Python classes in a features.json, also in JSON inside its texts and under the keys of older versions."""
+    if isinstance(values, dict):
+        for name, inner in values.items():
+            yield from _classes(inner, name)
+    elif isinstance(values, list):
+        for inner in values:
+            yield from _classes(inner, key)
+    elif isinstance(values, str):
+        if key in _CLASS_KEYS and "." in values:
+            yield values
+        elif values.lstrip()[:1] in ("{", "["):
+            with contextlib.suppress(ValueError):
+                yield from _classes(json.loads(values), key)
 
 
 def _split_damage(place: Path, info: dict[str, Any], split: dict[str, Any]) -> str | None:

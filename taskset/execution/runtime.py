@@ -41,6 +41,8 @@ class _Loader(importlib.abc.Loader):
         from taskset.execution import compile_cache  # here, so that `list` and `show` start at once
 
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        if os.path.expanduser("~") == "~":  # no home directory: the Keras inside TensorFlow would write into a folder called ~
+            os.environ.setdefault("KERAS_HOME", os.path.join(os.devnull, "keras"))  # can't be made, which Keras puts up with
         compile_cache.switch_on(self._threads)  # TensorFlow reads its flags once
         return self._loader.create_module(spec)
 

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 
 from taskset import changes
 from taskset.datasets.base import SPLITS
-from taskset.errors import StoreError
+from taskset.errors import StoreError, guessed, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -139,8 +139,10 @@ def normalizer(
     if found.empty:
         if task in (versions := dict(sorted(left_out))):
             raise StoreError(outdated_line("normalizers", task, versions[task]))
+        guess = guessed(task, frame["task"].unique()) or ":"
         raise StoreError(
-            f"no normalizer for task {task!r}: taskset.load_normalizers() lists them; `python -m taskset baseline` makes more"
+            f"no normalizer for task {shown(task)}{guess} taskset.load_normalizers() lists them; "
+            "`python -m taskset baseline` makes more"
         )
     for column, value in (("source", source), ("horizon", horizon)):
         if value is not None:

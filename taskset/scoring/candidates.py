@@ -155,8 +155,9 @@ def parse_hyperparameters(text: str) -> Given:
     if text.endswith(".json"):
         try:
             return _json(Path(text).read_text(encoding="utf-8"), text)
-        except OSError as error:
-            raise ConfigError(f"can't read {text}: {error.strerror}; give a .json file, JSON, or FILE.py:SAMPLER") from error
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is no text"
+            raise ConfigError(f"can't read {text}: {why}; give a .json file, JSON, or FILE.py:SAMPLER") from error
     if ":" in text:
         return loaded(*text.rpartition(":")[::2])[0]
     raise ConfigError(
@@ -167,8 +168,8 @@ def parse_hyperparameters(text: str) -> Given:
 def _json(text: str, where: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError as error:
-        raise ConfigError(f"{where}: no valid JSON ({error}); give an object or a list of objects") from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{where}: no valid JSON ({cut(str(error))}); give an object or a list of objects") from error
 
 
 def _sets(hyperparameters: Given | None, trials: int | None, name: str) -> tuple[list[Hyperparameters], bool]:

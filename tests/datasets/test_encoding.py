@@ -59,3 +59,23 @@ def test_subwords_fill_the_ids_that_configs_allow_for():
     rng = np.random.default_rng(0)
     texts = [" ".join("".join(rng.choice(list("abcdefgh"), 6)) for _ in range(200)) for _ in range(150)]
     assert len(encoding.learn_subwords(texts)[0]) == 8185
+
+
+@pytest.mark.parametrize(
+    "changes, says",
+    [
+        ({"pieces": None}, "different texts"),
+        ({"pieces": ["a", "a"]}, "different texts"),
+        ({"pieces": ["a", "\ud800"]}, "different texts"),
+        ({"pieces": [str(i) for i in range(2**16)]}, "at most 65535"),
+        ({"merges": [["a"]]}, "pairs of pieces"),
+        ({"merges": 3}, "pairs of pieces"),
+        ({"merges": [["a", "z"]]}, "what are no pieces"),
+        ({"merges": [["b", "a"]]}, "what are no pieces"),
+    ],
+)
+def test_a_vocabulary_that_is_none(changes, says):
+    right = {"version": encoding.VERSION, "pieces": ["a", "b", "ab"], "merges": [["a", "b"]]}
+    assert encoding.Subwords.from_json(json.dumps(right)).encode(["abab"])[0].tolist() == [3, 3]
+    with pytest.raises(ValueError, match=says):
+        encoding.Subwords.from_json(json.dumps({**right, **changes}))

@@ -1,6 +1,10 @@
 """Prepared data that is damaged, half there or forged: one line of `DataNotPrepared`, or the right values."""
 
+import io
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -176,6 +180,58 @@ def test_real_sets_look_whole(real_data_dir):
         assert prepared.stored_version(name, real_data_dir) is not None
 
 
+def npy(array):
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("offsets", [[0, 9, 5, 13], [0, 5, 5, 13], [3, 5, 6, 13], [-1, 5, 6, 13], []])
+def test_forged_offsets(data_dir, offsets):
+    """The three documents have 5, 1 and 7 tokens."""
+    forge(TEXT, data_dir, "train_offsets.npy", npy(np.array(offsets, np.int64)))
+    assert "train_offsets.npy doesn't ascend from 0" in one_line(TEXT, data_dir)
+    forge(TEXT, data_dir, "train_offsets.npy", npy(np.array([0, 5, 6, 13])))
+    forge(TEXT, data_dir, "train_labels.npy", npy(np.zeros(2, np.int32)))
+    assert "train has 2 labels of 3 documents" in one_line(TEXT, data_dir)
+
+
+@pytest.mark.parametrize("name, change", [
+    (IMAGES, {"made_from": None}), (IMAGES, {"sizes": {"train": None}}), (TEXT, {"checksum": 3}),
+    (TEXT, {"files": {"train_tokens.npy": 3}}), (TEXT, {"files": {"../x": {"bytes": 0, "crc32": ""}}}),
+])  # fmt: skip
+def test_forged_records(data_dir, name, change):
+    place = prepared.built_dir(name, data_dir) / built.RECORD
+    record = {**json.loads(place.read_text()), **change}
+    record.pop("crc32")
+    place.write_text(json.dumps({**record, "crc32": built._own_sum(record)}))
+    one_line(name, data_dir)
+
+
+@pytest.mark.parametrize("features", [
+    {"pythonClassName": "evil.Feature"}, {"python_class_name": "evil.Feature"}, {"type": "evil.Feature"},
+    {"pythonClassName": "tensorflow_datasets.core.features.features_dict.FeaturesDict", "featuresDict": {"features": {
+        "image": {"pythonClassName": "tensorflow_datasets.core.features.image_feature.Image"},
+        "label": {"jsonFeature": {"json": '{"x": [{"type": "evil.Feature"}]}'}}}}},
+])  # fmt: skip
+def test_a_file_never_causes_an_import(tmp_path, monkeypatch, features):
+    place = tfds_version(tmp_path, "3.0.1")
+    (tmp_path / "evil.py").write_text("raise SystemExit('imported')")
+    monkeypatch.syspath_prepend(tmp_path)
+    (place / "features.json").write_text(json.dumps(features))
+    with pytest.raises(DataNotPrepared, match="features.json names 'evil.Feature', a class that isn't of TFDS"):
+        tfds_source.read_images("mnist", str(tmp_path))
+
+
+def test_more_examples_than_bytes_take_no_memory(tmp_path):
+    place = tfds_version(tmp_path, "3.0.1")
+    info = json.loads((place / "dataset_info.json").read_text())
+    info["splits"][0]["shardLengths"] = ["2", str(10**12)]
+    (place / "dataset_info.json").write_text(json.dumps(info))
+    with pytest.raises(DataNotPrepared, match="train claims 1000000000002 examples in 104 bytes"):
+        tfds_source.read_images("mnist", str(tmp_path))
+
+
 # No home directory
 
 
@@ -189,3 +245,12 @@ def test_without_a_home_directory_a_line_names_the_option(monkeypatch, variables
         with pytest.raises(DataNotPrepared, match="no home directory is known.*--data-dir"):
             look("tfds")
     assert prepared.data_dir_or_default("/data").as_posix() == "/data"
+
+
+def test_without_a_home_directory_keras_writes_no_folder(tmp_path):
+    """The one inside TensorFlow would make ./~/.keras; `pwd` is replaced, as there is an account of this user here."""
+    code = "import pwd; pwd.getpwuid = lambda uid: {}[uid]\nimport taskset, tensorflow, learned.keras"
+    environment = {k: v for k, v in os.environ.items() if k not in ("HOME", "KERAS_HOME")}
+    environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, cwd=tmp_path, env=environment)
+    assert not list(tmp_path.iterdir())

@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from learned import optimizers
 from learned.deploy.export import export
-from tests.learned.test_export import saved
-from tests.learned.test_learned_optimizers import HORIZON, SHAPES, Inputs, weights
+from tests.learned.deploy.test_export import saved
+from tests.learned.optimizers.test_learned_optimizers import HORIZON, SHAPES, Inputs, weights
 
 jax = pytest.importorskip("jax", reason="JAX is not installed")
 from learned.deploy import jax_update  # noqa: E402

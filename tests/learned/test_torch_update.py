@@ -12,8 +12,8 @@ import tensorflow as tf
 from learned import optimizers
 from learned.deploy.export import export
 from taskset.errors import StoreError
-from tests.learned.test_export import saved
-from tests.learned.test_learned_optimizers import HORIZON, SHAPES, Inputs, weights
+from tests.learned.deploy.test_export import saved
+from tests.learned.optimizers.test_learned_optimizers import HORIZON, SHAPES, Inputs, weights
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 from learned.deploy import torch_update  # noqa: E402

@@ -250,6 +250,8 @@ def _normalizers(root, readable):
 def _optimizers(root, readable):
     used = sorted({name for curves in readable for name in curves.options["optimizers"]})
     there = store.load_optimizers(root).set_index("optimizer")
+    if not there.index.is_unique:
+        return ["optimizers.parquet: an optimizer stands there twice"]
     found = [f"optimizers.parquet: {name} is missing" for name in used if name not in there.index]
     expected = optimizers_frame([name for name in used if name in there.index]).set_index("optimizer")
     expected = expected[expected.notna().any(axis="columns")]  # nothing is known here of users' own and of learned optimizers
@@ -270,17 +272,12 @@ def _equal(left, right):
     return ((left == right) | (left.isna() & right.isna())).to_numpy(bool)
 
 
-def _merged_tables(root, made_by):
-    """tasks.parquet and sweeps.parquet against the curves and the registry.
-
-    A config is that of the task its curves are of: of those from before the task changed, not today's.
-    """
+def _merged_tables(root, readable):
+    """tasks.parquet and sweeps.parquet against the curves and the registry."""
     tasks, sweeps = store.load_tasks(root).set_index("task"), store.load_sweeps(root)
-    runs, rows, today = Counter(), {}, set()
-    for c, versions in made_by:
+    runs, rows = Counter(), {}
+    for c in readable:
         count = len(c.options["optimizers"]) * len(c.options["seeds"])
-        if not any(changes.outdated(c.task, c.source, version) for version in versions):
-            today.add(c.task)
         runs[c.task] += count
         rows[c.task, c.source, c.path.stem] = count * (c.options["evaluations"] + 1)
     listed = {(r.task, r.source, r.group): r.rows for r in sweeps.itertuples()}
@@ -294,9 +291,7 @@ def _merged_tables(root, made_by):
     wrong = [name for name, count in tasks["runs"].items() if count != runs[name]]
     found += [f"tasks.parquet: {name}: runs is {tasks['runs'][name]}; the curves have {runs[name]}" for name in wrong[:10]]
     return found + [
-        f"tasks.parquet: {name}: its config is not that of the task of this name"
-        for name in runs
-        if name in today and _other_config(name, tasks)
+        f"tasks.parquet: {name}: its config is not that of the task of this name" for name in runs if _other_config(name, tasks)
     ]
 
 

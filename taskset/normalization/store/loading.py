@@ -78,7 +78,8 @@ def _load(kind: str, root: str | Path | None) -> pd.DataFrame:
     """A table as it is stored. Raises `StoreError` where it is damaged, or is another table."""
     path = files.under(root, kind)
     table = files.read_table(path)
-    for column, wanted in _COLUMNS[kind].items():
+    others = dict.fromkeys(table.column_names, _NUMBER) if kind == "optimizers.parquet" else {}  # hyperparameters
+    for column, wanted in {**others, **_COLUMNS[kind]}.items():
         there = table[column] if column in table.column_names else None
         if there is None or not _is(there, wanted):
             what = "has no" if there is None else f"has {cut(str(there.type))}, or nothing, where {wanted} should be, in"

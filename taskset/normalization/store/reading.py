@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import numbers
 import warnings
 from collections.abc import Iterable, Iterator
@@ -14,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from taskset import changes, registry
-from taskset.errors import OutdatedBaselines, StoreError
+from taskset.errors import OutdatedBaselines, StoreError, guessed, shown
 from taskset.normalization.store import described, files, layout, sealed
 
 _PARTITIONING = ds.partitioning(pa.schema([("source", pa.string()), ("family", pa.string())]), flavor="hive")
@@ -257,9 +256,8 @@ def _part(path, name):
 def _require(kind, names, there):
     for name in names:
         if name not in there:
-            near = difflib.get_close_matches(name, there, n=3, cutoff=0.6)
-            guess = f"; did you mean {' or '.join(map(repr, near))}?" if near else ";"
-            raise StoreError(f"no curves of {kind} {name!r}{guess} taskset.load_tasks() lists what there is")
+            guess = guessed(name, there) or ";"
+            raise StoreError(f"no curves of {kind} {shown(name)}{guess} taskset.load_tasks() lists what there is")
 
 
 def _all_tasks(dataset):

@@ -2,20 +2,28 @@
 
 from collections.abc import Iterable
 
-from taskset.errors import StoreError
-from taskset.normalization.tabular.problem import Search
+from taskset.errors import StoreError, shown
+from taskset.normalization.tabular.problem import Search, is_count
 from taskset.random import seeds
 
 
 def random_search(search: Search, steps: int, seed: int = 0) -> Search:
-    """Configurations in random order without replacement, each to its end, until `steps` steps are spent or none is left."""
+    """Configurations in random order without replacement, each to its end, until `steps` steps are spent or none is left.
+
+    Raises StoreError for steps below 1.
+    """
+    _check(search, steps=steps)
     problem = search.problem
     order = seeds.generator(seed, "random search", problem.task).permutation(len(problem.optimizers))
     return in_turn(search, [problem.optimizers[i] for i in order], steps)
 
 
 def in_turn(search: Search, optimizers: Iterable[str], steps: int) -> Search:
-    """The configurations in the order given, each to its end; the last one as far as what is left of `steps` reaches."""
+    """The configurations in the order given, each to its end; the last one as far as what is left of `steps` reaches.
+
+    Raises StoreError for steps below 1.
+    """
+    _check(search, steps=steps)
     for optimizer in optimizers:
         left = steps - search.steps
         if left > 0:
@@ -31,8 +39,12 @@ def successive_halving(search: Search, first: int, eta: int = 3, candidates: Ite
     first: steps of the first round; eta: integer of at least 2; candidates: names, None: all of the problem.
     The rank of a candidate is its loss at the end of a round (not its lowest); ties and diverged ones go by the order given.
     """
-    if eta < 2 or first < 1:
-        raise StoreError(f"successive halving with first={first}, eta={eta}: allowed are first of at least 1, eta of at least 2")
+    _check(search)
+    if not is_count(eta, 2) or not is_count(first, 1):
+        raise StoreError(
+            f"successive halving with first={shown(first)}, eta={shown(eta)}: allowed are integers, first of at least 1, "
+            "eta of at least 2"
+        )
     alive, step = list(search.problem.optimizers if candidates is None else candidates), first
     while alive:
         step = min(step, search.problem.horizon)
@@ -42,3 +54,10 @@ def successive_halving(search: Search, first: int, eta: int = 3, candidates: Ite
         alive = sorted(alive, key=losses.__getitem__)[: max(1, len(alive) // eta)]
         step *= eta
     return search
+
+
+def _check(search: Search, steps: int = 1) -> None:
+    if not isinstance(search, Search):
+        raise StoreError(f"search {shown(search)}: allowed is an account of one, as `Problem.search()` opens it")
+    if not is_count(steps, 1):
+        raise StoreError(f"steps {shown(steps)}: allowed is an integer of at least 1, the steps that all runs together may take")

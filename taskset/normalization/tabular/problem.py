@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from taskset.datasets.base import SPLITS
-from taskset.errors import StoreError, UnknownName, unknown
+from taskset.errors import StoreError, UnknownName, guessed, shown, unknown
+from taskset.random import seeds
 from taskset.samplers.optimizers import opt_list_names
 
 if TYPE_CHECKING:
@@ -115,8 +116,11 @@ class Problem:
 
     def _place(self, optimizer: str) -> int:
         if optimizer not in self.optimizers:
-            shown = ", ".join(self.optimizers[:3])
-            raise StoreError(f"{self.task} has no curves of {optimizer!r}: its {len(self.optimizers)} optimizers are {shown} ..")
+            guess = guessed(optimizer, self.optimizers)
+            some = ", ".join(self.optimizers[:3])
+            raise StoreError(
+                f"{self.task} has no curves of {shown(optimizer)}{guess}: its {len(self.optimizers)} optimizers are {some} .."
+            )
         return self.optimizers.index(optimizer)
 
     def _split(self, split: str) -> str:
@@ -125,15 +129,21 @@ class Problem:
         return split
 
     def _seed(self, seed: int) -> int:
-        if seed not in self.seeds:
-            raise StoreError(f"{self.task} has no runs of seed {seed!r}: there are {', '.join(map(str, self.seeds))}")
-        return self.seeds.index(seed)
+        number = seeds.check(seed)
+        if number not in self.seeds:
+            raise StoreError(f"{self.task} has no runs of seed {number}: there are {', '.join(map(str, self.seeds))}")
+        return self.seeds.index(number)
 
     def evaluations(self, step: int) -> int:
         """How many evaluations there are up to a step."""
-        if not 0 <= step <= self.horizon:
-            raise StoreError(f"step {step}: allowed is 0 .. {self.horizon}, the horizon of these curves")
+        if not is_count(step) or step > self.horizon:
+            raise StoreError(f"step {shown(step)}: allowed is 0 .. {self.horizon}, the horizon of these curves")
         return int(np.searchsorted(self.steps, step, side="right"))
+
+
+def is_count(value: object, least: int = 0) -> bool:
+    """Whether a value is an integer (Python's or NumPy's) of at least `least`."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and int(value) >= least
 
 
 @dataclass(frozen=True)

@@ -91,6 +91,38 @@ def test_costly_and_failing_tasks_are_screened_out():
         assert kept.of_split("test") == suite.of_split("test")
 
 
+@pytest.mark.parametrize(
+    "progress, says",
+    [
+        ([], "TypeError"),
+        ({"seconds": 1.0}, "KeyError"),
+        ({"seconds": "1", "kept": []}, "no number of at least 0"),
+        ({"seconds": 1.0, "kept": [[1, 0, 0.0]]}, "don't follow"),
+        ({"seconds": 1.0, "kept": [[0, 0.5, 0.0]]}, "no integer"),
+        ({"seconds": 1.0, "kept": [[n, n, 1.0] for n in range(9)]}, "don't follow"),
+        ({"seconds": float("nan"), "kept": []}, "no number"),
+    ],
+)
+def test_progress_that_is_none_is_one_line(tmp_path, progress, says):
+    path = tmp_path / budget.PROGRESS
+    path.write_text(json.dumps(progress))
+    with pytest.raises(StoreError, match=f"{budget.PROGRESS} can't be read .*{says}.*another --out"):
+        budget.read_progress(path, TINY)
+    path.write_text(json.dumps({"seconds": 2.5, "kept": [[0, 0, 0.0], [1, 3, 2.0]]}))
+    assert budget.read_progress(path, TINY) == {"seconds": 2.5, "kept": [(0, 0, 0.0), (1, 3, 2.0)]}
+
+
+@pytest.mark.parametrize("costs", [[], {"a": {}}, {"a": {"first": 1.0}}, {"a": {"first": True, "step": 1.0}}, {"a": 3}])
+def test_a_screening_without_costs_is_one_line(tmp_path, costs):
+    path = tmp_path / "screening.json"
+    path.write_text(json.dumps(costs))
+    with pytest.raises(StoreError, match="can't be read .*remove it, and its tasks are screened again"):
+        screening.read_costs(path)
+    right = {"a": {"first": 1.0, "step": 0.5}, "b": {"failed": "ValueError: why"}}
+    path.write_text(json.dumps(right))
+    assert screening.read_costs(path) == right
+
+
 def test_publishing_writes_section_pictures_and_weights(tmp_path):
     for folder in ("docs/pictures", "learned/deploy/pretrained", "made"):
         (tmp_path / folder).mkdir(parents=True)

@@ -1,6 +1,9 @@
 """Curves on disk: what may be asked for, layouts old and new, optimizers that aren't the package's, writing whole files."""
 
+import json
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -150,3 +153,78 @@ def test_a_task_is_found_in_another_family_than_its_name_says(tmp_path):
     path = store.curve_path(root, "none", "quadratic_family", "odd_family_seed1")
     store.write_curves(made.rows("odd_family_seed1", made.options()), path, {"taskset_version": taskset.__version__})
     assert set(taskset.load_curves(task=wanted, root=root)["task"]) == set(wanted)
+
+
+# Values that this package never writes, in files whose sums are right (tests/test_hostile_files.py tries many)
+
+
+@pytest.mark.parametrize(
+    "name, value, says",
+    [
+        ("options", "3", "allowed is an object with optimizers"),
+        ("options", "{", "no valid JSON"),
+        ("options", json.dumps(made.options(seeds=[0, 0])), "allowed is an object with optimizers"),
+        ("options", json.dumps(made.options(evaluations=10**9)), "say 1000000000 evaluations, it has 30 rows"),
+        ("config", '"x"', "allowed is an object or a list"),
+        ("core_seconds", "[1]", "its core_seconds is '\\[1\\]'"),
+        ("num_params", "1.5", "allowed is an integer"),
+        ("data_origin", "7", "its data_origin is '7'"),
+        ("num_params", "x" * 10**5, "no valid JSON"),
+    ],
+)
+def test_metadata_that_is_none_is_one_line(tmp_path, name, value, says):
+    path = store.curve_path(made.write(tmp_path, tasks=made.TASKS[1:2]), "none", "quadratic_family", made.TASKS[1])
+    table = store.read_table(path)
+    metadata = {k.decode(): v.decode() for k, v in table.schema.metadata.items()}
+    assert store.read_metadata(path)["rows"] == 30
+    store.write_table(table.replace_schema_metadata({**metadata, name: value}), path)
+    for read in (lambda: store.read_metadata(path), lambda: store.load_curves(optimizer="none", root=tmp_path)):
+        with pytest.raises(StoreError, match=says) as caught:
+            read()
+        assert "\n" not in str(caught.value) and len(str(caught.value)) < 600
+
+
+@pytest.mark.parametrize(
+    "table, column, values",
+    [
+        ("tasks", "seed", ["a"]),
+        ("tasks", "task", [None]),
+        ("normalizers", "initial", ["a"] * 4),
+        ("normalizers", "runs", [0.5] * 4),
+        ("normalizers", "split", [3] * 4),
+        ("optimizers", "optimizer", [1.5] * 3),
+        ("optimizers", "learning_rate", ["a"] * 3),
+    ],
+)
+def test_tables_with_columns_of_other_kinds_are_one_line(tmp_path, table, column, values):
+    path = made.write(tmp_path, tasks=made.TASKS[1:2]) / f"{table}.parquet"
+    there = store.read_table(path)
+    store.write_table(there.set_column(there.column_names.index(column), column, pa.array(values)), path)
+    with pytest.raises(StoreError, match=f"column '{column}': it is another table"):
+        getattr(store, f"load_{table}")(tmp_path)
+
+
+def test_curves_with_columns_of_other_kinds_are_one_line(tmp_path):
+    path = store.curve_path(made.write(tmp_path, tasks=made.TASKS[1:2]), "none", "quadratic_family", made.TASKS[1])
+    there = store.read_table(path)
+    for column, values in (("task", [1] * 30), ("train", [0] * 30), ("seed", ["a"] * 30)):
+        store.write_table(there.set_column(there.column_names.index(column), column, pa.array(values)), path)
+        with pytest.raises(StoreError, match=f"is no curve file: {column} is (int64|string), not "):
+            store.load_curves(root=tmp_path)
+    nobody = pa.array([None] * 30, pa.string()).dictionary_encode().cast(there.schema.field("optimizer").type)
+    store.write_table(there.set_column(there.column_names.index("optimizer"), "optimizer", nobody), path)
+    with pytest.raises(StoreError, match="has curves without optimizer"):
+        store.load_curves(root=tmp_path)
+
+
+def test_what_dead_processes_left_in_a_directory_is_removed(tmp_path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    ours = tmp_path / f".checkpoint.npz.{dead.pid}.{'0a' * 8}.tmp"
+    theirs = [tmp_path / name for name in (f".a.npz.{os.getpid()}.{'0a' * 8}.tmp", ".notes.tmp", f".a.npz.{dead.pid}.tmp")]
+    for path in (ours, *theirs):
+        path.write_text("half")
+    link = tmp_path / f".b.npz.{dead.pid}.{'0a' * 8}.tmp"
+    link.symlink_to(theirs[1])
+    store.remove_temporaries(tmp_path)
+    assert sorted(tmp_path.iterdir()) == sorted([*theirs, link])
