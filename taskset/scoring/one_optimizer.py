@@ -1,6 +1,7 @@
 """Where an optimizer stands: `score` runs it on a suite and puts it beside the baselines."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from taskset.errors import ConfigError, TasksetError, unknown
@@ -13,6 +14,7 @@ from taskset.scoring import (
     profile,
     score_file,
     scores,
+    shipped_rivals,
     standing,
     standing_table,
     step_cost,
@@ -76,7 +78,7 @@ def score(
         raise ConfigError(f"horizon {horizon!r}: allowed is an integer from 1 to {found.horizon}, the suite's")
     tasks = _tasks(found, split)
     candidate = candidates.candidate(optimizer, hyperparameters, trials, name)
-    options = SweepOptions(candidate.names, found.source, horizon, tuple(range(seeds)), batches, _evaluations(horizon))
+    options = options_of(candidate, found.source, horizon, seeds, batches)
     text = trial_runs.Text(optimizer, candidate.trials, candidate.name) if isinstance(optimizer, str) else None
     waiting = trial_runs.plan(candidate, tasks, options, out)
     count = min(engine.workers(workers, 1), max(1, len(waiting)))
@@ -86,6 +88,8 @@ def score(
         raise TasksetError(f"{len(progress.failed)} of {len(tasks)} tasks failed; {task}: {told}")
     cost = step_cost.of_candidate(candidate, found, tasks, options, out, data_dir)
     result = standing.standing(candidate, found, tasks, horizon, out, view, cost=cost)
+    if horizon == found.horizon:
+        result = replace(result, rows=[*result.rows, *shipped_rivals.rows(found, tasks, view)])
     score_file.write(result, candidate, seeds, Path(out) / "scores.json")
     score_file.write_text(standing_table.markdown(result), Path(out) / "scores.md")
     score_file.write_text(standing_table.latex(result), Path(out) / "scores.tex")
@@ -93,9 +97,12 @@ def score(
     return result
 
 
-def _evaluations(horizon: int) -> int:
-    """As many of 50 intervals as cut the horizon into equal parts."""
-    return next(n for n in range(min(50, horizon), 0, -1) if horizon % n == 0)
+def options_of(
+    candidate: candidates.Candidate, source: str, horizon: int, seeds: int = SEEDS, batches: int = BATCHES
+) -> SweepOptions:
+    """The options of a candidate's sweep: as many of 50 intervals between evaluations as cut the horizon into equal parts."""
+    evaluations = next(n for n in range(min(50, horizon), 0, -1) if horizon % n == 0)
+    return SweepOptions(candidate.names, source, horizon, tuple(range(seeds)), batches, evaluations)
 
 
 def _tasks(suite: Suite, split: str) -> list[str]:

@@ -22,8 +22,8 @@ def shares(losses: np.ndarray, taus: np.ndarray) -> np.ndarray:
     return np.searchsorted(np.sort(losses), taus, side="right") / len(losses)
 
 
-def draw(standing: Standing, directory: str | Path) -> None:
-    """Write profile.pdf and profile.png: a panel for train and one for test loss; the candidate's lines are thick."""
+def draw(standing: Standing, directory: str | Path, name: str = "profile") -> None:
+    """Write `name`.pdf and `name`.png: a panel for train and one for test loss; the candidate's lines are thick."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -40,7 +40,7 @@ def draw(standing: Standing, directory: str | Path) -> None:
     store.make_directory(Path(directory))
     for kind in ("pdf", "png"):
         # Without a date the same results give the same file.
-        figure.savefig(Path(directory) / f"profile.{kind}", dpi=150, metadata={"CreationDate": None} if kind == "pdf" else None)
+        figure.savefig(Path(directory) / f"{name}.{kind}", dpi=150, metadata={"CreationDate": None} if kind == "pdf" else None)
     plt.close(figure)
 
 

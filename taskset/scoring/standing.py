@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from taskset.errors import ConfigError
 from taskset.normalization import store
 from taskset.normalization.normalizer import mean_curves
-from taskset.scoring import rivals, scores, shipped_rivals, speedup
+from taskset.scoring import rivals, scores, speedup
 from taskset.scoring.comparison import plain
 from taskset.scoring.rows import Row, rows_of
 
@@ -86,8 +86,6 @@ def standing(
         others = scores.scores(theirs, scales, steps, chosen)
         more, tuned = _rivals(others, tasks, notes, _speeds(theirs, adam, steps))
         rows += more
-    if horizon == suite.horizon:
-        rows += shipped_rivals.rows(suite, tasks, view)
     return Standing(f"{suite.name}:{suite.version}", horizon, view, list(tasks), rows, tuned, notes)
 
 

@@ -92,12 +92,16 @@ def cells(standing: Standing) -> list[list[str]]:
     return lines
 
 
-def markdown(standing: Standing) -> str:
-    """The whole table, with what the numbers are."""
+def table(standing: Standing) -> str:
+    """The whole table as Markdown."""
     columns = header(standing)
     lines = [columns, [":--", "--:", ":--", *["--:"] * (len(columns) - 3)], *cells(standing)]
-    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return "\n\n".join([heading(standing), table, *standing.notes]) + "\n"
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def markdown(standing: Standing) -> str:
+    """The whole table, with what the numbers are."""
+    return "\n\n".join([heading(standing), table(standing), *standing.notes]) + "\n"
 
 
 _LATEX = {"\\": r"\textbackslash{}", "_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "$": r"\$", "{": r"\{", "}": r"\}"}

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from taskset.normalization.sweep.runner import SweepOptions
     from taskset.optimizers.base import Optimizer
 
+FILE = "step_cost.json"
 ADAM = "adam_lr_-3.00"
 MOST_TASKS, EACH = 3, 10  # one task for each ten of the suite
 ROUNDS, STEPS = 4, 25
@@ -59,18 +60,25 @@ def of_candidate(
     candidate: Candidate, suite: Suite, tasks: Sequence[str], options: SweepOptions, root: str | Path, data_dir: str | Path | None
 ) -> StepCost:
     """The `StepCost` of a candidate's first trial; kept in `root`, so that it is measured once. Raises `StoreError`."""
-    path = Path(root) / "step_cost.json"
-    if path.exists():
-        try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-            return StepCost(*(tuple(found[part]) for part in ("tasks", "each", "adam")))
-        except (ValueError, KeyError, TypeError) as error:
-            raise StoreError(f"{path} can't be read: delete it, and it will be measured again") from error
+    if (known := kept(root)) is not None:
+        return known
     names = chosen(tasks)
     pairs = [_measured(task, candidate, suite.source, options, data_dir) for task in names]
     cost = StepCost(tuple(names), tuple(mine for mine, _ in pairs), tuple(adam for _, adam in pairs))
-    write_text(json.dumps(asdict(cost)) + "\n", path)
+    write_text(json.dumps(asdict(cost)) + "\n", Path(root) / FILE)
     return cost
+
+
+def kept(root: str | Path) -> StepCost | None:
+    """The `StepCost` that was measured for the results in `root`; None where there is none. Raises `StoreError`."""
+    path = Path(root) / FILE
+    if not path.exists():
+        return None
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return StepCost(*(tuple(found[part]) for part in ("tasks", "each", "adam")))
+    except (ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"{path} can't be read: delete it, and it will be measured again") from error
 
 
 def _measured(

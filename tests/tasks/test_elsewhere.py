@@ -44,6 +44,35 @@ def test_torch(task, expected):
         module.loss(step=-1)
 
 
+def test_torch_parameters_in_another_place(task):
+    """Parts of one vector at first; an optimizer, `load_state_dict` or `deepcopy` may put other tensors in their places."""
+    torch = pytest.importorskip("torch")
+    module, other = task.as_torch(seed=3), task.as_torch(seed=4)
+    expected = other.loss(step=0, split="test").item()  # the batch depends on the module's seed
+    moved = task.as_torch(seed=4)
+    for parameter in moved.parameters():
+        parameter.data = parameter.data.clone()
+    assert moved.loss(step=0, split="test").item() == expected
+    before = module.loss(step=0).item()
+    module.load_state_dict(other.state_dict())
+    after = module.loss(step=0)
+    after.backward()
+    assert after.item() != before and all(parameter.grad is not None for parameter in module.parameters())
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.zero_()
+    assert module.loss(step=0).item() != after.item()
+
+
+def test_jax_batches_are_those_of_the_task(task):
+    pytest.importorskip("jax")
+    loss = task.as_jax()
+    for (batch, key), step, ours in zip(loss.batches("test", 5, start=7), range(7, 42), task.batches("test", 5, start=7)):
+        assert key[1] == step and set(batch) == set(ours)
+        for name, array in batch.items():
+            np.testing.assert_allclose(array, ours[name], rtol=1e-6)
+
+
 def test_jax(task, expected):
     jax = pytest.importorskip("jax")
     loss = task.as_jax()

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 Arrays: TypeAlias = dict[str, jax.Array]  # {path or name: array}
 Drawn: TypeAlias = tuple[dict[str, np.ndarray], np.ndarray]  # (batch {name: array}, key int32 [2])
 
-CHUNK = 32  # raw batches that are drawn at once
+CHUNK_BYTES = 16 * 2**20  # of batches that are drawn and prepared in one call
+CHUNK = 32  # batches, at most
 
 
 class JaxTask:
@@ -33,8 +34,9 @@ class JaxTask:
 
     def __init__(self, task: Task) -> None:
         self.task = task
-        self._prepare = tf.function(task.prepare, autograph=False)  # traced once: eagerly, an augmentation is hundreds of calls
-        both = jax2tf.call_tf(tf.function(self._both, autograph=False, jit_compile=True))
+        self._prepare = tf.function(self._prepared, autograph=False)  # a call for each batch would cost more than a small step
+        # Without "side effects" JAX calls what it compiles by its fast path.
+        both = jax2tf.call_tf(tf.function(self._both, autograph=False, jit_compile=True), has_side_effects=False)
 
         @jax.custom_vjp
         def loss(params: Arrays, batch: Arrays, key: jax.Array) -> jax.Array:
@@ -64,10 +66,24 @@ class JaxTask:
         """An endless iterator of (batch {name: array}, key int32 [2]): those of a baseline with the same seed."""
         batch_base, loss_base = bases(seeds.check(seed), split)
         number = seeds.check_step(start)
+        count = 1  # of the first call, which shows how large a batch is
         while True:
-            raw = self.task.raw_batches(split, seed, number, CHUNK)
-            for i in range(CHUNK):
-                one = {name: tf.constant(np.ascontiguousarray(array[i])) for name, array in raw.items()}
-                batch = self._prepare(one, tf.constant(batch_base), tf.constant(number))
-                yield {name: tensor.numpy() for name, tensor in batch.items()}, np.array([loss_base, number], np.int32)
-                number += 1
+            raw = {name: tf.constant(array) for name, array in self.task.raw_batches(split, seed, number, count).items()}
+            chunk = self._prepare(raw, tf.constant(batch_base), tf.range(number, number + count))
+            arrays = {name: tensor.numpy() for name, tensor in chunk.items()}
+            for i in range(count):
+                yield {name: array[i] for name, array in arrays.items()}, np.array([loss_base, number + i], np.int32)
+            number += count
+            size = sum(array.nbytes for array in arrays.values()) // count
+            count = min(CHUNK, max(1, CHUNK_BYTES // max(size, 1)))
+
+    def _prepared(self, raw: Batch, batch_base: tf.Tensor, numbers: tf.Tensor) -> Batch:
+        """The batches of several raw ones, {name: tensor [batches, batch size, ..]}, each as `Task.prepare` makes it."""
+        if not raw:
+            return {}
+
+        def prepare(one: tuple[Batch, tf.Tensor]) -> Batch:
+            return self.task.prepare(one[0], batch_base, one[1])
+
+        first = prepare(({name: array[0] for name, array in raw.items()}, numbers[0]))  # just for its dtypes
+        return tf.map_fn(prepare, (raw, numbers), fn_output_signature={name: tensor.dtype for name, tensor in first.items()})

@@ -20,7 +20,8 @@ CHUNK = 32  # raw batches that are drawn at once
 class TorchTask(torch.nn.Module):
     """The parameters of a task, {path: parameter}, and its loss. Made by `Task.as_torch`.
 
-    Start, batches and random numbers are those of a baseline with the same seed. step: number of the next batch.
+    Start, batches and random numbers are those of a baseline with the same seed. step: number of the next batch. The parameters
+    are parts of one vector that TensorFlow reads in place; where something else is put in their places, they are copied.
     """
 
     def __init__(self, task: Task, seed: int) -> None:
@@ -28,11 +29,15 @@ class TorchTask(torch.nn.Module):
         self.task, self.seed, self.step = task, seeds.check(seed), 0
         self._vectors = VectorTask(task)
         self._program: ValueAndGradients | None = None
-        self._chunks: dict[str, tuple[int, RawTensors]] = {}
-        self._bases: dict[str, list[int]] = {}
+        self._chunks: dict[str, tuple[int, RawTensors, list[tf.Tensor]]] = {}
         start = task.init(seed)
-        for path in self._vectors.paths:
-            self.register_parameter(_plain(path), torch.nn.Parameter(torch.from_numpy(np.array(start[path]))))
+        # `empty` is aligned as TensorFlow needs it; memory from NumPy need not be.
+        self._memory = torch.empty(sum(self._vectors.sizes)).copy_(torch.from_numpy(np.array(self._vectors.vector(start))))
+        for path, part in zip(self._vectors.paths, self._parts(self._memory)):
+            self.register_parameter(_plain(path), torch.nn.Parameter(part))
+
+    def _parts(self, vector: torch.Tensor) -> list[torch.Tensor]:
+        return [part.view(shape) for part, shape in zip(vector.split(self._vectors.sizes), self._vectors.shapes)]
 
     def loss(self, step: int | None = None, split: str = "train") -> torch.Tensor:
         """The loss of batch `step` of a split as a scalar tensor; its `backward` gives all parameters their gradients.
@@ -42,20 +47,32 @@ class TorchTask(torch.nn.Module):
         """
         if step is None:
             step, self.step = self.step, self.step + 1
-        raw, place = self._raw(split, seeds.check_step(step))
+        raw, numbers = self._raw(split, seeds.check_step(step))
         self._program = self._program or self._vectors.compiled(raw)
-        numbers = tf.constant([*self._bases[split], place, step], tf.int32)
-        return _Loss.apply(self._program, raw, numbers, self._vectors, *self.parameters())
+        parameters = list(self._parameters.values())
+        return _Loss.apply(self._program, raw, numbers, self._vectors, self._vector(parameters), *parameters)
 
     forward = loss
 
-    def _raw(self, split: str, step: int) -> tuple[RawTensors, int]:
+    def _vector(self, parameters: list[torch.Tensor]) -> torch.Tensor:
+        """All parameters as one vector, without a copy while they are where they were put."""
+        place, size = self._memory.data_ptr(), self._memory.element_size()
+        for parameter, count in zip(parameters, self._vectors.sizes):
+            if parameter.data_ptr() != place:
+                return torch.cat([parameter.detach().reshape(-1) for parameter in parameters])
+            place += count * size
+        return self._memory
+
+    def _raw(self, split: str, step: int) -> tuple[RawTensors, tf.Tensor]:
+        """(raw batches, [base of the batches' seeds, base of the losses' seeds, place of the batch, number of the batch])."""
         number, place = divmod(step, CHUNK)
         if split not in self._chunks or self._chunks[split][0] != number:
             drawn = self.task.raw_batches(split, self.seed, number * CHUNK, CHUNK)
-            self._chunks[split] = number, {name: tf.constant(array) for name, array in drawn.items()}
-            self._bases[split] = bases(self.seed, split)
-        return self._chunks[split][1], place
+            rows = [[*bases(self.seed, split), i, number * CHUNK + i] for i in range(CHUNK)]
+            arrays = {name: tf.constant(array) for name, array in drawn.items()}
+            self._chunks[split] = number, arrays, tf.unstack(tf.constant(rows, tf.int32))
+        _, raw, numbers = self._chunks[split]
+        return raw, numbers[place]
 
 
 def _plain(path: str) -> str:
@@ -67,14 +84,13 @@ class _Loss(torch.autograd.Function):
     """TensorFlow's loss; its gradients are computed with it and kept for `backward`."""
 
     @staticmethod
-    def forward(ctx, program, raw, numbers, vectors, *parameters):
-        vector = torch.cat([parameter.detach().reshape(-1) for parameter in parameters])  # new memory, aligned for TensorFlow
+    def forward(ctx, program, raw, numbers, vectors, vector, *parameters):
         loss, gradients = program(tf.experimental.dlpack.from_dlpack(torch.utils.dlpack.to_dlpack(vector)), raw, numbers)
         ctx.gradients = torch.utils.dlpack.from_dlpack(tf.experimental.dlpack.to_dlpack(gradients))
-        ctx.sizes, ctx.shapes = vectors.sizes, vectors.shapes
-        return torch.tensor(float(loss))
+        ctx.vectors = vectors
+        return torch.utils.dlpack.from_dlpack(tf.experimental.dlpack.to_dlpack(loss))
 
     @staticmethod
     def backward(ctx, gradient):
-        parts = (ctx.gradients * gradient).split(ctx.sizes)
-        return (None, None, None, None, *(part.view(shape) for part, shape in zip(parts, ctx.shapes)))
+        parts = (ctx.gradients * gradient).split(ctx.vectors.sizes)
+        return (None, None, None, None, None, *(part.view(shape) for part, shape in zip(parts, ctx.vectors.shapes)))
