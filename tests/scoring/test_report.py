@@ -178,6 +178,10 @@ def test_short_runs_are_normalized_by_longer_baselines_and_strange_ones_by_thems
         results.read([strange, without_tables(made.write(tmp_path / "again", tasks=tasks, optimizers=["mine"], steps=20_000))])
 
 
+def test_what_is_left_out_is_said():
+    assert results.scales.left_out([None]).startswith("Left out: ") and "which changed since" in results.scales.left_out([None])
+
+
 def test_optimizers_with_columns_of_their_own(sweep):
     document, _ = contents(results.read([sweep]), "a", ["adam_lr_-1.00", "adam_lr_*"])
     assert [column["members"] for column in document["columns"]] == [[1], [0], [2]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from taskset.datasets.base import SPLITS
-from taskset.errors import ConfigError, StoreError
+from taskset.errors import ConfigError, OutdatedBaselines, StoreError
 from taskset.normalization import store
 from taskset.normalization.normalizer import fit, mean_curves
 from taskset.normalization.store.reading import curves_by_family
@@ -64,8 +65,11 @@ def read(roots: Sequence[str | Path], view: str = "end") -> Results:
     for root in given:
         reader.add(root)
     if beside:
-        reader.add_baselines([root for root in given if not scales.has_normalizers(root)])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", OutdatedBaselines)  # of settings that nobody asked for
+            reader.add_baselines([root for root in given if not scales.has_normalizers(root)])
     runs, curves, normalizers, notes = reader.finished()
+    notes += filter(None, [scales.left_out(given)])
     keys = curves[[*SETTING, "family"]].drop_duplicates()
     order = sorted(keys.itertuples(index=False, name=None), key=lambda key: (key[3], *map(_natural, key[:2]), key[2]))
     settings = pd.DataFrame(order, columns=[*SETTING, "family"])
