@@ -199,6 +199,18 @@ def test_sets_of_optimizers_that_settings_have_in_common():
     assert [(r["trials"], r["by"]) for r in found[1]["rivals"]] == [(1, "all"), (2, "train"), (2, "valid_outer"), (1, "")]
 
 
+def test_trials_of_a_score_are_one_family(tmp_path):
+    trials = [f"mine@{i}" for i in range(12)]
+    root = made.write(tmp_path, tasks=made.TASKS[:1], optimizers=trials, seeds=[0])
+    document, _ = contents(results.read([root]), "a")
+    assert [one["name"] for one in document["optimizers"]] == trials  # 2 before 10
+    assert [column["title"] for column in document["columns"]] == ["mine, best of 12"]
+    assert [(r["title"], r["trials"]) for r in document["sets"][0]["rivals"]] == [
+        ("mine, tuned per task by train loss", 12),
+        ("mine, tuned per task by validation loss", 12),
+    ]
+
+
 # The page.
 
 

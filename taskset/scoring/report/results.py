@@ -71,7 +71,7 @@ def read(roots: Sequence[str | Path], view: str = "end") -> Results:
     runs, curves, normalizers, notes = reader.finished()
     notes += filter(None, [scales.left_out(given)])
     keys = curves[[*SETTING, "family"]].drop_duplicates()
-    order = sorted(keys.itertuples(index=False, name=None), key=lambda key: (key[3], *map(_natural, key[:2]), key[2]))
+    order = sorted(keys.itertuples(index=False, name=None), key=lambda key: (key[3], *map(natural, key[:2]), key[2]))
     settings = pd.DataFrame(order, columns=[*SETTING, "family"])
     facts = _facts([*given, None] if beside else given, settings["task"])
     settings = settings.merge(facts, on="task", how="left")
@@ -217,6 +217,6 @@ def _count(frame: pd.DataFrame) -> str:
     return f"{number} setting{'s' if number > 1 else ''} (task, source, horizon)"
 
 
-def _natural(name: str) -> tuple[str | int, ...]:
+def natural(name: str) -> tuple[str | int, ...]:
     """A key that sorts "seed2" before "seed10"."""
     return tuple(int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name))
