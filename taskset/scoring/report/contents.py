@@ -140,7 +140,7 @@ def _values(column: pd.Series) -> list[Any]:
 
 
 def _family(name: str) -> str | None:
-    """The family of an optimizer, NAME of a trial called NAME@3 (`taskset score`), None for any other optimizer of a user's own."""
+    """The family of an optimizer, NAME of a trial NAME@3 of `taskset score`, None for any other of a user's own."""
     trial = re.fullmatch(r"(.+)@\d+", name)
     return rivals.family_of(name) or (trial[1] if trial else None)
 

@@ -18,6 +18,7 @@ from taskset.normalization.normalizer import fit, mean_curves
 from taskset.normalization.store.reading import curves_by_family
 from taskset.normalization.tables import tasks_frame
 from taskset.scoring import scores
+from taskset.scoring.comparison import plain
 from taskset.scoring.report import scales
 from taskset.scoring.report.scales import SETTING
 
@@ -150,11 +151,6 @@ class _Reader:
                     f"{key[0]!r}: leave one of them out, or give optimizers names of their own (score, evaluate: --name)"
                 )
             self.settings.setdefault(root, set()).add(key[:3])
-
-
-def plain(frame: pd.DataFrame) -> pd.DataFrame:
-    """A frame with names as text instead of categories, so that frames with different names can be concatenated."""
-    return frame.astype({name: str for name in ("task", "optimizer") if name in frame})
 
 
 def _among(frame: pd.DataFrame, settings: set[tuple[str, str, int]]) -> np.ndarray:
