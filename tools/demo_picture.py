@@ -15,12 +15,14 @@ import matplotlib
 matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
+from matplotlib.colors import LogNorm
 from PIL import Image
 
 from benchmarks import report
 from taskset.normalization.normalizer import mean_curves
+from taskset.normalization.plot import limit_losses, rate_colours
 from taskset.normalization.store import load_curves
-from taskset.samplers.optimizers import LOG10_LEARNING_RATES
+from taskset.samplers.optimizers import LEARNING_RATES
 
 TASKS = {
     "mlp_family_seed30": "a small MLP",
@@ -32,22 +34,20 @@ TASKS = {
 def draw(root, path):
     """One panel per task: the mean train loss over seeds, from dark (small learning rates) to light (large ones)."""
     figure, row = plt.subplots(1, len(TASKS), figsize=(10.5, 3.1), layout="constrained")
-    colours = matplotlib.colormaps["viridis"]
-    scale = plt.Normalize(LOG10_LEARNING_RATES[0], LOG10_LEARNING_RATES[-1])
+    colours, scale = rate_colours(), LogNorm(LEARNING_RATES[0], LEARNING_RATES[-1])
     for axes, (task, title) in zip(row, TASKS.items()):
         curves = mean_curves(load_curves(task=task, root=root))
-        curves["rate"] = curves["optimizer"].astype(str).str.removeprefix("adam_lr_").astype(float)
+        curves["rate"] = 10 ** curves["optimizer"].astype(str).str.removeprefix("adam_lr_").astype(float)
         for rate, one in curves.groupby("rate"):
             axes.plot(one["step"], one["train"], color=colours(scale(rate)), linewidth=1.2)
-        start, best = curves.loc[curves["step"] == 0, "train"].mean(), curves["train"].min()
-        axes.set_ylim(best - 0.05 * (start - best), start + 0.25 * (start - best))
+        limit_losses(axes, curves["train"], curves.loc[curves["step"] == 0, "train"].mean())
         axes.set_title(f"{task}: {title}", fontsize=9)
         axes.set_xlabel("step", fontsize=9)
         axes.tick_params(labelsize=8)
         axes.spines[["top", "right"]].set_visible(False)
     row[0].set_ylabel("train loss", fontsize=9)
     bar = figure.colorbar(matplotlib.cm.ScalarMappable(scale, colours), ax=list(row), pad=0.01)
-    bar.set_label("log10 of Adam's learning rate", fontsize=9)
+    bar.set_label("Adam's learning rate", fontsize=9)
     bar.ax.tick_params(labelsize=8)
     path.parent.mkdir(parents=True, exist_ok=True)
     image = io.BytesIO()

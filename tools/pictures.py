@@ -15,6 +15,7 @@ import taskset
 from benchmarks import report
 from taskset.errors import StoreError
 from taskset.normalization.normalizer import HIGH, LOW, mean_curves
+from taskset.normalization.plot import rate_colours
 from taskset.normalization.store import load_curves, load_normalizers
 from taskset.samplers.optimizers import LOG10_LEARNING_RATES
 
@@ -138,7 +139,7 @@ def curves(means, path):
     number = counts(means)
     figure, axes_of = panels(list(number), f"Normalized {SPLIT} loss, median over tasks")
     means = means.assign(share=(means["step"] / means["horizon"]).round(4))
-    colours = matplotlib.colormaps["viridis"](np.linspace(0, 0.95, len(ADAM)))
+    colours = rate_colours()(np.linspace(0, 1, len(ADAM)))
     for family, axes in axes_of.items():
         medians = means[means["family"] == family].groupby(["rate", "share"])["normalized"].median()
         for rate, indexed in medians.groupby("rate"):
@@ -148,8 +149,8 @@ def curves(means, path):
         axes.set_ylim(-0.1, HIGH + 0.1)
     label(figure, "share of the horizon", "normalized loss")
     scale = plt.Normalize(LOG10_LEARNING_RATES[0], LOG10_LEARNING_RATES[-1])
-    cut = matplotlib.colors.ListedColormap(matplotlib.colormaps["viridis"](np.linspace(0, 0.95, 256)))
-    figure.colorbar(matplotlib.cm.ScalarMappable(scale, cut), ax=list(axes_of.values()), label="log10 of the learning rate")
+    mappable = matplotlib.cm.ScalarMappable(scale, rate_colours())
+    figure.colorbar(mappable, ax=list(axes_of.values()), label="log10 of the learning rate", shrink=0.4, aspect=30)
     save(figure, path)
 
 
@@ -162,7 +163,7 @@ Adam with its 17 fixed learning rates on the tasks whose curves come with the pa
 and a horizon; {ready} of them with a normalizer; {len(runs):,} runs). A normalized loss is 1 at the start and 0 at the best that
 any of the learning rates reached; 2 is as bad as it gets, and stands for diverged runs. The number beside a family is that of its
 settings; some were swept with fewer learning rates. What the curves are, and how they may be read wrongly:
-`data/README.md` in the repository.
+`data/README.md` in the repository. [In a browser](report.html) every curve of every task can be looked at.
 
 ![learning-rate profiles](pictures/learning_rates.png)
 

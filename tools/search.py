@@ -28,6 +28,8 @@ BUDGETS = np.array([0.5, 1, 2, 3, 5, 7, 10])  # whole trainings
 ORDERS = 20
 SPLIT = "valid_outer"
 ETA = 3
+# Of the methods, in order: colour-blind eyes see the difference, too.
+COLOURS, MARKERS = ("#0072B2", "#E69F00", "#009E73", "#D55E00"), "os^D"
 
 
 def settings(root):
@@ -83,8 +85,8 @@ def picture(losses, path):
     """Mean and median over tasks against the budget."""
     figure, panels = plt.subplots(1, 2, figsize=(9.6, 3.8), sharey=True, layout="constrained")
     for axes, how in zip(panels, (np.mean, np.median)):
-        for name, values in losses.items():
-            axes.plot(BUDGETS, how(values, axis=0), marker="o", markersize=3, label=name)
+        for (name, values), colour, marker in zip(losses.items(), COLOURS, MARKERS):
+            axes.plot(BUDGETS, how(values, axis=0), marker=marker, markersize=5, color=colour, label=name)
         axes.axhline(0, color="grey", linewidth=0.8, linestyle=":")  # the best of Adam's learning rates
         axes.set(xlabel="budget: whole trainings", xscale="log")
         axes.set_xticks(BUDGETS, [f"{b:g}" for b in BUDGETS])

@@ -31,7 +31,7 @@ def report(
         str | None, typer.Option(help="Title of the page. Default: the directories' names.", show_default=False)
     ] = None,
     publish: Annotated[
-        bool, typer.Option("--publish", help="Write docs/report.html of a checkout: the baselines' page of the documentation.")
+        bool, typer.Option("--publish", help="Write the page of the package's baselines into docs/ of a checkout.")
     ] = False,
     modules: Modules = None,
 ) -> None:

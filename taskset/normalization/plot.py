@@ -17,6 +17,7 @@ from taskset.samplers.optimizers import get_optimizer_config
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
     from numpy.typing import ArrayLike
 
 DECADES = 2  # a loss axis becomes logarithmic where the losses span more
@@ -50,6 +51,14 @@ def limit_losses(axes: Axes, losses: ArrayLike, start: float) -> None:
         axes.set_ylim(1.2 * lowest, 2 * start)
 
 
+def rate_colours() -> Colormap:
+    """The colours of learning rates, from small (dark) to large: those of viridis that are easy to see on white."""
+    import matplotlib
+    from matplotlib.colors import ListedColormap
+
+    return ListedColormap(matplotlib.colormaps[_RATES](np.linspace(0, _LIGHTEST, 256)))
+
+
 def _rate(optimizer: str) -> float:
     """The learning rate of a fixed optimizer, such as "adam_lr_-2.50"."""
     return get_optimizer_config(optimizer)[0]["learning_rate"]
@@ -76,7 +85,7 @@ def _families(curves: pd.DataFrame) -> tuple[dict[str, list[str]], dict[str, lis
 def _draw_curves(axes: Axes, curves: pd.DataFrame, title: str) -> None:
     """Train loss against steps: a colour for each learning rate, explained by a colour bar, and one for each other family."""
     import matplotlib
-    from matplotlib.colors import ListedColormap, LogNorm
+    from matplotlib.colors import LogNorm
 
     runs = {str(name): part.sort_values("step") for name, part in curves.groupby("optimizer", observed=True)}
     rates, others = _families(curves)
@@ -85,7 +94,7 @@ def _draw_curves(axes: Axes, curves: pd.DataFrame, title: str) -> None:
             axes.plot(runs[name]["step"], runs[name]["train"], color=colour, linewidth=0.9, alpha=0.8)
     values = [value for names in rates.values() for value in map(_rate, names)]
     if values:
-        colours = ListedColormap(matplotlib.colormaps[_RATES](np.linspace(0, _LIGHTEST, 256)))
+        colours = rate_colours()
         norm = LogNorm(min(values), max(*values, 1.01 * min(values)))  # a norm needs two ends
         for names, style in zip(rates.values(), cycle(_STYLES)):
             for name in names:

@@ -73,7 +73,7 @@ def _options(root: str | Path) -> dict[str, Any]:
 
 def plain(curves: pd.DataFrame) -> pd.DataFrame:
     """Curves with names as text instead of categories, so that frames with different names can be concatenated."""
-    return curves.astype({"task": str, "optimizer": str})
+    return curves.astype({name: str for name in ("task", "optimizer") if name in curves})
 
 
 def scales_of(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from taskset.errors import ConfigError
 from taskset.normalization import store
 from taskset.normalization.normalizer import mean_curves
 from taskset.normalization.plot import limit_losses
@@ -28,7 +29,7 @@ def draw(
     """One panel per split: the mean over seeds of each learned optimizer's curve, and of Adam's: all rates, the best one black.
 
     The best rate has the lowest mean train loss at the last step. roots: directories of `evaluate`; baselines: of a sweep.
-    Returns the name of the best rate.
+    Returns the name of the best rate. Raises ConfigError where the baselines' runs are shorter.
     """
     import matplotlib
 
@@ -36,10 +37,15 @@ def draw(
     import matplotlib.pyplot as plt
 
     curves, evaluations = read_results(roots)
-    horizon = next(iter(evaluations.values()))["steps"]
+    options = next(iter(evaluations.values()))
+    horizon = options["steps"]
     learned = mean_curves(curves[curves["task"] == task]).sort_values("step")
-    adam = mean_curves(plain(store.load_curves(task=task, root=baselines)))
-    adam = adam[adam["optimizer"].map(rivals.family_of).eq(rivals.ADAM) & (adam["step"] <= horizon)]
+    adam = plain(store.load_curves(task=task, source=[options["source"], "none"], root=baselines))
+    adam = adam[adam["optimizer"].map(rivals.family_of).eq(rivals.ADAM) & (adam["horizon"] >= horizon)]
+    if adam.empty:
+        raise ConfigError(f"the baselines have no curves of Adam on {task!r} that reach {horizon} steps: evaluate fewer")
+    # Adam without a schedule does the same whatever its horizon: the shortest that is long enough.
+    adam = mean_curves(adam[(adam["horizon"] == adam["horizon"].min()) & (adam["step"] <= horizon)])
     best = adam[adam["step"] == horizon].set_index("optimizer")["train"].idxmin()
     figure, panels = plt.subplots(1, len(splits), figsize=(5 * len(splits), 4), layout="constrained", squeeze=False)
     for axes, split in zip(panels[0], splits):
@@ -56,7 +62,8 @@ def draw(
         axes.set(xlabel="training step", ylabel=TITLES[split], xlim=(0, horizon))
         axes.spines[["top", "right"]].set_visible(False)
         limit_losses(axes, np.append(rates[best], learned[split]), float(rates.iloc[0].mean()))
-    panels[0][0].legend(fontsize=9, frameon=False)
+    handles, labels = panels[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=9, frameon=False)  # no curve runs through it
     figure.suptitle(f"{task}, mean over seeds", fontsize=11)
     store.make_directory(Path(path).parent)
     figure.savefig(path, dpi=130)

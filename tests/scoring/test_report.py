@@ -178,6 +178,10 @@ def test_short_runs_are_normalized_by_longer_baselines_and_strange_ones_by_thems
         results.read([strange, without_tables(made.write(tmp_path / "again", tasks=tasks, optimizers=["mine"], steps=20_000))])
 
 
+def test_what_is_left_out_is_said():
+    assert results.scales.left_out([None]).startswith("Left out: ") and "which changed since" in results.scales.left_out([None])
+
+
 def test_optimizers_with_columns_of_their_own(sweep):
     document, _ = contents(results.read([sweep]), "a", ["adam_lr_-1.00", "adam_lr_*"])
     assert [column["members"] for column in document["columns"]] == [[1], [0], [2]]
@@ -193,6 +197,18 @@ def test_sets_of_optimizers_that_settings_have_in_common():
     found = _sets(names, there)
     assert [one["members"] for one in found] == [[0, 1], [0, 1, 2]] and found[1]["title"] == "Adam x 2, mine"
     assert [(r["trials"], r["by"]) for r in found[1]["rivals"]] == [(1, "all"), (2, "train"), (2, "valid_outer"), (1, "")]
+
+
+def test_trials_of_a_score_are_one_family(tmp_path):
+    trials = [f"mine@{i}" for i in range(12)]
+    root = made.write(tmp_path, tasks=made.TASKS[:1], optimizers=trials, seeds=[0])
+    document, _ = contents(results.read([root]), "a")
+    assert [one["name"] for one in document["optimizers"]] == trials  # 2 before 10
+    assert [column["title"] for column in document["columns"]] == ["mine, best of 12"]
+    assert [(r["title"], r["trials"]) for r in document["sets"][0]["rivals"]] == [
+        ("mine, tuned per task by train loss", 12),
+        ("mine, tuned per task by validation loss", 12),
+    ]
 
 
 # The page.

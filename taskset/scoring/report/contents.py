@@ -4,7 +4,7 @@ The document has columns instead of rows, an optimizer is a number (its place in
 (`packing`). assets/data.js reads it; what each key holds is said here alone:
 
     title, notes, version, view, splits
-    optimizers  [{name, family, rate}]: family None for an optimizer of a user's own, rate None where it has none of its own
+    optimizers  [{name, family, rate}]: family None for an optimizer by itself, rate None where it has none of its own
     columns     [{title, members}]: optimizers of the table: the normalized loss of the best member by train loss
     sets        [{members, title, rivals: [{title, trials, members, by}]}]: what can be compared, on the settings that have all
                 members. by: "" (one member), "all" (the member with the lowest mean train score over the tasks compared), or the
@@ -19,6 +19,7 @@ The document has columns instead of rows, an optimizer is a number (its place in
 from __future__ import annotations
 
 import fnmatch
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -29,6 +30,7 @@ from taskset.errors import unknown
 from taskset.samplers.optimizers import get_optimizer_config, opt_list_names
 from taskset.scoring import rivals
 from taskset.scoring.report import packing
+from taskset.scoring.report.results import natural
 from taskset.version import __version__
 
 if TYPE_CHECKING:
@@ -68,7 +70,7 @@ def contents(found: Results, title: str, named: Sequence[str] = ()) -> tuple[dic
         "version": __version__,
         "view": found.view,
         "splits": list(SPLITS),
-        "optimizers": [{"name": name, "family": rivals.family_of(name), "rate": _rate(name)} for name in names],
+        "optimizers": [{"name": name, "family": _family(name), "rate": _rate(name)} for name in names],
         "columns": _columns(names, named),
         "sets": _sets(names, seeds > 0),
         "settings": {column: _values(settings[column]) for column in settings},
@@ -137,11 +139,17 @@ def _values(column: pd.Series) -> list[Any]:
     return [None if isinstance(v, float) and not np.isfinite(v) else v for v in values]
 
 
+def _family(name: str) -> str | None:
+    """The family of an optimizer, NAME of a trial NAME@3 of `taskset score`, None for any other of a user's own."""
+    trial = re.fullmatch(r"(.+)@\d+", name)
+    return rivals.family_of(name) or (trial[1] if trial else None)
+
+
 def _rate(name: str) -> float | None:
     """The learning rate of an optimizer whose family differs in nothing else; None for any other."""
     if not (rivals.family_of(name) or "").endswith("_lr"):
         return None
-    return float(get_optimizer_config(name)[0]["learning_rate"])
+    return get_optimizer_config(name)[0].get("learning_rate")
 
 
 def _ordered(names: Iterable[str]) -> list[str]:
@@ -150,7 +158,7 @@ def _ordered(names: Iterable[str]) -> list[str]:
 
     def key(name: str) -> tuple[Any, ...]:
         family = rivals.family_of(name)
-        return family != rivals.ADAM, family is not None, family or "", _rate(name) or 0.0, tried.get(name, 0), name
+        return family != rivals.ADAM, family is not None, family or "", _rate(name) or 0.0, tried.get(name, 0), natural(name)
 
     return sorted({str(name) for name in names}, key=key)
 
@@ -159,7 +167,7 @@ def _families(names: Sequence[str]) -> dict[str, list[int]]:
     """{family: places of its members}; an optimizer without a family is one by itself."""
     found: dict[str, list[int]] = {}
     for i, name in enumerate(names):
-        found.setdefault(rivals.family_of(name) or name, []).append(i)
+        found.setdefault(_family(name) or name, []).append(i)
     return found
 
 

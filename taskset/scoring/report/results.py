@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from taskset.datasets.base import SPLITS
-from taskset.errors import ConfigError, StoreError
+from taskset.errors import ConfigError, OutdatedBaselines, StoreError
 from taskset.normalization import store
 from taskset.normalization.normalizer import fit, mean_curves
 from taskset.normalization.store.reading import curves_by_family
 from taskset.normalization.tables import tasks_frame
 from taskset.scoring import scores
+from taskset.scoring.comparison import plain
 from taskset.scoring.report import scales
 from taskset.scoring.report.scales import SETTING
 
@@ -64,10 +66,13 @@ def read(roots: Sequence[str | Path], view: str = "end") -> Results:
     for root in given:
         reader.add(root)
     if beside:
-        reader.add_baselines([root for root in given if not scales.has_normalizers(root)])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", OutdatedBaselines)  # of settings that nobody asked for
+            reader.add_baselines([root for root in given if not scales.has_normalizers(root)])
     runs, curves, normalizers, notes = reader.finished()
+    notes += filter(None, [scales.left_out(given)])
     keys = curves[[*SETTING, "family"]].drop_duplicates()
-    order = sorted(keys.itertuples(index=False, name=None), key=lambda key: (key[3], *map(_natural, key[:2]), key[2]))
+    order = sorted(keys.itertuples(index=False, name=None), key=lambda key: (key[3], *map(natural, key[:2]), key[2]))
     settings = pd.DataFrame(order, columns=[*SETTING, "family"])
     facts = _facts([*given, None] if beside else given, settings["task"])
     settings = settings.merge(facts, on="task", how="left")
@@ -148,11 +153,6 @@ class _Reader:
             self.settings.setdefault(root, set()).add(key[:3])
 
 
-def plain(frame: pd.DataFrame) -> pd.DataFrame:
-    """A frame with names as text instead of categories, so that frames with different names can be concatenated."""
-    return frame.astype({name: str for name in ("task", "optimizer") if name in frame})
-
-
 def _among(frame: pd.DataFrame, settings: set[tuple[str, str, int]]) -> np.ndarray:
     """Whether each row's setting is one of `settings`."""
     groups = frame.groupby(SETTING, observed=True)
@@ -213,6 +213,6 @@ def _count(frame: pd.DataFrame) -> str:
     return f"{number} setting{'s' if number > 1 else ''} (task, source, horizon)"
 
 
-def _natural(name: str) -> tuple[str | int, ...]:
+def natural(name: str) -> tuple[str | int, ...]:
     """A key that sorts "seed2" before "seed10"."""
     return tuple(int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from taskset.datasets.base import SPLITS
 from taskset.normalization import store
+from taskset.normalization.store.reading import tasks_and_versions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,6 +27,12 @@ def known_normalizers(roots: Sequence[str | Path | None]) -> pd.DataFrame:
 
     frames = [store.normalizers_of(root)[0] for root in roots if has_normalizers(root)]
     return pd.concat(frames, ignore_index=True).drop_duplicates([*SETTING, "split"], ignore_index=True)
+
+
+def left_out(roots: Sequence[str | Path | None]) -> str | None:
+    """A line that says which tasks' results are left out, as the tasks changed since; None where none is."""
+    old = set().union(*(store.normalizers_of(root)[1] for root in roots if has_normalizers(root)), set())
+    return f"Left out: {tasks_and_versions(old)}, which changed since their runs were computed" if old else None
 
 
 def of_longer_runs(normalizers: pd.DataFrame, settings: Iterable[tuple[str, str, int]]) -> pd.DataFrame:

@@ -12,7 +12,8 @@ const format = {
 
   /** A normalized loss. */
   score(value) {
-    return value === null || Number.isNaN(value) ? "–" : value.toFixed(3);
+    if (value === null || Number.isNaN(value)) return "–";
+    return value.toFixed(3).replace(/^-(0\.000)$/, "$1");
   },
 
   count(value) {

@@ -80,8 +80,6 @@ const optimizers = {
     optimizers.drawProfile();
   },
 
-  label: (row) => (row.trials > 1 ? `${row.title} (${row.trials} trials)` : row.title),
-
   drawIntervals() {
     const name = byId("statistic").value;
     const narrow = charts.narrow();
@@ -166,7 +164,7 @@ const optimizers = {
           return {
             type: "line",
             step: "end",
-            name: optimizers.label(row),
+            name: row.title,
             data: levels.map((level) => {
               while (count < sorted.length && sorted[count] <= level) count++;
               return [level, count / sorted.length];

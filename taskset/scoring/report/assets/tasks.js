@@ -97,8 +97,8 @@ const tasks = {
   },
 
   facts: () => [
-    tables.words("Family", "family", { minWidth: 150, widthGrow: 1.4 }),
-    tables.words("Data set", "dataset", { minWidth: 110, widthGrow: 1 }),
+    tables.words("Family", "family", { minWidth: 140, widthGrow: 1.4 }),
+    tables.words("Data set", "dataset", { minWidth: 105, widthGrow: 1 }),
     tables.words("Source", "source", { minWidth: 85 }),
     tables.numbers("Steps", "horizon", format.count, { minWidth: 72 }),
     tables.numbers("Parameters", "parameters", format.count, { minWidth: 112 }),
@@ -113,7 +113,7 @@ const tasks = {
       ...(others ? [tables.words("Best optimizer", "winner", { minWidth: 130 })] : []),
       tables.numbers("Best rate", "rate", format.rate, { minWidth: 70 }),
       tables.numbers("Best loss", "best", format.loss, { minWidth: 85 }),
-      ...data.columns.map((column, i) => tables.numbers(column.title, `optimizer${i}`, format.score, { minWidth: 100 })),
+      ...data.columns.map((column, i) => tables.numbers(column.title, `optimizer${i}`, format.score, { minWidth: 112 })),
     ];
   },
 

@@ -1,0 +1,33 @@
+"""The picture of learned optimizers beside Adam."""
+
+import pytest
+from matplotlib.figure import Figure
+
+from taskset.errors import ConfigError
+from taskset.scoring import picture
+from tests.normalization import made_up_sweeps as made
+
+TASK = "quadratic_family_seed2"  # the package has curves of it with horizons 2000 and 10000
+
+
+@pytest.fixture
+def evaluation(tmp_path):
+    return made.write(tmp_path / "made", tasks=[TASK], optimizers=["mine"], steps=2000, evaluations=10)
+
+
+def test_adam_of_the_shortest_horizon_that_is_long_enough(evaluation, tmp_path, monkeypatch):
+    figures = []
+    monkeypatch.setattr(Figure, "savefig", lambda self, *_, **__: figures.append(self))
+    best = picture.draw(TASK, [evaluation], None, tmp_path / "a.png")
+    (figure,) = figures
+    assert best.startswith("adam_lr_") and all(axes.get_legend() is None for axes in figure.axes)
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert labels[0] == "Adam, the other 16 learning rates" and labels[2] == "learned: mine"
+    adam = figure.axes[0].lines[0].get_xdata()
+    assert len(adam) == 51 and (adam[0], adam[-1]) == (0, 2000)  # not those steps of the longer runs
+
+
+def test_baselines_that_are_too_short(tmp_path):
+    root = made.write(tmp_path / "made", tasks=[TASK], optimizers=["mine"], steps=20_000, evaluations=10)
+    with pytest.raises(ConfigError, match="that reach 20000 steps: evaluate fewer"):
+        picture.draw(TASK, [root], None, tmp_path / "a.png")
