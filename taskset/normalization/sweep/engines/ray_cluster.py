@@ -10,20 +10,17 @@ import collections
 import contextlib
 import functools
 import gc
-import logging
 import os
 import resource
 import secrets
-import signal
-import threading
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from taskset import plugins
-from taskset.errors import ConfigError, TasksetError, cut
+from taskset.errors import TasksetError, cut
 from taskset.execution import carried, compile_cache
 from taskset.execution.memory import private_mib
 from taskset.normalization.sweep.engines.base import FINISHED, Process, Work
@@ -31,11 +28,6 @@ from taskset.normalization.sweep.engines.local import answer_to
 from taskset.normalization.sweep.workers import LATER, LATER_SECONDS, Progress, outcome
 from taskset.version import __version__
 
-QUIET = {  # what Ray reads when it is imported or started
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_DEDUP_LOGS": "0",
-}
 RETRIES = 3  # how often a job is begun again when its worker or node has died
 RECYCLE = 10  # jobs of a process before a fresh one takes over, which starts within some seconds
 WAITING_SECONDS = 60.0  # without an answer, before a note says that the cluster has no core for a worker
@@ -111,51 +103,6 @@ class _Held:
         setup, make, arguments = self._make
         setup.apply()
         self._made = make(*arguments)
-
-
-@contextlib.contextmanager
-def connected(address: str | None = None) -> Iterator[Ray]:
-    """Context manager: the engine of a Ray cluster; what was begun there ends with it.
-
-    address: "HOST:PORT" of its head, or "auto"; None: RAY_ADDRESS, else a cluster that runs on this machine, else one of this
-    machine's cores that ends with the context. Raises `ConfigError`: Ray isn't installed, or can't be reached.
-    """
-    os.environ.update({name: os.environ.get(name, value) for name, value in QUIET.items()})
-    try:
-        import ray
-    except ImportError as error:
-        raise ConfigError("the engine ray needs the package ray: pip install 'taskset[ray]'") from error
-    if ray.is_initialized():  # by the caller, whose connection it stays
-        yield Ray(ray)
-        return
-    with _own_signals():
-        try:
-            ray.init(
-                address=address, include_dashboard=None if address else False, log_to_driver=False,
-                logging_level=logging.ERROR, configure_logging=True,
-            )  # fmt: skip
-        except (ConnectionError, ValueError, RuntimeError, TimeoutError, OSError) as error:
-            raise ConfigError(
-                f"no Ray cluster at {address or 'this machine'} ({cut(str(error), 200)}): give --address HOST:PORT of its head, "
-                "or leave it out to use this machine"
-            ) from error
-    try:
-        yield Ray(ray)
-    finally:
-        ray.shutdown()
-
-
-@contextlib.contextmanager
-def _own_signals() -> Iterator[None]:
-    """A context after which signals are handled as before: Ray has a handler of its own for SIGTERM."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 class Ray:
