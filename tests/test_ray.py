@@ -3,7 +3,9 @@
 Left out where Ray isn't installed. docs/how-to/several_machines.md has the command and its last result.
 """
 
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +14,7 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -29,6 +32,7 @@ from taskset.normalization.sweep.runner import SweepOptions, sweep_to_file
 from taskset.scoring import candidates, trial_runs
 from tests.learned.test_outer import NAMES, check_equal, options, suite, trainer
 
+ROOT = Path(__file__).parent.parent
 OWN = own_family.__file__
 TASKS = [*(f"own_regression_seed{i}" for i in range(3)), "quadratic_family_seed3", "mlp_family_seed12"]
 OPTIONS = SweepOptions(("adam_lr_-3.00", "adam_lr_-2.00"), "synthetic", 20, (0, 1), 1, 4)
@@ -259,6 +263,20 @@ def test_nothing_outlives_a_sweep_that_is_ended(tmp_path, number, status):
     while marked(mark) and time.monotonic() < deadline:
         time.sleep(0.2)
     assert marked(mark) == []
+
+
+def test_the_cluster_file_of_the_page_is_one(tmp_path):
+    """By the schema that `ray up` checks it with."""
+    cluster_module()
+    import ray.autoscaler
+    import yaml
+
+    page = (ROOT / "docs" / "how-to" / "several_machines.md").read_text()
+    (block,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    schema = json.loads(Path(ray.autoscaler.__file__).with_name("ray-schema.json").read_text())
+    jsonschema.validate(yaml.safe_load(block), schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**yaml.safe_load(block), "max_workres": 3}, schema)
 
 
 def test_files_travel(tmp_path, monkeypatch):
