@@ -10,7 +10,7 @@ import pytest
 
 from taskset.datasets import sharing
 from taskset.errors import ConfigError, TasksetError, UnknownName
-from taskset.normalization.sweep import engines
+from taskset.normalization.sweep import engines, workers
 from taskset.normalization.sweep.engines.local import answer_to
 
 
@@ -30,6 +30,13 @@ def test_a_missing_ray_is_one_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ConfigError, match=r"pip install 'taskset\[ray\]'$"), engines.opened("ray"):
         pass
+
+
+def test_progress_names_the_first_few():
+    progress = workers.Progress(working={f"t{i}": 0.25 for i in range(10)})
+    assert progress.at_work() == "t0 t1 t2 t3 t4 t5 t6 t7 and 2 more"
+    progress.working = {"a": 0.5}
+    assert progress.at_work() == "a" and progress.at_work(shares=True) == "a 50%"
 
 
 def test_answers():

@@ -29,6 +29,7 @@ from taskset.normalization.sweep.workers import LATER, LATER_SECONDS, Progress, 
 from taskset.version import __version__
 
 RETRIES = 3  # how often a job is begun again when its worker or node has died
+AHEAD = 2  # jobs that Ray has per core
 RECYCLE = 10  # jobs of a process before a fresh one takes over, which starts within some seconds
 WAITING_SECONDS = 60.0  # without an answer, before a note says that the cluster has no core for a worker
 CANCEL_SECONDS = 10.0  # for the nodes to remove what they shared, at the end
@@ -132,17 +133,21 @@ class Ray:
         self,
         jobs: Iterable[str],
         work: Work,
-        count: int,
+        count: int | None = None,
         report: Callable[[Progress], object] = lambda progress: None,
         may_begin: Callable[[str], bool] = lambda job: True,
         modules: Sequence[str] = (),
         files: Sequence[str] = (),
+        default: int = 1,
     ) -> Progress:
-        """As `Engine.run`. Claims are held here, and results are written here; how far a job is isn't known before its end."""
-        _allow_files(count)
+        """As `Engine.run`. Claims are held here, and results are written here; how far a job is isn't known before its end.
+
+        Without a `count`, Ray has twice as many jobs as cores: a cluster that can grow sees that there is work for more.
+        """
+        del default
         running = _Running(self._ray, work, self._setup(modules, files), jobs, may_begin)
         try:
-            while running.begin(count):
+            while running.begin(count or AHEAD * self.workers(None, 1)):
                 report(running.progress)
                 running.wait()
                 report(running.progress)
@@ -194,6 +199,7 @@ class _Running:
 
     def begin(self, count: int) -> bool:
         """Begin jobs until `count` are with Ray; whether there is anything left to wait for."""
+        _allow_files(count)
         while len(self._begun) < count and (job := self._next()) is not None:
             with contextlib.ExitStack() as claim:
                 kind, given = outcome(functools.partial(claim.enter_context, self._work.begin(job)))
