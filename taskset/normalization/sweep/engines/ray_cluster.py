@@ -40,7 +40,8 @@ class Setup:
     """What a process on another machine is set up with before its first job.
 
     session: of the scratch directory (`taskset.datasets.sharing.join_shared_arrays`); settings: environment variables that can
-    change numbers, or say where compiled programs are kept; modules: to import; files: `taskset.execution.carried`.
+    change numbers, or say where compiled programs are kept, "" where they are not set; modules: to import; files:
+    `taskset.execution.carried`.
     """
 
     version: str
@@ -59,7 +60,9 @@ class Setup:
             from taskset.datasets.sharing import join_shared_arrays
             from taskset.execution.runtime import start_tensorflow
 
-            os.environ.update(self.settings)
+            for name, value in self.settings.items():  # of a node's own, those that this process lacks would change numbers
+                os.environ.pop(name, None)
+                os.environ.update({name: value} if value else {})
             _Node.scratch, _Node.session = join_shared_arrays(self.session), self.session
             start_tensorflow(threads=1)
         carried.unpack(self.files, _Node.scratch)
@@ -124,8 +127,9 @@ class Ray:
 
     def _setup(self, modules: Sequence[str], files: Sequence[str] = ()) -> Any:
         """A reference to the `Setup`, which Ray sends to each node once."""
-        names = (*compile_cache.SETTINGS, compile_cache.VARIABLE)
-        settings = {**compile_cache.settings(), **{name: os.environ[name] for name in names[-1:] if name in os.environ}}
+        here = compile_cache.settings()
+        settings = {name: here.get(name, "") for name in compile_cache.SETTINGS}
+        settings[compile_cache.VARIABLE] = os.environ.get(compile_cache.VARIABLE, "")
         packed = carried.pack([*(name for name in modules if name.endswith(".py")), *files])
         return self._ray.put(Setup(__version__, self._session, settings, tuple(modules), packed))
 
@@ -153,7 +157,6 @@ class Ray:
                 report(running.progress)
         finally:
             running.cancel()
-            self._tidy()
         return running.progress
 
     def process(
@@ -163,7 +166,7 @@ class Ray:
         actor = self._ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0)(_Held)
         return RayProcess(self._ray, actor.remote(self._setup(modules), make, tuple(arguments)), name)
 
-    def _tidy(self) -> None:
+    def close(self) -> None:
         """Have each node remove what its processes shared; one that doesn't answer removes it when it is next used."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy as On
 

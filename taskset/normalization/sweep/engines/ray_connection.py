@@ -41,7 +41,8 @@ def connected(address: str | None = None) -> Iterator[Ray]:
     from taskset.normalization.sweep.engines.ray_cluster import Ray
 
     if ray.is_initialized():  # by the caller, whose connection it stays
-        yield Ray(ray)
+        with contextlib.closing(Ray(ray)) as engine:
+            yield engine
         return
     _check_reachable(address or os.environ.get("RAY_ADDRESS"))
     with _terminated() as handle:
@@ -51,7 +52,8 @@ def connected(address: str | None = None) -> Iterator[Ray]:
             raise _unreachable(address, cut(str(error), 200)) from error
         handle()  # Ray has put a handler of its own in its place
         try:
-            yield Ray(ray)
+            with contextlib.closing(Ray(ray)) as engine:
+                yield engine
         finally:
             ray.shutdown()
 
