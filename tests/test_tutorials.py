@@ -166,7 +166,10 @@ def test_optuna(run):
     skip_if(left_out)
     if not left_out:
         assert names["search"].best.loss < names["problem"].losses["valid_outer"][:, :, 0].mean()
-        assert len(names["study"].trials) == 12
+        assert len(names["study"].trials) == 12 and names["search"].trials <= 12
+        halving, horizon = names["halving"], names["problem"].horizon
+        assert 5 * horizon <= halving.steps < 6 * horizon or len(names["halved"].trials) == 40
+        assert halving.trials > halving.steps / horizon and halving.best.optimizer in names["rates"]
 
 
 @pytest.mark.slow

@@ -1,13 +1,14 @@
 """Hyperparameter search on the recorded curves, a page and a picture: `python -m tools.search --out DIR`, or --publish for docs/.
 
-For each task that was swept with Adam's learning rates, the wide Adam grid and the learned list, with the same horizon and seeds:
-random search (mean over orders), successive halving and the learned list in its order, each run by run (a run of one seed), with
-the loss of valid_outer deciding. The result is the normalized loss of the best found after budgets of so many whole trainings.
+Over all problems of `taskset.tabular.problems()` that have a scale: each searcher chooses by the loss of valid_outer, the mean
+over seeds, and pays per training step; the result is its normalized regret after budgets of so many whole trainings. Needs Optuna
+(`pip install 'taskset[tutorials]'`); some minutes on one core.
 """
 
 import argparse
 import sys
 import textwrap
+import timeit
 from pathlib import Path
 
 import matplotlib
@@ -17,125 +18,196 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-import taskset
 from benchmarks import report
+from taskset import catalogue
 from taskset.errors import StoreError
 from taskset.normalization import tabular
-from taskset.normalization.store import load_curves, load_normalizers, load_sweeps
-from taskset.samplers.optimizers import opt_list_names
+from taskset.random import seeds
+from taskset.scoring import statistics
+from tools import search_methods
 
-BUDGETS = np.array([0.5, 1, 2, 3, 5, 7, 10])  # whole trainings
-ORDERS = 20
+BUDGETS = np.array([1, 2, 3, 4, 5, 7, 10])  # whole trainings
+ORDERS = 10  # of random search
+REPEATS = 4  # of TPE and the Gaussian process
 SPLIT = "valid_outer"
 ETA = 3
-# Of the methods, in order: colour-blind eyes see the difference, too.
-COLOURS, MARKERS = ("#0072B2", "#E69F00", "#009E73", "#D55E00"), "os^D"
+ADAM = "adam_lr"
+RATES, ALL = "Adam's learning rates", "All configurations"
+COLORS = {
+    "random": "#555555",
+    "TPE": "#0072B2",
+    "Gaussian process": "#009E73",
+    "successive halving": "#D55E00",
+    "learned list": "#CC79A7",
+}
 
 
-def settings(root):
-    """(task, source, horizon) with curves of the learned list beside Adam's learning rates."""
-    sweeps = load_sweeps(root)
-    found = {}
-    for row in sweeps.itertuples():
-        found.setdefault((row.task, row.source, row.horizon), set()).update(row.optimizers)
-    wanted = {"adam_lr_-3.00", opt_list_names(1)[0]}
-    return [setting for setting, optimizers in found.items() if wanted <= optimizers]
+def searches(problem, families, with_list):
+    """{method: [Search after the largest budget, ..]}, one for each order or repeat."""
+    steps, new = int(BUDGETS[-1] * problem.horizon), lambda: problem.search(SPLIT)
+    names = [name for family in families for name in problem.space(family).optimizers]
+    found = {"random": [], "TPE": [], "Gaussian process": []}
+    for order in range(ORDERS):
+        shuffled = seeds.generator(order, "random search", problem.task).permutation(len(names))
+        found["random"].append(tabular.in_turn(new(), [names[i] for i in shuffled], steps))
+    for repeat in range(REPEATS):
+        found["TPE"].append(search_methods.tpe(new(), steps, families, repeat))
+        found["Gaussian process"].append(search_methods.gaussian_process(new(), steps, families, repeat))
+    first = max(1, problem.horizon // ETA**3)
+    found["successive halving"] = [tabular.successive_halving(new(), first, ETA, names)]
+    if with_list:
+        found["learned list"] = [tabular.in_turn(new(), problem.learned_list(), steps)]
+    return found
 
 
-def methods(problem):
-    """{name: [Search after the largest budget, ..]}, one a seed and order."""
-    steps = int(BUDGETS[-1] * problem.horizon)
-    adam = [name for name in problem.optimizers if name.startswith("adam_lr_")]
-    results = {"random search, all": [], "successive halving, all": [], "learned list": [], "Adam, rates at random": []}
-    for seed in problem.seeds:
-        search = lambda seed=seed: problem.search(SPLIT, seed)  # noqa: E731
-        for order in range(ORDERS):
-            results["random search, all"].append(tabular.random_search(search(), steps, seed=order))
-            shuffled = np.random.default_rng([order, seed]).permutation(adam).tolist()
-            results["Adam, rates at random"].append(tabular.in_turn(search(), shuffled, steps))
-        first = max(1, problem.horizon // ETA**3)
-        results["successive halving, all"].append(tabular.successive_halving(search(), first, ETA))
-        results["learned list"].append(tabular.in_turn(search(), problem.learned_list(), steps))
-    return results
+def regrets(problem, families, with_list):
+    """{method: normalized regrets [budgets]}, the mean over orders and repeats."""
+    each = searches(problem, families, with_list)
+    spent = BUDGETS * problem.horizon
+    return {name: np.mean([[one.regret(steps) for steps in spent] for one in some], axis=0) for name, some in each.items()}
 
 
 def measure(root):
-    """({method: normalized losses [tasks, budgets]}, tasks, configurations of each)."""
-    normalizers = load_normalizers(root)
-    normalizers = normalizers[normalizers["normalizable"] & (normalizers["split"] == SPLIT)]
-    scale = {(r.task, r.source, r.horizon): (r.initial, r.best) for r in normalizers.itertuples()}
-    losses, used, sizes = {}, [], []
-    for task, source, horizon in settings(root):
-        if (task, source, horizon) not in scale:
+    """({group: {method: regrets [problems, budgets]}}, {group: the problems' rows}, number without a scale)."""
+    found, used, without = {RATES: {}, ALL: {}}, {RATES: [], ALL: []}, 0
+    for row in tabular.problems(root=root).itertuples():
+        problem = tabular.load(row.task, row.optimizers, row.source, row.horizon, root=root)
+        try:
+            problem.scale(SPLIT)
+        except StoreError:
+            without += 1
             continue
-        initial, best = scale[task, source, horizon]
-        problem = tabular.from_curves(load_curves(task, source=source, horizon=horizon, root=root))
-        for name, searches in methods(problem).items():
-            reached = np.array([[s.reached(b * horizon) for b in BUDGETS] for s in searches])
-            normalized = np.where(np.isfinite(reached), np.clip((reached - best) / (initial - best), -2, 2), 2)
-            losses.setdefault(name, []).append(normalized.mean(axis=0))
-        used.append(task)
-        sizes.append(len(problem.optimizers))
-    if not used:
-        raise StoreError("no task has curves of the learned list beside Adam's learning rates: pass --root")
-    return {name: np.array(rows) for name, rows in losses.items()}, used, sizes
+        families = problem.families()
+        groups = [(RATES, [ADAM], False)] if ADAM in families else []
+        if problem.learned_list():
+            groups.append((ALL, families, True))
+        for group, some, with_list in groups:
+            used[group].append(row)
+            for name, values in regrets(problem, some, with_list).items():
+                found[group].setdefault(name, []).append(values)
+    if not used[RATES]:
+        raise StoreError("no problem with Adam's learning rates: pass --root")
+    return {group: {name: np.array(rows) for name, rows in some.items()} for group, some in found.items()}, used, without
 
 
-def picture(losses, path):
-    """Mean and median over tasks against the budget."""
+def interval(values):
+    """95% interval of the mean over problems, by the bootstrap."""
+    return statistics.interval(values, statistics.mean, seed=0)
+
+
+def picture(found, path):
+    """Mean regret against the budget, with its interval, a panel for each group."""
     figure, panels = plt.subplots(1, 2, figsize=(9.6, 3.8), sharey=True, layout="constrained")
-    for axes, how in zip(panels, (np.mean, np.median)):
-        for (name, values), colour, marker in zip(losses.items(), COLOURS, MARKERS):
-            axes.plot(BUDGETS, how(values, axis=0), marker=marker, markersize=5, color=colour, label=name)
-        axes.axhline(0, color="grey", linewidth=0.8, linestyle=":")  # the best of Adam's learning rates
-        axes.set(xlabel="budget: whole trainings", xscale="log")
+    for axes, (group, methods) in zip(panels, found.items()):
+        for name, values in methods.items():
+            low, high = np.transpose([interval(column) for column in values.T])
+            axes.plot(BUDGETS, values.mean(axis=0), marker="o", markersize=3, label=name, color=COLORS[name])
+            axes.fill_between(BUDGETS, low, high, alpha=0.15, linewidth=0, color=COLORS[name])
+        axes.set(xlabel="budget: whole trainings", xscale="log", yscale="log")
         axes.set_xticks(BUDGETS, [f"{b:g}" for b in BUDGETS])
         axes.minorticks_off()
-        axes.set_title(f"Best found so far, {how.__name__} over tasks", fontsize=10)
-    panels[0].set_ylabel(f"normalized {SPLIT} loss")
-    panels[0].legend(fontsize=8)
+        axes.set_title(f"{group}: {len(next(iter(methods.values())))} problems", fontsize=10)
+        axes.legend(fontsize=8)
+    panels[0].set_ylabel(f"normalized regret, {SPLIT} loss")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
     plt.close(figure)
 
 
-def text(losses, used, sizes):
+def milliseconds(call, number=50):
+    """Of one call, the best of five rounds."""
+    return 1000 * min(timeit.repeat(call, number=number, repeat=5)) / number
+
+
+def lookups(root):
+    """A table of what the table's own operations take."""
+    row = tabular.problems(root=root).sort_values("configurations").iloc[-1]
+    given = row.task, row.optimizers, row.source, row.horizon, root
+    problem = tabular.load(*given)
+    name, space = problem.optimizers[0], problem.space(ADAM)
+    calls = {
+        "the curve of a configuration, all splits: `problem.query(name)`": lambda: problem.query(name),
+        "a new search that pays for a whole curve: `search.advance(name, horizon)`": lambda: problem.search().advance(
+            name, problem.horizon
+        ),
+        "the configuration nearest to numbers: `space.nearest(values)`": lambda: space.nearest({"learning_rate": 0.003}),
+    }
+    rows = [[what, f"{milliseconds(call):.2g}"] for what, call in calls.items()]
+    rows.append(["a problem from the disk, once: `tabular.load(..)`", f"{milliseconds(lambda: tabular.load(*given), 1):.2g}"])
+    return report.table([f"{problem.task}, {len(problem.optimizers)} configurations", "ms"], rows)
+
+
+def rows(methods):
+    """The table of a group."""
+    shown = []
+    for name, values in methods.items():
+        cells = [(column.mean(), *interval(column)) for column in values.T]
+        shown.append([name, *(f"{mean:.3f} [{low:.3f}, {high:.3f}]" for mean, low, high in cells)])
+    return report.table(["", *(f"{b:g}" for b in BUDGETS)], shown)
+
+
+def medians(methods):
+    """The same with medians over problems."""
+    shown = [[name, *(f"{x:.4f}" for x in np.median(values, axis=0))] for name, values in methods.items()]
+    return report.table(["", *(f"{b:g}" for b in BUDGETS)], shown)
+
+
+def sizes(used):
+    """How many configurations, as 9 to 17."""
+    counts = sorted({row.configurations for row in used})
+    return f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+
+
+def text(found, used, without, times):
     """docs/search.md."""
-    header = ["", *(f"{b:g}" for b in BUDGETS)]
-    each = f"{min(sizes)}" if min(sizes) == max(sizes) else f"{min(sizes)} to {max(sizes)}"
-    families = sorted({taskset.catalogue.resolve(task)[0] for task in used})
-
-    def rows(how):
-        return [[name, *(f"{x:.3f}" for x in how(v, axis=0))] for name, v in losses.items()]
-
+    families = sorted({catalogue.resolve(row.task)[0] for row in used[RATES]})
+    names = [row.source for row in used[RATES]]
+    sources = ", ".join(f"{names.count(source)} with source {source}" for source in sorted(set(names)))
     return f"""# Searching hyperparameters on recorded curves
 
-`taskset.tabular` turns the curves that ship into a benchmark of hyperparameter search: a query costs nothing, and the account
-says what the training would have cost. Here as an example: {len(used)} tasks with {each} configurations
-each, of {len(families)} families:
+`taskset.tabular` turns the curves that ship into a benchmark of hyperparameter search: a query is a look into a table, and the
+account says what the training would have cost. [A tutorial](tutorials/optuna.md) shows it with Optuna. Here searchers are
+compared on all of its problems, {len(used[RATES])} tasks with their settings, of {len(families)} families:
 {textwrap.fill(", ".join(families), 127)}.
+{f"{without} more have no configuration that lowers the loss, and so no scale." if without else ""}
 
-All methods pay per training step; the loss of {SPLIT} decides; 0 is the best of Adam's learning rates (17, or 9 where
-a step is dear) in the mean over seeds, 1 the start (what is below 0 beat it). Random orders: mean over {ORDERS}.
+Normalized regret: 0 is the lowest {SPLIT} loss that any configuration of the problem ever reached (mean over its seeds), 1 the
+loss at the start. Every searcher pays per training step and keeps the best it has seen. Nothing is interpolated: a proposal means
+the nearest configuration that was trained.
 
-- random search, all: configurations of all optimizers in random order, each to its end;
-- Adam, rates at random: the same with Adam's learning rates alone;
-- successive halving, all (arXiv 1502.07943): all for 1/27 of the horizon, the best third for three times as long, and so on;
-- learned list: NAdamW's, in its order (arXiv 2002.11887).
+- random: configurations in random order, each to its end (mean over {ORDERS} orders);
+- TPE: Optuna's `TPESampler` with {search_methods.TPE_FIRST} random trials first (mean over {REPEATS} seeds);
+- Gaussian process: expected improvement, {search_methods.FIRST} random looks first (mean over {REPEATS} seeds);
+- successive halving (arXiv 1502.07943): all for 1/{ETA**3} of the horizon, the best third for three times as long, and so on;
+- learned list: NAdamW's, in its order (arXiv 2002.11887), which was made on tasks of these families.
 
-Mean over tasks, by budget (in whole trainings):
+Mean over problems with its 95% interval (bootstrap over problems), by budget in whole trainings.
 
-{report.table(header, rows(np.mean))}
+**{RATES}**: {len(used[RATES])} problems with {sizes(used[RATES])} configurations, of which the rates are 9 or 17.
 
-Median over tasks:
+{rows(found[RATES])}
 
-{report.table(header, rows(np.median))}
+**{ALL}** of the {len(used[ALL])} problems that have the learned list: {sizes(used[ALL])} of them each, Adam's rates, its
+wide grid where it was swept, and the list.
 
-![mean and median over tasks](pictures/search.png)
+{rows(found[ALL])}
 
-The learned list was made from these families of tasks (other horizons and batches), so this is no test of how it does elsewhere.
+![mean regret by budget](pictures/search.png)
 
-Made by `python -m tools.search`. {report.conditions("taskset", "numpy", "pandas")}
+Medians over problems, {RATES} and {ALL.lower()}:
+
+{medians(found[RATES])}
+
+{medians(found[ALL])}
+
+## What a look takes
+
+{times}
+
+tests/normalization/test_tabular.py holds the first two to 10 ms on whatever machine it runs.
+
+Made by `python -m tools.search` from the curves that ship, {sources}.
+{report.conditions("taskset", "numpy", "pandas", "optuna")}
 """
 
 
@@ -146,12 +218,12 @@ def main():
     given = parser.parse_args()
     folder = report.folder(given)
     try:
-        losses, used, sizes = measure(given.root)
+        found, used, without = measure(given.root)
     except StoreError as error:
         sys.exit(f"error: {error}")
-    picture(losses, folder / "pictures" / "search.png")
-    (folder / "search.md").write_text(text(losses, used, sizes), encoding="utf-8")
-    print(f"written: {folder / 'search.md'}, {len(used)} tasks")
+    picture(found, folder / "pictures" / "search.png")
+    (folder / "search.md").write_text(text(found, used, without, lookups(given.root)), encoding="utf-8")
+    print(f"written: {folder / 'search.md'}, {len(used[RATES])} problems")
 
 
 if __name__ == "__main__":

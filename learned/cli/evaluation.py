@@ -79,10 +79,9 @@ def _with_progress(judged, waiting, options, output, data_dir, workers, modules,
 
         def report(progress):
             done = len(progress.finished) + len(progress.failed) + sum(progress.working.values())
-            bar.update(line, completed=round(done, 2), description=" ".join(progress.working))
+            bar.update(line, completed=round(done, 2), description=progress.at_work())
 
-        count = min(engine.workers(workers, 1), max(len(waiting), 1))
-        return runs.run(judged, waiting, options, output, data_dir, count, modules, report, engine)
+        return runs.run(judged, waiting, options, output, data_dir, workers, modules, report, engine)
 
 
 def choose(

@@ -177,7 +177,7 @@ def train(
     spread = _strategy(strategy, device, workers, pairs)
     with contextlib.ExitStack() as stack:
         opened = stack.enter_context(engines.opened(engine, address))
-        chosen = _measured(chosen, unmeasured, output / "baselines", data_dir, opened.workers(workers, 1), modules or [], opened)
+        chosen = _measured(chosen, unmeasured, output / "baselines", data_dir, workers, modules or [], opened)
         trainer = stack.enter_context(
             session.open_trainer(
                 chosen,
@@ -262,7 +262,8 @@ def _measured(chosen, unmeasured, root, data_dir, workers, modules, engine):
 
     def sweep(names, options, root):
         added = [*modules, learned.__name__]
-        return baseline_report(names, options, root, data_dir, workers, None, added, out, err, engine=engine)
+        count = workers or (1 if engine is engines.LOCAL else None)
+        return baseline_report(names, options, root, data_dir, count, None, added, out, err, engine=engine)
 
     return measuring.completed(chosen, root, sweep)
 

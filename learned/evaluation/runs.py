@@ -138,8 +138,7 @@ def evaluate(
     judged = named_checkpoint(path, name)
     options = SweepOptions((judged.name,), source, horizon, tuple(range(seeds)), batches, evaluations)
     waiting = plan(judged, names, options, root)
-    count = min(engine.workers(workers, 1), max(len(waiting), 1))
-    return run(judged, waiting, options, root, data_dir, count, modules, report, engine)
+    return run(judged, waiting, options, root, data_dir, workers, modules, report, engine)
 
 
 def _claim(root, judged, options):
@@ -216,12 +215,12 @@ def run(
     options: SweepOptions,
     root: PathLike,
     data_dir: str | None = None,
-    count: int = 1,
+    count: int | None = None,
     modules: Sequence[str] = (),
     report: Callable[[Progress], None] = lambda progress: None,
     engine: engines.Engine = engines.LOCAL,
 ) -> Progress:
-    """Train and evaluate the `waiting` tasks with `count` workers of `engine`.
+    """Train and evaluate the `waiting` tasks with `count` workers of `engine` (None: as `Engine.run`).
 
     A finished task is a file that appears whole: after an interruption the remaining ones are computed.
     """

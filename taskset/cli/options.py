@@ -33,7 +33,7 @@ EngineName = Annotated[
 Address = Annotated[
     str | None,
     typer.Option(
-        help="HOST:PORT of the Ray cluster's head, or auto. Default: RAY_ADDRESS, else this machine.", show_default=False
+        help="HOST:PORT of the Ray cluster's head, auto, or local. Default: RAY_ADDRESS, else this machine.", show_default=False
     ),
 ]
 TaskName = Annotated[str, typer.Argument(help="Task name.")]

@@ -146,9 +146,7 @@ def baseline_report(
                         if name in progress.failed:
                             err.print(f"failed {name}: {progress.failed[name]}", markup=False)
                 share = len(todo.finished) + len(progress.finished) + sum(progress.working.values())
-                bar.update(
-                    line, completed=round(share, 3), description=" ".join(f"{n} {s:.0%}" for n, s in progress.working.items())
-                )
+                bar.update(line, completed=round(share, 3), description=progress.at_work(shares=True))
 
             progress = baseline.run(todo, options, root, data_dir, workers, mode, modules, report, max_hours, engine)
             report(progress)

@@ -84,7 +84,7 @@ def score(
 
         def report(progress: sweep_workers.Progress) -> None:
             done = len(progress.finished) + len(progress.failed)
-            bar.update(line, completed=done, total=None, description=" ".join(progress.working))
+            bar.update(line, completed=done, total=None, description=progress.at_work())
 
         found = one_optimizer.score(
             optimizer, suite, out_dir, given, trials, name, seeds, horizon, split, batches, view, data_dir, workers,

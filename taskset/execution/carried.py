@@ -33,8 +33,7 @@ def pack(paths: Iterable[str]) -> dict[str, CarriedFile]:
 def unpack(packed: Mapping[str, CarriedFile], directory: Path) -> None:
     """Make `place` find these files: as they are where this machine has the same ones in the same places, else in `directory`."""
     for given, file in packed.items():
-        if given not in _copies:
-            _copies[given] = file.path if _has(Path(file.path), file.contents) else str(_copy(file, directory))
+        _copies[given] = file.path if _has(Path(file.path), file.contents) else str(_copy(file, directory))
 
 
 def place(given: str) -> str:

@@ -81,8 +81,7 @@ def score(
     options = options_of(candidate, found.source, horizon, seeds, batches)
     text = trial_runs.Text(optimizer, candidate.trials, candidate.name) if isinstance(optimizer, str) else None
     waiting = trial_runs.plan(candidate, tasks, options, out)
-    count = min(engine.workers(workers, 1), max(1, len(waiting)))
-    progress = trial_runs.run(candidate, waiting, options, out, data_dir, text, count, modules, report, engine)
+    progress = trial_runs.run(candidate, waiting, options, out, data_dir, text, workers, modules, report, engine)
     if progress.failed:
         task, told = next(iter(progress.failed.items()))
         raise TasksetError(f"{len(progress.failed)} of {len(tasks)} tasks failed; {task}: {told}")

@@ -134,14 +134,15 @@ def run(
     root: str | Path,
     data_dir: str | Path | None = None,
     text: Text | None = None,
-    count: int = 1,
+    count: int | None = None,
     modules: Iterable[str] = (),
     report: Callable[[workers.Progress], object] = lambda progress: None,
     engine: engines.Engine = engines.LOCAL,
 ) -> workers.Progress:
     """Run the `waiting` tasks; returns a `taskset.normalization.sweep.workers.Progress`.
 
-    text: the candidate as a `Text`, for `count` workers of `engine`; None: an object, whose tasks are run one by one here.
+    text: the candidate as a `Text`, for `count` workers of `engine` (None: as `Engine.run`); None: an object, whose tasks are run
+    one by one here.
     A finished task is a file that appears whole: interrupted and started again, the rest is done.
     """
     remove_leftovers(root)

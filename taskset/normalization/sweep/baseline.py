@@ -116,7 +116,7 @@ def run(
     max_hours: float | None = None,
     engine: engines.Engine = engines.LOCAL,
 ) -> workers.Progress:
-    """Sweep `todo.waiting` with `count` workers (default: one per core); returns their `workers.Progress`.
+    """Sweep `todo.waiting` with `count` workers (default: one per core of the engine); returns their `workers.Progress`.
 
     mode: of execution (`taskset.execution.modes`), for runs one by one; None: the fastest way of each task.
     max_hours: tasks that would end more than so many hours from now, by the estimate of their cost, are not begun; those of
@@ -126,7 +126,6 @@ def run(
     Several processes may run on one `root`: each task is done by one of them (`taskset.normalization.sweep.claims`).
     engine: where the tasks are computed (`taskset.normalization.sweep.engines`); this process writes what others send it.
     """
-    count = engine.workers(count, cores())
     end = None if max_hours is None else time.monotonic() + 3600 * max_hours
 
     def in_time(name: str) -> bool:
@@ -136,7 +135,7 @@ def run(
     try:
         with shared_arrays():
             work = SweepWork(options, str(root), data_dir, mode)
-            return engine.run(todo.waiting, work, count, report, in_time, tuple(modules))
+            return engine.run(todo.waiting, work, count, report, in_time, tuple(modules), default=cores())
     finally:
         claims.tidy(root)
 

@@ -28,6 +28,7 @@ RECYCLE = 40  # tasks a worker does at most before a fresh one takes over: each 
 
 LATER = "later"  # what the function returns for a job that can't be done now
 LATER_SECONDS = 1.0
+NAMED = 8  # jobs in a line of progress
 STILLBORN = 4  # processes in a row that may die before they can take a job
 _PR_SET_PDEATHSIG = 1
 
@@ -103,6 +104,12 @@ class Progress:
     failed: dict[str, str] = field(default_factory=dict)
     working: dict[str, float] = field(default_factory=dict)
     left: list[str] = field(default_factory=list)
+
+    def at_work(self, shares: bool = False) -> str:
+        """The jobs that are being done, the first few by name; shares: with how far each is."""
+        texts = [f"{job} {share:.0%}" if shares else job for job, share in self.working.items()]
+        more = [f"and {len(texts) - NAMED} more"] if len(texts) > NAMED else []
+        return " ".join([*texts[:NAMED], *more])
 
 
 def run(

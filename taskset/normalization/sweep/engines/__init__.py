@@ -22,7 +22,7 @@ __all__ = ["FINISHED", "LOCAL", "NAMES", "Engine", "Local", "Process", "Work", "
 
 @contextlib.contextmanager
 def opened(name: str = "local", address: str | None = None) -> Iterator[Engine]:
-    """Context manager: the engine of that name. address: of a Ray cluster; None: one that runs on this machine, else a new one.
+    """Context manager: the engine of that name. address: of a Ray cluster (`ray_connection.connected`).
 
     Raises: UnknownName, ConfigError (an address of local; Ray isn't installed or can't be reached).
     """
@@ -33,7 +33,7 @@ def opened(name: str = "local", address: str | None = None) -> Iterator[Engine]:
             raise ConfigError(f"address {address!r}: the engine local has none; leave it out or give --engine ray")
         yield LOCAL
         return
-    from taskset.normalization.sweep.engines import ray_cluster
+    from taskset.normalization.sweep.engines import ray_connection
 
-    with ray_cluster.connected(address) as engine:
+    with ray_connection.connected(address) as engine:
         yield engine

@@ -59,7 +59,7 @@ class Engine(Protocol):
     """Where work is done: processes of this machine (`local.Local`), or a Ray cluster (`ray_cluster.Ray`)."""
 
     def workers(self, asked: int | None, default: int) -> int:
-        """How many jobs to do at a time: what was asked for, else `default` on this machine, or a cluster's cores."""
+        """How many jobs are done at a time: what was asked for, else `default` on this machine, or the cores of a cluster now."""
         ...
 
     def alone(self, count: int) -> bool:
@@ -70,14 +70,16 @@ class Engine(Protocol):
         self,
         jobs: Iterable[str],
         work: Work,
-        count: int,
+        count: int | None = None,
         report: Callable[[Progress], object] = lambda progress: None,
         may_begin: Callable[[str], bool] = lambda job: True,
         modules: Sequence[str] = (),
         files: Sequence[str] = (),
+        default: int = 1,
     ) -> Progress:
         """Do the work of all jobs, `count` at a time; returns the `Progress` at the end.
 
+        count: None: `default` on this machine, or all cores of a cluster, as it grows.
         modules: those that register names from outside the package, imported before the work; files: others that `compute`
         opens, by `taskset.execution.carried.place`. report, may_begin: as of `taskset.normalization.sweep.workers.run`. A job
         whose process dies is done again. On any exception here all work is stopped at once, and the exception is raised again.

@@ -35,15 +35,16 @@ class Local:
         self,
         jobs: Iterable[str],
         work: base.Work,
-        count: int,
+        count: int | None = None,
         report: Callable[[Progress], object] = lambda progress: None,
         may_begin: Callable[[str], bool] = lambda job: True,
         modules: Sequence[str] = (),
         files: Sequence[str] = (),
+        default: int = 1,
     ) -> Progress:
         """As `Engine.run`: each job is begun, computed and kept by one of `taskset.normalization.sweep.workers`."""
         del files  # they are here
-        return workers.run(jobs, base.do, (work, tuple(modules)), count, report, may_begin)
+        return workers.run(jobs, base.do, (work, tuple(modules)), count or default, report, may_begin)
 
     def process(
         self, make: Callable[..., object], arguments: Sequence[Any], modules: Sequence[str] = (), name: str = ""

@@ -10,20 +10,17 @@ import collections
 import contextlib
 import functools
 import gc
-import logging
 import os
 import resource
 import secrets
-import signal
-import threading
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from taskset import plugins
-from taskset.errors import ConfigError, TasksetError, cut
+from taskset.errors import TasksetError, cut
 from taskset.execution import carried, compile_cache
 from taskset.execution.memory import private_mib
 from taskset.normalization.sweep.engines.base import FINISHED, Process, Work
@@ -31,12 +28,8 @@ from taskset.normalization.sweep.engines.local import answer_to
 from taskset.normalization.sweep.workers import LATER, LATER_SECONDS, Progress, outcome
 from taskset.version import __version__
 
-QUIET = {  # what Ray reads when it is imported or started
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_DEDUP_LOGS": "0",
-}
 RETRIES = 3  # how often a job is begun again when its worker or node has died
+AHEAD = 2  # jobs that Ray has per core
 RECYCLE = 10  # jobs of a process before a fresh one takes over, which starts within some seconds
 WAITING_SECONDS = 60.0  # without an answer, before a note says that the cluster has no core for a worker
 CANCEL_SECONDS = 10.0  # for the nodes to remove what they shared, at the end
@@ -47,7 +40,8 @@ class Setup:
     """What a process on another machine is set up with before its first job.
 
     session: of the scratch directory (`taskset.datasets.sharing.join_shared_arrays`); settings: environment variables that can
-    change numbers, or say where compiled programs are kept; modules: to import; files: `taskset.execution.carried`.
+    change numbers, or say where compiled programs are kept, "" where they are not set; modules: to import; files:
+    `taskset.execution.carried`.
     """
 
     version: str
@@ -66,7 +60,9 @@ class Setup:
             from taskset.datasets.sharing import join_shared_arrays
             from taskset.execution.runtime import start_tensorflow
 
-            os.environ.update(self.settings)
+            for name, value in self.settings.items():  # of a node's own, those that this process lacks would change numbers
+                os.environ.pop(name, None)
+                os.environ.update({name: value} if value else {})
             _Node.scratch, _Node.session = join_shared_arrays(self.session), self.session
             start_tensorflow(threads=1)
         carried.unpack(self.files, _Node.scratch)
@@ -113,51 +109,6 @@ class _Held:
         self._made = make(*arguments)
 
 
-@contextlib.contextmanager
-def connected(address: str | None = None) -> Iterator[Ray]:
-    """Context manager: the engine of a Ray cluster; what was begun there ends with it.
-
-    address: "HOST:PORT" of its head, or "auto"; None: RAY_ADDRESS, else a cluster that runs on this machine, else one of this
-    machine's cores that ends with the context. Raises `ConfigError`: Ray isn't installed, or can't be reached.
-    """
-    os.environ.update({name: os.environ.get(name, value) for name, value in QUIET.items()})
-    try:
-        import ray
-    except ImportError as error:
-        raise ConfigError("the engine ray needs the package ray: pip install 'taskset[ray]'") from error
-    if ray.is_initialized():  # by the caller, whose connection it stays
-        yield Ray(ray)
-        return
-    with _own_signals():
-        try:
-            ray.init(
-                address=address, include_dashboard=None if address else False, log_to_driver=False,
-                logging_level=logging.ERROR, configure_logging=True,
-            )  # fmt: skip
-        except (ConnectionError, ValueError, RuntimeError, TimeoutError, OSError) as error:
-            raise ConfigError(
-                f"no Ray cluster at {address or 'this machine'} ({cut(str(error), 200)}): give --address HOST:PORT of its head, "
-                "or leave it out to use this machine"
-            ) from error
-    try:
-        yield Ray(ray)
-    finally:
-        ray.shutdown()
-
-
-@contextlib.contextmanager
-def _own_signals() -> Iterator[None]:
-    """A context after which signals are handled as before: Ray has a handler of its own for SIGTERM."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
 class Ray:
     """The `taskset.normalization.sweep.engines.base.Engine` of a Ray cluster. ray: the module, connected."""
 
@@ -176,8 +127,9 @@ class Ray:
 
     def _setup(self, modules: Sequence[str], files: Sequence[str] = ()) -> Any:
         """A reference to the `Setup`, which Ray sends to each node once."""
-        names = (*compile_cache.SETTINGS, compile_cache.VARIABLE)
-        settings = {**compile_cache.settings(), **{name: os.environ[name] for name in names[-1:] if name in os.environ}}
+        here = compile_cache.settings()
+        settings = {name: here.get(name, "") for name in compile_cache.SETTINGS}
+        settings[compile_cache.VARIABLE] = os.environ.get(compile_cache.VARIABLE, "")
         packed = carried.pack([*(name for name in modules if name.endswith(".py")), *files])
         return self._ray.put(Setup(__version__, self._session, settings, tuple(modules), packed))
 
@@ -185,23 +137,26 @@ class Ray:
         self,
         jobs: Iterable[str],
         work: Work,
-        count: int,
+        count: int | None = None,
         report: Callable[[Progress], object] = lambda progress: None,
         may_begin: Callable[[str], bool] = lambda job: True,
         modules: Sequence[str] = (),
         files: Sequence[str] = (),
+        default: int = 1,
     ) -> Progress:
-        """As `Engine.run`. Claims are held here, and results are written here; how far a job is isn't known before its end."""
-        _allow_files(count)
+        """As `Engine.run`. Claims are held here, and results are written here; how far a job is isn't known before its end.
+
+        Without a `count`, Ray has twice as many jobs as cores: a cluster that can grow sees that there is work for more.
+        """
+        del default
         running = _Running(self._ray, work, self._setup(modules, files), jobs, may_begin)
         try:
-            while running.begin(count):
+            while running.begin(count or AHEAD * self.workers(None, 1)):
                 report(running.progress)
                 running.wait()
                 report(running.progress)
         finally:
             running.cancel()
-            self._tidy()
         return running.progress
 
     def process(
@@ -211,7 +166,7 @@ class Ray:
         actor = self._ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0)(_Held)
         return RayProcess(self._ray, actor.remote(self._setup(modules), make, tuple(arguments)), name)
 
-    def _tidy(self) -> None:
+    def close(self) -> None:
         """Have each node remove what its processes shared; one that doesn't answer removes it when it is next used."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy as On
 
@@ -247,6 +202,7 @@ class _Running:
 
     def begin(self, count: int) -> bool:
         """Begin jobs until `count` are with Ray; whether there is anything left to wait for."""
+        _allow_files(count)
         while len(self._begun) < count and (job := self._next()) is not None:
             with contextlib.ExitStack() as claim:
                 kind, given = outcome(functools.partial(claim.enter_context, self._work.begin(job)))

@@ -1,0 +1,98 @@
+"""Engines: which there are, what is refused in one line, and what their processes share on a machine."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from taskset.datasets import sharing
+from taskset.errors import ConfigError, TasksetError, UnknownName
+from taskset.normalization.sweep import engines, workers
+from taskset.normalization.sweep.engines.local import answer_to
+
+
+def test_which_engine():
+    with engines.opened() as engine:
+        assert engine is engines.LOCAL and engine.workers(None, 3) == 3 and engine.workers(2, 3) == 2
+        assert engine.alone(1) and not engine.alone(2)
+    for arguments, error, says in (
+        (("rey",), UnknownName, "did you mean 'ray'"),
+        (("local", "10.0.0.1:6379"), ConfigError, "local has none"),
+    ):
+        with pytest.raises(error, match=says), engines.opened(*arguments):
+            pass
+
+
+def test_a_missing_ray_is_one_line(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(ConfigError, match=r"pip install 'taskset\[ray\]'$"), engines.opened("ray"):
+        pass
+
+
+def test_progress_names_the_first_few():
+    progress = workers.Progress(working={f"t{i}": 0.25 for i in range(10)})
+    assert progress.at_work() == "t0 t1 t2 t3 t4 t5 t6 t7 and 2 more"
+    progress.working = {"a": 0.5}
+    assert progress.at_work() == "a" and progress.at_work(shares=True) == "a 50%"
+
+
+def test_answers():
+    class Target:
+        def double(self, x):
+            return 2 * x
+
+        def fail(self):
+            raise TasksetError("not today")
+
+        def break_down(self):
+            raise KeyError("x")
+
+    assert answer_to(Target(), "double", (3,)) == ("done", 6) and answer_to(Target(), "fail", ()) == ("failed", "not today")
+    kind, trace = answer_to(Target(), "break_down", ())
+    assert kind == "broken" and "KeyError: 'x'" in trace
+
+
+JOIN = """
+import sys, time
+from taskset.datasets.sharing import join_shared_arrays, scratch_from_environment
+place = join_shared_arrays(sys.argv[1])
+assert scratch_from_environment() == str(place)
+print(place, flush=True)
+time.sleep(60)
+"""
+
+
+def joined(session, directory):
+    environment = {**os.environ, "TMPDIR": str(directory)}
+    process = subprocess.Popen([sys.executable, "-c", JOIN, session], stdout=subprocess.PIPE, text=True, env=environment)
+    return process, Path(process.stdout.readline().strip())
+
+
+def test_processes_without_a_common_parent_share_a_scratch_directory(tmp_path):
+    one, place = joined("a1", tmp_path)
+    (place / "data.npy").write_bytes(b"1")
+    two, same = joined("a1", tmp_path)
+    other, elsewhere = joined("b2", tmp_path)
+    assert same == place and elsewhere != place and place.stat().st_mode & 0o777 == 0o700
+    one.send_signal(signal.SIGKILL)
+    one.wait()
+    sharing._remove_abandoned(tmp_path)
+    assert (place / "data.npy").exists()  # the second process lives
+    two.kill()
+    two.wait()
+    sharing._remove_abandoned(tmp_path)
+    assert not place.exists() and elsewhere.exists()
+    other.kill()
+    other.wait()
+
+
+def test_a_session_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(sharing.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setenv(sharing.SCRATCH_VARIABLE, "")
+    place = sharing.join_shared_arrays("c3")
+    assert place.is_dir() and os.environ[sharing.SCRATCH_VARIABLE] == str(place)
+    sharing.leave_shared_arrays("c3")
+    assert not list(tmp_path.iterdir())
