@@ -46,8 +46,7 @@ def export(path: PathLike, output: PathLike, format: str = "numpy") -> tuple[Pat
 def rules(text: str) -> list[str]:
     """The names in the table `RULES` of a reader's text; reading them doesn't import PyTorch or JAX."""
     for node in ast.parse(text).body:
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
-        if any(isinstance(target, ast.Name) and target.id == "RULES" for target in targets):
-            assert isinstance(node.value, ast.Dict)
-            return [key.value for key in node.value.keys]
+        if isinstance(node, (ast.Assign, ast.AnnAssign)) and isinstance(node.value, ast.Dict):
+            if "RULES" in ast.unparse(node).partition("=")[0]:
+                return [ast.literal_eval(key) for key in node.value.keys if key]
     raise AssertionError("a reader without RULES")

@@ -7,9 +7,9 @@
 
 Arrays of other libraries that NumPy can read (PyTorch tensors on the CPU, JAX arrays) may be given; NumPy arrays come back.
 Everything is computed in the dtype of the parameters, which must be floats; bfloat16 and float16 ones have a state of float32 and
-are rounded once, at the end of a step. A parameter whose gradient is missing or None stays as it is, and so does its state. States
-are nested dicts of arrays and can be saved as such. A training is resumed for longer by an optimizer of more `steps`. Arguments
-that don't fit raise ValueError.
+are rounded once, at the end of a step. A parameter whose gradient is missing or None stays as it is, and so does its state.
+States are nested dicts of arrays and can be saved as such. A training is resumed for longer by an optimizer of more `steps`.
+Arguments that don't fit raise ValueError.
 
 The .npz is what `python -m learned export` writes: "meta", a JSON text that names the optimizer, and an array "theta/PATH" for
 each of its weights. `load` checks the file's sums (the CRC-32 of each array) and shapes, and never unpickles.
