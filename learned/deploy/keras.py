@@ -77,6 +77,7 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         given = dict(zip(_OPTIONS, (weight_decay, clipnorm, clipvalue, global_clipnorm)))
         super().__init__(learning_rate=1.0, name=name or learned, **given)
         self._learned = optimizers.get(learned)
+        self._init, self._update = self._learned.alone or (self._learned.init, self._learned.update)
         self._theta = {path: w.astype(np.float32) for path, w in with_weights(self._learned, theta).theta.items()}
         self._loss_of_step, self._validated = _Box(), False
         self._validated_until: int | None = None
@@ -143,7 +144,7 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         super().build(variables)
         with tf.init_scope():  # Keras builds while it traces the first step, and XLA wants variables from outside
             params = {key(i): tf.zeros(v.shape) for i, v in enumerate(variables)}
-            self._state = map_leaves(self._learned.init(self._weights(), params), self._variable)
+            self._state = map_leaves(self._init(self._weights(), params), self._variable)
             if self.reads_validation_loss:
                 self._held = self.add_variable((), name="validation_loss")
             # A variable, so that a compiled training sees it change. It is saved: a saved training is resumed with its plan.
@@ -175,10 +176,10 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         rest, state = None, whole
         if len(params) < len(self._trainable_variables):
             rest = Frozen({key(i): tf.zeros(v.shape) for i, v in enumerate(self._trainable_variables)}, params)
-            state = rest.part(whole, self._learned.init(self._weights(), params))
+            state = rest.part(whole, self._init(self._weights(), params))
         step = tf.convert_to_tensor(self.iterations)
         planned = self._learned.planned(self._horizon, tf.float32)
-        params, state = self._learned.update(self._weights(), gradients, state, params, step, *self._losses(), **planned)
+        params, state = self._update(self._weights(), gradients, state, params, step, *self._losses(), **planned)
         state = rest.whole(whole, state) if rest else state
         map_leaves(self._state, lambda name, variable, value: variable.assign(value), state)
         for variable in moving:
