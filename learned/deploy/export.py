@@ -45,9 +45,7 @@ def export(path: PathLike, output: PathLike, format: str = "numpy") -> tuple[Pat
 
 def rules(text: str) -> list[str]:
     """The names in the table `RULES` of a reader's text; reading them doesn't import PyTorch or JAX."""
-    for node in ast.parse(text).body:
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
-        if any(isinstance(target, ast.Name) and target.id == "RULES" for target in targets):
-            assert isinstance(node.value, ast.Dict)
-            return [key.value for key in node.value.keys]
-    raise AssertionError("a reader without RULES")
+    tables = [node for node in ast.parse(text).body if isinstance(node, (ast.Assign, ast.AnnAssign))]
+    (table,) = [node.value for node in tables if ast.unparse(node).startswith("RULES")]
+    assert isinstance(table, ast.Dict)
+    return [ast.literal_eval(key) for key in table.keys if key]

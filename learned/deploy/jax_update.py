@@ -180,10 +180,12 @@ EPSILON = 1e-18  # beside mean squares
 
 
 def _anchored_start(params):
-    dtype, n, zeros = params[0].dtype, sum(p.size for p in params), jnp.zeros(TRENDS, params[0].dtype)
-    losses = {"mean": zeros, "weight": zeros, "least": zeros, "first": jnp.zeros([], dtype)}
+    dtype, n = params[0].dtype, sum(p.size for p in params)
+    # Arrays of their own: the same one twice couldn't be donated to a compiled step.
+    losses = {name: jnp.zeros(TRENDS, dtype) for name in ("mean", "weight", "least")} | {"first": jnp.zeros([], dtype)}
     statistics = jnp.zeros((1 + len(V_DECAYS), len(params)), dtype)  # averages: of the cosine of g and m; of g^2, two
-    return {"m": jnp.zeros((3, n), dtype), "v": jnp.zeros((2, n), dtype), "losses": losses, "statistics": statistics}
+    m, v = ([jnp.zeros(n, dtype) for _ in decays] for decays in (M_DECAYS, V_DECAYS))
+    return {"m": m, "v": v, "losses": losses, "statistics": statistics}
 
 
 def _trends(old, loss, steps):
@@ -211,11 +213,17 @@ def _root(mean_square):
     return jnp.sqrt(mean_square + EPSILON)
 
 
-def _means(x, sizes):
-    """The mean of each row of x [k, N] over each tensor: [k, tensors]."""
-    ends = np.cumsum(sizes)
-    # A product with ones: on a CPU, XLA sums a row one number after the other, in a product many at once.
-    return jnp.stack([x[:, end - n : end] @ jnp.full(n, 1 / n, x.dtype) for end, n in zip(ends, sizes)], 1)
+def _split(x, sizes):
+    return [x[end - n : end] for end, n in zip(np.cumsum(sizes), sizes)]
+
+
+def _means(x, y):
+    """The mean of x y over each tensor, for parts x, y [n] of each: [tensors].
+
+    As products of vectors: on a CPU, XLA sums a row one number after the other, in a product many at once; and what goes into a
+    product it computes once, instead of in every loop that needs it.
+    """
+    return jnp.stack([jnp.dot(a, b) / len(a) for a, b in zip(x, y)])
 
 
 def _spread(values, sizes):
@@ -251,8 +259,8 @@ def _anchored(theta, grads, state, params, step, loss, steps):
     g = jnp.clip(jnp.concatenate([x.ravel() for x in grads]), -LARGEST_GRADIENT, LARGEST_GRADIENT)
     t = step.astype(p.dtype) + 1
     trend, losses = _trends(state["losses"], loss, steps)
-    old = state["m"][1]
-    g_square, p_square, g_m, m_square = _means(jnp.stack([g * g, p * p, g * old, old * old]), sizes)
+    gs, ps, ms = (_split(x, sizes) for x in (g, p, state["m"][1]))
+    g_square, p_square, g_m, m_square = _means(gs, gs), _means(ps, ps), _means(gs, ms), _means(ms, ms)
     of_all = jnp.dot(p_square, jnp.asarray(sizes, p.dtype) / sum(sizes))
     log_s = jnp.log(p_square + 0.01 * of_all + 1e-16) / 2
     cosine = g_m / (_root(g_square) * _root(m_square))
@@ -260,11 +268,12 @@ def _anchored(theta, grads, state, params, step, loss, steps):
     statistics = state["statistics"] + shares * (jnp.stack([cosine, g_square, g_square]) - state["statistics"])
     cosine, fast, slow = statistics / _lacking([0.9, *V_DECAYS], t)[:, None]
 
-    m_shares, v_shares = (jnp.asarray([[1 - d] for d in decays], p.dtype) for decays in (M_DECAYS, V_DECAYS))
-    m, v = state["m"] + m_shares * (g - state["m"]), state["v"] + v_shares * (g * g - state["v"])
     inverse_r, inverse_s = _spread(1 / _root(slow), sizes), _spread(jnp.exp(-log_s), sizes)
+    m = [x + (1 - d) * (g - x) for x, d in zip(state["m"], M_DECAYS)]
+    v = [x + (1 - d) * (g * g - x) for x, d in zip(state["v"], V_DECAYS)]
     u, scaled = _anchored_directions(theta, g, p, m, v, t, inverse_r, inverse_s)
-    squares = _means(jnp.stack([u * u, *(x * x for x in scaled)]), sizes)
+    parts = [_split(x, sizes) for x in (u, *scaled)]
+    squares = jnp.stack([_means(x, x) for x in parts])
 
     logs, quotient = jnp.log(squares + 1e-6) / 6, jnp.log((fast + EPSILON) / (slow + EPSILON)) / 2
     times = jnp.tanh(10 * (jnp.minimum(step.astype(p.dtype) / steps, 1) - jnp.asarray(FRACTIONS, p.dtype)))
@@ -277,8 +286,7 @@ def _anchored(theta, grads, state, params, step, loss, steps):
     c1, c2 = _linear(theta, "controller/linear_1", h)
     a = jax.nn.sigmoid(3 * c2 + math.log(0.05 / 0.95))
     rate = 0.01 * jnp.exp(jnp.clip(3 * (c1 + theta["power"] * log_s), -10, 10)) * (1 - a + a / _root(squares[0]))
-    moves = jnp.split(u, np.cumsum(sizes)[:-1])
-    moves = [(-r * part).reshape(x.shape) for r, part, x in zip(rate, moves, params)]
+    moves = [(-r * part).reshape(x.shape) for r, part, x in zip(rate, parts[0], params)]
     return moves, {"m": m, "v": v, "losses": losses, "statistics": statistics}
 
 

@@ -29,13 +29,19 @@ from taskset.errors import ConfigError, cut
 from taskset.execution.loop import VALIDATION_INTERVAL
 
 
-def from_checkpoint(path: PathLike, name: str | None = None, steps: int | None = None) -> LearnedOptimizer:
+def from_checkpoint(
+    path: PathLike, name: str | None = None, steps: int | None = None, **options: float | None
+) -> LearnedOptimizer:
     """A `LearnedOptimizer` with the weights in a checkpoint or an export, or of a name of `learned.deploy.pretrained`.
 
     steps: batches that the whole training will have (batches of an epoch times epochs); needed where `reads_steps`.
+    options: weight_decay, clipnorm, clipvalue, global_clipnorm.
     """
     found = load_weights(path)
-    return LearnedOptimizer(found.optimizer, found.theta, name, steps)
+    return LearnedOptimizer(found.optimizer, found.theta, name, steps, **options)
+
+
+_OPTIONS = ("weight_decay", "clipnorm", "clipvalue", "global_clipnorm")
 
 
 @keras.saving.register_keras_serializable("learned")
@@ -46,13 +52,32 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
     a training is continued for longer. It has no learning rate, and computes in float32. A variable that the loss doesn't depend
     on stays as it is, and counts as one with a gradient of zeros; one that was frozen (`trainable = False`, then `compile`) keeps
     its state until it is trained again. Not for several replicas. Raises `ConfigError`.
+
+    weight_decay is decoupled: variables are multiplied by 1 - weight_decay before each step (`exclude_from_weight_decay` works).
+    clipnorm, clipvalue, global_clipnorm: as in Keras's optimizers; the rule sees the clipped gradients.
     """
 
-    def __init__(self, learned: str, theta: Mapping[str, Any], name: str | None = None, steps: int | None = None) -> None:
+    def __init__(
+        self,
+        learned: str,
+        theta: Mapping[str, Any],
+        name: str | None = None,
+        steps: int | None = None,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+    ) -> None:
         if keras.backend.backend() != "tensorflow":
             raise ConfigError(f"Keras backend {keras.backend.backend()!r}: allowed is 'tensorflow'; elsewhere use an export")
-        super().__init__(learning_rate=1.0, name=name or learned)
+        if not 0 <= (weight_decay or 0) < 1:
+            raise ConfigError(
+                f"weight decay {weight_decay!r}: allowed is at least 0 and below 1, the share that a step takes away"
+            )
+        given = dict(zip(_OPTIONS, (weight_decay, clipnorm, clipvalue, global_clipnorm)))
+        super().__init__(learning_rate=1.0, name=name or learned, **given)
         self._learned = optimizers.get(learned)
+        self._init, self._update = self._learned.alone or (self._learned.init, self._learned.update)
         self._theta = {path: w.astype(np.float32) for path, w in with_weights(self._learned, theta).theta.items()}
         self._loss_of_step, self._validated = _Box(), False
         self._validated_until: int | None = None
@@ -119,7 +144,7 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         super().build(variables)
         with tf.init_scope():  # Keras builds while it traces the first step, and XLA wants variables from outside
             params = {key(i): tf.zeros(v.shape) for i, v in enumerate(variables)}
-            self._state = map_leaves(self._learned.init(self._weights(), params), self._variable)
+            self._state = map_leaves(self._init(self._weights(), params), self._variable)
             if self.reads_validation_loss:
                 self._held = self.add_variable((), name="validation_loss")
             # A variable, so that a compiled training sees it change. It is saved: a saved training is resumed with its plan.
@@ -142,24 +167,24 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         if not self.built:
             self.build(variables)
         self._check_known(variables, grads)
+        moving = [v for v, g in zip(variables, grads) if g is not None]
+        clipped = iter(self._clip_gradients([tf.convert_to_tensor(g) for g in grads if g is not None]))
+        self._apply_weight_decay(moving)
         params = {key(self._get_variable_index(v)): tf.convert_to_tensor(v) for v in variables}
-        gradients = {
-            path: tf.zeros_like(p) if g is None else tf.convert_to_tensor(g) for (path, p), g in zip(params.items(), grads)
-        }
+        gradients = {path: tf.zeros_like(p) if g is None else next(clipped) for (path, p), g in zip(params.items(), grads)}
         whole = map_leaves(self._state, lambda name, variable: tf.convert_to_tensor(variable))
         rest, state = None, whole
         if len(params) < len(self._trainable_variables):
             rest = Frozen({key(i): tf.zeros(v.shape) for i, v in enumerate(self._trainable_variables)}, params)
-            state = rest.part(whole, self._learned.init(self._weights(), params))
+            state = rest.part(whole, self._init(self._weights(), params))
         step = tf.convert_to_tensor(self.iterations)
         planned = self._learned.planned(self._horizon, tf.float32)
-        params, state = self._learned.update(self._weights(), gradients, state, params, step, *self._losses(), **planned)
+        params, state = self._update(self._weights(), gradients, state, params, step, *self._losses(), **planned)
         state = rest.whole(whole, state) if rest else state
         map_leaves(self._state, lambda name, variable, value: variable.assign(value), state)
-        for variable, gradient in zip(variables, grads):
-            if gradient is not None:
-                value = params[key(self._get_variable_index(variable))]
-                variable.assign(value if variable.constraint is None else variable.constraint(value))
+        for variable in moving:
+            value = params[key(self._get_variable_index(variable))]
+            variable.assign(value if variable.constraint is None else variable.constraint(value))
         self.iterations.assign_add(1)
 
     def _check_known(self, variables, grads):
@@ -177,9 +202,12 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
     def _losses(self):
         loss, self._loss_of_step.value = self._loss_of_step.value, None
         if self.reads_loss and loss is None:
-            raise ConfigError(
-                f"{self._learned.name} reads the train loss: call optimizer.scale_loss(loss) before the gradients are applied"
+            error = ConfigError(
+                f"{self._learned.name} reads the train loss: call optimizer.scale_loss(loss) before the gradients are applied; "
+                "under mixed_float16 Keras scales it elsewhere: use mixed_bfloat16"
             )
+            error._keras_call_info_injected = True  # else Keras adds lines about the arguments of its conditional
+            raise error
         if self.reads_validation_loss and not self._validated:
             raise ConfigError(
                 f"{self._learned.name} reads a validation loss: give fit callbacks=[learned.keras.ValidationLoss(..)]"
@@ -206,9 +234,10 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         self._held.assign(loss)
 
     def get_config(self) -> dict[str, Any]:
-        """JSON values: the learned optimizer's name, its weights (float32, base64), the optimizer's own name, `steps`."""
+        """JSON values: the learned optimizer's name, its weights (float32, base64), the optimizer's own name, steps, options."""
         theta = {path: base64.b64encode(w.astype("<f4").tobytes()).decode() for path, w in self._theta.items()}
-        return {"learned": self._learned.name, "theta": theta, "name": self.name, "steps": self.steps}
+        options = {option: getattr(self, option) for option in _OPTIONS}
+        return {"learned": self._learned.name, "theta": theta, "name": self.name, "steps": self.steps, **options}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> LearnedOptimizer:
@@ -224,7 +253,8 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
             raise ConfigError(f"the config's weights of {learned!r} are damaged ({reason}): save the model again") from error
         if theta.keys() != shapes.keys() or not all(np.isfinite(w).all() for w in weights.values()):
             raise ConfigError(f"the config's weights are not those of {learned!r}, or not finite: save the model again")
-        return cls(learned, weights, config.get("name"), config.get("steps"))
+        options = {option: config.get(option) for option in _OPTIONS}
+        return cls(learned, weights, config.get("name"), config.get("steps"), **options)
 
 
 class ValidationLoss(keras.callbacks.Callback):

@@ -6,9 +6,10 @@
         params, state = optimizer.update(gradients, state, params, step, loss, validation_loss)
 
 Arrays of other libraries that NumPy can read (PyTorch tensors on the CPU, JAX arrays) may be given; NumPy arrays come back.
-Everything is computed in the dtype of the parameters, which must be floats. A parameter whose gradient is missing or
-None stays as it is, and so does its state. States are nested dicts of arrays and can be saved as such. Arguments that don't
-fit raise ValueError.
+Everything is computed in the dtype of the parameters, which must be floats; bfloat16 and float16 ones have a state of float32 and
+are rounded once, at the end of a step. A parameter whose gradient is missing or None stays as it is, and so does its state.
+States are nested dicts of arrays and can be saved as such. A training is resumed for longer by an optimizer of more `steps`.
+Arguments that don't fit raise ValueError.
 
 The .npz is what `python -m learned export` writes: "meta", a JSON text that names the optimizer, and an array "theta/PATH" for
 each of its weights. `load` checks the file's sums (the CRC-32 of each array) and shapes, and never unpickles.
@@ -45,7 +46,7 @@ class LearnedOptimizer:
 
     def init(self, params: dict[str, Any]) -> dict[str, Any]:
         """The state before the first step."""
-        params = _parameters(params)
+        params = _computed(_parameters(params))
         return RULES[self.name][0](self._theta(params), params)
 
     def update(
@@ -68,15 +69,15 @@ class LearnedOptimizer:
         if self.reads_loss and loss is None:
             raise ValueError(f"{self.name} reads the train loss: give `loss`, the one that the gradients come from")
         params = _parameters(params)
-        grads = _gradients(grads, params)
-        moving = {path: p for path, p in params.items() if path in grads}
+        grads = _computed(_gradients(grads, params))
+        moving = _computed({path: p for path, p in params.items() if path in grads})
         if not moving:
             return params, state
         losses = tuple(_scalar(name, x) for name, x in (("loss", loss), ("validation_loss", validation_loss)))
         step = _step(step)
         try:
             used = self._with_tensors(state, lambda tensors: {path: tensors[path] for path in moving})
-            moved, new = RULES[self.name][1](self._theta(params), grads, used, moving, step, losses, self.steps)
+            moved, new = RULES[self.name][1](self._theta(moving), grads, used, moving, step, losses, self.steps)
         except (KeyError, TypeError) as error:
             raise ValueError(
                 f"the state or theta doesn't fit ({error}): take the state from `init` of these parameters"
@@ -184,6 +185,11 @@ def _parameters(params):
     return params
 
 
+def _computed(arrays):
+    """The arrays, those of half precision in float32."""
+    return {path: x.astype(np.float32) if x.dtype.itemsize < 4 else x for path, x in arrays.items()}
+
+
 def _is_float(dtype):
     return dtype.kind == "f" or "float" in dtype.name  # bfloat16 is not of NumPy's own kind
 
@@ -244,22 +250,36 @@ def _zeros(p, features):
     return np.zeros((features, *_vectors(p).shape), p.dtype)
 
 
-def _average(old, new, fractions):
+WIDTH = 8192  # numbers of a tensor that are worked on at once: so few that what is computed of them stays in a core's caches
+
+
+def _average(old, new, fractions, out=None):
     """m <- m + (1 - d) (x - m) for averages m [n, *shape] and 1 - d = fractions [n]."""
-    fractions = np.asarray(fractions, old.dtype).reshape([-1] + [1] * (old.ndim - 1))
-    return old + fractions * (new - old)
+    out = np.subtract(new, old, out=out)
+    out *= np.asarray(fractions, old.dtype).reshape([-1] + [1] * (old.ndim - 1))
+    out += old
+    return out
 
 
-def _decayed(old, new, decays):
-    return _average(old, new, 1 - np.array(decays))
+def _flat_averages(old, count):
+    """(old averages [count, n], memory for the new ones) of a state [count, *shape]."""
+    old = old.reshape(count, -1)
+    return old, np.empty_like(old)
 
 
-def _normalised(*blocks):
-    """x rsqrt(1e-5 + mean(x^2)) of each feature, as columns [features, parameters]; the blocks are broadcast to the first's
-    shape."""
-    shape = blocks[0].shape[1:]
-    x = np.concatenate([np.broadcast_to(b, (len(b), *shape)).reshape(len(b), -1) for b in blocks])
-    return x * _rsqrt(1e-5 + np.mean(x * x, axis=1, keepdims=True))
+def _pieces(n):
+    return [slice(start, min(start + WIDTH, n)) for start in range(0, n, WIDTH)]
+
+
+def _squares(x):
+    return np.array([np.dot(row, row) for row in x])
+
+
+def _inverse_root(x, epsilon, out):
+    """1 / sqrt(x + epsilon) in `out`."""
+    np.add(x, epsilon, out=out)
+    np.sqrt(out, out=out)
+    np.divide(1, out, out=out)
 
 
 def _tanh_time(step, dtype, times=TIMES):
@@ -270,20 +290,71 @@ def _linear(theta, path, x):
     return theta[f"{path}/w"].T @ x + theta[f"{path}/b"][:, None]
 
 
-def _network(theta, x, shared):
-    """The ReLU network mlp/linear_0, .. on columns x [features, n], each followed by `shared` [others]: [outputs, n]."""
-    w = theta["mlp/linear_0/w"]
-    x = w[: len(x)].T @ x + (w[len(x) :].T @ shared.astype(x.dtype) + theta["mlp/linear_0/b"])[:, None]
-    layer = 1
-    while f"mlp/linear_{layer}/w" in theta:
-        x = _linear(theta, f"mlp/linear_{layer}", np.maximum(x, 0))
-        layer += 1
-    return x
+class _Network:
+    """The ReLU network mlp/linear_0, .. on normalised columns, WIDTH at a time, in memory that is used again.
+
+    x [features + 1, WIDTH]: where the features go; the last row is 1, and biases are weights of that row.
+    """
+
+    def __init__(self, theta, features, dtype):
+        self.theta, self.features = theta, features
+        self.x = np.ones((features + 1, WIDTH), dtype)
+        self.later = []  # of each layer but the first: weights and biases [outputs, inputs + 1]
+        while f"mlp/linear_{len(self.later) + 1}/w" in theta:
+            path = f"mlp/linear_{len(self.later) + 1}"
+            self.later.append(np.concatenate([theta[f"{path}/w"], theta[f"{path}/b"][None]]).T.copy())
+        self.hidden = [np.ones((w.shape[1], WIDTH), dtype) for w in self.later]
+
+    def shared(self, scale, shared):
+        """Set what all columns of a tensor have in common: factors of the features [features], other inputs [others]."""
+        w, b = self.theta["mlp/linear_0/w"], self.theta["mlp/linear_0/b"]
+        own, others = w[: self.features] * scale.astype(w.dtype)[:, None], w[self.features :].T @ shared.astype(w.dtype) + b
+        self.first = np.concatenate([own, others[None]]).T.copy()
+
+    def __call__(self, n):
+        """The outputs [outputs, n] for the first n columns of x."""
+        w, x = self.first, self.x[:, :n]
+        for later, hidden in zip(self.later, self.hidden):
+            h = hidden[:-1, :n]
+            np.matmul(w, x, out=h)
+            np.maximum(h, 0, out=h)
+            w, x = later, hidden[:, :n]
+        return w @ x
+
+    def normalised(self, n, averages, fill, shared):
+        """Pairs (slice, outputs) over n numbers; a feature is normalised by x rsqrt(1e-5 + mean(x^2)).
+
+        averages(at): brings averages up to date; fill(x, at): writes features [features, numbers]; shared(): inputs that all
+        numbers have, once the averages are there.
+        """
+        pieces, squares, x = _pieces(n), np.zeros(self.features), self.x[: self.features]
+        for at in pieces:
+            averages(at)
+            part = x[:, : at.stop - at.start]
+            fill(part, at)
+            squares += _squares(part)
+        self.shared(_rsqrt(1e-5 + squares / n), shared())
+        for at in pieces:
+            if len(pieces) > 1:
+                fill(x[:, : at.stop - at.start], at)
+            yield at, self(at.stop - at.start)
 
 
-def _moved(p, outputs):
+def _move(p, outputs, out):
     """p <- p - direction exp(.001 magnitude) .001, the first two of outputs [outputs, n]."""
-    return p - (outputs[0] * np.exp(0.001 * outputs[1]) * 0.001).reshape(p.shape)
+    step = np.multiply(outputs[1], 0.001, out=outputs[1])
+    np.exp(step, out=step)
+    step *= outputs[0]
+    step *= 0.001
+    np.subtract(p, step, out=out)
+
+
+def _moved(network, p, averages, fill, shared):
+    """The parameters [n] moved by the network's outputs."""
+    moved = np.empty_like(p)
+    for at, outputs in network.normalised(p.size, averages, fill, shared):
+        _move(p[at], outputs, moved[at])
+    return moved
 
 
 def _cell(theta, path, x, h, c):
@@ -300,6 +371,17 @@ def _each(tensor):
     def update(theta, grads, state, params, step, losses, steps):
         done = {path: tensor(theta, grads[path], state[path], p, step) for path, p in params.items()}
         return {path: p for path, (p, _) in done.items()}, {path: s for path, (_, s) in done.items()}
+
+    return update
+
+
+def _each_by_network(features, tensor):
+    """`_each` for rules with one network of so many features: `tensor(theta, network, g, state, p, step)`."""
+
+    def update(theta, grads, state, params, step, losses, steps):
+        network = _Network(theta, features, next(iter(params.values())).dtype)
+        by_network = lambda theta, *arguments: tensor(theta, network, *arguments)  # noqa: E731
+        return _each(by_network)(theta, grads, state, params, step, losses, steps)
 
     return update
 
@@ -338,18 +420,43 @@ MLP2019_DECAYS = (0.5, 0.9, 0.99, 0.999, 0.9999)
 MLP2019_TIMES = (3, 10, 30, 100, 300, 1e3, 3e3, 1e4, 3e5)
 
 
-def _mlp(theta, g, state, p, step):
-    m = _decayed(state["m"], _vectors(g), MLP_DECAYS)
-    x = _normalised(_vectors(g)[None], _vectors(p)[None], m)
-    return _moved(p, _network(theta, x, _tanh_time(step, p.dtype))), {"m": m}
+def _mlp(theta, network, g, state, p, step):
+    old, m = _flat_averages(state["m"], len(MLP_DECAYS))
+    fractions, g, w = 1 - np.array(MLP_DECAYS), g.ravel(), p.ravel()
+
+    def averages(at):
+        _average(old[:, at], g[at], fractions, m[:, at])
+
+    def fill(x, at):
+        x[0], x[1], x[2:] = g[at], w[at], m[:, at]
+
+    moved = _moved(network, w, averages, fill, lambda: _tanh_time(step, p.dtype))
+    return moved.reshape(p.shape), {"m": m.reshape(state["m"].shape)}
 
 
-def _mlp2019(theta, g, state, p, step):
-    v, w = _vectors(g), _vectors(p)
-    m, rms = _decayed(state["m"], v, MLP2019_DECAYS), _decayed(state["rms"], v * v, MLP2019_DECAYS)
-    factor = _rsqrt(rms + 1e-6)
-    x = _normalised(v[None], m * factor, w[None], m, rms, factor)
-    return _moved(p, _network(theta, x, _tanh_time(step, p.dtype, MLP2019_TIMES))), {"m": m, "rms": rms}
+def _both_averages(state, g, decays):
+    """(m, rms, function that brings them up to date) for averages of the gradient [n] and of its square, [decays, n] each."""
+    (old_m, m), (old_rms, rms) = (_flat_averages(state[slot], len(decays)) for slot in ("m", "rms"))
+    fractions = 1 - np.array(decays)
+
+    def averages(at):
+        _average(old_m[:, at], g[at], fractions, m[:, at])
+        _average(old_rms[:, at], g[at] * g[at], fractions, rms[:, at])
+
+    return m, rms, averages
+
+
+def _mlp2019(theta, network, g, state, p, step):
+    g, w = g.ravel(), p.ravel()
+    m, rms, averages = _both_averages(state, g, MLP2019_DECAYS)
+
+    def fill(x, at):
+        x[0], x[6], x[7:12], x[12:17] = g[at], w[at], m[:, at], rms[:, at]
+        _inverse_root(x[12:17], 1e-6, x[17:])
+        np.multiply(x[7:12], x[17:], out=x[1:6])
+
+    moved = _moved(network, w, averages, fill, lambda: _tanh_time(step, p.dtype, MLP2019_TIMES))
+    return moved.reshape(p.shape), {"m": m.reshape(state["m"].shape), "rms": rms.reshape(state["rms"].shape)}
 
 
 # adafac_mlp: "small_fc" of Metz et al. 2022 (arXiv 2203.11860); factored moments of Shazeer and Stern 2018 (arXiv 1804.04235).
@@ -384,19 +491,49 @@ def _adafac_scales(row, col, shape):
     return both, both
 
 
-def _adafac_mlp(theta, g, state, p, step):
+def _adafac_mlp(theta, network, g, state, p, step):
     v, w, fractions = _vectors(g), _vectors(p), {}
     for kind, decays in ADAFAC_DECAYS.items():
         fractions[kind] = (1 - np.array(decays)) * np.exp(10 * theta[f"decay_offsets/{kind}"])
         if kind != "m":
             fractions[kind] = np.clip(fractions[kind], 0, 1)
-    m, rms = _average(state["m"], v, fractions["m"]), _average(state["rms"], v * v, fractions["rms"])
     factors = _factors((v * v)[None] + np.asarray(1e-30, p.dtype))
     row, col = (_average(state[s], f, fractions["factored"]) for s, f in (("row", factors[0]), ("col", factors[-1])))
-    factor, (scale_g, scale_m) = _rsqrt(rms + 1e-6), _adafac_scales(row, col, v.shape)
-    roots = _rsqrt(row + 1e-8), _rsqrt(col + 1e-8)
-    x = _normalised(v[None], w[None], m, rms, m * factor, factor, v * scale_g, row, col, *roots, m * scale_m)
-    return _moved(p, _network(theta, x, _tanh_time(step, p.dtype))), {"m": m, "rms": rms, "row": row, "col": col}
+    # What rows and columns have is spread over the tensor where a piece of it is worked on.
+    few = [*_adafac_scales(row, col, v.shape), row, col, _rsqrt(row + 1e-8), _rsqrt(col + 1e-8)]
+    spread = [np.broadcast_to(x, (3, *v.shape)) for x in few]
+    (old_m, m), (old_rms, rms) = (_flat_averages(state[slot], len(ADAFAC_DECAYS[slot])) for slot in ("m", "rms"))
+    g, w = g.ravel(), w.ravel()
+
+    def averages(at):
+        _average(old_m[:, at], g[at], fractions["m"], m[:, at])
+        _average(old_rms[:, at], g[at] * g[at], fractions["rms"], rms[:, at])
+
+    def fill(x, at):
+        scale_g, scale_m, *others = (_piece(block, at) for block in spread)
+        x[0], x[1], x[2:5], x[5:6] = g[at], w[at], m[:, at], rms[:, at]
+        _inverse_root(x[5:6], 1e-6, x[9:10])
+        np.multiply(x[2:5], x[9:10], out=x[6:9])
+        np.multiply(scale_g, x[0], out=x[10:13])
+        x[13:16], x[16:19], x[19:22], x[22:25] = others
+        np.multiply(scale_m, x[2:5], out=x[25:])
+
+    moved = _moved(network, w, averages, fill, lambda: _tanh_time(step, p.dtype))
+    new = {"m": m.reshape(state["m"].shape), "rms": rms.reshape(state["rms"].shape), "row": row, "col": col}
+    return moved.reshape(p.shape), new
+
+
+def _piece(block, at):
+    """Numbers `at` of each feature of block [features, *shape], which may be broadcast: only the rows around them are copied."""
+    start, stop = at.start, at.stop
+    while block.ndim > 2:
+        inner = math.prod(block.shape[2:])
+        first, last = start // inner, -(-stop // inner)
+        start, stop = start - first * inner, stop - first * inner
+        if last - first > 1:
+            return block[:, first:last].reshape(len(block), -1)[:, start:stop]
+        block = block[:, first]
+    return block[:, start:stop]
 
 
 # lstm: Andrychowicz et al. 2016 (arXiv 1606.04474).
@@ -409,14 +546,41 @@ def _lstm_start(p):
 
 
 def _lstm(theta, g, state, p, step):
-    g, new = np.reshape(g, (1, -1)), {}
-    large = np.abs(g) >= math.exp(-10)
-    logs = np.log(np.maximum(np.abs(g), math.exp(-10))) / 10
-    x = np.concatenate([np.where(large, logs, -1), np.where(large, np.sign(g), math.exp(10) * g)]).astype(p.dtype)
-    for layer in sorted(state):
-        x, c = _cell(theta, layer, x, state[layer]["h"], state[layer]["c"])
-        new[layer] = {"h": x, "c": c}
-    return p + 0.1 * _linear(theta, "linear", x).reshape(p.shape), new
+    g, moved, old, new = g.ravel(), np.empty(p.size, p.dtype), [], []
+    for i in range(2):
+        old.append(state[f"lstm_{i}"])
+        new.append({part: np.empty_like(x) for part, x in old[i].items()})
+    inputs = [np.ones((size + LSTM_HIDDEN + 1, WIDTH), p.dtype) for size in (2, LSTM_HIDDEN)]
+    weights, gates = [_gate_weights(theta, f"lstm_{i}") for i in range(2)], np.empty((4 * LSTM_HIDDEN, WIDTH), p.dtype)
+    for at in _pieces(p.size):
+        n, limit = at.stop - at.start, math.exp(-10)
+        part, size = g[at], np.abs(g[at])
+        large = size >= limit
+        x = [np.where(large, np.log(np.maximum(size, limit)) / 10, -1), np.where(large, np.sign(part), part / limit)]
+        for i in range(2):
+            inputs[i][: len(x), :n], inputs[i][len(x) : -1, :n] = x, old[i]["h"][:, at]
+            y = np.matmul(weights[i], inputs[i][:, :n], out=gates[:, :n])
+            np.tanh(y, out=y)
+            h, c = new[i]["h"][:, at], new[i]["c"][:, at]
+            in_, candidate, forget, out = np.split(y, 4)
+            for gate in (in_, forget, out):  # sigmoid(x) = (1 + tanh(x / 2)) / 2
+                np.multiply(gate, 0.5, out=gate)
+                np.add(gate, 0.5, out=gate)
+            np.multiply(forget, old[i]["c"][:, at], out=c)
+            candidate *= in_
+            c += candidate
+            np.multiply(out, np.tanh(c, out=candidate), out=h)
+            x = h
+        moved[at] = p.ravel()[at] + 0.1 * _linear(theta, "linear", x)[0]
+    return moved.reshape(p.shape), {f"lstm_{i}": one for i, one in enumerate(new)}
+
+
+def _gate_weights(theta, path):
+    """Weights and biases [4 hidden, inputs + 1] of the gates (i, j, f, o); of those behind a sigmoid, half. Forget bias 1."""
+    weights = np.concatenate([theta[f"{path}/w_gates"], theta[f"{path}/b_gates"][None]])
+    i, j, f, o = np.split(weights.T.copy(), 4)
+    f[:, -1] += 1
+    return np.concatenate([i / 2, j, f / 2, o / 2])
 
 
 # hierarchical: Metz et al. 2020 (arXiv 2009.11243).
@@ -452,44 +616,63 @@ def _norm(x):
     return np.sqrt(np.sum(x * x))
 
 
+def _variance(x, mean, pieces):
+    total = 0.0
+    for at in pieces:
+        d = x[:, at] - mean
+        total += np.vdot(d, d)
+    return total / x.size
+
+
 def _statistics(m, rms, p, g, losses):
-    """The 18 statistics of a tensor, as a column."""
-    means, lengths = np.array([np.mean(x) for x in (m, rms, p)]), [*_vectors(p).shape, 1, 1, 1]
+    """The 18 statistics of a tensor, as a column; m, rms [decays, n], g [n]."""
+    blocks, pieces, lengths = (m, rms, p.reshape(1, -1)), _pieces(p.size), [*_vectors(p).shape, 1, 1, 1]
+    means = np.array([np.mean(x) for x in blocks])
     numbers = np.stack([np.clip(_log_abs(means), -5, 5), np.sign(means)], 1).ravel().tolist()
-    numbers += [np.clip(_log_abs(np.var(x)), -5, 5) for x in (m, rms, p)]
+    numbers += [np.clip(_log_abs(_variance(x, mean, pieces)), -5, 5) for x, mean in zip(blocks, means)]
     numbers += [_norm(p), _norm(g), float(p.ndim == 0)]
     numbers += [math.log(1e-8 + n) - 1 for n in (*lengths[:3], math.prod(lengths[3:]))]
     return np.array([*numbers, *losses], p.dtype)[:, None]
 
 
-def _hierarchical_tensor(theta, g, old, p, step, total, by_lstms, losses, tensors):
+def _hierarchical_tensor(theta, network, g, old, p, step, total, by_lstms, losses, tensors):
     """(p, state, what the tensor's LSTM says to all)."""
     clip = _corrected(old["clip"], np.sqrt(np.mean(g * g)), total)
-    g, w = np.clip(_vectors(g), -10 * clip, 10 * clip), _vectors(p)
-    m, rms = _decayed(old["m"], g, HIERARCHICAL_DECAYS), _decayed(old["rms"], g * g, HIERARCHICAL_DECAYS)
-    x = np.concatenate([_statistics(m, rms, p, g, losses), by_lstms, old["by_parameters"]])
-    h, c = _cell(theta, "lstm", x, old["h"], old["c"])
-    factor = _rsqrt(rms + 1e-6)
-    x = _normalised(g[None], w[None], _log_abs(w)[None], m, m * factor, rms, factor)
-    logs = [math.log(1e-8 + tensors) - 1, _log_abs(_norm(p)), math.log(1e-8 + p.size)]
-    time = np.sin(step / (np.pi * np.array(TIMES)))
-    outputs = _network(theta, x, np.concatenate([time, logs, _linear(theta, "to_parameters", h)[:, 0]]))
-    said = outputs[2:].mean(axis=1, keepdims=True)
-    return (
-        _moved(p, outputs),
-        {"m": m, "rms": rms, "clip": clip, "h": h, "c": c, "by_parameters": said},
-        _linear(theta, "to_lstms", h),
-    )
+    g, w, state = np.clip(g.ravel(), -10 * clip, 10 * clip), p.ravel(), {"clip": clip}
+    m, rms, averages = _both_averages(old, g, HIERARCHICAL_DECAYS)
+
+    def fill(x, at):
+        x[0], x[1], x[3:8], x[13:18] = g[at], w[at], m[:, at], rms[:, at]
+        np.abs(x[1], out=x[2])
+        x[2] += 1e-8
+        np.log(x[2], out=x[2])
+        _inverse_root(x[13:18], 1e-6, x[18:])
+        np.multiply(x[3:8], x[18:], out=x[8:13])
+
+    def shared():
+        x = np.concatenate([_statistics(m, rms, p, g, losses), by_lstms, old["by_parameters"]])
+        state["h"], state["c"] = _cell(theta, "lstm", x, old["h"], old["c"])
+        logs = [math.log(1e-8 + tensors) - 1, _log_abs(_norm(p)), math.log(1e-8 + p.size)]
+        time = np.sin(step / (np.pi * np.array(TIMES)))
+        return np.concatenate([time, logs, _linear(theta, "to_parameters", state["h"])[:, 0]])
+
+    moved, said = np.empty_like(w), 0.0
+    for at, outputs in network.normalised(p.size, averages, fill, shared):
+        said = said + outputs[2:].sum(axis=1, keepdims=True)
+        _move(w[at], outputs, moved[at])
+    state |= {"m": m.reshape(old["m"].shape), "rms": rms.reshape(old["rms"].shape), "by_parameters": said / p.size}
+    return moved.reshape(p.shape), state, _linear(theta, "to_lstms", state["h"])
 
 
 def _hierarchical(theta, grads, state, params, step, losses, steps):
     dtype = next(iter(params.values())).dtype
     totals = {name: np.asarray(1 + decay * state["totals"][name], dtype) for name, decay in CORRECTED.items()}
     features, averages = _losses_seen(state["losses"], *(np.asarray(x, dtype) for x in losses), totals)
-    moved, tensors, to_all = {}, {}, []
+    moved, tensors, to_all, network = {}, {}, [], _Network(theta, 3 + 4 * len(HIERARCHICAL_DECAYS), dtype)
     for path, p in params.items():
         shared = step, totals["clip"], state["by_lstms"], features, len(params)
-        moved[path], tensors[path], said = _hierarchical_tensor(theta, grads[path], state["tensors"][path], p, *shared)
+        arguments = theta, network, grads[path], state["tensors"][path], p
+        moved[path], tensors[path], said = _hierarchical_tensor(*arguments, *shared)
         to_all.append(said)
     return moved, {"tensors": tensors, "by_lstms": np.mean(to_all, axis=0), "losses": averages, "totals": totals}
 
@@ -500,7 +683,6 @@ def _hierarchical(theta, grads, state, params, step, losses, steps):
 ANCHORED_DECAYS = {"m": np.array([0.5, 0.9, 0.99]), "v": np.array([0.95, 0.999])}
 ANCHORED_FRACTIONS = np.array([0.03, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0, 1.1])
 ANCHORED_TRENDS = 6
-CHUNK = 8192  # numbers that are worked on at once: so few that all features of them stay in a core's cache
 
 
 def _anchored_init(theta, params):
@@ -529,7 +711,7 @@ def _anchored_trends(old, loss, steps):
 
 
 def _anchored_directions(theta, g, p, old, t, r, s):
-    """(u [n], mean squares of u and of m / sqrt(v), new m, new v) of a tensor, CHUNK numbers after the other."""
+    """(u [n], mean squares of u and of m / sqrt(v), new m, new v) of a tensor, WIDTH numbers after the other."""
     dm, dv, n = ANCHORED_DECAYS["m"], ANCHORED_DECAYS["v"], g.size
     column = lambda x: np.asarray(x, p.dtype)[:, None]  # noqa: E731
     noise = np.sqrt((1 - dm) / (1 + dm) * (1 + dm**t) * (1 - dm**t))  # of m, not corrected
@@ -537,9 +719,9 @@ def _anchored_directions(theta, g, p, old, t, r, s):
     # Of NAdam's direction; and what features are divided by that are in units of the gradient or of the parameter.
     ahead, now = 0.9 / (1 - 0.9 ** (t + 1)), 0.1 / (1 - 0.9**t)
     w = theta["mlp/linear_0/w"] * column([1 / r] * 4 + [1] * 8 + [1 / s, 1 / r])
-    x = np.empty((14, min(CHUNK, n)), p.dtype)
-    for start in range(0, n, CHUNK):
-        at = slice(start, start + CHUNK)
+    x = np.empty((14, min(WIDTH, n)), p.dtype)
+    for start in range(0, n, WIDTH):
+        at = slice(start, start + WIDTH)
         part = g[at]
         m[:, at] = old["m"][:, at] + column(1 - dm) * (part - old["m"][:, at])
         v[:, at] = old["v"][:, at] + column(1 - dv) * (part * part - old["v"][:, at])
@@ -595,9 +777,12 @@ RULES = {
     "learnable_sgd": (_each_init(lambda p: {}), _each(_sgd)),
     "learnable_sgdm": (_each_init(lambda p: {"u": np.zeros_like(p)}), _each(_sgdm)),
     "learnable_adam": (_each_init(lambda p: {"m": np.zeros_like(p), "v": np.zeros_like(p)}), _each(_adam)),
-    "mlp": (_each_init(lambda p: {"m": _zeros(p, len(MLP_DECAYS))}), _each(_mlp)),
-    "mlp2019": (_each_init(lambda p: {s: _zeros(p, len(MLP2019_DECAYS)) for s in ("m", "rms")}), _each(_mlp2019)),
-    "adafac_mlp": (_each_init(_adafac_start), _each(_adafac_mlp)),
+    "mlp": (_each_init(lambda p: {"m": _zeros(p, len(MLP_DECAYS))}), _each_by_network(2 + len(MLP_DECAYS), _mlp)),
+    "mlp2019": (
+        _each_init(lambda p: {s: _zeros(p, len(MLP2019_DECAYS)) for s in ("m", "rms")}),
+        _each_by_network(2 + 4 * len(MLP2019_DECAYS), _mlp2019),
+    ),
+    "adafac_mlp": (_each_init(_adafac_start), _each_by_network(28, _adafac_mlp)),
     "lstm": (_each_init(_lstm_start), _each(_lstm)),
     "hierarchical": (_hierarchical_init, _hierarchical),
     "anchored": (_anchored_init, _anchored),

@@ -72,7 +72,7 @@ class LearnedOptimizer(torch.optim.Optimizer):
                 raise ValueError(f"parameter of dtype {p.dtype}: allowed are floats; leave out what is not trained")
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None, *, loss: Any = None) -> Any:  # type: ignore[override]  # loss=
+    def step(self, closure: Callable[[], Any] | None = None, *, loss: Any = None) -> Any:
         """One step; returns the loss.
 
         closure: computes the gradients and returns the loss that they come from; or loss: that loss, a scalar.

@@ -58,7 +58,9 @@ def anchored() -> LearnedOptimizer:
     weights["controller/linear_1/w"] = ((CONTROLLER_HIDDEN, 2), constant(0.0))
     weights["controller/linear_1/b"] = ((2,), constant(0.0))
     weights["power"] = ((), constant(0.0))
-    return LearnedOptimizer("anchored", weights, _init, _update, uses_loss=True, uses_horizon=True)
+    return LearnedOptimizer(
+        "anchored", weights, _init, _update, uses_loss=True, uses_horizon=True, alone=(_init_alone, _update_alone)
+    )
 
 
 def _init(theta, params):
@@ -177,28 +179,48 @@ def _controller(theta, x):
     return tf.unstack(network.linear(theta, "controller/linear_1", tf.nn.relu(network.linear(theta, "controller/linear_0", x))))
 
 
-def _directions(theta, g, p, m, v, t, inverse_r, inverse_s):
-    """(u [N], the three m / sqrt(v) [N] in units of noise) from gradients, parameters and averages that are not yet corrected."""
+def _corrected(g, m, v, t):
+    """(NAdam's average of the gradient, the three m in units of noise, the two v), bias-corrected, from lists m, v of [N]."""
     lacking_m, lacking_v = tf.unstack(_lacking(M_DECAYS, t)), tf.unstack(_lacking(V_DECAYS, t))
-    second = [x / lacking for x, lacking in zip(tf.unstack(v), lacking_v)]
+    second = [x / lacking for x, lacking in zip(v, lacking_v)]
+    in_noise = [x / (lacking * noise) for x, lacking, noise in zip(m, lacking_m, tf.unstack(_noise(t)))]
+    return 0.9 / _lacking([0.9], t + 1)[0] * m[1] + 0.1 / lacking_m[1] * g, in_noise, second
+
+
+def _directions(theta, g, p, corrected, inverse_r, inverse_s):
+    """(u [N], the three m / sqrt(v) [N] in units of noise); corrected: what `_corrected` returns."""
+    ahead, in_noise, second = corrected
     fast, slow = (_inverse_root(x) for x in second)
-    in_noise = [x / (lacking * noise) for x, lacking, noise in zip(tf.unstack(m), lacking_m, tf.unstack(_noise(t)))]
     seen = [g, *in_noise]
     scaled = [x * slow for x in seen]
     x = [*(x * inverse_r for x in seen), *(x * fast for x in seen), *scaled, p * inverse_s, second[1] * slow * inverse_r]
-    ahead = 0.9 / _lacking([0.9], t + 1)[0] * m[1] + 0.1 / lacking_m[1] * g
     return ahead * slow + _network(theta, x), scaled[1:]
 
 
 def _update(theta, grads, state, params, step, loss, validation_loss, horizon):
     del validation_loss
+
+    def means(rows, sizes):
+        return _means(tf.stack(rows), sizes)
+
+    def averages(g, t):
+        m, v = _averages(state["m"], g, M_DECAYS), _averages(state["v"], tf.square(g), V_DECAYS)
+        return {"m": m, "v": v}, _corrected(g, tf.unstack(m), tf.unstack(v), t)
+
+    return _moved(theta, grads, state, params, step, loss, horizon, state["m"][1], averages, means)
+
+
+def _moved(theta, grads, state, params, step, loss, horizon, old, averages, means):
+    """The update.
+
+    old: m (.9) before it; averages(g, t): (m and v after it, as state, and `_corrected`); means(rows, sizes): of each tensor.
+    """
     sizes, p = _sizes(params), _vector(params)
     g = tf.clip_by_value(_vector(grads), -LARGEST, LARGEST)
     t = tf.cast(step, p.dtype) + 1
     trend, losses = _trends(state["losses"], loss, horizon)
 
-    old = state["m"][1]
-    squares = _means(tf.stack([tf.square(g), tf.square(p), g * old, tf.square(old)]), sizes)
+    squares = means([tf.square(g), tf.square(p), g * old, tf.square(old)], sizes)
     share = tf.constant(np.array(sizes)[:, None] / sum(sizes), p.dtype)
     s_square = squares[1] + SHARED**2 * tf.matmul(squares[1:2], share)[0] + 1e-16
     square = _averages(state["square"], squares[0], V_DECAYS)  # the means of v over the tensors
@@ -206,10 +228,10 @@ def _update(theta, grads, state, params, step, loss, validation_loss, horizon):
     cosine = state["cosine"] + 0.1 * (cosine - state["cosine"])
     corrected = square / _lacking(V_DECAYS, t)[:, None]
 
-    m, v = _averages(state["m"], g, M_DECAYS), _averages(state["v"], tf.square(g), V_DECAYS)
+    new_averages, of_numbers = averages(g, t)
     inverse_r, inverse_s = (_spread(x, sizes) for x in (_inverse_root(corrected[1]), tf.math.rsqrt(s_square)))
-    u, scaled = _directions(theta, g, p, m, v, t, inverse_r, inverse_s)
-    moved = _means(tf.stack([tf.square(u), *map(tf.square, scaled)]), sizes)
+    u, scaled = _directions(theta, g, p, of_numbers, inverse_r, inverse_s)
+    moved = means([tf.square(u), *map(tf.square, scaled)], sizes)
 
     log_s = tf.math.log(s_square) / 2
     quotient = tf.math.log((corrected[0] + EPSILON**2) / (corrected[1] + EPSILON**2)) / 2
@@ -222,4 +244,41 @@ def _update(theta, grads, state, params, step, loss, validation_loss, horizon):
 
     moves = {path: r * part for path, r, part in zip(features.in_order(params), rate, tf.split(u, sizes))}
     new = {path: w - tf.reshape(moves[path], w.shape) for path, w in params.items()}
-    return new, {"m": m, "v": v, "losses": losses, "cosine": cosine, "square": square}
+    return new, {**new_averages, "losses": losses, "cosine": cosine, "square": square}
+
+
+# The same rule for one large model: each average is a vector of its own. What is stacked, XLA writes number by number instead of
+# many at once, which takes four times as long; among many small copies, stacks cost nothing and keep programs small.
+
+
+def _corrected_alone(g, m, v, t):
+    """`_corrected`, with the divisions done once instead of for each number."""
+    lacking_m = _lacking(M_DECAYS, t)
+    of_m, of_v = tf.unstack(1 / (lacking_m * _noise(t))), tf.unstack(1 / _lacking(V_DECAYS, t))
+    ahead, now = 0.9 / _lacking([0.9], t + 1)[0], 0.1 / lacking_m[1]
+    return ahead * m[1] + now * g, [x * one for x, one in zip(m, of_m)], [x * one for x, one in zip(v, of_v)]
+
+
+def _init_alone(theta, params):
+    state, n = _init(theta, params), sum(_sizes(params))
+    for slot in ("m", "v"):
+        state[slot] = {str(i): tf.zeros([n], state[slot].dtype) for i in range(state[slot].shape[0])}
+    return state
+
+
+def _update_alone(theta, grads, state, params, step, loss, validation_loss, horizon):
+    del validation_loss
+
+    def means(rows, sizes):
+        parts = [tf.split(row, sizes) for row in rows]
+        ones = [tf.fill([n, 1], tf.constant(1 / n, rows[0].dtype)) for n in sizes]
+        return tf.stack([tf.concat([tf.matmul(x[None], one)[0] for x, one in zip(row, ones)], 0) for row in parts])
+
+    def averages(g, t):
+        new = {"m": {}, "v": {}}
+        for slot, x, decays in (("m", g, M_DECAYS), ("v", tf.square(g), V_DECAYS)):
+            for (i, old), d in zip(sorted(state[slot].items()), decays):
+                new[slot][i] = old + (1 - d) * (x - old)
+        return new, _corrected_alone(g, list(new["m"].values()), list(new["v"].values()), t)
+
+    return _moved(theta, grads, state, params, step, loss, horizon, state["m"]["1"], averages, means)

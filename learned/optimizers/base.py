@@ -29,6 +29,7 @@ class LearnedOptimizer:
         is another argument `horizon=`, the number of steps that the training is planned to have, a scalar tensor of the params'
         dtype; beyond it `step` increases and `horizon` stays.
     uses_validation_loss, uses_loss, uses_horizon: whether the rule reads the validation loss, the train loss, the horizon.
+    alone: (init, update) of the same rule with another layout of the state, faster for one model by itself, such as in Keras.
     width: units of the hidden layers that are applied to every parameter by itself; 0 where they are narrow or there are none.
 
     Everything is computed in the params' dtype, which theta must share. For many copies at once use `tf.vectorized_map` over all
@@ -43,6 +44,7 @@ class LearnedOptimizer:
     width: int = 0
     uses_loss: bool = False
     uses_horizon: bool = False
+    alone: tuple[Callable[..., Tree], Callable[..., tuple[Params, Tree]]] | None = None
 
     def __repr__(self) -> str:
         return f"<LearnedOptimizer {self.name}: {self.num_weights} weights>"

@@ -1,5 +1,6 @@
 """jax_update.py: exported weights as Optax's (init, update), against the rules in TensorFlow."""
 
+import functools
 import subprocess
 import sys
 
@@ -28,9 +29,9 @@ def trees(inputs, dtype):
 
 
 def stepper(optimizer):
-    """One step, compiled: (params, state)."""
+    """One step, compiled: (params, state), of which the state's memory is used again."""
 
-    @jax.jit
+    @functools.partial(jax.jit, donate_argnums=1)
     def step(params, state, gradients, value):
         updates, state = optimizer.update(gradients, state, params, value=value)
         return jax.tree.map(lambda p, u: p + u, params, updates), state
@@ -64,7 +65,8 @@ def test_resumed_for_as_long_and_for_longer():
     whole, _ = run(made(), params, grads, inputs.losses)
     half, state = run(made(), params, grads[:5], inputs.losses[:5])
     half = {path: p.astype(np.float32) for path, p in half.items()}
-    found = [run(made(steps=steps), half, grads[5:], inputs.losses[5:], state)[0] for steps in (100, 4000)]
+    copies = (jax.tree.map(np.array, state) for _ in range(2))  # a step takes the memory of its state
+    found = [run(made(steps=n), half, grads[5:], inputs.losses[5:], next(copies))[0] for n in (100, 4000)]
     assert all(np.array_equal(found[0][path], whole[path]) for path in whole)
     assert np.abs(inputs.moved(found[1]) - inputs.moved(whole)).max() > 1e-4
 

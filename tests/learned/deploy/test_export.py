@@ -214,6 +214,35 @@ def test_every_dtype_comes_back_as_it_was():
     assert [p.dtype for p in moved.values()] == [np.float64, np.float32]
 
 
+@EVERY
+@pytest.mark.parametrize("dtype", [np.float16, "bfloat16"])
+def test_weights_of_half_precision_have_a_state_of_float32(name, dtype):
+    dtype = tf.as_dtype(dtype).as_numpy_dtype
+    optimizer = numpy_update.LearnedOptimizer(name, weights(optimizers.get(name)), 100)
+    half, g = {"w": np.linspace(-1, 1, 40).astype(dtype)}, {"w": np.linspace(1, 2, 40).astype(dtype)}
+    full, as_floats = ({"w": x["w"].astype(np.float32)} for x in (half, g))
+    state, moved = optimizer.init(half), half
+    assert all(x.dtype != dtype for x in tf.nest.flatten(state) if isinstance(x, np.ndarray))
+    moved, _ = optimizer.update(g, state, half, 0, 1.0, 1.0)
+    expected, _ = optimizer.update(as_floats, optimizer.init(full), full, 0, 1.0, 1.0)
+    assert moved["w"].dtype == dtype and np.array_equal(moved["w"], expected["w"].astype(dtype))
+
+
+@pytest.mark.parametrize("name", ["mlp", "mlp2019", "adafac_mlp", "lstm", "hierarchical", "anchored"])
+def test_however_the_work_is_divided(name, monkeypatch):
+    """Numbers are worked on in pieces; where they are cut doesn't matter."""
+    found, shapes = [], {**SHAPES, "row": (1, 30), "many": (2, 3, 11)}
+    for width in (1, 7, 32, 8192):
+        monkeypatch.setattr(numpy_update, "WIDTH", width)
+        inputs = Inputs(shapes)
+        found.append(
+            inputs.moved(run(numpy_update.LearnedOptimizer(name, weights(optimizers.get(name)), 400), inputs, np.float64))
+        )
+    assert np.abs(found[0]).max() > 1e-3
+    for other in found[1:]:
+        np.testing.assert_allclose(other, found[0], rtol=0, atol=1e-9 * np.abs(found[0]).max())
+
+
 def rewritten(path, change):
     """The arrays of an .npz, changed and written again."""
     with np.load(path) as file:
