@@ -38,13 +38,13 @@ def describe(name: str) -> str:
     """One line: how the weights called `name` were trained."""
     meta = checkpoint.load(find(name)).meta
     options, suite = meta["options"], meta["suite"]
+    how = f"{name}: {meta['optimizer']} by {options['estimator']} for {options['objective']} loss, {meta['step']} outer steps"
+    if "about" in meta:  # of weights that were not trained on tasks of the package
+        return f"{how} {meta['about']}"
     trained = [task for task in suite["tasks"] if task["split"] == "train"]
     families = len({task["family"] for task in trained})
     version = meta.get("versions", {}).get("taskset", changes.FIRST)
     changed = sum(changes.outdated(task["task"], suite["source"], version) for task in trained)
     since = f", of which {changed} changed since" if changed else ""
-    return (
-        f"{name}: {meta['optimizer']} by {options['estimator']} for {options['objective']} loss, {meta['step']} outer steps on "
-        f"{len(trained)} tasks of {families} families ({suite['source']} data), episodes {options['lengths']}; on the tasks of "
-        f"version {version}{since}"
-    )
+    data = f"({suite['source']} data), episodes {options['lengths']}"
+    return f"{how} on {len(trained)} tasks of {families} families {data}; on the tasks of version {version}{since}"
