@@ -29,7 +29,7 @@ BESIDE = ("compile", "evaluate", "build", "start", "rest")
 
 
 def one(name, steps):
-    """{purpose: core-seconds} of a sweep of 2,000 steps, from `steps` of them; the data set, which tasks share, is opened before."""
+    """{purpose: core-seconds} of a sweep of 2,000 steps, from `steps` of them; what tasks share is opened before."""
     from taskset.execution.runtime import start_tensorflow
 
     start_tensorflow(threads=1)
