@@ -20,7 +20,7 @@ SETTING, INTERVALS = 2000, 50  # steps and evaluations of the baselines' sweeps
 FAMILIES = {
     "mlp_family": (3, 17),
     "mlp_ae_family": (2, 17),
-    "mlp_vae_family": (10, 17),
+    "mlp_vae_family": (10, 21),
     "nvp_family": (5, 17),
     "rnn_text_classification_family": (9, 26),
 }
