@@ -20,7 +20,7 @@ SETTING, INTERVALS = 2000, 50  # steps and evaluations of the baselines' sweeps
 FAMILIES = {
     "mlp_family": (3, 17),
     "mlp_ae_family": (2, 17),
-    "mlp_vae_family": (10, 17),
+    "mlp_vae_family": (10, 21),
     "nvp_family": (5, 17),
     "rnn_text_classification_family": (9, 26),
 }
@@ -29,7 +29,7 @@ BESIDE = ("compile", "evaluate", "build", "start", "rest")
 
 
 def one(name, steps):
-    """{purpose: core-seconds} of a sweep of 2,000 steps, from `steps` of them; the data set, which tasks share, is opened before."""
+    """{purpose: core-seconds} of a sweep of 2,000 steps, from `steps` of them; what tasks share is opened before."""
     from taskset.execution.runtime import start_tensorflow
 
     start_tensorflow(threads=1)

@@ -1,4 +1,4 @@
-"""Pictures of the baselines that ship, with captions: `python -m tools.pictures --out DIR`, or --publish for those of docs/."""
+"""The baselines that ship in tables and pictures: `python -m tools.pictures --out DIR`, or --publish for those of docs/."""
 
 import argparse
 import sys
@@ -10,14 +10,18 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 
 import taskset
 from benchmarks import report
+from taskset import changes
+from taskset.datasets.base import SPLITS
 from taskset.errors import StoreError
 from taskset.normalization.normalizer import HIGH, LOW, mean_curves
 from taskset.normalization.plot import rate_colours
-from taskset.normalization.store import load_curves, load_normalizers
+from taskset.normalization.store import load_curves, load_normalizers, load_sweeps
 from taskset.samplers.optimizers import LOG10_LEARNING_RATES
+from tools import baselines_tables
 
 ADAM = [f"adam_lr_{rate:.2f}" for rate in LOG10_LEARNING_RATES]
 RATE = dict(zip(ADAM, LOG10_LEARNING_RATES))
@@ -26,25 +30,42 @@ SPLIT = "train"
 
 
 def prepare(root):
-    """(mean curves over seeds with a column `normalized` and `rate`, runs with `diverged` and `rate`) of Adam's learning rates.
+    """(mean curves over seeds with columns `normalized`, `rate`, `best_rate`; runs with `diverged` and `rate`) of Adam's rates.
 
-    Settings (task, source, horizon) without a normalizer are left out of the curves, not of the runs.
+    Settings (task, source, horizon) without a normalizer are left out of the curves, not of the runs. Read family by family: all
+    curves at once take gigabytes.
     """
-    curves = load_curves(optimizer=ADAM, root=root).astype({"optimizer": str, "task": str})
-    runs = curves.groupby([*SETTING, "optimizer", "seed"])["diverged"].max().reset_index()
-    runs["rate"] = runs["optimizer"].map(RATE)
     normalizers = load_normalizers(root)
     normalizers = normalizers[normalizers["normalizable"] & (normalizers["split"] == SPLIT)]
-    means = mean_curves(curves).merge(normalizers[[*SETTING, "initial", "best", "best_optimizer"]], on=SETTING)
+    normalizers = normalizers.assign(best_rate=normalizers["best_optimizer"].map(RATE))
+    swept = [row for row in load_sweeps(root).itertuples() if set(ADAM) & set(row.optimizers)]
+    families = sorted({r.family for r in swept if not changes.outdated(r.task, r.source, r.taskset_version)})
+    if not families:
+        raise StoreError("no task has curves of Adam's learning rates: pass --root")
+    parts = [_of_family(root, family, normalizers) for family in families]
+    means, runs = (pd.concat(frames, ignore_index=True) for frames in zip(*parts))
+    kinds = dict.fromkeys(("family", "task", "source"), "category")
+    return means.astype(kinds), runs.astype(kinds)
+
+
+def _of_family(root, family, normalizers):
+    """As `prepare`, of one family."""
+    columns = [*SETTING, "optimizer", "seed", "step", *SPLITS, "diverged"]
+    curves = load_curves(family=family, optimizer=ADAM, root=root, columns=columns)
+    runs = curves.groupby([*SETTING, "optimizer", "seed"], observed=True)["diverged"].max().reset_index()
+    runs["rate"] = runs.pop("optimizer").astype(str).map(RATE)
+    scales = normalizers[normalizers["family"] == family]
+    means = mean_curves(curves).astype({"task": str, "optimizer": str})
+    means = means.merge(scales[[*SETTING, "initial", "best", "best_rate"]], on=SETTING)
     scaled = (means[SPLIT] - means["best"]) / (means["initial"] - means["best"])
     means["normalized"] = scaled.fillna(HIGH).clip(LOW, HIGH)
     means["rate"] = means["optimizer"].map(RATE)
-    return means, runs
+    return means[[*SETTING, "step", "rate", "normalized", "best_rate"]], runs.astype({"task": str})
 
 
 def counts(frame):
     """{family: number of settings}, in the order of names."""
-    return frame.drop_duplicates(SETTING).groupby("family").size().to_dict()
+    return frame.drop_duplicates(SETTING).groupby("family", observed=True).size().to_dict()
 
 
 def panels(families, title):
@@ -69,7 +90,7 @@ def profiles(means, path):
     figure, axes_of = panels(list(number), f"Adam's learning rate: normalized {SPLIT} loss at the end")
     for family, axes in axes_of.items():
         part = last[last["family"] == family]
-        for _, unsorted in part.groupby(SETTING):
+        for _, unsorted in part.groupby(SETTING, observed=True):
             one = unsorted.sort_values("rate")
             axes.plot(one["rate"], one["normalized"], color="tab:blue", linewidth=0.7, alpha=max(0.15, 1 / number[family] ** 0.6))
         median = part.groupby("rate")["normalized"].median()
@@ -120,9 +141,9 @@ def by_rate(series, families):
 def best_rates(means, path):
     """Of which share of settings each learning rate is the best."""
     settings, number = means.drop_duplicates(SETTING), counts(means)
-    best = settings.assign(rate=settings["best_optimizer"].map(RATE)).groupby(["family", "rate"]).size()
-    share = best / best.groupby("family").transform("sum")
-    swept = by_rate(means.groupby(["family", "rate"]).size(), list(number))
+    best = settings.assign(rate=settings["best_rate"]).groupby(["family", "rate"], observed=True).size()
+    share = best / best.groupby("family", observed=True).transform("sum")
+    swept = by_rate(means.groupby(["family", "rate"], observed=True).size(), list(number))
     table = np.where(np.isfinite(swept), np.nan_to_num(by_rate(share, list(number))), np.nan)
     shares(table, number, f"Best of Adam's learning rates ({SPLIT} loss)", "share of tasks", path)
 
@@ -130,7 +151,7 @@ def best_rates(means, path):
 def diverged(runs, path):
     """The share of runs that met a loss that is not finite."""
     number = counts(runs)
-    table = by_rate(runs.groupby(["family", "rate"])["diverged"].mean(), list(number))
+    table = by_rate(runs.groupby(["family", "rate"], observed=True)["diverged"].mean(), list(number))
     shares(table, number, "Runs with a loss that is not finite", "share of runs", path)
 
 
@@ -154,16 +175,19 @@ def curves(means, path):
     save(figure, path)
 
 
-def text(means, runs):
+def text(means, runs, tables):
     """docs/baselines.md."""
     settings, ready = len(runs.drop_duplicates(SETTING)), len(means.drop_duplicates(SETTING))
-    return f"""# The baselines in pictures
+    return f"""# The baselines at a glance
 
 Adam with its 17 fixed learning rates on the tasks whose curves come with the package ({settings} settings: a task with a source
 and a horizon; {ready} of them with a normalizer; {len(runs):,} runs). A normalized loss is 1 at the start and 0 at the best that
 any of the learning rates reached; 2 is as bad as it gets, and stands for diverged runs. The number beside a family is that of its
 settings; some were swept with fewer learning rates. What the curves are, and how they may be read wrongly:
 `data/README.md` in the repository. [In a browser](report.html) every curve of every task can be looked at.
+
+{tables}
+## In pictures
 
 ![learning-rate profiles](pictures/learning_rates.png)
 
@@ -201,7 +225,9 @@ def main():
     best_rates(means, pictures / "best_learning_rates.png")
     diverged(runs, pictures / "diverged.png")
     curves(means, pictures / "normalized_curves.png")
-    (folder / "baselines.md").write_text(text(means, runs), encoding="utf-8")
+    (folder / "baselines.md").write_text(
+        text(means, runs, baselines_tables.text(baselines_tables.collect(means, runs))), encoding="utf-8"
+    )
     print(f"written: {folder / 'baselines.md'} and 4 pictures, taskset {taskset.__version__}")
 
 

@@ -1,7 +1,7 @@
 """Suites by name and version: rules over the baselines that come with the package. No TensorFlow.
 
 A version of a rule never changes, so that results on it stay comparable; what should be different gets a new version. A suite
-that was made is a file of its own, with all its tasks and scales in it.
+that was made is a file of its own, with all its tasks and scales in it; those of `taskset.scoring.written` come with the package.
 """
 
 import math
@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from taskset.errors import ConfigError, unknown
-from taskset.scoring import suites
+from taskset.scoring import suites, written
 from taskset.scoring.suites import Suite
+from taskset.scoring.written import Written
 
 
 @dataclass(frozen=True)
@@ -65,24 +66,24 @@ RULES = (
 )
 
 
-def rules() -> list[Rule]:
-    """All rules, oldest version first."""
-    return list(RULES)
+def rules() -> list[Rule | Written]:
+    """All rules, and the suites whose files come with the package; oldest version first."""
+    return [*RULES, *written.available()]
 
 
-def rule(text: str | Path) -> Rule:
+def rule(text: str | Path) -> Rule | Written:
     """The rule called "NAME:VERSION", or the newest version of "NAME". Raises `UnknownName`."""
     name, _, version = text.partition(":") if isinstance(text, str) else (text, "", "")
-    found = [r for r in RULES if r.name == name and version in ("", str(r.version))]
+    found = [r for r in rules() if r.name == name and version in ("", str(r.version))]
     if not found:
-        names = [str(r) for r in RULES] + sorted({r.name for r in RULES})
-        raise unknown("suite", text, names, f"Allowed are {', '.join(map(str, RULES))}, and files (.json).")
+        names = [str(r) for r in rules()] + sorted({r.name for r in rules()})
+        raise unknown("suite", text, names, f"Allowed are {', '.join(map(str, rules()))}, and files (.json).")
     return max(found, key=lambda r: r.version)
 
 
 def is_rule(text: str) -> bool:
     """Whether `rule(text)` finds one."""
-    return any(text in (one.name, str(one)) for one in RULES)
+    return any(text in (one.name, str(one)) for one in rules())
 
 
 def find(text: str | Path, baselines: str | Path | None = None, baselines_version: str | None = None) -> Suite:

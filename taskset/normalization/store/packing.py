@@ -51,12 +51,16 @@ def _fresh(table: pa.Table) -> pa.Table:
 
 def parts(path: str | Path) -> list[tuple[str, int]]:
     """Which tasks a curve file has, and where: a list of (task, row group). `StoreError` for a file of another kind."""
-    file = _described(path)
-    found = []
+    file, found = _described(path), []
+    column = file.schema.to_arrow_schema().names.index("task")
     for group in range(file.num_row_groups):
-        tasks = sealed.read(path, [group], ["task"])["task"].unique().to_pylist()
+        statistics = file.row_group(group).column(column).statistics
+        if statistics is not None and statistics.has_min_max:
+            tasks = sorted({statistics.min, statistics.max})
+        else:
+            tasks = sealed.read(path, [group], ["task"])["task"].unique().to_pylist()
         if len(tasks) != 1:
-            raise StoreError(f"{path}: row group {group} has {len(tasks)} tasks; there has to be one")
+            raise StoreError(f"{path}: row group {group} has several tasks ({', '.join(map(str, tasks))}); there has to be one")
         found.append((tasks[0], group))
     return found
 
@@ -68,8 +72,8 @@ def places(path: str | Path) -> list[tuple[str | Path, int]]:
 
 def read_part(path: str | Path, group: int) -> pa.Table:
     """One row group of a curve file as an Arrow table (`layout.STORED`, whatever the file's own layout)."""
-    schema = _described(path).schema.to_arrow_schema()
-    table = sealed.read(path, [group])
+    file = _described(path)
+    schema, table = file.schema.to_arrow_schema(), sealed.read(path, [group], metadata=file)
     if layout.is_old(schema):
         table = layout.stored(table, layout.version_of(schema.metadata))
     return table.replace_schema_metadata(None)

@@ -115,10 +115,11 @@ class _Found:
         task, made_by = _one(path, ranges.get("task")), files_version or _one(path, ranges.get("version"))
         if version is not None:
             return changes.is_of(made_by, version)
-        if changes.outdated(task, sweep[0], made_by):
-            self._old[(task, *sweep)] = made_by
+        source, group = sweep
+        if changes.outdated(task, source, made_by):
+            self._old[task, source, group] = made_by
             return False
-        self._new.add((task, *sweep))
+        self._new.add((task, source, group))
         return True
 
     @property

@@ -116,15 +116,23 @@ def verify(path: str | Path, groups: Sequence[int] | None = None, metadata: pq.F
         raise broken(path) from error
 
 
-def read(path: str | Path, groups: Sequence[int] | None = None, columns: Sequence[str] | None = None) -> pa.Table:
-    """A file, or the row groups `groups` of it, as an Arrow table; all of what is read is verified. Raises `StoreError`."""
-    metadata = verify(path, groups)
+def read(
+    path: str | Path,
+    groups: Sequence[int] | None = None,
+    columns: Sequence[str] | None = None,
+    metadata: pq.FileMetaData | None = None,
+) -> pa.Table:
+    """A file, or the row groups `groups` of it, as an Arrow table; all of what is read is verified. Raises `StoreError`.
+
+    metadata: as in `verify`.
+    """
+    metadata = verify(path, groups, metadata)
     names = metadata.schema.to_arrow_schema().names
     lacking = [name for name in columns or () if name not in names]
     if lacking:
         raise StoreError(f"{path} has no column {lacking[0]!r}, it has {', '.join(names)}: make it again")
     try:
-        file = pq.ParquetFile(path, page_checksum_verification=True)
+        file = pq.ParquetFile(path, metadata=metadata, page_checksum_verification=True)
         groups = range(metadata.num_row_groups) if groups is None else groups
         return file.read_row_groups(list(groups), columns=columns)
     except FAULTS as error:

@@ -92,7 +92,7 @@ def make(one: Tier, baselines: str | Path | None = None) -> suites.Suite:
     Of the tasks that are normalizable on train, validation and test data and of today's meaning, families take turns; a family's
     tasks come in the order of a hash of their names. A task that costs more than its share or than what is left is passed over.
     """
-    found = _tasks(load_normalizers(baselines), one)
+    found = measured_entries(load_normalizers(baselines), one.horizon, one.source)
     costs = {task: cost for task in found if (cost := seconds_of(task, one.horizon, one.source)) is not None}
     queues: dict[str, list[str]] = {}
     for task in sorted(found, key=lambda task: hashlib.sha256(task.encode()).hexdigest()):
@@ -119,10 +119,10 @@ def make(one: Tier, baselines: str | Path | None = None) -> suites.Suite:
     return suites.Suite(one.name, one.version, one.source, one.horizon, entries, (), rule)
 
 
-def _tasks(normalizers: pd.DataFrame, one: Tier) -> dict[str, suites.Entry]:
-    """{task: `suites.Entry`} with scales of train, valid_outer and test."""
-    both = suites.scales(normalizers, one.source, one.horizon)
-    rows = normalizers[(normalizers["horizon"] == one.horizon) & normalizers["source"].isin([one.source, "none"])]
+def measured_entries(normalizers: pd.DataFrame, horizon: int, source: str) -> dict[str, suites.Entry]:
+    """{task: `suites.Entry`} with scales of train, valid_outer and test, of the tasks that are normalizable in all three."""
+    both = suites.scales(normalizers, source, horizon)
+    rows = normalizers[(normalizers["horizon"] == horizon) & normalizers["source"].isin([source, "none"])]
     rows = rows[rows["normalizable"] & (rows["split"] == "test")]
     test = {row["task"]: (row["initial"], row["best"]) for row in rows.to_dict("records")}
     names = [task for task in both if task in test]

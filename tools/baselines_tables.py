@@ -1,0 +1,212 @@
+"""What thousands of baselines say, in tables: by family, best learning rates, how well one rate does, what a short list is worth.
+
+One setting of each task: synthetic data or none, HORIZON steps, all of Adam's 17 rates. A loss is the normalized one at the end,
+of the mean over seeds; 2 where it diverged. Intervals are 95 per cent, from resampling the tasks
+(`taskset.scoring.statistics`). `python -m tools.pictures` puts the tables into docs/baselines.md.
+"""
+
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks import report
+from taskset.samplers.optimizers import LOG10_LEARNING_RATES
+from taskset.scoring import statistics
+from taskset.scoring.standing import expected_of_best
+
+HORIZON = 2000
+SOURCES = ("none", "synthetic")
+SIZES = (1, 2, 3, 4, 5, 8, 17)
+CLOSE = 0.05
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Adam's rates on N tasks.
+
+    tasks, families: [N] names; end, mean: [N, 17] normalized loss at the end, and the mean over the curve; best: [N] index of the
+    rate that came lowest at any evaluation; diverged: [N] share of runs.
+    """
+
+    tasks: np.ndarray
+    families: np.ndarray
+    end: np.ndarray
+    mean: np.ndarray
+    best: np.ndarray
+    diverged: np.ndarray
+
+    def of(self, chosen):
+        """Those of some tasks: flags or indices."""
+        return Scores(*(getattr(self, name)[chosen] for name in self.__dataclass_fields__))
+
+
+def collect(means, runs, horizon=HORIZON):
+    """`Scores` from the frames of `tools.pictures.prepare`."""
+
+    def wanted(frame):
+        return frame[(frame["horizon"] == horizon) & frame["source"].isin(SOURCES)]
+
+    means = wanted(means).assign(task=lambda frame: frame["task"].astype(str))
+    column = {rate: i for i, rate in enumerate(LOG10_LEARNING_RATES)}
+    mean = means.groupby(["task", "rate"])["normalized"].mean().unstack("rate").reindex(columns=list(column))
+    mean = mean[mean.notna().all(axis=1)]  # swept with all rates
+    last = means[means["step"] == horizon].set_index(["task", "rate"])["normalized"].unstack("rate")
+    end = last.reindex(index=mean.index, columns=list(column))
+    lowest = means.groupby("task")[["family", "best_rate"]].first().loc[mean.index]
+    shares = wanted(runs).assign(task=lambda frame: frame["task"].astype(str)).groupby("task")["diverged"].mean()
+    return Scores(
+        mean.index.to_numpy(),
+        lowest["family"].astype(str).to_numpy(),
+        end.to_numpy(float),
+        mean.to_numpy(float),
+        lowest["best_rate"].map(column).to_numpy(int),
+        shares.loc[mean.index].to_numpy(float),
+    )
+
+
+def with_interval(values, statistic=statistics.mean, form=".3f"):
+    """ "value [low, high]" of a statistic over tasks; values: [N]."""
+    low, high = statistics.interval(values, statistic)
+    return f"{statistic(values):{form}} [{low:{form}}, {high:{form}}]"
+
+
+def quartiles(values, form=".2f"):
+    """ "median (lower .. upper quartile)"."""
+    lower, middle, upper = np.quantile(values, [0.25, 0.5, 0.75], method="nearest")
+    return f"{middle:{form}} ({lower:{form}} .. {upper:{form}})"
+
+
+def power(index):
+    """A learning rate, by its index, as it is written: 10^-2.5."""
+    return f"10^{LOG10_LEARNING_RATES[index]:g}"
+
+
+def by_family(scores):
+    """A table: a line for each family and one for all."""
+    rates, rows = np.array(LOG10_LEARNING_RATES), []
+    for name in [*sorted(set(scores.families)), "all"]:
+        some = scores if name == "all" else scores.of(scores.families == name)
+        rate = int(np.argmin(some.end.mean(axis=0)))
+        rows.append(
+            [
+                name,
+                f"{len(some.tasks):,}",
+                quartiles(rates[some.best], "g"),
+                with_interval(some.diverged, form=".1%"),
+                power(rate),
+                with_interval(some.end[:, rate]),
+                quartiles(some.end[:, rate]),
+                quartiles(some.mean[:, rate]),
+            ]
+        )
+    header = [
+        "family",
+        "tasks",
+        "log10 of the best rate",
+        "runs that diverge",
+        "one rate for all",
+        "its end: mean",
+        "its end",
+        "its curve",
+    ]
+    return report.table(header, rows)
+
+
+def best_rates(scores):
+    """A table: of how many tasks each rate is the best, and how well it does on all of them."""
+    tuned = scores.end.min(axis=1)
+    rows = []
+    for rate in range(len(LOG10_LEARNING_RATES)):
+        end = scores.end[:, rate]
+        rows.append(
+            [
+                power(rate),
+                with_interval(scores.best == rate, form=".1%"),
+                with_interval(end),
+                f"{np.median(end):.3f}",
+                with_interval(end - tuned <= CLOSE, form=".1%"),
+            ]
+        )
+    header = ["rate", "best of all", "end: mean", "median", f"within {CLOSE:g} of the best at the end"]
+    return report.table(header, rows)
+
+
+def short_list(end, most):
+    """Indices of at most `most` rates: each lowers the mean over tasks of the best so far as much as any can. end: [N, rates]."""
+    chosen, reached = [], np.full(len(end), np.inf)
+    for _ in range(most):
+        gains = np.minimum(end, reached[:, None]).mean(axis=0)
+        gains[chosen] = np.inf
+        chosen.append(int(np.argmin(gains)))
+        reached = np.minimum(reached, end[:, chosen[-1]])
+    return chosen
+
+
+def halves(scores):
+    """(flags of a half, flags of the other), twice: lists are made on one and judged on the other."""
+    even = np.array([zlib.crc32(task.encode()) % 2 == 0 for task in scores.tasks])
+    return [(even, ~even), (~even, even)]
+
+
+def list_values(scores, size):
+    """[N] the best end of a short list's first `size` rates, made on the half that a task is not in."""
+    values = np.empty(len(scores.tasks))
+    for made_on, judged in halves(scores):
+        if made_on.any():
+            values[judged] = scores.end[judged][:, short_list(scores.end[made_on], size)].min(axis=1)
+    return values
+
+
+def lists(scores):
+    """A table: a short list, rates at random, one rate per family, and tuning, by the number of trials."""
+    rows = []
+    for size in SIZES:
+        drawn = np.array([expected_of_best(end, end, size) for end in scores.end])
+        made = list_values(scores, size)
+        rows.append([f"{size}", with_interval(made), f"{np.median(made):.3f}", with_interval(drawn), f"{np.median(drawn):.3f}"])
+    chosen = ", ".join(power(rate) for rate in short_list(scores.end, 5))
+    table = report.table(["trials", "short list: mean", "median", "rates at random: mean", "median"], rows)
+    return f"{table}\n\nThe list from all tasks: {chosen}."
+
+
+def per_family(scores):
+    """The mean with one rate per family, chosen on the half that a task is not in."""
+    values = np.empty(len(scores.tasks))
+    for made_on, judged in halves(scores):
+        for family in set(scores.families):
+            mine, theirs = judged & (scores.families == family), made_on & (scores.families == family)
+            known = theirs if theirs.any() else made_on
+            values[mine] = scores.end[mine, int(np.argmin(scores.end[known].mean(axis=0)))]
+    return values
+
+
+def text(scores):
+    """The tables as a part of docs/baselines.md; says so where there is no task to speak of."""
+    if len(scores.tasks) < 2:
+        return f"No two tasks have all of Adam's rates at {HORIZON:,} steps, so there are no tables.\n"
+    tuned = scores.end.min(axis=1)
+    one = list_values(scores, 1)
+    return f"""## At a glance
+
+One setting of each task: synthetic data or none, {HORIZON:,} steps, all 17 rates: {len(scores.tasks):,} tasks. "End" is the
+normalized loss at the last step, "curve" its mean over all evaluations: medians over tasks (and quartiles). In brackets, here and
+below: 95 per cent intervals from resampling the tasks. "One rate for all" is the rate with the lowest mean end.
+
+{by_family(scores)}
+
+## Which rate is the best, and how well one does
+
+"Best of all": the share of tasks on which the rate came lowest at any evaluation. A rate that is within {CLOSE:g} of a task's
+best at the end hardly loses anything there.
+
+{best_rates(scores)}
+
+## A short list against tuning
+
+The best end of so many trials. A short list adds the rate that lowers the mean over tasks most; it is made on half of the
+tasks and judged on the other half. With 17 trials both are tuning: {with_interval(tuned)}. One rate for all tasks:
+{with_interval(one)}; one per family, chosen in the same way: {with_interval(per_family(scores))}.
+
+{lists(scores)}
+"""
