@@ -44,7 +44,7 @@ const tables = {
     });
     const built = new Promise((resolve) => table.on("tableBuilt", resolve)).then(() => {
       byId(id).setAttribute("aria-label", label);
-      byId(id).querySelector(".tabulator-tableholder").tabIndex = -1; // rows, not the box around them, take the focus
+      byId(id).querySelector(".tabulator-tableholder").removeAttribute("tabindex"); // rows, not the box around them, take the focus
       for (const column of table.getColumns()) tables.sortByKeyboard(table, column);
     });
     return { table, built };
