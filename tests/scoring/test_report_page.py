@@ -273,6 +273,14 @@ def test_by_keyboard(opened, address):
     assert tab.evaluate("document.activeElement.id") == "tab-families"
 
 
+def test_a_filter_while_the_focus_is_on_its_way_back(opened, address):
+    tab = opened(address)
+    open_task(tab)
+    tab.evaluate("() => { task.dialog.close(); byId('search').value = 'mlp_vae'; filters.apply(); }")
+    until(tab, "document.querySelector('#tasks-table .tabulator-row').textContent.includes('mlp_vae')")
+    tab.wait_for_timeout(200)  # `opened` fails where the console has an error
+
+
 def test_every_control_has_a_name(opened, address):
     tab = opened(address)
     open_task(tab)

@@ -171,10 +171,11 @@ const tasks = {
     tasks.wanted = row;
     await tasks.table.scrollToRow(row, "center", false).catch(() => {});
     await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))); // rows are made anew by scrolling
-    if (tasks.wanted !== row) return; // another key was faster
+    const place = row.getElement();
+    if (tasks.wanted !== row || !place) return; // another key or filter was faster
     for (const other of byId("tasks-table").querySelectorAll('.tabulator-row[tabindex="0"]')) other.tabIndex = -1;
-    row.getElement().tabIndex = 0;
-    row.getElement().focus({ preventScroll: true });
+    place.tabIndex = 0;
+    place.focus({ preventScroll: true });
   },
 
   open(row) {
