@@ -169,6 +169,7 @@ const tasks = {
 
   async focus(row) {
     tasks.wanted = row;
+    if (!tasks.table.getRows("active").includes(row)) return; // filtered away
     await tasks.table.scrollToRow(row, "center", false).catch(() => {});
     await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))); // rows are made anew by scrolling
     const place = row.getElement();
