@@ -101,6 +101,7 @@ def test_codes_are_packed_exactly(kind, shape):
 # What the page is given.
 
 
+@pytest.mark.smoke
 def test_numbers_are_those_of_the_package(sweep):
     found = results.read([sweep])
     document, lines = contents(found, "a sweep")
@@ -209,6 +210,16 @@ def test_trials_of_a_score_are_one_family(tmp_path):
         ("mine, tuned per task by train loss", 12),
         ("mine, tuned per task by validation loss", 12),
     ]
+
+
+def test_a_damaged_file_is_named(tmp_path):
+    root = made.write(tmp_path, tasks=made.TASKS[:2], optimizers=["mine"])
+    path = store.curve_path(root, "none", "losg_tasks_family", "TwoD_Bowl10")
+    content = bytearray(path.read_bytes())
+    content[len(content) // 3] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(StoreError, match="TwoD_Bowl10"):
+        results.read([root])
 
 
 # The page.

@@ -164,9 +164,7 @@ def curves_table(
     try:
         found, tables = _find(dataset, asked, version)
     except sealed.FAULTS as error:
-        for fragment in dataset.get_fragments():
-            sealed.verify(fragment.path)  # names the damaged file
-        raise StoreError(f"can't read the curves: {error}") from error
+        raise _damaged(dataset, error) from error
     there = {column: _there(tables, column) for column in ("task", "optimizer") if column in asked.wanted}
     _check_names(dataset, asked, there, found.left_out)
     if not sum(map(len, tables)):
@@ -191,16 +189,26 @@ def curves_by_family(
     columns: of COLUMNS; tasks: None: all. Curves of tasks that changed since are left out, with a warning. Raises `StoreError`.
     """
     asked, dataset = _Asked(list(columns), task=tasks), curves_dataset(root)
-    found = _Found(dataset, asked, None, asked.condition)
-    if found.left_out:
-        warn_left_out("curves", found.left_out, stacklevel=3)
-    families: dict[str, dict[str | None, list[Any]]] = {}
-    for made_by, parts in found.parts.items():
-        for part in parts:
-            families.setdefault(_part(part.path, "family"), {}).setdefault(made_by, []).append(part)
-    for family, of_family in sorted(families.items()):
-        table = pa.concat_tables([_read(dataset, parts, made_by, asked) for made_by, parts in of_family.items()])
-        yield family, table.unify_dictionaries().select(asked.columns)
+    try:
+        found = _Found(dataset, asked, None, asked.condition)
+        if found.left_out:
+            warn_left_out("curves", found.left_out, stacklevel=3)
+        families: dict[str, dict[str | None, list[Any]]] = {}
+        for made_by, parts in found.parts.items():
+            for part in parts:
+                families.setdefault(_part(part.path, "family"), {}).setdefault(made_by, []).append(part)
+        for family, of_family in sorted(families.items()):
+            table = pa.concat_tables([_read(dataset, parts, made_by, asked) for made_by, parts in of_family.items()])
+            yield family, table.unify_dictionaries().select(asked.columns)
+    except sealed.FAULTS as error:
+        raise _damaged(dataset, error) from error
+
+
+def _damaged(dataset: ds.Dataset, error: Exception) -> StoreError:
+    """The error for curves that can't be read; the damaged file's own where there is one."""
+    for fragment in dataset.get_fragments():
+        sealed.verify(fragment.path)
+    return StoreError(f"can't read the curves: {error}")
 
 
 def _find(dataset: ds.Dataset, asked: _Asked, version: str | None) -> tuple[_Found, list[pa.Table]]:

@@ -50,16 +50,18 @@ class LossScale {
 
   option(values, narrow) {
     const limits = this.limits(values);
+    const decades = this.axis === "log" && limits.min > 0 ? Math.log10(limits.max / limits.min) : 0;
+    const many = decades > 6; // a tick every few decades, counted from the lower edge: it is made a power of ten
+    if (many) limits.min = 10 ** Math.floor(Math.log10(limits.min));
     return charts.axis(this.name, {
       type: this.axis === "log" ? "log" : "value",
-      // A tick at every decade, or every few.
-      ...(this.axis === "log" && limits.min > 0 ? { interval: Math.ceil(Math.log10(limits.max / limits.min) / 6) } : {}),
+      ...(many ? { interval: Math.ceil(decades / 6) } : {}),
       nameGap: narrow ? 42 : 50,
       axisLabel: {
         color: "#1c2430",
         hideOverlap: true,
         formatter: format.loss,
-        ...(limits.min === undefined ? {} : { showMinLabel: false, showMaxLabel: false }),
+        ...(limits.min === undefined ? {} : { showMinLabel: many, showMaxLabel: false }),
       },
       ...limits,
     });

@@ -44,7 +44,7 @@ const tables = {
     });
     const built = new Promise((resolve) => table.on("tableBuilt", resolve)).then(() => {
       byId(id).setAttribute("aria-label", label);
-      byId(id).querySelector(".tabulator-tableholder").tabIndex = -1; // rows, not the box around them, take the focus
+      byId(id).querySelector(".tabulator-tableholder").removeAttribute("tabindex"); // rows, not the box around them, take the focus
       for (const column of table.getColumns()) tables.sortByKeyboard(table, column);
     });
     return { table, built };
@@ -169,12 +169,14 @@ const tasks = {
 
   async focus(row) {
     tasks.wanted = row;
+    if (!tasks.table.getRows("active").includes(row)) return; // filtered away
     await tasks.table.scrollToRow(row, "center", false).catch(() => {});
     await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))); // rows are made anew by scrolling
-    if (tasks.wanted !== row) return; // another key was faster
+    const place = row.getElement();
+    if (tasks.wanted !== row || !place) return; // another key or filter was faster
     for (const other of byId("tasks-table").querySelectorAll('.tabulator-row[tabindex="0"]')) other.tabIndex = -1;
-    row.getElement().tabIndex = 0;
-    row.getElement().focus({ preventScroll: true });
+    place.tabIndex = 0;
+    place.focus({ preventScroll: true });
   },
 
   open(row) {
