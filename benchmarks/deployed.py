@@ -245,9 +245,9 @@ def section(found):
     text = f"""## Learned optimizers in use
 
 An MLP 784-720-600-10 (1,003,810 parameters), batches of {BATCH}, one thread, one core: CPU milliseconds, medians of steps in
-turn. An optimizer's cost is that of a step less the gradient's. Wanted: at most twice the gradient in Keras and PyTorch, 100 ms in
-NumPy. Load average while measuring: {os.getloadavg()[1]:.0f}; where it is above the number of cores, caches are shared with other
-work. Made by `python -m benchmarks.deployed`.
+turn. An optimizer's cost is that of a step less the gradient's. Wanted: at most twice the gradient in Keras and PyTorch, 100 ms
+in NumPy. Load average while measuring: {os.getloadavg()[1]:.0f}; where it is above the number of cores, caches are shared with
+other work. Made by `python -m benchmarks.deployed`.
 
 {report.table(header, rows)}
 """

@@ -272,6 +272,8 @@ def _anchored(theta, grads, state, params, step, loss, steps):
     m = [x + (1 - d) * (g - x) for x, d in zip(state["m"], M_DECAYS)]
     v = [x + (1 - d) * (g * g - x) for x, d in zip(state["v"], V_DECAYS)]
     u, scaled = _anchored_directions(theta, g, p, m, v, t, inverse_r, inverse_s)
+    # XLA would compute u once more in the loop that moves the parameters; what goes through a condition it computes once.
+    u = jax.lax.cond(step >= 0, lambda u: u, jnp.zeros_like, u)
     parts = [_split(x, sizes) for x in (u, *scaled)]
     squares = jnp.stack([_means(x, x) for x in parts])
 
