@@ -178,8 +178,9 @@ def numpy_side(names):
             h = inputs[i] @ params[f"w{i}"] + params[f"b{i}"]
         h -= h.max(1, keepdims=True)
         probabilities = np.exp(h)
-        probabilities /= probabilities.sum(1, keepdims=True)
-        loss, gradients = -np.log(probabilities[np.arange(BATCH), labels]).mean(), {}
+        sums = probabilities.sum(1, keepdims=True)
+        probabilities /= sums
+        loss, gradients = (np.log(sums[:, 0]) - h[np.arange(BATCH), labels]).mean(), {}
         probabilities[np.arange(BATCH), labels] -= 1
         d = probabilities / BATCH
         for i in reversed(range(len(WIDTHS) - 1)):

@@ -75,7 +75,8 @@ def learned_optimizer(name: str, theta: dict[str, Any], steps: int | None = None
         if np.shape(value) not in ((), None):
             raise ValueError(f"value has shape {np.shape(value)}: allowed is a scalar")
         leaves, tree = _leaves(params), jax.tree.structure(params)
-        if jax.tree.structure(updates) != tree or any(g.shape != p.shape for g, p in zip(jax.tree.leaves(updates), leaves)):
+        same = jax.tree.structure(updates) == tree
+        if not same or any(g.shape != p.shape for g, p in zip(jax.tree.leaves(updates), leaves)):
             raise ValueError("gradients differ from the parameters in structure or shapes: allowed are those of `params`")
         dtype = _dtype(leaves)
         theta = {path: jnp.asarray(w, dtype) for path, w in weights.items()}
