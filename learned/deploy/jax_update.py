@@ -74,7 +74,8 @@ def learned_optimizer(name: str, theta: dict[str, Any], steps: int | None = None
             raise ValueError(f"{name} reads the train loss: call update(.., value=loss) with the one that gradients come from")
         if np.shape(value) not in ((), None):
             raise ValueError(f"value has shape {np.shape(value)}: allowed is a scalar")
-        leaves, tree = _leaves(params), jax.tree.structure(params)
+        leaves = _leaves(params)
+        tree: Any = jax.tree.structure(params)
         same = jax.tree.structure(updates) == tree
         if not same or any(g.shape != p.shape for g, p in zip(jax.tree.leaves(updates), leaves)):
             raise ValueError("gradients differ from the parameters in structure or shapes: allowed are those of `params`")
