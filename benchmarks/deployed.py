@@ -178,8 +178,9 @@ def numpy_side(names):
             h = inputs[i] @ params[f"w{i}"] + params[f"b{i}"]
         h -= h.max(1, keepdims=True)
         probabilities = np.exp(h)
-        probabilities /= probabilities.sum(1, keepdims=True)
-        loss, gradients = -np.log(probabilities[np.arange(BATCH), labels]).mean(), {}
+        sums = probabilities.sum(1, keepdims=True)
+        probabilities /= sums
+        loss, gradients = (np.log(sums[:, 0]) - h[np.arange(BATCH), labels]).mean(), {}
         probabilities[np.arange(BATCH), labels] -= 1
         d = probabilities / BATCH
         for i in reversed(range(len(WIDTHS) - 1)):
@@ -245,9 +246,9 @@ def section(found):
     text = f"""## Learned optimizers in use
 
 An MLP 784-720-600-10 (1,003,810 parameters), batches of {BATCH}, one thread, one core: CPU milliseconds, medians of steps in
-turn. An optimizer's cost is that of a step less the gradient's. Wanted: at most twice the gradient in Keras and PyTorch, 100 ms in
-NumPy. Load average while measuring: {os.getloadavg()[1]:.0f}; where it is above the number of cores, caches are shared with other
-work. Made by `python -m benchmarks.deployed`.
+turn. An optimizer's cost is that of a step less the gradient's. Wanted: at most twice the gradient in Keras and PyTorch, 100 ms
+in NumPy. Load average while measuring: {os.getloadavg()[1]:.0f}; where it is above the number of cores, caches are shared with
+other work. Made by `python -m benchmarks.deployed`.
 
 {report.table(header, rows)}
 """

@@ -74,8 +74,10 @@ def learned_optimizer(name: str, theta: dict[str, Any], steps: int | None = None
             raise ValueError(f"{name} reads the train loss: call update(.., value=loss) with the one that gradients come from")
         if np.shape(value) not in ((), None):
             raise ValueError(f"value has shape {np.shape(value)}: allowed is a scalar")
-        leaves, tree = _leaves(params), jax.tree.structure(params)
-        if jax.tree.structure(updates) != tree or any(g.shape != p.shape for g, p in zip(jax.tree.leaves(updates), leaves)):
+        leaves = _leaves(params)
+        tree: Any = jax.tree.structure(params)
+        same = jax.tree.structure(updates) == tree
+        if not same or any(g.shape != p.shape for g, p in zip(jax.tree.leaves(updates), leaves)):
             raise ValueError("gradients differ from the parameters in structure or shapes: allowed are those of `params`")
         dtype = _dtype(leaves)
         theta = {path: jnp.asarray(w, dtype) for path, w in weights.items()}
@@ -272,6 +274,8 @@ def _anchored(theta, grads, state, params, step, loss, steps):
     m = [x + (1 - d) * (g - x) for x, d in zip(state["m"], M_DECAYS)]
     v = [x + (1 - d) * (g * g - x) for x, d in zip(state["v"], V_DECAYS)]
     u, scaled = _anchored_directions(theta, g, p, m, v, t, inverse_r, inverse_s)
+    # XLA would compute u once more in the loop that moves the parameters; what goes through a condition it computes once.
+    u = jax.lax.cond(step >= 0, lambda u: u, jnp.zeros_like, u)
     parts = [_split(x, sizes) for x in (u, *scaled)]
     squares = jnp.stack([_means(x, x) for x in parts])
 

@@ -13,7 +13,7 @@ from the callback `ValidationLoss`. Some read how many steps the training will h
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -77,6 +77,8 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         given = dict(zip(_OPTIONS, (weight_decay, clipnorm, clipvalue, global_clipnorm)))
         super().__init__(learning_rate=1.0, name=name or learned, **given)
         self._learned = optimizers.get(learned)
+        self._init: Callable[..., Any]
+        self._update: Callable[..., Any]
         self._init, self._update = self._learned.alone or (self._learned.init, self._learned.update)
         self._theta = {path: w.astype(np.float32) for path, w in with_weights(self._learned, theta).theta.items()}
         self._loss_of_step, self._validated = _Box(), False
