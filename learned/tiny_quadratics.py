@@ -54,6 +54,7 @@ class QuadraticData:
     seed: int
 
     needs_source = False
+    batch_size = 1
 
     @property
     def batch(self) -> BatchShapes:
