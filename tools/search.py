@@ -181,7 +181,7 @@ the nearest configuration that was trained.
 - TPE: Optuna's `TPESampler` with {search_methods.TPE_FIRST} random trials first (mean over {REPEATS} seeds);
 - Gaussian process: expected improvement, {search_methods.FIRST} random looks first (mean over {REPEATS} seeds);
 - successive halving (arXiv 1502.07943): all for 1/{ETA**3} of the horizon, the best third for three times as long, and so on; it
-  ends after two or three trainings;
+  ends after two to four trainings;
 - learned list: NAdamW's, in its order (arXiv 2002.11887), which was made on tasks of these families.
 
 Mean over problems with its 95% interval (bootstrap over problems), by budget in whole trainings.
