@@ -28,7 +28,7 @@ from tools import search_methods
 
 BUDGETS = np.array([1, 2, 3, 4, 5, 7, 10])  # whole trainings
 ORDERS = 10  # of random search
-REPEATS = 4  # of TPE and the Gaussian process
+REPEATS = 2  # of TPE and the Gaussian process
 SPLIT = "valid_outer"
 ETA = 3
 ADAM = "adam_lr"
@@ -68,22 +68,24 @@ def regrets(problem, families, with_list):
 
 
 def measure(root):
-    """({group: {method: regrets [problems, budgets]}}, {group: the problems' rows}, number without a scale)."""
-    found, used, without = {RATES: {}, ALL: {}}, {RATES: [], ALL: []}, 0
+    """({group: {method: regrets [problems, budgets]}}, {group: the problems' rows}, {group: number without a scale})."""
+    found, used, without = {RATES: {}, ALL: {}}, {RATES: [], ALL: []}, {RATES: 0, ALL: 0}
     for row in tabular.problems(root=root).itertuples():
         problem = tabular.load(row.task, row.optimizers, row.source, row.horizon, root=root)
-        try:
-            problem.scale(SPLIT)
-        except StoreError:
-            without += 1
-            continue
-        families = problem.families()
-        groups = [(RATES, [ADAM], False)] if ADAM in families else []
+        groups = []
+        if ADAM in problem.families():  # a problem of their own: 0 is the best of the rates
+            rates = problem.space(ADAM).optimizers
+            groups.append((RATES, tabular.load(row.task, rates, row.source, row.horizon, root=root), False))
         if problem.learned_list():
-            groups.append((ALL, families, True))
-        for group, some, with_list in groups:
+            groups.append((ALL, problem, True))
+        for group, part, with_list in groups:
+            try:
+                part.scale(SPLIT)
+            except StoreError:
+                without[group] += 1
+                continue
             used[group].append(row)
-            for name, values in regrets(problem, some, with_list).items():
+            for name, values in regrets(part, part.families(), with_list).items():
                 found[group].setdefault(name, []).append(values)
     if not used[RATES]:
         raise StoreError("no problem with Adam's learning rates: pass --root")
@@ -169,7 +171,7 @@ def text(found, used, without, times):
 account says what the training would have cost. [A tutorial](tutorials/optuna.md) shows it with Optuna. Here searchers are
 compared on all of its problems, {len(used[RATES])} tasks with their settings, of {len(families)} families:
 {textwrap.fill(", ".join(families), 127)}.
-{f"{without} more have no configuration that lowers the loss, and so no scale." if without else ""}
+{f"{without[RATES]} more have no configuration that lowers the loss, and so no scale." if without[RATES] else ""}
 
 Normalized regret: 0 is the lowest {SPLIT} loss that any configuration of the problem ever reached (mean over its seeds), 1 the
 loss at the start. Every searcher pays per training step and keeps the best it has seen. Nothing is interpolated: a proposal means
@@ -178,17 +180,18 @@ the nearest configuration that was trained.
 - random: configurations in random order, each to its end (mean over {ORDERS} orders);
 - TPE: Optuna's `TPESampler` with {search_methods.TPE_FIRST} random trials first (mean over {REPEATS} seeds);
 - Gaussian process: expected improvement, {search_methods.FIRST} random looks first (mean over {REPEATS} seeds);
-- successive halving (arXiv 1502.07943): all for 1/{ETA**3} of the horizon, the best third for three times as long, and so on;
+- successive halving (arXiv 1502.07943): all for 1/{ETA**3} of the horizon, the best third for three times as long, and so on; it
+  ends after two to four trainings;
 - learned list: NAdamW's, in its order (arXiv 2002.11887), which was made on tasks of these families.
 
 Mean over problems with its 95% interval (bootstrap over problems), by budget in whole trainings.
 
-**{RATES}**: {len(used[RATES])} problems with {sizes(used[RATES])} configurations, of which the rates are 9 or 17.
+**{RATES}**, 9 or 17 of them, and nothing else: {len(used[RATES])} problems.
 
 {rows(found[RATES])}
 
-**{ALL}** of the {len(used[ALL])} problems that have the learned list: {sizes(used[ALL])} of them each, Adam's rates, its
-wide grid where it was swept, and the list.
+**{ALL}** of the {len(used[ALL])} problems that have the learned list: Adam's rates, its wide grid where it was swept, and
+the list's first, {sizes(used[ALL])} each.
 
 {rows(found[ALL])}
 

@@ -266,6 +266,7 @@ class RayProcess:
 
     def __init__(self, ray: Any, actor: Any, name: str) -> None:
         self._ray, self._actor, self._name, self._mib = ray, actor, name, 0.0
+        self._placed = actor.__ray_ready__.remote()  # answered once the actor has its core
         self._calls: collections.deque[Any] = collections.deque()
         self._why = ""
 
@@ -279,7 +280,7 @@ class RayProcess:
         reference, answered = self._calls.popleft(), False
         while not answered:
             answered = bool(self._ray.wait([reference], timeout=WAITING_SECONDS)[0])
-            if not answered and not self._ray.available_resources().get("CPU") and not self._mib:
+            if not answered and not self._ray.wait([self._placed], timeout=0)[0]:
                 warnings.warn(f"{self._name} waits for a core of the cluster: give fewer --workers or add nodes", stacklevel=2)
         try:
             answer, self._mib = self._ray.get(reference)
