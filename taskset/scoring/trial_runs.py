@@ -124,12 +124,13 @@ def run(
 ) -> workers.Progress:
     """Run the `waiting` tasks; returns a `taskset.normalization.sweep.workers.Progress`.
 
-    text: the candidate as a `Text`, for `count` worker processes; None: an object, whose tasks are run one by one here.
-    A finished task is a file that appears whole: interrupted and started again, the rest is done.
+    text: the candidate as a `Text`, for `count` worker processes; None: an object. Where count is 1, tasks are run here, so that
+    a script needs no guard around its main part. A finished task is a file that appears whole: interrupted and started again,
+    the rest is done.
     """
     remove_leftovers(root)
     with shared_arrays():
-        if text is not None:
+        if text is not None and count > 1:
             return workers.run(waiting, _job, (text, options, str(root), data_dir, tuple(modules)), count, report)
         progress = workers.Progress()
         for name in waiting:
