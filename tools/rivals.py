@@ -8,6 +8,7 @@ resumed by the same command; task follows task, the cheapest first, so that all 
 import argparse
 import json
 import sys
+import textwrap
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,6 +30,7 @@ from taskset.scoring import (
     tiers,
     trial_runs,
 )
+from taskset.scoring.tiers import tenth
 
 SUITE = "rivals:1"
 TRIALS = (1, 10)
@@ -113,27 +115,38 @@ def costs(root):
         step_cost.of_candidate(candidate, suite, [e.task for e in suite.tasks], options, place(root, rival, 1), None)
 
 
-def table(root, trials, suite):
-    """(`Standing` of all rivals with so many trials, on the tasks that each has finished; {rival: tasks finished}).
-
-    Those that have finished less than half as many tasks as the first are left out, so that they don't hold up the others.
-    """
+def finished(root, trials, suite):
+    """{rival: the tasks that it has finished with so many trials}, of those that have finished any."""
     there = {rival: done(root, rival, trials, suite) for rival in RIVALS if trials == 1 or rival.rates}
-    there = {rival: tasks for rival, tasks in there.items() if tasks}
-    most = max(map(len, there.values()), default=0)
-    shown = {rival: tasks for rival, tasks in there.items() if 2 * len(tasks) >= most}
-    if not shown:
-        return None, there
-    tasks = [e.task for e in suite.tasks if all(e.task in each for each in shown.values())]
-    rows, found = [], None
-    for rival in shown:
+    return {rival: tasks for rival, tasks in there.items() if tasks}
+
+
+def table(root, trials, suite, there):
+    """The `Standing` of the rivals in `there` with so many trials, on the tasks that each of them has finished; None: no task."""
+    tasks = [e.task for e in suite.tasks if there and all(e.task in each for each in there.values())]
+    if not tasks:
+        return None
+    rows = []
+    for rival in there:
         candidate, where = rival.candidate(trials), place(root, rival, trials)
         cost = step_cost.kept(place(root, rival, 1))
         found = standing.standing(candidate, suite, tasks, suite.horizon, where, cost=cost)
         own = [row for row in found.rows if row.own and row.trials == trials]
         rows += [replace(row, title=rival.title, own=False) for row in own]
-    baselines = [row for row in found.rows if not row.own]
-    return replace(found, rows=[*baselines, *rows]), there
+    return replace(found, rows=[*(row for row in found.rows if not row.own), *rows])
+
+
+def tables(root, suite):
+    """{(trials, "whole" or "part"): `Standing`}: of the rivals that have finished all tasks, and, where that is not all of them,
+    of all rivals on the tasks that all have finished."""
+    found = {}
+    for trials in TRIALS:
+        there = finished(root, trials, suite)
+        whole = {rival: tasks for rival, tasks in there.items() if len(tasks) == len(suite.tasks)}
+        found[trials, "whole"] = table(root, trials, suite, whole)
+        if len(whole) < len(there):
+            found[trials, "part"] = table(root, trials, suite, there)
+    return {key: standing for key, standing in found.items() if standing is not None}
 
 
 def text(parts, root):
@@ -145,33 +158,35 @@ def text(parts, root):
         key = path.relative_to(root).parts[0]
         seconds[key] = seconds.get(key, 0.0) + json.loads(found["core_seconds"])["total"]
     sections = []
-    for trials, (found, there) in parts.items():
-        ran = ", ".join(f"{rival.title} {len(tasks)}" for rival, tasks in there.items()) or "none yet"
+    for trials in TRIALS:
         title = "One trial: the settings of the authors" if trials == 1 else f"{trials} trials"
-        body = (
-            ""
-            if found is None
-            else (
-                f"\n\n{standing_table.table(found)}\n\n![performance profile](pictures/rivals_{trials}.png)\n\n"
-                + "\n".join(found.notes)
-            )
-        )
-        sections.append(f"## {title}\n\nTasks finished, of {len(suite.tasks)}: {ran}.{body}")
+        ran = ", ".join(f"{r.title} {len(tasks)}" for r, tasks in finished(root, trials, suite).items()) or "none yet"
+        sections.append(f"## {title}\n\nTasks finished, of {len(suite.tasks)}: {ran}.")
+        for kind in ("whole", "part"):
+            if (found := parts.get((trials, kind))) is None:
+                continue
+            names = ", ".join(f"`{task}`" for task in found.tasks)
+            which = "Those that have finished all tasks:" if kind == "whole" else "On the tasks that all of them have finished"
+            which += "" if kind == "whole" else f" ({len(found.tasks)}: {names}), too few to tell rivals apart:"
+            picture = f"![performance profile](pictures/rivals_{trials}_{kind}.png)"
+            sections += [which, standing_table.table(found), picture, *found.notes]
     total = sum(seconds.values())
     each = ", ".join(f"{key} {value:.0f}" for key, value in seconds.items())
-    first = next(found for found, _ in parts.values() if found is not None)
-    whole = "\n\n".join(sections)
+    heading = standing_table.heading(next(iter(parts.values()))).partition(". ")[2]  # without suite and tasks
+    whole, trained = "\n\n".join(sections), sum(entry.split == "train" for entry in suite.tasks)
     return f"""# Rivals
 
 What optimizers that are used without tuning, or with ten trials, reach on `{SUITE}`: {len(suite.tasks)} tasks of
-{len({e.family for e in suite.tasks})} families, a tenth of `1h:1`, on synthetic data. {standing_table.heading(first)}
+{len({e.family for e in suite.tasks})} families, a tenth of `1h:1`, {suite.horizon} steps, on synthetic data.
 
-Adam and the learned list are those of the baselines; Adam, tuned, has 17 learning rates to choose from. Each table is of the
-tasks that all of its optimizers have finished. With ten trials the first has the authors' settings, and in the others each rate
-is drawn log-uniformly between a tenth of the authors' value and ten times it; for each task the best by train loss (train) or
-validation loss (test) counts. `mlp_pes` was trained on tasks of the split train of the package's families, of which
-{sum(e.split == "train" for e in suite.tasks)} are among these. SOAP has bases for axes of up to 256, where its authors have them
-for up to 10,000.
+{textwrap.fill(heading, 127)}
+
+Adam and the learned list are those of the baselines; Adam, tuned, has 17 learning rates to choose from. With ten trials the first
+has the authors' settings, and in the others each rate is drawn log-uniformly between a tenth of the authors' value and ten times
+it; for each task the best by train loss (train) or validation loss (test) counts. `mlp_pes` was trained on tasks of the split
+train of the package's families, of which {trained} are among these. SOAP has bases for axes of up to 256, where its authors
+have them for up to 10,000. The tasks are among the cheapest of their families: by the cost model, an optimizer with one trial
+takes at most {tenth.MOST_SECONDS:.0f} s of a core for each of them (`taskset/scoring/tiers/tenth.py`).
 
 {whole}
 
@@ -197,22 +212,18 @@ def main():
         if given.costs:
             costs(given.out)
         suite = tiers.load(SUITE)
-        parts = {trials: table(given.out, trials, suite) for trials in TRIALS}
+        parts = tables(given.out, suite)
     except TasksetError as error:
         sys.exit(f"error: {error}")
-    for found, _ in parts.values():
-        for line in standing_table.terminal(found) if found else []:
-            print(line)
+    for found in parts.values():
+        print(*standing_table.terminal(found), "", sep="\n")
     if given.publish:
-        shipped = []
-        for trials, (found, _) in parts.items():
-            if found is None:
-                continue
-            profile.draw(found, given.out, f"rivals_{trials}")
-            picture = (given.out / f"rivals_{trials}.png").read_bytes()
-            (report.DOCS / "pictures" / f"rivals_{trials}.png").write_bytes(picture)
-            if len(found.tasks) == len(suite.tasks):
-                titles = {rival.title for rival in RIVALS}
+        shipped, titles = [], {rival.title for rival in RIVALS}
+        for (trials, kind), found in parts.items():
+            name = f"rivals_{trials}_{kind}"
+            profile.draw(found, given.out, name)
+            (report.DOCS / "pictures" / f"{name}.png").write_bytes((given.out / f"{name}.png").read_bytes())
+            if kind == "whole":
                 shipped += [row_json.written(row, found.tuned) for row in found.rows if row.title in titles]
         (report.DOCS / "rivals.md").write_text(text(parts, given.out), encoding="utf-8")
         if shipped:

@@ -74,7 +74,7 @@ def score(
     plugins.load(modules or [])
     from taskset.scoring import candidates, one_optimizer, standing_table
 
-    start_tensorflow()
+    start_tensorflow(threads=1)  # as in workers: a suite's cost is that of one core
     given = candidates.parse_hyperparameters(hyperparameters) if hyperparameters is not None else None
     named = name or candidates.candidate(optimizer, given, trials).name
     out_dir = out_dir or Path("scores") / f"{named}-{Path(suite).stem.replace(':', '_')}"

@@ -96,8 +96,9 @@ def _of_list(count: int, hyperparameters: Given | None, trials: int | None, name
 
 
 def find(text: str) -> tuple[object, str]:
-    """(what a text names, digest of its code): FILE.py:NAME, MODULE:NAME, the name of an optimizer, or what an installed package
-    makes of it (entry point group `taskset.optimizers`): `learned` finds checkpoints and pretrained optimizers.
+    """(what a text names, digest of its code): FILE.py:NAME, MODULE:NAME, FILE.py with functions `init` and `update`, the name of
+    an optimizer, or what an installed package makes of it (entry point group `taskset.optimizers`): `learned` finds checkpoints
+    and pretrained optimizers.
 
     Names of this package's optimizers stay texts. Raises: ConfigError for code that can't be loaded, UnknownName.
     """
@@ -110,6 +111,8 @@ def find(text: str) -> tuple[object, str]:
         found = entry.load()(text)
         if found is not None:
             return found, hashlib.sha256(found.rule.encode()).hexdigest()[:16]
+    if text.endswith(".py"):
+        return loaded(text, "")
     place, colon, attribute = text.rpartition(":")
     if not colon:
         raise UnknownName(f"{unknown} Or give FILE.py:NAME, MODULE:NAME, or a checkpoint of `learned`.") from unknown
@@ -117,14 +120,14 @@ def find(text: str) -> tuple[object, str]:
 
 
 def loaded(place: str, attribute: str) -> tuple[Any, str]:
-    """(the object, digest of the file's text) of an attribute of a .py file or a module. Raises `ConfigError`."""
+    """(the object, digest of the file's text) of an attribute of a .py file or a module, "": itself. Raises `ConfigError`."""
     file = Path(carried.place(place)).resolve() if place.endswith(".py") else None
     try:
         module = _file(file) if file else importlib.import_module(place)
     except (Exception, SystemExit) as error:
         raise ConfigError(f"can't load {place!r}: {origin(error, str(file) if file else None)}") from error
     found = module
-    for part in attribute.split("."):
+    for part in attribute.split(".") if attribute else ():
         if not hasattr(found, part):
             names = [n for n in vars(module) if not n.startswith("_")]
             there = ", ".join(nearest(attribute, names) or names)
@@ -219,7 +222,7 @@ def _adapted(thing: object, sets: Sequence[Hyperparameters]) -> MakeNamed:
 
 def _name_of(given: object, thing: object) -> str:
     if isinstance(given, str):
-        found = given.rpartition(":")[2] if ":" in given else Path(given).stem if given.endswith(".npz") else given
+        found = given.rpartition(":")[2] if ":" in given else Path(given).stem if given.endswith((".npz", ".py")) else given
     else:
         found = getattr(thing, "name", None) or getattr(thing, "__name__", None) or type(thing).__name__
     return re.sub(r"[^A-Za-z0-9_.@+-]", "_", str(found))[:150]

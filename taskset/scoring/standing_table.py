@@ -39,11 +39,11 @@ def terminal(standing: Standing) -> list[str]:
             interval = f"[{low:.3f},{high:.3f}]"
             values = f"{mean:6.3f} {median:6.3f} {iqm:6.3f} {interval:13}"
             lines.append(f"{_left(row)} {values} {_won(standing, row, split):>4}".rstrip())
-    lines += ["", f"{'speed and cost':<{TITLE}} {'trials':>6} {'speed-up':>8} {'':11} {'diverged':>8} {'ms':>6} {'x Adam':>6}"]
+    lines += ["", f"{'speed and cost':<{TITLE}} {'trials':>6} {'speed-up':>8} {'':13} {'diverged':>8} {'ms':>6} {'x Adam':>6}"]
     for row in standing.rows:
         speed, interval = ("", "") if (fast := row.speed_up()) is None else (f"{fast[0]:.2f}", _interval(fast[1:]))
         costs = f"{_milliseconds(row):>6} {_relative(row):>6}"
-        lines.append(f"{_left(row)} {speed:>8} {interval:11} {_share(row):>8} {costs}".rstrip())
+        lines.append(f"{_left(row)} {speed:>8} {interval:13} {_share(row):>8} {costs}".rstrip())
     return [*lines, *(line for note in standing.notes for line in textwrap.wrap(note, WIDTH))]
 
 

@@ -141,13 +141,13 @@ def run(
 ) -> workers.Progress:
     """Run the `waiting` tasks; returns a `taskset.normalization.sweep.workers.Progress`.
 
-    text: the candidate as a `Text`, for `count` workers of `engine` (None: as `Engine.run`); None: an object, whose tasks are run
-    one by one here.
+    text: the candidate as a `Text`, for `count` workers of `engine` (None: as `Engine.run`); None: an object. An object's tasks, and
+    those of a single local worker, are run one by one here, so that a script needs no guard around its main part.
     A finished task is a file that appears whole: interrupted and started again, the rest is done.
     """
     remove_leftovers(root)
     with shared_arrays():
-        if text is not None:
+        if text is not None and not engine.alone(engine.workers(count, 1)):
             work = TrialWork(text, options, str(root), data_dir)
             return engine.run(waiting, work, count, report, modules=tuple(modules), files=text.files())
         progress = workers.Progress()

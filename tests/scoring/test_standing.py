@@ -84,6 +84,12 @@ def test_candidates(mine):
     assert text.as_json() == found.as_json() and text.names == found.names
     assert found.make(1, 10).learning_rate == found.trials[1]["learning_rate"]
     assert candidates.candidate("lion", {"learning_rate": 0.25}).make(0, 10).hparams(10)["learning_rate"] == 0.25
+    functions = mine.with_name("functions.py")
+    functions.write_text(
+        "def init(params):\n    return {}\n\n\ndef update(grads, state, params, step, hparams):\n    return params, {}\n"
+    )
+    plain = candidates.candidate(str(functions), {"rate": 0.5})
+    assert plain.name == "functions" and plain.code and plain.make(0, 10).hparams(10) == {"rate": 0.5}
     listed = candidates.candidate("opt_list:3")
     assert len(listed.trials) == 3 and not listed.drawn and listed.make(2, 10).name == "opt_list_3@2"
     text = trial_runs.Text("opt_list:3", listed.trials, listed.name).candidate()
@@ -170,6 +176,16 @@ def test_score(mine, tiny, tmp_path):
     (tmp_path / "b.json").write_text(json.dumps({**values, "rows": [3]}))
     with pytest.raises(StoreError, match=r"no scores\.json"):
         score_file.read(tmp_path / "b.json")
+
+
+def test_one_worker_is_this_process(mine, tiny, tmp_path, monkeypatch):
+    """Else a script without `if __name__ == "__main__"` would start itself again and again."""
+    monkeypatch.setattr(trial_runs.workers, "run", lambda *given: pytest.fail("started processes"))
+    monkeypatch.setattr(trial_runs, "run_task", lambda name, *given: name)
+    found = candidates.candidate(f"{mine}:Sign", {"learning_rate": 0.1})
+    text = trial_runs.Text(f"{mine}:Sign", found.trials, found.name)
+    options = one_optimizer.options_of(found, "synthetic", 40)
+    assert trial_runs.run(found, ["a", "b"], options, tmp_path, text=text).finished == ["a", "b"]
 
 
 def test_wrong_suites(mine, tiny, tmp_path):
