@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from taskset.execution.runtime import start_tensorflow
-from taskset.normalization.store import write_text
-from tools import one_run
+from tools import one_run, side_by_side
 
 # Settings of the first experiments with a rule that starts at NAdam: short episodes first, many tasks in an outer step.
 PLAIN: dict[str, Any] = {
@@ -63,7 +62,7 @@ def train(name, suite, out, minutes, say=print):
         if line["step"] % SAVE_EVERY == 0:
             finite = [loss for loss in losses[-SAVE_EVERY:] if loss is not None]
             say(f"{name}: outer step {line['step']}, {spent['seconds']:.0f} s, loss {sum(finite) / max(len(finite), 1):.3f}")
-            write_text(json.dumps(spent) + "\n", path)
+            side_by_side.write_json(spent, path)
         if spent["seconds"] >= 60 * minutes:
             raise TimeIsOver
 
@@ -73,7 +72,7 @@ def train(name, suite, out, minutes, say=print):
         except TimeIsOver:
             trainer.save()
             trainer.keep(out / "weights.npz")
-            write_text(json.dumps(spent) + "\n", path)
+            side_by_side.write_json(spent, path)
 
 
 def main():

@@ -120,7 +120,7 @@ def run(
         path = out / f"{task}.parquet"
         if not path.exists():
             frame, seconds = _of_task(task, suite.source, runs, seeds, batches)
-            write_text(json.dumps(seconds) + "\n", path.with_suffix(".json"))
+            write_json(seconds, path.with_suffix(".json"))
             part = path.with_suffix(".tmp")
             frame.to_parquet(part)
             part.replace(path)
@@ -136,7 +136,12 @@ def _claim(out: Path, plan: dict[str, Any]) -> None:
     path = out / "plan.json"
     if path.exists() and json.loads(path.read_text(encoding="utf-8")) != plan:
         raise StoreError(f"{out} holds runs of other optimizers, seeds or batches: use another --out")
-    write_text(json.dumps(plan, indent=1) + "\n", path)
+    write_json(plan, path)
+
+
+def write_json(values: Any, path: Path) -> None:
+    """Write JSON values, whole or not at all."""
+    write_text(json.dumps(values, indent=1) + "\n", path)
 
 
 def _of_task(name, source, runs, seeds, batches):
