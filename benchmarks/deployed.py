@@ -1,11 +1,12 @@
 """What a step of a learned optimizer costs where it is used, beside Adam's and beside the gradient's own.
 
-    python -m benchmarks.deployed [--repeats 30] [--side keras_xla keras_graph torch jax numpy] [--publish]
+    python -m benchmarks.deployed [--repeats 30] [--side keras_xla keras_graph torch jax numpy] [--results FILE] [--publish]
 
 An MLP 784-720-600-10 (1,003,810 parameters), batches of 128, one thread, one core. Each side is a process of its own: `gradient`
 computes loss and gradients; `adam` and the learned optimizers do that and a step. They run in turn, and an optimizer's cost is
 the median of its CPU time less that of `gradient`. Sides whose framework isn't installed are left out. NumPy has a table of all
-rules. Weights are random: they don't change what a step costs. Writes the section "deployed" of docs/benchmarks.md.
+rules. Weights are random: they don't change what a step costs. --results: a JSON file in which
+results are kept; sides that are in it already are not measured again. Writes the section "deployed" of docs/benchmarks.md.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -268,6 +270,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=30, help="Steps of each kind that are timed.")
     parser.add_argument("--side", nargs="+", choices=SIDES, default=tuple(SIDES), help="Frameworks to measure.")
+    parser.add_argument("--results", type=Path, help="JSON file of results, continued where it exists.")
     parser.add_argument("--measure", choices=SIDES, help=argparse.SUPPRESS)
     report.publish_option(parser)
     args = parser.parse_args()
@@ -275,12 +278,14 @@ def main():
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
         print(json.dumps(measure(args.measure, args.repeats)))
         return
-    found = {}
+    found = json.loads(args.results.read_text()) if args.results and args.results.exists() else {}
     for side in args.side:
-        if importlib.util.find_spec(SIDES[side]):
+        if side not in found and importlib.util.find_spec(SIDES[side]):
             found[side] = in_a_process(side, args.repeats)
             print(side, found[side], flush=True)
-    text = section(found)
+            if args.results:
+                args.results.write_text(json.dumps(found))
+    text = section({side: found[side] for side in SIDES if side in found})
     print(text)
     if args.publish:
         report.write_section("deployed", text)

@@ -141,7 +141,7 @@ def run(
 ) -> workers.Progress:
     """Run the `waiting` tasks; returns a `taskset.normalization.sweep.workers.Progress`.
 
-    text: the candidate as a `Text`, for `count` workers of `engine` (None: as `Engine.run`); None: an object. An object's tasks, and
+    text: the candidate as a `Text`, for `count` workers of `engine` (None: as `Engine.run`); None: an object. Its tasks, and
     those of a single local worker, are run one by one here, so that a script needs no guard around its main part.
     A finished task is a file that appears whole: interrupted and started again, the rest is done.
     """
