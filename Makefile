@@ -105,6 +105,7 @@ bench: $(INSTALLED)
 	$(RUN) -m benchmarks.modes --publish
 	$(RUN) -m benchmarks.compile --publish
 	$(RUN) -m benchmarks.sweep $(if $(TFDS_DATA_DIR),--source tfds --data-dir $(TFDS_DATA_DIR)) --publish
+	$(RUN) -m benchmarks.cheap_sweeps --publish
 	$(RUN) -m benchmarks.startup --publish
 	$(RUN) -m benchmarks.outer --publish
 	$(RUN) -m benchmarks.outer_speed --publish

@@ -21,7 +21,7 @@ FAMILIES = {
     "mlp_family": (3, 17),
     "mlp_ae_family": (2, 17),
     "mlp_vae_family": (10, 21),
-    "nvp_family": (5, 17),
+    "nvp_family": (5, 40),
     "rnn_text_classification_family": (9, 26),
 }
 TASKS = [f"{family}_seed{seed}" for family, seeds in FAMILIES.items() for seed in seeds]

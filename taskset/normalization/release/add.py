@@ -34,6 +34,7 @@ from taskset.normalization.release.merged_tables import fit_adam, normalizers, s
 from taskset.normalization.release.ship import write_beside, write_file
 from taskset.normalization.store import layout, sums
 from taskset.normalization.store.columns import schema
+from taskset.version import __version__
 
 
 def add(
@@ -68,6 +69,7 @@ def add(
         [rows[id(c)] for c in everything],
         {**measured_milliseconds(), **merged.costs([*roots, to]), **(costs or {})},
         lambda: _normalizers(to, today, {(c.task, c.source) for c in added}),
+        _known_tasks(to, {c.task for c in added}),
     )
     report("tables")
     for path, members in files.items():
@@ -120,6 +122,15 @@ def _files(added: list[Curves], there: list[Curves], to: Path) -> dict[Path, lis
 def _stored_rows(to: Path) -> dict[tuple[str, str, str], dict[str, Any]]:
     rows = store.read_table(to / "sweeps.parquet", columns=schema("sweeps").names).to_pylist()
     return {(row["task"], row["source"], row["group"]): row for row in rows}
+
+
+def _known_tasks(to: Path, changed: set[str]) -> dict[str, dict[str, Any]]:
+    """{task: its row in tasks.parquet} of all but `changed`; {} where another version of the package wrote it."""
+    path = to / "tasks.parquet"
+    if store.table_metadata(path).get("taskset_version") != __version__:
+        return {}
+    rows = store.read_table(path, columns=schema("tasks").names).to_pylist()
+    return {row["task"]: row for row in rows if row["task"] not in changed}
 
 
 def _normalizers(to: Path, today: list[Curves], changed: set[tuple[str, str]]) -> pa.Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -56,7 +56,9 @@ def sweep_row(curves: Curves, group: str, notes: dict[str, str]) -> dict[str, An
     }
 
 
-def _task_rows(found: list[Curves], sweeps: list[dict[str, Any]], costs: dict[str, float]) -> list[dict[str, Any]]:
+def _task_rows(
+    found: list[Curves], sweeps: list[dict[str, Any]], costs: dict[str, float], known: Mapping[str, dict[str, Any]]
+) -> list[dict[str, Any]]:
     """Rows of tasks.parquet: every task there is, and those of families registered elsewhere that were swept."""
     swept = defaultdict(list)
     for row in sweeps:
@@ -64,14 +66,9 @@ def _task_rows(found: list[Curves], sweeps: list[dict[str, Any]], costs: dict[st
     stored = {c.task: c for c in found}
     rows = []
     for name in dict.fromkeys([*catalogue.list_tasks(), *sorted(stored, key=natural)]):
-        try:
-            family, config = catalogue.resolve(name)
-            facts = catalogue.facts(family, config)
-        except UnknownName:
-            one = stored[name]
-            family, config, facts = one.family, described.config(one.path, one.metadata), registry.Facts()
-        row = task_row(name, family, config, facts)
-        counted = described.whole_number(stored[name].path, stored[name].metadata, "num_params") if name in stored else None
+        one = stored.get(name)
+        row = dict(known[name]) if name in known else _described(name, one)
+        counted = described.whole_number(one.path, one.metadata, "num_params") if one else None
         row["num_params"] = row["num_params"] if counted is None else counted
         today = [r for r in swept[name] if not changes.outdated(name, r["source"], r["taskset_version"])] or swept[name]
         measured = [r["ms_per_step"] for r in today if r["ms_per_step"] is not None]
@@ -79,6 +76,17 @@ def _task_rows(found: list[Curves], sweeps: list[dict[str, Any]], costs: dict[st
         row["runs"] = sum(len(r["seeds"]) * len(r["optimizers"]) for r in swept[name])
         rows.append(row)
     return rows
+
+
+def _described(name: str, stored: Curves | None) -> dict[str, Any]:
+    """A row of tasks.parquet without what its curves say. stored: its curves, whose metadata knows families from elsewhere."""
+    try:
+        family, config = catalogue.resolve(name)
+    except UnknownName:
+        if stored is None:
+            raise
+        return task_row(name, stored.family, described.config(stored.path, stored.metadata), registry.Facts())
+    return task_row(name, family, config, catalogue.facts(family, config))
 
 
 def fit_adam(curves: pd.DataFrame) -> pd.DataFrame | None:
@@ -134,18 +142,20 @@ def tables_of(
     sweeps: list[dict[str, Any]],
     costs: dict[str, float],
     fitted: Callable[[], pa.Table] | None = None,
+    known: Mapping[str, dict[str, Any]] | None = None,
 ) -> dict[str, pa.Table]:
     """{name: Arrow table with its metadata} of what stands beside the curves.
 
     sweeps: the `sweep_row` of each of `found`; costs: {task: milliseconds a step} of tasks that weren't swept.
-    fitted: makes the normalizers; None: from all of `found`.
+    fitted: makes the normalizers; None: from all of `found`. known: {task: its row in an earlier tasks.parquet of this version of
+    the package}: to describe 13,000 tasks takes half a minute.
     """
     created = max(c.metadata.get("created", "") for c in found)
     metadata = {"taskset_version": __version__, "git_commit": git_commit(), "created": created}
     order = packing.optimizer_order()
     used = sorted({o for row in sweeps for o in row["optimizers"]}, key=lambda o: (order.get(o, len(order)), o))
     tables = {
-        "tasks": pa.Table.from_pylist(_task_rows(found, sweeps, costs), schema("tasks")),
+        "tasks": pa.Table.from_pylist(_task_rows(found, sweeps, costs, known or {}), schema("tasks")),
         "sweeps": pa.Table.from_pylist(sweeps, schema("sweeps")),
         "optimizers": optimizer_table(used),
         "normalizers": (fitted() if fitted else normalizers(found, fit_adam)).replace_schema_metadata(
