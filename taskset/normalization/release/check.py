@@ -67,7 +67,7 @@ def check(root: str | Path | None = None) -> list[str]:
         found += _table_schema(root, name, merged)
     if not found:  # what follows compares tables with one another
         valid = today if merged else [c for c in readable if not changes.outdated(c.task, c.source, c.version)]
-        found = [*_normalizers(root, valid), *_optimizers(root, readable), *(_merged_tables(root, made_by) if merged else [])]
+        found = [*_normalizers(root, valid), *_optimizers(root, readable), *(_merged_tables(root, readable) if merged else [])]
     return found
 
 
