@@ -40,6 +40,13 @@ const format = {
     return `${format.count(count)} ${word}${count === 1 ? "" : "s"}`;
   },
 
+  /** A name of at most `length` characters: the middle is left out, since names differ at their ends. */
+  middle(name, length) {
+    if (name.length <= length) return name;
+    const end = Math.ceil((length - 1) / 2);
+    return `${name.slice(0, length - 1 - end)}…${name.slice(-end)}`;
+  },
+
   /** A text node, for tables: a string would be read as HTML. */
   text(value) {
     return document.createTextNode(value);

@@ -73,6 +73,7 @@ const tasks = {
           width: narrow ? 150 : undefined,
           minWidth: narrow ? 150 : 200,
           widthGrow: 3,
+          ...(narrow ? { formatter: (cell) => format.text(format.middle(cell.getValue(), 15)) } : {}),
           tooltip: (_, cell) => element("span", {}, cell.getValue()),
         }),
         ...(narrow ? [...tasks.results(), ...tasks.facts()] : [...tasks.facts(), ...tasks.results()]),
