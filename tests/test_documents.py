@@ -28,7 +28,7 @@ def pages():
         ROOT / "Makefile",
         ROOT / "mkdocs.yml",
     ]
-    scripts = [path for folder in ("benchmarks", "tools", "examples") for path in (ROOT / folder).glob("*.py")]
+    scripts = [path for folder in ("benchmarks", "tools", "examples") for path in (ROOT / folder).rglob("*.py")]
     own = [path for folder in ("taskset", "learned") for path in (ROOT / folder).rglob("*.py") if path.name not in NOT_READ]
     return {str(path.relative_to(ROOT)): path for path in [*listed, *scripts, *sorted(own)]}
 

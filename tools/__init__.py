@@ -5,4 +5,5 @@ pictures, demo_picture, search, quirks         pages and pictures made from the 
 estimator_variance                             the variance of outer gradients against the length of the unroll
 synthetic_accuracy, synthetic_acceptance       how near the stand-ins come to the real data
 import_plan, typed_share                       the order of imports; how many public functions have types
+experiments/                                   what learned optimizers do: docs/experiments.md
 """
