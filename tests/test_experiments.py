@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tools.experiments import implicit_regularisation as valley
+from tools.experiments import sharp_function
 
 
 @pytest.mark.parametrize("name", ["sgd", "momentum", "adam"])
@@ -35,3 +36,11 @@ def test_no_start_is_the_image_of_another():
         distances = np.linalg.norm(starts[:, None] - np.stack(image, axis=1)[None], axis=-1)
         assert distances.min() > 0.02
     assert np.abs(valley.along(starts)).min() > 0.05
+
+
+@pytest.mark.parametrize("w, sigma", [(0.0, 0.1), (200.0, 0.001), (200.0, 0.01), (200.0, 0.1), (5.0, 0.3)])
+def test_variances_follow_their_formulas(w, sigma):
+    found = [x.var(ddof=1) for x in sharp_function.estimates(sigma, w, pairs=200_000)]
+    np.testing.assert_allclose(found, sharp_function.variances(sigma, w), rtol=0.04, atol=1e-20)
+    if w == 0:
+        np.testing.assert_allclose(sharp_function.variances(sigma, w)[0], 2 * sharp_function.THETA**2)
