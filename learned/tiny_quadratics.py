@@ -1,9 +1,10 @@
 """Tiny quadratics: 32 numbers, from a round bowl to a narrow valley, with noisy targets. They share one compiled program.
 
-    loss = |A (x - y)|^2 / 2,    A = diag(10^0, .., 10^-narrowness) Q,    y = target + noise N(0, 1)
+    loss = |A x - A y|^2 / 2,    A = diag(10^0, .., 10^-narrowness) Q,    y = target + noise N(0, 1)
 
-Q is a random rotation and `target` a random point, both by the config's seed; y is drawn anew for each batch. A and y come with
-the batch, so that the loss is one function for all tasks (`learned.unrolling.sharing`). No TensorFlow here.
+Q is a random rotation and `target` a random point, both by the config's seed; y is drawn again for each batch. A and A y come with
+the batch, as 32 examples of a linear regression, so that the loss is one function for all tasks (`learned.unrolling.sharing`). No
+TensorFlow here.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 FAMILY = "tiny_quadratic"
 SIZE = 32
-NARROWNESS, NOISE, SEEDS = (0.0, 0.5, 1.0, 1.5, 2.0), (0.0, 0.1, 0.5), (0, 1)  # of the tasks with names
+NARROWNESS, NOISE, SEEDS = (0.0, 0.5, 1.0, 1.5, 2.0), (0.02, 0.1, 0.5), (0, 1)  # of the tasks with names
 SCHEMA = {
     "type": "object",
     "properties": {
@@ -44,9 +45,9 @@ register_schema(FAMILY, SCHEMA)
 
 @dataclass(frozen=True)
 class QuadraticData:
-    """A and y of each batch (`taskset.datasets.base.DataSpec`); all four splits are alike, with draws of their own.
+    """A and A y of each batch (`taskset.datasets.base.DataSpec`); all four splits are alike, with draws of their own.
 
-    Prepared batches: "matrix" float32 [32, 32], "target" float32 [32].
+    Prepared batches: "matrix" float32 [32, 32], "value" float32 [32].
     """
 
     narrowness: float
@@ -54,18 +55,18 @@ class QuadraticData:
     seed: int
 
     needs_source = False
-    batch_size = 1
+    batch_size = SIZE
 
     @property
     def batch(self) -> BatchShapes:
         """{name: (shape, dtype)} of a prepared batch."""
-        return {"matrix": ((SIZE, SIZE), "float32"), "target": ((SIZE,), "float32")}
+        return {"matrix": ((SIZE, SIZE), "float32"), "value": ((SIZE,), "float32")}
 
     def check(self, source: str | None = None, data_dir: Directory | None = None) -> None:
         """Does nothing: all is computed from the config."""
 
     def open(self, source: str | None = None, data_dir: Directory | None = None) -> QuadraticBatches:
-        """Computes A and the target; both arguments are ignored."""
+        """Computes A; both arguments are ignored."""
         return QuadraticBatches(self)
 
     def prepare(self, raw: Mapping[str, tf.Tensor], key: Key) -> dict[str, tf.Tensor]:
@@ -86,7 +87,8 @@ class QuadraticBatches:
         """Batches `start .. start + count - 1`: {name: [count, ..]}."""
         drawn = [seeds.generator(seed, FAMILY, split, i).standard_normal(SIZE) for i in range(start, start + count)]
         target = self.target + self.noise * np.stack(drawn)
-        return {"matrix": np.broadcast_to(self.matrix, (count, SIZE, SIZE)), "target": target.astype(np.float32)}
+        values = (target @ self.matrix.T.astype(np.float64)).astype(np.float32)
+        return {"matrix": np.broadcast_to(self.matrix, (count, SIZE, SIZE)), "value": values}
 
 
 @register_facts(FAMILY)
@@ -97,15 +99,18 @@ def facts(config: Config) -> Facts:
 
 @register_builder(FAMILY)
 def build(config: Config, data: DataSpec) -> SharedModel:
-    """|A (x - y)|^2 / 2; x starts at N(0, 1)."""
+    """|A x - A y|^2 / 2; x starts at N(0, 1)."""
     import tensorflow as tf
 
     from learned.unrolling.sharing import SharedModel
     from taskset.tasks.starts import normal, parameter
 
     def loss(batch, key):
-        away = parameter("x", [SIZE], normal()) - batch["target"]
-        return tf.reduce_sum(tf.square(tf.linalg.matvec(batch["matrix"], away))) / 2
+        x = parameter("x", [SIZE], normal())
+        return (
+            tf.reduce_sum(tf.square(tf.linalg.matvec(tf.cast(batch["matrix"], x.dtype), x) - tf.cast(batch["value"], x.dtype)))
+            / 2
+        )
 
     return SharedModel(loss, data, program=FAMILY)
 

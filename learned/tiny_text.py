@@ -60,7 +60,7 @@ def build(config: Config, data: DataSpec) -> SharedModel:
         w, b = parameter("inputs/w", [EMBEDDED, UNITS], normal(0.0, EMBEDDED**-0.5)), parameter("inputs/b", [UNITS], zero)
         u = parameter("hidden/w", [UNITS, UNITS], normal(0.0, recurrent))
         v, c = parameter("linear/w", [UNITS, LETTERS], normal(0.0, UNITS**-0.5)), parameter("linear/b", [LETTERS], zero)
-        h, states = tf.zeros([BATCH, UNITS], u.dtype), []
+        h, states = tf.zeros([tokens.shape[0], UNITS], u.dtype), []
         for x in tf.unstack(tf.one_hot(tokens[:, :-1], LETTERS, dtype=u.dtype), axis=1):
             h = tf.tanh(x @ embed @ w + b + h @ u)
             states.append(h)

@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks import report
 from taskset.samplers.optimizers import LOG10_LEARNING_RATES
 from taskset.scoring import statistics
-from taskset.scoring.standing import expected_of_best
+from taskset.scoring.rows import expected_of_best
 
 HORIZON = 2000
 SOURCES = ("none", "synthetic")

@@ -145,7 +145,7 @@ def test_an_export_has_the_rules_of_the_package_only(place):
     meta = {"optimizer": "learned_momentum", "shapes": {path: list(w.shape) for path, w in theta.items()}}
     checkpoint.save(place / "own.npz", meta, {f"theta/{path}": w.numpy() for path, w in theta.items()})
     result = CliRunner().invoke(main.app, ["export", str(place / "own.npz"), "--out", str(place / "out.npz")])
-    assert "which numpy_update.py doesn't know: allowed are the package's own" in str(result.exception)
+    assert "which numpy_update.py doesn't know: allowed are learnable_" in str(result.exception)
 
 
 def test_the_public_names_are_there():

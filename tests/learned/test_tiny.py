@@ -119,16 +119,21 @@ def test_convolutions_are_those_of_tensorflow():
 
 
 def test_quadratics():
-    still, noisy = (get_task(f"Tiny_quadratic1_narrow1.5_noise{noise}") for noise in (0.0, 0.5))
+    still, noisy = (get_task(f"Tiny_quadratic1_narrow1.5_noise{noise}") for noise in (0.02, 0.5))
     params, batch, other = still.init(0), next(still.batches("train", 0)), next(noisy.batches("train", 0))
     matrix = batch["matrix"].numpy()
     np.testing.assert_allclose(np.linalg.svd(matrix, compute_uv=False), np.logspace(0, -1.5, 32), rtol=1e-4)
     np.testing.assert_array_equal(matrix, other["matrix"])
-    expected = np.sum((matrix @ (params["x"] - batch["target"]).numpy()) ** 2) / 2
+    expected = np.sum((matrix @ params["x"].numpy() - batch["value"].numpy()) ** 2) / 2
     np.testing.assert_allclose(still.loss(params, batch, 0), expected, rtol=1e-5)
-    drawn = noisy.raw_batches("train", 0, 0, 200)["target"] - batch["target"]
+    of_still, of_noisy = (  # y of 200 batches
+        np.linalg.solve(matrix.astype(np.float64), task.raw_batches("train", 0, 0, 200)["value"].T.astype(np.float64))
+        for task in (still, noisy)
+    )
+    drawn = of_noisy - of_still.mean(axis=1, keepdims=True)
     assert np.std(drawn) == pytest.approx(0.5, rel=0.05) and abs(np.mean(drawn)) < 0.05
-    assert not np.array_equal(other["target"], next(noisy.batches("test", 0))["target"])
+    assert np.std(of_still - of_still.mean(axis=1, keepdims=True)) == pytest.approx(0.02, rel=0.05)
+    assert not np.array_equal(other["value"], next(noisy.batches("test", 0))["value"])
 
 
 def test_language_models():
