@@ -2,9 +2,9 @@
 
     loss = |A x - A y|^2 / 2,    A = diag(10^0, .., 10^-narrowness) Q,    y = target + noise N(0, 1)
 
-Q is a random rotation and `target` a random point, both by the config's seed; y is drawn again for each batch. A and A y come with
-the batch, as 32 examples of a linear regression, so that the loss is one function for all tasks (`learned.unrolling.sharing`). No
-TensorFlow here.
+Q is a random rotation and `target` a random point, both by the config's seed; y is drawn again for each batch. A and A y come
+with the batch, as 32 examples of a linear regression, so that the loss is one function for all tasks
+(`learned.unrolling.sharing`). No TensorFlow here.
 """
 
 from __future__ import annotations
@@ -107,10 +107,8 @@ def build(config: Config, data: DataSpec) -> SharedModel:
 
     def loss(batch, key):
         x = parameter("x", [SIZE], normal())
-        return (
-            tf.reduce_sum(tf.square(tf.linalg.matvec(tf.cast(batch["matrix"], x.dtype), x) - tf.cast(batch["value"], x.dtype)))
-            / 2
-        )
+        rows, values = (tf.cast(batch[name], x.dtype) for name in ("matrix", "value"))
+        return tf.reduce_sum(tf.square(tf.linalg.matvec(rows, x) - values)) / 2
 
     return SharedModel(loss, data, program=FAMILY)
 
