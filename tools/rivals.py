@@ -102,7 +102,7 @@ def run(root, hours):
         options = one_optimizer.options_of(candidate, suite.source, suite.horizon)
         if trial_runs.plan(candidate, [task], options, place(root, rival, trials)):
             began = time.process_time()
-            trial_runs.run_task(task, candidate, options, place(root, rival, trials))
+            trial_runs.run(candidate, [task], options, place(root, rival, trials))
             print(f"{rival.title}, {trials} trials, {task}: {time.process_time() - began:.0f} core-seconds", flush=True)
 
 

@@ -27,7 +27,10 @@ const filters = {
     const form = byId("filters");
     form.addEventListener("submit", (event) => event.preventDefault());
     form.addEventListener("input", () => filters.apply());
-    form.addEventListener("reset", () => setTimeout(filters.apply)); // after the values are back
+    byId("clear").addEventListener("click", () => {
+      form.reset(); // empties #shown, too
+      filters.apply();
+    });
     filters.apply();
   },
 
