@@ -32,7 +32,7 @@ LAYERS = (
     ("taskset.cli", "taskset.__main__"),
     ("learned.digits", "learned.registry", "learned.types"),
     ("learned.optimizers",),
-    ("learned.tiny", "learned.tiny_quadratics", "learned.tiny_text", "learned.unrolling"),
+    ("learned.suites", "learned.tiny", "learned.tiny_quadratics", "learned.tiny_text", "learned.unrolling"),
     ("learned.estimators",),
     ("learned.outer_training",),
     ("learned.deploy",),

@@ -1,10 +1,10 @@
 """Short outer trainings of `anchored` that differ in one thing each, for docs/one_run.md.
 
-    python -m tools.short_runs SUITE --out DIR [--only plain from_tiny] [--minutes 8] [--per-family losg_tasks_family=4 '*=1']
+    python -m tools.short_runs SUITE --out DIR [--only base rms ..] [--minutes 12] [--per-family losg_tasks_family=20 '*=1']
 
-Each variant trains for the same CPU minutes in this process, compilation included, on a few training tasks of each family,
-in DIR/NAME; the same call resumes. DIR/NAME/weights.npz: the weights at the end; DIR/NAME/spent.json: outer steps and CPU
-seconds. `tools.one_run weights` judges them on validation tasks.
+Each variant trains for the same CPU minutes in this process, compilation included, on training tasks of the suite, in DIR/NAME;
+the same call resumes. DIR/NAME/weights.npz: the weights at the end; DIR/NAME/spent.json: outer steps and CPU seconds.
+`tools.one_run weights` judges them on validation tasks.
 """
 
 from __future__ import annotations
@@ -18,21 +18,27 @@ from typing import Any
 from taskset.execution.runtime import start_tensorflow
 from tools import one_run, side_by_side
 
-# Settings of the first experiments with a rule that starts at NAdam: short episodes first, many tasks in an outer step.
-PLAIN: dict[str, Any] = {
-    "optimizer": "anchored", "estimator": "pes", "pairs": 4, "steps": 20, "sigma": 0.01, "slots": 12, "tasks_per_step": 8,
-    "lengths": "linear:40:200:200", "first_lengths": "spread", "learning_rate": 0.003, "warm_up": 20, "clip": 0.1,
+# Step sizes alone are trained, from a hand-made rule: NAdam, its steps relative to the parameters' size, falling along a line.
+BASE: dict[str, Any] = {
+    "optimizer": "anchored", "estimator": "pes", "pairs": 8, "steps": 50, "sigma": 0.01, "slots": 16, "tasks_per_step": 4,
+    "lengths": "log_uniform:100:2000", "first_lengths": "spread", "learning_rate": 0.001, "warm_up": 50, "clipping": "norm",
+    "clip": 1.0, "cost_power": 0.5, "trained": ["controller/*", "power"],
 }  # fmt: skip
 VARIANTS: dict[str, dict[str, Any]] = {
-    "plain": {},
-    "from_tiny": {"learning_rate": 0.001, "lengths": "log_uniform:50:500"},  # starts from examples/anchored_tiny.npz
+    "base": {},
+    "controller": {},  # from the pretrained `anchored_controller`
+    "nadam": {},  # from NAdam at rate .01, as `anchored` starts by itself
+    "all_weights": {"trained": ["*"]},
     "mixed": {"augment": "mixed"},
     "rms": {"differences": "rms"},
-    "log_uniform": {"lengths": "log_uniform:100:2000"},
-    "norm": {"clipping": "norm", "clip": 1.0},
+    "sign": {"differences": "sign"},
+    "entries": {"clipping": "entries", "clip": 0.1},
+    "faster": {"learning_rate": 0.003},
+    "pairs_16": {"pairs": 16},
+    "late": {"late_restarts": 0.8},
 }
-STARTS = {"from_tiny": Path(__file__).parents[1] / "examples" / "anchored_tiny.npz"}
-SAVE_EVERY = 10
+RULE: dict[str, Any] = {"rate": 0.03, "level": "linear", "scaled": True}  # the best of `tools.stage0`
+SAVE_EVERY = 25
 MEMORY_MIB = 3000
 
 
@@ -40,9 +46,22 @@ class TimeIsOver(Exception):
     """Ends a training between two outer steps."""
 
 
+def start(name):
+    """The weights that a variant starts from; None: those of `anchored` by itself."""
+    from learned import optimizers
+    from learned.deploy import pretrained
+    from learned.optimizers import anchored_starts
+    from learned.outer_training import phases
+
+    if name == "nadam":
+        return None
+    if name == "controller":
+        return phases.read(pretrained.find("anchored_controller"), optimizers.get("anchored"))
+    return anchored_starts.scheduled(**RULE)
+
+
 def train(name, suite, out, minutes, say=print):
     """Train a variant until its minutes are spent, those of earlier calls included."""
-    from learned import optimizers
     from learned.outer_training import phases
     from learned.outer_training.options import Options
     from learned.outer_training.session import open_trainer
@@ -52,8 +71,8 @@ def train(name, suite, out, minutes, say=print):
     if spent["seconds"] >= 60 * minutes:
         return
     begun, before = time.process_time(), spent["seconds"]
-    weights = phases.read(STARTS[name], optimizers.get("anchored")) if name in STARTS else None
-    options = Options(**{**PLAIN, **VARIANTS[name]}, start=phases.digest(weights) if weights else "")
+    weights = start(name)
+    options = Options(**{**BASE, **VARIANTS[name]}, start=phases.digest(weights) if weights else "")
     losses = []
 
     def report(line):
@@ -80,7 +99,7 @@ def main():
     parser.add_argument("suite", help="Suite file.")
     parser.add_argument("--out", type=Path, required=True, help="Directory of the trainings.")
     parser.add_argument("--only", nargs="+", choices=list(VARIANTS), default=list(VARIANTS), help="Variants to train.")
-    parser.add_argument("--minutes", type=float, default=8.0, help="CPU minutes of each variant.")
+    parser.add_argument("--minutes", type=float, default=12.0, help="CPU minutes of each variant.")
     one_run.per_family_option(parser, [("conv_*", 0), ("*", 3)])  # convolutions are slow under XLA on a CPU
     args = parser.parse_args()
     start_tensorflow(threads=1)

@@ -38,6 +38,9 @@ def suite(
         str | None,
         typer.Option("--named", help="Make the suite by a rule of the package instead of patterns.", show_default=False),
     ] = None,
+    join: Annotated[
+        list[str] | None, typer.Option(help="Suite file, or name of a suite, to join with the others. Give it twice or more.")
+    ] = None,
     show: Annotated[bool, typer.Option("--list", help="List the rules.")] = False,
     modules: Modules = None,
 ) -> None:
@@ -47,9 +50,11 @@ def suite(
         for one in named_suites.rules():
             out.print(f"{one}: {one.about}; source {one.source}, horizon {one.horizon}", markup=False)
         return
-    if output is not None and rule and not patterns:
+    if output is not None and rule and not (patterns or join):
         made = named_suites.rule(rule).suite(baselines)
-    elif output is not None and patterns and horizon is not None and not rule:
+    elif output is not None and join and not (patterns or rule):
+        made = suites.joined(name or output.stem, [named_suites.find(one) for one in join])
+    elif output is not None and patterns and horizon is not None and not (rule or join):
         called, own = name or output.stem, tuple(modules or ())
         if unmeasured:
             made = suites.make_unmeasured(called, patterns, source, horizon, max_ms, max_params, modules=own)
@@ -57,7 +62,8 @@ def suite(
             made = suites.make(called, patterns, baselines, source, horizon, max_ms, max_params, modules=own)
     else:
         raise ConfigError(
-            "allowed are `suite PATTERNS --horizon STEPS --out FILE`, `suite --named NAME --out FILE`, `suite --list`"
+            "allowed are `suite PATTERNS --horizon STEPS --out FILE`, `suite --named NAME --out FILE`, "
+            "`suite --join SUITE --join SUITE --out FILE`, `suite --list`"
         )
     suites.save(made, output)
     counts = ", ".join(f"{split} {len(made.of_split(split))}" for split in suites.SPLITS)

@@ -22,6 +22,7 @@ _RATES = (
     "weight_decay",
     "initial_distance",
     "adam_learning_rate",
+    "smallest",
 )
 _AVERAGES = ("momentum", "rho", "beta1", "beta2")
 _FRACTIONS = ("warmup_fraction", "constant_fraction")

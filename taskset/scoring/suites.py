@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -150,6 +151,25 @@ def make_unmeasured(
     return Suite(
         name, version, source, horizon, tuple(entries), tuple(modules), _rule(patterns, max_milliseconds, max_parameters)
     )
+
+
+def joined(name: str, parts: Iterable[Suite], version: int = 1) -> Suite:
+    """One `Suite` of all tasks of several, in their order.
+
+    Raises `ConfigError` where their sources or horizons differ, by which losses are normalized, or a task is in two of them.
+    """
+    parts = list(parts)
+    kinds = {(part.source, part.horizon) for part in parts}
+    if len(kinds) != 1:
+        raise ConfigError(f"suites to join have (source, horizon) {sorted(kinds)}: allowed are suites that agree in both")
+    tasks = tuple(entry for part in parts for entry in part.tasks)
+    twice = [task for task, count in Counter(entry.task for entry in tasks).items() if count > 1]
+    if twice:
+        raise ConfigError(f"task {shown(twice[0])} is in two suites to join: allowed are suites without common tasks")
+    modules = tuple(dict.fromkeys(module for part in parts for module in part.modules))
+    made_by = min((part.taskset_version for part in parts), key=changes.release)
+    rule = {"joined": [f"{part.name}:{part.version}" for part in parts]}
+    return Suite(name, version, parts[0].source, parts[0].horizon, tasks, modules, rule, made_by)
 
 
 def _check_source(source: str) -> None:

@@ -104,4 +104,4 @@ def test_a_few_training_tasks_of_each_family():
 
 @pytest.mark.parametrize("name", list(short_runs.VARIANTS))
 def test_every_variant_is_allowed(name):
-    assert Options(**{**short_runs.PLAIN, **short_runs.VARIANTS[name]}).optimizer == "anchored"
+    assert Options(**{**short_runs.BASE, **short_runs.VARIANTS[name]}).optimizer == "anchored"

@@ -70,10 +70,30 @@ def twin_prodigy(problem, lr, b1, b2, eps, d0, horizon):
     return split(x), d
 
 
+def twin_relative_nadam(problem, lr, b1, b2, eps, smallest, horizon):
+    params, m, v = dict(problem.start), dict.fromkeys(problem.start, 0.0), dict.fromkeys(problem.start, 0.0)
+    for t in range(1, STEPS + 1):
+        for p, g in problem.gradients(params, t - 1).items():
+            m[p], v[p] = b1 * m[p] + (1 - b1) * g, b2 * v[p] + (1 - b2) * g**2
+            n = (b1 * m[p] / (1 - b1 ** (t + 1)) + (1 - b1) * g / (1 - b1**t)) / (np.sqrt(v[p] / (1 - b2**t)) + eps)
+            size = max(math.sqrt(np.mean(params[p] ** 2)), smallest)
+            params[p] = params[p] - lr * max(1 - (t - 1) / horizon, 0) * size * n
+    return params
+
+
 @DTYPES
 def test_lion_agrees_with_its_formula(dtype):
     found = run(optimizers.lion(0.03, 0.8, 0.95, 0.1), Problem(), dtype)
     assert distance(found, twin_lion(Problem(), 0.03, 0.8, 0.95, 0.1)) < RTOL[dtype]
+
+
+@DTYPES
+@pytest.mark.parametrize("smallest, horizon", [(0.01, STEPS), (0.7, 12)])
+def test_relative_nadam_agrees_with_its_formula(smallest, horizon, dtype):
+    found = run(optimizers.relative_nadam(0.1, 0.8, 0.99, 1e-3, smallest), Problem(), dtype, horizon=horizon)
+    expected = twin_relative_nadam(Problem(), 0.1, 0.8, 0.99, 1e-3, smallest, horizon)
+    assert distance(found, expected) < 4 * RTOL[dtype]
+    assert min(np.max(np.abs(expected[p] - w)) for p, w in Problem().start.items()) > 0.01  # all have moved
 
 
 @DTYPES
@@ -166,7 +186,7 @@ def test_sweeps_of_schedule_free_judge_runs_at_the_average(kind, copies, monkeyp
 
 
 def test_names_and_configs():
-    assert one_run_optimizers() == ["lion", "muon", "prodigy", "schedule_free_adamw", "soap"]
+    assert one_run_optimizers() == ["lion", "muon", "prodigy", "relative_nadam", "schedule_free_adamw", "soap"]
     assert not set(one_run_optimizers()) & set(all_optimizers())  # published names stay as they are
     for name in one_run_optimizers():
         config, family = get_optimizer_config(name)

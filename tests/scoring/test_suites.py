@@ -1,5 +1,6 @@
 """Named suites, tasks that were not measured, and what the command line says of them."""
 
+import dataclasses
 import json
 import re
 import subprocess
@@ -90,11 +91,33 @@ def test_a_rule_makes_a_suite(baselines, monkeypatch, tmp_path, call):
         ("x", "--horizon", 3),
         ("--out", "o.json"),
         ("x", "--named", "small", "--horizon", 3, "--out", "o.json"),
+        ("x", "--join", "small", "--horizon", 3, "--out", "o.json"),
+        ("--named", "small", "--join", "small", "--out", "o.json"),
     ],
 )
 def test_what_suite_needs(call, arguments):
     status, _, err = call("suite", *arguments)
     assert status == 2 and "allowed are `suite PATTERNS --horizon" in err and len(err.strip().splitlines()) == 1
+
+
+def test_suites_that_are_joined(baselines, call, tmp_path):
+    parts = [suites.make(n, [p], baselines, "synthetic", 20) for n, p in (("one", "quadratic_*seed?"), ("two", "TwoD_Bowl1"))]
+    for part in parts:
+        suites.save(part, tmp_path / f"{part.name}.json")
+    status, said, err = call(
+        "suite", "--join", tmp_path / "one.json", "--join", tmp_path / "two.json", "--out", tmp_path / "both.json"
+    )
+    assert status == 0 and "3 tasks of 2 families" in said, err
+    both = suites.load(tmp_path / "both.json")
+    assert both.tasks == parts[0].tasks + parts[1].tasks and both.rule == {"joined": ["one:1", "two:1"]}
+    assert (both.name, both.source, both.horizon) == ("both", "synthetic", 20)
+    older = dataclasses.replace(parts[1], taskset_version="0.1.0", modules=("mine",))
+    assert suites.joined("x", [parts[0], older]).taskset_version == "0.1.0"
+    assert suites.joined("x", [older, parts[0]]).modules == ("mine",)
+    with pytest.raises(ConfigError, match="'TwoD_Bowl1' is in two"):
+        suites.joined("x", [parts[1], parts[1]])
+    with pytest.raises(ConfigError, match="agree in both"):
+        suites.joined("x", [parts[0], dataclasses.replace(parts[1], horizon=30)])
 
 
 # Tasks without a normalizer.

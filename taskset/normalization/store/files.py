@@ -165,7 +165,7 @@ def under(root: str | Path | None, kind: str) -> Path:
     """The file or directory `kind` below a root. Raises `StoreError`, which says what makes it, where it is missing."""
     path = packaged_root() if root is None else Path(root)
     if not path.is_dir():
-        raise StoreError(f"there is no directory {path}: pass root=, the --out of `python -m taskset baseline`")
+        raise StoreError(f"there is no directory {path}: give the --out of `python -m taskset baseline`")
     wanted = path / kind
     if not wanted.exists():
         advice = (
@@ -173,7 +173,7 @@ def under(root: str | Path | None, kind: str) -> Path:
             if kind.endswith(".parquet")
             else "run `python -m taskset baseline .. --out DIR`"
         )
-        raise StoreError(f"{path} has no {kind}: {advice}, and pass root=DIR")
+        raise StoreError(f"{path} has no {kind}: {advice}, and give that directory")
     return wanted
 
 

@@ -37,7 +37,7 @@ class Written:
 
     name, version; about: one line for people; families: of its tasks, () for all; split: of its tasks ("train", "valid", "test"),
     None for all; max_milliseconds: a training step, as the baselines measured it; max_parameters: of a task; per_family: tasks at
-    most; horizon, source: of the tasks.
+    most; horizon, source: of the tasks; package: where its file is.
     """
 
     name: str
@@ -50,6 +50,7 @@ class Written:
     per_family: int = 500
     horizon: int = 2000
     source: str = "synthetic"
+    package: str = __name__
 
     def __str__(self) -> str:
         return f"{self.name}:{self.version}"
@@ -60,6 +61,11 @@ class Written:
         return f"{self.name.replace('-', '_')}_{self.version}.json"
 
     @property
+    def path(self) -> Path:
+        """Where its file is, or will be."""
+        return Path(str(resources.files(self.package).joinpath(self.file)))
+
+    @property
     def held_out(self) -> bool:
         """Whether no training may see its tasks."""
         return self.split is not None
@@ -68,7 +74,7 @@ class Written:
         """The `Suite` in the file; its scales are its own. Raises `ConfigError` where baselines are named."""
         if baselines is not None or baselines_version is not None:
             raise ConfigError(f"baselines with {self}: allowed with suites that are rules only; this one has its scales in it")
-        return suites.load(str(resources.files(__package__).joinpath(self.file)))
+        return suites.load(str(self.path))
 
 
 PROBLEMS = ("quadratic_family", "losg_tasks_family")
@@ -85,9 +91,18 @@ WRITTEN = (
 )
 
 
+_registered: list[Written] = []
+
+
+def register(one: Written) -> None:
+    """Make known a suite whose file stands in another package, which calls this when it is imported."""
+    if one not in _registered:
+        _registered.append(one)
+
+
 def available() -> list[Written]:
-    """The suites whose file has been written."""
-    return [one for one in WRITTEN if resources.files(__package__).joinpath(one.file).is_file()]
+    """The suites whose file has been written: those of this package, then those that others registered."""
+    return [one for one in (*WRITTEN, *_registered) if one.path.is_file()]
 
 
 def make_all(

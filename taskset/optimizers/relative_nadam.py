@@ -1,0 +1,64 @@
+"""NAdam with steps relative to the size of the parameters, and a rate that falls along a line: a rule for one run, untuned."""
+
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from taskset.optimizers.adaptive import moments, weight
+from taskset.optimizers.base import Gradients, Hparams, Params, State, Step, positive
+from taskset.optimizers.settings import average, checked, described
+
+
+@dataclass(frozen=True, eq=False)
+class RelativeNadam:
+    """The `Optimizer` that `relative_nadam` makes."""
+
+    name: str
+    settings: dict[str, float]
+    rule = "relative_nadam"
+
+    def hparams(self, horizon: int) -> dict[str, float]:
+        """The hparams for a run of `horizon` steps, {name: float}. Raises `ConfigError` unless horizon is an integer >= 1."""
+        given = {name: value for name, value in self.settings.items() if name not in ("beta1", "beta2")}
+        averages = (average(name, self.settings[name]) for name in ("beta1", "beta2"))
+        return {**given, "horizon": float(positive(horizon)), **{k: v for one in averages for k, v in one.items()}}
+
+    def init(self, params: Params) -> State:
+        """Zeros for m and v."""
+        return {slot: {path: tf.zeros_like(w) for path, w in params.items()} for slot in ("m", "v")}
+
+    def update(self, grads: Gradients, state: State, params: Params, step: Step, hparams: Hparams) -> tuple[Params, State]:
+        """(params, state) after one more step; see `Optimizer.update`."""
+        moved: Params = {}
+        new: State = {"m": {}, "v": {}}
+        for path, w in params.items():
+            h = {name: tf.cast(value, w.dtype) for name, value in hparams.items()}
+            k, g = tf.cast(step, w.dtype), grads[path]
+            m, v = moments(g, state["m"][path], state["v"][path], h["one_minus_beta1"], h["one_minus_beta2"])
+            new["m"][path], new["v"][path] = m, v
+            ahead = (1 - h["one_minus_beta1"]) * m / weight(h["log_beta1"], k + 2)
+            now = h["one_minus_beta1"] * g / weight(h["log_beta1"], k + 1)
+            direction = (ahead + now) / (tf.sqrt(v / weight(h["log_beta2"], k + 1)) + h["epsilon"])
+            size = tf.sqrt(tf.maximum(tf.reduce_mean(tf.square(w)), tf.square(h["smallest"])))
+            rate = h["learning_rate"] * tf.maximum(1 - k / h["horizon"], 0.0)
+            moved[path] = w - rate * size * direction
+        return moved, new
+
+
+def relative_nadam(
+    learning_rate: float = 0.03,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    epsilon: float = 1e-8,
+    smallest: float = 0.01,
+    name: str | None = None,
+) -> RelativeNadam:
+    """w <- w - lr (1 - (t - 1) / T) max(RMS(w), smallest) n, t = 1, 2, .., T; RMS: root mean square over a parameter's entries.
+
+    n = (b1 m / (1 - b1^(t+1)) + (1 - b1) g / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps): NAdam's direction (Dozat 2016), with m, v
+    as in `adam`. Steps relative to the parameters are Adafactor's (Shazeer and Stern 2018, arXiv 1804.04235, section 8).
+    The settings are the best of a grid over training tasks of this package at 2,000 steps (docs/one_run.md).
+    """
+    settings = {"learning_rate": learning_rate, "beta1": beta1, "beta2": beta2, "epsilon": epsilon, "smallest": smallest}
+    settings = checked("relative_nadam", settings)
+    return RelativeNadam(name or described("relative_nadam", settings), settings)
