@@ -2,7 +2,7 @@
 
     python -m tools.one_run suite --out SUITE
     python -m tools.one_run weights SUITE --split valid --out DIR NAME=CHECKPOINT ..        weights of one learned optimizer
-    python -m tools.one_run rivals SUITE --split valid --out DIR [--hand-made BEST.json]    hand-made rules, mlp_pes
+    python -m tools.one_run rivals SUITE --split valid --out DIR    hand-made rules, mlp_pes
     python -m tools.one_run table SUITE --split valid DIR .. [--publish SECTION]
 
 The suite is provisional: tasks of the package's baselines of 2,000 steps, on synthetic data or none, of at most 2.5 ms a step and
@@ -21,7 +21,6 @@ import argparse
 import dataclasses
 import fnmatch
 import itertools
-import json
 import zlib
 from pathlib import Path
 
@@ -191,21 +190,17 @@ def trained_weights(given):
     return optimizer, {name: found.theta if found else start for name, found in loaded.items()}
 
 
-def rivals(hand_made):
+def rivals():
     """The optimizers of one run that the table compares with."""
     from learned import optimizers
     from learned.deploy import pretrained
     from learned.optimizers.as_optimizer import with_weights
     from learned.outer_training import checkpoint
-    from taskset.optimizers.one_run import prodigy, schedule_free_adamw
-    from tools.stage0 import HandMade
+    from taskset.optimizers import get_optimizer
 
-    found = [schedule_free_adamw(name="schedule_free_adamw"), prodigy(name="prodigy")]
+    found = [get_optimizer(name) for name in ("relative_nadam", "schedule_free_adamw", "prodigy")]
     weights = checkpoint.load(pretrained.find("mlp_pes"))
     found.append(with_weights(optimizers.get(weights.optimizer), weights.theta, "mlp_pes"))
-    if hand_made:
-        values = json.loads(hand_made.read_text())
-        found.append(HandMade(*(values[name] for name in ("rate", "schedule", "normalised", "scaled"))))
     return found
 
 
@@ -235,8 +230,6 @@ def main():
         command.add_argument("--horizons", type=int, nargs="+", default=HORIZONS, help="Steps of the runs.")
         if name == "weights":
             command.add_argument("weights", nargs="+", metavar="NAME=CHECKPOINT", help="NAME=start: the weights before training.")
-        else:
-            command.add_argument("--hand-made", type=Path, help="What tools.stage0 wrote.")
     args = parser.parse_args()
     start_tensorflow(threads=1)
     import pandas as pd
@@ -251,7 +244,7 @@ def main():
         return
     suite = suites.load(args.suite)
     if args.command != "table":
-        given = side_by_side.table(*trained_weights(args.weights)) if args.command == "weights" else rivals(args.hand_made)
+        given = side_by_side.table(*trained_weights(args.weights)) if args.command == "weights" else rivals()
         tasks, seeds = in_turn(suite.of_split(args.split)), range(args.seeds)
         side_by_side.run(suite, tasks, given, args.horizons, args.out, seeds=seeds)
         return

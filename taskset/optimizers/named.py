@@ -54,7 +54,7 @@ def make_optimizer(family: str, config: dict[str, Any], name: str | None = None)
     for field in config:
         if field not in fields:
             raise ConfigError(f"optimizer config of {family}: unknown field {shown(field)}; allowed are {', '.join(fields)}")
-    if "learning_rate" not in config:
+    if "learning_rate" in allowed and "learning_rate" not in config:
         raise ConfigError(f"optimizer config of {family}: learning_rate is missing; add it, a finite number >= 0")
     return construct(**{field: value for field, value in config.items() if field in allowed}, name=name)
 

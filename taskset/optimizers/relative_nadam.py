@@ -1,5 +1,6 @@
-"""NAdam with steps relative to the size of the parameters, and a rate that falls along a line: a rule for one run, untuned."""
+"""NAdam with steps relative to the size of the parameters, at a rate that follows from the number of steps: for one run, untuned."""
 
+import math
 from dataclasses import dataclass
 
 import tensorflow as tf
@@ -19,9 +20,15 @@ class RelativeNadam:
 
     def hparams(self, horizon: int) -> dict[str, float]:
         """The hparams for a run of `horizon` steps, {name: float}. Raises `ConfigError` unless horizon is an integer >= 1."""
-        given = {name: value for name, value in self.settings.items() if name not in ("beta1", "beta2")}
-        averages = (average(name, self.settings[name]) for name in ("beta1", "beta2"))
-        return {**given, "horizon": float(positive(horizon)), **{k: v for one in averages for k, v in one.items()}}
+        steps, settings = positive(horizon), self.settings
+        return {
+            "learning_rate": settings["travel"] * math.sqrt(3 / steps),
+            "horizon": float(steps),
+            "epsilon": settings["epsilon"],
+            "smallest": settings["smallest"],
+            **average("beta1", settings["beta1"]),
+            **average("beta2", settings["beta2"]),
+        }
 
     def init(self, params: Params) -> State:
         """Zeros for m and v."""
@@ -46,19 +53,22 @@ class RelativeNadam:
 
 
 def relative_nadam(
-    learning_rate: float = 0.03,
+    travel: float = 0.75,
     beta1: float = 0.9,
     beta2: float = 0.999,
     epsilon: float = 1e-8,
     smallest: float = 0.01,
     name: str | None = None,
 ) -> RelativeNadam:
-    """w <- w - lr (1 - (t - 1) / T) max(RMS(w), smallest) n, t = 1, 2, .., T; RMS: root mean square over a parameter's entries.
+    """w <- w - lr (1 - (t - 1) / T) max(RMS(w), smallest) n, t = 1, 2, .., T; lr = travel (3 / T)^.5.
+
+    RMS: root mean square over a parameter's entries. The squares of all T rates add up to travel^2: an entry whose steps were
+    independent and of the size of the rate would be moved by about `travel` of its size over the run, whatever T is.
 
     n = (b1 m / (1 - b1^(t+1)) + (1 - b1) g / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps): NAdam's direction (Dozat 2016), with m, v
     as in `adam`. Steps relative to the parameters are Adafactor's (Shazeer and Stern 2018, arXiv 1804.04235, section 8).
-    The settings are the best of a grid over training tasks of this package at 2,000 steps (docs/one_run.md).
+    That the best rate falls like T^-.5, and how large it is, was found on training tasks of this package (docs/one_run.md).
     """
-    settings = {"learning_rate": learning_rate, "beta1": beta1, "beta2": beta2, "epsilon": epsilon, "smallest": smallest}
+    settings = {"travel": travel, "beta1": beta1, "beta2": beta2, "epsilon": epsilon, "smallest": smallest}
     settings = checked("relative_nadam", settings)
     return RelativeNadam(name or described("relative_nadam", settings), settings)

@@ -23,6 +23,7 @@ _RATES = (
     "initial_distance",
     "adam_learning_rate",
     "smallest",
+    "travel",
 )
 _AVERAGES = ("momentum", "rho", "beta1", "beta2")
 _FRACTIONS = ("warmup_fraction", "constant_fraction")

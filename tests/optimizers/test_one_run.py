@@ -91,7 +91,7 @@ def test_lion_agrees_with_its_formula(dtype):
 @pytest.mark.parametrize("smallest, horizon", [(0.01, STEPS), (0.7, 12)])
 def test_relative_nadam_agrees_with_its_formula(smallest, horizon, dtype):
     found = run(optimizers.relative_nadam(0.1, 0.8, 0.99, 1e-3, smallest), Problem(), dtype, horizon=horizon)
-    expected = twin_relative_nadam(Problem(), 0.1, 0.8, 0.99, 1e-3, smallest, horizon)
+    expected = twin_relative_nadam(Problem(), 0.1 * math.sqrt(3 / horizon), 0.8, 0.99, 1e-3, smallest, horizon)
     assert distance(found, expected) < 4 * RTOL[dtype]
     assert min(np.max(np.abs(expected[p] - w)) for p, w in Problem().start.items()) > 0.01  # all have moved
 
