@@ -1,4 +1,4 @@
-"""NAdam with steps relative to the size of the parameters, at a rate that follows from the number of steps: for one run, untuned."""
+"""NAdam with steps relative to the size of the parameters, at a rate that follows from the number of steps: for one run."""
 
 import math
 from dataclasses import dataclass
@@ -8,6 +8,8 @@ import tensorflow as tf
 from taskset.optimizers.adaptive import moments, weight
 from taskset.optimizers.base import Gradients, Hparams, Params, State, Step, positive
 from taskset.optimizers.settings import average, checked, described
+
+SMALLEST = 1e-4  # added to sizes, as a root mean square: parameters that are all 0 can leave it
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +27,7 @@ class RelativeNadam:
             "learning_rate": settings["travel"] * math.sqrt(3 / steps),
             "horizon": float(steps),
             "epsilon": settings["epsilon"],
-            "smallest": settings["smallest"],
+            "share": settings["share"],
             **average("beta1", settings["beta1"]),
             **average("beta2", settings["beta2"]),
         }
@@ -38,6 +40,9 @@ class RelativeNadam:
         """(params, state) after one more step; see `Optimizer.update`."""
         moved: Params = {}
         new: State = {"m": {}, "v": {}}
+        squares = {path: tf.reduce_sum(tf.square(w)) for path, w in params.items()}
+        count = sum(w.shape.num_elements() for w in params.values())
+        least = tf.square(hparams["share"]) * tf.add_n(list(squares.values())) / count + SMALLEST**2
         for path, w in params.items():
             h = {name: tf.cast(value, w.dtype) for name, value in hparams.items()}
             k, g = tf.cast(step, w.dtype), grads[path]
@@ -46,7 +51,7 @@ class RelativeNadam:
             ahead = (1 - h["one_minus_beta1"]) * m / weight(h["log_beta1"], k + 2)
             now = h["one_minus_beta1"] * g / weight(h["log_beta1"], k + 1)
             direction = (ahead + now) / (tf.sqrt(v / weight(h["log_beta2"], k + 1)) + h["epsilon"])
-            size = tf.sqrt(tf.maximum(tf.reduce_mean(tf.square(w)), tf.square(h["smallest"])))
+            size = tf.sqrt(squares[path] / w.shape.num_elements() + least)
             rate = h["learning_rate"] * tf.maximum(1 - k / h["horizon"], 0.0)
             moved[path] = w - rate * size * direction
         return moved, new
@@ -57,18 +62,19 @@ def relative_nadam(
     beta1: float = 0.9,
     beta2: float = 0.999,
     epsilon: float = 1e-8,
-    smallest: float = 0.01,
+    share: float = 0.1,
     name: str | None = None,
 ) -> RelativeNadam:
-    """w <- w - lr (1 - (t - 1) / T) max(RMS(w), smallest) n, t = 1, 2, .., T; lr = travel (3 / T)^.5.
+    """w <- w - lr (1 - (t - 1) / T) s n, t = 1, 2, .., T; lr = travel (3 / T)^.5; s^2 = |w|^2 + share^2 |all w|^2 + 1e-8.
 
-    RMS: root mean square over a parameter's entries. The squares of all T rates add up to travel^2: an entry whose steps were
-    independent and of the size of the rate would be moved by about `travel` of its size over the run, whatever T is.
+    |.|^2: mean square over the entries of a parameter, and over those of all, so that biases leave their start at 0. The squares
+    of all T rates add up to travel^2: an entry whose steps were independent of each other, and as large as the rate, would be
+    moved by about `travel` of its size over the run, whatever T is.
 
-    n = (b1 m / (1 - b1^(t+1)) + (1 - b1) g / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps): NAdam's direction (Dozat 2016), with m, v
+    n = (b1 m / (1 - b1^(t+1)) + (1 - b1) g / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps): NAdam's direction (Dozat 2016), m and v
     as in `adam`. Steps relative to the parameters are Adafactor's (Shazeer and Stern 2018, arXiv 1804.04235, section 8).
     That the best rate falls like T^-.5, and how large it is, was found on training tasks of this package (docs/one_run.md).
     """
-    settings = {"travel": travel, "beta1": beta1, "beta2": beta2, "epsilon": epsilon, "smallest": smallest}
+    settings = {"travel": travel, "beta1": beta1, "beta2": beta2, "epsilon": epsilon, "share": share}
     settings = checked("relative_nadam", settings)
     return RelativeNadam(name or described("relative_nadam", settings), settings)

@@ -22,7 +22,7 @@ _RATES = (
     "weight_decay",
     "initial_distance",
     "adam_learning_rate",
-    "smallest",
+    "share",
     "travel",
 )
 _AVERAGES = ("momentum", "rho", "beta1", "beta2")
