@@ -168,7 +168,7 @@ def draw(found, path):
         panel.set(title=TITLES.get(ladder, ladder), yscale="log")
     for panel in axes[:, 0]:
         panel.set_ylabel("train loss at the end, nats")
-    axes[0, 0].legend(fontsize=8)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=9)
     figure.savefig(path, dpi=90)
     plt.close(figure)
 

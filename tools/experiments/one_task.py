@@ -11,9 +11,10 @@ its settings. Speed-up: steps that the best rule by hand takes to its last tenth
 one takes to the same loss; losses are the means over the seeds, smoothed over 20 steps.
 
 Settings. Tiny_mlp_mnist_bs32_start1.0 (2,410 weights, synthetic data), T = 200. Trained by PES for the mean of the normalized
-train loss, whole trainings of 200 steps in truncations of 20, so many core-minutes each (--minutes): `anchored`, which starts
-as NAdam; `mlp`, which starts as nothing; `learnable_adam`, Adam with four weights. Tuned by hand: see `by_hand`. 4 tuning
-seeds, 16 other seeds for the table. DIR of --runs keeps the trainings; the same command resumes them.
+train loss, whole trainings of 200 steps in truncations of 20, so many core-minutes each (--minutes): `anchored`, which starts as
+NAdam; `mlp`, which starts as nothing; `learnable_adam`, Adam with four weights. Tuned by hand: see `by_hand`. 4 tuning seeds, 12
+other seeds for the table. Then the trained ones elsewhere, without further training: on another data set, on a convolutional
+net, over 1,000 steps. DIR of --runs keeps the trainings; the same command resumes them.
 """
 
 import argparse
@@ -28,7 +29,7 @@ from taskset.execution.runtime import start_tensorflow
 from tools.experiments.tiny_problem import TASK, interval, shown
 from tools.experiments.training import train_losses, train_losses_of_many
 
-STEPS, TUNING, JUDGING = 200, range(4), range(100, 116)
+STEPS, TUNING, JUDGING = 200, range(4), range(100, 112)
 SCALE = (2.3026, 0.05)  # of the normalized loss: guessing, and about the least that a training of 200 steps reaches
 SMOOTHED = 20
 TRAINED = {
@@ -38,6 +39,12 @@ TRAINED = {
 }
 PRETRAINED = ("anchored_controller", "mlp_pes")
 SCORES = ("mean", "end")
+ADAM = "Adam, 19 rates"
+ELSEWHERE = {  # {place: (task, steps)}
+    "another data set": ("Tiny_mlp_cifar10_bs32_start1.0", STEPS),
+    "a convolutional net": ("Tiny_conv_mnist_bs32_start1.0", STEPS),
+    "five times the steps": (TASK, 5 * STEPS),
+}
 PICTURE = "one_task.png"
 
 
@@ -49,7 +56,7 @@ def by_hand():
     betas = (0.0, 0.5, 0.9, 0.95, 0.99)
     sampled = range(256)
     return {
-        "Adam, 19 rates": [adaptive.adam(rate) for rate in rates],
+        ADAM: [adaptive.adam(rate) for rate in rates],
         "momentum, 19 rates x 5 decays": [descent.momentum(rate, beta) for rate in rates for beta in betas],
         "RMSProp, 19 rates x 2 decays": [descent.rmsprop(rate, rho) for rate in rates for rho in (0.9, 0.99)],
         "schedule-free AdamW, 19 rates": [one_run.schedule_free_adamw(rate) for rate in rates],
@@ -126,9 +133,9 @@ def train(name, folder, minutes):
 def tuned(task, rules):
     """{score: (train losses [judging seeds, steps] of the best setting, its name)}."""
     tuning = scores(train_losses_of_many(task, rules, TUNING, STEPS))
-    judged = train_losses_of_many(task, rules, JUDGING, STEPS)
-    best = {score: int(values.mean(axis=0).argmin()) for score, values in tuning.items()}
-    return {score: (judged[..., i], rules[i].name) for score, i in best.items()}
+    best = {score: rules[values.mean(axis=0).argmin()] for score, values in tuning.items()}
+    judged = train_losses_of_many(task, list(best.values()), JUDGING, STEPS)
+    return {score: (judged[..., i], rule.name) for i, (score, rule) in enumerate(best.items())}
 
 
 def measure(runs, minutes):
@@ -145,17 +152,35 @@ def measure(runs, minutes):
         found.append((f"{name}, pretrained", 1, "", {score: (losses, name) for score in SCORES}))
     for name, (steps, used) in spent.items():
         losses = train_losses(task, learned.load(runs / name / "checkpoint.npz"), JUDGING, STEPS)
-        found.append(
-            (
-                f"{name}, trained on the task",
-                1,
-                f"{steps:,} outer steps, {used:.1f} core-minutes",
-                dict.fromkeys(SCORES, (losses, name)),
-            )
-        )
+        note = f"{steps:,} outer steps, {used:.1f} core-minutes"
+        found.append((f"{name}, trained on the task", 1, note, dict.fromkeys(SCORES, (losses, name))))
     for label, _, _, chosen in found:
         values = {score: scores(chosen[score][0])[score].mean() for score in SCORES}
         print(f"{label}: mean {values['mean']:.4f}, end {values['end']:.4f} ({chosen['end'][1]})", flush=True)
+    return found
+
+
+def elsewhere(runs):
+    """{place: {optimizer: losses at the end [judging seeds]}} on ELSEWHERE, of the trained ones and of Adam.
+
+    Adam has the rate that was best at the end on TASK, or the best of its rates in each place, both on the tuning seeds.
+    """
+    import learned
+    from taskset.catalogue import get_task
+
+    rules, found, here = by_hand()[ADAM], {}, None
+    for place, (name, steps) in {"": (TASK, STEPS), **ELSEWHERE}.items():
+        task = get_task(name, "synthetic")
+        best = int(scores(train_losses_of_many(task, rules, TUNING, steps, STEPS))["end"].mean(axis=0).argmin())
+        if not place:
+            here = best
+            continue
+        adam = scores(train_losses_of_many(task, rules, JUDGING, steps, STEPS))["end"]
+        found[place] = {"Adam, tuned there": adam[:, best], "Adam, tuned on the one task": adam[:, here]}
+        for trained in TRAINED:
+            rule = learned.load(runs / trained / "checkpoint.npz")
+            found[place][f"{trained}, trained on the one task"] = scores(train_losses(task, rule, JUDGING, steps, STEPS))["end"]
+        print(f"{place}: {', '.join(f'{label} {x.mean():.4f}' for label, x in found[place].items())}", flush=True)
     return found
 
 
@@ -189,14 +214,15 @@ def draw(found, path):
         style = "--" if label in names else ":" if "pretrained" in label else "-"
         curve = smooth(chosen["end"][0].mean(axis=0))
         axes.plot(np.arange(1, STEPS + 1), curve, style, color=f"C{i}", label=label)
-    axes.set(xlabel="steps", ylabel="train loss, nats (mean of 16 seeds)", yscale="log", title=TASK)
+    axes.set(xlabel="steps", ylabel="train loss, nats (mean of 12 seeds)", yscale="log", title=TASK)
     axes.legend(fontsize=8)
     figure.savefig(path, dpi=100)
     plt.close(figure)
 
 
-def section(found):
+def section(found, others):
     """Figure and numbers in Markdown."""
+    places = [[name, *(shown(*interval(place[name])) for place in others.values())] for name in next(iter(others.values()))]
     header = ["optimizer", "settings tried", "trained for", "mean loss of the run", "loss at the end", "speed-up"]
     return f"""![train loss against steps](pictures/{PICTURE})
 
@@ -204,15 +230,19 @@ def section(found):
 
 Train loss in nats, {len(JUDGING)} seeds that were not tuned on; brackets: 95% bootstrap intervals over them. By hand, each
 column has the setting that was best in it on {len(TUNING)} tuning seeds; speed-up: of the setting tuned for the end,
-against {best_by_hand(found)[0]}. Synthetic data;
+against {best_by_hand(found)[0]}.
+
+{report.table(["loss at the end", *others], places)}
+
+The same optimizers elsewhere, {len(JUDGING)} seeds. Synthetic data;
 {report.conditions("tensorflow", "numpy")}."""
 
 
-def write(found, out):
+def write(found, others, out):
     """The picture, and the section of the document."""
     (out / "pictures").mkdir(parents=True, exist_ok=True)
     draw(found, out / "pictures" / PICTURE)
-    report.write_section("one-task", section(found), out / "experiments.md")
+    report.write_section("one-task", section(found, others), out / "experiments.md")
 
 
 def main():
@@ -223,7 +253,7 @@ def main():
     arguments = parser.parse_args()
     folder = report.folder(arguments)
     start_tensorflow(threads=1)
-    write(measure(arguments.runs, arguments.minutes), folder)
+    write(measure(arguments.runs, arguments.minutes), elsewhere(arguments.runs), folder)
 
 
 if __name__ == "__main__":
