@@ -18,8 +18,6 @@ net, over 1,000 steps. DIR of --runs keeps the trainings; the same command resum
 """
 
 import argparse
-import json
-import time
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +25,7 @@ import numpy as np
 from benchmarks import report
 from taskset.execution.runtime import start_tensorflow
 from tools.experiments.tiny_problem import TASK, interval, shown
-from tools.experiments.training import train_losses, train_losses_of_many
+from tools.experiments.training import suite_of, train_for, train_losses, train_losses_of_many
 
 STEPS, TUNING, JUDGING = 200, range(4), range(100, 112)
 SCALE = (2.3026, 0.05)  # of the normalized loss: guessing, and about the least that a training of 200 steps reaches
@@ -90,44 +88,18 @@ def steps_to(curve, loss):
 
 def suite():
     """The task by itself, as what is trained on."""
-    from taskset.scoring.suite import Entry, Suite
-
-    scales = {"train": SCALE, "valid_outer": SCALE}
-    return Suite("one_task", 1, "synthetic", STEPS, (Entry(TASK, "tiny_mlp", "train", scales),))
-
-
-class TimeIsOver(Exception):
-    """Ends a training between two outer steps."""
+    return suite_of("one_task", [TASK], STEPS, SCALE)
 
 
 def train(name, folder, minutes):
     """(outer steps, core-minutes) of training `name` until its minutes are spent, those of earlier calls included."""
     import learned
 
-    spent_file = folder / "spent.json"
-    spent = json.loads(spent_file.read_text()) if spent_file.exists() else {"steps": 0, "seconds": 0.0}
-    begun, before, losses = time.process_time(), spent["seconds"], []
     options = learned.Options(
         name, estimator="pes", steps=20, sigma=0.01, lengths=str(STEPS), first_lengths="spread", slots=1, tasks_per_step=1,
         warm_up=20, clip=0.1, **TRAINED[name],
     )  # fmt: skip
-
-    def said(line):
-        spent.update(steps=line["step"], seconds=before + time.process_time() - begun)
-        losses.append(line["loss"])
-        if line["step"] % 50 == 0:
-            print(f"{name}: outer step {line['step']}, {spent['seconds']:.0f} s, loss {np.mean(losses[-50:]):.4f}", flush=True)
-        if spent["seconds"] >= 60 * minutes:
-            raise TimeIsOver
-
-    if spent["seconds"] < 60 * minutes:
-        with learned.open_trainer(suite(), options, folder) as trainer:
-            try:
-                trainer.train(10**6, 25, report=said)
-            except TimeIsOver:
-                trainer.save()
-        spent_file.write_text(json.dumps(spent) + "\n")
-    return spent["steps"], spent["seconds"] / 60
+    return train_for(minutes, suite(), options, folder)
 
 
 def tuned(task, rules):
