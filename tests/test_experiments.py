@@ -1,10 +1,10 @@
-"""The mathematics of tools/experiments/: what is conserved, and variances against their formulas."""
+"""The mathematics of tools/experiments/: what is conserved, and slopes, variances and scores against their formulas."""
 
 import numpy as np
 import pytest
 
+from tools.experiments import gradient_variance, ladders, one_task, outer_surface, sharp_function, tiny_problem, truncation_bias
 from tools.experiments import implicit_regularisation as valley
-from tools.experiments import sharp_function
 
 
 @pytest.mark.parametrize("name", ["sgd", "momentum", "adam"])
@@ -44,3 +44,92 @@ def test_variances_follow_their_formulas(w, sigma):
     np.testing.assert_allclose(found, sharp_function.variances(sigma, w), rtol=0.04, atol=1e-20)
     if w == 0:
         np.testing.assert_allclose(sharp_function.variances(sigma, w)[0], 2 * sharp_function.THETA**2)
+
+
+def test_roughness_counts_what_is_gone_up_and_down():
+    places = np.linspace(0, 1, 201)
+    line, valley_, ripples = 3 * places, np.abs(places - 0.5), np.cos(2 * np.pi * 5 * places)
+    found = outer_surface.roughness(np.stack([line, valley_, ripples, 0 * line], axis=1))
+    np.testing.assert_allclose(found, [1, 2, 10, 1], rtol=1e-3)
+    np.testing.assert_allclose(outer_surface.slope(line, places), 3)
+    np.testing.assert_allclose(outer_surface.means(np.arange(6.0)[:, None, None], (1, 3, 6)).ravel(), [0, 1, 2.5])
+
+
+@pytest.fixture(scope="module")
+def momentum():
+    """In float64: finite differences have to be exact."""
+    import tensorflow as tf
+
+    return tiny_problem.problem(dtype=tf.float64)
+
+
+def test_untruncated_gradients_are_slopes_of_the_surface_and_truncated_ones_are_not(momentum):
+    steps, h = 6, 1e-5
+    thetas = tiny_problem.theta(np.array([0.02, 0.1]), dtype=np.float64)
+    moved = np.concatenate([thetas + h * axis for axis in (*np.eye(2), *-np.eye(2))])
+    at = outer_surface.losses(momentum, moved, 2, steps, mode="graph_loop").mean(axis=0).reshape(2, 2, 2, 2)
+    exact = np.moveaxis((at[0] - at[1]) / (2 * h), 0, -1)  # [points, starts, P]
+    whole, halves = (truncation_bias.gradients(momentum, thetas, 2, steps, K, mode="graph_loop") for K in (steps, steps // 2))
+    np.testing.assert_allclose(whole, exact, rtol=1e-5, atol=1e-9)
+    assert np.all(np.abs(halves - exact) > 0.1 * np.abs(exact))
+
+
+def test_both_estimates_of_a_short_unroll_have_the_same_mean_and_the_combination_the_least_variance(momentum):
+    estimates = gradient_variance.Estimates(momentum, 4, pairs=8, mode="graph_loop")
+    es, reparam = (np.array(x) for x in zip(*(estimates(tiny_problem.theta(0.1, dtype=np.float64), seed) for seed in range(12))))
+    difference = (es - reparam).reshape(-1, 2)
+    assert np.all(np.abs(difference.mean(axis=0)) < 4 * difference.std(axis=0) / np.sqrt(len(difference)))
+    (of_es, of_reparam, of_both), weight = gradient_variance.variances(es, reparam)
+    assert of_reparam < of_es / 10 and of_both < 2 * of_reparam and np.all(weight < 0.2)
+
+
+def test_the_combination_of_equal_and_independent_estimates_halves_the_variance():
+    es, reparam = np.random.default_rng(0).standard_normal([2, 400, 64, 1])
+    found, weight = gradient_variance.variances(es, 2 * reparam)
+    np.testing.assert_allclose(found, [1, 4, 0.8], rtol=0.2)  # 1 / (1 + 1/4)
+    np.testing.assert_allclose(weight, 0.8, rtol=0.03)
+
+
+def test_descent_ends_where_slopes_turn_upwards():
+    rates = np.array([0.01, 0.1, 1.0])
+    np.testing.assert_allclose(truncation_bias.turning_rate(rates, np.array([-2.0, -1.0, 1.0])), 10**-0.5)
+    assert np.isnan(truncation_bias.turning_rate(rates, np.array([2.0, 1.0, -1.0])))
+
+
+def test_a_rescaled_rung_is_the_base_with_parameters_divided():
+    import tensorflow as tf
+
+    plain, rescaled = (ladders.task({**ladders.BASE, "width": 4, "scale": scale}) for scale in (1.0, 100.0))
+    batch, params = next(plain.batches("train", 0)), plain.init(3)
+    small = rescaled.init(3)
+    for path, w in params.items():
+        np.testing.assert_allclose(small[path] * 100, w, rtol=1e-5)
+    (loss, gradients), (same, scaled) = plain.value_and_gradients(params, batch, 0), rescaled.value_and_gradients(small, batch, 0)
+    np.testing.assert_allclose(same, loss, rtol=1e-5)
+    tf.nest.map_structure(lambda g, s: np.testing.assert_allclose(s, 100 * g, rtol=2e-4, atol=1e-5), gradients, scaled)
+
+
+def test_scores_are_the_end_of_the_losses_and_have_a_limit():
+    losses = np.ones([20, 3]) * [1.0, np.nan, 50.0]
+    losses[-2:, 0] = 3, 5
+    np.testing.assert_allclose(ladders.score(losses), [4, ladders.WORST, ladders.WORST])
+    rung = {"Adam": [[3.0, 1.0], [1.0, 2.0]], "anchored_controller": [1.0, 2.0], "mlp_pes": [1.0, 2.0]}
+    found = ladders.curves(rung, one=0)
+    assert found[ladders.TUNED].tolist() == [1, 2] and found[ladders.ONE].tolist() == [3, 1]
+
+
+def test_speed_up_is_by_the_first_step_of_the_smoothed_curve():
+    curve = np.linspace(2, 0, 101)
+    smooth = one_task.smooth(curve)
+    np.testing.assert_allclose(smooth[[0, 1, 50]], [2, 1.99, curve[31:51].mean()])
+    assert one_task.steps_to(curve, smooth[50]) == 51 and np.isnan(one_task.steps_to(curve, 0.0))
+    losses = np.stack([curve, np.where(curve < 1, np.nan, curve)])
+    found = one_task.scores(losses)
+    np.testing.assert_allclose(found["mean"][0], 1.0)
+    np.testing.assert_allclose(found["end"], [curve[-10:].mean(), 2 * np.log(10)])
+
+
+def test_rules_tuned_by_hand_differ_in_their_hyperparameters_only():
+    for label, rules in one_task.by_hand().items():
+        assert len({rule.rule for rule in rules}) == 1 and len({rule.name for rule in rules}) == len(rules), label
+        assert len({tuple(rule.hparams(one_task.STEPS)) for rule in rules}) == 1, label

@@ -11,7 +11,7 @@ import math
 import tensorflow as tf
 
 from learned.optimizers.base import LearnedOptimizer
-from taskset.optimizers.adaptive import adam_formula
+from taskset.optimizers.adaptive import moments, weight
 from taskset.optimizers.base import Elementwise, as_given
 from taskset.optimizers.descent import momentum_formula, sgd_formula
 from taskset.tasks.initializers import constant
@@ -54,6 +54,20 @@ def learnable_sgdm() -> LearnedOptimizer:
     return _learnable("learnable_sgdm", momentum_formula, ("u",), start, hparams)
 
 
+def differentiable_adam_formula(t, w, g, m, v, *, learning_rate, one_minus_beta1, log_beta1, one_minus_beta2, log_beta2, epsilon):
+    """The numbers of `taskset.optimizers.adaptive.adam_formula`; the derivative of sqrt(v) at v = 0 is 0.
+
+    The root's own is infinite there. A parameter whose gradient has been 0 so far (a weight of a pixel that is always 0, of a
+    ReLU that is off) has m = v = 0 whatever theta is, but infinity times 0 would make all gradients of theta NaN.
+    """
+    m, v = moments(g, m, v, one_minus_beta1, one_minus_beta2)
+    rate = learning_rate * tf.sqrt(weight(log_beta2, t)) / weight(log_beta1, t)
+    positive = v > 0
+    # Without the inner `where`, the zero gradient of the outer one would meet the infinite one and become NaN.
+    root = tf.where(positive, tf.sqrt(tf.where(positive, v, tf.ones_like(v))), tf.zeros_like(v))
+    return w - rate * m / (root + epsilon), m, v
+
+
 def learnable_adam() -> LearnedOptimizer:
     """Adam, theta = (log lr, log(1 - beta1), log(1 - beta2), log epsilon), at first lr = .001, .9, .999, 1e-8."""
 
@@ -74,4 +88,4 @@ def learnable_adam() -> LearnedOptimizer:
         "log_one_minus_beta2": math.log(0.001),
         "log_epsilon": math.log(1e-8),
     }
-    return _learnable("learnable_adam", adam_formula, ("m", "v"), start, hparams)
+    return _learnable("learnable_adam", differentiable_adam_formula, ("m", "v"), start, hparams)

@@ -375,3 +375,26 @@ def test_other_weights_are_another_rule():
     rules = [with_weights(mlp, mlp.init_theta(seed)).rule for seed in (0, 0, 1)]
     assert rules[0] == rules[1] != rules[2]
     assert with_weights(mlp, mlp.init_theta(0), "mine").name == "mine"
+
+
+def test_adam_is_differentiable_where_a_gradient_was_always_zero():
+    # sqrt(v) has an infinite derivative at v = 0: parameters that never got a gradient made all derivatives NaN.
+    rule = optimizers.get("learnable_adam")
+    theta = tensors(weights(rule), tf.float64)
+    start = {"w": tf.constant([1.0, -2.0, 3.0], tf.float64)}
+
+    def end(theta):
+        params, state = start, rule.init(theta, start)
+        for step in range(4):
+            g = {"w": params["w"] * tf.constant([1.0, 0.5, 0.0], tf.float64)}
+            params, state = rule.update(theta, g, state, params, tf.constant(step), None, None)
+        return tf.reduce_sum(tf.square(params["w"])), params
+
+    with tf.GradientTape() as tape:
+        tape.watch(theta)
+        loss, params = end(theta)
+    found = tape.gradient(loss, theta)
+    for path, w in theta.items():
+        above, below = (end({**theta, path: w + h})[0] for h in (1e-6, -1e-6))
+        np.testing.assert_allclose(found[path], (above - below) / 2e-6, rtol=1e-5, atol=1e-8)
+    np.testing.assert_array_equal(params["w"][2], 3.0)

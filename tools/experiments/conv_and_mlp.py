@@ -1,0 +1,132 @@
+"""From convolutional to fully connected nets and back: is an optimizer that was trained on one kind of net any good on the
+other?
+
+    python -m tools.experiments.conv_and_mlp --out DIR | --publish --runs DIR [--minutes 2.5]
+
+Question. `anchored`, which starts as NAdam, is trained on tiny convolutional nets alone, or on tiny fully connected nets
+alone. How much does it lose on the other kind, beside Adam with a rate that was tuned on the other kind?
+
+Formula. The score is the mean of the train losses in the last tenth of 200 steps, in nats.
+
+Settings. Nets and data are those of `learned.tiny` (8x8 pixels, batches of 32, synthetic): Tiny_conv_* or Tiny_mlp_* of eight
+data sets for training; mnist and fashion_mnist, which are not among them, for the table. PES for the mean of the loss, whole
+trainings of 200 steps in truncations of 20, four data sets with 8 pairs each in an outer step, the same core-minutes for both
+(--minutes). Adam: 19 rates, tuned on 4 seeds of the same data set; 12 other seeds for the table. DIR of --runs keeps the
+trainings; the same command resumes them.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import report
+from taskset.execution.runtime import start_tensorflow
+from tools.experiments.one_task import ADAM, JUDGING, SCALE, STEPS, TUNING, by_hand, scores
+from tools.experiments.tiny_problem import interval, shown
+from tools.experiments.training import suite_of, train_for, train_losses, train_losses_of_many
+
+KINDS = {"mlp": "fully connected", "conv": "convolutional"}
+HELD_OUT = ("mnist", "fashion_mnist")
+PICTURE = "conv_and_mlp.png"
+
+
+def name_of(kind, dataset):
+    """The name of a task."""
+    return f"Tiny_{kind}_{dataset.replace('/', '_')}_bs32_start1.0"
+
+
+def train(kind, folder, minutes):
+    """(outer steps, core-minutes) of training on nets of one kind."""
+    import learned
+    from learned.tiny import SETS
+
+    suite = suite_of(kind, [name_of(kind, one) for one in SETS if one not in HELD_OUT], STEPS, SCALE)
+    options = learned.Options(
+        "anchored", estimator="pes", pairs=8, steps=20, sigma=0.01, lengths=str(STEPS), first_lengths="spread", slots=8,
+        tasks_per_step=4, learning_rate=0.003, warm_up=20, clip=0.1,
+    )  # fmt: skip
+    return train_for(minutes, suite, options, folder)
+
+
+def measure(runs, minutes):
+    """({kind: (outer steps, core-minutes)}, {(kind, data set): {optimizer: scores [seeds]}})."""
+    import learned
+    from taskset.catalogue import get_task
+
+    spent = {kind: train(kind, runs / kind, minutes) for kind in KINDS}
+    trained = {kind: learned.load(runs / kind / "checkpoint.npz") for kind in KINDS}
+    rules, tasks = by_hand()[ADAM], {(kind, one): get_task(name_of(kind, one), "synthetic") for kind in KINDS for one in HELD_OUT}
+    best, found = {}, {}
+    for place, task in tasks.items():
+        best[place] = int(scores(train_losses_of_many(task, rules, TUNING, STEPS))["end"].mean(axis=0).argmin())
+    for (kind, dataset), task in tasks.items():
+        adam = scores(train_losses_of_many(task, rules, JUDGING, STEPS))["end"]
+        found[kind, dataset] = {f"Adam, tuned on {KINDS[other]} nets": adam[:, best[other, dataset]] for other in KINDS}
+        start = learned.with_weights(trained[kind].learned, learned.optimizers.get("anchored").init_theta(0))
+        found[kind, dataset]["anchored, untrained (NAdam)"] = scores(train_losses(task, start, JUDGING, STEPS))["end"]
+        for other, rule in trained.items():
+            losses = train_losses(task, rule, JUDGING, STEPS)
+            found[kind, dataset][f"anchored, trained on {KINDS[other]} nets"] = scores(losses)["end"]
+        listed = ", ".join(f"{label} {x.mean():.4f}" for label, x in found[kind, dataset].items())
+        print(f"{kind}, {dataset}: {listed}", flush=True)
+    return spent, found
+
+
+def draw(found, path):
+    """One group of bars per kind of net and data set."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(9, 4.2), constrained_layout=True)
+    names = list(next(iter(found.values())))
+    for i, name in enumerate(names):
+        values = [interval(chosen[name]) for chosen in found.values()]
+        middle, low, high = np.array(values).T
+        at = np.arange(len(found)) + 0.16 * (i - (len(names) - 1) / 2)
+        axes.bar(at, middle, 0.15, yerr=[middle - low, high - middle], color=f"C{i}", label=name)
+    axes.set_xticks(np.arange(len(found)), [f"{KINDS[kind]},\n{dataset}" for kind, dataset in found])
+    axes.set(ylabel="train loss at the end, nats")
+    axes.legend(fontsize=8)
+    figure.savefig(path, dpi=90)
+    plt.close(figure)
+
+
+def section(spent, found):
+    """Figure and numbers in Markdown."""
+    header = ["optimizer", *(f"{KINDS[kind]}, {dataset}" for kind, dataset in found)]
+    cells = [[name, *(shown(*interval(chosen[name])) for chosen in found.values())] for name in next(iter(found.values()))]
+    trained = "; ".join(
+        f"{KINDS[kind]}: {steps:,} outer steps in {used:.1f} core-minutes" for kind, (steps, used) in spent.items()
+    )
+    return f"""![train loss at the end on both kinds of net](pictures/{PICTURE})
+
+{report.table(header, cells)}
+
+Train loss in the last tenth of {STEPS} steps, nats; brackets: 95% bootstrap intervals over {len(JUDGING)} seeds. Trained on
+{trained}. Synthetic data;
+{report.conditions("tensorflow", "numpy")}."""
+
+
+def write(spent, found, out):
+    """The picture, and the section of the document."""
+    (out / "pictures").mkdir(parents=True, exist_ok=True)
+    draw(found, out / "pictures" / PICTURE)
+    report.write_section("conv-and-mlp", section(spent, found), out / "experiments.md")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    report.folder_options(parser)
+    parser.add_argument("--runs", type=Path, metavar="DIR", required=True, help="Folder of the trainings, which resume from it.")
+    parser.add_argument("--minutes", type=float, default=2.5, help="Core-minutes of each training, compilation included.")
+    arguments = parser.parse_args()
+    folder = report.folder(arguments)
+    start_tensorflow(threads=1)
+    write(*measure(arguments.runs, arguments.minutes), folder)
+
+
+if __name__ == "__main__":
+    main()

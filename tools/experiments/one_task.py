@@ -1,0 +1,232 @@
+"""Task-specific: optimizers trained on one task against everything tuned on that task.
+
+    python -m tools.experiments.one_task --out DIR | --publish --runs DIR [--minutes 3]
+
+Question. The opening example of talks on learned optimizers: trained on a single task, a learned optimizer is much faster on
+it than any rule by hand that was tuned on it as well. Does that hold here, for whom, and for how much computing?
+
+Formula. Two scores of a training of T steps with train losses l_1 .. l_T: the mean of all (what outer training makes small)
+and the mean of the last tenth. A rule by hand is tuned for each score by itself: the best mean over the tuning seeds of all
+its settings. Speed-up: steps that the best rule by hand takes to its last tenth's loss, T, over the steps that the learned
+one takes to the same loss; losses are the means over the seeds, smoothed over 20 steps.
+
+Settings. Tiny_mlp_mnist_bs32_start1.0 (2,410 weights, synthetic data), T = 200. Trained by PES for the mean of the normalized
+train loss, whole trainings of 200 steps in truncations of 20, so many core-minutes each (--minutes): `anchored`, which starts as
+NAdam; `mlp`, which starts as nothing; `learnable_adam`, Adam with four weights. Tuned by hand: see `by_hand`. 4 tuning seeds, 12
+other seeds for the table. Then the trained ones elsewhere, without further training: on another data set, on a convolutional
+net, over 1,000 steps. DIR of --runs keeps the trainings; the same command resumes them.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import report
+from taskset.execution.runtime import start_tensorflow
+from tools.experiments.tiny_problem import TASK, interval, shown
+from tools.experiments.training import suite_of, train_for, train_losses, train_losses_of_many
+
+STEPS, TUNING, JUDGING = 200, range(4), range(100, 112)
+SCALE = (2.3026, 0.05)  # of the normalized loss: guessing, and about the least that a training of 200 steps reaches
+SMOOTHED = 20
+TRAINED = {
+    "anchored": {"pairs": 32, "learning_rate": 0.003},
+    "mlp": {"pairs": 16, "learning_rate": 0.01},
+    "learnable_adam": {"pairs": 32, "learning_rate": 0.02},
+}
+PRETRAINED = ("anchored_controller", "mlp_pes")
+SCORES = ("mean", "end")
+ADAM = "Adam, 19 rates"
+ELSEWHERE = {  # {place: (task, steps)}
+    "another data set": ("Tiny_mlp_cifar10_bs32_start1.0", STEPS),
+    "a convolutional net": ("Tiny_conv_mnist_bs32_start1.0", STEPS),
+    "five times the steps": (TASK, 5 * STEPS),
+}
+PICTURE = "one_task.png"
+
+
+def by_hand():
+    """{name: rules that differ in their hyperparameters}: what is tuned."""
+    from taskset.optimizers import adaptive, descent, named, one_run
+
+    rates = 10.0 ** (np.arange(-16, 3) / 4)
+    betas = (0.0, 0.5, 0.9, 0.95, 0.99)
+    sampled = range(256)
+    return {
+        ADAM: [adaptive.adam(rate) for rate in rates],
+        "momentum, 19 rates x 5 decays": [descent.momentum(rate, beta) for rate in rates for beta in betas],
+        "RMSProp, 19 rates x 2 decays": [descent.rmsprop(rate, rho) for rate in rates for rho in (0.9, 0.99)],
+        "schedule-free AdamW, 19 rates": [one_run.schedule_free_adamw(rate) for rate in rates],
+        "Adam, four hyperparameters, 256 drawn": [named.get_optimizer(f"adam4p_wide_grid_seed{seed}") for seed in sampled],
+        "adam8p, 256 drawn": [named.get_optimizer(f"adam8p_wide_grid_seed{seed}") for seed in sampled],
+        "NAdamW with schedules, 256 drawn": [named.get_optimizer(f"nadamw_grid_seed{seed}") for seed in sampled],
+        "NAdamW, the learned list's first 100": named.opt_list(100),
+    }
+
+
+def scores(losses):
+    """{"mean", "end"}: scores [seeds, ..] of train losses [seeds, steps, ..]; a loss counts as at most 2 log 10."""
+    worst = 2 * np.log(10)
+    losses = np.minimum(np.where(np.isfinite(losses), losses, worst), worst)
+    return {"mean": losses.mean(axis=1), "end": losses[:, -max(1, losses.shape[1] // 10) :].mean(axis=1)}
+
+
+def smooth(curve):
+    """Moving mean of a curve [steps] over the last SMOOTHED steps, fewer at its start."""
+    sums = np.concatenate([[0.0], np.cumsum(curve)])
+    at = np.arange(1, len(curve) + 1)
+    first = np.maximum(at - SMOOTHED, 0)
+    return (sums[at] - sums[first]) / (at - first)
+
+
+def steps_to(curve, loss):
+    """Steps until the smoothed curve is at most `loss`; NaN where it never is."""
+    reached = np.flatnonzero(smooth(curve) <= loss)
+    return float(reached[0] + 1) if len(reached) else float("nan")
+
+
+def suite():
+    """The task by itself, as what is trained on."""
+    return suite_of("one_task", [TASK], STEPS, SCALE)
+
+
+def train(name, folder, minutes):
+    """(outer steps, core-minutes) of training `name` until its minutes are spent, those of earlier calls included."""
+    import learned
+
+    options = learned.Options(
+        name, estimator="pes", steps=20, sigma=0.01, lengths=str(STEPS), first_lengths="spread", slots=1, tasks_per_step=1,
+        warm_up=20, clip=0.1, **TRAINED[name],
+    )  # fmt: skip
+    return train_for(minutes, suite(), options, folder)
+
+
+def tuned(task, rules):
+    """{score: (train losses [judging seeds, steps] of the best setting, its name)}."""
+    tuning = scores(train_losses_of_many(task, rules, TUNING, STEPS))
+    best = {score: rules[values.mean(axis=0).argmin()] for score, values in tuning.items()}
+    judged = train_losses_of_many(task, list(best.values()), JUDGING, STEPS)
+    return {score: (judged[..., i], rule.name) for i, (score, rule) in enumerate(best.items())}
+
+
+def measure(runs, minutes):
+    """[(label, settings tried, note, {score: (losses [seeds, steps], name)})]; the learned ones come last."""
+    import learned
+    from taskset.catalogue import get_task
+
+    spent = {name: train(name, runs / name, minutes) for name in TRAINED}
+    task, found = get_task(TASK, "synthetic"), []
+    for label, rules in by_hand().items():
+        found.append((label, len(rules), "", tuned(task, rules)))
+    for name in PRETRAINED:
+        losses = train_losses(task, learned.load(name), JUDGING, STEPS)
+        found.append((f"{name}, pretrained", 1, "", {score: (losses, name) for score in SCORES}))
+    for name, (steps, used) in spent.items():
+        losses = train_losses(task, learned.load(runs / name / "checkpoint.npz"), JUDGING, STEPS)
+        note = f"{steps:,} outer steps, {used:.1f} core-minutes"
+        found.append((f"{name}, trained on the task", 1, note, dict.fromkeys(SCORES, (losses, name))))
+    for label, _, _, chosen in found:
+        values = {score: scores(chosen[score][0])[score].mean() for score in SCORES}
+        print(f"{label}: mean {values['mean']:.4f}, end {values['end']:.4f} ({chosen['end'][1]})", flush=True)
+    return found
+
+
+def elsewhere(runs):
+    """{place: {optimizer: losses at the end [judging seeds]}} on ELSEWHERE, of the trained ones and of Adam.
+
+    Adam has the rate that was best at the end on TASK, or the best of its rates in each place, both on the tuning seeds.
+    """
+    import learned
+    from taskset.catalogue import get_task
+
+    rules, found, here = by_hand()[ADAM], {}, None
+    for place, (name, steps) in {"": (TASK, STEPS), **ELSEWHERE}.items():
+        task = get_task(name, "synthetic")
+        best = int(scores(train_losses_of_many(task, rules, TUNING, steps, STEPS))["end"].mean(axis=0).argmin())
+        if not place:
+            here = best
+            continue
+        adam = scores(train_losses_of_many(task, rules, JUDGING, steps, STEPS))["end"]
+        found[place] = {"Adam, tuned there": adam[:, best], "Adam, tuned on the one task": adam[:, here]}
+        for trained in TRAINED:
+            rule = learned.load(runs / trained / "checkpoint.npz")
+            found[place][f"{trained}, trained on the one task"] = scores(train_losses(task, rule, JUDGING, steps, STEPS))["end"]
+        print(f"{place}: {', '.join(f'{label} {x.mean():.4f}' for label, x in found[place].items())}", flush=True)
+    return found
+
+
+def best_by_hand(found):
+    """The entry of the rule by hand with the least loss at the end."""
+    hands = [entry for entry in found if entry[0] in by_hand()]
+    return min(hands, key=lambda entry: scores(entry[3]["end"][0])["end"].mean())
+
+
+def rows(found):
+    """Rows of the table."""
+    best = best_by_hand(found)
+    goal = smooth(best[3]["end"][0].mean(axis=0))[-1]
+    for label, tried, note, chosen in found:
+        cells = [shown(*interval(scores(chosen[score][0])[score])) for score in SCORES]
+        steps = steps_to(chosen["end"][0].mean(axis=0), goal)
+        yield [label, f"{tried:,}", note, *cells, f"{STEPS / steps:.2f}" if np.isfinite(steps) else "not reached"]
+
+
+def draw(found, path):
+    """Mean train loss against steps: the trained ones, the pretrained ones, the three best by hand."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    names = list(by_hand())
+    hands = sorted((e for e in found if e[0] in names), key=lambda e: scores(e[3]["end"][0])["end"].mean())[:3]
+    figure, axes = plt.subplots(figsize=(7.5, 4.2), constrained_layout=True)
+    for i, (label, _, _, chosen) in enumerate([e for e in found if e[0] not in names] + hands):
+        style = "--" if label in names else ":" if "pretrained" in label else "-"
+        curve = smooth(chosen["end"][0].mean(axis=0))
+        axes.plot(np.arange(1, STEPS + 1), curve, style, color=f"C{i}", label=label)
+    axes.set(xlabel="steps", ylabel="train loss, nats (mean of 12 seeds)", yscale="log", title=TASK)
+    axes.legend(fontsize=8)
+    figure.savefig(path, dpi=100)
+    plt.close(figure)
+
+
+def section(found, others):
+    """Figure and numbers in Markdown."""
+    places = [[name, *(shown(*interval(place[name])) for place in others.values())] for name in next(iter(others.values()))]
+    header = ["optimizer", "settings tried", "trained for", "mean loss of the run", "loss at the end", "speed-up"]
+    return f"""![train loss against steps](pictures/{PICTURE})
+
+{report.table(header, list(rows(found)))}
+
+Train loss in nats, {len(JUDGING)} seeds that were not tuned on; brackets: 95% bootstrap intervals over them. By hand, each
+column has the setting that was best in it on {len(TUNING)} tuning seeds; speed-up: of the setting tuned for the end,
+against {best_by_hand(found)[0]}.
+
+{report.table(["loss at the end", *others], places)}
+
+The same optimizers elsewhere, {len(JUDGING)} seeds. Synthetic data;
+{report.conditions("tensorflow", "numpy")}."""
+
+
+def write(found, others, out):
+    """The picture, and the section of the document."""
+    (out / "pictures").mkdir(parents=True, exist_ok=True)
+    draw(found, out / "pictures" / PICTURE)
+    report.write_section("one-task", section(found, others), out / "experiments.md")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    report.folder_options(parser)
+    parser.add_argument("--runs", type=Path, metavar="DIR", required=True, help="Folder of the trainings, which resume from it.")
+    parser.add_argument("--minutes", type=float, default=3.0, help="Core-minutes of each training, compilation included.")
+    arguments = parser.parse_args()
+    folder = report.folder(arguments)
+    start_tensorflow(threads=1)
+    write(measure(arguments.runs, arguments.minutes), elsewhere(arguments.runs), folder)
+
+
+if __name__ == "__main__":
+    main()

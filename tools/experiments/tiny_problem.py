@@ -1,0 +1,47 @@
+"""The inner training of several experiments: momentum on a network of 2,410 weights, its hyperparameters being theta.
+
+The task is Tiny_mlp_mnist_bs32_start1.0 on synthetic data (64-32-10, images of 8x8 pixels, batches of 32). The optimizer is
+`learnable_sgdm`: w <- w - lr u, u <- beta u + g, theta = (log lr, log(1 - beta)). The outer loss is the mean over the steps
+of an unroll of n = min(L / log 10, 2), L being the loss of the training batch in nats: 1 is guessing, a diverged step counts
+as 2.
+"""
+
+import math
+
+import numpy as np
+
+TASK = "Tiny_mlp_mnist_bs32_start1.0"
+BETA = 0.9
+
+
+def problem(optimizer="learnable_sgdm", dtype=None):
+    """The `learned.Problem` of this task under an optimizer of `learned.optimizers`."""
+    import tensorflow as tf
+
+    import learned  # noqa: F401
+    from learned import optimizers
+    from learned.outer_training import objectives
+    from learned.unrolling.problem import Problem
+    from taskset.catalogue import get_task
+
+    scale = objectives.LossScale(math.log(10), 0.0)
+    return Problem(get_task(TASK, "synthetic"), optimizers.get(optimizer), objectives.get("train"), scale, dtype or tf.float32)
+
+
+def theta(rate, beta=BETA, dtype=np.float32):
+    """(log lr, log(1 - beta)), in the order of `learnable_sgdm`; rate: a number or an array [n], then [n, 2]."""
+    rate = np.asarray(rate, np.float64)
+    return np.stack([np.log(rate), np.full_like(rate, math.log1p(-beta))], axis=-1).astype(dtype)
+
+
+def interval(values, statistic=np.mean):
+    """(statistic of values [n], low, high): 95% bootstrap interval over the values."""
+    from taskset.scoring import statistics
+
+    chosen = {np.mean: statistics.mean, np.median: statistics.median}[statistic]
+    return (float(statistic(values)), *statistics.interval(np.asarray(values, np.float64), chosen))
+
+
+def shown(value, low, high):
+    """1.23 [1.1, 1.4]"""
+    return f"{value:.3g} [{low:.3g}, {high:.3g}]"

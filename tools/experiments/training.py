@@ -1,0 +1,79 @@
+"""Trainings that several experiments make: of one task, with one optimizer or many settings of one rule, and outer trainings."""
+
+import json
+import time
+
+import numpy as np
+
+
+class TimeIsOver(Exception):
+    """Ends an outer training between two steps."""
+
+
+def suite_of(name, tasks, horizon, scale):
+    """Tasks to train on, all in the split train and with one scale of losses (initial, best), on synthetic data."""
+    from taskset.catalogue import get_config
+    from taskset.scoring.suite import Entry, Suite
+
+    scales = {"train": scale, "valid_outer": scale}
+    return Suite(name, 1, "synthetic", horizon, tuple(Entry(task, get_config(task)[1], "train", scales) for task in tasks))
+
+
+def train_for(minutes, suite, options, folder):
+    """(outer steps, core-minutes) of an outer training in a folder, until its core-minutes are spent.
+
+    Compilation counts, and so do earlier calls, which are resumed. The weights are in checkpoint.npz.
+    """
+    import learned
+
+    kept = folder / "spent.json"
+    spent = json.loads(kept.read_text()) if kept.exists() else {"steps": 0, "seconds": 0.0}
+    begun, before, losses = time.process_time(), spent["seconds"], []
+
+    def report(line):
+        spent.update(steps=line["step"], seconds=before + time.process_time() - begun)
+        losses.append(line["loss"])
+        if line["step"] % 50 == 0:
+            recent = f"{np.mean(losses[-50:]):.4f}"
+            print(f"{folder.name}: outer step {line['step']}, {spent['seconds']:.0f} s, loss {recent}", flush=True)
+            kept.write_text(json.dumps(spent))
+        if spent["seconds"] >= 60 * minutes:
+            raise TimeIsOver
+
+    if spent["seconds"] < 60 * minutes:
+        with learned.open_trainer(suite, options, folder) as trainer:
+            try:
+                trainer.train(10**6, 50, report=report)
+            except TimeIsOver:
+                trainer.save()
+        kept.write_text(json.dumps(spent))
+    return spent["steps"], spent["seconds"] / 60
+
+
+def train_losses(task, rule, seeds, steps, interval=None):
+    """Train losses [seeds, steps] of a task under one optimizer.
+
+    interval: steps in one call; tasks with the same network, batches and interval share a compiled program.
+    """
+    from taskset.execution.loop import Loop
+
+    return _each_seed(Loop(task, rule, interval or steps), rule.hparams(steps), seeds, steps)
+
+
+def train_losses_of_many(task, rules, seeds, steps, interval=None):
+    """Train losses [seeds, steps, rules] of a task; the rules differ in their hyperparameters only."""
+    from taskset.execution.copies import CopiesLoop
+
+    hparams = [rule.hparams(steps) for rule in rules]
+    stacked = {name: np.array([one[name] for one in hparams]) for name in hparams[0]}
+    return _each_seed(CopiesLoop(task, rules[0], len(rules), interval or steps), stacked, seeds, steps)
+
+
+def _each_seed(loop, hparams, seeds, steps):
+    from taskset.execution.loop import calls
+
+    found = []
+    for seed in seeds:
+        run = loop.start(seed)
+        found.append(np.concatenate([loop.train(run, hparams, count, raw) for count, raw in calls(loop, seed, steps, steps)]))
+    return np.array(found, np.float64)
