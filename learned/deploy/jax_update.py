@@ -92,7 +92,7 @@ def learned_optimizer(name: str, theta: dict[str, Any], steps: int | None = None
 
 
 def _effective(theta):
-    """theta without the weights of a network whose last layer is 0, which is then left out; only `anchored` has none behind it."""
+    """theta without the weights of a network whose last layer is 0, in `anchored`: nothing is computed of it."""
     last = theta.get("mlp/linear_2/w")
     if last is None or "mlp/linear_2/b" in theta or np.any(last):
         return theta
@@ -252,11 +252,8 @@ def _network(theta, x):
     A ReLU by a comparison takes fewer instructions than `jnp.maximum`, which asks about NaN.
     """
     for layer in range(3):
-        w, out = theta[f"mlp/linear_{layer}/w"], []
-        for j, h in enumerate(theta[f"mlp/linear_{layer}/b"] if layer < 2 else [0]):
-            for i, feature in enumerate(x):
-                h = h + w[i, j] * feature
-            out.append(h)
+        w, biases = theta[f"mlp/linear_{layer}/w"], theta[f"mlp/linear_{layer}/b"] if layer < 2 else [0]
+        out = [sum((w[i, j] * feature for i, feature in enumerate(x)), bias) for j, bias in enumerate(biases)]
         x = [jnp.where(h > 0, h, 0) for h in out]
     return out[0]
 

@@ -260,9 +260,9 @@ def _moved(theta, grads, state, params, step, loss, horizon, old, averages, dire
     return new, {**new_averages, "losses": losses, "cosine": cosine, "square": square}
 
 
-# The same rule for one large model, as a program of XLA: each average is a vector of its own. What is stacked, XLA writes number by
-# number instead of many at once, which takes four times as long; among many small copies, stacks cost nothing and keep programs
-# small.
+# The same rule for one large model, as a program of XLA: each average is a vector of its own. What is stacked, XLA writes number
+# by number instead of many at once, which takes four times as long; among many small copies, stacks cost nothing and keep
+# programs small.
 
 
 def _corrected_alone(g, m, v, t):
@@ -296,12 +296,9 @@ def _network_alone(theta, x):
     """`_network` in fewer instructions: sums begin with the bias, and the ReLU, by a comparison, asks nothing about NaN."""
     for layer in range(3):
         path = f"mlp/linear_{layer}"
-        w, out = [tf.unstack(row) for row in tf.unstack(theta[f"{path}/w"])], []
-        biases = tf.unstack(theta[f"{path}/b"]) if layer < 2 else [None]
-        for j, h in enumerate(biases):
-            for row, feature in zip(w, x):
-                h = row[j] * feature if h is None else h + row[j] * feature
-            out.append(h)
+        columns = [tf.unstack(column) for column in tf.unstack(theta[f"{path}/w"], axis=1)]
+        biases = tf.unstack(theta[f"{path}/b"]) if layer < 2 else [tf.zeros([], x[0].dtype)]
+        out = [sum((w * feature for w, feature in zip(column, x)), bias) for column, bias in zip(columns, biases)]
         x = [tf.where(h > 0, h, tf.zeros_like(h)) for h in out]
     return out[0]
 
@@ -340,7 +337,7 @@ def _update_alone(theta, grads, state, params, step, loss, validation_loss, hori
             x = [*(x * of_r for x in seen), *(x * fast for x in seen), *(x * slow for x in seen), of_s, second[1] * slow * of_r]
             return ahead * slow + _network_alone(weights, x)
 
-        # XLA would compute all this in each loop that reads u. What a loop returns it computes once: this one has one round, which
+        # XLA would compute all this in each loop that reads u. What a loop returns, it computes once: this one has one round, as
         # XLA can't see.
         start = tf.cast(step < 0, tf.int32), tf.zeros_like(g)
         return tf.while_loop(lambda i, u: i < 1, lambda i, u: (i + 1, with_network()), start)[1], scaled

@@ -31,8 +31,8 @@ class LearnedOptimizer:
     uses_validation_loss, uses_loss, uses_horizon: whether the rule reads the validation loss, the train loss, the horizon.
     alone: (init, update) of the same rule with another layout of the state, faster for one model by itself, such as in Keras; as
         a program of XLA.
-    effective: `effective(theta)`: theta without the weights that have no effect, such as those of a network whose last layer is 0;
-        the update of `alone` takes these, and leaves out what they are for.
+    effective: `effective(theta)`: theta without weights of no effect, such as those of a network whose last layer is 0; the
+        update of `alone` takes these, and leaves out what they are for.
     width: units of the hidden layers that are applied to every parameter by itself; 0 where they are narrow or there are none.
 
     Everything is computed in the params' dtype, which theta must share. For many copies at once use `tf.vectorized_map` over all
