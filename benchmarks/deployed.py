@@ -5,8 +5,9 @@
 An MLP 784-720-600-10 (1,003,810 parameters), batches of 128, one thread, one core. Each side is a process of its own: `gradient`
 computes loss and gradients; `adam` and the learned optimizers do that and a step. They run in turn, and an optimizer's cost is
 the median of its CPU time less that of `gradient`. Sides whose framework isn't installed are left out. NumPy has a table of all
-rules. Weights are random: they don't change what a step costs. --results: a JSON file in which
-results are kept; sides that are in it already are not measured again. Writes the section "deployed" of docs/benchmarks.md.
+rules. Weights are random, which doesn't change what a step costs, except for those of the pretrained `anchored_controller`: the
+last layer of its network is 0, and nothing is computed of it. --results: a JSON file in which results are kept; sides that are in
+it already are not measured again. Writes the section "deployed" of docs/benchmarks.md.
 """
 
 import argparse
@@ -26,7 +27,8 @@ from benchmarks import report
 SIDES = {"keras_xla": "keras", "keras_graph": "keras", "torch": "torch", "jax": "jax", "numpy": "numpy"}
 TITLES = {"keras_xla": "Keras, XLA", "keras_graph": "Keras, graph", "torch": "PyTorch", "jax": "JAX", "numpy": "NumPy"}
 WIDTHS, BATCH, STEPS = (784, 720, 600, 10), 128, 10_000
-RULES = ("anchored", "mlp", "mlp2019", "adafac_mlp", "hierarchical", "lstm")
+SHIPPED = "anchored_controller"  # pretrained weights of the rule `anchored`
+RULES = ("anchored", SHIPPED, "mlp", "mlp2019", "adafac_mlp", "hierarchical", "lstm")
 
 
 def start():
@@ -45,11 +47,14 @@ def data():
 
 
 def weights(name):
-    """Random weights of a rule, {path: array}."""
+    """(rule, weights {path: array}): random ones of a rule, or those of a pretrained optimizer."""
     from learned import optimizers
+    from learned.deploy.weights import load_weights
 
+    if name == SHIPPED:
+        return "anchored", load_weights(name).theta
     rng, learned = np.random.default_rng(2), optimizers.get(name)
-    return {path: (0.1 * rng.normal(size=shape)).astype(np.float32) for path, shape in learned.shapes.items()}
+    return name, {path: (0.1 * rng.normal(size=shape)).astype(np.float32) for path, shape in learned.shapes.items()}
 
 
 def keras_side(names, compiled):
@@ -83,7 +88,7 @@ def keras_side(names, compiled):
 
         return step
 
-    learned = {name: made(LearnedOptimizer(name, weights(name), steps=STEPS)) for name in names}
+    learned = {name: made(LearnedOptimizer(*weights(name), steps=STEPS)) for name in names}
     return {"gradient": made(None), "adam": made(keras.optimizers.Adam()), **learned}
 
 
@@ -117,7 +122,7 @@ def torch_side(names):
 
     learned = {}
     for name in names:
-        learned[name] = made(lambda params, name=name: torch_update.LearnedOptimizer(params, name, weights(name), STEPS))
+        learned[name] = made(lambda params, name=name: torch_update.LearnedOptimizer(params, *weights(name), STEPS))
     return {"gradient": made(lambda params: None), "adam": made(lambda params: torch.optim.Adam(params, foreach=True)), **learned}
 
 
@@ -163,7 +168,7 @@ def jax_side(names):
         return step
 
     gradients, params = jax.jit(jax.value_and_grad(loss_of)), jax.tree.map(jnp.asarray, start())
-    learned = {name: made(*jax_update.learned_optimizer(name, weights(name), STEPS)) for name in names}
+    learned = {name: made(*jax_update.learned_optimizer(*weights(name), STEPS)) for name in names}
     return {"gradient": lambda: jax.block_until_ready(gradients(params)), "adam": made(adam_init, adam), **learned}
 
 
@@ -191,7 +196,7 @@ def numpy_side(names):
         return loss, gradients
 
     def made(name):
-        optimizer, holder = numpy_update.LearnedOptimizer(name, weights(name), STEPS), {"params": start(), "step": 0}
+        optimizer, holder = numpy_update.LearnedOptimizer(*weights(name), STEPS), {"params": start(), "step": 0}
         holder["state"] = optimizer.init(holder["params"])
 
         def step():
@@ -215,7 +220,7 @@ def numpy_side(names):
 
 def measure(side, repeats):
     """{what: median CPU milliseconds of a step}, all in turn, of a side; the gradient is in each of them."""
-    names = RULES if side == "numpy" else RULES[:1]
+    names = RULES if side == "numpy" else RULES[:2]
     makers = {"keras_xla": lambda: keras_side(names, True), "keras_graph": lambda: keras_side(names, False)}
     makers |= {"torch": lambda: torch_side(names), "jax": lambda: jax_side(names), "numpy": lambda: numpy_side(names)}
     steps = makers[side]()
@@ -242,15 +247,19 @@ def section(found):
     """The text of the section, from {side: {what: ms}}."""
     rows = []
     for side, times in found.items():
-        gradient, adam, learned = times["gradient"], times["adam"] - times["gradient"], times["anchored"] - times["gradient"]
-        rows.append([TITLES[side], f"{gradient:.1f}", f"{adam:.1f}", f"{learned:.1f}", f"{learned / gradient:.2f}"])
-    header = ["", "gradient, ms", "Adam, ms", "`anchored`, ms", "`anchored` / gradient"]
+        gradient = times["gradient"]
+        adam, *learned = (times[what] - gradient for what in ("adam", "anchored", SHIPPED))
+        each = [text for one in learned for text in (f"{one:.1f}", f"{one / gradient:.2f}")]
+        rows.append([TITLES[side], f"{gradient:.1f}", f"{adam:.1f}", *each])
+    header = ["", "gradient, ms", "Adam, ms", "`anchored`, ms", "/ gradient", f"`{SHIPPED}`, ms", "/ gradient"]
     text = f"""## Learned optimizers in use
 
 An MLP 784-720-600-10 (1,003,810 parameters), batches of {BATCH}, one thread, one core: CPU milliseconds, medians of steps in
-turn. An optimizer's cost is that of a step less the gradient's. Wanted: at most twice the gradient in Keras and PyTorch, 100 ms
-in NumPy. Load average while measuring: {os.getloadavg()[1]:.0f}; where it is above the number of cores, caches are shared with
-other work. Made by `python -m benchmarks.deployed`.
+turn. An optimizer's cost is that of a step less the gradient's. `anchored` is the rule with its whole network, whatever the
+weights; in the pretrained `{SHIPPED}` the network's last layer is 0, so that the direction is NAdam's: nothing is
+computed of the network, and the numbers are the same up to rounding. Wanted: at most twice the gradient in Keras and PyTorch,
+100 ms in NumPy. Load average while measuring: {os.getloadavg()[1]:.0f}; where it is above the number of cores, caches are shared
+with other work. Made by `python -m benchmarks.deployed`.
 
 {report.table(header, rows)}
 """

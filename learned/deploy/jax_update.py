@@ -59,7 +59,7 @@ def learned_optimizer(name: str, theta: dict[str, Any], steps: int | None = None
     where the rule reads it.
     """
     reads_loss = reads_steps = name == "anchored"
-    weights = _checked(name, theta, RULES, steps, reads_steps)
+    weights = _effective(_checked(name, theta, RULES, steps, reads_steps))
     start, move = RULES[name]
 
     def init(params: Any) -> dict[str, Any]:
@@ -89,6 +89,14 @@ def learned_optimizer(name: str, theta: dict[str, Any], steps: int | None = None
         return jax.tree.unflatten(tree, moves), {"step": state["step"] + 1, **new}
 
     return Transformation(init, update)
+
+
+def _effective(theta):
+    """theta without the weights of a network whose last layer is 0, in `anchored`: nothing is computed of it."""
+    last = theta.get("mlp/linear_2/w")
+    if last is None or "mlp/linear_2/b" in theta or np.any(last):
+        return theta
+    return {path: w for path, w in theta.items() if not path.startswith("mlp/")}
 
 
 def _leaves(params):
@@ -220,12 +228,17 @@ def _split(x, sizes):
 
 
 def _means(x, y):
-    """The mean of x y over each tensor, for parts x, y [n] of each: [tensors].
-
-    As products of vectors: on a CPU, XLA sums a row one number after the other, in a product many at once; and what goes into a
-    product it computes once, instead of in every loop that needs it.
-    """
+    """The mean of x y over each tensor, for parts x, y [n] of each: [tensors]."""
     return jnp.stack([jnp.dot(a, b) / len(a) for a, b in zip(x, y)])
+
+
+def _vector(arrays):
+    """All numbers in one vector [N]. Written one array after the other: XLA's concatenation asks for each number where it is."""
+    vector, at = jnp.zeros(sum(x.size for x in arrays), arrays[0].dtype), 0
+    for x in arrays:
+        vector = jax.lax.dynamic_update_slice(vector, x.ravel(), (at,))
+        at += x.size
+    return vector
 
 
 def _spread(values, sizes):
@@ -233,58 +246,75 @@ def _spread(values, sizes):
     return jnp.concatenate([jnp.broadcast_to(value, n) for value, n in zip(values, sizes)])
 
 
-def _sums(theta, x):
-    """The network's output [N] for a list of features [N], as sums of products: one loop, with the features themselves."""
+def _network(theta, x):
+    """The network's output [N] for a list of features [N], as sums of products: one loop, with the features themselves.
+
+    A ReLU by a comparison takes fewer instructions than `jnp.maximum`, which asks about NaN.
+    """
     for layer in range(3):
-        w = theta[f"mlp/linear_{layer}/w"]
-        out = [sum(w[i, j] * feature for i, feature in enumerate(x)) for j in range(w.shape[1])]
-        if layer < 2:
-            x = [jnp.maximum(h + b, 0) for h, b in zip(out, theta[f"mlp/linear_{layer}/b"])]
+        w, biases = theta[f"mlp/linear_{layer}/w"], theta[f"mlp/linear_{layer}/b"] if layer < 2 else [0]
+        out = [sum((w[i, j] * feature for i, feature in enumerate(x)), bias) for j, bias in enumerate(biases)]
+        x = [jnp.where(h > 0, h, 0) for h in out]
     return out[0]
 
 
-def _anchored_directions(theta, g, p, m, v, t, inverse_r, inverse_s):
-    """(u [N], the three m / sqrt(v) [N] in units of noise)."""
-    lacking_m, second = _lacking(M_DECAYS, t), [x / lacking for x, lacking in zip(v, _lacking(V_DECAYS, t))]
-    fast, slow = (jax.lax.rsqrt(x + EPSILON) for x in second)
-    d = jnp.asarray(M_DECAYS, t.dtype)
-    noise = jnp.sqrt((1 - d) / (1 + d) * (2 - lacking_m) * lacking_m)  # of m, not corrected
-    seen = [g, *(x / one for x, one in zip(m, noise))]
-    scaled = [x * slow for x in seen]
-    x = [*(x * inverse_r for x in seen), *(x * fast for x in seen), *scaled, p * inverse_s, second[1] * slow * inverse_r]
+def _anchored_corrected(g, m, v, t):
+    """(NAdam's average of the gradient, the three m in units of noise, the two v), bias-corrected."""
+    lacking_m, d = _lacking(M_DECAYS, t), jnp.asarray(M_DECAYS, t.dtype)
+    of_m = jax.lax.rsqrt((1 - d) / (1 + d) * (2 - lacking_m) * lacking_m)
     ahead = 0.9 / _lacking([0.9], t + 1)[0] * m[1] + 0.1 / lacking_m[1] * g
-    return ahead * slow + _sums(theta, x), scaled[1:]
+    return ahead, [x * one for x, one in zip(m, of_m)], [x * one for x, one in zip(v, 1 / _lacking(V_DECAYS, t))]
+
+
+def _anchored_directions(theta, g, p, m, v, t, step, inverse_r, inverse_s):
+    """(u [N], the three m / sqrt(v) [N] in units of noise); inverse_r, inverse_s: 1 / R, 1 / s of each tensor."""
+    sizes = [x.size for x in p]
+    ahead, in_noise, second = _anchored_corrected(g, m, v, t)
+    slow = jax.lax.rsqrt(second[1] + EPSILON)
+    scaled = [x * slow for x in in_noise]
+    if "mlp/linear_2/w" not in theta:
+        return ahead * slow, scaled
+    of_r, of_s = _spread(inverse_r, sizes), _vector([x * one for x, one in zip(p, inverse_s)])
+    # Constants would be loaded one by one; these, which depend on the step as XLA sees it, are kept as vectors.
+    weights = {path: jnp.where(step < 0, 0, w) for path, w in theta.items()}
+
+    def with_network():
+        ahead, in_noise, second = _anchored_corrected(g, m, v, t)
+        fast, slow = (jax.lax.rsqrt(x + EPSILON) for x in second)
+        seen = [g, *in_noise]
+        x = [*(x * of_r for x in seen), *(x * fast for x in seen), *(x * slow for x in seen), of_s, second[1] * slow * of_r]
+        return ahead * slow + _network(weights, x)
+
+    # XLA would compute all this in each loop that reads u; what a condition returns, it computes once.
+    return jax.lax.cond(step >= 0, with_network, lambda: jnp.zeros_like(g)), scaled
 
 
 def _anchored(theta, grads, state, params, step, loss, steps):
-    sizes, p = [x.size for x in params], jnp.concatenate([x.ravel() for x in params])
-    g = jnp.clip(jnp.concatenate([x.ravel() for x in grads]), -LARGEST_GRADIENT, LARGEST_GRADIENT)
-    t = step.astype(p.dtype) + 1
+    sizes, dtype = [x.size for x in params], params[0].dtype
+    g = jnp.clip(_vector(grads), -LARGEST_GRADIENT, LARGEST_GRADIENT)
+    t = step.astype(dtype) + 1
     trend, losses = _trends(state["losses"], loss, steps)
-    gs, ps, ms = (_split(x, sizes) for x in (g, p, state["m"][1]))
+    gs, ps, ms = _split(g, sizes), [x.ravel() for x in params], _split(state["m"][1], sizes)
     g_square, p_square, g_m, m_square = _means(gs, gs), _means(ps, ps), _means(gs, ms), _means(ms, ms)
-    of_all = jnp.dot(p_square, jnp.asarray(sizes, p.dtype) / sum(sizes))
+    of_all = jnp.dot(p_square, jnp.asarray(sizes, dtype) / sum(sizes))
     log_s = jnp.log(p_square + 0.01 * of_all + 1e-16) / 2
     cosine = g_m / (_root(g_square) * _root(m_square))
-    shares = jnp.asarray([0.1, *(1 - d for d in V_DECAYS)], p.dtype)[:, None]
+    shares = jnp.asarray([0.1, *(1 - d for d in V_DECAYS)], dtype)[:, None]
     statistics = state["statistics"] + shares * (jnp.stack([cosine, g_square, g_square]) - state["statistics"])
     cosine, fast, slow = statistics / _lacking([0.9, *V_DECAYS], t)[:, None]
 
-    inverse_r, inverse_s = _spread(1 / _root(slow), sizes), _spread(jnp.exp(-log_s), sizes)
     m = [x + (1 - d) * (g - x) for x, d in zip(state["m"], M_DECAYS)]
     v = [x + (1 - d) * (g * g - x) for x, d in zip(state["v"], V_DECAYS)]
-    u, scaled = _anchored_directions(theta, g, p, m, v, t, inverse_r, inverse_s)
-    # XLA would compute u once more in the loop that moves the parameters; what goes through a condition it computes once.
-    u = jax.lax.cond(step >= 0, lambda u: u, jnp.zeros_like, u)
+    u, scaled = _anchored_directions(theta, g, params, m, v, t, step, 1 / _root(slow), jnp.exp(-log_s))
     parts = [_split(x, sizes) for x in (u, *scaled)]
     squares = jnp.stack([_means(x, x) for x in parts])
 
     logs, quotient = jnp.log(squares + 1e-6) / 6, jnp.log((fast + EPSILON) / (slow + EPSILON)) / 2
-    times = jnp.tanh(10 * (jnp.minimum(step.astype(p.dtype) / steps, 1) - jnp.asarray(FRACTIONS, p.dtype)))
+    times = jnp.tanh(10 * (jnp.minimum(step.astype(dtype) / steps, 1) - jnp.asarray(FRACTIONS, dtype)))
     shared = jnp.broadcast_to(jnp.concatenate([times, trend])[:, None], (len(FRACTIONS) + TRENDS - 1, len(params)))
     axes = [sum(n > 1 for n in x.shape) for x in params]
     shapes = [[math.log(n) / 5 - 1 for n in sizes], [a <= 1 for a in axes], [a > 2 for a in axes]]
-    shapes = jnp.asarray([*shapes, [math.log(len(params)) - 1] * len(params)], p.dtype)
+    shapes = jnp.asarray([*shapes, [math.log(len(params)) - 1] * len(params)], dtype)
     of_tensors = jnp.stack([cosine, quotient, *logs[1:], logs[0] - log_s / 3, log_s / 3])
     h = jnp.maximum(_linear(theta, "controller/linear_0", jnp.concatenate([shared, of_tensors, shapes])), 0)
     c1, c2 = _linear(theta, "controller/linear_1", h)

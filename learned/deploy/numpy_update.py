@@ -43,6 +43,7 @@ class LearnedOptimizer:
         self.reads_loss, self.reads_validation_loss = name in ("anchored", "hierarchical"), name == "hierarchical"
         self.reads_steps, self.steps = name == "anchored", steps
         self.name, self.theta = name, _checked(name, theta, RULES, steps, self.reads_steps)
+        self._used = _effective(self.theta)
 
     def init(self, params: dict[str, Any]) -> dict[str, Any]:
         """The state before the first step."""
@@ -95,7 +96,7 @@ class LearnedOptimizer:
 
     def _theta(self, params):
         dtype = next(iter(params.values())).dtype
-        return {path: w.astype(dtype, copy=False) for path, w in self.theta.items()}
+        return {path: w.astype(dtype, copy=False) for path, w in self._used.items()}
 
 
 def load(path: str | PathLike[str], steps: int | None = None) -> LearnedOptimizer:
@@ -169,6 +170,14 @@ def _checked(name, theta, rules, steps, reads_steps):
 
 
 # End of reading an export.
+
+
+def _effective(theta):
+    """theta without the weights of a network whose last layer is 0, in `anchored`: nothing is computed of it."""
+    last = theta.get("mlp/linear_2/w")
+    if last is None or "mlp/linear_2/b" in theta or np.any(last):
+        return theta
+    return {path: w for path, w in theta.items() if not path.startswith("mlp/")}
 
 
 # What comes from outside.
@@ -302,8 +311,10 @@ class _Network:
         self.later = []  # of each layer but the first: weights and biases [outputs, inputs + 1]
         while f"mlp/linear_{len(self.later) + 1}/w" in theta:
             path = f"mlp/linear_{len(self.later) + 1}"
-            self.later.append(np.concatenate([theta[f"{path}/w"], theta[f"{path}/b"][None]]).T.copy())
+            w = theta[f"{path}/w"]
+            self.later.append(np.concatenate([w, theta.get(f"{path}/b", np.zeros(w.shape[1], w.dtype))[None]]).T.copy())
         self.hidden = [np.ones((w.shape[1], WIDTH), dtype) for w in self.later]
+        self.zeros = np.zeros(WIDTH, dtype)  # a row: NumPy's maximum of an array and the number 0 takes three times as long
 
     def shared(self, scale, shared):
         """Set what all columns of a tensor have in common: factors of the features [features], other inputs [others]."""
@@ -317,7 +328,7 @@ class _Network:
         for later, hidden in zip(self.later, self.hidden):
             h = hidden[:-1, :n]
             np.matmul(w, x, out=h)
-            np.maximum(h, 0, out=h)
+            np.maximum(h, self.zeros[:n], out=h)
             w, x = later, hidden[:, :n]
         return w @ x
 
@@ -710,37 +721,41 @@ def _anchored_trends(old, loss, steps):
     return np.clip((above + rounding) / (slower + rounding) - 1, -1, 1), averages
 
 
-def _anchored_directions(theta, g, p, old, t, r, s):
-    """(u [n], mean squares of u and of m / sqrt(v), new m, new v) of a tensor, WIDTH numbers after the other."""
+def _anchored_directions(network, g, p, old, t, r, s):
+    """(u [n], mean squares of u and of m / sqrt(v), new m, new v) of a tensor, WIDTH numbers after the other.
+
+    Features are written without what they are divided by, if it is one number: that is part of the first layer's weights.
+    """
     dm, dv, n = ANCHORED_DECAYS["m"], ANCHORED_DECAYS["v"], g.size
-    column = lambda x: np.asarray(x, p.dtype)[:, None]  # noqa: E731
     noise = np.sqrt((1 - dm) / (1 + dm) * (1 + dm**t) * (1 - dm**t))  # of m, not corrected
+    lacking, seen = 1 - dv**t, np.array([1, *(1 / noise)])
+    fast, slow = np.sqrt(lacking)
+    ahead, now = (p.dtype.type(slow * x) for x in (0.9 / (1 - 0.9 ** (t + 1)), 0.1 / (1 - 0.9**t)))  # of NAdam's direction
+    if network:
+        network.shared(np.concatenate([seen / r, seen * fast, seen * slow, [1 / s, 1 / (slow * r)]]), np.zeros(0))
+    memory = network.x if network else np.empty((14, min(WIDTH, n)), p.dtype)
     m, v, u, squares = np.empty_like(old["m"]), np.empty_like(old["v"]), np.empty_like(g), np.zeros(4)
-    # Of NAdam's direction; and what features are divided by that are in units of the gradient or of the parameter.
-    ahead, now = 0.9 / (1 - 0.9 ** (t + 1)), 0.1 / (1 - 0.9**t)
-    w = theta["mlp/linear_0/w"] * column([1 / r] * 4 + [1] * 8 + [1 / s, 1 / r])
-    x = np.empty((14, min(WIDTH, n)), p.dtype)
-    for start in range(0, n, WIDTH):
-        at = slice(start, start + WIDTH)
-        part = g[at]
-        m[:, at] = old["m"][:, at] + column(1 - dm) * (part - old["m"][:, at])
-        v[:, at] = old["v"][:, at] + column(1 - dv) * (part * part - old["v"][:, at])
-        x = x[:, : part.size]
-        second = v[:, at] / column(1 - dv**t)
-        inverse = _rsqrt(second + np.asarray(1e-18, p.dtype))
-        x[0], x[1:4] = part, m[:, at] / column(noise)
-        np.multiply(x[:4], inverse[0], out=x[4:8])
-        np.multiply(x[:4], inverse[1], out=x[8:12])
-        x[12], x[13] = p[at], second[1] * inverse[1]
-        h = np.maximum(w.T @ x + theta["mlp/linear_0/b"][:, None], 0)
-        h = np.maximum(_linear(theta, "mlp/linear_1", h), 0)
-        nadam = (p.dtype.type(ahead) * m[1, at] + p.dtype.type(now) * part) * inverse[1]
-        u[at] = nadam + theta["mlp/linear_2/w"][:, 0] @ h
-        squares += [np.vdot(u[at], u[at]), *(np.vdot(row, row) for row in x[9:12])]
-    return u, squares / n, m, v
+    for at in _pieces(n):
+        x, part, moved = memory[:, : at.stop - at.start], g[at], u[at]
+        _average(old["m"][:, at], part, 1 - dm, m[:, at])
+        _average(old["v"][:, at], np.multiply(part, part, out=moved), 1 - dv, v[:, at])
+        inverse = np.empty((2, part.size), p.dtype)
+        _inverse_root(v[:, at], (1e-18 * lacking).astype(p.dtype)[:, None], inverse)
+        np.multiply(m[:, at], inverse[1], out=x[9:12])
+        np.multiply(m[1, at], ahead, out=moved)
+        moved += now * part
+        moved *= inverse[1]
+        if network:
+            x[0], x[1:4], x[12] = part, m[:, at], p[at]
+            np.multiply(x[:4], inverse[0], out=x[4:8])
+            np.multiply(part, inverse[1], out=x[8])
+            np.multiply(v[1, at], inverse[1], out=x[13])
+            moved += network(part.size)[0]
+        squares += [np.vdot(row, row) for row in (moved, *x[9:12])]
+    return u, squares / n * [1, *(seen[1:] * slow) ** 2], m, v
 
 
-def _anchored_tensor(theta, g, old, p, t, shared, mean_square_of_all, tensors):
+def _anchored_tensor(theta, network, g, old, p, t, shared, mean_square_of_all, tensors):
     shape, p, g = p.shape, p.ravel(), np.clip(g.ravel(), -1e12, 1e12)
     mean = lambda x, y: float(np.vdot(x, y)) / p.size  # noqa: E731
     square = old["square"] + (1 - ANCHORED_DECAYS["v"]) * (mean(g, g) - old["square"])
@@ -749,7 +764,7 @@ def _anchored_tensor(theta, g, old, p, t, shared, mean_square_of_all, tensors):
     cosine = old["cosine"] + 0.1 * (cosine - old["cosine"])
     fast, slow = square / (1 - ANCHORED_DECAYS["v"] ** t)
     size = np.sqrt(mean(p, p) + 0.01 * mean_square_of_all + 1e-16)
-    u, squares, m, v = _anchored_directions(theta, g, p, old, t, root(slow), size)
+    u, squares, m, v = _anchored_directions(network, g, p, old, t, root(slow), size)
 
     axes, logs = sum(n > 1 for n in shape), np.log(squares + 1e-6) / 6
     x = [*shared, cosine / (1 - 0.9**t), np.log((fast + 1e-18) / (slow + 1e-18)) / 2, *logs[1:]]
@@ -766,9 +781,10 @@ def _anchored(theta, grads, state, params, step, losses, steps):
     trends, averages = _anchored_trends(state["losses"], float(losses[0]), steps)
     shared = [*np.tanh(10 * (min(step / steps, 1) - ANCHORED_FRACTIONS)), *trends]
     of_all = sum(float(np.vdot(p, p)) for p in params.values()) / sum(p.size for p in params.values())
-    done = {}
+    dtype, done = next(iter(params.values())).dtype, {}
+    network = _Network(theta, 14, dtype) if "mlp/linear_2/w" in theta else None
     for path, p in params.items():
-        arguments = theta, grads[path], state["tensors"][path], p, step + 1, shared, of_all, len(params)
+        arguments = theta, network, grads[path], state["tensors"][path], p, step + 1, shared, of_all, len(params)
         done[path] = _anchored_tensor(*arguments)
     return {path: p for path, (p, _) in done.items()}, {"tensors": {path: s for path, (_, s) in done.items()}, "losses": averages}
 

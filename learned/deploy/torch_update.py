@@ -44,7 +44,7 @@ class LearnedOptimizer(torch.optim.Optimizer):
         self, params: Iterable[Any], name: str, theta: dict[str, Any], steps: int | None = None, weight_decay: float = 0.0
     ) -> None:
         self.reads_loss = self.reads_steps = name == "anchored"
-        self._weights, self.name, self._planned = _checked(name, theta, RULES, steps, self.reads_steps), name, steps
+        self._weights, self.name, self._planned = _effective(_checked(name, theta, RULES, steps, self.reads_steps)), name, steps
         self._scratch: dict[Any, Any] = {}
         super().__init__(params, {"weight_decay": weight_decay, "lr": 1.0})
 
@@ -200,6 +200,15 @@ def _checked(name, theta, rules, steps, reads_steps):
 
 # End of reading an export.
 
+
+def _effective(theta):
+    """theta without the weights of a network whose last layer is 0, in `anchored`: nothing is computed of it."""
+    last = theta.get("mlp/linear_2/w")
+    if last is None or "mlp/linear_2/b" in theta or np.any(last):
+        return theta
+    return {path: w for path, w in theta.items() if not path.startswith("mlp/")}
+
+
 # anchored: NAdam with a learned correction, and a controller of step sizes for each tensor (learned/optimizers/anchored.py of the
 # package has the formulas, their sources and what the names mean).
 
@@ -208,7 +217,8 @@ FRACTIONS = (0.03, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0, 1.1)
 TRENDS = 6
 LARGEST_GRADIENT = 1e12
 EPSILON = 1e-18  # beside mean squares
-CHUNKS = {"cpu": 2**15}  # numbers that are worked on at once: few enough for the caches, many enough for cheap calls
+CHUNKS = {"cpu": 2**16}  # numbers that are worked on at once: few enough for the caches, many enough for cheap calls
+ROUND = 2**22  # numbers whose steps are held at once, at least one tensor: the controller works on all of their tensors together
 _UNITS = [0, 1, 2, 3, 13]  # features in units of the gradient
 
 
@@ -223,9 +233,11 @@ def _anchored(optimizer, params, loss):
     times = like.new_tensor([math.tanh(10 * (fraction - at)) for at in FRACTIONS])
     run["step"] += 1
     step = _Step(optimizer, run["step"], torch.cat([times, trends]), params, like)
-    for batch in _batches([p.numel() for p in params], step.chunk):
-        members = [params[i] for i in batch]
-        step.move(_Batch(members, [_anchored_state(optimizer.state[p], p, like) for p in members], dtype))
+    batches = [[params[i] for i in batch] for batch in _batches([p.numel() for p in params], step.chunk)]
+    for indices in _packed([sum(p.numel() for p in batch) for batch in batches], ROUND):
+        members = [batches[i] for i in indices]
+        states = [[_anchored_state(optimizer.state[p], p, like) for p in batch] for batch in members]
+        step.move([_Batch(*both, dtype) for both in zip(members, states)])
 
 
 def _scalar(x, like):
@@ -259,15 +271,21 @@ def _trends(run, loss, steps):
 
 def _batches(sizes, chunk):
     """Indices of tensors that are worked on together: large ones alone, small ones with others, at most `chunk` numbers."""
-    batches, room = [[i] for i, n in enumerate(sizes) if n > chunk // 4], 0
+    small = [i for i, n in enumerate(sizes) if n <= chunk // 4]
+    together = [[small[i] for i in batch] for batch in _packed([sizes[i] for i in small], chunk)]
+    return [[i] for i, n in enumerate(sizes) if n > chunk // 4] + together
+
+
+def _packed(sizes, most):
+    """Indices in groups of at most `most` numbers, or one that is larger."""
+    groups, room = [], 0
     for i, n in enumerate(sizes):
-        if n <= chunk // 4:
-            if n > room:
-                batches.append([])
-                room = chunk
-            batches[-1].append(i)
-            room -= n
-    return batches
+        if n > room:
+            groups.append([])
+            room = most
+        groups[-1].append(i)
+        room -= n
+    return groups
 
 
 def _flat(x, dtype):
@@ -283,11 +301,10 @@ class _Batch:
         together = lambda parts: parts[0] if len(parts) == 1 else torch.cat(parts, -1)  # noqa: E731
         self.g, self.p = (together([_flat(x, dtype) for x in tensors]) for tensors in ([p.grad for p in params], params))
         self.m, self.v = (together([state[name].reshape(len(state[name]), -1) for state in states]) for name in ("m", "v"))
-        self.statistics = torch.stack([state["statistics"] for state in states], 1)
 
     def squares(self, x):
         """The mean square of the vector x [n] over each tensor: [tensors]."""
-        return torch.stack(torch._foreach_norm(self.split(x))).square() / x.new_tensor(self.sizes)
+        return _squares(self.split(x), x.new_tensor(self.sizes))
 
     def split(self, x):
         """The parts of x [.., n] that belong to the tensors."""
@@ -302,7 +319,11 @@ class _Batch:
         _store(self.params, self.split(self.p))
         for name, x in (("m", self.m), ("v", self.v)):
             _store([state[name] for state in self.states], self.split(x))
-        _store([state["statistics"] for state in self.states], self.statistics.unbind(1))
+
+
+def _squares(vectors, sizes):
+    """The mean square of each vector: [vectors]."""
+    return torch.stack(torch._foreach_norm(vectors)).square() / sizes
 
 
 def _store(tensors, values):
@@ -312,7 +333,7 @@ def _store(tensors, values):
 
 
 class _Step:
-    """A step of `anchored`: what is the same for all tensors, and how those of a batch move.
+    """A step of `anchored`: what is the same for all tensors, and how those of some batches move.
 
     The network reads 14 features for each parameter. What a feature is divided by, if it is one number for the tensor, is instead
     part of the first layer's weights, so that few passes over the numbers remain.
@@ -331,37 +352,45 @@ class _Step:
         seen, (fast, slow) = [1.0, *(1 / x for x in noise)], (math.sqrt(x) for x in lacking_v)
         # Features as they are computed, times these, are those of the rule; the 5 of them in units of R and s still lack those.
         self.scale = column([*seen, *(fast * x for x in seen), *(slow * x for x in seen), 1.0, 1 / slow])
-        biases = [self.theta[f"mlp/linear_{i}/b"][:, None] for i in range(2)]
-        self.layers = biases[0], self.theta["mlp/linear_1/w"].T.contiguous(), biases[1], self.theta["mlp/linear_2/w"][:, 0]
+        self.with_network = "mlp/linear_2/w" in self.theta
         self.ahead, self.now = slow * 0.9 / -math.expm1((t + 1) * math.log(0.9)), slow * 0.1 / lacking_m[1]
 
-    def move(self, batch):
-        """Move the parameters of a batch."""
+    def move(self, batches):
+        """Move the parameters of these batches."""
         root = lambda x: torch.sqrt(x + EPSILON)  # noqa: E731
-        g_square = batch.squares(batch.g)
-        if batch.g.device.type != "cpu" or not (g_square < LARGEST_GRADIENT**2 / len(batch.g)).all():  # else nothing is so large
-            batch.g = batch.g.clamp(-LARGEST_GRADIENT, LARGEST_GRADIENT)
-            g_square = batch.squares(batch.g)
-        n = g_square.new_tensor(batch.sizes)
-        g_m = torch.stack([torch.dot(g, m) for g, m in zip(batch.split(batch.g), batch.split(batch.m[1]))]) / n
-        cosine = g_m / (root(g_square) * root(batch.squares(batch.m[1])))
+        counts, states = [len(batch.sizes) for batch in batches], [state for batch in batches for state in batch.states]
+        n = self.epsilon.new_tensor([n for batch in batches for n in batch.sizes])
+        of_tensors = lambda vectors: [x for batch, v in zip(batches, vectors) for x in batch.split(v)]  # noqa: E731
+        g_square = _squares(of_tensors([batch.g for batch in batches]), n)
+        if n.device.type != "cpu" or not (g_square * n < LARGEST_GRADIENT**2).all():  # else nothing is so large
+            for batch in batches:
+                batch.g = batch.g.clamp(-LARGEST_GRADIENT, LARGEST_GRADIENT)
+            g_square = _squares(of_tensors([batch.g for batch in batches]), n)
+        g, m = of_tensors([batch.g for batch in batches]), of_tensors([batch.m[1] for batch in batches])
+        cosine = torch.stack([torch.dot(*both) for both in zip(g, m)]) / n / (root(g_square) * root(_squares(m, n)))
         shares = torch.cat([self.v_shares.new_tensor([[0.1]]), self.v_shares])
-        batch.statistics = batch.statistics.lerp(torch.stack([cosine, g_square, g_square]), shares)
-        fast, slow = batch.statistics[1:] / self.lacking_v
-        size = torch.sqrt(batch.squares(batch.p) + 0.01 * self.square_of_all + 1e-16)
+        statistics = torch.stack([state["statistics"] for state in states], 1)
+        statistics = statistics.lerp(torch.stack([cosine, g_square, g_square]), shares)
+        _store([state["statistics"] for state in states], statistics.unbind(1))
+        fast, slow = statistics[1:] / self.lacking_v
+        size = torch.sqrt(_squares(of_tensors([batch.p for batch in batches]), n) + 0.01 * self.square_of_all + 1e-16)
 
-        u, squares = self._directions(batch, 1 / root(slow), 1 / size)
-        cosine = batch.statistics[0] / -math.expm1(self.t * math.log(0.9))
-        rate = self._rates(batch, cosine, torch.log((fast + EPSILON) / (slow + EPSILON)) / 2, torch.log(size), squares)
-        batch.p.addcmul_(u, batch.spread(rate), value=-1)
-        batch.store()
+        ends = [len(batch.g) for batch in batches]
+        us = self.optimizer._buffer("u", sum(ends), n).split(ends)
+        per_batch = zip(batches, us, (1 / root(slow)).split(counts), (1 / size).split(counts))
+        squares = torch.cat([self._directions(*arguments) for arguments in per_batch], 1)
+        cosine = statistics[0] / -math.expm1(self.t * math.log(0.9))
+        quotient, params = torch.log((fast + EPSILON) / (slow + EPSILON)) / 2, [p for batch in batches for p in batch.params]
+        rates = self._rates(params, cosine, quotient, torch.log(size), squares).split(counts)
+        for batch, u, rate in zip(batches, us, rates):
+            batch.p.addcmul_(u, batch.spread(rate), value=-1)
+            batch.store()
 
-    def _rates(self, batch, cosine, quotient, log_size, squares):
+    def _rates(self, params, cosine, quotient, log_size, squares):
         """The controller: what u is multiplied with, for each tensor."""
         theta, logs = self.theta, torch.log(squares + 1e-6) / 6
-        shapes = [
-            (math.log(p.numel()) / 5 - 1, sum(n > 1 for n in p.shape) <= 1, sum(n > 1 for n in p.shape) > 2) for p in batch.params
-        ]
+        axes = [sum(n > 1 for n in p.shape) for p in params]
+        shapes = [(math.log(p.numel()) / 5 - 1, a <= 1, a > 2) for p, a in zip(params, axes)]
         of_tensors = [cosine, quotient, *logs[1:], logs[0] - log_size / 3, log_size / 3, *log_size.new_tensor(shapes).T]
         of_tensors.append(torch.full_like(log_size, math.log(self.tensors) - 1))
         x = torch.cat([self.shared[:, None].expand(-1, len(log_size)), torch.stack(of_tensors)])
@@ -371,27 +400,35 @@ class _Step:
         rate = 0.01 * torch.exp((3 * (c[0] + theta["power"] * log_size)).clamp(-10, 10))
         return rate * (1 - share + share / torch.sqrt(squares[0] + EPSILON))
 
-    def _directions(self, batch, inverse_r, inverse_s):
-        """(u [n], mean squares of u and of the three m / sqrt(v) [4, tensors]); m and v become those of this step."""
-        alone, n, scale = len(batch.sizes) == 1, len(batch.g), self.scale.clone()
+    def _directions(self, batch, u, inverse_r, inverse_s):
+        """Mean squares of u and of the three m / sqrt(v) [4, tensors]; writes u [n]; m and v become those of this step."""
+        alone, n, scale, totals = len(batch.sizes) == 1, len(batch.g), self.scale.clone(), []
         if alone:
             scale[_UNITS] *= inverse_r
             scale[12] *= inverse_s
-        first, totals = (self.theta["mlp/linear_0/w"] * scale).T.contiguous(), []
-        width, u = -(-n // -(-n // self.chunk)), self.optimizer._buffer("u", n, scale)
+        layers = self._layers(scale) if self.with_network else ()
+        width = -(-n // -(-n // self.chunk))
         for parts in zip(*(values.split(width, -1) for values in (batch.g, batch.p, batch.m, batch.v, u))):
             work = self._work(len(parts[0]))
-            work.features(*parts[:4], self.m_shares, self.v_shares, self.epsilon)
-            torch.mul(work.slow_m, self.ahead, out=parts[4]).add_(work.slow_g, alpha=self.now)  # NAdam's direction
-            if not alone:
-                work.x[_UNITS] *= batch.spread(inverse_r)
-                work.x[12] *= batch.spread(inverse_s)
-            work.network(first, *self.layers, parts[4])
-            rows = [parts[4], *work.noise]
-            totals.append(torch.stack(torch._foreach_norm(rows) if alone else [batch.squares(row) for row in rows]))
-        squares = torch.stack(totals).square().sum(0)[:, None] / n if alone else totals[0]
-        squares[1:] *= self.scale[9:12].square()
-        return u, squares
+            if self.with_network:
+                work.features(*parts[:4], self.m_shares, self.v_shares, self.epsilon)
+                torch.mul(work.slow_m, self.ahead, out=parts[4]).add_(work.slow_g, alpha=self.now)  # NAdam's direction
+                if not alone:
+                    work.x[_UNITS] *= batch.spread(inverse_r)
+                    work.x[12] *= batch.spread(inverse_s)
+                work.network(*layers, parts[4])
+            else:
+                work.averages(parts[0], *parts[2:4], self.m_shares, self.v_shares, self.epsilon[1])
+                torch.mul(work.slow_m, self.ahead, out=parts[4]).addcmul_(parts[0], work.slow, value=self.now)
+            totals.append([torch.dot(x, x) for x in work.noise] if alone else [batch.squares(x) for x in work.noise])
+        of_noise = torch.stack([sum(total) for total in zip(*totals)]).view(3, -1) * self.scale[9:12].square()
+        return torch.cat([batch.squares(u)[None], of_noise / n if alone else of_noise])
+
+    def _layers(self, scale):
+        """The network's weights and biases, with `scale` of the features in the first layer."""
+        biases = [self.theta[f"mlp/linear_{i}/b"][:, None] for i in range(2)]
+        first, second = (self.theta["mlp/linear_0/w"] * scale).T.contiguous(), self.theta["mlp/linear_1/w"].T.contiguous()
+        return first, biases[0], second, biases[1], self.theta["mlp/linear_2/w"][:, 0]
 
     def _work(self, n):
         key = "work", n, self.scale.dtype, self.scale.device
@@ -401,14 +438,14 @@ class _Step:
 
 
 class _Work:
-    """Memory for the features and hidden layers of n numbers; `features` and `network` are all that is done for each of them."""
+    """Memory for n numbers; `features` and `network`, or `averages` alone, are all that is done for each of them."""
 
     def __init__(self, memory, n):
         self.x, self.inverse, hidden = memory[: 32 * n].view(32, n).split([14, 2, 16])
         self.g, self.m, self.p, self.root = self.x[0], self.x[1:4], self.x[12], self.x[13]
         self.seen, self.scaled = self.x[None, :4], self.x[4:12].view(2, 4, n)
         self.square, self.inverses, self.slow = self.inverse[0], self.inverse[:, None], self.inverse[1]
-        self.slow_g, self.slow_m, self.noise = self.x[8], self.x[10], self.x[9:12].unbind()
+        self.slow_g, self.slow_m, self.slow_ms, self.noise = self.x[8], self.x[10], self.x[9:12], self.x[9:12].unbind()
         self.hidden, self.outputs = hidden[:8], hidden[8:].T
         self.second = hidden[8:]
 
@@ -422,6 +459,13 @@ class _Work:
         torch.mul(self.seen, self.inverses, out=self.scaled)
         self.p.copy_(p)
         torch.mul(v[1], self.slow, out=self.root)
+
+    def averages(self, g, m, v, m_shares, v_shares, epsilon):
+        """What of `features` is needed without a network: the three m over the root of v (.999)."""
+        m.lerp_(g, m_shares)
+        v.lerp_(torch.mul(g, g, out=self.square), v_shares)
+        torch.add(v[1], epsilon, out=self.slow).rsqrt_()
+        torch.mul(m, self.slow, out=self.slow_ms)
 
     def network(self, w0, b0, w1, b1, w2, u):
         """Add the network's outputs to u [n]."""

@@ -58,9 +58,17 @@ def anchored() -> LearnedOptimizer:
     weights["controller/linear_1/w"] = ((CONTROLLER_HIDDEN, 2), constant(0.0))
     weights["controller/linear_1/b"] = ((2,), constant(0.0))
     weights["power"] = ((), constant(0.0))
+    alone = _init_alone, _update_alone
     return LearnedOptimizer(
-        "anchored", weights, _init, _update, uses_loss=True, uses_horizon=True, alone=(_init_alone, _update_alone)
+        "anchored", weights, _init, _update, uses_loss=True, uses_horizon=True, alone=alone, effective=_effective
     )
+
+
+def _effective(theta):
+    """theta without the network's weights where its last layer is 0: the direction is NAdam's, and nothing else is computed."""
+    if np.any(theta["mlp/linear_2/w"]):
+        return theta
+    return {path: w for path, w in theta.items() if not path.startswith("mlp/")}
 
 
 def _init(theta, params):
@@ -200,27 +208,33 @@ def _directions(theta, g, p, corrected, inverse_r, inverse_s):
 def _update(theta, grads, state, params, step, loss, validation_loss, horizon):
     del validation_loss
 
-    def means(rows, sizes):
-        return _means(tf.stack(rows), sizes)
+    def means(pairs, sizes):
+        return _means(tf.stack([tf.square(x) if x is y else x * y for x, y in pairs]), sizes)
 
-    def averages(g, t):
+    def averages(g):
         m, v = _averages(state["m"], g, M_DECAYS), _averages(state["v"], tf.square(g), V_DECAYS)
-        return {"m": m, "v": v}, _corrected(g, tf.unstack(m), tf.unstack(v), t)
+        return {"m": m, "v": v}, tf.unstack(m), tf.unstack(v)
 
-    return _moved(theta, grads, state, params, step, loss, horizon, state["m"][1], averages, means)
+    def directions(g, p, m, v, t, inverse_r, inverse_s):
+        spread = (_spread(x, sizes) for x in (inverse_r, inverse_s))
+        return _directions(theta, g, p, _corrected(g, m, v, t), *spread)
+
+    sizes = _sizes(params)
+    return _moved(theta, grads, state, params, step, loss, horizon, state["m"][1], averages, directions, means)
 
 
-def _moved(theta, grads, state, params, step, loss, horizon, old, averages, means):
+def _moved(theta, grads, state, params, step, loss, horizon, old, averages, directions, means):
     """The update.
 
-    old: m (.9) before it; averages(g, t): (m and v after it, as state, and `_corrected`); means(rows, sizes): of each tensor.
+    old: m (.9) before it; averages(g): (m and v after it: as state, and as lists of [N]); directions(g, p, m, v, t, 1/R, 1/s): as
+    `_directions`, 1/R and 1/s being [tensors]; means(pairs, sizes): [pairs, tensors], the mean of x y over each tensor.
     """
     sizes, p = _sizes(params), _vector(params)
     g = tf.clip_by_value(_vector(grads), -LARGEST, LARGEST)
     t = tf.cast(step, p.dtype) + 1
     trend, losses = _trends(state["losses"], loss, horizon)
 
-    squares = means([tf.square(g), tf.square(p), g * old, tf.square(old)], sizes)
+    squares = means([(g, g), (p, p), (g, old), (old, old)], sizes)
     share = tf.constant(np.array(sizes)[:, None] / sum(sizes), p.dtype)
     s_square = squares[1] + SHARED**2 * tf.matmul(squares[1:2], share)[0] + 1e-16
     square = _averages(state["square"], squares[0], V_DECAYS)  # the means of v over the tensors
@@ -228,10 +242,9 @@ def _moved(theta, grads, state, params, step, loss, horizon, old, averages, mean
     cosine = state["cosine"] + 0.1 * (cosine - state["cosine"])
     corrected = square / _lacking(V_DECAYS, t)[:, None]
 
-    new_averages, of_numbers = averages(g, t)
-    inverse_r, inverse_s = (_spread(x, sizes) for x in (_inverse_root(corrected[1]), tf.math.rsqrt(s_square)))
-    u, scaled = _directions(theta, g, p, of_numbers, inverse_r, inverse_s)
-    moved = means([tf.square(u), *map(tf.square, scaled)], sizes)
+    new_averages, m, v = averages(g)
+    u, scaled = directions(g, p, m, v, t, _inverse_root(corrected[1]), tf.math.rsqrt(s_square))
+    moved = means([(x, x) for x in (u, *scaled)], sizes)
 
     log_s = tf.math.log(s_square) / 2
     quotient = tf.math.log((corrected[0] + EPSILON**2) / (corrected[1] + EPSILON**2)) / 2
@@ -247,8 +260,9 @@ def _moved(theta, grads, state, params, step, loss, horizon, old, averages, mean
     return new, {**new_averages, "losses": losses, "cosine": cosine, "square": square}
 
 
-# The same rule for one large model: each average is a vector of its own. What is stacked, XLA writes number by number instead of
-# many at once, which takes four times as long; among many small copies, stacks cost nothing and keep programs small.
+# The same rule for one large model, as a program of XLA: each average is a vector of its own. What is stacked, XLA writes number
+# by number instead of many at once, which takes four times as long; among many small copies, stacks cost nothing and keep
+# programs small.
 
 
 def _corrected_alone(g, m, v, t):
@@ -266,19 +280,66 @@ def _init_alone(theta, params):
     return state
 
 
+ROW = 64  # numbers
+
+
+def _product(x, y):
+    """The sum of x y, for vectors [n]: in rows, times ones, which XLA adds many at once; a vector it adds number by number."""
+    whole = x.shape[0] - x.shape[0] % ROW
+    if whole < 64 * ROW:
+        return tf.reduce_sum(x * y)
+    rows = tf.reshape(x[:whole] * y[:whole], [-1, ROW])
+    return tf.reduce_sum(tf.matmul(rows, tf.ones([ROW, 1], x.dtype))) + tf.reduce_sum(x[whole:] * y[whole:])
+
+
+def _network_alone(theta, x):
+    """`_network` in fewer instructions: sums begin with the bias, and the ReLU, by a comparison, asks nothing about NaN."""
+    for layer in range(3):
+        path = f"mlp/linear_{layer}"
+        columns = [tf.unstack(column) for column in tf.unstack(theta[f"{path}/w"], axis=1)]
+        biases = tf.unstack(theta[f"{path}/b"]) if layer < 2 else [tf.zeros([], x[0].dtype)]
+        out = [sum((w * feature for w, feature in zip(column, x)), bias) for column, bias in zip(columns, biases)]
+        x = [tf.where(h > 0, h, tf.zeros_like(h)) for h in out]
+    return out[0]
+
+
 def _update_alone(theta, grads, state, params, step, loss, validation_loss, horizon):
     del validation_loss
+    sizes, order = _sizes(params), features.in_order(params)
 
-    def means(rows, sizes):
-        parts = [tf.split(row, sizes) for row in rows]
-        ones = [tf.fill([n, 1], tf.constant(1 / n, rows[0].dtype)) for n in sizes]
-        return tf.stack([tf.concat([tf.matmul(x[None], one)[0] for x, one in zip(row, ones)], 0) for row in parts])
+    def means(pairs, sizes):
+        parts = [zip(tf.split(x, sizes), tf.split(y, sizes), sizes) for x, y in pairs]
+        return tf.stack([tf.stack([_product(a, b) / n for a, b, n in of_tensors]) for of_tensors in parts])
 
-    def averages(g, t):
+    def averages(g):
         new = {"m": {}, "v": {}}
         for slot, x, decays in (("m", g, M_DECAYS), ("v", tf.square(g), V_DECAYS)):
             for (i, old), d in zip(sorted(state[slot].items()), decays):
                 new[slot][i] = old + (1 - d) * (x - old)
-        return new, _corrected_alone(g, list(new["m"].values()), list(new["v"].values()), t)
+        return new, list(new["m"].values()), list(new["v"].values())
 
-    return _moved(theta, grads, state, params, step, loss, horizon, state["m"]["1"], averages, means)
+    def directions(g, p, m, v, t, inverse_r, inverse_s):
+        ahead, in_noise, second = _corrected_alone(g, m, v, t)
+        slow = _inverse_root(second[1])
+        scaled = [x * slow for x in in_noise]
+        if "mlp/linear_2/w" not in theta:
+            return ahead * slow, scaled
+        del p
+        of_r = _spread(inverse_r, sizes)
+        of_s = _vector({path: params[path] * one for path, one in zip(order, tf.unstack(inverse_s))})
+        # Constants would be loaded one by one; these, which depend on the step as XLA sees it, are kept as vectors.
+        weights = {path: tf.where(step < 0, tf.zeros_like(w), w) for path, w in theta.items()}
+
+        def with_network():
+            ahead, in_noise, second = _corrected_alone(g, m, v, t)
+            fast, slow = (_inverse_root(x) for x in second)
+            seen = [g, *in_noise]
+            x = [*(x * of_r for x in seen), *(x * fast for x in seen), *(x * slow for x in seen), of_s, second[1] * slow * of_r]
+            return ahead * slow + _network_alone(weights, x)
+
+        # XLA would compute all this in each loop that reads u. What a loop returns, it computes once: this one has one round, as
+        # XLA can't see.
+        start = tf.cast(step < 0, tf.int32), tf.zeros_like(g)
+        return tf.while_loop(lambda i, u: i < 1, lambda i, u: (i + 1, with_network()), start)[1], scaled
+
+    return _moved(theta, grads, state, params, step, loss, horizon, state["m"]["1"], averages, directions, means)

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import tensorflow as tf
 
-from learned.types import Params, Shapes, Tree
+from learned.types import Arrays, Params, Shapes, Tree
 from taskset.random import seeds, stateless
 
 # {path: (shape, initializer)} of theta; initializers are those of `taskset.tasks.initializers`.
@@ -29,7 +29,10 @@ class LearnedOptimizer:
         is another argument `horizon=`, the number of steps that the training is planned to have, a scalar tensor of the params'
         dtype; beyond it `step` increases and `horizon` stays.
     uses_validation_loss, uses_loss, uses_horizon: whether the rule reads the validation loss, the train loss, the horizon.
-    alone: (init, update) of the same rule with another layout of the state, faster for one model by itself, such as in Keras.
+    alone: (init, update) of the same rule with another layout of the state, faster for one model by itself, such as in Keras; as
+        a program of XLA.
+    effective: `effective(theta)`: theta without weights of no effect, such as those of a network whose last layer is 0; the
+        update of `alone` takes these, and leaves out what they are for.
     width: units of the hidden layers that are applied to every parameter by itself; 0 where they are narrow or there are none.
 
     Everything is computed in the params' dtype, which theta must share. For many copies at once use `tf.vectorized_map` over all
@@ -45,6 +48,7 @@ class LearnedOptimizer:
     uses_loss: bool = False
     uses_horizon: bool = False
     alone: tuple[Callable[..., Tree], Callable[..., tuple[Params, Tree]]] | None = None
+    effective: Callable[[Arrays], Arrays] | None = None
 
     def __repr__(self) -> str:
         return f"<LearnedOptimizer {self.name}: {self.num_weights} weights>"

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from learned import optimizers
 from learned.deploy.export import export
-from tests.learned.deploy.test_export import saved
+from tests.learned.deploy.test_export import saved, without_last_layer
 from tests.learned.optimizers.test_learned_optimizers import HORIZON, SHAPES, Inputs, weights
 
 jax = pytest.importorskip("jax", reason="JAX is not installed")
@@ -57,6 +57,15 @@ def test_equal_to_tensorflow(name, dtype, times, tolerance, x64):
     expected = inputs.moved(inputs.run(learned, weights(learned), tf.as_dtype(dtype), update))
     assert np.abs(expected).max() > 1e-3
     np.testing.assert_allclose(inputs.moved(found), expected, rtol=0, atol=tolerance * max(1, np.abs(expected).max()))
+
+
+def test_a_network_whose_last_layer_is_0_is_left_out(x64, monkeypatch):
+    inputs, theta = Inputs(SHAPES), without_last_layer()
+    inputs.times = range(len(inputs.grads))
+    monkeypatch.setattr(jax_update, "_network", None)
+    found, _ = run(jax_update.learned_optimizer("anchored", theta, int(HORIZON)), *trees(inputs, "float64"), inputs.losses)
+    expected = inputs.moved(inputs.run(optimizers.get("anchored"), theta, tf.float64))
+    np.testing.assert_allclose(inputs.moved(found), expected, rtol=0, atol=1e-9)
 
 
 def test_resumed_for_as_long_and_for_longer():

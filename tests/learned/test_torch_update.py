@@ -12,7 +12,7 @@ import tensorflow as tf
 from learned import optimizers
 from learned.deploy.export import export
 from taskset.errors import StoreError
-from tests.learned.deploy.test_export import saved
+from tests.learned.deploy.test_export import saved, without_last_layer
 from tests.learned.optimizers.test_learned_optimizers import HORIZON, SHAPES, Inputs, weights
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
@@ -66,11 +66,22 @@ def test_equal_to_tensorflow(name, dtype, times, tolerance):
     np.testing.assert_allclose(inputs.moved(found), expected, rtol=0, atol=tolerance * max(1, np.abs(expected).max()))
 
 
+def test_a_network_whose_last_layer_is_0_is_left_out(monkeypatch):
+    inputs, theta = Inputs(SHAPES), without_last_layer()
+    inputs.times = range(len(inputs.grads))
+    expected = inputs.moved(inputs.run(optimizers.get("anchored"), theta, tf.float64))
+    monkeypatch.setattr(torch_update._Work, "network", None)
+    params = parameters(inputs, torch.float64)
+    found = run(torch_update.LearnedOptimizer(params.values(), "anchored", theta, int(HORIZON)), params, inputs)
+    np.testing.assert_allclose(inputs.moved(found), expected, rtol=0, atol=1e-9)
+
+
 def test_however_the_work_is_divided(monkeypatch):
-    """Large tensors in pieces, small ones together: the numbers are the same."""
+    """Large tensors in pieces, small ones together, few or all before the controller: the numbers are the same."""
     found = []
-    for chunk in (1, 16, 40, 2**15):
+    for chunk, most in ((1, 1), (16, 50), (40, 2**22), (2**16, 2**22)):
         monkeypatch.setitem(torch_update.CHUNKS, "cpu", chunk)
+        monkeypatch.setattr(torch_update, "ROUND", most)
         inputs = Inputs(SHAPES)
         params = parameters(inputs, torch.float64)
         found.append(inputs.moved(run(made(params.values()), params, inputs)))

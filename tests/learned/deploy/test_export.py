@@ -50,6 +50,21 @@ def test_the_exported_file_equals_tensorflow(name, tmp_path):
         np.testing.assert_allclose(inputs.moved(found), expected, rtol=0, atol=tolerance * max(1, np.abs(expected).max()))
 
 
+def without_last_layer():
+    """Weights of `anchored` with a network whose last layer is 0."""
+    theta = weights(optimizers.get("anchored"))
+    return {**theta, "mlp/linear_2/w": np.zeros_like(theta["mlp/linear_2/w"])}
+
+
+def test_a_network_whose_last_layer_is_0_is_left_out(monkeypatch):
+    theta, inputs = without_last_layer(), Inputs(SHAPES)
+    optimizer = numpy_update.LearnedOptimizer("anchored", theta, int(HORIZON))
+    monkeypatch.setattr(numpy_update, "_Network", None)
+    expected = inputs.moved(inputs.run(optimizers.get("anchored"), theta, tf.float64))
+    np.testing.assert_allclose(inputs.moved(run(optimizer, inputs, np.float64)), expected, rtol=0, atol=1e-9)
+    assert optimizer.theta.keys() == theta.keys()
+
+
 def test_learned_decays_beyond_their_bounds():
     """Offsets that would make decays negative: those of second moments stop at 0, those of m don't."""
     theta, inputs = weights(optimizers.get("adafac_mlp")), Inputs(SHAPES)

@@ -1,5 +1,7 @@
 """The optimizer `anchored`: what it starts as, and what its weights can reach."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -34,6 +36,20 @@ def test_anchored_starts_as_nadam():
     found = inputs.moved(inputs.run(optimizer, optimizer.init_theta(7, tf.float64), tf.float64))
     np.testing.assert_allclose(found, inputs.moved(by_hand(inputs.params, inputs.grads)), rtol=1e-9, atol=1e-12)
     assert np.abs(found - inputs.moved(by_hand(inputs.params, inputs.grads, share=0.0))).max() > 1e-4  # the share tells
+
+
+def test_alone_it_is_the_same_rule(monkeypatch):
+    """With a large tensor, whose sums are added in rows; and without the network where its last layer is 0."""
+    optimizer, inputs = optimizers.get("anchored"), Inputs({**SHAPES, "large": (67, 67)})
+    theta = weights(optimizer)
+    for used in (theta, {**theta, "mlp/linear_2/w": np.zeros((8, 1))}):
+        expected = inputs.moved(inputs.run(optimizer, used, tf.float64))
+        if used is not theta:
+            monkeypatch.setattr("learned.optimizers.anchored._network_alone", None)
+        init, update = optimizer.alone
+        alone = dataclasses.replace(optimizer, init=init, update=tf.function(update, autograph=False, jit_compile=True))
+        found = inputs.moved(inputs.run(alone, optimizer.effective(used), tf.float64))
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("factor", [0.0, 1e-30, 1e-12, 1e12, 1e30, np.inf])
