@@ -21,6 +21,9 @@ ACTIVATIONS = {
     "leaky_relu1": 1,
 }
 
+# In this library's own families only: the published ones draw from the table above.
+FURTHER_ACTIVATIONS = ("gelu",)
+
 # Initializers without and with an argument.
 PLAIN_INITIALIZERS = {"he_normal": 2, "he_uniform": 2, "glorot_normal": 2, "glorot_uniform": 2}
 SCALED_INITIALIZERS = {"orthogonal": 1, "random_uniform": 1, "random_normal": 1, "truncated_normal": 1, "variance_scaling": 1}
@@ -69,6 +72,19 @@ def initializer(draw: Draws) -> list[Any]:
     """[name, argument]; the argument is null for initializers without one."""
     name = draw.wchoice({**PLAIN_INITIALIZERS, **SCALED_INITIALIZERS})
     return [name, draw.log_float(0.1, 10) if name in SCALED_INITIALIZERS else None]
+
+
+def initializer_among(draw: Draws, weights: dict[str, float], low: float, high: float) -> list[Any]:
+    """[name, argument]: one of {name: weight}, with an argument of `low` .. `high` if it has one."""
+    name, argument = draw.wchoice(weights), draw.log_float(low, high)
+    return [name, argument if name in SCALED_INITIALIZERS else None]
+
+
+def small_batches_of_images(draw: Draws, most: int) -> list[Any]:
+    """[name, options, augmentation] as `image_dataset` draws it, but with a batch of 8 .. `most`, for models with dear steps."""
+    dataset = image_dataset(draw)
+    dataset[1]["bs"] = draw.log_int(8, most)
+    return dataset
 
 
 def image_dataset(draw: Draws) -> list[Any]:
