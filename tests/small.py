@@ -3,6 +3,9 @@
 import numpy as np
 import tensorflow as tf
 
+from taskset.catalogue import get_task
+from taskset.execution.loop import train
+from taskset.optimizers import get_optimizer
 from taskset.random import seeds
 
 
@@ -27,3 +30,10 @@ class RandomImages:
 
     def prepare(self, raw, key):
         return {"image": tf.cast(raw["image"], tf.float32) / 255.0, "label": raw["label"]}
+
+
+def assert_learned(name, optimizer="adam_lr_-2.50", steps=200):
+    """The last tenth of the training losses is on average a tenth lower than the first."""
+    _, losses = train(get_task(name, "synthetic"), get_optimizer(optimizer), steps)
+    tenth = steps // 10
+    assert np.isfinite(losses).all() and losses[-tenth:].mean() < 0.9 * losses[:tenth].mean(), (name, losses[::tenth])

@@ -164,7 +164,7 @@ def conditions(costs):
         if "condition" in row:
             apart.setdefault(row["condition"], []).append(family)
     texts = {costs["condition"]: "", **{when: f"{', '.join(names)}: " for when, names in apart.items()}}
-    return " ".join(f"{who}{when.removeprefix('CPU time of one thread; ')}." for when, who in texts.items())
+    return "\n".join(f"{who}{when.removeprefix('CPU time of one thread; ')}." for when, who in texts.items())
 
 
 def section(costs):

@@ -4,6 +4,7 @@ Each function takes the `Draws` of the config and returns the config's entry. Th
 published procedure; it is not always the order in which the config lists them.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from taskset.samplers.draws import Draws
@@ -74,7 +75,7 @@ def initializer(draw: Draws) -> list[Any]:
     return [name, draw.log_float(0.1, 10) if name in SCALED_INITIALIZERS else None]
 
 
-def initializer_among(draw: Draws, weights: dict[str, float], low: float, high: float) -> list[Any]:
+def initializer_among(draw: Draws, weights: Mapping[str, float], low: float, high: float) -> list[Any]:
     """[name, argument]: one of {name: weight}, with an argument of `low` .. `high` if it has one."""
     name, argument = draw.wchoice(weights), draw.log_float(low, high)
     return [name, argument if name in SCALED_INITIALIZERS else None]
