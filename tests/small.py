@@ -1,8 +1,13 @@
 """Small data and tasks for tests."""
 
+import itertools
+
 import numpy as np
 import tensorflow as tf
 
+from taskset.catalogue import get_task
+from taskset.execution.loop import train
+from taskset.optimizers import get_optimizer
 from taskset.random import seeds
 
 
@@ -27,3 +32,12 @@ class RandomImages:
 
     def prepare(self, raw, key):
         return {"image": tf.cast(raw["image"], tf.float32) / 255.0, "label": raw["label"]}
+
+
+def assert_learned(name, optimizer="adam_lr_-2.50", steps=200):
+    """After so many steps the mean loss of 20 training batches is a twentieth lower at least."""
+    task = get_task(name, "synthetic")
+    params, losses = train(task, get_optimizer(optimizer), steps)
+    batches = list(itertools.islice(task.batches("train", 1), 20))
+    before, after = (np.mean([task.loss(p, batch, 0) for batch in batches]) for p in (task.init(0), params))
+    assert np.isfinite(losses).all() and after < 0.95 * before, (name, before, after)

@@ -1,9 +1,9 @@
 """What all of TaskSet would take on a cluster, by the cost model: `python -m tools.cluster_reckoning [--publish]`.
 
-All sampled tasks that can run, 17 rates x 5 seeds x 10,000 steps, on 1,000 cores. Schedulers are simulated with the estimated
-costs: the queue of `--engine ray` (the next task goes to the next free core; cheapest first as `baseline` orders them, or dearest
-first), and `--shard i/n`. How far the model is off is measured on the sweeps that ship. --publish: a section of
-docs/how-to/several_machines.md.
+All sampled tasks of TaskSet's families and made_family that can run, 17 rates x 5 seeds x 10,000 steps, on 1,000 cores.
+Schedulers are simulated with the estimated costs: the queue of `--engine ray` (the next task goes to the next free core; cheapest
+first as `baseline` orders them, or dearest first), and `--shard i/n`. How far the model is off is measured on the sweeps that
+ship. --publish: a section of docs/how-to/several_machines.md.
 """
 
 import argparse
@@ -13,14 +13,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks import report
-from taskset import catalogue
+from taskset import catalogue, registry
 from taskset.normalization.store import load_sweeps
 from taskset.normalization.sweep import planning
 from taskset.normalization.sweep.runner import SweepOptions
 from taskset.random import seeds
+from taskset.samplers import PUBLISHED_FAMILIES
 from taskset.samplers.optimizers import all_optimizers
 
 DOCUMENT = report.DOCS / "how-to" / "several_machines.md"
+FAMILIES = (*PUBLISHED_FAMILIES, "made_family")
 HOUR = 3600.0
 DRAWS = 20
 SPLIT_ABOVE = 10 * HOUR  # core-seconds of a task above which its runs are shared out
@@ -69,8 +71,8 @@ def split(costs, options, parts, above=SPLIT_ABOVE):
 
 
 def estimates(options):
-    """{task: core-seconds} of all sampled tasks that can run, and the number of those that have no estimate."""
-    names = [name for name in catalogue.list_tasks() if name not in catalogue.fixed_tasks()]
+    """{task: core-seconds} of the sampled tasks that can run, and the number of those that have no estimate."""
+    names = [f"{family}_seed{seed}" for family in sorted(FAMILIES) for seed in range(registry.SEEDS)]
     costs = {name: planning.core_seconds(name, options) for name in names if catalogue.feasible(name)}
     return {name: cost for name, cost in costs.items() if cost is not None}, sum(cost is None for cost in costs.values())
 
@@ -149,8 +151,8 @@ def text(costs, unknown, options, cores, ratios, measured, estimated):
     dear = int(np.sum(seconds > SPLIT_ABOVE))
     return f"""## What everything would take
 
-**An estimate**, by the cost model of [all families](../families.md): the {len(names):,} sampled tasks that can run,
-each with {len(options.optimizers)} learning rates x {len(options.seeds)} seeds x {options.steps:,} steps and
+**An estimate**, by the cost model of [all families](../families.md): the {len(names):,} sampled tasks of TaskSet and made_family
+that can run, each with {len(options.optimizers)} learning rates x {len(options.seeds)} seeds x {options.steps:,} steps and
 {options.evaluations + 1} evaluations of {options.batches} batches per split, on {cores:,} cores with one task each at a time.
 {f"{unknown} tasks have no estimate." if unknown else "Every one of them has an estimate."}
 

@@ -141,9 +141,13 @@ def add_tasks(names, costs):
 
 
 def add_families(names, samples, first, costs):
-    """Survey these families, and add them to `costs`."""
+    """Survey these families, and add them to `costs`, each under today's condition unless it is that of all."""
     measured = survey(names, samples, first)
-    costs["condition"] = condition()
+    if set(costs["families"]) <= set(names):
+        costs["condition"] = condition()
+    for row in measured["families"].values():
+        if condition() != costs["condition"]:
+            row["condition"] = condition()
     for part, values in measured.items():
         costs[part].update(values)
 
@@ -153,10 +157,20 @@ def condition():
     return f"CPU time of one thread; {report.conditions('taskset', 'tensorflow', 'numpy')}"
 
 
+def conditions(costs):
+    """What the rows of the table are true of: one sentence for most of them, and one for each group measured apart."""
+    apart = {}
+    for family, row in costs["families"].items():
+        if "condition" in row:
+            apart.setdefault(row["condition"], []).append(family)
+    texts = {costs["condition"]: "", **{when: f"{', '.join(names)}: " for when, names in apart.items()}}
+    return "\n".join(f"{who}{when.removeprefix('CPU time of one thread; ')}." for when, who in texts.items())
+
+
 def section(costs):
     """The table of docs/families.md, with its conditions."""
     notes = (
-        f"{costs['condition'].removeprefix('CPU time of one thread; ')}.\n\n"
+        f"{conditions(costs)}\n\n"
         "A step is a forward and a backward pass and Adam's update, on synthetic data; drawing raw batches on the host is not\n"
         "in it. Compile seconds are tracing and compiling of the training program. Memory is the peak resident memory of a\n"
         "process that trains the task: TensorFlow and libraries (some 650 MiB) and the pages it touched of the data set in it."

@@ -25,7 +25,7 @@ def _group(name: str) -> tuple[dict[str, Any], int | str] | None:
     groups, parsed = _read("starts.json")["groups"], registry.parse(name)
     if parsed and parsed[0] in groups and parsed[1] < groups[parsed[0]]["tasks"]:
         return groups[parsed[0]], parsed[1]
-    if name in catalogue.fixed_tasks() and FIXED in groups:
+    if FIXED in groups and name in catalogue.fixed_tasks()[: groups[FIXED]["tasks"]]:  # others were registered since
         return groups[FIXED], name
     return None
 
@@ -79,4 +79,6 @@ def estimate(weights: dict[str, float], counts: dict[str, float]) -> float:
 def cost_condition(name: str) -> str:
     """Machine, versions and date of a task's `milliseconds`: of its own measurement, or of the survey of its family."""
     costs = _read("costs.json")
-    return next((condition for condition, ms in costs["further"].items() if name in ms), costs["condition"])
+    own = next((condition for condition, ms in costs["further"].items() if name in ms), None)
+    family = costs["families"].get(catalogue.resolve(name)[0], {})
+    return own or family.get("condition", costs["condition"])

@@ -1,4 +1,5 @@
-"""Configs from seeds: the sampling procedure of TaskSet (Metz et al. 2020, arXiv 2002.11887), and the facts of each config.
+"""Configs from seeds: the sampling procedure of TaskSet (Metz et al. 2020, arXiv 2002.11887), further families, and the facts of
+each config.
 
 Importing this package registers every family of the library with its sampler, schema and facts. No TensorFlow here.
 """
@@ -15,11 +16,15 @@ from taskset.samplers import (
     mlp_vae_family,
     nvp_family,
     quadratic_family,
+    resnet_family,
     rnn_text_classification_family,
+    transformer_lm_family,
+    vit_family,
     word_rnn_language_model_family,
 )
 
 __all__ = [
+    "OWN_FAMILIES",
     "PUBLISHED_FAMILIES",
     "char_rnn_language_model_family",
     "conv_fc_family",
@@ -32,11 +37,14 @@ __all__ = [
     "mlp_vae_family",
     "nvp_family",
     "quadratic_family",
+    "resnet_family",
     "rnn_text_classification_family",
+    "transformer_lm_family",
+    "vit_family",
     "word_rnn_language_model_family",
 ]
 
-# The families of the paper; the others are this library's own.
+# The families of the paper.
 PUBLISHED_FAMILIES = (
     "char_rnn_language_model_family",
     "conv_fc_family",
@@ -51,3 +59,6 @@ PUBLISHED_FAMILIES = (
     "rnn_text_classification_family",
     "word_rnn_language_model_family",
 )
+
+# This library's own.
+OWN_FAMILIES = ("made_family", "resnet_family", "transformer_lm_family", "vit_family")

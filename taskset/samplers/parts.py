@@ -4,6 +4,7 @@ Each function takes the `Draws` of the config and returns the config's entry. Th
 published procedure; it is not always the order in which the config lists them.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from taskset.samplers.draws import Draws
@@ -20,6 +21,9 @@ ACTIVATIONS = {
     "leaky_relu2": 1,
     "leaky_relu1": 1,
 }
+
+# In this library's own families only: the published ones draw from the table above.
+FURTHER_ACTIVATIONS = ("gelu",)
 
 # Initializers without and with an argument.
 PLAIN_INITIALIZERS = {"he_normal": 2, "he_uniform": 2, "glorot_normal": 2, "glorot_uniform": 2}
@@ -69,6 +73,19 @@ def initializer(draw: Draws) -> list[Any]:
     """[name, argument]; the argument is null for initializers without one."""
     name = draw.wchoice({**PLAIN_INITIALIZERS, **SCALED_INITIALIZERS})
     return [name, draw.log_float(0.1, 10) if name in SCALED_INITIALIZERS else None]
+
+
+def initializer_among(draw: Draws, weights: Mapping[str, float], low: float, high: float) -> list[Any]:
+    """[name, argument]: one of {name: weight}, with an argument of `low` .. `high` if it has one."""
+    name, argument = draw.wchoice(weights), draw.log_float(low, high)
+    return [name, argument if name in SCALED_INITIALIZERS else None]
+
+
+def small_batches_of_images(draw: Draws, most: int) -> list[Any]:
+    """[name, options, augmentation] as `image_dataset` draws it, but with a batch of 8 .. `most`, for models with dear steps."""
+    dataset = image_dataset(draw)
+    dataset[1]["bs"] = draw.log_int(8, most)
+    return dataset
 
 
 def image_dataset(draw: Draws) -> list[Any]:

@@ -70,6 +70,7 @@ BOOLEAN: Schema = {"type": "boolean"}
 SEED = integer(0, 2**31 - 1)
 NUM_TRAIN = nullable(SIZE)
 ACTIVATION = one_of(*parts.ACTIVATIONS)
+ANY_ACTIVATION = one_of(*parts.ACTIVATIONS, *parts.FURTHER_ACTIVATIONS)
 # No family draws the first two: Sonnet's default and that of TensorFlow 1's contrib, which fixed tasks start from.
 _INITIALIZERS: dict[str, Schema] = {
     "lecun_normal": {"type": "null"},
@@ -112,6 +113,7 @@ _LANGUAGE_OPTIONS = fields(patch_length=integer(2), batch_size=SIZE, just_train=
 TEXT_CLASSIFICATION_DATASET = tagged(dict.fromkeys((*parts.TEXT_CLASSIFICATION_DATASETS, *parts.FIXED_TEXTS), _TEXT_OPTIONS))
 CHARACTER_DATASET = tagged(dict.fromkeys(parts.CHARACTER_DATASETS, _LANGUAGE_OPTIONS))
 WORD_DATASET = tagged(dict.fromkeys(parts.WORD_DATASETS, _LANGUAGE_OPTIONS))
+TEXT_DATASET = tagged(dict.fromkeys((*parts.CHARACTER_DATASETS, *parts.WORD_DATASETS), _LANGUAGE_OPTIONS))
 
 RECURRENT_CORE = tagged(
     {

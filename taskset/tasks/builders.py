@@ -18,7 +18,10 @@ from taskset.tasks import (
     mlp_vae_family,  # noqa: F401
     nvp_family,  # noqa: F401
     quadratic_family,  # noqa: F401
+    resnet_family,  # noqa: F401
     rnn_text_classification_family,  # noqa: F401
     sequences,  # noqa: F401
+    transformer_lm_family,  # noqa: F401
+    vit_family,  # noqa: F401
     word_rnn_language_model_family,  # noqa: F401
 )

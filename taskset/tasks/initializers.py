@@ -132,6 +132,18 @@ def constant(value: float) -> Initializer:
     return _initializer(draw, lambda shape: distributions.constant(value))
 
 
+def scaled(initializer: Initializer, factor: float) -> Initializer:
+    """`factor` > 0 times what `initializer` draws."""
+
+    def scaled_start(shape: Sequence[int], dtype: tf.DType = tf.float32) -> Deferred:
+        start = initializer(shape, dtype)
+        draw = lambda key, shape, dtype: factor * start.draw(key, shape, dtype)  # noqa: E731
+        law = start.distribution.scaled(factor)
+        return Deferred(draw, replace(law, note=f"{law.note} times {factor:.3g}" if law.note else ""), shape, dtype)
+
+    return scaled_start
+
+
 def masked(initializer: Initializer, mask: Callable[[tf.DType], tf.Tensor]) -> Initializer:
     """What `initializer` draws times `mask(dtype)`, a tensor of zeros and ones of the parameter's shape."""
 

@@ -33,6 +33,12 @@ def normal(mean: float = 0.0, std: float = 1.0) -> Start:
     return Start(draw, distributions.normal(mean, std))
 
 
+def constant(value: float) -> Start:
+    """`value` everywhere."""
+    draw = lambda key, shape, dtype: tf.fill(shape, tf.constant(value, dtype))  # noqa: E731
+    return Start(draw, distributions.constant(value))
+
+
 def uniform(low: ArrayLike, high: ArrayLike) -> Start:
     """U[low, high); `low` and `high` are numbers, or one number per entry."""
 

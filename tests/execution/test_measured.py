@@ -6,7 +6,7 @@ from benchmarks import families
 from taskset import catalogue
 from taskset.execution import costs
 from taskset.execution.work import work
-from taskset.samplers import PUBLISHED_FAMILIES
+from taskset.samplers import OWN_FAMILIES, PUBLISHED_FAMILIES
 from tools import costs as tools_costs
 from tools import quirks
 
@@ -67,6 +67,46 @@ def test_work_of_quadratic_forms():
     assert counts("losg_tasks_family", ["quadratic", {"dim": 30, "noise_stdev": 0.0}, 1])["products"] == 900
 
 
+def test_work_of_a_residual_net():
+    config = {
+        "stem": {"kernel": 3, "channels": 8, "stride": 2, "max_pool": True}, "block": "bottleneck", "blocks": [[16, 4, 2]],
+        "pre_activation": False, "norm": ["batch_norm", None], "activation": "relu", "w_init": ["he_normal", None],
+        "residual_init": "plain", "pool_type": "mean", "dataset": dataset("cifar10", 4), "center_data": True,
+    }  # fmt: skip
+    found = counts("resnet_family", config)
+    stem, inside, end = 16 * 16, 8 * 8, 4 * 4  # pixels
+    assert found["products"] == 4 * (stem * 27 * 8 + inside * 8 * 4 + end * (9 * 4 * 4 + 4 * 16 + 8 * 16) + 16 * 10)
+    convolved = stem * 8 + inside * 4 + end * (4 + 16 + 16)
+    assert found["activations"] == 4 * (2 * convolved + 10 + 3072 + 1)  # what is convolved is normalized, too
+    assert found["parameters"] == 27 * 8 + 8 * 4 + 9 * 4 * 4 + 4 * 16 + 8 * 16 + 2 * (8 + 4 + 4 + 16 + 16) + 16 * 10 + 10
+
+
+LAYERS = {
+    "layers": 2, "heads": 2, "width": 8, "hidden_units": 32, "gated": False, "activation": "relu", "norm": "layer_norm",
+    "pre_norm": True, "biases": False, "positions": "learned", "w_init": ["he_normal", None], "residual_init": "plain",
+    "dropout": None,
+}  # fmt: skip
+LAYER = 4 * 8 * 8 + 2 * 8 * 32  # products of a vector with the matrices of a layer
+RESULTS = 4 * 8 + 32 + 8
+
+
+def test_work_of_a_transformer_over_text():
+    text = ["lm1b/bytes", {"patch_length": 6, "batch_size": 3, "just_train": False, "num_train": None}]
+    for tied in (True, False):
+        config = {**LAYERS, "vocab_size": 257, "embed_stddev": 0.1, "tied": tied, "dataset": text}
+        found = counts("transformer_lm_family", config)
+        assert found["products"] == 3 * (2 * (5 * LAYER + 2 * 5 * 5 * 8) + 5 * 8 * 257) and found["steps"] == 0
+        activations = 5 * (2 * RESULTS + 257) + 2 * 2 * 5 * 5 + 5 * 5 * 8 + 2 * 6  # scores, norms, tokens and their mask
+        assert found["activations"] == 3 * activations
+        assert found["parameters"] == 257 * 8 + 5 * 8 + 2 * (LAYER + 4 * 8) + 2 * 8 + (0 if tied else 257 * 9)
+
+
+def test_work_of_a_transformer_over_images():
+    config = {**LAYERS, "patch_size": 8, "pool_type": "class_token", "dataset": dataset("cifar10", 3), "center_data": True}
+    found = counts("vit_family", config)
+    assert found["products"] == 3 * (17 * 192 * 8 + 2 * (17 * LAYER + 2 * 17 * 17 * 8) + 8 * 10)
+
+
 def test_a_fit_finds_its_weights():
     names = [f"mlp_family_seed{seed}" for seed in range(12)]
     truth = {"constant": 0.2, "products": 1e-7, "parameters": 3e-6}
@@ -93,7 +133,7 @@ def test_samples_are_spread_over_the_sizes():
 def test_what_is_stored_is_about_tasks_that_there_are():
     for name in costs._read("costs.json")["milliseconds"]:
         assert catalogue.feasible(name) and costs.milliseconds(name)[1] == "measured"
-    sampled = {*PUBLISHED_FAMILIES, "made_family"}
+    sampled = {*PUBLISHED_FAMILIES, *OWN_FAMILIES}
     fixed = {catalogue.resolve(name)[0] for name in catalogue.fixed_tasks()[:109]}  # others may follow them
     assert set(costs._read("costs.json")["weights"]) == sampled | fixed
     groups = costs._read("starts.json")["groups"]

@@ -1,6 +1,6 @@
-"""The fixed tasks: a published name for one (family, config) each. No TensorFlow here.
+"""The fixed tasks: a name for one (family, config) each. No TensorFlow here.
 
-Imported in the order in which the names were published, which `taskset.fixed_tasks()` keeps.
+Imported in the order in which the names were published, which `taskset.fixed_tasks()` keeps; this library's own come last.
 """
 
 # isort: off
@@ -16,3 +16,4 @@ from taskset.tasks.fixed import mlp_vae  # noqa: F401
 from taskset.tasks.fixed import nvp  # noqa: F401
 from taskset.tasks.fixed import text  # noqa: F401
 from taskset.tasks.fixed import sequences  # noqa: F401
+from taskset.tasks.fixed import resnet  # noqa: F401
