@@ -22,7 +22,7 @@ from tools import one_run, side_by_side
 BASE: dict[str, Any] = {
     "optimizer": "anchored", "estimator": "pes", "pairs": 8, "steps": 50, "sigma": 0.01, "slots": 16, "tasks_per_step": 4,
     "lengths": "log_uniform:100:2000", "first_lengths": "spread", "learning_rate": 0.001, "warm_up": 50, "clipping": "norm",
-    "clip": 1.0, "cost_power": 0.5, "trained": ["controller/*", "power"],
+    "clip": 1.0, "cost_power": 0.5, "trained": ["controller/*", "power", "length"],
 }  # fmt: skip
 VARIANTS: dict[str, dict[str, Any]] = {
     "base": {},
@@ -37,7 +37,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "pairs_16": {"pairs": 16},
     "late": {"late_restarts": 0.8},
 }
-RULE: dict[str, Any] = {"rate": 0.03, "level": "linear", "scaled": True}  # the best of `tools.stage0`
+RULE: dict[str, Any] = {"rate": 0.03, "level": "linear", "scaled": True, "length": -0.5}  # nearly `relative_nadam`
 SAVE_EVERY = 25
 MEMORY_MIB = 3000
 

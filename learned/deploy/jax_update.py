@@ -319,7 +319,8 @@ def _anchored(theta, grads, state, params, step, loss, steps):
     h = jnp.maximum(_linear(theta, "controller/linear_0", jnp.concatenate([shared, of_tensors, shapes])), 0)
     c1, c2 = _linear(theta, "controller/linear_1", h)
     a = jax.nn.sigmoid(3 * c2 + math.log(0.05 / 0.95))
-    rate = 0.01 * jnp.exp(jnp.clip(3 * (c1 + theta["power"] * log_s), -10, 10)) * (1 - a + a / _root(squares[0]))
+    power = theta["power"] * log_s + theta.get("length", 0.0) * jnp.log(jnp.asarray(steps / 2000, dtype))
+    rate = 0.01 * jnp.exp(jnp.clip(3 * (c1 + power), -10, 10)) * (1 - a + a / _root(squares[0]))
     moves = [(-r * part).reshape(x.shape) for r, part, x in zip(rate, parts[0], params)]
     return moves, {"m": m, "v": v, "losses": losses, "statistics": statistics}
 

@@ -755,7 +755,7 @@ def _anchored_directions(network, g, p, old, t, r, s):
     return u, squares / n * [1, *(seen[1:] * slow) ** 2], m, v
 
 
-def _anchored_tensor(theta, network, g, old, p, t, shared, mean_square_of_all, tensors):
+def _anchored_tensor(theta, network, g, old, p, t, shared, mean_square_of_all, tensors, length):
     shape, p, g = p.shape, p.ravel(), np.clip(g.ravel(), -1e12, 1e12)
     mean = lambda x, y: float(np.vdot(x, y)) / p.size  # noqa: E731
     square = old["square"] + (1 - ANCHORED_DECAYS["v"]) * (mean(g, g) - old["square"])
@@ -772,7 +772,8 @@ def _anchored_tensor(theta, network, g, old, p, t, shared, mean_square_of_all, t
     h = np.maximum(_linear(theta, "controller/linear_0", np.array(x, float)[:, None]), 0)
     c = _linear(theta, "controller/linear_1", h)[:, 0]
     share = _sigmoid(3 * c[1] + math.log(0.05 / 0.95))
-    rate = 0.01 * np.exp(np.clip(3 * (c[0] + theta["power"] * np.log(size)), -10, 10)) * (1 - share + share / root(squares[0]))
+    rate = 0.01 * np.exp(np.clip(3 * (c[0] + theta["power"] * np.log(size) + length), -10, 10))
+    rate *= 1 - share + share / root(squares[0])
     u *= p.dtype.type(rate)
     return (p - u).reshape(shape), {"m": m, "v": v, "cosine": cosine, "square": square}
 
@@ -783,8 +784,9 @@ def _anchored(theta, grads, state, params, step, losses, steps):
     of_all = sum(float(np.vdot(p, p)) for p in params.values()) / sum(p.size for p in params.values())
     dtype, done = next(iter(params.values())).dtype, {}
     network = _Network(theta, 14, dtype) if "mlp/linear_2/w" in theta else None
+    length = theta.get("length", 0.0) * math.log(steps / 2000)
     for path, p in params.items():
-        arguments = theta, network, grads[path], state["tensors"][path], p, step + 1, shared, of_all, len(params)
+        arguments = theta, network, grads[path], state["tensors"][path], p, step + 1, shared, of_all, len(params), length
         done[path] = _anchored_tensor(*arguments)
     return {path: p for path, (p, _) in done.items()}, {"tensors": {path: s for path, (_, s) in done.items()}, "losses": averages}
 

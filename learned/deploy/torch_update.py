@@ -397,7 +397,8 @@ class _Step:
         h = torch.relu(theta["controller/linear_0/w"].T @ x + theta["controller/linear_0/b"][:, None])
         c = theta["controller/linear_1/w"].T @ h + theta["controller/linear_1/b"][:, None]
         share = torch.sigmoid(3 * c[1] + math.log(0.05 / 0.95))
-        rate = 0.01 * torch.exp((3 * (c[0] + theta["power"] * log_size)).clamp(-10, 10))
+        power = theta["power"] * log_size + theta.get("length", 0.0) * math.log(self.optimizer.steps / 2000)
+        rate = 0.01 * torch.exp((3 * (c[0] + power)).clamp(-10, 10))
         return rate * (1 - share + share / torch.sqrt(squares[0] + EPSILON))
 
     def _directions(self, batch, u, inverse_r, inverse_s):

@@ -30,18 +30,21 @@ CONTROLLER_HIDDEN = 16
 FRACTIONS = (0.03, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0, 1.1)  # of the run
 TRENDS, SHORTEST = 6, 10.0  # averages of the loss; the half-life of the fastest, in steps
 CONTROLLED = len(FRACTIONS) + TRENDS - 1 + 11
+USUAL_STEPS = 2000.0  # a run of so many has the same steps whatever `length` is
 SHARED = 0.1  # the size of a tensor counts as at least about this share of the root mean square of all parameters
 
 
 def anchored() -> LearnedOptimizer:
-    """651 weights: a ReLU network 14-8-8-1 for each parameter, another 25-16-2 for each tensor, one exponent.
+    """652 weights: a ReLU network 14-8-8-1 for each parameter, another 25-16-2 for each tensor, two exponents.
 
         u = n + network(x)                                    n: NAdam's direction
-        p <- p - .01 exp(clip(3 (c1 + power log s), -10, 10)) ((1 - a) u + a u / RMS(u)),    a = sigmoid(3 c2 + logit .05)
+        p <- p - .01 exp(clip(3 c, -10, 10)) ((1 - a) u + a u / RMS(u)),    a = sigmoid(3 c2 + logit .05)
+        c = c1 + power log s + length log(T / 2000)                         T: the planned number of steps
 
     (c1, c2): the controller's outputs for the tensor; s: RMS of the tensor's parameters, no less than about a tenth of that of
-    all; RMS is over the tensor. The last layers and `power` start at 0: the start is 95 % NAdam at rate .01 and 5 % its
-    normalised direction. With power = 1/3 a step is relative to the size of the parameters.
+    all; RMS is over the tensor. The last layers, `power` and `length` start at 0: the start is 95 % NAdam at rate .01 and 5 % its
+    normalised direction. With power = 1/3 a step is relative to the size of the parameters; with length = -1/6 it falls like one
+    over the root of the number of steps.
 
     n = (.9 m / (1 - .9^(t+1)) + .1 g / (1 - .9^t)) r, t = 1, 2, .., m, v bias-corrected averages below, r = 1 / sqrt(v + 1e-18).
 
@@ -58,6 +61,7 @@ def anchored() -> LearnedOptimizer:
     weights["controller/linear_1/w"] = ((CONTROLLER_HIDDEN, 2), constant(0.0))
     weights["controller/linear_1/b"] = ((2,), constant(0.0))
     weights["power"] = ((), constant(0.0))
+    weights["length"] = ((), constant(0.0))
     alone = _init_alone, _update_alone
     return LearnedOptimizer(
         "anchored", weights, _init, _update, uses_loss=True, uses_horizon=True, alone=alone, effective=_effective
@@ -252,7 +256,8 @@ def _moved(theta, grads, state, params, step, loss, horizon, old, averages, dire
     fraction = tf.minimum(tf.cast(step, p.dtype) / horizon, 1.0)
     c1, c2 = _controller(theta, _controlled(fraction, trend, tf.stack(of_tensors), params))
     a = tf.sigmoid(3 * c2 + math.log(NORMALISED / (1 - NORMALISED)))
-    rate = RATE * tf.exp(tf.clip_by_value(3 * (c1 + theta["power"] * log_s), -WIDEST, WIDEST))
+    power = theta["power"] * log_s + theta["length"] * tf.math.log(horizon / USUAL_STEPS)
+    rate = RATE * tf.exp(tf.clip_by_value(3 * (c1 + power), -WIDEST, WIDEST))
     rate = tf.unstack(rate * (1 - a + a * _inverse_root(moved[0])))
 
     moves = {path: r * part for path, r, part in zip(features.in_order(params), rate, tf.split(u, sizes))}

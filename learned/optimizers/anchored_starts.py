@@ -46,10 +46,13 @@ LEVELS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-def scheduled(rate: float, level: str = "linear", normalised: bool = False, scaled: bool = False, seed: int = 0) -> Arrays:
+def scheduled(
+    rate: float, level: str = "linear", normalised: bool = False, scaled: bool = False, seed: int = 0, length: float = 0.0
+) -> Arrays:
     """{path: float32 array} for `anchored`.
 
-    rate: learning rate at the start of a run, relative to the size of the parameters where `scaled`; level: of LEVELS.
+    rate: learning rate at the start of a run of 2,000 steps, relative to the size of the parameters where `scaled`; of T steps:
+    (T / 2000)^length times as large. level: of LEVELS.
     seed: of the hidden weights that the schedule doesn't use; their outputs are 0, as are those of the network of directions.
     Within 5 % of the rule until nine tenths of a run, and no lower than a hundredth of the rate after that.
     """
@@ -65,6 +68,7 @@ def scheduled(rate: float, level: str = "linear", normalised: bool = False, scal
     weights["controller/linear_0/b"][:count] = 1  # tanh + 1 is never below 0, where a ReLU would cut it off
     weights["controller/linear_1/w"][:count, 0] = outputs
     weights["controller/linear_1/b"][:] = bias, (_logit(NEARLY) - _logit(anchored.NORMALISED)) / 3 if normalised else 0.0
+    weights["length"] = np.float32(length / 3)
     weights["power"] = np.float32(1 / 3 if scaled else 0.0)
     return {path: np.asarray(w, np.float32) for path, w in weights.items()}
 

@@ -24,6 +24,8 @@ from taskset.errors import StoreError, cut, shown
 from taskset.normalization.store import whole_file
 
 FORMAT = 1
+# Weights that an optimizer got after checkpoints of it were written, and the value with which it is what it was.
+ADDED: dict[str, Arrays] = {"anchored": {"length": np.zeros((), np.float32)}}
 
 T = TypeVar("T", str, int, dict[str, Any], list[Any])
 
@@ -73,6 +75,16 @@ class Checkpoint:
         return found
 
 
+def _with_added(meta: dict[str, Any], arrays: Arrays) -> Arrays:
+    """The arrays, with the weights that the optimizer got later; `meta["shapes"]` gets theirs."""
+    name, shapes = meta.get("optimizer"), meta.get("shapes")
+    for weight, value in (ADDED.get(name, {}) if isinstance(name, str) and isinstance(shapes, dict) else {}).items():
+        if any(key.startswith("theta/") for key in arrays) and f"theta/{weight}" not in arrays and weight not in shapes:
+            shapes[weight] = list(value.shape)
+            arrays = {**arrays, f"theta/{weight}": value}
+    return arrays
+
+
 _KINDS = {str: "a text", int: "an integer", dict: "an object", list: "a list"}
 
 
@@ -103,7 +115,7 @@ def load(path: PathLike) -> Checkpoint:
     there = meta.get("format") if isinstance(meta, dict) else None
     if there != FORMAT or isinstance(there, bool):
         raise StoreError(f"{path} has format {shown(there)}; allowed is {FORMAT}: it is of another version of this package")
-    found = Checkpoint(meta, arrays, str(path))
+    found = Checkpoint(meta, _with_added(meta, arrays), str(path))
     for name, weight in found.theta.items():
         if weight.dtype.kind != "f" or not np.isfinite(weight).all():
             what = f"is of type {weight.dtype}" if weight.dtype.kind != "f" else "has entries that are not finite"

@@ -10,15 +10,15 @@ from learned.optimizers import anchored_starts
 STEPS = 50
 
 
-def moves(weights, gradients, start):
-    """The root mean square of each step's move and the parameters before it, over a run of STEPS steps."""
+def moves(weights, gradients, start, horizon=STEPS):
+    """The root mean square of each step's move and the parameters before it, in a run of `horizon` steps."""
     anchored, params = optimizers.get("anchored"), {"w": tf.constant(start)}
     theta = {path: tf.constant(w) for path, w in weights.items()}
     update = tf.function(anchored.update, autograph=False)
     state, found = anchored.init(theta, params), []
     for step, g in enumerate(gradients):
         given = tf.constant(step), tf.constant(1.0), tf.constant(1.0)
-        after, state = update(theta, {"w": tf.constant(g)}, state, params, *given, horizon=tf.constant(float(STEPS)))
+        after, state = update(theta, {"w": tf.constant(g)}, state, params, *given, horizon=tf.constant(float(horizon)))
         found.append((float(tf.sqrt(tf.reduce_mean((after["w"] - params["w"]) ** 2))), params["w"].numpy()))
         params = after
     return found
@@ -49,3 +49,12 @@ def test_a_constant_rate_of_a_hundredth_is_the_start_of_anchored():
     np.testing.assert_allclose(made["controller/linear_1/b"], 0, atol=1e-6)
     for path in ("mlp/linear_0/w", "mlp/linear_2/w", "power"):
         np.testing.assert_array_equal(made[path], start[path])
+
+
+def test_rates_that_depend_on_the_number_of_steps():
+    rng = np.random.default_rng(0)
+    start, gradients = rng.standard_normal(40).astype(np.float32), rng.standard_normal((1, 40)).astype(np.float32)
+    made, plain = (anchored_starts.scheduled(0.01, "constant", length=power) for power in (-0.5, 0.0))
+    for horizon, factor in ((2000, 1.0), (500, 2.0), (8000, 0.5)):
+        ((one, _),), ((other, _),) = (moves(weights, gradients, start, horizon) for weights in (made, plain))
+        assert one == pytest.approx(factor * other, rel=1e-4)

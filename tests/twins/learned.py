@@ -244,7 +244,8 @@ class Anchored:
         tensors, new_params = {}, {}
         for path, p in params.items():
             arguments = theta, np.clip(grads[path], -1e12, 1e12), p, state["tensors"][path], t, shared
-            new_params[path], tensors[path] = self.tensor(*arguments, np.mean(everything**2), len(params))
+            of_all = np.mean(everything**2), len(params), (horizon / 2000) ** (3 * theta["length"])
+            new_params[path], tensors[path] = self.tensor(*arguments, *of_all)
         return new_params, {"tensors": tensors, "losses": losses}
 
     def time(self, step, horizon):
@@ -266,7 +267,7 @@ class Anchored:
             found.append(np.clip(quotient - 1, -1, 1))
         return np.array(found)
 
-    def tensor(self, theta, g, p, state, t, shared, mean_square_of_all, tensors):
+    def tensor(self, theta, g, p, state, t, shared, mean_square_of_all, tensors, factor):
         rms = lambda x: np.sqrt(np.mean(x**2) + 1e-18)  # noqa: E731
         cosine = 0.9 * state["cosine"] + 0.1 * np.mean(g * state["m"][1]) / rms(g) / rms(state["m"][1])
         m = [d * old + (1 - d) * g for d, old in zip(self.m_decays, state["m"])]
@@ -289,7 +290,7 @@ class Anchored:
         h = np.maximum(x @ theta["controller/linear_0/w"] + theta["controller/linear_0/b"], 0)
         c = h @ theta["controller/linear_1/w"] + theta["controller/linear_1/b"]
         share = 1 / (1 + 19 * np.exp(-3 * c[1]))  # 1 / 20 at c = 0
-        rate = 0.01 * np.exp(np.clip(3 * (c[0] + theta["power"] * np.log(size)), -10, 10))
+        rate = 0.01 * np.clip(factor * np.exp(3 * c[0]) * size ** (3 * theta["power"]), np.exp(-10), np.exp(10))
         return p - rate * ((1 - share) * u + share * u / rms(u)), {"m": m, "v": v, "cosine": cosine}
 
 

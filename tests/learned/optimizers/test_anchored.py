@@ -80,7 +80,8 @@ def test_anchored_can_follow_the_scale_of_parameters(scale):
 
 def test_anchored_reads_the_fraction_of_the_run_and_no_more_behind_its_end():
     optimizer, rng = optimizers.get("anchored"), np.random.default_rng(0)
-    theta, params, g = weights(optimizer), tensors(arrays(rng, FEW), tf.float64), tensors(arrays(rng, FEW), tf.float64)
+    theta = {**weights(optimizer), "length": np.zeros(())}
+    params, g = tensors(arrays(rng, FEW), tf.float64), tensors(arrays(rng, FEW), tf.float64)
     one = tf.constant(1.0, tf.float64)
 
     def moved(step, horizon):
