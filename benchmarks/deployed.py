@@ -243,6 +243,18 @@ def in_a_process(side, repeats):
     return json.loads(done.stdout.splitlines()[-1])
 
 
+def _not_reached(found):
+    """Where the cost is more than was wanted."""
+    missed = [
+        f"`{name}` in {TITLES[side]}"
+        for side in ("keras_xla", "keras_graph", "torch")
+        for name in RULES[:2]
+        if side in found and found[side][name] > 3 * found[side]["gradient"]  # which is in each of them
+    ]
+    times = found.get("numpy", {})
+    return missed + [f"`{name}` in NumPy" for name in RULES if times and times[name] - times["gradient"] > 100]
+
+
 def section(found):
     """The text of the section, from {side: {what: ms}}."""
     rows = []
@@ -271,6 +283,7 @@ In NumPy, all rules with a network, a step of as many parameters:
 
 {report.table(["rule", "ms"], rows)}
 """
+    text += f"\nNot reached: {', '.join(_not_reached(found)) or 'nothing'}.\n"
     packages = [{"keras": "tensorflow"}.get(package, package) for package in (SIDES[side] for side in found)]
     return f"{text}\n{report.conditions(*dict.fromkeys([*packages, 'numpy']))}."
 
