@@ -144,8 +144,15 @@ def test_what_is_stored_is_about_tasks_that_there_are():
             assert all(catalogue.feasible(name) and costs.start(name) == kind for name in names)
 
 
+def test_families_that_were_measured_apart_say_when():
+    families = {"x": {}, "y": {"condition": "CPU time of one thread; then"}, "z": {"condition": "CPU time of one thread; then"}}
+    assert tools_costs.conditions({"condition": "CPU time of one thread; first", "families": families}) == "first.\ny, z: then."
+
+
 def test_nothing_is_known_of_what_was_not_measured():
     assert costs.start("nvp_family_seed123456") is None
+    examined = costs._read("starts.json")["groups"][costs.FIXED]["tasks"]
+    assert all(costs.start(name) is None for name in catalogue.fixed_tasks()[examined:])
     assert costs.milliseconds(next(n for n in catalogue.list_tasks("conv_fc_family_seed*") if not catalogue.feasible(n))) is None
 
 

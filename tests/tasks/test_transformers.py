@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from taskset import catalogue
+from taskset.execution.copies import batched
 from taskset.random import stateless
 from taskset.tasks import transformers
 from taskset.tasks.base import Task
@@ -114,6 +115,21 @@ def test_only_dropout_is_random(family, config, data):
         found[rate] = [float(loss(params, batch, tf.constant(seed))) for seed in range(20)]
     assert len(set(found[None])) == 1 and len(set(found[0.2])) == 20
     assert np.mean(found[0.2]) == pytest.approx(found[None][0], rel=0.2)
+
+
+@pytest.mark.parametrize("family, config, data", [("transformer_lm_family", TEXT, TOKENS), ("vit_family", IMAGES, TINY)])
+def test_gradients_of_several_copies_in_one_program(family, config, data):
+    """Training of learned optimizers unrolls many copies at once; that needs a batched form of every operation."""
+    task = make(family, {**config, "dropout": 0.2, "gated": True, "tied": True, "positions": "sinusoid"}, data)
+    batch = TINY.examples() if data is TINY else next(task.batches("train", 0))
+    each = [shaken(task, seed=seed) for seed in (0, 1)]
+    stacked = {path: tf.stack([params[path] for params in each]) for path in each[0]}
+    losses, gradients = batched(lambda one: task.value_and_gradients(one, batch, 3), stacked)
+    for i, params in enumerate(each):
+        loss, alone = task.value_and_gradients(params, batch, 3)
+        np.testing.assert_allclose(losses[i], loss, rtol=1e-5)
+        for path in alone:
+            np.testing.assert_allclose(gradients[path][i], alone[path], rtol=1e-3, atol=1e-6)
 
 
 def test_starts():
