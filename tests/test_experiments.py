@@ -3,7 +3,17 @@
 import numpy as np
 import pytest
 
-from tools.experiments import gradient_variance, ladders, one_task, outer_surface, sharp_function, tiny_problem, truncation_bias
+from tools.experiments import (
+    conv_and_mlp,
+    gradient_variance,
+    ladders,
+    one_task,
+    outer_surface,
+    sharp_function,
+    tiny_problem,
+    training,
+    truncation_bias,
+)
 from tools.experiments import implicit_regularisation as valley
 
 
@@ -133,3 +143,13 @@ def test_rules_tuned_by_hand_differ_in_their_hyperparameters_only():
     for label, rules in one_task.by_hand().items():
         assert len({rule.rule for rule in rules}) == 1 and len({rule.name for rule in rules}) == len(rules), label
         assert len({tuple(rule.hparams(one_task.STEPS)) for rule in rules}) == 1, label
+
+
+def test_what_is_trained_on_are_suites_of_known_tasks():
+    from taskset.scoring import suites
+
+    made = one_task.suite()
+    assert suites.from_json(made.as_json(), "here") == made and [entry.family for entry in made.tasks] == ["tiny_mlp"]
+    assert conv_and_mlp.name_of("conv", "imagenet_resized/16x16") == "Tiny_conv_imagenet_resized_16x16_bs32_start1.0"
+    names = [conv_and_mlp.name_of(kind, one) for kind in conv_and_mlp.KINDS for one in conv_and_mlp.HELD_OUT]
+    assert {entry.split for entry in training.suite_of("held out", names, 200, one_task.SCALE).of_split("train")} == {"train"}
