@@ -77,15 +77,17 @@ def test_untruncated_gradients_are_slopes_of_the_surface_and_truncated_ones_are_
     steps, h = 6, 1e-5
     thetas = tiny_problem.theta(np.array([0.02, 0.1]), dtype=np.float64)
     moved = np.concatenate([thetas + h * axis for axis in (*np.eye(2), *-np.eye(2))])
-    at = outer_surface.losses(momentum, moved, 2, steps, mode="graph_loop").mean(axis=0).reshape(2, 2, 2, 2)
+    at = outer_surface.losses(momentum, moved, 2, steps, mode="graph_loop", layout="batched").mean(axis=0).reshape(2, 2, 2, 2)
     exact = np.moveaxis((at[0] - at[1]) / (2 * h), 0, -1)  # [points, starts, P]
-    whole, halves = (truncation_bias.gradients(momentum, thetas, 2, steps, K, mode="graph_loop") for K in (steps, steps // 2))
+    whole, halves = (
+        truncation_bias.gradients(momentum, thetas, 2, steps, K, mode="graph_loop", layout="batched") for K in (steps, steps // 2)
+    )
     np.testing.assert_allclose(whole, exact, rtol=1e-5, atol=1e-9)
     assert np.all(np.abs(halves - exact) > 0.1 * np.abs(exact))
 
 
 def test_both_estimates_of_a_short_unroll_have_the_same_mean_and_the_combination_the_least_variance(momentum):
-    estimates = gradient_variance.Estimates(momentum, 4, pairs=8, mode="graph_loop")
+    estimates = gradient_variance.Estimates(momentum, 4, pairs=8, mode="graph_loop", layout="batched")
     es, reparam = (np.array(x) for x in zip(*(estimates(tiny_problem.theta(0.1, dtype=np.float64), seed) for seed in range(12))))
     difference = (es - reparam).reshape(-1, 2)
     assert np.all(np.abs(difference.mean(axis=0)) < 4 * difference.std(axis=0) / np.sqrt(len(difference)))
