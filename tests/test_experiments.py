@@ -3,7 +3,17 @@
 import numpy as np
 import pytest
 
-from tools.experiments import gradient_variance, ladders, one_task, outer_surface, sharp_function, tiny_problem, truncation_bias
+from tools.experiments import (
+    conv_and_mlp,
+    gradient_variance,
+    ladders,
+    one_task,
+    outer_surface,
+    sharp_function,
+    tiny_problem,
+    training,
+    truncation_bias,
+)
 from tools.experiments import implicit_regularisation as valley
 
 
@@ -67,15 +77,17 @@ def test_untruncated_gradients_are_slopes_of_the_surface_and_truncated_ones_are_
     steps, h = 6, 1e-5
     thetas = tiny_problem.theta(np.array([0.02, 0.1]), dtype=np.float64)
     moved = np.concatenate([thetas + h * axis for axis in (*np.eye(2), *-np.eye(2))])
-    at = outer_surface.losses(momentum, moved, 2, steps, mode="graph_loop").mean(axis=0).reshape(2, 2, 2, 2)
+    at = outer_surface.losses(momentum, moved, 2, steps, mode="graph_loop", layout="batched").mean(axis=0).reshape(2, 2, 2, 2)
     exact = np.moveaxis((at[0] - at[1]) / (2 * h), 0, -1)  # [points, starts, P]
-    whole, halves = (truncation_bias.gradients(momentum, thetas, 2, steps, K, mode="graph_loop") for K in (steps, steps // 2))
+    whole, halves = (
+        truncation_bias.gradients(momentum, thetas, 2, steps, K, mode="graph_loop", layout="batched") for K in (steps, steps // 2)
+    )
     np.testing.assert_allclose(whole, exact, rtol=1e-5, atol=1e-9)
     assert np.all(np.abs(halves - exact) > 0.1 * np.abs(exact))
 
 
 def test_both_estimates_of_a_short_unroll_have_the_same_mean_and_the_combination_the_least_variance(momentum):
-    estimates = gradient_variance.Estimates(momentum, 4, pairs=8, mode="graph_loop")
+    estimates = gradient_variance.Estimates(momentum, 4, pairs=8, mode="graph_loop", layout="batched")
     es, reparam = (np.array(x) for x in zip(*(estimates(tiny_problem.theta(0.1, dtype=np.float64), seed) for seed in range(12))))
     difference = (es - reparam).reshape(-1, 2)
     assert np.all(np.abs(difference.mean(axis=0)) < 4 * difference.std(axis=0) / np.sqrt(len(difference)))
@@ -133,3 +145,13 @@ def test_rules_tuned_by_hand_differ_in_their_hyperparameters_only():
     for label, rules in one_task.by_hand().items():
         assert len({rule.rule for rule in rules}) == 1 and len({rule.name for rule in rules}) == len(rules), label
         assert len({tuple(rule.hparams(one_task.STEPS)) for rule in rules}) == 1, label
+
+
+def test_what_is_trained_on_are_suites_of_known_tasks():
+    from taskset.scoring import suites
+
+    made = one_task.suite()
+    assert suites.from_json(made.as_json(), "here") == made and [entry.family for entry in made.tasks] == ["tiny_mlp"]
+    assert conv_and_mlp.name_of("conv", "imagenet_resized/16x16") == "Tiny_conv_imagenet_resized_16x16_bs32_start1.0"
+    names = [conv_and_mlp.name_of(kind, one) for kind in conv_and_mlp.KINDS for one in conv_and_mlp.HELD_OUT]
+    assert {entry.split for entry in training.suite_of("held out", names, 200, one_task.SCALE).of_split("train")} == {"train"}

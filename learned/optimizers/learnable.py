@@ -58,7 +58,8 @@ def differentiable_adam_formula(t, w, g, m, v, *, learning_rate, one_minus_beta1
     """The numbers of `taskset.optimizers.adaptive.adam_formula`; the derivative of sqrt(v) at v = 0 is 0.
 
     The root's own is infinite there. A parameter whose gradient has been 0 so far (a weight of a pixel that is always 0, of a
-    ReLU that is off) has m = v = 0 whatever theta is, but infinity times 0 would make all gradients of theta NaN.
+    ReLU that is off) has m = v = 0 whatever theta is, but under XLA infinity times 0 would make all gradients of theta NaN
+    (TensorFlow's kernel for it has 0 there).
     """
     m, v = moments(g, m, v, one_minus_beta1, one_minus_beta2)
     rate = learning_rate * tf.sqrt(weight(log_beta2, t)) / weight(log_beta1, t)
