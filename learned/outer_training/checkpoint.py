@@ -77,12 +77,13 @@ class Checkpoint:
 
 def _with_added(meta: dict[str, Any], arrays: Arrays) -> Arrays:
     """The arrays, with the weights that the optimizer got later; `meta["shapes"]` gets theirs."""
-    name, shapes = meta.get("optimizer"), meta.get("shapes")
-    for weight, value in (ADDED.get(name, {}) if isinstance(name, str) and isinstance(shapes, dict) else {}).items():
-        if any(key.startswith("theta/") for key in arrays) and f"theta/{weight}" not in arrays and weight not in shapes:
-            shapes[weight] = list(value.shape)
-            arrays = {**arrays, f"theta/{weight}": value}
-    return arrays
+    name, shapes, more = meta.get("optimizer"), meta.get("shapes"), {}
+    if isinstance(name, str) and isinstance(shapes, dict) and any(key.startswith("theta/") for key in arrays):
+        for weight, value in ADDED.get(name, {}).items():
+            if f"theta/{weight}" not in arrays and weight not in shapes:
+                shapes[weight] = list(value.shape)
+                more[f"theta/{weight}"] = value
+    return {**arrays, **more}
 
 
 _KINDS = {str: "a text", int: "an integer", dict: "an object", list: "a list"}

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from learned import optimizers
+from learned.deploy.weights import load_weights
 from tests.learned.optimizers.test_learned_optimizers import (
     FEW,
     SHAPES,
@@ -94,3 +95,9 @@ def test_anchored_reads_the_fraction_of_the_run_and_no_more_behind_its_end():
     np.testing.assert_allclose(late[0], late[1], rtol=1e-9)
     assert not np.allclose(late[0], late[2], rtol=1e-3)
     np.testing.assert_allclose(moved(100_000, 100_000), moved(300_000, 100_000), rtol=1e-9)
+
+
+def test_weights_from_before_there_was_an_exponent_of_the_length():
+    found = load_weights("anchored_controller")
+    assert found.theta["length"] == 0 and found.value("shapes", list, "length") == []
+    assert found.theta["length"].dtype == np.float32 and sum(w.size for w in found.theta.values()) == 652
