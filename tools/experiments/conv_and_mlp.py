@@ -89,7 +89,7 @@ def draw(found, path):
         axes.bar(at, middle, 0.15, yerr=[middle - low, high - middle], color=f"C{i}", label=name)
     axes.set_xticks(np.arange(len(found)), [f"{KINDS[kind]},\n{dataset}" for kind, dataset in found])
     axes.set(ylabel="train loss at the end, nats")
-    axes.legend(fontsize=8)
+    figure.legend(loc="outside lower center", ncols=3, fontsize=8)
     figure.savefig(path, dpi=90)
     plt.close(figure)
 

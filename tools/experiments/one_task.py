@@ -1,6 +1,6 @@
 """Task-specific: optimizers trained on one task against everything tuned on that task.
 
-    python -m tools.experiments.one_task --out DIR | --publish --runs DIR [--minutes 3]
+    python -m tools.experiments.one_task --out DIR | --publish --runs DIR [--minutes 2.7]
 
 Question. The opening example of talks on learned optimizers: trained on a single task, a learned optimizer is much faster on
 it than any rule by hand that was tuned on it as well. Does that hold here, for whom, and for how much computing?
@@ -228,7 +228,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     report.folder_options(parser)
     parser.add_argument("--runs", type=Path, metavar="DIR", required=True, help="Folder of the trainings, which resume from it.")
-    parser.add_argument("--minutes", type=float, default=3.0, help="Core-minutes of each training, compilation included.")
+    parser.add_argument("--minutes", type=float, default=2.7, help="Core-minutes of each training, compilation included.")
     arguments = parser.parse_args()
     folder = report.folder(arguments)
     start_tensorflow(threads=1)
