@@ -186,8 +186,9 @@ Adam and the learned list are those of the baselines; Adam, tuned, has 17 learni
 has the authors' settings, and in the others each rate is drawn log-uniformly between a tenth of the authors' value and ten times
 it; for each task the best by train loss (train) or validation loss (test) counts. `mlp_pes` was trained on tasks of the split
 train of the package's families, of which {trained} are among these. SOAP has bases for axes of up to 256, where its authors
-have them for up to 10,000. relative NAdam is this package's own, its one setting chosen on training tasks. The tasks are among the cheapest of their families: by the cost model, an optimizer with one trial
-takes at most {tenth.MOST_SECONDS:.0f} s of a core for each of them (`taskset/scoring/tiers/tenth.py`).
+have them for up to 10,000. relative NAdam is this package's own, its one setting chosen on training tasks.
+The tasks are among the cheapest of their families: by the cost model, an optimizer with one trial takes at most
+{tenth.MOST_SECONDS:.0f} s of a core for each of them (`taskset/scoring/tiers/tenth.py`).
 
 {whole}
 
