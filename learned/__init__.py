@@ -11,13 +11,13 @@
     optimizer = learned.load("runs/adam/checkpoint.npz")  # for loops on tasks; in Keras: learned.keras.from_checkpoint(..)
 
 The names below are loaded on first use: importing the package imports no TensorFlow. It registers the tasks of
-`learned.digits`, `learned.tiny`, `learned.tiny_quadratics` and `learned.tiny_text`, and the suites of `learned.suites`.
+`learned.digits`, `learned.tiny`, `learned.tiny_quadratics` and `learned.tiny_text`, and the suites of `learned.suite_files`.
 """
 
 import importlib
 from typing import Any
 
-from learned import digits, suites, tiny, tiny_quadratics, tiny_text  # noqa: F401
+from learned import digits, suite_files, tiny, tiny_quadratics, tiny_text  # noqa: F401
 
 _WHERE = {
     "learned.unrolling.problem": ("Objective", "Problem"),

@@ -32,7 +32,7 @@ LAYERS = (
     ("taskset.cli", "taskset.__main__"),
     ("learned.digits", "learned.registry", "learned.types"),
     ("learned.optimizers",),
-    ("learned.suites", "learned.tiny", "learned.tiny_quadratics", "learned.tiny_text", "learned.unrolling"),
+    ("learned.suite_files", "learned.tiny", "learned.tiny_quadratics", "learned.tiny_text", "learned.unrolling"),
     ("learned.estimators",),
     ("learned.outer_training",),
     ("learned.deploy",),

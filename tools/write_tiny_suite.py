@@ -1,6 +1,6 @@
 """Write `tiny:1`, the suite of the tiny tasks of `learned`, from a sweep of them: python -m tools.write_tiny_suite DIR
 
-`learned.suites` has the command of the sweep. A suite's version never changes: refuses where the file is there.
+`learned.suite_files` has the command of the sweep. A suite's version never changes: refuses where the file is there.
 """
 
 import argparse
@@ -13,7 +13,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("baselines", metavar="DIR", help="Results of the sweep.")
     given = parser.parse_args()
-    from learned.suites import TINY
+    from learned.suite_files import TINY
     from taskset.scoring import suites
 
     try:

@@ -16,6 +16,7 @@ from taskset import catalogue
 from taskset.catalogue import get_task, make_task
 from taskset.errors import ConfigError
 from taskset.execution.program import Program
+from taskset.scoring import named_suites
 from taskset.tasks.base import Task
 from taskset.tasks.starts import normal, parameter
 from tests.learned.outer_training.test_outer import check_equal, fresh, suite, trainer
@@ -160,3 +161,15 @@ def test_what_their_configs_say(name):
     said = {key: shape for key, (shape, _) in task.data.batch.items()}
     assert said == {key: tuple(array.shape) for key, array in batch.items()}
     assert sharing.program_of(task) is not None and not catalogue.facts(task.family, task.config).convolutional
+
+
+def test_the_suite_of_all_tiny_tasks():
+    found = named_suites.find("tiny:1")
+    everything = catalogue.list_tasks("Tiny_*")
+    names = [entry.task for entry in found.tasks]
+    assert [name for name in everything if name in names] == names and len(names) > 0.9 * len(everything)
+    assert (found.source, found.horizon) == ("synthetic", 2000) and not found.unmeasured
+    assert {len(found.of_split(split)) > 10 for split in ("train", "valid", "test")} == {True}
+    task = get_task("Tiny_mlp_mnist_bs32_start1.0", "synthetic")
+    first = task.loss(task.init(0), next(task.batches("train", 0)), 0).numpy()
+    assert first == pytest.approx(found.entry(task.name).scales["train"][0], rel=0.2)
