@@ -10,13 +10,12 @@ the same call resumes. DIR/NAME/weights.npz: the weights at the end; DIR/NAME/sp
 from __future__ import annotations
 
 import argparse
-import json
-import time
 from pathlib import Path
 from typing import Any
 
 from taskset.execution.runtime import start_tensorflow
-from tools import one_run, side_by_side
+from tools import one_run
+from tools.experiments.training import train_for
 
 # Step sizes alone are trained, from a hand-made rule: NAdam, its steps relative to the parameters' size, falling along a line.
 BASE: dict[str, Any] = {
@@ -42,10 +41,6 @@ SAVE_EVERY = 25
 MEMORY_MIB = 3000
 
 
-class TimeIsOver(Exception):
-    """Ends a training between two outer steps."""
-
-
 def start(name):
     """The weights that a variant starts from; None: those of `anchored` by itself."""
     from learned import optimizers
@@ -60,38 +55,14 @@ def start(name):
     return anchored_starts.scheduled(**RULE)
 
 
-def train(name, suite, out, minutes, say=print):
+def train(name, suite, out, minutes):
     """Train a variant until its minutes are spent, those of earlier calls included."""
     from learned.outer_training import phases
     from learned.outer_training.options import Options
-    from learned.outer_training.session import open_trainer
 
-    path = out / "spent.json"
-    spent = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"steps": 0, "seconds": 0.0}
-    if spent["seconds"] >= 60 * minutes:
-        return
-    begun, before = time.process_time(), spent["seconds"]
     weights = start(name)
     options = Options(**{**BASE, **VARIANTS[name]}, start=phases.digest(weights) if weights else "")
-    losses = []
-
-    def report(line):
-        spent.update(steps=line["step"], seconds=before + time.process_time() - begun)
-        losses.append(line["loss"])
-        if line["step"] % SAVE_EVERY == 0:
-            finite = [loss for loss in losses[-SAVE_EVERY:] if loss is not None]
-            say(f"{name}: outer step {line['step']}, {spent['seconds']:.0f} s, loss {sum(finite) / max(len(finite), 1):.3f}")
-            side_by_side.write_json(spent, path)
-        if spent["seconds"] >= 60 * minutes:
-            raise TimeIsOver
-
-    with open_trainer(suite, options, out, memory=MEMORY_MIB, start=weights) as trainer:
-        try:
-            trainer.train(10**6, SAVE_EVERY, report=report)
-        except TimeIsOver:
-            trainer.save()
-            trainer.keep(out / "weights.npz")
-            side_by_side.write_json(spent, path)
+    train_for(minutes, suite, options, out, SAVE_EVERY, memory=MEMORY_MIB, start=weights)
 
 
 def main():

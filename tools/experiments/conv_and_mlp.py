@@ -22,6 +22,7 @@ import numpy as np
 
 from benchmarks import report
 from taskset.execution.runtime import start_tensorflow
+from tools.experiments import page
 from tools.experiments.one_task import ADAM, JUDGING, SCALE, STEPS, TUNING, by_hand, scores
 from tools.experiments.tiny_problem import interval, shown
 from tools.experiments.training import suite_of, train_for, train_losses, train_losses_of_many
@@ -112,9 +113,7 @@ Train loss in the last tenth of {STEPS} steps, nats; brackets: 95% bootstrap int
 
 def write(spent, found, out):
     """The picture, and the section of the document."""
-    (out / "pictures").mkdir(parents=True, exist_ok=True)
-    draw(found, out / "pictures" / PICTURE)
-    report.write_section("conv-and-mlp", section(spent, found), out / "experiments.md")
+    page.write("conv-and-mlp", PICTURE, lambda path: draw(found, path), section(spent, found), out)
 
 
 def main():

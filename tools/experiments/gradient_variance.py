@@ -26,7 +26,7 @@ import numpy as np
 
 from benchmarks import report
 from taskset.execution.runtime import start_tensorflow
-from tools.experiments import tiny_problem
+from tools.experiments import page, tiny_problem
 from tools.experiments.tiny_problem import shown
 
 LENGTHS, RATES = (5, 20, 50, 100, 200, 500), (0.01, 0.1, 1.0)
@@ -140,9 +140,7 @@ bootstrap intervals over {GROUPS} groups of {PAIRS} pairs; synthetic data; {repo
 
 def write(rows, out):
     """The picture, and the section of the document."""
-    (out / "pictures").mkdir(parents=True, exist_ok=True)
-    draw(rows, out / "pictures" / PICTURE)
-    report.write_section("gradient-variance", section(rows), out / "experiments.md")
+    page.write("gradient-variance", PICTURE, lambda path: draw(rows, path), section(rows), out)
 
 
 def main():

@@ -21,6 +21,7 @@ import numpy as np
 
 from benchmarks import report
 from taskset.execution.runtime import start_tensorflow
+from tools.experiments import page
 
 STEPS, STARTS, RADII = 1000, 25, (0.1, 1.0, 10.0)
 PICTURE = "implicit_regularisation.png"
@@ -159,9 +160,7 @@ Ratio: distance from the origin along the valley at the end over that at the sta
 
 def write(found, out):
     """The picture, and the section of the document."""
-    (out / "pictures").mkdir(parents=True, exist_ok=True)
-    draw(found, out / "pictures" / PICTURE)
-    report.write_section("implicit-regularisation", section(found), out / "experiments.md")
+    page.write("implicit-regularisation", PICTURE, lambda path: draw(found, path), section(found), out)
 
 
 def main():

@@ -30,6 +30,7 @@ import numpy as np
 
 from benchmarks import report
 from taskset.execution.runtime import start_tensorflow
+from tools.experiments import page
 from tools.experiments.training import train_losses, train_losses_of_many
 
 BASE = {
@@ -198,9 +199,7 @@ Means, and in brackets the lowest and the highest, of {SEEDS} seeds; synthetic d
 
 def write(found, out):
     """The picture, and the section of the document."""
-    (out / "pictures").mkdir(parents=True, exist_ok=True)
-    draw(found, out / "pictures" / PICTURE)
-    report.write_section("ladders", section(found), out / "experiments.md")
+    page.write("ladders", PICTURE, lambda path: draw(found, path), section(found), out)
 
 
 def main():

@@ -24,6 +24,7 @@ import numpy as np
 
 from benchmarks import report
 from taskset.execution.runtime import start_tensorflow
+from tools.experiments import page
 from tools.experiments.tiny_problem import TASK, interval, shown
 from tools.experiments.training import suite_of, train_for, train_losses, train_losses_of_many
 
@@ -219,9 +220,7 @@ The same optimizers elsewhere, {len(JUDGING)} seeds. Synthetic data;
 
 def write(found, others, out):
     """The picture, and the section of the document."""
-    (out / "pictures").mkdir(parents=True, exist_ok=True)
-    draw(found, out / "pictures" / PICTURE)
-    report.write_section("one-task", section(found, others), out / "experiments.md")
+    page.write("one-task", PICTURE, lambda path: draw(found, path), section(found, others), out)
 
 
 def main():

@@ -24,7 +24,7 @@ import numpy as np
 
 from benchmarks import report
 from taskset.execution.runtime import start_tensorflow
-from tools.experiments import tiny_problem
+from tools.experiments import page, tiny_problem
 from tools.experiments.tiny_problem import interval, shown
 
 LENGTHS = (5, 20, 50, 100, 200, 500)
@@ -146,9 +146,7 @@ mean over the starts. {POINTS} points ({MLP_POINTS} of mlp_pes); synthetic data;
 
 def write(found, out):
     """The picture, and the section of the document."""
-    (out / "pictures").mkdir(parents=True, exist_ok=True)
-    draw(found, out / "pictures" / PICTURE)
-    report.write_section("outer-surface", section(found), out / "experiments.md")
+    page.write("outer-surface", PICTURE, lambda path: draw(found, path), section(found), out)
 
 
 def main():

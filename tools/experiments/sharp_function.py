@@ -23,6 +23,7 @@ import numpy as np
 
 from benchmarks import report
 from taskset.execution.runtime import start_tensorflow
+from tools.experiments import page
 
 THETA, HEIGHT, SMOOTH, SHARP, PAIRS = 0.5, 0.05, 0.0, 200.0, 20_000
 SIGMAS = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
@@ -111,15 +112,12 @@ def main():
     report.folder_options(parser)
     folder = report.folder(parser.parse_args())
     start_tensorflow(threads=1)
-    rows = measure()
-    (folder / "pictures").mkdir(parents=True, exist_ok=True)
-    draw(rows, folder / "pictures" / PICTURE)
-    write(rows, folder)
+    write(measure(), folder)
 
 
 def write(rows, out):
-    """The section of the document."""
-    report.write_section("sharp-function", section(rows), out / "experiments.md")
+    """The picture, and the section of the document."""
+    page.write("sharp-function", PICTURE, lambda path: draw(rows, path), section(rows), out)
 
 
 if __name__ == "__main__":

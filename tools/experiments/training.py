@@ -19,10 +19,11 @@ def suite_of(name, tasks, horizon, scale):
     return Suite(name, 1, "synthetic", horizon, tuple(Entry(task, get_config(task)[1], "train", scales) for task in tasks))
 
 
-def train_for(minutes, suite, options, folder):
+def train_for(minutes, suite, options, folder, every=50, **settings):
     """(outer steps, core-minutes) of an outer training in a folder, until its core-minutes are spent.
 
-    Compilation counts, and so do earlier calls, which are resumed. The weights are in checkpoint.npz.
+    Compilation counts, and so do earlier calls, which are resumed. every: outer steps between checkpoints and printed lines;
+    settings: of `learned.open_trainer`. The weights at the end are in weights.npz.
     """
     import learned
 
@@ -33,19 +34,21 @@ def train_for(minutes, suite, options, folder):
     def report(line):
         spent.update(steps=line["step"], seconds=before + time.process_time() - begun)
         losses.append(line["loss"])
-        if line["step"] % 50 == 0:
-            recent = f"{np.mean(losses[-50:]):.4f}"
+        if line["step"] % every == 0:
+            finite = [loss for loss in losses[-every:] if loss is not None]
+            recent = f"{sum(finite) / max(len(finite), 1):.4f}"
             print(f"{folder.name}: outer step {line['step']}, {spent['seconds']:.0f} s, loss {recent}", flush=True)
             kept.write_text(json.dumps(spent))
         if spent["seconds"] >= 60 * minutes:
             raise TimeIsOver
 
     if spent["seconds"] < 60 * minutes:
-        with learned.open_trainer(suite, options, folder) as trainer:
+        with learned.open_trainer(suite, options, folder, **settings) as trainer:
             try:
-                trainer.train(10**6, 50, report=report)
+                trainer.train(10**6, every, report=report)
             except TimeIsOver:
                 trainer.save()
+                trainer.keep(folder / "weights.npz")
         kept.write_text(json.dumps(spent))
     return spent["steps"], spent["seconds"] / 60
 

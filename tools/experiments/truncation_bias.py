@@ -23,7 +23,7 @@ import numpy as np
 
 from benchmarks import report
 from taskset.execution.runtime import start_tensorflow
-from tools.experiments import tiny_problem
+from tools.experiments import page, tiny_problem
 from tools.experiments.tiny_problem import interval, shown
 
 STEPS, TRUNCATIONS, STARTS = 500, (5, 10, 25, 50, 100, 250, 500), 8
@@ -170,9 +170,7 @@ each, with starts of their own); bias: of the mean, in per cent of the size of t
 
 def write(found, pes, out):
     """The picture, and the section of the document."""
-    (out / "pictures").mkdir(parents=True, exist_ok=True)
-    draw(found, out / "pictures" / PICTURE)
-    report.write_section("truncation-bias", section(found, pes), out / "experiments.md")
+    page.write("truncation-bias", PICTURE, lambda path: draw(found, path), section(found, pes), out)
 
 
 def main():
