@@ -1,11 +1,12 @@
 """What loss and gradients of a task cost in PyTorch and JAX: `python -m benchmarks.elsewhere [--publish]`.
 
-CPU time of this process, one thread, the fastest of ROUNDS rounds, the ways in turns. All three compute loss and gradients of one
+CPU time of this process, one core, the fastest of ROUNDS rounds, the ways in turns. All three compute loss and gradients of one
 batch after another, without an optimizer; the compiled loop moves the parameters a little, so that no step can be left out. Needs
 PyTorch and JAX. Prints the section "elsewhere" of docs/benchmarks.md; --publish writes it.
 """
 
 import argparse
+import os
 import time
 
 import numpy as np
@@ -89,7 +90,7 @@ def text(rows):
     return f"""## Tasks in PyTorch and JAX
 
 Milliseconds of a step: loss and gradients of a batch after another, no optimizer. PyTorch: `module.loss().backward()`; JAX: the
-jitted `jax.value_and_grad(loss)`, with its batches. CPU time, one thread, the fastest of {ROUNDS} rounds of {STEPS} steps;
+jitted `jax.value_and_grad(loss)`, with its batches. CPU time on one core, the fastest of {ROUNDS} rounds of {STEPS} steps;
 synthetic data.
 
 {report.table(header, rows)}
@@ -102,6 +103,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     report.publish_option(parser)
     given = parser.parse_args()
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # before JAX starts: it makes as many threads as it may use cores
     from taskset.execution.runtime import start_tensorflow
 
     start_tensorflow(threads=1)

@@ -66,6 +66,7 @@ RIVALS = (
     Rival("muon", "Muon", ("learning_rate", "adam_learning_rate")),
     Rival("soap", "SOAP", ("learning_rate",)),
     Rival("relative_nadam", "relative NAdam", ("travel",)),
+    Rival("anchored_pes", "pretrained anchored_pes"),
     Rival("mlp_pes", "pretrained mlp_pes"),
 )
 
@@ -76,7 +77,7 @@ def place(root, rival, trials):
 
 
 def jobs(suite):
-    """(rival, trials, task) of the whole table, in the order in which they run: the pretrained optimizer after the others."""
+    """(rival, trials, task) of the whole table, in the order in which they run: the pretrained optimizers after the others."""
     tasks = sorted((entry.task for entry in suite.tasks), key=lambda task: suite.rule["costs"][task])
     tuned, learned = ([r for r in RIVALS if bool(r.rates) is has] for has in (True, False))
     for rivals, trials in ((tuned, 1), (learned, 1), (tuned, 10)):

@@ -46,4 +46,5 @@ def conditions(*packages: str) -> str:
 
 def processor() -> str:
     """The processor's kind and the number of cores that this process may use."""
-    return f"{provenance.processor()}, {len(os.sched_getaffinity(0))} cores"
+    cores = len(os.sched_getaffinity(0))
+    return f"{provenance.processor()}, {cores} core{'s' if cores > 1 else ''}"
