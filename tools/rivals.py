@@ -2,7 +2,8 @@
 
 Every optimizer runs on `rivals:1` as `python -m taskset score` runs it: with the settings of its authors (one trial), and with
 ten: these settings, and nine more whose rates are drawn. DIR/NAME-TRIALS is the directory of each score. An interrupted run is
-resumed by the same command; task follows task, the cheapest first, so that all optimizers get equally far.
+resumed by the same command; task follows task, the cheapest first, so that all optimizers get equally far. Several processes
+may share DIR if each has its own rivals (--only).
 """
 
 import argparse
@@ -67,7 +68,6 @@ RIVALS = (
     Rival("soap", "SOAP", ("learning_rate",)),
     Rival("relative_nadam", "relative NAdam", ("travel",)),
     Rival("anchored_pes", "pretrained anchored_pes"),
-    Rival("mlp_pes", "pretrained mlp_pes"),
 )
 
 
@@ -76,10 +76,10 @@ def place(root, rival, trials):
     return root / f"{rival.name}-{trials}"
 
 
-def jobs(suite):
-    """(rival, trials, task) of the whole table, in the order in which they run: the pretrained optimizers after the others."""
+def jobs(suite, names):
+    """(rival, trials, task) of the rivals called `names`, in the order in which they run: one trial of all comes first."""
     tasks = sorted((entry.task for entry in suite.tasks), key=lambda task: suite.rule["costs"][task])
-    tuned, learned = ([r for r in RIVALS if bool(r.rates) is has] for has in (True, False))
+    tuned, learned = ([r for r in RIVALS if bool(r.rates) is has and r.name in names] for has in (True, False))
     for rivals, trials in ((tuned, 1), (learned, 1), (tuned, 10)):
         for task in tasks:
             yield from ((rival, trials, task) for rival in rivals)
@@ -91,13 +91,13 @@ def done(root, rival, trials, suite):
     return {task for task, path in paths.items() if any(root.glob(str(path.relative_to(root))))}
 
 
-def run(root, hours):
-    """Run what is missing, one task after the other, for at most so many hours."""
+def run(root, hours, names):
+    """Run what the rivals called `names` miss, one task after the other, for at most so many hours."""
     from taskset.execution.runtime import start_tensorflow
 
     start_tensorflow(threads=1)
     suite, end = tiers.load(SUITE), time.monotonic() + 3600 * hours
-    for rival, trials, task in jobs(suite):
+    for rival, trials, task in jobs(suite, names):
         if time.monotonic() > end:
             return
         candidate = rival.candidate(trials)
@@ -175,7 +175,7 @@ def text(parts, root):
     total = sum(seconds.values())
     each = ", ".join(f"{key} {value:.0f}" for key, value in seconds.items())
     heading = standing_table.heading(next(iter(parts.values()))).partition(". ")[2]  # without suite and tasks
-    whole, trained = "\n\n".join(sections), sum(entry.split == "train" for entry in suite.tasks)
+    whole = "\n\n".join(sections)
     return f"""# Rivals
 
 What optimizers that are used without tuning, or with ten trials, reach on `{SUITE}`: {len(suite.tasks)} tasks of
@@ -185,9 +185,9 @@ What optimizers that are used without tuning, or with ten trials, reach on `{SUI
 
 Adam and the learned list are those of the baselines; Adam, tuned, has 17 learning rates to choose from. With ten trials the first
 has the authors' settings, and in the others each rate is drawn log-uniformly between a tenth of the authors' value and ten times
-it; for each task the best by train loss (train) or validation loss (test) counts. `mlp_pes` was trained on tasks of the split
-train of the package's families, of which {trained} are among these. SOAP has bases for axes of up to 256, where its authors
-have them for up to 10,000. relative NAdam is this package's own, its one setting chosen on training tasks.
+it; for each task the best by train loss (train) or validation loss (test) counts. `anchored_pes` was trained on other tasks,
+many of them of these families. relative NAdam is this package's own, its one setting chosen on other tasks, too. SOAP has bases
+for axes of up to 256, where its authors have them for up to 10,000.
 The tasks are among the cheapest of their families: by the cost model, an optimizer with one trial takes at most
 {tenth.MOST_SECONDS:.0f} s of a core for each of them (`taskset/scoring/tiers/tenth.py`).
 
@@ -207,11 +207,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="Directory of the results.")
     parser.add_argument("--hours", type=float, default=1e9, help="Start no further task after so many hours; 0 runs nothing.")
+    every = [rival.name for rival in RIVALS]
+    parser.add_argument("--only", nargs="+", choices=every, default=every, metavar="NAME", help="Run these rivals alone.")
     parser.add_argument("--costs", action="store_true", help="Measure the cost of a step of each rival beside Adam's.")
     parser.add_argument("--publish", action="store_true", help="Write docs/rivals.md, its pictures and the rows that ship.")
     given = parser.parse_args()
     try:
-        run(given.out, given.hours)
+        run(given.out, given.hours, given.only)
         if given.costs:
             costs(given.out)
         suite = tiers.load(SUITE)

@@ -10,13 +10,13 @@ class TimeIsOver(Exception):
     """Ends an outer training between two steps."""
 
 
-def suite_of(name, tasks, horizon, scale):
-    """Tasks to train on, all in the split train and with one scale of losses (initial, best), on synthetic data."""
+def suite_of(name, tasks, horizon, scale, source="synthetic"):
+    """Tasks to train on, all in the split train and with one scale of losses (initial, best)."""
     from taskset.catalogue import get_config
     from taskset.scoring.suite import Entry, Suite
 
     scales = {"train": scale, "valid_outer": scale}
-    return Suite(name, 1, "synthetic", horizon, tuple(Entry(task, get_config(task)[1], "train", scales) for task in tasks))
+    return Suite(name, 1, source, horizon, tuple(Entry(task, get_config(task)[1], "train", scales) for task in tasks))
 
 
 def train_for(minutes, suite, options, folder, every=50, **settings):

@@ -1,0 +1,213 @@
+"""Robustness to noise in the inputs: optimizers trained for the loss on noisy images, on real data.
+
+    TFDS_DATA_DIR=DIR python -m tools.experiments.input_noise --out DIR | --publish --runs DIR [--minutes 6]
+
+Question. The networks that an optimizer trains see clean images. If the optimizer itself was trained so that the loss on noisy
+validation images becomes small, are the networks that come out more robust to noise? After Metz et al. 2019 (arXiv 1906.03367).
+
+Formula. The optimizer's objective at a step is the loss of a validation batch with N(0, s^2) added to every pixel of [0, 1],
+s = 0 (none), .15 or .3. Reported: the accuracy of the networks at the end on noisy test images, over noise levels, which are
+not those of the objectives alone.
+
+Settings. Tiny_mlp_mnist_bs32_start1.0 on the real mnist: the first 1,000 training images, averaged to 8x8 pixels, a network of
+one hidden layer of 32, 200 steps (6.4 epochs); 300 validation and 500 test images, two draws of noise of each. `mlp` and
+`anchored` are trained by PES on this task alone, whole trainings of 200 steps in truncations of 20, so many core-minutes for
+each of the three objectives (--minutes). By hand: for each noise level by itself, the setting with the best accuracy on
+validation images of that level over 4 tuning seeds, of Adam's 19 rates, or of 256 drawn NAdamW settings with weight decay and
+schedules. 12 other seeds for the table. Then, without further training, the same on fashion_mnist. DIR of --runs keeps the
+trainings; the same command resumes them.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import report
+from taskset.execution.runtime import start_tensorflow
+from tools.experiments import page
+from tools.experiments.one_task import ADAM, JUDGING, SCALE, STEPS, TUNING, by_hand
+from tools.experiments.tiny_problem import TASK, interval, shown
+from tools.experiments.training import suite_of, train_for
+
+TRAINED_FOR = (0.0, 0.15, 0.3)  # standard deviations of the objectives' noise
+LEVELS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)  # of the test images'
+TABLE = (0.0, 0.2, 0.4, 0.6)
+OPTIMIZERS = {"mlp": {"pairs": 16, "learning_rate": 0.01}, "anchored": {"pairs": 32, "learning_rate": 0.003}}
+NADAMW = "NAdamW with schedules, 256 drawn"
+OTHER = "Tiny_mlp_fashion_mnist_bs32_start1.0"
+SPLITS = ("valid_outer", "test")
+DRAWS = 2  # of noise, for each image
+PICTURE = "input_noise.png"
+
+
+def objective(stddev):
+    """The name of the objective with so much noise, registered."""
+    import learned
+    from learned.outer_training.objectives import NoisyLoss
+
+    if not stddev:
+        return "valid"
+    name = f"noise_of_{100 * stddev:.0f}_percent"
+    if name not in learned.registry.objectives.names():
+        learned.register_objective(name)(lambda: NoisyLoss(stddev))
+    return name
+
+
+def train(optimizer, stddev, folder, minutes):
+    """(outer steps, core-minutes) of training an optimizer for the loss at one noise level."""
+    import learned
+
+    options = learned.Options(
+        optimizer, objective=objective(stddev), estimator="pes", steps=20, sigma=0.01, lengths=str(STEPS), first_lengths="spread",
+        slots=1, tasks_per_step=1, warm_up=20, clip=0.1, **OPTIMIZERS[optimizer],
+    )  # fmt: skip
+    return train_for(minutes, suite_of("input_noise", [TASK], STEPS, SCALE, "tfds"), options, folder)
+
+
+def noisy(task, split, stddev):
+    """All images of a split with noise, DRAWS times, as one batch; the same noise for every network, in units of `stddev`."""
+    import tensorflow as tf
+
+    from taskset.random import stateless
+
+    data = task.data.open("tfds")
+    images = tf.tile(data.images[split], [DRAWS, 1, 1, 1])
+    noise = stateless.normal(stateless.as_key(SPLITS.index(split)), images.shape)
+    return {"image": images + stddev * noise, "label": tf.tile(data.labels[split], [DRAWS])}
+
+
+def accuracies(task, split, params):
+    """Accuracies [levels, networks] of networks with parameters {path: tensor [networks, ..]}."""
+    import tensorflow as tf
+
+    def accuracy(one, batch):
+        return task.loss_and_metrics(one, batch, tf.zeros([2], tf.int32))[1]["accuracy"]
+
+    run = tf.function(lambda params, batch: tf.vectorized_map(lambda one: accuracy(one, batch), params), autograph=False)
+    return np.array([run(params, noisy(task, split, level)).numpy() for level in LEVELS])
+
+
+def trained(task, rules, seed):
+    """Parameters at the end {path: [rules, ..]}, all of one seed; the rules differ in their hyperparameters only."""
+    from taskset.execution.copies import CopiesLoop
+    from taskset.execution.loop import calls
+
+    hparams = [rule.hparams(STEPS) for rule in rules]
+    stacked = {name: np.array([one[name] for one in hparams]) for name in hparams[0]}
+    loop = CopiesLoop(task, rules[0], len(rules), STEPS)
+    run = loop.start(seed)
+    for count, raw in calls(loop, seed, STEPS, STEPS):
+        loop.train(run, stacked, count, raw)
+    return loop.evaluated(run, stacked)
+
+
+def by_seed(task, split, rules, seeds):
+    """Accuracies [seeds, levels, rules]."""
+    return np.array([accuracies(task, split, trained(task, rules, seed)) for seed in seeds])
+
+
+def judge(task, runs):
+    """{label: accuracies on test images [judging seeds, levels]}; by hand, each level has its own setting."""
+    import learned
+
+    found = {}
+    for label, rules in by_hand().items():
+        if label not in (ADAM, NADAMW):
+            continue
+        best = by_seed(task, "valid_outer", rules, TUNING).mean(axis=0).argmax(axis=1)
+        chosen = sorted(set(best.tolist()))
+        judged = by_seed(task, "test", [rules[i] for i in chosen], JUDGING)
+        found[label] = np.stack([judged[:, level, chosen.index(i)] for level, i in enumerate(best.tolist())], axis=1)
+    for optimizer in OPTIMIZERS:
+        for stddev in TRAINED_FOR:
+            rule = learned.load(runs / folder_of(optimizer, stddev) / "checkpoint.npz")
+            found[title(optimizer, stddev)] = by_seed(task, "test", [rule], JUDGING)[..., 0]
+    for label, values in found.items():
+        print(f"{task.name}, {label}: {', '.join(f'{x:.3f}' for x in values.mean(axis=0))}", flush=True)
+    return found
+
+
+def folder_of(optimizer, stddev):
+    """The folder of a training."""
+    return f"{optimizer}_{stddev:g}"
+
+
+def title(optimizer, stddev):
+    """What a trained optimizer is called."""
+    return f"{optimizer}, trained for noise {stddev:g}"
+
+
+def measure(runs, minutes):
+    """({title: (outer steps, core-minutes)}, {task: {label: accuracies [seeds, levels]}})."""
+    from taskset.catalogue import get_task
+
+    spent = {}
+    for optimizer in OPTIMIZERS:
+        for stddev in TRAINED_FOR:
+            spent[title(optimizer, stddev)] = train(optimizer, stddev, runs / folder_of(optimizer, stddev), minutes)
+    return spent, {name: judge(get_task(name, "tfds"), runs) for name in (TASK, OTHER)}
+
+
+def draw(found, path):
+    """Test accuracy against the noise of the test images, a panel for each task."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, panels = plt.subplots(1, len(found), figsize=(10, 4.6), sharex=True, constrained_layout=True)
+    styles = {"Adam": ("k", "--"), "NAdamW": ("0.5", "--")}
+    for axes, (name, labels) in zip(panels, found.items()):
+        for label, values in labels.items():
+            optimizer, _, stddev = label.partition(", trained for noise ")
+            learned_style = (f"C{TRAINED_FOR.index(float(stddev))}", "-" if optimizer == "mlp" else ":") if stddev else None
+            color, line = learned_style or styles[label.split()[0].rstrip(",")]
+            axes.plot(LEVELS, 100 * values.mean(axis=0), line, color=color, label=label, marker=".")
+        axes.set(xlabel="noise of the test images (standard deviation)", ylabel="test accuracy, %", title=name, ylim=(0, None))
+    handles, names = panels[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=3, fontsize=8)
+    figure.savefig(path, dpi=90)
+    plt.close(figure)
+
+
+def section(spent, found):
+    """Figure and numbers in Markdown."""
+    parts = []
+    for name, labels in found.items():
+        rows = []
+        for label, values in labels.items():
+            cells = [shown(*interval(100 * values[:, LEVELS.index(level)])) for level in TABLE]
+            steps = f"{spent[label][0]:,}" if label in spent else ""
+            rows.append([label, steps, *cells])
+        parts += [f"Test accuracy in per cent on `{name}`, by the noise of the test images:",
+                  report.table(["optimizer", "outer steps", *(f"noise {level:g}" for level in TABLE)], rows)]  # fmt: skip
+    minutes = max(used for _, used in spent.values())
+    return f"""![test accuracy against the noise of the test images](pictures/{PICTURE})
+
+{(chr(10) * 2).join(parts)}
+
+Brackets: 95% bootstrap intervals over {len(JUDGING)} seeds. By hand, each noise level has the setting that was best on
+validation images with that noise on {len(TUNING)} tuning seeds of the same task. Each outer training: {minutes:.1f}
+core-minutes on the first task alone. Real images of mnist and fashion_mnist, averaged to 8x8 pixels;
+{report.conditions("tensorflow", "numpy")}."""
+
+
+def write(spent, found, out):
+    """The picture, and the section of the document."""
+    page.write("input-noise", PICTURE, lambda path: draw(found, path), section(spent, found), out)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    report.folder_options(parser)
+    parser.add_argument("--runs", type=Path, metavar="DIR", required=True, help="Folder of the trainings, which resume from it.")
+    parser.add_argument("--minutes", type=float, default=6.0, help="Core-minutes of each training, compilation included.")
+    arguments = parser.parse_args()
+    folder = report.folder(arguments)
+    start_tensorflow(threads=1)
+    write(*measure(arguments.runs, arguments.minutes), folder)
+
+
+if __name__ == "__main__":
+    main()
