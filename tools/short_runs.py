@@ -78,7 +78,7 @@ def main():
     from taskset.scoring import suites
 
     suite = one_run.few(suites.load(args.suite), args.per_family)
-    print(f"{len(suite.tasks)} training tasks: {', '.join(entry.task for entry in suite.tasks)}")
+    print(f"{len(suite.tasks)} training tasks")
     for name in args.only:
         train(name, suite, args.out / name, args.minutes)
 
