@@ -6,8 +6,10 @@ import pytest
 from tools.experiments import (
     conv_and_mlp,
     gradient_variance,
+    input_noise,
     ladders,
     one_task,
+    outer_problem,
     outer_surface,
     sharp_function,
     tiny_problem,
@@ -155,3 +157,75 @@ def test_what_is_trained_on_are_suites_of_known_tasks():
     assert conv_and_mlp.name_of("conv", "imagenet_resized/16x16") == "Tiny_conv_imagenet_resized_16x16_bs32_start1.0"
     names = [conv_and_mlp.name_of(kind, one) for kind in conv_and_mlp.KINDS for one in conv_and_mlp.HELD_OUT]
     assert {entry.split for entry in training.suite_of("held out", names, 200, one_task.SCALE).of_split("train")} == {"train"}
+
+
+@pytest.fixture(scope="module")
+def outer():
+    return outer_problem.OuterTask(tiny_problem.problem("learnable_sgdm"), steps=5, pairs=16, sigma=0.02)
+
+
+def _drawn(outer, seed=0):
+    import tensorflow as tf
+
+    return {name: tf.constant(array[0]) for name, array in outer.raw_batches("train", seed, 0, 1).items()}
+
+
+def test_the_outer_problem_is_the_mean_loss_of_trainings(outer):
+    """Against the training loop of the package, pair by pair."""
+    import tensorflow as tf
+
+    from taskset.optimizers import descent
+
+    batch, task = _drawn(outer), outer.problem.task
+    theta = tiny_problem.theta(0.1)
+    weights = {path: tf.constant(w) for path, w in outer.problem.layout.arrays(theta).items()}
+    rule, found = descent.momentum(0.1, tiny_problem.BETA), []
+    for n in range(outer.pairs):
+        params = {name.removeprefix("start/"): x[n] for name, x in batch.items() if name.startswith("start/")}
+        state = rule.init(params)
+        for t in range(outer.steps):
+            now = {name: x[t, n] for name, x in batch.items() if not name.startswith("start/")}
+            loss, gradients = task.value_and_gradients(params, now, 0)
+            params, state = rule.update(gradients, state, params, t, rule.hparams(outer.steps))
+            found.append(float(loss) / np.log(10))
+    np.testing.assert_allclose(outer.loss(weights, batch, tf.zeros([2], tf.int32)), np.mean(found), rtol=1e-4)
+
+
+def test_the_outer_gradient_is_the_slope_of_the_outer_loss(outer):
+    import tensorflow as tf
+
+    batch, key = _drawn(outer), tf.constant([3, 4])
+    vector = lambda x: np.concatenate([np.ravel(x[path]) for path in outer.parameter_shapes])  # noqa: E731
+    tensors = lambda x: {p: tf.constant(w) for p, w in outer.problem.layout.arrays(x.astype(np.float32)).items()}  # noqa: E731
+    loss = tf.function(lambda params: outer.loss(params, batch, key), autograph=False)
+    estimate = tf.function(lambda params, key: outer.value_and_gradients(params, batch, key)[1], autograph=False)
+    theta, h = tiny_problem.theta(0.1), 0.02
+    exact = [float(loss(tensors(theta + h * axis)) - loss(tensors(theta - h * axis))) / (2 * h) for axis in np.eye(2)]
+    found = np.array([vector(estimate(tensors(theta), tf.constant([1, i]))) for i in range(150)])
+    error = found.std(axis=0) / np.sqrt(len(found))
+    assert np.all(error < 0.1 * np.abs(exact).max()) and np.all(np.abs(found.mean(axis=0) - exact) < 4 * error)
+
+
+def test_each_outer_step_has_its_own_batches_wherever_a_call_begins(outer):
+    two, second = outer.raw_batches("train", 0, 0, 2), outer.raw_batches("train", 0, 1, 1)
+    for name, array in two.items():
+        np.testing.assert_array_equal(array[1], second[name][0])
+        assert np.any(array[0] != array[1]) or name.endswith("/b"), name  # biases start at 0
+
+
+def test_noise_of_test_images_is_the_same_for_all_levels_and_networks():
+    import tensorflow as tf
+
+    from taskset.catalogue import get_task
+
+    task = get_task(tiny_problem.TASK, "synthetic")
+    clean, low, high = (input_noise.noisy(task, "test", level) for level in (0.0, 0.1, 0.2))
+    np.testing.assert_allclose(high["image"] - clean["image"], 2 * (low["image"] - clean["image"]), atol=1e-6)
+    noise = (low["image"] - clean["image"]).numpy()
+    assert abs(noise.std() - 0.1) < 0.001 and not np.allclose(noise[:500], noise[500:])
+    inits = [task.init(seed) for seed in range(3)]
+    found = input_noise.accuracies(task, "test", tf.nest.map_structure(lambda *each: tf.stack(each), *inits))
+    for at, batch in ((0, clean), (1, low)):
+        expected = [float(task.loss_and_metrics(params, batch, 0)[1]["accuracy"]) for params in inits]
+        np.testing.assert_allclose(found[at], expected, rtol=1e-5)
+    assert found.shape == (len(input_noise.LEVELS), 3) and len(set(found[0].tolist())) > 1

@@ -71,7 +71,7 @@ def noisy(task, split, stddev):
 
     from taskset.random import stateless
 
-    data = task.data.open("tfds")
+    data = task.data.open(task.source, task.data_dir)
     images = tf.tile(data.images[split], [DRAWS, 1, 1, 1])
     noise = stateless.normal(stateless.as_key(SPLITS.index(split)), images.shape)
     return {"image": images + stddev * noise, "label": tf.tile(data.labels[split], [DRAWS])}
