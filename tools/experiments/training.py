@@ -19,21 +19,26 @@ def suite_of(name, tasks, horizon, scale, source="synthetic"):
     return Suite(name, 1, source, horizon, tuple(Entry(task, get_config(task)[1], "train", scales) for task in tasks))
 
 
-def train_for(minutes, suite, options, folder, every=50, **settings):
+def train_for(minutes, suite, options, folder, every=50, keep_at=(), **settings):
     """(outer steps, core-minutes) of an outer training in a folder, until its core-minutes are spent.
 
     Compilation counts, and so do earlier calls, which are resumed. every: outer steps between checkpoints and printed lines;
-    settings: of `learned.open_trainer`. The weights at the end are in weights.npz.
+    keep_at: core-minutes after which weights are kept (`kept_weights`); settings: of `learned.open_trainer`. The weights at the
+    end are in weights.npz.
     """
     import learned
 
     kept = folder / "spent.json"
-    spent = json.loads(kept.read_text()) if kept.exists() else {"steps": 0, "seconds": 0.0}
+    spent = json.loads(kept.read_text()) if kept.exists() else {"steps": 0, "seconds": 0.0, "kept": {}}
     begun, before, losses = time.process_time(), spent["seconds"], []
 
     def report(line):
         spent.update(steps=line["step"], seconds=before + time.process_time() - begun)
         losses.append(line["loss"])
+        for at in keep_at:
+            if spent["seconds"] >= 60 * at and f"{at:g}" not in spent["kept"]:
+                trainer.keep(folder / f"weights_{at:g}.npz")
+                spent["kept"][f"{at:g}"] = line["step"]
         if line["step"] % every == 0:
             finite = [loss for loss in losses[-every:] if loss is not None]
             recent = f"{sum(finite) / max(len(finite), 1):.4f}"
@@ -51,6 +56,14 @@ def train_for(minutes, suite, options, folder, every=50, **settings):
                 trainer.keep(folder / "weights.npz")
         kept.write_text(json.dumps(spent))
     return spent["steps"], spent["seconds"] / 60
+
+
+def kept_weights(folder):
+    """{core-minutes: (outer steps, file of the weights)} that `train_for` kept, in order."""
+    kept = json.loads((folder / "spent.json").read_text())["kept"]
+    return {
+        float(at): (steps, folder / f"weights_{at}.npz") for at, steps in sorted(kept.items(), key=lambda item: float(item[0]))
+    }
 
 
 def train_losses(task, rule, seeds, steps, interval=None):
