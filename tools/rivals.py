@@ -66,7 +66,7 @@ RIVALS = (
     Rival("prodigy", "Prodigy", ("learning_rate",)),
     Rival("muon", "Muon", ("learning_rate", "adam_learning_rate")),
     Rival("soap", "SOAP", ("learning_rate",)),
-    Rival("relative_nadam", "relative NAdam", ("travel",)),
+    Rival("relative_nadam", "relative NAdam"),
     Rival("anchored_pes", "pretrained anchored_pes"),
 )
 
