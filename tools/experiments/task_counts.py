@@ -1,0 +1,219 @@
+"""More training tasks, better training: 1, 10, 100 or 1,000 tasks for the same computing.
+
+    python -m tools.experiments.task_counts --out DIR | --publish --runs DIR [--minutes 60]
+
+Question. With one training task an optimizer is made for that task, with a thousand it has to be good for all. Which is better on
+tasks that it was not trained on, of the same families and of others, after the same core-minutes?
+
+Formula. The score is the mean over the last tenth of 200 steps of the normalized train loss
+min((L - best) / (initial - best), 2), with the scales of the suite tiny:1 (best: the best of 17 Adam rates in 2,000 steps), over
+tasks and 4 seeds.
+
+Settings. Training tasks are drawn, with another draw for each outer seed: Tiny_mlp or Tiny_autoencoder (8x8 pixels, batches of
+32, synthetic) of eight data sets, the scale of the first weights log-uniform between .3 and 3; those of fewer tasks are the
+first of those of more. They differ in data and starts, not in shapes, and so share two compiled programs: all arms spend their
+time in the same way. Their loss scales are those of tiny:1, interpolated between its three starts. `anchored`, which starts as
+NAdam, is trained by PES for the mean of the loss, whole trainings of 200 steps in truncations of 20, four tasks with 8 pairs
+each in an outer step; so many core-minutes, compilation included, for each of the four arms and two outer seeds (--minutes).
+Judged on mnist and fashion_mnist, which are in no training task: the same families with three starts each (12 tasks), and
+families that were left out (8 tasks: convolutional nets on images, recurrent nets on text, quadratics). Adam with one rate: of
+19, the best on 48 tasks of tiny:1 of the training's families and data sets. DIR of --runs keeps the trainings; the same command
+resumes them.
+"""
+
+import argparse
+import functools
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import report
+from taskset.execution.runtime import start_tensorflow
+from tools.experiments import page
+from tools.experiments.one_task import ADAM, STEPS, by_hand
+from tools.experiments.tiny_problem import interval, shown
+from tools.experiments.training import kept_weights, train_for, train_losses, train_losses_of_many
+
+COUNTS, SEEDS, JUDGING = (1, 10, 100, 1000), (0, 1), range(4)
+STARTS = (0.3, 1.0, 3.0)
+HELD_OUT = ("mnist", "fashion_mnist")
+SHARES = (1 / 8, 1 / 4, 1 / 2, 1)  # of the minutes, after which weights are judged
+FAMILIES = ("tiny_mlp", "tiny_autoencoder")
+OTHERS = (
+    "Tiny_rnn_imdb_start1.0", "Tiny_rnn_lm1b_start1.0", "Tiny_quadratic0_narrow0.0_noise0.02",
+    "Tiny_quadratic0_narrow2.0_noise0.02", "Tiny_quadratic1_narrow0.5_noise0.1", "Tiny_quadratic1_narrow1.5_noise0.1",
+)  # fmt: skip
+PICTURE = "task_counts.png"
+SAME, LEFT_OUT = "the same families", "families left out"
+
+
+@functools.cache
+def scales():
+    """{task of tiny:1: (initial, best) of its train loss}."""
+    import learned  # noqa: F401
+    from taskset.scoring import named_suites
+
+    return {entry.task: tuple(entry.scales["train"]) for entry in named_suites.find("tiny:1").tasks}
+
+
+def name_of(family, dataset, start):
+    """The name of a task with batches of 32."""
+    return f"{family.capitalize()}_{dataset.replace('/', '_')}_bs32_start{start}"
+
+
+def between(start, known):
+    """(initial, best) at a start, from [(initial, best)] at STARTS: linear in the logarithms."""
+    return tuple(float(np.exp(np.interp(np.log(start), np.log(STARTS), np.log(each)))) for each in zip(*known))
+
+
+@functools.cache
+def drawn(i, seed):
+    """(name, family, scale) of training task i of an outer seed, registered."""
+    from learned.tiny import SETS
+    from taskset.random import seeds
+    from taskset.registry import register_fixed
+
+    known, sets, rng = scales(), [one for one in SETS if one not in HELD_OUT], seeds.generator(seed, "task_counts", i)
+    family, dataset = FAMILIES[rng.integers(len(FAMILIES))], sets[rng.integers(len(sets))]
+    start = round(float(np.exp(rng.uniform(*np.log([STARTS[0], STARTS[-1]])))), 4)
+    name, config = f"{name_of(family, dataset, start)}_drawn{seed}_{i}", {"dataset": dataset, "bs": 32, "start_scale": start}
+    register_fixed(name)(lambda: (family, dict(config)))
+    return name, family, between(start, [known[name_of(family, dataset, at)] for at in STARTS])
+
+
+def train(count, seed, folder, minutes):
+    """(outer steps, core-minutes) of a training on so many tasks, keeping weights after each of SHARES."""
+    import learned
+    from taskset.scoring.suite import Entry, Suite
+
+    entries = []
+    for name, family, scale in (drawn(i, seed) for i in range(count)):
+        entries.append(Entry(name, family, "train", {"train": scale, "valid_outer": scale}))
+    suite = Suite(f"tiny_{count}", 1, "synthetic", STEPS, tuple(entries))
+    options = learned.Options(
+        "anchored", estimator="pes", seed=seed, pairs=8, steps=20, sigma=0.01, lengths=str(STEPS), first_lengths="spread",
+        slots=16, tasks_per_step=4, learning_rate=0.003, warm_up=20, clip=0.1,
+    )  # fmt: skip
+    return train_for(minutes, suite, options, folder, keep_at=[share * minutes for share in SHARES])
+
+
+def judged():
+    """{SAME: names, LEFT_OUT: names}."""
+    return {
+        SAME: [name_of(family, one, start) for family in FAMILIES for one in HELD_OUT for start in STARTS],
+        LEFT_OUT: [*(name_of("tiny_conv", one, 1.0) for one in HELD_OUT), *OTHERS],
+    }
+
+
+def score(name, losses, known):
+    """Scores [seeds, ..] of train losses [seeds, steps, ..]."""
+    initial, best = known[name]
+    normalized = (losses[:, -(STEPS // 10) :] - best) / (initial - best)
+    return np.minimum(np.where(np.isfinite(normalized), normalized, 2.0), 2.0).mean(axis=1)
+
+
+def scored(rule, names):
+    """Scores [seeds, tasks] of a rule."""
+    from taskset.catalogue import get_task
+
+    known = scales()
+    each = [score(name, train_losses(get_task(name, "synthetic"), rule, JUDGING, STEPS), known) for name in names]
+    return np.stack(each, axis=1)
+
+
+def adam():
+    """Adam with the one rate that is best on tasks of the training's families and data sets."""
+    from learned.tiny import SETS
+    from taskset.catalogue import get_task
+
+    rules, known, found = by_hand()[ADAM], scales(), []
+    for family in FAMILIES:
+        for dataset in (one for one in SETS if one not in HELD_OUT):
+            for start in STARTS:
+                name = name_of(family, dataset, start)
+                losses = train_losses_of_many(get_task(name, "synthetic"), rules, range(1), STEPS)
+                found.append(score(name, losses, known)[0])
+    return rules[int(np.mean(found, axis=0).argmin())]
+
+
+def measure(runs, minutes):
+    """({(count, seed): {core-minutes: (outer steps, {place: scores [seeds, tasks]})}}, {rule by hand: {place: scores}})."""
+    import learned
+
+    found, places = {}, judged()
+    for seed in SEEDS:
+        for count in COUNTS:
+            folder = runs / f"{count}_{seed}"
+            train(count, seed, folder, minutes)
+            found[count, seed] = {
+                at: (steps, {place: scored(learned.load(file), names) for place, names in places.items()})
+                for at, (steps, file) in kept_weights(folder).items()
+            }
+            *_, (steps, last) = found[count, seed].values()
+            listed = ", ".join(f"{place} {x.mean():.4f}" for place, x in last.items())
+            print(f"{count} tasks, outer seed {seed}, {steps} outer steps: {listed}", flush=True)
+    start = learned.with_weights(learned.load("anchored_pes").learned, learned.optimizers.get("anchored").init_theta(0))
+    rate = adam()
+    by_hand_rules = {f"Adam, one rate ({rate.name})": rate, "anchored, untrained (NAdam)": start}
+    return found, {label: {p: scored(rule, names) for p, names in places.items()} for label, rule in by_hand_rules.items()}
+
+
+def draw(found, others, path):
+    """Score against core-minutes, a panel for each kind of judged tasks."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, panels = plt.subplots(1, 2, figsize=(10, 4.2), constrained_layout=True)
+    for axes, place in zip(panels, (SAME, LEFT_OUT)):
+        for (count, seed), kept in found.items():
+            values = [scores[place].mean() for _, scores in kept.values()]
+            label = f"{count:,} task{'s' if count > 1 else ''}" if seed == SEEDS[0] else None
+            line = "o-" if seed == SEEDS[0] else "o--"
+            axes.plot(list(kept), values, line, color=f"C{COUNTS.index(count)}", label=label)
+        for label, color in zip(others, ("0.4", "0.7")):
+            axes.axhline(others[label][place].mean(), color=color, linestyle=":", label=label)
+        axes.set(xlabel="core-minutes of outer training", xscale="log", title=f"held-out tasks: {place}")
+    panels[0].set(ylabel="normalized train loss at the end")
+    panels[0].legend(fontsize=8)
+    figure.savefig(path, dpi=90)
+    plt.close(figure)
+
+
+def section(found, others):
+    """Figure and numbers in Markdown."""
+    rows = []
+    for (count, seed), kept in sorted(found.items()):
+        at, (steps, values) = max(kept.items())
+        cells = [shown(*interval(values[place].mean(axis=0))) for place in (SAME, LEFT_OUT)]
+        rows.append([f"{count:,}", seed, f"{at:g}", f"{steps:,}", *cells])
+    for label, values in others.items():
+        rows.append([label, "", "", "", *(shown(*interval(values[place].mean(axis=0))) for place in (SAME, LEFT_OUT))])
+    header = ["training tasks", "outer seed", "core-minutes", "outer steps", SAME, LEFT_OUT]
+    return f"""![score on held-out tasks against core-minutes](pictures/{PICTURE})
+
+{report.table(header, rows)}
+
+Normalized train loss in the last tenth of {STEPS} steps; brackets: 95% bootstrap intervals over the tasks. Broken lines: the
+second outer seed. Synthetic data; {report.conditions("tensorflow", "numpy")}."""
+
+
+def write(found, others, out):
+    """The picture, and the section of the document."""
+    page.write("task-counts", PICTURE, lambda path: draw(found, others, path), section(found, others), out)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    report.folder_options(parser)
+    parser.add_argument("--runs", type=Path, metavar="DIR", required=True, help="Folder of the trainings, which resume from it.")
+    parser.add_argument("--minutes", type=float, default=60.0, help="Core-minutes of each training, compilation included.")
+    arguments = parser.parse_args()
+    folder = report.folder(arguments)
+    start_tensorflow(threads=1)
+    write(*measure(arguments.runs, arguments.minutes), folder)
+
+
+if __name__ == "__main__":
+    main()
