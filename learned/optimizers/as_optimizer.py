@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,7 +21,8 @@ from taskset.execution.loop import VALIDATION_INTERVAL
 class WithWeights:
     """A `taskset.optimizers.base.Optimizer`: `learned` with the weights theta, {path: float array}. Made by `with_weights`.
 
-    The state is {"learned": ..} and, if the optimizer reads it, the last validation loss, measured every 10 steps.
+    The state is {"learned": ..} and, if the optimizer reads it, the last validation loss, measured every 10 steps. Runs are
+    computed one by one, and weights of no effect are known: so the rule is `LearnedOptimizer.alone` where there is one.
     """
 
     learned: LearnedOptimizer
@@ -38,9 +40,18 @@ class WithWeights:
         """The number of steps of the run where the learned optimizer reads it, else nothing."""
         return {"horizon": float(horizon)} if self.learned.uses_horizon else {}
 
+    @functools.cached_property
+    def _parts(self):
+        """(init, update, the weights that they take)."""
+        learned = self.learned
+        if learned.alone is None:
+            return learned.init, learned.update, self.theta
+        return *learned.alone, learned.effective(self.theta) if learned.effective else self.theta
+
     def init(self, params: Params) -> Tree:
         """The state before the first step."""
-        state = {"learned": self.learned.init(self._theta(params), params)}
+        init, _, theta = self._parts
+        state = {"learned": init(_constants(theta, params), params)}
         if self.uses_validation_loss:
             state["validation_loss"] = tf.zeros([], _dtype(params))
         return state
@@ -60,15 +71,17 @@ class WithWeights:
         if self.uses_validation_loss:
             held = tf.cond(tf.equal(step % VALIDATION_INTERVAL, 0), validation_loss, lambda: state["validation_loss"])
         planned = self.learned.planned(hparams.get("horizon"), _dtype(params))
-        params, learned = self.learned.update(self._theta(params), grads, state["learned"], params, step, loss, held, **planned)
+        _, update, theta = self._parts
+        params, learned = update(_constants(theta, params), grads, state["learned"], params, step, loss, held, **planned)
         return params, {"learned": learned, "validation_loss": held} if self.uses_validation_loss else {"learned": learned}
-
-    def _theta(self, params):
-        return {path: tf.constant(w, _dtype(params)) for path, w in self.theta.items()}
 
 
 def _dtype(params):
     return next(iter(params.values())).dtype
+
+
+def _constants(theta, params):
+    return {path: tf.constant(w, _dtype(params)) for path, w in theta.items()}
 
 
 def with_weights(learned: LearnedOptimizer, theta: Mapping[str, Any], name: str | None = None) -> WithWeights:

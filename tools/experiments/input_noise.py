@@ -91,15 +91,18 @@ def accuracies(task, split, params):
 def trained(task, rules, seed):
     """Parameters at the end {path: [rules, ..]}, all of one seed; the rules differ in their hyperparameters only."""
     from taskset.execution.copies import CopiesLoop
-    from taskset.execution.loop import calls
+    from taskset.execution.loop import Loop, calls
 
     hparams = [rule.hparams(STEPS) for rule in rules]
-    stacked = {name: np.array([one[name] for one in hparams]) for name in hparams[0]}
-    loop = CopiesLoop(task, rules[0], len(rules), STEPS)
+    if alone := len(rules) == 1:  # a learned rule has no form for several runs
+        loop, given = Loop(task, rules[0], STEPS), hparams[0]
+    else:
+        loop, given = CopiesLoop(task, rules[0], len(rules), STEPS), {name: [one[name] for one in hparams] for name in hparams[0]}
     run = loop.start(seed)
     for count, raw in calls(loop, seed, STEPS, STEPS):
-        loop.train(run, stacked, count, raw)
-    return loop.evaluated(run, stacked)
+        loop.train(run, given, count, raw)
+    params = loop.evaluated(run, given)
+    return {path: w[None] for path, w in params.items()} if alone else params
 
 
 def by_seed(task, split, rules, seeds):
