@@ -79,14 +79,11 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         self._learned = optimizers.get(learned)
         self._init: Callable[..., Any]
         self._update: Callable[..., Any]
-        self._init, self._update = self._learned.init, self._learned.update
         self._theta = {path: w.astype(np.float32) for path, w in with_weights(self._learned, theta).theta.items()}
-        self._effective = self._theta
+        self._init, self._update, self._effective = self._learned.for_one_model(self._theta)
         if self._learned.alone:
-            self._init, update = self._learned.alone
             # Compiled wherever it is used: one operation after the other, its many passes over memory take three times as long.
-            self._update = tf.function(update, autograph=False, jit_compile=True)
-            self._effective = self._learned.effective(self._theta) if self._learned.effective else self._theta
+            self._update = tf.function(self._update, autograph=False, jit_compile=True)
         self._loss_of_step, self._validated = _Box(), False
         self._validated_until: int | None = None
         self._planned = self._checked_steps(steps)

@@ -42,11 +42,7 @@ class WithWeights:
 
     @functools.cached_property
     def _parts(self):
-        """(init, update, the weights that they take)."""
-        learned = self.learned
-        if learned.alone is None:
-            return learned.init, learned.update, self.theta
-        return *learned.alone, learned.effective(self.theta) if learned.effective else self.theta
+        return self.learned.for_one_model(self.theta)
 
     def init(self, params: Params) -> Tree:
         """The state before the first step."""

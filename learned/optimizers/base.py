@@ -63,6 +63,12 @@ class LearnedOptimizer:
         """The number of scalars in theta."""
         return sum(math.prod(shape) for shape in self.shapes.values())
 
+    def for_one_model(self, theta: Arrays) -> tuple[Callable[..., Tree], Callable[..., tuple[Params, Tree]], Arrays]:
+        """(init, update, the weights that both take): `alone` with what is effective of theta, or the rule itself."""
+        if self.alone is None:
+            return self.init, self.update, theta
+        return *self.alone, self.effective(theta) if self.effective else theta
+
     def planned(self, horizon: Any, dtype: tf.DType) -> dict[str, tf.Tensor]:
         """{"horizon": ..} for `update`, from a number or scalar tensor; {} unless it reads the horizon."""
         return {"horizon": tf.cast(horizon, dtype)} if self.uses_horizon else {}

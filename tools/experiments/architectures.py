@@ -17,17 +17,23 @@ end on two of the training tasks. Core-minutes include compilation. Adam: the be
 """
 
 import argparse
-from pathlib import Path
 
 import numpy as np
 
 from benchmarks import report
-from taskset.execution.runtime import start_tensorflow
 from tools.experiments import page
 from tools.experiments.conv_and_mlp import HELD_OUT, name_of
 from tools.experiments.one_task import ADAM, JUDGING, SCALE, STEPS, TUNING, by_hand, scores
 from tools.experiments.tiny_problem import interval, shown
-from tools.experiments.training import kept_weights, suite_of, train_for, train_losses, train_losses_of_many
+from tools.experiments.training import (
+    PES,
+    kept_weights,
+    suite_of,
+    train_for,
+    train_losses,
+    train_losses_of_many,
+    training_command,
+)
 
 RULES = ("mlp", "adafac_mlp", "hierarchical", "anchored")
 RATES = (0.001, 0.003, 0.01)
@@ -43,10 +49,7 @@ def train(rule, rate, folder, minutes):
     from learned.tiny import SETS
 
     suite = suite_of("architectures", [name_of("mlp", one) for one in SETS if one not in HELD_OUT], STEPS, SCALE)
-    options = learned.Options(
-        rule, estimator="pes", pairs=8, steps=20, sigma=0.01, lengths=str(STEPS), first_lengths="spread", slots=8,
-        tasks_per_step=4, learning_rate=rate, warm_up=20, clip=0.1,
-    )  # fmt: skip
+    options = learned.Options(rule, **PES, pairs=8, lengths=str(STEPS), slots=8, tasks_per_step=4, learning_rate=rate)
     return train_for(minutes, suite, options, folder, keep_at=[share * minutes for share in SHARES])
 
 
@@ -138,12 +141,7 @@ def write(found, adam_scores, out):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     report.folder_options(parser)
-    parser.add_argument("--runs", type=Path, metavar="DIR", required=True, help="Folder of the trainings, which resume from it.")
-    parser.add_argument("--minutes", type=float, default=5.0, help="Core-minutes of each training, compilation included.")
-    arguments = parser.parse_args()
-    folder = report.folder(arguments)
-    start_tensorflow(threads=1)
-    write(*measure(arguments.runs, arguments.minutes), folder)
+    training_command(parser, 5.0, measure, write)
 
 
 if __name__ == "__main__":

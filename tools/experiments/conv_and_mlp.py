@@ -16,16 +16,14 @@ trainings; the same command resumes them.
 """
 
 import argparse
-from pathlib import Path
 
 import numpy as np
 
 from benchmarks import report
-from taskset.execution.runtime import start_tensorflow
 from tools.experiments import page
 from tools.experiments.one_task import ADAM, JUDGING, SCALE, STEPS, TUNING, by_hand, scores
 from tools.experiments.tiny_problem import interval, shown
-from tools.experiments.training import suite_of, train_for, train_losses, train_losses_of_many
+from tools.experiments.training import PES, suite_of, train_for, train_losses, train_losses_of_many, training_command
 
 KINDS = {"mlp": "fully connected", "conv": "convolutional"}
 HELD_OUT = ("mnist", "fashion_mnist")
@@ -43,10 +41,7 @@ def train(kind, folder, minutes):
     from learned.tiny import SETS
 
     suite = suite_of(kind, [name_of(kind, one) for one in SETS if one not in HELD_OUT], STEPS, SCALE)
-    options = learned.Options(
-        "anchored", estimator="pes", pairs=8, steps=20, sigma=0.01, lengths=str(STEPS), first_lengths="spread", slots=8,
-        tasks_per_step=4, learning_rate=0.003, warm_up=20, clip=0.1,
-    )  # fmt: skip
+    options = learned.Options("anchored", **PES, pairs=8, lengths=str(STEPS), slots=8, tasks_per_step=4, learning_rate=0.003)
     return train_for(minutes, suite, options, folder)
 
 
@@ -119,12 +114,7 @@ def write(spent, found, out):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     report.folder_options(parser)
-    parser.add_argument("--runs", type=Path, metavar="DIR", required=True, help="Folder of the trainings, which resume from it.")
-    parser.add_argument("--minutes", type=float, default=2.5, help="Core-minutes of each training, compilation included.")
-    arguments = parser.parse_args()
-    folder = report.folder(arguments)
-    start_tensorflow(threads=1)
-    write(*measure(arguments.runs, arguments.minutes), folder)
+    training_command(parser, 2.5, measure, write)
 
 
 if __name__ == "__main__":

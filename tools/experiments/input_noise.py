@@ -19,16 +19,14 @@ trainings; the same command resumes them.
 """
 
 import argparse
-from pathlib import Path
 
 import numpy as np
 
 from benchmarks import report
-from taskset.execution.runtime import start_tensorflow
 from tools.experiments import page
 from tools.experiments.one_task import ADAM, JUDGING, SCALE, STEPS, TUNING, by_hand
 from tools.experiments.tiny_problem import TASK, interval, shown
-from tools.experiments.training import suite_of, train_for
+from tools.experiments.training import PES, suite_of, train_for, training_command
 
 TRAINED_FOR = (0.0, 0.15, 0.3)  # standard deviations of the objectives' noise
 LEVELS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)  # of the test images'
@@ -59,9 +57,8 @@ def train(optimizer, stddev, folder, minutes):
     import learned
 
     options = learned.Options(
-        optimizer, objective=objective(stddev), estimator="pes", steps=20, sigma=0.01, lengths=str(STEPS), first_lengths="spread",
-        slots=1, tasks_per_step=1, warm_up=20, clip=0.1, **OPTIMIZERS[optimizer],
-    )  # fmt: skip
+        optimizer, **PES, objective=objective(stddev), lengths=str(STEPS), slots=1, tasks_per_step=1, **OPTIMIZERS[optimizer]
+    )
     return train_for(minutes, suite_of("input_noise", [TASK], STEPS, SCALE, "tfds"), options, folder)
 
 
@@ -204,12 +201,7 @@ def write(spent, found, out):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     report.folder_options(parser)
-    parser.add_argument("--runs", type=Path, metavar="DIR", required=True, help="Folder of the trainings, which resume from it.")
-    parser.add_argument("--minutes", type=float, default=6.0, help="Core-minutes of each training, compilation included.")
-    arguments = parser.parse_args()
-    folder = report.folder(arguments)
-    start_tensorflow(threads=1)
-    write(*measure(arguments.runs, arguments.minutes), folder)
+    training_command(parser, 6.0, measure, write)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from benchmarks import report
 from taskset.execution.runtime import start_tensorflow
 from tools.experiments import page
 from tools.experiments.tiny_problem import TASK, interval, shown
-from tools.experiments.training import suite_of, train_for, train_losses, train_losses_of_many
+from tools.experiments.training import PES, suite_of, train_for, train_losses, train_losses_of_many
 
 STEPS, TUNING, JUDGING = 200, range(4), range(100, 112)
 SCALE = (2.3026, 0.05)  # of the normalized loss: guessing, and about the least that a training of 200 steps reaches
@@ -96,10 +96,7 @@ def train(name, folder, minutes):
     """(outer steps, core-minutes) of training `name` until its minutes are spent, those of earlier calls included."""
     import learned
 
-    options = learned.Options(
-        name, estimator="pes", steps=20, sigma=0.01, lengths=str(STEPS), first_lengths="spread", slots=1, tasks_per_step=1,
-        warm_up=20, clip=0.1, **TRAINED[name],
-    )  # fmt: skip
+    options = learned.Options(name, **PES, lengths=str(STEPS), slots=1, tasks_per_step=1, **TRAINED[name])
     return train_for(minutes, suite(), options, folder)
 
 

@@ -28,12 +28,13 @@ import numpy as np
 from benchmarks import report
 from taskset.execution.runtime import start_tensorflow
 from tools.experiments import page, tiny_problem
+from tools.experiments.one_task import SMOOTHED, smooth, steps_to
 from tools.experiments.tiny_problem import interval, shown
 
 NEW, INNER, PAIRS, SIGMA, OUTER, SEEDS, HELD_OUT = "mlp", 50, 8, 0.01, 300, range(3), 8
 RATES = tuple(10.0 ** (np.arange(-7, -2) / 2))
 LEARNED = ("anchored_pes", "anchored_controller", "mlp_pes")
-LAST, SMOOTHED = 30, 15
+LAST = 30
 START = "start/"  # before the names of an inner start's parameters
 PICTURE = "outer_problem.png"
 
@@ -169,15 +170,9 @@ def rows(found):
     adam = min((label for label in found if label.startswith("Adam")), key=lambda label: found[label][0][:, -LAST:].mean())
     goal = found[adam][0].mean(axis=0)[-LAST:].mean()
     for label, (curves, validated) in found.items():
-        reached = np.flatnonzero(smooth(curves.mean(axis=0)) <= goal)
-        steps = f"{reached[0] + SMOOTHED:,}" if len(reached) else "not reached"
+        steps = steps_to(curves.mean(axis=0), goal)
         cells = [shown(*interval(values)) for values in (curves[:, -LAST:].mean(axis=1), curves.mean(axis=1), validated)]
-        yield [f"**{label}**" if label == adam else label, *cells, steps]
-
-
-def smooth(curve):
-    """Means [n - SMOOTHED + 1] of the last SMOOTHED steps of a curve [n]."""
-    return np.convolve(curve, np.full(SMOOTHED, 1 / SMOOTHED), "valid")
+        yield [f"**{label}**" if label == adam else label, *cells, f"{steps:,.0f}" if np.isfinite(steps) else "not reached"]
 
 
 def draw(found, path):
@@ -193,7 +188,7 @@ def draw(found, path):
         by_hand = label.startswith("Adam")
         color = str(next(grays)) if by_hand else f"C{i - len(RATES)}"
         each = np.array([smooth(curve) for curve in curves])
-        at = np.arange(SMOOTHED, OUTER + 1)
+        at = np.arange(1, OUTER + 1)
         axes.plot(at, each.mean(axis=0), color=color, label=label, linewidth=1.2 if by_hand else 1.8)
         axes.fill_between(at, each.min(axis=0), each.max(axis=0), color=color, alpha=0.15, linewidth=0)
     axes.set(xlabel="outer steps", ylabel="outer loss (1: guessing)", title=f"training the weights of {NEW}")

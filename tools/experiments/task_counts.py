@@ -23,16 +23,14 @@ resumes them.
 
 import argparse
 import functools
-from pathlib import Path
 
 import numpy as np
 
 from benchmarks import report
-from taskset.execution.runtime import start_tensorflow
 from tools.experiments import page
 from tools.experiments.one_task import ADAM, STEPS, by_hand
 from tools.experiments.tiny_problem import interval, shown
-from tools.experiments.training import kept_weights, train_for, train_losses, train_losses_of_many
+from tools.experiments.training import PES, kept_weights, train_for, train_losses, train_losses_of_many, training_command
 
 COUNTS, SEEDS, JUDGING = (1, 10, 100, 1000), (0, 1), range(4)
 STARTS = (0.3, 1.0, 3.0)
@@ -91,9 +89,8 @@ def train(count, seed, folder, minutes):
         entries.append(Entry(name, family, "train", {"train": scale, "valid_outer": scale}))
     suite = Suite(f"tiny_{count}", 1, "synthetic", STEPS, tuple(entries))
     options = learned.Options(
-        "anchored", estimator="pes", seed=seed, pairs=8, steps=20, sigma=0.01, lengths=str(STEPS), first_lengths="spread",
-        slots=16, tasks_per_step=4, learning_rate=0.003, warm_up=20, clip=0.1,
-    )  # fmt: skip
+        "anchored", **PES, seed=seed, pairs=8, lengths=str(STEPS), slots=16, tasks_per_step=4, learning_rate=0.003
+    )
     return train_for(minutes, suite, options, folder, keep_at=[share * minutes for share in SHARES])
 
 
@@ -207,12 +204,7 @@ def write(found, others, out):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     report.folder_options(parser)
-    parser.add_argument("--runs", type=Path, metavar="DIR", required=True, help="Folder of the trainings, which resume from it.")
-    parser.add_argument("--minutes", type=float, default=60.0, help="Core-minutes of each training, compilation included.")
-    arguments = parser.parse_args()
-    folder = report.folder(arguments)
-    start_tensorflow(threads=1)
-    write(*measure(arguments.runs, arguments.minutes), folder)
+    training_command(parser, 60.0, measure, write)
 
 
 if __name__ == "__main__":

@@ -2,12 +2,33 @@
 
 import json
 import time
+from pathlib import Path
 
 import numpy as np
+
+from benchmarks import report
+from taskset.execution.runtime import start_tensorflow
+
+# Of `learned.Options`: how the experiments train on tiny tasks, whole trainings in truncations of 20 steps.
+PES = {"estimator": "pes", "steps": 20, "sigma": 0.01, "first_lengths": "spread", "warm_up": 20, "clip": 0.1}
 
 
 class TimeIsOver(Exception):
     """Ends an outer training between two steps."""
+
+
+def training_command(parser, minutes, measure, write):
+    """The command line of an experiment with outer trainings, by default of so many core-minutes each.
+
+    parser: with `report.folder_options`; measure: `(folder of the trainings, minutes) -> what was found`, a tuple; write: called
+    with its entries and the folder of the results.
+    """
+    parser.add_argument("--runs", type=Path, metavar="DIR", required=True, help="Folder of the trainings, which resume from it.")
+    parser.add_argument("--minutes", type=float, default=minutes, help="Core-minutes of each training, compilation included.")
+    arguments = parser.parse_args()
+    folder = report.folder(arguments)
+    start_tensorflow(threads=1)
+    write(*measure(arguments.runs, arguments.minutes), folder)
 
 
 def suite_of(name, tasks, horizon, scale, source="synthetic"):
@@ -32,7 +53,7 @@ def train_for(minutes, suite, options, folder, every=50, keep_at=(), **settings)
     spent = json.loads(kept.read_text()) if kept.exists() else {"steps": 0, "seconds": 0.0, "kept": {}}
     begun, before, losses = time.process_time(), spent["seconds"], []
 
-    def report(line):
+    def after_step(line):
         spent.update(steps=line["step"], seconds=before + time.process_time() - begun)
         losses.append(line["loss"])
         for at in keep_at:
@@ -50,7 +71,7 @@ def train_for(minutes, suite, options, folder, every=50, keep_at=(), **settings)
     if spent["seconds"] < 60 * minutes:
         with learned.open_trainer(suite, options, folder, **settings) as trainer:
             try:
-                trainer.train(10**6, every, report=report)
+                trainer.train(10**6, every, report=after_step)
             except TimeIsOver:
                 trainer.save()
                 trainer.keep(folder / "weights.npz")
