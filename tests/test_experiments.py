@@ -1,13 +1,17 @@
 """The mathematics of tools/experiments/: what is conserved, and slopes, variances and scores against their formulas."""
 
+import types
+
 import numpy as np
 import pytest
 
+import learned  # noqa: F401  (knows the tiny tasks)
 from tools.experiments import (
     conv_and_mlp,
     gradient_variance,
     input_noise,
     ladders,
+    objectives,
     one_task,
     outer_problem,
     outer_surface,
@@ -229,3 +233,34 @@ def test_noise_of_test_images_is_the_same_for_all_levels_and_networks():
         expected = [float(task.loss_and_metrics(params, batch, 0)[1]["accuracy"]) for params in inits]
         np.testing.assert_allclose(found[at], expected, rtol=1e-5)
     assert found.shape == (len(input_noise.LEVELS), 3) and len(set(found[0].tolist())) > 1
+
+
+def test_curves_are_losses_on_all_images_along_the_run(monkeypatch):
+    from taskset.catalogue import get_task
+    from taskset.execution import loop
+    from taskset.optimizers import adaptive
+
+    monkeypatch.setattr(objectives, "STEPS", 2 * objectives.EVERY)
+    task, rules = get_task(tiny_problem.TASK, "synthetic"), [adaptive.adam(0.003), adaptive.adam(0.03), adaptive.adam(1e30)]
+    found = objectives.curves(task, rules, seeds=[5])
+    alone = objectives.curves(task, rules[1:2], seeds=[5])
+    for split, stored in objectives.SPLITS.items():
+        batch = objectives.whole(task, stored)
+        for at in range(3):
+            params, _ = loop.train(task, rules[1], at * objectives.EVERY, seed=5) if at else (task.init(5), None)
+            np.testing.assert_allclose(found[split][0, at, 1], task.loss(params, batch, 0), rtol=1e-4)
+        np.testing.assert_allclose(alone[split][0, :, 0], found[split][0, :, 1], rtol=1e-4)
+        assert found[split][0, 2, 2] == 2 * np.log(10)
+    assert found["train"][0, 2, 1] < found["test"][0, 2, 1]
+
+
+def test_each_objective_has_the_setting_that_is_best_by_it(monkeypatch):
+    ends = {"train": [3.0, 1.0, 2.0], "valid": [1.0, 2.0, 3.0], "test": [9.0, 8.0, 0.0]}
+
+    def curves(task, rules, seeds):
+        return {split: np.tile([values[int(rule.name)] for rule in rules], [len(seeds), 2, 1]) for split, values in ends.items()}
+
+    monkeypatch.setattr(objectives, "curves", curves)
+    found = objectives.tuned(None, [types.SimpleNamespace(name=str(i)) for i in range(3)])
+    assert {objective: name for objective, (name, _) in found.items()} == {"train": "1", "valid": "0"}
+    assert found["valid"][1]["test"].max() == found["valid"][1]["test"].min() == 9 and found["train"][1]["train"].max() == 1

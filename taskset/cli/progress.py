@@ -111,7 +111,7 @@ def baseline_report(
     engine: Engine | None = None,
 ) -> int:
     """Run a baseline with a progress bar; returns the exit status (1 if a task failed, 130 if interrupted)."""
-    from taskset.normalization.sweep import baseline, engines, planning
+    from taskset.normalization.sweep import baseline, engines, planning, provenance
     from taskset.normalization.tables import write_tables
 
     engine = engine or engines.LOCAL
@@ -124,7 +124,7 @@ def baseline_report(
         f"{len(options.optimizers)} optimizers x {len(options.seeds)} seeds x {options.steps} steps"
     )
     if todo.waiting:
-        out.print(planning.described(planning.cheapest_first(todo.waiting, options), engine.workers(workers, baseline.cores())))
+        out.print(planning.described(planning.cheapest_first(todo.waiting, options), engine.workers(workers, provenance.cores())))
     columns = (
         BarColumn(),
         MofNCompleteColumn(),

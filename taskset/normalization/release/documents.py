@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from collections.abc import Sequence
 from datetime import date
@@ -46,5 +45,5 @@ def conditions(*packages: str) -> str:
 
 def processor() -> str:
     """The processor's kind and the number of cores that this process may use."""
-    cores = len(os.sched_getaffinity(0))
+    cores = provenance.cores()
     return f"{provenance.processor()}, {cores} core{'s' if cores > 1 else ''}"

@@ -7,7 +7,6 @@ curves are the same (apart from the seconds and the time stamps).
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from taskset import catalogue, changes
 from taskset.datasets.sharing import shared_arrays
 from taskset.errors import InfeasibleTask, StoreError
 from taskset.normalization import store
-from taskset.normalization.sweep import claims, engines, planning, resume, workers
+from taskset.normalization.sweep import claims, engines, planning, provenance, resume, workers
 from taskset.normalization.sweep.runner import Curves, SweepOptions, earlier_curves, swept
 
 
@@ -135,11 +134,6 @@ def run(
     try:
         with shared_arrays():
             work = SweepWork(options, str(root), data_dir, mode)
-            return engine.run(todo.waiting, work, count, report, in_time, tuple(modules), default=cores())
+            return engine.run(todo.waiting, work, count, report, in_time, tuple(modules), default=provenance.cores())
     finally:
         claims.tidy(root)
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0))

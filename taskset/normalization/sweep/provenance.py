@@ -1,6 +1,7 @@
 """Which code made a result, and on what machine."""
 
 import functools
+import os
 import platform
 import subprocess
 from pathlib import Path
@@ -34,6 +35,13 @@ def processor() -> str:
         lines = []
     models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return f"{models[0]} ({platform.machine()})" if models else platform.machine()
+
+
+def cores() -> int:
+    """Cores that this process may use; those of the machine where the system doesn't tell (macOS)."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def machine() -> str:

@@ -23,7 +23,7 @@ from taskset.errors import ConfigError, InfeasibleTask, StoreError, UnknownName
 from taskset.execution.loop import train
 from taskset.normalization import store
 from taskset.normalization.normalizer import Normalizer, fit
-from taskset.normalization.sweep import baseline
+from taskset.normalization.sweep import baseline, provenance
 from taskset.normalization.sweep.runner import SweepOptions, sweep, sweep_to_file
 from taskset.normalization.tables import write_tables
 from taskset.optimizers import get_optimizer
@@ -280,3 +280,10 @@ def test_interrupted_and_resumed_is_uninterrupted(tmp_path):
     pd.testing.assert_frame_equal(values(root), values(whole))
     assert (root / "sweep.json").read_text() == (whole / "sweep.json").read_text()
     assert len(values(root)) == TASKS * 3 * 31
+
+
+def test_cores_are_known_where_the_system_has_no_affinity(monkeypatch):
+    assert provenance.cores() == len(os.sched_getaffinity(0))
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: 6)
+    assert provenance.cores() == 6

@@ -1,0 +1,216 @@
+"""Trained for the train or for the validation loss, beside rules by hand tuned on either, with regularisation and without.
+
+    TFDS_DATA_DIR=DIR python -m tools.experiments.objectives --out DIR | --publish --runs DIR [--minutes 8]
+
+Question. Outer training can make the train loss small, or the loss on images that gradients never see. Does an optimizer that
+was trained for the second one regularise, on problems that it has never seen? And is that more than what a search over Adam's
+settings with penalties and decay of the rate finds?
+
+Formula. The objective of outer training is the mean over a run of the loss of training batches (train) or of batches of
+validation images at the same parameters (valid). A run is judged after every 50 steps by its loss on all training images and on
+all test images. By hand, the setting is tuned on each problem by itself, by the loss at the end on training images, or on
+validation images; the test images choose nothing.
+
+Settings. Problems: an MLP 64-32-10 on the first 1,000 training images of the real mnist and fashion_mnist, averaged to 8x8
+pixels, batches of 32, 1,000 steps (32 epochs), so that fitting the training images and doing well on others part. 300 validation
+and 500 test images. `mlp` and `anchored` are trained by PES on the same network on synthetic stand-ins of eight other data sets,
+in truncations of 20 steps, so many core-minutes for each of the two objectives (--minutes). By hand: 95 settings of momentum, 19
+of Adam, 38 of RMSProp, 256 of adam8p (betas, epsilon, penalties on |w| and on w^2, two decays of the rate). 4 tuning seeds, 12
+other seeds for the table. DIR of --runs keeps the trainings; the same command resumes them.
+"""
+
+import argparse
+
+import numpy as np
+
+from benchmarks import report
+from tools.experiments import page
+from tools.experiments.conv_and_mlp import HELD_OUT, name_of
+from tools.experiments.one_task import JUDGING, SCALE, TUNING, by_hand
+from tools.experiments.tiny_problem import interval, shown
+from tools.experiments.training import PES, suite_of, train_for, training_command
+
+STEPS, EVERY = 1000, 50
+OBJECTIVES = ("train", "valid")
+OPTIMIZERS = {"mlp": 0.01, "anchored": 0.003}  # outer learning rates
+HANDS = ("momentum", "Adam, 19", "RMSProp", "adam8p")  # of `by_hand`, how their names begin
+SPLITS = {"train": "train", "valid": "valid_outer", "test": "test"}
+DRAWN = ("Adam, 19", "adam8p")  # in the picture, beside what was trained
+PICTURE = "objectives.png"
+
+
+def train(optimizer, objective, folder, minutes):
+    """(outer steps, core-minutes) of training an optimizer for one objective."""
+    import learned
+    from learned.tiny import SETS
+
+    names = [name_of("mlp", one) for one in SETS if one not in HELD_OUT]
+    options = learned.Options(
+        optimizer, **PES, objective=objective, pairs=8, lengths=str(STEPS), slots=8, tasks_per_step=4,
+        learning_rate=OPTIMIZERS[optimizer],
+    )  # fmt: skip
+    return train_for(minutes, suite_of("objectives", names, STEPS, SCALE), options, folder)
+
+
+def whole(task, split):
+    """All images of a split as one batch."""
+    import tensorflow as tf
+
+    data = task.data.open(task.source, task.data_dir)
+    return {"image": tf.constant(data.images[split]), "label": tf.constant(data.labels[split])}
+
+
+def losses(task, params):
+    """{split: losses [networks] on all of its images} of networks with parameters {path: tensor [networks, ..]}."""
+    import tensorflow as tf
+
+    def loss(one, batch):
+        return task.loss_and_metrics(one, batch, tf.zeros([2], tf.int32))[0]
+
+    run = tf.function(lambda params, batch: tf.vectorized_map(lambda one: loss(one, batch), params), autograph=False)
+    return {name: run(params, whole(task, split)).numpy() for name, split in SPLITS.items()}
+
+
+def curves(task, rules, seeds):
+    """{split: losses [seeds, evaluations, rules]} at step 0 and after every EVERY steps.
+
+    The rules differ in their hyperparameters only. A loss counts as at most 2 log 10, the double of guessing.
+    """
+    from taskset.execution.copies import CopiesLoop
+    from taskset.execution.loop import Loop, calls
+
+    hparams = [rule.hparams(STEPS) for rule in rules]
+    if alone := len(rules) == 1:  # a learned rule has no form for several runs
+        loop, given = Loop(task, rules[0], EVERY), hparams[0]
+    else:
+        loop, given = CopiesLoop(task, rules[0], len(rules), EVERY), {name: [one[name] for one in hparams] for name in hparams[0]}
+    found = {split: [] for split in SPLITS}
+    for seed in seeds:
+        run, each = loop.start(seed), []
+        drawn = calls(loop, seed, STEPS, EVERY)
+        for at in range(0, STEPS + 1, EVERY):
+            params = loop.evaluated(run, given)
+            each.append(losses(task, {path: w[None] for path, w in params.items()} if alone else params))
+            if at < STEPS:
+                count, raw = next(drawn)
+                loop.train(run, given, count, raw)
+        for split, values in found.items():
+            values.append([one[split] for one in each])
+    worst = 2 * np.log(10)
+    stacked = {split: np.array(values, np.float64) for split, values in found.items()}
+    return {split: np.minimum(np.where(np.isfinite(values), values, worst), worst) for split, values in stacked.items()}
+
+
+def tuned(task, rules):
+    """{objective: (name of the setting, {split: losses [judging seeds, evaluations]})}."""
+    ends = {split: values[:, -1].mean(axis=0) for split, values in curves(task, rules, TUNING).items()}
+    best = {objective: int(ends[objective].argmin()) for objective in OBJECTIVES}
+    chosen = sorted({*best.values(), (best["train"] + 1) % len(rules)})  # two at least: one alone is another program
+    judged = curves(task, [rules[i] for i in chosen], JUDGING)
+    return {
+        objective: (rules[i].name, {split: values[..., chosen.index(i)] for split, values in judged.items()})
+        for objective, i in best.items()
+    }
+
+
+def judge(task, runs):
+    """{label: {split: losses [judging seeds, evaluations]}}, and {label: name of the setting} of rules by hand."""
+    import learned
+
+    found, settings = {}, {}
+    for label, rules in by_hand().items():
+        if label.startswith(HANDS):
+            for objective, (name, values) in tuned(task, rules).items():
+                settings[title(label, objective)], found[title(label, objective)] = name, values
+    for optimizer in OPTIMIZERS:
+        for objective in OBJECTIVES:
+            rule = learned.load(runs / folder_of(optimizer, objective) / "checkpoint.npz")
+            values = curves(task, [rule], JUDGING)
+            found[title(optimizer, objective)] = {split: each[..., 0] for split, each in values.items()}
+    for label, values in found.items():
+        ends = ", ".join(f"{split} {each[:, -1].mean():.4f}" for split, each in values.items())
+        print(f"{task.name}, {label}: {ends} {settings.get(label, '')}", flush=True)
+    return found, settings
+
+
+def folder_of(optimizer, objective):
+    """The folder of a training."""
+    return f"{optimizer}_{objective}"
+
+
+def title(label, objective):
+    """What an optimizer is called: by hand it is tuned, else trained."""
+    return f"{label}, {'trained' if label in OPTIMIZERS else 'tuned'} for {objective}"
+
+
+def measure(runs, minutes):
+    """({label: (outer steps, core-minutes)}, {task: (losses, settings) of `judge`})."""
+    from taskset.catalogue import get_task
+
+    spent = {}
+    for optimizer in OPTIMIZERS:
+        for objective in OBJECTIVES:
+            folder = runs / folder_of(optimizer, objective)
+            spent[title(optimizer, objective)] = train(optimizer, objective, folder, minutes)
+    names = [name_of("mlp", one) for one in HELD_OUT]
+    return spent, {name: judge(get_task(name, "tfds"), runs) for name in names}
+
+
+def draw(found, path):
+    """Losses on training and on test images against steps; a row for each problem."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, panels = plt.subplots(len(found), 2, figsize=(10, 4 * len(found)), constrained_layout=True, squeeze=False)
+    at = np.arange(0, STEPS + 1, EVERY)
+    for row, (name, (labels, _)) in zip(panels, found.items()):
+        for axes, split in zip(row, ("train", "test")):
+            drawn = [label for label in labels if label.startswith((*OPTIMIZERS, *DRAWN))]
+            for i, label in enumerate(drawn):
+                style = "-" if label.endswith("for train") else "--"
+                axes.plot(at, labels[label][split].mean(axis=0), style, color=f"C{i // 2}", label=label)
+            axes.set(xlabel="steps", ylabel=f"loss on {split} images, nats", yscale="log", title=name)
+    handles, names = panels[0][0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=2, fontsize=8)
+    figure.savefig(path, dpi=90)
+    plt.close(figure)
+
+
+def section(spent, found):
+    """Figure and numbers in Markdown."""
+    parts = []
+    for name, (labels, settings) in found.items():
+        rows = []
+        for label, values in labels.items():
+            ends = [shown(*interval(values[split][:, -1])) for split in ("train", "test")]
+            least = shown(*interval(values["test"].min(axis=1)))
+            note = f"{spent[label][0]:,} outer steps" if label in spent else f"`{settings[label]}`"
+            rows.append([label, note, *ends, least])
+        header = ["optimizer", "setting, or training", "train loss at the end", "test loss at the end", "least test loss"]
+        parts += [f"On `{name}`:", report.table(header, rows)]
+    minutes = max(used for _, used in spent.values())
+    return f"""![losses on training and on test images](pictures/{PICTURE})
+
+{(chr(10) * 2).join(parts)}
+
+Losses in nats on all training or test images, {len(JUDGING)} seeds that were not tuned on; brackets: 95% bootstrap intervals over
+them. Least: of each run by itself, what stopping early at the best moment would give. Each outer training: {minutes:.1f}
+core-minutes, on synthetic data. Real images of mnist and fashion_mnist;
+{report.conditions("tensorflow", "numpy")}."""
+
+
+def write(spent, found, out):
+    """The picture, and the section of the document."""
+    page.write("objectives", PICTURE, lambda path: draw(found, path), section(spent, found), out)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    report.folder_options(parser)
+    training_command(parser, 8.0, measure, write)
+
+
+if __name__ == "__main__":
+    main()
