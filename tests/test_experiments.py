@@ -5,7 +5,8 @@ import types
 import numpy as np
 import pytest
 
-import learned  # noqa: F401  (knows the tiny tasks)
+import learned
+from taskset.catalogue import get_config
 from tools.experiments import (
     conv_and_mlp,
     gradient_variance,
@@ -16,6 +17,7 @@ from tools.experiments import (
     outer_problem,
     outer_surface,
     sharp_function,
+    task_counts,
     tiny_problem,
     training,
     truncation_bias,
@@ -264,3 +266,35 @@ def test_each_objective_has_the_setting_that_is_best_by_it(monkeypatch):
     found = objectives.tuned(None, [types.SimpleNamespace(name=str(i)) for i in range(3)])
     assert {objective: name for objective, (name, _) in found.items()} == {"train": "1", "valid": "0"}
     assert found["valid"][1]["test"].max() == found["valid"][1]["test"].min() == 9 and found["train"][1]["train"].max() == 1
+
+
+def test_a_training_keeps_weights_by_its_own_time_and_goes_on_where_it_ended(tmp_path, capsys):
+    suite = training.suite_of("one", [tiny_problem.TASK], 40, one_task.SCALE)
+    options = learned.Options("learnable_sgdm", **training.PES, pairs=2, lengths="40", slots=1, tasks_per_step=1)
+    steps, minutes = training.train_for(1e-6, suite, options, tmp_path, keep_at=[1e-7, 1e9])
+    assert steps == 1 and minutes > 1e-6
+    assert training.train_for(1e-6, suite, options, tmp_path) == (1, minutes)  # its time is over
+    again, more = training.train_for(minutes + 1e-6, suite, options, tmp_path, keep_at=[1e-7, minutes + 1e-7])
+    assert again == 2 and more > minutes
+    kept = training.kept_weights(tmp_path)
+    assert [steps for steps, _ in kept.values()] == [1, 2]
+    first, second = (learned.load(file) for _, file in kept.values())
+    assert first.learned is not None and second.learned is not None
+    assert "outer step" not in capsys.readouterr().out  # lines come every 50 steps
+
+
+def test_drawn_tasks_are_the_same_for_fewer_and_their_scales_lie_between_those_of_the_named():
+    name, family, (initial, best) = task_counts.drawn(3, 0)
+    assert task_counts.drawn(3, 0)[0] == name and task_counts.drawn(3, 1)[0] != name
+    known, start = task_counts.scales(), float(name.split("start")[1].split("_")[0])
+    dataset = get_config(name)[0]["dataset"]
+    around = [known[task_counts.name_of(family, dataset, at)] for at in task_counts.STARTS]
+    assert min(i for i, _ in around) <= initial <= max(i for i, _ in around) and best < initial
+    assert dataset not in task_counts.HELD_OUT and task_counts.STARTS[0] <= start <= task_counts.STARTS[-1]
+    assert task_counts.between(1.0, [(9.0, 1.0), (2.0, 0.5), (4.0, 4.0)]) == pytest.approx((2.0, 0.5))
+
+
+def test_scores_of_held_out_tasks_are_normalized_and_have_a_limit():
+    losses = np.full([2, task_counts.STEPS, 3], 9.0)
+    losses[:, -(task_counts.STEPS // 10) :] = [3.0, np.nan, 1e9]
+    np.testing.assert_allclose(task_counts.score("a", losses, {"a": (5.0, 1.0)}), [[0.5, 2, 2]] * 2)
