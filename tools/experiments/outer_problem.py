@@ -15,7 +15,7 @@ the mean over its 2 N trainings. Outer optimizers see (theta, g, that loss), as 
 
 Settings. The new optimizer is `mlp`, a network for each parameter, from its initial weights; inner task:
 Tiny_mlp_mnist_bs32_start1.0 on synthetic data, T = 50, N = 8, sigma = .01, 300 outer steps, 3 outer seeds (starts, batches and
-perturbations, which all outer optimizers share). Adam has 5 rates, from 10^-3.5 to 10^-1.5, and its best is chosen by the very
+perturbations, which all outer optimizers share). Adam has 5 rates, from 10^-2.5 to 10^-0.5, and its best is chosen by the very
 score that it is compared by: what favours Adam. The others have no setting; they are told the number of outer steps. Scores:
 the mean of F over the last 30 outer steps, and over all; and F of the final weights on 64 trainings with validation batches.
 """
@@ -32,7 +32,7 @@ from tools.experiments.one_task import SMOOTHED, smooth, steps_to
 from tools.experiments.tiny_problem import interval, shown
 
 NEW, INNER, PAIRS, SIGMA, OUTER, SEEDS, HELD_OUT = "mlp", 50, 8, 0.01, 300, range(3), 8
-RATES = tuple(10.0 ** (np.arange(-7, -2) / 2))
+RATES = tuple(10.0 ** (np.arange(-5, 0) / 2))
 LEARNED = ("anchored_pes", "anchored_controller", "mlp_pes")
 LAST = 30
 START = "start/"  # before the names of an inner start's parameters
