@@ -1,17 +1,19 @@
 """The mathematics of tools/experiments/: what is conserved, and slopes, variances and scores against their formulas."""
 
+import json
 import types
 
 import numpy as np
 import pytest
 
 import learned
-from taskset.catalogue import get_config
+from taskset.catalogue import get_config, get_task
 from tools.experiments import (
     conv_and_mlp,
     gradient_variance,
     input_noise,
     ladders,
+    large_image,
     objectives,
     one_task,
     outer_problem,
@@ -222,8 +224,6 @@ def test_each_outer_step_has_its_own_batches_wherever_a_call_begins(outer):
 def test_noise_of_test_images_is_the_same_for_all_levels_and_networks():
     import tensorflow as tf
 
-    from taskset.catalogue import get_task
-
     task = get_task(tiny_problem.TASK, "synthetic")
     clean, low, high = (input_noise.noisy(task, "test", level) for level in (0.0, 0.1, 0.2))
     np.testing.assert_allclose(high["image"] - clean["image"], 2 * (low["image"] - clean["image"]), atol=1e-6)
@@ -238,7 +238,6 @@ def test_noise_of_test_images_is_the_same_for_all_levels_and_networks():
 
 
 def test_curves_are_losses_on_all_images_along_the_run(monkeypatch):
-    from taskset.catalogue import get_task
     from taskset.execution import loop
     from taskset.optimizers import adaptive
 
@@ -298,3 +297,51 @@ def test_scores_of_held_out_tasks_are_normalized_and_have_a_limit():
     losses = np.full([2, task_counts.STEPS, 3], 9.0)
     losses[:, -(task_counts.STEPS // 10) :] = [3.0, np.nan, 1e9]
     np.testing.assert_allclose(task_counts.score("a", losses, {"a": (5.0, 1.0)}), [[0.5, 2, 2]] * 2)
+
+
+@pytest.fixture
+def short_moments(monkeypatch):
+    for name, value in {"MOMENTS": 2, "SHARE": 2, "BATCHES": 2, "TIMED": 2}.items():
+        monkeypatch.setattr(large_image, name, value)
+
+
+def test_a_long_run_goes_on_where_it_was_interrupted(tmp_path, short_moments, monkeypatch):
+    from taskset.optimizers import adaptive
+
+    task, rule = get_task(tiny_problem.TASK, "synthetic"), adaptive.adam(0.01)
+    losses, moments, *_ = large_image.trained(task, rule, 24, tmp_path / "whole")
+    evaluated = large_image.accuracy_and_loss
+
+    def interrupt(*given):
+        if calls:
+            raise KeyboardInterrupt
+        calls.append(given)
+        return evaluated(*given)
+
+    calls = []
+    monkeypatch.setattr(large_image, "accuracy_and_loss", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        large_image.trained(task, rule, 24, tmp_path / "parts")
+    monkeypatch.setattr(large_image, "accuracy_and_loss", evaluated)
+    again, same, seconds, wall = large_image.trained(task, rule, 24, tmp_path / "parts")
+    np.testing.assert_array_equal(again, losses)
+    for split, values in moments.items():
+        np.testing.assert_array_equal(same[split], values)
+        assert values.shape == (2, 2) and np.all((values[:, 1] >= 0) & (values[:, 1] <= 1))
+    assert losses.shape == (24,) and seconds > 0 and wall > 0
+    assert losses[-6:].mean() < losses[:6].mean()
+
+
+def test_the_number_of_steps_follows_from_the_hours_and_is_kept(tmp_path, short_moments):
+    from taskset.optimizers import adaptive
+
+    task, rule = get_task(tiny_problem.TASK, "synthetic"), adaptive.adam(0.01)
+    steps = large_image.planned(task, rule, 1 / 3600, tmp_path)
+    per_step = json.loads((tmp_path / "plan.json").read_text())["seconds_per_step"]
+    assert steps % 4 == 0 and abs(steps - 1 / per_step) <= 4
+    assert large_image.planned(task, rule, 100, tmp_path) == steps
+
+
+def test_the_end_of_a_run_that_diverged_is_infinite():
+    losses = np.linspace(5, 1, 50)
+    assert large_image.end(losses) == losses[-5:].mean() and large_image.end([*losses] * np.array([np.nan])) == np.inf

@@ -1,0 +1,196 @@
+"""A large image model: a ResNet of 14 layers on real CIFAR-10, one run of a learned optimizer against tuned Adam and momentum.
+
+    TFDS_DATA_DIR=DIR python -m tools.experiments.large_image --out DIR | --publish --runs DIR [--hours 1]
+
+Question. A learned optimizer was trained on networks of at most 100,000 weights, for at most 2,000 steps. Does it train a model
+far larger than those, with batch normalisation and shortcuts, which it has never met? After Metz et al. 2020 (arXiv 2009.11243).
+
+Formula. Train loss at the end: the mean over the last tenth of the steps. Validation and test: mean loss and accuracy of 20
+batches of 128, at 20 moments of the run.
+
+Settings. ResNet14_cifar10_bs128, seed 0. Every run has the same number of steps: as many as the learned optimizer takes in
+--hours of one core, measured beforehand. Adam and momentum have 7 rates each, half a decade apart; a tenth of the steps chooses,
+by the train loss at its end, and the best rate is run in full. Beside them the first of the learned list, which has a schedule.
+DIR of --runs keeps every run, and each goes on where it was interrupted; the number of steps is kept there as well.
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import report
+from taskset.execution.runtime import start_tensorflow
+from tools.experiments import page
+
+TASK, SEED, LEARNED = "ResNet14_cifar10_bs128", 0, "anchored_pes"
+RATES = {"Adam": 10.0 ** (np.arange(-9, -2) / 2), "momentum": 10.0 ** (np.arange(-7, 0) / 2)}
+MOMENTS, SHARE, BATCHES = 20, 10, 20  # evaluations of a run; steps over those that choose; batches of an evaluation
+SPLITS = ("valid_outer", "test")
+TIMED = 10  # steps by which the number of steps is found
+PICTURE = "large_image.png"
+
+
+def rules():
+    """{label: rule}, and {kind: [labels]} of what has rates to choose from."""
+    import learned
+    from taskset.optimizers import adaptive, descent, named
+
+    make = {"Adam": adaptive.adam, "momentum": descent.momentum}
+    found = {LEARNED: learned.load(LEARNED), "the learned list's first": named.opt_list(1)[0]}
+    kinds = {kind: {f"{kind}, rate {rate:.2g}": make[kind](rate) for rate in rates} for kind, rates in RATES.items()}
+    for labelled in kinds.values():
+        found |= labelled
+    return found, {kind: list(labelled) for kind, labelled in kinds.items()}
+
+
+def planned(task, rule, hours, folder):
+    """Steps of all runs: what `rule` takes in so many core-hours, a multiple of SHARE * MOMENTS; measured once."""
+    from taskset.execution.loop import Loop
+
+    file = folder / "plan.json"
+    if not file.exists():
+        loop = Loop(task, rule, TIMED)
+        run, hparams = loop.start(SEED), rule.hparams(1000)
+        loop.compile(run, hparams)
+        loop.train(run, hparams, TIMED)
+        every = SHARE * MOMENTS
+        steps = max(every, int(3600 * hours * TIMED / run.seconds) // every * every)
+        folder.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps({"steps": steps, "seconds_per_step": run.seconds / TIMED}))
+    return json.loads(file.read_text())["steps"]
+
+
+def accuracy_and_loss(task, params):
+    """{split: [loss, accuracy]}, means over BATCHES batches."""
+    import tensorflow as tf
+
+    def one(params, batch):
+        loss, metrics = task.loss_and_metrics(params, batch, tf.zeros([2], tf.int32))
+        return tf.stack([loss, metrics["accuracy"]])
+
+    run, found = tf.function(one, autograph=False), {}
+    for split in SPLITS:
+        batches = task.batches(split, SEED)
+        found[split] = np.mean([run(params, next(batches)).numpy() for _ in range(BATCHES)], axis=0).tolist()
+    return found
+
+
+def trained(task, rule, steps, folder):
+    """(train losses [steps], {split: [moments, (loss, accuracy)]}, core-seconds, wall-clock seconds) of one run.
+
+    It is kept in `folder` at every moment that it is evaluated at, and goes on from there.
+    """
+    import tensorflow as tf
+
+    from taskset import npz
+    from taskset.execution.loop import Loop, Run
+    from taskset.normalization.store import whole_file
+
+    every, file = steps // MOMENTS, folder / "run.npz"
+    loop, hparams = Loop(task, rule, every), rule.hparams(steps)
+    run = loop.start(SEED)
+    losses, moments, wall = np.zeros([0], np.float32), {split: [] for split in SPLITS}, 0.0
+    if file.exists():
+        kept = npz.read(file)
+        flat = [tf.constant(kept[f"tensor_{i}"]) for i in range(len(tf.nest.flatten((run.params, run.state))))]
+        params, state = tf.nest.pack_sequence_as((run.params, run.state), flat)
+        run = Run(SEED, params, state, int(kept["step"]), float(kept["seconds"]))
+        losses, wall = kept["losses"], float(kept["wall"])
+        moments = {split: kept[split].tolist() for split in SPLITS}
+    if run.step < steps:
+        loop.compile(run, hparams)
+    while run.step < steps:
+        begun = time.perf_counter()
+        for first in range(0, every, loop.chunk):
+            losses = np.concatenate([losses, loop.train(run, hparams, min(loop.chunk, every - first))])
+        wall += time.perf_counter() - begun
+        for split, values in accuracy_and_loss(task, loop.evaluated(run, hparams)).items():
+            moments[split].append(values)
+        tensors = {f"tensor_{i}": x.numpy() for i, x in enumerate(tf.nest.flatten((run.params, run.state)))}
+        folder.mkdir(parents=True, exist_ok=True)
+        with whole_file(file) as temporary, open(temporary, "wb") as opened:
+            np.savez(opened, step=run.step, seconds=run.seconds, wall=wall, losses=losses, **moments, **tensors)
+        print(f"{folder.name}: step {run.step:,} of {steps:,}, loss {losses[-every:].mean():.4f}", flush=True)
+    return losses.astype(np.float64), {split: np.array(values) for split, values in moments.items()}, run.seconds, wall
+
+
+def end(losses):
+    """The mean of the last tenth of losses [steps]; infinite where one of them is not finite."""
+    last = losses[-max(1, len(losses) // 10) :]
+    return float(last.mean()) if np.isfinite(last).all() else float("inf")
+
+
+def measure(runs, hours):
+    """(steps, {label: (rates tried, run of `trained`)})."""
+    import learned  # noqa: F401
+    from taskset.catalogue import get_task
+
+    task, (made, kinds) = get_task(TASK, "tfds"), rules()
+    steps, chosen = planned(task, made[LEARNED], hours, runs), {}
+    folders = {label: label.replace(" ", "_").replace(",", "").replace("'", "") for label in made}
+    for labels in kinds.values():
+        short = {label: end(trained(task, made[label], steps // SHARE, runs / "short" / folders[label])[0]) for label in labels}
+        chosen[min(short, key=short.get)] = len(labels)
+    chosen |= {label: 1 for label in made if not label.startswith(tuple(kinds))}
+    return steps, {label: (tried, trained(task, made[label], steps, runs / folders[label])) for label, tried in chosen.items()}
+
+
+def draw(steps, found, path):
+    """Train loss and test accuracy against steps, and train loss against core-hours."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, panels = plt.subplots(1, 3, figsize=(12, 4), constrained_layout=True)
+    every = steps // MOMENTS
+    at = every * np.arange(1, MOMENTS + 1)
+    for label, (_, (losses, moments, seconds, _)) in found.items():
+        means = losses.reshape(MOMENTS, every).mean(axis=1)
+        panels[0].plot(at, means, label=label)
+        panels[1].plot(at, 100 * moments["test"][:, 1])
+        panels[2].plot(at / steps * seconds / 3600, means)
+    panels[0].set(xlabel="steps", ylabel="train loss, nats", title="train loss")
+    panels[1].set(xlabel="steps", ylabel="test accuracy, %", title="test accuracy")
+    panels[2].set(xlabel="core-hours of training steps", ylabel="train loss, nats", title="train loss by time")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8)
+    figure.savefig(path, dpi=90)
+    plt.close(figure)
+
+
+def section(steps, found):
+    """Figure and numbers in Markdown."""
+    rows = []
+    for label, (tried, (losses, moments, seconds, wall)) in found.items():
+        last = [moments[split][-1] for split in SPLITS]
+        cells = [f"{end(losses):.3f}", *(f"{loss:.3f}" for loss, _ in last), *(f"{100 * share:.1f}" for _, share in last)]
+        rows.append([label, tried, *cells, f"{seconds / steps:.2f}", f"{wall / 3600:.2f}"])
+    header = [
+        "optimizer", "rates tried", "train loss", "validation loss", "test loss", "validation accuracy, %", "test accuracy, %",
+        "core-seconds a step", "hours",
+    ]  # fmt: skip
+    return f"""![train loss and test accuracy](pictures/{PICTURE})
+
+{report.table(header, rows)}
+
+One run of {steps:,} steps of each, seed {SEED}: no intervals. Rates were chosen in runs of {steps // SHARE:,} steps. Real
+CIFAR-10; {report.conditions("tensorflow", "numpy")}."""
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    report.folder_options(parser)
+    parser.add_argument("--runs", type=Path, metavar="DIR", required=True, help="Folder of the runs, which resume from it.")
+    parser.add_argument("--hours", type=float, default=1.0, help="Core-hours of the learned optimizer's run.")
+    arguments = parser.parse_args()
+    folder = report.folder(arguments)
+    start_tensorflow(threads=1)
+    steps, found = measure(arguments.runs, arguments.hours)
+    page.write("large-image", PICTURE, lambda path: draw(steps, found, path), section(steps, found), folder)
+
+
+if __name__ == "__main__":
+    main()
