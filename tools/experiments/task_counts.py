@@ -15,11 +15,10 @@ first of those of more. They differ in data and starts, not in shapes, and so sh
 time in the same way. Their loss scales are those of tiny:1, interpolated between its three starts. `anchored`, which starts as
 NAdam, is trained by PES for the mean of the loss, whole trainings of 200 steps in truncations of 20, four tasks with 8 pairs
 each in an outer step; so many core-minutes, compilation included, for each of the four arms and two outer seeds (--minutes);
-the synthetic data sets are made beforehand.
-Judged on mnist and fashion_mnist, which are in no training task: the same families with three starts each (12 tasks), and
-families that were left out (8 tasks: convolutional nets on images, recurrent nets on text, quadratics). Adam with one rate: of
-19, the best on 48 tasks of tiny:1 of the training's families and data sets. DIR of --runs keeps the trainings; the same command
-resumes them.
+the synthetic data sets are made beforehand. Judged on mnist and fashion_mnist, which are in no training task: the same families
+with three starts each (12 tasks), and families that were left out (8 tasks: convolutional nets on images, recurrent nets on
+text, quadratics). Adam with one rate: of 19, the best on 48 tasks of tiny:1 of the training's families and data sets. DIR of
+--runs keeps the trainings; the same command resumes them.
 """
 
 import argparse
