@@ -1,7 +1,8 @@
-"""Weights that come with the package, one file per name; docs/learned.md reports how good they are. No TensorFlow.
+"""Weights that come with the package, one file per name; docs/one_run.md and docs/learned.md report how good they are. No TensorFlow.
 
-python -m learned pretrained                  the names, and how each was trained
-learned.keras.from_checkpoint("mlp_pes")      a name can be given wherever a checkpoint can
+python -m learned pretrained    the names, and how each was trained
+
+    learned.keras.from_checkpoint("anchored_pes", steps=1000)    a name can be given wherever a checkpoint can
 """
 
 from __future__ import annotations
