@@ -243,7 +243,8 @@ class Task:
     def _open(self) -> RawBatches:
         if self.data is None:
             raise ConfigError(f"task {shown(self.name)} reads no data")
-        return self.data.open(self.source, self.data_dir)
+        with tf.init_scope():  # a function that is being traced may be the first to ask: readers iterate over their files
+            return self.data.open(self.source, self.data_dir)
 
     @property
     def data_origin(self) -> dict[str, Any] | None:

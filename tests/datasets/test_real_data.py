@@ -45,3 +45,15 @@ def test_training_on_real_digits_learns_them(real_data_dir):
     batches = task.batches("test", 0)
     accuracy = np.mean([float(task.loss_and_metrics(params, next(batches), 0)[1]["accuracy"]) for _ in range(40)])
     assert accuracy > 0.7, accuracy
+
+
+def test_an_outer_training_reads_real_images(real_data_dir, tmp_path):
+    import learned
+    from taskset.scoring.suite import Entry, Suite
+
+    scales = {"train": (2.3, 0.1), "valid_outer": (2.3, 0.4)}
+    suite = Suite("real", 1, "tfds", 20, (Entry("Tiny_mlp_fashion_mnist_bs32_start1.0", "tiny_mlp", "train", scales),))
+    options = learned.Options("learnable_sgdm", estimator="pes", steps=5, pairs=2, lengths="20", slots=1, tasks_per_step=1)
+    with learned.open_trainer(suite, options, tmp_path, data_dir=real_data_dir) as trainer:
+        trainer.train(2, 1)
+    assert (tmp_path / "checkpoint.npz").exists()

@@ -235,3 +235,19 @@ def test_a_call_reads_augmented_batches_as_the_task_prepares_them():
     batches = task.batches("train", 5, start=7)
     for i in range(3):
         np.testing.assert_allclose(drawn["image"][i], next(batches)["image"], rtol=1e-6)
+
+
+def test_data_may_be_read_first_while_a_function_is_traced():
+    class Stored(RandomImages):
+        def open(self, source, data_dir=None):
+            stored = list(tf.data.Dataset.from_tensor_slices(tf.range(40)).batch(10).as_numpy_iterator())
+            assert np.concatenate(stored).tolist() == list(range(40))
+            return super().open(source, data_dir)
+
+    task, plain = small_task(Stored()), small_task()
+
+    @tf.function(autograph=False)
+    def first_label():
+        return tf.constant(task.raw_batches("train", 3, 0, 1)["label"][0, 0])
+
+    assert first_label().numpy() == plain.raw_batches("train", 3, 0, 1)["label"][0, 0]
