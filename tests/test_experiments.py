@@ -345,3 +345,13 @@ def test_the_number_of_steps_follows_from_the_hours_and_is_kept(tmp_path, short_
 def test_the_end_of_a_run_that_diverged_is_infinite():
     losses = np.linspace(5, 1, 50)
     assert large_image.end(losses) == losses[-5:].mean() and large_image.end([*losses] * np.array([np.nan])) == np.inf
+
+
+def test_a_rule_by_itself_is_trained_as_it_is_beside_others():
+    from taskset.optimizers import adaptive
+
+    task, rules = get_task(tiny_problem.TASK, "synthetic"), [adaptive.adam(0.003), adaptive.adam(0.03)]
+    many = training.train_losses_of_many(task, rules, [1, 2], 30)
+    assert many.shape == (2, 30, 2)
+    for i, rule in enumerate(rules):
+        np.testing.assert_allclose(training.train_losses(task, rule, [1, 2], 30), many[..., i], rtol=1e-4)

@@ -26,7 +26,7 @@ from benchmarks import report
 from tools.experiments import page
 from tools.experiments.one_task import ADAM, JUDGING, SCALE, STEPS, TUNING, by_hand
 from tools.experiments.tiny_problem import TASK, interval, shown
-from tools.experiments.training import PES, suite_of, train_for, training_command
+from tools.experiments.training import PES, loop_of, networks, suite_of, train_for, training_command
 
 TRAINED_FOR = (0.0, 0.15, 0.3)  # standard deviations of the objectives' noise
 LEVELS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)  # of the test images'
@@ -87,19 +87,13 @@ def accuracies(task, split, params):
 
 def trained(task, rules, seed):
     """Parameters at the end {path: [rules, ..]}, all of one seed; the rules differ in their hyperparameters only."""
-    from taskset.execution.copies import CopiesLoop
-    from taskset.execution.loop import Loop, calls
+    from taskset.execution.loop import calls
 
-    hparams = [rule.hparams(STEPS) for rule in rules]
-    if alone := len(rules) == 1:  # a learned rule has no form for several runs
-        loop, given = Loop(task, rules[0], STEPS), hparams[0]
-    else:
-        loop, given = CopiesLoop(task, rules[0], len(rules), STEPS), {name: [one[name] for one in hparams] for name in hparams[0]}
+    loop, hparams = loop_of(task, rules, STEPS, STEPS)
     run = loop.start(seed)
     for count, raw in calls(loop, seed, STEPS, STEPS):
-        loop.train(run, given, count, raw)
-    params = loop.evaluated(run, given)
-    return {path: w[None] for path, w in params.items()} if alone else params
+        loop.train(run, hparams, count, raw)
+    return networks(loop, run, hparams, len(rules))
 
 
 def by_seed(task, split, rules, seeds):

@@ -28,7 +28,7 @@ from tools.experiments import page
 from tools.experiments.conv_and_mlp import HELD_OUT, name_of
 from tools.experiments.one_task import JUDGING, SCALE, TUNING, by_hand
 from tools.experiments.tiny_problem import interval, shown
-from tools.experiments.training import PES, suite_of, train_for, training_command
+from tools.experiments.training import PES, loop_of, networks, suite_of, train_for, training_command
 
 STEPS, EVERY = 1000, 50
 OBJECTIVES = ("train", "valid")
@@ -76,24 +76,18 @@ def curves(task, rules, seeds):
 
     The rules differ in their hyperparameters only. A loss counts as at most 2 log 10, the double of guessing.
     """
-    from taskset.execution.copies import CopiesLoop
-    from taskset.execution.loop import Loop, calls
+    from taskset.execution.loop import calls
 
-    hparams = [rule.hparams(STEPS) for rule in rules]
-    if alone := len(rules) == 1:  # a learned rule has no form for several runs
-        loop, given = Loop(task, rules[0], EVERY), hparams[0]
-    else:
-        loop, given = CopiesLoop(task, rules[0], len(rules), EVERY), {name: [one[name] for one in hparams] for name in hparams[0]}
+    loop, hparams = loop_of(task, rules, STEPS, EVERY)
     found = {split: [] for split in SPLITS}
     for seed in seeds:
         run, each = loop.start(seed), []
         drawn = calls(loop, seed, STEPS, EVERY)
         for at in range(0, STEPS + 1, EVERY):
-            params = loop.evaluated(run, given)
-            each.append(losses(task, {path: w[None] for path, w in params.items()} if alone else params))
+            each.append(losses(task, networks(loop, run, hparams, len(rules))))
             if at < STEPS:
                 count, raw = next(drawn)
-                loop.train(run, given, count, raw)
+                loop.train(run, hparams, count, raw)
         for split, values in found.items():
             values.append([one[split] for one in each])
     worst = 2 * np.log(10)

@@ -87,30 +87,43 @@ def kept_weights(folder):
     }
 
 
+def loop_of(task, rules, steps, interval):
+    """(loop, its hyperparameters) of the rules, which differ in their hyperparameters only, side by side.
+
+    One rule is trained by itself, without an axis of runs: a learned optimizer has no form for several.
+    """
+    from taskset.execution.copies import CopiesLoop
+    from taskset.execution.loop import Loop
+
+    hparams = [rule.hparams(steps) for rule in rules]
+    if len(rules) == 1:
+        return Loop(task, rules[0], interval), hparams[0]
+    return CopiesLoop(task, rules[0], len(rules), interval), {
+        name: np.array([one[name] for one in hparams]) for name in hparams[0]
+    }
+
+
+def networks(loop, run, hparams, count):
+    """The parameters at which a run of `loop_of` with so many rules is judged: {path: tensor [count, ..]}."""
+    params = loop.evaluated(run, hparams)
+    return {path: w[None] for path, w in params.items()} if count == 1 else params
+
+
 def train_losses(task, rule, seeds, steps, interval=None):
     """Train losses [seeds, steps] of a task under one optimizer.
 
     interval: steps in one call; tasks with the same network, batches and interval share a compiled program.
     """
-    from taskset.execution.loop import Loop
-
-    return _each_seed(Loop(task, rule, interval or steps), rule.hparams(steps), seeds, steps)
+    return train_losses_of_many(task, [rule], seeds, steps, interval)[..., 0]
 
 
 def train_losses_of_many(task, rules, seeds, steps, interval=None):
     """Train losses [seeds, steps, rules] of a task; the rules differ in their hyperparameters only."""
-    from taskset.execution.copies import CopiesLoop
-
-    hparams = [rule.hparams(steps) for rule in rules]
-    stacked = {name: np.array([one[name] for one in hparams]) for name in hparams[0]}
-    return _each_seed(CopiesLoop(task, rules[0], len(rules), interval or steps), stacked, seeds, steps)
-
-
-def _each_seed(loop, hparams, seeds, steps):
     from taskset.execution.loop import calls
 
+    loop, hparams = loop_of(task, rules, steps, interval or steps)
     found = []
     for seed in seeds:
         run = loop.start(seed)
         found.append(np.concatenate([loop.train(run, hparams, count, raw) for count, raw in calls(loop, seed, steps, steps)]))
-    return np.array(found, np.float64)
+    return np.array(found, np.float64).reshape([len(found), steps, len(rules)])
