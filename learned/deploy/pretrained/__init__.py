@@ -2,7 +2,7 @@
 
 python -m learned pretrained    the names, and how each was trained
 
-    learned.keras.from_checkpoint("anchored_pes", steps=1000)    a name can be given wherever a checkpoint can
+    learned.keras.from_checkpoint("anchored_wide", steps=1000)    a name can be given wherever a checkpoint can
 """
 
 from __future__ import annotations
