@@ -31,6 +31,7 @@ from taskset.execution.runtime import start_tensorflow
 HORIZONS = (200, 2000)
 STEPS, LONGER, MOST_MILLISECONDS, MOST_PARAMETERS = 2000, 10_000, 2.5, 100_000
 ASIDE_OF, MOST_ASIDE = 3, 4  # of the training tasks of a family, one of so many is set aside for validation; at most so many
+TUNED, QUADRATIC = "Adam, tuned per task by train loss", "quadratic_family"
 DOCUMENT = Path(__file__).parents[1] / "docs" / "one_run.md"
 
 
@@ -155,6 +156,22 @@ def by_family(scores_by_task, suite):
     return table
 
 
+def against_tuned(scores_by_task, ours, families):
+    """Rows: optimizer, on how many tasks it is better than tuned Adam, the paired difference of the means with its interval over
+    the tasks, and mean and IQM of both without the quadratics, whose scores can be far below 0."""
+    from taskset.scoring import statistics
+
+    (tuned,) = [title for title in scores_by_task.columns if title.startswith(TUNED)]
+    rest = [task for task in scores_by_task.index if families[task] != QUADRATIC]
+    for name in ours:
+        difference = (scores_by_task[name] - scores_by_task[tuned]).to_numpy()
+        low, high = statistics.interval(difference, statistics.mean)
+        both = [scores_by_task.loc[rest, title].to_numpy() for title in (name, tuned)]
+        pairs = [" / ".join(f"{statistics.STATISTICS[kind](values):.3f}" for values in both) for kind in ("mean", "IQM")]
+        better = f"{int((difference < 0).sum())} of {len(difference)}"
+        yield [name, better, f"{difference.mean():.3f} [{low:.3f}, {high:.3f}]", *pairs]
+
+
 def text_of(curves, suite, split, view):
     """The tables as Markdown."""
     from taskset.normalization.release import documents
@@ -171,6 +188,16 @@ def text_of(curves, suite, split, view):
         shown = [c for c in table.columns if c == "tasks" or not c.startswith("NAdamW")]
         lines = [[family, int(row["tasks"]), *(f"{row[c]:.3f}" for c in shown[1:])] for family, row in table.iterrows()]
         parts.append(documents.table(["family", "tasks", *(c.split(":")[0] for c in shown[1:])], lines))
+        families = {task: suite.entry(task).family for task in scores_by_task.index}
+        lines = against_tuned(scores_by_task[horizon], list(curves["optimizer"].unique()), families)
+        columns = [
+            "against tuned Adam",
+            "better on",
+            "difference of the means",
+            "mean / tuned Adam's, no quadratics",
+            "IQM / tuned Adam's",
+        ]
+        parts.append(documents.table(columns, list(lines)))
     return "\n\n".join(parts)
 
 

@@ -105,3 +105,13 @@ def test_a_few_training_tasks_of_each_family():
 @pytest.mark.parametrize("name", list(short_runs.VARIANTS))
 def test_every_variant_is_allowed(name):
     assert Options(**{**short_runs.BASE, **short_runs.VARIANTS[name]}).optimizer == "anchored"
+
+
+def test_the_difference_to_tuned_adam_is_paired_and_shown_without_quadratics():
+    tuned = one_run.TUNED
+    table = pd.DataFrame({"mine": [0.1, 0.3, -2.0], tuned: [0.2, 0.2, 0.0]}, index=["a", "b", "q"])
+    families = {"a": "mlp_family", "b": "mlp_family", "q": one_run.QUADRATIC}
+    (row,) = one_run.against_tuned(table, ["mine"], families)
+    assert row[:2] == ["mine", "2 of 3"] and row[3:] == ["0.200 / 0.200", "0.200 / 0.200"]
+    mean, low, high = (float(text.strip("[],")) for text in row[2].split())
+    assert mean == pytest.approx(-2 / 3, abs=1e-3) and -2 <= low < mean < high <= 0.1
