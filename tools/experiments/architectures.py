@@ -89,7 +89,8 @@ def measure(runs, minutes):
         kept = kept_weights(runs / f"{rule}_{rate:g}")
         found[rule] = rate, {at: (steps, ends(learned.load(file), JUDGED, JUDGING)) for at, (steps, file) in kept.items()}
         listed = ", ".join(f"{at:g} min ({steps}): {values.mean():.4f}" for at, (steps, values) in found[rule][1].items())
-        print(f"{rule}, outer rate {rate:g} of {chosen}: {listed}", flush=True)
+        tried = ", ".join(f"{one:g}: {score:.3f}" for one, score in chosen.items())
+        print(f"{rule}, outer rate {rate:g} (scores of all: {tried}): {listed}", flush=True)
     return found, adam()
 
 
@@ -108,6 +109,9 @@ def draw(found, adam_scores, path):
     for axes, label in zip(panels, ("core-minutes of outer training", "outer steps")):
         axes.axhline(adam_scores.mean(), color="0.5", linestyle="--", label="Adam, tuned on each task")
         axes.set(xlabel=label, xscale="log")
+    minutes = sorted({at for _, kept in found.values() for at in kept})
+    panels[0].set_xticks(minutes, [f"{at:g}" for at in minutes])
+    panels[0].set_xticks([], minor=True)
     panels[0].set(ylabel="train loss at the end, nats", yscale="log")
     panels[0].legend(fontsize=8)
     figure.savefig(path, dpi=90)
