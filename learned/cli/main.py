@@ -229,6 +229,7 @@ def pretrained_command() -> None:
     """List the weights that come with the package, and how they were trained."""
     for name in pretrained.names():
         out.print(pretrained.describe(name), markup=False)
+    out.print(f"Best on validation tasks: {pretrained.BEST}; docs/one_run.md tells how good it is.", markup=False)
 
 
 app.command()(suite.suite)

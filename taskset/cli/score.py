@@ -4,12 +4,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from taskset import plugins
 from taskset.cli.data import DataDir
-from taskset.cli.options import Address, EngineName
+from taskset.cli.options import Address, EngineName, err, out
 from taskset.errors import ConfigError
 from taskset.execution.runtime import start_tensorflow
 from taskset.normalization.sweep import engines
@@ -62,7 +61,6 @@ def score(
     ] = None,
 ) -> None:
     """Run an optimizer of any framework on a suite and show where it stands. The same command resumes an interrupted run."""
-    out, err = Console(highlight=False, soft_wrap=True), Console(stderr=True, highlight=False, soft_wrap=True)
     if compare is not None:
         from taskset.scoring import score_file
 

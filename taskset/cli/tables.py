@@ -11,4 +11,4 @@ def show_table(table: Table, out: Console) -> None:
     for column in table.columns:
         column.no_wrap = True
     colours = cast("Literal['standard', '256', 'truecolor', 'windows'] | None", out.color_system)
-    Console(file=out.file, width=1000, color_system=colours, highlight=False).print(table)
+    Console(file=out.file, width=1000, color_system=colours, highlight=False, emoji=False).print(table)
