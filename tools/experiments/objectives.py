@@ -60,15 +60,16 @@ def whole(task, split):
     return {"image": tf.constant(data.images[split]), "label": tf.constant(data.labels[split])}
 
 
-def losses(task, params):
-    """{split: losses [networks] on all of its images} of networks with parameters {path: tensor [networks, ..]}."""
+def evaluation(task):
+    """A function of parameters {path: tensor [networks, ..]}: {split: losses [networks] on all of its images}."""
     import tensorflow as tf
 
     def loss(one, batch):
         return task.loss_and_metrics(one, batch, tf.zeros([2], tf.int32))[0]
 
     run = tf.function(lambda params, batch: tf.vectorized_map(lambda one: loss(one, batch), params), autograph=False)
-    return {name: run(params, whole(task, split)).numpy() for name, split in SPLITS.items()}
+    batches = {name: whole(task, split) for name, split in SPLITS.items()}
+    return lambda params: {name: run(params, batch).numpy() for name, batch in batches.items()}
 
 
 def curves(task, rules, seeds):
@@ -78,13 +79,13 @@ def curves(task, rules, seeds):
     """
     from taskset.execution.loop import calls
 
-    loop, hparams = loop_of(task, rules, STEPS, EVERY)
+    (loop, hparams), evaluate = loop_of(task, rules, STEPS, EVERY), evaluation(task)
     found = {split: [] for split in SPLITS}
     for seed in seeds:
         run, each = loop.start(seed), []
         drawn = calls(loop, seed, STEPS, EVERY)
         for at in range(0, STEPS + 1, EVERY):
-            each.append(losses(task, networks(loop, run, hparams, len(rules))))
+            each.append(evaluate(networks(loop, run, hparams, len(rules))))
             if at < STEPS:
                 count, raw = next(drawn)
                 loop.train(run, hparams, count, raw)
