@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import learned
+from taskset import registry
 from taskset.catalogue import get_config, get_task
 from tools.experiments import (
     conv_and_mlp,
@@ -282,7 +283,15 @@ def test_a_training_keeps_weights_by_its_own_time_and_goes_on_where_it_ended(tmp
     assert "outer step" not in capsys.readouterr().out  # lines come every 50 steps
 
 
-def test_drawn_tasks_are_the_same_for_fewer_and_their_scales_lie_between_those_of_the_named():
+@pytest.fixture
+def registered(monkeypatch):
+    """Names registered by a test are forgotten after it."""
+    monkeypatch.setattr(registry, "_fixed", dict(registry._fixed))
+    yield
+    task_counts.drawn.cache_clear()
+
+
+def test_drawn_tasks_are_the_same_for_fewer_and_their_scales_lie_between_those_of_the_named(registered):
     name, family, (initial, best) = task_counts.drawn(3, 0)
     assert task_counts.drawn(3, 0)[0] == name and task_counts.drawn(3, 1)[0] != name
     known, start = task_counts.scales(), float(name.split("start")[1].split("_")[0])
