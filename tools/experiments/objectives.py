@@ -1,6 +1,6 @@
 """Trained for the train or for the validation loss, beside rules by hand tuned on either, with regularisation and without.
 
-    TFDS_DATA_DIR=DIR python -m tools.experiments.objectives --out DIR | --publish --runs DIR [--minutes 8]
+    TFDS_DATA_DIR=DIR python -m tools.experiments.objectives --out DIR | --publish --runs DIR [--minutes 20]
 
 Question. Outer training can make the train loss small, or the loss on images that gradients never see. Does an optimizer that
 was trained for the second one regularise, on problems that it has never seen? And is that more than what a search over Adam's
@@ -204,7 +204,7 @@ def write(spent, found, out):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     report.folder_options(parser)
-    training_command(parser, 8.0, measure, write)
+    training_command(parser, 20.0, measure, write)
 
 
 if __name__ == "__main__":
