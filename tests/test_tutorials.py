@@ -112,13 +112,12 @@ def test_own_optimizer(run, monkeypatch):
 def test_use_learned(run):
     names, left_out = run("use_learned")
     losses = names["history"].history["loss"]
-    assert losses[-1] < losses[0] and left_out <= {"torch", "jax"} and names["step"] == 9
+    assert losses[-1] < losses[0] and left_out <= {"torch", "jax"}
+    assert names["step"] == (9 if "jax" in left_out else 29)
     if "torch" not in left_out:
-        for name, p in names["net"].named_parameters():
-            np.testing.assert_array_equal(p.detach().numpy(), names["new"][name])
         assert names["torch"].nn.functional.cross_entropy(names["net"](names["inputs"]), names["targets"]) < np.log(4)
     if "jax" not in left_out:  # the start is 0: the loss, log 4
-        assert names["loss"](names["params"]) < 0.9 * np.log(4)
+        assert names["loss_of"](names["params"]) < 0.5 * np.log(4)
     skip_if(left_out)
 
 
