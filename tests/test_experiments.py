@@ -231,7 +231,7 @@ def test_noise_of_test_images_is_the_same_for_all_levels_and_networks():
     noise = (low["image"] - clean["image"]).numpy()
     assert abs(noise.std() - 0.1) < 0.001 and not np.allclose(noise[:500], noise[500:])
     inits = [task.init(seed) for seed in range(3)]
-    found = input_noise.accuracies(task, "test", tf.nest.map_structure(lambda *each: tf.stack(each), *inits))
+    found = input_noise.accuracies(task, "test")(tf.nest.map_structure(lambda *each: tf.stack(each), *inits))
     for at, batch in ((0, clean), (1, low)):
         expected = [float(task.loss_and_metrics(params, batch, 0)[1]["accuracy"]) for params in inits]
         np.testing.assert_allclose(found[at], expected, rtol=1e-5)
@@ -247,7 +247,7 @@ def test_curves_are_losses_on_all_images_along_the_run(monkeypatch):
     found = objectives.curves(task, rules, seeds=[5])
     alone = objectives.curves(task, rules[1:2], seeds=[5])
     for split, stored in objectives.SPLITS.items():
-        batch = objectives.whole(task, stored)
+        batch = training.whole(task, stored)
         for at in range(3):
             params, _ = loop.train(task, rules[1], at * objectives.EVERY, seed=5) if at else (task.init(5), None)
             np.testing.assert_allclose(found[split][0, at, 1], task.loss(params, batch, 0), rtol=1e-4)
@@ -319,19 +319,23 @@ def test_a_long_run_goes_on_where_it_was_interrupted(tmp_path, short_moments, mo
 
     task, rule = get_task(tiny_problem.TASK, "synthetic"), adaptive.adam(0.01)
     losses, moments, *_ = large_image.trained(task, rule, 24, tmp_path / "whole")
-    evaluated = large_image.accuracy_and_loss
+    evaluation = large_image.evaluation
 
-    def interrupt(*given):
-        if calls:
-            raise KeyboardInterrupt
-        calls.append(given)
-        return evaluated(*given)
+    def interrupted(task):
+        evaluate, calls = evaluation(task), []
 
-    calls = []
-    monkeypatch.setattr(large_image, "accuracy_and_loss", interrupt)
+        def once(params):
+            if calls:
+                raise KeyboardInterrupt
+            calls.append(params)
+            return evaluate(params)
+
+        return once
+
+    monkeypatch.setattr(large_image, "evaluation", interrupted)
     with pytest.raises(KeyboardInterrupt):
         large_image.trained(task, rule, 24, tmp_path / "parts")
-    monkeypatch.setattr(large_image, "accuracy_and_loss", evaluated)
+    monkeypatch.setattr(large_image, "evaluation", evaluation)
     again, same, seconds, wall = large_image.trained(task, rule, 24, tmp_path / "parts")
     np.testing.assert_array_equal(again, losses)
     for split, values in moments.items():

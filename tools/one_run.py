@@ -148,9 +148,8 @@ def rows_of(curves, suite, view, split):
     return found, pd.DataFrame(chosen)
 
 
-def by_family(scores_by_task, suite):
-    """Means over the tasks of each family; columns as those of `scores_by_task`."""
-    families = {task: suite.entry(task).family for task in scores_by_task.index}
+def by_family(scores_by_task, families):
+    """Means over the tasks of each family; columns as those of `scores_by_task`. families: {task: family}."""
     table = scores_by_task.groupby(families).mean()
     table.insert(0, "tasks", scores_by_task.groupby(families).size())
     return table
@@ -178,17 +177,17 @@ def text_of(curves, suite, split, view):
 
     tasks = curves["task"].nunique()
     found, scores_by_task = rows_of(curves, suite, view, "train")
+    families = {task: suite.entry(task).family for task in scores_by_task.index}
     parts = []
     header = ["optimizer", "trials", "tasks", "diverged runs", "mean", "median", "IQM", "worst quarter"]
     for horizon, rows in found.items():
         cells = [[*row[:4], *(f"{value:.3f}" for value in row[4:])] for row in rows]
         parts.append(f"After {horizon:,} steps, {tasks} tasks of split {split}, {view} of the normalized train loss:")
         parts.append(documents.table(header, cells))
-        table = by_family(scores_by_task[horizon], suite)
+        table = by_family(scores_by_task[horizon], families)
         shown = [c for c in table.columns if c == "tasks" or not c.startswith("NAdamW")]
         lines = [[family, int(row["tasks"]), *(f"{row[c]:.3f}" for c in shown[1:])] for family, row in table.iterrows()]
         parts.append(documents.table(["family", "tasks", *(c.split(":")[0] for c in shown[1:])], lines))
-        families = {task: suite.entry(task).family for task in scores_by_task.index}
         lines = against_tuned(scores_by_task[horizon], list(curves["optimizer"].unique()), families)
         columns = [
             "against tuned Adam",

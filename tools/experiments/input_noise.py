@@ -26,7 +26,7 @@ from benchmarks import report
 from tools.experiments import page
 from tools.experiments.one_task import ADAM, JUDGING, SCALE, STEPS, TUNING, by_hand
 from tools.experiments.tiny_problem import TASK, interval, shown
-from tools.experiments.training import PES, loop_of, networks, suite_of, train_for, training_command
+from tools.experiments.training import PES, loop_of, networks, over_networks, suite_of, train_for, training_command, whole
 
 TRAINED_FOR = (0.0, 0.15, 0.3)  # standard deviations of the objectives' noise
 LEVELS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)  # of the test images'
@@ -68,21 +68,19 @@ def noisy(task, split, stddev):
 
     from taskset.random import stateless
 
-    data = task.data.open(task.source, task.data_dir)
-    images = tf.tile(data.images[split], [DRAWS, 1, 1, 1])
+    batch = whole(task, split)
+    images = tf.tile(batch["image"], [DRAWS, 1, 1, 1])
     noise = stateless.normal(stateless.as_key(SPLITS.index(split)), images.shape)
-    return {"image": images + stddev * noise, "label": tf.tile(data.labels[split], [DRAWS])}
+    return {"image": images + stddev * noise, "label": tf.tile(batch["label"], [DRAWS])}
 
 
-def accuracies(task, split, params):
-    """Accuracies [levels, networks] of networks with parameters {path: tensor [networks, ..]}."""
+def accuracies(task, split):
+    """A function of parameters {path: tensor [networks, ..]}: accuracies [levels, networks] on the noisy images of a split."""
     import tensorflow as tf
 
-    def accuracy(one, batch):
-        return task.loss_and_metrics(one, batch, tf.zeros([2], tf.int32))[1]["accuracy"]
-
-    run = tf.function(lambda params, batch: tf.vectorized_map(lambda one: accuracy(one, batch), params), autograph=False)
-    return np.array([run(params, noisy(task, split, level)).numpy() for level in LEVELS])
+    run = over_networks(lambda params, batch: task.loss_and_metrics(params, batch, tf.zeros([2], tf.int32))[1]["accuracy"])
+    batches = [noisy(task, split, level) for level in LEVELS]
+    return lambda params: np.array([run(params, batch).numpy() for batch in batches])
 
 
 def trained(task, rules, seed):
@@ -98,7 +96,8 @@ def trained(task, rules, seed):
 
 def by_seed(task, split, rules, seeds):
     """Accuracies [seeds, levels, rules]."""
-    return np.array([accuracies(task, split, trained(task, rules, seed)) for seed in seeds])
+    judged = accuracies(task, split)
+    return np.array([judged(trained(task, rules, seed)) for seed in seeds])
 
 
 def judge(task, runs):

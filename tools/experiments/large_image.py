@@ -15,6 +15,7 @@ DIR of --runs keeps every run, and each goes on where it was interrupted; the nu
 """
 
 import argparse
+import itertools
 import json
 import time
 from pathlib import Path
@@ -63,19 +64,22 @@ def planned(task, rule, hours, folder):
     return json.loads(file.read_text())["steps"]
 
 
-def accuracy_and_loss(task, params):
-    """{split: [loss, accuracy]}, means over BATCHES batches."""
+def evaluation(task):
+    """A function of parameters: {split: [loss, accuracy]}, means over the same BATCHES batches at every call."""
     import tensorflow as tf
 
     def one(params, batch):
         loss, metrics = task.loss_and_metrics(params, batch, tf.zeros([2], tf.int32))
         return tf.stack([loss, metrics["accuracy"]])
 
-    run, found = tf.function(one, autograph=False), {}
-    for split in SPLITS:
-        batches = task.batches(split, SEED)
-        found[split] = np.mean([run(params, next(batches)).numpy() for _ in range(BATCHES)], axis=0).tolist()
-    return found
+    run = tf.function(one, autograph=False)
+    batches = {split: list(itertools.islice(task.batches(split, SEED), BATCHES)) for split in SPLITS}
+
+    def evaluate(params):
+        means = {split: np.mean([run(params, batch).numpy() for batch in drawn], axis=0) for split, drawn in batches.items()}
+        return {split: values.tolist() for split, values in means.items()}
+
+    return evaluate
 
 
 def trained(task, rule, steps, folder):
@@ -90,7 +94,7 @@ def trained(task, rule, steps, folder):
     from taskset.normalization.store import whole_file
 
     every, file = steps // MOMENTS, folder / "run.npz"
-    loop, hparams = Loop(task, rule, every), rule.hparams(steps)
+    loop, hparams, evaluate = Loop(task, rule, every), rule.hparams(steps), evaluation(task)
     run = loop.start(SEED)
     losses, moments, wall = np.zeros([0], np.float32), {split: [] for split in SPLITS}, 0.0
     if file.exists():
@@ -107,7 +111,7 @@ def trained(task, rule, steps, folder):
         for first in range(0, every, loop.chunk):
             losses = np.concatenate([losses, loop.train(run, hparams, min(loop.chunk, every - first))])
         wall += time.perf_counter() - begun
-        for split, values in accuracy_and_loss(task, loop.evaluated(run, hparams)).items():
+        for split, values in evaluate(loop.evaluated(run, hparams)).items():
             moments[split].append(values)
         tensors = {f"tensor_{i}": x.numpy() for i, x in enumerate(tf.nest.flatten((run.params, run.state)))}
         folder.mkdir(parents=True, exist_ok=True)
@@ -125,7 +129,6 @@ def end(losses):
 
 def measure(runs, hours):
     """(steps, {label: (rates tried, run of `trained`)})."""
-    import learned  # noqa: F401
     from taskset.catalogue import get_task
 
     task, (made, kinds) = get_task(TASK, "tfds"), rules()

@@ -18,15 +18,13 @@ convolutional net, over 1,000 steps. DIR of --runs keeps the trainings; the same
 """
 
 import argparse
-from pathlib import Path
 
 import numpy as np
 
 from benchmarks import report
-from taskset.execution.runtime import start_tensorflow
 from tools.experiments import page
 from tools.experiments.tiny_problem import TASK, interval, shown
-from tools.experiments.training import PES, suite_of, train_for, train_losses, train_losses_of_many
+from tools.experiments.training import PES, suite_of, train_for, train_losses, train_losses_of_many, training_command
 
 STEPS, TUNING, JUDGING = 200, range(4), range(100, 112)
 SCALE = (2.3026, 0.05)  # of the normalized loss: guessing, and about the least that a training of 200 steps reaches
@@ -224,12 +222,7 @@ def write(found, others, out):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     report.folder_options(parser)
-    parser.add_argument("--runs", type=Path, metavar="DIR", required=True, help="Folder of the trainings, which resume from it.")
-    parser.add_argument("--minutes", type=float, default=2.7, help="Core-minutes of each training, compilation included.")
-    arguments = parser.parse_args()
-    folder = report.folder(arguments)
-    start_tensorflow(threads=1)
-    write(measure(arguments.runs, arguments.minutes), elsewhere(arguments.runs), folder)
+    training_command(parser, 2.7, lambda runs, minutes: (measure(runs, minutes), elsewhere(runs)), write)
 
 
 if __name__ == "__main__":

@@ -109,6 +109,24 @@ def networks(loop, run, hparams, count):
     return {path: w[None] for path, w in params.items()} if count == 1 else params
 
 
+def whole(task, split):
+    """All images of a split of a tiny task as one batch."""
+    import tensorflow as tf
+
+    data = task.data.open(task.source, task.data_dir)
+    return {"image": tf.constant(data.images[split]), "label": tf.constant(data.labels[split])}
+
+
+def over_networks(of_one):
+    """`of_one(params, batch)` for many networks {path: tensor [networks, ..]} and one batch, compiled once for equal shapes."""
+    import tensorflow as tf
+
+    def of_each(params, batch):
+        return tf.vectorized_map(lambda one: of_one(one, batch), params)
+
+    return tf.function(of_each, autograph=False)
+
+
 def train_losses(task, rule, seeds, steps, interval=None):
     """Train losses [seeds, steps] of a task under one optimizer.
 
