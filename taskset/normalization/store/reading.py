@@ -91,6 +91,7 @@ class _Found:
         self._old: dict[tuple[str, str, str], str] = {}  # {(task, source, group of options): version} that is out of date
         self._new: set[tuple[str, str, str]] = set()
         for fragment in dataset.get_fragments(filter=condition):
+            sealed.check_footer(fragment.path)
             layout.check_columns(fragment.path, fragment.physical_schema)
             old = layout.is_old(fragment.physical_schema)
             made_by = layout.version_of(fragment.physical_schema.metadata) if old else None

@@ -95,6 +95,15 @@ def _sums(file: BinaryIO) -> list[int] | None:
     return sums
 
 
+def check_footer(path: str | Path) -> None:
+    """Raise `StoreError` where a file's footer is damaged. Before Arrow reads it: some damage would end the process there."""
+    try:
+        with open(path, "rb") as file:
+            _sums(file)
+    except FAULTS as error:
+        raise broken(path) from error
+
+
 def verify(path: str | Path, groups: Sequence[int] | None = None, metadata: pq.FileMetaData | None = None) -> pq.FileMetaData:
     """The metadata of a file, once its sums are verified: of the footer, and of the row groups in `groups` (None: all).
 

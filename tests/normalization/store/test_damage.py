@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import shutil
 import warnings
 
@@ -96,6 +97,21 @@ def test_every_bit_of_a_header_and_footer_counts(packed, tmp_path):
             path.write_bytes(damaged)
             with contextlib.suppress(StoreError):
                 assert sealed.read(path).to_pandas().equals(right), place  # NaN equals NaN
+
+
+def test_a_column_of_another_type_in_the_footer_is_an_error(packed, tmp_path):
+    """Arrow would end the process at statistics of a column whose type the footer gets wrong."""
+    root = shutil.copytree(packed, tmp_path / "root")
+    path = next((root / "curves").rglob("*.parquet"))
+    content = path.read_bytes()
+    places = [found.start() + 1 for found in re.finditer(rb"\x15\x0c\x19[\x25\x35]", content)]  # of a column: bytes
+    assert places
+    for place in places:
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << 6
+        path.write_bytes(damaged)
+        with pytest.raises(StoreError, match="no complete Parquet file"):
+            taskset.load_curves(root=root)
 
 
 def test_files_without_sums_are_read(tmp_path):
