@@ -28,7 +28,7 @@ DEMO_OUT ?= demo
 
 demo: $(INSTALLED)
 	$(RUN) -m taskset baseline $(DEMO_TASKS) --source synthetic --steps 300 --seeds 2 --batches 2 --out $(DEMO_OUT)
-	$(RUN) -m taskset plot $(DEMO_OUT) $(addprefix --task ,$(DEMO_TASKS)) --output $(DEMO_OUT)/curves.png
+	$(RUN) -m taskset plot $(DEMO_OUT) $(addprefix --task ,$(DEMO_TASKS)) --out $(DEMO_OUT)/curves.png
 	@echo
 	@echo "Try next:"
 	@echo "  $(RUN) -m taskset show mlp_family_seed30           what a task is"

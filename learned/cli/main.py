@@ -58,8 +58,12 @@ def train(
     hours: Annotated[
         float | None, typer.Option(help="Total hours of training, instead of steps: not reproducible.", show_default=False)
     ] = None,
-    optimizer: Annotated[str, typer.Option(help="Learned optimizer to train.")] = DEFAULT.optimizer,
-    estimator: Annotated[str, typer.Option(help="Outer-gradient estimator.")] = DEFAULT.estimator,
+    optimizer: Annotated[
+        str, typer.Option(help="Learned optimizer to train, such as anchored or mlp; an unknown name is answered by all names.")
+    ] = DEFAULT.optimizer,
+    estimator: Annotated[
+        str, typer.Option(help="Outer-gradient estimator, such as pes; an unknown name is answered by all names.")
+    ] = DEFAULT.estimator,
     objective: Annotated[str, typer.Option(help="Loss to train for: train, valid or noise.")] = DEFAULT.objective,
     lengths: Annotated[
         str, typer.Option(help="Lengths of episodes: 100, linear:FIRST:LAST:OVER or log_uniform:LOW:HIGH.")

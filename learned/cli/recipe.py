@@ -17,7 +17,9 @@ def recipe(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--out", help="Directory of all files; run the same command again to resume.", show_default=False),
+        typer.Option(
+            "--out", help="Directory of all files, needed with a name; run the same command again to resume.", show_default=False
+        ),
     ] = None,
     hours: Annotated[float, typer.Option(help="Hours of outer training, evaluation not included.")] = 2.0,
     workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 2,

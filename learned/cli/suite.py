@@ -19,9 +19,12 @@ Baselines = Annotated[
 
 def suite(
     patterns: Annotated[list[str] | None, typer.Argument(help="Task names or globs.")] = None,
-    output: Annotated[Path | None, typer.Option("--out", help="JSON file to write the suite to.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--out", help="JSON file to write the suite to; needed except with --list.")
+    ] = None,
     horizon: Annotated[
-        int | None, typer.Option(min=1, help="Horizon of the baselines that losses are normalized by, in steps.")
+        int | None,
+        typer.Option(min=1, help="Horizon of the baselines that losses are normalized by, in steps; needed with patterns."),
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the suite; default: the file's name.", show_default=False)] = None,
     source: Source = "synthetic",

@@ -113,11 +113,18 @@ class Trainer:
         """Continue until `outer_steps` steps have been taken in all.
 
         save_every: steps between two checkpoints; keep_every: between weights that are kept; report: called with each step's
-        line of the log, a dict.
+        line of the log, a dict. Raises `ConfigError` where more steps have been taken already.
         """
         if self._by_time:
             raise ConfigError("the schedule is planned by time, with schedule_steps 0: train for hours, or give schedule_steps")
-        return self._run(lambda: self.step >= outer_steps, lambda: None, save_every, keep_every, report)
+        return self._run(lambda: self._reached(outer_steps), lambda: None, save_every, keep_every, report)
+
+    def _reached(self, outer_steps):
+        if self.step > outer_steps:
+            raise ConfigError(
+                f"outer steps {outer_steps}: {self.directory} has {self.step} already; give at least as many, or another --out"
+            )
+        return self.step == outer_steps
 
     def train_for(
         self,
@@ -238,7 +245,10 @@ class Trainer:
     def _resume(self):
         path = self.directory / LATEST
         found = checkpoint.load(path)
-        for name, here in (("options", self.options.as_json()), ("suite", self.suite.as_json())):
+        for name, other, here in (
+            ("options", "other options", self.options.as_json()),
+            ("suite", "another suite", self.suite.as_json()),
+        ):
             there = found.value(name, dict)
             if name == "options":  # a checkpoint of an earlier version lacks those that it had no choice of
                 there = {**DEFAULTS, **there}
@@ -247,7 +257,7 @@ class Trainer:
             different = sorted(key for key in keys if there.get(key) != here.get(key))
             if different:
                 listed = cut(", ".join(different), 200)
-                raise StoreError(f"{path} was made with another {name} ({listed}): use the same or another --out")
+                raise StoreError(f"{path} was made with {other} ({listed}): use the same, or another --out")
         versions = found.value("versions", dict) if "versions" in found.meta else {}
         self._require_current(path, versions.get("taskset", changes.FIRST))
         try:

@@ -25,12 +25,17 @@ def data_status(data_dir: DataDir = None) -> None:
 
     rows = [*status(data_dir), *text_status(data_dir)]
     table = Table(box=None, pad_edge=False)
-    for column in ("name", "made from", "prepared", "download", "where", "note"):
+    for column in ("name", "prepared"):
         table.add_column(column)
+    notes: dict[str, list[str]] = {}
     for row in rows:
-        download = "" if row.prepared or not row.download else megabytes(row.download)
-        table.add_row(row.name, row.tfds, "yes" if row.prepared else "no", download, row.where or "", row.note or "")
+        size = f", {megabytes(row.download)} to download" if row.download else ""
+        table.add_row(row.name, row.where or "yes" if row.prepared else f"no{size}")
+        if row.note:
+            notes.setdefault(f"{row.note} ({row.tfds})", []).append(row.name)
     show_table(table, out)
+    for note, names in notes.items():
+        out.print(f"{note}: {', '.join(names)}", markup=False)
 
 
 @app.command("prepare")

@@ -5,7 +5,6 @@ stderr and exit status 2. Heavy modules (TensorFlow, pandas) are imported by the
 """
 
 import contextlib
-import os
 import sys
 import warnings
 from pathlib import Path
@@ -91,9 +90,10 @@ def main(commands: typer.Typer = app, name: str = "python -m taskset") -> None:
         status = 130
     except _UsageError as error:  # a missing argument, an option that isn't there
         status = _fail(error.format_message())
-    except BrokenPipeError:  # the reader of a pipe, such as `head`, has closed it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = 0
+    except SystemExit as ended:
+        if not isinstance(ended.__context__, BrokenPipeError):
+            raise
+        status = 0  # the reader of a pipe, such as `head`, has seen enough
     sys.exit(status if isinstance(status, int) else 0)
 
 

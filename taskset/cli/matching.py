@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from taskset import catalogue
 from taskset.errors import TasksetError, nearest, shown
 from taskset.patterns import matching
-from taskset.samplers.optimizers import FIXED_FAMILIES, all_optimizers, by_seed, get_optimizer_config, opt_list_names
+from taskset.samplers.optimizers import (
+    FIXED_FAMILIES,
+    all_optimizers,
+    by_seed,
+    get_optimizer_config,
+    one_run_optimizers,
+    opt_list_names,
+)
 
 
 def is_glob(pattern: str) -> bool:
@@ -29,6 +36,11 @@ def match_tasks(patterns: Sequence[str]) -> list[str]:
     return list(names)
 
 
+def find_optimizers(pattern: str) -> list[str]:
+    """Optimizer names that match a glob, also with seeds above 999, in the order in which they are listed."""
+    return matching(pattern, [*all_optimizers(), *one_run_optimizers()], by_seed())
+
+
 def match_optimizers(patterns: Sequence[str]) -> list[str]:
     """Optimizer names for names, globs, and `opt_list:N` (the first N of the learned list), in order, each once.
 
@@ -39,9 +51,10 @@ def match_optimizers(patterns: Sequence[str]) -> list[str]:
         if re.fullmatch(r"opt_list:\d{1,9}", pattern):
             found = opt_list_names(int(pattern.removeprefix("opt_list:")))
         elif is_glob(pattern):
-            found = matching(pattern, all_optimizers(), by_seed())
+            found = find_optimizers(pattern)
             if not found:
-                near = nearest(pattern.rstrip("*?"), [f"{name}_" for name in [*by_seed(), *FIXED_FAMILIES]], 1)
+                families = [f"{name}_" for name in [*by_seed(), *FIXED_FAMILIES]]
+                near = nearest(pattern.rstrip("*?"), [*families, *one_run_optimizers()], 1)
                 guess = f"; did you mean '{near[0]}*'?" if near else ""
                 raise TasksetError(f"no optimizer matches {shown(pattern)}{guess}: python -m taskset list --optimizers shows all")
         else:

@@ -45,7 +45,7 @@ def baseline(
     patterns: Annotated[list[str], typer.Argument(help="Task names or globs.")],
     out_dir: Annotated[Path, typer.Option("--out", help="Directory of the results.")],
     source: Source = "tfds",
-    steps: Annotated[int, typer.Option(max=2**31 - 1, help="Number of training steps of each run (the horizon).")] = 10000,
+    steps: Annotated[int, typer.Option(min=1, max=2**31 - 1, help="Number of training steps of each run (the horizon).")] = 10000,
     seeds: Annotated[int, typer.Option(min=1, help="Number of runs of each optimizer, with seeds 0, 1, ..")] = 5,
     optimizers: Annotated[
         list[str] | None,
@@ -53,8 +53,8 @@ def baseline(
             "--optimizer", help="Optimizer name or glob, or opt_list:N. May be repeated. Default: the 17 of 'adam_lr_*'."
         ),
     ] = None,
-    batches: Annotated[int, typer.Option(help="Number of batches of each split in an evaluation.")] = 50,
-    evaluations: Annotated[int, typer.Option(help="Number of intervals between evaluations.")] = 50,
+    batches: Annotated[int, typer.Option(min=1, help="Number of batches of each split in an evaluation.")] = 50,
+    evaluations: Annotated[int, typer.Option(min=1, help="Number of intervals between evaluations.")] = 50,
     data_dir: DataDir = None,
     workers: Annotated[
         int | None,
@@ -122,7 +122,7 @@ def plot(
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", help="Picture file, .png, .svg or .pdf. Default: DIRECTORY/plots/TASK.png.", show_default=False
+            "--out", "-o", help="Picture file, .png, .svg or .pdf. Default: DIRECTORY/plots/TASK.png.", show_default=False
         ),
     ] = None,
 ) -> None:

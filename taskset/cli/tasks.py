@@ -8,13 +8,13 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from taskset import catalogue, patterns, plugins
+from taskset import catalogue, plugins
+from taskset.cli.matching import find_optimizers
 from taskset.cli.options import Modules, TaskName, out
 from taskset.cli.tables import show_table
 from taskset.errors import TasksetError, shown
 from taskset.execution import costs, modes
 from taskset.execution.runtime import start_tensorflow
-from taskset.samplers.optimizers import all_optimizers, by_seed
 
 
 def list_names(
@@ -55,7 +55,7 @@ def list_names(
     if families:
         names = catalogue.families()
     elif optimizers:
-        names = patterns.matching(pattern or "*", all_optimizers(), by_seed())
+        names = find_optimizers(pattern or "*")
     else:
         names = [name for name in catalogue.list_tasks(pattern) if all(fits(name) for fits in conditions)]
     if not names:

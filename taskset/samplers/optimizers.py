@@ -11,7 +11,7 @@ from typing import Any, SupportsIndex
 import numpy as np
 
 from taskset import registry
-from taskset.errors import ConfigError, shown, unknown
+from taskset.errors import ConfigError, UnknownName, shown, unknown
 from taskset.samplers import opt_list
 from taskset.samplers.draws import Draws
 
@@ -181,6 +181,15 @@ def get_optimizer_config(name: str) -> list[Any]:
     others = ", ".join(one_run_optimizers())
     hint = f"Known are {sampled}, {others}, and adam_lr_X, adagrad_lr_X with X = -7.00, -6.50 .. 1.00."
     raise unknown("optimizer", name, [*all_optimizers(), *one_run_optimizers()], hint)
+
+
+def is_optimizer(name: str) -> bool:
+    """Whether there is an optimizer of this name."""
+    try:
+        get_optimizer_config(name)
+    except UnknownName:
+        return False
+    return True
 
 
 def register_optimizer(name: str, **hyperparameters: float | bool) -> Callable[[registry.F], registry.F]:

@@ -45,6 +45,7 @@ def test_list(run):
     assert status == 0 and out.split() == [f"mlp_family_seed1{i}" for i in range(10)]
     assert run("list", "--families")[1].split() == taskset.families()
     assert run("list", "--optimizers", "adam_lr_-[12].00")[1].split() == ["adam_lr_-2.00", "adam_lr_-1.00"]
+    assert run("list", "--optimizers", "l*n")[1].split() == ["lion"]
     names = run("list", "conv_fc_family_seed*", "--feasible")[1].split()
     assert 900 < len(names) < 1000 and all(map(catalogue.feasible, names[:20]))
     assert len(run("list", "--family", "quadratic_family")[1].split()) == 1000
@@ -136,8 +137,8 @@ def test_own_family_everywhere(run, tmp_path):
     assert status == 0 and picture.read_bytes().startswith(b"\x89PNG")
     refused(run(*command, "--optimizer", "adam_lr_-3.00", "--out", tmp_path), "other options", "optimizers")
     refused(run("plot", tmp_path, "--task", "own_regresion_seed2"), "did you mean 'own_regression_seed2'")
-    refused(run("plot", tmp_path, "--task", "own_regression_seed2", "--output", "/proc/a.png"), "can't write /proc/a.png")
-    refused(run("plot", tmp_path, "--task", "own_regression_seed2", "--output", tmp_path / "a.xyz"), "a.xyz", ".png", ".svg")
+    refused(run("plot", tmp_path, "--task", "own_regression_seed2", "--out", "/proc/a.png"), "can't write /proc/a.png")
+    refused(run("plot", tmp_path, "--task", "own_regression_seed2", "--out", tmp_path / "a.xyz"), "a.xyz", ".png", ".svg")
     refused(run("normalize", tmp_path, "--split", "trian"), "did you mean 'train'")
 
 
@@ -197,12 +198,19 @@ def test_data_that_is_not_prepared(run, tmp_path):
     refused(run("baseline", "mlp_family_seed12", "--data-dir", tmp_path, "--out", tmp_path / "out"), "data prepare cifar10")
 
 
+def test_a_reader_that_has_seen_enough_is_no_error():
+    with subprocess.Popen([sys.executable, "-m", "taskset", "list"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.wait() == 0 and process.stderr.read() == b""
+
+
 def test_data_status(run, tmp_path):
     status, out, _ = run("data", "status", "--data-dir", tmp_path)
     assert status == 0
     rows = {line.split()[0]: line for line in out.splitlines()[1:]}
-    assert " no " in rows["mnist"] and "MB" in rows["mnist"]
-    assert "withdrawn" in rows["tokenized_amazon_reviews/Books_v1_02_bytes"]
+    assert " no, " in rows["mnist"] and "MB to download" in rows["mnist"]
+    assert any("withdrawn" in line and "tokenized_amazon_reviews/Books_v1_02_bytes" in line for line in out.splitlines())
 
 
 def test_configs_of_ones_own():

@@ -235,7 +235,7 @@ def test_checkpoints_that_do_not_fit(call, small, tmp_path):
     assert status == 0 and said.splitlines() == [str(tmp_path / "e" / name) for name in ("adam.npz", "numpy_update.py")]
     np.testing.assert_array_equal(checkpoint.load(tmp_path / "e" / "adam.npz").theta["log_epsilon"], found.theta["log_epsilon"])
     status, _, err = call(*train, "--optimizer", "mlp")
-    assert status == 2 and "another options (optimizer)" in err and len(err.strip().splitlines()) == 1
+    assert status == 2 and "other options (optimizer)" in err and len(err.strip().splitlines()) == 1
     path.write_bytes(path.read_bytes()[:-30])
     for again in (train, ("export", path, "--out", tmp_path / "f.npz")):
         status, _, err = call(*again)

@@ -12,15 +12,26 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from taskset import changes, registry
+from taskset import catalogue, changes, registry
 from taskset.errors import OutdatedBaselines, StoreError, guessed, shown
 from taskset.normalization.store import described, files, layout, sealed
+from taskset.samplers.optimizers import is_optimizer
 
 _PARTITIONING = ds.partitioning(pa.schema([("source", pa.string()), ("family", pa.string())]), flavor="hive")
 _PATH = [("source", pa.string()), ("family", pa.string())]
 _ALL = pa.schema([*layout.STORED, ("seconds", pa.float32()), *_PATH])  # of new files and old ones
 COLUMNS = (*layout.LOADED.names, "source", "family")
 SOURCES = ("none", "synthetic", "tfds", "published")
+WHERE = {
+    "task": "the column runs of taskset.load_tasks() tells what there is",
+    "family": "the columns family and runs of taskset.load_tasks() tell what there is",
+    "optimizer": "taskset.load_optimizers() lists what there is",
+}
+NAMED = {  # whether a name is right, and only its curves are lacking
+    "task": catalogue.is_task,
+    "family": lambda name: name in catalogue.families(),
+    "optimizer": is_optimizer,
+}
 
 
 def curves_dataset(root: str | Path | None = None) -> ds.Dataset:
@@ -170,7 +181,7 @@ def curves_table(
     _check_names(dataset, asked, there, found.left_out)
     if not sum(map(len, tables)):
         hint = f'; those of {tasks_and_versions(found.left_out)}: version="0.1"' if found.left_out else ""
-        raise StoreError(f"no curves for {asked}; taskset.load_tasks() lists what there is{hint}")
+        raise StoreError(f"no curves for {asked}; the column runs of taskset.load_tasks() tells what there is{hint}")
     if found.left_out:
         warn_left_out("curves", found.left_out, stacklevel=4)  # of who calls `load_curves`
     table = pa.concat_tables(tables).unify_dictionaries()
@@ -266,8 +277,8 @@ def _part(path, name):
 def _require(kind, names, there):
     for name in names:
         if name not in there:
-            guess = guessed(name, there) or ";"
-            raise StoreError(f"no curves of {kind} {shown(name)}{guess} taskset.load_tasks() lists what there is")
+            guess = ";" if NAMED[kind](name) else guessed(name, there) or ";"
+            raise StoreError(f"no curves of {kind} {shown(name)}{guess} {WHERE[kind]}")
 
 
 def _all_tasks(dataset):

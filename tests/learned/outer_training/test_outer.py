@@ -17,7 +17,7 @@ from learned.outer_training.options import DEFAULTS, Options
 from learned.outer_training.task_pool import Result, TaskPool
 from learned.outer_training.workers import Workers
 from taskset import catalogue
-from taskset.errors import StoreError, TasksetError
+from taskset.errors import ConfigError, StoreError, TasksetError
 from taskset.scoring import suites
 
 SCALES = {"train": (2.4, 0.1), "valid_outer": (2.4, 0.4)}
@@ -243,6 +243,8 @@ def test_weights_are_kept_on_the_way_and_tell_everything(tmp_path, pes_pool):
     chosen, whole = pes_pool.options, pes_pool.suite
     made = trainer(tmp_path, whole, chosen, fresh(pes_pool))
     made.train(4, keep_every=2)
+    with pytest.raises(ConfigError, match="outer steps 3: .* has 4 already"):
+        made.train(3)
     assert sorted(path.name for path in tmp_path.glob("weights-*")) == ["weights-0000002.npz", "weights-0000004.npz"]
     kept = checkpoint.load(tmp_path / "weights-0000004.npz")
     assert kept.optimizer == "learnable_adam" and kept.meta["step"] == 4
@@ -258,7 +260,7 @@ def test_broken_checkpoints_are_one_line(tmp_path, pes_pool):
     trainer(tmp_path, whole, chosen, fresh(pes_pool)).train(1)
     path = tmp_path / outer.LATEST
     for changed in (options(sigma=0.5), options(optimizer="learnable_sgd")):
-        with pytest.raises(StoreError, match="another options"):
+        with pytest.raises(StoreError, match="other options"):
             trainer(tmp_path, whole, changed, TaskPool(whole, changed))
     with pytest.raises(StoreError, match="another suite"):
         trainer(tmp_path, suite(NAMES), chosen, TaskPool(suite(NAMES), chosen))
