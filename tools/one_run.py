@@ -38,7 +38,7 @@ DOCUMENT = Path(__file__).parents[1] / "docs" / "one_run.md"
 def provisional():
     """The suite."""
     from taskset.normalization import store
-    from taskset.normalization.normalizer import fit
+    from taskset.normalization.release.merged_tables import fit_adam
     from taskset.scoring import suites
 
     made = suites.make("provisional", ["*"], None, "synthetic", STEPS, MOST_MILLISECONDS, MOST_PARAMETERS)
@@ -51,7 +51,7 @@ def provisional():
     longer = suites.make("longer", ["*"], None, "synthetic", LONGER, MOST_MILLISECONDS, MOST_PARAMETERS)
     more = [entry for entry in longer.of_split("train") if entry.task not in {one.task for one in made.tasks}]
     curves = store.load_curves(task=[entry.task for entry in more], horizon=[LONGER])
-    scales = suites.scales(fit(curves[curves["step"] <= STEPS]), "synthetic", LONGER)
+    scales = suites.scales(fit_adam(curves[curves["step"] <= STEPS]), "synthetic", LONGER)
     tasks += [dataclasses.replace(entry, scales=scales[entry.task]) for entry in more if entry.task in scales]
     return dataclasses.replace(made, tasks=tuple(tasks), rule={**made.rule, "aside": sorted(aside), "longer": LONGER})
 

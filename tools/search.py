@@ -169,9 +169,10 @@ def text(found, used, without, times):
 
 `taskset.tabular` turns the curves that ship into a benchmark of hyperparameter search: a query is a look into a table, and the
 account says what the training would have cost. [A tutorial](tutorials/optuna.md) shows it with Optuna. Here searchers are
-compared on all of its problems, {len(used[RATES])} tasks with their settings, of {len(families)} families:
+compared on the {len(used[RATES])} of its problems that have Adam's rates and a scale (a problem is a task with its source and its
+horizon), of {len(families)} families:
 {textwrap.fill(", ".join(families), 127)}.
-{f"{without[RATES]} more have no configuration that lowers the loss, and so no scale." if without[RATES] else ""}
+{f"{without[RATES]} more have these rates, and no configuration that lowers the loss, hence no scale." if without[RATES] else ""}
 
 Normalized regret: 0 is the lowest {SPLIT} loss that any configuration of the problem ever reached (mean over its seeds), 1 the
 loss at the start. Every searcher pays per training step and keeps the best it has seen. Nothing is interpolated: a proposal means

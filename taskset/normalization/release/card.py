@@ -24,13 +24,12 @@ def write(root: str | Path) -> None:
 
 def sections(root: str | Path) -> dict[str, str]:
     """{placeholder of the template: markdown}."""
-    tasks, sweeps, normalizers = store.load_tasks(root), store.load_sweeps(root), store.all_normalizers(root)
+    tasks, sweeps, (normalizers, _) = store.load_tasks(root), store.load_sweeps(root), store.normalizers_of(root)
     optimizers = store.load_optimizers(root)
     sweeps["runs"] = sweeps["seeds"].map(len) * sweeps["optimizers"].map(len)
     sweeps["group"] = sweeps["group"].map(layout.group_of)
     rows = int(sweeps["rows"].sum())
-    current = store.normalizers_of(root)[0]
-    example = current.iloc[0] if len(current) else sweeps.iloc[0]
+    example = normalizers.iloc[0] if len(normalizers) else sweeps.iloc[0]
     return {
         "size_category": next((name for bound, name in _SIZES if rows < bound), "100M<n<1B"),
         "configs": _configs(),
@@ -63,7 +62,7 @@ def _summary(root, sweeps, normalizers):
     return (
         f"{sweeps['task'].nunique():,} tasks of {sweeps['family'].nunique()} families; {runs:,} runs, "
         f"{int(sweeps['rows'].sum()):,} evaluations in "
-        f"{size / 1e6:.1f} MB ({size / max(runs, 1):,.0f} bytes a run); {ready['task'].nunique():,} tasks with a normalizer. "
+        f"{size / 1e6:.1f} MB ({size / max(runs, 1):,.0f} bytes a run); {ready['task'].nunique():,} tasks, as they are today, with a normalizer. "
         f"Computed in {_hours(known.sum())} core-hours."
     )
 
