@@ -5,12 +5,10 @@ from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from learned.evaluation import choice, runs
 from taskset import plugins
 from taskset.cli.main import Address, DataDir, EngineName, Modules, err, match_tasks, out
-from taskset.cli.tables import show_table
 from taskset.normalization.sweep import engines
 from taskset.normalization.sweep.runner import SweepOptions
 from taskset.scoring import named_suites
@@ -143,15 +141,7 @@ def compare(
     from taskset.scoring.comparison import compare as compared
 
     found = compared(results, baselines, view, horizon, version)
-    out.print(summary.heading(found), markup=False)
-    header, *rows = summary.rows(found)
-    shown = Table(box=None, pad_edge=False)
-    for i, column in enumerate(header):
-        shown.add_column(column, justify="left" if i in (0, 2) else "right")
-    for row in rows:
-        shown.add_row(*(cell.replace("[", r"\[") for cell in row))
-    show_table(shown, out)
-    for line in [*summary.speed_ups(found), *found.notes]:
+    for line in summary.terminal(found):
         out.print(line, markup=False)
     if markdown:
         write_text(summary.markdown(found), markdown)

@@ -1,4 +1,6 @@
-"""A `Comparison` as lines and Markdown."""
+"""A `Comparison` for a terminal of 80 columns, and as Markdown."""
+
+import textwrap
 
 from taskset.normalization.markdown import table
 from taskset.scoring import statistics
@@ -6,6 +8,7 @@ from taskset.scoring.comparison import Comparison
 
 HEADER = ["optimizer", "trials", "split", "tasks", "diverged runs", *statistics.STATISTICS]
 LEFT = (0, 2)  # columns of text
+WIDTH, TITLE = 80, 34  # letters of a line, and of a title, on the terminal
 
 
 def rows(comparison: Comparison) -> list[list[str]]:
@@ -16,6 +19,23 @@ def rows(comparison: Comparison) -> list[list[str]]:
         left = [row["title"], str(row["trials"]), row["split"], str(row["tasks"]), f"{row['diverged']} of {row['runs']}"]
         lines.append(left + cells)
     return lines
+
+
+def terminal(comparison: Comparison) -> list[str]:
+    """Lines of at most WIDTH characters: what the numbers are; for each split mean and interquartile mean with its interval;
+    speed-ups and notes."""
+    lines = textwrap.wrap(heading(comparison), WIDTH)
+    for split, part in comparison.table.groupby("split", sort=False):
+        left = f"{split}, {part['tasks'].max()} tasks"
+        lines += ["", f"{left:{TITLE}} trials diverged   mean    IQM"]
+        for row in part.to_dict("records"):
+            title, *more = textwrap.wrap(row["title"], TITLE, subsequent_indent="  ")
+            diverged = f"{row['diverged']}/{row['runs']}"
+            interval = f"[{row['IQM low']:.3f},{row['IQM high']:.3f}]"
+            lines.append(f"{title:{TITLE}} {row['trials']:6} {diverged:>8} {row['mean']:6.3f} {row['IQM']:6.3f} {interval}")
+            lines += more
+    notes = [*speed_ups(comparison), *comparison.notes]
+    return [*lines, "", *(line for note in notes for line in textwrap.wrap(note, WIDTH))]
 
 
 def speed_ups(comparison: Comparison) -> list[str]:

@@ -62,8 +62,8 @@ def _summary(root, sweeps, normalizers):
     return (
         f"{sweeps['task'].nunique():,} tasks of {sweeps['family'].nunique()} families; {runs:,} runs, "
         f"{int(sweeps['rows'].sum()):,} evaluations in "
-        f"{size / 1e6:.1f} MB ({size / max(runs, 1):,.0f} bytes a run); {ready['task'].nunique():,} tasks, as they are today, with a normalizer. "
-        f"Computed in {_hours(known.sum())} core-hours."
+        f"{size / 1e6:.1f} MB ({size / max(runs, 1):,.0f} bytes a run); {ready['task'].nunique():,} tasks, as they are today, "
+        f"with a normalizer. Computed in {_hours(known.sum())} core-hours."
     )
 
 

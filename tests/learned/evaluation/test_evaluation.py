@@ -349,6 +349,7 @@ def test_command_line(weights, tmp_path):
     markdown = tmp_path / "table.md"
     status, said, err = run("compare", tmp_path / "mine", "--baselines", tmp_path / "base", "--markdown", markdown)
     assert status == 0, err
+    assert max(map(len, said.splitlines())) <= 80
     assert "Adam, tuned per task by train loss" in said and "| mine | 1 | train | 1 | 0 of 2 |" in markdown.read_text()
     scales = {"train": [2.0, 1.0], "valid_outer": [2.0, 1.0]}
     entries = (suites.Entry("TwoD_Bowl10", "losg_tasks_family", "train", scales),)
