@@ -24,8 +24,10 @@ class InMemoryData:
     """A data specification (`taskset.datasets.base.DataSpec`) of arrays in memory.
 
     arrays: {name: array}, all of the same length along the first axis, that of the examples; they are cast to float32 or int32.
-    rows: {split: range} of "train", "valid_inner", "valid_outer", "test".
+    rows: {split: range} of "train", "valid_inner", "valid_outer", "test"; each has at least `batch_size` rows in a row.
     batch_size: examples per batch.
+
+    Raises `ValueError` for arrays of different lengths and rows that they don't have.
 
     Each epoch is a new permutation of a split's rows. The loss reads batches of the arrays, unchanged.
     """
@@ -36,9 +38,22 @@ class InMemoryData:
         if set(rows) != set(SPLITS):
             raise ValueError(f"rows has {sorted(rows)}; needed are {', '.join(SPLITS)}")
         self.arrays = {name: _float_or_int(np.asarray(array)) for name, array in arrays.items()}
+        lengths = {name: len(array) if array.ndim else None for name, array in self.arrays.items()}
+        if len(set(lengths.values())) != 1 or None in lengths.values():
+            raise ValueError(f"arrays of lengths {lengths}: allowed are arrays of one length, that of the examples")
+        count = next(iter(lengths.values()))
+        for split in SPLITS:
+            chosen = rows[split]
+            if not isinstance(chosen, range) or chosen.step != 1 or not 0 <= chosen.start <= chosen.stop <= count:
+                raise ValueError(f"rows of {split!r} are {chosen!r:.100}: allowed is range(start, stop) of the {count} examples")
         self.batch_size = batch_size
         self.batch: BatchShapes = {k: ((batch_size, *v.shape[1:]), v.dtype.name) for k, v in self.arrays.items()}
         self._orders = {split: EpochOrder(rows[split], batch_size) for split in SPLITS}
+
+    def __repr__(self) -> str:
+        arrays = ", ".join(f"{name} {array.dtype} {list(array.shape)}" for name, array in self.arrays.items())
+        rows = ", ".join(f"{split} {len(order.rows)}" for split, order in self._orders.items())
+        return f"InMemoryData({arrays}; examples: {rows}; batch_size {self.batch_size})"
 
     def check(self, source: str | None = None, data_dir: Directory | None = None) -> None:
         """Does nothing: the data is there."""
