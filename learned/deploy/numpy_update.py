@@ -80,7 +80,7 @@ class LearnedOptimizer:
             return params, state
         losses = tuple(_scalar(name, x) for name, x in (("loss", loss), ("validation_loss", validation_loss)))
         step = _step(step)
-        if self.reads_steps and step >= self.steps and not self._warned:
+        if self.reads_steps and step >= (self.steps or 0) and not self._warned:
             self._warned = True
             warnings.warn(
                 f"step {step + 1} of a training planned for steps={self.steps}: {self.name} stays at the end of its schedule; "

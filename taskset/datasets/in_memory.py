@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from taskset.datasets.base import SPLITS, BatchShapes, EpochOrder, RawBatch, RawBatches
+from taskset.errors import ConfigError, cut, shown
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -27,7 +28,7 @@ class InMemoryData:
     rows: {split: range} of "train", "valid_inner", "valid_outer", "test"; each has at least `batch_size` rows in a row.
     batch_size: examples per batch.
 
-    Raises `ValueError` for arrays of different lengths and rows that they don't have.
+    Raises `ConfigError` for arrays of different lengths and rows that they don't have.
 
     Each epoch is a new permutation of a split's rows. The loss reads batches of the arrays, unchanged.
     """
@@ -36,16 +37,21 @@ class InMemoryData:
 
     def __init__(self, arrays: Mapping[str, ArrayLike], rows: Mapping[str, range], batch_size: int) -> None:
         if set(rows) != set(SPLITS):
-            raise ValueError(f"rows has {sorted(rows)}; needed are {', '.join(SPLITS)}")
+            raise ConfigError(f"rows has {cut(', '.join(map(repr, rows)))}; needed are {', '.join(SPLITS)}")
         self.arrays = {name: _float_or_int(np.asarray(array)) for name, array in arrays.items()}
-        lengths = {name: len(array) if array.ndim else None for name, array in self.arrays.items()}
-        if len(set(lengths.values())) != 1 or None in lengths.values():
-            raise ValueError(f"arrays of lengths {lengths}: allowed are arrays of one length, that of the examples")
-        count = next(iter(lengths.values()))
+        lengths = {array.shape[:1] for array in self.arrays.values()}
+        if len(lengths) != 1 or () in lengths:
+            shapes = {name: array.shape for name, array in self.arrays.items()}
+            raise ConfigError(f"arrays of shapes {shapes}: allowed are arrays with the same first axis, that of the examples")
+        ((count,),) = lengths
         for split in SPLITS:
             chosen = rows[split]
-            if not isinstance(chosen, range) or chosen.step != 1 or not 0 <= chosen.start <= chosen.stop <= count:
-                raise ValueError(f"rows of {split!r} are {chosen!r:.100}: allowed is range(start, stop) of the {count} examples")
+            inside = isinstance(chosen, range) and chosen.step == 1 and chosen.start >= 0 and chosen.stop <= count
+            if not inside or len(chosen) < batch_size:
+                raise ConfigError(
+                    f"rows of {split!r} are {shown(chosen)}: allowed is range(start, stop) of the {count} examples, with at "
+                    f"least the {batch_size} of a batch"
+                )
         self.batch_size = batch_size
         self.batch: BatchShapes = {k: ((batch_size, *v.shape[1:]), v.dtype.name) for k, v in self.arrays.items()}
         self._orders = {split: EpochOrder(rows[split], batch_size) for split in SPLITS}

@@ -28,6 +28,9 @@ _GLOBAL = ("RandomUniform", "RandomUniformInt", "RandomStandardNormal", "Truncat
            "RandomShuffle", "RandomGamma", "RandomPoissonV2", "Multinomial")  # fmt: skip
 
 
+_MADE_OUTSIDE = "a Sonnet module of the loss was made outside it: make modules inside the loss, in each call"
+
+
 class _Dropped:
     """Stands for a variable that is not a parameter: holds a tensor, ignores assignments."""
 
@@ -187,15 +190,14 @@ class Functional:
                 return _Dropped(_initial(kwargs["initial_value"]))
             return params[next(waiting)]
 
-        made_outside = "a Sonnet module of the loss was made outside it: make modules inside the loss, in each call"
         try:
             with tf.variable_creator_scope(supply), seeded():
                 result = self.forward(*inputs)
         except (TypeError, AttributeError) as error:
             # Such a module has kept the variables of the first call, which are tensors of another graph.
             if next(waiting, None) and ("out of scope" in str(error) or "SymbolicTensor" in str(error)):
-                raise ConfigError(made_outside) from error
+                raise ConfigError(_MADE_OUTSIDE) from error
             raise
         if next(waiting, None):
-            raise ConfigError(made_outside)
+            raise ConfigError(_MADE_OUTSIDE)
         return result
