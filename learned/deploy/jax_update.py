@@ -9,9 +9,9 @@
 
 `init` and `update` are pure functions that `jax.jit` takes, and those of Optax: where it is installed the optimizer is an
 `optax.GradientTransformationExtraArgs`, to be used in `optax.chain` (clipping before it, weight decay behind it) and in
-`optax.masked` (frozen parameters). A training is resumed for longer with the same state and another number of `steps`. State and
-computation are float64 where a parameter is, else float32; updates have the dtypes of the parameters. Arguments that don't fit
-raise ValueError.
+`optax.masked` (frozen parameters). A training is resumed for longer with the same state and another number of `steps`. Past them
+the rule stays at the end of its schedule; there is no warning, as a compiled step can't give one. State and computation are
+float64 where a parameter is, else float32; updates have the dtypes of the parameters. Arguments that don't fit raise ValueError.
 
 The .npz is what `python -m learned export --format jax` writes.
 """
@@ -25,6 +25,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from os import PathLike
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -64,7 +65,7 @@ def learned_optimizer(name: str, theta: dict[str, Any], steps: int | None = None
 
     def init(params: Any) -> dict[str, Any]:
         leaves = _leaves(params)
-        return {"step": jnp.zeros([], jnp.int32), **start([jnp.asarray(p, _dtype(leaves)) for p in leaves])}
+        return {"step": jnp.zeros([], jnp.int32), **start([jnp.asarray(p, _dtype(leaves)) for p in leaves if np.size(p)])}
 
     def update(updates: Any, state: dict[str, Any], params: Any = None, *, value: Any = None, **other: Any) -> tuple[Any, Any]:
         del other
@@ -81,11 +82,13 @@ def learned_optimizer(name: str, theta: dict[str, Any], steps: int | None = None
             raise ValueError("gradients differ from the parameters in structure or shapes: allowed are those of `params`")
         dtype = _dtype(leaves)
         theta = {path: jnp.asarray(w, dtype) for path, w in weights.items()}
-        g, p = ([jnp.asarray(x, dtype) for x in xs] for xs in (jax.tree.leaves(updates), leaves))
+        # What has no numbers is left out.
+        g, p = ([jnp.asarray(x, dtype) for x in xs if np.size(x)] for xs in (jax.tree.leaves(updates), leaves))
         rest = {key: x for key, x in state.items() if key != "step"}
         value = jnp.asarray(0 if value is None else value, dtype)
         moves, new = move(theta, g, rest, p, state["step"], value, steps)
-        moves = [x.astype(jnp.asarray(p).dtype) for x, p in zip(moves, leaves)]
+        left = iter(moves)
+        moves = [(next(left) if np.size(x) else jnp.asarray(x)).astype(jnp.asarray(x).dtype) for x in leaves]
         return jax.tree.unflatten(tree, moves), {"step": state["step"] + 1, **new}
 
     return Transformation(init, update)
@@ -101,7 +104,7 @@ def _effective(theta):
 
 def _leaves(params):
     leaves = jax.tree.leaves(params)
-    if not leaves:
+    if not any(map(np.size, leaves)):
         raise ValueError("params is empty: allowed is a tree of arrays of floats")
     for p in leaves:
         if not jnp.issubdtype(jnp.asarray(p).dtype, jnp.floating):
@@ -122,8 +125,13 @@ LARGEST = 2**28  # bytes of all arrays: a thousand times the weights of the larg
 def read(path: str | PathLike[str]) -> tuple[str, dict[str, np.ndarray]]:
     """(name of the rule, weights {path: array}) of an .npz file.
 
-    Raises `ValueError` where the file is no export, is damaged, or lacks a weight.
+    Raises `ValueError` where the file is no export, is damaged, or lacks a weight; `FileNotFoundError` where there is none.
     """
+    if not Path(path).exists():
+        raise FileNotFoundError(
+            f"there is no file {str(path)!r}: allowed is the path of an export; weights of the package are exported by "
+            "`python -m learned export anchored_wide --out anchored_wide.npz --format torch` (or numpy, jax)"
+        )
     with open(path, "rb") as file:  # what can't be opened is an OSError; what can't be read, or sought in, is damaged
         try:
             with zipfile.ZipFile(file) as archive:

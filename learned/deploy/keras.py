@@ -13,6 +13,7 @@ from the callback `ValidationLoss`. Some read how many steps the training will h
 from __future__ import annotations
 
 import base64
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -49,9 +50,13 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
     """The learned optimizer `learned` with the weights theta, {path: array}, as a Keras optimizer on the TensorFlow backend.
 
     steps: batches that the whole training will have, needed where the rule reads them; `optimizer.steps = ..` changes them where
-    a training is continued for longer. It has no learning rate, and computes in float32. A variable that the loss doesn't depend
-    on stays as it is, and counts as one with a gradient of zeros; one that was frozen (`trainable = False`, then `compile`) keeps
-    its state until it is trained again. Not for several replicas. Raises `ConfigError`.
+    a training is continued for longer. `load_weights` leaves them as they are, `load_model` restores the saved ones. Past them
+    the rule stays at the end of its schedule, and warns: in a compiled `fit` at its end.
+
+    It has no learning rate, and computes in float32. A variable that the loss doesn't depend on stays as it is, and counts as one
+    with a gradient of zeros; one that was frozen (`trainable = False`, then `compile`) keeps its state until it is trained again.
+    One that is trained for the first time late takes steps 3 to 5 times too large at first, as its averages aren't corrected for
+    the late start: compile with a new optimizer where layers are unfrozen. Not for several replicas. Raises `ConfigError`.
 
     weight_decay is decoupled: variables are multiplied by 1 - weight_decay before each step (`exclude_from_weight_decay` works).
     clipnorm, clipvalue, global_clipnorm: as in Keras's optimizers; the rule sees the clipped gradients.
@@ -67,7 +72,13 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         clipnorm: float | None = None,
         clipvalue: float | None = None,
         global_clipnorm: float | None = None,
+        **other: Any,
     ) -> None:
+        if other:
+            raise ConfigError(
+                f"argument {next(iter(other))!r} of {learned}: allowed are steps, name, {', '.join(_OPTIONS)}; it has no "
+                "learning rate"
+            )
         if keras.backend.backend() != "tensorflow":
             raise ConfigError(f"Keras backend {keras.backend.backend()!r}: allowed is 'tensorflow'; elsewhere use an export")
         if not 0 <= (weight_decay or 0) < 1:
@@ -84,7 +95,7 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         if self._learned.alone:
             # Compiled wherever it is used: one operation after the other, its many passes over memory take three times as long.
             self._update = tf.function(self._update, autograph=False, jit_compile=True)
-        self._loss_of_step, self._validated = _Box(), False
+        self._loss_of_step, self._horizon, self._validated, self._warned = _Box(), _Box(), False, False
         self._validated_until: int | None = None
         self._planned = self._checked_steps(steps)
 
@@ -120,8 +131,9 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
     @steps.setter
     def steps(self, value: int | None) -> None:
         self._planned = self._checked_steps(value)
-        if self.built and self._horizon is not None:
-            self._horizon.assign(value)
+        if self.built and self.reads_steps:
+            self._horizon.value.assign(self._planned)
+        self._warned = False
 
     def _checked_steps(self, steps):
         whole = isinstance(steps, (int, np.integer)) and not isinstance(steps, bool) and steps >= 1
@@ -146,14 +158,16 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         for variable in variables:
             if keras.backend.standardize_dtype(variable.dtype) != "float32":
                 raise ConfigError(f"variable {variable.path} is {variable.dtype}: allowed is float32 under {self._learned.name}")
+            if 0 in variable.shape:
+                raise ConfigError(f"variable {variable.path} has shape {tuple(variable.shape)}: freeze what has no numbers")
         super().build(variables)
         with tf.init_scope():  # Keras builds while it traces the first step, and XLA wants variables from outside
             params = {key(i): tf.zeros(v.shape) for i, v in enumerate(variables)}
             self._state = map_leaves(self._init(self._weights(), params), self._variable)
             if self.reads_validation_loss:
                 self._held = self.add_variable((), name="validation_loss")
-            # A variable, so that a compiled training sees it change. It is saved: a saved training is resumed with its plan.
-            self._horizon = self._variable("steps", tf.constant(self.steps, tf.float32)) if self.reads_steps else None
+            # A variable, so that a compiled training sees it change, and none of Keras's: loaded weights leave it as it is.
+            self._horizon.value = tf.Variable(self.steps, trainable=False, dtype=tf.float32) if self.reads_steps else None
 
     def _variable(self, name, value):
         def start(shape, dtype=None):
@@ -172,6 +186,8 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         if not self.built:
             self.build(variables)
         self._check_known(variables, grads)
+        if tf.executing_eagerly():
+            self._warn_past(int(self.iterations) + 1)
         moving = [v for v, g in zip(variables, grads) if g is not None]
         clipped = iter(self._clip_gradients([tf.convert_to_tensor(g) for g in grads if g is not None]))
         self._apply_weight_decay(moving)
@@ -183,7 +199,7 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
             rest = Frozen({key(i): tf.zeros(v.shape) for i, v in enumerate(self._trainable_variables)}, params)
             state = rest.part(whole, self._init(self._weights(), params))
         step = tf.convert_to_tensor(self.iterations)
-        planned = self._learned.planned(self._horizon, tf.float32)
+        planned = self._learned.planned(self._horizon.value, tf.float32)
         params, state = self._update(self._weights(), gradients, state, params, step, *self._losses(), **planned)
         state = rest.whole(whole, state) if rest else state
         map_leaves(self._state, lambda name, variable, value: variable.assign(value), state)
@@ -237,6 +253,27 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
     def tell_validation_loss(self, loss: tf.Tensor) -> None:
         """Set the validation loss from this step on."""
         self._held.assign(loss)
+
+    def load_own_variables(self, store: Mapping[str, Any]) -> None:
+        """Restore the state; `steps` stays as this optimizer was made."""
+        # Files of earlier versions have the number of steps as one more variable, the last.
+        older = self.reads_steps and len(store.keys()) == len(self.variables) + 1
+        super().load_own_variables({str(i): store[str(i)] for i in range(len(self.variables))} if older else store)
+
+    def finalize_variable_values(self, var_list: Sequence[keras.Variable]) -> None:
+        """What `fit` calls at its end."""
+        super().finalize_variable_values(var_list)
+        self._warn_past(int(self.iterations))
+
+    def _warn_past(self, done):
+        """Warn once where more steps are done than planned; a compiled step can't."""
+        if self.reads_steps and done > self._planned and not self._warned:
+            self._warned = True
+            warnings.warn(
+                f"step {done} of a training planned for steps={self._planned}: {self._learned.name} stays at the end of its "
+                "schedule; give steps=, the batches of an epoch times the epochs, or set optimizer.steps",
+                stacklevel=3,
+            )
 
     def get_config(self) -> dict[str, Any]:
         """JSON values: the learned optimizer's name, its weights (float32, base64), the optimizer's own name, steps, options."""
@@ -340,4 +377,4 @@ def _watch(model):
 class _Box:
     """Hides a value from Keras, which tracks attributes."""
 
-    value = None
+    value: Any = None

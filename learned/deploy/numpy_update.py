@@ -6,10 +6,10 @@
         params, state = optimizer.update(gradients, state, params, step, loss, validation_loss)
 
 Arrays of other libraries that NumPy can read (PyTorch tensors on the CPU, JAX arrays) may be given; NumPy arrays come back.
-Everything is computed in the dtype of the parameters, which must be floats; bfloat16 and float16 ones have a state of float32 and
-are rounded once, at the end of a step. A parameter whose gradient is missing or None stays as it is, and so does its state.
-States are nested dicts of arrays and can be saved as such. A training is resumed for longer by an optimizer of more `steps`.
-Arguments that don't fit raise ValueError.
+State and computation are float64 where a parameter is, else float32; bfloat16 and float16 parameters are rounded once, at the end
+of a step. A parameter whose gradient is missing or None stays as it is, and so does its state. States are nested dicts of arrays
+and numbers and can be saved as such. A training is resumed for longer by an optimizer of more `steps`. Past them the rule stays
+at the end of its schedule, and warns. Arguments that don't fit raise ValueError.
 
 The .npz is what `python -m learned export` writes: "meta", a JSON text that names the optimizer, and an array "theta/PATH" for
 each of its weights. `load` checks the file's sums (the CRC-32 of each array) and shapes, and never unpickles.
@@ -22,9 +22,11 @@ from __future__ import annotations
 import io
 import json
 import math
+import warnings
 import zipfile
 import zlib
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -43,11 +45,12 @@ class LearnedOptimizer:
         self.reads_loss, self.reads_validation_loss = name in ("anchored", "hierarchical"), name == "hierarchical"
         self.reads_steps, self.steps = name == "anchored", steps
         self.name, self.theta = name, _checked(name, theta, RULES, steps, self.reads_steps)
-        self._used = _effective(self.theta)
+        self._used, self._warned = _effective(self.theta), False
 
     def init(self, params: dict[str, Any]) -> dict[str, Any]:
         """The state before the first step."""
-        params = _computed(_parameters(params))
+        params = _parameters(params)
+        params = _computed({path: p for path, p in params.items() if p.size}, _dtype(params))
         return RULES[self.name][0](self._theta(params), params)
 
     def update(
@@ -70,12 +73,20 @@ class LearnedOptimizer:
         if self.reads_loss and loss is None:
             raise ValueError(f"{self.name} reads the train loss: give `loss`, the one that the gradients come from")
         params = _parameters(params)
-        grads = _computed(_gradients(grads, params))
-        moving = _computed({path: p for path, p in params.items() if path in grads})
+        dtype = _dtype(params)
+        grads = _computed(_gradients(grads, params), dtype)
+        moving = _computed({path: p for path, p in params.items() if path in grads}, dtype)
         if not moving:
             return params, state
         losses = tuple(_scalar(name, x) for name, x in (("loss", loss), ("validation_loss", validation_loss)))
         step = _step(step)
+        if self.reads_steps and step >= (self.steps or 0) and not self._warned:
+            self._warned = True
+            warnings.warn(
+                f"step {step + 1} of a training planned for steps={self.steps}: {self.name} stays at the end of its schedule; "
+                "load it with the steps of the whole training",
+                stacklevel=2,
+            )
         try:
             used = self._with_tensors(state, lambda tensors: {path: tensors[path] for path in moving})
             moved, new = RULES[self.name][1](self._theta(moving), grads, used, moving, step, losses, self.steps)
@@ -116,8 +127,13 @@ LARGEST = 2**28  # bytes of all arrays: a thousand times the weights of the larg
 def read(path: str | PathLike[str]) -> tuple[str, dict[str, np.ndarray]]:
     """(name of the rule, weights {path: array}) of an .npz file.
 
-    Raises `ValueError` where the file is no export, is damaged, or lacks a weight.
+    Raises `ValueError` where the file is no export, is damaged, or lacks a weight; `FileNotFoundError` where there is none.
     """
+    if not Path(path).exists():
+        raise FileNotFoundError(
+            f"there is no file {str(path)!r}: allowed is the path of an export; weights of the package are exported by "
+            "`python -m learned export anchored_wide --out anchored_wide.npz --format torch` (or numpy, jax)"
+        )
     with open(path, "rb") as file:  # what can't be opened is an OSError; what can't be read, or sought in, is damaged
         try:
             with zipfile.ZipFile(file) as archive:
@@ -185,7 +201,7 @@ def _effective(theta):
 
 def _parameters(params):
     """{name: array}, all floats."""
-    if not isinstance(params, dict) or not params:
+    if not isinstance(params, dict) or not any(map(np.size, params.values())):
         raise ValueError("params is empty or no dict: allowed is {name: array of floats}")
     params = {path: np.asarray(p) for path, p in params.items()}
     for path, p in params.items():
@@ -194,9 +210,13 @@ def _parameters(params):
     return params
 
 
-def _computed(arrays):
-    """The arrays, those of half precision in float32."""
-    return {path: x.astype(np.float32) if x.dtype.itemsize < 4 else x for path, x in arrays.items()}
+def _dtype(params):
+    """What is computed in: float64 where a parameter is, else float32."""
+    return np.result_type(np.float32, *(p.dtype for p in params.values() if p.dtype.itemsize > 4))
+
+
+def _computed(arrays, dtype):
+    return {path: x.astype(dtype, copy=False) for path, x in arrays.items()}
 
 
 def _is_float(dtype):
@@ -204,7 +224,7 @@ def _is_float(dtype):
 
 
 def _gradients(grads, params):
-    """{name: array} of the gradients that are there, in the parameters' shapes and dtype."""
+    """{name: array} of the gradients that are there, in the parameters' shapes and dtype; none of what has no numbers."""
     found = {}
     if not isinstance(grads, dict):
         raise ValueError(f"grads is a {type(grads).__name__}: allowed is {{name: array or None}}")
@@ -217,7 +237,8 @@ def _gradients(grads, params):
         g = np.asarray(grads[path])
         if g.shape != p.shape or not (_is_float(g.dtype) or g.dtype.kind in "iu"):
             raise ValueError(f"gradient of {path!r} is {g.dtype} {g.shape}: allowed are numbers of its shape, {p.shape}")
-        found[path] = g.astype(p.dtype)
+        if p.size:
+            found[path] = g.astype(p.dtype)
     return found
 
 
@@ -414,14 +435,14 @@ def _sgdm(theta, g, state, p, step):
 
 
 def _adam(theta, g, state, p, step):
-    moments, weights = [], []
+    moments, weights, t = [], [], state.get("step", step) + 1
     for x, old, name in ((g, state["m"], "log_one_minus_beta1"), (g * g, state["v"], "log_one_minus_beta2")):
         fraction = np.exp(theta[name])
         moments.append(old + fraction * (x - old))
-        weights.append(-np.expm1((step + 1) * np.log1p(-fraction)))
+        weights.append(-np.expm1(t * np.log1p(-fraction)))
     rate = np.exp(theta["log_learning_rate"]) * np.sqrt(weights[1]) / weights[0]
     p = p - rate * moments[0] / (np.sqrt(moments[1]) + np.exp(theta["log_epsilon"]))
-    return p, {"m": moments[0], "v": moments[1]}
+    return p, {"m": moments[0], "v": moments[1], "step": t}
 
 
 # mlp: Metz et al. 2018 (arXiv 1810.10180), as carried on in 2022 (arXiv 2203.11860); mlp2019: as released with the former.
@@ -698,9 +719,9 @@ ANCHORED_TRENDS = 6
 
 def _anchored_init(theta, params):
     dtype = next(iter(params.values())).dtype
+    statistics = {"cosine": 0.0, "square": np.zeros(2), "step": 0}  # step: those of this tensor, which may have started late
     tensors = {
-        path: {"m": np.zeros((3, p.size), dtype), "v": np.zeros((2, p.size), dtype), "cosine": 0.0, "square": np.zeros(2)}
-        for path, p in params.items()
+        path: {"m": np.zeros((3, p.size), dtype), "v": np.zeros((2, p.size), dtype), **statistics} for path, p in params.items()
     }
     zeros = np.zeros(ANCHORED_TRENDS)
     return {"tensors": tensors, "losses": {"mean": zeros, "weight": zeros, "least": zeros, "first": 0.0}}
@@ -755,8 +776,8 @@ def _anchored_directions(network, g, p, old, t, r, s):
     return u, squares / n * [1, *(seen[1:] * slow) ** 2], m, v
 
 
-def _anchored_tensor(theta, network, g, old, p, t, shared, mean_square_of_all, tensors, length):
-    shape, p, g = p.shape, p.ravel(), np.clip(g.ravel(), -1e12, 1e12)
+def _anchored_tensor(theta, network, g, old, p, step, shared, mean_square_of_all, tensors, length):
+    shape, p, g, t = p.shape, p.ravel(), np.clip(g.ravel(), -1e12, 1e12), int(old.get("step", step)) + 1
     mean = lambda x, y: float(np.vdot(x, y)) / p.size  # noqa: E731
     square = old["square"] + (1 - ANCHORED_DECAYS["v"]) * (mean(g, g) - old["square"])
     root = lambda x: np.sqrt(x + 1e-18)  # noqa: E731
@@ -775,7 +796,7 @@ def _anchored_tensor(theta, network, g, old, p, t, shared, mean_square_of_all, t
     rate = 0.01 * np.exp(np.clip(3 * (c[0] + theta["power"] * np.log(size) + length), -10, 10))
     rate *= 1 - share + share / root(squares[0])
     u *= p.dtype.type(rate)
-    return (p - u).reshape(shape), {"m": m, "v": v, "cosine": cosine, "square": square}
+    return (p - u).reshape(shape), {"m": m, "v": v, "cosine": cosine, "square": square, "step": t}
 
 
 def _anchored(theta, grads, state, params, step, losses, steps):
@@ -786,7 +807,7 @@ def _anchored(theta, grads, state, params, step, losses, steps):
     network = _Network(theta, 14, dtype) if "mlp/linear_2/w" in theta else None
     length = theta.get("length", 0.0) * math.log(steps / 2000)
     for path, p in params.items():
-        arguments = theta, network, grads[path], state["tensors"][path], p, step + 1, shared, of_all, len(params), length
+        arguments = theta, network, grads[path], state["tensors"][path], p, step, shared, of_all, len(params), length
         done[path] = _anchored_tensor(*arguments)
     return {path: p for path, (p, _) in done.items()}, {"tensors": {path: s for path, (_, s) in done.items()}, "losses": averages}
 
@@ -794,7 +815,7 @@ def _anchored(theta, grads, state, params, step, losses, steps):
 RULES = {
     "learnable_sgd": (_each_init(lambda p: {}), _each(_sgd)),
     "learnable_sgdm": (_each_init(lambda p: {"u": np.zeros_like(p)}), _each(_sgdm)),
-    "learnable_adam": (_each_init(lambda p: {"m": np.zeros_like(p), "v": np.zeros_like(p)}), _each(_adam)),
+    "learnable_adam": (_each_init(lambda p: {"m": np.zeros_like(p), "v": np.zeros_like(p), "step": 0}), _each(_adam)),
     "mlp": (_each_init(lambda p: {"m": _zeros(p, len(MLP_DECAYS))}), _each_by_network(2 + len(MLP_DECAYS), _mlp)),
     "mlp2019": (
         _each_init(lambda p: {s: _zeros(p, len(MLP2019_DECAYS)) for s in ("m", "rms")}),

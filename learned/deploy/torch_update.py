@@ -8,9 +8,10 @@
         optimizer.step(loss=loss)                                      # or step(closure)
 
 `LearnedOptimizer` is a `torch.optim.Optimizer`: parameter groups, `state_dict` and `load_state_dict` work as usual. A training is
-resumed with the `steps` that the new optimizer is made with, which may be more than before. A parameter without a gradient stays
-as it is, and so does its state. State and computation are float64 where a parameter is, else float32; bfloat16 and float16
-parameters are rounded once, at the end of a step. There is no learning rate. Arguments that don't fit raise ValueError.
+resumed with the `steps` that the new optimizer is made with, which may be more than before. Past them the rule stays at the end
+of its schedule, and warns. A parameter without a gradient stays as it is, and so does its state. State and computation are
+float64 where a parameter is, else float32; bfloat16 and float16 parameters are rounded once, at the end of a step. There is no
+learning rate. Arguments that don't fit raise ValueError.
 
 weight_decay, an option of a group, is decoupled: a parameter is multiplied by 1 - weight_decay before each step.
 
@@ -22,14 +23,18 @@ from __future__ import annotations
 import io
 import json
 import math
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+
+_OPTIONS = ("params", "weight_decay", "lr", "initial_lr", "param_names", "differentiable")  # of a group; a user gives two
 
 
 class LearnedOptimizer(torch.optim.Optimizer):
@@ -41,11 +46,22 @@ class LearnedOptimizer(torch.optim.Optimizer):
     """
 
     def __init__(
-        self, params: Iterable[Any], name: str, theta: dict[str, Any], steps: int | None = None, weight_decay: float = 0.0
+        self,
+        params: Iterable[Any],
+        name: str,
+        theta: dict[str, Any],
+        steps: int | None = None,
+        weight_decay: float = 0.0,
+        **other: Any,
     ) -> None:
+        if other:
+            raise ValueError(
+                f"argument {next(iter(other))!r} of {name}: allowed are steps, weight_decay; it has no learning rate"
+            )
         self.reads_loss = self.reads_steps = name == "anchored"
         self._weights, self.name, self._planned = _effective(_checked(name, theta, RULES, steps, self.reads_steps)), name, steps
         self._scratch: dict[Any, Any] = {}
+        self._warned = False
         super().__init__(params, {"weight_decay": weight_decay, "lr": 1.0})
 
     @property
@@ -56,11 +72,20 @@ class LearnedOptimizer(torch.optim.Optimizer):
     @steps.setter
     def steps(self, value: int | None) -> None:
         _checked(self.name, {}, RULES, value, self.reads_steps)
-        self._planned = value
+        self._planned, self._warned = value, False
+
+    def __repr__(self) -> str:
+        groups = [
+            f"group {i}: {sum(p.numel() for p in group['params'])} numbers in {len(group['params'])} tensors, "
+            f"weight_decay {group['weight_decay']}"
+            for i, group in enumerate(self.param_groups)
+        ]
+        return f"{type(self).__name__}({self.name}, steps={self.steps}; {'; '.join(groups)})"
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """As in any optimizer of PyTorch; the parameters must be dense floats on one device."""
         super().add_param_group(param_group)
+        self._check_options(self.param_groups[-1])
         decay = self.param_groups[-1]["weight_decay"]
         if not isinstance(decay, (int, float)) or not 0 <= decay < 1:
             raise ValueError(f"weight_decay {decay!r}: allowed is at least 0 and below 1, the share that a step takes away")
@@ -71,6 +96,16 @@ class LearnedOptimizer(torch.optim.Optimizer):
             if not p.is_floating_point():
                 raise ValueError(f"parameter of dtype {p.dtype}: allowed are floats; leave out what is not trained")
 
+    def _check_options(self, group):
+        strange = [key for key in group if key not in _OPTIONS]
+        if strange:
+            raise ValueError(
+                f"a group of parameters has {strange[0]!r}: {self.name} has weight_decay alone, and a state_dict must be that "
+                "of a LearnedOptimizer"
+            )
+        if group.get("lr", 1) != 1:
+            raise ValueError(f"a group of parameters has lr {group['lr']!r}: {self.name} has no learning rate; leave it out")
+
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None, *, loss: Any = None) -> Any:
         """One step; returns the loss.
@@ -79,6 +114,8 @@ class LearnedOptimizer(torch.optim.Optimizer):
         """
         if closure is not None and loss is not None:
             raise ValueError("closure and loss: allowed is one of both")
+        if closure is not None and not callable(closure):
+            raise ValueError(f"closure is a {type(closure).__name__}: allowed is a function; give a loss as step(loss=loss)")
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
@@ -90,12 +127,23 @@ class LearnedOptimizer(torch.optim.Optimizer):
         for group in self.param_groups:
             self._decay(group)
         if params:
+            self._warn_past()
             RULES[self.name](self, params, loss)
         return loss
 
+    def _warn_past(self):
+        step = self.state["run"].get("step", 0)
+        if self.reads_steps and step >= self.steps and not self._warned:
+            self._warned = True
+            warnings.warn(
+                f"step {step + 1} of a training planned for steps={self.steps}: {self.name} stays at the end of its schedule; "
+                "make it with the steps of the whole training, or set optimizer.steps",
+                stacklevel=2,
+            )
+
     def _decay(self, group):
         if group["lr"] != 1:
-            raise ValueError(f"lr {group['lr']!r}: {self.name} has no learning rate; remove the scheduler")
+            raise ValueError(f"lr {group['lr']!r}: {self.name} has no learning rate; remove the scheduler, or what else sets it")
         moving = [p for p in group["params"] if p.grad is not None and p.numel()]
         for p in moving:
             if p.grad.layout != torch.strided:
@@ -105,12 +153,20 @@ class LearnedOptimizer(torch.optim.Optimizer):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore what `state_dict` returned. `steps` stays as this optimizer was made."""
+        for group in state_dict["param_groups"]:
+            self._check_options(group)
         super().load_state_dict(state_dict)
-        # PyTorch casts states to the dtypes of their parameters; those of bfloat16 parameters are float32.
-        saved = (key for group in state_dict["param_groups"] for key in group["params"])
-        for key, p in zip(saved, [p for group in self.param_groups for p in group["params"]]):
-            for name, value in state_dict["state"].get(key, {}).items():
-                self.state[p][name] = value.to(p.device, copy=True)
+        # PyTorch casts states to the dtypes of their parameters, those of bfloat16 ones are float32; and it shares the run's.
+        params = [p for group in self.param_groups for p in group["params"]]
+        saved = [key for group in state_dict["param_groups"] for key in group["params"]]
+        for key, p in [*zip(saved, params), ("run", "run")]:
+            if key in state_dict["state"]:
+                self.state[p] = {name: _copied(value, params[0].device) for name, value in state_dict["state"][key].items()}
+
+    def _dtype(self):
+        """What is computed in: float64 where a parameter is, with a gradient or without, else float32."""
+        dtypes = (p.dtype for group in self.param_groups for p in group["params"])
+        return torch.float64 if torch.float64 in dtypes else torch.float32
 
     def _theta(self, like):
         key = "theta", like.dtype, like.device
@@ -126,14 +182,18 @@ class LearnedOptimizer(torch.optim.Optimizer):
         return self._scratch[key][:size]
 
 
+def _copied(value, device):
+    return value.to(device, copy=True) if isinstance(value, torch.Tensor) else value
+
+
 def load(
-    path: str | PathLike[str], params: Iterable[Any], steps: int | None = None, weight_decay: float = 0.0
+    path: str | PathLike[str], params: Iterable[Any], steps: int | None = None, weight_decay: float = 0.0, **other: Any
 ) -> LearnedOptimizer:
     """The `LearnedOptimizer` of an .npz file for `params`, in a training of `steps` steps.
 
     Raises `ValueError` where the file is no export, is damaged, or lacks a weight.
     """
-    return LearnedOptimizer(params, *read(path), steps=steps, weight_decay=weight_decay)
+    return LearnedOptimizer(params, *read(path), steps=steps, weight_decay=weight_decay, **other)
 
 
 # Reading an export: the same text in numpy_update.py, torch_update.py and jax_update.py, each of which is used alone.
@@ -145,8 +205,13 @@ LARGEST = 2**28  # bytes of all arrays: a thousand times the weights of the larg
 def read(path: str | PathLike[str]) -> tuple[str, dict[str, np.ndarray]]:
     """(name of the rule, weights {path: array}) of an .npz file.
 
-    Raises `ValueError` where the file is no export, is damaged, or lacks a weight.
+    Raises `ValueError` where the file is no export, is damaged, or lacks a weight; `FileNotFoundError` where there is none.
     """
+    if not Path(path).exists():
+        raise FileNotFoundError(
+            f"there is no file {str(path)!r}: allowed is the path of an export; weights of the package are exported by "
+            "`python -m learned export anchored_wide --out anchored_wide.npz --format torch` (or numpy, jax)"
+        )
     with open(path, "rb") as file:  # what can't be opened is an OSError; what can't be read, or sought in, is damaged
         try:
             with zipfile.ZipFile(file) as archive:
@@ -223,7 +288,7 @@ _UNITS = [0, 1, 2, 3, 13]  # features in units of the gradient
 
 
 def _anchored(optimizer, params, loss):
-    dtype = torch.float64 if any(p.dtype == torch.float64 for p in params) else torch.float32
+    dtype = optimizer._dtype()
     like = torch.zeros((), dtype=dtype, device=params[0].device)
     run = optimizer.state["run"]
     if not run:
@@ -231,21 +296,34 @@ def _anchored(optimizer, params, loss):
     trends = _trends(run, _scalar(loss, like), optimizer.steps)
     fraction = min(run["step"] / optimizer.steps, 1)
     times = like.new_tensor([math.tanh(10 * (fraction - at)) for at in FRACTIONS])
+    shared = torch.cat([times, trends])
+    states = [_anchored_state(optimizer.state[p], p, like, run["step"]) for p in params]
     run["step"] += 1
-    step = _Step(optimizer, run["step"], torch.cat([times, trends]), params, like)
-    batches = [[params[i] for i in batch] for batch in _batches([p.numel() for p in params], step.chunk)]
-    for indices in _packed([sum(p.numel() for p in batch) for batch in batches], ROUND):
-        members = [batches[i] for i in indices]
-        states = [[_anchored_state(optimizer.state[p], p, like) for p in batch] for batch in members]
-        step.move([_Batch(*both, dtype) for both in zip(members, states)])
+    all_of_them = len(params), _square_of_all(params, dtype)
+    for t in sorted({state["step"] for state in states}):  # one, unless parameters had their first gradients later than others
+        chosen = [both for both in zip(params, states) if both[1]["step"] == t]
+        step = _Step(optimizer, t, shared, *all_of_them, like)
+        batches = [[chosen[i] for i in batch] for batch in _batches([p.numel() for p, _ in chosen], step.chunk)]
+        for indices in _packed([sum(p.numel() for p, _ in batch) for batch in batches], ROUND):
+            step.move([_Batch(*zip(*batches[i]), dtype) for i in indices])
+
+
+def _square_of_all(params, dtype):
+    """The mean square of all parameters."""
+    sums = torch.stack(torch._foreach_norm([_flat(p, dtype) for p in params])).square()
+    return sums.sum() / sum(p.numel() for p in params)
 
 
 def _scalar(x, like):
     return x.detach().reshape(()).to(like) if isinstance(x, torch.Tensor) else like.new_tensor(float(x))
 
 
-def _anchored_state(state, p, like):
-    if not state:
+def _anchored_state(state, p, like, done):
+    """The state of a parameter, in the dtype of `like`. Its "step" counts its own steps, this one included."""
+    if state and state["m"].dtype != like.dtype:  # a float64 parameter came later
+        state.update({name: state[name].to(like) for name in ("m", "v", "statistics")})
+    state["step"] = 1 + (state.get("step", done) if state else 0)  # earlier versions saved the run's count alone
+    if "m" not in state:
         state["m"] = like.new_zeros((len(M_DECAYS), *p.shape))
         state["v"] = like.new_zeros((len(V_DECAYS), *p.shape))
         state["statistics"] = like.new_zeros(1 + len(V_DECAYS))  # averages over the tensor: cosine of g and m, two of g^2
@@ -333,17 +411,15 @@ def _store(tensors, values):
 
 
 class _Step:
-    """A step of `anchored`: what is the same for all tensors, and how those of some batches move.
+    """A step of `anchored`: what is the same for all tensors that move for the t-th time, and how those of some batches move.
 
     The network reads 14 features for each parameter. What a feature is divided by, if it is one number for the tensor, is instead
     part of the first layer's weights, so that few passes over the numbers remain.
     """
 
-    def __init__(self, optimizer, t, shared, params, like):
-        self.optimizer, self.t, self.shared, self.tensors, self.theta = optimizer, t, shared, len(params), optimizer._theta(like)
-        self.chunk = CHUNKS.get(like.device.type, 2**21)
-        sums = torch.stack(torch._foreach_norm([_flat(p, like.dtype) for p in params])).square()
-        self.square_of_all = sums.sum() / sum(p.numel() for p in params)
+    def __init__(self, optimizer, t, shared, tensors, square_of_all, like):
+        self.optimizer, self.t, self.shared, self.tensors, self.theta = optimizer, t, shared, tensors, optimizer._theta(like)
+        self.chunk, self.square_of_all = CHUNKS.get(like.device.type, 2**21), square_of_all
         column = lambda x: like.new_tensor(x)[:, None]  # noqa: E731
         self.m_shares, self.v_shares = column([1 - d for d in M_DECAYS]), column([1 - d for d in V_DECAYS])
         lacking_m, lacking_v = ([-math.expm1(t * math.log(d)) for d in decays] for decays in (M_DECAYS, V_DECAYS))
@@ -475,23 +551,28 @@ class _Work:
         u.addmv_(self.outputs, w2)
 
 
-# Rules that treat each tensor by itself: `rule(theta, g, state, p, step) -> p`, which brings the state up to date.
+# Rules that treat each tensor by itself: `rule(theta, g, state, p, step) -> p`, which brings the state up to date;
+# step: those of the run before this one; state["step"]: those of the tensor, this one included.
 
 
 def _each(slots, rule):
     """The update by `rule`; slots: {name of a state: how many numbers it has for each one of the parameter}."""
 
     def update(optimizer, params, loss):
-        dtype = torch.float64 if any(p.dtype == torch.float64 for p in params) else torch.float32
+        dtype = optimizer._dtype()
         run = optimizer.state["run"]
         step = run.setdefault("step", 0)
         for p in params:
             state, w = optimizer.state[p], p.detach().to(dtype)
+            state["step"] = 1 + (state.get("step", step) if state else 0)  # earlier versions saved the run's count alone
             for name, count in slots.items():
                 if name not in state:
                     state[name] = w.new_zeros((count, *w.shape) if isinstance(count, int) else count(w))
+                elif state[name].dtype != dtype:
+                    state[name] = state[name].to(dtype)  # a float64 parameter came later
             vector = torch.atleast_1d(w)  # scalars count as tensors of shape [1]
             values = {name: state[name].view(len(state[name]), *vector.shape) if w.dim() == 0 else state[name] for name in slots}
+            values["step"] = state["step"]
             p.copy_(rule(optimizer._theta(w), p.grad.to(dtype).view_as(vector), values, vector, step).view_as(p))
         run["step"] = step + 1
 
@@ -510,7 +591,7 @@ def _sgdm(theta, g, state, p, step):
 def _adam(theta, g, state, p, step):
     fractions = [torch.exp(theta[f"log_one_minus_beta{i}"]) for i in (1, 2)]
     m, v = state["m"][0].lerp_(g, fractions[0]), state["v"][0].lerp_(g * g, fractions[1])
-    first, second = (-torch.expm1((step + 1) * torch.log1p(-fraction)) for fraction in fractions)
+    first, second = (-torch.expm1(state["step"] * torch.log1p(-fraction)) for fraction in fractions)
     rate = torch.exp(theta["log_learning_rate"]) * torch.sqrt(second) / first
     return p - rate * m / (torch.sqrt(v) + torch.exp(theta["log_epsilon"]))
 

@@ -86,6 +86,9 @@ def show(name: TaskName, modules: Modules = None) -> None:
     if facts.infeasible:
         out.print("[bold]feasible[/bold]  no: " + facts.infeasible)
         return
+    start_tensorflow()
+    # What parameters are drawn from is known once the task is built; no data is read for that.
+    task = catalogue.get_task(name, source="synthetic")
     out.print("[bold]feasible[/bold]  yes")
     start, cost = costs.start(name), costs.milliseconds(name)
     if start:
@@ -94,9 +97,7 @@ def show(name: TaskName, modules: Modules = None) -> None:
         out.print(f"[bold]step[/bold]      {cost[0]:.3g} ms {cost[1]} ({costs.cost_condition(name)})")
     if execution := modes.described(facts):
         out.print(f"[bold]executed[/bold]  {execution}")
-    start_tensorflow()
-    # What parameters are drawn from is known once the task is built; no data is read for that.
-    show_table(_parameters(catalogue.get_task(name, source="synthetic")), out)
+    show_table(_parameters(task), out)
 
 
 def _parameters(task):

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from taskset.datasets.base import SPLITS, BatchShapes, EpochOrder, RawBatch, RawBatches
+from taskset.errors import ConfigError, cut, shown
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -24,8 +25,10 @@ class InMemoryData:
     """A data specification (`taskset.datasets.base.DataSpec`) of arrays in memory.
 
     arrays: {name: array}, all of the same length along the first axis, that of the examples; they are cast to float32 or int32.
-    rows: {split: range} of "train", "valid_inner", "valid_outer", "test".
+    rows: {split: range} of "train", "valid_inner", "valid_outer", "test"; each has at least `batch_size` rows in a row.
     batch_size: examples per batch.
+
+    Raises `ConfigError` for arrays of different lengths and rows that they don't have.
 
     Each epoch is a new permutation of a split's rows. The loss reads batches of the arrays, unchanged.
     """
@@ -34,11 +37,29 @@ class InMemoryData:
 
     def __init__(self, arrays: Mapping[str, ArrayLike], rows: Mapping[str, range], batch_size: int) -> None:
         if set(rows) != set(SPLITS):
-            raise ValueError(f"rows has {sorted(rows)}; needed are {', '.join(SPLITS)}")
+            raise ConfigError(f"rows has {cut(', '.join(map(repr, rows)))}; needed are {', '.join(SPLITS)}")
         self.arrays = {name: _float_or_int(np.asarray(array)) for name, array in arrays.items()}
+        lengths = {array.shape[:1] for array in self.arrays.values()}
+        if len(lengths) != 1 or () in lengths:
+            shapes = {name: array.shape for name, array in self.arrays.items()}
+            raise ConfigError(f"arrays of shapes {shapes}: allowed are arrays with the same first axis, that of the examples")
+        ((count,),) = lengths
+        for split in SPLITS:
+            chosen = rows[split]
+            inside = isinstance(chosen, range) and chosen.step == 1 and chosen.start >= 0 and chosen.stop <= count
+            if not inside or len(chosen) < batch_size:
+                raise ConfigError(
+                    f"rows of {split!r} are {shown(chosen)}: allowed is range(start, stop) of the {count} examples, with at "
+                    f"least the {batch_size} of a batch"
+                )
         self.batch_size = batch_size
         self.batch: BatchShapes = {k: ((batch_size, *v.shape[1:]), v.dtype.name) for k, v in self.arrays.items()}
         self._orders = {split: EpochOrder(rows[split], batch_size) for split in SPLITS}
+
+    def __repr__(self) -> str:
+        arrays = ", ".join(f"{name} {array.dtype} {list(array.shape)}" for name, array in self.arrays.items())
+        rows = ", ".join(f"{split} {len(order.rows)}" for split, order in self._orders.items())
+        return f"InMemoryData({arrays}; examples: {rows}; batch_size {self.batch_size})"
 
     def check(self, source: str | None = None, data_dir: Directory | None = None) -> None:
         """Does nothing: the data is there."""

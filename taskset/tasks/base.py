@@ -96,9 +96,26 @@ class Task:
         self.source = source if model.data is not None and model.data.needs_source else "none"
         specs = {k: tf.TensorSpec(shape, dtype) for k, (shape, dtype) in self.batch_shapes.items()}
         self._functional = Functional(model.loss, specs, tf.TensorSpec([2], tf.int32))
+        self._check_results()
         self.parameter_shapes, self.parameter_starts = self._functional.shapes, self._functional.distributions
         self.random = self._functional.uses_last_input
         self.num_params = sum(math.prod(shape) for shape in self.parameter_shapes.values())
+
+    def _check_results(self) -> None:
+        """Raise unless the loss has parameters and returns one number, and metrics of one number each."""
+        results, name = self._functional.results, shown(self.name)
+        loss, metrics = results if isinstance(results, tuple) and len(results) == 2 else (results, {})
+        if not isinstance(metrics, dict):
+            raise ConfigError(f"the loss of {name} returns {shown(metrics)} beside the loss: allowed is {{name: scalar}}")
+        for what, spec in {"loss": loss, **{f"metric {key!r}": metric for key, metric in metrics.items()}}.items():
+            is_tensor = isinstance(spec, tf.TensorSpec)
+            if not is_tensor or not spec.shape.is_compatible_with([]) or (what == "loss" and not spec.dtype.is_floating):
+                given = f"{spec.dtype.name} of shape {spec.shape}" if is_tensor else "no tensor"
+                raise ConfigError(
+                    f"the {what} of {name} is {given}: allowed is one float, as tf.reduce_mean over the examples gives"
+                )
+        if not self._functional.shapes:
+            raise ConfigError(f"the loss of {name} has no parameters: make Sonnet modules or variables inside it, in each call")
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self._reads_other_data:

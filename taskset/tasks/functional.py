@@ -28,6 +28,9 @@ _GLOBAL = ("RandomUniform", "RandomUniformInt", "RandomStandardNormal", "Truncat
            "RandomShuffle", "RandomGamma", "RandomPoissonV2", "Multinomial")  # fmt: skip
 
 
+_MADE_OUTSIDE = "a Sonnet module of the loss was made outside it: make modules inside the loss, in each call"
+
+
 class _Dropped:
     """Stands for a variable that is not a parameter: holds a tensor, ignores assignments."""
 
@@ -96,11 +99,13 @@ class Functional:
     shapes: {path: shape}, in order of creation.
     distributions: {path: the law of the parameter's entries}.
     uses_last_input: whether anything is computed from the last input (for a loss: whether it draws random numbers).
+    results: what `forward` returns, with a `tf.TensorSpec` for each tensor and None for what isn't one.
     """
 
     shapes: Shapes
     distributions: dict[str, distributions.Distribution]
     uses_last_input: bool
+    results: Any
 
     def __init__(self, forward: Callable[..., Any], *inputs: Any):
         self.forward = forward
@@ -113,6 +118,13 @@ class Functional:
                 return forward(*args)
 
         program = tf.function(trace, autograph=False).get_concrete_function(*inputs)
+        if outside := sorted(variable.name for variable in program.graph.trainable_variables):
+            raise ConfigError(
+                f"the loss reads the variable {outside[0]!r}, which was made outside it: make modules and variables inside the "
+                "loss, in each call; a constant is tf.constant"
+            )
+        spec = lambda result: tf.TensorSpec(result.shape, result.dtype) if tf.is_tensor(result) else None  # noqa: E731
+        self.results = tf.nest.map_structure(spec, program.structured_outputs)
         self.shapes = {path: start.shape for path, start in self._initializers.items()}
         self.distributions = {path: start.distribution for path, start in self._initializers.items()}
         _require_own_randomness(program)
@@ -178,5 +190,14 @@ class Functional:
                 return _Dropped(_initial(kwargs["initial_value"]))
             return params[next(waiting)]
 
-        with tf.variable_creator_scope(supply), seeded():
-            return self.forward(*inputs)
+        try:
+            with tf.variable_creator_scope(supply), seeded():
+                result = self.forward(*inputs)
+        except (TypeError, AttributeError) as error:
+            # Such a module has kept the variables of the first call, which are tensors of another graph.
+            if next(waiting, None) and ("out of scope" in str(error) or "SymbolicTensor" in str(error)):
+                raise ConfigError(_MADE_OUTSIDE) from error
+            raise
+        if next(waiting, None):
+            raise ConfigError(_MADE_OUTSIDE)
+        return result

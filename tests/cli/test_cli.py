@@ -78,6 +78,7 @@ def test_show_has_start_and_cost(run):
     assert "start     finite" in run("show", "nvp_family_seed1")[1]
     out = run("show", "own_regression_seed2", "--import", OWN)[1]
     assert "start " not in out and "step " not in out  # nobody measured it
+    assert "InMemoryData(x float32 [" in out and "examples: train " in out
     assert "start " not in run("show", "nvp_family_seed5000")[1]
 
 

@@ -90,6 +90,19 @@ def test_weights_of_half_precision_have_a_state_of_float32():
     assert (updates["w"] == expected["w"].astype(params["w"].dtype)).all()
 
 
+def test_what_has_no_numbers_is_left_out():
+    for name in ("anchored", "adafac_mlp"):
+        found = []
+        for params in (
+            {"none": np.ones((0, 3), np.float32), "w": np.ones((3, 2), np.float32)},
+            {"w": np.ones((3, 2), np.float32)},
+        ):
+            optimizer = made(name)
+            updates, _ = jax.jit(optimizer.update)(params, optimizer.init(params), params, value=1.0)
+            found.append(updates)
+        assert found[0]["none"].shape == (0, 3) and np.array_equal(found[0]["w"], found[1]["w"]) and found[0]["w"].all()
+
+
 def refused(message, function):
     with pytest.raises(ValueError, match=message) as error:
         function()
@@ -107,6 +120,7 @@ def test_what_is_refused():
     refused("structure or shapes", lambda: optimizer.update({"v": np.ones(3)}, state, params, value=1.0))
     refused("dtype int32: allowed are floats", lambda: optimizer.init({"w": np.ones(3, np.int32)}))
     refused("params is empty", lambda: optimizer.init({}))
+    refused("params is empty", lambda: optimizer.init({"w": np.ones((0, 3), np.float32)}))
     refused("steps None of anchored: allowed is an integer", lambda: made(steps=None))
     refused("unknown learned optimizer 'hierarchical'", lambda: jax_update.learned_optimizer("hierarchical", {}))
 

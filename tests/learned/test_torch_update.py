@@ -4,12 +4,14 @@ import copy
 import io
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from learned import optimizers
+from learned.deploy import numpy_update
 from learned.deploy.export import export
 from taskset.errors import StoreError
 from tests.learned.deploy.test_export import saved, without_last_layer
@@ -149,6 +151,114 @@ def test_resumed_for_longer():
         optimizer.steps = 0
 
 
+def copied(x):
+    return x.clone() if isinstance(x, torch.Tensor) else x
+
+
+def test_a_loaded_state_is_a_copy_on_the_device_of_the_parameters():
+    """The state of the first optimizer and that of the second, which was loaded from it, go their own ways."""
+    p, q, elsewhere = torch.nn.Parameter(torch.ones(3)), torch.nn.Parameter(torch.ones(3)), torch.ones(3, device="meta")
+    first, second, third = made([p]), made([q]), made([torch.nn.Parameter(elsewhere)])
+    p.grad = torch.ones(3)
+    first.step(loss=1.0)
+    for other in (second, third):
+        other.load_state_dict(first.state_dict())
+    kept = {key: {name: copied(x) for name, x in second.state[key].items()} for key in (q, "run")}
+    first.step(loss=2.0)
+    assert first.state["run"]["step"] == 2
+    for key, values in kept.items():
+        assert all(torch.equal(torch.as_tensor(x), torch.as_tensor(second.state[key][name])) for name, x in values.items())
+    tensors = [x for state in third.state.values() for x in state.values() if isinstance(x, torch.Tensor)]
+    assert len(tensors) == 7 and {x.device.type for x in tensors} == {"meta"}
+
+
+def late(name, inputs, again=None):
+    """One of two groups of tensors gets gradients from step 5 on, after a state through `again`: (optimizer, parameters)."""
+    params = parameters(inputs, torch.float64)
+    optimizer = made(params.values(), name, steps=int(HORIZON))
+    for step, (g, loss) in enumerate(zip(inputs.grads, inputs.losses)):
+        if step == 5 and again:
+            optimizer = again(optimizer, params)
+        for i, (path, p) in enumerate(params.items()):
+            p.grad = torch.tensor(g[path], dtype=p.dtype) if i % 2 or step >= 5 else None
+        optimizer.step(loss=loss)
+    return optimizer, {path: p.detach().numpy() for path, p in params.items()}
+
+
+@pytest.mark.parametrize("name", ["anchored", "learnable_adam"])
+def test_averages_of_a_late_parameter_are_corrected_by_its_own_steps(name):
+    """As in NumPy, which corrects tensor by tensor; also where the state comes from a file in between."""
+    inputs = longer(1)
+
+    def reloaded(optimizer, params):
+        other = made(params.values(), name, steps=int(HORIZON))
+        other.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+        return other
+
+    optimizer, found = late(name, inputs)
+    assert {optimizer.state[p]["step"] for p in optimizer.param_groups[0]["params"]} == {len(inputs.grads), len(inputs.grads) - 5}
+    numpy, params = numpy_update.LearnedOptimizer(name, weights(optimizers.get(name)), int(HORIZON)), dict(inputs.params)
+    params = {path: p.astype(np.float64) for path, p in params.items()}
+    state = numpy.init(params)
+    for step, (g, loss) in enumerate(zip(inputs.grads, inputs.losses)):
+        given = {path: g[path] for i, path in enumerate(params) if i % 2 or step >= 5}
+        params, state = numpy.update(given, state, params, step, loss)
+    for other in (params, late(name, inputs, reloaded)[1]):
+        np.testing.assert_allclose(inputs.moved(found), inputs.moved(other), rtol=0, atol=1e-10)
+
+
+def test_a_state_without_counts_takes_that_of_the_run():
+    params, second, state = halves("anchored")
+    start, found = {path: p.detach().clone() for path, p in params.items()}, []
+    for counted in (True, False):
+        optimizer, given = made(params.values()), copy.deepcopy(state)
+        for key, values in given["state"].items():
+            if key != "run" and not counted:
+                assert values.pop("step") == 5
+        optimizer.load_state_dict(given)
+        for path, p in params.items():
+            p.data = start[path].clone()
+        found.append(second.moved(run(optimizer, params, second)))
+    assert np.array_equal(*found)
+
+
+def test_beyond_the_planned_steps_it_warns_once():
+    p = torch.nn.Parameter(torch.ones(3))
+    p.grad, optimizer = torch.ones(3), made([p], steps=2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(2):
+            optimizer.step(loss=1.0)
+        with pytest.raises(UserWarning, match="step 3 of a training planned for steps=2: .*set optimizer.steps"):
+            optimizer.step(loss=1.0)
+        optimizer.step(loss=1.0)
+        optimizer.steps = 4
+        optimizer.step(loss=1.0)
+        other = made([torch.nn.Parameter(torch.ones(3))], "mlp", steps=1)
+        for _ in range(3):
+            other.param_groups[0]["params"][0].grad = torch.ones(3)
+            other.step()
+
+
+def test_a_float64_parameter_that_comes_later():
+    """State and computation are float64 from there on."""
+    half, full = torch.nn.Parameter(torch.ones(3)), torch.nn.Parameter(torch.ones(3, dtype=torch.float64))
+    for name in ("anchored", "mlp"):
+        optimizer = made([half], name)
+        half.grad = full.grad = None
+        for p in (half, full):
+            p.grad = torch.ones_like(p)
+            if p is full:
+                optimizer.add_param_group({"params": [full]})
+            optimizer.step(loss=1.0)
+        assert {optimizer.state[p]["m"].dtype for p in (half, full)} == {torch.float64}
+
+
+def test_what_it_looks_like():
+    optimizer = made([{"params": [torch.nn.Parameter(torch.ones(3))], "weight_decay": 0.5}])
+    assert repr(optimizer) == "LearnedOptimizer(anchored, steps=100; group 0: 3 numbers in 1 tensors, weight_decay 0.5)"
+
+
 def test_closure_and_loss_are_the_same_and_one_is_needed():
     found = []
     for way in ("closure", "loss"):
@@ -194,6 +304,7 @@ def test_groups_frozen_and_with_weight_decay_of_their_own(name):
     kept, b.grad, c.grad = copy.deepcopy(optimizer.state[b]), None, torch.ones(3)
     optimizer.step(loss=1.0)
     assert torch.equal(b, alone[1]) and (c != 0.25).all()
+    assert kept.pop("step") == optimizer.state[b]["step"] == 1
     assert all(torch.equal(value, optimizer.state[b][key]) for key, value in kept.items())
 
 
@@ -215,7 +326,7 @@ def test_weights_of_half_precision_have_a_state_of_float32(name, dtype):
             again = made([half], name)
             again.load_state_dict(optimizer.state_dict())
             optimizer = again
-    assert half.dtype == dtype and {x.dtype for x in optimizer.state[half].values()} == {torch.float32}
+    assert half.dtype == dtype and {x.dtype for name, x in optimizer.state[half].items() if name != "step"} == {torch.float32}
 
 
 def test_clipped_gradients_are_those_it_sees():
@@ -247,6 +358,12 @@ def test_what_is_refused():
     refused("weight_decay 1.5: allowed is at least 0 and below 1", lambda: made([p], weight_decay=1.5))
     refused("unknown learned optimizer 'hierarchical'", lambda: torch_update.LearnedOptimizer([p], "hierarchical", {}))
     refused("dtype torch.int64: allowed are floats", lambda: made([torch.arange(3)]))
+    refused("a group of parameters has 'steps'", lambda: made([{"params": [p], "steps": 10}]))
+    refused("a group of parameters has lr 0.1: anchored has no learning rate", lambda: made([{"params": [p], "lr": 0.1}]))
+    refused("argument 'lr' of anchored: allowed are steps, weight_decay; it has no", lambda: made([p], lr=0.1))
+    others = torch.optim.Adam([p]).state_dict()
+    refused("a group of parameters has 'betas'.*a state_dict must be", lambda: made([p]).load_state_dict(others))
+    refused(r"closure is a Tensor: .*step\(loss=loss\)", lambda: made([p]).step(torch.ones([])))
     optimizer = made([p])
     torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5).step()
     refused("lr 0.5: anchored has no learning rate", lambda: optimizer.step(loss=1.0))

@@ -1,12 +1,15 @@
-"""Families of one's own: names, registering twice, modules that can't be imported."""
+"""Families of one's own: names, registering twice, modules that can't be imported, losses that can't be tasks."""
 
 import sys
 
 import pytest
+import sonnet as snt
+import tensorflow as tf
 
 import taskset
 from taskset import catalogue, plugins, registry
 from taskset.errors import ConfigError
+from taskset.tasks.base import Model, Task
 
 SAMPLER = """
 import taskset
@@ -99,3 +102,44 @@ def test_a_module_that_is_not_there():
         plugins.load(["no_such.module"])
     with pytest.raises(ConfigError, match="can't import './no_such.py'.*give a module name"):
         plugins.load(["./no_such.py"])
+
+
+def task(loss):
+    return Task("own", "own", {}, Model(loss), "none")
+
+
+def line(call):
+    with pytest.raises(ConfigError) as error:
+        call()
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_variables_and_modules_made_outside_the_loss():
+    variable, one, other = tf.Variable([1.0], name="slope"), snt.Linear(1, name="one"), snt.Linear(1, name="other")
+    x = tf.ones([4, 2])
+    for loss in (lambda batch, key: tf.reduce_sum(variable), lambda batch, key: tf.reduce_sum(variable * snt.Linear(1)(x))):
+        assert "reads the variable 'slope:0', which was made outside it: make modules" in line(lambda loss=loss: task(loss))
+    outside = "a Sonnet module of the loss was made outside it: make modules inside the loss, in each call"
+    for loss in (lambda batch, key: tf.reduce_sum(one(x)), lambda batch, key: tf.reduce_sum(other(snt.Linear(3, name="in")(x)))):
+        made = task(loss)
+        for evaluate in (made.loss, tf.function(made.loss, autograph=False)):
+            assert line(lambda made=made, evaluate=evaluate: evaluate(made.init(0), {}, tf.constant(0))) == outside
+
+
+def test_losses_that_are_not_one_number_of_parameters():
+    def outputs():
+        return snt.Linear(1)(tf.ones([4, 2]))
+
+    wrong = {
+        "the loss of 'own' is float32 of shape (4, 1): allowed is one float, as tf.reduce_mean": lambda batch, key: outputs(),
+        "the metric 'error' of 'own' is float32 of shape (4, 1)": lambda batch, key: (
+            tf.reduce_mean(outputs()),
+            {"error": outputs()},
+        ),
+        "the loss of 'own' is int32 of shape ()": lambda batch, key: tf.cast(tf.reduce_mean(outputs()), tf.int32),
+        "the loss of 'own' is no tensor": lambda batch, key: None,
+        "the loss of 'own' has no parameters: make": lambda batch, key: tf.reduce_sum(tf.ones([4])),
+    }
+    for message, loss in wrong.items():
+        assert message in line(lambda loss=loss: task(loss))

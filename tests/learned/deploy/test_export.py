@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import tracemalloc
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -28,10 +29,16 @@ def saved(path, name, **changes):
     return theta
 
 
+def without_counts(state):
+    """A state as it was saved before tensors counted their own steps."""
+    return {key: without_counts(x) if isinstance(x, dict) else x for key, x in state.items() if key != "step"}
+
+
 def run(optimizer, inputs, dtype):
     params = {path: p.astype(dtype) for path, p in inputs.params.items()}
     state = optimizer.init(params)
     for step, g, loss, validation in zip(inputs.times, inputs.grads, inputs.losses, inputs.validation):
+        state = without_counts(state)  # the steps of these inputs leap
         params, state = optimizer.update(g, state, params, step, loss, validation)
     return params
 
@@ -230,6 +237,75 @@ def test_every_dtype_comes_back_as_it_was():
 
 
 @EVERY
+def test_precision_does_not_depend_on_the_order(name):
+    """State and computation are float64 if any parameter is, with a gradient or without."""
+    optimizer = numpy_update.LearnedOptimizer(name, weights(optimizers.get(name)), 100)
+    params = {"a": np.linspace(-1, 1, 5).astype(np.float32), "b": np.ones(2, np.float64), "c": np.ones(3, np.float32)}
+    found = []
+    for order in ("abc", "bca"):
+        ordered = {path: params[path] for path in order}
+        state, moved = optimizer.init(ordered), ordered
+        for step, given in enumerate((order, order.replace("b", ""))):
+            moved, state = optimizer.update({path: np.ones_like(params[path]) for path in given}, state, moved, step, 1.0, 1.0)
+        assert {x.dtype for x in tf.nest.flatten(state) if isinstance(x, np.ndarray)} <= {np.dtype(np.float64)}
+        found.append(moved)
+    for path, p in params.items():
+        np.testing.assert_allclose(found[0][path], found[1][path], rtol=1e-12 if p.dtype == np.float64 else 1e-6)
+
+
+@EVERY
+def test_what_has_no_numbers_is_left_out(name):
+    optimizer = numpy_update.LearnedOptimizer(name, weights(optimizers.get(name)), 100)
+    alone = {"w": np.ones((3, 2), np.float32)}
+    params = {"none": np.ones((0, 3), np.float32), **alone}
+    found = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for given in (params, alone):
+            moved, _ = optimizer.update({path: 2 * p for path, p in given.items()}, optimizer.init(given), given, 0, 1.0, 1.0)
+            found.append(moved)
+    assert found[0]["none"].shape == (0, 3) and np.array_equal(found[0]["w"], found[1]["w"])
+
+
+@pytest.mark.parametrize("name", ["anchored", "learnable_adam"])
+def test_averages_of_a_late_parameter_are_corrected_by_its_own_steps(name):
+    """With weights that read no time (NAdam, Adam), its steps from step 1000 on are those of another one from step 0 on."""
+    optimizer = numpy_update.LearnedOptimizer(name, optimizers.get(name).init_theta(0), 2000)
+    grads = list(np.random.default_rng(0).normal(size=(4, 50)))
+    alone, params = {"late": np.ones(50)}, {"w": np.ones(50), "late": np.ones(50)}
+    own, state = optimizer.init(alone), optimizer.init(params)
+    params, state = optimizer.update({"w": grads[0]}, state, params, 0, 1.0)
+    for i, g in enumerate(grads):
+        alone, own = optimizer.update({"late": g}, own, alone, i, 1.0)
+        params, state = optimizer.update({"w": g, "late": g}, state, params, 1000 + i, 1.0)
+    np.testing.assert_allclose(params["late"], alone["late"], rtol=1e-12)
+
+
+def test_a_state_without_counts_takes_that_of_the_run():
+    inputs, theta = Inputs(SHAPES), weights(optimizers.get("anchored"))
+    optimizer, params, found = numpy_update.LearnedOptimizer("anchored", theta, 100), inputs.params, []
+    state = optimizer.init(params)
+    for step in range(3):
+        params, state = optimizer.update(inputs.grads[step], state, params, step, 1.0)
+    assert {tensor["step"] for tensor in state["tensors"].values()} == {3}
+    for given in (state, without_counts(state)):
+        found.append(inputs.moved(optimizer.update(inputs.grads[3], given, params, 3, 1.0)[0]))
+    assert np.array_equal(*found)
+
+
+def test_beyond_the_planned_steps_it_warns_once():
+    optimizer, params = numpy_update.LearnedOptimizer("anchored", weights(optimizers.get("anchored")), 2), {"w": np.ones(3)}
+    state = optimizer.init(params)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for step in (0, 1):
+            optimizer.update(params, state, params, step, 1.0)
+        with pytest.raises(UserWarning, match="step 3 of a training planned for steps=2: .*load it with the steps of the whole"):
+            optimizer.update(params, state, params, 2, 1.0)
+        optimizer.update(params, state, params, 3, 1.0)
+
+
+@EVERY
 @pytest.mark.parametrize("dtype", [np.float16, "bfloat16"])
 def test_weights_of_half_precision_have_a_state_of_float32(name, dtype):
     dtype = tf.as_dtype(dtype).as_numpy_dtype
@@ -330,6 +406,13 @@ def test_a_bomb_is_refused_before_it_takes_memory(tmp_path):
             load(path)
     assert tracemalloc.get_traced_memory()[1] < 2**22
     tracemalloc.stop()
+
+
+def test_a_file_that_is_not_there():
+    """A name of the package's weights is no file, though `learned.load` takes it."""
+    with pytest.raises(FileNotFoundError, match="no file 'anchored_wide': .*python -m learned export anchored_wide") as error:
+        numpy_update.load("anchored_wide", 10)
+    assert "\n" not in str(error.value)
 
 
 def test_steps_that_are_missing(tmp_path):

@@ -2,6 +2,7 @@
 
 import functools
 import gc
+import warnings
 import weakref
 
 import keras
@@ -115,9 +116,45 @@ def test_a_training_that_goes_on_for_longer_is_given_the_new_number_of_steps():
         fit(keras_model, "anchored", steps=7)
         keras_model.optimizer.steps = later
         fit(keras_model, "anchored", first=7, steps=3)
-        assert keras_model.optimizer.steps == later == float(keras_model.optimizer._horizon)
+        assert keras_model.optimizer.steps == later == float(keras_model.optimizer._horizon.value)
         found.append(np.concatenate([w.ravel() for w in keras_model.get_weights()]))
     assert np.abs(found[0] - found[1]).max() > 1e-4
+
+
+def test_steps_are_those_that_it_was_made_with(tmp_path):
+    """Loaded weights leave them as they are, in what `apply` reads, too; a loaded model has the saved ones."""
+    keras_model, longer, earlier = (model() for _ in range(3))
+    fit(keras_model, "anchored", steps=7)
+    keras_model.save(tmp_path / "m.keras")
+    keras_model.save_weights(tmp_path / "m.weights.h5")
+    for other in (longer, earlier):
+        other.compile(optimizer=made("anchored", steps=1000), loss="mse", jit_compile=False)
+        other.optimizer.build(other.trainable_variables)
+    longer.load_weights(tmp_path / "m.weights.h5")
+    store = {}
+    keras_model.optimizer.save_own_variables(store)
+    earlier.optimizer.load_own_variables({**store, str(len(store)): np.float32(STEPS)})  # as files had it before
+    for other, steps in ((longer, 1000), (earlier, 1000), (keras.models.load_model(tmp_path / "m.keras"), STEPS)):
+        optimizer = other.optimizer
+        assert optimizer.steps == float(optimizer._horizon.value) == optimizer.get_config()["steps"] == steps
+        assert int(optimizer.iterations) == 7
+        for v, w in zip(optimizer.variables, keras_model.optimizer.variables, strict=True):
+            np.testing.assert_array_equal(v, w)
+
+
+@pytest.mark.parametrize("mode", ["eager", "graph"])
+def test_beyond_the_planned_steps_it_warns_once(mode):
+    """A step of its own in eager mode, `fit` at its end."""
+    keras_model = model()
+    keras_model.compile(optimizer=made("anchored", steps=5), loss="mse", **MODES[mode])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fit(keras_model, "anchored", steps=5)
+        with pytest.raises(UserWarning, match=r"step \d of a training planned for steps=5: .*set optimizer.steps"):
+            fit(keras_model, "anchored", first=5, steps=2)
+        fit(keras_model, "anchored", first=7, steps=2)
+        keras_model.optimizer.steps = 20
+        fit(keras_model, "anchored", first=9, steps=2)
 
 
 @pytest.mark.smoke
@@ -183,6 +220,8 @@ def test_what_is_refused():
     refused("steps 0 of mlp", lambda: made("mlp", steps=0))
     refused("steps 2.5 of anchored", lambda: setattr(made("anchored"), "steps", 2.5))
     refused("remove the callback", lambda: made("mlp").expect_validation_losses())
+    refused("argument 'learning_rate' of mlp: .*it has no learning rate", lambda: made("mlp", learning_rate=0.1))
+    refused(r"shape \(0, 3\): freeze", lambda: made("mlp").build([keras.Variable(np.ones([0, 3], np.float32))]))
     refused("has none to set", lambda: setattr(made("mlp"), "learning_rate", 0.1))
     refused("allowed is float32", lambda: made("mlp").build([keras.Variable(np.ones([3]), dtype="float64")]))
     refused("weights of 'mlp2019'", lambda: LearnedOptimizer("mlp2019", weights(optimizers.get("mlp"))))
