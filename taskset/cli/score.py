@@ -78,11 +78,11 @@ def score(
     out_dir = out_dir or Path("scores") / f"{named}-{Path(suite).stem.replace(':', '_')}"
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
     with engines.opened(engine, address) as opened, Progress(*columns, console=err) as bar:
-        line = bar.add_task("", total=None)
 
         def report(progress: sweep_workers.Progress) -> None:
+            line = bar.task_ids[0] if bar.task_ids else bar.add_task("")  # no bar before there is work, as in messages of errors
             done = len(progress.finished) + len(progress.failed)
-            bar.update(line, completed=done, total=None, description=progress.at_work())
+            bar.update(line, completed=done, total=progress.total, description=progress.at_work())
 
         found = one_optimizer.score(
             optimizer, suite, out_dir, given, trials, name, seeds, horizon, split, batches, view, data_dir, workers,

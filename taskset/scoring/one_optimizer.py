@@ -31,8 +31,14 @@ BATCHES = 5
 
 
 def suite_of(text: str) -> Suite:
-    """The suite of a tier ("1h", "1h:1"), of a rule ("small"), or in a .json file."""
-    return tiers.load(text) if tiers.is_tier(text) else named_suites.find(text)
+    """The suite of a tier ("1h", "1h:1"), of a rule ("small"), or in a .json file. Raises `UnknownName`."""
+    if tiers.is_tier(text):
+        return tiers.load(text)
+    if not str(text).endswith(".json") and not named_suites.is_rule(text):
+        names = [*tiers.names(), *map(str, named_suites.rules())]
+        known = dict.fromkeys([*names, *(name.partition(":")[0] for name in names)])
+        raise unknown("suite", text, known, f"Allowed are {', '.join(names)}, and files (.json).")
+    return named_suites.find(text)
 
 
 def score(
@@ -79,6 +85,7 @@ def score(
     tasks = _tasks(found, split)
     candidate = candidates.candidate(optimizer, hyperparameters, trials, name)
     options = options_of(candidate, found.source, horizon, seeds, batches)
+    standing.check_horizon(found, tasks, horizon)
     text = trial_runs.Text(optimizer, candidate.trials, candidate.name) if isinstance(optimizer, str) else None
     waiting = trial_runs.plan(candidate, tasks, options, out)
     progress = trial_runs.run(candidate, waiting, options, out, data_dir, text, workers, modules, report, engine)

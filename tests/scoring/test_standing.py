@@ -124,7 +124,7 @@ def test_installed_packages_name_optimizers(monkeypatch):
 
     monkeypatch.setattr(candidates.metadata, "entry_points", lambda group: [Entry()] if group == "taskset.optimizers" else [])
     found = candidates.candidate("special")
-    assert found.name == "special" and found.make(0, 10).rule == sgd(0.1).rule and found.code
+    assert found.name == "special" and found.make(0, 10).rule.startswith("sgd ") and found.code
     with pytest.raises(UnknownName, match="speciel"):
         candidates.candidate("speciel")
 

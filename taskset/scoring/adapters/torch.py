@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeGuard, cast
 import numpy as np
 import tensorflow as tf
 
-from taskset.errors import ConfigError, cut, shown
+from taskset.scoring.adapters.compiled import wrong
+from taskset.scoring.adapters.factories import called
 from taskset.scoring.stepped import EvaluateVector, ParameterShapes, Stepped
 
 if TYPE_CHECKING:
@@ -62,56 +63,56 @@ class TorchSteps:
         self._torch = torch
         self._vector = torch.empty(len(start)).copy_(torch.from_numpy(np.array(start)))  # aligned as TensorFlow needs it
         self._shared = tf.experimental.dlpack.from_dlpack(torch.utils.dlpack.to_dlpack(self._vector))
-        sizes = [int(np.prod(shape)) for shape in shapes]
-        self._split = lambda vector: [part.view(shape) for part, shape in zip(vector.split(sizes), shapes)]
+        self._name, self._paths = name, list(shapes)
+        sizes = [int(np.prod(shape)) for shape in shapes.values()]
+        self._split = lambda vector: [part.view(shape) for part, shape in zip(vector.split(sizes), shapes.values())]
         self._places = self._split(self._vector)
         self._parameters = [torch.nn.Parameter(place) for place in self._places]
-        self._seen: list[tuple[int, int, bool]] | None = None
-        try:
-            self._optimizer = kind(self._parameters, **hyperparameters)
-        except (TypeError, ValueError) as error:
-            reason = cut(str(error), 200)
-            raise ConfigError(
-                f"optimizer {name!r} with {shown(hyperparameters)}: {reason}; change its hyperparameters"
-            ) from error
+        self._seen = self._vector.clone()  # the parameters of the last gradients
+        self._optimizer = called(lambda **given: kind(self._parameters, **given), hyperparameters, name)
         self._takes_closure = "closure" in inspect.signature(self._optimizer.step).parameters
 
     def vector(self) -> tf.Tensor:
         """All parameters as one TensorFlow vector, in the memory of PyTorch's."""
         with self._torch.no_grad():
-            for parameter, place in zip(self._parameters, self._places):
-                if parameter.data_ptr() != place.data_ptr():
-                    place.copy_(parameter)
+            for path, parameter, place in zip(self._paths, self._parameters, self._places):
+                if parameter.shape != place.shape or parameter.dtype != place.dtype:
+                    found, allowed = ((str(t.dtype).removeprefix("torch."), tuple(t.shape)) for t in (parameter, place))
+                    raise wrong(self._name, path, found, allowed)
+                if parameter.data_ptr() != place.data_ptr() or parameter.stride() != place.stride():
+                    place.copy_(parameter.clone())  # it may lie in the very memory that is written
                     parameter.data = place
         return self._shared
 
     def step(self, evaluate: EvaluateVector) -> None:
         """Take one step; evaluate: `vector -> (loss, vector of gradients)`, both TensorFlow's.
 
-        The gradients are there when the optimizer's `step` is called. Its closure recomputes them only where parameters were
-        moved or gradients removed since, so that an optimizer that calls it once pays for one.
+        The gradients are there when the optimizer's `step` is called. Its closure computes them again, except at the first call
+        while the parameters are still those: it puts the same gradients back then, whatever became of them, so that an optimizer
+        that calls it once pays for one.
         """
-        loss = self._evaluate(evaluate)
+        loss, gradients = evaluate(self.vector())
+        if not self._takes_closure:
+            self._give(gradients)
+            self._optimizer.step()
+            return
+        self._give(gradients, copied=True)
+        self._seen.copy_(self._vector)
+        first = True
 
         def closure() -> torch.Tensor:
-            nonlocal loss
-            if self._versions() != self._seen:
-                loss = self._evaluate(evaluate)
-            return loss
+            nonlocal loss, gradients, first
+            vector = self.vector()
+            if not (first and self._torch.equal(self._vector, self._seen)):
+                loss, gradients = evaluate(vector)
+            first = False
+            self._give(gradients, copied=True)
+            return self._torch.tensor(float(loss))
 
-        if self._takes_closure:
-            self._optimizer.step(cast("Callable[[], float]", closure))  # PyTorch's types say float, its closures return tensors
-        else:
-            self._optimizer.step()
+        self._optimizer.step(cast("Callable[[], float]", closure))  # PyTorch's types say float, its closures return tensors
 
-    def _evaluate(self, evaluate: EvaluateVector) -> torch.Tensor:
-        torch = self._torch
-        loss, gradients = evaluate(self.vector())
-        shared = torch.utils.dlpack.from_dlpack(tf.experimental.dlpack.to_dlpack(gradients))
-        for parameter, gradient in zip(self._parameters, self._split(shared)):
+    def _give(self, gradients: tf.Tensor, copied: bool = False) -> None:
+        """Put gradients into .grad; copied: in memory of their own, so that changes of .grad leave `gradients` as they are."""
+        shared = self._torch.utils.dlpack.from_dlpack(tf.experimental.dlpack.to_dlpack(gradients))
+        for parameter, gradient in zip(self._parameters, self._split(shared.clone() if copied else shared)):
             parameter.grad = gradient
-        self._seen = self._versions()
-        return torch.tensor(float(loss))
-
-    def _versions(self) -> list[tuple[int, int, bool]]:
-        return [(p._version, p.data_ptr(), p.grad is None) for p in self._parameters]
