@@ -134,7 +134,7 @@ def compare(
     tasks = [task for task in tasks if (task, "train") in scales and (task, "valid_outer") in scales]
     if not tasks:
         raise ConfigError("none of these tasks has a normalizer in the baselines: compare others")
-    steps = scores.common_steps([curves, theirs], horizon)
+    steps = scores.common_steps([*(each for _, each in curves.groupby("optimizer")), theirs], horizon)
     both = [frame[frame["task"].isin(tasks)] for frame in (curves, theirs)]
     found = [scores.scores(frame, scales, steps, view) for frame in both]
     per_task, over = _tables(found)

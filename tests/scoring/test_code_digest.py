@@ -94,7 +94,9 @@ def test_another_process_finds_the_same_digest(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     code = "import hashed; from taskset.scoring import code_digest; print(code_digest.digest(hashed.Mine()))"
     path = os.pathsep.join([str(tmp_path), *sys.path])
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path})
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": path}
+    )
     import hashed
 
     assert found.stdout.strip() == digest(hashed.Mine()), found.stderr
