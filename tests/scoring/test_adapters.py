@@ -265,7 +265,12 @@ def test_counting_in_python_is_refused(task):
         curves(task, adapt((plain_init, lambda g, s, p, t, h: (p, {})), "forgetful"))
 
 
-SHARED = tf.Variable(1.0, name="shared")
+SHARED, CONSTANT = tf.Variable(1.0), tf.Variable(0.5)
+
+
+class Reading(keras.optimizers.SGD):
+    def update_step(self, gradient, variable, learning_rate):
+        super().update_step(gradient, variable, learning_rate * CONSTANT)
 
 
 class Sharing(keras.optimizers.SGD):
@@ -283,9 +288,20 @@ class WithoutConfig(keras.optimizers.SGD):
         super().update_step(gradient, variable, learning_rate * self.shrink)
 
 
-def test_variables_of_a_keras_optimizer_that_are_not_its_own_are_refused(task):
-    with pytest.raises(ConfigError, match="a variable that is not its own"):
-        curves(task, adapt(Sharing(0.1), "sharing"))
+def test_variables_that_runs_would_share_are_refused(task):
+    def update(grads, state, params, step, hparams):
+        SHARED.assign(0.9 * SHARED)
+        return {path: w - 0.1 * SHARED * grads[path] for path, w in params.items()}, state
+
+    for wrong in (adapt(Sharing(0.1), "sharing"), adapt((plain_init, update), "sharing")):
+        with pytest.raises(ConfigError, match="a variable that is not its own"):
+            curves(task, wrong)
+
+    def reading(grads, state, params, step, hparams):
+        return {path: w - RATE * CONSTANT * grads[path] for path, w in params.items()}, state
+
+    for right in (adapt((plain_init, reading), "reading"), adapt(Reading(RATE), "reading")):
+        same(curves(task, right), curves(task, sgd(RATE / 2)))
 
 
 def test_what_a_keras_config_loses(task):

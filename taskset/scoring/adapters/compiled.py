@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -12,6 +12,7 @@ from taskset.errors import ConfigError, cut
 from taskset.execution import copies
 from taskset.optimizers.base import Gradients, Hparams, Params, State, Step, Update
 
+_CHANGES = ("Assign", "ResourceApply", "ResourceScatter", "RngReadAndSkip", "RngSkip")  # kinds of operations on a variable
 _DRAWS = ("Random", "TruncatedNormal", "ParameterizedTruncatedNormal", "Multinomial")  # kinds of operations with a hidden state
 
 
@@ -19,7 +20,7 @@ def checked_update(update: Update, name: str) -> Update:
     """`update` that raises `ConfigError` for what it returns in another shape or dtype, and as `traced` does."""
 
     def update_checked(grads: Gradients, state: State, params: Params, step: Step, hparams: Hparams, **also: Any) -> Any:
-        with traced(update, name):
+        with traced(update, name, may_change=()):
             found = update(grads, state, params, step, hparams, **also)
         if not isinstance(found, tuple) or len(found) != 2 or not isinstance(found[0], Mapping):
             raise ConfigError(f"update of {name!r} returned {type(found).__name__}: allowed is a pair ({{path: tensor}}, state)")
@@ -31,9 +32,12 @@ def checked_update(update: Update, name: str) -> Update:
 
 
 @contextmanager
-def traced(function: Any, name: str) -> Iterator[None]:
-    """Around a call of a user's `function`. Raises `ConfigError` where it computes with NumPy, draws random numbers that another
-    run can't repeat, or counts in Python."""
+def traced(function: Any, name: str, may_change: Sequence[tf.Variable]) -> Iterator[None]:
+    """Around a call of a user's `function`, which may change the variables `may_change`.
+
+    Raises `ConfigError` where it computes with NumPy, draws random numbers that another run can't repeat, changes other
+    variables, or counts in Python.
+    """
     graph = None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
     before, numbers = len(graph.get_operations()) if graph else 0, _numbers(function)
     try:
@@ -46,11 +50,17 @@ def traced(function: Any, name: str) -> Iterator[None]:
         ) from error
     if graph is None:
         return
-    drawn = [kind for kind in copies.kinds(graph, graph.get_operations()[before:]) if kind.startswith(_DRAWS)]
+    operations = graph.get_operations()[before:]
+    drawn = [kind for kind in copies.kinds(graph, operations) if kind.startswith(_DRAWS)]
     if drawn:
         raise ConfigError(
             f"update of {name!r} draws random numbers by {drawn[0]}, which no other run repeats: allowed are functions like "
             "tf.random.stateless_normal(shape, seed=[0, step])"
+        )
+    if not _changed(graph, operations) <= {graph.capture(variable.handle).name for variable in may_change}:
+        raise ConfigError(
+            f"update of {name!r} changes a variable that is not its own, which all runs would share: keep it in `state`; a Keras "
+            "optimizer, in an attribute, or in a list or dict there"
         )
     changed = [key for key, value in _numbers(function).items() if numbers.get(key, value) != value]
     if changed:
@@ -58,6 +68,12 @@ def traced(function: Any, name: str) -> Iterator[None]:
             f"update of {name!r} changes {', '.join(changed)}: it is compiled, so that Python's values change once, not in every "
             "step; keep them in `state`, or compute them from `step`"
         )
+
+
+def _changed(graph: tf.Graph, operations: Sequence[tf.Operation]) -> set[str]:
+    """The names in `graph` of the variables that these operations, or what they call, may change."""
+    changing = [op for op in operations if any(kind.startswith(_CHANGES) for kind in copies.kinds(graph, [op]))]
+    return {given.name for op in changing for given in op.inputs if given.dtype == tf.resource}
 
 
 def _numbers(function: Any) -> dict[str, float]:

@@ -145,14 +145,8 @@ class Keras:
             _value(optimizer._learning_rate).assign(tf.cast(hparams[_RATE], _value(optimizer._learning_rate).dtype))
         for weight, w in zip(weights, params.values()):
             weight.assign(w)
-        known = _resources([*weights, *own])
-        with traced(optimizer.update_step, self.name):
+        with traced(optimizer.update_step, self.name, may_change=[*weights, *own]):
             optimizer.apply([grads[path] for path in params], weights)
-        if _resources([*weights, *own]) > known:
-            raise ConfigError(
-                f"optimizer {self.name!r} uses a variable that is not its own, which all runs would share: keep it in an "
-                "attribute of the optimizer, or in a list or dict there"
-            )
         moved = {path: weight.read_value() for path, weight in zip(params, weights)}
         return moved, {str(i): variable.read_value() for i, variable in enumerate(own)}
 
@@ -179,16 +173,6 @@ def _within(values: Any) -> Iterator[Any]:
     elif isinstance(values, (list, tuple, set, frozenset, Mapping)):
         for value in values.values() if isinstance(values, Mapping) else values:
             yield from _within(value)
-
-
-def _resources(variables: Sequence[tf.Variable]) -> int:
-    """How many variables the program that is being traced uses, `variables` among them; 0 where none is traced."""
-    if tf.executing_eagerly():
-        return 0
-    graph = tf.compat.v1.get_default_graph()
-    for variable in variables:
-        graph.capture(variable.handle)
-    return sum(outer.dtype == tf.resource for outer, _ in graph.captures)
 
 
 def _rule(optimizer: keras.optimizers.Optimizer, hparams: Mapping[str, float]) -> str:
