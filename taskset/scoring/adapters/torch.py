@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
 import numpy as np
@@ -68,7 +68,7 @@ class TorchSteps:
         self._split = lambda vector: [part.view(shape) for part, shape in zip(vector.split(sizes), shapes.values())]
         self._places = self._split(self._vector)
         self._parameters = [torch.nn.Parameter(place) for place in self._places]
-        self._seen = self._vector.clone()  # the parameters of the last gradients
+        self._seen, self._kept = torch.empty_like(self._vector), torch.empty_like(self._vector)  # parameters, their gradients
         self._optimizer = called(lambda **given: kind(self._parameters, **given), hyperparameters, name)
         self._takes_closure = "closure" in inspect.signature(self._optimizer.step).parameters
 
@@ -92,27 +92,39 @@ class TorchSteps:
         that calls it once pays for one.
         """
         loss, gradients = evaluate(self.vector())
+        shared = self._from_tensorflow(gradients)
+        parts = self._split(shared)
+        self._give(parts)
         if not self._takes_closure:
-            self._give(gradients)
             self._optimizer.step()
             return
-        self._give(gradients, copied=True)
         self._seen.copy_(self._vector)
+        self._kept.copy_(shared)
         first = True
 
         def closure() -> torch.Tensor:
-            nonlocal loss, gradients, first
+            nonlocal loss, parts, first
             vector = self.vector()
-            if not (first and self._torch.equal(self._vector, self._seen)):
+            if not (first and _same_bits(self._vector, self._seen)):
                 loss, gradients = evaluate(vector)
+                parts = self._split(self._from_tensorflow(gradients))
+            elif not _same_bits(shared, self._kept):
+                parts = self._split(self._kept.clone())
             first = False
-            self._give(gradients, copied=True)
+            self._give(parts)
             return self._torch.tensor(float(loss))
 
         self._optimizer.step(cast("Callable[[], float]", closure))  # PyTorch's types say float, its closures return tensors
 
-    def _give(self, gradients: tf.Tensor, copied: bool = False) -> None:
-        """Put gradients into .grad; copied: in memory of their own, so that changes of .grad leave `gradients` as they are."""
-        shared = self._torch.utils.dlpack.from_dlpack(tf.experimental.dlpack.to_dlpack(gradients))
-        for parameter, gradient in zip(self._parameters, self._split(shared.clone() if copied else shared)):
-            parameter.grad = gradient
+    def _from_tensorflow(self, vector: tf.Tensor) -> torch.Tensor:
+        return self._torch.utils.dlpack.from_dlpack(tf.experimental.dlpack.to_dlpack(vector))
+
+    def _give(self, gradients: Sequence[torch.Tensor]) -> None:
+        for parameter, gradient in zip(self._parameters, gradients):
+            if parameter.grad is not gradient:
+                parameter.grad = gradient
+
+
+def _same_bits(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Whether two vectors are the same, bit for bit: an eighth of the time of `torch.equal`."""
+    return np.array_equal(one.numpy().view(np.int32), other.numpy().view(np.int32))
