@@ -214,7 +214,12 @@ def keras_attributes(thing: object) -> dict[str, Any]:
 
 def _varies(value: Any) -> bool:
     """Whether it is a variable, or a list of variables."""
-    return hasattr(value, "assign") or (isinstance(value, (list, tuple)) and any(map(_varies, value)))
+    return is_variable(value) or (isinstance(value, (list, tuple)) and any(map(_varies, value)))
+
+
+def is_variable(value: Any) -> bool:
+    """Whether it is a variable of Keras or TensorFlow."""
+    return hasattr(value, "assign") and hasattr(value, "dtype")  # optimizers have `assign`, too
 
 
 def of_keras(kind: type) -> bool:

@@ -61,6 +61,12 @@ def test_keras(task, expected):
     assert not np.allclose(frame["train"][:10], frame["train"][10:], rtol=1e-6)
     with pytest.raises(ConfigError, match="use_ema"):
         adapt(keras.optimizers.SGD(0.1, use_ema=True), "ema")
+    for scaled in (
+        keras.optimizers.SGD(0.1, loss_scale_factor=2.0),
+        keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1)),
+    ):
+        with pytest.raises(ConfigError, match="scaled loss"):
+            adapt(scaled, "scaled")
 
 
 class Tiring(keras.optimizers.SGD):
@@ -305,6 +311,13 @@ def test_variables_that_runs_would_share_are_refused(task):
 
 
 def test_what_a_keras_config_loses(task):
+    excluding = keras.optimizers.AdamW(0.1)
+    excluding.exclude_from_weight_decay(var_names=["bias"])
+    with pytest.raises(ConfigError, match="loses _exclude_from_weight_decay"):
+        adapt(excluding, "lossy")
+    used = keras.optimizers.Adam(0.1)
+    used.build([tf.Variable([1.0, 2.0])])
+    adapt(used, "as new")
     for given in (WithoutConfig(shrink=0.5), WithoutConfig(0.1, 2.0)):
         with pytest.raises(ConfigError, match="loses shrink: implement get_config"):
             adapt(given, "lossy")

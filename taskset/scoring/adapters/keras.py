@@ -91,14 +91,15 @@ def _lost(key: str, name: str) -> ConfigError:
 def _rate(optimizer: Any) -> Any:
     """The learning rate as a number, or its schedule."""
     rate = optimizer._learning_rate
-    return float(np.asarray(_value(rate))) if hasattr(rate, "assign") else rate
+    return float(np.asarray(_value(rate))) if code_digest.is_variable(rate) else rate
 
 
 class Keras:
     """The `Optimizer` of the Keras optimizers that `make()` returns, a new one at each call.
 
     The learning rate is an argument of the compiled program, unless it is a schedule; all else is part of it.
-    Raises: ConfigError for a backend that isn't TensorFlow's, and for `use_ema`, whose averages Keras swaps in outside of steps.
+    Raises: ConfigError for a backend that isn't TensorFlow's, for `use_ema`, whose averages Keras swaps in outside of steps, and
+    for what divides gradients by the scale of a loss that nobody scales here.
     """
 
     library = "keras"
@@ -114,6 +115,8 @@ class Keras:
         self._example = optimizer = make()  # it is kept: `rule` has the numbers of objects that it holds
         if optimizer.use_ema:
             raise ConfigError(f"use_ema of {name!r} is True: allowed is False; score an optimizer without it")
+        if float(optimizer.scale_loss(1.0)) != 1.0:
+            raise ConfigError(f"{name!r} wants a scaled loss: allowed are optimizers without loss_scale_factor or loss scaling")
         self.name, self._make = name, make
         rate = _rate(optimizer)
         self._hparams = {_RATE: rate} if isinstance(rate, float) else {}
@@ -168,7 +171,7 @@ def _variables(optimizer: keras.optimizers.Optimizer, weights: Sequence[tf.Varia
 
 def _within(values: Any) -> Iterator[Any]:
     """The variables in a nest of lists, tuples, sets and dicts."""
-    if isinstance(values, tf.Variable) or hasattr(values, "assign"):
+    if code_digest.is_variable(values):
         yield values
     elif isinstance(values, (list, tuple, set, frozenset, Mapping)):
         for value in values.values() if isinstance(values, Mapping) else values:
