@@ -90,6 +90,8 @@ def test_candidates(mine):
     )
     plain = candidates.candidate(str(functions), {"rate": 0.5})
     assert plain.name == "functions" and plain.code and plain.make(0, 10).hparams(10) == {"rate": 0.5}
+    functions.write_text('framework = "numpy"\n' + functions.read_text())
+    assert candidates.candidate(str(functions), {"rate": 0.5}).make(0, 10).library == "numpy"
     listed = candidates.candidate("opt_list:3")
     assert len(listed.trials) == 3 and not listed.drawn and listed.make(2, 10).name == "opt_list_3@2"
     text = trial_runs.Text("opt_list:3", listed.trials, listed.name).candidate()

@@ -97,8 +97,8 @@ class _Worker:
 class Progress:
     """How far the work is.
 
-    finished: jobs; failed: {job: reason}; working: {job: share done}; left: jobs that were not begun; total: number
-    of all jobs, where it was said.
+    finished: jobs; failed: {job: reason}; working: {job: share done}; left: jobs that were not begun; total: how
+    many jobs there are, None where whoever reports has not counted them.
     """
 
     finished: list[str] = field(default_factory=list)
