@@ -1,5 +1,6 @@
 """`python -m taskset score`: where an optimizer stands."""
 
+import contextlib
 from pathlib import Path
 from typing import Annotated
 
@@ -77,12 +78,15 @@ def score(
     named = name or candidates.candidate(optimizer, given, trials).name
     out_dir = out_dir or Path("scores") / f"{named}-{Path(suite).stem.replace(':', '_')}"
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
-    with engines.opened(engine, address) as opened, Progress(*columns, console=err) as bar:
-        line = bar.add_task("", total=None)
+    bar = Progress(*columns, console=err)
+    with engines.opened(engine, address) as opened, contextlib.ExitStack() as stack:
 
         def report(progress: sweep_workers.Progress) -> None:
+            if not bar.task_ids:  # shown once there is work: what is not allowed was said by then
+                stack.enter_context(bar)
+                bar.add_task("")
             done = len(progress.finished) + len(progress.failed)
-            bar.update(line, completed=done, total=None, description=progress.at_work())
+            bar.update(bar.task_ids[0], completed=done, total=progress.total, description=progress.at_work())
 
         found = one_optimizer.score(
             optimizer, suite, out_dir, given, trials, name, seeds, horizon, split, batches, view, data_dir, workers,

@@ -76,13 +76,13 @@ def batched(function: Callable[[Any], Any], arguments: Any) -> Any:
         if found is None:
             raise
         raise NotBatched(found[1]) from error
-    lists = next((kind for kind in _kinds(graph, graph.get_operations()[before:]) if kind.startswith("TensorList")), None)
+    lists = next((kind for kind in kinds(graph, graph.get_operations()[before:]) if kind.startswith("TensorList")), None)
     if lists and not tf.executing_eagerly():
         raise NotBatched(lists)
     return result
 
 
-def _kinds(graph: tf.Graph, operations: Iterable[tf.Operation]) -> Iterator[str]:
+def kinds(graph: tf.Graph, operations: Iterable[tf.Operation]) -> Iterator[str]:
     """The kinds of `operations` and of all that they call."""
     waiting, seen = [*operations], set[str]()
     while waiting:

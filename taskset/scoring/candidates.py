@@ -8,11 +8,13 @@ import importlib.util
 import json
 import re
 import sys
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -21,6 +23,7 @@ from taskset.errors import ConfigError, UnknownName, cut, nearest, origin, shown
 from taskset.execution import carried
 from taskset.random import seeds
 from taskset.samplers.optimizers import get_optimizer_config, opt_list_names
+from taskset.scoring import code_digest
 
 if TYPE_CHECKING:
     from taskset.optimizers.base import Optimizer
@@ -35,6 +38,15 @@ ENTRY_POINTS = "taskset.optimizers"  # group of functions `text -> optimizer, or
 NAME = re.compile(r"[A-Za-z0-9_.@+-]{1,150}")
 _LIST = re.compile(r"opt_list:(\d{1,9})")
 MOST = 10000  # trials
+UNKNOWN = "unknown "
+
+
+def _code(thing: object, known: str = "") -> str:
+    """The digest of an object's code, and of what else is `known` of where it is from."""
+    found = code_digest.digest(thing)
+    if found is None and not known:
+        return UNKNOWN + uuid.uuid4().hex[:8]
+    return hashlib.sha256(f"{known} {found}".encode()).hexdigest()[:16] if known else str(found)
 
 
 @dataclass(frozen=True)
@@ -43,7 +55,8 @@ class Candidate:
 
     name: what results are stored under; trials: hyperparameters {name: value} of each trial; drawn: whether they were drawn at
     random, so that their order says nothing; make: `(trial, horizon) -> optimizer` for a sweep, trial = 0, 1, ..; code: digest of
-    what it was loaded from, "" where that isn't known.
+    the code that runs, "" for a name of this package; it begins with UNKNOWN, and is another one each time, where code can't be
+    known.
     """
 
     name: str
@@ -73,7 +86,7 @@ def candidate(
     """
     if isinstance(optimizer, str) and (match := _LIST.fullmatch(optimizer)):
         return _of_list(int(match[1]), hyperparameters, trials, name)
-    thing, code = find(optimizer) if isinstance(optimizer, str) else (optimizer, "")
+    thing, code = find(optimizer) if isinstance(optimizer, str) else (optimizer, _code(optimizer))
     name = _checked_name(name or _name_of(optimizer, thing))
     sets, drawn = _sets(hyperparameters, trials, name)
     make = _named(optimizer, sets) if isinstance(optimizer, str) and isinstance(thing, str) else _adapted(thing, sets)
@@ -120,10 +133,18 @@ def find(text: str) -> tuple[object, str]:
 
 
 def loaded(place: str, attribute: str) -> tuple[Any, str]:
-    """(the object, digest of the file's text) of an attribute of a .py file or a module, "": itself. Raises `ConfigError`."""
-    file = Path(carried.place(place)).resolve() if place.endswith(".py") else None
+    """(the object, digest of its code) of an attribute of a .py file or a module, "": itself. Raises `ConfigError`.
+
+    A file's digest is that of its text, which runs as it is now, whatever of it was loaded before. A module is loaded once in a
+    process: its digest is that of the object, of its file, and of the file that defines the object.
+    """
+    file, code = Path(carried.place(place)).resolve() if place.endswith(".py") else None, ""
     try:
-        module = _file(file) if file else importlib.import_module(place)
+        if file:
+            text = file.read_bytes()
+            module, code = _file(file, text), hashlib.sha256(text).hexdigest()[:16]
+        else:
+            module = importlib.import_module(place)
     except (Exception, SystemExit) as error:
         raise ConfigError(f"can't load {place!r}: {origin(error, str(file) if file else None)}") from error
     found = module
@@ -133,14 +154,38 @@ def loaded(place: str, attribute: str) -> tuple[Any, str]:
             there = ", ".join(nearest(attribute, names) or names)
             raise ConfigError(f"{place!r} has no {attribute!r}: there is {cut(there, 200)}; name one of its optimizers")
         found = getattr(found, part)
-    return found, hashlib.sha256(file.read_bytes()).hexdigest()[:16] if file else ""
+    if file is None:
+        defined_by = sys.modules.get(getattr(found, "__module__", None) or place, module)
+        code = _code(found, " ".join(_digest_of_file(each) for each in (module, defined_by)).strip())
+    return found, code
 
 
-def _file(path: Path) -> ModuleType:
-    name = f"taskset_scored_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
+def _digest_of_file(module: ModuleType) -> str:
+    try:
+        return hashlib.sha256(Path(str(module.__file__)).read_bytes()).hexdigest()
+    except (OSError, AttributeError):  # a module that is no file
+        return ""
+
+
+class _Loader(SourceFileLoader):
+    """Of a file's text as it was read: Python's cache of compiled files would miss an edit within a second."""
+
+    def __init__(self, name: str, path: Path, text: bytes) -> None:
+        super().__init__(name, str(path))
+        self._text = text
+
+    def get_code(self, fullname: str) -> CodeType:
+        """The compiled text."""
+        del fullname
+        return self.source_to_code(self._text, self.path)
+
+
+def _file(path: Path, text: bytes) -> ModuleType:
+    """The module of a file with this text; another text is another module."""
+    name = f"taskset_scored_{path.stem}_{hashlib.sha256(str(path).encode() + text).hexdigest()[:12]}"
     if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None and spec.loader is not None  # a .py file has both
+        spec = importlib.util.spec_from_file_location(name, path, loader=_Loader(name, path, text))
+        assert spec is not None and spec.loader is not None  # it was given one
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
         try:
@@ -223,9 +268,21 @@ def _adapted(thing: object, sets: Sequence[Hyperparameters]) -> MakeNamed:
 def _name_of(given: object, thing: object) -> str:
     if isinstance(given, str):
         found = given.rpartition(":")[2] if ":" in given else Path(given).stem if given.endswith((".npz", ".py")) else given
+    elif code_digest.of_keras(type(thing)):
+        found = str(getattr(thing, "name", type(thing).__name__))
+        unnumbered = re.sub(r"_\d+$", "", found)  # Keras numbers the names that it gives: adam, adam_1, ..
+        found = unnumbered if unnumbered.replace("_", "") == type(thing).__name__.lower() else found
+    elif isinstance(thing, (tuple, SimpleNamespace)):
+        found = _name_of_function(thing[1] if isinstance(thing, tuple) and len(thing) == 2 else getattr(thing, "update", None))
     else:
         found = getattr(thing, "name", None) or getattr(thing, "__name__", None) or type(thing).__name__
     return re.sub(r"[^A-Za-z0-9_.@+-]", "_", str(found))[:150]
+
+
+def _name_of_function(update: object) -> str:
+    """Of a pair: where its `update` was made, or how it is called; "pair" where that says nothing."""
+    parts = [part for part in getattr(update, "__qualname__", "").split(".") if part not in ("<locals>", "<lambda>")]
+    return ".".join(parts[:-1] if parts[-1:] in (["update"], ["update_fn"]) else parts) or "pair"
 
 
 def _checked_name(name: str) -> str:

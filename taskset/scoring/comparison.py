@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from taskset.errors import ConfigError, StoreError, shown
+from taskset.errors import ConfigError, StoreError, cut, shown
 from taskset.normalization import store
 from taskset.normalization.normalizer import mean_curves
 from taskset.normalization.store.reading import outdated_line, tasks_and_versions
@@ -53,9 +53,10 @@ def read_results(roots: Sequence[str | Path], version: str | None = None) -> tup
             raise ConfigError(f"{name!r} is in two of the directories: give checkpoints names of their own with evaluate --name")
         evaluations[name] = options
         frames.append(store.load_curves(root=root, version=version))
-    horizons = sorted({options["steps"] for options in evaluations.values()})
-    if len(horizons) > 1:
-        raise ConfigError(f"the results have horizons {horizons}: allowed is one; compare them one after the other")
+    for field, called in (("steps", "horizons"), ("source", "sources")):
+        found = sorted({options[field] for options in evaluations.values()})
+        if len(found) > 1:
+            raise ConfigError(f"the results have {called} {found}: allowed is one; compare them one after the other")
     return pd.concat([plain(frame) for frame in frames], ignore_index=True), evaluations
 
 
@@ -108,13 +109,14 @@ def compare(
 ) -> Comparison:
     """The `Comparison` of results of `evaluate` under `roots` with the baselines in a directory (None: the package's).
 
-    version: None: tasks that changed since their baselines were computed are left out, with a note; "0.1": results and baselines
-    as that version computed them.
+    Tasks that not all results have are left out, with a note. version: None: tasks that changed since their baselines were
+    computed are left out, with a note; "0.1": results and baselines as that version computed them.
     """
     view = scores.view(chosen_view)
     curves, evaluations = read_results(roots, version)
     learned, options = list(evaluations), next(iter(evaluations.values()))
-    tasks, horizon, source = sorted(curves["task"].unique()), options["steps"], options["source"]
+    horizon, source = options["steps"], options["source"]
+    tasks, uncommon = _common_tasks(curves)
     normalizers, old = store.normalizers_of(baselines, version)
     older = [(task, made_by) for task, made_by in sorted(old) if task in tasks and task not in set(normalizers["task"])]
     tasks = [task for task in tasks if task not in dict(older)]
@@ -125,12 +127,14 @@ def compare(
     if longer != horizon:  # a schedule depends on the horizon: only those without one can be cut short
         theirs = theirs[theirs["optimizer"].map(rivals.family_of).isin([rivals.ADAM, "adagrad_lr"])]
     notes = _notes(theirs, evaluations, tasks, scales, horizon, longer)
+    if uncommon:
+        notes.append(f"left out: {len(uncommon)} tasks that not all evaluations have ({cut(', '.join(uncommon))})")
     if older:
         notes.append(f"left out: {tasks_and_versions(older)}, which changed since their baselines were computed")
     tasks = [task for task in tasks if (task, "train") in scales and (task, "valid_outer") in scales]
     if not tasks:
         raise ConfigError("none of these tasks has a normalizer in the baselines: compare others")
-    steps = scores.common_steps([curves, theirs], horizon)
+    steps = scores.common_steps([*(each for _, each in curves.groupby("optimizer")), theirs], horizon)
     both = [frame[frame["task"].isin(tasks)] for frame in (curves, theirs)]
     found = [scores.scores(frame, scales, steps, view) for frame in both]
     per_task, over = _tables(found)
@@ -138,6 +142,16 @@ def compare(
     table = _statistics(rows, per_task, over)
     speedups = _speedups(both, learned, tasks, steps, horizon)
     return Comparison(table, speedups, per_task, notes + more, horizon, chosen_view)
+
+
+def _common_tasks(curves: pd.DataFrame) -> tuple[list[str], list[str]]:
+    """(the tasks on which there are curves of all optimizers, the others). Raises `ConfigError` where there are none."""
+    counts = curves.groupby("task")["optimizer"].nunique()
+    whole = counts == curves["optimizer"].nunique()
+    tasks, others = sorted(counts.index[whole]), sorted(counts.index[~whole])
+    if not tasks:
+        raise ConfigError("the evaluations have no task in common: compare evaluations on the same suite")
+    return tasks, others
 
 
 def _notes(theirs, evaluations, tasks, scales, horizon, longer):

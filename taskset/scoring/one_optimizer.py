@@ -31,8 +31,14 @@ BATCHES = 5
 
 
 def suite_of(text: str) -> Suite:
-    """The suite of a tier ("1h", "1h:1"), of a rule ("small"), or in a .json file."""
-    return tiers.load(text) if tiers.is_tier(text) else named_suites.find(text)
+    """The suite of a tier ("1h", "1h:1"), of a rule ("small"), or in a .json file. Raises `UnknownName`."""
+    if tiers.is_tier(text):
+        return tiers.load(text)
+    if not str(text).endswith(".json") and not named_suites.is_rule(text):
+        names = [*tiers.names(), *map(str, named_suites.rules())]
+        known = dict.fromkeys([*names, *(name.partition(":")[0] for name in names)])
+        raise unknown("suite", text, known, f"Allowed are {', '.join(names)}, and files (.json).")
+    return named_suites.find(text)
 
 
 def score(
@@ -55,16 +61,17 @@ def score(
 ) -> Standing:
     """Run an optimizer on the tasks of a suite and return its `taskset.scoring.standing.Standing`.
 
-    optimizer: an optimizer of taskset, a pair of functions (init, update), a Keras optimizer, a class of torch.optim, an optax
-    transformation, a function that returns one of these, or a text: FILE.py:NAME, MODULE:NAME, the name of an optimizer, a
-    checkpoint of `learned`.
+    optimizer: an optimizer of taskset, a pair of functions (init, update), an object with both and framework = "numpy" where
+    they compute with NumPy, a Keras optimizer, a class of torch.optim, an optax transformation, a function that returns one
+    of these, or a text: FILE.py:NAME, MODULE:NAME, the name of an optimizer, a checkpoint of `learned`.
     suite: "1m", "1h", "1d", the name of another suite, a .json file. split: of its tasks: train, valid, test or all.
     out: directory of the curves, which `taskset.load_curves(root=out)` reads, and of scores.json, scores.md, scores.tex,
     profile.pdf and profile.png. An interrupted run is resumed by the same call.
-    hyperparameters: a dict; a list of dicts, one for each trial; or a function `numpy.random.Generator -> dict`, called `trials`
-    times. seeds: runs of each trial on each task; horizon: steps, at most the suite's (default). batches: of each split in an
-    evaluation. view: "end", "mean" or "lowest" of the curve. workers: processes, for optimizers that are given as texts; None: 1
-    on this machine, all cores of a cluster. engine: where they are (`taskset.normalization.sweep.engines`).
+    hyperparameters: a dict; a list of dicts, one for each trial; or a function `numpy.random.Generator -> dict`, called
+    `trials` times. seeds: runs of each trial on each task; horizon: steps, one of those at which the suite's baselines were
+    evaluated (default: the last). batches: of each split in an evaluation. view: "end", "mean" or "lowest" of the curve.
+    workers: processes, for optimizers that are given as texts; None: 1 on this machine, all cores of a cluster. engine: where
+    they are (`taskset.normalization.sweep.engines`).
     report: called with a `taskset.normalization.sweep.workers.Progress`.
 
     Raises: ConfigError and UnknownName for what is not allowed, StoreError where `out` holds other results, TasksetError where
@@ -79,6 +86,7 @@ def score(
     tasks = _tasks(found, split)
     candidate = candidates.candidate(optimizer, hyperparameters, trials, name)
     options = options_of(candidate, found.source, horizon, seeds, batches)
+    standing.check_horizon(found, tasks, horizon)
     text = trial_runs.Text(optimizer, candidate.trials, candidate.name) if isinstance(optimizer, str) else None
     waiting = trial_runs.plan(candidate, tasks, options, out)
     progress = trial_runs.run(candidate, waiting, options, out, data_dir, text, workers, modules, report, engine)

@@ -89,6 +89,19 @@ def standing(
     return Standing(f"{suite.name}:{suite.version}", horizon, view, list(tasks), rows, tuned, notes)
 
 
+def check_horizon(suite: Suite, tasks: Sequence[str], horizon: int, baselines: str | Path | None = None) -> None:
+    """Raise `ConfigError` where `standing` couldn't compare runs of so many steps with the baselines, before there are any."""
+    theirs = _baselines(tasks, [suite.source, "none"], suite.horizon, baselines, columns=["task", "step"])
+    each = [set(steps) for _, steps in theirs.groupby("task", observed=True)["step"]]
+    allowed = sorted(set.intersection(*each) - {0})
+    if horizon not in allowed:
+        near = min(allowed, key=lambda step: abs(step - horizon))
+        raise ConfigError(
+            f"horizon {horizon}: allowed are steps at which the suite's baselines were evaluated, {allowed[0]}, .., "
+            f"{allowed[-1]}; the nearest is {near}"
+        )
+
+
 def _speeds(frame: pd.DataFrame, adam: pd.DataFrame, steps: Sequence[int]) -> pd.DataFrame | None:
     """`speedup.relative_speed` of mean curves over seeds: index task, one column per optimizer; None without Adam's curves."""
     if adam.empty:
@@ -114,8 +127,10 @@ def _test_scales(tasks: Sequence[str], sources: Sequence[str], horizon: int, roo
     return {(row["task"], "test"): (row["initial"], row["best"]) for row in frame.to_dict("records")}
 
 
-def _baselines(tasks: Sequence[str], sources: Sequence[str], horizon: int, root: str | Path | None) -> pd.DataFrame:
-    frame = plain(store.load_curves(task=list(tasks), source=sources, horizon=[horizon], root=root))
+def _baselines(
+    tasks: Sequence[str], sources: Sequence[str], horizon: int, root: str | Path | None, columns: Sequence[str] | None = None
+) -> pd.DataFrame:
+    frame = plain(store.load_curves(task=list(tasks), source=sources, horizon=[horizon], root=root, columns=columns))
     lacking = set(tasks) - set(frame["task"])
     if lacking:
         raise ConfigError(

@@ -6,7 +6,7 @@ Start, batches, noise and evaluations are those of the compiled loop: the curves
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeAlias, cast
 
 import numpy as np
@@ -14,6 +14,8 @@ import tensorflow as tf
 
 from taskset.execution.loop import Evaluate, Loop, Raw
 from taskset.execution.program import Program
+from taskset.random import seeds
+from taskset.scoring.global_generators import GlobalGenerators
 from taskset.tasks.elsewhere.vector import VectorTask, bases
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from taskset.optimizers.base import Optimizer
     from taskset.tasks.base import Task
 
-ParameterShapes: TypeAlias = Sequence[tuple[int, ...]]  # in the order of the vector
+ParameterShapes: TypeAlias = Mapping[str, tuple[int, ...]]  # {path: shape}, in the order of the vector
 EvaluateVector: TypeAlias = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]  # vector -> (loss, vector of gradients)
 
 
@@ -55,7 +57,8 @@ class SteppedOptimizer(Protocol):
 class Stepped:
     """The runs of one seed as a sweep wants them (`taskset.normalization.sweep.run_groups.OneByOne`), step by step.
 
-    Its optimizers are `SteppedOptimizer`s, which begin `Steps`.
+    Its optimizers are `SteppedOptimizer`s, which begin `Steps`. What they draw from the global generators of Python, NumPy and
+    PyTorch repeats: each run has states of its own (`GlobalGenerators`), from its task and seed, the same for all optimizers.
     """
 
     copies = 1
@@ -78,7 +81,12 @@ class Stepped:
         with account("start"):
             params = self.loop.task.init(seed)
             start = self._vectors.vector(params).numpy()
-            self._runs = {o.name: o.begin(start, self._vectors.shapes) for o in self.group}
+            shapes = dict(zip(self._vectors.paths, self._vectors.shapes))
+            self._random = {o.name: GlobalGenerators(seeds.stream(seed, "optimizer", self.loop.task.name)) for o in self.group}
+            self._runs = {}
+            for optimizer in self.group:
+                with self._random[optimizer.name]:
+                    self._runs[optimizer.name] = optimizer.begin(start, shapes)
             self._seconds = dict.fromkeys(self._runs, 0.0)
         with account("compile"):
             self._bases = bases(seed, "train")
@@ -106,8 +114,9 @@ class Stepped:
 
     def _train(self, name: str, raw: Raw, count: int) -> None:
         run, began = self._runs[name], time.process_time()
-        for i in range(count):
-            run.step(self._evaluated_on(raw, self._numbers(i, self._step + i)))
+        with self._random[name]:
+            for i in range(count):
+                run.step(self._evaluated_on(raw, self._numbers(i, self._step + i)))
         self._seconds[name] += time.process_time() - began
 
     def _evaluated_on(self, raw: Raw, numbers: tf.Tensor) -> EvaluateVector:

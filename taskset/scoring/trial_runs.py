@@ -66,6 +66,12 @@ def plan(candidate: Candidate, tasks: Iterable[str], options: SweepOptions, root
 
 
 def _claim(root: str | Path, candidate: Candidate, options: SweepOptions) -> None:
+    unknown, begun = candidate.code.startswith(candidates.UNKNOWN), any(Path(root, "curves").rglob("[!.]*.parquet"))
+    if unknown and begun and store.read_options(root).get("code") != candidate.code:
+        raise StoreError(
+            f"{root} holds results, and {candidate.name!r} is an object whose code can't be compared with that of theirs: use "
+            "another --out, or give the optimizer as FILE.py:NAME"
+        )
     store.check_options(root, {**options.as_json(), **candidate.as_json()})
 
 
@@ -146,16 +152,21 @@ def run(
     A finished task is a file that appears whole: interrupted and started again, the rest is done.
     """
     remove_leftovers(root)
+
+    def counted(progress: workers.Progress) -> None:
+        progress.total = len(waiting)
+        report(progress)
+
     with shared_arrays():
         if text is not None and not engine.alone(engine.workers(count, 1)):
             work = TrialWork(text, options, str(root), data_dir)
-            return engine.run(waiting, work, count, report, modules=tuple(modules), files=text.files())
+            return engine.run(waiting, work, count, counted, modules=tuple(modules), files=text.files())
         progress = workers.Progress()
         for name in waiting:
             progress.working = {name: 0.0}
-            report(progress)
+            counted(progress)
             keep(task_curves(name, candidate, options, data_dir), candidate, options, root)
             progress.working = {}
             progress.finished.append(name)
-            report(progress)
+            counted(progress)
         return progress

@@ -10,7 +10,7 @@ import pytest
 import taskset
 from examples import own_family
 from taskset import catalogue
-from taskset.cli import main, sweeps, tasks
+from taskset.cli import main, score, sweeps, tasks
 from taskset.execution import costs as measured
 
 OWN = str(Path(own_family.__file__))
@@ -38,6 +38,12 @@ def refused(result, *texts):
     assert err.startswith("error: ") and err.count("\n") == 1, err
     for text in texts:
         assert text in err
+
+
+def test_score_shows_no_bar_before_there_is_work(run, monkeypatch):
+    monkeypatch.setattr(score, "start_tensorflow", lambda threads: None)
+    refused(run("score", "lion", "--suite", "nope"), "1m:1, 1h:1, 1d:1, rivals:1, problems:1", "files (.json)")
+    refused(run("score", "lion", "--horizon", 77), "horizon 77", "the nearest is 80")
 
 
 def test_list(run):

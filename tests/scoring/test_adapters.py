@@ -8,36 +8,14 @@ import tensorflow as tf
 from taskset.catalogue import get_task
 from taskset.errors import ConfigError
 from taskset.normalization.sweep.runner import SweepOptions, sweep
-from taskset.optimizers import sgd
+from taskset.optimizers import from_functions, sgd
 from taskset.scoring.adapters import adapt
-
-STEPS, RATE = 20, 0.05
-OPTIONS = SweepOptions(("any",), "synthetic", STEPS, (0, 1), 2, 4)
-TASK = "TwoD_Bowl10"
-
-
-def plain_update(grads, state, params, step, hparams):
-    moved = {path: w - hparams["learning_rate"] * grads[path] for path, w in params.items()}
-    return moved, {"count": state["count"] + 1.0}
-
-
-def plain_init(params):
-    return {"count": tf.constant(0.0)}
+from tests.scoring.small_sweeps import RATE, STEPS, TASK, curves, plain_init, plain_update, same
 
 
 @pytest.fixture(scope="module")
 def task():
     return get_task(TASK, source="synthetic")
-
-
-def curves(task, *optimizers):
-    return sweep(task, list(optimizers), OPTIONS).to_pandas()
-
-
-def same(frame, other):
-    assert frame["train"].iloc[0] > 1.0001 * frame["train"].iloc[4]
-    np.testing.assert_allclose(frame["train"], other["train"], rtol=2e-5)
-    np.testing.assert_allclose(frame["test"], other["test"], rtol=2e-5)
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +37,12 @@ def test_keras(task, expected):
     assert not np.allclose(frame["train"][:10], frame["train"][10:], rtol=1e-6)
     with pytest.raises(ConfigError, match="use_ema"):
         adapt(keras.optimizers.SGD(0.1, use_ema=True), "ema")
+    for scaled in (
+        keras.optimizers.SGD(0.1, loss_scale_factor=2.0),
+        keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1)),
+    ):
+        with pytest.raises(ConfigError, match="scaled loss"):
+            adapt(scaled, "scaled")
 
 
 class Tiring(keras.optimizers.SGD):
@@ -73,7 +57,20 @@ class Tiring(keras.optimizers.SGD):
         super().update_step(gradient, variable, learning_rate * self.tired)
 
 
-@pytest.mark.parametrize("kind", [keras.optimizers.Nadam, Tiring])
+class Listed(keras.optimizers.SGD):
+    """Steps get shorter, by a variable in a list in a dict."""
+
+    def build(self, variables):
+        super().build(variables)
+        self.parts = {"tired": [tf.Variable(1.0)]}
+
+    def update_step(self, gradient, variable, learning_rate):
+        tired = self.parts["tired"][0]
+        tired.assign(0.9 * tired)
+        super().update_step(gradient, variable, learning_rate * tired)
+
+
+@pytest.mark.parametrize("kind", [keras.optimizers.Nadam, Tiring, Listed])
 def test_each_run_of_a_keras_optimizer_starts_anew(task, kind):
     both = curves(task, adapt(kind(0.01), "mine"))
     alone = sweep(task, [adapt(kind(0.01), "mine")], SweepOptions(("any",), "synthetic", STEPS, (1,), 2, 4)).to_pandas()
@@ -84,7 +81,7 @@ def test_torch(task, expected):
     torch = pytest.importorskip("torch")
     same(curves(task, adapt(torch.optim.SGD, "torch_sgd", {"lr": RATE})), expected)
     with pytest.raises(ConfigError, match="rate"):
-        adapt(torch.optim.SGD, "torch_sgd", {"rate": RATE}).begin(np.zeros(2, np.float32), [(2,)])
+        adapt(torch.optim.SGD, "torch_sgd", {"rate": RATE}).begin(np.zeros(2, np.float32), {"w": (2,)})
 
 
 def test_torch_optimizers_that_replace_parameters_or_want_closures(task, expected):
@@ -147,3 +144,64 @@ def test_what_is_no_optimizer():
         adapt(sgd(0.1), "sgd", {"learning_rate": 1})
     with pytest.raises(ConfigError, match="rate"):
         adapt(sgd, "sgd", {"rate": 1})
+
+
+# Trials share a program only where they are the same functions.
+
+
+def pair_of(rate):
+    return lambda params: {}, lambda grads, state, params, step, hparams: (
+        {k: params[k] - rate * grads[k] for k in params},
+        state,
+    )
+
+
+def keras_of(beta):
+    class Mine(keras.optimizers.Optimizer):
+        def build(self, variables):
+            super().build(variables)
+            self.momenta = [self.add_variable_from_reference(v, "momentum") for v in variables]
+
+        def update_step(self, gradient, variable, learning_rate):
+            momentum = self.momenta[self._get_variable_index(variable)]
+            momentum.assign(beta * momentum + gradient)
+            variable.assign_sub(learning_rate * momentum)
+
+    return Mine(learning_rate=0.01)
+
+
+def named_of(rate):
+    return from_functions("mine", *pair_of(rate))
+
+
+class OfItself:
+    """One rule, and an attribute that `hparams` doesn't give."""
+
+    name = rule = "of_itself"
+
+    def __init__(self, rate):
+        self.rate, self.init = rate, plain_init
+
+    def hparams(self, horizon):
+        return {}
+
+    def update(self, grads, state, params, step, hparams):
+        return {k: params[k] - self.rate * grads[k] for k in params}, state
+
+
+@pytest.mark.parametrize("factory,key", [(pair_of, "rate"), (keras_of, "beta"), (named_of, "rate"), (OfItself, "rate")])
+def test_a_factory_gives_each_trial_its_own_program(task, factory, key):
+    each = [adapt(factory, f"mine{i}", {key: value}) for i, value in enumerate((0.0, 0.1))]
+    both = curves(task, *each)
+    second = both[both["optimizer"] == "mine1"]
+    np.testing.assert_allclose(second["train"], curves(task, adapt(factory, "alone", {key: 0.1}))["train"], rtol=1e-6)
+    assert not np.allclose(both["train"][:5], second["train"][:5], rtol=1e-6)
+
+
+def test_trials_of_the_same_functions_share_a_program():
+    given = [{"learning_rate": 0.1}, {"learning_rate": 0.2}, {"learning_rate": 0.1, "more": 1}]
+    pairs = [adapt((plain_init, plain_update), "pair", one) for one in given]
+    assert pairs[0].rule == pairs[1].rule != pairs[2].rule
+    assert adapt(sgd, "a", given[0]).rule == adapt(sgd, "b", given[1]).rule
+    adams = [adapt(keras.optimizers.Adam, "adam", one) for one in ({}, *given[:2], {"beta_1": 0.5}, {"clipnorm": 1.0})]
+    assert adams[0].rule == adams[1].rule == adams[2].rule and len({one.rule for one in adams}) == 3

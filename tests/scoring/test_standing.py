@@ -90,10 +90,58 @@ def test_candidates(mine):
     )
     plain = candidates.candidate(str(functions), {"rate": 0.5})
     assert plain.name == "functions" and plain.code and plain.make(0, 10).hparams(10) == {"rate": 0.5}
+    functions.write_text('framework = "numpy"\n' + functions.read_text())
+    assert candidates.candidate(str(functions), {"rate": 0.5}).make(0, 10).library == "numpy"
     listed = candidates.candidate("opt_list:3")
     assert len(listed.trials) == 3 and not listed.drawn and listed.make(2, 10).name == "opt_list_3@2"
     text = trial_runs.Text("opt_list:3", listed.trials, listed.name).candidate()
     assert text.as_json() == listed.as_json()
+
+
+def pair_of(rate):
+    def update(grads, state, params, step, hparams):
+        return {path: w - rate * grads[path] for path, w in params.items()}, state
+
+    return lambda params: {}, update
+
+
+def test_an_objects_code_counts(tmp_path):
+    import keras
+
+    codes = [candidates.candidate(pair_of(rate)).code for rate in (0.1, 0.1, 0.2)]
+    assert codes[0] == codes[1] != codes[2]
+    assert candidates.candidate(pair_of(0.1)).name == "pair_of"
+    adams = [candidates.candidate(keras.optimizers.Adam(rate)) for rate in (1e-2, 1e-2, 1e-6)]
+    assert {found.name for found in adams} == {"adam"} and adams[0].as_json() == adams[1].as_json() != adams[2].as_json()
+    assert candidates.candidate(keras.optimizers.Adam(1e-2, name="adam_own_2")).name == "adam_own_2"
+    assert candidates.candidate((lambda params: {}, lambda *given: given)).name == "test_an_objects_code_counts"
+
+    rng = np.random.default_rng(0)  # hidden in C
+    unseen = (lambda params: {}, lambda g, s, p, t, h: ({path: w - rng.uniform() for path, w in p.items()}, s))
+    one, other = candidates.candidate(unseen, name="same"), candidates.candidate(unseen, name="same")
+    options = one_optimizer.options_of(one, "synthetic", 40)
+    trial_runs.plan(one, ["TwoD_Bowl1"], options, tmp_path)
+    (tmp_path / "curves").mkdir()
+    (tmp_path / "curves" / "some.parquet").write_bytes(b"")
+    assert trial_runs.plan(one, ["TwoD_Bowl1"], options, tmp_path) == ["TwoD_Bowl1"]
+    with pytest.raises(StoreError, match=r"'same' is an object whose code can't be compared .*FILE\.py:NAME"):
+        trial_runs.plan(other, ["TwoD_Bowl1"], options, tmp_path)
+
+
+def test_an_edited_file_is_loaded_anew(tmp_path, monkeypatch):
+    path = tmp_path / "edited.py"
+    found = []
+    for rate in ("0.1", "0.2", "0.1"):  # the same length, within a second
+        path.write_text(f"RATE = {rate}\n\n\ndef make():\n    from taskset.optimizers import sgd\n\n    return sgd(RATE)\n")
+        given = candidates.candidate(f"{path}:make")
+        found.append((given.code, given.make(0, 10).hparams(10)["learning_rate"]))
+    assert [rate for _, rate in found] == [0.1, 0.2, 0.1] and found[0] == found[2] and found[0][0] != found[1][0]
+
+    monkeypatch.syspath_prepend(tmp_path)
+    codes = [candidates.candidate("edited:make").code]
+    path.write_text(path.read_text() + "# edited\n")
+    codes += [candidates.candidate("edited:make").code for _ in range(2)]
+    assert "" not in codes and codes[0] != codes[1] == codes[2]
 
 
 @pytest.mark.parametrize(
@@ -124,7 +172,7 @@ def test_installed_packages_name_optimizers(monkeypatch):
 
     monkeypatch.setattr(candidates.metadata, "entry_points", lambda group: [Entry()] if group == "taskset.optimizers" else [])
     found = candidates.candidate("special")
-    assert found.name == "special" and found.make(0, 10).rule == sgd(0.1).rule and found.code
+    assert found.name == "special" and found.make(0, 10).rule.startswith("sgd ") and found.code
     with pytest.raises(UnknownName, match="speciel"):
         candidates.candidate("speciel")
 
@@ -186,15 +234,22 @@ def test_one_worker_is_this_process(mine, tiny, tmp_path, monkeypatch):
     found = candidates.candidate(f"{mine}:Sign", {"learning_rate": 0.1})
     text = trial_runs.Text(f"{mine}:Sign", found.trials, found.name)
     options = one_optimizer.options_of(found, "synthetic", 40)
-    assert trial_runs.run(found, ["a", "b"], options, tmp_path, text=text).finished == ["a", "b"]
+    totals = []
+    done = trial_runs.run(found, ["a", "b"], options, tmp_path, text=text, report=lambda progress: totals.append(progress.total))
+    assert done.finished == ["a", "b"] and totals == [2] * 4
 
 
 def test_wrong_suites(mine, tiny, tmp_path):
     for given, error, says in (
         ({"horizon": 3000}, ConfigError, "2000"),
+        ({"horizon": 77}, ConfigError, "horizon 77: .* 40, .., 2000; the nearest is 80"),
         ({"split": "some"}, UnknownName, "train, valid, test"),
         ({"view": "last"}, UnknownName, "end"),
     ):
         with pytest.raises(error, match=says):
             one_optimizer.score("lion", str(tiny), tmp_path / "none", **given)
         assert not (tmp_path / "none" / "curves").exists()
+    with pytest.raises(UnknownName, match="Allowed are 1m:1, 1h:1, 1d:1, rivals:1, problems:1.*json"):
+        one_optimizer.suite_of("nope")
+    with pytest.raises(UnknownName, match="did you mean 'small'"):
+        one_optimizer.suite_of("smal")

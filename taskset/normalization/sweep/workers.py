@@ -97,13 +97,15 @@ class _Worker:
 class Progress:
     """How far the work is.
 
-    finished: jobs; failed: {job: reason}; working: {job: share done}; left: jobs that were not begun.
+    finished: jobs; failed: {job: reason}; working: {job: share done}; left: jobs that were not begun; total: how
+    many jobs there are, None where whoever reports has not counted them.
     """
 
     finished: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
     working: dict[str, float] = field(default_factory=dict)
     left: list[str] = field(default_factory=list)
+    total: int | None = None
 
     def at_work(self, shares: bool = False) -> str:
         """The jobs that are being done, the first few by name; shares: with how far each is."""

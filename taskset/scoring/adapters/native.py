@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any, Protocol, TypeAlias, TypeGuard
 
 from taskset.errors import ConfigError, shown
-from taskset.optimizers.base import Init, Optimizer, Update
+from taskset.optimizers.base import Elementwise, Init, Optimizer, Update
+from taskset.scoring.adapters.compiled import checked_update
 
 
 class HasFunctions(Protocol):
@@ -45,6 +46,12 @@ def functions(pair: Functions) -> tuple[Init, Update]:
     return (pair[0], pair[1]) if isinstance(pair, tuple) else (pair.init, pair.update)
 
 
+def identity(function: object) -> str:
+    """The same text for the same function of the same object, as long as both exist."""
+    owner, plain = getattr(function, "__self__", None), getattr(function, "__func__", None)
+    return f"{id(function)}" if plain is None else f"{id(owner)}.{id(plain)}"
+
+
 class Named:
     """An optimizer under another name; all else is as it is."""
 
@@ -52,11 +59,32 @@ class Named:
 
     def __init__(self, optimizer: Optimizer, name: str) -> None:
         self._optimizer, self.name = optimizer, name
+        self.rule = _rule(optimizer)
+        self.update = checked_update(optimizer.update, name)
 
     def __getattr__(self, attribute: str) -> Any:
         if attribute.startswith("__") or attribute == "_optimizer":
             raise AttributeError(attribute)
         return getattr(self._optimizer, attribute)
+
+
+def _rule(optimizer: Optimizer) -> str:
+    """Its own rule, and what else its functions may depend on: a rule that two objects share doesn't make them the same.
+
+    Objects of one class share a program where they differ in nothing but numbers that `hparams` gives under the same name.
+    """
+    declared = getattr(optimizer, "rule", "")
+    if isinstance(optimizer, Elementwise):
+        return f"{declared} {id(optimizer.formula)}"
+    if not hasattr(optimizer, "__dict__"):
+        return f"{declared} {id(optimizer)}"
+    hparams = optimizer.hparams(1000)
+    parts = [f"{declared} {id(type(optimizer))}", *sorted(hparams)]
+    for key, value in sorted(vars(optimizer).items()):
+        if key == "name" or (type(value) in (int, float) and key in hparams and float(hparams[key]) == value):
+            continue
+        parts.append(f"{key}={value!r}" if type(value) in (int, float, bool, str, type(None)) else f"{key}@{id(value)}")
+    return " ".join(parts)
 
 
 class Pair:
@@ -68,14 +96,20 @@ class Pair:
     library = "taskset"
 
     def __init__(self, init: Init, update: Update, name: str, hyperparameters: Mapping[str, Any] | None = None) -> None:
-        self.name, self.init, self.update = name, init, update
-        self.rule = f"{getattr(update, '__module__', '')}.{getattr(update, '__qualname__', name)}"
-        self._hparams = dict(hyperparameters or {})
-        for key, value in self._hparams.items():
-            if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
-                raise ConfigError(f"hyperparameter {key!r} of {name!r} is {shown(value)}: allowed are finite numbers")
+        self.name, self.init, self.update = name, init, checked_update(update, name)
+        self._hparams = numbers_of(hyperparameters, name)
+        # The functions themselves: a function that makes functions gives all of them the same name.
+        self.rule = " ".join(["pair", identity(init), identity(update), *sorted(self._hparams)])
 
     def hparams(self, horizon: int) -> dict[str, float]:
         """The hyperparameters, whatever the horizon."""
         del horizon
-        return {key: float(value) for key, value in self._hparams.items()}
+        return dict(self._hparams)
+
+
+def numbers_of(hyperparameters: Mapping[str, Any] | None, name: str) -> dict[str, float]:
+    """Hyperparameters {name: number} as floats. Raises `ConfigError` for what is no finite number."""
+    for key, value in (hyperparameters or {}).items():
+        if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
+            raise ConfigError(f"hyperparameter {key!r} of {name!r} is {shown(value)}: allowed are finite numbers")
+    return {key: float(value) for key, value in (hyperparameters or {}).items()}

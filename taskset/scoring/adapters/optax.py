@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 import numpy as np
 import tensorflow as tf
 
+from taskset.scoring.adapters.compiled import wrong
 from taskset.scoring.stepped import EvaluateVector, ParameterShapes, Stepped
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Optax:
 
     def __init__(self, transformation: optax.GradientTransformation, name: str) -> None:
         self.name, self.rule, self._transformation = name, f"optax {name}", transformation
-        self._compiled: dict[tuple[tuple[int, ...], ...], tuple[InitVector, UpdateVector]] = {}
+        self._compiled: dict[tuple[tuple[str, tuple[int, ...]], ...], tuple[InitVector, UpdateVector]] = {}
 
     def hparams(self, horizon: int) -> dict[str, float]:
         """None: the hyperparameters are inside the transformation."""
@@ -44,14 +45,14 @@ class Optax:
         """The `OptaxSteps` of a run; see `taskset.scoring.stepped.Stepped`."""
         import jax
 
-        key = tuple(map(tuple, shapes))
+        key = tuple(shapes.items())
         if key not in self._compiled:
             self._compiled = {key: (jax.jit(self._init(shapes)), jax.jit(self._update(shapes)))}
         return OptaxSteps(*self._compiled[key], start)
 
     def _tree(self, vector: jax.Array, shapes: ParameterShapes) -> list[jax.Array]:
-        ends = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
-        return [part.reshape(shape) for part, shape in zip(jnp_split(vector, ends), shapes)]
+        ends = np.cumsum([int(np.prod(shape)) for shape in shapes.values()])[:-1]
+        return [part.reshape(shape) for part, shape in zip(jnp_split(vector, ends), shapes.values())]
 
     def _init(self, shapes):
         return lambda vector: self._transformation.init(self._tree(vector, shapes))
@@ -65,9 +66,19 @@ class Optax:
             params, gradients = self._tree(vector, shapes), self._tree(gradients, shapes)
             keywords = {"value": loss} if extra else {}
             updates, state = self._transformation.update(gradients, state, params, **keywords)
-            return jnp.concatenate([jnp.ravel(p + u) for p, u in zip(params, updates)]), state
+            moved = [self._moved(path, p, u) for path, p, u in zip(shapes, params, updates)]
+            return jnp.concatenate([jnp.ravel(p) for p in moved]), state
 
         return update
+
+    def _moved(self, path: str, parameter: jax.Array, update: jax.Array | None) -> jax.Array:
+        """As `optax.apply_updates`, without broadcasting."""
+        if update is None:
+            return parameter
+        if update.shape != parameter.shape:
+            both = [(str(x.dtype), tuple(x.shape)) for x in (update, parameter)]
+            raise wrong(self.name, f"{path} move by an update", *both)
+        return (parameter + update).astype(parameter.dtype)
 
 
 def jnp_split(vector: jax.Array, ends: Sequence[int] | np.ndarray) -> list[jax.Array]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
 import numpy as np
 import tensorflow as tf
 
-from taskset.errors import ConfigError, cut, shown
+from taskset.scoring.adapters.compiled import wrong
+from taskset.scoring.adapters.factories import called
 from taskset.scoring.stepped import EvaluateVector, ParameterShapes, Stepped
 
 if TYPE_CHECKING:
@@ -62,56 +63,68 @@ class TorchSteps:
         self._torch = torch
         self._vector = torch.empty(len(start)).copy_(torch.from_numpy(np.array(start)))  # aligned as TensorFlow needs it
         self._shared = tf.experimental.dlpack.from_dlpack(torch.utils.dlpack.to_dlpack(self._vector))
-        sizes = [int(np.prod(shape)) for shape in shapes]
-        self._split = lambda vector: [part.view(shape) for part, shape in zip(vector.split(sizes), shapes)]
+        self._name, self._paths = name, list(shapes)
+        sizes = [int(np.prod(shape)) for shape in shapes.values()]
+        self._split = lambda vector: [part.view(shape) for part, shape in zip(vector.split(sizes), shapes.values())]
         self._places = self._split(self._vector)
         self._parameters = [torch.nn.Parameter(place) for place in self._places]
-        self._seen: list[tuple[int, int, bool]] | None = None
-        try:
-            self._optimizer = kind(self._parameters, **hyperparameters)
-        except (TypeError, ValueError) as error:
-            reason = cut(str(error), 200)
-            raise ConfigError(
-                f"optimizer {name!r} with {shown(hyperparameters)}: {reason}; change its hyperparameters"
-            ) from error
+        self._seen, self._kept = torch.empty_like(self._vector), torch.empty_like(self._vector)  # parameters, their gradients
+        self._optimizer = called(lambda **given: kind(self._parameters, **given), hyperparameters, name)
         self._takes_closure = "closure" in inspect.signature(self._optimizer.step).parameters
 
     def vector(self) -> tf.Tensor:
         """All parameters as one TensorFlow vector, in the memory of PyTorch's."""
         with self._torch.no_grad():
-            for parameter, place in zip(self._parameters, self._places):
-                if parameter.data_ptr() != place.data_ptr():
-                    place.copy_(parameter)
+            for path, parameter, place in zip(self._paths, self._parameters, self._places):
+                if parameter.shape != place.shape or parameter.dtype != place.dtype:
+                    found, allowed = ((str(t.dtype).removeprefix("torch."), tuple(t.shape)) for t in (parameter, place))
+                    raise wrong(self._name, path, found, allowed)
+                if parameter.data_ptr() != place.data_ptr() or parameter.stride() != place.stride():
+                    place.copy_(parameter.clone())  # it may lie in the very memory that is written
                     parameter.data = place
         return self._shared
 
     def step(self, evaluate: EvaluateVector) -> None:
         """Take one step; evaluate: `vector -> (loss, vector of gradients)`, both TensorFlow's.
 
-        The gradients are there when the optimizer's `step` is called. Its closure recomputes them only where parameters were
-        moved or gradients removed since, so that an optimizer that calls it once pays for one.
+        The gradients are there when the optimizer's `step` is called. Its closure computes them again, except at the first call
+        while the parameters are still those: it puts the same gradients back then, whatever became of them, so that an optimizer
+        that calls it once pays for one.
         """
-        loss = self._evaluate(evaluate)
+        loss, gradients = evaluate(self.vector())
+        shared = self._from_tensorflow(gradients)
+        parts = self._split(shared)
+        self._give(parts)
+        if not self._takes_closure:
+            self._optimizer.step()
+            return
+        self._seen.copy_(self._vector)
+        self._kept.copy_(shared)
+        first = True
 
         def closure() -> torch.Tensor:
-            nonlocal loss
-            if self._versions() != self._seen:
-                loss = self._evaluate(evaluate)
-            return loss
+            nonlocal loss, parts, first
+            vector = self.vector()
+            if not (first and _same_bits(self._vector, self._seen)):
+                loss, gradients = evaluate(vector)
+                parts = self._split(self._from_tensorflow(gradients))
+            elif not _same_bits(shared, self._kept):
+                parts = self._split(self._kept.clone())
+            first = False
+            self._give(parts)
+            return self._torch.tensor(float(loss))
 
-        if self._takes_closure:
-            self._optimizer.step(cast("Callable[[], float]", closure))  # PyTorch's types say float, its closures return tensors
-        else:
-            self._optimizer.step()
+        self._optimizer.step(cast("Callable[[], float]", closure))  # PyTorch's types say float, its closures return tensors
 
-    def _evaluate(self, evaluate: EvaluateVector) -> torch.Tensor:
-        torch = self._torch
-        loss, gradients = evaluate(self.vector())
-        shared = torch.utils.dlpack.from_dlpack(tf.experimental.dlpack.to_dlpack(gradients))
-        for parameter, gradient in zip(self._parameters, self._split(shared)):
-            parameter.grad = gradient
-        self._seen = self._versions()
-        return torch.tensor(float(loss))
+    def _from_tensorflow(self, vector: tf.Tensor) -> torch.Tensor:
+        return self._torch.utils.dlpack.from_dlpack(tf.experimental.dlpack.to_dlpack(vector))
 
-    def _versions(self) -> list[tuple[int, int, bool]]:
-        return [(p._version, p.data_ptr(), p.grad is None) for p in self._parameters]
+    def _give(self, gradients: Sequence[torch.Tensor]) -> None:
+        for parameter, gradient in zip(self._parameters, gradients):
+            if parameter.grad is not gradient:
+                parameter.grad = gradient
+
+
+def _same_bits(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Whether two vectors are the same, bit for bit: an eighth of the time of `torch.equal`."""
+    return np.array_equal(one.numpy().view(np.int32), other.numpy().view(np.int32))

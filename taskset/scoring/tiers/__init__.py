@@ -59,6 +59,11 @@ def is_tier(text: str) -> bool:
     return any(text in (tier.name, str(tier)) for tier in TIERS) or _is_tenth(text)
 
 
+def names() -> list[str]:
+    """Of all tiers, and of the tenth of one: "1m:1", .., "rivals:1"."""
+    return [*map(str, TIERS), ":".join(map(str, TENTH))]
+
+
 def _is_tenth(text: str) -> bool:
     return text in (TENTH[0], f"{TENTH[0]}:{TENTH[1]}")
 

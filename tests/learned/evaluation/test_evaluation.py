@@ -231,6 +231,21 @@ def test_shorter_runs_are_compared_with_the_beginning_of_longer_baselines(roots,
     assert any("first 10" in note for note in found.notes)
 
 
+def test_evaluations_of_different_tasks_are_compared_on_those_that_all_have(roots, tmp_path):
+    base, good, _ = roots
+    few = write_learned(tmp_path / "few", "few", lambda t, s: np.ones([3, 4]), made_up.TASKS[:2], evaluations=2)
+    found, alone = comparison.compare([good, few], base), comparison.compare([few], base)
+    assert f"left out: 1 tasks that not all evaluations have ({made_up.TASKS[2]})" in found.notes
+    assert set(found.table["tasks"]) == {2} and {"good", "few"} < set(found.table["title"])
+    columns = ["title", "split", "mean", "diverged"]
+    adam = [frame.table[frame.table["title"].str.startswith("Adam")][columns] for frame in (found, alone)]
+    pd.testing.assert_frame_equal(*(frame.reset_index(drop=True) for frame in adam))
+    assert not any("not all evaluations" in note for note in alone.notes)
+    last = write_learned(tmp_path / "last", "last", lambda t, s: np.ones([5, 4]), made_up.TASKS[2:])
+    with pytest.raises(TasksetError, match="no task in common"):
+        comparison.compare([few, last], base)
+
+
 def test_what_can_not_be_compared_is_one_line(roots, tmp_path):
     base, good, _ = roots
     long = write_learned(tmp_path / "long", "long", lambda t, s: np.ones([3, 4]), steps=40, evaluations=2)

@@ -1,0 +1,125 @@
+"""What a user's `update` may do in a compiled loop. It is checked while it is traced, which costs a run nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import tensorflow as tf
+
+from taskset.errors import ConfigError, cut
+from taskset.execution import copies
+from taskset.optimizers.base import Gradients, Hparams, Params, State, Step, Update
+
+_CHANGES = ("Assign", "ResourceApply", "ResourceScatter", "RngReadAndSkip", "RngSkip")  # kinds of operations on a variable
+_DRAWS = ("Random", "TruncatedNormal", "ParameterizedTruncatedNormal", "Multinomial")  # kinds of operations with a hidden state
+
+
+def checked_update(update: Update, name: str) -> Update:
+    """`update` that raises `ConfigError` for what it returns in another shape or dtype, and as `traced` does."""
+
+    def update_checked(grads: Gradients, state: State, params: Params, step: Step, hparams: Hparams, **also: Any) -> Any:
+        with traced(update, name, may_change=()):
+            found = update(grads, state, params, step, hparams, **also)
+        if not isinstance(found, tuple) or len(found) != 2 or not isinstance(found[0], Mapping):
+            raise ConfigError(f"update of {name!r} returned {type(found).__name__}: allowed is a pair ({{path: tensor}}, state)")
+        check_params(found[0], params, name)
+        _check_state(found[1], state, name)
+        return found
+
+    return update_checked
+
+
+@contextmanager
+def traced(function: Any, name: str, may_change: Sequence[tf.Variable]) -> Iterator[None]:
+    """Around a call of a user's `function`, which may change the variables `may_change`.
+
+    Raises `ConfigError` where it computes with NumPy, draws random numbers that another run can't repeat, changes other
+    variables, or counts in Python.
+    """
+    graph = None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
+    before, numbers = len(graph.get_operations()) if graph else 0, _numbers(function)
+    try:
+        yield
+    except NotImplementedError as error:
+        if "numpy array" not in str(error):
+            raise
+        raise ConfigError(
+            f'update of {name!r} computes with NumPy: write framework = "numpy" beside init and update, or use TensorFlow'
+        ) from error
+    if graph is None:
+        return
+    operations = graph.get_operations()[before:]
+    drawn = [kind for kind in copies.kinds(graph, operations) if kind.startswith(_DRAWS)]
+    if drawn:
+        raise ConfigError(
+            f"update of {name!r} draws random numbers by {drawn[0]}, which no other run repeats: allowed are functions like "
+            "tf.random.stateless_normal(shape, seed=[0, step])"
+        )
+    if not _changed(graph, operations) <= {graph.capture(variable.handle).name for variable in may_change}:
+        raise ConfigError(
+            f"update of {name!r} changes a variable that is not its own, which all runs would share: keep it in `state`; a Keras "
+            "optimizer, in an attribute, or in a list or dict there"
+        )
+    changed = [key for key, value in _numbers(function).items() if numbers.get(key, value) != value]
+    if changed:
+        raise ConfigError(
+            f"update of {name!r} changes {', '.join(changed)}: it is compiled, so that Python's values change once, not in every "
+            "step; keep them in `state`, or compute them from `step`"
+        )
+
+
+def _changed(graph: tf.Graph, operations: Sequence[tf.Operation]) -> set[str]:
+    """The names in `graph` of the variables that these operations, or what they call, may change."""
+    changing = [op for op in operations if any(kind.startswith(_CHANGES) for kind in copies.kinds(graph, [op]))]
+    return {given.name for op in changing for given in op.inputs if given.dtype == tf.resource}
+
+
+def _numbers(function: Any) -> dict[str, float]:
+    """Python numbers that a function may count with: of its object, its closure and its module."""
+    owner, plain = getattr(function, "__self__", function), getattr(function, "__func__", function)
+    found = {f"self.{key}": value for key, value in getattr(owner, "__dict__", {}).items() if not key.startswith("_self_")}
+    code = getattr(plain, "__code__", None)
+    if code is not None:
+        for key, cell in zip(code.co_freevars, plain.__closure__ or ()):
+            with suppress(ValueError):  # of one that is not yet filled
+                found[key] = cell.cell_contents
+        found |= {key: plain.__globals__[key] for key in code.co_names if key in plain.__globals__}
+    return {key: value for key, value in found.items() if type(value) in (int, float)}
+
+
+def check_params(found: Mapping[str, Any], params: Params, name: str) -> None:
+    """Raise `ConfigError` unless `found` has the paths, shapes and dtypes of `params`."""
+    if set(found) != set(params):
+        paths = cut(", ".join(sorted(map(str, set(found) ^ set(params)))))
+        raise ConfigError(f"update of {name!r} returned other parameters than it was given ({paths}): allowed are the same")
+    for path, w in params.items():
+        new = tf.convert_to_tensor(found[path])
+        if new.dtype != w.dtype or not new.shape.is_compatible_with(w.shape):
+            raise wrong(name, path, (new.dtype.name, tuple(new.shape)), (w.dtype.name, tuple(w.shape)))
+
+
+def wrong(name: str, path: str, found: tuple[str, tuple[int, ...]], allowed: tuple[str, tuple[int, ...]]) -> ConfigError:
+    """The error of a parameter whose (dtype, shape) a step changed."""
+    return ConfigError(
+        f"a step of {name!r} made parameter {path} {found[0]} of shape {found[1]}: allowed is {allowed[0]} of shape "
+        f"{allowed[1]}; return each parameter as it was given"
+    )
+
+
+def _check_state(found: Any, state: State, name: str) -> None:
+    try:
+        tf.nest.assert_same_structure(state, found)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(
+            f"update of {name!r} returned a state with other entries than init's: allowed is the same structure in every step"
+        ) from error
+    for old, new in zip(tf.nest.flatten(state), tf.nest.flatten(found)):
+        if not (tf.is_tensor(old) and tf.is_tensor(new)):
+            continue
+        if new.dtype != old.dtype or not new.shape.is_compatible_with(old.shape):
+            raise ConfigError(
+                f"update of {name!r} returned a state with {new.dtype.name} of shape {tuple(new.shape)} where it was given "
+                f"{old.dtype.name} of shape {tuple(old.shape)}: allowed is the same in every step"
+            )

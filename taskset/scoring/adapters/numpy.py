@@ -1,0 +1,86 @@
+"""Pairs of functions that compute with NumPy: they step one at a time, on arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+import tensorflow as tf
+
+from taskset.errors import ConfigError
+from taskset.scoring.adapters.compiled import wrong
+from taskset.scoring.adapters.native import numbers_of
+from taskset.scoring.stepped import EvaluateVector, ParameterShapes, Stepped
+
+Arrays: TypeAlias = Mapping[str, np.ndarray]  # {path: array}
+Init: TypeAlias = Callable[..., Any]  # params -> state
+Update: TypeAlias = Callable[..., tuple[Any, Any]]  # (grads, state, params, step, hparams) -> (params, state)
+
+
+def is_marked(pair: object) -> bool:
+    """Whether an object with functions `init` and `update`, such as a module, says that they compute with NumPy."""
+    return getattr(pair, "framework", None) == "numpy"
+
+
+class NumPy:
+    """Two functions of arrays.
+
+    init(params) -> state, any object; update(grads, state, params, step, hparams) -> (params, state). grads and params are
+    {path: float32 array}; step: 0, 1, ..; hparams: {name: number}. Returned parameters may be of any float type; they are kept as
+    float32.
+    """
+
+    library = "numpy"
+    runs = Stepped
+
+    def __init__(self, init: Init, update: Update, name: str, hyperparameters: Mapping[str, Any]) -> None:
+        self.name, self.rule, self._init, self._update = name, f"numpy {name}", init, update
+        self._hparams = numbers_of(hyperparameters, name)
+
+    def hparams(self, horizon: int) -> dict[str, float]:
+        """None that TensorFlow's programs need."""
+        del horizon
+        return {}
+
+    def begin(self, start: np.ndarray, shapes: ParameterShapes) -> NumPySteps:
+        """The `NumPySteps` of a run; see `taskset.scoring.stepped.Stepped`."""
+        return NumPySteps(self._init, self._update, start, shapes, self.name, self._hparams)
+
+
+class NumPySteps:
+    """A run in progress: {path: array} and the functions' state."""
+
+    def __init__(
+        self, init: Init, update: Update, start: np.ndarray, shapes: ParameterShapes, name: str, hparams: Mapping[str, float]
+    ) -> None:
+        self._shapes, self._update, self._name, self._hparams, self._taken = shapes, update, name, hparams, 0
+        self._ends = np.cumsum([int(np.prod(shape)) for shape in shapes.values()])[:-1]
+        self._params: Arrays = self._split(start)
+        self._state = init(self._params)
+
+    def _split(self, vector: np.ndarray) -> dict[str, np.ndarray]:
+        parts = np.split(np.array(vector), self._ends)  # of a copy: the functions may write into them
+        return {path: part.reshape(shape) for part, (path, shape) in zip(parts, self._shapes.items())}
+
+    def vector(self) -> tf.Tensor:
+        """All parameters as one TensorFlow vector."""
+        return tf.constant(np.concatenate([np.ravel(self._params[path]) for path in self._shapes]))
+
+    def step(self, evaluate: EvaluateVector) -> None:
+        """Take one step; evaluate: `vector -> (loss, vector of gradients)`, both TensorFlow's."""
+        _, gradients = evaluate(self.vector())
+        found = self._update(self._split(gradients.numpy()), self._state, self._params, self._taken, self._hparams)
+        if not isinstance(found, tuple) or len(found) != 2 or not isinstance(found[0], Mapping):
+            raise ConfigError(
+                f"update of {self._name!r} returned {type(found).__name__}: allowed is a pair ({{path: array}}, state)"
+            )
+        params, self._state = found
+        self._params = {path: self._checked(path, params.get(path)) for path in self._shapes}
+        self._taken += 1
+
+    def _checked(self, path: str, value: Any) -> np.ndarray:
+        array, shape = np.asarray(value), tuple(self._shapes[path])
+        if array.shape != shape or array.dtype.kind != "f":
+            raise wrong(self._name, path, (str(array.dtype), array.shape), ("float32", shape))
+        return array.astype(np.float32, copy=False)

@@ -1,0 +1,244 @@
+"""A digest of what an object computes: its code, and the values that the code is bound to. No TensorFlow.
+
+Of a function: bytecode, defaults, closure, and the global names that it uses; of an instance: its class and its attributes. Code
+of installed packages counts by its name and the package's version. What can't be seen, such as the state of an object written in
+C, makes the whole unknown.
+"""
+
+from __future__ import annotations
+
+import enum
+import functools
+import hashlib
+import inspect
+import sys
+import sysconfig
+import types
+from collections.abc import Callable, Mapping, Set
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from taskset.version import __version__
+
+MOST = 20000  # objects that are looked at
+_OWN = ("taskset", "learned")  # installed or not, their version counts
+_PLAIN = (bool, int, float, complex, str, bytes, type(None), type(...))
+_LEFT_OUT = {"__dict__", "__weakref__", "__doc__", "__module__", "__qualname__", "__annotations__", "__firstlineno__"}
+_LEFT_OUT |= {"__static_attributes__", "_abc_impl", "__abstractmethods__", "__orig_bases__", "__parameters__", "__match_args__"}
+
+
+class Unknown(Exception):
+    """Something whose code or values can't be seen."""
+
+
+def digest(thing: object) -> str | None:
+    """16 letters, the same in another process while `thing` computes the same; None where that can't be known."""
+    try:
+        return _Reader().digest(thing)[:16]
+    except Exception:  # Unknown, and whatever objects of others raise when they are looked at
+        return None
+
+
+def _installed(module: str) -> str | None:
+    """ "NAME VERSION" of the installed package that a module is of; None for a user's own."""
+    top = module.partition(".")[0]
+    if top in _OWN:
+        return f"{top} {__version__}"
+    loaded = sys.modules.get(top)
+    if top in sys.builtin_module_names or top in sys.stdlib_module_names - {"__main__"}:
+        return f"python {sys.version_info.major}.{sys.version_info.minor}"
+    file = getattr(loaded, "__file__", None) or next(iter(getattr(loaded, "__path__", [])), None)
+    if file is None or not _among_packages(Path(file)):
+        return None
+    return f"{top} {getattr(loaded, '__version__', '')}"
+
+
+def _among_packages(file: Path) -> bool:
+    places = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
+    return bool({"site-packages", "dist-packages"} & set(file.parts)) or any(file.is_relative_to(place) for place in places)
+
+
+class _Reader:
+    """One reading: an object that was met before counts by its number, so that circles end."""
+
+    def __init__(self) -> None:
+        self._met: dict[int, int] = {}
+        self._kept: list[object] = []  # an object that is made on the way must not give its id to another
+
+    def digest(self, thing: object) -> str:
+        """The digest of `thing`. Raises `Unknown`."""
+        return hashlib.sha256(repr(self._read(thing)).encode()).hexdigest()
+
+    def _read(self, thing: object) -> object:
+        """A text, or a nest of texts, that stands for `thing`."""
+        if type(thing) in _PLAIN:
+            return f"{type(thing).__name__} {thing!r}"
+        if id(thing) in self._met:
+            return f"met {self._met[id(thing)]}"
+        if len(self._met) > MOST:
+            raise Unknown
+        self._met[id(thing)] = len(self._met)
+        self._kept.append(thing)
+        return next(read for kind, read in _READERS if isinstance(thing, kind))(self, thing)
+
+    def _code(self, code: types.CodeType) -> object:
+        consts = code.co_consts[1:] if code.co_consts and isinstance(code.co_consts[0], str) else code.co_consts  # a docstring
+        names = (code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars)
+        numbers = (code.co_flags, code.co_argcount, code.co_kwonlyargcount, code.co_posonlyargcount)
+        return ["code", code.co_code.hex(), [self._read(const) for const in consts], names, numbers]
+
+    def _function(self, function: types.FunctionType) -> object:
+        cells = [_content(cell) for cell in function.__closure__ or ()]
+        bound = self._read([function.__defaults__, function.__kwdefaults__, cells])
+        if (package := _installed(function.__module__ or "")) is not None:
+            return ["function", package, function.__module__, function.__qualname__, bound]
+        there = function.__globals__
+        used = [(name, self._read(there[name])) for name in sorted(_names(function.__code__)) if name in there]
+        return ["function", self._read(function.__code__), bound, used]
+
+    def _method(self, method: types.MethodType) -> object:
+        return ["method", self._read(method.__func__), self._read(method.__self__)]
+
+    def _wrapper(self, thing: staticmethod[..., Any] | classmethod[Any, ..., Any]) -> object:
+        return [type(thing).__name__, self._read(thing.__func__)]
+
+    def _property(self, thing: property) -> object:
+        return ["property", self._read(thing.fget), self._read(thing.fset)]
+
+    def _partial(self, thing: functools.partial[Any]) -> object:
+        return ["partial", self._read(thing.func), self._read(thing.args), self._read(thing.keywords)]
+
+    def _builtin(self, function: types.BuiltinFunctionType) -> object:
+        owner = function.__self__
+        known = owner is None or isinstance(owner, (types.ModuleType, type))
+        return ["builtin", str(function.__module__), function.__qualname__, None if known else self._read(owner)]
+
+    def _module(self, module: types.ModuleType) -> object:
+        if (package := _installed(module.__name__)) is not None:
+            return ["module", package, module.__name__]
+        try:
+            return ["module", hashlib.sha256(Path(str(module.__file__)).read_bytes()).hexdigest()]
+        except (OSError, AttributeError) as error:
+            raise Unknown from error
+
+    def _class(self, kind: type) -> object:
+        if (package := _installed(kind.__module__)) is not None:
+            return ["class", package, kind.__module__, kind.__qualname__]
+        parts = {name: value for name, value in vars(kind).items() if name not in _LEFT_OUT and not _is_slot(value)}
+        return ["class", self._read(kind.__bases__), self._read(parts)]
+
+    def _enum(self, thing: enum.Enum) -> object:
+        return ["enum", self._read(type(thing)), thing.name]
+
+    def _mapping(self, mapping: Mapping[Any, Any]) -> object:
+        # In an order that another process has, too: numbers of objects that were met depend on it.
+        items = sorted(mapping.items(), key=lambda item: str(item[0]))
+        return ["mapping", self._read(type(mapping)), *((self._read(key), self._read(value)) for key, value in items)]
+
+    def _set(self, values: Set[Any]) -> object:
+        return ["set", *sorted(_Reader().digest(value) for value in values)]
+
+    def _sequence(self, values: list[Any] | tuple[Any, ...]) -> object:
+        return ["sequence", self._read(type(values)), *(self._read(value) for value in values)]
+
+    def _value(self, thing: Any) -> object:
+        return ["value", type(thing).__name__, str(thing)]
+
+    def _instance(self, thing: Any) -> object:
+        kind = type(thing)
+        if of_keras(kind):
+            return ["keras", self._read(kind), self._read(_nameless(thing.get_config())), self._read(keras_attributes(thing))]
+        if kind.__name__ in ("dtype", "DType"):  # of PyTorch, of TensorFlow
+            return self._value(thing)
+        if hasattr(thing, "__array__"):
+            return self._array(thing)
+        if callable(getattr(thing, "__wrapped__", None)):  # a function that JAX or TensorFlow compiles
+            return ["wrapped", kind.__qualname__, self._read(thing.__wrapped__)]
+        if not hasattr(thing, "__dict__") or _hides(kind):
+            raise Unknown
+        return ["instance", self._read(kind), self._read(vars(thing))]
+
+    def _array(self, thing: Any) -> object:
+        try:
+            array = np.asarray(thing)
+        except Exception as error:  # whatever a class of others raises
+            raise Unknown from error
+        if array.dtype == object:
+            raise Unknown
+        return ["array", str(array.dtype), array.shape, hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()]
+
+
+_READERS: tuple[tuple[Any, Callable[[_Reader, Any], object]], ...] = (
+    (types.CodeType, _Reader._code),
+    (types.FunctionType, _Reader._function),
+    (types.MethodType, _Reader._method),
+    ((staticmethod, classmethod), _Reader._wrapper),
+    (property, _Reader._property),
+    (functools.partial, _Reader._partial),
+    (types.BuiltinFunctionType, _Reader._builtin),
+    (types.ModuleType, _Reader._module),
+    (type, _Reader._class),
+    (enum.Enum, _Reader._enum),
+    (Mapping, _Reader._mapping),
+    (Set, _Reader._set),
+    ((list, tuple), _Reader._sequence),
+    ((np.dtype, np.generic, np.ufunc), _Reader._value),
+    (object, _Reader._instance),
+)
+
+
+def _content(cell: types.CellType) -> object:
+    try:
+        return cell.cell_contents
+    except ValueError:  # not yet filled
+        return "empty"
+
+
+def _names(code: types.CodeType) -> set[str]:
+    """All names that code looks up outside of itself, those of functions within it included."""
+    inner = [const for const in code.co_consts if isinstance(const, types.CodeType)]
+    return set(code.co_names).union(*(_names(one) for one in inner))
+
+
+_KERAS = {"name", "built", "_lock", "_variables", "_trainable_variables", "_trainable_variables_indices", "_tracker"}
+_KERAS |= {"_iterations", "_learning_rate", "_distribution_strategy"}
+
+
+def keras_attributes(thing: object) -> dict[str, Any]:
+    """The attributes of a Keras object that say what it computes: neither Keras' bookkeeping nor variables."""
+    found = {key: value for key, value in vars(thing).items() if key not in _KERAS and not key.startswith("_self_")}
+    return {key: value for key, value in found.items() if not _varies(value)}
+
+
+def _varies(value: Any) -> bool:
+    """Whether it is a variable, or a list of variables."""
+    return is_variable(value) or (isinstance(value, (list, tuple)) and any(map(_varies, value)))
+
+
+def is_variable(value: Any) -> bool:
+    """Whether it is a variable of Keras or TensorFlow."""
+    return hasattr(value, "assign") and hasattr(value, "dtype")  # optimizers have `assign`, too
+
+
+def of_keras(kind: type) -> bool:
+    """Whether it is a class of Keras, or derived from one, whose objects have a config."""
+    return any(base.__module__.startswith("keras.") for base in kind.__mro__) and hasattr(kind, "get_config")
+
+
+def _nameless(config: Any) -> Any:
+    """A config without names: Keras numbers those that it gives."""
+    if isinstance(config, Mapping):
+        return {key: _nameless(value) for key, value in config.items() if key != "name"}
+    return [_nameless(one) for one in config] if isinstance(config, (list, tuple)) else config
+
+
+def _is_slot(value: object) -> bool:
+    return inspect.isdatadescriptor(value) and not isinstance(value, property) and not hasattr(value, "__dict__")
+
+
+def _hides(kind: type) -> bool:
+    """Whether a class has a base written in C, other than `object`, that may keep values of its own."""
+    heap = 1 << 9  # Py_TPFLAGS_HEAPTYPE: classes made in Python, and some of C
+    return any(base not in (object, types.SimpleNamespace) and not base.__flags__ & heap for base in kind.__mro__)

@@ -1,0 +1,239 @@
+"""What optimizers may do in a run: what comes back of a step, which variables and random numbers they use."""
+
+import types
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from taskset.catalogue import get_task
+from taskset.errors import ConfigError
+from taskset.optimizers import sgd
+from taskset.scoring.adapters import adapt
+from tests.scoring.small_sweeps import RATE, STEPS, TASK, curves, plain_init, same
+
+
+@pytest.fixture(scope="module")
+def task():
+    return get_task(TASK, source="synthetic")
+
+
+@pytest.fixture(scope="module")
+def expected(task):
+    return curves(task, sgd(RATE))
+
+
+@pytest.mark.parametrize(
+    "change,says",
+    [
+        (lambda w: tf.reshape(tf.reduce_mean(w), [1]), r"float32 of shape \(1,\): allowed is float32 of shape \(2,\)"),
+        (lambda w: tf.cast(w, tf.float64), "float64 of shape"),
+        (lambda w: w + tf.random.normal(w.shape), "RandomStandardNormal.*stateless_normal"),
+        (lambda w: w.numpy() if tf.executing_eagerly() else np.asarray(w), 'framework = "numpy"'),
+    ],
+)
+def test_what_a_compiled_update_may_not_do(task, change, says):
+    def update(grads, state, params, step, hparams):
+        return {path: change(w) for path, w in params.items()}, state
+
+    with pytest.raises(ConfigError, match=says) as error:
+        curves(task, adapt((plain_init, update), "wrong"))
+    assert "\n" not in str(error.value)
+
+
+def test_counting_in_python_is_refused(task):
+    class Counting:
+        count = 0
+
+        def init(self, params):
+            return {}
+
+        def update(self, grads, state, params, step, hparams):
+            self.count += 1
+            return {path: w - 0.1 / self.count * grads[path] for path, w in params.items()}, state
+
+    counting = Counting()
+    counting.count = 0
+    with pytest.raises(ConfigError, match=r"changes self\.count"):
+        curves(task, adapt(counting, "counting"))
+    with pytest.raises(ConfigError, match="other entries than init's"):
+        curves(task, adapt((plain_init, lambda g, s, p, t, h: (p, {})), "forgetful"))
+
+
+SHARED, CONSTANT = tf.Variable(1.0), tf.Variable(0.5)
+
+
+class Reading(keras.optimizers.SGD):
+    def update_step(self, gradient, variable, learning_rate):
+        super().update_step(gradient, variable, learning_rate * CONSTANT)
+
+
+class Sharing(keras.optimizers.SGD):
+    def update_step(self, gradient, variable, learning_rate):
+        SHARED.assign(0.9 * SHARED)
+        super().update_step(gradient, variable, learning_rate * SHARED)
+
+
+class WithoutConfig(keras.optimizers.SGD):
+    def __init__(self, learning_rate=0.01, shrink=1.0, **more):
+        super().__init__(learning_rate, **more)
+        self.shrink = shrink
+
+    def update_step(self, gradient, variable, learning_rate):
+        super().update_step(gradient, variable, learning_rate * self.shrink)
+
+
+def test_variables_that_runs_would_share_are_refused(task):
+    def update(grads, state, params, step, hparams):
+        SHARED.assign(0.9 * SHARED)
+        return {path: w - 0.1 * SHARED * grads[path] for path, w in params.items()}, state
+
+    for wrong in (adapt(Sharing(0.1), "sharing"), adapt((plain_init, update), "sharing")):
+        with pytest.raises(ConfigError, match="a variable that is not its own"):
+            curves(task, wrong)
+
+    def reading(grads, state, params, step, hparams):
+        return {path: w - RATE * CONSTANT * grads[path] for path, w in params.items()}, state
+
+    for right in (adapt((plain_init, reading), "reading"), adapt(Reading(RATE), "reading")):
+        same(curves(task, right), curves(task, sgd(RATE / 2)))
+
+
+def test_what_a_keras_config_loses(task):
+    excluding = keras.optimizers.AdamW(0.1)
+    excluding.exclude_from_weight_decay(var_names=["bias"])
+    with pytest.raises(ConfigError, match="loses _exclude_from_weight_decay"):
+        adapt(excluding, "lossy")
+    used = keras.optimizers.Adam(0.1)
+    used.build([tf.Variable([1.0, 2.0])])
+    adapt(used, "as new")
+    for given in (WithoutConfig(shrink=0.5), WithoutConfig(0.1, 2.0)):
+        with pytest.raises(ConfigError, match="loses shrink: implement get_config"):
+            adapt(given, "lossy")
+    adapt(WithoutConfig(0.1), "nothing is lost")
+    with pytest.raises(ConfigError, match="hyperparameter 'shrink'"):
+        adapt(WithoutConfig(0.1), "lossy", {"shrink": 3})
+    frames = [curves(task, adapt(WithoutConfig, "mine", {"learning_rate": 0.01, "shrink": s})) for s in (1.0, 0.5)]
+    same(frames[1], curves(task, sgd(0.005)))
+    assert frames[0]["train"].iloc[4] != frames[1]["train"].iloc[4]
+
+
+def test_each_call_of_a_torch_closure_is_at_the_parameters_as_they_are(task):
+    torch = pytest.importorskip("torch")
+
+    class Ahead(torch.optim.Optimizer):
+        """Gradients from a step ahead. Ways to move that leave no trace of it in a parameter: all do the same."""
+
+        def __init__(self, params, way):
+            super().__init__(params, {})
+            self.way = way
+
+        @torch.no_grad()
+        def step(self, closure):
+            params = [p for group in self.param_groups for p in group["params"]]
+            shifts = [0.01 * p.grad.clone() for p in params]
+            for p, shift in zip(params, shifts):
+                (p.data if self.way == "data" else p).add_(shift)
+            if self.way == "twice":
+                closure()
+            closure()
+            for p, shift in zip(params, shifts):
+                p.sub_(shift + RATE * p.grad)
+
+    frames = {way: curves(task, adapt(Ahead, "ahead", {"way": way})) for way in ("plain", "data", "twice")}
+    same(frames["data"], frames["plain"])
+    same(frames["twice"], frames["plain"])
+    assert not np.allclose(frames["plain"]["train"][4:5], curves(task, sgd(RATE))["train"][4:5], rtol=1e-4)
+
+
+def test_a_torch_closure_brings_changed_gradients_back(task, expected):
+    torch = pytest.importorskip("torch")
+
+    class Zeroing(torch.optim.Optimizer):
+        def __init__(self, params):
+            super().__init__(params, {})
+
+        @torch.no_grad()
+        def step(self, closure):
+            self.zero_grad(set_to_none=False)
+            closure()
+            for group in self.param_groups:
+                for p in group["params"]:
+                    p.sub_(RATE * p.grad)
+
+    same(curves(task, adapt(Zeroing, "zeroing")), expected)
+
+
+def test_torch_parameters_of_another_shape(task):
+    torch = pytest.importorskip("torch")
+
+    class Wrong(torch.optim.Optimizer):
+        def __init__(self, params, change):
+            super().__init__(params, {})
+            self.change = change
+
+        def step(self):
+            for group in self.param_groups:
+                for p in group["params"]:
+                    p.data = self.change(p.data)
+
+    for change, says in (
+        (lambda w: w.mean().reshape(1), r"shape \(1,\)"),
+        (lambda w: w[:1], "shape"),
+        (lambda w: w.double(), "float64"),
+    ):
+        with pytest.raises(ConfigError, match=f"a step of 'wrong' made parameter .*{says}"):
+            curves(task, adapt(Wrong, "wrong", {"change": change}))
+
+
+def test_random_numbers_of_a_torch_optimizer_repeat(task):
+    torch = pytest.importorskip("torch")
+
+    class Noisy(torch.optim.SGD):
+        @torch.no_grad()
+        def step(self, closure=None):
+            super().step(closure)
+            for group in self.param_groups:
+                for p in group["params"]:
+                    p.add_(0.01 * torch.randn_like(p) + 0.01 * np.random.normal())
+
+    torch.manual_seed(5)
+    np.random.seed(5)
+    frames = [curves(task, *(adapt(Noisy, name, {"lr": RATE}) for name in names)) for names in ("a", "ab")]
+    drawn = torch.rand(1).item(), np.random.rand()
+    torch.manual_seed(5)
+    np.random.seed(5)
+    assert (torch.rand(1).item(), np.random.rand()) == drawn  # the user's generators are as they were
+    for name in "ab":
+        part = frames[1][frames[1]["optimizer"] == name]
+        np.testing.assert_array_equal(part["train"], frames[0]["train"])
+    ends = frames[0][frames[0]["step"] == STEPS]["train"]
+    assert ends.iloc[0] != ends.iloc[1] and not np.allclose(frames[0]["train"], curves(task, sgd(RATE))["train"], rtol=1e-6)
+
+
+def test_optax_updates_of_another_shape(task):
+    optax = pytest.importorskip("optax")
+    wrong = optax.stateless(lambda updates, params: [u.mean().reshape(1) for u in updates])
+    with pytest.raises(ConfigError, match=r"shape \(1,\)"):
+        curves(task, adapt(wrong, "wrong"))
+
+
+def test_numpy(task, expected):
+    def init(params):
+        return {"count": 0}
+
+    def update(grads, state, params, step, hparams):
+        state["count"] += 1
+        assert state["count"] == step + 1
+        rate = np.float64(hparams["learning_rate"])  # float64 arrays come of it
+        return {path: w - rate * grads[path] for path, w in params.items()}, state
+
+    pair = types.SimpleNamespace(framework="numpy", init=init, update=update)
+    same(curves(task, adapt(pair, "pair", {"learning_rate": RATE})), expected)
+    with pytest.raises(ConfigError, match="finite numbers"):
+        adapt(pair, "pair", {"learning_rate": "high"})
+    for change, says in ((lambda w: w.mean(), r"shape \(\)"), (lambda w: w.astype(int), "int64")):
+        pair.update = lambda g, s, params, t, h, change=change: ({path: change(w) for path, w in params.items()}, s)
+        with pytest.raises(ConfigError, match=says):
+            curves(task, adapt(pair, "wrong"))

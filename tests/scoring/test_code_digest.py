@@ -1,0 +1,123 @@
+"""What a digest of an object's code sees."""
+
+import functools
+import os
+import subprocess
+import sys
+import types
+
+import keras
+import numpy as np
+import pytest
+
+from taskset.optimizers import sgd
+from taskset.scoring.code_digest import digest
+
+RATES = {"high": 0.1}
+
+
+def pair_of(rate, times=lambda x, y: x * y):
+    def update(grads, state, params, step, hparams):
+        return {path: w - times(rate, grads[path]) for path, w in params.items()}, state
+
+    return lambda params: {}, update
+
+
+class Object:
+    def __init__(self, **values):
+        vars(self).update(values)
+
+    def update(self):
+        return RATES["high"]
+
+
+class Child(Object):
+    def update(self):
+        return super().update() + 1
+
+
+class OfC(np.random.RandomState):
+    pass
+
+
+@pytest.mark.parametrize(
+    "one,other",
+    [
+        (pair_of(0.1), pair_of(0.2)),
+        (pair_of(0.1), pair_of(0.1, lambda x, y: x + y)),
+        (pair_of, Child),
+        (functools.partial(pair_of, 0.1), functools.partial(pair_of, 0.2)),
+        (Object(rate=0.1), Object(rate=0.2)),
+        (Object(rate=1), Object(rate=1.0)),
+        (Object(rates=np.zeros(3)), Object(rates=np.ones(3))),
+        (Object(rate=0.1), Child(rate=0.1)),
+        (Object(rate=0.1).update, Object(rate=0.2).update),
+        (Object, Child),
+        (types.SimpleNamespace(a=1), types.SimpleNamespace(a=2)),
+        (sgd(0.1), sgd(0.2)),
+        (keras.optimizers.Adam(1e-2), keras.optimizers.Adam(1e-6)),
+        (keras.optimizers.Adam(1e-2), keras.optimizers.Nadam(1e-2)),
+        (lambda rng: {"rate": rng.uniform()}, lambda rng: {"rate": rng.normal()}),
+    ],
+)
+def test_what_computes_otherwise_has_another_digest(one, other):
+    assert None not in (digest(one), digest(other)) and digest(one) != digest(other)
+    assert digest(one) == digest(one)
+
+
+def test_what_is_made_again_has_the_same_digest():
+    for make in (
+        lambda: pair_of(0.1),
+        lambda: Child(rate={"a": {1, "b"}}),
+        lambda: sgd(0.1),
+        lambda: keras.optimizers.AdamW(1e-2),
+        lambda: keras.optimizers.SGD(keras.optimizers.schedules.CosineDecay(0.1, 100)),
+    ):
+        assert digest(make()) == digest(make()) is not None
+
+
+def test_globals_count(monkeypatch):
+    before = digest(Object())
+    monkeypatch.setitem(RATES, "high", 0.2)
+    assert digest(Object()) != before
+
+
+HASHED = """
+class Mine:
+    def __init__(self):
+        self.words, self.shift = {"x", "y", "z"}, lambda p: {"a": p, "b": {1, "c"}}
+"""
+
+
+def test_another_process_finds_the_same_digest(tmp_path, monkeypatch):
+    (tmp_path / "hashed.py").write_text(HASHED)
+    monkeypatch.syspath_prepend(tmp_path)
+    code = "import hashed; from taskset.scoring import code_digest; print(code_digest.digest(hashed.Mine()))"
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": path}
+    )
+    import hashed
+
+    assert found.stdout.strip() == digest(hashed.Mine()), found.stderr
+
+
+def test_what_cannot_be_seen_is_unknown():
+    circle = Object()
+    circle.itself = circle
+    assert digest(circle) is not None
+    for hidden in (
+        np.random.default_rng(0),
+        Object(rng=np.random.default_rng(0)),
+        OfC(),
+        iter([3]),
+        Object(rates=np.array([{}])),
+    ):
+        assert digest(hidden) is None
+
+
+def test_optimizers_of_other_libraries():
+    torch, optax = pytest.importorskip("torch"), pytest.importorskip("optax")
+    assert digest(torch.optim.Adam) not in (None, digest(torch.optim.AdamW))
+    each = [digest(optax.adam(rate)) for rate in (0.1, 0.1, 0.2)]
+    assert each[0] == each[1] != each[2] and None not in each
