@@ -1,6 +1,6 @@
 """Trained for the train or for the validation loss, beside rules by hand tuned on either, with regularisation and without.
 
-    TFDS_DATA_DIR=DIR python -m tools.experiments.objectives --out DIR | --publish --runs DIR [--minutes 20]
+    TFDS_DATA_DIR=DIR python -m tools.experiments.objectives --out DIR | --publish --runs DIR [--minutes 10]
 
 Question. Outer training can make the train loss small, or the loss on images that gradients never see. Does an optimizer that
 was trained for the second one regularise, on problems that it has never seen? And is that more than what a search over Adam's
@@ -13,25 +13,30 @@ validation images; the test images choose nothing.
 
 Settings. Problems: an MLP 64-32-10 on the first 1,000 training images of the real mnist and fashion_mnist, averaged to 8x8
 pixels, batches of 32, 1,000 steps (32 epochs), so that fitting the training images and doing well on others part. 300 validation
-and 500 test images. `mlp` and `anchored` are trained by PES on the same network on synthetic stand-ins of eight other data sets,
-in truncations of 20 steps, so many core-minutes for each of the two objectives (--minutes). By hand: 95 settings of momentum, 19
+and 500 test images. `mlp` and `anchored` are trained by PES on the same network with three scales of its start, on the synthetic
+stand-ins of three other data sets: those of which validation images tell anything at this size. Losses are normalized as in the
+suite tiny:1; episodes grow from 100 to 1,000 steps over 1,000 outer steps, in truncations of 20 steps, so many core-minutes for
+each of the two objectives (--minutes). By hand: 95 settings of momentum, 19
 of Adam, 38 of RMSProp, 256 of adam8p (betas, epsilon, penalties on |w| and on w^2, two decays of the rate). 4 tuning seeds, 12
 other seeds for the table. DIR of --runs keeps the trainings; the same command resumes them.
 """
 
 import argparse
+from dataclasses import replace
 
 import numpy as np
 
 from benchmarks import report
 from tools.experiments import page
 from tools.experiments.conv_and_mlp import HELD_OUT, name_of
-from tools.experiments.one_task import JUDGING, SCALE, TUNING, by_hand
+from tools.experiments.one_task import JUDGING, TUNING, by_hand
 from tools.experiments.tiny_problem import interval, shown
-from tools.experiments.training import PES, loop_of, networks, over_networks, suite_of, train_for, training_command, whole
+from tools.experiments.training import PES, loop_of, networks, over_networks, train_for, training_command, whole
 
 STEPS, EVERY = 1000, 50
 OBJECTIVES = ("train", "valid")
+LENGTHS = "linear:100:1000:1000"  # of episodes
+TRAINED_ON = ("cifar10", "deep_weeds_32x32", "colorectal_histology_32x32")
 OPTIMIZERS = {"mlp": 0.01, "anchored": 0.003}  # outer learning rates
 HANDS = ("momentum", "Adam, 19", "RMSProp", "adam8p")  # of `by_hand`, how their names begin
 SPLITS = {"train": "train", "valid": "valid_outer", "test": "test"}
@@ -42,14 +47,23 @@ PICTURE = "objectives.png"
 def train(optimizer, objective, folder, minutes):
     """(outer steps, core-minutes) of training an optimizer for one objective."""
     import learned
-    from learned.tiny import SETS
 
-    names = [name_of("mlp", one) for one in SETS if one not in HELD_OUT]
     options = learned.Options(
-        optimizer, **PES, objective=objective, pairs=8, lengths=str(STEPS), slots=8, tasks_per_step=4,
+        optimizer, **PES, objective=objective, pairs=8, lengths=LENGTHS, slots=8, tasks_per_step=4,
         learning_rate=OPTIMIZERS[optimizer],
     )  # fmt: skip
-    return train_for(minutes, suite_of("objectives", names, STEPS, SCALE), options, folder)
+    return train_for(minutes, suite(), options, folder)
+
+
+def suite():
+    """The tasks to train on, with the scales of tiny:1."""
+    from learned.tiny import STARTS
+    from taskset.scoring import named_suites
+
+    names = {f"Tiny_mlp_{one}_bs32_start{start}" for one in TRAINED_ON for start in STARTS}
+    whole = named_suites.find("tiny:1")
+    chosen = [replace(entry, split="train") for entry in whole.tasks if entry.task in names]
+    return replace(whole, name="objectives", horizon=STEPS, tasks=tuple(chosen))
 
 
 def evaluation(task):
@@ -193,7 +207,7 @@ def write(spent, found, out):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     report.folder_options(parser)
-    training_command(parser, 20.0, measure, write)
+    training_command(parser, 10.0, measure, write)
 
 
 if __name__ == "__main__":
