@@ -1,6 +1,6 @@
 """Trained for the train or for the validation loss, beside rules by hand tuned on either, with regularisation and without.
 
-    TFDS_DATA_DIR=DIR python -m tools.experiments.objectives --out DIR | --publish --runs DIR [--minutes 10]
+    TFDS_DATA_DIR=DIR python -m tools.experiments.objectives --out DIR | --publish --runs DIR [--minutes 4]
 
 Question. Outer training can make the train loss small, or the loss on images that gradients never see. Does an optimizer that
 was trained for the second one regularise, on problems that it has never seen? And is that more than what a search over Adam's
@@ -12,11 +12,11 @@ all test images. By hand, the setting is tuned on each problem by itself, by the
 validation images; the test images choose nothing.
 
 Settings. Problems: an MLP 64-32-10 on the first 1,000 training images of the real mnist and fashion_mnist, averaged to 8x8
-pixels, batches of 32, 1,000 steps (32 epochs), so that fitting the training images and doing well on others part. 300 validation
-and 500 test images. `mlp` and `anchored` are trained by PES on the same network with three scales of its start, on the synthetic
-stand-ins of three other data sets: those of which validation images tell anything at this size. Losses are normalized as in the
-suite tiny:1; episodes grow from 100 to 1,000 steps over 1,000 outer steps, in truncations of 20 steps, so many core-minutes for
-each of the two objectives (--minutes). By hand: 95 settings of momentum, 19
+pixels, batches of 32, 1,000 steps (32 epochs), so that fitting the training images and doing well on others part. 300
+validation and 500 test images. `anchored`, from the pretrained `anchored_wide`, is trained on by PES on the same network with
+three scales of its start, on the synthetic stand-ins of three other data sets: those of which validation images tell anything
+at this size. Losses are normalized as in the suite tiny:1; episodes grow from 100 to 1,000 steps over 1,000 outer steps, in
+truncations of 20 steps, so many core-minutes for each of the two objectives (--minutes). By hand: 95 settings of momentum, 19
 of Adam, 38 of RMSProp, 256 of adam8p (betas, epsilon, penalties on |w| and on w^2, two decays of the rate). 4 tuning seeds, 12
 other seeds for the table. DIR of --runs keeps the trainings; the same command resumes them.
 """
@@ -37,7 +37,8 @@ STEPS, EVERY = 1000, 50
 OBJECTIVES = ("train", "valid")
 LENGTHS = "linear:100:1000:1000"  # of episodes
 TRAINED_ON = ("cifar10", "deep_weeds_32x32", "colorectal_histology_32x32")
-OPTIMIZERS = {"mlp": 0.01, "anchored": 0.003}  # outer learning rates
+OPTIMIZERS = {"anchored": 0.001}  # outer learning rates
+START = "anchored_wide"  # pretrained: what training goes on from
 HANDS = ("momentum", "Adam, 19", "RMSProp", "adam8p")  # of `by_hand`, how their names begin
 SPLITS = {"train": "train", "valid": "valid_outer", "test": "test"}
 DRAWN = ("Adam, 19", "adam8p")  # in the picture, beside what was trained
@@ -47,12 +48,15 @@ PICTURE = "objectives.png"
 def train(optimizer, objective, folder, minutes):
     """(outer steps, core-minutes) of training an optimizer for one objective."""
     import learned
+    from learned.deploy import pretrained
+    from learned.outer_training import phases
 
+    start = phases.read(pretrained.find(START), learned.optimizers.get(optimizer))
     options = learned.Options(
         optimizer, **PES, objective=objective, pairs=8, lengths=LENGTHS, slots=8, tasks_per_step=4,
-        learning_rate=OPTIMIZERS[optimizer],
+        learning_rate=OPTIMIZERS[optimizer], start=phases.digest(start),
     )  # fmt: skip
-    return train_for(minutes, suite(), options, folder)
+    return train_for(minutes, suite(), options, folder, start=start)
 
 
 def suite():
@@ -120,11 +124,14 @@ def judge(task, runs):
         if label.startswith(HANDS):
             for objective, (name, values) in tuned(task, rules).items():
                 settings[title(label, objective)], found[title(label, objective)] = name, values
-    for optimizer in OPTIMIZERS:
-        for objective in OBJECTIVES:
-            rule = learned.load(runs / folder_of(optimizer, objective) / "checkpoint.npz")
-            values = curves(task, [rule], JUDGING)
-            found[title(optimizer, objective)] = {split: each[..., 0] for split, each in values.items()}
+    trained = {
+        title(optimizer, objective): runs / folder_of(optimizer, objective) / "checkpoint.npz"
+        for optimizer in OPTIMIZERS
+        for objective in OBJECTIVES
+    }
+    for label, weights in {START: START, **trained}.items():
+        values = curves(task, [learned.load(weights)], JUDGING)
+        found[label] = {split: each[..., 0] for split, each in values.items()}
     for label, values in found.items():
         ends = ", ".join(f"{split} {each[:, -1].mean():.4f}" for split, each in values.items())
         print(f"{task.name}, {label}: {ends} {settings.get(label, '')}", flush=True)
@@ -167,8 +174,8 @@ def draw(found, path):
         for axes, split in zip(row, ("train", "test")):
             drawn = [label for label in labels if label.startswith((*OPTIMIZERS, *DRAWN))]
             for i, label in enumerate(drawn):
-                style = "-" if label.endswith("for train") else "--"
-                axes.plot(at, labels[label][split].mean(axis=0), style, color=f"C{i // 2}", label=label)
+                style = {"train": "-", "valid": "--"}.get(label.rpartition(" for ")[2], ":")
+                axes.plot(at, labels[label][split].mean(axis=0), style, color=f"C{(i + 1) // 2}", label=label)
             axes.set(xlabel="steps", ylabel=f"loss on {split} images, nats", yscale="log", title=name)
     handles, names = panels[0][0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=2, fontsize=8)
@@ -184,7 +191,7 @@ def section(spent, found):
         for label, values in labels.items():
             ends = [shown(*interval(values[split][:, -1])) for split in ("train", "test")]
             least = shown(*interval(values["test"].min(axis=1)))
-            note = f"{spent[label][0]:,} outer steps" if label in spent else f"`{settings[label]}`"
+            note = f"{spent[label][0]:,} outer steps" if label in spent else f"`{settings.get(label, label)}`"
             rows.append([label, note, *ends, least])
         header = ["optimizer", "setting, or training", "train loss at the end", "test loss at the end", "least test loss"]
         parts += [f"On `{name}`:", report.table(header, rows)]
@@ -207,7 +214,7 @@ def write(spent, found, out):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     report.folder_options(parser)
-    training_command(parser, 10.0, measure, write)
+    training_command(parser, 4.0, measure, write)
 
 
 if __name__ == "__main__":
