@@ -22,6 +22,7 @@ other seeds for the table. DIR of --runs keeps the trainings; the same command r
 """
 
 import argparse
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -43,6 +44,7 @@ HANDS = ("momentum", "Adam, 19", "RMSProp", "adam8p")  # of `by_hand`, how their
 SPLITS = {"train": "train", "valid": "valid_outer", "test": "test"}
 DRAWN = ("Adam, 19", "adam8p")  # in the picture, beside what was trained
 PICTURE = "objectives.png"
+LONG = re.compile(r"\d+\.\d{4,}")  # a number with more digits than a table needs
 
 
 def train(optimizer, objective, folder, minutes):
@@ -148,6 +150,11 @@ def title(label, objective):
     return f"{label}, {'trained' if label in OPTIMIZERS else 'tuned'} for {objective}"
 
 
+def whose(label):
+    """The optimizer of a label, whatever it was tuned or trained for."""
+    return label.rpartition(", ")[0] or label
+
+
 def measure(runs, minutes):
     """({label: (outer steps, core-minutes)}, {task: (losses, settings) of `judge`})."""
     from taskset.catalogue import get_task
@@ -173,9 +180,12 @@ def draw(found, path):
     for row, (name, (labels, _)) in zip(panels, found.items()):
         for axes, split in zip(row, ("train", "test")):
             drawn = [label for label in labels if label.startswith((*OPTIMIZERS, *DRAWN))]
-            for i, label in enumerate(drawn):
+            colours = {name: f"C{i}" for i, name in enumerate(dict.fromkeys(map(whose, drawn)))}
+            for label in drawn:
                 style = {"train": "-", "valid": "--"}.get(label.rpartition(" for ")[2], ":")
-                axes.plot(at, labels[label][split].mean(axis=0), style, color=f"C{(i + 1) // 2}", label=label)
+                axes.plot(
+                    at, labels[label][split].mean(axis=0), style, color=colours[label.rpartition(",")[0] or label], label=label
+                )
             axes.set(xlabel="steps", ylabel=f"loss on {split} images, nats", yscale="log", title=name)
     handles, names = panels[0][0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=2, fontsize=8)
@@ -191,7 +201,8 @@ def section(spent, found):
         for label, values in labels.items():
             ends = [shown(*interval(values[split][:, -1])) for split in ("train", "test")]
             least = shown(*interval(values["test"].min(axis=1)))
-            note = f"{spent[label][0]:,} outer steps" if label in spent else f"`{settings.get(label, label)}`"
+            setting = LONG.sub(lambda digits: f"{float(digits[0]):.3g}", settings.get(label, label))
+            note = f"{spent[label][0]:,} outer steps" if label in spent else f"`{setting}`"
             rows.append([label, note, *ends, least])
         header = ["optimizer", "setting, or training", "train loss at the end", "test loss at the end", "least test loss"]
         parts += [f"On `{name}`:", report.table(header, rows)]
