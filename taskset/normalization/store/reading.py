@@ -68,15 +68,22 @@ class _Asked:
     def likely(self) -> pc.Expression | None:
         """The condition, and the families in the names of the tasks; None where none are asked for, or a name has no family.
 
-        A task is nearly always in the files of the family in its name. The others, thousands of row groups, need no look then.
+        A task is nearly always in the files of its family. The others, thousands of row groups, need no look then.
         """
-        parsed = [registry.parse(name) for name in self.wanted.get("task", ())]
-        if not parsed or None in parsed:
+        families = [_family(name) for name in self.wanted.get("task", ())]
+        if not families or None in families:
             return None
-        return self.condition & pc.field("family").isin([family for family, _ in filter(None, parsed)])
+        return self.condition & pc.field("family").isin(families)
 
     def __str__(self) -> str:
         return ", ".join(f"{k}={v!r}" for k, v in self.given.items()) or "nothing in particular"
+
+
+def _family(task):
+    parsed = registry.parse(task)
+    if parsed:
+        return parsed[0]
+    return catalogue.resolve(task)[0] if catalogue.is_task(task) else None
 
 
 def _values(column, value):
