@@ -194,7 +194,9 @@ def text(scores):
     if len(scores.tasks) < 2:
         return f"No two tasks have all of Adam's rates at {HORIZON:,} steps, so there are no tables.\n"
     of_networks = scores.networks()
-    both = [("Networks", of_networks)] * (1 < len(of_networks.tasks) < len(scores.tasks)) + [("All tasks", scores)]
+    both = [("All tasks", scores)]
+    if 1 < len(of_networks.tasks) < len(scores.tasks):
+        both.insert(0, ("Networks", of_networks))
     most = len(scores.tasks) - len(of_networks.tasks)
 
     def each(section):

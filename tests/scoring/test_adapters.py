@@ -5,22 +5,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from taskset.catalogue import get_task
 from taskset.errors import ConfigError
 from taskset.normalization.sweep.runner import SweepOptions, sweep
 from taskset.optimizers import from_functions, sgd
 from taskset.scoring.adapters import adapt
-from tests.scoring.small_sweeps import RATE, STEPS, TASK, curves, plain_init, plain_update, same
-
-
-@pytest.fixture(scope="module")
-def task():
-    return get_task(TASK, source="synthetic")
-
-
-@pytest.fixture(scope="module")
-def expected(task):
-    return curves(task, sgd(RATE))
+from tests.scoring.small_sweeps import RATE, STEPS, curves, plain_init, plain_update, same
 
 
 def test_a_pair_of_functions(task, expected):

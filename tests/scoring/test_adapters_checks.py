@@ -7,21 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from taskset.catalogue import get_task
 from taskset.errors import ConfigError
 from taskset.optimizers import sgd
 from taskset.scoring.adapters import adapt
-from tests.scoring.small_sweeps import RATE, STEPS, TASK, curves, plain_init, same
-
-
-@pytest.fixture(scope="module")
-def task():
-    return get_task(TASK, source="synthetic")
-
-
-@pytest.fixture(scope="module")
-def expected(task):
-    return curves(task, sgd(RATE))
+from tests.scoring.small_sweeps import RATE, STEPS, curves, plain_init, same
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,7 @@ class _Found:
         self._old: dict[tuple[str, str, str], str] = {}  # {(task, source, group of options): version} that is out of date
         self._new: set[tuple[str, str, str]] = set()
         for fragment in dataset.get_fragments(filter=condition):
-            sealed.check_footer(fragment.path)
+            sums = sealed.footer_sums(fragment.path)
             layout.check_columns(fragment.path, fragment.physical_schema)
             old = layout.is_old(fragment.physical_schema)
             made_by = layout.version_of(fragment.physical_schema.metadata) if old else None
@@ -119,7 +119,7 @@ class _Found:
                 for group, ranges in enumerate(_ranges(metadata, {*asked.wanted, "task", "version"}))
                 if self._chosen(fragment.path, sweep, ranges, asked.wanted, made_by, version)
             ]
-            sealed.verify(fragment.path, groups, metadata)
+            sealed.verify_groups(fragment.path, groups, metadata, sums)
             if groups:
                 self.parts.setdefault(made_by, []).append(fragment.subset(row_group_ids=groups))
 

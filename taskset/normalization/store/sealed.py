@@ -10,9 +10,10 @@ Files of other writers, and those from before version 0.2, have no such line and
 
 from __future__ import annotations
 
+import contextlib
 import re
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -95,13 +96,37 @@ def _sums(file: BinaryIO) -> list[int] | None:
     return sums
 
 
-def check_footer(path: str | Path) -> None:
-    """Raise `StoreError` where a file's footer is damaged. Before Arrow reads it: some damage would end the process there."""
+@contextlib.contextmanager
+def _one_line(path: str | Path) -> Iterator[None]:
+    """`StoreError` for whatever a damaged file, or one that isn't there, raises."""
     try:
-        with open(path, "rb") as file:
-            _sums(file)
+        yield
+    except FileNotFoundError as error:
+        raise StoreError(f"there is no {path}") from error
     except FAULTS as error:
         raise broken(path) from error
+
+
+def footer_sums(path: str | Path) -> list[int] | None:
+    """The sums stored in a file, its footer's own verified; None where it has none. Raises `StoreError`.
+
+    To be called before Arrow reads the footer: some damage would end the process there.
+    """
+    with _one_line(path), open(path, "rb") as file:
+        return _sums(file)
+
+
+def verify_groups(path: str | Path, groups: Iterable[int], metadata: pq.FileMetaData, sums: list[int] | None) -> None:
+    """Raise `StoreError` unless the sums of these row groups are right; sums: `footer_sums` of the file."""
+    with _one_line(path):
+        if sums is None:
+            return
+        if len(sums) != 1 + metadata.num_row_groups:
+            raise ValueError("not a sum for each row group")
+        with open(path, "rb") as file:
+            for i in groups:
+                if _group_sum(file, metadata.row_group(i)) != sums[1 + i]:
+                    raise ValueError("damaged row group")
 
 
 def verify(path: str | Path, groups: Sequence[int] | None = None, metadata: pq.FileMetaData | None = None) -> pq.FileMetaData:
@@ -109,20 +134,11 @@ def verify(path: str | Path, groups: Sequence[int] | None = None, metadata: pq.F
 
     metadata: of the file, if it was read already. Raises `StoreError` where the file is damaged, cut short or no Parquet.
     """
-    try:
-        with open(path, "rb") as file:
-            sums = _sums(file)
-            metadata = metadata or pq.read_metadata(path)
-            if sums is not None and len(sums) != 1 + metadata.num_row_groups:
-                raise ValueError("not a sum for each row group")
-            for i in range(metadata.num_row_groups) if groups is None else groups:
-                if sums is not None and _group_sum(file, metadata.row_group(i)) != sums[1 + i]:
-                    raise ValueError("damaged row group")
-            return metadata
-    except FileNotFoundError as error:
-        raise StoreError(f"there is no {path}") from error
-    except FAULTS as error:
-        raise broken(path) from error
+    sums = footer_sums(path)
+    with _one_line(path):
+        metadata = metadata or pq.read_metadata(path)
+    verify_groups(path, range(metadata.num_row_groups) if groups is None else groups, metadata, sums)
+    return metadata
 
 
 def read(
