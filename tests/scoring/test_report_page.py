@@ -158,22 +158,22 @@ def test_it_opens_with_4000_rows(opened, document, tmp_path_factory):
 
 def test_filters(opened, address, shipped):
     tab, settings = opened(address), shipped.settings
-    assert shown(tab) == f"{len(settings)} rows"
+    assert shown(tab) == f"{len(settings):,} rows"
     tab.fill("#search", "mlp_family_seed1?")
     expected = settings["task"].str.fullmatch(r"mlp_family_seed1.")
-    assert shown(tab) == f"{expected.sum()} of {len(settings)} rows"
+    assert shown(tab) == f"{expected.sum():,} of {len(settings):,} rows"
     assert sorted(texts(tab, "task")) == sorted(settings["task"][expected])
     tab.fill("#search", "nvp mnist")
     both = settings["task"].str.contains("nvp") & settings["dataset"].fillna("").str.contains("mnist")
-    assert shown(tab).startswith(f"{both.sum()} of ") and both.any()
+    assert shown(tab).startswith(f"{both.sum():,} of ") and both.any()
     tab.fill("#search", "no such task")
     assert "No task matches" in tab.locator("#tasks-table").inner_text()
     tab.click("#clear")
-    assert shown(tab) == f"{len(settings)} rows" and tab.input_value("#search") == ""
+    assert shown(tab) == f"{len(settings):,} rows" and tab.input_value("#search") == ""
     tab.select_option("#family", "conv_fc_family")
     tab.select_option("#source", "tfds")
     expected = (settings["family"] == "conv_fc_family") & (settings["source"] == "tfds")
-    assert shown(tab).startswith(f"{expected.sum()} of ") and set(texts(tab, "family")) == {"conv_fc_family"}
+    assert shown(tab).startswith(f"{expected.sum():,} of ") and set(texts(tab, "family")) == {"conv_fc_family"}
 
 
 def test_sorting_by_mouse_and_keyboard(opened, address, shipped):
