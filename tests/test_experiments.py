@@ -136,7 +136,7 @@ def test_scores_are_the_end_of_the_losses_and_have_a_limit():
     losses = np.ones([20, 3]) * [1.0, np.nan, 50.0]
     losses[-2:, 0] = 3, 5
     np.testing.assert_allclose(ladders.score(losses), [4, ladders.WORST, ladders.WORST])
-    rung = {"Adam": [[3.0, 1.0], [1.0, 2.0]], "anchored_controller": [1.0, 2.0], "mlp_pes": [1.0, 2.0]}
+    rung = {"Adam": [[3.0, 1.0], [1.0, 2.0]], **{name: [1.0, 2.0] for name in ladders.LEARNED}}
     found = ladders.curves(rung, one=0)
     assert found[ladders.TUNED].tolist() == [1, 2] and found[ladders.ONE].tolist() == [3, 1]
 

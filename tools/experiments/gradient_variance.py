@@ -20,12 +20,9 @@ smooth, and lr = 1, where it is rough (tools.experiments.outer_surface). sigma =
 pairs.
 """
 
-import argparse
-
 import numpy as np
 
 from benchmarks import report
-from taskset.execution.runtime import start_tensorflow
 from tools.experiments import page, tiny_problem
 from tools.experiments.tiny_problem import shown
 
@@ -143,13 +140,5 @@ def write(rows, out):
     page.write("gradient-variance", PICTURE, lambda path: draw(rows, path), section(rows), out)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    report.folder_options(parser)
-    folder = report.folder(parser.parse_args())
-    start_tensorflow(threads=1)
-    write(measure(), folder)
-
-
 if __name__ == "__main__":
-    main()
+    page.command(__doc__, measure, write)

@@ -15,18 +15,16 @@ none lies where s is 0. 1,000 steps without noise, in float32. x and y are one t
 The experiment is that of Metz et al. 2020 (arXiv 2009.11243).
 """
 
-import argparse
-
 import numpy as np
 
 from benchmarks import report
-from taskset.execution.runtime import start_tensorflow
 from tools.experiments import page
 
 STEPS, STARTS, RADII = 1000, 25, (0.1, 1.0, 10.0)
 PICTURE = "implicit_regularisation.png"
 ONE, TWO = "one tensor", "two tensors"
 WINDOW = 1.6  # half the width of a panel
+PRETRAINED = ("anchored_wide", "anchored_controller", "mlp_pes")
 TRAINED = "examples/anchored_tiny.npz"
 
 
@@ -53,8 +51,8 @@ def rules():
         ("Adam, rate 0.01", adaptive.adam(0.01)),
         ("Adam, rate 0.01, with 0.01 (x^2 + y^2)", adaptive.adam8p(0.01, 0.9, 0.999, 1e-8, **regularised)),
     ]
-    trained = [("anchored_controller", "anchored_controller"), ("mlp_pes", "mlp_pes"), ("anchored_tiny.npz", TRAINED)]
-    loaded = [(label, learned.load(report.DOCS.parent / path if path == TRAINED else path)) for label, path in trained]
+    loaded = [(name, learned.load(name)) for name in PRETRAINED]
+    loaded.append(("anchored_tiny.npz", learned.load(report.DOCS.parent / TRAINED)))
     return [(label, rule, ONE) for label, rule in by_hand] + [
         (label, rule, kind) for label, rule in loaded for kind in (ONE, TWO)
     ]
@@ -113,7 +111,7 @@ def draw(found, path):
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(2, 5, figsize=(12.5, 5.6), sharex=True, sharey=True, constrained_layout=True)
+    figure, axes = plt.subplots(2, 6, figsize=(15, 5.6), sharex=True, sharey=True, constrained_layout=True)
     for panel, (label, layout, points) in zip(axes.flat, found):
         panel.plot([-WINDOW, WINDOW], [-WINDOW, WINDOW], color="0.8", linewidth=4, zorder=0)
         shown = points[:, RADII.index(1.0)]
@@ -163,13 +161,5 @@ def write(found, out):
     page.write("implicit-regularisation", PICTURE, lambda path: draw(found, path), section(found), out)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    report.folder_options(parser)
-    folder = report.folder(parser.parse_args())
-    start_tensorflow(threads=1)
-    write(measure(), folder)
-
-
 if __name__ == "__main__":
-    main()
+    page.command(__doc__, measure, write)

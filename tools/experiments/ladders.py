@@ -2,7 +2,7 @@
 
     python -m tools.experiments.ladders --out DIR | --publish [--runs DIR]
 
-Question. On a task like those that they were trained on, two pretrained optimizers need no tuning. How far may width, depth,
+Question. On a task like those that they were trained on, three pretrained optimizers need no tuning. How far may width, depth,
 activation, batch size, horizon, the scale of parameters, noise in the inputs and the data set be from there? The ladders are
 those that talks on learned optimizers (Metz et al. 2020, arXiv 2009.11243) announce as out of distribution.
 
@@ -49,7 +49,7 @@ LADDERS = {
 TITLES = {"batch": "batch size", "scale": "parameter scale", "noise": "input noise", "dataset": "data set"}
 RATES = tuple(10.0 ** (k / 2) for k in range(-10, 3))
 SEEDS, WORST = 3, 2 * math.log(10)
-LEARNED = ("anchored_controller", "mlp_pes")
+LEARNED = ("anchored_wide", "anchored_controller", "mlp_pes")
 TUNED, ONE = "Adam, tuned on each rung", "Adam, one rate"
 PICTURE = "ladders.png"
 
@@ -107,19 +107,20 @@ def measure(kept=None):
     done = {}
     if kept and kept.exists():
         for line in map(json.loads, kept.read_text().splitlines()):
-            done[json.dumps([line["config"], line["seeds"], line["rates"]])] = line["scores"]
+            done[json.dumps(line["measured"])] = line["scores"]
     found = {}
     for ladder, rungs in LADDERS.items():
         found[ladder] = {}
         for rung in rungs:
             config = {**BASE, ladder: rung}
-            key = json.dumps([config, SEEDS, RATES])
+            measured = {"config": config, "seeds": SEEDS, "rates": RATES, "learned": LEARNED}
+            key = json.dumps(measured)
             if key not in done:
                 done[key] = scores(config)
                 if kept:
                     kept.parent.mkdir(parents=True, exist_ok=True)
                     with kept.open("a") as file:
-                        file.write(json.dumps({"config": config, "seeds": SEEDS, "rates": RATES, "scores": done[key]}) + "\n")
+                        file.write(json.dumps({"measured": measured, "scores": done[key]}) + "\n")
             found[ladder][rung] = done[key]
             listed = ", ".join(f"{name} {np.mean(x):.3g}" for name, x in curves(done[key], best_rate(found)).items())
             print(f"{ladder} {rung}: {listed}", flush=True)
@@ -158,18 +159,18 @@ def draw(found, path):
     figure, axes = plt.subplots(2, 4, figsize=(14, 6.4), constrained_layout=True)
     for panel, (ladder, rungs) in zip(axes.flat, found.items()):
         places = np.arange(len(rungs))
-        for i, (name, mark) in enumerate(zip((TUNED, ONE, *LEARNED), "os^D")):
+        for i, (name, mark) in enumerate(zip((TUNED, ONE, *LEARNED), "osv^D")):
             values = np.array([curves(rung, one)[name] for rung in rungs.values()])
             middle = values.mean(axis=1)
             spread = np.maximum(0, [middle - values.min(axis=1), values.max(axis=1) - middle])
-            at = places + 0.06 * (i - 1.5)
+            at = places + 0.06 * (i - 2)
             panel.errorbar(at, middle, spread, fmt=f"{mark}-", color=f"C{i}", markersize=4, linewidth=1, label=name)
         panel.axvline(list(rungs).index(BASE[ladder]), color="0.85", linewidth=6, zorder=0)
         panel.set_xticks(places, [named(rung).split("_")[0] for rung in rungs])
         panel.set(title=TITLES.get(ladder, ladder), yscale="log")
     for panel in axes[:, 0]:
         panel.set_ylabel("train loss at the end, nats")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=9)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=9)
     figure.savefig(path, dpi=90)
     plt.close(figure)
 

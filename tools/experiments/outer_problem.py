@@ -20,13 +20,11 @@ score that it is compared by: what favours Adam. The others have no setting; the
 the mean of F over the last 30 outer steps, and over all; and F of the final weights on 64 trainings with validation batches.
 """
 
-import argparse
 import types
 
 import numpy as np
 
 from benchmarks import report
-from taskset.execution.runtime import start_tensorflow
 from tools.experiments import page, tiny_problem
 from tools.experiments.one_task import SMOOTHED, smooth, steps_to
 from tools.experiments.tiny_problem import interval, shown
@@ -214,13 +212,5 @@ def write(found, out):
     page.write("outer-problem", PICTURE, lambda path: draw(found, path), section(found), out)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    report.folder_options(parser)
-    folder = report.folder(parser.parse_args())
-    start_tensorflow(threads=1)
-    write(measure(), folder)
-
-
 if __name__ == "__main__":
-    main()
+    page.command(__doc__, measure, write)

@@ -18,12 +18,9 @@ Settings. Task, outer loss and momentum: tools.experiments.tiny_problem. Four li
 with the root mean square of each tensor of theta. 8 starts (4 of `mlp_pes`), lengths 5 to 500.
 """
 
-import argparse
-
 import numpy as np
 
 from benchmarks import report
-from taskset.execution.runtime import start_tensorflow
 from tools.experiments import page, tiny_problem
 from tools.experiments.tiny_problem import interval, shown
 
@@ -149,13 +146,5 @@ def write(found, out):
     page.write("outer-surface", PICTURE, lambda path: draw(found, path), section(found), out)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    report.folder_options(parser)
-    folder = report.folder(parser.parse_args())
-    start_tensorflow(threads=1)
-    write(measure(), folder)
-
-
 if __name__ == "__main__":
-    main()
+    page.command(__doc__, measure, write)

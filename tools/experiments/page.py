@@ -1,5 +1,9 @@
-"""Where an experiment's figure and table go: a picture, and a section of experiments.md."""
+"""Where an experiment's figure and table go: a picture, and a section of experiments.md; and the command line of most."""
 
+import argparse
+
+from benchmarks import report
+from taskset.execution.runtime import start_tensorflow
 from taskset.normalization.release import documents
 
 TITLE = "# Experiments\n"
@@ -10,3 +14,12 @@ def write(name, picture, draw, text, out):
     (out / "pictures").mkdir(parents=True, exist_ok=True)
     draw(out / "pictures" / picture)
     documents.write_section(name, text, out / "experiments.md", TITLE)
+
+
+def command(description, measure, write):
+    """The command line of an experiment without options of its own: `write(measure(), folder of the results)`."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    report.folder_options(parser)
+    folder = report.folder(parser.parse_args())
+    start_tensorflow(threads=1)
+    write(measure(), folder)

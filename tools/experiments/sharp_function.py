@@ -17,12 +17,9 @@ Where b = 0 these are 0 and 2 theta^2. The estimates are combined with weights b
 Settings. theta = 0.5, b = 0.05; w = 0 (smooth) and w = 200 (sharp); sigma from 0.0003 to 1, 20,000 pairs each.
 """
 
-import argparse
-
 import numpy as np
 
 from benchmarks import report
-from taskset.execution.runtime import start_tensorflow
 from tools.experiments import page
 
 THETA, HEIGHT, SMOOTH, SHARP, PAIRS = 0.5, 0.05, 0.0, 200.0, 20_000
@@ -107,18 +104,10 @@ def _with(value, interval):
     return f"{value:.3g} [{interval[0]:.3g}, {interval[1]:.3g}]"
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    report.folder_options(parser)
-    folder = report.folder(parser.parse_args())
-    start_tensorflow(threads=1)
-    write(measure(), folder)
-
-
 def write(rows, out):
     """The picture, and the section of the document."""
     page.write("sharp-function", PICTURE, lambda path: draw(rows, path), section(rows), out)
 
 
 if __name__ == "__main__":
-    main()
+    page.command(__doc__, measure, write)

@@ -17,12 +17,9 @@ to .3, beta = .9, 8 starts that all K and all rates share. PES at lr = .03: K = 
 training each, repeated 32 times. The bias at short truncations is that of Wu et al. 2018 (arXiv 1803.02021).
 """
 
-import argparse
-
 import numpy as np
 
 from benchmarks import report
-from taskset.execution.runtime import start_tensorflow
 from tools.experiments import page, tiny_problem
 from tools.experiments.tiny_problem import interval, shown
 
@@ -168,18 +165,11 @@ each, with starts of their own); bias: of the mean, in per cent of the size of t
 {report.conditions("tensorflow", "numpy")}."""
 
 
-def write(found, pes, out):
+def write(measured, out):
     """The picture, and the section of the document."""
+    found, pes = measured
     page.write("truncation-bias", PICTURE, lambda path: draw(found, path), section(found, pes), out)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    report.folder_options(parser)
-    folder = report.folder(parser.parse_args())
-    start_tensorflow(threads=1)
-    write(*measure(), folder)
-
-
 if __name__ == "__main__":
-    main()
+    page.command(__doc__, measure, write)
