@@ -618,14 +618,16 @@ def _gate_weights(theta, path):
 # hierarchical: Metz et al. 2020 (arXiv 2009.11243).
 
 HIERARCHICAL_DECAYS = (0.5, 0.9, 0.99, 0.999, 0.9999)
-CORRECTED = {"clip": 0.99, "train": 0.9, "validation": 0.95}  # decays of the bias-corrected averages
+CORRECTED = {"train": 0.9, "validation": 0.95}  # decays of the bias-corrected averages of losses
+CLIP_DECAY = 0.99  # of the average of a tensor's root mean square, which may have started late
 
 
 def _hierarchical_init(theta, params):
     dtype, n = next(iter(params.values())).dtype, len(HIERARCHICAL_DECAYS)
     one = {name: theta[f"initial_state/{name}"][:, None] for name in ("h", "c", "by_parameters", "by_lstms")}
     to_all, zero = one.pop("by_lstms"), np.zeros((), dtype)
-    tensors = {path: {"m": _zeros(p, n), "rms": _zeros(p, n), "clip": zero, **one} for path, p in params.items()}
+    one |= {"clip": zero, "clip_weight": zero}
+    tensors = {path: {"m": _zeros(p, n), "rms": _zeros(p, n), **one} for path, p in params.items()}
     losses = {name: zero for name in ("mean", "variance", "validation")}
     return {"tensors": tensors, "by_lstms": to_all, "losses": losses, "totals": {name: zero for name in CORRECTED}}
 
@@ -667,10 +669,11 @@ def _statistics(m, rms, p, g, losses):
     return np.array([*numbers, *losses], p.dtype)[:, None]
 
 
-def _hierarchical_tensor(theta, network, g, old, p, step, total, by_lstms, losses, tensors):
+def _hierarchical_tensor(theta, network, g, old, p, step, by_lstms, losses, tensors):
     """(p, state, what the tensor's LSTM says to all)."""
-    clip = _corrected(old["clip"], np.sqrt(np.mean(g * g)), total)
-    g, w, state = np.clip(g.ravel(), -10 * clip, 10 * clip), p.ravel(), {"clip": clip}
+    weight = np.asarray(1 + CLIP_DECAY * old["clip_weight"], p.dtype)
+    clip = _corrected(old["clip"], np.sqrt(np.mean(g * g)), weight)
+    g, w, state = np.clip(g.ravel(), -10 * clip, 10 * clip), p.ravel(), {"clip": clip, "clip_weight": weight}
     m, rms, averages = _both_averages(old, g, HIERARCHICAL_DECAYS)
 
     def fill(x, at):
@@ -702,7 +705,7 @@ def _hierarchical(theta, grads, state, params, step, losses, steps):
     features, averages = _losses_seen(state["losses"], *(np.asarray(x, dtype) for x in losses), totals)
     moved, tensors, to_all, network = {}, {}, [], _Network(theta, 3 + 4 * len(HIERARCHICAL_DECAYS), dtype)
     for path, p in params.items():
-        shared = step, totals["clip"], state["by_lstms"], features, len(params)
+        shared = step, state["by_lstms"], features, len(params)
         arguments = theta, network, grads[path], state["tensors"][path], p
         moved[path], tensors[path], said = _hierarchical_tensor(*arguments, *shared)
         to_all.append(said)

@@ -86,9 +86,6 @@ def show(name: TaskName, modules: Modules = None) -> None:
     if facts.infeasible:
         out.print("[bold]feasible[/bold]  no: " + facts.infeasible)
         return
-    start_tensorflow()
-    # What parameters are drawn from is known once the task is built; no data is read for that.
-    task = catalogue.get_task(name, source="synthetic")
     out.print("[bold]feasible[/bold]  yes")
     start, cost = costs.start(name), costs.milliseconds(name)
     if start:
@@ -97,6 +94,9 @@ def show(name: TaskName, modules: Modules = None) -> None:
         out.print(f"[bold]step[/bold]      {cost[0]:.3g} ms {cost[1]} ({costs.cost_condition(name)})")
     if execution := modes.described(facts):
         out.print(f"[bold]executed[/bold]  {execution}")
+    # What parameters are drawn from is known once the task is built, seconds later; no data is read for that.
+    start_tensorflow()
+    task = catalogue.get_task(name, source="synthetic")
     show_table(_parameters(task), out)
 
 

@@ -139,15 +139,20 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
 
     Raises `StoreError` for other files.
     """
-    layout.check_columns(path, sealed.verify(path, groups=()).schema.to_arrow_schema())
-    found = table_metadata(path)
+    file = sealed.verify(path, groups=())
+    layout.check_columns(path, file.schema.to_arrow_schema())
+    found = _pairs(path, file)
     described.check(path, found, found["rows"])
     return found
 
 
 def table_metadata(path: str | Path) -> dict[str, Any]:
     """As `read_metadata`, of any Parquet file."""
-    file = sealed.verify(path, groups=())
+    return _pairs(path, sealed.verify(path, groups=()))
+
+
+def _pairs(path, file):
+    """The key-value metadata of a footer that was read from `path` and verified, and its number of rows."""
     pairs = {k: v for k, v in (file.metadata or {}).items() if not k.startswith((b"ARROW", b"pandas"))}
     pairs.pop(sealed.KEY.encode(), None)
     try:

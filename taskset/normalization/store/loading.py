@@ -31,7 +31,8 @@ def load_curves(
     """Learning curves as a pandas DataFrame, one row per evaluation.
 
     task, family, optimizer, source, horizon: a value or several; only those rows are read. A task may have curves of several
-    sources and horizons: one run is one (task, source, horizon, optimizer, seed).
+    sources and horizons: one run is one (task, source, horizon, optimizer, seed). Conditions are joined by "and": a task that has
+    curves, but none of the horizon asked for, adds no rows.
     columns: the columns wanted (`SCHEMA`, version, source and family); None: all.
     root: a directory made by `python -m taskset baseline`; None: the baselines that come with the package.
     version: None: what holds for today's tasks. Curves of tasks that changed since they were computed (`taskset.changes`) are

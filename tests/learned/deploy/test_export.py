@@ -281,6 +281,20 @@ def test_averages_of_a_late_parameter_are_corrected_by_its_own_steps(name):
     np.testing.assert_allclose(params["late"], alone["late"], rtol=1e-12)
 
 
+def test_late_gradients_of_hierarchical_are_clipped_by_their_own_average():
+    """From the tensor's second gradient on, a hundred times the first, both count by half in the average that clips."""
+    optimizer = numpy_update.LearnedOptimizer("hierarchical", weights(optimizers.get("hierarchical")))
+    params = {"w": np.ones(4), "late": np.ones(4)}
+    state = optimizer.init(params)
+    for step in range(50):
+        params, state = optimizer.update({"w": np.ones(4)}, state, params, step, 1.0, 1.0)
+    for step, size in ((50, 1.0), (51, 100.0)):
+        grads = {"w": np.ones(4), "late": np.full(4, size)}
+        params, state = optimizer.update(grads, state, params, step, 1.0, 1.0)
+    np.testing.assert_allclose(state["tensors"]["late"]["clip"], (0.99 * 1 + 100) / 1.99, rtol=1e-12)
+    np.testing.assert_allclose(state["tensors"]["w"]["clip"], 1, rtol=1e-12)
+
+
 def test_a_state_without_counts_takes_that_of_the_run():
     inputs, theta = Inputs(SHAPES), weights(optimizers.get("anchored"))
     optimizer, params, found = numpy_update.LearnedOptimizer("anchored", theta, 100), inputs.params, []
