@@ -159,13 +159,18 @@ def test_rules_tuned_by_hand_differ_in_their_hyperparameters_only():
 
 
 def test_what_is_trained_on_are_suites_of_known_tasks():
-    from taskset.scoring import suites
+    from taskset.scoring import named_suites, suites
 
     made = one_task.suite()
     assert suites.from_json(made.as_json(), "here") == made and [entry.family for entry in made.tasks] == ["tiny_mlp"]
     assert conv_and_mlp.name_of("conv", "imagenet_resized/16x16") == "Tiny_conv_imagenet_resized_16x16_bs32_start1.0"
     names = [conv_and_mlp.name_of(kind, one) for kind in conv_and_mlp.KINDS for one in conv_and_mlp.HELD_OUT]
     assert {entry.split for entry in training.suite_of("held out", names, 200, one_task.SCALE).of_split("train")} == {"train"}
+    (entry,) = training.tiny_suite("one", [names[0]], 200).of_split("train")
+    scales = {entry.task: entry.scales for entry in named_suites.find("tiny:1").tasks}
+    assert (entry.task, entry.scales) == (names[0], scales[names[0]])
+    with pytest.raises(ValueError, match="1 of the tasks"):
+        training.tiny_suite("one", [*names, "mlp_family_seed0"], 200)
 
 
 @pytest.fixture(scope="module")

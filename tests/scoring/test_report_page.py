@@ -151,7 +151,7 @@ def test_it_opens_with_4000_rows(opened, document, tmp_path_factory):
     assert seconds < 2 * SECONDS_TO_OPEN
     tab = opened(address)
     tab.fill("#search", "mlp_vae*")
-    assert "of 4," in shown(tab)
+    assert shown(tab).endswith(f" of {len(lines) * times:,} rows")
     open_task(tab, 3)
     assert inked(tab, "curves-chart") > 0.01
 

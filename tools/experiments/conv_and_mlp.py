@@ -9,10 +9,10 @@ alone. How much does it lose on the other kind, beside Adam with a rate that was
 Formula. The score is the mean of the train losses in the last tenth of 200 steps, in nats.
 
 Settings. Nets and data are those of `learned.tiny` (8x8 pixels, batches of 32, synthetic): Tiny_conv_* or Tiny_mlp_* of eight
-data sets for training; mnist and fashion_mnist, which are not among them, for the table. PES for the mean of the loss, whole
-trainings of 200 steps in truncations of 20, four data sets with 8 pairs each in an outer step, the same core-minutes for both
-(--minutes). Adam: 19 rates, tuned on 4 seeds of the same data set; 12 other seeds for the table. DIR of --runs keeps the
-trainings; the same command resumes them.
+data sets for training, with the loss scales of the suite tiny:1; mnist and fashion_mnist, which are not among them, for the
+table. PES for the mean of the loss, whole trainings of 200 steps in truncations of 20, four data sets with 8 pairs each in an
+outer step, the same core-minutes for both (--minutes). Adam: 19 rates, tuned on 4 seeds of the same data set; 12 other seeds
+for the table. DIR of --runs keeps the trainings; the same command resumes them.
 """
 
 import argparse
@@ -21,9 +21,9 @@ import numpy as np
 
 from benchmarks import report
 from tools.experiments import page
-from tools.experiments.one_task import ADAM, JUDGING, SCALE, STEPS, TUNING, by_hand, scores
+from tools.experiments.one_task import ADAM, JUDGING, STEPS, TUNING, by_hand, scores
 from tools.experiments.tiny_problem import interval, shown
-from tools.experiments.training import PES, suite_of, train_for, train_losses, train_losses_of_many, training_command
+from tools.experiments.training import PES, tiny_suite, train_for, train_losses, train_losses_of_many, training_command
 
 KINDS = {"mlp": "fully connected", "conv": "convolutional"}
 HELD_OUT = ("mnist", "fashion_mnist")
@@ -40,7 +40,7 @@ def train(kind, folder, minutes):
     import learned
     from learned.tiny import SETS
 
-    suite = suite_of(kind, [name_of(kind, one) for one in SETS if one not in HELD_OUT], STEPS, SCALE)
+    suite = tiny_suite(kind, [name_of(kind, one) for one in SETS if one not in HELD_OUT], STEPS)
     options = learned.Options("anchored", **PES, pairs=8, lengths=str(STEPS), slots=8, tasks_per_step=4, learning_rate=0.003)
     return train_for(minutes, suite, options, folder)
 

@@ -23,7 +23,6 @@ other seeds for the table. DIR of --runs keeps the trainings; the same command r
 
 import argparse
 import re
-from dataclasses import replace
 
 import numpy as np
 
@@ -32,7 +31,7 @@ from tools.experiments import page
 from tools.experiments.conv_and_mlp import HELD_OUT, name_of
 from tools.experiments.one_task import JUDGING, TUNING, by_hand
 from tools.experiments.tiny_problem import interval, shown
-from tools.experiments.training import PES, loop_of, networks, over_networks, train_for, training_command, whole
+from tools.experiments.training import PES, loop_of, networks, over_networks, tiny_suite, train_for, training_command, whole
 
 STEPS, EVERY = 1000, 50
 OBJECTIVES = ("train", "valid")
@@ -64,12 +63,8 @@ def train(optimizer, objective, folder, minutes):
 def suite():
     """The tasks to train on, with the scales of tiny:1."""
     from learned.tiny import STARTS
-    from taskset.scoring import named_suites
 
-    names = {f"Tiny_mlp_{one}_bs32_start{start}" for one in TRAINED_ON for start in STARTS}
-    whole = named_suites.find("tiny:1")
-    chosen = [replace(entry, split="train") for entry in whole.tasks if entry.task in names]
-    return replace(whole, name="objectives", horizon=STEPS, tasks=tuple(chosen))
+    return tiny_suite("objectives", [f"Tiny_mlp_{one}_bs32_start{start}" for one in TRAINED_ON for start in STARTS], STEPS)
 
 
 def evaluation(task):

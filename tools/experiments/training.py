@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,17 @@ def suite_of(name, tasks, horizon, scale, source="synthetic"):
 
     scales = {"train": scale, "valid_outer": scale}
     return Suite(name, 1, source, horizon, tuple(Entry(task, get_config(task)[1], "train", scales) for task in tasks))
+
+
+def tiny_suite(name, tasks, horizon):
+    """Tasks of the suite tiny:1 to train on, all in the split train, with its scales of losses."""
+    from taskset.scoring import named_suites
+
+    whole = named_suites.find("tiny:1")
+    chosen = tuple(replace(entry, split="train") for entry in whole.tasks if entry.task in tasks)
+    if len(chosen) != len(set(tasks)):
+        raise ValueError(f"{len(set(tasks)) - len(chosen)} of the tasks are not in tiny:1")
+    return replace(whole, name=name, horizon=horizon, tasks=chosen)
 
 
 def train_for(minutes, suite, options, folder, every=50, keep_at=(), **settings):
