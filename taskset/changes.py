@@ -7,11 +7,11 @@ older than the task's last change.
 
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from taskset import catalogue, registry
-from taskset.errors import ConfigError, shown
+from taskset.errors import ConfigError, StoreError, shown
 from taskset.registry import Config
 
 FIRST = "0.1.0"  # of results that carry no version
@@ -129,6 +129,19 @@ def is_of(version: str, wanted: str) -> bool:
     """Whether `version` ("0.1.0") is part of the release `wanted` ("0.1" or "0.1.0")."""
     numbers = release(wanted)
     return release(version)[: len(numbers)] == numbers
+
+
+def of_release(wanted: str, versions: Iterable[str], what: str) -> list[bool]:
+    """Which of the `versions` are part of the release `wanted`. what: of these versions, for the error.
+
+    Raises `ConfigError` for what is no version, `StoreError` where none of them is.
+    """
+    release(wanted)
+    versions = list(versions)
+    found = [is_of(version, wanted) for version in versions]
+    if not any(found):
+        raise StoreError(f"there are no {what} of version {shown(wanted)}: there are those of {', '.join(sorted(set(versions)))}")
+    return found
 
 
 @functools.cache

@@ -59,7 +59,7 @@ def load(modules: Iterable[str]) -> None:
                 if file:
                     _load_file(file)
                 else:
-                    importlib.import_module(module)
+                    _load_module(module)
         except OSError as error:
             if file and not file.is_file():
                 raise ConfigError(f"can't import {module!r} ({error}): give a module name or the path of a .py file") from error
@@ -73,6 +73,12 @@ def load(modules: Iterable[str]) -> None:
 def _failed(module: str, file: Path | None, error: BaseException) -> ConfigError:
     inside = str(file) if file else f"{module.rpartition('.')[2]}"
     return ConfigError(f"can't import {module!r}: {origin(error, inside)}")
+
+
+def _load_module(name: str) -> None:
+    spec = importlib.import_module(name).__spec__
+    if spec is not None and spec.origin is None:  # Python imports any folder, and nothing of it
+        raise ModuleNotFoundError("it is a folder without __init__.py", name=name)
 
 
 def _load_file(path: Path) -> None:

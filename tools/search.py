@@ -204,8 +204,8 @@ Mean over problems with its 95% interval (bootstrap over problems), by budget in
 
 {rows(found[RATES])}
 
-**{ALL}** of the {len(used[ALL])} problems that have the learned list: Adam's rates, its wide grid where it was swept, and
-the list's first, {sizes(used[ALL])} each.
+**{ALL}** of the {len(used[ALL])} problems that have the learned list and a scale ({without[ALL]} more have no scale): Adam's
+rates, its wide grid where it was swept, and the list's first, {sizes(used[ALL])} each.
 
 {rows(found[ALL])}
 

@@ -5,6 +5,7 @@ Each command is a thin layer over the function it names. Errors that a user can 
 
 import contextlib
 import math
+import textwrap
 from pathlib import Path
 from typing import Annotated
 
@@ -196,6 +197,8 @@ def train(
                 engine=opened,
             )
         )
+        if outer_steps is not None:
+            trainer.reached(outer_steps)  # more steps than asked for are refused before anything is printed
         out.print(
             f"{optimizer} ({trainer.layout.size:,} weights) by {estimator} on {len(chosen.of_split('train'))} tasks of "
             f"{chosen.name}, objective {objective}; outer step {trainer.step} of {outer_steps or f'{hours} hours'}",
@@ -232,7 +235,7 @@ def export_command(
 def pretrained_command() -> None:
     """List the weights that come with the package, and how they were trained."""
     for name in pretrained.names():
-        out.print(pretrained.describe(name), markup=False)
+        print(textwrap.fill(pretrained.describe(name), 80, subsequent_indent="    ", break_on_hyphens=False))
     out.print(f"Best on validation tasks: {pretrained.BEST}; docs/one_run.md tells how good it is.", markup=False)
 
 

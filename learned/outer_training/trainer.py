@@ -117,9 +117,10 @@ class Trainer:
         """
         if self._by_time:
             raise ConfigError("the schedule is planned by time, with schedule_steps 0: train for hours, or give schedule_steps")
-        return self._run(lambda: self._reached(outer_steps), lambda: None, save_every, keep_every, report)
+        return self._run(lambda: self.reached(outer_steps), lambda: None, save_every, keep_every, report)
 
-    def _reached(self, outer_steps):
+    def reached(self, outer_steps: int) -> bool:
+        """Whether `outer_steps` steps have been taken. Raises `ConfigError` where more have."""
         if self.step > outer_steps:
             raise ConfigError(
                 f"outer steps {outer_steps}: {self.directory} has {self.step} already; give at least as many, or another --out"

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from taskset.cli.options import DataDir, out
 from taskset.cli.tables import show_table
-from taskset.errors import StoreError, unknown
+from taskset.errors import StoreError, shown, unknown
 from taskset.execution.runtime import start_tensorflow
 
 app = typer.Typer(no_args_is_help=True, help="Show and prepare real data sets; check, merge and import baselines.")
@@ -130,7 +130,10 @@ def _costs(path):
         return {}
     try:
         with open(path, newline="", encoding="utf-8") as file:
-            return {row["task"]: _milliseconds(row["ms_per_step"]) for row in csv.DictReader(file)}
+            rows = csv.DictReader(file)
+            if not {"task", "ms_per_step"} <= {*(rows.fieldnames or ())}:
+                raise ValueError(f"its columns are {shown(rows.fieldnames or [])}")
+            return {row["task"]: _milliseconds(row["ms_per_step"]) for row in rows}
     except OSError as error:
         raise StoreError(f"can't read {path}: {error.strerror.lower()}") from error
     except (KeyError, TypeError, ValueError) as error:

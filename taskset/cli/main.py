@@ -88,8 +88,9 @@ def main(commands: typer.Typer = app, name: str = "python -m taskset") -> None:
         status = ended.exit_code
     except (typer.Abort, KeyboardInterrupt):
         status = 130
-    except _UsageError as error:  # a missing argument, an option that isn't there
-        status = _fail(error.format_message())
+    except _UsageError as error:  # a missing argument, an option that isn't there; the help, where nothing was asked for
+        message = error.format_message()
+        status = _show_usage(message) if message.startswith("Usage:") else _fail(message)
     except SystemExit as ended:
         if not isinstance(ended.__context__, BrokenPipeError):
             raise
@@ -111,6 +112,11 @@ def _notes():
 
         warnings.showwarning = show
         yield
+
+
+def _show_usage(text):
+    err.print(text, markup=False)
+    return 2
 
 
 def _fail(message):

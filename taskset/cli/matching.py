@@ -55,8 +55,8 @@ def match_optimizers(patterns: Sequence[str]) -> list[str]:
             if not found:
                 families = [f"{name}_" for name in [*by_seed(), *FIXED_FAMILIES]]
                 near = nearest(pattern.rstrip("*?"), [*families, *one_run_optimizers()], 1)
-                guess = f"; did you mean '{near[0]}*'?" if near else ""
-                raise TasksetError(f"no optimizer matches {shown(pattern)}{guess}: python -m taskset list --optimizers shows all")
+                guess = f"; did you mean '{near[0]}*'?" if near else ":"
+                raise TasksetError(f"no optimizer matches {shown(pattern)}{guess} python -m taskset list --optimizers shows all")
         else:
             get_optimizer_config(pattern)
             found = [pattern]

@@ -8,7 +8,7 @@ import typer
 from taskset import catalogue, plugins
 from taskset.cli.matching import match_optimizers, match_tasks
 from taskset.cli.options import Address, DataDir, EngineName, Mode, Modules, Results, Source, TaskName, err, out
-from taskset.datasets.base import SPLITS
+from taskset.datasets.base import SPLITS, check_source
 from taskset.errors import unknown
 from taskset.execution import modes
 from taskset.execution.runtime import start_tensorflow
@@ -86,6 +86,7 @@ def baseline(
     from taskset.normalization.sweep import engines
     from taskset.normalization.sweep.runner import SweepOptions
 
+    check_source(source)
     names = match_optimizers(optimizers or ["adam_lr_*"])
     options = SweepOptions(tuple(names), source, steps, tuple(range(seeds)), batches, evaluations)
     tasks = match_tasks(patterns)

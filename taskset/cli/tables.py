@@ -1,5 +1,6 @@
 """Tables on the terminal."""
 
+import textwrap
 from typing import Literal, cast
 
 from rich.console import Console
@@ -12,3 +13,11 @@ def show_table(table: Table, out: Console) -> None:
         column.no_wrap = True
     colours = cast("Literal['standard', '256', 'truecolor', 'windows'] | None", out.color_system)
     Console(file=out.file, width=1000, color_system=colours, highlight=False, emoji=False).print(table)
+
+
+def show_fact(label: str, text: str, out: Console) -> None:
+    """Print what is known under a label, on lines of at most 80 characters."""
+    lines = textwrap.wrap(text, 70, break_long_words=False, break_on_hyphens=False)
+    for shown, line in zip([label] + [""] * len(lines), lines):
+        out.print(f"[bold]{shown:<9}[/bold] ", end="")
+        out.print(line, markup=False)

@@ -9,9 +9,9 @@ import typer
 from rich.table import Table
 
 from taskset import catalogue, plugins
-from taskset.cli.matching import find_optimizers
+from taskset.cli.matching import match_optimizers
 from taskset.cli.options import Modules, TaskName, out
-from taskset.cli.tables import show_table
+from taskset.cli.tables import show_fact, show_table
 from taskset.errors import TasksetError, shown
 from taskset.execution import costs, modes
 from taskset.execution.runtime import start_tensorflow
@@ -55,11 +55,11 @@ def list_names(
     if families:
         names = catalogue.families()
     elif optimizers:
-        names = find_optimizers(pattern or "*")
+        names = match_optimizers([pattern or "*"])
     else:
         names = [name for name in catalogue.list_tasks(pattern) if all(fits(name) for fits in conditions)]
     if not names:
-        if not (conditions or families or optimizers):
+        if not conditions:
             raise TasksetError(catalogue.no_match(pattern).replace("no task", "nothing", 1))
         raise TasksetError(f"nothing matches {shown(pattern) if pattern else 'these options'}: python -m taskset list shows all")
     print("\n".join(names))
@@ -82,18 +82,19 @@ def show(name: TaskName, modules: Modules = None) -> None:
     facts = catalogue.facts(family, config)
     out.print(f"[bold]{name}[/bold]  (family {family})")
     print(json.dumps(config, indent=1))
-    out.print("\n[bold]data[/bold]      " + (str(facts.data).replace("[", r"\[") if facts.data is not None else "none"))
+    print()
+    show_fact("data", str(facts.data) if facts.data is not None else "none", out)
     if facts.infeasible:
-        out.print("[bold]feasible[/bold]  no: " + facts.infeasible)
+        show_fact("feasible", f"no: {facts.infeasible}", out)
         return
-    out.print("[bold]feasible[/bold]  yes")
+    show_fact("feasible", "yes", out)
     start, cost = costs.start(name), costs.milliseconds(name)
     if start:
-        out.print(f"[bold]start[/bold]     {start} ({costs.start_condition()})")
+        show_fact("start", f"{start} ({costs.start_condition()})", out)
     if cost:
-        out.print(f"[bold]step[/bold]      {cost[0]:.3g} ms {cost[1]} ({costs.cost_condition(name)})")
+        show_fact("step", f"{cost[0]:.3g} ms {cost[1]} ({costs.cost_condition(name)})", out)
     if execution := modes.described(facts):
-        out.print(f"[bold]executed[/bold]  {execution}")
+        show_fact("executed", execution, out)
     # What parameters are drawn from is known once the task is built, seconds later; no data is read for that.
     start_tensorflow()
     task = catalogue.get_task(name, source="synthetic")

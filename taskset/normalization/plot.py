@@ -116,7 +116,7 @@ def _draw_lowest(axes: Axes, curves: pd.DataFrame) -> None:
         label = f"{family}, best of {len(names)}" if len(names) > 1 else names[0]
         axes.axhline(lowest.loc[names, "train"].min(), color=colour, linewidth=1.2, label=label)
     axes.axhline(_start(curves), color="grey", linewidth=0.8, linestyle=":", label="before training")
-    axes.set(title="lowest loss")
+    axes.set(title="lowest loss of a run", ylabel="loss")
     if rates:
         axes.set(xscale="log", xlabel="learning rate")
     else:

@@ -12,6 +12,7 @@ from examples import own_family
 from taskset import catalogue
 from taskset.cli import main, score, sweeps, tasks
 from taskset.execution import costs as measured
+from taskset.samplers.optimizers import opt_list_names
 
 OWN = str(Path(own_family.__file__))
 
@@ -52,6 +53,7 @@ def test_list(run):
     assert run("list", "--families")[1].split() == taskset.families()
     assert run("list", "--optimizers", "adam_lr_-[12].00")[1].split() == ["adam_lr_-2.00", "adam_lr_-1.00"]
     assert run("list", "--optimizers", "l*n")[1].split() == ["lion"]
+    assert run("list", "--optimizers", "opt_list:2")[1].split() == opt_list_names(2)
     names = run("list", "conv_fc_family_seed*", "--feasible")[1].split()
     assert 900 < len(names) < 1000 and all(map(catalogue.feasible, names[:20]))
     assert len(run("list", "--family", "quadratic_family")[1].split()) == 1000
@@ -79,10 +81,12 @@ def test_list_by_size_cost_and_start(run):
 def test_show_has_start_and_cost(run):
     name = "nvp_family_seed0"
     out = run("show", name)[1]
-    assert "start     non-finite loss (parameters of init(0)" in out and "synthetic data" in out
-    assert f"step      {measured.milliseconds(name)[0]:.3g} ms {measured.milliseconds(name)[1]} (CPU time of one thread" in out
+    assert max(map(len, out.splitlines())) <= 80
+    out = " ".join(out.split())
+    assert "start non-finite loss (parameters of init(0)" in out and "synthetic data" in out
+    assert f"step {measured.milliseconds(name)[0]:.3g} ms {measured.milliseconds(name)[1]} (CPU time of one thread" in out
     assert "start     finite" in run("show", "nvp_family_seed1")[1]
-    out = run("show", "own_regression_seed2", "--import", OWN)[1]
+    out = " ".join(run("show", "own_regression_seed2", "--import", OWN)[1].split())
     assert "start " not in out and "step " not in out  # nobody measured it
     assert "InMemoryData(x float32 [" in out and "examples: train " in out
     assert "start " not in run("show", "nvp_family_seed5000")[1]
@@ -142,18 +146,25 @@ def test_own_family_everywhere(run, tmp_path):
     status, out, _ = run("plot", tmp_path, "--task", "own_regression_seed2")
     picture = tmp_path / "plots" / "own_regression_seed2.png"
     assert status == 0 and picture.read_bytes().startswith(b"\x89PNG")
-    refused(run(*command, "--optimizer", "adam_lr_-3.00", "--out", tmp_path), "other options", "optimizers")
+    refused(
+        run(*command, "--optimizer", "adam_lr_-3.00", "--out", tmp_path),
+        "other options",
+        "name those that are there as well as new ones",
+    )
     refused(run("plot", tmp_path, "--task", "own_regresion_seed2"), "did you mean 'own_regression_seed2'")
     refused(run("plot", tmp_path, "--task", "own_regression_seed2", "--out", "/proc/a.png"), "can't write /proc/a.png")
     refused(run("plot", tmp_path, "--task", "own_regression_seed2", "--out", tmp_path / "a.xyz"), "a.xyz", ".png", ".svg")
     refused(run("normalize", tmp_path, "--split", "trian"), "did you mean 'train'")
 
 
-def test_misspelt_names(run, tmp_path):
+def test_misspelt_names(run, tmp_path, monkeypatch):
     refused(run("show", "mlp_famly_seed3"), "'mlp_famly_seed3'", "did you mean 'mlp_family_seed3'")
     refused(run("train", "mlp_family_seed3", "--optimizer", "adam_lr_-3.0"), "did you mean", "'adam_lr_-3.00'")
     refused(run("sample", "conv_family", 1), "did you mean")
     refused(run("list", "nothing*"), "nothing matches")
+    refused(run("list", "--optimizers", "adm*"), "no optimizer matches 'adm*'", "list --optimizers shows all")
+    refused(run("baseline", "mlp_family_seed3", "--source", "sythetic", "--out", tmp_path), "did you mean 'synthetic'")
+    refused(run("baseline", "mlp_family_seed3", "--steps", 20, "--out", tmp_path), "--evaluations")
     refused(run("baseline", "mlp_family_sed*", "--out", tmp_path), "no task matches", "seeds 0 .. 999", "100[0-2]")
     refused(run("baseline", "mlp_famly_seed*", "--out", tmp_path), "did you mean mlp_family_seed")
     refused(run("baseline", "mlp_family_seed3", "--optimizer", "adma_lr_*", "--out", tmp_path), "did you mean 'adam_lr_*'")
@@ -165,6 +176,11 @@ def test_misspelt_names(run, tmp_path):
     refused(run("train", "mlp_family_seed3", "--source", "real"), "'tfds' and 'synthetic'")
     refused(run("train", "quadratic_family_seed1", "--mode", "fast"), "xla_loop")
     refused(run("list", "--import", "no_such_module"), "no_such_module", ".py file")
+    (tmp_path / "folder_of_nothing").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    refused(run("list", "--import", "folder_of_nothing"), "a folder without __init__.py", ".py file")
+    status, _, err = run()
+    assert status == 2 and err.startswith("Usage: ")
 
 
 BROKEN = """

@@ -83,6 +83,20 @@ def test_old_curves_of_changed_tasks_are_left_out_unless_asked_for(old):
         taskset.load_curves(task=SAME[0], root=old, version="0.2")
 
 
+def test_versions_of_which_there_is_nothing(old):
+    for use, text in (
+        (lambda: taskset.load_curves(root=old, version="0.0"), "no curves for .* of version '0.0'; .*load_tasks.root='"),
+        (
+            lambda: taskset.load_normalizers(old, version="0.0"),
+            "there are no normalizers of version '0.0': there are those of 0.1.0",
+        ),
+        (lambda: taskset.normalizer(OLD, root=old, version="0.0"), "there are no normalizers of version '0.0'"),
+        (lambda: tabular.problems(old, version="0.0"), "there are no problems of version '0.0': there are those of 0.1.0"),
+    ):
+        with pytest.raises(StoreError, match=text):
+            use()
+
+
 def test_what_ships_keeps_the_old_ones_marked_until_there_are_new_ones(old, tmp_path, monkeypatch):
     listed = [OLD, *SAME]
     monkeypatch.setattr(catalogue, "list_tasks", lambda pattern=None: listed)

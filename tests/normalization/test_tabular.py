@@ -89,6 +89,9 @@ def test_in_turn_stops_where_the_budget_ends(problem):
     short = tabular.in_turn(problem.search(seed=0), ["nadamw_grid_seed251", "adam_lr_-2.00"], steps=5)
     assert short.steps == 0 and short.paid("adam_lr_-2.00") is None
     assert problem.learned_list() == ["nadamw_grid_seed251"]
+    # the first one is given up at 20 steps, and leaves 15 of the 35: enough for one evaluation of the next
+    diverged = tabular.in_turn(problem.search(seed=0), ["adam_lr_0.00", "adam_lr_-2.00", "adam_lr_-3.00"], steps=35)
+    assert diverged.steps == 30 and diverged.paid("adam_lr_-2.00") == 10 and diverged.paid("adam_lr_-3.00") is None
 
 
 def test_random_search_takes_each_configuration_once(problem):
@@ -125,6 +128,19 @@ def test_regrets_by_hand(problem):
     flat = frame({name: tuple(8.0 + i for i in range(4)) for name in CURVES})
     with pytest.raises(StoreError, match="lowers the loss of valid_outer"):
         tabular.from_curves(flat).scale()
+
+
+def test_without_times_budgets_are_steps():
+    """Curves of the release have none."""
+    timed, search = (tabular.from_curves(f).search() for f in (frame(), frame().assign(seconds=np.nan)))
+    for one in (timed, search):
+        one.advance("nadamw_grid_seed251", 30)
+        one.advance("adam_lr_-2.00", 30)
+    for steps in (0, 10, 60, np.inf):
+        assert search.reached(steps) == timed.reached(steps) and search.regret(steps) == timed.regret(steps)
+    assert search.regret() == search.regrets()[-1] == 0.5 / 7.5
+    with pytest.raises(StoreError, match="the curves of t have no times: give a budget in steps"):
+        search.regret(seconds=1.0)
 
 
 def test_numbers_are_proposed_and_what_was_trained_comes_back(problem):
@@ -175,9 +191,16 @@ def test_what_cannot_be_is_told(problem):
         (lambda: problem.query("adam_lr_0.00", step=31), "step 31: allowed is 0 .. 30"),
         (lambda: problem.search("validation"), "split 'validation': allowed are train"),
         (lambda: tabular.successive_halving(problem.search(), first=0), "first of at least 1"),
+        (lambda: problem.search().loss("tst"), "split 'tst': allowed are train"),
     ):
         with pytest.raises(StoreError, match=text):
             use()
+    for seed in (-1, 1.5):
+        with pytest.raises(ConfigError, match=f"seed {seed}: allowed is an integer"):
+            tabular.random_search(problem.search(), 10, seed)
+    for rate in (np.nan, "0.1"):
+        with pytest.raises(ConfigError, match="hyperparameter learning_rate=.*: allowed is a finite number"):
+            problem.space("adam_lr").nearest({"learning_rate": rate})
     uneven = frame({key: losses for key, losses in CURVES.items() if key != ("adam_lr_0.00", 1)})
     with pytest.raises(StoreError, match="different seeds"):
         tabular.from_curves(uneven)

@@ -14,6 +14,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -38,7 +39,8 @@ def ship(
     A root may be a directory merged before: new sweeps are added to it by merging it and them into another one.
     costs: {task: milliseconds a step} of tasks not swept, beside those of `taskset.execution.costs` and of merged roots.
     data_notes: {data set: what is particular about the copy of the real data that was read}; a merged root brings its own.
-    report: called with one line per step. Raises StoreError: see `collect.find`; an `out` that holds something else.
+    report: called with one line per step. Raises StoreError: see `collect.find`; an `out` that holds something else, or curves
+    of sweeps that are not among these.
     """
     out = Path(out)
     found = find(roots)
@@ -46,7 +48,7 @@ def ship(
     rows = [sweep_row(c, names[group_key(c.options)], data_notes or {}) for c in found]
     tables = tables_of(found, rows, {**measured_milliseconds(), **merged.costs(roots), **(costs or {})})
     report("tables")
-    _claim(out, roots)  # all that can be refused was: from here on files are written
+    _claim(out, roots, rows)  # all that can be refused was: from here on files are written
     kept = _write_curves(found, names, out, report)
     for old in (out / "curves").rglob("*.parquet"):
         if old not in kept:
@@ -54,6 +56,9 @@ def ship(
     report(f"{len(kept)} curve files")
     write_beside(tables, out)
     return len({c.task for c in found}), sum(len(row["seeds"]) * len(row["optimizers"]) for row in rows)
+
+
+_SWEEP = ("task", "source", "horizon")
 
 
 def write_beside(tables: Mapping[str, pa.Table], out: Path) -> None:
@@ -65,11 +70,19 @@ def write_beside(tables: Mapping[str, pa.Table], out: Path) -> None:
     sums.write(out)
 
 
-def _claim(out: Path, roots: Sequence[str | Path]) -> None:
+def _claim(out: Path, roots: Sequence[str | Path], rows: Sequence[Mapping[str, Any]]) -> None:
     if out.resolve() in {Path(root).resolve() for root in roots} or (out / "sweep.json").exists():
         raise StoreError(f"{out} is one of those merged, or the output of a sweep: give the result a directory of its own")
     if (out / "curves").exists() and not (out / sums.NAME).exists():
         raise StoreError(f"{out} has curves and no {sums.NAME}, so nothing merged before: choose another --out")
+    if (out / "sweeps.parquet").exists():
+        there = store.load_sweeps(out)[list(_SWEEP)].itertuples(index=False, name=None)
+        lost = sorted(set(there) - {tuple(row[name] for name in _SWEEP) for row in rows})
+        if lost:
+            raise StoreError(
+                f"{out} has curves that none of these directories has, {len(lost)} such as those of {lost[0][0]}, and would lose "
+                "them: add to it with `python -m taskset data add`, or choose another --out"
+            )
     store.write_text("", out / sums.NAME)  # a merge that is interrupted doesn't pass for a whole one, and can be done again
 
 

@@ -166,6 +166,13 @@ def packaged_root() -> Path:
     return Path(str(resources.files("taskset.data")))
 
 
+_MADE_BY = {  # whatever else there is, `data ship` makes
+    "curves": "run `python -m taskset baseline .. --out DIR`",
+    "normalizers.parquet": "make it with `python -m taskset normalize DIR`",
+}
+_SHIPPED = "make it with `python -m taskset data ship SWEEP.. --out DIR`"
+
+
 def under(root: str | Path | None, kind: str) -> Path:
     """The file or directory `kind` below a root. Raises `StoreError`, which says what makes it, where it is missing."""
     path = packaged_root() if root is None else Path(root)
@@ -173,12 +180,7 @@ def under(root: str | Path | None, kind: str) -> Path:
         raise StoreError(f"there is no directory {path}: give the --out of `python -m taskset baseline`")
     wanted = path / kind
     if not wanted.exists():
-        advice = (
-            "make it with `python -m taskset normalize DIR`"
-            if kind.endswith(".parquet")
-            else "run `python -m taskset baseline .. --out DIR`"
-        )
-        raise StoreError(f"{path} has no {kind}: {advice}, and give that directory")
+        raise StoreError(f"{path} has no {kind}: {_MADE_BY.get(kind, _SHIPPED)}, and give that directory")
     return wanted
 
 
@@ -209,7 +211,9 @@ def check_options(root: str | Path, options: dict[str, Any]) -> None:
     different = sorted(k for k in {*there, *options} if there.get(k) != options.get(k))
     if different:
         both = "; ".join(f"{k} is {_short(there.get(k))} there, {_short(options.get(k))} here" for k in different)
-        raise StoreError(f"{root} holds results made with other options ({both}): use the same options or another --out")
+        grows = set(different) <= {"optimizers", "seeds"}
+        same = "name those that are there as well as new ones," if grows else "use the same options"
+        raise StoreError(f"{root} holds results made with other options ({both}): {same} or another --out")
 
 
 def write_options(root: str | Path, options: dict[str, Any]) -> None:
@@ -220,6 +224,8 @@ def write_options(root: str | Path, options: dict[str, Any]) -> None:
 def read_options(root: str | Path) -> dict[str, Any]:
     """The options that the curves under `root` were made with. Raises `StoreError` where sweep.json is missing or damaged."""
     path = Path(root) / "sweep.json"
+    if not Path(root).is_dir():
+        raise StoreError(f"there is no directory {root}: give one that `baseline` or `evaluate` wrote")
     try:
         there = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:

@@ -146,8 +146,8 @@ def normalizers_of(root: str | Path | None = None, version: str | None = None) -
     """(the normalizers of `load_normalizers`, {(task, version)} of those left out), without a warning."""
     frame = all_normalizers(root)
     if version is not None:
-        changes.release(version)
-        return frame[[changes.is_of(made_by, version) for made_by in frame["version"]]].reset_index(drop=True), set()
+        there = changes.of_release(version, frame["version"], "normalizers")
+        return frame[there].reset_index(drop=True), set()
     rows = list(zip(frame["task"], frame["source"], frame["version"]))
     old = {row for row in set(rows) if changes.outdated(*row)}
     if not old:

@@ -22,10 +22,10 @@ _PATH = [("source", pa.string()), ("family", pa.string())]
 _ALL = pa.schema([*layout.STORED, ("seconds", pa.float32()), *_PATH])  # of new files and old ones
 COLUMNS = (*layout.LOADED.names, "source", "family")
 SOURCES = ("none", "synthetic", "tfds", "published")
-WHERE = {
-    "task": "the column runs of taskset.load_tasks() tells what there is",
-    "family": "the columns family and runs of taskset.load_tasks() tell what there is",
-    "optimizer": "taskset.load_optimizers() lists what there is",
+WHERE = {  # root: the argument with which what is read can be looked up
+    "task": "the column runs of taskset.load_tasks({root}) tells what there is",
+    "family": "the columns family and runs of taskset.load_tasks({root}) tell what there is",
+    "optimizer": "taskset.load_optimizers({root}) lists what there is",
 }
 NAMED = {  # whether a name is right, and only its curves are lacking
     "task": catalogue.is_task,
@@ -185,10 +185,11 @@ def curves_table(
     except sealed.FAULTS as error:
         raise _damaged(dataset, error) from error
     there = {column: _there(tables, column) for column in ("task", "optimizer") if column in asked.wanted}
-    _check_names(dataset, asked, there, found.left_out)
+    _check_names(dataset, root, asked, there, found.left_out)
     if not sum(map(len, tables)):
         hint = f'; those of {tasks_and_versions(found.left_out)}: version="0.1"' if found.left_out else ""
-        raise StoreError(f"no curves for {asked}; the column runs of taskset.load_tasks() tells what there is{hint}")
+        of = "" if version is None else f" of version {shown(version)}"
+        raise StoreError(f"no curves for {asked}{of}; {_where('task', root)}{hint}")
     if found.left_out:
         warn_left_out("curves", found.left_out, stacklevel=4)  # of who calls `load_curves`
     table = pa.concat_tables(tables).unify_dictionaries()
@@ -261,7 +262,11 @@ def _there(tables, column):
     return {name for table in tables for name in table[column].unique().cast(pa.string()).to_pylist()}
 
 
-def _check_names(dataset, asked, there, left_out):
+def _where(kind, root):
+    return WHERE[kind].format(root="" if root is None else f"root={str(root)!r}")
+
+
+def _check_names(dataset, root, asked, there, left_out):
     """Raise `StoreError` for a name asked for that is nowhere, or of a task whose curves are all out of date."""
     missing = [name for name in asked.wanted.get("task", ()) if name not in there["task"]]
     versions = dict(sorted(left_out))
@@ -269,23 +274,23 @@ def _check_names(dataset, asked, there, left_out):
         if name in versions:
             raise StoreError(outdated_line("curves", name, versions[name]))
     if missing:
-        _require("task", missing, _all_tasks(dataset))
+        _require("task", missing, _all_tasks(dataset), root)
     missing = [name for name in asked.wanted.get("optimizer", ()) if name not in there["optimizer"]]
     if missing:
-        _require("optimizer", missing, _all_optimizers(dataset))
+        _require("optimizer", missing, _all_optimizers(dataset), root)
     if "family" in asked.wanted:
-        _require("family", asked.wanted["family"], {_part(f.path, "family") for f in dataset.get_fragments()})
+        _require("family", asked.wanted["family"], {_part(f.path, "family") for f in dataset.get_fragments()}, root)
 
 
 def _part(path, name):
     return next(part.removeprefix(f"{name}=") for part in path.split("/") if part.startswith(f"{name}="))
 
 
-def _require(kind, names, there):
+def _require(kind, names, there, root):
     for name in names:
         if name not in there:
             guess = ";" if NAMED[kind](name) else guessed(name, there) or ";"
-            raise StoreError(f"no curves of {kind} {shown(name)}{guess} {WHERE[kind]}")
+            raise StoreError(f"no curves of {kind} {shown(name)}{guess} {_where(kind, root)}")
 
 
 def _all_tasks(dataset):

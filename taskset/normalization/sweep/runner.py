@@ -50,7 +50,8 @@ class SweepOptions:
                 raise ConfigError(f"{field} is {getattr(self, field)}: allowed is an integer of at least 1")
         if self.steps % self.evaluations:
             raise ConfigError(
-                f"steps {self.steps} can't be cut into {self.evaluations} equal intervals: use a multiple of {self.evaluations}"
+                f"steps {self.steps} can't be cut into {self.evaluations} equal intervals between evaluations: use a multiple of "
+                f"{self.evaluations}, or other evaluations (--evaluations, {self.evaluations} here)"
             )
         if not self.optimizers or not self.seeds:
             raise ConfigError("a sweep needs at least one optimizer and one seed")

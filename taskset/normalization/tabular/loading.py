@@ -42,8 +42,7 @@ def problems(root: str | Path | None = None, version: str | None = None) -> pd.D
         left_out = _not_renewed(sweeps[old], sweeps[np.logical_not(old)])
         sweeps = sweeps[np.logical_not(old)]
     else:
-        changes.release(version)
-        sweeps = sweeps[[changes.is_of(made_by, version) for made_by in sweeps["taskset_version"]]]
+        sweeps = sweeps[changes.of_release(version, sweeps["taskset_version"], "problems")]
     runs: defaultdict[tuple[Any, ...], defaultdict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
     for row in sweeps.itertuples():
         for optimizer in row.optimizers:

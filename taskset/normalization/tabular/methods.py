@@ -10,26 +10,26 @@ from taskset.random import seeds
 def random_search(search: Search, steps: int, seed: int = 0) -> Search:
     """Configurations in random order without replacement, each to its end, until `steps` steps are spent or none is left.
 
-    Raises StoreError for steps below 1.
+    Raises StoreError for steps below 1, ConfigError for a seed that is none.
     """
     _check(search, steps=steps)
     problem = search.problem
-    order = seeds.generator(seed, "random search", problem.task).permutation(len(problem.optimizers))
+    order = seeds.generator(seeds.check(seed), "random search", problem.task).permutation(len(problem.optimizers))
     return in_turn(search, [problem.optimizers[i] for i in order], steps)
 
 
 def in_turn(search: Search, optimizers: Iterable[str], steps: int) -> Search:
     """The configurations in the order given, each to its end; the last one as far as what is left of `steps` reaches.
 
-    Raises StoreError for steps below 1.
+    A run that diverges leaves what it didn't need to the next. Raises StoreError for steps below 1.
     """
     _check(search, steps=steps)
+    interval = int(search.problem.steps[:2].max())  # for less than this, nothing is seen of a run but its start
     for optimizer in optimizers:
         left = steps - search.steps
-        if left > 0:
-            search.advance(optimizer, min(left, search.problem.horizon))
-        if left <= search.problem.horizon:
+        if search.trials and left < max(interval, 1):
             break
+        search.advance(optimizer, min(left, search.problem.horizon))
     return search
 
 

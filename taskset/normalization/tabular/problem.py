@@ -90,7 +90,7 @@ class Problem:
 
         Raises StoreError where no configuration ends up below the start.
         """
-        losses = self.losses[self._split(choose_on)]
+        losses = self.losses[self.check_split(choose_on)]
         chosen = losses.mean(axis=1) if seed is None else losses[:, self._seed(seed)]
         finite = chosen[np.isfinite(chosen)]
         initial, best = (float(np.nanmean(chosen[:, 0])), float(finite.min())) if finite.size else (np.nan, np.nan)
@@ -105,7 +105,7 @@ class Problem:
 
     def search(self, choose_on: str = "valid_outer", seed: int | None = None) -> Search:
         """A new account on which nothing has been spent. choose_on: the split whose loss decides; seed: as in `query`."""
-        self._split(choose_on)
+        self.check_split(choose_on)
         if seed is not None:
             self._seed(seed)
         return Search(self, choose_on, seed)
@@ -116,14 +116,15 @@ class Problem:
 
     def _place(self, optimizer: str) -> int:
         if optimizer not in self.optimizers:
-            guess = guessed(optimizer, self.optimizers)
+            guess = guessed(optimizer, self.optimizers) or ":"
             some = ", ".join(self.optimizers[:3])
             raise StoreError(
-                f"{self.task} has no curves of {shown(optimizer)}{guess}: its {len(self.optimizers)} optimizers are {some} .."
+                f"{self.task} has no curves of {shown(optimizer)}{guess} its {len(self.optimizers)} optimizers are {some} .."
             )
         return self.optimizers.index(optimizer)
 
-    def _split(self, split: str) -> str:
+    def check_split(self, split: str) -> str:
+        """`split`, if it is one. Raises `StoreError`."""
         if split not in SPLITS:
             raise StoreError(f"split {split!r}: allowed are {', '.join(SPLITS)}")
         return split
@@ -206,13 +207,21 @@ class Search:
 
     def loss(self, split: str) -> float:
         """The loss of another split at the place of `best`, such as the test loss of what was chosen on validation loss."""
+        self.problem.check_split(split)
         if self.best is None:
             return np.inf
         curve = self._curves[self.best.optimizer]
         return float(curve.losses[split][np.searchsorted(curve.steps, self.best.step)])
 
     def reached(self, steps: float = np.inf, seconds: float = np.inf) -> float:
-        """The best loss after at most so many steps and seconds were spent; infinite before the first finite evaluation."""
+        """The best loss after at most so many steps and seconds were spent; infinite before the first finite evaluation.
+
+        Raises StoreError for `seconds` where the curves have no times.
+        """
+        if seconds == np.inf:
+            return min((loss for spent, _, loss in self.history if spent <= steps), default=np.inf)
+        if np.isnan(self.seconds):
+            raise StoreError(f"the curves of {self.problem.task} have no times: give a budget in steps, without seconds")
         return min((loss for spent, time, loss in self.history if spent <= steps and time <= seconds), default=np.inf)
 
     @property

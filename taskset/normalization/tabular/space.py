@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from taskset.errors import ConfigError
+from taskset.errors import ConfigError, shown
 
 _DECADE = 10.0  # positive values that span more than this have a logarithmic axis
 
@@ -45,9 +45,15 @@ class Space:
     points: np.ndarray
 
     def point(self, values: Mapping[str, float]) -> np.ndarray:
-        """The point [A] of hyperparameters {name: value}. Raises `ConfigError` unless the names are those of the axes."""
+        """The point [A] of hyperparameters {name: value}.
+
+        Raises `ConfigError` unless the names are those of the axes and the values finite numbers.
+        """
         if set(values) != set(self.axes):
             raise ConfigError(f"hyperparameters {', '.join(sorted(values))}: expected are {', '.join(self.axes)}")
+        for name, value in values.items():
+            if not isinstance(value, (int, float, np.number)) or not np.isfinite(value):
+                raise ConfigError(f"hyperparameter {name}={shown(value)}: allowed is a finite number")
         return np.array([axis.unit(values[name]) for name, axis in self.axes.items()])
 
     def nearest(self, values: Mapping[str, float], among: Collection[str] | None = None) -> str:

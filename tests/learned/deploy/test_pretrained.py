@@ -28,7 +28,9 @@ def test_they_fit_their_optimizer_and_tell_how_they_were_trained(name):
 def test_the_command_lists_them():
     result = CliRunner().invoke(main.app, ["pretrained"])
     assert result.exit_code == 0 and len(result.output.strip()) > 20
-    assert all(pretrained.describe(name) in result.output for name in pretrained.names())  # ":100:" is no emoji
+    assert max(map(len, result.output.splitlines())) <= 80
+    output = " ".join(result.output.split())
+    assert all(pretrained.describe(name) in output for name in pretrained.names())  # ":100:" is no emoji
     assert pretrained.BEST in pretrained.names() and f"validation tasks: {pretrained.BEST};" in result.output
 
 

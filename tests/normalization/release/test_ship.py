@@ -126,9 +126,18 @@ def test_sweeps_are_added_to_what_was_merged_before(few_tasks, sweeps, shipped, 
         ship.ship([tmp_path / "first"], tmp_path / "out")
 
 
-def test_merging_again_leaves_nothing_of_the_old(few_tasks, sweeps, copy):
-    ship.ship(sweeps[:1], copy)
-    assert len(store.curve_files(copy)) == 2 and check(copy) == []
+def test_merging_again_leaves_nothing_of_the_old(few_tasks, sweeps, shipped, copy):
+    before, file = contents(copy), store.curve_files(copy)[0]
+    shutil.copy(file, file.with_name("old.parquet"))
+    ship.ship(sweeps, copy, {"mlp_family_seed7": 12.5}, {"mnist": "scanned twice"})
+    assert contents(copy) == before == contents(shipped)
+
+
+def test_a_merge_that_would_lose_curves_is_refused(few_tasks, sweeps, copy):
+    before = contents(copy)
+    with pytest.raises(StoreError, match="would lose them: add to it with `python -m taskset data add`"):
+        ship.ship(sweeps[:1], copy)
+    assert contents(copy) == before
 
 
 def test_sums_are_those_of_the_files(shipped):
@@ -177,12 +186,15 @@ def test_ship_by_command(few_tasks, run, sweeps, shipped, tmp_path):
     costs.write_text("task,ms_per_step\nmlp_family_seed7,12.5\n")
     arguments = ("ship", *sweeps, "--out", tmp_path / "out", "--costs", costs)
     status, out, _ = run(*arguments, "--data-note", "mnist=scanned twice")
+    empty = tmp_path / "empty.csv"
+    empty.write_text("")
     assert status == 0 and "4 tasks, 41 runs" in out
     assert (tmp_path / "out" / sums.NAME).read_text() == (shipped / sums.NAME).read_text()
     costs.write_text("task,ms_per_step\nmlp_family_seed7,-1\n")
     for bad, text in (
         (arguments, "positive number"),
         ((*arguments[:-1], tmp_path / "none.csv"), "can't read"),
+        ((*arguments[:-1], empty), "its columns are []"),
         ((*arguments[:-2], "--data-note", "x"), "NAME=TEXT"),
     ):
         status, _, err = run(*bad)
