@@ -74,7 +74,7 @@ class LearnedOptimizer:
             raise ValueError(f"{self.name} reads the train loss: give `loss`, the one that the gradients come from")
         params = _parameters(params)
         dtype = _dtype(params)
-        grads = _computed(_gradients(grads, params), dtype)
+        grads = _gradients(grads, params, dtype)
         moving = _computed({path: p for path, p in params.items() if path in grads}, dtype)
         if not moving:
             return params, state
@@ -223,8 +223,8 @@ def _is_float(dtype):
     return dtype.kind == "f" or "float" in dtype.name  # bfloat16 is not of NumPy's own kind
 
 
-def _gradients(grads, params):
-    """{name: array} of the gradients that are there, in the parameters' shapes and dtype; none of what has no numbers."""
+def _gradients(grads, params, dtype):
+    """{name: array} of the gradients that are there, in the parameters' shapes, of `dtype`; none of what has no numbers."""
     found = {}
     if not isinstance(grads, dict):
         raise ValueError(f"grads is a {type(grads).__name__}: allowed is {{name: array or None}}")
@@ -238,7 +238,7 @@ def _gradients(grads, params):
         if g.shape != p.shape or not (_is_float(g.dtype) or g.dtype.kind in "iu"):
             raise ValueError(f"gradient of {path!r} is {g.dtype} {g.shape}: allowed are numbers of its shape, {p.shape}")
         if p.size:
-            found[path] = g.astype(p.dtype)
+            found[path] = g.astype(dtype)
     return found
 
 

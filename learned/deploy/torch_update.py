@@ -13,7 +13,8 @@ of its schedule, and warns. A parameter without a gradient stays as it is, and s
 float64 where a parameter is, else float32; bfloat16 and float16 parameters are rounded once, at the end of a step. There is no
 learning rate. Arguments that don't fit raise ValueError.
 
-weight_decay, an option of a group, is decoupled: a parameter is multiplied by 1 - weight_decay before each step.
+weight_decay, an option of a group, is decoupled: a parameter is multiplied by 1 - weight_decay before each step, in its own
+dtype: half precision rounds this as well, and loses decays below 1/512 (bfloat16) or 1/4096 (float16).
 
 The .npz is what `python -m learned export --format torch` writes.
 """

@@ -63,7 +63,10 @@ def together(rng: np.random.Generator, lengths: np.ndarray) -> np.ndarray:
 
 
 def spread(rng: np.random.Generator, lengths: np.ndarray) -> np.ndarray:
-    """First episodes are cut to a uniformly drawn length, so that pairs don't start their later episodes together."""
+    """First episodes are cut to a uniformly drawn length, so that pairs don't start their later episodes together.
+
+    No episode is shorter than a truncation. Steps near the start of an episode weigh more than with `together` (docs/learned.md).
+    """
     return rng.integers(1, lengths + 1)
 
 

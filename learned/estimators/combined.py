@@ -8,7 +8,7 @@ import numpy as np
 
 from learned.estimators import base
 from learned.estimators.reparam import pair_gradients
-from learned.estimators.truncated_unroll import TruncatedUnroll, finite_rows
+from learned.estimators.truncated_unroll import TruncatedUnroll
 from learned.types import Lengths, Tree
 from learned.unrolling.backpropagation import BackpropagatedUnroll
 from learned.unrolling.problem import Problem
@@ -21,8 +21,14 @@ def combine(es: np.ndarray, reparam: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
         g = (g_es / v_es + g_rp / v_rp) / (1 / v_es + 1 / v_rp)
 
-    g_es, g_rp: means over pairs; v_es, v_rp: unbiased variances over pairs + 1e-8, of each weight of theta by itself.
+    g_es, g_rp: means over pairs; v_es, v_rp: unbiased variances over pairs + 1e-8, of each weight of theta by itself. Rows that
+    are not finite are left out; an estimator with fewer than two others has no variance, and no weight. g is 0 if both have none.
     """
+    es, reparam = (rows[np.isfinite(rows).all(axis=1)] for rows in (es, reparam))
+    if len(es) < 2 or len(reparam) < 2:
+        weight = np.full(es.shape[1], float(len(reparam) < 2))
+        chosen = es if len(reparam) < 2 else reparam
+        return chosen.mean(axis=0) if len(chosen) > 1 else np.zeros(es.shape[1]), weight
     v_es, v_reparam = es.var(axis=0, ddof=1) + FLOOR, reparam.var(axis=0, ddof=1) + FLOOR
     weight = v_reparam / (v_es + v_reparam)
     return weight * es.mean(axis=0) + (1 - weight) * reparam.mean(axis=0), weight
@@ -31,7 +37,7 @@ def combine(es: np.ndarray, reparam: np.ndarray) -> tuple[np.ndarray, np.ndarray
 class Combined:
     """Inverse-variance weighting of `es_truncated` and `reparam` on the same truncations and perturbations.
 
-    Metz et al. 2019 (arXiv 1810.10180, section 4). A pair that is not finite in one of the two counts as zero in that one.
+    Metz et al. 2019 (arXiv 1810.10180, section 4). A pair that is not finite in one of the two is left out of that one.
     """
 
     name = "combined"
@@ -52,7 +58,8 @@ class Combined:
         losses, gradients, state = self.truncations.gradients(base.both_signs(theta, e), state, lengths)
         signs = base.by_sign(losses)
         d, finite_d = base.differences(signs, np.ones([settings.steps, settings.pairs], bool), settings)
-        rows, finite_rp = finite_rows(pair_gradients(gradients))
-        gradient, weight = combine(d[:, None] * e / (2 * settings.sigma**2), rows)
-        lost = int(np.sum(~(finite_d & finite_rp)))
+        es = np.where(finite_d[:, None], d[:, None] * e / (2 * settings.sigma**2), np.nan)
+        rows = pair_gradients(gradients)
+        gradient, weight = combine(es, rows)
+        lost = int(np.sum(~(finite_d & np.isfinite(rows).all(axis=1))))
         return base.Estimate(gradient, base.mean_loss(losses), lost, losses.size, {"es_weight": float(weight.mean())}), state

@@ -46,7 +46,8 @@ def anchored() -> LearnedOptimizer:
     normalised direction. With power = 1/3 a step is relative to the size of the parameters; with length = -1/6 it falls like one
     over the root of the number of steps.
 
-    n = (.9 m / (1 - .9^(t+1)) + .1 g / (1 - .9^t)) r, t = 1, 2, .., m, v bias-corrected averages below, r = 1 / sqrt(v + 1e-18).
+    n = (.9 m / (1 - .9^(t+1)) + .1 g / (1 - .9^t)) r, t = 1, 2, .., r = 1 / sqrt(v + 1e-18), with the averages below, m as it is
+    and v bias-corrected.
 
     x: g, m (decays .5 .9 .99), each divided by R, by sqrt(v) (.95), by sqrt(v) (.999); p / s; sqrt(v) / R. R^2 is the tensor's
     mean of v (.999). m is divided by the standard deviation that it would have if gradients were noise of variance 1, so that

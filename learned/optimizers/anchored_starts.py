@@ -54,7 +54,7 @@ def scheduled(
     rate: learning rate at the start of a run of 2,000 steps, relative to the size of the parameters where `scaled`; of T steps:
     (T / 2000)^length times as large. level: of LEVELS.
     seed: of the hidden weights that the schedule doesn't use; their outputs are 0, as are those of the network of directions.
-    Within 5 % of the rule until nine tenths of a run, and no lower than a hundredth of the rate after that.
+    Within 10 % of the rule until nine tenths of a run, and no lower than a two-hundredth of the rate after that.
     """
     weights = {path: np.array(w) for path, w in anchored.anchored().init_theta(seed).items()}
     taus = np.array(anchored.FRACTIONS)

@@ -109,9 +109,9 @@ class Options:
         power = self.cost_power
         _allowed("cost_power", power, _is_number(power) and 0 <= power <= 10, "a number from 0 to 10")
         self._check_schedule()
-        if self.differences == "rms" and self.estimator not in DIFFERENCE_ESTIMATORS:
+        if self.differences != "value" and self.estimator not in DIFFERENCE_ESTIMATORS:
             raise ConfigError(
-                f"differences 'rms' with estimator {self.estimator!r}: allowed are estimators that are linear in differences, "
+                f"differences {self.differences!r} with estimator {self.estimator!r}: allowed are estimators linear in them, "
                 f"{', '.join(DIFFERENCE_ESTIMATORS)}"
             )
         _allowed(

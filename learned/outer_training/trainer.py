@@ -28,7 +28,7 @@ from learned.outer_training.time_plan import TimePlan
 from learned.types import Arrays, Line, PathLike, Slots
 from learned.unrolling.vectors import Layout
 from taskset import changes
-from taskset.errors import ConfigError, StoreError, cut, shown
+from taskset.errors import ConfigError, StoreError, TasksetError, cut, shown
 from taskset.normalization.store import make_directory, remove_temporaries, write_text
 from taskset.random import seeds
 from taskset.scoring import suites
@@ -151,13 +151,13 @@ class Trainer:
                 events.write(line)
                 report(line)
                 ended = over()
+                if keep_every and (self.step % keep_every == 0 or ended):  # before the checkpoint: no resumption passes over it
+                    self.keep(self.directory / f"weights-{self.step:07d}.npz")
                 if self.step % save_every == 0 or ended:
                     file.flush()
                     os.fsync(file.fileno())
                     before_saving()
                     self.save()
-                if keep_every and (self.step % keep_every == 0 or ended):
-                    self.keep(self.directory / f"weights-{self.step:07d}.npz")
         return self.weights
 
     @property
@@ -173,6 +173,11 @@ class Trainer:
         scales = self._scales(results)
         # Slots are summed in the order of their numbers, whoever computed them: the sum does not depend on it.
         raw = sum(self._scaled(result, r) for result, r in zip(results, scales)) / len(results)
+        if not np.isfinite(raw).all():  # no estimator of the package lets one through
+            raise TasksetError(
+                f"the gradient of outer step {step + 1} is not finite, from estimator {options.estimator!r}: {self.directory} "
+                "stays as it was last saved"
+            )
         clip, clipped_share = outer_optimizer.CLIPPING[options.clipping]
         gradient, rate = clip(raw, options.clip), self.learning_rate(step)
         self.x, self.m, self.v = outer_optimizer.adamw(self.x, self.m, self.v, gradient, step, rate, options.weight_decay)

@@ -22,7 +22,7 @@ def orthogonalized(matrix: tf.Tensor) -> tf.Tensor:
     """Nearly U V' of the singular value decomposition U S V' of a matrix, or of each of a batch, by Newton-Schulz iterations.
 
     X <- M / (|M|_F + 1e-7), then five times X <- a X + (b A + c A A) X, A = X X', with the smaller side in front. The singular
-    vectors stay as they are; singular values that are not tiny beside the norm come to lie between .7 and 1.2.
+    vectors stay as they are; singular values that are not tiny beside the norm come to lie between some .68 and 1.2.
     """
     wide = matrix.shape[-2] <= matrix.shape[-1]
     x = matrix if wide else tf.linalg.matrix_transpose(matrix)

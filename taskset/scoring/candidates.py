@@ -97,6 +97,8 @@ def candidate(
 def _of_list(count: int, hyperparameters: Given | None, trials: int | None, name: str | None) -> Candidate:
     if hyperparameters is not None:
         raise ConfigError(f"hyperparameters {shown(hyperparameters)} of opt_list:{count}: the list has its own; leave them out")
+    if trials is not None and not (type(trials) is int and 1 <= trials <= count):
+        raise ConfigError(f"trials {shown(trials)} of opt_list:{count}: allowed is an integer from 1 to {count}, its first ones")
     names = opt_list_names(count)[:trials]
     sets = [{"optimizer": listed} for listed in names]
     found = Candidate(

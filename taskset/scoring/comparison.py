@@ -124,9 +124,14 @@ def compare(
         raise ConfigError(outdated_line("baselines", *older[0]))
     scales, longer = scales_of(normalizers, source, tasks, horizon, normalizer_horizon)
     theirs = plain(store.load_curves(task=tasks, source=[source, "none"], horizon=[longer], root=baselines, version=version))
+    cut_short: list[str] = []
     if longer != horizon:  # a schedule depends on the horizon: only those without one can be cut short
-        theirs = theirs[theirs["optimizer"].map(rivals.family_of).isin([rivals.ADAM, "adagrad_lr"])]
+        families = theirs["optimizer"].map(rivals.family_of)
+        usable = families.isin([rivals.ADAM, "adagrad_lr"])
+        cut_short, theirs = sorted({str(family) for family in families[~usable]}), theirs[usable]
     notes = _notes(theirs, evaluations, tasks, scales, horizon, longer)
+    if cut_short:
+        notes.append(f"left out, as their schedules may depend on the horizon: {', '.join(cut_short)}")
     if uncommon:
         notes.append(f"left out: {len(uncommon)} tasks that not all evaluations have ({cut(', '.join(uncommon))})")
     if older:
@@ -206,6 +211,8 @@ def _speedups(both, learned, tasks, steps, horizon):
 
     ours, theirs = (mean_curves(frame).sort_values("step") for frame in both)
     theirs = theirs[theirs["optimizer"].map(rivals.family_of) == rivals.ADAM]
+    if len(steps) > 1:  # smoothing counts evaluations, so that both need the same interval; theirs may go beyond `steps`
+        theirs = theirs[theirs["step"] % (steps[1] - steps[0]) == 0]
     rows = []
     for task in tasks:
         part = theirs[theirs["task"] == task].pivot(index="step", columns="optimizer", values="train")

@@ -85,7 +85,7 @@ def score(
         raise ConfigError(f"horizon {horizon!r}: allowed is an integer from 1 to {found.horizon}, the suite's")
     tasks = _tasks(found, split)
     candidate = candidates.candidate(optimizer, hyperparameters, trials, name)
-    options = options_of(candidate, found.source, horizon, seeds, batches)
+    options = options_of(candidate, found.source, horizon, seeds, batches, found.horizon)
     standing.check_horizon(found, tasks, horizon)
     text = trial_runs.Text(optimizer, candidate.trials, candidate.name) if isinstance(optimizer, str) else None
     waiting = trial_runs.plan(candidate, tasks, options, out)
@@ -95,7 +95,7 @@ def score(
         raise TasksetError(f"{len(progress.failed)} of {len(tasks)} tasks failed; {task}: {told}")
     cost = step_cost.of_candidate(candidate, found, tasks, options, out, data_dir)
     result = standing.standing(candidate, found, tasks, horizon, out, view, cost=cost)
-    if horizon == found.horizon:
+    if horizon == found.horizon and seeds == SEEDS:
         result = replace(result, rows=[*result.rows, *shipped_rivals.rows(found, tasks, view)])
     score_file.write(result, candidate, seeds, Path(out) / "scores.json")
     score_file.write_text(standing_table.markdown(result), Path(out) / "scores.md")
@@ -105,11 +105,22 @@ def score(
 
 
 def options_of(
-    candidate: candidates.Candidate, source: str, horizon: int, seeds: int = SEEDS, batches: int = BATCHES
+    candidate: candidates.Candidate,
+    source: str,
+    horizon: int,
+    seeds: int = SEEDS,
+    batches: int = BATCHES,
+    longest: int | None = None,
 ) -> SweepOptions:
-    """The options of a candidate's sweep: as many of 50 intervals between evaluations as cut the horizon into equal parts."""
-    evaluations = next(n for n in range(min(50, horizon), 0, -1) if horizon % n == 0)
-    return SweepOptions(candidate.names, source, horizon, tuple(range(seeds)), batches, evaluations)
+    """The options of a candidate's sweep.
+
+    There are at most 50 intervals between evaluations, all equal, and as many as fit into those of runs of `longest` steps (the
+    suite's; None: `horizon`) that have 50: so a shorter run is evaluated at all steps at which the baselines were.
+    """
+    theirs = max((longest or horizon) // 50, 1)
+    equal = [n for n in range(min(50, horizon), 0, -1) if horizon % n == 0]
+    fitting = [n for n in equal if theirs % (horizon // n) == 0]
+    return SweepOptions(candidate.names, source, horizon, tuple(range(seeds)), batches, (fitting or equal)[0])
 
 
 def _tasks(suite: Suite, split: str) -> list[str]:

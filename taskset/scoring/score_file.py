@@ -1,7 +1,7 @@
 """scores.json: a `Standing` that another lab can read and compare.
 
 {"format": "taskset scores", "format_version": 1, "taskset_version": "0.2.0", "suite": "1h:1", "horizon": 2000, "view": "end",
- "seeds": 2, "optimizer": {"name": .., "hyperparameters": [..], "code": .., "library": ..}, "machine": ..,
+ "seeds": 2, "optimizer": {"name": .., "hyperparameters": [..], "code": ..}, "machine": ..,
  "rows": [{"title": .., "trials": 1, "own": true, "diverged": 0, "runs": 20, "milliseconds": .2,
            "relative_cost": 1.1, "speed_up": {"median": [value, low, high], "tasks": {"mlp_family_seed1": 1.4, ..}},
            "train": {"mean": [value, low, high], .., "won": .5, "tasks": {"mlp_family_seed1": .31, ..}}, "test": {..}}, ..]}
@@ -62,12 +62,12 @@ def differences(first: dict[str, Any], second: dict[str, Any]) -> list[str]:
     """Lines that compare two files (`read`): each pair of their optimizers' rows with the same number of trials.
 
     The difference is that of the normalized losses of the same tasks, the second's minus the first's: negative where the second
-    is better. Raises: ConfigError where suites, horizons or views differ.
+    is better. Raises: ConfigError where suites, horizons, views or numbers of seeds differ.
     """
-    for key in SAME:
-        if first[key] != second[key]:
+    for key in (*SAME, "seeds"):
+        if first.get(key) != second.get(key):
             raise ConfigError(
-                f"{key} is {first[key]!r} in one file and {second[key]!r} in the other: compare scores of one {key}"
+                f"{key} is {first.get(key)!r} in one file and {second.get(key)!r} in the other: compare scores of one {key}"
             )
     lines = []
     for a in (row for row in first["rows"] if row.own):

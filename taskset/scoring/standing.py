@@ -65,7 +65,7 @@ def standing(
         scales |= _test_scales(tasks, sources, suite.horizon, baselines)
     mine = plain(store.load_curves(task=tasks, root=root))
     theirs = _baselines(tasks, sources, suite.horizon, baselines)
-    notes = []
+    mine, theirs, notes = _of_common_seeds(mine, theirs)
     if horizon < suite.horizon:
         notes.append(f"losses are normalized by baselines of {suite.horizon} steps, of which the first {horizon} are compared")
         theirs = theirs[theirs["optimizer"].map(rivals.family_of).isin([rivals.ADAM])]  # the others' schedules are longer
@@ -87,6 +87,19 @@ def standing(
         more, tuned = _rivals(others, tasks, notes, _speeds(theirs, adam, steps))
         rows += more
     return Standing(f"{suite.name}:{suite.version}", horizon, view, list(tasks), rows, tuned, notes)
+
+
+def _of_common_seeds(mine: pd.DataFrame, theirs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+    """Both frames with the seeds that both have, and a note where that leaves some out.
+
+    The best of many trials is the lower, the fewer seeds its mean is over: means over unequal numbers can't be compared.
+    """
+    each = [{int(seed) for seed in frame["seed"].unique()} for frame in (mine, theirs)]
+    common = sorted(set.intersection(*each))
+    if not common or each[0] == each[1]:
+        return mine, theirs, []
+    note = f"runs of the seeds that both have are compared: {', '.join(map(str, common))}"
+    return mine[mine["seed"].isin(common)], theirs[theirs["seed"].isin(common)], [note]
 
 
 def check_horizon(suite: Suite, tasks: Sequence[str], horizon: int, baselines: str | Path | None = None) -> None:

@@ -18,11 +18,11 @@ def heading(standing: Standing) -> str:
     count = len(standing.tasks)
     return (
         f"{standing.suite}, {count} task{'s' if count > 1 else ''}, {standing.horizon} steps. Normalized loss "
-        f"({VIEWS[standing.view]}; 1: the start, 0: the best of the baselines; a diverged run counts as 2), mean over seeds. "
-        "Brackets: 95% bootstrap interval over tasks. won: share of tasks with a lower loss than Adam tuned for each task; equal "
-        "losses count half. Trials are chosen by train loss for train loss, by validation loss for test loss. speed-up: how many "
-        "times as fast as the best Adam rate to the same smoothed train loss, median over tasks. x Adam: cost of a step, Adam's "
-        "being 1."
+        f"({VIEWS[standing.view]}; 1: the start, 0: the best of the baselines; a loss that is not finite counts as 2), mean "
+        "over seeds. Brackets: 95% bootstrap interval over tasks. won: share of tasks with a lower loss than Adam tuned for "
+        "each task; equal losses count half. Trials are chosen by train loss for train loss, by validation loss for test "
+        "loss. speed-up: how many times as fast as the best of Adam's rates to a smoothed train loss that both reach, median "
+        "over tasks. x Adam: cost of a step, Adam's being 1."
     )
 
 

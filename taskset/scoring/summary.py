@@ -56,7 +56,7 @@ def heading(comparison: Comparison) -> str:
     place = {"end": "at the last step", "mean": "mean over the curve", "lowest": "lowest of the curve"}[comparison.view]
     return (
         f"Normalized loss (1: start, 0: the best of the baselines) after {comparison.horizon} steps, {place}; mean over seeds, "
-        "then statistics over tasks with 95% bootstrap intervals. A diverged run counts as 2."
+        "then statistics over tasks with 95% bootstrap intervals. A loss that is not finite counts as 2."
     )
 
 

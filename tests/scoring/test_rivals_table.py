@@ -20,7 +20,17 @@ def test_relative_speed_from_both_sides(monkeypatch):
     assert speedup.relative_speed(np.where(steps > 50, np.nan, 1.0), steps, adam) == 0
     # Nothing is known of what happens before the first evaluation.
     assert speedup.relative_speed(np.where(steps > 0, 1.0, 10.0), steps, adam) == pytest.approx(10)
-    assert speedup.relative_speed(np.full(len(steps), 11.0), steps, adam) == pytest.approx(0.1)
+    assert speedup.relative_speed(np.full(len(steps), 11.0), steps, adam) == 0  # it never moves
+
+
+def test_relative_speed_of_nearly_equal_curves_is_nearly_one():
+    """Curves that level off early: the smallest difference at the end must not decide between half and twice the speed."""
+    steps = np.arange(0, 2040, 40)
+    curve = np.where(steps < 600, 10 - steps / 100, 4 + (steps - 600) / 1e4)
+    for shift in (-1e-6, 0.0, 1e-6):
+        assert speedup.relative_speed(curve + shift, steps, curve[None]) == pytest.approx(1, rel=1e-3)
+    stretched = np.interp(steps, 2 * steps, curve)  # half as fast, and level later
+    assert 0.4 < speedup.relative_speed(stretched, steps, curve[None]) < 0.8
 
 
 def test_shares_of_tasks():

@@ -239,6 +239,27 @@ def test_one_worker_is_this_process(mine, tiny, tmp_path, monkeypatch):
     assert done.finished == ["a", "b"] and totals == [2] * 4
 
 
+def test_shorter_runs_are_evaluated_at_all_steps_at_which_the_baselines_were(mine):
+    found = candidates.candidate(f"{mine}:Sign", {"learning_rate": 0.1})
+    for longest in (2000, 10_000):
+        grid = longest // 50
+        for horizon in range(grid, longest + 1, grid):
+            options = one_optimizer.options_of(found, "synthetic", horizon, longest=longest)
+            assert options.evaluations <= 50 and grid % (horizon // options.evaluations) == 0, horizon
+
+
+def test_the_seeds_that_both_have_are_compared(mine, tiny, tmp_path):
+    """The baselines of this suite have the seeds 0 and 1; more of one's own would make a luckier or unluckier mean."""
+    given = {"hyperparameters": {"learning_rate": 0.01}, "horizon": 40, "batches": 1}
+    two = one_optimizer.score(f"{mine}:Sign", str(tiny), tmp_path / "two", seeds=2, **given)
+    three = one_optimizer.score(f"{mine}:Sign", str(tiny), tmp_path / "three", seeds=3, **given)
+    one = one_optimizer.score(f"{mine}:Sign", str(tiny), tmp_path / "one", seeds=1, **given)
+    assert [row.values for row in three.rows] == [row.values for row in two.rows]
+    assert "runs of the seeds that both have are compared: 0, 1" in three.notes
+    assert "runs of the seeds that both have are compared: 0" in one.notes and not any("seeds" in note for note in two.notes)
+    assert one.tuned.values != two.tuned.values  # of one seed, too
+
+
 def test_wrong_suites(mine, tiny, tmp_path):
     for given, error, says in (
         ({"horizon": 3000}, ConfigError, "2000"),

@@ -44,8 +44,9 @@ def plan(names: Sequence[str], options: SweepOptions, root: str | Path, data_dir
     if len(infeasible) == len(names):
         name, reason = next(iter(infeasible.items()))
         raise InfeasibleTask(f"none of these tasks can run; {name}: {reason}")
-    resume.extend(root, options.as_json())
-    store.check_options(root, options.as_json())
+    extended = resume.extended(root, options.as_json())
+    if not extended:
+        store.check_options(root, options.as_json())
     waiting, finished = [], []
     for name, (family, facts) in described.items():
         if name in infeasible:
@@ -66,6 +67,8 @@ def plan(names: Sequence[str], options: SweepOptions, root: str | Path, data_dir
         if source != "none" and facts.data is not None:
             facts.data.check(source, data_dir)
         waiting.append(name)
+    if extended:  # only now that nothing else is wrong
+        store.write_options(root, options.as_json())
     return Plan(list(planning.cheapest_first(waiting, options)), finished, infeasible)
 
 

@@ -57,16 +57,15 @@ def _part(some: Any, all_of_them: Any) -> bool:
     return isinstance(some, list) and isinstance(all_of_them, list) and all(value in all_of_them for value in some)
 
 
-def extend(root: str | Path, options: dict[str, Any]) -> None:
-    """Write `options` (JSON values) to ROOT/sweep.json if they are those it has, with more optimizers or seeds."""
+def extended(root: str | Path, options: dict[str, Any]) -> bool:
+    """Whether `options` (JSON values) are those in ROOT/sweep.json, with more optimizers or seeds."""
     try:
         there = store.read_options(root)
     except StoreError:
-        return  # `store.check_options` reports what is wrong
+        return False  # `store.check_options` reports what is wrong
     if there == options or {*there} != {*options}:
-        return
-    if all(there[key] == options[key] or (key in RUNS and _part(there[key], options[key])) for key in options):
-        store.write_options(root, options)
+        return False
+    return all(there[key] == options[key] or (key in RUNS and _part(there[key], options[key])) for key in options)
 
 
 def missing(path: Path, metadata: dict[str, str], options: SweepOptions) -> list[SweepOptions]:

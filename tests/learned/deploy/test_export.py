@@ -267,6 +267,19 @@ def test_what_has_no_numbers_is_left_out(name):
     assert found[0]["none"].shape == (0, 3) and np.array_equal(found[0]["w"], found[1]["w"])
 
 
+def test_gradients_of_higher_precision_than_their_parameters():
+    """A loss scaled for half precision has such gradients: 7e4 is infinite in float16, 1e-8 is 0."""
+    optimizer = numpy_update.LearnedOptimizer("learnable_adam", optimizers.get("learnable_adam").init_theta(0))
+    for size in (7e4, 1e-8):
+        moved = []
+        for dtype in (np.float16, np.float32):
+            params = {"w": np.ones(3, dtype)}
+            new, _ = optimizer.update({"w": np.full(3, size, np.float32)}, optimizer.init(params), params, 0)
+            moved.append(new["w"])
+        np.testing.assert_array_equal(moved[0], moved[1].astype(np.float16))
+        assert np.all(moved[0] != 1)
+
+
 @pytest.mark.parametrize("name", ["anchored", "learnable_adam"])
 def test_averages_of_a_late_parameter_are_corrected_by_its_own_steps(name):
     """With weights that read no time (NAdam, Adam), its steps from step 1000 on are those of another one from step 0 on."""

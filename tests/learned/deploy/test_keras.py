@@ -232,6 +232,7 @@ def test_what_is_refused():
         optimizer.apply([ones], [keras.Variable(np.ones([3], np.float32))])
 
     refused("is new to the optimizer", new)
+    refused(r"has the shape \(1,\): allowed is its own, \(3,\)", lambda: made("mlp").apply([ones[:1]], [variable]))
     refused("2 gradients for 1 variables", lambda: made("mlp").apply([ones, ones], [variable]))
     keras_model = model()
     keras_model.compile(optimizer=made("hierarchical"), loss="mse", jit_compile=False)

@@ -187,6 +187,25 @@ def test_combination_by_inverse_variance():
     assert weight[2] < 1e-7
 
 
+def test_combination_where_estimates_are_lost():
+    """What is not finite is left out; whoever has fewer than two estimates left has no weight."""
+    rng = np.random.default_rng(0)
+    es, reparam = 1 + rng.normal(size=(16, 3)), 1 + rng.normal(size=(16, 3))
+    lost = np.where(np.arange(16)[:, None] < 5, np.inf, reparam)
+    for found, expected in zip(combined.combine(es, lost), combined.combine(es, reparam[5:])):
+        np.testing.assert_array_equal(found, expected)
+    for left in (0, 1):
+        exploded = np.where(np.arange(16)[:, None] < left, reparam, np.nan)
+        gradient, weight = combined.combine(es, exploded)
+        np.testing.assert_array_equal(gradient, es.mean(axis=0))
+        assert weight.tolist() == [1, 1, 1]
+        gradient, weight = combined.combine(exploded, reparam)
+        np.testing.assert_array_equal(gradient, reparam.mean(axis=0))
+        assert weight.tolist() == [0, 0, 0]
+    gradient, weight = combined.combine(exploded, exploded)
+    assert gradient.tolist() == [0, 0, 0]
+
+
 def test_variance_of_es_single_on_a_linear_loss():
     """One pair, one whole episode: total variance (P + 1) norm(grad)^2 (arXiv 2304.11153)."""
     task = own_task(lambda x: tf.reduce_sum(x * tf.constant([1.0, 2.0], x.dtype)))
