@@ -90,16 +90,17 @@ def standing(
 
 
 def _of_common_seeds(mine: pd.DataFrame, theirs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
-    """Both frames with the seeds that both have, and a note where that leaves some out.
+    """Both frames with the seeds that both have of a task, and a note where that leaves some out.
 
     The best of many trials is the lower, the fewer seeds its mean is over: means over unequal numbers can't be compared.
     """
-    each = [{int(seed) for seed in frame["seed"].unique()} for frame in (mine, theirs)]
-    common = sorted(set.intersection(*each))
-    if not common or each[0] == each[1]:
+    each = [set(zip(frame["task"], frame["seed"])) for frame in (mine, theirs)]
+    common = set.intersection(*each)
+    if {task for task, _ in common} != {task for task, _ in each[0]} or each[0] == each[1]:
         return mine, theirs, []
-    note = f"runs of the seeds that both have are compared: {', '.join(map(str, common))}"
-    return mine[mine["seed"].isin(common)], theirs[theirs["seed"].isin(common)], [note]
+    mine, theirs = (frame[[pair in common for pair in zip(frame["task"], frame["seed"])]] for frame in (mine, theirs))
+    seeds = sorted({int(seed) for _, seed in common})
+    return mine, theirs, [f"runs of the seeds that both have are compared: {', '.join(map(str, seeds))}"]
 
 
 def check_horizon(suite: Suite, tasks: Sequence[str], horizon: int, baselines: str | Path | None = None) -> None:
