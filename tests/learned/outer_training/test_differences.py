@@ -9,7 +9,7 @@ from learned.estimators import base
 from learned.outer_training import trainer as outer
 from learned.outer_training.differences import DifferenceScales
 from learned.outer_training.task_pool import Result
-from taskset.errors import StoreError
+from taskset.errors import StoreError, TasksetError
 from tests.learned.outer_training.test_outer import NAMES, arrays_of, check_equal, options, suite, trainer
 
 SIGMA = 0.01
@@ -79,6 +79,24 @@ def test_units_of_a_task_do_not_matter_and_tasks_weigh_alike(tmp_path):
     scale = lines[0]["tasks"][0]["difference_rms"]
     unit = MadeUp.units[lines[0]["tasks"][0]["task"]]
     assert scale == pytest.approx(unit / np.sqrt(2), rel=0.9)  # the mean of 4 differences of variance 2
+
+
+class Exploding(MadeUp):
+    def estimates(self, numbers, outer_step, theta):
+        found = super().estimates(numbers, outer_step, theta)
+        if outer_step == 5:
+            found[0].estimate.gradient[0] = np.nan
+        return found
+
+
+def test_a_gradient_that_is_not_finite_ends_the_training_and_is_not_saved(tmp_path):
+    with pytest.raises(TasksetError, match="gradient of outer step 6 is not finite, from .* stays as it was last saved"):
+        made(tmp_path / "a", Exploding(), "value").train(9, save_every=4)
+    again = made(tmp_path / "a", MadeUp(), "value")
+    assert again.step == 4
+    again.train(9, save_every=4)
+    made(tmp_path / "b", MadeUp(), "value").train(9, save_every=4)
+    check_equal(tmp_path / "a", tmp_path / "b")
 
 
 def test_resuming_keeps_the_sizes(tmp_path):

@@ -82,6 +82,7 @@ def test_norms_below_the_bound_stay():
     [
         {"clipping": "values"}, {"weight_decay": -1.0}, {"schedule": "linear"}, {"schedule_steps": 9},
         {"schedule": "cosine", "schedule_steps": 3}, {"differences": "rms", "estimator": "bptt"},
+        {"differences": "sign", "estimator": "combined"},
     ],
 )  # fmt: skip
 def test_bad_options_are_one_line(changes):
