@@ -21,12 +21,11 @@ TASK = "Digits_mlp32_bs128"
 
 
 def estimates(checkpoint, length, pairs, calls, sigma):
-    """(ES [n, P], reparameterization [n, P]) of n = pairs * calls pairs, and how many of them were not finite."""
+    """(ES [n, P], reparameterization [n, P]) of those of pairs * calls pairs that are finite, and how many estimates are not."""
     import learned  # noqa: F401
     from learned import optimizers
-    from learned.estimators import base, reparam, truncated_unroll
+    from learned.estimators import base, combined
     from learned.outer_training import objectives
-    from learned.unrolling.backpropagation import BackpropagatedUnroll
     from learned.unrolling.problem import Problem
     from taskset.catalogue import get_task
     from taskset.scoring.suites import from_json
@@ -35,18 +34,11 @@ def estimates(checkpoint, length, pairs, calls, sigma):
     scale = objectives.LossScale(*suite.entry(TASK).scales["train"])
     problem = Problem(get_task(TASK, suite.source), optimizers.get(checkpoint.optimizer), objectives.get("train"), scale)
     settings = base.Settings(pairs, length, sigma)
-    truncations = truncated_unroll.TruncatedUnroll(BackpropagatedUnroll, problem, settings, 2)
-    theta, es, rp, lost = problem.layout.vector(checkpoint.theta), [], [], 0
-    for seed in range(calls):
-        state = truncations.init(seed)
-        e = truncations.perturbations(state)
-        losses, gradients, _ = truncations.gradients(base.both_signs(theta, e), state, lambda rng, n: np.full(n, length))
-        d, finite_d = base.differences(base.by_sign(losses), np.ones([length, pairs], bool), settings)
-        rows, finite_rp = truncated_unroll.finite_rows(reparam.pair_gradients(gradients))
-        es.append(d[:, None] * e / (2 * sigma**2))
-        rp.append(rows)
-        lost += int(np.sum(~finite_d)) + int(np.sum(~finite_rp))
-    return np.concatenate(es), np.concatenate(rp), lost
+    estimator, theta = combined.Combined(problem, settings), problem.layout.vector(checkpoint.theta)
+    each = [estimator.of_pairs(theta, estimator.init(seed), lambda rng, n: np.full(n, length))[:2] for seed in range(calls)]
+    es, rp = map(np.concatenate, zip(*each))
+    kept = combined.finite(es), combined.finite(rp)
+    return es[kept[0]], rp[kept[1]], sum(int(np.sum(~one)) for one in kept)
 
 
 def measure(checkpoint, lengths, pairs, calls, sigma):

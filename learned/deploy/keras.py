@@ -214,14 +214,14 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
                 f"{len(grads)} gradients for {len(variables)} variables: allowed is one each, None for those without"
             )
         for variable, g in zip(variables, grads):
+            name = getattr(variable, "path", variable.name)
             if g is not None and not tf.TensorShape(g.shape).is_compatible_with(tuple(variable.shape)):
-                name = getattr(variable, "path", variable.name)
                 raise ConfigError(
                     f"gradient of {name} has the shape {tuple(g.shape)}: allowed is its own, {tuple(variable.shape)}"
                 )
             if self._var_key(variable) not in self._trainable_variables_indices:
                 raise ConfigError(
-                    f"variable {getattr(variable, 'path', variable.name)} is new to the optimizer, which keeps a state for those "
+                    f"variable {name} is new to the optimizer, which keeps a state for those "
                     "that it was built with: compile with a new one, or build it before layers are frozen"
                 )
 

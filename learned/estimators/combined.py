@@ -16,6 +16,11 @@ from learned.unrolling.problem import Problem
 FLOOR = 1e-8  # added to the variances
 
 
+def finite(rows: np.ndarray) -> np.ndarray:
+    """Which of the rows [N, P] are finite throughout: [N]."""
+    return np.isfinite(rows).all(axis=-1)
+
+
 def combine(es: np.ndarray, reparam: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(g [P], weight of ES [P]) from the estimates [N, P] of N pairs by the two estimators.
 
@@ -24,7 +29,7 @@ def combine(es: np.ndarray, reparam: np.ndarray) -> tuple[np.ndarray, np.ndarray
     g_es, g_rp: means over pairs; v_es, v_rp: unbiased variances over pairs + 1e-8, of each weight of theta by itself. Rows that
     are not finite are left out; an estimator with fewer than two others has no variance, and no weight. g is 0 if both have none.
     """
-    es, reparam = (rows[np.isfinite(rows).all(axis=1)] for rows in (es, reparam))
+    es, reparam = (rows[finite(rows)] for rows in (es, reparam))
     if len(es) < 2 or len(reparam) < 2:
         weight = np.full(es.shape[1], float(len(reparam) < 2))
         chosen = es if len(reparam) < 2 else reparam
@@ -52,14 +57,21 @@ class Combined:
         """The state before the first truncation."""
         return self.truncations.init(seed)
 
-    def estimate(self, theta: np.ndarray, state: Tree, lengths: Lengths) -> tuple[base.Estimate, Tree]:
-        """(estimate from one truncation, state after it); details: "es_weight", the mean weight of ES over theta."""
+    def of_pairs(self, theta: np.ndarray, state: Tree, lengths: Lengths) -> tuple[np.ndarray, np.ndarray, np.ndarray, Tree]:
+        """(estimates [N, P] of N pairs by ES, and by reparameterization, losses, state after the truncation).
+
+        Rows of pairs that are not finite have entries that are not.
+        """
         settings, e = self.settings, self.truncations.perturbations(state)
         losses, gradients, state = self.truncations.gradients(base.both_signs(theta, e), state, lengths)
         signs = base.by_sign(losses)
         d, finite_d = base.differences(signs, np.ones([settings.steps, settings.pairs], bool), settings)
         es = np.where(finite_d[:, None], d[:, None] * e / (2 * settings.sigma**2), np.nan)
-        rows = pair_gradients(gradients)
-        gradient, weight = combine(es, rows)
-        lost = int(np.sum(~(finite_d & np.isfinite(rows).all(axis=1))))
+        return es, pair_gradients(gradients), losses, state
+
+    def estimate(self, theta: np.ndarray, state: Tree, lengths: Lengths) -> tuple[base.Estimate, Tree]:
+        """(estimate from one truncation, state after it); details: "es_weight", the mean weight of ES over theta."""
+        es, reparam, losses, state = self.of_pairs(theta, state, lengths)
+        gradient, weight = combine(es, reparam)
+        lost = int(np.sum(~(finite(es) & finite(reparam))))
         return base.Estimate(gradient, base.mean_loss(losses), lost, losses.size, {"es_weight": float(weight.mean())}), state

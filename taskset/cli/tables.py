@@ -4,6 +4,7 @@ import textwrap
 from typing import Literal, cast
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 
@@ -19,5 +20,4 @@ def show_fact(label: str, text: str, out: Console) -> None:
     """Print what is known under a label, on lines of at most 80 characters."""
     lines = textwrap.wrap(text, 70, break_long_words=False, break_on_hyphens=False)
     for shown, line in zip([label] + [""] * len(lines), lines):
-        out.print(f"[bold]{shown:<9}[/bold] ", end="")
-        out.print(line, markup=False)
+        out.print(f"[bold]{shown:<9}[/bold] {escape(line)}")

@@ -178,9 +178,7 @@ def draw(found, path):
             colours = {name: f"C{i}" for i, name in enumerate(dict.fromkeys(map(whose, drawn)))}
             for label in drawn:
                 style = {"train": "-", "valid": "--"}.get(label.rpartition(" for ")[2], ":")
-                axes.plot(
-                    at, labels[label][split].mean(axis=0), style, color=colours[label.rpartition(",")[0] or label], label=label
-                )
+                axes.plot(at, labels[label][split].mean(axis=0), style, color=colours[whose(label)], label=label)
             axes.set(xlabel="steps", ylabel=f"loss on {split} images, nats", yscale="log", title=name)
     handles, names = panels[0][0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=2, fontsize=8)
