@@ -21,6 +21,7 @@ RESIZED = frozenset(
 )
 _OTHER_STARTS = ("fully_connected", "optimization_test_problems")  # the other bases start from N(0, 1) by themselves
 _EIGEN = ("linspace_eigen", "logspace_eigen")
+_DECOMPOSED = 24  # dimensions up to which the noise of quadratics is made by a decomposition (taskset.tasks.matrix_noise)
 _TEXT = (
     "char_rnn_language_model_family",
     "word_rnn_language_model_family",
@@ -42,6 +43,7 @@ class Change:
     key: its short name. about: what changed.
     touches: `(family, config, fixed) -> bool`, whether it changed a task of the package; fixed: whether that is a fixed task.
     sources: those of the data for which it did; () stands for all.
+    since: the first version whose results it makes out of date; those of older versions are as today's.
     """
 
     version: str
@@ -49,6 +51,7 @@ class Change:
     about: str
     touches: Callable[[str, Config, bool], bool]
     sources: tuple[str, ...] = ()
+    since: str = "0"
 
 
 def _core(*kinds):
@@ -84,6 +87,18 @@ def _more_than_there_are(family, config, fixed):
     return arguments.get("bs", 0) > arguments.get("n_samples", 0)
 
 
+def _few_batches(family, config, fixed):
+    """Sets of one to four batches (`taskset.datasets.losg.FEW`)."""
+    if family != "losg_tasks_family":
+        return False
+    kind, arguments = config[1]["base"] if "base" in config[1] else config[:2]
+    if kind not in ("fully_connected", "sparse_softmax_regression", "outward_snake", "sum_of_quadratics", "projection_quadratic"):
+        return False
+    even = kind in ("sum_of_quadratics", "projection_quadratic")  # rows in pairs of opposite signs
+    rows = arguments["n_samples"] // 2 * 2 if even else arguments["n_samples"]
+    return arguments["bs"] <= rows < 4 * arguments["bs"]
+
+
 def _reads_text(family, config, fixed):
     """Tasks that read windows of documents. Any of them may have a document that is longer than its window."""
     return family in _TEXT
@@ -95,6 +110,14 @@ def _resized(family, config, fixed):
 
 def _eigen_noise(family, config, fixed):
     return family == "quadratic_family" and config["noise"] is not None and config["noise"]["A_noise"][0] in _EIGEN
+
+
+def _small_eigen_noise(family, config, fixed):
+    return _eigen_noise(family, config, fixed) and config["dims"] <= _DECOMPOSED
+
+
+def _large_eigen_noise(family, config, fixed):
+    return _eigen_noise(family, config, fixed) and config["dims"] > _DECOMPOSED
 
 
 CHANGES = (
@@ -113,8 +136,16 @@ CHANGES = (
     ),
     Change("0.2.0", "text windows", "the last window of a document is never drawn, where all were", _reads_text),
     Change("0.2.0", "resized images", "OpenCV's cubic kernel, a = -.75, where a was -.5", _resized, ("tfds",)),
-    Change("0.2.0", "quadratic noise", "eigenvectors from the QR of a uniform matrix, where they were Haar's", _eigen_noise),
-)
+    Change("0.2.1", "losg sets of few batches", "examples by a shuffled stream, where epochs had each once", _few_batches),
+    Change(
+        "0.2.1", "quadratic noise", "eigenvectors from the QR of a matrix U(-1, 1), where 0.2.0 had U(0, 1), and 0.1 Haar's",
+        _small_eigen_noise,
+    ),
+    Change(
+        "0.2.1", "large quadratic noise", "eigenvectors are Haar's, as in 0.1; 0.2.0 had those of a matrix with a mean",
+        _large_eigen_noise, since="0.2.0",
+    ),
+)  # fmt: skip
 
 
 def release(version: str) -> tuple[int, ...]:
@@ -155,6 +186,10 @@ def of_task(name: str) -> tuple[Change, ...]:
     return tuple(change for change in CHANGES if change.touches(family, config, fixed))
 
 
+def _found(name, source):
+    return [c for c in of_task(name) if not c.sources or source is None or source in c.sources]
+
+
 def changed_in(name: str, source: str | None = None) -> str | None:
     """The last version in which a task changed, None if it never did.
 
@@ -162,16 +197,14 @@ def changed_in(name: str, source: str | None = None) -> str | None:
     """
     if source == "published":
         return None
-    found = [c.version for c in of_task(name) if not c.sources or source is None or source in c.sources]
-    return max(found, key=release, default=None)
+    return max((change.version for change in _found(name, source)), key=release, default=None)
 
 
 def outdated(name: str, source: str | None, version: str | None) -> bool:
     """Whether results that `version` (None: unknown) computed on a task are out of date, since the task changed later."""
-    if version is None or release(version) >= _LAST:
+    if version is None or source == "published" or release(version) >= _LAST:
         return False
-    changed = changed_in(name, source)
-    return changed is not None and release(version) < release(changed)
+    return any(release(change.since) <= release(version) < release(change.version) for change in _found(name, source))
 
 
 _LAST = max(release(change.version) for change in CHANGES)

@@ -1,7 +1,7 @@
 """Data of the synthetic problems of losg_tasks_family (arXiv 1703.04813): small random sets, computed from a number.
 
 All four splits draw from the same rows, each in its own order. A batch is drawn without replacement, and the batches of an epoch
-are disjoint (`EpochOrder`), as everywhere in this package; if a batch is larger than the set, batches are cut from an endless
+are disjoint (`EpochOrder`), as everywhere in this package; of a set of less than FEW batches they are cut from an endless
 stream of its rows (`ShuffledStream`).
 """
 
@@ -26,8 +26,14 @@ _IDS = 5  # per row of parity data
 _FLIPPED = 0.25  # share of the parity labels
 
 
+# Below so many batches a set is read as a `ShuffledStream`. How often a row is in a batch varies more there than in epochs, which
+# have each row once: of 20 rows, in batches of 20, 10, 5 and 2, with a variance of .61, .39, .22 and .093 instead of 0, .25, .19
+# and .090.
+FEW = 4
+
+
 class ShuffledStream(OrderInBlocks):
-    """The order of examples of sets that are smaller than a batch: a repetition of the rows, shuffled through a buffer.
+    """The order of examples of sets of few batches: a repetition of the rows, shuffled through a buffer, as in the release.
 
     The buffer has as many places as there are rows. Each draw takes the content of a random place, which the next number of the
     sequence 0, 1, .., rows - 1, 0, 1, .. then fills. So all rows are about equally frequent in a batch: of 10 rows, batches of
@@ -62,7 +68,7 @@ class Rows:
     def __init__(self, arrays: dict[str, np.ndarray], batch_size: int) -> None:
         self.arrays = arrays
         rows = range(len(next(iter(arrays.values()))))
-        self.order = EpochOrder(rows, batch_size) if batch_size <= len(rows) else ShuffledStream(rows, batch_size)
+        self.order = EpochOrder(rows, batch_size) if len(rows) >= FEW * batch_size else ShuffledStream(rows, batch_size)
 
     def __call__(self, split: str, seed: int, start: int, count: int) -> RawBatch:
         """Batches `start .. start + count - 1`: {name: [count, batch size, ..]}."""

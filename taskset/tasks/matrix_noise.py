@@ -23,13 +23,17 @@ EXACT_DIMS = 24  # up to here, the published decomposition itself
 _BLOCK = 64  # reflections applied as one; 96 is slower to run by a tenth and faster to compile by a third
 
 
+def _centred(key: Key, shape: Sequence[int]) -> tf.Tensor:
+    """U(-1, 1), float32: odd multiples of 2^-24, so that no entry is 0 and both ends are excluded."""
+    return 2.0 * stateless.uniform(key, shape) - (1.0 - _STEP)
+
+
 def _standard_normal(key: Key, shape: Sequence[int]) -> tf.Tensor:
     """N(0, 1), float32 [rows, columns], by inversion of the distribution function; |z| stays below 5.5.
 
     Measured under XLA on a CPU, per entry: 7 ns where Box and Muller's transform takes 20.
     """
-    middle = 2.0 * stateless.uniform(key, shape) - (1.0 - _STEP)  # in (-1, 1), both ends excluded: the inverse is finite
-    return math.sqrt(2.0) * stateless.by_rows(tf.math.erfinv, middle)
+    return math.sqrt(2.0) * stateless.by_rows(tf.math.erfinv, _centred(key, shape))
 
 
 def normal(matrix: tf.Tensor, key: Key, mean: float, std: float) -> Product:
@@ -48,12 +52,11 @@ def _dense(matrix: tf.Tensor, noise: tf.Tensor) -> Product:
 
 
 def spectral(matrix: tf.Tensor, key: Key, spectrum: np.ndarray) -> Product:
-    """E = Q diag(spectrum) Q^T, Q from the QR decomposition of a matrix with entries U(0, 1), as published.
+    """E = Q diag(spectrum) Q^T, Q from the QR decomposition of a matrix with independent entries U(-1, 1), as published.
 
-    spectrum: array [dims]. The law is not uniform over the orthogonal matrices, since the entries have mean 1/2: the first
-    columns of Q, of the first eigenvalues, lie near the vector of ones at any size (three quarters of it in the first). Up to
-    EXACT_DIMS the matrix is drawn and decomposed; beyond, `_large` draws Q from the same law with normal entries of the same mean
-    and variance.
+    spectrum: array [dims]. Up to EXACT_DIMS the matrix is drawn and decomposed. Beyond, Q is drawn from the law of the
+    decomposition of normal entries, the uniform one over all rotations (Haar): in high dimensions the two differ in what they
+    make of a vector with few entries, not of one whose entries are alike in size.
 
     Q is a product of reflections (and a diagonal of signs, which commutes with the diagonal spectrum and cancels in E). It is
     never formed: applying it to a vector takes 2 dims^2 flops, a decomposition dims^3.
@@ -61,7 +64,7 @@ def spectral(matrix: tf.Tensor, key: Key, spectrum: np.ndarray) -> Product:
     E is symmetric: its gradient is E applied to the upstream gradient, so no intermediate results of the reflections are kept.
     """
     n = int(matrix.shape[0])
-    blocks = _blocks(_decomposed(key, n, matrix.dtype)) if n <= EXACT_DIMS else _large(key, n, matrix.dtype)
+    blocks = _blocks((_decomposed if n <= EXACT_DIMS else _mirrors)(key, n, matrix.dtype))
     spectrum = tf.constant(spectrum, matrix.dtype)
 
     @tf.custom_gradient
@@ -88,9 +91,11 @@ def _mirror(x: tf.Tensor, corner: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def _decomposed(key: Key, n: int, dtype: tf.DType) -> tf.Tensor:
-    """Unit normals [n, n] of the mirrors of Householder's QR decomposition of a matrix with entries U(0, 1)."""
-    entries = tf.cast(stateless.uniform(key, [n, n]), dtype) + 0.5 * _STEP  # none is 0, nor is any length
-    index = tf.range(n)
+    """Unit normals [n, n] of the mirrors of Householder's QR decomposition of a matrix with entries U(-1, 1).
+
+    The last of them changes a sign alone, whatever is left of the last column: it is e_n.
+    """
+    entries, index = tf.cast(_centred(key, [n, n]), dtype), tf.range(n)
 
     def step(k, columns, mirrors):
         """columns: the matrix transposed, so that its columns are rows."""
@@ -100,54 +105,19 @@ def _decomposed(key: Key, n: int, dtype: tf.DType) -> tf.Tensor:
         columns -= 2 * tf.linalg.matvec(columns, unit)[:, None] * unit
         return k + 1, columns, tf.where(index[:, None] == k, unit, mirrors)
 
-    start = (tf.constant(0), tf.transpose(entries), tf.zeros([n, n], dtype))
-    return tf.while_loop(lambda k, *_: k < n, step, start, maximum_iterations=n)[2]
+    start = (tf.constant(0), tf.transpose(entries), tf.eye(n, dtype=dtype))
+    return tf.while_loop(lambda k, *_: k < n - 1, step, start, maximum_iterations=n)[2]
 
 
-def _large(key: Key, n: int, dtype: tf.DType) -> list[Block]:
-    """Q of the QR decomposition of a matrix with independent entries N(1/2, 1/12): blocks of reflections, as from `_blocks`.
-
-    A reflection H of the rows that takes the vector of ones to sqrt(n) e_1 leaves a mean in the first row alone. The law of what
-    the other rows hold does not change when these are rotated: so Q = H diag(1, P) R with P uniform (Haar) over the orthogonal
-    matrices of n - 1 dimensions and R a reflection whose first row is a random vector q, the first row of H Q.
-
-    In units of the entries' standard deviation column k has, along what is left of e_1 (squared length t, 1 at first),
-    the component z = sqrt(3 n t) + N(0, 1), and across it the squared length c, chi-squared with n - k degrees of freedom:
-    q_k^2 = t z^2 / (z^2 + c). The mirrors of P are directions of normal vectors, whose lengths are independent of them and
-    have just these degrees of freedom. The signs of q are free; they are drawn, so that those of P need not be known.
-    """
-    k_haar, k_components, k_signs = stateless.split(key, 3)
-    mirrors, squares = _mirrors(k_haar, n - 1, dtype)
-    components = tf.cast(_standard_normal(k_components, [1, n])[0], dtype)
-    across = tf.concat([squares, tf.zeros([1], dtype)], axis=0)
-
-    def step(k, t, parts):
-        square = (tf.sqrt(3.0 * n * t) + components[k]) ** 2
-        share = square / (square + across[k])
-        return k + 1, t * (1 - share), tf.tensor_scatter_nd_update(parts, [[k]], [t * share])
-
-    start = (tf.constant(0), tf.ones([], dtype), tf.zeros([n], dtype))
-    parts = tf.while_loop(lambda k, *_: k < n, step, start, maximum_iterations=n)[2]
-    q = tf.sqrt(parts) * (2 * stateless.bernoulli(k_signs, [n], 0.5, dtype) - 1)
-    ones = tf.fill([n], tf.constant(n**-0.5, dtype))
-    return [_reflection(ones), *((start + 1, v, t) for start, v, t in _blocks(mirrors)), _reflection(q)]
-
-
-def _reflection(x: tf.Tensor) -> Block:
-    """The reflection that takes the vector x to a multiple of e_1, as a block of one."""
-    corner, factor = _mirror(x, x[0])
-    return 0, (tf.concat([corner[None], x[1:]], axis=0) * factor)[None], tf.constant([[2.0]], x.dtype)
-
-
-def _mirrors(key: Key, n: int, dtype: tf.DType) -> tuple[tf.Tensor, tf.Tensor]:
-    """(unit normals of the mirrors [n, n], squares of the lengths [n]) whose product, times random signs, is a Haar matrix.
+def _mirrors(key: Key, n: int, dtype: tf.DType) -> tf.Tensor:
+    """Unit normals [n, n] of the mirrors whose product, times random signs, is a Haar matrix.
 
     Row k is v_k / |v_k|, v_k = x_k + sign(x_kk) |x_k| e_k, x_k normal from entry k on, of squared length |x_k|^2 (Stewart 1980,
     SIAM J. Numer. Anal. 17; Mezzadri 2007, arXiv math-ph/0609050).
     """
     rows = tf.cast(tf.linalg.band_part(_packed_triangle(key, n), 0, -1), dtype)
     corner, factor = _mirror(rows, tf.linalg.diag_part(rows))
-    return tf.linalg.set_diag(rows, corner) * factor[:, None], tf.reduce_sum(rows**2, axis=1)
+    return tf.linalg.set_diag(rows, corner) * factor[:, None]
 
 
 def _packed_triangle(key: Key, n: int) -> tf.Tensor:

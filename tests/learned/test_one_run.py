@@ -1,5 +1,6 @@
 """tools/side_by_side.py, tools/stage0.py and tools/one_run.py: the runs behind docs/one_run.md."""
 
+import dataclasses
 from collections import Counter
 
 import numpy as np
@@ -14,7 +15,7 @@ from learned.outer_training.options import Options
 from taskset.errors import StoreError
 from taskset.execution import loop
 from taskset.scoring.suites import Entry, Suite
-from tools import one_run, short_runs, side_by_side, stage0
+from tools import one_run, short_runs, side_by_side, stage0, valid_variant
 
 TASK = "quadratic_family_seed3"
 SUITE = Suite("s", 1, "synthetic", 80, (Entry(TASK, "quadratic_family", "valid", {}),))
@@ -115,3 +116,32 @@ def test_the_difference_to_tuned_adam_is_paired_and_shown_without_quadratics():
     assert row[:2] == ["mine", "2 of 3"] and row[3:] == ["0.200 / 0.200", "0.200 / 0.200"]
     mean, low, high = (float(text.strip("[],")) for text in row[2].split())
     assert mean == pytest.approx(-2 / 3, abs=1e-3) and -2 <= low < mean < high <= 0.1
+
+
+def test_tasks_to_train_on_for_validation_losses_have_validation_losses_that_fall():
+    suite = valid_variant.training_suite()
+    assert len(suite.of_split("train")) > 50 and len(suite.of_split("valid")) > 5
+    assert not {"tiny_quadratic"} & {entry.family for entry in suite.tasks}
+    assert not any("mnist" in entry.task for entry in suite.tasks)
+    flat = dataclasses.replace(suite.tasks[0], scales={"valid_outer": (2.3, 2.1)})
+    assert not valid_variant.informative(flat)
+    assert valid_variant.informative(dataclasses.replace(flat, scales={"valid_outer": (2.3, 2.0)}))
+
+
+def test_the_choice_is_by_the_validation_losses_of_the_chosen_tasks():
+    suite = valid_variant.training_suite()
+    entry = suite.of_split("valid")[0]
+    initial, best = entry.scales["valid_outer"]
+    steps = np.arange(0, 201, 40)
+    losses = {"falls": np.linspace(initial, best, len(steps)), "stays": np.full(len(steps), initial)}
+    curves = pd.concat(
+        pd.DataFrame(
+            {
+                "task": entry.task, "optimizer": name, "horizon": 200, "seed": 0, "step": steps, "diverged": False,
+                "train": 0.0, "valid_inner": 0.0, "valid_outer": values, "test": 0.0,
+            }
+        )
+        for name, values in losses.items()
+    )  # fmt: skip
+    rows = {row[0]: row[1:] for row in valid_variant.choice(curves, suite)}
+    assert rows == {"falls": ["200", 1, "0.5000", "0.0000"], "stays": ["200", 1, "1.0000", "1.0000"]}

@@ -112,21 +112,19 @@ def tuned(task, rules):
     }
 
 
-def judge(task, runs):
-    """{label: {split: losses [judging seeds, evaluations]}}, and {label: name of the setting} of rules by hand."""
+def judge(task, trained, hands=HANDS):
+    """{label: {split: losses [judging seeds, evaluations]}}, and {label: name of the setting} of rules by hand.
+
+    trained: {label: weights of a learned optimizer}; hands: of `by_hand`, how their names begin.
+    """
     import learned
 
     found, settings = {}, {}
     for label, rules in by_hand().items():
-        if label.startswith(HANDS):
+        if label.startswith(hands):
             for objective, (name, values) in tuned(task, rules).items():
                 settings[title(label, objective)], found[title(label, objective)] = name, values
-    trained = {
-        title(optimizer, objective): runs / folder_of(optimizer, objective) / "checkpoint.npz"
-        for optimizer in OPTIMIZERS
-        for objective in OBJECTIVES
-    }
-    for label, weights in {START: START, **trained}.items():
+    for label, weights in trained.items():
         values = curves(task, [learned.load(weights)], JUDGING)
         found[label] = {split: each[..., 0] for split, each in values.items()}
     for label, values in found.items():
@@ -154,13 +152,14 @@ def measure(runs, minutes):
     """({label: (outer steps, core-minutes)}, {task: (losses, settings) of `judge`})."""
     from taskset.catalogue import get_task
 
-    spent = {}
+    spent, trained = {}, {START: START}
     for optimizer in OPTIMIZERS:
         for objective in OBJECTIVES:
             folder = runs / folder_of(optimizer, objective)
             spent[title(optimizer, objective)] = train(optimizer, objective, folder, minutes)
+            trained[title(optimizer, objective)] = folder / "checkpoint.npz"
     names = [name_of("mlp", one) for one in HELD_OUT]
-    return spent, {name: judge(get_task(name, "tfds"), runs) for name in names}
+    return spent, {name: judge(get_task(name, "tfds"), trained) for name in names}
 
 
 def draw(found, path):

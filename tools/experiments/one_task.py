@@ -34,7 +34,7 @@ TRAINED = {
     "mlp": {"pairs": 16, "learning_rate": 0.01},
     "learnable_adam": {"pairs": 32, "learning_rate": 0.02},
 }
-PRETRAINED = ("anchored_controller", "mlp_pes")
+PRETRAINED = ("anchored_wide", "anchored_controller", "mlp_pes")
 SCORES = ("mean", "end")
 ADAM = "Adam, 19 rates"
 ELSEWHERE = {  # {place: (task, steps)}

@@ -31,7 +31,7 @@ from tools.experiments.tiny_problem import interval, shown
 
 NEW, INNER, PAIRS, SIGMA, OUTER, SEEDS, HELD_OUT = "mlp", 50, 8, 0.01, 300, range(3), 8
 RATES = tuple(10.0 ** (np.arange(-5, 0) / 2))
-LEARNED = ("anchored_pes", "anchored_controller", "mlp_pes")
+LEARNED = ("anchored_wide", "anchored_pes", "anchored_controller", "mlp_pes")
 LAST = 30
 START = "start/"  # before the names of an inner start's parameters
 PICTURE = "outer_problem.png"
