@@ -122,3 +122,21 @@ def test_deltas_are_per_example_and_within_their_limits():
 def test_brightened_pixels_are_not_clipped():
     bright = augmentation.augment(tf.ones([50, 2, 2, 3]), stateless.as_key(1), {**NOTHING, "do_color_aug": True})
     assert bright.numpy().max() > 1.1
+
+
+def test_colours_change_in_the_published_order_within_their_own_limits():
+    """Brightness, saturation, hue, contrast, by tf.image; the factors are drawn from the keys after those of crops and flips."""
+    limits = {"brightness": 0.1, "saturation": 0.7, "hue": 0.3, "contrast": 0.5}
+    images, key = tf.constant(pixels()), stateless.as_key(7)
+    ours = augmentation.augment(images, key, {**NOTHING, **limits, "do_color_aug": True})
+    steps = (
+        ("brightness", tf.image.adjust_brightness, 0.0),
+        ("saturation", tf.image.adjust_saturation, 1.0),
+        ("hue", tf.image.adjust_hue, 0.0),
+        ("contrast", tf.image.adjust_contrast, 1.0),
+    )
+    theirs = list(images)
+    for (name, adjust, middle), drawn in zip(steps, stateless.split(key, 8)[4:]):
+        factors = middle + stateless.uniform(drawn, [len(theirs)], minval=-limits[name], maxval=limits[name])
+        theirs = [adjust(image, factor) for image, factor in zip(theirs, factors)]
+    np.testing.assert_allclose(ours, tf.stack(theirs), rtol=1e-4, atol=1e-5)

@@ -295,7 +295,7 @@ def test_beyond_the_decomposition_spread_out_vectors_tell_no_difference():
     "wrong, x", [(normal_entries, np.eye(5)[0]), (entries_with_a_mean, np.linspace(-1, 2, 5))], ids=["Haar", "with a mean"]
 )
 def test_that_comparison_tells_a_wrong_law(wrong, x):
-    draws, spectrum = 10000, np.linspace(0.5, 3.0, 5)
+    draws, spectrum = 20000, np.linspace(0.5, 3.0, 5)
     others = _many_by_qr(spectrum, x, x, draws, wrong)[:, 0]
     assert _distance(others, _many_by_qr(spectrum, x, x, draws, uniform_entries)[:, 0]) > 8
 
