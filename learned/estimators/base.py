@@ -44,17 +44,19 @@ class Estimator(Protocol):
         ...
 
 
-def value(differences: np.ndarray, sigma: float) -> np.ndarray:
+def value(parts: np.ndarray, sigma: float) -> np.ndarray:
     """D as it is."""
-    return differences
+    return parts
 
 
-def sign(differences: np.ndarray, sigma: float) -> np.ndarray:
+def sign(parts: np.ndarray, sigma: float) -> np.ndarray:
     """sigma * sign(D): tasks whose losses change much weigh no more than others (arXiv 2211.09760).
 
-    With the factor sigma an estimate has entries of the size of e / (2 sigma), whatever sigma is.
+    With the factor sigma an estimate has entries of the size of e / (2 sigma), whatever sigma is. Of a truncation in which a pair
+    starts again, the parts of D [parts, N] keep their signs and their shares: sigma D_i / (|D_1| + |D_2|).
     """
-    return sigma * np.sign(differences)
+    sizes = np.abs(parts).sum(axis=0)
+    return sigma * parts / np.where(sizes > 0, sizes, 1.0)
 
 
 def together(rng: np.random.Generator, lengths: np.ndarray) -> np.ndarray:
@@ -140,13 +142,24 @@ def by_sign(losses: np.ndarray) -> np.ndarray:
     return losses.reshape(len(losses), 2, -1)
 
 
-def differences(losses: np.ndarray, mask: np.ndarray, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
+def differences(losses: np.ndarray, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
     """(`settings.differences` of the pairs' D, [N]; which D are finite, [N]).
 
-    D = sum over K of the differences where mask [K, N] is True, / K, for losses [K, 2, N]. One that is not finite becomes 0.
+    D = sum over K of the differences / K, for losses [K, 2, N]. One that is not finite becomes 0.
     """
+    (d,), (finite,) = _of_parts(losses, [np.ones(losses[:, 0].shape, bool)], settings)
+    return d, finite
+
+
+def differences_at_resets(losses: np.ndarray, old: np.ndarray, settings: Settings) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """As `differences`, of the steps of old episodes (old [K, N] is True) and of new ones: (D_old, D_new, both finite)."""
+    (d_old, d_new), finite = _of_parts(losses, [old, ~old], settings)
+    return d_old, d_new, finite.all(axis=0)
+
+
+def _of_parts(losses, masks, settings):
     with np.errstate(invalid="ignore"):
-        d = np.where(mask, losses[:, 0] - losses[:, 1], 0.0).sum(axis=0) / len(losses)
+        d = np.stack([np.where(mask, losses[:, 0] - losses[:, 1], 0.0).sum(axis=0) / len(losses) for mask in masks])
     finite = np.isfinite(d)
     return settings.differences(np.where(finite, d, 0.0), settings.sigma), finite
 

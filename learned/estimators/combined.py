@@ -65,7 +65,7 @@ class Combined:
         settings, e = self.settings, self.truncations.perturbations(state)
         losses, gradients, state = self.truncations.gradients(base.both_signs(theta, e), state, lengths)
         signs = base.by_sign(losses)
-        d, finite_d = base.differences(signs, np.ones([settings.steps, settings.pairs], bool), settings)
+        d, finite_d = base.differences(signs, settings)
         es = np.where(finite_d[:, None], d[:, None] * e / (2 * settings.sigma**2), np.nan)
         return es, pair_gradients(gradients), losses, state
 

@@ -48,7 +48,7 @@ class ESFull:
             parts.append(base.by_sign(losses))
             where = truncation.after
         losses = np.concatenate(parts)[:length]
-        d, finite = base.differences(losses, np.ones([length, settings.pairs], bool), settings)
+        d, finite = base.differences(losses, settings)
         gradient = d @ e / (2 * settings.sigma**2 * settings.pairs)
         lost = int(np.sum(~finite))
         estimate = base.Estimate(gradient, base.mean_loss(losses), lost, losses.size, square=base.mean_square(losses))

@@ -43,9 +43,8 @@ class ESSingle:
         before, after = base.both_signs(theta, state["e"]), base.both_signs(theta, e)
         losses, inner = self.unroll.run(before, after, state["inner"], *truncation.arguments)
         losses, old = base.by_sign(losses), truncation.old(settings.steps)
-        d_old, finite_old = base.differences(losses, old, settings)
-        d_new, finite_new = base.differences(losses, ~old, settings)
+        d_old, d_new, finite = base.differences_at_resets(losses, old, settings)
         gradient = (d_old @ state["e"] + d_new @ e) / (2 * settings.sigma**2 * settings.pairs)
-        lost = int(np.sum(~(finite_old & finite_new)))
+        lost = int(np.sum(~finite))
         estimate = base.Estimate(gradient, base.mean_loss(losses), lost, losses.size, square=base.mean_square(losses))
         return estimate, {"episodes": truncation.after, "inner": inner, "e": e}

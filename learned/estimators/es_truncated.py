@@ -36,7 +36,7 @@ class ESTruncated:
         settings, e = self.settings, self.truncations.perturbations(state)
         losses, state = self.truncations.losses(base.both_signs(theta, e), state, lengths)
         losses = base.by_sign(losses)
-        d, finite = base.differences(losses, np.ones([settings.steps, settings.pairs], bool), settings)
+        d, finite = base.differences(losses, settings)
         gradient = d @ e / (2 * settings.sigma**2 * settings.pairs)
         lost = int(np.sum(~finite))
         return base.Estimate(gradient, base.mean_loss(losses), lost, losses.size, square=base.mean_square(losses)), state

@@ -49,10 +49,9 @@ class PES:
         copies = base.both_signs(theta, e)
         losses, inner = self.unroll.run(copies, copies, state["inner"], *truncation.arguments)
         losses, old, xi = base.by_sign(losses), credit(truncation, settings.steps), state["xi"] + e
-        d_old, finite_old = base.differences(losses, old, settings)
-        d_new, finite_new = base.differences(losses, ~old, settings)
+        d_old, d_new, finite = base.differences_at_resets(losses, old, settings)
         gradient = (d_old @ xi + d_new @ e) / (2 * settings.sigma**2 * settings.pairs)
         xi = np.where((truncation.reset_at < settings.steps)[:, None], e, xi)
-        lost = int(np.sum(~(finite_old & finite_new)))
+        lost = int(np.sum(~finite))
         estimate = base.Estimate(gradient, base.mean_loss(losses), lost, losses.size, square=base.mean_square(losses))
         return estimate, {"episodes": truncation.after, "inner": inner, "xi": xi}

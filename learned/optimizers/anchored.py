@@ -152,8 +152,8 @@ def _trends(old, loss, horizon):
     """
     longest = tf.maximum(horizon / SHORTEST, 1.0)
     half_lives = SHORTEST * longest ** tf.constant(np.arange(TRENDS) / (TRENDS - 1), loss.dtype)
-    decays = tf.exp(-math.log(2) / half_lives)
-    share = tf.where(tf.math.is_finite(loss), 1 - decays, tf.zeros_like(decays))
+    share = -tf.math.expm1(-math.log(2) / half_lives)  # 1 - exp cancels: in float32 it is 0 for half-lives from 10^7 on
+    share = tf.where(tf.math.is_finite(loss), share, tf.zeros_like(share))
     loss = tf.where(tf.math.is_finite(loss), loss, tf.zeros_like(loss))
     first = tf.where(old["weight"][0] > 0, old["first"], loss)
     mean, weight = old["mean"] + share * (loss - first - old["mean"]), old["weight"] + share * (1 - old["weight"])

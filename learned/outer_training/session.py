@@ -14,7 +14,8 @@ from learned.outer_training.phases import Weights
 from learned.outer_training.trainer import Trainer, kept_slots
 from learned.types import Arrays, Line, PathLike
 from taskset.datasets.sharing import shared_arrays
-from taskset.errors import ConfigError
+from taskset.errors import ConfigError, StoreError
+from taskset.normalization.sweep import claims
 from taskset.normalization.sweep.engines import LOCAL, Engine
 from taskset.scoring.suites import Suite
 
@@ -46,6 +47,8 @@ def open_trainer(
     worker processes import them. memory: MiB that a process may have for itself, see `learned.outer_training.estimator_cache`.
     strategy: of `learned.unrolling.distributed`, in this process alone. start: weights to start from (`phases.read`), whose
     digest the options have; None: the optimizer's initial ones.
+
+    Raises `StoreError` where another process trains in the directory.
     """
     device, count = "cpu", min(engine.workers(workers, 1), workers or options.slots)
     if strategy is not None:
@@ -56,6 +59,9 @@ def open_trainer(
         distributed.check_pairs(options.pairs, strategy)
         device = distributed.describe(strategy)
     with shared_arrays(), contextlib.ExitStack() as stack:
+        stack.callback(claims.tidy, directory)
+        if not stack.enter_context(claims.claim(directory, "training")):
+            raise StoreError(f"{directory} has a training under way in another process: let it end, or give another --out")
         if engine.alone(count):
             from learned.outer_training.task_pool import TaskPool
 

@@ -5,6 +5,7 @@ get a leading axis of copies, and a step of all copies is one `tf.vectorized_map
 the noise of a quadratic) is computed once for all.
 """
 
+import functools
 import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -36,6 +37,20 @@ class CopiesLoop(Loop):
         init = self.optimizer.init
         return Run(seed, params, init(params) if self._flat else batched(init, params))
 
+    def evaluated(self, run: Run, hparams: Hparams) -> Params:
+        """The parameters at which the runs are judged; each by itself where the optimizer is not elementwise."""
+        if self._flat or getattr(self.optimizer, "evaluated", None) is None:
+            return super().evaluated(run, hparams)
+        tensors = {name: tf.convert_to_tensor(value, tf.float32) for name, value in hparams.items()}
+        return self._judge(run.params, run.state, tensors)
+
+    @functools.cached_property
+    def _judge(self) -> Callable[..., Any]:
+        def each(params: Params, state: State, hparams: Hparams) -> Params:
+            return batched(lambda one: self.optimizer.evaluated(*one), (params, state, hparams))
+
+        return tf.function(each, autograph=False)
+
     def _value_and_gradients(self, params: Params, batch: Batch, key: Key) -> tuple[tf.Tensor, Gradients]:
         return batched(lambda one: self.task.value_and_gradients(one, batch, key), params)
 
@@ -45,10 +60,10 @@ class CopiesLoop(Loop):
     def _updated(
         self, grads: Gradients, state: State, params: Params, step: tf.Tensor, hparams: Hparams, also: dict[str, Any]
     ) -> tuple[Params, State]:
-        if self._flat:
-            return super()._updated(grads, state, params, step, hparams, also)
         if "validation_loss" in also:
             raise ValueError("an optimizer that reads validation losses must have its runs trained one by one")
+        if self._flat:
+            return super()._updated(grads, state, params, step, hparams, also)
 
         def update(one: tuple[Gradients, State, Params, Hparams, dict[str, Any]]) -> tuple[Params, State]:
             grads, state, params, hparams, also = one

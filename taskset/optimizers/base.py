@@ -189,10 +189,14 @@ def positive(horizon: int) -> int:
     return steps
 
 
+def in_dtype(value: float | tf.Tensor, dtype: tf.DType) -> tf.Tensor:
+    """`value` as a tensor of `dtype`. A Python float goes there directly: tf.cast would take it through float32."""
+    return tf.cast(value, dtype) if tf.is_tensor(value) else tf.convert_to_tensor(value, dtype)
+
+
 def beside(value: float | tf.Tensor, w: tf.Tensor) -> tf.Tensor:
     """`value` in w's dtype, its axes lined up with the leading ones of w."""
-    # A Python float goes to w's dtype directly: tf.cast would take it through float32.
-    value = tf.cast(value, w.dtype) if tf.is_tensor(value) else tf.convert_to_tensor(value, w.dtype)
+    value = in_dtype(value, w.dtype)
     missing = w.shape.rank - value.shape.rank if value.shape.rank else 0
     for _ in range(missing):
         value = tf.expand_dims(value, -1)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from taskset.optimizers.adaptive import moments, weight
-from taskset.optimizers.base import Gradients, Hparams, Params, State, Step, positive
+from taskset.optimizers.base import Gradients, Hparams, Params, State, Step, in_dtype, positive
 from taskset.optimizers.settings import average, checked, described
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # a, b, c: steep at 0 rather than convergent, so that five iterations are enough
@@ -58,7 +58,7 @@ class Muon:
         moved: Params = {}
         new: State = {"m": {}, "v": {}}
         for path, w in params.items():
-            h = {name: tf.cast(value, w.dtype) for name, value in hparams.items()}
+            h = {name: in_dtype(value, w.dtype) for name, value in hparams.items()}
             g, m = grads[path], state["m"][path]
             if w.shape.rank < 2:
                 m, v = moments(g, m, state["v"][path], h["one_minus_beta1"], h["one_minus_beta2"])
@@ -75,6 +75,8 @@ class Muon:
 
 def _direction(momentum: tf.Tensor) -> tf.Tensor:
     """The step of one parameter with two or more axes, for a learning rate of 1."""
+    if momentum.shape.num_elements() == 0:
+        return momentum
     outputs = momentum.shape[-1]
     matrix = tf.reshape(momentum, [-1, outputs])
     scale = max(1.0, outputs / matrix.shape[0]) ** 0.5

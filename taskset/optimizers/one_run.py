@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from taskset.errors import ConfigError
 from taskset.optimizers.adaptive import weight
-from taskset.optimizers.base import Elementwise, Gradients, Hparams, Params, State, Step, Stepped, beside, positive
+from taskset.optimizers.base import Elementwise, Gradients, Hparams, Params, State, Step, Stepped, beside, in_dtype, positive
 from taskset.optimizers.nadamw import schedule
 from taskset.optimizers.settings import average, checked, described, elementwise
 
@@ -144,7 +144,7 @@ class Prodigy:
     def update(self, grads: Gradients, state: State, params: Params, step: Step, hparams: Hparams) -> tuple[Params, State]:
         """(params, state) after one more step; see `Optimizer.update`."""
         dtype = next(iter(params.values())).dtype
-        h = {name: tf.cast(value, dtype) for name, value in hparams.items()}
+        h = {name: in_dtype(value, dtype) for name, value in hparams.items()}
         beta1, beta2, root = h["beta1"], h["beta2"], tf.sqrt(h["beta2"])
         rate = schedule(
             tf.cast(step, dtype), learning_rate=h["learning_rate"], min_learning_rate_mult=tf.zeros([], dtype),

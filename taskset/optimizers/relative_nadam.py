@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from taskset.optimizers.adaptive import moments, weight
-from taskset.optimizers.base import Gradients, Hparams, Params, State, Step, positive
+from taskset.optimizers.base import Gradients, Hparams, Params, State, Step, in_dtype, positive
 from taskset.optimizers.settings import average, checked, described
 
 SMALLEST = 1e-4  # added to sizes, as a root mean square: parameters that are all 0 can leave it
@@ -42,9 +42,10 @@ class RelativeNadam:
         new: State = {"m": {}, "v": {}}
         squares = {path: tf.reduce_sum(tf.square(w)) for path, w in params.items()}
         count = sum(w.shape.num_elements() for w in params.values())
-        least = tf.square(hparams["share"]) * tf.add_n(list(squares.values())) / count + SMALLEST**2
+        whole = tf.add_n(list(squares.values())) / count
+        least = tf.square(in_dtype(hparams["share"], whole.dtype)) * whole + SMALLEST**2
         for path, w in params.items():
-            h = {name: tf.cast(value, w.dtype) for name, value in hparams.items()}
+            h = {name: in_dtype(value, w.dtype) for name, value in hparams.items()}
             k, g = tf.cast(step, w.dtype), grads[path]
             m, v = moments(g, state["m"][path], state["v"][path], h["one_minus_beta1"], h["one_minus_beta2"])
             new["m"][path], new["v"][path] = m, v

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tensorflow.python.ops.parallel_for import pfor  # the only place where vectorized_map learns of further operations
 
 from taskset.optimizers.adaptive import moments, weight
-from taskset.optimizers.base import Gradients, Hparams, Params, State, Step, positive
+from taskset.optimizers.base import Gradients, Hparams, Params, State, Step, in_dtype, positive
 from taskset.optimizers.settings import average, checked, count, described
 
 PROGRAM = ("frequency", "max_dimension")
@@ -68,7 +68,7 @@ class Soap:
         moved: Params = {}
         new: State = {"m": {}, "v": {}, "basis": state["basis"], "covariance": {}}
         for path, w in params.items():
-            h = {name: tf.cast(value, w.dtype) for name, value in hparams.items()}
+            h = {name: in_dtype(value, w.dtype) for name, value in hparams.items()}
             started = tf.cast(step > 0, w.dtype)
             t = tf.maximum(tf.cast(step, w.dtype), 1)
             g, bases = grads[path], state["basis"].get(path, {})

@@ -107,3 +107,48 @@ def test_an_error_of_the_task_itself_is_not_hidden():
 
 def test_image_tasks_are_trained_one_by_one():
     assert not copies_pay(get_task("mlp_family_seed30", source="synthetic").data)
+
+
+class Judged:
+    """Gradient descent that is judged at its parameters times `share`, scaled to the length of at most 1."""
+
+    rule = "judged"
+
+    def __init__(self, name, share):
+        self.name, self.share = name, share
+
+    def hparams(self, horizon):
+        return {"share": self.share}
+
+    def init(self, params):
+        return {"seen": {path: tf.zeros_like(w) for path, w in params.items()}}
+
+    def update(self, grads, state, params, step, hparams):
+        return {path: w - 1e-3 * grads[path] for path, w in params.items()}, state
+
+    def evaluated(self, params, state, hparams):
+        length = tf.sqrt(tf.add_n([tf.reduce_sum(w**2) for w in params.values()]))
+        return {path: hparams["share"] * w / tf.maximum(length, 1.0) for path, w in params.items()}
+
+
+class Validated(Judged):
+    """The same, but it asks for validation losses, and moves by them."""
+
+    rule, uses_validation_loss = "validated", True
+
+    def update(self, grads, state, params, step, hparams, validation_loss):
+        moved = 1e-4 * tf.tanh(validation_loss())
+        return {path: w - moved * grads[path] for path, w in params.items()}, state
+
+
+@pytest.mark.parametrize("kind, copies", [(Judged, b"3"), (Validated, b"1")])
+def test_runs_are_judged_each_by_itself(kind, copies, monkeypatch):
+    task, group = get_task("quadratic_family_seed12"), [kind(f"judged{i}", share) for i, share in enumerate((0.5, 1.0, 2.0))]
+    chosen = options(tuple(one.name for one in group), steps=8, seeds=(0,))
+    together = sweep(task, group, chosen)
+    assert together.schema.metadata[b"copies"] == copies
+    monkeypatch.setattr(run_groups, "copies_pay", lambda data: False)
+    alone = sweep(task, group, chosen).to_pandas()
+    np.testing.assert_allclose(together.to_pandas()["train"], alone["train"], rtol=1e-5)
+    ends = alone[alone["step"] == 8].set_index("optimizer")["train"]
+    assert ends.nunique() == 3

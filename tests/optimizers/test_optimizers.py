@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from taskset import optimizers
 from taskset.optimizers import base
+from taskset.optimizers.relative_nadam import relative_nadam
 from tests.optimizers.problem import DTYPES, RTOL, SHAPES, STEPS, Problem, distance, run
 
 
@@ -172,3 +173,28 @@ def test_a_gradient_that_is_not_finite_is_taken_as_it_is(rule):
     grads = {"x": tf.constant([math.nan, 1.0, 1.0]), "y": tf.constant([1.0])}
     new, _ = optimizer.update(grads, optimizer.init(params), params, 5, optimizer.hparams(10))
     assert np.isfinite(new["x"].numpy()).tolist() == [False, True, True] and np.isfinite(new["y"]).all()
+
+
+WHOLE = {
+    o.rule: o for o in (optimizers.prodigy(), optimizers.muon(), optimizers.soap(), relative_nadam())
+}  # look at more than an entry
+
+
+@pytest.mark.parametrize("rule", [*ALL, *WHOLE])
+def test_numbers_are_taken_in_the_precision_of_the_parameters(rule):
+    """Of float64 parameters, one of them empty: Python's floats do as float64 tensors do."""
+    optimizer, rng = (ALL | WHOLE)[rule], np.random.default_rng(0)
+    params = {
+        "w": tf.constant(rng.normal(size=(3, 2))),
+        "b": tf.constant(rng.normal(size=3)),
+        "none": tf.zeros([0, 3], tf.float64),
+    }
+    found = []
+    for number in (float, lambda value: tf.constant(value, tf.float64)):
+        hparams, w, state = {k: number(v) for k, v in optimizer.hparams(10).items()}, params, optimizer.init(params)
+        for step in range(3):
+            w, state = optimizer.update({p: x + step for p, x in params.items()}, state, w, tf.constant(step), hparams)
+        found.append(w)
+    for path, w in found[0].items():
+        assert w.dtype == tf.float64 and w.shape == params[path].shape
+        np.testing.assert_allclose(w, found[1][path], rtol=1e-14)

@@ -270,7 +270,7 @@ def test_wrong_suites(mine, tiny, tmp_path):
         with pytest.raises(error, match=says):
             one_optimizer.score("lion", str(tiny), tmp_path / "none", **given)
         assert not (tmp_path / "none" / "curves").exists()
-    with pytest.raises(UnknownName, match="Allowed are 1m:1, 1h:1, 1d:1, rivals:1, problems:1.*json"):
+    with pytest.raises(UnknownName, match="Allowed are 1m:1, 1h:1, 1d:2, rivals:1, problems:1.*json"):
         one_optimizer.suite_of("nope")
     with pytest.raises(UnknownName, match="did you mean 'small'"):
         one_optimizer.suite_of("smal")

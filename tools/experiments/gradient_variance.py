@@ -59,11 +59,12 @@ class Estimates:
 def variances(es, reparam):
     """((ES, reparameterization, combination) of groups [G, N, P]: variances of one pair; mean weight of ES [P]).
 
-    Of the combination: N times the variance over the groups.
+    Of the combination: N times the variance over the groups. Pairs that are not finite are left out.
     """
-    from learned.estimators.combined import combine
+    from learned.estimators.combined import combine, finite
 
-    single = [x.reshape(-1, x.shape[-1]).var(axis=0, ddof=1).sum() for x in (es, reparam)]
+    each = [x.reshape(-1, x.shape[-1]) for x in (es, reparam)]
+    single = [x[finite(x)].var(axis=0, ddof=1).sum() for x in each]
     combined, weights = zip(*(combine(*group) for group in zip(es, reparam)))
     return (*single, es.shape[1] * np.var(combined, axis=0, ddof=1).sum()), np.mean(weights, axis=0)
 
@@ -84,7 +85,7 @@ def measure():
             groups = [estimates(tiny_problem.theta(rate), seed) for seed in range(GROUPS)]
             es, reparam = (np.array(x) for x in zip(*groups))
             lost = int(np.isnan(reparam).any(axis=-1).sum())
-            rows.append((rate, length, *with_intervals(es, np.nan_to_num(reparam)), lost))
+            rows.append((rate, length, *with_intervals(es, reparam), lost))
             _, _, found, weight, _, _ = rows[-1]
             print(
                 f"lr {rate:g}, {length} steps: {', '.join(f'{name} {x:.3g}' for name, x in zip(NAMES, found))}, "

@@ -57,7 +57,8 @@ def of_group(
     own = getattr(group[0], "runs", None)  # of an optimizer that steps in another framework (`taskset.scoring.adapters`)
     if own is not None:
         return own(task, group, interval, options, mode)
-    if mode is None and len(group) > 1 and copies_pay(task.data):
+    alone = getattr(group[0], "uses_validation_loss", False)  # a loss of one run's parameters at a time
+    if mode is None and len(group) > 1 and not alone and copies_pay(task.data):
         together = Together(task, group, interval, options)
         try:
             together.start(options.seeds[0], account)
@@ -137,12 +138,13 @@ class Together:
         with account("draw"):
             self._evaluate = self.loop.evaluation(seed, self.options.batches)
         with account("compile"):
-            self._evaluate(self._run.params)
+            self._evaluate(self.loop.evaluated(self._run, self._tensors))
 
     def losses(self, live: Sequence[str], account: Account) -> Losses:
         """As `OneByOne.losses`."""
         with account("evaluate"):
-            found = self._evaluate(self.loop.evaluated(self._run, self._tensors))
+            judged = self.loop.evaluated(self._run, self._tensors) if self._run.step else self._run.params
+            found = self._evaluate(judged)
         return {name: {split: values[self._place[name]] for split, values in found.items()} for name in live}
 
     def advance(self, live: Sequence[str], steps: int, account: Account) -> None:

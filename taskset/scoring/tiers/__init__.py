@@ -5,12 +5,15 @@ the cost model. `make` wrote it from the baselines of its day:
 
     python -c "from taskset.scoring import tiers; tiers.write('1m', 1)"
 
+`1d:2` has the tasks of `1d:1`, three of which changed in version 0.2.1.
+
 Beside them stands `rivals:1`, a tenth of `1h:1` (`taskset.scoring.tiers.tenth`).
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 from dataclasses import dataclass
 from importlib import resources
@@ -18,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from taskset import catalogue
-from taskset.errors import unknown
+from taskset.errors import StoreError, unknown
 from taskset.normalization.store import load_normalizers
 from taskset.normalization.sweep import planning
 from taskset.normalization.sweep.runner import SweepOptions
@@ -36,7 +39,8 @@ SEEDS = 2
 @dataclass(frozen=True)
 class Tier:
     """A budget. seconds: of one core, all tasks together; each: share of them that one task may take; per_family: tasks at most;
-    horizon, source: of the tasks."""
+    horizon, source: of the tasks. renews: the version whose tasks it has, with new scales, where a correction changed some.
+    """
 
     name: str
     version: int
@@ -45,12 +49,13 @@ class Tier:
     per_family: float = math.inf
     horizon: int = 2000
     source: str = "synthetic"
+    renews: int | None = None
 
     def __str__(self) -> str:
         return f"{self.name}:{self.version}"
 
 
-TIERS = (Tier("1m", 1, 60, 1 / 6, 1), Tier("1h", 1, 3600, 1 / 50, 12), Tier("1d", 1, 86400, 1 / 100))
+TIERS = (Tier("1m", 1, 60, 1 / 6, 1), Tier("1h", 1, 3600, 1 / 50, 12), Tier("1d", 2, 86400, 1 / 100, renews=1))
 TENTH = ("rivals", 1)
 
 
@@ -98,6 +103,11 @@ def make(one: Tier, baselines: str | Path | None = None) -> suites.Suite:
     tasks come in the order of a hash of their names. A task that costs more than its share or than what is left is passed over.
     """
     found = measured_entries(load_normalizers(baselines), one.horizon, one.source)
+    if one.renews:
+        kept = {entry["task"] for entry in json.loads(_file(one.name, one.renews).read_text())["tasks"]}
+        if lacking := sorted(kept - found.keys()):
+            raise StoreError(f"{one} renews {one.name}:{one.renews}, of which {lacking[0]} and more have no scales: sweep them")
+        found = {task: entry for task, entry in found.items() if task in kept}
     costs = {task: cost for task in found if (cost := seconds_of(task, one.horizon, one.source)) is not None}
     queues: dict[str, list[str]] = {}
     for task in sorted(found, key=lambda task: hashlib.sha256(task.encode()).hexdigest()):

@@ -249,9 +249,22 @@ def test_pairs_that_are_not_finite_count_as_zero_and_are_counted():
 def test_sign_of_the_difference():
     losses = np.zeros([2, 2, 3])
     losses[:, 0] = [5.0, 0.0, -1e-6]
-    d, finite = base.differences(losses, np.ones([2, 3], bool), settings(differences=base.sign, sigma=0.1))
+    d, finite = base.differences(losses, settings(differences=base.sign, sigma=0.1))
     np.testing.assert_allclose(d, [0.1, 0, -0.1])
     assert finite.all()
+
+
+def test_a_pair_that_starts_again_has_one_sign_of_its_difference():
+    """Parts keep their signs and shares: one step of the old episode weighs no more than it changed."""
+    old, losses = np.zeros([20, 3], bool), np.zeros([20, 2, 3])
+    old[0] = True
+    losses[0, 0], losses[1:, 0] = [-1e-6, 0.3, 0.0], [[0.5, 0.1, 0.0]]
+    before, after, finite = base.differences_at_resets(losses, old, settings(differences=base.sign, sigma=0.01))
+    np.testing.assert_allclose(before, [-0.01 * 1e-6 / (19 * 0.5 + 1e-6), 0.01 * 0.3 / 2.2, 0], atol=1e-18)
+    np.testing.assert_allclose(np.abs(before) + np.abs(after), [0.01, 0.01, 0])
+    assert finite.all() and after[0] > 0
+    values = base.differences_at_resets(losses, old, settings())[:2]
+    np.testing.assert_allclose(values, [[-5e-8, 0.015, 0], [0.475, 0.095, 0]])
 
 
 def test_bad_input_is_one_line():

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from learned import optimizers
 from learned.deploy.weights import load_weights
+from learned.optimizers import anchored
 from tests.learned.optimizers.test_learned_optimizers import (
     FEW,
     SHAPES,
@@ -101,3 +102,16 @@ def test_weights_from_before_there_was_an_exponent_of_the_length():
     found = load_weights("anchored_controller")
     assert found.theta["length"] == 0 and found.value("shapes", list, "length") == []
     assert found.theta["length"].dtype == np.float32 and sum(w.size for w in found.theta.values()) == 652
+
+
+def test_averages_of_very_long_runs_are_those_of_double_precision():
+    """1 - exp(-log 2 / half-life) of a half-life of 10^8 steps is 0 in float32."""
+    found = {}
+    for dtype in (tf.float32, tf.float64):
+        averages = {name: tf.zeros([anchored.TRENDS], dtype) for name in ("mean", "weight", "least")}
+        averages["first"] = tf.zeros([], dtype)
+        for t in range(50):
+            _, averages = anchored._trends(averages, tf.constant(2 + np.cos(t), dtype), tf.constant(1e8, dtype))
+        found[dtype] = averages
+    for name in ("mean", "weight"):
+        np.testing.assert_allclose(found[tf.float32][name], found[tf.float64][name], rtol=1e-4)

@@ -44,7 +44,7 @@ class MadeUp:
             rng, task = np.random.default_rng([outer_step, number]), NAMES[number]
             e, losses = SIGMA * rng.normal(size=(5, theta.size)), self.units[task] * rng.normal(size=(4, 2, 5))
             settings = base.Settings(pairs=5, steps=4, sigma=SIGMA)
-            d, _ = base.differences(losses, np.ones([4, 5], bool), settings)
+            d, _ = base.differences(losses, settings)
             gradient = d @ e / (2 * SIGMA**2 * 5)
             estimate = base.Estimate(gradient, 1.0, 0, 40, square=base.mean_square(losses))
             found.append(Result(task, "f", estimate))

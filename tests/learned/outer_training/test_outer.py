@@ -11,7 +11,7 @@ import pytest
 import learned  # noqa: F401
 from learned import optimizers
 from learned.estimators import base
-from learned.outer_training import checkpoint, length_schedules
+from learned.outer_training import checkpoint, length_schedules, session
 from learned.outer_training import trainer as outer
 from learned.outer_training.options import DEFAULTS, Options
 from learned.outer_training.task_pool import Result, TaskPool
@@ -271,3 +271,13 @@ def test_broken_checkpoints_are_one_line(tmp_path, pes_pool):
             trainer(tmp_path, whole, chosen, TaskPool(whole, chosen))
     with pytest.raises(StoreError, match="no such file"):
         checkpoint.load(tmp_path / "nothing.npz")
+
+
+def test_two_trainings_in_one_directory_are_refused(tmp_path):
+    whole, chosen = suite(), options()
+    refused = pytest.raises(StoreError, match="a training under way in another process")
+    with session.open_trainer(whole, chosen, tmp_path), refused, session.open_trainer(whole, chosen, tmp_path):
+        pass
+    with session.open_trainer(whole, chosen, tmp_path):  # the first has ended
+        pass
+    assert not list(tmp_path.glob(".*"))
