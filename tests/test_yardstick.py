@@ -26,13 +26,13 @@ def test_the_envelope_is_the_lowest_loss_of_any_rate_so_far():
 
 
 def made_up(ends):
-    """(yardstick, one_run, adam): Adam's losses fall as 1 / t; runs of one run have one constant loss for each horizon."""
+    """What is found of a task: Adam's losses fall as 1 / t, runs of one run have one constant loss for each horizon."""
     one = yardstick.YARDSTICKS["mnist_mlp"]
     steps = np.arange(1, max(one.horizons) + 1)
     rates = 1 + np.arange(len(yardstick.EXPONENTS))
     adam = (1 / steps[:, None] * rates)[None]
     runs = {h: {rule: np.full([1, h], ends[h]) for rule in yardstick.RULES} for h in one.horizons}
-    return one, runs, adam
+    return one, runs, adam, adam / 2
 
 
 def test_a_speed_up_is_the_steps_of_the_envelope_over_those_of_the_run():
@@ -41,7 +41,14 @@ def test_a_speed_up_is_the_steps_of_the_envelope_over_those_of_the_run():
     against, ours = yardstick.rows_of(*made_up(ends))
     assert [row[4].split("(")[1] for row in ours] == ["2.00)", "0.25)", "> 1)"]
     assert [row[5] for row in against] == ["10^-4.5"] * 3
-    assert against[0][4] == f"{lowest[999] / 0.107 - 1:+.0%}"
+    assert against[0][4] == f"{lowest[999] / 0.107 - 1:+.0%}" and against[0][6] == f"{lowest[999] / 2:.3g}"
+
+
+def test_falling_rates_end_at_their_shares():
+    rules = yardstick.falling_rules()
+    hparams = [rule.hparams(10_000) for rule in rules]
+    ends = {round(float(np.exp(-10_000 * one["exponential_decay"])), 6) for one in hparams}
+    assert ends == set(yardstick.FALLING) and len(rules) == 2 * len(yardstick.EXPONENTS)
 
 
 def test_the_section_has_each_task_in_both_tables_and_a_picture(tmp_path):

@@ -11,11 +11,12 @@ has had so far. Speed-up of a run of T steps: steps until the envelope is at the
 
 Settings. The tasks of PUBLISHED, with batches of 128; the images of the train split are those that the package doesn't set aside
 (published: 80 per cent). Adam: the 8 rates of the package's 17 from 10^-4.5 to 10^-1, 10,000 steps, so that its envelope has all
-horizons. Optimizers of one run are told how many steps there are, and so are run for each horizon. DIR of --runs keeps every
-run; the same command goes on. --only measures some tasks, and the section has what is there.
+horizons. Beside it, to find out what a difference comes from, the same rates falling exponentially to a tenth and to a hundredth
+at step 10,000, one seed. Optimizers of one run are told how many steps there are, and so are run for each horizon. DIR of --runs
+keeps every run; the same command goes on. --only measures some tasks, and the section has what is there.
 
 Source of the published numbers: the normalizers of the repository google/learned_optimization (Metz et al. 2022, arXiv
-2203.11860): the envelope of 15 rates of four variants of Adam, 5 seeds.
+2203.11860): the envelope of 15 rates of Adam, of Adam with two falling rates and of RAdam in runs of 100,000 steps, 5 seeds.
 """
 
 import argparse
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 HORIZONS = (1000, 2000, 10_000)
 EXPONENTS = np.arange(-9, -1) / 2  # of Adam's rates
+FALLING = (0.1, 0.01)  # shares of a falling rate that are left at the end
 DEFAULT_RATE = -3.0  # the exponent of the rate that most libraries start with
 DECAY = 0.95 ** (1 / 10)
 RULES = ("anchored_wide", "relative_nadam", "the learned list's first")
@@ -118,7 +120,8 @@ def fashion_like(name, **changes):
 
 @dataclass(frozen=True)
 class Yardstick:
-    """One task. name: of its folder; published: tuned Adam's losses after HORIZONS steps; horizons: those that are run."""
+    """One task. name: of its folder; published: tuned Adam's losses after HORIZONS steps; horizons: those that are run; falling:
+    whether Adam is run with falling rates as well."""
 
     name: str
     title: str
@@ -126,6 +129,7 @@ class Yardstick:
     published: tuple[float, float, float]
     seeds: int
     horizons: tuple[int, ...] = HORIZONS
+    falling: bool = True
 
 
 # The cheapest first.
@@ -147,11 +151,11 @@ YARDSTICKS = {
         ),
         Yardstick(
             "cifar10_mlp", "CIFAR-10, MLP 128-128-128", fixed("FixedMLP_cifar10_ce_128x128x128_relu_bs128"),
-            (1.624, 1.479, 1.010), 3,
+            (1.624, 1.479, 1.010), 3, falling=False,
         ),
         Yardstick(
             "cifar10_conv", "CIFAR-10, convolutions 32-64-64", fixed("FixedImageConv_cifar10_32x64x64_bs128"),
-            (1.410, 1.121, 0.403), 1, (1000, 2000),
+            (1.410, 1.121, 0.403), 1, (1000, 2000), falling=False,
         ),
     )
 }  # fmt: skip
@@ -174,6 +178,15 @@ def adam_rules():
     return [named.get_optimizer(f"adam_lr_{exponent:.2f}") for exponent in EXPONENTS]
 
 
+def falling_rules():
+    """Adam at each of EXPONENTS, with rates that fall exponentially to each of FALLING at the last of HORIZONS."""
+    from taskset.optimizers import adaptive
+
+    # `adam6p` takes its decay for 10,000 steps, which are the steps here.
+    decays = [-np.log(share) / HORIZONS[-1] for share in FALLING]
+    return [adaptive.adam6p(10.0**exponent, exponential_decay=decay) for exponent in EXPONENTS for decay in decays]
+
+
 def kept(file, measure):
     """The array in a file, which is measured and written where it is not there."""
     from taskset.normalization.store import whole_file
@@ -188,10 +201,10 @@ def kept(file, measure):
 
 
 def measure(yardstick, runs):
-    """({horizon: {rule: losses [seeds, steps]}}, Adam's losses [seeds, steps, rates]) of one task."""
+    """({horizon: {rule: losses [seeds, steps]}}, Adam's losses [seeds, steps, rates], with falling rates or None) of one task."""
     task, seeds = functools.cache(yardstick.task), range(yardstick.seeds)
 
-    def losses(name, rules, steps):
+    def losses(name, rules, steps, seeds=seeds):
         def of_seed(seed):
             run = lambda: train_losses_of_many(task(), rules(), [seed], steps)[0].astype(np.float32)  # noqa: E731
             return kept(runs / yardstick.name / f"{name}_{steps}_{seed}.npy", run)
@@ -202,7 +215,9 @@ def measure(yardstick, runs):
         return losses(label.replace(" ", "_"), lambda: [rule_of(label)], steps)[..., 0]
 
     one_run = {steps: {label: alone(label, steps) for label in RULES} for steps in yardstick.horizons}
-    return one_run, losses("adam", adam_rules, max(yardstick.horizons))
+    last = max(yardstick.horizons)
+    falling = losses("falling", falling_rules, last, range(1)) if yardstick.falling else None
+    return one_run, losses("adam", adam_rules, last), falling
 
 
 def smooth(curves):
@@ -227,15 +242,18 @@ def steps_to(losses, wanted):
     return int(reached[0]) + 1 if len(reached) else None
 
 
-def rows_of(yardstick, one_run, adam):
+def rows_of(yardstick, one_run, adam, falling):
     """The rows of one task in both tables."""
     lowest, best = envelope(adam)
+    with_falling = np.minimum(lowest, envelope(falling)[0]) if falling is not None else None
     default = smooth(adam.mean(axis=0))[:, list(EXPONENTS).index(DEFAULT_RATE)]
     against, ours = [], []
     for horizon in yardstick.horizons:
         published, here = yardstick.published[HORIZONS.index(horizon)], lowest[horizon - 1]
         rate = f"10^{EXPONENTS[best[horizon - 1]]:g}"
-        against.append([yardstick.title, f"{horizon:,}", f"{published:.3g}", f"{here:.3g}", f"{here / published - 1:+.0%}", rate])
+        both = f"{with_falling[horizon - 1]:.3g}" if with_falling is not None else ""
+        cells = [f"{published:.3g}", f"{here:.3g}", f"{here / published - 1:+.0%}", rate, both]
+        against.append([yardstick.title, f"{horizon:,}", *cells])
         cells = [yardstick.title, f"{horizon:,}", f"{here:.3g}", f"{default[horizon - 1]:.3g}"]
         for label in RULES:
             losses = one_run[horizon][label]
@@ -258,7 +276,7 @@ def draw(found, path):
     figure, panels = plt.subplots(-(-len(found) // columns), columns, figsize=(12, 7), constrained_layout=True, squeeze=False)
     for axes in panels.flat[len(found) :]:
         axes.axis("off")
-    for axes, (yardstick, one_run, adam) in zip(panels.flat, found):
+    for axes, (yardstick, one_run, adam, _) in zip(panels.flat, found):
         lowest = envelope(adam)[0]
         steps = np.arange(1, len(lowest) + 1)
         axes.plot(steps, lowest, color="0.4", label="Adam's envelope here")
@@ -274,12 +292,13 @@ def draw(found, path):
 
 
 def section(found):
-    """Both tables in Markdown. found: [(yardstick, one_run, adam)]."""
+    """Both tables in Markdown. found: [(yardstick, one_run, adam, falling)]."""
     against, ours = ([row for rows in tables for row in rows] for tables in zip(*(rows_of(*one) for one in found)))
     seeds = ", ".join(f"{yardstick.title}: {yardstick.seeds}" for yardstick, *_ in found)
+    header = ["task", "steps", "published", "Adam's envelope here", "difference", "best rate", "with falling rates too"]
     return f"""![smoothed train losses against steps](pictures/{PICTURE})
 
-{report.table(["task", "steps", "published", "Adam's envelope here", "difference", "best rate here"], against)}
+{report.table(header, against)}
 
 In brackets: steps until Adam's envelope has that loss, over the steps of the run.
 
