@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from taskset import catalogue, registry
 from taskset.errors import ConfigError, StoreError, shown
 from taskset.registry import Config
+from taskset.version import __version__
 
 FIRST = "0.1.0"  # of results that carry no version
 
@@ -162,6 +163,12 @@ def is_of(version: str, wanted: str) -> bool:
     return release(version)[: len(numbers)] == numbers
 
 
+def asked_by(version: str) -> str:
+    """What to give for `version` to ask for it: "0.1" for "0.1.0"; the whole of it where it is of today's minor version."""
+    minor = ".".join(version.split(".")[:2])
+    return version if is_of(__version__, minor) else minor
+
+
 def of_release(wanted: str, versions: Iterable[str], what: str) -> list[bool]:
     """Which of the `versions` are part of the release `wanted`. what: of these versions, for the error.
 
@@ -202,9 +209,14 @@ def changed_in(name: str, source: str | None = None) -> str | None:
 
 def outdated(name: str, source: str | None, version: str | None) -> bool:
     """Whether results that `version` (None: unknown) computed on a task are out of date, since the task changed later."""
-    if version is None or source == "published" or release(version) >= _LAST:
-        return False
-    return any(release(change.since) <= release(version) < release(change.version) for change in _found(name, source))
+    return version is not None and bool(since(name, source, version))
+
+
+def since(name: str, source: str | None, version: str) -> list[Change]:
+    """The changes of a task that make results of `version` out of date, oldest first."""
+    if source == "published" or release(version) >= _LAST:
+        return []
+    return [c for c in _found(name, source) if release(c.since) <= release(version) < release(c.version)]
 
 
 _LAST = max(release(change.version) for change in CHANGES)

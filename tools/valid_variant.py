@@ -33,7 +33,7 @@ DOCUMENT = report.DOCS / "one_run.md"
 
 def training_suite():
     """The suite, with the splits and scales of tiny:1."""
-    import learned  # noqa: F401
+    import learned  # noqa: F401 (registers the tiny tasks)
     from taskset.scoring import named_suites
 
     whole = named_suites.find("tiny:1")
@@ -112,6 +112,7 @@ def main():
         report.publish_option(command, f"the section {section} of docs/one_run.md")
     arguments = parser.parse_args()
     start_tensorflow(threads=1)
+    import learned  # noqa: F401 (registers the tiny tasks)
     from taskset.scoring import suites
 
     if arguments.command == "suite":

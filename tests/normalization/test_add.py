@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import taskset
-from taskset import catalogue, tabular
+from taskset import catalogue, changes, tabular
 from taskset.cli import main
 from taskset.errors import OutdatedBaselines, StoreError
 from taskset.normalization import store
@@ -179,3 +179,29 @@ def test_add_by_command(sweeps, base, monkeypatch, capsys):
         main.main()
     out = capsys.readouterr().out
     assert ended.value.code == 0 and out.splitlines()[-1] == f"1 tasks, 6 runs added: {base}" and f"{GROUP}-2.parquet" in out
+
+
+def test_curves_that_a_correction_makes_valid_again_have_their_normalizers(tmp_path, monkeypatch):
+    """Noise of many dimensions: 0.2.0 drew it otherwise, and 0.2.1 as 0.1 did."""
+    task, other = "quadratic_family_seed20", "quadratic_family_seed2"
+    assert [changes.outdated(task, "none", version) for version in ("0.1.0", "0.2.0", "0.2.1")] == [False, True, False]
+    small = "quadratic_family_seed11"
+    assert [changes.outdated(small, "none", version) for version in ("0.1.0", "0.2.0", "0.2.1")] == [True, True, False]
+    old = made.write(tmp_path / "old", [task], version="0.1.0")
+    with monkeypatch.context() as patch, warnings.catch_warnings():  # as 0.2.0 saw it
+        warnings.simplefilter("ignore", OutdatedBaselines)
+        taken_back = changes.Change("0.2.0", "noise", "as it was for a while", lambda *_: True)
+        found = {(task, "0.1.0"): [taken_back]}
+        patch.setattr(changes, "since", lambda name, source, version: found.get((name, version), []))
+        ship.ship([old], tmp_path / "base")
+        add([made.write(tmp_path / "new", [task], version="0.2.0", steps=40)], tmp_path / "base")
+        assert {row.horizon for row in rows_of(tmp_path / "base", task)} == {40}
+    add([made.write(tmp_path / "third", [other])], tmp_path / "base")
+    assert {(row.horizon, row.version) for row in rows_of(tmp_path / "base", task)} == {(20, "0.1.0")}
+    assert check(tmp_path / "base") == []
+
+
+def rows_of(root, task):
+    """The normalizers of a task."""
+    table = store.read_table(root / "normalizers.parquet").to_pandas()
+    return list(table[table["task"] == task].itertuples())

@@ -15,6 +15,7 @@ from taskset.normalization.release.check import check
 from taskset.normalization.sweep import baseline
 from taskset.normalization.sweep.runner import SweepOptions
 from taskset.scoring import named_suites, suites
+from taskset.version import __version__
 from tests.normalization import made_up_sweeps as made
 
 OLD = "losg_tasks_family_seed63"  # sparse softmax regression with noise: changed in 0.2.0
@@ -125,7 +126,7 @@ def test_tables_that_mix_versions_are_refused(old, tmp_path, monkeypatch):
     }
     rows = made.rows(OLD, made.options())
     store.write_curves(rows, store.curve_path(root, "none", "losg_tasks_family", f"{OLD}.old"), metadata)
-    assert any("curves of versions 0.1.0, 0.2.0, and the task changed in 0.2.0" in line for line in check(root))
+    assert any(f"curves of versions 0.1.0, {__version__}, and the task changed in 0.2.0" in line for line in check(root))
 
 
 def test_a_sweep_is_not_resumed_where_its_task_changed(old):

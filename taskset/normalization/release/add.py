@@ -134,8 +134,14 @@ def _known_tasks(to: Path, changed: set[str]) -> dict[str, dict[str, Any]]:
 
 
 def _normalizers(to: Path, today: list[Curves], changed: set[tuple[str, str]]) -> pa.Table:
-    """Normalizers from the curves `today`: those of {(task, source)} `changed` are computed, the others are as they were."""
+    """Normalizers from the curves `today`: those of {(task, source)} `changed` are computed, the others are as they were.
+
+    Those of a task that changed since are computed as well: a correction can take another back, and with it make older curves
+    valid again that were left out when they were fitted.
+    """
     known = store.read_table(to / "normalizers.parquet")
+    columns = (known[name].to_pylist() for name in ("task", "source", "version"))
+    changed = changed | {(task, source) for task, source, version in zip(*columns) if changes.outdated(task, source, version)}
     keep = [key not in changed for key in zip(known["task"].to_pylist(), known["source"].to_pylist())]
     known = known.filter(pa.array(keep, pa.bool_())).select(schema("normalizers").names)
     return normalizers([c for c in today if (c.task, c.source) in changed], fit_adam, known)

@@ -193,18 +193,18 @@ def _outdated(sweeps):
     renewed = {key[:3] for key in keys if not changes.outdated(key[0], key[1], key[3])}
     for task, source, version in sorted({(key[0], key[1], key[3]) for key in keys if key[:3] not in renewed}):
         if changes.outdated(task, source, version):
-            for change in changes.of_task(task):
-                if not change.sources or source in change.sources:
-                    found.setdefault((version, change.version, change.key, change.about), []).append(task)
+            for change in changes.since(task, source, version):
+                found.setdefault((version, change.version, change.key, change.about), []).append(task)
     if not found:
         return "All curves are of today's tasks."
     count = len({task for names in found.values() for task in names})
+    asked = " or ".join(f'`version="{one}"`' for one in sorted({changes.asked_by(key[0]) for key in found}))
     header = ["curves of", "changed in", "what", "how", "tasks", "names"]
     rows = [[*key, len(set(names)), _names(sorted(set(names)))] for key, names in sorted(found.items())]
     return (
         f"The curves of {count} tasks were computed by an older version of the package, and their tasks changed since, to what "
         "the release means by their names. They stay here until they are recomputed, and are loaded only with "
-        '`version="0.1"`:\n\n' + table(header, rows)
+        f"{asked}:\n\n" + table(header, rows)
     )
 
 

@@ -187,7 +187,7 @@ def curves_table(
     there = {column: _there(tables, column) for column in ("task", "optimizer") if column in asked.wanted}
     _check_names(dataset, root, asked, there, found.left_out)
     if not sum(map(len, tables)):
-        hint = f'; those of {tasks_and_versions(found.left_out)}: version="0.1"' if found.left_out else ""
+        hint = f"; those of {tasks_and_versions(found.left_out)}: {_by_version(found.left_out)}" if found.left_out else ""
         of = "" if version is None else f" of version {shown(version)}"
         raise StoreError(f"no curves for {asked}{of}; {_where('task', root)}{hint}")
     if found.left_out:
@@ -312,23 +312,24 @@ def tasks_and_versions(left_out: Iterable[tuple[str, str]]) -> str:
     return f"{shown} ({', '.join(sorted({version for _, version in left_out}))})"
 
 
+def _by_version(left_out):
+    """The arguments that give what was left out."""
+    return " or ".join(f'version="{asked}"' for asked in sorted({changes.asked_by(version) for _, version in left_out}))
+
+
 def outdated_line(what: str, task: str, version: str) -> str:
     """The error line for a task that only an older version computed something of."""
-    reasons = ", ".join(change.key for change in changes.of_task(task))
-    release = ".".join(version.split(".")[:2])
+    reasons, asked = ", ".join(change.key for change in changes.of_task(task)), changes.asked_by(version)
     return (
         f"the {what} of task {task!r} are of version {version}, and the task changed in {changes.changed_in(task)} ({reasons}): "
-        f'pass version="{release}" to have them as they are, or recompute them with `python -m taskset baseline {task}`'
+        f'pass version="{asked}" to have them as they are, or recompute them with `python -m taskset baseline {task}`'
     )
 
 
 def warn_left_out(what: str, left_out: set[tuple[str, str]], stacklevel: int) -> None:
     """Warn, with one line, that {(task, version)} were left out. stacklevel: as of `warnings.warn`; 2 is whoever calls this."""
-    releases = sorted({".".join(version.split(".")[:2]) for _, version in left_out})
     warnings.warn(
-        f"{what} of {tasks_and_versions(left_out)} left out: the tasks changed since; "
-        + " or ".join(f'version="{release}"' for release in releases)
-        + " gives them",
+        f"{what} of {tasks_and_versions(left_out)} left out: the tasks changed since; {_by_version(left_out)} gives them",
         OutdatedBaselines,
         stacklevel=stacklevel,
     )
