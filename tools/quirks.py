@@ -59,10 +59,12 @@ def colours_of_grey(config):
     return bool(augmentation(config)) and augmentation(config)["do_color_aug"] and config["dataset"][0].endswith("mnist")
 
 
-def larger_than_its_set(family, config):
-    """Whether a batch has more examples than the set that a problem computes."""
+def few_batches(family, config):
+    """Whether a task reads a set of less than four batches, in the release's order (`taskset.datasets.losg.FEW`)."""
+    from taskset.datasets.losg import FEW
+
     data = catalogue.facts(family, config).data if family == "losg_tasks_family" else None
-    return data is not None and data.batch_size > data.num_samples
+    return data is not None and len(next(iter(data.arrays().values()))) < FEW * data.batch_size
 
 
 def resized(family, config):
@@ -81,7 +83,7 @@ QUIRKS = (
     ("just_train in effect", lambda f, c: f in LANGUAGE and has_option(c, "just_train")),
     ("padding counts", lambda f, c: f in (*LANGUAGE, TEXT)),
     ("last window never drawn", lambda f, c: hasattr(catalogue.facts(f, c).data, "patch_length")),
-    ("batches larger than the set", larger_than_its_set),
+    ("sets of few batches", few_batches),
     ("resized images", resized),
     ("truncated_normal is normal", lambda f, c: any(isinstance(v, list) and v[:1] == ["truncated_normal"] for v in parts(c))),
     ("augmented in all four splits", lambda f, c: bool(augmentation(c))),
