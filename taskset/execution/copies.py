@@ -46,8 +46,10 @@ class CopiesLoop(Loop):
 
     @functools.cached_property
     def _judge(self) -> Callable[..., Any]:
+        optimizer: Any = self.optimizer  # `evaluated` is not among what every optimizer has
+
         def each(params: Params, state: State, hparams: Hparams) -> Params:
-            return batched(lambda one: self.optimizer.evaluated(*one), (params, state, hparams))
+            return batched(lambda one: optimizer.evaluated(*one), (params, state, hparams))
 
         return tf.function(each, autograph=False)
 
