@@ -16,7 +16,8 @@ const task = {
     byId("close").addEventListener("click", () => task.dialog.close());
     byId("previous").addEventListener("click", () => task.step(-1));
     byId("next").addEventListener("click", () => task.step(1));
-    task.dialog.addEventListener("close", () => tasks.opened && tasks.focus(tasks.opened));
+    // The event comes late: a key may have moved on from the row to which the browser gave the focus back.
+    task.dialog.addEventListener("close", () => tasks.opened && !tasks.wanted && tasks.focus(tasks.opened));
     task.dialog.addEventListener("click", (event) => event.target === task.dialog && task.dialog.close());
     task.runs = null;
   },

@@ -182,6 +182,7 @@ const tasks = {
 
   open(row) {
     tasks.opened = row;
+    tasks.wanted = null;
     task.show(row.getIndex());
   },
 };
