@@ -155,7 +155,7 @@ def measure(runs, minutes):
             print(f"{count} tasks, outer seed {seed}, {steps} outer steps: {listed}", flush=True)
     start = learned.with_weights(learned.load("anchored_pes").learned, learned.optimizers.get("anchored").init_theta(0))
     rate = adam()
-    by_hand_rules = {f"Adam, one rate ({rate.name})": rate, "anchored, untrained (NAdam)": start}
+    by_hand_rules = {f"Adam, one rate, {rate.hparams(STEPS)['learning_rate']:.2g}": rate, "anchored, untrained (NAdam)": start}
     return found, {label: {p: scored(rule, names) for p, names in places.items()} for label, rule in by_hand_rules.items()}
 
 
@@ -175,9 +175,9 @@ def draw(found, others, path):
             axes.plot(list(kept), values, line, color=f"C{COUNTS.index(count)}", label=label)
         for label, color in zip(others, ("0.4", "0.7")):
             axes.axhline(others[label][place].mean(), color=color, linestyle=":", label=label)
-        axes.set(xlabel="core-minutes of outer training", xscale="log", title=f"held-out tasks: {place}")
+        axes.set(xlabel="core-minutes of outer training", xscale="log", yscale="log", title=f"held-out tasks: {place}")
     panels[0].set(ylabel="normalized train loss at the end")
-    panels[0].legend(fontsize=8)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
     figure.savefig(path, dpi=90)
     plt.close(figure)
 
