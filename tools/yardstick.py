@@ -9,7 +9,7 @@ Formulas. A curve is the train loss of every step's batch, the mean over seeds, 
 moving average that begins at the first loss, with decay .95 for ten steps. Envelope: at each step the lowest loss that any rate
 has had so far. Speed-up of a run of T steps: steps until the envelope is at the run's last smoothed loss, over T.
 
-Settings. The tasks of PUBLISHED, with batches of 128; the images of the train split are those that the package doesn't set aside
+Settings. The tasks of YARDSTICKS, with batches of 128; the images of the train split are those that the package doesn't set aside
 (published: 80 per cent). Adam: the 8 rates of the package's 17 from 10^-4.5 to 10^-1, 10,000 steps, so that its envelope has all
 horizons. Beside it, to find out what a difference comes from, the same rates falling exponentially to a tenth and to a hundredth
 at step 10,000, one seed. Optimizers of one run are told how many steps there are, and so are run for each horizon. DIR of --runs
@@ -32,6 +32,7 @@ from benchmarks import report
 from taskset.datasets.in_memory import InMemoryData
 from taskset.execution.runtime import start_tensorflow
 from taskset.registry import Facts, register_builder, register_facts
+from tools.experiments import page
 from tools.experiments.training import train_losses_of_many
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ DEFAULT_RATE = -3.0  # the exponent of the rate that most libraries start with
 DECAY = 0.95 ** (1 / 10)
 RULES = ("anchored_wide", "relative_nadam", "the learned list's first")
 SMALL = "image_mlp_8x8"  # the family of the task on 8x8 pixels
-SECTION, DOCUMENT, PICTURE = "yardstick", "one_run.md", "yardstick.png"
+PICTURE, TITLE = "yardstick.png", "# An optimizer that works in one run\n"
 
 
 @functools.cache
@@ -310,9 +311,7 @@ Smoothed train losses, means over {seeds[0]} seeds{fewer}. Real data; {report.co
 
 def write(found, out):
     """The picture, and the section of OUT/one_run.md."""
-    (out / "pictures").mkdir(parents=True, exist_ok=True)
-    draw(found, out / "pictures" / PICTURE)
-    report.write_section(SECTION, section(found), out / DOCUMENT)
+    page.write("yardstick", PICTURE, lambda path: draw(found, path), section(found), out, "one_run.md", TITLE)
 
 
 def main():

@@ -86,6 +86,11 @@ class _SmallSet:
 
     needs_source = False
 
+    @property
+    def num_rows(self) -> int:
+        """The number of rows that there are in the end."""
+        return self.num_samples
+
     def arrays(self) -> dict[str, np.ndarray]:
         """All rows."""
         raise NotImplementedError
@@ -137,6 +142,11 @@ class SymmetricData(_SmallSet):
     """
 
     dim: int
+
+    @property
+    def num_rows(self) -> int:
+        """An even number."""
+        return self.num_samples // 2 * 2
 
     @property
     def batch(self) -> BatchShapes:

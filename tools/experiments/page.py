@@ -9,11 +9,11 @@ from taskset.normalization.release import documents
 TITLE = "# Experiments\n"
 
 
-def write(name, picture, draw, text, out):
-    """Draw OUT/pictures/PICTURE by `draw(path)`, and write the section `name` of OUT/experiments.md."""
+def write(name, picture, draw, text, out, document="experiments.md", title=TITLE):
+    """Draw OUT/pictures/PICTURE by `draw(path)`, and write the section `name` of a document in OUT, which begins with `title`."""
     (out / "pictures").mkdir(parents=True, exist_ok=True)
     draw(out / "pictures" / picture)
-    documents.write_section(name, text, out / "experiments.md", TITLE)
+    documents.write_section(name, text, out / document, title)
 
 
 def command(description, measure, write):
