@@ -200,15 +200,22 @@ def text_of(curves, suite, split, view):
     return "\n\n".join(parts)
 
 
+def named_checkpoint(text):
+    """(NAME, CHECKPOINT) of NAME=CHECKPOINT, as a type of argparse."""
+    name, equals, path = text.partition("=")
+    if not (name and equals and path):
+        raise argparse.ArgumentTypeError(f"{text!r}: allowed is NAME=CHECKPOINT")
+    return name, path
+
+
 def trained_weights(given):
-    """(learned optimizer, {name: weights}) of NAME=CHECKPOINT; NAME=start: the weights before training."""
+    """(learned optimizer, {name: weights}) of (name, checkpoint) pairs; checkpoint "start": the weights before training."""
     from learned import optimizers
     from learned.deploy import pretrained
     from learned.outer_training import checkpoint
 
     loaded = {}
-    for text in given:
-        name, _, path = text.partition("=")
+    for name, path in given:
         loaded[name] = None if path == "start" else checkpoint.load(pretrained.find(path))
     (kind,) = {found.optimizer for found in loaded.values() if found} or {"anchored"}
     optimizer = optimizers.get(kind)
@@ -255,7 +262,9 @@ def main():
         command.add_argument("--seeds", type=int, default=2, help="Runs of each task, from seeds 0, 1, ..")
         command.add_argument("--horizons", type=int, nargs="+", default=HORIZONS, help="Steps of the runs.")
         if name == "weights":
-            command.add_argument("weights", nargs="+", metavar="NAME=CHECKPOINT", help="NAME=start: the weights before training.")
+            command.add_argument(
+                "weights", nargs="+", type=named_checkpoint, metavar="NAME=CHECKPOINT", help="NAME=start: before training."
+            )
     args = parser.parse_args()
     start_tensorflow(threads=1)
     import pandas as pd

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from benchmarks import report
 from taskset.execution.runtime import start_tensorflow
+from tools.one_run import named_checkpoint, scored
 
 LEAST = 0.1  # of the initial validation loss: how much lower the best one has to be
 JUDGED = ("mnist", "fashion_mnist")
@@ -49,8 +50,6 @@ def informative(entry):
 
 def choice(curves, suite):
     """Rows (name, steps of the runs, tasks, mean over the curve, mean at the end) of normalized validation losses."""
-    from tools.one_run import scored
-
     views = {view: scored(curves, suite, view)[0].loc[VALIDATION] for view in ("mean", "end")}
     for horizon in sorted(views["mean"].index.unique("horizon")):
         parts = {view: table.xs(horizon, level="horizon") for view, table in views.items()}
@@ -106,7 +105,7 @@ def main():
     choose.add_argument("suite", type=Path)
     choose.add_argument("directories", nargs="+", type=Path, help="What `tools.one_run weights` wrote.")
     judge = commands.add_parser("judge", help="Compare weights on real images.")
-    judge.add_argument("weights", nargs="+", metavar="NAME=CHECKPOINT")
+    judge.add_argument("weights", nargs="+", type=named_checkpoint, metavar="NAME=CHECKPOINT")
     for command, section in ((choose, "valid_choice"), (judge, "valid_real")):
         command.set_defaults(section=section)
         report.publish_option(command, f"the section {section} of docs/one_run.md")
@@ -129,7 +128,7 @@ def main():
         from taskset.catalogue import get_task
         from tools.experiments import objectives
 
-        trained = dict(one.split("=", 1) for one in arguments.weights)
+        trained = dict(arguments.weights)
         text = judged_text({name: objectives.judge(get_task(name, "tfds"), trained, HANDS) for name in problems()})
     print(text)
     if arguments.publish:
