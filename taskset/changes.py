@@ -109,6 +109,10 @@ def _resized(family, config, fixed):
     return family in _IMAGES and config["dataset"][0] in RESIZED
 
 
+def _sorbian(family, config, fixed):
+    return family in (*_TEXT, "transformer_lm_family") and ".hsb_" in config["dataset"][0]
+
+
 def _eigen_noise(family, config, fixed):
     return family == "quadratic_family" and config["noise"] is not None and config["noise"]["A_noise"][0] in _EIGEN
 
@@ -146,6 +150,7 @@ CHANGES = (
         "0.2.1", "large quadratic noise", "eigenvectors are Haar's, as in 0.1; 0.2.0 had those of a matrix with a mean",
         _large_eigen_noise, since="0.2.0",
     ),
+    Change("0.2.2", "Sorbian letters", "the letter ć has one place in the alphabet, where it had three", _sorbian, ("synthetic",)),
 )  # fmt: skip
 
 

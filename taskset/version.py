@@ -1,3 +1,3 @@
 """The package's version; stored with every result."""
 
-__version__ = "0.2.1"
+__version__ = "0.2.2"

@@ -15,6 +15,8 @@ def test_words_are_distinct_and_frequent_ones_short(name):
     spelled = words.spell(name)
     assert len(set(spelled)) == words.WORDS and "" not in spelled and words.spell(name) == spelled
     assert np.mean([len(w) for w in spelled[:100]]) < np.mean([len(w) for w in spelled[200:]])
+    letters = words.LANGUAGES[name].letters
+    assert len(set(letters)) == len(letters) and set(words.LANGUAGES[name].vowels) <= set(letters)
     size = np.mean([len(w.encode()) / len(w) for w in spelled])
     assert {"en": size == 1, "hsb": 1 < size < 1.5, "ru": size == 2, "zh": size == 3, "ja": size == 3}[name]
 
@@ -51,10 +53,16 @@ def test_synthetic_documents_are_a_function_of_name_split_and_seed(small):
 
 
 def test_the_first_synthetic_document_of_this_version():
-    # Other documents need another synthetic.VERSION.
-    assert synthetic.VERSION == 1
+    # Other documents need another Language.version.
+    assert synthetic.open_synthetic("lm1b/subwords8k").origin["version"] == "1" == str(words.LANGUAGES["en"].version)
     first = [191, 5, 15, 45, 25, 1517, 2428, 51, 4449, 1, 16, 4437]
     assert synthetic.make_documents("lm1b/subwords8k", "test")[0][:12].tolist() == first
+
+
+def test_the_first_sorbian_document_of_this_version():
+    name = "tokenized_wikipedia/20190301.hsb_bytes"
+    assert synthetic.open_synthetic(name).origin["version"] == "2" == str(words.LANGUAGES["hsb"].version)
+    assert encoding.decode_bytes(synthetic.make_documents(name, "test")[0]).startswith("Tspprti, nč nćikejeńi oidopri ")
 
 
 def test_opinions_can_be_learned_and_not_perfectly(small):

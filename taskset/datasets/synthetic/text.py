@@ -15,10 +15,8 @@ import numpy as np
 from taskset.datasets import sharing, text_info
 from taskset.datasets.corpus import Corpus, Documents, checksum
 from taskset.datasets.synthetic.rendering import byte_tokens, punctuate, subword_tokens
-from taskset.datasets.synthetic.words import WORDS
+from taskset.datasets.synthetic.words import LANGUAGES, WORDS
 from taskset.random import seeds
-
-VERSION = 1  # part of the metadata of every result: another version makes other documents
 
 CLASSES, FUNCTION_CLASSES, FUNCTION_WORDS = 24, 8, 150
 TOPICS, TOPIC_SHARES = 16, (0.6, 0.4)
@@ -196,9 +194,10 @@ def _make_arrays(name: str, split: str, seed: int) -> dict[str, np.ndarray]:
 def open_synthetic(name: str, seed: int = 0) -> Corpus:
     """The `Corpus` of the stand-in: made once per process, and shared between the processes of a sweep."""
     scratch, parts = sharing.scratch_from_environment(), {}
+    version = LANGUAGES[text_info.CORPORA[text_info.parse(name)[0]].language].version
     for split in ("train", "test"):
-        key = f"synthetic text {VERSION} {name} {split} {seed}"
+        key = f"synthetic text {version} {name} {split} {seed}"
         arrays = sharing.open_arrays(key, functools.partial(_make_arrays, name, split, seed), scratch)
         parts[split] = Documents.from_arrays(arrays)
-    origin = {"source": "synthetic", "name": name, "version": str(VERSION), "checksum": checksum(**parts)}
+    origin = {"source": "synthetic", "name": name, "version": str(version), "checksum": checksum(**parts)}
     return Corpus(**parts, origin=origin)
