@@ -54,7 +54,7 @@ class Sign:
 
 
 def cluster_module():
-    pytest.importorskip("ray", reason="Ray is not installed: pip install 'taskset[ray]'")
+    pytest.importorskip("ray", reason="Ray is not installed: pip install '.[ray]'")
     from ray import cluster_utils
 
     return cluster_utils

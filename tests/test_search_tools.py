@@ -50,7 +50,7 @@ def test_the_gaussian_process_is_that_of_its_definition():
 @pytest.mark.parametrize("method", ["tpe", "gaussian_process"])
 def test_searchers_stay_within_their_budget(method):
     if method == "tpe" and importlib.util.find_spec("optuna") is None:
-        pytest.skip("Optuna is not installed: pip install 'taskset[tutorials]'")
+        pytest.skip("Optuna is not installed: pip install '.[tutorials]'")
     problem = tabular.from_curves(frame())
     found = getattr(search_methods, method)(problem.search(), 70, ["adam_lr"])
     assert 0 < found.steps <= 70 and found.trials >= 2 and found.best.optimizer.startswith("adam_lr")

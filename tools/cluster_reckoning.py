@@ -2,8 +2,8 @@
 
 All sampled tasks of TaskSet's families and made_family that can run, 17 rates x 5 seeds x 10,000 steps, on 1,000 cores.
 Schedulers are simulated with the estimated costs: the queue of `--engine ray` (the next task goes to the next free core; cheapest
-first as `baseline` orders them, or dearest first), and `--shard i/n`. How far the model is off is measured on the sweeps that
-ship. --publish: a section of docs/how-to/several_machines.md.
+first as `baseline` orders them, or most expensive first), and `--shard i/n`. How far the model is off is measured on the sweeps
+that ship. --publish: a section of docs/how-to/several_machines.md.
 """
 
 import argparse
@@ -111,11 +111,11 @@ def schedules(names, costs, options, cores):
         line(f"`--shard i/{cores}`, 1 worker each", shards(names, costs, cores, 1)),
         line(f"`--shard i/{cores // 8}`, 8 workers each", shards(names, costs, cores // 8, 8)),
         line("`--engine ray`: one queue, cheapest first", queue(costs, cores)),
-        line("one queue, dearest first", queue(costs[::-1], cores)),
-        line("dear tasks by rate, cheapest first", queue(by_rate, cores)),
-        line("dear tasks by rate, dearest first", queue(by_rate[::-1], cores)),
-        line("dear tasks by rate and seed, cheapest first", queue(by_run, cores)),
-        line("dear tasks by rate and seed, dearest first", queue(by_run[::-1], cores)),
+        line("one queue, most expensive first", queue(costs[::-1], cores)),
+        line("expensive tasks by rate, cheapest first", queue(by_rate, cores)),
+        line("expensive tasks by rate, most expensive first", queue(by_rate[::-1], cores)),
+        line("expensive tasks by rate and seed, cheapest first", queue(by_run, cores)),
+        line("expensive tasks by rate and seed, most expensive first", queue(by_run[::-1], cores)),
     ]
     return report.table(["schedule", "core-hours", "hours to the end", "efficiency", "hours from first idle core to end"], rows)
 
@@ -158,17 +158,18 @@ that can run, each with {len(options.optimizers)} learning rates x {len(options.
 
 - Together **{total / HOUR:,.0f} core-hours**: {total / HOUR / cores:,.0f} hours if no core ever waited.
 - Of these, {by_family(names, seconds)}.
-- The dearest task takes {seconds[-1] / HOUR:,.0f} hours on its core, the median one {np.median(seconds) / 60:.0f} minutes;
-  the dearest hundredth of the tasks takes {hundredth / total:.0%} of the time.
+- The most expensive task takes {seconds[-1] / HOUR:,.0f} hours on its core, the median one {np.median(seconds) / 60:.0f} minutes;
+  the most expensive 1% of the tasks takes {hundredth / total:.0%} of the time.
 
 {schedules(names, seconds, options, cores)}
 
-**The tail.** No schedule of whole tasks ends before the dearest task does. Cheapest first, as `baseline` orders tasks, shows
-results early and leaves the dearest for the end. Shares by hash are uneven: most cores wait for the one that has the dearest task
-and others besides.
+**The tail.** No schedule of whole tasks ends before the most expensive task does. Cheapest first, as `baseline` orders tasks,
+shows results early and leaves the most expensive for the end. Shares by hash are uneven: most cores wait for the one that has the
+most expensive task and others besides.
 
-**Splitting.** *Dear tasks* are the {dear:,} above {SPLIT_ABOVE / HOUR:.0f} core-hours. Their runs don't depend on one another:
-one job per `--optimizer`, each with an `--out` of its own, shares them out by rate, and [merging](merge.md) joins the curves.
+**Splitting.** *Expensive tasks* are the {dear:,} above {SPLIT_ABOVE / HOUR:.0f} core-hours. Their runs don't depend on one
+another: one job per `--optimizer`, each with an `--out` of its own, shares them out by rate, and [merging](merge.md) joins the
+curves.
 By seed, it takes Python: `taskset.normalization.sweep.runner.sweep_to_file`, whose options name the seeds. Each part compiles its
 task again, which is in the core-hours.
 
@@ -179,7 +180,7 @@ task again, which is in the core-hours.
 With every task's cost multiplied by what a sweep of its family took relative to the model ({DRAWS} draws, 5th to 95th
 percentile):
 {spread([costs.sum() for costs in possible])} core-hours; {spread(whole)} hours to the end with one queue, cheapest first;
-{spread(apart)} with dear tasks by rate and seed, dearest first. Synthetic data; drawing real images adds to it.
+{spread(apart)} with expensive tasks by rate and seed, most expensive first. Synthetic data; drawing real images adds to it.
 
 Made by `python -m tools.cluster_reckoning`. {report.conditions("taskset", "numpy")}
 """

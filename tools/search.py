@@ -2,7 +2,7 @@
 
 Over the problems of `taskset.tabular.problems()` that have a scale, MOST a family or fewer: each searcher chooses by the loss of
 valid_outer, the mean over seeds, and pays per training step; the result is its normalized regret after budgets of so many whole
-trainings. Needs Optuna (`pip install 'taskset[tutorials]'`); some minutes on one core.
+trainings. Needs Optuna (`pip install '.[tutorials]'`); some minutes on one core.
 """
 
 import argparse

@@ -65,7 +65,7 @@ def evaluate(
 
 def _given(texts):
     """A `Suite`, where a single text is a suite's file or name, else task names."""
-    if len(texts) == 1 and (texts[0].endswith(".json") or named_suites.is_rule(texts[0])):
+    if len(texts) == 1 and (texts[0].endswith(".json") or named_suites.is_name(texts[0])):
         return named_suites.find(texts[0])
     return match_tasks(texts)
 

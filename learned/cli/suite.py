@@ -9,7 +9,7 @@ import typer
 from taskset import plugins
 from taskset.cli.main import Modules, Source, out
 from taskset.errors import ConfigError
-from taskset.scoring import named_suites, suites
+from taskset.scoring import named_suites, suites, tiers
 
 Baselines = Annotated[
     Path | None,
@@ -44,7 +44,7 @@ def suite(
     join: Annotated[
         list[str] | None, typer.Option(help="Suite file, or name of a suite, to join with the others. Give it twice or more.")
     ] = None,
-    show: Annotated[bool, typer.Option("--list", help="List the rules.")] = False,
+    show: Annotated[bool, typer.Option("--list", help="List the suites that have a name.")] = False,
     modules: Modules = None,
 ) -> None:
     """Make a suite: the matching tasks that can run, have a normalizer and are small enough; split by a hash of their names."""
@@ -52,6 +52,8 @@ def suite(
     if show:
         for one in named_suites.rules():
             out.print(f"{one}: {one.about}; source {one.source}, horizon {one.horizon}", markup=False)
+        for tier in tiers.names():
+            out.print(f"{tier}: {tiers.about(tier)}", markup=False)
         return
     if output is not None and rule and not (patterns or join):
         made = named_suites.rule(rule).suite(baselines)

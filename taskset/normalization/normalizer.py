@@ -2,8 +2,9 @@
 
     n(L) = clip((L - best) / (initial - best), -2, 2), and 2 for a loss that is not finite
 
-initial is the mean over seeds of the loss at step 0; best is the lowest value, over the optimizers swept, of the mean over
-seeds of the curve. Losses can be negative; nothing assumes a sign.
+initial is the mean over seeds of the loss at step 0; best is the lowest point, over evaluations and optimizers, of the mean
+over seeds of the curve. In the baselines that come with the package the optimizers are Adam's fixed rates (`adam_lr_*`) alone, so
+that others can go below 0; in a sweep of your own, all that were swept. Losses can be negative; nothing assumes a sign.
 """
 
 from __future__ import annotations
@@ -127,7 +128,10 @@ def normalizer(
 ) -> Normalizer:
     """The `Normalizer` of a task, from the baselines that come with the package or from `root`.
 
-    source, horizon: needed only where the baselines have several. version: as in `load_curves`.
+    It maps a loss L to clip((L - best) / (initial - best), -2, 2), and a loss that is not finite to 2; `taskset.normalization.
+    normalizer` says what initial and best are.
+    source, horizon: needed only where the baselines have several. version: as in `load_normalizers`.
+    Raises `StoreError` where there is none.
     """
     from taskset.normalization.store import normalizers_of
     from taskset.normalization.store.reading import outdated_line

@@ -1,7 +1,8 @@
-"""Suites by name and version: rules over the baselines that come with the package. No TensorFlow.
+"""Suites by name and version: rules over the baselines that come with the package, and files that come with it. No TensorFlow.
 
 A version of a rule never changes, so that results on it stay comparable; what should be different gets a new version. A suite
-that was made is a file of its own, with all its tasks and scales in it; those of `taskset.scoring.written` come with the package.
+that was made is a file of its own, with all its tasks and scales in it; those of `taskset.scoring.tiers` and, once they are
+written, of `taskset.scoring.written` come with the package.
 """
 
 import math
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from taskset.errors import ConfigError, unknown
-from taskset.scoring import suites, written
+from taskset.scoring import suites, tiers, written
 from taskset.scoring.suites import Suite
 from taskset.scoring.written import Written
 
@@ -76,25 +77,37 @@ def rule(text: str | Path) -> Rule | Written:
     name, _, version = text.partition(":") if isinstance(text, str) else (text, "", "")
     found = [r for r in rules() if r.name == name and version in ("", str(r.version))]
     if not found:
-        names = [str(r) for r in rules()] + sorted({r.name for r in rules()})
-        raise unknown("suite", text, names, f"Allowed are {', '.join(map(str, rules()))}, and files (.json).")
+        raise _unknown(text, list(map(str, rules())))
     return max(found, key=lambda r: r.version)
 
 
-def is_rule(text: str) -> bool:
-    """Whether `rule(text)` finds one."""
-    return any(text in (one.name, str(one)) for one in rules())
+def names() -> list[str]:
+    """Of all suites that `find` knows: "problems:1", .., "1h:1"."""
+    return [*map(str, rules()), *tiers.names()]
+
+
+def is_name(text: str) -> bool:
+    """Whether `text` names a suite, with its version or without."""
+    return any(text in (one, one.partition(":")[0]) for one in names())
+
+
+def _unknown(text: object, known: list[str]) -> Exception:
+    short = dict.fromkeys(one.partition(":")[0] for one in known)
+    return unknown("suite", text, [*known, *short], f"Allowed are {', '.join(known)}, and files (.json).")
 
 
 def find(text: str | Path, baselines: str | Path | None = None, baselines_version: str | None = None) -> Suite:
-    """The suite in a file, where `text` ends in .json; else the one of the rule called `text`, from `baselines`.
+    """The suite in a file, where `text` ends in .json; else the one called `text`: a tier, or a rule's from `baselines`.
 
-    baselines_version: as in `suites.make`.
+    baselines_version: as in `suites.make`. Raises `UnknownName`, and `ConfigError` for baselines of a suite that has its scales.
     """
-    if not str(text).endswith(".json"):
+    ready = str(text).endswith(".json") or (isinstance(text, str) and tiers.is_tier(text))
+    if not ready:
+        if not (isinstance(text, str) and is_name(text)):
+            raise _unknown(text, names())
         return rule(text).suite(baselines, baselines_version)
     if baselines is not None or baselines_version is not None:
         raise ConfigError(
-            f"baselines {str(baselines)!r} with {text}: allowed with a suite's name only; a suite file has its scales in it"
+            f"baselines {str(baselines)!r} with {text}: allowed with the name of a rule only; this suite has its scales in it"
         )
-    return suites.load_any(text)
+    return suites.load_any(text) if str(text).endswith(".json") else tiers.load(str(text))

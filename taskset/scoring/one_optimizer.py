@@ -19,7 +19,6 @@ from taskset.scoring import (
     standing_table,
     step_cost,
     suites,
-    tiers,
     trial_runs,
 )
 from taskset.scoring.standing import Standing
@@ -28,17 +27,6 @@ from taskset.scoring.suites import Suite
 ALL = "all"
 SEEDS = 2
 BATCHES = 5
-
-
-def suite_of(text: str) -> Suite:
-    """The suite of a tier ("1h", "1h:1"), of a rule ("small"), or in a .json file. Raises `UnknownName`."""
-    if tiers.is_tier(text):
-        return tiers.load(text)
-    if not str(text).endswith(".json") and not named_suites.is_rule(text):
-        names = [*tiers.names(), *map(str, named_suites.rules())]
-        known = dict.fromkeys([*names, *(name.partition(":")[0] for name in names)])
-        raise unknown("suite", text, known, f"Allowed are {', '.join(names)}, and files (.json).")
-    return named_suites.find(text)
 
 
 def score(
@@ -78,7 +66,7 @@ def score(
     tasks failed.
     """
     scores.view(view)  # a misspelt one is reported before hours of runs
-    found = suite_of(suite)
+    found = named_suites.find(suite)
     suites.require_measured(found)
     horizon = found.horizon if horizon is None else horizon
     if not (type(horizon) is int and 1 <= horizon <= found.horizon):

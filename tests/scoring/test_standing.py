@@ -9,7 +9,7 @@ import pytest
 
 import taskset
 from taskset.errors import ConfigError, StoreError, UnknownName
-from taskset.scoring import candidates, one_optimizer, rows, score_file, standing_table, suites, tiers, trial_runs
+from taskset.scoring import candidates, named_suites, one_optimizer, rows, score_file, standing_table, suites, tiers, trial_runs
 
 MINE = """
 class Sign:
@@ -270,7 +270,7 @@ def test_wrong_suites(mine, tiny, tmp_path):
         with pytest.raises(error, match=says):
             one_optimizer.score("lion", str(tiny), tmp_path / "none", **given)
         assert not (tmp_path / "none" / "curves").exists()
-    with pytest.raises(UnknownName, match="Allowed are 1m:1, 1h:1, 1d:2, rivals:1, problems:1.*json"):
-        one_optimizer.suite_of("nope")
+    with pytest.raises(UnknownName, match="Allowed are problems:1, .*1m:1, 1h:1, 1d:2, rivals:1, .*json"):
+        named_suites.find("nope")
     with pytest.raises(UnknownName, match="did you mean 'small'"):
-        one_optimizer.suite_of("smal")
+        named_suites.find("smal")

@@ -23,7 +23,7 @@ from taskset.execution import costs
 from taskset.normalization.normalizer import normalizer
 from taskset.normalization.sweep.runner import SweepOptions, sweep_to_file
 from taskset.normalization.tables import write_tables
-from taskset.scoring import comparison, measuring, named_suites, suites
+from taskset.scoring import comparison, measuring, named_suites, suites, tiers
 
 
 def run(monkeypatch, capfd, *arguments):
@@ -48,7 +48,8 @@ def test_rules_have_names_and_versions(call):
         r.version >= 1 for r in named_suites.rules()
     )
     status, said, _ = call("suite", "--list")
-    assert status == 0 and [line.split(": ")[0] for line in said.splitlines()] == [str(r) for r in named_suites.rules()]
+    assert status == 0 and [line.split(": ")[0] for line in said.splitlines()] == named_suites.names()
+    assert named_suites.find("1m") == tiers.load("1m:1") and named_suites.is_name("rivals") and not named_suites.is_name("1x")
     with pytest.raises(UnknownName, match="did you mean 'small'"):
         named_suites.rule("smal")
     with pytest.raises(UnknownName, match="Allowed are problems:1, small:1, mixed:1"):
@@ -204,7 +205,7 @@ def small(tmp_path_factory, baselines):
         (("--device", "cpu", "--workers", "2"), "workers is 2: allowed with --device or --strategy is 1"),
         (("--tasks", "smal"), "unknown suite 'smal'; did you mean 'small'"),
         (("--tasks", "no.json"), "can't read the suite no.json"),
-        (("--baselines", "runs"), "allowed with a suite's name only"),
+        (("--baselines", "runs"), "allowed with the name of a rule only"),
     ],
 )
 def test_bad_input_to_train(call, small, tmp_path, arguments, message):

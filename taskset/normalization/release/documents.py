@@ -11,6 +11,7 @@ from pathlib import Path
 from taskset.execution.compile_cache import tensorflow_version
 from taskset.normalization import markdown
 from taskset.normalization.sweep import provenance
+from taskset.version import __version__
 
 
 def write_section(name: str, text: str, path: Path, title: str = "") -> None:
@@ -39,8 +40,15 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 def conditions(*packages: str) -> str:
     """One line: kind of machine, operating system, Python, the versions of `packages`, today's date."""
-    versions = [f"{name} {tensorflow_version() if name == 'tensorflow' else metadata.version(name)}" for name in packages]
+    versions = [f"{name} {_version(name)}" for name in packages]
     return f"{processor()}, {platform.system()}; {', '.join([f'Python {platform.python_version()}', *versions])}; {date.today()}"
+
+
+def _version(package: str) -> str:
+    """What runs, which what is installed may lag behind: a checkout that was installed before its version rose."""
+    if package == "taskset":
+        return __version__
+    return tensorflow_version() if package == "tensorflow" else metadata.version(package)
 
 
 def processor() -> str:

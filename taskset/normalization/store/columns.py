@@ -67,7 +67,10 @@ TABLES = {
         "horizon": (pa.int32(), "training steps of the runs"),
         "split": (pa.string(), "split: train, valid_inner, valid_outer, test"),
         "initial": (pa.float64(), "mean over seeds of the loss at step 0: becomes 1"),
-        "best": (pa.float64(), "lowest value, over optimizers and evaluations, of the mean over seeds of the curve: becomes 0"),
+        "best": (
+            pa.float64(),
+            "lowest point, over optimizers (merged baselines: `adam_lr_*` alone) and evaluations, of the mean over seeds: becomes 0",
+        ),
         "best_optimizer": (pa.string(), "the optimizer that reached it first (at the same step: the first by name)"),
         "normalizable": (pa.bool_(), "whether both are finite and best is below initial"),
         "runs": (pa.int32(), "runs that they were computed from"),
@@ -83,7 +86,7 @@ CURVES = {
     "horizon": "training steps of the whole run; optimizers with a schedule depend on it",
     "train": "mean loss over the evaluation's batches of the train split; nats where it is a likelihood; NaN once diverged",
     "valid_inner": "the same of the validation split for an optimizer that looks at validation loss",
-    "valid_outer": "the same of the validation split for whoever chooses or trains the optimizer",
+    "valid_outer": "the same of the validation split for tuning hyperparameters or outer training",
     "test": "the same of the test split",
     "diverged": "whether the run had met a loss that is not finite, at this evaluation or before",
     "seconds_per_step": "CPU seconds of a training step, evaluation excluded: the mean over the run; of runs computed together, "

@@ -134,7 +134,8 @@ def load_sweeps(root: str | Path | None = None) -> pd.DataFrame:
 def load_normalizers(root: str | Path | None = None, version: str | None = None) -> pd.DataFrame:
     """One row per (task, source, horizon, split): initial and best loss, the best optimizer, runs, share of diverged runs.
 
-    version: as in `load_curves`.
+    version: that of the package which computed the curves, such as "0.1"; by default all but those of tasks that changed since.
+    Baselines keep one version of a (task, source, horizon, split): where a changed task was computed again, today's alone.
     """
     frame, left_out = normalizers_of(root, version)
     if left_out:

@@ -69,6 +69,13 @@ def names() -> list[str]:
     return [*map(str, TIERS), ":".join(map(str, TENTH))]
 
 
+def about(text: str) -> str:
+    """One line for people on a suite of `names`."""
+    found = load(text)
+    cost = f"{found.rule['cost'] / 60:,.1f} min of one core for one optimizer, by the cost model"
+    return f"{len(found.tasks)} tasks, {cost}; source {found.source}, horizon {found.horizon}"
+
+
 def _is_tenth(text: str) -> bool:
     return text in (TENTH[0], f"{TENTH[0]}:{TENTH[1]}")
 

@@ -114,7 +114,7 @@ def test_the_outer_step_is_that_of_the_estimator(directory, digits):
 
 def test_jax_computes_the_same(directory, entries, tmp_path):
     if not importlib.util.find_spec("jax"):
-        pytest.skip("JAX is not installed: pip install 'taskset[bench]'")
+        pytest.skip("JAX is not installed: pip install '.[bench]'")
     copied = shutil.copytree(directory, tmp_path / "copied")
     # One program's expected losses are made wrong: the comparison must see it.
     wrong = "quadratic_100_4"

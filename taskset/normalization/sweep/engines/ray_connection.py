@@ -37,7 +37,7 @@ def connected(address: str | None = None) -> Iterator[Ray]:
     try:
         import ray
     except ImportError as error:
-        raise ConfigError("the engine ray needs the package ray: pip install 'taskset[ray]'") from error
+        raise ConfigError("the engine ray needs the package ray: pip install '.[ray]' in a checkout of taskset") from error
     from taskset.normalization.sweep.engines.ray_cluster import Ray
 
     if ray.is_initialized():  # by the caller, whose connection it stays
