@@ -205,7 +205,7 @@ def _refused(manifest):
         if not entry["exported"]:
             lines.setdefault((entry["task"], entry["why"]), []).append(str(entry["copies"]))
     listed = [f"- {task}, {' and '.join(copies)} copies: {why}." for (task, why), copies in lines.items()]
-    return "\n".join(["Not to be had as one program of copies:", "", *listed]) if listed else ""
+    return "\n".join(["Cannot be batched into one program of copies:", "", *listed]) if listed else ""
 
 
 def modes():

@@ -236,7 +236,7 @@ def pretrained_command() -> None:
     """List the weights that come with the package, and how they were trained."""
     for name in pretrained.names():
         print(textwrap.fill(pretrained.describe(name), 80, subsequent_indent="    ", break_on_hyphens=False))
-    out.print(f"Best on validation tasks: {pretrained.BEST}; docs/one_run.md tells how good it is.", markup=False)
+    out.print(f"Best on validation tasks: {pretrained.BEST}; docs/one_run.md has its results.", markup=False)
 
 
 app.command()(suite.suite)

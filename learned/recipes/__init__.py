@@ -1,4 +1,4 @@
-"""How each pretrained optimizer is made: one file per recipe, `python -m learned recipe NAME --hours H --out DIR`.
+"""How pretrained optimizers are made, in one command: one file per recipe, `python -m learned recipe NAME --hours H --out DIR`.
 
     base          what a recipe is: its suite, training, budget and judgement
     steps         the steps that all recipes share, and how they are resumed

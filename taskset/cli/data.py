@@ -1,4 +1,4 @@
-"""`python -m taskset data ..`: real data sets (status, prepare) and the baselines that ship (check, ship, import-npz)."""
+"""`python -m taskset data ..`: real data sets (status, prepare) and merged baselines (check, ship, add, import-npz)."""
 
 import csv
 import math

@@ -1,6 +1,6 @@
-"""The command line: `python -m taskset list | show | sample | train | baseline | normalize | plot | report | data`.
+"""The command line: `python -m taskset list | show | sample | train | baseline | normalize | plot | score | report | data`.
 
-Each command is a thin layer over the function it names, in the file of its group. Errors that a user can mend are one line on
+Each command is a thin layer over the function it names, in the file of its group. Errors of a user are one line on
 stderr and exit status 2. Heavy modules (TensorFlow, pandas) are imported by the commands that need them.
 """
 

@@ -59,8 +59,10 @@ def _summary(root, sweeps, normalizers):
     size = sum(path.stat().st_size for path in store.curve_files(root))
     runs, ready = int(sweeps["runs"].sum()), normalizers[(normalizers["split"] == "train") & normalizers["normalizable"]]
     known = sweeps["core_seconds"].dropna()
+    old = int(sweeps["runs"][_is_outdated(sweeps)].sum())
+    of_old = f" ({old:,} of them of tasks that have changed since, see below)" if old else ""
     return (
-        f"{sweeps['task'].nunique():,} tasks of {sweeps['family'].nunique()} families; {runs:,} runs, "
+        f"{sweeps['task'].nunique():,} tasks of {sweeps['family'].nunique()} families; {runs:,} runs{of_old}, "
         f"{int(sweeps['rows'].sum()):,} evaluations in "
         f"{size / 1e6:.1f} MB ({size / max(runs, 1):,.0f} bytes a run); {ready['task'].nunique():,} tasks, as they are today, "
         f"with a normalizer. Computed in {_hours(known.sum())} core-hours."
@@ -124,7 +126,7 @@ def _groups(sweeps):
         "steps",
         "seeds",
         "batches",
-        "evaluations",
+        "evaluations (intervals + 1)",
         "tasks",
         "runs",
         "diverged",
@@ -187,6 +189,10 @@ def _data(sweeps):
     )
 
 
+def _is_outdated(sweeps):
+    return [changes.outdated(*key) for key in zip(sweeps["task"], sweeps["source"], sweeps["taskset_version"])]
+
+
 def _outdated(sweeps):
     """Tasks that changed since their curves were computed: one line per change."""
     found, keys = {}, list(zip(sweeps["task"], sweeps["source"], sweeps["group"], sweeps["taskset_version"]))
@@ -201,8 +207,8 @@ def _outdated(sweeps):
     header = ["curves of", "changed in", "what", "how", "tasks", "names"]
     rows = [[*key, len(set(names)), _names(sorted(set(names)))] for key, names in sorted(found.items())]
     return (
-        f"The curves of {count} tasks were computed by an older version of the package, and their tasks changed since, to what "
-        "the release means by their names. They stay here until they are recomputed, and are loaded only with "
+        f"The curves of {count} tasks were computed by an older version of the package, and their tasks changed since, most of "
+        "them to what the release means by their names. They stay here until they are recomputed, and are loaded only with "
         f"{asked}:\n\n" + table(header, rows)
     )
 

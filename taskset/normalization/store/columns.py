@@ -27,7 +27,7 @@ TABLES = {
         ),
         "runs": (
             pa.int32(),
-            "runs (optimizer, seed) with curves here, all sources and horizons together; 0: the task wasn't swept",
+            "runs (optimizer, seed) with curves here, all sources, horizons and versions together; 0: the task wasn't swept",
         ),
     },
     "sweeps": {

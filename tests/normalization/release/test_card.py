@@ -11,13 +11,13 @@ import pytest
 
 import taskset
 from taskset.normalization import store
-from taskset.normalization.release import card_coverage
+from taskset.normalization.release import card, card_coverage
 from taskset.normalization.store import columns, layout
 
 
 def test_the_card_has_what_is_in_the_files(shipped):
-    card = (shipped / "README.md").read_text()
-    header, body = card.split("---\n", 2)[1:]
+    text = (shipped / "README.md").read_text()
+    header, body = text.split("---\n", 2)[1:]
     curves = taskset.load_curves(root=shipped)
     size = sum(path.stat().st_size for path in store.curve_files(shipped))
     assert (
@@ -35,6 +35,13 @@ def test_the_card_has_what_is_in_the_files(shipped):
     settings = "--source tfds --steps 20 --seeds 1 --batches 2 --evaluations 4 --optimizer adam_lr_-3.00"
     assert f"python -m taskset baseline TASKS {settings}" in body
     assert "$" not in body and "nan" not in re.findall(r"\w+", body)
+
+
+def test_the_card_counts_the_runs_of_tasks_that_changed_since(shipped):
+    sweeps = taskset.load_sweeps(shipped).head(2).assign(runs=[30, 12])
+    sweeps["task"], sweeps["source"], sweeps["taskset_version"] = "losg_tasks_family_seed63", "none", ["0.1.0", "9.0.0"]
+    normalizers = taskset.load_normalizers(shipped)
+    assert "42 runs (30 of them of tasks that have changed since, see below), " in card._summary(shipped, sweeps, normalizers)
 
 
 def test_the_card_has_what_is_left_of_the_first_tasks(monkeypatch):
