@@ -150,7 +150,7 @@ CHANGES = (
         "0.2.1", "large quadratic noise", "eigenvectors are Haar's, as in 0.1; 0.2.0 had those of a matrix with a mean",
         _large_eigen_noise, since="0.2.0",
     ),
-    Change("0.2.2", "Sorbian letters", "the letter ć has one place in the alphabet, where it had three", _sorbian, ("synthetic",)),
+    Change("0.2.2", "Sorbian letters", "the letter ć stands once in the alphabet, not three times", _sorbian, ("synthetic",)),
 )  # fmt: skip
 
 

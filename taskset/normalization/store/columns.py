@@ -69,7 +69,7 @@ TABLES = {
         "initial": (pa.float64(), "mean over seeds of the loss at step 0: becomes 1"),
         "best": (
             pa.float64(),
-            "lowest point, over optimizers (merged baselines: `adam_lr_*` alone) and evaluations, of the mean over seeds: becomes 0",
+            "lowest point, over optimizers (merged baselines: `adam_lr_*` alone) and evaluations, of the mean curve: becomes 0",
         ),
         "best_optimizer": (pa.string(), "the optimizer that reached it first (at the same step: the first by name)"),
         "normalizable": (pa.bool_(), "whether both are finite and best is below initial"),
