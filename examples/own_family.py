@@ -1,6 +1,6 @@
 """A family from outside the package, as a user would write it.
 
-    python -m taskset show own_regression_seed0 --import examples/own_family.py
+python -m taskset show own_regression_seed0 --import examples/own_family.py
 """
 
 import numpy as np

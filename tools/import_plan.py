@@ -1,6 +1,6 @@
 """The plan of imports of both packages, read from the code: `python -m tools.import_plan [--publish]`.
 
-Prints which room imports which, and the circles of modules, if any; `--publish` writes docs/architecture.md. Imports inside
+Prints which package imports which, and the circles of modules, if any; `--publish` writes docs/architecture.md. Imports inside
 functions count, and so does `importlib.import_module` of a constant; the tables of names that an `__init__` loads on first use
 do not, nor do imports under `if TYPE_CHECKING:`, which never run. tests/test_architecture.py holds the order below.
 """
@@ -85,7 +85,7 @@ def imports(root=ROOT):
 
 def layer(module):
     """The number of a module's layer, by the longest name in LAYERS that it is or stands in; None where there is none."""
-    places = [(len(name), number) for number, rooms in enumerate(LAYERS) for name in rooms if f"{module}.".startswith(f"{name}.")]
+    places = [(len(name), number) for number, names in enumerate(LAYERS) for name in names if f"{module}.".startswith(f"{name}.")]
     return max(places)[1] if places else None
 
 
@@ -125,8 +125,8 @@ def circles(graph):
     return found
 
 
-def room(module):
-    """The room of a module: its package of two names, or the module itself at the top."""
+def row(module):
+    """The row of a module: its package of two names, or the module itself at the top."""
     return ".".join(module.split(".")[:2])
 
 
@@ -135,15 +135,15 @@ def document(graph):
     sizes = {}
     for module, path in modules().items():
         if module not in FACES:
-            files, lines = sizes.get(room(module), (0, 0))
-            sizes[room(module)] = files + 1, lines + len(path.read_text(encoding="utf-8").splitlines())
+            files, lines = sizes.get(row(module), (0, 0))
+            sizes[row(module)] = files + 1, lines + len(path.read_text(encoding="utf-8").splitlines())
     uses = {}
     for module, others in graph.items():
         if module not in FACES:
-            uses.setdefault(room(module), set()).update(room(o) for o in others if o not in FACES)
+            uses.setdefault(row(module), set()).update(row(o) for o in others if o not in FACES)
     rows = []
-    for rooms in LAYERS:
-        for name in rooms:
+    for names in LAYERS:
+        for name in names:
             if name in sizes:
                 below = ", ".join(f"`{other}`" for other in sorted(uses.get(name, set()) - {name}, key=lambda o: (layer(o), o)))
                 rows.append(f"| `{name}` | {sizes[name][0]} | {sizes[name][1]} | {below or '-'} |")
@@ -151,8 +151,9 @@ def document(graph):
     return (
         "# The plan of imports\n\n"
         "Made from the code by `python -m tools.import_plan --publish`. A module imports from its own row's layer or from\n"
-        "earlier ones; `taskset` never imports `learned`. tests/test_architecture.py holds the order.\n\n"
-        "| room | files | lines | imports |\n| :-- | --: | --: | :-- |\n" + "\n".join(rows) + "\n\n"
+        "earlier ones; `taskset` never imports `learned`. tests/test_architecture.py holds the order. Layers are those of modules:\n"
+        "some, such as `taskset.execution.runtime`, are earlier than the rest of their package, and are imported by rows above it.\n\n"
+        "| package or module | files | lines | imports |\n| :-- | --: | --: | :-- |\n" + "\n".join(rows) + "\n\n"
         f"Circles of modules: {len(found) or 'none'}.\n"
     )
 
