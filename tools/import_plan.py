@@ -151,8 +151,9 @@ def document(graph):
     return (
         "# The plan of imports\n\n"
         "Made from the code by `python -m tools.import_plan --publish`. A module imports from its own row's layer or from\n"
-        "earlier ones; `taskset` never imports `learned`. tests/test_architecture.py holds the order. Layers are those of modules:\n"
-        "some, such as `taskset.execution.runtime`, are earlier than the rest of their package, and are imported by rows above it.\n\n"
+        "earlier ones; `taskset` never imports `learned`. tests/test_architecture.py holds the order. Layers are those of\n"
+        "modules: some, such as `taskset.execution.runtime`, are earlier than the rest of their package, and rows above it\n"
+        "import them.\n\n"
         "| package or module | files | lines | imports |\n| :-- | --: | --: | :-- |\n" + "\n".join(rows) + "\n\n"
         f"Circles of modules: {len(found) or 'none'}.\n"
     )

@@ -123,6 +123,10 @@ def draw(found, path):
         name = label.replace(", with", ",\nwith")
         panel.set_title(f"{name}\n({layout})" if "\n" not in name else name, fontsize=9)
         panel.set(xlim=(-WINDOW, WINDOW), ylim=(-WINDOW, WINDOW), aspect="equal")
+    for panel in axes[-1]:
+        panel.set_xlabel("x")
+    for panel in axes[:, 0]:
+        panel.set_ylabel("y")
     figure.savefig(path, dpi=90)
     plt.close(figure)
 
@@ -147,7 +151,8 @@ def section(found):
     """Figure and numbers in Markdown."""
     header = ["optimizer", "x and y are", *(f"mean ratio, radius {radius:g}" for radius in RADII)]
     header += ["median, radius 1", "closer, radius 1", "off the valley, radius 1"]
-    return f"""![trajectories from the circle of radius 1; gray: starts, black: ends, wide line: the valley](pictures/{PICTURE})
+    legend = "gray: starts, black: ends, wide line: the valley; colours are those of the starts' angles"
+    return f"""![trajectories from the circle of radius 1; {legend}](pictures/{PICTURE})
 
 {report.table(header, list(rows(found)))}
 

@@ -121,7 +121,8 @@ def draw(found, path, lengths=LENGTHS):
             panel.plot(
                 np.exp(places) if "momentum" in name else places, row[:, 0], color=color, linewidth=1, label=f"{length} steps"
             )
-        panel.set(title=name, xscale="log" if name == WIDE else "linear", xlabel="lr" if "momentum" in name else "a")
+        along = "lr" if "momentum" in name else "a, the length of the change of the weights"
+        panel.set(title=name, xscale="log" if name == WIDE else "linear", xlabel=along)
         if name != WIDE:
             panel.locator_params(axis="x", nbins=5)
     axes[0].set_ylabel("mean outer loss of the unroll")

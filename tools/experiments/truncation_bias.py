@@ -134,7 +134,7 @@ def draw(found, path):
         axes[0].plot(RATES, values[..., 0].mean(axis=1), "o-", color=color, markersize=3, label=f"K = {truncation}")
     axes[0].axhline(0, color="0.6", linewidth=0.8)
     axes[0].set_yscale("symlog", linthresh=0.1)
-    axes[0].set(xscale="log", xlabel="lr", ylabel="d / d log lr, mean of 8 starts", title=f"trainings of {STEPS} steps")
+    axes[0].set(xscale="log", xlabel="lr", ylabel="d / d log lr, mean of 8 starts", title=f"trainings of {STEPS} steps, symlog")
     axes[0].legend(fontsize=8)
     whole = found[STEPS]
     for i, (rate, label) in enumerate(zip(DRAWN_RATES, "os^")):
