@@ -3,7 +3,7 @@
 Every optimizer runs on `rivals:1` as `python -m taskset score` runs it: with the settings of its authors (one trial), and with
 ten: these settings, and nine more whose rates are drawn. DIR/NAME-TRIALS is the directory of each score. An interrupted run is
 resumed by the same command; task follows task, the cheapest first, so that all optimizers get equally far. Several processes
-may share DIR if each has its own rivals (--only).
+may share DIR if each has its own rivals (--only). --redraw draws the pictures from the rows that ship, and runs nothing.
 """
 
 import argparse
@@ -37,6 +37,10 @@ SUITE = "rivals:1"
 TRIALS = (1, 10)
 DECADES = 1  # a rate is drawn log-uniformly from this far below its authors' value to this far above
 TIERS = Path(tiers.__file__).parent
+NAMED = ("relative NAdam", "pretrained anchored_pes")  # of the text: lines of the pictures that are in colour
+CAPTION = f"""The share of tasks on which the normalized loss is at most x: the higher a line, the better. In colour: Adam; what
+comes with this package; and of the others the lowest mean train loss, or more of them until {profile.COLOURED} lines are in
+colour."""
 
 
 @dataclass(frozen=True)
@@ -151,6 +155,22 @@ def tables(root, suite):
     return {key: standing for key, standing in found.items() if standing is not None}
 
 
+def shipped(suite):
+    """As `tables`, from the rows that ship and the baselines of the package; without speed-ups of Adam."""
+    found = standing.of_baselines(suite)
+    rows = shipped_rivals.rows(suite, found.tasks, "end")
+    return {(trials, "whole"): replace(found, rows=[*found.rows, *(r for r in rows if r.trials == trials)]) for trials in TRIALS}
+
+
+def pictures(parts, root, publish):
+    """Draw them into `root`, and copy them to docs/."""
+    for (trials, kind), found in parts.items():
+        name = f"rivals_{trials}_{kind}"
+        profile.draw(found, root, name, NAMED)
+        if publish:
+            (report.DOCS / "pictures" / f"{name}.png").write_bytes((root / f"{name}.png").read_bytes())
+
+
 def text(parts, root):
     """docs/rivals.md."""
     suite = tiers.load(SUITE)
@@ -171,7 +191,7 @@ def text(parts, root):
             which = "Those that have finished all tasks:" if kind == "whole" else "On the tasks that all of them have finished"
             which += "" if kind == "whole" else f" ({len(found.tasks)}: {names}), too few to tell rivals apart:"
             picture = f"![performance profile](pictures/rivals_{trials}_{kind}.png)"
-            sections += [which, standing_table.table(found), picture, *found.notes]
+            sections += [which, standing_table.table(found), picture, CAPTION, *found.notes]
     total = sum(seconds.values())
     each = ", ".join(f"{key} {value:.0f}" for key, value in seconds.items())
     heading = standing_table.heading(next(iter(parts.values()))).partition(". ")[2]  # without suite and tasks
@@ -210,9 +230,13 @@ def main():
     every = [rival.name for rival in RIVALS]
     parser.add_argument("--only", nargs="+", choices=every, default=every, metavar="NAME", help="Run these rivals alone.")
     parser.add_argument("--costs", action="store_true", help="Measure the cost of a step of each rival beside Adam's.")
+    parser.add_argument("--redraw", action="store_true", help="Only draw the pictures, from the rows that ship, into DIR.")
     parser.add_argument("--publish", action="store_true", help="Write docs/rivals.md, its pictures and the rows that ship.")
     given = parser.parse_args()
     try:
+        if given.redraw:
+            pictures(shipped(tiers.load(SUITE)), given.out, given.publish)
+            return
         run(given.out, given.hours, given.only)
         if given.costs:
             costs(given.out)
@@ -223,16 +247,13 @@ def main():
     for found in parts.values():
         print(*standing_table.terminal(found), "", sep="\n")
     if given.publish:
-        shipped, titles = [], {rival.title for rival in RIVALS}
-        for (trials, kind), found in parts.items():
-            name = f"rivals_{trials}_{kind}"
-            profile.draw(found, given.out, name)
-            (report.DOCS / "pictures" / f"{name}.png").write_bytes((given.out / f"{name}.png").read_bytes())
-            if kind == "whole":
-                shipped += [row_json.written(row, found.tuned) for row in found.rows if row.title in titles]
+        pictures(parts, given.out, publish=True)
+        titles = {rival.title for rival in RIVALS}
+        whole = [found for (_, kind), found in parts.items() if kind == "whole"]
+        rows = [row_json.written(row, found.tuned) for found in whole for row in found.rows if row.title in titles]
         (report.DOCS / "rivals.md").write_text(text(parts, given.out), encoding="utf-8")
-        if shipped:
-            values = {"suite": SUITE, "horizon": suite.horizon, "view": "end", "rows": shipped}
+        if rows:
+            values = {"suite": SUITE, "horizon": suite.horizon, "view": "end", "rows": rows}
             (TIERS / shipped_rivals.FILE).write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
 
 

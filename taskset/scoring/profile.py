@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +15,11 @@ from taskset.scoring.standing_table import SPLITS
 
 LINEAR = 0.01  # the axis of tau is linear between -LINEAR and LINEAR, logarithmic beyond
 # Okabe and Ito's colours, which colour-blind eyes tell apart; each further round of them has another kind of line.
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#666666")
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 LINES = ("-", "--", ":")
+OTHERS = "0.75"  # the grey of lines that are not in colour
+COLOURED = 4  # lines in colour: more of them can't be followed
+WIDTH = 8.4  # inches: about that of a page of the documentation
 
 
 def shares(losses: np.ndarray, taus: np.ndarray) -> np.ndarray:
@@ -22,21 +27,47 @@ def shares(losses: np.ndarray, taus: np.ndarray) -> np.ndarray:
     return np.searchsorted(np.sort(losses), taus, side="right") / len(losses)
 
 
-def draw(standing: Standing, directory: str | Path, name: str = "profile") -> None:
-    """Write `name`.pdf and `name`.png: a panel for train and one for test loss; the candidate's lines are thick."""
+def highlighted(rows: Sequence[Row], named: Collection[str] = ()) -> list[Row]:
+    """The rows, none of them the candidate's own, that are drawn in colour, in their order.
+
+    These are Adam's and those with a title in `named`; and of the others those with the lowest mean train loss (where there is
+    none: test loss), until there are COLOURED, but one at least.
+    """
+    rivals = [row for row in rows if not row.own]
+    chosen = [row for row in rivals if row.title in named or row.title.startswith("Adam, ")]
+    rest = sorted((row for row in rivals if row not in chosen), key=_mean)
+    chosen += rest[: max(1, COLOURED - len(chosen))]
+    return [row for row in rivals if row in chosen]
+
+
+def _mean(row: Row) -> float:
+    return float(np.mean(list((row.values.get("train") or row.values["test"]).values())))
+
+
+def draw(standing: Standing, directory: str | Path, name: str = "profile", named: Collection[str] = ()) -> None:
+    """Write `name`.pdf and `name`.png: a panel for train and one for test loss.
+
+    The candidate's lines are thick and black, those of `highlighted` rows coloured, the others grey.
+    """
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
+    from matplotlib.lines import Line2D
 
     splits = [split for split in SPLITS if all(row.values.get(split) for row in standing.rows)]
-    figure, panels = plt.subplots(1, len(splits), figsize=(5.2 * len(splits), 3.6), layout="constrained", squeeze=False)
+    size = WIDTH if len(splits) > 1 else 0.7 * WIDTH, 4.4
+    figure, panels = plt.subplots(1, len(splits), figsize=size, layout="constrained", squeeze=False, sharey=True)
+    whole = {split: [row for row in standing.rows if len(row.values[split]) == len(standing.tasks)] for split in splits}
+    coloured = highlighted(whole[splits[0]], named)
     for axes, split in zip(panels[0], splits):
-        rows = [row for row in standing.rows if len(row.values[split]) == len(standing.tasks)]
-        _panel(axes, rows, split)
-    panels[0][0].set_ylabel("share of tasks")
+        _panel(axes, whole[split], split, coloured)
+    panels[0][0].set_ylabel("share of tasks with a loss of at most x")
     handles, labels = panels[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside right center", fontsize=8, frameon=False)
+    if grey := [_label(row) for row in whole[splits[0]] if not row.own and row not in coloured]:
+        handles.append(Line2D([], [], color=OTHERS, linewidth=1))
+        labels.append(textwrap.fill("in grey: " + "; ".join(grey), 64, break_on_hyphens=False))
+    figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=8, frameon=False)
     store.make_directory(Path(directory))
     for kind in ("pdf", "png"):
         # Without a date the same results give the same file.
@@ -44,17 +75,26 @@ def draw(standing: Standing, directory: str | Path, name: str = "profile") -> No
     plt.close(figure)
 
 
-def _panel(axes, rows: list[Row], split: str) -> None:
+def _label(row: Row) -> str:
+    return f"{row.title}, {row.trials} trial{'s' if row.trials > 1 else ''}"
+
+
+def _panel(axes, rows: list[Row], split: str, coloured: list[Row]) -> None:
     ends = np.concatenate([list(row.values[split].values()) for row in rows])
     low, high = min(-LINEAR, float(ends.min())), max(1.0, float(ends.max()))
-    for i, row in enumerate(rows):
+    own = [row for row in rows if row.own]
+    for row in sorted(rows, key=lambda row: row.own + (row in coloured)):  # grey ones lie below
         losses = np.sort(list(row.values[split].values()))
         taus = np.concatenate([[low], losses, [high]])
-        label = f"{row.title}, {row.trials} trial{'s' if row.trials > 1 else ''}"
-        style = {"color": "black" if row.own else COLOURS[i % len(COLOURS)], "linewidth": 2.4 if row.own else 1.2}
-        line = LINES[sum(other.own for other in rows[:i]) if row.own else i // len(COLOURS) % len(LINES)]
-        axes.step(taus, shares(losses, taus), where="post", label=label, linestyle=line, **style)
+        style = {"color": OTHERS, "linewidth": 1.0, "linestyle": "-", "label": None}
+        if row.own:
+            style = {"color": "black", "linewidth": 2.4, "linestyle": LINES[own.index(row) % len(LINES)], "label": _label(row)}
+        elif row in coloured:
+            i = coloured.index(row)
+            line = LINES[i // len(COLOURS) % len(LINES)]
+            style = {"color": COLOURS[i % len(COLOURS)], "linewidth": 1.8, "linestyle": line, "label": _label(row)}
+        axes.step(taus, shares(losses, taus), where="post", **style)
     axes.set_xscale("symlog", linthresh=LINEAR)
-    axes.set(xlabel=f"normalized {SPLITS[split]}, at most", xlim=(low, high), ylim=(0, 1.02))
+    axes.set(xlabel=f"x: normalized {SPLITS[split]} (0: best of the baselines)", xlim=(low, high), ylim=(0, 1.02))
     axes.spines[["top", "right"]].set_visible(False)
     axes.axvline(0, color="0.8", linewidth=0.8, zorder=0)

@@ -89,6 +89,20 @@ def standing(
     return Standing(f"{suite.name}:{suite.version}", horizon, view, list(tasks), rows, tuned, notes)
 
 
+def of_baselines(suite: Suite, view: str = "end", baselines: str | Path | None = None) -> Standing:
+    """The `Standing` of the baselines alone on all tasks of a suite whose scales are stored; without speed-ups.
+
+    Raises: ConfigError where a task has no baselines.
+    """
+    tasks = [entry.task for entry in suite.tasks]
+    scales = {(e.task, split): scale for e in suite.tasks for split, scale in e.scales.items()}
+    theirs = _baselines(tasks, [suite.source, "none"], suite.horizon, baselines)
+    steps = scores.common_steps([theirs], suite.horizon)
+    notes: list[str] = []
+    rows, tuned = _rivals(scores.scores(theirs, scales, steps, scores.view(view)), tasks, notes, None)
+    return Standing(f"{suite.name}:{suite.version}", suite.horizon, view, tasks, rows, tuned, notes)
+
+
 def _of_common_seeds(mine: pd.DataFrame, theirs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
     """Both frames with the seeds that both have of a task, and a note where that leaves some out.
 

@@ -8,6 +8,7 @@ from taskset.scoring import profile, row_json, speedup, step_cost, tiers
 from taskset.scoring.candidates import candidate
 from taskset.scoring.rows import Row
 from taskset.scoring.tiers import tenth
+from tools import rivals
 
 
 def test_relative_speed_from_both_sides(monkeypatch):
@@ -36,6 +37,37 @@ def test_relative_speed_of_nearly_equal_curves_is_nearly_one():
 def test_shares_of_tasks():
     found = profile.shares(np.array([0.5, 0.1, 0.5, 2.0]), np.array([0.0, 0.1, 0.5, 1.0, 2.0]))
     np.testing.assert_array_equal(found, [0, 0.25, 0.75, 0.75, 1])
+
+
+def test_lines_in_colour_are_adams_those_that_are_named_and_the_lowest():
+    def row(title, loss, own=False):
+        return Row(title, 1, {"train": {"a": loss, "b": loss}}, 0, 2, own=own)
+
+    adam, tuned, low, lower, high = rows = [
+        row(*values) for values in [("Adam, one: x", 0.5), ("Adam, tuned per task", 0.1), ("u", 0.2), ("v", -0.1), ("w", 0.9)]
+    ]
+    mine = row("mine", 0.0, own=True)
+    assert profile.highlighted([mine, *rows]) == [adam, tuned, low, lower]
+    assert profile.highlighted([mine, *rows], ("w",)) == [adam, tuned, lower, high]
+    more = [row(f"named {i}", 1.0) for i in range(5)]
+    assert profile.highlighted([*rows, *more], [r.title for r in more]) == [
+        adam,
+        tuned,
+        lower,
+        *more,
+    ]  # one of the others at least
+    assert profile.highlighted([mine]) == []
+
+
+def test_pictures_are_drawn_again_from_the_rows_that_ship(tmp_path):
+    parts = rivals.shipped(tiers.load(rivals.SUITE))
+    assert list(parts) == [(1, "whole"), (10, "whole")]
+    for (trials, _), found in parts.items():
+        assert found.tuned.title == "Adam, tuned per task" and all(len(r.values["train"]) == 13 for r in found.rows)
+        titles = {row.title for row in found.rows if row.trials == trials}
+        assert {"Muon", "SOAP", "Lion"} <= titles and ("relative NAdam" in titles) == (trials == 1)
+    rivals.pictures(parts, tmp_path, publish=False)
+    assert {path.name for path in tmp_path.glob("*.png")} == {"rivals_1_whole.png", "rivals_10_whole.png"}
 
 
 def test_rows_as_json_and_back():
