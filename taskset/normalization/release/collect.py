@@ -69,7 +69,7 @@ def find(roots: Iterable[str | Path]) -> list[Curves]:
     """
     found: list[Curves] = []
     for root in map(Path, roots):
-        found += of_merged(root) if merged.is_merged(root) else _of_sweep(root)
+        found += of_merged(root) if store.is_merged(root) else _of_sweep(root)
     found = without_outdated(_without_copies(found))
     check_runs(found)
     return sorted(found, key=order)
@@ -154,7 +154,7 @@ def check_runs(found: list[Curves]) -> None:
 def no_mixed_means(found: Iterable[Curves]) -> None:
     """Raise StoreError if the seeds of an optimizer were evaluated in several ways at one horizon.
 
-    A mean over seeds, and a normalizer with it, would be over other seeds at each step, or mix losses over more batches and fewer.
+    A mean over seeds, and a normalizer with it, would be over other seeds at each step, or mix losses of more batches and fewer.
     """
     first: dict[tuple[Any, ...], tuple[str, Path]] = {}
     for curves in found:

@@ -23,11 +23,6 @@ _TEXTS = [
 ]  # unchanged from the metadata of the sweep's file
 
 
-def is_merged(root: Path) -> bool:
-    """Whether `root` is a directory of merged sweeps."""
-    return (root / "sweeps.parquet").exists()
-
-
 def require_whole(root: Path) -> None:
     """Raise StoreError where a merge into `root` was interrupted: its curves may not be those that its tables describe."""
     if (root / sums.NAME).exists() and not (root / sums.NAME).stat().st_size:
@@ -67,7 +62,7 @@ def costs(roots: Iterable[str | Path]) -> dict[str, float]:
     """{task: milliseconds a training step} of the tasks that have a cost and no curves, in those of `roots` that are merged."""
     return {
         row["task"]: row["ms_per_step"]
-        for root in filter(is_merged, map(Path, roots))
+        for root in filter(store.is_merged, map(Path, roots))
         for row in _rows(root, "tasks", ["task", "ms_per_step", "runs"])
         if row["runs"] == 0 and row["ms_per_step"] is not None
     }
