@@ -130,7 +130,7 @@ def normalizer(
     source, horizon: needed only where the baselines have several. version: as in `load_curves`.
     """
     from taskset.normalization.store import normalizers_of
-    from taskset.normalization.store.reading import outdated_line
+    from taskset.normalization.store.outdated import outdated_line
 
     if split not in SPLITS:
         raise StoreError(f"split {split!r}: allowed are {', '.join(SPLITS)}")

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from taskset import changes
 from taskset.errors import StoreError, cut
 from taskset.normalization.store import files
-from taskset.normalization.store.reading import curves_table, warn_left_out
+from taskset.normalization.store.outdated import warn_left_out
+from taskset.normalization.store.reading import curves_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +41,7 @@ def load_curves(
 
     Losses are means over the same batches of a split at each evaluation, in nats where they are likelihoods; NaN once the run
     has diverged. `seconds` is the run's training time so far, at the run's mean rate; NaN where it isn't known (source
-    published). Raises `StoreError`: nothing there, a name that is nowhere, a damaged file.
+    published). Raises `StoreError`: nothing there, a name that is nowhere, a task of which `version` has nothing, a damaged file.
     """
     return curves_table(root, task, family, optimizer, source, columns, horizon, version).to_pandas()
 

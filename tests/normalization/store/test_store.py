@@ -59,6 +59,15 @@ def test_what_can_be_asked_for(sweep):
     assert set(taskset.load_curves(columns=["train"], task="TwoD_Bowl10", root=sweep)) == {"train"}
 
 
+def test_where_to_look_fits_the_directory(sweep, tmp_path, monkeypatch):
+    monkeypatch.setattr(catalogue, "list_tasks", lambda pattern=None: list(made.TASKS))
+    ship.ship([sweep], tmp_path / "merged")
+    for root, column in ((sweep, False), (tmp_path / "merged", True)):
+        with pytest.raises(StoreError, match="no curves of task 'zzz'") as error:
+            taskset.load_curves(task="zzz", root=root)
+        assert ("the column runs of taskset.load_tasks" in str(error.value)) == column == ("runs" in taskset.load_tasks(root))
+
+
 def test_seeds_of_tasks_are_integers(sweep):
     tasks = taskset.load_tasks(sweep).set_index("task")
     assert f"quadratic_family_seed{tasks.loc['quadratic_family_seed2', 'seed']}" == "quadratic_family_seed2"
