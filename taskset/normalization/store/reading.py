@@ -293,7 +293,7 @@ def _where(kind, root):
 
 
 def _check_names(dataset, root, asked, there, found, version):
-    """Raise `StoreError` for a name asked for that is nowhere, or a task of which all curves are of other versions or outdated."""
+    """Raise `StoreError` for a name asked for that is nowhere, or a task whose curves are all of other versions or outdated."""
     missing = [name for name in asked.wanted.get("task", ()) if name not in there["task"]]
     versions = dict(sorted(found.left_out))
     for name in missing:
