@@ -19,6 +19,7 @@ from taskset.normalization.release import merged, ship
 from taskset.normalization.release.add import add
 from taskset.normalization.release.check import check
 from taskset.normalization.store import layout, sums
+from taskset.normalization.tables import write_tables
 from tests.normalization import made_up_sweeps as made
 
 KEY = ["task", "source", "horizon", "optimizer", "seed", "step"]
@@ -236,6 +237,21 @@ def test_curves_of_an_interrupted_merge_are_not_added_to(sweeps, base, monkeypat
     assert contents(base) == before
     ship.ship(other, base)
     assert check(base) == []
+
+
+def test_a_first_merge_that_was_interrupted_is_no_sweep(sweeps, monkeypatch, tmp_path):
+    with monkeypatch.context() as patch:
+        stop_at(patch, 1)
+        with pytest.raises(Stopped):
+            ship.ship(sweeps[:1], tmp_path / "out")
+    uses = lambda: add([sweeps[1]], tmp_path / "out"), lambda: ship.ship([tmp_path / "out"], tmp_path / "again")
+    for use in uses:
+        with pytest.raises(StoreError, match="was interrupted: repeat"):
+            use()
+    with pytest.raises(StoreError, match="holds merged baselines"):
+        write_tables(tmp_path / "out")
+    ship.ship(sweeps[:1], tmp_path / "out")
+    assert check(tmp_path / "out") == []
 
 
 def test_outdated_curves_are_not_added_beside_those_of_today(tmp_path, monkeypatch):

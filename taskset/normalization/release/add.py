@@ -55,7 +55,7 @@ def add(
     changed; a run that is there with other values; another merge or addition that is at work there.
     """
     to = Path(to)
-    if not store.is_merged(to) or not (to / sums.NAME).exists():
+    if not (to / sums.NAME).exists():
         raise StoreError(f"{to} holds no merged baselines to add to: make them with `python -m taskset data ship .. --out {to}`")
     with merged.alone(to):
         return _add(roots, to, costs or {}, data_notes or {}, report)

@@ -34,7 +34,7 @@ def check(root: str | Path | None = None) -> list[str]:
     """
     packaged, root = root is None, store.packaged_root() if root is None else Path(root)
     files = store.curve_files(root)
-    merged = packaged or (root / sums.NAME).exists() or (root / "sweeps.parquet").exists()
+    merged = packaged or store.is_merged(root)
     found = _sums(root) if merged else []
     readable: list[Curves] = []
     made_by: list[tuple[Curves, list[str]]] = []

@@ -181,8 +181,11 @@ def way_to(root: str | Path | None, kind: str) -> str:
 
 
 def is_merged(root: str | Path | None) -> bool:
-    """Whether a root is one of merged baselines, as those of the package are, and not the output of one sweep."""
-    return root is None or Path(root, "sweeps.parquet").exists()
+    """Whether a root is one of merged baselines, as those of the package are, and not the output of one sweep.
+
+    The list of sums is there from the beginning of a merge, sweeps.parquet from near its end.
+    """
+    return root is None or any(Path(root, name).exists() for name in ("SHA256SUMS", "sweeps.parquet"))
 
 
 def under(root: str | Path | None, kind: str) -> Path:
