@@ -124,7 +124,7 @@ def baseline_report(
         f"{len(options.optimizers)} optimizers x {len(options.seeds)} seeds x {options.steps} steps"
     )
     if todo.waiting:
-        out.print(planning.described(planning.cheapest_first(todo.waiting, options), engine.workers(workers, provenance.cores())))
+        out.print(planning.described(todo.costs, engine.workers(workers, provenance.cores())))
     columns = (
         BarColumn(),
         MofNCompleteColumn(),

@@ -94,8 +94,8 @@ def baseline(
         from taskset.normalization.sweep.planning import in_shard, parse_shard
 
         tasks = in_shard(tasks, parse_shard(shard))
-        if not tasks:
-            print(f"no task falls to shard {shard}")
+        if not any(map(catalogue.feasible, tasks)):  # nothing to do is no failure of a job of an array
+            print(f"no task that can run falls to shard {shard}")
             return 0
     with engines.opened(engine, address) as opened:
         return baseline_report(tasks, options, out_dir, data_dir, workers, mode, modules or [], out, err, max_hours, opened)

@@ -134,7 +134,7 @@ def normalizer(
     Raises `StoreError` where there is none.
     """
     from taskset.normalization.store import normalizers_of
-    from taskset.normalization.store.reading import outdated_line
+    from taskset.normalization.store.outdated import outdated_line
 
     if split not in SPLITS:
         raise StoreError(f"split {split!r}: allowed are {', '.join(SPLITS)}")

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from taskset import catalogue, registry
-from taskset.errors import UnknownName
+from taskset.errors import StoreError, UnknownName
 from taskset.normalization import store
 from taskset.normalization.normalizer import fit
 from taskset.normalization.store import described, packing
 from taskset.normalization.store.columns import OPTIMIZER
+from taskset.normalization.sweep import claims
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,8 +103,24 @@ def optimizer_table(names: Sequence[str]) -> pa.Table:
 def write_tables(root: str | Path) -> pd.DataFrame:
     """Make tasks.parquet, optimizers.parquet and normalizers.parquet from the curves under `root`; returns the normalizers.
 
-    Normalizers are those of today's tasks: curves from before a task changed have none.
+    Normalizers are those of today's tasks: curves from before a task changed have none. Processes that share a directory make its
+    tables one after the other: one that read the curves earlier would else write over the tables of one that saw more of them.
+    Raises StoreError: no curves, a damaged file, or merged baselines, whose tables also say how each sweep was made.
     """
+    if store.is_merged(root):
+        raise StoreError(
+            f"{root} holds merged baselines, whose tables `data ship` and `data add` make: give the --out of `baseline`"
+        )
+    store.curve_files(root)  # raises where there is nothing: the turn makes directories
+    store.make_directory(root)
+    try:
+        with claims.turn(root, "tables"):
+            return _write_tables(root)
+    finally:
+        claims.tidy(root)
+
+
+def _write_tables(root: str | Path) -> pd.DataFrame:
     import pyarrow as pa
 
     curves = store.load_curves(root=root)

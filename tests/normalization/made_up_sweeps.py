@@ -73,7 +73,7 @@ def write(root, tasks=TASKS, source="none", origin=None, version=__version__, **
             "batches_per_evaluation": str(given["batches"]),
             "machine": "x86_64 Linux",
             "core_seconds": json.dumps({"train": 30.0, "total": 36.0}),
-            "num_params": "2",
+            "num_params": str(catalogue.num_params(name)),
             "created": f"2026-01-0{given['batches']}T00:00:00+00:00",
         }
         store.write_curves(rows(name, given), store.curve_path(root, source, family, name), metadata)

@@ -1,6 +1,7 @@
 """Adding to merged baselines: new files beside the old ones, and every reader finds what one merge would have given."""
 
 import shutil
+import subprocess
 import sys
 import warnings
 from pathlib import Path
@@ -14,10 +15,11 @@ from taskset import catalogue, changes, tabular
 from taskset.cli import main
 from taskset.errors import OutdatedBaselines, StoreError
 from taskset.normalization import store
-from taskset.normalization.release import ship
+from taskset.normalization.release import merged, ship
 from taskset.normalization.release.add import add
 from taskset.normalization.release.check import check
 from taskset.normalization.store import layout, sums
+from taskset.normalization.tables import write_tables
 from tests.normalization import made_up_sweeps as made
 
 KEY = ["task", "source", "horizon", "optimizer", "seed", "step"]
@@ -148,6 +150,123 @@ def test_an_interrupted_addition_is_made_up_for(sweeps, base):
     store.write_table(rows.filter([f"{GROUP}-2" != group for group in rows["group"].to_pylist()]), base / "sweeps.parquet")
     assert add([sweeps[1]], base) == (1, 6)
     assert bytes_of(base) == new and check(base) == []
+
+
+class Stopped(BaseException):
+    """In the place of a signal: no code expects it."""
+
+
+def stop_at(monkeypatch, number):
+    """Have the number-th file, table or text, never be written; returns the list of those that were."""
+    written = []
+
+    def stopping(write):
+        def call(content, path):
+            if len(written) == number:
+                raise Stopped
+            written.append(Path(path).name)
+            return write(content, path)
+
+        return call
+
+    for name in ("write_table", "write_text"):
+        monkeypatch.setattr(store, name, stopping(getattr(store, name)))
+    return written
+
+
+FILES = ["tasks.parquet", "optimizers.parquet", "normalizers.parquet", "sweeps.parquet", "README.md", "croissant.json", sums.NAME]
+
+
+@pytest.mark.parametrize("number", range(len(FILES)))
+def test_an_addition_interrupted_anywhere_is_made_up_for(sweeps, base, monkeypatch, tmp_path, number):
+    whole = Path(shutil.copytree(base, tmp_path / "whole"))
+    add(sweeps[1:3], whole)
+    with monkeypatch.context() as patch:
+        written = stop_at(patch, number)
+        with pytest.raises(Stopped):
+            add(sweeps[1:3], base)
+    assert written == FILES[:number]
+    other = Path(shutil.copytree(base, tmp_path / "other"))
+    add(sweeps[1:3], base)
+    assert contents(base) == contents(whole) and check(base) == []
+    add([made.write(tmp_path / "more", ["quadratic_family_seed3"])], other)  # what was interrupted isn't given again
+    assert check(other) == []
+
+
+def contents(root):
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in Path(root).rglob("*") if path.is_file()}
+
+
+def test_two_additions_or_merges_at_once_are_refused(sweeps, base, monkeypatch):
+    began, waiting = contents(base), [lambda: add([sweeps[1]], base), lambda: ship.ship(sweeps[:1] + sweeps[3:], base)]
+    with merged.alone(base):
+        for second in waiting:
+            with pytest.raises(StoreError, match=f"another data add or ship is at work on {base}"):
+                second()
+    assert contents(base) == began and check(base) == []
+    assert add([sweeps[1]], base) == (1, 6)
+
+
+def test_what_killed_additions_left_half_written_is_removed(sweeps, base):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    places = base / "sweeps.parquet", base / "README.md", store.curve_files(base)[0]
+    left = [path.with_name(f".{path.name}.{dead.pid}.{'0a' * 8}.tmp") for path in places]
+    for path in left:
+        path.write_text("half")
+    (base / ".claims").mkdir()
+    (base / ".claims" / "merge").touch()  # the lock of one that was killed
+    add([sweeps[1]], base)
+    assert not any(path.exists() for path in (*left, base / ".claims"))
+
+
+def test_curves_of_an_interrupted_merge_are_not_added_to(sweeps, base, monkeypatch, tmp_path):
+    plain = made.curve
+    with monkeypatch.context() as patch:
+        patch.setattr(made, "curve", lambda *given: plain(*given) * np.float32(2))
+        tasks = made.TASKS[:2], made.TASKS[1:]
+        other = [made.write(tmp_path / "adam", tasks[0]), made.write(tmp_path / "list", tasks[1], optimizers=list(LIST))]
+    with monkeypatch.context() as patch:
+        stop_at(patch, 1)  # the second: the first is the empty list of sums
+        with pytest.raises(Stopped):
+            ship.ship(other, base)
+    before = contents(base)
+    for use in (lambda: add([sweeps[1]], base), lambda: ship.ship([base], tmp_path / "again")):
+        with pytest.raises(StoreError, match=f"a merge into {base} was interrupted: repeat .*data ship"):
+            use()
+    assert contents(base) == before
+    ship.ship(other, base)
+    assert check(base) == []
+
+
+def test_a_first_merge_that_was_interrupted_is_no_sweep(sweeps, monkeypatch, tmp_path):
+    with monkeypatch.context() as patch:
+        stop_at(patch, 1)
+        with pytest.raises(Stopped):
+            ship.ship(sweeps[:1], tmp_path / "out")
+    uses = lambda: add([sweeps[1]], tmp_path / "out"), lambda: ship.ship([tmp_path / "out"], tmp_path / "again")
+    for use in uses:
+        with pytest.raises(StoreError, match="was interrupted: repeat"):
+            use()
+    with pytest.raises(StoreError, match="holds merged baselines"):
+        write_tables(tmp_path / "out")
+    ship.ship(sweeps[:1], tmp_path / "out")
+    assert check(tmp_path / "out") == []
+
+
+def test_outdated_curves_are_not_added_beside_those_of_today(tmp_path, monkeypatch):
+    base, plain = tmp_path / "base", made.curve
+    ship.ship([made.write(tmp_path / "old", [RENEWED, made.TASKS[0]], version="0.1.0")], base)
+    monkeypatch.setattr(made, "curve", lambda *given: plain(*given) * np.float32(1.001))
+    other = made.write(tmp_path / "other", [RENEWED, "TwoD_Bowl1"], version="0.1.0")
+    with pytest.raises(StoreError, match=f"{RENEWED}, source none, .*pass one of them"):
+        add([other], base)
+    add([made.write(tmp_path / "new", [RENEWED])], base)
+    lines = []
+    assert add([other], base, report=lines.append) == (1, 6)  # TwoD_Bowl1, which hasn't changed
+    assert lines[0].startswith("1 sweeps of tasks that changed since")
+    found = taskset.load_curves(task=RENEWED, root=base, version="0.1")
+    assert len(found) == 30 and not found.duplicated(KEY).any() and check(base) == []
 
 
 def test_renewed_curves_are_found_in_the_newer_file(tmp_path):

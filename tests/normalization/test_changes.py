@@ -80,13 +80,35 @@ def test_old_curves_of_changed_tasks_are_left_out_unless_asked_for(old):
         with pytest.raises(StoreError, match='version="0.1"|no normalizer'):
             use()
     assert set(tabular.load(OLD, root=old, version="0.1").optimizers) == set(made.RATES)
-    with pytest.raises(StoreError, match="no curves for"):
+    with pytest.raises(StoreError, match=f"no curves of task '{SAME[0]}' of version '0.2': there are those of 0.1.0"):
         taskset.load_curves(task=SAME[0], root=old, version="0.2")
+
+
+def test_a_task_of_another_version_is_not_dropped_silently(old, tmp_path, monkeypatch):
+    monkeypatch.setattr(catalogue, "list_tasks", lambda pattern=None: [OLD, *SAME])
+    ship.ship([old, made.write(tmp_path / "new", ["TwoD_Bowl1"])], tmp_path / "all")
+    asked = {"root": tmp_path / "all", "version": "0.1"}
+    assert set(taskset.load_curves(task=[OLD, SAME[0]], **asked)["task"]) == {OLD, SAME[0]}
+    with pytest.raises(StoreError, match=f"no curves of task 'TwoD_Bowl1' of version '0.1': there are those of {__version__}"):
+        taskset.load_curves(task=[OLD, "TwoD_Bowl1"], **asked)
+
+
+def test_a_directory_of_which_everything_is_out_of_date(tmp_path):
+    """As an interrupted sweep leaves it: no tables yet."""
+    path = store.curve_path(tmp_path, "none", "losg_tasks_family", OLD)
+    store.write_curves(made.rows(OLD, made.options()), path, {"taskset_version": "0.1.0"})
+    with pytest.raises(StoreError, match=f'no curves of tasks as they are today: those of {OLD} .0.1.0. .*; pass version="0.1"'):
+        taskset.load_curves(root=tmp_path)
 
 
 def test_versions_of_which_there_is_nothing(old):
     for use, text in (
-        (lambda: taskset.load_curves(root=old, version="0.0"), "no curves for .* of version '0.0'; .*load_tasks.root='"),
+        (lambda: taskset.load_curves(root=old, version="0.0"), "no curves of version '0.0': there are those of 0.1.0"),
+        (
+            lambda: taskset.load_curves(family="losg_tasks_family", root=old, version="9.9"),
+            "no curves for family='losg_tasks_family' of version '9.9': there are those of 0.1.0",
+        ),
+        (lambda: tabular.load(OLD, root=old, version="9"), f"no curves of task '{OLD}' of version '9': there are those of 0.1.0"),
         (
             lambda: taskset.load_normalizers(old, version="0.0"),
             "there are no normalizers of version '0.0': there are those of 0.1.0",

@@ -5,12 +5,14 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from taskset.datasets import sharing
 from taskset.errors import ConfigError, TasksetError, UnknownName
 from taskset.normalization.sweep import engines, workers
+from taskset.normalization.sweep.engines import ray_cluster
 from taskset.normalization.sweep.engines.local import answer_to
 
 
@@ -96,3 +98,11 @@ def test_a_session_leaves_nothing(tmp_path, monkeypatch):
     assert place.is_dir() and os.environ[sharing.SCRATCH_VARIABLE] == str(place)
     sharing.leave_shared_arrays("c3")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_cluster_begins_no_job_when_time_is_up():
+    """Neither one that waits nor one that another process had."""
+    ray = SimpleNamespace(put=lambda value: value, remote=lambda **options: lambda function: function)
+    running = ray_cluster._Running(ray, None, None, ["a"], lambda job: False)
+    running._later["b"] = 0.0
+    assert running._next() is None and running.progress.left == ["a", "b"]

@@ -1,5 +1,6 @@
 """The tabular benchmark on made-up curves whose answers are known by hand."""
 
+import json
 import subprocess
 import sys
 import timeit
@@ -14,6 +15,7 @@ from taskset.errors import ConfigError, OutdatedBaselines, StoreError, UnknownNa
 from taskset.normalization import store, tabular
 from taskset.normalization.release.ship import ship
 from taskset.samplers.optimizers import get_optimizer_config, opt_list_names
+from taskset.version import __version__
 from tests.normalization import made_up_sweeps as made
 
 STEPS = (0, 10, 20, 30)
@@ -269,12 +271,38 @@ def test_problems_are_listed_from_the_tables_and_each_can_be_loaded(tmp_path, fe
 
 
 def test_problems_of_one_sweep(tmp_path):
-    found = tabular.problems(without_curves(made.write(tmp_path, tasks=made.TASKS[:2], seeds=[3, 1])))
+    found = tabular.problems(made.write(tmp_path, tasks=made.TASKS[:2], seeds=[3, 1]))
     assert next(found.itertuples(index=False, name=None)) == (made.TASKS[0], "none", 20, made.RATES, (1, 3), 3)
     assert found["task"].tolist() == list(made.TASKS[:2])
-    (tmp_path / "sweep.json").unlink()
-    with pytest.raises(StoreError, match="sweep.json"):
-        tabular.problems(tmp_path)
+    with pytest.raises(StoreError, match="no complete Parquet file"):
+        tabular.problems(without_curves(tmp_path))
+
+
+def test_problems_of_a_sweep_that_is_being_extended(tmp_path):
+    root = made.write(tmp_path, tasks=made.TASKS[:2])
+    more = made.options(optimizers=[*made.RATES, "adam_lr_0.00"], seeds=[0, 1, 2])
+    store.write_options(root, more)  # what the command that extends does first
+    family, config = catalogue.resolve(made.TASKS[0])
+    told = {"task": made.TASKS[0], "family": family, "source": "none", "config": json.dumps(config)}
+    told |= {"options": json.dumps(more), "taskset_version": __version__}
+    store.write_curves(made.rows(made.TASKS[0], more), store.curve_path(root, "none", family, made.TASKS[0]), told)
+    found = tabular.problems(root)
+    assert {row.task: (row.configurations, row.seeds) for row in found.itertuples()} == {
+        made.TASKS[0]: (4, (0, 1, 2)),
+        made.TASKS[1]: (3, (0, 1)),
+    }
+    for row in found.itertuples():
+        problem = tabular.load(row.task, row.optimizers, row.source, row.horizon, root=root)
+        assert (problem.optimizers, problem.seeds) == (row.optimizers, row.seeds)
+
+
+def test_an_optimizer_without_curves_of_the_task_is_not_dropped_silently(tmp_path, few_tasks):
+    one, two, listed = made.TASKS[0], made.TASKS[1], "nadamw_grid_seed251"
+    ship([made.write(tmp_path / "a", [one, two]), made.write(tmp_path / "b", [two], optimizers=[listed])], tmp_path / "all")
+    asked = [made.RATES[0], listed]
+    assert tabular.load(two, iter(asked), root=tmp_path / "all").optimizers == tuple(asked)
+    with pytest.raises(StoreError, match=f"task '{one}' has no curves of optimizer '{listed}' .source none, horizon 20.: "):
+        tabular.load(one, asked, root=tmp_path / "all")
 
 
 def test_problems_of_tasks_that_changed_are_left_out_unless_asked_for(tmp_path, few_tasks):

@@ -21,16 +21,16 @@ from taskset.normalization import store
 from taskset.normalization.release import merged
 from taskset.normalization.release.collect import (
     Curves,
+    check_runs,
     find,
     group_key,
     group_names,
-    no_run_twice,
     of_merged,
     order,
     same,
     without_outdated,
 )
-from taskset.normalization.release.merged_tables import fit_adam, normalizers, sweep_row, tables_of
+from taskset.normalization.release.merged_tables import fit_adam, is_fitted, normalizers, sweep_row, tables_of
 from taskset.normalization.release.ship import write_beside, write_file
 from taskset.normalization.store import layout, sums
 from taskset.normalization.store.columns import schema
@@ -49,25 +49,47 @@ def add(
     `to` lacks a task in a setting (source and options) if it has no curves of it, or none of today's task. Curves that it has
     already, equal in every value, are passed over: `roots` may be a sweep that is still growing.
     costs, data_notes, report: as in `ship`. An addition that was interrupted is made up for by the next one.
-    Raises StoreError: `to` holds no merged baselines, or a curve file of it was changed; a run that is there with other values.
+    Curves that are out of date are passed over, too, where `to` has some of today's task: a merge of all would leave them out,
+    and nothing would tell them from those that `to` has of their version.
+    Raises StoreError: `to` holds no merged baselines, or those of a merge that was interrupted, or a curve file of it was
+    changed; a run that is there with other values; another merge or addition that is at work there.
     """
     to = Path(to)
+    if not (to / sums.NAME).exists():
+        raise StoreError(f"{to} holds no merged baselines to add to: make them with `python -m taskset data ship .. --out {to}`")
+    with merged.alone(to):
+        return _add(roots, to, costs or {}, data_notes or {}, report)
+
+
+def _add(
+    roots: Sequence[str | Path],
+    to: Path,
+    costs: dict[str, float],
+    data_notes: dict[str, str],
+    report: Callable[[str], object],
+) -> tuple[int, int]:
+    """`add`, by the only process that is at work on `to`."""
+    merged.require_whole(to)
     _remove_leftovers(to)
     there = of_merged(to)
-    added = _new(find(roots), there)
-    today = without_outdated([*there, *added])
-    no_run_twice(today)
+    new = _new(find(roots), there)
+    today = without_outdated([*there, *new])
+    check_runs(today)
+    valid = set(map(id, today))
+    added = [c for c in new if id(c) in valid]
+    if len(added) < len(new):
+        report(f"{len(new) - len(added)} sweeps of tasks that changed since, and that are there as they are today: passed over")
     report(f"{len(added)} sweeps of tasks to add")
     files = _files(added, there, to)
     names = {id(c): path.stem for path, members in files.items() for c in members}
     stored = _stored_rows(to)
     rows = {id(c): stored[c.task, c.source, c.path.stem] for c in there}
-    rows |= {id(c): sweep_row(c, names[id(c)], data_notes or {}) for c in added}
+    rows |= {id(c): sweep_row(c, names[id(c)], data_notes) for c in added}
     everything = sorted([*there, *added], key=lambda c: (*order(c), changes.release(c.version)))
     tables = tables_of(
         everything,
         [rows[id(c)] for c in everything],
-        {**measured_milliseconds(), **merged.costs([*roots, to]), **(costs or {})},
+        {**measured_milliseconds(), **merged.costs([*roots, to]), **costs},
         lambda: _normalizers(to, today, {(c.task, c.source) for c in added}),
         _known_tasks(to, {c.task for c in added}),
     )
@@ -81,9 +103,7 @@ def add(
 
 
 def _remove_leftovers(to: Path) -> None:
-    """Delete curve files of an addition that was interrupted before its tables; refuse where an older file is not what it was."""
-    if not merged.is_merged(to) or not (to / sums.NAME).exists():
-        raise StoreError(f"{to} holds no merged baselines to add to: make them with `python -m taskset data ship .. --out {to}`")
+    """Delete curve files of an addition that was interrupted before sweeps.parquet; refuse where an older file is changed."""
     listed = sums.listed(to)
     known = {(source, file) for _, source, file in merged.stored(to)}
     for path in store.curve_files(to):
@@ -136,12 +156,32 @@ def _known_tasks(to: Path, changed: set[str]) -> dict[str, dict[str, Any]]:
 def _normalizers(to: Path, today: list[Curves], changed: set[tuple[str, str]]) -> pa.Table:
     """Normalizers from the curves `today`: those of {(task, source)} `changed` are computed, the others are as they were.
 
-    Those of a task that changed since are computed as well: a correction can take another back, and with it make older curves
-    valid again that were left out when they were fitted.
+    Those whose rows were not computed from these curves are computed as well. An addition that was interrupted may have left
+    rows of curves that it never named; and a change of a task can take another back, and with it make older curves valid again
+    that were left out when they were fitted.
     """
     known = store.read_table(to / "normalizers.parquet")
-    columns = (known[name].to_pylist() for name in ("task", "source", "version"))
-    changed = changed | {(task, source) for task, source, version in zip(*columns) if changes.outdated(task, source, version)}
+    fitted: defaultdict[tuple[str, str], set[tuple[int, int, str]]] = defaultdict(set)
+    for row in known.select(["task", "source", "horizon", "runs", "version"]).to_pylist():
+        fitted[row["task"], row["source"]].add((row["horizon"], row["runs"], row["version"]))
+    expected = _fitted_from(today)
+    changed = changed | {key for key in {*fitted, *expected} if fitted.get(key) != expected.get(key)}
     keep = [key not in changed for key in zip(known["task"].to_pylist(), known["source"].to_pylist())]
     known = known.filter(pa.array(keep, pa.bool_())).select(schema("normalizers").names)
     return normalizers([c for c in today if (c.task, c.source) in changed], fit_adam, known)
+
+
+def _fitted_from(found: list[Curves]) -> dict[tuple[str, str], set[tuple[int, int, str]]]:
+    """{(task, source): (horizon, runs, oldest version) of each horizon}: what normalizers say of the curves behind them."""
+    runs: defaultdict[tuple[str, str, int], int] = defaultdict(int)
+    versions: defaultdict[tuple[str, str, int], list[str]] = defaultdict(list)
+    for c in found:
+        place = c.task, c.source, c.options["steps"]
+        if count := len(c.options["seeds"]) * sum(map(is_fitted, c.options["optimizers"])):
+            runs[place] += count
+            versions[place].append(c.version)
+    fitted: defaultdict[tuple[str, str], set[tuple[int, int, str]]] = defaultdict(set)
+    for (task, source, horizon), count in runs.items():
+        oldest = min(versions[task, source, horizon], key=changes.release)
+        fitted[task, source].add((horizon, count, oldest))
+    return dict(fitted)

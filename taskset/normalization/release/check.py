@@ -4,30 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow.parquet as pq
 
-from taskset import catalogue, changes
+from taskset import changes
 from taskset.datasets.base import SPLITS
-from taskset.errors import StoreError, UnknownName, shown
+from taskset.errors import StoreError, shown
 from taskset.normalization import store
-from taskset.normalization.normalizer import fit
-from taskset.normalization.release import collect, merged_tables
+from taskset.normalization.release import check_tables, collect
 from taskset.normalization.release.collect import Curves
-from taskset.normalization.store import columns, packing, sums
-from taskset.normalization.tables import optimizers_frame
+from taskset.normalization.store import packing, sums
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _RUN = ["horizon", "optimizer", "seed"]
-_KEY = ["task", "source", "horizon", "split"]
 # Relative. The same program on the same batches gives the same digits; that of another rule may differ in the last ones.
 SAME_START = 1e-6
 
@@ -40,10 +34,11 @@ def check(root: str | Path | None = None) -> list[str]:
     """
     packaged, root = root is None, store.packaged_root() if root is None else Path(root)
     files = store.curve_files(root)
-    merged = packaged or (root / sums.NAME).exists() or (root / "sweeps.parquet").exists()
+    merged = packaged or store.is_merged(root)
     found = _sums(root) if merged else []
     readable: list[Curves] = []
     made_by: list[tuple[Curves, list[str]]] = []
+    diverged: dict[tuple[Path, int], int] = {}
     for path in files:
         with _faults_in(found):
             metadata, parts = store.read_metadata(path), packing.parts(path)
@@ -56,18 +51,23 @@ def check(root: str | Path | None = None) -> list[str]:
             place = f"{curves.path.relative_to(root)}: {curves.task}"
             found += [f"{place}: {text}" for text in curve_problems(frame, curves)]
             made_by.append((curves, frame["version"].unique().tolist()))
+            diverged[curves.path, curves.row_group] = _diverged_runs(frame)
     found += _metadata_versions(made_by)
     dated = [_dated(curves, versions) for curves, versions in made_by]
     today = collect.without_outdated(dated) if merged else dated  # later files of a group may renew curves of an older one
     with _faults_in(found):
-        collect.no_run_twice(today)
+        collect.check_runs(today)
+        for version in {c.version for c in dated}:  # outdated ones are loaded by their version
+            collect.check_runs([c for c in dated if c.version == version])
     if not merged:
         found += _version_problems(made_by)
     for name in ("tasks", "optimizers", "normalizers", *(["sweeps"] if merged else [])):
-        found += _table_schema(root, name, merged)
+        found += check_tables.schema_problems(root, name, merged)
     if not found:  # what follows compares tables with one another
         valid = today if merged else [c for c in readable if not changes.outdated(c.task, c.source, c.version)]
-        found = [*_normalizers(root, valid), *_optimizers(root, readable), *(_merged_tables(root, readable) if merged else [])]
+        found += check_tables.normalizer_problems(root, valid)
+        found += check_tables.optimizer_problems(root, readable)
+        found += check_tables.merged_problems(root, dated, diverged) if merged else []
     return found
 
 
@@ -168,6 +168,10 @@ def _dated(curves: Curves, versions: list[str]) -> Curves:
     return dataclasses.replace(curves, metadata={**curves.metadata, "taskset_version": min(versions, key=changes.release)})
 
 
+def _diverged_runs(frame: pd.DataFrame) -> int:
+    return int(frame.groupby(["optimizer", "seed"], observed=True)["diverged"].max().sum())
+
+
 def _metadata_versions(made_by: list[tuple[Curves, list[str]]]) -> list[str]:
     """Files whose rows and metadata say different versions. made_by: pairs of curves and the versions in their rows."""
     found: list[str] = []
@@ -204,105 +208,3 @@ def _start_problems(frame, options):
         for seed, wrong in zip(sorted(options["seeds"]), apart)
         if wrong
     ]
-
-
-def _table_schema(root, name, merged):
-    path = Path(root, f"{name}.parquet")
-    try:
-        store.read_table(path)
-        schema = pq.read_schema(path)
-    except StoreError:
-        return [f"{path.name}: missing, or no complete Parquet file"]
-    if name == "optimizers":
-        lacking = sorted(set(columns.OPTIMIZER) - set(schema.names))
-        return [f"{path.name}: no column {column!r}" for column in lacking]
-    if not merged:  # a sweep's own tables have fewer columns
-        return []
-    there = schema.remove_metadata()
-    if there.equals(columns.schema(name)):
-        return []
-    wrong = f"columns {', '.join(there.names)} with their types are not those of the schema"
-    return [f"{path.name}: {wrong}; `data ship` rewrites tables of an older version"]
-
-
-def _normalizers(root, readable):
-    path = Path(root, "normalizers.parquet")
-    rule = merged_tables.fit_adam if store.table_metadata(path).get("computed_from") == "adam_lr_*" else fit
-    expected = merged_tables.normalizers(readable, rule).to_pandas().set_index(_KEY).sort_index()
-    there = store.all_normalizers(root).set_index(_KEY).sort_index()
-    if not there.index.is_unique:
-        return ["normalizers.parquet: a task, source, horizon and split stand there twice"]
-    found = [f"normalizers.parquet: no row for {', '.join(map(str, key))}" for key in expected.index.difference(there.index)]
-    found += [f"normalizers.parquet: {', '.join(map(str, key))} has no curves" for key in there.index.difference(expected.index)]
-    both = expected.index.intersection(there.index)
-    old, new = there.loc[both], expected.loc[both]
-    for column in ("initial", "best", "runs", "diverged_share", "normalizable"):
-        left, right = old[column].astype(float), new[column].astype(float)
-        wrong = ~np.isclose(left, right, rtol=1e-6, atol=0, equal_nan=True)
-        for key, a, b in zip(both[wrong], left[wrong], right[wrong]):
-            found.append(f"normalizers.parquet: {', '.join(map(str, key))}: {column} is {a:g}; the curves say {b:g}")
-    for column in ("best_optimizer", "version"):
-        wrong = (old[column].fillna("") != new[column].fillna("")) if column in old else np.zeros(len(both), bool)
-        found += [f"normalizers.parquet: {', '.join(map(str, key))}: {column} is not what the curves say" for key in both[wrong]]
-    return found
-
-
-def _optimizers(root, readable):
-    used = sorted({name for curves in readable for name in curves.options["optimizers"]})
-    there = store.load_optimizers(root).set_index("optimizer")
-    if not there.index.is_unique:
-        return ["optimizers.parquet: an optimizer stands there twice"]
-    found = [f"optimizers.parquet: {name} is missing" for name in used if name not in there.index]
-    expected = optimizers_frame([name for name in used if name in there.index]).set_index("optimizer")
-    expected = expected[expected.notna().any(axis="columns")]  # nothing is known here of users' own and of learned optimizers
-    for column in expected.columns.intersection(there.columns):
-        wrong = expected.index[~_same_hyperparameter(there.loc[expected.index, column], expected[column])]
-        found += [f"optimizers.parquet: {name}: {column} is not that of the optimizer of this name" for name in wrong]
-    return found + [f"optimizers.parquet: no column {column!r}" for column in expected.columns.difference(there.columns)]
-
-
-def _same_hyperparameter(left, right):
-    """Where two columns agree, to the last digit but one: NumPy's powers and exponentials differ in it between processors."""
-    if left.dtype.kind != "f" or right.dtype.kind != "f":
-        return _equal(left, right)
-    return np.isclose(left, right, rtol=1e-14, atol=0, equal_nan=True)
-
-
-def _equal(left, right):
-    return ((left == right) | (left.isna() & right.isna())).to_numpy(bool)
-
-
-def _merged_tables(root, readable):
-    """tasks.parquet and sweeps.parquet against the curves and the registry."""
-    tasks, sweeps = store.load_tasks(root).set_index("task"), store.load_sweeps(root)
-    runs, rows = Counter(), {}
-    for c in readable:
-        count = len(c.options["optimizers"]) * len(c.options["seeds"])
-        runs[c.task] += count
-        rows[c.task, c.source, c.path.stem] = count * (c.options["evaluations"] + 1)
-    listed = {(r.task, r.source, r.group): r.rows for r in sweeps.itertuples()}
-    found = [f"sweeps.parquet: {', '.join(key)}: {listed.get(key, 'no')} rows; the curves have {rows.get(key, 'none')}"
-             for key in sorted({*rows, *listed}) if rows.get(key) != listed.get(key)]  # fmt: skip
-    if not tasks.index.is_unique:
-        found.append("tasks.parquet: a task stands there twice")
-        return found
-    missing = [name for name in [*catalogue.list_tasks(), *runs] if name not in tasks.index]
-    found += [f"tasks.parquet: {name} is missing" for name in missing[:10]]
-    wrong = [name for name, count in tasks["runs"].items() if count != runs[name]]
-    found += [f"tasks.parquet: {name}: runs is {tasks['runs'][name]}; the curves have {runs[name]}" for name in wrong[:10]]
-    return found + [
-        f"tasks.parquet: {name}: its config is not that of the task of this name" for name in runs if _other_config(name, tasks)
-    ]
-
-
-def _other_config(name, tasks):
-    if name not in tasks.index:
-        return False
-    try:
-        expected = json.loads(json.dumps(catalogue.resolve(name)[1]))
-    except UnknownName:  # a family registered elsewhere
-        return False
-    try:
-        return json.loads(tasks["config"][name]) != expected
-    except (TypeError, ValueError, RecursionError):
-        return True

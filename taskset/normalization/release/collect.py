@@ -65,13 +65,13 @@ def find(roots: Iterable[str | Path]) -> list[Curves]:
 
     Curves that are in two places, equal in every value, are taken once. Curves of a task that changed since they were
     computed are left out where there are some of today's task. Raises StoreError: a directory without curves, a file that is
-    broken or doesn't say how it was made, one run found twice.
+    broken or doesn't say how it was made, a merge that was interrupted; `check_runs`.
     """
     found: list[Curves] = []
     for root in map(Path, roots):
-        found += of_merged(root) if merged.is_merged(root) else _of_sweep(root)
+        found += of_merged(root) if store.is_merged(root) else _of_sweep(root)
     found = without_outdated(_without_copies(found))
-    no_run_twice(found)
+    check_runs(found)
     return sorted(found, key=order)
 
 
@@ -121,6 +121,7 @@ def _of_sweep(root: Path) -> list[Curves]:
 
 def of_merged(root: Path) -> list[Curves]:
     """All `Curves` under a directory that `data ship` or `data add` made, outdated ones included."""
+    merged.require_whole(root)
     stored, found = merged.stored(root), []
     for path in store.curve_files(root):
         source = path.parent.parent.name.removeprefix("source=")
@@ -142,6 +143,31 @@ def natural(task: str) -> tuple[str, int]:
     """A sorting key of task names: seeds as numbers."""
     parsed = registry.parse(task)
     return (parsed[0], parsed[1]) if parsed else (task, -1)
+
+
+def check_runs(found: list[Curves]) -> None:
+    """Raise StoreError if these curves can't stand beside one another: `no_run_twice`, `no_mixed_means`."""
+    no_run_twice(found)
+    no_mixed_means(found)
+
+
+def no_mixed_means(found: Iterable[Curves]) -> None:
+    """Raise StoreError if the seeds of an optimizer were evaluated in several ways at one horizon.
+
+    A mean over seeds, and a normalizer with it, would be over other seeds at each step, or mix losses of more batches and fewer.
+    """
+    first: dict[tuple[Any, ...], tuple[str, Path]] = {}
+    for curves in found:
+        options = curves.options
+        here = f"{options['evaluations']} evaluations of {options['batches']} batches", curves.path
+        for optimizer in options["optimizers"]:
+            there = first.setdefault((curves.task, curves.source, options["steps"], optimizer), here)
+            if there[0] != here[0]:
+                both = " and ".join(f"{evaluated} in {path}" for evaluated, path in (there, here))
+                raise StoreError(
+                    f"{curves.task}, source {curves.source}, horizon {options['steps']}, {optimizer}: its seeds were swept with "
+                    f"{both}, and a mean over seeds would mix them: pass one of them, or sweep all seeds alike"
+                )
 
 
 def no_run_twice(found: Iterable[Curves]) -> None:

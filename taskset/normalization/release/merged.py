@@ -4,8 +4,9 @@ The curve files of a sweep say in their metadata how they were made. A merged fi
 each is in sweeps.parquet and tasks.parquet.
 """
 
+import contextlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +14,37 @@ import pyarrow as pa
 
 from taskset.errors import StoreError, cut
 from taskset.normalization import store
-from taskset.normalization.store import described
+from taskset.normalization.store import described, sums
 from taskset.normalization.store.columns import schema
+from taskset.normalization.sweep import claims, resume
 
 _TEXTS = [
     field.name for field in schema("sweeps") if pa.types.is_string(field.type)
 ]  # unchanged from the metadata of the sweep's file
 
 
-def is_merged(root: Path) -> bool:
-    """Whether `root` is a directory of merged sweeps."""
-    return (root / "sweeps.parquet").exists()
+def require_whole(root: Path) -> None:
+    """Raise StoreError where a merge into `root` was interrupted: its curves may not be those that its tables describe."""
+    if (root / sums.NAME).exists() and not (root / sums.NAME).stat().st_size:
+        raise StoreError(f"a merge into {root} was interrupted: repeat `python -m taskset data ship .. --out {root}`")
+
+
+@contextlib.contextmanager
+def alone(root: Path) -> Iterator[None]:
+    """Have the directory `root` for one merge or addition until the end of the block, without what killed ones left half-written.
+
+    Two at a time would each take the other's curve files for leftovers. Raises StoreError where another one is at work.
+    """
+    store.make_directory(root)
+    try:
+        with claims.claim(root, "merge") as mine:
+            if not mine:
+                raise StoreError(f"another data add or ship is at work on {root}: let it end, and repeat the command")
+            resume.remove_leftovers(root)
+            store.remove_temporaries(root)
+            yield
+    finally:
+        claims.tidy(root)
 
 
 def stored(root: Path) -> dict[tuple[str, str, str], dict[str, str]]:
@@ -41,7 +62,7 @@ def costs(roots: Iterable[str | Path]) -> dict[str, float]:
     """{task: milliseconds a training step} of the tasks that have a cost and no curves, in those of `roots` that are merged."""
     return {
         row["task"]: row["ms_per_step"]
-        for root in filter(is_merged, map(Path, roots))
+        for root in filter(store.is_merged, map(Path, roots))
         for row in _rows(root, "tasks", ["task", "ms_per_step", "runs"])
         if row["runs"] == 0 and row["ms_per_step"] is not None
     }

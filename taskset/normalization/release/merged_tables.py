@@ -89,13 +89,21 @@ def _described(name: str, stored: Curves | None) -> dict[str, Any]:
     return task_row(name, family, config, catalogue.facts(family, config))
 
 
+_FITTED = "adam_lr_"
+
+
 def fit_adam(curves: pd.DataFrame) -> pd.DataFrame | None:
     """Normalizers from the runs of Adam's fixed learning rates alone, None where there are none.
 
     Which other optimizers a task was swept with differs from task to task, and must not move its normalizer.
     """
-    adam = curves[curves["optimizer"].astype(str).str.startswith("adam_lr_")]
+    adam = curves[curves["optimizer"].astype(str).str.startswith(_FITTED)]
     return fit(adam) if len(adam) else None
+
+
+def is_fitted(optimizer: str) -> bool:
+    """Whether `fit_adam` looks at the runs of an optimizer."""
+    return optimizer.startswith(_FITTED)
 
 
 def _batches_of_tasks(found: Iterable[Curves], rows: int = 500_000) -> Iterator[pd.DataFrame]:

@@ -25,12 +25,13 @@ from taskset.errors import StoreError, UnknownName
 from taskset.normalization import store
 from taskset.normalization.normalizer import fit
 from taskset.normalization.release import collect, merged_tables
-from taskset.normalization.store import layout, packing
+from taskset.normalization.store import layout, packing, sums
 from taskset.normalization.tables import optimizer_table, tasks_frame
 from taskset.samplers.optimizers import get_optimizer_config
 from taskset.version import __version__
 
 _BATCHES = 50  # of each split in an evaluation, by the paper
+_LAST_STEP = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,8 @@ def _steps(array, path):
         raise StoreError(
             f"{path}: xs is {array[0]:g}, {array[1]:g} .. {array[-1]:g}; expected are whole steps at equal distances from 0"
         )
+    if steps[-1] > _LAST_STEP:
+        raise StoreError(f"{path}: xs goes to {steps[-1]}; steps are stored as 32-bit integers, up to {_LAST_STEP}: cut it there")
     return steps
 
 
@@ -174,12 +177,15 @@ def _metadata(released: Released, dropped: int) -> dict[str, str]:
 def import_npz(paths: Sequence[str | Path], out: str | Path, report: Callable[[str], object] = lambda text: None) -> int:
     """Turn released files into curves under the directory `out`, with its tables; returns the number of files.
 
-    All files are checked before the first is written. A file that is imported again replaces its curves.
+    All files are checked before the first is written. A file that is imported again replaces its curves. Merged baselines get
+    published curves from `data add`, in the layout of theirs.
     report: called with one line per file. Raises StoreError, UnknownName.
     """
     out = Path(out)
-    if (out / "sweep.json").exists():
-        raise StoreError(f"{out} holds the output of a sweep: give published curves a directory of their own")
+    others = {"sweep.json": "the output of a sweep", "sweeps.parquet": "merged baselines", sums.NAME: "merged baselines"}
+    for name, what in others.items():
+        if (out / name).exists():
+            raise StoreError(f"{out} holds {what}: give published curves a directory of their own, which `data add` can add")
     seen: dict[tuple[str, str], str | Path] = {}
     for path in paths:
         released = read(path)

@@ -12,7 +12,7 @@ its curve files again.
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,51 +39,70 @@ def ship(
     A root may be a directory merged before: new sweeps are added to it by merging it and them into another one.
     costs: {task: milliseconds a step} of tasks not swept, beside those of `taskset.execution.costs` and of merged roots.
     data_notes: {data set: what is particular about the copy of the real data that was read}; a merged root brings its own.
-    report: called with one line per step. Raises StoreError: see `collect.find`; an `out` that holds something else, or curves
-    of sweeps that are not among these.
+    report: called with one line per step. Raises StoreError: see `collect.find`; an `out` that holds something else, or runs that
+    are not among these (of another optimizer, seed or version); another merge or addition that is at work there.
     """
     out = Path(out)
     found = find(roots)
     names = group_names(found)
     rows = [sweep_row(c, names[group_key(c.options)], data_notes or {}) for c in found]
-    tables = tables_of(found, rows, {**measured_milliseconds(), **merged.costs(roots), **(costs or {})})
-    report("tables")
-    _claim(out, roots, rows)  # all that can be refused was: from here on files are written
-    kept = _write_curves(found, names, out, report)
-    for old in (out / "curves").rglob("*.parquet"):
-        if old not in kept:
-            old.unlink()
-    report(f"{len(kept)} curve files")
-    write_beside(tables, out)
+    _require_free(out, roots)
+    with merged.alone(out):
+        _require_nothing_lost(out, rows)
+        tables = tables_of(found, rows, {**measured_milliseconds(), **merged.costs(roots), **(costs or {})})
+        report("tables")
+        # all that can be refused was; a merge interrupted from here on doesn't pass for a whole one, and can be done again
+        store.write_text("", out / sums.NAME)
+        kept = _write_curves(found, names, out, report)
+        for old in (out / "curves").rglob("*.parquet"):
+            if old not in kept:
+                old.unlink()
+        report(f"{len(kept)} curve files")
+        write_beside(tables, out)
     return len({c.task for c in found}), sum(len(row["seeds"]) * len(row["optimizers"]) for row in rows)
 
 
-_SWEEP = ("task", "source", "horizon")
-
-
 def write_beside(tables: Mapping[str, pa.Table], out: Path) -> None:
-    """Write what stands beside the curves: {name: table}, then the card, the description and the sums, which read all of it."""
-    for name, table in tables.items():
-        store.write_table(table, out / f"{name}.parquet")
+    """Write what stands beside the curves: {name: table}, then the card, the description and the sums, which read all of it.
+
+    sweeps.parquet comes last of the tables: curve files that it doesn't name are those of an addition that was interrupted.
+    """
+    for name in sorted(tables, key=lambda name: name == "sweeps"):
+        store.write_table(tables[name], out / f"{name}.parquet")
     card.write(out)
     croissant.write(out)
     sums.write(out)
 
 
-def _claim(out: Path, roots: Sequence[str | Path], rows: Sequence[Mapping[str, Any]]) -> None:
+def _require_free(out: Path, roots: Sequence[str | Path]) -> None:
+    """Raise StoreError where `out` is something else than a place for, or of, a merge."""
     if out.resolve() in {Path(root).resolve() for root in roots} or (out / "sweep.json").exists():
         raise StoreError(f"{out} is one of those merged, or the output of a sweep: give the result a directory of its own")
     if (out / "curves").exists() and not (out / sums.NAME).exists():
         raise StoreError(f"{out} has curves and no {sums.NAME}, so nothing merged before: choose another --out")
-    if (out / "sweeps.parquet").exists():
-        there = store.load_sweeps(out)[list(_SWEEP)].itertuples(index=False, name=None)
-        lost = sorted(set(there) - {tuple(row[name] for name in _SWEEP) for row in rows})
-        if lost:
-            raise StoreError(
-                f"{out} has curves that none of these directories has, {len(lost)} such as those of {lost[0][0]}, and would lose "
-                "them: add to it with `python -m taskset data add`, or choose another --out"
-            )
-    store.write_text("", out / sums.NAME)  # a merge that is interrupted doesn't pass for a whole one, and can be done again
+
+
+_SWEEP = ("task", "source", "horizon", "taskset_version")
+
+
+def _require_nothing_lost(out: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Raise StoreError where `out` has a run that is not among those of `rows` (of sweeps.parquet), by the same version."""
+    if not (out / "sweeps.parquet").exists():  # nothing merged yet, or a first merge that was interrupted
+        return
+    there = store.read_table(out / "sweeps.parquet", columns=[*_SWEEP, "optimizers", "seeds"]).to_pylist()
+    lost = _runs(there) - _runs(rows)
+    if lost:
+        task, source, horizon, version, optimizer, seed = min(lost, key=str)
+        raise StoreError(
+            f"{out} has {len(lost)} runs that none of these directories has, such as {optimizer}, seed {seed} of {task} (source "
+            f"{source}, horizon {horizon}, version {version}), and would lose them: add to it with `python -m taskset data add`, "
+            "or choose another --out"
+        )
+
+
+def _runs(rows: Iterable[Mapping[str, Any]]) -> set[tuple[Any, ...]]:
+    """The runs in rows of sweeps.parquet."""
+    return {(*(row[name] for name in _SWEEP), o, s) for row in rows for o in row["optimizers"] for s in row["seeds"]}
 
 
 def _write_curves(found: list[Curves], names: dict[str, str], out: Path, report: Callable[[str], object]) -> set[Path]:

@@ -18,6 +18,7 @@ import os
 import re
 import secrets
 import stat
+import time
 import zlib
 from collections.abc import Iterator, Sequence
 from importlib import resources
@@ -85,15 +86,19 @@ def _unwritable(path: Path, error: OSError) -> StoreError:
     return StoreError(f"can't write {path}: {(error.strerror or str(error)).lower()}; free the disk or choose another --out")
 
 
-def remove_temporaries(directory: str | Path) -> None:
-    """Delete the half-written files that dead processes of this user left in a directory: those of `whole_file`, nothing else."""
+def remove_temporaries(directory: str | Path, age: float = 0.0) -> None:
+    """Delete the half-written files that dead processes of this user left in a directory: those of `whole_file`, nothing else.
+
+    age: the seconds that they have to be old; for directories in which a process of another machine may be writing.
+    """
     for path in Path(directory).glob(".*.tmp"):
         owner = temporary_owner(path.name)
         if owner is None or is_alive(owner):
             continue
         with contextlib.suppress(OSError):
             there = path.lstat()
-            if stat.S_ISREG(there.st_mode) and there.st_uid == os.getuid():
+            old = time.time() - there.st_mtime >= age
+            if stat.S_ISREG(there.st_mode) and there.st_uid == os.getuid() and old:
                 path.unlink()
 
 
@@ -166,11 +171,21 @@ def packaged_root() -> Path:
     return Path(str(resources.files("taskset.data")))
 
 
-_MADE_BY = {  # whatever else there is, `data ship` makes
-    "curves": "run `python -m taskset baseline .. --out DIR`",
-    "normalizers.parquet": "make it with `python -m taskset normalize DIR`",
-}
-_SHIPPED = "make it with `python -m taskset data ship SWEEP.. --out DIR`"
+def way_to(root: str | Path | None, kind: str) -> str:
+    """What makes the file or directory `kind` below a root: `data ship` all tables of merged baselines, `normalize` a sweep's."""
+    if kind == "curves":
+        return "run `python -m taskset baseline .. --out DIR`"
+    if kind == "sweeps.parquet" or is_merged(root):
+        return "make it with `python -m taskset data ship SWEEP.. --out DIR`"
+    return "make it with `python -m taskset normalize DIR`"
+
+
+def is_merged(root: str | Path | None) -> bool:
+    """Whether a root is one of merged baselines, as those of the package are, and not the output of one sweep.
+
+    The list of sums is there from the beginning of a merge, sweeps.parquet from near its end.
+    """
+    return root is None or any(Path(root, name).exists() for name in ("SHA256SUMS", "sweeps.parquet"))
 
 
 def under(root: str | Path | None, kind: str) -> Path:
@@ -180,7 +195,7 @@ def under(root: str | Path | None, kind: str) -> Path:
         raise StoreError(f"there is no directory {path}: give the --out of `python -m taskset baseline`")
     wanted = path / kind
     if not wanted.exists():
-        raise StoreError(f"{path} has no {kind}: {_MADE_BY.get(kind, _SHIPPED)}, and give that directory")
+        raise StoreError(f"{path} has no {kind}: {way_to(root, kind)}, and give that directory")
     return wanted
 
 

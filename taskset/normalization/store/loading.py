@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from taskset import changes
 from taskset.errors import StoreError, cut
 from taskset.normalization.store import files
-from taskset.normalization.store.reading import curves_table, warn_left_out
+from taskset.normalization.store.outdated import warn_left_out
+from taskset.normalization.store.reading import curves_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +41,7 @@ def load_curves(
 
     Losses are means over the same batches of a split at each evaluation, in nats where they are likelihoods; NaN once the run
     has diverged. `seconds` is the run's training time so far, at the run's mean rate; NaN where it isn't known (source
-    published). Raises `StoreError`: nothing there, a name that is nowhere, a damaged file.
+    published). Raises `StoreError`: nothing there, a name that is nowhere, a task of which `version` has nothing, a damaged file.
     """
     return curves_table(root, task, family, optimizer, source, columns, horizon, version).to_pandas()
 
@@ -84,9 +85,7 @@ def _load(kind: str, root: str | Path | None) -> pd.DataFrame:
         there = table[column] if column in table.column_names else None
         if there is None or not _is(there, wanted):
             what = "has no" if there is None else f"has {cut(str(there.type))}, or nothing, where {wanted} should be, in"
-            raise StoreError(
-                f"{path} {what} column {column!r}: it is another table; make it with `python -m taskset normalize DIR`"
-            )
+            raise StoreError(f"{path} {what} column {column!r}: it is another table; {files.way_to(root, kind)}")
     try:
         return table.to_pandas()
     except files.UNREADABLE as error:
@@ -116,8 +115,8 @@ def load_tasks(root: str | Path | None = None) -> pd.DataFrame:
         return frame.astype({"seed": "Int32", "num_params": "Int64"})
     except (TypeError, ValueError, OverflowError) as error:
         raise StoreError(
-            f"{files.under(root, 'tasks.parquet')}: seeds or numbers of parameters are no integers ({cut(str(error))}): make it "
-            "with `python -m taskset normalize DIR`"
+            f"{files.under(root, 'tasks.parquet')}: seeds or numbers of parameters are no integers ({cut(str(error))}): "
+            f"{files.way_to(root, 'tasks.parquet')}"
         ) from error
 
 
@@ -163,6 +162,6 @@ def all_normalizers(root: str | Path | None = None) -> pd.DataFrame:
         return frame.assign(version=changes.FIRST)
     if not all(isinstance(version, str) for version in frame["version"].unique()):
         raise StoreError(
-            f"{files.under(root, 'normalizers.parquet')} lacks versions: make it with `python -m taskset normalize DIR`"
+            f"{files.under(root, 'normalizers.parquet')} lacks versions: {files.way_to(root, 'normalizers.parquet')}"
         )
     return frame

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numbers
-import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,9 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from taskset import catalogue, changes, registry
-from taskset.errors import OutdatedBaselines, StoreError, guessed, shown
+from taskset.errors import StoreError, guessed, shown
 from taskset.normalization.store import described, files, layout, sealed
+from taskset.normalization.store.outdated import by_version, outdated_line, tasks_and_versions, warn_left_out
 from taskset.samplers.optimizers import is_optimizer
 
 _PARTITIONING = ds.partitioning(pa.schema([("source", pa.string()), ("family", pa.string())]), flavor="hive")
@@ -23,9 +23,14 @@ _ALL = pa.schema([*layout.STORED, ("seconds", pa.float32()), *_PATH])  # of new 
 COLUMNS = (*layout.LOADED.names, "source", "family")
 SOURCES = ("none", "synthetic", "tfds", "published")
 WHERE = {  # root: the argument with which what is read can be looked up
+    "task": "taskset.load_tasks({root}) lists what there is",
+    "family": "the column family of taskset.load_tasks({root}) tells what there is",
+    "optimizer": "taskset.load_optimizers({root}) lists what there is",
+}
+WHERE_MERGED = {  # whose tables have all tasks, with curves and without
     "task": "the column runs of taskset.load_tasks({root}) tells what there is",
     "family": "the columns family and runs of taskset.load_tasks({root}) tell what there is",
-    "optimizer": "taskset.load_optimizers({root}) lists what there is",
+    "optimizer": WHERE["optimizer"],
 }
 NAMED = {  # whether a name is right, and only its curves are lacking
     "task": catalogue.is_task,
@@ -76,7 +81,7 @@ class _Asked:
         return self.condition & pc.field("family").isin(families)
 
     def __str__(self) -> str:
-        return ", ".join(f"{k}={v!r}" for k, v in self.given.items()) or "nothing in particular"
+        return ", ".join(f"{k}={v!r}" for k, v in self.given.items())
 
 
 def _family(task):
@@ -102,12 +107,13 @@ def _listed(value):
 
 
 class _Found:
-    """The row groups to read, by file layout and version; and what was left out."""
+    """The row groups to read, by file layout and version; what was left out; and the versions of each task that has any."""
 
     def __init__(self, dataset: ds.Dataset, asked: _Asked, version: str | None, condition: pc.Expression | None) -> None:
         self.parts: dict[str | None, list[Any]] = {}
         self._old: dict[tuple[str, str, str], str] = {}  # {(task, source, group of options): version} that is out of date
         self._new: set[tuple[str, str, str]] = set()
+        self.versions: dict[str, set[str]] = {}
         for fragment in dataset.get_fragments(filter=condition):
             sums = sealed.footer_sums(fragment.path)
             layout.check_columns(fragment.path, fragment.physical_schema)
@@ -132,6 +138,7 @@ class _Found:
             if column in ranges and not any(ranges[column][0] <= v <= ranges[column][1] for v in values):
                 return False
         task, made_by = _one(path, ranges.get("task")), files_version or _one(path, ranges.get("version"))
+        self.versions.setdefault(task, set()).add(made_by)
         if version is not None:
             return changes.is_of(made_by, version)
         source, group = sweep
@@ -185,11 +192,9 @@ def curves_table(
     except sealed.FAULTS as error:
         raise _damaged(dataset, error) from error
     there = {column: _there(tables, column) for column in ("task", "optimizer") if column in asked.wanted}
-    _check_names(dataset, root, asked, there, found.left_out)
+    _check_names(dataset, root, asked, there, found, version)
     if not sum(map(len, tables)):
-        hint = f"; those of {tasks_and_versions(found.left_out)}: {_by_version(found.left_out)}" if found.left_out else ""
-        of = "" if version is None else f" of version {shown(version)}"
-        raise StoreError(f"no curves for {asked}{of}; {_where('task', root)}{hint}")
+        raise _nothing(asked, found, version, root)
     if found.left_out:
         warn_left_out("curves", found.left_out, stacklevel=4)  # of who calls `load_curves`
     table = pa.concat_tables(tables).unify_dictionaries()
@@ -199,6 +204,27 @@ def curves_table(
                 f"{files.curves_directory(root)} has curves without {column}: `python -m taskset data check` says where"
             )
     return table.select(list(COLUMNS) if asked.columns is None else asked.columns)
+
+
+def _nothing(asked: _Asked, found: _Found, version: str | None, root: str | Path | None) -> StoreError:
+    """The error for curves of which there are none: the versions that there are, or where to look."""
+    what = f"no curves for {asked}" if asked.given else "no curves"
+    if version is not None:
+        what = f"{what} of version {shown(version)}"
+        if others := _other_versions(set().union(*found.versions.values()), version):
+            return StoreError(f"{what}: {others}")
+    elif found.left_out:
+        old, way = tasks_and_versions(found.left_out), by_version(found.left_out)
+        return StoreError(f"{what} of tasks as they are today: those of {old} were computed before the tasks changed; pass {way}")
+    return StoreError(f"{what}; {_where('task', root)}")
+
+
+def _other_versions(versions: Iterable[str], wanted: str) -> str:
+    """What there is instead of the version wanted, in words; "" where there is some of it."""
+    versions = sorted(versions, key=changes.release)
+    if not versions or any(changes.is_of(version, wanted) for version in versions):
+        return ""
+    return f"there are those of {', '.join(versions)}"
 
 
 def curves_by_family(
@@ -263,16 +289,18 @@ def _there(tables, column):
 
 
 def _where(kind, root):
-    return WHERE[kind].format(root="" if root is None else f"root={str(root)!r}")
+    return (WHERE_MERGED if files.is_merged(root) else WHERE)[kind].format(root="" if root is None else f"root={str(root)!r}")
 
 
-def _check_names(dataset, root, asked, there, left_out):
-    """Raise `StoreError` for a name asked for that is nowhere, or of a task whose curves are all out of date."""
+def _check_names(dataset, root, asked, there, found, version):
+    """Raise `StoreError` for a name asked for that is nowhere, or a task whose curves are all of other versions or outdated."""
     missing = [name for name in asked.wanted.get("task", ()) if name not in there["task"]]
-    versions = dict(sorted(left_out))
+    versions = dict(sorted(found.left_out))
     for name in missing:
         if name in versions:
             raise StoreError(outdated_line("curves", name, versions[name]))
+        if version is not None and (others := _other_versions(found.versions.get(name, ()), version)):
+            raise StoreError(f"no curves of task {shown(name)} of version {shown(version)}: {others}")
     if missing:
         _require("task", missing, _all_tasks(dataset), root)
     missing = [name for name in asked.wanted.get("optimizer", ()) if name not in there["optimizer"]]
@@ -303,33 +331,3 @@ def _all_optimizers(dataset):
         metadata = files.read_metadata(fragment.path)
         found |= set(described.options(fragment.path, metadata)["optimizers"]) if "options" in metadata else set()
     return found
-
-
-def tasks_and_versions(left_out: Iterable[tuple[str, str]]) -> str:
-    """(task, version) pairs in a few words."""
-    tasks = sorted({task for task, _ in left_out})
-    shown = tasks[0] if len(tasks) == 1 else f"{len(tasks)} tasks"
-    return f"{shown} ({', '.join(sorted({version for _, version in left_out}))})"
-
-
-def _by_version(left_out):
-    """The arguments that give what was left out."""
-    return " or ".join(f'version="{asked}"' for asked in sorted({changes.asked_by(version) for _, version in left_out}))
-
-
-def outdated_line(what: str, task: str, version: str) -> str:
-    """The error line for a task that only an older version computed something of."""
-    reasons, asked = ", ".join(change.key for change in changes.of_task(task)), changes.asked_by(version)
-    return (
-        f"the {what} of task {task!r} are of version {version}, and the task changed in {changes.changed_in(task)} ({reasons}): "
-        f'pass version="{asked}" to have them as they are, or recompute them with `python -m taskset baseline {task}`'
-    )
-
-
-def warn_left_out(what: str, left_out: set[tuple[str, str]], stacklevel: int) -> None:
-    """Warn, with one line, that {(task, version)} were left out. stacklevel: as of `warnings.warn`; 2 is whoever calls this."""
-    warnings.warn(
-        f"{what} of {tasks_and_versions(left_out)} left out: the tasks changed since; {_by_version(left_out)} gives them",
-        OutdatedBaselines,
-        stacklevel=stacklevel,
-    )

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from taskset import catalogue, changes
+from taskset import catalogue
 from taskset.datasets.sharing import shared_arrays
-from taskset.errors import InfeasibleTask, StoreError
+from taskset.errors import InfeasibleTask
 from taskset.normalization import store
 from taskset.normalization.sweep import claims, engines, planning, provenance, resume, workers
 from taskset.normalization.sweep.runner import Curves, SweepOptions, earlier_curves, swept
@@ -22,11 +22,15 @@ from taskset.normalization.sweep.runner import Curves, SweepOptions, earlier_cur
 
 @dataclass(frozen=True)
 class Plan:
-    """What there is to do: tasks to sweep, cheapest first; tasks finished before; tasks that can't run ({name: reason})."""
+    """What there is to do: tasks to sweep, cheapest first; tasks finished before; tasks that can't run ({name: reason}).
+
+    costs: {task: core-seconds of the runs that it lacks} of those to sweep, where there is an estimate.
+    """
 
     waiting: list[str]
     finished: list[str]
     infeasible: dict[str, str]
+    costs: Mapping[str, float | None] = field(default_factory=dict)
 
 
 def plan(names: Sequence[str], options: SweepOptions, root: str | Path, data_dir: str | Path | None = None) -> Plan:
@@ -41,13 +45,14 @@ def plan(names: Sequence[str], options: SweepOptions, root: str | Path, data_dir
         family, configs[name] = catalogue.resolve(name)
         described[name] = family, catalogue.facts(family, configs[name])
     infeasible = {name: facts.infeasible for name, (_, facts) in described.items() if facts.infeasible}
-    if len(infeasible) == len(names):
+    if names and len(infeasible) == len(described):
         name, reason = next(iter(infeasible.items()))
         raise InfeasibleTask(f"none of these tasks can run; {name}: {reason}")
     extended = resume.extended(root, options.as_json())
     if not extended:
         store.check_options(root, options.as_json())
-    waiting, finished = [], []
+    costs: dict[str, float | None] = {}
+    finished = []
     for name, (family, facts) in described.items():
         if name in infeasible:
             continue
@@ -55,21 +60,19 @@ def plan(names: Sequence[str], options: SweepOptions, root: str | Path, data_dir
         path = store.curve_path(root, source, family, name)
         if path.exists():
             metadata = store.read_metadata(path)  # a damaged file is reported before hours of work, not after
-            made_by = metadata.get("taskset_version", changes.FIRST)
-            if changes.outdated(name, source, made_by):
-                raise StoreError(
-                    f"{path} is of version {made_by}, and the task changed in {changes.changed_in(name, source)}: "
-                    "delete it to recompute it, or use another --out"
-                )
+            resume.check_current(path, metadata, name, source)
             if resume.check_finished(path, metadata, name, family, source, configs[name], options.as_json()):
                 finished.append(name)
                 continue
+            costs[name] = planning.core_seconds(name, *resume.missing(path, metadata, options))
+        else:
+            costs[name] = planning.core_seconds(name, options)
         if source != "none" and facts.data is not None:
             facts.data.check(source, data_dir)
-        waiting.append(name)
     if extended:  # only now that nothing else is wrong
         store.write_options(root, options.as_json())
-    return Plan(list(planning.cheapest_first(waiting, options)), finished, infeasible)
+    costs = planning.in_order(costs)
+    return Plan(list(costs), finished, infeasible, costs)
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,9 @@ class SweepWork:
         with claims.claim(self.root, job) as mine:
             if path.exists():
                 metadata = store.read_metadata(path)
-                if resume.check_finished(path, metadata, job, family, source, config, self.options.as_json()):
+                options = self.options.as_json()
+                more = resume.has_all(path, metadata, options)  # of a command that has extended the directory
+                if more or resume.check_finished(path, metadata, job, family, source, config, options):
                     yield engines.FINISHED  # another process was faster
                     return
             yield earlier_curves(job, self.options, self.root) if mine else workers.LATER
@@ -102,7 +107,7 @@ class SweepWork:
     def keep(self, job: str, result: Curves) -> None:
         """Write the task's file."""
         del job
-        store.check_options(self.root, self.options.as_json())  # once more: another sweep may have been first here
+        resume.settle_options(self.root, self.options.as_json())  # once more: another sweep may have been first here
         result.write(self.root)
 
 
@@ -131,7 +136,7 @@ def run(
     end = None if max_hours is None else time.monotonic() + 3600 * max_hours
 
     def in_time(name: str) -> bool:
-        return end is None or time.monotonic() + (planning.core_seconds(name, options) or 0.0) < end
+        return end is None or time.monotonic() + (todo.costs.get(name) or 0.0) < end
 
     resume.remove_leftovers(root)
     try:

@@ -3,6 +3,8 @@
 A claim is a lock on a file, DIRECTORY/.claims/TASK, which the system releases when its process dies, however it dies. On network
 file systems it holds between machines if these support `flock`; if not, a warning says so, and a task may be done twice (with the
 same curves, of which the last ones written stay).
+
+`turn` is for work that every process has to do, one after the other: the tables of a directory are made from all its curves.
 """
 
 import contextlib
@@ -19,28 +21,35 @@ DIRECTORY = ".claims"
 @contextlib.contextmanager
 def claim(root: str | Path, task: str) -> Iterator[bool]:
     """Whether this process has the task until the end of the block; False: another process has it."""
-    path = Path(root, DIRECTORY, urllib.parse.quote(task, safe=""))
+    path = _path(root, task)
     file = _open(path)
     try:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB, root, path):
             yield False
             return
-        except OSError as error:
-            advice = "use one process, or --shard, so that none does another's work"
-            warnings.warn(f"no locks on {root} ({error.strerror}): {advice}", stacklevel=3)  # 2 is contextlib's
+        with _released(path):
             yield True
-            return
-        if not _is_at(file, path):  # of one that was released between opening and locking it
-            yield False
-            return
-        try:
-            yield True
-        finally:
-            path.unlink(missing_ok=True)  # before it is released: who opened it before finds that it is gone
     finally:
         os.close(file)
+
+
+@contextlib.contextmanager
+def turn(root: str | Path, task: str) -> Iterator[None]:
+    """As `claim`, after waiting until no other process has it."""
+    path = _path(root, task)
+    while True:
+        file = _open(path)
+        try:
+            if _lock(file, fcntl.LOCK_EX, root, path):
+                with _released(path):
+                    yield
+                return
+        finally:
+            os.close(file)
+
+
+def _path(root: str | Path, task: str) -> Path:
+    return Path(root, DIRECTORY, urllib.parse.quote(task, safe=""))
 
 
 def _open(path: Path) -> int:
@@ -48,6 +57,34 @@ def _open(path: Path) -> int:
         path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileNotFoundError):  # the directory was removed meanwhile
             return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+
+
+def _lock(file: int, kind: int, root: str | Path, path: Path) -> bool:
+    """Whether an open file is locked now, and still the one at `path`: not one that was released between the two.
+
+    True as well, with a warning, where the file system has no locks.
+    """
+    try:
+        fcntl.flock(file, kind)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        advice = "use one process, or --shard, so that none does another's work"
+        warnings.warn(f"no locks on {root} ({error.strerror}): {advice}", stacklevel=4)  # 2 is `claim`, 3 contextlib's
+        return True
+    return _is_at(file, path)
+
+
+@contextlib.contextmanager
+def _released(path: Path) -> Iterator[None]:
+    """Remove the file of a claim at the end of the block.
+
+    That is before the lock is released: who opened the file before finds that it is gone.
+    """
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def _is_at(file: int, path: Path) -> bool:

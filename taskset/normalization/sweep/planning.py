@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from taskset.datasets.base import SPLITS
-from taskset.errors import ConfigError
+from taskset.errors import ConfigError, shown
 from taskset.execution import costs as measured
 
 if TYPE_CHECKING:
@@ -18,23 +18,32 @@ FORWARD = 1 / 3  # of a training step's time, for the loss of one batch
 TASK_SECONDS = 6.0  # of building and compiling a task
 
 
-def core_seconds(task: str, options: SweepOptions) -> float | None:
-    """The core-seconds of a task's sweep, by the cost model (`taskset list --max-ms`); None where it has no estimate."""
+def core_seconds(task: str, *sweeps: SweepOptions) -> float | None:
+    """The core-seconds of a task's sweep, by the cost model (`taskset list --max-ms`); None where it has no estimate.
+
+    sweeps: the one, or those that make the runs which a task lacks (`resume.missing`), in one process.
+    """
     cost = measured.milliseconds(task)
-    if cost is None:
-        return None
+    return None if cost is None else TASK_SECONDS + cost[0] / 1000 * sum(map(_steps, sweeps))
+
+
+def _steps(options: SweepOptions) -> float:
+    """Training steps that take as long as all runs of a sweep with their evaluations."""
     evaluated = (options.evaluations + 1) * options.batches * len(SPLITS)
-    runs = len(options.optimizers) * len(options.seeds)
-    return TASK_SECONDS + cost[0] / 1000 * runs * (options.steps + FORWARD * evaluated)
+    return len(options.optimizers) * len(options.seeds) * (options.steps + FORWARD * evaluated)
 
 
 def cheapest_first(tasks: Iterable[str], options: SweepOptions) -> dict[str, float | None]:
+    """`in_order` of the costs of whole sweeps."""
+    return in_order({task: core_seconds(task, options) for task in tasks})
+
+
+def in_order(costs: Mapping[str, float | None]) -> dict[str, float | None]:
     """{task: core-seconds or None} in order of cost; tasks of unknown cost come last, in the order given."""
-    costs = {task: core_seconds(task, options) for task in tasks}
     return dict(sorted(costs.items(), key=lambda item: (item[1] is None, item[1] or 0.0)))
 
 
-def described(costs: dict[str, float | None], workers: int) -> str:
+def described(costs: Mapping[str, float | None], workers: int) -> str:
     """One line: core-hours, hours with `workers` workers, and how many tasks have no estimate."""
     known = [cost / 3600 for cost in costs.values() if cost is not None]
     unknown = f"{len(costs) - len(known)} tasks of unknown cost" if len(known) < len(costs) else ""
@@ -46,9 +55,9 @@ def described(costs: dict[str, float | None], workers: int) -> str:
 
 def parse_shard(text: str) -> tuple[int, int]:
     """(i, n) of "i/n"; `ConfigError` unless 1 <= i <= n."""
-    match = re.fullmatch(r"(\d+)/(\d+)", text)
+    match = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text)
     if match is None or not 1 <= int(match[1]) <= int(match[2]):
-        raise ConfigError(f"shard {text!r}: allowed is i/n with 1 <= i <= n, such as 3/16")
+        raise ConfigError(f"shard {shown(text)}: allowed is i/n with 1 <= i <= n, such as 3/16")
     return int(match[1]), int(match[2])
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from taskset import changes
 from taskset.errors import StoreError, shown
 from taskset.normalization import store
 from taskset.normalization.store import described
@@ -27,7 +28,19 @@ if TYPE_CHECKING:
 _TEMPORARY = re.compile(r"\.(.+)\.parquet\.(\d+)(?:\.[0-9a-f]{16})?\.tmp")
 
 
+_SETTLED = 3600.0  # seconds; a file at the root is written long before, by processes of other machines too
+
 RUNS = ("optimizers", "seeds")  # the options that an existing directory may be given more of
+
+
+def check_current(path: Path, metadata: dict[str, str], task: str, source: str) -> None:
+    """Raise StoreError where a task has changed since the curves of a file with this metadata were computed."""
+    made_by = metadata.get("taskset_version", changes.FIRST)
+    if changes.outdated(task, source, made_by):
+        raise StoreError(
+            f"{path} is of version {made_by}, and the task changed in {changes.changed_in(task, source)}: "
+            "delete it to recompute it, or use another --out"
+        )
 
 
 def check_finished(
@@ -53,6 +66,21 @@ def check_finished(
     return True
 
 
+def has_all(path: Path, metadata: dict[str, str], options: dict[str, Any]) -> bool:
+    """Whether a curve file with this metadata has all runs of a sweep with these options (JSON values), and others as well."""
+    if "options" not in metadata:
+        return False
+    there = described.options(path, metadata)
+    return there != options and _contains(there, options)
+
+
+def _contains(there: dict[str, Any], options: dict[str, Any]) -> bool:
+    """Whether `options` are those of `there`, or with fewer of their optimizers and seeds."""
+    if {*there} != {*options}:
+        return False
+    return all(there[key] == options[key] or (key in RUNS and _part(options[key], there[key])) for key in options)
+
+
 def _part(some: Any, all_of_them: Any) -> bool:
     return isinstance(some, list) and isinstance(all_of_them, list) and all(value in all_of_them for value in some)
 
@@ -63,9 +91,26 @@ def extended(root: str | Path, options: dict[str, Any]) -> bool:
         there = store.read_options(root)
     except StoreError:
         return False  # `store.check_options` reports what is wrong
-    if there == options or {*there} != {*options}:
+    return there != options and _contains(options, there)
+
+
+def settle_options(root: str | Path, options: dict[str, Any]) -> None:
+    """Make sure that curves of `options` (JSON values) belong in `root`. Raises StoreError as `store.check_options`.
+
+    They do, too, where another command has extended the directory meanwhile: what it has to add then includes these tasks. A
+    command that is extending the directory says so again if an older one was the first to have curves there.
+    """
+    if extended(root, options):
+        store.write_options(root, options)
+    elif not _is_within(root, options):
+        store.check_options(root, options)
+
+
+def _is_within(root: str | Path, options: dict[str, Any]) -> bool:
+    try:
+        return _contains(store.read_options(root), options)
+    except StoreError:
         return False
-    return all(there[key] == options[key] or (key in RUNS and _part(there[key], options[key])) for key in options)
 
 
 def missing(path: Path, metadata: dict[str, str], options: SweepOptions) -> list[SweepOptions]:
@@ -93,11 +138,12 @@ _WAY_OUT = "delete it to recompute it, or use another --out"
 
 
 def remove_leftovers(root: str | Path) -> None:
-    """Delete the half-written curve files of dead processes below ROOT/curves; nothing else.
+    """Delete the half-written files of dead processes below ROOT/curves, and at the root itself; nothing else.
 
     Each is a regular file of this user's, named as `store.whole_file` names its own, by a process that isn't alive on this
-    machine, of a task that nobody on any machine has claimed.
+    machine: curves of a task that nobody on any machine has claimed, and tables or options that are an hour old.
     """
+    store.remove_temporaries(root, _SETTLED)
     for path in Path(root, "curves").rglob(".*.parquet.*.tmp"):
         match = _TEMPORARY.fullmatch(path.name)
         if match is None or is_alive(int(match[2])):

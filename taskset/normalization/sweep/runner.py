@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from taskset import changes
 from taskset.datasets.base import SPLITS
 from taskset.errors import ConfigError
 from taskset.normalization import store
-from taskset.normalization.store import described
-from taskset.normalization.store.reading import curves_table
+from taskset.normalization.store import described, layout, packing
 from taskset.normalization.sweep import resume
 from taskset.normalization.sweep.provenance import git_commit, machine, settings
 from taskset.version import __version__
@@ -193,7 +193,7 @@ class Curves:
 
 
 def earlier_curves(name: str, options: SweepOptions, root: str | Path) -> Curves | None:
-    """What the file of a task has before a sweep adds to it; None where there is no file."""
+    """What the file of a task has before a sweep adds to it, from that file alone; None where there is no file."""
     from taskset import catalogue
 
     family, config = catalogue.resolve(name)
@@ -201,8 +201,10 @@ def earlier_curves(name: str, options: SweepOptions, root: str | Path) -> Curves
     path = store.curve_path(root, source, family, name)
     if not path.exists():
         return None
-    table = curves_table(root, task=name, source=source, columns=store.SCHEMA.names).cast(store.SCHEMA)
-    return Curves(table, store.read_metadata(path))
+    metadata = store.read_metadata(path)
+    resume.check_current(path, metadata, name, source)
+    stored = pa.concat_tables([packing.read_part(*place) for place in packing.places(path)])
+    return Curves(layout.with_seconds(stored).select(store.SCHEMA.names).cast(store.SCHEMA), metadata)
 
 
 def swept(
@@ -216,7 +218,9 @@ def swept(
     """The `Curves` of one task: of `before`, with the runs that it lacks.
 
     Their numbers are those of one sweep of all; up to rounding for new optimizers of tasks whose runs share a program
-    (`taskset.execution.modes.copies_pay`).
+    (`taskset.execution.modes.copies_pay`). All curves of a file carry one version, which decides whether they are out of date:
+    the oldest that computed some of them. Commit, TensorFlow's version, mode and machine are those of all, `created` is the time
+    of the last.
     """
     from taskset.catalogue import get_task
     from taskset.execution.loop import execution_mode
@@ -247,7 +251,21 @@ def swept(
         copies = max(copies, described.whole_number(path, before.metadata, "copies") or 1)
     table = resume.joined([table.replace_schema_metadata(None) for table in tables], options) if before else tables[0]
     stored = {**metadata(task, options, mode or execution_mode(task), spent), "copies": str(copies)}
-    return Curves(table, stored)
+    return Curves(table, {**stored, **_provenance(before.metadata, stored)} if before else stored)
+
+
+def _provenance(before: dict[str, str], now: dict[str, str]) -> dict[str, str]:
+    """What made curves of which some were there `before` and some are made `now`, each of them metadata: {name: text}."""
+    oldest = min(before.get("taskset_version", changes.FIRST), now["taskset_version"], key=changes.release)
+    names = ("git_commit", "tensorflow_version", "mode", "machine")
+    return {"taskset_version": oldest, **{name: _both(before.get(name, ""), now[name]) for name in names}}
+
+
+def _both(before: str, now: str) -> str:
+    """Two lists of values as one, each value once; a value may have a comma of its own."""
+    if not before or f", {before}, " in f", {now}, ":
+        return now
+    return before if not now or f", {now}, " in f", {before}, " else f"{before}, {now}"
 
 
 def sweep_to_file(
@@ -263,5 +281,5 @@ def sweep_to_file(
     Where there is a file with a part of the runs, only the others are made (`swept`).
     """
     curves = swept(name, options, earlier_curves(name, options, root), data_dir, mode, report)
-    store.check_options(root, options.as_json())  # once more: another sweep may have been first to have curves here
+    resume.settle_options(root, options.as_json())  # once more: another sweep may have been first to have curves here
     return curves.write(root)

@@ -125,7 +125,7 @@ def run(
     """Do `function(job, *arguments, report=..)` for each job in `count` processes; returns the `Progress` at the end.
 
     function, arguments: picklable (module-level function). report: called with the `Progress` whenever something happened.
-    may_begin: asked for each job when its turn comes; those that may not are left (`Progress.left`).
+    may_begin: asked for each job whenever its turn comes; those that may not are left (`Progress.left`).
     A function may return `LATER`: the job is tried again when the others are done, or after a second if there are no others.
     The job of a process that dies (killed, out of memory) is done once more, after the others; if it dies again, it has failed.
     On any exception here (KeyboardInterrupt among them) all workers are stopped at once, and the exception is raised again.
@@ -192,16 +192,26 @@ class _Pool:
 
     def _assign(self, worker: _Worker) -> None:
         """Give the next job to a worker; end it where there is none left."""
-        while self._waiting and not self._may_begin(self._waiting[-1]):
-            self.progress.left.append(self._waiting.pop())
-        ready = [job for job, at in self._later.items() if time.monotonic() >= at]
-        if self._waiting or ready:
-            worker.job = self._waiting.pop() if self._waiting else ready[0]
-            self._later.pop(worker.job, None)
+        worker.job = self._next()
+        if worker.job is not None:
             self.progress.working[worker.job] = 0.0
             worker.send(worker.job)
         elif not self._later:
             self._end(worker)
+
+    def _next(self) -> str | None:
+        """The next job that may begin: of those that wait, then of those that are due again; the others are left."""
+        while self._waiting:
+            job = self._waiting.pop()
+            if self._may_begin(job):
+                return job
+            self.progress.left.append(job)
+        for job in [job for job, at in self._later.items() if time.monotonic() >= at]:
+            del self._later[job]
+            if self._may_begin(job):
+                return job
+            self.progress.left.append(job)
+        return None
 
     def _act(self, worker: _Worker, kind: str, value: Any) -> None:
         """Act on one message of a worker."""

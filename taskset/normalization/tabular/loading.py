@@ -11,7 +11,7 @@ import numpy as np
 
 from taskset import changes
 from taskset.datasets.base import SPLITS
-from taskset.errors import StoreError
+from taskset.errors import StoreError, shown
 from taskset.normalization.tabular.problem import Problem, frozen
 
 if TYPE_CHECKING:
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 
 def problems(root: str | Path | None = None, version: str | None = None) -> pd.DataFrame:
-    """One row per problem in the baselines that come with the package or in `root`, from the tables alone: no curve is read.
+    """One row per problem in the baselines that come with the package or in `root`, from the tables alone, or from the metadata
+    of a sweep's files: no curve is read.
 
     Columns: task, source, horizon; optimizers: tuple of names, in the order of a `Problem`; seeds: tuple of integers, of the runs
     of each; configurations: the number of optimizers. Each row is what `load` takes:
@@ -29,12 +30,13 @@ def problems(root: str | Path | None = None, version: str | None = None) -> pd.D
 
     The optimizers of a task that ran with the same seeds are one problem; a task has several where some ran with others.
     version: None: problems of today's tasks; tasks that changed since their curves were computed are left out, with a warning.
-    "0.1": what that version computed. Raises `StoreError` where the directory has no tables of sweeps.
+    "0.1": what that version computed. Raises `StoreError` where the directory has no curves, or their files don't say how they
+    were made.
     """
     import pandas as pd
 
+    from taskset.normalization.store.outdated import warn_left_out
     from taskset.normalization.store.packing import optimizer_order
-    from taskset.normalization.store.reading import warn_left_out
 
     sweeps, left_out = _sweeps(root), set()
     if version is None:
@@ -71,15 +73,32 @@ def _not_renewed(old: pd.DataFrame, new: pd.DataFrame) -> set[tuple[str, str]]:
 
 
 def _sweeps(root: str | Path | None) -> pd.DataFrame:
-    """sweeps.parquet; for the output of one sweep, what it would say of the normalizers' tasks: all have the same options."""
+    """sweeps.parquet; for the output of a sweep, what it would say: of each curve file what its metadata says.
+
+    A directory that is being extended has files with the old runs and files with all.
+    """
+    import pandas as pd
+
     from taskset.normalization import store
 
-    if root is None or Path(root, "sweeps.parquet").exists():
+    if store.is_merged(root):
         return store.load_sweeps(root)
-    options, tables = store.read_options(root), store.all_normalizers(root)
-    frame = tables[["task", "source", "horizon", "version"]].drop_duplicates(["task", "source", "horizon"])
-    frame = frame.rename(columns={"version": "taskset_version"}).assign(evaluations=options["evaluations"])
-    return frame.assign(**{name: [options[name]] * len(frame) for name in ("optimizers", "seeds")})
+    return pd.DataFrame([_row_of_sweep(root, path) for path in store.curve_files(root)])
+
+
+def _row_of_sweep(root: str | Path | None, path: Path) -> dict[str, Any]:
+    from taskset.normalization import store
+    from taskset.normalization.store import described
+
+    metadata = store.read_metadata(path)
+    # files of before 0.2 may lack options: those of their directory held for all of them
+    options = described.options(path, metadata) if "options" in metadata or root is None else store.read_options(root)
+    return {
+        **{name: described.text(path, metadata, name) for name in ("task", "source")},
+        "horizon": options["steps"],
+        **{name: options[name] for name in ("evaluations", "optimizers", "seeds")},
+        "taskset_version": metadata.get("taskset_version", changes.FIRST),
+    }
 
 
 def load(
@@ -94,14 +113,23 @@ def load(
 
     optimizer: names of the configurations wanted, None: all. source, horizon: needed only where the task has several.
     version: as in `taskset.load_curves`.
-    Raises StoreError: no such curves; several sources or horizons; optimizers that were swept with different seeds or steps.
+    Raises StoreError: no such curves, also of one of the optimizers; several sources or horizons; optimizers that were swept with
+    different seeds or steps.
     """
     from taskset.normalization.store import load_curves
 
-    curves = load_curves(task=task, optimizer=optimizer, source=source, horizon=horizon, root=root, version=version)
+    wanted = tuple(optimizer) if isinstance(optimizer, Iterable) and not isinstance(optimizer, (str, bytes)) else optimizer
+    curves = load_curves(task=task, optimizer=wanted, source=source, horizon=horizon, root=root, version=version)
     there = sorted(set(zip(curves["source"], curves["horizon"].tolist())))
     if len(there) > 1:
         raise StoreError(f"task {task!r} has curves of several (source, horizon): {there}; pass source= and horizon=")
+    found = set(curves["optimizer"].astype(str))
+    lacking = [name for name in (wanted if isinstance(wanted, tuple) else ()) if name not in found]
+    if lacking:
+        raise StoreError(
+            f"task {task!r} has no curves of optimizer {shown(lacking[0])} (source {there[0][0]}, horizon {there[0][1]}): "
+            "tabular.problems(..) lists the optimizers of each task"
+        )
     return from_curves(curves)
 
 

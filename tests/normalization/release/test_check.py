@@ -110,9 +110,10 @@ FAULTS_OF_DIRECTORIES = {
     "quadratic_family_seed2: runs is 3; the curves have 16": edit_table("tasks", put("runs", 3, task="quadratic_family_seed2")),
     "its config is not that": edit_table("tasks", put("config", "{}", task="quadratic_family_seed2")),
     "a task stands there twice": edit_table("tasks", lambda f: pd.concat([f, f.tail(1)])),
-    "sweeps.parquet: .*: 7 rows; the curves have 30": edit_table(
+    "sweeps.parquet: .*: rows is 7; the curves have 30": edit_table(
         "sweeps", put("rows", 7, task="quadratic_family_seed2", horizon=40)
     ),
+    "sweeps.parquet: .*: no rows; the curves have some": edit_table("sweeps", drop(task="quadratic_family_seed2", horizon=40)),
 }
 
 
@@ -121,6 +122,41 @@ def test_faults_of_directories_are_seen(few_tasks, copy, text):
     FAULTS_OF_DIRECTORIES[text](copy)
     found = check(copy)
     assert any(re.search(text, line) for line in found), found
+
+
+WRONG = {
+    "sweeps": {
+        "taskset_version": "0.1.0",
+        "diverged_runs": 0,
+        "horizon": 99,
+        "seeds": [7, 8],
+        "optimizers": ["x"],
+        "evaluations": 77,
+        "batches": 9,
+        "family": "z",
+        "core_seconds": -1.0,
+        "ms_per_step": -1.0,
+    },
+    "tasks": {"family": "z", "num_params": 5, "feasible": False, "reason": "so", "ms_per_step": 7.0, "seed": 3, "dataset": "q"},
+}
+
+
+@pytest.mark.parametrize("table, column", [(table, column) for table in WRONG for column in WRONG[table]])
+def test_columns_of_merged_tables_that_are_wrong_are_seen(few_tasks, copy, table, column):
+    def change(frame):
+        wrong = frame["task"] == "quadratic_family_seed2"
+        return frame.assign(**{column: [WRONG[table][column] if at else old for at, old in zip(wrong, frame[column])]})
+
+    edit_table(table, change)(copy)
+    place = f"{table}.parquet: .*quadratic_family" if column == "core_seconds" else f"{table}.parquet: quadratic_family_seed2"
+    found = check(copy)
+    assert found and any(re.match(f"{place}.*{column} ", line) for line in found), found
+    assert all(re.match("(sweeps|tasks).parquet: (none, )?quadratic_family", line) and "\n" not in line for line in found)
+
+
+def test_a_core_second_too_many_is_seen(few_tasks, copy):
+    edit_table("sweeps", put("core_seconds", 37.0, task="quadratic_family_seed2", horizon=20))(copy)
+    assert "core_seconds are 73.0; the metadata says 72.0" in check(copy)[0]
 
 
 def test_another_schema_is_seen(few_tasks, copy):

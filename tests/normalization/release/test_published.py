@@ -72,6 +72,7 @@ def test_published_files_that_are_not(run, tmp_path):
         "is of the family nadamw_grid": released(
             tmp_path, name="adam8p_wide_grid_1k.npz", optimizers=np.array([f"nadamw_grid_seed{i}" for i in range(3)])
         ),
+        "xs goes to 10000000000; steps are stored as 32-bit": released(tmp_path, name="h.npz", xs=XS.astype(float) * 10**6),
         "unknown task 'no_such_task'": released(tmp_path, task="no_such_task"),
     }
     for message, path in cases.items():
@@ -81,6 +82,17 @@ def test_published_files_that_are_not(run, tmp_path):
     status, _, err = run("import-npz", good, good.parent / ".." / good.parent.name / good.name, "--out", tmp_path / "out")
     assert status == 2 and "same task" in err
     assert not (tmp_path / "out").exists()
+
+
+def test_published_curves_are_not_written_among_others(run, copy, sweeps, tmp_path):
+    file = released(tmp_path)
+    for root, what in ((copy, "merged baselines"), (sweeps[0], "the output of a sweep")):
+        before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+        status, _, err = run("import-npz", file, "--out", root)
+        assert status == 2 and f"{root} holds {what}: give published curves a directory of their own" in err
+        assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == before
+    assert run("import-npz", file, "--out", tmp_path / "out")[0] == run("add", tmp_path / "out", "--to", copy)[0] == 0
+    assert run("check", copy)[0] == 0
 
 
 def test_the_names_of_a_released_file_may_be_bytes(tmp_path):

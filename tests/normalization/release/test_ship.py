@@ -140,6 +140,28 @@ def test_a_merge_that_would_lose_curves_is_refused(few_tasks, sweeps, copy):
     assert contents(copy) == before
 
 
+@pytest.mark.parametrize("lost", [{"optimizers": list(LIST)}, {"seeds": [2]}, {"version": "0.2.0"}])
+def test_runs_of_the_same_horizon_are_not_lost_either(few_tasks, sweeps, tmp_path, lost):
+    """Other optimizers, seeds or versions than those that are merged in their place."""
+    more = made.write(tmp_path / "more", made.TASKS[:2] if "version" in lost else made.TASKS, **lost)
+    there = [more] if "version" in lost else [sweeps[0], more]
+    ship.ship(there, tmp_path / "out")
+    before = contents(tmp_path / "out")
+    with pytest.raises(StoreError, match=r"has \d+ runs that none .* such as .*, seed \d of .*would lose them"):
+        ship.ship(sweeps[:1], tmp_path / "out")
+    assert contents(tmp_path / "out") == before
+
+
+@pytest.mark.parametrize("evaluated", [{"evaluations": 2}, {"batches": 3}])
+def test_seeds_that_were_evaluated_in_several_ways_are_not_merged(few_tasks, sweeps, tmp_path, evaluated):
+    more = made.write(tmp_path / "more", made.TASKS[:1], seeds=[2, 3], **evaluated)
+    with pytest.raises(StoreError, match="adam_lr_-3.00: its seeds were swept with 4 evaluations of 2 batches in .* and"):
+        ship.ship([sweeps[0], more], tmp_path / "out")
+    other = made.write(tmp_path / "other", made.TASKS[:1], optimizers=["adam_lr_-2.00"], **evaluated)
+    ship.ship([sweeps[0], other], tmp_path / "out")  # of another optimizer: no mean is over both
+    assert check(tmp_path / "out") == []
+
+
 def test_sums_are_those_of_the_files(shipped):
     lines = (shipped / sums.NAME).read_text().splitlines()
     listed = {name: digest for digest, name in (line.split("  ") for line in lines)}

@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pandas as pd
@@ -14,7 +16,7 @@ import pytest
 import taskset
 from taskset import catalogue
 from taskset.errors import StoreError
-from taskset.normalization import store
+from taskset.normalization import store, tables
 from taskset.normalization.release import ship
 from taskset.normalization.release.check import check
 from taskset.normalization.store import files, layout, packing
@@ -55,6 +57,15 @@ def test_what_can_be_asked_for(sweep):
     assert list(frame) == ["seconds", "task"] and len(frame) == 30
     assert list(taskset.load_curves(columns="train", root=sweep)) == ["train"]
     assert set(taskset.load_curves(columns=["train"], task="TwoD_Bowl10", root=sweep)) == {"train"}
+
+
+def test_where_to_look_fits_the_directory(sweep, tmp_path, monkeypatch):
+    monkeypatch.setattr(catalogue, "list_tasks", lambda pattern=None: list(made.TASKS))
+    ship.ship([sweep], tmp_path / "merged")
+    for root, column in ((sweep, False), (tmp_path / "merged", True)):
+        with pytest.raises(StoreError, match="no curves of task 'zzz'") as error:
+            taskset.load_curves(task="zzz", root=root)
+        assert ("the column runs of taskset.load_tasks" in str(error.value)) == column == ("runs" in taskset.load_tasks(root))
 
 
 def test_seeds_of_tasks_are_integers(sweep):
@@ -202,6 +213,44 @@ def test_tables_with_columns_of_other_kinds_are_one_line(tmp_path, table, column
     store.write_table(there.set_column(there.column_names.index(column), column, pa.array(values)), path)
     with pytest.raises(StoreError, match=f"column '{column}': it is another table"):
         getattr(store, f"load_{table}")(tmp_path)
+
+
+def test_tables_of_merged_baselines_are_made_by_merging(sweep, tmp_path, monkeypatch):
+    monkeypatch.setattr(catalogue, "list_tasks", lambda pattern=None: list(made.TASKS))
+    root = tmp_path / "merged"
+    ship.ship([sweep], root)
+    before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    with pytest.raises(StoreError, match=f"{root} holds merged baselines, whose tables `data ship` and `data add` make"):
+        write_tables(root)
+    assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == before
+    single = made.write(tmp_path / "single")
+    for where, way in ((root, "taskset data ship SWEEP.. --out DIR"), (single, "taskset normalize DIR")):
+        for name in ("normalizers", "tasks"):
+            store.write_table(pa.table({"x": [1]}), where / f"{name}.parquet")
+            with pytest.raises(StoreError, match=f"it is another table; make it with `python -m {way}`"):
+                getattr(store, f"load_{name}")(where)
+            (where / f"{name}.parquet").unlink()
+            with pytest.raises(StoreError, match=f"has no {name}.parquet: make it with `python -m {way}`"):
+                getattr(store, f"load_{name}")(where)
+
+
+def test_tables_of_a_directory_are_made_by_one_process_after_the_other(tmp_path, monkeypatch):
+    """A second process ends its tasks, and makes the tables, after the first has read the curves and before it has written."""
+    root, other, fit = made.write(tmp_path / "a", made.TASKS[:1]), made.write(tmp_path / "b", made.TASKS[1:2]), tables.fit
+    second = threading.Thread(target=write_tables, args=(root,))
+
+    def slow(curves):
+        monkeypatch.setattr(tables, "fit", fit)
+        shutil.copytree(other / "curves", root / "curves", dirs_exist_ok=True)
+        second.start()
+        second.join(1.0)
+        return fit(curves)
+
+    monkeypatch.setattr(tables, "fit", slow)
+    write_tables(root)
+    second.join()
+    assert set(taskset.load_normalizers(root)["task"]) == set(made.TASKS[:2]) and check(root) == []
+    assert not (root / ".claims").exists()
 
 
 def test_curves_with_columns_of_other_kinds_are_one_line(tmp_path):

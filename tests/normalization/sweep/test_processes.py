@@ -43,6 +43,19 @@ def test_a_killed_worker_costs_the_time_of_its_task(quick, tmp_path):
     assert not done.working
 
 
+def held_by_another(job, place, until, report):
+    """A job that another process has until a time."""
+    if time.monotonic() < until:
+        return workers.LATER
+    Path(place, job).touch()
+
+
+def test_a_job_that_another_process_had_is_not_begun_when_time_is_up(quick, tmp_path):
+    now = time.monotonic()
+    done = workers.run(["a"], held_by_another, (str(tmp_path), now + 0.5), 1, may_begin=lambda job: time.monotonic() < now + 0.3)
+    assert done.left == ["a"] and not done.finished and not list(tmp_path.iterdir())
+
+
 def test_a_worker_killed_before_it_has_read_its_job(quick, tmp_path, monkeypatch):
     starts = []
 

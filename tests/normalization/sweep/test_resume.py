@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pandas as pd
@@ -14,9 +15,10 @@ import pytest
 from examples import own_family  # noqa: F401
 from taskset import catalogue
 from taskset.catalogue import get_task
+from taskset.cli import main
 from taskset.errors import ConfigError, StoreError
 from taskset.normalization import store
-from taskset.normalization.sweep import baseline, claims, engines, planning, resume, workers
+from taskset.normalization.sweep import baseline, claims, engines, planning, resume, runner, workers
 from taskset.normalization.sweep.runner import SweepOptions, metadata, sweep_to_file
 
 NAME, OTHER = "own_regression_seed1", "own_regression_seed2"
@@ -86,6 +88,72 @@ def test_more_seeds_and_optimizers_are_added_to_what_is_there(root):
         baseline.plan([NAME], dataclasses.replace(more, steps=8), root)
 
 
+def metadata_of(path):
+    return {k: v for k, v in store.read_metadata(path).items() if k != "rows"}
+
+
+def test_what_is_added_by_a_newer_version_leaves_the_older_ones_name(root):
+    path = store.curve_path(root, "none", "own_regression", NAME)
+    old = {"taskset_version": "0.1.0", "git_commit": "abc", "machine": "an older one, Linux", "created": "2026-01-01"}
+    store.write_table(store.read_table(path).replace_schema_metadata({**metadata_of(path), **old}), path)
+    plain = metadata(get_task(NAME), OPTIONS, "xla_loop", {})
+    for seeds in ((0, 1), (0, 1, 2)):
+        sweep_to_file(NAME, dataclasses.replace(OPTIONS, seeds=seeds), root)
+        found = metadata_of(path)
+        assert found["taskset_version"] == "0.1.0" and set(store.read_table(path)["version"].to_pylist()) == {"0.1.0"}
+        assert found["git_commit"] == ", ".join(filter(None, ["abc", plain["git_commit"]]))
+        assert found["machine"] == f"an older one, Linux, {plain['machine']}"
+        assert found["tensorflow_version"] == plain["tensorflow_version"] and found["created"] >= plain["created"]
+
+
+def test_only_the_tasks_own_file_is_read_to_extend_it(root):
+    before = runner.earlier_curves(NAME, OPTIONS, root)
+    path = store.curve_path(root, "none", "own_regression", NAME)
+    path.with_name(f"{OTHER}.parquet").write_bytes(b"")
+    again = runner.earlier_curves(NAME, OPTIONS, root)
+    assert again.table.equals(before.table) and again.table.schema.equals(store.SCHEMA)
+    pd.testing.assert_frame_equal(
+        again.table.to_pandas(),
+        store.load_curves(task=NAME, columns=store.SCHEMA.names, root=moved(path)),
+        check_categorical=False,
+    )
+
+
+def moved(path):
+    """A directory of results with this curve file alone."""
+    root = path.parents[3] / "alone"
+    target = store.curve_path(root, "none", "own_regression", NAME)
+    target.parent.mkdir(parents=True)
+    target.write_bytes(path.read_bytes())
+    return root
+
+
+def test_a_directory_is_extended_beside_a_sweep_that_is_still_running(root, curves):
+    more = dataclasses.replace(OPTIONS, seeds=(0, 1))
+    first, second = (baseline.SweepWork(options, str(root)) for options in (OPTIONS, more))
+    assert baseline.plan([NAME, OTHER], more, root).waiting == [NAME, OTHER]
+    result = runner.swept(OTHER, OPTIONS)
+    first.keep(OTHER, result)  # computed by the older command: kept, and extended like the others
+    assert store.read_options(root) == more.as_json()
+    assert baseline.plan([OTHER], more, root).waiting == [OTHER]
+    second.keep(OTHER, runner.swept(OTHER, more, runner.earlier_curves(OTHER, more, root)))
+    with first.begin(OTHER) as given:
+        assert given == engines.FINISHED  # with more than the older command asks for
+    assert baseline.plan([OTHER], more, root).finished == [OTHER]
+    with pytest.raises(StoreError, match="steps is 4 there, 8 here"):
+        baseline.SweepWork(dataclasses.replace(OPTIONS, steps=8), str(root)).keep(OTHER, result)
+
+
+def test_a_directory_is_extended_before_the_older_sweep_has_curves(tmp_path):
+    more = dataclasses.replace(OPTIONS, seeds=(0, 1))
+    for options in (OPTIONS, more):
+        baseline.plan([OTHER], options, tmp_path)
+    result = runner.swept(OTHER, OPTIONS)
+    baseline.SweepWork(OPTIONS, str(tmp_path)).keep(OTHER, result)
+    baseline.SweepWork(more, str(tmp_path)).keep(OTHER, runner.swept(OTHER, more, result))
+    assert store.read_options(tmp_path) == more.as_json()
+
+
 def test_runs_that_are_missing():
     told = {"options": json.dumps(SweepOptions(("a", "b"), "none", 4, (0, 1), 1, 2).as_json())}
     parts = resume.missing("p", told, SweepOptions(("a", "b", "c"), "none", 4, (0, 1, 2), 1, 2))
@@ -131,6 +199,36 @@ def test_only_what_dead_processes_left_half_written_is_deleted(tmp_path):
     assert not any(path.exists() for path in ours) and all(path.exists() for path in theirs) and link.is_symlink()
 
 
+def test_what_dead_processes_left_at_the_root_is_deleted_when_it_is_old(tmp_path):
+    """The process may be one of another machine, that writes at this moment."""
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    old, new = (tmp_path / f".{name}.{dead.pid}.{'0a' * 8}.tmp" for name in ("sweep.json", "tasks.parquet"))
+    for path in (old, new):
+        path.write_text("half")
+    os.utime(old, (0, 0))
+    resume.remove_leftovers(tmp_path)
+    assert not old.exists() and new.exists()
+
+
+def test_a_turn_is_waited_for(tmp_path):
+    order = []
+
+    def second():
+        with claims.turn(tmp_path, "t"):
+            order.append("second")
+
+    with claims.turn(tmp_path, "t"):
+        thread = threading.Thread(target=second)
+        thread.start()
+        thread.join(0.3)
+        order.append("first")
+    thread.join()
+    assert order == ["first", "second"]
+    claims.tidy(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
 CLAIM = """
 import sys, time
 from taskset.normalization.sweep.claims import claim
@@ -171,7 +269,7 @@ def test_shards_are_parts_of_the_whole():
         name for name in names[:3] if name in parts[2]
     ]  # whatever else is in the list
     assert planning.parse_shard("3/16") == (3, 16)
-    for wrong in ("0/4", "5/4", "3", "a/b", "1/0"):
+    for wrong in ("0/4", "5/4", "3", "a/b", "1/0", "1/" + "9" * 5000):
         with pytest.raises(ConfigError, match="1 <= i <= n"):
             planning.parse_shard(wrong)
 
@@ -184,6 +282,34 @@ def test_cost_by_hand_and_order(monkeypatch):
     assert planning.described({"a": 3600.0, "b": 7200.0, "c": None}, 2) == (
         "estimated: 3 core-hours, 1.5 h with 2 workers; and 1 tasks of unknown cost"
     )
+
+
+def test_the_cost_of_an_extension_is_that_of_the_runs_that_are_missing(root, monkeypatch):
+    monkeypatch.setattr(planning.measured, "milliseconds", lambda name: (3e5, "measured"))
+    more = dataclasses.replace(OPTIONS, optimizers=("adam_lr_-2.00", *OPTIONS.optimizers), seeds=(0, 1))
+    todo = baseline.plan([OTHER, NAME], more, root)
+    steps = 4 + 3 * 4 / 3
+    assert todo.costs == {NAME: pytest.approx(6 + 300 * 3 * steps), OTHER: pytest.approx(6 + 300 * 4 * steps)}
+    assert todo.waiting == [NAME, OTHER]
+
+    class Asking(engines.Local):
+        def run(self, jobs, work, count=None, report=None, may_begin=None, modules=(), files=(), default=1):
+            return [may_begin(job) for job in jobs]
+
+    assert baseline.run(todo, more, root, max_hours=8000 / 3600, engine=Asking()) == [True, False]
+
+
+def test_nothing_to_do_is_no_failure(tmp_path, monkeypatch, capsys):
+    assert baseline.plan([], OPTIONS, tmp_path / "none") == baseline.Plan([], [], {})
+    infeasible = next(n for n in catalogue.list_tasks("conv_fc_family_seed*") if not catalogue.feasible(n))
+    command = ["taskset", "baseline", infeasible, "--out", str(tmp_path / "out"), "--steps", "50"]
+    for shard, status, text in (([], 2, "none of these tasks can run"), (["--shard", "1/1"], 0, "falls to shard 1/1")):
+        monkeypatch.setattr(sys, "argv", [*command, *shard])
+        with pytest.raises(SystemExit) as ended:
+            main.main()
+        captured = capsys.readouterr()
+        assert ended.value.code == status and text in captured.out + captured.err
+    assert not (tmp_path / "out").exists()
 
 
 def test_settings_that_change_numbers_are_stored(monkeypatch):

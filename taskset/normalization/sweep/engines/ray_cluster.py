@@ -224,10 +224,12 @@ class _Running:
             if self._may_begin(job):
                 return job
             self.progress.left.append(job)
-        ready = next((job for job, at in self._later.items() if time.monotonic() >= at), None)
-        if ready is not None:
-            del self._later[ready]
-        return ready
+        for job in [job for job, at in self._later.items() if time.monotonic() >= at]:
+            del self._later[job]
+            if self._may_begin(job):
+                return job
+            self.progress.left.append(job)
+        return None
 
     def wait(self) -> None:
         """Wait half a second, or until a job has ended; keep its result."""
