@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from taskset import changes
+from taskset import catalogue, changes
 from taskset.datasets.base import SPLITS
 from taskset.errors import StoreError, guessed, shown
 
@@ -118,6 +118,16 @@ def _versions(curves: pd.DataFrame) -> dict[tuple[str, str, int], str]:
     return found
 
 
+def _none_of(task: str, frame: pd.DataFrame, version: str | None) -> str:
+    """What to say where `frame` has no normalizer of a task: only for a name that is none, which may have been meant."""
+    guess = ":" if isinstance(task, str) and catalogue.is_task(task) else guessed(task, frame["task"].unique()) or ":"
+    if version is not None:
+        of_version = f"taskset.load_normalizers(version={version!r})"
+        return f"no normalizer of version {version} for task {shown(task)}{guess} {of_version} lists them"
+    more = "`python -m taskset baseline` makes more"
+    return f"no normalizer for task {shown(task)}{guess} taskset.load_normalizers() lists them; {more}"
+
+
 def normalizer(
     task: str,
     source: str | None = None,
@@ -143,11 +153,7 @@ def normalizer(
     if found.empty:
         if task in (versions := dict(sorted(left_out))):
             raise StoreError(outdated_line("normalizers", task, versions[task]))
-        guess = guessed(task, frame["task"].unique()) or ":"
-        raise StoreError(
-            f"no normalizer for task {shown(task)}{guess} taskset.load_normalizers() lists them; "
-            "`python -m taskset baseline` makes more"
-        )
+        raise StoreError(_none_of(task, frame, version))
     for column, value in (("source", source), ("horizon", horizon)):
         if value is not None:
             there = sorted(found[column].unique().tolist())
