@@ -32,7 +32,8 @@ def draw(standing: Standing, directory: str | Path, name: str = "profile") -> No
     splits = [split for split in SPLITS if all(row.values.get(split) for row in standing.rows)]
     figure, panels = plt.subplots(1, len(splits), figsize=(5.2 * len(splits), 3.6), layout="constrained", squeeze=False)
     for axes, split in zip(panels[0], splits):
-        rows = [row for row in standing.rows if len(row.values[split]) == len(standing.tasks)]
+        most = max(len(row.values[split]) for row in standing.rows)  # fewer than the tasks where some have no test normalizer
+        rows = [row for row in standing.rows if len(row.values[split]) == most]
         _panel(axes, rows, split)
     panels[0][0].set_ylabel("share of tasks")
     handles, labels = panels[0][0].get_legend_handles_labels()

@@ -63,9 +63,12 @@ def standing(
     sources = [suite.source, "none"]
     if not all((task, "test") in scales for task in tasks):
         scales |= _test_scales(tasks, sources, suite.horizon, baselines)
+    tested = sum((task, "test") in scales for task in tasks)
     mine = plain(store.load_curves(task=tasks, root=root))
     theirs = _baselines(tasks, sources, suite.horizon, baselines)
     mine, theirs, notes = _of_common_seeds(mine, theirs)
+    if tested < len(tasks):
+        notes.append(f"test loss of {tested} of {len(tasks)} tasks: the others have no test normalizer")
     if horizon < suite.horizon:
         notes.append(f"losses are normalized by baselines of {suite.horizon} steps, of which the first {horizon} are compared")
         theirs = theirs[theirs["optimizer"].map(rivals.family_of).isin([rivals.ADAM])]  # the others' schedules are longer

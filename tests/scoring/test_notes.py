@@ -1,0 +1,30 @@
+"""What a score says of itself: which tasks, evaluations and intervals its numbers are of."""
+
+from dataclasses import replace
+
+import pytest
+
+from taskset.scoring import one_optimizer, standing, suites, tiers
+
+SHORT = {"hyperparameters": {"learning_rate": 0.001}, "horizon": 40, "batches": 1}
+
+
+@pytest.fixture
+def few(tmp_path):
+    """A file of a suite of three tasks, two of them of the split train, that has no scales of test losses."""
+    found = [entry for entry in tiers.load("1h:1").tasks if entry.family == "quadratic_family"]
+    chosen = [next(entry for entry in found if entry.split == "test"), *[e for e in found if e.split == "train"][:2]]
+    tasks = tuple(replace(e, scales={split: e.scales[split] for split in suites.SCALES}) for e in chosen)
+    suites.save(replace(tiers.load("1h:1"), name="few", tasks=tasks), tmp_path / "few.json")
+    return tmp_path / "few.json"
+
+
+def test_tasks_without_a_test_normalizer_are_counted(few, tmp_path, monkeypatch):
+    known = standing._test_scales
+    monkeypatch.setattr(standing, "_test_scales", lambda *given: dict(list(known(*given).items())[1:]))
+    found = one_optimizer.score("lion", str(few), tmp_path / "out", **SHORT)
+    assert [len(found.rows[0].values[split]) for split in ("train", "test")] == [3, 2]
+    assert "test loss of 2 of 3 tasks: the others have no test normalizer" in found.notes
+    assert (tmp_path / "out" / "profile.pdf").stat().st_size > 1000
+    monkeypatch.setattr(standing, "_test_scales", known)
+    assert not [n for n in one_optimizer.score("lion", str(few), tmp_path / "out", **SHORT).notes if "test normalizer" in n]
