@@ -89,7 +89,7 @@ def test_candidates(mine):
         "def init(params):\n    return {}\n\n\ndef update(grads, state, params, step, hparams):\n    return params, {}\n"
     )
     plain = candidates.candidate(str(functions), {"rate": 0.5})
-    assert plain.name == "functions" and plain.code and plain.make(0, 10).hparams(10) == {"rate": 0.5}
+    assert plain.name == "functions" and plain.code and plain.make(0, 10).hparams(10) == {"rate": 0.5, "horizon": 10}
     functions.write_text('framework = "numpy"\n' + functions.read_text())
     assert candidates.candidate(str(functions), {"rate": 0.5}).make(0, 10).library == "numpy"
     listed = candidates.candidate("opt_list:3")

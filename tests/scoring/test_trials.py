@@ -25,7 +25,7 @@ def test_results_of_tuples_and_arrays_are_resumed(tmp_path):
 def test_pytorch_takes_a_list_for_betas():
     torch = pytest.importorskip("torch")
     found = candidates.candidate(torch.optim.Adam, {"lr": 0.1, "betas": (0.5, 0.75)})
-    steps = found.make(0, 10).begin(np.ones(2, np.float32), {"w": (2,)})
+    steps = found.make(0, 10).begin(np.ones(2, np.float32), {"w": (2,)}, 10)
     assert list(steps._optimizer.param_groups[0]["betas"]) == [0.5, 0.75]
 
 
