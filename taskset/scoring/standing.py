@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from taskset.errors import ConfigError
 from taskset.normalization import store
 from taskset.normalization.normalizer import mean_curves
-from taskset.scoring import rivals, scores, speedup
+from taskset.scoring import alike, rivals, scores, speedup, statistics
 from taskset.scoring.comparison import plain
 from taskset.scoring.rows import Row, rows_of
 
@@ -66,9 +66,12 @@ def standing(
     tested = sum((task, "test") in scales for task in tasks)
     mine = plain(store.load_curves(task=tasks, root=root))
     theirs = _baselines(tasks, sources, suite.horizon, baselines)
-    mine, theirs, notes = _of_common_seeds(mine, theirs)
+    (mine, theirs), notes = alike.of_common_seeds([mine, theirs])
+    counts = alike.batches_of_baselines(baselines, tasks, sources, suite.horizon)
+    notes += alike.batches_notes({candidate.name: store.read_options(root)["batches"]}, counts)
     if tested < len(tasks):
         notes.append(f"test loss of {tested} of {len(tasks)} tasks: the others have no test normalizer")
+    notes += statistics.narrow(len(tasks))
     if horizon < suite.horizon:
         notes.append(f"losses are normalized by baselines of {suite.horizon} steps, of which the first {horizon} are compared")
         theirs = theirs[theirs["optimizer"].map(rivals.family_of).isin([rivals.ADAM])]  # the others' schedules are longer
@@ -90,20 +93,6 @@ def standing(
         more, tuned = _rivals(others, tasks, notes, _speeds(theirs, adam, steps))
         rows += more
     return Standing(f"{suite.name}:{suite.version}", horizon, view, list(tasks), rows, tuned, notes)
-
-
-def _of_common_seeds(mine: pd.DataFrame, theirs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
-    """Both frames with the seeds that both have of a task, and a note where that leaves some out.
-
-    The best of many trials is the lower, the fewer seeds its mean is over: means over unequal numbers can't be compared.
-    """
-    each = [set(zip(frame["task"], frame["seed"])) for frame in (mine, theirs)]
-    common = set.intersection(*each)
-    if {task for task, _ in common} != {task for task, _ in each[0]} or each[0] == each[1]:
-        return mine, theirs, []
-    mine, theirs = (frame[[pair in common for pair in zip(frame["task"], frame["seed"])]] for frame in (mine, theirs))
-    seeds = sorted({int(seed) for _, seed in common})
-    return mine, theirs, [f"runs of the seeds that both have are compared: {', '.join(map(str, seeds))}"]
 
 
 def check_horizon(suite: Suite, tasks: Sequence[str], horizon: int, baselines: str | Path | None = None) -> None:
