@@ -80,7 +80,7 @@ def optimizer_of(judged: NamedCheckpoint) -> WithWeights:
     from learned.optimizers.as_optimizer import with_weights
 
     found = checkpoint.load(carried.place(judged.path))
-    return with_weights(optimizers.get(found.optimizer), found.theta, judged.name)
+    return with_weights(optimizers.get(found.optimizer), found.theta, judged.name, found.trained_on)
 
 
 def tasks_of(

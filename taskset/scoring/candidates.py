@@ -50,7 +50,8 @@ class Candidate:
     name: what results are stored under; trials: hyperparameters {name: value} of each trial; drawn: whether they were drawn at
     random, so that their order says nothing; make: `(trial, horizon) -> optimizer` for a sweep, trial = 0, 1, ..; code: digest of
     the code that runs, "" for a name of this package; it begins with UNKNOWN, and is another one each time, where code can't be
-    known.
+    known. trained_on: names of the tasks that a learned optimizer was trained on, where the object that was found has them as an
+    attribute of that name; results don't depend on them.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Candidate:
     drawn: bool
     make: Callable[[int, int], Optimizer | Adapted]
     code: str = ""
+    trained_on: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -84,7 +86,9 @@ def candidate(
     name = _checked_name(name or _name_of(optimizer, thing))
     sets, drawn = trial_sets.checked(hyperparameters, trials, name)
     make = _named(optimizer, sets) if isinstance(optimizer, str) and isinstance(thing, str) else _adapted(thing, sets)
-    found = Candidate(name, tuple(sets), drawn, lambda trial, horizon: make(found.names[trial], trial, horizon), code)
+    known = getattr(thing, "trained_on", ())
+    known = known if isinstance(known, tuple) and all(isinstance(task, str) for task in known) else ()  # another's attribute
+    found = Candidate(name, tuple(sets), drawn, lambda trial, horizon: make(found.names[trial], trial, horizon), code, known)
     return found
 
 

@@ -71,6 +71,9 @@ def standing(
     notes += alike.batches_notes({candidate.name: store.read_options(root)["batches"]}, counts)
     if tested < len(tasks):
         notes.append(f"test loss of {tested} of {len(tasks)} tasks: the others have no test normalizer")
+    seen = len(set(tasks) & set(candidate.trained_on))
+    if seen:
+        notes.append(f"{candidate.name} was trained on {seen} of these {len(tasks)} tasks: --split test leaves them out")
     notes += statistics.narrow(len(tasks))
     if horizon < suite.horizon:
         notes.append(f"losses are normalized by baselines of {suite.horizon} steps, of which the first {horizon} are compared")

@@ -1,10 +1,11 @@
 """What a score says of itself: which tasks, evaluations and intervals its numbers are of."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
-from taskset.scoring import one_optimizer, standing, suites, tiers
+from taskset.scoring import candidates, one_optimizer, standing, suites, tiers
 
 SHORT = {"hyperparameters": {"learning_rate": 0.001}, "horizon": 40, "batches": 1}
 
@@ -30,3 +31,24 @@ def test_tasks_without_a_test_normalizer_unequal_batches_and_few_tasks_are_said(
     assert any(note.startswith("over 3 tasks the intervals are too narrow: nominally 95%, but") for note in found.notes)
     monkeypatch.setattr(standing, "_test_scales", known)
     assert not [n for n in one_optimizer.score("lion", str(few), tmp_path / "out", **SHORT).notes if "test normalizer" in n]
+
+
+def test_a_score_on_tasks_that_an_optimizer_was_trained_on_says_so(few, tmp_path):
+    seen = [entry.task for entry in suites.load_any(few).tasks if entry.split == "train"]
+    learned = SimpleNamespace(**vars(unmoved()), trained_on=(*seen, "mlp_family_seed7"))
+    says = "mine was trained on 2 of these 3 tasks: --split test leaves them out"
+    for split, expected in (("all", True), ("test", False)):
+        found = one_optimizer.score(learned, str(few), tmp_path / split, name="mine", horizon=40, batches=1, split=split)
+        assert (says in found.notes) is expected and expected is any("trained on" in note for note in found.notes)
+    learned.trained_on = "other people's attribute"
+    assert candidates.candidate(learned, name="mine").trained_on == ()
+
+
+def unmoved():
+    """An optimizer that leaves everything as it is."""
+    return SimpleNamespace(
+        rule="still",
+        hparams=lambda horizon: {},
+        init=lambda params: {},
+        update=lambda grads, state, params, step, hparams: (params, state),
+    )

@@ -180,6 +180,7 @@ def test_installed_packages_name_optimizers(monkeypatch):
 def test_learned_names_its_checkpoints():
     from learned.evaluation.entry_point import optimizer
 
+    assert len(optimizer("anchored_wide").trained_on) == 314  # of 377 tasks of its suite
     assert optimizer("mlp_pes").uses_loss and optimizer("adam_lr_-3.00") is None and optimizer("some.py:Name") is None
 
 
