@@ -31,7 +31,8 @@ Scales: TypeAlias = Mapping[tuple[str, str], tuple[float, float]]  # {(task, spl
 
 @dataclass(frozen=True)
 class Standing:
-    """The rows of a suite's table, the candidate's first; tuned: the one that `won` compares with; notes: lines for people."""
+    """The rows of a suite's table, the candidate's first; tuned: the one that `won` compares with; notes: lines for people;
+    scales: those that losses are normalized by."""
 
     suite: str
     horizon: int
@@ -40,6 +41,7 @@ class Standing:
     rows: list[Row]
     tuned: Row | None
     notes: list[str] = field(default_factory=list)
+    scales: Scales = field(default_factory=dict)
 
 
 def standing(
@@ -95,7 +97,7 @@ def standing(
         others = scores.scores(theirs, scales, steps, chosen)
         more, tuned = _rivals(others, tasks, notes, _speeds(theirs, adam, steps))
         rows += more
-    return Standing(f"{suite.name}:{suite.version}", horizon, view, list(tasks), rows, tuned, notes)
+    return Standing(f"{suite.name}:{suite.version}", horizon, view, list(tasks), rows, tuned, notes, scales)
 
 
 def check_horizon(suite: Suite, tasks: Sequence[str], horizon: int, baselines: str | Path | None = None) -> None:

@@ -219,6 +219,7 @@ def test_score(mine, tiny, tmp_path):
     both = score_file.read(out / "scores.json"), score_file.read(tmp_path / "b.json")
     assert "mean -0.125 [-0.125, -0.125]" in score_file.differences(*both)[0]
     assert "100%" in score_file.differences(*both)[0] and "mean +0.000" in score_file.differences(both[0], both[0])[0]
+    assert score_file.differences(*both)[-1].startswith("over 2 tasks the intervals are too narrow")
     (tmp_path / "b.json").write_text(json.dumps({**values, "view": "mean"}))
     with pytest.raises(ConfigError, match="view"):
         score_file.differences(both[0], score_file.read(tmp_path / "b.json"))
