@@ -1,11 +1,24 @@
 """What a score says of itself: which tasks, evaluations and intervals its numbers are of."""
 
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 
-from taskset.scoring import candidates, one_optimizer, standing, suites, tiers
+from taskset.scoring import (
+    candidates,
+    comparison,
+    one_optimizer,
+    standing,
+    standing_table,
+    statistics,
+    suites,
+    summary,
+    tiers,
+)
+from taskset.scoring.report import page as page_file
 
 SHORT = {"hyperparameters": {"learning_rate": 0.001}, "horizon": 40, "batches": 1}
 
@@ -52,3 +65,19 @@ def unmoved():
         init=lambda params: {},
         update=lambda grads, state, params, step, hparams: (params, state),
     )
+
+
+def test_what_0_and_diverged_mean_is_said_alike_everywhere():
+    """0 is no best of all baselines: the list and other optimizers get below it. A view of a diverged run may be less than 2."""
+    table = pd.DataFrame(columns=[*comparison.LEFT, *statistics.STATISTICS])
+    compared = summary.heading(comparison.Comparison(table, pd.DataFrame(), table, [], 200, "end"))
+    scored = standing_table.heading(standing.Standing("1h:1", 2000, "end", ["a"], [], None))
+    page = [page_file._read("assets", name) for name in ("main.js", "optimizers.js")]
+    rivals = (Path(__file__).parents[2] / "docs" / "rivals.md").read_text()
+    for text in (compared, scored, *page, rivals):
+        words = " ".join(text.replace("` +", "").replace('"', "").split())
+        assert "the lowest point of the mean curves that scale a task" in words
+        assert "not finite counts as 2" in words
+        assert not any(old in words for old in ("best of the baselines", "best that the baselines", "diverged run counts"))
+    assert "diverged: of the runs of all trials, chosen or not" in scored and "chosen or not" in rivals
+    assert all("Diverged runs: of those that are chosen" in text for text in (compared, page[1]))
