@@ -100,8 +100,8 @@ def differences(first: dict[str, Any], second: dict[str, Any]) -> list[str]:
     if not lines:
         raise ConfigError("the files have no trials or tasks in common: score both with the same --trials and --split")
     each = [{task for row in file["rows"] if row.own for task in row.values.get("train", {})} for file in (first, second)]
-    if apart := len(each[0] ^ each[1]):
-        lines.append(f"left out: {apart} task{'s' if apart > 1 else ''} that one of the files alone has")
+    if alone := len(each[0] ^ each[1]):
+        lines.append(f"left out: {alone} task{'s' if alone > 1 else ''} that one of the files alone has")
     if not ("scales" in first and "scales" in second):
         lines.append("whether losses are normalized by the same scales isn't known: a file of before taskset 0.2.2 doesn't say")
     return lines + statistics.narrow(len(each[0] & each[1]))
