@@ -46,9 +46,15 @@ def _requests(root: str | Path) -> list[dict[str, Any]]:
         return []
     try:
         found = json.loads(path.read_text(encoding="utf-8"))["requests"]
-        if all(isinstance(task, str) for request in found for task in request["tasks"]):
-            return list(found)
-        raise ValueError("a task is no text")
+        if isinstance(found, list) and all(isinstance(task, str) for request in found for task in _listed(request["tasks"])):
+            return found
+        raise ValueError("requests are no list, or a task no text")
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         reason = cut(f"{type(error).__name__}: {error}")
         raise StoreError(f"{path} can't be read ({reason}): delete it, and evaluate once more") from error
+
+
+def _listed(tasks: Any) -> list[Any]:
+    if not isinstance(tasks, list):
+        raise ValueError("tasks are no list")
+    return tasks
