@@ -3,10 +3,11 @@
     import learned
     from taskset.scoring import suites
 
-    suite = suites.make("small", ["quadratic_family_seed1?"], horizon=2000)  # tasks, and the scales of their losses
+    tasks = ["quadratic_family_seed1?"]
+    suite = suites.make("small", tasks, baselines=None, source="synthetic", horizon=2000)  # tasks, and the scales of their losses
     options = learned.Options("learnable_adam", estimator="pes", lengths="100")
     learned.train(suite, options, "runs/adam", outer_steps=100)  # the same call resumes a training that was interrupted
-    learned.evaluate("runs/adam/checkpoint.npz", suite, "runs/adam-test", horizon=200, evaluations=5)
+    learned.evaluate("runs/adam/checkpoint.npz", suite, "runs/adam-test", horizon=200, evaluations=5, batches=5)
     print(learned.compare(["runs/adam-test"]).table)  # beside Adam, by the trials that each takes
     optimizer = learned.load("runs/adam/checkpoint.npz")  # for loops on tasks; in Keras: learned.keras.from_checkpoint(..)
 

@@ -33,7 +33,7 @@ from taskset.datasets.corpus import checksum, concatenate
 from taskset.errors import DataNotPrepared, StoreError, TasksetError
 from taskset.normalization import store
 from taskset.normalization.store import packing, sums
-from taskset.scoring import score_file, suites
+from taskset.scoring import requested, score_file, suites
 from taskset.scoring.rows import Row
 from tests.datasets.test_prepared import IMAGES, tfds_version
 from tests.learned.outer_training import test_damaged_training as training
@@ -195,6 +195,11 @@ def scores(place: Path) -> Path:
     return place / "scores.json"
 
 
+def requests(place: Path) -> Path:
+    requested.record(place, ["TwoD_Bowl10", "TwoD_Bowl1"], "test", ["TwoD_Bowl10", "TwoD_Bowl1"])
+    return place / requested.FILE
+
+
 def checkpoint_file(place: Path, name: str = "learnable_adam") -> Path:
     theta = {path: np.full(shape, 0.1, np.float32) for path, shape in optimizers.get(name).shapes.items()}
     meta = {"optimizer": name, "shapes": {path: list(w.shape) for path, w in theta.items()}, "step": 7, "slots": {}}
@@ -315,6 +320,11 @@ LOADERS = {
     "sums": Loader(sums_file, check_sums),
     "suite": Loader(suite_file, suites.load, right=whole_suite),
     "scores": Loader(scores, score_file.read, right=lambda found, _: isinstance(found["rows"][0], Row)),
+    "requests": Loader(
+        requests,
+        lambda path: requested.unfinished(path.parent),
+        right=lambda found, _: isinstance(found, list) and all(isinstance(task, str) for task in found),
+    ),
     "checkpoint": Loader(checkpoint_file, lambda path: load_weights(path).theta),
     "checkpoint, resumed": Loader(training_file(outer.LATEST), resumed),
     "steps.jsonl": Loader(training_file(outer.LOG), read_log, right=lambda found, right: found in (right, [])),

@@ -135,7 +135,7 @@ def table(root, trials, suite, there):
     rows = []
     for rival in there:
         candidate, where = rival.candidate(trials), place(root, rival, trials)
-        cost = step_cost.kept(place(root, rival, 1))
+        cost = step_cost.kept(place(root, rival, 1), rival.candidate(1))
         found = standing.standing(candidate, suite, tasks, suite.horizon, where, cost=cost)
         own = [row for row in found.rows if row.own and row.trials == trials]
         rows += [replace(row, title=rival.title, own=False) for row in own]

@@ -11,7 +11,7 @@ from taskset import plugins
 from taskset.cli.main import Address, DataDir, EngineName, Modules, err, match_tasks, out
 from taskset.normalization.sweep import engines
 from taskset.normalization.sweep.runner import SweepOptions
-from taskset.scoring import named_suites
+from taskset.scoring import named_suites, requested
 
 
 def evaluate(
@@ -47,10 +47,12 @@ def evaluate(
 ) -> int:
     """Train tasks with the optimizer in a checkpoint and write curves. If interrupted, run the same command again to resume."""
     plugins.load(modules or [])
-    names, source, horizon = runs.tasks_of(_given(tasks), split, source, horizon)
+    given = _given(tasks)
+    names, source, horizon = runs.tasks_of(given, split, source, horizon)
     judged = runs.named_checkpoint(path, name)
     options = SweepOptions((judged.name,), source, horizon, tuple(range(seeds)), batches, evaluations)
     waiting = runs.plan(judged, names, options, output)
+    requested.record(output, given, split, names)
     out.print(
         f"{judged.name}: {len(names)} tasks, {len(names) - len(waiting)} finished before; {seeds} seeds x {horizon} steps",
         markup=False,

@@ -13,6 +13,8 @@ from the callback `ValidationLoss`. Some read how many steps the training will h
 from __future__ import annotations
 
 import base64
+import math
+import numbers
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -26,7 +28,7 @@ from learned.deploy.keras_state import Frozen, key, map_leaves
 from learned.deploy.weights import load_weights
 from learned.optimizers.as_optimizer import with_weights
 from learned.types import PathLike
-from taskset.errors import ConfigError, cut
+from taskset.errors import ConfigError, cut, shown
 from taskset.execution.loop import VALIDATION_INTERVAL
 
 
@@ -43,6 +45,22 @@ def from_checkpoint(
 
 
 _OPTIONS = ("weight_decay", "clipnorm", "clipvalue", "global_clipnorm")
+
+
+def _checked(options: Mapping[str, Any]) -> dict[str, float | None]:
+    """{option: a float, or None}. Raises `ConfigError` for other values, and where gradients would be clipped in two ways."""
+    for name, value in options.items():
+        if value is None:
+            continue
+        number = isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
+        if name == "weight_decay" and not (number and 0 <= value < 1):
+            raise ConfigError(f"weight decay {shown(value)}: allowed is at least 0 and below 1, the share that a step takes away")
+        if name != "weight_decay" and not (number and value > 0):
+            raise ConfigError(f"{name} {shown(value)}: allowed is a finite number > 0; leave it out to clip nothing")
+    clips = [name for name, value in options.items() if name != "weight_decay" and value is not None]
+    if len(clips) > 1:
+        raise ConfigError(f"{' and '.join(clips)}: allowed is one of them, as in Keras's optimizers; leave the others out")
+    return {name: None if value is None else float(value) for name, value in options.items()}
 
 
 @keras.saving.register_keras_serializable("learned")
@@ -81,11 +99,7 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
             )
         if keras.backend.backend() != "tensorflow":
             raise ConfigError(f"Keras backend {keras.backend.backend()!r}: allowed is 'tensorflow'; elsewhere use an export")
-        if not 0 <= (weight_decay or 0) < 1:
-            raise ConfigError(
-                f"weight decay {weight_decay!r}: allowed is at least 0 and below 1, the share that a step takes away"
-            )
-        given = dict(zip(_OPTIONS, (weight_decay, clipnorm, clipvalue, global_clipnorm)))
+        given = _checked(dict(zip(_OPTIONS, (weight_decay, clipnorm, clipvalue, global_clipnorm))))
         super().__init__(learning_rate=1.0, name=name or learned, **given)
         self._learned = optimizers.get(learned)
         self._init: Callable[..., Any]

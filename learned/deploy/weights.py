@@ -44,4 +44,4 @@ def load(path: PathLike, name: str | None = None) -> WithWeights:
     from learned.optimizers.as_optimizer import with_weights
 
     found = load_weights(path)
-    return with_weights(optimizers.get(found.optimizer), found.theta, name)
+    return with_weights(optimizers.get(found.optimizer), found.theta, name, found.trained_on)

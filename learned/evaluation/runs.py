@@ -2,6 +2,7 @@
 
     DIRECTORY/curves/source=SOURCE/family=FAMILY/TASK.parquet     `taskset.load_curves(root=DIRECTORY)` reads them
     DIRECTORY/sweep.json                                          what they were made with
+    DIRECTORY/requested.json                                      which tasks were asked for (`taskset.scoring.requested`)
 
 The column `optimizer` holds the name given to the checkpoint. Start, batches and evaluations of a seed are those that the same
 seed has in a baseline: comparisons are paired.
@@ -31,6 +32,7 @@ from taskset.normalization.sweep.resume import check_finished, remove_leftovers
 from taskset.normalization.sweep.runner import Curves, SweepOptions
 from taskset.normalization.sweep.workers import Progress
 from taskset.samplers.optimizers import get_optimizer_config
+from taskset.scoring import requested
 from taskset.scoring.suites import SPLITS, Suite
 
 if TYPE_CHECKING:
@@ -78,7 +80,7 @@ def optimizer_of(judged: NamedCheckpoint) -> WithWeights:
     from learned.optimizers.as_optimizer import with_weights
 
     found = checkpoint.load(carried.place(judged.path))
-    return with_weights(optimizers.get(found.optimizer), found.theta, judged.name)
+    return with_weights(optimizers.get(found.optimizer), found.theta, judged.name, found.trained_on)
 
 
 def tasks_of(
@@ -138,6 +140,7 @@ def evaluate(
     judged = named_checkpoint(path, name)
     options = SweepOptions((judged.name,), source, horizon, tuple(range(seeds)), batches, evaluations)
     waiting = plan(judged, names, options, root)
+    requested.record(root, tasks, split, names)
     return run(judged, waiting, options, root, data_dir, workers, modules, report, engine)
 
 

@@ -23,12 +23,15 @@ class WithWeights:
 
     The state is {"learned": ..} and, if the optimizer reads it, the last validation loss, measured every 10 steps. Runs are
     computed one by one, and weights of no effect are known: so the rule is `LearnedOptimizer.alone` where there is one.
+    trained_on: names of the tasks that its weights were trained on, as far as they are known: `taskset score` says how many of
+    those it scores are among them.
     """
 
     learned: LearnedOptimizer
     theta: Arrays
     name: str
     rule: str
+    trained_on: tuple[str, ...] = ()
     uses_loss = True
 
     @property
@@ -80,10 +83,12 @@ def _constants(theta, params):
     return {path: tf.constant(w, _dtype(params)) for path, w in theta.items()}
 
 
-def with_weights(learned: LearnedOptimizer, theta: Mapping[str, Any], name: str | None = None) -> WithWeights:
+def with_weights(
+    learned: LearnedOptimizer, theta: Mapping[str, Any], name: str | None = None, trained_on: tuple[str, ...] = ()
+) -> WithWeights:
     """`learned` with the weights theta ({path: array or tensor}) as an optimizer of `taskset`.
 
-    name: that of its results; default: the learned optimizer's.
+    name: that of its results; default: the learned optimizer's. trained_on: as of `WithWeights`.
     Raises: ConfigError where theta has other paths or shapes.
     """
     if not isinstance(theta, dict):
@@ -98,4 +103,4 @@ def with_weights(learned: LearnedOptimizer, theta: Mapping[str, Any], name: str 
             )
     # Weights are constants of the compiled program, so only runs with the same weights share it: hence a rule per digest.
     digest = hashlib.sha256(b"".join(path.encode() + theta[path].tobytes() for path in sorted(theta))).hexdigest()
-    return WithWeights(learned, theta, name or learned.name, f"{learned.name}/{digest[:16]}")
+    return WithWeights(learned, theta, name or learned.name, f"{learned.name}/{digest[:16]}", trained_on)

@@ -56,6 +56,14 @@ class Checkpoint:
             raise StoreError(f"{self.path}: step is {step}: allowed is an integer 0 <= step < 2**31; give another checkpoint")
         return step
 
+    @property
+    def trained_on(self) -> tuple[str, ...]:
+        """The names of the tasks that the weights were trained on, sorted: of its suite the split train; () without a suite."""
+        suite = self.meta.get("suite")
+        entries = suite.get("tasks") if isinstance(suite, dict) else None
+        named = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+        return tuple(sorted(str(entry.get("task")) for entry in named if entry.get("split") == "train"))
+
     def under(self, prefix: str) -> Arrays:
         """{rest of the name: array} of the arrays below `prefix/`."""
         return {name.removeprefix(f"{prefix}/"): array for name, array in self.arrays.items() if name.startswith(f"{prefix}/")}

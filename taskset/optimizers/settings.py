@@ -8,9 +8,10 @@ from typing import Any
 from taskset.errors import ConfigError
 from taskset.optimizers.base import Elementwise, Formula, as_given
 
+Allowed = tuple[str, Callable[[Any], bool]]  # in words, {}: the setting's name; and whether a number is
+
 _RATES = (
     "learning_rate",
-    "epsilon",
     "l1",
     "l2",
     "linear_decay",
@@ -18,18 +19,21 @@ _RATES = (
     "l2_weight_decay",
     "adamw_weight_decay",
     "min_learning_rate_mult",
-    "initial_accumulator_value",
     "weight_decay",
-    "initial_distance",
     "adam_learning_rate",
     "share",
     "travel",
 )
+# Divided by, alone or beside a sum of squares: with 0, a parameter whose gradients are 0 would become NaN.
+_DIVISORS = ("epsilon", "initial_accumulator_value", "initial_distance")
+_OTHERS_DIVIDE = ("adam6p", "adam8p")  # they have another epsilon, a constant under the root
 _AVERAGES = ("momentum", "rho", "beta1", "beta2")
 _FRACTIONS = ("warmup_fraction", "constant_fraction")
 
-_ALLOWED = {
-    **dict.fromkeys(_RATES, ("a finite number >= 0", lambda x: 0 <= x < math.inf)),
+_FROM_0: Allowed = ("a finite number >= 0", lambda x: 0 <= x < math.inf)
+_ALLOWED: dict[str, Allowed] = {
+    **dict.fromkeys(_RATES, _FROM_0),
+    **dict.fromkeys(_DIVISORS, ("a finite number > 0", lambda x: 0 < x < math.inf)),
     **dict.fromkeys(_AVERAGES, ("a number in 0 <= {} < 1", lambda x: 0 <= x < 1)),
     **dict.fromkeys(_FRACTIONS, ("a number in 0 <= {} <= 1", lambda x: 0 <= x <= 1)),
 }
@@ -52,7 +56,7 @@ def _checked(rule: str, name: str, value: Any) -> float | bool:
         if value is not True and value is not False:
             raise ConfigError(f"use_nesterov {value!r} of {rule}: allowed is True or False; change it and call {rule} again")
         return value
-    words, fits = _ALLOWED[name]
+    words, fits = _FROM_0 if name == "epsilon" and rule in _OTHERS_DIVIDE else _ALLOWED[name]
     if isinstance(value, bool) or not isinstance(value, numbers.Real) or not fits(value):
         raise ConfigError(f"{name} {value!r} of {rule}: allowed is {words.format(name)}; change it and call {rule} again")
     return float(value)

@@ -9,7 +9,7 @@ import json
 import re
 import sys
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from importlib.machinery import SourceFileLoader
@@ -17,27 +17,21 @@ from pathlib import Path
 from types import CodeType, ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
-
 from taskset.errors import ConfigError, UnknownName, cut, nearest, origin, shown
 from taskset.execution import carried
-from taskset.random import seeds
 from taskset.samplers.optimizers import get_optimizer_config, opt_list_names
-from taskset.scoring import code_digest
+from taskset.scoring import code_digest, trial_sets
+from taskset.scoring.trial_sets import Given, Hyperparameters
 
 if TYPE_CHECKING:
     from taskset.optimizers.base import Optimizer
     from taskset.scoring.adapters import Adapted
 
-Hyperparameters: TypeAlias = dict[str, Any]  # {name: JSON value} of a trial
-Sampler: TypeAlias = Callable[[np.random.Generator], Hyperparameters]
-Given: TypeAlias = Hyperparameters | Sequence[Hyperparameters] | Sampler  # as a user gives them
 MakeNamed: TypeAlias = "Callable[[str, int, int], Optimizer | Adapted]"  # (name, trial, horizon) -> optimizer
 
 ENTRY_POINTS = "taskset.optimizers"  # group of functions `text -> optimizer, or None where text names none of theirs`
 NAME = re.compile(r"[A-Za-z0-9_.@+-]{1,150}")
 _LIST = re.compile(r"opt_list:(\d{1,9})")
-MOST = 10000  # trials
 UNKNOWN = "unknown "
 
 
@@ -56,7 +50,8 @@ class Candidate:
     name: what results are stored under; trials: hyperparameters {name: value} of each trial; drawn: whether they were drawn at
     random, so that their order says nothing; make: `(trial, horizon) -> optimizer` for a sweep, trial = 0, 1, ..; code: digest of
     the code that runs, "" for a name of this package; it begins with UNKNOWN, and is another one each time, where code can't be
-    known.
+    known. trained_on: names of the tasks that a learned optimizer was trained on, where the object that was found has them as an
+    attribute of that name; results don't depend on them.
     """
 
     name: str
@@ -64,6 +59,7 @@ class Candidate:
     drawn: bool
     make: Callable[[int, int], Optimizer | Adapted]
     code: str = ""
+    trained_on: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -72,7 +68,7 @@ class Candidate:
 
     def as_json(self) -> dict[str, Any]:
         """What results depend on beside the sweep's options, as JSON values."""
-        return {"hyperparameters": [_as_json(trial) for trial in self.trials], "code": self.code}
+        return {"hyperparameters": list(self.trials), "code": self.code}
 
 
 def candidate(
@@ -88,9 +84,11 @@ def candidate(
         return _of_list(int(match[1]), hyperparameters, trials, name)
     thing, code = find(optimizer) if isinstance(optimizer, str) else (optimizer, _code(optimizer))
     name = _checked_name(name or _name_of(optimizer, thing))
-    sets, drawn = _sets(hyperparameters, trials, name)
+    sets, drawn = trial_sets.checked(hyperparameters, trials, name)
     make = _named(optimizer, sets) if isinstance(optimizer, str) and isinstance(thing, str) else _adapted(thing, sets)
-    found = Candidate(name, tuple(sets), drawn, lambda trial, horizon: make(found.names[trial], trial, horizon), code)
+    known = getattr(thing, "trained_on", ())
+    known = known if isinstance(known, tuple) and all(isinstance(task, str) for task in known) else ()  # another's attribute
+    found = Candidate(name, tuple(sets), drawn, lambda trial, horizon: make(found.names[trial], trial, horizon), code, known)
     return found
 
 
@@ -220,31 +218,6 @@ def _json(text: str, where: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{where}: no valid JSON ({cut(str(error))}); give an object or a list of objects") from error
-
-
-def _sets(hyperparameters: Given | None, trials: int | None, name: str) -> tuple[list[Hyperparameters], bool]:
-    """(a list of hyperparameters, whether they were drawn)."""
-    if trials is not None and not (type(trials) is int and 1 <= trials <= MOST):
-        raise ConfigError(f"trials {shown(trials)}: allowed is an integer from 1 to {MOST}")
-    sets: Given
-    if callable(hyperparameters):
-        sets = [hyperparameters(seeds.generator(0, "score", trial)) for trial in range(trials or 1)]
-    else:
-        sets = [hyperparameters or {}] if isinstance(hyperparameters, (dict, type(None))) else hyperparameters
-    if not isinstance(sets, list) or not sets or not all(isinstance(one, dict) for one in sets):
-        raise ConfigError(
-            f"hyperparameters of {name!r}: {shown(sets)}; allowed are a dict, a list of dicts, and a function of them"
-        )
-    if trials is not None and trials > len(sets):
-        raise ConfigError(
-            f"trials {trials} of {name!r}: there are {len(sets)} sets of hyperparameters; give a sampler to draw more"
-        )
-    return [_as_json(one) for one in sets[:trials]], callable(hyperparameters)
-
-
-def _as_json(values: Mapping[str, Any]) -> Hyperparameters:
-    """Hyperparameters with NumPy's numbers as Python's."""
-    return {key: value.item() if hasattr(value, "item") else value for key, value in values.items()}
 
 
 def _named(text: str, sets: Sequence[Hyperparameters]) -> MakeNamed:

@@ -13,7 +13,7 @@ from taskset.errors import ConfigError, StoreError, cut, shown
 from taskset.normalization import store
 from taskset.normalization.normalizer import mean_curves
 from taskset.normalization.store.reading import outdated_line, tasks_and_versions
-from taskset.scoring import rivals, scores, speedup, statistics
+from taskset.scoring import alike, requested, rivals, scores, speedup, statistics
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -110,8 +110,11 @@ def compare(
     """The `Comparison` of results of `evaluate` under `roots` with the baselines in a directory (None: the package's).
 
     Tasks that not all results have are left out, with a note. version: None: tasks that changed since their baselines were
-    computed are left out, with a note; "0.1": results and baselines as that version computed them.
+    computed are left out, with a note; "0.1": results and baselines as that version computed them. Runs of the seeds that all
+    have are compared, with a note where others are left out.
     """
+    import pandas as pd
+
     view = scores.view(chosen_view)
     curves, evaluations = read_results(roots, version)
     learned, options = list(evaluations), next(iter(evaluations.values()))
@@ -129,18 +132,26 @@ def compare(
         families = theirs["optimizer"].map(rivals.family_of)
         usable = families.isin([rivals.ADAM, "adagrad_lr"])
         cut_short, theirs = sorted({str(family) for family in families[~usable]}), theirs[usable]
-    notes = _notes(theirs, evaluations, tasks, scales, horizon, longer)
+    notes = _notes(theirs, tasks, scales, horizon, longer)
+    counts = alike.batches_of_baselines(baselines, tasks, [source, "none"], longer)
+    notes += alike.batches_notes({name: options["batches"] for name, options in evaluations.items()}, counts)
     if cut_short:
         notes.append(f"left out, as their schedules may depend on the horizon: {', '.join(cut_short)}")
+    unfinished = {name: requested.unfinished(root) for name, root in zip(evaluations, roots)}
+    notes += [_left_out(names, f"{name} has not finished") for name, names in unfinished.items() if names]
+    uncommon = sorted(set(uncommon).difference(*unfinished.values()))
     if uncommon:
-        notes.append(f"left out: {len(uncommon)} tasks that not all evaluations have ({cut(', '.join(uncommon))})")
+        notes.append(_left_out(uncommon, "not all evaluations have"))
     if older:
         notes.append(f"left out: {tasks_and_versions(older)}, which changed since their baselines were computed")
     tasks = [task for task in tasks if (task, "train") in scales and (task, "valid_outer") in scales]
     if not tasks:
         raise ConfigError("none of these tasks has a normalizer in the baselines: compare others")
     steps = scores.common_steps([*(each for _, each in curves.groupby("optimizer")), theirs], horizon)
-    both = [frame[frame["task"].isin(tasks)] for frame in (curves, theirs)]
+    curves, theirs = (frame[frame["task"].isin(tasks)] for frame in (curves, theirs))
+    (theirs, *each), seeds = alike.of_common_seeds([theirs, *(curves[curves["optimizer"] == name] for name in learned)])
+    both = [pd.concat(each, ignore_index=True), theirs]
+    notes += [*seeds, *statistics.narrow(len(tasks))]
     found = [scores.scores(frame, scales, steps, view) for frame in both]
     per_task, over = _tables(found)
     rows, more = rivals.rivals_of(per_task.loc[["train", "valid_outer"]], learned)
@@ -159,7 +170,11 @@ def _common_tasks(curves: pd.DataFrame) -> tuple[list[str], list[str]]:
     return tasks, others
 
 
-def _notes(theirs, evaluations, tasks, scales, horizon, longer):
+def _left_out(tasks: Sequence[str], which: str) -> str:
+    return f"left out: {len(tasks)} tasks that {which} ({cut(', '.join(tasks))})"
+
+
+def _notes(theirs, tasks, scales, horizon, longer):
     notes: list[str] = []
     lacking = [task for task in tasks if task not in set(theirs["task"])]
     if lacking:
@@ -168,10 +183,6 @@ def _notes(theirs, evaluations, tasks, scales, horizon, longer):
         splits = [split for split in ("train", "valid_outer", "test") if (task, split) not in scales]
         if splits:
             notes.append(f"{task} has no normalizer for {', '.join(splits)}")
-    seeds = sorted(theirs["seed"].unique().tolist())
-    for name, options in evaluations.items():
-        if options["seeds"] != seeds:
-            notes.append(f"seeds: {name} {options['seeds']}, baselines {seeds}")
     if longer != horizon:
         notes.append(f"normalized by baselines of {longer} steps, of which the first {horizon} are looked at")
     return notes

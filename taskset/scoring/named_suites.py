@@ -1,8 +1,10 @@
 """Suites by name and version: rules over the baselines that come with the package, and files that come with it. No TensorFlow.
 
-A version of a rule never changes, so that results on it stay comparable; what should be different gets a new version. A suite
-that was made is a file of its own, with all its tasks and scales in it; those of `taskset.scoring.tiers` and, once they are
-written, of `taskset.scoring.written` come with the package.
+A version of a rule never changes; what should be different gets a new version. What it selects follows the baselines: as they
+grow, it has more tasks, and other scales where tasks were measured again. Results on it are comparable where the scales are the
+same, which `score --compare` checks task by task. A suite that was made is a file of its own, with all its tasks and scales in
+it, and never changes; those of `taskset.scoring.tiers` and, once they are written, of `taskset.scoring.written` come with the
+package.
 """
 
 import math

@@ -44,6 +44,12 @@ def _mean(row: Row) -> float:
     return float(np.mean(list((row.values.get("train") or row.values["test"]).values())))
 
 
+def _whole(rows, split):
+    """The rows with the losses of as many tasks as any has: fewer than the tasks where some have no test normalizer."""
+    most = max(len(row.values[split]) for row in rows)
+    return [row for row in rows if len(row.values[split]) == most]
+
+
 def draw(standing: Standing, directory: str | Path, name: str = "profile", named: Collection[str] = ()) -> None:
     """Write `name`.pdf and `name`.png: a panel for train and one for test loss.
 
@@ -58,7 +64,7 @@ def draw(standing: Standing, directory: str | Path, name: str = "profile", named
     splits = [split for split in SPLITS if all(row.values.get(split) for row in standing.rows)]
     size = WIDTH if len(splits) > 1 else 0.7 * WIDTH, 4.4
     figure, panels = plt.subplots(1, len(splits), figsize=size, layout="constrained", squeeze=False, sharey=True)
-    whole = {split: [row for row in standing.rows if len(row.values[split]) == len(standing.tasks)] for split in splits}
+    whole = {split: _whole(standing.rows, split) for split in splits}
     coloured = highlighted(whole[splits[0]], named)
     for axes, split in zip(panels[0], splits):
         _panel(axes, whole[split], split, coloured)
@@ -95,6 +101,6 @@ def _panel(axes, rows: list[Row], split: str, coloured: list[Row]) -> None:
             style = {"color": COLOURS[i % len(COLOURS)], "linewidth": 1.8, "linestyle": line, "label": _label(row)}
         axes.step(taus, shares(losses, taus), where="post", **style)
     axes.set_xscale("symlog", linthresh=LINEAR)
-    axes.set(xlabel=f"x: normalized {SPLITS[split]} (0: best of the baselines)", xlim=(low, high), ylim=(0, 1.02))
+    axes.set(xlabel=f"x: normalized {SPLITS[split]} (0: the lowest of Adam)", xlim=(low, high), ylim=(0, 1.02))
     axes.spines[["top", "right"]].set_visible(False)
     axes.axvline(0, color="0.8", linewidth=0.8, zorder=0)

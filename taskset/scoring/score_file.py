@@ -4,11 +4,14 @@
  "seeds": 2, "optimizer": {"name": .., "hyperparameters": [..], "code": ..}, "machine": ..,
  "rows": [{"title": .., "trials": 1, "own": true, "diverged": 0, "runs": 20, "milliseconds": .2,
            "relative_cost": 1.1, "speed_up": {"median": [value, low, high], "tasks": {"mlp_family_seed1": 1.4, ..}},
-           "train": {"mean": [value, low, high], .., "won": .5, "tasks": {"mlp_family_seed1": .31, ..}}, "test": {..}}, ..]}
+           "train": {"mean": [value, low, high], .., "won": .5, "tasks": {"mlp_family_seed1": .31, ..}}, "test": {..}}, ..],
+ "scales": {"mlp_family_seed1": "9f86d081884c", ..}}
 
+scales: digests of those that a task's losses are normalized by: a suite that is a rule has others when its baselines grow.
 relative_cost: of a step, Adam's being 1; speed_up: against tuned Adam (`taskset.scoring.speedup.relative_speed`).
 """
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -33,7 +36,14 @@ def as_json(standing: Standing, candidate: Candidate, seeds: int) -> dict[str, A
     values: dict[str, Any] = {"format": FORMAT, "format_version": 1, "taskset_version": __version__, "suite": standing.suite}
     values |= {"horizon": standing.horizon, "view": standing.view, "seeds": seeds, "machine": machine()}
     values |= {"optimizer": {"name": candidate.name, **candidate.as_json()}, "rows": rows, "notes": standing.notes}
+    values["scales"] = {task: _digest(standing, task) for task in standing.tasks}
     return json.loads(json.dumps(values))
+
+
+def _digest(standing: Standing, task: str) -> str:
+    """Of the scales of a task's losses, on all splits."""
+    found = sorted((split, float(initial), float(best)) for (of, split), (initial, best) in standing.scales.items() if of == task)
+    return hashlib.sha256(json.dumps(found).encode()).hexdigest()[:12]
 
 
 def write(standing: Standing, candidate: Candidate, seeds: int, path: str | Path) -> None:
@@ -50,6 +60,8 @@ def read(path: str | Path) -> dict[str, Any]:
         rows = [row_json.read(row) for row in found["rows"]]
         if not all(isinstance(found[key], kind) for key, kind in zip(SAME, (str, int, str))) or not any(row.own for row in rows):
             raise ValueError("no rows of an optimizer of its own")
+        if not isinstance(found.get("scales", {}), dict):
+            raise ValueError("scales are no object")
         return {**found, "rows": rows}
     except OSError as error:
         raise StoreError(f"can't read {path}: {error.strerror}; give the scores.json of `python -m taskset score`") from error
@@ -62,13 +74,14 @@ def differences(first: dict[str, Any], second: dict[str, Any]) -> list[str]:
     """Lines that compare two files (`read`): each pair of their optimizers' rows with the same number of trials.
 
     The difference is that of the normalized losses of the same tasks, the second's minus the first's: negative where the second
-    is better. Raises: ConfigError where suites, horizons, views or numbers of seeds differ.
+    is better. Raises: ConfigError where suites, horizons, views or numbers of seeds differ, or a common task's scales do.
     """
     for key in (*SAME, "seeds"):
         if first.get(key) != second.get(key):
             raise ConfigError(
                 f"{key} is {first.get(key)!r} in one file and {second.get(key)!r} in the other: compare scores of one {key}"
             )
+    _check_scales(first, second)
     lines = []
     for a in (row for row in first["rows"] if row.own):
         for b in (row for row in second["rows"] if row.own and row.trials == a.trials):
@@ -85,5 +98,21 @@ def differences(first: dict[str, Any], second: dict[str, Any]) -> list[str]:
                     f"{b.title} is below on {won:.0%}"
                 )
     if not lines:
-        raise ConfigError("the files have no number of trials in common: score both with the same --trials")
-    return lines
+        raise ConfigError("the files have no trials or tasks in common: score both with the same --trials and --split")
+    each = [{task for row in file["rows"] if row.own for task in row.values.get("train", {})} for file in (first, second)]
+    if alone := len(each[0] ^ each[1]):
+        lines.append(f"left out: {alone} task{'s' if alone > 1 else ''} that one of the files alone has")
+    if not ("scales" in first and "scales" in second):
+        lines.append("whether losses are normalized by the same scales isn't known: a file of before taskset 0.2.2 doesn't say")
+    return lines + statistics.narrow(len(each[0] & each[1]))
+
+
+def _check_scales(first: dict[str, Any], second: dict[str, Any]) -> None:
+    """Raise `ConfigError` where losses of a task are normalized by different scales."""
+    mine, theirs = first.get("scales", {}), second.get("scales", {})
+    different = [task for task in mine if task in theirs and mine[task] != theirs[task]]
+    if different:
+        raise ConfigError(
+            f"the scales of {different[0]!r} are not the same in both files ({len(different)} such tasks): allowed are those of "
+            "the same baselines; score one of them once more, with the taskset of the other"
+        )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from taskset.errors import ConfigError
 from taskset.normalization import store
 from taskset.normalization.normalizer import mean_curves
-from taskset.scoring import rivals, scores, speedup
+from taskset.scoring import alike, rivals, scores, speedup, statistics
 from taskset.scoring.comparison import plain
 from taskset.scoring.rows import Row, rows_of
 
@@ -31,7 +31,8 @@ Scales: TypeAlias = Mapping[tuple[str, str], tuple[float, float]]  # {(task, spl
 
 @dataclass(frozen=True)
 class Standing:
-    """The rows of a suite's table, the candidate's first; tuned: the one that `won` compares with; notes: lines for people."""
+    """The rows of a suite's table, the candidate's first; tuned: the one that `won` compares with; notes: lines for people;
+    scales: those that losses are normalized by."""
 
     suite: str
     horizon: int
@@ -40,6 +41,7 @@ class Standing:
     rows: list[Row]
     tuned: Row | None
     notes: list[str] = field(default_factory=list)
+    scales: Scales = field(default_factory=dict)
 
 
 def standing(
@@ -63,9 +65,18 @@ def standing(
     sources = [suite.source, "none"]
     if not all((task, "test") in scales for task in tasks):
         scales |= _test_scales(tasks, sources, suite.horizon, baselines)
+    tested = sum((task, "test") in scales for task in tasks)
     mine = plain(store.load_curves(task=tasks, root=root))
     theirs = _baselines(tasks, sources, suite.horizon, baselines)
-    mine, theirs, notes = _of_common_seeds(mine, theirs)
+    (mine, theirs), notes = alike.of_common_seeds([mine, theirs])
+    counts = alike.batches_of_baselines(baselines, tasks, sources, suite.horizon)
+    notes += alike.batches_notes({candidate.name: store.read_options(root)["batches"]}, counts)
+    if tested < len(tasks):
+        notes.append(f"test loss of {tested} of {len(tasks)} tasks: the others have no test normalizer")
+    seen = len(set(tasks) & set(candidate.trained_on))
+    if seen:
+        notes.append(f"{candidate.name} was trained on {seen} of these {len(tasks)} tasks: --split test leaves them out")
+    notes += statistics.narrow(len(tasks))
     if horizon < suite.horizon:
         notes.append(f"losses are normalized by baselines of {suite.horizon} steps, of which the first {horizon} are compared")
         theirs = theirs[theirs["optimizer"].map(rivals.family_of).isin([rivals.ADAM])]  # the others' schedules are longer
@@ -86,7 +97,7 @@ def standing(
         others = scores.scores(theirs, scales, steps, chosen)
         more, tuned = _rivals(others, tasks, notes, _speeds(theirs, adam, steps))
         rows += more
-    return Standing(f"{suite.name}:{suite.version}", horizon, view, list(tasks), rows, tuned, notes)
+    return Standing(f"{suite.name}:{suite.version}", horizon, view, list(tasks), rows, tuned, notes, scales)
 
 
 def of_baselines(suite: Suite, view: str = "end", baselines: str | Path | None = None) -> Standing:
@@ -100,21 +111,7 @@ def of_baselines(suite: Suite, view: str = "end", baselines: str | Path | None =
     steps = scores.common_steps([theirs], suite.horizon)
     notes: list[str] = []
     rows, tuned = _rivals(scores.scores(theirs, scales, steps, scores.view(view)), tasks, notes, None)
-    return Standing(f"{suite.name}:{suite.version}", suite.horizon, view, tasks, rows, tuned, notes)
-
-
-def _of_common_seeds(mine: pd.DataFrame, theirs: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
-    """Both frames with the seeds that both have of a task, and a note where that leaves some out.
-
-    The best of many trials is the lower, the fewer seeds its mean is over: means over unequal numbers can't be compared.
-    """
-    each = [set(zip(frame["task"], frame["seed"])) for frame in (mine, theirs)]
-    common = set.intersection(*each)
-    if {task for task, _ in common} != {task for task, _ in each[0]} or each[0] == each[1]:
-        return mine, theirs, []
-    mine, theirs = (frame[[pair in common for pair in zip(frame["task"], frame["seed"])]] for frame in (mine, theirs))
-    seeds = sorted({int(seed) for _, seed in common})
-    return mine, theirs, [f"runs of the seeds that both have are compared: {', '.join(map(str, seeds))}"]
+    return Standing(f"{suite.name}:{suite.version}", suite.horizon, view, tasks, rows, tuned, notes, scales)
 
 
 def check_horizon(suite: Suite, tasks: Sequence[str], horizon: int, baselines: str | Path | None = None) -> None:

@@ -9,6 +9,8 @@ from taskset.scoring.standing import Standing
 
 VIEWS = {"end": "at the last step", "mean": "mean over the curve", "lowest": "lowest of the curve"}
 SPLITS = {"train": "train loss", "test": "test loss"}
+# Of what a normalized loss is 0: not of the best of all baselines, of which others than Adam's rates get below it.
+ZERO = "0: the lowest point of the mean curves that scale a task, in the package's baselines those of Adam's rates"
 WIDTH = 80
 TITLE = 26  # letters of a title on the terminal
 
@@ -18,11 +20,11 @@ def heading(standing: Standing) -> str:
     count = len(standing.tasks)
     return (
         f"{standing.suite}, {count} task{'s' if count > 1 else ''}, {standing.horizon} steps. Normalized loss "
-        f"({VIEWS[standing.view]}; 1: the start, 0: the best of the baselines; a loss that is not finite counts as 2), mean "
+        f"({VIEWS[standing.view]}; 1: the start, {ZERO}; a loss that is not finite counts as 2), mean "
         "over seeds. Brackets: 95% bootstrap interval over tasks. won: share of tasks with a lower loss than Adam tuned for "
         "each task; equal losses count half. Trials are chosen by train loss for train loss, by validation loss for test "
         "loss. speed-up: how many times as fast as the best of Adam's rates to a smoothed train loss that both reach, median "
-        "over tasks. x Adam: cost of a step, Adam's being 1."
+        "over tasks. diverged: of the runs of all trials, chosen or not. x Adam: cost of a step, Adam's being 1."
     )
 
 

@@ -60,23 +60,27 @@ def of_candidate(
     candidate: Candidate, suite: Suite, tasks: Sequence[str], options: SweepOptions, root: str | Path, data_dir: str | Path | None
 ) -> StepCost:
     """The `StepCost` of a candidate's first trial; kept in `root`, so that it is measured once. Raises `StoreError`."""
-    if (known := kept(root)) is not None:
+    if (known := kept(root, candidate)) is not None:
         return known
     names = chosen(tasks)
     pairs = [_measured(task, candidate, suite.source, options, data_dir) for task in names]
     cost = StepCost(tuple(names), tuple(mine for mine, _ in pairs), tuple(adam for _, adam in pairs))
-    write_text(json.dumps(asdict(cost)) + "\n", Path(root) / FILE)
+    write_text(json.dumps({**asdict(cost), "candidate": candidate.as_json()}) + "\n", Path(root) / FILE)
     return cost
 
 
-def kept(root: str | Path) -> StepCost | None:
-    """The `StepCost` that was measured for the results in `root`; None where there is none. Raises `StoreError`."""
+def kept(root: str | Path, candidate: Candidate) -> StepCost | None:
+    """The `StepCost` of the candidate that was measured in `root`; None where there is none, or only another optimizer's.
+
+    Raises `StoreError`.
+    """
     path = Path(root) / FILE
     if not path.exists():
         return None
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        return StepCost(*(tuple(found[part]) for part in ("tasks", "each", "adam")))
+        cost = StepCost(*(tuple(found[part]) for part in ("tasks", "each", "adam")))
+        return cost if found.get("candidate") == candidate.as_json() else None
     except (ValueError, KeyError, TypeError) as error:
         raise StoreError(f"{path} can't be read: delete it, and it will be measured again") from error
 

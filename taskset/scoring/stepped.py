@@ -50,8 +50,8 @@ class SteppedOptimizer(Protocol):
     def hparams(self, horizon: int) -> dict[str, float]:
         """The hyperparameters that TensorFlow's programs need: none."""
 
-    def begin(self, start: np.ndarray, shapes: ParameterShapes) -> Steps:
-        """A run at its first step. start: all parameters in one vector; shapes: of the parameters, in its order."""
+    def begin(self, start: np.ndarray, shapes: ParameterShapes, horizon: int) -> Steps:
+        """A run of `horizon` steps at its first. start: all parameters in one vector; shapes: of the parameters, in its order."""
 
 
 class Stepped:
@@ -86,7 +86,7 @@ class Stepped:
             self._runs = {}
             for optimizer in self.group:
                 with self._random[optimizer.name]:
-                    self._runs[optimizer.name] = optimizer.begin(start, shapes)
+                    self._runs[optimizer.name] = optimizer.begin(start, shapes, self.options.steps)
             self._seconds = dict.fromkeys(self._runs, 0.0)
         with account("compile"):
             self._bases = bases(seed, "train")

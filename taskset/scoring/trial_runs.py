@@ -33,8 +33,9 @@ class Text:
 
     def candidate(self) -> Candidate:
         """The `Candidate`."""
-        sets = None if self.optimizer.startswith("opt_list:") else list(self.trials)
-        return candidates.candidate(self.optimizer, sets, name=self.name)
+        if self.optimizer.startswith("opt_list:"):  # it has its own sets, of which the first may have been asked for
+            return candidates.candidate(self.optimizer, None, len(self.trials), self.name)
+        return candidates.candidate(self.optimizer, list(self.trials), name=self.name)
 
     def files(self) -> tuple[str, ...]:
         """The file that the text names, if it names one: other machines need a copy."""

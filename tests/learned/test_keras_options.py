@@ -121,6 +121,11 @@ def test_what_is_refused():
     half = keras.Variable(np.ones(3), dtype="bfloat16")
     refused("is bfloat16: allowed is float32", lambda: made("anchored").build([half]))
     refused("weight decay 1.0: allowed is at least 0 and below 1", lambda: made("mlp", weight_decay=1.0))
-    with pytest.raises(ValueError, match="Only one of"):
-        made("mlp", clipnorm=1.0, clipvalue=1.0)
+    for wrong in ("0.1", -0.1, float("nan"), True, [0.1]):
+        refused("weight decay .*: allowed is at least 0 and below 1", lambda wrong=wrong: made("mlp", weight_decay=wrong))
+    for option in ("clipnorm", "clipvalue", "global_clipnorm"):
+        for wrong in ("1", -1.0, 0, float("inf"), float("nan"), True):
+            refused(f"{option} .*: allowed is a finite number > 0", lambda o=option, w=wrong: made("mlp", **{o: w}))
+    refused("clipnorm and clipvalue: allowed is one of them", lambda: made("mlp", clipnorm=1.0, clipvalue=1.0))
+    assert made("mlp", clipnorm=np.float32(0.5), weight_decay=0).get_config()["clipnorm"] == 0.5
     refused("argument 'use_ema' of mlp: allowed are", lambda: LearnedOptimizer("mlp", perturbed, use_ema=True))

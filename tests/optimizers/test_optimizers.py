@@ -9,6 +9,7 @@ import sonnet as snt
 import tensorflow as tf
 
 from taskset import optimizers
+from taskset.errors import ConfigError
 from taskset.optimizers import base
 from taskset.optimizers.relative_nadam import relative_nadam
 from tests.optimizers.problem import DTYPES, RTOL, SHAPES, STEPS, Problem, distance, run
@@ -198,3 +199,28 @@ def test_numbers_are_taken_in_the_precision_of_the_parameters(rule):
     for path, w in found[0].items():
         assert w.dtype == tf.float64 and w.shape == params[path].shape
         np.testing.assert_allclose(w, found[1][path], rtol=1e-14)
+
+
+DIVISORS = [
+    *((rule, "epsilon") for rule in ("rmsprop", "adam", "nadamw_published", "nadamw_corrected", "schedule_free_adamw")),
+    *((rule, "epsilon") for rule in ("prodigy", "muon", "soap", "relative_nadam")),
+    ("adagrad", "initial_accumulator_value"),
+    ("prodigy", "initial_distance"),
+]
+
+
+@pytest.mark.parametrize("rule, setting", DIVISORS)
+def test_what_is_divided_by_is_above_zero(rule, setting):
+    """With 0, the parameters whose gradients are 0 would be 0 / 0."""
+    make = relative_nadam if rule == "relative_nadam" else getattr(optimizers, rule)
+    first = () if rule in ("relative_nadam", "prodigy") else (0.1,)
+    with pytest.raises(ConfigError, match=f"{setting} 0.0 of .*: allowed is a finite number > 0"):
+        make(*first, **{setting: 0.0})
+    make(*first, **{setting: 1e-30})
+
+
+@pytest.mark.parametrize("make", [optimizers.adam6p, optimizers.adam8p])
+def test_a_constant_under_the_root_allows_an_epsilon_of_zero(make):
+    optimizer, w = make(0.1, epsilon=0.0), {"w": tf.constant([1.0, 2.0])}
+    moved, _ = optimizer.update({"w": tf.zeros(2)}, optimizer.init(w), w, tf.constant(0), optimizer.hparams(10))
+    np.testing.assert_array_equal(moved["w"], w["w"])

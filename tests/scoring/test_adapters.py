@@ -1,5 +1,7 @@
 """A rule gives the same curves, whichever framework takes its steps."""
 
+import types
+
 import keras
 import numpy as np
 import pytest
@@ -70,7 +72,7 @@ def test_torch(task, expected):
     torch = pytest.importorskip("torch")
     same(curves(task, adapt(torch.optim.SGD, "torch_sgd", {"lr": RATE})), expected)
     with pytest.raises(ConfigError, match="rate"):
-        adapt(torch.optim.SGD, "torch_sgd", {"rate": RATE}).begin(np.zeros(2, np.float32), {"w": (2,)})
+        adapt(torch.optim.SGD, "torch_sgd", {"rate": RATE}).begin(np.zeros(2, np.float32), {"w": (2,)}, 10)
 
 
 def test_torch_optimizers_that_replace_parameters_or_want_closures(task, expected):
@@ -123,6 +125,26 @@ def test_a_factory_is_given_the_horizon():
 
     adapted = adapt(make, "mine", {"learning_rate": 0.1}, 70)
     assert seen == [70] and adapted.name == "mine" and adapted.hparams(70)["learning_rate"] == 0.1
+
+
+def cooled(grads, state, params, step, hparams):
+    """SGD whose rate falls to zero, of TensorFlow's or NumPy's numbers."""
+    rate = hparams["learning_rate"] * (1 - step / hparams["horizon"])
+    return {path: w - rate * grads[path] for path, w in params.items()}, state
+
+
+def cooled_in_a_loop(grads, state, params, step, hparams):
+    return cooled(grads, state, params, tf.cast(step, tf.float32), {**hparams, "learning_rate": RATE})
+
+
+def test_a_pair_is_given_the_horizon_whoever_runs_it(task):
+    """One contract: that of `from_functions` is that of a pair in `score`, in a compiled loop and through NumPy."""
+    frame = curves(task, from_functions("cooled", lambda params: {}, cooled_in_a_loop))
+    assert frame["train"].iloc[4] != curves(task, sgd(RATE))["train"].iloc[4]
+    same(curves(task, adapt((lambda params: {}, cooled_in_a_loop), "cooled")), frame)
+    numpy = types.SimpleNamespace(framework="numpy", init=lambda params: {}, update=cooled)
+    same(curves(task, adapt(numpy, "cooled", {"learning_rate": RATE})), frame)
+    assert adapt((plain_init, plain_update), "own", {"horizon": 7}).hparams(20) == {"horizon": 7.0}
 
 
 def test_what_is_no_optimizer():

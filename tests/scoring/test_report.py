@@ -179,6 +179,13 @@ def test_short_runs_are_normalized_by_longer_baselines_and_strange_ones_by_thems
         results.read([strange, without_tables(made.write(tmp_path / "again", tasks=tasks, optimizers=["mine"], steps=20_000))])
 
 
+def test_a_directory_that_is_given_twice_is_refused(sweep, tmp_path):
+    (tmp_path / "link").symlink_to(sweep)
+    for again in (sweep, str(sweep), f"{sweep}/", sweep / ".." / sweep.name, tmp_path / "link"):
+        with pytest.raises(ConfigError, match="is the same directory as .*: give each one once"):
+            results.read([sweep, again])
+
+
 def test_what_is_left_out_is_said():
     assert results.scales.left_out([None]).startswith("Left out: ") and "which changed since" in results.scales.left_out([None])
 

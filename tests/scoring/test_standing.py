@@ -89,7 +89,7 @@ def test_candidates(mine):
         "def init(params):\n    return {}\n\n\ndef update(grads, state, params, step, hparams):\n    return params, {}\n"
     )
     plain = candidates.candidate(str(functions), {"rate": 0.5})
-    assert plain.name == "functions" and plain.code and plain.make(0, 10).hparams(10) == {"rate": 0.5}
+    assert plain.name == "functions" and plain.code and plain.make(0, 10).hparams(10) == {"rate": 0.5, "horizon": 10}
     functions.write_text('framework = "numpy"\n' + functions.read_text())
     assert candidates.candidate(str(functions), {"rate": 0.5}).make(0, 10).library == "numpy"
     listed = candidates.candidate("opt_list:3")
@@ -180,6 +180,7 @@ def test_installed_packages_name_optimizers(monkeypatch):
 def test_learned_names_its_checkpoints():
     from learned.evaluation.entry_point import optimizer
 
+    assert len(optimizer("anchored_wide").trained_on) == 314  # of 377 tasks of its suite
     assert optimizer("mlp_pes").uses_loss and optimizer("adam_lr_-3.00") is None and optimizer("some.py:Name") is None
 
 
@@ -218,6 +219,7 @@ def test_score(mine, tiny, tmp_path):
     both = score_file.read(out / "scores.json"), score_file.read(tmp_path / "b.json")
     assert "mean -0.125 [-0.125, -0.125]" in score_file.differences(*both)[0]
     assert "100%" in score_file.differences(*both)[0] and "mean +0.000" in score_file.differences(both[0], both[0])[0]
+    assert score_file.differences(*both)[-1].startswith("over 2 tasks the intervals are too narrow")
     (tmp_path / "b.json").write_text(json.dumps({**values, "view": "mean"}))
     with pytest.raises(ConfigError, match="view"):
         score_file.differences(both[0], score_file.read(tmp_path / "b.json"))

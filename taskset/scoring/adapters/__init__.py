@@ -7,7 +7,7 @@
     optax    a gradient transformation                                                a step at a time, memory shared
 
 Any other class or function is a factory: it is called with the hyperparameters, and what it returns is adapted. A factory with
-a parameter called `horizon` gets the number of steps of a run, for schedules.
+a parameter called `horizon` gets the number of steps of a run, for schedules; a pair has it in `hparams["horizon"]`.
 """
 
 from __future__ import annotations

@@ -91,6 +91,7 @@ class Pair:
     """The `Optimizer` of two functions; hyperparameters {name: number} are what `update` is given as its last argument.
 
     init(params) -> state; update(grads, state, params, step, hparams) -> (params, state): as `taskset.optimizers.base.Optimizer`.
+    hparams has an entry "horizon" besides, the number of steps of the run, as with `taskset.optimizers.from_functions`.
     """
 
     library = "taskset"
@@ -102,9 +103,13 @@ class Pair:
         self.rule = " ".join(["pair", identity(init), identity(update), *sorted(self._hparams)])
 
     def hparams(self, horizon: int) -> dict[str, float]:
-        """The hyperparameters, whatever the horizon."""
-        del horizon
-        return dict(self._hparams)
+        """The hyperparameters, and the horizon."""
+        return with_steps(self._hparams, horizon)
+
+
+def with_steps(hyperparameters: Mapping[str, float], horizon: int) -> dict[str, float]:
+    """Hyperparameters of a pair with "horizon", the number of steps of its run; one of a user's own goes first."""
+    return {"horizon": float(horizon), **hyperparameters}
 
 
 def numbers_of(hyperparameters: Mapping[str, Any] | None, name: str) -> dict[str, float]:

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from taskset.errors import ConfigError
 from taskset.scoring.adapters.compiled import wrong
-from taskset.scoring.adapters.native import numbers_of
+from taskset.scoring.adapters.native import numbers_of, with_steps
 from taskset.scoring.stepped import EvaluateVector, ParameterShapes, Stepped
 
 Arrays: TypeAlias = Mapping[str, np.ndarray]  # {path: array}
@@ -27,8 +27,8 @@ class NumPy:
     """Two functions of arrays.
 
     init(params) -> state, any object; update(grads, state, params, step, hparams) -> (params, state). grads and params are
-    {path: float32 array}; step: 0, 1, ..; hparams: {name: number}. Returned parameters may be of any float type; they are kept as
-    float32.
+    {path: float32 array}; step: 0, 1, ..; hparams: {name: number}, with "horizon", the number of steps of the run, among them.
+    Returned parameters may be of any float type; they are kept as float32.
     """
 
     library = "numpy"
@@ -43,9 +43,9 @@ class NumPy:
         del horizon
         return {}
 
-    def begin(self, start: np.ndarray, shapes: ParameterShapes) -> NumPySteps:
+    def begin(self, start: np.ndarray, shapes: ParameterShapes, horizon: int) -> NumPySteps:
         """The `NumPySteps` of a run; see `taskset.scoring.stepped.Stepped`."""
-        return NumPySteps(self._init, self._update, start, shapes, self.name, self._hparams)
+        return NumPySteps(self._init, self._update, start, shapes, self.name, with_steps(self._hparams, horizon))
 
 
 class NumPySteps:

@@ -41,8 +41,9 @@ class Optax:
         del horizon
         return {}
 
-    def begin(self, start: np.ndarray, shapes: ParameterShapes) -> OptaxSteps:
+    def begin(self, start: np.ndarray, shapes: ParameterShapes, horizon: int) -> OptaxSteps:
         """The `OptaxSteps` of a run; see `taskset.scoring.stepped.Stepped`."""
+        del horizon
         import jax
 
         key = tuple(shapes.items())

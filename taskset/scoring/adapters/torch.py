@@ -39,8 +39,9 @@ class Torch:
         del horizon
         return {}
 
-    def begin(self, start: np.ndarray, shapes: ParameterShapes) -> TorchSteps:
+    def begin(self, start: np.ndarray, shapes: ParameterShapes, horizon: int) -> TorchSteps:
         """The `TorchSteps` of a run; see `taskset.scoring.stepped.Stepped`."""
+        del horizon
         return TorchSteps(self._kind, self._hyperparameters, start, shapes, self.name)
 
 

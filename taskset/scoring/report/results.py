@@ -55,11 +55,13 @@ def read(roots: Sequence[str | Path], view: str = "end") -> Results:
     """The `Results` of directories; none: those of the package's baselines.
 
     Directories without normalizers, those of scores and evaluations, are shown beside the package's baselines of the same
-    settings. Raises `StoreError` (nothing there, damaged), `ConfigError` (the same runs in two directories), `UnknownName`.
+    settings. Raises `StoreError` (nothing there, damaged), `ConfigError` (a directory twice, or the same runs in two),
+    `UnknownName`.
     """
     import pandas as pd
 
     scores.view(view)  # a misspelt one is reported before anything is read
+    _check_once(roots)
     given: list[str | Path | None] = list(roots) or [None]
     beside = any(not scales.has_normalizers(root) for root in given)
     reader = _Reader(scales.known_normalizers([*given, None] if beside else given), view)
@@ -84,6 +86,15 @@ def read(roots: Sequence[str | Path], view: str = "end") -> Results:
     runs = numbered(runs).sort_values(["setting", "optimizer"], ignore_index=True)
     curves = numbered(curves).sort_values(["setting", "optimizer", "step"], ignore_index=True)
     return Results(settings, runs, curves, numbered(normalizers), view, notes)
+
+
+def _check_once(roots: Sequence[str | Path]) -> None:
+    """Raise `ConfigError` where a directory is there twice, be it under two names: its runs would count twice."""
+    places = [Path(root).resolve() for root in roots]
+    for i, root in enumerate(roots):
+        if places[i] in places[:i]:
+            first = str(roots[places.index(places[i])])
+            raise ConfigError(f"{str(root)!r} is the same directory as {first!r}: give each one once")
 
 
 class _Reader:

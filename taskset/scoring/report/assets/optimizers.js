@@ -55,8 +55,9 @@ const optimizers = {
     optimizers.rows = rows;
     byId("compared").textContent =
       `${format.plural(settings.length, "task")} shown by the filters with all of these optimizers. Normalized ` +
-      `${SPLIT_NAMES[filters.split]} loss, ${VIEW_NAMES[data.view]} (1: the start, 0: the best of the baselines; a diverged run ` +
-      "counts as 2), mean over seeds. Trials: runs that a new task costs. What is tuned is chosen with knowledge of these tasks.";
+      `${SPLIT_NAMES[filters.split]} loss, ${VIEW_NAMES[data.view]} (1: the start, 0: the lowest point of the mean curves ` +
+      "that scale a task; a loss that is not finite counts as 2), mean over seeds. Trials: runs that a new task costs. What is tuned " +
+      "is chosen with knowledge of these tasks. Diverged runs: of those that are chosen, not of all that were tried.";
     const shown = (name) => (cell) => {
       const row = cell.getData();
       const [low, high] = row[`${name} interval`];

@@ -1,0 +1,51 @@
+"""What has to be alike before losses of several origins are compared: the seeds of their runs, the batches of an evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from taskset.normalization import store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def of_common_seeds(frames: Sequence[pd.DataFrame]) -> tuple[list[pd.DataFrame], list[str]]:
+    """Frames of curves on the same tasks with the seeds that all of them have of a task, and a note where runs are left out.
+
+    The best of many trials is the lower, the fewer seeds its mean is over: means over unequal numbers can't be compared. Where a
+    task has no such seed, the frames stay as they are, and the note says so.
+    """
+    each = [set(zip(frame["task"], frame["seed"])) for frame in frames]
+    if all(pairs == each[0] for pairs in each):
+        return list(frames), []
+    common = set.intersection(*each)
+    without = {task for task, _ in set.union(*each)} - {task for task, _ in common}
+    if without:
+        return list(frames), [f"runs of different seeds are compared: {len(without)} tasks have none in common"]
+    seeds = ", ".join(map(str, sorted({int(seed) for _, seed in common})))
+    kept = [frame[[pair in common for pair in zip(frame["task"], frame["seed"])]] for frame in frames]
+    return kept, [f"runs of the seeds that {'both' if len(frames) == 2 else 'all'} have are compared: {seeds}"]
+
+
+def batches_of_baselines(root: str | Path | None, tasks: Iterable[str], sources: Sequence[str], horizon: int) -> list[int]:
+    """The numbers of batches in an evaluation of the baselines of some tasks, sorted; none where the directory doesn't say.
+
+    root: of a sweep or of merged ones; None: the package's.
+    """
+    if root is None or (Path(root) / "sweeps.parquet").exists():
+        frame = store.load_sweeps(root)
+        rows = frame[frame["task"].isin(list(tasks)) & frame["source"].isin(sources) & (frame["horizon"] == horizon)]
+        return sorted(int(count) for count in rows["batches"].unique())
+    return [store.read_options(root)["batches"]] if (Path(root) / "sweep.json").exists() else []
+
+
+def batches_notes(mine: Mapping[str, int], theirs: Sequence[int]) -> list[str]:
+    """A note where losses are means over unequal numbers of batches. mine: {optimizer: batches}; theirs: of the baselines."""
+    if len({*mine.values(), *theirs}) <= 1:
+        return []
+    each = [f"{name} {count}" for name, count in mine.items()]
+    each += [f"baselines {' or '.join(map(str, theirs))}"] if theirs else []
+    return [f"batches in an evaluation: {', '.join(each)}; over fewer, losses are noisier, and the lowest of several too low"]

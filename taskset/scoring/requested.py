@@ -1,0 +1,60 @@
+"""What an evaluation was asked for: requested.json beside its curves, so that what has not been finished of it can be named.
+
+    {"requests": [{"suite": "1h:1", "split": "test", "tasks": ["mlp_family_seed3", ..]}, ..]}
+
+A directory may be asked for more, one request after the other. suite and split: null for tasks that were named one by one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from taskset.errors import StoreError, cut
+from taskset.normalization import store
+from taskset.scoring.suites import Suite
+
+FILE = "requested.json"
+
+
+def record(root: str | Path, given: Suite | Sequence[str], split: str, tasks: Sequence[str]) -> None:
+    """Write down that `tasks` were asked for: those of a split of a suite, or names; beside what was asked for before.
+
+    Where there are no curves yet, the directory isn't claimed (`store.check_options`), and nothing of before counts.
+    """
+    suite, of = (f"{given.name}:{given.version}", split) if isinstance(given, Suite) else (None, None)
+    request = {"suite": suite, "split": of, "tasks": list(tasks)}
+    before = _requests(root) if _finished(root) else []
+    if request not in before:
+        store.write_text(json.dumps({"requests": [*before, request]}, indent=1) + "\n", Path(root) / FILE)
+
+
+def unfinished(root: str | Path) -> list[str]:
+    """The tasks that were asked for and have no curves, sorted; none where nothing was written down. Raises `StoreError`."""
+    return sorted({task for request in _requests(root) for task in request["tasks"]} - _finished(root))
+
+
+def _finished(root: str | Path) -> set[str]:
+    return {path.stem for path in Path(root, "curves").rglob("[!.]*.parquet")}
+
+
+def _requests(root: str | Path) -> list[dict[str, Any]]:
+    path = Path(root) / FILE
+    if not path.exists():  # of before 0.2.2
+        return []
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))["requests"]
+        if isinstance(found, list) and all(isinstance(task, str) for request in found for task in _listed(request["tasks"])):
+            return found
+        raise ValueError("requests are no list, or a task no text")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        reason = cut(f"{type(error).__name__}: {error}")
+        raise StoreError(f"{path} can't be read ({reason}): delete it, and evaluate once more") from error
+
+
+def _listed(tasks: Any) -> list[Any]:
+    if not isinstance(tasks, list):
+        raise ValueError("tasks are no list")
+    return tasks

@@ -1,0 +1,71 @@
+"""Sets of hyperparameters, one for each trial: given by a user in one of several forms, kept as JSON values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from taskset.errors import ConfigError, cut, origin, shown
+from taskset.random import seeds
+
+Hyperparameters: TypeAlias = dict[str, Any]  # {name: JSON value} of a trial
+Sampler: TypeAlias = Callable[[np.random.Generator], Hyperparameters]
+Given: TypeAlias = Hyperparameters | Sequence[Hyperparameters] | Sampler  # as a user gives them
+
+MOST = 10000  # trials
+
+
+def checked(hyperparameters: Given | None, trials: int | None, name: str) -> tuple[list[Hyperparameters], bool]:
+    """(a list of hyperparameters, whether they were drawn): a dict, a list of dicts, or `trials` draws of a sampler.
+
+    trials: of a list, the first so many. Raises `ConfigError`.
+    """
+    if trials is not None and not (type(trials) is int and 1 <= trials <= MOST):
+        raise ConfigError(f"trials {shown(trials)}: allowed is an integer from 1 to {MOST}")
+    sets: Given
+    if callable(hyperparameters):
+        sets = [_drawn(hyperparameters, trial, name) for trial in range(trials or 1)]
+    else:
+        sets = [hyperparameters or {}] if isinstance(hyperparameters, (dict, type(None))) else hyperparameters
+    if not isinstance(sets, list) or not sets or not all(isinstance(one, dict) for one in sets):
+        raise ConfigError(
+            f"hyperparameters of {name!r}: {shown(sets)}; allowed are a dict, a list of dicts, and a function of them"
+        )
+    if trials is not None and trials > len(sets):
+        raise ConfigError(
+            f"trials {trials} of {name!r}: there are {len(sets)} sets of hyperparameters; give a sampler to draw more"
+        )
+    return [_as_json(one, name) for one in sets[:trials]], callable(hyperparameters)
+
+
+def _drawn(sampler: Sampler, trial: int, name: str) -> Hyperparameters:
+    """What a user's sampler draws for a trial; its own errors as one line."""
+    try:
+        return sampler(seeds.generator(0, "score", trial))
+    except Exception as error:
+        raise ConfigError(f"the sampler of hyperparameters of {name!r} failed: {origin(error)}; mend it and try again") from error
+
+
+def _as_json(values: Mapping[str, Any], name: str) -> Hyperparameters:
+    """Hyperparameters as they come back from a file: arrays and tuples are lists, NumPy's numbers are Python's.
+
+    The optimizer gets them like this, too: a trial is the same whether Python, a file or a worker gives it, and results are
+    compared with what a file says of them when they are resumed. Raises `ConfigError` for what no file could hold.
+    """
+    try:
+        return json.loads(json.dumps(values, allow_nan=False, default=_listed))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ConfigError(
+            f"hyperparameters {shown(values)} of {name!r}: allowed are JSON values, finite numbers ({cut(str(error))}); make "
+            "what else it needs in a function that returns the optimizer"
+        ) from error
+
+
+def _listed(value: object) -> Any:
+    """What JSON has for an array, or a number of NumPy's."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"a {type(value).__name__} is none")

@@ -1,0 +1,83 @@
+"""What a score says of itself: which tasks, evaluations and intervals its numbers are of."""
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+
+from taskset.scoring import (
+    candidates,
+    comparison,
+    one_optimizer,
+    standing,
+    standing_table,
+    statistics,
+    suites,
+    summary,
+    tiers,
+)
+from taskset.scoring.report import page as page_file
+
+SHORT = {"hyperparameters": {"learning_rate": 0.001}, "horizon": 40, "batches": 1}
+
+
+@pytest.fixture
+def few(tmp_path):
+    """A file of a suite of three tasks, two of them of the split train, that has no scales of test losses."""
+    found = [entry for entry in tiers.load("1h:1").tasks if entry.family == "quadratic_family"]
+    chosen = [next(entry for entry in found if entry.split == "test"), *[e for e in found if e.split == "train"][:2]]
+    tasks = tuple(replace(e, scales={split: e.scales[split] for split in suites.SCALES}) for e in chosen)
+    suites.save(replace(tiers.load("1h:1"), name="few", tasks=tasks), tmp_path / "few.json")
+    return tmp_path / "few.json"
+
+
+def test_tasks_without_a_test_normalizer_unequal_batches_and_few_tasks_are_said(few, tmp_path, monkeypatch):
+    known = standing._test_scales
+    monkeypatch.setattr(standing, "_test_scales", lambda *given: dict(list(known(*given).items())[1:]))
+    found = one_optimizer.score("lion", str(few), tmp_path / "out", **SHORT)
+    assert [len(found.rows[0].values[split]) for split in ("train", "test")] == [3, 2]
+    assert "test loss of 2 of 3 tasks: the others have no test normalizer" in found.notes
+    assert (tmp_path / "out" / "profile.pdf").stat().st_size > 1000
+    assert any(note.startswith("batches in an evaluation: lion 1, baselines 5; over fewer, losses") for note in found.notes)
+    assert any(note.startswith("over 3 tasks the intervals are too narrow: nominally 95%, but") for note in found.notes)
+    monkeypatch.setattr(standing, "_test_scales", known)
+    assert not [n for n in one_optimizer.score("lion", str(few), tmp_path / "out", **SHORT).notes if "test normalizer" in n]
+
+
+def test_a_score_on_tasks_that_an_optimizer_was_trained_on_says_so(few, tmp_path):
+    seen = [entry.task for entry in suites.load_any(few).tasks if entry.split == "train"]
+    learned = SimpleNamespace(**vars(unmoved()), trained_on=(*seen, "mlp_family_seed7"))
+    says = "mine was trained on 2 of these 3 tasks: --split test leaves them out"
+    for split, expected in (("all", True), ("test", False)):
+        found = one_optimizer.score(learned, str(few), tmp_path / split, name="mine", horizon=40, batches=1, split=split)
+        assert (says in found.notes) is expected and expected is any("trained on" in note for note in found.notes)
+    learned.trained_on = "other people's attribute"
+    assert candidates.candidate(learned, name="mine").trained_on == ()
+
+
+def unmoved():
+    """An optimizer that leaves everything as it is."""
+    return SimpleNamespace(
+        rule="still",
+        hparams=lambda horizon: {},
+        init=lambda params: {},
+        update=lambda grads, state, params, step, hparams: (params, state),
+    )
+
+
+def test_what_0_and_diverged_mean_is_said_alike_everywhere():
+    """0 is no best of all baselines: the list and other optimizers get below it. A view of a diverged run may be less than 2."""
+    table = pd.DataFrame(columns=[*comparison.LEFT, *statistics.STATISTICS])
+    compared = summary.heading(comparison.Comparison(table, pd.DataFrame(), table, [], 200, "end"))
+    scored = standing_table.heading(standing.Standing("1h:1", 2000, "end", ["a"], [], None))
+    page = [page_file._read("assets", name) for name in ("main.js", "optimizers.js")]
+    rivals = (Path(__file__).parents[2] / "docs" / "rivals.md").read_text()
+    for text in (compared, scored, *page, rivals):
+        words = " ".join(text.replace("` +", "").replace('"', "").split())
+        assert "the lowest point of the mean curves that scale a task" in words
+        assert "not finite counts as 2" in words
+        assert not any(old in words for old in ("best of the baselines", "best that the baselines", "diverged run counts"))
+    assert "diverged: of the runs of all trials, chosen or not" in scored and "chosen or not" in rivals
+    assert all("Diverged runs: of those that are chosen" in text for text in (compared, page[1]))

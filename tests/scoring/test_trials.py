@@ -1,0 +1,57 @@
+"""Sets of hyperparameters: what may be one, and that it is the same trial wherever it is given."""
+
+import numpy as np
+import pytest
+
+from taskset.errors import ConfigError
+from taskset.scoring import candidates, one_optimizer, trial_runs
+
+TASK = "TwoD_Bowl1"
+
+
+def test_results_of_tuples_and_arrays_are_resumed(tmp_path):
+    """A file gives lists back: what is compared with it has to be lists before."""
+    given = {"betas": (0.9, 0.99), "rates": np.array([0.5, 0.25]), "lr": np.float32(0.5), "n": np.int64(3), "amsgrad": False}
+    one = candidates.candidate("lion", given)
+    assert one.trials == ({"betas": [0.9, 0.99], "rates": [0.5, 0.25], "lr": 0.5, "n": 3, "amsgrad": False},)
+    options = one_optimizer.options_of(one, "synthetic", 40)
+    trial_runs.plan(one, [TASK], options, tmp_path)
+    (tmp_path / "curves").mkdir()
+    (tmp_path / "curves" / "some.parquet").write_bytes(b"")
+    assert trial_runs.plan(one, [TASK], options, tmp_path) == [TASK]
+    assert trial_runs.plan(candidates.candidate("lion", list(one.trials)), [TASK], options, tmp_path) == [TASK]
+
+
+def test_pytorch_takes_a_list_for_betas():
+    torch = pytest.importorskip("torch")
+    found = candidates.candidate(torch.optim.Adam, {"lr": 0.1, "betas": (0.5, 0.75)})
+    steps = found.make(0, 10).begin(np.ones(2, np.float32), {"w": (2,)}, 10)
+    assert list(steps._optimizer.param_groups[0]["betas"]) == [0.5, 0.75]
+
+
+@pytest.mark.parametrize(
+    "given", [{"schedule": len}, {"lr": float("nan")}, {"lr": [1.0, float("inf")]}, {"lr": 1j}, {"lr": object()}]
+)
+def test_what_no_file_could_hold_is_refused(given):
+    for sets in (given, [{}, given], lambda rng: given):
+        with pytest.raises(ConfigError, match=r"hyperparameters .* of 'lion': allowed are JSON values, finite numbers") as error:
+            candidates.candidate("lion", sets, 2 if isinstance(sets, list) else None)
+        assert "\n" not in str(error.value)
+
+
+def test_a_samplers_own_error_is_one_line_with_its_place():
+    def sampler(rng):
+        return {"lr": rng.unifrom()}
+
+    says = r"the sampler of hyperparameters of 'lion' failed: AttributeError: .*unifrom.*test_trials\.py, line \d+"
+    with pytest.raises(ConfigError, match=says) as error:
+        candidates.candidate("lion", sampler, 3)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("trials", [1, 3, None])
+def test_workers_run_the_trials_that_were_asked_for(trials):
+    found = candidates.candidate("opt_list:10", trials=trials)
+    text = trial_runs.Text("opt_list:10", found.trials, found.name).candidate()
+    assert text.names == found.names and text.as_json() == found.as_json()
+    assert [text.make(i, 10).name for i in range(len(text.trials))] == list(found.names)
