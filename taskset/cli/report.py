@@ -7,7 +7,6 @@ import typer
 
 from taskset import plugins
 from taskset.cli.options import Modules, out
-from taskset.errors import ConfigError
 
 
 def report(
@@ -30,19 +29,11 @@ def report(
     title: Annotated[
         str | None, typer.Option(help="Title of the page. Default: the directories' names.", show_default=False)
     ] = None,
-    publish: Annotated[
-        bool, typer.Option("--publish", help="Write the page of the package's baselines into docs/ of a checkout.")
-    ] = False,
     modules: Modules = None,
 ) -> None:
     """Write a page with the tasks, curves and optimizers of directories of results: one HTML file for a browser."""
     from taskset.scoring import report as pages
 
-    if publish:
-        if directories:
-            raise ConfigError("--publish is of the package's own baselines: leave the directories out, or give --out")
-        out.print(f"written: {pages.publish()}", markup=False)
-        return
     plugins.load(modules or [])
     size = pages.write(directories or [], output, view, optimizers or (), title)
     out.print(f"written: {output} ({size / 1e6:.1f} MB); open it in a browser", markup=False)

@@ -290,14 +290,8 @@ def test_the_command(sweep, tmp_path, monkeypatch, capsys):
 
     status, out, _ = run(sweep, "--out", tmp_path / "a.html", "--optimizer", "adam_lr_-1.00", "--view", "lowest")
     assert status == 0 and out.startswith(f"written: {tmp_path / 'a.html'} (") and "MB" in out
-    status, _, err = run(sweep, "--publish")
-    assert status == 2 and err.startswith("error: --publish is of the package's own baselines") and err.count("\n") == 1
-
-
-def test_only_a_checkout_publishes(monkeypatch, tmp_path):
-    monkeypatch.setattr(page, "__file__", str(tmp_path / "a" / "b" / "c" / "d.py"))
-    with pytest.raises(StoreError, match="of a checkout"):
-        report.publish()
+    status, _, err = run(sweep, tmp_path / "nowhere", "--out", tmp_path / "b.html")
+    assert status == 2 and err.startswith("error: ") and err.count("\n") == 1 and not (tmp_path / "b.html").exists()
 
 
 def test_libraries_are_those_of_the_table():

@@ -88,7 +88,7 @@ def test_files_are_written_once_and_found_by_name(baselines, found, tmp_path, mo
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == left
     monkeypatch.setattr(written.resources, "files", lambda package: tmp_path)
     assert named_suites.find("small") == named_suites.find("small:2") == found["small"]  # the newest, now that it is there
-    assert named_suites.is_rule("problems:2") and named_suites.rule("small:1").version == 1
+    assert named_suites.is_name("problems:2") and named_suites.rule("small:1").version == 1
     with pytest.raises(ConfigError, match="baselines with small:2: allowed with suites that are rules only"):
         named_suites.find("small:2", baselines)
     with pytest.raises(UnknownName, match="heldout"):

@@ -176,6 +176,8 @@ def draw(found, others, path):
         for label, color in zip(others, ("0.4", "0.7")):
             axes.axhline(others[label][place].mean(), color=color, linestyle=":", label=label)
         axes.set(xlabel="core-minutes of outer training", xscale="log", yscale="log", title=f"held-out tasks: {place}")
+        axes.set_xticks(list(max(found.values(), key=len)), [f"{at:g}" for at in max(found.values(), key=len)])
+        axes.minorticks_off()
     panels[0].set(ylabel="normalized train loss at the end")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
     figure.savefig(path, dpi=90)

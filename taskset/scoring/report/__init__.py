@@ -11,6 +11,6 @@
 A setting is a task with a source and a horizon. No TensorFlow.
 """
 
-from taskset.scoring.report.page import publish, write
+from taskset.scoring.report.page import write
 
-__all__ = ["publish", "write"]
+__all__ = ["write"]

@@ -66,18 +66,6 @@ def write(
     return len(text.encode())
 
 
-def publish() -> Path:
-    """Write the page of the package's baselines into the documentation of a checkout; returns its path.
-
-    Raises `StoreError` where the package isn't run from a checkout.
-    """
-    docs = Path(__file__).resolve().parents[3] / "docs"
-    if not (docs.parent / "mkdocs.yml").exists():
-        raise StoreError("--publish writes into docs/ of a checkout, and this package is installed: give --out FILE.html")
-    write([], docs / "report.html")
-    return docs / "report.html"
-
-
 def page(document: dict[str, Any], curves: Iterable[str]) -> str:
     """The HTML of `contents`."""
     scripts = [_read("vendor", name) for name in LIBRARIES] + [_read("assets", name) for name in SCRIPTS]
