@@ -1,5 +1,6 @@
 """`python -m taskset list | show | sample`: what tasks there are, and what is known of one without training it."""
 
+import fnmatch
 import json
 import math
 from collections.abc import Callable
@@ -21,6 +22,10 @@ def list_names(
     pattern: Annotated[str | None, typer.Argument(help="Glob, such as 'mlp_family_seed1?'.")] = None,
     families: Annotated[bool, typer.Option("--families", help="List the families instead of tasks.")] = False,
     family: Annotated[str | None, typer.Option(help="List only tasks of this family.", show_default=False)] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(help="List only tasks that read this data set: a name or glob, such as 'mnist'.", show_default=False),
+    ] = None,
     feasible: Annotated[bool, typer.Option("--feasible", help="List only tasks that can run.")] = False,
     finite_start: Annotated[
         bool, typer.Option("--finite-start", help="Leave out tasks whose initial loss is known not to be finite.")
@@ -44,6 +49,8 @@ def list_names(
     if family is not None:
         catalogue.family(family)  # an unknown one is an error, not an empty list
         conditions.append(lambda name: catalogue.resolve(name)[0] == family)
+    if dataset is not None:
+        conditions.append(lambda name: fnmatch.fnmatchcase(_reads(name), dataset))
     if feasible:
         conditions.append(catalogue.feasible)
     if finite_start:
@@ -63,6 +70,12 @@ def list_names(
             raise TasksetError(catalogue.no_match(pattern).replace("no task", "nothing", 1))
         raise TasksetError(f"nothing matches {shown(pattern) if pattern else 'these options'}: python -m taskset list shows all")
     print("\n".join(names))
+
+
+def _reads(name: str) -> str:
+    """The data set that a task reads, which is not always the one that its config names; "" where it needs none."""
+    data = catalogue.facts(*catalogue.resolve(name)).data
+    return getattr(data, "reads", None) or getattr(data, "name", None) or ""
 
 
 def sample(

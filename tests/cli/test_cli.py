@@ -59,6 +59,18 @@ def test_list(run):
     assert len(run("list", "--family", "quadratic_family")[1].split()) == 1000
 
 
+def test_list_by_data_set(run):
+    def names(*options):
+        return run("list", *options)[1].split()
+
+    mnist = names("mlp_*family_seed?", "--dataset", "mnist")
+    assert mnist and all(catalogue.facts(*catalogue.resolve(name)).data.name == "mnist" for name in mnist)
+    text = "rnn_text_classification_family_seed?"  # whatever its configs name
+    assert len(names(text, "--dataset", "imdb_reviews/subwords8k")) == 10
+    refused(run("list", text, "--dataset", "tokenized*"), "nothing matches")
+    refused(run("list", "TwoD_*", "--dataset", "?*"), "nothing matches")
+
+
 def test_list_by_size_cost_and_start(run):
     def names(*options):
         return run("list", "--family", "mlp_family", *options)[1].split()
