@@ -12,8 +12,8 @@ has had so far. Speed-up of a run of T steps: steps until the envelope is at the
 Settings. The tasks of YARDSTICKS, with batches of 128; the images of the train split are those that the package doesn't set aside
 (published: 80 per cent). Adam: the 8 rates of the package's 17 from 10^-4.5 to 10^-1, 10,000 steps, so that its envelope has all
 horizons. Beside it, to find out what a difference comes from, the same rates falling exponentially to a tenth and to a hundredth
-at step 10,000, one seed. Optimizers of one run are told how many steps there are, and so are run for each horizon. DIR of --runs
-keeps every run; the same command goes on. --only measures some tasks, and the section has what is there.
+at the last step, one seed. These and the optimizers of one run take the number of steps, and so are run for each horizon. DIR of
+--runs keeps every run; the same command resumes. --only measures some tasks, and the section has what is there.
 
 Source of the published numbers: the normalizers of the repository google/learned_optimization (Metz et al. 2022, arXiv
 2203.11860): the envelope of 15 rates of Adam, of Adam with two falling rates and of RAdam in runs of 100,000 steps, 5 seeds.
@@ -152,7 +152,7 @@ YARDSTICKS = {
         ),
         Yardstick(
             "cifar10_mlp", "CIFAR-10, MLP 128-128-128", fixed("FixedMLP_cifar10_ce_128x128x128_relu_bs128"),
-            (1.624, 1.479, 1.010), 3, falling=False,
+            (1.624, 1.479, 1.010), 3,
         ),
         Yardstick(
             "cifar10_conv", "CIFAR-10, convolutions 32-64-64", fixed("FixedImageConv_cifar10_32x64x64_bs128"),
@@ -180,11 +180,10 @@ def adam_rules():
 
 
 def falling_rules():
-    """Adam at each of EXPONENTS, with rates that fall exponentially to each of FALLING at the last of HORIZONS."""
+    """Adam at each of EXPONENTS, with rates that fall exponentially to each of FALLING at the last step of a run."""
     from taskset.optimizers import adaptive
 
-    # `adam6p` takes its decay for 10,000 steps, which are the steps here.
-    decays = [-np.log(share) / HORIZONS[-1] for share in FALLING]
+    decays = [-np.log(share) / 10_000 for share in FALLING]  # `adam6p` takes them for 10,000 steps, and scales them with a run
     return [adaptive.adam6p(10.0**exponent, exponential_decay=decay) for exponent in EXPONENTS for decay in decays]
 
 
@@ -202,7 +201,7 @@ def kept(file, measure):
 
 
 def measure(yardstick, runs):
-    """({horizon: {rule: losses [seeds, steps]}}, Adam's losses [seeds, steps, rates], with falling rates or None) of one task."""
+    """({horizon: {rule: losses [seeds, steps]}}, Adam's losses [seeds, steps, rates], {horizon: with falling rates}) of a task."""
     task, seeds = functools.cache(yardstick.task), range(yardstick.seeds)
 
     def losses(name, rules, steps, seeds=seeds):
@@ -216,9 +215,8 @@ def measure(yardstick, runs):
         return losses(label.replace(" ", "_"), lambda: [rule_of(label)], steps)[..., 0]
 
     one_run = {steps: {label: alone(label, steps) for label in RULES} for steps in yardstick.horizons}
-    last = max(yardstick.horizons)
-    falling = losses("falling", falling_rules, last, range(1)) if yardstick.falling else None
-    return one_run, losses("adam", adam_rules, last), falling
+    falling = {steps: losses("falling", falling_rules, steps, range(1)) for steps in yardstick.horizons if yardstick.falling}
+    return one_run, losses("adam", adam_rules, max(yardstick.horizons)), falling
 
 
 def smooth(curves):
@@ -246,14 +244,13 @@ def steps_to(losses, wanted):
 def rows_of(yardstick, one_run, adam, falling):
     """The rows of one task in both tables."""
     lowest, best = envelope(adam)
-    with_falling = np.minimum(lowest, envelope(falling)[0]) if falling is not None else None
     default = smooth(adam.mean(axis=0))[:, list(EXPONENTS).index(DEFAULT_RATE)]
     against, ours = [], []
     for horizon in yardstick.horizons:
         published, here = yardstick.published[HORIZONS.index(horizon)], lowest[horizon - 1]
         rate = f"10^{EXPONENTS[best[horizon - 1]]:g}"
-        both = f"{with_falling[horizon - 1]:.3g}" if with_falling is not None else ""
-        cells = [f"{published:.3g}", f"{here:.3g}", f"{here / published - 1:+.0%}", rate, both]
+        fell = f"{envelope(falling[horizon])[0][-1]:.3g}" if horizon in falling else ""
+        cells = [f"{published:.3g}", f"{here:.3g}", f"{here / published - 1:+.0%}", rate, fell]
         against.append([yardstick.title, f"{horizon:,}", *cells])
         cells = [yardstick.title, f"{horizon:,}", f"{here:.3g}", f"{default[horizon - 1]:.3g}"]
         for label in RULES:
@@ -297,7 +294,7 @@ def section(found):
     against, ours = ([row for rows in tables for row in rows] for tables in zip(*(rows_of(*one) for one in found)))
     seeds = sorted({yardstick.seeds for yardstick, *_ in found}, reverse=True)
     fewer = "".join(f", {yardstick.title}: {yardstick.seeds}" for yardstick, *_ in found if yardstick.seeds < seeds[0])
-    header = ["task", "steps", "published", "Adam's envelope here", "difference", "best rate", "with falling rates too"]
+    header = ["task", "steps", "published", "Adam's envelope here", "difference", "best rate", "with falling rates"]
     return f"""![smoothed train losses against steps](pictures/{PICTURE})
 
 {report.table(header, against)}
@@ -306,7 +303,8 @@ In brackets: steps until Adam's envelope has that loss, over the steps of the ru
 
 {report.table(["task", "steps", "Adam's envelope", "Adam, 10^-3", *RULES], ours)}
 
-Smoothed train losses, means over {seeds[0]} seeds{fewer}. Real data; {report.conditions("tensorflow", "numpy")}."""
+Smoothed train losses, means over {seeds[0]} seeds{fewer}; with falling rates: 1. Real
+data; {report.conditions("tensorflow", "numpy")}."""
 
 
 def write(found, out):

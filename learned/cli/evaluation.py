@@ -99,8 +99,8 @@ def choose(
     workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
     modules: Modules = None,
 ) -> None:
-    """Choose among kept weights by their mean normalized train loss on the suite's valid tasks. The same command
-    resumes an interrupted run."""
+    """Choose among kept weights by the mean normalized loss of the training's objective on the suite's valid tasks. The same
+    command resumes an interrupted run."""
     plugins.load(modules or [])
     suite = named_suites.find(tasks) if tasks else None
 

@@ -5,8 +5,10 @@
     DIRECTORY/choice.json            the scores, best first
     DIRECTORY/chosen.npz             a copy of the best weights
 
-The score is the mean over tasks and seeds of the mean normalized train loss over a run, with the suite's own scales: what outer
-training makes small, on tasks that it doesn't train on. Test tasks are not looked at.
+The score is the mean over tasks and seeds of the mean normalized loss over a run, with the suite's own scales, of the split by
+whose scales the training's objective is normalized: the train loss for the objective `train`, the validation loss for `valid`.
+That is what outer training makes small (but for what an objective adds to it), on tasks that it doesn't train on. Test tasks are
+not looked at.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from learned.evaluation import runs
-from learned.outer_training import checkpoint
+from learned.outer_training import checkpoint, objectives
 from taskset.errors import ConfigError, StoreError, TasksetError
 from taskset.normalization.store import load_curves, whole_file, write_text
 from taskset.normalization.sweep.runner import SweepOptions
@@ -26,7 +28,7 @@ from taskset.normalization.sweep.workers import Progress
 from taskset.scoring import scores, suites
 from taskset.scoring.suites import Suite
 
-SPLIT, VIEW = "train", scores.mean  # of data; of a curve
+VIEW = scores.mean  # of a curve
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,8 @@ def choose(
     kept = kept_weights(directory)
     suite = suite or suites.from_json(checkpoint.load(kept[0]).value("suite", dict), str(kept[0]))
     horizon = _horizon(suite, horizon)
-    entries = [entry for entry in suite.of_split("valid") if entry.scales]
+    split = objectives.get(checkpoint.load(kept[0]).value("options", str, "objective")).scale_split
+    entries = [entry for entry in suite.of_split("valid") if split in entry.scales]
     if not entries:
         raise ConfigError(f"suite {suite.name!r} has no measured task in its split valid: give another one with --tasks")
     found = []
@@ -85,7 +88,7 @@ def choose(
             if done.failed:
                 task, reason = next(iter(done.failed.items()))
                 raise TasksetError(f"{path.name} on {task}: {reason}; choose again, or take the task out of the suite")
-        found.append(_score(path, root, entries))
+        found.append(_score(path, root, entries, split))
     found.sort(key=lambda one: (one.score, one.step))
     _copy(Path(found[0].weights), directory / "chosen.npz")
     write_text(json.dumps([vars(one) for one in found], indent=1) + "\n", directory / "choice.json")
@@ -102,10 +105,10 @@ def _named(report, path):
     return lambda progress: report(path.stem, progress)
 
 
-def _score(path: Path, root: Path, entries: list[suites.Entry]) -> Score:
+def _score(path: Path, root: Path, entries: list[suites.Entry], split: str) -> Score:
     curves = load_curves(root=root)
     steps = scores.common_steps([curves], int(curves["step"].max()))
-    scales = {(entry.task, SPLIT): entry.scales[SPLIT] for entry in entries}
+    scales = {(entry.task, split): entry.scales[split] for entry in entries}
     table = scores.scores(curves, scales, steps, VIEW)
     # Of each task the mean over its seeds first: a task counts once, however many seeds it has.
     score = float(table.groupby("task")["score"].mean().mean())

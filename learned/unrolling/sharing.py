@@ -96,13 +96,14 @@ def shared_unroll(programs: SharedUnrolls, kind: type[Unroll], problem: Problem,
     programs: those that were made; the new one is put in where there was none.
     """
     key = (kind, program_of(problem.task), *arguments)
-    if key not in programs:
-        programs[key] = kind(problem, *arguments, **more)
-        return programs[key]
-    first = programs[key].problem.task
+    found = programs.get(key)  # held here: the dictionary drops what nothing else holds
+    if found is None:
+        programs[key] = made = kind(problem, *arguments, **more)
+        return made
+    first = found.problem.task
     for name in ("parameter_shapes", "batch_shapes"):
         if getattr(first, name) != getattr(problem.task, name):
             raise ConfigError(f"{first.name} and {problem.task.name} say they share a program, but their {name} differ")
-    other = copy.copy(programs[key])
+    other = copy.copy(found)
     other.problem, other._initial = problem, problem.initializer()
     return other

@@ -60,6 +60,19 @@ def test_the_best_on_the_valid_tasks_is_chosen(kept):
     assert by_step[2]["score"] == pytest.approx(np.mean(total))
 
 
+def test_weights_of_a_training_for_validation_losses_are_chosen_by_these(tmp_path, kept, monkeypatch):
+    """The train loss of the curves is turned round: what has the lowest validation loss has the highest train loss."""
+    for path in kept.glob("weights-*.npz"):
+        loaded = checkpoint.load(path)
+        meta = {**loaded.meta, "options": {**loaded.meta["options"], "objective": "valid"}}
+        checkpoint.save(tmp_path / path.name, meta, {"theta/log_learning_rate": np.float32(RATES[loaded.step])})
+    turned = lambda root: choice_curves(root=root).assign(train=lambda curves: -curves["train"])  # noqa: E731
+    choice_curves = choice.load_curves
+    monkeypatch.setattr(choice, "load_curves", turned)
+    assert choice.choose(tmp_path, seeds=1, batches=1, evaluations=5)[0].step == 2
+    assert choice.choose(kept, seeds=2, batches=1, evaluations=5)[0].step != 2  # by the train loss, turned round
+
+
 def test_what_is_not_there_is_one_line(tmp_path, kept):
     with pytest.raises(StoreError, match="--keep-every"):
         choice.choose(tmp_path)
