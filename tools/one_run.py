@@ -82,7 +82,7 @@ def _glob_and_count(text):
 
 
 def scored(curves, suite, view):
-    """(scores, diverged runs), index (split, horizon, task), one column per optimizer; means, and counts, over seeds."""
+    """(scores, diverged runs, runs), index (split, horizon, task), one column per optimizer; means, and counts, over seeds."""
     import pandas as pd
 
     from taskset.scoring import scores
@@ -94,7 +94,7 @@ def scored(curves, suite, view):
         steps = sorted(int(step) for step in part["step"].unique())
         parts.append(scores.scores(part, scales, steps, scores.view(view)).assign(horizon=int(horizon)))
     groups = pd.concat(parts).groupby(["split", "horizon", "task", "optimizer"])
-    return groups["score"].mean().unstack(), groups["diverged"].sum().unstack()
+    return groups["score"].mean().unstack(), groups["diverged"].sum().unstack(), groups.size().unstack()
 
 
 def baselines(suite, tasks, horizons, steps):
@@ -131,7 +131,7 @@ def rows_of(curves, suite, view, split):
     steps, horizons = curves["step"].unique(), sorted(int(h) for h in curves["horizon"].unique())
     tasks = sorted(curves["task"].unique())
     both = pd.concat([curves, baselines(suite, tasks, horizons, steps)], ignore_index=True)
-    means, diverged = scored(both, suite, view)
+    means, diverged, runs = scored(both, suite, view)
     found, chosen = {}, {}
     for horizon in horizons:
         part = means.xs(horizon, level="horizon").dropna(axis=1, how="all")
@@ -140,9 +140,12 @@ def rows_of(curves, suite, view, split):
             values = np.array(
                 [part.at[(split, task), name] for task, name in rival.chosen.items() if (split, task) in part.index]
             )
-            lost = sum(int(diverged.at[(split, horizon, task), name]) for task, name in rival.chosen.items())
+            lost, of = (
+                sum(int(counts.at[(split, horizon, task), name]) for task, name in rival.chosen.items())
+                for counts in (diverged, runs)
+            )
             stats = [float(statistic(values)) for statistic in statistics.STATISTICS.values()]
-            lines.append([rival.title, rival.trials, len(values), lost, *stats, worst_quarter(values)])
+            lines.append([rival.title, rival.trials, len(values), f"{lost} of {of}", *stats, worst_quarter(values)])
             chosen[horizon, rival.title] = {task: float(part.at[(split, task), name]) for task, name in rival.chosen.items()}
         found[horizon] = lines
     return found, pd.DataFrame(chosen)

@@ -201,7 +201,8 @@ def kept(file, measure):
 
 
 def measure(yardstick, runs):
-    """({horizon: {rule: losses [seeds, steps]}}, Adam's losses [seeds, steps, rates], {horizon: with falling rates}) of a task."""
+    """({horizon: {rule: losses [seeds, steps]}}, Adam's losses [seeds, steps, rates], {horizon: falling rates' losses}) of a
+    task."""
     task, seeds = functools.cache(yardstick.task), range(yardstick.seeds)
 
     def losses(name, rules, steps, seeds=seeds):

@@ -83,7 +83,7 @@ def task(config):
 
 
 def score(losses):
-    """The mean of the last tenth of losses [steps, ..], at most WORST."""
+    """The mean of the last tenth of losses [steps, ..]; the mean, and each loss that is not finite, counts as WORST at most."""
     end = losses[-max(1, len(losses) // 10) :]
     return np.minimum(np.where(np.isfinite(end), end, WORST).mean(axis=0), WORST)
 

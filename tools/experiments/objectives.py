@@ -31,7 +31,16 @@ from tools.experiments import page
 from tools.experiments.conv_and_mlp import HELD_OUT, name_of
 from tools.experiments.one_task import JUDGING, TUNING, by_hand
 from tools.experiments.tiny_problem import interval, shown
-from tools.experiments.training import PES, loop_of, networks, over_networks, tiny_suite, train_for, training_command, whole
+from tools.experiments.training import (
+    MANY_TASKS,
+    loop_of,
+    networks,
+    over_networks,
+    tiny_suite,
+    train_for,
+    training_command,
+    whole,
+)
 
 STEPS, EVERY = 1000, 50
 OBJECTIVES = ("train", "valid")
@@ -54,7 +63,7 @@ def train(optimizer, objective, folder, minutes):
 
     start = phases.read(pretrained.find(START), learned.optimizers.get(optimizer))
     options = learned.Options(
-        optimizer, **PES, objective=objective, pairs=8, lengths=LENGTHS, slots=8, tasks_per_step=4,
+        optimizer, **MANY_TASKS, objective=objective, pairs=8, lengths=LENGTHS, slots=8, tasks_per_step=4,
         learning_rate=OPTIMIZERS[optimizer], start=phases.digest(start),
     )  # fmt: skip
     return train_for(minutes, suite(), options, folder, start=start)

@@ -11,7 +11,10 @@ from benchmarks import report
 from taskset.execution.runtime import start_tensorflow
 
 # Of `learned.Options`: how the experiments train on tiny tasks, whole trainings in truncations of 20 steps.
-PES = {"estimator": "pes", "steps": 20, "sigma": 0.01, "first_lengths": "spread", "warm_up": 20, "clip": 0.1}
+PES = {"estimator": "pes", "steps": 20, "sigma": 0.01, "warm_up": 20, "clip": 0.1}
+# One task: after the first episodes, cut so that pairs do not end together, all are whole trainings. Many tasks: a task leaves
+# when each pair has ended one episode, so that spread first episodes, all of them cut, would be most of the training.
+ONE_TASK, MANY_TASKS = {**PES, "first_lengths": "spread"}, {**PES, "first_lengths": "together"}
 
 
 class TimeIsOver(Exception):
