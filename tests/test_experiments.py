@@ -373,3 +373,11 @@ def test_a_rule_by_itself_is_trained_as_it_is_beside_others():
     assert many.shape == (2, 30, 2)
     for i, rule in enumerate(rules):
         np.testing.assert_allclose(training.train_losses(task, rule, [1, 2], 30), many[..., i], rtol=1e-4)
+
+
+def test_rules_on_a_task_that_has_no_form_for_several_run_one_by_one():
+    from taskset.optimizers import adaptive
+
+    task, rules = get_task("Mnist_Conv_32x16x64_flatten_FC32_tanh_bs32", "synthetic"), [adaptive.adam(0.003), adaptive.adam(0.03)]
+    many = training.train_losses_of_many(task, rules, [1], 3)
+    assert many.shape == (1, 3, 2) and many[0, 0, 0] == many[0, 0, 1] and many[0, 2, 0] != many[0, 2, 1]

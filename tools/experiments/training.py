@@ -151,7 +151,19 @@ def train_losses(task, rule, seeds, steps, interval=None):
 
 
 def train_losses_of_many(task, rules, seeds, steps, interval=None):
-    """Train losses [seeds, steps, rules] of a task; the rules differ in their hyperparameters only."""
+    """Train losses [seeds, steps, rules] of a task; the rules differ in their hyperparameters only.
+
+    They run in one program where the task's operations have a form for several copies, else one after the other.
+    """
+    from taskset.execution.copies import NotBatched
+
+    try:
+        return _losses_of_all(task, rules, seeds, steps, interval)
+    except NotBatched:
+        return np.concatenate([_losses_of_all(task, [rule], seeds, steps, interval) for rule in rules], axis=-1)
+
+
+def _losses_of_all(task, rules, seeds, steps, interval):
     from taskset.execution.loop import calls
 
     loop, hparams = loop_of(task, rules, steps, interval or steps)
