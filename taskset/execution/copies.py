@@ -81,18 +81,19 @@ class NotBatched(Exception):
 def batched(function: Callable[[Any], Any], arguments: Any) -> Any:
     """`function` of each copy, all copies at once; raises `NotBatched` where that is impossible.
 
-    Two kinds of operation have no form for all copies: those that TensorFlow can't vectorize, and lists of tensors, which loops
-    over time use (for copies they become lists of lists, which XLA does not support).
+    Two kinds of operation have no form for all copies: those that TensorFlow can't vectorize, or not with weights of each copy's
+    own (a convolution's filters), and lists of tensors, which loops over time use (for copies they become lists of lists, which
+    XLA does not support).
     """
     graph = tf.compat.v1.get_default_graph()
     before = len(graph.get_operations())
     try:
         result = tf.vectorized_map(function, arguments, fallback_to_while_loop=False)
     except ValueError as error:
-        found = re.search(r"No pfor vectorization defined for (\w+)", str(error))
+        found = re.search(r"No pfor vectorization defined for (\w+)|of op '(\w+)' expected to be loop invariant", str(error))
         if found is None:
             raise
-        raise NotBatched(found[1]) from error
+        raise NotBatched(found[1] or found[2]) from error
     lists = next((kind for kind in kinds(graph, graph.get_operations()[before:]) if kind.startswith("TensorList")), None)
     if lists and not tf.executing_eagerly():
         raise NotBatched(lists)
