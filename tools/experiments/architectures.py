@@ -26,7 +26,7 @@ from tools.experiments.conv_and_mlp import HELD_OUT, name_of
 from tools.experiments.one_task import ADAM, JUDGING, SCALE, STEPS, TUNING, by_hand, scores
 from tools.experiments.tiny_problem import interval, shown
 from tools.experiments.training import (
-    MANY_TASKS,
+    PES,
     kept_weights,
     suite_of,
     train_for,
@@ -49,7 +49,7 @@ def train(rule, rate, folder, minutes):
     from learned.tiny import SETS
 
     suite = suite_of("architectures", [name_of("mlp", one) for one in SETS if one not in HELD_OUT], STEPS, SCALE)
-    options = learned.Options(rule, **MANY_TASKS, pairs=8, lengths=str(STEPS), slots=8, tasks_per_step=4, learning_rate=rate)
+    options = learned.Options(rule, **PES, pairs=8, lengths=str(STEPS), slots=8, tasks_per_step=4, learning_rate=rate)
     return train_for(minutes, suite, options, folder, keep_at=[share * minutes for share in SHARES])
 
 

@@ -23,7 +23,7 @@ from benchmarks import report
 from tools.experiments import page
 from tools.experiments.one_task import ADAM, JUDGING, STEPS, TUNING, by_hand, scores
 from tools.experiments.tiny_problem import interval, shown
-from tools.experiments.training import MANY_TASKS, tiny_suite, train_for, train_losses, train_losses_of_many, training_command
+from tools.experiments.training import PES, tiny_suite, train_for, train_losses, train_losses_of_many, training_command
 
 KINDS = {"mlp": "fully connected", "conv": "convolutional"}
 HELD_OUT = ("mnist", "fashion_mnist")
@@ -41,9 +41,7 @@ def train(kind, folder, minutes):
     from learned.tiny import SETS
 
     suite = tiny_suite(kind, [name_of(kind, one) for one in SETS if one not in HELD_OUT], STEPS)
-    options = learned.Options(
-        "anchored", **MANY_TASKS, pairs=8, lengths=str(STEPS), slots=8, tasks_per_step=4, learning_rate=0.003
-    )
+    options = learned.Options("anchored", **PES, pairs=8, lengths=str(STEPS), slots=8, tasks_per_step=4, learning_rate=0.003)
     return train_for(minutes, suite, options, folder)
 
 

@@ -26,7 +26,7 @@ from benchmarks import report
 from tools.experiments import page
 from tools.experiments.one_task import ADAM, JUDGING, SCALE, STEPS, TUNING, by_hand
 from tools.experiments.tiny_problem import TASK, interval, shown
-from tools.experiments.training import ONE_TASK, loop_of, networks, over_networks, suite_of, train_for, training_command, whole
+from tools.experiments.training import PES, loop_of, networks, over_networks, suite_of, train_for, training_command, whole
 
 TRAINED_FOR = (0.0, 0.15, 0.3)  # standard deviations of the objectives' noise
 LEVELS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)  # of the test images'
@@ -57,7 +57,7 @@ def train(optimizer, stddev, folder, minutes):
     import learned
 
     options = learned.Options(
-        optimizer, **ONE_TASK, objective=objective(stddev), lengths=str(STEPS), slots=1, tasks_per_step=1, **OPTIMIZERS[optimizer]
+        optimizer, **PES, objective=objective(stddev), lengths=str(STEPS), slots=1, tasks_per_step=1, **OPTIMIZERS[optimizer]
     )
     return train_for(minutes, suite_of("input_noise", [TASK], STEPS, SCALE, "tfds"), options, folder)
 

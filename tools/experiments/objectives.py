@@ -32,7 +32,7 @@ from tools.experiments.conv_and_mlp import HELD_OUT, name_of
 from tools.experiments.one_task import JUDGING, TUNING, by_hand
 from tools.experiments.tiny_problem import interval, shown
 from tools.experiments.training import (
-    MANY_TASKS,
+    PES,
     loop_of,
     networks,
     over_networks,
@@ -63,7 +63,7 @@ def train(optimizer, objective, folder, minutes):
 
     start = phases.read(pretrained.find(START), learned.optimizers.get(optimizer))
     options = learned.Options(
-        optimizer, **MANY_TASKS, objective=objective, pairs=8, lengths=LENGTHS, slots=8, tasks_per_step=4,
+        optimizer, **PES, objective=objective, pairs=8, lengths=LENGTHS, slots=8, tasks_per_step=4,
         learning_rate=OPTIMIZERS[optimizer], start=phases.digest(start),
     )  # fmt: skip
     return train_for(minutes, suite(), options, folder, start=start)

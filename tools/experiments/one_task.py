@@ -24,7 +24,7 @@ import numpy as np
 from benchmarks import report
 from tools.experiments import page
 from tools.experiments.tiny_problem import TASK, interval, shown
-from tools.experiments.training import ONE_TASK, suite_of, train_for, train_losses, train_losses_of_many, training_command
+from tools.experiments.training import PES, suite_of, train_for, train_losses, train_losses_of_many, training_command
 
 STEPS, TUNING, JUDGING = 200, range(4), range(100, 112)
 SCALE = (2.3026, 0.05)  # of the normalized loss: guessing, and about the least that a training of 200 steps reaches
@@ -94,7 +94,7 @@ def train(name, folder, minutes):
     """(outer steps, core-minutes) of training `name` until its minutes are spent, those of earlier calls included."""
     import learned
 
-    options = learned.Options(name, **ONE_TASK, lengths=str(STEPS), slots=1, tasks_per_step=1, **TRAINED[name])
+    options = learned.Options(name, **PES, lengths=str(STEPS), slots=1, tasks_per_step=1, **TRAINED[name])
     return train_for(minutes, suite(), options, folder)
 
 

@@ -30,7 +30,7 @@ from benchmarks import report
 from tools.experiments import page
 from tools.experiments.one_task import ADAM, STEPS, by_hand
 from tools.experiments.tiny_problem import interval, shown
-from tools.experiments.training import MANY_TASKS, kept_weights, train_for, train_losses, train_losses_of_many, training_command
+from tools.experiments.training import PES, kept_weights, train_for, train_losses, train_losses_of_many, training_command
 
 COUNTS, SEEDS, JUDGING = (1, 10, 100, 1000), (0, 1), range(4)
 STARTS = (0.3, 1.0, 3.0)
@@ -93,7 +93,7 @@ def train(count, seed, folder, minutes):
         get_task(name, "synthetic").raw_batches("train", 0, 0, 1)  # making images is no training: not in its minutes
     suite = Suite(f"tiny_{count}", 1, "synthetic", STEPS, tuple(entries))
     options = learned.Options(
-        "anchored", **MANY_TASKS, seed=seed, pairs=8, lengths=str(STEPS), slots=16, tasks_per_step=4, learning_rate=0.003
+        "anchored", **PES, seed=seed, pairs=8, lengths=str(STEPS), slots=16, tasks_per_step=4, learning_rate=0.003
     )
     return train_for(minutes, suite, options, folder, keep_at=[share * minutes for share in SHARES])
 
