@@ -43,7 +43,7 @@ def test_tasks_baselines_and_a_run():
     exec(example("load_curves"), names)
     assert names["normalize"](names["normalize"].initial) == 1.0 and names["curves"]["task"].nunique() > 30
     exec(example("get_optimizer"), names)
-    assert len(names["losses"]) == 200 and names["normalized"][-1] < names["normalized"][0]
+    assert len(names["losses"]) == 2000 and names["normalized"][-1] < names["normalized"][0]
 
 
 @pytest.mark.smoke
