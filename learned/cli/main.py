@@ -85,6 +85,9 @@ def train(
     tasks_per_step: Annotated[
         int, typer.Option(help="Tasks that an outer step averages over, of those in training.")
     ] = DEFAULT.tasks_per_step,
+    episodes: Annotated[
+        int, typer.Option(help="Episodes that every pair ends before another task takes the place of its task.")
+    ] = DEFAULT.episodes,
     family_weight: Annotated[
         list[str] | None, typer.Option(help="FAMILY=WEIGHT: how often tasks of a family are drawn; default 1.")
     ] = None,
@@ -172,7 +175,7 @@ def train(
         optimizer, estimator, objective, seed, pairs, steps, sigma, differences, first_lengths, lengths, slots, tasks_per_step,
         _weights(family_weight or []), learning_rate, warm_up, clip, augment,
         clipping, weight_decay, schedule, planned, late_restarts, list(trained or ["*"]),
-        phases.digest(weights) if weights else "", cost_power,
+        phases.digest(weights) if weights else "", cost_power, episodes,
     )  # fmt: skip
     chosen = named_suites.find(tasks, baselines)
     options.check(chosen)

@@ -45,7 +45,8 @@ class Options:
     differences: "value", "sign" (`learned.estimators.base.sign`) or "rms" (`learned.outer_training.differences`).
     lengths: of episodes (`learned.outer_training.length_schedules.parse`); late_restarts: the probability that one is resumed at
     its end with a longer length (`learned.outer_training.length_schedules.Resumed`).
-    slots: of the task pool, tasks in training at a time; tasks_per_step: of them, those whose estimates an outer step averages.
+    slots: of the task pool, tasks in training at a time; tasks_per_step: of them, those whose estimates an outer step averages;
+    episodes: that every pair ends, the first one included, before a slot draws another task.
     family_weights, cost_power: of drawing tasks (`learned.outer_training.drawing`): {family: weight}, 1 where not named, and the
     power of a task's cost by which it comes less often, 0 for none.
     learning_rate, warm_up, weight_decay: of AdamW; the rate grows linearly over the first `warm_up` outer steps.
@@ -81,6 +82,7 @@ class Options:
     trained: list[str] = field(default_factory=lambda: ["*"])
     start: str = ""
     cost_power: float = 0.0
+    episodes: int = 1
 
     def __post_init__(self) -> None:
         registry.optimizers.check(self.optimizer)
@@ -95,8 +97,8 @@ class Options:
         ):
             if not isinstance(value, str) or value not in names:
                 raise unknown(kind, value, list(names), f"Allowed: {', '.join(names)}.")
-        integers = (("pairs", 1), ("steps", 1), ("slots", 1), ("tasks_per_step", 1), ("warm_up", 0), ("schedule_steps", 0))
-        for name, least in integers:
+        above_0 = ("pairs", "steps", "slots", "tasks_per_step", "episodes")
+        for name, least in (*((name, 1) for name in above_0), ("warm_up", 0), ("schedule_steps", 0)):
             value = getattr(self, name)
             _allowed(name, value, _is_integer(value) and least <= value < 2**31, f"an integer of at least {least}")
             object.__setattr__(self, name, int(value))
@@ -180,4 +182,5 @@ DEFAULTS = {
     "trained": ["*"],
     "start": "",
     "cost_power": 0.0,
+    "episodes": 1,
 }

@@ -48,10 +48,9 @@ class Slot:
     state: Tree
     since: np.ndarray
 
-    @property
-    def finished(self) -> bool:
-        """Whether every pair has come to the end of an episode since the task was drawn."""
-        return bool(np.all(completed(self.state) > self.since))
+    def finished(self, episodes: int) -> bool:
+        """Whether every pair has come to the end of so many episodes since the task was drawn."""
+        return bool(np.all(completed(self.state) >= self.since + episodes))
 
 
 def completed(state: Tree) -> np.ndarray:
@@ -149,7 +148,8 @@ class TaskPool:
     def estimate(self, number: int, outer_step: int, theta: np.ndarray) -> Result:
         """The `Result` of slot `number` at theta (float64 [P]); draws another task where the last one is finished."""
         last = self.slots.get(number)
-        slot = self.slots[number] = self._next(number, last) if last is None or last.finished else last
+        leaves = last is None or last.finished(self.options.episodes)
+        slot = self.slots[number] = self._next(number, last) if leaves else last
         estimator = self.estimator(slot.task)
 
         def lengths(rng: np.random.Generator, n: int) -> np.ndarray:

@@ -239,6 +239,17 @@ def test_a_slot_keeps_its_task_until_all_episodes_are_finished(pes_pool):
     assert [task for _, task in seen] == [pool.draw(0, draws) for draws, _ in seen] and len(set(seen)) == 6
 
 
+def test_a_task_stays_for_its_episodes(pes_pool):
+    """Two of 8 steps in truncations of 4, where one of them would be two truncations."""
+    chosen = options(lengths="8", first_lengths="together", episodes=2)
+    pool, seen = pool_of_seed(pes_pool, chosen), []
+    pool.lengths, theta = length_schedules.parse("8"), outer.Layout(pool.optimizer.shapes).vector(pool.optimizer.init_theta(0))
+    for step in range(9):
+        pool.estimate(0, step, theta)
+        seen.append(pool.slots[0].draws)
+    assert seen == [1, 1, 1, 1, 2, 2, 2, 2, 3]
+
+
 def test_weights_are_kept_on_the_way_and_tell_everything(tmp_path, pes_pool):
     chosen, whole = pes_pool.options, pes_pool.suite
     made = trainer(tmp_path, whole, chosen, fresh(pes_pool))
