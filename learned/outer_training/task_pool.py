@@ -148,8 +148,8 @@ class TaskPool:
     def estimate(self, number: int, outer_step: int, theta: np.ndarray) -> Result:
         """The `Result` of slot `number` at theta (float64 [P]); draws another task where the last one is finished."""
         last = self.slots.get(number)
-        leaves = last is None or last.finished(self.options.episodes)
-        slot = self.slots[number] = self._next(number, last) if leaves else last
+        episodes = self.options.episodes
+        slot = self.slots[number] = self._next(number, last) if last is None or last.finished(episodes) else last
         estimator = self.estimator(slot.task)
 
         def lengths(rng: np.random.Generator, n: int) -> np.ndarray:
