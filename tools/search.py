@@ -89,7 +89,7 @@ def measure(root):
         if ADAM in problem.families():  # a problem of their own: 0 is the best of the rates
             rates = problem.space(ADAM).optimizers
             groups.append((RATES, tabular.load(row.task, rates, row.source, row.horizon, root=root), False))
-        if problem.learned_list():
+        if problem.learned_list() and ADAM in problem.families():
             groups.append((ALL, problem, True))
         for group, part, with_list in groups:
             try:
@@ -204,7 +204,8 @@ Mean over problems with its 95% interval (bootstrap over problems), by budget in
 
 {rows(found[RATES])}
 
-**{ALL}** of the {len(used[ALL])} problems that have the learned list and a scale ({without[ALL]} more have no scale): Adam's
+**{ALL}** of the {len(used[ALL])} problems that have Adam's rates, the learned list and a scale ({without[ALL]} more have no
+scale): Adam's
 rates, its wide grid where it was swept, and the list's first, {sizes(used[ALL])} each.
 
 {rows(found[ALL])}
