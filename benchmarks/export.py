@@ -57,12 +57,14 @@ OTHER_CHOICES = (
     ("copies of an outer step", "batched, small layers", "batched, if possible", "batched, if possible"),
 )
 DRAWS = {"GPU": "by TensorFlow's own Philox operation", "CPU": "of elementary operations (`taskset.random.philox`)"}
-SITUATION = "No GPU and no TPU was at hand: nothing below was run on one."
+SITUATION = (
+    "Everything below was run on a CPU. One outer step was run on an H100 later: [one run](one_run.md#an-outer-step-on-a-gpu)."
+)
 RUNNER = Path(__file__).with_name("run_stablehlo.py")
 SECONDS = 2.0  # of timing, a program
 NUDGE = 1e-7  # about the rounding of float32
 REASONS = {
-    'Input "filter"': "a convolution with filters of each copy's own has no batched form",
+    "Conv2D": "a convolution with filters of each copy's own has no batched form",
     "DT_VARIANT": "a loop over time keeps a list of tensors; XLA does not support its batched form, a list of lists",
     "TensorList": "a loop over time keeps a list of tensors; XLA does not support its batched form, a list of lists",
 }

@@ -43,7 +43,7 @@ def refused(result, *texts):
 
 def test_score_shows_no_bar_before_there_is_work(run, monkeypatch):
     monkeypatch.setattr(score, "start_tensorflow", lambda threads: None)
-    refused(run("score", "lion", "--suite", "nope"), "1m:1, 1h:1, 1d:2, rivals:1, problems:1", "files (.json)")
+    refused(run("score", "lion", "--suite", "nope"), "Allowed are problems:1", "1m:1, 1h:1, 1d:2, rivals:1", "files (.json)")
     refused(run("score", "lion", "--horizon", 77), "horizon 77", "the nearest is 80")
 
 

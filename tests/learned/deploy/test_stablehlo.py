@@ -133,7 +133,7 @@ def test_the_section_tells_what_is_measured_and_what_is_assumed(entries):
     text = export._section(
         {"draws_for": "GPU", "programs": [{**e, "tensorflow_cpu_s": 1e-3, "nudged_difference": 1e-6} for e in entries]}, {}, None
     )
-    assert "nothing below was run on one" in text and "filters of each copy's own" in text
+    assert "Everything below was run on a CPU" in text and "filters of each copy's own" in text
     modes = {line.split(" | ")[0].strip("| "): line for line in export.modes().splitlines()}
     assert "`graph_loop`, measured | `xla_loop`, assumed | `xla_loop`, assumed" in modes["Convolutions 16-32-32"]
     assert "`xla_loop`, measured | `xla_loop`, assumed" in modes["LSTM 64"]
