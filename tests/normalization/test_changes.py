@@ -52,6 +52,15 @@ def test_counts_are_those_of_the_comparison_with_the_release():
     assert kept == A4
 
 
+def test_a_change_touches_no_other_families_than_it_names():
+    named = [change for change in changes.CHANGES if change.families]
+    assert len(named) == 4
+    for family in catalogue.families():
+        for seed in range(40):
+            found = changes.of_task(f"{family}_seed{seed}")
+            assert all(family in change.families for change in found if change in named)
+
+
 def test_what_a_change_touches():
     assert changes.changed_in("quadratic_family_seed12") is None and changes.changed_in("TwoD_Bowl10") is None
     small = next(n for n in catalogue.list_tasks("quadratic_family_seed*") if changes.changed_in(n))
