@@ -43,10 +43,10 @@ class Change:
     """One change made in `version`.
 
     key: its short name. about: what changed.
-    touches: `(family, config, fixed) -> bool`, whether it changed a task of the package; fixed: whether that is a fixed task.
+    touches: `(family, config, fixed) -> bool`, whether it changed a task of these families; fixed: whether that is a fixed task.
     sources: those of the data for which it did; () stands for all.
     since: the first version whose results it makes out of date; those of older versions are as today's.
-    families: of sampled tasks, all that it can touch; () for any. Tasks of others need no config drawn for an answer.
+    families: all that it can touch; () for any. Sampled tasks of others need no config drawn for an answer.
     """
 
     version: str
@@ -56,6 +56,14 @@ class Change:
     sources: tuple[str, ...] = ()
     since: str = "0"
     families: tuple[str, ...] = ()
+
+    def may_touch(self, family: str) -> bool:
+        """Whether it can touch tasks of a family."""
+        return not self.families or family in self.families
+
+    def is_of(self, source: str | None) -> bool:
+        """Whether it changed tasks with data of a source; None for any."""
+        return not self.sources or source is None or source in self.sources
 
 
 def _core(*kinds):
@@ -93,8 +101,6 @@ def _more_than_there_are(family, config, fixed):
 
 def _few_batches(family, config, fixed):
     """Sets of one to four batches (`taskset.datasets.losg.FEW`)."""
-    if family != "losg_tasks_family":
-        return False
     kind, arguments = config[1]["base"] if "base" in config[1] else config[:2]
     if kind not in ("fully_connected", "sparse_softmax_regression", "outward_snake", "sum_of_quadratics", "projection_quadratic"):
         return False
@@ -113,11 +119,11 @@ def _resized(family, config, fixed):
 
 
 def _sorbian(family, config, fixed):
-    return family in _WIKIPEDIA and ".hsb_" in config["dataset"][0]
+    return ".hsb_" in config["dataset"][0]
 
 
 def _eigen_noise(family, config, fixed):
-    return family == "quadratic_family" and config["noise"] is not None and config["noise"]["A_noise"][0] in _EIGEN
+    return config["noise"] is not None and config["noise"]["A_noise"][0] in _EIGEN
 
 
 def _small_eigen_noise(family, config, fixed):
@@ -210,11 +216,7 @@ def of_task(name: str) -> tuple[Change, ...]:
     if not fixed and (parsed is None or parsed[0] not in catalogue.families()):
         return ()
     family, config = catalogue.resolve(name)
-    return tuple(change for change in CHANGES if change.touches(family, config, fixed))
-
-
-def _found(name, source):
-    return [c for c in of_task(name) if not c.sources or source is None or source in c.sources]
+    return tuple(change for change in CHANGES if change.may_touch(family) and change.touches(family, config, fixed))
 
 
 def changed_in(name: str, source: str | None = None) -> str | None:
@@ -224,7 +226,7 @@ def changed_in(name: str, source: str | None = None) -> str | None:
     """
     if source == "published":
         return None
-    return max((change.version for change in _found(name, source)), key=release, default=None)
+    return max((change.version for change in [c for c in of_task(name) if c.is_of(source)]), key=release, default=None)
 
 
 def outdated(name: str, source: str | None, version: str | None) -> bool:
@@ -241,9 +243,7 @@ def since(name: str, source: str | None, version: str) -> list[Change]:
     possible = [
         c
         for c in CHANGES
-        if release(c.since) <= made_by < release(c.version)
-        and (not c.sources or source is None or source in c.sources)
-        and (parsed is None or not c.families or parsed[0] in c.families)
+        if release(c.since) <= made_by < release(c.version) and c.is_of(source) and (parsed is None or c.may_touch(parsed[0]))
     ]
     return [c for c in possible if c in of_task(name)] if possible else []
 

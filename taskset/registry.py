@@ -49,6 +49,13 @@ class Facts:
     infeasible: str | None = None
 
     @property
+    def reads(self) -> str:
+        """The data set that is read, which is not always the one that the config names; "" where none is loaded or generated."""
+        if self.data is None or not self.data.needs_source:
+            return ""
+        return getattr(self.data, "reads", getattr(self.data, "name", ""))
+
+    @property
     def convolutional(self) -> bool:
         """Whether a parameter is a filter of two dimensions: [height, width, channels in, channels out]."""
         return any(len(shape) == 4 for shape in (self.parameter_shapes or {}).values())

@@ -121,22 +121,17 @@ def start_of(loss, gradients):
     return "finite" if all(np.isfinite(g).all() for g in gradients.values()) else "non-finite gradient"
 
 
-def reads(data):
-    """The data set that a specification loads or generates; empty where it computes its own."""
-    return getattr(data, "reads", getattr(data, "name", "")) if data is not None and data.needs_source else ""
-
-
 def by_data(names):
     """Names of the feasible ones, those that read one data set together: sets are generated once that way."""
     facts = {name: catalogue.facts(*catalogue.resolve(name)) for name in names}
-    return sorted((name for name in names if not facts[name].infeasible), key=lambda name: reads(facts[name].data))
+    return sorted((name for name in names if not facts[name].infeasible), key=lambda name: facts[name].reads)
 
 
 def open_data(name):
     """Generate the data set of a task, which the arrays' cache then holds, so that it counts for no task's time."""
-    data = catalogue.facts(*catalogue.resolve(name)).data
-    if reads(data):
-        data.open("synthetic")
+    facts = catalogue.facts(*catalogue.resolve(name))
+    if facts.reads:
+        facts.data.open("synthetic")
 
 
 def names_of(group, seeds):

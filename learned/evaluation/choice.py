@@ -69,9 +69,10 @@ def choose(
     Of equal scores the earlier weights are better. Raises `ConfigError` where the suite has no measured task to validate on.
     """
     kept = kept_weights(directory)
-    suite = suite or suites.from_json(checkpoint.load(kept[0]).value("suite", dict), str(kept[0]))
+    first = checkpoint.load(kept[0])
+    suite = suite or suites.from_json(first.value("suite", dict), str(kept[0]))
     horizon = _horizon(suite, horizon)
-    split = objectives.get(checkpoint.load(kept[0]).value("options", str, "objective")).scale_split
+    split = objectives.get(first.value("options", str, "objective")).scale_split
     entries = [entry for entry in suite.of_split("valid") if split in entry.scales]
     if not entries:
         raise ConfigError(f"suite {suite.name!r} has no measured task in its split valid: give another one with --tasks")

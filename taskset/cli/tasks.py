@@ -50,7 +50,7 @@ def list_names(
         catalogue.family(family)  # an unknown one is an error, not an empty list
         conditions.append(lambda name: catalogue.resolve(name)[0] == family)
     if dataset is not None:
-        conditions.append(lambda name: fnmatch.fnmatchcase(_reads(name), dataset))
+        conditions.append(lambda name: fnmatch.fnmatchcase(catalogue.facts(*catalogue.resolve(name)).reads, dataset))
     if feasible:
         conditions.append(catalogue.feasible)
     if finite_start:
@@ -70,12 +70,6 @@ def list_names(
             raise TasksetError(catalogue.no_match(pattern).replace("no task", "nothing", 1))
         raise TasksetError(f"nothing matches {shown(pattern) if pattern else 'these options'}: python -m taskset list shows all")
     print("\n".join(names))
-
-
-def _reads(name: str) -> str:
-    """The data set that a task reads, which is not always the one that its config names; "" where it needs none."""
-    data = catalogue.facts(*catalogue.resolve(name)).data
-    return getattr(data, "reads", None) or getattr(data, "name", None) or ""
 
 
 def sample(

@@ -35,7 +35,7 @@ def batches_of_baselines(root: str | Path | None, tasks: Iterable[str], sources:
 
     root: of a sweep or of merged ones; None: the package's.
     """
-    if root is None or (Path(root) / "sweeps.parquet").exists():
+    if root is None or store.is_merged(root):
         frame = store.load_sweeps(root)
         rows = frame[frame["task"].isin(list(tasks)) & frame["source"].isin(sources) & (frame["horizon"] == horizon)]
         return sorted(int(count) for count in rows["batches"].unique())

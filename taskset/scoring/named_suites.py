@@ -8,6 +8,7 @@ package.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,13 +104,17 @@ def find(text: str | Path, baselines: str | Path | None = None, baselines_versio
 
     baselines_version: as in `suites.make`. Raises `UnknownName`, and `ConfigError` for baselines of a suite that has its scales.
     """
-    ready = str(text).endswith(".json") or (isinstance(text, str) and tiers.is_tier(text))
-    if not ready:
-        if not (isinstance(text, str) and is_name(text)):
-            raise _unknown(text, names())
-        return rule(text).suite(baselines, baselines_version)
+    name = text if isinstance(text, str) else ""
+    if str(text).endswith(".json"):
+        read: Callable[[str], Suite] = suites.load_any
+    elif tiers.is_tier(name):
+        read = tiers.load
+    elif is_name(name):
+        return rule(name).suite(baselines, baselines_version)
+    else:
+        raise _unknown(text, names())
     if baselines is not None or baselines_version is not None:
         raise ConfigError(
             f"baselines {str(baselines)!r} with {text}: allowed with the name of a rule only; this suite has its scales in it"
         )
-    return suites.load_any(text) if str(text).endswith(".json") else tiers.load(str(text))
+    return read(str(text))

@@ -104,5 +104,5 @@ def test_a_cluster_begins_no_job_when_time_is_up():
     """Neither one that waits nor one that another process had."""
     ray = SimpleNamespace(put=lambda value: value, remote=lambda **options: lambda function: function)
     running = ray_cluster._Running(ray, None, None, ["a"], lambda job: False)
-    running._later["b"] = 0.0
-    assert running._next() is None and running.progress.left == ["a", "b"]
+    running._waiting.later["b"] = 0.0
+    assert running._waiting.next() is None and running.progress.left == ["a", "b"]

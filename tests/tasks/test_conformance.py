@@ -60,14 +60,14 @@ def chosen(family):
         names = [name for name in catalogue.fixed_tasks() if catalogue.resolve(name)[0] == family]
     facts = {name: catalogue.facts(*catalogue.resolve(name)) for name in names}
     facts = {name: described for name, described in facts.items() if not described.infeasible}
-    quick = [name for name in facts if conformance.reads(facts[name].data) in QUICK_DATA]
+    quick = [name for name in facts if facts[name].reads in QUICK_DATA]
     by_cost = sorted(quick or facts, key=lambda name: cost(facts[name]))
     first = next(name for name in by_cost if costs.start(name) in (None, "finite"))
     if family not in catalogue.families():
         return (first,)
     others = [name for name in by_cost if name != first]
-    read = conformance.reads(facts[first].data)
-    return first, next((name for name in others if conformance.reads(facts[name].data) != read), others[0])
+    read = facts[first].reads
+    return first, next((name for name in others if facts[name].reads != read), others[0])
 
 
 ONE_EACH = [chosen(family)[0] for family in families()]

@@ -167,6 +167,7 @@ def draw(found, others, path):
     import matplotlib.pyplot as plt
 
     figure, panels = plt.subplots(1, 2, figsize=(10, 4.2), constrained_layout=True)
+    minutes = sorted({at for kept in found.values() for at in kept})
     for axes, place in zip(panels, (SAME, LEFT_OUT)):
         for (count, seed), kept in found.items():
             values = [scores[place].mean() for _, scores in kept.values()]
@@ -176,7 +177,7 @@ def draw(found, others, path):
         for label, color in zip(others, ("0.4", "0.7")):
             axes.axhline(others[label][place].mean(), color=color, linestyle=":", label=label)
         axes.set(xlabel="core-minutes of outer training", xscale="log", yscale="log", title=f"held-out tasks: {place}")
-        axes.set_xticks(list(max(found.values(), key=len)), [f"{at:g}" for at in max(found.values(), key=len)])
+        axes.set_xticks(minutes, [f"{at:g}" for at in minutes])
         axes.minorticks_off()
     panels[0].set(ylabel="normalized train loss at the end")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)

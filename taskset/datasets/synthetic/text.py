@@ -194,7 +194,7 @@ def _make_arrays(name: str, split: str, seed: int) -> dict[str, np.ndarray]:
 def open_synthetic(name: str, seed: int = 0) -> Corpus:
     """The `Corpus` of the stand-in: made once per process, and shared between the processes of a sweep."""
     scratch, parts = sharing.scratch_from_environment(), {}
-    version = LANGUAGES[text_info.CORPORA[text_info.parse(name)[0]].language].version
+    version = LANGUAGES[text_info.info(name).language].version
     for split in ("train", "test"):
         key = f"synthetic text {version} {name} {split} {seed}"
         arrays = sharing.open_arrays(key, functools.partial(_make_arrays, name, split, seed), scratch)

@@ -23,11 +23,11 @@ from typing import Any
 from taskset.errors import TasksetError
 from taskset.execution.memory import PRIVATE_MIB, private_mib
 from taskset.execution.runtime import start_tensorflow
+from taskset.normalization.sweep.waiting import Waiting
 
 RECYCLE = 40  # tasks a worker does at most before a fresh one takes over: each leaves some MB behind, freed or not
 
 LATER = "later"  # what the function returns for a job that can't be done now
-LATER_SECONDS = 1.0
 NAMED = 8  # jobs in a line of progress
 STILLBORN = 4  # processes in a row that may die before they can take a job
 _PR_SET_PDEATHSIG = 1
@@ -149,16 +149,15 @@ class _Pool:
     ) -> None:
         self.progress = Progress()
         self.workers: list[_Worker] = []
-        self._function, self._arguments, self._may_begin = function, arguments, may_begin
+        self._function, self._arguments = function, arguments
         self._context = multiprocessing.get_context("spawn")
-        self._waiting = list(jobs)[::-1]
-        self._later: dict[str, float] = {}  # {job: when it may be tried again}
+        self._waiting = Waiting(jobs, may_begin, self.progress.left)
         self._unlucky: set[str] = set()  # jobs whose process has died once
         self._stillborn = 0
 
     def start(self, count: int) -> None:
         """Start as many workers as there is work for, `count` at most."""
-        for _ in range(min(count, len(self._waiting))):
+        for _ in range(min(count, len(self._waiting.jobs))):
             self._assign(self._new_worker())
 
     def step(self) -> None:
@@ -192,26 +191,12 @@ class _Pool:
 
     def _assign(self, worker: _Worker) -> None:
         """Give the next job to a worker; end it where there is none left."""
-        worker.job = self._next()
+        worker.job = self._waiting.next()
         if worker.job is not None:
             self.progress.working[worker.job] = 0.0
             worker.send(worker.job)
-        elif not self._later:
+        elif not self._waiting:
             self._end(worker)
-
-    def _next(self) -> str | None:
-        """The next job that may begin: of those that wait, then of those that are due again; the others are left."""
-        while self._waiting:
-            job = self._waiting.pop()
-            if self._may_begin(job):
-                return job
-            self.progress.left.append(job)
-        for job in [job for job, at in self._later.items() if time.monotonic() >= at]:
-            del self._later[job]
-            if self._may_begin(job):
-                return job
-            self.progress.left.append(job)
-        return None
 
     def _act(self, worker: _Worker, kind: str, value: Any) -> None:
         """Act on one message of a worker."""
@@ -221,7 +206,7 @@ class _Pool:
             self.progress.working[_job_of(worker)] = value
         else:
             self._finish(worker, kind, value)
-            if self._waiting and (worker.done >= RECYCLE or worker.private_mib() > PRIVATE_MIB):
+            if self._waiting.jobs and (worker.done >= RECYCLE or worker.private_mib() > PRIVATE_MIB):
                 self._end(worker)
                 worker = self._new_worker()
             self._assign(worker)
@@ -230,7 +215,7 @@ class _Pool:
         job = _job_of(worker)
         self.progress.working.pop(job, None)
         if kind == "done" and value == LATER:
-            self._later[job] = time.monotonic() + LATER_SECONDS
+            self._waiting.put_off(job)
         elif kind == "done":
             self.progress.finished.append(job)
         else:
@@ -253,10 +238,10 @@ class _Pool:
         if worker.job is not None and worker.job not in self._unlucky:
             self._unlucky.add(worker.job)
             self.progress.working.pop(worker.job, None)
-            self._waiting.insert(0, worker.job)
+            self._waiting.jobs.append(worker.job)
         elif worker.job is not None:
             self._finish(worker, "failed", reason)
-        if self._waiting or self._later:
+        if self._waiting:
             self._assign(self._new_worker())
 
 

@@ -25,7 +25,8 @@ from taskset.execution import carried, compile_cache
 from taskset.execution.memory import private_mib
 from taskset.normalization.sweep.engines.base import FINISHED, Process, Work
 from taskset.normalization.sweep.engines.local import answer_to
-from taskset.normalization.sweep.workers import LATER, LATER_SECONDS, Progress, outcome
+from taskset.normalization.sweep.waiting import Waiting
+from taskset.normalization.sweep.workers import LATER, Progress, outcome
 from taskset.version import __version__
 
 RETRIES = 3  # how often a job is begun again when its worker or node has died
@@ -193,43 +194,29 @@ class _Running:
 
     def __init__(self, ray: Any, work: Work, setup: Any, jobs: Iterable[str], may_begin: Callable[[str], bool]) -> None:
         self.progress = Progress()
-        self._ray, self._work, self._setup, self._may_begin = ray, work, setup, may_begin
+        self._ray, self._work, self._setup = ray, work, setup
         self._sent = ray.put(work)
         self._compute = ray.remote(num_cpus=1, max_retries=RETRIES, max_calls=RECYCLE)(_compute)
-        self._waiting = collections.deque(jobs)
-        self._later: dict[str, float] = {}  # {job: when it may be tried again}
+        self._waiting = Waiting(jobs, may_begin, self.progress.left)
         self._begun: dict[Any, tuple[str, contextlib.ExitStack]] = {}  # {reference: (job, its claim)}
 
     def begin(self, count: int) -> bool:
         """Begin jobs until `count` are with Ray; whether there is anything left to wait for."""
         _allow_files(count)
-        while len(self._begun) < count and (job := self._next()) is not None:
+        while len(self._begun) < count and (job := self._waiting.next()) is not None:
             with contextlib.ExitStack() as claim:
                 kind, given = outcome(functools.partial(claim.enter_context, self._work.begin(job)))
                 if kind == "failed":
                     self.progress.failed[job] = given
                 elif isinstance(given, str) and given == LATER:
-                    self._later[job] = time.monotonic() + LATER_SECONDS
+                    self._waiting.put_off(job)
                 elif isinstance(given, str) and given == FINISHED:
                     self.progress.finished.append(job)
                 else:
                     reference = self._compute.options(name=job).remote(self._setup, self._sent, job, given)
                     self._begun[reference] = job, claim.pop_all()
                     self.progress.working[job] = 0.0
-        return bool(self._begun or self._waiting or self._later)
-
-    def _next(self) -> str | None:
-        while self._waiting:
-            job = self._waiting.popleft()
-            if self._may_begin(job):
-                return job
-            self.progress.left.append(job)
-        for job in [job for job, at in self._later.items() if time.monotonic() >= at]:
-            del self._later[job]
-            if self._may_begin(job):
-                return job
-            self.progress.left.append(job)
-        return None
+        return bool(self._begun or self._waiting)
 
     def wait(self) -> None:
         """Wait half a second, or until a job has ended; keep its result."""
