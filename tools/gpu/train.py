@@ -1,0 +1,304 @@
+"""Outer training with the programs of `tools.gpu.programs`, on one accelerator under JAX: needs NumPy, JAX and this repository.
+
+    python -m tools.gpu.train OUT PROGRAMS .. --from WEIGHTS.npz --seconds 1500 [--controller-seconds 500] [--tasks-per-step 8]
+
+In an outer step a few tasks are drawn, those of a family in proportion to its weight, and the mean of their gradients goes,
+clipped by its norm, into AdamW, whose rate falls along a cosine of time. For the first --controller-seconds only the step sizes
+are trained (`controller/*`, `power`, `length`), then directions as well.
+
+OUT/theta-STEP.npz: the weights after that many outer steps, by their names in the package; OUT/log.jsonl: a line for every 100
+steps, the mean normalized loss of each family among them. The schedules follow the clock, so that two runs differ.
+"""
+
+import argparse
+import concurrent.futures
+import gzip
+import json
+import math
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+
+LENGTHS = {2: 19, 3: 13, 4: 10, 6: 6, 8: 5, 10: 4, 15: 3, 20: 2, 30: 1, 40: 1}  # truncations: of 64 episodes, so many
+WEIGHTS = {
+    "mlp_family": 5, "mlp_ae_family": 3, "mlp_vae_family": 1.5, "conv_pooling_family": 2, "conv_fc_family": 2,
+    "losg_tasks_family": 3, "quadratic_family": 1.5, "char_rnn_language_model_family": 1.5, "rnn_text_classification_family": 2,
+    "nvp_family": 2, "maf_family": 1.5, "made_family": 1.5, "resnet_family": 1, "transformer_lm_family": 1, "vit_family": 1,
+}  # fmt: skip
+WARM_UP, DECAY, BETAS, EPSILON, LAST_RATE = 50, 1e-4, (0.9, 0.999), 1e-8, 0.05
+STARTS, LINES, SYNC = 128, 100, 5
+
+
+def images(name):
+    """{"image", "label"} of all stored splits of a synthetic image data set."""
+    from taskset.datasets import arrays
+
+    stored = arrays.load(name, "synthetic", None)
+    return {split: {"image": stored.images[split], "label": stored.labels[split]} for split in stored.images}
+
+
+def start(law, rng, value):
+    """[STARTS, ..] draws of a parameter from what `tools.gpu.programs.distribution` says of it."""
+    shape = (STARTS, *law["shape"])
+    if law["name"] in ("given", "constant"):
+        return np.broadcast_to(np.float32(law["mean"] if value is None else value), shape).copy()
+    normal = rng.standard_normal(shape, np.float32)
+    if law["name"] == "orthogonal":
+        rows, columns = math.prod(shape[1:-1]), shape[-1]
+        flat = normal.reshape(STARTS, max(rows, columns), min(rows, columns)) if rows >= columns else None
+        flat = rng.standard_normal((STARTS, columns, rows), np.float32) if flat is None else flat
+        q = np.linalg.qr(flat)[0]
+        q = q if rows >= columns else q.swapaxes(1, 2)
+        return (q * law["stddev"] * math.sqrt(max(rows, columns))).reshape(shape).astype(np.float32)
+    if law["name"] == "uniform":
+        low, high = (np.asarray(bound, np.float32) for bound in law["bounds"])
+        return low + (high - low) * rng.random(shape, np.float32)
+    if law["name"] == "truncated normal":
+        for _ in range(20):
+            out = np.abs(normal) > 2
+            normal[out] = rng.standard_normal(int(out.sum()), np.float32)
+        return np.clip(normal, -2, 2) * np.float32(law["bounds"][1]) / 2
+    return np.asarray(law["mean"], np.float32) + normal * np.asarray(law["stddev"], np.float32)
+
+
+class Task:
+    """A program with what belongs to it on the device: starts, examples, the state of its pairs."""
+
+    def __init__(self, facts, data, stored, seed):
+        import jax
+        from jax.extend import backend
+
+        self.name, self.family = facts["task"], facts["family"]
+        with gzip.open(facts["place"] / f"{self.name}.stablehlo.gz", "rt") as file:
+            text = file.read()
+        begun = time.perf_counter()
+        self._executable = backend.get_backend().compile_and_load(text, [jax.devices()[0]])
+        self.compiled_s = time.perf_counter() - begun
+        rng = np.random.default_rng([seed, sum(map(ord, self.name))])
+        given = {path: data.get(f"{self.name}/start/{path}") for path in facts["starts"]}
+        starts = [start(facts["starts"][path], rng, given[path]) for path in sorted(facts["starts"])]
+        examples = self._examples(facts, data, stored)
+        with np.load(facts["place"] / f"{self.name}.npz") as saved:
+            captured = [saved[name] for name in saved.files]
+        self._fixed = [jax.device_put(x) for x in (*starts, *examples)]
+        self._captured = [jax.device_put(x) for x in captured]
+        self.state = [jax.device_put(np.zeros(shape, dtype)) for shape, dtype in facts["state"]]
+
+    @staticmethod
+    def _examples(facts, data, stored):
+        there = facts["examples"]
+        if "images" in there:
+            low, high = there["rows"]
+            return [stored[there["images"]][there["stored"]][name][low:high] for name in sorted(facts["examples_shapes"])]
+        return [data[f"{facts['task']}/{name}"] for name in there.get("arrays", [])]
+
+    def __call__(self, theta, lengths, key):
+        """(gradient, mean loss, share diverged); the state goes on."""
+        inputs = [theta, *self.state, lengths, *self._fixed, key, *self._captured]
+        outputs = [x[0] for x in self._executable.execute_sharded(inputs).disassemble_into_single_device_arrays()]
+        self.state = outputs[3:]
+        return outputs[:3]
+
+
+def adamw(mask):
+    """A compiled outer step (x, m, v, t, gradients, rate, all) -> (x, m, v, t); mask: weights that are trained from the start."""
+    import jax
+    import jax.numpy as jnp
+
+    @jax.jit
+    def move(x, m, v, t, gradients, rate, everything):
+        g = jnp.stack([jnp.where(jnp.isfinite(g), g, 0.0) for g in gradients]).mean(0)
+        trained = jnp.maximum(mask, everything)
+        g = g * trained
+        norm = jnp.sqrt(jnp.sum(g * g))
+        g = g / jnp.maximum(norm, 1.0)
+        m, v, t = BETAS[0] * m + (1 - BETAS[0]) * g, BETAS[1] * v + (1 - BETAS[1]) * g * g, t + 1
+        step = m / (1 - BETAS[0] ** t) / (jnp.sqrt(v / (1 - BETAS[1] ** t)) + EPSILON)
+        return x - rate * trained * (step + DECAY * x), m, v, t, norm
+
+    return move
+
+
+def rate_at(seconds, args, step):
+    """The outer learning rate: warmed up, falling along a cosine; so again from where directions are trained."""
+    begin, end, highest = 0.0, args.seconds, args.rate
+    if args.controller_seconds:
+        if seconds < args.controller_seconds:
+            end = args.controller_seconds
+        else:
+            begin = args.controller_seconds
+    fraction = min(max((seconds - begin) / (end - begin), 0.0), 1.0)
+    cosine = LAST_RATE + (1 - LAST_RATE) * (1 + math.cos(math.pi * fraction)) / 2
+    return highest * min((step + 1) / WARM_UP, 1.0, 0.02 + (seconds - begin) / 10) * cosine
+
+
+def weights_of(path, shapes):
+    """The vector of an .npz of weights by their names; those that it lacks are 0."""
+    with np.load(path) as saved:
+        names = {name.removeprefix("theta/"): saved[name] for name in saved.files}
+    return np.concatenate([np.asarray(names.get(n, np.zeros(s)), np.float32).ravel() for n, s in shapes.items()])
+
+
+def save(path, x, shapes):
+    """The weights by their names."""
+    ends = np.cumsum([0, *(math.prod(s) for s in shapes.values())])
+    np.savez(path, **{n: np.asarray(x)[a:b].reshape(s) for (n, s), a, b in zip(shapes.items(), ends, ends[1:])})
+
+
+def load_tasks(facts, args, report):
+    """All tasks, compiled side by side."""
+    data = {}
+    for place in {one["place"] for one in facts}:
+        with np.load(place / "data.npz") as saved:
+            data |= {name: saved[name] for name in saved.files}
+    wanted = sorted({one["examples"]["images"] for one in facts if "images" in one["examples"]})
+    with concurrent.futures.ProcessPoolExecutor(min(args.workers, max(1, len(wanted)))) as pool:
+        stored = dict(zip(wanted, pool.map(images, wanted)))
+    report({"images": wanted})
+    made = []
+
+    def make(one):
+        try:
+            return Task(one, data, stored, args.seed)
+        except Exception as error:  # of the compiler: one task less
+            report({"task": one["task"], "failed": str(error)[:300]})
+            return None
+
+    with concurrent.futures.ThreadPoolExecutor(args.workers) as pool:
+        for task in pool.map(make, facts):
+            if task:
+                made.append(task)
+    return made
+
+
+class Training:
+    """The outer training of `tasks`, from the weights x."""
+
+    def __init__(self, tasks, x, shapes, args, report):
+        import jax.numpy as jnp
+
+        self.tasks, self.shapes, self.args, self.report = tasks, shapes, args, report
+        counts = {f: sum(t.family == f for t in tasks) for f in {t.family for t in tasks}}
+        chances = np.array([WEIGHTS.get(t.family, 1.0) / counts[t.family] for t in tasks])
+        self.chances, self.rng = chances / chances.sum(), np.random.default_rng(args.seed)
+        parts = [np.full(math.prod(shape), float(not name.startswith("mlp/")), np.float32) for name, shape in shapes.items()]
+        self.move, self.lengths = adamw(jnp.asarray(np.concatenate(parts))), episode_lengths()
+        self.x, self.m, self.v, self.t, self.step = x, jnp.zeros_like(x), jnp.zeros_like(x), jnp.zeros(()), 0
+        self.directions, self.pending, self.seen = False, [], {}
+
+    def advance(self, seconds):
+        """One outer step."""
+        import jax.numpy as jnp
+
+        if seconds >= self.args.controller_seconds and not self.directions:
+            self.directions, self.m, self.v, self.t = True, self.m * 0, self.v * 0, self.t * 0
+        count = min(self.args.tasks_per_step, len(self.tasks))
+        chosen = self.rng.choice(len(self.tasks), count, replace=False, p=self.chances)
+        keys = [jnp.asarray([self.args.seed * 1000 + 7 + i, self.step + 10], jnp.int32) for i in chosen]
+        out = [self.tasks[i](self.x, self.lengths, key) for i, key in zip(chosen, keys)]
+        rate = rate_at(seconds, self.args, self.step)
+        state = self.move(self.x, self.m, self.v, self.t, [g for g, _, _ in out], rate, float(self.directions))
+        self.x, self.m, self.v, self.t, norm = state
+        self.step += 1
+        self.pending.append((chosen, out, norm))
+        if self.step % SYNC == 0:  # reading a number waits for the device
+            self._read()
+        if self.step % LINES == 0:
+            self._line(seconds)
+
+    def _read(self):
+        for chosen, out, norm in self.pending:
+            for i, (_, loss, over) in zip(chosen, out):
+                self.seen.setdefault(self.tasks[i].family, []).append((float(loss), float(over)))
+            self.seen.setdefault("norm", []).append((float(norm), 0.0))
+        self.pending = []
+
+    def _line(self, seconds):
+        means = {name: np.mean(pairs, axis=0) for name, pairs in sorted(self.seen.items())}
+        loss, lost = ({name: round(float(pair[k]), 4) for name, pair in means.items()} for k in (0, 1))
+        lost = {name: share for name, share in lost.items() if share}
+        line = {"step": self.step, "seconds": round(seconds, 1), "directions": self.directions, "loss": loss, "diverged": lost}
+        self.report(line)
+        self.seen = {}
+
+    def keep(self):
+        """Write the weights."""
+        save(self.args.out / f"theta-{self.step:06d}.npz", self.x, self.shapes)
+
+
+def episode_lengths():
+    """The lengths of 64 episodes, in truncations: as many inner steps of one length as of another, about."""
+    import jax.numpy as jnp
+
+    return jnp.asarray(np.repeat(list(LENGTHS), list(LENGTHS.values())).astype(np.int32))
+
+
+def timed(tasks, x, args):
+    """The tasks whose truncation takes at most `args.slowest` seconds; `seconds` is set of all."""
+    import jax
+    import jax.numpy as jnp
+
+    for task in tasks:
+        for i in range(2):  # the first call loads the program
+            begun = time.perf_counter()
+            jax.block_until_ready(task(x, episode_lengths(), jnp.asarray([i, 1], jnp.int32)))
+            task.seconds = time.perf_counter() - begun
+    return [task for task in tasks if task.seconds <= args.slowest]
+
+
+def options():
+    """The command's options."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path, help="Directory for weights and log.")
+    parser.add_argument("programs", type=Path, nargs="+", help="Directories that tools.gpu.programs wrote.")
+    parser.add_argument("--from", dest="start", type=Path, required=True, help="Weights to start from: .npz, by names.")
+    parser.add_argument("--seconds", type=float, required=True, help="Seconds of training, compilation not included.")
+    parser.add_argument("--controller-seconds", type=float, default=0.0, help="Seconds in which step sizes alone are trained.")
+    parser.add_argument("--until", type=float, default=math.inf, help="Seconds after which it ends, compilation included.")
+    parser.add_argument("--tasks-per-step", type=int, default=8, help="Tasks of an outer step.")
+    parser.add_argument("--rate", type=float, default=1e-3, help="Highest outer learning rate.")
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="Threads that compile.")
+    parser.add_argument("--keep", type=float, default=60.0, help="Seconds between weights that are kept.")
+    parser.add_argument("--seed", type=int, default=0, help="Seed of the draws.")
+    parser.add_argument("--slowest", type=float, default=0.2, help="Seconds of a truncation; slower tasks are left out.")
+    return parser.parse_args()
+
+
+def main():
+    args, begun = options(), time.perf_counter()
+    args.out.mkdir(parents=True, exist_ok=True)
+
+    def report(line):
+        text = json.dumps({"at": round(time.perf_counter() - begun, 1), **line})
+        with open(args.out / "log.jsonl", "a") as log:
+            log.write(text + "\n")
+        print(text, flush=True)
+
+    manifests = [json.loads((place / "programs.json").read_text()) for place in args.programs]
+    facts = [{**one, "place": place} for place, manifest in zip(args.programs, manifests) for one in manifest["tasks"]]
+    shapes = {path: tuple(shape) for path, shape in facts[0]["theta"].items()}
+    loaded = load_tasks(facts, args, report)
+    import jax
+    import jax.numpy as jnp
+
+    x = jnp.asarray(weights_of(args.start, shapes))
+    tasks = timed(loaded, x, args)
+    where = {"device": jax.devices()[0].device_kind, "jax": jax.__version__}
+    took = {"compile_s": round(sum(t.compiled_s for t in loaded)), "ms": {t.name: round(1e3 * t.seconds, 1) for t in loaded}}
+    report({"tasks": len(tasks), "left_out": [t.name for t in loaded if t not in tasks], **took, **where})
+    training = Training(tasks, x, shapes, args, report)
+    start = now = kept = time.perf_counter()
+    while now - start < args.seconds and now - begun < args.until:
+        training.advance(now - start)
+        if now - kept >= args.keep:
+            kept = now
+            training.keep()
+        now = time.perf_counter()
+    training.keep()
+    report({"step": training.step, "seconds": round(now - start, 1), "end": True})
+
+
+if __name__ == "__main__":
+    main()
