@@ -31,6 +31,7 @@ def test_the_rule_is_the_package_s():
         np.testing.assert_allclose(p, flat(params), atol=1e-5)
 
 
-def test_the_weights_load():
-    optimizer = learned.load("examples/anchored_tiny.npz")
+@pytest.mark.parametrize("name", ["anchored_tiny", "anchored_reused_noise"])
+def test_the_weights_load(name):
+    optimizer = learned.load(f"examples/{name}.npz")
     assert optimizer.learned.name == "anchored"
