@@ -31,7 +31,7 @@ def test_the_rule_is_the_package_s():
         np.testing.assert_allclose(p, flat(params), atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["anchored_tiny", "anchored_reused_noise"])
+@pytest.mark.parametrize("name", ["anchored_tiny", "anchored_es_single"])
 def test_the_weights_load(name):
     optimizer = learned.load(f"examples/{name}.npz")
     assert optimizer.learned.name == "anchored"

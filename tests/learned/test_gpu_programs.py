@@ -74,7 +74,7 @@ def truncation():
     return task, problem, made, starts, examples
 
 
-def test_an_estimate_reuses_the_noise_of_an_episode(truncation):
+def test_an_estimate_is_that_of_es_single(truncation):
     """g = 1 / (2 sigma^2 N) sum_n D_n e_n, from the losses of the two signs, over two truncations of an episode."""
     _, problem, made, starts, _ = truncation
     seen = []

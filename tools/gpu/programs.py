@@ -4,8 +4,7 @@
 
 SUITE: a suite file; its training tasks, a few of each family, become one program each. A program is a truncation of all pairs,
 with everything that belongs to it: where a pair's episode ends it draws another one, its length, start, scale of the parameters
-and batches, and a perturbation e, which it keeps to its end (evolution strategies that reuse noise, Li et al. 2023, arXiv
-2304.12180: unbiased like persistent ones, with less variance in long episodes):
+and batches, and a perturbation e, which it keeps to its end (`learned.estimators.es_single`):
 
     g = 1 / (2 sigma^2 N) sum_n D_n e_n          D: difference of the mean losses of theta + e and theta - e in the truncation
 
