@@ -66,12 +66,8 @@ class Compiled:
 
     def stablehlo(self):
         """The program as text, without the lines of source that it comes from."""
-        return without_sources(self._function.experimental_get_compiler_ir(*self._flat)(stage="stablehlo"))
-
-
-def without_sources(text):
-    """A program's text without the lines of source that it comes from."""
-    return _LOCATION.sub("", "\n".join(line for line in text.splitlines() if not line.startswith("#loc")))
+        text = self._function.experimental_get_compiler_ir(*self._flat)(stage="stablehlo")
+        return _LOCATION.sub("", "\n".join(line for line in text.splitlines() if not line.startswith("#loc")))
 
 
 def slug(name):

@@ -55,11 +55,14 @@ class Program:
         client, device = jax.extend.backend.get_backend(), jax.devices()[0]
         self._executable = client.compile_and_load(text, [device])
 
+    def launch(self, inputs):
+        """The outputs, which the device may still be computing."""
+        return [shard[0] for shard in self._executable.execute_sharded(inputs).disassemble_into_single_device_arrays()]
+
     def __call__(self, inputs):
         import jax
 
-        shards = self._executable.execute_sharded(inputs).disassemble_into_single_device_arrays()
-        return jax.block_until_ready([shard[0] for shard in shards])
+        return jax.block_until_ready(self.launch(inputs))
 
 
 def _now():

@@ -31,19 +31,18 @@ from unittest import mock
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.exported import without_sources
+from benchmarks.exported import Compiled
 from learned.unrolling.rescaling import RescaledProblem
 from learned.unrolling.unroll import Unroll
 from taskset.datasets.images import ImageData
 from taskset.random import stateless
 from taskset.tasks import recurrent_loops
 from tools import one_run
+from tools.gpu.train import DATA, MANIFEST, STARTS
 
-MANIFEST, DATA = "programs.json", "data.npz"
 EXAMPLES = 8192  # of data that is no images
 SPAN = 10.0  # of the scale of parameters, where it is drawn
 ALIKE, EACH = 2 / 8, 1 / 8  # share of episodes with one scale for all parameters, and with one for each tensor
-STARTS = 128
 
 
 @contextlib.contextmanager
@@ -155,7 +154,7 @@ class Truncation:
 
 
 def distribution(task, path):
-    """What a parameter is drawn from as JSON values, {"name", ..}; with "value" where no seed changes it."""
+    """What a parameter is drawn from as JSON values, {"name", "shape", ..}; numbers that no seed changes are in DATA."""
     law = task.parameter_starts[path]
     shape = list(task.parameter_shapes[path])
     if law.name in ("given", "identity"):
@@ -169,7 +168,6 @@ def examples_of(task, arrays):
     if task.data is None:
         return {}, {}
     if isinstance(task.data, ImageData):
-        size = task.data.batch_size
         raw = {name: x[0] for name, x in task.raw_batches("train", 0, 0, 1).items()}
         cut = task._open.cuts["train"]
         count = len(cut.rows)
@@ -192,10 +190,8 @@ def exported(entry, pairs, steps, sigma, directory, arrays):
     task = get_task(entry.task, "synthetic")
     specs, there = examples_of(task, arrays)
     shapes = {path: list(shape) for path, shape in task.parameter_shapes.items()}
-    facts = {"task": task.name, "family": entry.family, "config": task.config, "examples": there, "parameters": task.num_params}
+    facts = {"task": task.name, "family": entry.family, "examples": there, "parameters": task.num_params}
     facts["examples_shapes"] = {name: [list(shape), np.dtype(dtype).name] for name, (shape, dtype) in specs.items()}
-    facts["batch_shapes"] = {name: [list(shape), dtype] for name, (shape, dtype) in task.batch_shapes.items()}
-    facts["scale"] = list(entry.scales["train"])
     facts["starts"] = {path: distribution(task, path) for path in sorted(shapes)}
     for path, law in facts["starts"].items():
         if law["name"] == "given":
@@ -218,12 +214,10 @@ def exported(entry, pairs, steps, sigma, directory, arrays):
         problem.examples = examples
         return tf.nest.flatten(truncation(theta, state, lengths, starts, key))
 
-    function = tf.function(run, autograph=False, jit_compile=True)
-    text = function.experimental_get_compiler_ir(*specs_of)(stage="stablehlo")
-    captured = [x.numpy() for x in function.get_concrete_function(*specs_of).captured_inputs]
+    compiled = Compiled(tf.function(run, autograph=False, jit_compile=True), specs_of)
     with gzip.open(directory / f"{task.name}.stablehlo.gz", "wt", compresslevel=6) as file:
-        file.write(without_sources(text))
-    np.savez_compressed(directory / f"{task.name}.npz", *captured)
+        file.write(compiled.stablehlo())
+    np.savez_compressed(directory / f"{task.name}.npz", *(x.numpy() for x in compiled.inputs[len(specs_of) :]))
     facts["state"] = [[list(x.shape), x.dtype.name] for x in tf.nest.flatten(state)]
     facts["theta"] = {path: list(shape) for path, shape in problem.layout.shapes.items()}
     return facts

@@ -21,21 +21,26 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.run_stablehlo import Program, arrays
+from learned.outer_training import outer_optimizer
+from taskset.random import seeds
+
+MANIFEST, DATA = "programs.json", "data.npz"
 LENGTHS = {2: 19, 3: 13, 4: 10, 6: 6, 8: 5, 10: 4, 15: 3, 20: 2, 30: 1, 40: 1}  # truncations: of 64 episodes, so many
 WEIGHTS = {
     "mlp_family": 5, "mlp_ae_family": 3, "mlp_vae_family": 1.5, "conv_pooling_family": 2, "conv_fc_family": 2,
     "losg_tasks_family": 3, "quadratic_family": 1.5, "char_rnn_language_model_family": 1.5, "rnn_text_classification_family": 2,
     "nvp_family": 2, "maf_family": 1.5, "made_family": 1.5, "resnet_family": 1, "transformer_lm_family": 1, "vit_family": 1,
 }  # fmt: skip
-WARM_UP, DECAY, BETAS, EPSILON, LAST_RATE = 50, 1e-4, (0.9, 0.999), 1e-8, 0.05
-STARTS, LINES, SYNC = 128, 100, 5
+WARM_UP, DECAY, CLIP, LAST_RATE = 49, 1e-4, 1.0, 0.05
+STARTS, LINES = 128, 100  # starts of a task; outer steps of a line of the log
 
 
 def images(name):
     """{"image", "label"} of all stored splits of a synthetic image data set."""
-    from taskset.datasets import arrays
+    from taskset.datasets import arrays as image_arrays
 
-    stored = arrays.load(name, "synthetic", None)
+    stored = image_arrays.load(name, "synthetic", None)
     return {split: {"image": stored.images[split], "label": stored.labels[split]} for split in stored.images}
 
 
@@ -44,17 +49,16 @@ def start(law, rng, value):
     shape = (STARTS, *law["shape"])
     if law["name"] in ("given", "constant"):
         return np.broadcast_to(np.float32(law["mean"] if value is None else value), shape).copy()
-    normal = rng.standard_normal(shape, np.float32)
     if law["name"] == "orthogonal":
         rows, columns = math.prod(shape[1:-1]), shape[-1]
-        flat = normal.reshape(STARTS, max(rows, columns), min(rows, columns)) if rows >= columns else None
-        flat = rng.standard_normal((STARTS, columns, rows), np.float32) if flat is None else flat
-        q = np.linalg.qr(flat)[0]
+        longest = max(rows, columns)
+        q = np.linalg.qr(rng.standard_normal((STARTS, longest, min(rows, columns)), np.float32))[0]
         q = q if rows >= columns else q.swapaxes(1, 2)
-        return (q * law["stddev"] * math.sqrt(max(rows, columns))).reshape(shape).astype(np.float32)
+        return (q * law["stddev"] * math.sqrt(longest)).reshape(shape).astype(np.float32)
     if law["name"] == "uniform":
         low, high = (np.asarray(bound, np.float32) for bound in law["bounds"])
         return low + (high - low) * rng.random(shape, np.float32)
+    normal = rng.standard_normal(shape, np.float32)
     if law["name"] == "truncated normal":
         for _ in range(20):
             out = np.abs(normal) > 2
@@ -68,20 +72,18 @@ class Task:
 
     def __init__(self, facts, data, stored, seed):
         import jax
-        from jax.extend import backend
 
         self.name, self.family = facts["task"], facts["family"]
         with gzip.open(facts["place"] / f"{self.name}.stablehlo.gz", "rt") as file:
             text = file.read()
         begun = time.perf_counter()
-        self._executable = backend.get_backend().compile_and_load(text, [jax.devices()[0]])
+        self._program = Program(text)
         self.compiled_s = time.perf_counter() - begun
-        rng = np.random.default_rng([seed, sum(map(ord, self.name))])
+        rng = seeds.generator(seed, "starts", self.name)
         given = {path: data.get(f"{self.name}/start/{path}") for path in facts["starts"]}
         starts = [start(facts["starts"][path], rng, given[path]) for path in sorted(facts["starts"])]
         examples = self._examples(facts, data, stored)
-        with np.load(facts["place"] / f"{self.name}.npz") as saved:
-            captured = [saved[name] for name in saved.files]
+        captured = arrays(facts["place"] / f"{self.name}.npz")
         self._fixed = [jax.device_put(x) for x in (*starts, *examples)]
         self._captured = [jax.device_put(x) for x in captured]
         self.state = [jax.device_put(np.zeros(shape, dtype)) for shape, dtype in facts["state"]]
@@ -96,62 +98,42 @@ class Task:
 
     def __call__(self, theta, lengths, key):
         """(gradient, mean loss, share diverged); the state goes on."""
-        inputs = [theta, *self.state, lengths, *self._fixed, key, *self._captured]
-        outputs = [x[0] for x in self._executable.execute_sharded(inputs).disassemble_into_single_device_arrays()]
+        outputs = self._program.launch([theta, *self.state, lengths, *self._fixed, key, *self._captured])
         self.state = outputs[3:]
         return outputs[:3]
 
 
-def adamw(mask):
-    """A compiled outer step (x, m, v, t, gradients, rate, all) -> (x, m, v, t); mask: weights that are trained from the start."""
-    import jax
-    import jax.numpy as jnp
-
-    @jax.jit
-    def move(x, m, v, t, gradients, rate, everything):
-        g = jnp.stack([jnp.where(jnp.isfinite(g), g, 0.0) for g in gradients]).mean(0)
-        trained = jnp.maximum(mask, everything)
-        g = g * trained
-        norm = jnp.sqrt(jnp.sum(g * g))
-        g = g / jnp.maximum(norm, 1.0)
-        m, v, t = BETAS[0] * m + (1 - BETAS[0]) * g, BETAS[1] * v + (1 - BETAS[1]) * g * g, t + 1
-        step = m / (1 - BETAS[0] ** t) / (jnp.sqrt(v / (1 - BETAS[1] ** t)) + EPSILON)
-        return x - rate * trained * (step + DECAY * x), m, v, t, norm
-
-    return move
-
-
 def rate_at(seconds, args, step):
     """The outer learning rate: warmed up, falling along a cosine; so again from where directions are trained."""
-    begin, end, highest = 0.0, args.seconds, args.rate
-    if args.controller_seconds:
-        if seconds < args.controller_seconds:
-            end = args.controller_seconds
-        else:
-            begin = args.controller_seconds
-    fraction = min(max((seconds - begin) / (end - begin), 0.0), 1.0)
+    first = seconds < args.controller_seconds
+    begin, end = (0.0, args.controller_seconds) if first else (args.controller_seconds, args.seconds)
+    fraction = outer_optimizer.fraction(seconds, begin, end)
     cosine = LAST_RATE + (1 - LAST_RATE) * (1 + math.cos(math.pi * fraction)) / 2
-    return highest * min((step + 1) / WARM_UP, 1.0, 0.02 + (seconds - begin) / 10) * cosine
+    return args.rate * min(outer_optimizer.warm_up(step, WARM_UP), 0.02 + (seconds - begin) / 10) * cosine
 
 
 def weights_of(path, shapes):
-    """The vector of an .npz of weights by their names; those that it lacks are 0."""
+    """The vector of an .npz of weights by their names. Raises ValueError where it lacks one."""
     with np.load(path) as saved:
-        names = {name.removeprefix("theta/"): saved[name] for name in saved.files}
-    return np.concatenate([np.asarray(names.get(n, np.zeros(s)), np.float32).ravel() for n, s in shapes.items()])
+        found = {name.removeprefix("theta/"): saved[name] for name in saved.files}
+    if missing := shapes.keys() - found.keys():
+        raise ValueError(f"{path} has no {', '.join(sorted(missing))}: allowed are weights of `anchored`")
+    return np.concatenate([found[name].astype(np.float64).ravel() for name in shapes])
 
 
 def save(path, x, shapes):
     """The weights by their names."""
     ends = np.cumsum([0, *(math.prod(s) for s in shapes.values())])
-    np.savez(path, **{n: np.asarray(x)[a:b].reshape(s) for (n, s), a, b in zip(shapes.items(), ends, ends[1:])})
+    np.savez(path, **{n: x[a:b].reshape(s).astype(np.float32) for (n, s), a, b in zip(shapes.items(), ends, ends[1:])})
 
 
 def load_tasks(facts, args, report):
     """All tasks, compiled side by side."""
+    import jax.extend.backend  # noqa: F401  before the threads, which may not all see a half of it
+
     data = {}
     for place in {one["place"] for one in facts}:
-        with np.load(place / "data.npz") as saved:
+        with np.load(place / DATA) as saved:
             data |= {name: saved[name] for name in saved.files}
     wanted = sorted({one["examples"]["images"] for one in facts if "images" in one["examples"]})
     with concurrent.futures.ProcessPoolExecutor(min(args.workers, max(1, len(wanted)))) as pool:
@@ -177,43 +159,39 @@ class Training:
     """The outer training of `tasks`, from the weights x."""
 
     def __init__(self, tasks, x, shapes, args, report):
-        import jax.numpy as jnp
-
         self.tasks, self.shapes, self.args, self.report = tasks, shapes, args, report
         counts = {f: sum(t.family == f for t in tasks) for f in {t.family for t in tasks}}
         chances = np.array([WEIGHTS.get(t.family, 1.0) / counts[t.family] for t in tasks])
         self.chances, self.rng = chances / chances.sum(), np.random.default_rng(args.seed)
-        parts = [np.full(math.prod(shape), float(not name.startswith("mlp/")), np.float32) for name, shape in shapes.items()]
-        self.move, self.lengths = adamw(jnp.asarray(np.concatenate(parts))), episode_lengths()
-        self.x, self.m, self.v, self.t, self.step = x, jnp.zeros_like(x), jnp.zeros_like(x), jnp.zeros(()), 0
-        self.directions, self.pending, self.seen = False, [], {}
+        parts = [np.full(math.prod(shape), not name.startswith("mlp/")) for name, shape in shapes.items()]
+        self.controller, self.lengths = np.concatenate(parts), episode_lengths()
+        self.x, self.m, self.v, self.step, self.begun = x, np.zeros_like(x), np.zeros_like(x), 0, 0
+        self.directions, self.seen = False, {}
 
     def advance(self, seconds):
         """One outer step."""
         import jax.numpy as jnp
 
-        if seconds >= self.args.controller_seconds and not self.directions:
-            self.directions, self.m, self.v, self.t = True, self.m * 0, self.v * 0, self.t * 0
+        if seconds >= self.args.controller_seconds and not self.directions:  # the averages of AdamW begin again
+            self.directions, self.m, self.v, self.begun = True, self.m * 0, self.v * 0, self.step
         count = min(self.args.tasks_per_step, len(self.tasks))
         chosen = self.rng.choice(len(self.tasks), count, replace=False, p=self.chances)
         keys = [jnp.asarray([self.args.seed * 1000 + 7 + i, self.step + 10], jnp.int32) for i in chosen]
-        out = [self.tasks[i](self.x, self.lengths, key) for i, key in zip(chosen, keys)]
+        theta = jnp.asarray(self.x, jnp.float32)
+        out = [self.tasks[i](theta, self.lengths, key) for i, key in zip(chosen, keys)]
+        gradients = np.array([gradient for gradient, _, _ in out], np.float64)  # waits for the device
+        trained = self.controller | self.directions
+        g = np.where(np.isfinite(gradients), gradients, 0.0).mean(0) * trained
         rate = rate_at(seconds, self.args, self.step)
-        state = self.move(self.x, self.m, self.v, self.t, [g for g, _, _ in out], rate, float(self.directions))
-        self.x, self.m, self.v, self.t, norm = state
+        clipped = outer_optimizer.clip_norm(g, CLIP)
+        moved, self.m, self.v = outer_optimizer.adamw(self.x, self.m, self.v, clipped, self.step - self.begun, rate, DECAY)
+        self.x = np.where(trained, moved, self.x)
         self.step += 1
-        self.pending.append((chosen, out, norm))
-        if self.step % SYNC == 0:  # reading a number waits for the device
-            self._read()
+        for i, (_, loss, over) in zip(chosen, out):
+            self.seen.setdefault(self.tasks[i].family, []).append((float(loss), float(over)))
+        self.seen.setdefault("norm", []).append((float(np.linalg.norm(g)), 0.0))
         if self.step % LINES == 0:
             self._line(seconds)
-
-    def _read(self):
-        for chosen, out, norm in self.pending:
-            for i, (_, loss, over) in zip(chosen, out):
-                self.seen.setdefault(self.tasks[i].family, []).append((float(loss), float(over)))
-            self.seen.setdefault("norm", []).append((float(norm), 0.0))
-        self.pending = []
 
     def _line(self, seconds):
         means = {name: np.mean(pairs, axis=0) for name, pairs in sorted(self.seen.items())}
@@ -240,10 +218,11 @@ def timed(tasks, x, args):
     import jax
     import jax.numpy as jnp
 
+    theta = jnp.asarray(x, jnp.float32)
     for task in tasks:
         for i in range(2):  # the first call loads the program
             begun = time.perf_counter()
-            jax.block_until_ready(task(x, episode_lengths(), jnp.asarray([i, 1], jnp.int32)))
+            jax.block_until_ready(task(theta, episode_lengths(), jnp.asarray([i, 1], jnp.int32)))
             task.seconds = time.perf_counter() - begun
     return [task for task in tasks if task.seconds <= args.slowest]
 
@@ -276,14 +255,13 @@ def main():
             log.write(text + "\n")
         print(text, flush=True)
 
-    manifests = [json.loads((place / "programs.json").read_text()) for place in args.programs]
+    manifests = [json.loads((place / MANIFEST).read_text()) for place in args.programs]
     facts = [{**one, "place": place} for place, manifest in zip(args.programs, manifests) for one in manifest["tasks"]]
     shapes = {path: tuple(shape) for path, shape in facts[0]["theta"].items()}
     loaded = load_tasks(facts, args, report)
     import jax
-    import jax.numpy as jnp
 
-    x = jnp.asarray(weights_of(args.start, shapes))
+    x = weights_of(args.start, shapes)
     tasks = timed(loaded, x, args)
     where = {"device": jax.devices()[0].device_kind, "jax": jax.__version__}
     took = {"compile_s": round(sum(t.compiled_s for t in loaded)), "ms": {t.name: round(1e3 * t.seconds, 1) for t in loaded}}
