@@ -48,7 +48,7 @@ def main():
     suite, given = suites.load(args.suite), settings()
     tasks = [entry.task for entry in one_run.few(suite, args.per_family).tasks]
     curves = side_by_side.run(suite, tasks, given.values(), HORIZONS, args.out, seeds=(0,))
-    means, diverged = one_run.scored(curves, suite, "mean")
+    means, diverged, _ = one_run.scored(curves, suite, "mean")
     rows = []
     for (travel, share), optimizer in given.items():
         row = [f"{travel:g}, {share:g}"]

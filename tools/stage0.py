@@ -120,7 +120,7 @@ def main():
     means = {HORIZONS[0]: one_run.scored(short, suite, "mean")[0].loc["train", HORIZONS[0]]}
     left = [settings[name] for name in ordered(means[HORIZONS[0]])[:KEPT]]
     long = side_by_side.run(suite, tasks, left, HORIZONS[1:], args.out / "long", seeds=(0,))
-    found, diverged = one_run.scored(long, suite, "mean")
+    found, diverged, _ = one_run.scored(long, suite, "mean")
     means[HORIZONS[1]], diverged = found.loc["train", HORIZONS[1]], diverged.loc["train", HORIZONS[1]]
     best = ordered(means[HORIZONS[1]])
     write_text(json.dumps({"name": best[0], **asdict(settings[best[0]])}, indent=1) + "\n", args.out / "best.json")
