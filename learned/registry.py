@@ -74,6 +74,7 @@ optimizers = Registry(
     {
         "adafac_mlp": "learned.optimizers.adafac_mlp:adafac_mlp",
         "anchored": "learned.optimizers.anchored:anchored",
+        "anchored_muon": "learned.optimizers.anchored_muon:anchored_muon",
         "hierarchical": "learned.optimizers.hierarchical:hierarchical",
         "learnable_adam": "learned.optimizers.learnable:learnable_adam",
         "learnable_sgd": "learned.optimizers.learnable:learnable_sgd",

@@ -1,6 +1,6 @@
 """How learned optimizers do in one run, beside what needs one run as well, and beside Adam.
 
-    python -m tools.one_run suite --out SUITE
+    python -m tools.one_run suite --out SUITE [--max-parameters N] [--judged SUITE]
     python -m tools.one_run weights SUITE --split valid --out DIR NAME=CHECKPOINT ..        weights of one learned optimizer
     python -m tools.one_run rivals SUITE --split valid --out DIR    hand-made rules, mlp_pes
     python -m tools.one_run table SUITE --split valid DIR .. [--publish SECTION]
@@ -35,25 +35,26 @@ TUNED, QUADRATIC = "Adam, tuned per task by train loss", "quadratic_family"
 DOCUMENT = Path(__file__).parents[1] / "docs" / "one_run.md"
 
 
-def provisional():
-    """The suite."""
+def provisional(most_parameters=MOST_PARAMETERS, judged=()):
+    """The suite; without the tasks that are in `judged`, a collection of names."""
     from taskset.normalization import store
     from taskset.normalization.release.merged_tables import fit_adam
     from taskset.scoring import suites
 
-    made = suites.make("provisional", ["*"], None, "synthetic", STEPS, MOST_MILLISECONDS, MOST_PARAMETERS)
+    made = suites.make("provisional", ["*"], None, "synthetic", STEPS, MOST_MILLISECONDS, most_parameters)
     aside = set()
     for family in {entry.family for entry in made.tasks}:
         names = [entry.task for entry in made.of_split("train") if entry.family == family]
         names.sort(key=lambda name: zlib.crc32(f"aside {name}".encode()))
         aside |= set(names[: min(len(names) // ASIDE_OF, MOST_ASIDE)])
     tasks = [dataclasses.replace(entry, split="valid") if entry.task in aside else entry for entry in made.tasks]
-    longer = suites.make("longer", ["*"], None, "synthetic", LONGER, MOST_MILLISECONDS, MOST_PARAMETERS)
+    longer = suites.make("longer", ["*"], None, "synthetic", LONGER, MOST_MILLISECONDS, most_parameters)
     more = [entry for entry in longer.of_split("train") if entry.task not in {one.task for one in made.tasks}]
     curves = store.load_curves(task=[entry.task for entry in more], horizon=[LONGER])
     scales = suites.scales(fit_adam(curves[curves["step"] <= STEPS]), "synthetic", LONGER)
     tasks += [dataclasses.replace(entry, scales=scales[entry.task]) for entry in more if entry.task in scales]
-    return dataclasses.replace(made, tasks=tuple(tasks), rule={**made.rule, "aside": sorted(aside), "longer": LONGER})
+    kept = tuple(entry for entry in tasks if entry.task not in judged)
+    return dataclasses.replace(made, tasks=kept, rule={**made.rule, "aside": sorted(aside), "longer": LONGER})
 
 
 def few(suite, per_family):
@@ -251,7 +252,10 @@ def in_turn(entries):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("suite").add_argument("--out", type=Path, required=True, help="JSON file to write.")
+    command = commands.add_parser("suite")
+    command.add_argument("--out", type=Path, required=True, help="JSON file to write.")
+    command.add_argument("--max-parameters", type=int, default=MOST_PARAMETERS, help="Of a task.")
+    command.add_argument("--judged", metavar="SUITE", help="Suite whose validation and test tasks are left out.")
     for name in ("weights", "rivals", "table"):
         command = commands.add_parser(name)
         command.add_argument("suite", help="Suite file.")
@@ -278,7 +282,9 @@ def main():
     from tools import side_by_side
 
     if args.command == "suite":
-        suites.save(provisional(), args.out)
+        there = suites.load(args.judged).tasks if args.judged else ()
+        judged = {entry.task for entry in there if entry.split != "train"}
+        suites.save(provisional(args.max_parameters, judged), args.out)
         return
     suite = suites.load(args.suite)
     if args.command != "table":

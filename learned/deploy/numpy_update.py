@@ -42,8 +42,8 @@ class LearnedOptimizer:
     """
 
     def __init__(self, name: str, theta: dict[str, Any], steps: int | None = None) -> None:
-        self.reads_loss, self.reads_validation_loss = name in ("anchored", "hierarchical"), name == "hierarchical"
-        self.reads_steps, self.steps = name == "anchored", steps
+        self.reads_steps, self.reads_validation_loss = name in ("anchored", "anchored_muon"), name == "hierarchical"
+        self.reads_loss, self.steps = self.reads_steps or self.reads_validation_loss, steps
         self.name, self.theta = name, _checked(name, theta, RULES, steps, self.reads_steps)
         self._used, self._warned = _effective(self.theta), False
 
@@ -779,40 +779,128 @@ def _anchored_directions(network, g, p, old, t, r, s):
     return u, squares / n * [1, *(seen[1:] * slow) ** 2], m, v
 
 
-def _anchored_tensor(theta, network, g, old, p, step, shared, mean_square_of_all, tensors, length):
-    shape, p, g, t = p.shape, p.ravel(), np.clip(g.ravel(), -1e12, 1e12), int(old.get("step", step)) + 1
+def _anchored_sizes(g, p, m, old, t, mean_square_of_all):
+    """(RMS of p, no less than a tenth of that of all; mean square of g (slow and fast average); the state of both) of a tensor.
+
+    m: the average of gradients (.9) before this one; t: the tensor's steps with this one.
+    """
     mean = lambda x, y: float(np.vdot(x, y)) / p.size  # noqa: E731
     square = old["square"] + (1 - ANCHORED_DECAYS["v"]) * (mean(g, g) - old["square"])
-    root = lambda x: np.sqrt(x + 1e-18)  # noqa: E731
-    cosine = mean(g, old["m"][1]) / (root(mean(g, g)) * root(mean(old["m"][1], old["m"][1])))
-    cosine = old["cosine"] + 0.1 * (cosine - old["cosine"])
-    fast, slow = square / (1 - ANCHORED_DECAYS["v"] ** t)
+    cosine = mean(g, m) / (_root(mean(g, g)) * _root(mean(m, m)))
     size = np.sqrt(mean(p, p) + 0.01 * mean_square_of_all + 1e-16)
-    u, squares, m, v = _anchored_directions(network, g, p, old, t, root(slow), size)
+    fast, slow = square / (1 - ANCHORED_DECAYS["v"] ** t)
+    return size, slow, fast, {"cosine": old["cosine"] + 0.1 * (cosine - old["cosine"]), "square": square, "step": t}
 
-    axes, logs = sum(n > 1 for n in shape), np.log(squares + 1e-6) / 6
-    x = [*shared, cosine / (1 - 0.9**t), np.log((fast + 1e-18) / (slow + 1e-18)) / 2, *logs[1:]]
-    x += [logs[0] - np.log(size) / 3, np.log(size) / 3, math.log(p.size) / 5 - 1, axes <= 1, axes > 2, math.log(tensors) - 1]
+
+def _root(x):
+    return np.sqrt(x + 1e-18)
+
+
+def _anchored_controlled(theta, shared, shape, size, slow, fast, cosine, squares, tensors, *more):
+    """The controller's outputs for a tensor. squares: mean squares of its direction and of m / sqrt(v); more: other readings."""
+    axes, logs, size_of = sum(n > 1 for n in shape), np.log(squares + 1e-6) / 6, math.log(math.prod(shape)) / 5 - 1
+    x = [*shared, cosine, np.log((fast + 1e-18) / (slow + 1e-18)) / 2, *logs[1:]]
+    x += [logs[0] - np.log(size) / 3, np.log(size) / 3, size_of, axes <= 1, axes > 2, math.log(tensors) - 1, *more]
     h = np.maximum(_linear(theta, "controller/linear_0", np.array(x, float)[:, None]), 0)
-    c = _linear(theta, "controller/linear_1", h)[:, 0]
-    share = _sigmoid(3 * c[1] + math.log(0.05 / 0.95))
-    rate = 0.01 * np.exp(np.clip(3 * (c[0] + theta["power"] * np.log(size) + length), -10, 10))
-    rate *= 1 - share + share / root(squares[0])
-    u *= p.dtype.type(rate)
-    return (p - u).reshape(shape), {"m": m, "v": v, "cosine": cosine, "square": square, "step": t}
+    return _linear(theta, "controller/linear_1", h)[:, 0]
+
+
+def _anchored_rate(theta, c1, c2, size, square, length):
+    """What a direction of this mean square is multiplied by."""
+    share = _sigmoid(3 * c2 + math.log(0.05 / 0.95))
+    rate = 0.01 * np.exp(np.clip(3 * (c1 + theta["power"] * np.log(size) + length), -10, 10))
+    return rate * (1 - share + share / _root(square))
+
+
+def _anchored_tensor(theta, network, g, old, p, step, shared, mean_square_of_all, tensors, length):
+    shape, p, g, t = p.shape, p.ravel(), np.clip(g.ravel(), -1e12, 1e12), int(old.get("step", step)) + 1
+    size, slow, fast, new = _anchored_sizes(g, p, old["m"][1], old, t, mean_square_of_all)
+    u, squares, m, v = _anchored_directions(network, g, p, old, t, _root(slow), size)
+    cosine = new["cosine"] / (1 - 0.9**t)
+    c1, c2 = _anchored_controlled(theta, shared, shape, size, slow, fast, cosine, squares, tensors)
+    u *= p.dtype.type(_anchored_rate(theta, c1, c2, size, squares[0], length))
+    return (p - u).reshape(shape), {"m": m, "v": v, **new}
 
 
 def _anchored(theta, grads, state, params, step, losses, steps):
+    dtype = next(iter(params.values())).dtype
+    network = _Network(theta, 14, dtype) if "mlp/linear_2/w" in theta else None
+    by_network = lambda theta, *arguments: _anchored_tensor(theta, network, *arguments)  # noqa: E731
+    return _anchored_each(by_network, theta, grads, state, params, step, losses, steps)
+
+
+def _anchored_each(tensor, theta, grads, state, params, step, losses, steps):
+    """An update that treats every tensor by itself, with what all of them share."""
     trends, averages = _anchored_trends(state["losses"], float(losses[0]), steps)
     shared = [*np.tanh(10 * (min(step / steps, 1) - ANCHORED_FRACTIONS)), *trends]
     of_all = sum(float(np.vdot(p, p)) for p in params.values()) / sum(p.size for p in params.values())
-    dtype, done = next(iter(params.values())).dtype, {}
-    network = _Network(theta, 14, dtype) if "mlp/linear_2/w" in theta else None
-    length = theta.get("length", 0.0) * math.log(steps / 2000)
+    length, done = theta.get("length", 0.0) * math.log(steps / 2000), {}
     for path, p in params.items():
-        arguments = theta, network, grads[path], state["tensors"][path], p, step, shared, of_all, len(params), length
-        done[path] = _anchored_tensor(*arguments)
+        done[path] = tensor(theta, grads[path], state["tensors"][path], p, step, shared, of_all, len(params), length)
     return {path: p for path, (p, _) in done.items()}, {"tensors": {path: s for path, (_, s) in done.items()}, "losses": averages}
+
+
+# anchored_muon: NAdam's direction and, of matrices, the orthogonal one of Muon beside it, by the same controller
+# (learned/optimizers/anchored_muon.py has the formulas and their sources).
+
+ANCHORED_MUON_DECAYS = np.array([0.9, 0.99])
+NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
+
+
+def _anchored_muon_init(theta, params):
+    state = _anchored_init(theta, params)
+    for tensor in state["tensors"].values():
+        tensor["m"], tensor["v"] = tensor["m"][:2], tensor["v"][0]
+    return state
+
+
+def _orthogonal(matrix):
+    """Nearly U V' of the singular value decomposition U S V' of a matrix, by five Newton-Schulz iterations."""
+    x = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
+    x = x / (_root(np.vdot(x, x) / x.size) * math.sqrt(x.size)).astype(x.dtype)
+    a, b, c = NEWTON_SCHULZ
+    for _ in range(5):
+        gram = x @ x.T
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    return x if matrix.shape[0] <= matrix.shape[1] else x.T
+
+
+def _anchored_muon_directions(g, old, t):
+    """(n, the average of gradients in it [n] each, mean squares of n and of g, m / sqrt(v), new m, new v) of a tensor."""
+    decays = ANCHORED_MUON_DECAYS
+    m = _average(old["m"], g, 1 - decays)
+    v = old["v"] + g.dtype.type(0.001) * (g * g - old["v"])
+    inverse = np.empty_like(v)
+    _inverse_root(v * g.dtype.type(1 / (1 - 0.999**t)), g.dtype.type(1e-18), inverse)
+    ahead, now = (g.dtype.type(x) for x in (0.9 / (1 - 0.9 ** (t + 1)), 0.1 / (1 - 0.9**t)))
+    average = ahead * m[0] + now * g
+    n, in_noise = average * inverse, m * inverse
+    noise = np.sqrt((1 - decays) / (1 + decays) * (1 + decays**t) * (1 - decays**t))  # of m, not corrected
+    squares = [float(np.vdot(x, x)) / g.size for x in (n, g * inverse, *in_noise)]
+    return n, average, np.array(squares) / [1, 1, *noise**2], m, v
+
+
+def _anchored_muon_tensor(theta, g, old, p, step, shared, mean_square_of_all, tensors, length):
+    shape, p, g, t = p.shape, p.ravel(), np.clip(g.ravel(), -1e12, 1e12), int(old.get("step", step)) + 1
+    size, slow, fast, new = _anchored_sizes(g, p, old["m"][0], old, t, mean_square_of_all)
+    n, average, squares, m, v = _anchored_muon_directions(g, old, t)
+    rows, columns = (p.size // shape[-1], shape[-1]) if len(shape) > 1 else (1, 1)
+    o = n
+    if min(rows, columns) > 1:
+        o = _orthogonal(average.reshape(rows, columns)).ravel() * p.dtype.type(0.35 * math.sqrt(max(rows, columns)))
+    both, of_o = (float(np.vdot(x, o)) / p.size for x in (n, o))
+    alike = both / (_root(squares[0]) * _root(of_o))
+    cosine = new["cosine"] / (1 - 0.9**t)
+    c1, c2, c3 = _anchored_controlled(theta, shared, shape, size, slow, fast, cosine, squares, tensors, alike)
+    b = _sigmoid(3 * c3 + math.log(9))
+    square = (1 - b) ** 2 * squares[0] + 2 * b * (1 - b) * both + b**2 * of_o
+    u = n + p.dtype.type(b) * (o - n)
+    u *= p.dtype.type(_anchored_rate(theta, c1, c2, size, square, length))
+    return (p - u).reshape(shape), {"m": m, "v": v, **new}
+
+
+def _anchored_muon(*arguments):
+    return _anchored_each(_anchored_muon_tensor, *arguments)
 
 
 RULES = {
@@ -828,4 +916,5 @@ RULES = {
     "lstm": (_each_init(_lstm_start), _each(_lstm)),
     "hierarchical": (_hierarchical_init, _hierarchical),
     "anchored": (_anchored_init, _anchored),
+    "anchored_muon": (_anchored_muon_init, _anchored_muon),
 }

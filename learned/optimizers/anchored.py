@@ -1,37 +1,24 @@
 """A learned correction of NAdam: it starts as that rule and can only become another one by training.
 
-The idea of a safe start is STAR's (Harrison et al. 2022, arXiv 2209.11208); direction and step size apart, with a controller for
-each tensor, are Celo's (Moudgil et al. 2025, arXiv 2501.12670); the features of time and of the loss are those of VeLO (Metz et
-al. 2022, arXiv 2211.09760) on the fraction of the run instead of absolute time.
+The idea of a safe start is STAR's (Harrison et al. 2022, arXiv 2209.11208); direction and step size apart are Celo's (Moudgil et
+al. 2025, arXiv 2501.12670). Step sizes are those of `tensorwise`.
 
 All tensors of a task lie in one vector of N numbers: one loop over memory updates the averages, makes the features and applies
-the network, whatever the number of tensors, and a program compiles in the same time. Numbers of each tensor come from sums over
-its part of the vector.
+the network, whatever the number of tensors, and a program compiles in the same time.
 """
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import tensorflow as tf
 
-from learned.optimizers import features, network
+from learned.optimizers import features, network, tensorwise
 from learned.optimizers.base import LearnedOptimizer
+from learned.optimizers.tensorwise import V_DECAYS, inverse_root
 from taskset.tasks.initializers import constant
 
-M_DECAYS, V_DECAYS = (0.5, 0.9, 0.99), (0.95, 0.999)
-RATE, NORMALISED = 0.01, 0.05  # at the start: NAdam's learning rate, and the share of its normalised direction
-EPSILON = 1e-9  # beside root mean squares
-LARGEST = 1e12  # gradients are clipped at it: their squares still have a finite sum in float32
-WIDEST = 10.0  # bound of the logarithm of a step: more than ln 1000, so that steps can follow parameters of any scale
+M_DECAYS = (0.5, 0.9, 0.99)
 PER_PARAMETER, HIDDEN = 14, 8
-CONTROLLER_HIDDEN = 16
-FRACTIONS = (0.03, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0, 1.1)  # of the run
-TRENDS, SHORTEST = 6, 10.0  # averages of the loss; the half-life of the fastest, in steps
-CONTROLLED = len(FRACTIONS) + TRENDS - 1 + 11
-USUAL_STEPS = 2000.0  # a run of so many has the same steps whatever `length` is
-SHARED = 0.1  # the size of a tensor counts as at least about this share of the root mean square of all parameters
 
 
 def anchored() -> LearnedOptimizer:
@@ -53,13 +40,12 @@ def anchored() -> LearnedOptimizer:
     mean of v (.999). m is divided by the standard deviation that it would have if gradients were noise of variance 1, so that
     m / sqrt(v) measures how much more than noise there is, and needs no statistics of its own. All are free of units.
 
-    The controller reads (`_controlled`): fraction of the run (9), trend of the loss (5), cosine of g and m, fast over slow RMS
-    of g, RMS of m / sqrt(v) (3), RMS of u over s, s, size, rank (2), number of tensors. It reads the train loss and the horizon.
+    The controller reads `tensorwise.readings`, with u as the direction. It reads the train loss and the horizon.
     """
     weights = network.mlp_weights((PER_PARAMETER, HIDDEN, HIDDEN))
     weights["mlp/linear_2/w"] = ((HIDDEN, 1), constant(0.0))
-    weights |= network.linear_weights("controller/linear_0", CONTROLLED, CONTROLLER_HIDDEN)
-    weights["controller/linear_1/w"] = ((CONTROLLER_HIDDEN, 2), constant(0.0))
+    weights |= network.linear_weights("controller/linear_0", tensorwise.READ, tensorwise.HIDDEN)
+    weights["controller/linear_1/w"] = ((tensorwise.HIDDEN, 2), constant(0.0))
     weights["controller/linear_1/b"] = ((2,), constant(0.0))
     weights["power"] = ((), constant(0.0))
     weights["length"] = ((), constant(0.0))
@@ -78,34 +64,9 @@ def _effective(theta):
 
 def _init(theta, params):
     del theta
-    dtype, n = next(iter(params.values())).dtype, sum(_sizes(params))
-    losses = {name: tf.zeros([TRENDS], dtype) for name in ("mean", "weight", "least")} | {"first": tf.zeros([], dtype)}
-    zeros = {"cosine": tf.zeros([len(params)], dtype), "square": tf.zeros([len(V_DECAYS), len(params)], dtype)}
-    return {"m": tf.zeros([len(M_DECAYS), n], dtype), "v": tf.zeros([len(V_DECAYS), n], dtype), "losses": losses, **zeros}
-
-
-def _sizes(params):
-    return [params[path].shape.num_elements() for path in features.in_order(params)]
-
-
-def _vector(tensors):
-    return tf.concat([tf.reshape(tensors[path], [-1]) for path in features.in_order(tensors)], 0)
-
-
-def _means(x, sizes):
-    """The mean of each row of x [k, N] over each tensor: [k, tensors]."""
-    parts = tf.split(x, sizes, axis=1)
-    # A product with ones: on a CPU, XLA sums a row one number after the other, in a product many at once.
-    return tf.concat([tf.matmul(part, tf.fill([n, 1], tf.constant(1 / n, x.dtype))) for part, n in zip(parts, sizes)], 1)
-
-
-def _spread(values, sizes):
-    """Numbers of each tensor [tensors] -> [N]."""
-    return tf.concat([value * tf.ones([n], values.dtype) for value, n in zip(tf.unstack(values), sizes)], 0)
-
-
-def _inverse_root(mean_square):
-    return tf.math.rsqrt(mean_square + EPSILON**2)
+    dtype, n = next(iter(params.values())).dtype, sum(tensorwise.sizes(params))
+    averages = {"m": tf.zeros([len(M_DECAYS), n], dtype), "v": tf.zeros([len(V_DECAYS), n], dtype)}
+    return averages | tensorwise.start(params)
 
 
 def _network(theta, x):
@@ -123,87 +84,18 @@ def _network(theta, x):
         x = [tf.nn.relu(h + b) for h, b in zip(out, tf.unstack(theta[f"{path}/b"]))]
 
 
-def _averages(old, new, decays):
-    """d old + (1 - d) new for old [decays, ..]."""
-    return features.average(old, new, 1 - np.asarray(decays))
-
-
-def _lacking(decays, t):
-    """1 - d^t: the sum of the weights of an average that started at 0."""
-    return -tf.math.expm1(t * tf.constant(np.log(decays), t.dtype))
-
-
-def _noise(t):
-    """Standard deviations of the bias-corrected m of white noise of variance 1: sqrt((1 - d) / (1 + d) (1 + d^t) / (1 - d^t))."""
-    d = tf.constant(M_DECAYS, t.dtype)
-    lacking = _lacking(M_DECAYS, t)
-    return tf.sqrt((1 - d) / (1 + d) * (2 - lacking) / lacking)
-
-
-def _trends(old, loss, horizon):
-    """(trends of the loss [TRENDS - 1], averages after it).
-
-    Averages a_k with half-lives from 10 steps to the horizon, and their minima b_k:
-
-        clip((a_k - b_k) / (a_(k+1) - b_k) - 1, -1, 1)
-
-    0 where a loss doesn't change by more than rounding. They are averages of the loss less the first one: differences of large
-    numbers would be rounding. A loss that isn't finite leaves them as they are.
-    """
-    longest = tf.maximum(horizon / SHORTEST, 1.0)
-    half_lives = SHORTEST * longest ** tf.constant(np.arange(TRENDS) / (TRENDS - 1), loss.dtype)
-    share = -tf.math.expm1(-math.log(2) / half_lives)  # 1 - exp cancels: in float32 it is 0 for half-lives from 10^7 on
-    share = tf.where(tf.math.is_finite(loss), share, tf.zeros_like(share))
-    loss = tf.where(tf.math.is_finite(loss), loss, tf.zeros_like(loss))
-    first = tf.where(old["weight"][0] > 0, old["first"], loss)
-    mean, weight = old["mean"] + share * (loss - first - old["mean"]), old["weight"] + share * (1 - old["weight"])
-    average = mean / tf.maximum(weight, 1e-12)
-    least = tf.minimum(old["least"], average)  # the first average is 0, as is where `least` starts
-    above, slower = average[:-1] - least[:-1], tf.maximum(average[1:] - least[:-1], 0.0)
-    rounding = 1e-6 * (tf.abs(first) + tf.abs(average[:-1]) + tf.abs(average[1:])) + 1e-30
-    trend = tf.clip_by_value((above + rounding) / (slower + rounding) - 1, -1.0, 1.0)
-    return trend, {"mean": mean, "weight": weight, "least": least, "first": first}
-
-
-def _log(mean_square):
-    """log(RMS) / 3 down to RMS = 1e-3."""
-    return tf.math.log(mean_square + 1e-6) / 6
-
-
-def _shapes(params):
-    """log(size) / 5 - 1, whether at most one axis is longer than 1, whether more than two are, log(tensors) - 1: [4, tensors]."""
-    columns = []
-    for path in features.in_order(params):
-        axes = sum(n > 1 for n in params[path].shape)
-        size = math.log(params[path].shape.num_elements()) / 5 - 1
-        columns.append((size, float(axes <= 1), float(axes > 2), math.log(len(params)) - 1))
-    return np.array(columns).T
-
-
-def _controlled(fraction, trend, of_tensors, params):
-    """The inputs of the controller [CONTROLLED, tensors]."""
-    time = tf.tanh(10 * (fraction - tf.constant(FRACTIONS, trend.dtype)))
-    shared = tf.tile(tf.concat([time, trend], 0)[:, None], [1, len(params)])
-    return tf.concat([shared, of_tensors, tf.constant(_shapes(params), trend.dtype)], 0)
-
-
-def _controller(theta, x):
-    """(c1, c2), [tensors] each."""
-    return tf.unstack(network.linear(theta, "controller/linear_1", tf.nn.relu(network.linear(theta, "controller/linear_0", x))))
-
-
 def _corrected(g, m, v, t):
     """(NAdam's average of the gradient, the three m in units of noise, the two v), bias-corrected, from lists m, v of [N]."""
-    lacking_m, lacking_v = tf.unstack(_lacking(M_DECAYS, t)), tf.unstack(_lacking(V_DECAYS, t))
+    lacking_m, lacking_v = tf.unstack(tensorwise.lacking(M_DECAYS, t)), tf.unstack(tensorwise.lacking(V_DECAYS, t))
     second = [x / lacking for x, lacking in zip(v, lacking_v)]
-    in_noise = [x / (lacking * noise) for x, lacking, noise in zip(m, lacking_m, tf.unstack(_noise(t)))]
-    return 0.9 / _lacking([0.9], t + 1)[0] * m[1] + 0.1 / lacking_m[1] * g, in_noise, second
+    in_noise = [x / (lacking * noise) for x, lacking, noise in zip(m, lacking_m, tf.unstack(tensorwise.noise(M_DECAYS, t)))]
+    return 0.9 / tensorwise.lacking([0.9], t + 1)[0] * m[1] + 0.1 / lacking_m[1] * g, in_noise, second
 
 
 def _directions(theta, g, p, corrected, inverse_r, inverse_s):
     """(u [N], the three m / sqrt(v) [N] in units of noise); corrected: what `_corrected` returns."""
     ahead, in_noise, second = corrected
-    fast, slow = (_inverse_root(x) for x in second)
+    fast, slow = (inverse_root(x) for x in second)
     seen = [g, *in_noise]
     scaled = [x * slow for x in seen]
     x = [*(x * inverse_r for x in seen), *(x * fast for x in seen), *scaled, p * inverse_s, second[1] * slow * inverse_r]
@@ -214,17 +106,17 @@ def _update(theta, grads, state, params, step, loss, validation_loss, horizon):
     del validation_loss
 
     def means(pairs, sizes):
-        return _means(tf.stack([tf.square(x) if x is y else x * y for x, y in pairs]), sizes)
+        return tensorwise.means(tf.stack([tf.square(x) if x is y else x * y for x, y in pairs]), sizes)
 
     def averages(g):
-        m, v = _averages(state["m"], g, M_DECAYS), _averages(state["v"], tf.square(g), V_DECAYS)
+        m, v = tensorwise.averages(state["m"], g, M_DECAYS), tensorwise.averages(state["v"], tf.square(g), V_DECAYS)
         return {"m": m, "v": v}, tf.unstack(m), tf.unstack(v)
 
     def directions(g, p, m, v, t, inverse_r, inverse_s):
-        spread = (_spread(x, sizes) for x in (inverse_r, inverse_s))
+        spread = (tensorwise.spread(x, sizes) for x in (inverse_r, inverse_s))
         return _directions(theta, g, p, _corrected(g, m, v, t), *spread)
 
-    sizes = _sizes(params)
+    sizes = tensorwise.sizes(params)
     return _moved(theta, grads, state, params, step, loss, horizon, state["m"][1], averages, directions, means)
 
 
@@ -234,36 +126,24 @@ def _moved(theta, grads, state, params, step, loss, horizon, old, averages, dire
     old: m (.9) before it; averages(g): (m and v after it: as state, and as lists of [N]); directions(g, p, m, v, t, 1/R, 1/s): as
     `_directions`, 1/R and 1/s being [tensors]; means(pairs, sizes): [pairs, tensors], the mean of x y over each tensor.
     """
-    sizes, p = _sizes(params), _vector(params)
-    g = tf.clip_by_value(_vector(grads), -LARGEST, LARGEST)
+    sizes, p = tensorwise.sizes(params), tensorwise.vector(params)
+    g = tf.clip_by_value(tensorwise.vector(grads), -tensorwise.LARGEST, tensorwise.LARGEST)
     t = tf.cast(step, p.dtype) + 1
-    trend, losses = _trends(state["losses"], loss, horizon)
-
+    trend, losses = tensorwise.trends(state["losses"], loss, horizon)
     squares = means([(g, g), (p, p), (g, old), (old, old)], sizes)
-    share = tf.constant(np.array(sizes)[:, None] / sum(sizes), p.dtype)
-    s_square = squares[1] + SHARED**2 * tf.matmul(squares[1:2], share)[0] + 1e-16
-    square = _averages(state["square"], squares[0], V_DECAYS)  # the means of v over the tensors
-    cosine = squares[2] * _inverse_root(squares[0]) * _inverse_root(squares[3])
-    cosine = state["cosine"] + 0.1 * (cosine - state["cosine"])
-    corrected = square / _lacking(V_DECAYS, t)[:, None]
+    s_square, corrected, after = tensorwise.measured(squares, state, sizes, t)
 
     new_averages, m, v = averages(g)
-    u, scaled = directions(g, p, m, v, t, _inverse_root(corrected[1]), tf.math.rsqrt(s_square))
+    u, scaled = directions(g, p, m, v, t, inverse_root(corrected[1]), tf.math.rsqrt(s_square))
     moved = means([(x, x) for x in (u, *scaled)], sizes)
 
-    log_s = tf.math.log(s_square) / 2
-    quotient = tf.math.log((corrected[0] + EPSILON**2) / (corrected[1] + EPSILON**2)) / 2
-    of_tensors = [cosine / _lacking([0.9], t)[0], quotient, *tf.unstack(_log(moved[1:])), _log(moved[0]) - log_s / 3, log_s / 3]
     fraction = tf.minimum(tf.cast(step, p.dtype) / horizon, 1.0)
-    c1, c2 = _controller(theta, _controlled(fraction, trend, tf.stack(of_tensors), params))
-    a = tf.sigmoid(3 * c2 + math.log(NORMALISED / (1 - NORMALISED)))
-    power = theta["power"] * log_s + theta["length"] * tf.math.log(horizon / USUAL_STEPS)
-    rate = RATE * tf.exp(tf.clip_by_value(3 * (c1 + power), -WIDEST, WIDEST))
-    rate = tf.unstack(rate * (1 - a + a * _inverse_root(moved[0])))
+    x = tensorwise.readings(params, fraction, trend, s_square, corrected, after["cosine"], moved, t)
+    rate = tf.unstack(tensorwise.rates(theta, *tensorwise.controller(theta, x), s_square, moved[0], horizon))
 
     moves = {path: r * part for path, r, part in zip(features.in_order(params), rate, tf.split(u, sizes))}
     new = {path: w - tf.reshape(moves[path], w.shape) for path, w in params.items()}
-    return new, {**new_averages, "losses": losses, "cosine": cosine, "square": square}
+    return new, {**new_averages, **after, "losses": losses}
 
 
 # The same rule for one large model, as a program of XLA: each average is a vector of its own. What is stacked, XLA writes number
@@ -273,14 +153,14 @@ def _moved(theta, grads, state, params, step, loss, horizon, old, averages, dire
 
 def _corrected_alone(g, m, v, t):
     """`_corrected`, with the divisions done once instead of for each number."""
-    lacking_m = _lacking(M_DECAYS, t)
-    of_m, of_v = tf.unstack(1 / (lacking_m * _noise(t))), tf.unstack(1 / _lacking(V_DECAYS, t))
-    ahead, now = 0.9 / _lacking([0.9], t + 1)[0], 0.1 / lacking_m[1]
+    lacking_m = tensorwise.lacking(M_DECAYS, t)
+    of_m, of_v = tf.unstack(1 / (lacking_m * tensorwise.noise(M_DECAYS, t))), tf.unstack(1 / tensorwise.lacking(V_DECAYS, t))
+    ahead, now = 0.9 / tensorwise.lacking([0.9], t + 1)[0], 0.1 / lacking_m[1]
     return ahead * m[1] + now * g, [x * one for x, one in zip(m, of_m)], [x * one for x, one in zip(v, of_v)]
 
 
 def _init_alone(theta, params):
-    state, n = _init(theta, params), sum(_sizes(params))
+    state, n = _init(theta, params), sum(tensorwise.sizes(params))
     for slot in ("m", "v"):
         state[slot] = {str(i): tf.zeros([n], state[slot].dtype) for i in range(state[slot].shape[0])}
     return state
@@ -311,7 +191,7 @@ def _network_alone(theta, x):
 
 def _update_alone(theta, grads, state, params, step, loss, validation_loss, horizon):
     del validation_loss
-    sizes, order = _sizes(params), features.in_order(params)
+    sizes, order = tensorwise.sizes(params), features.in_order(params)
 
     def means(pairs, sizes):
         parts = [zip(tf.split(x, sizes), tf.split(y, sizes), sizes) for x, y in pairs]
@@ -326,19 +206,19 @@ def _update_alone(theta, grads, state, params, step, loss, validation_loss, hori
 
     def directions(g, p, m, v, t, inverse_r, inverse_s):
         ahead, in_noise, second = _corrected_alone(g, m, v, t)
-        slow = _inverse_root(second[1])
+        slow = inverse_root(second[1])
         scaled = [x * slow for x in in_noise]
         if "mlp/linear_2/w" not in theta:
             return ahead * slow, scaled
         del p
-        of_r = _spread(inverse_r, sizes)
-        of_s = _vector({path: params[path] * one for path, one in zip(order, tf.unstack(inverse_s))})
+        of_r = tensorwise.spread(inverse_r, sizes)
+        of_s = tensorwise.vector({path: params[path] * one for path, one in zip(order, tf.unstack(inverse_s))})
         # Constants would be loaded one by one; these, which depend on the step as XLA sees it, are kept as vectors.
         weights = {path: tf.where(step < 0, tf.zeros_like(w), w) for path, w in theta.items()}
 
         def with_network():
             ahead, in_noise, second = _corrected_alone(g, m, v, t)
-            fast, slow = (_inverse_root(x) for x in second)
+            fast, slow = (inverse_root(x) for x in second)
             seen = [g, *in_noise]
             x = [*(x * of_r for x in seen), *(x * fast for x in seen), *(x * slow for x in seen), of_s, second[1] * slow * of_r]
             return ahead * slow + _network_alone(weights, x)

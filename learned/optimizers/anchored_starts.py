@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from learned.optimizers import anchored
+from learned.optimizers import anchored, tensorwise
 from learned.types import Arrays
 
 LOWEST = 0.01  # of `level` that is followed: its logarithm has no end
@@ -57,9 +57,9 @@ def scheduled(
     Within 10 % of the rule until nine tenths of a run, and no lower than a two-hundredth of the rate after that.
     """
     weights = {path: np.array(w) for path, w in anchored.anchored().init_theta(seed).items()}
-    taus = np.array(anchored.FRACTIONS)
+    taus = np.array(tensorwise.FRACTIONS)
     fraction = np.arange(POINTS) / POINTS
-    wanted = (math.log(rate / anchored.RATE) + np.log(np.maximum(LEVELS[level](fraction), LOWEST))) / 3
+    wanted = (math.log(rate / tensorwise.RATE) + np.log(np.maximum(LEVELS[level](fraction), LOWEST))) / 3
     units = np.tanh(10 * (fraction[:, None] - taus)) + 1
     outputs, bias = _fit(units, wanted)
     count = len(taus)
@@ -67,7 +67,7 @@ def scheduled(
     weights["controller/linear_0/w"][:count, :count] = np.eye(count)
     weights["controller/linear_0/b"][:count] = 1  # tanh + 1 is never below 0, where a ReLU would cut it off
     weights["controller/linear_1/w"][:count, 0] = outputs
-    weights["controller/linear_1/b"][:] = bias, (_logit(NEARLY) - _logit(anchored.NORMALISED)) / 3 if normalised else 0.0
+    weights["controller/linear_1/b"][:] = bias, (_logit(NEARLY) - _logit(tensorwise.NORMALISED)) / 3 if normalised else 0.0
     weights["length"] = np.float32(length / 3)
     weights["power"] = np.float32(1 / 3 if scaled else 0.0)
     return {path: np.asarray(w, np.float32) for path, w in weights.items()}

@@ -294,7 +294,54 @@ class Anchored:
         return p - rate * ((1 - share) * u + share * u / rms(u)), {"m": m, "v": v, "cosine": cosine}
 
 
+class AnchoredMuon(Anchored):
+    m_decays, v_decays = [0.9, 0.99], [0.999]
+
+    def init(self, theta, params):
+        state = super().init(theta, params)
+        for path, p in params.items():
+            zeros = lambda n, p=p: [np.zeros(np.shape(p)) for _ in range(n)]  # noqa: E731
+            state["tensors"][path] = {"m": zeros(2), "v": zeros(1), "square": np.zeros(2), "cosine": 0.0}
+        return state
+
+    def orthogonal(self, m):
+        """By the singular value decomposition, in which a polynomial of a matrix is that of its singular values."""
+        u, s, v = np.linalg.svd(np.reshape(m, (-1, np.shape(m)[-1])), full_matrices=False)
+        s = s / np.sqrt(np.sum(s**2) + 1e-18 * np.size(m))
+        for _ in range(5):
+            s = 3.4445 * s - 4.7750 * s**3 + 2.0315 * s**5
+        return np.reshape(0.35 * np.sqrt(max(u.shape[0], v.shape[1])) * (u * s) @ v, np.shape(m))
+
+    def tensor(self, theta, g, p, state, t, shared, mean_square_of_all, tensors, factor):
+        rms = lambda x: np.sqrt(np.mean(x**2) + 1e-18)  # noqa: E731
+        cosine = 0.9 * state["cosine"] + 0.1 * np.mean(g * state["m"][0]) / rms(g) / rms(state["m"][0])
+        m = [d * old + (1 - d) * g for d, old in zip(self.m_decays, state["m"])]
+        v = 0.999 * state["v"][0] + 0.001 * g**2
+        square = [d * old + (1 - d) * np.mean(g**2) for d, old in zip((0.95, 0.999), state["square"])]
+        fast, slow = (x / (1 - d**t) for d, x in zip((0.95, 0.999), square))
+        root = np.sqrt(v / (1 - 0.999**t) + 1e-18)
+        average = 0.9 * m[0] / (1 - 0.9 ** (t + 1)) + 0.1 * g / (1 - 0.9**t)
+        n = average / root
+        matrix = np.ndim(p) > 1 and min(np.shape(p)[-1], np.size(p) // np.shape(p)[-1]) > 1
+        o = self.orthogonal(average) if matrix else n
+        size = np.sqrt(np.mean(p**2) + 0.01 * mean_square_of_all + 1e-16)
+        log_rms = lambda x: np.log(np.mean(x**2) + 1e-6) / 6  # noqa: E731
+        weights = [(1 - d) * d ** np.arange(t) / (1 - d**t) for d in self.m_decays]
+        seen = [g, *(x / (1 - d**t) / np.sqrt(np.sum(w**2)) for x, d, w in zip(m, self.m_decays, weights))]
+        x = [*shared, cosine / (1 - 0.9**t), np.log((fast + 1e-18) / (slow + 1e-18)) / 2, *(log_rms(y / root) for y in seen)]
+        x += [log_rms(n) - np.log(size) / 3, np.log(size) / 3, np.log(np.size(p)) / 5 - 1]
+        long = sum(k > 1 for k in np.shape(p))
+        x = np.array([*x, long < 2, long > 2, np.log(tensors) - 1, np.mean(n * o) / rms(n) / rms(o)])
+        h = np.maximum(x @ theta["controller/linear_0/w"] + theta["controller/linear_0/b"], 0)
+        c = h @ theta["controller/linear_1/w"] + theta["controller/linear_1/b"]
+        share, b = 1 / (1 + 19 * np.exp(-3 * c[1])), 1 / (1 + np.exp(-3 * c[2]) / 9)
+        rate = 0.01 * np.clip(factor * np.exp(3 * c[0]) * size ** (3 * theta["power"]), np.exp(-10), np.exp(10))
+        u = (1 - b) * n + b * o
+        after = {"m": m, "v": [v], "square": square, "cosine": cosine}
+        return p - rate * ((1 - share) * u + share * u / rms(u)), after
+
+
 TWINS = {
     "mlp": Mlp(), "mlp2019": Mlp2019(), "adafac_mlp": AdafacMlp(), "lstm": Lstm(), "hierarchical": Hierarchical(),
-    "anchored": Anchored(),
+    "anchored": Anchored(), "anchored_muon": AnchoredMuon(),
 }  # fmt: skip

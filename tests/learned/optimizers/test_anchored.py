@@ -1,4 +1,4 @@
-"""The optimizer `anchored`: what it starts as, and what its weights can reach."""
+"""The optimizers `anchored` and `anchored_muon`: what they start as, and what their weights can reach."""
 
 import dataclasses
 
@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from learned import optimizers
 from learned.deploy.weights import load_weights
-from learned.optimizers import anchored
+from learned.optimizers import anchored_muon, tensorwise
 from tests.learned.optimizers.test_learned_optimizers import (
     FEW,
     SHAPES,
@@ -18,6 +18,8 @@ from tests.learned.optimizers.test_learned_optimizers import (
     tensors,
     weights,
 )
+
+BOTH = pytest.mark.parametrize("name", ["anchored", "anchored_muon"])
 
 
 def by_hand(params, gradients, share=0.05, rate=0.01):
@@ -40,6 +42,64 @@ def test_anchored_starts_as_nadam():
     assert np.abs(found - inputs.moved(by_hand(inputs.params, inputs.grads, share=0.0))).max() > 1e-4  # the share tells
 
 
+def test_anchored_muon_starts_as_muon_and_nadam():
+    """Matrices take nine tenths of Muon's direction, by singular values, other tensors NAdam's; with 5 % of it over its RMS."""
+    inputs, optimizer = Inputs(SHAPES), optimizers.get("anchored_muon")
+    inputs.times = range(STEPS)
+    found = inputs.run(optimizer, optimizer.init_theta(7, tf.float64), tf.float64)
+    nadam, m = by_hand(inputs.params, inputs.grads), dict.fromkeys(SHAPES, 0.0)
+    expected = dict(inputs.params)
+    for t, grads in enumerate(inputs.grads, 1):
+        for path in ("w", "square", "cube", "kernel"):
+            m[path] = 0.9 * m[path] + 0.1 * grads[path]
+            average = 0.9 * m[path] / (1 - 0.9 ** (t + 1)) + 0.1 * grads[path] / (1 - 0.9**t)
+            u, s, v = np.linalg.svd(average.reshape(-1, average.shape[-1]), full_matrices=False)
+            o = (u * quintic(s / np.linalg.norm(s))) @ v * 0.35 * np.sqrt(max(len(u), v.shape[1]))
+            of_n = direction(inputs.grads[:t], path)
+            step = 0.1 * of_n + 0.9 * o.reshape(average.shape)
+            expected[path] = expected[path] - 0.01 * (0.95 * step + 0.05 * step / np.sqrt(np.mean(step**2)))
+    for path in SHAPES:
+        wanted = expected[path] if path in m and np.any(m[path]) else nadam[path]
+        np.testing.assert_allclose(found[path], wanted, rtol=1e-7, atol=1e-10)
+
+
+def quintic(s):
+    """Five times 3.4445 s - 4.7750 s^3 + 2.0315 s^5."""
+    for _ in range(5):
+        s = 3.4445 * s - 4.7750 * s**3 + 2.0315 * s**5
+    return s
+
+
+def direction(gradients, path):
+    """NAdam's after these gradients of a tensor."""
+    m, v, t = 0.0, 0.0, len(gradients)
+    for g in (grads[path] for grads in gradients):
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
+    return (0.9 * m / (1 - 0.9 ** (t + 1)) + 0.1 * g / (1 - 0.9**t)) / np.sqrt(v / (1 - 0.999**t) + 1e-18)
+
+
+def test_which_tensors_are_matrices():
+    sides = {
+        (): None,
+        (5,): None,
+        (1, 7): None,
+        (7, 1): None,
+        (7, 5): (7, 5),
+        (3, 2, 4, 6): (24, 6),
+        (1, 1, 4): None,
+        (0, 3): None,
+    }
+    assert {shape: anchored_muon.rows_and_columns(tf.TensorShape(shape)) for shape in sides} == sides
+
+
+def test_singular_values_come_close_to_one_another():
+    rng = np.random.default_rng(0)
+    found = anchored_muon.orthogonal(tf.constant(1e-6 * rng.normal(size=(3, 20, 40)), tf.float32))
+    values = np.linalg.svd(found, compute_uv=False)
+    assert values.min() > 0.6 and values.max() < 1.3
+    assert not np.any(anchored_muon.orthogonal(tf.zeros([1, 2, 3])))
+
+
 def test_alone_it_is_the_same_rule(monkeypatch):
     """With a large tensor, whose sums are added in rows; and without the network where its last layer is 0."""
     optimizer, inputs = optimizers.get("anchored"), Inputs({**SHAPES, "large": (67, 67)})
@@ -54,10 +114,11 @@ def test_alone_it_is_the_same_rule(monkeypatch):
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
 
 
+@BOTH
 @pytest.mark.parametrize("factor", [0.0, 1e-30, 1e-12, 1e12, 1e30, np.inf])
-def test_anchored_is_finite_whatever_the_gradients(factor):
+def test_finite_whatever_the_gradients(name, factor):
     """With weights away from their start, and once more behind a normal step."""
-    inputs, optimizer = Inputs(SHAPES), optimizers.get("anchored")
+    inputs, optimizer = Inputs(SHAPES), optimizers.get(name)
     with np.errstate(invalid="ignore"):
         inputs.grads = [{path: np.nan_to_num(factor * g, nan=0.0, posinf=np.inf, neginf=-np.inf) for path, g in grads.items()}
                         if i % 2 else grads for i, grads in enumerate(inputs.grads)]  # fmt: skip
@@ -67,10 +128,11 @@ def test_anchored_is_finite_whatever_the_gradients(factor):
         assert np.isfinite(moved).all() and np.abs(moved).max() < 1e3 and moved.any()
 
 
+@BOTH
 @pytest.mark.parametrize("scale", [1e-3, 1e3])
-def test_anchored_can_follow_the_scale_of_parameters(scale):
+def test_steps_can_follow_the_scale_of_parameters(name, scale):
     """With `power` 1/3, parameters w / s with gradients s g take steps of 1/s the size; the start, with power 0, doesn't."""
-    inputs, other, optimizer = Inputs(SHAPES), Inputs(SHAPES), optimizers.get("anchored")
+    inputs, other, optimizer = Inputs(SHAPES), Inputs(SHAPES), optimizers.get(name)
     other.params = {path: w / scale for path, w in inputs.params.items()}
     inputs.grads = [{path: g + 0.1 for path, g in grads.items()} for grads in inputs.grads]  # none so small as the epsilon
     other.grads = [{path: scale * g for path, g in grads.items()} for grads in inputs.grads]
@@ -80,8 +142,9 @@ def test_anchored_can_follow_the_scale_of_parameters(scale):
         assert np.allclose(scaled * scale, plain, rtol=1e-4, atol=1e-6) == follows
 
 
-def test_anchored_reads_the_fraction_of_the_run_and_no_more_behind_its_end():
-    optimizer, rng = optimizers.get("anchored"), np.random.default_rng(0)
+@BOTH
+def test_the_fraction_of_the_run_is_read_and_no_more_behind_its_end(name):
+    optimizer, rng = optimizers.get(name), np.random.default_rng(0)
     theta = {**weights(optimizer), "length": np.zeros(())}
     params, g = tensors(arrays(rng, FEW), tf.float64), tensors(arrays(rng, FEW), tf.float64)
     one = tf.constant(1.0, tf.float64)
@@ -108,10 +171,10 @@ def test_averages_of_very_long_runs_are_those_of_double_precision():
     """1 - exp(-log 2 / half-life) of a half-life of 10^8 steps is 0 in float32."""
     found = {}
     for dtype in (tf.float32, tf.float64):
-        averages = {name: tf.zeros([anchored.TRENDS], dtype) for name in ("mean", "weight", "least")}
+        averages = {name: tf.zeros([tensorwise.TRENDS], dtype) for name in ("mean", "weight", "least")}
         averages["first"] = tf.zeros([], dtype)
         for t in range(50):
-            _, averages = anchored._trends(averages, tf.constant(2 + np.cos(t), dtype), tf.constant(1e8, dtype))
+            _, averages = tensorwise.trends(averages, tf.constant(2 + np.cos(t), dtype), tf.constant(1e8, dtype))
         found[dtype] = averages
     for name in ("mean", "weight"):
         np.testing.assert_allclose(found[tf.float32][name], found[tf.float64][name], rtol=1e-4)

@@ -20,9 +20,9 @@ from tests.twins.learned import TWINS
 
 WEIGHTS = {
     "learnable_sgd": 1, "learnable_sgdm": 2, "learnable_adam": 4, "mlp": 1762, "mlp2019": 1090, "adafac_mlp": 197, "lstm": 5141,
-    "hierarchical": 35799, "anchored": 652,
+    "hierarchical": 35799, "anchored": 652, "anchored_muon": 485,
 }  # fmt: skip
-ZERO_AT_FIRST = {"anchored": ("mlp/linear_2/w", "controller/linear_1/w")}
+ZERO_AT_FIRST = {"anchored": ("mlp/linear_2/w", "controller/linear_1/w"), "anchored_muon": ("controller/linear_1/w",)}
 STEPS = 10
 HORIZON = 400.0
 # All ranks; equal axes; the largest axis first, last and in between; a bias, which starts at 0.
@@ -189,8 +189,8 @@ def test_which_losses_are_read(name):
         setattr(other, attribute, [-x for x in getattr(other, attribute)[::-1]])
         same = np.array_equal(inputs.moved(plain), other.moved(other.run(optimizer, theta, tf.float64)))
         assert same == (not read)
-    assert optimizer.uses_loss == (name in ("hierarchical", "anchored"))
-    assert optimizer.uses_validation_loss == (name == "hierarchical") and optimizer.uses_horizon == (name == "anchored")
+    assert optimizer.uses_horizon == name.startswith("anchored") and optimizer.uses_validation_loss == (name == "hierarchical")
+    assert optimizer.uses_loss == (optimizer.uses_horizon or optimizer.uses_validation_loss)
 
 
 # How they can be run.
@@ -354,6 +354,7 @@ def zero_layer(theta):
         ("anchored", "xla_loop", dict),
         ("anchored", "graph_loop", dict),
         ("anchored", "xla_loop", zero_layer),
+        ("anchored_muon", "xla_loop", dict),
     ],
 )
 def test_in_the_training_loop(name, mode, change):

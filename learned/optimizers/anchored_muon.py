@@ -1,0 +1,134 @@
+"""`anchored` with matrices made orthogonal: the direction of Muon beside NAdam's, the steps set by a controller for each tensor.
+
+Muon (Jordan et al. 2024, kellerjordan.github.io/posts/muon) moves a matrix by the orthogonal factor of its momentum, along all
+its singular directions alike. How far, and how much of NAdam's direction beside it, the controller of `tensorwise` says, which
+outer training fits. There is no network for single parameters.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+
+import tensorflow as tf
+
+from learned.optimizers import features, network, tensorwise
+from learned.optimizers.base import LearnedOptimizer
+from learned.optimizers.tensorwise import inverse_root
+from taskset.optimizers.muon import COEFFICIENTS, ITERATIONS
+from taskset.tasks.initializers import constant
+
+M_DECAYS = (0.9, 0.99)
+V_DECAY = 0.999
+ORTHOGONAL = 0.9  # the share of the orthogonal direction at the start
+SIZE = 0.35  # of the orthogonal direction: its RMS, about that of NAdam's
+
+
+def anchored_muon() -> LearnedOptimizer:
+    """485 weights: a ReLU network 26-16-3 for each tensor, two exponents.
+
+        p <- p - rate u                                     rate: `tensorwise.rates` of c1 and c2
+        u = (1 - b) n + b .35 sqrt(max(rows, columns)) O    of a matrix, b = sigmoid(3 c3 + logit .9)
+        u = n                                               of any other tensor
+
+    (c1, c2, c3): the controller's outputs for the tensor. n: NAdam's direction, as in `anchored`. O: the `orthogonal` factor of
+    n sqrt(v), the average of gradients in it; the factor before it makes its RMS about .35, as that of n often is. A matrix is a
+    tensor of two or more axes, [everything but the last axis, last axis], of which neither is 1. The last layer starts at 0: at
+    the start nine tenths of the step of a matrix are Muon's, at rate .01.
+
+    The controller reads `tensorwise.readings`, with n as the direction and g / sqrt(v), m / sqrt(v) (.9, .99) as its three
+    averages; and the cosine of n and O, 1 where there is no O. All are free of units. It reads the train loss and the horizon.
+    """
+    weights = network.linear_weights("controller/linear_0", tensorwise.READ + 1, tensorwise.HIDDEN)
+    weights["controller/linear_1/w"] = ((tensorwise.HIDDEN, 3), constant(0.0))
+    weights["controller/linear_1/b"] = ((3,), constant(0.0))
+    weights["power"] = ((), constant(0.0))
+    weights["length"] = ((), constant(0.0))
+    return LearnedOptimizer("anchored_muon", weights, _init, _update, uses_loss=True, uses_horizon=True)
+
+
+def _init(theta, params):
+    del theta
+    dtype, n = next(iter(params.values())).dtype, sum(tensorwise.sizes(params))
+    return {"m": tf.zeros([len(M_DECAYS), n], dtype), "v": tf.zeros([n], dtype)} | tensorwise.start(params)
+
+
+def rows_and_columns(shape: tf.TensorShape) -> tuple[int, int] | None:
+    """The sides of a tensor as a matrix, [everything but the last axis, last axis]; None where it is none."""
+    if shape.rank < 2 or shape.num_elements() == 0:
+        return None
+    columns = shape[-1]
+    rows = shape.num_elements() // columns
+    return (rows, columns) if min(rows, columns) > 1 else None
+
+
+def orthogonal(matrices: tf.Tensor) -> tf.Tensor:
+    """Nearly U V' of the singular value decomposition U S V' of each of several matrices [k, rows, columns], rows <= columns.
+
+    `taskset.optimizers.muon.orthogonalized` with the epsilon of this rule, and with a derivative where all entries are 0.
+    """
+    mean_square = tf.reduce_mean(tf.square(matrices), axis=(1, 2), keepdims=True)
+    x = matrices * inverse_root(mean_square) / math.sqrt(math.prod(matrices.shape[1:]))
+    a, b, c = COEFFICIENTS
+    for _ in range(ITERATIONS):
+        gram = tf.matmul(x, x, transpose_b=True)
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    return x
+
+
+def _orthogonal_parts(parts, shapes):
+    """[n] of each tensor -> `SIZE` sqrt(max(rows, columns)) O [n], None where it is no matrix; those of one shape at once."""
+    alike = defaultdict(list)
+    for place, shape in enumerate(shapes):
+        if sides := rows_and_columns(shape):
+            alike[min(sides), max(sides)].append((place, sides))
+    found = [None] * len(parts)
+    for (_, longer), members in alike.items():
+        matrices = [_lying(tf.reshape(parts[place], sides)) for place, sides in members]
+        for o, (place, sides) in zip(tf.unstack(SIZE * math.sqrt(longer) * orthogonal(tf.stack(matrices))), members):
+            found[place] = tf.reshape(o if sides[0] <= sides[1] else tf.transpose(o), [-1])
+    return found
+
+
+def _lying(matrix):
+    return matrix if matrix.shape[0] <= matrix.shape[1] else tf.transpose(matrix)
+
+
+def _update(theta, grads, state, params, step, loss, validation_loss, horizon):
+    del validation_loss
+    sizes, order, p = tensorwise.sizes(params), features.in_order(params), tensorwise.vector(params)
+    g = tf.clip_by_value(tensorwise.vector(grads), -tensorwise.LARGEST, tensorwise.LARGEST)
+    t = tf.cast(step, p.dtype) + 1
+    trend, losses = tensorwise.trends(state["losses"], loss, horizon)
+
+    def means(*pairs):
+        return tensorwise.means(tf.stack([x * y for x, y in pairs]), sizes)
+
+    old = state["m"][0]
+    s_square, corrected, after = tensorwise.measured(means((g, g), (p, p), (g, old), (old, old)), state, sizes, t)
+    m, v = tensorwise.averages(state["m"], g, M_DECAYS), state["v"] + (1 - V_DECAY) * (tf.square(g) - state["v"])
+    lacking = tensorwise.lacking(M_DECAYS, t)
+    average = 0.9 / tensorwise.lacking([0.9], t + 1)[0] * m[0] + 0.1 / lacking[0] * g
+    inverse = inverse_root(v / tensorwise.lacking([V_DECAY], t)[0])
+    in_noise = m / (lacking * tensorwise.noise(M_DECAYS, t))[:, None] * inverse
+
+    n = tf.split(average * inverse, sizes)
+    found = _orthogonal_parts(tf.split(average, sizes), [params[path].shape for path in order])
+    o = [of_n if of_o is None else of_o for of_n, of_o in zip(n, found)]
+    whole_n, whole_o = tf.concat(n, 0), tf.concat(o, 0)
+    seen = [whole_n, g * inverse, *tf.unstack(in_noise)]
+    moved = means(*((x, x) for x in seen), (whole_n, whole_o), (whole_o, whole_o))
+    cosine = moved[4] * inverse_root(moved[0]) * inverse_root(moved[5])
+
+    fraction = tf.minimum(tf.cast(step, p.dtype) / horizon, 1.0)
+    read = tensorwise.readings(params, fraction, trend, s_square, corrected, after["cosine"], moved[:4], t)
+    c1, c2, c3 = tensorwise.controller(theta, tf.concat([read, cosine[None]], 0))
+    b = tf.sigmoid(3 * c3 + math.log(ORTHOGONAL / (1 - ORTHOGONAL)))
+    square = tf.square(1 - b) * moved[0] + 2 * b * (1 - b) * moved[4] + tf.square(b) * moved[5]
+    rates = tensorwise.rates(theta, c1, c2, s_square, square, horizon)
+
+    new = {}
+    for path, rate, share, of_n, of_o in zip(order, tf.unstack(rates), tf.unstack(b), n, found):
+        u = of_n if of_o is None else of_n + share * (of_o - of_n)
+        new[path] = params[path] - tf.reshape(rate * u, params[path].shape)
+    return new, {"m": m, "v": v, **after, "losses": losses}

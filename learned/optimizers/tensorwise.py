@@ -1,0 +1,165 @@
+"""Step sizes for each tensor: what a controller of them reads, and how it sets them. Shared by `anchored` and `anchored_muon`.
+
+All tensors of a task lie in one vector of N numbers, in the order of `features.in_order`; numbers of each tensor come from sums
+over its part of the vector. The features of time and of the loss are those of VeLO (Metz et al. 2022, arXiv 2211.09760) on the
+fraction of the run instead of absolute time; a controller for each tensor is Celo's (Moudgil et al. 2025, arXiv 2501.12670).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import tensorflow as tf
+
+from learned.optimizers import features, network
+
+RATE, NORMALISED = 0.01, 0.05  # at the start: the learning rate, and the share of the normalised direction
+EPSILON = 1e-9  # beside root mean squares
+LARGEST = 1e12  # gradients are clipped at it: their squares still have a finite sum in float32
+WIDEST = 10.0  # bound of the logarithm of a step: more than ln 1000, so that steps can follow parameters of any scale
+HIDDEN = 16  # units of the controller
+FRACTIONS = (0.03, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0, 1.1)  # of the run
+TRENDS, SHORTEST = 6, 10.0  # averages of the loss; the half-life of the fastest, in steps
+READ = len(FRACTIONS) + TRENDS - 1 + 11  # numbers that a controller reads
+V_DECAYS = (0.95, 0.999)
+USUAL_STEPS = 2000.0  # a run of so many has the same steps whatever `length` is
+SHARED = 0.1  # the size of a tensor counts as at least about this share of the root mean square of all parameters
+
+
+def sizes(params):
+    """The number of entries of each tensor."""
+    return [params[path].shape.num_elements() for path in features.in_order(params)]
+
+
+def vector(tensors):
+    """{path: tensor} -> [N]."""
+    return tf.concat([tf.reshape(tensors[path], [-1]) for path in features.in_order(tensors)], 0)
+
+
+def means(x, sizes):
+    """The mean of each row of x [k, N] over each tensor: [k, tensors]."""
+    parts = tf.split(x, sizes, axis=1)
+    # A product with ones: on a CPU, XLA sums a row one number after the other, in a product many at once.
+    return tf.concat([tf.matmul(part, tf.fill([n, 1], tf.constant(1 / n, x.dtype))) for part, n in zip(parts, sizes)], 1)
+
+
+def spread(values, sizes):
+    """Numbers of each tensor [tensors] -> [N]."""
+    return tf.concat([value * tf.ones([n], values.dtype) for value, n in zip(tf.unstack(values), sizes)], 0)
+
+
+def inverse_root(mean_square):
+    """1 / sqrt(x + 1e-18)."""
+    return tf.math.rsqrt(mean_square + EPSILON**2)
+
+
+def averages(old, new, decays):
+    """d old + (1 - d) new for old [decays, ..]."""
+    return features.average(old, new, 1 - np.asarray(decays))
+
+
+def lacking(decays, t):
+    """1 - d^t: the sum of the weights of an average that started at 0."""
+    return -tf.math.expm1(t * tf.constant(np.log(decays), t.dtype))
+
+
+def noise(decays, t):
+    """Standard deviations of the bias-corrected m of white noise of variance 1: sqrt((1 - d) / (1 + d) (1 + d^t) / (1 - d^t))."""
+    d, sums = tf.constant(decays, t.dtype), lacking(decays, t)
+    return tf.sqrt((1 - d) / (1 + d) * (2 - sums) / sums)
+
+
+def trends(old, loss, horizon):
+    """(trends of the loss [TRENDS - 1], averages after it).
+
+    Averages a_k with half-lives from 10 steps to the horizon, and their minima b_k:
+
+        clip((a_k - b_k) / (a_(k+1) - b_k) - 1, -1, 1)
+
+    0 where a loss doesn't change by more than rounding. They are averages of the loss less the first one: differences of large
+    numbers would be rounding. A loss that isn't finite leaves them as they are.
+    """
+    longest = tf.maximum(horizon / SHORTEST, 1.0)
+    half_lives = SHORTEST * longest ** tf.constant(np.arange(TRENDS) / (TRENDS - 1), loss.dtype)
+    share = -tf.math.expm1(-math.log(2) / half_lives)  # 1 - exp cancels: in float32 it is 0 for half-lives from 10^7 on
+    share = tf.where(tf.math.is_finite(loss), share, tf.zeros_like(share))
+    loss = tf.where(tf.math.is_finite(loss), loss, tf.zeros_like(loss))
+    first = tf.where(old["weight"][0] > 0, old["first"], loss)
+    mean, weight = old["mean"] + share * (loss - first - old["mean"]), old["weight"] + share * (1 - old["weight"])
+    average = mean / tf.maximum(weight, 1e-12)
+    least = tf.minimum(old["least"], average)  # the first average is 0, as is where `least` starts
+    above, slower = average[:-1] - least[:-1], tf.maximum(average[1:] - least[:-1], 0.0)
+    rounding = 1e-6 * (tf.abs(first) + tf.abs(average[:-1]) + tf.abs(average[1:])) + 1e-30
+    trend = tf.clip_by_value((above + rounding) / (slower + rounding) - 1, -1.0, 1.0)
+    return trend, {"mean": mean, "weight": weight, "least": least, "first": first}
+
+
+def log(mean_square):
+    """log(RMS) / 3 down to RMS = 1e-3."""
+    return tf.math.log(mean_square + 1e-6) / 6
+
+
+def shapes(params):
+    """log(size) / 5 - 1, whether at most one axis is longer than 1, whether more than two are, log(tensors) - 1: [4, tensors]."""
+    columns = []
+    for path in features.in_order(params):
+        axes = sum(n > 1 for n in params[path].shape)
+        size = math.log(params[path].shape.num_elements()) / 5 - 1
+        columns.append((size, float(axes <= 1), float(axes > 2), math.log(len(params)) - 1))
+    return np.array(columns).T
+
+
+def start(params):
+    """The part of the state that belongs to tensors and to the loss, before the first step."""
+    dtype, count = next(iter(params.values())).dtype, len(params)
+    losses = {name: tf.zeros([TRENDS], dtype) for name in ("mean", "weight", "least")} | {"first": tf.zeros([], dtype)}
+    return {"losses": losses, "cosine": tf.zeros([count], dtype), "square": tf.zeros([len(V_DECAYS), count], dtype)}
+
+
+def measured(squares, state, sizes, t):
+    """(s^2 [tensors], the means of v over the tensors, bias-corrected [2, tensors], state after it).
+
+    squares: the means of g^2, p^2, g m and m^2 over the tensors [4, tensors], m before the step; t: steps with this one.
+    """
+    share = tf.constant(np.array(sizes)[:, None] / sum(sizes), squares.dtype)
+    s_square = squares[1] + SHARED**2 * tf.matmul(squares[1:2], share)[0] + 1e-16
+    square = averages(state["square"], squares[0], V_DECAYS)
+    cosine = squares[2] * inverse_root(squares[0]) * inverse_root(squares[3])
+    after = {"square": square, "cosine": state["cosine"] + 0.1 * (cosine - state["cosine"])}
+    return s_square, square / lacking(V_DECAYS, t)[:, None], after
+
+
+def readings(params, fraction, trend, s_square, corrected, cosine, moved, t):
+    """What the controller reads [READ, tensors].
+
+    fraction: of the run; trend: of the loss; s_square, corrected: as `measured` returns them; cosine: in the state after it;
+    moved: the means of the squares of the direction and of the three m / sqrt(v) over the tensors [4, tensors].
+
+    In this order: fraction of the run (9), trend of the loss (5), cosine of g and m, fast over slow RMS of g, RMS of m / sqrt(v)
+    (3), RMS of the direction over s, s, size, whether at most one axis is longer than 1 and whether more than two are, number of
+    tensors.
+    """
+    log_s = tf.math.log(s_square) / 2
+    quotient = tf.math.log((corrected[0] + EPSILON**2) / (corrected[1] + EPSILON**2)) / 2
+    of_tensors = [cosine / lacking([0.9], t)[0], quotient, *tf.unstack(log(moved[1:])), log(moved[0]) - log_s / 3, log_s / 3]
+    time = tf.tanh(10 * (fraction - tf.constant(FRACTIONS, trend.dtype)))
+    shared = tf.tile(tf.concat([time, trend], 0)[:, None], [1, len(params)])
+    return tf.concat([shared, tf.stack(of_tensors), tf.constant(shapes(params), trend.dtype)], 0)
+
+
+def controller(theta, x):
+    """The controller's outputs, [tensors] each: a ReLU network with one hidden layer."""
+    return tf.unstack(network.linear(theta, "controller/linear_1", tf.nn.relu(network.linear(theta, "controller/linear_0", x))))
+
+
+def rates(theta, c1, c2, s_square, direction_square, horizon):
+    """What the direction of each tensor is multiplied by [tensors]; T: the planned number of steps.
+
+    .01 exp(clip(3 (c1 + power log s + length log(T / 2000)), -10, 10)) ((1 - a) + a / RMS(direction)),
+    a = sigmoid(3 c2 + logit .05)
+    """
+    power = theta["power"] * tf.math.log(s_square) / 2 + theta["length"] * tf.math.log(horizon / USUAL_STEPS)
+    rate = RATE * tf.exp(tf.clip_by_value(3 * (c1 + power), -WIDEST, WIDEST))
+    a = tf.sigmoid(3 * c2 + math.log(NORMALISED / (1 - NORMALISED)))
+    return rate * (1 - a + a * inverse_root(direction_square))
