@@ -235,7 +235,7 @@ def rivals():
     from learned.outer_training import checkpoint
     from taskset.optimizers import get_optimizer
 
-    found = [get_optimizer(name) for name in ("relative_nadam", "schedule_free_adamw", "prodigy")]
+    found = [get_optimizer(name) for name in ("relative_nadam", "relative_muon", "schedule_free_adamw", "prodigy")]
     weights = checkpoint.load(pretrained.find("mlp_pes"))
     found.append(with_weights(optimizers.get(weights.optimizer), weights.theta, "mlp_pes"))
     return found

@@ -7,6 +7,7 @@ from taskset.optimizers.muon import muon
 from taskset.optimizers.nadamw import nadamw_corrected, nadamw_published
 from taskset.optimizers.named import get_optimizer, make_optimizer, opt_list
 from taskset.optimizers.one_run import lion, prodigy, schedule_free_adamw
+from taskset.optimizers.relative_muon import relative_muon
 from taskset.optimizers.relative_nadam import relative_nadam
 from taskset.optimizers.soap import soap
 
@@ -28,6 +29,7 @@ __all__ = [
     "nesterov",
     "opt_list",
     "prodigy",
+    "relative_muon",
     "relative_nadam",
     "rmsprop",
     "schedule_free_adamw",

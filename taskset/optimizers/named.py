@@ -13,6 +13,7 @@ from taskset.optimizers.descent import adagrad
 from taskset.optimizers.muon import muon
 from taskset.optimizers.nadamw import nadamw_corrected, nadamw_published
 from taskset.optimizers.one_run import lion, prodigy, schedule_free_adamw
+from taskset.optimizers.relative_muon import relative_muon
 from taskset.optimizers.relative_nadam import relative_nadam
 from taskset.optimizers.soap import soap
 from taskset.samplers import optimizers as samplers
@@ -30,6 +31,7 @@ _FAMILIES: dict[str, Callable[..., Optimizer]] = {
     "lion": lion,
     "muon": muon,
     "prodigy": prodigy,
+    "relative_muon": relative_muon,
     "relative_nadam": relative_nadam,
     "schedule_free_adamw": schedule_free_adamw,
     "soap": soap,

@@ -51,11 +51,16 @@ class RelativeNadam:
             new["m"][path], new["v"][path] = m, v
             ahead = (1 - h["one_minus_beta1"]) * m / weight(h["log_beta1"], k + 2)
             now = h["one_minus_beta1"] * g / weight(h["log_beta1"], k + 1)
-            direction = (ahead + now) / (tf.sqrt(v / weight(h["log_beta2"], k + 1)) + h["epsilon"])
+            direction = self._direction(ahead + now, tf.sqrt(v / weight(h["log_beta2"], k + 1)) + h["epsilon"], h)
             size = tf.sqrt(squares[path] / w.shape.num_elements() + least)
             rate = h["learning_rate"] * tf.maximum(1 - k / h["horizon"], 0.0)
             moved[path] = w - rate * size * direction
         return moved, new
+
+    def _direction(self, average: tf.Tensor, root: tf.Tensor, hparams: Hparams) -> tf.Tensor:
+        """The step of a parameter over its size and the rate. average: of gradients; root: of their mean square."""
+        del hparams
+        return average / root
 
 
 def relative_nadam(

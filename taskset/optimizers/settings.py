@@ -22,6 +22,7 @@ _RATES = (
     "weight_decay",
     "adam_learning_rate",
     "share",
+    "orthogonal",
     "travel",
 )
 # Divided by, alone or beside a sum of squares: with 0, a parameter whose gradients are 0 would become NaN.

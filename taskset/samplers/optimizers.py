@@ -16,7 +16,7 @@ from taskset.samplers import opt_list
 from taskset.samplers.draws import Draws
 
 # Hand-designed rules with the settings that their authors recommend for any task. Each is its own family; none was published
-# with the data set. `relative_nadam` is this package's own.
+# with the data set. `relative_muon` and `relative_nadam` are this package's own.
 # fmt: off
 ONE_RUN = {
     "lion": {"learning_rate": 1e-4, "beta1": 0.9, "beta2": 0.99, "weight_decay": 0.0},
@@ -24,6 +24,7 @@ ONE_RUN = {
         "learning_rate": 0.02, "momentum": 0.95, "adam_learning_rate": 3e-4, "beta1": 0.9, "beta2": 0.95, "weight_decay": 0.0,
     },
     "prodigy": {"learning_rate": 1.0, "beta1": 0.9, "beta2": 0.999, "initial_distance": 1e-6, "constant_fraction": 0.0},
+    "relative_muon": {"travel": 0.75, "orthogonal": 0.4, "beta1": 0.9, "beta2": 0.999, "share": 0.1},
     "relative_nadam": {"travel": 0.75, "beta1": 0.9, "beta2": 0.999, "share": 0.1},
     "schedule_free_adamw": {"learning_rate": 0.0025, "beta1": 0.9, "beta2": 0.999, "weight_decay": 0.0, "warmup_fraction": 0.0},
     # The authors have bases for axes of up to 10000, which no CPU refreshes every ten steps.

@@ -1,4 +1,4 @@
-"""Muon and SOAP against their formulas in plain NumPy, and what their matrices do."""
+"""Muon, relative Muon and SOAP against their formulas in plain NumPy, and what their matrices do."""
 
 import math
 
@@ -45,6 +45,23 @@ def twin_muon(problem, lr, mu, decay, adam_lr, b1, b2, eps):
     return params
 
 
+def twin_relative_muon(problem, lr, orthogonal, b1, b2, eps, share):
+    params, m, v = dict(problem.start), dict.fromkeys(problem.start, 0.0), dict.fromkeys(problem.start, 0.0)
+    for t in range(1, STEPS + 1):
+        whole = np.mean(np.concatenate([np.ravel(w) for w in params.values()]) ** 2)
+        for p, g in problem.gradients(params, t - 1).items():
+            m[p], v[p] = b1 * m[p] + (1 - b1) * g, b2 * v[p] + (1 - b2) * g**2
+            n = b1 * m[p] / (1 - b1 ** (t + 1)) + (1 - b1) * g / (1 - b1**t)
+            if p in ("tall", "wide", "kernel"):
+                o = twin_orthogonalized(n.reshape(-1, n.shape[-1]))
+                n = orthogonal * math.sqrt(max(o.shape)) * o.reshape(n.shape)
+            else:
+                n = n / (np.sqrt(v[p] / (1 - b2**t)) + eps)
+            size = math.sqrt(np.mean(params[p] ** 2) + share**2 * whole + 1e-8)
+            params[p] = params[p] - lr * (1 - (t - 1) / STEPS) * size * n
+    return params
+
+
 def rotated(x, bases, back=False):
     for axis, basis in bases.items():
         x = np.moveaxis(np.tensordot(x, basis.T if back else basis, [[axis], [0]]), -1, axis)
@@ -80,6 +97,15 @@ def test_muon_agrees_with_its_formula(dtype):
     problem = Problem(shapes=SHAPES)
     expected = twin_muon(problem, 0.05, 0.9, 0.02, 0.03, 0.8, 0.95, 1e-6)
     assert distance(run(optimizers.muon(0.05, 0.9, 0.02, 0.03, 0.8, 0.95, 1e-6), problem, dtype), expected) < 10 * RTOL[dtype]
+
+
+@DTYPES
+def test_relative_muon_agrees_with_its_formula(dtype):
+    problem, settings = Problem(shapes=SHAPES), (0.3, 0.8, 0.99, 1e-3, 0.2)
+    expected = twin_relative_muon(problem, 0.1 * math.sqrt(3 / STEPS), *settings)
+    found = run(optimizers.relative_muon(0.1, *settings[:-1], share=settings[-1]), problem, dtype, horizon=STEPS)
+    assert distance(found, expected) < 10 * RTOL[dtype]
+    assert min(np.max(np.abs(expected[p] - w)) for p, w in problem.start.items()) > 0.001  # all have moved
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (20, 5), (5, 20), (3, 4, 9)])

@@ -187,7 +187,7 @@ def test_sweeps_of_schedule_free_judge_runs_at_the_average(kind, copies, monkeyp
 
 
 def test_names_and_configs():
-    assert one_run_optimizers() == ["lion", "muon", "prodigy", "relative_nadam", "schedule_free_adamw", "soap"]
+    assert one_run_optimizers() == ["lion", "muon", "prodigy", "relative_muon", "relative_nadam", "schedule_free_adamw", "soap"]
     assert not set(one_run_optimizers()) & set(all_optimizers())  # published names stay as they are
     for name in one_run_optimizers():
         config, family = get_optimizer_config(name)

@@ -11,6 +11,7 @@ import tensorflow as tf
 from taskset import optimizers
 from taskset.errors import ConfigError
 from taskset.optimizers import base
+from taskset.optimizers.relative_muon import relative_muon
 from taskset.optimizers.relative_nadam import relative_nadam
 from tests.optimizers.problem import DTYPES, RTOL, SHAPES, STEPS, Problem, distance, run
 
@@ -177,7 +178,7 @@ def test_a_gradient_that_is_not_finite_is_taken_as_it_is(rule):
 
 
 WHOLE = {
-    o.rule: o for o in (optimizers.prodigy(), optimizers.muon(), optimizers.soap(), relative_nadam())
+    o.rule: o for o in (optimizers.prodigy(), optimizers.muon(), optimizers.soap(), relative_muon(), relative_nadam())
 }  # look at more than an entry
 
 
@@ -203,7 +204,7 @@ def test_numbers_are_taken_in_the_precision_of_the_parameters(rule):
 
 DIVISORS = [
     *((rule, "epsilon") for rule in ("rmsprop", "adam", "nadamw_published", "nadamw_corrected", "schedule_free_adamw")),
-    *((rule, "epsilon") for rule in ("prodigy", "muon", "soap", "relative_nadam")),
+    *((rule, "epsilon") for rule in ("prodigy", "muon", "soap", "relative_muon", "relative_nadam")),
     ("adagrad", "initial_accumulator_value"),
     ("prodigy", "initial_distance"),
 ]
@@ -212,8 +213,7 @@ DIVISORS = [
 @pytest.mark.parametrize("rule, setting", DIVISORS)
 def test_what_is_divided_by_is_above_zero(rule, setting):
     """With 0, the parameters whose gradients are 0 would be 0 / 0."""
-    make = relative_nadam if rule == "relative_nadam" else getattr(optimizers, rule)
-    first = () if rule in ("relative_nadam", "prodigy") else (0.1,)
+    make, first = getattr(optimizers, rule), () if rule in ("relative_muon", "relative_nadam", "prodigy") else (0.1,)
     with pytest.raises(ConfigError, match=f"{setting} 0.0 of .*: allowed is a finite number > 0"):
         make(*first, **{setting: 0.0})
     make(*first, **{setting: 1e-30})
