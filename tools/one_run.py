@@ -2,7 +2,7 @@
 
     python -m tools.one_run suite --out SUITE [--max-parameters N] [--judged SUITE]
     python -m tools.one_run weights SUITE --split valid --out DIR NAME=CHECKPOINT ..        weights of one learned optimizer
-    python -m tools.one_run rivals SUITE --split valid --out DIR    hand-made rules, mlp_pes
+    python -m tools.one_run rivals SUITE --split valid --out DIR [--only NAME ..]    hand-made rules, mlp_pes
     python -m tools.one_run table SUITE --split valid DIR .. [--publish SECTION]
 
 The suite is provisional: tasks of the package's baselines of 2,000 steps, on synthetic data or none, of at most 2.5 ms a step and
@@ -227,17 +227,21 @@ def trained_weights(given):
     return optimizer, {name: found.theta if found else start for name, found in loaded.items()}
 
 
-def rivals():
-    """The optimizers of one run that the table compares with."""
+RIVALS = ("relative_nadam", "relative_muon", "schedule_free_adamw", "prodigy", "mlp_pes")
+
+
+def rivals(names):
+    """Those of RIVALS, optimizers of one run that the table compares with."""
     from learned import optimizers
     from learned.deploy import pretrained
     from learned.optimizers.as_optimizer import with_weights
     from learned.outer_training import checkpoint
     from taskset.optimizers import get_optimizer
 
-    found = [get_optimizer(name) for name in ("relative_nadam", "relative_muon", "schedule_free_adamw", "prodigy")]
-    weights = checkpoint.load(pretrained.find("mlp_pes"))
-    found.append(with_weights(optimizers.get(weights.optimizer), weights.theta, "mlp_pes"))
+    found = [get_optimizer(name) for name in names if name != "mlp_pes"]
+    if "mlp_pes" in names:
+        weights = checkpoint.load(pretrained.find("mlp_pes"))
+        found.append(with_weights(optimizers.get(weights.optimizer), weights.theta, "mlp_pes"))
     return found
 
 
@@ -268,6 +272,8 @@ def main():
         command.add_argument("--out", type=Path, required=True, help="Directory of the curves.")
         command.add_argument("--seeds", type=int, default=2, help="Runs of each task, from seeds 0, 1, ..")
         command.add_argument("--horizons", type=int, nargs="+", default=HORIZONS, help="Steps of the runs.")
+        if name == "rivals":
+            command.add_argument("--only", nargs="+", choices=RIVALS, default=RIVALS, metavar="NAME", help="Default: all.")
         if name == "weights":
             command.add_argument(
                 "weights", nargs="+", type=named_checkpoint, metavar="NAME=CHECKPOINT", help="NAME=start: before training."
@@ -288,7 +294,7 @@ def main():
         return
     suite = suites.load(args.suite)
     if args.command != "table":
-        given = side_by_side.table(*trained_weights(args.weights)) if args.command == "weights" else rivals()
+        given = side_by_side.table(*trained_weights(args.weights)) if args.command == "weights" else rivals(args.only)
         tasks, seeds = in_turn(suite.of_split(args.split)), range(args.seeds)
         side_by_side.run(suite, tasks, given, args.horizons, args.out, seeds=seeds)
         return
