@@ -59,7 +59,7 @@ def learned_optimizer(name: str, theta: dict[str, Any], steps: int | None = None
     update(gradients, state, params, value=loss) -> (updates, state); value: the train loss that the gradients come from, needed
     where the rule reads it.
     """
-    reads_loss = reads_steps = name == "anchored"
+    reads_loss = reads_steps = name in ("anchored", "anchored_muon")
     weights = _effective(_checked(name, theta, RULES, steps, reads_steps))
     start, move = RULES[name]
 
@@ -188,7 +188,7 @@ def _checked(name, theta, rules, steps, reads_steps):
 
 # anchored: NAdam with a learned correction, and a controller of step sizes for each tensor (learned/optimizers/anchored.py of the
 # package has the formulas, their sources and what the names mean). All tensors lie in one vector of N numbers: one loop over
-# memory does everything, and compiling takes no longer for many tensors.
+# memory does everything, and compiling takes no longer for many tensors. Its parts serve anchored_muon as well.
 
 M_DECAYS, V_DECAYS = (0.5, 0.9, 0.99), (0.95, 0.999)
 FRACTIONS = (0.03, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0, 1.1)
@@ -197,12 +197,12 @@ LARGEST_GRADIENT = 1e12
 EPSILON = 1e-18  # beside mean squares
 
 
-def _anchored_start(params):
+def _anchored_start(params, m_decays=M_DECAYS, v_decays=V_DECAYS):
     dtype, n = params[0].dtype, sum(p.size for p in params)
     # Arrays of their own: the same one twice couldn't be donated to a compiled step.
     losses = {name: jnp.zeros(TRENDS, dtype) for name in ("mean", "weight", "least")} | {"first": jnp.zeros([], dtype)}
     statistics = jnp.zeros((1 + len(V_DECAYS), len(params)), dtype)  # averages: of the cosine of g and m; of g^2, two
-    m, v = ([jnp.zeros(n, dtype) for _ in decays] for decays in (M_DECAYS, V_DECAYS))
+    m, v = ([jnp.zeros(n, dtype) for _ in decays] for decays in (m_decays, v_decays))
     return {"m": m, "v": v, "losses": losses, "statistics": statistics}
 
 
@@ -266,18 +266,24 @@ def _network(theta, x):
     return out[0]
 
 
-def _anchored_corrected(g, m, v, t):
-    """(NAdam's average of the gradient, the three m in units of noise, the two v), bias-corrected."""
-    lacking_m, d = _lacking(M_DECAYS, t), jnp.asarray(M_DECAYS, t.dtype)
+def _averages(state, g, m_decays=M_DECAYS, v_decays=V_DECAYS):
+    """(m, v): the averages of the gradient and of its square, not bias-corrected."""
+    m = [x + (1 - d) * (g - x) for x, d in zip(state["m"], m_decays)]
+    return m, [x + (1 - d) * (g * g - x) for x, d in zip(state["v"], v_decays)]
+
+
+def _corrected(g, m, v, t, m_decays=M_DECAYS, v_decays=V_DECAYS):
+    """(NAdam's average of the gradient, the m in units of noise, the v), bias-corrected."""
+    lacking_m, d, nine = _lacking(m_decays, t), jnp.asarray(m_decays, t.dtype), m_decays.index(0.9)
     of_m = jax.lax.rsqrt((1 - d) / (1 + d) * (2 - lacking_m) * lacking_m)
-    ahead = 0.9 / _lacking([0.9], t + 1)[0] * m[1] + 0.1 / lacking_m[1] * g
-    return ahead, [x * one for x, one in zip(m, of_m)], [x * one for x, one in zip(v, 1 / _lacking(V_DECAYS, t))]
+    ahead = 0.9 / _lacking([0.9], t + 1)[0] * m[nine] + 0.1 / lacking_m[nine] * g
+    return ahead, [x * one for x, one in zip(m, of_m)], [x * one for x, one in zip(v, 1 / _lacking(v_decays, t))]
 
 
 def _anchored_directions(theta, g, p, m, v, t, step, inverse_r, inverse_s):
     """(u [N], the three m / sqrt(v) [N] in units of noise); inverse_r, inverse_s: 1 / R, 1 / s of each tensor."""
     sizes = [x.size for x in p]
-    ahead, in_noise, second = _anchored_corrected(g, m, v, t)
+    ahead, in_noise, second = _corrected(g, m, v, t)
     slow = jax.lax.rsqrt(second[1] + EPSILON)
     scaled = [x * slow for x in in_noise]
     if "mlp/linear_2/w" not in theta:
@@ -287,7 +293,7 @@ def _anchored_directions(theta, g, p, m, v, t, step, inverse_r, inverse_s):
     weights = {path: jnp.where(step < 0, 0, w) for path, w in theta.items()}
 
     def with_network():
-        ahead, in_noise, second = _anchored_corrected(g, m, v, t)
+        ahead, in_noise, second = _corrected(g, m, v, t)
         fast, slow = (jax.lax.rsqrt(x + EPSILON) for x in second)
         seen = [g, *in_noise]
         x = [*(x * of_r for x in seen), *(x * fast for x in seen), *(x * slow for x in seen), of_s, second[1] * slow * of_r]
@@ -297,26 +303,29 @@ def _anchored_directions(theta, g, p, m, v, t, step, inverse_r, inverse_s):
     return jax.lax.cond(step >= 0, with_network, lambda: jnp.zeros_like(g)), scaled
 
 
-def _anchored(theta, grads, state, params, step, loss, steps):
-    sizes, dtype = [x.size for x in params], params[0].dtype
-    g = jnp.clip(_vector(grads), -LARGEST_GRADIENT, LARGEST_GRADIENT)
-    t = step.astype(dtype) + 1
-    trend, losses = _trends(state["losses"], loss, steps)
-    gs, ps, ms = _split(g, sizes), [x.ravel() for x in params], _split(state["m"][1], sizes)
+def _measured(g, params, m, statistics, t):
+    """(log s, (cosine of g and m, fast and slow mean square of g), [tensors] each, and the statistics after this step).
+
+    m: the average of gradients (.9) before this one; t: steps with this one.
+    """
+    sizes, dtype = [x.size for x in params], g.dtype
+    gs, ps, ms = _split(g, sizes), [x.ravel() for x in params], _split(m, sizes)
     g_square, p_square, g_m, m_square = _means(gs, gs), _means(ps, ps), _means(gs, ms), _means(ms, ms)
     of_all = jnp.dot(p_square, jnp.asarray(sizes, dtype) / sum(sizes))
     log_s = jnp.log(p_square + 0.01 * of_all + 1e-16) / 2
     cosine = g_m / (_root(g_square) * _root(m_square))
     shares = jnp.asarray([0.1, *(1 - d for d in V_DECAYS)], dtype)[:, None]
-    statistics = state["statistics"] + shares * (jnp.stack([cosine, g_square, g_square]) - state["statistics"])
-    cosine, fast, slow = statistics / _lacking([0.9, *V_DECAYS], t)[:, None]
+    statistics = statistics + shares * (jnp.stack([cosine, g_square, g_square]) - statistics)
+    return log_s, tuple(statistics / _lacking([0.9, *V_DECAYS], t)[:, None]), statistics
 
-    m = [x + (1 - d) * (g - x) for x, d in zip(state["m"], M_DECAYS)]
-    v = [x + (1 - d) * (g * g - x) for x, d in zip(state["v"], V_DECAYS)]
-    u, scaled = _anchored_directions(theta, g, params, m, v, t, step, 1 / _root(slow), jnp.exp(-log_s))
-    parts = [_split(x, sizes) for x in (u, *scaled)]
-    squares = jnp.stack([_means(x, x) for x in parts])
 
+def _controlled(theta, params, step, steps, trend, log_s, measured, squares, *more):
+    """The controller's outputs [outputs, tensors].
+
+    log_s, measured: of `_measured`; squares: mean squares of the direction and of three averages over sqrt(v) [4, tensors];
+    more: what else the controller of a rule reads, [tensors] each.
+    """
+    sizes, dtype, (cosine, fast, slow) = [x.size for x in params], log_s.dtype, measured
     logs, quotient = jnp.log(squares + 1e-6) / 6, jnp.log((fast + EPSILON) / (slow + EPSILON)) / 2
     times = jnp.tanh(10 * (jnp.minimum(step.astype(dtype) / steps, 1) - jnp.asarray(FRACTIONS, dtype)))
     shared = jnp.broadcast_to(jnp.concatenate([times, trend])[:, None], (len(FRACTIONS) + TRENDS - 1, len(params)))
@@ -324,12 +333,94 @@ def _anchored(theta, grads, state, params, step, loss, steps):
     shapes = [[math.log(n) / 5 - 1 for n in sizes], [a <= 1 for a in axes], [a > 2 for a in axes]]
     shapes = jnp.asarray([*shapes, [math.log(len(params)) - 1] * len(params)], dtype)
     of_tensors = jnp.stack([cosine, quotient, *logs[1:], logs[0] - log_s / 3, log_s / 3])
-    h = jnp.maximum(_linear(theta, "controller/linear_0", jnp.concatenate([shared, of_tensors, shapes])), 0)
-    c1, c2 = _linear(theta, "controller/linear_1", h)
+    x = jnp.concatenate([shared, of_tensors, shapes, *(reading[None] for reading in more)])
+    return _linear(theta, "controller/linear_1", jnp.maximum(_linear(theta, "controller/linear_0", x), 0))
+
+
+def _rates(theta, c1, c2, log_s, square, steps):
+    """What the direction of each tensor, of mean square `square`, is multiplied by: [tensors]."""
     a = jax.nn.sigmoid(3 * c2 + math.log(0.05 / 0.95))
-    power = theta["power"] * log_s + theta.get("length", 0.0) * jnp.log(jnp.asarray(steps / 2000, dtype))
-    rate = 0.01 * jnp.exp(jnp.clip(3 * (c1 + power), -10, 10)) * (1 - a + a / _root(squares[0]))
-    moves = [(-r * part).reshape(x.shape) for r, part, x in zip(rate, parts[0], params)]
+    power = theta["power"] * log_s + theta.get("length", 0.0) * jnp.log(jnp.asarray(steps / 2000, log_s.dtype))
+    return 0.01 * jnp.exp(jnp.clip(3 * (c1 + power), -10, 10)) * (1 - a + a / _root(square))
+
+
+def _anchored(theta, grads, state, params, step, loss, steps):
+    sizes = [x.size for x in params]
+    g = jnp.clip(_vector(grads), -LARGEST_GRADIENT, LARGEST_GRADIENT)
+    t = step.astype(g.dtype) + 1
+    trend, losses = _trends(state["losses"], loss, steps)
+    log_s, measured, statistics = _measured(g, params, state["m"][1], state["statistics"], t)
+    m, v = _averages(state, g)
+    u, scaled = _anchored_directions(theta, g, params, m, v, t, step, 1 / _root(measured[-1]), jnp.exp(-log_s))
+    parts = [_split(x, sizes) for x in (u, *scaled)]
+    squares = jnp.stack([_means(x, x) for x in parts])
+    c1, c2 = _controlled(theta, params, step, steps, trend, log_s, measured, squares)
+    rates = _rates(theta, c1, c2, log_s, squares[0], steps)
+    moves = [(-r * part).reshape(x.shape) for r, part, x in zip(rates, parts[0], params)]
+    return moves, {"m": m, "v": v, "losses": losses, "statistics": statistics}
+
+
+# anchored_muon: NAdam's direction and, of matrices, the orthogonal one of Muon beside it, by the same controller
+# (learned/optimizers/anchored_muon.py has the formulas and their sources).
+
+MUON_DECAYS = (0.9, 0.99), (0.999,)  # of m; of v
+NEWTON_SCHULZ, ITERATIONS = (3.4445, -4.7750, 2.0315), 5
+
+
+def _anchored_muon_start(params):
+    return _anchored_start(params, *MUON_DECAYS)
+
+
+def _orthogonal(matrices):
+    """Nearly U V' of the singular value decomposition U S V' of each of several matrices [k, rows, columns], rows <= columns."""
+    mean_square = jnp.mean(matrices * matrices, axis=(1, 2), keepdims=True)
+    x, (a, b, c) = matrices / (_root(mean_square) * math.sqrt(math.prod(matrices.shape[1:]))), NEWTON_SCHULZ
+    for _ in range(ITERATIONS):
+        gram = x @ jnp.swapaxes(x, 1, 2)
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    return x
+
+
+def _orthogonal_parts(parts, shapes):
+    """[n] of each tensor -> .35 sqrt(max(rows, columns)) O [n], None where it is no matrix; those of one shape at once.
+
+    A matrix is a tensor of two or more axes, [everything but the last axis, last axis], of which neither is 1.
+    """
+    alike, found = {}, [None] * len(parts)
+    for place, shape in enumerate(shapes):
+        rows, columns = (math.prod(shape[:-1]), shape[-1]) if len(shape) > 1 else (1, 1)
+        if min(rows, columns) > 1:
+            alike.setdefault((min(rows, columns), max(rows, columns)), []).append((place, rows, columns))
+    for (shorter, longer), members in alike.items():
+        lying = [parts[place].reshape(rows, columns) for place, rows, columns in members]
+        o = 0.35 * math.sqrt(longer) * _orthogonal(jnp.stack([x if len(x) == shorter else x.T for x in lying]))
+        for x, (place, rows, _) in zip(o, members):
+            found[place] = (x if rows == shorter else x.T).ravel()
+    return found
+
+
+def _anchored_muon(theta, grads, state, params, step, loss, steps):
+    sizes = [x.size for x in params]
+    g = jnp.clip(_vector(grads), -LARGEST_GRADIENT, LARGEST_GRADIENT)
+    t = step.astype(g.dtype) + 1
+    trend, losses = _trends(state["losses"], loss, steps)
+    log_s, measured, statistics = _measured(g, params, state["m"][0], state["statistics"], t)
+    m, v = _averages(state, g, *MUON_DECAYS)
+    average, in_noise, (second,) = _corrected(g, m, v, t, *MUON_DECAYS)
+    inverse = jax.lax.rsqrt(second + EPSILON)
+    n, *scaled = (_split(x * inverse, sizes) for x in (average, g, *in_noise))
+    found = _orthogonal_parts(_split(average, sizes), [x.shape for x in params])
+    o = [of_n if of_o is None else of_o for of_n, of_o in zip(n, found)]
+    squares, both, of_o = jnp.stack([_means(x, x) for x in (n, *scaled)]), _means(n, o), _means(o, o)
+    cosine = both / (_root(squares[0]) * _root(of_o))
+    c1, c2, c3 = _controlled(theta, params, step, steps, trend, log_s, measured, squares, cosine)
+    b = jax.nn.sigmoid(3 * c3 + math.log(9))  # at the start nine tenths are the orthogonal direction
+    square = (1 - b) ** 2 * squares[0] + 2 * b * (1 - b) * both + b**2 * of_o  # rounding may leave it below 0
+    rates = _rates(theta, c1, c2, log_s, jnp.maximum(square, 0), steps)
+    moves = [
+        (-rate * (x if y is None else x + share * (y - x))).reshape(p.shape)
+        for rate, share, x, y, p in zip(rates, b, n, found, params)
+    ]
     return moves, {"m": m, "v": v, "losses": losses, "statistics": statistics}
 
 
@@ -467,6 +558,7 @@ def _lstm(theta, g, state, p, step):
 
 RULES: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "anchored": (_anchored_start, _anchored),
+    "anchored_muon": (_anchored_muon_start, _anchored_muon),
     "mlp": _each(_zeros("m", count=len(MLP_DECAYS)), _mlp),
     "mlp2019": _each(_zeros("m", "rms", count=len(MLP2019_DECAYS)), _mlp2019),
     "adafac_mlp": _each(_adafac_start, _adafac_mlp),

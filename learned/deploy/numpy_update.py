@@ -893,7 +893,7 @@ def _anchored_muon_tensor(theta, g, old, p, step, shared, mean_square_of_all, te
     cosine = new["cosine"] / (1 - 0.9**t)
     c1, c2, c3 = _anchored_controlled(theta, shared, shape, size, slow, fast, cosine, squares, tensors, alike)
     b = _sigmoid(3 * c3 + math.log(9))
-    square = (1 - b) ** 2 * squares[0] + 2 * b * (1 - b) * both + b**2 * of_o
+    square = max((1 - b) ** 2 * squares[0] + 2 * b * (1 - b) * both + b**2 * of_o, 0.0)  # rounding may leave it below 0
     u = n + p.dtype.type(b) * (o - n)
     u *= p.dtype.type(_anchored_rate(theta, c1, c2, size, square, length))
     return (p - u).reshape(shape), {"m": m, "v": v, **new}

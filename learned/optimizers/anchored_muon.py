@@ -125,7 +125,7 @@ def _update(theta, grads, state, params, step, loss, validation_loss, horizon):
     c1, c2, c3 = tensorwise.controller(theta, tf.concat([read, cosine[None]], 0))
     b = tf.sigmoid(3 * c3 + math.log(ORTHOGONAL / (1 - ORTHOGONAL)))
     square = tf.square(1 - b) * moved[0] + 2 * b * (1 - b) * moved[4] + tf.square(b) * moved[5]
-    rates = tensorwise.rates(theta, c1, c2, s_square, square, horizon)
+    rates = tensorwise.rates(theta, c1, c2, s_square, tf.maximum(square, 0.0), horizon)  # rounding may leave it below 0
 
     new = {}
     for path, rate, share, of_n, of_o in zip(order, tf.unstack(rates), tf.unstack(b), n, found):
