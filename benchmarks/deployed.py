@@ -28,7 +28,8 @@ SIDES = {"keras_xla": "keras", "keras_graph": "keras", "torch": "torch", "jax": 
 TITLES = {"keras_xla": "Keras, XLA", "keras_graph": "Keras, graph", "torch": "PyTorch", "jax": "JAX", "numpy": "NumPy"}
 WIDTHS, BATCH, STEPS = (784, 720, 600, 10), 128, 10_000
 SHIPPED = "anchored_controller"  # pretrained weights of the rule `anchored`
-RULES = ("anchored", SHIPPED, "mlp", "mlp2019", "adafac_mlp", "hierarchical", "lstm")
+EVERYWHERE = ("anchored", SHIPPED, "anchored_muon")  # measured on all sides
+RULES = (*EVERYWHERE, "mlp", "mlp2019", "adafac_mlp", "hierarchical", "lstm")
 
 
 def start():
@@ -220,7 +221,7 @@ def numpy_side(names):
 
 def measure(side, repeats):
     """{what: median CPU milliseconds of a step}, all in turn, of a side; the gradient is in each of them."""
-    names = RULES if side == "numpy" else RULES[:2]
+    names = RULES if side == "numpy" else EVERYWHERE
     makers = {"keras_xla": lambda: keras_side(names, True), "keras_graph": lambda: keras_side(names, False)}
     makers |= {"torch": lambda: torch_side(names), "jax": lambda: jax_side(names), "numpy": lambda: numpy_side(names)}
     steps = makers[side]()
@@ -248,7 +249,7 @@ def _not_reached(found):
     missed = [
         f"`{name}` in {TITLES[side]}"
         for side in ("keras_xla", "keras_graph", "torch")
-        for name in RULES[:2]
+        for name in EVERYWHERE
         if side in found and found[side][name] > 3 * found[side]["gradient"]  # which is in each of them
     ]
     times = found.get("numpy", {})
@@ -260,16 +261,17 @@ def section(found):
     rows = []
     for side, times in found.items():
         gradient = times["gradient"]
-        adam, *learned = (times[what] - gradient for what in ("adam", "anchored", SHIPPED))
+        adam, *learned = (times[what] - gradient for what in ("adam", *EVERYWHERE))
         each = [text for one in learned for text in (f"{one:.1f}", f"{one / gradient:.2f}")]
         rows.append([TITLES[side], f"{gradient:.1f}", f"{adam:.1f}", *each])
-    header = ["", "gradient, ms", "Adam, ms", "`anchored`, ms", "/ gradient", f"`{SHIPPED}`, ms", "/ gradient"]
+    header = ["", "gradient, ms", "Adam, ms", *(text for name in EVERYWHERE for text in (f"`{name}`, ms", "/ gradient"))]
     text = f"""## Learned optimizers in use
 
 An MLP 784-720-600-10 (1,003,810 parameters), batches of {BATCH}, one thread, one core: CPU milliseconds, medians of steps in
 turn. An optimizer's cost is that of a step less the gradient's. `anchored` is the rule with its whole network, whatever the
 weights; in the pretrained `{SHIPPED}` the network's last layer is 0, so that the direction is NAdam's: nothing is
-computed of the network, and the numbers are the same up to rounding. Wanted: at most twice the gradient in Keras and PyTorch,
+computed of the network, and the numbers are the same up to rounding. `anchored_muon` makes matrices orthogonal, by products of
+matrices whose cost grows like the cube of a layer's width. Wanted: at most twice the gradient in Keras and PyTorch,
 100 ms in NumPy. Load average while measuring: {os.getloadavg()[1]:.0f}; where it is above the number of cores, caches are shared
 with other work. Made by `python -m benchmarks.deployed`.
 

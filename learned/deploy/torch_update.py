@@ -59,7 +59,7 @@ class LearnedOptimizer(torch.optim.Optimizer):
             raise ValueError(
                 f"argument {next(iter(other))!r} of {name}: allowed are steps, weight_decay; it has no learning rate"
             )
-        self.reads_loss = self.reads_steps = name == "anchored"
+        self.reads_loss = self.reads_steps = name in ("anchored", "anchored_muon")
         self._weights, self.name, self._planned = _effective(_checked(name, theta, RULES, steps, self.reads_steps)), name, steps
         self._scratch: dict[Any, Any] = {}
         self._warned = False
@@ -276,7 +276,7 @@ def _effective(theta):
 
 
 # anchored: NAdam with a learned correction, and a controller of step sizes for each tensor (learned/optimizers/anchored.py of the
-# package has the formulas, their sources and what the names mean).
+# package has the formulas, their sources and what the names mean). Its parts serve anchored_muon as well.
 
 M_DECAYS, V_DECAYS = (0.5, 0.9, 0.99), (0.95, 0.999)
 FRACTIONS = (0.03, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0, 1.1)
@@ -288,25 +288,30 @@ ROUND = 2**22  # numbers whose steps are held at once, at least one tensor: the 
 _UNITS = [0, 1, 2, 3, 13]  # features in units of the gradient
 
 
-def _anchored(optimizer, params, loss):
-    dtype = optimizer._dtype()
-    like = torch.zeros((), dtype=dtype, device=params[0].device)
-    run = optimizer.state["run"]
-    if not run:
-        run |= {"step": 0, "first": like.clone(), **{name: like.new_zeros(TRENDS) for name in ("mean", "weight", "least")}}
-    trends = _trends(run, _scalar(loss, like), optimizer.steps)
-    fraction = min(run["step"] / optimizer.steps, 1)
-    times = like.new_tensor([math.tanh(10 * (fraction - at)) for at in FRACTIONS])
-    shared = torch.cat([times, trends])
-    states = [_anchored_state(optimizer.state[p], p, like, run["step"]) for p in params]
-    run["step"] += 1
-    all_of_them = len(params), _square_of_all(params, dtype)
-    for t in sorted({state["step"] for state in states}):  # one, unless parameters had their first gradients later than others
-        chosen = [both for both in zip(params, states) if both[1]["step"] == t]
-        step = _Step(optimizer, t, shared, *all_of_them, like)
-        batches = [[chosen[i] for i in batch] for batch in _batches([p.numel() for p, _ in chosen], step.chunk)]
-        for indices in _packed([sum(p.numel() for p, _ in batch) for batch in batches], ROUND):
-            step.move([_Batch(*zip(*batches[i]), dtype) for i in indices])
+def _controlled(rule):
+    """The update by `rule`, a kind of `_Step`."""
+
+    def update(optimizer, params, loss):
+        dtype = optimizer._dtype()
+        like = torch.zeros((), dtype=dtype, device=params[0].device)
+        run = optimizer.state["run"]
+        if not run:
+            run |= {"step": 0, "first": like.clone(), **{name: like.new_zeros(TRENDS) for name in ("mean", "weight", "least")}}
+        trends = _trends(run, _scalar(loss, like), optimizer.steps)
+        fraction = min(run["step"] / optimizer.steps, 1)
+        times = like.new_tensor([math.tanh(10 * (fraction - at)) for at in FRACTIONS])
+        shared = torch.cat([times, trends])
+        states = [_controlled_state(rule, optimizer.state[p], p, like, run["step"]) for p in params]
+        run["step"] += 1
+        all_of_them = len(params), _square_of_all(params, dtype)
+        for t in sorted({state["step"] for state in states}):  # one, unless some parameters had their first gradients later
+            chosen = [both for both in zip(params, states) if both[1]["step"] == t]
+            step = rule(optimizer, t, shared, *all_of_them, like)
+            batches = [[chosen[i] for i in batch] for batch in _batches([p.numel() for p, _ in chosen], step.chunk)]
+            for indices in _packed([sum(p.numel() for p, _ in batch) for batch in batches], ROUND):
+                step.move([_Batch(*zip(*batches[i]), dtype) for i in indices])
+
+    return update
 
 
 def _square_of_all(params, dtype):
@@ -319,14 +324,14 @@ def _scalar(x, like):
     return x.detach().reshape(()).to(like) if isinstance(x, torch.Tensor) else like.new_tensor(float(x))
 
 
-def _anchored_state(state, p, like, done):
+def _controlled_state(rule, state, p, like, done):
     """The state of a parameter, in the dtype of `like`. Its "step" counts its own steps, this one included."""
     if state and state["m"].dtype != like.dtype:  # a float64 parameter came later
         state.update({name: state[name].to(like) for name in ("m", "v", "statistics")})
     state["step"] = 1 + (state.get("step", done) if state else 0)  # earlier versions saved the run's count alone
     if "m" not in state:
-        state["m"] = like.new_zeros((len(M_DECAYS), *p.shape))
-        state["v"] = like.new_zeros((len(V_DECAYS), *p.shape))
+        state["m"] = like.new_zeros((len(rule.m_decays), *p.shape))
+        state["v"] = like.new_zeros((len(rule.v_decays), *p.shape))
         state["statistics"] = like.new_zeros(1 + len(V_DECAYS))  # averages over the tensor: cosine of g and m, two of g^2
     return state
 
@@ -373,7 +378,7 @@ def _flat(x, dtype):
 
 
 class _Batch:
-    """Vectors of all numbers of some tensors: g, p [n], m [3, n], v [2, n]; one in its own memory, or copies of several."""
+    """Vectors of all numbers of some tensors: g, p [n], m, v [averages, n]; one in its own memory, or copies of several."""
 
     def __init__(self, params, states, dtype):
         self.params, self.states, self.sizes = params, states, [p.numel() for p in params]
@@ -384,6 +389,15 @@ class _Batch:
     def squares(self, x):
         """The mean square of the vector x [n] over each tensor: [tensors]."""
         return _squares(self.split(x), x.new_tensor(self.sizes))
+
+    def totals(self, rows):
+        """Of each of some rows over a piece of the batch, what `mean_squares` adds up; only one tensor comes in pieces."""
+        return [torch.dot(x, x) for x in rows] if len(self.sizes) == 1 else [self.squares(x) for x in rows]
+
+    def mean_squares(self, totals, scale):
+        """The mean squares of the rows over each tensor, times scale: [rows, tensors]; totals: of each piece."""
+        sums = torch.stack([sum(total) for total in zip(*totals)]).view(len(totals[0]), -1) * scale
+        return sums / len(self.g) if len(self.sizes) == 1 else sums
 
     def split(self, x):
         """The parts of x [.., n] that belong to the tensors."""
@@ -405,37 +419,78 @@ def _squares(vectors, sizes):
     return torch.stack(torch._foreach_norm(vectors)).square() / sizes
 
 
+def _products(xs, ys, sizes):
+    """The mean of x y for each pair of vectors: [vectors]."""
+    return torch.stack([torch.dot(*both) for both in zip(xs, ys)]) / sizes
+
+
 def _store(tensors, values):
     for x, value in zip(tensors, values):
         if x.data_ptr() != value.data_ptr():
             x.copy_(value.reshape(x.shape))
 
 
-class _Step:
-    """A step of `anchored`: what is the same for all tensors that move for the t-th time, and how those of some batches move.
+def _root(mean_square):
+    return torch.sqrt(mean_square + EPSILON)
 
-    The network reads 14 features for each parameter. What a feature is divided by, if it is one number for the tensor, is instead
-    part of the first layer's weights, so that few passes over the numbers remain.
+
+def _lacking(decays, t):
+    """1 - d^t: the sums of the weights of averages that started at 0."""
+    return [-math.expm1(t * math.log(d)) for d in decays]
+
+
+class _Step:
+    """A step of a rule with a controller: what is the same for all tensors that move for the t-th time, and how batches move.
+
+    A rule has decays of averages of the gradient, .9 among them, and of its square, .999 being the last; and `directed`.
     """
+
+    m_decays: tuple[float, ...] = M_DECAYS
+    v_decays: tuple[float, ...] = V_DECAYS
 
     def __init__(self, optimizer, t, shared, tensors, square_of_all, like):
         self.optimizer, self.t, self.shared, self.tensors, self.theta = optimizer, t, shared, tensors, optimizer._theta(like)
         self.chunk, self.square_of_all = CHUNKS.get(like.device.type, 2**21), square_of_all
-        column = lambda x: like.new_tensor(x)[:, None]  # noqa: E731
-        self.m_shares, self.v_shares = column([1 - d for d in M_DECAYS]), column([1 - d for d in V_DECAYS])
-        lacking_m, lacking_v = ([-math.expm1(t * math.log(d)) for d in decays] for decays in (M_DECAYS, V_DECAYS))
-        self.lacking_v, self.epsilon = column(lacking_v), column([EPSILON * x for x in lacking_v])
-        noise = [math.sqrt((1 - d) / (1 + d) * (2 - x) * x) for d, x in zip(M_DECAYS, lacking_m)]  # of m, not corrected
-        seen, (fast, slow) = [1.0, *(1 / x for x in noise)], (math.sqrt(x) for x in lacking_v)
-        # Features as they are computed, times these, are those of the rule; the 5 of them in units of R and s still lack those.
-        self.scale = column([*seen, *(fast * x for x in seen), *(slow * x for x in seen), 1.0, 1 / slow])
-        self.with_network = "mlp/linear_2/w" in self.theta
-        self.ahead, self.now = slow * 0.9 / -math.expm1((t + 1) * math.log(0.9)), slow * 0.1 / lacking_m[1]
+        self.column = lambda x: like.new_tensor(x)[:, None]
+        self.shares = self.column([0.1, *(1 - d for d in V_DECAYS)])  # of statistics
+        self.lacking_squares = self.column(_lacking(V_DECAYS, t))
+        self.m_shares, self.v_shares = (self.column([1 - d for d in decays]) for decays in (self.m_decays, self.v_decays))
+        self.lacking_m, self.lacking_v = (_lacking(decays, t) for decays in (self.m_decays, self.v_decays))
+        self.epsilon = self.column([EPSILON * x for x in self.lacking_v])
+        # Standard deviations that m, not corrected, would have if gradients were noise of variance 1.
+        self.noise = [math.sqrt((1 - d) / (1 + d) * (2 - x) * x) for d, x in zip(self.m_decays, self.lacking_m)]
+        self.nine, self.slow = self.m_decays.index(0.9), math.sqrt(self.lacking_v[-1])
+
+    def ahead(self, scale):
+        """What m (.9) and g are multiplied with in NAdam's average of the gradient, times scale."""
+        return scale * 0.9 / -math.expm1((self.t + 1) * math.log(0.9)), scale * 0.1 / self.lacking_m[self.nine]
+
+    def directed(self, batches, us, measured):
+        """What the directions of the tensors are multiplied with [tensors]; writes the directions u [n] of each batch.
+
+        m and v become those of this step. measured: of `_measured`.
+        """
+        raise NotImplementedError
 
     def move(self, batches):
         """Move the parameters of these batches."""
-        root = lambda x: torch.sqrt(x + EPSILON)  # noqa: E731
-        counts, states = [len(batch.sizes) for batch in batches], [state for batch in batches for state in batch.states]
+        us = self._buffers("u", batches)
+        rates = self.directed(batches, us, self._measured(batches))
+        for batch, u, rate in zip(batches, us, rates.split([len(batch.sizes) for batch in batches])):
+            batch.p.addcmul_(u, batch.spread(rate), value=-1)
+            batch.store()
+
+    def _buffers(self, name, batches):
+        """A vector [n] for each batch."""
+        ends = [len(batch.g) for batch in batches]
+        return self.optimizer._buffer(name, sum(ends), self.epsilon).split(ends)
+
+    def _measured(self, batches):
+        """(cosine of g and m; fast, slow mean square of g; RMS of p, at least about a tenth of that of all) [tensors] each.
+
+        Brings the statistics of the tensors up to date.
+        """
+        states = [state for batch in batches for state in batch.states]
         n = self.epsilon.new_tensor([n for batch in batches for n in batch.sizes])
         of_tensors = lambda vectors: [x for batch, v in zip(batches, vectors) for x in batch.split(v)]  # noqa: E731
         g_square = _squares(of_tensors([batch.g for batch in batches]), n)
@@ -443,64 +498,88 @@ class _Step:
             for batch in batches:
                 batch.g = batch.g.clamp(-LARGEST_GRADIENT, LARGEST_GRADIENT)
             g_square = _squares(of_tensors([batch.g for batch in batches]), n)
-        g, m = of_tensors([batch.g for batch in batches]), of_tensors([batch.m[1] for batch in batches])
-        cosine = torch.stack([torch.dot(*both) for both in zip(g, m)]) / n / (root(g_square) * root(_squares(m, n)))
-        shares = torch.cat([self.v_shares.new_tensor([[0.1]]), self.v_shares])
+        g, m = of_tensors([batch.g for batch in batches]), of_tensors([batch.m[self.nine] for batch in batches])
+        cosine = _products(g, m, n) / (_root(g_square) * _root(_squares(m, n)))
         statistics = torch.stack([state["statistics"] for state in states], 1)
-        statistics = statistics.lerp(torch.stack([cosine, g_square, g_square]), shares)
+        statistics = statistics.lerp(torch.stack([cosine, g_square, g_square]), self.shares)
         _store([state["statistics"] for state in states], statistics.unbind(1))
-        fast, slow = statistics[1:] / self.lacking_v
+        fast, slow = statistics[1:] / self.lacking_squares
         size = torch.sqrt(_squares(of_tensors([batch.p for batch in batches]), n) + 0.01 * self.square_of_all + 1e-16)
+        return statistics[0] / -math.expm1(self.t * math.log(0.9)), fast, slow, size
 
-        ends = [len(batch.g) for batch in batches]
-        us = self.optimizer._buffer("u", sum(ends), n).split(ends)
-        per_batch = zip(batches, us, (1 / root(slow)).split(counts), (1 / size).split(counts))
-        squares = torch.cat([self._directions(*arguments) for arguments in per_batch], 1)
-        cosine = statistics[0] / -math.expm1(self.t * math.log(0.9))
-        quotient, params = torch.log((fast + EPSILON) / (slow + EPSILON)) / 2, [p for batch in batches for p in batch.params]
-        rates = self._rates(params, cosine, quotient, torch.log(size), squares).split(counts)
-        for batch, u, rate in zip(batches, us, rates):
-            batch.p.addcmul_(u, batch.spread(rate), value=-1)
-            batch.store()
+    def _pieces(self, batch, *vectors):
+        """Pieces of g, p, m, v of the batch and of other vectors [n], of at most `chunk` numbers."""
+        n = len(batch.g)
+        width = -(-n // -(-n // self.chunk))
+        return zip(*(values.split(width, -1) for values in (batch.g, batch.p, batch.m, batch.v, *vectors)))
 
-    def _rates(self, params, cosine, quotient, log_size, squares):
-        """The controller: what u is multiplied with, for each tensor."""
-        theta, logs = self.theta, torch.log(squares + 1e-6) / 6
+    def _outputs(self, batches, measured, squares, *more):
+        """The controller's outputs [outputs, tensors].
+
+        squares: mean squares of the direction and of three averages over sqrt(v) [4, tensors]; more: other readings [tensors].
+        """
+        theta, logs, (cosine, fast, slow, size) = self.theta, torch.log(squares + 1e-6) / 6, measured
+        quotient, log_size = torch.log((fast + EPSILON) / (slow + EPSILON)) / 2, torch.log(size)
+        params = [p for batch in batches for p in batch.params]
         axes = [sum(n > 1 for n in p.shape) for p in params]
         shapes = [(math.log(p.numel()) / 5 - 1, a <= 1, a > 2) for p, a in zip(params, axes)]
         of_tensors = [cosine, quotient, *logs[1:], logs[0] - log_size / 3, log_size / 3, *log_size.new_tensor(shapes).T]
-        of_tensors.append(torch.full_like(log_size, math.log(self.tensors) - 1))
+        of_tensors += [torch.full_like(log_size, math.log(self.tensors) - 1), *more]
         x = torch.cat([self.shared[:, None].expand(-1, len(log_size)), torch.stack(of_tensors)])
         h = torch.relu(theta["controller/linear_0/w"].T @ x + theta["controller/linear_0/b"][:, None])
-        c = theta["controller/linear_1/w"].T @ h + theta["controller/linear_1/b"][:, None]
-        share = torch.sigmoid(3 * c[1] + math.log(0.05 / 0.95))
-        power = theta["power"] * log_size + theta.get("length", 0.0) * math.log(self.optimizer.steps / 2000)
-        rate = 0.01 * torch.exp((3 * (c[0] + power)).clamp(-10, 10))
-        return rate * (1 - share + share / torch.sqrt(squares[0] + EPSILON))
+        return theta["controller/linear_1/w"].T @ h + theta["controller/linear_1/b"][:, None]
+
+    def _rates(self, c1, c2, size, square):
+        """What directions of these mean squares are multiplied with, for each tensor."""
+        share = torch.sigmoid(3 * c2 + math.log(0.05 / 0.95))
+        power = self.theta["power"] * torch.log(size) + self.theta.get("length", 0.0) * math.log(self.optimizer.steps / 2000)
+        rate = 0.01 * torch.exp((3 * (c1 + power)).clamp(-10, 10))
+        return rate * (1 - share + share / _root(square))
+
+
+class _Anchored(_Step):
+    """The network reads 14 features for each parameter.
+
+    What a feature is divided by, if it is one number for the tensor, is instead part of the first layer's weights, so that few
+    passes over the numbers remain.
+    """
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        seen, fast = [1.0, *(1 / x for x in self.noise)], math.sqrt(self.lacking_v[0])
+        # Features as they are computed, times these, are those of the rule; the 5 of them in units of R and s still lack those.
+        self.scale = self.column([*seen, *(fast * x for x in seen), *(self.slow * x for x in seen), 1.0, 1 / self.slow])
+        self.with_network = "mlp/linear_2/w" in self.theta
+        self.of_m, self.of_g = self.ahead(self.slow)
+
+    def directed(self, batches, us, measured):
+        """As in any rule."""
+        counts, (_, _, slow, size) = [len(batch.sizes) for batch in batches], measured
+        per_batch = zip(batches, us, (1 / _root(slow)).split(counts), (1 / size).split(counts))
+        squares = torch.cat([self._directions(*arguments) for arguments in per_batch], 1)
+        return self._rates(*self._outputs(batches, measured, squares), size, squares[0])
 
     def _directions(self, batch, u, inverse_r, inverse_s):
         """Mean squares of u and of the three m / sqrt(v) [4, tensors]; writes u [n]; m and v become those of this step."""
-        alone, n, scale, totals = len(batch.sizes) == 1, len(batch.g), self.scale.clone(), []
+        alone, scale, totals = len(batch.sizes) == 1, self.scale.clone(), []
         if alone:
             scale[_UNITS] *= inverse_r
             scale[12] *= inverse_s
         layers = self._layers(scale) if self.with_network else ()
-        width = -(-n // -(-n // self.chunk))
-        for parts in zip(*(values.split(width, -1) for values in (batch.g, batch.p, batch.m, batch.v, u))):
+        for parts in self._pieces(batch, u):
             work = self._work(len(parts[0]))
             if self.with_network:
                 work.features(*parts[:4], self.m_shares, self.v_shares, self.epsilon)
-                torch.mul(work.slow_m, self.ahead, out=parts[4]).add_(work.slow_g, alpha=self.now)  # NAdam's direction
+                torch.mul(work.slow_m, self.of_m, out=parts[4]).add_(work.slow_g, alpha=self.of_g)  # NAdam's direction
                 if not alone:
                     work.x[_UNITS] *= batch.spread(inverse_r)
                     work.x[12] *= batch.spread(inverse_s)
                 work.network(*layers, parts[4])
             else:
                 work.averages(parts[0], *parts[2:4], self.m_shares, self.v_shares, self.epsilon[1])
-                torch.mul(work.slow_m, self.ahead, out=parts[4]).addcmul_(parts[0], work.slow, value=self.now)
-            totals.append([torch.dot(x, x) for x in work.noise] if alone else [batch.squares(x) for x in work.noise])
-        of_noise = torch.stack([sum(total) for total in zip(*totals)]).view(3, -1) * self.scale[9:12].square()
-        return torch.cat([batch.squares(u)[None], of_noise / n if alone else of_noise])
+                torch.mul(work.slow_m, self.of_m, out=parts[4]).addcmul_(parts[0], work.slow, value=self.of_g)
+            totals.append(batch.totals(work.noise))
+        return torch.cat([batch.squares(u)[None], batch.mean_squares(totals, self.scale[9:12].square())])
 
     def _layers(self, scale):
         """The network's weights and biases, with `scale` of the features in the first layer."""
@@ -550,6 +629,85 @@ class _Work:
         torch.addmm(b0, w0, self.x, out=self.hidden).relu_()
         torch.addmm(b1, w1, self.hidden, out=self.second).relu_()
         u.addmv_(self.outputs, w2)
+
+
+# anchored_muon: NAdam's direction and, of matrices, the orthogonal one of Muon beside it, by the same controller
+# (learned/optimizers/anchored_muon.py of the package has the formulas and their sources).
+
+NEWTON_SCHULZ, ITERATIONS = (3.4445, -4.7750, 2.0315), 5
+
+
+def _orthogonal(matrices):
+    """Nearly U V' of the singular value decomposition U S V' of each of several matrices [k, rows, columns], rows <= columns."""
+    mean_square = matrices.square().mean((1, 2), keepdim=True)
+    x, (a, b, c) = matrices / (_root(mean_square) * math.sqrt(matrices[0].numel())), NEWTON_SCHULZ
+    for _ in range(ITERATIONS):
+        gram = torch.bmm(x, x.mT)
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    return x
+
+
+def _lying(p, x):
+    """The numbers x [n] of a tensor p as a matrix of no more rows than columns, in the memory of x; None where it is none.
+
+    A matrix is a tensor of two or more axes, [everything but the last axis, last axis], of which neither is 1: as in TensorFlow,
+    where the last axis of a kernel counts the outputs. PyTorch's kernels begin with them, so that their direction is another one.
+    """
+    rows, columns = (p.numel() // p.shape[-1], p.shape[-1]) if p.dim() > 1 else (1, 1)
+    if min(rows, columns) == 1:
+        return None
+    matrix = x.view(rows, columns)
+    return matrix if rows <= columns else matrix.T
+
+
+def _make_orthogonal(params, ns, averages):
+    """Averages of gradients [n] of matrices become .35 sqrt(max(rows, columns)) O, those of one shape at once; others n."""
+    alike = {}
+    for p, n, average in zip(params, ns, averages):
+        matrix = _lying(p, average)
+        if matrix is None:
+            average.copy_(n)
+        else:
+            alike.setdefault(matrix.shape, []).append(matrix)
+    for (_, longer), matrices in alike.items():
+        _store(matrices, 0.35 * math.sqrt(longer) * _orthogonal(torch.stack(matrices)))
+
+
+class _AnchoredMuon(_Step):
+    """n: NAdam's direction; o: the orthogonal one of a matrix, of another tensor n."""
+
+    m_decays, v_decays = (0.9, 0.99), (0.999,)
+
+    def directed(self, batches, us, measured):
+        """As in any rule."""
+        averages, counts = self._buffers("average", batches), [len(batch.sizes) for batch in batches]
+        squares = torch.cat([self._directions(*arguments) for arguments in zip(batches, us, averages)], 1)
+        sizes = squares.new_tensor([n for batch in batches for n in batch.sizes])
+        n, o = ([x for batch, v in zip(batches, vectors) for x in batch.split(v)] for vectors in (us, averages))
+        _make_orthogonal([p for batch in batches for p in batch.params], n, o)
+        both, of_o = _products(n, o, sizes), _squares(o, sizes)
+        c1, c2, c3 = self._outputs(batches, measured, squares, both / (_root(squares[0]) * _root(of_o)))
+        b = torch.sigmoid(3 * c3 + math.log(9))  # at the start nine tenths are the orthogonal direction
+        square = (1 - b).square() * squares[0] + 2 * b * (1 - b) * both + b.square() * of_o  # rounding may leave it below 0
+        for batch, u, of_batch, share in zip(batches, us, averages, b.split(counts)):
+            u.lerp_(of_batch, batch.spread(share))
+        return self._rates(c1, c2, measured[-1], square.clamp(min=0))
+
+    def _directions(self, batch, n, average):
+        """Mean squares of n, g / sqrt(v) and both m / sqrt(v) [4, tensors]; writes n and the average of gradients in it [n]."""
+        (of_m, of_g), totals = self.ahead(1.0), []
+        for g, _, m, v, *out in self._pieces(batch, average, n):
+            seen, inverse = self.optimizer._buffer("seen", 4 * len(g), g).view(4, -1).split([3, 1])
+            m.lerp_(g, self.m_shares)
+            v.lerp_(torch.mul(g, g, out=inverse[0]), self.v_shares)
+            torch.add(v, self.epsilon, out=inverse).rsqrt_().mul_(self.slow)
+            torch.mul(m[0], of_m, out=out[0]).add_(g, alpha=of_g)
+            torch.mul(out[0], inverse[0], out=out[1])
+            torch.mul(g, inverse[0], out=seen[0])
+            torch.mul(m, inverse, out=seen[1:])
+            totals.append(batch.totals(seen))
+        scale = self.column([1.0, *(x**-2 for x in self.noise)])
+        return torch.cat([batch.squares(n)[None], batch.mean_squares(totals, scale)])
 
 
 # Rules that treat each tensor by itself: `rule(theta, g, state, p, step) -> p`, which brings the state up to date;
@@ -688,7 +846,8 @@ def _lstm(theta, g, state, p, step):
 LSTM_HIDDEN = 20
 
 RULES: dict[str, Callable[..., None]] = {
-    "anchored": _anchored,
+    "anchored": _controlled(_Anchored),
+    "anchored_muon": _controlled(_AnchoredMuon),
     "mlp": _each({"m": len(MLP_DECAYS)}, _mlp),
     "mlp2019": _each({"m": len(MLP2019_DECAYS), "rms": len(MLP2019_DECAYS)}, _mlp2019),
     "adafac_mlp": _each({"m": 3, "rms": 1, "row": _adafac_shape(0), "col": _adafac_shape(1)}, _adafac_mlp),

@@ -21,6 +21,7 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 from learned.deploy import torch_update  # noqa: E402
 
 EVERY = pytest.mark.parametrize("name", torch_update.RULES)
+PLANNED = pytest.mark.parametrize("name", ["anchored", "anchored_muon"])
 
 
 @pytest.fixture(autouse=True)
@@ -59,13 +60,26 @@ def longer(times):
 @EVERY
 @pytest.mark.parametrize("dtype, times, tolerance", [("float32", 1, 1e-5), ("float64", 10, 1e-9)])
 def test_equal_to_tensorflow(name, dtype, times, tolerance):
-    inputs, learned = longer(times), optimizers.get(name)
+    equal_to_tensorflow(name, longer(times), dtype, tolerance)
+
+
+def equal_to_tensorflow(name, inputs, dtype, tolerance):
+    learned = optimizers.get(name)
     params = parameters(inputs, getattr(torch, dtype))
     found = run(made(params.values(), name, steps=int(HORIZON)), params, inputs)
     update = tf.function(learned.update, autograph=False, reduce_retracing=True)
     expected = inputs.moved(inputs.run(learned, weights(learned), tf.as_dtype(dtype), update))
     assert np.abs(expected).max() > 1e-3
     np.testing.assert_allclose(inputs.moved(found), expected, rtol=0, atol=tolerance * max(1, np.abs(expected).max()))
+
+
+def test_matrices_of_one_shape_are_made_orthogonal_together():
+    """Lying and standing ones; one without a gradient at first; matrices of one row or one column, which are none."""
+    inputs = Inputs({"again": (7, 5), "b": (5,), "column": (6, 1), "lying": (5, 7), "row": (1, 6), "w": (7, 5), "z": (7, 1, 5)})
+    inputs.times = range(len(inputs.grads))
+    for g in inputs.grads[:2]:
+        g["again"] *= 0
+    equal_to_tensorflow("anchored_muon", inputs, "float64", 1e-9)
 
 
 def test_a_network_whose_last_layer_is_0_is_left_out(monkeypatch):
@@ -78,7 +92,8 @@ def test_a_network_whose_last_layer_is_0_is_left_out(monkeypatch):
     np.testing.assert_allclose(inputs.moved(found), expected, rtol=0, atol=1e-9)
 
 
-def test_however_the_work_is_divided(monkeypatch):
+@PLANNED
+def test_however_the_work_is_divided(name, monkeypatch):
     """Large tensors in pieces, small ones together, few or all before the controller: the numbers are the same."""
     found = []
     for chunk, most in ((1, 1), (16, 50), (40, 2**22), (2**16, 2**22)):
@@ -86,13 +101,14 @@ def test_however_the_work_is_divided(monkeypatch):
         monkeypatch.setattr(torch_update, "ROUND", most)
         inputs = Inputs(SHAPES)
         params = parameters(inputs, torch.float64)
-        found.append(inputs.moved(run(made(params.values()), params, inputs)))
+        found.append(inputs.moved(run(made(params.values(), name), params, inputs)))
     assert np.abs(found[0]).max() > 1e-3
     for other in found[1:]:
         np.testing.assert_allclose(other, found[0], rtol=0, atol=1e-12)
 
 
-def test_other_strides_and_huge_gradients():
+@PLANNED
+def test_other_strides_and_huge_gradients(name):
     inputs, other = Inputs(SHAPES), Inputs(SHAPES)
     other.grads[4] = {path: 1e30 * g for path, g in inputs.grads[4].items()}
     inputs.grads[4] = {path: np.clip(1e30 * g, -1e12, 1e12) for path, g in inputs.grads[4].items()}
@@ -100,8 +116,8 @@ def test_other_strides_and_huge_gradients():
     turned["kernel"] = torch.nn.Parameter(turned["kernel"].detach().to(memory_format=torch.channels_last))
     turned["w"] = torch.nn.Parameter(turned["w"].detach().T.contiguous().T)
     assert not turned["kernel"].is_contiguous() and not turned["w"].is_contiguous()
-    expected = inputs.moved(run(made(params.values()), params, inputs))
-    np.testing.assert_allclose(inputs.moved(run(made(turned.values()), turned, other)), expected, rtol=0, atol=1e-12)
+    expected = inputs.moved(run(made(params.values(), name), params, inputs))
+    np.testing.assert_allclose(inputs.moved(run(made(turned.values(), name), turned, other)), expected, rtol=0, atol=1e-12)
 
 
 # How it is used.
@@ -133,13 +149,14 @@ def test_resumed_it_continues(name):
     assert all(np.array_equal(found[path], expected[path]) for path in expected)
 
 
-def test_resumed_for_longer():
+@PLANNED
+def test_resumed_for_longer(name):
     """`steps` are those that the new optimizer is made with, or is given while training."""
-    params, second, state = halves("anchored")
+    params, second, state = halves(name)
     start = {path: p.detach().clone() for path, p in params.items()}
     found = []
     for change in ({}, {"steps": 4000}, None):
-        optimizer = made(params.values(), **(change or {}))
+        optimizer = made(params.values(), name, **(change or {}))
         optimizer.load_state_dict(copy.deepcopy(state))
         if change is None:
             optimizer.steps = 4000
@@ -147,7 +164,7 @@ def test_resumed_for_longer():
             p.data = start[path].clone()
         found.append(second.moved(run(optimizer, params, second)))
     assert np.abs(found[0] - found[1]).max() > 1e-4 and np.array_equal(found[1], found[2])
-    with pytest.raises(ValueError, match="steps 0 of anchored"):
+    with pytest.raises(ValueError, match=f"steps 0 of {name}:"):
         optimizer.steps = 0
 
 
@@ -155,19 +172,20 @@ def copied(x):
     return x.clone() if isinstance(x, torch.Tensor) else x
 
 
-def test_a_loaded_state_is_a_copy_on_the_device_of_the_parameters():
+@PLANNED
+def test_a_loaded_state_is_a_copy_on_the_device_of_the_parameters(name):
     """The state of the first optimizer and that of the second, which was loaded from it, go their own ways."""
-    p, q, elsewhere = torch.nn.Parameter(torch.ones(3)), torch.nn.Parameter(torch.ones(3)), torch.ones(3, device="meta")
-    first, second, third = made([p]), made([q]), made([torch.nn.Parameter(elsewhere)])
-    p.grad = torch.ones(3)
+    p, q, elsewhere = (torch.nn.Parameter(torch.ones(3, 2, device=device)) for device in ("cpu", "cpu", "meta"))
+    first, second, third = made([p], name), made([q], name), made([elsewhere], name)
+    p.grad = torch.ones(3, 2)
     first.step(loss=1.0)
     for other in (second, third):
         other.load_state_dict(first.state_dict())
-    kept = {key: {name: copied(x) for name, x in second.state[key].items()} for key in (q, "run")}
+    kept = {key: {slot: copied(x) for slot, x in second.state[key].items()} for key in (q, "run")}
     first.step(loss=2.0)
     assert first.state["run"]["step"] == 2
     for key, values in kept.items():
-        assert all(torch.equal(torch.as_tensor(x), torch.as_tensor(second.state[key][name])) for name, x in values.items())
+        assert all(torch.equal(torch.as_tensor(x), torch.as_tensor(second.state[key][slot])) for slot, x in values.items())
     tensors = [x for state in third.state.values() for x in state.values() if isinstance(x, torch.Tensor)]
     assert len(tensors) == 7 and {x.device.type for x in tensors} == {"meta"}
 
@@ -185,7 +203,7 @@ def late(name, inputs, again=None):
     return optimizer, {path: p.detach().numpy() for path, p in params.items()}
 
 
-@pytest.mark.parametrize("name", ["anchored", "learnable_adam"])
+@pytest.mark.parametrize("name", ["anchored", "anchored_muon", "learnable_adam"])
 def test_averages_of_a_late_parameter_are_corrected_by_its_own_steps(name):
     """As in NumPy, which corrects tensor by tensor; also where the state comes from a file in between."""
     inputs = longer(1)
@@ -222,9 +240,10 @@ def test_a_state_without_counts_takes_that_of_the_run():
     assert np.array_equal(*found)
 
 
-def test_beyond_the_planned_steps_it_warns_once():
+@PLANNED
+def test_beyond_the_planned_steps_it_warns_once(name):
     p = torch.nn.Parameter(torch.ones(3))
-    p.grad, optimizer = torch.ones(3), made([p], steps=2)
+    p.grad, optimizer = torch.ones(3), made([p], name, steps=2)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for _ in range(2):
@@ -243,7 +262,7 @@ def test_beyond_the_planned_steps_it_warns_once():
 def test_a_float64_parameter_that_comes_later():
     """State and computation are float64 from there on."""
     half, full = torch.nn.Parameter(torch.ones(3)), torch.nn.Parameter(torch.ones(3, dtype=torch.float64))
-    for name in ("anchored", "mlp"):
+    for name in ("anchored", "anchored_muon", "mlp"):
         optimizer = made([half], name)
         half.grad = full.grad = None
         for p in (half, full):
@@ -259,11 +278,12 @@ def test_what_it_looks_like():
     assert repr(optimizer) == "LearnedOptimizer(anchored, steps=100; group 0: 3 numbers in 1 tensors, weight_decay 0.5)"
 
 
-def test_closure_and_loss_are_the_same_and_one_is_needed():
+@PLANNED
+def test_closure_and_loss_are_the_same_and_one_is_needed(name):
     found = []
     for way in ("closure", "loss"):
         p = torch.nn.Parameter(torch.ones(3))
-        optimizer = made([p])
+        optimizer = made([p], name)
 
         def closure(p=p, optimizer=optimizer):
             optimizer.zero_grad()
@@ -288,7 +308,7 @@ def test_closure_and_loss_are_the_same_and_one_is_needed():
     assert (plain != 1).all()
 
 
-@pytest.mark.parametrize("name", ["anchored", "mlp"])
+@pytest.mark.parametrize("name", ["anchored", "anchored_muon", "mlp"])
 def test_groups_frozen_and_with_weight_decay_of_their_own(name):
     """A parameter is multiplied by 1 - weight_decay before its step; one without a gradient keeps its numbers and its state."""
     a, b, c = (torch.nn.Parameter(torch.full((3,), x)) for x in (0.5, -0.5, 0.25))
@@ -308,15 +328,15 @@ def test_groups_frozen_and_with_weight_decay_of_their_own(name):
     assert all(torch.equal(value, optimizer.state[b][key]) for key, value in kept.items())
 
 
-@pytest.mark.parametrize("name", ["anchored", "mlp"])
+@pytest.mark.parametrize("name", ["anchored", "anchored_muon", "mlp"])
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_weights_of_half_precision_have_a_state_of_float32(name, dtype):
     dtype = getattr(torch, dtype)
-    half = torch.nn.Parameter(torch.linspace(-1, 1, 40).to(dtype))
+    half = torch.nn.Parameter(torch.linspace(-1, 1, 40).view(8, 5).to(dtype))
     full = torch.nn.Parameter(half.detach().float())
     optimizer, other = made([half], name), made([full], name)
     for step in range(3):
-        half.grad = torch.linspace(1, 2, 40).to(dtype)
+        half.grad = torch.linspace(1, 2, 40).view(8, 5).to(dtype)
         full.grad = half.grad.float()
         optimizer.step(loss=1.0)
         other.step(loss=1.0)
@@ -355,6 +375,7 @@ def test_what_is_refused():
     p = torch.nn.Parameter(torch.ones(3))
     p.grad = torch.ones(3)
     refused("steps None of anchored: allowed is an integer", lambda: made([p], steps=None))
+    refused("steps None of anchored_muon: allowed is an integer", lambda: made([p], "anchored_muon", steps=None))
     refused("weight_decay 1.5: allowed is at least 0 and below 1", lambda: made([p], weight_decay=1.5))
     refused("unknown learned optimizer 'hierarchical'", lambda: torch_update.LearnedOptimizer([p], "hierarchical", {}))
     refused("dtype torch.int64: allowed are floats", lambda: made([torch.arange(3)]))
@@ -393,7 +414,7 @@ print(p[0, 0].item())
     made([p], "mlp").step()
     assert float(done.stdout) == pytest.approx(p[0, 0].item(), abs=1e-6)
     saved(tmp_path / "checkpoint.npz", "hierarchical")
-    with pytest.raises(StoreError, match="'hierarchical', which torch_update.py doesn't know: allowed are anchored, mlp"):
+    with pytest.raises(StoreError, match="'hierarchical', which torch_update.py doesn't know: allowed are anchored, "):
         export(tmp_path / "checkpoint.npz", tmp_path / "x.npz", "torch")
     with pytest.raises(StoreError, match="format 'onnx': allowed are numpy, torch, jax"):
         export(tmp_path / "checkpoint.npz", tmp_path / "x.npz", "onnx")
