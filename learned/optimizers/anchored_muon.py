@@ -15,7 +15,7 @@ import tensorflow as tf
 from learned.optimizers import features, network, tensorwise
 from learned.optimizers.base import LearnedOptimizer
 from learned.optimizers.tensorwise import inverse_root
-from taskset.optimizers.muon import COEFFICIENTS, ITERATIONS
+from taskset.optimizers.muon import newton_schulz, rows_and_columns
 from taskset.tasks.initializers import constant
 
 M_DECAYS = (0.9, 0.99)
@@ -53,27 +53,13 @@ def _init(theta, params):
     return {"m": tf.zeros([len(M_DECAYS), n], dtype), "v": tf.zeros([n], dtype)} | tensorwise.start(params)
 
 
-def rows_and_columns(shape: tf.TensorShape) -> tuple[int, int] | None:
-    """The sides of a tensor as a matrix, [everything but the last axis, last axis]; None where it is none."""
-    if shape.rank < 2 or shape.num_elements() == 0:
-        return None
-    columns = shape[-1]
-    rows = shape.num_elements() // columns
-    return (rows, columns) if min(rows, columns) > 1 else None
-
-
 def orthogonal(matrices: tf.Tensor) -> tf.Tensor:
     """Nearly U V' of the singular value decomposition U S V' of each of several matrices [k, rows, columns], rows <= columns.
 
     `taskset.optimizers.muon.orthogonalized` with the epsilon of this rule, and with a derivative where all entries are 0.
     """
     mean_square = tf.reduce_mean(tf.square(matrices), axis=(1, 2), keepdims=True)
-    x = matrices * inverse_root(mean_square) / math.sqrt(math.prod(matrices.shape[1:]))
-    a, b, c = COEFFICIENTS
-    for _ in range(ITERATIONS):
-        gram = tf.matmul(x, x, transpose_b=True)
-        x = a * x + (b * gram + c * gram @ gram) @ x
-    return x
+    return newton_schulz(matrices * inverse_root(mean_square) / math.sqrt(math.prod(matrices.shape[1:])))
 
 
 def _orthogonal_parts(parts, shapes):

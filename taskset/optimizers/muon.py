@@ -26,12 +26,26 @@ def orthogonalized(matrix: tf.Tensor) -> tf.Tensor:
     """
     wide = matrix.shape[-2] <= matrix.shape[-1]
     x = matrix if wide else tf.linalg.matrix_transpose(matrix)
-    x = x / (tf.norm(x, axis=(-2, -1), keepdims=True) + SMALLEST)
+    x = newton_schulz(x / (tf.norm(x, axis=(-2, -1), keepdims=True) + SMALLEST))
+    return x if wide else tf.linalg.matrix_transpose(x)
+
+
+def newton_schulz(x: tf.Tensor) -> tf.Tensor:
+    """The iterations of `orthogonalized`, for matrices [.., rows, columns], rows <= columns, of norm 1 at most."""
     a, b, c = COEFFICIENTS
     for _ in range(ITERATIONS):
         gram = tf.matmul(x, x, transpose_b=True)
         x = a * x + (b * gram + c * gram @ gram) @ x
-    return x if wide else tf.linalg.matrix_transpose(x)
+    return x
+
+
+def rows_and_columns(shape: tf.TensorShape) -> tuple[int, int] | None:
+    """The sides of a tensor as a matrix, [everything but the last axis, last axis]; None where it is none, or has a side of 1."""
+    if shape.rank < 2 or shape.num_elements() == 0:
+        return None
+    columns = shape[-1]
+    rows = shape.num_elements() // columns
+    return (rows, columns) if min(rows, columns) > 1 else None
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from taskset.optimizers.base import Hparams
-from taskset.optimizers.muon import orthogonalized
+from taskset.optimizers.muon import orthogonalized, rows_and_columns
 from taskset.optimizers.relative_nadam import RelativeNadam
 from taskset.optimizers.settings import checked, described
 
@@ -22,13 +22,11 @@ class RelativeMuon(RelativeNadam):
 
     def _direction(self, average: tf.Tensor, root: tf.Tensor, hparams: Hparams) -> tf.Tensor:
         """Of a matrix, the orthogonal factor of the average of gradients; of other parameters NAdam's direction."""
-        size = average.shape.num_elements()
-        columns = average.shape[-1] if average.shape.rank > 1 and size else 1
-        rows = size // columns
-        if min(rows, columns) == 1:
+        sides = rows_and_columns(average.shape)
+        if sides is None:
             return average / root
-        factor = orthogonalized(tf.reshape(average, [rows, columns]))
-        return hparams["orthogonal"] * max(rows, columns) ** 0.5 * tf.reshape(factor, average.shape)
+        factor = orthogonalized(tf.reshape(average, sides))
+        return hparams["orthogonal"] * max(sides) ** 0.5 * tf.reshape(factor, average.shape)
 
 
 def relative_muon(

@@ -9,6 +9,7 @@ import tensorflow as tf
 from learned import optimizers
 from learned.deploy.weights import load_weights
 from learned.optimizers import anchored_muon, tensorwise
+from taskset.optimizers.muon import rows_and_columns
 from tests.learned.optimizers.test_learned_optimizers import (
     FEW,
     SHAPES,
@@ -89,7 +90,7 @@ def test_which_tensors_are_matrices():
         (1, 1, 4): None,
         (0, 3): None,
     }
-    assert {shape: anchored_muon.rows_and_columns(tf.TensorShape(shape)) for shape in sides} == sides
+    assert {shape: rows_and_columns(tf.TensorShape(shape)) for shape in sides} == sides
 
 
 def test_singular_values_come_close_to_one_another():
