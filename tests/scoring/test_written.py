@@ -1,6 +1,7 @@
 """Suites that are written once: what is in them, what is not, and that nothing is written twice."""
 
 import dataclasses
+import hashlib
 import sys
 
 import pytest
@@ -32,8 +33,36 @@ def found(baselines):
     return {one.name: suite for one, suite in written.make_all(baselines, WANTED, fewest=3).items()}
 
 
+DIGESTS = {
+    "heldout:1": "c647530be697d4db2f478a634a6b71cb92dccc3f52075baf9b1ef2110103e26c",
+    "heldout-valid:1": "f97d424dcb397cfafa2943478e7a9d5e469d958999d0426aa9b2eb95cb9439ad",
+    "problems:2": "cf2861188239b766eec13b43bb402805af67cb9d4b306c4b78d720378718a611",
+    "small:2": "10147766ed5d6c9077a1fd9d7cd3afe28c29e648da043a85f01601c021a64b93",
+    "mixed:2": "0fe14666b91c320dbfd9c8a5333cef2abc595a76678ffa8a9fc6b563e4ea69c4",
+}
+
+
 def names(suite):
     return {entry.task for entry in suite.tasks}
+
+
+@pytest.mark.parametrize("one", written.WRITTEN, ids=str)
+def test_a_file_of_the_package_never_changes(one):
+    assert hashlib.sha256(one.path.read_bytes()).hexdigest() == DIGESTS[str(one)], "a change needs another version"
+    suite = named_suites.find(str(one))
+    assert (suite.name, suite.version, suite.horizon, suite.source) == (one.name, one.version, one.horizon, one.source)
+    assert set(suite.rule["costs"]) == names(suite) and all(set(entry.scales) >= {"train"} for entry in suite.tasks)
+    for entry in suite.tasks:
+        assert one.split in (None, entry.split)
+
+
+def test_held_out_tasks_of_the_package():
+    found = {one.name: suites.load(str(one.path)) for one in written.WRITTEN}
+    held_out = names(found["heldout"]) | names(found["heldout-valid"])
+    assert not held_out & (names(found["problems"]) | names(found["small"]) | names(found["mixed"]))
+    for name in ("heldout", "heldout-valid"):
+        families = [entry.family for entry in found[name].tasks]
+        assert len(families) >= written.FEWEST_HELD_OUT and max(map(families.count, families)) <= 10
 
 
 def test_held_out_tasks_are_in_no_other_suite(found):

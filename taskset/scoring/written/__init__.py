@@ -1,10 +1,8 @@
 """Suites of thousands of baselines, each version written once as a file that never changes: NAME_VERSION.json. No TensorFlow.
 
-None is written yet: they wait for more baselines (`FEWEST_TASKS`), and `available` has those that are there.
-
 "heldout" has tasks of the split "test", on which an optimizer that is to ship is judged; "heldout-valid" those of "valid", which
 choose checkpoints and all else. "small", "mixed" and "problems" are for training. The held-out suites share no task with these,
-and none of the five has a task of a tier by cost (`taskset.scoring.tiers`). The files will have names, scales, the version
+and none of the five has a task of a tier by cost (`taskset.scoring.tiers`). The files have names, scales, the version
 of the package, and the cost by the cost model; `python -m tools.write_suites` writes all of them from the baselines of their day.
 """
 
