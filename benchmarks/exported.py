@@ -17,6 +17,7 @@ from taskset.random import seeds, stateless
 RATES = 1e-5, 1e-2  # least and greatest learning rate of a grid
 HORIZON = 10_000  # steps of the run that a loop is part of
 MOST_RATES = 16
+_BOOLEANS = re.compile(r'dense<"0x([0-9A-F]+)"> : tensor<((?:\d+x)+)i1>')
 _LOCATION = re.compile(r' loc\((?:[^()"]|"[^"]*"|\((?:[^()"]|"[^"]*")*\))*\)')
 CLIP, OUTER_RATE = 0.1, 1e-3
 
@@ -67,7 +68,16 @@ class Compiled:
     def stablehlo(self):
         """The program as text, without the lines of source that it comes from."""
         text = self._function.experimental_get_compiler_ir(*self._flat)(stage="stablehlo")
-        return _LOCATION.sub("", "\n".join(line for line in text.splitlines() if not line.startswith("#loc")))
+        text = _LOCATION.sub("", "\n".join(line for line in text.splitlines() if not line.startswith("#loc")))
+        return _BOOLEANS.sub(_written_out, text)
+
+
+def _written_out(match):
+    """A constant of booleans element by element: as bits, eight in a byte, readers of other versions refuse it."""
+    shape = [int(size) for size in match[2].split("x")[:-1]]
+    bits = np.unpackbits(np.frombuffer(bytes.fromhex(match[1]), np.uint8), count=math.prod(shape), bitorder="little")
+    listed = str(bits.astype(bool).reshape(shape).tolist()).lower()
+    return f"dense<{listed}> : tensor<{match[2]}i1>"
 
 
 def slug(name):

@@ -1,6 +1,6 @@
 """Truncations of many tasks as StableHLO, for outer training on a machine that has a GPU and JAX, but no TensorFlow.
 
-    python -m tools.gpu.programs SUITE --out DIR --per-family mlp_family=30 'losg_*=20' '*=8' [--pairs 64] [--steps 50]
+    python -m tools.gpu.programs SUITE --out DIR --per-family mlp_family=30 'losg_*=20' '*=8' [--optimizer anchored_muon]
 
 SUITE: a suite file; its training tasks, a few of each family, become one program each. A program is a truncation of all pairs,
 with everything that belongs to it: where a pair's episode ends it draws another one, its length, start, scale of the parameters
@@ -42,7 +42,7 @@ from tools.gpu.train import DATA, MANIFEST, STARTS
 
 EXAMPLES = 8192  # of data that is no images
 SPAN = 10.0  # of the scale of parameters, where it is drawn
-ALIKE, EACH = 2 / 8, 1 / 8  # share of episodes with one scale for all parameters, and with one for each tensor
+ALIKE = 2 / 3  # of the episodes that are rescaled: one scale for all parameters; the others have one for each tensor
 
 
 @contextlib.contextmanager
@@ -97,10 +97,10 @@ class RowsProblem(RescaledProblem):
 class Truncation:
     """A truncation of all pairs, a pure function of flat inputs; see the module."""
 
-    def __init__(self, problem, pairs, steps, sigma, batch_size, examples):
-        self.problem, self.pairs, self.steps, self.sigma = problem, pairs, steps, sigma
-        self.batch_size, self.examples = batch_size, examples
-        self.unroll = Unroll(problem, pairs, 2, steps, "xla_loop", "batched")
+    def __init__(self, problem, settings, batch_size, examples):
+        self.problem, self.pairs, self.steps, self.sigma = problem, settings.pairs, settings.steps, settings.sigma
+        self.rescaled, self.batch_size, self.examples = settings.rescaled, batch_size, examples
+        self.unroll = Unroll(problem, self.pairs, 2, self.steps, "xla_loop", "batched")
 
     def empty(self):
         """The state before the first truncation, {name: zeros}: all pairs are at the end of an episode of no steps."""
@@ -143,8 +143,8 @@ class Truncation:
     def _scales(self, starts, key_kind, key_scale):
         kind = stateless.uniform(key_kind, [self.pairs])
         logs = np.log(SPAN) * (2 * stateless.uniform(key_scale, [self.pairs, 1 + len(starts)]) - 1)
-        logs = tf.where(kind[:, None] < ALIKE, logs[:, :1], logs[:, 1:])
-        scales = tf.exp(tf.where(kind[:, None] < ALIKE + EACH, logs, 0.0))
+        logs = tf.where(kind[:, None] < ALIKE * self.rescaled, logs[:, :1], logs[:, 1:])
+        scales = tf.exp(tf.where(kind[:, None] < self.rescaled, logs, 0.0))
         return {path: scales[:, i] for i, path in enumerate(sorted(starts))}
 
     def _finite(self, params):
@@ -181,8 +181,8 @@ def examples_of(task, arrays):
     return {name: (x.shape, x.dtype) for name, x in raw.items()}, {"arrays": sorted(raw)}
 
 
-def exported(entry, pairs, steps, sigma, directory, arrays):
-    """The entry of the manifest of a task; its program and what it captured are written."""
+def exported(entry, settings, arrays):
+    """The entry of the manifest of a task; its program and what it captured are written. settings: the command's options."""
     from learned import optimizers
     from learned.outer_training import objectives
     from taskset.catalogue import get_task
@@ -198,11 +198,11 @@ def exported(entry, pairs, steps, sigma, directory, arrays):
             arrays[f"{task.name}/start/{path}"] = task.init(0)[path].numpy()
     examples = {name: tf.TensorSpec(shape, dtype) for name, (shape, dtype) in specs.items()}
     starts = {path: tf.TensorSpec([STARTS, *shape], tf.float32) for path, shape in shapes.items()}
-    optimizer, scale = optimizers.get("anchored"), objectives.LossScale(*entry.scales["train"])
+    optimizer, scale = optimizers.get(settings.optimizer), objectives.LossScale(*entry.scales["train"])
     count = next(iter(examples.values())).shape[0] if examples else 1
     batch = next(iter(task.batch_shapes.values()))[0][0] if examples else 1
     problem = RowsProblem({}, task, optimizer, objectives.get("train"), scale)
-    truncation = Truncation(problem, pairs, steps, sigma, batch, count)
+    truncation = Truncation(problem, settings, batch, count)
     state = truncation.empty()
     theta = tf.zeros([problem.layout.size])
     example = (theta, state, tf.ones([64], tf.int32), starts, examples, tf.zeros([2], tf.int32))
@@ -215,9 +215,9 @@ def exported(entry, pairs, steps, sigma, directory, arrays):
         return tf.nest.flatten(truncation(theta, state, lengths, starts, key))
 
     compiled = Compiled(tf.function(run, autograph=False, jit_compile=True), specs_of)
-    with gzip.open(directory / f"{task.name}.stablehlo.gz", "wt", compresslevel=6) as file:
+    with gzip.open(settings.out / f"{task.name}.stablehlo.gz", "wt", compresslevel=6) as file:
         file.write(compiled.stablehlo())
-    np.savez_compressed(directory / f"{task.name}.npz", *(x.numpy() for x in compiled.inputs[len(specs_of) :]))
+    np.savez_compressed(settings.out / f"{task.name}.npz", *(x.numpy() for x in compiled.inputs[len(specs_of) :]))
     facts["state"] = [[list(x.shape), x.dtype.name] for x in tf.nest.flatten(state)]
     facts["theta"] = {path: list(shape) for path, shape in problem.layout.shapes.items()}
     return facts
@@ -230,6 +230,8 @@ def main():
     parser.add_argument("--pairs", type=int, default=64, help="Antithetic pairs.")
     parser.add_argument("--steps", type=int, default=50, help="Inner steps of a truncation.")
     parser.add_argument("--sigma", type=float, default=0.01, help="Standard deviation of the perturbations.")
+    parser.add_argument("--rescaled", type=float, default=3 / 8, help="Share of episodes whose parameters are rescaled.")
+    parser.add_argument("--optimizer", default="anchored", help="Learned optimizer of the package.")
     one_run.per_family_option(parser, [("*", 4)])
     args = parser.parse_args()
     from taskset.execution.runtime import start_tensorflow
@@ -243,13 +245,14 @@ def main():
         begun = time.perf_counter()
         try:
             with in_batched_form():
-                listed.append(exported(entry, args.pairs, args.steps, args.sigma, args.out, arrays))
+                listed.append(exported(entry, args, arrays))
         except (ValueError, NotImplementedError, tf.errors.OpError) as error:
             refused.append(entry.task)
             print(f"{entry.task}: {str(error).splitlines()[0][:200]}", flush=True)
             continue
         print(f"{entry.task} {listed[-1]['parameters']} {time.perf_counter() - begun:.1f} s", flush=True)
-    facts = {"pairs": args.pairs, "steps": args.steps, "sigma": args.sigma, "refused": refused, "tasks": listed}
+    given = {name: getattr(args, name) for name in ("optimizer", "pairs", "steps", "sigma", "rescaled")}
+    facts = {**given, "refused": refused, "tasks": listed}
     (args.out / MANIFEST).write_text(json.dumps(facts))
     np.savez_compressed(args.out / DATA, **arrays)
 
