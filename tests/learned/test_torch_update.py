@@ -37,16 +37,21 @@ def made(params, name="anchored", **options):
     return torch_update.LearnedOptimizer(params, name, weights(optimizers.get(name)), **{"steps": 100, **options})
 
 
+def turned(x, source=-1, destination=0):
+    """A kernel of a convolution as PyTorch has it, its outputs first; others as they are."""
+    return np.moveaxis(x, source, destination) if x.ndim > 2 else x
+
+
 def parameters(inputs, dtype):
-    return {path: torch.nn.Parameter(torch.tensor(p, dtype=dtype)) for path, p in inputs.params.items()}
+    return {path: torch.nn.Parameter(torch.tensor(turned(p), dtype=dtype)) for path, p in inputs.params.items()}
 
 
 def run(optimizer, params, inputs):
     for g, loss in zip(inputs.grads, inputs.losses):
         for path, p in params.items():
-            p.grad = torch.tensor(g[path], dtype=p.dtype)
+            p.grad = torch.tensor(turned(g[path]), dtype=p.dtype)
         optimizer.step(loss=loss)
-    return {path: p.detach().double().numpy() for path, p in params.items()}
+    return {path: turned(p.detach().double().numpy(), 0, -1) for path, p in params.items()}
 
 
 def longer(times):
@@ -112,12 +117,12 @@ def test_other_strides_and_huge_gradients(name):
     inputs, other = Inputs(SHAPES), Inputs(SHAPES)
     other.grads[4] = {path: 1e30 * g for path, g in inputs.grads[4].items()}
     inputs.grads[4] = {path: np.clip(1e30 * g, -1e12, 1e12) for path, g in inputs.grads[4].items()}
-    params, turned = parameters(inputs, torch.float64), parameters(other, torch.float64)
-    turned["kernel"] = torch.nn.Parameter(turned["kernel"].detach().to(memory_format=torch.channels_last))
-    turned["w"] = torch.nn.Parameter(turned["w"].detach().T.contiguous().T)
-    assert not turned["kernel"].is_contiguous() and not turned["w"].is_contiguous()
+    params, strided = parameters(inputs, torch.float64), parameters(other, torch.float64)
+    strided["kernel"] = torch.nn.Parameter(strided["kernel"].detach().to(memory_format=torch.channels_last))
+    strided["w"] = torch.nn.Parameter(strided["w"].detach().T.contiguous().T)
+    assert not strided["kernel"].is_contiguous() and not strided["w"].is_contiguous()
     expected = inputs.moved(run(made(params.values(), name), params, inputs))
-    np.testing.assert_allclose(inputs.moved(run(made(turned.values(), name), turned, other)), expected, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(inputs.moved(run(made(strided.values(), name), strided, other)), expected, rtol=0, atol=1e-12)
 
 
 # How it is used.
@@ -198,9 +203,9 @@ def late(name, inputs, again=None):
         if step == 5 and again:
             optimizer = again(optimizer, params)
         for i, (path, p) in enumerate(params.items()):
-            p.grad = torch.tensor(g[path], dtype=p.dtype) if i % 2 or step >= 5 else None
+            p.grad = torch.tensor(turned(g[path]), dtype=p.dtype) if i % 2 or step >= 5 else None
         optimizer.step(loss=loss)
-    return optimizer, {path: p.detach().numpy() for path, p in params.items()}
+    return optimizer, {path: turned(p.detach().numpy(), 0, -1) for path, p in params.items()}
 
 
 @pytest.mark.parametrize("name", ["anchored", "anchored_muon", "learnable_adam"])

@@ -236,7 +236,7 @@ def options():
     parser.add_argument("--from", dest="start", type=Path, required=True, help="Weights to start from: .npz, by names.")
     parser.add_argument("--seconds", type=float, required=True, help="Seconds of training, compilation not included.")
     parser.add_argument("--controller-seconds", type=float, default=0.0, help="Seconds in which step sizes alone are trained.")
-    parser.add_argument("--until", type=float, default=math.inf, help="Seconds after which it ends, compilation included.")
+    parser.add_argument("--until", type=float, default=math.inf, help="Seconds at which it ends at the latest, compilation included.")
     parser.add_argument("--tasks-per-step", type=int, default=8, help="Tasks of an outer step.")
     parser.add_argument("--rate", type=float, default=1e-3, help="Highest outer learning rate.")
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="Threads that compile.")
@@ -269,7 +269,8 @@ def main():
     report({"tasks": len(tasks), "left_out": [t.name for t in loaded if t not in tasks], **took, **where})
     training = Training(tasks, x, shapes, args, report)
     start = now = kept = time.perf_counter()
-    while now - start < args.seconds and now - begun < args.until:
+    args.seconds = min(args.seconds, args.until - (start - begun))  # the schedule of the rate ends with the training
+    while now - start < args.seconds:
         training.advance(now - start)
         if now - kept >= args.keep:
             kept = now
