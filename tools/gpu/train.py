@@ -129,7 +129,7 @@ def save(path, x, shapes):
 
 
 def load_tasks(facts, args, report):
-    """All tasks, compiled side by side."""
+    """The tasks that are compiled, side by side and in a random order, within `args.compile_seconds`."""
     import jax.extend.backend  # noqa: F401  before the threads, which may not all see a half of it
 
     data = {}
@@ -140,20 +140,24 @@ def load_tasks(facts, args, report):
     with concurrent.futures.ProcessPoolExecutor(min(args.workers, max(1, len(wanted)))) as pool:
         stored = dict(zip(wanted, pool.map(images, wanted)))
     report({"images": wanted})
-    made = []
+    made, over = [], time.perf_counter() + args.compile_seconds
 
     def make(one):
+        if time.perf_counter() > over:
+            return
         try:
-            return Task(one, data, stored, args.seed)
+            task = Task(one, data, stored, args.seed)
         except Exception as error:  # of the compiler: one task less
             report({"task": one["task"], "failed": str(error)[:300]})
-            return None
+            return
+        report({"task": one["task"], "compile_s": round(task.compiled_s, 1)})
+        made.append(task)
 
-    with concurrent.futures.ThreadPoolExecutor(args.workers) as pool:
-        for task in pool.map(make, facts):
-            if task:
-                made.append(task)
-    return made
+    pool = concurrent.futures.ThreadPoolExecutor(args.workers)
+    begun = [pool.submit(make, facts[i]) for i in np.random.default_rng(args.seed).permutation(len(facts))]
+    concurrent.futures.wait(begun, timeout=args.compile_seconds)
+    pool.shutdown(wait=False)
+    return sorted(made, key=lambda task: task.name)
 
 
 class Training:
@@ -237,6 +241,7 @@ def options():
     parser.add_argument("--seconds", type=float, required=True, help="Seconds of training, compilation not included.")
     parser.add_argument("--controller-seconds", type=float, default=0.0, help="Seconds in which step sizes alone are trained.")
     parser.add_argument("--until", type=float, default=math.inf, help="Seconds at which it ends at the latest, compilation included.")
+    parser.add_argument("--compile-seconds", type=float, default=1e6, help="Seconds after which it trains with what there is.")
     parser.add_argument("--tasks-per-step", type=int, default=8, help="Tasks of an outer step.")
     parser.add_argument("--rate", type=float, default=1e-3, help="Highest outer learning rate.")
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="Threads that compile.")
@@ -278,6 +283,7 @@ def main():
         now = time.perf_counter()
     training.keep()
     report({"step": training.step, "seconds": round(now - start, 1), "end": True})
+    os._exit(0)  # threads may still be compiling
 
 
 if __name__ == "__main__":
