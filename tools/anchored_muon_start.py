@@ -8,6 +8,7 @@ direction a step has. The network of directions is left out.
 """
 
 import argparse
+import sys
 
 import numpy as np
 
@@ -31,8 +32,12 @@ def main():
     parser.add_argument("out", help="The checkpoint of `anchored_muon` to write.")
     args = parser.parse_args()
     from learned.deploy.weights import load_weights
+    from taskset.errors import TasksetError
 
-    found = load_weights(args.checkpoint)
+    try:
+        found = load_weights(args.checkpoint)
+    except TasksetError as error:
+        sys.exit(f"error: {error}")
     theta = taken_over(found.theta)
     meta = {**found.meta, "optimizer": "anchored_muon", "shapes": {path: list(w.shape) for path, w in theta.items()}}
     checkpoint.save(args.out, meta, {f"theta/{path}": w for path, w in theta.items()})

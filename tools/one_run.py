@@ -21,6 +21,7 @@ import argparse
 import dataclasses
 import fnmatch
 import itertools
+import sys
 import zlib
 from pathlib import Path
 
@@ -307,4 +308,9 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    from taskset.errors import TasksetError
+
+    try:
+        main()
+    except TasksetError as error:
+        sys.exit(f"error: {error}")
