@@ -650,8 +650,8 @@ def _orthogonal(matrices):
 def _lying(p, x):
     """The numbers x [n] of a tensor p as a matrix of no more rows than columns, in the memory of x; None where it is none.
 
-    A matrix is a tensor of two or more axes, [first axis, everything else], of which neither is 1. The first axis of PyTorch's layers
-    counts the outputs, as the last one does in TensorFlow: the matrices of a layer are the same, transposed.
+    A matrix is a tensor of two or more axes, [first axis, everything else], of which neither is 1. The first axis of a layer of
+    PyTorch counts the outputs, as the last one does in TensorFlow: the matrices are the same, transposed.
     """
     rows, columns = (len(p), p[0].numel()) if p.dim() > 1 and len(p) else (1, 1)
     if min(rows, columns) == 1:

@@ -1,5 +1,6 @@
 """tools.gpu: what is substituted computes the same; a truncation is the package's; programs of TensorFlow run under JAX."""
 
+import argparse
 import json
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from benchmarks import exported
 from learned import optimizers
 from learned.outer_training import objectives
 from learned.unrolling.problem import Problem
@@ -64,13 +66,21 @@ def test_loops_that_are_written_out_give_the_same(cell, widths, monkeypatch):
         np.testing.assert_allclose(ours, theirs, atol=1e-12)
 
 
+def test_constants_of_booleans_are_listed():
+    mask = np.random.default_rng(0).random((13, 7)) < 0.5
+    x = tf.constant(np.ones(mask.shape, np.float32))
+    text = exported.Compiled(tf.function(lambda x: tf.where(mask, x, 2.0), jit_compile=True), [x]).stablehlo()
+    assert str(mask.tolist()).lower() in text and '"0x' not in text
+
+
 @pytest.fixture(scope="module")
 def truncation():
     task = get_task("TwoD_Rosenbrock")
     examples, starts = {}, {path: tf.constant(np.stack([w] * programs.STARTS)) for path, w in task.init(0).items()}
     scale = objectives.LossScale(float(task.loss(task.init(0), {}, 0)), 0.0)
     problem = programs.RowsProblem({}, task, optimizers.get("anchored"), objectives.get("train"), scale)
-    made = programs.Truncation(problem, PAIRS, STEPS, SIGMA, 1, 1)
+    settings = argparse.Namespace(pairs=PAIRS, steps=STEPS, sigma=SIGMA, rescaled=0.5)
+    made = programs.Truncation(problem, settings, 1, 1)
     return task, problem, made, starts, examples
 
 
@@ -160,7 +170,7 @@ def test_starts_have_their_law(name):
 
 
 def test_outer_training_under_jax(tmp_path):
-    """Programs of an MLP, a convolution, a recurrent net and a quadratic, in a process without TensorFlow: the loss falls."""
+    """Programs of an MLP, a convolution, a recurrent net, a transformer and a quadratic, in a process without TensorFlow."""
     pytest.importorskip("jax", reason="JAX is not installed")
     from taskset.scoring import suites
 
@@ -168,6 +178,7 @@ def test_outer_training_under_jax(tmp_path):
         "mlp_family_seed12",
         "conv_pooling_family_seed226",
         "char_rnn_language_model_family_seed628",
+        "transformer_lm_family_seed34",
         "quadratic_family_seed3",
     ]
     suite = suites.make("few", names, None, "synthetic", 2000, 10.0, 1e6)
@@ -183,16 +194,19 @@ def test_outer_training_under_jax(tmp_path):
         "2",
         "--steps",
         "5",
+        "--optimizer",
+        "anchored_muon",
     ]
     subprocess.run(list(map(str, made)), cwd=ROOT, check=True)
     listed = json.loads((tmp_path / "p/programs.json").read_text())["tasks"]
     shapes = {path: tuple(shape) for path, shape in listed[0]["theta"].items()}
-    np.savez(tmp_path / "start.npz", **optimizers.get("anchored").init_theta(0))
+    np.savez(tmp_path / "start.npz", **optimizers.get("anchored_muon").init_theta(0))
     given = [tmp_path / "out", tmp_path / "p", "--from", tmp_path / "start.npz", "--seconds", "3", "--slowest", "100"]
     blocked = "import sys; sys.modules['tensorflow'] = None; from tools.gpu import train; train.main()"
     subprocess.run([sys.executable, "-c", blocked, *map(str, given)], cwd=ROOT, check=True)
     (path,) = (tmp_path / "out").glob("theta-*.npz")
     with np.load(path) as saved:
         assert {name: saved[name].shape for name in saved.files} == shapes
-        moved = [float(np.abs(saved[name] - np.asarray(w)).max()) for name, w in optimizers.get("anchored").init_theta(0).items()]
+        start = optimizers.get("anchored_muon").init_theta(0)
+        moved = [float(np.abs(saved[name] - np.asarray(w)).max()) for name, w in start.items()]
     assert max(moved) > 0

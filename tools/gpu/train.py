@@ -240,7 +240,9 @@ def options():
     parser.add_argument("--from", dest="start", type=Path, required=True, help="Weights to start from: .npz, by names.")
     parser.add_argument("--seconds", type=float, required=True, help="Seconds of training, compilation not included.")
     parser.add_argument("--controller-seconds", type=float, default=0.0, help="Seconds in which step sizes alone are trained.")
-    parser.add_argument("--until", type=float, default=math.inf, help="Seconds at which it ends at the latest, compilation included.")
+    parser.add_argument(
+        "--until", type=float, default=math.inf, help="Seconds at which it ends at the latest, compilation included."
+    )
     parser.add_argument("--compile-seconds", type=float, default=1e6, help="Seconds after which it trains with what there is.")
     parser.add_argument("--tasks-per-step", type=int, default=8, help="Tasks of an outer step.")
     parser.add_argument("--rate", type=float, default=1e-3, help="Highest outer learning rate.")
