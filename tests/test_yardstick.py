@@ -44,6 +44,13 @@ def test_a_speed_up_is_the_steps_of_the_envelope_over_those_of_the_run():
     assert against[0][4] == f"{lowest[999] / 0.107 - 1:+.0%}" and against[0][6] == f"{lowest[999] / 2:.3g}"
 
 
+def test_a_rule_without_runs_at_a_horizon_has_an_empty_cell(tmp_path):
+    one, runs, adam, falling = made_up({1000: 1.0, 2000: 1.0, 10_000: 1.0})
+    del runs[10_000][yardstick.RULES[0]]
+    assert [bool(row[4]) for row in yardstick.rows_of(one, runs, adam, falling)[1]] == [True, True, False]
+    yardstick.draw([(one, runs, adam, falling)], tmp_path / yardstick.PICTURE)
+
+
 def test_falling_rates_end_at_their_shares():
     rules = yardstick.falling_rules()
     hparams = [rule.hparams(10_000) for rule in rules]

@@ -13,7 +13,8 @@ Settings. The tasks of YARDSTICKS, with batches of 128; the images of the train 
 (published: 80 per cent). Adam: the 8 rates of the package's 17 from 10^-4.5 to 10^-1, 10,000 steps, so that its envelope has all
 horizons. Beside it, to find out what a difference comes from, the same rates falling exponentially to a tenth and to a hundredth
 at the last step, one seed. These and the optimizers of one run take the number of steps, and so are run for each horizon. DIR of
---runs keeps every run; the same command resumes. --only measures some tasks, and the section has what is there.
+--runs keeps every run; the same command resumes. --only measures some tasks, --horizons runs the optimizers of one run for some
+numbers of steps, and the section has what is there.
 
 Source of the published numbers: the normalizers of the repository google/learned_optimization (Metz et al. 2022, arXiv
 2203.11860): the envelope of 15 rates of Adam, of Adam with two falling rates and of RAdam in runs of 100,000 steps, 5 seeds.
@@ -43,7 +44,7 @@ EXPONENTS = np.arange(-9, -1) / 2  # of Adam's rates
 FALLING = (0.1, 0.01)  # shares of a falling rate that are left at the end
 DEFAULT_RATE = -3.0  # the exponent of the rate that most libraries start with
 DECAY = 0.95 ** (1 / 10)
-RULES = ("anchored_wide", "relative_nadam", "the learned list's first")
+RULES = ("muon_wide", "anchored_wide", "relative_nadam", "the learned list's first")
 SMALL = "image_mlp_8x8"  # the family of the task on 8x8 pixels
 PICTURE, TITLE = "yardstick.png", "# An optimizer that works in one run\n"
 
@@ -165,11 +166,12 @@ YARDSTICKS = {
 def rule_of(label):
     """An optimizer of RULES."""
     import learned
+    from learned.deploy import pretrained
     from taskset.optimizers import named
 
     if label == "the learned list's first":
         return named.opt_list(1)[0]
-    return learned.load(label) if label.startswith("anchored") else named.get_optimizer(label)
+    return learned.load(label) if label in pretrained.names() else named.get_optimizer(label)
 
 
 def adam_rules():
@@ -200,22 +202,28 @@ def kept(file, measure):
     return np.load(file)
 
 
-def measure(yardstick, runs):
+def measure(yardstick, runs, horizons=HORIZONS):
     """({horizon: {rule: losses [seeds, steps]}}, Adam's losses [seeds, steps, rates], {horizon: falling rates' losses}) of a
-    task."""
+    task. horizons: those at which rules are run; at the others a rule is there where its runs are."""
     task, seeds = functools.cache(yardstick.task), range(yardstick.seeds)
+
+    def file(name, steps, seed):
+        return runs / yardstick.name / f"{name.replace(' ', '_')}_{steps}_{seed}.npy"
 
     def losses(name, rules, steps, seeds=seeds):
         def of_seed(seed):
             run = lambda: train_losses_of_many(task(), rules(), [seed], steps)[0].astype(np.float32)  # noqa: E731
-            return kept(runs / yardstick.name / f"{name}_{steps}_{seed}.npy", run)
+            return kept(file(name, steps, seed), run)
 
         return np.stack([of_seed(seed) for seed in seeds])
 
     def alone(label, steps):
-        return losses(label.replace(" ", "_"), lambda: [rule_of(label)], steps)[..., 0]
+        return losses(label, lambda: [rule_of(label)], steps)[..., 0]
 
-    one_run = {steps: {label: alone(label, steps) for label in RULES} for steps in yardstick.horizons}
+    def is_wanted(label, steps):
+        return steps in horizons or all(file(label, steps, seed).exists() for seed in seeds)
+
+    one_run = {h: {label: alone(label, h) for label in RULES if is_wanted(label, h)} for h in yardstick.horizons}
     falling = {steps: losses("falling", falling_rules, steps, range(1)) for steps in yardstick.horizons if yardstick.falling}
     return one_run, losses("adam", adam_rules, max(yardstick.horizons)), falling
 
@@ -255,6 +263,9 @@ def rows_of(yardstick, one_run, adam, falling):
         against.append([yardstick.title, f"{horizon:,}", *cells])
         cells = [yardstick.title, f"{horizon:,}", f"{here:.3g}", f"{default[horizon - 1]:.3g}"]
         for label in RULES:
+            if label not in one_run[horizon]:
+                cells.append("")
+                continue
             losses = one_run[horizon][label]
             end = smooth(losses.mean(axis=0))[-1]
             steps = steps_to(lowest, end)
@@ -281,7 +292,8 @@ def draw(found, path):
         axes.plot(steps, lowest, color="0.4", label="Adam's envelope here")
         axes.plot(HORIZONS, yardstick.published, "kx", label="published envelope")
         for i, (horizon, runs) in enumerate(one_run.items()):
-            axes.plot(steps[:horizon], smooth(runs[RULES[0]].mean(axis=0)), f"C{i}", label=f"{RULES[0]}, {horizon:,} steps")
+            if RULES[0] in runs:
+                axes.plot(steps[:horizon], smooth(runs[RULES[0]].mean(axis=0)), f"C{i}", label=f"{RULES[0]}, {horizon:,} steps")
         axes.set(xscale="log", yscale="log", xlim=(100, None), title=yardstick.title, xlabel="steps")
     for axes in panels[:, 0]:
         axes.set(ylabel="train loss, smoothed")
@@ -322,9 +334,13 @@ def main():
     parser.add_argument(
         "--only", nargs="+", choices=YARDSTICKS, default=[*YARDSTICKS], help="The tasks to measure. Default: all."
     )
+    parser.add_argument(
+        "--horizons", nargs="+", type=int, choices=HORIZONS, default=HORIZONS, help="Steps of the runs. Default: all."
+    )
     arguments = parser.parse_args()
     start_tensorflow(threads=1)
-    found = [(one, *measure(one, arguments.runs)) for one in YARDSTICKS.values() if one.name in arguments.only]
+    wanted = [one for one in YARDSTICKS.values() if one.name in arguments.only]
+    found = [(one, *measure(one, arguments.runs, arguments.horizons)) for one in wanted]
     write(found, report.folder(arguments))
 
 

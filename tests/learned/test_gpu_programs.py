@@ -12,11 +12,13 @@ import tensorflow as tf
 
 from benchmarks import exported
 from learned import optimizers
-from learned.outer_training import objectives
+from learned.deploy.weights import load_weights
+from learned.outer_training import checkpoint, objectives
 from learned.unrolling.problem import Problem
 from learned.unrolling.unroll import Unroll
 from taskset.catalogue import get_task
 from taskset.tasks import recurrent_loops
+from tools.gpu import checkpoint as gpu_checkpoint
 from tools.gpu import programs, train
 
 ROOT = Path(__file__).parents[2]
@@ -167,6 +169,30 @@ def test_starts_have_their_law(name):
         one = drawn[0] if law["shape"][0] > law["shape"][1] else drawn[0].T
         np.testing.assert_allclose(one.T @ one, 9 * np.eye(30), atol=1e-4)
     assert np.ptp(drawn[:, 0, 0]) > 0
+
+
+def test_a_checkpoint_knows_its_tasks(tmp_path, monkeypatch):
+    """Those that were compiled and fast enough, and those of the weights that the training went on from."""
+    from taskset.scoring import suites
+
+    names = [f"quadratic_family_seed{seed}" for seed in (3, 4, 12)]
+    suites.save(suites.make("few", names[:2], None, "synthetic", 2000, 10.0, 1e6), tmp_path / "suite.json")
+    theta = {path: np.asarray(w) + 1 for path, w in optimizers.get("anchored_muon").init_theta(0).items()}
+    before = {"task": names[2], "family": "quadratic_family", "split": "train", "scales": {"train": [1.0, 0.0]}}
+    meta = {"optimizer": "anchored_muon", "shapes": {}, "options": {}, "step": 7, "suite": {"tasks": [before]}}
+    checkpoint.save(tmp_path / "start.npz", meta, {f"theta/{path}": w for path, w in theta.items()})
+    np.savez(tmp_path / "theta-000009.npz", **theta)
+    (tmp_path / "log.jsonl").write_text(json.dumps({"ms": dict.fromkeys(names[:2], 1.0), "left_out": names[:1]}) + "\n{}\n")
+    facts = {"optimizer": "anchored_muon", "pairs": 2, "steps": 5, "sigma": 0.01, "rescaled": 0.25}
+    (tmp_path / train.MANIFEST).write_text(json.dumps(facts))
+    given = [tmp_path / "theta-000009.npz", tmp_path / "suite.json", "--programs", tmp_path, "--from", tmp_path / "start.npz"]
+    monkeypatch.setattr(sys, "argv", ["checkpoint", *map(str, given), "--out", str(tmp_path / "made.npz")])
+    gpu_checkpoint.main()
+    found = load_weights(tmp_path / "made.npz")
+    assert found.trained_on == (names[2], names[1]) and found.meta["step"] == 9
+    assert found.meta["options"]["lengths"] == "log_uniform:10:200"
+    assert all(np.array_equal(found.theta[path], w) for path, w in theta.items())
+    assert "on 1 tasks of 1 families (synthetic data)" in found.meta["about"]
 
 
 def test_outer_training_under_jax(tmp_path):

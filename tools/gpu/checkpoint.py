@@ -1,0 +1,96 @@
+"""Weights of `tools.gpu.train` as a checkpoint of the package, which knows the tasks that they were trained on.
+
+    python -m tools.gpu.checkpoint OUT/theta-000546.npz SUITE --programs DIR --from WEIGHTS.npz [--before MORE.npz ..] --out FILE
+
+SUITE, DIR and WEIGHTS.npz: as `tools.gpu.programs` and `tools.gpu.train` had them; beside the weights is the log, which tells the
+tasks that were trained on. WEIGHTS.npz is a checkpoint, MORE.npz are those it came from: their tasks count, too.
+"""
+
+import argparse
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+
+from tools.gpu.train import LENGTHS, MANIFEST
+
+
+def trained_on(log):
+    """The names of the tasks of a training, from the lines of its log."""
+    (line,) = [line for line in map(json.loads, log.read_text().splitlines()) if "left_out" in line]
+    return sorted(line["ms"].keys() - set(line["left_out"]))
+
+
+def of_train(entry):
+    """An entry of a suite, of the split train, with the scale of the train loss alone."""
+    return {**entry, "split": "train", "scales": {"train": entry["scales"]["train"]}}
+
+
+def made(args):
+    """(meta, {path: weights}) of the checkpoint."""
+    from learned.outer_training import checkpoint
+    from taskset.scoring import suites
+
+    manifest = json.loads((args.programs / MANIFEST).read_text())
+    with np.load(args.weights) as saved:
+        theta = {name: saved[name] for name in saved.files}
+    suite, here = suites.load(str(args.suite)), trained_on(args.weights.parent / "log.jsonl")
+    start, *before = [checkpoint.load(path) for path in (args.start, *args.before)]
+    entries = {}
+    for found in (*before, start):
+        entries |= {entry["task"]: entry for entry in found.meta["suite"]["tasks"] if entry["split"] == "train"}
+    written = {entry["task"]: entry for entry in json.loads(args.suite.read_text())["tasks"]}
+    entries |= {name: written[name] for name in here}
+    steps, shortest, longest = manifest["steps"], min(LENGTHS), max(LENGTHS)
+    families = len({written[name]["family"] for name in here})
+    about = (
+        f"with {manifest['pairs']} pairs on a GPU (tools.gpu.train) on {len(here)} tasks of {families} families "
+        f"({suite.source} data), episodes {steps * shortest} to {steps * longest} steps; from weights of "
+        f"{start.meta['step']} outer steps on {len(start.trained_on)} tasks"
+    )
+    options = {
+        "optimizer": manifest["optimizer"],
+        "estimator": "es_single",
+        "objective": "train",
+        "lengths": f"log_uniform:{steps * shortest}:{steps * longest}",
+        **{name: manifest[name] for name in ("pairs", "steps", "sigma", "rescaled")},
+    }
+    meta = {
+        "optimizer": manifest["optimizer"],
+        "shapes": {name: list(w.shape) for name, w in theta.items()},
+        "options": options,
+        "suite": {
+            "name": suite.name,
+            "version": suite.version,
+            "source": suite.source,
+            "horizon": suite.horizon,
+            "tasks": [of_train(entries[name]) for name in sorted(entries)],
+        },
+        "step": int(re.findall(r"\d+", args.weights.stem)[-1]),
+        "versions": {"taskset": suite.taskset_version},
+        "about": about,
+    }
+    return meta, theta
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("weights", type=Path, help="What tools.gpu.train wrote.")
+    parser.add_argument("suite", type=Path, help="The suite of the programs.")
+    parser.add_argument("--programs", type=Path, required=True, help="Directory that tools.gpu.programs wrote.")
+    parser.add_argument("--from", dest="start", type=Path, required=True, help="The checkpoint that the training went on from.")
+    parser.add_argument("--before", type=Path, nargs="*", default=[], help="Checkpoints before that one.")
+    parser.add_argument("--out", type=Path, required=True, help="The checkpoint to write.")
+    args = parser.parse_args()
+    from learned.outer_training import checkpoint
+
+    meta, theta = made(args)
+    checkpoint.save(args.out, meta, {f"theta/{name}": w for name, w in theta.items()})
+    with np.load(args.out) as saved:
+        entries = {name: saved[name] for name in saved.files}
+    np.savez_compressed(args.out, **entries)  # the suite has some 2,000 tasks, NumPy's letters four bytes
+
+
+if __name__ == "__main__":
+    main()
