@@ -52,7 +52,7 @@ def test_keras():
     x = rng.normal(size=(256, 8)).astype(np.float32)
     names = {"x": x, "y": np.argmax(x[:, :4], 1)}
     exec(example("learned.keras"), names)
-    assert names["optimizer"].name == "anchored" and int(names["optimizer"].iterations) == 8
+    assert names["optimizer"].name == "anchored_muon" and int(names["optimizer"].iterations) == 8
     assert all(np.isfinite(w).all() for w in names["model"].get_weights())
 
 
