@@ -69,10 +69,10 @@ class Compiled:
         """The program as text, without the lines of source that it comes from."""
         text = self._function.experimental_get_compiler_ir(*self._flat)(stage="stablehlo")
         text = _LOCATION.sub("", "\n".join(line for line in text.splitlines() if not line.startswith("#loc")))
-        return _BOOLEANS.sub(_written_out, text)
+        return _BOOLEANS.sub(_listed, text)
 
 
-def _written_out(match):
+def _listed(match):
     """A constant of booleans element by element: as bits, eight in a byte, readers of other versions refuse it."""
     shape = [int(size) for size in match[2].split("x")[:-1]]
     bits = np.unpackbits(np.frombuffer(bytes.fromhex(match[1]), np.uint8), count=math.prod(shape), bitorder="little")

@@ -7,6 +7,7 @@ tasks that were trained on. WEIGHTS.npz is a checkpoint, MORE.npz are those it c
 """
 
 import argparse
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -40,10 +41,9 @@ def made(args):
     entries = {}
     for found in (*before, start):
         entries |= {entry["task"]: entry for entry in found.meta["suite"]["tasks"] if entry["split"] == "train"}
-    written = {entry["task"]: entry for entry in json.loads(args.suite.read_text())["tasks"]}
-    entries |= {name: written[name] for name in here}
+    entries |= {name: dataclasses.asdict(suite.entry(name)) for name in here}
     steps, shortest, longest = manifest["steps"], min(LENGTHS), max(LENGTHS)
-    families = len({written[name]["family"] for name in here})
+    families = len({entries[name]["family"] for name in here})
     about = (
         f"with {manifest['pairs']} pairs on a GPU (tools.gpu.train) on {len(here)} tasks of {families} families "
         f"({suite.source} data), episodes {steps * shortest} to {steps * longest} steps; from weights of "
