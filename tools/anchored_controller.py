@@ -6,7 +6,7 @@ Those of examples/anchored_tiny.npz, trained by examples/anchored_on_gpu.py, wit
 its start, 0, and all step sizes times FACTOR, as NAdam's direction is shorter than the learned one. On tasks unlike those of that
 training the learned direction drifts where gradients are small or noisy, and runs of 2,000 steps diverge; the controller of step
 sizes alone keeps what was learned about the run's length and the trend of the loss. FACTOR was chosen from 1, 2 and 4 on
-validation tasks (docs/one_run.md). --publish writes learned/deploy/pretrained/anchored_controller.npz.
+validation tasks (docs/one_run_history.md). --publish writes learned/deploy/pretrained/anchored_controller.npz.
 """
 
 import argparse

@@ -12,7 +12,7 @@ steps are more to train on, with scales from the first 2,000.
 
 `weights` and `rivals` make runs of 200 and of 2,000 steps, each with that number as its horizon (`tools.side_by_side`). The table
 has Adam from the package's baselines of 2,000 steps, cut at 200, which Adam without a schedule allows. --publish writes the
-section of docs/one_run.md.
+section of docs/one_run.md, or of docs/one_run_history.md where it is there.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ HORIZONS = (200, 2000)
 STEPS, LONGER, MOST_MILLISECONDS, MOST_PARAMETERS = 2000, 10_000, 2.5, 100_000
 ASIDE_OF, MOST_ASIDE = 3, 4  # of the training tasks of a family, one of so many is set aside for validation; at most so many
 TUNED, QUADRATIC = "Adam, tuned per task by train loss", "quadratic_family"
-DOCUMENT = Path(__file__).parents[1] / "docs" / "one_run.md"
+DOCUMENTS = tuple(Path(__file__).parents[1] / "docs" / name for name in ("one_run.md", "one_run_history.md"))
 
 
 def provisional(most_parameters=MOST_PARAMETERS, judged=()):
@@ -205,6 +205,12 @@ def text_of(curves, suite, split, view):
     return "\n\n".join(parts)
 
 
+def document_of(section):
+    """The document that has a section; docs/one_run.md where none has."""
+    mark = f"<!-- {section} -->"
+    return next((path for path in DOCUMENTS if mark in path.read_text(encoding="utf-8")), DOCUMENTS[0])
+
+
 def named_checkpoint(text):
     """(NAME, CHECKPOINT) of NAME=CHECKPOINT, as a type of argparse."""
     name, equals, path = text.partition("=")
@@ -268,7 +274,7 @@ def main():
         if name == "table":
             command.add_argument("directories", nargs="+", type=Path, help="What the others wrote.")
             command.add_argument("--view", default="mean", help="Number taken from each curve: mean, end or lowest.")
-            command.add_argument("--publish", metavar="SECTION", help="Section of docs/one_run.md to write.")
+            command.add_argument("--publish", metavar="SECTION", help="Section of the document to write.")
             continue
         command.add_argument("--out", type=Path, required=True, help="Directory of the curves.")
         command.add_argument("--seeds", type=int, default=2, help="Runs of each task, from seeds 0, 1, ..")
@@ -304,7 +310,7 @@ def main():
     text = text_of(curves, suite, args.split, args.view) + f"\n\n{documents.conditions('tensorflow', 'numpy')}."
     print(text)
     if args.publish:
-        documents.write_section(args.publish, text, DOCUMENT)
+        documents.write_section(args.publish, text, document_of(args.publish))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
 
 On a few training tasks of each family, `relative_nadam` makes runs of 200, 520 and 2,000 steps with several `travel`, and with
 other `share`. If the best rate falls like one over the root of the number of steps, one `travel` is the best at all lengths.
-Settings are copies in one program (`tools.side_by_side`). --publish writes the section "relative_rates" of docs/one_run.md.
+Settings are copies in one program (`tools.side_by_side`). --publish writes the section "relative_rates" of docs/one_run_history.md.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ TRAVELS, SHARE = (0.25, 0.5, 0.75, 1.0, 1.5, 2.5), 0.1
 SHARES = (0.03, 0.3)  # with the travel in the middle
 MIDDLE = 0.75
 FEW = [("losg_*", 6), ("quadratic_*", 4), ("conv_*", 0), ("char_*", 0), ("mlp_family", 3), ("mlp_ae_*", 2), ("*", 1)]
-DOCUMENT = Path(__file__).parents[1] / "docs" / "one_run.md"
+DOCUMENT = Path(__file__).parents[1] / "docs" / "one_run_history.md"
 
 
 def settings():
@@ -38,7 +38,7 @@ def main():
     parser.add_argument("suite", help="Suite file.")
     parser.add_argument("--out", type=Path, required=True, help="Directory of the curves.")
     one_run.per_family_option(parser, FEW)
-    report.publish_option(parser, "the section of docs/one_run.md")
+    report.publish_option(parser, "the section of docs/one_run_history.md")
     args = parser.parse_args()
     start_tensorflow(threads=1)
     from taskset.normalization.release import documents

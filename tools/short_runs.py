@@ -1,4 +1,4 @@
-"""Short outer trainings of `anchored` that differ in one thing each, for docs/one_run.md.
+"""Short outer trainings of `anchored` that differ in one thing each, for docs/one_run_history.md.
 
     python -m tools.short_runs SUITE --out DIR [--only base rms ..] [--minutes 12] [--per-family losg_tasks_family=20 '*=1']
 

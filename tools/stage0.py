@@ -7,7 +7,7 @@ root mean square over the tensor, its step absolute or times the root mean squar
 constant, falls along a line to 0, or is level for half of the run and then falls along a cosine. All settings are copies in one
 program (`tools.side_by_side`). All of them make runs of 200 steps; the nine with the least mean normalized train loss over the
 curve make runs of 2,000, and the best of these is the one that is least there. Writes DIR/best.json; --publish the section
-"stage0" of docs/one_run.md.
+"stage0" of docs/one_run_history.md.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ RATES = {False: (0.003, 0.01, 0.03), True: (0.03, 0.1, 0.3)}  # absolute; relati
 SCHEDULES = {"constant": (0.0, 1.0), "linear": (1.0, 1.0), "flat, cosine": (0.0, 0.5)}  # (linear, constant fraction)
 KEPT = 9  # settings that make the longer runs
 SMALLEST = 0.01  # of the root mean square that a step is relative to: biases start at 0
-DOCUMENT = Path(__file__).parents[1] / "docs" / "one_run.md"
+DOCUMENT = Path(__file__).parents[1] / "docs" / "one_run_history.md"
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def main():
     parser.add_argument("suite", help="Suite file.")
     parser.add_argument("--out", type=Path, required=True, help="Directory of the curves.")
     one_run.per_family_option(parser, [("*", 4)])
-    report.publish_option(parser, "the section of docs/one_run.md")
+    report.publish_option(parser, "the section of docs/one_run_history.md")
     args = parser.parse_args()
     start_tensorflow(threads=1)
     from taskset.normalization.release import documents

@@ -1,0 +1,184 @@
+"""What one run of an optimizer is worth beside Adam's trials: the pictures of docs/one_run.md.
+
+    python -m tools.one_run_pictures SUITE --split test --name NAME DIR .. (--out OUT | --publish)
+
+DIR: what `tools.one_run weights` and `rivals` wrote, with runs of 200 and 2,000 steps; NAME: the optimizer that the pictures are
+about. Adam is the package's: its 17 rates on each task.
+
+- `one_run_NAME.png`: the mean over tasks against the number of Adam's rates that are tried, chosen at random and the best kept, by
+  train loss; the histogram of the differences between NAME and Adam with all rates, task by task; and the means by family.
+- `one_run_NAME_curves.png`: the learning curves of three tasks, chosen by that difference: the one with a tenth of the tasks below
+  it, the median, and the one with a tenth above it.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+from benchmarks import report
+from taskset.execution.runtime import start_tensorflow
+from taskset.scoring import rivals, scores, statistics, suites
+from taskset.scoring.rows import expected_of_best
+from tools import one_run
+
+ADAM, OURS, OTHERS = "0.35", "#D55E00", ("#0072B2", "#009E73", "#CC79A7", "#E69F00")  # told apart by colour-blind eyes
+WIDTH, BINS = 8.4, np.linspace(-1, 1, 41)
+PLACES = {"a tenth of the tasks are better": 0.1, "the median task": 0.5, "a tenth of the tasks are worse": 0.9}
+
+
+def measured(suite, directories):
+    """(scores [task, horizon] x optimizer, curves of the train loss with Adam's), from the folders of `tools.one_run`."""
+    files = [path for directory in directories for path in sorted(directory.glob("*.parquet"))]
+    ours = pd.concat([pd.read_parquet(path) for path in files], ignore_index=True)
+    tasks, horizons = sorted(ours["task"].unique()), sorted(int(h) for h in ours["horizon"].unique())
+    both = pd.concat([ours, one_run.baselines(suite, tasks, horizons, ours["step"].unique())], ignore_index=True)
+    found = one_run.scored(both, suite, "mean")[0].xs("train", level="split")
+    kept = [name for name in found.columns if name in set(ours["optimizer"]) or rivals.family_of(name) == rivals.ADAM]
+    return found[kept], both[both["optimizer"].isin(kept)]
+
+
+def adams(found):
+    """The names of Adam's rates among the columns, by rate."""
+    names = [name for name in found.columns if rivals.family_of(name) == rivals.ADAM]
+    return sorted(names, key=lambda name: float(name.rpartition("_")[2]))
+
+
+def differences(found, name):
+    """Score of the optimizer less that of Adam's best rate on each task: a series."""
+    return found[name] - found[adams(found)].min(axis=1)
+
+
+def of_trials(rates):
+    """[trials, tasks]: the expected score of the best of 1, 2, .. rates drawn at random; rates: scores [tasks, rates]."""
+    rates = np.asarray(rates)
+    return np.array([[expected_of_best(one, one, trials) for one in rates] for trials in range(1, rates.shape[1] + 1)])
+
+
+def overview(found, name, families, path):
+    """A column for each horizon: against trials, differences, families."""
+    horizons = sorted(found.index.unique("horizon"))
+    figure, panels = plt.subplots(
+        3, len(horizons), figsize=(WIDTH, 9.6), layout="constrained", squeeze=False, height_ratios=(1, 0.8, 1.5)
+    )
+    colours = dict(zip([name, *(n for n in found.columns if n != name and n not in adams(found))], (OURS, *OTHERS)))
+    for (top, middle, bottom), horizon in zip(panels.T, horizons):
+        part = found.xs(horizon, level="horizon")
+        against_trials(top, part, colours)
+        top.set_title(f"{horizon:,} steps, {len(part)} tasks", fontsize=10)
+        difference = differences(part, name).clip(BINS[0], BINS[-1])
+        middle.hist(difference, BINS, color=OURS, alpha=0.8)
+        middle.set_xticks((-1, -0.5, 0, 0.5, 1))
+        middle.axvline(0, color="black", linewidth=0.8)
+        middle.set_xlabel(f"{name} less Adam's best rate, each task", fontsize=8)
+        better = f"better on {int((difference < 0).sum())}"
+        middle.text(0.03, 0.93, better, transform=middle.transAxes, va="top", fontsize=8)
+        by_family(bottom, part, families, colours)
+    for axes in panels.flat:
+        axes.tick_params(labelsize=8)
+        axes.spines[["top", "right"]].set_visible(False)
+    panels[0, 0].set_ylabel("mean normalized train loss", fontsize=8)
+    panels[1, 0].set_ylabel("tasks", fontsize=8)
+    for axes in panels[2, 1:]:
+        axes.set_yticklabels([])
+    panels[0, 0].legend(fontsize=8, frameon=False)
+    figure.savefig(path, dpi=130)
+    plt.close(figure)
+
+
+def against_trials(axes, part, colours):
+    """Adam's curve with the 95% interval of its mean over tasks, and a line with one for each optimizer of one run."""
+    curve = of_trials(part[adams(part)])
+    trials = np.arange(1, len(curve) + 1)
+    low, high = np.array([statistics.interval(values, statistics.mean) for values in curve]).T
+    axes.plot(trials, curve.mean(axis=1), color=ADAM, label="Adam, best of so many rates")
+    axes.fill_between(trials, low, high, color=ADAM, alpha=0.15, linewidth=0)
+    for i, (name, colour) in enumerate(colours.items()):
+        values = part[name].to_numpy()
+        axes.axhline(values.mean(), color=colour, label=f"{name}, one run", linestyle="-" if i == 0 else "--")
+        if i == 0:
+            axes.axhspan(*statistics.interval(values, statistics.mean), color=colour, alpha=0.12, linewidth=0)
+    axes.set(xlim=(1, len(curve)), ylim=(0, 1), xticks=(1, 5, 9, 13, 17))
+    axes.set_xlabel("Adam's rates that are tried", fontsize=8)
+
+
+def by_family(axes, part, families, colours):
+    """Means over the tasks of each family: a mark for each optimizer, and Adam's best rate of each task."""
+    grouped = part.assign(adam=part[adams(part)].min(axis=1)).groupby(families)
+    means, counts = grouped.mean(), grouped.size()
+    places = np.arange(len(means))[::-1]
+    axes.hlines(places, means["adam"], means[next(iter(colours))], color="0.8", linewidth=1.2)
+    axes.plot(means["adam"], places, "o", color=ADAM, markersize=5)
+    for i, (name, colour) in enumerate(colours.items()):
+        axes.plot(means[name], places, "D" if i == 0 else "x", color=colour, markersize=5)
+    labels = [f"{family.removesuffix('_family').replace('_', ' ')} ({counts[family]})" for family in means.index]
+    axes.set_yticks(places, labels)
+    axes.axvline(0, color="black", linewidth=0.8)
+    axes.set_xlabel("mean normalized train loss; grey dot: Adam's best rate", fontsize=8)
+
+
+def chosen(found, name, horizon):
+    """{why: task}: where the difference has the quantiles of PLACES, of the tasks at a horizon."""
+    ordered = differences(found.xs(horizon, level="horizon"), name).sort_values(kind="stable")
+    return {why: ordered.index[round(place * (len(ordered) - 1))] for why, place in PLACES.items()}
+
+
+def learning_curves(found, curves, name, suite, path):
+    """Three tasks, a row each, and a column for each horizon: normalized train losses of single runs."""
+    horizons = sorted(found.index.unique("horizon"))
+    tasks = chosen(found, name, horizons[-1])
+    figure, panels = plt.subplots(len(tasks), len(horizons), figsize=(WIDTH, 7.6), layout="constrained", squeeze=False)
+    for row, (why, task) in zip(panels, tasks.items()):
+        for axes, horizon in zip(row, horizons):
+            rates = found.xs(horizon, level="horizon").loc[task, adams(found)]
+            runs = curves[(curves["task"] == task) & (curves["horizon"] == horizon)]
+            initial, best = suite.entry(task).scales["train"]
+            for optimizer, colour, label in ((rates.idxmin(), ADAM, "Adam, best rate of the task"), (name, OURS, name)):
+                for i, (_, run) in enumerate(runs[runs["optimizer"] == optimizer].groupby("seed")):
+                    losses = scores.normalize(run["train"], initial, best)
+                    axes.plot(run["step"], losses, color=colour, linewidth=1.2, label=label if i == 0 else None)
+            axes.set_xlim(0, horizon)
+            axes.tick_params(labelsize=8)
+            axes.spines[["top", "right"]].set_visible(False)
+        row[0].set_title(f"{task}: {why}", fontsize=9, loc="left")
+    for axes in panels[:, 0]:
+        axes.set_ylabel("normalized train loss", fontsize=8)
+    for axes in panels[-1]:
+        axes.set_xlabel("step", fontsize=8)
+    panels[0, 0].legend(fontsize=8, frameon=False)
+    figure.savefig(path, dpi=130)
+    plt.close(figure)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    report.folder_options(parser)
+    parser.add_argument("suite", help="Suite file.")
+    parser.add_argument("directories", nargs="+", type=Path, help="What `tools.one_run weights` and `rivals` wrote.")
+    parser.add_argument("--split", default="valid", help="Tasks of the suite: train, valid or test.")
+    parser.add_argument("--name", required=True, help="The optimizer that the pictures are about.")
+    args = parser.parse_args()
+    start_tensorflow(threads=1)
+    suite = suites.load(args.suite)
+    found, curves = measured(suite, args.directories)
+    if args.name not in found.columns:
+        sys.exit(f"error: no runs of {args.name!r} in these folders")
+    names = {entry.task for entry in suite.of_split(args.split)}
+    found = found[found.index.get_level_values("task").isin(names)]
+    families = {entry.task: entry.family for entry in suite.tasks}
+    out = report.folder(args) / "pictures"
+    out.mkdir(parents=True, exist_ok=True)
+    overview(found, args.name, families, out / f"one_run_{args.name}.png")
+    learning_curves(found, curves, args.name, suite, out / f"one_run_{args.name}_curves.png")
+    print(f"{out}: one_run_{args.name}.png, one_run_{args.name}_curves.png")
+
+
+if __name__ == "__main__":
+    main()
