@@ -5,10 +5,10 @@
 DIR: what `tools.one_run weights` and `rivals` wrote, with runs of 200 and 2,000 steps; NAME: the optimizer that the pictures are
 about. Adam is the package's: its 17 rates on each task.
 
-- `one_run_NAME.png`: the mean over tasks against the number of Adam's rates that are tried, chosen at random and the best kept, by
-  train loss; the histogram of the differences between NAME and Adam with all rates, task by task; and the means by family.
-- `one_run_NAME_curves.png`: the learning curves of three tasks, chosen by that difference: the one with a tenth of the tasks below
-  it, the median, and the one with a tenth above it.
+- `one_run_NAME.png`: the mean over tasks against the number of Adam's rates that are tried, chosen at random and the best kept,
+  by train loss; the histogram of the differences between NAME and Adam with all rates, task by task; and the means by family.
+- `one_run_NAME_curves.png`: the learning curves of three tasks, chosen by that difference: the one with a tenth of the tasks
+  below it, the median, and the one with a tenth above it.
 """
 
 import argparse

@@ -4,7 +4,8 @@
 
 On a few training tasks of each family, `relative_nadam` makes runs of 200, 520 and 2,000 steps with several `travel`, and with
 other `share`. If the best rate falls like one over the root of the number of steps, one `travel` is the best at all lengths.
-Settings are copies in one program (`tools.side_by_side`). --publish writes the section "relative_rates" of docs/one_run_history.md.
+Settings are copies in one program (`tools.side_by_side`). --publish writes the section "relative_rates" of
+docs/one_run_history.md.
 """
 
 from __future__ import annotations

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from dataclasses import dataclass
 
 import tensorflow as tf
 
 from learned.optimizers import features, network, tensorwise
 from learned.optimizers.base import LearnedOptimizer
 from learned.optimizers.tensorwise import inverse_root
+from learned.types import Tree
 from taskset.optimizers.muon import newton_schulz, rows_and_columns
 from taskset.tasks.initializers import constant
 
@@ -80,8 +82,25 @@ def _lying(matrix):
     return matrix if matrix.shape[0] <= matrix.shape[1] else tf.transpose(matrix)
 
 
-def _update(theta, grads, state, params, step, loss, validation_loss, horizon):
-    del validation_loss
+@dataclass(frozen=True, eq=False)
+class Observed:
+    """What a step is made of.
+
+    read: by the controller [READ + 1, tensors]; n, o: the two directions of each tensor, [n], o None where it is no matrix;
+    squares: the means of n^2, n O and O^2 over the tensors, [tensors] each; s_square: squares of their sizes [tensors]; state: the
+    one after the step.
+    """
+
+    read: tf.Tensor
+    n: list[tf.Tensor]
+    o: list[tf.Tensor | None]
+    squares: tuple[tf.Tensor, tf.Tensor, tf.Tensor]
+    s_square: tf.Tensor
+    state: Tree
+
+
+def observed(grads, state, params, step, loss, horizon) -> Observed:
+    """Everything of a step but the weights. Arguments: of `LearnedOptimizer.update`."""
     sizes, order, p = tensorwise.sizes(params), features.in_order(params), tensorwise.vector(params)
     g = tf.clip_by_value(tensorwise.vector(grads), -tensorwise.LARGEST, tensorwise.LARGEST)
     t = tf.cast(step, p.dtype) + 1
@@ -103,18 +122,37 @@ def _update(theta, grads, state, params, step, loss, validation_loss, horizon):
     o = [of_n if of_o is None else of_o for of_n, of_o in zip(n, found)]
     whole_n, whole_o = tf.concat(n, 0), tf.concat(o, 0)
     seen = [whole_n, g * inverse, *tf.unstack(in_noise)]
-    moved = means(*((x, x) for x in seen), (whole_n, whole_o), (whole_o, whole_o))
-    cosine = moved[4] * inverse_root(moved[0]) * inverse_root(moved[5])
+    squares = means(*((x, x) for x in seen), (whole_n, whole_o), (whole_o, whole_o))
+    cosine = squares[4] * inverse_root(squares[0]) * inverse_root(squares[5])
 
     fraction = tf.minimum(tf.cast(step, p.dtype) / horizon, 1.0)
-    read = tensorwise.readings(params, fraction, trend, s_square, corrected, after["cosine"], moved[:4], t)
-    c1, c2, c3 = tensorwise.controller(theta, tf.concat([read, cosine[None]], 0))
-    b = tf.sigmoid(3 * c3 + math.log(ORTHOGONAL / (1 - ORTHOGONAL)))
-    square = tf.square(1 - b) * moved[0] + 2 * b * (1 - b) * moved[4] + tf.square(b) * moved[5]
-    rates = tensorwise.rates(theta, c1, c2, s_square, tf.maximum(square, 0.0), horizon)  # rounding may leave it below 0
+    read = tensorwise.readings(params, fraction, trend, s_square, corrected, after["cosine"], squares[:4], t)
+    kept = squares[0], squares[4], squares[5]
+    new = {"m": m, "v": v, **after, "losses": losses}
+    return Observed(tf.concat([read, cosine[None]], 0), n, found, kept, s_square, new)
 
+
+def rates_and_shares(theta, outputs, seen: Observed, horizon):
+    """(rate, b) of each tensor, [tensors], from the controller's three outputs."""
+    c1, c2, c3 = outputs
+    b = tf.sigmoid(3 * c3 + math.log(ORTHOGONAL / (1 - ORTHOGONAL)))
+    of_n, of_both, of_o = seen.squares
+    square = tf.square(1 - b) * of_n + 2 * b * (1 - b) * of_both + tf.square(b) * of_o
+    square = tf.maximum(square, 0.0)  # rounding may leave it below 0
+    return tensorwise.rates(theta, c1, c2, seen.s_square, square, horizon), b
+
+
+def moved(params, seen: Observed, rates, shares):
+    """The params after the step."""
     new = {}
-    for path, rate, share, of_n, of_o in zip(order, tf.unstack(rates), tf.unstack(b), n, found):
-        u = of_n if of_o is None else of_n + share * (of_o - of_n)
+    for path, rate, share, n, o in zip(features.in_order(params), tf.unstack(rates), tf.unstack(shares), seen.n, seen.o):
+        u = n if o is None else n + share * (o - n)
         new[path] = params[path] - tf.reshape(rate * u, params[path].shape)
-    return new, {"m": m, "v": v, **after, "losses": losses}
+    return new
+
+
+def _update(theta, grads, state, params, step, loss, validation_loss, horizon):
+    del validation_loss
+    seen = observed(grads, state, params, step, loss, horizon)
+    rates, shares = rates_and_shares(theta, tensorwise.controller(theta, seen.read), seen, horizon)
+    return moved(params, seen, rates, shares), seen.state

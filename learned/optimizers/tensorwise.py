@@ -22,6 +22,7 @@ HIDDEN = 16  # units of the controller
 FRACTIONS = (0.03, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0, 1.1)  # of the run
 TRENDS, SHORTEST = 6, 10.0  # averages of the loss; the half-life of the fastest, in steps
 READ = len(FRACTIONS) + TRENDS - 1 + 11  # numbers that a controller reads
+SIZE_READ = READ - 5  # which of them is a third of the logarithm of the tensor's size
 V_DECAYS = (0.95, 0.999)
 USUAL_STEPS = 2000.0  # a run of so many has the same steps whatever `length` is
 SHARED = 0.1  # the size of a tensor counts as at least about this share of the root mean square of all parameters
