@@ -87,8 +87,8 @@ class Observed:
     """What a step is made of.
 
     read: by the controller [READ + 1, tensors]; n, o: the two directions of each tensor, [n], o None where it is no matrix;
-    squares: the means of n^2, n O and O^2 over the tensors, [tensors] each; s_square: squares of their sizes [tensors]; state: the
-    one after the step.
+    squares: the means of n^2, n O and O^2 over the tensors, [tensors] each; s_square: squares of their sizes [tensors]; state:
+    the one after the step.
     """
 
     read: tf.Tensor
