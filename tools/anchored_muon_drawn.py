@@ -15,6 +15,7 @@ a checkpoint like any other, and outer training can go on from it.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import math
 import sys
 from pathlib import Path
@@ -22,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from taskset.execution.runtime import start_tensorflow
-from tools import one_run
+from tools import one_run, shipped_checkpoint
 
 LENGTHS = (100, 200, 400, 1000, 2000)
 SAMPLES = 60  # of each run
@@ -154,21 +155,23 @@ def main():
         parser.error("--ramp: a number > 0")
     start_tensorflow(threads=1)
     from learned.deploy.weights import load_weights
-    from learned.outer_training import checkpoint
     from taskset.catalogue import get_task
     from taskset.scoring import suites
 
     found, suite = load_weights(args.checkpoint), suites.load(args.suite)
     if found.optimizer != "anchored_muon":
         parser.error(f"{args.checkpoint} is a checkpoint of {found.optimizer}: give one of anchored_muon")
-    tasks, parts = [entry.task for entry in one_run.few(suite, args.per_family).tasks], []
-    for number, name in enumerate(tasks):
+    entries, parts = one_run.few(suite, args.per_family).tasks, []
+    for number, entry in enumerate(entries):
         first = number * len(LENGTHS)
-        task = get_task(name, suite.source)
+        task = get_task(entry.task, suite.source)
         parts.append(readings_along(task, found.theta, args.ramp, range(first, first + len(LENGTHS))))
-        print(f"{number + 1} of {len(tasks)}: {name}", flush=True)
+        print(f"{number + 1} of {len(entries)}: {entry.task}", flush=True)
     theta = fitted(found.theta, *(np.concatenate(column) for column in zip(*parts)))
-    checkpoint.save(args.out, found.meta, {f"theta/{path}": w for path, w in theta.items()})
+    seen = {entry.task: shipped_checkpoint.of_train(dataclasses.asdict(entry)) for entry in entries}
+    shipped_checkpoint.save(
+        args.out, shipped_checkpoint.with_tasks(found.meta, shipped_checkpoint.entries_of([found]) | seen), theta
+    )
 
 
 if __name__ == "__main__":

@@ -99,3 +99,18 @@ def test_the_fit_finds_another_controller(exponents):
     before = np.abs(np.stack(tensorwise.controller(start, tf.constant(read.T)), 1) - outputs).mean(axis=0)
     errors = [float(x) for x in said[0].rpartition(": ")[2].split(", ")]
     assert all(error < 0.5 * old for error, old in zip(errors, before))
+
+
+def test_a_checkpoint_to_ship_knows_the_tasks_of_all_trainings(tmp_path, monkeypatch):
+    from learned.deploy import pretrained
+    from learned.deploy.weights import load_weights
+    from tools import shipped_checkpoint
+
+    out, before = tmp_path / "shipped.npz", ("anchored_controller", "anchored_pes")
+    command = ["shipped_checkpoint", "anchored_wide", "--before", *before, "--about", "after much", "--out", str(out)]
+    monkeypatch.setattr("sys.argv", command)
+    shipped_checkpoint.main()
+    found, last = load_weights(out), load_weights("anchored_wide")
+    assert set(found.trained_on) == set(last.trained_on) | set(load_weights("anchored_pes").trained_on)
+    assert all(np.array_equal(w, last.theta[path]) for path, w in found.theta.items())
+    assert out.stat().st_size < pretrained.find("anchored_wide").stat().st_size

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tools import shipped_checkpoint
 from tools.gpu.train import LENGTHS, MANIFEST
 
 
@@ -21,11 +22,6 @@ def trained_on(log):
     """The names of the tasks of a training, from the lines of its log."""
     (line,) = [line for line in map(json.loads, log.read_text().splitlines()) if "left_out" in line]
     return sorted(line["ms"].keys() - set(line["left_out"]))
-
-
-def of_train(entry):
-    """An entry of a suite, of the split train, with the scale of the train loss alone."""
-    return {**entry, "split": "train", "scales": {"train": entry["scales"]["train"]}}
 
 
 def made(args):
@@ -38,10 +34,8 @@ def made(args):
         theta = {name: saved[name] for name in saved.files}
     suite, here = suites.load(str(args.suite)), trained_on(args.weights.parent / "log.jsonl")
     start, *before = [checkpoint.load(path) for path in (args.start, *args.before)]
-    entries = {}
-    for found in (*before, start):
-        entries |= {entry["task"]: entry for entry in found.meta["suite"]["tasks"] if entry["split"] == "train"}
-    entries |= {name: dataclasses.asdict(suite.entry(name)) for name in here}
+    entries = shipped_checkpoint.entries_of([*before, start])
+    entries |= {name: shipped_checkpoint.of_train(dataclasses.asdict(suite.entry(name))) for name in here}
     steps, shortest, longest = manifest["steps"], min(LENGTHS), max(LENGTHS)
     families = len({entries[name]["family"] for name in here})
     about = (
@@ -65,7 +59,7 @@ def made(args):
             "version": suite.version,
             "source": suite.source,
             "horizon": suite.horizon,
-            "tasks": [of_train(entries[name]) for name in sorted(entries)],
+            "tasks": [entries[name] for name in sorted(entries)],
         },
         "step": int(re.findall(r"\d+", args.weights.stem)[-1]),
         "versions": {"taskset": suite.taskset_version},
@@ -83,13 +77,7 @@ def main():
     parser.add_argument("--before", type=Path, nargs="*", default=[], help="Checkpoints before that one.")
     parser.add_argument("--out", type=Path, required=True, help="The checkpoint to write.")
     args = parser.parse_args()
-    from learned.outer_training import checkpoint
-
-    meta, theta = made(args)
-    checkpoint.save(args.out, meta, {f"theta/{name}": w for name, w in theta.items()})
-    with np.load(args.out) as saved:
-        entries = {name: saved[name] for name in saved.files}
-    np.savez_compressed(args.out, **entries)  # the suite has some 2,000 tasks, NumPy's letters four bytes
+    shipped_checkpoint.save(args.out, *made(args))
 
 
 if __name__ == "__main__":
