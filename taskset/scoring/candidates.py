@@ -128,7 +128,8 @@ def find(text: str) -> tuple[object, str]:
         return loaded(text, "")
     place, colon, attribute = text.rpartition(":")
     if not colon:
-        raise UnknownName(f"{unknown} Or give FILE.py:NAME, MODULE:NAME, or a checkpoint of `learned`.") from unknown
+        or_else = "FILE.py:NAME, MODULE:NAME, or a checkpoint of `learned` (python -m learned pretrained lists its own)"
+        raise UnknownName(f"{unknown} Or give {or_else}.") from unknown
     return loaded(place, attribute)
 
 
