@@ -58,7 +58,8 @@ OTHER_CHOICES = (
 )
 DRAWS = {"GPU": "by TensorFlow's own Philox operation", "CPU": "of elementary operations (`taskset.random.philox`)"}
 SITUATION = (
-    "Everything below was run on a CPU. One outer step was run on an H100 later: [one run](one_run_history.md#an-outer-step-on-a-gpu)."
+    "Everything below was run on a CPU. One outer step was run on an H100 later "
+    "([one run](one_run_history.md#an-outer-step-on-a-gpu))."
 )
 RUNNER = Path(__file__).with_name("run_stablehlo.py")
 SECONDS = 2.0  # of timing, a program

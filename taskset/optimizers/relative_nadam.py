@@ -79,7 +79,7 @@ def relative_nadam(
 
     n = (b1 m / (1 - b1^(t+1)) + (1 - b1) g / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps): NAdam's direction (Dozat 2016), m and v
     as in `adam`. Steps relative to the parameters are Adafactor's (Shazeer and Stern 2018, arXiv 1804.04235, section 8).
-    That the best rate falls like T^-.5, and how large it is, was found on training tasks of the package (docs/one_run_history.md).
+    That the best rate falls like T^-.5, and how large it is, was found on training tasks here (docs/one_run_history.md).
     """
     settings = {"travel": travel, "beta1": beta1, "beta2": beta2, "epsilon": epsilon, "share": share}
     settings = checked("relative_nadam", settings)
