@@ -162,6 +162,8 @@ def main():
     if found.optimizer != "anchored_muon":
         parser.error(f"{args.checkpoint} is a checkpoint of {found.optimizer}: give one of anchored_muon")
     entries, parts = one_run.few(suite, args.per_family).tasks, []
+    if not entries:
+        parser.error(f"{args.suite} has no such training tasks")
     for number, entry in enumerate(entries):
         first = number * len(LENGTHS)
         task = get_task(entry.task, suite.source)

@@ -181,4 +181,9 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    from taskset.errors import TasksetError
+
+    try:
+        main()
+    except TasksetError as error:
+        sys.exit(f"error: {error}")

@@ -7,6 +7,7 @@ those tasks: `taskset score` says of them what was trained on, and no suite that
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -55,4 +56,9 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    from taskset.errors import TasksetError
+
+    try:
+        main()
+    except TasksetError as error:
+        sys.exit(f"error: {error}")
