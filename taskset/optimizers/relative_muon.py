@@ -43,7 +43,7 @@ def relative_muon(
     O: Muon's `orthogonalized` factor of b1 m / (1 - b1^(t+1)) + (1 - b1) g / (1 - b1^t), the average of gradients in NAdam's
     direction. A matrix is a parameter of two or more axes, [everything but the last axis, last axis], of which neither is 1;
     others are moved as by `relative_nadam`, whose settings these are. Jordan et al. 2024 (kellerjordan.github.io/posts/muon).
-    A step of a wide layer costs several times what its gradient does on a CPU.
+    A step of a wide layer costs far more than its gradient on a CPU (docs/benchmarks.md).
     """
     settings = {
         "travel": travel,
