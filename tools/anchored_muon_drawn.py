@@ -30,7 +30,7 @@ SAMPLES = 60  # of each run
 STEPS, BATCH, RATE = 40_000, 2048, 3e-3  # of the fit
 OUTPUT_WEIGHTS = (1.0, 0.2, 0.2)  # of the errors of the three outputs; the first is the logarithm of the step
 LINEAR_FROM = 0.5  # errors count by their square up to here, then linearly
-TRAVEL, ORTHOGONAL = 0.75, 0.4  # of `relative_muon`
+NEARLY_OVER = 1e-3  # what is left of a run counts as no less, so that the last rate has a logarithm
 
 
 def relative_rates(seen, fraction, horizon):
@@ -38,9 +38,11 @@ def relative_rates(seen, fraction, horizon):
     import tensorflow as tf
 
     from learned.optimizers import anchored_muon
+    from taskset.optimizers.relative_muon import relative_muon
 
-    falling = TRAVEL * tf.sqrt(3 / horizon) * tf.maximum(1 - fraction, 1e-3) * tf.sqrt(seen.s_square)
-    longer = [1.0 if o is None else ORTHOGONAL / anchored_muon.SIZE for o in seen.o]
+    by_hand = relative_muon().settings
+    falling = by_hand["travel"] * tf.sqrt(3 / horizon) * tf.maximum(1 - fraction, NEARLY_OVER) * tf.sqrt(seen.s_square)
+    longer = [1.0 if o is None else by_hand["orthogonal"] / anchored_muon.SIZE for o in seen.o]
     return falling * tf.constant(longer, falling.dtype)
 
 
@@ -109,6 +111,8 @@ def fitted(theta, read, outputs, lengths, weights, steps=STEPS, say=print):
     A tenth of the rows, at random, tells how good the fit is: `say` gets a line with the mean error of each output on them."""
     import tensorflow as tf
 
+    from learned.optimizers import tensorwise
+
     more = logarithms(read, lengths)
     rng = np.random.default_rng(0)
     aside = rng.random(len(read)) < 0.1
@@ -116,13 +120,10 @@ def fitted(theta, read, outputs, lengths, weights, steps=STEPS, say=print):
     columns = [np.asarray(column, np.float32) for column in (read, more, wanted, weights)]
     fit, held = ([column[rows] for column in columns] for rows in (~aside, aside))
     variables = {path: tf.Variable(w) for path, w in theta.items()}
-    schedule = tf.keras.optimizers.schedules.CosineDecay(RATE, steps)
-    adam = tf.keras.optimizers.Adam(schedule)
+    adam = tf.keras.optimizers.Adam(tf.keras.optimizers.schedules.CosineDecay(RATE, steps))
     adam.build(list(variables.values()))
 
     def errors(read, more, wanted):
-        from learned.optimizers import tensorwise
-
         found = tf.stack(tensorwise.controller(variables, tf.transpose(read)), axis=1)
         exponents = tf.stack([variables["power"], variables["length"]])
         return found + tf.pad(tf.linalg.matvec(more, exponents)[:, None], [[0, 0], [0, 2]]) - wanted

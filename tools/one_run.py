@@ -27,6 +27,7 @@ from pathlib import Path
 
 import numpy as np
 
+from taskset.errors import StoreError
 from taskset.execution.runtime import start_tensorflow
 
 HORIZONS = (200, 2000)
@@ -117,6 +118,24 @@ def baselines(suite, tasks, horizons, steps):
     return pd.concat(parts, ignore_index=True)
 
 
+def read(directories):
+    """The curves that `weights` and `rivals` wrote into some directories."""
+    import pandas as pd
+
+    files = [path for directory in directories for path in sorted(directory.glob("*.parquet"))]
+    if not files:
+        raise StoreError(f"no curves in {', '.join(map(str, directories))}: give directories that `weights` or `rivals` wrote")
+    return pd.concat([pd.read_parquet(path) for path in files], ignore_index=True)
+
+
+def beside_baselines(curves, suite):
+    """The curves, and those of the baselines on the same tasks at the same horizons and steps."""
+    import pandas as pd
+
+    tasks, horizons = sorted(curves["task"].unique()), sorted(int(h) for h in curves["horizon"].unique())
+    return pd.concat([curves, baselines(suite, tasks, horizons, curves["step"].unique())], ignore_index=True)
+
+
 def worst_quarter(values):
     """The mean of the worst quarter of the tasks, rounded up."""
     values = np.sort(values)
@@ -130,12 +149,9 @@ def rows_of(curves, suite, view, split):
     from taskset.scoring import rivals, statistics
 
     ours = list(curves["optimizer"].unique())
-    steps, horizons = curves["step"].unique(), sorted(int(h) for h in curves["horizon"].unique())
-    tasks = sorted(curves["task"].unique())
-    both = pd.concat([curves, baselines(suite, tasks, horizons, steps)], ignore_index=True)
-    means, diverged, runs = scored(both, suite, view)
+    means, diverged, runs = scored(beside_baselines(curves, suite), suite, view)
     found, chosen = {}, {}
-    for horizon in horizons:
+    for horizon in sorted(int(h) for h in curves["horizon"].unique()):
         part = means.xs(horizon, level="horizon").dropna(axis=1, how="all")
         lines = []
         for rival in rivals.rivals_of(part.loc[["train", "valid_outer"]], ours)[0]:
@@ -287,8 +303,6 @@ def main():
             )
     args = parser.parse_args()
     start_tensorflow(threads=1)
-    import pandas as pd
-
     import learned  # noqa: F401
     from taskset.normalization.release import documents
     from taskset.scoring import suites
@@ -305,9 +319,7 @@ def main():
         tasks, seeds = in_turn(suite.of_split(args.split)), range(args.seeds)
         side_by_side.run(suite, tasks, given, args.horizons, args.out, seeds=seeds)
         return
-    frames = [pd.read_parquet(path) for directory in args.directories for path in sorted(directory.glob("*.parquet"))]
-    curves = pd.concat(frames, ignore_index=True)
-    text = text_of(curves, suite, args.split, args.view) + f"\n\n{documents.conditions('tensorflow', 'numpy')}."
+    text = text_of(read(args.directories), suite, args.split, args.view) + f"\n\n{documents.conditions('tensorflow', 'numpy')}."
     print(text)
     if args.publish:
         documents.write_section(args.publish, text, document_of(args.publish))

@@ -21,7 +21,6 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 
 from benchmarks import report
 from taskset.execution.runtime import start_tensorflow
@@ -36,10 +35,8 @@ PLACES = {"a tenth of the tasks are better": 0.1, "the median task": 0.5, "a ten
 
 def measured(suite, directories):
     """(scores [task, horizon] x optimizer, curves of the train loss with Adam's), from the folders of `tools.one_run`."""
-    files = [path for directory in directories for path in sorted(directory.glob("*.parquet"))]
-    ours = pd.concat([pd.read_parquet(path) for path in files], ignore_index=True)
-    tasks, horizons = sorted(ours["task"].unique()), sorted(int(h) for h in ours["horizon"].unique())
-    both = pd.concat([ours, one_run.baselines(suite, tasks, horizons, ours["step"].unique())], ignore_index=True)
+    ours = one_run.read(directories)
+    both = one_run.beside_baselines(ours, suite)
     found = one_run.scored(both, suite, "mean")[0].xs("train", level="split")
     kept = [name for name in found.columns if name in set(ours["optimizer"]) or rivals.family_of(name) == rivals.ADAM]
     return found[kept], both[both["optimizer"].isin(kept)]
@@ -49,6 +46,11 @@ def adams(found):
     """The names of Adam's rates among the columns, by rate."""
     names = [name for name in found.columns if rivals.family_of(name) == rivals.ADAM]
     return sorted(names, key=lambda name: float(name.rpartition("_")[2]))
+
+
+def others(found, name):
+    """The names of the optimizers that are neither `name` nor Adam's rates."""
+    return [other for other in found.columns if other != name and other not in adams(found)]
 
 
 def differences(found, name):
@@ -68,7 +70,7 @@ def overview(found, name, families, path):
     figure, panels = plt.subplots(
         3, len(horizons), figsize=(WIDTH, 9.6), layout="constrained", squeeze=False, height_ratios=(1, 0.8, 1.5)
     )
-    colours = dict(zip([name, *(n for n in found.columns if n != name and n not in adams(found))], (OURS, *OTHERS)))
+    colours = dict(zip([name, *others(found, name)], (OURS, *OTHERS)))
     for (top, middle, bottom), horizon in zip(panels.T, horizons):
         part = found.xs(horizon, level="horizon")
         against_trials(top, part, colours)
@@ -168,10 +170,12 @@ def main():
     start_tensorflow(threads=1)
     suite = suites.load(args.suite)
     found, curves = measured(suite, args.directories)
-    if args.name not in found.columns:
-        sys.exit(f"error: no runs of {args.name!r} in these folders")
     names = {entry.task for entry in suite.of_split(args.split)}
     found = found[found.index.get_level_values("task").isin(names)]
+    if found.empty or args.name not in found.columns:
+        sys.exit(f"error: no runs of {args.name!r} on tasks of split {args.split!r} in these folders")
+    if len(others(found, args.name)) > len(OTHERS):
+        sys.exit(f"error: at most {len(OTHERS)} optimizers beside {args.name!r}: there are no more colours; give fewer folders")
     families = {entry.task: entry.family for entry in suite.tasks}
     out = report.folder(args) / "pictures"
     out.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ from taskset.optimizers import get_optimizer
 from tools import anchored_muon_drawn
 
 RULE = anchored_muon.anchored_muon()
+SHAPES = {"a/w": (6, 4), "a/b": (4,), "z/w": (4, 9)}
 
 
 def weights(seed=0, shares=0.0):
@@ -30,9 +31,6 @@ def run(update, state, steps, horizon):
         grads = {path: tf.constant(rng.normal(0, 1, shape), tf.float32) for path, shape in SHAPES.items()}
         params, state = update(grads, state, params, tf.constant(step), tf.constant(1.0), tf.constant(float(horizon)))
     return params
-
-
-SHAPES = {"a/w": (6, 4), "a/b": (4,), "z/w": (4, 9)}
 
 
 def of_rule(theta):

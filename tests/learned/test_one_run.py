@@ -145,3 +145,16 @@ def test_the_choice_is_by_the_validation_losses_of_the_chosen_tasks():
     )  # fmt: skip
     rows = {row[0]: row[1:] for row in valid_variant.choice(curves, suite)}
     assert rows == {"falls": ["200", 1, "0.5000", "0.0000"], "stays": ["200", 1, "1.0000", "1.0000"]}
+
+
+def test_a_section_is_written_where_it_is(monkeypatch, tmp_path):
+    now, history = tmp_path / "now.md", tmp_path / "history.md"
+    now.write_text("# Now\n\n<!-- mine -->\n<!-- /mine -->\n")
+    history.write_text("# History\n\n<!-- theirs -->\n<!-- /theirs -->\n")
+    monkeypatch.setattr(one_run, "DOCUMENTS", (now, history))
+    assert [one_run.document_of(section) for section in ("mine", "theirs", "new")] == [now, history, now]
+
+
+def test_a_directory_without_curves_is_an_error(tmp_path):
+    with pytest.raises(StoreError, match="no curves in"):
+        one_run.read([tmp_path])

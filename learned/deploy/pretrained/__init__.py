@@ -15,7 +15,7 @@ from taskset import changes
 from taskset.errors import unknown
 
 ROOT = Path(__file__).parent
-BEST = "muon_whole"  # on the validation tasks of docs/one_run.md
+BEST = "muon_whole"  # on the validation tasks of docs/one_run_history.md
 
 
 def names() -> list[str]:
