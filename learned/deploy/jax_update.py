@@ -18,6 +18,7 @@ The .npz is what `python -m learned export --format jax` writes.
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import math
@@ -364,7 +365,8 @@ def _anchored(theta, grads, state, params, step, loss, steps):
 # (learned/optimizers/anchored_muon.py has the formulas and their sources).
 
 MUON_DECAYS = (0.9, 0.99), (0.999,)  # of m; of v
-NEWTON_SCHULZ, ITERATIONS = (3.4445, -4.7750, 2.0315), 5
+NEWTON_SCHULZ, GROUPS = (3.4445, -4.7750, 2.0315), (2, 3)  # five iterations; those of a group share a Gram matrix
+BLOCK = 128  # rows of a matrix that are made orthogonal to one another, at most
 
 
 def _anchored_muon_start(params):
@@ -372,12 +374,31 @@ def _anchored_muon_start(params):
 
 
 def _orthogonal(matrices):
-    """Nearly U V' of the singular value decomposition U S V' of each of several matrices [k, rows, columns], rows <= columns."""
-    mean_square = jnp.mean(matrices * matrices, axis=(1, 2), keepdims=True)
-    x, (a, b, c) = matrices / (_root(mean_square) * math.sqrt(math.prod(matrices.shape[1:]))), NEWTON_SCHULZ
-    for _ in range(ITERATIONS):
-        gram = x @ jnp.swapaxes(x, 1, 2)
-        x = a * x + (b * gram + c * gram @ gram) @ x
+    """Nearly U V' of the singular value decomposition U S V' of each of several matrices [k, rows, columns], rows <= columns.
+
+    Of each block of at most BLOCK rows; rows of zeros fill up the last block.
+    """
+    k, rows, columns = matrices.shape
+    count = -(-rows // BLOCK)
+    high = -(-rows // count)
+    filled = jnp.pad(matrices, ((0, 0), (0, count * high - rows), (0, 0))).reshape(k * count, high, columns)
+    mean_square = jnp.mean(filled * filled, axis=(1, 2), keepdims=True)
+    x = _newton_schulz(filled / (_root(mean_square) * math.sqrt(high * columns)))
+    return x.reshape(k, count * high, columns)[:, :rows]
+
+
+def _newton_schulz(x):
+    """The iterations, in float32 also where products of matrices are rounded by default."""
+    (a, b, c), dot = NEWTON_SCHULZ, functools.partial(jnp.matmul, precision=jax.lax.Precision.HIGHEST)
+    identity = jnp.eye(x.shape[1], dtype=x.dtype)
+    for iterations in GROUPS:
+        gram, product = dot(x, jnp.swapaxes(x, 1, 2)), None
+        for i in range(iterations):
+            factor = a * identity + b * gram + c * dot(gram, gram)
+            product = factor if product is None else dot(factor, product)
+            if i < iterations - 1:
+                gram = dot(dot(factor, gram), factor)
+        x = dot(product, x)
     return x
 
 

@@ -844,7 +844,8 @@ def _anchored_each(tensor, theta, grads, state, params, step, losses, steps):
 # (learned/optimizers/anchored_muon.py has the formulas and their sources).
 
 ANCHORED_MUON_DECAYS = np.array([0.9, 0.99])
-NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
+NEWTON_SCHULZ, GROUPS = (3.4445, -4.7750, 2.0315), (2, 3)  # five iterations; those of a group share a Gram matrix
+BLOCK = 128  # rows of a matrix that are made orthogonal to one another, at most
 
 
 def _anchored_muon_init(theta, params):
@@ -855,14 +856,33 @@ def _anchored_muon_init(theta, params):
 
 
 def _orthogonal(matrix):
-    """Nearly U V' of the singular value decomposition U S V' of a matrix, by five Newton-Schulz iterations."""
-    x = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
-    x = x / (_root(np.vdot(x, x) / x.size) * math.sqrt(x.size)).astype(x.dtype)
+    """Nearly U V' of the singular value decomposition U S V' of each block of at most BLOCK rows, those of the smaller side.
+
+    By five Newton-Schulz iterations. Rows of zeros fill up the last block.
+    """
+    lying = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
+    rows, columns = lying.shape
+    count = -(-rows // BLOCK)
+    high = -(-rows // count)
+    x = np.pad(lying, ((0, count * high - rows), (0, 0))).reshape(count, high, columns)
+    mean_square = np.mean(x * x, axis=(1, 2), keepdims=True, dtype=np.float64)
+    x = _newton_schulz(x / (_root(mean_square) * math.sqrt(high * columns)).astype(x.dtype))
+    x = x.reshape(count * high, columns)[:rows]
+    return x if lying is matrix else x.T
+
+
+def _newton_schulz(x):
     a, b, c = NEWTON_SCHULZ
-    for _ in range(5):
-        gram = x @ x.T
-        x = a * x + (b * gram + c * gram @ gram) @ x
-    return x if matrix.shape[0] <= matrix.shape[1] else x.T
+    identity = np.eye(x.shape[1], dtype=x.dtype)
+    for iterations in GROUPS:
+        gram, product = x @ x.swapaxes(1, 2), None
+        for i in range(iterations):
+            factor = a * identity + b * gram + c * gram @ gram
+            product = factor if product is None else factor @ product
+            if i < iterations - 1:
+                gram = factor @ gram @ factor
+        x = product @ x
+    return x
 
 
 def _anchored_muon_directions(g, old, t):

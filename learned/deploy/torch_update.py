@@ -634,21 +634,41 @@ class _Work:
 # anchored_muon: NAdam's direction and, of matrices, the orthogonal one of Muon beside it, by the same controller
 # (learned/optimizers/anchored_muon.py of the package has the formulas and their sources).
 
-NEWTON_SCHULZ, ITERATIONS = (3.4445, -4.7750, 2.0315), 5
+NEWTON_SCHULZ, GROUPS = (3.4445, -4.7750, 2.0315), (2, 3)  # five iterations; those of a group share a Gram matrix
+BLOCK = 128  # rows of a matrix that are made orthogonal to one another, at most
 
 
 def _orthogonal(matrices):
-    """Nearly U V' of the singular value decomposition U S V' of each of several matrices [k, rows, columns], rows <= columns."""
-    mean_square = matrices.square().mean((1, 2), keepdim=True)
-    x, (a, b, c) = matrices / (_root(mean_square) * math.sqrt(matrices[0].numel())), NEWTON_SCHULZ
-    for _ in range(ITERATIONS):
-        gram = torch.bmm(x, x.mT)
-        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    """Nearly U V' of the singular value decomposition U S V' of each of several matrices [k, rows, columns], rows <= columns.
+
+    Of each block of at most BLOCK rows; rows of zeros fill up the last block.
+    """
+    k, rows, columns = matrices.shape
+    count = -(-rows // BLOCK)
+    high = -(-rows // count)
+    filled = torch.nn.functional.pad(matrices, (0, 0, 0, count * high - rows)).view(k * count, high, columns)
+    mean_square = filled.square().mean((1, 2), keepdim=True)
+    x = _newton_schulz(filled / (_root(mean_square) * math.sqrt(high * columns)))
+    return x.view(k, count * high, columns)[:, :rows]
+
+
+def _newton_schulz(x):
+    a, b, c = NEWTON_SCHULZ
+    for iterations in GROUPS:
+        gram, product = torch.bmm(x, x.mT), None
+        for i in range(iterations):
+            factor = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
+            factor.diagonal(dim1=1, dim2=2).add_(a)
+            product = factor if product is None else torch.bmm(factor, product)
+            if i < iterations - 1:
+                gram = torch.bmm(torch.bmm(factor, gram), factor)
+        x = torch.bmm(product, x)
     return x
 
 
 def _lying(p, x):
     """The numbers x [n] of a tensor p as a matrix of no more rows than columns, in the memory of x; None where it is none.
+    Of a square one the rows are the inputs.
 
     A matrix is a tensor of two or more axes, [first axis, everything else], of which neither is 1. The first axis of a layer of
     PyTorch counts the outputs, as the last one does in TensorFlow: the matrices are the same, transposed.
@@ -657,7 +677,7 @@ def _lying(p, x):
     if min(rows, columns) == 1:
         return None
     matrix = x.view(rows, columns)
-    return matrix if rows <= columns else matrix.T
+    return matrix if rows < columns else matrix.T
 
 
 def _make_orthogonal(params, ns, averages):

@@ -17,7 +17,7 @@ from learned.optimizers import features, network, tensorwise
 from learned.optimizers.base import LearnedOptimizer
 from learned.optimizers.tensorwise import inverse_root
 from learned.types import Tree
-from taskset.optimizers.muon import newton_schulz, rows_and_columns
+from taskset.optimizers.muon import by_blocks, newton_schulz, rows_and_columns
 from taskset.tasks.initializers import constant
 
 M_DECAYS = (0.9, 0.99)
@@ -58,8 +58,13 @@ def _init(theta, params):
 def orthogonal(matrices: tf.Tensor) -> tf.Tensor:
     """Nearly U V' of the singular value decomposition U S V' of each of several matrices [k, rows, columns], rows <= columns.
 
-    `taskset.optimizers.muon.orthogonalized` with the epsilon of this rule, and with a derivative where all entries are 0.
+    Those of more than 128 rows `by_blocks`: each block has its own decomposition.
     """
+    return by_blocks(_orthogonal, matrices)
+
+
+def _orthogonal(matrices):
+    """`taskset.optimizers.muon.orthogonalized` with the epsilon of this rule, and with a derivative where all entries are 0."""
     mean_square = tf.reduce_mean(tf.square(matrices), axis=(1, 2), keepdims=True)
     return newton_schulz(matrices * inverse_root(mean_square) / math.sqrt(math.prod(matrices.shape[1:])))
 

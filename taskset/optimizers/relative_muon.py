@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from taskset.optimizers.base import Hparams
-from taskset.optimizers.muon import orthogonalized, rows_and_columns
+from taskset.optimizers.muon import by_blocks, orthogonalized, rows_and_columns
 from taskset.optimizers.relative_nadam import RelativeNadam
 from taskset.optimizers.settings import checked, described
 
@@ -25,7 +25,10 @@ class RelativeMuon(RelativeNadam):
         sides = rows_and_columns(average.shape)
         if sides is None:
             return average / root
-        factor = orthogonalized(tf.reshape(average, sides))
+        matrix = tf.reshape(average, sides)
+        lying = sides[0] <= sides[1]
+        factor = by_blocks(orthogonalized, (matrix if lying else tf.transpose(matrix))[None])[0]
+        factor = factor if lying else tf.transpose(factor)
         return hparams["orthogonal"] * max(sides) ** 0.5 * tf.reshape(factor, average.shape)
 
 
@@ -41,9 +44,10 @@ def relative_muon(
     """`relative_nadam` with another n for matrices: n = orthogonal max(rows, columns)^.5 O, of root mean square `orthogonal`.
 
     O: Muon's `orthogonalized` factor of b1 m / (1 - b1^(t+1)) + (1 - b1) g / (1 - b1^t), the average of gradients in NAdam's
-    direction. A matrix is a parameter of two or more axes, [everything but the last axis, last axis], of which neither is 1;
-    others are moved as by `relative_nadam`, whose settings these are. Jordan et al. 2024 (kellerjordan.github.io/posts/muon).
-    A step of a wide layer costs far more than its gradient on a CPU (docs/benchmarks.md).
+    direction; of a matrix whose smaller side is above 128, the factors of blocks of at most so many rows along that side
+    (`taskset.optimizers.muon.by_blocks`). A matrix is a parameter of two or more axes, [everything but the last axis, last axis],
+    of which neither is 1; others are moved as by `relative_nadam`, whose settings these are. Jordan et al. 2024
+    (kellerjordan.github.io/posts/muon).
     """
     settings = {
         "travel": travel,

@@ -11,7 +11,7 @@ import tensorflow as tf
 from learned import optimizers
 from learned.deploy.export import export
 from tests.learned.deploy.test_export import saved, without_last_layer
-from tests.learned.optimizers.test_learned_optimizers import HORIZON, SHAPES, Inputs, weights
+from tests.learned.optimizers.test_learned_optimizers import HORIZON, SHAPES, WIDE, Inputs, weights
 
 jax = pytest.importorskip("jax", reason="JAX is not installed")
 from learned.deploy import jax_update  # noqa: E402
@@ -60,6 +60,11 @@ def test_matrices_of_one_shape_are_made_orthogonal_together(x64):
     inputs = Inputs({"again": (7, 5), "b": (5,), "column": (6, 1), "lying": (5, 7), "row": (1, 6), "w": (7, 5), "z": (7, 1, 5)})
     for g in inputs.grads[:2]:
         g["again"] *= 0
+    equal_to_tensorflow("anchored_muon", inputs, "float64", 1e-9)
+
+
+def test_wide_matrices_are_made_orthogonal_by_blocks(x64):
+    inputs = Inputs(WIDE)
     equal_to_tensorflow("anchored_muon", inputs, "float64", 1e-9)
 
 

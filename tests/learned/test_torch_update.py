@@ -15,7 +15,7 @@ from learned.deploy import numpy_update
 from learned.deploy.export import export
 from taskset.errors import StoreError
 from tests.learned.deploy.test_export import saved, without_last_layer
-from tests.learned.optimizers.test_learned_optimizers import HORIZON, SHAPES, Inputs, weights
+from tests.learned.optimizers.test_learned_optimizers import HORIZON, SHAPES, WIDE, Inputs, weights
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 from learned.deploy import torch_update  # noqa: E402
@@ -84,6 +84,14 @@ def test_matrices_of_one_shape_are_made_orthogonal_together():
     inputs.times = range(len(inputs.grads))
     for g in inputs.grads[:2]:
         g["again"] *= 0
+    equal_to_tensorflow("anchored_muon", inputs, "float64", 1e-9)
+
+
+def test_wide_matrices_are_made_orthogonal_by_blocks(monkeypatch):
+    """Of the same rows as in TensorFlow where a layer is [outputs, inputs], as PyTorch has it."""
+    monkeypatch.setattr(sys.modules[__name__], "turned", lambda x, source=-1, destination=0: x.T)
+    inputs = Inputs(WIDE)
+    inputs.times = range(len(inputs.grads))
     equal_to_tensorflow("anchored_muon", inputs, "float64", 1e-9)
 
 

@@ -1,6 +1,7 @@
 """Muon, relative Muon and SOAP against their formulas in plain NumPy, and what their matrices do."""
 
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -45,7 +46,13 @@ def twin_muon(problem, lr, mu, decay, adam_lr, b1, b2, eps):
     return params
 
 
-def twin_relative_muon(problem, lr, orthogonal, b1, b2, eps, share):
+def twin_by_blocks(m, high):
+    lying = m.T if m.shape[0] > m.shape[1] else m
+    o = np.concatenate([twin_orthogonalized(lying[first : first + high]) for first in range(0, len(lying), high)])
+    return o.T if m.shape[0] > m.shape[1] else o
+
+
+def twin_relative_muon(problem, lr, orthogonal, b1, b2, eps, share, high=128):
     params, m, v = dict(problem.start), dict.fromkeys(problem.start, 0.0), dict.fromkeys(problem.start, 0.0)
     for t in range(1, STEPS + 1):
         whole = np.mean(np.concatenate([np.ravel(w) for w in params.values()]) ** 2)
@@ -53,7 +60,7 @@ def twin_relative_muon(problem, lr, orthogonal, b1, b2, eps, share):
             m[p], v[p] = b1 * m[p] + (1 - b1) * g, b2 * v[p] + (1 - b2) * g**2
             n = b1 * m[p] / (1 - b1 ** (t + 1)) + (1 - b1) * g / (1 - b1**t)
             if p in ("tall", "wide", "kernel"):
-                o = twin_orthogonalized(n.reshape(-1, n.shape[-1]))
+                o = twin_by_blocks(n.reshape(-1, n.shape[-1]), high)
                 n = orthogonal * math.sqrt(max(o.shape)) * o.reshape(n.shape)
             else:
                 n = n / (np.sqrt(v[p] / (1 - b2**t)) + eps)
@@ -106,6 +113,18 @@ def test_relative_muon_agrees_with_its_formula(dtype):
     found = run(optimizers.relative_muon(0.1, *settings[:-1], share=settings[-1]), problem, dtype, horizon=STEPS)
     assert distance(found, expected) < 10 * RTOL[dtype]
     assert min(np.max(np.abs(expected[p] - w)) for p, w in problem.start.items()) > 0.001  # all have moved
+
+
+def test_relative_muon_takes_blocks_of_wide_matrices(monkeypatch):
+    monkeypatch.setattr(sys.modules["taskset.optimizers.muon"], "BLOCK", 2)  # three rows are two blocks, filled up
+    problem, settings = Problem(shapes=SHAPES), (0.3, 0.8, 0.99, 1e-3, 0.2)
+    rate, rule = 0.1 * math.sqrt(3 / STEPS), optimizers.relative_muon(0.1, *settings[:-1], share=settings[-1])
+    found, expected = (
+        run(rule, problem, tf.float64, horizon=STEPS, wrap=lambda optimizer: optimizer.update),
+        twin_relative_muon(problem, rate, *settings, high=2),
+    )
+    assert distance(found, expected) < 10 * RTOL[tf.float64]
+    assert distance(found, twin_relative_muon(problem, rate, *settings)) > 0.001
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (20, 5), (5, 20), (3, 4, 9)])

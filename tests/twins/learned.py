@@ -6,6 +6,7 @@ A twin has `init(theta, params) -> state` and, on dicts of arrays,
 """
 
 import itertools
+import math
 
 import numpy as np
 
@@ -305,12 +306,19 @@ class AnchoredMuon(Anchored):
         return state
 
     def orthogonal(self, m):
-        """By the singular value decomposition, in which a polynomial of a matrix is that of its singular values."""
-        u, s, v = np.linalg.svd(np.reshape(m, (-1, np.shape(m)[-1])), full_matrices=False)
-        s = s / np.sqrt(np.sum(s**2) + 1e-18 * np.size(m))
-        for _ in range(5):
-            s = 3.4445 * s - 4.7750 * s**3 + 2.0315 * s**5
-        return np.reshape(0.35 * np.sqrt(max(u.shape[0], v.shape[1])) * (u * s) @ v, np.shape(m))
+        """By the singular value decompositions of blocks, in which a polynomial of a matrix is that of its singular values."""
+        matrix = np.reshape(m, (-1, np.shape(m)[-1]))
+        lying = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
+        high = math.ceil(len(lying) / math.ceil(len(lying) / 128))
+        found = []
+        for first in range(0, len(lying), high):
+            u, s, v = np.linalg.svd(lying[first : first + high], full_matrices=False)
+            s = s / np.sqrt(np.sum(s**2) + 1e-18 * high * lying.shape[1])
+            for _ in range(5):
+                s = 3.4445 * s - 4.7750 * s**3 + 2.0315 * s**5
+            found.append((u * s) @ v)
+        found = 0.35 * np.sqrt(lying.shape[1]) * np.concatenate(found)
+        return np.reshape(found if lying is matrix else found.T, np.shape(m))
 
     def tensor(self, theta, g, p, state, t, shared, mean_square_of_all, tensors, factor):
         rms = lambda x: np.sqrt(np.mean(x**2) + 1e-18)  # noqa: E731

@@ -16,7 +16,7 @@ from learned.deploy import numpy_update
 from learned.deploy.export import READERS, export, load_weights, rules
 from learned.outer_training import checkpoint
 from taskset.errors import StoreError, UnknownName
-from tests.learned.optimizers.test_learned_optimizers import EVERY, FEW, HORIZON, SHAPES, STEPS, Inputs, weights
+from tests.learned.optimizers.test_learned_optimizers import EVERY, FEW, HORIZON, SHAPES, STEPS, WIDE, Inputs, weights
 
 
 def saved(path, name, **changes):
@@ -55,6 +55,13 @@ def test_the_exported_file_equals_tensorflow(name, tmp_path):
         assert {path: (p.dtype, p.shape) for path, p in found.items()} == {path: (dtype, s) for path, s in SHAPES.items()}
         assert np.abs(expected).max() > 1e-3
         np.testing.assert_allclose(inputs.moved(found), expected, rtol=0, atol=tolerance * max(1, np.abs(expected).max()))
+
+
+def test_wide_matrices_are_made_orthogonal_by_blocks():
+    learned, inputs = optimizers.get("anchored_muon"), Inputs(WIDE)
+    found = run(numpy_update.LearnedOptimizer("anchored_muon", weights(learned), int(HORIZON)), inputs, np.float64)
+    expected = inputs.moved(inputs.run(learned, weights(learned), tf.float64))
+    np.testing.assert_allclose(inputs.moved(found), expected, rtol=0, atol=1e-9 * np.abs(expected).max())
 
 
 def without_last_layer():

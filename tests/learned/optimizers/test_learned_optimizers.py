@@ -27,6 +27,8 @@ STEPS = 10
 HORIZON = 400.0
 # All ranks; equal axes; the largest axis first, last and in between; a bias, which starts at 0.
 SHAPES = {"z": (), "b": (5,), "one": (1,), "w": (7, 5), "square": (4, 4), "cube": (3, 5, 2), "kernel": (3, 2, 4, 6)}
+# Matrices that are made orthogonal by blocks: of inputs, of outputs, and a square one, of inputs.
+WIDE = {"b": (5,), "lying": (130, 140), "square": (129, 129), "w": (270, 140)}
 FEW = {"z": (), "b": (3,), "w": (2, 3), "kernel": (2, 2, 3, 2)}
 EVERY = pytest.mark.parametrize("name", WEIGHTS)
 NETWORKS = pytest.mark.parametrize("name", TWINS)
@@ -134,6 +136,14 @@ def test_equal_to_the_twin(name):
     np.testing.assert_allclose(double, twin, rtol=1e-8, atol=1e-9 * np.abs(twin).max())
     single = inputs.moved(inputs.run(optimizer, theta, tf.float32))
     np.testing.assert_allclose(single, twin, rtol=0, atol=1e-5)
+
+
+def test_wide_matrices_are_made_orthogonal_by_blocks():
+    inputs, optimizer = Inputs(WIDE), optimizers.get("anchored_muon")
+    theta = weights(optimizer)
+    twin = inputs.moved(inputs.twin(TWINS["anchored_muon"], theta, horizon=HORIZON))
+    found = inputs.moved(inputs.run(optimizer, theta, tf.float64))
+    np.testing.assert_allclose(found, twin, rtol=1e-8, atol=1e-9 * np.abs(twin).max())
 
 
 @pytest.mark.parametrize(
