@@ -166,18 +166,6 @@ def _init_alone(theta, params):
     return state
 
 
-ROW = 64  # numbers
-
-
-def _product(x, y):
-    """The sum of x y, for vectors [n]: in rows, times ones, which XLA adds many at once; a vector it adds number by number."""
-    whole = x.shape[0] - x.shape[0] % ROW
-    if whole < 64 * ROW:
-        return tf.reduce_sum(x * y)
-    rows = tf.reshape(x[:whole] * y[:whole], [-1, ROW])
-    return tf.reduce_sum(tf.matmul(rows, tf.ones([ROW, 1], x.dtype))) + tf.reduce_sum(x[whole:] * y[whole:])
-
-
 def _network_alone(theta, x):
     """`_network` in fewer instructions: sums begin with the bias, and the ReLU, by a comparison, asks nothing about NaN."""
     for layer in range(3):
@@ -195,7 +183,7 @@ def _update_alone(theta, grads, state, params, step, loss, validation_loss, hori
 
     def means(pairs, sizes):
         parts = [zip(tf.split(x, sizes), tf.split(y, sizes), sizes) for x, y in pairs]
-        return tf.stack([tf.stack([_product(a, b) / n for a, b, n in of_tensors]) for of_tensors in parts])
+        return tf.stack([tf.stack([tensorwise.product(a, b) / n for a, b, n in of_tensors]) for of_tensors in parts])
 
     def averages(g):
         new = {"m": {}, "v": {}}

@@ -46,7 +46,8 @@ def anchored_muon() -> LearnedOptimizer:
     weights["controller/linear_1/b"] = ((3,), constant(0.0))
     weights["power"] = ((), constant(0.0))
     weights["length"] = ((), constant(0.0))
-    return LearnedOptimizer("anchored_muon", weights, _init, _update, uses_loss=True, uses_horizon=True)
+    alone = _init_alone, _update_alone
+    return LearnedOptimizer("anchored_muon", weights, _init, _update, uses_loss=True, uses_horizon=True, alone=alone)
 
 
 def _init(theta, params):
@@ -104,37 +105,43 @@ class Observed:
     state: Tree
 
 
-def observed(grads, state, params, step, loss, horizon) -> Observed:
-    """Everything of a step but the weights. Arguments: of `LearnedOptimizer.update`."""
+def _averages(state, g):
+    """(m (.9) before g; m and v after it, as state; both m and v, [N] each)."""
+    m, v = tensorwise.averages(state["m"], g, M_DECAYS), state["v"] + (1 - V_DECAY) * (tf.square(g) - state["v"])
+    return state["m"][0], {"m": m, "v": v}, tf.unstack(m), v
+
+
+def _means(pairs, sizes):
+    """The mean of x y over each tensor, for pairs of [N]: [pairs, tensors]."""
+    return tensorwise.means(tf.stack([x * y for x, y in pairs]), sizes)
+
+
+def observed(grads, state, params, step, loss, horizon, averages=_averages, means=_means) -> Observed:
+    """Everything of a step but the weights. Arguments: of `LearnedOptimizer.update`, and how its sums are made."""
     sizes, order, p = tensorwise.sizes(params), features.in_order(params), tensorwise.vector(params)
     g = tf.clip_by_value(tensorwise.vector(grads), -tensorwise.LARGEST, tensorwise.LARGEST)
     t = tf.cast(step, p.dtype) + 1
     trend, losses = tensorwise.trends(state["losses"], loss, horizon)
 
-    def means(*pairs):
-        return tensorwise.means(tf.stack([x * y for x, y in pairs]), sizes)
-
-    old = state["m"][0]
-    s_square, corrected, after = tensorwise.measured(means((g, g), (p, p), (g, old), (old, old)), state, sizes, t)
-    m, v = tensorwise.averages(state["m"], g, M_DECAYS), state["v"] + (1 - V_DECAY) * (tf.square(g) - state["v"])
+    old, kept, m, v = averages(state, g)
+    s_square, corrected, after = tensorwise.measured(means([(g, g), (p, p), (g, old), (old, old)], sizes), state, sizes, t)
     lacking = tensorwise.lacking(M_DECAYS, t)
     average = 0.9 / tensorwise.lacking([0.9], t + 1)[0] * m[0] + 0.1 / lacking[0] * g
     inverse = inverse_root(v / tensorwise.lacking([V_DECAY], t)[0])
-    in_noise = m / (lacking * tensorwise.noise(M_DECAYS, t))[:, None] * inverse
+    of_m = tf.unstack(1 / (lacking * tensorwise.noise(M_DECAYS, t)))
 
     n = tf.split(average * inverse, sizes)
     found = _orthogonal_parts(tf.split(average, sizes), [params[path].shape for path in order])
     o = [of_n if of_o is None else of_o for of_n, of_o in zip(n, found)]
     whole_n, whole_o = tf.concat(n, 0), tf.concat(o, 0)
-    seen = [whole_n, g * inverse, *tf.unstack(in_noise)]
-    squares = means(*((x, x) for x in seen), (whole_n, whole_o), (whole_o, whole_o))
+    seen = [whole_n, g * inverse, *(x * one * inverse for x, one in zip(m, of_m))]
+    squares = means([*((x, x) for x in seen), (whole_n, whole_o), (whole_o, whole_o)], sizes)
     cosine = squares[4] * inverse_root(squares[0]) * inverse_root(squares[5])
 
     fraction = tf.minimum(tf.cast(step, p.dtype) / horizon, 1.0)
     read = tensorwise.readings(params, fraction, trend, s_square, corrected, after["cosine"], squares[:4], t)
-    kept = squares[0], squares[4], squares[5]
-    new = {"m": m, "v": v, **after, "losses": losses}
-    return Observed(tf.concat([read, cosine[None]], 0), n, found, kept, s_square, new)
+    of_both = squares[0], squares[4], squares[5]
+    return Observed(tf.concat([read, cosine[None]], 0), n, found, of_both, s_square, {**kept, **after, "losses": losses})
 
 
 def rates_and_shares(theta, outputs, seen: Observed, horizon):
@@ -156,8 +163,36 @@ def moved(params, seen: Observed, rates, shares):
     return new
 
 
-def _update(theta, grads, state, params, step, loss, validation_loss, horizon):
-    del validation_loss
-    seen = observed(grads, state, params, step, loss, horizon)
+def _stepped(theta, params, seen, horizon):
     rates, shares = rates_and_shares(theta, tensorwise.controller(theta, seen.read), seen, horizon)
     return moved(params, seen, rates, shares), seen.state
+
+
+def _update(theta, grads, state, params, step, loss, validation_loss, horizon):
+    del validation_loss
+    return _stepped(theta, params, observed(grads, state, params, step, loss, horizon), horizon)
+
+
+# The same rule for one large model, as a program of XLA; see `anchored`.
+
+
+def _init_alone(theta, params):
+    state = _init(theta, params)
+    return {**state, "m": {str(i): m for i, m in enumerate(tf.unstack(state["m"]))}}
+
+
+def _averages_alone(state, g):
+    m = {str(i): state["m"][str(i)] + (1 - decay) * (g - state["m"][str(i)]) for i, decay in enumerate(M_DECAYS)}
+    v = state["v"] + (1 - V_DECAY) * (tf.square(g) - state["v"])
+    return state["m"]["0"], {"m": m, "v": v}, [m["0"], m["1"]], v
+
+
+def _means_alone(pairs, sizes):
+    parts = [zip(tf.split(x, sizes), tf.split(y, sizes), sizes) for x, y in pairs]
+    return tf.stack([tf.stack([tensorwise.product(a, b) / n for a, b, n in of_tensors]) for of_tensors in parts])
+
+
+def _update_alone(theta, grads, state, params, step, loss, validation_loss, horizon):
+    del validation_loss
+    seen = observed(grads, state, params, step, loss, horizon, _averages_alone, _means_alone)
+    return _stepped(theta, params, seen, horizon)

@@ -25,6 +25,7 @@ READ = len(FRACTIONS) + TRENDS - 1 + 11  # numbers that a controller reads
 SIZE_READ = READ - 5  # which of them is a third of the logarithm of the tensor's size
 V_DECAYS = (0.95, 0.999)
 USUAL_STEPS = 2000.0  # a run of so many has the same steps whatever `length` is
+ROW = 64  # numbers of `product` that are added at once
 SHARED = 0.1  # the size of a tensor counts as at least about this share of the root mean square of all parameters
 
 
@@ -43,6 +44,15 @@ def means(x, sizes):
     parts = tf.split(x, sizes, axis=1)
     # A product with ones: on a CPU, XLA sums a row one number after the other, in a product many at once.
     return tf.concat([tf.matmul(part, tf.fill([n, 1], tf.constant(1 / n, x.dtype))) for part, n in zip(parts, sizes)], 1)
+
+
+def product(x, y):
+    """The sum of x y, for vectors [n]: in rows, times ones, which XLA adds many at once; a vector it adds number by number."""
+    whole = x.shape[0] - x.shape[0] % ROW
+    if whole < 64 * ROW:
+        return tf.reduce_sum(x * y)
+    rows = tf.reshape(x[:whole] * y[:whole], [-1, ROW])
+    return tf.reduce_sum(tf.matmul(rows, tf.ones([ROW, 1], x.dtype))) + tf.reduce_sum(x[whole:] * y[whole:])
 
 
 def spread(values, sizes):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Collection, Sequence
-import textwrap
-from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -52,23 +50,6 @@ def _whole(rows, split):
     return [row for row in rows if len(row.values[split]) == most]
 
 
-def highlighted(rows: Sequence[Row], named: Collection[str] = ()) -> list[Row]:
-    """The rows, none of them the candidate's own, that are drawn in colour, in their order.
-
-    These are Adam's and those with a title in `named`; and of the others those with the lowest mean train loss (where there is
-    none: test loss), until there are COLOURED, but one at least.
-    """
-    rivals = [row for row in rows if not row.own]
-    chosen = [row for row in rivals if row.title in named or row.title.startswith("Adam, ")]
-    rest = sorted((row for row in rivals if row not in chosen), key=_mean)
-    chosen += rest[: max(1, COLOURED - len(chosen))]
-    return [row for row in rivals if row in chosen]
-
-
-def _mean(row: Row) -> float:
-    return float(np.mean(list((row.values.get("train") or row.values["test"]).values())))
-
-
 def draw(standing: Standing, directory: str | Path, name: str = "profile", named: Collection[str] = ()) -> None:
     """Write `name`.pdf and `name`.png: a panel for train and one for test loss.
 
@@ -78,18 +59,20 @@ def draw(standing: Standing, directory: str | Path, name: str = "profile", named
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
+    from matplotlib.lines import Line2D
 
     splits = [split for split in SPLITS if all(row.values.get(split) for row in standing.rows)]
-    figure, panels = plt.subplots(1, len(splits), figsize=(WIDTH, 4.4), layout="constrained", squeeze=False, sharey=True)
-    coloured = highlighted(standing.rows, named)
+    size = WIDTH if len(splits) > 1 else 0.7 * WIDTH, 4.4
+    figure, panels = plt.subplots(1, len(splits), figsize=size, layout="constrained", squeeze=False, sharey=True)
+    whole = {split: _whole(standing.rows, split) for split in splits}
+    coloured = highlighted(whole[splits[0]], named)
     for axes, split in zip(panels[0], splits):
-        rows = [row for row in standing.rows if len(row.values[split]) == len(standing.tasks)]
-        _panel(axes, rows, split, coloured)
-    panels[0][0].set_ylabel("share of tasks that come so low")
+        _panel(axes, whole[split], split, coloured)
+    panels[0][0].set_ylabel("share of tasks with a loss of at most x")
     handles, labels = panels[0][0].get_legend_handles_labels()
-    if grey := [_label(row) for row in standing.rows if not row.own and row not in coloured]:
-        handles.append(matplotlib.lines.Line2D([], [], color=OTHERS, linewidth=1))
-        labels.append(textwrap.fill("in grey: " + "; ".join(grey), 60))
+    if grey := [_label(row) for row in whole[splits[0]] if not row.own and row not in coloured]:
+        handles.append(Line2D([], [], color=OTHERS, linewidth=1))
+        labels.append(textwrap.fill("in grey: " + "; ".join(grey), 64, break_on_hyphens=False))
     figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=8, frameon=False)
     store.make_directory(Path(directory))
     for kind in ("pdf", "png"):
@@ -118,6 +101,6 @@ def _panel(axes, rows: list[Row], split: str, coloured: list[Row]) -> None:
             style = {"color": COLOURS[i % len(COLOURS)], "linewidth": 1.8, "linestyle": line, "label": _label(row)}
         axes.step(taus, shares(losses, taus), where="post", **style)
     axes.set_xscale("symlog", linthresh=LINEAR)
-    axes.set(xlabel=f"normalized {SPLITS[split]} of at most tau", xlim=(low, high), ylim=(0, 1.02))
+    axes.set(xlabel=f"x: normalized {SPLITS[split]} (0: the lowest of Adam)", xlim=(low, high), ylim=(0, 1.02))
     axes.spines[["top", "right"]].set_visible(False)
     axes.axvline(0, color="0.8", linewidth=0.8, zorder=0)

@@ -101,18 +101,26 @@ def test_singular_values_come_close_to_one_another():
     assert not np.any(anchored_muon.orthogonal(tf.zeros([1, 2, 3])))
 
 
-def test_alone_it_is_the_same_rule(monkeypatch):
-    """With a large tensor, whose sums are added in rows; and without the network where its last layer is 0."""
-    optimizer, inputs = optimizers.get("anchored"), Inputs({**SHAPES, "large": (67, 67)})
-    theta = weights(optimizer)
-    for used in (theta, {**theta, "mlp/linear_2/w": np.zeros((8, 1))}):
-        expected = inputs.moved(inputs.run(optimizer, used, tf.float64))
-        if used is not theta:
-            monkeypatch.setattr("learned.optimizers.anchored._network_alone", None)
-        init, update = optimizer.alone
-        alone = dataclasses.replace(optimizer, init=init, update=tf.function(update, autograph=False, jit_compile=True))
-        found = inputs.moved(inputs.run(alone, optimizer.effective(used), tf.float64))
-        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
+def same_alone(optimizer, theta):
+    """Whether `alone` moves parameters as the rule does, with a large tensor, whose sums are added in rows."""
+    inputs = Inputs({**SHAPES, "large": (67, 67)})
+    init, update = optimizer.alone
+    alone = dataclasses.replace(optimizer, init=init, update=tf.function(update, autograph=False, jit_compile=True))
+    used = optimizer.effective(theta) if optimizer.effective else theta
+    found, expected = (inputs.moved(inputs.run(rule, w, tf.float64)) for rule, w in ((alone, used), (optimizer, theta)))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
+
+
+@BOTH
+def test_alone_it_is_the_same_rule(name):
+    optimizer = optimizers.get(name)
+    same_alone(optimizer, weights(optimizer))
+
+
+def test_alone_nothing_is_computed_of_a_network_whose_last_layer_is_0(monkeypatch):
+    optimizer = optimizers.get("anchored")
+    monkeypatch.setattr("learned.optimizers.anchored._network_alone", None)
+    same_alone(optimizer, {**weights(optimizer), "mlp/linear_2/w": np.zeros((8, 1))})
 
 
 @BOTH
