@@ -101,19 +101,23 @@ def scored(curves, suite, view):
 
 
 def baselines(suite, tasks, horizons, steps):
-    """Curves of the package's baselines with a column `horizon` of the runs that they stand for; steps: of evaluations."""
+    """Curves of the package's baselines with a column `horizon` of the runs that they stand for; steps: of evaluations.
+
+    Adam's runs are cut, which a constant rate allows; the learned list, whose rates fall, has runs of each horizon.
+    """
     import pandas as pd
 
     from taskset.normalization import store
     from taskset.scoring import rivals
     from taskset.scoring.comparison import plain
 
-    whole = plain(store.load_curves(task=list(tasks), source=[suite.source, "none"], horizon=[suite.horizon]))
+    wanted = sorted({suite.horizon, *horizons})
+    whole = plain(store.load_curves(task=list(tasks), source=[suite.source, "none"], horizon=wanted))
     kinds = {name: rivals.family_of(name) for name in whole["optimizer"].unique()}
-    parts = []
+    kind, parts = whole["optimizer"].map(kinds), []
     for horizon in horizons:
-        wanted = [n for n, kind in kinds.items() if kind == rivals.ADAM or (kind == rivals.LIST and horizon == suite.horizon)]
-        part = whole[whole["optimizer"].isin(wanted) & (whole["step"] <= horizon) & whole["step"].isin(steps)]
+        runs = (kind == rivals.ADAM) & (whole["horizon"] == suite.horizon) | (kind == rivals.LIST) & (whole["horizon"] == horizon)
+        part = whole[runs & (whole["step"] <= horizon) & whole["step"].isin(steps)]
         parts.append(part.assign(horizon=horizon))
     return pd.concat(parts, ignore_index=True)
 

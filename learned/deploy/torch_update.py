@@ -668,10 +668,10 @@ def _newton_schulz(x):
 
 def _lying(p, x):
     """The numbers x [n] of a tensor p as a matrix of no more rows than columns, in the memory of x; None where it is none.
-    Of a square one the rows are the inputs.
 
     A matrix is a tensor of two or more axes, [first axis, everything else], of which neither is 1. The first axis of a layer of
-    PyTorch counts the outputs, as the last one does in TensorFlow: the matrices are the same, transposed.
+    PyTorch counts the outputs, as the last one does in TensorFlow: the matrices are the same, transposed, and the rows of a
+    square one are the inputs, as there. Those of a kernel come in another order, so that blocks of them have other members.
     """
     rows, columns = (len(p), p[0].numel()) if p.dim() > 1 and len(p) else (1, 1)
     if min(rows, columns) == 1:

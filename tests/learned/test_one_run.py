@@ -103,6 +103,23 @@ def test_a_few_training_tasks_of_each_family():
     assert [entry.task for entry in few.tasks] == ["a2", "a4", "b1", "b2"]
 
 
+def test_adams_runs_are_cut_and_the_lists_have_their_own_horizon(monkeypatch):
+    lengths = [("adam_lr_-2.00", 80), ("adam_lr_-2.00", 40), ("nadamw_grid_seed213", 80), ("nadamw_grid_seed213", 40)]
+    rows = [(name, horizon, step) for name, horizon in lengths for step in (0, 20, 40, 80) if step <= horizon]
+    frame = pd.DataFrame(rows, columns=["optimizer", "horizon", "step"]).assign(task=TASK, length=lambda rows: rows["horizon"])
+    monkeypatch.setattr(
+        "taskset.normalization.store.load_curves", lambda **chosen: frame[frame["horizon"].isin(chosen["horizon"])]
+    )
+    found = one_run.baselines(SUITE, [TASK], (40, 80), [0, 40, 80])
+    of = {key: (set(part["length"]), list(part["step"])) for key, part in found.groupby(["optimizer", "horizon"])}
+    assert of == {
+        ("adam_lr_-2.00", 40): ({80}, [0, 40]),
+        ("adam_lr_-2.00", 80): ({80}, [0, 40, 80]),
+        ("nadamw_grid_seed213", 40): ({40}, [0, 40]),
+        ("nadamw_grid_seed213", 80): ({80}, [0, 40, 80]),
+    }
+
+
 @pytest.mark.parametrize("name", list(short_runs.VARIANTS))
 def test_every_variant_is_allowed(name):
     assert Options(**{**short_runs.BASE, **short_runs.VARIANTS[name]}).optimizer == "anchored"
