@@ -105,9 +105,6 @@ def _directions(theta, g, p, corrected, inverse_r, inverse_s):
 def _update(theta, grads, state, params, step, loss, validation_loss, horizon):
     del validation_loss
 
-    def means(pairs, sizes):
-        return tensorwise.means(tf.stack([tf.square(x) if x is y else x * y for x, y in pairs]), sizes)
-
     def averages(g):
         m, v = tensorwise.averages(state["m"], g, M_DECAYS), tensorwise.averages(state["v"], tf.square(g), V_DECAYS)
         return {"m": m, "v": v}, tf.unstack(m), tf.unstack(v)
@@ -117,25 +114,25 @@ def _update(theta, grads, state, params, step, loss, validation_loss, horizon):
         return _directions(theta, g, p, _corrected(g, m, v, t), *spread)
 
     sizes = tensorwise.sizes(params)
-    return _moved(theta, grads, state, params, step, loss, horizon, state["m"][1], averages, directions, means)
+    return _moved(theta, grads, state, params, step, loss, horizon, state["m"][1], averages, directions, tensorwise.products)
 
 
-def _moved(theta, grads, state, params, step, loss, horizon, old, averages, directions, means):
+def _moved(theta, grads, state, params, step, loss, horizon, old, averages, directions, products):
     """The update.
 
     old: m (.9) before it; averages(g): (m and v after it: as state, and as lists of [N]); directions(g, p, m, v, t, 1/R, 1/s): as
-    `_directions`, 1/R and 1/s being [tensors]; means(pairs, sizes): [pairs, tensors], the mean of x y over each tensor.
+    `_directions`, 1/R and 1/s being [tensors]; products: of `tensorwise`.
     """
     sizes, p = tensorwise.sizes(params), tensorwise.vector(params)
     g = tf.clip_by_value(tensorwise.vector(grads), -tensorwise.LARGEST, tensorwise.LARGEST)
     t = tf.cast(step, p.dtype) + 1
     trend, losses = tensorwise.trends(state["losses"], loss, horizon)
-    squares = means([(g, g), (p, p), (g, old), (old, old)], sizes)
+    squares = products([(g, g), (p, p), (g, old), (old, old)], sizes)
     s_square, corrected, after = tensorwise.measured(squares, state, sizes, t)
 
     new_averages, m, v = averages(g)
     u, scaled = directions(g, p, m, v, t, inverse_root(corrected[1]), tf.math.rsqrt(s_square))
-    moved = means([(x, x) for x in (u, *scaled)], sizes)
+    moved = products([(x, x) for x in (u, *scaled)], sizes)
 
     fraction = tf.minimum(tf.cast(step, p.dtype) / horizon, 1.0)
     x = tensorwise.readings(params, fraction, trend, s_square, corrected, after["cosine"], moved, t)
@@ -181,10 +178,6 @@ def _update_alone(theta, grads, state, params, step, loss, validation_loss, hori
     del validation_loss
     sizes, order = tensorwise.sizes(params), features.in_order(params)
 
-    def means(pairs, sizes):
-        parts = [zip(tf.split(x, sizes), tf.split(y, sizes), sizes) for x, y in pairs]
-        return tf.stack([tf.stack([tensorwise.product(a, b) / n for a, b, n in of_tensors]) for of_tensors in parts])
-
     def averages(g):
         new = {"m": {}, "v": {}}
         for slot, x, decays in (("m", g, M_DECAYS), ("v", tf.square(g), V_DECAYS)):
@@ -216,4 +209,6 @@ def _update_alone(theta, grads, state, params, step, loss, validation_loss, hori
         start = tf.cast(step < 0, tf.int32), tf.zeros_like(g)
         return tf.while_loop(lambda i, u: i < 1, lambda i, u: (i + 1, with_network()), start)[1], scaled
 
-    return _moved(theta, grads, state, params, step, loss, horizon, state["m"]["1"], averages, directions, means)
+    return _moved(
+        theta, grads, state, params, step, loss, horizon, state["m"]["1"], averages, directions, tensorwise.products_alone
+    )

@@ -34,9 +34,9 @@ def anchored_muon() -> LearnedOptimizer:
         u = n                                               of any other tensor
 
     (c1, c2, c3): the controller's outputs for the tensor. n: NAdam's direction, as in `anchored`. O: the `orthogonal` factor of
-    n sqrt(v), the average of gradients in it; the factor before it makes its RMS about .35, as that of n often is. A matrix is a
-    tensor of two or more axes, [everything but the last axis, last axis], of which neither is 1. The last layer starts at 0: at
-    the start nine tenths of the step of a matrix are Muon's, at rate .01.
+    n sqrt(v), the average of gradients in it, by blocks of at most 128 rows along the smaller side; the factor before it makes
+    its RMS about .35, as that of n often is. A matrix is a tensor of two or more axes, [everything but the last axis, last axis],
+    of which neither is 1. The last layer starts at 0: at the start nine tenths of the step of a matrix are Muon's, at rate .01.
 
     The controller reads `tensorwise.readings`, with n as the direction and g / sqrt(v), m / sqrt(v) (.9, .99) as its three
     averages; and the cosine of n and O, 1 where there is no O. All are free of units. It reads the train loss and the horizon.
@@ -111,20 +111,15 @@ def _averages(state, g):
     return state["m"][0], {"m": m, "v": v}, tf.unstack(m), v
 
 
-def _means(pairs, sizes):
-    """The mean of x y over each tensor, for pairs of [N]: [pairs, tensors]."""
-    return tensorwise.means(tf.stack([x * y for x, y in pairs]), sizes)
-
-
-def observed(grads, state, params, step, loss, horizon, averages=_averages, means=_means) -> Observed:
-    """Everything of a step but the weights. Arguments: of `LearnedOptimizer.update`, and how its sums are made."""
+def observed(grads, state, params, step, loss, horizon, averages=_averages, products=tensorwise.products) -> Observed:
+    """Everything of a step but the weights. Arguments: of `LearnedOptimizer.update`; how averages and sums are made."""
     sizes, order, p = tensorwise.sizes(params), features.in_order(params), tensorwise.vector(params)
     g = tf.clip_by_value(tensorwise.vector(grads), -tensorwise.LARGEST, tensorwise.LARGEST)
     t = tf.cast(step, p.dtype) + 1
     trend, losses = tensorwise.trends(state["losses"], loss, horizon)
 
     old, kept, m, v = averages(state, g)
-    s_square, corrected, after = tensorwise.measured(means([(g, g), (p, p), (g, old), (old, old)], sizes), state, sizes, t)
+    s_square, corrected, after = tensorwise.measured(products([(g, g), (p, p), (g, old), (old, old)], sizes), state, sizes, t)
     lacking = tensorwise.lacking(M_DECAYS, t)
     average = 0.9 / tensorwise.lacking([0.9], t + 1)[0] * m[0] + 0.1 / lacking[0] * g
     inverse = inverse_root(v / tensorwise.lacking([V_DECAY], t)[0])
@@ -135,7 +130,7 @@ def observed(grads, state, params, step, loss, horizon, averages=_averages, mean
     o = [of_n if of_o is None else of_o for of_n, of_o in zip(n, found)]
     whole_n, whole_o = tf.concat(n, 0), tf.concat(o, 0)
     seen = [whole_n, g * inverse, *(x * one * inverse for x, one in zip(m, of_m))]
-    squares = means([*((x, x) for x in seen), (whole_n, whole_o), (whole_o, whole_o)], sizes)
+    squares = products([*((x, x) for x in seen), (whole_n, whole_o), (whole_o, whole_o)], sizes)
     cosine = squares[4] * inverse_root(squares[0]) * inverse_root(squares[5])
 
     fraction = tf.minimum(tf.cast(step, p.dtype) / horizon, 1.0)
@@ -187,12 +182,7 @@ def _averages_alone(state, g):
     return state["m"]["0"], {"m": m, "v": v}, [m["0"], m["1"]], v
 
 
-def _means_alone(pairs, sizes):
-    parts = [zip(tf.split(x, sizes), tf.split(y, sizes), sizes) for x, y in pairs]
-    return tf.stack([tf.stack([tensorwise.product(a, b) / n for a, b, n in of_tensors]) for of_tensors in parts])
-
-
 def _update_alone(theta, grads, state, params, step, loss, validation_loss, horizon):
     del validation_loss
-    seen = observed(grads, state, params, step, loss, horizon, _averages_alone, _means_alone)
+    seen = observed(grads, state, params, step, loss, horizon, _averages_alone, tensorwise.products_alone)
     return _stepped(theta, params, seen, horizon)

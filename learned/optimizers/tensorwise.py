@@ -25,7 +25,7 @@ READ = len(FRACTIONS) + TRENDS - 1 + 11  # numbers that a controller reads
 SIZE_READ = READ - 5  # which of them is a third of the logarithm of the tensor's size
 V_DECAYS = (0.95, 0.999)
 USUAL_STEPS = 2000.0  # a run of so many has the same steps whatever `length` is
-ROW = 64  # numbers of `product` that are added at once
+ROW = 64  # numbers of `products_alone` that are added at once
 SHARED = 0.1  # the size of a tensor counts as at least about this share of the root mean square of all parameters
 
 
@@ -46,7 +46,18 @@ def means(x, sizes):
     return tf.concat([tf.matmul(part, tf.fill([n, 1], tf.constant(1 / n, x.dtype))) for part, n in zip(parts, sizes)], 1)
 
 
-def product(x, y):
+def products(pairs, sizes):
+    """The mean of x y over each tensor, for pairs of vectors [N]: [pairs, tensors]."""
+    return means(tf.stack([tf.square(x) if x is y else x * y for x, y in pairs]), sizes)
+
+
+def products_alone(pairs, sizes):
+    """`products` for large tensors, without a stack, which XLA writes number by number."""
+    parts = [zip(tf.split(x, sizes), tf.split(y, sizes), sizes) for x, y in pairs]
+    return tf.stack([tf.stack([_product(a, b) / n for a, b, n in of_tensors]) for of_tensors in parts])
+
+
+def _product(x, y):
     """The sum of x y, for vectors [n]: in rows, times ones, which XLA adds many at once; a vector it adds number by number."""
     whole = x.shape[0] - x.shape[0] % ROW
     if whole < 64 * ROW:
