@@ -1,0 +1,83 @@
+"""One run on real and on synthetic data of the same tasks, beside Adam, for docs/one_run.md.
+
+    python -m tools.real_and_synthetic suites --out DIR
+    TFDS_DATA_DIR=.. python -m tools.one_run weights DIR/tfds.json --split test --out DIR/tfds NAME=CHECKPOINT ..
+    python -m tools.one_run weights DIR/synthetic.json --split test --out DIR/synthetic NAME=CHECKPOINT ..
+    python -m tools.real_and_synthetic table DIR [--publish]
+
+The tasks are those of the splits valid and test (all of split test in these suites) that the package's baselines have for 2,000
+steps with both kinds of data. Each kind has its own normalizers and its own tuned Adam. --publish writes the section
+"real_and_synthetic" of docs/one_run.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+from benchmarks import report
+from taskset.execution.runtime import start_tensorflow
+from tools import one_run
+
+TITLES = {"tfds": "real", "synthetic": "synthetic"}
+KINDS = {"mean": 4, "IQM": 6, "worst quarter": 7}  # places in a row of `one_run.rows_of`
+
+
+def both():
+    """{source: suite} of the tasks; those of split train, on which optimizers may have been trained, are left out."""
+    from taskset.normalization import store
+    from taskset.scoring import suites
+
+    normalizers = store.load_normalizers()
+    names = sorted(set(normalizers.loc[normalizers["source"] == "tfds", "task"]))
+    made = {source: suites.make(source, names, None, source, one_run.STEPS) for source in TITLES}
+    common = set.intersection(*({one.task for one in suite.tasks if one.split != "train"} for suite in made.values()))
+
+    def judged(suite):
+        return tuple(dataclasses.replace(one, split="test") for one in suite.tasks if one.task in common)
+
+    return {source: dataclasses.replace(suite, tasks=judged(suite)) for source, suite in made.items()}
+
+
+def rows(found):
+    """Rows (steps, title, trials, tasks, `KINDS` of each source). found: {source: what `one_run.rows_of` returns first}."""
+    first = found[next(iter(TITLES))]
+    for horizon in first:
+        of = {source: {row[0].split(":")[0]: row for row in found[source][horizon]} for source in TITLES}
+        for title, (_, trials, tasks, *_) in of[next(iter(TITLES))].items():
+            if all(title in each for each in of.values()):
+                numbers = [f"{of[source][title][place]:.3f}" for source in TITLES for place in KINDS.values()]
+                yield [f"{horizon:,}", title, trials, tasks, *numbers]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    command = commands.add_parser("suites")
+    command.add_argument("--out", type=Path, required=True, help="Directory of the two suite files.")
+    command = commands.add_parser("table")
+    command.add_argument("directory", type=Path, help="Directory of the suites and of the curves.")
+    report.publish_option(command, "the section real_and_synthetic of docs/one_run.md")
+    args = parser.parse_args()
+    start_tensorflow(threads=1)
+    from taskset.scoring import suites
+
+    if args.command == "suites":
+        args.out.mkdir(parents=True, exist_ok=True)
+        for source, suite in both().items():
+            suites.save(suite, args.out / f"{source}.json")
+        return
+    found = {}
+    for source in TITLES:
+        curves, suite = one_run.read([args.directory / source]), suites.load(args.directory / f"{source}.json")
+        found[source] = one_run.rows_of(curves, suite, "mean", "train")[0]
+    header = ["steps", "optimizer", "trials", "tasks", *(f"{title}: {kind}" for title in TITLES.values() for kind in KINDS)]
+    text = f"{report.table(header, list(rows(found)))}\n\n{report.conditions('tensorflow', 'numpy')}."
+    print(text)
+    if args.publish:
+        report.write_section("real_and_synthetic", text, one_run.DOCUMENTS[0])
+
+
+if __name__ == "__main__":
+    main()
