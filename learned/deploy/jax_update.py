@@ -313,7 +313,8 @@ def _measured(g, params, m, statistics, t):
     gs, ps, ms = _split(g, sizes), [x.ravel() for x in params], _split(m, sizes)
     g_square, p_square, g_m, m_square = _means(gs, gs), _means(ps, ps), _means(gs, ms), _means(ms, ms)
     of_all = jnp.dot(p_square, jnp.asarray(sizes, dtype) / sum(sizes))
-    log_s = jnp.log(p_square + 0.01 * of_all + 1e-16) / 2
+    usual = sum(x.shape[-1] for x in params if x.ndim > 1) / sum(sizes)  # where all start at 0: of matrices with 1 / inputs
+    log_s = jnp.log(p_square + 0.01 * jnp.maximum(of_all, usual) + 1e-16) / 2
     cosine = g_m / (_root(g_square) * _root(m_square))
     shares = jnp.asarray([0.1, *(1 - d for d in V_DECAYS)], dtype)[:, None]
     statistics = statistics + shares * (jnp.stack([cosine, g_square, g_square]) - statistics)

@@ -315,9 +315,10 @@ def _controlled(rule):
 
 
 def _square_of_all(params, dtype):
-    """The mean square of all parameters."""
+    """The mean square of all parameters; at least that of matrices with 1 / inputs, for models that start at 0."""
     sums = torch.stack(torch._foreach_norm([_flat(p, dtype) for p in params])).square()
-    return sums.sum() / sum(p.numel() for p in params)
+    usual = sum(len(p) for p in params if p.dim() > 1)
+    return sums.sum().clamp(min=usual) / sum(p.numel() for p in params)
 
 
 def _scalar(x, like):

@@ -128,7 +128,7 @@ def _moved(theta, grads, state, params, step, loss, horizon, old, averages, dire
     t = tf.cast(step, p.dtype) + 1
     trend, losses = tensorwise.trends(state["losses"], loss, horizon)
     squares = products([(g, g), (p, p), (g, old), (old, old)], sizes)
-    s_square, corrected, after = tensorwise.measured(squares, state, sizes, t)
+    s_square, corrected, after = tensorwise.measured(squares, params, state, t)
 
     new_averages, m, v = averages(g)
     u, scaled = directions(g, p, m, v, t, inverse_root(corrected[1]), tf.math.rsqrt(s_square))

@@ -119,7 +119,7 @@ def observed(grads, state, params, step, loss, horizon, averages=_averages, prod
     trend, losses = tensorwise.trends(state["losses"], loss, horizon)
 
     old, kept, m, v = averages(state, g)
-    s_square, corrected, after = tensorwise.measured(products([(g, g), (p, p), (g, old), (old, old)], sizes), state, sizes, t)
+    s_square, corrected, after = tensorwise.measured(products([(g, g), (p, p), (g, old), (old, old)], sizes), params, state, t)
     lacking = tensorwise.lacking(M_DECAYS, t)
     average = 0.9 / tensorwise.lacking([0.9], t + 1)[0] * m[0] + 0.1 / lacking[0] * g
     inverse = inverse_root(v / tensorwise.lacking([V_DECAY], t)[0])

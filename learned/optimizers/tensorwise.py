@@ -26,7 +26,7 @@ SIZE_READ = READ - 5  # which of them is a third of the logarithm of the tensor'
 V_DECAYS = (0.95, 0.999)
 USUAL_STEPS = 2000.0  # a run of so many has the same steps whatever `length` is
 ROW = 64  # numbers of `products_alone` that are added at once
-SHARED = 0.1  # the size of a tensor counts as at least about this share of the root mean square of all parameters
+SHARED = 0.1  # the size of a tensor counts as at least about this share of that of all parameters
 
 
 def sizes(params):
@@ -139,13 +139,22 @@ def start(params):
     return {"losses": losses, "cosine": tf.zeros([count], dtype), "square": tf.zeros([len(V_DECAYS), count], dtype)}
 
 
-def measured(squares, state, sizes, t):
+def usual(params):
+    """The mean square of all parameters where tensors of two or more axes start as usual, with 1 / inputs, and others at 0."""
+    return sum(shape[-1] for shape in (w.shape for w in params.values()) if shape.rank > 1) / sum(sizes(params))
+
+
+def measured(squares, params, state, t):
     """(s^2 [tensors], the means of v over the tensors, bias-corrected [2, tensors], state after it).
 
-    squares: the means of g^2, p^2, g m and m^2 over the tensors [4, tensors], m before the step; t: steps with this one.
+        s^2 = mean p^2 + .01 max(mean of all p^2, `usual`) + 1e-16
+
+    The second term moves tensors, and whole models, that start at 0. squares: the means of g^2, p^2, g m and m^2 over the tensors
+    [4, tensors], m before the step; t: steps with this one.
     """
-    share = tf.constant(np.array(sizes)[:, None] / sum(sizes), squares.dtype)
-    s_square = squares[1] + SHARED**2 * tf.matmul(squares[1:2], share)[0] + 1e-16
+    counts = sizes(params)
+    of_all = tf.matmul(squares[1:2], tf.constant(np.array(counts)[:, None] / sum(counts), squares.dtype))[0]
+    s_square = squares[1] + SHARED**2 * tf.maximum(of_all, usual(params)) + 1e-16
     square = averages(state["square"], squares[0], V_DECAYS)
     cosine = squares[2] * inverse_root(squares[0]) * inverse_root(squares[3])
     after = {"square": square, "cosine": state["cosine"] + 0.1 * (cosine - state["cosine"])}

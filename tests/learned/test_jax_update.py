@@ -11,7 +11,7 @@ import tensorflow as tf
 from learned import optimizers
 from learned.deploy.export import export
 from tests.learned.deploy.test_export import saved, without_last_layer
-from tests.learned.optimizers.test_learned_optimizers import HORIZON, SHAPES, WIDE, Inputs, weights
+from tests.learned.optimizers.test_learned_optimizers import HORIZON, SHAPES, WIDE, Inputs, at_zero, weights
 
 jax = pytest.importorskip("jax", reason="JAX is not installed")
 from learned.deploy import jax_update  # noqa: E402
@@ -66,6 +66,13 @@ def test_matrices_of_one_shape_are_made_orthogonal_together(x64):
 def test_wide_matrices_are_made_orthogonal_by_blocks(x64):
     inputs = Inputs(WIDE)
     equal_to_tensorflow("anchored_muon", inputs, "float64", 1e-9)
+
+
+@PLANNED
+def test_a_model_that_starts_at_0(name, x64):
+    inputs = at_zero(Inputs(SHAPES))
+    inputs.times = range(len(inputs.grads))
+    equal_to_tensorflow(name, inputs, "float64", 1e-9)
 
 
 def equal_to_tensorflow(name, inputs, dtype, tolerance):

@@ -241,11 +241,12 @@ class Anchored:
     def update(self, theta, grads, state, params, step, loss, validation_loss, horizon):
         t, losses = step + 1, [*state["losses"], loss]
         everything = np.concatenate([np.ravel(p) for p in params.values()])
+        usual = np.concatenate([np.full(np.size(p), float(np.ndim(p) > 1)) / np.prod(np.shape(p)[:-1]) for p in params.values()])
         shared = np.concatenate([self.time(step, horizon), self.trends(losses, horizon)])
         tensors, new_params = {}, {}
         for path, p in params.items():
             arguments = theta, np.clip(grads[path], -1e12, 1e12), p, state["tensors"][path], t, shared
-            of_all = np.mean(everything**2), len(params), (horizon / 2000) ** (3 * theta["length"])
+            of_all = max(np.mean(everything**2), np.mean(usual)), len(params), (horizon / 2000) ** (3 * theta["length"])
             new_params[path], tensors[path] = self.tensor(*arguments, *of_all)
         return new_params, {"tensors": tensors, "losses": losses}
 

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 import taskset
 from learned import optimizers
 from learned.cli import main
-from learned.deploy import pretrained
+from learned.deploy import numpy_update, pretrained
 from learned.deploy.export import load_weights
 from learned.evaluation import runs
 from learned.optimizers.as_optimizer import with_weights
@@ -73,3 +73,24 @@ def test_they_train_tasks_that_they_have_never_seen(name, task):
     trained, untrained = score(found.theta), score(optimizer.init_theta(0))
     starts_at_a_rule = untrained < 0.5  # `anchored` is NAdam before training, others don't move
     assert trained < 0.3 and (starts_at_a_rule or trained < untrained / 2)
+
+
+@pytest.mark.parametrize("name", [name for name in pretrained.names() if name != "mlp_pes"])
+def test_a_model_that_starts_at_0_is_trained(name):
+    """Logistic regression, whose parameters usually start so: the loss falls about as far as from a usual start."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(256, 8)).astype(np.float32)
+    labels, ends = (x @ rng.normal(size=(8, 4))).argmax(axis=1), []
+    labels[:64] = rng.integers(0, 4, 64)  # a fit of all would have infinite parameters
+    for scale in (0.0, 8**-0.5):
+        optimizer = numpy_update.load(pretrained.find(name), steps=200)
+        params = {"w": (scale * rng.normal(size=(8, 4))).astype(np.float32), "b": np.zeros(4, np.float32)}
+        state = optimizer.init(params)
+        for step in range(200):
+            logits = x @ params["w"] + params["b"]
+            logits -= logits.max(axis=1, keepdims=True)
+            p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+            loss, d = -np.log(p[np.arange(256), labels]).mean(), (p - np.eye(4)[labels]) / 256
+            params, state = optimizer.update({"w": x.T @ d, "b": d.sum(axis=0)}, state, params, step, loss)
+        ends.append(loss)
+    assert ends[0] < 0.8 and ends[0] < ends[1] + 0.03, ends  # of ln 4 = 1.386

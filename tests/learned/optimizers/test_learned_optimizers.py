@@ -52,6 +52,12 @@ def weights(optimizer, seed=3):
     return {path: np.asarray(w + 0.1 * rng.normal(size=w.shape)) for path, w in theta.items()}
 
 
+def at_zero(inputs):
+    """The inputs of a model whose parameters all start at 0."""
+    inputs.params = {path: np.zeros_like(p) for path, p in inputs.params.items()}
+    return inputs
+
+
 class Inputs:
     """Parameters and what an optimizer is given in each of STEPS steps; gradients of many sizes, among them zeros."""
 
@@ -138,10 +144,15 @@ def test_equal_to_the_twin(name):
     np.testing.assert_allclose(single, twin, rtol=0, atol=1e-5)
 
 
-def test_wide_matrices_are_made_orthogonal_by_blocks():
-    inputs, optimizer = Inputs(WIDE), optimizers.get("anchored_muon")
+@pytest.mark.parametrize(
+    "name, inputs",
+    [("anchored_muon", Inputs(WIDE)), ("anchored_muon", at_zero(Inputs(SHAPES))), ("anchored", at_zero(Inputs(SHAPES)))],
+    ids=["wide matrices, by blocks", "from 0", "anchored from 0"],
+)
+def test_equal_to_the_twin_where_it_takes_another_way(name, inputs):
+    optimizer = optimizers.get(name)
     theta = weights(optimizer)
-    twin = inputs.moved(inputs.twin(TWINS["anchored_muon"], theta, horizon=HORIZON))
+    twin = inputs.moved(inputs.twin(TWINS[name], theta, horizon=HORIZON))
     found = inputs.moved(inputs.run(optimizer, theta, tf.float64))
     np.testing.assert_allclose(found, twin, rtol=1e-8, atol=1e-9 * np.abs(twin).max())
 
