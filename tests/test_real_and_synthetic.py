@@ -8,7 +8,7 @@ from tools import real_and_synthetic
 def test_tasks_with_baselines_on_both_kinds_of_data():
     found = real_and_synthetic.both()
     names = [[one.task for one in suite.tasks] for suite in found.values()]
-    assert list(found) == ["tfds", "synthetic"] and names[0] == names[1] and len(names[0]) >= 14
+    assert list(found) == ["tfds", "synthetic"] and names[0] == names[1] and len(names[0]) >= 13
     for source, suite in found.items():
         assert suite.source == source and {one.split for one in suite.tasks} == {"test"}
     assert all(split_of(name) != "train" and get_task(name, "synthetic").data is not None for name in names[0])

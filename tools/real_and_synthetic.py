@@ -6,8 +6,8 @@
     python -m tools.real_and_synthetic table DIR [--publish]
 
 The tasks are those of the splits valid and test (all of split test in these suites) that the package's baselines have for 2,000
-steps with both kinds of data. Each kind has its own normalizers and its own tuned Adam. --publish writes the section
-"real_and_synthetic" of docs/one_run.md.
+steps with both kinds of data, and that are not in heldout-valid:1. Each kind has its own normalizers and its own tuned Adam.
+--publish writes the section "real_and_synthetic" of docs/one_run.md.
 """
 
 from __future__ import annotations
@@ -25,14 +25,15 @@ KINDS = {"mean": 4, "IQM": 6, "worst quarter": 7}  # places in a row of `one_run
 
 
 def both():
-    """{source: suite} of the tasks; those of split train, on which optimizers may have been trained, are left out."""
+    """{source: suite} of the tasks; those of split train, and those by which checkpoints are chosen, are left out."""
     from taskset.normalization import store
-    from taskset.scoring import suites
+    from taskset.scoring import named_suites, suites
 
     normalizers = store.load_normalizers()
     names = sorted(set(normalizers.loc[normalizers["source"] == "tfds", "task"]))
     made = {source: suites.make(source, names, None, source, one_run.STEPS) for source in TITLES}
-    common = set.intersection(*({one.task for one in suite.tasks if one.split != "train"} for suite in made.values()))
+    chosen_by = {one.task for one in named_suites.find("heldout-valid:1").tasks}
+    common = set.intersection(*({one.task for one in suite.tasks if one.split != "train"} for suite in made.values())) - chosen_by
 
     def judged(suite):
         return tuple(dataclasses.replace(one, split="test") for one in suite.tasks if one.task in common)

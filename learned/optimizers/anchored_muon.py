@@ -35,8 +35,9 @@ def anchored_muon() -> LearnedOptimizer:
 
     (c1, c2, c3): the controller's outputs for the tensor. n: NAdam's direction, as in `anchored`. O: the `orthogonal` factor of
     n sqrt(v), the average of gradients in it, by blocks of at most 128 rows along the smaller side; the factor before it makes
-    its RMS about .35, as that of n often is. A matrix is a tensor of two or more axes, [everything but the last axis, last axis],
-    of which neither is 1. The last layer starts at 0: at the start nine tenths of the step of a matrix are Muon's, at rate .01.
+    its RMS about .35, as that of n often is, and less where the average has few directions. A matrix is a tensor of two or more
+    axes, [everything but the last axis, last axis], of which neither is 1. The last layer starts at 0: at the start nine tenths
+    of the step of a matrix are Muon's, at rate .01.
 
     The controller reads `tensorwise.readings`, with n as the direction and g / sqrt(v), m / sqrt(v) (.9, .99) as its three
     averages; and the cosine of n and O, 1 where there is no O. All are free of units. It reads the train loss and the horizon.

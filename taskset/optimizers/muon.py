@@ -36,8 +36,9 @@ def newton_schulz(x: tf.Tensor) -> tf.Tensor:
     """The iterations of `orthogonalized`, for matrices [.., rows, columns], rows <= columns, of norm 1 at most.
 
     A = X X' and Q = a I + b A + c A A have the sides of the smaller one: X <- Q X and A <- Q A Q go side by side, and the Q of a
-    group are multiplied before X is, which costs less the more columns there are. Each group computes A anew, as rounding errors
-    of A that belong to small singular values grow twelvefold with each iteration.
+    group are multiplied before X is: for square matrices that costs 18 products instead of 15, for those of six times as many
+    columns 38 instead of 65. Each group computes A anew, as rounding errors of A that belong to small singular values grow
+    twelvefold with each iteration; where products are rounded to TF32, as by default on some GPUs, errors stay at some per cent.
     """
     a, b, c = COEFFICIENTS
     identity = tf.eye(x.shape[-2], dtype=x.dtype)
@@ -56,8 +57,10 @@ def by_blocks(function: Callable[[tf.Tensor], tf.Tensor], matrices: tf.Tensor) -
     """`function` of blocks of at most BLOCK rows of matrices [k, rows, columns], put together again: [k, rows, columns].
 
     function: of [blocks, rows of a block, columns]; it leaves rows of zeros as they are, which fill up the last block. With
-    `orthogonalized`, whose cost grows like rows^2 columns, wide layers cost far less so, and the rows of each block are nearly
-    orthogonal to one another, not to those of other blocks (Khaled et al. 2025, arXiv 2510.16981).
+    `orthogonalized`, whose cost grows like rows^2 columns, wide layers cost far less so. The rows of a block are nearly
+    orthogonal to one another, not to those of other blocks: where k blocks have the same few directions, as with small batches, the step is
+    up to k^.5 times as large as that of the whole matrix. Khaled et al. 2025 (arXiv 2510.16981), who take the whole matrix from
+    time to time as well.
     """
     k, rows, columns = matrices.shape
     count = -(-rows // BLOCK)

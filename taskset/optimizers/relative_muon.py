@@ -41,7 +41,7 @@ def relative_muon(
     share: float = 0.1,
     name: str | None = None,
 ) -> RelativeMuon:
-    """`relative_nadam` with another n for matrices: n = orthogonal max(rows, columns)^.5 O, of root mean square `orthogonal`.
+    """`relative_nadam` with another n for matrices: n = orthogonal max(rows, columns)^.5 O, of RMS `orthogonal` at most, about.
 
     O: Muon's `orthogonalized` factor of b1 m / (1 - b1^(t+1)) + (1 - b1) g / (1 - b1^t), the average of gradients in NAdam's
     direction; of a matrix whose smaller side is above 128, the factors of blocks of at most so many rows along that side
