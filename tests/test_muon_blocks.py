@@ -7,11 +7,9 @@ import taskset
 from tools import muon_blocks
 
 
-def test_rows_are_runs_with_blocks_of_their_size(monkeypatch):
-    monkeypatch.setattr(muon_blocks, "ROWS", {"whole": 10**6, "two": 2, "128": 128})
+def test_runs_have_blocks_of_their_size(monkeypatch):
     monkeypatch.setattr(muon_blocks, "SEEDS", (0,))
-    rows = list(muon_blocks.rows_of(taskset.get_task("Digits_mlp32_bs128", "synthetic"), 20))
-    losses = [float(loss) for _, loss, _ in rows]
-    assert [title for title, *_ in rows] == ["whole", "two", "128"]
-    assert losses[0] == losses[2] != losses[1]
+    task = taskset.get_task("Digits_mlp32_bs128", "synthetic")
+    whole, two, usual = (muon_blocks.runs(task, rows, 20)[0] for rows in (10**6, 2, 128))
+    assert whole == usual != two
     assert sys.modules["taskset.optimizers.muon"].BLOCK == 128
