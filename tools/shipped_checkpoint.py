@@ -1,6 +1,8 @@
 """A checkpoint to ship: weights of an outer training that knows the tasks of every training before it.
 
-    python -m tools.shipped_checkpoint WEIGHTS.npz --before CHECKPOINT .. --about TEXT --out FILE
+    python -m tools.shipped_checkpoint WEIGHTS.npz --before CHECKPOINT .. --about TEXT --out FILE [--share .75]
+
+The weights are share WEIGHTS + (1 - share) of the first CHECKPOINT.
 
 A training that goes on from other weights (--from, imitation) has its own suite alone, but its weights have learned from all of
 those tasks: `taskset score` says of them what was trained on, and no suite that judges may have them.
@@ -31,6 +33,11 @@ def with_tasks(meta, entries):
     return {**meta, "suite": {**meta["suite"], "tasks": [entries[name] for name in sorted(entries)]}}
 
 
+def averaged(theta, other, share):
+    """share theta + (1 - share) other, {path: array} each."""
+    return {path: (share * w + (1 - share) * other[path]).astype(w.dtype) for path, w in theta.items()}
+
+
 def save(path, meta, theta):
     """Write weights {path: array}, compressed: a suite has thousands of tasks, and NumPy's letters have four bytes."""
     from learned.outer_training import checkpoint
@@ -47,12 +54,13 @@ def main():
     parser.add_argument("--before", nargs="+", required=True, help="Checkpoints that they come from: files, or pretrained names.")
     parser.add_argument("--about", required=True, help="What follows the number of outer steps in `learned pretrained`.")
     parser.add_argument("--out", type=Path, required=True, help="The checkpoint to write.")
+    parser.add_argument("--share", type=float, default=1.0, help="Of WEIGHTS in the average with the first of --before.")
     args = parser.parse_args()
     from learned.deploy.weights import load_weights
 
     last, *earlier = [load_weights(path) for path in (args.weights, *args.before)]
     meta = with_tasks({**last.meta, "about": args.about}, entries_of([*earlier, last]))
-    save(args.out, meta, last.theta)
+    save(args.out, meta, averaged(last.theta, earlier[0].theta, args.share) if args.share != 1 else last.theta)
 
 
 if __name__ == "__main__":

@@ -112,3 +112,11 @@ def test_a_checkpoint_to_ship_knows_the_tasks_of_all_trainings(tmp_path, monkeyp
     assert set(found.trained_on) == set(last.trained_on) | set(load_weights("anchored_pes").trained_on)
     assert all(np.array_equal(w, last.theta[path]) for path, w in found.theta.items())
     assert out.stat().st_size < pretrained.find("anchored_wide").stat().st_size
+
+
+def test_a_checkpoint_to_ship_may_be_an_average():
+    from tools import shipped_checkpoint
+
+    theta, other = {"w": np.float32([1, 2])}, {"w": np.float32([5, -2])}
+    found = shipped_checkpoint.averaged(theta, other, 0.75)
+    np.testing.assert_array_equal(found["w"], np.float32([2, 1]))
