@@ -44,7 +44,7 @@ EXPONENTS = np.arange(-9, -1) / 2  # of Adam's rates
 FALLING = (0.1, 0.01)  # shares of a falling rate that are left at the end
 DEFAULT_RATE = -3.0  # the exponent of the rate that most libraries start with
 DECAY = 0.95 ** (1 / 10)
-RULES = ("muon_whole", "anchored_wide", "relative_muon", "relative_nadam", "the learned list's first")
+RULES = ("muon_mined", "muon_whole", "anchored_wide", "relative_muon", "relative_nadam", "the learned list's first")
 SMALL = "image_mlp_8x8"  # the family of the task on 8x8 pixels
 PICTURE, TITLE = "yardstick.png", "# An optimizer that works in one run\n"
 

@@ -2,7 +2,7 @@
 
 python -m learned pretrained    the names, and how each was trained
 
-    learned.keras.from_checkpoint("muon_whole", steps=1000)    a name can be given wherever a checkpoint can
+    learned.keras.from_checkpoint("muon_mined", steps=1000)    a name can be given wherever a checkpoint can
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from taskset import changes
 from taskset.errors import unknown
 
 ROOT = Path(__file__).parent
-BEST = "muon_whole"  # on the validation tasks of docs/one_run_history.md
+BEST = "muon_mined"  # on the validation tasks of docs/one_run_history.md
 
 
 def names() -> list[str]:
