@@ -36,7 +36,7 @@ def load_weights(path: PathLike) -> Checkpoint:
 def load(path: PathLike, name: str | None = None) -> WithWeights:
     """The optimizer with the weights in a file, or of a name of `learned.pretrained`, for the loops of `taskset`.
 
-        optimizer = learned.load("muon_whole")
+        optimizer = learned.load("muon_mined")
         params, losses = taskset.execution.loop.train(task, optimizer, steps=200)
 
     name: what its results are stored under; default: the learned optimizer's. Raises as `load_weights`.
