@@ -65,13 +65,13 @@ def test_torch(name, exported):
     from learned.deploy import torch_update
 
     x, labels = map(torch.tensor, small.data())
-    params = {path: torch.nn.Parameter(torch.tensor(p)) for path, p in small.start().items()}
+    params = {path: torch.nn.Parameter(torch.tensor(p.T)) for path, p in small.start().items()}  # as layers of PyTorch have them
     optimizer = torch_update.load(exported(name, "torch"), params.values(), steps=small.STEPS)
 
     def closure():
         optimizer.zero_grad()
-        hidden = torch.relu(x @ params["w0"] + params["b0"])
-        loss = torch.nn.functional.cross_entropy(hidden @ params["w1"] + params["b1"], labels)
+        hidden = torch.relu(torch.nn.functional.linear(x, params["w0"], params["b0"]))
+        loss = torch.nn.functional.cross_entropy(torch.nn.functional.linear(hidden, params["w1"], params["b1"]), labels)
         loss.backward()
         return loss
 
