@@ -833,9 +833,8 @@ def _anchored_each(tensor, theta, grads, state, params, step, losses, steps):
     """An update that treats every tensor by itself, with what all of them share."""
     trends, averages = _anchored_trends(state["losses"], float(losses[0]), steps)
     shared = [*np.tanh(10 * (min(step / steps, 1) - ANCHORED_FRACTIONS)), *trends]
-    of_all = sum(float(np.vdot(p, p)) for p in params.values()) / sum(p.size for p in params.values())
-    usual = sum(p.shape[-1] for p in params.values() if p.ndim > 1) / sum(p.size for p in params.values())
-    of_all = max(of_all, usual)  # where all start at 0: of matrices with 1 / inputs
+    usual = sum(p.shape[-1] for p in params.values() if p.ndim > 1)  # the sum of squares of matrices with 1 / inputs
+    of_all = max(sum(float(np.vdot(p, p)) for p in params.values()), usual) / sum(p.size for p in params.values())
     length, done = theta.get("length", 0.0) * math.log(steps / 2000), {}
     for path, p in params.items():
         done[path] = tensor(theta, grads[path], state["tensors"][path], p, step, shared, of_all, len(params), length)

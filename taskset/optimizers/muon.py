@@ -56,12 +56,14 @@ def newton_schulz(x: tf.Tensor) -> tf.Tensor:
 def by_blocks(function: Callable[[tf.Tensor], tf.Tensor], matrices: tf.Tensor) -> tf.Tensor:
     """`function` of blocks of at most BLOCK rows of matrices [k, rows, columns], put together again: [k, rows, columns].
 
-    function: of [blocks, rows of a block, columns]; it leaves rows of zeros as they are, which fill up the last block. With
-    `orthogonalized`, whose cost grows like rows^2 columns, wide layers cost far less so. The rows of a block are nearly
-    orthogonal to one another, not to those of other blocks: where k blocks have the same few directions, as with small batches,
-    the step is up to k^.5 times as large as that of the whole matrix. Khaled et al. 2025 (arXiv 2510.16981), who take the whole
-    matrix from time to time as well.
+    Where there are fewer columns than rows, blocks are of columns. function: of [blocks, rows of a block, columns]; it leaves
+    rows of zeros as they are, which fill up the last block. With `orthogonalized`, whose cost grows like rows^2 columns, wide
+    layers cost far less so. The rows of a block are nearly orthogonal to one another, not to those of other blocks: where k
+    blocks have the same few directions, as with small batches, the step is up to k^.5 times as large as that of the whole matrix.
+    Khaled et al. 2025 (arXiv 2510.16981), who take the whole matrix from time to time as well.
     """
+    if matrices.shape[1] > matrices.shape[2]:
+        return tf.linalg.matrix_transpose(by_blocks(function, tf.linalg.matrix_transpose(matrices)))
     k, rows, columns = matrices.shape
     count = -(-rows // BLOCK)
     high = -(-rows // count)  # blocks of one size

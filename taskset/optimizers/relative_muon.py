@@ -25,10 +25,7 @@ class RelativeMuon(RelativeNadam):
         sides = rows_and_columns(average.shape)
         if sides is None:
             return average / root
-        matrix = tf.reshape(average, sides)
-        lying = sides[0] <= sides[1]
-        factor = by_blocks(orthogonalized, (matrix if lying else tf.transpose(matrix))[None])[0]
-        factor = factor if lying else tf.transpose(factor)
+        factor = by_blocks(orthogonalized, tf.reshape(average, [1, *sides]))
         return hparams["orthogonal"] * max(sides) ** 0.5 * tf.reshape(factor, average.shape)
 
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 from learned import optimizers
 from learned.deploy.export import export
 from tests.learned.deploy.test_export import saved, without_last_layer
-from tests.learned.optimizers.test_learned_optimizers import HORIZON, SHAPES, WIDE, Inputs, at_zero, weights
+from tests.learned.optimizers.test_learned_optimizers import ANOTHER_WAY, HORIZON, SHAPES, Inputs, weights
 
 jax = pytest.importorskip("jax", reason="JAX is not installed")
 from learned.deploy import jax_update  # noqa: E402
@@ -63,16 +63,9 @@ def test_matrices_of_one_shape_are_made_orthogonal_together(x64):
     equal_to_tensorflow("anchored_muon", inputs, "float64", 1e-9)
 
 
-def test_wide_matrices_are_made_orthogonal_by_blocks(x64):
-    inputs = Inputs(WIDE)
-    equal_to_tensorflow("anchored_muon", inputs, "float64", 1e-9)
-
-
-@PLANNED
-def test_a_model_that_starts_at_0(name, x64):
-    inputs = at_zero(Inputs(SHAPES))
-    inputs.times = range(len(inputs.grads))
-    equal_to_tensorflow(name, inputs, "float64", 1e-9)
+@ANOTHER_WAY
+def test_equal_to_tensorflow_where_it_takes_another_way(name, make, x64):
+    equal_to_tensorflow(name, make(), "float64", 1e-9)
 
 
 def equal_to_tensorflow(name, inputs, dtype, tolerance):

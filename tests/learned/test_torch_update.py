@@ -15,7 +15,7 @@ from learned.deploy import numpy_update
 from learned.deploy.export import export
 from taskset.errors import StoreError
 from tests.learned.deploy.test_export import saved, without_last_layer
-from tests.learned.optimizers.test_learned_optimizers import HORIZON, SHAPES, WIDE, Inputs, at_zero, weights
+from tests.learned.optimizers.test_learned_optimizers import ANOTHER_WAY, HORIZON, SHAPES, Inputs, weights
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 from learned.deploy import torch_update  # noqa: E402
@@ -93,16 +93,10 @@ def test_matrices_of_one_shape_are_made_orthogonal_together():
     equal_to_tensorflow("anchored_muon", inputs, "float64", 1e-9)
 
 
-def test_wide_matrices_are_made_orthogonal_by_blocks(outputs_first):
-    """Of the same rows as in TensorFlow."""
-    inputs = Inputs(WIDE)
-    inputs.times = range(len(inputs.grads))
-    equal_to_tensorflow("anchored_muon", inputs, "float64", 1e-9)
-
-
-@PLANNED
-def test_a_model_that_starts_at_0(name, outputs_first):
-    inputs = at_zero(Inputs(SHAPES))
+@ANOTHER_WAY
+def test_equal_to_tensorflow_where_it_takes_another_way(name, make, outputs_first):
+    """Blocks have the rows that they have in TensorFlow."""
+    inputs = make()
     inputs.times = range(len(inputs.grads))
     equal_to_tensorflow(name, inputs, "float64", 1e-9)
 

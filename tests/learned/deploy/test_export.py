@@ -16,7 +16,7 @@ from learned.deploy import numpy_update
 from learned.deploy.export import READERS, export, load_weights, rules
 from learned.outer_training import checkpoint
 from taskset.errors import StoreError, UnknownName
-from tests.learned.optimizers.test_learned_optimizers import EVERY, FEW, HORIZON, SHAPES, STEPS, WIDE, Inputs, at_zero, weights
+from tests.learned.optimizers.test_learned_optimizers import ANOTHER_WAY, EVERY, FEW, HORIZON, SHAPES, STEPS, Inputs, weights
 
 
 def saved(path, name, **changes):
@@ -57,10 +57,10 @@ def test_the_exported_file_equals_tensorflow(name, tmp_path):
         np.testing.assert_allclose(inputs.moved(found), expected, rtol=0, atol=tolerance * max(1, np.abs(expected).max()))
 
 
-@pytest.mark.parametrize("inputs", [Inputs(WIDE), at_zero(Inputs(SHAPES))], ids=["wide matrices, by blocks", "from 0"])
-def test_equal_to_tensorflow_where_it_takes_another_way(inputs):
-    learned = optimizers.get("anchored_muon")
-    found = run(numpy_update.LearnedOptimizer("anchored_muon", weights(learned), int(HORIZON)), inputs, np.float64)
+@ANOTHER_WAY
+def test_equal_to_tensorflow_where_it_takes_another_way(name, make):
+    inputs, learned = make(), optimizers.get(name)
+    found = run(numpy_update.LearnedOptimizer(name, weights(learned), int(HORIZON)), inputs, np.float64)
     expected = inputs.moved(inputs.run(learned, weights(learned), tf.float64))
     np.testing.assert_allclose(inputs.moved(found), expected, rtol=0, atol=1e-9 * np.abs(expected).max())
 

@@ -95,6 +95,17 @@ class Inputs:
         return np.concatenate([np.ravel(params[path] - start) for path, start in sorted(self.params.items())])
 
 
+ANOTHER_WAY = pytest.mark.parametrize(
+    "name, make",
+    [
+        ("anchored_muon", lambda: Inputs(WIDE)),
+        ("anchored_muon", lambda: at_zero(Inputs(SHAPES))),
+        ("anchored", lambda: at_zero(Inputs(SHAPES))),
+    ],
+    ids=["wide matrices, by blocks", "from 0", "anchored from 0"],
+)
+
+
 # What they are.
 
 
@@ -144,13 +155,9 @@ def test_equal_to_the_twin(name):
     np.testing.assert_allclose(single, twin, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    "name, inputs",
-    [("anchored_muon", Inputs(WIDE)), ("anchored_muon", at_zero(Inputs(SHAPES))), ("anchored", at_zero(Inputs(SHAPES)))],
-    ids=["wide matrices, by blocks", "from 0", "anchored from 0"],
-)
-def test_equal_to_the_twin_where_it_takes_another_way(name, inputs):
-    optimizer = optimizers.get(name)
+@ANOTHER_WAY
+def test_equal_to_the_twin_where_it_takes_another_way(name, make):
+    inputs, optimizer = make(), optimizers.get(name)
     theta = weights(optimizer)
     twin = inputs.moved(inputs.twin(TWINS[name], theta, horizon=HORIZON))
     found = inputs.moved(inputs.run(optimizer, theta, tf.float64))
