@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import sys
 from pathlib import Path
 
 from benchmarks import report
@@ -81,4 +82,9 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    from taskset.errors import TasksetError
+
+    try:
+        main()
+    except TasksetError as error:
+        sys.exit(f"error: {error}")

@@ -59,6 +59,8 @@ def main():
     from learned.deploy.weights import load_weights
 
     last, *earlier = [load_weights(path) for path in (args.weights, *args.before)]
+    if args.share != 1 and earlier[0].optimizer != last.optimizer:
+        parser.error(f"an average of {last.optimizer} and {earlier[0].optimizer}: allowed are weights of one learned optimizer")
     meta = with_tasks({**last.meta, "about": args.about}, entries_of([*earlier, last]))
     save(args.out, meta, averaged(last.theta, earlier[0].theta, args.share) if args.share != 1 else last.theta)
 

@@ -75,7 +75,8 @@ def relative_nadam(
 
     |.|^2: mean square over the entries of a parameter, and over those of all, so that biases leave their start at 0. The squares
     of all T rates add up to travel^2: an entry whose steps were independent of each other, and as large as the rate, would be
-    moved by about `travel` of its size over the run, whatever T is.
+    moved by about `travel` of its size over the run, whatever T is. Give a model a random start: where all parameters are 0, they
+    hardly move.
 
     n = (b1 m / (1 - b1^(t+1)) + (1 - b1) g / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps): NAdam's direction (Dozat 2016), m and v
     as in `adam`. Steps relative to the parameters are Adafactor's (Shazeer and Stern 2018, arXiv 1804.04235, section 8).

@@ -120,3 +120,13 @@ def test_a_checkpoint_to_ship_may_be_an_average():
     theta, other = {"w": np.float32([1, 2])}, {"w": np.float32([5, -2])}
     found = shipped_checkpoint.averaged(theta, other, 0.75)
     np.testing.assert_array_equal(found["w"], np.float32([2, 1]))
+
+
+def test_averages_are_of_one_learned_optimizer(tmp_path, monkeypatch, capsys):
+    from tools import shipped_checkpoint
+
+    command = ["shipped_checkpoint", "muon_wide", "--before", "anchored_wide", "--about", "x", "--out", str(tmp_path / "x.npz")]
+    monkeypatch.setattr("sys.argv", [*command, "--share", ".5"])
+    with pytest.raises(SystemExit):
+        shipped_checkpoint.main()
+    assert "an average of anchored_muon and anchored" in capsys.readouterr().err
