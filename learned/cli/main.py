@@ -88,6 +88,9 @@ def train(
     episodes: Annotated[
         int, typer.Option(help="Episodes that every pair ends before another task takes the place of its task.")
     ] = DEFAULT.episodes,
+    groups: Annotated[
+        int, typer.Option(help="Programs that compute the pairs of a task; with as many workers, all have the same work.")
+    ] = DEFAULT.groups,
     family_weight: Annotated[
         list[str] | None, typer.Option(help="FAMILY=WEIGHT: how often tasks of a family are drawn; default 1.")
     ] = None,
@@ -175,14 +178,14 @@ def train(
         optimizer, estimator, objective, seed, pairs, steps, sigma, differences, first_lengths, lengths, slots, tasks_per_step,
         _weights(family_weight or []), learning_rate, warm_up, clip, augment,
         clipping, weight_decay, schedule, planned, late_restarts, list(trained or ["*"]),
-        phases.digest(weights) if weights else "", cost_power, episodes,
+        phases.digest(weights) if weights else "", cost_power, episodes, groups,
     )  # fmt: skip
     chosen = named_suites.find(tasks, baselines)
     options.check(chosen)
     start_tensorflow(threads=1)
     from learned.outer_training import session
 
-    spread = _strategy(strategy, device, workers, pairs)
+    spread = _strategy(strategy, device, workers, pairs // groups)
     with contextlib.ExitStack() as stack:
         opened = stack.enter_context(engines.opened(engine, address))
         chosen = _measured(chosen, unmeasured, output / "baselines", data_dir, workers, modules or [], opened)

@@ -81,7 +81,9 @@ def never(rng: np.random.Generator, lengths: np.ndarray) -> np.ndarray:
 class Settings:
     """Settings that all estimators share.
 
-    pairs: N; steps: K, the length of a truncation; sigma: standard deviation of the perturbations.
+    pairs: N; steps: K, the length of a truncation; sigma: standard deviation of the perturbations. groups: in how many parts of
+    equal size the pairs are computed, each with a state and estimates of its own, whose mean is that of all pairs; only `pes` and
+    `es_single` can have more than one.
     differences: what D is replaced by, `value` or `sign`; first_lengths: lengths of the first episodes, `together` or `spread`;
     resumed: `(rng, lengths [N]) -> [N]`, longer lengths for the episodes that come to their end and are resumed
     (`learned.outer_training.length_schedules.Resumed`), the same ones for the others. Estimators of whole episodes ignore it.
@@ -93,11 +95,14 @@ class Settings:
     differences: Callable[[np.ndarray, float], np.ndarray] = value
     first_lengths: Callable[[np.random.Generator, np.ndarray], np.ndarray] = together
     resumed: Callable[[np.random.Generator, np.ndarray], np.ndarray] = never
+    groups: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("pairs", "steps"):
+        for name in ("pairs", "steps", "groups"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}: allowed is an integer of at least 1")
+        if self.pairs % self.groups:
+            raise ConfigError(f"groups is {self.groups}: allowed is a number that divides the {self.pairs} pairs")
         if not self.sigma > 0:
             raise ConfigError(f"sigma is {self.sigma}: allowed is a number above 0")
 
@@ -123,6 +128,12 @@ def mean_loss(losses: np.ndarray) -> float:
     """The mean of the losses that are finite; NaN where none is."""
     losses = np.asarray(losses, np.float64)
     return float(losses[np.isfinite(losses)].mean()) if np.isfinite(losses).any() else float("nan")
+
+
+def own_perturbations(state: Tree, settings: Settings, size: int, dtype: tf.DType) -> np.ndarray:
+    """e [N / groups, P] of the pairs of one group in its next truncation. state: of `learned.estimators.episodes`."""
+    drawn = perturbations(int(state["seed"]), int(state["window"]), settings.pairs, size, settings.sigma, dtype)
+    return np.split(drawn, settings.groups)[int(state.get("group", 0))]
 
 
 def perturbations(seed: int, truncation: int, pairs: int, size: int, sigma: float, dtype: tf.DType) -> np.ndarray:

@@ -46,10 +46,14 @@ class Truncation:
         return np.arange(steps)[:, None] < self.reset_at
 
 
-def start(seed: int, pairs: int) -> Tree:
-    """The state before the first truncation."""
+def start(seed: int, pairs: int, group: int | None = None) -> Tree:
+    """The state of N pairs before the first truncation. group: which of them are computed, where it is done in groups.
+
+    Each group knows where all pairs are, so that groups change their tasks after the same truncation.
+    """
     zeros = np.zeros(pairs, np.int32)
     return {
+        **({} if group is None else {"group": np.asarray(group, np.int64)}),
         "seed": np.asarray(seed, np.int64),
         "window": np.asarray(0, np.int64),
         "steps": zeros,
@@ -79,7 +83,7 @@ def next_truncation(
     # The state's entry and the purposes of draws keep the names that checkpoints have: a truncation was once called a window.
     seed, index, count = int(state["seed"]), int(state["window"]), unroll.steps
     rng = seeds.generator(seed, "lengths", index)
-    drawn = np.asarray(lengths(rng, unroll.pairs))
+    drawn = np.asarray(lengths(rng, len(state["number"])))
     drawn = np.maximum(np.where(state["number"] == 0, first_lengths(rng, drawn), drawn), count).astype(np.int32)
 
     ends = (state["length"] - state["steps"] < count) & (state["number"] > 0)
@@ -91,20 +95,21 @@ def next_truncation(
     until, length = length, np.where(resets, drawn, length).astype(np.int32)
     steps = np.where(resets, count - left, state["steps"] + count).astype(np.int32)
 
-    pieces = []
-    for n in range(unroll.pairs):
+    group, pieces, begun = int(state.get("group", 0)), [], {}
+    own = slice(group * unroll.pairs, (group + 1) * unroll.pairs)
+    for place, n in enumerate(range(own.start, own.stop)):
         parts = [(episode_seed(seed, n, state["number"][n]), int(state["steps"][n]), int(reset_at[n]))] if reset_at[n] else []
         if resets[n]:
-            parts.append((episode_seed(seed, n, number[n]), 0, int(steps[n])))
+            begun[place] = episode_seed(seed, n, number[n])
+            parts.append((begun[place], 0, int(steps[n])))
         pieces.append(parts)
-    fresh = unroll.fresh({n: episode_seed(seed, n, number[n]) for n in np.flatnonzero(resets).tolist()})
-    key = tf.constant([seeds.stream(seed, "window"), index], tf.int32)
+    key = tf.constant([seeds.stream(seed, "window", *([group] if group else [])), index], tf.int32)
     after = {
-        "seed": state["seed"],
+        **state,
         "window": state["window"] + 1,
         "steps": steps,
         "length": length,
         "number": number.astype(np.int32),
     }
-    horizons = np.stack([until, length], axis=1).astype(np.int32)
-    return Truncation(state["steps"].astype(np.int32), reset_at, horizons, fresh, unroll.raw(pieces), key, after)
+    first, horizons = state["steps"].astype(np.int32), np.stack([until, length], axis=1).astype(np.int32)
+    return Truncation(first[own], reset_at[own], horizons[own], unroll.fresh(begun), unroll.raw(pieces), key, after)

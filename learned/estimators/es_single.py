@@ -26,25 +26,25 @@ class ESSingle:
 
     def __init__(self, problem: Problem, settings: base.Settings, **execution: Any) -> None:
         self.problem, self.settings = problem, settings
-        self.unroll = unroll(Unroll, problem, settings.pairs, 2, settings.steps, **execution)
+        self.pairs = settings.pairs // settings.groups  # of one group
+        self.unroll = unroll(Unroll, problem, self.pairs, 2, settings.steps, **execution)
 
-    def init(self, seed: int) -> Tree:
+    def init(self, seed: int, group: int | None = None) -> Tree:
         """The state before the first truncation: `e` [N, P], `inner` states [2 N, ..], `episodes`."""
-        e = np.zeros([self.settings.pairs, self.problem.layout.size], self.problem.dtype.as_numpy_dtype)
-        return {"episodes": episodes.start(seed, self.settings.pairs), "inner": self.unroll.empty(), "e": e}
+        e = np.zeros([self.pairs, self.problem.layout.size], self.problem.dtype.as_numpy_dtype)
+        return {"episodes": episodes.start(seed, self.settings.pairs, group), "inner": self.unroll.empty(), "e": e}
 
     def estimate(self, theta: np.ndarray, state: Tree, lengths: Lengths) -> tuple[base.Estimate, Tree]:
         """(estimate from one truncation, state after it)."""
         settings, size = self.settings, self.problem.layout.size
         truncation = episodes.next_truncation(self.unroll, state["episodes"], lengths, settings.first_lengths, settings.resumed)
-        seed, number = int(state["episodes"]["seed"]), int(state["episodes"]["window"])
-        drawn = base.perturbations(seed, number, settings.pairs, size, settings.sigma, self.problem.dtype)
+        drawn = base.own_perturbations(state["episodes"], settings, size, self.problem.dtype)
         e = np.where((truncation.reset_at < settings.steps)[:, None], drawn, state["e"])
         before, after = base.both_signs(theta, state["e"]), base.both_signs(theta, e)
         losses, inner = self.unroll.run(before, after, state["inner"], *truncation.arguments)
         losses, old = base.by_sign(losses), truncation.old(settings.steps)
         d_old, d_new, finite = base.differences_at_resets(losses, old, settings)
-        gradient = (d_old @ state["e"] + d_new @ e) / (2 * settings.sigma**2 * settings.pairs)
+        gradient = (d_old @ state["e"] + d_new @ e) / (2 * settings.sigma**2 * self.pairs)
         lost = int(np.sum(~finite))
         estimate = base.Estimate(gradient, base.mean_loss(losses), lost, losses.size, square=base.mean_square(losses))
         return estimate, {"episodes": truncation.after, "inner": inner, "e": e}

@@ -33,24 +33,24 @@ class PES:
 
     def __init__(self, problem: Problem, settings: base.Settings, **execution: Any) -> None:
         self.problem, self.settings = problem, settings
-        self.unroll = unroll(Unroll, problem, settings.pairs, 2, settings.steps, **execution)
+        self.pairs = settings.pairs // settings.groups  # of one group
+        self.unroll = unroll(Unroll, problem, self.pairs, 2, settings.steps, **execution)
 
-    def init(self, seed: int) -> Tree:
+    def init(self, seed: int, group: int | None = None) -> Tree:
         """The state before the first truncation: `xi` [N, P], `inner` states [2 N, ..], `episodes`."""
-        xi = np.zeros([self.settings.pairs, self.problem.layout.size], self.problem.dtype.as_numpy_dtype)
-        return {"episodes": episodes.start(seed, self.settings.pairs), "inner": self.unroll.empty(), "xi": xi}
+        xi = np.zeros([self.pairs, self.problem.layout.size], self.problem.dtype.as_numpy_dtype)
+        return {"episodes": episodes.start(seed, self.settings.pairs, group), "inner": self.unroll.empty(), "xi": xi}
 
     def estimate(self, theta: np.ndarray, state: Tree, lengths: Lengths) -> tuple[base.Estimate, Tree]:
         """(estimate from one truncation, state after it)."""
         settings, size = self.settings, self.problem.layout.size
         truncation = episodes.next_truncation(self.unroll, state["episodes"], lengths, settings.first_lengths, settings.resumed)
-        seed, number = int(state["episodes"]["seed"]), int(state["episodes"]["window"])
-        e = base.perturbations(seed, number, settings.pairs, size, settings.sigma, self.problem.dtype)
+        e = base.own_perturbations(state["episodes"], settings, size, self.problem.dtype)
         copies = base.both_signs(theta, e)
         losses, inner = self.unroll.run(copies, copies, state["inner"], *truncation.arguments)
         losses, old, xi = base.by_sign(losses), credit(truncation, settings.steps), state["xi"] + e
         d_old, d_new, finite = base.differences_at_resets(losses, old, settings)
-        gradient = (d_old @ xi + d_new @ e) / (2 * settings.sigma**2 * settings.pairs)
+        gradient = (d_old @ xi + d_new @ e) / (2 * settings.sigma**2 * self.pairs)
         xi = np.where((truncation.reset_at < settings.steps)[:, None], e, xi)
         lost = int(np.sum(~finite))
         estimate = base.Estimate(gradient, base.mean_loss(losses), lost, losses.size, square=base.mean_square(losses))

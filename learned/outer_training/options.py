@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 DIFFERENCES = ("value", "sign", "rms")
 DIFFERENCE_ESTIMATORS = ("es_full", "es_truncated", "pes", "es_single")
+GROUPED_ESTIMATORS = ("pes", "es_single")
 CLIPPING = ("entries", "norm")
 SCHEDULES = ("constant", "cosine")
 AUGMENTATIONS = ("none", "global", "tensor", "parameter", "mixed")
@@ -47,6 +48,8 @@ class Options:
     its end with a longer length (`learned.outer_training.length_schedules.Resumed`).
     slots: of the task pool, tasks in training at a time; tasks_per_step: of them, those whose estimates an outer step averages;
     episodes: that every pair ends, the first one included, before a slot draws another task.
+    groups: in how many programs a task's pairs are computed: with as many workers, each has a group of every task, and all have
+    the same work.
     family_weights, cost_power: of drawing tasks (`learned.outer_training.drawing`): {family: weight}, 1 where not named, and the
     power of a task's cost by which it comes less often, 0 for none.
     learning_rate, warm_up, weight_decay: of AdamW; the rate grows linearly over the first `warm_up` outer steps.
@@ -83,6 +86,7 @@ class Options:
     start: str = ""
     cost_power: float = 0.0
     episodes: int = 1
+    groups: int = 1
 
     def __post_init__(self) -> None:
         registry.optimizers.check(self.optimizer)
@@ -97,7 +101,7 @@ class Options:
         ):
             if not isinstance(value, str) or value not in names:
                 raise unknown(kind, value, list(names), f"Allowed: {', '.join(names)}.")
-        above_0 = ("pairs", "steps", "slots", "tasks_per_step", "episodes")
+        above_0 = ("pairs", "steps", "slots", "tasks_per_step", "episodes", "groups")
         for name, least in (*((name, 1) for name in above_0), ("warm_up", 0), ("schedule_steps", 0)):
             value = getattr(self, name)
             _allowed(name, value, _is_integer(value) and least <= value < 2**31, f"an integer of at least {least}")
@@ -115,6 +119,12 @@ class Options:
             raise ConfigError(
                 f"differences {self.differences!r} with estimator {self.estimator!r}: allowed are estimators linear in them, "
                 f"{', '.join(DIFFERENCE_ESTIMATORS)}"
+            )
+        _allowed("groups", self.groups, self.pairs % self.groups == 0, f"a number that divides the number of pairs, {self.pairs}")
+        if self.groups > 1 and self.estimator not in GROUPED_ESTIMATORS:
+            raise ConfigError(
+                f"groups {self.groups} with estimator {self.estimator!r}: allowed is 1, or an estimator of "
+                f"{', '.join(GROUPED_ESTIMATORS)}"
             )
         _allowed(
             "tasks_per_step", self.tasks_per_step, self.tasks_per_step <= self.slots, f"at most the number of slots, {self.slots}"
@@ -183,4 +193,5 @@ DEFAULTS = {
     "start": "",
     "cost_power": 0.0,
     "episodes": 1,
+    "groups": 1,
 }

@@ -50,13 +50,13 @@ def open_trainer(
 
     Raises `StoreError` where another process trains in the directory.
     """
-    device, count = "cpu", min(engine.workers(workers, 1), workers or options.slots)
+    device, count = "cpu", min(engine.workers(workers, 1), workers or options.slots * options.groups)
     if strategy is not None:
         from learned.unrolling import distributed
 
         if not engine.alone(count):
             raise ConfigError(f"workers is {count}: allowed with a strategy is 1; workers are processes on the CPU")
-        distributed.check_pairs(options.pairs, strategy)
+        distributed.check_pairs(options.pairs // options.groups, strategy)
         device = distributed.describe(strategy)
     with shared_arrays(), contextlib.ExitStack() as stack:
         stack.callback(claims.tidy, directory)

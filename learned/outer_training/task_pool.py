@@ -3,6 +3,9 @@
 A suite can have hundreds of tasks; the states of all their pairs would not fit into memory. So a few slots hold a task each,
 until all its pairs have finished their episodes; then a slot draws another one. What a slot computes depends on theta, the
 outer step and its own state alone, not on other slots or on the process that holds it.
+
+With `Options.groups` above 1 the pairs of a task are in as many groups, each in a place of its own. Groups of one slot draw the
+same tasks, after the same truncations, and differ in their pairs alone.
 """
 
 from __future__ import annotations
@@ -38,7 +41,7 @@ FIRST_LENGTHS = {"together": base.together, "spread": base.spread}
 
 @dataclass
 class Slot:
-    """One place of the task pool.
+    """One place of the task pool: a slot, or the slot of one group of pairs.
 
     task: its name; draws: how many tasks the slot has drawn; state: of the task's estimator; since: `completed` at the draw.
     """
@@ -63,7 +66,7 @@ def completed(state: Tree) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Result:
-    """An estimate of one slot, and the task that it is of."""
+    """An estimate of one place, and the task that it is of."""
 
     task: str
     family: str
@@ -74,15 +77,15 @@ class Pool(Protocol):
     """What makes the estimates of an outer training: a `TaskPool`, or `learned.outer_training.workers.Workers`."""
 
     def estimates(self, numbers: Sequence[int], outer_step: int, theta: np.ndarray) -> list[Result]:
-        """The `Result`s of several slots, in that order."""
+        """The `Result`s of several places, in that order."""
         ...
 
     def dump(self) -> Slots:
-        """All slots, as `restore` takes them."""
+        """All places, as `restore` takes them."""
         ...
 
     def restore(self, dumped: Slots) -> None:
-        """Take up the slots that `dump` described; ValueError where a state doesn't fit."""
+        """Take up the places that `dump` described; ValueError where a state doesn't fit."""
         ...
 
 
@@ -119,6 +122,7 @@ class TaskPool:
             DIFFERENCES[options.differences],
             FIRST_LENGTHS[options.first_lengths],
             resumed,
+            options.groups,
         )
         self.slots: dict[int, Slot] = {}
         self._programs: weakref.WeakValueDictionary[tuple[Any, ...], Unroll] = (
@@ -146,7 +150,7 @@ class TaskPool:
         return self.drawing(self.options.seed, slot, draws)
 
     def estimate(self, number: int, outer_step: int, theta: np.ndarray) -> Result:
-        """The `Result` of slot `number` at theta (float64 [P]); draws another task where the last one is finished."""
+        """The `Result` of place `number` at theta (float64 [P]); draws another task where the last one is finished."""
         last = self.slots.get(number)
         episodes = self.options.episodes
         slot = self.slots[number] = self._next(number, last) if last is None or last.finished(episodes) else last
@@ -161,28 +165,32 @@ class TaskPool:
         return Result(slot.task, self.suite.entry(slot.task).family, estimate)
 
     def estimates(self, numbers: Sequence[int], outer_step: int, theta: np.ndarray) -> list[Result]:
-        """The `Result`s of several slots, in that order."""
+        """The `Result`s of several places, in that order."""
         results = [self.estimate(number, outer_step, theta) for number in numbers]
         release_pages()
         return results
 
     def _next(self, number: int, last: Slot | None) -> Slot:
-        draws = last.draws + 1 if last else 1
-        task = self.draw(number, draws)
+        draws, slot = last.draws + 1 if last else 1, number // self.options.groups
+        task = self.draw(slot, draws)
         if last and last.task == task:  # drawn again: its pairs continue, with whatever lag they have
             state = last.state
         else:
-            state = self.estimator(task).init(seeds.stream(self.options.seed, "slot", number, draws))
+            state = self._first_state(task, seeds.stream(self.options.seed, "slot", slot, draws), number)
         return Slot(task, draws, state, completed(state))
 
+    def _first_state(self, task, seed, number):
+        groups = self.options.groups
+        return self.estimator(task).init(seed, **({"group": number % groups} if groups > 1 else {}))
+
     def dump(self) -> Slots:
-        """{slot: (task, how many the slot has drawn, {name: array})}: all that `restore` needs."""
+        """{place: (task, how many it has drawn, {name: array})}: all that `restore` needs."""
         leaves = {n: {"since": slot.since, "state": slot.state} for n, slot in self.slots.items()}
         return {n: (slot.task, slot.draws, named_leaves(leaves[n])) for n, slot in self.slots.items()}
 
     def restore(self, dumped: Slots) -> None:
-        """Take up the slots that `dump` described; ValueError where a state doesn't fit."""
+        """Take up the places that `dump` described; ValueError where a state doesn't fit."""
         for number, (task, draws, leaves) in dumped.items():
-            state = self.estimator(task).init(0)
+            state = self._first_state(task, 0, number)
             found = from_leaves({"since": completed(state), "state": state}, leaves)
             self.slots[number] = Slot(task, draws, found["state"], found["since"])

@@ -14,6 +14,7 @@ import os
 import re
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -169,7 +170,10 @@ class Trainer:
     def _advance(self):
         options, step = self.options, self.step
         chosen = seeds.generator(options.seed, "slots", step).choice(options.slots, options.tasks_per_step, replace=False)
-        results = self.pool.estimates(sorted(chosen.tolist()), step, self.x)
+        groups = options.groups
+        places = [slot * groups + group for slot in sorted(chosen.tolist()) for group in range(groups)]
+        found = self.pool.estimates(places, step, self.x)
+        results = [_of_groups(found[first : first + groups]) for first in range(0, len(found), groups)]
         scales = self._scales(results)
         # Slots are summed in the order of their numbers, whoever computed them: the sum does not depend on it.
         raw = sum(self._scaled(result, r) for result, r in zip(results, scales)) / len(results)
@@ -294,7 +298,7 @@ class Trainer:
         """The slots of a checkpoint, as the options and the suite allow them."""
         tasks, slots = {entry.task for entry in self.suite.of_split("train")}, _slots(found)
         for number, (task, draws, _) in slots.items():
-            if number not in range(self.options.slots) or task not in tasks or not 1 <= draws < 2**31:
+            if number not in range(self.options.slots * self.options.groups) or task not in tasks or not 1 <= draws < 2**31:
                 raise ValueError(f"slot {number} has task {shown(task)}, its task number {draws}: of {self.options.slots} slots")
         return slots
 
@@ -314,6 +318,26 @@ class Trainer:
             lines = [line for _, line in log.lines(path, self.step)]
         write_text("".join(lines), path)
         return open(path, "a")
+
+
+def _of_groups(found):
+    """The `Result` of all pairs of a task, from those of its groups."""
+    if len(found) == 1:
+        return found[0]
+    estimates = [result.estimate for result in found]
+    merged = replace(
+        estimates[0],
+        gradient=sum(one.gradient for one in estimates) / len(estimates),
+        loss=_number(_mean([one.loss for one in estimates])),
+        non_finite=sum(one.non_finite for one in estimates),
+        steps=sum(one.steps for one in estimates),
+        square=_number(_mean([one.square for one in estimates])),
+    )
+    return replace(found[0], estimate=merged)
+
+
+def _number(value):
+    return math.nan if value is None else value
 
 
 def _mean(values):

@@ -1,6 +1,6 @@
-"""The task pool in several processes: each has the slots whose number falls to it, and one thread.
+"""The task pool in several processes: each has the places whose number falls to it, and one thread.
 
-Results come back in the order of slots, and a slot's numbers don't depend on the process that holds it: any number of workers
+Results come back in the order of places, and a place's numbers don't depend on the process that holds it: any number of workers
 gives the same weights, and a training can be resumed with another number.
 
 A worker that is killed from outside is started again with its slots as they were last kept (at the last checkpoint), and
@@ -151,7 +151,7 @@ class Workers:
         return process.answer() if process.send(method, given) else _DIED
 
     def estimates(self, numbers: Sequence[int], outer_step: int, theta: np.ndarray) -> list[Result]:
-        """The `Result`s of several slots, in that order."""
+        """The `Result`s of several places, in that order."""
         own: dict[int, list[int]] = {}
         for number in numbers:
             own.setdefault(self._owner(number), []).append(number)

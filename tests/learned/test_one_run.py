@@ -1,6 +1,7 @@
 """tools/side_by_side.py, tools/stage0.py and tools/one_run.py: the runs behind docs/one_run.md."""
 
 import dataclasses
+import fnmatch
 from collections import Counter
 
 import numpy as np
@@ -12,6 +13,7 @@ import taskset
 from learned import optimizers
 from learned.optimizers.as_optimizer import with_weights
 from learned.outer_training.options import Options
+from taskset.datasets.base import SPLITS
 from taskset.errors import StoreError
 from taskset.execution import loop
 from taskset.scoring.suites import Entry, Suite
@@ -120,9 +122,77 @@ def test_adams_runs_are_cut_and_the_lists_have_their_own_horizon(monkeypatch):
     }
 
 
+@pytest.fixture
+def short_rules(monkeypatch):
+    """The rules of `tools.short_runs`, registered for one test."""
+    from learned import registry
+
+    monkeypatch.setattr(registry.optimizers, "_registered", dict(registry.optimizers._registered))
+    short_runs.register()
+
+
 @pytest.mark.parametrize("name", list(short_runs.VARIANTS))
-def test_every_variant_is_allowed(name):
-    assert Options(**{**short_runs.BASE, **short_runs.VARIANTS[name]}).optimizer == "anchored"
+def test_every_variant_is_allowed(short_rules, name):
+    """What it trains has a weight for each of its globs, and it goes on after one that is trained before it."""
+    from learned import optimizers
+
+    variant = short_runs.VARIANTS[name]
+    made = Options(**{**short_runs.BASE, **variant.options})
+    paths = optimizers.get(made.optimizer).shapes
+    assert all(any(fnmatch.fnmatchcase(path, glob) for path in paths) for glob in made.trained)
+    assert not variant.after or list(short_runs.VARIANTS).index(variant.after) < list(short_runs.VARIANTS).index(name)
+
+
+def test_short_runs_start_at_the_same_rule(short_rules):
+    """Two steps of each rule from its hand-made weights: more hidden units change nothing, and NAdam's direction is another."""
+    from learned import optimizers
+
+    def moved(name, horizon=2000.0):
+        theta = {path: tf.constant(w) for path, w in short_runs.by_hand(name).items()}
+        rule, params = optimizers.get(name), {"w": tf.reshape(tf.range(6.0), [2, 3]), "b": tf.ones([3])}
+        state = rule.init(theta, params)
+        for step in range(2):
+            grads = {"w": tf.ones([2, 3]) * tf.constant([[1.0], [-2.0]]), "b": tf.ones([3])}
+            planned = {"horizon": tf.constant(horizon)}
+            params, state = rule.update(
+                theta, grads, state, params, tf.constant(step), tf.constant(1.0), tf.constant(1.0), **planned
+            )
+        return np.concatenate([np.ravel(w) for w in params.values()])
+
+    usual = moved("anchored_muon")
+    np.testing.assert_allclose(moved(short_runs.WIDE), usual, rtol=1e-6)
+    np.testing.assert_allclose(moved(short_runs.ABSOLUTE), usual, rtol=1e-6)
+    np.testing.assert_allclose(moved(short_runs.ABSOLUTE, 200.0), usual, rtol=1e-6)  # it isn't told the number of steps
+    assert np.abs(moved("anchored_muon", 200.0) - usual).max() > 0.01
+    assert np.abs(moved("anchored") - usual)[:6].max() > 1e-3
+
+
+def test_the_judged_tasks_of_short_runs_are_for_validation():
+    suites_of = short_runs.judged_suites()
+    assert len(suites_of["tiny"].tasks) == 15 and len(suites_of["package"].tasks) > 20
+    assert {entry.split for suite in suites_of.values() for entry in suite.tasks} == {"valid"}
+    trained = short_runs.training_suite()
+    assert len(trained.tasks) > 50 and {entry.split for entry in trained.tasks} == {"train"}
+
+
+def test_rows_of_short_runs_are_differences_to_the_base():
+    """Losses 2, which is 1 of the scale, and then 1 + level: levels are differences of the end, half of them of the mean."""
+    scales = dict.fromkeys(SPLITS, (2.0, 1.0))
+    suite = Suite("s", 1, "synthetic", 2000, tuple(Entry(task, "f", "valid", scales) for task in ("a", "b")))
+    levels = {"by hand": (0.6, 0.4), "base": (0.2, 0.4), "rms": (0.1, 0.1)}
+    rows = [
+        {"task": task, "optimizer": name, "horizon": horizon, "seed": 0, "step": step, "diverged": False}
+        | dict.fromkeys(SPLITS, 1.0 + (level if step else 1.0))
+        for name, of_tasks in levels.items()
+        for task, level in zip("ab", of_tasks)
+        for horizon in one_run.HORIZONS
+        for step in (0, 40)
+    ]
+    found = {row[0]: row[1:] for row in short_runs.rows(pd.DataFrame(rows), suite, str.upper)}
+    assert set(found) == set(levels) and found["base"][-2:] == ["", ""]
+    says, mean, _, longer, _, difference, _ = found["rms"]
+    assert (says, mean, longer) == ("RMS", "0.550", "0.550") and difference.startswith("-0.100 [-0.150, -0.050]")
+    assert found["by hand"][1] == "0.750"
 
 
 def test_the_difference_to_tuned_adam_is_paired_and_shown_without_quadratics():

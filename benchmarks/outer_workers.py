@@ -1,0 +1,110 @@
+"""How busy the workers of an outer training are: whole tasks for each of them, or a group of every task's pairs.
+
+    python -m benchmarks.outer_workers [--rounds 4] [--steps 25] [--publish]
+
+`anchored_muon` by `es_single`, 8 pairs, truncations of 50 steps, 4 tasks in an outer step, of 16 that stay in training: two or
+three training tasks of each family below 1 ms a step, synthetic data, which cost from .05 to 1 ms. Two workers; the pairs in one
+group (`--groups 1`: a worker has every other task) and in two (`--groups 2`: each has half of the pairs of every task). Both
+trainings are open at the same time and take turns, once every slot has its program; busy is CPU time of the workers over their
+wall time. Prints the section "outer_workers" of docs/benchmarks.md.
+"""
+
+import argparse
+import contextlib
+import dataclasses
+import os
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks import report
+from benchmarks.sweep import children, cpu_seconds
+
+WORKERS, SLOTS, PER_FAMILY = 2, 16, 3
+GROUPS, START = (1, 2), 30
+MOST_MILLISECONDS, MOST_PARAMETERS = 1.0, 100_000
+WITHOUT = ("conv", "resnet", "vit")  # slow under XLA on a CPU
+
+
+def suite():
+    """Training tasks of unequal costs, families in turn."""
+    from taskset.scoring import suites
+    from tools import one_run
+
+    made = suites.make("workers", ["*"], None, "synthetic", one_run.STEPS, MOST_MILLISECONDS, MOST_PARAMETERS)
+    few = one_run.few(made, [*((f"{name}*", 0) for name in WITHOUT), ("*", PER_FAMILY)])
+    chosen = one_run.in_turn(few.tasks)[:SLOTS]
+    return dataclasses.replace(few, tasks=tuple(few.entry(task) for task in chosen))
+
+
+class Training:
+    """An outer training with workers, open; `turn` takes outer steps."""
+
+    def __init__(self, stack, suite, groups):
+        from learned.outer_training import session
+        from learned.outer_training.options import Options
+
+        options = Options(
+            "anchored_muon", "es_single", pairs=8, steps=50, lengths="log_uniform:100:1000", first_lengths="spread", slots=SLOTS,
+            tasks_per_step=4, episodes=10**6, groups=groups,
+        )  # fmt: skip
+        place = stack.enter_context(tempfile.TemporaryDirectory())
+        before = set(children(os.getpid()))
+        self.trainer = stack.enter_context(session.open_trainer(suite, options, Path(place), workers=WORKERS, memory=6000))
+        self.workers = sorted(set(children(os.getpid())) - before)
+
+    def turn(self, steps):
+        """(wall, CPU seconds of all workers) of so many outer steps."""
+        start, cpu = time.perf_counter(), self._cpu()
+        self.trainer.train(self.trainer.step + steps, save_every=10**6)
+        return time.perf_counter() - start, self._cpu() - cpu
+
+    def _cpu(self):
+        return sum(cpu_seconds(pid) for pid in self.workers)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=4, help="Turns of each training.")
+    parser.add_argument("--steps", type=int, default=25, help="Outer steps of a turn.")
+    report.publish_option(parser)
+    arguments = parser.parse_args()
+    from taskset.execution.runtime import start_tensorflow
+
+    start_tensorflow(threads=1)
+    import learned  # noqa: F401
+
+    chosen, found, rows = suite(), {}, []
+    with contextlib.ExitStack() as stack:
+        trainings = {groups: Training(stack, chosen, groups) for groups in GROUPS}
+        for groups, training in trainings.items():
+            found[groups] = [training.turn(START)]
+            print(f"{groups} groups: {START} outer steps, {found[groups][0][0]:.0f} s", flush=True)
+        for _ in range(arguments.rounds):
+            for groups, training in trainings.items():
+                found[groups].append(training.turn(arguments.steps))
+                print(groups, found[groups][-1], flush=True)
+    for groups, ((start, _), *turns) in found.items():
+        wall = statistics.median(wall for wall, _ in turns) / arguments.steps
+        busy = sum(cpu for _, cpu in turns) / sum(wall for wall, _ in turns) / WORKERS
+        cpu = statistics.median(cpu for _, cpu in turns) / arguments.steps
+        rows.append([groups, f"{1e3 * wall:.0f}", f"{1e3 * cpu:.0f}", f"{busy:.0%}", f"{3600 / wall:,.0f}", f"{start:.0f}"])
+    header = ["groups", "wall ms of an outer step", "CPU ms, both workers", "busy", "outer steps an hour", f"first {START}, s"]
+    text = f"""## Workers of an outer training
+
+`anchored_muon` by `es_single`, 8 pairs, truncations of 50 steps, 4 tasks in an outer step, of {len(chosen.tasks)} tasks of
+{len({entry.family for entry in chosen.tasks})} families that cost up to 1 ms a step; two workers. In one group a worker has every
+other task, in two it has half of the pairs of every task (`--groups 2`), and compiles the programs of all of them: the first
+{START} outer steps have nearly all of that in them. Medians of turns. Made by `python -m benchmarks.outer_workers`.
+
+{report.table(header, rows)}
+
+Load average at the end: {os.getloadavg()[0]:.1f}. {report.conditions("tensorflow", "numpy")}."""
+    print(text)
+    if arguments.publish:
+        report.write_section("outer_workers", text)
+
+
+if __name__ == "__main__":
+    main()
