@@ -13,6 +13,10 @@
 the rule stays at the end of its schedule; there is no warning, as a compiled step can't give one. State and computation are
 float64 where a parameter is, else float32; updates have the dtypes of the parameters. Arguments that don't fit raise ValueError.
 
+`load(.., vectors=mask)`: the parameters that count as vectors whatever their shape, so that `anchored_muon` moves them along
+NAdam's direction, such as embeddings; a tree of bools like the params, or a function of them that returns it, as in
+`optax.masked`.
+
 The .npz is what `python -m learned export --format jax` writes.
 """
 
@@ -44,18 +48,20 @@ except ImportError:
         update: Callable[..., tuple[Any, Any]]
 
 
-def load(path: str | PathLike[str], steps: int | None = None) -> Transformation:
+def load(path: str | PathLike[str], steps: int | None = None, vectors: Any = False) -> Transformation:
     """The optimizer of an .npz file, for a training of `steps` steps.
 
     Raises `ValueError` where the file is no export, is damaged, or lacks a weight.
     """
-    return learned_optimizer(*read(path), steps=steps)
+    return learned_optimizer(*read(path), steps=steps, vectors=vectors)
 
 
-def learned_optimizer(name: str, theta: dict[str, Any], steps: int | None = None) -> Transformation:
+def learned_optimizer(name: str, theta: dict[str, Any], steps: int | None = None, vectors: Any = False) -> Transformation:
     """(init, update) of a rule with its weights.
 
-    name: of the rule; theta: {path: array}; steps: of the whole training, needed where the rule reads them.
+    name: of the rule; theta: {path: array}; steps: of the whole training, needed where the rule reads them; vectors: which
+    parameters count as vectors, a tree of bools whose leaves may stand for whole branches of the params, or a function
+    `vectors(params)` that returns it.
 
     update(gradients, state, params, value=loss) -> (updates, state); value: the train loss that the gradients come from, needed
     where the rule reads it.
@@ -63,6 +69,8 @@ def learned_optimizer(name: str, theta: dict[str, Any], steps: int | None = None
     reads_loss = reads_steps = name in ("anchored", "anchored_muon")
     weights = _effective(_checked(name, theta, RULES, steps, reads_steps))
     start, move = RULES[name]
+    if name != "anchored_muon" and vectors is not False:
+        raise ValueError(f"vectors of {name}: allowed of anchored_muon alone, which tells vectors and matrices apart")
 
     def init(params: Any) -> dict[str, Any]:
         leaves = _leaves(params)
@@ -87,12 +95,27 @@ def learned_optimizer(name: str, theta: dict[str, Any], steps: int | None = None
         g, p = ([jnp.asarray(x, dtype) for x in xs if np.size(x)] for xs in (jax.tree.leaves(updates), leaves))
         rest = {key: x for key, x in state.items() if key != "step"}
         value = jnp.asarray(0 if value is None else value, dtype)
-        moves, new = move(theta, g, rest, p, state["step"], value, steps)
-        left = iter(moves)
+        flat = [one for one, x in zip(_marked(vectors, params), leaves) if np.size(x)]
+        g, seen = ([x.ravel() if one else x for one, x in zip(flat, xs)] for xs in (g, p))
+        moves, new = move(theta, g, rest, seen, state["step"], value, steps)
+        left = iter([x.reshape(like.shape) for x, like in zip(moves, p)])
         moves = [(next(left) if np.size(x) else jnp.asarray(x)).astype(jnp.asarray(x).dtype) for x in leaves]
         return jax.tree.unflatten(tree, moves), {"step": state["step"] + 1, **new}
 
     return Transformation(init, update)
+
+
+def _marked(vectors, params):
+    """Whether each leaf of the params counts as a vector."""
+    mask = vectors(params) if callable(vectors) else vectors
+    try:
+        whole = jax.tree.map(lambda one, branch: jax.tree.map(lambda _: one, branch), mask, params)
+    except ValueError as error:
+        raise ValueError(f"vectors is no tree like the params: {error}") from error
+    marks = jax.tree.leaves(whole)
+    if not all(isinstance(one, (bool, np.bool_)) for one in marks):
+        raise ValueError("vectors has leaves that are no bools: allowed is a tree of True and False like the params")
+    return marks
 
 
 def _effective(theta):

@@ -13,6 +13,7 @@ from the callback `ValidationLoss`. Some read how many steps the training will h
 from __future__ import annotations
 
 import base64
+import fnmatch
 import math
 import numbers
 import warnings
@@ -33,15 +34,16 @@ from taskset.execution.loop import VALIDATION_INTERVAL
 
 
 def from_checkpoint(
-    path: PathLike, name: str | None = None, steps: int | None = None, **options: float | None
+    path: PathLike, name: str | None = None, steps: int | None = None, vectors: Sequence[str] = (), **options: float | None
 ) -> LearnedOptimizer:
     """A `LearnedOptimizer` with the weights in a checkpoint or an export, or of a name of `learned.deploy.pretrained`.
 
     steps: batches that the whole training will have (batches of an epoch times epochs); needed where `reads_steps`.
+    vectors: globs of the paths of variables that count as vectors whatever their shape, such as "*embedding*".
     options: weight_decay, clipnorm, clipvalue, global_clipnorm.
     """
     found = load_weights(path)
-    return LearnedOptimizer(found.optimizer, found.theta, name, steps, **options)
+    return LearnedOptimizer(found.optimizer, found.theta, name, steps, vectors=vectors, **options)
 
 
 _OPTIONS = ("weight_decay", "clipnorm", "clipvalue", "global_clipnorm")
@@ -78,6 +80,9 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
 
     weight_decay is decoupled: variables are multiplied by 1 - weight_decay before each step (`exclude_from_weight_decay` works).
     clipnorm, clipvalue, global_clipnorm: as in Keras's optimizers; the rule sees the clipped gradients.
+
+    vectors: globs of the paths of variables (`variable.path`) that count as vectors whatever their shape, so that `anchored_muon`
+    moves them along NAdam's direction.
     """
 
     def __init__(
@@ -90,12 +95,13 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         clipnorm: float | None = None,
         clipvalue: float | None = None,
         global_clipnorm: float | None = None,
+        vectors: Sequence[str] = (),
         **other: Any,
     ) -> None:
         if other:
             raise ConfigError(
-                f"argument {next(iter(other))!r} of {learned}: allowed are steps, name, {', '.join(_OPTIONS)}; it has no "
-                "learning rate"
+                f"argument {next(iter(other))!r} of {learned}: allowed are steps, name, vectors, {', '.join(_OPTIONS)}; it has "
+                "no learning rate"
             )
         if keras.backend.backend() != "tensorflow":
             raise ConfigError(f"Keras backend {keras.backend.backend()!r}: allowed is 'tensorflow'; elsewhere use an export")
@@ -112,6 +118,11 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         self._loss_of_step, self._horizon, self._validated, self._warned = _Box(), _Box(), False, False
         self._validated_until: int | None = None
         self._planned = self._checked_steps(steps)
+        if isinstance(vectors, str) or not all(isinstance(glob, str) for glob in vectors):
+            raise ConfigError(f"vectors {shown(vectors)}: allowed is a list of globs of the paths of variables")
+        if vectors and learned != "anchored_muon":
+            raise ConfigError(f"vectors of {learned}: allowed of anchored_muon alone, which tells vectors and matrices apart")
+        self._vectors = list(vectors)
 
     @property
     def learning_rate(self) -> float:
@@ -174,14 +185,23 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
                 raise ConfigError(f"variable {variable.path} is {variable.dtype}: allowed is float32 under {self._learned.name}")
             if 0 in variable.shape:
                 raise ConfigError(f"variable {variable.path} has shape {tuple(variable.shape)}: freeze what has no numbers")
+        for glob in self._vectors:
+            if not any(fnmatch.fnmatchcase(variable.path, glob) for variable in variables):
+                paths = cut(", ".join(variable.path for variable in variables), 200)
+                raise ConfigError(f"vectors {glob!r}: no variable has such a path; there are {paths}")
         super().build(variables)
         with tf.init_scope():  # Keras builds while it traces the first step, and XLA wants variables from outside
-            params = {key(i): tf.zeros(v.shape) for i, v in enumerate(variables)}
+            params = {key(i): self._seen(v, tf.zeros(v.shape)) for i, v in enumerate(variables)}
             self._state = map_leaves(self._init(self._weights(), params), self._variable)
             if self.reads_validation_loss:
                 self._held = self.add_variable((), name="validation_loss")
             # A variable, so that a compiled training sees it change, and none of Keras's: loaded weights leave it as it is.
             self._horizon.value = tf.Variable(self.steps, trainable=False, dtype=tf.float32) if self.reads_steps else None
+
+    def _seen(self, variable, x):
+        """A variable's value or gradient as the rule sees it."""
+        vector = any(fnmatch.fnmatchcase(variable.path, glob) for glob in self._vectors)
+        return tf.reshape(x, [-1]) if vector else tf.convert_to_tensor(x)
 
     def _variable(self, name, value):
         def start(shape, dtype=None):
@@ -205,12 +225,16 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         moving = [v for v, g in zip(variables, grads) if g is not None]
         clipped = iter(self._clip_gradients([tf.convert_to_tensor(g) for g in grads if g is not None]))
         self._apply_weight_decay(moving)
-        params = {key(self._get_variable_index(v)): tf.convert_to_tensor(v) for v in variables}
-        gradients = {path: tf.zeros_like(p) if g is None else next(clipped) for (path, p), g in zip(params.items(), grads)}
+        params = {key(self._get_variable_index(v)): self._seen(v, v) for v in variables}
+        gradients = {
+            path: tf.zeros_like(p) if g is None else self._seen(v, next(clipped))
+            for v, (path, p), g in zip(variables, params.items(), grads)
+        }
         whole = map_leaves(self._state, lambda name, variable: tf.convert_to_tensor(variable))
         rest, state = None, whole
         if len(params) < len(self._trainable_variables):
-            rest = Frozen({key(i): tf.zeros(v.shape) for i, v in enumerate(self._trainable_variables)}, params)
+            all_of_them = enumerate(self._trainable_variables)
+            rest = Frozen({key(i): self._seen(v, tf.zeros(v.shape)) for i, v in all_of_them}, params)
             state = rest.part(whole, self._init(self._weights(), params))
         step = tf.convert_to_tensor(self.iterations)
         planned = self._learned.planned(self._horizon.value, tf.float32)
@@ -218,7 +242,7 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         state = rest.whole(whole, state) if rest else state
         map_leaves(self._state, lambda name, variable, value: variable.assign(value), state)
         for variable in moving:
-            value = params[key(self._get_variable_index(variable))]
+            value = tf.reshape(params[key(self._get_variable_index(variable))], variable.shape)
             variable.assign(value if variable.constraint is None else variable.constraint(value))
         self.iterations.assign_add(1)
 
@@ -295,10 +319,17 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
             )
 
     def get_config(self) -> dict[str, Any]:
-        """JSON values: the learned optimizer's name, its weights (float32, base64), the optimizer's own name, steps, options."""
+        """JSON values: the learned optimizer's name, its weights (float32, base64), its own name, steps, vectors, options."""
         theta = {path: base64.b64encode(w.astype("<f4").tobytes()).decode() for path, w in self._theta.items()}
         options = {option: getattr(self, option) for option in _OPTIONS}
-        return {"learned": self._learned.name, "theta": theta, "name": self.name, "steps": self.steps, **options}
+        return {
+            "learned": self._learned.name,
+            "theta": theta,
+            "name": self.name,
+            "steps": self.steps,
+            "vectors": self._vectors,
+            **options,
+        }
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None) -> LearnedOptimizer:
@@ -315,7 +346,8 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         if theta.keys() != shapes.keys() or not all(np.isfinite(w).all() for w in weights.values()):
             raise ConfigError(f"the config's weights are not those of {learned!r}, or not finite: save the model again")
         options = {option: config.get(option) for option in _OPTIONS}
-        return cls(learned, weights, config.get("name"), config.get("steps"), **options)
+        vectors = config.get("vectors", ())  # earlier versions had none
+        return cls(learned, weights, config.get("name"), config.get("steps"), vectors=vectors, **options)
 
 
 class ValidationLoss(keras.callbacks.Callback):

@@ -11,6 +11,9 @@ of a step. A parameter whose gradient is missing or None stays as it is, and so 
 and numbers and can be saved as such. A training is resumed for longer by an optimizer of more `steps`. Past them the rule stays
 at the end of its schedule, and warns. Arguments that don't fit raise ValueError.
 
+`load(.., vectors=["embedding*"])`: the parameters, by names or globs, that count as vectors whatever their shape, so that
+`anchored_muon` moves them along NAdam's direction.
+
 The .npz is what `python -m learned export` writes: "meta", a JSON text that names the optimizer, and an array "theta/PATH" for
 each of its weights. `load` checks the file's sums (the CRC-32 of each array) and shapes, and never unpickles.
 
@@ -19,12 +22,14 @@ Inside, features come first: x [features, *shape of the tensor] or [features, pa
 
 from __future__ import annotations
 
+import fnmatch
 import io
 import json
 import math
 import warnings
 import zipfile
 import zlib
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -37,19 +42,27 @@ TIMES = (1, 3, 10, 30, 100, 300, 1e3, 3e3, 1e4, 3e4, 1e5)  # steps
 class LearnedOptimizer:
     """A rule with its weights.
 
-    name: of the rule; theta: {path: array}; steps: of the whole training, needed where the rule reads them.
+    name: of the rule; theta: {path: array}; steps: of the whole training, needed where the rule reads them; vectors: names, or
+    globs of names, of parameters that count as vectors.
     reads_loss, reads_validation_loss, reads_steps: whether the rule needs the loss in `update`, both losses, `steps`.
     """
 
-    def __init__(self, name: str, theta: dict[str, Any], steps: int | None = None) -> None:
+    def __init__(self, name: str, theta: dict[str, Any], steps: int | None = None, vectors: Sequence[str] = ()) -> None:
         self.reads_steps, self.reads_validation_loss = name in ("anchored", "anchored_muon"), name == "hierarchical"
         self.reads_loss, self.steps = self.reads_steps or self.reads_validation_loss, steps
         self.name, self.theta = name, _checked(name, theta, RULES, steps, self.reads_steps)
-        self._used, self._warned = _effective(self.theta), False
+        self._used, self._warned, self.vectors = _effective(self.theta), False, tuple(vectors)
+        if isinstance(vectors, str) or not all(isinstance(glob, str) for glob in self.vectors):
+            raise ValueError(f"vectors {vectors!r}: allowed is a list of names or globs of parameters")
+        if self.vectors and name != "anchored_muon":
+            raise ValueError(f"vectors of {name}: allowed of anchored_muon alone, which tells vectors and matrices apart")
 
     def init(self, params: dict[str, Any]) -> dict[str, Any]:
         """The state before the first step."""
         params = _parameters(params)
+        unknown = [glob for glob in self.vectors if not any(fnmatch.fnmatchcase(path, glob) for path in params)]
+        if unknown:
+            raise ValueError(f"vectors {unknown[0]!r}: no parameter has that name; there are {', '.join(params):.200}")
         params = _computed({path: p for path, p in params.items() if p.size}, _dtype(params))
         return RULES[self.name][0](self._theta(params), params)
 
@@ -89,13 +102,19 @@ class LearnedOptimizer:
             )
         try:
             used = self._with_tensors(state, lambda tensors: {path: tensors[path] for path in moving})
-            moved, new = RULES[self.name][1](self._theta(moving), grads, used, moving, step, losses, self.steps)
+            grads, seen = ({path: self._seen(path, x) for path, x in xs.items()} for xs in (grads, moving))
+            moved, new = RULES[self.name][1](self._theta(moving), grads, used, seen, step, losses, self.steps)
+            moved = {path: p.reshape(moving[path].shape) for path, p in moved.items()}
         except (KeyError, TypeError) as error:
             raise ValueError(
                 f"the state or theta doesn't fit ({error}): take the state from `init` of these parameters"
             ) from error
         new = self._with_tensors(new, lambda tensors: {**self._tensors(state), **tensors})
         return {path: moved[path].astype(p.dtype, copy=False) if path in moved else p for path, p in params.items()}, new
+
+    def _seen(self, path, x):
+        """A parameter, or its gradient, as the rule sees it."""
+        return x.ravel() if any(fnmatch.fnmatchcase(path, glob) for glob in self.vectors) else x
 
     def _tensors(self, state):
         """{name: ..}: the part of a state that belongs to single parameters; what reads losses has another part for them."""
@@ -110,12 +129,12 @@ class LearnedOptimizer:
         return {path: w.astype(dtype, copy=False) for path, w in self._used.items()}
 
 
-def load(path: str | PathLike[str], steps: int | None = None) -> LearnedOptimizer:
+def load(path: str | PathLike[str], steps: int | None = None, vectors: Sequence[str] = ()) -> LearnedOptimizer:
     """The `LearnedOptimizer` of an .npz file, for a training of `steps` steps.
 
     Raises `ValueError` where the file is no export, is damaged, or lacks a weight.
     """
-    return LearnedOptimizer(*read(path), steps=steps)
+    return LearnedOptimizer(*read(path), steps=steps, vectors=vectors)
 
 
 # Reading an export: the same text in numpy_update.py, torch_update.py and jax_update.py, each of which is used alone.

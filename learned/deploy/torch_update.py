@@ -16,6 +16,9 @@ learning rate. Arguments that don't fit raise ValueError.
 weight_decay, an option of a group, is decoupled: a parameter is multiplied by 1 - weight_decay before each step, in its own
 dtype: half precision rounds this as well, and loses decays below 1/512 (bfloat16) or 1/4096 (float16).
 
+vectors, another option of a group: whether its parameters count as vectors whatever their shape, so that `anchored_muon` moves
+them along NAdam's direction: {"params": embedding.parameters(), "vectors": True}.
+
 The .npz is what `python -m learned export --format torch` writes.
 """
 
@@ -35,14 +38,22 @@ from typing import Any
 import numpy as np
 import torch
 
-_OPTIONS = ("params", "weight_decay", "lr", "initial_lr", "param_names", "differentiable")  # of a group; a user gives two
+_OPTIONS = (
+    "params",
+    "weight_decay",
+    "vectors",
+    "lr",
+    "initial_lr",
+    "param_names",
+    "differentiable",
+)  # of a group; a user gives three
 
 
 class LearnedOptimizer(torch.optim.Optimizer):
     """A rule with its weights.
 
     params: as for any optimizer of PyTorch, parameters or groups, on one device. name: of the rule; theta: {path: array};
-    steps: of the whole training, needed where the rule reads them; weight_decay: of groups that don't have their own.
+    steps: of the whole training, needed where the rule reads them; weight_decay, vectors: of groups that don't have their own.
     reads_loss, reads_steps: whether the rule needs the train loss in `step`, and `steps`.
     """
 
@@ -53,17 +64,18 @@ class LearnedOptimizer(torch.optim.Optimizer):
         theta: dict[str, Any],
         steps: int | None = None,
         weight_decay: float = 0.0,
+        vectors: bool = False,
         **other: Any,
     ) -> None:
         if other:
             raise ValueError(
-                f"argument {next(iter(other))!r} of {name}: allowed are steps, weight_decay; it has no learning rate"
+                f"argument {next(iter(other))!r} of {name}: allowed are steps, weight_decay, vectors; it has no learning rate"
             )
         self.reads_loss = self.reads_steps = name in ("anchored", "anchored_muon")
         self._weights, self.name, self._planned = _effective(_checked(name, theta, RULES, steps, self.reads_steps)), name, steps
         self._scratch: dict[Any, Any] = {}
         self._warned = False
-        super().__init__(params, {"weight_decay": weight_decay, "lr": 1.0})
+        super().__init__(params, {"weight_decay": weight_decay, "vectors": vectors, "lr": 1.0})
 
     @property
     def steps(self) -> int | None:
@@ -101,8 +113,13 @@ class LearnedOptimizer(torch.optim.Optimizer):
         strange = [key for key in group if key not in _OPTIONS]
         if strange:
             raise ValueError(
-                f"a group of parameters has {strange[0]!r}: {self.name} has weight_decay alone, and a state_dict must be that "
-                "of a LearnedOptimizer"
+                f"a group of parameters has {strange[0]!r}: {self.name} has weight_decay and vectors, and a state_dict must be "
+                "that of a LearnedOptimizer"
+            )
+        vectors = group.get("vectors", False)  # earlier versions saved none
+        if not isinstance(vectors, bool) or (vectors and self.name != "anchored_muon"):
+            raise ValueError(
+                f"vectors {vectors!r} of {self.name}: allowed is False, or True of anchored_muon, which tells them apart"
             )
         if group.get("lr", 1) != 1:
             raise ValueError(f"a group of parameters has lr {group['lr']!r}: {self.name} has no learning rate; leave it out")
@@ -164,6 +181,11 @@ class LearnedOptimizer(torch.optim.Optimizer):
             if key in state_dict["state"]:
                 self.state[p] = {name: _copied(value, params[0].device) for name, value in state_dict["state"][key].items()}
 
+    def shape(self, p: torch.Tensor) -> torch.Size:
+        """The shape that the rule sees of a parameter: one axis where it counts as a vector."""
+        vector = any(p is other for group in self.param_groups if group.get("vectors", False) for other in group["params"])
+        return torch.Size([p.numel()]) if vector else p.shape
+
     def _dtype(self):
         """What is computed in: float64 where a parameter is, with a gradient or without, else float32."""
         dtypes = (p.dtype for group in self.param_groups for p in group["params"])
@@ -188,13 +210,18 @@ def _copied(value, device):
 
 
 def load(
-    path: str | PathLike[str], params: Iterable[Any], steps: int | None = None, weight_decay: float = 0.0, **other: Any
+    path: str | PathLike[str],
+    params: Iterable[Any],
+    steps: int | None = None,
+    weight_decay: float = 0.0,
+    vectors: bool = False,
+    **other: Any,
 ) -> LearnedOptimizer:
     """The `LearnedOptimizer` of an .npz file for `params`, in a training of `steps` steps.
 
     Raises `ValueError` where the file is no export, is damaged, or lacks a weight.
     """
-    return LearnedOptimizer(params, *read(path), steps=steps, weight_decay=weight_decay, **other)
+    return LearnedOptimizer(params, *read(path), steps=steps, weight_decay=weight_decay, vectors=vectors, **other)
 
 
 # Reading an export: the same text in numpy_update.py, torch_update.py and jax_update.py, each of which is used alone.
@@ -303,7 +330,7 @@ def _controlled(rule):
         shared = torch.cat([times, trends])
         states = [_controlled_state(rule, optimizer.state[p], p, like, run["step"]) for p in params]
         run["step"] += 1
-        all_of_them = len(params), _square_of_all(params, dtype)
+        all_of_them = len(params), _square_of_all(optimizer, params, dtype)
         for t in sorted({state["step"] for state in states}):  # one, unless some parameters had their first gradients later
             chosen = [both for both in zip(params, states) if both[1]["step"] == t]
             step = rule(optimizer, t, shared, *all_of_them, like)
@@ -314,10 +341,10 @@ def _controlled(rule):
     return update
 
 
-def _square_of_all(params, dtype):
+def _square_of_all(optimizer, params, dtype):
     """The mean square of all parameters; at least that of matrices with 1 / inputs, for models that start at 0."""
     sums = torch.stack(torch._foreach_norm([_flat(p, dtype) for p in params])).square()
-    usual = sum(len(p) for p in params if p.dim() > 1)
+    usual = sum(shape[0] for shape in map(optimizer.shape, params) if len(shape) > 1)
     return sums.sum().clamp(min=usual) / sum(p.numel() for p in params)
 
 
@@ -522,7 +549,7 @@ class _Step:
         theta, logs, (cosine, fast, slow, size) = self.theta, torch.log(squares + 1e-6) / 6, measured
         quotient, log_size = torch.log((fast + EPSILON) / (slow + EPSILON)) / 2, torch.log(size)
         params = [p for batch in batches for p in batch.params]
-        axes = [sum(n > 1 for n in p.shape) for p in params]
+        axes = [sum(n > 1 for n in self.optimizer.shape(p)) for p in params]
         shapes = [(math.log(p.numel()) / 5 - 1, a <= 1, a > 2) for p, a in zip(params, axes)]
         of_tensors = [cosine, quotient, *logs[1:], logs[0] - log_size / 3, log_size / 3, *log_size.new_tensor(shapes).T]
         of_tensors += [torch.full_like(log_size, math.log(self.tensors) - 1), *more]
@@ -667,25 +694,25 @@ def _newton_schulz(x):
     return x
 
 
-def _lying(p, x):
-    """The numbers x [n] of a tensor p as a matrix of no more rows than columns, in the memory of x; None where it is none.
+def _lying(shape, x):
+    """The numbers x [n] of a tensor as a matrix of no more rows than columns, in the memory of x; None where it is none.
 
     A matrix is a tensor of two or more axes, [first axis, everything else], of which neither is 1. The first axis of a layer of
     PyTorch counts the outputs, as the last one does in TensorFlow: the matrices are the same, transposed, and the rows of a
     square one are the inputs, as there. Those of a kernel come in another order, so that blocks of them have other members.
     """
-    rows, columns = (len(p), p[0].numel()) if p.dim() > 1 and len(p) else (1, 1)
+    rows, columns = (shape[0], shape[1:].numel()) if len(shape) > 1 else (1, 1)
     if min(rows, columns) == 1:
         return None
     matrix = x.view(rows, columns)
     return matrix if rows < columns else matrix.T
 
 
-def _make_orthogonal(params, ns, averages):
+def _make_orthogonal(shapes, ns, averages):
     """Averages of gradients [n] of matrices become .35 sqrt(max(rows, columns)) O, those of one shape at once; others n."""
     alike = {}
-    for p, n, average in zip(params, ns, averages):
-        matrix = _lying(p, average)
+    for shape, n, average in zip(shapes, ns, averages):
+        matrix = _lying(shape, average)
         if matrix is None:
             average.copy_(n)
         else:
@@ -705,7 +732,7 @@ class _AnchoredMuon(_Step):
         squares = torch.cat([self._directions(*arguments) for arguments in zip(batches, us, averages)], 1)
         sizes = squares.new_tensor([n for batch in batches for n in batch.sizes])
         n, o = ([x for batch, v in zip(batches, vectors) for x in batch.split(v)] for vectors in (us, averages))
-        _make_orthogonal([p for batch in batches for p in batch.params], n, o)
+        _make_orthogonal([self.optimizer.shape(p) for batch in batches for p in batch.params], n, o)
         both, of_o = _products(n, o, sizes), _squares(o, sizes)
         c1, c2, c3 = self._outputs(batches, measured, squares, both / (_root(squares[0]) * _root(of_o)))
         b = torch.sigmoid(3 * c3 + math.log(9))  # at the start nine tenths are the orthogonal direction

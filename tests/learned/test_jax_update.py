@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from learned import optimizers
 from learned.deploy.export import export
-from tests.learned.deploy.test_export import saved, without_last_layer
+from tests.learned.deploy.test_export import flat, saved, without_last_layer
 from tests.learned.optimizers.test_learned_optimizers import ANOTHER_WAY, HORIZON, SHAPES, Inputs, weights
 
 jax = pytest.importorskip("jax", reason="JAX is not installed")
@@ -184,3 +184,30 @@ print(float(updates["w"][0, 0]))
     optimizer, params = made("mlp"), {"w": np.ones((3, 2), np.float32)}
     updates, _ = optimizer.update({"w": np.full((3, 2), 0.5, np.float32)}, optimizer.init(params), params)
     assert float(done.stdout) == pytest.approx(float(updates["w"][0, 0]), abs=1e-6)
+
+
+@pytest.mark.parametrize("mask", ["tree", "function"])
+def test_what_counts_as_a_vector_moves_as_one_of_one_axis(mask, x64):
+    given = "anchored_muon", weights(optimizers.get("anchored_muon")), 100
+    inputs, other = Inputs(SHAPES), flat(Inputs(SHAPES), "w")
+    tree = {path: path == "w" for path in SHAPES}
+    vectors = tree if mask == "tree" else lambda params: {path: tree[path] for path in params}
+    found, _ = run(jax_update.learned_optimizer(*given, vectors=vectors), *trees(inputs, np.float64), inputs.losses)
+    expected, _ = run(jax_update.learned_optimizer(*given), *trees(other, np.float64), other.losses)
+    for path, p in found.items():
+        assert p.shape == SHAPES[path]
+        np.testing.assert_allclose(p.ravel(), expected[path].ravel(), rtol=1e-9)
+    usual, _ = run(jax_update.learned_optimizer(*given), *trees(inputs, np.float64), inputs.losses)
+    assert np.abs(usual["w"] - found["w"]).max() > 1e-3
+
+
+def test_a_mark_stands_for_a_branch_and_others_are_refused():
+    params = {"embedding": {"w": np.ones([4, 3]), "empty": np.ones([0, 2])}, "head": {"w": np.ones([3, 2])}}
+    assert jax_update._marked({"embedding": True, "head": False}, params) == [True, True, False]
+    assert jax_update._marked(False, params) == [False] * 3
+    with pytest.raises(ValueError, match="vectors is no tree like the params"):
+        jax_update._marked({"embedding": True}, params)
+    with pytest.raises(ValueError, match="vectors has leaves that are no bools"):
+        jax_update._marked({"embedding": 1.0, "head": False}, params)
+    with pytest.raises(ValueError, match="vectors of anchored: allowed of anchored_muon alone"):
+        jax_update.learned_optimizer("anchored", weights(optimizers.get("anchored")), 100, vectors=True)

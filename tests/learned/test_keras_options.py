@@ -129,3 +129,38 @@ def test_what_is_refused():
     refused("clipnorm and clipvalue: allowed is one of them", lambda: made("mlp", clipnorm=1.0, clipvalue=1.0))
     assert made("mlp", clipnorm=np.float32(0.5), weight_decay=0).get_config()["clipnorm"] == 0.5
     refused("argument 'use_ema' of mlp: allowed are", lambda: LearnedOptimizer("mlp", perturbed, use_ema=True))
+
+
+def test_what_counts_as_a_vector_moves_as_one_of_one_axis(tmp_path):
+    """Also where another variable is frozen, and after the optimizer was saved in a model."""
+    rng = np.random.default_rng(0)
+    start, gradients = rng.normal(size=[4, 3]).astype(np.float32), rng.normal(size=[3, 4, 3]).astype(np.float32)
+
+    def run(shape, frozen=False, **options):
+        variable, bias = keras.Variable(start.reshape(shape), name="table"), keras.Variable(G, name="bias")
+        optimizer = made("anchored_muon", **options)
+        optimizer.build([variable, bias])
+        for g in gradients:
+            optimizer.scale_loss(tf.constant(1.0))
+            moving = [variable] if frozen else [variable, bias]
+            optimizer.apply([tf.reshape(g, shape), tf.constant(G)][: len(moving)], moving)
+        return np.array(variable).ravel()
+
+    for frozen in (False, True):
+        marked = run([4, 3], frozen, vectors=["tab*"])
+        np.testing.assert_allclose(marked, run([12], frozen), rtol=1e-5)
+        assert np.abs(marked - run([4, 3], frozen)).max() > 1e-3
+
+
+def test_vectors_are_kept_in_the_config_and_checked():
+    optimizer = made("anchored_muon", vectors=["*embedding*"])
+    again = LearnedOptimizer.from_config(optimizer.get_config())
+    assert again.get_config() == optimizer.get_config() and again.get_config()["vectors"] == ["*embedding*"]
+    older = {key: value for key, value in optimizer.get_config().items() if key != "vectors"}
+    assert LearnedOptimizer.from_config(older).get_config()["vectors"] == []
+    with pytest.raises(ConfigError, match=r"vectors '\*embedding\*': no variable has such a path; there are "):
+        optimizer.build([keras.Variable(G, name="bias")])
+    with pytest.raises(ConfigError, match="vectors of anchored: allowed of anchored_muon alone"):
+        made("anchored", vectors=["*"])
+    with pytest.raises(ConfigError, match="vectors 'w'?.*allowed is a list of globs"):
+        made("anchored_muon", vectors="w")

@@ -14,7 +14,7 @@ from learned import optimizers
 from learned.deploy import numpy_update
 from learned.deploy.export import export
 from taskset.errors import StoreError
-from tests.learned.deploy.test_export import saved, without_last_layer
+from tests.learned.deploy.test_export import flat, saved, without_last_layer
 from tests.learned.optimizers.test_learned_optimizers import ANOTHER_WAY, HORIZON, SHAPES, Inputs, weights
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
@@ -437,3 +437,37 @@ print(p[0, 0].item())
         export(tmp_path / "checkpoint.npz", tmp_path / "x.npz", "torch")
     with pytest.raises(StoreError, match="format 'onnx': allowed are numpy, torch, jax"):
         export(tmp_path / "checkpoint.npz", tmp_path / "x.npz", "onnx")
+
+
+def test_what_counts_as_a_vector_moves_as_one_of_one_axis():
+    inputs = Inputs(SHAPES)
+    params = parameters(inputs, torch.float64)
+    rest = [p for path, p in params.items() if path != "w"]
+    marked = made([{"params": [params["w"]], "vectors": True}, {"params": rest}], "anchored_muon")
+    found = run(marked, params, inputs)
+    other = flat(Inputs(SHAPES), "w")
+    params = parameters(other, torch.float64)
+    ordered = [params["w"], *(p for path, p in params.items() if path != "w")]
+    expected = run(made(ordered, "anchored_muon"), params, other)
+    for path, p in found.items():
+        assert p.shape == SHAPES[path]
+        np.testing.assert_allclose(p.ravel(), expected[path].ravel(), rtol=1e-9)
+    params = parameters(inputs, torch.float64)
+    assert np.abs(run(made(params.values(), "anchored_muon"), params, inputs)["w"] - found["w"]).max() > 1e-3
+
+
+def test_vectors_are_an_option_of_groups_and_saved():
+    w = torch.nn.Parameter(torch.ones(4, 3))
+    marked = made([w], "anchored_muon", vectors=True)
+    assert marked.shape(w) == (12,) and made([w], "anchored_muon").shape(w) == (4, 3)
+    other = made([w], "anchored_muon")
+    other.load_state_dict(marked.state_dict())
+    assert other.shape(w) == (12,)
+    older = other.state_dict()
+    del older["param_groups"][0]["vectors"]
+    other.load_state_dict(older)
+    assert other.shape(w) == (4, 3)
+    with pytest.raises(ValueError, match="vectors True of anchored: allowed is False, or True of anchored_muon"):
+        made([w], "anchored", vectors=True)
+    with pytest.raises(ValueError, match="vectors 'w' of anchored_muon"):
+        made([w], "anchored_muon", vectors="w")

@@ -468,3 +468,33 @@ def test_all_readers_read_alike():
     assert len(texts) == 3 and len(sections) == 1
     assert [rules(text) for text in texts[:1]] == [list(numpy_update.RULES)]
     assert all(set(rules(text)) == set(numpy_update.RULES) - {"hierarchical"} for text in texts[1:])
+
+
+def flat(inputs, *paths):
+    """The inputs of a model in which these parameters have one axis."""
+    for tree in (inputs.params, *inputs.grads):
+        tree.update({path: tree[path].ravel() for path in paths})
+    return inputs
+
+
+def test_what_counts_as_a_vector_moves_as_one_of_one_axis():
+    given = "anchored_muon", weights(optimizers.get("anchored_muon")), int(HORIZON)
+    marked = numpy_update.LearnedOptimizer(*given, vectors=["w"])
+    found = run(marked, Inputs(SHAPES), np.float64)
+    expected = run(numpy_update.LearnedOptimizer(*given), flat(Inputs(SHAPES), "w"), np.float64)
+    for path, p in found.items():
+        assert p.shape == SHAPES[path]
+        np.testing.assert_allclose(p.ravel(), expected[path].ravel(), rtol=1e-12)
+    other = run(numpy_update.LearnedOptimizer(*given), Inputs(SHAPES), np.float64)
+    assert np.abs(found["w"] - other["w"]).max() > 1e-3
+
+
+def test_vectors_that_are_none():
+    theta = weights(optimizers.get("anchored"))
+    with pytest.raises(ValueError, match="vectors of anchored: allowed of anchored_muon alone"):
+        numpy_update.LearnedOptimizer("anchored", theta, 10, vectors=["w"])
+    theta = weights(optimizers.get("anchored_muon"))
+    with pytest.raises(ValueError, match="vectors 'w': allowed is a list"):
+        numpy_update.LearnedOptimizer("anchored_muon", theta, 10, vectors="w")
+    with pytest.raises(ValueError, match=r"vectors 'emb\*': no parameter has that name; there are b, w"):
+        numpy_update.LearnedOptimizer("anchored_muon", theta, 10, vectors=["emb*"]).init({"b": np.ones(2), "w": np.ones([2, 2])})
