@@ -3,16 +3,17 @@
     python -m tools.one_run suite --out SUITE [--max-parameters N] [--judged SUITE]
     python -m tools.one_run weights SUITE --split valid --out DIR NAME=CHECKPOINT ..        weights of one learned optimizer
     python -m tools.one_run rivals SUITE --split valid --out DIR [--only NAME ..]    hand-made rules, mlp_pes
-    python -m tools.one_run table SUITE --split valid DIR .. [--publish SECTION]
+    python -m tools.one_run table SUITE --split valid [DIR ..] [--publish SECTION]
 
 The suite is provisional: tasks of the package's baselines of 2,000 steps, on synthetic data or none, of at most 2.5 ms a step and
 100,000 parameters. The hash of names leaves 6 of them for validation, so a quarter of the training tasks of each family, by a
 second hash, is set aside for that as well; test tasks stay test tasks. Tasks without data that the baselines have for 10,000
 steps are more to train on, with scales from the first 2,000.
 
-`weights` and `rivals` make runs of 200 and of 2,000 steps, each with that number as its horizon (`tools.side_by_side`). The table
-has Adam from the package's baselines of 2,000 steps, cut at 200, which Adam without a schedule allows. --publish writes the
-section of docs/one_run.md, or of docs/one_run_history.md where it is there.
+SUITE is a file, or the name of a suite. `weights` and `rivals` make runs of 200 and of 2,000 steps, each with that number as its
+horizon (`tools.side_by_side`). The table has Adam from the package's baselines of 2,000 steps, cut at 200, which Adam without a
+schedule allows, and the learned list from those of each length, where there are any; without a DIR it has nothing else. --publish
+writes the section of docs/one_run.md, or of docs/one_run_history.md where it is there.
 """
 
 from __future__ import annotations
@@ -140,20 +141,30 @@ def beside_baselines(curves, suite):
     return pd.concat([curves, baselines(suite, tasks, horizons, curves["step"].unique())], ignore_index=True)
 
 
+def baselines_alone(suite, split):
+    """The curves of the baselines on the tasks of a split, as `beside_baselines` has them."""
+    from tools.side_by_side import INTERVAL
+
+    tasks = [entry.task for entry in suite.of_split(split)]
+    return baselines(suite, tasks, HORIZONS, range(0, max(HORIZONS) + 1, INTERVAL))
+
+
 def worst_quarter(values):
     """The mean of the worst quarter of the tasks, rounded up."""
     values = np.sort(values)
     return float(values[-max(1, -(-len(values) // 4)) :].mean())
 
 
-def rows_of(curves, suite, view, split):
-    """{horizon: rows (title, trials, tasks, diverged, mean, median, IQM, worst quarter)} and the scores by task."""
+def rows_of(curves, ours, suite, view, split):
+    """{horizon: rows (title, trials, tasks, diverged, mean, median, IQM, worst quarter)} and the scores by task.
+
+    curves: with those of the baselines (`beside_baselines`); ours: the optimizers that aren't baselines.
+    """
     import pandas as pd
 
     from taskset.scoring import rivals, statistics
 
-    ours = list(curves["optimizer"].unique())
-    means, diverged, runs = scored(beside_baselines(curves, suite), suite, view)
+    means, diverged, runs = scored(curves, suite, view)
     found, chosen = {}, {}
     for horizon in sorted(int(h) for h in curves["horizon"].unique()):
         part = means.xs(horizon, level="horizon").dropna(axis=1, how="all")
@@ -196,12 +207,12 @@ def against_tuned(scores_by_task, ours, families):
         yield [name, better, f"{difference.mean():.3f} [{low:.3f}, {high:.3f}]", *pairs]
 
 
-def text_of(curves, suite, split, view):
-    """The tables as Markdown."""
+def text_of(curves, ours, suite, split, view):
+    """The tables as Markdown; arguments of `rows_of`."""
     from taskset.normalization.release import documents
 
     tasks = curves["task"].nunique()
-    found, scores_by_task = rows_of(curves, suite, view, "train")
+    found, scores_by_task = rows_of(curves, ours, suite, view, "train")
     families = {task: suite.entry(task).family for task in scores_by_task.index}
     parts = []
     header = ["optimizer", "trials", "tasks", "diverged runs", "mean", "median", "IQM", "worst quarter"]
@@ -213,7 +224,9 @@ def text_of(curves, suite, split, view):
         shown = [c for c in table.columns if c == "tasks" or not c.startswith("NAdamW")]
         lines = [[family, int(row["tasks"]), *(f"{row[c]:.3f}" for c in shown[1:])] for family, row in table.iterrows()]
         parts.append(documents.table(["family", "tasks", *(c.split(":")[0] for c in shown[1:])], lines))
-        lines = against_tuned(scores_by_task[horizon], list(curves["optimizer"].unique()), families)
+        if not ours:
+            continue
+        lines = against_tuned(scores_by_task[horizon], ours, families)
         columns = [
             "against tuned Adam",
             "better on",
@@ -289,10 +302,10 @@ def main():
     command.add_argument("--judged", metavar="SUITE", help="Suite whose validation and test tasks are left out.")
     for name in ("weights", "rivals", "table"):
         command = commands.add_parser(name)
-        command.add_argument("suite", help="Suite file.")
+        command.add_argument("suite", help="Suite file, or a name of `python -m learned suite --list`.")
         command.add_argument("--split", default="valid", help="Tasks of the suite: train, valid or test.")
         if name == "table":
-            command.add_argument("directories", nargs="+", type=Path, help="What the others wrote.")
+            command.add_argument("directories", nargs="*", type=Path, help="What the others wrote.")
             command.add_argument("--view", default="mean", help="Number taken from each curve: mean, end or lowest.")
             command.add_argument("--publish", metavar="SECTION", help="Section of the document to write.")
             continue
@@ -309,7 +322,7 @@ def main():
     start_tensorflow(threads=1)
     import learned  # noqa: F401
     from taskset.normalization.release import documents
-    from taskset.scoring import suites
+    from taskset.scoring import named_suites, suites
     from tools import side_by_side
 
     if args.command == "suite":
@@ -317,13 +330,18 @@ def main():
         judged = {entry.task for entry in there if entry.split != "train"}
         suites.save(provisional(args.max_parameters, judged), args.out)
         return
-    suite = suites.load(args.suite)
+    suite = named_suites.find(args.suite)
     if args.command != "table":
         given = side_by_side.table(*trained_weights(args.weights)) if args.command == "weights" else rivals(args.only)
         tasks, seeds = in_turn(suite.of_split(args.split)), range(args.seeds)
         side_by_side.run(suite, tasks, given, args.horizons, args.out, seeds=seeds)
         return
-    text = text_of(read(args.directories), suite, args.split, args.view) + f"\n\n{documents.conditions('tensorflow', 'numpy')}."
+    if args.directories:
+        own = read(args.directories)
+        curves, ours = beside_baselines(own, suite), list(own["optimizer"].unique())
+    else:
+        curves, ours = baselines_alone(suite, args.split), []
+    text = text_of(curves, ours, suite, args.split, args.view) + f"\n\n{documents.conditions('tensorflow', 'numpy')}."
     print(text)
     if args.publish:
         documents.write_section(args.publish, text, document_of(args.publish))

@@ -72,8 +72,9 @@ def main():
         return
     found = {}
     for source in TITLES:
-        curves, suite = one_run.read([args.directory / source]), suites.load(args.directory / f"{source}.json")
-        found[source] = one_run.rows_of(curves, suite, "mean", "train")[0]
+        own, suite = one_run.read([args.directory / source]), suites.load(args.directory / f"{source}.json")
+        ours = list(own["optimizer"].unique())
+        found[source] = one_run.rows_of(one_run.beside_baselines(own, suite), ours, suite, "mean", "train")[0]
     header = ["steps", "optimizer", "trials", "tasks", *(f"{title}: {kind}" for title in TITLES.values() for kind in KINDS)]
     text = f"{report.table(header, list(rows(found)))}\n\n{report.conditions('tensorflow', 'numpy')}."
     print(text)

@@ -2,7 +2,7 @@
 
     python -m tools.short_runs train --out DIR [--only base rms ..] [--minutes 6]
     python -m tools.short_runs judge --out DIR [--tasks tiny package]
-    python -m tools.short_runs table DIR [--publish]
+    python -m tools.short_runs table --out DIR [--publish]
 
 `train`: each variant trains for the same CPU minutes in this process, on the cheapest training tasks of `tiny:1`, MLPs and
 autoencoders with batches of 32, and quadratics; programs are compiled before these minutes. The same call resumes.

@@ -175,6 +175,20 @@ def test_the_judged_tasks_of_short_runs_are_for_validation():
     assert len(trained.tasks) > 50 and {entry.split for entry in trained.tasks} == {"train"}
 
 
+def test_the_baselines_alone_are_the_rows_that_the_document_has():
+    """Tuned Adam's of the test tasks, from the package's data."""
+    from taskset.scoring import named_suites
+
+    suite = named_suites.find("heldout:1")
+    found, by_task = one_run.rows_of(one_run.baselines_alone(suite, "test"), [], suite, "mean", "train")
+    text = one_run.DOCUMENTS[0].read_text(encoding="utf-8")
+    for horizon in one_run.HORIZONS:
+        (row,) = [row for row in found[horizon] if row[0] == one_run.TUNED]
+        cells = [*row[:4], *(f"{value:.3f}" for value in row[4:])]
+        assert f"| {' | '.join(map(str, cells))} |" in text
+        assert len(by_task[horizon][one_run.TUNED].dropna()) == 111
+
+
 def test_rows_of_short_runs_are_differences_to_the_base():
     """Losses 2, which is 1 of the scale, and then 1 + level: levels are differences of the end, half of them of the mean."""
     scales = dict.fromkeys(SPLITS, (2.0, 1.0))
