@@ -101,10 +101,10 @@ def scored(curves, suite, view):
     return groups["score"].mean().unstack(), groups["diverged"].sum().unstack(), groups.size().unstack()
 
 
-def baselines(suite, tasks, horizons, steps):
+def baselines(suite, tasks, horizons, steps, sweeps=()):
     """Curves of the package's baselines with a column `horizon` of the runs that they stand for; steps: of evaluations.
 
-    Adam's runs are cut, which a constant rate allows; the learned list, whose rates fall, has runs of each horizon.
+    sweeps: directories of `baseline --out` whose runs count as well. Adam's runs are cut, which a constant rate allows; the learned list, whose rates fall, has runs of each horizon.
     """
     import pandas as pd
 
@@ -113,7 +113,9 @@ def baselines(suite, tasks, horizons, steps):
     from taskset.scoring.comparison import plain
 
     wanted = sorted({suite.horizon, *horizons})
-    whole = plain(store.load_curves(task=list(tasks), source=[suite.source, "none"], horizon=wanted))
+    chosen = {"task": list(tasks), "source": [suite.source, "none"], "horizon": wanted}
+    roots = [{}, *({"root": sweep} for sweep in sweeps)]
+    whole = pd.concat([plain(store.load_curves(**chosen, **root)) for root in roots], ignore_index=True)
     kinds = {name: rivals.family_of(name) for name in whole["optimizer"].unique()}
     kind, parts = whole["optimizer"].map(kinds), []
     for horizon in horizons:
@@ -141,12 +143,12 @@ def beside_baselines(curves, suite):
     return pd.concat([curves, baselines(suite, tasks, horizons, curves["step"].unique())], ignore_index=True)
 
 
-def baselines_alone(suite, split):
-    """The curves of the baselines on the tasks of a split, as `beside_baselines` has them."""
+def baselines_alone(suite, split, sweeps=()):
+    """The curves of the baselines on the tasks of a split, as `beside_baselines` has them; sweeps: as of `baselines`."""
     from tools.side_by_side import INTERVAL
 
     tasks = [entry.task for entry in suite.of_split(split)]
-    return baselines(suite, tasks, HORIZONS, range(0, max(HORIZONS) + 1, INTERVAL))
+    return baselines(suite, tasks, HORIZONS, range(0, max(HORIZONS) + 1, INTERVAL), sweeps)
 
 
 def worst_quarter(values):
@@ -306,6 +308,7 @@ def main():
         command.add_argument("--split", default="valid", help="Tasks of the suite: train, valid or test.")
         if name == "table":
             command.add_argument("directories", nargs="*", type=Path, help="What the others wrote.")
+            command.add_argument("--sweeps", nargs="+", type=Path, default=[], help="Of `baseline --out`, without a DIR.")
             command.add_argument("--view", default="mean", help="Number taken from each curve: mean, end or lowest.")
             command.add_argument("--publish", metavar="SECTION", help="Section of the document to write.")
             continue
@@ -340,7 +343,7 @@ def main():
         own = read(args.directories)
         curves, ours = beside_baselines(own, suite), list(own["optimizer"].unique())
     else:
-        curves, ours = baselines_alone(suite, args.split), []
+        curves, ours = baselines_alone(suite, args.split, args.sweeps), []
     text = text_of(curves, ours, suite, args.split, args.view) + f"\n\n{documents.conditions('tensorflow', 'numpy')}."
     print(text)
     if args.publish:

@@ -10,7 +10,7 @@ DIR/NAME/weights.npz: the weights at the end; weights_1.5.npz, weights_3.npz: af
 CPU seconds. `--suite` trains on another suite.
 
 `judge` runs all of these weights for 200 and 2,000 steps on the validation tasks of `tiny:1`, and those at the end on the tasks
-of heldout-valid:1 that take at most .3 ms a step, at most three of a family, with one seed. `table` is the section
+of heldout-valid:1 that take at most .3 ms a step, at most two of a family, with one seed. `table` is the section
 "short_runs": weights beside the hand-made rule that they start from, and a paired difference to `base`.
 """
 
@@ -45,12 +45,12 @@ ABSOLUTE, WIDE = "anchored_muon_absolute", "anchored_muon_32"
 USUAL_STEPS, WIDE_HIDDEN = 2000.0, 32
 SAVE_EVERY, MEMORY_MIB = 25, 3000
 KEEP_AT = (1.5, 3.0)  # minutes
-MOST_MILLISECONDS, PER_FAMILY = 0.3, 3  # of the judged tasks of the package
+MOST_MILLISECONDS, PER_FAMILY = 0.3, 2  # of the judged tasks of the package
 CHEAP = ("Tiny_mlp_*_bs32_*", "Tiny_autoencoder_*_bs32_*", "Tiny_quadratic*")
 TINY_CONV = "tiny_conv"
 TITLES = {
     "tiny": "The {} validation tasks of `tiny:1`:",
-    "package": "{} validation tasks of `heldout-valid:1`, at most three of a family:",
+    "package": "{} validation tasks of `heldout-valid:1`, at most two of a family:",
 }
 
 
