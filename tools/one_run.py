@@ -104,7 +104,8 @@ def scored(curves, suite, view):
 def baselines(suite, tasks, horizons, steps, sweeps=()):
     """Curves of the package's baselines with a column `horizon` of the runs that they stand for; steps: of evaluations.
 
-    sweeps: directories of `baseline --out` whose runs count as well. Adam's runs are cut, which a constant rate allows; the learned list, whose rates fall, has runs of each horizon.
+    sweeps: directories of `baseline --out` whose runs count as well. Adam's runs are cut, which a constant rate allows; the
+    learned list, whose rates fall, has runs of each horizon.
     """
     import pandas as pd
 

@@ -9,9 +9,10 @@
 
 `init` and `update` are pure functions that `jax.jit` takes, and those of Optax: where it is installed the optimizer is an
 `optax.GradientTransformationExtraArgs`, to be used in `optax.chain` (clipping before it, weight decay behind it) and in
-`optax.masked` (frozen parameters). A training is resumed for longer with the same state and another number of `steps`. Past them
-the rule stays at the end of its schedule; there is no warning, as a compiled step can't give one. State and computation are
-float64 where a parameter is, else float32; updates have the dtypes of the parameters. Arguments that don't fit raise ValueError.
+`optax.masked`, which lets the gradients of the rest through as they are: freeze these by `optax.set_to_zero`. A training is
+resumed for longer with the same state and another number of `steps`. Past them the rule stays at the end of its schedule; there
+is no warning, as a compiled step can't give one. State and computation are float64 where a parameter is, else float32; updates
+have the dtypes of the parameters. Arguments that don't fit raise ValueError.
 
 `load(.., vectors=mask)`: the parameters that count as vectors whatever their shape, so that `anchored_muon` moves them along
 NAdam's direction, such as embeddings; a tree of bools like the params, or a function of them that returns it, as in
@@ -87,7 +88,7 @@ def learned_optimizer(name: str, theta: dict[str, Any], steps: int | None = None
         leaves = _leaves(params)
         tree: Any = jax.tree.structure(params)
         same = jax.tree.structure(updates) == tree
-        if not same or any(g.shape != p.shape for g, p in zip(jax.tree.leaves(updates), leaves)):
+        if not same or any(np.shape(g) != np.shape(p) for g, p in zip(jax.tree.leaves(updates), leaves)):
             raise ValueError("gradients differ from the parameters in structure or shapes: allowed are those of `params`")
         dtype = _dtype(leaves)
         theta = {path: jnp.asarray(w, dtype) for path, w in weights.items()}
@@ -212,7 +213,7 @@ def _checked(name, theta, rules, steps, reads_steps):
 
 # anchored: NAdam with a learned correction, and a controller of step sizes for each tensor (learned/optimizers/anchored.py of the
 # package has the formulas, their sources and what the names mean). All tensors lie in one vector of N numbers: one loop over
-# memory does everything, and compiling takes no longer for many tensors. Its parts serve anchored_muon as well.
+# memory does everything, and what is compiled for each tensor is small. Its parts serve anchored_muon as well.
 
 M_DECAYS, V_DECAYS = (0.5, 0.9, 0.99), (0.95, 0.999)
 FRACTIONS = (0.03, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0, 1.1)

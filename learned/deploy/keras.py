@@ -75,8 +75,8 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
 
     It has no learning rate, and computes in float32. A variable that the loss doesn't depend on stays as it is, and counts as one
     with a gradient of zeros; one that was frozen (`trainable = False`, then `compile`) keeps its state until it is trained again.
-    One that is trained for the first time late takes steps 3 to 5 times too large at first, as its averages aren't corrected for
-    the late start: compile with a new optimizer where layers are unfrozen. Not for several replicas. Raises `ConfigError`.
+    One that is trained for the first time late takes steps of another size at first, as its averages aren't corrected for the
+    late start: compile with a new optimizer where layers are unfrozen. Not for several replicas. Raises `ConfigError`.
 
     weight_decay is decoupled: variables are multiplied by 1 - weight_decay before each step (`exclude_from_weight_decay` works).
     clipnorm, clipvalue, global_clipnorm: as in Keras's optimizers; the rule sees the clipped gradients.
@@ -306,7 +306,7 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
     def finalize_variable_values(self, var_list: Sequence[keras.Variable]) -> None:
         """What `fit` calls at its end."""
         super().finalize_variable_values(var_list)
-        self._warn_past(int(self.iterations))
+        self._warn_past(int(tf.convert_to_tensor(self.iterations)))
 
     def _warn_past(self, done):
         """Warn once where more steps are done than planned; a compiled step can't."""

@@ -141,12 +141,16 @@ class LearnedOptimizer(torch.optim.Optimizer):
             raise ValueError(f"{self.name} reads the train loss: call step(loss=loss) with the one that the gradients come from")
         if loss is not None and math.prod(getattr(loss, "shape", ())) != 1:
             raise ValueError(f"loss has shape {tuple(loss.shape)}: allowed is a scalar")
-        params = [p for group in self.param_groups for p in group["params"] if p.grad is not None and p.numel()]
         for group in self.param_groups:
-            self._decay(group)
+            self._check_moving(group)
+        params = [p for group in self.param_groups for p in _moving(group)]
+        for group in self.param_groups:
+            if group["weight_decay"] and _moving(group):
+                torch._foreach_mul_(_moving(group), 1 - group["weight_decay"])
         if params:
             self._warn_past()
-            RULES[self.name](self, params, loss)
+            with torch.autocast(params[0].device.type, enabled=False):  # it would compute products of matrices in half precision
+                RULES[self.name](self, params, loss)
         return loss
 
     def _warn_past(self):
@@ -159,15 +163,21 @@ class LearnedOptimizer(torch.optim.Optimizer):
                 stacklevel=2,
             )
 
-    def _decay(self, group):
+    def _check_moving(self, group):
         if group["lr"] != 1:
             raise ValueError(f"lr {group['lr']!r}: {self.name} has no learning rate; remove the scheduler, or what else sets it")
-        moving = [p for p in group["params"] if p.grad is not None and p.numel()]
-        for p in moving:
+        for p in _moving(group):
             if p.grad.layout != torch.strided:
                 raise ValueError(f"gradient of layout {p.grad.layout}: allowed are dense ones")
-        if group["weight_decay"] and moving:
-            torch._foreach_mul_(moving, 1 - group["weight_decay"])
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy or a pickle has: PyTorch's own would leave out the rule."""
+        return {**super().__getstate__(), **{name: self.__dict__[name] for name in _KEPT}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """The optimizer of `__getstate__`."""
+        super().__setstate__(state)
+        self._scratch = {}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore what `state_dict` returned. `steps` stays as this optimizer was made."""
@@ -203,6 +213,14 @@ class LearnedOptimizer(torch.optim.Optimizer):
         if key not in self._scratch or len(self._scratch[key]) < size:
             self._scratch[key] = like.new_empty(size)
         return self._scratch[key][:size]
+
+
+_KEPT = ("name", "reads_loss", "reads_steps", "_weights", "_planned", "_warned")  # beside what PyTorch keeps
+
+
+def _moving(group):
+    """The parameters of a group that have a gradient, and numbers."""
+    return [p for p in group["params"] if p.grad is not None and p.numel()]
 
 
 def _copied(value, device):
@@ -324,6 +342,7 @@ def _controlled(rule):
         run = optimizer.state["run"]
         if not run:
             run |= {"step": 0, "first": like.clone(), **{name: like.new_zeros(TRENDS) for name in ("mean", "weight", "least")}}
+        run.update({name: x.to(like) for name, x in run.items() if name != "step"})  # of a state in another precision
         trends = _trends(run, _scalar(loss, like), optimizer.steps)
         fraction = min(run["step"] / optimizer.steps, 1)
         times = like.new_tensor([math.tanh(10 * (fraction - at)) for at in FRACTIONS])

@@ -2,6 +2,7 @@
 
 import copy
 import io
+import pickle
 import subprocess
 import sys
 import warnings
@@ -400,7 +401,7 @@ def test_what_is_refused():
     refused("dtype torch.int64: allowed are floats", lambda: made([torch.arange(3)]))
     refused("a group of parameters has 'steps'", lambda: made([{"params": [p], "steps": 10}]))
     refused("a group of parameters has lr 0.1: anchored has no learning rate", lambda: made([{"params": [p], "lr": 0.1}]))
-    refused("argument 'lr' of anchored: allowed are steps, weight_decay; it has no", lambda: made([p], lr=0.1))
+    refused("argument 'lr' of anchored: allowed are steps, weight_decay, vectors; it has no", lambda: made([p], lr=0.1))
     others = torch.optim.Adam([p]).state_dict()
     refused("a group of parameters has 'betas'.*a state_dict must be", lambda: made([p]).load_state_dict(others))
     refused(r"closure is a Tensor: .*step\(loss=loss\)", lambda: made([p]).step(torch.ones([])))
@@ -471,3 +472,59 @@ def test_vectors_are_an_option_of_groups_and_saved():
         made([w], "anchored", vectors=True)
     with pytest.raises(ValueError, match="vectors 'w' of anchored_muon"):
         made([w], "anchored_muon", vectors="w")
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda both: pickle.loads(pickle.dumps(both))], ids=["copy", "pickle"])
+def test_a_copy_goes_on_like_the_original(copied):
+    inputs = Inputs(SHAPES)
+    params = parameters(inputs, torch.float64)
+    optimizer = made([{"params": [params["w"]], "weight_decay": 0.1}, {"params": [params["b"]]}], "anchored_muon")
+
+    def step(optimizer, params):
+        for path in ("w", "b"):
+            params[path].grad = torch.tensor(inputs.grads[0][path])
+        optimizer.step(loss=1.0)
+
+    step(optimizer, params)
+    others, other = copied((params, optimizer))
+    for _ in range(3):
+        step(optimizer, params)
+        step(other, others)
+    assert repr(other) == repr(optimizer) and other.steps == optimizer.steps
+    for path in ("w", "b"):
+        assert others[path] is not params[path] and torch.equal(others[path], params[path])
+
+
+def test_autocast_leaves_the_step_as_it_is():
+    found = []
+    for autocast in (False, True):
+        inputs = Inputs(SHAPES)
+        params = parameters(inputs, torch.float32)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):
+            found.append(run(made(params.values(), "anchored_muon"), params, inputs))
+    for path, p in found[0].items():
+        np.testing.assert_array_equal(found[1][path], p)
+
+
+@PLANNED
+def test_a_state_in_double_precision_goes_on_in_single(name):
+    w = torch.nn.Parameter(torch.ones(4, 3, dtype=torch.float64))
+    w.grad = torch.ones_like(w)
+    double = made([w], name)
+    double.step(loss=1.0)
+    other = torch.nn.Parameter(w.detach().float())
+    other.grad = torch.ones_like(other)
+    single = made([other], name)
+    single.load_state_dict(double.state_dict())
+    single.step(loss=0.5)
+    double.step(loss=0.5)
+    np.testing.assert_allclose(other.detach(), w.detach(), rtol=1e-5)
+
+
+def test_a_step_that_is_refused_changes_nothing():
+    w, table = torch.nn.Parameter(torch.ones(3)), torch.nn.Embedding(5, 2, sparse=True)
+    optimizer = made([{"params": [w], "weight_decay": 0.1}, {"params": table.parameters()}])
+    (w.sum() + table(torch.tensor([1])).sum()).backward()
+    with pytest.raises(ValueError, match="allowed are dense ones"):
+        optimizer.step(loss=1.0)
+    assert torch.equal(w, torch.ones(3))
