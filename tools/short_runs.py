@@ -42,7 +42,7 @@ BASE: dict[str, Any] = {
 RULE: dict[str, Any] = {"rate": 0.03, "level": "linear", "scaled": True, "length": -0.5}
 NADAM: dict[str, Any] = {"optimizer": "anchored"}
 ABSOLUTE, WIDE = "anchored_muon_absolute", "anchored_muon_32"
-USUAL_STEPS, WIDE_HIDDEN = 2000.0, 32
+WIDE_HIDDEN = 32
 SAVE_EVERY, MEMORY_MIB = 25, 3000
 KEEP_AT = (1.5, 3.0)  # minutes
 MOST_MILLISECONDS, PER_FAMILY = 0.3, 2  # of the judged tasks of the package
@@ -95,7 +95,7 @@ def register():
 
     def absolute():
         def update(theta, grads, state, params, step, loss, validation_loss, horizon):
-            return usual.update(theta, grads, state, params, step, loss, validation_loss, 0 * horizon + USUAL_STEPS)
+            return usual.update(theta, grads, state, params, step, loss, validation_loss, 0 * horizon + tensorwise.USUAL_STEPS)
 
         return dataclasses.replace(usual, name=ABSOLUTE, update=update, alone=None)
 

@@ -221,7 +221,7 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
             self.build(variables)
         self._check_known(variables, grads)
         if tf.executing_eagerly():
-            self._warn_past(int(self.iterations) + 1)
+            self._warn_past(self._done() + 1)
         moving = [v for v, g in zip(variables, grads) if g is not None]
         clipped = iter(self._clip_gradients([tf.convert_to_tensor(g) for g in grads if g is not None]))
         self._apply_weight_decay(moving)
@@ -306,7 +306,11 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
     def finalize_variable_values(self, var_list: Sequence[keras.Variable]) -> None:
         """What `fit` calls at its end."""
         super().finalize_variable_values(var_list)
-        self._warn_past(int(tf.convert_to_tensor(self.iterations)))
+        self._warn_past(self._done())
+
+    def _done(self):
+        """Steps so far, also where a strategy of one replica holds the variable."""
+        return int(tf.convert_to_tensor(self.iterations))
 
     def _warn_past(self, done):
         """Warn once where more steps are done than planned; a compiled step can't."""

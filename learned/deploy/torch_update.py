@@ -141,13 +141,13 @@ class LearnedOptimizer(torch.optim.Optimizer):
             raise ValueError(f"{self.name} reads the train loss: call step(loss=loss) with the one that the gradients come from")
         if loss is not None and math.prod(getattr(loss, "shape", ())) != 1:
             raise ValueError(f"loss has shape {tuple(loss.shape)}: allowed is a scalar")
-        for group in self.param_groups:
-            self._check_moving(group)
-        params = [p for group in self.param_groups for p in _moving(group)]
-        for group in self.param_groups:
-            if group["weight_decay"] and _moving(group):
-                torch._foreach_mul_(_moving(group), 1 - group["weight_decay"])
-        if params:
+        moving = [[p for p in group["params"] if p.grad is not None and p.numel()] for group in self.param_groups]
+        for group, own in zip(self.param_groups, moving):  # all of them, before anything is changed
+            self._check_moving(group, own)
+        for group, own in zip(self.param_groups, moving):
+            if group["weight_decay"] and own:
+                torch._foreach_mul_(own, 1 - group["weight_decay"])
+        if params := [p for own in moving for p in own]:
             self._warn_past()
             with torch.autocast(params[0].device.type, enabled=False):  # it would compute products of matrices in half precision
                 RULES[self.name](self, params, loss)
@@ -163,10 +163,10 @@ class LearnedOptimizer(torch.optim.Optimizer):
                 stacklevel=2,
             )
 
-    def _check_moving(self, group):
+    def _check_moving(self, group, moving):
         if group["lr"] != 1:
             raise ValueError(f"lr {group['lr']!r}: {self.name} has no learning rate; remove the scheduler, or what else sets it")
-        for p in _moving(group):
+        for p in moving:
             if p.grad.layout != torch.strided:
                 raise ValueError(f"gradient of layout {p.grad.layout}: allowed are dense ones")
 
@@ -191,10 +191,10 @@ class LearnedOptimizer(torch.optim.Optimizer):
             if key in state_dict["state"]:
                 self.state[p] = {name: _copied(value, params[0].device) for name, value in state_dict["state"][key].items()}
 
-    def shape(self, p: torch.Tensor) -> torch.Size:
-        """The shape that the rule sees of a parameter: one axis where it counts as a vector."""
-        vector = any(p is other for group in self.param_groups if group.get("vectors", False) for other in group["params"])
-        return torch.Size([p.numel()]) if vector else p.shape
+    def shapes(self, params: Iterable[torch.Tensor]) -> list[torch.Size]:
+        """The shapes that the rule sees of parameters: one axis where they count as vectors."""
+        vectors = {id(p) for group in self.param_groups if group.get("vectors", False) for p in group["params"]}
+        return [torch.Size([p.numel()]) if id(p) in vectors else p.shape for p in params]
 
     def _dtype(self):
         """What is computed in: float64 where a parameter is, with a gradient or without, else float32."""
@@ -216,11 +216,6 @@ class LearnedOptimizer(torch.optim.Optimizer):
 
 
 _KEPT = ("name", "reads_loss", "reads_steps", "_weights", "_planned", "_warned")  # beside what PyTorch keeps
-
-
-def _moving(group):
-    """The parameters of a group that have a gradient, and numbers."""
-    return [p for p in group["params"] if p.grad is not None and p.numel()]
 
 
 def _copied(value, device):
@@ -363,7 +358,7 @@ def _controlled(rule):
 def _square_of_all(optimizer, params, dtype):
     """The mean square of all parameters; at least that of matrices with 1 / inputs, for models that start at 0."""
     sums = torch.stack(torch._foreach_norm([_flat(p, dtype) for p in params])).square()
-    usual = sum(shape[0] for shape in map(optimizer.shape, params) if len(shape) > 1)
+    usual = sum(shape[0] for shape in optimizer.shapes(params) if len(shape) > 1)
     return sums.sum().clamp(min=usual) / sum(p.numel() for p in params)
 
 
@@ -568,7 +563,7 @@ class _Step:
         theta, logs, (cosine, fast, slow, size) = self.theta, torch.log(squares + 1e-6) / 6, measured
         quotient, log_size = torch.log((fast + EPSILON) / (slow + EPSILON)) / 2, torch.log(size)
         params = [p for batch in batches for p in batch.params]
-        axes = [sum(n > 1 for n in self.optimizer.shape(p)) for p in params]
+        axes = [sum(n > 1 for n in shape) for shape in self.optimizer.shapes(params)]
         shapes = [(math.log(p.numel()) / 5 - 1, a <= 1, a > 2) for p, a in zip(params, axes)]
         of_tensors = [cosine, quotient, *logs[1:], logs[0] - log_size / 3, log_size / 3, *log_size.new_tensor(shapes).T]
         of_tensors += [torch.full_like(log_size, math.log(self.tensors) - 1), *more]
@@ -751,7 +746,7 @@ class _AnchoredMuon(_Step):
         squares = torch.cat([self._directions(*arguments) for arguments in zip(batches, us, averages)], 1)
         sizes = squares.new_tensor([n for batch in batches for n in batch.sizes])
         n, o = ([x for batch, v in zip(batches, vectors) for x in batch.split(v)] for vectors in (us, averages))
-        _make_orthogonal([self.optimizer.shape(p) for batch in batches for p in batch.params], n, o)
+        _make_orthogonal(self.optimizer.shapes(p for batch in batches for p in batch.params), n, o)
         both, of_o = _products(n, o, sizes), _squares(o, sizes)
         c1, c2, c3 = self._outputs(batches, measured, squares, both / (_root(squares[0]) * _root(of_o)))
         b = torch.sigmoid(3 * c3 + math.log(9))  # at the start nine tenths are the orthogonal direction

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from learned.estimators import base
 from learned.optimizers.base import LearnedOptimizer
 from learned.outer_training import checkpoint, log, outer_optimizer, phases
 from learned.outer_training.differences import DifferenceScales
@@ -328,16 +329,12 @@ def _of_groups(found):
     merged = replace(
         estimates[0],
         gradient=sum(one.gradient for one in estimates) / len(estimates),
-        loss=_number(_mean([one.loss for one in estimates])),
+        loss=base.mean_loss([one.loss for one in estimates]),
         non_finite=sum(one.non_finite for one in estimates),
         steps=sum(one.steps for one in estimates),
-        square=_number(_mean([one.square for one in estimates])),
+        square=base.mean_loss([one.square for one in estimates]),
     )
     return replace(found[0], estimate=merged)
-
-
-def _number(value):
-    return math.nan if value is None else value
 
 
 def _mean(values):

@@ -164,3 +164,16 @@ def test_vectors_are_kept_in_the_config_and_checked():
         made("anchored", vectors=["*"])
     with pytest.raises(ConfigError, match="vectors 'w'?.*allowed is a list of globs"):
         made("anchored_muon", vectors="w")
+
+
+@pytest.mark.parametrize("eager", [False, True])
+def test_a_strategy_of_one_replica(eager):
+    """It ends as a training without one does."""
+    ends = []
+    for strategy in (tf.distribute.MirroredStrategy(["CPU:0"]), tf.distribute.get_strategy()):
+        with strategy.scope():
+            keras.utils.set_random_seed(0)
+            net = keras.Sequential([keras.layers.Dense(3)])
+            net.compile(made("anchored", steps=2), "mse", run_eagerly=eager)
+        ends.append(net.fit(np.ones((4, 2)), np.ones((4, 3)), epochs=2, verbose=0).history["loss"])
+    np.testing.assert_allclose(ends[0], ends[1], rtol=1e-5)

@@ -460,14 +460,14 @@ def test_what_counts_as_a_vector_moves_as_one_of_one_axis():
 def test_vectors_are_an_option_of_groups_and_saved():
     w = torch.nn.Parameter(torch.ones(4, 3))
     marked = made([w], "anchored_muon", vectors=True)
-    assert marked.shape(w) == (12,) and made([w], "anchored_muon").shape(w) == (4, 3)
+    assert marked.shapes([w]) == [(12,)] and made([w], "anchored_muon").shapes([w]) == [(4, 3)]
     other = made([w], "anchored_muon")
     other.load_state_dict(marked.state_dict())
-    assert other.shape(w) == (12,)
+    assert other.shapes([w]) == [(12,)]
     older = other.state_dict()
     del older["param_groups"][0]["vectors"]
     other.load_state_dict(older)
-    assert other.shape(w) == (4, 3)
+    assert other.shapes([w]) == [(4, 3)]
     with pytest.raises(ValueError, match="vectors True of anchored: allowed is False, or True of anchored_muon"):
         made([w], "anchored", vectors=True)
     with pytest.raises(ValueError, match="vectors 'w' of anchored_muon"):
