@@ -271,7 +271,8 @@ def publish(out, write):
 
     parts = []
     for name, suite in judged_suites().items():
-        curves = one_run.read(sorted((out / "judged" / name).iterdir()))
+        folder = out / "judged" / name
+        curves = one_run.read(sorted(folder.glob("*")) or [folder])
         parts += [TITLES[name].format(curves["task"].nunique()), table_of(curves, suite, says)]
     text = "\n\n".join(parts) + f"\n\n{documents.conditions('tensorflow', 'numpy')}."
     print(text)
