@@ -143,9 +143,9 @@ def final_losses(root, kind, name):
     return frame["initial"].mean(), np.where(np.isfinite(losses), losses, np.inf)
 
 
-def compare(root, kind, name):
-    """The measures of one task: this kind of data against the real one."""
-    (start, real), (other_start, other) = final_losses(root, "real", name), final_losses(root, kind, name)
+def measures(real, other):
+    """The measures of one task. real, other: (loss at the start, L [rates], inf where it is not finite) on two kinds of data."""
+    (start, real), (other_start, other) = real, other
     scale = start - real.min()
 
     def profile(start, losses):
@@ -161,6 +161,11 @@ def compare(root, kind, name):
         "rank correlation": scipy.stats.spearmanr(*(np.where(np.isfinite(x), x, 1e30) for x in (real, other))).statistic,
         "rate within 3.2x": abs(picked - best) <= 1,
     }
+
+
+def compare(root, kind, name):
+    """The measures of one task: this kind of data against the real one."""
+    return measures(final_losses(root, "real", name), final_losses(root, kind, name))
 
 
 def _summary(results):

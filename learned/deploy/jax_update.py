@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import functools
 import io
+import itertools
 import json
 import math
 import zipfile
@@ -220,6 +221,7 @@ FRACTIONS = (0.03, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0, 1.1)
 TRENDS = 6
 LARGEST_GRADIENT = 1e12
 EPSILON = 1e-18  # beside mean squares
+ROW, LARGE = 64, 2**16  # numbers that are added at once; of a tensor that has sums of its own
 
 
 def _anchored_start(params, m_decays=M_DECAYS, v_decays=V_DECAYS):
@@ -260,9 +262,81 @@ def _split(x, sizes):
     return [x[end - n : end] for end, n in zip(np.cumsum(sizes), sizes)]
 
 
-def _means(x, y):
-    """The mean of x y over each tensor, for parts x, y [n] of each: [tensors]."""
-    return jnp.stack([jnp.dot(a, b) / len(a) for a, b in zip(x, y)])
+class _Level(NamedTuple):
+    """What is added of a vector: at[i] are the places of numbers that belong to tensor i alone, where `valid`; the others are in
+    its first `rows` rows of `ROW` numbers, of which the sums are the next level's vector."""
+
+    at: np.ndarray
+    valid: np.ndarray
+    rows: int
+
+
+@functools.lru_cache(maxsize=16)
+def _levels(sizes):
+    """How to add up each of several tensors that lie one after the other: rows that lie in one of them, then rows of their sums.
+
+    A level ends where no row lies in one tensor, or where there are not more rows than tensors.
+    """
+    lengths, owners, levels = np.array(sizes), np.arange(len(sizes)), []  # parts of the vector; -1 owns what is counted already
+    while len(lengths):
+        ends = np.cumsum(lengths)
+        rows = ends[-1] // ROW if ends[-1] // ROW > len(sizes) else 0
+        first, last = (np.searchsorted(ends, np.arange(rows) * ROW + number, side="right") for number in (0, ROW - 1))
+        row_owners = np.where(first == last, owners[first], -1)
+        rows = rows if (row_owners >= 0).any() else 0
+        cut = np.flatnonzero(first[:rows] != last[:rows])
+        places = np.concatenate([(cut[:, None] * ROW + np.arange(ROW)).ravel(), np.arange(rows * ROW, ends[-1])])
+        of = owners[np.searchsorted(ends, places, side="right")]
+        found = [places[of == tensor] for tensor in range(len(sizes))]
+        at = np.zeros((len(sizes), max(map(len, found))), np.int32)
+        valid = np.arange(at.shape[1]) < np.array([len(one) for one in found])[:, None]
+        at[valid] = np.concatenate(found)
+        levels.append(_Level(at, valid, int(rows)))
+        starts = np.flatnonzero(np.diff(row_owners[:rows], prepend=-2))
+        lengths, owners = np.diff(starts, append=rows), row_owners[starts]
+    return levels
+
+
+def _runs(sizes):
+    """The sizes of tensors that lie one after the other, in runs: those of at least `LARGE` numbers by themselves."""
+    runs = []
+    for n, before in zip(sizes, [LARGE, *sizes]):
+        if max(n, before) < LARGE:
+            runs[-1].append(n)
+        else:
+            runs.append([n])
+    return runs
+
+
+def _means(x, y, sizes):
+    """The mean of x y over each tensor [tensors], for x, y: a vector [N], or a list of its parts of each tensor.
+
+    Small tensors are added up together, as XLA would compile a sum over each; of a large one it needs no copy.
+    """
+    sums, runs = [], _runs(sizes)
+    for a, b, run in zip(_of_runs(x, runs), _of_runs(y, runs), runs):
+        sums.append(
+            _sums(a * b, _levels(tuple(run))) if len(run) > 1 else jnp.dot(a, b, precision=jax.lax.Precision.HIGHEST)[None]
+        )
+    return jnp.concatenate(sums) / jnp.asarray(sizes, sums[0].dtype)
+
+
+def _of_runs(x, runs):
+    """The part of each run, for what `_means` takes."""
+    if not isinstance(x, list):
+        return _split(x, [sum(run) for run in runs])
+    parts = iter(x)
+    of = [list(itertools.islice(parts, len(run))) for run in runs]
+    return [_vector(some) if len(some) > 1 else some[0].ravel() for some in of]
+
+
+def _sums(x, levels):
+    """[N] -> the sums over the tensors [tensors]."""
+    sums = 0
+    for at, valid, rows in levels:
+        sums += jnp.where(valid, x[at], 0).sum(1)
+        x = jnp.matmul(x[: rows * ROW].reshape(rows, ROW), jnp.ones(ROW, x.dtype), precision=jax.lax.Precision.HIGHEST)
+    return sums
 
 
 def _vector(arrays):
@@ -334,8 +408,8 @@ def _measured(g, params, m, statistics, t):
     m: the average of gradients (.9) before this one; t: steps with this one.
     """
     sizes, dtype = [x.size for x in params], g.dtype
-    gs, ps, ms = _split(g, sizes), [x.ravel() for x in params], _split(m, sizes)
-    g_square, p_square, g_m, m_square = _means(gs, gs), _means(ps, ps), _means(gs, ms), _means(ms, ms)
+    pairs = (g, g), (params, params), (g, m), (m, m)
+    g_square, p_square, g_m, m_square = (_means(x, y, sizes) for x, y in pairs)
     of_all = jnp.dot(p_square, jnp.asarray(sizes, dtype) / sum(sizes))
     usual = sum(x.shape[-1] for x in params if x.ndim > 1) / sum(sizes)  # where all start at 0: of matrices with 1 / inputs
     log_s = jnp.log(p_square + 0.01 * jnp.maximum(of_all, usual) + 1e-16) / 2
@@ -378,11 +452,10 @@ def _anchored(theta, grads, state, params, step, loss, steps):
     log_s, measured, statistics = _measured(g, params, state["m"][1], state["statistics"], t)
     m, v = _averages(state, g)
     u, scaled = _anchored_directions(theta, g, params, m, v, t, step, 1 / _root(measured[-1]), jnp.exp(-log_s))
-    parts = [_split(x, sizes) for x in (u, *scaled)]
-    squares = jnp.stack([_means(x, x) for x in parts])
+    squares = jnp.stack([_means(x, x, sizes) for x in (u, *scaled)])
     c1, c2 = _controlled(theta, params, step, steps, trend, log_s, measured, squares)
     rates = _rates(theta, c1, c2, log_s, squares[0], steps)
-    moves = [(-r * part).reshape(x.shape) for r, part, x in zip(rates, parts[0], params)]
+    moves = [(-r * part).reshape(x.shape) for r, part, x in zip(rates, _split(u, sizes), params)]
     return moves, {"m": m, "v": v, "losses": losses, "statistics": statistics}
 
 
@@ -454,10 +527,11 @@ def _anchored_muon(theta, grads, state, params, step, loss, steps):
     m, v = _averages(state, g, *MUON_DECAYS)
     average, in_noise, (second,) = _corrected(g, m, v, t, *MUON_DECAYS)
     inverse = jax.lax.rsqrt(second + EPSILON)
-    n, *scaled = (_split(x * inverse, sizes) for x in (average, g, *in_noise))
-    found = _orthogonal_parts(_split(average, sizes), [x.shape for x in params])
+    whole, *scaled = (x * inverse for x in (average, g, *in_noise))
+    n, found = _split(whole, sizes), _orthogonal_parts(_split(average, sizes), [x.shape for x in params])
     o = [of_n if of_o is None else of_o for of_n, of_o in zip(n, found)]
-    squares, both, of_o = jnp.stack([_means(x, x) for x in (n, *scaled)]), _means(n, o), _means(o, o)
+    squares = jnp.stack([_means(x, x, sizes) for x in (whole, *scaled)])
+    both, of_o = _means(whole, o, sizes), _means(o, o, sizes)
     cosine = both / (_root(squares[0]) * _root(of_o))
     c1, c2, c3 = _controlled(theta, params, step, steps, trend, log_s, measured, squares, cosine)
     b = jax.nn.sigmoid(3 * c3 + math.log(9))  # at the start nine tenths are the orthogonal direction

@@ -7,7 +7,9 @@ fraction of the run instead of absolute time; a controller for each tensor is Ce
 
 from __future__ import annotations
 
+import functools
 import math
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -25,7 +27,7 @@ READ = len(FRACTIONS) + TRENDS - 1 + 11  # numbers that a controller reads
 SIZE_READ = READ - 5  # which of them is a third of the logarithm of the tensor's size
 V_DECAYS = (0.95, 0.999)
 USUAL_STEPS = 2000.0  # a run of so many has the same steps whatever `length` is
-ROW = 64  # numbers of `products_alone` that are added at once
+ROW, LARGE = 64, 2**16  # numbers that `products_alone` adds at once; of a tensor that has sums of its own
 SHARED = 0.1  # the size of a tensor counts as at least about this share of that of all parameters
 
 
@@ -52,18 +54,70 @@ def products(pairs, sizes):
 
 
 def products_alone(pairs, sizes):
-    """`products` for large tensors, without a stack, which XLA writes number by number."""
-    parts = [zip(tf.split(x, sizes), tf.split(y, sizes), sizes) for x, y in pairs]
-    return tf.stack([tf.stack([_product(a, b) / n for a, b, n in of_tensors]) for of_tensors in parts])
+    """`products` for one large model.
+
+    Small tensors are added up together: a sum over each is what XLA would compile, for a minute where there are 80. Numbers are
+    added in rows, as products with ones, many at once; one after the other it adds those of a vector.
+    """
+    runs = _runs(sizes)
+    parts = [[tf.split(x, [sum(run) for run in runs]) for x in pair] for pair in pairs]
+    sums = [tf.concat([_sums(a * b, _levels(tuple(run))) for a, b, run in zip(x, y, runs)], 0) for x, y in parts]
+    return tf.stack(sums) / tf.constant(sizes, pairs[0][0].dtype)
 
 
-def _product(x, y):
-    """The sum of x y, for vectors [n]: in rows, times ones, which XLA adds many at once; a vector it adds number by number."""
-    whole = x.shape[0] - x.shape[0] % ROW
-    if whole < 64 * ROW:
-        return tf.reduce_sum(x * y)
-    rows = tf.reshape(x[:whole] * y[:whole], [-1, ROW])
-    return tf.reduce_sum(tf.matmul(rows, tf.ones([ROW, 1], x.dtype))) + tf.reduce_sum(x[whole:] * y[whole:])
+def _runs(sizes):
+    """The sizes of tensors that lie one after the other, in runs: those of at least `LARGE` numbers by themselves."""
+    runs = []
+    for n, before in zip(sizes, [LARGE, *sizes]):
+        if max(n, before) < LARGE:
+            runs[-1].append(n)
+        else:
+            runs.append([n])
+    return runs
+
+
+class _Level(NamedTuple):
+    """What is added of a vector: at[i] are the places of numbers that belong to tensor i alone, where `valid`; the others are in
+    its first `rows` rows of `ROW` numbers, of which the sums are the next level's vector."""
+
+    at: np.ndarray
+    valid: np.ndarray
+    rows: int
+
+
+@functools.lru_cache(maxsize=16)
+def _levels(sizes):
+    """How to add up each of several tensors that lie one after the other: rows that lie in one of them, then rows of their sums.
+
+    A level ends where no row lies in one tensor, or where there are not more rows than tensors.
+    """
+    lengths, owners, levels = np.array(sizes), np.arange(len(sizes)), []  # parts of the vector; -1 owns what is counted already
+    while len(lengths):
+        ends = np.cumsum(lengths)
+        rows = ends[-1] // ROW if ends[-1] // ROW > len(sizes) else 0
+        first, last = (np.searchsorted(ends, np.arange(rows) * ROW + number, side="right") for number in (0, ROW - 1))
+        row_owners = np.where(first == last, owners[first], -1)
+        rows = rows if (row_owners >= 0).any() else 0
+        cut = np.flatnonzero(first[:rows] != last[:rows])
+        places = np.concatenate([(cut[:, None] * ROW + np.arange(ROW)).ravel(), np.arange(rows * ROW, ends[-1])])
+        of = owners[np.searchsorted(ends, places, side="right")]
+        found = [places[of == tensor] for tensor in range(len(sizes))]
+        at = np.zeros((len(sizes), max(map(len, found))), np.int32)
+        valid = np.arange(at.shape[1]) < np.array([len(one) for one in found])[:, None]
+        at[valid] = np.concatenate(found)
+        levels.append(_Level(at, valid, int(rows)))
+        starts = np.flatnonzero(np.diff(row_owners[:rows], prepend=-2))
+        lengths, owners = np.diff(starts, append=rows), row_owners[starts]
+    return levels
+
+
+def _sums(x, levels):
+    """[N] -> the sums over the tensors [tensors]."""
+    sums = tf.zeros([len(levels[0].at)], x.dtype)
+    for at, valid, rows in levels:
+        sums += tf.reduce_sum(tf.where(valid, tf.gather(x, at), tf.zeros([], x.dtype)), 1)
+        x = tf.matmul(tf.reshape(x[: rows * ROW], [rows, ROW]), tf.ones([ROW, 1], x.dtype))[:, 0]
+    return sums
 
 
 def spread(values, sizes):

@@ -14,6 +14,7 @@ import tensorflow as tf
 from learned import optimizers
 from learned.deploy import numpy_update
 from learned.deploy.export import READERS, export, load_weights, rules
+from learned.optimizers import tensorwise
 from learned.outer_training import checkpoint
 from taskset.errors import StoreError, UnknownName
 from tests.learned.optimizers.test_learned_optimizers import ANOTHER_WAY, EVERY, FEW, HORIZON, SHAPES, STEPS, Inputs, weights
@@ -468,6 +469,13 @@ def test_all_readers_read_alike():
     assert len(texts) == 3 and len(sections) == 1
     assert [rules(text) for text in texts[:1]] == [list(numpy_update.RULES)]
     assert all(set(rules(text)) == set(numpy_update.RULES) - {"hierarchical"} for text in texts[1:])
+
+
+def test_sums_over_tensors_are_planned_alike_in_jax_and_tensorflow():
+    texts = [Path(numpy_update.__file__).with_name("jax_update.py").read_text(), Path(tensorwise.__file__).read_text()]
+    for first, last in (("def _runs(", "    return runs\n"), ("class _Level(", "    return levels\n")):
+        plans = {text[text.index(first) : text.index(last)] for text in texts}
+        assert len(plans) == 1
 
 
 def flat(inputs, *paths):

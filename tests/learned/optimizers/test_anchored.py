@@ -111,6 +111,32 @@ def same_alone(optimizer, theta):
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
 
 
+@pytest.mark.parametrize("large", [2, 300, 2**16])
+@pytest.mark.parametrize(
+    "sizes", [[1], [63, 64, 65], [200, 1, 1, 5000, 64, 70, 300], [9000, 2], [2, 9000], [64] * 70, [300] * 3, [1] * 200]
+)
+def test_sums_of_tensors_that_lie_anywhere(sizes, large, monkeypatch):
+    monkeypatch.setattr(tensorwise, "LARGE", large)
+    x, y = (tf.constant(np.random.default_rng(seed).normal(size=sum(sizes))) for seed in range(2))
+    pairs = [(x, x), (x, y)]
+    np.testing.assert_allclose(tensorwise.products_alone(pairs, sizes), tensorwise.products(pairs, sizes), rtol=1e-12, atol=1e-14)
+
+
+def test_sums_stay_with_their_tensor_where_another_is_not_finite():
+    x = tf.constant([*[1.0] * 100, np.inf, np.nan, *[2.0] * 100])
+    found = tensorwise.products_alone([(x, x)], [100, 2, 100])[0].numpy()
+    assert found[0] == 1 and not np.isfinite(found[1]) and found[2] == 4
+
+
+def test_what_is_compiled_of_sums_does_not_grow_with_the_number_of_tensors():
+    def operations(count):
+        sizes = [130, 700] * count
+        summed = tf.function(lambda x: tensorwise.products_alone([(x, x)], sizes))
+        return len(summed.get_concrete_function(tf.TensorSpec([sum(sizes)])).graph.get_operations())
+
+    assert operations(40) == operations(10)
+
+
 @BOTH
 def test_alone_it_is_the_same_rule(name):
     optimizer = optimizers.get(name)

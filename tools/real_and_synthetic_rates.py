@@ -1,0 +1,107 @@
+"""Whether learning rates rank on synthetic data as on real data, on all tasks that the baselines have with both.
+
+    python -m tools.real_and_synthetic_rates [--publish]
+
+Adam's 17 rates, 2,000 steps, of `data/` and `data-extra/`. L(rate) is the mean of the train loss (5 batches) over the evaluations
+of the last tenth of a run; `tools.synthetic_acceptance.measures` says what is made of it. Both sources are measured against
+the second seed on real data: synthetic data by their first seed, and, for what chance does, real data by theirs. The first seed
+starts elsewhere than the second, and has other batches, on both. --publish writes the section "at_scale" of docs/synthetic.md.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import report
+from taskset.normalization import store
+from tools.synthetic_acceptance import DOCUMENT, RATES, measures
+
+EXTRA = Path(__file__).resolve().parents[1] / "data-extra"
+STEPS = 2000
+SOURCES = {"tfds": "other seed", "synthetic": "synthetic"}
+COLUMNS = ("task", "family", "source", "optimizer", "seed", "step", "train")
+
+
+def curves(roots):
+    """The curves of both sources under some roots (None: the package's), in one frame; of each task, only rates of one root."""
+    import pandas as pd
+
+    given = {"source": list(SOURCES), "optimizer": list(RATES), "horizon": STEPS, "columns": COLUMNS}
+    frames = [store.load_curves(root=root, **given) for root in roots]
+    return pd.concat(frames, ignore_index=True).drop_duplicates(["task", "source", "optimizer", "seed", "step"])
+
+
+def final_losses(frame):
+    """{(task, source, seed): (loss at the start, L [17])} of runs with all rates; L is inf where a run diverged."""
+    keys = ["task", "source", "seed"]
+    frame = frame.astype({"optimizer": str, "task": str, "source": str})
+    start = frame[frame["step"] == 0].groupby(keys)["train"].mean()
+    late = frame[frame["step"] >= 0.9 * STEPS].groupby([*keys, "optimizer"])["train"].apply(lambda x: x.mean(skipna=False))
+    losses = late.unstack("optimizer").reindex(columns=RATES)
+    seen = frame.groupby(keys)["optimizer"].nunique()
+    whole = seen.index[seen == len(RATES)]
+    found = losses.loc[whole].to_numpy(np.float64)
+    return {key: (start[key], np.where(np.isfinite(x), x, np.inf)) for key, x in zip(whole, found)}
+
+
+def compared(losses):
+    """{task: {source: measures}} of the tasks with two seeds on real data, which lower the loss there, and one on synthetic."""
+    found = {}
+    for task in sorted({key[0] for key in losses}):
+        of = {source: losses.get((task, source, 0)) for source in SOURCES}
+        real = losses.get((task, "tfds", 1))
+        if real and all(of.values()) and all(x.min() < start for start, x in (real, *of.values())):
+            found[task] = {source: measures(real, one) for source, one in of.items()}
+    return found
+
+
+def _interval(values):
+    """ "mean [low, high]": 95% of the means of tasks drawn again. The same draws for both sources."""
+    values = np.asarray(values, float)
+    draws = np.random.default_rng(0).integers(len(values), size=(2000, len(values)))
+    low, high = np.quantile(values[draws].mean(axis=1), [0.025, 0.975])
+    return f"{values.mean():.3f} [{low:.3f}, {high:.3f}]"
+
+
+def rows(found, group_of):
+    """A row for each group of tasks and source. group_of: {task: group}."""
+    for group in [*sorted({group_of[task] for task in found}), "all"]:
+        tasks = [task for task in found if group in ("all", group_of[task])]
+        for source, title in SOURCES.items():
+            of = [found[task][source] for task in tasks]
+            yield [
+                group,
+                len(tasks),
+                title,
+                f"{np.mean([one['rate within 3.2x'] for one in of]):.0%}",
+                _interval([min(one["regret"], 1.0) for one in of]),
+                f"{np.mean([one['regret'] <= 0.05 for one in of]):.0%}",
+                f"{np.median([one['profile distance'] for one in of]):.3f}",
+                f"{np.mean([one['within 2x'] for one in of]):.0%}",
+            ]
+
+
+def text(found, group_of):
+    """Markdown of the section. group_of: [{task: group}], one for each table: by data set, by family."""
+    header = ["", "tasks", "data", "best rate within 3.2x", "regret: mean", "at most .05", "profile distance", "loss within 2x"]
+    tables = [report.table(header, list(rows(found, groups))) for groups in group_of]
+    return "\n\n".join([*tables, report.conditions("numpy", "pandas")])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--root", type=Path, default=EXTRA, help="Baselines beside the package's.")
+    report.publish_option(parser, "the section of docs/synthetic.md")
+    options = parser.parse_args()
+    frame, tasks = curves([None, options.root]), store.load_tasks().set_index("task")
+    found = compared(final_losses(frame))
+    sets, families = tasks["dataset"].str.split("/").str[0].to_dict(), tasks["family"].to_dict()
+    made = text(found, [sets, families])
+    print(made)
+    if options.publish:
+        report.write_section("at_scale", made, DOCUMENT)
+
+
+if __name__ == "__main__":
+    main()
