@@ -35,6 +35,18 @@ def test_the_baselines_of_the_package_are_whole(packaged):
     assert (done.returncode, done.stderr) == (0, "") and done.stdout.startswith("nothing is wrong")
 
 
+def test_the_baselines_beside_the_package_are_whole_and_none_of_them_is_in_both(packaged):
+    extra = HERE / "data-extra"
+    if not extra.exists():
+        pytest.skip("data-extra/ is in the repository alone")
+    command = [sys.executable, "-m", "taskset", "data", "check", str(extra)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "") and done.stdout.startswith("nothing is wrong")
+    keys = ["task", "source", "group", "version"]  # three tasks have changed since theirs in the package
+    both = store.load_sweeps(root=extra)[keys].merge(store.load_sweeps()[keys])
+    assert len(both) == 0
+
+
 @pytest.mark.parametrize("place", range(3))
 def test_a_shipped_curve_is_computed_again(packaged, place):
     """The cheapest task of three families, one without data and two on synthetic images, from scratch.
