@@ -96,6 +96,7 @@ def learned_optimizer(name: str, theta: dict[str, Any], steps: int | None = None
         # What has no numbers is left out.
         g, p = ([jnp.asarray(x, dtype) for x in xs if np.size(x)] for xs in (jax.tree.leaves(updates), leaves))
         rest = {key: x for key, x in state.items() if key != "step"}
+        _check_state(rest, jax.eval_shape(start, p))
         value = jnp.asarray(0 if value is None else value, dtype)
         flat = [one for one, x in zip(_marked(vectors, params), leaves) if np.size(x)]
         g, seen = ([x.ravel() if one else x for one, x in zip(flat, xs)] for xs in (g, p))
@@ -105,6 +106,17 @@ def learned_optimizer(name: str, theta: dict[str, Any], steps: int | None = None
         return jax.tree.unflatten(tree, moves), {"step": state["step"] + 1, **new}
 
     return Transformation(init, update)
+
+
+def _check_state(state, expected):
+    """Raise a `ValueError` where a state has not the arrays, or not their shapes, that these parameters have."""
+    if jax.tree.structure(state) != jax.tree.structure(expected):
+        raise ValueError("the state is none of this rule with these parameters: take it from `init` of them")
+    for x, like in zip(jax.tree.leaves(state), jax.tree.leaves(expected)):
+        if np.shape(x) != like.shape:
+            raise ValueError(
+                f"an array of the state has shape {np.shape(x)}, expected is {like.shape}: take it from `init` of these params"
+            )
 
 
 def _marked(vectors, params):

@@ -52,6 +52,7 @@ class LearnedOptimizer:
         self.reads_loss, self.steps = self.reads_steps or self.reads_validation_loss, steps
         self.name, self.theta = name, _checked(name, theta, RULES, steps, self.reads_steps)
         self._used, self._warned, self.vectors = _effective(self.theta), False, tuple(vectors)
+        self._shapes: tuple[dict, dict] | None = None  # of the parameters of the last update, and of their state
         if isinstance(vectors, str) or not all(isinstance(glob, str) for glob in self.vectors):
             raise ValueError(f"vectors {vectors!r}: allowed is a list of names or globs of parameters")
         if self.vectors and name != "anchored_muon":
@@ -102,6 +103,7 @@ class LearnedOptimizer:
             )
         try:
             used = self._with_tensors(state, lambda tensors: {path: tensors[path] for path in moving})
+            self._check(used, moving)
             grads, seen = ({path: self._seen(path, x) for path, x in xs.items()} for xs in (grads, moving))
             moved, new = RULES[self.name][1](self._theta(moving), grads, used, seen, step, losses, self.steps)
             moved = {path: p.reshape(moving[path].shape) for path, p in moved.items()}
@@ -111,6 +113,14 @@ class LearnedOptimizer:
             ) from error
         new = self._with_tensors(new, lambda tensors: {**self._tensors(state), **tensors})
         return {path: moved[path].astype(p.dtype, copy=False) if path in moved else p for path, p in params.items()}, new
+
+    def _check(self, state, params):
+        """Raise a `KeyError` where a state has not the arrays that one of these parameters has; of the same ones, once."""
+        shapes = {path: p.shape for path, p in params.items()}
+        if self._shapes is None or self._shapes[0] != shapes:
+            self._shapes = shapes, _shapes_of(RULES[self.name][0](self._theta(params), params))
+        if missing := _lacking(_shapes_of(state), self._shapes[1]):
+            raise KeyError(missing)
 
     def _seen(self, path, x):
         """A parameter, or its gradient, as the rule sees it."""
@@ -127,6 +137,21 @@ class LearnedOptimizer:
     def _theta(self, params):
         dtype = next(iter(params.values())).dtype
         return {path: w.astype(dtype, copy=False) for path, w in self._used.items()}
+
+
+def _shapes_of(tree):
+    """A state with the shapes of its arrays."""
+    return {key: _shapes_of(x) for key, x in tree.items()} if isinstance(tree, dict) else np.shape(tree)
+
+
+def _lacking(found, expected, path="state"):
+    """What a tree of shapes has not of the expected one, or None; earlier versions kept no numbers of steps."""
+    if not isinstance(expected, dict):
+        return None if found == expected else f"{path} has shape {found}, expected is {expected}"
+    if not isinstance(found, dict) or not expected.keys() - {"step"} <= found.keys():
+        return f"{path} lacks {', '.join(expected)}"
+    each = (_lacking(found[key], x, f"{path}/{key}") for key, x in expected.items() if key in found)
+    return next(filter(None, each), None)
 
 
 def load(path: str | PathLike[str], steps: int | None = None, vectors: Sequence[str] = ()) -> LearnedOptimizer:

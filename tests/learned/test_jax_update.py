@@ -140,6 +140,10 @@ def test_what_is_refused(name):
     refused(r"value has shape \(2,\)", lambda: optimizer.update(params, state, params, value=np.ones(2)))
     refused("structure or shapes", lambda: optimizer.update({"w": np.ones(2)}, state, params, value=1.0))
     refused("structure or shapes", lambda: optimizer.update({"v": np.ones(3)}, state, params, value=1.0))
+    other = optimizer.init({"w": np.ones(5, np.float32)})
+    refused(r"has shape \(5,\), expected is \(3,\): take it", lambda: optimizer.update(params, other, params, value=1.0))
+    for of_another in (made("mlp").init(params), {"step": state["step"]}):
+        refused("the state is none of this rule", lambda state=of_another: optimizer.update(params, state, params, value=1.0))
     refused("dtype int32: allowed are floats", lambda: optimizer.init({"w": np.ones(3, np.int32)}))
     refused("params is empty", lambda: optimizer.init({}))
     refused("params is empty", lambda: optimizer.init({"w": np.ones((0, 3), np.float32)}))

@@ -225,6 +225,16 @@ def test_what_does_not_fit_is_refused(name, change, message):
             optimizer.init(change["params"])
 
 
+@pytest.mark.parametrize("name", sorted(set(numpy_update.RULES) - {"learnable_sgd"}))  # which keeps nothing
+def test_a_state_of_other_shapes_or_of_another_rule_is_refused(name):
+    optimizer = numpy_update.LearnedOptimizer(name, weights(optimizers.get(name)), 100)
+    other = "lstm" if name != "lstm" else "mlp"
+    states = [numpy_update.LearnedOptimizer(other, weights(optimizers.get(other))).init(PLAIN), optimizer.init({"w": np.ones(5)})]
+    for state in states:
+        with pytest.raises(ValueError, match="the state or theta doesn't fit .*: take the state from `init`"):
+            optimizer.update({"w": np.ones(3)}, state, {"w": np.ones(3)}, 0, 1.0, 1.0)
+
+
 @pytest.mark.parametrize("theta", [[], {}, {"w": "x"}, {"w": np.array(np.inf)}])
 def test_weights_that_are_none(theta):
     params = {"w": np.ones(2)}
