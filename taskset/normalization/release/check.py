@@ -128,7 +128,9 @@ def _row_problems(frame, options):
 
 def _runs(frame, wanted):
     """The runs, by one flag each, of sorted rows that have equally many for every run."""
-    return list(frame[_RUN].iloc[:: len(frame) // max(len(wanted), 1)][wanted].itertuples(index=False, name=None))
+    if not wanted.any():
+        return []
+    return list(frame[_RUN].iloc[:: len(frame) // len(wanted)][wanted].itertuples(index=False, name=None))
 
 
 def _run(run):
