@@ -10,14 +10,11 @@ docs/benchmarks.md.
 import argparse
 import importlib.util
 import itertools
-import json
-import subprocess
-import sys
 import time
 
 import numpy as np
 
-from benchmarks import report
+from benchmarks import processes, report
 
 SIDES = {"keras": "Keras", "jax": "JAX"}
 OPTIMIZERS = ("Adam", "anchored_wide", "muon_mined")
@@ -81,11 +78,9 @@ def jax_seconds(name, layers):
     return time.process_time() - start
 
 
-def in_a_process(side, name, layers):
-    """The seconds of one case, in a fresh process."""
-    code = f"from benchmarks.deployed_first_step import {side}_seconds; print({side}_seconds({name!r}, {layers}))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return json.loads(done.stdout.strip().splitlines()[-1])
+def measure(side, name, layers, pipe):
+    """Send the CPU seconds of one case."""
+    pipe.send({"keras": keras_seconds, "jax": jax_seconds}[side](name, layers))
 
 
 def section(found):
@@ -111,7 +106,10 @@ def main():
     report.compile_everything()
     sides = [side for side in SIDES if importlib.util.find_spec(side)]
     cases = list(itertools.product(sides, options.layers, OPTIMIZERS))
-    runs = [{(side, layers, name): in_a_process(side, name, layers) for side, layers, name in cases} for _ in range(REPEATS)]
+    runs = [
+        {(side, layers, name): processes.result_of(measure, side, name, layers) for side, layers, name in cases}
+        for _ in range(REPEATS)
+    ]
     text = section({case: float(np.median([run[case] for run in runs])) for case in cases})
     print(text)
     if options.publish:

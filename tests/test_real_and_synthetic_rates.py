@@ -15,7 +15,7 @@ def frame(task, source, seed, best, lowest=0.2, optimizers=RATES, bad=()):
         for step in range(0, rates.STEPS + 1, 40):
             end = np.nan if place in bad and step else min(lowest + 0.1 * abs(place - best), 1.0)
             late = min(step / (0.9 * rates.STEPS), 1.0)
-            rows.append((task, "mlp_family", source, name, seed, step, 1 - late * (1 - end) if step else 1.0))
+            rows.append((task, source, name, seed, step, 1 - late * (1 - end) if step else 1.0))
     return pd.DataFrame(rows, columns=rates.COLUMNS)
 
 

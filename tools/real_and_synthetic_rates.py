@@ -15,12 +15,13 @@ import numpy as np
 
 from benchmarks import report
 from taskset.normalization import store
+from tools.baselines_tables import with_interval
 from tools.synthetic_acceptance import DOCUMENT, RATES, measures
 
 EXTRA = Path(__file__).resolve().parents[1] / "data-extra"
 STEPS = 2000
 SOURCES = {"tfds": "other seed", "synthetic": "synthetic"}
-COLUMNS = ("task", "family", "source", "optimizer", "seed", "step", "train")
+COLUMNS = ("task", "source", "optimizer", "seed", "step", "train")
 
 
 def curves(roots):
@@ -56,14 +57,6 @@ def compared(losses):
     return found
 
 
-def _interval(values):
-    """ "mean [low, high]": 95% of the means of tasks drawn again. The same draws for both sources."""
-    values = np.asarray(values, float)
-    draws = np.random.default_rng(0).integers(len(values), size=(2000, len(values)))
-    low, high = np.quantile(values[draws].mean(axis=1), [0.025, 0.975])
-    return f"{values.mean():.3f} [{low:.3f}, {high:.3f}]"
-
-
 def rows(found, group_of):
     """A row for each group of tasks and source. group_of: {task: group}."""
     for group in [*sorted({group_of[task] for task in found}), "all"]:
@@ -75,7 +68,7 @@ def rows(found, group_of):
                 len(tasks),
                 title,
                 f"{np.mean([one['rate within 3.2x'] for one in of]):.0%}",
-                _interval([min(one["regret"], 1.0) for one in of]),
+                with_interval(np.array([min(one["regret"], 1.0) for one in of])),
                 f"{np.mean([one['regret'] <= 0.05 for one in of]):.0%}",
                 f"{np.median([one['profile distance'] for one in of]):.3f}",
                 f"{np.mean([one['within 2x'] for one in of]):.0%}",

@@ -274,6 +274,9 @@ def _split(x, sizes):
     return [x[end - n : end] for end, n in zip(np.cumsum(sizes), sizes)]
 
 
+# How sums over tensors are planned: the text of learned/optimizers/tensorwise.py, as this file is used alone.
+
+
 class _Level(NamedTuple):
     """What is added of a vector: at[i] are the places of numbers that belong to tensor i alone, where `valid`; the others are in
     its first `rows` rows of `ROW` numbers, of which the sums are the next level's vector."""
