@@ -16,7 +16,7 @@ from tests.learned.outer_training.test_outer import suite
 def test_those_asked_for_longest_ago_go_and_needed_ones_stay():
     made, needed = [], {"a"}
     kept = EstimatorCache(
-        lambda name: made.append(name) or name.upper(), lambda: needed, most=300, used=lambda: 100 * len(kept._kept)
+        lambda name: made.append(name) or name.upper(), lambda: needed, most=300, used=lambda: 100 * len(kept._kept), room=0
     )
     for name in "abca":
         assert kept(name) == name.upper()
@@ -31,6 +31,18 @@ def test_those_asked_for_longest_ago_go_and_needed_ones_stay():
     assert made == ["a", "b", "c", "d", "b", "e"]
 
 
+def test_a_process_that_has_much_else_keeps_some_programs():
+    made = []
+    kept = EstimatorCache(
+        lambda name: made.append(name) or name, lambda: (), most=300, used=lambda: 5000 + 100 * len(kept._kept), room=200
+    )
+    for name in "abab":
+        kept(name)
+    assert made == ["a", "b"]
+    kept("c")  # 300 MiB of programs: a goes
+    assert [name in kept for name in "abc"] == [False, True, True]
+
+
 def test_a_training_does_not_notice(monkeypatch):
     names = ("quadratic_family_seed3", "quadratic_family_seed4", "TwoD_Bowl1")
     chosen = Options(
@@ -41,7 +53,7 @@ def test_a_training_does_not_notice(monkeypatch):
         made = []
 
         def few(make, needed, _):
-            return EstimatorCache(lambda name: made.append(name) or make(name), needed, most)
+            return EstimatorCache(lambda name: made.append(name) or make(name), needed, most, room=0)
 
         monkeypatch.setattr(task_pool, "EstimatorCache", few)
         one = TaskPool(suite(names), chosen)
