@@ -111,6 +111,13 @@ def resolve(name: str) -> tuple[str, Config]:
     raise unknown("task", name, known, "python -m taskset list shows all.")
 
 
+def family_of(name: str) -> str:
+    """The family of any task name; draws no config where the name has the family. Raises `UnknownName`."""
+    load()
+    parsed = None if isinstance(name, str) and name in registry._fixed else registry.parse(name)
+    return parsed[0] if parsed and parsed[0] in families() else resolve(name)[0]
+
+
 def is_task(name: str) -> bool:
     """Whether there is a task of this name."""
     load()

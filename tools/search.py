@@ -74,7 +74,7 @@ def some_of_each(rows):
     """At most MOST problems of each family, by a hash of their names."""
     taken = Counter()
     for row in sorted(rows, key=lambda row: zlib.crc32(f"{row.task} {row.source} {row.horizon}".encode())):
-        family = catalogue.resolve(row.task)[0]
+        family = catalogue.family_of(row.task)
         taken[family] += 1
         if taken[family] <= MOST:
             yield row
@@ -175,7 +175,7 @@ def sizes(used):
 
 def text(found, used, without, times):
     """docs/search.md."""
-    families = sorted({catalogue.resolve(row.task)[0] for row in used[RATES]})
+    families = sorted({catalogue.family_of(row.task) for row in used[RATES]})
     names = [row.source for row in used[RATES]]
     sources = ", ".join(f"{names.count(source)} with source {source}" for source in sorted(set(names)))
     return f"""# Searching hyperparameters on recorded curves

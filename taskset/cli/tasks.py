@@ -48,7 +48,7 @@ def list_names(
     conditions: list[Callable[[str], bool]] = []
     if family is not None:
         catalogue.family(family)  # an unknown one is an error, not an empty list
-        conditions.append(lambda name: catalogue.resolve(name)[0] == family)
+        conditions.append(lambda name: catalogue.family_of(name) == family)
     if dataset is not None:
         conditions.append(lambda name: fnmatch.fnmatchcase(catalogue.facts(*catalogue.resolve(name)).reads, dataset))
     if feasible:

@@ -80,5 +80,5 @@ def cost_condition(name: str) -> str:
     """Machine, versions and date of a task's `milliseconds`: of its own measurement, or of the survey of its family."""
     costs = _read("costs.json")
     own = next((condition for condition, ms in costs["further"].items() if name in ms), None)
-    family = costs["families"].get(catalogue.resolve(name)[0], {})
+    family = costs["families"].get(catalogue.family_of(name), {})
     return own or family.get("condition", costs["condition"])

@@ -135,7 +135,7 @@ def _check_entry(entry: Entry, where: object) -> None:
         or entry.split not in SPLITS
     ):
         raise StoreError(f"{where}: task {entry.task!r} needs scales for {' and '.join(SCALES)}, best below initial, and a split")
-    family = catalogue.resolve(entry.task)[0]
+    family = catalogue.family_of(entry.task)
     if entry.family != family:
         raise StoreError(f"{where}: task {entry.task!r} has family {shown(entry.family)}: allowed is its own, {family!r}")
 

@@ -143,7 +143,7 @@ def make_unmeasured(
         if not catalogue.feasible(task) or (size if size is not None else 0) > max_parameters:
             continue
         if max_milliseconds == math.inf or (cost is not None and cost[0] <= max_milliseconds):
-            entries.append(Entry(task, catalogue.resolve(task)[0], split_of(task), {}))
+            entries.append(Entry(task, catalogue.family_of(task), split_of(task), {}))
     if not entries:
         raise ConfigError(
             f"no task of {', '.join(map(repr, patterns))} can run and is small enough: python -m taskset list shows all"

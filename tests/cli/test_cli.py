@@ -11,6 +11,7 @@ import taskset
 from examples import own_family
 from taskset import catalogue
 from taskset.cli import main, score, sweeps, tasks
+from taskset.errors import UnknownName
 from taskset.execution import costs as measured
 from taskset.samplers.optimizers import opt_list_names
 
@@ -88,6 +89,19 @@ def test_list_by_size_cost_and_start(run):
     refused(run("list", "--family", "mlp_family", "--max-params", 10), "nothing matches")
     assert "own_regression_seed2" in run("list", "--family", "own_regression", "--finite-start", "--import", OWN)[1]
     assert "measured or" in " ".join(run("list", "--help")[1].split())
+
+
+def test_a_family_is_told_by_the_name_where_it_can_be(run, monkeypatch):
+    """A fixed task has a config, its name doesn't have its family; of 17,000 sampled ones none is drawn, which took 11 s."""
+    monkeypatch.setattr(catalogue, "sample", lambda *_: pytest.fail("a config was drawn"))
+    names = run("list", "--family", "mlp_family")[1].split()
+    assert {"FixedMLP_cifar10_ce_128x128x128_relu_bs128", "mlp_family_seed999"} <= {*names}
+    monkeypatch.undo()
+    for name in (*names[:20], "quadratic_family_seed1000", "TwoD_Bowl1"):
+        assert catalogue.family_of(name) == catalogue.resolve(name)[0]
+    for wrong in ("mlp_famly_seed3", "nothing", 3, ["a"]):
+        with pytest.raises(UnknownName, match="task"):
+            catalogue.family_of(wrong)
 
 
 def test_show_has_start_and_cost(run):

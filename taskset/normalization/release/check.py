@@ -41,13 +41,13 @@ def check(root: str | Path | None = None) -> list[str]:
     diverged: dict[tuple[Path, int], int] = {}
     for path in files:
         with _faults_in(found):
-            metadata, parts = store.read_metadata(path), packing.parts(path)
+            metadata, parts, footer = store.read_metadata(path), packing.parts(path), packing.footer(path)
             missing = _missing_metadata(metadata, path, root)
             found += missing
-            readable += [] if missing else [Curves(path, group, task, metadata) for task, group in parts]
+            readable += [] if missing else [Curves(path, group, task, metadata, footer) for task, group in parts]
     for curves in readable:
         with _faults_in(found):
-            frame = packing.read_task([(curves.path, curves.row_group)])
+            frame = curves.read().to_pandas()
             place = f"{curves.path.relative_to(root)}: {curves.task}"
             found += [f"{place}: {text}" for text in curve_problems(frame, curves)]
             made_by.append((curves, frame["version"].unique().tolist()))

@@ -7,12 +7,13 @@ import re
 import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from taskset import changes, registry
 from taskset.errors import StoreError
@@ -25,12 +26,13 @@ _ONCE = ("task", "family", "source", "config", "options")  # what no curve file 
 
 @dataclass(frozen=True)
 class Curves:
-    """The curves of one task in a sweep's output: where they are, and the metadata stored with them ({name: text})."""
+    """The curves of one task in a sweep's output: where they are, the metadata stored with them ({name: text}), the footer."""
 
     path: Path
     row_group: int
     task: str
     metadata: dict[str, str]
+    footer: pq.FileMetaData = field(repr=False, compare=False)
 
     @property
     def family(self) -> str:
@@ -57,7 +59,7 @@ class Curves:
 
     def read(self) -> pa.Table:
         """The curves as an Arrow table (`layout.STORED`)."""
-        return packing.read_part(self.path, self.row_group)
+        return packing.read_part(self.path, self.row_group, self.footer)
 
 
 def find(roots: Iterable[str | Path]) -> list[Curves]:
@@ -115,7 +117,8 @@ def _of_sweep(root: Path) -> list[Curves]:
             raise StoreError(
                 f"{path} doesn't say its {lacking[0]}: pass the --out of `baseline`, `data import-npz` or `data ship`"
             )
-        found += [Curves(path, group, task, metadata) for task, group in packing.parts(path)]
+        footer = packing.footer(path)
+        found += [Curves(path, group, task, metadata, footer) for task, group in packing.parts(path)]
     return found
 
 
@@ -125,10 +128,11 @@ def of_merged(root: Path) -> list[Curves]:
     stored, found = merged.stored(root), []
     for path in store.curve_files(root):
         source = path.parent.parent.name.removeprefix("source=")
+        footer = packing.footer(path)
         for task, group in packing.parts(path):
             if (metadata := stored.get((task, source, path.stem))) is None:
                 raise StoreError(f"{path} has curves of {task} that {root / 'sweeps.parquet'} lacks: merge the sweeps again")
-            found.append(Curves(path, group, task, metadata))
+            found.append(Curves(path, group, task, metadata, footer))
     if len(found) < len(stored):  # curves that were lost must not go unnoticed
         raise StoreError(f"{root / 'sweeps.parquet'} has {len(stored)} parts, the curves {len(found)}: merge the sweeps again")
     return found

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from taskset.errors import StoreError
 from taskset.normalization import store
@@ -51,7 +52,7 @@ def _fresh(table: pa.Table) -> pa.Table:
 
 def parts(path: str | Path) -> list[tuple[str, int]]:
     """Which tasks a curve file has, and where: a list of (task, row group). `StoreError` for a file of another kind."""
-    file, found = _described(path), []
+    file, found = footer(path), []
     column = file.schema.to_arrow_schema().names.index("task")
     for group in range(file.num_row_groups):
         statistics = file.row_group(group).column(column).statistics
@@ -70,9 +71,12 @@ def places(path: str | Path) -> list[tuple[str | Path, int]]:
     return [(path, group) for _, group in parts(path)]
 
 
-def read_part(path: str | Path, group: int) -> pa.Table:
-    """One row group of a curve file as an Arrow table (`layout.STORED`, whatever the file's own layout)."""
-    file = _described(path)
+def read_part(path: str | Path, group: int, metadata: pq.FileMetaData | None = None) -> pa.Table:
+    """One row group of a curve file as an Arrow table (`layout.STORED`, whatever the file's own layout).
+
+    metadata: the file's `footer`, if it was read already: to read it takes longer than to read a row group.
+    """
+    file = metadata or footer(path)
     schema, table = file.schema.to_arrow_schema(), sealed.read(path, [group], metadata=file)
     if layout.is_old(schema):
         table = layout.stored(table, layout.version_of(schema.metadata))
@@ -84,8 +88,8 @@ def read_task(places: Iterable[tuple[str | Path, int]]) -> pd.DataFrame:
     return pa.concat_tables([read_part(*place) for place in places], promote_options="none").to_pandas()
 
 
-def _described(path):
-    """The metadata of a curve file. `StoreError` for a file of another kind."""
+def footer(path: str | Path) -> pq.FileMetaData:
+    """The metadata of a curve file, its sum verified. `StoreError` for a file of another kind."""
     file = sealed.verify(path, groups=())
     names = file.schema.to_arrow_schema().remove_metadata()
     if not names.equals(layout.STORED) and not names.equals(layout.SCHEMA):

@@ -88,7 +88,7 @@ def _family(task):
     parsed = registry.parse(task)
     if parsed:
         return parsed[0]
-    return catalogue.resolve(task)[0] if catalogue.is_task(task) else None
+    return catalogue.family_of(task) if catalogue.is_task(task) else None
 
 
 def _values(column, value):

@@ -148,7 +148,7 @@ def measured_entries(normalizers: pd.DataFrame, horizon: int, source: str) -> di
     rows = rows[rows["normalizable"] & (rows["split"] == "test")]
     test = {row["task"]: (row["initial"], row["best"]) for row in rows.to_dict("records")}
     names = [task for task in both if task in test]
-    entries = [suites.Entry(n, catalogue.resolve(n)[0], suites.split_of(n), {**both[n], "test": test[n]}) for n in names]
+    entries = [suites.Entry(n, catalogue.family_of(n), suites.split_of(n), {**both[n], "test": test[n]}) for n in names]
     return {entry.task: entry for entry in entries}
 
 
