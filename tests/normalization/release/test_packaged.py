@@ -28,7 +28,6 @@ def packaged():
     return store.packaged_root()
 
 
-@pytest.mark.smoke
 def test_the_baselines_of_the_package_are_whole(packaged):
     """In a process of its own: the tasks that test modules register stand in no table."""
     done = subprocess.run([sys.executable, "-m", "taskset", "data", "check"], capture_output=True, text=True, check=False)
