@@ -23,7 +23,7 @@ class EstimatorCache(Generic[T]):
     dropped, but never those that are `needed()` (a set of names). One that is used again is rebuilt: traced, and its machine code
     is read from `taskset.execution.compile_cache`. The numbers are the same.
 
-    A process that has more than `most - room` MiB before the first program may have `room` more: with `most` alone, each program
+    A process that has more than `most` MiB before the first program may have `room` more: with `most` alone, each program
     would be dropped for the next one, and compiled at each turn.
     """
 
@@ -42,8 +42,8 @@ class EstimatorCache(Generic[T]):
         if name in self._kept:
             self._kept[name] = self._kept.pop(name)  # most recently used: the last in order
         else:
-            if not self._kept:
-                self._most = max(self._most, self._used() + self._room)
+            if not self._kept and (before := self._used()) > self._most:
+                self._most = before + self._room
             self._kept[name] = self._make(name)
             self._fit(name)
         return self._kept[name]
