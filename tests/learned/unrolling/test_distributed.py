@@ -12,7 +12,7 @@ from learned import estimators
 from learned.unrolling import distributed
 from taskset.errors import ConfigError, UnknownName
 
-SOME = ("pes", "es_full", "es_truncated", "combined")
+SOME = ("pes", "combined")
 
 
 def on_two_devices(path, names):
