@@ -35,6 +35,8 @@ def sections(root: str | Path) -> dict[str, str]:
         "configs": _configs(),
         "summary": _summary(root, sweeps, normalizers),
         "example_task": example["task"],
+        "example_family": example["family"],
+        "example_optimizer": example["best_optimizer"] if len(normalizers) else example["optimizers"][0],
         "example_source": example["source"],
         "example_horizon": example["horizon"],
         "columns": _columns(optimizers),

@@ -34,6 +34,8 @@ def test_the_card_has_what_is_in_the_files(shipped):
     assert "| tfds | mnist | 3.0.1 | 1 | scanned twice |" in body
     settings = "--source tfds --steps 20 --seeds 1 --batches 2 --evaluations 4 --optimizer adam_lr_-3.00"
     assert f"python -m taskset baseline TASKS {settings}" in body
+    family, optimizer = re.search(r'load_curves\(family="(.*)", optimizer="(.*)"\)', body).groups()
+    assert len(taskset.load_curves(family=family, optimizer=optimizer, root=shipped))
     assert "$" not in body and "nan" not in re.findall(r"\w+", body)
 
 
