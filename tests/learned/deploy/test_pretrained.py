@@ -84,22 +84,37 @@ def test_they_train_tasks_that_they_have_never_seen(name, task):
     assert trained < 0.3 and (starts_at_a_rule or trained < untrained / 2)
 
 
-@pytest.mark.parametrize("name", [name for name in pretrained.names() if name != "mlp_pes"])
-def test_a_model_that_starts_at_0_is_trained(name):
-    """Logistic regression, whose parameters usually start so: the loss falls about as far as from a usual start."""
+ANCHORED = [name for name in pretrained.names() if name != "mlp_pes"]
+
+
+def logistic_regression(name, steps, scale):
+    """The losses of a training in NumPy; scale: of the parameters at the start."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(256, 8)).astype(np.float32)
-    labels, ends = (x @ rng.normal(size=(8, 4))).argmax(axis=1), []
+    labels = (x @ rng.normal(size=(8, 4))).argmax(axis=1)
     labels[:64] = rng.integers(0, 4, 64)  # a fit of all would have infinite parameters
-    for scale in (0.0, 8**-0.5):
-        optimizer = numpy_update.load(pretrained.find(name), steps=200)
-        params = {"w": (scale * rng.normal(size=(8, 4))).astype(np.float32), "b": np.zeros(4, np.float32)}
-        state = optimizer.init(params)
-        for step in range(200):
-            logits = x @ params["w"] + params["b"]
-            logits -= logits.max(axis=1, keepdims=True)
-            p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-            loss, d = -np.log(p[np.arange(256), labels]).mean(), (p - np.eye(4)[labels]) / 256
-            params, state = optimizer.update({"w": x.T @ d, "b": d.sum(axis=0)}, state, params, step, loss)
-        ends.append(loss)
+    optimizer, losses = numpy_update.load(pretrained.find(name), steps=steps), []
+    params = {"w": (scale * rng.normal(size=(8, 4))).astype(np.float32), "b": np.zeros(4, np.float32)}
+    state = optimizer.init(params)
+    for step in range(steps):
+        logits = x @ params["w"] + params["b"]
+        logits -= logits.max(axis=1, keepdims=True)
+        p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        losses.append(-np.log(p[np.arange(256), labels]).mean())
+        d = (p - np.eye(4)[labels]) / 256
+        params, state = optimizer.update({"w": x.T @ d, "b": d.sum(axis=0)}, state, params, step, losses[-1])
+    return losses
+
+
+@pytest.mark.parametrize("name", ANCHORED)
+def test_a_model_that_starts_at_0_is_trained(name):
+    """Logistic regression, whose parameters usually start so: the loss falls about as far as from a usual start."""
+    ends = [logistic_regression(name, 200, scale)[-1] for scale in (0.0, 8**-0.5)]
     assert ends[0] < 0.8 and ends[0] < ends[1] + 0.03, ends  # of ln 4 = 1.386
+
+
+@pytest.mark.parametrize("name", ANCHORED)
+def test_runs_far_shorter_than_those_of_training_do_not_blow_up(name):
+    """Episodes had 100 steps and more, and steps are the larger the fewer they are."""
+    losses = logistic_regression(name, 10, 8**-0.5)
+    assert losses[-1] < losses[0] and max(losses) < 2 * losses[0], losses
