@@ -209,8 +209,20 @@ def judged_weights(out, kept):
     return found
 
 
+def places(folder, optimizer, weights):
+    """[(directory, {label: weights})] of a rule: what was judged before has its own, what was trained since has one more."""
+    left, found = dict(weights), []
+    while left:
+        place = folder / (f"{optimizer}-{len(found) + 1}" if found else optimizer)
+        plan = place / "plan.json"
+        there = json.loads(plan.read_text(encoding="utf-8"))["optimizers"] if plan.exists() else [f"{label}@" for label in left]
+        labels = list(dict.fromkeys(name.rpartition("@")[0] for name in there))
+        found.append((place, {label: left.pop(label) for label in labels if label in left}))
+    return found
+
+
 def judge(out, which):
-    """Runs of all weights, one directory for each suite and each rule, resumable."""
+    """Runs of all weights, for each suite and each rule, resumable."""
     from learned import optimizers
     from tools import side_by_side
 
@@ -218,8 +230,9 @@ def judge(out, which):
         if name in which:
             tasks = one_run.in_turn(suite.tasks)
             for optimizer, weights in judged_weights(out, kept=name == "tiny").items():
-                sets = side_by_side.table(optimizers.get(optimizer), weights)
-                side_by_side.run(suite, tasks, sets, one_run.HORIZONS, out / "judged" / name / optimizer, seeds=[0])
+                for place, part in places(out / "judged" / name, optimizer, weights):
+                    sets = side_by_side.table(optimizers.get(optimizer), part)
+                    side_by_side.run(suite, tasks, sets, one_run.HORIZONS, place, seeds=[0])
 
 
 def rows(curves: Any, suite: Any, says: Callable[[str], str]) -> list[list[Any]]:
