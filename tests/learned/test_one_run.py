@@ -2,6 +2,7 @@
 
 import dataclasses
 import fnmatch
+import json
 from collections import Counter
 
 import numpy as np
@@ -141,6 +142,16 @@ def test_every_variant_is_allowed(short_rules, name):
     paths = optimizers.get(made.optimizer).shapes
     assert all(any(fnmatch.fnmatchcase(path, glob) for path in paths) for glob in made.trained)
     assert not variant.after or list(short_runs.VARIANTS).index(variant.after) < list(short_runs.VARIANTS).index(name)
+
+
+def test_what_was_judged_stays_where_it_is(tmp_path):
+    """Plans of earlier judgements keep their weights, though more were trained since; also those of one that was interrupted."""
+    judged = lambda weights: {place.name: list(part) for place, part in short_runs.places(tmp_path, "mlp", weights)}  # noqa: E731
+    assert judged({"b": 1, "a, 3 minutes": 2}) == {"mlp": ["b", "a, 3 minutes"]}
+    for name, there in (("mlp", ["b@200", "b@2000"]), ("mlp-2", ["d@200"])):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "plan.json").write_text(json.dumps({"optimizers": there}))
+    assert judged({"a": 1, "b": 2, "c": 3, "d": 4}) == {"mlp": ["b"], "mlp-2": ["d"], "mlp-3": ["a", "c"]}
 
 
 def test_short_runs_start_at_the_same_rule(short_rules):
