@@ -215,8 +215,10 @@ def places(folder, optimizer, weights):
     while left:
         place = folder / (f"{optimizer}-{len(found) + 1}" if found else optimizer)
         plan = place / "plan.json"
-        there = json.loads(plan.read_text(encoding="utf-8"))["optimizers"] if plan.exists() else [f"{label}@" for label in left]
-        labels = list(dict.fromkeys(name.rpartition("@")[0] for name in there))
+        labels = list(left)
+        if plan.exists():
+            runs = json.loads(plan.read_text(encoding="utf-8"))["optimizers"]
+            labels = list(dict.fromkeys(run.rpartition("@")[0] for run in runs))
         found.append((place, {label: left.pop(label) for label in labels if label in left}))
     return found
 
