@@ -14,7 +14,6 @@ from scipy import stats
 import learned  # noqa: F401
 import taskset
 from learned import optimizers
-from learned.cli import main
 from learned.evaluation import runs
 from learned.outer_training import checkpoint
 from taskset import catalogue
@@ -357,7 +356,7 @@ def run(*arguments):
     return done.returncode, done.stdout, done.stderr
 
 
-def test_command_line(weights, tmp_path, monkeypatch, capsys):
+def test_command_line(weights, tmp_path, run_here):
     made_up.write(tmp_path / "base")
     common = ("--horizon", 20, "--evaluations", 4, "--seeds", 2, "--batches", 2, "--name", "mine", "--out", tmp_path / "mine")
     status, said, err = run("evaluate", weights, "--tasks", "TwoD_Bowl10", *common)
@@ -390,8 +389,5 @@ def test_command_line(weights, tmp_path, monkeypatch, capsys):
         ((weights, "--tasks", "TwoD_Bowl10", *common[:-4], "--name", "adam_lr_-1.00", "--out", tmp_path / "x"), "another --name"),
         ((cut, "--tasks", "TwoD_Bowl10", *common), "cut short"),
     ):
-        monkeypatch.setattr(sys, "argv", ["learned", "evaluate", *map(str, wrong)])
-        with pytest.raises(SystemExit) as ended:
-            main.main()
-        err = capsys.readouterr().err
-        assert (ended.value.code, len(err.strip().splitlines())) == (2, 1) and expected in err, err
+        status, _, err = run_here("evaluate", *wrong)
+        assert (status, len(err.strip().splitlines())) == (2, 1) and expected in err, err

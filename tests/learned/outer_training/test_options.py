@@ -9,7 +9,6 @@ import pytest
 
 import learned  # noqa: F401
 from learned import estimators
-from learned.cli import main
 from learned.outer_training import checkpoint, length_schedules, objectives
 from learned.outer_training import trainer as outer
 from learned.outer_training.options import AUGMENTATIONS
@@ -142,7 +141,7 @@ def run(*arguments):
 
 
 @pytest.mark.smoke
-def test_command_line(baselines, tmp_path, monkeypatch, capsys):
+def test_command_line(baselines, tmp_path, run_here):
     status, said, _ = run(
         "suite", "quadratic_family_seed4", "--baselines", baselines, "--horizon", 20, "--out", tmp_path / "s.json"
     )
@@ -160,8 +159,5 @@ def test_command_line(baselines, tmp_path, monkeypatch, capsys):
         (("--outer-steps", 5, "--family-weight", "mlp_family"), "FAMILY=NUMBER"),
         (("--outer-steps", 5, "--tasks", tmp_path / "no.json"), "can't read the suite"),
     ):
-        monkeypatch.setattr(sys, "argv", ["learned", *map(str, (*common, *wrong))])
-        with pytest.raises(SystemExit) as ended:
-            main.main()
-        err = capsys.readouterr().err
-        assert (ended.value.code, len(err.strip().splitlines())) == (2, 1) and expected in err, err
+        status, _, err = run_here(*common, *wrong)
+        assert (status, len(err.strip().splitlines())) == (2, 1) and expected in err, err
