@@ -1,6 +1,8 @@
 """Shared by all tests: one thread for TensorFlow, and small data of the test's own making."""
 
+import importlib
 import os
+import sys
 
 import pytest
 
@@ -17,3 +19,17 @@ def real_data_dir():
     if not place:
         pytest.skip("TFDS_DATA_DIR is not set: no real data here")
     return place
+
+
+@pytest.fixture
+def run_here(monkeypatch, capsys):
+    """run_here(package, *arguments) -> (status, stdout, stderr) of `python -m package`, in this process."""
+
+    def call(package, *arguments):
+        monkeypatch.setattr(sys, "argv", [package, *map(str, arguments)])
+        capsys.readouterr()  # what the test itself has printed
+        with pytest.raises(SystemExit) as ended:
+            importlib.import_module(f"{package}.cli.main").main()
+        return ended.value.code, *capsys.readouterr()
+
+    return call

@@ -1,5 +1,6 @@
 """The command line: what it prints, and one clear line with status 2 for what a user can get wrong."""
 
+import functools
 import json
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import pytest
 import taskset
 from examples import own_family
 from taskset import catalogue
-from taskset.cli import main, score, sweeps, tasks
+from taskset.cli import score, sweeps, tasks
 from taskset.errors import UnknownName
 from taskset.execution import costs as measured
 from taskset.samplers.optimizers import opt_list_names
@@ -19,19 +20,11 @@ OWN = str(Path(own_family.__file__))
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
-    """run(*arguments) -> (status, stdout, stderr)."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["taskset", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main.main()
-        captured = capsys.readouterr()
-        return ended.value.code, captured.out, captured.err
-
+def run(run_here, monkeypatch):
+    """run(*arguments) -> (status, stdout, stderr) of `python -m taskset`."""
     for module in (tasks, sweeps):
         monkeypatch.setattr(module, "start_tensorflow", lambda: None)  # it is running already
-    return call
+    return functools.partial(run_here, "taskset")
 
 
 def refused(result, *texts):

@@ -1,10 +1,6 @@
 """What tests of learned optimizers share."""
 
-import sys
-
 import pytest
-
-from learned.cli import main
 
 
 @pytest.fixture
@@ -14,16 +10,3 @@ def x64():
     jax.config.update("jax_enable_x64", True)
     yield jax
     jax.config.update("jax_enable_x64", False)
-
-
-@pytest.fixture
-def run_here(monkeypatch, capsys):
-    """run_here(*arguments) -> (status, stdout, stderr) of `python -m learned`, in this process."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["learned", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main.main()
-        return ended.value.code, *capsys.readouterr()
-
-    return call

@@ -12,7 +12,6 @@ import pytest
 
 import taskset
 from taskset import catalogue, changes, tabular
-from taskset.cli import main
 from taskset.errors import OutdatedBaselines, StoreError
 from taskset.normalization import store
 from taskset.normalization.release import merged, ship
@@ -292,12 +291,9 @@ def test_renewed_curves_are_found_in_the_newer_file(tmp_path):
         add([other], base)
 
 
-def test_add_by_command(sweeps, base, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["taskset", "data", "add", str(sweeps[1]), "--to", str(base)])
-    with pytest.raises(SystemExit) as ended:
-        main.main()
-    out = capsys.readouterr().out
-    assert ended.value.code == 0 and out.splitlines()[-1] == f"1 tasks, 6 runs added: {base}" and f"{GROUP}-2.parquet" in out
+def test_add_by_command(sweeps, base, run_here):
+    status, out, _ = run_here("taskset", "data", "add", sweeps[1], "--to", base)
+    assert status == 0 and out.splitlines()[-1] == f"1 tasks, 6 runs added: {base}" and f"{GROUP}-2.parquet" in out
 
 
 def test_curves_that_a_correction_makes_valid_again_have_their_normalizers(tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """Optimizers of a user's own, registered under a name: everywhere where a name of the package works."""
 
+import functools
 import sys
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 import taskset
 from taskset import optimizers, plugins, registry
-from taskset.cli import main, sweeps
+from taskset.cli import sweeps
 from taskset.errors import ConfigError, UnknownName
 from taskset.execution.loop import train
 from taskset.normalization.release import check
@@ -32,18 +33,10 @@ def registered_here():
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
-    """run(*arguments) -> (status, stdout, stderr)."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["taskset", *map(str, arguments)])
-        monkeypatch.setattr(sweeps, "start_tensorflow", lambda: None)  # it is running already
-        with pytest.raises(SystemExit) as ended:
-            main.main()
-        captured = capsys.readouterr()
-        return ended.value.code, captured.out, captured.err
-
-    return call
+def run(run_here, monkeypatch):
+    """run(*arguments) -> (status, stdout, stderr) of `python -m taskset`."""
+    monkeypatch.setattr(sweeps, "start_tensorflow", lambda: None)  # it is running already
+    return functools.partial(run_here, "taskset")
 
 
 def test_the_example_in_a_baseline_beside_adam(run, tmp_path):

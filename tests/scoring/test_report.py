@@ -1,9 +1,9 @@
 """`python -m taskset report`, the Python side: packing, what the page is given, names of strangers. No browser."""
 
 import base64
+import functools
 import hashlib
 import json
-import sys
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 import taskset
-from taskset.cli import main
 from taskset.datasets.base import SPLITS
 from taskset.errors import ConfigError, StoreError, UnknownName
 from taskset.normalization import store
@@ -281,13 +280,8 @@ def test_files_that_cannot_be_written(sweep, tmp_path):
         report.write([tmp_path / "nowhere"], tmp_path / "page.html")
 
 
-def test_the_command(sweep, tmp_path, monkeypatch, capsys):
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["taskset", "report", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main.main()
-        return ended.value.code, *capsys.readouterr()
-
+def test_the_command(sweep, tmp_path, run_here):
+    run = functools.partial(run_here, "taskset", "report")
     status, out, _ = run(sweep, "--out", tmp_path / "a.html", "--optimizer", "adam_lr_-1.00", "--view", "lowest")
     assert status == 0 and out.startswith(f"written: {tmp_path / 'a.html'} (") and "MB" in out
     status, _, err = run(sweep, tmp_path / "nowhere", "--out", tmp_path / "b.html")

@@ -1,6 +1,7 @@
 """Named suites, tasks that were not measured, and what the command line says of them."""
 
 import dataclasses
+import functools
 import json
 import re
 import subprocess
@@ -12,7 +13,6 @@ import pytest
 
 from examples import own_family
 from learned import estimators, optimizers
-from learned.cli import main
 from learned.evaluation import runs
 from learned.optimizers.as_optimizer import with_weights
 from learned.outer_training import checkpoint, objectives, trainer
@@ -26,18 +26,10 @@ from taskset.normalization.tables import write_tables
 from taskset.scoring import comparison, measuring, named_suites, suites, tiers
 
 
-def run(monkeypatch, capfd, *arguments):
-    """(exit status, stdout, stderr) of the command line, in this process."""
-    monkeypatch.setattr("sys.argv", ["learned", *map(str, arguments)])
-    capfd.readouterr()
-    with pytest.raises(SystemExit) as ended:
-        main.main()
-    return ended.value.code, *capfd.readouterr()
-
-
 @pytest.fixture
-def call(monkeypatch, capfd):
-    return lambda *arguments: run(monkeypatch, capfd, *arguments)
+def call(run_here):
+    """call(*arguments) -> (status, stdout, stderr) of `python -m learned`."""
+    return functools.partial(run_here, "learned")
 
 
 # Rules with names.

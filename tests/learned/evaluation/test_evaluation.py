@@ -389,5 +389,5 @@ def test_command_line(weights, tmp_path, run_here):
         ((weights, "--tasks", "TwoD_Bowl10", *common[:-4], "--name", "adam_lr_-1.00", "--out", tmp_path / "x"), "another --name"),
         ((cut, "--tasks", "TwoD_Bowl10", *common), "cut short"),
     ):
-        status, _, err = run_here("evaluate", *wrong)
+        status, _, err = run_here("learned", "evaluate", *wrong)
         assert (status, len(err.strip().splitlines())) == (2, 1) and expected in err, err

@@ -159,5 +159,5 @@ def test_command_line(baselines, tmp_path, run_here):
         (("--outer-steps", 5, "--family-weight", "mlp_family"), "FAMILY=NUMBER"),
         (("--outer-steps", 5, "--tasks", tmp_path / "no.json"), "can't read the suite"),
     ):
-        status, _, err = run_here(*common, *wrong)
+        status, _, err = run_here("learned", *common, *wrong)
         assert (status, len(err.strip().splitlines())) == (2, 1) and expected in err, err

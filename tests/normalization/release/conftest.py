@@ -1,13 +1,12 @@
 """Four made-up sweeps, and the directory that they are merged into."""
 
+import functools
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 
 from taskset import catalogue
-from taskset.cli import main
 from taskset.normalization.release import ship
 from tests.normalization import made_up_sweeps as made
 from tests.normalization.release.shipping import LIST, ORIGIN
@@ -49,14 +48,6 @@ def copy(shipped, tmp_path):
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
-    """run(*arguments) -> (status, stdout, stderr)."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["taskset", "data", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main.main()
-        captured = capsys.readouterr()
-        return ended.value.code, captured.out, captured.err
-
-    return call
+def run(run_here):
+    """run(*arguments) -> (status, stdout, stderr) of `python -m taskset data`."""
+    return functools.partial(run_here, "taskset", "data")

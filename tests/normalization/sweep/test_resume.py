@@ -15,7 +15,6 @@ import pytest
 from examples import own_family  # noqa: F401
 from taskset import catalogue
 from taskset.catalogue import get_task
-from taskset.cli import main
 from taskset.errors import ConfigError, StoreError
 from taskset.normalization import store
 from taskset.normalization.sweep import baseline, claims, engines, planning, resume, runner, workers
@@ -299,16 +298,12 @@ def test_the_cost_of_an_extension_is_that_of_the_runs_that_are_missing(root, mon
     assert baseline.run(todo, more, root, max_hours=8000 / 3600, engine=Asking()) == [True, False]
 
 
-def test_nothing_to_do_is_no_failure(tmp_path, monkeypatch, capsys):
+def test_nothing_to_do_is_no_failure(tmp_path, run_here):
     assert baseline.plan([], OPTIONS, tmp_path / "none") == baseline.Plan([], [], {})
     infeasible = next(n for n in catalogue.list_tasks("conv_fc_family_seed*") if not catalogue.feasible(n))
-    command = ["taskset", "baseline", infeasible, "--out", str(tmp_path / "out"), "--steps", "50"]
-    for shard, status, text in (([], 2, "none of these tasks can run"), (["--shard", "1/1"], 0, "falls to shard 1/1")):
-        monkeypatch.setattr(sys, "argv", [*command, *shard])
-        with pytest.raises(SystemExit) as ended:
-            main.main()
-        captured = capsys.readouterr()
-        assert ended.value.code == status and text in captured.out + captured.err
+    for shard, expected, text in (([], 2, "none of these tasks can run"), (["--shard", "1/1"], 0, "falls to shard 1/1")):
+        status, out, err = run_here("taskset", "baseline", infeasible, "--out", tmp_path / "out", "--steps", 50, *shard)
+        assert status == expected and text in out + err
     assert not (tmp_path / "out").exists()
 
 
