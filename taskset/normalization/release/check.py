@@ -14,7 +14,7 @@ from taskset import changes
 from taskset.datasets.base import SPLITS
 from taskset.errors import StoreError, shown
 from taskset.normalization import store
-from taskset.normalization.release import check_tables, collect
+from taskset.normalization.release import check_tables, collect, merged_tables
 from taskset.normalization.release.collect import Curves
 from taskset.normalization.store import packing, sums
 
@@ -41,8 +41,8 @@ def check(root: str | Path | None = None) -> list[str]:
     diverged: dict[tuple[Path, int], int] = {}
     for path in files:
         with _faults_in(found):
-            metadata, parts, footer = store.read_metadata(path), packing.parts(path), packing.footer(path)
-            missing = _missing_metadata(metadata, path, root)
+            metadata, footer = store.read_metadata(path), packing.footer(path)
+            parts, missing = packing.parts(path, footer), _missing_metadata(metadata, path, root)
             found += missing
             readable += [] if missing else [Curves(path, group, task, metadata, footer) for task, group in parts]
     for curves in readable:
@@ -51,7 +51,7 @@ def check(root: str | Path | None = None) -> list[str]:
             place = f"{curves.path.relative_to(root)}: {curves.task}"
             found += [f"{place}: {text}" for text in curve_problems(frame, curves)]
             made_by.append((curves, frame["version"].unique().tolist()))
-            diverged[curves.path, curves.row_group] = _diverged_runs(frame)
+            diverged[curves.path, curves.row_group] = merged_tables.diverged_runs(frame)
     found += _metadata_versions(made_by)
     dated = [_dated(curves, versions) for curves, versions in made_by]
     today = collect.without_outdated(dated) if merged else dated  # later files of a group may renew curves of an older one
@@ -168,10 +168,6 @@ def _seconds_problems(frame, options, published):
 def _dated(curves: Curves, versions: list[str]) -> Curves:
     """`curves` with the version of their rows: the metadata of a merged file has those of all its tasks."""
     return dataclasses.replace(curves, metadata={**curves.metadata, "taskset_version": min(versions, key=changes.release)})
-
-
-def _diverged_runs(frame: pd.DataFrame) -> int:
-    return int(frame.groupby(["optimizer", "seed"], observed=True)["diverged"].max().sum())
 
 
 def _metadata_versions(made_by: list[tuple[Curves, list[str]]]) -> list[str]:

@@ -118,7 +118,7 @@ def _of_sweep(root: Path) -> list[Curves]:
                 f"{path} doesn't say its {lacking[0]}: pass the --out of `baseline`, `data import-npz` or `data ship`"
             )
         footer = packing.footer(path)
-        found += [Curves(path, group, task, metadata, footer) for task, group in packing.parts(path)]
+        found += [Curves(path, group, task, metadata, footer) for task, group in packing.parts(path, footer)]
     return found
 
 
@@ -129,7 +129,7 @@ def of_merged(root: Path) -> list[Curves]:
     for path in store.curve_files(root):
         source = path.parent.parent.name.removeprefix("source=")
         footer = packing.footer(path)
-        for task, group in packing.parts(path):
+        for task, group in packing.parts(path, footer):
             if (metadata := stored.get((task, source, path.stem))) is None:
                 raise StoreError(f"{path} has curves of {task} that {root / 'sweeps.parquet'} lacks: merge the sweeps again")
             found.append(Curves(path, group, task, metadata, footer))

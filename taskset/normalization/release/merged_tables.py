@@ -43,7 +43,7 @@ def sweep_row(curves: Curves, group: str, notes: dict[str, str]) -> dict[str, An
         "horizon": options["steps"],
         **{name: options[name] for name in ("evaluations", "batches", "seeds", "optimizers")},
         "rows": len(table),
-        "diverged_runs": int(frame.groupby(["optimizer", "seed"], observed=True)["diverged"].max().sum()),
+        "diverged_runs": diverged_runs(frame),
         "ms_per_step": None if math.isnan(cost) else cost,
         "copies": described.whole_number(curves.path, metadata, "copies"),
         "core_seconds": curves.core_seconds,
@@ -54,6 +54,11 @@ def sweep_row(curves: Curves, group: str, notes: dict[str, str]) -> dict[str, An
             for name in ("mode", "machine", "taskset_version", "git_commit", "tensorflow_version", "created")
         },
     }
+
+
+def diverged_runs(frame: pd.DataFrame) -> int:
+    """How many runs of one task in one sweep diverged."""
+    return len(frame.loc[frame["diverged"], ["optimizer", "seed"]].drop_duplicates())
 
 
 def _task_rows(

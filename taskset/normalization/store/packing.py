@@ -50,16 +50,19 @@ def _fresh(table: pa.Table) -> pa.Table:
     return pa.table(columns).cast(layout.STORED).combine_chunks()
 
 
-def parts(path: str | Path) -> list[tuple[str, int]]:
-    """Which tasks a curve file has, and where: a list of (task, row group). `StoreError` for a file of another kind."""
-    file, found = footer(path), []
+def parts(path: str | Path, metadata: pq.FileMetaData | None = None) -> list[tuple[str, int]]:
+    """Which tasks a curve file has, and where: a list of (task, row group). `StoreError` for a file of another kind.
+
+    metadata: the file's `footer`, if it was read already.
+    """
+    file, found = metadata or footer(path), []
     column = file.schema.to_arrow_schema().names.index("task")
     for group in range(file.num_row_groups):
         statistics = file.row_group(group).column(column).statistics
         if statistics is not None and statistics.has_min_max:
             tasks = sorted({statistics.min, statistics.max})
         else:
-            tasks = sealed.read(path, [group], ["task"])["task"].unique().to_pylist()
+            tasks = sealed.read(path, [group], ["task"], file)["task"].unique().to_pylist()
         if len(tasks) != 1:
             raise StoreError(f"{path}: row group {group} has several tasks ({', '.join(map(str, tasks))}); there has to be one")
         found.append((tasks[0], group))
