@@ -1,7 +1,7 @@
 """Scripts that write files of the package or of docs/: `python -m tools.NAME`; nothing is changed without --publish.
 
 costs, conformance, write_suites                files of the package (costs.json, starts.json, suites), and two pages
-pictures, demo_picture, quirks                  pages and pictures made from the baselines and the configs
+pictures, demo_picture, horizons, quirks        pages and pictures made from the baselines and the configs
 search, search_methods                          docs/search.md
 rivals                                          docs/rivals.md
 cluster_reckoning                               what all tasks would cost on many machines

@@ -1,0 +1,135 @@
+"""How the best learning rate moves with the number of steps, and what the best rate of a short sweep costs in a long one.
+
+    python -m tools.horizons [--publish]
+
+Adam's rates are constant, so that the first 200 steps of a run are a run of 200 steps: each sweep of `data/` and `data-extra/`
+with all 17 rates says which is the best after any number of steps that it was evaluated at. A rate is chosen by the mean train
+loss of some seeds after so many steps, and judged by that of other seeds after so many. --publish writes the section "horizons"
+of docs/horizons.md.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import report
+from taskset.errors import StoreError
+from taskset.normalization import store
+from taskset.samplers.optimizers import LOG10_LEARNING_RATES
+from tools.baselines_tables import PROBLEMS, SOURCES, with_interval
+from tools.pictures import ADAM
+
+DOCUMENT = report.DOCS / "horizons.md"
+EXTRA = Path(__file__).resolve().parents[1] / "data-extra"
+LONG, SHORT = 10_000, 2000
+STEPS = {SHORT: (200, 400, 1000, 2000), LONG: (200, 400, 1000, 2000, 4000, 10_000)}
+CHOSEN_BY = {SHORT: [0], LONG: [0, 1]}  # seeds; the others judge
+COLUMNS = ("task", "optimizer", "seed", "step", "train")
+
+
+def losses(frame, horizon):
+    """{task: (loss at the start, [seeds, rates, steps])} of tasks with all rates, inf where a run diverged. frame: `COLUMNS`."""
+    wanted = frame[frame["step"].isin([0, *STEPS[horizon]])].astype({"task": str, "optimizer": str})
+    found = {}
+    for task, part in wanted.groupby("task"):
+        table = part.pivot_table("train", ["seed", "optimizer"], "step", dropna=False).reindex(columns=[0, *STEPS[horizon]])
+        seeds = sorted(part["seed"].unique())
+        grid = table.reindex([(seed, name) for seed in seeds for name in ADAM]).to_numpy(float)
+        if set(part["optimizer"]) >= set(ADAM) and len(seeds) > len(CHOSEN_BY[horizon]):
+            grid = grid.reshape(len(seeds), len(ADAM), -1)
+            found[task] = np.nanmean(grid[..., 0]), np.where(np.isfinite(grid[..., 1:]), grid[..., 1:], np.inf)
+    return found
+
+
+def load(horizon, roots):
+    """`losses` of all tasks under some roots (None: the package's), synthetic data or none, and {task: family}."""
+    found, families = {}, {}
+    for root in roots:
+        normalizers = store.load_normalizers(root)
+        there = normalizers[(normalizers["horizon"] == horizon) & normalizers["source"].isin(SOURCES)]
+        for family, part in there.groupby("family"):
+            given = {"source": list(SOURCES), "optimizer": ADAM, "horizon": horizon, "columns": COLUMNS, "root": root}
+            names = sorted(set(part["task"]) - set(found))
+            if names:
+                found |= losses(store.load_curves(task=names, **given), horizon)
+                families |= dict.fromkeys(names, family)
+    return found, families
+
+
+def regrets(start, grid, horizon):
+    """[steps chosen at, steps judged at], of one task: what the chosen rate loses, as a share of the decrease, at most 1."""
+    chosen_by = CHOSEN_BY[horizon]
+    judged_by = [seed for seed in range(len(grid)) if seed not in chosen_by]
+    chosen, judged = grid[chosen_by].mean(axis=0), grid[judged_by].mean(axis=0)  # [rates, steps]
+    lowest = judged.min(axis=0)
+    lost = (judged[chosen.argmin(axis=0)] - lowest) / (start - lowest)
+    return np.minimum(lost, 1.0)
+
+
+def best_rates(grid):
+    """[steps] log10 of the rate with the lowest mean over all seeds."""
+    return np.array(LOG10_LEARNING_RATES)[grid.mean(axis=0).argmin(axis=0)]
+
+
+def fall(start, grid):
+    """Whether, of each seed and after each number of steps, the lowest loss of all rates is below that of the start."""
+    return bool((grid.min(axis=1) < start).all())
+
+
+def groups(families):
+    """(name, tasks) of each family, of the networks, and of all. families: {task: family}."""
+    for family in sorted(set(families.values())):
+        yield family, [task for task, its in families.items() if its == family]
+    networks = [task for task, its in families.items() if its not in PROBLEMS]
+    yield from [("networks", networks)] if networks else []
+    yield "all", list(families)
+
+
+def rate_table(best, families, horizon):
+    """A row for each group: the mean log10 of the best rate after each number of steps. best: {task: [steps]}."""
+    rows = []
+    for name, tasks in groups({task: families[task] for task in best}):
+        values = np.array([best[task] for task in tasks])
+        rows.append([name, f"{len(tasks):,}", *(with_interval(column, form=".2f") for column in values.T)])
+    return report.table(["log10 of the best rate after", "tasks", *(f"{n:,} steps" for n in STEPS[horizon])], rows)
+
+
+def regret_table(lost, horizon):
+    """A row for each number of steps to choose at. lost: [tasks, chosen at, judged at]."""
+    rows = [
+        [f"{steps:,} steps", *(with_interval(lost[:, row, column]) for column in range(lost.shape[2]))]
+        for row, steps in enumerate(STEPS[horizon])
+    ]
+    return report.table(["chosen after, and judged after", *(f"{n:,} steps" for n in STEPS[horizon])], rows)
+
+
+def section(found, families, horizon):
+    """Markdown of the sweeps of one horizon."""
+    found = {task: of for task, of in found.items() if fall(*of)}
+    best = {task: best_rates(grid) for task, (_, grid) in found.items()}
+    parts = [f"## Sweeps of {horizon:,} steps", rate_table(best, families, horizon)]
+    for name, tasks in groups({task: families[task] for task in found}):
+        if name in ("networks", "all"):
+            lost = np.array([regrets(*found[task], horizon) for task in tasks])
+            parts += [f"What the chosen rate loses, {name}, {len(tasks):,}:", regret_table(lost, horizon)]
+    return "\n\n".join(parts)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--root", type=Path, default=EXTRA, help="Baselines beside the package's.")
+    report.publish_option(parser, "the section of docs/horizons.md")
+    options = parser.parse_args()
+    try:
+        parts = [section(*load(horizon, [None, options.root]), horizon) for horizon in STEPS]
+    except StoreError as error:
+        parser.error(str(error))
+    made = "\n\n".join([*parts, report.conditions("numpy", "pandas")])
+    print(made)
+    if options.publish:
+        report.write_section("horizons", made, DOCUMENT)
+
+
+if __name__ == "__main__":
+    main()
