@@ -15,6 +15,7 @@ from taskset.samplers.optimizers import LOG10_LEARNING_RATES
 from taskset.scoring import statistics
 from taskset.scoring.rows import expected_of_best
 
+EXTRA = report.DOCS.parent / "data-extra"  # baselines that stand beside the package's
 HORIZON = 2000
 SOURCES = ("none", "synthetic")
 SIZES = (1, 2, 3, 4, 5, 8, 17)
@@ -87,14 +88,20 @@ def power(index):
     return f"10^{LOG10_LEARNING_RATES[index]:g}"
 
 
+def groups(families):
+    """(name, flags) of each family, of the networks, and of all, where there are any. families: [N] names."""
+    for family in sorted(set(families)):
+        yield family, families == family
+    for name, flags in (("networks", ~np.isin(families, PROBLEMS)), ("all", np.ones(len(families), bool))):
+        if flags.any():
+            yield name, flags
+
+
 def by_family(scores):
     """A table: a line for each family, for all networks, and for all."""
     rates, rows = np.array(LOG10_LEARNING_RATES), []
-    parts = {family: scores.of(scores.families == family) for family in sorted(set(scores.families))}
-    parts |= {"networks": scores.networks(), "all": scores}
-    for name, some in parts.items():
-        if not len(some.tasks):
-            continue
+    for name, chosen in groups(scores.families):
+        some = scores.of(chosen)
         rate = int(np.argmin(some.end.mean(axis=0)))
         rows.append(
             [

@@ -17,11 +17,10 @@ from benchmarks import report
 from taskset.errors import StoreError
 from taskset.normalization import store
 from taskset.samplers.optimizers import LOG10_LEARNING_RATES
-from tools.baselines_tables import PROBLEMS, SOURCES, with_interval
+from tools.baselines_tables import EXTRA, SOURCES, groups, with_interval
 from tools.pictures import ADAM
 
 DOCUMENT = report.DOCS / "horizons.md"
-EXTRA = Path(__file__).resolve().parents[1] / "data-extra"
 LONG, SHORT = 10_000, 2000
 STEPS = {SHORT: (200, 400, 1000, 2000), LONG: (200, 400, 1000, 2000, 4000, 10_000)}
 CHOSEN_BY = {SHORT: [0], LONG: [0, 1]}  # seeds; the others judge
@@ -33,7 +32,7 @@ def losses(frame, horizon):
     wanted = frame[frame["step"].isin([0, *STEPS[horizon]])].astype({"task": str, "optimizer": str})
     found = {}
     for task, part in wanted.groupby("task"):
-        table = part.pivot_table("train", ["seed", "optimizer"], "step", dropna=False).reindex(columns=[0, *STEPS[horizon]])
+        table = part.pivot(index=["seed", "optimizer"], columns="step", values="train").reindex(columns=[0, *STEPS[horizon]])
         seeds = sorted(part["seed"].unique())
         grid = table.reindex([(seed, name) for seed in seeds for name in ADAM]).to_numpy(float)
         if set(part["optimizer"]) >= set(ADAM) and len(seeds) > len(CHOSEN_BY[horizon]):
@@ -77,42 +76,36 @@ def fall(start, grid):
     return bool((grid.min(axis=1) < start).all())
 
 
-def groups(families):
-    """(name, tasks) of each family, of the networks, and of all. families: {task: family}."""
-    for family in sorted(set(families.values())):
-        yield family, [task for task, its in families.items() if its == family]
-    networks = [task for task, its in families.items() if its not in PROBLEMS]
-    yield from [("networks", networks)] if networks else []
-    yield "all", list(families)
+def titles(horizon):
+    """The numbers of steps, in words."""
+    return [f"{steps:,} steps" for steps in STEPS[horizon]]
 
 
 def rate_table(best, families, horizon):
-    """A row for each group: the mean log10 of the best rate after each number of steps. best: {task: [steps]}."""
-    rows = []
-    for name, tasks in groups({task: families[task] for task in best}):
-        values = np.array([best[task] for task in tasks])
-        rows.append([name, f"{len(tasks):,}", *(with_interval(column, form=".2f") for column in values.T)])
-    return report.table(["log10 of the best rate after", "tasks", *(f"{n:,} steps" for n in STEPS[horizon])], rows)
+    """A row for each group: the mean log10 of the best rate after so many steps. best: [tasks, steps]; families: [tasks]."""
+    rows = [
+        [name, f"{chosen.sum():,}", *(with_interval(column, form=".2f") for column in best[chosen].T)]
+        for name, chosen in groups(families)
+    ]
+    return report.table(["log10 of the best rate after", "tasks", *titles(horizon)], rows)
 
 
 def regret_table(lost, horizon):
     """A row for each number of steps to choose at. lost: [tasks, chosen at, judged at]."""
-    rows = [
-        [f"{steps:,} steps", *(with_interval(lost[:, row, column]) for column in range(lost.shape[2]))]
-        for row, steps in enumerate(STEPS[horizon])
-    ]
-    return report.table(["chosen after, and judged after", *(f"{n:,} steps" for n in STEPS[horizon])], rows)
+    rows = [[title, *map(with_interval, row)] for title, row in zip(titles(horizon), np.moveaxis(lost, 0, -1))]
+    return report.table(["chosen after, and judged after", *titles(horizon)], rows)
 
 
 def section(found, families, horizon):
     """Markdown of the sweeps of one horizon."""
     found = {task: of for task, of in found.items() if fall(*of)}
-    best = {task: best_rates(grid) for task, (_, grid) in found.items()}
+    families = np.array([families[task] for task in found])
+    best = np.array([best_rates(grid) for _, grid in found.values()])
+    lost = np.array([regrets(*of, horizon) for of in found.values()])
     parts = [f"## Sweeps of {horizon:,} steps", rate_table(best, families, horizon)]
-    for name, tasks in groups({task: families[task] for task in found}):
+    for name, chosen in groups(families):
         if name in ("networks", "all"):
-            lost = np.array([regrets(*found[task], horizon) for task in tasks])
-            parts += [f"What the chosen rate loses, {name}, {len(tasks):,}:", regret_table(lost, horizon)]
+            parts += [f"What the chosen rate loses, {name}, {chosen.sum():,}:", regret_table(lost[chosen], horizon)]
     return "\n\n".join(parts)
 
 

@@ -15,10 +15,9 @@ import numpy as np
 
 from benchmarks import report
 from taskset.normalization import store
-from tools.baselines_tables import with_interval
+from tools.baselines_tables import EXTRA, with_interval
 from tools.synthetic_acceptance import DOCUMENT, RATES, measures
 
-EXTRA = Path(__file__).resolve().parents[1] / "data-extra"
 STEPS = 2000
 SOURCES = {"tfds": "other seed", "synthetic": "synthetic"}
 COLUMNS = ("task", "source", "optimizer", "seed", "step", "train")
