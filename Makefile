@@ -78,6 +78,11 @@ test-tutorials: $(INSTALLED)
 	$(RUN) -m pip install --quiet --editable '.[test,tutorials,elsewhere]'
 	$(RUN) -m pytest -m "slow or not slow" tests/test_tutorials.py --durations 0
 
+# Every curve that the repository has: whole, and what the tables say of them.
+.PHONY: check-data
+check-data: $(INSTALLED)
+	$(RUN) -m pytest -n 2 --dist worksteal -m baselines tests/normalization/release
+
 test-slow: $(INSTALLED)
 	$(RUN) -m pytest -n 2 -m slow --durations 15
 

@@ -86,6 +86,7 @@ def truncation():
     return task, problem, made, starts, examples
 
 
+@pytest.mark.slow
 def test_an_estimate_is_that_of_es_single(truncation):
     """g = 1 / (2 sigma^2 N) sum_n D_n e_n, from the losses of the two signs, over two truncations of an episode."""
     _, problem, made, starts, _ = truncation
@@ -114,6 +115,7 @@ def test_an_estimate_is_that_of_es_single(truncation):
         made.unroll._run = run
 
 
+@pytest.mark.slow
 def test_a_copy_is_trained_as_by_the_package(truncation):
     """Without rescaling, losses are those of `learned.unrolling.unroll` from the same start."""
     task, problem, made, starts, _ = truncation
@@ -136,6 +138,7 @@ def test_a_copy_is_trained_as_by_the_package(truncation):
     assert np.ptp(losses[1].numpy()) > 0.01  # perturbations are seen
 
 
+@pytest.mark.slow
 def test_a_sign_that_diverges_stays_and_both_start_again(truncation):
     _, problem, made, starts, _ = truncation
     theta = tf.constant(problem.theta(0))

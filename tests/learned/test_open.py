@@ -122,6 +122,7 @@ def test_an_example_trains(place, example):
     assert all(np.isfinite(line["loss"]) and 0 < line["gradient_norm"] < np.inf for line in lines)
 
 
+@pytest.mark.slow
 def test_all_examples_together_in_worker_processes(place):
     """The same weights from any number of processes, each of which imports the modules; then curves, in processes too."""
     for workers in (1, 2):

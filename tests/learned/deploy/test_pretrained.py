@@ -59,6 +59,7 @@ def test_anchored_controller_is_what_its_script_makes():
 
 
 HELD_OUT = ("mlp_family_seed38", "mlp_ae_family_seed297")
+EVERYDAY = (pretrained.BEST, "anchored_wide", "mlp_pes")  # one of each rule; the others are slow tests
 
 
 def score(task, optimizer, theta):
@@ -75,7 +76,10 @@ def untrained_score(task, rule):
 
 
 @pytest.mark.parametrize("task", HELD_OUT)
-@pytest.mark.parametrize("name", pretrained.names())
+@pytest.mark.parametrize(
+    "name",
+    [name if name in EVERYDAY else pytest.param(name, marks=pytest.mark.slow) for name in pretrained.names()],
+)
 def test_they_train_tasks_that_they_have_never_seen(name, task):
     found = load_weights(name)
     assert task not in {entry["task"] for entry in found.meta["suite"]["tasks"] if entry["split"] == "train"}

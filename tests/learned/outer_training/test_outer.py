@@ -166,7 +166,7 @@ def test_a_worker_that_grew_is_replaced_and_nobody_notices(tmp_path, pes_pool):
     check_equal(tmp_path / "a", tmp_path / "b")
 
 
-@pytest.mark.parametrize("kept", ["in memory", "on disk"])
+@pytest.mark.parametrize("kept", [pytest.param("in memory", marks=pytest.mark.slow), "on disk"])
 def test_a_worker_that_is_killed_costs_its_time_alone(tmp_path, pes_pool, kept):
     """Killed at work behind a checkpoint, and idle before the first one: the numbers are those of one process."""
     chosen, whole = pes_pool.options, pes_pool.suite

@@ -28,12 +28,14 @@ def packaged():
     return store.packaged_root()
 
 
+@pytest.mark.baselines
 def test_the_baselines_of_the_package_are_whole(packaged):
     """In a process of its own: the tasks that test modules register stand in no table."""
     done = subprocess.run([sys.executable, "-m", "taskset", "data", "check"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "") and done.stdout.startswith("nothing is wrong")
 
 
+@pytest.mark.baselines
 def test_the_baselines_beside_the_package_are_whole_and_none_of_them_is_in_both(packaged):
     extra = HERE / "data-extra"
     if not extra.exists():
