@@ -39,6 +39,12 @@ def test_tasks_without_all_rates_or_a_seed_that_judges_are_left_out(lacking):
     assert horizons.losses(frame("a", **lacking), horizons.SHORT) == {}
 
 
+def test_tasks_whose_start_is_not_finite_are_left_out():
+    curves = frame("a")
+    curves.loc[curves["step"] == 0, "train"] = np.nan
+    assert horizons.losses(curves, horizons.SHORT) == {}
+
+
 def test_the_best_rate_is_that_of_the_mean_over_seeds():
     np.testing.assert_allclose(horizons.best_rates(only()[1]), [1, -1, -3, -5])
     np.testing.assert_allclose(horizons.best_rates(only(bad=[(1, 16)])[1])[0], 0.5)

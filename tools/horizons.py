@@ -28,7 +28,10 @@ COLUMNS = ("task", "optimizer", "seed", "step", "train")
 
 
 def losses(frame, horizon):
-    """{task: (loss at the start, [seeds, rates, steps])} of tasks with all rates, inf where a run diverged. frame: `COLUMNS`."""
+    """{task: (loss at the start, [seeds, rates, steps])} of tasks with all rates and a finite start. frame: `COLUMNS`.
+
+    Where a run diverged, its loss is inf.
+    """
     wanted = frame[frame["step"].isin([0, *STEPS[horizon]])].astype({"task": str, "optimizer": str})
     found = {}
     for task, part in wanted.groupby("task"):
@@ -37,7 +40,8 @@ def losses(frame, horizon):
         grid = table.reindex([(seed, name) for seed in seeds for name in ADAM]).to_numpy(float)
         if set(part["optimizer"]) >= set(ADAM) and len(seeds) > len(CHOSEN_BY[horizon]):
             grid = grid.reshape(len(seeds), len(ADAM), -1)
-            found[task] = np.nanmean(grid[..., 0]), np.where(np.isfinite(grid[..., 1:]), grid[..., 1:], np.inf)
+            if np.isfinite(grid[..., 0]).any():  # else nothing can be told of its decrease
+                found[task] = np.nanmean(grid[..., 0]), np.where(np.isfinite(grid[..., 1:]), grid[..., 1:], np.inf)
     return found
 
 

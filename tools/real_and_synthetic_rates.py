@@ -16,7 +16,8 @@ import numpy as np
 from benchmarks import report
 from taskset.normalization import store
 from tools.baselines_tables import EXTRA, with_interval
-from tools.synthetic_acceptance import DOCUMENT, RATES, measures
+from tools.pictures import ADAM
+from tools.synthetic_acceptance import DOCUMENT, measures
 
 STEPS = 2000
 SOURCES = {"tfds": "other seed", "synthetic": "synthetic"}
@@ -27,7 +28,7 @@ def curves(roots):
     """The curves of both sources under some roots (None: the package's), in one frame; of each task, only rates of one root."""
     import pandas as pd
 
-    given = {"source": list(SOURCES), "optimizer": list(RATES), "horizon": STEPS, "columns": COLUMNS}
+    given = {"source": list(SOURCES), "optimizer": list(ADAM), "horizon": STEPS, "columns": COLUMNS}
     frames = [store.load_curves(root=root, **given) for root in roots]
     return pd.concat(frames, ignore_index=True).drop_duplicates(["task", "source", "optimizer", "seed", "step"])
 
@@ -38,9 +39,9 @@ def final_losses(frame):
     frame = frame.astype({"optimizer": str, "task": str, "source": str})
     start = frame[frame["step"] == 0].groupby(keys)["train"].mean()
     late = frame[frame["step"] >= 0.9 * STEPS].groupby([*keys, "optimizer"])["train"].apply(lambda x: x.mean(skipna=False))
-    losses = late.unstack("optimizer").reindex(columns=RATES)
+    losses = late.unstack("optimizer").reindex(columns=ADAM)
     seen = frame.groupby(keys)["optimizer"].nunique()
-    whole = seen.index[seen == len(RATES)]
+    whole = seen.index[seen == len(ADAM)]
     found = losses.loc[whole].to_numpy(np.float64)
     return {key: (start[key], np.where(np.isfinite(x), x, np.inf)) for key, x in zip(whole, found)}
 
