@@ -114,6 +114,7 @@ bench: $(INSTALLED)
 	$(RUN) -m benchmarks.startup --publish
 	$(RUN) -m benchmarks.outer --publish
 	$(RUN) -m benchmarks.outer_speed --publish
+	$(RUN) -m benchmarks.outer_workers --publish
 	$(RUN) -m benchmarks.memory --publish
 	$(RUN) -m benchmarks.export --out bench-programs --publish
 	$(RUN) -m benchmarks.demo --publish

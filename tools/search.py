@@ -83,13 +83,12 @@ def some_of_each(rows):
 def measure(root):
     """({group: {method: regrets [problems, budgets]}}, {group: the problems' rows}, {group: number without a scale})."""
     found, used, without = {RATES: {}, ALL: {}}, {RATES: [], ALL: []}, {RATES: 0, ALL: 0}
-    for row in some_of_each(tabular.problems(root=root).itertuples()):
+    with_rates = [row for row in tabular.problems(root=root).itertuples() if any(name.startswith(ADAM) for name in row.optimizers)]
+    for row in some_of_each(with_rates):
         problem = tabular.load(row.task, row.optimizers, row.source, row.horizon, root=root)
-        groups = []
-        if ADAM in problem.families():  # a problem of their own: 0 is the best of the rates
-            rates = problem.space(ADAM).optimizers
-            groups.append((RATES, tabular.load(row.task, rates, row.source, row.horizon, root=root), False))
-        if problem.learned_list() and ADAM in problem.families():
+        rates = problem.space(ADAM).optimizers  # a problem of their own: 0 is the best of the rates
+        groups = [(RATES, tabular.load(row.task, rates, row.source, row.horizon, root=root), False)]
+        if problem.learned_list():
             groups.append((ALL, problem, True))
         for group, part, with_list in groups:
             try:
@@ -204,7 +203,7 @@ Mean over problems with its 95% interval (bootstrap over problems), by budget in
 
 {rows(found[RATES])}
 
-**{ALL}** of the {len(used[ALL])} problems that have Adam's rates, the learned list and a scale ({without[ALL]} more have no
+**{ALL}** of those {len(used[ALL])} of these problems that also have the learned list and a scale ({without[ALL]} more have no
 scale): Adam's
 rates, its wide grid where it was swept, and the list's first, {sizes(used[ALL])} each.
 

@@ -49,7 +49,7 @@ MOST_MILLISECONDS, PER_FAMILY = 0.3, 2  # of the judged tasks of the package
 CHEAP = ("Tiny_mlp_*_bs32_*", "Tiny_autoencoder_*_bs32_*", "Tiny_quadratic*")
 TINY_CONV = "tiny_conv"
 TITLES = {
-    "tiny": "The {} validation tasks of `tiny:1`:",
+    "tiny": "The {} validation tasks of `tiny:1` that have no convolutions:",
     "package": "{} validation tasks of `heldout-valid:1`, at most two of a family:",
 }
 
