@@ -33,6 +33,10 @@ class StoreError(TasksetError):
     """A directory or file that can't be read or written, or results that were made with other options."""
 
 
+class NoCurves(StoreError):
+    """Baselines without curves of what was asked for."""
+
+
 class OutdatedBaselines(UserWarning):
     """Baselines were left out, as their tasks have changed since they were computed."""
 

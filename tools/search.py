@@ -83,7 +83,9 @@ def some_of_each(rows):
 def measure(root):
     """({group: {method: regrets [problems, budgets]}}, {group: the problems' rows}, {group: number without a scale})."""
     found, used, without = {RATES: {}, ALL: {}}, {RATES: [], ALL: []}, {RATES: 0, ALL: 0}
-    with_rates = [row for row in tabular.problems(root=root).itertuples() if any(name.startswith(ADAM) for name in row.optimizers)]
+    with_rates = [
+        row for row in tabular.problems(root=root).itertuples() if any(name.startswith(ADAM) for name in row.optimizers)
+    ]
     for row in some_of_each(with_rates):
         problem = tabular.load(row.task, row.optimizers, row.source, row.horizon, root=root)
         rates = problem.space(ADAM).optimizers  # a problem of their own: 0 is the best of the rates

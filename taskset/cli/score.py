@@ -52,6 +52,10 @@ def score(
     ] = None,
     engine: EngineName = "local",
     address: Address = None,
+    baselines: Annotated[
+        Path | None,
+        typer.Option(help="Directory of the baselines that the suite was made with. Default: the package's.", show_default=False),
+    ] = None,
     compare: Annotated[
         tuple[Path, Path] | None,
         typer.Option(help="Compare two scores.json files instead of running anything.", show_default=False),
@@ -90,7 +94,7 @@ def score(
 
         found = one_optimizer.score(
             optimizer, suite, out_dir, given, trials, name, seeds, horizon, split, batches, view, data_dir, workers,
-            tuple(modules or ()), report, opened,
+            tuple(modules or ()), report, opened, baselines,
         )  # fmt: skip
     for text in standing_table.terminal(found):
         out.print(text, markup=False)

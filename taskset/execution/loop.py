@@ -19,9 +19,10 @@ import numpy as np
 import tensorflow as tf
 
 from taskset.datasets.base import SPLITS, Batch, RawBatch
+from taskset.errors import ConfigError, shown
 from taskset.execution import evaluation_batches, modes
 from taskset.execution.program import Program
-from taskset.optimizers.base import Gradients, Hparams, Optimizer, Params, State
+from taskset.optimizers.base import Gradients, Hparams, Optimizer, Params, State, is_optimizer, positive
 from taskset.random import seeds
 from taskset.random.stateless import Key
 from taskset.tasks.base import Task, batch_seed
@@ -76,6 +77,21 @@ def _like(examples: Any) -> Callable[[Any], Any]:
     """A function that reshapes vectors to the shapes of `examples`."""
     shapes = tf.nest.map_structure(lambda x: x.shape, examples)
     return lambda vectors: tf.nest.map_structure(tf.reshape, vectors, shapes)
+
+
+def _tensors(state: State, name: str) -> State:
+    """`state`, its numbers as tensors. Raises `ConfigError` for an entry that can't be one."""
+
+    def tensor(entry: Any) -> tf.Tensor:
+        try:
+            return tf.convert_to_tensor(entry)
+        except (TypeError, ValueError) as error:
+            raise ConfigError(
+                f"init of {name!r} returned a state with {shown(entry)}: allowed are tensors and numbers in dicts, lists and "
+                "tuples; an empty dict for nothing"
+            ) from error
+
+    return tf.nest.map_structure(tensor, state)
 
 
 def _at(raw: Raw, i: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -143,7 +159,7 @@ class Loop:
     def start(self, seed: int) -> Run:
         """A run at step 0."""
         params = self.task.init(seed)
-        return Run(seed, params, self.optimizer.init(params))
+        return Run(seed, params, _tensors(self.optimizer.init(params), self.optimizer.name))
 
     def _train_program(self, params, state, raw, numbers):
         """`count` <= chunk steps from step `first` on; returns params, state, losses [chunk] (zeros after the first `count`).
@@ -321,7 +337,14 @@ def train(
     mode: one of `taskset.execution.modes.MODES`; None: by `execution_mode`.
     report: called as report(run, losses of the interval) every `interval` steps (default: 50 times in all).
     """
-    interval = interval or max(1, steps // 50)
+    if not isinstance(task, Task):
+        raise ConfigError(f"task {shown(task)}: allowed is what taskset.get_task(name) returns")
+    if not is_optimizer(optimizer):
+        raise ConfigError(
+            f"optimizer {shown(optimizer)}: allowed is what taskset.get_optimizer(name) or taskset.optimizers.from_functions "
+            "returns; taskset.score runs those of Keras, PyTorch, Optax and NumPy"
+        )
+    interval = interval or max(1, positive(steps) // 50)
     loop = Loop(task, optimizer, interval, mode)
     run, hparams = loop.start(seed), optimizer.hparams(steps)
     losses, part = [np.zeros(0, np.float32)], []

@@ -35,7 +35,7 @@ A rule that treats every number of every parameter alike is shorter as an `Eleme
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeGuard
 
 import tensorflow as tf
 
@@ -176,6 +176,11 @@ def as_given(horizon: int, **settings: float) -> dict[str, float]:
     """The `translate` of rules whose formula reads the settings as they are written."""
     del horizon
     return settings
+
+
+def is_optimizer(thing: object) -> TypeGuard[Optimizer]:
+    """Whether it has the functions of an `Optimizer`; a class of them has not."""
+    return not isinstance(thing, type) and all(callable(getattr(thing, part, None)) for part in ("hparams", "init", "update"))
 
 
 def positive(horizon: int) -> int:

@@ -125,7 +125,15 @@ def find(text: str) -> tuple[object, str]:
         if found is not None:
             return found, hashlib.sha256(found.rule.encode()).hexdigest()[:16]
     if text.endswith(".py"):
-        return loaded(text, "")
+        module, code = loaded(text, "")
+        lacking = [part for part in ("init", "update") if not callable(getattr(module, part, None))]
+        if lacking:
+            there = cut(", ".join(_names_of(module)) or "nothing", 200)
+            raise ConfigError(
+                f"{text} has no function {' and no '.join(lacking)}, which a file by itself needs: there is {there}; or name an "
+                f"optimizer of it, as in {Path(text).name}:NAME"
+            )
+        return module, code
     place, colon, attribute = text.rpartition(":")
     if not colon:
         or_else = "FILE.py:NAME, MODULE:NAME, or a checkpoint of `learned` (python -m learned pretrained lists its own)"
@@ -142,16 +150,20 @@ def loaded(place: str, attribute: str) -> tuple[Any, str]:
     file, code = Path(carried.place(place)).resolve() if place.endswith(".py") else None, ""
     try:
         if file:
+            if not file.exists():
+                raise ConfigError(f"there is no file {place!r}: give the path of one, FILE.py:NAME")
             text = file.read_bytes()
             module, code = _file(file, text), hashlib.sha256(text).hexdigest()[:16]
         else:
             module = importlib.import_module(place)
+    except ConfigError:
+        raise
     except (Exception, SystemExit) as error:
         raise ConfigError(f"can't load {place!r}: {origin(error, str(file) if file else None)}") from error
     found = module
     for part in attribute.split(".") if attribute else ():
         if not hasattr(found, part):
-            names = [n for n in vars(module) if not n.startswith("_")]
+            names = _names_of(module)
             there = ", ".join(nearest(attribute, names) or names)
             raise ConfigError(f"{place!r} has no {attribute!r}: there is {cut(there, 200)}; name one of its optimizers")
         found = getattr(found, part)
@@ -159,6 +171,11 @@ def loaded(place: str, attribute: str) -> tuple[Any, str]:
         defined_by = sys.modules.get(getattr(found, "__module__", None) or place, module)
         code = _code(found, " ".join(_digest_of_file(each) for each in (module, defined_by)).strip())
     return found, code
+
+
+def _names_of(module: ModuleType) -> list[str]:
+    """What a module has that may be an optimizer."""
+    return [name for name, value in vars(module).items() if not name.startswith("_") and not isinstance(value, ModuleType)]
 
 
 def _digest_of_file(module: ModuleType) -> str:

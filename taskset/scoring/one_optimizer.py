@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from taskset.errors import ConfigError, TasksetError, unknown
+from taskset.errors import ConfigError, TasksetError, shown, unknown
 from taskset.normalization.sweep import engines
 from taskset.normalization.sweep.runner import SweepOptions
 from taskset.normalization.sweep.workers import Progress
@@ -46,6 +46,7 @@ def score(
     modules: Iterable[str] = (),
     report: Callable[[Progress], object] = lambda progress: None,
     engine: engines.Engine = engines.LOCAL,
+    baselines: str | Path | None = None,
 ) -> Standing:
     """Run an optimizer on the tasks of a suite and return its `taskset.scoring.standing.Standing`.
 
@@ -59,7 +60,8 @@ def score(
     `trials` times. seeds: runs of each trial on each task; horizon: steps, one of those at which the suite's baselines were
     evaluated (default: the last). batches: of each split in an evaluation. view: "end", "mean" or "lowest" of the curve.
     workers: processes, for optimizers that are given as texts; None: 1 on this machine, all cores of a cluster. engine: where
-    they are (`taskset.normalization.sweep.engines`).
+    they are (`taskset.normalization.sweep.engines`). baselines: the directory of those that the suite was made with;
+    None: the package's.
     report: called with a `taskset.normalization.sweep.workers.Progress`.
 
     Raises: ConfigError and UnknownName for what is not allowed, StoreError where `out` holds other results, TasksetError where
@@ -74,7 +76,7 @@ def score(
     tasks = _tasks(found, split)
     candidate = candidates.candidate(optimizer, hyperparameters, trials, name)
     options = options_of(candidate, found.source, horizon, seeds, batches, found.horizon)
-    standing.check_horizon(found, tasks, horizon)
+    standing.check_horizon(found, tasks, horizon, baselines)
     text = trial_runs.Text(optimizer, candidate.trials, candidate.name) if isinstance(optimizer, str) else None
     waiting = trial_runs.plan(candidate, tasks, options, out)
     progress = trial_runs.run(candidate, waiting, options, out, data_dir, text, workers, modules, report, engine)
@@ -82,8 +84,8 @@ def score(
         task, told = next(iter(progress.failed.items()))
         raise TasksetError(f"{len(progress.failed)} of {len(tasks)} tasks failed; {task}: {told}")
     cost = step_cost.of_candidate(candidate, found, tasks, options, out, data_dir)
-    result = standing.standing(candidate, found, tasks, horizon, out, view, cost=cost)
-    if horizon == found.horizon and seeds == SEEDS:
+    result = standing.standing(candidate, found, tasks, horizon, out, view, baselines, cost)
+    if horizon == found.horizon and seeds == SEEDS and baselines is None:
         result = replace(result, rows=[*result.rows, *shipped_rivals.rows(found, tasks, view)])
     score_file.write(result, candidate, seeds, Path(out) / "scores.json")
     score_file.write_text(standing_table.markdown(result), Path(out) / "scores.md")
@@ -105,6 +107,8 @@ def options_of(
     There are at most 50 intervals between evaluations, all equal, and as many as fit into those of runs of `longest` steps (the
     suite's; None: `horizon`) that have 50: so a shorter run is evaluated at all steps at which the baselines were.
     """
+    if not (type(seeds) is int and seeds >= 1):
+        raise ConfigError(f"seeds {shown(seeds)}: allowed is an integer >= 1, the number of runs of each trial")
     theirs = max((longest or horizon) // 50, 1)
     equal = [n for n in range(min(50, horizon), 0, -1) if horizon % n == 0]
     fitting = [n for n in equal if theirs % (horizon // n) == 0]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from taskset.errors import ConfigError
+from taskset.errors import ConfigError, NoCurves
 from taskset.normalization import store
 from taskset.normalization.normalizer import mean_curves
 from taskset.scoring import alike, rivals, scores, speedup, statistics
@@ -155,11 +155,16 @@ def _test_scales(tasks: Sequence[str], sources: Sequence[str], horizon: int, roo
 def _baselines(
     tasks: Sequence[str], sources: Sequence[str], horizon: int, root: str | Path | None, columns: Sequence[str] | None = None
 ) -> pd.DataFrame:
-    frame = plain(store.load_curves(task=list(tasks), source=sources, horizon=[horizon], root=root, columns=columns))
-    lacking = set(tasks) - set(frame["task"])
+    try:
+        frame = plain(store.load_curves(task=list(tasks), source=sources, horizon=[horizon], root=root, columns=columns))
+        there = set(frame["task"])
+    except NoCurves:
+        there = set()
+    lacking = set(tasks) - there
     if lacking:
         raise ConfigError(
-            f"the baselines have no curves of {sorted(lacking)[0]!r} at {horizon} steps ({len(lacking)} such tasks)"
+            f"{'the package' if root is None else root} has no curves of {sorted(lacking)[0]!r} over {horizon} steps "
+            f"({len(lacking)} such tasks): give the directory of the baselines that the suite was made with, by --baselines"
         )
     return frame
 

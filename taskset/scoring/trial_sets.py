@@ -35,9 +35,7 @@ def checked(hyperparameters: Given | None, trials: int | None, name: str) -> tup
             f"hyperparameters of {name!r}: {shown(sets)}; allowed are a dict, a list of dicts, and a function of them"
         )
     if trials is not None and trials > len(sets):
-        raise ConfigError(
-            f"trials {trials} of {name!r}: there are {len(sets)} sets of hyperparameters; give a sampler to draw more"
-        )
+        raise ConfigError(f"trials {trials} of {name!r}: sets of hyperparameters given: {len(sets)}; give a sampler to draw more")
     return [_as_json(one, name) for one in sets[:trials]], callable(hyperparameters)
 
 

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from taskset.datasets.base import SPLITS
-from taskset.errors import UnknownName
+from taskset.errors import ConfigError, UnknownName
 from taskset.execution.loop import Loop, calls, chunk_size, train
 from taskset.optimizers import get_optimizer
 from taskset.random import stateless
@@ -63,6 +63,22 @@ def test_against_a_plain_loop_over_batches():
     np.testing.assert_allclose(compiled, losses, rtol=1e-5)
     for path in params:
         np.testing.assert_allclose(trained[path], params[path], rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "wrong, says",
+    [
+        ({"task": "small"}, r"task 'small': allowed is what taskset\.get_task"),
+        ({"optimizer": "adam_lr_-3.00"}, r"optimizer 'adam_lr_-3.00': allowed is what taskset\.get_optimizer"),
+        ({"optimizer": (len, len)}, r"from_functions returns; taskset\.score runs those of Keras"),
+        ({"steps": "20"}, "horizon '20': allowed is an integer >= 1"),
+        ({"steps": 0}, "horizon 0: allowed"),
+    ],
+)
+def test_what_can_not_be_trained_is_refused_in_one_line(wrong, says):
+    given = {"task": small_task(), "optimizer": ADAM, "steps": 5}
+    with pytest.raises(ConfigError, match=says):
+        train(**{**given, **wrong})
 
 
 def test_cutting_into_calls_changes_nothing():

@@ -19,6 +19,7 @@ from tests.scoring.small_sweeps import RATE, STEPS, curves, plain_init, same
         (lambda w: tf.reshape(tf.reduce_mean(w), [1]), r"float32 of shape \(1,\): allowed is float32 of shape \(2,\)"),
         (lambda w: tf.cast(w, tf.float64), "float64 of shape"),
         (lambda w: w + tf.random.normal(w.shape), "RandomStandardNormal.*stateless_normal"),
+        (lambda w: w if tf.reduce_sum(w) < 10 else 2 * w, r"tf\.where\(step < 10, a, b\)"),
         (lambda w: w.numpy() if tf.executing_eagerly() else np.asarray(w), 'framework = "numpy"'),
     ],
 )
@@ -29,6 +30,44 @@ def test_what_a_compiled_update_may_not_do(task, change, says):
     with pytest.raises(ConfigError, match=says) as error:
         curves(task, adapt((plain_init, update), "wrong"))
     assert "\n" not in str(error.value)
+
+
+def test_a_state_may_have_numbers(task):
+    def counting(start):
+        def init(params):
+            return {"count": start, "more": [0.5, {}]}
+
+        def update(grads, state, params, step, hparams):
+            rate = 0.1 / (1 + tf.cast(state["count"], tf.float32)) * state["more"][0]
+            return {path: w - rate * grads[path] for path, w in params.items()}, {**state, "count": state["count"] + 1}
+
+        return curves(task, adapt((init, update), "counting"))
+
+    for number, tensor in ((0, tf.constant(0)), (0.0, tf.constant(0.0)), (np.float64(0), tf.constant(0, tf.float64))):
+        same(counting(number), counting(tensor))
+    for wrong in (None, object()):
+        with pytest.raises(ConfigError, match="init of 'counting' returned a state with .*: allowed are tensors and numbers"):
+            counting(wrong)
+
+
+def test_numpy_returns_the_parameters_that_it_was_given(task):
+    def stepping(change):
+        pair = types.SimpleNamespace(init=lambda params: None, framework="numpy")
+        pair.update = lambda grads, state, params, step, hparams: (change(params), state)
+        return curves(task, adapt(pair, "stepping"))
+
+    with pytest.raises(ConfigError, match=r"other parameters than it was given \(lacking: x\): allowed are the same"):
+        stepping(lambda params: {})
+    with pytest.raises(ConfigError, match=r"\(lacking: x; new: xx\)"):
+        stepping(lambda params: {f"{path}x": w for path, w in params.items()})
+
+
+def test_a_misspelt_framework_is_refused():
+    pair = types.SimpleNamespace(init=plain_init, update=lambda *given: None, framework="nunpy")
+    with pytest.raises(ConfigError, match="framework 'nunpy' of 'pair': allowed are \"numpy\" and \"tensorflow\""):
+        adapt(pair, "pair")
+    pair.framework = "tensorflow"
+    assert adapt(pair, "pair").library == "taskset"
 
 
 def test_counting_in_python_is_refused(task):

@@ -23,7 +23,7 @@ from taskset.execution import costs
 from taskset.normalization.normalizer import normalizer
 from taskset.normalization.sweep.runner import SweepOptions, sweep_to_file
 from taskset.normalization.tables import write_tables
-from taskset.scoring import comparison, measuring, named_suites, suites, tiers
+from taskset.scoring import comparison, measuring, named_suites, one_optimizer, suites, tiers
 
 
 @pytest.fixture
@@ -347,3 +347,16 @@ def test_a_file_that_is_no_suite(tmp_path, content):
     with pytest.raises(StoreError, match="suite") as error:
         suites.load_any(tmp_path / "s.json")
     assert "\n" not in str(error.value)
+
+
+def test_a_suite_of_own_baselines_is_scored_beside_them(small, baselines, tmp_path):
+    given = {"hyperparameters": {"learning_rate": 0.001}, "batches": 1}
+    found = one_optimizer.score("lion", str(small), tmp_path / "out", baselines=baselines, **given)
+    assert found.tasks == ["quadratic_family_seed4"] and found.horizon == 20
+    assert [row.title for row in found.rows if row.own] == ["lion"]
+    assert sum("Adam" in row.title for row in found.rows) >= 2  # one rate, and the best of the two
+    with pytest.raises(ConfigError, match=r"the package has no curves of .*seed4' over 20 steps .* --baselines"):
+        one_optimizer.score("lion", str(small), tmp_path / "none", **given)
+    with pytest.raises(ConfigError, match=r"seeds '2': allowed is an integer >= 1"):
+        one_optimizer.score("lion", str(small), tmp_path / "none", seeds="2", baselines=baselines, **given)
+    assert not (tmp_path / "none").exists()

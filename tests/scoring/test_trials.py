@@ -55,3 +55,13 @@ def test_workers_run_the_trials_that_were_asked_for(trials):
     text = trial_runs.Text("opt_list:10", found.trials, found.name).candidate()
     assert text.names == found.names and text.as_json() == found.as_json()
     assert [text.make(i, 10).name for i in range(len(text.trials))] == list(found.names)
+
+
+def test_a_file_that_is_no_pair_says_what_it_lacks(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text("import math\n\ndef init(params): return {}\n\ndef updaet(*given): return {}, {}\n\nclass Sign: pass\n")
+    says = r"mine\.py has no function update, which a file by itself needs: there is init, updaet, Sign; or .* mine\.py:NAME"
+    with pytest.raises(ConfigError, match=says):
+        candidates.candidate(str(path))
+    with pytest.raises(ConfigError, match="has no 'Moon': there is init, updaet, Sign; name one"):
+        candidates.candidate(f"{path}:Moon")

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from taskset import catalogue, changes, registry
-from taskset.errors import StoreError, guessed, shown
+from taskset.errors import NoCurves, StoreError, guessed, shown
 from taskset.normalization.store import described, files, layout, sealed
 from taskset.normalization.store.outdated import by_version, outdated_line, tasks_and_versions, warn_left_out
 from taskset.samplers.optimizers import is_optimizer
@@ -216,7 +216,7 @@ def _nothing(asked: _Asked, found: _Found, version: str | None, root: str | Path
     elif found.left_out:
         old, way = tasks_and_versions(found.left_out), by_version(found.left_out)
         return StoreError(f"{what} of tasks as they are today: those of {old} were computed before the tasks changed; pass {way}")
-    return StoreError(f"{what}; {_where('task', root)}")
+    return NoCurves(f"{what}; {_where('task', root)}")
 
 
 def _other_versions(versions: Iterable[str], wanted: str) -> str:
@@ -318,7 +318,7 @@ def _require(kind, names, there, root):
     for name in names:
         if name not in there:
             guess = ";" if NAMED[kind](name) else guessed(name, there) or ";"
-            raise StoreError(f"no curves of {kind} {shown(name)}{guess} {_where(kind, root)}")
+            raise NoCurves(f"no curves of {kind} {shown(name)}{guess} {_where(kind, root)}")
 
 
 def _all_tasks(dataset):

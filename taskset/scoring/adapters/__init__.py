@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from taskset.errors import ConfigError, shown
+from taskset.optimizers.base import is_optimizer
 from taskset.scoring.adapters import keras, native, numpy, optax, torch
 from taskset.scoring.adapters.factories import called, with_horizon
 
@@ -43,8 +44,8 @@ def adapt(thing: object, name: str, hyperparameters: Mapping[str, Any] | None = 
         return optax.Optax(thing, name)
     if native.is_pair(thing):
         init, update = native.functions(thing)
-        return (numpy.NumPy if numpy.is_marked(thing) else native.Pair)(init, update, name, given)
-    if native.is_optimizer(thing):
+        return (numpy.NumPy if numpy.is_marked(thing, name) else native.Pair)(init, update, name, given)
+    if is_optimizer(thing):
         _refuse(given, name, "this object has its own; give its class")
         return native.Named(thing, name)
     return _made_by(thing, name, given, horizon)

@@ -42,6 +42,11 @@ def traced(function: Any, name: str, may_change: Sequence[tf.Variable]) -> Itera
     before, numbers = len(graph.get_operations()) if graph else 0, _numbers(function)
     try:
         yield
+    except tf.errors.OperatorNotAllowedInGraphError as error:
+        raise ConfigError(
+            f"update of {name!r} decides by the value of a tensor (`if step < 10`, `while`, `and`), which a compiled step can't: "
+            "write tf.where(step < 10, a, b)"
+        ) from error
     except NotImplementedError as error:
         if "numpy array" not in str(error):
             raise
@@ -91,13 +96,19 @@ def _numbers(function: Any) -> dict[str, float]:
 
 def check_params(found: Mapping[str, Any], params: Params, name: str) -> None:
     """Raise `ConfigError` unless `found` has the paths, shapes and dtypes of `params`."""
-    if set(found) != set(params):
-        paths = cut(", ".join(sorted(map(str, set(found) ^ set(params)))))
-        raise ConfigError(f"update of {name!r} returned other parameters than it was given ({paths}): allowed are the same")
+    check_paths(found, params, name)
     for path, w in params.items():
         new = tf.convert_to_tensor(found[path])
         if new.dtype != w.dtype or not new.shape.is_compatible_with(w.shape):
             raise wrong(name, path, (new.dtype.name, tuple(new.shape)), (w.dtype.name, tuple(w.shape)))
+
+
+def check_paths(found: Mapping[str, Any], given: Mapping[str, Any], name: str) -> None:
+    """Raise `ConfigError` unless `found`, which a step made, has the parameters that it was given."""
+    each = {"lacking": sorted(set(given) - set(found)), "new": sorted(map(str, set(found) - set(given)))}
+    told = "; ".join(f"{kind}: {cut(', '.join(paths))}" for kind, paths in each.items() if paths)
+    if told:
+        raise ConfigError(f"update of {name!r} returned other parameters than it was given ({told}): allowed are the same")
 
 
 def wrong(name: str, path: str, found: tuple[str, tuple[int, ...]], allowed: tuple[str, tuple[int, ...]]) -> ConfigError:

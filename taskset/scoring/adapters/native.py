@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol, TypeAlias, TypeGuard
 
 from taskset.errors import ConfigError, shown
-from taskset.optimizers.base import Elementwise, Init, Optimizer, Update
+from taskset.optimizers.base import Elementwise, Init, Optimizer, Update, is_optimizer
 from taskset.scoring.adapters.compiled import checked_update
 
 
@@ -23,13 +23,6 @@ class HasFunctions(Protocol):
 
 
 Functions: TypeAlias = tuple[Init, Update] | HasFunctions
-
-_PROTOCOL = ("hparams", "init", "update")
-
-
-def is_optimizer(thing: object) -> TypeGuard[Optimizer]:
-    """Whether it is an `Optimizer` (`taskset.optimizers.base`), not a class of them."""
-    return not isinstance(thing, type) and all(callable(getattr(thing, part, None)) for part in _PROTOCOL)
 
 
 def is_pair(thing: object) -> TypeGuard[Functions]:

@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import tensorflow as tf
 
-from taskset.errors import ConfigError
-from taskset.scoring.adapters.compiled import wrong
+from taskset.errors import ConfigError, shown
+from taskset.scoring.adapters.compiled import check_paths, wrong
 from taskset.scoring.adapters.native import numbers_of, with_steps
 from taskset.scoring.stepped import EvaluateVector, ParameterShapes, Stepped
 
@@ -18,9 +18,15 @@ Init: TypeAlias = Callable[..., Any]  # params -> state
 Update: TypeAlias = Callable[..., tuple[Any, Any]]  # (grads, state, params, step, hparams) -> (params, state)
 
 
-def is_marked(pair: object) -> bool:
-    """Whether an object with functions `init` and `update`, such as a module, says that they compute with NumPy."""
-    return getattr(pair, "framework", None) == "numpy"
+def is_marked(pair: object, name: str) -> bool:
+    """Whether an object with functions `init` and `update`, such as a module, says that they compute with NumPy.
+
+    Raises `ConfigError` for the name of another framework.
+    """
+    framework = getattr(pair, "framework", "tensorflow")
+    if framework not in ("numpy", "tensorflow"):
+        raise ConfigError(f'framework {shown(framework)} of {name!r}: allowed are "numpy" and "tensorflow"')
+    return framework == "numpy"
 
 
 class NumPy:
@@ -76,7 +82,8 @@ class NumPySteps:
                 f"update of {self._name!r} returned {type(found).__name__}: allowed is a pair ({{path: array}}, state)"
             )
         params, self._state = found
-        self._params = {path: self._checked(path, params.get(path)) for path in self._shapes}
+        check_paths(params, self._shapes, self._name)
+        self._params = {path: self._checked(path, params[path]) for path in self._shapes}
         self._taken += 1
 
     def _checked(self, path: str, value: Any) -> np.ndarray:
