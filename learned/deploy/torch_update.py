@@ -17,7 +17,9 @@ weight_decay, an option of a group, is decoupled: a parameter is multiplied by 1
 dtype: half precision rounds this as well, and loses decays below 1/512 (bfloat16) or 1/4096 (float16).
 
 vectors, another option of a group: whether its parameters count as vectors whatever their shape, so that `anchored_muon` moves
-them along NAdam's direction: {"params": embedding.parameters(), "vectors": True}.
+them along NAdam's direction: {"params": embedding.parameters(), "vectors": True}. The first axis of a matrix is taken for its
+outputs, as in Linear and Conv; that of an Embedding counts its inputs. Where a vocabulary is large, and parameters start small,
+steps are larger than those of the other frameworks unless embeddings are `vectors`.
 
 The .npz is what `python -m learned export --format torch` writes.
 """
@@ -98,14 +100,21 @@ class LearnedOptimizer(torch.optim.Optimizer):
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """As in any optimizer of PyTorch; the parameters must be dense floats on one device."""
         super().add_param_group(param_group)
-        self._check_options(self.param_groups[-1])
-        decay = self.param_groups[-1]["weight_decay"]
+        try:
+            self._check_group(self.param_groups[-1])
+        except ValueError:
+            self.param_groups.pop()  # what is refused isn't trained
+            raise
+
+    def _check_group(self, group):
+        self._check_options(group)
+        decay = group["weight_decay"]
         if not isinstance(decay, (int, float)) or not 0 <= decay < 1:
             raise ValueError(f"weight_decay {decay!r}: allowed is at least 0 and below 1, the share that a step takes away")
         devices = {str(p.device) for group in self.param_groups for p in group["params"]}
         if len(devices) > 1:
             raise ValueError(f"parameters on {' and '.join(sorted(devices))}: allowed is one device")
-        for p in self.param_groups[-1]["params"]:
+        for p in group["params"]:
             if not p.is_floating_point():
                 raise ValueError(f"parameter of dtype {p.dtype}: allowed are floats; leave out what is not trained")
 

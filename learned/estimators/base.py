@@ -26,7 +26,7 @@ class Estimator(Protocol):
     execution: keyword arguments for `learned.unrolling.distributed.unroll`. name: what it is registered as.
 
     The state is a nested dict of arrays and tensors. It has "episodes" (the state of `learned.estimators.episodes`), or "number",
-    how many whole episodes were finished: a task is replaced when all its pairs have finished one.
+    how many whole episodes were finished: a task is replaced when all its pairs have finished `Options.episodes`.
     """
 
     name: str

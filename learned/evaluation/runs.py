@@ -14,7 +14,7 @@ import contextlib
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -36,6 +36,8 @@ from taskset.scoring import requested
 from taskset.scoring.suites import SPLITS, Suite
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from learned.optimizers.as_optimizer import WithWeights
     from taskset.optimizers.base import Optimizer
 
@@ -69,17 +71,27 @@ def named_checkpoint(path: PathLike, name: str | None = None) -> NamedCheckpoint
         pass
     else:
         raise ConfigError(f"name {name!r} is that of a hand-designed optimizer: give another --name")
-    weights = found.theta
-    digest = hashlib.sha256(b"".join(key.encode() + weights[key].tobytes() for key in sorted(weights))).hexdigest()
-    return NamedCheckpoint(name, str(path), found.optimizer, digest[:16])
+    return NamedCheckpoint(name, str(path), found.optimizer, _digest(found.theta))
+
+
+def _digest(weights: Mapping[str, np.ndarray]) -> str:
+    return hashlib.sha256(b"".join(key.encode() + weights[key].tobytes() for key in sorted(weights))).hexdigest()[:16]
 
 
 def optimizer_of(judged: NamedCheckpoint) -> WithWeights:
-    """The checkpoint as an optimizer of `taskset.execution.loop`."""
+    """The checkpoint as an optimizer of `taskset.execution.loop`.
+
+    Raises `StoreError` where the file has other weights by now, as that of a training that goes on.
+    """
     from learned import optimizers
     from learned.optimizers.as_optimizer import with_weights
 
     found = checkpoint.load(carried.place(judged.path))
+    if _digest(found.theta) != judged.digest:
+        raise StoreError(
+            f"{judged.path} has other weights than when the evaluation began: give a copy of it, or one of the weights-*.npz "
+            "that --keep-every keeps"
+        )
     return with_weights(optimizers.get(found.optimizer), found.theta, judged.name, found.trained_on)
 
 

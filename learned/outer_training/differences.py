@@ -3,7 +3,8 @@
     v <- d v + (1 - d) mean_n D_n^2,    r = sqrt(v / (1 - d^t)),    g <- g sigma / r          d = .95, t = 1, 2, ..
 
 D_n: difference L(+) - L(-) of pair n (`learned.estimators.base`); t counts a task's estimates, this one included, so that
-a single large difference weighs at most as much as 1 / sqrt(1 - d) ordinary ones. With the factor sigma an estimate is of the
+an estimate of large differences weighs at most as much as 1 / sqrt(1 - d) ordinary ones, a single difference of N pairs at most
+sqrt(N) times that. With the factor sigma an estimate is of the
 size that it has with the sign of differences, whatever sigma and the task are; how much a pair's difference stands out is kept.
 
 The trainer does this, in the order of slots: results don't depend on where estimates are made.

@@ -32,6 +32,11 @@ def _is_number(value: object) -> bool:
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
+def _plain(number: float) -> float:
+    """A number that JSON has, for one of NumPy's as well."""
+    return number if type(number) in (int, float) else float(number)
+
+
 def _allowed(name, value, holds, allowed):
     if not holds:
         raise ConfigError(f"{name} is {shown(value)}: allowed is {allowed}")
@@ -136,9 +141,12 @@ class Options:
             and all(_is_number(w) and 0 <= w < math.inf for w in self.family_weights.values()),
             "{family: a weight of at least 0}",
         )
+        object.__setattr__(self, "family_weights", {family: _plain(weight) for family, weight in self.family_weights.items()})
         longest = length_schedules.parse(self.lengths).longest
         _allowed("steps", self.steps, self.steps <= longest, f"at most the longest episode, {longest} steps")
         self._check_late_restarts()
+        for name in ("sigma", "learning_rate", "clip", "weight_decay", "cost_power", "late_restarts"):
+            object.__setattr__(self, name, _plain(getattr(self, name)))
         texts = isinstance(self.trained, list) and self.trained and all(isinstance(glob, str) for glob in self.trained)
         _allowed("trained", self.trained, texts, "a list of globs, at least one")
         _allowed("start", self.start, isinstance(self.start, str), "a digest of weights")

@@ -328,6 +328,16 @@ def test_closure_and_loss_are_the_same_and_one_is_needed(name):
     assert (plain != 1).all()
 
 
+def test_a_group_that_is_refused_is_not_there():
+    optimizer = made([torch.nn.Parameter(torch.ones(3))], "anchored")
+    for wrong in ({"weight_decay": 1.5}, {"vectors": "all"}, {"lr": 0.1}):
+        with pytest.raises(ValueError, match="allowed|learning rate"):
+            optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(2))], **wrong})
+    with pytest.raises(ValueError, match="allowed are floats"):
+        optimizer.add_param_group({"params": [torch.ones(2, dtype=torch.int32)]})
+    assert len(optimizer.param_groups) == 1
+
+
 @pytest.mark.parametrize("name", ["anchored", "anchored_muon", "mlp"])
 def test_groups_frozen_and_with_weight_decay_of_their_own(name):
     """A parameter is multiplied by 1 - weight_decay before its step; one without a gradient keeps its numbers and its state."""

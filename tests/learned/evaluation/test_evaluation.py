@@ -4,6 +4,7 @@ import dataclasses
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -292,6 +293,18 @@ def weights(tmp_path_factory):
     meta = {"optimizer": "learnable_adam", "options": {"estimator": "pes"}, "step": 7}
     checkpoint.save(path, meta, {f"theta/{name}": np.asarray(value) for name, value in theta.items()})
     return path
+
+
+def test_weights_that_change_during_an_evaluation_are_refused(weights, tmp_path):
+    path = tmp_path / "checkpoint.npz"
+    path.write_bytes(Path(weights).read_bytes())
+    judged = runs.named_checkpoint(path)
+    assert runs.optimizer_of(judged).name == judged.name
+    found = checkpoint.load(path)
+    meta = {"optimizer": "learnable_adam", "options": {"estimator": "pes"}, "step": 8}
+    checkpoint.save(path, meta, {f"theta/{name}": value + 0.5 for name, value in found.theta.items()})
+    with pytest.raises(StoreError, match="has other weights than when the evaluation began: give a copy of it"):
+        runs.optimizer_of(judged)
 
 
 def test_curves_are_those_of_training(weights, tmp_path):

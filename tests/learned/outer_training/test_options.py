@@ -46,6 +46,13 @@ def test_bad_options_are_one_line(changes):
     assert "\n" not in str(error.value)
 
 
+def test_numbers_of_numpy_are_saved_as_others():
+    given = {"learning_rate": np.float32(0.5), "clip": np.int64(1), "weight_decay": np.float16(0.25), "sigma": np.float64(0.125)}
+    found = options(**given, pairs=np.int64(4), family_weights={"quadratic_family": np.int64(2)})
+    plain = options(**{name: float(value) for name, value in given.items()}, pairs=4, family_weights={"quadratic_family": 2.0})
+    assert json.loads(json.dumps(found.as_json())) == plain.as_json()
+
+
 def test_options_that_do_not_go_with_the_suite():
     with pytest.raises(ConfigError, match="horizon, 100"):
         options(lengths="101").check(suite())
