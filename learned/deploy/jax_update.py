@@ -168,7 +168,7 @@ def read(path: str | PathLike[str]) -> tuple[str, dict[str, np.ndarray]]:
     if not Path(path).exists():
         raise FileNotFoundError(
             f"there is no file {str(path)!r}: allowed is the path of an export; weights of the package are exported by "
-            "`python -m learned export muon_mined --out muon_mined.npz --format jax`"
+            "`python -m learned export NAME --out NAME.npz --format torch` (or numpy, jax)"
         )
     with open(path, "rb") as file:  # what can't be opened is an OSError; what can't be read, or sought in, is damaged
         try:

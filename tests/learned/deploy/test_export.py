@@ -456,7 +456,7 @@ def test_a_bomb_is_refused_before_it_takes_memory(tmp_path):
 
 def test_a_file_that_is_not_there():
     """A name of the package's weights is no file, though `learned.load` takes it."""
-    with pytest.raises(FileNotFoundError, match="no file 'anchored_wide': .*python -m learned export anchored_wide") as error:
+    with pytest.raises(FileNotFoundError, match="no file 'anchored_wide': .*python -m learned export NAME") as error:
         numpy_update.load("anchored_wide", 10)
     assert "\n" not in str(error.value)
 
