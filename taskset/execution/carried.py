@@ -1,5 +1,6 @@
 """Files that were sent along with the work, on machines that lack them: which copy stands for the path that was given."""
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -53,5 +54,7 @@ def _copy(file: CarriedFile, directory: Path) -> Path:
     copy = directory / "files" / sha256(file.path.encode() + file.contents).hexdigest()[:16] / Path(file.path).name
     copy.parent.mkdir(parents=True, exist_ok=True)
     if not _has(copy, file.contents):
-        copy.write_bytes(file.contents)
+        own = copy.with_name(f".{copy.name}.{os.getpid()}.tmp")  # another process may be reading the copy by now
+        own.write_bytes(file.contents)
+        os.replace(own, copy)
     return copy

@@ -52,7 +52,7 @@ def chosen(tasks: Sequence[str]) -> list[str]:
     large = [task for task in tasks if not copies_pay(catalogue.facts(*catalogue.resolve(task)).data)] or list(tasks)
     cost = {task: (costs.milliseconds(task) or (0.0, ""))[0] for task in large}
     order = sorted(large, key=lambda task: (cost[task], task))
-    count = max(1, min(MOST_TASKS, len(tasks) // EACH))
+    count = max(1, min(MOST_TASKS, len(tasks) // EACH, len(order)))
     return [order[(2 * i + 1) * len(order) // (2 * count)] for i in range(count)]
 
 

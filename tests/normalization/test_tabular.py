@@ -123,6 +123,8 @@ def test_regrets_by_hand(problem):
     for optimizer in ("nadamw_grid_seed251", "adam_lr_-2.00", "adam_lr_-3.00"):
         search.advance(optimizer, 10)
     search.advance("nadamw_grid_seed251", 30)  # no new trial
+    with pytest.raises(StoreError, match="31"):
+        search.advance("adam_lr_0.00", 31)
     assert search.trials == 3
     assert search.regrets().tolist() == pytest.approx([6.5 / 7.5, 0.5 / 7.5, 0.5 / 7.5])
     assert search.regret(steps=0) == 1.0 and search.regret(steps=10) == pytest.approx(6.5 / 7.5)

@@ -91,6 +91,8 @@ def test_the_cost_of_a_step_is_measured_beside_adams_once(tmp_path):
     suite = tiers.load("rivals:1")
     tasks = ["quadratic_family_seed12", "losg_tasks_family_seed22"]
     assert step_cost.chosen([e.task for e in suite.tasks]) != tasks and step_cost.chosen(tasks) in ([tasks[0]], [tasks[1]])
+    small = [f"quadratic_family_seed{seed}" for seed in range(3 * step_cost.EACH)]
+    assert step_cost.chosen([*small, "mlp_family_seed12"]) == ["mlp_family_seed12"]  # once
     options = SweepOptions(("lion",), "synthetic", 2000, (0, 1))
     cost = step_cost.of_candidate(candidate("lion"), suite, tasks, options, tmp_path, None)
     assert cost.milliseconds > 0 and 0.05 < cost.relative < 20

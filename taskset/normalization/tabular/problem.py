@@ -181,10 +181,11 @@ class Search:
         What was paid for already is free. A run that has diverged costs nothing after the evaluation that shows it: it would be
         stopped there.
         """
+        end = self.problem.evaluations(step)  # first: what is refused is no trial
         if optimizer not in self._curves:
             self._curves[optimizer] = self.problem.query(optimizer, seed=self.seed)
             self._begun.append(len(self.history))
-        curve, end = self._curves[optimizer], self.problem.evaluations(step)
+        curve = self._curves[optimizer]
         for e in range(self._seen.get(optimizer, 0), end):
             self._look(curve, e)
         self._seen[optimizer] = max(end, self._seen.get(optimizer, 0))
