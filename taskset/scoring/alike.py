@@ -30,6 +30,21 @@ def of_common_seeds(frames: Sequence[pd.DataFrame]) -> tuple[list[pd.DataFrame],
     return kept, [f"runs of the seeds that {'both' if len(frames) == 2 else 'all'} have are compared: {seeds}"]
 
 
+def fewer_seeds(frame: pd.DataFrame) -> list[str]:
+    """A note where, of the curves on a task, some optimizers have fewer seeds than others: their means are not alike."""
+    runs = frame[["task", "optimizer", "seed"]].drop_duplicates()
+    counts = runs.groupby(["task", "optimizer"], observed=True).size()
+    few = counts[counts < counts.groupby("task", observed=True).transform("max")].reset_index()
+    if few.empty:
+        return []
+    names = sorted(few["optimizer"].astype(str).unique())
+    shown = names[0] if len(names) == 1 else f"{names[0]} .. {names[-1]}"
+    return [
+        f"on {few['task'].nunique()} of {frame['task'].nunique()} tasks {shown} ({len(names)} in all) have fewer seeds than "
+        "other baselines: the best of several is then too low"
+    ]
+
+
 def batches_of_baselines(root: str | Path | None, tasks: Iterable[str], sources: Sequence[str], horizon: int) -> list[int]:
     """The numbers of batches in an evaluation of the baselines of some tasks, sorted; none where the directory doesn't say.
 

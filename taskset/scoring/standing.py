@@ -69,6 +69,7 @@ def standing(
     mine = plain(store.load_curves(task=tasks, root=root))
     theirs = _baselines(tasks, sources, suite.horizon, baselines)
     (mine, theirs), notes = alike.of_common_seeds([mine, theirs])
+    notes += alike.fewer_seeds(theirs)
     counts = alike.batches_of_baselines(baselines, tasks, sources, suite.horizon)
     notes += alike.batches_notes({candidate.name: store.read_options(root)["batches"]}, counts)
     if tested < len(tasks):
@@ -109,7 +110,7 @@ def of_baselines(suite: Suite, view: str = "end", baselines: str | Path | None =
     scales = {(e.task, split): scale for e in suite.tasks for split, scale in e.scales.items()}
     theirs = _baselines(tasks, [suite.source, "none"], suite.horizon, baselines)
     steps = scores.common_steps([theirs], suite.horizon)
-    notes: list[str] = []
+    notes = alike.fewer_seeds(theirs)
     rows, tuned = _rivals(scores.scores(theirs, scales, steps, scores.view(view)), tasks, notes, None)
     return Standing(f"{suite.name}:{suite.version}", suite.horizon, view, tasks, rows, tuned, notes, scales)
 

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from taskset.scoring import (
+    alike,
     candidates,
     comparison,
     one_optimizer,
@@ -81,3 +82,17 @@ def test_what_0_and_diverged_mean_is_said_alike_everywhere():
         assert not any(old in words for old in ("best of the baselines", "best that the baselines", "diverged run counts"))
     assert "diverged: of the runs of all trials, chosen or not" in scored and "chosen or not" in rivals
     assert all("Diverged runs: of those that are chosen" in text for text in (compared, page[1]))
+
+
+def test_baselines_with_fewer_seeds_than_others_are_named():
+    runs = [("a", "adam_lr_-3.00", 0), ("a", "adam_lr_-3.00", 1), ("b", "adam_lr_-3.00", 0)]
+    lists = [(task, name, 0) for task in "ab" for name in ("nadamw_grid_seed1", "nadamw_grid_seed2")]
+
+    def notes(rows):
+        return alike.fewer_seeds(pd.DataFrame([row for row in rows for _ in range(2)], columns=["task", "optimizer", "seed"]))
+
+    assert notes(runs) == [] and notes(lists) == []
+    (note,) = notes([*runs, *lists])
+    assert note.startswith(
+        "on 1 of 2 tasks nadamw_grid_seed1 .. nadamw_grid_seed2 (2 in all) have fewer seeds than other baselines"
+    )
