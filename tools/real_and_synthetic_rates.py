@@ -28,7 +28,7 @@ def curves(roots):
     """The curves of both sources under some roots (None: the package's), in one frame; of each task, only rates of one root."""
     import pandas as pd
 
-    given = {"source": list(SOURCES), "optimizer": list(ADAM), "horizon": STEPS, "columns": COLUMNS}
+    given = {"source": list(SOURCES), "optimizer": ADAM, "horizon": STEPS, "columns": COLUMNS}
     frames = [store.load_curves(root=root, **given) for root in roots]
     return pd.concat(frames, ignore_index=True).drop_duplicates(["task", "source", "optimizer", "seed", "step"])
 

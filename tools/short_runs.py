@@ -160,11 +160,11 @@ def compile_beforehand(suite, options, weights):
 
 def train(name, suite, out, minutes):
     """Train a variant until its minutes are spent, those of earlier calls included."""
-    from learned.outer_training import phases
+    from learned.outer_training import checkpoint
     from learned.outer_training.options import Options
 
     variant, weights = VARIANTS[name], start_of(name, out)
-    options = Options(**{**BASE, **variant.options}, start=phases.digest(weights) if weights else "")
+    options = Options(**{**BASE, **variant.options}, start=checkpoint.digest(weights) if weights else "")
     minutes, keep_at = (minutes - KEEP_AT[-1], ()) if variant.after else (minutes, KEEP_AT)
     if not (out / name).exists():
         compile_beforehand(suite, options, weights)

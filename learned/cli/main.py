@@ -16,6 +16,7 @@ import learned
 from learned.cli import evaluation, recipe, suite
 from learned.cli.suite import Baselines
 from learned.deploy import pretrained
+from learned.outer_training import checkpoint
 from learned.outer_training.estimator_cache import MEMORY_MIB
 from learned.outer_training.options import AUGMENTATIONS, DIFFERENCES, Options
 from taskset import plugins
@@ -178,7 +179,7 @@ def train(
         optimizer, estimator, objective, seed, pairs, steps, sigma, differences, first_lengths, lengths, slots, tasks_per_step,
         _weights(family_weight or []), learning_rate, warm_up, clip, augment,
         clipping, weight_decay, schedule, planned, late_restarts, list(trained or ["*"]),
-        phases.digest(weights) if weights else "", cost_power, episodes, groups,
+        checkpoint.digest(weights) if weights else "", cost_power, episodes, groups,
     )  # fmt: skip
     chosen = named_suites.find(tasks, baselines)
     options.check(chosen)

@@ -11,10 +11,9 @@ seed has in a baseline: comparisons are paired.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -36,8 +35,6 @@ from taskset.scoring import requested
 from taskset.scoring.suites import SPLITS, Suite
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from learned.optimizers.as_optimizer import WithWeights
     from taskset.optimizers.base import Optimizer
 
@@ -71,11 +68,7 @@ def named_checkpoint(path: PathLike, name: str | None = None) -> NamedCheckpoint
         pass
     else:
         raise ConfigError(f"name {name!r} is that of a hand-designed optimizer: give another --name")
-    return NamedCheckpoint(name, str(path), found.optimizer, _digest(found.theta))
-
-
-def _digest(weights: Mapping[str, np.ndarray]) -> str:
-    return hashlib.sha256(b"".join(key.encode() + weights[key].tobytes() for key in sorted(weights))).hexdigest()[:16]
+    return NamedCheckpoint(name, str(path), found.optimizer, checkpoint.digest(found.theta))
 
 
 def optimizer_of(judged: NamedCheckpoint) -> WithWeights:
@@ -87,7 +80,7 @@ def optimizer_of(judged: NamedCheckpoint) -> WithWeights:
     from learned.optimizers.as_optimizer import with_weights
 
     found = checkpoint.load(carried.place(judged.path))
-    if _digest(found.theta) != judged.digest:
+    if checkpoint.digest(found.theta) != judged.digest:
         raise StoreError(
             f"{judged.path} has other weights than when the evaluation began: give a copy of it, or one of the weights-*.npz "
             "that --keep-every keeps"

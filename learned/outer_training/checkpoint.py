@@ -11,6 +11,7 @@ Files appear whole: they are written under a temporary name and renamed. Each ar
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -95,6 +96,11 @@ def _with_added(meta: dict[str, Any], arrays: Arrays) -> Arrays:
 
 
 _KINDS = {str: "a text", int: "an integer", dict: "an object", list: "a list"}
+
+
+def digest(weights: Mapping[str, np.ndarray]) -> str:
+    """A text that other weights don't have: what a training records of its start, and an evaluation of what it judges."""
+    return hashlib.sha256(b"".join(name.encode() + weights[name].tobytes() for name in sorted(weights))).hexdigest()[:16]
 
 
 def save(path: PathLike, meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:

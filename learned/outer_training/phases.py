@@ -7,7 +7,6 @@ a glob. The others are constants: they are neither perturbed nor moved nor decay
 from __future__ import annotations
 
 import fnmatch
-import hashlib
 
 import numpy as np
 
@@ -30,11 +29,6 @@ def read(path: PathLike, optimizer: LearnedOptimizer) -> Weights:
             f"{optimizer.name} ({optimizer.num_weights}); give another --from"
         )
     return {name: np.asarray(found.theta[name], np.float32) for name in optimizer.shapes}
-
-
-def digest(weights: Weights) -> str:
-    """A text that other weights don't have: what a training records of its start."""
-    return hashlib.sha256(b"".join(name.encode() + weights[name].tobytes() for name in sorted(weights))).hexdigest()[:16]
 
 
 def initial(optimizer: LearnedOptimizer, seed: int) -> Weights:

@@ -87,7 +87,7 @@ class Trainer:
         suites.require_measured(suite)
         self.directory, self.suite, self.options, self.pool = Path(directory), suite, options, pool
         self.device, self.optimizer = device, optimizer
-        if options.start != (phases.digest(start) if start else ""):
+        if options.start != (checkpoint.digest(start) if start else ""):
             raise ConfigError(
                 f"start {options.start!r} of the options is not that of the weights given: give both or none of them"
             )

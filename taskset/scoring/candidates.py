@@ -148,16 +148,14 @@ def loaded(place: str, attribute: str) -> tuple[Any, str]:
     process: its digest is that of the object, of its file, and of the file that defines the object.
     """
     file, code = Path(carried.place(place)).resolve() if place.endswith(".py") else None, ""
+    if file and not file.exists():
+        raise ConfigError(f"there is no file {place!r}: give the path of one, FILE.py:NAME")
     try:
         if file:
-            if not file.exists():
-                raise ConfigError(f"there is no file {place!r}: give the path of one, FILE.py:NAME")
             text = file.read_bytes()
             module, code = _file(file, text), hashlib.sha256(text).hexdigest()[:16]
         else:
             module = importlib.import_module(place)
-    except ConfigError:
-        raise
     except (Exception, SystemExit) as error:
         raise ConfigError(f"can't load {place!r}: {origin(error, str(file) if file else None)}") from error
     found = module

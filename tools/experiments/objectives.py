@@ -59,12 +59,12 @@ def train(optimizer, objective, folder, minutes):
     """(outer steps, core-minutes) of training an optimizer for one objective."""
     import learned
     from learned.deploy import pretrained
-    from learned.outer_training import phases
+    from learned.outer_training import checkpoint, phases
 
     start = phases.read(pretrained.find(START), learned.optimizers.get(optimizer))
     options = learned.Options(
         optimizer, **PES, objective=objective, pairs=8, lengths=LENGTHS, slots=8, tasks_per_step=4,
-        learning_rate=OPTIMIZERS[optimizer], start=phases.digest(start),
+        learning_rate=OPTIMIZERS[optimizer], start=checkpoint.digest(start),
     )  # fmt: skip
     return train_for(minutes, suite(), options, folder, start=start)
 

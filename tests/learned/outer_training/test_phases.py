@@ -31,7 +31,7 @@ def trainer(directory, whole, chosen, pool):
 @pytest.fixture(scope="module")
 def pool():
     globs = [path for path in ADAM.shapes if path != FROZEN]
-    chosen = options(trained=globs, start=phases.digest(START), slots=2)
+    chosen = options(trained=globs, start=checkpoint.digest(START), slots=2)
     return TaskPool(suite(NAMES[1:]), chosen, start=START)
 
 
@@ -91,4 +91,4 @@ def test_the_command_line(tmp_path):
     before, after = (checkpoint.load(path / "checkpoint.npz") for path in (first, second))
     for path, weight in after.theta.items():
         assert (weight == before.theta[path]) == (path != FROZEN)
-    assert after.meta["options"]["start"] == phases.digest(before.theta) and after.step == 2
+    assert after.meta["options"]["start"] == checkpoint.digest(before.theta) and after.step == 2
