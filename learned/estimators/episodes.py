@@ -86,7 +86,9 @@ def next_truncation(
     drawn = np.asarray(lengths(rng, len(state["number"])))
     drawn = np.maximum(np.where(state["number"] == 0, first_lengths(rng, drawn), drawn), count).astype(np.int32)
 
-    ends = (state["length"] - state["steps"] < count) & (state["number"] > 0)
+    # Decided in the truncation that takes an episode's last step: after that the pair counts as finished, and its task may go.
+    left = state["length"] - state["steps"]
+    ends = (left > 0) & (left <= count) & (state["number"] > 0)
     length = np.where(ends, resumed(rng, state["length"]), state["length"]).astype(np.int32)
     left = length - state["steps"]
     resets = left < count

@@ -47,9 +47,9 @@ class ESFull:
             losses, inner = self.unroll.run(copies, copies, inner, *truncation.arguments)
             parts.append(base.by_sign(losses))
             where = truncation.after
-        losses = np.concatenate(parts)[:length]
+        losses, computed = np.concatenate(parts)[:length], sum(part.size for part in parts)
         d, finite = base.differences(losses, settings)
         gradient = d @ e / (2 * settings.sigma**2 * settings.pairs)
         lost = int(np.sum(~finite))
-        estimate = base.Estimate(gradient, base.mean_loss(losses), lost, losses.size, square=base.mean_square(losses))
+        estimate = base.Estimate(gradient, base.mean_loss(losses), lost, computed, square=base.mean_square(losses))
         return estimate, {"seed": state["seed"], "number": state["number"] + 1}

@@ -27,7 +27,7 @@ from taskset.errors import ConfigError, StoreError, UnknownName, shown, unknown
 from taskset.execution import carried
 from taskset.normalization import store
 from taskset.normalization.sweep import engines
-from taskset.normalization.sweep.resume import check_finished, remove_leftovers
+from taskset.normalization.sweep.resume import check_finished, remove_leftovers, settling
 from taskset.normalization.sweep.runner import Curves, SweepOptions
 from taskset.normalization.sweep.workers import Progress
 from taskset.samplers.optimizers import get_optimizer_config
@@ -159,7 +159,8 @@ def plan(judged: NamedCheckpoint, tasks: Sequence[str], options: SweepOptions, r
     options: their only optimizer is the checkpoint's name.
     Raises `StoreError` where `root` holds other results, be it under a waiting task's name.
     """
-    _claim(root, judged, options)
+    with settling(root):
+        _claim(root, judged, options)
     waiting = []
     for name in tasks:
         family, config = catalogue.resolve(name)
@@ -213,8 +214,9 @@ class EvaluationWork:
     def keep(self, job: str, result: Curves) -> None:
         """Write the task's file."""
         del job
-        _claim(self.root, self.judged, self.options)  # once more: another process may have been first to have curves here
-        result.write(self.root)
+        with settling(self.root):
+            _claim(self.root, self.judged, self.options)  # once more: another process may have been first to have curves here
+            result.write(self.root)
 
 
 def run(

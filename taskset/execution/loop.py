@@ -36,8 +36,13 @@ CHUNK_STEPS = 4000
 VALIDATION_INTERVAL = 10  # steps during which an optimizer that reads validation losses sees one batch
 
 
-def execution_mode(task: Task, device: str = "CPU") -> str:
-    """The fastest mode for a built task: `taskset.execution.modes.loop_mode`."""
+def execution_mode(task: Task, device: str | None = None) -> str:
+    """The fastest mode for a built task: `taskset.execution.modes.loop_mode`.
+
+    device: "CPU", "GPU" or "TPU"; None: the kind on which TensorFlow places what is not placed: a GPU wherever it has one.
+    """
+    if device is None:
+        device = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
     return modes.loop_mode(task.model.convolutional, device)
 
 

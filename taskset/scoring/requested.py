@@ -14,6 +14,7 @@ from typing import Any
 
 from taskset.errors import StoreError, cut
 from taskset.normalization import store
+from taskset.normalization.sweep.resume import settling
 from taskset.scoring.suites import Suite
 
 FILE = "requested.json"
@@ -26,9 +27,10 @@ def record(root: str | Path, given: Suite | Sequence[str], split: str, tasks: Se
     """
     suite, of = (f"{given.name}:{given.version}", split) if isinstance(given, Suite) else (None, None)
     request = {"suite": suite, "split": of, "tasks": list(tasks)}
-    before = _requests(root) if _finished(root) else []
-    if request not in before:
-        store.write_text(json.dumps({"requests": [*before, request]}, indent=1) + "\n", Path(root) / FILE)
+    with settling(root):
+        before = _requests(root) if _finished(root) else []
+        if request not in before:
+            store.write_text(json.dumps({"requests": [*before, request]}, indent=1) + "\n", Path(root) / FILE)
 
 
 def unfinished(root: str | Path) -> list[str]:

@@ -63,9 +63,10 @@ def relative_speed(curve: np.ndarray, steps: np.ndarray, adam: ArrayLike) -> flo
     """How many times as fast as Adam a run of as many steps is, to the lowest loss that both reach: Adam's steps / its own.
 
     curve: [points] at `steps`; adam: [rates, points]. Both go through `smoothed`, and the one that ends higher sets the loss. 1
-    for two equal curves; 0 for a curve that has diverged, or never falls below its start.
+    for two equal curves; 0 for a curve that has diverged, never falls below its start, or ends further above it than it ever was
+    below. 1, too, for a curve that falls where no Adam does: the start is all that both reach.
     """
-    if not np.isfinite(curve).all():
+    if not np.isfinite(curve).all() or curve[-1] - curve[0] > curve[0] - np.min(curve):
         return 0.0
     mine, theirs = smoothed(curve), envelope(adam)
     if mine[-1] >= mine[0]:

@@ -14,7 +14,7 @@ from taskset.datasets.sharing import shared_arrays
 from taskset.errors import StoreError
 from taskset.normalization import store
 from taskset.normalization.sweep import engines, planning, workers
-from taskset.normalization.sweep.resume import check_finished, remove_leftovers
+from taskset.normalization.sweep.resume import check_finished, remove_leftovers, settling
 from taskset.scoring import candidates
 from taskset.scoring.candidates import Candidate
 
@@ -48,7 +48,8 @@ def plan(candidate: Candidate, tasks: Iterable[str], options: SweepOptions, root
 
     Raises StoreError where `root` holds other results.
     """
-    _claim(root, candidate, options)
+    with settling(root):
+        _claim(root, candidate, options)
     waiting = []
     for name in tasks:
         family, config = catalogue.resolve(name)
@@ -104,8 +105,9 @@ def task_curves(
 
 def keep(curves: Curves, candidate: Candidate, options: SweepOptions, root: str | Path) -> None:
     """Write the curves of a task as one file, whole or not at all."""
-    _claim(root, candidate, options)  # once more: another process may have been first to have curves here
-    curves.write(root)
+    with settling(root):
+        _claim(root, candidate, options)  # once more: another process may have been first to have curves here
+        curves.write(root)
 
 
 @dataclass(frozen=True)

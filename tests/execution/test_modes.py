@@ -2,14 +2,16 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from taskset import catalogue, registry
 from taskset.catalogue import get_task
 from taskset.errors import ConfigError
 from taskset.execution import modes
-from taskset.execution.loop import execution_mode
+from taskset.execution.loop import Loop, execution_mode
 from taskset.normalization import store
 from taskset.normalization.sweep.runner import SweepOptions, sweep_to_file
+from taskset.optimizers import get_optimizer
 
 
 def first_feasible(family):
@@ -33,6 +35,15 @@ def test_accelerators_always_have_the_loop_in_xla():
     assert modes.loop_mode(True) == "graph_loop"
     for device in ("GPU", "TPU"):
         assert modes.loop_mode(True, device) == modes.loop_mode(False, device) == "xla_loop"
+
+
+def test_a_loop_is_chosen_for_where_it_runs(monkeypatch):
+    name = next(name for name in catalogue.fixed_tasks() if catalogue.facts(*catalogue.resolve(name)).convolutional)
+    task = get_task(name, source="synthetic")
+    assert execution_mode(task) == Loop(task, get_optimizer("adam_lr_-3.00")).mode == "graph_loop"
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: ["a GPU"] if kind == "GPU" else [])
+    assert execution_mode(task) == Loop(task, get_optimizer("adam_lr_-3.00")).mode == "xla_loop"
+    assert execution_mode(task, "CPU") == "graph_loop"
 
 
 def test_a_chosen_mode_is_used_and_recorded(tmp_path):

@@ -22,6 +22,16 @@ def test_relative_speed_from_both_sides(monkeypatch):
     # Nothing is known of what happens before the first evaluation.
     assert speedup.relative_speed(np.where(steps > 0, 1.0, 10.0), steps, adam) == pytest.approx(10)
     assert speedup.relative_speed(np.full(len(steps), 11.0), steps, adam) == 0  # it never moves
+    blown_up = np.where(steps == 10, 9.9, 10 + steps**3)  # to finite losses, after a dip that every Adam has
+    assert speedup.relative_speed(blown_up, steps, adam) == 0
+    # Above its start at the end, by less than it once was below: it did get there.
+    assert speedup.relative_speed(np.where(steps < 100, 10 - steps / 20, 10.1), steps, adam) == pytest.approx(1)
+
+
+def test_relative_speed_where_no_adam_gets_anywhere():
+    steps = np.arange(0, 110, 10)
+    for adam in (np.where(steps > 0, np.nan, 10.0)[None], (10 + steps)[None]):
+        assert speedup.relative_speed(10 - steps / 20, steps, adam) == 1
 
 
 def test_relative_speed_of_nearly_equal_curves_is_nearly_one():

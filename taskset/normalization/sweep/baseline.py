@@ -50,7 +50,8 @@ def plan(names: Sequence[str], options: SweepOptions, root: str | Path, data_dir
         raise InfeasibleTask(f"none of these tasks can run; {name}: {reason}")
     extended = resume.extended(root, options.as_json())
     if not extended:
-        store.check_options(root, options.as_json())
+        with resume.settling(root):
+            store.check_options(root, options.as_json())
     costs: dict[str, float | None] = {}
     finished = []
     for name, (family, facts) in described.items():
@@ -70,7 +71,8 @@ def plan(names: Sequence[str], options: SweepOptions, root: str | Path, data_dir
         if source != "none" and facts.data is not None:
             facts.data.check(source, data_dir)
     if extended:  # only now that nothing else is wrong
-        store.write_options(root, options.as_json())
+        with resume.settling(root):
+            store.write_options(root, options.as_json())
     costs = planning.in_order(costs)
     return Plan(list(costs), finished, infeasible, costs)
 
@@ -107,8 +109,9 @@ class SweepWork:
     def keep(self, job: str, result: Curves) -> None:
         """Write the task's file."""
         del job
-        resume.settle_options(self.root, self.options.as_json())  # once more: another sweep may have been first here
-        result.write(self.root)
+        with resume.settling(self.root):
+            resume.settle_options(self.root, self.options.as_json())  # once more: another sweep may have been first here
+            result.write(self.root)
 
 
 def run(

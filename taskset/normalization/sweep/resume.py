@@ -8,7 +8,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from taskset.errors import StoreError, shown
 from taskset.normalization import store
 from taskset.normalization.store import described
 from taskset.normalization.store.files import is_alive
+from taskset.normalization.sweep import claims
 from taskset.normalization.sweep.claims import claim
 
 if TYPE_CHECKING:
@@ -41,6 +42,13 @@ def check_current(path: Path, metadata: dict[str, str], task: str, source: str) 
             f"{path} is of version {made_by}, and the task changed in {changes.changed_in(task, source)}: "
             "delete it to recompute it, or use another --out"
         )
+
+
+def check_origin(path: Path, metadata: dict[str, str], origin: dict[str, Any] | None) -> None:
+    """Raise StoreError where a file with this metadata has curves on other data than a task reads now (`Task.data_origin`)."""
+    there = json.loads(metadata.get("data_origin", "null"))
+    if there is not None and there != origin:
+        raise StoreError(f"{path} has curves on the data {shown(there)}, and the task now reads {shown(origin)}: {_WAY_OUT}")
 
 
 def check_finished(
@@ -92,6 +100,20 @@ def extended(root: str | Path, options: dict[str, Any]) -> bool:
     except StoreError:
         return False  # `store.check_options` reports what is wrong
     return there != options and _contains(options, there)
+
+
+@contextlib.contextmanager
+def settling(root: str | Path) -> Iterator[None]:
+    """Until the end of the block, no other process says what `root` holds, nor adds curves that it says belong there.
+
+    Two that begin in an empty directory at once would else each find it free.
+    """
+    store.make_directory(root)
+    try:
+        with claims.turn(root, "options"):
+            yield
+    finally:
+        claims.tidy(root)
 
 
 def settle_options(root: str | Path, options: dict[str, Any]) -> None:

@@ -233,6 +233,8 @@ def swept(
         with account("open"):  # decodes the data set, unless another task of the sweep has
             task.raw_batches("train", options.seeds[0], 0, 1)
         path = store.curve_path("", task.source, task.family, task.name)  # in messages about the earlier file
+        if before:
+            resume.check_origin(path, before.metadata, task.data_origin)
         parts = resume.missing(path, before.metadata, options) if before else [options]
 
         def report_part(i: int) -> Callable[[float], object]:
@@ -281,5 +283,6 @@ def sweep_to_file(
     Where there is a file with a part of the runs, only the others are made (`swept`).
     """
     curves = swept(name, options, earlier_curves(name, options, root), data_dir, mode, report)
-    resume.settle_options(root, options.as_json())  # once more: another sweep may have been first to have curves here
-    return curves.write(root)
+    with resume.settling(root):
+        resume.settle_options(root, options.as_json())  # once more: another sweep may have been first to have curves here
+        return curves.write(root)

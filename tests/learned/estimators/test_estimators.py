@@ -72,6 +72,9 @@ def test_es_full_is_unbiased_with_an_episode_of_no_whole_number_of_calls():
     exact = quadratic_gradients(EPISODE).mean(axis=0)
     samples = [truncations(estimator, DRIFT, seed, 1, of_length(EPISODE))[0] for seed in range(REPEATS)]
     assert np.abs(z_scores(samples, exact)).max() < 4
+    estimate, _ = estimator.estimate(np.float32(DRIFT), estimator.init(0), of_length(EPISODE))
+    pairs, steps = settings().pairs, settings().steps
+    assert EPISODE % steps and estimate.steps == 2 * pairs * -(-EPISODE // steps) * steps  # past the end, too
 
 
 def truncated_gradients(truncation):

@@ -83,6 +83,17 @@ def test_the_horizon_grows_with_the_episode():
     assert (truncation.horizons[:, 0] == 25).all() and (truncation.reset_at == unroll.steps).all()
 
 
+def test_an_episode_that_ends_with_a_truncation_is_resumed_within_it():
+    """Or its pair would count as finished in between, and its task would be exchanged before the next truncation."""
+    state, seen = episodes.start(3, NoUnroll.pairs), []
+    for _ in range(4):
+        state = episodes.next_truncation(
+            NoUnroll(), state, lambda rng, n: np.full(n, 20), base.together, lambda rng, lengths: np.where(lengths == 20, 30, 40)
+        ).after
+        seen.append((state["number"][0], state["steps"][0], state["length"][0]))
+    assert seen == [(1, 10, 20), (1, 20, 30), (1, 30, 40), (1, 40, 40)]
+
+
 def test_a_training_with_late_restarts_resumes_bit_for_bit(tmp_path):
     chosen, whole = options(late_restarts=0.8, lengths="log_uniform:5:40", slots=2), suite(NAMES[1:])
     pool = TaskPool(whole, chosen)

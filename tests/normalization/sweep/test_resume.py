@@ -87,6 +87,29 @@ def test_more_seeds_and_optimizers_are_added_to_what_is_there(root):
         baseline.plan([NAME], dataclasses.replace(more, steps=8), root)
 
 
+def test_curves_on_other_data_are_not_extended(root):
+    before = runner.earlier_curves(NAME, OPTIONS, root)
+    more = dataclasses.replace(OPTIONS, seeds=(0, 1))
+    other = dataclasses.replace(before, metadata={**before.metadata, "data_origin": '{"name": "an older version"}'})
+    with pytest.raises(StoreError, match="curves on the data .*an older version.*, and the task now reads None: delete it"):
+        runner.swept(NAME, more, other)
+    unknown = dataclasses.replace(before, metadata={k: v for k, v in before.metadata.items() if k != "data_origin"})
+    assert len(runner.swept(NAME, more, unknown).table) == 2 * len(before.table)  # older files don't say
+
+
+def test_no_two_processes_settle_a_directory_at_once(root, monkeypatch):
+    """What one has said of it can't be replaced before its curves are there, which say so themselves."""
+    monkeypatch.setattr(store, "write_curves", lambda *given: held.append(claimed(root, "options")))
+    held = []
+    sweep_to_file(NAME, dataclasses.replace(OPTIONS, seeds=(0, 1)), root)
+    assert held == [False] and claimed(root, "options")
+
+
+def claimed(root, name):
+    with claims.claim(root, name) as mine:
+        return mine
+
+
 def metadata_of(path):
     return {k: v for k, v in store.read_metadata(path).items() if k != "rows"}
 
