@@ -151,7 +151,7 @@ def compare(
     curves, theirs = (frame[frame["task"].isin(tasks)] for frame in (curves, theirs))
     (theirs, *each), seeds = alike.of_common_seeds([theirs, *(curves[curves["optimizer"] == name] for name in learned)])
     both = [pd.concat(each, ignore_index=True), theirs]
-    notes += [*seeds, *statistics.narrow(len(tasks))]
+    notes += [*seeds, *alike.fewer_seeds(theirs), *statistics.narrow(len(tasks))]
     found = [scores.scores(frame, scales, steps, view) for frame in both]
     per_task, over = _tables(found)
     rows, more = rivals.rivals_of(per_task.loc[["train", "valid_outer"]], learned)

@@ -8,6 +8,7 @@ import pytest
 from learned.evaluation import runs
 from taskset.errors import StoreError
 from taskset.normalization import store
+from taskset.normalization.release import ship
 from taskset.scoring import alike, comparison, requested, suites
 from tests.learned.evaluation.test_evaluation import write_learned
 from tests.normalization import made_up_sweeps as made_up
@@ -31,6 +32,15 @@ def test_runs_of_common_seeds_are_compared(base, tmp_path):
     assert not [note for note in comparison.compare([two], base).notes if "seeds" in note]
     one = write_learned(tmp_path / "one", "one", lambda task, seed: FLAT, seeds=[7])
     assert "runs of different seeds are compared: 3 tasks have none in common" in comparison.compare([one], base).notes
+
+
+def test_baselines_with_fewer_seeds_than_others_are_named(tmp_path):
+    tasks, listed = made_up.TASKS, "nadamw_grid_seed251"
+    sweeps = [made_up.write(tmp_path / "adam"), made_up.write(tmp_path / "list", tasks[:2], optimizers=[listed], seeds=[0])]
+    ship.ship(sweeps, tmp_path / "all")
+    two = write_learned(tmp_path / "two", "two", lambda task, seed: FLAT)
+    notes = comparison.compare([two], tmp_path / "all").notes
+    assert [note for note in notes if note.startswith(f"on 2 of 3 tasks {listed} (1 in all) have fewer seeds")]
 
 
 def test_numbers_of_batches_are_compared(base, tmp_path):
