@@ -36,10 +36,10 @@ def one(name, steps):
     from taskset.catalogue import get_task
     from taskset.normalization.sweep.runner import Account, SweepOptions, sweep
     from taskset.optimizers import get_optimizer
-    from taskset.samplers.optimizers import fixed_optimizers
+    from taskset.samplers.optimizers import adam_rates
 
     get_task(name, "synthetic").raw_batches("train", 0, 0, 1)
-    names = tuple(rate for rate in fixed_optimizers() if rate.startswith("adam_lr_"))
+    names = tuple(adam_rates())
     account, optimizers = Account(), [get_optimizer(rate) for rate in names]
     began = time.process_time()
     with account("build"):

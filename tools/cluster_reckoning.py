@@ -19,7 +19,7 @@ from taskset.normalization.sweep import planning
 from taskset.normalization.sweep.runner import SweepOptions
 from taskset.random import seeds
 from taskset.samplers import PUBLISHED_FAMILIES
-from taskset.samplers.optimizers import all_optimizers
+from taskset.samplers.optimizers import adam_rates
 
 DOCUMENT = report.DOCS / "how-to" / "several_machines.md"
 FAMILIES = (*PUBLISHED_FAMILIES, "made_family")
@@ -191,8 +191,7 @@ def main():
     parser.add_argument("--cores", type=int, default=1000)
     report.publish_option(parser, "the section of docs/how-to/several_machines.md")
     given = parser.parse_args()
-    rates = tuple(name for name in all_optimizers() if name.startswith("adam_lr_"))
-    options = SweepOptions(rates, "synthetic", 10_000, tuple(range(5)), 50, 50)
+    options = SweepOptions(tuple(adam_rates()), "synthetic", 10_000, tuple(range(5)), 50, 50)
     costs, unknown = estimates(options)
     section = text(costs, unknown, options, given.cores, *off_by())
     print(section)

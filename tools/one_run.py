@@ -117,8 +117,7 @@ def baselines(suite, tasks, horizons, steps, sweeps=()):
     chosen = {"task": list(tasks), "source": [suite.source, "none"], "horizon": wanted}
     roots = [{}, *({"root": sweep} for sweep in sweeps)]
     whole = pd.concat([plain(store.load_curves(**chosen, **root)) for root in roots], ignore_index=True)
-    kinds = {name: rivals.family_of(name) for name in whole["optimizer"].unique()}
-    kind, parts = whole["optimizer"].map(kinds), []
+    kind, parts = rivals.families(whole["optimizer"]), []
     for horizon in horizons:
         runs = (kind == rivals.ADAM) & (whole["horizon"] == suite.horizon) | (kind == rivals.LIST) & (whole["horizon"] == horizon)
         part = whole[runs & (whole["step"] <= horizon) & whole["step"].isin(steps)]

@@ -38,7 +38,8 @@ def measured(suite, directories):
     ours = one_run.read(directories)
     both = one_run.beside_baselines(ours, suite)
     found = one_run.scored(both, suite, "mean")[0].xs("train", level="split")
-    kept = [name for name in found.columns if name in set(ours["optimizer"]) or rivals.family_of(name) == rivals.ADAM]
+    learned = set(ours["optimizer"])
+    kept = [name for name in found.columns if name in learned or rivals.family_of(name) == rivals.ADAM]
     return found[kept], both[both["optimizer"].isin(kept)]
 
 

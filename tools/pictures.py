@@ -14,11 +14,11 @@ from taskset.datasets.base import SPLITS
 from taskset.errors import StoreError
 from taskset.normalization.normalizer import HIGH, LOW, mean_curves
 from taskset.normalization.store import load_curves, load_normalizers, load_sweeps
-from taskset.samplers.optimizers import LOG10_LEARNING_RATES
+from taskset.samplers.optimizers import LOG10_LEARNING_RATES, adam_rates
 from tools import baselines_pictures, baselines_tables
 from tools.baselines_pictures import FEW, MANY, SETTING, SPLIT, counts, keys, shown, with_all_rates
 
-ADAM = [f"adam_lr_{rate:.2f}" for rate in LOG10_LEARNING_RATES]
+ADAM = adam_rates()
 RATE = dict(zip(ADAM, LOG10_LEARNING_RATES))
 
 

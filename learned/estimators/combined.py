@@ -8,17 +8,12 @@ import numpy as np
 
 from learned.estimators import base
 from learned.estimators.reparam import pair_gradients
-from learned.estimators.truncated_unroll import TruncatedUnroll
+from learned.estimators.truncated_unroll import TruncatedUnroll, finite
 from learned.types import Lengths, Tree
 from learned.unrolling.backpropagation import BackpropagatedUnroll
 from learned.unrolling.problem import Problem
 
 FLOOR = 1e-8  # added to the variances
-
-
-def finite(rows: np.ndarray) -> np.ndarray:
-    """Which of the rows [N, P] are finite throughout: [N]."""
-    return np.isfinite(rows).all(axis=-1)
 
 
 def combine(es: np.ndarray, reparam: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -31,8 +26,8 @@ def combine(es: np.ndarray, reparam: np.ndarray) -> tuple[np.ndarray, np.ndarray
     """
     es, reparam = (rows[finite(rows)] for rows in (es, reparam))
     if len(es) < 2 or len(reparam) < 2:
-        weight = np.full(es.shape[1], float(len(reparam) < 2))
         chosen = es if len(reparam) < 2 else reparam
+        weight = np.full(es.shape[1], float(chosen is es and len(es) > 1))
         return chosen.mean(axis=0) if len(chosen) > 1 else np.zeros(es.shape[1]), weight
     v_es, v_reparam = es.var(axis=0, ddof=1) + FLOOR, reparam.var(axis=0, ddof=1) + FLOOR
     weight = v_reparam / (v_es + v_reparam)

@@ -40,9 +40,7 @@ class TruncatedUnroll:
 
     def perturbations(self, state: Tree) -> np.ndarray:
         """e [N, P] of the next truncation."""
-        where = state["episodes"]
-        size, settings = self.problem.layout.size, self.settings
-        return base.perturbations(int(where["seed"]), where["window"], settings.pairs, size, settings.sigma, self.problem.dtype)
+        return base.own_perturbations(state["episodes"], self.settings, self.problem.layout.size, self.problem.dtype)
 
     def losses(self, copies: tf.Tensor, state: Tree, lengths: Lengths) -> tuple[np.ndarray, Tree]:
         """(losses [K, C], state after the truncation) at theta = copies [C, P]."""
@@ -58,7 +56,12 @@ class TruncatedUnroll:
         return np.asarray(losses), np.asarray(gradients, np.float64), after
 
 
+def finite(rows: np.ndarray) -> np.ndarray:
+    """Which of the rows [.., P] are finite throughout: [..]."""
+    return np.isfinite(rows).all(axis=-1)
+
+
 def finite_rows(gradients: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(gradients with zeros for rows [.., P] that are not finite throughout, which rows are finite)."""
-    finite = np.isfinite(gradients).all(axis=-1)
-    return np.where(finite[..., None], gradients, 0.0), finite
+    whole = finite(gradients)
+    return np.where(whole[..., None], gradients, 0.0), whole

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 DIFFERENCES = ("value", "sign", "rms")
 DIFFERENCE_ESTIMATORS = ("es_full", "es_truncated", "pes", "es_single")
 GROUPED_ESTIMATORS = ("pes", "es_single")
+FIRST_LENGTHS = ("together", "spread")
 CLIPPING = ("entries", "norm")
 SCHEDULES = ("constant", "cosine")
 AUGMENTATIONS = ("none", "global", "tensor", "parameter", "mixed")
@@ -99,7 +100,7 @@ class Options:
         registry.objectives.check(self.objective)
         for kind, value, names in (
             ("differences", self.differences, DIFFERENCES),
-            ("first lengths", self.first_lengths, ("together", "spread")),
+            ("first lengths", self.first_lengths, FIRST_LENGTHS),
             ("augmentation", self.augment, AUGMENTATIONS),
             ("clipping", self.clipping, CLIPPING),
             ("schedule", self.schedule, SCHEDULES),

@@ -25,7 +25,6 @@ from taskset.scoring.suites import Suite
 if TYPE_CHECKING:
     from learned.outer_training.task_pool import Result, TaskPool
 
-_DIED = ("died", None)  # the answer of a process that has ended
 Call: TypeAlias = tuple[list[int], int, np.ndarray]  # arguments of `TaskPool.estimates`
 GROWTH_MIB = 200  # a new process that needs more memory than it should may grow by as much before it is replaced
 
@@ -122,9 +121,10 @@ class Workers:
 
     def _call(self, method, arguments):
         """{worker: result} of `method(*arguments[worker])`, computed at the same time."""
-        sent = {worker: self._processes[worker].send(method, given) for worker, given in arguments.items()}
+        for worker, given in arguments.items():
+            self._processes[worker].send(method, given)  # one that has ended may have left an answer that says why
         # All answers are taken before any error is raised, so that no process is left with an answer that nobody has read.
-        answers = {worker: self._processes[worker].answer() if sent[worker] else _DIED for worker in arguments}
+        answers = {worker: self._processes[worker].answer() for worker in arguments}
         for worker in [worker for worker, (kind, _) in answers.items() if kind == "died"]:
             answers[worker] = self._again(worker, method, arguments[worker])
         for worker, (kind, value) in answers.items():
@@ -147,8 +147,8 @@ class Workers:
 
     def _ask(self, worker, method, given):
         """The answer of one worker."""
-        process = self._processes[worker]
-        return process.answer() if process.send(method, given) else _DIED
+        self._processes[worker].send(method, given)
+        return self._processes[worker].answer()
 
     def estimates(self, numbers: Sequence[int], outer_step: int, theta: np.ndarray) -> list[Result]:
         """The `Result`s of several places, in that order."""

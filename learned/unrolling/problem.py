@@ -17,10 +17,9 @@ import tensorflow as tf
 from learned.optimizers.base import LearnedOptimizer
 from learned.types import Arrays, Batch, Params, Tree
 from learned.unrolling.vectors import Layout
+from taskset.execution.loop import VALIDATION_INTERVAL
 from taskset.random import stateless
 from taskset.tasks.base import Task
-
-VALIDATION_INTERVAL = 10  # steps between the validation losses that an optimizer reads (arXiv 2009.11243)
 
 
 class Objective(Protocol):

@@ -95,7 +95,7 @@ def shared_unroll(programs: SharedUnrolls, kind: type[Unroll], problem: Problem,
 
     programs: those that were made; the new one is put in where there was none.
     """
-    key = (kind, program_of(problem.task), *arguments)
+    key = (kind, program_of(problem.task), *arguments, *sorted(more.items()))
     found = programs.get(key)  # held here: the dictionary drops what nothing else holds
     if found is None:
         programs[key] = made = kind(problem, *arguments, **more)

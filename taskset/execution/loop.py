@@ -33,7 +33,7 @@ Evaluate: TypeAlias = Callable[[Params], dict[str, Any]]  # params -> {split: me
 
 CHUNK_BYTES = 32 * 2**20  # of batches in one call
 CHUNK_STEPS = 4000
-VALIDATION_INTERVAL = 10  # steps during which an optimizer that reads validation losses sees one batch
+VALIDATION_INTERVAL = 10  # steps during which an optimizer that reads validation losses sees one batch (arXiv 2009.11243)
 
 
 def execution_mode(task: Task, device: str | None = None) -> str:

@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 LOW, HIGH = -2.0, 2.0
 
 
+def normalize(losses: ArrayLike, initial: float | np.ndarray, best: float | np.ndarray) -> np.ndarray:
+    """n(L) = clip((L - best) / (initial - best), -2, 2), and 2 where L is not finite; float64 arrays that broadcast."""
+    losses = np.asarray(losses, np.float64)
+    return np.clip((np.where(np.isfinite(losses), losses, np.inf) - best) / (initial - best), LOW, HIGH)
+
+
 @dataclass(frozen=True)
 class Normalizer:
     """The normalization of one task, source, horizon and split. Call it with a loss, an array or a tensor.
@@ -43,8 +49,7 @@ class Normalizer:
     best_optimizer: str
 
     def __call__(self, loss: ArrayLike) -> float | np.ndarray:
-        losses = np.asarray(loss, np.float64)
-        scaled = np.clip((np.where(np.isfinite(losses), losses, np.inf) - self.best) / (self.initial - self.best), LOW, HIGH)
+        scaled = normalize(loss, self.initial, self.best)
         return float(scaled) if scaled.ndim == 0 else scaled
 
     def inverse(self, normalized: ArrayLike) -> np.ndarray:

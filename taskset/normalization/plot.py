@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from taskset.errors import StoreError, UnknownName, unknown
+from taskset.errors import StoreError, unknown
 from taskset.normalization import store
 from taskset.normalization.normalizer import mean_curves
-from taskset.samplers.optimizers import get_optimizer_config
+from taskset.samplers.optimizers import family_of, get_optimizer_config
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,20 +64,12 @@ def _rate(optimizer: str) -> float:
     return get_optimizer_config(optimizer)[0]["learning_rate"]
 
 
-def _family(optimizer: str) -> str:
-    """The family of an optimizer; an optimizer of the user's own is a family by itself."""
-    try:
-        return get_optimizer_config(optimizer)[1]
-    except UnknownName:
-        return optimizer
-
-
 def _families(curves: pd.DataFrame) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
     """{family: optimizers}: those that differ in their learning rate alone, by rate; and the others, by name."""
     rates: dict[str, list[str]] = {}
     others: dict[str, list[str]] = {}
     for name in sorted(curves["optimizer"].astype(str).unique()):
-        family = _family(name)
+        family = family_of(name) or name  # an optimizer of the user's own is a family by itself
         (rates if family.endswith("_lr") and family != name else others).setdefault(family, []).append(name)
     return {family: sorted(names, key=_rate) for family, names in rates.items()}, others
 

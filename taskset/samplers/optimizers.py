@@ -34,7 +34,8 @@ ONE_RUN = {
 }
 # fmt: on
 # Adam and Adagrad at 17 learning rates, with TensorFlow 1's defaults for the other hyperparameters.
-FIXED_FAMILIES = ("adam_lr", "adagrad_lr")
+ADAM = "adam_lr"
+FIXED_FAMILIES = (ADAM, "adagrad_lr")
 LOG10_LEARNING_RATES = np.linspace(-7, 1, 17)
 # Python's powers: those of NumPy (in logspace) differ by a unit in the last place between processors.
 LEARNING_RATES = np.array([10.0**log10 for log10 in np.linspace(-7, 1, 17).tolist()])
@@ -137,6 +138,19 @@ def all_optimizers() -> list[str]:
     `nadamw_corrected`, and the registered ones."""
     sampled = [f"{family}_seed{seed}" for family in _BY_SEED for seed in range(registry.SEEDS)]
     return fixed_optimizers() + sampled + registry.own_optimizers()
+
+
+def adam_rates() -> list[str]:
+    """The names of Adam's 17 fixed rates, from `adam_lr_-7.00` to `adam_lr_1.00`."""
+    return [name for name in fixed_optimizers() if name.startswith(f"{ADAM}_")]
+
+
+def family_of(optimizer: str) -> str | None:
+    """The optimizer family of a name; None for a learned one, and for one of a user's own."""
+    try:
+        return get_optimizer_config(optimizer)[1]
+    except UnknownName:
+        return None
 
 
 def one_run_optimizers() -> list[str]:

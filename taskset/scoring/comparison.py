@@ -121,7 +121,8 @@ def compare(
     horizon, source = options["steps"], options["source"]
     tasks, uncommon = _common_tasks(curves)
     normalizers, old = store.normalizers_of(baselines, version)
-    older = [(task, made_by) for task, made_by in sorted(old) if task in tasks and task not in set(normalizers["task"])]
+    normalized = set(normalizers["task"])
+    older = [(task, made_by) for task, made_by in sorted(old) if task in tasks and task not in normalized]
     tasks = [task for task in tasks if task not in dict(older)]
     if not tasks:
         raise ConfigError(outdated_line("baselines", *older[0]))
@@ -129,7 +130,7 @@ def compare(
     theirs = plain(store.load_curves(task=tasks, source=[source, "none"], horizon=[longer], root=baselines, version=version))
     cut_short: list[str] = []
     if longer != horizon:  # a schedule depends on the horizon: only those without one can be cut short
-        families = theirs["optimizer"].map(rivals.family_of)
+        families = rivals.families(theirs["optimizer"])
         usable = families.isin([rivals.ADAM, "adagrad_lr"])
         cut_short, theirs = sorted({str(family) for family in families[~usable]}), theirs[usable]
     notes = _notes(theirs, tasks, scales, horizon, longer)
@@ -176,7 +177,8 @@ def _left_out(tasks: Sequence[str], which: str) -> str:
 
 def _notes(theirs, tasks, scales, horizon, longer):
     notes: list[str] = []
-    lacking = [task for task in tasks if task not in set(theirs["task"])]
+    there = set(theirs["task"])
+    lacking = [task for task in tasks if task not in there]
     if lacking:
         raise ConfigError(f"the baselines have no curves of {lacking[0]!r} ({len(lacking)} in all): measure it, or leave it out")
     for task in tasks:
@@ -221,7 +223,7 @@ def _speedups(both, learned, tasks, steps, horizon):
     import pandas as pd
 
     ours, theirs = (mean_curves(frame).sort_values("step") for frame in both)
-    theirs = theirs[theirs["optimizer"].map(rivals.family_of) == rivals.ADAM]
+    theirs = theirs[rivals.families(theirs["optimizer"]) == rivals.ADAM]
     if len(steps) > 1:  # smoothing counts evaluations, so that both need the same interval; theirs may go beyond `steps`
         theirs = theirs[theirs["step"] % (steps[1] - steps[0]) == 0]
     rows = []

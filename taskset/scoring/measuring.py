@@ -6,11 +6,10 @@ from pathlib import Path
 
 from taskset.errors import ConfigError
 from taskset.normalization.sweep.runner import SweepOptions
-from taskset.samplers.optimizers import all_optimizers
+from taskset.samplers.optimizers import adam_rates
 from taskset.scoring import suites
 from taskset.scoring.suites import Suite
 
-OPTIMIZERS = "adam_lr_"
 SEEDS = 2
 BATCHES = 5
 EVALUATIONS = 50
@@ -18,10 +17,9 @@ EVALUATIONS = 50
 
 def options(suite: Suite) -> SweepOptions:
     """The options of the sweep: Adam's 17 learning rates over the suite's horizon, 2 seeds, 5 batches per evaluation."""
-    adams = tuple(name for name in all_optimizers() if name.startswith(OPTIMIZERS))
     # As many of 50 intervals as cut the horizon into equal parts.
     evaluations = next(n for n in range(min(EVALUATIONS, suite.horizon), 0, -1) if suite.horizon % n == 0)
-    return SweepOptions(adams, suite.source, suite.horizon, tuple(range(SEEDS)), BATCHES, evaluations)
+    return SweepOptions(tuple(adam_rates()), suite.source, suite.horizon, tuple(range(SEEDS)), BATCHES, evaluations)
 
 
 def completed(suite: Suite, root: str | Path, sweep: Callable[[Sequence[str], SweepOptions, str | Path], int]) -> Suite:

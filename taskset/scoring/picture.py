@@ -41,7 +41,7 @@ def draw(
     horizon = options["steps"]
     learned = mean_curves(curves[curves["task"] == task]).sort_values("step")
     adam = plain(store.load_curves(task=task, source=[options["source"], "none"], root=baselines))
-    adam = adam[adam["optimizer"].map(rivals.family_of).eq(rivals.ADAM) & (adam["horizon"] >= horizon)]
+    adam = adam[rivals.families(adam["optimizer"]).eq(rivals.ADAM) & (adam["horizon"] >= horizon)]
     if adam.empty:
         raise ConfigError(f"the baselines have no curves of Adam on {task!r} that reach {horizon} steps: evaluate fewer")
     # Adam without a schedule does the same whatever its horizon: the shortest that is long enough.

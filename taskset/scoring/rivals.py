@@ -11,13 +11,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from taskset.errors import UnknownName
-from taskset.samplers.optimizers import get_optimizer_config, opt_list_names
+from taskset.samplers.optimizers import ADAM, family_of, opt_list_names
 
 if TYPE_CHECKING:
     import pandas as pd
 
-ADAM = "adam_lr"
 LIST = "nadamw_grid"
 LIST_TRIALS = (1, 10, 100)
 # Names of families in tables; the others keep their own.
@@ -34,12 +32,9 @@ class Rival:
     chosen: dict[str, str]
 
 
-def family_of(optimizer: str) -> str | None:
-    """The optimizer family of a name; None for a learned one, and for one of a user's own."""
-    try:
-        return get_optimizer_config(optimizer)[1]
-    except UnknownName:
-        return None
+def families(optimizers: pd.Series) -> pd.Series:
+    """`family_of` each name of a column, of which there are few in many rows."""
+    return optimizers.map({name: family_of(name) for name in optimizers.unique()})
 
 
 def rivals_of(means: pd.DataFrame, learned: Collection[str]) -> tuple[list[Rival], list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -100,6 +101,10 @@ def best_of_first(looked_at: np.ndarray, scored: np.ndarray, trials: int) -> flo
 def expected_of_best(looked_at: np.ndarray, scored: np.ndarray, trials: int) -> float:
     """The mean of `best_of_first` over all choices of `trials` out of n: the i-th lowest is chosen with probability
     C(n - 1 - i, trials - 1) / C(n, trials), i = 0, 1, .."""
-    n, order = len(looked_at), np.argsort(looked_at, kind="stable")
-    weights = [math.comb(n - 1 - i, trials - 1) / math.comb(n, trials) for i in range(n)]
-    return float(np.dot(weights, scored[order]))
+    order = np.argsort(looked_at, kind="stable")
+    return float(np.dot(_chances(len(looked_at), trials), scored[order]))
+
+
+@functools.lru_cache
+def _chances(n: int, trials: int) -> np.ndarray:
+    return np.array([math.comb(n - 1 - i, trials - 1) / math.comb(n, trials) for i in range(n)])

@@ -6,15 +6,14 @@ first 200 steps of a baseline of 1000 evaluated every 20. (Only optimizers witho
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from taskset.datasets.base import SPLITS
 from taskset.errors import ConfigError, unknown
-from taskset.normalization.normalizer import HIGH, LOW
+from taskset.normalization.normalizer import normalize
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,13 +45,7 @@ def view(name: str) -> View:
     return VIEWS[name]
 
 
-def normalize(losses: ArrayLike, initial: float | np.ndarray, best: float | np.ndarray) -> np.ndarray:
-    """n(L) = clip((L - best) / (initial - best), -2, 2), and 2 where L is not finite; float64 arrays that broadcast."""
-    losses = np.asarray(losses, np.float64)
-    return np.clip((np.where(np.isfinite(losses), losses, np.inf) - best) / (initial - best), LOW, HIGH)
-
-
-def common_steps(frames: Iterable[pd.DataFrame], horizon: int) -> list[int]:
+def common_steps(frames: Sequence[pd.DataFrame], horizon: int) -> list[int]:
     """The steps <= horizon at which all frames of curves have evaluations, sorted."""
     steps = set(range(horizon + 1))
     for frame in frames:
@@ -77,14 +70,21 @@ def scores(
     """
     import pandas as pd
 
-    part = curves[curves["step"].isin(steps)].sort_values("step")
-    rows = []
-    for (task, optimizer, seed), run in part.groupby(["task", "optimizer", "seed"], observed=True):
-        if len(run) != len(steps):
-            raise ConfigError(f"task {task!r}, {optimizer}, seed {seed}: {len(run)} of {len(steps)} evaluations are there")
-        over = bool(run["diverged"].iloc[-1])
-        for split in SPLITS:
-            if (task, split) in scales:
-                value = float(chosen_view(normalize(run[split].to_numpy(), *scales[task, split])))
-                rows.append((task, optimizer, int(seed), split, value, over))
-    return pd.DataFrame(rows, columns=["task", "optimizer", "seed", "split", "score", "diverged"])
+    key, points = ["task", "optimizer", "seed"], len(steps)
+    part = curves.loc[curves["step"].isin(steps), [*key, "step", *SPLITS, "diverged"]]
+    part = part.astype({"task": str, "optimizer": str}).sort_values([*key, "step"], ignore_index=True)
+    starts = np.flatnonzero(~part.duplicated(key))
+    counts = np.diff(np.append(starts, len(part)))
+    runs = part.loc[starts, key].reset_index(drop=True)
+    for i in np.flatnonzero(counts != points):
+        task, optimizer, seed = runs.iloc[i]
+        raise ConfigError(f"task {task!r}, {optimizer}, seed {seed}: {counts[i]} of {points} evaluations are there")
+    runs["diverged"] = part["diverged"].to_numpy()[starts + points - 1].astype(bool)
+    tables = []
+    for split in SPLITS:
+        there = runs["task"].map({task: (task, split) in scales for task in runs["task"].unique()}).to_numpy(bool)
+        initial, best = np.array([scales[task, split] for task in runs["task"][there]], np.float64).reshape(-1, 2).T
+        losses = part[split].to_numpy().reshape(-1, points)[there].T
+        values = chosen_view(normalize(losses, initial, best))
+        tables.append(runs[there].assign(split=split, score=values))
+    return pd.concat(tables, ignore_index=True)[[*key, "split", "score", "diverged"]]

@@ -80,9 +80,9 @@ def standing(
     notes += statistics.narrow(len(tasks))
     if horizon < suite.horizon:
         notes.append(f"losses are normalized by baselines of {suite.horizon} steps, of which the first {horizon} are compared")
-        theirs = theirs[theirs["optimizer"].map(rivals.family_of).isin([rivals.ADAM])]  # the others' schedules are longer
+        theirs = theirs[rivals.families(theirs["optimizer"]) == rivals.ADAM]  # the others' schedules are longer
     steps = scores.common_steps([mine, theirs] if len(theirs) else [mine], horizon)
-    adam = theirs[theirs["optimizer"].map(rivals.family_of) == rivals.ADAM] if len(theirs) else theirs
+    adam = theirs[rivals.families(theirs["optimizer"]) == rivals.ADAM] if len(theirs) else theirs
     rows = rows_of(
         scores.scores(mine, scales, steps, chosen),
         candidate.name,

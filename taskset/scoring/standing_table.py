@@ -12,6 +12,7 @@ SPLITS = {"train": "train loss", "test": "test loss"}
 # Of what a normalized loss is 0: not of the best of all baselines, of which others than Adam's rates get below it.
 ZERO = "0: the lowest point of the mean curves that scale a task, in the package's baselines those of Adam's rates"
 WIDTH = 80
+HEADER = ["optimizer", "trials", "loss", *statistics.STATISTICS, "won", "speed-up", "diverged", "ms a step", "x Adam"]  # full
 TITLE = 26  # letters of a title on the terminal
 
 
@@ -74,14 +75,8 @@ def _share(row: Row) -> str:
     return f"{row.diverged / row.runs:.0%}"
 
 
-def header(standing: Standing) -> list[str]:
-    """The columns of the full tables."""
-    del standing
-    return ["optimizer", "trials", "loss", *statistics.STATISTICS, "won", "speed-up", "diverged", "ms a step", "x Adam"]
-
-
 def cells(standing: Standing) -> list[list[str]]:
-    """The rows of the full tables as text, in the columns of `header`."""
+    """The rows of the full tables as text, in the columns of HEADER."""
     lines = []
     for row in standing.rows:
         for split, label in SPLITS.items():
@@ -97,8 +92,7 @@ def cells(standing: Standing) -> list[list[str]]:
 
 def table(standing: Standing) -> str:
     """The whole table as Markdown."""
-    columns = header(standing)
-    lines = [columns, [":--", "--:", ":--", *["--:"] * (len(columns) - 3)], *cells(standing)]
+    lines = [HEADER, [":--", "--:", ":--", *["--:"] * (len(HEADER) - 3)], *cells(standing)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
@@ -112,11 +106,10 @@ _LATEX = {"\\": r"\textbackslash{}", "_": r"\_", "%": r"\%", "&": r"\&", "#": r"
 
 def latex(standing: Standing) -> str:
     """The whole table as a `tabular` (package booktabs)."""
-    columns = header(standing)
-    escaped = [["".join(_LATEX.get(letter, letter) for letter in cell) for cell in line] for line in (columns, *cells(standing))]
+    escaped = [["".join(_LATEX.get(letter, letter) for letter in cell) for cell in line] for line in (HEADER, *cells(standing))]
     first, *rows = [" & ".join(line) + r" \\" for line in escaped]
     body = "\n".join(rows)
-    aligned = f"lrl{'r' * (len(columns) - 3)}"
+    aligned = f"lrl{'r' * (len(HEADER) - 3)}"
     return (
         f"% {heading(standing)}\n\\begin{{tabular}}{{{aligned}}}\n\\toprule\n{first}\n\\midrule\n{body}\n\\bottomrule\n"
         "\\end{tabular}\n"

@@ -5,6 +5,7 @@ they show what other runs of the same tasks could have given. Here the seeds of 
 resampled: what other tasks could have given. The same resamples serve all rivals: their differences are paired.
 """
 
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -37,9 +38,12 @@ Statistic = Callable[..., np.ndarray]  # (x, axis)
 STATISTICS: dict[str, Statistic] = {"mean": mean, "median": median, "IQM": interquartile_mean}
 
 
+@functools.lru_cache(maxsize=4)  # a table asks for the same ones in every cell
 def resamples(tasks: int, seed: int = 0) -> np.ndarray:
-    """[RESAMPLES, tasks] indices, drawn with replacement."""
-    return seeds.generator(seed, "bootstrap", tasks).integers(tasks, size=(RESAMPLES, tasks))
+    """[RESAMPLES, tasks] indices, drawn with replacement; read-only."""
+    drawn = seeds.generator(seed, "bootstrap", tasks).integers(tasks, size=(RESAMPLES, tasks))
+    drawn.flags.writeable = False
+    return drawn
 
 
 def interval(x: np.ndarray, statistic: Statistic, seed: int = 0) -> tuple[float, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +70,7 @@ def save(suite: Suite, path: str | Path) -> None:
 
 def make(
     name: str,
-    patterns: Iterable[str],
+    patterns: Sequence[str],
     baselines: str | Path | None,
     source: str,
     horizon: int,
@@ -124,7 +124,7 @@ def _known(count: Any) -> float:
 
 def make_unmeasured(
     name: str,
-    patterns: Iterable[str],
+    patterns: Sequence[str],
     source: str,
     horizon: int,
     max_milliseconds: float = math.inf,
@@ -177,7 +177,7 @@ def _check_source(source: str) -> None:
         raise unknown("source", source, list(SOURCES), f"Allowed are {' and '.join(SOURCES)}.")
 
 
-def _rule(patterns: Iterable[str], max_milliseconds: float, max_parameters: float) -> dict[str, Any]:
+def _rule(patterns: Sequence[str], max_milliseconds: float, max_parameters: float) -> dict[str, Any]:
     return {
         "patterns": list(patterns),
         "max_milliseconds": None if max_milliseconds == math.inf else max_milliseconds,

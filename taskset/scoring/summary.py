@@ -5,7 +5,7 @@ import textwrap
 from taskset.normalization.markdown import table
 from taskset.scoring import statistics
 from taskset.scoring.comparison import Comparison
-from taskset.scoring.standing_table import ZERO
+from taskset.scoring.standing_table import VIEWS, ZERO
 
 HEADER = ["optimizer", "trials", "split", "tasks", "diverged runs", *statistics.STATISTICS]
 LEFT = (0, 2)  # columns of text
@@ -54,11 +54,10 @@ def speed_ups(comparison: Comparison) -> list[str]:
 
 def heading(comparison: Comparison) -> str:
     """What the numbers are."""
-    place = {"end": "at the last step", "mean": "mean over the curve", "lowest": "lowest of the curve"}[comparison.view]
     return (
-        f"Normalized loss (1: the start, {ZERO}) after {comparison.horizon} steps, {place}; mean over seeds, then statistics "
-        "over tasks with 95% bootstrap intervals. A loss that is not finite counts as 2. Diverged runs: of those that are chosen "
-        "for a task, not of all that were tried."
+        f"Normalized loss (1: the start, {ZERO}) after {comparison.horizon} steps, {VIEWS[comparison.view]}; "
+        "mean over seeds, then statistics over tasks with 95% bootstrap intervals. A loss that is not finite counts as 2. "
+        "Diverged runs: of those that are chosen for a task, not of all that were tried."
     )
 
 

@@ -13,7 +13,7 @@ from taskset.datasets import sharing
 from taskset.errors import ConfigError, TasksetError, UnknownName
 from taskset.normalization.sweep import engines, workers
 from taskset.normalization.sweep.engines import ray_cluster
-from taskset.normalization.sweep.engines.local import answer_to
+from taskset.normalization.sweep.engines.local import answer_of
 
 
 def test_which_engine():
@@ -52,9 +52,24 @@ def test_answers():
         def break_down(self):
             raise KeyError("x")
 
-    assert answer_to(Target(), "double", (3,)) == ("done", 6) and answer_to(Target(), "fail", ()) == ("failed", "not today")
-    kind, trace = answer_to(Target(), "break_down", ())
+    assert answer_of(Target().double, 3) == ("done", 6) and answer_of(Target().fail) == ("failed", "not today")
+    kind, trace = answer_of(Target().break_down)
     assert kind == "broken" and "KeyError: 'x'" in trace
+
+
+def test_what_a_process_cannot_make_is_its_first_answer():
+    """Also where the process has ended before the call; one that has ended without a word has died."""
+    for make, given, modules, kind, says in (
+        (int, ("x",), (), "broken", "ValueError: invalid literal"),
+        (int, ("1",), ("no_such_module",), "failed", "no_such_module"),
+        (os._exit, (3,), (), "died", ""),
+    ):
+        process = engines.LOCAL.process(make, given, modules)
+        process._process.join()
+        process.send("bit_length", ())
+        found, said = process.answer()
+        assert found == kind and says in (said or "")
+    assert process.ending().startswith("with status 3")
 
 
 JOIN = """

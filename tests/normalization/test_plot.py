@@ -7,11 +7,14 @@ import pytest
 matplotlib.use("Agg")
 from matplotlib.figure import Figure
 
+import taskset
+from taskset import optimizers, registry
+from taskset.normalization import tabular
 from taskset.normalization.plot import limit_losses, plot_tasks
-from taskset.samplers.optimizers import fixed_optimizers, opt_list_names
+from taskset.samplers.optimizers import adam_rates, opt_list_names
 from tests.normalization import made_up_sweeps as made
 
-ADAM = [name for name in fixed_optimizers() if name.startswith("adam_lr_")]
+ADAM = adam_rates()
 
 
 def axis(losses, start):
@@ -68,6 +71,17 @@ def test_learning_rates_are_a_colour_bar_and_other_families_one_line_of_the_lege
     assert curves.get_ylim() == lowest.get_ylim()
     colours = {line.get_color() for line in lowest.get_lines()[4:6]}
     assert colours == {line.get_color() for line in curves.get_lines()[:11]}  # those without a learning rate
+
+
+def test_a_registered_optimizer_is_a_family_by_itself(tmp_path, drawn, monkeypatch):
+    monkeypatch.setattr(registry, "_optimizers", dict(registry._optimizers))
+    taskset.register_optimizer("my_own", learning_rate=0.1)(optimizers.sgd)
+    root = made.write(tmp_path, tasks=made.TASKS[:1], optimizers=["my_own", ADAM[0]], seeds=[0])
+    plot_tasks(root, made.TASKS[:1], tmp_path / "a.png")
+    assert texts(drawn[0].axes[1]) == ["adam_lr, train", "adam_lr, test", "my_own", "before training"]
+    problem = tabular.load(made.TASKS[0], root=root)
+    assert sorted(problem.families()) == ["adam_lr", "my_own"]
+    assert problem.space("my_own").optimizers == ("my_own",)
 
 
 def test_curves_without_learning_rates_have_no_colour_bar(tmp_path, drawn):

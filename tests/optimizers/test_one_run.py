@@ -46,7 +46,7 @@ def twin_schedule_free(problem, lr, b1, b2, eps, decay, warmup):
     return y, x
 
 
-def twin_prodigy(problem, lr, b1, b2, eps, d0, horizon):
+def twin_prodigy(problem, lr, b1, b2, eps, d0, horizon, constant):
     """All parameters as one vector."""
     join = lambda tree: np.concatenate([np.ravel(tree[p]) for p in problem.start])  # noqa: E731
 
@@ -59,7 +59,7 @@ def twin_prodigy(problem, lr, b1, b2, eps, d0, horizon):
     for k in range(STEPS):
         g, rate, root = (
             join(problem.gradients(split(x), k)),
-            lr * (1 + math.cos(math.pi * min(k / horizon, 1))) / 2,
+            lr * (1 + math.cos(math.pi * min(max(k / horizon - constant, 0) / (1 - constant), 1))) / 2,
             math.sqrt(b2),
         )
         r = root * r + (1 - root) * rate * d**2 * np.dot(g, start - x)
@@ -120,10 +120,10 @@ def test_weights_of_the_average(warmup):
 
 
 @DTYPES
-@pytest.mark.parametrize("d0, horizon", [(1e-6, 30), (1e-2, 12)])
-def test_prodigy_agrees_with_its_formula(d0, horizon, dtype):
-    optimizer = optimizers.prodigy(1.0, 0.8, 0.99, 1e-8, d0)
-    expected, d = twin_prodigy(Problem(), 1.0, 0.8, 0.99, 1e-8, d0, horizon)
+@pytest.mark.parametrize("d0, horizon, constant", [(1e-6, 30, 0.0), (1e-2, 12, 0.0), (1e-2, 20, 0.6)])
+def test_prodigy_agrees_with_its_formula(d0, horizon, constant, dtype):
+    optimizer = optimizers.prodigy(1.0, 0.8, 0.99, 1e-8, d0, constant)
+    expected, d = twin_prodigy(Problem(), 1.0, 0.8, 0.99, 1e-8, d0, horizon, constant)
     assert d > 2 * d0  # it has grown
     assert distance(run(optimizer, Problem(), dtype, horizon=horizon), expected) < 4 * RTOL[dtype]
 

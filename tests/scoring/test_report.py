@@ -137,6 +137,7 @@ def test_views_are_those_of_scores(sweep, view):
     scales = {(row["task"], row["split"]): (row["initial"], row["best"]) for row in normalizers.to_dict("records")}
     table = scores.scores(curves, scales, sorted(curves["step"].unique()), scores.view(view))
     means = table.groupby(["task", "optimizer", "split"])["score"].mean()
+    assert len(found.runs) == len(curves[["task", "source", "horizon", "optimizer"]].drop_duplicates()) > 0
     for row in found.runs.to_dict("records"):
         task = found.settings["task"][row["setting"]]
         np.testing.assert_allclose(

@@ -194,7 +194,9 @@ def test_numbers_of_the_table(opened, address, shipped):
     for split in ("train", "test"):
         tab.select_option("#split", split)
         of_split = shipped.normalizers[shipped.normalizers["split"] == split].set_index("setting")
-        for row, best in enumerate(texts(tab, "best")[:10]):
+        found = texts(tab, "best")[:10]
+        assert len(found) == 10
+        for row, best in enumerate(found):
             expected = of_split["best"][row]
             assert (best == "\u2013" and np.isnan(expected)) or float(best) == pytest.approx(expected, rel=1e-3)
 

@@ -36,24 +36,15 @@ class Estimates:
     """The estimates of both kinds for unrolls of one length: one compiled program for all theta."""
 
     def __init__(self, problem, length, pairs=PAIRS, sigma=SIGMA, **execution):
-        from learned.estimators import base, truncated_unroll
-        from learned.unrolling.backpropagation import BackpropagatedUnroll
+        from learned.estimators import base
+        from learned.estimators.combined import Combined
 
-        self.length, self.settings = length, base.Settings(pairs, length, sigma)
-        self.unrolls = truncated_unroll.TruncatedUnroll(BackpropagatedUnroll, problem, self.settings, 2, **execution)
+        self.length, self.estimator = length, Combined(problem, base.Settings(pairs, length, sigma), **execution)
 
     def __call__(self, theta, seed):
-        """(ES [pairs, P], reparameterization [pairs, P]); rows that are not finite are NaN."""
-        from learned.estimators import base, reparam
-
-        state = self.unrolls.init(seed)
-        e = self.unrolls.perturbations(state)
-        lengths = lambda rng, n: np.full(n, self.length)  # noqa: E731
-        losses, gradients, _ = self.unrolls.gradients(base.both_signs(theta, e), state, lengths)
-        d = (base.by_sign(losses)[:, 0] - base.by_sign(losses)[:, 1]).mean(axis=0)
-        reparameterized = reparam.pair_gradients(gradients)
-        finite = np.isfinite(reparameterized).all(axis=-1, keepdims=True)
-        return d[:, None] * e / (2 * self.settings.sigma**2), np.where(finite, reparameterized, np.nan)
+        """(ES [pairs, P], reparameterization [pairs, P]); rows of pairs that are not finite have entries that are not."""
+        es, reparam, _, _ = self.estimator.of_pairs(theta, self.estimator.init(seed), lambda rng, n: np.full(n, self.length))
+        return es, reparam
 
 
 def variances(es, reparam):
@@ -61,7 +52,8 @@ def variances(es, reparam):
 
     Of the combination: N times the variance over the groups. Pairs that are not finite are left out.
     """
-    from learned.estimators.combined import combine, finite
+    from learned.estimators.combined import combine
+    from learned.estimators.truncated_unroll import finite
 
     each = [x.reshape(-1, x.shape[-1]) for x in (es, reparam)]
     single = [x[finite(x)].var(axis=0, ddof=1).sum() for x in each]

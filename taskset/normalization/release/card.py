@@ -10,9 +10,9 @@ from taskset.normalization import store
 from taskset.normalization.markdown import table
 from taskset.normalization.release import card_coverage as coverage
 from taskset.normalization.store import columns, layout
-from taskset.samplers.optimizers import fixed_optimizers, opt_list_names
+from taskset.samplers.optimizers import adam_rates, opt_list_names
 
-ADAM = [name for name in fixed_optimizers() if name.startswith("adam_lr_")]
+ADAM = adam_rates()
 _SIZES = ((1e3, "n<1K"), (1e4, "1K<n<10K"), (1e5, "10K<n<100K"), (1e6, "100K<n<1M"), (1e7, "1M<n<10M"), (1e8, "10M<n<100M"))
 
 

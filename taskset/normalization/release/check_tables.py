@@ -49,7 +49,7 @@ def schema_problems(root: Path, name: str, merged: bool) -> list[str]:
 def normalizer_problems(root: Path, valid: Sequence[Curves]) -> list[str]:
     """What normalizers.parquet says otherwise than the curves `valid` of today's tasks."""
     path = Path(root, "normalizers.parquet")
-    rule = merged_tables.fit_adam if store.table_metadata(path).get("computed_from") == "adam_lr_*" else fit
+    rule = merged_tables.fit_adam if store.table_metadata(path).get("computed_from") == merged_tables.COMPUTED_FROM else fit
     expected = merged_tables.normalizers(valid, rule).to_pandas().set_index(_KEY).sort_index()
     there = store.all_normalizers(root).set_index(_KEY).sort_index()
     if not there.index.is_unique:

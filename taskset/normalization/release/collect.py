@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import zlib
@@ -42,7 +43,7 @@ class Curves:
     def source(self) -> str:
         return self.metadata["source"]
 
-    @property
+    @functools.cached_property
     def options(self) -> dict[str, Any]:
         """The options of their sweep, JSON values."""
         return described.options(self.path, self.metadata)

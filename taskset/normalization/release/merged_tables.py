@@ -94,7 +94,8 @@ def _described(name: str, stored: Curves | None) -> dict[str, Any]:
     return task_row(name, family, config, catalogue.facts(family, config))
 
 
-_FITTED = "adam_lr_"
+COMPUTED_FROM = "adam_lr_*"  # what normalizers of merged baselines say that they are made from
+_FITTED = COMPUTED_FROM.removesuffix("*")
 
 
 def fit_adam(curves: pd.DataFrame) -> pd.DataFrame | None:
@@ -172,7 +173,7 @@ def tables_of(
         "sweeps": pa.Table.from_pylist(sweeps, schema("sweeps")),
         "optimizers": optimizer_table(used),
         "normalizers": (fitted() if fitted else normalizers(found, fit_adam)).replace_schema_metadata(
-            {"computed_from": "adam_lr_*"}
+            {"computed_from": COMPUTED_FROM}
         ),
     }
     return {name: _with_metadata(table, metadata) for name, table in tables.items()}

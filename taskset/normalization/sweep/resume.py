@@ -90,7 +90,7 @@ def _contains(there: dict[str, Any], options: dict[str, Any]) -> bool:
 
 
 def _part(some: Any, all_of_them: Any) -> bool:
-    return isinstance(some, list) and isinstance(all_of_them, list) and all(value in all_of_them for value in some)
+    return isinstance(some, list) and isinstance(all_of_them, list) and {*map(repr, some)} <= {*map(repr, all_of_them)}
 
 
 def extended(root: str | Path, options: dict[str, Any]) -> bool:
@@ -141,7 +141,8 @@ def missing(path: Path, metadata: dict[str, str], options: SweepOptions) -> list
     New seeds have all optimizers in one sweep, as from the start; new optimizers have the old seeds in one of their own.
     """
     there = described.options(path, metadata)
-    optimizers = tuple(name for name in options.optimizers if name not in there["optimizers"])
+    old_ones = set(there["optimizers"])
+    optimizers = tuple(name for name in options.optimizers if name not in old_ones)
     old, new = ([seed for seed in options.seeds if (seed in there["seeds"]) == had] for had in (True, False))
     parts = [(optimizers, old), (options.optimizers, new)]
     return [dataclasses.replace(options, optimizers=names, seeds=tuple(seeds)) for names, seeds in parts if names and seeds]
@@ -150,9 +151,9 @@ def missing(path: Path, metadata: dict[str, str], options: SweepOptions) -> list
 def joined(tables: Sequence[pa.Table], options: SweepOptions) -> pa.Table:
     """Curves of several sweeps as one table in the order of one: by optimizer as asked for, seed, step."""
     table = pa.concat_tables(tables)
-    names, seeds = list(options.optimizers), list(options.seeds)
+    names, seeds = ({value: i for i, value in enumerate(values)} for values in (options.optimizers, options.seeds))
     places = zip(table["optimizer"].to_pylist(), table["seed"].to_pylist(), table["step"].to_pylist())
-    keys = [(names.index(name), seeds.index(seed), step) for name, seed, step in places]
+    keys = [(names[name], seeds[seed], step) for name, seed, step in places]
     return table.take(sorted(range(len(keys)), key=keys.__getitem__))
 
 

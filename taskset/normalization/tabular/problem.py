@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from taskset.datasets.base import SPLITS
-from taskset.errors import StoreError, UnknownName, guessed, shown, unknown
+from taskset.errors import StoreError, guessed, shown, unknown
 from taskset.random import seeds
 from taskset.samplers.optimizers import opt_list_names
 
@@ -78,12 +78,9 @@ class Problem:
         return space_of({name: self.hyperparameters(name) for name in names})
 
     def _family(self, optimizer: str) -> str:
-        from taskset.samplers.optimizers import get_optimizer_config
+        from taskset.samplers.optimizers import family_of
 
-        try:
-            return get_optimizer_config(optimizer)[1]
-        except UnknownName:  # a learned one, say: a family by itself
-            return optimizer
+        return family_of(optimizer) or optimizer  # a learned one, or a user's own: a family by itself
 
     def scale(self, choose_on: str = "valid_outer", seed: int | None = None) -> tuple[float, float]:
         """(loss at step 0, lowest recorded loss of any configuration at any step): what a normalized regret of 1 and 0 mean.

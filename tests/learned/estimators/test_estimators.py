@@ -165,7 +165,24 @@ def test_whole_episodes_give_the_gradient_of_the_smoothed_loss(name, pairs):
     assert abs(z_scores(samples, plain)) > 8  # the test can distinguish the smoothed gradient from the other
 
 
-def test_combined_is_unbiased_enough_and_moves_from_reparam_to_es_as_the_unroll_grows():
+@pytest.mark.parametrize("truncations_before", [0, 1])
+def test_combined_weighs_what_es_truncated_and_reparam_estimate(truncations_before):
+    problem, theta = digits(), digits().theta(0)
+    made = {
+        name: estimators.get(name)(problem, settings(pairs=4, steps=3), mode="graph_loop")
+        for name in ("combined", "es_truncated", "reparam")
+    }
+    state = made["combined"].init(3)
+    for _ in range(truncations_before):
+        _, state = made["combined"].estimate(theta, state, of_length(7))
+    es, reparam, _, _ = made["combined"].of_pairs(theta, state, of_length(7))
+    for name, rows in (("es_truncated", es), ("reparam", reparam)):
+        alone, _ = made[name].estimate(theta, state, of_length(7))
+        assert np.abs(alone.gradient).max() > 0
+        np.testing.assert_allclose(rows.mean(axis=0), alone.gradient, rtol=1e-3, atol=1e-4 * np.abs(alone.gradient).max())
+
+
+def test_combined_moves_from_reparam_to_es_as_the_unroll_grows():
     """On a loss with many valleys the gradient of a long unroll is a product of many Jacobians; ES doesn't care."""
     task = own_task(lambda x: tf.reduce_sum(0.05 * x**2 + tf.cos(3.0 * x)), start=(4.0,))
     problem = Problem(task, optimizers.get("learnable_sgd"), objectives.get("train"), objectives.unscaled, tf.float64)
@@ -206,7 +223,7 @@ def test_combination_where_estimates_are_lost():
         np.testing.assert_array_equal(gradient, reparam.mean(axis=0))
         assert weight.tolist() == [0, 0, 0]
     gradient, weight = combined.combine(exploded, exploded)
-    assert gradient.tolist() == [0, 0, 0]
+    assert gradient.tolist() == weight.tolist() == [0, 0, 0]
 
 
 def test_variance_of_es_single_on_a_linear_loss():
@@ -247,6 +264,18 @@ def test_pairs_that_are_not_finite_count_as_zero_and_are_counted():
         estimate, _ = estimator.estimate(np.zeros(2), estimator.init(0), of_length(3))
         assert estimate.non_finite == 16 and np.all(np.isfinite(estimate.gradient)), name
         assert np.all(estimate.gradient == 0), name
+
+
+def test_a_pair_of_several_that_is_not_finite_counts_as_zero():
+    """Each part by itself: of a pair whose new episode is lost the old one counts."""
+    losses = np.zeros([2, 2, 4])
+    losses[:, 0] = [[2.0, np.nan, 1.0, np.inf], [4.0, 1.0, np.nan, 1.0]]
+    d, finite = base.differences(losses, settings(sigma=0.1))
+    assert d.tolist() == [3, 0, 0, 0] and finite.tolist() == [True, False, False, False]
+    old = np.array([[True] * 4, [False] * 4])
+    d_old, d_new, both = base.differences_at_resets(losses, old, settings(sigma=0.1))
+    assert d_old.tolist() == [1, 0, 0.5, 0] and d_new.tolist() == [2, 0.5, 0, 0.5]
+    assert both.tolist() == [True, False, False, False]
 
 
 def test_sign_of_the_difference():

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from learned.outer_training import objectives
+from taskset.random import stateless
 from tests.learned.problems import (
     digits,
 )
@@ -34,6 +35,12 @@ def test_objectives_read_their_splits():
     loss, _ = valid.step(tf.constant(valid.theta(0)), inner, 0, batches, tf.constant([0, 1]))
     expected = objectives.LossScale(2.5, 0.5)(valid.task.loss(params, batches["valid_outer"], 0))
     assert float(loss) == pytest.approx(float(expected))
+    key = tf.constant([0, 1])
+    disturbed = objectives.get("noise").disturb(batches["valid_outer"], stateless.fold(key, 0))
+    found, clean = (
+        objectives.get(kind)(valid.task, params, tf.constant(0.0), batches["valid_outer"], key) for kind in ("noise", "valid")
+    )
+    assert float(found) == float(valid.task.loss(params, disturbed, stateless.fold(key, 1))) != float(clean)
     noisy = objectives.get("noise").disturb(batches["valid_outer"], tf.constant([0, 1]))
     assert np.std(noisy["image"] - batches["valid_outer"]["image"]) == pytest.approx(0.3, rel=0.1)
     np.testing.assert_array_equal(noisy["label"], batches["valid_outer"]["label"])

@@ -9,9 +9,9 @@ import pytest
 
 import learned  # noqa: F401
 from learned import estimators
-from learned.outer_training import checkpoint, length_schedules, objectives
+from learned.outer_training import checkpoint, length_schedules, objectives, outer_optimizer, task_pool
+from learned.outer_training import options as names
 from learned.outer_training import trainer as outer
-from learned.outer_training.options import AUGMENTATIONS
 from learned.unrolling import rescaling
 from taskset.errors import ConfigError, StoreError, TasksetError, UnknownName
 from taskset.random import seeds
@@ -65,7 +65,9 @@ def test_options_that_do_not_go_with_the_suite():
 
 
 def test_names_without_tensorflow_are_those_with_it():
-    assert objectives.names()[:3] == ["train", "valid", "noise"] and AUGMENTATIONS == rescaling.KINDS
+    assert objectives.names()[:3] == ["train", "valid", "noise"] and names.AUGMENTATIONS == rescaling.KINDS
+    assert {*names.DIFFERENCES} == {*task_pool.DIFFERENCES} and {*names.FIRST_LENGTHS} == {*task_pool.FIRST_LENGTHS}
+    assert {*names.CLIPPING} == {*outer_optimizer.CLIPPING}
     assert {estimators.get(name).name for name in estimators.names()} == set(estimators.names())
 
 

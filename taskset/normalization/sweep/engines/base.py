@@ -34,8 +34,8 @@ class Work(Protocol):
 class Process(Protocol):
     """An object in a process of its own, with one core: its methods are called by `send`, and each call is answered in turn."""
 
-    def send(self, method: str, arguments: Sequence[Any]) -> bool:
-        """Call a method; False where the process has ended."""
+    def send(self, method: str, arguments: Sequence[Any]) -> None:
+        """Call a method; `answer` says so where the process has ended."""
         ...
 
     def answer(self) -> tuple[str, Any]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import traceback
 from collections.abc import Callable, Iterable, Sequence
+from operator import methodcaller
 from typing import TYPE_CHECKING, Any
 
 from taskset import plugins
@@ -74,13 +76,10 @@ class LocalProcess:
         assert self._process.pid is not None  # it was started
         return self._process.pid
 
-    def send(self, method: str, arguments: Sequence[Any]) -> bool:
+    def send(self, method: str, arguments: Sequence[Any]) -> None:
         """As `Process.send`."""
-        try:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self._pipe.send((method, arguments))
-        except (BrokenPipeError, ConnectionResetError):
-            return False
-        return True
 
     def answer(self) -> tuple[str, Any]:
         """As `Process.answer`."""
@@ -104,10 +103,10 @@ class LocalProcess:
         return f"with status {self._process.exitcode} (out of memory?)"
 
 
-def answer_to(target: object, method: str, arguments: Sequence[Any]) -> tuple[str, Any]:
-    """The answer of a process that calls a method of `target`."""
+def answer_of(call: Callable[..., Any], *arguments: Any) -> tuple[str, Any]:
+    """The answer of a process to what it was asked: ("done", what `call` returns), or how it failed."""
     try:
-        return "done", getattr(target, method)(*arguments)
+        return "done", call(*arguments)
     except TasksetError as error:
         return "failed", str(error)
     except Exception:
@@ -118,13 +117,18 @@ def _serve(pipe: Connection, parent: int, make: Callable[..., object], arguments
     """The body of a `LocalProcess`: (method, arguments) come in, answers go out."""
     end_with_parent(parent)
     start_tensorflow(threads=1)
-    try:
+
+    def begin() -> object:
         plugins.load(modules)
-        target = make(*arguments)
+        return make(*arguments)
+
+    try:
+        begun, target = answer_of(begin)
+        if begun != "done":  # the modules can't be imported, say: the answer to the first call
+            pipe.send((begun, target))
+            return
         while True:
             method, given = pipe.recv()
-            pipe.send(answer_to(target, method, given))
-    except TasksetError as error:  # before the first call: the modules can't be imported, say
-        pipe.send(("failed", str(error)))
+            pipe.send(answer_of(methodcaller(method, *given), target))
     except (EOFError, KeyboardInterrupt, BrokenPipeError):
         return

@@ -17,6 +17,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import methodcaller
 from typing import Any
 
 from taskset import plugins
@@ -24,7 +25,7 @@ from taskset.errors import TasksetError, cut
 from taskset.execution import carried, compile_cache
 from taskset.execution.memory import private_mib
 from taskset.normalization.sweep.engines.base import FINISHED, Process, Work
-from taskset.normalization.sweep.engines.local import answer_to
+from taskset.normalization.sweep.engines.local import answer_of
 from taskset.normalization.sweep.waiting import Waiting
 from taskset.normalization.sweep.workers import LATER, Progress, outcome
 from taskset.version import __version__
@@ -99,10 +100,10 @@ class _Held:
     def call(self, method: str, arguments: Sequence[Any]) -> tuple[tuple[str, Any], float]:
         """(the answer, MiB that the process has for itself)."""
         if self._made is None:
-            made = answer_to(self, "_begin", ())
+            made = answer_of(self._begin)
             if made[0] != "done":
                 return made, private_mib()
-        return answer_to(self._made, method, arguments), private_mib()
+        return answer_of(methodcaller(method, *arguments), self._made), private_mib()
 
     def _begin(self) -> None:
         setup, make, arguments = self._make
@@ -259,10 +260,9 @@ class RayProcess:
         self._calls: collections.deque[Any] = collections.deque()
         self._why = ""
 
-    def send(self, method: str, arguments: Sequence[Any]) -> bool:
-        """As `Process.send`: always True; `answer` finds out whether the actor lives."""
+    def send(self, method: str, arguments: Sequence[Any]) -> None:
+        """As `Process.send`."""
         self._calls.append(self._actor.call.remote(method, tuple(arguments)))
-        return True
 
     def answer(self) -> tuple[str, Any]:
         """As `Process.answer`. A note says so where the cluster has no core for the worker."""
