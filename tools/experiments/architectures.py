@@ -23,11 +23,13 @@ import numpy as np
 
 from benchmarks import report
 from tools.experiments import page
-from tools.experiments.conv_and_mlp import HELD_OUT, name_of
+from tools.experiments.conv_and_mlp import name_of
 from tools.experiments.one_task import ADAM, JUDGING, SCALE, STEPS, TUNING, by_hand, scores
 from tools.experiments.tiny_problem import interval, shown
 from tools.experiments.training import (
+    HELD_OUT,
     LASTING,
+    SHARES,
     kept_weights,
     suite_of,
     train_for,
@@ -38,7 +40,6 @@ from tools.experiments.training import (
 
 RULES = ("mlp", "adafac_mlp", "hierarchical", "anchored")
 RATES = (0.001, 0.003, 0.01)
-SHARES = (1 / 8, 1 / 4, 1 / 2, 1)  # of the minutes, after which weights are judged
 CHOOSING = ("cifar10", "food101_32x32")  # training tasks, on which the outer learning rate is chosen
 JUDGED = (*(("mlp", one) for one in HELD_OUT), ("conv", "mnist"))
 PICTURE = "architectures.png"

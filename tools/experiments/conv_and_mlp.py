@@ -24,10 +24,17 @@ from benchmarks import report
 from tools.experiments import page
 from tools.experiments.one_task import ADAM, JUDGING, STEPS, TUNING, by_hand, scores
 from tools.experiments.tiny_problem import interval, shown
-from tools.experiments.training import LASTING, tiny_suite, train_for, train_losses, train_losses_of_many, training_command
+from tools.experiments.training import (
+    HELD_OUT,
+    LASTING,
+    tiny_suite,
+    train_for,
+    train_losses,
+    train_losses_of_many,
+    training_command,
+)
 
 KINDS = {"mlp": "fully connected", "conv": "convolutional"}
-HELD_OUT = ("mnist", "fashion_mnist")
 OUTER_SEEDS = (0, 1, 2)
 PICTURE = "conv_and_mlp.png"
 

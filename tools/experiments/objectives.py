@@ -29,10 +29,11 @@ import numpy as np
 
 from benchmarks import report
 from tools.experiments import page
-from tools.experiments.conv_and_mlp import HELD_OUT, name_of
+from tools.experiments.conv_and_mlp import name_of
 from tools.experiments.one_task import JUDGING, TUNING, by_hand
 from tools.experiments.tiny_problem import interval, shown
 from tools.experiments.training import (
+    HELD_OUT,
     LASTING,
     loop_of,
     networks,

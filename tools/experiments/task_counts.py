@@ -30,12 +30,19 @@ from benchmarks import report
 from tools.experiments import page
 from tools.experiments.one_task import ADAM, STEPS, by_hand
 from tools.experiments.tiny_problem import interval, shown
-from tools.experiments.training import LASTING, kept_weights, train_for, train_losses, train_losses_of_many, training_command
+from tools.experiments.training import (
+    HELD_OUT,
+    LASTING,
+    SHARES,
+    kept_weights,
+    train_for,
+    train_losses,
+    train_losses_of_many,
+    training_command,
+)
 
 COUNTS, SEEDS, JUDGING = (1, 10, 100, 1000), (0, 1), range(4)
 STARTS = (0.3, 1.0, 3.0)
-HELD_OUT = ("mnist", "fashion_mnist")
-SHARES = (1 / 8, 1 / 4, 1 / 2, 1)  # of the minutes, after which weights are judged
 FAMILIES = ("tiny_mlp", "tiny_autoencoder")
 OTHERS = (
     "Tiny_rnn_imdb_start1.0", "Tiny_rnn_lm1b_start1.0", "Tiny_quadratic0_narrow0.0_noise0.02",

@@ -16,6 +16,8 @@ from taskset.execution.runtime import start_tensorflow
 PES = {"estimator": "pes", "steps": 20, "sigma": 0.01, "first_lengths": "spread", "warm_up": 20, "clip": 0.1}
 # For many: a task stays until each pair has ended four episodes, three of them whole.
 LASTING = {**PES, "episodes": 4}
+HELD_OUT = ("mnist", "fashion_mnist")  # data sets of tiny tasks that are judged, and that no training sees
+SHARES = (1 / 8, 1 / 4, 1 / 2, 1)  # of a training's minutes, after which weights are kept to be judged
 
 
 class TimeIsOver(Exception):
