@@ -11,6 +11,8 @@
     print(learned.compare(["runs/adam-test"]).table)  # beside Adam, by the trials that each takes
     optimizer = learned.load("runs/adam/checkpoint.npz")  # for loops on tasks; in Keras: learned.keras.from_checkpoint(..)
 
+`evaluate` starts processes, which import a script again: its calls stand below `if __name__ == "__main__":`.
+
 The names below are loaded on first use: importing the package imports no TensorFlow. It registers the tasks of
 `learned.digits`, `learned.tiny`, `learned.tiny_quadratics` and `learned.tiny_text`, and the suites of `learned.suite_files`.
 """

@@ -95,7 +95,17 @@ def sample(family_name: str, seed: SupportsIndex) -> Config:
     draw = registry._families[family_name].sample if family_name in families() else None
     if draw is None:
         raise unknown("family", family_name, families(), "python -m taskset list --families shows all.")
-    return draw(registry.check_seed(family_name, seed))
+    config = draw(registry.check_seed(family_name, seed))
+    if not registry.is_own(draw):
+        return config
+    try:
+        json.dumps(config, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ConfigError(
+            f"the sampler of {family_name!r} returned {shown(config)} ({cut(str(error))}): allowed are JSON values; int(..) and "
+            "float(..) make them of NumPy's numbers"
+        ) from error
+    return config
 
 
 def resolve(name: str) -> tuple[str, Config]:

@@ -202,6 +202,11 @@ def add_optimizer(name: str, own: OwnOptimizer) -> None:
     _optimizers[name] = own
 
 
+def is_own(function: Callable[..., Any] | None) -> bool:
+    """Whether there is a function and it is a user's own, not the package's."""
+    return function is not None and getattr(function, "__module__", "").partition(".")[0] not in ("taskset", "learned")
+
+
 def own_optimizers() -> list[str]:
     """The names of the registered optimizers, in the order in which they were registered."""
     return list(_optimizers)

@@ -24,7 +24,9 @@ def evaluate(
         int | None, typer.Option(min=1, help="Training steps; default: those of the suite.", show_default=False)
     ] = None,
     split: Annotated[str, typer.Option(help="Tasks of the suite to train: train, valid, test or all.")] = "test",
-    seeds: Annotated[int, typer.Option(min=1, help="Runs of each task, from seeds 0, 1, .. as in the baselines.")] = 3,
+    seeds: Annotated[
+        int, typer.Option(min=1, max=10_000, help="Runs of each task, from seeds 0, 1, .. as in the baselines.")
+    ] = 3,
     source: Annotated[
         str | None, typer.Option(help="Source of the data of named tasks: tfds or synthetic. A suite has its own.")
     ] = None,
@@ -92,7 +94,7 @@ def choose(
     horizon: Annotated[
         int | None, typer.Option(min=1, help="Training steps; default: those of the suite.", show_default=False)
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Runs of each task, from seeds 0, 1, ..")] = 3,
+    seeds: Annotated[int, typer.Option(min=1, max=10_000, help="Runs of each task, from seeds 0, 1, ..")] = 3,
     batches: Annotated[int, typer.Option(min=1, help="Batches of each split in an evaluation.")] = 5,
     evaluations: Annotated[int, typer.Option(min=1, help="Number of intervals between evaluations.")] = 10,
     data_dir: DataDir = None,

@@ -55,6 +55,14 @@ def suite(
         for tier in tiers.names():
             out.print(f"{tier}: {tiers.about(tier)}", markup=False)
         return
+    if bool(rule) != bool(join) and not patterns:
+        given = {
+            "--source": source != "synthetic", "--horizon": horizon is not None, "--max-ms": max_ms != math.inf,
+            "--max-params": max_params != math.inf, "--unmeasured": unmeasured, "--name": bool(rule and name),
+        }  # fmt: skip
+        if ignored := [option for option, is_given in given.items() if is_given]:
+            way = "--named" if rule else "--join"
+            raise ConfigError(f"{way} takes no {', '.join(ignored)}: what it makes has its own; give patterns for another suite")
     if output is not None and rule and not (patterns or join):
         made = named_suites.rule(rule).suite(baselines)
     elif output is not None and join and not (patterns or rule):

@@ -6,6 +6,8 @@ The readers are `numpy_update.py`, `torch_update.py` and `jax_update.py` of this
 from __future__ import annotations
 
 import ast
+import contextlib
+import zipfile
 from pathlib import Path
 
 from learned.deploy.weights import load_weights
@@ -22,11 +24,13 @@ def export(path: PathLike, output: PathLike, format: str = "numpy") -> tuple[Pat
 
     format: numpy, torch or jax, what the reader needs. The .npz is the same for all of them: the weights and the record of how
     they were trained. It can be loaded wherever a checkpoint can; a training can't be resumed from it. Raises `StoreError` where
-    the reader doesn't have the optimizer's rule, as that of a user's own optimizer.
+    the reader doesn't have the optimizer's rule, as that of a user's own optimizer, or `output` is a training's checkpoint.
     """
     output = Path(output)
     if output.suffix != ".npz":
         raise StoreError(f"output {str(output)!r}: allowed is the name of an .npz file")
+    if _can_be_resumed(output):
+        raise StoreError(f"{output} is the checkpoint of a training, which resumes from it: give another output")
     if format not in READERS:
         raise StoreError(f"format {format!r}: allowed are {', '.join(READERS)}")
     text = Path(__file__).with_name(READERS[format]).read_text(encoding="utf-8")
@@ -41,6 +45,12 @@ def export(path: PathLike, output: PathLike, format: str = "numpy") -> tuple[Pat
     reader = output.with_name(READERS[format])
     write_text(text, reader)
     return output, reader
+
+
+def _can_be_resumed(path):
+    with contextlib.suppress(OSError, zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
+        return "adam/x.npy" in archive.namelist()
+    return False
 
 
 def rules(text: str) -> list[str]:

@@ -15,6 +15,7 @@ from learned.outer_training.trainer import Trainer, kept_slots
 from learned.types import Arrays, Line, PathLike
 from taskset.datasets.sharing import shared_arrays
 from taskset.errors import ConfigError, StoreError
+from taskset.normalization.store import make_directory
 from taskset.normalization.sweep import claims
 from taskset.normalization.sweep.engines import LOCAL, Engine
 from taskset.scoring.suites import Suite
@@ -58,6 +59,7 @@ def open_trainer(
             raise ConfigError(f"workers is {count}: allowed with a strategy is 1; workers are processes on the CPU")
         distributed.check_pairs(options.pairs // options.groups, strategy)
         device = distributed.describe(strategy)
+    make_directory(directory)
     with shared_arrays(), contextlib.ExitStack() as stack:
         stack.callback(claims.tidy, directory)
         if not stack.enter_context(claims.claim(directory, "training")):

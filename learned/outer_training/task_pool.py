@@ -31,8 +31,10 @@ from learned.unrolling.sharing import SharedProblem, SharedRescaledProblem, prog
 from learned.unrolling.unroll import Unroll
 from learned.unrolling.vectors import from_leaves, named_leaves
 from taskset.datasets.sharing import release_pages
+from taskset.errors import ConfigError, shown
 from taskset.execution.memory import return_memory
 from taskset.random import seeds
+from taskset.scoring.suite import SCALES
 from taskset.scoring.suites import Suite
 
 DIFFERENCES = {"value": base.value, "sign": base.sign, "rms": base.value}  # the trainer divides by the RMS
@@ -110,6 +112,11 @@ class TaskPool:
         self.options, self.data_dir, self.suite, self.strategy = options, data_dir, suite, strategy
         self.drawing = Drawing(suite.of_split("train"), options.family_weights, options.cost_power)
         self.optimizer, self.objective = optimizers.get(options.optimizer), objectives.get(options.objective)
+        if self.objective.scale_split not in SCALES:
+            raise ConfigError(
+                f"objective {options.objective!r} has scale_split {shown(self.objective.scale_split)}: allowed are "
+                f"{', '.join(SCALES)}, the scales that a suite has"
+            )
         start = phases.initial(self.optimizer, options.seed) if start is None else start
         self.frozen = phases.frozen(start, options.trained)
         self.lengths = length_schedules.parse(options.lengths)
@@ -160,6 +167,11 @@ class TaskPool:
             return np.full(n, self.lengths(outer_step, rng))
 
         estimate, slot.state = estimator.estimate(theta.astype(np.float32), slot.state, lengths)
+        if np.shape(estimate.gradient) != theta.shape:
+            raise ConfigError(
+                f"estimator {self.options.estimator!r} gave a gradient of shape {list(np.shape(estimate.gradient))}: allowed is "
+                f"that of the weights, {list(theta.shape)}"
+            )
         if slot is not last:  # its program may have been compiled, which leaves some 200 MiB of freed pages
             return_memory()
         return Result(slot.task, self.suite.entry(slot.task).family, estimate)

@@ -145,6 +145,9 @@ class Trainer:
         return self._run(lambda: self.plan.over(hours), lambda: self.plan.plan(self.step, hours), save_every, keep_every, report)
 
     def _run(self, over, before_saving, save_every, keep_every, report):
+        for name, every in (("save_every", save_every), ("keep_every", 1 if keep_every is None else keep_every)):
+            if type(every) is not int or every < 1:
+                raise ConfigError(f"{name} is {shown(every)}: allowed is an integer of at least 1")
         with self._open_log() as file, Events(self.directory / TENSORBOARD, self.step) as events:
             ended = over()
             while not ended:
@@ -196,7 +199,7 @@ class Trainer:
             "non_finite_share": sum(result.estimate.non_finite for result in results) / (len(results) * options.pairs),
             "inner_steps": sum(result.estimate.steps for result in results),
             "tasks": [
-                {"task": one.task, "family": one.family, "loss": _mean([one.estimate.loss]), **one.estimate.details, **_rms(r)}
+                {**one.estimate.details, "task": one.task, "family": one.family, "loss": _mean([one.estimate.loss]), **_rms(r)}
                 for one, r in zip(results, scales)
             ],
         }

@@ -38,7 +38,7 @@ def score(
     name: Annotated[
         str | None, typer.Option(help="Name in tables and curves; default: the optimizer's.", show_default=False)
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Runs of each trial on each task.")] = 2,
+    seeds: Annotated[int, typer.Option(min=1, max=10_000, help="Runs of each trial on each task.")] = 2,
     horizon: Annotated[
         int | None, typer.Option(min=1, help="Training steps, at most the suite's, which is the default.", show_default=False)
     ] = None,

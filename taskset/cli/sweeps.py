@@ -46,7 +46,7 @@ def baseline(
     out_dir: Annotated[Path, typer.Option("--out", help="Directory of the results.")],
     source: Source = "tfds",
     steps: Annotated[int, typer.Option(min=1, max=2**31 - 1, help="Number of training steps of each run (the horizon).")] = 10000,
-    seeds: Annotated[int, typer.Option(min=1, help="Number of runs of each optimizer, with seeds 0, 1, ..")] = 5,
+    seeds: Annotated[int, typer.Option(min=1, max=10_000, help="Number of runs of each optimizer, with seeds 0, 1, ..")] = 5,
     optimizers: Annotated[
         list[str] | None,
         typer.Option(

@@ -12,9 +12,11 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.python.framework import ops
 
+from taskset.errors import ConfigError
 from taskset.execution import compile_cache
 from taskset.execution.canonical import canonical_name
 from taskset.random import stateless
+from taskset.tasks.graphs import global_draw
 
 
 class Program:
@@ -73,6 +75,11 @@ class Program:
 
         with forgotten_gradients():
             concrete = tf.function(outer, autograph=False).get_concrete_function(*specs)
+        if drawn := global_draw(concrete.name.decode()):
+            raise ConfigError(
+                f"an optimizer, an objective or data draws from TensorFlow's global random state ({drawn}), which no other run "
+                "repeats: allowed are functions like tf.random.stateless_normal(shape, seed=[0, step])"
+            )
         called = canonical_name(concrete.name.decode()) if canonical else concrete
         return called, list(concrete.captured_inputs), [x.dtype for x in concrete.outputs], places
 

@@ -87,6 +87,10 @@ def scales_of(
     there = normalizers[normalizers["source"].isin([source, "none"]) & normalizers["task"].isin(tasks)]
     horizons = sorted(int(h) for h in there["horizon"].unique())
     fitting = [h for h in horizons if h == asked or (asked is None and h >= horizon)]
+    if not horizons:
+        raise ConfigError(
+            f"the baselines have no normalizers of these tasks on source {source}: give those that have, by --baselines"
+        )
     if not fitting:
         wanted = f"of horizon {asked}" if asked else f"that reach {horizon} steps"
         raise ConfigError(

@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import math
 import zlib
+from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -109,6 +110,9 @@ def from_json(values: Any, where: object) -> Suite:
         _check_entry(entry, where)
     if not suite.tasks:
         raise StoreError(f"{where} has no tasks: make one with `python -m learned suite`")
+    twice = [task for task, count in Counter(entry.task for entry in suite.tasks).items() if count > 1]
+    if twice:
+        raise StoreError(f"{where}: task {shown(twice[0])} is there twice; make a suite with `python -m learned suite`")
     _require_current(suite, where)
     return suite
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from taskset import catalogue, changes
+from taskset import catalogue, changes, registry
 from taskset.errors import ConfigError, StoreError, shown, unknown
 from taskset.execution import costs
 from taskset.normalization.store import make_directory, write_text
@@ -102,6 +102,7 @@ def make(
         row = row_of.get(task)
         if row is None or task not in found or not row["feasible"]:
             continue
+        _require_config(task, row)
         if row["ms_per_step"] <= max_milliseconds and _known(row["num_params"]) <= max_parameters:
             entries.append(Entry(task, row["family"], split_of(task), found[task]))
     if not entries:
@@ -113,6 +114,17 @@ def make(
     rule = _rule(patterns, max_milliseconds, max_parameters)
     made_by = __version__ if baselines_version is None else min(normalizers["version"], key=changes.release)
     return Suite(name, version, source, horizon, tuple(entries), tuple(modules), rule, made_by)
+
+
+def _require_config(task: str, row: Mapping[Any, Any]) -> None:
+    """Raise `ConfigError` where a task of a user's own family is no longer what the baselines (a row of their tasks) are of."""
+    family, config = row["family"], row["config"]
+    if config is None or not registry.is_own(catalogue.family(family).sample):
+        return
+    if json.loads(config) != json.loads(json.dumps(catalogue.resolve(task)[1])):
+        raise ConfigError(
+            f"the baselines are of another config of {task!r} than it has now: sweep it again, or give others by --baselines"
+        )
 
 
 def _known(count: Any) -> float:

@@ -20,14 +20,10 @@ from taskset.random.stateless import Key
 from taskset.registry import Shapes
 from taskset.tasks import distributions
 from taskset.tasks.deferred import Deferred
-from taskset.tasks.graphs import reachable
+from taskset.tasks.graphs import global_draw
 from taskset.tasks.sonnet_starts import seeded
 
 # Operations that draw from the global state.
-_GLOBAL = ("RandomUniform", "RandomUniformInt", "RandomStandardNormal", "TruncatedNormal", "ParameterizedTruncatedNormal",
-           "RandomShuffle", "RandomGamma", "RandomPoissonV2", "Multinomial")  # fmt: skip
-
-
 _MADE_OUTSIDE = "a Sonnet module of the loss was made outside it: make modules inside the loss, in each call"
 
 
@@ -78,13 +74,11 @@ def _remember_scope_names() -> dict[str, str]:
 
 def _require_own_randomness(program: tf.types.experimental.ConcreteFunction) -> None:
     """`ConfigError` if an operation draws from global state: the same seed would give another loss each time."""
-    for definition in reachable(program.name.decode()).values():
-        for node in definition.node_def:
-            if node.op in _GLOBAL:
-                raise ConfigError(
-                    f"the loss draws from TensorFlow's global random state ({node.op}; dropout does, too): draw with "
-                    "taskset.random.stateless and the loss's key"
-                )
+    if drawn := global_draw(program.name.decode()):
+        raise ConfigError(
+            f"the loss draws from TensorFlow's global random state ({drawn}; dropout does, too): draw with "
+            "taskset.random.stateless and the loss's key"
+        )
 
 
 def _initial(value: Any) -> Any:

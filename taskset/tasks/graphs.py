@@ -28,3 +28,14 @@ def _called(definition: function_pb2.FunctionDef) -> Iterator[str]:
 def named_functions(value: attr_value_pb2.AttrValue) -> Sequence[attr_value_pb2.NameAttrList]:
     """The functions that an attribute of a node names."""
     return [value.func] if value.HasField("func") else value.list.func
+
+
+# Operations that draw from TensorFlow's global random state: the same seeds give other numbers each time.
+_GLOBAL = ("RandomUniform", "RandomUniformInt", "RandomStandardNormal", "TruncatedNormal", "ParameterizedTruncatedNormal",
+           "RandomShuffle", "RandomGamma", "RandomPoissonV2", "Multinomial")  # fmt: skip
+
+
+def global_draw(name: str) -> str | None:
+    """The first operation of a function, or of those it calls, that draws from TensorFlow's global random state; None."""
+    nodes = (node.op for definition in reachable(name).values() for node in definition.node_def)
+    return next((op for op in nodes if op in _GLOBAL), None)

@@ -141,3 +141,9 @@ def test_tasks_can_be_pickled(task):
         batch = next(one.batches("train", 0))
         assert other.loss(one.init(0), batch, 0) == one.loss(one.init(0), batch, 0)
     refused(pickle.dumps, task.reading(lambda *_: {}, "elsewhere"), said="can't be pickled")
+
+
+def test_other_data_has_a_name_of_its_own(task):
+    for source in ("tfds", "synthetic", "none", "", " ", "../x", 3, None):
+        refused(task.reading, lambda *_: {}, source, said="allowed is a name without /")
+    refused(task.reading, {"image": 3}, "mine", said="allowed is a function of split, seed, start and count")

@@ -150,6 +150,21 @@ def test_what_ships_keeps_the_old_ones_marked_until_there_are_new_ones(old, tmp_
         assert set(taskset.load_curves(task=OLD, root=tmp_path / "new")["horizon"]) == {40}
 
 
+def test_curves_of_two_configs_of_a_task_are_not_merged(tmp_path):
+    """A family of a user's own may change between two sweeps; what differs in writing alone is no other config."""
+    one, other = made.write(tmp_path / "a", [SAME[0]]), made.write(tmp_path / "b", [SAME[0]], optimizers=["adagrad_lr_-1.00"])
+    (path,) = store.curve_files(other)
+    metadata = {name: value for name, value in store.read_metadata(path).items() if name != "rows"}
+    config = json.loads(metadata["config"])
+    for changed, is_another in ((json.dumps(config, indent=2), False), (json.dumps({"changed": config}), True)):
+        store.write_table(store.read_table(path).replace_schema_metadata({**metadata, "config": changed}), path)
+        if is_another:
+            with pytest.raises(StoreError, match=f"curves of two configs of {SAME[0]}"):
+                ship.ship([one, other], tmp_path / "both")
+        else:
+            ship.ship([one, other], tmp_path / "alike")
+
+
 def test_tables_that_mix_versions_are_refused(old, tmp_path, monkeypatch):
     root = made.write(tmp_path / "mixed", [OLD], steps=40)
     metadata = {

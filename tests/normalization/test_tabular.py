@@ -84,6 +84,16 @@ def test_a_diverged_run_is_stopped_when_it_tells(problem):
     assert mean.advance("adam_lr_0.00", 10) == 1.5 and mean.advance("adam_lr_0.00", 20) == np.inf  # one of the two has diverged
 
 
+def test_in_turn_goes_on_where_it_stopped(problem):
+    names = ["adam_lr_-3.00", "adam_lr_-2.00"]
+    twice, once = problem.search(seed=0), problem.search(seed=0)
+    for steps in (15, 40):
+        tabular.in_turn(twice, names, steps)
+    tabular.in_turn(once, names, 40)
+    assert [twice.paid(name) for name in names] == [once.paid(name) for name in names] == [30, 10]
+    assert twice.history == once.history
+
+
 def test_in_turn_stops_where_the_budget_ends(problem):
     search = tabular.in_turn(problem.search(seed=0), ["nadamw_grid_seed251", "adam_lr_-3.00", "adam_lr_-2.00"], steps=50)
     assert search.steps == 50 and search.paid("adam_lr_-3.00") == 20 and search.paid("adam_lr_-2.00") is None

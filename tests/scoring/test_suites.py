@@ -17,7 +17,7 @@ from learned.evaluation import runs
 from learned.optimizers.as_optimizer import with_weights
 from learned.outer_training import checkpoint, objectives, trainer
 from learned.outer_training.options import Options
-from taskset import catalogue
+from taskset import catalogue, registry
 from taskset.errors import ConfigError, StoreError, TasksetError, UnknownName
 from taskset.execution import costs
 from taskset.normalization.normalizer import normalizer
@@ -91,6 +91,24 @@ def test_a_rule_makes_a_suite(baselines, monkeypatch, tmp_path, call):
 def test_what_suite_needs(call, arguments):
     status, _, err = call("suite", *arguments)
     assert status == 2 and "allowed are `suite PATTERNS --horizon" in err and len(err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("way", [("--named", "small"), ("--join", "small", "--join", "1h")])
+def test_suites_that_have_their_own_take_no_source_or_limits(call, way):
+    for more in (("--horizon", 5), ("--source", "tfds"), ("--max-params", 10), ("--max-ms", 1), ("--unmeasured",)):
+        status, _, err = call("suite", *way, *more, "--out", "o.json")
+        assert status == 2 and f"{way[0]} takes no {more[0]}: what it makes has its own" in err
+
+
+def test_scales_of_another_config_of_an_own_family_are_refused(tmp_path, monkeypatch):
+    name, family = "own_regression_seed1", registry._families["own_regression"]
+    sweep_to_file(name, SweepOptions(("adam_lr_-3.00", "adam_lr_-2.00", "adam_lr_-1.00"), "synthetic", 20, (0,), 2, 4), tmp_path)
+    write_tables(tmp_path)
+    assert [entry.task for entry in suites.make("x", [name], tmp_path, "synthetic", 20).tasks] == [name]
+    changed = dataclasses.replace(family, sample=lambda seed: family.sample(seed + 1))
+    monkeypatch.setitem(registry._families, "own_regression", changed)
+    with pytest.raises(ConfigError, match=f"another config of '{name}' than it has now: sweep it again"):
+        suites.make("x", [name], tmp_path, "synthetic", 20)
 
 
 def test_suites_that_are_joined(baselines, call, tmp_path):

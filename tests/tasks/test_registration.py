@@ -2,6 +2,7 @@
 
 import sys
 
+import numpy as np
 import pytest
 import sonnet as snt
 import tensorflow as tf
@@ -46,6 +47,13 @@ def test_names_that_files_can_not_have_are_refused(name):
     with pytest.raises(ConfigError, match="allowed are up to 100 letters"):
         taskset.register_fixed(name)(lambda: ("quadratic_family", {}))
     assert name not in taskset.families()
+
+
+@pytest.mark.parametrize("wrong", [np.int64(4), float("nan"), {1, 2}, np.float32(2)])
+def test_a_sampler_that_returns_no_json_is_one_line(wrong):
+    taskset.register_sampler("own")(lambda seed: {"width": wrong})
+    with pytest.raises(ConfigError, match="the sampler of 'own' returned .*allowed are JSON values; int"):
+        taskset.get_config("own_seed3")
 
 
 def test_a_cell_may_run_again_and_another_function_may_not():

@@ -49,6 +49,11 @@ class Curves:
         return described.options(self.path, self.metadata)
 
     @property
+    def config(self) -> Any:
+        """The config of their task, a JSON value."""
+        return described.config(self.path, self.metadata)
+
+    @property
     def version(self) -> str:
         """The version of the package that computed them."""
         return self.metadata.get("taskset_version") or changes.FIRST
@@ -151,9 +156,24 @@ def natural(task: str) -> tuple[str, int]:
 
 
 def check_runs(found: list[Curves]) -> None:
-    """Raise StoreError if these curves can't stand beside one another: `no_run_twice`, `no_mixed_means`."""
+    """Raise StoreError if these curves can't stand beside one another: `no_run_twice`, `no_mixed_means`, `one_config`."""
+    one_config(found)
     no_run_twice(found)
     no_mixed_means(found)
+
+
+def one_config(found: Iterable[Curves]) -> None:
+    """Raise StoreError if curves of one task are of two configs: its family changed between the sweeps."""
+    first: dict[str, Curves] = {}
+    for curves in found:
+        if "config" not in curves.metadata:  # tables of merged baselines may lack it
+            continue
+        other = first.setdefault(curves.task, curves)
+        if curves.metadata["config"] != other.metadata["config"] and curves.config != other.config:
+            raise StoreError(
+                f"{other.path} and {curves.path} have curves of two configs of {curves.task}, whose family changed between the "
+                "sweeps: pass one of them, or sweep the task again"
+            )
 
 
 def no_mixed_means(found: Iterable[Curves]) -> None:

@@ -29,7 +29,7 @@ def in_turn(search: Search, optimizers: Iterable[str], steps: int) -> Search:
         left = steps - search.steps
         if search.trials and left < max(interval, 1):
             break
-        search.advance(optimizer, min(left, search.problem.horizon))
+        search.advance(optimizer, min((search.paid(optimizer) or 0) + left, search.problem.horizon))
     return search
 
 

@@ -313,6 +313,16 @@ def test_averages_of_a_late_parameter_are_corrected_by_its_own_steps(name):
     np.testing.assert_allclose(params["late"], alone["late"], rtol=1e-12)
 
 
+def test_a_trainings_checkpoint_is_not_written_over(tmp_path):
+    np.savez(tmp_path / "checkpoint.npz", **{"adam/x": np.zeros(3)})
+    before = (tmp_path / "checkpoint.npz").read_bytes()
+    with pytest.raises(StoreError, match="is the checkpoint of a training, which resumes from it: give another output"):
+        export("mlp_pes", tmp_path / "checkpoint.npz")
+    assert (tmp_path / "checkpoint.npz").read_bytes() == before
+    for _ in range(2):  # weights alone may be written again
+        export("mlp_pes", tmp_path / "weights.npz")
+
+
 def test_late_gradients_of_hierarchical_are_clipped_by_their_own_average():
     """From the tensor's second gradient on, a hundred times the first, both count by half in the average that clips."""
     optimizer = numpy_update.LearnedOptimizer("hierarchical", weights(optimizers.get("hierarchical")))

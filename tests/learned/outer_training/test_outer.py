@@ -4,6 +4,7 @@ import copy
 import os
 import signal
 import threading
+import types
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import pytest
 import learned  # noqa: F401
 from learned import optimizers
 from learned.estimators import base
-from learned.outer_training import checkpoint, length_schedules, session
+from learned.outer_training import checkpoint, length_schedules, objectives, session
 from learned.outer_training import trainer as outer
 from learned.outer_training.options import DEFAULTS, Options
 from learned.outer_training.task_pool import Result, TaskPool
@@ -83,6 +84,27 @@ def test_training_finds_a_better_learning_rate(tmp_path):
     made.train(25, report=lines.append)
     assert np.exp(made.weights["log_learning_rate"]) > 0.1
     assert np.mean([line["loss"] for line in lines[-3:]]) < 0.85 * lines[0]["loss"]
+
+
+def test_what_an_estimator_returns_has_the_shape_of_the_weights(pes_pool, monkeypatch):
+    gradient = base.Estimate(np.float64(0.5), 1.0, 0, 20)
+    made = types.SimpleNamespace(init=lambda seed: {"number": 0}, estimate=lambda theta, state, lengths: (gradient, state))
+    pool = TaskPool(suite(NAMES[1:]), options())
+    monkeypatch.setattr(pool, "estimator", lambda name: made)
+    with pytest.raises(ConfigError, match=r"gave a gradient of shape \[\]: allowed is that of the weights, \[3\]"):
+        pool.estimate(0, 0, np.zeros(3))
+
+
+def test_scales_that_an_objective_asks_for_are_those_of_suites(monkeypatch):
+    monkeypatch.setattr(objectives.get("train").__class__, "scale_split", "test")
+    with pytest.raises(ConfigError, match="scale_split 'test': allowed are train, valid_outer"):
+        TaskPool(suite(NAMES[1:]), options())
+
+
+@pytest.mark.parametrize("every", [{"save_every": 0}, {"save_every": -1}, {"keep_every": 0}, {"save_every": 2.5}])
+def test_intervals_of_checkpoints_are_checked(tmp_path, pes_pool, every):
+    with pytest.raises(ConfigError, match="_every is .*: allowed is an integer of at least 1"):
+        trainer(tmp_path, suite(NAMES[1:]), options(), pes_pool).train(1, **every)
 
 
 # Killed and resumed; any number of workers.
