@@ -12,10 +12,8 @@ from taskset.execution.runtime import start_tensorflow
 
 # Of `learned.Options`: how the experiments train on tiny tasks, whole trainings in truncations of 20 steps.
 # One task: after the first episodes, cut so that pairs do not end together, all are whole trainings. Of many tasks one leaves
-# when each pair has ended an episode, so that first episodes, all of them cut, would be most of the training (docs/learned.md).
+# when each pair has ended an episode, so that first episodes, all of them cut, are most of the training (docs/learned.md).
 PES = {"estimator": "pes", "steps": 20, "sigma": 0.01, "first_lengths": "spread", "warm_up": 20, "clip": 0.1}
-# For many: a task stays until each pair has ended four episodes, three of them whole.
-LASTING = {**PES, "episodes": 4}
 HELD_OUT = ("mnist", "fashion_mnist")  # data sets of tiny tasks that are judged, and that no training sees
 SHARES = (1 / 8, 1 / 4, 1 / 2, 1)  # of a training's minutes, after which weights are kept to be judged
 
