@@ -71,7 +71,8 @@ class WithWeights:
             held = tf.cond(tf.equal(step % VALIDATION_INTERVAL, 0), validation_loss, lambda: state["validation_loss"])
         planned = self.learned.planned(hparams.get("horizon"), _dtype(params))
         _, update, theta = self._parts
-        params, learned = update(_constants(theta, params), grads, state["learned"], params, step, loss, held, **planned)
+        losses = self.learned.shown(loss, held)
+        params, learned = update(_constants(theta, params), grads, state["learned"], params, step, *losses, **planned)
         return params, {"learned": learned, "validation_loss": held} if self.uses_validation_loss else {"learned": learned}
 
 

@@ -25,7 +25,7 @@ class LearnedOptimizer:
     init: `init(theta, params) -> state`, a nested dict of tensors, for the task's params {path: tensor}.
     update: `update(theta, grads, state, params, step, loss, validation_loss) -> (params, state)` after one more step.
         step: steps already taken, a scalar integer tensor; loss: the train loss that grads come from; validation_loss: the last
-        one that was measured. Both losses are scalars, ignored where the rule doesn't read them. With `uses_horizon` there
+        one that was measured. Both losses are scalars, None where the rule doesn't say it reads them. With `uses_horizon` there
         is another argument `horizon=`, the number of steps that the training is planned to have, a scalar tensor of the params'
         dtype; beyond it `step` increases and `horizon` stays.
     uses_validation_loss, uses_loss, uses_horizon: whether the rule reads the validation loss, the train loss, the horizon.
@@ -68,6 +68,10 @@ class LearnedOptimizer:
         if self.alone is None:
             return self.init, self.update, theta
         return *self.alone, self.effective(theta) if self.effective else theta
+
+    def shown(self, loss: Any, validation_loss: Any) -> tuple[Any, Any]:
+        """Both losses as `update` gets them: None for one that the rule does not say it uses, in training as in frameworks."""
+        return loss if self.uses_loss else None, validation_loss if self.uses_validation_loss else None
 
     def planned(self, horizon: Any, dtype: tf.DType) -> dict[str, tf.Tensor]:
         """{"horizon": ..} for `update`, from a number or scalar tensor; {} unless it reads the horizon."""

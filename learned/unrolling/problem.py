@@ -136,8 +136,7 @@ class Problem:
             inner["optimizer"],
             inner["params"],
             step,
-            loss,
-            held,
+            *self.optimizer.shown(loss, held),
             **self.optimizer.planned(horizon, self.dtype),
         )
         return self.normalized(inner, outer), after

@@ -7,12 +7,14 @@ import tensorflow as tf
 import taskset
 from learned import optimizers
 from learned.estimators import base, episodes
+from learned.optimizers.as_optimizer import with_weights
 from learned.optimizers.base import LearnedOptimizer
 from learned.outer_training import objectives
 from learned.unrolling.backpropagation import BackpropagatedUnroll
 from learned.unrolling.problem import Problem
 from learned.unrolling.unroll import Unroll
 from learned.unrolling.vectors import Layout, named_leaves
+from taskset.execution.loop import train
 from taskset.tasks.initializers import constant
 from tests.learned.problems import (
     digits,
@@ -205,6 +207,27 @@ def test_optimizers_that_look_at_it_are_given_the_validation_loss_every_ten_step
     for _, batch in zip(range(11), task.batches("valid_inner", seed)):
         losses.append(float(task.loss(task.init(seed), batch, 0)))
     np.testing.assert_allclose(heard, [losses[0], losses[0], losses[10]], rtol=1e-5)
+
+
+@pytest.mark.parametrize("declared", [{}, {"uses_loss": True}, {"uses_validation_loss": True}])
+def test_a_loss_that_a_rule_does_not_declare_is_not_there(declared):
+    """Neither in outer training nor afterwards: it would be the train loss in one place, and missing in another."""
+    seen = set()
+
+    def update(theta, grads, state, params, step, loss, validation_loss):
+        seen.add((loss is not None, validation_loss is not None))
+        return {path: w - theta["rate"] * grads[path] for path, w in params.items()}, state
+
+    rule = LearnedOptimizer(
+        "told", {"rate": ((), constant(0.1))}, lambda theta, params: {"rate": theta["rate"]}, update, **declared
+    )
+    problem = Problem(digits().task, rule, objectives.get("train"), objectives.LossScale(2.5, 0.5), tf.float32)
+    unroll = Unroll(problem, 1, 1, 2, mode="graph_loop")
+    unroll.run(*[tf.constant(problem.theta(0))[None]] * 2, unroll.empty(), *first_truncation(unroll).arguments)
+    in_training = set(seen)
+    seen.clear()
+    train(problem.task, with_weights(rule, {"rate": np.float32(0.1)}), 2, seed=0)
+    assert in_training == seen == {("uses_loss" in declared, "uses_validation_loss" in declared)}
 
 
 def test_optimizers_that_read_it_are_given_the_length_of_the_episode_they_are_in():
