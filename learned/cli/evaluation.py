@@ -9,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from learned.evaluation import choice, runs
 from taskset import plugins
 from taskset.cli.main import Address, DataDir, EngineName, Modules, err, match_tasks, out
+from taskset.cli.options import MOST_SEEDS
 from taskset.normalization.sweep import engines
 from taskset.normalization.sweep.runner import SweepOptions
 from taskset.scoring import named_suites, requested
@@ -25,7 +26,7 @@ def evaluate(
     ] = None,
     split: Annotated[str, typer.Option(help="Tasks of the suite to train: train, valid, test or all.")] = "test",
     seeds: Annotated[
-        int, typer.Option(min=1, max=10_000, help="Runs of each task, from seeds 0, 1, .. as in the baselines.")
+        int, typer.Option(min=1, max=MOST_SEEDS, help="Runs of each task, from seeds 0, 1, .. as in the baselines.")
     ] = 3,
     source: Annotated[
         str | None, typer.Option(help="Source of the data of named tasks: tfds or synthetic. A suite has its own.")
@@ -94,7 +95,7 @@ def choose(
     horizon: Annotated[
         int | None, typer.Option(min=1, help="Training steps; default: those of the suite.", show_default=False)
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, max=10_000, help="Runs of each task, from seeds 0, 1, ..")] = 3,
+    seeds: Annotated[int, typer.Option(min=1, max=MOST_SEEDS, help="Runs of each task, from seeds 0, 1, ..")] = 3,
     batches: Annotated[int, typer.Option(min=1, help="Batches of each split in an evaluation.")] = 5,
     evaluations: Annotated[int, typer.Option(min=1, help="Number of intervals between evaluations.")] = 10,
     data_dir: DataDir = None,

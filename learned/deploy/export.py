@@ -6,8 +6,6 @@ The readers are `numpy_update.py`, `torch_update.py` and `jax_update.py` of this
 from __future__ import annotations
 
 import ast
-import contextlib
-import zipfile
 from pathlib import Path
 
 from learned.deploy.weights import load_weights
@@ -29,7 +27,7 @@ def export(path: PathLike, output: PathLike, format: str = "numpy") -> tuple[Pat
     output = Path(output)
     if output.suffix != ".npz":
         raise StoreError(f"output {str(output)!r}: allowed is the name of an .npz file")
-    if _can_be_resumed(output):
+    if checkpoint.can_be_resumed(output):
         raise StoreError(f"{output} is the checkpoint of a training, which resumes from it: give another output")
     if format not in READERS:
         raise StoreError(f"format {format!r}: allowed are {', '.join(READERS)}")
@@ -45,12 +43,6 @@ def export(path: PathLike, output: PathLike, format: str = "numpy") -> tuple[Pat
     reader = output.with_name(READERS[format])
     write_text(text, reader)
     return output, reader
-
-
-def _can_be_resumed(path):
-    with contextlib.suppress(OSError, zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
-        return "adam/x.npy" in archive.namelist()
-    return False
 
 
 def rules(text: str) -> list[str]:

@@ -11,8 +11,10 @@ Files appear whole: they are written under a temporary name and renamed. Each ar
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -101,6 +103,13 @@ _KINDS = {str: "a text", int: "an integer", dict: "an object", list: "a list"}
 def digest(weights: Mapping[str, np.ndarray]) -> str:
     """A text that other weights don't have: what a training records of its start, and an evaluation of what it judges."""
     return hashlib.sha256(b"".join(name.encode() + weights[name].tobytes() for name in sorted(weights))).hexdigest()[:16]
+
+
+def can_be_resumed(path: PathLike) -> bool:
+    """Whether a file holds the state of a training, and not weights alone; False where there is none, or of another kind."""
+    with contextlib.suppress(OSError, zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
+        return "adam/x.npy" in archive.namelist()
+    return False
 
 
 def save(path: PathLike, meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:

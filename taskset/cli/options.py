@@ -9,6 +9,8 @@ from rich.console import Console
 out = Console(highlight=False, emoji=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
+MOST_SEEDS = 10_000  # of a command: of more, lists alone would take the memory
+
 DataDir = Annotated[
     str | None,
     typer.Option(help="TFDS directory. Default: the environment variable TFDS_DATA_DIR, else TFDS's own.", show_default=False),

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from taskset import plugins
 from taskset.cli.data import DataDir
-from taskset.cli.options import Address, EngineName, err, out
+from taskset.cli.options import MOST_SEEDS, Address, EngineName, err, out
 from taskset.errors import ConfigError
 from taskset.execution.runtime import start_tensorflow
 from taskset.normalization.sweep import engines
@@ -38,7 +38,7 @@ def score(
     name: Annotated[
         str | None, typer.Option(help="Name in tables and curves; default: the optimizer's.", show_default=False)
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, max=10_000, help="Runs of each trial on each task.")] = 2,
+    seeds: Annotated[int, typer.Option(min=1, max=MOST_SEEDS, help="Runs of each trial on each task.")] = 2,
     horizon: Annotated[
         int | None, typer.Option(min=1, help="Training steps, at most the suite's, which is the default.", show_default=False)
     ] = None,

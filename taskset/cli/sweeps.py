@@ -7,7 +7,7 @@ import typer
 
 from taskset import catalogue, plugins
 from taskset.cli.matching import match_optimizers, match_tasks
-from taskset.cli.options import Address, DataDir, EngineName, Mode, Modules, Results, Source, TaskName, err, out
+from taskset.cli.options import MOST_SEEDS, Address, DataDir, EngineName, Mode, Modules, Results, Source, TaskName, err, out
 from taskset.datasets.base import SPLITS, check_source
 from taskset.errors import unknown
 from taskset.execution import modes
@@ -46,7 +46,7 @@ def baseline(
     out_dir: Annotated[Path, typer.Option("--out", help="Directory of the results.")],
     source: Source = "tfds",
     steps: Annotated[int, typer.Option(min=1, max=2**31 - 1, help="Number of training steps of each run (the horizon).")] = 10000,
-    seeds: Annotated[int, typer.Option(min=1, max=10_000, help="Number of runs of each optimizer, with seeds 0, 1, ..")] = 5,
+    seeds: Annotated[int, typer.Option(min=1, max=MOST_SEEDS, help="Number of runs of each optimizer, with seeds 0, 1, ..")] = 5,
     optimizers: Annotated[
         list[str] | None,
         typer.Option(

@@ -16,6 +16,7 @@ import json
 import math
 import zlib
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -83,6 +84,11 @@ class Suite:
         return json.loads(json.dumps(asdict(self)))
 
 
+def repeated(entries: Iterable[Entry]) -> list[str]:
+    """The names of the tasks that are there more than once."""
+    return [task for task, count in Counter(entry.task for entry in entries).items() if count > 1]
+
+
 def from_json(values: Any, where: object) -> Suite:
     """The `Suite` of JSON values; `where` is named in errors. Its tasks are looked up; its modules are never imported.
 
@@ -110,8 +116,7 @@ def from_json(values: Any, where: object) -> Suite:
         _check_entry(entry, where)
     if not suite.tasks:
         raise StoreError(f"{where} has no tasks: make one with `python -m learned suite`")
-    twice = [task for task, count in Counter(entry.task for entry in suite.tasks).items() if count > 1]
-    if twice:
+    if twice := repeated(suite.tasks):
         raise StoreError(f"{where}: task {shown(twice[0])} is there twice; make a suite with `python -m learned suite`")
     _require_current(suite, where)
     return suite

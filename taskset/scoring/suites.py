@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from taskset.scoring.suite import (
     SplitScales,
     Suite,
     from_json,
+    repeated,
     split_of,
 )
 from taskset.version import __version__
@@ -175,8 +175,7 @@ def joined(name: str, parts: Iterable[Suite], version: int = 1) -> Suite:
     if len(kinds) != 1:
         raise ConfigError(f"suites to join have (source, horizon) {sorted(kinds)}: allowed are suites that agree in both")
     tasks = tuple(entry for part in parts for entry in part.tasks)
-    twice = [task for task, count in Counter(entry.task for entry in tasks).items() if count > 1]
-    if twice:
+    if twice := repeated(tasks):
         raise ConfigError(f"task {shown(twice[0])} is in two suites to join: allowed are suites without common tasks")
     modules = tuple(dict.fromkeys(module for part in parts for module in part.modules))
     made_by = min((part.taskset_version for part in parts), key=changes.release)

@@ -23,7 +23,6 @@ from taskset.tasks.deferred import Deferred
 from taskset.tasks.graphs import global_draw
 from taskset.tasks.sonnet_starts import seeded
 
-# Operations that draw from the global state.
 _MADE_OUTSIDE = "a Sonnet module of the loss was made outside it: make modules inside the loss, in each call"
 
 

@@ -43,8 +43,7 @@ class Estimates:
 
     def __call__(self, theta, seed):
         """(ES [pairs, P], reparameterization [pairs, P]); rows of pairs that are not finite have entries that are not."""
-        es, reparam, _, _ = self.estimator.of_pairs(theta, self.estimator.init(seed), lambda rng, n: np.full(n, self.length))
-        return es, reparam
+        return self.estimator.of_pairs(theta, self.estimator.init(seed), lambda rng, n: np.full(n, self.length))[:2]
 
 
 def variances(es, reparam):

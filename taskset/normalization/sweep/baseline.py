@@ -17,7 +17,7 @@ from taskset.datasets.sharing import shared_arrays
 from taskset.errors import InfeasibleTask
 from taskset.normalization import store
 from taskset.normalization.sweep import claims, engines, planning, provenance, resume, workers
-from taskset.normalization.sweep.runner import Curves, SweepOptions, earlier_curves, swept
+from taskset.normalization.sweep.runner import Curves, SweepOptions, earlier_curves, keep, swept
 
 
 @dataclass(frozen=True)
@@ -109,9 +109,7 @@ class SweepWork:
     def keep(self, job: str, result: Curves) -> None:
         """Write the task's file."""
         del job
-        with resume.settling(self.root):
-            resume.settle_options(self.root, self.options.as_json())  # once more: another sweep may have been first here
-            result.write(self.root)
+        keep(result, self.options, self.root)
 
 
 def run(

@@ -20,7 +20,6 @@ from taskset.normalization import store
 from taskset.normalization.store import described
 from taskset.normalization.store.files import is_alive
 from taskset.normalization.sweep import claims
-from taskset.normalization.sweep.claims import claim
 
 if TYPE_CHECKING:
     from taskset.normalization.sweep.runner import SweepOptions
@@ -174,6 +173,6 @@ def remove_leftovers(root: str | Path) -> None:
         with contextlib.suppress(OSError):
             there = path.lstat()
             if stat.S_ISREG(there.st_mode) and there.st_uid == os.getuid():
-                with claim(root, match[1]) as free:
+                with claims.claim(root, match[1]) as free:
                     if free:
                         path.unlink()

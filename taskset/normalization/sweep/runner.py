@@ -282,7 +282,11 @@ def sweep_to_file(
 
     Where there is a file with a part of the runs, only the others are made (`swept`).
     """
-    curves = swept(name, options, earlier_curves(name, options, root), data_dir, mode, report)
+    return keep(swept(name, options, earlier_curves(name, options, root), data_dir, mode, report), options, root)
+
+
+def keep(curves: Curves, options: SweepOptions, root: str | Path) -> Path:
+    """Write the curves of a sweep with these options into `root`, unless it holds others' by now; returns the path."""
     with resume.settling(root):
         resume.settle_options(root, options.as_json())  # once more: another sweep may have been first to have curves here
         return curves.write(root)

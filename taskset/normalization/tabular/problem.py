@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from taskset.datasets.base import SPLITS
 from taskset.errors import StoreError, guessed, shown, unknown
 from taskset.random import seeds
-from taskset.samplers.optimizers import opt_list_names
+from taskset.samplers.optimizers import family_of, get_optimizer_config, opt_list_names
 
 if TYPE_CHECKING:
     from taskset.normalization.tabular.space import Space
@@ -49,8 +49,6 @@ class Problem:
 
     def hyperparameters(self, optimizer: str) -> dict[str, float]:
         """The configuration's hyperparameters as a dict."""
-        from taskset.samplers.optimizers import get_optimizer_config
-
         self._place(optimizer)
         return get_optimizer_config(optimizer)[0]
 
@@ -78,8 +76,6 @@ class Problem:
         return space_of({name: self.hyperparameters(name) for name in names})
 
     def _family(self, optimizer: str) -> str:
-        from taskset.samplers.optimizers import family_of
-
         return family_of(optimizer) or optimizer  # a learned one, or a user's own: a family by itself
 
     def scale(self, choose_on: str = "valid_outer", seed: int | None = None) -> tuple[float, float]:
