@@ -121,6 +121,13 @@ def resolve(name: str) -> tuple[str, Config]:
     raise unknown("task", name, known, "python -m taskset list shows all.")
 
 
+def own_config(name: str) -> Config | None:
+    """The config of a task that a user registered; None for the package's own, which change by versions only."""
+    load()
+    describes = registry._fixed[name] if name in registry._fixed else registry._families[family_of(name)].sample
+    return resolve(name)[1] if registry.is_own(describes) else None
+
+
 def family_of(name: str) -> str:
     """The family of any task name; draws no config where the name has the family. Raises `UnknownName`."""
     load()

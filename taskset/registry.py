@@ -56,6 +56,11 @@ class Facts:
         return getattr(self.data, "reads", getattr(self.data, "name", ""))
 
     @property
+    def origin(self) -> dict[str, Any] | None:
+        """What `Task.data_origin` will be, where the data knows it before it is opened; else None."""
+        return getattr(self.data, "origin", None)
+
+    @property
     def convolutional(self) -> bool:
         """Whether a parameter is a filter of two dimensions: [height, width, channels in, channels out]."""
         return any(len(shape) == 4 for shape in (self.parameter_shapes or {}).values())

@@ -171,7 +171,7 @@ def plan(judged: NamedCheckpoint, tasks: Sequence[str], options: SweepOptions, r
             waiting.append(name)
             continue
         metadata = store.read_metadata(path)
-        check_finished(path, metadata, name, family, source, config, options.as_json())
+        check_finished(path, metadata, name, family, source, config, facts, options.as_json())
         if metadata.get("checkpoint", _as_metadata(judged)) != _as_metadata(judged):
             raise StoreError(f"{path} has curves of another checkpoint: delete it to compute it again, or use another --out")
     return waiting

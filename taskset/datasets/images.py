@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from taskset.datasets import splits
 from taskset.datasets.base import BatchShapes, EpochOrder, RawBatch, check_source
+from taskset.datasets.given import RawShapes
 from taskset.datasets.info import image_info
 from taskset.errors import ConfigError
 
@@ -73,6 +74,12 @@ class ImageData:
     def batch(self) -> BatchShapes:
         """{name: (shape, dtype)} of a prepared batch."""
         return {"image": ((self.batch_size, *self.image_shape), "float32"), "label": ((self.batch_size,), "int32")}
+
+    @property
+    def raw(self) -> RawShapes:
+        """{name: (shape, limit)} of a raw batch: pixels 0 .. 255 before cropping, and labels."""
+        shape = (self.batch_size, *image_info(self.name).shape)
+        return {"image": (shape, 256), "label": ((self.batch_size,), self.num_classes)}
 
     def cuts(self, sizes: Mapping[str, int]) -> dict[str, splits.Cut]:
         """{split: Cut} for stored splits of these sizes."""

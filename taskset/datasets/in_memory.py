@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import zlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from taskset.datasets.base import SPLITS, BatchShapes, EpochOrder, RawBatch, RawBatches
+from taskset.datasets.base import SPLITS, BatchShapes, EpochOrder, RawBatch
 from taskset.errors import ConfigError, cut, shown
 
 if TYPE_CHECKING:
@@ -17,8 +19,16 @@ if TYPE_CHECKING:
     from taskset.datasets.prepared import Directory
 
 
-def _float_or_int(array):
-    return np.asarray(array, np.float32 if np.issubdtype(array.dtype, np.floating) else np.int32)
+def _float_or_int(name, array):
+    if array.dtype.kind not in "biuf":
+        raise ConfigError(f"array {shown(name)} is of {array.dtype}: allowed are numbers and truth values")
+    kind = np.float32 if array.dtype.kind == "f" else np.int32
+    with np.errstate(over="ignore"):
+        cast = array.astype(kind)
+    lost = np.isfinite(array) & ~np.isfinite(cast) if kind is np.float32 else cast != array
+    if lost.any():
+        raise ConfigError(f"array {shown(name)} has {array[lost][0]!s}, which {kind.__name__} can't hold")
+    return cast
 
 
 class InMemoryData:
@@ -27,8 +37,9 @@ class InMemoryData:
     arrays: {name: array}, all of the same length along the first axis, that of the examples; they are cast to float32 or int32.
     rows: {split: range} of "train", "valid_inner", "valid_outer", "test"; each has at least `batch_size` rows in a row.
     batch_size: examples per batch.
+    origin: what curves keep of the data (JSON values), with a checksum of arrays, rows and batch size.
 
-    Raises `ConfigError` for arrays of different lengths and rows that they don't have.
+    Raises `ConfigError` for arrays of different lengths, values that don't fit and rows that they don't have.
 
     Each epoch is a new permutation of a split's rows. The loss reads batches of the arrays, unchanged.
     """
@@ -38,7 +49,9 @@ class InMemoryData:
     def __init__(self, arrays: Mapping[str, ArrayLike], rows: Mapping[str, range], batch_size: int) -> None:
         if set(rows) != set(SPLITS):
             raise ConfigError(f"rows has {cut(', '.join(map(repr, rows)))}; needed are {', '.join(SPLITS)}")
-        self.arrays = {name: _float_or_int(np.asarray(array)) for name, array in arrays.items()}
+        if type(batch_size) is not int or batch_size < 1:
+            raise ConfigError(f"batch_size {shown(batch_size)}: allowed is a whole number from 1 on")
+        self.arrays = {name: _float_or_int(name, np.asarray(array)) for name, array in arrays.items()}
         lengths = {array.shape[:1] for array in self.arrays.values()}
         if len(lengths) != 1 or () in lengths:
             shapes = {name: array.shape for name, array in self.arrays.items()}
@@ -61,16 +74,37 @@ class InMemoryData:
         rows = ", ".join(f"{split} {len(order.rows)}" for split, order in self._orders.items())
         return f"InMemoryData({arrays}; examples: {rows}; batch_size {self.batch_size})"
 
+    @functools.cached_property
+    def origin(self) -> dict[str, str]:
+        value = 0
+        for name, array in sorted(self.arrays.items()):
+            value = zlib.crc32(f"{name} {array.dtype} {array.shape}".encode(), value)
+            value = zlib.crc32(array.tobytes(), value)
+        drawn = [self.batch_size, *((order.rows.start, order.rows.stop) for order in self._orders.values())]
+        return {"source": "none", "name": "arrays in memory", "checksum": f"{zlib.crc32(repr(drawn).encode(), value):08x}"}
+
     def check(self, source: str | None = None, data_dir: Directory | None = None) -> None:
         """Does nothing: the data is there."""
 
-    def open(self, source: str | None = None, data_dir: Directory | None = None) -> RawBatches:
+    def open(self, source: str | None = None, data_dir: Directory | None = None) -> _Drawn:
         """The raw batches; both arguments are ignored."""
-        return lambda split, seed, start, count: self._take(self._orders[split](seed, split, start, count))
+        return _Drawn(self)
 
-    def _take(self, rows: np.ndarray) -> RawBatch:
+    def take(self, split: str, seed: int, start: int, count: int) -> RawBatch:
+        """Batches `start .. start + count - 1` of a split: {name: array [count, batch size, ..]}."""
+        rows = self._orders[split](seed, split, start, count)
         return {name: array[rows] for name, array in self.arrays.items()}
 
     def prepare(self, raw: Mapping[str, tf.Tensor], key: tf.Tensor) -> dict[str, tf.Tensor]:
         """The raw batch, unchanged."""
         return dict(raw)
+
+
+class _Drawn:
+    """`RawBatches` of an `InMemoryData`, with the origin that a `Task` reports."""
+
+    def __init__(self, data: InMemoryData) -> None:
+        self.origin, self._data = data.origin, data
+
+    def __call__(self, split: str, seed: int, start: int, count: int) -> RawBatch:
+        return self._data.take(split, seed, start, count)

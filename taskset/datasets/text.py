@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from taskset.datasets import splits, text_info
 from taskset.datasets.base import BatchShapes, EpochOrder, RawBatch, check_source
 from taskset.datasets.corpus import Corpus, window_starts, windows
+from taskset.datasets.given import RawShapes
 from taskset.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -58,6 +59,11 @@ class TextClassificationData:
         """tokens [batch size, patch length], mask of the same shape (1 on tokens, 0 on padding), label [batch size]."""
         shape = (self.batch_size, self.patch_length)
         return {"tokens": (shape, "int32"), "mask": (shape, "float32"), "label": ((self.batch_size,), "int32")}
+
+    @property
+    def raw(self) -> RawShapes:
+        """{name: (shape, limit)} of a raw batch; tokens are clipped to `max_token` later."""
+        return {**_raw(self), "label": ((self.batch_size,), self.num_classes)}
 
     @property
     def infeasible(self) -> str | None:
@@ -114,6 +120,11 @@ class LanguageModelData:
         return {"tokens": (shape, "int32"), "mask": (shape, "float32")}
 
     @property
+    def raw(self) -> RawShapes:
+        """{name: (shape, limit)} of a raw batch."""
+        return _raw(self)
+
+    @property
     def infeasible(self) -> str | None:
         """Why no batch can be drawn, or None."""
         return _infeasible(self)
@@ -134,6 +145,11 @@ class LanguageModelData:
     def prepare(self, raw: Mapping[str, tf.Tensor], key: tf.Tensor) -> dict[str, tf.Tensor]:
         """The mask as float32; nothing is random here."""
         return _prepare(raw)
+
+
+def _raw(spec: TextClassificationData | LanguageModelData) -> RawShapes:
+    shape = (spec.batch_size, spec.patch_length)
+    return {"tokens": (shape, 2**31), "mask": (shape, 2)}
 
 
 def _check(name: str, source: str, data_dir: Directory | None) -> None:

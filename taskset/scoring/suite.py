@@ -7,7 +7,8 @@
 
 A scale is [initial, best] of a normalizer (`taskset.normalization`): a suite carries all that training on it needs to know of
 baselines; {} stands for a task that has not been measured yet (`taskset.scoring.measuring`). `split` follows from the task's name
-alone (`split_of`), so that no task is ever trained on under one suite and held out under another.
+alone (`split_of`), so that no task is ever trained on under one suite and held out under another. A task that a user
+registered has a checksum of its `config` beside these: no version tells when it changes.
 """
 
 from __future__ import annotations
@@ -40,12 +41,24 @@ def split_of(task: str) -> str:
 
 @dataclass(frozen=True)
 class Entry:
-    """A task of a suite. scales: those of SCALES, or {}: not measured yet."""
+    """A task of a suite. scales: those of SCALES, or {}: not measured yet. config: `config_checksum` when the suite was made."""
 
     task: str
     family: str
     split: str
     scales: SplitScales
+    config: str | None = None
+
+
+def entry_of(task: str, scales: SplitScales) -> Entry:
+    """The `Entry` of a task as it is now."""
+    return Entry(task, catalogue.family_of(task), split_of(task), scales, config_checksum(task))
+
+
+def config_checksum(task: str) -> str | None:
+    """CRC-32 of the config of a task that a user registered, as hexadecimal digits; None for the package's own."""
+    config = catalogue.own_config(task)
+    return None if config is None else f"{zlib.crc32(json.dumps(config, sort_keys=True).encode()):08x}"
 
 
 @dataclass(frozen=True)
@@ -81,7 +94,11 @@ class Suite:
 
     def as_json(self) -> dict[str, Any]:
         """The suite as JSON values."""
-        return json.loads(json.dumps(asdict(self)))
+        values = json.loads(json.dumps(asdict(self)))
+        for entry in values["tasks"]:
+            if entry["config"] is None:  # a suite of the package's tasks reads as it did before configs were kept
+                del entry["config"]
+        return values
 
 
 def repeated(entries: Iterable[Entry]) -> list[str]:
@@ -147,6 +164,11 @@ def _check_entry(entry: Entry, where: object) -> None:
     family = catalogue.family_of(entry.task)
     if entry.family != family:
         raise StoreError(f"{where}: task {entry.task!r} has family {shown(entry.family)}: allowed is its own, {family!r}")
+    if entry.config is not None and entry.config != config_checksum(entry.task):
+        raise StoreError(
+            f"{where}: the config of task {entry.task!r} is another than when the suite was made: sweep it again, and make a new "
+            "suite with `python -m learned suite`"
+        )
 
 
 def _lacking(suite: Suite, error: UnknownName, where: object) -> UnknownName:

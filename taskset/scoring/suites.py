@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from taskset import catalogue, changes, registry
+from taskset import catalogue, changes
 from taskset.errors import ConfigError, StoreError, shown, unknown
 from taskset.execution import costs
 from taskset.normalization.store import make_directory, write_text
@@ -16,12 +16,12 @@ from taskset.scoring.suite import (
     SCALES,
     SOURCES,
     SPLITS,  # noqa: F401 (others read `suites.SPLITS`)
-    Entry,
+    Entry,  # noqa: F401
     SplitScales,
     Suite,
+    entry_of,
     from_json,
     repeated,
-    split_of,
 )
 from taskset.version import __version__
 
@@ -104,7 +104,7 @@ def make(
             continue
         _require_config(task, row)
         if row["ms_per_step"] <= max_milliseconds and _known(row["num_params"]) <= max_parameters:
-            entries.append(Entry(task, row["family"], split_of(task), found[task]))
+            entries.append(entry_of(task, found[task]))
     if not entries:
         where = baselines or "the package's baselines"
         raise ConfigError(
@@ -117,11 +117,9 @@ def make(
 
 
 def _require_config(task: str, row: Mapping[Any, Any]) -> None:
-    """Raise `ConfigError` where a task of a user's own family is no longer what the baselines (a row of their tasks) are of."""
-    family, config = row["family"], row["config"]
-    if config is None or not registry.is_own(catalogue.family(family).sample):
-        return
-    if json.loads(config) != json.loads(json.dumps(catalogue.resolve(task)[1])):
+    """Raise `ConfigError` where a task that a user registered is no longer what the baselines (a row of their tasks) are of."""
+    config = catalogue.own_config(task)
+    if config is not None and row["config"] is not None and json.loads(row["config"]) != json.loads(json.dumps(config)):
         raise ConfigError(
             f"the baselines are of another config of {task!r} than it has now: sweep it again, or give others by --baselines"
         )
@@ -155,7 +153,7 @@ def make_unmeasured(
         if not catalogue.feasible(task) or (size if size is not None else 0) > max_parameters:
             continue
         if max_milliseconds == math.inf or (cost is not None and cost[0] <= max_milliseconds):
-            entries.append(Entry(task, catalogue.family_of(task), split_of(task), {}))
+            entries.append(entry_of(task, {}))
     if not entries:
         raise ConfigError(
             f"no task of {', '.join(map(repr, patterns))} can run and is small enough: python -m taskset list shows all"

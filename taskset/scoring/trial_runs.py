@@ -53,11 +53,12 @@ def plan(candidate: Candidate, tasks: Iterable[str], options: SweepOptions, root
     waiting = []
     for name in tasks:
         family, config = catalogue.resolve(name)
-        source = options.source_of(catalogue.facts(family, config))
+        facts = catalogue.facts(family, config)
+        source = options.source_of(facts)
         path = store.curve_path(root, source, family, name)
         if path.exists():
             found = store.read_metadata(path)
-            check_finished(path, found, name, family, source, config, options.as_json())
+            check_finished(path, found, name, family, source, config, facts, options.as_json())
             if found.get("candidate") != _as_metadata(candidate):
                 raise StoreError(
                     f"{path} has curves of another optimizer or other hyperparameters: delete it, or use another --out"

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from taskset.datasets.base import SOURCES, SPLITS, Batch, BatchShapes, DataSpec, RawBatch, RawBatches
+from taskset.datasets.given import GivenBatches
 from taskset.errors import ConfigError, cut, shown, unknown
 from taskset.optimizers.base import Gradients, Params, Step
 from taskset.random import seeds, stateless
@@ -271,14 +272,17 @@ class Task:
     def reading(self, raw_batches: RawBatches, source: str) -> Task:
         """The same task on other data: a copy that draws from `raw_batches` (`taskset.datasets.base.RawBatches`).
 
-        source: what results on that data are to be called. Raises `ConfigError` for a name of the package's own sources.
+        source: what results on that data are to be called. Raises `ConfigError` for a name of the package's own sources; the task
+        does where names, shapes or values of what it draws are not those that it reads.
         """
         if not isinstance(source, str) or not source.strip() or "/" in source or source in (*SOURCES, "none"):
             raise ConfigError(f"source {shown(source)}: allowed is a name without /, other than {', '.join(SOURCES)} and none")
         if not callable(raw_batches):
             raise ConfigError(f"raw_batches {shown(raw_batches)}: allowed is a function of split, seed, start and count")
         other = object.__new__(type(self))
-        other.__dict__.update(self.__dict__, _open=raw_batches, source=source, _reads_other_data=True)
+        other.__dict__.update(
+            self.__dict__, _open=GivenBatches(raw_batches, self.data, source), source=source, _reads_other_data=True
+        )
         return other
 
     def raw_batches(self, split: str, seed: int, start: int, count: int) -> RawBatch:

@@ -1,5 +1,7 @@
 """Arrays of a user's own as data."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -35,9 +37,40 @@ def test_it_shows_its_arrays_and_splits():
         ({}, {"train": [0, 1, 2, 3, 4]}, "rows of 'train'"),
         ({"y": np.arange(39)}, {}, r"shapes .*'y': \(39,\)\}: allowed"),
         ({"y": np.array(1.0)}, {}, r"shapes .*'y': \(\)\}: allowed"),
+        ({"y": np.full(40, 2**31)}, {}, "array 'y' has 2147483648, which int32 can't hold"),
+        ({"y": np.full(40, 2**31, np.uint64)}, {}, "array 'y' has 2147483648, which int32 can't hold"),
+        ({"x": np.full(40, 1e300)}, {}, r"array 'x' has 1e\+300, which float32 can't hold"),
+        ({"x": np.full(40, "a")}, {}, "array 'x' is of <U1: allowed are numbers"),
+        ({"x": np.full(40, 1j)}, {}, "array 'x' is of complex128: allowed are numbers"),
     ],
 )
 def test_rows_that_are_not_there(arrays, rows, message):
     with pytest.raises(ConfigError, match=message) as error:
         InMemoryData(ARRAYS | arrays, ROWS | rows, 5)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("size", [0, -1, 2.0, "5", True])
+def test_batches_of_no_size(size):
+    with pytest.raises(ConfigError, match="batch_size .*: allowed is a whole number from 1 on"):
+        InMemoryData(ARRAYS, ROWS, size)
+
+
+def test_its_origin_tells_data_apart():
+    def origin(arrays=ARRAYS, rows=ROWS, batch_size=5):
+        data = InMemoryData(arrays, rows, batch_size)
+        assert data.open().origin == data.origin
+        return json.dumps(data.origin)
+
+    one_differs = ARRAYS["x"].copy()
+    one_differs[7] += 1
+    assert origin() == origin({name: ARRAYS[name] for name in ("y", "x")})
+    others = [
+        origin(ARRAYS | {"x": one_differs}),
+        origin(ARRAYS | {"x": ARRAYS["x"][:, 0]}),
+        origin({"x": ARRAYS["x"], "z": ARRAYS["y"]}),
+        origin(ARRAYS | {"none": np.zeros([40, 0])}),
+        origin(rows=ROWS | {"test": range(31, 40)}),
+        origin(batch_size=4),
+    ]
+    assert len({origin(), *others}) == 7

@@ -88,7 +88,7 @@ def test_tasks_come_family_by_family_and_the_worst_quarter_is_rounded_up():
 
 
 def test_no_test_task_of_the_provisional_suite_is_anything_else():
-    from taskset.scoring.suites import split_of
+    from taskset.scoring.suite import split_of
 
     suite = one_run.provisional()
     assert all((entry.split == "test") == (split_of(entry.task) == "test") for entry in suite.tasks)

@@ -104,11 +104,22 @@ def test_scales_of_another_config_of_an_own_family_are_refused(tmp_path, monkeyp
     name, family = "own_regression_seed1", registry._families["own_regression"]
     sweep_to_file(name, SweepOptions(("adam_lr_-3.00", "adam_lr_-2.00", "adam_lr_-1.00"), "synthetic", 20, (0,), 2, 4), tmp_path)
     write_tables(tmp_path)
-    assert [entry.task for entry in suites.make("x", [name], tmp_path, "synthetic", 20).tasks] == [name]
+    made = suites.make("x", [name], tmp_path, "synthetic", 20)
+    assert [entry.task for entry in made.tasks] == [name] and suites.from_json(made.as_json(), "made") == made
     changed = dataclasses.replace(family, sample=lambda seed: family.sample(seed + 1))
     monkeypatch.setitem(registry._families, "own_regression", changed)
     with pytest.raises(ConfigError, match=f"another config of '{name}' than it has now: sweep it again"):
         suites.make("x", [name], tmp_path, "synthetic", 20)
+    with pytest.raises(StoreError, match=f"^made: the config of task '{name}' is another than when the suite was made: sweep"):
+        suites.from_json(made.as_json(), "made")
+    older = made.as_json()
+    del older["tasks"][0]["config"]  # a suite of before configs were kept says nothing of it
+    assert suites.from_json(older, "older").tasks[0].config is None
+
+
+def test_suites_of_the_packages_tasks_keep_no_config(baselines):
+    made = suites.make("x", ["TwoD_Bowl1"], baselines, "synthetic", 20)
+    assert list(made.as_json()["tasks"][0]) == ["task", "family", "split", "scales"]
 
 
 def test_suites_that_are_joined(baselines, call, tmp_path):

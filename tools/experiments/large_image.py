@@ -26,7 +26,7 @@ from benchmarks import report
 from taskset.execution.runtime import start_tensorflow
 from tools.experiments import page
 
-TASK, SEED, LEARNED = "ResNet14_cifar10_bs128", 0, "anchored_wide"
+TASK, SEED, LEARNED = "ResNet14_cifar10_bs128", 0, "muon_mined"
 RATES = {"Adam": 10.0 ** (np.arange(-9, -2) / 2), "momentum": 10.0 ** (np.arange(-7, 0) / 2)}
 MOMENTS, SHARE, BATCHES = 20, 10, 20  # evaluations of a run; steps over those that choose; batches of an evaluation
 SPLITS = ("valid_outer", "test")

@@ -62,7 +62,7 @@ def plan(names: Sequence[str], options: SweepOptions, root: str | Path, data_dir
         if path.exists():
             metadata = store.read_metadata(path)  # a damaged file is reported before hours of work, not after
             resume.check_current(path, metadata, name, source)
-            if resume.check_finished(path, metadata, name, family, source, configs[name], options.as_json()):
+            if resume.check_finished(path, metadata, name, family, source, configs[name], facts, options.as_json()):
                 finished.append(name)
                 continue
             costs[name] = planning.core_seconds(name, *resume.missing(path, metadata, options))
@@ -90,14 +90,15 @@ class SweepWork:
     def begin(self, job: str) -> Iterator[Curves | str | None]:
         """Gives the curves that the task's file has before, or None."""
         family, config = catalogue.resolve(job)
-        source = self.options.source_of(catalogue.facts(family, config))
+        facts = catalogue.facts(family, config)
+        source = self.options.source_of(facts)
         path = store.curve_path(self.root, source, family, job)
         with claims.claim(self.root, job) as mine:
             if path.exists():
                 metadata = store.read_metadata(path)
                 options = self.options.as_json()
                 more = resume.has_all(path, metadata, options)  # of a command that has extended the directory
-                if more or resume.check_finished(path, metadata, job, family, source, config, options):
+                if more or resume.check_finished(path, metadata, job, family, source, config, facts, options):
                     yield engines.FINISHED  # another process was faster
                     return
             yield earlier_curves(job, self.options, self.root) if mine else workers.LATER

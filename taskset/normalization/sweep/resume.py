@@ -23,6 +23,7 @@ from taskset.normalization.sweep import claims
 
 if TYPE_CHECKING:
     from taskset.normalization.sweep.runner import SweepOptions
+    from taskset.registry import Facts
 
 # Names that `store.whole_file` gives: .TASK.parquet.PROCESS.tmp, with random digits before .tmp in later versions.
 _TEMPORARY = re.compile(r"\.(.+)\.parquet\.(\d+)(?:\.[0-9a-f]{16})?\.tmp")
@@ -51,12 +52,20 @@ def check_origin(path: Path, metadata: dict[str, str], origin: dict[str, Any] | 
 
 
 def check_finished(
-    path: Path, metadata: dict[str, str], task: str, family: str, source: str, config: dict[str, Any], options: dict[str, Any]
+    path: Path,
+    metadata: dict[str, str],
+    task: str,
+    family: str,
+    source: str,
+    config: dict[str, Any],
+    facts: Facts,
+    options: dict[str, Any],
 ) -> bool:
     """Whether a curve file with this metadata has all runs that a sweep of this task with these options makes.
 
     config: of the task, JSON values; options: `SweepOptions.as_json()`. Older files lack some of the metadata: what is missing
-    contradicts nothing. Raises: StoreError where the file has anything but these runs, or a part of them.
+    contradicts nothing, and neither does the data of a task that is known only once it is opened. Raises: StoreError where the
+    file has anything but these runs, or a part of them.
     """
     expected = {"task": task, "family": family, "source": source}
     for key, value in expected.items():
@@ -64,6 +73,8 @@ def check_finished(
             raise StoreError(f"{path} has curves of {key} {shown(metadata[key])}, not {shown(value)}: {_WAY_OUT}")
     if "config" in metadata and described.config(path, metadata) != json.loads(json.dumps(config)):
         raise StoreError(f"{path} has curves of another config of {task} than it has now: {_WAY_OUT}")
+    if facts.origin is not None:
+        check_origin(path, metadata, facts.origin)
     if "options" in metadata:
         there = described.options(path, metadata)
         for key in sorted({*there, *options}):

@@ -20,7 +20,6 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from taskset import catalogue
 from taskset.errors import StoreError, unknown
 from taskset.normalization.store import load_normalizers
 from taskset.normalization.sweep import planning
@@ -148,7 +147,7 @@ def measured_entries(normalizers: pd.DataFrame, horizon: int, source: str) -> di
     rows = rows[rows["normalizable"] & (rows["split"] == "test")]
     test = {row["task"]: (row["initial"], row["best"]) for row in rows.to_dict("records")}
     names = [task for task in both if task in test]
-    entries = [suites.Entry(n, catalogue.family_of(n), suites.split_of(n), {**both[n], "test": test[n]}) for n in names]
+    entries = [suites.entry_of(n, {**both[n], "test": test[n]}) for n in names]
     return {entry.task: entry for entry in entries}
 
 

@@ -16,6 +16,7 @@ from learned.unrolling import rescaling
 from taskset.errors import ConfigError, StoreError, TasksetError, UnknownName
 from taskset.random import seeds
 from taskset.scoring import suites
+from taskset.scoring.suite import split_of
 from tests.learned.outer_training.test_outer import NAMES, options, suite
 
 
@@ -91,10 +92,10 @@ def test_a_suite_is_its_file(tmp_path):
 
 def test_splits_follow_from_names_alone():
     names = [f"mlp_family_seed{i}" for i in range(1000)]
-    shares = {split: np.mean([suites.split_of(name) == split for name in names]) for split in suites.SPLITS}
+    shares = {split: np.mean([split_of(name) == split for name in names]) for split in suites.SPLITS}
     assert shares["train"] == pytest.approx(0.7, abs=0.05) and shares["test"] == pytest.approx(0.2, abs=0.04)
     # These are fixed for ever: a task that changes its split spoils every comparison with earlier results.
-    assert [suites.split_of(name) for name in names[:8]] == [
+    assert [split_of(name) for name in names[:8]] == [
         "train",
         "train",
         "train",
@@ -129,7 +130,7 @@ def test_suites_are_made_from_baselines(baselines, tmp_path):
         for split, (initial, best) in entry.scales.items():
             known = normalizer(entry.task, split=split, root=baselines)
             assert (known.initial, known.best) == (initial, best)
-        assert entry.split == suites.split_of(entry.task)
+        assert entry.split == split_of(entry.task)
     small = suites.make("small", ["quadratic_family_seed4", "TwoD_Bowl1"], baselines, "synthetic", 20, max_parameters=2)
     assert [entry.task for entry in small.tasks] == ["TwoD_Bowl1"]
     for wrong in (

@@ -9,12 +9,16 @@ import sys
 import threading
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
+import taskset
 from examples import own_family  # noqa: F401
 from taskset import catalogue
 from taskset.catalogue import get_task
+from taskset.datasets.base import SPLITS
+from taskset.datasets.in_memory import InMemoryData
 from taskset.errors import ConfigError, StoreError
 from taskset.normalization import store
 from taskset.normalization.sweep import baseline, claims, engines, planning, resume, runner, workers
@@ -91,7 +95,7 @@ def test_curves_on_other_data_are_not_extended(root):
     before = runner.earlier_curves(NAME, OPTIONS, root)
     more = dataclasses.replace(OPTIONS, seeds=(0, 1))
     other = dataclasses.replace(before, metadata={**before.metadata, "data_origin": '{"name": "an older version"}'})
-    with pytest.raises(StoreError, match="curves on the data .*an older version.*, and the task now reads None: delete it"):
+    with pytest.raises(StoreError, match="curves on the data .*an older version.*, and the task now reads .*: delete it"):
         runner.swept(NAME, more, other)
     unknown = dataclasses.replace(before, metadata={k: v for k, v in before.metadata.items() if k != "data_origin"})
     assert len(runner.swept(NAME, more, unknown).table) == 2 * len(before.table)  # older files don't say
@@ -196,11 +200,23 @@ TOLD = {"task": "t", "family": "f", "source": "none", "config": "[1, [2]]", "opt
     ("config", "[1", "no valid JSON"), ("options", '{"steps": 6}', "allowed is an object with optimizers"),
 ])  # fmt: skip
 def test_all_that_is_told_is_compared(key, value, says):
-    expected = "t", "f", "none", (1, (2,)), GIVEN
+    expected = "t", "f", "none", (1, (2,)), taskset.Facts(), GIVEN
     resume.check_finished("p", TOLD, *expected)
     resume.check_finished("p", {}, *expected)  # an older file
     with pytest.raises(StoreError, match=says):
         resume.check_finished("p", {**TOLD, key: value}, *expected)
+
+
+def test_a_finished_file_of_other_data_is_not_taken():
+    def facts(first):
+        rows = {split: range(2) for split in SPLITS}
+        return taskset.Facts(data=InMemoryData({"x": np.array([first, 1.0])}, rows, batch_size=2))
+
+    expected = "t", "f", "none", (1, (2,))
+    told = {**TOLD, "data_origin": json.dumps(facts(0).origin)}
+    assert resume.check_finished("p", told, *expected, facts(0), GIVEN)
+    with pytest.raises(StoreError, match="^p has curves on the data .* and the task now reads"):
+        resume.check_finished("p", told, *expected, facts(2), GIVEN)
 
 
 def test_only_what_dead_processes_left_half_written_is_deleted(tmp_path):

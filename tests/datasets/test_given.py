@@ -1,0 +1,53 @@
+"""Data that a user gives to a task of the package."""
+
+import numpy as np
+import pytest
+
+import taskset
+from taskset.errors import ConfigError
+
+IMAGES, REVIEWS, SENTENCES = "mlp_family_seed12", "rnn_text_classification_family_seed3", "char_rnn_language_model_family_seed3"
+CASES = (
+    (IMAGES, "image", lambda x: x / np.float32(255), r"gave 'image' as float32 \[8, 11, 32, 32, 3\]: allowed is .*whole numbers"),
+    (IMAGES, "image", lambda x: x[..., :1], r".*: allowed is an array of whole numbers \[8, 11, 32, 32, 3\]"),
+    (IMAGES, "image", lambda x: x.astype(int) + 1000, "gave 'image' with 1.*: allowed is 0 to 255"),
+    (IMAGES, "image", lambda x: x.tolist(), "gave 'image' as"),
+    (IMAGES, "label", lambda x: x * 0 + 10, "gave 'label' with 10: allowed is 0 to 9"),
+    (IMAGES, "label", lambda x: x - 10, "gave 'label' with -.*: allowed is 0 to 9"),
+    (IMAGES, "label", lambda x: x[:1], r"gave 'label' as int32 \[1, 11\]"),
+    (REVIEWS, "label", lambda x: x * 0 + 2, "gave 'label' with 2: allowed is 0 to 1"),
+    (REVIEWS, "mask", lambda x: x * 0 + 2, "gave 'mask' with 2: allowed is 0 to 1"),
+    (SENTENCES, "tokens", lambda x: x.astype(np.int64) - 2000, "gave 'tokens' with -"),
+    (SENTENCES, "tokens", lambda x: x * 1.0, "gave 'tokens' as float64"),
+)
+
+
+@pytest.mark.parametrize("name, key, change, message", CASES)
+def test_what_a_task_cannot_read_is_said_at_the_draw(name, key, change, message):
+    task = taskset.get_task(name, "synthetic")
+
+    def draw(*where):
+        raw = task.raw_batches(*where)
+        return {**raw, key: change(raw[key])}
+
+    other = task.reading(draw, "mine")
+    with pytest.raises(ConfigError, match=f"^raw_batches of source 'mine' {message}") as error:
+        next(other.batches("train", 0))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("given", [{}, None, {"image": np.zeros(3)}, [1, 2]])
+def test_batches_without_an_array_that_is_read(given):
+    task = taskset.get_task(IMAGES, "synthetic").reading(lambda *_: given, "mine")
+    with pytest.raises(ConfigError, match="^raw_batches of source 'mine' gave .*: allowed is an array each of 'image', 'label'$"):
+        task.raw_batches("train", 0, 0, 1)
+
+
+@pytest.mark.parametrize("name", [IMAGES, REVIEWS, SENTENCES])
+def test_a_tasks_own_draws_pass_in_any_type_of_whole_numbers(name):
+    task = taskset.get_task(name, "synthetic")
+    same = task.reading(task.raw_batches, "same")
+    wider = task.reading(lambda *where: {k: v.astype(np.int64) for k, v in task.raw_batches(*where).items()}, "wider")
+    params = task.init(0)
+    losses = [float(one.loss(params, next(one.batches("train", 0)), 0)) for one in (task, same, wider)]
+    assert losses[0] == losses[1] == losses[2]
