@@ -117,6 +117,7 @@ class _Found:
         for fragment in dataset.get_fragments(filter=condition):
             sums = sealed.footer_sums(fragment.path)
             layout.check_columns(fragment.path, fragment.physical_schema)
+            _check_task(fragment.path, fragment.physical_schema.metadata or {})
             old = layout.is_old(fragment.physical_schema)
             made_by = layout.version_of(fragment.physical_schema.metadata) if old else None
             metadata, sweep = fragment.metadata, (_part(fragment.path, "source"), layout.group_of(Path(fragment.path).stem))
@@ -152,6 +153,13 @@ class _Found:
     def left_out(self) -> set[tuple[str, str]]:
         """{(task, version)} of curves that are out of date and that no later file of their group renews."""
         return {(sweep[0], made_by) for sweep, made_by in self._old.items() if sweep not in self._new}
+
+
+def _check_task(path, metadata):
+    """Raise `StoreError` for a sweep's file under the name of another task, which would count twice beside its own."""
+    task = metadata.get(b"task", b"").decode(errors="replace")
+    if task and not f"{Path(path).stem}.".startswith(f"{task}."):  # TASK.LIST.parquet where curves were published elsewhere
+        raise StoreError(f"{path} has the curves of {shown(task)}: give the file its task's name, or delete it")
 
 
 def _ranges(metadata, columns):

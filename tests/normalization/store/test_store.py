@@ -52,6 +52,17 @@ def test_what_cannot_be_asked_for(sweep, asked, message):
     assert "\n" not in str(error.value)
 
 
+def test_a_file_under_the_name_of_another_task_is_not_read_twice(sweep, tmp_path):
+    root = shutil.copytree(sweep, tmp_path / "copy")
+    (path,) = root.rglob("TwoD_Bowl10.parquet")
+    shutil.copy(path, path.with_name("TwoD_Bowl99.parquet"))
+    for asked in ({"task": "TwoD_Bowl10"}, {"task": "TwoD_Bowl99"}, {}):
+        with pytest.raises(
+            StoreError, match="TwoD_Bowl99.parquet has the curves of 'TwoD_Bowl10': give the file its task's name"
+        ):
+            taskset.load_curves(root=root, **asked)
+
+
 def test_what_can_be_asked_for(sweep):
     frame = taskset.load_curves(task=("TwoD_Bowl10",), columns=("seconds", "task"), horizon=np.int64(20), root=sweep)
     assert list(frame) == ["seconds", "task"] and len(frame) == 30
