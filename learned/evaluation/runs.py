@@ -21,13 +21,12 @@ import learned
 from learned.deploy import pretrained
 from learned.outer_training import checkpoint
 from learned.types import PathLike
-from taskset import catalogue
 from taskset.datasets.sharing import shared_arrays
 from taskset.errors import ConfigError, StoreError, UnknownName, shown, unknown
 from taskset.execution import carried
 from taskset.normalization import store
-from taskset.normalization.sweep import engines
-from taskset.normalization.sweep.resume import check_finished, remove_leftovers, settling
+from taskset.normalization.sweep import engines, marked
+from taskset.normalization.sweep.resume import remove_leftovers, settling
 from taskset.normalization.sweep.runner import Curves, SweepOptions
 from taskset.normalization.sweep.workers import Progress
 from taskset.samplers.optimizers import get_optimizer_config
@@ -161,24 +160,11 @@ def plan(judged: NamedCheckpoint, tasks: Sequence[str], options: SweepOptions, r
     """
     with settling(root):
         _claim(root, judged, options)
-    waiting = []
-    for name in tasks:
-        family, config = catalogue.resolve(name)
-        facts = catalogue.facts(family, config)
-        source = options.source_of(facts)
-        path = store.curve_path(root, source, family, name)
-        if not path.exists():
-            waiting.append(name)
-            continue
-        metadata = store.read_metadata(path)
-        check_finished(path, metadata, name, family, source, config, facts, options.as_json())
-        if metadata.get("checkpoint", _as_metadata(judged)) != _as_metadata(judged):
-            raise StoreError(f"{path} has curves of another checkpoint: delete it to compute it again, or use another --out")
-    return waiting
+    return marked.waiting(tasks, options, root, _mark(judged))
 
 
-def _as_metadata(judged):
-    return json.dumps({"optimizer": judged.optimizer, "digest": judged.digest})
+def _mark(judged: NamedCheckpoint) -> marked.Mark:
+    return marked.Mark("checkpoint", json.dumps({"optimizer": judged.optimizer, "digest": judged.digest}), "another checkpoint")
 
 
 @dataclass(frozen=True)
@@ -199,17 +185,11 @@ class EvaluationWork:
     def compute(self, job: str, given: None, report: Callable[[float], object]) -> Curves:
         """The curves of the checkpoint on the task."""
         del given
-        from taskset.catalogue import get_task
-        from taskset.execution.loop import execution_mode
-        from taskset.normalization.sweep.runner import Account, metadata, sweep
 
-        account, total = Account(), Account()
-        with total("total"):
-            with account("build"):
-                task = get_task(job, self.options.source, self.data_dir)
-            table = sweep(task, [cast("Optimizer", optimizer_of(self.judged))], self.options, report, account)
-        stored = metadata(task, self.options, execution_mode(task), {**account.seconds, **total.seconds})
-        return Curves(table, {**stored, "checkpoint": _as_metadata(self.judged)})
+        def made() -> list[Optimizer]:
+            return [cast("Optimizer", optimizer_of(self.judged))]
+
+        return marked.curves(job, made, self.options, _mark(self.judged), self.data_dir, report)
 
     def keep(self, job: str, result: Curves) -> None:
         """Write the task's file."""

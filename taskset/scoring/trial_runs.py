@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from taskset import catalogue
 from taskset.datasets.sharing import shared_arrays
 from taskset.errors import StoreError
 from taskset.normalization import store
-from taskset.normalization.sweep import engines, planning, workers
-from taskset.normalization.sweep.resume import check_finished, remove_leftovers, settling
+from taskset.normalization.sweep import engines, marked, planning, workers
+from taskset.normalization.sweep.resume import remove_leftovers, settling
 from taskset.scoring import candidates
 from taskset.scoring.candidates import Candidate
 
@@ -50,22 +49,7 @@ def plan(candidate: Candidate, tasks: Iterable[str], options: SweepOptions, root
     """
     with settling(root):
         _claim(root, candidate, options)
-    waiting = []
-    for name in tasks:
-        family, config = catalogue.resolve(name)
-        facts = catalogue.facts(family, config)
-        source = options.source_of(facts)
-        path = store.curve_path(root, source, family, name)
-        if path.exists():
-            found = store.read_metadata(path)
-            check_finished(path, found, name, family, source, config, facts, options.as_json())
-            if found.get("candidate") != _as_metadata(candidate):
-                raise StoreError(
-                    f"{path} has curves of another optimizer or other hyperparameters: delete it, or use another --out"
-                )
-        else:
-            waiting.append(name)
-    return list(planning.cheapest_first(waiting, options))
+    return list(planning.cheapest_first(marked.waiting(tasks, options, root, _mark(candidate)), options))
 
 
 def _claim(root: str | Path, candidate: Candidate, options: SweepOptions) -> None:
@@ -78,8 +62,9 @@ def _claim(root: str | Path, candidate: Candidate, options: SweepOptions) -> Non
     store.check_options(root, {**options.as_json(), **candidate.as_json()})
 
 
-def _as_metadata(candidate: Candidate) -> str:
-    return json.dumps(candidate.as_json(), sort_keys=True)
+def _mark(candidate: Candidate) -> marked.Mark:
+    own = json.dumps(candidate.as_json(), sort_keys=True)
+    return marked.Mark("candidate", own, "another optimizer or other hyperparameters")
 
 
 def task_curves(
@@ -90,18 +75,11 @@ def task_curves(
     report: Callable[[float], object] = lambda share: None,
 ) -> Curves:
     """The runs of all trials on one task."""
-    from taskset.catalogue import get_task
-    from taskset.execution.loop import execution_mode
-    from taskset.normalization.sweep.runner import Account, Curves, metadata, sweep
 
-    account, total = Account(), Account()
-    with total("total"):
-        with account("build"):
-            task = get_task(name, options.source, data_dir)
-        optimizers = [candidate.make(trial, options.steps) for trial in range(len(candidate.trials))]
-        table = sweep(task, cast("list[Optimizer]", optimizers), options, report, account)
-    labels = metadata(task, options, execution_mode(task), {**account.seconds, **total.seconds})
-    return Curves(table.replace_schema_metadata(None), {**labels, "candidate": _as_metadata(candidate)})
+    def trials() -> list[Optimizer]:
+        return cast("list[Optimizer]", [candidate.make(trial, options.steps) for trial in range(len(candidate.trials))])
+
+    return marked.curves(name, trials, options, _mark(candidate), data_dir, report)
 
 
 def keep(curves: Curves, candidate: Candidate, options: SweepOptions, root: str | Path) -> None:
