@@ -15,6 +15,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import learned
@@ -30,7 +31,7 @@ from taskset.normalization.sweep.resume import remove_leftovers, settling
 from taskset.normalization.sweep.runner import Curves, SweepOptions
 from taskset.normalization.sweep.workers import Progress
 from taskset.samplers.optimizers import get_optimizer_config
-from taskset.scoring import requested
+from taskset.scoring import named_suites, requested
 from taskset.scoring.suites import SPLITS, Suite
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def optimizer_of(judged: NamedCheckpoint) -> WithWeights:
 def tasks_of(
     given: Suite | Sequence[str], split: str = "test", source: str | None = None, horizon: int | None = None
 ) -> tuple[list[str], str, int]:
-    """(task names, source, horizon) of an evaluation: of a split of a suite, or of the named tasks.
+    """(task names, source, horizon) of an evaluation: of a split of a suite, or of the tasks of a list of names.
 
     split: of a suite: "train", "valid", "test" or "all". source, horizon: those of a suite, and "synthetic" for names, where
     None. Raises `ConfigError` or `UnknownName` where they contradict the suite.
@@ -116,7 +117,7 @@ def tasks_of(
 
 def evaluate(
     path: PathLike,
-    tasks: Suite | Sequence[str],
+    tasks: Suite | str | Path | Sequence[str],
     root: PathLike,
     *,
     split: str = "test",
@@ -134,14 +135,19 @@ def evaluate(
 ) -> Progress:
     """Train tasks with the optimizer in a checkpoint, and write their curves below `root`; the same call resumes.
 
-    path: a checkpoint, an export, or a name of `learned.pretrained`; tasks, split, source, horizon: as of `tasks_of`.
+    path: a checkpoint, an export, or a name of `learned.pretrained`. tasks: a suite, its name or file, or a list of task names;
+    split, source, horizon: as of `tasks_of`.
     seeds: runs of each task, from the seeds 0, 1, .. of the baselines. batches: of each split in an evaluation; evaluations:
     intervals between evaluations. name: that of the results; default OPTIMIZER_ESTIMATOR_STEP. workers: of `engine`
     (`taskset.normalization.sweep.engines`); None: 1 on this machine, all cores of a cluster. modules: those that register what is
     not the package's own. Returns the `Progress`: which tasks are finished, and why others failed.
     """
+    if isinstance(tasks, (str, Path)):
+        tasks = named_suites.find(tasks)
     names, source, horizon = tasks_of(tasks, split, source, horizon)
     judged = named_checkpoint(path, name)
+    if type(seeds) is not int or seeds < 1:
+        raise ConfigError(f"seeds {shown(seeds)}: allowed is an integer of at least 1, the number of runs of each task")
     options = SweepOptions((judged.name,), source, horizon, tuple(range(seeds)), batches, evaluations)
     waiting = plan(judged, names, options, root)
     requested.record(root, tasks, split, names)

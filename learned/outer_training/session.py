@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import learned
@@ -18,6 +19,7 @@ from taskset.errors import ConfigError, StoreError
 from taskset.normalization.store import make_directory
 from taskset.normalization.sweep import claims
 from taskset.normalization.sweep.engines import LOCAL, Engine
+from taskset.scoring import named_suites
 from taskset.scoring.suites import Suite
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def open_trainer(
-    suite: Suite,
+    suite: Suite | str | Path,
     options: Options,
     directory: PathLike,
     *,
@@ -42,6 +44,7 @@ def open_trainer(
 ) -> Iterator[Trainer]:
     """Context manager: the `Trainer` of a directory, which resumes where there is a checkpoint. It ends its processes at the end.
 
+    suite: or its name or file.
     workers: processes on the CPU; with 1 everything is computed in this one. The weights are the same for any number. None: 1,
     or on a cluster as many as there are cores and slots. engine: what starts them (`taskset.normalization.sweep.engines`).
     modules: those that register tasks, optimizers, estimators or objectives outside the package (module names or .py files);
@@ -51,6 +54,8 @@ def open_trainer(
 
     Raises `StoreError` where another process trains in the directory.
     """
+    if isinstance(suite, (str, Path)):
+        suite = named_suites.find(suite)
     device, count = "cpu", min(engine.workers(workers, 1), workers or options.slots * options.groups)
     if strategy is not None:
         from learned.unrolling import distributed
@@ -79,7 +84,7 @@ def open_trainer(
 
 
 def train(
-    suite: Suite,
+    suite: Suite | str | Path,
     options: Options,
     directory: PathLike,
     outer_steps: int,

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from taskset import changes
 from taskset.datasets.base import SPLITS
-from taskset.errors import ConfigError
+from taskset.errors import ConfigError, shown
 from taskset.normalization import store
 from taskset.normalization.store import described, layout, packing
 from taskset.normalization.sweep import resume
@@ -46,8 +46,9 @@ class SweepOptions:
 
     def __post_init__(self) -> None:
         for field in ("steps", "batches", "evaluations"):
-            if getattr(self, field) < 1:
-                raise ConfigError(f"{field} is {getattr(self, field)}: allowed is an integer of at least 1")
+            value = getattr(self, field)
+            if type(value) is not int or value < 1:
+                raise ConfigError(f"{field} is {shown(value)}: allowed is an integer of at least 1")
         if self.steps % self.evaluations:
             raise ConfigError(
                 f"steps {self.steps} can't be cut into {self.evaluations} equal intervals between evaluations: use a multiple of "

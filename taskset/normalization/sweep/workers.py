@@ -231,7 +231,12 @@ class _Pool:
         """Replace a worker that has died; its job is done once more."""
         worker.process.join()
         self.workers.remove(worker)
-        reason = f"the worker process ended with status {worker.process.exitcode} (out of memory?)"
+        reason = f"the worker process ended {ending(worker.process.exitcode)}"
+        if worker.process.exitcode == 1 and not worker.began:
+            raise TasksetError(
+                "a worker process ended before its first task, with the error above; scripts start workers below "
+                '`if __name__ == "__main__":`'
+            )
         self._stillborn = 0 if worker.began else self._stillborn + 1
         if self._stillborn > STILLBORN:
             raise TasksetError(f"{self._stillborn} processes in a row ended before their first task; the last: {reason}")
@@ -243,6 +248,11 @@ class _Pool:
             self._finish(worker, "failed", reason)
         if self._waiting:
             self._assign(self._new_worker())
+
+
+def ending(status: int | None) -> str:
+    """How a process ended, by its exit status: negative is the number of a signal, as of one that had no memory left."""
+    return f"with status {status}" + (" (out of memory?)" if status is not None and status < 0 else "")
 
 
 def _job_of(worker: _Worker) -> str:

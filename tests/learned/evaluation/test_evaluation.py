@@ -12,13 +12,13 @@ import pyarrow as pa
 import pytest
 from scipy import stats
 
-import learned  # noqa: F401
+import learned
 import taskset
 from learned import optimizers
 from learned.evaluation import runs
 from learned.outer_training import checkpoint
 from taskset import catalogue
-from taskset.errors import StoreError, TasksetError, UnknownName
+from taskset.errors import ConfigError, StoreError, TasksetError, UnknownName
 from taskset.normalization import store
 from taskset.normalization.sweep.runner import SweepOptions
 from taskset.samplers.optimizers import opt_list_names
@@ -305,6 +305,20 @@ def test_weights_that_change_during_an_evaluation_are_refused(weights, tmp_path)
     checkpoint.save(path, meta, {f"theta/{name}": value + 0.5 for name, value in found.theta.items()})
     with pytest.raises(StoreError, match="has other weights than when the evaluation began: give a copy of it"):
         runs.optimizer_of(judged)
+
+
+def test_a_suite_is_given_by_its_name_or_file(weights, tmp_path):
+    scales = {"train": [2.0, 1.0], "valid_outer": [2.0, 1.0]}
+    entry = suites.Entry("TwoD_Bowl10", "losg_tasks_family", "test", scales)
+    suites.save(suites.Suite("s", 1, "synthetic", 10, (entry,)), tmp_path / "suite.json")
+    for given in (tmp_path / "suite.json", str(tmp_path / "suite.json")):
+        done = learned.evaluate(weights, given, tmp_path / "o", seeds=1, batches=1, evaluations=1)
+        assert done.finished in (["TwoD_Bowl10"], []) and not done.failed
+    with pytest.raises(UnknownName, match="unknown suite 'TwoD_Bowl10'"):
+        learned.evaluate(weights, "TwoD_Bowl10", tmp_path / "o")
+    for wrong, said in (({"seeds": 1.5}, "seeds 1.5"), ({"seeds": 0}, "seeds 0"), ({"batches": "3"}, "batches is '3'")):
+        with pytest.raises(ConfigError, match=f"^{said}: allowed is an integer of at least 1"):
+            learned.evaluate(weights, ["TwoD_Bowl10"], tmp_path / "o", horizon=10, **{"evaluations": 1, **wrong})
 
 
 def test_curves_are_those_of_training(weights, tmp_path):

@@ -76,6 +76,23 @@ def test_processes_that_can_not_begin_end_the_run(quick, tmp_path, monkeypatch):
         workers.run([str(i) for i in range(50)], dies_once, (str(tmp_path),), 2)
 
 
+UNGUARDED = """
+from taskset.normalization.sweep import workers
+workers.run(["a", "b"], print, (), 2)
+"""
+
+
+def test_a_script_without_a_guard_is_told_of_it(tmp_path):
+    """Its workers run it from the top, and would start workers themselves."""
+    path = tmp_path / "script.py"
+    path.write_text(UNGUARDED)
+    begun = time.monotonic()
+    done = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, check=False)
+    last = done.stderr.strip().splitlines()[-1]
+    assert done.returncode == 1 and last.endswith('scripts start workers below `if __name__ == "__main__":`'), done.stderr
+    assert time.monotonic() - begun < 60
+
+
 SHARING = """
 import sys, time
 from pathlib import Path

@@ -100,7 +100,7 @@ class LocalProcess:
     def ending(self) -> str:
         """Its exit status."""
         self._process.join()
-        return f"with status {self._process.exitcode} (out of memory?)"
+        return workers.ending(self._process.exitcode)
 
 
 def answer_of(call: Callable[..., Any], *arguments: Any) -> tuple[str, Any]:
