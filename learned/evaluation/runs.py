@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import learned
+from learned import registry
 from learned.deploy import pretrained
 from learned.outer_training import checkpoint
 from learned.types import PathLike
@@ -55,10 +56,12 @@ class NamedCheckpoint:
 def named_checkpoint(path: PathLike, name: str | None = None) -> NamedCheckpoint:
     """The `NamedCheckpoint` of a checkpoint file, or of a name of `learned.pretrained`.
 
-    name: default OPTIMIZER_ESTIMATOR_STEP. Raises `ConfigError` for a name that can't be one, or is a hand-designed optimizer's.
+    name: default OPTIMIZER_ESTIMATOR_STEP. Raises `ConfigError` for a name that can't be one, or is a hand-designed optimizer's,
+    `UnknownName` where nobody has registered the checkpoint's optimizer.
     """
     path = pretrained.find(path)
     found = checkpoint.load(path)
+    registry.optimizers.check(found.optimizer)  # now, and not in each of its tasks
     name = name or f"{found.optimizer}_{found.value('options', str, 'estimator')}_{found.step}"
     if not isinstance(name, str) or len(name) > 200 or not _NAME.fullmatch(name):
         raise ConfigError(f"name {shown(name)}: allowed are at most 200 letters, digits and _ . @ + -")

@@ -307,6 +307,14 @@ def test_weights_that_change_during_an_evaluation_are_refused(weights, tmp_path)
         runs.optimizer_of(judged)
 
 
+def test_the_optimizer_of_a_checkpoint_has_to_be_registered(tmp_path):
+    path = tmp_path / "own.npz"
+    meta = {"optimizer": "of_somebody", "options": {"estimator": "pes"}, "step": 8}
+    checkpoint.save(path, meta, {"theta/rate": np.float32(1)})
+    with pytest.raises(UnknownName, match="unknown learned optimizer 'of_somebody'.*--import MODULE adds"):
+        runs.named_checkpoint(path)
+
+
 def test_a_suite_is_given_by_its_name_or_file(weights, tmp_path):
     scales = {"train": [2.0, 1.0], "valid_outer": [2.0, 1.0]}
     entry = suites.Entry("TwoD_Bowl10", "losg_tasks_family", "test", scales)
