@@ -114,7 +114,9 @@ class Options:
             object.__setattr__(self, name, int(value))
         for name in ("sigma", "learning_rate", "clip"):
             value = getattr(self, name)
-            _allowed(name, value, _is_number(value) and 0 < value < math.inf, "a number above 0")
+            _allowed(
+                name, value, _is_number(value) and 1e-12 <= value <= 1e12, "a number from 1e-12 to 1e12"
+            )  # float32's squares
         object.__setattr__(self, "seed", seeds.check(self.seed))
         decay = self.weight_decay
         _allowed("weight_decay", decay, _is_number(decay) and 0 <= decay < math.inf, "a number of at least 0")
