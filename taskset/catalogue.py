@@ -194,12 +194,12 @@ def _too_large(described: Facts) -> str | None:
 
 
 def infeasible_reason(name: str) -> str | None:
-    """Why the task can't run, naming the config field; None if it can. Builds nothing and loads no data."""
+    """Why the task can't run, naming the config field; None if it can. Builds nothing, loads no data. Raises `UnknownName`."""
     return facts(*resolve(name)).infeasible
 
 
 def feasible(name: str) -> bool:
-    """Whether the task can run. Builds nothing and loads no data."""
+    """Whether the task can run. Builds nothing and loads no data. Raises `UnknownName`."""
     return infeasible_reason(name) is None
 
 

@@ -153,7 +153,10 @@ def _is_foreign(now, then):
 
 
 def register_sampler(family: str, schema: dict[str, Any] | None = None) -> Callable[[F], F]:
-    """Decorator for `sample(seed) -> config` of a task family. schema: the JSON schema of its configs."""
+    """Decorator for `sample(seed) -> config` of a task family. schema: the JSON schema of its configs.
+
+    This and the following raise `ConfigError` for a name that is not allowed, and for one that another module has registered.
+    """
 
     def register(sample):
         _register(family, sample=sample, schema=schema)

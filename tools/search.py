@@ -205,9 +205,8 @@ Mean over problems with its 95% interval (bootstrap over problems), by budget in
 
 {rows(found[RATES])}
 
-**{ALL}** of the {len(used[ALL])} among these problems that also have the learned list and a scale ({without[ALL]} more have no
-scale): Adam's
-rates, its wide grid where it was swept, and the list's first, {sizes(used[ALL])} each.
+**{ALL}** of the {len(used[ALL])} of these problems that also have the learned list ({without[ALL]} others that have it have no
+scale): Adam's rates, its wide grid where it was swept, and the list's first, {sizes(used[ALL])} each.
 
 {rows(found[ALL])}
 

@@ -80,6 +80,9 @@ with mkdocs_gen_files.open("reference/SUMMARY.md", "w") as page:
 with mkdocs_gen_files.open("data_card.md", "w") as page:  # without the header for machines
     card = (ROOT / "data" / "README.md").read_text().split("---\n", 2)[2]
     page.write(card.replace("[croissant.json](croissant.json)", "`croissant.json`"))
-with mkdocs_gen_files.open("baselines.md", "w") as page:
-    pictures = (ROOT / "docs" / "baselines.md").read_text()
-    page.write(pictures.replace("[data/README.md](../data/README.md)", "[the data card](data_card.md)"))
+for name in ("baselines.md", "tutorials/baselines.md", "how-to/read_baselines.md"):
+    text, up = (ROOT / "docs" / name).read_text(), "../" * name.count("/")
+    if "`data/README.md`" not in text:
+        raise ValueError(f"docs/{name} names no `data/README.md`, for which the site has the data card")
+    with mkdocs_gen_files.open(name, "w") as page:
+        page.write(text.replace("`data/README.md`", f"[`data/README.md`]({up}data_card.md)"))

@@ -143,7 +143,10 @@ def evaluate(
     seeds: runs of each task, from the seeds 0, 1, .. of the baselines. batches: of each split in an evaluation; evaluations:
     intervals between evaluations. name: that of the results; default OPTIMIZER_ESTIMATOR_STEP. workers: of `engine`
     (`taskset.normalization.sweep.engines`); None: 1 on this machine, all cores of a cluster. modules: those that register what is
-    not the package's own. Returns the `Progress`: which tasks are finished, and why others failed.
+    not the package's own. data_dir: where TFDS data was prepared. report: called with the `Progress` as it changes. Returns the
+    `Progress`: which tasks are finished, and why others failed.
+
+    Raises: ConfigError and UnknownName for what is not allowed, StoreError where `root` holds other results.
     """
     if isinstance(tasks, (str, Path)):
         tasks = named_suites.find(tasks)

@@ -123,13 +123,17 @@ def plot(
     output: Annotated[
         Path | None,
         typer.Option(
-            "--out", "-o", help="Picture file, .png, .svg or .pdf. Default: DIRECTORY/plots/TASK.png.", show_default=False
+            "--out",
+            "-o",
+            help="Picture file, .png, .svg or .pdf. Default: DIRECTORY/plots/TASK.png, TASK-and-2-more.png of three.",
+            show_default=False,
         ),
     ] = None,
 ) -> None:
     """Draw the curves of tasks, and their losses by learning rate."""
     from taskset.normalization.plot import plot_tasks
 
-    output = output or directory / "plots" / f"{Path(task[0]).name}.png"
+    more = f"-and-{len(task) - 1}-more" if len(task) > 1 else ""
+    output = output or directory / "plots" / f"{Path(task[0]).name}{more}.png"
     plot_tasks(directory, task, output)
     print(f"written: {output}")

@@ -349,6 +349,9 @@ def train(
             f"optimizer {shown(optimizer)}: allowed is what taskset.get_optimizer(name) or taskset.optimizers.from_functions "
             "returns; taskset.score runs those of Keras, PyTorch, Optax and NumPy"
         )
+    for text in ("name", "rule"):
+        if not isinstance(getattr(optimizer, text, None), str):
+            raise ConfigError(f"optimizer {shown(optimizer)} has no {text}, a text: see taskset.optimizers.base.Optimizer")
     interval = interval or max(1, positive(steps) // 50)
     loop = Loop(task, optimizer, interval, mode)
     run, hparams = loop.start(seed), optimizer.hparams(steps)

@@ -145,7 +145,8 @@ def normalizer(
 
     It maps a loss L to clip((L - best) / (initial - best), -2, 2), and a loss that is not finite to 2; `taskset.normalization.
     normalizer` says what initial and best are.
-    source, horizon: needed only where the baselines have several. version: as in `load_normalizers`.
+    source, horizon: needed only where the baselines have several. split: of the losses, "train", "valid_inner", "valid_outer" or
+    "test". version: as in `load_normalizers`.
     Raises `StoreError` where there is none.
     """
     from taskset.normalization.store import normalizers_of

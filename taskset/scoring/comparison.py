@@ -113,9 +113,12 @@ def compare(
 ) -> Comparison:
     """The `Comparison` of results of `evaluate` under `roots` with the baselines in a directory (None: the package's).
 
-    Tasks that not all results have are left out, with a note. version: None: tasks that changed since their baselines were
-    computed are left out, with a note; "0.1": results and baselines as that version computed them. Runs of the seeds that all
-    have are compared, with a note where others are left out.
+    chosen_view: of a curve, "end", "mean" or "lowest". normalizer_horizon: that of the scales; None: the shortest that is
+    as long as the results. Tasks that not all results have are left out, with a note. version: None: tasks that changed since
+    their baselines were computed are left out, with a note; "0.1": results and baselines as that version computed them. Runs
+    of the seeds that all have are compared, with a note where others are left out.
+
+    Raises: ConfigError for a view, results that can't be compared, horizons without scales; StoreError for what can't be read.
     """
     import pandas as pd
 

@@ -60,7 +60,8 @@ def score(
     `trials` times. seeds: runs of each trial on each task; horizon: steps, one of those at which the suite's baselines were
     evaluated (default: the last). batches: of each split in an evaluation. view: "end", "mean" or "lowest" of the curve.
     workers: processes, for optimizers that are given as texts; None: 1 on this machine, all cores of a cluster. engine: where
-    they are (`taskset.normalization.sweep.engines`). baselines: the directory of those that the suite was made with;
+    they are (`taskset.normalization.sweep.engines`). modules: those that register families or optimizers of your own. data_dir:
+    where TFDS data was prepared. name: in curves and tables. baselines: the directory of those that the suite was made with;
     None: the package's.
     report: called with a `taskset.normalization.sweep.workers.Progress`.
 

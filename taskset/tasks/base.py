@@ -91,6 +91,12 @@ class Task:
         data_dir: str | None = None,
         rebuild: Callable[[str, str, Config, str, str | None], Task] | None = None,
     ):
+        lacking = [part for part in _OF_DATA if model.data is not None and not hasattr(model.data, part)]
+        if lacking:
+            raise ConfigError(
+                f"the data of {shown(name)} has no {', no '.join(lacking)}: allowed is what taskset.datasets.base.DataSpec "
+                "describes"
+            )
         self.name, self.family, self.config, self.model = name, family, config, model
         self._rebuild = rebuild  # what a pickle is read with: (name, family, config, source, data_dir) -> Task
         self.data, self.data_dir, self._asked_source, self._reads_other_data = model.data, data_dir, source, False
@@ -314,6 +320,9 @@ class Task:
             for i in range(ahead):
                 yield self.prepare({k: tf.constant(np.ascontiguousarray(v[i])) for k, v in raw.items()}, base, start + i)
             start += ahead
+
+
+_OF_DATA = ("batch_size", "batch", "needs_source", "check", "open", "prepare")  # what a `DataSpec` has
 
 
 def _check_split(split: str) -> None:

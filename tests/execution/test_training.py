@@ -1,6 +1,7 @@
 """The training loop: the same numbers however it is executed, cut into calls, or resumed."""
 
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -71,6 +72,8 @@ def test_against_a_plain_loop_over_batches():
         ({"task": "small"}, r"task 'small': allowed is what taskset\.get_task"),
         ({"optimizer": "adam_lr_-3.00"}, r"optimizer 'adam_lr_-3.00': allowed is what taskset\.get_optimizer"),
         ({"optimizer": (len, len)}, r"from_functions returns; taskset\.score runs those of Keras"),
+        ({"optimizer": SimpleNamespace(init=dict, update=max, hparams=dict)}, "has no name, a text: see taskset.optimizers.base"),
+        ({"optimizer": SimpleNamespace(init=dict, update=max, hparams=dict, name="a")}, "has no rule, a text"),
         ({"steps": "20"}, "horizon '20': allowed is an integer >= 1"),
         ({"steps": 0}, "horizon 0: allowed"),
     ],

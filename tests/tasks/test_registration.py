@@ -151,3 +151,15 @@ def test_losses_that_are_not_one_number_of_parameters():
     }
     for message, loss in wrong.items():
         assert message in line(lambda loss=loss: task(loss))
+
+
+def test_data_of_ones_own_has_to_have_all_of_its_parts():
+    class Half:
+        batch_size, needs_source, batch = 2, False, {"x": ((2,), "float32")}
+
+        def open(self, source, data_dir):
+            raise AssertionError
+
+    model = Model(loss=lambda batch, seed: (tf.reduce_sum(batch["x"]), {}), data=Half())
+    with pytest.raises(ConfigError, match="^the data of 'half' has no check, no prepare: allowed is what .*DataSpec describes$"):
+        Task("half", "own", {}, model, "synthetic")

@@ -209,7 +209,7 @@ def _outdated(sweeps):
     header = ["curves of", "changed in", "what", "how", "tasks", "names"]
     rows = [[*key, len(set(names)), _names(sorted(set(names)))] for key, names in sorted(found.items())]
     return (
-        f"The curves of {count} tasks were computed by an older version of the package, and their tasks changed since, most of "
+        f"Some curves of {count} tasks were computed by an older version of the package, and these tasks changed since, most of "
         "them to what the release means by their names. They stay here until they are recomputed, and are loaded only with "
         f"{asked}:\n\n" + table(header, rows)
     )

@@ -35,9 +35,10 @@ def load_curves(
     sources and horizons: one run is one (task, source, horizon, optimizer, seed). Conditions are joined by "and": a task that has
     curves, but none of the horizon asked for, adds no rows.
     columns: the columns wanted (`SCHEMA`, version, source and family); None: all.
-    root: a directory made by `python -m taskset baseline`; None: the baselines that come with the package.
+    root: a directory of `baseline`, `score`, `learned evaluate` or `data ship`; None: the baselines that come with the package.
     version: None: what holds for today's tasks. Curves of tasks that changed since they were computed (`taskset.changes`) are
-    left out, with a warning, and are an error where the task was asked for by name. "0.1": what that version computed.
+    left out, with a warning, and an error where a task that was asked for by name has no others. "0.1": what that version
+    computed.
 
     Losses are means over the same batches of a split at each evaluation, in nats where they are likelihoods; NaN once the run
     has diverged. `seconds` is the run's training time so far, at the run's mean rate; NaN where it isn't known (source
@@ -126,7 +127,10 @@ def load_optimizers(root: str | Path | None = None) -> pd.DataFrame:
 
 
 def load_sweeps(root: str | Path | None = None) -> pd.DataFrame:
-    """One row per (task, source, group of options): how its curves were made, by what, where, and at what cost."""
+    """One row per (task, source, group of options): how its curves were made, by what, where, and at what cost.
+
+    Of merged baselines (`data ship`) only: a sweep by itself has none, and is a `StoreError`.
+    """
     return _load("sweeps.parquet", root)
 
 
