@@ -322,7 +322,7 @@ class Task:
             start += ahead
 
 
-_OF_DATA = ("batch_size", "batch", "needs_source", "check", "open", "prepare")  # what a `DataSpec` has
+_OF_DATA = ("batch", "needs_source", "open", "prepare")  # what a task needs of a `DataSpec`
 
 
 def _check_split(split: str) -> None:

@@ -161,5 +161,5 @@ def test_data_of_ones_own_has_to_have_all_of_its_parts():
             raise AssertionError
 
     model = Model(loss=lambda batch, seed: (tf.reduce_sum(batch["x"]), {}), data=Half())
-    with pytest.raises(ConfigError, match="^the data of 'half' has no check, no prepare: allowed is what .*DataSpec describes$"):
+    with pytest.raises(ConfigError, match="^the data of 'half' has no prepare: allowed is what .*DataSpec describes$"):
         Task("half", "own", {}, model, "synthetic")
