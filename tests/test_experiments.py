@@ -18,6 +18,7 @@ from tools.experiments import (
     objectives,
     one_task,
     outer_problem,
+    outer_recipes,
     outer_surface,
     sharp_function,
     task_counts,
@@ -381,3 +382,15 @@ def test_rules_on_a_task_that_has_no_form_for_several_run_one_by_one():
     task, rules = get_task("Mnist_Conv_32x16x64_flatten_FC32_tanh_bs32", "synthetic"), [adaptive.adam(0.003), adaptive.adam(0.03)]
     many = training.train_losses_of_many(task, rules, [1], 3)
     assert many.shape == (1, 3, 2) and many[0, 0, 0] == many[0, 0, 1] and many[0, 2, 0] != many[0, 2, 1]
+
+
+def test_a_recipe_is_what_its_row_says_and_is_judged_on_its_own_tasks(tmp_path, monkeypatch):
+    def told(minutes, suite, options, folder):
+        return suite, options
+
+    monkeypatch.setattr(outer_recipes, "train_for", told)
+    suite, options = outer_recipes.train(("ES-Single", "norm, 1", 4), 3, tmp_path, 1.0)
+    assert [entry.task for entry in suite.of_split("train")] == outer_recipes.tasks()
+    assert (options.estimator, options.clipping, options.clip, options.episodes, options.seed) == ("es_single", "norm", 1.0, 4, 3)
+    held_out = [name for name in outer_recipes.tasks() if any(name.startswith(f"Tiny_mlp_{one}_bs") for one in training.HELD_OUT)]
+    assert len(outer_recipes.tasks()) == 8 and held_out == []

@@ -1,7 +1,7 @@
 """From convolutional to fully connected nets and back: is an optimizer that was trained on one kind of net any good on the
 other?
 
-    python -m tools.experiments.conv_and_mlp --out DIR | --publish --runs DIR [--minutes 2.5]
+    python -m tools.experiments.conv_and_mlp --out DIR | --publish --runs DIR [--minutes 5]
 
 Question. `anchored`, which starts as NAdam, is trained on tiny convolutional nets alone, or on tiny fully connected nets
 alone. How much does it lose on the other kind, beside Adam with a rate that was tuned on the other kind?
@@ -11,7 +11,8 @@ Formula. The score is the mean of the train losses in the last tenth of 200 step
 Settings. Nets and data are those of `learned.tiny` (8x8 pixels, batches of 32, synthetic): Tiny_conv_* or Tiny_mlp_* of eight
 data sets for training, with the loss scales of the suite tiny:1; mnist and fashion_mnist, which are not among them, for the
 table. PES for the mean of the loss, whole trainings of 200 steps in truncations of 20, four data sets with 8 pairs each in an
-outer step, the same core-minutes for both (--minutes). Adam: 19 rates, tuned on 4 seeds of the same data set; 12 other seeds
+outer step; a task stays until each pair has ended four trainings of it. Three outer seeds for each kind, the same core-minutes
+for all (--minutes). Adam: 19 rates, tuned on 4 seeds of the same data set; 12 other seeds
 for the table. DIR of --runs keeps the trainings; the same command resumes them.
 """
 
@@ -25,7 +26,7 @@ from tools.experiments.one_task import ADAM, JUDGING, STEPS, TUNING, by_hand, sc
 from tools.experiments.tiny_problem import interval, shown
 from tools.experiments.training import (
     HELD_OUT,
-    PES,
+    SINGLE,
     tiny_suite,
     train_for,
     train_losses,
@@ -34,6 +35,7 @@ from tools.experiments.training import (
 )
 
 KINDS = {"mlp": "fully connected", "conv": "convolutional"}
+OUTER_SEEDS = (0, 1, 2)
 PICTURE = "conv_and_mlp.png"
 
 
@@ -42,23 +44,32 @@ def name_of(kind, dataset):
     return f"Tiny_{kind}_{dataset.replace('/', '_')}_bs32_start1.0"
 
 
-def train(kind, folder, minutes):
+def label_of(kind, seed):
+    """What an optimizer that was trained on nets of one kind is called."""
+    return f"anchored, trained on {KINDS[kind]} nets, outer seed {seed}"
+
+
+def train(kind, seed, folder, minutes):
     """(outer steps, core-minutes) of training on nets of one kind."""
     import learned
     from learned.tiny import SETS
 
     suite = tiny_suite(kind, [name_of(kind, one) for one in SETS if one not in HELD_OUT], STEPS)
-    options = learned.Options("anchored", **PES, pairs=8, lengths=str(STEPS), slots=8, tasks_per_step=4, learning_rate=0.003)
+    options = learned.Options(
+        "anchored", **SINGLE, seed=seed, pairs=8, lengths=str(STEPS), slots=8, tasks_per_step=4, learning_rate=0.003
+    )
     return train_for(minutes, suite, options, folder)
 
 
 def measure(runs, minutes):
-    """({kind: (outer steps, core-minutes)}, {(kind, data set): {optimizer: scores [seeds]}})."""
+    """({label: (outer steps, core-minutes)}, {(kind, data set): {optimizer: scores [seeds]}})."""
     import learned
     from taskset.catalogue import get_task
 
-    spent = {kind: train(kind, runs / kind, minutes) for kind in KINDS}
-    trained = {kind: learned.load(runs / kind / "checkpoint.npz") for kind in KINDS}
+    folders = {(kind, seed): runs / f"{kind}_{seed}" for kind in KINDS for seed in OUTER_SEEDS}
+    spent = {label_of(*which): train(*which, folder, minutes) for which, folder in folders.items()}
+    trained = {label_of(*which): learned.load(folder / "checkpoint.npz") for which, folder in folders.items()}
+    start = learned.with_weights(next(iter(trained.values())).learned, learned.optimizers.get("anchored").init_theta(0))
     rules, tasks = by_hand()[ADAM], {(kind, one): get_task(name_of(kind, one), "synthetic") for kind in KINDS for one in HELD_OUT}
     best, found = {}, {}
     for place, task in tasks.items():
@@ -66,11 +77,8 @@ def measure(runs, minutes):
     for (kind, dataset), task in tasks.items():
         adam = scores(train_losses_of_many(task, rules, JUDGING, STEPS))["end"]
         found[kind, dataset] = {f"Adam, tuned on {KINDS[other]} nets": adam[:, best[other, dataset]] for other in KINDS}
-        start = learned.with_weights(trained[kind].learned, learned.optimizers.get("anchored").init_theta(0))
-        found[kind, dataset]["anchored, untrained (NAdam)"] = scores(train_losses(task, start, JUDGING, STEPS))["end"]
-        for other, rule in trained.items():
-            losses = train_losses(task, rule, JUDGING, STEPS)
-            found[kind, dataset][f"anchored, trained on {KINDS[other]} nets"] = scores(losses)["end"]
+        for label, rule in {"anchored, untrained (NAdam)": start, **trained}.items():
+            found[kind, dataset][label] = scores(train_losses(task, rule, JUDGING, STEPS))["end"]
         listed = ", ".join(f"{label} {x.mean():.4f}" for label, x in found[kind, dataset].items())
         print(f"{kind}, {dataset}: {listed}", flush=True)
     return spent, found
@@ -83,13 +91,17 @@ def draw(found, path):
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(9, 4.2), constrained_layout=True)
+    figure, axes = plt.subplots(figsize=(9, 4.6), constrained_layout=True)
     names = list(next(iter(found.values())))
+    kinds = list(dict.fromkeys(name.partition(", outer seed")[0] for name in names))
+    width = 0.85 / len(names)
     for i, name in enumerate(names):
         values = [interval(chosen[name]) for chosen in found.values()]
         middle, low, high = np.array(values).T
-        at = np.arange(len(found)) + 0.16 * (i - (len(names) - 1) / 2)
-        axes.bar(at, middle, 0.15, yerr=[middle - low, high - middle], color=f"C{i}", label=name)
+        at = np.arange(len(found)) + width * (i - (len(names) - 1) / 2)
+        kind, _, seed = name.partition(", outer seed ")
+        label = f"{kind}, {len(OUTER_SEEDS)} outer seeds" if seed == "0" else None if seed else kind
+        axes.bar(at, middle, 0.94 * width, yerr=[middle - low, high - middle], color=f"C{kinds.index(kind)}", label=label)
     axes.set_xticks(np.arange(len(found)), [f"{KINDS[kind]},\n{dataset}" for kind, dataset in found])
     axes.set(ylabel="train loss at the end, nats")
     figure.legend(loc="outside lower center", ncols=3, fontsize=8)
@@ -101,15 +113,15 @@ def section(spent, found):
     """Figure and numbers in Markdown."""
     header = ["optimizer", *(f"{KINDS[kind]}, {dataset}" for kind, dataset in found)]
     cells = [[name, *(shown(*interval(chosen[name])) for chosen in found.values())] for name in next(iter(found.values()))]
-    trained = "; ".join(
-        f"{KINDS[kind]}: {steps:,} outer steps in {used:.1f} core-minutes" for kind, (steps, used) in spent.items()
-    )
+    steps = {kind: [spent[label_of(kind, seed)][0] for seed in OUTER_SEEDS] for kind in KINDS}
+    trained = "; ".join(f"{KINDS[kind]}: {min(each):,} to {max(each):,} outer steps" for kind, each in steps.items())
+    minutes = max(used for _, used in spent.values())
     return f"""![train loss at the end on both kinds of net](pictures/{PICTURE})
 
 {report.table(header, cells)}
 
-Train loss in the last tenth of {STEPS} steps, nats; brackets: 95% bootstrap intervals over {len(JUDGING)} seeds. Trained on
-{trained}. Synthetic data;
+Train loss in the last tenth of {STEPS} steps, nats; brackets: 95% bootstrap intervals over {len(JUDGING)} seeds. Trained for
+{minutes:.1f} core-minutes each, {trained}. Synthetic data;
 {report.conditions("tensorflow", "numpy")}."""
 
 
@@ -121,7 +133,7 @@ def write(spent, found, out):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     report.folder_options(parser)
-    training_command(parser, 2.5, measure, write)
+    training_command(parser, 5.0, measure, write)
 
 
 if __name__ == "__main__":

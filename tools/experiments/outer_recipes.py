@@ -1,0 +1,130 @@
+"""Estimator, clipping and persistence of an outer training: what a few core-minutes make of each.
+
+    python -m tools.experiments.outer_recipes --out DIR | --publish --runs DIR [--minutes 2.5]
+
+Question. An outer gradient is estimated by PES or by ES-Single, its entries are cut to +-.1 or its norm to 1 before AdamW sees
+it, and a task leaves after one episode of every pair or after four. Which of these matters, after the same core-minutes?
+
+Formula. The score of a task is the mean of the normalized train losses in the last tenth of 200 steps; that of a training the
+mean over its eight tasks.
+
+Settings. `anchored`, which starts as NAdam, trained on Tiny_mlp_* of eight data sets (8x8 pixels, batches of 32, synthetic) with
+the scales of tiny:1, whole trainings of 200 steps in truncations of 20, spread first lengths, four tasks with 8 pairs each in an
+outer step, outer rate .003, sigma .01. All eight combinations, two outer seeds each, judged on the tasks that they were trained
+on, by four seeds: how to train is chosen here, and data sets that other experiments judge on stay out of it.
+"""
+
+import argparse
+import itertools
+
+import numpy as np
+
+from benchmarks import report
+from tools.experiments import page
+from tools.experiments.task_counts import name_of, scales, score
+from tools.experiments.tiny_problem import interval, shown
+from tools.experiments.training import HELD_OUT, PES, tiny_suite, train_for, train_losses, training_command
+
+STEPS, OUTER_SEEDS, JUDGING = 200, (0, 1), range(4)
+ESTIMATORS = {"PES": "pes", "ES-Single": "es_single"}
+CLIPPINGS = {"entries, .1": ("entries", 0.1), "norm, 1": ("norm", 1.0)}
+EPISODES = (1, 4)
+PICTURE = "outer_recipes.png"
+
+
+def tasks():
+    """The names of the tasks."""
+    from learned.tiny import SETS
+
+    return [name_of("tiny_mlp", one, 1.0) for one in SETS if one not in HELD_OUT]
+
+
+def train(recipe, seed, folder, minutes):
+    """(outer steps, core-minutes) of a training; recipe: names of ESTIMATORS and CLIPPINGS, and one of EPISODES."""
+    import learned
+
+    estimator, clipping, episodes = recipe
+    how = dict(zip(("clipping", "clip"), CLIPPINGS[clipping]))
+    options = learned.Options(
+        "anchored", **{**PES, **how, "estimator": ESTIMATORS[estimator]}, episodes=episodes, seed=seed, pairs=8,
+        lengths=str(STEPS), slots=8, tasks_per_step=4, learning_rate=0.003,
+    )  # fmt: skip
+    return train_for(minutes, tiny_suite("recipes", tasks(), STEPS), options, folder)
+
+
+def judged(rule):
+    """Scores [seeds, tasks] of a rule."""
+    from taskset.catalogue import get_task
+
+    known = scales()
+    each = [score(name, train_losses(get_task(name, "synthetic"), rule, JUDGING, STEPS), known) for name in tasks()]
+    return np.stack(each, axis=1)
+
+
+def measure(runs, minutes):
+    """({recipe: [(outer steps, scores [seeds, tasks]) of each outer seed]}, scores before training)."""
+    import learned
+
+    found = {}
+    for recipe in itertools.product(ESTIMATORS, CLIPPINGS, EPISODES):
+        for seed in OUTER_SEEDS:
+            folder = runs / f"{ESTIMATORS[recipe[0]]}_{CLIPPINGS[recipe[1]][0]}_{recipe[2]}_{seed}"
+            steps, _ = train(recipe, seed, folder, minutes)
+            scores = judged(learned.load(folder / "checkpoint.npz"))
+            found.setdefault(recipe, []).append((steps, scores))
+            print(f"{', '.join(map(str, recipe))}, outer seed {seed}, {steps} outer steps: {scores.mean():.4f}", flush=True)
+    untrained = learned.optimizers.get("anchored")
+    return found, judged(learned.with_weights(untrained, untrained.init_theta(0)))
+
+
+def draw(found, start, path):
+    """The score of every training, by recipe."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(8, 4), constrained_layout=True)
+    for i, each in enumerate(found.values()):
+        axes.plot([i] * len(each), [scores.mean() for _, scores in each], "o", color="C0")
+    axes.axhline(start.mean(), color="0.5", linestyle=":", label="before training (NAdam)")
+    labels = [f"{estimator}\n{clipping}\n{count} episode{'s' if count > 1 else ''}" for estimator, clipping, count in found]
+    axes.set_xticks(range(len(found)), labels, fontsize=8)
+    axes.set(ylabel="normalized train loss at the end")
+    axes.legend(fontsize=8)
+    figure.savefig(path, dpi=90)
+    plt.close(figure)
+
+
+def section(found, start, minutes):
+    """Figure and numbers in Markdown."""
+    rows = []
+    for (estimator, clipping, episodes), each in found.items():
+        steps = ", ".join(f"{steps:,}" for steps, _ in each)
+        cells = [shown(*interval(scores.mean(axis=0))) for _, scores in each]
+        rows.append([estimator, clipping, episodes, steps, *cells])
+    rows.append(["before training (NAdam)", "", "", "", shown(*interval(start.mean(axis=0))), ""])
+    header = ["estimator", "clipped", "episodes", "outer steps", *(f"outer seed {seed}" for seed in OUTER_SEEDS)]
+    return f"""![score of each training](pictures/{PICTURE})
+
+{report.table(header, rows)}
+
+Normalized train loss in the last tenth of {STEPS} steps, on the eight tasks of the training; brackets: 95% bootstrap intervals
+over them. {minutes:g} core-minutes each. Synthetic data; {report.conditions("tensorflow", "numpy")}."""
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    report.folder_options(parser)
+
+    def measured(runs, minutes):
+        return *measure(runs, minutes), minutes
+
+    def write(found, start, minutes, out):
+        page.write("outer-recipes", PICTURE, lambda path: draw(found, start, path), section(found, start, minutes), out)
+
+    training_command(parser, 2.5, measured, write)
+
+
+if __name__ == "__main__":
+    main()
