@@ -13,12 +13,12 @@ validation images; the test images choose nothing.
 
 Settings. Problems: an MLP 64-32-10 on the first 1,000 training images of the real mnist and fashion_mnist, averaged to 8x8
 pixels, batches of 32, 1,000 steps (32 epochs), so that fitting the training images and doing well on others part. 300
-validation and 500 test images. `anchored`, from the pretrained `anchored_wide`, is trained on by PES on the same network with
-three scales of its start, on the synthetic stand-ins of three other data sets: those of which validation images tell anything
-at this size. Losses are normalized as in the suite tiny:1; episodes grow from 100 to 1,000 steps over 1,000 outer steps, in
-truncations of 20 steps, so many core-minutes for each of the two objectives (--minutes). By hand: 95 settings of momentum, 19
-of Adam, 38 of RMSProp, 256 of adam8p (betas, epsilon, penalties on |w| and on w^2, two decays of the rate). 4 tuning seeds, 12
-other seeds for the table. DIR of --runs keeps the trainings; the same command resumes them.
+validation and 500 test images. `anchored`, from the pretrained `anchored_wide`, is trained on by ES-Single on the same network
+with three scales of its start, on the synthetic stand-ins of three other data sets: those of which validation images tell
+anything at this size. Losses are normalized as in the suite tiny:1; episodes grow from 100 to 1,000 steps over 1,000 outer
+steps, in truncations of 20 steps, so many core-minutes for each of the two objectives (--minutes). By hand: 95 settings of
+momentum, 19 of Adam, 38 of RMSProp, 256 of adam8p (betas, epsilon, penalties on |w| and on w^2, two decays of the rate). 4
+tuning seeds, 12 other seeds for the table. DIR of --runs keeps the trainings; the same command resumes them.
 """
 
 import argparse
@@ -33,7 +33,7 @@ from tools.experiments.one_task import JUDGING, TUNING, by_hand
 from tools.experiments.tiny_problem import interval, shown
 from tools.experiments.training import (
     HELD_OUT,
-    PES,
+    SINGLE,
     loop_of,
     networks,
     over_networks,
@@ -64,7 +64,7 @@ def train(optimizer, objective, folder, minutes):
 
     start = phases.read(pretrained.find(START), learned.optimizers.get(optimizer))
     options = learned.Options(
-        optimizer, **PES, objective=objective, pairs=8, lengths=LENGTHS, slots=8, tasks_per_step=4,
+        optimizer, **SINGLE, objective=objective, pairs=8, lengths=LENGTHS, slots=8, tasks_per_step=4,
         learning_rate=OPTIMIZERS[optimizer], start=checkpoint.digest(start),
     )  # fmt: skip
     return train_for(minutes, suite(), options, folder, start=start)

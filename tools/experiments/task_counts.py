@@ -13,12 +13,13 @@ Settings. Training tasks are drawn, with another draw for each outer seed: Tiny_
 32, synthetic) of eight data sets, the scale of the first weights log-uniform between .3 and 3; those of fewer tasks are the
 first of those of more. They differ in data and starts, not in shapes, and so share two compiled programs: all arms spend their
 time in the same way. Their loss scales are those of tiny:1, interpolated between its three starts. `anchored`, which starts as
-NAdam, is trained by PES for the mean of the loss, whole trainings of 200 steps in truncations of 20, four tasks with 8 pairs
-each in an outer step; so many core-minutes, compilation included, for each of the four arms and two outer seeds (--minutes);
-the synthetic data sets are made beforehand. Judged on mnist and fashion_mnist, which are in no training task: the same families
-with three starts each (12 tasks), and families that were left out (8 tasks: convolutional nets on images, recurrent nets on
-text, quadratics). Adam with one rate: of 19, the best on 48 tasks of tiny:1 of the training's families and data sets. DIR of
---runs keeps the trainings; the same command resumes them.
+NAdam, is trained by ES-Single for the mean of the loss, whole trainings of 200 steps in truncations of 20, four tasks with 8
+pairs each in an outer step, gradients with a norm of at most 1; a task stays until each pair has ended four trainings of it.
+So many core-minutes, compilation included, for each of the four arms and two outer seeds (--minutes); the synthetic data sets
+are made beforehand. Judged on mnist and fashion_mnist, which are in no training task: the same families with three starts each
+(12 tasks), and families that were left out (8 tasks: convolutional nets on images, recurrent nets on text, quadratics). Adam
+with one rate: of 19, the best on 48 tasks of tiny:1 of the training's families and data sets. DIR of --runs keeps the
+trainings; the same command resumes them.
 """
 
 import argparse
@@ -32,8 +33,8 @@ from tools.experiments.one_task import ADAM, STEPS, by_hand
 from tools.experiments.tiny_problem import interval, shown
 from tools.experiments.training import (
     HELD_OUT,
-    PES,
     SHARES,
+    SINGLE,
     kept_weights,
     train_for,
     train_losses,
@@ -100,7 +101,7 @@ def train(count, seed, folder, minutes):
         get_task(name, "synthetic").raw_batches("train", 0, 0, 1)  # making images is no training: not in its minutes
     suite = Suite(f"tiny_{count}", 1, "synthetic", STEPS, tuple(entries))
     options = learned.Options(
-        "anchored", **PES, seed=seed, pairs=8, lengths=str(STEPS), slots=16, tasks_per_step=4, learning_rate=0.003
+        "anchored", **SINGLE, seed=seed, pairs=8, lengths=str(STEPS), slots=16, tasks_per_step=4, learning_rate=0.003
     )
     return train_for(minutes, suite, options, folder, keep_at=[share * minutes for share in SHARES])
 

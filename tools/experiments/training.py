@@ -14,7 +14,7 @@ from taskset.execution.runtime import start_tensorflow
 # One task: after the first episodes, cut so that pairs do not end together, all are whole trainings. Of many tasks one leaves
 # when each pair has ended an episode, so that first episodes, all of them cut, are most of the training (docs/learned.md).
 PES = {"estimator": "pes", "steps": 20, "sigma": 0.01, "first_lengths": "spread", "warm_up": 20, "clip": 0.1}
-# Of several recipes for eight tasks the best (tools/experiments/outer_recipes.py).
+# For many tasks: what the pretrained `muon_mined` was trained by, and of the recipes of outer_recipes.py the best.
 SINGLE = {**PES, "estimator": "es_single", "episodes": 4, "clipping": "norm", "clip": 1.0}
 HELD_OUT = ("mnist", "fashion_mnist")  # data sets of tiny tasks that are judged, and that no training sees
 SHARES = (1 / 8, 1 / 4, 1 / 2, 1)  # of a training's minutes, after which weights are kept to be judged
