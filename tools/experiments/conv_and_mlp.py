@@ -104,7 +104,7 @@ def draw(found, path):
         axes.bar(at, middle, 0.94 * width, yerr=[middle - low, high - middle], color=f"C{kinds.index(kind)}", label=label)
     axes.set_xticks(np.arange(len(found)), [f"{KINDS[kind]},\n{dataset}" for kind, dataset in found])
     axes.set(ylabel="train loss at the end, nats")
-    figure.legend(loc="outside lower center", ncols=3, fontsize=8)
+    figure.legend(loc="outside lower center", ncols=2, fontsize=8)
     figure.savefig(path, dpi=90)
     plt.close(figure)
 
