@@ -103,7 +103,8 @@ def _profile(lines):
     header = ["task", *(f"{inner_parts.NAMES[part]}, us" for part in inner_parts.PARTS)]
     rows = [[line["name"], *(f"{1e6 * a:.3g} / {1e6 * b:.3g}" for _, a, b in line["parts"])] for line in apart]
     return f"""Where the time goes on the lines below 1, microseconds of CPU time a step, ours / JAX's: each part is the time of a
-loop that has it less that of one that hasn't (benchmarks/inner_parts.py).
+loop that has it less that of one that hasn't (benchmarks/inner_parts.py). Where a part is
+negative, the compiler made more of the larger loop, and parts of that line say nothing.
 
 {report.table(header, rows)}"""
 

@@ -4,8 +4,8 @@
 
 A net 784-512-512-10 on real images of fashion_mnist, 1,000 steps, batches of 128 and of 16 (of which gradients have few
 directions), two seeds, for several sizes of blocks (`taskset.optimizers.muon.by_blocks`). Losses are smoothed as in
-`tools.yardstick`; CPU time, gradients included, is that of the second seed, which compiles nothing, in one process with one
-thread. --publish writes the section "muon_blocks" of docs/one_run.md.
+`tools.yardstick`; CPU time, gradients included, is that of the second seed, which compiles nothing, but traces the program anew,
+in one process with one thread. --publish writes the section "muon_blocks" of docs/one_run.md.
 """
 
 import argparse
