@@ -213,8 +213,8 @@ def text(scores):
 
 One setting of each task: synthetic data or none, {HORIZON:,} steps, all 17 rates: {len(scores.tasks):,} tasks. "End" is the
 normalized loss at the last step, "curve" its mean over all evaluations: medians over tasks (and quartiles). In brackets, here and
-below: 95 per cent intervals from resampling the tasks, too narrow below 20 of them. "One rate for all" is the rate with the lowest
-mean end.
+below: 95 per cent intervals from resampling the tasks, too narrow below 20 of them. "One rate for all" is the rate with the
+lowest mean end.
 {most:,} of the tasks are of {" and ".join(PROBLEMS)}, which are cheap to sweep: what is said of all tasks is mostly said of them,
 so that the others, networks, have lines of their own.
 
