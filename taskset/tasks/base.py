@@ -91,12 +91,6 @@ class Task:
         data_dir: str | None = None,
         rebuild: Callable[[str, str, Config, str, str | None], Task] | None = None,
     ):
-        lacking = [part for part in _OF_DATA if model.data is not None and not hasattr(model.data, part)]
-        if lacking:
-            raise ConfigError(
-                f"the data of {shown(name)} has no {', no '.join(lacking)}: allowed is what taskset.datasets.base.DataSpec "
-                "describes"
-            )
         self.name, self.family, self.config, self.model = name, family, config, model
         self._rebuild = rebuild  # what a pickle is read with: (name, family, config, source, data_dir) -> Task
         self.data, self.data_dir, self._asked_source, self._reads_other_data = model.data, data_dir, source, False
@@ -267,6 +261,11 @@ class Task:
     def _open(self) -> RawBatches:
         if self.data is None:
             raise ConfigError(f"task {shown(self.name)} reads no data")
+        if lacking := [part for part in ("open", "prepare") if not hasattr(self.data, part)]:
+            raise ConfigError(
+                f"the data of {shown(self.name)} has no {', no '.join(lacking)}: allowed is what taskset.datasets.base.DataSpec "
+                "describes"
+            )
         with tf.init_scope():  # a function that is being traced may be the first to ask: readers iterate over their files
             return self.data.open(self.source, self.data_dir)
 
@@ -320,9 +319,6 @@ class Task:
             for i in range(ahead):
                 yield self.prepare({k: tf.constant(np.ascontiguousarray(v[i])) for k, v in raw.items()}, base, start + i)
             start += ahead
-
-
-_OF_DATA = ("batch", "needs_source", "open", "prepare")  # what a task needs of a `DataSpec`
 
 
 def _check_split(split: str) -> None:
