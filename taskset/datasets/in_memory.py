@@ -23,6 +23,8 @@ def _float_or_int(name, array):
     if array.dtype.kind not in "biuf":
         raise ConfigError(f"array {shown(name)} is of {array.dtype}: allowed are numbers and truth values")
     kind = np.float32 if array.dtype.kind == "f" else np.int32
+    if array.dtype == kind:
+        return array
     with np.errstate(over="ignore"):
         cast = array.astype(kind)
     lost = np.isfinite(array) & ~np.isfinite(cast) if kind is np.float32 else cast != array
@@ -32,7 +34,7 @@ def _float_or_int(name, array):
 
 
 class InMemoryData:
-    """A data specification (`taskset.datasets.base.DataSpec`) of arrays in memory.
+    """A data specification (`taskset.datasets.base.DataSpec`) of arrays in memory, and the batches drawn from it.
 
     arrays: {name: array}, all of the same length along the first axis, that of the examples; they are cast to float32 or int32.
     rows: {split: range} of "train", "valid_inner", "valid_outer", "test"; each has at least `batch_size` rows in a row.
@@ -79,18 +81,18 @@ class InMemoryData:
         value = 0
         for name, array in sorted(self.arrays.items()):
             value = zlib.crc32(f"{name} {array.dtype} {array.shape}".encode(), value)
-            value = zlib.crc32(array.tobytes(), value)
+            value = zlib.crc32(np.ascontiguousarray(array).reshape(-1).data, value)
         drawn = [self.batch_size, *((order.rows.start, order.rows.stop) for order in self._orders.values())]
         return {"source": "none", "name": "arrays in memory", "checksum": f"{zlib.crc32(repr(drawn).encode(), value):08x}"}
 
     def check(self, source: str | None = None, data_dir: Directory | None = None) -> None:
         """Does nothing: the data is there."""
 
-    def open(self, source: str | None = None, data_dir: Directory | None = None) -> _Drawn:
-        """The raw batches; both arguments are ignored."""
-        return _Drawn(self)
+    def open(self, source: str | None = None, data_dir: Directory | None = None) -> InMemoryData:
+        """Itself; both arguments are ignored."""
+        return self
 
-    def take(self, split: str, seed: int, start: int, count: int) -> RawBatch:
+    def __call__(self, split: str, seed: int, start: int, count: int) -> RawBatch:
         """Batches `start .. start + count - 1` of a split: {name: array [count, batch size, ..]}."""
         rows = self._orders[split](seed, split, start, count)
         return {name: array[rows] for name, array in self.arrays.items()}
@@ -98,13 +100,3 @@ class InMemoryData:
     def prepare(self, raw: Mapping[str, tf.Tensor], key: tf.Tensor) -> dict[str, tf.Tensor]:
         """The raw batch, unchanged."""
         return dict(raw)
-
-
-class _Drawn:
-    """`RawBatches` of an `InMemoryData`, with the origin that a `Task` reports."""
-
-    def __init__(self, data: InMemoryData) -> None:
-        self.origin, self._data = data.origin, data
-
-    def __call__(self, split: str, seed: int, start: int, count: int) -> RawBatch:
-        return self._data.take(split, seed, start, count)
