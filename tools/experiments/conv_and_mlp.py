@@ -32,6 +32,7 @@ from tools.experiments.training import (
     train_losses,
     train_losses_of_many,
     training_command,
+    untrained,
 )
 
 KINDS = {"mlp": "fully connected", "conv": "convolutional"}
@@ -69,7 +70,6 @@ def measure(runs, minutes):
     folders = {(kind, seed): runs / f"{kind}_{seed}" for kind in KINDS for seed in OUTER_SEEDS}
     spent = {label_of(*which): train(*which, folder, minutes) for which, folder in folders.items()}
     trained = {label_of(*which): learned.load(folder / "checkpoint.npz") for which, folder in folders.items()}
-    start = learned.with_weights(next(iter(trained.values())).learned, learned.optimizers.get("anchored").init_theta(0))
     rules, tasks = by_hand()[ADAM], {(kind, one): get_task(name_of(kind, one), "synthetic") for kind in KINDS for one in HELD_OUT}
     best, found = {}, {}
     for place, task in tasks.items():
@@ -77,7 +77,7 @@ def measure(runs, minutes):
     for (kind, dataset), task in tasks.items():
         adam = scores(train_losses_of_many(task, rules, JUDGING, STEPS))["end"]
         found[kind, dataset] = {f"Adam, tuned on {KINDS[other]} nets": adam[:, best[other, dataset]] for other in KINDS}
-        for label, rule in {"anchored, untrained (NAdam)": start, **trained}.items():
+        for label, rule in {"anchored, untrained (NAdam)": untrained("anchored"), **trained}.items():
             found[kind, dataset][label] = scores(train_losses(task, rule, JUDGING, STEPS))["end"]
         listed = ", ".join(f"{label} {x.mean():.4f}" for label, x in found[kind, dataset].items())
         print(f"{kind}, {dataset}: {listed}", flush=True)

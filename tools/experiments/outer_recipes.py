@@ -17,15 +17,14 @@ on, by four seeds: how to train is chosen here, and data sets that other experim
 import argparse
 import itertools
 
-import numpy as np
-
 from benchmarks import report
 from tools.experiments import page
-from tools.experiments.task_counts import name_of, scales, score
+from tools.experiments.one_task import STEPS
+from tools.experiments.task_counts import name_of, scored
 from tools.experiments.tiny_problem import interval, shown
-from tools.experiments.training import HELD_OUT, PES, tiny_suite, train_for, train_losses, training_command
+from tools.experiments.training import HELD_OUT, PES, tiny_suite, train_for, training_command, untrained
 
-STEPS, OUTER_SEEDS, JUDGING = 200, (0, 1), range(4)
+OUTER_SEEDS = (0, 1)
 ESTIMATORS = {"PES": "pes", "ES-Single": "es_single"}
 CLIPPINGS = {"entries, .1": ("entries", 0.1), "norm, 1": ("norm", 1.0)}
 EPISODES = (1, 4)
@@ -52,17 +51,8 @@ def train(recipe, seed, folder, minutes):
     return train_for(minutes, tiny_suite("recipes", tasks(), STEPS), options, folder)
 
 
-def judged(rule):
-    """Scores [seeds, tasks] of a rule."""
-    from taskset.catalogue import get_task
-
-    known = scales()
-    each = [score(name, train_losses(get_task(name, "synthetic"), rule, JUDGING, STEPS), known) for name in tasks()]
-    return np.stack(each, axis=1)
-
-
 def measure(runs, minutes):
-    """({recipe: [(outer steps, scores [seeds, tasks]) of each outer seed]}, scores before training)."""
+    """({recipe: [(outer steps, scores [seeds, tasks]) of each outer seed]}, scores before training, minutes)."""
     import learned
 
     found = {}
@@ -70,11 +60,10 @@ def measure(runs, minutes):
         for seed in OUTER_SEEDS:
             folder = runs / f"{ESTIMATORS[recipe[0]]}_{CLIPPINGS[recipe[1]][0]}_{recipe[2]}_{seed}"
             steps, _ = train(recipe, seed, folder, minutes)
-            scores = judged(learned.load(folder / "checkpoint.npz"))
+            scores = scored(learned.load(folder / "checkpoint.npz"), tasks())
             found.setdefault(recipe, []).append((steps, scores))
             print(f"{', '.join(map(str, recipe))}, outer seed {seed}, {steps} outer steps: {scores.mean():.4f}", flush=True)
-    untrained = learned.optimizers.get("anchored")
-    return found, judged(learned.with_weights(untrained, untrained.init_theta(0)))
+    return found, scored(untrained("anchored"), tasks()), minutes
 
 
 def draw(found, start, path):
@@ -113,17 +102,15 @@ Normalized train loss in the last tenth of {STEPS} steps, on the eight tasks of 
 over them. {minutes:g} core-minutes each. Synthetic data; {report.conditions("tensorflow", "numpy")}."""
 
 
+def write(found, start, minutes, out):
+    """The picture, and the section of the document."""
+    page.write("outer-recipes", PICTURE, lambda path: draw(found, start, path), section(found, start, minutes), out)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     report.folder_options(parser)
-
-    def measured(runs, minutes):
-        return *measure(runs, minutes), minutes
-
-    def write(found, start, minutes, out):
-        page.write("outer-recipes", PICTURE, lambda path: draw(found, start, path), section(found, start, minutes), out)
-
-    training_command(parser, 2.5, measured, write)
+    training_command(parser, 2.5, measure, write)
 
 
 if __name__ == "__main__":

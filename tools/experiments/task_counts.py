@@ -40,6 +40,7 @@ from tools.experiments.training import (
     train_losses,
     train_losses_of_many,
     training_command,
+    untrained,
 )
 
 COUNTS, SEEDS, JUDGING = (1, 10, 100, 1000), (0, 1), range(4)
@@ -161,9 +162,11 @@ def measure(runs, minutes):
             *_, (steps, last) = found[count, seed].values()
             listed = ", ".join(f"{place} {x.mean():.4f}" for place, x in last.items())
             print(f"{count} tasks, outer seed {seed}, {steps} outer steps: {listed}", flush=True)
-    start = learned.with_weights(learned.load("anchored_pes").learned, learned.optimizers.get("anchored").init_theta(0))
     rate = adam()
-    by_hand_rules = {f"Adam, one rate, {rate.hparams(STEPS)['learning_rate']:.2g}": rate, "anchored, untrained (NAdam)": start}
+    by_hand_rules = {
+        f"Adam, one rate, {rate.hparams(STEPS)['learning_rate']:.2g}": rate,
+        "anchored, untrained (NAdam)": untrained("anchored"),
+    }
     return found, {label: {p: scored(rule, names) for p, names in places.items()} for label, rule in by_hand_rules.items()}
 
 

@@ -97,6 +97,14 @@ def train_for(minutes, suite, options, folder, every=50, keep_at=(), **settings)
     return spent["steps"], spent["seconds"] / 60
 
 
+def untrained(name):
+    """A learned optimizer with the weights that training starts from."""
+    import learned
+
+    made = learned.optimizers.get(name)
+    return learned.with_weights(made, made.init_theta(0))
+
+
 def kept_weights(folder):
     """{core-minutes: (outer steps, file of the weights)} that `train_for` kept, in order."""
     kept = json.loads((folder / "spent.json").read_text())["kept"]
