@@ -114,9 +114,8 @@ class Options:
             object.__setattr__(self, name, int(value))
         for name in ("sigma", "learning_rate", "clip"):
             value = getattr(self, name)
-            _allowed(
-                name, value, _is_number(value) and 1e-12 <= value <= 1e12, "a number from 1e-12 to 1e12"
-            )  # float32's squares
+            fits = _is_number(value) and 1e-12 <= value <= 1e12  # so that float32 holds their squares, too
+            _allowed(name, value, fits, "a number from 1e-12 to 1e12")
         object.__setattr__(self, "seed", seeds.check(self.seed))
         decay = self.weight_decay
         _allowed("weight_decay", decay, _is_number(decay) and 0 <= decay < math.inf, "a number of at least 0")
