@@ -12,6 +12,7 @@ from taskset.cli.main import Address, DataDir, EngineName, Modules, err, match_t
 from taskset.cli.options import MOST_SEEDS
 from taskset.normalization.sweep import engines
 from taskset.normalization.sweep.runner import SweepOptions
+from taskset.random.seeds import first_seeds
 from taskset.scoring import named_suites, requested
 
 
@@ -53,7 +54,7 @@ def evaluate(
     given = _given(tasks)
     names, source, horizon = runs.tasks_of(given, split, source, horizon)
     judged = runs.named_checkpoint(path, name)
-    options = SweepOptions((judged.name,), source, horizon, tuple(range(seeds)), batches, evaluations)
+    options = SweepOptions((judged.name,), source, horizon, first_seeds(seeds), batches, evaluations)
     waiting = runs.plan(judged, names, options, output)
     requested.record(output, given, split, names)
     out.print(

@@ -21,10 +21,11 @@ from pathlib import Path
 
 from learned.evaluation import runs
 from learned.outer_training import checkpoint, objectives
-from taskset.errors import ConfigError, StoreError, TasksetError
+from taskset.errors import ConfigError, StoreError, TasksetError, shown
 from taskset.normalization.store import load_curves, whole_file, write_text
 from taskset.normalization.sweep.runner import SweepOptions
 from taskset.normalization.sweep.workers import Progress
+from taskset.random.seeds import first_seeds
 from taskset.scoring import scores, suites
 from taskset.scoring.suites import Suite
 
@@ -46,7 +47,7 @@ def kept_weights(directory: Path) -> list[Path]:
     """The weights that a training kept, in the order of their steps. Raises `StoreError` where there are none."""
     found = sorted(directory.glob("weights-*.npz"))
     if not found:
-        raise StoreError(f"{directory} has no weights-*.npz: train with --keep-every, or give the --out of a training")
+        raise StoreError(f"{directory} has no weights-*.npz: give the folder of a training that kept some (--keep-every)")
     return found
 
 
@@ -79,7 +80,7 @@ def choose(
     found = []
     for path in kept:
         judged = runs.named_checkpoint(path, path.stem)
-        options = SweepOptions((judged.name,), suite.source, horizon, tuple(range(seeds)), batches, evaluations)
+        options = SweepOptions((judged.name,), suite.source, horizon, first_seeds(seeds), batches, evaluations)
         root = directory / "choice" / judged.name
         waiting = runs.plan(judged, [entry.task for entry in entries], options, root)
         if waiting:
@@ -97,9 +98,11 @@ def choose(
 
 
 def _horizon(suite: Suite, asked: int | None) -> int:
-    if asked is not None and asked > suite.horizon:
-        raise ConfigError(f"horizon {asked} is longer than the suite's normalizers', {suite.horizon}: give a shorter one")
-    return asked or suite.horizon
+    if asked is None:
+        return suite.horizon
+    if type(asked) is not int or not 1 <= asked <= suite.horizon:
+        raise ConfigError(f"horizon {shown(asked)}: allowed is an integer from 1 to {suite.horizon}, the suite's")
+    return asked
 
 
 def _named(report, path):

@@ -31,6 +31,7 @@ from taskset.normalization.sweep import engines, marked
 from taskset.normalization.sweep.resume import remove_leftovers, settling
 from taskset.normalization.sweep.runner import Curves, SweepOptions
 from taskset.normalization.sweep.workers import Progress
+from taskset.random.seeds import first_seeds
 from taskset.samplers.optimizers import get_optimizer_config
 from taskset.scoring import named_suites, requested
 from taskset.scoring.suites import SPLITS, Suite
@@ -152,9 +153,7 @@ def evaluate(
         tasks = named_suites.find(tasks)
     names, source, horizon = tasks_of(tasks, split, source, horizon)
     judged = named_checkpoint(path, name)
-    if type(seeds) is not int or seeds < 1:
-        raise ConfigError(f"seeds {shown(seeds)}: allowed is an integer of at least 1, the number of runs of each task")
-    options = SweepOptions((judged.name,), source, horizon, tuple(range(seeds)), batches, evaluations)
+    options = SweepOptions((judged.name,), source, horizon, first_seeds(seeds), batches, evaluations)
     waiting = plan(judged, names, options, root)
     requested.record(root, tasks, split, names)
     return run(judged, waiting, options, root, data_dir, workers, modules, report, engine)

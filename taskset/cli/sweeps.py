@@ -12,6 +12,7 @@ from taskset.datasets.base import SPLITS, check_source
 from taskset.errors import unknown
 from taskset.execution import modes
 from taskset.execution.runtime import start_tensorflow
+from taskset.random.seeds import first_seeds
 from taskset.samplers.optimizers import get_optimizer_config
 
 
@@ -88,7 +89,7 @@ def baseline(
 
     check_source(source)
     names = match_optimizers(optimizers or ["adam_lr_*"])
-    options = SweepOptions(tuple(names), source, steps, tuple(range(seeds)), batches, evaluations)
+    options = SweepOptions(tuple(names), source, steps, first_seeds(seeds), batches, evaluations)
     tasks = match_tasks(patterns)
     if shard is not None:
         from taskset.normalization.sweep.planning import in_shard, parse_shard

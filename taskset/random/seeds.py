@@ -36,6 +36,13 @@ def check_step(step: SupportsIndex, name: str = "start") -> int:
     return number
 
 
+def first_seeds(count: int) -> tuple[int, ...]:
+    """The seeds 0, 1, .. of so many runs: those of the baselines. Raises: ConfigError unless `count` is an int of at least 1."""
+    if type(count) is not int or count < 1:
+        raise ConfigError(f"seeds {shown(count)}: allowed is an integer of at least 1, the number of runs")
+    return tuple(range(count))
+
+
 def _index(value: SupportsIndex) -> int:
     """`value` as an int; -1 if it is not an integer."""
     try:

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from taskset.errors import ConfigError, TasksetError, shown, unknown
+from taskset.errors import ConfigError, TasksetError, unknown
 from taskset.normalization.sweep import engines
 from taskset.normalization.sweep.runner import SweepOptions
 from taskset.normalization.sweep.workers import Progress
+from taskset.random.seeds import first_seeds
 from taskset.scoring import (
     candidates,
     named_suites,
@@ -108,12 +109,10 @@ def options_of(
     There are at most 50 intervals between evaluations, all equal, and as many as fit into those of runs of `longest` steps (the
     suite's; None: `horizon`) that have 50: so a shorter run is evaluated at all steps at which the baselines were.
     """
-    if not (type(seeds) is int and seeds >= 1):
-        raise ConfigError(f"seeds {shown(seeds)}: allowed is an integer >= 1, the number of runs of each trial")
     theirs = max((longest or horizon) // 50, 1)
     equal = [n for n in range(min(50, horizon), 0, -1) if horizon % n == 0]
     fitting = [n for n in equal if theirs % (horizon // n) == 0]
-    return SweepOptions(candidate.names, source, horizon, tuple(range(seeds)), batches, (fitting or equal)[0])
+    return SweepOptions(candidate.names, source, horizon, first_seeds(seeds), batches, (fitting or equal)[0])
 
 
 def _tasks(suite: Suite, split: str) -> list[str]:

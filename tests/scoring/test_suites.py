@@ -386,6 +386,6 @@ def test_a_suite_of_own_baselines_is_scored_beside_them(small, baselines, tmp_pa
     assert sum("Adam" in row.title for row in found.rows) >= 2  # one rate, and the best of the two
     with pytest.raises(ConfigError, match=r"the package has no curves of .*seed4' over 20 steps .* --baselines"):
         one_optimizer.score("lion", str(small), tmp_path / "none", **given)
-    with pytest.raises(ConfigError, match=r"seeds '2': allowed is an integer >= 1"):
+    with pytest.raises(ConfigError, match=r"seeds '2': allowed is an integer of at least 1"):
         one_optimizer.score("lion", str(small), tmp_path / "none", seeds="2", baselines=baselines, **given)
     assert not (tmp_path / "none").exists()

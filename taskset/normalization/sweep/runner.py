@@ -21,6 +21,7 @@ from taskset.normalization import store
 from taskset.normalization.store import described, layout, packing
 from taskset.normalization.sweep import resume
 from taskset.normalization.sweep.provenance import git_commit, machine, settings
+from taskset.random import seeds as random_seeds
 from taskset.version import __version__
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ class SweepOptions:
                 f"steps {self.steps} can't be cut into {self.evaluations} equal intervals between evaluations: use a multiple of "
                 f"{self.evaluations}, or other evaluations (--evaluations, {self.evaluations} here)"
             )
+        for seed in self.seeds:
+            random_seeds.check(seed)
         if not self.optimizers or not self.seeds:
             raise ConfigError("a sweep needs at least one optimizer and one seed")
         if len(set(self.optimizers)) < len(self.optimizers) or len(set(self.seeds)) < len(self.seeds):

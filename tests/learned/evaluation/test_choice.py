@@ -78,5 +78,9 @@ def test_what_is_not_there_is_one_line(tmp_path, kept):
         choice.choose(tmp_path)
     with pytest.raises(ConfigError, match="no measured task in its split valid"):
         choice.choose(kept, suite(NAMES))
-    with pytest.raises(ConfigError, match="longer than"):
-        choice.choose(kept, horizon=21)
+    for horizon in (0, 21, "20"):
+        with pytest.raises(ConfigError, match=r"horizon .*: allowed is an integer from 1 to 20"):
+            choice.choose(kept, horizon=horizon)
+    for seeds in (0, "3", True):
+        with pytest.raises(ConfigError, match=r"seeds .*: allowed is an integer of at least 1"):
+            choice.choose(kept, seeds=seeds)
