@@ -1,8 +1,8 @@
 """What thousands of baselines say, in tables: by family, best learning rates, how well one rate does, what a short list is worth.
 
 One setting of each task: synthetic data or none, HORIZON steps, all of Adam's 17 rates. A loss is the normalized one at the end,
-of the mean over seeds; 2 where it diverged. Intervals are 95 per cent, from resampling the tasks
-(`taskset.scoring.statistics`). `python -m tools.pictures` puts the tables into docs/baselines.md.
+of the mean over seeds; 2 where it diverged. Intervals are 95 per cent, from resampling the tasks, and exact ones for shares of
+0 and 1 (`taskset.scoring.statistics`). `python -m tools.pictures` puts the tables into docs/baselines.md.
 """
 
 import zlib
@@ -77,6 +77,12 @@ def with_interval(values, statistic=statistics.mean, form=".3f"):
     return f"{statistic(values):{form}} [{low:{form}}, {high:{form}}]"
 
 
+def share_with_interval(values):
+    """ "mean [low, high]" of shares over tasks, in per cent; values: [N], each from 0 to 1."""
+    low, high = statistics.share_interval(values)
+    return f"{np.mean(values):.1%} [{low:.1%}, {high:.1%}]"
+
+
 def quartiles(values, form=".2f"):
     """ "median (lower .. upper quartile)"."""
     lower, middle, upper = np.quantile(values, [0.25, 0.5, 0.75], method="nearest")
@@ -108,7 +114,7 @@ def by_family(scores):
                 name,
                 f"{len(some.tasks):,}",
                 quartiles(rates[some.best], "g"),
-                with_interval(some.diverged, form=".1%"),
+                share_with_interval(some.diverged),
                 power(rate),
                 with_interval(some.end[:, rate]),
                 quartiles(some.end[:, rate]),
@@ -137,10 +143,10 @@ def best_rates(scores):
         rows.append(
             [
                 power(rate),
-                with_interval(scores.best == rate, form=".1%"),
+                share_with_interval(scores.best == rate),
                 with_interval(end),
                 f"{np.median(end):.3f}",
-                with_interval(end - tuned <= CLOSE, form=".1%"),
+                share_with_interval(end - tuned <= CLOSE),
             ]
         )
     header = ["rate", "best of all", "end: mean", "median", f"within {CLOSE:g} of the best at the end"]
@@ -213,8 +219,8 @@ def text(scores):
 
 One setting of each task: synthetic data or none, {HORIZON:,} steps, all 17 rates: {len(scores.tasks):,} tasks. "End" is the
 normalized loss at the last step, "curve" its mean over all evaluations: medians over tasks (and quartiles). In brackets, here and
-below: 95 per cent intervals from resampling the tasks, too narrow below 20 of them. "One rate for all" is the rate with the
-lowest mean end.
+below: 95 per cent intervals from resampling the tasks, too narrow below 20 of them; of shares that are all 0 or all 1, exact
+ones (Clopper and Pearson 1934). "One rate for all" is the rate with the lowest mean end.
 {most:,} of the tasks are of {" and ".join(PROBLEMS)}, which are cheap to sweep: what is said of all tasks is mostly said of them,
 so that the others, networks, have lines of their own.
 

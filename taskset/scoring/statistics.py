@@ -53,6 +53,23 @@ def interval(x: np.ndarray, statistic: Statistic, seed: int = 0) -> tuple[float,
     return low, high
 
 
+def share_interval(x: np.ndarray, seed: int = 0) -> tuple[float, float]:
+    """(low, high): an interval of the mean of shares x [tasks], each from 0 to 1.
+
+    It is that of `interval`, except where all shares are 0, or all are 1: resampling would leave it no width. There it is the
+    exact one for a proportion (Clopper and Pearson 1934): after n shares of 0, from 0 to b = 1 - .025^(1/n). Were the mean of all
+    tasks larger than b, then so were the proportion of tasks that have more than 0, and n tasks without any were a case of
+    probability below (1 - b)^n = .025.
+    """
+    x = np.asarray(x, np.float64)
+    beyond = 1 - ((1 - LEVEL) / 2) ** (1 / len(x))
+    if (x == 0).all():
+        return 0.0, beyond
+    if (x == 1).all():
+        return 1 - beyond, 1.0
+    return interval(x, mean, seed)
+
+
 def narrow(tasks: int) -> list[str]:
     """A note where intervals over so few tasks are too narrow, as those of the percentile bootstrap are.
 
