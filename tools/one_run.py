@@ -85,8 +85,8 @@ def _glob_and_count(text):
     return glob, int(count)
 
 
-def scored(curves, suite, view):
-    """(scores, diverged runs, runs), index (split, horizon, task), one column per optimizer; means, and counts, over seeds."""
+def scored_runs(curves, suite, view):
+    """One row per run and split: horizon, task, optimizer, seed, split, score, diverged."""
     import pandas as pd
 
     from taskset.scoring import scores
@@ -97,7 +97,12 @@ def scored(curves, suite, view):
     for horizon, part in curves.groupby("horizon"):
         steps = sorted(int(step) for step in part["step"].unique())
         parts.append(scores.scores(part, scales, steps, scores.view(view)).assign(horizon=int(horizon)))
-    groups = pd.concat(parts).groupby(["split", "horizon", "task", "optimizer"])
+    return pd.concat(parts)
+
+
+def scored(curves, suite, view):
+    """(scores, diverged runs, runs), index (split, horizon, task), one column per optimizer; means, and counts, over seeds."""
+    groups = scored_runs(curves, suite, view).groupby(["split", "horizon", "task", "optimizer"])
     return groups["score"].mean().unstack(), groups["diverged"].sum().unstack(), groups.size().unstack()
 
 
