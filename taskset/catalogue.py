@@ -9,7 +9,7 @@ import functools
 import importlib
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
@@ -88,6 +88,29 @@ def no_match(pattern: str | None) -> str:
         f"no task matches {shown(pattern)}{guess}: python -m taskset list shows all; "
         f"* and ? stand for seeds 0 .. {registry.SEEDS - 1}, ranges such as seed100[0-2] for others, too"
     )
+
+
+def is_glob(pattern: str) -> bool:
+    """Whether a pattern may stand for several names."""
+    return any(c in pattern for c in "*?[")
+
+
+def match_tasks(patterns: Sequence[str]) -> list[str]:
+    """Task names for names and globs, in order, each once.
+
+    Raises: UnknownName for a name of no task, TasksetError for a glob without a match.
+    """
+    names: dict[str, None] = {}
+    for pattern in patterns:
+        if is_glob(pattern):
+            found = list_tasks(pattern)
+            if not found:
+                raise TasksetError(no_match(pattern))
+        else:
+            resolve(pattern)
+            found = [pattern]
+        names.update(dict.fromkeys(found))
+    return list(names)
 
 
 def sample(family_name: str, seed: SupportsIndex) -> Config:

@@ -8,7 +8,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from learned.evaluation import choice, runs
 from taskset import plugins
-from taskset.cli.main import Address, DataDir, EngineName, Modules, err, match_tasks, out
+from taskset.catalogue import match_tasks
+from taskset.cli.main import Address, DataDir, EngineName, Modules, err, out
 from taskset.cli.options import MOST_SEEDS
 from taskset.normalization.sweep import engines
 from taskset.normalization.sweep.runner import SweepOptions

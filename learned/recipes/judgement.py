@@ -99,15 +99,13 @@ def picture(recipe: Recipe, directory: Path, view: str) -> Path:
 
 def draw(recipe: Recipe, found: Comparison, kept: Sequence[Kept], path: Path) -> None:
     """Mean normalized train loss over the held-out tasks against hours of training."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
+    from matplotlib.figure import Figure
 
     table = found.table[found.table["split"] == "train"]
     ours, theirs = table.iloc[: len(kept)], table.iloc[len(kept) :]
     hours = [seconds / 3600 for _, _, seconds in kept]
-    figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
     spread = [ours["mean"] - ours["mean low"], ours["mean high"] - ours["mean"]]
     label = f"{recipe.options.optimizer} by {recipe.options.estimator}, 1 run"
     axes.errorbar(hours, ours["mean"], yerr=spread, fmt="o-", capsize=3, label=label)
@@ -116,7 +114,6 @@ def draw(recipe: Recipe, found: Comparison, kept: Sequence[Kept], path: Path) ->
     axes.set(xlabel="hours of outer training", ylabel=f"normalized train loss, {found.view}, held-out tasks")
     axes.legend(fontsize=7)
     figure.savefig(path, dpi=130)
-    plt.close(figure)
 
 
 def by_family(found: Comparison, learned: Sequence[str], suite: Suite) -> tuple[list[str], list[list[Any]]]:

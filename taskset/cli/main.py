@@ -13,7 +13,6 @@ from typing import Annotated, cast
 import typer
 
 from taskset.cli import data, report, score, sweeps, tasks
-from taskset.cli.matching import match_tasks
 from taskset.cli.options import Address, DataDir, EngineName, Modules, Source, err, out
 from taskset.errors import OutdatedBaselines, TasksetError
 from taskset.version import __version__
@@ -30,7 +29,6 @@ __all__ = [
     "err",
     "is_script",
     "main",
-    "match_tasks",
     "out",
 ]
 

@@ -1,9 +1,9 @@
-"""Names for what users write on the command line: names, globs, and `opt_list:N`."""
+"""Names of optimizers for what users write on the command line: names, globs, and `opt_list:N`."""
 
 import re
 from collections.abc import Sequence
 
-from taskset import catalogue
+from taskset.catalogue import is_glob
 from taskset.errors import TasksetError, nearest, shown
 from taskset.patterns import matching
 from taskset.samplers.optimizers import (
@@ -14,26 +14,6 @@ from taskset.samplers.optimizers import (
     one_run_optimizers,
     opt_list_names,
 )
-
-
-def is_glob(pattern: str) -> bool:
-    """Whether a pattern may stand for several names."""
-    return any(c in pattern for c in "*?[")
-
-
-def match_tasks(patterns: Sequence[str]) -> list[str]:
-    """Task names for names and globs, in order, each once. Raises `TasksetError` for a pattern without a match."""
-    names: dict[str, None] = {}
-    for pattern in patterns:
-        if is_glob(pattern):
-            found = catalogue.list_tasks(pattern)
-            if not found:
-                raise TasksetError(catalogue.no_match(pattern))
-        else:
-            catalogue.resolve(pattern)
-            found = [pattern]
-        names.update(dict.fromkeys(found))
-    return list(names)
 
 
 def find_optimizers(pattern: str) -> list[str]:

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from taskset import catalogue, plugins
-from taskset.cli.matching import match_optimizers, match_tasks
+from taskset.catalogue import match_tasks
+from taskset.cli.matching import match_optimizers
 from taskset.cli.options import MOST_SEEDS, Address, DataDir, EngineName, Mode, Modules, Results, Source, TaskName, err, out
 from taskset.datasets.base import SPLITS, check_source
 from taskset.errors import unknown

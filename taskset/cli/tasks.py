@@ -13,7 +13,7 @@ from taskset import catalogue, plugins
 from taskset.cli.matching import match_optimizers
 from taskset.cli.options import Modules, TaskName, out
 from taskset.cli.tables import show_fact, show_table
-from taskset.errors import TasksetError, shown
+from taskset.errors import ConfigError, TasksetError, shown
 from taskset.execution import costs, modes
 from taskset.execution.runtime import start_tensorflow
 
@@ -59,6 +59,9 @@ def list_names(
         conditions.append(lambda name: (size := catalogue.num_params(name)) is not None and size <= max_params)
     if max_ms is not None:
         conditions.append(lambda name: (cost := costs.milliseconds(name)) is not None and cost[0] <= max_ms)
+    if (families and pattern) or ((families or optimizers) and conditions):
+        given = "--families takes no pattern" if families and pattern else "conditions are for tasks"
+        raise ConfigError(f"{given}: leave out {'--families' if families else '--optimizers'}, or what it doesn't go with")
     if families:
         names = catalogue.families()
     elif optimizers:

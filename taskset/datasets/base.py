@@ -86,12 +86,13 @@ class OrderInBlocks:
 
     def _block(self, seed: int, split: str, block: int) -> np.ndarray:
         key = (seed, split, block)
-        if key not in self._blocks:
+        drawn = self._blocks.get(key)  # asked once: another thread may take it out
+        if drawn is None:
             drawn = self._draw(seed, split, block)
             if len(self._blocks) >= self.kept:
-                self._blocks.pop(next(iter(self._blocks)))
+                self._blocks.pop(next(iter(self._blocks)), None)
             self._blocks[key] = drawn
-        return self._blocks[key]
+        return drawn
 
     def __call__(self, seed: int, split: str, start: int, count: int) -> np.ndarray:
         """Row numbers of batches `start .. start + count - 1`: int64 [count, batch size]."""

@@ -36,11 +36,21 @@ def write(place: Path, arrays: Mapping[str, np.ndarray], texts: Mapping[str, str
         whole = {**record, "files": files}
         (part / RECORD).write_text(json.dumps({**whole, "crc32": _own_sum(whole)}, indent=2))
 
-    aside = place.with_name(f".{place.name}.old{os.getpid()}.tmp")
-    if place.is_dir():
-        os.rename(place, aside)
-    write_directory(place, arrays, texts, finish)
-    shutil.rmtree(aside, ignore_errors=True)
+    new, old = (place.with_name(f".{place.name}.{which}{os.getpid()}.tmp") for which in ("new", "old"))
+    try:
+        write_directory(new, arrays, texts, finish)
+        if place.is_dir():
+            os.rename(place, old)
+        try:
+            os.rename(new, place)
+        except OSError:
+            if not place.is_dir():  # else another process was faster
+                if old.is_dir():
+                    os.rename(old, place)
+                raise
+    finally:
+        for leftover in (new, old):
+            shutil.rmtree(leftover, ignore_errors=True)
 
 
 def read_record(place: Path) -> Record | None:

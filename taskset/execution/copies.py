@@ -13,8 +13,8 @@ from typing import Any
 import tensorflow as tf
 
 from taskset.datasets.base import Batch
-from taskset.execution.loop import CHUNK_STEPS, Loop, Run
-from taskset.optimizers.base import Gradients, Hparams, Optimizer, Params, State
+from taskset.execution.loop import CHUNK_STEPS, Loop, Run, tensors
+from taskset.optimizers.base import Elementwise, Gradients, Hparams, Optimizer, Params, State
 from taskset.random.stateless import Key
 from taskset.tasks.base import Task
 
@@ -30,11 +30,16 @@ class CopiesLoop(Loop):
     def __init__(self, task: Task, optimizer: Optimizer, copies: int, interval: int = CHUNK_STEPS, mode: str | None = None):
         self._runs = (copies,)
         super().__init__(task, optimizer, interval, mode)
+        # Only the package's own rules line hyperparameters up with copies of vectors; others see one copy, whatever they say.
+        self._flat = isinstance(optimizer, Elementwise)
 
     def start(self, seed: int) -> Run:
         """All runs at step 0."""
         params = {path: tf.stack([w] * self._runs[0]) for path, w in self.task.init(seed).items()}
-        init = self.optimizer.init
+
+        def init(one: Params) -> State:
+            return tensors(self.optimizer.init(one), self.optimizer.name)
+
         return Run(seed, params, init(params) if self._flat else batched(init, params))
 
     def evaluated(self, run: Run, hparams: Hparams) -> Params:

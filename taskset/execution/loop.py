@@ -84,7 +84,7 @@ def _like(examples: Any) -> Callable[[Any], Any]:
     return lambda vectors: tf.nest.map_structure(tf.reshape, vectors, shapes)
 
 
-def _tensors(state: State, name: str) -> State:
+def tensors(state: State, name: str) -> State:
     """`state`, its numbers as tensors. Raises `ConfigError` for an entry that can't be one."""
 
     def tensor(entry: Any) -> tf.Tensor:
@@ -164,7 +164,7 @@ class Loop:
     def start(self, seed: int) -> Run:
         """A run at step 0."""
         params = self.task.init(seed)
-        return Run(seed, params, _tensors(self.optimizer.init(params), self.optimizer.name))
+        return Run(seed, params, tensors(self.optimizer.init(params), self.optimizer.name))
 
     def _train_program(self, params, state, raw, numbers):
         """`count` <= chunk steps from step `first` on; returns params, state, losses [chunk] (zeros after the first `count`).
@@ -352,7 +352,8 @@ def train(
     for text in ("name", "rule"):
         if not isinstance(getattr(optimizer, text, None), str):
             raise ConfigError(f"optimizer {shown(optimizer)} has no {text}, a text: see taskset.optimizers.base.Optimizer")
-    interval = interval or max(1, positive(steps) // 50)
+    steps = positive(steps, "steps")
+    interval = max(1, steps // 50) if interval is None else positive(interval, "interval")
     loop = Loop(task, optimizer, interval, mode)
     run, hparams = loop.start(seed), optimizer.hparams(steps)
     losses, part = [np.zeros(0, np.float32)], []

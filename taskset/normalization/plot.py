@@ -128,13 +128,10 @@ def plot_tasks(root: str | Path, tasks: Sequence[str], path: str | Path) -> None
 
     Raises `StoreError` (a file type that can't be drawn, a directory that can't be written to), `UnknownName` (no such task).
     """
-    import matplotlib
+    from matplotlib.backend_bases import FigureCanvasBase
+    from matplotlib.figure import Figure
 
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    formats = plt.gcf().canvas.get_supported_filetypes()
-    plt.close()
+    formats = FigureCanvasBase.get_supported_filetypes()
     if Path(path).suffix.lstrip(".").lower() not in formats:
         raise StoreError(f"can't draw {path}: allowed endings are {', '.join(f'.{name}' for name in formats)}")
     known = store.load_tasks(root)["task"].astype(str).tolist()
@@ -146,10 +143,8 @@ def plot_tasks(root: str | Path, tasks: Sequence[str], path: str | Path) -> None
     curves = store.load_curves(task=tasks, root=root)
     settings = dict(list(mean_curves(curves).groupby(["task", "source", "horizon"], observed=True)))
     order = sorted(settings, key=lambda setting: (tasks.index(setting[0]), *setting[1:]))
-    size = 14, 4 * len(order)
-    figure, rows = plt.subplots(
-        len(order), 2, figsize=size, sharey="row", squeeze=False, layout="constrained", width_ratios=[1.25, 1]
-    )
+    figure = Figure(figsize=(14, 4 * len(order)), layout="constrained")  # not pyplot's, whose state is the caller's
+    rows = figure.subplots(len(order), 2, sharey="row", squeeze=False, width_ratios=[1.25, 1])
     for axes, setting in zip(rows, order):
         part, (task, source) = settings[setting], map(str, setting[:2])
         _draw_curves(axes[0], part, task + ("" if source == "none" else f" ({source} data)"))
@@ -160,5 +155,3 @@ def plot_tasks(root: str | Path, tasks: Sequence[str], path: str | Path) -> None
         figure.savefig(path, dpi=120)
     except OSError as error:
         raise StoreError(f"can't write {path}: {(error.strerror or str(error)).lower()}") from error
-    finally:
-        plt.close(figure)

@@ -183,15 +183,15 @@ def is_optimizer(thing: object) -> TypeGuard[Optimizer]:
     return not isinstance(thing, type) and all(callable(getattr(thing, part, None)) for part in ("hparams", "init", "update"))
 
 
-def positive(horizon: int) -> int:
-    """`horizon` as an int. Raises `ConfigError` unless it is an integer >= 1."""
+def positive(steps: int, name: str = "horizon") -> int:
+    """A number of steps as an int. name: of the argument. Raises `ConfigError` unless it is an integer of at least 1."""
     try:
-        steps = operator.index(horizon)
+        number = operator.index(steps)
     except TypeError:
-        steps = 0
-    if steps < 1:
-        raise ConfigError(f"horizon {horizon!r}: allowed is an integer >= 1; give the number of steps of the run")
-    return steps
+        number = 0
+    if number < 1:
+        raise ConfigError(f"{name} {steps!r}: allowed is an integer of at least 1, a number of steps")
+    return number
 
 
 def in_dtype(value: float | tf.Tensor, dtype: tf.DType) -> tf.Tensor:

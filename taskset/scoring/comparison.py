@@ -165,6 +165,11 @@ def compare(
     rows, more = rivals.rivals_of(per_task.loc[["train", "valid_outer"]], learned)
     table = _statistics(rows, per_task, over)
     speedups = _speedups(both, learned, tasks, steps, horizon)
+    without = sorted(set(tasks) - set(speedups["task"]))
+    if without:
+        more.append(
+            f"no speed-up on {len(without)} tasks of which the baselines have no curves of Adam ({cut(', '.join(without))})"
+        )
     return Comparison(table, speedups, per_task, notes + more, horizon, chosen_view)
 
 
@@ -226,7 +231,10 @@ def _statistics(rows, per_task, over):
 
 
 def _speedups(both, learned, tasks, steps, horizon):
-    """One row per (learned optimizer, task): speedup, at_least (no Adam rate gets there: the speed-up is at least this)."""
+    """One row per (learned optimizer, task): speedup, at_least (no Adam rate gets there: the speed-up is at least this).
+
+    A task of which there are no curves of Adam has none.
+    """
     import pandas as pd
 
     ours, theirs = (mean_curves(frame).sort_values("step") for frame in both)
@@ -236,6 +244,8 @@ def _speedups(both, learned, tasks, steps, horizon):
     rows = []
     for task in tasks:
         part = theirs[theirs["task"] == task].pivot(index="step", columns="optimizer", values="train")
+        if part.empty:
+            continue
         for name in learned:
             run = ours[(ours["task"] == task) & (ours["optimizer"] == name) & ours["step"].isin(steps)]
             found = speedup.speed_up(run["train"].to_numpy(), horizon, part.index.to_numpy(), part.to_numpy().T)

@@ -31,10 +31,7 @@ def draw(
     The best rate has the lowest mean train loss at the last step. roots: directories of `evaluate`; baselines: of a sweep.
     Returns the name of the best rate. Raises ConfigError where the baselines' runs are shorter.
     """
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
+    from matplotlib.figure import Figure
 
     curves, evaluations = read_results(roots)
     options = next(iter(evaluations.values()))
@@ -47,7 +44,8 @@ def draw(
     # Adam without a schedule does the same whatever its horizon: the shortest that is long enough.
     adam = mean_curves(adam[(adam["horizon"] == adam["horizon"].min()) & (adam["step"] <= horizon)])
     best = adam[adam["step"] == horizon].set_index("optimizer")["train"].idxmin()
-    figure, panels = plt.subplots(1, len(splits), figsize=(5 * len(splits), 4), layout="constrained", squeeze=False)
+    figure = Figure(figsize=(5 * len(splits), 4), layout="constrained")
+    panels = figure.subplots(1, len(splits), squeeze=False)
     for axes, split in zip(panels[0], splits):
         rates = adam.pivot(index="step", columns="optimizer", values=split)
         others = rates.drop(columns=best)
@@ -67,5 +65,4 @@ def draw(
     figure.suptitle(f"{task}, mean over seeds", fontsize=11)
     store.make_directory(Path(path).parent)
     figure.savefig(path, dpi=130)
-    plt.close(figure)
     return best

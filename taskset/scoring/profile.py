@@ -55,15 +55,13 @@ def draw(standing: Standing, directory: str | Path, name: str = "profile", named
 
     The candidate's lines are thick and black, those of `highlighted` rows coloured, the others grey.
     """
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
+    from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
     splits = [split for split in SPLITS if all(row.values.get(split) for row in standing.rows)]
     size = WIDTH if len(splits) > 1 else 0.7 * WIDTH, 4.4
-    figure, panels = plt.subplots(1, len(splits), figsize=size, layout="constrained", squeeze=False, sharey=True)
+    figure = Figure(figsize=size, layout="constrained")
+    panels = figure.subplots(1, len(splits), squeeze=False, sharey=True)
     whole = {split: _whole(standing.rows, split) for split in splits}
     coloured = highlighted(whole[splits[0]], named)
     for axes, split in zip(panels[0], splits):
@@ -78,7 +76,6 @@ def draw(standing: Standing, directory: str | Path, name: str = "profile", named
     for kind in ("pdf", "png"):
         # Without a date the same results give the same file.
         figure.savefig(Path(directory) / f"{name}.{kind}", dpi=150, metadata={"CreationDate": None} if kind == "pdf" else None)
-    plt.close(figure)
 
 
 def _label(row: Row) -> str:

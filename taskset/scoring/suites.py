@@ -89,7 +89,7 @@ def make(
     """
     from taskset.normalization.store import load_normalizers, load_tasks
 
-    names = _matching(patterns)
+    names = catalogue.match_tasks(patterns)
     _check_source(source)
     normalizers = load_normalizers(baselines, baselines_version)
     found = scales(normalizers, source, horizon)
@@ -103,7 +103,7 @@ def make(
         if row is None or task not in found or not row["feasible"]:
             continue
         _require_config(task, row)
-        if row["ms_per_step"] <= max_milliseconds and _known(row["num_params"]) <= max_parameters:
+        if row["ms_per_step"] <= max_milliseconds and is_small(row["num_params"], max_parameters):
             entries.append(entry_of(task, found[task]))
     if not entries:
         where = baselines or "the package's baselines"
@@ -125,11 +125,9 @@ def _require_config(task: str, row: Mapping[Any, Any]) -> None:
         )
 
 
-def _known(count: Any) -> float:
-    """A number of parameters; infinite where it isn't known, which only "no limit" allows."""
-    import pandas as pd
-
-    return math.inf if pd.isna(count) else int(count)
+def is_small(parameters: float | None, most: float) -> bool:
+    """Whether a task has at most `most` parameters. None, NaN: not known, which only an infinite `most` allows."""
+    return most == math.inf or (parameters is not None and parameters <= most)
 
 
 def make_unmeasured(
@@ -148,10 +146,10 @@ def make_unmeasured(
     """
     entries = []
     _check_source(source)
-    for task in _matching(patterns):
-        size, cost = catalogue.num_params(task), None if max_milliseconds == math.inf else costs.milliseconds(task)
-        if not catalogue.feasible(task) or (size if size is not None else 0) > max_parameters:
+    for task in catalogue.match_tasks(patterns):
+        if not (catalogue.feasible(task) and is_small(catalogue.num_params(task), max_parameters)):
             continue
+        cost = None if max_milliseconds == math.inf else costs.milliseconds(task)
         if max_milliseconds == math.inf or (cost is not None and cost[0] <= max_milliseconds):
             entries.append(entry_of(task, {}))
     if not entries:
@@ -192,16 +190,6 @@ def _rule(patterns: Sequence[str], max_milliseconds: float, max_parameters: floa
         "max_milliseconds": None if max_milliseconds == math.inf else max_milliseconds,
         "max_parameters": None if max_parameters == math.inf else max_parameters,
     }
-
-
-def _matching(patterns: Iterable[str]) -> list[str]:
-    names: dict[str, None] = {}
-    for pattern in patterns:
-        found = catalogue.list_tasks(pattern) if any(c in pattern for c in "*?[") else [pattern]
-        for name in found:
-            catalogue.resolve(name)
-            names[name] = None
-    return list(names)
 
 
 def scales(normalizers: pd.DataFrame, source: str, horizon: int) -> dict[str, SplitScales]:

@@ -53,6 +53,12 @@ def test_list(run):
     assert len(run("list", "--family", "quadratic_family")[1].split()) == 1000
 
 
+def test_list_refuses_what_it_would_ignore(run):
+    refused(run("list", "mlp*", "--families"), "--families takes no pattern")
+    refused(run("list", "--families", "--max-params", 5), "conditions are for tasks: leave out --families")
+    refused(run("list", "--optimizers", "--family", "mlp_family"), "conditions are for tasks: leave out --optimizers")
+
+
 def test_list_by_data_set(run):
     def names(*options):
         return run("list", *options)[1].split()

@@ -254,3 +254,25 @@ def test_without_a_home_directory_keras_writes_no_folder(tmp_path):
     environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
     subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, cwd=tmp_path, env=environment)
     assert not list(tmp_path.iterdir())
+
+
+def test_data_that_can_not_be_replaced_stays(data_dir, monkeypatch):
+    place = prepared.built_dir(IMAGES, data_dir)
+    before = {file.name: file.read_bytes() for file in place.iterdir()}
+
+    def full(*args):
+        raise OSError("no space left")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(built, "write_directory", full)
+        with pytest.raises(OSError, match="no space"):
+            built.write(place, {}, {}, {})
+    rename = os.rename
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "rename", lambda old, new: full() if ".new" in str(old) else rename(old, new))
+        with pytest.raises(OSError, match="no space"):
+            built.write(place, {"other": np.zeros(3)}, {}, {})
+    assert {file.name: file.read_bytes() for file in place.iterdir()} == before
+    assert [file.name for file in place.parent.iterdir() if file.name.startswith(".")] == []
+    built.write(place, {"other": np.zeros(3)}, {}, {})
+    assert {file.name for file in place.iterdir()} == {"other.npy", built.RECORD}

@@ -51,6 +51,30 @@ def test_copies_in_every_mode(mode):
         np.testing.assert_allclose(losses[:, i], alone.train(alone.start(4), hparams, 9), rtol=1e-4)
 
 
+@pytest.mark.parametrize("name", ["quadratic_family_seed3", "TwoD_Bowl1"])
+def test_an_elementwise_rule_of_a_users_own_sees_one_copy_at_a_time(name):
+    """TwoD_Bowl1 has as many numbers as there are copies: rates of all copies would broadcast along the wrong axis."""
+
+    class Counting:
+        name, rule, elementwise = "counting", "counting", True
+
+        def init(self, params):
+            return {"count": 0}
+
+        def update(self, grads, state, params, step, hparams):
+            rate = hparams["rate"] / tf.cast(state["count"] + 1, tf.float32)
+            return {path: w - rate * grads[path] for path, w in params.items()}, {"count": state["count"] + 1}
+
+        def hparams(self, horizon):
+            return {"rate": 0.1}
+
+    task = get_task(name)
+    together, alone = CopiesLoop(task, Counting(), 2), Loop(task, Counting())
+    found = together.train(together.start(4), {"rate": [0.1, 0.2]}, 5)
+    for i, rate in enumerate((0.1, 0.2)):
+        np.testing.assert_allclose(found[:, i], alone.train(alone.start(4), {"rate": rate}, 5), rtol=1e-4)
+
+
 def test_a_diverged_copy_leaves_the_others_alone():
     def loss(batch, key):
         x = tf.Variable(tf.ones([]), name="x")

@@ -74,8 +74,12 @@ def test_against_a_plain_loop_over_batches():
         ({"optimizer": (len, len)}, r"from_functions returns; taskset\.score runs those of Keras"),
         ({"optimizer": SimpleNamespace(init=dict, update=max, hparams=dict)}, "has no name, a text: see taskset.optimizers.base"),
         ({"optimizer": SimpleNamespace(init=dict, update=max, hparams=dict, name="a")}, "has no rule, a text"),
-        ({"steps": "20"}, "horizon '20': allowed is an integer >= 1"),
-        ({"steps": 0}, "horizon 0: allowed"),
+        ({"steps": "20"}, "steps '20': allowed is an integer of at least 1"),
+        ({"steps": 2.5}, "steps 2.5: allowed is an integer of at least 1"),
+        ({"interval": 0}, "interval 0: allowed is an integer of at least 1"),
+        ({"interval": -1}, "interval -1: allowed is an integer of at least 1"),
+        ({"interval": 2.5}, "interval 2.5: allowed is an integer of at least 1"),
+        ({"steps": 0}, "steps 0: allowed"),
     ],
 )
 def test_what_can_not_be_trained_is_refused_in_one_line(wrong, says):

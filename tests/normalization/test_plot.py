@@ -73,6 +73,15 @@ def test_learning_rates_are_a_colour_bar_and_other_families_one_line_of_the_lege
     assert colours == {line.get_color() for line in curves.get_lines()[:11]}  # those without a learning rate
 
 
+def test_a_callers_own_figures_are_left_alone(tmp_path):
+    from matplotlib import pyplot
+
+    mine = pyplot.figure()
+    plot_tasks(made.write(tmp_path, tasks=made.TASKS[:1]), made.TASKS[:1], tmp_path / "a.png")
+    assert pyplot.get_fignums() == [mine.number] and (tmp_path / "a.png").stat().st_size > 10_000
+    pyplot.close(mine)
+
+
 def test_a_registered_optimizer_is_a_family_by_itself(tmp_path, drawn, monkeypatch):
     monkeypatch.setattr(registry, "_optimizers", dict(registry._optimizers))
     taskset.register_optimizer("my_own", learning_rate=0.1)(optimizers.sgd)

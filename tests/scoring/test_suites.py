@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import json
+import math
 import re
 import subprocess
 import sys
@@ -153,6 +154,29 @@ def test_unmeasured_suites_are_by_rule():
     assert len(suites.make_unmeasured("u", ["quadratic_family_seed*"], "synthetic", 50).tasks) == 1000
     with pytest.raises(ConfigError, match="no task of"):
         suites.make_unmeasured("u", ["quadratic_family_seed1"], "synthetic", 50, max_parameters=0)
+
+
+def test_a_glob_without_a_task_is_an_error_beside_others_that_have_some(baselines):
+    for make in (
+        lambda globs: suites.make("u", globs, baselines, "synthetic", 20),
+        lambda globs: suites.make_unmeasured("u", globs, "synthetic", 50),
+    ):
+        with pytest.raises(TasksetError, match="no task matches 'mlp_famly_seed1\\*'.*did you mean"):
+            make(["quadratic_family_seed*", "mlp_famly_seed1*"])
+
+
+def test_tasks_of_unknown_size_are_in_suites_without_a_limit_only(monkeypatch):
+    for size, most, small in (
+        (None, 1e9, False),
+        (float("nan"), 1e9, False),
+        (None, math.inf, True),
+        (5, 5, True),
+        (6, 5, False),
+    ):
+        assert suites.is_small(size, most) == small
+    monkeypatch.setattr(catalogue, "num_params", lambda task: None)
+    with pytest.raises(ConfigError, match="no task of"):
+        suites.make_unmeasured("u", ["quadratic_family_seed1"], "synthetic", 50, max_parameters=1e9)
 
 
 def test_what_is_swept_has_equal_intervals():

@@ -226,4 +226,4 @@ def _count(frame: pd.DataFrame) -> str:
 
 def natural(name: str) -> tuple[str | int, ...]:
     """A key that sorts "seed2" before "seed10"."""
-    return tuple(int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name))
+    return tuple(int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name))

@@ -157,9 +157,7 @@ def _fits(one: Written, entry: suites.Entry, row: dict[Any, Any] | None) -> bool
         return False
     if one.split not in (None, entry.split):
         return False
-    known = not math.isnan(row["num_params"])  # missing for tasks whose size shows when they are built
-    small = one.max_parameters == math.inf or (known and row["num_params"] <= one.max_parameters)
-    return bool(small and row["ms_per_step"] <= one.max_milliseconds)
+    return bool(suites.is_small(row["num_params"], one.max_parameters) and row["ms_per_step"] <= one.max_milliseconds)
 
 
 def spread(tasks: Iterable[str], milliseconds: Mapping[str, float], most: int) -> list[str]:

@@ -221,6 +221,15 @@ def test_table_of_made_up_curves(roots):
     assert "| good | 1 | train | 3 | 0 of 6 |" in text and "| broken | 1 | test | 3 | 1 of 6 |" in text
 
 
+def test_baselines_without_adam_give_no_speed_up_and_say_so(roots, tmp_path):
+    _, good, _ = roots
+    made_up.write(tmp_path / "list", optimizers=opt_list_names(1))
+    found = comparison.compare([good], tmp_path / "list")
+    assert found.speedups.empty and any(note.startswith("no speed-up on 3 tasks") for note in found.notes)
+    assert set(found.table["title"]) == {"good", "NAdamW's learned list, first 1"}
+    assert "no speed-up" in summary.markdown(found)
+
+
 def test_shorter_runs_are_compared_with_the_beginning_of_longer_baselines(roots, tmp_path):
     base, *_ = roots
     given = made_up.options()
