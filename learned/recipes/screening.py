@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import multiprocessing
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,8 +17,9 @@ from typing import Any
 from learned.outer_training.options import Options
 from learned.recipes.base import Recipe
 from learned.types import PathLike
-from taskset.errors import StoreError, cut, shown
+from taskset.errors import StoreError, TasksetError, cut, shown
 from taskset.normalization.store import write_text
+from taskset.normalization.sweep.engines.local import LOCAL
 from taskset.scoring import suites
 from taskset.scoring.suites import Suite
 
@@ -69,27 +69,25 @@ def screen(
 
     found = read_costs(path) if path.exists() else {}
     waiting = [entry.task for entry in suite.of_split("train") if entry.task not in found]
-    context = multiprocessing.get_context("spawn")
+    process = None
     with shared_arrays():
-        process = None
-        for task in waiting:
-            if process is None or not process.is_alive():
-                pipe, there = context.Pipe()
-                process = context.Process(target=_screen, args=(there, suite, options, data_dir), daemon=True)
-                process.start()
-                there.close()
-            try:
-                pipe.send(task)
-                found[task] = pipe.recv()
-            except (EOFError, BrokenPipeError, ConnectionResetError):
-                process.join()
-                found[task] = {"failed": "the process ended (out of memory?)"}
-            say(f"screening {task}: {found[task]}")
-            write_text(json.dumps(found, indent=1), path)
-        if process is not None:
-            if process.is_alive():
-                pipe.send(None)
-            process.join()
+        try:
+            for task in waiting:
+                process = process or LOCAL.process(_Screening, (suite, options, data_dir))
+                process.send("cost", (task,))
+                kind, answer = process.answer()
+                if kind == "died":
+                    found[task] = {"failed": f"the process ended {process.ending()}"}
+                    process = None
+                elif kind == "done":
+                    found[task] = answer
+                else:  # not the task's fault: the process could not begin
+                    raise TasksetError(f"screening: {answer}")
+                say(f"screening {task}: {found[task]}")
+                write_text(json.dumps(found, indent=1), path)
+        finally:
+            if process is not None:
+                process.kill()
     return found
 
 
@@ -114,37 +112,43 @@ def _is_cost(cost: Any) -> bool:
     )
 
 
-def _screen(pipe, suite, options, data_dir):
-    """The body of the process: names of tasks come in, costs go out."""
-    from taskset.execution.runtime import start_tensorflow
+class _Screening:
+    """Costs of estimates, in a process of their own."""
 
-    start_tensorflow(threads=1)
-    import numpy as np
+    def __init__(self, suite: Suite, options: Options, data_dir: str | None) -> None:
+        import numpy as np
 
-    import learned  # noqa: F401  registers the tasks of learned.digits
-    from learned.outer_training.task_pool import TaskPool
-    from learned.unrolling.vectors import Layout
-    from taskset.execution.memory import private_mib
+        import learned  # noqa: F401  registers the tasks of learned.digits
+        from learned.outer_training.task_pool import TaskPool
+        from learned.unrolling.vectors import Layout
 
-    pool = TaskPool(suite, options, data_dir, memory=MEMORY_MIB)
-    optimizer = pool.optimizer
-    theta = Layout(optimizer.shapes).vector(optimizer.init_theta(0)).astype(np.float32)
+        self.pool = TaskPool(suite, options, data_dir, memory=MEMORY_MIB)
+        optimizer = self.pool.optimizer
+        self.theta = Layout(optimizer.shapes).vector(optimizer.init_theta(0)).astype(np.float32)
 
-    def lengths(rng, n):
-        return np.full(n, pool.lengths(0, rng))
-
-    while (task := pipe.recv()) is not None:
-        before, times = private_mib(), []
+    def cost(self, task: str) -> dict[str, Any]:
+        """That of a task, or how it failed."""
         try:
-            estimator = pool.estimator(task)
-            state = estimator.init(0)
-            for _ in range(ESTIMATES):
-                start = time.process_time()
-                estimate, state = estimator.estimate(theta, state, lengths)
-                times.append(time.process_time() - start)
-            layout = getattr(getattr(estimator, "unroll", None), "layout", None)
-            cost = {"first": times[0], "step": min(times[1:]), "growth": private_mib() - before, "memory": private_mib()}
-            pipe.send({**cost, "loss": estimate.loss, "non_finite": estimate.non_finite, "layout": layout})
+            return self._measured(task)
         except Exception as error:  # whatever the reason: the task is left out, and the reason stands in the file
             first = (str(error).splitlines() or [""])[0]
-            pipe.send({"failed": f"{type(error).__name__}: {first[:200]}"})
+            return {"failed": f"{type(error).__name__}: {first[:200]}"}
+
+    def _measured(self, task: str) -> dict[str, Any]:
+        import numpy as np
+
+        from taskset.execution.memory import private_mib
+
+        def lengths(rng, n):
+            return np.full(n, self.pool.lengths(0, rng))
+
+        before, times = private_mib(), []
+        estimator = self.pool.estimator(task)
+        state = estimator.init(0)
+        for _ in range(ESTIMATES):
+            start = time.process_time()
+            estimate, state = estimator.estimate(self.theta, state, lengths)
+            times.append(time.process_time() - start)
+        layout = getattr(getattr(estimator, "unroll", None), "layout", None)
+        cost = {"first": times[0], "step": min(times[1:]), "growth": private_mib() - before, "memory": private_mib()}
+        return {**cost, "loss": estimate.loss, "non_finite": estimate.non_finite, "layout": layout}
