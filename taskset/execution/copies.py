@@ -7,7 +7,7 @@ the noise of a quadratic) is computed once for all.
 
 import functools
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -16,6 +16,7 @@ from taskset.datasets.base import Batch
 from taskset.execution.loop import CHUNK_STEPS, Loop, Run, tensors
 from taskset.optimizers.base import Elementwise, Gradients, Hparams, Optimizer, Params, State
 from taskset.random.stateless import Key
+from taskset.tasks import graphs
 from taskset.tasks.base import Task
 
 
@@ -74,7 +75,7 @@ class CopiesLoop(Loop):
 
         def update(one: tuple[Gradients, State, Params, Hparams, dict[str, Any]]) -> tuple[Params, State]:
             grads, state, params, hparams, also = one
-            return self.optimizer.update(grads, state, params, step, hparams, **also)
+            return self._update(grads, state, params, step, hparams, **also)
 
         return batched(update, (grads, state, params, hparams, also))
 
@@ -99,24 +100,7 @@ def batched(function: Callable[[Any], Any], arguments: Any) -> Any:
         if found is None:
             raise
         raise NotBatched(found[1] or found[2]) from error
-    lists = next((kind for kind in kinds(graph, graph.get_operations()[before:]) if kind.startswith("TensorList")), None)
+    lists = next((kind for kind in graphs.kinds(graph, graph.get_operations()[before:]) if kind.startswith("TensorList")), None)
     if lists and not tf.executing_eagerly():
         raise NotBatched(lists)
     return result
-
-
-def kinds(graph: tf.Graph, operations: Iterable[tf.Operation]) -> Iterator[str]:
-    """The kinds of `operations` and of all that they call."""
-    waiting, seen = [*operations], set[str]()
-    while waiting:
-        operation = waiting.pop()
-        yield operation.type
-        for name in _called(operation):
-            if name not in seen and (function := graph._get_function(name)) is not None:
-                seen.add(name)
-                waiting += function.graph.get_operations()
-
-
-def _called(operation: tf.Operation) -> Iterator[str]:
-    for value in operation.node_def.attr.values():
-        yield from (called.name for called in ([value.func] if value.HasField("func") else value.list.func))

@@ -18,11 +18,13 @@ from typing import Any, TypeAlias
 import numpy as np
 import tensorflow as tf
 
+from taskset import registry
 from taskset.datasets.base import SPLITS, Batch, RawBatch
 from taskset.errors import ConfigError, shown
 from taskset.execution import evaluation_batches, modes
+from taskset.execution.checked import checked_update
 from taskset.execution.program import Program
-from taskset.optimizers.base import Gradients, Hparams, Optimizer, Params, State, is_optimizer, positive
+from taskset.optimizers.base import FromFunctions, Gradients, Hparams, Optimizer, Params, State, is_optimizer, positive
 from taskset.random import seeds
 from taskset.random.stateless import Key
 from taskset.tasks.base import Task, batch_seed
@@ -48,6 +50,13 @@ def execution_mode(task: Task, device: str | None = None) -> str:
 
 def _compiled(function: Callable[..., Any], mode: str) -> Callable[..., Any]:
     return function if mode == "eager_loop" else Program(function, xla=mode == "xla_loop")
+
+
+def _update_of(optimizer: Optimizer) -> Callable[..., Any]:
+    """Its `update`; that of a user's own is checked while it is traced."""
+    functions = isinstance(optimizer, FromFunctions) and registry.is_own(optimizer.update)
+    own = functions or registry.is_own(type(optimizer))
+    return checked_update(optimizer.update, optimizer.name) if own else optimizer.update
 
 
 def augmented(task: Task) -> bool:
@@ -88,13 +97,17 @@ def tensors(state: State, name: str) -> State:
     """`state`, its numbers as tensors. Raises `ConfigError` for an entry that can't be one."""
 
     def tensor(entry: Any) -> tf.Tensor:
+        wrong = (
+            f"init of {name!r} returned a state with {shown(entry)}: allowed are tensors and numbers in dicts, lists and tuples; "
+            "an empty dict for nothing"
+        )
         try:
-            return tf.convert_to_tensor(entry)
+            made = tf.convert_to_tensor(entry)
         except (TypeError, ValueError) as error:
-            raise ConfigError(
-                f"init of {name!r} returned a state with {shown(entry)}: allowed are tensors and numbers in dicts, lists and "
-                "tuples; an empty dict for nothing"
-            ) from error
+            raise ConfigError(wrong) from error
+        if made.dtype == tf.string:
+            raise ConfigError(wrong)
+        return made
 
     return tf.nest.map_structure(tensor, state)
 
@@ -127,7 +140,7 @@ class Loop:
     """
 
     def __init__(self, task: Task, optimizer: Optimizer, interval: int = CHUNK_STEPS, mode: str | None = None):
-        self.task, self.optimizer = task, optimizer
+        self.task, self.optimizer, self._update = task, optimizer, _update_of(optimizer)
         modes.check(mode)
         self.mode = mode or execution_mode(task)
         self.chunk = chunk_size(task, interval)
@@ -152,7 +165,7 @@ class Loop:
     def _updated(
         self, grads: Gradients, state: State, params: Params, step: tf.Tensor, hparams: Hparams, also: dict[str, Any]
     ) -> tuple[Params, State]:
-        return self.optimizer.update(grads, state, params, step, hparams, **also)
+        return self._update(grads, state, params, step, hparams, **also)
 
     def _unpacked(self, floats: tf.Tensor) -> Hparams:
         """{name: hyperparameter}, from all of them in one tensor."""

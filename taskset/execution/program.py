@@ -15,7 +15,7 @@ from tensorflow.python.framework import ops
 from taskset.errors import ConfigError
 from taskset.execution import compile_cache
 from taskset.execution.canonical import canonical_name
-from taskset.random import stateless
+from taskset.random import hidden, stateless
 from taskset.tasks.graphs import global_draw
 
 
@@ -73,7 +73,7 @@ class Program:
         def outer(*flat):
             return inner(*flat)
 
-        with forgotten_gradients():
+        with forgotten_gradients(), hidden.none_drawn("an optimizer, an objective or data"):
             concrete = tf.function(outer, autograph=False).get_concrete_function(*specs)
         if drawn := global_draw(concrete.name.decode()):
             raise ConfigError(

@@ -183,6 +183,25 @@ def is_optimizer(thing: object) -> TypeGuard[Optimizer]:
     return not isinstance(thing, type) and all(callable(getattr(thing, part, None)) for part in ("hparams", "init", "update"))
 
 
+def program(optimizer: Optimizer) -> str:
+    """A name of what its functions compute: its rule, and what else they may depend on. Two objects may share a rule and differ.
+
+    Objects of one class share a program where they differ in nothing but numbers that `hparams` gives under the same name.
+    """
+    declared = getattr(optimizer, "rule", "")
+    if isinstance(optimizer, Elementwise):
+        return f"{declared} {id(optimizer.formula)}"
+    if not hasattr(optimizer, "__dict__"):
+        return f"{declared} {id(optimizer)}"
+    hparams = optimizer.hparams(1000)
+    parts = [f"{declared} {id(type(optimizer))}", *sorted(hparams)]
+    for key, value in sorted(vars(optimizer).items()):
+        if key == "name" or (type(value) in (int, float) and key in hparams and float(hparams[key]) == value):
+            continue
+        parts.append(f"{key}={value!r}" if type(value) in (int, float, bool, str, type(None)) else f"{key}@{id(value)}")
+    return " ".join(parts)
+
+
 def positive(steps: int, name: str = "horizon") -> int:
     """A number of steps as an int. name: of the argument. Raises `ConfigError` unless it is an integer of at least 1."""
     try:

@@ -18,9 +18,9 @@ from types import CodeType, ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from taskset.errors import ConfigError, UnknownName, cut, nearest, origin, shown
-from taskset.execution import carried
+from taskset.execution import carried, code_digest
 from taskset.samplers.optimizers import get_optimizer_config, opt_list_names
-from taskset.scoring import code_digest, trial_sets
+from taskset.scoring import trial_sets
 from taskset.scoring.trial_sets import Given, Hyperparameters
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from taskset.errors import ConfigError
 from taskset.optimizers.base import Params
-from taskset.random import seeds, stateless
+from taskset.random import hidden, seeds, stateless
 from taskset.random.stateless import Key
 from taskset.registry import Shapes
 from taskset.tasks import distributions
@@ -110,7 +110,8 @@ class Functional:
             with tf.variable_creator_scope(self._record), seeded():
                 return forward(*args)
 
-        program = tf.function(trace, autograph=False).get_concrete_function(*inputs)
+        with hidden.none_drawn("the loss"):
+            program = tf.function(trace, autograph=False).get_concrete_function(*inputs)
         if outside := sorted(variable.name for variable in program.graph.trainable_variables):
             raise ConfigError(
                 f"the loss reads the variable {outside[0]!r}, which was made outside it: make modules and variables inside the "

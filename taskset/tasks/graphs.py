@@ -1,7 +1,8 @@
 """Which functions a TensorFlow function is made of."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+import tensorflow as tf
 from tensorflow.core.framework import attr_value_pb2, function_pb2
 from tensorflow.python.eager import context
 
@@ -28,6 +29,23 @@ def _called(definition: function_pb2.FunctionDef) -> Iterator[str]:
 def named_functions(value: attr_value_pb2.AttrValue) -> Sequence[attr_value_pb2.NameAttrList]:
     """The functions that an attribute of a node names."""
     return [value.func] if value.HasField("func") else value.list.func
+
+
+def kinds(graph: tf.Graph, operations: Iterable[tf.Operation]) -> Iterator[str]:
+    """The kinds of `operations` and of all that they call."""
+    waiting, seen = [*operations], set[str]()
+    while waiting:
+        operation = waiting.pop()
+        yield operation.type
+        for name in _called_by(operation):
+            if name not in seen and (function := graph._get_function(name)) is not None:
+                seen.add(name)
+                waiting += function.graph.get_operations()
+
+
+def _called_by(operation: tf.Operation) -> Iterator[str]:
+    for value in operation.node_def.attr.values():
+        yield from (function.name for function in named_functions(value))
 
 
 # Operations that draw from TensorFlow's global random state: the same seeds give other numbers each time.

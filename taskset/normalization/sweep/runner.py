@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from taskset import changes
+from taskset import changes, registry
 from taskset.datasets.base import SPLITS
 from taskset.errors import ConfigError, shown
 from taskset.normalization import store
@@ -72,11 +72,17 @@ class SweepOptions:
 
 
 def by_rule(optimizers: Sequence[Optimizer]) -> list[list[Optimizer]]:
-    """Optimizers in groups that share a compiled program."""
-    groups: dict[Any, list[Optimizer]] = {}
+    """Optimizers in groups that share a compiled program: those of one rule; of users' own, those that are known to be alike."""
+    groups: dict[str, list[Optimizer]] = {}
     for optimizer in optimizers:
-        groups.setdefault(optimizer.rule, []).append(optimizer)
+        groups.setdefault(_program(optimizer), []).append(optimizer)
     return list(groups.values())
+
+
+def _program(optimizer: Optimizer) -> str:
+    from taskset.optimizers.base import program  # TensorFlow
+
+    return program(optimizer) if registry.is_own(type(optimizer)) else optimizer.rule
 
 
 class Account:

@@ -14,10 +14,10 @@ import numpy as np
 import tensorflow as tf
 
 from taskset.errors import ConfigError, shown
+from taskset.execution import code_digest
+from taskset.execution.checked import traced
 from taskset.normalization.sweep.run_groups import OneByOne
 from taskset.optimizers.base import Gradients, Hparams, Params, State, Step
-from taskset.scoring import code_digest
-from taskset.scoring.adapters.compiled import traced
 from taskset.scoring.adapters.factories import called
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any, Protocol, TypeAlias, TypeGuard
 
 from taskset.errors import ConfigError, shown
-from taskset.optimizers.base import Elementwise, Init, Optimizer, Update, is_optimizer
-from taskset.scoring.adapters.compiled import checked_update
+from taskset.execution.checked import checked_update
+from taskset.optimizers.base import Init, Optimizer, Update, is_optimizer, program
 
 
 class HasFunctions(Protocol):
@@ -52,32 +52,13 @@ class Named:
 
     def __init__(self, optimizer: Optimizer, name: str) -> None:
         self._optimizer, self.name = optimizer, name
-        self.rule = _rule(optimizer)
+        self.rule = program(optimizer)
         self.update = checked_update(optimizer.update, name)
 
     def __getattr__(self, attribute: str) -> Any:
         if attribute.startswith("__") or attribute == "_optimizer":
             raise AttributeError(attribute)
         return getattr(self._optimizer, attribute)
-
-
-def _rule(optimizer: Optimizer) -> str:
-    """Its own rule, and what else its functions may depend on: a rule that two objects share doesn't make them the same.
-
-    Objects of one class share a program where they differ in nothing but numbers that `hparams` gives under the same name.
-    """
-    declared = getattr(optimizer, "rule", "")
-    if isinstance(optimizer, Elementwise):
-        return f"{declared} {id(optimizer.formula)}"
-    if not hasattr(optimizer, "__dict__"):
-        return f"{declared} {id(optimizer)}"
-    hparams = optimizer.hparams(1000)
-    parts = [f"{declared} {id(type(optimizer))}", *sorted(hparams)]
-    for key, value in sorted(vars(optimizer).items()):
-        if key == "name" or (type(value) in (int, float) and key in hparams and float(hparams[key]) == value):
-            continue
-        parts.append(f"{key}={value!r}" if type(value) in (int, float, bool, str, type(None)) else f"{key}@{id(value)}")
-    return " ".join(parts)
 
 
 class Pair:

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from taskset.errors import ConfigError, shown
-from taskset.scoring.adapters.compiled import check_paths, wrong
+from taskset.execution.checked import check_paths, wrong
 from taskset.scoring.adapters.native import numbers_of, with_steps
 from taskset.scoring.stepped import EvaluateVector, ParameterShapes, Stepped
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 import numpy as np
 import tensorflow as tf
 
-from taskset.scoring.adapters.compiled import wrong
+from taskset.execution.checked import wrong
 from taskset.scoring.stepped import EvaluateVector, ParameterShapes, Stepped
 
 if TYPE_CHECKING:

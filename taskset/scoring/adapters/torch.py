@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard, cast
 import numpy as np
 import tensorflow as tf
 
-from taskset.scoring.adapters.compiled import wrong
+from taskset.execution.checked import wrong
 from taskset.scoring.adapters.factories import called
 from taskset.scoring.stepped import EvaluateVector, ParameterShapes, Stepped
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 
 import tensorflow as tf
 
-from taskset.errors import ConfigError, cut
-from taskset.execution import copies
+from taskset.errors import ConfigError, TasksetError, cut, origin, shown
 from taskset.optimizers.base import Gradients, Hparams, Params, State, Step, Update
+from taskset.random import hidden
+from taskset.tasks import graphs
 
 _CHANGES = ("Assign", "ResourceApply", "ResourceScatter", "RngReadAndSkip", "RngSkip")  # kinds of operations on a variable
 _DRAWS = ("Random", "TruncatedNormal", "ParameterizedTruncatedNormal", "Multinomial")  # kinds of operations with a hidden state
@@ -25,8 +26,7 @@ def checked_update(update: Update, name: str) -> Update:
         if not isinstance(found, tuple) or len(found) != 2 or not isinstance(found[0], Mapping):
             raise ConfigError(f"update of {name!r} returned {type(found).__name__}: allowed is a pair ({{path: tensor}}, state)")
         check_params(found[0], params, name)
-        _check_state(found[1], state, name)
-        return found
+        return dict(found[0]), _checked_state(found[1], state, name)
 
     return update_checked
 
@@ -35,13 +35,16 @@ def checked_update(update: Update, name: str) -> Update:
 def traced(function: Any, name: str, may_change: Sequence[tf.Variable]) -> Iterator[None]:
     """Around a call of a user's `function`, which may change the variables `may_change`.
 
-    Raises `ConfigError` where it computes with NumPy, draws random numbers that another run can't repeat, changes other
+    Raises `ConfigError` where it fails, computes with NumPy, draws random numbers that another run can't repeat, changes other
     variables, or counts in Python.
     """
     graph = None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
     before, numbers = len(graph.get_operations()) if graph else 0, _numbers(function)
     try:
-        yield
+        with hidden.none_drawn(f"update of {name!r}") if graph else nullcontext():
+            yield
+    except TasksetError:
+        raise
     except tf.errors.OperatorNotAllowedInGraphError as error:
         raise ConfigError(
             f"update of {name!r} decides by the value of a tensor (`if step < 10`, `while`, `and`), which a compiled step can't: "
@@ -49,14 +52,16 @@ def traced(function: Any, name: str, may_change: Sequence[tf.Variable]) -> Itera
         ) from error
     except NotImplementedError as error:
         if "numpy array" not in str(error):
-            raise
+            raise _failed(function, name, error) from error
         raise ConfigError(
             f'update of {name!r} computes with NumPy: write framework = "numpy" beside init and update, or use TensorFlow'
         ) from error
+    except Exception as error:  # whatever a user's function raises
+        raise _failed(function, name, error) from error
     if graph is None:
         return
     operations = graph.get_operations()[before:]
-    drawn = [kind for kind in copies.kinds(graph, operations) if kind.startswith(_DRAWS)]
+    drawn = [kind for kind in graphs.kinds(graph, operations) if kind.startswith(_DRAWS)]
     if drawn:
         raise ConfigError(
             f"update of {name!r} draws random numbers by {drawn[0]}, which no other run repeats: allowed are functions like "
@@ -75,9 +80,14 @@ def traced(function: Any, name: str, may_change: Sequence[tf.Variable]) -> Itera
         )
 
 
+def _failed(function: Any, name: str, error: Exception) -> ConfigError:
+    file = getattr(getattr(getattr(function, "__func__", function), "__code__", None), "co_filename", None)
+    return ConfigError(f"update of {name!r} failed: {origin(error, file)}")
+
+
 def _changed(graph: tf.Graph, operations: Sequence[tf.Operation]) -> set[str]:
     """The names in `graph` of the variables that these operations, or what they call, may change."""
-    changing = [op for op in operations if any(kind.startswith(_CHANGES) for kind in copies.kinds(graph, [op]))]
+    changing = [op for op in operations if any(kind.startswith(_CHANGES) for kind in graphs.kinds(graph, [op]))]
     return {given.name for op in changing for given in op.inputs if given.dtype == tf.resource}
 
 
@@ -98,6 +108,8 @@ def check_params(found: Mapping[str, Any], params: Params, name: str) -> None:
     """Raise `ConfigError` unless `found` has the paths, shapes and dtypes of `params`."""
     check_paths(found, params, name)
     for path, w in params.items():
+        if found[path] is None:
+            raise ConfigError(f"update of {name!r} returned None for parameter {path}: allowed is a tensor of its shape")
         new = tf.convert_to_tensor(found[path])
         if new.dtype != w.dtype or not new.shape.is_compatible_with(w.shape):
             raise wrong(name, path, (new.dtype.name, tuple(new.shape)), (w.dtype.name, tuple(w.shape)))
@@ -120,18 +132,28 @@ def wrong(name: str, path: str, found: tuple[str, tuple[int, ...]], allowed: tup
     )
 
 
-def _check_state(found: Any, state: State, name: str) -> None:
+def _checked_state(found: Any, state: State, name: str) -> State:
+    """`found` with its numbers as tensors. Raises `ConfigError` unless its structure, shapes and dtypes are those of `state`."""
     try:
         tf.nest.assert_same_structure(state, found)
     except (TypeError, ValueError) as error:
         raise ConfigError(
             f"update of {name!r} returned a state with other entries than init's: allowed is the same structure in every step"
         ) from error
-    for old, new in zip(tf.nest.flatten(state), tf.nest.flatten(found)):
-        if not (tf.is_tensor(old) and tf.is_tensor(new)):
-            continue
-        if new.dtype != old.dtype or not new.shape.is_compatible_with(old.shape):
+
+    def entry(old: Any, new: Any) -> Any:
+        if not tf.is_tensor(old):
+            return new
+        try:
+            made = new if tf.is_tensor(new) else tf.convert_to_tensor(new, old.dtype)
+        except (TypeError, ValueError):
+            made = None
+        if made is None or made.dtype != old.dtype or not made.shape.is_compatible_with(old.shape):
+            there = shown(new) if made is None else f"{made.dtype.name} of shape {tuple(made.shape)}"
             raise ConfigError(
-                f"update of {name!r} returned a state with {new.dtype.name} of shape {tuple(new.shape)} where it was given "
-                f"{old.dtype.name} of shape {tuple(old.shape)}: allowed is the same in every step"
+                f"update of {name!r} returned a state with {there} where it was given {old.dtype.name} of shape "
+                f"{tuple(old.shape)}: allowed is the same in every step"
             )
+        return made
+
+    return tf.nest.map_structure(entry, state, found)

@@ -10,8 +10,8 @@ import keras
 import numpy as np
 import pytest
 
+from taskset.execution.code_digest import digest
 from taskset.optimizers import sgd
-from taskset.scoring.code_digest import digest
 
 RATES = {"high": 0.1}
 
@@ -92,7 +92,7 @@ class Mine:
 def test_another_process_finds_the_same_digest(tmp_path, monkeypatch):
     (tmp_path / "hashed.py").write_text(HASHED)
     monkeypatch.syspath_prepend(tmp_path)
-    code = "import hashed; from taskset.scoring import code_digest; print(code_digest.digest(hashed.Mine()))"
+    code = "import hashed; from taskset.execution import code_digest; print(code_digest.digest(hashed.Mine()))"
     path = os.pathsep.join([str(tmp_path), *sys.path])
     found = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": path}

@@ -1,0 +1,31 @@
+"""Draws from the global random states of Python and NumPy, found by what they move: no other run repeats them."""
+
+import contextlib
+import random
+from collections.abc import Iterator
+
+import numpy as np
+
+from taskset.errors import ConfigError
+
+
+@contextlib.contextmanager
+def none_drawn(who: str) -> Iterator[None]:
+    """Around code that is to draw nothing from the global random states.
+
+    who: whose code it is, for the error. Raises: ConfigError where it drew, which while a function is traced it does once only,
+    for all steps.
+    """
+    before = random.getstate(), _numpy_state()
+    yield
+    moved = [name for name, was, now in zip(("Python", "NumPy"), before, (random.getstate(), _numpy_state())) if was != now]
+    if moved:
+        raise ConfigError(
+            f"{who} draws from {moved[0]}'s global random state, which no other run repeats: allowed are functions like "
+            "tf.random.stateless_normal(shape, seed=[0, step])"
+        )
+
+
+def _numpy_state() -> tuple[bytes, int]:
+    _, words, place, *_ = np.random.get_state()
+    return np.asarray(words).tobytes(), int(place)
