@@ -215,6 +215,12 @@ def is_own(function: Callable[..., Any] | None) -> bool:
     return function is not None and getattr(function, "__module__", "").partition(".")[0] not in ("taskset", "learned")
 
 
+def own_builder(family: str) -> Callable[..., Any] | None:
+    """The builder that a user registered for a family; None where it is the package's, or there is none."""
+    build = _families[family].build if family in _families else None
+    return build if is_own(build) else None
+
+
 def own_optimizers() -> list[str]:
     """The names of the registered optimizers, in the order in which they were registered."""
     return list(_optimizers)

@@ -9,6 +9,7 @@ of their own, once for all runs of a seed and once for all evaluations. Other da
 """
 
 import concurrent.futures
+import functools
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -50,13 +51,6 @@ def execution_mode(task: Task, device: str | None = None) -> str:
 
 def _compiled(function: Callable[..., Any], mode: str) -> Callable[..., Any]:
     return function if mode == "eager_loop" else Program(function, xla=mode == "xla_loop")
-
-
-def _update_of(optimizer: Optimizer) -> Callable[..., Any]:
-    """Its `update`; that of a user's own is checked while it is traced."""
-    functions = isinstance(optimizer, FromFunctions) and registry.is_own(optimizer.update)
-    own = functions or registry.is_own(type(optimizer))
-    return checked_update(optimizer.update, optimizer.name) if own else optimizer.update
 
 
 def augmented(task: Task) -> bool:
@@ -140,7 +134,7 @@ class Loop:
     """
 
     def __init__(self, task: Task, optimizer: Optimizer, interval: int = CHUNK_STEPS, mode: str | None = None):
-        self.task, self.optimizer, self._update = task, optimizer, _update_of(optimizer)
+        self.task, self.optimizer = task, optimizer
         modes.check(mode)
         self.mode = mode or execution_mode(task)
         self.chunk = chunk_size(task, interval)
@@ -151,6 +145,14 @@ class Loop:
         self._prepare = _compiled(self._prepare_program, self.mode)
         self._train = _compiled(self._train_program, self.mode)
         self._evaluate: dict[int, Callable[..., Any]] = {}  # {batches per call: program}
+
+    @functools.cached_property
+    def _update(self) -> Callable[..., Any]:
+        """The optimizer's `update`; that of a user's own is checked while it is traced."""
+        optimizer = self.optimizer
+        functions = isinstance(optimizer, FromFunctions) and registry.is_own(optimizer.update)
+        own = functions or registry.is_own(type(optimizer))
+        return checked_update(optimizer.update, optimizer.name) if own else optimizer.update
 
     # What a loop over several runs at once overrides (`taskset.execution.copies`).
 

@@ -69,13 +69,16 @@ def get_optimizer(name: str) -> Optimizer:
     """
     own = registry.own_optimizer(name)
     if own is not None:
-        return _make_own(name, own)
+        return make_own(name, own)
     config, family = samplers.get_optimizer_config(name)
     return make_optimizer(family, config, name)
 
 
-def _make_own(name: str, own: registry.OwnOptimizer) -> Optimizer:
-    """The optimizer that a registered function returns, under the registered name."""
+def make_own(name: str, own: registry.OwnOptimizer) -> Optimizer:
+    """The optimizer that a registered function returns, under a name.
+
+    Raises `ConfigError` where the function fails, or returns something else.
+    """
     try:
         optimizer = own.build(**own.hyperparameters)
     except TasksetError:

@@ -10,13 +10,14 @@ import re
 import sys
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from taskset import registry
 from taskset.errors import ConfigError, UnknownName, cut, nearest, origin, shown
 from taskset.execution import carried, code_digest
 from taskset.samplers.optimizers import get_optimizer_config, opt_list_names
@@ -109,12 +110,15 @@ def _of_list(count: int, hyperparameters: Given | None, trials: int | None, name
 
 
 def find(text: str) -> tuple[object, str]:
-    """(what a text names, digest of its code): FILE.py:NAME, MODULE:NAME, FILE.py with functions `init` and `update`, the name of
-    an optimizer, or what an installed package makes of it (entry point group `taskset.optimizers`): `learned` finds checkpoints
-    and pretrained optimizers.
+    """What a text names, and the digest of its code.
 
-    Names of this package's optimizers stay texts. Raises: ConfigError for code that can't be loaded, UnknownName.
+    text: FILE.py:NAME, MODULE:NAME, FILE.py with functions `init` and `update`, the name of an optimizer, or what an installed
+    package makes of it (entry point group `taskset.optimizers`): `learned` finds checkpoints and pretrained optimizers. Names of
+    this package's optimizers, and of registered ones, stay texts. Raises: ConfigError for code that can't be loaded, UnknownName.
     """
+    own = registry.own_optimizer(text)
+    if own is not None:
+        return text, _code((own.build, own.hyperparameters))
     try:
         get_optimizer_config(text)
         return text, ""
@@ -241,8 +245,11 @@ def _named(text: str, sets: Sequence[Hyperparameters]) -> MakeNamed:
 
 
 def _by_name(text: str, hyperparameters: Hyperparameters, name: str) -> Optimizer:
-    from taskset.optimizers import make_optimizer
+    from taskset.optimizers.named import make_optimizer, make_own
 
+    own = registry.own_optimizer(text)
+    if own is not None:
+        return make_own(name, replace(own, hyperparameters={**own.hyperparameters, **hyperparameters}))
     config, family = get_optimizer_config(text)
     return make_optimizer(family, {**config, **hyperparameters}, name)
 

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+import taskset
+from taskset import optimizers, registry
 from taskset.errors import ConfigError
 from taskset.scoring import candidates, one_optimizer, trial_runs
 
@@ -65,3 +67,33 @@ def test_a_file_that_is_no_pair_says_what_it_lacks(tmp_path):
         candidates.candidate(str(path))
     with pytest.raises(ConfigError, match="has no 'Moon': there is init, updaet, Sign; name one"):
         candidates.candidate(f"{path}:Moon")
+
+
+def test_a_registered_optimizer_is_scored_by_its_name(monkeypatch):
+    monkeypatch.setattr(registry, "_optimizers", dict(registry._optimizers))
+
+    digests = []
+
+    def make(rate):
+        registry._optimizers.pop("mine", None)
+        taskset.register_optimizer("mine", learning_rate=rate)(optimizers.sgd)
+        found = candidates.candidate("mine")
+        assert found.names == ("mine",) and found.code not in digests and not found.code.startswith(candidates.UNKNOWN)
+        digests.append(found.code)  # other hyperparameters are other code
+        return found
+
+    assert make(0.1).make(0, 10).hparams(10)["learning_rate"] == 0.1
+    assert make(0.2).make(0, 10).hparams(10)["learning_rate"] == 0.2
+    trials = candidates.candidate("mine", [{"learning_rate": 0.3}, {"learning_rate": 0.4}])
+    assert [trials.make(trial, 10).hparams(10)["learning_rate"] for trial in (0, 1)] == [0.3, 0.4]
+    assert [trials.make(trial, 10).name for trial in (0, 1)] == ["mine@0", "mine@1"]
+    with pytest.raises(ConfigError, match="optimizer 'mine' can't be made: TypeError: .*momentun"):
+        candidates.candidate("mine", {"momentun": 0.9}).make(0, 10)
+
+
+def test_a_factory_that_fails_is_one_line():
+    def broken(rate):
+        return {}["lr"]
+
+    with pytest.raises(ConfigError, match=r"optimizer 'broken' with .* can't be made: KeyError: 'lr' \(.*test_trials.py, line"):
+        candidates.candidate(broken, {"rate": 0.1}).make(0, 10)

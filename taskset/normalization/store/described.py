@@ -39,6 +39,11 @@ def config(path: str | Path, metadata: Mapping[str, str]) -> Any:
     return _required(path, metadata, "config")
 
 
+def own_code(path: str | Path, metadata: Mapping[str, str]) -> dict[str, str]:
+    """{what: digest of its code} of what a user had registered, {} where it isn't known. Raises `StoreError`."""
+    return _checked(path, metadata, "own_code") if "own_code" in metadata else {}
+
+
 def core_seconds(path: str | Path, metadata: Mapping[str, str]) -> dict[str, float]:
     """{purpose: processor seconds} that a sweep took, {} where it isn't known. Raises `StoreError`."""
     value = _checked(path, metadata, "core_seconds") if "core_seconds" in metadata else None
@@ -102,6 +107,10 @@ def _are_core_seconds(value: Any) -> bool:
     return value is None or _is_seconds(value) or (isinstance(value, dict) and all(map(_is_seconds, value.values())))
 
 
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
+
+
 def _is_origin(value: Any) -> bool:
     return value is None or isinstance(value, dict) or (isinstance(value, list) and all(map(_is_origin, value)))
 
@@ -112,6 +121,7 @@ _KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "core_seconds": ("a number of seconds, or an object of such numbers", _are_core_seconds),
     "num_params": ("an integer of at least 0", lambda value: value is None or (type(value) is int and 0 <= value < 2**63)),
     "copies": ("an integer of at least 1", _is_count),
+    "own_code": ("an object of texts", _are_texts),
     "data_origin": ("an object, a list of objects, or null", _is_origin),
     "ms_per_step": ("a number of milliseconds", _is_seconds),
 }

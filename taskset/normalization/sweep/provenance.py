@@ -1,12 +1,16 @@
 """Which code made a result, and on what machine."""
 
+from __future__ import annotations
+
 import functools
 import os
 import platform
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
-from taskset.execution import compile_cache
+from taskset import registry
+from taskset.execution import code_digest, compile_cache
 
 
 @functools.cache
@@ -25,6 +29,22 @@ def git_commit() -> str:
         return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain", "--untracked-files=no", "--", ".") else "")
     except (OSError, subprocess.CalledProcessError):
         return ""
+
+
+def own_code(family: str, optimizers: Iterable[str]) -> dict[str, str]:
+    """{what: digest of its code} of what a user registered: the family's model, an optimizer with its hyperparameters.
+
+    What is the package's own is left out, and code that can't be known.
+    """
+    found: dict[str, str | None] = {}
+    build = registry.own_builder(family)
+    if build is not None:
+        found[f"family {family}"] = code_digest.digest(build)
+    for name in optimizers:
+        own = registry.own_optimizer(name)
+        if own is not None:
+            found[f"optimizer {name}"] = code_digest.digest((own.build, own.hyperparameters))
+    return {what: digest for what, digest in found.items() if digest is not None}
 
 
 def processor() -> str:

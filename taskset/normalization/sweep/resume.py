@@ -8,7 +8,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from taskset.normalization import store
 from taskset.normalization.store import described
 from taskset.normalization.store.files import is_alive
 from taskset.normalization.sweep import claims
+from taskset.normalization.sweep.provenance import own_code
 
 if TYPE_CHECKING:
     from taskset.normalization.sweep.runner import SweepOptions
@@ -51,6 +52,14 @@ def check_origin(path: Path, metadata: dict[str, str], origin: dict[str, Any] | 
         raise StoreError(f"{path} has curves on the data {shown(there)}, and the task now reads {shown(origin)}: {_WAY_OUT}")
 
 
+def check_own_code(path: Path, metadata: dict[str, str], family: str, optimizers: Iterable[str]) -> None:
+    """Raise StoreError where a family or an optimizer that a user registered has other code than when a file was made."""
+    there, here = described.own_code(path, metadata), own_code(family, optimizers)
+    for what in sorted({*there} & {*here}):
+        if there[what] != here[what]:
+            raise StoreError(f"{path} was made with other code or hyperparameters of {what} than it has now: {_WAY_OUT}")
+
+
 def check_finished(
     path: Path,
     metadata: dict[str, str],
@@ -75,6 +84,7 @@ def check_finished(
         raise StoreError(f"{path} has curves of another config of {task} than it has now: {_WAY_OUT}")
     if facts.origin is not None:
         check_origin(path, metadata, facts.origin)
+    check_own_code(path, metadata, family, options["optimizers"])
     if "options" in metadata:
         there = described.options(path, metadata)
         for key in sorted({*there, *options}):

@@ -20,7 +20,7 @@ from taskset.errors import ConfigError, shown
 from taskset.normalization import store
 from taskset.normalization.store import described, layout, packing
 from taskset.normalization.sweep import resume
-from taskset.normalization.sweep.provenance import git_commit, machine, settings
+from taskset.normalization.sweep.provenance import git_commit, machine, own_code, settings
 from taskset.random import seeds as random_seeds
 from taskset.version import __version__
 
@@ -164,6 +164,7 @@ def metadata(task: Task, options: SweepOptions, mode: str, core_seconds: dict[st
     """The metadata of a curve file as {name: text}; core_seconds: {purpose: seconds}."""
     import tensorflow as tf
 
+    own = own_code(task.family, options.optimizers)
     return {
         "task": task.name,
         "family": task.family,
@@ -181,6 +182,7 @@ def metadata(task: Task, options: SweepOptions, mode: str, core_seconds: dict[st
         "core_seconds": json.dumps({k: round(v, 2) for k, v in core_seconds.items()}),
         "num_params": str(task.num_params),
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        **({"own_code": json.dumps(own)} if own else {}),
     }
 
 

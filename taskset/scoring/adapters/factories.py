@@ -6,17 +6,22 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from taskset.errors import ConfigError, cut, shown
+from taskset.errors import ConfigError, TasksetError, cut, origin, shown
 
 
 def called(factory: Callable[..., Any], given: Mapping[str, Any], name: str) -> Any:
-    """What `factory(**given)` returns; `ConfigError` where it doesn't take these hyperparameters."""
+    """What `factory(**given)` returns; `ConfigError` where it fails, or doesn't take these hyperparameters."""
     try:
         return factory(**given)
+    except TasksetError:
+        raise
     except (TypeError, ValueError) as error:
         raise ConfigError(
             f"optimizer {name!r} with {shown(given)}: {cut(str(error), 200)}; change its hyperparameters"
         ) from error
+    except Exception as error:  # whatever a user's function raises
+        file = getattr(getattr(factory, "__code__", None), "co_filename", None)
+        raise ConfigError(f"optimizer {name!r} with {shown(given)} can't be made: {origin(error, file)}") from error
 
 
 def with_horizon(factory: Callable[..., Any], given: dict[str, Any], horizon: int | None) -> dict[str, Any]:

@@ -15,13 +15,13 @@ import pytest
 
 import taskset
 from examples import own_family  # noqa: F401
-from taskset import catalogue
+from taskset import catalogue, registry
 from taskset.catalogue import get_task
 from taskset.datasets.base import SPLITS
 from taskset.datasets.in_memory import InMemoryData
 from taskset.errors import ConfigError, StoreError
 from taskset.normalization import store
-from taskset.normalization.sweep import baseline, claims, engines, planning, resume, runner, workers
+from taskset.normalization.sweep import baseline, claims, engines, planning, provenance, resume, runner, workers
 from taskset.normalization.sweep.runner import SweepOptions, metadata, sweep_to_file
 
 NAME, OTHER = "own_regression_seed1", "own_regression_seed2"
@@ -205,6 +205,39 @@ def test_all_that_is_told_is_compared(key, value, says):
     resume.check_finished("p", {}, *expected)  # an older file
     with pytest.raises(StoreError, match=says):
         resume.check_finished("p", {**TOLD, key: value}, *expected)
+
+
+def descent(learning_rate):
+    def update(grads, state, params, step, hparams):
+        return {path: w - learning_rate * grads[path] for path, w in params.items()}, state
+
+    return taskset.optimizers.from_functions("mine", lambda params: {}, update)
+
+
+def test_runs_of_an_own_optimizer_that_changed_are_not_taken_for_its_own(tmp_path, monkeypatch):
+    monkeypatch.setattr(registry, "_optimizers", dict(registry._optimizers))
+    taskset.register_optimizer("mine", learning_rate=0.001)(descent)
+    options = SweepOptions(("mine",), "synthetic", 4, (0,), 1, 2)
+    sweep_to_file("quadratic_family_seed3", options, tmp_path)
+    assert baseline.plan(["quadratic_family_seed3"], options, tmp_path).finished
+    registry._optimizers.pop("mine")
+    taskset.register_optimizer("mine", learning_rate=0.5)(descent)
+    more_seeds = dataclasses.replace(options, seeds=(0, 1))
+    for asked in (options, more_seeds):
+        with pytest.raises(StoreError, match="other code or hyperparameters of optimizer mine than it has now: delete it"):
+            baseline.plan(["quadratic_family_seed4", "quadratic_family_seed3"], asked, tmp_path)
+
+
+def test_curves_of_an_own_model_that_changed_are_not_kept(root, monkeypatch):
+    family = registry._families["own_regression"]
+    monkeypatch.setitem(registry._families, "own_regression", dataclasses.replace(family, build=lambda config, data: None))
+    with pytest.raises(StoreError, match="other code or hyperparameters of family own_regression than it has now"):
+        baseline.plan([NAME], OPTIONS, root)
+
+
+def test_the_packages_own_have_no_digests():
+    assert provenance.own_code("quadratic_family", ["adam_lr_-3.00", "not_there"]) == {}
+    assert [*provenance.own_code("own_regression", [])] == ["family own_regression"]
 
 
 def test_a_finished_file_of_other_data_is_not_taken():
