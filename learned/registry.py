@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from taskset import plugins, registry
 from taskset.errors import ConfigError, unknown
+from taskset.execution import code_digest
 
 T = TypeVar("T", bound=Callable[..., Any])
 
@@ -61,6 +62,10 @@ class Registry:
             return self._registered[name]
         module, _, attribute = self._places[name].partition(":")
         return getattr(importlib.import_module(module), attribute)
+
+    def own(self, name: str) -> Callable[..., Any] | None:
+        """What a user registered under a name; None for the package's own."""
+        return self._registered.get(name)
 
     def check(self, name: object) -> None:
         """Raise `UnknownName` unless something is called `name`. Nothing is imported."""
@@ -128,3 +133,17 @@ def register_objective(name: str) -> Callable[[T], T]:
     Errors as of `Registry.register`.
     """
     return objectives.register(name)
+
+
+def own_code(**names: str) -> dict[str, str]:
+    """{"KIND NAME": digest of its code} of those of `optimizer=`, `estimator=`, `objective=` that users registered.
+
+    Code that can't be known is left out.
+    """
+    found = {}
+    for kind, name in names.items():
+        own = {"optimizer": optimizers, "estimator": estimators, "objective": objectives}[kind].own(name)
+        digest = None if own is None else code_digest.digest(own)
+        if digest is not None:
+            found[f"{kind} {name}"] = digest
+    return found

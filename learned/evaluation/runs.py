@@ -175,7 +175,9 @@ def plan(judged: NamedCheckpoint, tasks: Sequence[str], options: SweepOptions, r
 
 
 def _mark(judged: NamedCheckpoint) -> marked.Mark:
-    return marked.Mark("checkpoint", json.dumps({"optimizer": judged.optimizer, "digest": judged.digest}), "another checkpoint")
+    own = registry.own_code(optimizer=judged.optimizer)  # nothing for a rule of the package's
+    mark = {"optimizer": judged.optimizer, "digest": judged.digest, **({"own_code": own} if own else {})}
+    return marked.Mark("checkpoint", json.dumps(mark), "another checkpoint, or of other code of its rule")
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,11 @@ def get(name: str) -> LearnedOptimizer:
         raise ConfigError(f"learned optimizer {name!r} is {shown(made)}: allowed is a function that returns a LearnedOptimizer")
     if made.name != name:
         raise ConfigError(f"learned optimizer {name!r} calls itself {made.name!r}: give LearnedOptimizer the registered name")
-    return made
+    if registry.optimizers.own(name) is None:
+        return made
+    from learned.optimizers.checked import checked_rule
+
+    return checked_rule(made)
 
 
 register = registry.optimizers.register

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from learned import registry
 from learned.optimizers.base import LearnedOptimizer
 from learned.types import Arrays, Params, Tree
 from taskset.errors import ConfigError, shown
@@ -103,5 +104,7 @@ def with_weights(
                 f"allowed is {learned.shapes.get(path, 'no such entry')}; take the weights of a checkpoint of this optimizer"
             )
     # Weights are constants of the compiled program, so only runs with the same weights share it: hence a rule per digest.
-    digest = hashlib.sha256(b"".join(path.encode() + theta[path].tobytes() for path in sorted(theta))).hexdigest()
+    code = "".join(registry.own_code(optimizer=learned.name).values())
+    parts = [path.encode() + theta[path].tobytes() for path in sorted(theta)]
+    digest = hashlib.sha256(b"".join([*parts, code.encode()])).hexdigest()
     return WithWeights(learned, theta, name or learned.name, f"{learned.name}/{digest[:16]}", trained_on)

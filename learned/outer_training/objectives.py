@@ -13,7 +13,7 @@ import tensorflow as tf
 from learned import registry
 from learned.types import Batch, Params
 from learned.unrolling.problem import Objective
-from taskset.errors import ConfigError
+from taskset.errors import ConfigError, shown
 from taskset.normalization.normalizer import HIGH, LOW, Normalizer
 from taskset.random import stateless
 from taskset.tasks.base import Task
@@ -79,8 +79,15 @@ def names() -> list[str]:
 
 
 def get(name: str) -> Objective:
-    """The objective called `name`, such as "train", "valid" or "noise". Raises `UnknownName`."""
-    return registry.objectives.get(name)()
+    """The objective called `name`, such as "train", "valid" or "noise".
+
+    Raises `UnknownName`; `ConfigError` where a registered function returns something that lacks a part of an `Objective`.
+    """
+    made = registry.objectives.get(name)()
+    missing = [part for part in ("name", "split", "scale_split", "check", "__call__") if not hasattr(made, part)]
+    if missing:
+        raise ConfigError(f"objective {name!r} is {shown(made)}, which has no {', '.join(missing)}: see learned.Objective")
+    return made
 
 
 register = registry.objectives.register

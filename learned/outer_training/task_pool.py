@@ -18,9 +18,9 @@ from typing import Any, Protocol
 import numpy as np
 import tensorflow as tf
 
-from learned import estimators, optimizers
+from learned import estimators, optimizers, registry
 from learned.estimators import base
-from learned.outer_training import length_schedules, objectives, phases
+from learned.outer_training import length_schedules, objectives, own_estimators, phases
 from learned.outer_training.drawing import Drawing
 from learned.outer_training.estimator_cache import MEMORY_MIB, EstimatorCache
 from learned.outer_training.options import Options
@@ -166,7 +166,7 @@ class TaskPool:
         def lengths(rng: np.random.Generator, n: int) -> np.ndarray:
             return np.full(n, self.lengths(outer_step, rng))
 
-        estimate, slot.state = estimator.estimate(theta.astype(np.float32), slot.state, lengths)
+        estimate, slot.state = self._estimated(estimator, theta.astype(np.float32), slot.state, lengths)
         if np.shape(estimate.gradient) != theta.shape:
             raise ConfigError(
                 f"estimator {self.options.estimator!r} gave a gradient of shape {list(np.shape(estimate.gradient))}: allowed is "
@@ -175,6 +175,14 @@ class TaskPool:
         if slot is not last:  # its program may have been compiled, which leaves some 200 MiB of freed pages
             return_memory()
         return Result(slot.task, self.suite.entry(slot.task).family, estimate)
+
+    def _estimated(self, estimator, theta, state, lengths):
+        """What the estimator gives; a user's own is checked."""
+        name = self.options.estimator
+        if registry.estimators.own(name) is None:
+            return estimator.estimate(theta, state, lengths)
+        before = own_estimators.checked_state(state, name)
+        return own_estimators.checked_estimate(estimator.estimate(theta, state, lengths), before, name)
 
     def estimates(self, numbers: Sequence[int], outer_step: int, theta: np.ndarray) -> list[Result]:
         """The `Result`s of several places, in that order."""
@@ -193,7 +201,10 @@ class TaskPool:
 
     def _first_state(self, task, seed, number):
         groups = self.options.groups
-        return self.estimator(task).init(seed, **({"group": number % groups} if groups > 1 else {}))
+        state = self.estimator(task).init(seed, **({"group": number % groups} if groups > 1 else {}))
+        if registry.estimators.own(self.options.estimator) is not None:
+            own_estimators.checked_state(state, self.options.estimator)
+        return state
 
     def dump(self) -> Slots:
         """{place: (task, how many it has drawn, {name: array})}: all that `restore` needs."""

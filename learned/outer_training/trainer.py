@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from learned import registry
 from learned.estimators import base
 from learned.optimizers.base import LearnedOptimizer
 from learned.outer_training import checkpoint, log, outer_optimizer, phases
@@ -246,6 +247,7 @@ class Trainer:
         return {f"theta/{path}": array for path, array in self.weights.items()}
 
     def _meta(self):
+        own = self._own_code()
         return {
             "optimizer": self.optimizer.name,
             "shapes": {path: list(shape) for path, shape in self.optimizer.shapes.items()},
@@ -254,7 +256,12 @@ class Trainer:
             "step": self.step,
             "device": self.device,
             "versions": _versions(),
+            **({"own_code": own} if own else {}),
         }
+
+    def _own_code(self):
+        options = self.options
+        return registry.own_code(optimizer=options.optimizer, estimator=options.estimator, objective=options.objective)
 
     def _resume(self):
         path = self.directory / LATEST
@@ -272,6 +279,10 @@ class Trainer:
             if different:
                 listed = cut(", ".join(different), 200)
                 raise StoreError(f"{path} was made with {other} ({listed}): use the same, or another --out")
+        there, here = found.value("own_code", dict) if "own_code" in found.meta else {}, self._own_code()
+        changed = sorted(what for what in {*there} & {*here} if there[what] != here[what])
+        if changed:
+            raise StoreError(f"{path} was made with other code of {changed[0]} than it has now: restore it, or use another --out")
         versions = found.value("versions", dict) if "versions" in found.meta else {}
         self._require_current(path, versions.get("taskset", changes.FIRST))
         try:

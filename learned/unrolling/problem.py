@@ -9,7 +9,7 @@ many copies of it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -17,8 +17,11 @@ import tensorflow as tf
 from learned.optimizers.base import LearnedOptimizer
 from learned.types import Arrays, Batch, Params, Tree
 from learned.unrolling.vectors import Layout
+from taskset.errors import ConfigError, shown
+from taskset.execution.checked import traced
 from taskset.execution.loop import VALIDATION_INTERVAL
 from taskset.random import stateless
+from taskset.registry import is_own
 from taskset.tasks.base import Task
 
 
@@ -123,7 +126,7 @@ class Problem:
         train_key, outer_key, valid_key = stateless.split(key, 3)
         loss, gradients = self.task.value_and_gradients(point, batches["train"], train_key)
         other = batches.get(self.objective.split) if self.objective.split else None
-        outer = self.objective(self.task, point, loss, other, outer_key)
+        outer = self._outer_loss(point, loss, other, outer_key)
         after: Tree = {}
         held = loss
         if self.optimizer.uses_validation_loss:
@@ -140,6 +143,19 @@ class Problem:
             **self.optimizer.planned(horizon, self.dtype),
         )
         return self.normalized(inner, outer), after
+
+    def _outer_loss(self, *given: Any) -> tf.Tensor:
+        """The objective's loss; that of a user's own is checked while it is traced."""
+        if not is_own(type(self.objective)):
+            return self.objective(self.task, *given)
+        what = f"objective {self.objective.name!r}"
+        with traced(self.objective.__call__, what, may_change=()):
+            found = self.objective(self.task, *given)
+        if isinstance(found, (int, float)):
+            found = tf.constant(found, self.dtype)
+        if not tf.is_tensor(found) or found.dtype != self.dtype or found.shape.rank != 0:
+            raise ConfigError(f"{what} returned {shown(found)}: allowed is a scalar {self.dtype.name}, the loss")
+        return found
 
     def normalized(self, inner: Tree, loss: tf.Tensor) -> tf.Tensor:
         """The normalized outer loss."""

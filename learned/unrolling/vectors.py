@@ -50,13 +50,20 @@ def named_leaves(tree: Any, prefix: str = "") -> Arrays:
     return leaves
 
 
-def from_leaves(template: Any, leaves: Mapping[str, np.ndarray], prefix: str = "") -> Any:
+def from_leaves(template: Any, leaves: Mapping[str, np.ndarray]) -> Any:
     """A nested dict like `template` with the arrays of `named_leaves`; tensors where the template has tensors.
 
-    Raises ValueError where a leaf is missing or has another shape or type.
+    Raises ValueError where a leaf is missing, has another shape or type, or stands nowhere in the template.
     """
+    unknown = sorted({*leaves} - {*named_leaves(template)})
+    if unknown:
+        raise ValueError(f"{unknown[0]!r} is unknown")
+    return _from_leaves(template, leaves, "")
+
+
+def _from_leaves(template: Any, leaves: Mapping[str, np.ndarray], prefix: str) -> Any:
     if isinstance(template, dict):
-        return {key: from_leaves(value, leaves, f"{prefix}|{key}" if prefix else key) for key, value in template.items()}
+        return {key: _from_leaves(value, leaves, f"{prefix}|{key}" if prefix else key) for key, value in template.items()}
     if prefix not in leaves:
         raise ValueError(f"{prefix!r} is missing")
     leaf, expected = leaves[prefix], np.asarray(template)

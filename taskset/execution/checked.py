@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 
@@ -18,22 +18,32 @@ _DRAWS = ("Random", "TruncatedNormal", "ParameterizedTruncatedNormal", "Multinom
 
 
 def checked_update(update: Update, name: str) -> Update:
-    """`update` that raises `ConfigError` for what it returns in another shape or dtype, and as `traced` does."""
+    """`update` that raises `ConfigError` as `called` does."""
 
     def update_checked(grads: Gradients, state: State, params: Params, step: Step, hparams: Hparams, **also: Any) -> Any:
-        with traced(update, name, may_change=()):
-            found = update(grads, state, params, step, hparams, **also)
-        if not isinstance(found, tuple) or len(found) != 2 or not isinstance(found[0], Mapping):
-            raise ConfigError(f"update of {name!r} returned {type(found).__name__}: allowed is a pair ({{path: tensor}}, state)")
-        check_params(found[0], params, name)
-        return dict(found[0]), _checked_state(found[1], state, name)
+        return called(update, name, (params, state), grads, state, params, step, hparams, **also)
 
     return update_checked
 
 
+def called(
+    update: Callable[..., Any], name: str, given: tuple[Params, State], *arguments: Any, **also: Any
+) -> tuple[Params, State]:
+    """(params, state) that `update(*arguments, **also)` returns. given: those before the step.
+
+    Raises `ConfigError` for what it returns in another structure, shape or dtype, and as `traced` does.
+    """
+    with traced(update, f"update of {name!r}", may_change=()):
+        found = update(*arguments, **also)
+    if not isinstance(found, tuple) or len(found) != 2 or not isinstance(found[0], Mapping):
+        raise ConfigError(f"update of {name!r} returned {type(found).__name__}: allowed is a pair ({{path: tensor}}, state)")
+    check_params(found[0], given[0], name)
+    return dict(found[0]), _checked_state(found[1], given[1], name)
+
+
 @contextmanager
-def traced(function: Any, name: str, may_change: Sequence[tf.Variable]) -> Iterator[None]:
-    """Around a call of a user's `function`, which may change the variables `may_change`.
+def traced(function: Any, what: str, may_change: Sequence[tf.Variable]) -> Iterator[None]:
+    """Around a call of a user's `function`, which may change the variables `may_change`. what: how errors call it.
 
     Raises `ConfigError` where it fails, computes with NumPy, draws random numbers that another run can't repeat, changes other
     variables, or counts in Python.
@@ -41,48 +51,48 @@ def traced(function: Any, name: str, may_change: Sequence[tf.Variable]) -> Itera
     graph = None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
     before, numbers = len(graph.get_operations()) if graph else 0, _numbers(function)
     try:
-        with hidden.none_drawn(f"update of {name!r}") if graph else nullcontext():
+        with hidden.none_drawn(what) if graph else nullcontext():
             yield
     except TasksetError:
         raise
     except tf.errors.OperatorNotAllowedInGraphError as error:
         raise ConfigError(
-            f"update of {name!r} decides by the value of a tensor (`if step < 10`, `while`, `and`), which a compiled step can't: "
+            f"{what} decides by the value of a tensor (`if step < 10`, `while`, `and`), which a compiled step can't: "
             "write tf.where(step < 10, a, b)"
         ) from error
     except NotImplementedError as error:
         if "numpy array" not in str(error):
-            raise _failed(function, name, error) from error
+            raise _failed(function, what, error) from error
         raise ConfigError(
-            f'update of {name!r} computes with NumPy: write framework = "numpy" beside init and update, or use TensorFlow'
+            f'{what} computes with NumPy: write framework = "numpy" beside init and update, or use TensorFlow'
         ) from error
     except Exception as error:  # whatever a user's function raises
-        raise _failed(function, name, error) from error
+        raise _failed(function, what, error) from error
     if graph is None:
         return
     operations = graph.get_operations()[before:]
     drawn = [kind for kind in graphs.kinds(graph, operations) if kind.startswith(_DRAWS)]
     if drawn:
         raise ConfigError(
-            f"update of {name!r} draws random numbers by {drawn[0]}, which no other run repeats: allowed are functions like "
+            f"{what} draws random numbers by {drawn[0]}, which no other run repeats: allowed are functions like "
             "tf.random.stateless_normal(shape, seed=[0, step])"
         )
     if not _changed(graph, operations) <= {graph.capture(variable.handle).name for variable in may_change}:
         raise ConfigError(
-            f"update of {name!r} changes a variable that is not its own, which all runs would share: keep it in `state`; a Keras "
+            f"{what} changes a variable that is not its own, which all runs would share: keep it in `state`; a Keras "
             "optimizer, in an attribute, or in a list or dict there"
         )
     changed = [key for key, value in _numbers(function).items() if numbers.get(key, value) != value]
     if changed:
         raise ConfigError(
-            f"update of {name!r} changes {', '.join(changed)}: it is compiled, so that Python's values change once, not in every "
+            f"{what} changes {', '.join(changed)}: it is compiled, so that Python's values change once, not in every "
             "step; keep them in `state`, or compute them from `step`"
         )
 
 
-def _failed(function: Any, name: str, error: Exception) -> ConfigError:
+def _failed(function: Any, what: str, error: Exception) -> ConfigError:
     file = getattr(getattr(getattr(function, "__func__", function), "__code__", None), "co_filename", None)
-    return ConfigError(f"update of {name!r} failed: {origin(error, file)}")
+    return ConfigError(f"{what} failed: {origin(error, file)}")
 
 
 def _changed(graph: tf.Graph, operations: Sequence[tf.Operation]) -> set[str]:
