@@ -231,6 +231,7 @@ def _checked(name, theta, rules, steps, reads_steps):
 M_DECAYS, V_DECAYS = (0.5, 0.9, 0.99), (0.95, 0.999)
 FRACTIONS = (0.03, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0, 1.1)
 TRENDS = 6
+MOST_LOSS = 1e30  # larger ones, whose sums could overflow, count as not finite
 LARGEST_GRADIENT = 1e12
 EPSILON = 1e-18  # beside mean squares
 ROW, LARGE = 64, 2**16  # numbers that are added at once; of a tensor that has sums of its own
@@ -248,9 +249,9 @@ def _anchored_start(params, m_decays=M_DECAYS, v_decays=V_DECAYS):
 def _trends(old, loss, steps):
     """(the trends of the loss [TRENDS - 1], its averages)."""
     half_lives = 10 * max(steps / 10, 1) ** (np.arange(TRENDS) / (TRENDS - 1))
-    finite = jnp.isfinite(loss)
-    share = jnp.where(finite, jnp.asarray(-np.expm1(-math.log(2) / half_lives), loss.dtype), 0)
-    loss = jnp.where(finite, loss, 0)
+    usable = jnp.abs(loss) <= MOST_LOSS
+    share = jnp.where(usable, jnp.asarray(-np.expm1(-math.log(2) / half_lives), loss.dtype), 0)
+    loss = jnp.where(usable, loss, 0)
     first = jnp.where(old["weight"][0] > 0, old["first"], loss)
     mean, weight = old["mean"] + share * (loss - first - old["mean"]), old["weight"] + share * (1 - old["weight"])
     average = mean / jnp.maximum(weight, 1e-12)

@@ -762,6 +762,7 @@ def _hierarchical(theta, grads, state, params, step, losses, steps):
 ANCHORED_DECAYS = {"m": np.array([0.5, 0.9, 0.99]), "v": np.array([0.95, 0.999])}
 ANCHORED_FRACTIONS = np.array([0.03, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0, 1.1])
 ANCHORED_TRENDS = 6
+MOST_LOSS = 1e30  # larger ones, whose sums could overflow in float32, count as not finite
 
 
 def _anchored_init(theta, params):
@@ -778,7 +779,7 @@ def _anchored_trends(old, loss, steps):
     """(5 trends of the loss, its averages)."""
     decays = 0.5 ** (1 / (10 * max(steps / 10, 1) ** (np.arange(ANCHORED_TRENDS) / (ANCHORED_TRENDS - 1))))
     first, mean, weight = old["first"], old["mean"], old["weight"]
-    if np.isfinite(loss):
+    if abs(loss) <= MOST_LOSS:
         first = first if weight[0] > 0 else loss
         mean, weight = decays * mean + (1 - decays) * (loss - first), decays * weight + 1 - decays
     average = mean / np.maximum(weight, 1e-12)

@@ -11,7 +11,8 @@
 resumed with the `steps` that the new optimizer is made with, which may be more than before. Past them the rule stays at the end
 of its schedule, and warns. A parameter without a gradient stays as it is, and so does its state. State and computation are
 float64 where a parameter is, else float32; bfloat16 and float16 parameters are rounded once, at the end of a step. There is no
-learning rate. Arguments that don't fit raise ValueError.
+learning rate. Arguments that don't fit raise ValueError. Part of the state is the run's and no parameter's, which
+torch.distributed.checkpoint does not know: there, save and load `state_dict()` as it is.
 
 weight_decay, an option of a group, is decoupled: a parameter is multiplied by 1 - weight_decay before each step, in its own
 dtype: half precision rounds this as well, and loses decays below 1/512 (bfloat16) or 1/4096 (float16).
@@ -29,6 +30,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import numbers
 import warnings
 import zipfile
 import zlib
@@ -44,6 +46,7 @@ _OPTIONS = (
     "params",
     "weight_decay",
     "vectors",
+    "rule",
     "lr",
     "initial_lr",
     "param_names",
@@ -77,7 +80,7 @@ class LearnedOptimizer(torch.optim.Optimizer):
         self._weights, self.name, self._planned = _effective(_checked(name, theta, RULES, steps, self.reads_steps)), name, steps
         self._scratch: dict[Any, Any] = {}
         self._warned = False
-        super().__init__(params, {"weight_decay": weight_decay, "vectors": vectors, "lr": 1.0})
+        super().__init__(params, {"weight_decay": weight_decay, "vectors": vectors, "rule": name, "lr": 1.0})
 
     @property
     def steps(self) -> int | None:
@@ -109,7 +112,7 @@ class LearnedOptimizer(torch.optim.Optimizer):
     def _check_group(self, group):
         self._check_options(group)
         decay = group["weight_decay"]
-        if not isinstance(decay, (int, float)) or not 0 <= decay < 1:
+        if not isinstance(decay, numbers.Real) or not 0 <= decay < 1:
             raise ValueError(f"weight_decay {decay!r}: allowed is at least 0 and below 1, the share that a step takes away")
         devices = {str(p.device) for group in self.param_groups for p in group["params"]}
         if len(devices) > 1:
@@ -125,6 +128,8 @@ class LearnedOptimizer(torch.optim.Optimizer):
                 f"a group of parameters has {strange[0]!r}: {self.name} has weight_decay and vectors, and a state_dict must be "
                 "that of a LearnedOptimizer"
             )
+        if group.get("rule", self.name) != self.name:  # earlier versions saved none
+            raise ValueError(f"a state of {group['rule']}: allowed is one of {self.name}, the rule of this optimizer")
         vectors = group.get("vectors", False)  # earlier versions saved none
         if not isinstance(vectors, bool) or (vectors and self.name != "anchored_muon"):
             raise ValueError(
@@ -148,8 +153,8 @@ class LearnedOptimizer(torch.optim.Optimizer):
                 loss = closure()
         if loss is None and self.reads_loss:
             raise ValueError(f"{self.name} reads the train loss: call step(loss=loss) with the one that the gradients come from")
-        if loss is not None and math.prod(getattr(loss, "shape", ())) != 1:
-            raise ValueError(f"loss has shape {tuple(loss.shape)}: allowed is a scalar")
+        if loss is not None:
+            _check_loss(loss)
         moving = [[p for p in group["params"] if p.grad is not None and p.numel()] for group in self.param_groups]
         for group, own in zip(self.param_groups, moving):  # all of them, before anything is changed
             self._check_moving(group, own)
@@ -190,15 +195,37 @@ class LearnedOptimizer(torch.optim.Optimizer):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore what `state_dict` returned. `steps` stays as this optimizer was made."""
-        for group in state_dict["param_groups"]:
-            self._check_options(group)
-        super().load_state_dict(state_dict)
+        given: dict[str, Any] = {}
+
+        def check(optimizer: torch.optim.Optimizer, seen: dict[str, Any]) -> None:
+            self._check_state(seen)
+            given.update(seen)
+
+        last = self.register_load_state_dict_pre_hook(check)  # it sees what other hooks have made of the state
+        try:
+            super().load_state_dict(state_dict)
+        finally:
+            last.remove()
         # PyTorch casts states to the dtypes of their parameters, those of bfloat16 ones are float32; and it shares the run's.
         params = [p for group in self.param_groups for p in group["params"]]
-        saved = [key for group in state_dict["param_groups"] for key in group["params"]]
+        saved = [key for group in given["param_groups"] for key in group["params"]]
         for key, p in [*zip(saved, params), ("run", "run")]:
-            if key in state_dict["state"]:
-                self.state[p] = {name: _copied(value, params[0].device) for name, value in state_dict["state"][key].items()}
+            if key in given["state"]:
+                self.state[p] = {name: _copied(value, params[0].device) for name, value in given["state"][key].items()}
+
+    def _check_state(self, state_dict):
+        for group in state_dict["param_groups"]:
+            self._check_options(group)
+        params = [p for group in self.param_groups for p in group["params"]]
+        saved = [key for group in state_dict["param_groups"] for key in group["params"]]
+        for key, p in zip(saved, params):
+            for name in ("m", "v", "u", "rms"):  # averages, the first axis being their number
+                value = state_dict["state"].get(key, {}).get(name)
+                if value is not None and value.shape[1:] != p.shape:
+                    raise ValueError(
+                        f"a state whose {name} is of a parameter of shape {tuple(value.shape[1:])}, for one of shape "
+                        f"{tuple(p.shape)}: allowed are the shapes of this optimizer's parameters"
+                    )
 
     def shapes(self, params: Iterable[torch.Tensor]) -> list[torch.Size]:
         """The shapes that the rule sees of parameters: one axis where they count as vectors."""
@@ -225,6 +252,17 @@ class LearnedOptimizer(torch.optim.Optimizer):
 
 
 _KEPT = ("name", "reads_loss", "reads_steps", "_weights", "_planned", "_warned")  # beside what PyTorch keeps
+
+
+def _check_loss(loss):
+    if math.prod(getattr(loss, "shape", ())) != 1:
+        raise ValueError(f"loss has shape {tuple(loss.shape)}: allowed is a scalar")
+    if isinstance(loss, torch.Tensor):  # a device would be waited for
+        return
+    try:
+        float(loss)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"loss {loss!r:.100}: allowed is a scalar") from error
 
 
 def _copied(value, device):
@@ -330,6 +368,7 @@ def _effective(theta):
 M_DECAYS, V_DECAYS = (0.5, 0.9, 0.99), (0.95, 0.999)
 FRACTIONS = (0.03, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0, 1.1)
 TRENDS = 6
+MOST_LOSS = 1e30  # larger ones, whose sums could overflow, count as not finite
 LARGEST_GRADIENT = 1e12
 EPSILON = 1e-18  # beside mean squares
 CHUNKS = {"cpu": 2**16}  # numbers that are worked on at once: few enough for the caches, many enough for cheap calls
@@ -390,9 +429,9 @@ def _controlled_state(rule, state, p, like, done):
 def _trends(run, loss, steps):
     """The trends of the loss [TRENDS - 1]; brings its averages in `run` up to date."""
     half_lives = 10 * max(steps / 10, 1) ** (torch.arange(TRENDS).to(loss) / (TRENDS - 1))
-    finite = torch.isfinite(loss)
-    share = torch.where(finite, -torch.expm1(-math.log(2) / half_lives), 0)
-    loss = torch.where(finite, loss, 0)
+    usable = loss.abs() <= MOST_LOSS
+    share = torch.where(usable, -torch.expm1(-math.log(2) / half_lives), 0)
+    loss = torch.where(usable, loss, 0)
     first = torch.where(run["weight"][0] > 0, run["first"], loss)
     mean = run["mean"] + share * (loss - first - run["mean"])
     weight = run["weight"] + share * (1 - run["weight"])

@@ -22,6 +22,7 @@ LARGEST = 1e12  # gradients are clipped at it: their squares still have a finite
 WIDEST = 10.0  # bound of the logarithm of a step: more than ln 1000, so that steps can follow parameters of any scale
 HIDDEN = 16  # units of the controller
 FRACTIONS = (0.03, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0, 1.1)  # of the run
+MOST_LOSS = 1e30  # larger ones, whose sums could overflow in float32, count as not finite
 TRENDS, SHORTEST = 6, 10.0  # averages of the loss; the half-life of the fastest, in steps
 READ = len(FRACTIONS) + TRENDS - 1 + 11  # numbers that a controller reads
 SIZE_READ = READ - 5  # which of them is a third of the logarithm of the tensor's size
@@ -154,13 +155,14 @@ def trends(old, loss, horizon):
         clip((a_k - b_k) / (a_(k+1) - b_k) - 1, -1, 1)
 
     0 where a loss doesn't change by more than rounding. They are averages of the loss less the first one: differences of large
-    numbers would be rounding. A loss that isn't finite leaves them as they are.
+    numbers would be rounding. A loss that isn't finite, or beyond MOST_LOSS, leaves them as they are.
     """
     longest = tf.maximum(horizon / SHORTEST, 1.0)
     half_lives = SHORTEST * longest ** tf.constant(np.arange(TRENDS) / (TRENDS - 1), loss.dtype)
     share = -tf.math.expm1(-math.log(2) / half_lives)  # 1 - exp cancels: in float32 it is 0 for half-lives from 10^7 on
-    share = tf.where(tf.math.is_finite(loss), share, tf.zeros_like(share))
-    loss = tf.where(tf.math.is_finite(loss), loss, tf.zeros_like(loss))
+    usable = tf.abs(loss) <= MOST_LOSS
+    share = tf.where(usable, share, tf.zeros_like(share))
+    loss = tf.where(usable, loss, tf.zeros_like(loss))
     first = tf.where(old["weight"][0] > 0, old["first"], loss)
     mean, weight = old["mean"] + share * (loss - first - old["mean"]), old["weight"] + share * (1 - old["weight"])
     average = mean / tf.maximum(weight, 1e-12)

@@ -55,6 +55,14 @@ def test_equal_to_tensorflow(name, dtype, times, tolerance, x64):
     equal_to_tensorflow(name, inputs, dtype, tolerance)
 
 
+@pytest.mark.parametrize("name", ["anchored", "anchored_muon"])
+def test_losses_whose_sums_overflow_count_as_not_finite(name, x64):
+    del x64
+    inputs = Inputs(SHAPES)
+    inputs.losses[0], inputs.losses[2] = 3e38, -3e38
+    equal_to_tensorflow(name, inputs, "float32", 1e-5)
+
+
 def test_matrices_of_one_shape_are_made_orthogonal_together(x64):
     """Lying and standing ones; one without a gradient at first; matrices of one row or one column, which are none."""
     inputs = Inputs({"again": (7, 5), "b": (5,), "column": (6, 1), "lying": (5, 7), "row": (1, 6), "w": (7, 5), "z": (7, 1, 5)})

@@ -531,6 +531,62 @@ def test_a_state_in_double_precision_goes_on_in_single(name):
     np.testing.assert_allclose(other.detach(), w.detach(), rtol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["anchored", "anchored_muon"])
+def test_losses_whose_sums_overflow_count_as_not_finite(name):
+    inputs = longer(1)
+    inputs.losses[0], inputs.losses[2] = 3e38, -3e38
+    equal_to_tensorflow(name, inputs, "float32", 1e-5)
+
+
+def state_of(name, shape):
+    p = torch.nn.Parameter(torch.ones(shape))
+    p.grad = torch.ones_like(p)
+    optimizer = made([p], name)
+    optimizer.step(loss=1.0)
+    return optimizer.state_dict()
+
+
+def test_a_state_of_another_rule_or_shape_is_refused_before_anything_changes():
+    optimizer = made([torch.nn.Parameter(torch.ones(3, 4))], "learnable_adam")
+    for name in ("anchored", "anchored_muon"):
+        refused(
+            f"a state of {name}: allowed is one of learnable_adam",
+            lambda name=name: optimizer.load_state_dict(state_of(name, (3, 4))),
+        )
+    for shape in ((4, 3), (5, 3), (12,)):
+        wrong = state_of("learnable_adam", shape)
+        refused(
+            r"a state whose m is of a parameter of shape .*, for one of shape \(3, 4\)",
+            lambda wrong=wrong: optimizer.load_state_dict(wrong),
+        )
+    assert not optimizer.state
+    earlier = state_of("learnable_adam", (3, 4))
+    del earlier["param_groups"][0]["rule"]  # as earlier versions saved it
+    optimizer.load_state_dict(earlier)
+    assert torch.equal(optimizer.state[optimizer.param_groups[0]["params"][0]]["m"], earlier["state"][0]["m"])
+
+
+def test_what_a_hook_makes_of_a_state_is_loaded():
+    optimizer, saved = made([torch.nn.Parameter(torch.ones(3))], "learnable_adam"), state_of("learnable_adam", (3,))
+
+    def doubled(optimizer, given):
+        state = {key: {**entry, "m": 2 * entry["m"]} if key != "run" else entry for key, entry in given["state"].items()}
+        return {**given, "state": state}
+
+    optimizer.register_load_state_dict_pre_hook(doubled)
+    optimizer.load_state_dict(saved)
+    assert torch.equal(optimizer.state[optimizer.param_groups[0]["params"][0]]["m"], 2 * saved["state"][0]["m"])
+
+
+@pytest.mark.parametrize("loss", [[1.0], "low", object()])
+def test_a_loss_that_is_no_number_is_refused_before_weights_decay(loss):
+    p = torch.nn.Parameter(torch.ones(3))
+    p.grad = torch.ones(3)
+    optimizer = made([p], weight_decay=np.float32(0.1))
+    refused("loss .*: allowed is a scalar", lambda: optimizer.step(loss=loss))
+    assert torch.equal(p, torch.ones(3))
+
+
 def test_a_step_that_is_refused_changes_nothing():
     w, table = torch.nn.Parameter(torch.ones(3)), torch.nn.Embedding(5, 2, sparse=True)
     optimizer = made([{"params": [w], "weight_decay": 0.1}, {"params": table.parameters()}])

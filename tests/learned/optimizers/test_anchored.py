@@ -164,6 +164,19 @@ def test_finite_whatever_the_gradients(name, factor):
 
 
 @BOTH
+@pytest.mark.parametrize("first", [2.3, 3e38, -3e38])
+def test_losses_whose_sums_overflow_count_as_not_finite(name, first):
+    optimizer, found = optimizers.get(name), []
+    for huge in (3e38, -3e38, np.nan, np.inf):
+        inputs = Inputs(SHAPES)
+        inputs.losses[:4] = [first if abs(first) < 1e30 else huge, huge, huge, 1.0]
+        found.append(inputs.moved(inputs.run(optimizer, weights(optimizer), tf.float32)))
+    assert np.isfinite(found[0]).all()
+    for other in found[1:]:
+        np.testing.assert_array_equal(found[0], other)
+
+
+@BOTH
 @pytest.mark.parametrize("scale", [1e-3, 3.0])  # not below a usual start
 def test_steps_can_follow_the_scale_of_parameters(name, scale):
     """With `power` 1/3, parameters w / s with gradients s g take steps of 1/s the size; the start, with power 0, doesn't."""
