@@ -118,9 +118,10 @@ def sample(family_name: str, seed: SupportsIndex) -> Config:
     draw = registry._families[family_name].sample if family_name in families() else None
     if draw is None:
         raise unknown("family", family_name, families(), "python -m taskset list --families shows all.")
-    config = draw(registry.check_seed(family_name, seed))
+    number = registry.check_seed(family_name, seed)
     if not registry.is_own(draw):
-        return config
+        return draw(number)
+    config = _called(f"a config of family {family_name!r}", draw, number)
     try:
         json.dumps(config, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
@@ -198,9 +199,36 @@ def check_lengths(family_name: str, value: Config, path: str = "") -> None:
 def facts(family_name: str, config: Config) -> Facts:
     """The `Facts` of a config (`Facts()` if the family registered none); what takes too much memory is infeasible."""
     describe = family(family_name).facts
-    described = describe(config) if describe else Facts()
+    described = describe(config) if describe and not registry.is_own(describe) else _own_facts(family_name, describe, config)
     reason = described.infeasible or _too_large(described)
     return described if reason == described.infeasible else replace(described, infeasible=reason)
+
+
+def _own_facts(family_name: str, describe: Callable[[Config], Facts] | None, config: Config) -> Facts:
+    """Those that a user's function returns; `Facts()` where there is none."""
+    if describe is None:
+        return Facts()
+    described = _called(f"the facts of family {family_name!r}", describe, config)
+    if not isinstance(described, Facts):
+        raise ConfigError(f"the facts of family {family_name!r} are {shown(described)}: allowed is taskset.Facts(data=.., ..)")
+    lacking = [part for part in ("needs_source", "batch") if described.data is not None and not hasattr(described.data, part)]
+    if lacking:
+        raise ConfigError(
+            f"the data of family {family_name!r} is {shown(described.data)}, which has no {' and no '.join(lacking)}: allowed is "
+            "a taskset.datasets.base.DataSpec, such as taskset.datasets.in_memory.InMemoryData"
+        )
+    return described
+
+
+def _called(what: str, function: Callable[..., Any], *arguments: Any) -> Any:
+    """What a user's function returns. Raises `ConfigError` where it fails."""
+    try:
+        return function(*arguments)
+    except TasksetError:
+        raise
+    except Exception as error:
+        file = getattr(getattr(function, "__code__", None), "co_filename", None)
+        raise ConfigError(f"{what} can't be made: {origin(error, file)}") from error
 
 
 def _too_large(described: Facts) -> str | None:
@@ -229,9 +257,7 @@ def feasible(name: str) -> bool:
 def num_params(name: str) -> int | None:
     """The number of the task's parameters, by its facts; None if it can't run or its facts don't say. Builds nothing."""
     described = facts(*resolve(name))
-    if described.infeasible or described.parameter_shapes is None:
-        return None
-    return sum(math.prod(shape) for shape in described.parameter_shapes.values())
+    return None if described.infeasible else described.num_params
 
 
 def require_feasible(name: str, described: Facts) -> None:
@@ -312,8 +338,15 @@ def _build(name, family, config, source, data_dir):
     from taskset.tasks.base import Task  # imports TensorFlow
 
     try:
-        return Task(name, family, config, build(config, described.data), source, data_dir, rebuild=_rebuilt)
+        task = Task(name, family, config, build(config, described.data), source, data_dir, rebuild=_rebuilt)
     except TasksetError:
         raise
     except Exception as error:
         raise ConfigError(f"task {shown(name)} can't be built: {origin(error, build.__code__.co_filename)}") from error
+    said = {path: tuple(shape) for path, shape in (described.parameter_shapes or task.parameter_shapes).items()}
+    if registry.is_own(build) and said != {path: tuple(shape) for path, shape in task.parameter_shapes.items()}:
+        raise ConfigError(
+            f"the facts of family {family!r} say parameters {shown(said)}, and task {shown(name)} has "
+            f"{shown(dict(task.parameter_shapes))}: leave parameter_shapes out, or say what it has"
+        )
+    return task

@@ -15,6 +15,7 @@ Only the builders import TensorFlow. A fixed task is a name for one (family, con
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -54,6 +55,11 @@ class Facts:
         if self.data is None or not self.data.needs_source:
             return ""
         return getattr(self.data, "reads", getattr(self.data, "name", ""))
+
+    @property
+    def num_params(self) -> int | None:
+        """The number of parameters; None where their shapes aren't known."""
+        return None if self.parameter_shapes is None else sum(math.prod(shape) for shape in self.parameter_shapes.values())
 
     @property
     def origin(self) -> dict[str, Any] | None:

@@ -171,7 +171,12 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
 
     def scale_loss(self, loss: tf.Tensor) -> tf.Tensor:
         """The loss itself; an optimizer that reads losses sees it in the next `apply`."""
-        self._loss_of_step.value = loss
+        seen = tf.convert_to_tensor(loss)
+        if seen.shape.num_elements() not in (None, 1):
+            raise ConfigError(
+                f"loss of shape {tuple(seen.shape)} under {self._learned.name}: allowed is a scalar, the mean over it"
+            )
+        self._loss_of_step.value = tf.reshape(seen, [])
         return loss
 
     def build(self, variables: Sequence[keras.Variable]) -> None:
@@ -223,6 +228,8 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         if tf.executing_eagerly():
             self._warn_past(self._done() + 1)
         moving = [v for v, g in zip(variables, grads) if g is not None]
+        if not moving:
+            raise ConfigError("no variable has a gradient: the loss doesn't depend on the model")
         clipped = iter(self._clip_gradients([tf.convert_to_tensor(g) for g in grads if g is not None]))
         self._apply_weight_decay(moving)
         params = {key(self._get_variable_index(v)): self._seen(v, v) for v in variables}

@@ -297,7 +297,10 @@ def _step(step):
 def _scalar(name, x):
     if x is not None and np.shape(x) != ():
         raise ValueError(f"{name} has shape {np.shape(x)}: allowed is a scalar")
-    return x
+    try:
+        return x if x is None else float(x)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} {x!r:.100}: allowed is a scalar") from error
 
 
 # Shared mathematics.

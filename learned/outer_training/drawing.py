@@ -15,7 +15,6 @@ and no task as less than LEAST.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -32,8 +31,7 @@ LEAST = 0.02  # milliseconds: what a step of the tiniest task takes
 def cost(task: str) -> float:
     """c_k in milliseconds."""
     known = costs.milliseconds(task)
-    shapes = catalogue.facts(*catalogue.resolve(task)).parameter_shapes or {}
-    parameters = sum(math.prod(shape) for shape in shapes.values())
+    parameters = catalogue.facts(*catalogue.resolve(task)).num_params or 0
     return max((known[0] if known else 0.0) + PER_PARAMETER * parameters, LEAST)
 
 

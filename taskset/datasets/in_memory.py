@@ -37,6 +37,7 @@ class InMemoryData:
     """A data specification (`taskset.datasets.base.DataSpec`) of arrays in memory, and the batches drawn from it.
 
     arrays: {name: array}, all of the same length along the first axis, that of the examples; they are cast to float32 or int32.
+        Those that are of these types already are not copied, and have to stay as they are: a checksum is what results keep.
     rows: {split: range} of "train", "valid_inner", "valid_outer", "test"; each has at least `batch_size` rows in a row.
     batch_size: examples per batch.
     origin: what curves keep of the data (JSON values), with a checksum of arrays, rows and batch size.

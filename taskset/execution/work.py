@@ -25,7 +25,7 @@ def work(config: Config, facts: Facts) -> dict[str, float]:
     parameters: numbers that the optimizer updates.
     """
     counts = dict.fromkeys(KINDS, 0.0)
-    counts["parameters"] = sum(math.prod(shape) for shape in _shapes(facts).values())
+    counts["parameters"] = facts.num_params or 0
     if isinstance(config, list):
         counts["products"] = _linear_system(*config[:2])
     elif "A_dist" in config:

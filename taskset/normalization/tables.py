@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
 def task_row(name: str, family: str, config: dict[str, Any], facts: registry.Facts) -> dict[str, Any]:
     """What tasks.parquet has of one task, without its cost."""
-    shapes = facts.parameter_shapes
     parsed = registry.parse(name)
     return {
         "task": name,
@@ -33,7 +31,7 @@ def task_row(name: str, family: str, config: dict[str, Any], facts: registry.Fac
         "dataset": getattr(facts.data, "name", None),
         "feasible": facts.infeasible is None,
         "reason": facts.infeasible,
-        "num_params": None if shapes is None else sum(math.prod(shape) for shape in shapes.values()),
+        "num_params": facts.num_params,
     }
 
 

@@ -228,8 +228,19 @@ class Task:
         gradients = tape.gradient(loss, params, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         gradients = {path: tf.convert_to_tensor(g) for path, g in gradients.items()}
         if self.model.gradient_noise:
-            gradients = self.model.gradient_noise(gradients, batch, stateless.fold(seed, 1))
+            gradients = self._disturbed(gradients, self.model.gradient_noise(gradients, batch, stateless.fold(seed, 1)))
         return loss, gradients
+
+    def _disturbed(self, exact: Gradients, noisy: Gradients) -> Gradients:
+        """`noisy`. Raises `ConfigError` unless its paths, shapes and dtypes are those of the exact gradients."""
+        for path in {**exact, **noisy}:
+            was, now = (_kind(gradients, path) for gradients in (exact, noisy))
+            if was != now:
+                raise ConfigError(
+                    f"gradient_noise of {shown(self.name)} made {now} of gradient {path}, {was}: allowed are the paths, shapes "
+                    "and dtypes that it was given"
+                )
+        return noisy
 
     def as_torch(self, seed: int = 0) -> TorchTask:
         """The task as a `torch.nn.Module` with the start of `seed`: `loss = module.loss(); loss.backward()`.
@@ -329,3 +340,9 @@ def _check_split(split: str) -> None:
 def batch_seed(seed: int, split: str) -> int:
     """The integer that, with a batch's number, seeds what `prepare` draws."""
     return seeds.stream(seed, "batch", split)
+
+
+def _kind(gradients: Gradients, path: str) -> str:
+    """Shape and dtype of a gradient, as errors tell them."""
+    g = gradients.get(path)
+    return "nothing" if g is None else f"{g.dtype.name} of shape {tuple(g.shape)}"

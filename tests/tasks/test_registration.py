@@ -166,3 +166,68 @@ def test_data_of_ones_own_has_to_have_all_of_its_parts():
     task = Task("half", "own", {}, Model(loss=loss, data=Half()), "synthetic")
     with pytest.raises(ConfigError, match="^the data of 'half' has no prepare: allowed is what .*DataSpec describes$"):
         next(task.batches("train", 0))
+
+
+def own(facts, build=lambda config, data: Model(squares), sample=lambda seed: {}):
+    """One task of a family that is registered with these functions."""
+    taskset.register_sampler("own")(sample)
+    taskset.register_facts("own")(facts)
+    taskset.register_builder("own")(build)
+    return "own_seed0"
+
+
+def squares(batch, key):
+    return tf.reduce_sum(tf.Variable([1.0, 2.0], name="x") ** 2)
+
+
+def broken(given):
+    raise KeyError("width")
+
+
+WRONG_FACTS = {
+    "nothing": (lambda config: None, "the facts of family 'own' are None: allowed is taskset.Facts"),
+    "the data itself": (lambda config: {"x": 1}, "the facts of family 'own' are .*: allowed is taskset.Facts"),
+    "arrays": (lambda config: taskset.Facts(data={"x": 1}), "the data of family 'own' is .*, which has no needs_source"),
+    "an error": (broken, r"the facts of family 'own' can't be made: KeyError: 'width' \(.*test_registration\.py, line \d+\)"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG_FACTS)
+def test_facts_that_are_none_are_one_line(name):
+    facts, says = WRONG_FACTS[name]
+    task = own(facts)
+    for look in (taskset.feasible, catalogue.num_params, taskset.get_task):
+        with pytest.raises(ConfigError, match=says):
+            look(task)
+
+
+def test_facts_that_say_other_parameters_than_the_model_has():
+    task = own(lambda config: taskset.Facts(parameter_shapes={"x": (3,)}))
+    with pytest.raises(
+        ConfigError, match=r"the facts of family 'own' say parameters .*\(3,\).* has .*\(2,\).*leave parameter_shapes"
+    ):
+        taskset.get_task(task)
+    registry._families.pop("own")
+    assert taskset.get_task(own(lambda config: taskset.Facts(parameter_shapes={"x": [2]}))).num_params == 2
+
+
+def test_a_sampler_that_fails_is_one_line():
+    task = own(lambda config: taskset.Facts(), sample=broken)
+    with pytest.raises(ConfigError, match=r"a config of family 'own' can't be made: KeyError: 'width' \(.*test_registration\.py"):
+        taskset.get_config(task)
+
+
+NOISES = {
+    "another shape": (lambda g: {path: tf.reduce_mean(x) for path, x in g.items()}, r"of shape \(\) of gradient x, float32"),
+    "another dtype": (lambda g: {path: tf.cast(x, tf.float64) for path, x in g.items()}, r"float64 .* of gradient x"),
+    "nothing": (lambda g: {}, r"made nothing of gradient x"),
+    "more": (lambda g: {**g, "y": g["x"]}, r"made float32 of shape \(2,\) of gradient y, nothing"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NOISES)
+def test_disturbed_gradients_are_those_of_the_parameters(name):
+    noise, says = NOISES[name]
+    task = Task("noisy", "noisy", {}, Model(squares, gradient_noise=lambda g, batch, key: noise(g)), "tfds")
+    with pytest.raises(ConfigError, match=f"gradient_noise of 'noisy' .*{says}"):
+        task.value_and_gradients(task.init(0), next(task.batches("train", 0)), tf.constant([0, 0]))

@@ -147,7 +147,7 @@ def to_table(released: Released) -> tuple[pa.Table, int]:
 
 def _metadata(released: Released, dropped: int) -> dict[str, str]:
     family, config = catalogue.resolve(released.task)
-    shapes = catalogue.facts(family, config).parameter_shapes
+    num_params = catalogue.facts(family, config).num_params
     e = len(released.steps)
     options = {
         "optimizers": list(released.optimizers),
@@ -165,7 +165,7 @@ def _metadata(released: Released, dropped: int) -> dict[str, str]:
         "data_origin": "null",
         "options": json.dumps(options),
         "taskset_version": __version__,
-        "num_params": "" if shapes is None else str(sum(int(np.prod(shape)) for shape in shapes.values())),
+        "num_params": "" if num_params is None else str(num_params),
         "batches_per_evaluation": str(_BATCHES),
         "machine": "unknown",
         "made_from": released.path.name,

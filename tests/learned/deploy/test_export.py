@@ -526,3 +526,24 @@ def test_vectors_that_are_none():
         numpy_update.LearnedOptimizer("anchored_muon", theta, 10, vectors="w")
     with pytest.raises(ValueError, match=r"vectors 'emb\*': no parameter has that name; there are b, w"):
         numpy_update.LearnedOptimizer("anchored_muon", theta, 10, vectors=["emb*"]).init({"b": np.ones(2), "w": np.ones([2, 2])})
+
+
+@pytest.mark.parametrize("loss", ["low", object()])
+def test_a_loss_that_is_no_number_is_refused(loss):
+    optimizer = numpy_update.LearnedOptimizer("anchored", weights(optimizers.get("anchored")), 10)
+    params = {"w": np.ones(3, np.float32)}
+    with pytest.raises(ValueError, match="loss .*: allowed is a scalar"):
+        optimizer.update({"w": np.ones(3, np.float32)}, optimizer.init(params), params, 0, loss)
+
+
+def test_losses_whose_sums_overflow_count_as_not_finite():
+    optimizer, found = numpy_update.LearnedOptimizer("anchored", weights(optimizers.get("anchored")), 10), []
+    for huge in (3e38, 1e308, np.nan):
+        params = {"w": np.ones(3, np.float32)}
+        state = optimizer.init(params)
+        for step, loss in enumerate((2.3, huge, -huge, 1.0)):
+            params, state = optimizer.update({"w": np.ones(3, np.float32)}, state, params, step, loss)
+        found.append(params["w"])
+    assert np.isfinite(found).all()
+    np.testing.assert_array_equal(found[0], found[1])
+    np.testing.assert_array_equal(found[0], found[2])

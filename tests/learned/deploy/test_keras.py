@@ -205,6 +205,22 @@ def refused(message, function):
     assert "\n" not in str(error.value)
 
 
+def test_losses_that_are_no_scalar_and_models_without_gradients():
+    ones, variable = tf.ones([3]), keras.Variable(np.ones(3, np.float32))
+    for shape in ([4], [2, 1]):
+        refused(
+            r"loss of shape \(.*\) under anchored: allowed is a scalar",
+            lambda shape=shape: made("anchored").scale_loss(tf.ones(shape)),
+        )
+    optimizer = made("anchored")
+    optimizer.scale_loss(tf.ones([1]))
+    optimizer.apply([ones], [variable])
+    assert int(optimizer.iterations) == 1
+    optimizer.scale_loss(tf.constant(1.0))
+    refused("no variable has a gradient", lambda: optimizer.apply([None], [variable]))
+    assert int(optimizer.iterations) == 1
+
+
 def test_what_is_refused():
     ones, variable = tf.ones([3]), keras.Variable(np.ones([3], np.float32))
     refused("scale_loss", lambda: made("hierarchical").apply([ones], [variable]))
