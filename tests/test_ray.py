@@ -28,6 +28,7 @@ from learned.outer_training.workers import Workers
 from taskset.errors import TasksetError
 from taskset.execution import carried
 from taskset.normalization.sweep import baseline, engines
+from taskset.normalization.sweep.marked import MarkedWork
 from taskset.normalization.sweep.runner import SweepOptions, sweep_to_file
 from taskset.scoring import candidates, trial_runs
 from tests.learned.outer_training.test_outer import NAMES, check_equal, options, suite, trainer
@@ -175,7 +176,7 @@ def test_a_score_and_an_evaluation(engine, node, tmp_path):
     checkpoint.save(weights, meta, {f"theta/{name}": np.asarray(value) for name, value in theta.items()})
     judged = runs.named_checkpoint(weights)
     chosen = SweepOptions((judged.name,), "synthetic", 20, (0,), 1, 4)
-    work = runs.EvaluationWork(judged, chosen, str(tmp_path / "c"))
+    work = MarkedWork(judged, chosen, str(tmp_path / "c"))
     for name in NAMES:
         engines.do(name, work, (), lambda share: None)
     assert not runs.run(judged, runs.plan(judged, NAMES, chosen, tmp_path / "d"), chosen, tmp_path / "d", engine=engine).failed

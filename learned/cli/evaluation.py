@@ -12,9 +12,7 @@ from taskset.catalogue import match_tasks
 from taskset.cli.main import Address, DataDir, EngineName, Modules, err, out
 from taskset.cli.options import MOST_SEEDS
 from taskset.normalization.sweep import engines
-from taskset.normalization.sweep.runner import SweepOptions
-from taskset.random.seeds import first_seeds
-from taskset.scoring import named_suites, requested
+from taskset.scoring import named_suites
 
 
 def evaluate(
@@ -53,17 +51,17 @@ def evaluate(
     """Train tasks with the optimizer in a checkpoint and write curves. If interrupted, run the same command again to resume."""
     plugins.load(modules or [])
     given = _given(tasks)
-    names, source, horizon = runs.tasks_of(given, split, source, horizon)
-    judged = runs.named_checkpoint(path, name)
-    options = SweepOptions((judged.name,), source, horizon, first_seeds(seeds), batches, evaluations)
-    waiting = runs.plan(judged, names, options, output)
-    requested.record(output, given, split, names)
+    asked = runs.prepared(
+        path, given, output, split=split, source=source, horizon=horizon, seeds=seeds, batches=batches, evaluations=evaluations,
+        name=name,
+    )  # fmt: skip
+    done = len(asked.tasks) - len(asked.waiting)
     out.print(
-        f"{judged.name}: {len(names)} tasks, {len(names) - len(waiting)} finished before; {seeds} seeds x {horizon} steps",
+        f"{asked.judged.name}: {len(asked.tasks)} tasks, {done} finished before; {seeds} seeds x {asked.options.steps} steps",
         markup=False,
     )
     with engines.opened(engine, address) as opened:
-        progress = _with_progress(judged, waiting, options, output, data_dir, workers, tuple(modules or ()), opened)
+        progress = _with_progress(asked, output, data_dir, workers, tuple(modules or ()), opened)
     for task, reason in progress.failed.items():
         err.print(f"failed {task}: {reason}", markup=False)
     out.print(f"curves: {output}", markup=False)
@@ -77,16 +75,16 @@ def _given(texts):
     return match_tasks(texts)
 
 
-def _with_progress(judged, waiting, options, output, data_dir, workers, modules, engine):
+def _with_progress(asked, output, data_dir, workers, modules, engine):
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
     with Progress(*columns, console=err) as bar:
-        line = bar.add_task("", total=len(waiting))
+        line = bar.add_task("", total=len(asked.waiting))
 
         def report(progress):
             done = len(progress.finished) + len(progress.failed) + sum(progress.working.values())
             bar.update(line, completed=round(done, 2), description=progress.at_work())
 
-        return runs.run(judged, waiting, options, output, data_dir, workers, modules, report, engine)
+        return runs.run(asked.judged, asked.waiting, asked.options, output, data_dir, workers, modules, report, engine)
 
 
 def choose(

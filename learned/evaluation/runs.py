@@ -10,10 +10,9 @@ seed has in a baseline: comparisons are paired.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -28,8 +27,8 @@ from taskset.errors import ConfigError, StoreError, UnknownName, shown, unknown
 from taskset.execution import carried
 from taskset.normalization import store
 from taskset.normalization.sweep import engines, marked
-from taskset.normalization.sweep.resume import remove_leftovers, settling
-from taskset.normalization.sweep.runner import Curves, SweepOptions
+from taskset.normalization.sweep.resume import remove_leftovers
+from taskset.normalization.sweep.runner import SweepOptions
 from taskset.normalization.sweep.workers import Progress
 from taskset.random.seeds import first_seeds
 from taskset.samplers.optimizers import get_optimizer_config
@@ -46,12 +45,30 @@ _NAME = re.compile(r"[A-Za-z0-9_.@+-]+")
 
 @dataclass(frozen=True)
 class NamedCheckpoint:
-    """A checkpoint under the name that its results have. optimizer: the learned optimizer's name; digest: of its weights."""
+    """A checkpoint under the name that its results have: a `taskset.normalization.sweep.marked.Judged`.
+
+    optimizer: the learned optimizer's name; digest: of its weights.
+    """
 
     name: str
     path: str
     optimizer: str
     digest: str
+
+    def mark(self) -> marked.Mark:
+        """The learned optimizer and its weights, and the code of a rule that a user registered."""
+        own = registry.own_code(optimizer=self.optimizer)
+        mark = {"optimizer": self.optimizer, "digest": self.digest, **({"own_code": own} if own else {})}
+        return marked.Mark("checkpoint", json.dumps(mark), "another checkpoint, or of other code of its rule")
+
+    def claim(self, root: PathLike, options: SweepOptions) -> None:
+        """As `Judged.claim`."""
+        store.check_options(root, {**options.as_json(), "checkpoint": self.digest})
+
+    def optimizers(self, options: SweepOptions) -> list[Optimizer]:
+        """Itself as an optimizer, `optimizer_of`."""
+        del options
+        return [cast("Optimizer", optimizer_of(self))]
 
 
 def named_checkpoint(path: PathLike, name: str | None = None) -> NamedCheckpoint:
@@ -149,6 +166,37 @@ def evaluate(
 
     Raises: ConfigError and UnknownName for what is not allowed, StoreError where `root` holds other results.
     """
+    asked = prepared(
+        path, tasks, root, split=split, source=source, horizon=horizon, seeds=seeds, batches=batches, evaluations=evaluations,
+        name=name,
+    )  # fmt: skip
+    return run(asked.judged, asked.waiting, asked.options, root, data_dir, workers, modules, report, engine)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An evaluation before it begins. tasks: all that are asked for; waiting: those that have no curves yet."""
+
+    judged: NamedCheckpoint
+    options: SweepOptions
+    tasks: list[str]
+    waiting: list[str]
+
+
+def prepared(
+    path: PathLike,
+    tasks: Suite | str | Path | Sequence[str],
+    root: PathLike,
+    *,
+    split: str,
+    source: str | None,
+    horizon: int | None,
+    seeds: int,
+    batches: int,
+    evaluations: int,
+    name: str | None,
+) -> Prepared:
+    """What `evaluate` is about to do, which is recorded in `root`. Arguments and errors as of `evaluate`."""
     if isinstance(tasks, (str, Path)):
         tasks = named_suites.find(tasks)
     names, source, horizon = tasks_of(tasks, split, source, horizon)
@@ -156,11 +204,7 @@ def evaluate(
     options = SweepOptions((judged.name,), source, horizon, first_seeds(seeds), batches, evaluations)
     waiting = plan(judged, names, options, root)
     requested.record(root, tasks, split, names)
-    return run(judged, waiting, options, root, data_dir, workers, modules, report, engine)
-
-
-def _claim(root, judged, options):
-    store.check_options(root, {**options.as_json(), "checkpoint": judged.digest})
+    return Prepared(judged, options, names, waiting)
 
 
 def plan(judged: NamedCheckpoint, tasks: Sequence[str], options: SweepOptions, root: PathLike) -> list[str]:
@@ -169,47 +213,7 @@ def plan(judged: NamedCheckpoint, tasks: Sequence[str], options: SweepOptions, r
     options: their only optimizer is the checkpoint's name.
     Raises `StoreError` where `root` holds other results, be it under a waiting task's name.
     """
-    with settling(root):
-        _claim(root, judged, options)
-    return marked.waiting(tasks, options, root, _mark(judged))
-
-
-def _mark(judged: NamedCheckpoint) -> marked.Mark:
-    own = registry.own_code(optimizer=judged.optimizer)  # nothing for a rule of the package's
-    mark = {"optimizer": judged.optimizer, "digest": judged.digest, **({"own_code": own} if own else {})}
-    return marked.Mark("checkpoint", json.dumps(mark), "another checkpoint, or of other code of its rule")
-
-
-@dataclass(frozen=True)
-class EvaluationWork:
-    """A `taskset.normalization.sweep.engines.Work`: each task trained with the checkpoint, into `root`."""
-
-    judged: NamedCheckpoint
-    options: SweepOptions
-    root: str
-    data_dir: str | None = None
-
-    @contextlib.contextmanager
-    def begin(self, job: str) -> Iterator[None]:
-        """A run needs nothing of what the directory has."""
-        del job
-        yield
-
-    def compute(self, job: str, given: None, report: Callable[[float], object]) -> Curves:
-        """The curves of the checkpoint on the task."""
-        del given
-
-        def made() -> list[Optimizer]:
-            return [cast("Optimizer", optimizer_of(self.judged))]
-
-        return marked.curves(job, made, self.options, _mark(self.judged), self.data_dir, report)
-
-    def keep(self, job: str, result: Curves) -> None:
-        """Write the task's file."""
-        del job
-        with settling(self.root):
-            _claim(self.root, self.judged, self.options)  # once more: another process may have been first to have curves here
-            result.write(self.root)
+    return marked.plan(judged, tasks, options, root)
 
 
 def run(
@@ -228,7 +232,7 @@ def run(
     A finished task is a file that appears whole: after an interruption the remaining ones are computed.
     """
     remove_leftovers(root)
-    work = EvaluationWork(judged, options, str(root), data_dir)
+    work = marked.MarkedWork(judged, options, str(root), data_dir)
     with shared_arrays():
         named = (*modules, learned.__name__)
         return engine.run(waiting, work, count, report, modules=named, files=(judged.path,))

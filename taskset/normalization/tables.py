@@ -40,9 +40,7 @@ def tasks_frame(root: str | Path) -> pd.DataFrame:
     import pandas as pd
 
     rows = []
-    for path in sorted(Path(root, "curves").rglob("*.parquet")):
-        if path.name.startswith("."):
-            continue
+    for path in store.finished_files(root):
         metadata = store.read_metadata(path)
         config = described.config(path, metadata)
         family, name, source = (described.text(path, metadata, key) for key in ("family", "task", "source"))

@@ -39,7 +39,7 @@ def unfinished(root: str | Path) -> list[str]:
 
 
 def _finished(root: str | Path) -> set[str]:
-    return {path.stem for path in Path(root, "curves").rglob("[!.]*.parquet")}
+    return {path.stem for path in store.finished_files(root)}
 
 
 def _requests(root: str | Path) -> list[dict[str, Any]]:

@@ -231,8 +231,8 @@ def test_score(mine, tiny, tmp_path):
 def test_one_worker_is_this_process(mine, tiny, tmp_path, monkeypatch):
     """Else a script without `if __name__ == "__main__"` would start itself again and again."""
     monkeypatch.setattr(trial_runs.workers, "run", lambda *given: pytest.fail("started processes"))
-    monkeypatch.setattr(trial_runs, "task_curves", lambda name, *given: name)
-    monkeypatch.setattr(trial_runs, "keep", lambda *given: None)
+    for part in ("compute", "keep"):
+        monkeypatch.setattr(trial_runs.marked.MarkedWork, part, lambda *given: None)
     found = candidates.candidate(f"{mine}:Sign", {"learning_rate": 0.1})
     text = trial_runs.Text(f"{mine}:Sign", found.trials, found.name)
     options = one_optimizer.options_of(found, "synthetic", 40)

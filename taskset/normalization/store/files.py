@@ -204,10 +204,15 @@ def curves_directory(root: str | Path | None) -> Path:
     return under(root, "curves")
 
 
+def finished_files(root: str | Path) -> list[Path]:
+    """All curve files under a root, sorted; those still being written are left out. Empty where there are none."""
+    return sorted(Path(root, "curves").rglob("[!.]*.parquet"))
+
+
 def curve_files(root: str | Path | None) -> list[Path]:
-    """All curve files under a root, sorted; those still being written are left out."""
+    """As `finished_files`. Raises `StoreError` where there are none."""
     directory = under(root, "curves")
-    files = sorted(path for path in directory.rglob("*.parquet") if not path.name.startswith("."))
+    files = finished_files(directory.parent)
     if not files:
         raise StoreError(f"{directory} holds no curves: run `python -m taskset baseline .. --out DIR`")
     return files
@@ -219,7 +224,7 @@ def check_options(root: str | Path, options: dict[str, Any]) -> None:
     A claim counts once there are curves: a sweep that failed or was stopped before that leaves the directory to others.
     """
     make_directory(root)
-    if not any(Path(root, "curves").rglob("[!.]*.parquet")):
+    if not finished_files(root):
         write_options(root, options)
         return
     there = read_options(root)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from taskset import catalogue
 from taskset.errors import StoreError
 from taskset.normalization import store
-from taskset.normalization.sweep.resume import check_finished
+from taskset.normalization.sweep.resume import check_finished, settling
 from taskset.normalization.sweep.runner import Account, Curves, SweepOptions, metadata, sweep
 
 if TYPE_CHECKING:
@@ -26,8 +27,31 @@ class Mark:
     others: str
 
 
-def waiting(tasks: Iterable[str], options: SweepOptions, root: str | Path, mark: Mark) -> list[str]:
-    """The tasks without a file under `root`. Raises `StoreError` where a file has anything but what is asked for."""
+class Judged(Protocol):
+    """What is judged: pickled for worker processes, a module-level class with plain fields."""
+
+    def mark(self) -> Mark:
+        """What its curves are marked by."""
+        ...
+
+    def claim(self, root: str | Path, options: SweepOptions) -> None:
+        """Record in `root` that it holds curves of this and of these options. Raises StoreError where it holds others."""
+        ...
+
+    def optimizers(self, options: SweepOptions) -> Sequence[Optimizer]:
+        """The optimizers whose runs are its curves, by the names in `options`."""
+        ...
+
+
+def plan(judged: Judged, tasks: Iterable[str], options: SweepOptions, root: str | Path) -> list[str]:
+    """The tasks that have no curves under `root` yet, which is claimed. Raises StoreError where it holds other results."""
+    with settling(root):
+        judged.claim(root, options)
+    return _waiting(tasks, options, root, judged.mark())
+
+
+def _waiting(tasks: Iterable[str], options: SweepOptions, root: str | Path, mark: Mark) -> list[str]:
+    """The tasks without a file. Raises `StoreError` where a file has anything but what is asked for."""
     found = []
     for name in tasks:
         family, config = catalogue.resolve(name)
@@ -44,22 +68,38 @@ def waiting(tasks: Iterable[str], options: SweepOptions, root: str | Path, mark:
     return found
 
 
-def curves(
-    name: str,
-    make: Callable[[], Sequence[Optimizer]],
-    options: SweepOptions,
-    mark: Mark,
-    data_dir: str | Path | None = None,
-    report: Callable[[float], object] = lambda share: None,
-) -> Curves:
-    """The marked `Curves` of one task, of the optimizers that `make` gives once the task is built."""
-    from taskset.catalogue import get_task
-    from taskset.execution.loop import execution_mode
+@dataclass(frozen=True)
+class MarkedWork:
+    """A `taskset.normalization.sweep.engines.Work`: the runs of what is judged on each task, into `root`."""
 
-    account, total = Account(), Account()
-    with total("total"):
-        with account("build"):
-            task = get_task(name, options.source, data_dir)
-        table = sweep(task, make(), options, report, account)
-    stored = metadata(task, options, execution_mode(task), {**account.seconds, **total.seconds})
-    return Curves(table, {**stored, mark.key: mark.value})
+    judged: Judged
+    options: SweepOptions
+    root: str
+    data_dir: str | Path | None = None
+
+    @contextlib.contextmanager
+    def begin(self, job: str) -> Iterator[None]:
+        """A run needs nothing of what the directory has."""
+        del job
+        yield
+
+    def compute(self, job: str, given: None, report: Callable[[float], object] = lambda share: None) -> Curves:
+        """The marked curves of the task; the optimizers are made once it is built."""
+        from taskset.catalogue import get_task
+        from taskset.execution.loop import execution_mode
+
+        del given
+        account, total, mark = Account(), Account(), self.judged.mark()
+        with total("total"):
+            with account("build"):
+                task = get_task(job, self.options.source, self.data_dir)
+            table = sweep(task, self.judged.optimizers(self.options), self.options, report, account)
+        stored = metadata(task, self.options, execution_mode(task), {**account.seconds, **total.seconds})
+        return Curves(table, {**stored, mark.key: mark.value})
+
+    def keep(self, job: str, result: Curves) -> None:
+        """Write the task's file, whole or not at all."""
+        del job
+        with settling(self.root):
+            self.judged.claim(self.root, self.options)  # once more: another process may have been first to have curves here
+            result.write(self.root)
