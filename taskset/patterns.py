@@ -12,6 +12,11 @@ from taskset.registry import SEEDS
 MOST_MATCHES = 100_000  # names beyond the published seeds that a glob may stand for
 
 
+def natural(name: str) -> tuple[str | int, ...]:
+    """A key that sorts "seed2" before "seed10"."""
+    return tuple(int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name))
+
+
 def matching(pattern: str, names: Iterable[str], families: Iterable[str]) -> list[str]:
     """Those of `names` that match a glob, then seeds of `families` beyond the published ones that it spells out.
 

@@ -91,12 +91,10 @@ def scored_runs(curves, suite, view):
 
     from taskset.scoring import scores
 
-    tasks = set(curves["task"])
-    scales = {(one.task, split): scale for one in suite.tasks if one.task in tasks for split, scale in one.scales.items()}
     parts = []
     for horizon, part in curves.groupby("horizon"):
         steps = sorted(int(step) for step in part["step"].unique())
-        parts.append(scores.scores(part, scales, steps, scores.view(view)).assign(horizon=int(horizon)))
+        parts.append(scores.scores(part, suite.scales, steps, scores.view(view)).assign(horizon=int(horizon)))
     return pd.concat(parts)
 
 

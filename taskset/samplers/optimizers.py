@@ -38,7 +38,7 @@ ADAM = "adam_lr"
 FIXED_FAMILIES = (ADAM, "adagrad_lr")
 LOG10_LEARNING_RATES = np.linspace(-7, 1, 17)
 # Python's powers: those of NumPy (in logspace) differ by a unit in the last place between processors.
-LEARNING_RATES = np.array([10.0**log10 for log10 in np.linspace(-7, 1, 17).tolist()])
+LEARNING_RATES = np.array([10.0**log10 for log10 in LOG10_LEARNING_RATES.tolist()])
 
 
 def sample_adam1p(seed: int) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from taskset.errors import ConfigError, StoreError, cut, shown
 from taskset.normalization import store
 from taskset.normalization.normalizer import mean_curves
 from taskset.normalization.store.reading import outdated_line, tasks_and_versions
-from taskset.scoring import alike, requested, rivals, scores, speedup, statistics
+from taskset.scoring import alike, requested, rivals, scores, speedup, statistics, suites
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,9 +99,7 @@ def scales_of(
         )
     if fitting[0] < horizon:
         raise ConfigError(f"horizon {horizon} is longer than the normalizers', {fitting[0]}, beyond which they don't hold")
-    rows = there[(there["horizon"] == fitting[0]) & there["normalizable"]]
-    scales = {(r["task"], r["split"]): (r["initial"], r["best"]) for r in rows.to_dict("records")}
-    return scales, fitting[0]
+    return suites.measured(there[there["horizon"] == fitting[0]]), fitting[0]
 
 
 def compare(

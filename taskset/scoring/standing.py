@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from taskset.errors import ConfigError, NoCurves
 from taskset.normalization import store
 from taskset.normalization.normalizer import mean_curves
-from taskset.scoring import alike, rivals, scores, speedup, statistics
+from taskset.scoring import alike, rivals, scores, speedup, statistics, suites
 from taskset.scoring.comparison import plain
 from taskset.scoring.rows import Row, rows_of
 
@@ -61,7 +61,7 @@ def standing(
     Raises: ConfigError where nothing can be compared.
     """
     chosen = scores.view(view)
-    scales = {(e.task, split): scale for e in suite.tasks for split, scale in e.scales.items() if e.task in tasks}
+    scales = {key: scale for key, scale in suite.scales.items() if key[0] in tasks}
     sources = [suite.source, "none"]
     if not all((task, "test") in scales for task in tasks):
         scales |= _test_scales(tasks, sources, suite.horizon, baselines)
@@ -107,7 +107,7 @@ def of_baselines(suite: Suite, view: str = "end", baselines: str | Path | None =
     Raises: ConfigError where a task has no baselines.
     """
     tasks = [entry.task for entry in suite.tasks]
-    scales = {(e.task, split): scale for e in suite.tasks for split, scale in e.scales.items()}
+    scales = suite.scales
     theirs = _baselines(tasks, [suite.source, "none"], suite.horizon, baselines)
     steps = scores.common_steps([theirs], suite.horizon)
     notes = alike.fewer_seeds(theirs)
@@ -149,8 +149,7 @@ def _test_scales(tasks: Sequence[str], sources: Sequence[str], horizon: int, roo
     """{(task, "test"): (initial, best)} of the baselines: suites of rules have scales of train and validation losses only."""
     frame = store.load_normalizers(root)
     frame = frame[frame["task"].isin(tasks) & frame["source"].isin(sources) & (frame["horizon"] == horizon)]
-    frame = frame[(frame["split"] == "test") & frame["normalizable"]]
-    return {(row["task"], "test"): (row["initial"], row["best"]) for row in frame.to_dict("records")}
+    return suites.measured(frame[frame["split"] == "test"])
 
 
 def _baselines(

@@ -22,13 +22,13 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from taskset import catalogue, changes
+from taskset.datasets.base import SOURCES
 from taskset.errors import ConfigError, StoreError, UnknownName, cut, shown
 from taskset.version import __version__
 
 SplitScales = dict[str, tuple[float, float]]  # {split of data: (initial, best)}
 
 SPLITS = ("train", "valid", "test")
-SOURCES = ("tfds", "synthetic")
 SCALES = ("train", "valid_outer")  # the splits of data that objectives are measured on
 LONGEST = 200  # letters of a task's name
 
@@ -78,6 +78,11 @@ class Suite:
     modules: tuple[str, ...] = ()
     rule: dict[str, Any] = field(default_factory=dict)
     taskset_version: str = __version__
+
+    @property
+    def scales(self) -> dict[tuple[str, str], tuple[float, float]]:
+        """{(task, split): (initial, best)} that losses are normalized by."""
+        return {(entry.task, split): scale for entry in self.tasks for split, scale in entry.scales.items()}
 
     def of_split(self, split: str) -> list[Entry]:
         """The tasks of a split, in order."""

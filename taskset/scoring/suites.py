@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from taskset import catalogue, changes
-from taskset.errors import ConfigError, StoreError, shown, unknown
+from taskset.datasets.base import check_source
+from taskset.errors import ConfigError, StoreError, shown
 from taskset.execution import costs
 from taskset.normalization.store import make_directory, write_text
 from taskset.scoring.suite import (
     SCALES,
-    SOURCES,
     SPLITS,  # noqa: F401 (others read `suites.SPLITS`)
     Entry,  # noqa: F401
     SplitScales,
@@ -90,7 +90,7 @@ def make(
     from taskset.normalization.store import load_normalizers, load_tasks
 
     names = catalogue.match_tasks(patterns)
-    _check_source(source)
+    check_source(source)
     normalizers = load_normalizers(baselines, baselines_version)
     found = scales(normalizers, source, horizon)
     rows = load_tasks(baselines)
@@ -145,7 +145,7 @@ def make_unmeasured(
     max_milliseconds: a training step by `taskset.execution.costs`, on the machine named there; other arguments as of `make`.
     """
     entries = []
-    _check_source(source)
+    check_source(source)
     for task in catalogue.match_tasks(patterns):
         if not (catalogue.feasible(task) and is_small(catalogue.num_params(task), max_parameters)):
             continue
@@ -179,11 +179,6 @@ def joined(name: str, parts: Iterable[Suite], version: int = 1) -> Suite:
     return Suite(name, version, parts[0].source, parts[0].horizon, tasks, modules, rule, made_by)
 
 
-def _check_source(source: str) -> None:
-    if source not in SOURCES:
-        raise unknown("source", source, list(SOURCES), f"Allowed are {' and '.join(SOURCES)}.")
-
-
 def _rule(patterns: Sequence[str], max_milliseconds: float, max_parameters: float) -> dict[str, Any]:
     return {
         "patterns": list(patterns),
@@ -199,6 +194,13 @@ def scales(normalizers: pd.DataFrame, source: str, horizon: int) -> dict[str, Sp
         there = sorted({(row["source"], int(row["horizon"])) for row in normalizers[["source", "horizon"]].to_dict("records")})
         raise ConfigError(f"no normalizers for source {source!r} and horizon {horizon}; allowed are {there}")
     found: dict[str, SplitScales] = {}
-    for row in frame[frame["normalizable"] & frame["split"].isin(SCALES)].to_dict("records"):
-        found.setdefault(row["task"], {})[row["split"]] = (row["initial"], row["best"])
+    for (task, split), scale in measured(frame).items():
+        if split in SCALES:
+            found.setdefault(task, {})[split] = scale
     return {task: both for task, both in found.items() if len(both) == len(SCALES)}
+
+
+def measured(normalizers: pd.DataFrame) -> dict[tuple[str, str], tuple[float, float]]:
+    """{(task, split): (initial, best)} of the rows that are normalizable. normalizers: one row for each task and split."""
+    rows = normalizers[normalizers["normalizable"]].to_dict("records")
+    return {(row["task"], row["split"]): (row["initial"], row["best"]) for row in rows}

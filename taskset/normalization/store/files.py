@@ -20,7 +20,7 @@ import secrets
 import stat
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +31,7 @@ from taskset.normalization.store import described, layout, sealed
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_TEMPORARY = re.compile(r"\.(.+)\.(\d+)\.[0-9a-f]{16}\.tmp")
+_TEMPORARY = re.compile(r"\.(.+?)\.(\d+)(?:\.[0-9a-f]{16})?\.tmp")  # random digits came with later versions
 
 
 def curve_path(root: str | Path, source: str, family: str, task: str) -> Path:
@@ -91,15 +91,21 @@ def remove_temporaries(directory: str | Path, age: float = 0.0) -> None:
 
     age: the seconds that they have to be old; for directories in which a process of another machine may be writing.
     """
-    for path in Path(directory).glob(".*.tmp"):
+    for path in abandoned(Path(directory).glob(".*.tmp"), age):
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def abandoned(paths: Iterable[Path], age: float = 0.0) -> Iterator[Path]:
+    """Those of `paths` that are half-written files of this user's, at least `age` seconds old, whose process isn't alive here."""
+    for path in paths:
         owner = temporary_owner(path.name)
         if owner is None or is_alive(owner):
             continue
         with contextlib.suppress(OSError):
             there = path.lstat()
-            old = time.time() - there.st_mtime >= age
-            if stat.S_ISREG(there.st_mode) and there.st_uid == os.getuid() and old:
-                path.unlink()
+            if stat.S_ISREG(there.st_mode) and there.st_uid == os.getuid() and time.time() - there.st_mtime >= age:
+                yield path
 
 
 def is_alive(pid: int) -> bool:

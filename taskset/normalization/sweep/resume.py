@@ -5,9 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import os
-import re
-import stat
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,16 +15,13 @@ from taskset import changes
 from taskset.errors import StoreError, shown
 from taskset.normalization import store
 from taskset.normalization.store import described
-from taskset.normalization.store.files import is_alive
+from taskset.normalization.store.files import abandoned
 from taskset.normalization.sweep import claims
 from taskset.normalization.sweep.provenance import own_code
 
 if TYPE_CHECKING:
     from taskset.normalization.sweep.runner import SweepOptions
     from taskset.registry import Facts
-
-# Names that `store.whole_file` gives: .TASK.parquet.PROCESS.tmp, with random digits before .tmp in later versions.
-_TEMPORARY = re.compile(r"\.(.+)\.parquet\.(\d+)(?:\.[0-9a-f]{16})?\.tmp")
 
 
 _SETTLED = 3600.0  # seconds; a file at the root is written long before, by processes of other machines too
@@ -187,13 +181,8 @@ def remove_leftovers(root: str | Path) -> None:
     machine: curves of a task that nobody on any machine has claimed, and tables or options that are an hour old.
     """
     store.remove_temporaries(root, _SETTLED)
-    for path in Path(root, "curves").rglob(".*.parquet.*.tmp"):
-        match = _TEMPORARY.fullmatch(path.name)
-        if match is None or is_alive(int(match[2])):
-            continue
-        with contextlib.suppress(OSError):
-            there = path.lstat()
-            if stat.S_ISREG(there.st_mode) and there.st_uid == os.getuid():
-                with claims.claim(root, match[1]) as free:
-                    if free:
-                        path.unlink()
+    for path in abandoned(Path(root, "curves").rglob(".*.parquet.*.tmp")):
+        task = path.name[1:].rpartition(".parquet.")[0]
+        with contextlib.suppress(OSError), claims.claim(root, task) as free:
+            if free:
+                path.unlink()

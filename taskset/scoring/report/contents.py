@@ -27,10 +27,10 @@ import numpy as np
 
 from taskset.datasets.base import SPLITS
 from taskset.errors import unknown
+from taskset.patterns import natural
 from taskset.samplers.optimizers import get_optimizer_config, opt_list_names
 from taskset.scoring import rivals
 from taskset.scoring.report import packing
-from taskset.scoring.report.results import natural
 from taskset.version import __version__
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from taskset.normalization import store
 from taskset.normalization.normalizer import fit, mean_curves
 from taskset.normalization.store.reading import curves_by_family
 from taskset.normalization.tables import tasks_frame
+from taskset.patterns import natural
 from taskset.scoring import scores
 from taskset.scoring.comparison import plain
 from taskset.scoring.report import scales
@@ -222,8 +222,3 @@ def _facts(roots: Sequence[str | Path | None], tasks: Iterable[str]) -> pd.DataF
 def _count(frame: pd.DataFrame) -> str:
     number = len(frame[SETTING].drop_duplicates())
     return f"{number} setting{'s' if number > 1 else ''} (task, source, horizon)"
-
-
-def natural(name: str) -> tuple[str | int, ...]:
-    """A key that sorts "seed2" before "seed10"."""
-    return tuple(int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name))

@@ -87,8 +87,13 @@ def tier(text: str) -> Tier:
     return max(found, key=lambda one: one.version)
 
 
+def file_of(name: str, version: int) -> str:
+    """The name of the file of a version."""
+    return f"{name}_{version}.json"
+
+
 def _file(name: str, version: int) -> Traversable:
-    return resources.files(__package__).joinpath(f"{name}_{version}.json")
+    return resources.files(__package__).joinpath(file_of(name, version))
 
 
 def load(text: str) -> suites.Suite:
@@ -144,10 +149,8 @@ def measured_entries(normalizers: pd.DataFrame, horizon: int, source: str) -> di
     """{task: `suites.Entry`} with scales of train, valid_outer and test, of the tasks that are normalizable in all three."""
     both = suites.scales(normalizers, source, horizon)
     rows = normalizers[(normalizers["horizon"] == horizon) & normalizers["source"].isin([source, "none"])]
-    rows = rows[rows["normalizable"] & (rows["split"] == "test")]
-    test = {row["task"]: (row["initial"], row["best"]) for row in rows.to_dict("records")}
-    names = [task for task in both if task in test]
-    entries = [suites.entry_of(n, {**both[n], "test": test[n]}) for n in names]
+    found = suites.measured(rows[rows["split"] == "test"])
+    entries = [suites.entry_of(n, {**both[n], "test": found[n, "test"]}) for n in both if (n, "test") in found]
     return {entry.task: entry for entry in entries}
 
 

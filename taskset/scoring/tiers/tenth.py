@@ -20,7 +20,7 @@ from taskset.normalization.store import load_sweeps
 from taskset.samplers.optimizers import opt_list_names
 from taskset.scoring import suites, tiers
 
-NAME, VERSION, OF = "rivals", 1, "1h:1"
+OF = "1h:1"
 MOST_SECONDS = 16.0  # of one core, for one optimizer with one trial and two seeds
 LISTED = 10  # trials of the learned list
 
@@ -48,7 +48,7 @@ def make(baselines: str | Path | None = None) -> suites.Suite:
         "cost": round(sum(each.values()), 1),
         "costs": each,
     }
-    return replace(whole, name=NAME, version=VERSION, tasks=tuple(chosen), rule=rule)
+    return replace(whole, name=tiers.TENTH[0], version=tiers.TENTH[1], tasks=tuple(chosen), rule=rule)
 
 
 def _with_list(baselines: str | Path | None, suite: suites.Suite) -> set[str]:
@@ -62,6 +62,6 @@ def _with_list(baselines: str | Path | None, suite: suites.Suite) -> set[str]:
 
 def write(directory: str | Path | None = None) -> Path:
     """Write the suite's file into a directory, by default the package's own; returns its path."""
-    path = Path(directory or str(resources.files(__package__))) / f"{NAME}_{VERSION}.json"
+    path = Path(directory or str(resources.files(__package__))) / tiers.file_of(*tiers.TENTH)
     suites.save(make(), path)
     return path
