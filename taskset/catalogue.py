@@ -46,9 +46,9 @@ def families() -> list[str]:
 def fixed_tasks() -> list[str]:
     """The names of all fixed tasks: those of the package in the published order, then the user's own."""
     load()
-    own = [name for name, describe in registry._fixed.items() if describe.__module__.startswith("taskset.")]
-    packaged = set(own)
-    return own + [name for name in registry._fixed if name not in packaged]
+    packaged = [name for name, describe in registry._fixed.items() if describe.__module__.startswith("taskset.")]
+    known = set(packaged)
+    return packaged + [name for name in registry._fixed if name not in known]
 
 
 def family(name: str) -> Family:

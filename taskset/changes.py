@@ -61,7 +61,7 @@ class Change:
         """Whether it can touch tasks of a family."""
         return not self.families or family in self.families
 
-    def is_of(self, source: str | None) -> bool:
+    def concerns(self, source: str | None) -> bool:
         """Whether it changed tasks with data of a source; None for any."""
         return not self.sources or source is None or source in self.sources
 
@@ -226,15 +226,15 @@ def changed_in(name: str, source: str | None = None) -> str | None:
     """
     if source == "published":
         return None
-    return max((change.version for change in [c for c in of_task(name) if c.is_of(source)]), key=release, default=None)
+    return max((change.version for change in [c for c in of_task(name) if c.concerns(source)]), key=release, default=None)
 
 
 def outdated(name: str, source: str | None, version: str | None) -> bool:
     """Whether results that `version` (None: unknown) computed on a task are out of date, since the task changed later."""
-    return version is not None and bool(since(name, source, version))
+    return version is not None and bool(changes_since(name, source, version))
 
 
-def since(name: str, source: str | None, version: str) -> list[Change]:
+def changes_since(name: str, source: str | None, version: str) -> list[Change]:
     """The changes of a task that make results of `version` out of date, oldest first."""
     made_by = release(version)
     if source == "published" or made_by >= _LAST:
@@ -243,7 +243,7 @@ def since(name: str, source: str | None, version: str) -> list[Change]:
     possible = [
         c
         for c in CHANGES
-        if release(c.since) <= made_by < release(c.version) and c.is_of(source) and (parsed is None or c.may_touch(parsed[0]))
+        if release(c.since) <= made_by < release(c.version) and c.concerns(source) and (parsed is None or c.may_touch(parsed[0]))
     ]
     return [c for c in possible if c in of_task(name)] if possible else []
 

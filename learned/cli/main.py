@@ -176,10 +176,13 @@ def train(
 
         weights = phases.read(pretrained.find(start), optimizers.get(optimizer))
     options = Options(
-        optimizer, estimator, objective, seed, pairs, steps, sigma, differences, first_lengths, lengths, slots, tasks_per_step,
-        _weights(family_weight or []), learning_rate, warm_up, clip, augment,
-        clipping, weight_decay, schedule, planned, late_restarts, list(trained or ["*"]),
-        checkpoint.digest(weights) if weights else "", cost_power, episodes, groups,
+        optimizer, estimator=estimator, objective=objective, seed=seed, pairs=pairs, steps=steps, sigma=sigma,
+        differences=differences, first_lengths=first_lengths, lengths=lengths, late_restarts=late_restarts,
+        slots=slots, tasks_per_step=tasks_per_step, episodes=episodes, groups=groups,
+        family_weights=_weights(family_weight or []), cost_power=cost_power,
+        learning_rate=learning_rate, warm_up=warm_up, weight_decay=weight_decay, schedule=schedule, schedule_steps=planned,
+        clip=clip, clipping=clipping, augment=augment,
+        trained=list(trained or ["*"]), start=checkpoint.digest(weights) if weights else "",
     )  # fmt: skip
     chosen = named_suites.find(tasks, baselines)
     options.check(chosen)

@@ -67,7 +67,8 @@ def together(rng: np.random.Generator, lengths: np.ndarray) -> np.ndarray:
 def spread(rng: np.random.Generator, lengths: np.ndarray) -> np.ndarray:
     """First episodes are cut to a uniformly drawn length, so that pairs don't start their later episodes together.
 
-    No episode is shorter than a truncation. Steps near the start of an episode weigh more than with `together` (docs/learned.md).
+    Lengths below that of a truncation become that (`learned.estimators.episodes`). Steps near the start of an episode weigh more
+    than with `together` (docs/learned.md).
     """
     return rng.integers(1, lengths + 1)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import numbers
-from dataclasses import asdict, dataclass, field
+from dataclasses import KW_ONLY, asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from learned import registry
@@ -67,6 +67,7 @@ class Options:
     """
 
     optimizer: str
+    _: KW_ONLY
     estimator: str = "pes"
     objective: str = "train"
     seed: int = 0

@@ -12,14 +12,12 @@ import numpy as np
 
 from learned.optimizers.base import LearnedOptimizer
 from learned.outer_training import checkpoint
-from learned.types import PathLike
+from learned.types import Arrays, PathLike
 from taskset.errors import ConfigError, cut, shown
 from taskset.random import seeds
 
-Weights = dict[str, np.ndarray]
 
-
-def read(path: PathLike, optimizer: LearnedOptimizer) -> Weights:
+def read(path: PathLike, optimizer: LearnedOptimizer) -> Arrays:
     """The weights of a checkpoint, as a start for `optimizer`. Raises `ConfigError` where they are another one's."""
     found = checkpoint.load(path)
     shapes = {name: array.shape for name, array in found.theta.items()}
@@ -31,12 +29,12 @@ def read(path: PathLike, optimizer: LearnedOptimizer) -> Weights:
     return {name: np.asarray(found.theta[name], np.float32) for name in optimizer.shapes}
 
 
-def initial(optimizer: LearnedOptimizer, seed: int) -> Weights:
+def initial(optimizer: LearnedOptimizer, seed: int) -> Arrays:
     """The weights that a training of this seed starts from unless it is given others."""
     return {name: np.asarray(w) for name, w in optimizer.init_theta(seeds.stream(seed, "theta")).items()}
 
 
-def frozen(weights: Weights, globs: list[str]) -> Weights:
+def frozen(weights: Arrays, globs: list[str]) -> Arrays:
     """Those of `weights` whose paths match none of the globs. Raises `ConfigError` for a glob without a match."""
     for glob in globs:
         if not fnmatch.filter(weights, glob):

@@ -11,7 +11,6 @@ import learned
 from learned import optimizers
 from learned.outer_training.estimator_cache import MEMORY_MIB
 from learned.outer_training.options import Options
-from learned.outer_training.phases import Weights
 from learned.outer_training.trainer import Trainer, kept_slots
 from learned.types import Arrays, Line, PathLike
 from taskset.datasets.sharing import shared_arrays
@@ -39,7 +38,7 @@ def open_trainer(
     modules: Sequence[str] = (),
     memory: int = MEMORY_MIB,
     strategy: tf.distribute.Strategy | None = None,
-    start: Weights | None = None,
+    start: Arrays | None = None,
     engine: Engine = LOCAL,
 ) -> Iterator[Trainer]:
     """Context manager: the `Trainer` of a directory, which resumes where there is a checkpoint. It ends its processes at the end.

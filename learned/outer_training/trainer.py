@@ -314,7 +314,8 @@ class Trainer:
         tasks, slots = {entry.task for entry in self.suite.of_split("train")}, _slots(found)
         for number, (task, draws, _) in slots.items():
             if number not in range(self.options.slots * self.options.groups) or task not in tasks or not 1 <= draws < 2**31:
-                raise ValueError(f"slot {number} has task {shown(task)}, its task number {draws}: of {self.options.slots} slots")
+                places = self.options.slots * self.options.groups
+                raise ValueError(f"place {number} of {places} has task {shown(task)}, its task number {draws}")
         return slots
 
     def _require_current(self, path, version):

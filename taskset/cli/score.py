@@ -8,8 +8,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from taskset import plugins
-from taskset.cli.data import DataDir
-from taskset.cli.options import MOST_SEEDS, Address, EngineName, err, out
+from taskset.cli.options import MOST_SEEDS, Address, DataDir, EngineName, Modules, err, out
 from taskset.errors import ConfigError
 from taskset.execution.runtime import start_tensorflow
 from taskset.normalization.sweep import engines
@@ -60,10 +59,7 @@ def score(
         tuple[Path, Path] | None,
         typer.Option(help="Compare two scores.json files instead of running anything.", show_default=False),
     ] = None,
-    modules: Annotated[
-        list[str] | None,
-        typer.Option("--import", help="Module or .py file that registers families or optimizers of your own. May be repeated."),
-    ] = None,
+    modules: Modules = None,
 ) -> None:
     """Run an optimizer of any framework on a suite and show where it stands. The same command resumes an interrupted run."""
     if compare is not None:

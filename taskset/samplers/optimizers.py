@@ -198,7 +198,7 @@ def get_optimizer_config(name: str) -> list[Any]:
     raise unknown("optimizer", name, [*all_optimizers(), *one_run_optimizers()], hint)
 
 
-def is_optimizer(name: str) -> bool:
+def is_optimizer_name(name: str) -> bool:
     """Whether there is an optimizer of this name."""
     try:
         get_optimizer_config(name)

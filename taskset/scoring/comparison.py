@@ -105,22 +105,22 @@ def scales_of(
 def compare(
     roots: Sequence[str | Path],
     baselines: str | Path | None = None,
-    chosen_view: str = "end",
+    view: str = "end",
     normalizer_horizon: int | None = None,
     version: str | None = None,
 ) -> Comparison:
     """The `Comparison` of results of `evaluate` under `roots` with the baselines in a directory (None: the package's).
 
-    chosen_view: of a curve, "end", "mean" or "lowest". normalizer_horizon: that of the scales; None: the shortest that is
-    as long as the results. Tasks that not all results have are left out, with a note. version: None: tasks that changed since
-    their baselines were computed are left out, with a note; "0.1": results and baselines as that version computed them. Runs
-    of the seeds that all have are compared, with a note where others are left out.
+    view: the number taken from each curve, "end", "mean" or "lowest". normalizer_horizon: that of the scales; None: the shortest
+    that is as long as the results. Tasks that not all results have are left out, with a note. version: None: tasks that changed
+    since their baselines were computed are left out, with a note; "0.1": results and baselines as that version computed them.
+    Runs of the seeds that all have are compared, with a note where others are left out.
 
     Raises: ConfigError for a view, results that can't be compared, horizons without scales; StoreError for what can't be read.
     """
     import pandas as pd
 
-    view = scores.view(chosen_view)
+    of_curve = scores.view(view)
     curves, evaluations = read_results(roots, version)
     learned, options = list(evaluations), next(iter(evaluations.values()))
     horizon, source = options["steps"], options["source"]
@@ -158,7 +158,7 @@ def compare(
     (theirs, *each), seeds = alike.of_common_seeds([theirs, *(curves[curves["optimizer"] == name] for name in learned)])
     both = [pd.concat(each, ignore_index=True), theirs]
     notes += [*seeds, *alike.fewer_seeds(theirs), *statistics.narrow(len(tasks))]
-    found = [scores.scores(frame, scales, steps, view) for frame in both]
+    found = [scores.scores(frame, scales, steps, of_curve) for frame in both]
     per_task, over = _tables(found)
     rows, more = rivals.rivals_of(per_task.loc[["train", "valid_outer"]], learned)
     table = _statistics(rows, per_task, over)
@@ -168,7 +168,7 @@ def compare(
         more.append(
             f"no speed-up on {len(without)} tasks of which the baselines have no curves of Adam ({cut(', '.join(without))})"
         )
-    return Comparison(table, speedups, per_task, notes + more, horizon, chosen_view)
+    return Comparison(table, speedups, per_task, notes + more, horizon, view)
 
 
 def _common_tasks(curves: pd.DataFrame) -> tuple[list[str], list[str]]:

@@ -61,12 +61,12 @@ def common_steps(frames: Sequence[pd.DataFrame], horizon: int) -> list[int]:
 
 
 def scores(
-    curves: pd.DataFrame, scales: Mapping[tuple[str, str], tuple[float, float]], steps: Sequence[int], chosen_view: View
+    curves: pd.DataFrame, scales: Mapping[tuple[str, str], tuple[float, float]], steps: Sequence[int], of_curve: View
 ) -> pd.DataFrame:
     """One row per run and split: task, optimizer, seed, split, score, diverged (by the last of `steps`).
 
     curves: as `taskset.load_curves` gives them, of one source and horizon per task; scales: {(task, split): (initial, best)};
-    runs of a (task, split) without a scale are left out. chosen_view: one of VIEWS' functions.
+    runs of a (task, split) without a scale are left out. of_curve: one of VIEWS' functions.
     """
     import pandas as pd
 
@@ -85,6 +85,6 @@ def scores(
         there = runs["task"].map({task: (task, split) in scales for task in runs["task"].unique()}).to_numpy(bool)
         initial, best = np.array([scales[task, split] for task in runs["task"][there]], np.float64).reshape(-1, 2).T
         losses = part[split].to_numpy().reshape(-1, points)[there].T
-        values = chosen_view(normalize(losses, initial, best))
+        values = of_curve(normalize(losses, initial, best))
         tables.append(runs[there].assign(split=split, score=values))
     return pd.concat(tables, ignore_index=True)[[*key, "split", "score", "diverged"]]

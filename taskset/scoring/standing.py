@@ -60,7 +60,7 @@ def standing(
     cost: of the candidate's steps, where it was measured beside Adam's.
     Raises: ConfigError where nothing can be compared.
     """
-    chosen = scores.view(view)
+    of_curve = scores.view(view)
     scales = {key: scale for key, scale in suite.scales.items() if key[0] in tasks}
     sources = [suite.source, "none"]
     if not all((task, "test") in scales for task in tasks):
@@ -84,7 +84,7 @@ def standing(
     steps = scores.common_steps([mine, theirs] if len(theirs) else [mine], horizon)
     adam = theirs[rivals.families(theirs["optimizer"]) == rivals.ADAM] if len(theirs) else theirs
     rows = rows_of(
-        scores.scores(mine, scales, steps, chosen),
+        scores.scores(mine, scales, steps, of_curve),
         candidate.name,
         candidate.names,
         candidate.drawn,
@@ -95,7 +95,7 @@ def standing(
     rows = [replace(row, milliseconds=ms, relative=relative) for row in rows]
     tuned = None
     if len(theirs):
-        others = scores.scores(theirs, scales, steps, chosen)
+        others = scores.scores(theirs, scales, steps, of_curve)
         more, tuned = _rivals(others, tasks, notes, _speeds(theirs, adam, steps))
         rows += more
     return Standing(f"{suite.name}:{suite.version}", horizon, view, list(tasks), rows, tuned, notes, scales)

@@ -72,7 +72,7 @@ def test_tasks_that_differ_do_not_share():
 
 def test_a_pool_compiles_one_program_and_resumes_bit_for_bit(tmp_path, monkeypatch):
     whole = suite(NAMES)
-    chosen = Options("learnable_adam", "pes", pairs=2, steps=4, lengths="4", slots=1, tasks_per_step=1, seed=1)
+    chosen = Options("learnable_adam", pairs=2, steps=4, lengths="4", slots=1, tasks_per_step=1, seed=1)
     made, pool = [], TaskPool(whole, chosen, memory=2**20)  # MiB: none is dropped, however much other tests have left
     original = Program.__init__
     monkeypatch.setattr(Program, "__init__", lambda self, *given, **more: made.append(1) or original(self, *given, **more))

@@ -200,7 +200,7 @@ def _outdated(sweeps):
     found, keys = {}, list(zip(sweeps["task"], sweeps["source"], sweeps["group"], sweeps["taskset_version"]))
     renewed = {key[:3] for key in keys if not changes.outdated(key[0], key[1], key[3])}
     for task, source, version in sorted({(key[0], key[1], key[3]) for key in keys if key[:3] not in renewed}):
-        for change in changes.since(task, source, version):
+        for change in changes.changes_since(task, source, version):
             found.setdefault((version, change.version, change.key, change.about), []).append(task)
     if not found:
         return "All curves are of today's tasks."

@@ -15,7 +15,7 @@ from taskset import catalogue, changes, registry
 from taskset.errors import NoCurves, StoreError, guessed, shown
 from taskset.normalization.store import described, files, layout, sealed
 from taskset.normalization.store.outdated import by_version, outdated_line, tasks_and_versions, warn_left_out
-from taskset.samplers.optimizers import is_optimizer
+from taskset.samplers.optimizers import is_optimizer_name
 
 _PARTITIONING = ds.partitioning(pa.schema([("source", pa.string()), ("family", pa.string())]), flavor="hive")
 _PATH = [("source", pa.string()), ("family", pa.string())]
@@ -35,7 +35,7 @@ WHERE_MERGED = {  # whose tables have all tasks, with curves and without
 NAMED = {  # whether a name is right, and only its curves are lacking
     "task": catalogue.is_task,
     "family": lambda name: name in catalogue.families(),
-    "optimizer": is_optimizer,
+    "optimizer": is_optimizer_name,
 }
 
 
