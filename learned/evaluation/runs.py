@@ -11,7 +11,6 @@ seed has in a baseline: comparisons are paired.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,7 @@ from learned.deploy import pretrained
 from learned.outer_training import checkpoint
 from learned.types import PathLike
 from taskset.datasets.sharing import shared_arrays
-from taskset.errors import ConfigError, StoreError, UnknownName, shown, unknown
+from taskset.errors import ConfigError, StoreError, UnknownName
 from taskset.execution import carried
 from taskset.normalization import store
 from taskset.normalization.sweep import engines, marked
@@ -32,15 +31,12 @@ from taskset.normalization.sweep.runner import SweepOptions
 from taskset.normalization.sweep.workers import Progress
 from taskset.random.seeds import first_seeds
 from taskset.samplers.optimizers import get_optimizer_config
-from taskset.scoring import named_suites, requested
-from taskset.scoring.suites import SPLITS, Suite
+from taskset.scoring import candidates, named_suites, requested
+from taskset.scoring.suites import Suite
 
 if TYPE_CHECKING:
     from learned.optimizers.as_optimizer import WithWeights
     from taskset.optimizers.base import Optimizer
-
-ALL_SPLITS = "all"
-_NAME = re.compile(r"[A-Za-z0-9_.@+-]+")
 
 
 @dataclass(frozen=True)
@@ -81,8 +77,7 @@ def named_checkpoint(path: PathLike, name: str | None = None) -> NamedCheckpoint
     found = checkpoint.load(path)
     registry.optimizers.check(found.optimizer)  # now, and not in each of its tasks
     name = name or f"{found.optimizer}_{found.value('options', str, 'estimator')}_{found.step}"
-    if not isinstance(name, str) or len(name) > 200 or not _NAME.fullmatch(name):
-        raise ConfigError(f"name {shown(name)}: allowed are at most 200 letters, digits and _ . @ + -")
+    candidates.check_name(name)
     try:
         get_optimizer_config(name)
     except UnknownName:
@@ -121,8 +116,6 @@ def tasks_of(
         if horizon is None:
             raise ConfigError("how many steps? give --horizon; only suites have one of their own")
         return list(given), source or "synthetic", horizon
-    if split not in (*SPLITS, ALL_SPLITS):
-        raise unknown("split", split, [*SPLITS, ALL_SPLITS], f"Allowed are {', '.join(SPLITS)} and {ALL_SPLITS}.")
     if source not in (None, given.source):
         raise ConfigError(f"source {source!r}: that of the suite is {given.source!r}; leave --source out")
     if horizon is not None and horizon > given.horizon:
@@ -130,10 +123,7 @@ def tasks_of(
             f"horizon {horizon} is longer than that of the suite's normalizers, {given.horizon}: give a shorter one, or name the "
             "tasks themselves and compare with baselines that are as long"
         )
-    names = [entry.task for entry in given.tasks if split in (entry.split, ALL_SPLITS)]
-    if not names:
-        raise ConfigError(f"suite {given.name!r} has no task in its split {split}: choose another --split")
-    return names, given.source, horizon or given.horizon
+    return given.names_of(split), given.source, horizon or given.horizon
 
 
 def evaluate(

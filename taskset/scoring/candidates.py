@@ -84,7 +84,7 @@ def candidate(
     if isinstance(optimizer, str) and (match := _LIST.fullmatch(optimizer)):
         return _of_list(int(match[1]), hyperparameters, trials, name)
     thing, code = find(optimizer) if isinstance(optimizer, str) else (optimizer, _code(optimizer))
-    name = _checked_name(name or _name_of(optimizer, thing))
+    name = check_name(name or _name_of(optimizer, thing))
     sets, drawn = trial_sets.checked(hyperparameters, trials, name)
     make = _named(optimizer, sets) if isinstance(optimizer, str) and isinstance(thing, str) else _adapted(thing, sets)
     known = getattr(thing, "trained_on", ())
@@ -101,7 +101,7 @@ def _of_list(count: int, hyperparameters: Given | None, trials: int | None, name
     names = opt_list_names(count)[:trials]
     sets = [{"optimizer": listed} for listed in names]
     found = Candidate(
-        _checked_name(name or f"opt_list_{len(names)}"),
+        check_name(name or f"opt_list_{len(names)}"),
         tuple(sets),
         False,
         lambda trial, horizon: _by_name(names[trial], {}, found.names[trial]),
@@ -283,7 +283,8 @@ def _name_of_function(update: object) -> str:
     return ".".join(parts[:-1] if parts[-1:] in (["update"], ["update_fn"]) else parts) or "pair"
 
 
-def _checked_name(name: str) -> str:
+def check_name(name: str) -> str:
+    """`name`. Raises `ConfigError` where results can't have it."""
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise ConfigError(f"name {shown(name)}: allowed are at most 150 letters, digits and _ . @ + -")
     return name

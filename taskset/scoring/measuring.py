@@ -6,20 +6,25 @@ from pathlib import Path
 
 from taskset.errors import ConfigError
 from taskset.normalization.sweep.runner import SweepOptions
+from taskset.random.seeds import first_seeds
 from taskset.samplers.optimizers import adam_rates
 from taskset.scoring import suites
 from taskset.scoring.suites import Suite
 
-SEEDS = 2
+SEEDS = 2  # of the package's baselines, and so of what stands beside them
 BATCHES = 5
 EVALUATIONS = 50
 
 
+def equal_intervals(horizon: int) -> list[int]:
+    """The numbers of equal intervals between evaluations of a run of `horizon` steps, at most EVALUATIONS, the most first."""
+    return [n for n in range(min(EVALUATIONS, horizon), 0, -1) if horizon % n == 0]
+
+
 def options(suite: Suite) -> SweepOptions:
     """The options of the sweep: Adam's 17 learning rates over the suite's horizon, 2 seeds, 5 batches per evaluation."""
-    # As many of 50 intervals as cut the horizon into equal parts.
-    evaluations = next(n for n in range(min(EVALUATIONS, suite.horizon), 0, -1) if suite.horizon % n == 0)
-    return SweepOptions(tuple(adam_rates()), suite.source, suite.horizon, tuple(range(SEEDS)), BATCHES, evaluations)
+    evaluations = equal_intervals(suite.horizon)[0]
+    return SweepOptions(tuple(adam_rates()), suite.source, suite.horizon, first_seeds(SEEDS), BATCHES, evaluations)
 
 
 def completed(suite: Suite, root: str | Path, sweep: Callable[[Sequence[str], SweepOptions, str | Path], int]) -> Suite:

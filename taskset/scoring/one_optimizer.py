@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from taskset.errors import ConfigError, TasksetError, unknown
+from taskset.errors import ConfigError, TasksetError
 from taskset.normalization.sweep import engines
 from taskset.normalization.sweep.runner import SweepOptions
 from taskset.normalization.sweep.workers import Progress
@@ -22,12 +22,8 @@ from taskset.scoring import (
     suites,
     trial_runs,
 )
+from taskset.scoring.measuring import BATCHES, EVALUATIONS, SEEDS, equal_intervals
 from taskset.scoring.standing import Standing
-from taskset.scoring.suites import Suite
-
-ALL = "all"
-SEEDS = 2
-BATCHES = 5
 
 
 def score(
@@ -39,7 +35,7 @@ def score(
     name: str | None = None,
     seeds: int = SEEDS,
     horizon: int | None = None,
-    split: str = ALL,
+    split: str = suites.ALL,
     batches: int = BATCHES,
     view: str = "end",
     data_dir: str | Path | None = None,
@@ -75,7 +71,7 @@ def score(
     horizon = found.horizon if horizon is None else horizon
     if not (type(horizon) is int and 1 <= horizon <= found.horizon):
         raise ConfigError(f"horizon {horizon!r}: allowed is an integer from 1 to {found.horizon}, the suite's")
-    tasks = _tasks(found, split)
+    tasks = found.names_of(split)
     candidate = candidates.candidate(optimizer, hyperparameters, trials, name)
     options = options_of(candidate, found.source, horizon, seeds, batches, found.horizon)
     standing.check_horizon(found, tasks, horizon, baselines)
@@ -109,16 +105,6 @@ def options_of(
     There are at most 50 intervals between evaluations, all equal, and as many as fit into those of runs of `longest` steps (the
     suite's; None: `horizon`) that have 50: so a shorter run is evaluated at all steps at which the baselines were.
     """
-    theirs = max((longest or horizon) // 50, 1)
-    equal = [n for n in range(min(50, horizon), 0, -1) if horizon % n == 0]
+    theirs, equal = max((longest or horizon) // EVALUATIONS, 1), equal_intervals(horizon)
     fitting = [n for n in equal if theirs % (horizon // n) == 0]
     return SweepOptions(candidate.names, source, horizon, first_seeds(seeds), batches, (fitting or equal)[0])
-
-
-def _tasks(suite: Suite, split: str) -> list[str]:
-    if split not in (*suites.SPLITS, ALL):
-        raise unknown("split", split, [*suites.SPLITS, ALL], f"Allowed are {', '.join(suites.SPLITS)} and {ALL}.")
-    tasks = [entry.task for entry in suite.tasks if split in (entry.split, ALL)]
-    if not tasks:
-        raise ConfigError(f"suite {suite.name!r} has no task in its split {split}: choose another split")
-    return tasks

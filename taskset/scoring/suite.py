@@ -23,12 +23,13 @@ from typing import Any
 
 from taskset import catalogue, changes
 from taskset.datasets.base import SOURCES
-from taskset.errors import ConfigError, StoreError, UnknownName, cut, shown
+from taskset.errors import ConfigError, StoreError, UnknownName, cut, shown, unknown
 from taskset.version import __version__
 
 SplitScales = dict[str, tuple[float, float]]  # {split of data: (initial, best)}
 
 SPLITS = ("train", "valid", "test")
+ALL = "all"  # what stands for every split
 SCALES = ("train", "valid_outer")  # the splits of data that objectives are measured on
 LONGEST = 200  # letters of a task's name
 
@@ -83,6 +84,15 @@ class Suite:
     def scales(self) -> dict[tuple[str, str], tuple[float, float]]:
         """{(task, split): (initial, best)} that losses are normalized by."""
         return {(entry.task, split): scale for entry in self.tasks for split, scale in entry.scales.items()}
+
+    def names_of(self, split: str) -> list[str]:
+        """The names of the tasks of a split, or of ALL. Raises `UnknownName`; `ConfigError` where it has none."""
+        if split not in (*SPLITS, ALL):
+            raise unknown("split", split, [*SPLITS, ALL], f"Allowed are {', '.join(SPLITS)} and {ALL}.")
+        names = [entry.task for entry in self.tasks if split in (entry.split, ALL)]
+        if not names:
+            raise ConfigError(f"suite {self.name!r} has no task in its split {split}: choose another split")
+        return names
 
     def of_split(self, split: str) -> list[Entry]:
         """The tasks of a split, in order."""

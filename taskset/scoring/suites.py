@@ -14,8 +14,9 @@ from taskset.errors import ConfigError, StoreError, shown
 from taskset.execution import costs
 from taskset.normalization.store import make_directory, write_text
 from taskset.scoring.suite import (
+    ALL,  # noqa: F401 (others read `suites.ALL` and `suites.SPLITS`)
     SCALES,
-    SPLITS,  # noqa: F401 (others read `suites.SPLITS`)
+    SPLITS,  # noqa: F401
     Entry,  # noqa: F401
     SplitScales,
     Suite,

@@ -25,14 +25,12 @@ from taskset.normalization.store import load_normalizers
 from taskset.normalization.sweep import planning
 from taskset.normalization.sweep.runner import SweepOptions
 from taskset.scoring import suites
-from taskset.scoring.measuring import BATCHES, EVALUATIONS
+from taskset.scoring.measuring import BATCHES, EVALUATIONS, SEEDS
 
 if TYPE_CHECKING:
     from importlib.abc import Traversable
 
     import pandas as pd
-
-SEEDS = 2
 
 
 @dataclass(frozen=True)
