@@ -25,6 +25,10 @@ class Estimator(Protocol):
 
     execution: keyword arguments for `learned.unrolling.distributed.unroll`. name: what it is registered as.
 
+    What is registered says by two attributes, where they are true, what its estimates allow: takes_differences, that they are
+    linear in D, so that `Settings.differences` can replace it; takes_groups, that `init` takes `group=`, the number of a group of
+    pairs (`Settings.groups`).
+
     The state is a nested dict of arrays and tensors. It has "episodes" (the state of `learned.estimators.episodes`), or "number",
     how many whole episodes were finished: a task is replaced when all its pairs have finished `Options.episodes`.
     """

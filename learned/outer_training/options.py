@@ -96,6 +96,16 @@ class Options:
     groups: int = 1
 
     def __post_init__(self) -> None:
+        self._check_names()
+        self._check_numbers()
+        self._check_schedule()
+        self._check_estimator()
+        self._check_drawing()
+        texts = isinstance(self.trained, list) and self.trained and all(isinstance(glob, str) for glob in self.trained)
+        _allowed("trained", self.trained, texts, "a list of globs, at least one")
+        _allowed("start", self.start, isinstance(self.start, str), "a digest of weights")
+
+    def _check_names(self):
         registry.optimizers.check(self.optimizer)
         registry.estimators.check(self.estimator)
         registry.objectives.check(self.objective)
@@ -108,6 +118,9 @@ class Options:
         ):
             if not isinstance(value, str) or value not in names:
                 raise unknown(kind, value, list(names), f"Allowed: {', '.join(names)}.")
+
+    def _check_numbers(self):
+        """All numbers by themselves; they become Python's, which JSON has."""
         above_0 = ("pairs", "steps", "slots", "tasks_per_step", "episodes", "groups")
         for name, least in (*((name, 1) for name in above_0), ("warm_up", 0), ("schedule_steps", 0)):
             value = getattr(self, name)
@@ -118,50 +131,45 @@ class Options:
             fits = _is_number(value) and 1e-12 <= value <= 1e12  # so that float32 holds their squares, too
             _allowed(name, value, fits, "a number from 1e-12 to 1e12")
         object.__setattr__(self, "seed", seeds.check(self.seed))
-        decay = self.weight_decay
+        decay, power, share = self.weight_decay, self.cost_power, self.late_restarts
         _allowed("weight_decay", decay, _is_number(decay) and 0 <= decay < math.inf, "a number of at least 0")
-        power = self.cost_power
         _allowed("cost_power", power, _is_number(power) and 0 <= power <= 10, "a number from 0 to 10")
-        self._check_schedule()
-        if self.differences != "value" and self.estimator not in DIFFERENCE_ESTIMATORS:
+        _allowed("late_restarts", share, _is_number(share) and 0 <= share < 1, "a number of at least 0 and below 1")
+        for name in ("sigma", "learning_rate", "clip", "weight_decay", "cost_power", "late_restarts"):
+            object.__setattr__(self, name, _plain(getattr(self, name)))
+
+    def _check_estimator(self):
+        """What not every estimator can do, and sizes that go together."""
+        if self.differences != "value" and not self._can("takes_differences", DIFFERENCE_ESTIMATORS):
             raise ConfigError(
                 f"differences {self.differences!r} with estimator {self.estimator!r}: allowed are estimators linear in them, "
                 f"{', '.join(DIFFERENCE_ESTIMATORS)}"
             )
         _allowed("groups", self.groups, self.pairs % self.groups == 0, f"a number that divides the number of pairs, {self.pairs}")
-        if self.groups > 1 and self.estimator not in GROUPED_ESTIMATORS:
+        if self.groups > 1 and not self._can("takes_groups", GROUPED_ESTIMATORS):
             raise ConfigError(
                 f"groups {self.groups} with estimator {self.estimator!r}: allowed is 1, or an estimator of "
                 f"{', '.join(GROUPED_ESTIMATORS)}"
             )
-        _allowed(
-            "tasks_per_step", self.tasks_per_step, self.tasks_per_step <= self.slots, f"at most the number of slots, {self.slots}"
-        )
-        _allowed(
-            "family_weights",
-            self.family_weights,
-            isinstance(self.family_weights, dict)
-            and all(_is_number(w) and 0 <= w < math.inf for w in self.family_weights.values()),
-            "{family: a weight of at least 0}",
-        )
-        object.__setattr__(self, "family_weights", {family: _plain(weight) for family, weight in self.family_weights.items()})
         longest = length_schedules.parse(self.lengths).longest
         _allowed("steps", self.steps, self.steps <= longest, f"at most the longest episode, {longest} steps")
-        self._check_late_restarts()
-        for name in ("sigma", "learning_rate", "clip", "weight_decay", "cost_power", "late_restarts"):
-            object.__setattr__(self, name, _plain(getattr(self, name)))
-        texts = isinstance(self.trained, list) and self.trained and all(isinstance(glob, str) for glob in self.trained)
-        _allowed("trained", self.trained, texts, "a list of globs, at least one")
-        _allowed("start", self.start, isinstance(self.start, str), "a digest of weights")
-
-    def _check_late_restarts(self):
-        share = self.late_restarts
-        _allowed("late_restarts", share, _is_number(share) and 0 <= share < 1, "a number of at least 0 and below 1")
-        if share and (not self.lengths.startswith("log_uniform:") or self.estimator == "es_full"):
+        if self.late_restarts and (not self.lengths.startswith("log_uniform:") or self.estimator == "es_full"):
             raise ConfigError(
-                f"late_restarts is {share} with lengths {self.lengths!r} and estimator {self.estimator!r}: allowed are lengths "
-                "log_uniform:LOW:HIGH and estimators of unfinished episodes, not es_full"
+                f"late_restarts is {self.late_restarts} with lengths {self.lengths!r} and estimator {self.estimator!r}: allowed "
+                "are lengths log_uniform:LOW:HIGH and estimators of unfinished episodes, not es_full"
             )
+
+    def _can(self, what, packaged):
+        """Whether the estimator has a trait: one of the package's names, or the attribute of a user's own."""
+        own = registry.estimators.own(self.estimator)
+        return self.estimator in packaged if own is None else getattr(own, what, False) is True
+
+    def _check_drawing(self):
+        most, weights = self.slots, self.family_weights
+        _allowed("tasks_per_step", self.tasks_per_step, self.tasks_per_step <= most, f"at most the number of slots, {most}")
+        fits = isinstance(weights, dict) and all(_is_number(w) and 0 <= w < math.inf for w in weights.values())
+        _allowed("family_weights", weights, fits, "{family: a weight of at least 0}")
+        object.__setattr__(self, "family_weights", {family: _plain(weight) for family, weight in weights.items()})
 
     def _check_schedule(self):
         steps, rising = self.schedule_steps, self.warm_up

@@ -221,3 +221,13 @@ def test_leaves_that_stand_nowhere_are_an_error():
 
     with pytest.raises(ValueError, match=r"'a\|c' is unknown"):
         from_leaves({"a": {"b": np.zeros(2)}}, {"a|b": np.zeros(2), "a|c": np.zeros(1)})
+
+
+def test_an_estimator_of_ones_own_says_what_it_takes():
+    estimator()
+    for change, says in (({"differences": "sign"}, "linear in them"), ({"groups": 2}, "groups 2 with estimator 'mine'")):
+        with pytest.raises(ConfigError, match=says):
+            Options("learnable_sgd", estimator="mine", pairs=2, **change)
+    own = registry.estimators.own("mine")
+    own.takes_differences = own.takes_groups = True
+    assert Options("learnable_sgd", estimator="mine", pairs=2, differences="sign", groups=2).groups == 2
