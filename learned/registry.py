@@ -143,7 +143,7 @@ def own_code(**names: str) -> dict[str, str]:
     found = {}
     for kind, name in names.items():
         own = {"optimizer": optimizers, "estimator": estimators, "objective": objectives}[kind].own(name)
-        digest = None if own is None else code_digest.digest(own)
+        digest = None if own is None else code_digest.of_code(own)
         if digest is not None:
             found[f"{kind} {name}"] = digest
     return found

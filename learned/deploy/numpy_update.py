@@ -298,7 +298,7 @@ def _scalar(name, x):
     if x is not None and np.shape(x) != ():
         raise ValueError(f"{name} has shape {np.shape(x)}: allowed is a scalar")
     try:
-        return x if x is None else float(x)
+        return x if x is None else float(x + 0.0)  # a text is no number
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} {x!r:.100}: allowed is a scalar") from error
 

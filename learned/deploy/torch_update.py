@@ -260,7 +260,7 @@ def _check_loss(loss):
     if isinstance(loss, torch.Tensor):  # a device would be waited for
         return
     try:
-        float(loss)
+        float(loss + 0.0)  # a text is no number
     except (TypeError, ValueError) as error:
         raise ValueError(f"loss {loss!r:.100}: allowed is a scalar") from error
 

@@ -87,8 +87,8 @@ class Settings:
     """Settings that all estimators share.
 
     pairs: N; steps: K, the length of a truncation; sigma: standard deviation of the perturbations. groups: in how many parts of
-    equal size the pairs are computed, each with a state and estimates of its own, whose mean is that of all pairs; only `pes` and
-    `es_single` can have more than one.
+    equal size the pairs are computed, each with a state and estimates of its own, whose mean is that of all pairs; only
+    estimators that take groups can have more than one: `pes`, `es_single`.
     differences: what D is replaced by, `value` or `sign`; first_lengths: lengths of the first episodes, `together` or `spread`;
     resumed: `(rng, lengths [N]) -> [N]`, longer lengths for the episodes that come to their end and are resumed
     (`learned.outer_training.length_schedules.Resumed`), the same ones for the others. Estimators of whole episodes ignore it.

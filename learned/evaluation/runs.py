@@ -52,10 +52,14 @@ class NamedCheckpoint:
     digest: str
 
     def mark(self) -> marked.Mark:
-        """The learned optimizer and its weights, and the code of a rule that a user registered."""
-        own = registry.own_code(optimizer=self.optimizer)
-        mark = {"optimizer": self.optimizer, "digest": self.digest, **({"own_code": own} if own else {})}
-        return marked.Mark("checkpoint", json.dumps(mark), "another checkpoint, or of other code of its rule")
+        """The learned optimizer and its weights; and the code of a rule that a user registered."""
+        mark = json.dumps({"optimizer": self.optimizer, "digest": self.digest})
+        code = registry.own_code(optimizer=self.optimizer)
+        return marked.Mark("checkpoint", mark, "another checkpoint", {f"learned {what}": text for what, text in code.items()})
+
+    def opened(self) -> NamedCheckpoint:
+        """Itself: its file is read where it is needed."""
+        return self
 
     def claim(self, root: PathLike, options: SweepOptions) -> None:
         """As `Judged.claim`."""

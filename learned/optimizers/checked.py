@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
+import copy
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -14,14 +15,25 @@ from taskset.execution.loop import tensors
 
 
 def checked_rule(rule: LearnedOptimizer) -> LearnedOptimizer:
-    """The same rule, whose `init` gives tensors, and whose `update` raises as `taskset.execution.checked.called`."""
+    """The same rule, whose `init`s give tensors, and whose `update`s raise as `taskset.execution.checked.called`."""
+    made = copy.copy(rule)  # not of its fields: a class derived from it may have others
+    parts: dict[str, Any] = dict(zip(("init", "update"), _checked(rule.init, rule.update, rule.name)))
+    if rule.alone is not None:
+        parts["alone"] = _checked(*rule.alone, rule.name)
+    for part, function in parts.items():
+        object.__setattr__(made, part, function)
+    return made
 
-    def init(theta: Params, params: Params) -> Tree:
-        return tensors(rule.init(theta, params), rule.name)
 
-    def update(
+def _checked(
+    init: Callable[..., Tree], update: Callable[..., tuple[Params, Tree]], name: str
+) -> tuple[Callable[..., Tree], Callable[..., tuple[Params, Tree]]]:
+    def checked_init(theta: Params, params: Params) -> Tree:
+        return tensors(init(theta, params), name)
+
+    def checked_update(
         theta: Params, grads: Params, state: Tree, params: Params, step: tf.Tensor, *losses: Any, **planned: Any
     ) -> tuple[Params, Tree]:
-        return checked.called(rule.update, rule.name, (params, state), theta, grads, state, params, step, *losses, **planned)
+        return checked.called(update, name, (params, state), theta, grads, state, params, step, *losses, **planned)
 
-    return dataclasses.replace(rule, init=init, update=update)
+    return checked_init, checked_update

@@ -143,13 +143,13 @@ class Options:
         if self.differences != "value" and not self._can("takes_differences", DIFFERENCE_ESTIMATORS):
             raise ConfigError(
                 f"differences {self.differences!r} with estimator {self.estimator!r}: allowed are estimators linear in them, "
-                f"{', '.join(DIFFERENCE_ESTIMATORS)}"
+                f"{', '.join(DIFFERENCE_ESTIMATORS)}, and own ones with takes_differences = True"
             )
         _allowed("groups", self.groups, self.pairs % self.groups == 0, f"a number that divides the number of pairs, {self.pairs}")
         if self.groups > 1 and not self._can("takes_groups", GROUPED_ESTIMATORS):
             raise ConfigError(
                 f"groups {self.groups} with estimator {self.estimator!r}: allowed is 1, or an estimator of "
-                f"{', '.join(GROUPED_ESTIMATORS)}"
+                f"{', '.join(GROUPED_ESTIMATORS)}, and own ones with takes_groups = True"
             )
         longest = length_schedules.parse(self.lengths).longest
         _allowed("steps", self.steps, self.steps <= longest, f"at most the longest episode, {longest} steps")

@@ -3,34 +3,52 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from learned.estimators.base import Estimate
-from learned.types import Arrays, Tree
-from learned.unrolling.vectors import named_leaves
+from learned.types import Tree
 from taskset.errors import ConfigError, shown
 
+Kinds = dict[str, tuple[str, tuple[int, ...]]]  # {leaf: (dtype, shape)}
 
-def checked_state(state: Tree, name: str) -> Arrays:
-    """The leaves {name: array} of a state. Raises `ConfigError` where no checkpoint can hold it, or it counts no episodes."""
+
+def checked_state(state: Tree, name: str) -> Kinds:
+    """Dtypes and shapes of a state's leaves. Raises `ConfigError` where no checkpoint can hold it, or it counts no episodes."""
     if not isinstance(state, dict) or not ("number" in state or "episodes" in state):
         raise ConfigError(
             f'a state of estimator {name!r} is {shown(state)}: allowed is a dict with "number", the whole episodes that were '
             'finished, or "episodes" (learned.estimators.episodes)'
         )
-    leaves = named_leaves(state)
-    for path, leaf in leaves.items():
-        if leaf.dtype.kind not in "biuf":
-            raise ConfigError(f"a state of estimator {name!r} has {shown(leaf)} under {path!r}: allowed are arrays of numbers")
-    return leaves
+    return {path: _kind(leaf, path, name) for path, leaf in leaves(state)}
 
 
-def checked_estimate(found: Any, before: Arrays, name: str) -> tuple[Estimate, Tree]:
+def leaves(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """(path, leaf) as `learned.unrolling.vectors.named_leaves` names them; tensors stay where they are."""
+    if not isinstance(tree, dict):
+        yield prefix, tree
+        return
+    for key, value in tree.items():
+        yield from leaves(value, f"{prefix}|{key}" if prefix else str(key))
+
+
+def _kind(leaf, path, name):
+    try:
+        array = leaf if hasattr(leaf, "dtype") and hasattr(leaf, "shape") else np.asarray(leaf)
+        kind = np.dtype(getattr(array.dtype, "as_numpy_dtype", array.dtype))
+    except (TypeError, ValueError):
+        array, kind = leaf, np.dtype(object)
+    if kind.kind not in "biuf":
+        raise ConfigError(f"a state of estimator {name!r} has {shown(leaf)} under {path!r}: allowed are arrays of numbers")
+    return kind.name, tuple(array.shape)
+
+
+def checked_estimate(found: Any, before: Kinds, name: str) -> tuple[Estimate, Tree]:
     """(estimate of plain numbers, state after it) of what `estimate` returned.
 
-    before: the leaves of the state that it was given. Raises `ConfigError` where the estimate is none, or the state has other
+    before: of the state that it was given. Raises `ConfigError` where the estimate is none, or the state has other
     leaves, shapes or dtypes than before: a training that resumed would begin from another.
     """
     if not isinstance(found, tuple) or len(found) != 2 or not isinstance(found[0], Estimate):
@@ -38,10 +56,10 @@ def checked_estimate(found: Any, before: Arrays, name: str) -> tuple[Estimate, T
     estimate, state = found
     after = checked_state(state, name)
     for path in sorted({*before, *after}):
-        kinds = [(leaves[path].dtype.name, leaves[path].shape) if path in leaves else "nothing" for leaves in (before, after)]
-        if kinds[0] != kinds[1]:
+        was, now = (kinds.get(path, "nothing") for kinds in (before, after))
+        if was != now:
             raise ConfigError(
-                f"estimator {name!r} returned a state with {kinds[1]} under {path!r}, and was given {kinds[0]}: allowed is the "
+                f"estimator {name!r} returned a state with {now} under {path!r}, and was given {was}: allowed is the "
                 "structure of init's state in every estimate"
             )
     try:

@@ -33,6 +33,7 @@ from learned.unrolling.vectors import Layout
 from taskset import changes
 from taskset.errors import ConfigError, StoreError, TasksetError, cut, shown
 from taskset.normalization.store import make_directory, remove_temporaries, write_text
+from taskset.normalization.sweep.provenance import changed_code
 from taskset.random import seeds
 from taskset.scoring import suites
 from taskset.version import __version__
@@ -280,7 +281,7 @@ class Trainer:
                 listed = cut(", ".join(different), 200)
                 raise StoreError(f"{path} was made with {other} ({listed}): use the same, or another --out")
         there, here = found.value("own_code", dict) if "own_code" in found.meta else {}, self._own_code()
-        changed = sorted(what for what in {*there} & {*here} if there[what] != here[what])
+        changed = changed_code(there, here)
         if changed:
             raise StoreError(f"{path} was made with other code of {changed[0]} than it has now: restore it, or use another --out")
         versions = found.value("versions", dict) if "versions" in found.meta else {}

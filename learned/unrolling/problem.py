@@ -8,6 +8,7 @@ many copies of it.
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
@@ -151,8 +152,8 @@ class Problem:
         what = f"objective {self.objective.name!r}"
         with traced(self.objective.__call__, what, may_change=()):
             found = self.objective(self.task, *given)
-        if isinstance(found, (int, float)):
-            found = tf.constant(found, self.dtype)
+        if isinstance(found, numbers.Real):
+            found = tf.constant(float(found), self.dtype)
         if not tf.is_tensor(found) or found.dtype != self.dtype or found.shape.rank != 0:
             raise ConfigError(f"{what} returned {shown(found)}: allowed is a scalar {self.dtype.name}, the loss")
         return found

@@ -26,7 +26,7 @@ from learned.unrolling.problem import Problem
 from taskset.errors import ConfigError
 from taskset.execution.loop import execution_mode
 from taskset.execution.modes import MODES
-from taskset.execution.program import Program, forgotten_gradients
+from taskset.execution.program import compiled, forgotten_gradients
 from taskset.random import stateless
 
 LAYOUTS = ("batched", "one_by_one")
@@ -106,8 +106,8 @@ class Unroll:
     def _compiled(self, function):
         if self.mode == "eager_loop":
             return function
-        xla = self.mode == "xla_loop"
-        alone, within = Program(function, xla), tf.function(function, autograph=False, jit_compile=xla)
+        alone = compiled(function, self.mode)
+        within = tf.function(function, autograph=False, jit_compile=self.mode == "xla_loop")
 
         def call(*arguments):
             # Inside another function (a replica's, `learned.unrolling.distributed`) it can't be an operation with its own name.

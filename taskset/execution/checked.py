@@ -82,7 +82,7 @@ def traced(function: Any, what: str, may_change: Sequence[tf.Variable]) -> Itera
             f"{what} changes a variable that is not its own, which all runs would share: keep it in `state`; a Keras "
             "optimizer, in an attribute, or in a list or dict there"
         )
-    changed = [key for key, value in _numbers(function).items() if numbers.get(key, value) != value]
+    changed = [key for key, value in _numbers(function).items() if repr(numbers.get(key, value)) != repr(value)]  # NaN is NaN
     if changed:
         raise ConfigError(
             f"{what} changes {', '.join(changed)}: it is compiled, so that Python's values change once, not in every "
@@ -91,7 +91,8 @@ def traced(function: Any, what: str, may_change: Sequence[tf.Variable]) -> Itera
 
 
 def _failed(function: Any, what: str, error: Exception) -> ConfigError:
-    file = getattr(getattr(getattr(function, "__func__", function), "__code__", None), "co_filename", None)
+    plain = getattr(getattr(function, "__self__", None), "formula", getattr(function, "__func__", function))
+    file = getattr(getattr(plain, "__code__", None), "co_filename", None)
     return ConfigError(f"{what} failed: {origin(error, file)}")
 
 

@@ -14,7 +14,7 @@ import inspect
 import sys
 import sysconfig
 import types
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,24 @@ def digest(thing: object) -> str | None:
         return _Reader().digest(thing)[:16]
     except Exception:  # Unknown, and whatever objects of others raise when they are looked at
         return None
+
+
+def of_code(thing: object) -> str | None:
+    """A text that is the same while the code of `thing` is: in another process, later in this one, beside other packages.
+
+    The code is that of functions and classes, their defaults and closures, and of what they name globally. Values that a run may
+    change don't count, in containers and objects, nor do versions of packages. It begins with the version of Python, whose
+    bytecode it is of: `differs` tells what has changed.
+    """
+    try:
+        return f"{sys.version_info.major}.{sys.version_info.minor} {_CodeReader().digest(thing)[:16]}"
+    except Exception:  # whatever objects of others raise when they are looked at
+        return None
+
+
+def differs(one: str, other: str) -> bool:
+    """Whether two texts of `of_code` are of different code; of two versions of Python that can't be told, and is False."""
+    return one != other and one.partition(" ")[0] == other.partition(" ")[0]
 
 
 def _installed(module: str) -> str | None:
@@ -81,7 +99,7 @@ class _Reader:
             raise Unknown
         self._met[id(thing)] = len(self._met)
         self._kept.append(thing)
-        return next(read for kind, read in _READERS if isinstance(thing, kind))(self, thing)
+        return getattr(self, next(method for kind, method in _READERS if isinstance(thing, kind)))(thing)
 
     def _code(self, code: types.CodeType) -> object:
         consts = code.co_consts[1:] if code.co_consts and isinstance(code.co_consts[0], str) else code.co_consts  # a docstring
@@ -170,22 +188,68 @@ class _Reader:
         return ["array", str(array.dtype), array.shape, hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()]
 
 
-_READERS: tuple[tuple[Any, Callable[[_Reader, Any], object]], ...] = (
-    (types.CodeType, _Reader._code),
-    (types.FunctionType, _Reader._function),
-    (types.MethodType, _Reader._method),
-    ((staticmethod, classmethod), _Reader._wrapper),
-    (property, _Reader._property),
-    (functools.partial, _Reader._partial),
-    (types.BuiltinFunctionType, _Reader._builtin),
-    (types.ModuleType, _Reader._module),
-    (type, _Reader._class),
-    (enum.Enum, _Reader._enum),
-    (Mapping, _Reader._mapping),
-    (Set, _Reader._set),
-    ((list, tuple), _Reader._sequence),
-    ((np.dtype, np.generic, np.ufunc), _Reader._value),
-    (object, _Reader._instance),
+class _CodeReader(_Reader):
+    """Reads code and what it is bound to, and of other values their types."""
+
+    def _function(self, function: types.FunctionType) -> object:
+        name = [function.__module__, function.__qualname__]
+        bound = [self._read(function.__defaults__), self._pairs(function.__kwdefaults__ or {})]
+        bound += [self._read(_content(cell)) for cell in function.__closure__ or ()]
+        if _installed(function.__module__ or "") is not None:
+            return ["function", name, bound]
+        there = function.__globals__
+        used = [(key, self._read(there[key])) for key in sorted(_names(function.__code__)) if key in there]
+        return ["function", self._read(function.__code__), bound, used]
+
+    def _pairs(self, values: Mapping[str, Any]) -> object:
+        return [(key, self._read(value)) for key, value in sorted(values.items())]
+
+    def _partial(self, thing: functools.partial[Any]) -> object:
+        return ["partial", self._read(thing.func), self._read(thing.args), self._pairs(thing.keywords)]
+
+    def _module(self, module: types.ModuleType) -> object:
+        return ["module", module.__name__] if _installed(module.__name__) is not None else super()._module(module)
+
+    def _class(self, kind: type) -> object:
+        if _installed(kind.__module__) is not None:
+            return ["class", kind.__module__, kind.__qualname__]
+        parts = {name: value for name, value in vars(kind).items() if name not in _LEFT_OUT and not _is_slot(value)}
+        return ["class", [self._read(base) for base in kind.__bases__], self._pairs(parts)]
+
+    def _mapping(self, mapping: Mapping[Any, Any]) -> object:
+        return ["mapping", type(mapping).__name__]
+
+    def _set(self, values: Set[Any]) -> object:
+        return ["set", type(values).__name__]
+
+    def _sequence(self, values: list[Any] | tuple[Any, ...]) -> object:
+        return ["tuple", *(self._read(value) for value in values)] if isinstance(values, tuple) else ["list"]
+
+    def _builtin(self, function: types.BuiltinFunctionType) -> object:
+        return ["builtin", str(function.__module__), function.__qualname__]
+
+    def _instance(self, thing: Any) -> object:
+        if callable(getattr(thing, "__wrapped__", None)):
+            return ["wrapped", self._read(thing.__wrapped__)]
+        return ["instance", self._read(type(thing))]
+
+
+_READERS: tuple[tuple[Any, str], ...] = (
+    (types.CodeType, "_code"),
+    (types.FunctionType, "_function"),
+    (types.MethodType, "_method"),
+    ((staticmethod, classmethod), "_wrapper"),
+    (property, "_property"),
+    (functools.partial, "_partial"),
+    (types.BuiltinFunctionType, "_builtin"),
+    (types.ModuleType, "_module"),
+    (type, "_class"),
+    (enum.Enum, "_enum"),
+    (Mapping, "_mapping"),
+    (Set, "_set"),
+    ((list, tuple), "_sequence"),
+    ((np.dtype, np.generic, np.ufunc), "_value"),
+    (object, "_instance"),
 )
 
 

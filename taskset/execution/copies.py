@@ -31,8 +31,8 @@ class CopiesLoop(Loop):
     def __init__(self, task: Task, optimizer: Optimizer, copies: int, interval: int = CHUNK_STEPS, mode: str | None = None):
         self._runs = (copies,)
         super().__init__(task, optimizer, interval, mode)
-        # Only the package's own rules line hyperparameters up with copies of vectors; others see one copy, whatever they say.
-        self._flat = isinstance(optimizer, Elementwise)
+        # `Elementwise` lines hyperparameters up with copies of vectors, be it under another name; others see one copy.
+        self._flat = isinstance(getattr(optimizer, "_optimizer", optimizer), Elementwise)
 
     def start(self, seed: int) -> Run:
         """All runs at step 0."""

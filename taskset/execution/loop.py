@@ -19,13 +19,12 @@ from typing import Any, TypeAlias
 import numpy as np
 import tensorflow as tf
 
-from taskset import registry
 from taskset.datasets.base import SPLITS, Batch, RawBatch
 from taskset.errors import ConfigError, shown
 from taskset.execution import evaluation_batches, modes
 from taskset.execution.checked import checked_update
-from taskset.execution.program import Program
-from taskset.optimizers.base import FromFunctions, Gradients, Hparams, Optimizer, Params, State, is_optimizer, positive
+from taskset.execution.program import compiled
+from taskset.optimizers.base import Gradients, Hparams, Optimizer, Params, State, is_optimizer, is_own, positive
 from taskset.random import seeds
 from taskset.random.stateless import Key
 from taskset.tasks.base import Task, batch_seed
@@ -47,10 +46,6 @@ def execution_mode(task: Task, device: str | None = None) -> str:
     if device is None:
         device = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
     return modes.loop_mode(task.model.convolutional, device)
-
-
-def _compiled(function: Callable[..., Any], mode: str) -> Callable[..., Any]:
-    return function if mode == "eager_loop" else Program(function, xla=mode == "xla_loop")
 
 
 def augmented(task: Task) -> bool:
@@ -142,17 +137,15 @@ class Loop:
         self._validates = getattr(optimizer, "uses_validation_loss", False)
         self._flat = getattr(optimizer, "elementwise", False)
         self._augmented = augmented(task)
-        self._prepare = _compiled(self._prepare_program, self.mode)
-        self._train = _compiled(self._train_program, self.mode)
+        self._prepare = compiled(self._prepare_program, self.mode)
+        self._train = compiled(self._train_program, self.mode)
         self._evaluate: dict[int, Callable[..., Any]] = {}  # {batches per call: program}
 
     @functools.cached_property
     def _update(self) -> Callable[..., Any]:
         """The optimizer's `update`; that of a user's own is checked while it is traced."""
         optimizer = self.optimizer
-        functions = isinstance(optimizer, FromFunctions) and registry.is_own(optimizer.update)
-        own = functions or registry.is_own(type(optimizer))
-        return checked_update(optimizer.update, optimizer.name) if own else optimizer.update
+        return checked_update(optimizer.update, optimizer.name) if is_own(optimizer) else optimizer.update
 
     # What a loop over several runs at once overrides (`taskset.execution.copies`).
 
@@ -305,7 +298,7 @@ class Loop:
             raw = self._prepared_evaluation(raw, places, seed)
         chunk = math.ceil(len(places) / math.ceil(len(places) / (4 * self.chunk)))
         if chunk not in self._evaluate:
-            self._evaluate[chunk] = _compiled(self._evaluate_program, self.mode)
+            self._evaluate[chunk] = compiled(self._evaluate_program, self.mode)
         calls = evaluation_batches.calls(raw, places, seed, chunk)
 
         def evaluate(params: Params) -> dict[str, Any]:

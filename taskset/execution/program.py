@@ -15,7 +15,7 @@ from tensorflow.python.framework import ops
 from taskset.errors import ConfigError
 from taskset.execution import compile_cache
 from taskset.execution.canonical import canonical_name
-from taskset.random import hidden, stateless
+from taskset.random import stateless
 from taskset.tasks.graphs import global_draw
 
 
@@ -73,7 +73,7 @@ class Program:
         def outer(*flat):
             return inner(*flat)
 
-        with forgotten_gradients(), hidden.none_drawn("an optimizer, an objective or data"):
+        with forgotten_gradients():
             concrete = tf.function(outer, autograph=False).get_concrete_function(*specs)
         if drawn := global_draw(concrete.name.decode()):
             raise ConfigError(
@@ -82,6 +82,11 @@ class Program:
             )
         called = canonical_name(concrete.name.decode()) if canonical else concrete
         return called, list(concrete.captured_inputs), [x.dtype for x in concrete.outputs], places
+
+
+def compiled(function: Callable[..., Any], mode: str) -> Callable[..., Any]:
+    """`function` as it runs in a mode of `taskset.execution.modes`: itself in the eager loop, else a `Program`."""
+    return function if mode == "eager_loop" else Program(function, xla=mode == "xla_loop")
 
 
 @contextlib.contextmanager

@@ -32,6 +32,7 @@ One step with it, the second of four (step = 1 has been taken):
 A rule that treats every number of every parameter alike is shorter as an `Elementwise`.
 """
 
+import numbers
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -39,8 +40,8 @@ from typing import Any, Protocol, TypeAlias, TypeGuard
 
 import tensorflow as tf
 
+from taskset import registry
 from taskset.errors import ConfigError
-from taskset.registry import check_name
 
 Params: TypeAlias = dict[str, tf.Tensor]  # {path: the parameter's value}
 Gradients: TypeAlias = dict[str, tf.Tensor]  # {path: dense tensor of the parameter's shape and dtype}
@@ -58,7 +59,8 @@ class Optimizer(Protocol):
 
     name: what results are stored under.
     rule: names `init` and `update`. Optimizers of one rule differ in their hyperparameters only and share a compiled program, so
-        different behaviour needs a different rule.
+        different behaviour needs a different rule. (Of a user's own, those do that differ in nothing but numbers that `hparams`
+        gives by the names of their attributes.)
 
     Four more attributes are optional, and absent from an optimizer that doesn't need them:
 
@@ -124,7 +126,7 @@ def from_functions(name: str, init: Init, update: Update) -> FromFunctions:
     >>> optimizer.rule, optimizer.hparams(10)
     ('half_a_gradient', {'horizon': 10.0})
     """
-    check_name("optimizer", name)
+    registry.check_name("optimizer", name)
     return FromFunctions(name, init, update)
 
 
@@ -183,6 +185,12 @@ def is_optimizer(thing: object) -> TypeGuard[Optimizer]:
     return not isinstance(thing, type) and all(callable(getattr(thing, part, None)) for part in ("hparams", "init", "update"))
 
 
+def is_own(optimizer: Optimizer) -> bool:
+    """Whether its mathematics is a user's own, whatever class holds it."""
+    parts = [type(optimizer), getattr(optimizer, "formula", None), getattr(optimizer, "update", None)]
+    return any(registry.is_own(part) for part in (parts if isinstance(optimizer, (Elementwise, FromFunctions)) else parts[:1]))
+
+
 def program(optimizer: Optimizer) -> str:
     """A name of what its functions compute: its rule, and what else they may depend on. Two objects may share a rule and differ.
 
@@ -196,10 +204,17 @@ def program(optimizer: Optimizer) -> str:
     hparams = optimizer.hparams(1000)
     parts = [f"{declared} {id(type(optimizer))}", *sorted(hparams)]
     for key, value in sorted(vars(optimizer).items()):
-        if key == "name" or (type(value) in (int, float) and key in hparams and float(hparams[key]) == value):
+        if key == "name" or (isinstance(value, numbers.Real) and key in hparams and float(hparams[key]) == float(value)):
             continue
-        parts.append(f"{key}={value!r}" if type(value) in (int, float, bool, str, type(None)) else f"{key}@{id(value)}")
+        parts.append(f"{key}={value!r}" if _is_plain(value) else f"{key}@{id(value)}")
     return " ".join(parts)
+
+
+def _is_plain(value: object) -> bool:
+    """Whether it says by its `repr` what it is."""
+    if isinstance(value, (list, tuple)):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, (numbers.Real, str))
 
 
 def positive(steps: int, name: str = "horizon") -> int:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from taskset import registry
 from taskset.errors import ConfigError, UnknownName, cut, nearest, origin, shown
 from taskset.execution import carried, code_digest
+from taskset.normalization.sweep.provenance import own_optimizer_code
 from taskset.samplers.optimizers import get_optimizer_config, opt_list_names
 from taskset.scoring import trial_sets
 from taskset.scoring.trial_sets import Given, Hyperparameters
@@ -118,7 +119,7 @@ def find(text: str) -> tuple[object, str]:
     """
     own = registry.own_optimizer(text)
     if own is not None:
-        return text, _code((own.build, own.hyperparameters))
+        return text, own_optimizer_code(own) or UNKNOWN + uuid.uuid4().hex[:8]
     try:
         get_optimizer_config(text)
         return text, ""

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from taskset.execution.loop import Evaluate, Loop, Raw
-from taskset.execution.program import Program
+from taskset.execution.program import compiled
 from taskset.random import seeds
 from taskset.scoring.global_generators import GlobalGenerators
 from taskset.tasks.elsewhere.vector import VectorTask, bases
@@ -69,8 +69,7 @@ class Stepped:
         self.group, self.options = group, options
         self.loop = Loop(task, cast("Optimizer", group[0]), interval, mode)  # it evaluates and draws, but never trains
         self._vectors, mode = VectorTask(task), self.loop.mode
-        computed = self._vectors.value_and_gradients
-        self._gradients = computed if mode == "eager_loop" else Program(computed, xla=mode == "xla_loop")
+        self._gradients = compiled(self._vectors.value_and_gradients, mode)
 
     def start(self, seed: int, account: Account) -> None:
         """All runs at step 0."""

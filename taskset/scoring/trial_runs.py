@@ -27,6 +27,10 @@ class Trials:
 
     candidate: Candidate
 
+    def opened(self) -> Trials:
+        """Itself."""
+        return self
+
     def mark(self) -> marked.Mark:
         """Hyperparameters and code."""
         own = json.dumps(self.candidate.as_json(), sort_keys=True)
@@ -34,7 +38,7 @@ class Trials:
 
     def claim(self, root: str | Path, options: SweepOptions) -> None:
         """As `Judged.claim`; code that can't be known is never that of results that are there."""
-        candidate, begun = self.candidate, any(store.finished_files(root))
+        candidate, begun = self.candidate, store.has_curves(root)
         unknown = candidate.code.startswith(candidates.UNKNOWN)
         if unknown and begun and store.read_options(root).get("code") != candidate.code:
             raise StoreError(
@@ -68,17 +72,9 @@ class Text:
         place = self.optimizer.rpartition(":")[0] or self.optimizer
         return (place,) if Path(place).suffix in (".py", ".npz") else ()
 
-    def mark(self) -> marked.Mark:
-        """As `Trials.mark`."""
-        return Trials(self.candidate()).mark()
-
-    def claim(self, root: str | Path, options: SweepOptions) -> None:
-        """As `Trials.claim`."""
-        Trials(self.candidate()).claim(root, options)
-
-    def optimizers(self, options: SweepOptions) -> list[Optimizer]:
-        """As `Trials.optimizers`."""
-        return Trials(self.candidate()).optimizers(options)
+    def opened(self) -> Trials:
+        """The `Trials` of the candidate."""
+        return Trials(self.candidate())
 
 
 def plan(candidate: Candidate, tasks: Iterable[str], options: SweepOptions, root: str | Path) -> list[str]:

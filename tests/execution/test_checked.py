@@ -1,7 +1,8 @@
 """A user's own optimizers in the compiled loop and in sweeps: what they may not do is one line, whichever way they get there."""
 
 import random
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from taskset.errors import ConfigError
 from taskset.execution.loop import train
 from taskset.normalization.sweep.runner import SweepOptions, by_rule, sweep
 from taskset.optimizers import from_functions
+from taskset.optimizers.base import Elementwise, as_given
 from taskset.random import hidden
 from taskset.tasks.base import Model, Task
 
@@ -128,6 +130,61 @@ def test_own_optimizers_of_one_rule_that_differ_have_programs_of_their_own():
         alone = sweep(task, [one], SweepOptions((one.name,), "none", 10, (0,), 1, 1)).to_pandas()
         np.testing.assert_allclose(together.loc[one.name], alone["train"], rtol=1e-6)
     assert together["h1", 10] != pytest.approx(together["h2", 10], rel=1e-5)
+
+
+def scaled(k):
+    """An `Elementwise` of a user's own formula."""
+
+    def formula(t, w, g, learning_rate):
+        return (w - k * learning_rate * g,)
+
+    return Elementwise("own", "own", formula, (), {"learning_rate": 0.1}, as_given)
+
+
+def test_own_formulas_have_programs_of_their_own_and_are_checked():
+    both = [replace(scaled(k), name=f"k{k}") for k in (0.5, 2.0)]
+    assert by_rule(both) == [[both[0]], [both[1]]]
+    same = scaled(1.0)
+    assert len(by_rule([same, replace(same, name="other")])) == 1
+    wrong = replace(same, formula=lambda t, w, g, learning_rate: (tf.reduce_sum(w),))
+    with pytest.raises(ConfigError, match=r"made parameter .* float32 of shape \(\)"):
+        train(taskset.get_task(TASK), wrong, 5)
+    failing = replace(same, formula=lambda t, w, g, learning_rate: ({}["lr"],))
+    with pytest.raises(ConfigError, match=r"failed: KeyError: 'lr' \(.*test_checked\.py, line"):
+        train(taskset.get_task(TASK), failing, 5)
+
+
+NAN = float("nan")
+
+
+def test_a_constant_that_is_nan_is_not_changed():
+    def update(grads, state, params, step, hparams):
+        return {path: tf.where(tf.math.is_finite(w), w, NAN) for path, w in params.items()}, state
+
+    assert len(train(taskset.get_task(TASK), from_functions("with_nan", lambda params: {}, update), 3)[1]) == 3
+
+
+def test_numbers_and_lists_of_own_optimizers_count_by_value():
+    first, second = (Own(betas=[0.9, 0.99], rate=np.float64(0.1)) for _ in range(2))
+    assert len(by_rule([first, second])) == 1
+    assert len(by_rule([first, Own(betas=[0.9, 0.9], rate=np.float64(0.1))])) == 2
+
+
+def test_draws_of_another_thread_are_nothing_to_the_packages_tasks():
+    over = threading.Event()
+
+    def draw():
+        while not over.is_set():
+            np.random.rand()
+            random.random()
+
+    thread = threading.Thread(target=draw)
+    thread.start()
+    try:
+        assert len(train(taskset.get_task(TASK), taskset.get_optimizer("adam_lr_-2.00"), 3)[1]) == 3
+    finally:
+        over.set()
+        thread.join()
 
 
 def test_the_packages_own_optimizers_share_programs():

@@ -10,7 +10,8 @@ import keras
 import numpy as np
 import pytest
 
-from taskset.execution.code_digest import digest
+from taskset.execution import code_digest
+from taskset.execution.code_digest import differs, digest, of_code
 from taskset.optimizers import sgd
 
 RATES = {"high": 0.1}
@@ -121,3 +122,58 @@ def test_optimizers_of_other_libraries():
     assert digest(torch.optim.Adam) not in (None, digest(torch.optim.AdamW))
     each = [digest(optax.adam(rate)) for rate in (0.1, 0.1, 0.2)]
     assert each[0] == each[1] != each[2] and None not in each
+
+
+CACHE: dict[str, int] = {}
+RATE = 0.1
+
+
+def cached(x):
+    CACHE[str(x)] = x
+    return helper(x) * RATE
+
+
+def helper(x):
+    return x + 1
+
+
+def test_code_is_the_same_after_it_has_run_and_beside_other_packages(monkeypatch):
+    before = of_code(cached)
+    cached(3)
+    monkeypatch.setattr(code_digest, "__version__", "99.0")
+    monkeypatch.setattr(np, "__version__", "99.0")
+    assert of_code(cached) == before and before is not None
+
+
+def test_code_is_another_after_an_edit(monkeypatch):
+    before = [of_code(cached), of_code(Counting)]
+    monkeypatch.setitem(globals(), "RATE", 0.2)
+    assert differs(before[0], of_code(cached))
+    monkeypatch.setitem(globals(), "RATE", 0.1)
+    monkeypatch.setitem(globals(), "helper", lambda x: x + 2)
+    assert differs(before[0], of_code(cached))
+    monkeypatch.setattr(Counting, "step", lambda self: 2)
+    assert differs(before[1], of_code(Counting))
+    assert differs(of_code(scaled(1)), of_code(scaled(2))) and not differs(of_code(scaled(1)), of_code(scaled(1)))
+    assert not differs("3.10 abc", "3.11 def") and differs("3.11 abc", "3.11 def")
+
+
+def scaled(k):
+    return lambda x: k * x
+
+
+class Counting:
+    """Its count is no code."""
+
+    def __init__(self):
+        self.count = 0
+
+    def step(self):
+        return 1
+
+
+def test_the_state_of_an_object_is_no_code():
+    one, other = Counting(), Counting()
+    other.count = 5
+    assert of_code(one.step) == of_code(other.step)
+    assert of_code(np.random.default_rng(0).normal) == of_code(np.random.default_rng(1).normal) is not None

@@ -578,7 +578,7 @@ def test_what_a_hook_makes_of_a_state_is_loaded():
     assert torch.equal(optimizer.state[optimizer.param_groups[0]["params"][0]]["m"], 2 * saved["state"][0]["m"])
 
 
-@pytest.mark.parametrize("loss", [[1.0], "low", object()])
+@pytest.mark.parametrize("loss", [[1.0], "low", "0.5", object()])
 def test_a_loss_that_is_no_number_is_refused_before_weights_decay(loss):
     p = torch.nn.Parameter(torch.ones(3))
     p.grad = torch.ones(3)

@@ -215,6 +215,11 @@ def finished_files(root: str | Path) -> list[Path]:
     return sorted(Path(root, "curves").rglob("[!.]*.parquet"))
 
 
+def has_curves(root: str | Path) -> bool:
+    """Whether there is a finished curve file under a root; looks no further than the first."""
+    return any(Path(root, "curves").rglob("[!.]*.parquet"))
+
+
 def curve_files(root: str | Path | None) -> list[Path]:
     """As `finished_files`. Raises `StoreError` where there are none."""
     directory = under(root, "curves")
@@ -230,7 +235,7 @@ def check_options(root: str | Path, options: dict[str, Any]) -> None:
     A claim counts once there are curves: a sweep that failed or was stopped before that leaves the directory to others.
     """
     make_directory(root)
-    if not finished_files(root):
+    if not has_curves(root):
         write_options(root, options)
         return
     there = read_options(root)

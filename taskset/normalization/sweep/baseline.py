@@ -97,6 +97,7 @@ class SweepWork:
             if path.exists():
                 metadata = store.read_metadata(path)
                 options = self.options.as_json()
+                resume.check_own_code(path, metadata, family, self.options.optimizers)
                 more = resume.has_all(path, metadata, options)  # of a command that has extended the directory
                 if more or resume.check_finished(path, metadata, job, family, source, config, facts, options):
                     yield engines.FINISHED  # another process was faster

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from taskset import catalogue
 from taskset.errors import StoreError
 from taskset.normalization import store
-from taskset.normalization.sweep.resume import check_finished, settling
+from taskset.normalization.store import described
+from taskset.normalization.sweep.provenance import changed_code
+from taskset.normalization.sweep.resume import WAY_OUT, check_finished, settling
 from taskset.normalization.sweep.runner import Account, Curves, SweepOptions, metadata, sweep
 
 if TYPE_CHECKING:
@@ -20,15 +23,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Mark:
-    """key, value: what a file's metadata say of whose curves it has; others: what curves with another value are called."""
+    """key, value: what a file's metadata say of whose curves it has; others: what curves with another value are called.
+
+    code: {what: digest of its code} of what a user registered, beside that of `provenance.own_code`.
+    """
 
     key: str
     value: str
     others: str
+    code: dict[str, str] = field(default_factory=dict)
+
+
+class Opens(Protocol):
+    """What is judged as worker processes are given it: pickled, a module-level class with plain fields."""
+
+    def opened(self) -> Judged:
+        """It with its code, as that is now."""
+        ...
 
 
 class Judged(Protocol):
-    """What is judged: pickled for worker processes, a module-level class with plain fields."""
+    """What is judged."""
 
     def mark(self) -> Mark:
         """What its curves are marked by."""
@@ -64,7 +79,11 @@ def _waiting(tasks: Iterable[str], options: SweepOptions, root: str | Path, mark
         there = store.read_metadata(path)
         check_finished(path, there, name, family, source, config, facts, options.as_json())
         if there.get(mark.key) != mark.value:
-            raise StoreError(f"{path} has curves of {mark.others}: delete it to compute it again, or use another --out")
+            raise StoreError(f"{path} has curves of {mark.others}: {WAY_OUT}")
+        if changed := changed_code(described.own_code(path, there), mark.code):
+            raise StoreError(
+                f"{path} was made with other code of {changed[0]}: delete it to compute it again, or use another --out"
+            )
     return found
 
 
@@ -72,7 +91,7 @@ def _waiting(tasks: Iterable[str], options: SweepOptions, root: str | Path, mark
 class MarkedWork:
     """A `taskset.normalization.sweep.engines.Work`: the runs of what is judged on each task, into `root`."""
 
-    judged: Judged
+    judged: Opens
     options: SweepOptions
     root: str
     data_dir: str | Path | None = None
@@ -89,17 +108,21 @@ class MarkedWork:
         from taskset.execution.loop import execution_mode
 
         del given
-        account, total, mark = Account(), Account(), self.judged.mark()
+        account, total, judged = Account(), Account(), self.judged.opened()
+        mark = judged.mark()
         with total("total"):
             with account("build"):
                 task = get_task(job, self.options.source, self.data_dir)
-            table = sweep(task, self.judged.optimizers(self.options), self.options, report, account)
+            table = sweep(task, judged.optimizers(self.options), self.options, report, account)
         stored = metadata(task, self.options, execution_mode(task), {**account.seconds, **total.seconds})
-        return Curves(table, {**stored, mark.key: mark.value})
+        code = {**described.own_code("", stored), **mark.code}
+        return Curves(table, {**stored, mark.key: mark.value, **({"own_code": json.dumps(code)} if code else {})})
 
     def keep(self, job: str, result: Curves) -> None:
         """Write the task's file, whole or not at all."""
         del job
         with settling(self.root):
-            self.judged.claim(self.root, self.options)  # once more: another process may have been first to have curves here
+            self.judged.opened().claim(
+                self.root, self.options
+            )  # once more: another process may have been first to have curves here
             result.write(self.root)

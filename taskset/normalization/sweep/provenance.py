@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
 import platform
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from taskset import registry
@@ -39,12 +40,23 @@ def own_code(family: str, optimizers: Iterable[str]) -> dict[str, str]:
     found: dict[str, str | None] = {}
     build = registry.own_builder(family)
     if build is not None:
-        found[f"family {family}"] = code_digest.digest(build)
+        found[f"family {family}"] = code_digest.of_code(build)
     for name in optimizers:
         own = registry.own_optimizer(name)
         if own is not None:
-            found[f"optimizer {name}"] = code_digest.digest((own.build, own.hyperparameters))
+            found[f"optimizer {name}"] = own_optimizer_code(own)
     return {what: digest for what, digest in found.items() if digest is not None}
+
+
+def own_optimizer_code(own: registry.OwnOptimizer) -> str | None:
+    """The digest of a registered optimizer: of its code, and of its hyperparameters as they are."""
+    digest = code_digest.of_code(own.build)
+    return digest and f"{digest} {json.dumps(own.hyperparameters, sort_keys=True, default=str)}"
+
+
+def changed_code(there: Mapping[str, str], here: Mapping[str, str]) -> list[str]:
+    """What is in both {what: digest} with other code, sorted."""
+    return sorted(what for what in {*there} & {*here} if code_digest.differs(there[what], here[what]))
 
 
 def processor() -> str:

@@ -17,7 +17,7 @@ from taskset.normalization import store
 from taskset.normalization.store import described
 from taskset.normalization.store.files import abandoned
 from taskset.normalization.sweep import claims
-from taskset.normalization.sweep.provenance import own_code
+from taskset.normalization.sweep.provenance import changed_code, own_code
 
 if TYPE_CHECKING:
     from taskset.normalization.sweep.runner import SweepOptions
@@ -43,15 +43,14 @@ def check_origin(path: Path, metadata: dict[str, str], origin: dict[str, Any] | 
     """Raise StoreError where a file with this metadata has curves on other data than a task reads now (`Task.data_origin`)."""
     there = json.loads(metadata.get("data_origin", "null"))
     if there is not None and there != origin:
-        raise StoreError(f"{path} has curves on the data {shown(there)}, and the task now reads {shown(origin)}: {_WAY_OUT}")
+        raise StoreError(f"{path} has curves on the data {shown(there)}, and the task now reads {shown(origin)}: {WAY_OUT}")
 
 
 def check_own_code(path: Path, metadata: dict[str, str], family: str, optimizers: Iterable[str]) -> None:
     """Raise StoreError where a family or an optimizer that a user registered has other code than when a file was made."""
-    there, here = described.own_code(path, metadata), own_code(family, optimizers)
-    for what in sorted({*there} & {*here}):
-        if there[what] != here[what]:
-            raise StoreError(f"{path} was made with other code or hyperparameters of {what} than it has now: {_WAY_OUT}")
+    there = described.own_code(path, metadata)
+    if changed := changed_code(there, own_code(family, optimizers) if there else {}):
+        raise StoreError(f"{path} was made with other code or hyperparameters of {changed[0]} than it has now: {WAY_OUT}")
 
 
 def check_finished(
@@ -73,9 +72,9 @@ def check_finished(
     expected = {"task": task, "family": family, "source": source}
     for key, value in expected.items():
         if metadata.get(key, value) != value:
-            raise StoreError(f"{path} has curves of {key} {shown(metadata[key])}, not {shown(value)}: {_WAY_OUT}")
+            raise StoreError(f"{path} has curves of {key} {shown(metadata[key])}, not {shown(value)}: {WAY_OUT}")
     if "config" in metadata and described.config(path, metadata) != json.loads(json.dumps(config)):
-        raise StoreError(f"{path} has curves of another config of {task} than it has now: {_WAY_OUT}")
+        raise StoreError(f"{path} has curves of another config of {task} than it has now: {WAY_OUT}")
     if facts.origin is not None:
         check_origin(path, metadata, facts.origin)
     check_own_code(path, metadata, family, options["optimizers"])
@@ -83,7 +82,7 @@ def check_finished(
         there = described.options(path, metadata)
         for key in sorted({*there, *options}):
             if there.get(key) != options.get(key) and not (key in RUNS and _part(there.get(key), options.get(key))):
-                raise StoreError(f"{path} was made with {key} {shown(there.get(key))}, not {shown(options.get(key))}: {_WAY_OUT}")
+                raise StoreError(f"{path} was made with {key} {shown(there.get(key))}, not {shown(options.get(key))}: {WAY_OUT}")
         return there == options or all(len(there[key]) == len(options[key]) for key in RUNS)
     return True
 
@@ -171,7 +170,7 @@ def joined(tables: Sequence[pa.Table], options: SweepOptions) -> pa.Table:
     return table.take(sorted(range(len(keys)), key=keys.__getitem__))
 
 
-_WAY_OUT = "delete it to recompute it, or use another --out"
+WAY_OUT = "delete it to recompute it, or use another --out"
 
 
 def remove_leftovers(root: str | Path) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from taskset import changes, registry
+from taskset import changes
 from taskset.datasets.base import SPLITS
 from taskset.errors import ConfigError, shown
 from taskset.normalization import store
@@ -80,9 +80,9 @@ def by_rule(optimizers: Sequence[Optimizer]) -> list[list[Optimizer]]:
 
 
 def _program(optimizer: Optimizer) -> str:
-    from taskset.optimizers.base import program  # TensorFlow
+    from taskset.optimizers.base import is_own, program  # TensorFlow
 
-    return program(optimizer) if registry.is_own(type(optimizer)) else optimizer.rule
+    return program(optimizer) if is_own(optimizer) else optimizer.rule
 
 
 class Account:

@@ -528,7 +528,7 @@ def test_vectors_that_are_none():
         numpy_update.LearnedOptimizer("anchored_muon", theta, 10, vectors=["emb*"]).init({"b": np.ones(2), "w": np.ones([2, 2])})
 
 
-@pytest.mark.parametrize("loss", ["low", object()])
+@pytest.mark.parametrize("loss", ["low", "0.5", object()])
 def test_a_loss_that_is_no_number_is_refused(loss):
     optimizer = numpy_update.LearnedOptimizer("anchored", weights(optimizers.get("anchored")), 10)
     params = {"w": np.ones(3, np.float32)}

@@ -8,11 +8,14 @@ import tensorflow as tf
 
 import learned
 from learned import optimizers, registry
+from learned.optimizers.as_optimizer import with_weights
 from learned.outer_training import checkpoint, objectives
 from learned.outer_training import trainer as outer
 from learned.outer_training.options import Options
 from learned.outer_training.task_pool import TaskPool
+from taskset.catalogue import get_task
 from taskset.errors import ConfigError, StoreError
+from taskset.execution import loop
 from taskset.tasks.initializers import constant
 from tests.learned.outer_training.test_outer import suite
 
@@ -89,6 +92,32 @@ def test_a_rule_of_ones_own_with_a_number_in_its_state(tmp_path):
     assert train(tmp_path, 2, optimizer="mine").step == 2
 
 
+class Derived(learned.LearnedOptimizer):
+    """A learned optimizer of a class of one's own, made in its own way."""
+
+    def __init__(self, name):
+        def update(theta, grads, state, params, step, loss, validation_loss):
+            return {path: p - tf.exp(theta["rate"]) * grads[path] for path, p in params.items()}, state
+
+        super().__init__(name, {"rate": ((), constant(-4.0))}, lambda theta, params: {"n": 0}, update)
+
+
+def test_a_rule_of_a_class_of_ones_own(tmp_path):
+    learned.register_optimizer("derived")(lambda: Derived("derived"))
+    assert train(tmp_path, 2, optimizer="derived").step == 2
+
+
+def test_the_form_for_one_model_is_checked_as_well():
+    def alone(theta, grads, state, params, step, loss, validation_loss):
+        return {path: tf.reduce_sum(p) for path, p in params.items()}, state
+
+    rule("alone", alone=(lambda theta, params: {"n": 0}, alone))
+    made = optimizers.get("alone")
+    optimizer = with_weights(made, {"rate": np.float32(-4.0)})
+    with pytest.raises(ConfigError, match=r"a step of 'alone' made parameter .* float32 of shape \(\)"):
+        loop.train(get_task(TASK), optimizer, 3)
+
+
 # Objectives.
 
 
@@ -120,6 +149,12 @@ WRONG_OBJECTIVES = {
 def test_an_objective_returns_a_scalar(tmp_path, name):
     objective(WRONG_OBJECTIVES[name])
     one_line("objective 'mine' returned .*: allowed is a scalar float32, the loss", tmp_path, objective="mine")
+
+
+@pytest.mark.parametrize("number", [0.5, np.float32(0.5)])
+def test_a_number_is_a_loss(tmp_path, number):
+    objective(lambda loss: number)
+    assert train(tmp_path, objective="mine").step == 1
 
 
 def test_an_objective_that_fails_or_draws_or_lacks_a_part(tmp_path):
@@ -165,7 +200,7 @@ WRONG_ESTIMATORS = {
     "no pair": (lambda estimate, state: estimate, r"returned .*: allowed is a pair \(learned\.Estimate, state\)"),
     "nothing": (lambda estimate, state: None, r"returned None: allowed is a pair"),
     "a state of other entries": (with_entry(1), "returned a state with .*int64.* under 'calls', and was given nothing"),
-    "nothing in its state": (with_entry(None), "has None under 'calls': allowed are arrays of numbers|has array"),
+    "nothing in its state": (with_entry(None), "estimator 'mine' has None under 'calls': allowed are arrays of numbers"),
     "a gradient of objects": (given(gradient=np.array([None])), "returned an Estimate that is none"),
     "a text as its loss": (given(loss="low"), "returned an Estimate that is none"),
     "a state without a count": (lambda *both: (both[0], {"a": 1}), "a state of estimator .* is .*allowed is a dict with"),

@@ -228,6 +228,23 @@ def test_runs_of_an_own_optimizer_that_changed_are_not_taken_for_its_own(tmp_pat
             baseline.plan(["quadratic_family_seed4", "quadratic_family_seed3"], asked, tmp_path)
 
 
+def with_cache(learning_rate):
+    MADE[learning_rate] = True
+    return descent(learning_rate)
+
+
+MADE: dict[float, bool] = {}
+
+
+def test_what_an_optimizer_keeps_while_it_runs_is_no_change_of_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(registry, "_optimizers", dict(registry._optimizers))
+    taskset.register_optimizer("mine", learning_rate=0.001)(with_cache)
+    options = SweepOptions(("mine",), "synthetic", 4, (0,), 1, 2)
+    sweep_to_file("quadratic_family_seed3", options, tmp_path)
+    MADE.clear()  # as in a new process
+    assert baseline.plan(["quadratic_family_seed3"], options, tmp_path).finished
+
+
 def test_curves_of_an_own_model_that_changed_are_not_kept(root, monkeypatch):
     family = registry._families["own_regression"]
     monkeypatch.setitem(registry._families, "own_regression", dataclasses.replace(family, build=lambda config, data: None))
