@@ -134,7 +134,7 @@ def measure(optimizer, sets, steps):
 
     whole = suite(sets)
     chosen = Options(
-        "anchored", "pes", pairs=PAIRS, steps=STEPS, lengths="log_uniform:100:2000", first_lengths="spread", slots=SLOTS,
+        "anchored", pairs=PAIRS, steps=STEPS, lengths="log_uniform:100:2000", first_lengths="spread", slots=SLOTS,
         tasks_per_step=TASKS_PER_STEP, augment="mixed", late_restarts=0.8, differences="rms",
     )  # fmt: skip
     clock = Clock()

@@ -42,7 +42,8 @@ class Training:
         from learned.outer_training.options import Options
 
         options = Options(
-            "anchored_muon", "es_single", pairs=8, steps=50, lengths="log_uniform:100:1000", first_lengths="spread", slots=SLOTS,
+            "anchored_muon", estimator="es_single", pairs=8, steps=50, lengths="log_uniform:100:1000", first_lengths="spread",
+            slots=SLOTS,
             tasks_per_step=4, episodes=10**6, groups=groups,
         )  # fmt: skip
         place = stack.enter_context(tempfile.TemporaryDirectory())

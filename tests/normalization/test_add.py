@@ -307,7 +307,7 @@ def test_curves_that_a_correction_makes_valid_again_have_their_normalizers(tmp_p
         warnings.simplefilter("ignore", OutdatedBaselines)
         taken_back = changes.Change("0.2.0", "noise", "as it was for a while", lambda *_: True)
         found = {(task, "0.1.0"): [taken_back]}
-        patch.setattr(changes, "since", lambda name, source, version: found.get((name, version), []))
+        patch.setattr(changes, "changes_since", lambda name, source, version: found.get((name, version), []))
         ship.ship([old], tmp_path / "base")
         add([made.write(tmp_path / "new", [task], version="0.2.0", steps=40)], tmp_path / "base")
         assert {row.horizon for row in rows_of(tmp_path / "base", task)} == {40}

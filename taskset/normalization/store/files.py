@@ -31,7 +31,8 @@ from taskset.normalization.store import described, layout, sealed
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_TEMPORARY = re.compile(r"\.(.+?)\.(\d+)(?:\.[0-9a-f]{16})?\.tmp")  # random digits came with later versions
+# Names that `whole_file` gives: .NAME.PROCESS.DIGITS.tmp; earlier versions gave curves .TASK.parquet.PROCESS.tmp.
+_TEMPORARY = re.compile(r"\.(?:.+\.(\d+)\.[0-9a-f]{16}|.+\.parquet\.(\d+))\.tmp")
 
 
 def curve_path(root: str | Path, source: str, family: str, task: str) -> Path:
@@ -54,7 +55,7 @@ def make_directory(path: str | Path) -> None:
 def temporary_owner(name: str) -> int | None:
     """The process id in the name of a temporary file of `whole_file`; None for any other file."""
     match = _TEMPORARY.fullmatch(name)
-    return int(match[2]) if match else None
+    return int(match[1] or match[2]) if match else None
 
 
 @contextlib.contextmanager

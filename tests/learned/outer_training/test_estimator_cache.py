@@ -45,9 +45,7 @@ def test_a_process_that_has_much_else_keeps_some_programs():
 
 def test_a_training_does_not_notice(monkeypatch):
     names = ("quadratic_family_seed3", "quadratic_family_seed4", "TwoD_Bowl1")
-    chosen = Options(
-        "learnable_adam", "pes", pairs=2, steps=4, lengths="4", slots=1, tasks_per_step=1, first_lengths="together", seed=3
-    )
+    chosen = Options("learnable_adam", pairs=2, steps=4, lengths="4", slots=1, tasks_per_step=1, first_lengths="together", seed=3)
 
     def run(most):
         made = []

@@ -78,7 +78,15 @@ def test_training_finds_a_better_learning_rate(tmp_path):
     """SGD on digits, its learning rate .01 at first, far too low for 20 steps: rate and outer loss move as they should."""
     one = suite(("Digits_mlp32_bs128",))
     chosen = Options(
-        "learnable_sgd", "es_full", lengths="20", pairs=4, sigma=0.1, slots=1, tasks_per_step=1, learning_rate=0.2, warm_up=0
+        "learnable_sgd",
+        estimator="es_full",
+        lengths="20",
+        pairs=4,
+        sigma=0.1,
+        slots=1,
+        tasks_per_step=1,
+        learning_rate=0.2,
+        warm_up=0,
     )
     made, lines = trainer(tmp_path, one, chosen, TaskPool(one, chosen)), []
     made.train(25, report=lines.append)
