@@ -63,10 +63,20 @@ def test_what_is_chosen_on_one_seed_is_judged_on_the_other():
 
 
 def test_tasks_on_which_no_rate_gets_below_the_start_say_nothing():
-    assert horizons.fall(*only())
+    assert horizons.fall(*only(), horizons.SHORT)
     start, grid = only(bad=[(1, place) for place in range(len(ADAM))])
-    assert not horizons.fall(start, grid)
-    assert not horizons.fall(0.5, only()[1])
+    assert not horizons.fall(start, grid, horizons.SHORT)
+    assert not horizons.fall(0.5, only()[1], horizons.SHORT)
+
+
+def test_means_over_seeds_have_to_fall_as_well():
+    """Each of three judges has a rate below the start, another one each, and no rate is below it on average."""
+    grid = np.full([5, len(ADAM), len(horizons.STEPS[horizons.LONG])], 0.5)
+    grid[2:] = 3.0
+    for judge in range(3):
+        grid[2 + judge, judge] = 0.5
+    assert all((losses.min(axis=0) < 1).all() for losses in grid)
+    assert not horizons.fall(1.0, grid, horizons.LONG)
 
 
 def test_tables_have_a_row_for_each_family_the_networks_and_all():

@@ -61,13 +61,19 @@ def shards(names, costs, count, workers):
     return Schedule(max(one.makespan for one in each), first, float(np.sum(costs)), count * workers)
 
 
-def split(costs, options, parts, above=SPLIT_ABOVE):
-    """The costs with every task above `above` in so many equal parts, each of which builds and compiles the task again."""
-    whole, dear = costs[costs <= above], costs[costs > above]
-    runs = len(options.optimizers) * len(options.seeds)
-    assert runs % parts == 0
-    one = (dear - planning.TASK_SECONDS) / parts + planning.TASK_SECONDS
-    return np.concatenate([whole, np.repeat(one, parts)])
+def split(costs, estimated, options, parts, above=SPLIT_ABOVE):
+    """The costs of tasks and of parts of tasks, in the order of their estimates, the cheapest first.
+
+    Every task whose estimate is above `above` comes in so many equal parts, each of which builds and compiles the task again.
+    """
+    assert len(options.optimizers) * len(options.seeds) % parts == 0
+    dear = estimated > above
+
+    def each(seconds):
+        one = (seconds[dear] - planning.TASK_SECONDS) / parts + planning.TASK_SECONDS
+        return np.concatenate([seconds[~dear], np.repeat(one, parts)])
+
+    return each(costs)[np.argsort(each(estimated), kind="stable")]
 
 
 def estimates(options):
@@ -106,7 +112,7 @@ def line(title, schedule):
 def schedules(names, costs, options, cores):
     """The rows of the table. names, costs: in order of cost."""
     rates, seeds = len(options.optimizers), len(options.seeds)
-    by_rate, by_run = (np.sort(split(costs, options, parts)) for parts in (rates, rates * seeds))
+    by_rate, by_run = (split(costs, costs, options, parts) for parts in (rates, rates * seeds))
     rows = [
         line(f"`--shard i/{cores}`, 1 worker each", shards(names, costs, cores, 1)),
         line(f"`--shard i/{cores // 8}`, 8 workers each", shards(names, costs, cores // 8, 8)),
@@ -144,7 +150,7 @@ def text(costs, unknown, options, cores, ratios, measured, estimated):
     possible = [drawn(names, seconds, ratios, draw) for draw in range(DRAWS)]
     runs = len(options.optimizers) * len(options.seeds)
     whole = [queue(costs, cores).makespan for costs in possible]
-    apart = [queue(np.sort(split(costs, options, runs))[::-1], cores).makespan for costs in possible]
+    apart = [queue(split(costs, seconds, options, runs)[::-1], cores).makespan for costs in possible]
     every = np.array([ratio for some in ratios.values() for ratio in some])
     factor = np.exp(np.abs(np.log(every)))
     total, hundredth = seconds.sum(), seconds[-len(seconds) // 100 :].sum()

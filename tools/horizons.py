@@ -60,11 +60,16 @@ def load(horizon, roots):
     return found, families
 
 
-def regrets(start, grid, horizon):
-    """[steps chosen at, steps judged at], of one task: what the chosen rate loses, as a share of the decrease, at most 1."""
+def halves(grid, horizon):
+    """(means over the seeds that choose, over those that judge): [rates, steps] each."""
     chosen_by = CHOSEN_BY[horizon]
     judged_by = [seed for seed in range(len(grid)) if seed not in chosen_by]
-    chosen, judged = grid[chosen_by].mean(axis=0), grid[judged_by].mean(axis=0)  # [rates, steps]
+    return grid[chosen_by].mean(axis=0), grid[judged_by].mean(axis=0)
+
+
+def regrets(start, grid, horizon):
+    """[steps chosen at, steps judged at], of one task: what the chosen rate loses, as a share of the decrease, at most 1."""
+    chosen, judged = halves(grid, horizon)
     lowest = judged.min(axis=0)
     lost = (judged[chosen.argmin(axis=0)] - lowest) / (start - lowest)
     return np.minimum(lost, 1.0)
@@ -75,9 +80,9 @@ def best_rates(grid):
     return np.array(LOG10_LEARNING_RATES)[grid.mean(axis=0).argmin(axis=0)]
 
 
-def fall(start, grid):
-    """Whether, of each seed and after each number of steps, the lowest loss of all rates is below that of the start."""
-    return bool((grid.min(axis=1) < start).all())
+def fall(start, grid, horizon):
+    """Whether the lowest loss of all rates is below the start after each number of steps, of each seed and of both `halves`."""
+    return all(bool((losses.min(axis=0) < start).all()) for losses in (*grid, *halves(grid, horizon)))
 
 
 def titles(horizon):
@@ -102,7 +107,7 @@ def regret_table(lost, horizon):
 
 def section(found, families, horizon):
     """Markdown of the sweeps of one horizon."""
-    found = {task: of for task, of in found.items() if fall(*of)}
+    found = {task: of for task, of in found.items() if fall(*of, horizon)}
     families = np.array([families[task] for task in found])
     best = np.array([best_rates(grid) for _, grid in found.values()])
     lost = np.array([regrets(*of, horizon) for of in found.values()])

@@ -26,12 +26,21 @@ COLUMNS = ("task", "source", "optimizer", "seed", "step", "train")
 
 
 def curves(roots):
-    """The curves of both sources under some roots (None: the package's), in one frame; of each task, only rates of one root."""
+    """The curves of both sources under some roots (None: the package's), in one frame.
+
+    Those of a task on a source are all of one root, the first that has all rates.
+    """
     import pandas as pd
 
     given = {"source": list(SOURCES), "optimizer": ADAM, "horizon": STEPS, "columns": COLUMNS}
-    frames = [store.load_curves(root=root, **given) for root in roots]
-    return pd.concat(frames, ignore_index=True).drop_duplicates(["task", "source", "optimizer", "seed", "step"])
+    frames, known = [], set()
+    for root in roots:
+        frame = store.load_curves(root=root, **given).astype({"task": str, "source": str, "optimizer": str})
+        counts = frame.groupby(["task", "source"])["optimizer"].nunique()
+        new = set(counts.index[counts == len(ADAM)]) - known
+        frames.append(frame[pd.MultiIndex.from_frame(frame[["task", "source"]]).isin(new)])
+        known |= new
+    return pd.concat(frames, ignore_index=True)
 
 
 def final_losses(frame):

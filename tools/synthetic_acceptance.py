@@ -84,10 +84,9 @@ def _steps(name):
 
 def _structureless(task, data_dir):
     """The negative control of a task's data, opened."""
-    from synthetic_accuracy import structureless
-
     from taskset.datasets import arrays, images, text
     from taskset.datasets.corpus import Corpus, Documents
+    from tools.synthetic_accuracy import structureless
 
     rng = np.random.default_rng(0)
     origin = {"source": "structureless"}
@@ -227,7 +226,9 @@ def main():
                 reported.add(job)
                 print(f"{len(jobs) - len(waiting) + len(reported)}/{len(jobs)} {job} {progress.failed.get(job, '')}", flush=True)
 
-    workers.run(waiting, run_one, (str(options.out), options.data_dir), options.workers, say)
+    done = workers.run(waiting, run_one, (str(options.out), options.data_dir), options.workers, say)
+    if done.failed:
+        raise SystemExit(f"{len(done.failed)} sweeps failed: without them the tables would be of other tasks")
     text = f"{tables(options.out)}\n\n{report.conditions('tensorflow', 'numpy')}"
     print(text)
     if options.publish:

@@ -231,6 +231,7 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         if not moving:
             raise ConfigError("no variable has a gradient: the loss doesn't depend on the model")
         clipped = iter(self._clip_gradients([tf.convert_to_tensor(g) for g in grads if g is not None]))
+        losses = self._losses()  # before anything is changed
         self._apply_weight_decay(moving)
         params = {key(self._get_variable_index(v)): self._seen(v, v) for v in variables}
         gradients = {
@@ -245,7 +246,7 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
             state = rest.part(whole, self._init(self._weights(), params))
         step = tf.convert_to_tensor(self.iterations)
         planned = self._learned.planned(self._horizon.value, tf.float32)
-        params, state = self._update(self._weights(), gradients, state, params, step, *self._losses(), **planned)
+        params, state = self._update(self._weights(), gradients, state, params, step, *losses, **planned)
         state = rest.whole(whole, state) if rest else state
         map_leaves(self._state, lambda name, variable, value: variable.assign(value), state)
         for variable in moving:
@@ -294,9 +295,9 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
 
     def _check_validated(self):
         """Raise where a `ValidationLoss` was there and no longer is: its last loss would be used for ever."""
-        if self._validated_until is not None and int(self.iterations) >= self._validated_until:
+        if self._validated_until is not None and self._done() >= self._validated_until:
             raise ConfigError(
-                f"the last validation loss is of before step {int(self.iterations)}: {self._learned.name} reads one every "
+                f"the last validation loss is of before step {self._done()}: {self._learned.name} reads one every "
                 f"{VALIDATION_INTERVAL} steps: give fit callbacks=[learned.keras.ValidationLoss(..)] each time"
             )
 
@@ -383,14 +384,14 @@ class ValidationLoss(keras.callbacks.Callback):
         if not isinstance(optimizer, LearnedOptimizer):
             raise ConfigError(f"{type(optimizer).__name__} reads no validation loss; remove the callback")
         optimizer.expect_validation_losses()
-        self._next = -(-int(optimizer.iterations) // VALIDATION_INTERVAL) * VALIDATION_INTERVAL
+        self._next = -(-optimizer._done() // VALIDATION_INTERVAL) * VALIDATION_INTERVAL
         optimizer._validated_until = self._next
         _watch(self.model)
 
     def on_train_batch_begin(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Measure, if it is time."""
         optimizer = self.model.optimizer
-        step = int(optimizer.iterations)
+        step = optimizer._done()
         if step < self._next:
             return
         if not optimizer.built:

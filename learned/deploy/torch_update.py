@@ -219,7 +219,7 @@ class LearnedOptimizer(torch.optim.Optimizer):
         params = [p for group in self.param_groups for p in group["params"]]
         saved = [key for group in state_dict["param_groups"] for key in group["params"]]
         for key, p in zip(saved, params):
-            for name in ("m", "v", "u", "rms"):  # averages, the first axis being their number
+            for name in ("m", "v", "u", "rms", "h0", "c0", "h1", "c1"):  # the first axis is their number
                 value = state_dict["state"].get(key, {}).get(name)
                 if value is not None and value.shape[1:] != p.shape:
                     raise ValueError(

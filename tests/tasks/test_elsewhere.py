@@ -39,6 +39,8 @@ def test_torch(task, expected):
     for path, w in expected[0].items():
         np.testing.assert_allclose(found[path.replace(".", "_")].detach(), w, rtol=1e-4, atol=1e-6)
     assert module.step == STEPS and module.loss(step=0).item() != module.loss(step=1).item()
+    first = module.loss(split="test").item()
+    assert module.step == STEPS and module.loss(split="test").item() != first  # a look takes no train batch
     assert module.loss(step=2).item() == module.loss(step=2).item() != module.loss(step=2, split="test").item()
     with pytest.raises(ConfigError):
         module.loss(step=-1)

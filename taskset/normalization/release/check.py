@@ -57,7 +57,8 @@ def check(root: str | Path | None = None) -> list[str]:
     today = collect.without_outdated(dated) if merged else dated  # later files of a group may renew curves of an older one
     with _faults_in(found):
         collect.check_runs(today)
-        for version in {c.version for c in dated}:  # outdated ones are loaded by their version
+    for version in sorted({c.version for c in dated}):  # outdated ones are loaded by their version
+        with _faults_in(found):
             collect.check_runs([c for c in dated if c.version == version])
     if not merged:
         found += _version_problems(made_by)

@@ -189,9 +189,10 @@ def import_npz(paths: Sequence[str | Path], out: str | Path, report: Callable[[s
     seen: dict[tuple[str, str], str | Path] = {}
     for path in paths:
         released = read(path)
-        where = seen.setdefault((released.task, released.family), path)
-        if where is not path:
-            raise StoreError(f"{path} and {where} are the same task and optimizer family: pass one of them")
+        key = released.task, released.family
+        if key in seen:
+            raise StoreError(f"{path} and {seen[key]} are the same task and optimizer family: pass one of them")
+        seen[key] = path
     for path in paths:
         released = read(path)
         table, dropped = to_table(released)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
@@ -90,8 +91,12 @@ def jnp_split(vector: jax.Array, ends: Sequence[int] | np.ndarray) -> list[jax.A
 
 
 def _takes_value(transformation: optax.GradientTransformation) -> bool:
-    """Whether update takes further arguments by name (optax.GradientTransformationExtraArgs), such as the loss."""
-    return type(transformation).__name__ == "GradientTransformationExtraArgs"
+    """Whether update takes further arguments by name, such as the loss as `value`."""
+    try:
+        parameters = inspect.signature(transformation.update).parameters.values()
+    except (TypeError, ValueError):  # of a function that can't be looked into
+        return type(transformation).__name__ == "GradientTransformationExtraArgs"
+    return any(each.name == "value" or each.kind is each.VAR_KEYWORD for each in parameters)
 
 
 class OptaxSteps:

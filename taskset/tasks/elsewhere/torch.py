@@ -20,13 +20,15 @@ CHUNK = 32  # raw batches that are drawn at once
 class TorchTask(torch.nn.Module):
     """The parameters of a task, {path: parameter}, and its loss. Made by `Task.as_torch`.
 
-    Start, batches and random numbers are those of a baseline with the same seed. step: number of the next batch. The parameters
-    are parts of one vector that TensorFlow reads in place; where something else is put in their places, they are copied.
+    Start, batches and random numbers are those of a baseline with the same seed. step: number of the next train batch. The
+    parameters are parts of one vector that TensorFlow reads in place; where something else is put in their places, they are
+    copied.
     """
 
     def __init__(self, task: Task, seed: int) -> None:
         super().__init__()
         self.task, self.seed, self.step = task, seeds.check(seed), 0
+        self._looks: dict[str, int] = {}  # number of the last batch of each other split
         self._vectors = VectorTask(task)
         self._program: ValueAndGradients | None = None
         self._chunks: dict[str, tuple[int, RawTensors, list[tf.Tensor]]] = {}
@@ -46,13 +48,21 @@ class TorchTask(torch.nn.Module):
         Raises: UnknownName for a split, ConfigError for a step.
         """
         if step is None:
-            step, self.step = self.step, self.step + 1
+            step = self._next(split)
         raw, numbers = self._raw(split, seeds.check_step(step))
         self._program = self._program or self._vectors.compiled(raw)
         parameters = list(self._parameters.values())
         return _Loss.apply(self._program, raw, numbers, self._vectors, self._vector(parameters), *parameters)
 
     forward = loss
+
+    def _next(self, split: str) -> int:
+        """The number of the next batch of a split; a look at one takes no batch of another."""
+        if split == "train":
+            self.step += 1
+            return self.step - 1
+        self._looks[split] = self._looks.get(split, -1) + 1
+        return self._looks[split]
 
     def _vector(self, parameters: list[torch.Tensor]) -> torch.Tensor:
         """All parameters as one vector, without a copy while they are where they were put."""

@@ -205,6 +205,12 @@ def refused(message, function):
     assert "\n" not in str(error.value)
 
 
+def test_a_step_that_is_refused_changes_nothing():
+    ones, variable = tf.ones([3]), keras.Variable(np.ones(3, np.float32))
+    refused("reads the train loss", lambda: made("anchored", weight_decay=0.1).apply([ones], [variable]))
+    np.testing.assert_array_equal(variable, np.ones(3))
+
+
 def test_losses_that_are_no_scalar_and_models_without_gradients():
     ones, variable = tf.ones([3]), keras.Variable(np.ones(3, np.float32))
     for shape in ([4], [2, 1]):
