@@ -270,9 +270,9 @@ def section(found):
 An MLP 784-720-600-10 (1,003,810 parameters), batches of {BATCH}, one thread, one core: CPU milliseconds, medians of steps in
 turn. An optimizer's cost is that of a step less the gradient's. `anchored` is the rule with its whole network, whatever the
 weights; in the pretrained `{SHIPPED}` the network's last layer is 0, so that the direction is NAdam's: nothing is
-computed of the network, and the numbers are the same up to rounding. `anchored_muon` makes matrices orthogonal, in blocks of at
+computed of the network, and its steps are those of the whole network, up to rounding. `anchored_muon` makes matrices orthogonal, in blocks of at
 most 128 rows, by products of matrices; as in all rules, the batch doesn't matter. Wanted: at most twice the gradient in Keras
-and PyTorch, 100 ms in NumPy. Load average while measuring: {os.getloadavg()[1]:.0f}; where it is above the number of cores,
+and PyTorch, 100 ms in NumPy. Load average when this was written: {os.getloadavg()[1]:.0f}; where it is above the number of cores,
 caches are shared with other work. Made by `python -m benchmarks.deployed`.
 
 {report.table(header, rows)}
@@ -281,7 +281,7 @@ caches are shared with other work. Made by `python -m benchmarks.deployed`.
         times = found["numpy"]
         rows = [[f"`{name}`", f"{times[name] - times['gradient']:.0f}"] for name in RULES]
         text += f"""
-In NumPy, all rules with a network, a step of as many parameters:
+In NumPy, further rules, a step of as many parameters:
 
 {report.table(["rule", "ms"], rows)}
 """

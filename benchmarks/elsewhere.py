@@ -68,7 +68,7 @@ WAYS = {"compiled loop": compiled, "PyTorch": in_torch, "JAX": in_jax}
 
 
 def measure(name):
-    """{way: milliseconds a step} of a task."""
+    """(number of parameters, {way: milliseconds a step}) of a task."""
     from taskset.catalogue import get_task
 
     task = get_task(name, "synthetic")
@@ -90,7 +90,8 @@ def text(rows):
     return f"""## Tasks in PyTorch and JAX
 
 Milliseconds of a step: loss and gradients of a batch after another, no optimizer. PyTorch: `module.loss().backward()`; JAX: the
-jitted `jax.value_and_grad(loss)`, with its batches. CPU time on one core, the fastest of {ROUNDS} rounds of {STEPS} steps;
+jitted `jax.value_and_grad(loss)`. Both draw and prepare their batches within the step, the compiled loop's are drawn before: "over
+it" has that as well. CPU time on one core, the fastest of {ROUNDS} rounds of {STEPS} steps;
 synthetic data.
 
 {report.table(header, rows)}

@@ -20,4 +20,5 @@ anchored_controller, anchored_muon_start,       where weights that ship come fro
     anchored_muon_drawn, valid_variant, shipped_checkpoint, gpu/
 yardstick, real_and_synthetic                   on real images
 muon_blocks, late_parameters                    what one property of a rule does
+cross_fitted                                    what tuning gains by being judged on its own runs
 """

@@ -124,7 +124,7 @@ def main():
     means[HORIZONS[1]], diverged = found.loc["train", HORIZONS[1]], diverged.loc["train", HORIZONS[1]]
     best = ordered(means[HORIZONS[1]])
     write_text(json.dumps({"name": best[0], **asdict(settings[best[0]])}, indent=1) + "\n", args.out / "best.json")
-    header = ["rule", "rate", "schedule", *(f"{h:,} steps" for h in HORIZONS), "diverged runs of 2,000"]
+    header = ["rule", "rate", "schedule", *(f"{h:,} steps" for h in HORIZONS), "diverged, of the runs of 2,000 steps"]
     rows = []
     for name in [*best, *(name for name in ordered(means[HORIZONS[0]]) if name not in best)]:
         one = settings[name]

@@ -174,7 +174,7 @@ class LearnedOptimizer(torch.optim.Optimizer):
             warnings.warn(
                 f"step {step + 1} of a training planned for steps={self.steps}: {self.name} stays at the end of its schedule; "
                 "make it with the steps of the whole training, or set optimizer.steps",
-                stacklevel=2,
+                stacklevel=5,  # the line that called `step`, through its two wrappers
             )
 
     def _check_moving(self, group, moving):

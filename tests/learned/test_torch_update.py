@@ -271,7 +271,11 @@ def test_beyond_the_planned_steps_it_warns_once(name):
         with pytest.raises(UserWarning, match="step 3 of a training planned for steps=2: .*set optimizer.steps"):
             optimizer.step(loss=1.0)
         optimizer.step(loss=1.0)
-        optimizer.steps = 4
+        optimizer.steps = 3
+        with pytest.warns(UserWarning, match="step 5 of") as warned:
+            optimizer.step(loss=1.0)
+        assert [one.filename for one in warned] == [__file__]  # the user's line
+        optimizer.steps = 6
         optimizer.step(loss=1.0)
         other = made([torch.nn.Parameter(torch.ones(3))], "mlp", steps=1)
         for _ in range(3):
