@@ -90,8 +90,8 @@ def text(rows):
     return f"""## Tasks in PyTorch and JAX
 
 Milliseconds of a step: loss and gradients of a batch after another, no optimizer. PyTorch: `module.loss().backward()`; JAX: the
-jitted `jax.value_and_grad(loss)`. Both draw and prepare their batches within the step, the compiled loop's are drawn before: "over
-it" has that as well. CPU time on one core, the fastest
+jitted `jax.value_and_grad(loss)`. Both draw and prepare their batches within the step, the compiled
+loop's are drawn before: "over it" has that as well. CPU time on one core, the fastest
 of {ROUNDS} rounds of {STEPS} steps;
 synthetic data.
 
