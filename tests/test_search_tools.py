@@ -24,8 +24,11 @@ def test_schedules_by_hand():
 
 def test_dear_tasks_are_split():
     options = SweepOptions(("a", "b"), "synthetic", 50, (0, 1))
-    found = cluster_reckoning.split(np.array([10.0, 106.0]), options, 4, above=50)
+    estimated = np.array([10.0, 106.0])
+    found = cluster_reckoning.split(estimated, estimated, options, 4, above=50)
     assert found.tolist() == [10.0, 31.0, 31.0, 31.0, 31.0]  # a quarter of 100, and building it again
+    # What is split, and in which order it comes, was known before the costs were.
+    assert cluster_reckoning.split(np.array([206.0, 26.0]), estimated, options, 4, above=50).tolist() == [206.0, *[11.0] * 4]
 
 
 def test_the_gaussian_process_is_that_of_its_definition():
