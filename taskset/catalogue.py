@@ -17,7 +17,7 @@ import numpy as np
 
 from taskset import registry
 from taskset.datasets.base import check_source
-from taskset.errors import ConfigError, InfeasibleTask, TasksetError, cut, nearest, origin, shown, unknown
+from taskset.errors import ConfigError, InfeasibleTask, TasksetError, cut, file_of, nearest, origin, shown, unknown
 from taskset.execution import runtime
 from taskset.patterns import matching
 from taskset.registry import Config, Facts, Family
@@ -199,15 +199,16 @@ def check_lengths(family_name: str, value: Config, path: str = "") -> None:
 def facts(family_name: str, config: Config) -> Facts:
     """The `Facts` of a config (`Facts()` if the family registered none); what takes too much memory is infeasible."""
     describe = family(family_name).facts
-    described = describe(config) if describe and not registry.is_own(describe) else _own_facts(family_name, describe, config)
+    if describe is None:
+        described = Facts()
+    else:
+        described = _own_facts(family_name, describe, config) if registry.is_own(describe) else describe(config)
     reason = described.infeasible or _too_large(described)
     return described if reason == described.infeasible else replace(described, infeasible=reason)
 
 
-def _own_facts(family_name: str, describe: Callable[[Config], Facts] | None, config: Config) -> Facts:
-    """Those that a user's function returns; `Facts()` where there is none."""
-    if describe is None:
-        return Facts()
+def _own_facts(family_name: str, describe: Callable[[Config], Facts], config: Config) -> Facts:
+    """Those that a user's function returns."""
     described = _called(f"the facts of family {family_name!r}", describe, config)
     if not isinstance(described, Facts):
         raise ConfigError(f"the facts of family {family_name!r} are {shown(described)}: allowed is taskset.Facts(data=.., ..)")
@@ -227,8 +228,7 @@ def _called(what: str, function: Callable[..., Any], *arguments: Any) -> Any:
     except TasksetError:
         raise
     except Exception as error:
-        file = getattr(getattr(function, "__code__", None), "co_filename", None)
-        raise ConfigError(f"{what} can't be made: {origin(error, file)}") from error
+        raise ConfigError(f"{what} can't be made: {origin(error, file_of(function))}") from error
 
 
 def _too_large(described: Facts) -> str | None:
@@ -342,11 +342,12 @@ def _build(name, family, config, source, data_dir):
     except TasksetError:
         raise
     except Exception as error:
-        raise ConfigError(f"task {shown(name)} can't be built: {origin(error, build.__code__.co_filename)}") from error
-    said = {path: tuple(shape) for path, shape in (described.parameter_shapes or task.parameter_shapes).items()}
-    if registry.is_own(build) and said != {path: tuple(shape) for path, shape in task.parameter_shapes.items()}:
-        raise ConfigError(
-            f"the facts of family {family!r} say parameters {shown(said)}, and task {shown(name)} has "
-            f"{shown(dict(task.parameter_shapes))}: leave parameter_shapes out, or say what it has"
-        )
+        raise ConfigError(f"task {shown(name)} can't be built: {origin(error, file_of(build))}") from error
+    if registry.is_own(build) and described.parameter_shapes:
+        said, has = ({path: tuple(shape) for path, shape in one.parameter_shapes.items()} for one in (described, task))
+        if said != has:
+            raise ConfigError(
+                f"the facts of family {family!r} say parameters {shown(said)}, and task {shown(name)} has {shown(has)}: leave "
+                "parameter_shapes out, or say what it has"
+            )
     return task

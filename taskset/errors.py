@@ -70,6 +70,11 @@ def guessed(name: object, names: Iterable[str]) -> str:
     return f"; did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
 
 
+def file_of(function: object) -> str | None:
+    """The path of the file that a function is written in; None where it has no code of Python's."""
+    return getattr(getattr(function, "__code__", None), "co_filename", None)
+
+
 def origin(error: BaseException, inside: str | None = None) -> str:
     """An error and its place in one line: `NameError: name 'x' is not defined (/home/me/tasks.py, line 12)`.
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from learned.estimators.base import Estimate
 from learned.types import Tree
+from learned.unrolling.vectors import leaves
 from taskset.errors import ConfigError, shown
 
 Kinds = dict[str, tuple[str, tuple[int, ...]]]  # {leaf: (dtype, shape)}
@@ -23,15 +23,6 @@ def checked_state(state: Tree, name: str) -> Kinds:
             'finished, or "episodes" (learned.estimators.episodes)'
         )
     return {path: _kind(leaf, path, name) for path, leaf in leaves(state)}
-
-
-def leaves(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """(path, leaf) as `learned.unrolling.vectors.named_leaves` names them; tensors stay where they are."""
-    if not isinstance(tree, dict):
-        yield prefix, tree
-        return
-    for key, value in tree.items():
-        yield from leaves(value, f"{prefix}|{key}" if prefix else str(key))
 
 
 def _kind(leaf, path, name):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -40,33 +40,37 @@ class Layout:
         return {path: part.reshape(shape) for (path, shape), part in zip(self.shapes.items(), parts)}
 
 
-def named_leaves(tree: Any, prefix: str = "") -> Arrays:
-    """{"a|b": NumPy array} of a nested dict {"a": {"b": tensor or array}}; keys must be free of "|"."""
+def leaves(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """("a|b", tensor or array) of each leaf of a nested dict {"a": {"b": tensor or array}}; keys must be free of "|"."""
     if not isinstance(tree, dict):
-        return {prefix: np.asarray(tree)}
-    leaves = {}
+        yield prefix, tree
+        return
     for key, value in tree.items():
-        leaves.update(named_leaves(value, f"{prefix}|{key}" if prefix else key))
-    return leaves
+        yield from leaves(value, f"{prefix}|{key}" if prefix else str(key))
 
 
-def from_leaves(template: Any, leaves: Mapping[str, np.ndarray]) -> Any:
+def named_leaves(tree: Any) -> Arrays:
+    """{"a|b": NumPy array} of `leaves`."""
+    return {path: np.asarray(leaf) for path, leaf in leaves(tree)}
+
+
+def from_leaves(template: Any, named: Mapping[str, np.ndarray]) -> Any:
     """A nested dict like `template` with the arrays of `named_leaves`; tensors where the template has tensors.
 
     Raises ValueError where a leaf is missing, has another shape or type, or stands nowhere in the template.
     """
-    unknown = sorted({*leaves} - {*named_leaves(template)})
+    unknown = sorted({*named} - {path for path, _ in leaves(template)})
     if unknown:
         raise ValueError(f"{unknown[0]!r} is unknown")
-    return _from_leaves(template, leaves, "")
+    return _from_leaves(template, named, "")
 
 
-def _from_leaves(template: Any, leaves: Mapping[str, np.ndarray], prefix: str) -> Any:
+def _from_leaves(template: Any, named: Mapping[str, np.ndarray], prefix: str) -> Any:
     if isinstance(template, dict):
-        return {key: _from_leaves(value, leaves, f"{prefix}|{key}" if prefix else key) for key, value in template.items()}
-    if prefix not in leaves:
+        return {key: _from_leaves(value, named, f"{prefix}|{key}" if prefix else key) for key, value in template.items()}
+    if prefix not in named:
         raise ValueError(f"{prefix!r} is missing")
-    leaf, expected = leaves[prefix], np.asarray(template)
+    leaf, expected = named[prefix], np.asarray(template)
     if leaf.shape != expected.shape or leaf.dtype != expected.dtype:
         raise ValueError(f"{prefix!r} is {leaf.dtype} {leaf.shape}; expected is {expected.dtype} {expected.shape}")
     return tf.constant(leaf) if tf.is_tensor(template) else leaf

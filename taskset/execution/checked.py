@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from taskset.errors import ConfigError, TasksetError, cut, origin, shown
+from taskset.errors import ConfigError, TasksetError, cut, file_of, origin, shown
 from taskset.optimizers.base import Gradients, Hparams, Params, State, Step, Update
 from taskset.random import hidden
 from taskset.tasks import graphs
@@ -92,8 +92,7 @@ def traced(function: Any, what: str, may_change: Sequence[tf.Variable]) -> Itera
 
 def _failed(function: Any, what: str, error: Exception) -> ConfigError:
     plain = getattr(getattr(function, "__self__", None), "formula", getattr(function, "__func__", function))
-    file = getattr(getattr(plain, "__code__", None), "co_filename", None)
-    return ConfigError(f"{what} failed: {origin(error, file)}")
+    return ConfigError(f"{what} failed: {origin(error, file_of(plain))}")
 
 
 def _changed(graph: tf.Graph, operations: Sequence[tf.Operation]) -> set[str]:

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from taskset.errors import ConfigError, TasksetError, cut, origin, shown
+from taskset.errors import ConfigError, TasksetError, cut, file_of, origin, shown
 
 
 def called(factory: Callable[..., Any], given: Mapping[str, Any], name: str) -> Any:
@@ -20,8 +20,7 @@ def called(factory: Callable[..., Any], given: Mapping[str, Any], name: str) -> 
             f"optimizer {name!r} with {shown(given)}: {cut(str(error), 200)}; change its hyperparameters"
         ) from error
     except Exception as error:  # whatever a user's function raises
-        file = getattr(getattr(factory, "__code__", None), "co_filename", None)
-        raise ConfigError(f"optimizer {name!r} with {shown(given)} can't be made: {origin(error, file)}") from error
+        raise ConfigError(f"optimizer {name!r} with {shown(given)} can't be made: {origin(error, file_of(factory))}") from error
 
 
 def with_horizon(factory: Callable[..., Any], given: dict[str, Any], horizon: int | None) -> dict[str, Any]:
