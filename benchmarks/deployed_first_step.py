@@ -103,6 +103,7 @@ def main():
     parser.add_argument("--layers", type=int, nargs="+", default=[10, 40], help="Numbers of hidden layers.")
     report.publish_option(parser)
     options = parser.parse_args()
+    report.require_whole(parser, options, "layers")
     report.compile_everything()
     sides = [side for side in SIDES if importlib.util.find_spec(side)]
     cases = list(itertools.product(sides, options.layers, OPTIMIZERS))

@@ -268,6 +268,7 @@ def main():
     parser.add_argument("--no-timing", action="store_true", help="Write the programs and time nothing here.")
     report.publish_option(parser)
     args = parser.parse_args()
+    report.require_whole(parser, args, "task", "copies", "outer", "optimizers")
     if args.publish and args.no_timing:
         parser.error("--publish needs the times that --no-timing leaves out")
     cores = os.sched_getaffinity(0)

@@ -136,6 +136,7 @@ def main():
     parser.add_argument("--modes", action="store_true", help="Time all execution modes of ours; there is no section for that.")
     report.publish_option(parser)
     args = parser.parse_args()
+    report.require_whole(parser, args, "lines", "modes")
     lines, ours, jax = [], Process(Ours, args.core), Process(Jax, args.core)
     for name in inner_tasks.names():
         if any(part in name for part in args.lines):

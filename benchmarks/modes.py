@@ -87,6 +87,7 @@ def main():
     parser.add_argument("--max-ms", type=float, default=60.0, help="Only tasks whose step takes at most so long.")
     report.publish_option(parser)
     args = parser.parse_args()
+    report.require_whole(parser, args, "family")
     rows = []
     for family in args.family:
         results = []

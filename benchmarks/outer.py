@@ -224,6 +224,7 @@ def main():
     parser.add_argument("--estimators", nargs="+", default=("pes", "bptt"), help="Estimators to time.")
     report.publish_option(parser)
     args = parser.parse_args()
+    report.require_whole(parser, args, "optimizers", "estimators")
     report.compile_everything()
     lines = []
     for estimator in args.estimators:

@@ -161,8 +161,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--sets", nargs="+", default=("mnist", "fashion_mnist"))
-    parser.add_argument("--publish", action="store_true", help="Write the table into docs/benchmarks.md.")
+    report.publish_option(parser)
     args = parser.parse_args()
+    report.require_whole(parser, args, "sets")
     report.compile_everything()
     from taskset.execution.runtime import start_tensorflow
 

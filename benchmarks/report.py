@@ -18,6 +18,13 @@ def publish_option(parser, what="the section of docs/benchmarks.md"):
     parser.add_argument("--publish", action="store_true", help=f"Write {what}; without this option nothing is changed.")
 
 
+def require_whole(parser, arguments, *options):
+    """End the script where --publish would replace a section by a part of it: by one for which an option chose some lines."""
+    chosen = [option for option in options if getattr(arguments, option) != parser.get_default(option)]
+    if arguments.publish and chosen:
+        parser.error(f"--publish writes the whole section: leave out {', '.join('--' + option for option in chosen)}")
+
+
 def folder_options(parser):
     """Add --out DIR and --publish, of which one is needed: where a script puts its page and its pictures."""
     chosen = parser.add_mutually_exclusive_group(required=True)

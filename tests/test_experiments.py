@@ -1,6 +1,5 @@
 """The mathematics of tools/experiments/: what is conserved, and slopes, variances and scores against their formulas."""
 
-import json
 import types
 
 import numpy as np
@@ -13,6 +12,7 @@ from tools.experiments import (
     conv_and_mlp,
     gradient_variance,
     input_noise,
+    kept,
     ladders,
     large_image,
     objectives,
@@ -316,7 +316,7 @@ def test_scores_of_held_out_tasks_are_normalized_and_have_a_limit():
 
 @pytest.fixture
 def short_moments(monkeypatch):
-    for name, value in {"MOMENTS": 2, "SHARE": 2, "BATCHES": 2, "TIMED": 2}.items():
+    for name, value in {"MOMENTS": 2, "SHARE": 2, "BATCHES": 2}.items():
         monkeypatch.setattr(large_image, name, value)
 
 
@@ -325,6 +325,7 @@ def test_a_long_run_goes_on_where_it_was_interrupted(tmp_path, short_moments, mo
 
     task, rule = get_task(tiny_problem.TASK, "synthetic"), adaptive.adam(0.01)
     losses, moments, *_ = large_image.trained(task, rule, 24, tmp_path / "whole")
+    assert moments.keys() == {"valid_outer", "test"}
     evaluation = large_image.evaluation
 
     def interrupted(task):
@@ -344,26 +345,61 @@ def test_a_long_run_goes_on_where_it_was_interrupted(tmp_path, short_moments, mo
     monkeypatch.setattr(large_image, "evaluation", evaluation)
     again, same, seconds, wall = large_image.trained(task, rule, 24, tmp_path / "parts")
     np.testing.assert_array_equal(again, losses)
-    for split, values in moments.items():
-        np.testing.assert_array_equal(same[split], values)
+    assert same == moments
+    for values in map(np.array, moments.values()):
         assert values.shape == (2, 2) and np.all((values[:, 1] >= 0) & (values[:, 1] <= 1))
     assert losses.shape == (24,) and seconds > 0 and wall > 0
     assert losses[-6:].mean() < losses[:6].mean()
 
 
-def test_the_number_of_steps_follows_from_the_hours_and_is_kept(tmp_path, short_moments):
-    from taskset.optimizers import adaptive
-
-    task, rule = get_task(tiny_problem.TASK, "synthetic"), adaptive.adam(0.01)
-    steps = large_image.planned(task, rule, 1 / 3600, tmp_path)
-    per_step = json.loads((tmp_path / "plan.json").read_text())["seconds_per_step"]
-    assert steps % 4 == 0 and abs(steps - 1 / per_step) <= 4
-    assert large_image.planned(task, rule, 100, tmp_path) == steps
-
-
-def test_the_end_of_a_run_that_diverged_is_infinite():
+def test_what_is_kept_of_a_run_that_diverged(short_moments):
     losses = np.linspace(5, 1, 50)
-    assert large_image.end(losses) == losses[-5:].mean() and large_image.end([*losses] * np.array([np.nan])) == np.inf
+    kept = large_image.summary(losses, {"test": [[1.0, 0.5], [np.nan, 0.1]]}, 2.0, 3.0)
+    assert kept["end"] == losses[-5:].mean() and kept["means"] == [losses[:25].mean(), losses[25:].mean()]
+    assert kept["moments"] == {"test": [[1.0, 0.5], [None, 0.1]]}
+    diverged = large_image.summary(np.where(np.arange(50) < 30, losses, np.inf), {}, 2.0, 3.0)
+    assert diverged["end"] is None and diverged["means"] == [losses[:25].mean(), None]
+    assert large_image.number(None, 3) == "not finite" and large_image.number(1.0, 2) == "1.00"
+
+
+def test_the_rate_that_ends_lowest_is_run_in_full(tmp_path, monkeypatch):
+    ends = {"a, 1": 0.5, "a, 2": None, "a, 3": 0.2}
+    made = dict.fromkeys(["learned", *ends])
+    monkeypatch.setattr(large_image, "rules", lambda: (made, {"a": list(ends)}))
+    monkeypatch.setattr(large_image, "trained", lambda task, rule, steps, folder: (folder.name, steps))
+    names = {label.replace(", ", "_"): label for label in ends}
+    monkeypatch.setattr(large_image, "summary", lambda name, steps: {"end": ends.get(names.get(name)), "steps": steps})
+    monkeypatch.setattr("taskset.catalogue.get_task", lambda *_: None)
+    found = large_image.measure(tmp_path, 400)
+    assert found == {"learned": (1, {"end": None, "steps": 400}), "a, 3": (3, {"end": 0.2, "steps": 400})}
+    assert kept.Results("large_image", tmp_path).find("short/a_1", {"steps": 40}) == {"end": 0.5, "steps": 40}
+
+
+def test_results_are_kept_and_not_made_twice_nor_mixed(tmp_path):
+    results = kept.Results("experiment", tmp_path / "runs", tmp_path / "tree")
+    assert results.find("5/a", {"minutes": 5}) is None
+    assert results.make("5/a", {"minutes": 5}, lambda: {"loss": 1.0}) == {"loss": 1.0}
+    results.publish()
+    elsewhere = kept.Results("experiment", tmp_path / "other", tmp_path / "tree")
+    assert elsewhere.make("5/a", {"minutes": 5}, lambda: pytest.fail("made again")) == {"loss": 1.0}
+    with pytest.raises(ValueError, match="minutes.: 5.*minutes.: 60"):
+        elsewhere.find("5/a", {"minutes": 60})
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        elsewhere.make("b", {}, lambda: float("nan"))
+
+
+def test_the_table_of_task_counts_is_of_the_trainings_that_there_are(tmp_path, monkeypatch):
+    results = kept.Results("task_counts", tmp_path)
+    scores = {place: [[0.25, 0.75]] for place in (task_counts.SAME, task_counts.LEFT_OUT)}
+    monkeypatch.setattr(task_counts, "arm", lambda *_: {"5": {"steps": 7, "scores": scores}})
+    monkeypatch.setattr(task_counts, "hand_designed", lambda: {"Adam": scores})
+    found, others = task_counts.measure(results, 5.0, [task_counts.pair("10:1")])
+    again, _ = task_counts.measure(results, 5.0, [])
+    assert found == again and list(found) == [(10, 1)]
+    text = task_counts.section(found, others, "task_counts_5.png")
+    assert "| 10 | 1 | 5 | 7 | 0.5 [" in text and "1 of 8 trainings" in text
+    task_counts.draw(found, others, tmp_path / "picture.png")
+    assert (tmp_path / "picture.png").stat().st_size > 10_000
 
 
 def test_a_rule_by_itself_is_trained_as_it_is_beside_others():

@@ -1,5 +1,6 @@
 """Scripts of benchmarks/ and tools/: run as modules, and change docs/ or the package only with --publish."""
 
+import argparse
 import ast
 import importlib
 import sys
@@ -90,3 +91,14 @@ def test_scripts_are_modules(path):
     assert "sys.path" not in text
     names = {alias.name for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Import) for alias in node.names}
     assert not names & {other.stem for other in SCRIPTS if other.stem not in sys.stdlib_module_names}
+
+
+def test_a_part_of_a_section_is_not_published(capsys):
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--lines", nargs="*", default=["all"])
+    report.publish_option(parser)
+    for given in (["--publish"], ["--lines", "one"], ["--publish", "--lines", "all"]):
+        report.require_whole(parser, parser.parse_args(given), "lines")
+    with pytest.raises(SystemExit):
+        report.require_whole(parser, parser.parse_args(["--publish", "--lines", "one"]), "lines")
+    assert "leave out --lines" in capsys.readouterr().err

@@ -6,6 +6,7 @@ Shared by image and text data. Nothing here needs TensorFlow.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import re
@@ -160,14 +161,20 @@ def not_prepared(name: str, data_dir: Directory | None, download: int | None, wh
 
 
 def require_writable(directory: Directory) -> None:
-    """Make `directory`, and raise `StoreError` unless files can be written there: for use before the work, not after it."""
+    """Raise `StoreError` unless files can be written in `directory` or where it will be made: before the work, not after it.
+
+    A directory marked read-only is left alone even by root, who could write there.
+    """
+    place = Path(directory).absolute()
+    parent = next(folder for folder in (place, *place.parents) if folder.exists())
     try:
-        Path(directory).mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=directory):
+        if not parent.stat().st_mode & 0o222:
+            raise PermissionError(errno.EACCES, "marked read-only", str(parent))
+        with tempfile.TemporaryFile(dir=parent):
             pass
     except OSError as error:
         raise StoreError(
-            f"can't write in {str(directory)!r} ({error.strerror}): name a directory of your own with --data-dir, "
+            f"can't write in {str(parent)!r} ({error.strerror}): name a directory of your own with --data-dir, "
             f"or set {CACHE_VARIABLE} to keep what is built from prepared data elsewhere"
         ) from None
 

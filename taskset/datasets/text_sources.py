@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import functools
 import json
-import os
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +14,7 @@ import numpy as np
 from taskset.datasets import built, encoding, prepared, text_info
 from taskset.datasets.corpus import Corpus, Documents, checksum, concatenate
 from taskset.datasets.prepared import Directory
-from taskset.errors import DataNotPrepared, StoreError
+from taskset.errors import DataNotPrepared
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
@@ -69,14 +67,13 @@ def prepare_text(name: str, data_dir: Directory | None = None) -> None:
     info = text_info.info(name)
     if _status(name, data_dir).prepared:
         return
-    _require_writable(prepared.built_dir(name, data_dir).parent)
+    prepared.require_writable(prepared.built_dir(name, data_dir).parent)
     damage = prepared.damage(info.original, data_dir)
     if damage:  # TFDS would take damaged files for prepared ones
         raise _not_prepared(name, data_dir, damage)
     if prepared.stored_version(info.original, data_dir) is None:
         if info.download is None:
             raise _not_prepared(name, data_dir)
-        _require_writable(prepared.data_dir_or_default(data_dir))
         prepared.download(info.original, data_dir)
     _build(name, info, data_dir)
 
@@ -176,29 +173,6 @@ def _load(place: Path, record: built.Record, split: str) -> Documents:
     if labels is not None and len(labels) != len(documents):
         raise built.Damaged(f"{split} has {len(labels)} labels of {len(documents)} documents")
     return documents
-
-
-def _unwritable(error: OSError) -> StoreError:
-    return StoreError(
-        f"can't write {str(error.filename)!r} ({error.strerror}): name a directory of your own with --data-dir, "
-        f"or set {prepared.CACHE_VARIABLE} to keep what is built elsewhere"
-    )
-
-
-def _require_writable(place: Path) -> None:
-    """Raise `StoreError` unless `place` can be written, before the work and not after it.
-
-    A directory marked read-only is left alone even by root, who could write there.
-    """
-    parent = next(directory for directory in (place, *place.parents) if directory.exists())
-    probe = parent / f".probe{os.getpid()}.tmp"
-    try:
-        if not parent.stat().st_mode & 0o222:
-            raise PermissionError(errno.EACCES, "marked read-only", str(parent))
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise _unwritable(error) from None
 
 
 def _build(name: str, info: text_info.TextInfo, data_dir: Directory | None) -> None:

@@ -1,6 +1,6 @@
 """A large image model: a ResNet of 14 layers on real CIFAR-10, one run of a learned optimizer against tuned Adam and momentum.
 
-    TFDS_DATA_DIR=DIR python -m tools.experiments.large_image --out DIR | --publish --runs DIR [--hours 1]
+    TFDS_DATA_DIR=DIR python -m tools.experiments.large_image --out DIR | --publish --runs DIR [--steps N]
 
 Question. A learned optimizer was trained on networks of at most 100,000 weights, for at most 2,000 steps. Does it train a model
 far larger than those, with batch normalisation and shortcuts, which it has never met? After Metz et al. 2020 (arXiv 2009.11243).
@@ -8,15 +8,14 @@ far larger than those, with batch normalisation and shortcuts, which it has neve
 Formula. Train loss at the end: the mean over the last tenth of the steps. Validation and test: mean loss and accuracy of 20
 batches of 128, at 20 moments of the run.
 
-Settings. ResNet14_cifar10_bs128, seed 0. Every run has the same number of steps: as many as the learned optimizer takes in
---hours of one core, measured beforehand. Adam and momentum have 7 rates each, half a decade apart; a tenth of the steps chooses,
-by the train loss at its end, and the best rate is run in full. Beside them the first of the learned list, which has a schedule.
-DIR of --runs keeps every run, and each goes on where it was interrupted; the number of steps is kept there as well.
+Settings. ResNet14_cifar10_bs128, seed 0. Every run has --steps steps. Adam and momentum have 7 rates each, half a decade apart; a
+tenth of the steps chooses, by the train loss at its end, and the best rate is run in full. Beside them the first of the learned
+list, which has a schedule. DIR of --runs keeps every run, and each goes on where it was interrupted; what has ended is read from
+tools/experiments/results/large_image, which --publish writes as well.
 """
 
 import argparse
 import itertools
-import json
 import time
 from pathlib import Path
 
@@ -25,12 +24,12 @@ import numpy as np
 from benchmarks import report
 from taskset.execution.runtime import start_tensorflow
 from tools.experiments import page
+from tools.experiments.kept import Results
 
 TASK, SEED, LEARNED = "ResNet14_cifar10_bs128", 0, "muon_mined"
 RATES = {"Adam": 10.0 ** (np.arange(-9, -2) / 2), "momentum": 10.0 ** (np.arange(-7, 0) / 2)}
 MOMENTS, SHARE, BATCHES = 20, 10, 20  # evaluations of a run; steps over those that choose; batches of an evaluation
 SPLITS = ("valid_outer", "test")
-TIMED = 10  # steps by which the number of steps is found
 PICTURE = "large_image.png"
 
 
@@ -45,23 +44,6 @@ def rules():
     for labelled in kinds.values():
         found |= labelled
     return found, {kind: list(labelled) for kind, labelled in kinds.items()}
-
-
-def planned(task, rule, hours, folder):
-    """Steps of all runs: what `rule` takes in so many core-hours, a multiple of SHARE * MOMENTS; measured once."""
-    from taskset.execution.loop import Loop
-
-    file = folder / "plan.json"
-    if not file.exists():
-        loop = Loop(task, rule, TIMED)
-        run, hparams = loop.start(SEED), rule.hparams(1000)
-        loop.compile(run, hparams)
-        loop.train(run, hparams, TIMED)
-        every = SHARE * MOMENTS
-        steps = max(every, int(3600 * hours * TIMED / run.seconds) // every * every)
-        folder.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps({"steps": steps, "seconds_per_step": run.seconds / TIMED}))
-    return json.loads(file.read_text())["steps"]
 
 
 def evaluation(task):
@@ -83,7 +65,7 @@ def evaluation(task):
 
 
 def trained(task, rule, steps, folder):
-    """(train losses [steps], {split: [moments, (loss, accuracy)]}, core-seconds, wall-clock seconds) of one run.
+    """(train losses [steps], {split: [[loss, accuracy], ..]}, core-seconds, wall-clock seconds) of one run.
 
     It is kept in `folder` at every moment that it is evaluated at, and goes on from there.
     """
@@ -118,27 +100,50 @@ def trained(task, rule, steps, folder):
         with whole_file(file) as temporary, open(temporary, "wb") as opened:
             np.savez(opened, step=run.step, seconds=run.seconds, wall=wall, losses=losses, **moments, **tensors)
         print(f"{folder.name}: step {run.step:,} of {steps:,}, loss {losses[-every:].mean():.4f}", flush=True)
-    return losses.astype(np.float64), {split: np.array(values) for split, values in moments.items()}, run.seconds, wall
+    return losses.astype(np.float64), moments, run.seconds, wall
 
 
 def end(losses):
-    """The mean of the last tenth of losses [steps]; infinite where one of them is not finite."""
+    """The mean of the last tenth of losses [steps]; None where one of them is not finite."""
     last = losses[-max(1, len(losses) // 10) :]
-    return float(last.mean()) if np.isfinite(last).all() else float("inf")
+    return float(last.mean()) if np.isfinite(last).all() else None
 
 
-def measure(runs, hours):
-    """(steps, {label: (rates tried, run of `trained`)})."""
+def finite(tree):
+    """Dicts and lists with None for numbers that are not finite, which JSON does not have."""
+    if isinstance(tree, dict):
+        return {key: finite(value) for key, value in tree.items()}
+    if isinstance(tree, list):
+        return [finite(value) for value in tree]
+    return tree if np.isfinite(tree) else None
+
+
+def number(x, places):
+    """A cell of the table."""
+    return "not finite" if x is None else f"{x:.{places}f}"
+
+
+def summary(losses, moments, seconds, wall):
+    """What is kept of a run of `trained`: its end, mean losses before each moment, the moments, its time. None: not finite."""
+    means = losses.reshape(MOMENTS, -1).mean(axis=1).tolist()
+    return {"end": end(losses), "means": finite(means), "moments": finite(moments), "seconds": seconds, "wall": wall}
+
+
+def measure(runs, steps):
+    """{label: (rates tried, summary of the run)}."""
     from taskset.catalogue import get_task
 
-    task, (made, kinds) = get_task(TASK, "tfds"), rules()
-    steps, chosen = planned(task, made[LEARNED], hours, runs), {}
-    folders = {label: label.replace(" ", "_").replace(",", "").replace("'", "") for label in made}
+    results, task, (made, kinds) = Results("large_image", runs), get_task(TASK, "tfds"), rules()
+
+    def run(label, steps, *parents):
+        name = "/".join([*parents, "".join(letter for letter in label.replace(" ", "_") if letter not in ",'")])
+        return results.make(name, {"steps": steps}, lambda: summary(*trained(task, made[label], steps, runs / name)))
+
+    chosen = {label: 1 for label in made if not label.startswith(tuple(kinds))}
     for labels in kinds.values():
-        short = {label: end(trained(task, made[label], steps // SHARE, runs / "short" / folders[label])[0]) for label in labels}
-        chosen[min(short, key=short.get)] = len(labels)
-    chosen |= {label: 1 for label in made if not label.startswith(tuple(kinds))}
-    return steps, {label: (tried, trained(task, made[label], steps, runs / folders[label])) for label, tried in chosen.items()}
+        ends = {label: run(label, steps // SHARE, "short")["end"] for label in labels}
+        chosen[min(labels, key=lambda label: float("inf") if ends[label] is None else ends[label])] = len(labels)
+    return {label: (tried, run(label, steps)) for label, tried in chosen.items()}
 
 
 def draw(steps, found, path):
@@ -149,16 +154,15 @@ def draw(steps, found, path):
     import matplotlib.pyplot as plt
 
     figure, panels = plt.subplots(1, 3, figsize=(12, 4), constrained_layout=True)
-    every = steps // MOMENTS
-    at = every * np.arange(1, MOMENTS + 1)
-    for label, (_, (losses, moments, seconds, _)) in found.items():
-        means = losses.reshape(MOMENTS, every).mean(axis=1)
+    at = steps // MOMENTS * np.arange(1, MOMENTS + 1)
+    for label, (_, run) in found.items():
+        means = np.array(run["means"], dtype=float)
         panels[0].plot(at, means, label=label)
-        panels[1].plot(at, 100 * moments["test"][:, 1])
-        panels[2].plot(at / steps * seconds / 3600, means)
-    panels[0].set(xlabel="steps", ylabel="train loss, nats", title="train loss")
+        panels[1].plot(at, [100 * share for _, share in run["moments"]["test"]])
+        panels[2].plot(at / steps * run["seconds"] / 3600, means)
+    panels[0].set(xlabel="steps", ylabel="train loss, nats", title="train loss", yscale="log")
     panels[1].set(xlabel="steps", ylabel="test accuracy, %", title="test accuracy")
-    panels[2].set(xlabel="core-hours of training steps", ylabel="train loss, nats", title="train loss by time")
+    panels[2].set(xlabel="core-hours of training steps", ylabel="train loss, nats", title="train loss by time", yscale="log")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8)
     figure.savefig(path, dpi=90)
     plt.close(figure)
@@ -167,10 +171,10 @@ def draw(steps, found, path):
 def section(steps, found):
     """Figure and numbers in Markdown."""
     rows = []
-    for label, (tried, (losses, moments, seconds, wall)) in found.items():
-        last = [moments[split][-1] for split in SPLITS]
-        cells = [f"{end(losses):.3f}", *(f"{loss:.3f}" for loss, _ in last), *(f"{100 * share:.1f}" for _, share in last)]
-        rows.append([label, tried, *cells, f"{seconds / steps:.2f}", f"{wall / 3600:.2f}"])
+    for label, (tried, run) in found.items():
+        last = [run["moments"][split][-1] for split in SPLITS]
+        cells = [number(run["end"], 3), *(number(loss, 3) for loss, _ in last), *(f"{100 * share:.1f}" for _, share in last)]
+        rows.append([label, tried, *cells, f"{run['seconds'] / steps:.3f}", f"{run['wall'] / 3600:.2f}"])
     header = [
         "optimizer", "rates tried", "train loss", "validation loss", "test loss", "validation accuracy, %", "test accuracy, %",
         "core-seconds a step", "hours",
@@ -187,12 +191,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     report.folder_options(parser)
     parser.add_argument("--runs", type=Path, metavar="DIR", required=True, help="Folder of the runs, which resume from it.")
-    parser.add_argument("--hours", type=float, default=1.0, help="Core-hours of the learned optimizer's run.")
+    parser.add_argument("--steps", type=int, default=18_800, help="Steps of a run, a multiple of 200.")
     arguments = parser.parse_args()
+    if arguments.steps < 1 or arguments.steps % (SHARE * MOMENTS):
+        parser.error(f"--steps {arguments.steps} is no multiple of {SHARE * MOMENTS}")
     folder = report.folder(arguments)
     start_tensorflow(threads=1)
-    steps, found = measure(arguments.runs, arguments.hours)
-    page.write("large-image", PICTURE, lambda path: draw(steps, found, path), section(steps, found), folder)
+    found = measure(arguments.runs, arguments.steps)
+    if arguments.publish:
+        Results("large_image", arguments.runs).publish()
+    page.write("large-image", PICTURE, lambda path: draw(arguments.steps, found, path), section(arguments.steps, found), folder)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """More training tasks, better training: 1, 10, 100 or 1,000 tasks for the same computing.
 
-    python -m tools.experiments.task_counts --out DIR | --publish --runs DIR [--minutes 60]
+    python -m tools.experiments.task_counts --out DIR | --publish --runs DIR [--minutes 60] [--train COUNT:SEED ..]
 
 Question. With one training task an optimizer is made for that task, with a thousand it has to be good for all. Which is better on
 tasks that it was not trained on, of the same families and of others, after the same core-minutes?
@@ -19,16 +19,21 @@ So many core-minutes, compilation included, for each of the four arms and two ou
 are made beforehand. Judged on mnist and fashion_mnist, which are in no training task: the same families with three starts each
 (12 tasks), and families that were left out (8 tasks: convolutional nets on images, recurrent nets on text, quadratics). Adam
 with one rate: of 19, the best on 48 tasks of tiny:1 of the training's families and data sets. DIR of --runs keeps the
-trainings; the same command resumes them.
+trainings; the same command resumes them. --train makes some of the trainings; the table is of those that there are, also in
+tools/experiments/results, where --publish puts them.
 """
 
 import argparse
 import functools
+import itertools
+from pathlib import Path
 
 import numpy as np
 
 from benchmarks import report
+from taskset.execution.runtime import start_tensorflow
 from tools.experiments import page
+from tools.experiments.kept import Results
 from tools.experiments.one_task import ADAM, STEPS, by_hand
 from tools.experiments.tiny_problem import interval, shown
 from tools.experiments.training import (
@@ -39,7 +44,6 @@ from tools.experiments.training import (
     train_for,
     train_losses,
     train_losses_of_many,
-    training_command,
     untrained,
 )
 
@@ -50,7 +54,6 @@ OTHERS = (
     "Tiny_rnn_imdb_start1.0", "Tiny_rnn_lm1b_start1.0", "Tiny_quadratic0_narrow0.0_noise0.02",
     "Tiny_quadratic0_narrow2.0_noise0.02", "Tiny_quadratic1_narrow0.5_noise0.1", "Tiny_quadratic1_narrow1.5_noise0.1",
 )  # fmt: skip
-PICTURE = "task_counts.png"
 SAME, LEFT_OUT = "the same families", "families left out"
 
 
@@ -146,28 +149,41 @@ def adam():
     return rules[int(np.mean(found, axis=0).argmin())]
 
 
-def measure(runs, minutes):
-    """({(count, seed): {core-minutes: (outer steps, {place: scores [seeds, tasks]})}}, {rule by hand: {place: scores}})."""
+def arm(count, seed, folder, minutes):
+    """What a training gave: {core-minutes: {steps: outer steps, scores: {place: [seeds][tasks]}}}."""
     import learned
 
+    train(count, seed, folder, minutes)
     found, places = {}, judged()
-    for seed in SEEDS:
-        for count in COUNTS:
-            folder = runs / f"{count}_{seed}"
-            train(count, seed, folder, minutes)
-            found[count, seed] = {
-                at: (steps, {place: scored(learned.load(file), names) for place, names in places.items()})
-                for at, (steps, file) in kept_weights(folder).items()
-            }
-            *_, (steps, last) = found[count, seed].values()
-            listed = ", ".join(f"{place} {x.mean():.4f}" for place, x in last.items())
-            print(f"{count} tasks, outer seed {seed}, {steps} outer steps: {listed}", flush=True)
+    for at, (steps, file) in kept_weights(folder).items():
+        rule = learned.load(file)
+        found[f"{at:g}"] = {"steps": steps, "scores": {place: scored(rule, names).tolist() for place, names in places.items()}}
+    *_, last = found.values()
+    listed = ", ".join(f"{place} {np.mean(scores):.4f}" for place, scores in last["scores"].items())
+    print(f"{count} tasks, outer seed {seed}, {last['steps']} outer steps: {listed}", flush=True)
+    return found
+
+
+def hand_designed():
+    """{rule: {place: scores [seeds][tasks]}}."""
     rate = adam()
-    by_hand_rules = {
+    rules = {
         f"Adam, one rate, {rate.hparams(STEPS)['learning_rate']:.2g}": rate,
         "anchored, untrained (NAdam)": untrained("anchored"),
     }
-    return found, {label: {p: scored(rule, names) for p, names in places.items()} for label, rule in by_hand_rules.items()}
+    return {label: {p: scored(rule, names).tolist() for p, names in judged().items()} for label, rule in rules.items()}
+
+
+def measure(results, minutes, wanted):
+    """({(count, seed): result of `arm`} of those that there are or that are wanted, result of `hand_designed`)."""
+    settings, found = {"minutes": minutes}, {}
+    for count, seed in itertools.product(COUNTS, SEEDS):
+        name = f"{minutes:g}/{count}_{seed}"
+        if (count, seed) in wanted:
+            found[count, seed] = results.make(name, settings, arm, count, seed, results.runs / name, minutes)
+        elif kept := results.find(name, settings):
+            found[count, seed] = kept
+    return found, results.make("hand_designed", {}, hand_designed)
 
 
 def draw(found, others, path):
@@ -178,15 +194,17 @@ def draw(found, others, path):
     import matplotlib.pyplot as plt
 
     figure, panels = plt.subplots(1, 2, figsize=(10, 4.2), constrained_layout=True)
-    minutes = sorted({at for kept in found.values() for at in kept})
+    minutes = sorted({float(at) for kept in found.values() for at in kept})
     for axes, place in zip(panels, (SAME, LEFT_OUT)):
+        labelled = set()
         for (count, seed), kept in found.items():
-            values = [scores[place].mean() for _, scores in kept.values()]
-            label = f"{count:,} task{'s' if count > 1 else ''}" if seed == SEEDS[0] else None
+            values = [np.mean(one["scores"][place]) for one in kept.values()]
+            label = None if count in labelled else f"{count:,} task{'s' if count > 1 else ''}"
+            labelled.add(count)
             line = "o-" if seed == SEEDS[0] else "o--"
-            axes.plot(list(kept), values, line, color=f"C{COUNTS.index(count)}", label=label)
+            axes.plot([float(at) for at in kept], values, line, color=f"C{COUNTS.index(count)}", label=label)
         for label, color in zip(others, ("0.4", "0.7")):
-            axes.axhline(others[label][place].mean(), color=color, linestyle=":", label=label)
+            axes.axhline(np.mean(others[label][place]), color=color, linestyle=":", label=label)
         axes.set(xlabel="core-minutes of outer training", xscale="log", yscale="log", title=f"held-out tasks: {place}")
         axes.set_xticks(minutes, [f"{at:g}" for at in minutes])
         axes.minorticks_off()
@@ -196,33 +214,48 @@ def draw(found, others, path):
     plt.close(figure)
 
 
-def section(found, others):
+def section(found, others, picture):
     """Figure and numbers in Markdown."""
     rows = []
-    for (count, seed), kept in sorted(found.items()):
-        at, (steps, values) = max(kept.items())
-        cells = [shown(*interval(values[place].mean(axis=0))) for place in (SAME, LEFT_OUT)]
-        rows.append([f"{count:,}", seed, f"{at:g}", f"{steps:,}", *cells])
-    for label, values in others.items():
-        rows.append([label, "", "", "", *(shown(*interval(values[place].mean(axis=0))) for place in (SAME, LEFT_OUT))])
+    for (count, seed), kept in found.items():
+        at, last = list(kept.items())[-1]
+        cells = [shown(*interval(np.mean(last["scores"][place], axis=0))) for place in (SAME, LEFT_OUT)]
+        rows.append([f"{count:,}", seed, at, f"{last['steps']:,}", *cells])
+    for label, scores in others.items():
+        rows.append([label, "", "", "", *(shown(*interval(np.mean(scores[place], axis=0))) for place in (SAME, LEFT_OUT))])
     header = ["training tasks", "outer seed", "core-minutes", "outer steps", SAME, LEFT_OUT]
-    return f"""![score on held-out tasks against core-minutes](pictures/{PICTURE})
+    return f"""![score on held-out tasks against core-minutes](pictures/{picture})
 
 {report.table(header, rows)}
 
 Normalized train loss in the last tenth of {STEPS} steps; brackets: 95% bootstrap intervals over the tasks. Broken lines: the
-second outer seed. Synthetic data; {report.conditions("tensorflow", "numpy")}."""
+second outer seed. {len(found)} of {len(COUNTS) * len(SEEDS)} trainings. Synthetic data;
+{report.conditions("tensorflow", "numpy")}."""
 
 
-def write(found, others, out):
-    """The picture, and the section of the document."""
-    page.write("task-counts", PICTURE, lambda path: draw(found, others, path), section(found, others), out)
+def pair(text):
+    """(count, seed) of COUNT:SEED."""
+    arms = {f"{count}:{seed}": (count, seed) for count, seed in itertools.product(COUNTS, SEEDS)}
+    if text not in arms:
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(arms)}")
+    return arms[text]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     report.folder_options(parser)
-    training_command(parser, 60.0, measure, write)
+    parser.add_argument("--runs", type=Path, metavar="DIR", required=True, help="Folder of the trainings, which resume from it.")
+    parser.add_argument("--minutes", type=float, default=60.0, help="Core-minutes of each training, compilation included.")
+    whole = list(itertools.product(COUNTS, SEEDS))
+    parser.add_argument("--train", type=pair, nargs="*", default=whole, metavar="COUNT:SEED", help="Trainings to make: all.")
+    arguments = parser.parse_args()
+    folder, results = report.folder(arguments), Results("task_counts", arguments.runs)
+    start_tensorflow(threads=1)
+    found, others = measure(results, arguments.minutes, arguments.train)
+    if arguments.publish:
+        results.publish()
+    name, picture = f"task-counts-{arguments.minutes:g}", f"task_counts_{arguments.minutes:g}.png"
+    page.write(name, picture, lambda path: draw(found, others, path), section(found, others, picture), folder)
 
 
 if __name__ == "__main__":
