@@ -10,7 +10,11 @@ __all__ = ["compile_everything", "conditions", "processor", "table", "write_sect
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 DOCUMENT = DOCS / "benchmarks.md"
-_TITLE = "# Benchmarks\n\nEvery section is written by a script in benchmarks/ (`make bench`), with machine, versions and date.\n"
+_TITLE = """# Benchmarks
+
+Every section is written by the script that it names, with machine, versions and date; `make bench` runs those that need neither
+PyTorch nor Optax.
+"""
 
 
 def publish_option(parser, what="the section of docs/benchmarks.md"):

@@ -6,7 +6,9 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Iterable
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from types import CodeType, ModuleType
 from typing import Any, TypeVar
 
 from taskset import catalogue, registry
@@ -85,11 +87,30 @@ def _load_file(path: Path) -> None:
     if any(getattr(module, "__file__", None) == str(path) for module in list(sys.modules.values())):
         return
     name = f"taskset_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None  # a .py file has both
+    module_of(name, path, path.read_bytes())
+
+
+class _Loader(SourceFileLoader):
+    """Of a file's text as it was read: Python's cache of compiled files would miss an edit within a second."""
+
+    def __init__(self, name: str, path: Path, text: bytes) -> None:
+        super().__init__(name, str(path))
+        self._text = text
+
+    def get_code(self, fullname: str) -> CodeType:
+        """The compiled text."""
+        del fullname
+        return self.source_to_code(self._text, self.path)
+
+
+def module_of(name: str, path: Path, text: bytes) -> ModuleType:
+    """A new module called `name` of a file with this text. One that can't be imported leaves none."""
+    spec = importlib.util.spec_from_file_location(name, path, loader=_Loader(name, path, text))
+    assert spec is not None and spec.loader is not None  # it was given one
     sys.modules[name] = module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
     except BaseException:
         sys.modules.pop(name, None)
         raise
+    return module

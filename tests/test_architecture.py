@@ -7,6 +7,10 @@ from tools import import_plan
 GRAPH = import_plan.imports()
 
 
+def test_the_page_is_made_from_the_code():
+    assert import_plan.DOCUMENT.read_text(encoding="utf-8") == import_plan.document(GRAPH)
+
+
 def test_imports_keep_the_order():
     assert import_plan.against_the_order(GRAPH) == []
 

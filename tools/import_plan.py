@@ -132,21 +132,16 @@ def row(module):
 
 def document(graph):
     """docs/architecture.md."""
-    sizes = {}
-    for module, path in modules().items():
-        if module not in FACES:
-            files, lines = sizes.get(row(module), (0, 0))
-            sizes[row(module)] = files + 1, lines + len(path.read_text(encoding="utf-8").splitlines())
-    uses = {}
+    shown, uses = {row(module) for module in modules() if module not in FACES}, {}
     for module, others in graph.items():
         if module not in FACES:
             uses.setdefault(row(module), set()).update(row(o) for o in others if o not in FACES)
     rows = []
     for names in LAYERS:
         for name in names:
-            if name in sizes:
+            if name in shown:
                 below = ", ".join(f"`{other}`" for other in sorted(uses.get(name, set()) - {name}, key=lambda o: (layer(o), o)))
-                rows.append(f"| `{name}` | {sizes[name][0]} | {sizes[name][1]} | {below or '-'} |")
+                rows.append(f"| `{name}` | {below or '-'} |")
     found = circles(graph)
     return (
         "# The plan of imports\n\n"
@@ -154,7 +149,7 @@ def document(graph):
         "earlier ones; `taskset` never imports `learned`. tests/test_architecture.py holds the order. Layers are those of\n"
         "modules: some, such as `taskset.execution.runtime`, are earlier than the rest of their package, and rows above it\n"
         "import them.\n\n"
-        "| package or module | files | lines | imports |\n| :-- | --: | --: | :-- |\n" + "\n".join(rows) + "\n\n"
+        "| package or module | imports |\n| :-- | :-- |\n" + "\n".join(rows) + "\n\n"
         f"Circles of modules: {len(found) or 'none'}.\n"
     )
 

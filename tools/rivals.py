@@ -188,10 +188,10 @@ def text(parts, root):
             if (found := parts.get((trials, kind))) is None:
                 continue
             names = ", ".join(f"`{task}`" for task in found.tasks)
-            which = "Those that have finished all tasks:" if kind == "whole" else "On the tasks that all of them have finished"
-            which += "" if kind == "whole" else f" ({len(found.tasks)}: {names}), too few to tell rivals apart:"
+            which = f"On the tasks that all of them have finished ({len(found.tasks)}: {names}), too few to tell rivals apart:"
+            which = which if kind == "part" else "Those that have finished all tasks:" if (trials, "part") in parts else ""
             picture = f"![performance profile](pictures/rivals_{trials}_{kind}.png)"
-            sections += [which, standing_table.table(found), picture, CAPTION, *found.notes]
+            sections += [*filter(None, [which]), standing_table.table(found), picture, CAPTION, *found.notes]
     total = sum(seconds.values())
     each = ", ".join(f"{key} {value:.0f}" for key, value in seconds.items())
     heading = standing_table.heading(next(iter(parts.values()))).partition(". ")[2]  # without suite and tasks
@@ -207,7 +207,7 @@ Adam and the learned list are those of the baselines; Adam, tuned, has 17 learni
 first has the authors' settings, and in the others each rate is drawn log-uniformly between a tenth of the authors' value and
 ten times it; for each task the best by train loss (train) or validation loss (test) counts, of the runs that are judged: that
 flatters rows of many trials. `anchored_pes` was trained on other tasks, many of them of these families; `muon_mined` is left
-out, as it was trained on three of these. relative NAdam is this package's own, its one setting chosen on other tasks, too.
+out, as it was trained on three of these. relative NAdam is this package's own, its one setting also chosen on other tasks.
 SOAP has bases for axes of up to 256, where its authors have them for up to 10,000.
 ms a step and x Adam are those of one task, FixedMLPVAE_mnist_128x64x32x64x128_bs64; where matrices are large, Muon and SOAP cost
 more.

@@ -1,4 +1,4 @@
-"""`python -m learned evaluate | compare`."""
+"""`python -m learned evaluate | compare | choose`."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,1 +1,1 @@
-"""Trained optimizers in use: loading, Keras, export to NumPy, and the weights that ship."""
+"""Trained optimizers in use: loading, Keras, export to NumPy, PyTorch and JAX, and the weights that ship."""

@@ -57,6 +57,8 @@ def _checked(rule: str, name: str, value: Any) -> float | bool:
         if value is not True and value is not False:
             raise ConfigError(f"use_nesterov {value!r} of {rule}: allowed is True or False; change it and call {rule} again")
         return value
+    if name not in _ALLOWED:
+        raise ConfigError(f"{name} of {rule}: taskset/optimizers/settings.py doesn't say what it may be; add it there")
     words, fits = _FROM_0 if name == "epsilon" and rule in _OTHERS_DIVIDE else _ALLOWED[name]
     if isinstance(value, bool) or not isinstance(value, numbers.Real) or not fits(value):
         raise ConfigError(f"{name} {value!r} of {rule}: allowed is {words.format(name)}; change it and call {rule} again")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import importlib.util
 import json
 import re
 import sys
@@ -12,12 +11,11 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
-from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import CodeType, ModuleType, SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from taskset import registry
+from taskset import plugins, registry
 from taskset.errors import ConfigError, UnknownName, cut, nearest, origin, shown
 from taskset.execution import carried, code_digest
 from taskset.normalization.sweep.provenance import own_optimizer_code
@@ -188,33 +186,10 @@ def _digest_of_file(module: ModuleType) -> str:
         return ""
 
 
-class _Loader(SourceFileLoader):
-    """Of a file's text as it was read: Python's cache of compiled files would miss an edit within a second."""
-
-    def __init__(self, name: str, path: Path, text: bytes) -> None:
-        super().__init__(name, str(path))
-        self._text = text
-
-    def get_code(self, fullname: str) -> CodeType:
-        """The compiled text."""
-        del fullname
-        return self.source_to_code(self._text, self.path)
-
-
 def _file(path: Path, text: bytes) -> ModuleType:
     """The module of a file with this text; another text is another module."""
     name = f"taskset_scored_{path.stem}_{hashlib.sha256(str(path).encode() + text).hexdigest()[:12]}"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, path, loader=_Loader(name, path, text))
-        assert spec is not None and spec.loader is not None  # it was given one
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        try:
-            spec.loader.exec_module(module)
-        except BaseException:
-            del sys.modules[name]
-            raise
-    return sys.modules[name]
+    return sys.modules[name] if name in sys.modules else plugins.module_of(name, path, text)
 
 
 def parse_hyperparameters(text: str) -> Given:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from taskset.optimizers.base import Optimizer
 
 FILE = "step_cost.json"
-ADAM = "adam_lr_-3.00"
+REFERENCE = "adam_lr_-3.00"
 MOST_TASKS, EACH = 3, 10  # one task for each ten of the suite
 ROUNDS, STEPS = 4, 25
 
@@ -94,7 +94,7 @@ def _measured(
     from taskset.optimizers import get_optimizer
 
     task, account = catalogue.get_task(task_name, source, data_dir), Account()
-    both = [cast("Optimizer", candidate.make(0, options.steps)), get_optimizer(ADAM)]
+    both = [cast("Optimizer", candidate.make(0, options.steps)), get_optimizer(REFERENCE)]
     groups = [of_group(task, [optimizer], STEPS, options, account) for optimizer in both]
     for group in groups:
         group.start(options.seeds[0], account)

@@ -12,7 +12,7 @@ from taskset.normalization.release import card_coverage as coverage
 from taskset.normalization.store import columns, layout
 from taskset.samplers.optimizers import adam_rates, opt_list_names
 
-ADAM = adam_rates()
+RATES = adam_rates()
 _SIZES = ((1e3, "n<1K"), (1e4, "1K<n<10K"), (1e5, "10K<n<100K"), (1e6, "100K<n<1M"), (1e7, "1M<n<10M"), (1e8, "10M<n<100M"))
 
 
@@ -142,7 +142,7 @@ def _each(part, column):
 
 
 def _optimizers(names):
-    if names == ADAM:
+    if names == RATES:
         return "Adam, 17 learning rates 1e-7 .. 10"
     listed = opt_list_names(min(len(names), 100))
     if names == listed:
@@ -157,7 +157,7 @@ def _command(row):
     source = "" if row["source"] == "none" else f" --source {row['source']}"
     chosen = (
         ""
-        if names == ADAM
+        if names == RATES
         else f" --optimizer opt_list:{count}"
         if names == opt_list_names(min(count, 100))
         else _each_named(names)

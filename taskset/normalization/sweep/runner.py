@@ -1,4 +1,4 @@
-"""The sweep of one task: every optimizer from every seed, evaluated at 51 steps."""
+"""The sweep of one task: every optimizer from every seed, evaluated at `evaluations` + 1 steps."""
 
 from __future__ import annotations
 

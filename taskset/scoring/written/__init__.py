@@ -87,7 +87,7 @@ WRITTEN = (
     Written("heldout-valid", 1, "validation: 10 tasks per family at most, 1 ms a step at most", split="valid", per_family=10),
     Written("problems", 2, "synthetic problems without data, 1 ms a step at most", PROBLEMS),
     Written("small", 2, "networks of 100,000 weights and 1 ms a step at most", NETWORKS, max_parameters=1e5),
-    Written("mixed", 2, "networks of all families, 30 ms a step at most, 100 per family", NETWORKS, None, 30, per_family=100),
+    Written("mixed", 2, "networks of 11 families, 30 ms a step at most, 100 per family", NETWORKS, None, 30, per_family=100),
 )
 
 
