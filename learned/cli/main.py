@@ -1,4 +1,4 @@
-"""The command line: `python -m learned suite | train | evaluate | choose | compare | export | pretrained | recipe`.
+"""The command line: `python -m taskset suite | train | evaluate | choose | compare | export | pretrained | recipe`.
 
 Each command is a thin layer over the function it names. Errors that a user can mend are one line on stderr and exit status 2.
 """
@@ -13,15 +13,16 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 import learned
-from learned.cli import evaluation, recipe, suite
-from learned.cli.suite import Baselines
+from learned.cli import evaluation, recipe
 from learned.deploy import pretrained
 from learned.outer_training import checkpoint
 from learned.outer_training.estimator_cache import MEMORY_MIB
 from learned.outer_training.options import AUGMENTATIONS, DIFFERENCES, Options
 from taskset import plugins
+from taskset.cli import suite
 from taskset.cli.main import Address, DataDir, EngineName, Modules, Version, err, is_script, out
 from taskset.cli.main import main as run
+from taskset.cli.suite import Baselines
 from taskset.errors import ConfigError
 from taskset.execution.runtime import start_tensorflow, use_threads
 from taskset.normalization.sweep import engines

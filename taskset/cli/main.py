@@ -1,4 +1,4 @@
-"""The command line: `python -m taskset list | show | sample | train | baseline | normalize | plot | score | report | data`.
+"""Commands: `python -m taskset list | show | sample | train | baseline | normalize | plot | score | suite | report | data`.
 
 Each command is a thin layer over the function it names, in the file of its group. Errors of a user are one line on
 stderr and exit status 2. Heavy modules (TensorFlow, pandas) are imported by the commands that need them.
@@ -12,7 +12,7 @@ from typing import Annotated, cast
 
 import typer
 
-from taskset.cli import data, report, score, sweeps, tasks
+from taskset.cli import data, report, score, suite, sweeps, tasks
 from taskset.cli.options import Address, DataDir, EngineName, Modules, Source, err, out
 from taskset.errors import OutdatedBaselines, TasksetError
 from taskset.version import __version__
@@ -50,6 +50,7 @@ for command in (tasks.sample, tasks.show, sweeps.train, sweeps.baseline, sweeps.
     app.command()(command)
 app.add_typer(data.app, name="data")
 app.command("score")(score.score)
+app.command("suite")(suite.suite)
 app.command("report")(report.report)
 
 

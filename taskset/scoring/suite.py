@@ -136,7 +136,7 @@ def from_json(values: Any, where: object) -> Suite:
         changes.release(suite.taskset_version)
     except (TypeError, KeyError, ValueError, AttributeError, OverflowError, ConfigError) as error:
         reason = cut(f"{type(error).__name__}: {error}")
-        raise StoreError(f"{where} is no suite ({reason}): make one with `python -m learned suite`") from error
+        raise StoreError(f"{where} is no suite ({reason}): make one with `python -m taskset suite`") from error
     _check_fields(suite, where)
     for entry in suite.tasks:
         if not isinstance(entry.task, str) or len(entry.task) > LONGEST:
@@ -147,9 +147,9 @@ def from_json(values: Any, where: object) -> Suite:
             raise _lacking(suite, error, where) from error
         _check_entry(entry, where)
     if not suite.tasks:
-        raise StoreError(f"{where} has no tasks: make one with `python -m learned suite`")
+        raise StoreError(f"{where} has no tasks: make one with `python -m taskset suite`")
     if twice := repeated(suite.tasks):
-        raise StoreError(f"{where}: task {shown(twice[0])} is there twice; make a suite with `python -m learned suite`")
+        raise StoreError(f"{where}: task {shown(twice[0])} is there twice; make a suite with `python -m taskset suite`")
     _require_current(suite, where)
     return suite
 
@@ -165,7 +165,7 @@ def _check_fields(suite: Suite, where: object) -> None:
     ):
         if not holds:
             value = shown(getattr(suite, name))
-            raise StoreError(f"{where}: {name} is {value}: allowed is {allowed}; make one with `python -m learned suite`")
+            raise StoreError(f"{where}: {name} is {value}: allowed is {allowed}; make one with `python -m taskset suite`")
 
 
 def _check_entry(entry: Entry, where: object) -> None:
@@ -182,7 +182,7 @@ def _check_entry(entry: Entry, where: object) -> None:
     if entry.config is not None and entry.config != config_checksum(entry.task):
         raise StoreError(
             f"{where}: the config of task {entry.task!r} is another than when the suite was made: sweep it again, and make a new "
-            "suite with `python -m learned suite`"
+            "suite with `python -m taskset suite`"
         )
 
 
@@ -201,5 +201,5 @@ def _require_current(suite: Suite, where: object) -> None:
         more = f" and {len(old) - 1} more" if len(old) > 1 else ""
         raise StoreError(
             f"{where}: the scales of task {old[0]!r}{more} are of version {suite.taskset_version}, and the task changed in "
-            f"{changes.changed_in(old[0], suite.source)}: take such tasks out, or make a new suite with `python -m learned suite`"
+            f"{changes.changed_in(old[0], suite.source)}: take such tasks out, or make a new suite with `python -m taskset suite`"
         )

@@ -45,10 +45,10 @@ def load_any(path: str | Path) -> Suite:
         raise StoreError(f"suite {shown(path)}: allowed is the name of a .json file") from error
     except OSError as error:
         raise StoreError(
-            f"can't read the suite {path}: {(error.strerror or str(error)).lower()}; make one with `python -m learned suite`"
+            f"can't read the suite {path}: {(error.strerror or str(error)).lower()}; make one with `python -m taskset suite`"
         ) from error
     except (ValueError, RecursionError) as error:
-        raise StoreError(f"{path} is no valid JSON: make a suite with `python -m learned suite`") from error
+        raise StoreError(f"{path} is no valid JSON: make a suite with `python -m taskset suite`") from error
     return from_json(values, path)
 
 

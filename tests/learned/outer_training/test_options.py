@@ -83,7 +83,7 @@ def test_a_suite_is_its_file(tmp_path):
         suites.load(tmp_path / "wrong.json")
     for content in ("{", "[]", '{"name": "x"}', json.dumps({**values, "tasks": []}), json.dumps({**values, "more": 1})):
         (tmp_path / "wrong.json").write_text(content)
-        with pytest.raises(StoreError, match="python -m learned suite"):
+        with pytest.raises(StoreError, match="python -m taskset suite"):
             suites.load(tmp_path / "wrong.json")
     values["tasks"][0] = {**suite().as_json()["tasks"][0], "scales": {"train": [1.0, 2.0], "valid_outer": [2.0, 1.0]}}
     (tmp_path / "wrong.json").write_text(json.dumps(values))

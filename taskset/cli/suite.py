@@ -1,4 +1,4 @@
-"""`python -m learned suite`."""
+"""`python -m taskset suite`: a suite of tasks. `python -m learned suite` is the same and knows the tiny ones."""
 
 import math
 from pathlib import Path
@@ -7,9 +7,8 @@ from typing import Annotated
 import typer
 
 from taskset import plugins
-from taskset.cli.main import Modules, Source, out
+from taskset.cli.options import Modules, Source, out
 from taskset.errors import ConfigError
-from taskset.scoring import named_suites, suites, tiers
 
 Baselines = Annotated[
     Path | None,
@@ -35,7 +34,10 @@ def suite(
     max_params: Annotated[float, typer.Option(help="Only tasks with at most so many parameters.")] = math.inf,
     unmeasured: Annotated[
         bool,
-        typer.Option("--unmeasured", help="Use no baselines: take all tasks that can run, for `train --unmeasured measure`."),
+        typer.Option(
+            "--unmeasured",
+            help="Use no baselines: take all tasks that can run, for `learned train --unmeasured measure`.",
+        ),
     ] = False,
     rule: Annotated[
         str | None,
@@ -48,6 +50,8 @@ def suite(
     modules: Modules = None,
 ) -> None:
     """Make a suite: the matching tasks that can run, have a normalizer and are small enough; split by a hash of their names."""
+    from taskset.scoring import named_suites, suites, tiers
+
     plugins.load(modules or [])
     if show:
         for one in named_suites.rules():
