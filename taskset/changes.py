@@ -179,7 +179,7 @@ def release(version: str) -> tuple[int, ...]:
 
 @functools.lru_cache(maxsize=256)
 def _numbers(version: str) -> tuple[int, ...] | None:
-    match = re.match(r"\d{1,9}(\.\d{1,9})*", version)
+    match = re.match(r"[0-9]{1,9}(\.[0-9]{1,9})*", version)
     return tuple(map(int, match[0].split("."))) if match else None
 
 

@@ -239,7 +239,7 @@ def own_optimizer(name: str) -> OwnOptimizer | None:
 
 def parse(name: str) -> tuple[str, int] | None:
     """`"mlp_family_seed3"` -> `("mlp_family", 3)`; None for a name that does not end in a seed."""
-    match = re.fullmatch(r"(.+)_seed(0|[1-9]\d{0,17})", name) if isinstance(name, str) else None
+    match = re.fullmatch(r"(.+)_seed(0|[1-9][0-9]{0,17})", name) if isinstance(name, str) else None
     return (match[1], int(match[2])) if match else None
 
 

@@ -10,7 +10,7 @@ from learned.evaluation import choice, runs
 from taskset import plugins
 from taskset.catalogue import match_tasks
 from taskset.cli.main import Address, DataDir, EngineName, Modules, err, out
-from taskset.cli.options import MOST_SEEDS
+from taskset.cli.options import MOST_BATCHES, MOST_EVALUATIONS, MOST_SEEDS
 from taskset.normalization.sweep import engines
 from taskset.scoring import named_suites
 
@@ -32,9 +32,10 @@ def evaluate(
         str | None, typer.Option(help="Source of the data of named tasks: tfds or synthetic. A suite has its own.")
     ] = None,
     batches: Annotated[
-        int, typer.Option(min=1, help="Batches of each split in an evaluation; give the number that the baselines have.")
+        int,
+        typer.Option(min=1, max=MOST_BATCHES, help="Batches of a split in an evaluation; give what the baselines have."),
     ] = 50,
-    evaluations: Annotated[int, typer.Option(min=1, help="Number of intervals between evaluations.")] = 50,
+    evaluations: Annotated[int, typer.Option(min=1, max=MOST_EVALUATIONS, help="Number of intervals between evaluations.")] = 50,
     name: Annotated[
         str | None,
         typer.Option(help="Name of the checkpoint in the results; default: OPTIMIZER_ESTIMATOR_STEP.", show_default=False),
@@ -96,8 +97,8 @@ def choose(
         int | None, typer.Option(min=1, help="Training steps; default: those of the suite.", show_default=False)
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, max=MOST_SEEDS, help="Runs of each task, from seeds 0, 1, ..")] = 3,
-    batches: Annotated[int, typer.Option(min=1, help="Batches of each split in an evaluation.")] = 5,
-    evaluations: Annotated[int, typer.Option(min=1, help="Number of intervals between evaluations.")] = 10,
+    batches: Annotated[int, typer.Option(min=1, max=MOST_BATCHES, help="Batches of each split in an evaluation.")] = 5,
+    evaluations: Annotated[int, typer.Option(min=1, max=MOST_EVALUATIONS, help="Number of intervals between evaluations.")] = 10,
     data_dir: DataDir = None,
     workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
     modules: Modules = None,

@@ -136,7 +136,7 @@ def _costs(path):
             return {row["task"]: _milliseconds(row["ms_per_step"]) for row in rows}
     except OSError as error:
         raise StoreError(f"can't read {path}: {error.strerror.lower()}") from error
-    except (KeyError, TypeError, ValueError) as error:
+    except (csv.Error, KeyError, TypeError, ValueError) as error:
         raise StoreError(f"{path}: expected is CSV with the columns task and ms_per_step, a positive number ({error})") from error
 
 

@@ -28,7 +28,7 @@ def match_optimizers(patterns: Sequence[str]) -> list[str]:
     """
     names: dict[str, None] = {}
     for pattern in patterns:
-        if re.fullmatch(r"opt_list:\d{1,9}", pattern):
+        if re.fullmatch(r"opt_list:[0-9]{1,9}", pattern):
             found = opt_list_names(int(pattern.removeprefix("opt_list:")))
         elif is_glob(pattern):
             found = find_optimizers(pattern)

@@ -9,7 +9,8 @@ from rich.console import Console
 out = Console(highlight=False, emoji=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
-MOST_SEEDS = 10_000  # of a command: of more, lists alone would take the memory
+MOST_SEEDS = MOST_BATCHES = 10_000  # of a command: of more, lists alone would take the memory
+MOST_EVALUATIONS = 100_000
 
 DataDir = Annotated[
     str | None,

@@ -8,7 +8,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from taskset import plugins
-from taskset.cli.options import MOST_SEEDS, Address, DataDir, EngineName, Modules, err, out
+from taskset.cli.options import MOST_BATCHES, MOST_SEEDS, Address, DataDir, EngineName, Modules, err, out
 from taskset.errors import ConfigError
 from taskset.execution.runtime import start_tensorflow
 from taskset.normalization.sweep import engines
@@ -42,7 +42,7 @@ def score(
         int | None, typer.Option(min=1, help="Training steps, at most the suite's, which is the default.", show_default=False)
     ] = None,
     split: Annotated[str, typer.Option(help="Tasks of the suite: train, valid, test or all.")] = "all",
-    batches: Annotated[int, typer.Option(min=1, help="Batches of each data split in an evaluation.")] = 5,
+    batches: Annotated[int, typer.Option(min=1, max=MOST_BATCHES, help="Batches of each data split in an evaluation.")] = 5,
     view: Annotated[str, typer.Option(help="Loss of a curve: end, mean or lowest.")] = "end",
     data_dir: DataDir = None,
     workers: Annotated[
@@ -65,6 +65,8 @@ def score(
     if compare is not None:
         from taskset.scoring import score_file
 
+        if optimizer is not None:
+            raise ConfigError("--compare runs nothing: leave out the optimizer")
         for text in score_file.differences(*map(score_file.read, compare)):
             out.print(text, markup=False)
         return

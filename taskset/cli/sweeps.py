@@ -8,7 +8,21 @@ import typer
 from taskset import catalogue, plugins
 from taskset.catalogue import match_tasks
 from taskset.cli.matching import match_optimizers
-from taskset.cli.options import MOST_SEEDS, Address, DataDir, EngineName, Mode, Modules, Results, Source, TaskName, err, out
+from taskset.cli.options import (
+    MOST_BATCHES,
+    MOST_EVALUATIONS,
+    MOST_SEEDS,
+    Address,
+    DataDir,
+    EngineName,
+    Mode,
+    Modules,
+    Results,
+    Source,
+    TaskName,
+    err,
+    out,
+)
 from taskset.datasets.base import SPLITS, check_source
 from taskset.errors import unknown
 from taskset.execution import modes
@@ -28,7 +42,8 @@ def train(
     data_dir: DataDir = None,
     mode: Mode = None,
     batches: Annotated[
-        int, typer.Option(min=1, help="Number of batches of each split in the evaluations before and after training.")
+        int,
+        typer.Option(min=1, max=MOST_BATCHES, help="Batches of each split in the evaluations before and after training."),
     ] = 10,
     modules: Modules = None,
 ) -> None:
@@ -55,8 +70,8 @@ def baseline(
             "--optimizer", help="Optimizer name or glob, or opt_list:N. May be repeated. Default: the 17 of 'adam_lr_*'."
         ),
     ] = None,
-    batches: Annotated[int, typer.Option(min=1, help="Number of batches of each split in an evaluation.")] = 50,
-    evaluations: Annotated[int, typer.Option(min=1, help="Number of intervals between evaluations.")] = 50,
+    batches: Annotated[int, typer.Option(min=1, max=MOST_BATCHES, help="Number of batches of each split in an evaluation.")] = 50,
+    evaluations: Annotated[int, typer.Option(min=1, max=MOST_EVALUATIONS, help="Number of intervals between evaluations.")] = 50,
     data_dir: DataDir = None,
     workers: Annotated[
         int | None,

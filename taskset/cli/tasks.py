@@ -59,9 +59,7 @@ def list_names(
         conditions.append(lambda name: (size := catalogue.num_params(name)) is not None and size <= max_params)
     if max_ms is not None:
         conditions.append(lambda name: (cost := costs.milliseconds(name)) is not None and cost[0] <= max_ms)
-    if (families and pattern) or ((families or optimizers) and conditions):
-        given = "--families takes no pattern" if families and pattern else "conditions are for tasks"
-        raise ConfigError(f"{given}: leave out {'--families' if families else '--optimizers'}, or what it doesn't go with")
+    _check_lists(families, optimizers, pattern, bool(conditions))
     if families:
         names = catalogue.families()
     elif optimizers:
@@ -123,3 +121,17 @@ def _parameters(task):
         table.add_row(path, " x ".join(map(str, shape)) or "scalar", f"{math.prod(shape):,}", start)
     table.add_row("total", "", f"{task.num_params:,}", "", style="bold")
     return table
+
+
+def _check_lists(families: bool, optimizers: bool, pattern: str | None, conditions: bool) -> None:
+    """Raise `ConfigError` where `list` would ignore something of what it was given."""
+    why = None
+    if families and optimizers:
+        why = "--families and --optimizers are two lists: leave out one of them"
+    elif families and pattern:
+        why = "--families takes no pattern: leave out --families, or what it doesn't go with"
+    elif (families or optimizers) and conditions:
+        which = "--families" if families else "--optimizers"
+        why = f"conditions are for tasks: leave out {which}, or what it doesn't go with"
+    if why:
+        raise ConfigError(why)

@@ -152,8 +152,11 @@ def normalizer(
     from taskset.normalization.store import normalizers_of
     from taskset.normalization.store.outdated import outdated_line
 
-    if split not in SPLITS:
-        raise StoreError(f"split {split!r}: allowed are {', '.join(SPLITS)}")
+    if not isinstance(split, str) or split not in SPLITS:
+        raise StoreError(f"split {shown(split)}: allowed are {', '.join(SPLITS)}")
+    for what, value, kind in (("task", task, str), ("source", source, str | None), ("horizon", horizon, int | np.integer | None)):
+        if not isinstance(value, kind):
+            raise StoreError(f"{what} {shown(value)}: a normalizer is of one task, source and horizon; give one of each")
     frame, left_out = normalizers_of(root, version)
     found = frame[(frame["task"] == task) & (frame["split"] == split)]
     if found.empty:

@@ -14,6 +14,8 @@ from taskset.normalization import store
 from taskset.normalization.normalizer import mean_curves
 from taskset.samplers.optimizers import family_of, get_optimizer_config
 
+_FORMATS = ("png", "pdf", "svg", "jpg", "jpeg", "webp")  # others of Matplotlib's need programs, or are no pictures
+
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
@@ -131,7 +133,7 @@ def plot_tasks(root: str | Path, tasks: Sequence[str], path: str | Path) -> None
     from matplotlib.backend_bases import FigureCanvasBase
     from matplotlib.figure import Figure
 
-    formats = FigureCanvasBase.get_supported_filetypes()
+    formats = sorted(set(_FORMATS) & set(FigureCanvasBase.get_supported_filetypes()))
     if Path(path).suffix.lstrip(".").lower() not in formats:
         raise StoreError(f"can't draw {path}: allowed endings are {', '.join(f'.{name}' for name in formats)}")
     known = store.load_tasks(root)["task"].astype(str).tolist()

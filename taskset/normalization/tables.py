@@ -123,7 +123,7 @@ def _write_tables(root: str | Path) -> pd.DataFrame:
     normalizers = fit(curves)
     tables = {
         "tasks": pa.Table.from_pandas(tasks_frame(root), preserve_index=False),
-        "optimizers": _with_earlier_rows(optimizer_table(sorted(curves["optimizer"].astype(str).unique())), root),
+        "optimizers": with_earlier_rows(optimizer_table(sorted(curves["optimizer"].astype(str).unique())), [root]),
         "normalizers": pa.Table.from_pandas(normalizers, preserve_index=False),
     }
     for name, table in tables.items():
@@ -131,17 +131,26 @@ def _write_tables(root: str | Path) -> pd.DataFrame:
     return normalizers
 
 
-def _with_earlier_rows(table, root):
-    """An optimizers table in which users' own optimizers that aren't registered now keep their rows in optimizers.parquet."""
+def with_earlier_rows(table: pa.Table, roots: Iterable[str | Path]) -> pa.Table:
+    """An optimizers table in which users' own optimizers that aren't registered now keep their rows in the roots' tables.
+
+    Raises StoreError where two of these say different hyperparameters of one name.
+    """
+    import pandas as pd
     import pyarrow as pa
 
-    path, frame = Path(root) / "optimizers.parquet", table.to_pandas().set_index("optimizer")
-    unknown = [name for name, row in frame.iterrows() if row.isna().all() and registry.own_optimizer(name) is None]
-    if not unknown or not path.exists():
+    frame = table.to_pandas().set_index("optimizer")
+    unknown = [name for name, row in frame.iterrows() if row.isna().all() and registry.own_optimizer(str(name)) is None]
+    tables = [Path(root) / "optimizers.parquet" for root in roots] if unknown else []
+    earlier = [store.read_table(path).to_pandas().set_index("optimizer") for path in tables if path.exists()]
+    kept = [rows.loc[rows.index.intersection(unknown)].dropna(how="all").dropna(axis="columns", how="all") for rows in earlier]
+    whole = pd.concat(kept).reset_index().drop_duplicates().set_index("optimizer") if kept else frame.iloc[:0]
+    if whole.index.has_duplicates:
+        name = whole.index[whole.index.duplicated()][0]
+        raise StoreError(f"{name} has different hyperparameters in {' and '.join(map(str, tables))}: pass one of them")
+    if whole.empty:
         return table
-    earlier = store.read_table(path).to_pandas().set_index("optimizer")
-    kept = earlier.loc[earlier.index.intersection(unknown)].dropna(axis="columns", how="all")
-    frame = frame.reindex(columns=frame.columns.union(kept.columns, sort=False))
-    frame.loc[kept.index, kept.columns] = kept
+    frame = frame.reindex(columns=frame.columns.union(whole.columns, sort=False))
+    frame.loc[whole.index, whole.columns] = whole
     kinds = [(name, pa.string() if name in OPTIMIZER else pa.float64()) for name in ("optimizer", *frame)]
     return pa.Table.from_pandas(frame.reset_index(), pa.schema(kinds), preserve_index=False)

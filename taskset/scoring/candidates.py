@@ -31,7 +31,7 @@ MakeNamed: TypeAlias = "Callable[[str, int, int], Optimizer | Adapted]"  # (name
 
 ENTRY_POINTS = "taskset.optimizers"  # group of functions `text -> optimizer, or None where text names none of theirs`
 NAME = re.compile(r"[A-Za-z0-9_.@+-]{1,150}")
-_LIST = re.compile(r"opt_list:(\d{1,9})")
+_LIST = re.compile(r"opt_list:([0-9]{1,9})")
 UNKNOWN = "unknown "
 
 

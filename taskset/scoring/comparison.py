@@ -153,15 +153,16 @@ def compare(
     tasks = [task for task in tasks if (task, "train") in scales and (task, "valid_outer") in scales]
     if not tasks:
         raise ConfigError("none of these tasks has a normalizer in the baselines: compare others")
-    steps = scores.common_steps([*(each for _, each in curves.groupby("optimizer")), theirs], horizon)
     curves, theirs = (frame[frame["task"].isin(tasks)] for frame in (curves, theirs))
+    steps = scores.common_steps([curves, theirs], horizon)
     (theirs, *each), seeds = alike.of_common_seeds([theirs, *(curves[curves["optimizer"] == name] for name in learned)])
     both = [pd.concat(each, ignore_index=True), theirs]
-    notes += [*seeds, *alike.fewer_seeds(theirs), *statistics.narrow(len(tasks))]
+    notes += [*seeds, *alike.fewer_seeds(theirs)]
     found = [scores.scores(frame, scales, steps, of_curve) for frame in both]
     per_task, over = _tables(found)
     rows, more = rivals.rivals_of(per_task.loc[["train", "valid_outer"]], learned)
     table = _statistics(rows, per_task, over)
+    notes += statistics.narrow(table["tasks"])
     speedups = _speedups(both, learned, tasks, steps, horizon)
     without = sorted(set(tasks) - set(speedups["task"]))
     if without:

@@ -71,6 +71,8 @@ def score(
     horizon = found.horizon if horizon is None else horizon
     if not (type(horizon) is int and 1 <= horizon <= found.horizon):
         raise ConfigError(f"horizon {horizon!r}: allowed is an integer from 1 to {found.horizon}, the suite's")
+    if workers is not None and not (type(workers) is int and workers >= 1):
+        raise ConfigError(f"workers {workers!r}: allowed is an integer of at least 1; None: 1 on this machine")
     tasks = found.names_of(split)
     candidate = candidates.candidate(optimizer, hyperparameters, trials, name)
     options = options_of(candidate, found.source, horizon, seeds, batches, found.horizon)

@@ -75,7 +75,8 @@ def draw(standing: Standing, directory: str | Path, name: str = "profile", named
     store.make_directory(Path(directory))
     for kind in ("pdf", "png"):
         # Without a date the same results give the same file.
-        figure.savefig(Path(directory) / f"{name}.{kind}", dpi=150, metadata={"CreationDate": None} if kind == "pdf" else None)
+        with store.whole_file(Path(directory) / f"{name}.{kind}") as temporary:
+            figure.savefig(temporary, format=kind, dpi=150, metadata={"CreationDate": None} if kind == "pdf" else None)
 
 
 def _label(row: Row) -> str:

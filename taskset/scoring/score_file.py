@@ -65,7 +65,7 @@ def read(path: str | Path) -> dict[str, Any]:
         return {**found, "rows": rows}
     except OSError as error:
         raise StoreError(f"can't read {path}: {error.strerror}; give the scores.json of `python -m taskset score`") from error
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         reason = cut(f"{type(error).__name__}: {error}")
         raise StoreError(f"{path} is no scores.json ({reason}): make one with `python -m taskset score`") from error
 
@@ -82,13 +82,14 @@ def differences(first: dict[str, Any], second: dict[str, Any]) -> list[str]:
                 f"{key} is {first.get(key)!r} in one file and {second.get(key)!r} in the other: compare scores of one {key}"
             )
     _check_scales(first, second)
-    lines = []
+    lines, counts = [], []
     for a in (row for row in first["rows"] if row.own):
         for b in (row for row in second["rows"] if row.own and row.trials == a.trials):
             for split in a.values:
                 tasks = [task for task in a.values[split] if task in b.values.get(split, {})]
                 if not tasks:
                     continue
+                counts.append(len(tasks))
                 apart = np.array([b.values[split][task] - a.values[split][task] for task in tasks])
                 low, high = statistics.interval(apart, statistics.mean)
                 won = np.mean(0.5 - 0.5 * np.sign(apart))
@@ -104,7 +105,7 @@ def differences(first: dict[str, Any], second: dict[str, Any]) -> list[str]:
         lines.append(f"left out: {alone} task{'s' if alone > 1 else ''} that one of the files alone has")
     if not ("scales" in first and "scales" in second):
         lines.append("whether losses are normalized by the same scales isn't known: a file of before taskset 0.2.2 doesn't say")
-    return lines + statistics.narrow(len(each[0] & each[1]))
+    return lines + statistics.narrow(counts)
 
 
 def _check_scales(first: dict[str, Any], second: dict[str, Any]) -> None:

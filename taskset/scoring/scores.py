@@ -46,10 +46,16 @@ def view(name: str) -> View:
 
 
 def common_steps(frames: Sequence[pd.DataFrame], horizon: int) -> list[int]:
-    """The steps <= horizon at which all frames of curves have evaluations, sorted."""
+    """The steps <= horizon at which all runs in frames of curves have evaluations, sorted.
+
+    Tasks of own baselines may have been swept with different numbers of evaluations.
+    """
     steps = set(range(horizon + 1))
     for frame in frames:
-        steps &= set(frame["step"].unique().tolist())
+        of_runs = frame[["task", "optimizer", "step"]].drop_duplicates()
+        runs = len(of_runs[["task", "optimizer"]].drop_duplicates())
+        counts = of_runs["step"].value_counts()
+        steps &= set(counts.index[counts == runs].tolist())
     if len(steps) < 2 or max(steps) != horizon:
         found = [sorted(frame["step"].unique().tolist()) for frame in frames]
         each = "; ".join(f"{f[0]} .. {f[-1]}, {len(f)} points" for f in found)

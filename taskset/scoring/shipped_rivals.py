@@ -9,17 +9,22 @@ import json
 from collections.abc import Sequence
 from importlib import resources
 
-from taskset.scoring import row_json
+from taskset.scoring import row_json, tiers
 from taskset.scoring.rows import Row
 from taskset.scoring.suites import Suite
 
-FILE = "rivals_1_scores.json"
+SUITE, FILE = "rivals:1", "rivals_1_scores.json"
 
 
 def rows(suite: Suite, tasks: Sequence[str], view: str) -> list[Row]:
-    """The shipped rows for a score on all tasks of `suite`, which must be the table's own; none for other suites and views."""
+    """The shipped rows for a score on all tasks of `suite`, which must be the table's own; none for other suites and views.
+
+    A suite of somebody else's may have the same name: tasks and scales are compared.
+    """
     place = resources.files("taskset.scoring.tiers").joinpath(FILE)
-    if f"{suite.name}:{suite.version}" != "rivals:1" or len(tasks) < len(suite.tasks) or not place.is_file():
+    if f"{suite.name}:{suite.version}" != SUITE or len(tasks) < len(suite.tasks) or not place.is_file():
+        return []
+    if {entry.task: entry.scales for entry in suite.tasks} != {entry.task: entry.scales for entry in tiers.load(SUITE).tasks}:
         return []
     found = json.loads(place.read_text(encoding="utf-8"))
     if found["view"] != view or found["horizon"] != suite.horizon:

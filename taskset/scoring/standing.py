@@ -77,7 +77,6 @@ def standing(
     seen = len(set(tasks) & set(candidate.trained_on))
     if seen:
         notes.append(f"{candidate.name} was trained on {seen} of these {len(tasks)} tasks: --split test leaves them out")
-    notes += statistics.narrow(len(tasks))
     if horizon < suite.horizon:
         notes.append(f"losses are normalized by baselines of {suite.horizon} steps, of which the first {horizon} are compared")
         theirs = theirs[rivals.families(theirs["optimizer"]) == rivals.ADAM]  # the others' schedules are longer
@@ -98,6 +97,7 @@ def standing(
         others = scores.scores(theirs, scales, steps, of_curve)
         more, tuned = _rivals(others, tasks, notes, _speeds(theirs, adam, steps))
         rows += more
+    notes += statistics.narrow(len(each) for row in rows for each in row.values.values())
     return Standing(f"{suite.name}:{suite.version}", horizon, view, list(tasks), rows, tuned, notes, scales)
 
 

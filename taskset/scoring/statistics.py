@@ -6,7 +6,7 @@ resampled: what other tasks could have given. The same resamples serve all rival
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -70,12 +70,14 @@ def share_interval(x: np.ndarray, seed: int = 0) -> tuple[float, float]:
     return interval(x, mean, seed)
 
 
-def narrow(tasks: int) -> list[str]:
+def narrow(counts: Iterable[int]) -> list[str]:
     """A note where intervals over so few tasks are too narrow, as those of the percentile bootstrap are.
 
-    The shares are those of intervals that hold what they estimate, over normal and exponential samples.
+    counts: numbers of tasks, of each row and split. The shares are those of intervals that hold what they estimate, over normal
+    and exponential samples.
     """
-    if tasks >= FEW:
+    few = sorted({count for count in counts if 0 < count < FEW})
+    if not few:
         return []
-    count = f"{tasks} task{'s' if tasks > 1 else ''}"
+    count = f"{few[0]} to {few[-1]} tasks" if len(few) > 1 else f"{few[0]} task{'s' if few[0] > 1 else ''}"
     return [f"over {count} the intervals are too narrow: nominally {LEVEL:.0%}, but some 50% for 2 tasks, 85% for 7, 90% for 13"]

@@ -61,7 +61,16 @@ def test_list(run):
     assert len(run("list", "--family", "quadratic_family")[1].split()) == 1000
 
 
+def test_score_refuses_what_it_would_ignore(run):
+    refused(run("score", "lion", "--compare", "a.json", "b.json"), "--compare runs nothing: leave out the optimizer")
+
+
+def test_seeds_are_written_in_plain_digits(run):
+    refused(run("show", "mlp_family_seed1\N{ARABIC-INDIC DIGIT THREE}"), "unknown task")
+
+
 def test_list_refuses_what_it_would_ignore(run):
+    refused(run("list", "--families", "--optimizers"), "--families and --optimizers are two lists")
     refused(run("list", "mlp*", "--families"), "--families takes no pattern")
     refused(run("list", "--families", "--max-params", 5), "conditions are for tasks: leave out --families")
     refused(run("list", "--optimizers", "--family", "mlp_family"), "conditions are for tasks: leave out --optimizers")

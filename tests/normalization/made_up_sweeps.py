@@ -53,8 +53,8 @@ def rows(task, options):
     return pa.table(columns).cast(store.SCHEMA)
 
 
-def write(root, tasks=TASKS, source="none", origin=None, version=__version__, **changes):
-    """A sweep's output under `root`; returns `root`."""
+def write(root, tasks=TASKS, source="none", origin=None, version=__version__, own=None, **changes):
+    """A sweep's output under `root`; returns `root`. own: {what a user registered: digest of its code}."""
     given = options(**changes)
     store.check_options(root, given)
     for name in tasks:
@@ -74,6 +74,7 @@ def write(root, tasks=TASKS, source="none", origin=None, version=__version__, **
             "machine": "x86_64 Linux",
             "core_seconds": json.dumps({"train": 30.0, "total": 36.0}),
             "num_params": str(catalogue.num_params(name)),
+            **({"own_code": json.dumps(own)} if own else {}),
             "created": f"2026-01-0{given['batches']}T00:00:00+00:00",
         }
         store.write_curves(rows(name, given), store.curve_path(root, source, family, name), metadata)

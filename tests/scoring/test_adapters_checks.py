@@ -265,3 +265,19 @@ def test_numpy(task, expected):
         pair.update = lambda g, s, params, t, h, change=change: ({path: change(w) for path, w in params.items()}, s)
         with pytest.raises(ConfigError, match=says):
             curves(task, adapt(pair, "wrong"))
+
+
+def test_what_a_users_function_raises_is_one_line_with_its_place(task):
+    def pair(**changed):
+        found = types.SimpleNamespace(init=lambda params: None, framework="numpy")
+        found.update = lambda grads, state, params, step, hparams: (params, state)
+        vars(found).update(changed)
+        return adapt(found, "mine")
+
+    def update(grads, state, params, step, hparams):
+        return {path: w - hparams["lr"] * grads[path] for path, w in params.items()}, state
+
+    with pytest.raises(ConfigError, match=r"update of 'mine' failed: KeyError: 'lr' \(.*test_adapters_checks.py, line \d+\)"):
+        curves(task, pair(update=update))
+    with pytest.raises(ConfigError, match="init of 'mine' failed: ZeroDivisionError"):
+        curves(task, pair(init=lambda params: 1 / 0))

@@ -5,11 +5,24 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import taskset
 from taskset.errors import ConfigError, StoreError, UnknownName
-from taskset.scoring import candidates, named_suites, one_optimizer, rows, score_file, standing_table, suites, tiers, trial_runs
+from taskset.scoring import (
+    candidates,
+    named_suites,
+    one_optimizer,
+    rows,
+    score_file,
+    scores,
+    shipped_rivals,
+    standing_table,
+    suites,
+    tiers,
+    trial_runs,
+)
 
 MINE = """
 class Sign:
@@ -223,9 +236,11 @@ def test_score(mine, tiny, tmp_path):
     (tmp_path / "b.json").write_text(json.dumps({**values, "view": "mean"}))
     with pytest.raises(ConfigError, match="view"):
         score_file.differences(both[0], score_file.read(tmp_path / "b.json"))
-    (tmp_path / "b.json").write_text(json.dumps({**values, "rows": [3]}))
-    with pytest.raises(StoreError, match=r"no scores\.json"):
-        score_file.read(tmp_path / "b.json")
+    endless = json.dumps({**values, "rows": [{**values["rows"][0], "trials": 0}]}).replace('"trials": 0', '"trials": 1e999')
+    for text in (json.dumps({**values, "rows": [3]}), endless):
+        (tmp_path / "b.json").write_text(text)
+        with pytest.raises(StoreError, match=r"no scores\.json"):
+            score_file.read(tmp_path / "b.json")
 
 
 def test_one_worker_is_this_process(mine, tiny, tmp_path, monkeypatch):
@@ -276,3 +291,41 @@ def test_wrong_suites(mine, tiny, tmp_path):
         named_suites.find("nope")
     with pytest.raises(UnknownName, match="did you mean 'small'"):
         named_suites.find("smal")
+
+
+def test_a_suite_called_as_the_table_of_rivals_does_not_get_its_rows(tiny):
+    shipped = tiers.load("rivals:1")
+    tasks = [entry.task for entry in shipped.tasks]
+    assert len(shipped_rivals.rows(shipped, tasks, "end")) > 5
+    assert shipped_rivals.rows(replace(suites.load(str(tiny)), name="rivals", version=1), tasks, "end") == []
+    other = tuple(replace(entry, scales={**entry.scales, "train": (2.0, 1.0)}) for entry in shipped.tasks)
+    assert shipped_rivals.rows(replace(shipped, tasks=other), tasks, "end") == []
+
+
+def test_a_schedule_that_ends_with_the_run_can_be_scored(tiny, tmp_path):
+    """The cost of a step is measured within the horizon, too."""
+    path = tmp_path / "ending.py"
+    path.write_text(
+        "import numpy as np\nframework = 'numpy'\ndef init(params):\n    return None\n"
+        "def update(grads, state, params, step, hparams):\n"
+        "    rate = np.linspace(.01, 0, int(hparams['horizon']), dtype=np.float32)[step]\n"
+        "    return {path: w - rate * grads[path] for path, w in params.items()}, state\n"
+    )
+    found = one_optimizer.score(f"{path}:", str(tiny), tmp_path / "out", name="ending", seeds=1, batches=1, horizon=40)
+    assert found.rows[0].relative > 0
+
+
+def test_tasks_may_have_been_evaluated_at_different_steps():
+    frame = pd.DataFrame(
+        [(task, "adam", step) for task, every in (("a", 2), ("b", 5)) for step in range(0, 21, every)],
+        columns=["task", "optimizer", "step"],
+    )
+    assert scores.common_steps([frame], 20) == [0, 10, 20]
+    with pytest.raises(ConfigError, match="no common steps up to 15"):
+        scores.common_steps([frame], 15)
+
+
+def test_wrong_numbers_of_workers(tiny, tmp_path):
+    for workers in (-1, 0, "2", True):
+        with pytest.raises(ConfigError, match="workers .*: allowed is an integer of at least 1"):
+            one_optimizer.score("lion", str(tiny), tmp_path, workers=workers)

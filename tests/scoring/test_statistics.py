@@ -25,3 +25,10 @@ def test_shares_of_rare_events_are_held_at_least_as_often_as_by_resampling_alone
     alone = [low <= 1 / 40 <= high for low, high in (statistics.interval(x, statistics.mean) for x in drawn)]
     assert np.mean(held) > 0.95
     assert np.mean(alone) < 0.45
+
+
+def test_a_note_is_of_the_rows_with_few_tasks():
+    assert statistics.narrow([30, 40]) == [] and statistics.narrow([30, 0]) == []
+    assert statistics.narrow([30, 5])[0].startswith("over 5 tasks the intervals are too narrow")
+    assert statistics.narrow([7, 1, 30])[0].startswith("over 1 to 7 tasks the")
+    assert statistics.narrow([1])[0].startswith("over 1 task the")

@@ -30,7 +30,7 @@ from taskset.normalization.release.collect import (
     same,
     without_outdated,
 )
-from taskset.normalization.release.merged_tables import fit_adam, is_fitted, normalizers, sweep_row, tables_of
+from taskset.normalization.release.merged_tables import fit_adam, is_fitted, normalizers, require_used, sweep_row, tables_of
 from taskset.normalization.release.ship import write_beside, write_file
 from taskset.normalization.store import layout, sums
 from taskset.normalization.store.columns import schema
@@ -69,7 +69,7 @@ def _add(
     report: Callable[[str], object],
 ) -> tuple[int, int]:
     """`add`, by the only process that is at work on `to`."""
-    merged.require_whole(to)
+    store.require_whole(to)
     _remove_leftovers(to)
     there = of_merged(to)
     new = _new(find(roots), there)
@@ -85,11 +85,13 @@ def _add(
     stored = _stored_rows(to)
     rows = {id(c): stored[c.task, c.source, c.path.stem] for c in there}
     rows |= {id(c): sweep_row(c, names[id(c)], data_notes) for c in added}
+    require_used(rows.values(), costs, data_notes)
     everything = sorted([*there, *added], key=lambda c: (*order(c), changes.release(c.version)))
     tables = tables_of(
         everything,
         [rows[id(c)] for c in everything],
         {**measured_milliseconds(), **merged.costs([*roots, to]), **costs},
+        [*roots, to],
         lambda: _normalizers(to, today, {(c.task, c.source) for c in added}),
         _known_tasks(to, {c.task for c in added}),
     )

@@ -17,7 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from taskset import changes, registry
-from taskset.errors import StoreError
+from taskset.errors import StoreError, shown
+from taskset.execution import code_digest
 from taskset.normalization import store
 from taskset.normalization.release import merged
 from taskset.normalization.store import described, packing
@@ -130,18 +131,25 @@ def _of_sweep(root: Path) -> list[Curves]:
 
 def of_merged(root: Path) -> list[Curves]:
     """All `Curves` under a directory that `data ship` or `data add` made, outdated ones included."""
-    merged.require_whole(root)
+    store.require_whole(root)
     stored, found = merged.stored(root), []
     for path in store.curve_files(root):
         source = path.parent.parent.name.removeprefix("source=")
         footer = packing.footer(path)
+        own = _own_code_of(footer)
         for task, group in packing.parts(path, footer):
             if (metadata := stored.get((task, source, path.stem))) is None:
                 raise StoreError(f"{path} has curves of {task} that {root / 'sweeps.parquet'} lacks: merge the sweeps again")
-            found.append(Curves(path, group, task, metadata, footer))
+            found.append(Curves(path, group, task, {**metadata, **own}, footer))
     if len(found) < len(stored):  # curves that were lost must not go unnoticed
         raise StoreError(f"{root / 'sweeps.parquet'} has {len(stored)} parts, the curves {len(found)}: merge the sweeps again")
     return found
+
+
+def _own_code_of(footer: pq.FileMetaData) -> dict[str, str]:
+    """{"own_code": text} of a merged file that says it; {} of others."""
+    text = (footer.metadata or {}).get(b"own_code")
+    return {} if text is None else {"own_code": text.decode()}
 
 
 def order(curves: Curves) -> tuple[Any, ...]:
@@ -156,8 +164,13 @@ def natural(task: str) -> tuple[str, int]:
 
 
 def check_runs(found: list[Curves]) -> None:
-    """Raise StoreError if these curves can't stand beside one another: `no_run_twice`, `no_mixed_means`, `one_config`."""
+    """Raise StoreError if these curves can't stand beside one another.
+
+    The reasons: `one_config`, `one_data`, `one_code`, `no_run_twice`, `no_mixed_means`.
+    """
     one_config(found)
+    one_data(found)
+    one_code(found)
     no_run_twice(found)
     no_mixed_means(found)
 
@@ -174,6 +187,39 @@ def one_config(found: Iterable[Curves]) -> None:
                 f"{other.path} and {curves.path} have curves of two configs of {curves.task}, whose family changed between the "
                 "sweeps: pass one of them, or sweep the task again"
             )
+
+
+def one_data(found: Iterable[Curves]) -> None:
+    """Raise StoreError if curves of one task and source are of two data sets: a mean would be of neither.
+
+    Checksums of synthetic data may differ: single pixels do, by 1 of 255, from one kind of processor to another.
+    """
+    first: dict[tuple[str, str], tuple[Any, Path]] = {}
+    for curves in found:
+        origin = json.loads(curves.metadata.get("data_origin", "null"))
+        if origin is None:  # without data, or not known
+            continue
+        if isinstance(origin, dict) and curves.source == "synthetic":
+            origin.pop("checksum", None)
+        other, there = first.setdefault((curves.task, curves.source), (origin, curves.path))
+        if origin != other:
+            raise StoreError(
+                f"{there} and {curves.path} have curves of {curves.task} on different data, {shown(other)} and {shown(origin)}: "
+                "pass one of them"
+            )
+
+
+def one_code(found: Iterable[Curves]) -> None:
+    """Raise StoreError if what a user registered under one name, a family or an optimizer, had two codes."""
+    first: dict[str, tuple[str, Path]] = {}
+    for curves in found:
+        for what, code in described.own_code(curves.path, curves.metadata).items():
+            other, there = first.setdefault(what, (code, curves.path))
+            if code_digest.differs(other, code):
+                raise StoreError(
+                    f"{there} and {curves.path} were made with different code or hyperparameters of {what}: pass one of them, or "
+                    "register one of the two under another name"
+                )
 
 
 def no_mixed_means(found: Iterable[Curves]) -> None:

@@ -14,19 +14,13 @@ import pyarrow as pa
 
 from taskset.errors import StoreError, cut
 from taskset.normalization import store
-from taskset.normalization.store import described, sums
+from taskset.normalization.store import described
 from taskset.normalization.store.columns import schema
 from taskset.normalization.sweep import claims, resume
 
 _TEXTS = [
     field.name for field in schema("sweeps") if pa.types.is_string(field.type)
 ]  # unchanged from the metadata of the sweep's file
-
-
-def require_whole(root: Path) -> None:
-    """Raise StoreError where a merge into `root` was interrupted: its curves may not be those that its tables describe."""
-    if (root / sums.NAME).exists() and not (root / sums.NAME).stat().st_size:
-        raise StoreError(f"a merge into {root} was interrupted: repeat `python -m taskset data ship .. --out {root}`")
 
 
 @contextlib.contextmanager

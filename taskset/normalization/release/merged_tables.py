@@ -6,19 +6,20 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from taskset import catalogue, changes, registry
 from taskset.datasets.base import SPLITS
-from taskset.errors import UnknownName
+from taskset.errors import StoreError, UnknownName
 from taskset.normalization.normalizer import fit
 from taskset.normalization.release.collect import Curves, natural
 from taskset.normalization.store import described, packing
 from taskset.normalization.store.columns import schema
 from taskset.normalization.sweep.provenance import git_commit
-from taskset.normalization.tables import milliseconds, optimizer_table, task_row
+from taskset.normalization.tables import milliseconds, optimizer_table, task_row, with_earlier_rows
 from taskset.version import __version__
 
 if TYPE_CHECKING:
@@ -54,6 +55,20 @@ def sweep_row(curves: Curves, group: str, notes: dict[str, str]) -> dict[str, An
             for name in ("mode", "machine", "taskset_version", "git_commit", "tensorflow_version", "created")
         },
     }
+
+
+def require_used(sweeps: Iterable[dict[str, Any]], costs: Mapping[str, float], notes: Mapping[str, str]) -> None:
+    """Raise StoreError for a name in `costs` that is no task, or one in `notes` of whose data set `sweeps` has no real data."""
+    rows = list(sweeps)
+    unknown = sorted({*costs} - {*catalogue.list_tasks(), *(row["task"] for row in rows)})
+    if unknown:
+        raise StoreError(f"a cost is given for {unknown[0]!r}, which is no task: correct the name, or leave it out")
+    origins = [json.loads(row["data_origin"]) for row in rows if row["source"] == "tfds" and row["data_origin"]]
+    there = sorted({str(origin["name"]) for origin in origins if isinstance(origin, dict) and "name" in origin})
+    unread = sorted({*notes} - {*there})
+    if unread:
+        read = f"real data there is of {', '.join(there)}" if there else "none of these curves is on real data"
+        raise StoreError(f"a note is given on {unread[0]!r}, which none of these curves has read: {read}")
 
 
 def diverged_runs(frame: pd.DataFrame) -> int:
@@ -155,12 +170,14 @@ def tables_of(
     found: list[Curves],
     sweeps: list[dict[str, Any]],
     costs: dict[str, float],
+    roots: Iterable[str | Path] = (),
     fitted: Callable[[], pa.Table] | None = None,
     known: Mapping[str, dict[str, Any]] | None = None,
 ) -> dict[str, pa.Table]:
     """{name: Arrow table with its metadata} of what stands beside the curves.
 
-    sweeps: the `sweep_row` of each of `found`; costs: {task: milliseconds a step} of tasks that weren't swept.
+    sweeps: the `sweep_row` of each of `found`; costs: {task: milliseconds a step} of tasks that weren't swept; roots: the
+    directories that are merged, whose tables know the hyperparameters of users' own optimizers.
     fitted: makes the normalizers; None: from all of `found`. known: {task: its row in an earlier tasks.parquet of this version of
     the package}: to describe 13,000 tasks takes half a minute.
     """
@@ -171,7 +188,7 @@ def tables_of(
     tables = {
         "tasks": pa.Table.from_pylist(_task_rows(found, sweeps, costs, known or {}), schema("tasks")),
         "sweeps": pa.Table.from_pylist(sweeps, schema("sweeps")),
-        "optimizers": optimizer_table(used),
+        "optimizers": with_earlier_rows(optimizer_table(used), roots),
         "normalizers": (fitted() if fitted else normalizers(found, fit_adam)).replace_schema_metadata(
             {"computed_from": COMPUTED_FROM}
         ),

@@ -10,7 +10,6 @@ A replica becomes a seed, 0 .. R - 1. The release has no times: `seconds` is NaN
 """
 
 import json
-import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -19,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from taskset import catalogue
+from taskset import catalogue, npz
 from taskset.datasets.base import SPLITS
 from taskset.errors import StoreError, UnknownName
 from taskset.normalization import store
@@ -73,9 +72,8 @@ def _arrays(path):
     if not path.is_file():
         raise StoreError(f"there is no file {path}: pass released files, <task>/<optimizer family>_1k_10000_replica5.npz")
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zipfile.error) as error:
+        arrays = npz.read(path)
+    except (npz.Damaged, OSError) as error:
         raise StoreError(f"{path} is no complete .npz file of plain arrays: get it again") from error
     lacking = sorted({"optimizers", "xs", "ys"} - set(arrays))
     if lacking:

@@ -23,8 +23,8 @@ from taskset.execution.costs import measured_milliseconds
 from taskset.normalization import store
 from taskset.normalization.release import card, croissant, merged
 from taskset.normalization.release.collect import Curves, find, group_key, group_names
-from taskset.normalization.release.merged_tables import sweep_row, tables_of
-from taskset.normalization.store import layout, packing, sums
+from taskset.normalization.release.merged_tables import require_used, sweep_row, tables_of
+from taskset.normalization.store import described, layout, packing, sums
 
 
 def ship(
@@ -40,7 +40,8 @@ def ship(
     costs: {task: milliseconds a step} of tasks not swept, beside those of `taskset.execution.costs` and of merged roots.
     data_notes: {data set: what is particular about the copy of the real data that was read}; a merged root brings its own.
     report: called with one line per step. Raises StoreError: see `collect.find`; an `out` that holds something else, or runs that
-    are not among these (of another optimizer, seed or version); another merge or addition that is at work there.
+    are not among these (of another optimizer, seed or version); names in `costs` or
+    `data_notes` that fit nothing; another merge or addition that is at work there.
     """
     out = Path(out)
     found = find(roots)
@@ -49,7 +50,8 @@ def ship(
     _require_free(out, roots)
     with merged.alone(out):
         _require_nothing_lost(out, rows)
-        tables = tables_of(found, rows, {**measured_milliseconds(), **merged.costs(roots), **(costs or {})})
+        require_used(rows, costs or {}, data_notes or {})
+        tables = tables_of(found, rows, {**measured_milliseconds(), **merged.costs(roots), **(costs or {})}, roots)
         report("tables")
         # all that can be refused was; a merge interrupted from here on doesn't pass for a whole one, and can be done again
         store.write_text("", out / sums.NAME)
@@ -132,6 +134,7 @@ def _file_metadata(group: str, members: Sequence[Curves]) -> dict[str, str]:
     options = {**first.options, "source": first.source}
     same = ("source", "family", "taskset_version", "git_commit", "tensorflow_version", "mode", "machine")
     seconds = [c.core_seconds for c in members if c.core_seconds is not None]
+    own = {what: code for c in members for what, code in described.own_code(c.path, c.metadata).items()}
     return {
         **{name: _all_of(members, name) for name in same},
         "group": group,
@@ -141,4 +144,5 @@ def _file_metadata(group: str, members: Sequence[Curves]) -> dict[str, str]:
         "tasks": str(len(members)),
         "core_seconds": f"{sum(seconds):.1f}" if seconds else "",
         "created": max(c.metadata.get("created", "") for c in members),
+        **({"own_code": json.dumps(own)} if own else {}),
     }

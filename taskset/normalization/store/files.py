@@ -25,7 +25,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from taskset.errors import StoreError
+from taskset.errors import StoreError, shown
 from taskset.normalization.store import described, layout, sealed
 
 if TYPE_CHECKING:
@@ -197,6 +197,8 @@ def is_merged(root: str | Path | None) -> bool:
 
 def under(root: str | Path | None, kind: str) -> Path:
     """The file or directory `kind` below a root. Raises `StoreError`, which says what makes it, where it is missing."""
+    if root is not None and not isinstance(root, str | os.PathLike):
+        raise StoreError(f"root {shown(root)}: allowed are the path of a directory and None, the package's baselines")
     path = packaged_root() if root is None else Path(root)
     if not path.is_dir():
         raise StoreError(f"there is no directory {path}: give the --out of `python -m taskset baseline`")
@@ -204,6 +206,13 @@ def under(root: str | Path | None, kind: str) -> Path:
     if not wanted.exists():
         raise StoreError(f"{path} has no {kind}: {way_to(root, kind)}, and give that directory")
     return wanted
+
+
+def require_whole(root: str | Path) -> None:
+    """Raise StoreError where a merge into `root` is at work or was interrupted: its curves may not be those of its tables."""
+    file = Path(root, "SHA256SUMS")
+    if file.exists() and not file.stat().st_size:
+        raise StoreError(f"a merge into {root} was interrupted: repeat `python -m taskset data ship .. --out {root}`")
 
 
 def curves_directory(root: str | Path | None) -> Path:
@@ -217,8 +226,17 @@ def finished_files(root: str | Path) -> list[Path]:
 
 
 def has_curves(root: str | Path) -> bool:
-    """Whether there is a finished curve file under a root; looks no further than the first."""
-    return any(Path(root, "curves").rglob("[!.]*.parquet"))
+    """Whether there is a finished curve file under a root; looks no further than the first. Raises `StoreError`.
+
+    A directory that can't be listed is no empty one, whose options might be written over.
+    """
+
+    def unlisted(error: OSError) -> None:
+        raise StoreError(f"can't list {error.filename}: {(error.strerror or str(error)).lower()}") from error
+
+    curves = Path(root, "curves")
+    walk = os.walk(curves, onerror=unlisted) if curves.exists() else ()
+    return any(not name.startswith(".") and name.endswith(".parquet") for _, _, names in walk for name in names)
 
 
 def curve_files(root: str | Path | None) -> list[Path]:
@@ -264,7 +282,9 @@ def read_options(root: str | Path) -> dict[str, Any]:
         raise StoreError(
             f"{root} has no sweep.json, which `baseline` and `evaluate` leave there: use another directory"
         ) from error
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise StoreError(f"can't read {path}: {(error.strerror or str(error)).lower()}") from error
+    except (ValueError, RecursionError) as error:
         raise StoreError(f"{path} is no valid JSON: restore or remove the directory, and run the sweep again") from error
     recorded = there.pop("crc32", None) if isinstance(there, dict) else ""
     if recorded is None and described.are_options(there) and not any(str(value).startswith("crc32=") for value in there.values()):

@@ -41,6 +41,8 @@ NAMED = {  # whether a name is right, and only its curves are lacking
 
 def curves_dataset(root: str | Path | None = None) -> ds.Dataset:
     """All curves under a root as a `pyarrow.dataset.Dataset` of stored columns; nothing is read yet, nothing left out."""
+    if root is not None:
+        files.require_whole(root)
     paths, base = [str(path) for path in files.curve_files(root)], str(files.curves_directory(root))
     return ds.dataset(paths, schema=_ALL, format=sealed.FORMAT, partitioning=_PARTITIONING, partition_base_dir=base)
 
@@ -54,6 +56,8 @@ class _Asked:
         for value in self.wanted.get("source", ()):
             if value not in SOURCES:
                 raise StoreError(f"source={value!r}: allowed are {', '.join(SOURCES)}")
+        if columns is not None and not isinstance(columns, Iterable):
+            raise StoreError(f"columns={shown(columns)}: allowed are names of columns, {', '.join(COLUMNS)}; None: all")
         self.columns = None if columns is None else [columns] if isinstance(columns, str) else list(columns)
         for column in self.columns or ():
             if column not in COLUMNS:

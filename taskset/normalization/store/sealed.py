@@ -104,7 +104,14 @@ def _one_line(path: str | Path) -> Iterator[None]:
     except FileNotFoundError as error:
         raise StoreError(f"there is no {path}") from error
     except FAULTS as error:
-        raise broken(path) from error
+        raise _fault(path, error) from error
+
+
+def _fault(path: str | Path, error: Exception) -> StoreError:
+    """The error for a file at which reading stopped: the system's own where it has a number; errors of damage have none."""
+    if isinstance(error, OSError) and error.errno:
+        return StoreError(f"can't read {path}: {(error.strerror or str(error)).lower()}")
+    return broken(path)
 
 
 def footer_sums(path: str | Path) -> list[int] | None:
@@ -161,4 +168,4 @@ def read(
         groups = range(metadata.num_row_groups) if groups is None else groups
         return file.read_row_groups(list(groups), columns=columns)
     except FAULTS as error:
-        raise broken(path) from error
+        raise _fault(path, error) from error

@@ -72,7 +72,7 @@ def plan(names: Sequence[str], options: SweepOptions, root: str | Path, data_dir
             facts.data.check(source, data_dir)
     if extended:  # only now that nothing else is wrong
         with resume.settling(root):
-            store.write_options(root, options.as_json())
+            resume.settle_options(root, options.as_json())  # another command may have extended it meanwhile
     costs = planning.in_order(costs)
     return Plan(list(costs), finished, infeasible, costs)
 

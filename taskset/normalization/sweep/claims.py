@@ -10,10 +10,13 @@ same curves, of which the last ones written stay).
 import contextlib
 import fcntl
 import os
+import stat
 import urllib.parse
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+
+from taskset.errors import StoreError
 
 DIRECTORY = ".claims"
 
@@ -54,9 +57,24 @@ def _path(root: str | Path, task: str) -> Path:
 
 def _open(path: Path) -> int:
     while True:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(FileNotFoundError):  # the directory was removed meanwhile
-            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+        try:
+            return _opened(path)
+        except FileNotFoundError:  # the directory was removed meanwhile
+            continue
+        except OSError as error:
+            raise StoreError(f"can't write to {path.parent}: {(error.strerror or str(error)).lower()}") from error
+
+
+def _opened(path: Path) -> int:
+    """The file of a claim, open. Who may write in the directory of results may write there: a group shares work."""
+    directory = path.parent
+    if not directory.exists():
+        directory.mkdir(parents=True, exist_ok=True)
+        directory.chmod(stat.S_IMODE(directory.parent.stat().st_mode))
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+    with contextlib.suppress(PermissionError):  # another user's, who has done so
+        os.fchmod(file, 0o666 & directory.stat().st_mode)
+    return file
 
 
 def _lock(file: int, kind: int, root: str | Path, path: Path) -> bool:

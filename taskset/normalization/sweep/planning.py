@@ -55,7 +55,7 @@ def described(costs: Mapping[str, float | None], workers: int) -> str:
 
 def parse_shard(text: str) -> tuple[int, int]:
     """(i, n) of "i/n"; `ConfigError` unless 1 <= i <= n."""
-    match = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text)
+    match = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text)
     if match is None or not 1 <= int(match[1]) <= int(match[2]):
         raise ConfigError(f"shard {shown(text)}: allowed is i/n with 1 <= i <= n, such as 3/16")
     return int(match[1]), int(match[2])

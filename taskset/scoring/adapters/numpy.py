@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from taskset.errors import ConfigError, shown
-from taskset.execution.checked import check_paths, wrong
+from taskset.execution.checked import check_paths, failed, wrong
 from taskset.scoring.adapters.native import numbers_of, with_steps
 from taskset.scoring.stepped import EvaluateVector, ParameterShapes, Stepped
 
@@ -63,7 +63,10 @@ class NumPySteps:
         self._shapes, self._update, self._name, self._hparams, self._taken = shapes, update, name, hparams, 0
         self._ends = np.cumsum([int(np.prod(shape)) for shape in shapes.values()])[:-1]
         self._params: Arrays = self._split(start)
-        self._state = init(self._params)
+        try:
+            self._state = init(self._params)
+        except Exception as error:  # whatever a user's function raises
+            raise failed(init, f"init of {name!r}", error) from error
 
     def _split(self, vector: np.ndarray) -> dict[str, np.ndarray]:
         parts = np.split(np.array(vector), self._ends)  # of a copy: the functions may write into them
@@ -76,7 +79,11 @@ class NumPySteps:
     def step(self, evaluate: EvaluateVector) -> None:
         """Take one step; evaluate: `vector -> (loss, vector of gradients)`, both TensorFlow's."""
         _, gradients = evaluate(self.vector())
-        found = self._update(self._split(gradients.numpy()), self._state, self._params, self._taken, self._hparams)
+        parts = self._split(gradients.numpy())
+        try:
+            found = self._update(parts, self._state, self._params, self._taken, self._hparams)
+        except Exception as error:  # whatever a user's function raises
+            raise failed(self._update, f"update of {self._name!r}", error) from error
         if not isinstance(found, tuple) or len(found) != 2 or not isinstance(found[0], Mapping):
             raise ConfigError(
                 f"update of {self._name!r} returned {type(found).__name__}: allowed is a pair ({{path: array}}, state)"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 import numpy as np
 import tensorflow as tf
 
-from taskset.execution.checked import wrong
+from taskset.execution.checked import failed, wrong
 from taskset.scoring.stepped import EvaluateVector, ParameterShapes, Stepped
 
 if TYPE_CHECKING:
@@ -106,7 +106,10 @@ class OptaxSteps:
         import jax.numpy as jnp
 
         self._vector, self._update = jnp.array(start), update
-        self._state = init(self._vector)
+        try:
+            self._state = init(self._vector)
+        except Exception as error:  # whatever a user's function raises
+            raise failed(init, "init of an Optax transformation", error) from error
 
     def vector(self) -> tf.Tensor:
         """All parameters as one TensorFlow vector, in JAX's memory where that is aligned as TensorFlow needs it."""
@@ -118,4 +121,7 @@ class OptaxSteps:
         """Take one step; evaluate: `vector -> (loss, vector of gradients)`, both TensorFlow's."""
         loss, gradients = evaluate(self.vector())
         # NumPy's view of TensorFlow's memory: the compiled call takes it in a tenth of the time of jax.dlpack.from_dlpack.
-        self._vector, self._state = self._update(self._vector, self._state, gradients.numpy(), loss.numpy())
+        try:
+            self._vector, self._state = self._update(self._vector, self._state, gradients.numpy(), loss.numpy())
+        except Exception as error:  # whatever a user's function raises
+            raise failed(self._update, "update of an Optax transformation", error) from error

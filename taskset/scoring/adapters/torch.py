@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeGuard, cast
 import numpy as np
 import tensorflow as tf
 
-from taskset.execution.checked import wrong
+from taskset.errors import TasksetError
+from taskset.execution.checked import failed, wrong
 from taskset.scoring.adapters.factories import called
 from taskset.scoring.stepped import EvaluateVector, ParameterShapes, Stepped
 
@@ -97,7 +98,7 @@ class TorchSteps:
         parts = self._split(shared)
         self._give(parts)
         if not self._takes_closure:
-            self._optimizer.step()
+            self._stepped()
             return
         self._seen.copy_(self._vector)
         self._kept.copy_(shared)
@@ -115,7 +116,15 @@ class TorchSteps:
             self._give(parts)
             return self._torch.tensor(float(loss))
 
-        self._optimizer.step(cast("Callable[[], float]", closure))  # PyTorch's types say float, its closures return tensors
+        self._stepped(cast("Callable[[], float]", closure))  # PyTorch's types say float, its closures return tensors
+
+    def _stepped(self, *closure: Callable[[], float]) -> None:
+        try:
+            self._optimizer.step(*closure)
+        except TasksetError:  # of the task that a closure asks for its loss, or of what it finds
+            raise
+        except Exception as error:  # whatever a user's optimizer raises
+            raise failed(inspect.unwrap(type(self._optimizer).step), f"step of {self._name!r}", error) from error
 
     def _from_tensorflow(self, vector: tf.Tensor) -> torch.Tensor:
         return self._torch.utils.dlpack.from_dlpack(tf.experimental.dlpack.to_dlpack(vector))

@@ -57,10 +57,14 @@ def test_published_files_that_are_not(run, tmp_path):
     text.write_text("no archive")
     torn = released(tmp_path, name="torn.npz")
     torn.write_bytes(torn.read_bytes()[:-300])
+    single = tmp_path / "TwoD_Bowl10" / "single.npz"
+    with open(single, "wb") as file:
+        np.save(file, np.zeros(3))
     cases = {
         "no file": tmp_path / "none.npz",
         "no complete .npz file": objects,
         "no complete .npz file of plain": text,
+        "single.npz is no complete": single,
         "torn.npz is no complete .npz": torn,
         "no array 'xs'": released(tmp_path, name="a.npz", xs=None),
         "shape [3, 5, 51, 3]": released(tmp_path, name="b.npz", ys=ys[..., :3]),

@@ -20,6 +20,7 @@ from taskset.errors import StoreError
 from taskset.execution.costs import measured_milliseconds
 from taskset.normalization import store
 from taskset.normalization.release import ship
+from taskset.normalization.release.add import add
 from taskset.normalization.release.check import check
 from taskset.normalization.store import columns, sums
 from taskset.normalization.sweep import baseline
@@ -243,3 +244,62 @@ def test_every_task_stands_in_the_table(sweeps, tmp_path):
     names = subprocess.run([sys.executable, "-m", "taskset", "list"], check=True, capture_output=True, text=True).stdout.split()
     tasks = taskset.load_tasks(tmp_path / "out")["task"].tolist()
     assert tasks == names and len(tasks) == 110 + 1000 * len(catalogue.families())
+
+
+def test_runs_on_different_data_do_not_go_together(few_tasks, tmp_path):
+    def write(name, checksum, **changes):
+        origin = {"name": "mnist", "checksum": checksum}
+        return made.write(tmp_path / name, ["mlp_family_seed5"], origin=origin, **changes)
+
+    one, other = (write(f"real{i}", f"{i}", source="tfds", seeds=[i]) for i in range(2))
+    with pytest.raises(StoreError, match="mlp_family_seed5 on different data"):
+        ship.ship([one, other], tmp_path / "out")
+    made_up = [write(f"synthetic{i}", f"{i}", source="synthetic", seeds=[i]) for i in range(2)]  # pixels differ by rounding
+    assert ship.ship(made_up, tmp_path / "out")[0] == 1
+
+
+def test_runs_of_different_code_under_one_name_do_not_go_together_nor_after_a_merge(few_tasks, tmp_path):
+    names = ["adam_lr_-3.00", "mine"]
+    one, same, other = (
+        made.write(tmp_path / f"{i}", made.TASKS[1:2], seeds=[i], optimizers=names, own={"optimizer mine": f"3.11 {code}"})
+        for i, code in enumerate(("a", "a", "b"))
+    )
+    with pytest.raises(StoreError, match="different code or hyperparameters of optimizer mine"):
+        ship.ship([one, other], tmp_path / "out")
+    ship.ship([one, same], tmp_path / "out")
+    with pytest.raises(StoreError, match="different code or hyperparameters of optimizer mine"):
+        ship.ship([tmp_path / "out", other], tmp_path / "more")
+    with pytest.raises(StoreError, match="different code or hyperparameters of optimizer mine"):
+        add([other], tmp_path / "out")
+
+
+def test_hyperparameters_of_own_optimizers_outlive_a_merge(few_tasks, tmp_path):
+    roots = [made.write(tmp_path / f"{i}", made.TASKS[1:2], seeds=[i], optimizers=["adam_lr_-3.00", "mine"]) for i in range(3)]
+    for root, rate in zip(roots, (0.25, 0.25, 0.5)):
+        table = store.read_table(root / "optimizers.parquet").to_pandas().assign(rate=[None, rate])
+        store.write_table(pa.Table.from_pandas(table, preserve_index=False), root / "optimizers.parquet")
+    ship.ship(roots[:2], tmp_path / "out")
+    assert taskset.load_optimizers(tmp_path / "out").set_index("optimizer").loc["mine", "rate"] == 0.25
+    with pytest.raises(StoreError, match="mine has different hyperparameters"):
+        ship.ship(roots, tmp_path / "more")
+
+
+def test_names_that_fit_nothing_are_refused(few_tasks, sweeps, tmp_path):
+    with pytest.raises(StoreError, match="mlp_family_seed7x"):
+        ship.ship(sweeps, tmp_path, {"mlp_family_seed7x": 1.0})
+    with pytest.raises(StoreError, match="a note is given on 'mnits'.*mnist"):
+        ship.ship(sweeps, tmp_path, None, {"mnits": "scanned twice"})
+    assert not any(tmp_path.glob("*.parquet"))
+
+
+def test_readers_refuse_a_merge_that_was_interrupted(few_tasks, sweeps, tmp_path, monkeypatch):
+    ship.ship(sweeps[:1], tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(ship, "write_beside", lambda *_: pytest.fail("interrupted"))
+        with pytest.raises(BaseException, match="interrupted"):
+            ship.ship(sweeps, tmp_path)
+    for load in (taskset.load_curves, taskset.load_normalizers):
+        with pytest.raises(StoreError, match="was interrupted: repeat"):
+            load(root=tmp_path)
+    ship.ship(sweeps, tmp_path)
+    assert len(taskset.load_curves(root=tmp_path)) and len(taskset.load_normalizers(root=tmp_path))

@@ -39,6 +39,7 @@ def sweep(tmp_path_factory):
         ({"horizon": ["20"]}, "allowed are integers"),
         ({"source": "real"}, "source='real': allowed are none, synthetic, tfds, published"),
         ({"columns": ()}, "at least one"),
+        ({"columns": 5}, "columns=5: allowed are names of columns"),
         ({"columns": "loss"}, "no column 'loss'"),
         ({"task": ["TwoD_Bowl10", "TwoD_Bowl11"]}, "no curves of task 'TwoD_Bowl11'; did you mean 'TwoD_Bowl10'"),
         ({"optimizer": ["adam_lr_-3.00", "adam_lr_-3"]}, "no curves of optimizer 'adam_lr_-3'; did you mean 'adam_lr_-3.00'"),
@@ -288,3 +289,44 @@ def test_what_dead_processes_left_in_a_directory_is_removed(tmp_path):
     link.symlink_to(theirs[1])
     store.remove_temporaries(tmp_path)
     assert sorted(tmp_path.iterdir()) == sorted([*theirs, link])
+
+
+def test_a_directory_that_cannot_be_listed_is_not_taken_for_an_empty_one(sweep, tmp_path, monkeypatch):
+    shutil.copytree(sweep, tmp_path / "sweep")
+    before = (tmp_path / "sweep" / "sweep.json").read_text()
+
+    def refused(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", refused)
+        with pytest.raises(StoreError, match="can't list .*curves: permission denied"):
+            store.check_options(tmp_path / "sweep", made.options(steps=40))
+    assert (tmp_path / "sweep" / "sweep.json").read_text() == before
+    assert store.has_curves(tmp_path / "sweep") and not store.has_curves(tmp_path)
+
+
+def test_what_the_system_refuses_is_not_called_damage(tmp_path):
+    """Healthy files may be unreadable for other reasons, and must not be deleted then."""
+    for name, read in (("a.parquet", store.read_table), ("sweep.json", lambda path: store.read_options(path.parent))):
+        (tmp_path / name).mkdir()
+        with pytest.raises(StoreError, match=f"can't read .*{name}: is a directory"):
+            read(tmp_path / name)
+    (tmp_path / "b.parquet").write_bytes(b"PAR1")
+    with pytest.raises(StoreError, match="no complete Parquet file"):
+        store.read_table(tmp_path / "b.parquet")
+
+
+@pytest.mark.parametrize(
+    "given, says",
+    [
+        ({"task": [made.TASKS[0]]}, "task .*: a normalizer is of one task"),
+        ({"task": made.TASKS[0], "horizon": [20]}, r"horizon \[20\]: a normalizer is of one"),
+        ({"task": made.TASKS[0], "split": ["train"]}, "split .*: allowed are train"),
+        ({"task": made.TASKS[0], "root": 5}, "root 5: allowed are the path of a directory"),
+    ],
+)
+def test_a_normalizer_is_of_one_task(sweep, given, says):
+    with pytest.raises(StoreError, match=says):
+        taskset.normalizer(**{"root": sweep, **given})
+    assert taskset.normalizer(made.TASKS[0], horizon=np.int64(20), root=sweep).horizon == 20

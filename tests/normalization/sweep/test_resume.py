@@ -400,3 +400,33 @@ def test_settings_that_change_numbers_are_stored(monkeypatch):
     monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_enable_fast_math=true")
     told = metadata(get_task(NAME), OPTIONS, "xla_loop", {})
     assert json.loads(told["settings"])["XLA_FLAGS"] == "--xla_cpu_enable_fast_math=true"
+
+
+def test_two_that_extend_a_directory_at_once_do_not_write_over_each_other(root, monkeypatch):
+    first, second = (dataclasses.replace(OPTIONS, optimizers=("adam_lr_-3.00", name)) for name in ("lion", "prodigy"))
+    extended = resume.extended
+
+    def beaten(*given):
+        """The other one is faster between the question and the answer."""
+        monkeypatch.setattr(resume, "extended", extended)
+        found = extended(*given)
+        baseline.plan([NAME], second, root)
+        return found
+
+    monkeypatch.setattr(resume, "extended", beaten)
+    with pytest.raises(StoreError, match="holds results made with other options"):
+        baseline.plan([NAME], first, root)
+    assert store.read_options(root) == second.as_json()
+
+
+def test_a_claim_that_cannot_be_made_is_one_line(tmp_path):
+    (tmp_path / ".claims").write_text("")
+    with pytest.raises(StoreError, match=r"can't write to .*\.claims: "), claims.claim(tmp_path, "a"):
+        pass
+
+
+def test_who_may_write_results_may_claim_them(tmp_path):
+    tmp_path.chmod(0o2775)
+    with claims.claim(tmp_path, "a"):
+        assert (tmp_path / ".claims").stat().st_mode & 0o7777 == 0o2775
+        assert (tmp_path / ".claims" / "a").stat().st_mode & 0o777 == 0o664
