@@ -684,8 +684,13 @@ def _corrected(old, x, total):
     return old + (x - old) / total
 
 
+MOST_SQUARED_LOSS = 1e15  # the squares of larger ones could overflow in float32
+
+
 def _losses_seen(old, loss, validation_loss, totals):
-    """(the two features of the losses, their averages)."""
+    """(the two features of the losses, their averages). Losses too large to be squared count as the average so far."""
+    usable = ((loss, old["mean"]), (validation_loss, old["validation"]))
+    loss, validation_loss = (x if abs(x) <= MOST_SQUARED_LOSS else average for x, average in usable)
     mean = _corrected(old["mean"], loss, totals["train"])
     variance = _corrected(old["variance"], (loss - mean) ** 2, totals["train"])
     validation = _corrected(old["validation"], validation_loss, totals["validation"])
@@ -780,11 +785,12 @@ def _anchored_init(theta, params):
 
 def _anchored_trends(old, loss, steps):
     """(5 trends of the loss, its averages)."""
-    decays = 0.5 ** (1 / (10 * max(steps / 10, 1) ** (np.arange(ANCHORED_TRENDS) / (ANCHORED_TRENDS - 1))))
+    half_lives = 10 * max(steps / 10, 1) ** (np.arange(ANCHORED_TRENDS) / (ANCHORED_TRENDS - 1))
+    share = -np.expm1(-math.log(2) / half_lives)  # of the new loss; 1 - .5^(1 / half_life) would be rounding in long runs
     first, mean, weight = old["first"], old["mean"], old["weight"]
     if abs(loss) <= MOST_LOSS:
         first = first if weight[0] > 0 else loss
-        mean, weight = decays * mean + (1 - decays) * (loss - first), decays * weight + 1 - decays
+        mean, weight = mean + share * (loss - first - mean), weight + share * (1 - weight)
     average = mean / np.maximum(weight, 1e-12)
     least = np.minimum(old["least"], average)
     above, slower = average[:-1] - least[:-1], np.maximum(average[1:] - least[:-1], 0)

@@ -910,8 +910,9 @@ def _mlp2019(theta, g, state, p, step):
 
 
 def _largest_axes(shape):
-    """The largest and the second largest axis; of equal ones the later counts as larger."""
-    return sorted(range(len(shape)), key=lambda axis: (shape[axis], axis))[:-3:-1]
+    """The largest and the second largest axis; of equal ones the later in TensorFlow's order: kernel, inputs, outputs."""
+    order = [*range(2, len(shape)), 1, 0]
+    return sorted(range(len(shape)), key=lambda axis: (shape[axis], order.index(axis)))[:-3:-1]
 
 
 def _factors(x):

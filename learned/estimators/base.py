@@ -118,7 +118,8 @@ class Estimate:
 
     gradient: [P]; loss: mean normalized loss of the truncation over all copies; non_finite: pairs that count as zero because
     their D (or their gradient) was not finite; steps: inner steps computed, of all copies; details: {name: scalar}, for the log;
-    square: mean of D^2 over the pairs whose D is finite, NaN where there is none or the estimator takes no differences.
+    square: mean of D^2 over the pairs whose D is finite, NaN where there is none or the estimator takes no differences; one that
+    does (`takes_differences`) has to give it.
     """
 
     gradient: np.ndarray
@@ -186,3 +187,12 @@ def mean_square(losses: np.ndarray) -> float:
         d = (losses[:, 0] - losses[:, 1]).sum(axis=0) / len(losses)
     d = d[np.isfinite(d)]
     return float(np.mean(d**2)) if d.size else float("nan")
+
+
+def mean_square_at_resets(losses: np.ndarray, old: np.ndarray) -> float:
+    """As `mean_square`, of D_old^2 + D_new^2 (`differences_at_resets`), which are weighted apart and must not cancel here."""
+    with np.errstate(invalid="ignore"):
+        parts = [np.where(mask, losses[:, 0] - losses[:, 1], 0.0).sum(axis=0) / len(losses) for mask in (old, ~old)]
+        squares = np.square(parts).sum(axis=0)
+    squares = squares[np.isfinite(squares)]
+    return float(squares.mean()) if squares.size else float("nan")

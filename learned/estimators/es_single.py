@@ -46,5 +46,7 @@ class ESSingle:
         d_old, d_new, finite = base.differences_at_resets(losses, old, settings)
         gradient = (d_old @ state["e"] + d_new @ e) / (2 * settings.sigma**2 * self.pairs)
         lost = int(np.sum(~finite))
-        estimate = base.Estimate(gradient, base.mean_loss(losses), lost, losses.size, square=base.mean_square(losses))
+        estimate = base.Estimate(
+            gradient, base.mean_loss(losses), lost, losses.size, square=base.mean_square_at_resets(losses, old)
+        )
         return estimate, {"episodes": truncation.after, "inner": inner, "e": e}

@@ -53,5 +53,7 @@ class PES:
         gradient = (d_old @ xi + d_new @ e) / (2 * settings.sigma**2 * self.pairs)
         xi = np.where((truncation.reset_at < settings.steps)[:, None], e, xi)
         lost = int(np.sum(~finite))
-        estimate = base.Estimate(gradient, base.mean_loss(losses), lost, losses.size, square=base.mean_square(losses))
+        estimate = base.Estimate(
+            gradient, base.mean_loss(losses), lost, losses.size, square=base.mean_square_at_resets(losses, old)
+        )
         return estimate, {"episodes": truncation.after, "inner": inner, "xi": xi}

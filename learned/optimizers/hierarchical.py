@@ -20,6 +20,7 @@ CLIP = 10  # gradients are clipped at this many times the average of their root 
 AVERAGED = {"clip": 0.99, "train": 0.9, "validation": 0.95}  # decays of the bias-corrected averages
 STATISTICS = 18
 HIDDEN = 64  # of the LSTM
+MOST_LOSS = 1e15  # the squares of larger ones could overflow in float32
 MESSAGES = {"by_lstms": 18, "by_parameters": 16}  # sizes of the messages to the LSTMs of the next step
 TO_PARAMETERS = 17
 PER_PARAMETER, PER_TENSOR = 23, 14  # further inputs of the network
@@ -72,12 +73,18 @@ def _losses(state, loss, validation_loss, totals):
     """(features [2], state). Mean, variance (of the distance to the mean so far) and validation loss are bias-corrected averages.
 
     Train: (loss - mean) rsqrt(variance + 1e-8); validation: the same with the averaged validation loss, both clipped to +-5.
+    A loss that is not finite or beyond MOST_LOSS counts as the average so far: the averages are never lost by one step.
     """
+    loss, validation_loss = _usable(loss, state["mean"]), _usable(validation_loss, state["validation"])
     mean = _debiased(state["mean"], loss, totals["train"])
     variance = _debiased(state["variance"], tf.square(loss - mean), totals["train"])
     validation = _debiased(state["validation"], validation_loss, totals["validation"])
     scaled = (tf.stack([loss, validation]) - mean) * tf.math.rsqrt(variance + 1e-8)
     return _limited(scaled), {"mean": mean, "variance": variance, "validation": validation}
+
+
+def _usable(loss, average):
+    return tf.where(tf.abs(loss) <= MOST_LOSS, loss, average)
 
 
 def _limited(x):

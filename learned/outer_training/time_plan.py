@@ -5,7 +5,8 @@ How many steps the hours hold is only known as they pass, so the fraction of the
     fraction(k) = min(1, f + (k - k0) (1 - f) / n)      since the last checkpoint: k0 its step, f the fraction there,
                                                         n the steps that the hours left hold at the pace of the steps before it
 
-It is continuous, never falls, and reaches 1 as the hours end. Between checkpoints it depends on (k0, f, n) alone, which
+It is continuous, never falls, and reaches 1 as the hours end. The first checkpoints come early (`is_early`): where the hours hold
+few steps, the schedule would else not begin. Between checkpoints it depends on (k0, f, n) alone, which
 checkpoints have: a training that is killed and resumed repeats its steps bit for bit up to the next checkpoint. All (k0, f, n)
 together record what the learning rate was. Two trainings of the same hours are not the same, though: for that, plan steps.
 """
@@ -68,6 +69,11 @@ class TimePlan:
                 raise ValueError(f"the time plan has {knot!r}")
         self.seconds, self.knots = seconds, [self.knots[0], *(tuple(knot) for knot in knots)]
         self._planned = self.knots[-1][0], seconds
+
+
+def is_early(step: int) -> bool:
+    """Whether a training by hours plans and saves at an outer step before its first regular checkpoint: at 1, 2, 4, 8, .."""
+    return step & (step - 1) == 0
 
 
 def _is_number(value: object) -> bool:

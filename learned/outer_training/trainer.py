@@ -23,7 +23,7 @@ import numpy as np
 from learned import registry
 from learned.estimators import base
 from learned.optimizers.base import LearnedOptimizer
-from learned.outer_training import checkpoint, log, outer_optimizer, phases
+from learned.outer_training import checkpoint, log, outer_optimizer, phases, time_plan
 from learned.outer_training.differences import DifferenceScales
 from learned.outer_training.events import Events
 from learned.outer_training.options import DEFAULTS, Options
@@ -144,9 +144,10 @@ class Trainer:
         training resumable bit for bit is in `learned.outer_training.time_plan`.
         """
         self.plan.start()
-        return self._run(lambda: self.plan.over(hours), lambda: self.plan.plan(self.step, hours), save_every, keep_every, report)
+        over, plan = lambda: self.plan.over(hours), lambda: self.plan.plan(self.step, hours)
+        return self._run(over, plan, save_every, keep_every, report, time_plan.is_early)
 
-    def _run(self, over, before_saving, save_every, keep_every, report):
+    def _run(self, over, before_saving, save_every, keep_every, report, saves_also=lambda step: False):
         for name, every in (("save_every", save_every), ("keep_every", 1 if keep_every is None else keep_every)):
             if type(every) is not int or every < 1:
                 raise ConfigError(f"{name} is {shown(every)}: allowed is an integer of at least 1")
@@ -160,7 +161,7 @@ class Trainer:
                 ended = over()
                 if keep_every and (self.step % keep_every == 0 or ended):  # before the checkpoint: no resumption passes over it
                     self.keep(self.directory / f"weights-{self.step:07d}.npz")
-                if self.step % save_every == 0 or ended:
+                if self.step % save_every == 0 or ended or (self.step < save_every and saves_also(self.step)):
                     file.flush()
                     os.fsync(file.fileno())
                     before_saving()
@@ -220,6 +221,12 @@ class Trainer:
         """The r of `learned.outer_training.differences` of each result; None where estimates are taken as they are."""
         if self.options.differences != "rms":
             return [None] * len(results)
+        for result in results:
+            if math.isnan(result.estimate.square) and result.estimate.non_finite < self.options.pairs:
+                raise ConfigError(
+                    f"differences rms: the estimator {self.options.estimator!r} gives no Estimate.square, the mean of its D^2: "
+                    "give it (learned.estimators.base.mean_square), or train with differences value or sign"
+                )
         return [self.scales.update(result.task, result.estimate.square) for result in results]
 
     def _scaled(self, result, r):

@@ -97,7 +97,7 @@ def schedule_free_adamw(
     """Schedule-free AdamW: gradients at y = (1 - b1) z + b1 x; the run is judged at x, an average of z.
 
     v <- b2 v + (1 - b2) g(y)^2; z <- z - lr k_t (g(y) / (sqrt(v / (1 - b2^t)) + eps) + weight_decay y); x <- (1 - c_t) x + c_t z,
-    c_t = k_t^2 / sum of k_i^2, k_t = min(1, t / (warmup_fraction T)); without warm-up, c_t = 1 / t. x = z = y = w at the start.
+    c_t = k_t^2 / sum of k_i^2, k_t = min(1, t / round(warmup_fraction T)); without warm-up c_t = 1 / t. x = z = y = w at first.
     Defazio et al. 2024 (arXiv 2405.15682), algorithm 1, with v corrected for its bias where the paper scales the rate.
 
     The parameters of a run are y, whose losses are those of training; `evaluated` returns x. Raises `ConfigError` for beta1 = 0,

@@ -74,9 +74,9 @@ def relative_nadam(
     """w <- w - lr (1 - (t - 1) / T) s n, t = 1, 2, .., T; lr = travel (3 / T)^.5; s^2 = |w|^2 + share^2 |all w|^2 + 1e-8.
 
     |.|^2: mean square over the entries of a parameter, and over those of all, so that biases leave their start at 0. The squares
-    of all T rates add up to travel^2: an entry whose steps were independent of each other, and as large as the rate, would be
-    moved by about `travel` of its size over the run, whatever T is. Give a model a random start: where all parameters are 0, they
-    hardly move.
+    of all T rates add up to travel^2 (1 + 1/T) (1 + 1/(2T)): an entry whose steps were independent of each other, and as large as
+    the rate, would be moved by about `travel` of its size over the run, whatever T is. Give a model a random start: where all
+    parameters are 0, they hardly move.
 
     n = (b1 m / (1 - b1^(t+1)) + (1 - b1) g / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps): NAdam's direction (Dozat 2016), m and v
     as in `adam`. Steps relative to the parameters are Adafactor's (Shazeer and Stern 2018, arXiv 1804.04235, section 8).

@@ -14,6 +14,7 @@ from taskset.optimizers.base import Gradients, Hparams, Params, State, Step, in_
 from taskset.optimizers.settings import average, checked, count, described
 
 PROGRAM = ("frequency", "max_dimension")
+FAR = 1e9  # from 1: squares of numbers up to it are well within float32
 
 if "Qr" not in pfor._pfor_converter_registry:
 
@@ -100,6 +101,7 @@ class Soap:
                 bases[path], v = {}, state["v"][path]
                 for axis, basis in each.items():
                     covariance = state["covariance"][path][axis]
+                    covariance = _within_range(covariance)
                     variances = tf.reduce_sum(basis * (covariance @ basis), axis=0)
                     order = tf.argsort(variances, direction="DESCENDING", stable=True)
                     bases[path][axis] = tf.linalg.qr(covariance @ tf.gather(basis, order, axis=1)).q
@@ -111,6 +113,17 @@ class Soap:
             return state["basis"], {path: state["v"][path] for path in state["basis"]}
 
         return tf.cond((step < frequency) | (step % frequency == 0), refresh, keep)
+
+
+def _within_range(covariance: tf.Tensor) -> tf.Tensor:
+    """A matrix, divided by its largest entry where that is far from 1, which changes no eigenvector.
+
+    A QR decomposition squares what it is given: squares of squares of gradients, which overflow in float32 for gradients of 1e9,
+    and vanish for those of 1e-10.
+    """
+    largest = tf.reduce_max(tf.abs(covariance))
+    far = (largest > 0) & ((largest < 1 / FAR) | (largest > FAR))
+    return covariance / tf.where(far, largest, tf.ones_like(largest))
 
 
 def _rotated(tensor: tf.Tensor, bases: dict[str, tf.Tensor], back: bool = False) -> tf.Tensor:

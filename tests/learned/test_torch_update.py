@@ -45,8 +45,8 @@ def made(params, name="anchored", **options):
 
 
 def turned(x, source=-1, destination=0):
-    """A kernel of a convolution as PyTorch has it, its outputs first; others as they are."""
-    return np.moveaxis(x, source, destination) if x.ndim > 2 else x
+    """Weights with their outputs first, as PyTorch has them; vectors as they are."""
+    return np.moveaxis(x, source, destination) if x.ndim > 1 else x
 
 
 def parameters(inputs, dtype):
@@ -100,6 +100,13 @@ def test_equal_to_tensorflow_where_it_takes_another_way(name, make, outputs_firs
     inputs = make()
     inputs.times = range(len(inputs.grads))
     equal_to_tensorflow(name, inputs, "float64", 1e-9)
+
+
+def test_axes_of_equal_length_are_told_apart_as_in_tensorflow(outputs_first):
+    """`adafac_mlp` keeps averages over the two largest axes; of equal ones the outputs count as larger, then the inputs."""
+    inputs = Inputs({"kernel": (3, 3, 5, 5), "w": (6, 6), "wide": (4, 6)})
+    inputs.times = range(len(inputs.grads))
+    equal_to_tensorflow("adafac_mlp", inputs, "float64", 1e-9)
 
 
 def test_a_network_whose_last_layer_is_0_is_left_out(monkeypatch):

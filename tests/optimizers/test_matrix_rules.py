@@ -212,3 +212,21 @@ def test_settings_of_programs():
             optimizers.soap(**settings)
     with pytest.raises(ConfigError, match="horizon 0"):
         optimizers.muon().hparams(0)
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1.0, 1e9, 1e15])
+def test_soaps_bases_do_not_depend_on_the_scale_of_gradients(scale):
+    """The covariance is squared on the way to them, and gradients to the fourth power are beyond float32."""
+    rng = np.random.default_rng(0)
+    optimizer = optimizers.soap(0.1, epsilon=1e-30, frequency=1)
+    params = {"w": tf.constant(rng.normal(size=(6, 4)), tf.float32)}
+    state, hparams, grad = optimizer.init(params), optimizer.hparams(30), rng.normal(size=(30, 6, 4))
+    start = params["w"]
+    for step in range(30):
+        params, state = optimizer.update({"w": tf.constant(scale * grad[step], tf.float32)}, state, params, step, hparams)
+    for axis, basis in state["basis"]["w"].items():
+        np.testing.assert_allclose(tf.transpose(basis) @ basis, np.eye(basis.shape[0]), atol=1e-5)
+        rotated = tf.transpose(basis) @ state["covariance"]["w"][axis] @ basis / tf.linalg.trace(state["covariance"]["w"][axis])
+        assert np.abs(rotated - np.diag(np.diag(rotated))).max() < 0.1
+    moved = np.abs(params["w"] - start)
+    assert np.isfinite(moved).all() and 0.1 < moved.max() < 10

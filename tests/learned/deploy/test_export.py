@@ -337,6 +337,22 @@ def test_late_gradients_of_hierarchical_are_clipped_by_their_own_average():
     np.testing.assert_allclose(state["tensors"]["w"]["clip"], 1, rtol=1e-12)
 
 
+@pytest.mark.parametrize("bad", [np.inf, np.nan, 1e20])
+def test_one_bad_loss_does_not_end_a_run_of_hierarchical(bad):
+    """In both, it counts as the average so far."""
+    theta, inputs = weights(optimizers.get("hierarchical")), Inputs(SHAPES)
+    inputs.times = range(len(inputs.grads))
+    for losses in (inputs.losses, inputs.validation):
+        losses[1] = bad
+    exported, params = numpy_update.LearnedOptimizer("hierarchical", theta), inputs.params
+    state = exported.init(params)
+    for step, (g, loss, validation) in enumerate(zip(inputs.grads, inputs.losses, inputs.validation)):
+        params, state = exported.update(g, state, params, step, loss, validation)
+    found = inputs.moved(params)
+    assert np.isfinite(found).all() and np.abs(found).max() > 0
+    np.testing.assert_allclose(found, inputs.moved(inputs.run(optimizers.get("hierarchical"), theta, tf.float64)), atol=1e-9)
+
+
 def test_a_state_without_counts_takes_that_of_the_run():
     inputs, theta = Inputs(SHAPES), weights(optimizers.get("anchored"))
     optimizer, params, found = numpy_update.LearnedOptimizer("anchored", theta, 100), inputs.params, []

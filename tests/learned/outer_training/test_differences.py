@@ -1,5 +1,6 @@
 """Differences divided by their running size: on made-up losses, and across a resumption."""
 
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
@@ -9,7 +10,7 @@ from learned.estimators import base
 from learned.outer_training import trainer as outer
 from learned.outer_training.differences import DifferenceScales
 from learned.outer_training.task_pool import Result
-from taskset.errors import StoreError, TasksetError
+from taskset.errors import ConfigError, StoreError, TasksetError
 from tests.learned.outer_training.test_outer import NAMES, arrays_of, check_equal, options, suite, trainer
 
 SIGMA = 0.01
@@ -33,10 +34,23 @@ def test_the_mean_square_of_differences():
     assert np.isnan(base.mean_square(losses[:, :, 2:]))
 
 
+def test_differences_before_and_after_a_reset_do_not_cancel():
+    losses = np.zeros([4, 2, 3])  # [K, sign, N]
+    losses[0, 0], losses[3, 1, :2], losses[3, 1, 2] = 2.0, 2.0, np.inf
+    old = np.arange(4)[:, None] < np.array([2, 4, 2])
+    assert base.mean_square(losses[:, :, :2]) == 0
+    assert base.mean_square_at_resets(losses[:, :, :1], old[:, :1]) == pytest.approx(0.5**2 + 0.5**2)
+    assert base.mean_square_at_resets(losses, old) == pytest.approx((0.5**2 + 0.5**2 + 0) / 2)  # the second has no reset
+    assert np.isnan(base.mean_square_at_resets(losses[:, :, 2:], old[:, 2:]))
+
+
 class MadeUp:
     """Pairs with made-up losses, those of each task in units of its own; estimates as `es_full` makes them."""
 
     units = MappingProxyType({NAMES[0]: 1e-4, NAMES[1]: 1.0, NAMES[2]: 3e3})
+
+    def __init__(self):
+        self.squares = {}  # {(outer step, task): mean of D^2}
 
     def estimates(self, numbers, outer_step, theta):
         found = []
@@ -46,7 +60,8 @@ class MadeUp:
             settings = base.Settings(pairs=5, steps=4, sigma=SIGMA)
             d, _ = base.differences(losses, settings)
             gradient = d @ e / (2 * SIGMA**2 * 5)
-            estimate = base.Estimate(gradient, 1.0, 0, 40, square=base.mean_square(losses))
+            self.squares[outer_step, task] = base.mean_square(losses)
+            estimate = base.Estimate(gradient, 1.0, 0, 40, square=self.squares[outer_step, task])
             found.append(Result(task, "f", estimate))
         return found
 
@@ -66,8 +81,8 @@ def made(directory, pool, differences="rms"):
 
 
 def test_units_of_a_task_do_not_matter_and_tasks_weigh_alike(tmp_path):
-    ours, theirs, plain = (made(tmp_path / name, pool) for name, pool in (("a", MadeUp()), ("b", OtherUnits()), ("c", MadeUp())))
-    lines = []
+    pool, lines = MadeUp(), []
+    ours, theirs = made(tmp_path / "a", pool), made(tmp_path / "b", OtherUnits())
     ours.train(6, report=lines.append)
     theirs.train(6)
     np.testing.assert_allclose(ours.x, theirs.x, rtol=1e-9)
@@ -76,9 +91,20 @@ def test_units_of_a_task_do_not_matter_and_tasks_weigh_alike(tmp_path):
     plain = made(tmp_path / "d", MadeUp(), "value")
     plain.train(6, report=lines.append)
     assert max(line["gradient_norm"] for line in lines[6:]) > 1e3
-    scale = lines[0]["tasks"][0]["difference_rms"]
-    unit = MadeUp.units[lines[0]["tasks"][0]["task"]]
-    assert scale == pytest.approx(unit / np.sqrt(2), rel=0.9)  # the mean of 4 differences of variance 2
+    for line in lines[0]["tasks"]:  # a first estimate has no other to be averaged with
+        assert line["difference_rms"] == pytest.approx(np.sqrt(pool.squares[0, line["task"]]))
+
+
+class WithoutSquares(MadeUp):
+    def estimates(self, numbers, outer_step, theta):
+        found = super().estimates(numbers, outer_step, theta)
+        return [replace(one, estimate=replace(one.estimate, square=float("nan"))) for one in found]
+
+
+def test_an_estimator_that_does_not_say_how_large_its_differences_are(tmp_path):
+    made(tmp_path / "a", WithoutSquares(), "value").train(1)
+    with pytest.raises(ConfigError, match=r"differences rms: the estimator 'pes' gives no Estimate\.square"):
+        made(tmp_path / "b", WithoutSquares()).train(1)
 
 
 class Exploding(MadeUp):

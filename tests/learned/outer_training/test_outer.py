@@ -12,7 +12,7 @@ import pytest
 import learned  # noqa: F401
 from learned import optimizers
 from learned.estimators import base
-from learned.outer_training import checkpoint, length_schedules, objectives, session
+from learned.outer_training import checkpoint, objectives, session
 from learned.outer_training import trainer as outer
 from learned.outer_training.options import DEFAULTS, Options
 from learned.outer_training.task_pool import Result, TaskPool
@@ -258,10 +258,9 @@ def test_slots_draw_tasks_anew_and_by_weight():
     assert counts[NAMES[0]] == pytest.approx(0.75, abs=0.08) and counts[NAMES[1]] == pytest.approx(0.125, abs=0.06)
 
 
-def test_a_slot_keeps_its_task_until_all_episodes_are_finished(pes_pool):
-    chosen = options(lengths="8", first_lengths="together")
-    pool, seen = pool_of_seed(pes_pool, chosen), []
-    pool.lengths, theta = length_schedules.parse("8"), outer.Layout(pool.optimizer.shapes).vector(pool.optimizer.init_theta(0))
+def test_a_slot_keeps_its_task_until_all_episodes_are_finished():
+    pool, seen = TaskPool(suite(), options(lengths="8", first_lengths="together")), []
+    theta = outer.Layout(pool.optimizer.shapes).vector(pool.optimizer.init_theta(0))
     for step in range(12):
         pool.estimate(0, step, theta)
         seen.append((pool.slots[0].draws, pool.slots[0].task))
@@ -269,11 +268,10 @@ def test_a_slot_keeps_its_task_until_all_episodes_are_finished(pes_pool):
     assert [task for _, task in seen] == [pool.draw(0, draws) for draws, _ in seen] and len(set(seen)) == 6
 
 
-def test_a_task_stays_for_its_episodes(pes_pool):
+def test_a_task_stays_for_its_episodes():
     """Two of 8 steps in truncations of 4, where one of them would be two truncations."""
-    chosen = options(lengths="8", first_lengths="together", episodes=2)
-    pool, seen = pool_of_seed(pes_pool, chosen), []
-    pool.lengths, theta = length_schedules.parse("8"), outer.Layout(pool.optimizer.shapes).vector(pool.optimizer.init_theta(0))
+    pool, seen = TaskPool(suite(), options(lengths="8", first_lengths="together", episodes=2)), []
+    theta = outer.Layout(pool.optimizer.shapes).vector(pool.optimizer.init_theta(0))
     for step in range(9):
         pool.estimate(0, step, theta)
         seen.append(pool.slots[0].draws)

@@ -75,3 +75,11 @@ def test_what_is_not_allowed_is_one_line(tmp_path):
         checkpoint.save(tmp_path / outer.LATEST, {**found.meta, "time_plan": wrong}, found.arrays)
         with pytest.raises(StoreError, match="time plan"):
             timed(tmp_path, clock(1.0))
+
+
+def test_a_schedule_begins_where_the_hours_hold_fewer_steps_than_a_checkpoint(tmp_path):
+    lines = []
+    timed(tmp_path, clock(1.0)).train_for(30 / 3600, save_every=50, report=lines.append)
+    rates = [line["learning_rate"] for line in lines]
+    assert len(rates) < 50 and all(np.diff(rates) <= 0) and rates[-1] == pytest.approx(0.005, rel=0.1)
+    assert rates[len(rates) // 2] == pytest.approx(0.0275, rel=0.2)  # a cosine's half
