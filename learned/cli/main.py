@@ -176,6 +176,8 @@ def train(
         from learned.outer_training import phases
 
         weights = phases.read(pretrained.find(start), optimizers.get(optimizer))
+        if note := phases.repeats(pretrained.find(start), seed):
+            err.print(note, markup=False)
     options = Options(
         optimizer, estimator=estimator, objective=objective, seed=seed, pairs=pairs, steps=steps, sigma=sigma,
         differences=differences, first_lengths=first_lengths, lengths=lengths, late_restarts=late_restarts,

@@ -2,6 +2,8 @@
 
 A phase is a training of its own, in a directory of its own: `--from` the weights of the phase before, `--train` those that match
 a glob. The others are constants: they are neither perturbed nor moved nor decayed, and take no memory of the estimator.
+
+All draws follow from the seed alone: with that of the phase before, the same tasks, starts and batches come again.
 """
 
 from __future__ import annotations
@@ -27,6 +29,14 @@ def read(path: PathLike, optimizer: LearnedOptimizer) -> Arrays:
             f"{optimizer.name} ({optimizer.num_weights}); give another --from"
         )
     return {name: np.asarray(found.theta[name], np.float32) for name in optimizer.shapes}
+
+
+def repeats(path: PathLike, seed: int) -> str | None:
+    """A note where the weights of a checkpoint were trained with this seed, whose draws come again; else None."""
+    options = checkpoint.load(path).meta.get("options")
+    if not isinstance(options, dict) or options.get("seed") != seed:
+        return None
+    return f"note: {path} was trained with seed {seed}, whose draws come again: give another --seed for new tasks and starts"
 
 
 def initial(optimizer: LearnedOptimizer, seed: int) -> Arrays:

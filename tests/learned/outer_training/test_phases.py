@@ -88,6 +88,8 @@ def test_the_command_line(tmp_path):
     ):
         done = CliRunner().invoke(app, [*given, *more])
         assert done.exit_code == 0, done.output
+        assert ("was trained with seed 0, whose draws come again" in done.output.replace("\n", " ")) == ("--from" in more)
+    assert phases.repeats(first / "checkpoint.npz", 1) is None
     before, after = (checkpoint.load(path / "checkpoint.npz") for path in (first, second))
     for path, weight in after.theta.items():
         assert (weight == before.theta[path]) == (path != FROZEN)
