@@ -22,14 +22,14 @@ import numpy as np
 from benchmarks import report
 from taskset import catalogue, registry
 from taskset.datasets.sharing import shared_arrays
-from taskset.execution import costs
+from taskset.execution import known_starts
 from taskset.tasks import distributions
 
 ROOT = Path(__file__).resolve().parents[1]
 STARTS = ROOT / "taskset" / "execution" / "starts.json"
 DOCUMENT = report.DOCS / "conformance.md"
 CONDITION = "parameters of init(0), the first train batch of seed 0, synthetic data, float32, eager, on a CPU"
-FIXED = costs.FIXED
+FIXED = known_starts.FIXED
 
 
 @dataclass(frozen=True)
@@ -184,7 +184,7 @@ def document(entries):
     """docs/conformance.md."""
     rows, lists = [], []
     for group, entry in sorted(entries.items()):
-        found = {start: entry.get(start, []) for start in costs.NON_FINITE}
+        found = {start: entry.get(start, []) for start in known_starts.NON_FINITE}
         examined = entry["tasks"] - entry["infeasible"]
         counts = [entry["tasks"], entry["infeasible"], examined, *map(len, found.values())]
         rows.append([group, *counts, entry["cpu_seconds"], entry["measured"]])

@@ -14,7 +14,7 @@ from taskset.cli.matching import match_optimizers
 from taskset.cli.options import Modules, TaskName, out
 from taskset.cli.tables import show_fact, show_table
 from taskset.errors import ConfigError, TasksetError, shown
-from taskset.execution import costs, modes
+from taskset.execution import costs, known_starts, modes
 from taskset.execution.runtime import start_tensorflow
 
 
@@ -54,7 +54,7 @@ def list_names(
     if feasible:
         conditions.append(catalogue.feasible)
     if finite_start:
-        conditions.append(lambda name: costs.start(name) not in costs.NON_FINITE)
+        conditions.append(lambda name: known_starts.start(name) not in known_starts.NON_FINITE)
     if max_params is not None:
         conditions.append(lambda name: (size := catalogue.num_params(name)) is not None and size <= max_params)
     if max_ms is not None:
@@ -96,9 +96,9 @@ def show(name: TaskName, modules: Modules = None) -> None:
         show_fact("feasible", f"no: {facts.infeasible}", out)
         return
     show_fact("feasible", "yes", out)
-    start, cost = costs.start(name), costs.milliseconds(name)
+    start, cost = known_starts.start(name), costs.milliseconds(name)
     if start:
-        show_fact("start", f"{start} ({costs.start_condition()})", out)
+        show_fact("start", f"{start} ({known_starts.start_condition()})", out)
     if cost:
         show_fact("step", f"{cost[0]:.3g} ms {cost[1]} ({costs.cost_condition(name)})", out)
     if execution := modes.described(facts):

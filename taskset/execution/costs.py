@@ -1,6 +1,7 @@
-"""Measurements of the named tasks: how they start, and how long a training step takes. No TensorFlow.
+"""How long a training step of a named task takes, in costs.json, which tools/costs.py writes. No TensorFlow.
 
-starts.json is written by tools/conformance.py, costs.json by tools/costs.py.
+Where else there are costs: work.py counts what a step computes; `taskset.normalization.sweep.planning` adds up those of a sweep;
+`taskset.scoring.step_cost` measures an optimizer's own; benchmarks/families.py measures tasks.
 """
 
 import functools
@@ -8,43 +9,13 @@ import json
 from importlib import resources
 from typing import Any
 
-from taskset import catalogue, registry
+from taskset import catalogue
 from taskset.execution.work import work
-
-FIXED = "fixed tasks"  # the group of all fixed tasks in starts.json
-NON_FINITE = ("non-finite loss", "non-finite gradient")
 
 
 @functools.cache
-def _read(file: str) -> dict[str, Any]:
-    return json.loads(resources.files("taskset.execution").joinpath(file).read_text())
-
-
-def _group(name: str) -> tuple[dict[str, Any], int | str] | None:
-    """(group in starts.json, the task's seed or name in its lists); None for a task that was not examined."""
-    groups, parsed = _read("starts.json")["groups"], registry.parse(name)
-    if parsed and parsed[0] in groups and parsed[1] < groups[parsed[0]]["tasks"]:
-        return groups[parsed[0]], parsed[1]
-    if FIXED in groups and name in catalogue.fixed_tasks()[: groups[FIXED]["tasks"]]:  # others were registered since
-        return groups[FIXED], name
-    return None
-
-
-def start(name: str) -> str | None:
-    """How a task starts: "finite", "non-finite loss", "non-finite gradient"; None where it was not examined.
-
-    Measured once, under `start_condition()`; another seed of `init` may start otherwise.
-    """
-    found = _group(name)
-    if found is None:
-        return None
-    group, key = found
-    return next((kind for kind in NON_FINITE if key in group.get(kind, ())), "finite")
-
-
-def start_condition() -> str:
-    """The parameters and data with which `start` was measured."""
-    return _read("starts.json")["condition"]
+def _read() -> dict[str, Any]:
+    return json.loads(resources.files("taskset.execution").joinpath("costs.json").read_text())
 
 
 def milliseconds(name: str) -> tuple[float, str] | None:
@@ -55,7 +26,7 @@ def milliseconds(name: str) -> tuple[float, str] | None:
     """
     if name in (measured := measured_milliseconds()):
         return measured[name], "measured"
-    weights, (family, config) = _read("costs.json")["weights"], catalogue.resolve(name)
+    weights, (family, config) = _read()["weights"], catalogue.resolve(name)
     if family not in weights:
         return None
     facts = catalogue.facts(family, config)
@@ -67,7 +38,7 @@ def milliseconds(name: str) -> tuple[float, str] | None:
 @functools.cache
 def measured_milliseconds() -> dict[str, float]:
     """{task: milliseconds per training step} of all tasks whose cost was measured."""
-    costs = _read("costs.json")
+    costs = _read()
     return {name: ms for part in (costs["milliseconds"], *costs["further"].values()) for name, ms in part.items()}
 
 
@@ -78,7 +49,7 @@ def estimate(weights: dict[str, float], counts: dict[str, float]) -> float:
 
 def cost_condition(name: str) -> str:
     """Machine, versions and date of a task's `milliseconds`: of its own measurement, or of the survey of its family."""
-    costs = _read("costs.json")
+    costs = _read()
     own = next((condition for condition, ms in costs["further"].items() if name in ms), None)
     family = costs["families"].get(catalogue.family_of(name), {})
     return own or family.get("condition", costs["condition"])

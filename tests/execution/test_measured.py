@@ -5,7 +5,7 @@ import pytest
 import learned  # noqa: F401
 from benchmarks import families
 from taskset import catalogue
-from taskset.execution import costs
+from taskset.execution import costs, known_starts
 from taskset.execution.work import work
 from taskset.samplers import OWN_FAMILIES, PUBLISHED_FAMILIES
 from tools import costs as tools_costs
@@ -132,17 +132,19 @@ def test_samples_are_spread_over_the_sizes():
 
 
 def test_what_is_stored_is_about_tasks_that_there_are():
-    for name in costs._read("costs.json")["milliseconds"]:
+    for name in costs._read()["milliseconds"]:
         assert catalogue.feasible(name) and costs.milliseconds(name)[1] == "measured"
     sampled = {*PUBLISHED_FAMILIES, *OWN_FAMILIES}
     fixed = {catalogue.resolve(name)[0] for name in catalogue.fixed_tasks()[:109]}  # others may follow them
-    assert set(costs._read("costs.json")["weights"]) == sampled | fixed
-    groups = costs._read("starts.json")["groups"]
-    assert set(groups) == {costs.FIXED} | sampled
+    assert set(costs._read()["weights"]) == sampled | fixed
+    groups = known_starts._read()["groups"]
+    assert set(groups) == {known_starts.FIXED} | sampled
     for group, entry in groups.items():
-        for kind in costs.NON_FINITE:
-            names = entry.get(kind, []) if group == costs.FIXED else [f"{group}_seed{seed}" for seed in entry.get(kind, [])]
-            assert all(catalogue.feasible(name) and costs.start(name) == kind for name in names)
+        for kind in known_starts.NON_FINITE:
+            names = (
+                entry.get(kind, []) if group == known_starts.FIXED else [f"{group}_seed{seed}" for seed in entry.get(kind, [])]
+            )
+            assert all(catalogue.feasible(name) and known_starts.start(name) == kind for name in names)
 
 
 def test_families_that_were_measured_apart_say_when():
@@ -151,10 +153,10 @@ def test_families_that_were_measured_apart_say_when():
 
 
 def test_nothing_is_known_of_what_was_not_measured():
-    assert costs.start("nvp_family_seed123456") is None
-    examined = costs._read("starts.json")["groups"][costs.FIXED]["tasks"]
+    assert known_starts.start("nvp_family_seed123456") is None
+    examined = known_starts._read()["groups"][known_starts.FIXED]["tasks"]
     later = catalogue.fixed_tasks()[examined:]  # those of `learned`, say
-    assert later and all(costs.start(name) is None for name in later)
+    assert later and all(known_starts.start(name) is None for name in later)
     assert costs.milliseconds(next(n for n in catalogue.list_tasks("conv_fc_family_seed*") if not catalogue.feasible(n))) is None
 
 

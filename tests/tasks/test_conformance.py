@@ -19,7 +19,7 @@ from taskset import catalogue, registry
 from taskset.catalogue import get_task, make_task
 from taskset.datasets.base import SPLITS
 from taskset.errors import ConfigError
-from taskset.execution import costs
+from taskset.execution import known_starts
 from taskset.random import seeds
 from taskset.samplers import OWN_FAMILIES, PUBLISHED_FAMILIES
 from taskset.tasks import (
@@ -62,7 +62,7 @@ def chosen(family):
     facts = {name: described for name, described in facts.items() if not described.infeasible}
     quick = [name for name in facts if facts[name].reads in QUICK_DATA]
     by_cost = sorted(quick or facts, key=lambda name: cost(facts[name]))
-    first = next(name for name in by_cost if costs.start(name) in (None, "finite"))
+    first = next(name for name in by_cost if known_starts.start(name) in (None, "finite"))
     if family not in catalogue.families():
         return (first,)
     others = [name for name in by_cost if name != first]
@@ -142,7 +142,7 @@ def test_batches_are_a_function_of_split_and_seed(case):
 def test_does_what_its_facts_say_and_starts_as_recorded(case):
     examined = conformance.examine_task(case.task, case.facts)
     assert examined.faults == ()
-    assert examined.start == (costs.start(case.name) or "finite")
+    assert examined.start == (known_starts.start(case.name) or "finite")
 
 
 def test_loss_is_a_function_of_its_arguments(case):
@@ -282,7 +282,7 @@ def random_seeds(family, count=25):
 def check(name):
     examined = conformance.examine(name)
     assert examined.faults == (), name
-    assert costs.start(name) in (None, examined.start), name
+    assert known_starts.start(name) in (None, examined.start), name
 
 
 @pytest.mark.slow
