@@ -71,12 +71,6 @@ def collect(means, runs, horizon=HORIZON):
     )
 
 
-def with_interval(values, statistic=statistics.mean, form=".3f"):
-    """ "value [low, high]" of a statistic over tasks; values: [N]."""
-    low, high = statistics.interval(values, statistic)
-    return f"{statistic(values):{form}} [{low:{form}}, {high:{form}}]"
-
-
 def share_with_interval(values):
     """ "mean [low, high]" of shares over tasks, in per cent; values: [N], each from 0 to 1."""
     low, high = statistics.share_interval(values)
@@ -116,7 +110,7 @@ def by_family(scores):
                 quartiles(rates[some.best], "g"),
                 share_with_interval(some.diverged),
                 power(rate),
-                with_interval(some.end[:, rate]),
+                statistics.with_interval(some.end[:, rate]),
                 quartiles(some.end[:, rate]),
                 quartiles(some.mean[:, rate]),
             ]
@@ -144,7 +138,7 @@ def best_rates(scores):
             [
                 power(rate),
                 share_with_interval(scores.best == rate),
-                with_interval(end),
+                statistics.with_interval(end),
                 f"{np.median(end):.3f}",
                 share_with_interval(end - tuned <= CLOSE),
             ]
@@ -185,7 +179,15 @@ def lists(scores):
     for size in SIZES:
         drawn = np.array([expected_of_best(end, end, size) for end in scores.end])
         made = list_values(scores, size)
-        rows.append([f"{size}", with_interval(made), f"{np.median(made):.3f}", with_interval(drawn), f"{np.median(drawn):.3f}"])
+        rows.append(
+            [
+                f"{size}",
+                statistics.with_interval(made),
+                f"{np.median(made):.3f}",
+                statistics.with_interval(drawn),
+                f"{np.median(drawn):.3f}",
+            ]
+        )
     chosen = ", ".join(power(rate) for rate in short_list(scores.end, 5))
     table = report.table(["trials", "short list: mean", "median", "rates at random: mean", "median"], rows)
     return f"{table}\n\nThe list from all of them: {chosen}."
@@ -242,4 +244,4 @@ tasks and judged on the other half. With 17 trials both are tuning.
 
 def _lists_and_one(scores):
     """`lists`, and what one rate per family would do."""
-    return f"{lists(scores)} One rate for each family, chosen in the same way: {with_interval(per_family(scores))}."
+    return f"{lists(scores)} One rate for each family, chosen in the same way: {statistics.with_interval(per_family(scores))}."

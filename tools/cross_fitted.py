@@ -60,10 +60,9 @@ def other_runs(scores):
 def row(suite, horizon, scores):
     """A line of the table."""
     same, other = same_runs(scores), other_runs(scores)
-    low, high = statistics.interval(other - same, statistics.mean)
     iqm = [f"{statistics.interquartile_mean(values):.3f}" for values in (same, other)]
     means = [f"{values.mean():.3f}" for values in (same, other)]
-    difference = f"{(other - same).mean():+.3f} [{low:+.3f}, {high:+.3f}]"
+    difference = statistics.with_interval(other - same, form="+.3f")
     return [suite, f"{horizon:,}", len(scores), scores.shape[2], *means, difference, *iqm]
 
 

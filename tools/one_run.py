@@ -205,11 +205,10 @@ def against_tuned(scores_by_task, ours, families):
     rest = [task for task in scores_by_task.index if families[task] != QUADRATIC]
     for name in ours:
         difference = (scores_by_task[name] - scores_by_task[tuned]).to_numpy()
-        low, high = statistics.interval(difference, statistics.mean)
         both = [scores_by_task.loc[rest, title].to_numpy() for title in (name, tuned)]
         pairs = [" / ".join(f"{statistics.STATISTICS[kind](values):.3f}" for values in both) for kind in ("mean", "IQM")]
         better = f"{int((difference < 0).sum())} of {len(difference)}"
-        yield [name, better, f"{difference.mean():.3f} [{low:.3f}, {high:.3f}]", *pairs]
+        yield [name, better, statistics.with_interval(difference), *pairs]
 
 
 def text_of(curves, ours, suite, split, view):

@@ -15,7 +15,8 @@ import numpy as np
 
 from benchmarks import report
 from taskset.normalization import store
-from tools.baselines_tables import EXTRA, with_interval
+from taskset.scoring import statistics
+from tools.baselines_tables import EXTRA
 from tools.pictures import ADAM
 from tools.synthetic_acceptance import DOCUMENT, measures
 
@@ -80,8 +81,8 @@ def rows(found, group_of):
                 len(tasks),
                 title,
                 f"{np.mean([one['rate within 3.2x'] for one in of]):.0%}",
-                with_interval(regrets),
-                "" if source == "tfds" else with_interval(regrets - by_chance),
+                statistics.with_interval(regrets),
+                "" if source == "tfds" else statistics.with_interval(regrets - by_chance),
                 f"{np.mean([one['regret'] <= 0.05 for one in of]):.0%}",
                 f"{np.median([one['profile distance'] for one in of]):.3f}",
                 f"{np.mean(ratios):.0%}" if ratios else "",

@@ -157,8 +157,7 @@ def rows(methods):
     """The table of a group."""
     shown = []
     for name, values in methods.items():
-        cells = [(column.mean(), *interval(column)) for column in values.T]
-        shown.append([name, *(f"{mean:.3f} [{low:.3f}, {high:.3f}]" for mean, low, high in cells)])
+        shown.append([name, *(statistics.with_interval(column) for column in values.T)])
     return report.table(["", *(f"{b:g}" for b in BUDGETS)], shown)
 
 

@@ -248,9 +248,8 @@ def rows(curves: Any, suite: Any, says: Callable[[str], str]) -> list[list[Any]]
         for horizon in one_run.HORIZONS:
             part = means.xs(horizon, level="horizon")
             own, base = part[label].to_numpy(), part["base"].to_numpy()
-            low, high = statistics.interval(own - base, statistics.mean)
             values += [f"{statistics.STATISTICS[kind](own):.3f}" for kind in ("mean", "IQM")]
-            differences.append("" if label == "base" else f"{np.mean(own - base):+.3f} [{low:+.3f}, {high:+.3f}]")
+            differences.append("" if label == "base" else statistics.with_interval(own - base, form="+.3f"))
         found.append([label, says(label), *values, *differences])
     return found
 

@@ -91,11 +91,11 @@ def differences(first: dict[str, Any], second: dict[str, Any]) -> list[str]:
                     continue
                 counts.append(len(tasks))
                 apart = np.array([b.values[split][task] - a.values[split][task] for task in tasks])
-                low, high = statistics.interval(apart, statistics.mean)
                 won = np.mean(0.5 - 0.5 * np.sign(apart))
+                difference = statistics.with_interval(apart, form="+.3f")
                 lines.append(
                     f"{b.title} - {a.title}, {a.trials} trial{'s' if a.trials > 1 else ''}, {split} loss, {len(tasks)} tasks: "
-                    f"mean {apart.mean():+.3f} [{low:+.3f}, {high:+.3f}], median {np.median(apart):+.3f}; "
+                    f"mean {difference}, median {np.median(apart):+.3f}; "
                     f"{b.title} is below on {won:.0%}"
                 )
     if not lines:

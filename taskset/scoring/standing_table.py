@@ -81,8 +81,8 @@ def cells(standing: Standing) -> list[list[str]]:
     for row in standing.rows:
         for split, label in SPLITS.items():
             if row.values.get(split):
-                numbers = [f"{v:.3f} [{low:.3f}, {high:.3f}]" for v, low, high in row.summary(split).values()]
-                speed = f"{fast[0]:.2f} [{fast[1]:.2f}, {fast[2]:.2f}]" if (fast := row.speed_up()) else ""
+                numbers = [statistics.bracketed(*each) for each in row.summary(split).values()]
+                speed = statistics.bracketed(*fast, ".2f") if (fast := row.speed_up()) else ""
                 counts = f"{row.diverged} of {row.runs}"
                 left = [row.title, str(row.trials), label.removesuffix(" loss")]
                 won = _won(standing, row, split)

@@ -70,6 +70,16 @@ def share_interval(x: np.ndarray, seed: int = 0) -> tuple[float, float]:
     return interval(x, mean, seed)
 
 
+def bracketed(value: float, low: float, high: float, form: str = ".3f") -> str:
+    """ "value [low, high]", as tables show it."""
+    return f"{value:{form}} [{low:{form}}, {high:{form}}]"
+
+
+def with_interval(values: np.ndarray, statistic: Statistic = mean, form: str = ".3f") -> str:
+    """`bracketed` of a statistic over tasks, with its interval; values: [N]."""
+    return bracketed(statistic(values), *interval(values, statistic), form)
+
+
 def narrow(counts: Iterable[int]) -> list[str]:
     """A note where intervals over so few tasks are too narrow, as those of the percentile bootstrap are.
 

@@ -10,6 +10,8 @@ import math
 
 import numpy as np
 
+from taskset.scoring import statistics
+
 TASK = "Tiny_mlp_mnist_bs32_start1.0"
 BETA = 0.9
 
@@ -36,12 +38,10 @@ def theta(rate, beta=BETA, dtype=np.float32):
 
 def interval(values, statistic=np.mean):
     """(statistic of values [n], low, high): 95% bootstrap interval over the values."""
-    from taskset.scoring import statistics
-
     chosen = {np.mean: statistics.mean, np.median: statistics.median}[statistic]
     return (float(statistic(values)), *statistics.interval(np.asarray(values, np.float64), chosen))
 
 
 def shown(value, low, high):
     """1.23 [1.1, 1.4]"""
-    return f"{value:.3g} [{low:.3g}, {high:.3g}]"
+    return statistics.bracketed(value, low, high, ".3g")
