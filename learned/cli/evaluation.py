@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from learned.evaluation import choice, runs
 from taskset import plugins
 from taskset.catalogue import match_tasks
+from taskset.cli import bars
 from taskset.cli.main import Address, DataDir, EngineName, Modules, err, out
 from taskset.cli.options import MOST_BATCHES, MOST_EVALUATIONS, MOST_SEEDS
 from taskset.normalization.sweep import engines
@@ -62,9 +62,9 @@ def evaluate(
         markup=False,
     )
     with engines.opened(engine, address) as opened:
-        progress = _with_progress(asked, output, data_dir, workers, tuple(modules or ()), opened)
-    for task, reason in progress.failed.items():
-        err.print(f"failed {task}: {reason}", markup=False)
+        work = asked.judged, asked.waiting, asked.options, output, data_dir, workers, tuple(modules or ())
+        with bars.jobs(err, err, total=len(asked.waiting)) as report:
+            progress = runs.run(*work, report, opened)
     out.print(f"curves: {output}", markup=False)
     return 1 if progress.failed else 0
 
@@ -74,18 +74,6 @@ def _given(texts):
     if len(texts) == 1 and (texts[0].endswith(".json") or named_suites.is_name(texts[0])):
         return named_suites.find(texts[0])
     return match_tasks(texts)
-
-
-def _with_progress(asked, output, data_dir, workers, modules, engine):
-    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=err) as bar:
-        line = bar.add_task("", total=len(asked.waiting))
-
-        def report(progress):
-            done = len(progress.finished) + len(progress.failed) + sum(progress.working.values())
-            bar.update(line, completed=round(done, 2), description=progress.at_work())
-
-        return runs.run(asked.judged, asked.waiting, asked.options, output, data_dir, workers, modules, report, engine)
 
 
 def choose(

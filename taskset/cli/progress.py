@@ -9,17 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskProgressColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from taskset.cli import bars
 from taskset.cli.tables import show_table
 from taskset.datasets.base import SPLITS
 
@@ -125,33 +118,11 @@ def baseline_report(
     )
     if todo.waiting:
         out.print(planning.described(todo.costs, engine.workers(workers, provenance.cores())))
-    columns = (
-        BarColumn(),
-        MofNCompleteColumn(),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(elapsed_when_finished=False),
-        TextColumn("{task.description}"),
-    )
-    seen = set()
     try:
-        with Progress(*columns, console=out, speed_estimate_period=600) as bar:
-            line = bar.add_task("", total=total, completed=len(todo.finished))
-
-            def report(progress):
-                for name in progress.finished + list(progress.failed):
-                    if name not in seen:
-                        seen.add(name)
-                        if name in progress.failed:
-                            err.print(f"failed {name}: {progress.failed[name]}", markup=False)
-                share = len(todo.finished) + len(progress.finished) + sum(progress.working.values())
-                bar.update(line, completed=round(share, 3), description=progress.at_work(shares=True))
-
+        with bars.jobs(out, err, len(todo.finished), len(todo.waiting)) as report:
             progress = baseline.run(todo, options, root, data_dir, workers, mode, modules, report, max_hours, engine)
             report(progress)
     except KeyboardInterrupt:
-        err.print("interrupted; what is finished is kept: the same command resumes from there")
         return 130
     if len(todo.finished) + len(progress.finished):
         print_normalizers(write_tables(root), "train", out)

@@ -1,18 +1,16 @@
 """`python -m taskset score`: where an optimizer stands."""
 
-import contextlib
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from taskset import plugins
+from taskset.cli import bars
 from taskset.cli.options import MOST_BATCHES, MOST_SEEDS, Address, DataDir, EngineName, Modules, err, out
 from taskset.errors import ConfigError
 from taskset.execution.runtime import start_tensorflow
 from taskset.normalization.sweep import engines
-from taskset.normalization.sweep import workers as sweep_workers
 
 
 def score(
@@ -79,17 +77,7 @@ def score(
     given = candidates.parse_hyperparameters(hyperparameters) if hyperparameters is not None else None
     named = name or candidates.candidate(optimizer, given, trials).name
     out_dir = out_dir or Path("scores") / f"{named}-{Path(suite).stem.replace(':', '_')}"
-    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
-    bar = Progress(*columns, console=err)
-    with engines.opened(engine, address) as opened, contextlib.ExitStack() as stack:
-
-        def report(progress: sweep_workers.Progress) -> None:
-            if not bar.task_ids:  # shown once there is work: what is not allowed was said by then
-                stack.enter_context(bar)
-                bar.add_task("")
-            done = len(progress.finished) + len(progress.failed)
-            bar.update(bar.task_ids[0], completed=done, total=progress.total, description=progress.at_work())
-
+    with engines.opened(engine, address) as opened, bars.jobs(err, err) as report:
         found = one_optimizer.score(
             optimizer, suite, out_dir, given, trials, name, seeds, horizon, split, batches, view, data_dir, workers,
             tuple(modules or ()), report, opened, baselines,

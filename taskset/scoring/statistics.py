@@ -77,7 +77,7 @@ def bracketed(value: float, low: float, high: float, form: str = ".3f") -> str:
 
 def with_interval(values: np.ndarray, statistic: Statistic = mean, form: str = ".3f") -> str:
     """`bracketed` of a statistic over tasks, with its interval; values: [N]."""
-    return bracketed(statistic(values), *interval(values, statistic), form)
+    return bracketed(float(statistic(values)), *interval(values, statistic), form)
 
 
 def narrow(counts: Iterable[int]) -> list[str]:

@@ -1,0 +1,63 @@
+"""The progress bar of work that is divided into jobs, such as the tasks of a sweep."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+if TYPE_CHECKING:
+    from taskset.normalization.sweep.workers import Progress as Done
+
+INTERRUPTED = "interrupted; what is finished is kept: the same command resumes from there"
+
+
+@contextlib.contextmanager
+def jobs(console: Console, err: Console, before: int = 0, total: int | None = None) -> Iterator[Callable[[Done], None]]:
+    """A bar on `console`, moved by a function that is called with each `Done`; what fails is said on `err` when it does.
+
+    before: jobs that were finished earlier, which count as well; total: how many there are without them, where that is known
+    before the work begins. The bar is there from the first call on: what is not allowed
+    has been said by then. Where the work is interrupted, a line says what the same command does.
+    """
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(elapsed_when_finished=False),
+        TextColumn("{task.description}"),
+    )
+    bar, said = Progress(*columns, console=console, speed_estimate_period=600), set()
+    with contextlib.ExitStack() as stack:
+
+        def report(done: Done) -> None:
+            if not bar.task_ids:
+                stack.enter_context(bar)
+                bar.add_task("", completed=before)
+            for name in [name for name in done.failed if name not in said]:
+                said.add(name)
+                err.print(f"failed {name}: {done.failed[name]}", markup=False)
+            count = before + len(done.finished) + sum(done.working.values())  # a failed one is not done
+            known = total if done.total is None else done.total
+            whole = None if known is None else before + known
+            bar.update(bar.task_ids[0], completed=round(count, 3), total=whole, description=done.at_work(shares=True))
+
+        try:
+            yield report
+        except KeyboardInterrupt:
+            stack.close()
+            err.print(INTERRUPTED)
+            raise

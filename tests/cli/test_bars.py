@@ -1,0 +1,43 @@
+"""The bar of jobs: what it says of those that fail, and of an interruption."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from taskset.cli import bars
+from taskset.normalization.sweep.workers import Progress
+
+
+def consoles():
+    return [Console(file=io.StringIO(), force_terminal=True, width=80, soft_wrap=True) for _ in range(2)]
+
+
+def test_failures_are_said_once_and_earlier_jobs_count():
+    out, err = consoles()
+    with bars.jobs(out, err, before=3, total=2) as report:
+        assert out.file.getvalue() == ""  # no bar before there is work
+        for _ in range(2):
+            report(Progress(finished=["a"], failed={"b": "no data"}, working={"c": 0.5}))
+    assert err.file.getvalue().count("failed b: no data") == 1
+    assert "4/5" in out.file.getvalue() and "c 50%" in out.file.getvalue()
+
+
+def test_a_total_that_is_reported_counts():
+    out, err = consoles()
+    with bars.jobs(out, err) as report:
+        report(Progress(finished=["a"], total=4))
+    assert "1/4" in out.file.getvalue() and err.file.getvalue() == ""
+
+
+def test_an_interruption_says_how_to_go_on():
+    out, err = consoles()
+
+    def work():
+        with bars.jobs(out, err) as report:
+            report(Progress())
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert bars.INTERRUPTED in err.file.getvalue()
