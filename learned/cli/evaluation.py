@@ -22,7 +22,8 @@ def evaluate(
     tasks: Annotated[list[str], typer.Option(help="Suite file, name of a suite, or task names and globs.")],
     output: Annotated[Path, typer.Option("--out", help="Directory for the curves of this checkpoint.")],
     horizon: Annotated[
-        int | None, typer.Option(min=1, help="Training steps; default: those of the suite.", show_default=False)
+        int | None,
+        typer.Option("--horizon", "--steps", min=1, help="Training steps; default: those of the suite.", show_default=False),
     ] = None,
     split: Annotated[str, typer.Option(help="Tasks of the suite to train: train, valid, test or all.")] = "test",
     seeds: Annotated[
@@ -82,7 +83,8 @@ def choose(
         str | None, typer.Option(help="Suite whose valid tasks decide; default: that of the training.", show_default=False)
     ] = None,
     horizon: Annotated[
-        int | None, typer.Option(min=1, help="Training steps; default: those of the suite.", show_default=False)
+        int | None,
+        typer.Option("--horizon", "--steps", min=1, help="Training steps; default: those of the suite.", show_default=False),
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, max=MOST_SEEDS, help="Runs of each task, from seeds 0, 1, ..")] = 3,
     batches: Annotated[int, typer.Option(min=1, max=MOST_BATCHES, help="Batches of each split in an evaluation.")] = 5,

@@ -72,7 +72,7 @@ def train(
         str, typer.Option(help="Lengths of episodes: 100, linear:FIRST:LAST:OVER or log_uniform:LOW:HIGH.")
     ] = DEFAULT.lengths,
     pairs: Annotated[int, typer.Option(help="Antithetic pairs per estimate.")] = DEFAULT.pairs,
-    steps: Annotated[int, typer.Option(help="Inner steps of a truncation.")] = DEFAULT.steps,
+    steps: Annotated[int, typer.Option("--truncation", "--steps", help="Inner steps of a truncation.")] = DEFAULT.steps,
     sigma: Annotated[float, typer.Option(help="Standard deviation of the perturbations.")] = DEFAULT.sigma,
     differences: Annotated[
         str, typer.Option(help=f"How a pair's difference of losses counts: {', '.join(DIFFERENCES)}.")

@@ -37,7 +37,10 @@ def score(
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, max=MOST_SEEDS, help="Runs of each trial on each task.")] = 2,
     horizon: Annotated[
-        int | None, typer.Option(min=1, help="Training steps, at most the suite's, which is the default.", show_default=False)
+        int | None,
+        typer.Option(
+            "--horizon", "--steps", min=1, help="Training steps, at most the suite's, which is the default.", show_default=False
+        ),
     ] = None,
     split: Annotated[str, typer.Option(help="Tasks of the suite: train, valid, test or all.")] = "all",
     batches: Annotated[int, typer.Option(min=1, max=MOST_BATCHES, help="Batches of each data split in an evaluation.")] = 5,
