@@ -24,7 +24,8 @@ def publish_option(parser, what="the section of docs/benchmarks.md"):
 
 def require_whole(parser, arguments, *options):
     """End the script where --publish would replace a section by a part of it: by one for which an option chose some lines."""
-    chosen = [option for option in options if getattr(arguments, option) != parser.get_default(option)]
+    plain = lambda value: list(value) if isinstance(value, tuple) else value  # noqa: E731
+    chosen = [option for option in options if plain(getattr(arguments, option)) != plain(parser.get_default(option))]
     if arguments.publish and chosen:
         parser.error(f"--publish writes the whole section: leave out {', '.join('--' + option for option in chosen)}")
 

@@ -95,7 +95,7 @@ def test_scripts_are_modules(path):
 
 def test_a_part_of_a_section_is_not_published(capsys):
     parser = argparse.ArgumentParser()
-    parser.add_argument("--lines", nargs="*", default=["all"])
+    parser.add_argument("--lines", nargs="*", default=("all",))
     report.publish_option(parser)
     for given in (["--publish"], ["--lines", "one"], ["--publish", "--lines", "all"]):
         report.require_whole(parser, parser.parse_args(given), "lines")

@@ -2,8 +2,8 @@
 
     python -m tools.anchored_muon_drawn SUITE CHECKPOINT OUT.npz [--ramp .3] [--per-family '*=4']
 
-Learned step sizes are greedy: they win the first steps, and are too small for the rest of a long run, where the hand-made ones of
-`relative_muon` end lower. The rule that is wanted has, at the fraction f of a run, the geometric mean of both,
+Learned step sizes are greedy: they win the first steps, and are too small for the rest of a long run, where the hand-designed
+ones of `relative_muon` end lower. The rule that is wanted has, at the fraction f of a run, the geometric mean of both,
 
     r = learned^(1 - w) relative^w,    w = min(f / ramp, 1)
 
@@ -149,7 +149,7 @@ def main():
     parser.add_argument("suite", help="Suite file, whose training tasks are run.")
     parser.add_argument("checkpoint", help="Checkpoint of `anchored_muon`: a file, or a name of `python -m learned pretrained`.")
     parser.add_argument("out", type=Path, help="The checkpoint to write.")
-    parser.add_argument("--ramp", type=float, default=0.3, help="Fraction of a run after which steps are the hand-made ones.")
+    parser.add_argument("--ramp", type=float, default=0.3, help="Fraction of a run after which steps are the hand-designed ones.")
     one_run.per_family_option(parser, [("*", 4)])
     args = parser.parse_args()
     if not (math.isfinite(args.ramp) and args.ramp > 0):

@@ -2,7 +2,7 @@
 
     python -m tools.one_run suite --out SUITE [--max-parameters N] [--judged SUITE]
     python -m tools.one_run weights SUITE --split valid --out DIR NAME=CHECKPOINT ..        weights of one learned optimizer
-    python -m tools.one_run rivals SUITE --split valid --out DIR [--only NAME ..]    hand-made rules, mlp_pes
+    python -m tools.one_run rivals SUITE --split valid --out DIR [--only NAME ..]    hand-designed rules, mlp_pes
     python -m tools.one_run table SUITE --split valid [DIR ..] [--publish SECTION]
 
 The suite is provisional: tasks of the package's baselines of 2,000 steps, on synthetic data or none, of at most 2.5 ms a step and

@@ -11,7 +11,7 @@ CPU seconds. `--suite` trains on another suite.
 
 `judge` runs all of these weights for 200 and 2,000 steps on the validation tasks of `tiny:1`, and those at the end on the tasks
 of heldout-valid:1 that take at most .3 ms a step, at most two of a family, with one seed. `table` is the section
-"short_runs": weights beside the hand-made rule that they start from, and a paired difference to `base`.
+"short_runs": weights beside the hand-designed rule that they start from, and a paired difference to `base`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from taskset.execution.runtime import start_tensorflow
 from tools import one_run
 from tools.experiments.training import train_for
 
-# Step sizes are trained, from a hand-made rule: relative to the parameters' size, falling along a line; nearly `relative_muon`.
+# Step sizes are trained, from a hand-designed rule: relative to the parameters' size, falling along a line, as `relative_muon`.
 BASE: dict[str, Any] = {
     "optimizer": "anchored_muon", "estimator": "es_single", "pairs": 8, "steps": 50, "sigma": 0.01, "slots": 16,
     "tasks_per_step": 4, "lengths": "log_uniform:100:2000", "first_lengths": "spread", "learning_rate": 0.001, "warm_up": 50,
@@ -109,7 +109,7 @@ def register():
 
 
 def by_hand(optimizer):
-    """Weights with which a rule is the hand-made one; None for a rule that has no such weights."""
+    """Weights with which a rule is the hand-designed one; None for a rule that has no such weights."""
     from learned import optimizers
     from learned.optimizers import anchored_starts
     from tools.anchored_muon_start import taken_over

@@ -1,4 +1,4 @@
-"""The best hand-made optimizer of one run: a grid of rules and schedules on the training tasks of a suite.
+"""The best hand-designed optimizer of one run: a grid of rules and schedules on the training tasks of a suite.
 
     python -m tools.stage0 SUITE --out DIR [--per-family 'losg_*=6' '*=1'] [--publish]
 

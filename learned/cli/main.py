@@ -1,4 +1,4 @@
-"""The command line: `python -m taskset suite | train | evaluate | choose | compare | export | pretrained | recipe`.
+"""The command line: `python -m learned suite | train | evaluate | choose | compare | export | pretrained | recipe`.
 
 Each command is a thin layer over the function it names. Errors that a user can mend are one line on stderr and exit status 2.
 """
@@ -174,10 +174,13 @@ def train(
         start_tensorflow(threads=1)
         from learned import optimizers
         from learned.outer_training import phases
+        from learned.outer_training import trainer as outer
 
         weights = phases.read(pretrained.find(start), optimizers.get(optimizer))
-        if note := phases.repeats(pretrained.find(start), seed):
-            err.print(note, markup=False)
+        if not (output / outer.LATEST).exists() and phases.repeats(pretrained.find(start), seed):
+            err.print(
+                f"{start} was trained with seed {seed}, whose draws come again: give another --seed for new ones", markup=False
+            )
     options = Options(
         optimizer, estimator=estimator, objective=objective, seed=seed, pairs=pairs, steps=steps, sigma=sigma,
         differences=differences, first_lengths=first_lengths, lengths=lengths, late_restarts=late_restarts,

@@ -1,4 +1,4 @@
-"""Weights with which `anchored` is a hand-made rule with a schedule: where its outer training can start.
+"""Weights with which `anchored` is a hand-designed rule with a schedule: where its outer training can start.
 
     p <- p - rate level(t / T) s d
 

@@ -31,12 +31,10 @@ def read(path: PathLike, optimizer: LearnedOptimizer) -> Arrays:
     return {name: np.asarray(found.theta[name], np.float32) for name in optimizer.shapes}
 
 
-def repeats(path: PathLike, seed: int) -> str | None:
-    """A note where the weights of a checkpoint were trained with this seed, whose draws come again; else None."""
+def repeats(path: PathLike, seed: int) -> bool:
+    """Whether the weights of a checkpoint were trained with this seed, so that its draws would come again."""
     options = checkpoint.load(path).meta.get("options")
-    if not isinstance(options, dict) or options.get("seed") != seed:
-        return None
-    return f"note: {path} was trained with seed {seed}, whose draws come again: give another --seed for new tasks and starts"
+    return isinstance(options, dict) and options.get("seed") == seed
 
 
 def initial(optimizer: LearnedOptimizer, seed: int) -> Arrays:

@@ -6,7 +6,8 @@ How many steps the hours hold is only known as they pass, so the fraction of the
                                                         n the steps that the hours left hold at the pace of the steps before it
 
 It is continuous, never falls, and reaches 1 as the hours end. The first checkpoints come early (`is_early`): where the hours hold
-few steps, the schedule would else not begin. Between checkpoints it depends on (k0, f, n) alone, which
+few steps, the schedule would else not begin. They plan by the fastest step so far: the first steps compile, and at their pace the
+schedule would be over at once. Between checkpoints it depends on (k0, f, n) alone, which
 checkpoints have: a training that is killed and resumed repeats its steps bit for bit up to the next checkpoint. All (k0, f, n)
 together record what the learning rate was. Two trainings of the same hours are not the same, though: for that, plan steps.
 """
@@ -28,15 +29,18 @@ class TimePlan:
         self.seconds = 0.0
         self.knots: list[tuple[int, float, float]] = [(0, 0.0, math.inf)]  # (k0, f, n); nothing is known at the start
         self._planned = (0, 0.0)  # (step, seconds) of the last plan
+        self._fastest, self._measures = math.inf, False  # seconds of a step; whether the next look at the clock ends one
 
     def start(self) -> None:
         """Count from now on."""
-        self._last = self._clock()
+        self._last, self._measures = self._clock(), False
 
     def over(self, hours: float) -> bool:
         """Count the time since the last call; whether `hours` are full."""
         now = self._clock()
-        self.seconds, self._last = self.seconds + (now - self._last), now
+        if self._measures:
+            self._fastest = min(self._fastest, now - self._last)
+        self.seconds, self._last, self._measures = self.seconds + (now - self._last), now, True
         return self.seconds >= 3600 * hours
 
     def fraction(self, step: int) -> float:
@@ -47,9 +51,15 @@ class TimePlan:
     def plan(self, step: int, hours: float) -> None:
         """Plan from `step` on, at the pace since the last plan."""
         since, seconds = self._planned
-        if step == since:
-            return
-        pace = max((self.seconds - seconds) / (step - since), 1e-9)
+        if step > since:
+            self._plan(step, hours, (self.seconds - seconds) / (step - since))
+
+    def plan_early(self, step: int, hours: float) -> None:
+        """Plan from `step` on, at the pace of the fastest step so far."""
+        self._plan(step, hours, self._fastest)
+
+    def _plan(self, step: int, hours: float, pace: float) -> None:
+        pace = max(pace, 1e-9)
         steps = max((3600 * hours - self.seconds) / pace, 1.0)
         self.knots.append((step, self.fraction(step), steps))
         self._planned = step, self.seconds
@@ -72,8 +82,8 @@ class TimePlan:
 
 
 def is_early(step: int) -> bool:
-    """Whether a training by hours plans and saves at an outer step before its first regular checkpoint: at 1, 2, 4, 8, .."""
-    return step & (step - 1) == 0
+    """Whether a training by hours plans and saves at an outer step before its first regular checkpoint: at 2, 4, 8, .."""
+    return step > 1 and step & (step - 1) == 0
 
 
 def _is_number(value: object) -> bool:

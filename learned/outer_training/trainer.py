@@ -140,14 +140,15 @@ class Trainer:
     ) -> Arrays:
         """Continue until `hours` of training are over in all, the times before an interruption included.
 
-        A cosine schedule with `schedule_steps` 0 ends with them. The other arguments are those of `train`. What makes such a
-        training resumable bit for bit is in `learned.outer_training.time_plan`.
+        A cosine schedule with `schedule_steps` 0 ends with them, and has further checkpoints before the first one. The other
+        arguments are those of `train`. What makes such a training resumable bit for bit is in `learned.outer_training.time_plan`.
         """
         self.plan.start()
+        early = (lambda: self.plan.plan_early(self.step, hours)) if self._by_time else None
         over, plan = lambda: self.plan.over(hours), lambda: self.plan.plan(self.step, hours)
-        return self._run(over, plan, save_every, keep_every, report, time_plan.is_early)
+        return self._run(over, plan, save_every, keep_every, report, early)
 
-    def _run(self, over, before_saving, save_every, keep_every, report, saves_also=lambda step: False):
+    def _run(self, over, before_saving, save_every, keep_every, report, before_early=None):
         for name, every in (("save_every", save_every), ("keep_every", 1 if keep_every is None else keep_every)):
             if type(every) is not int or every < 1:
                 raise ConfigError(f"{name} is {shown(every)}: allowed is an integer of at least 1")
@@ -161,10 +162,11 @@ class Trainer:
                 ended = over()
                 if keep_every and (self.step % keep_every == 0 or ended):  # before the checkpoint: no resumption passes over it
                     self.keep(self.directory / f"weights-{self.step:07d}.npz")
-                if self.step % save_every == 0 or ended or (self.step < save_every and saves_also(self.step)):
+                regular = self.step % save_every == 0 or ended
+                if regular or (before_early and self.step < save_every and time_plan.is_early(self.step)):
                     file.flush()
                     os.fsync(file.fileno())
-                    before_saving()
+                    (before_saving if regular else before_early)()
                     self.save()
         return self.weights
 

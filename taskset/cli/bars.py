@@ -46,7 +46,7 @@ def jobs(console: Console, err: Console, before: int = 0, total: int | None = No
         def report(done: Done) -> None:
             if not bar.task_ids:
                 stack.enter_context(bar)
-                bar.add_task("", completed=before)
+                bar.add_task("", completed=before, total=None)
             for name in [name for name in done.failed if name not in said]:
                 said.add(name)
                 err.print(f"failed {name}: {done.failed[name]}", markup=False)

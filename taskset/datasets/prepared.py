@@ -165,16 +165,16 @@ def require_writable(directory: Directory) -> None:
 
     A directory marked read-only is left alone even by root, who could write there.
     """
-    place = Path(directory).absolute()
-    parent = next(folder for folder in (place, *place.parents) if folder.exists())
+    place = parent = Path(directory).absolute()
     try:
+        parent = next(folder for folder in (place, *place.parents) if folder.exists())
         if not parent.stat().st_mode & 0o222:
             raise PermissionError(errno.EACCES, "marked read-only", str(parent))
         with tempfile.TemporaryFile(dir=parent):
             pass
     except OSError as error:
         raise StoreError(
-            f"can't write in {str(parent)!r} ({error.strerror}): name a directory of your own with --data-dir, "
+            f"can't write in {str(place)!r} ({error.strerror}): name a directory of your own with --data-dir, "
             f"or set {CACHE_VARIABLE} to keep what is built from prepared data elsewhere"
         ) from None
 

@@ -149,7 +149,7 @@ def normalizer(
     "test". version: as in `load_normalizers`.
     Raises `StoreError` where there is none.
     """
-    from taskset.normalization.store import normalizers_of
+    from taskset.normalization.store import normalizers_of, require_whole
     from taskset.normalization.store.outdated import outdated_line
 
     if not isinstance(split, str) or split not in SPLITS:
@@ -157,6 +157,7 @@ def normalizer(
     for what, value, kind in (("task", task, str), ("source", source, str | None), ("horizon", horizon, int | np.integer | None)):
         if not isinstance(value, kind):
             raise StoreError(f"{what} {shown(value)}: a normalizer is of one task, source and horizon; give one of each")
+    require_whole(root)
     frame, left_out = normalizers_of(root, version)
     found = frame[(frame["task"] == task) & (frame["split"] == split)]
     if found.empty:

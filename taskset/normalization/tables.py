@@ -141,13 +141,16 @@ def with_earlier_rows(table: pa.Table, roots: Iterable[str | Path]) -> pa.Table:
 
     frame = table.to_pandas().set_index("optimizer")
     unknown = [name for name, row in frame.iterrows() if row.isna().all() and registry.own_optimizer(str(name)) is None]
-    tables = [Path(root) / "optimizers.parquet" for root in roots] if unknown else []
-    earlier = [store.read_table(path).to_pandas().set_index("optimizer") for path in tables if path.exists()]
-    kept = [rows.loc[rows.index.intersection(unknown)].dropna(how="all").dropna(axis="columns", how="all") for rows in earlier]
-    whole = pd.concat(kept).reset_index().drop_duplicates().set_index("optimizer") if kept else frame.iloc[:0]
-    if whole.index.has_duplicates:
-        name = whole.index[whole.index.duplicated()][0]
-        raise StoreError(f"{name} has different hyperparameters in {' and '.join(map(str, tables))}: pass one of them")
+    kept: dict[str, tuple[dict[str, Any], Path]] = {}  # {name: (what is known of it, the root)}
+    for root in map(Path, roots if unknown else ()):
+        if (root / "optimizers.parquet").exists():
+            earlier = store.read_table(root / "optimizers.parquet").to_pandas().set_index("optimizer")
+            for name, row in earlier.loc[earlier.index.intersection(unknown)].iterrows():
+                known = row.dropna().to_dict()
+                there, where = kept.setdefault(str(name), (known, root)) if known else ({}, root)
+                if known != there:
+                    raise StoreError(f"{name} has different hyperparameters in {where} and {root}: pass one of them")
+    whole = pd.DataFrame.from_dict({name: known for name, (known, _) in kept.items()}, orient="index")
     if whole.empty:
         return table
     frame = frame.reindex(columns=frame.columns.union(whole.columns, sort=False))

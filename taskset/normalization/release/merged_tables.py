@@ -62,7 +62,10 @@ def require_used(sweeps: Iterable[dict[str, Any]], costs: Mapping[str, float], n
     rows = list(sweeps)
     unknown = sorted({*costs} - {*catalogue.list_tasks(), *(row["task"] for row in rows)})
     if unknown:
-        raise StoreError(f"a cost is given for {unknown[0]!r}, which is no task: correct the name, or leave it out")
+        raise StoreError(
+            f"a cost is given for {unknown[0]!r}, which is in no table here: they have the named tasks, seeds 0 to 999, and all "
+            "that were swept; correct the name, or leave it out"
+        )
     origins = [json.loads(row["data_origin"]) for row in rows if row["source"] == "tfds" and row["data_origin"]]
     there = sorted({str(origin["name"]) for origin in origins if isinstance(origin, dict) and "name" in origin})
     unread = sorted({*notes} - {*there})

@@ -192,14 +192,18 @@ def is_merged(root: str | Path | None) -> bool:
 
     The list of sums is there from the beginning of a merge, sweeps.parquet from near its end.
     """
-    return root is None or any(Path(root, name).exists() for name in ("SHA256SUMS", "sweeps.parquet"))
+    return root is None or any(Path(root, name).exists() for name in (layout.SUMS, "sweeps.parquet"))
+
+
+def _directory(root: str | Path | None) -> Path:
+    if root is not None and not isinstance(root, str | os.PathLike):
+        raise StoreError(f"root {shown(root)}: allowed are the path of a directory and None, the package's baselines")
+    return packaged_root() if root is None else Path(root)
 
 
 def under(root: str | Path | None, kind: str) -> Path:
     """The file or directory `kind` below a root. Raises `StoreError`, which says what makes it, where it is missing."""
-    if root is not None and not isinstance(root, str | os.PathLike):
-        raise StoreError(f"root {shown(root)}: allowed are the path of a directory and None, the package's baselines")
-    path = packaged_root() if root is None else Path(root)
+    path = _directory(root)
     if not path.is_dir():
         raise StoreError(f"there is no directory {path}: give the --out of `python -m taskset baseline`")
     wanted = path / kind
@@ -208,11 +212,14 @@ def under(root: str | Path | None, kind: str) -> Path:
     return wanted
 
 
-def require_whole(root: str | Path) -> None:
+def require_whole(root: str | Path | None) -> None:
     """Raise StoreError where a merge into `root` is at work or was interrupted: its curves may not be those of its tables."""
-    file = Path(root, "SHA256SUMS")
+    file = _directory(root) / layout.SUMS
     if file.exists() and not file.stat().st_size:
-        raise StoreError(f"a merge into {root} was interrupted: repeat `python -m taskset data ship .. --out {root}`")
+        raise StoreError(
+            f"a merge into {root} was interrupted: repeat `python -m taskset data ship .. --out {root}`, or wait for the one "
+            "that is at work"
+        )
 
 
 def curves_directory(root: str | Path | None) -> Path:

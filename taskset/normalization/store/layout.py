@@ -24,6 +24,7 @@ import pyarrow as pa
 from taskset import changes
 from taskset.errors import StoreError, cut
 
+SUMS = "SHA256SUMS"  # the list of sums of merged baselines; empty while a merge is at work
 _NAME = pa.dictionary(pa.int32(), pa.string())
 _BEFORE = [
     ("task", _NAME),

@@ -140,8 +140,7 @@ def load_normalizers(root: str | Path | None = None, version: str | None = None)
     version: that of the package which computed the curves, such as "0.1"; by default all but those of tasks that changed since.
     Baselines keep one version of a (task, source, horizon, split): where a changed task was computed again, today's alone.
     """
-    if root is not None:
-        files.require_whole(root)
+    files.require_whole(root)
     frame, left_out = normalizers_of(root, version)
     if left_out:
         warn_left_out("normalizers", left_out, stacklevel=3)

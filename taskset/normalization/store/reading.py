@@ -41,8 +41,7 @@ NAMED = {  # whether a name is right, and only its curves are lacking
 
 def curves_dataset(root: str | Path | None = None) -> ds.Dataset:
     """All curves under a root as a `pyarrow.dataset.Dataset` of stored columns; nothing is read yet, nothing left out."""
-    if root is not None:
-        files.require_whole(root)
+    files.require_whole(root)
     paths, base = [str(path) for path in files.curve_files(root)], str(files.curves_directory(root))
     return ds.dataset(paths, schema=_ALL, format=sealed.FORMAT, partitioning=_PARTITIONING, partition_base_dir=base)
 

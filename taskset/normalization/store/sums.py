@@ -4,9 +4,10 @@ import hashlib
 from pathlib import Path
 
 from taskset.normalization import store
+from taskset.normalization.store import layout
 from taskset.normalization.store.columns import TABLES
 
-NAME = "SHA256SUMS"
+NAME = layout.SUMS
 
 
 def described_files(root: str | Path) -> list[str]:

@@ -70,7 +70,8 @@ def _opened(path: Path) -> int:
     directory = path.parent
     if not directory.exists():
         directory.mkdir(parents=True, exist_ok=True)
-        directory.chmod(stat.S_IMODE(directory.parent.stat().st_mode))
+        with contextlib.suppress(PermissionError):  # another user was faster, and has done so
+            directory.chmod(stat.S_IMODE(directory.parent.stat().st_mode))
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
     with contextlib.suppress(PermissionError):  # another user's, who has done so
         os.fchmod(file, 0o666 & directory.stat().st_mode)

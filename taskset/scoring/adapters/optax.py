@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 import numpy as np
 import tensorflow as tf
 
+from taskset.errors import ConfigError
 from taskset.execution.checked import failed, wrong
 from taskset.scoring.stepped import EvaluateVector, ParameterShapes, Stepped
 
@@ -50,7 +51,11 @@ class Optax:
         key = tuple(shapes.items())
         if key not in self._compiled:
             self._compiled = {key: (jax.jit(self._init(shapes)), jax.jit(self._update(shapes)))}
-        return OptaxSteps(*self._compiled[key], start)
+        return OptaxSteps(*self._compiled[key], start, self)
+
+    def failed(self, what: str, error: Exception) -> ConfigError:
+        """The error for what the transformation's `init` or `update` raised."""
+        return failed(getattr(self._transformation, what), f"{what} of {self.name!r}", error)
 
     def _tree(self, vector: jax.Array, shapes: ParameterShapes) -> list[jax.Array]:
         ends = np.cumsum([int(np.prod(shape)) for shape in shapes.values()])[:-1]
@@ -102,14 +107,14 @@ def _takes_value(transformation: optax.GradientTransformation) -> bool:
 class OptaxSteps:
     """A run in progress: a vector of parameters and the transformation's state, both JAX's."""
 
-    def __init__(self, init: InitVector, update: UpdateVector, start: np.ndarray) -> None:
+    def __init__(self, init: InitVector, update: UpdateVector, start: np.ndarray, made_by: Optax) -> None:
         import jax.numpy as jnp
 
-        self._vector, self._update = jnp.array(start), update
+        self._vector, self._update, self._made_by = jnp.array(start), update, made_by
         try:
             self._state = init(self._vector)
         except Exception as error:  # whatever a user's function raises
-            raise failed(init, "init of an Optax transformation", error) from error
+            raise made_by.failed("init", error) from error
 
     def vector(self) -> tf.Tensor:
         """All parameters as one TensorFlow vector, in JAX's memory where that is aligned as TensorFlow needs it."""
@@ -124,4 +129,4 @@ class OptaxSteps:
         try:
             self._vector, self._state = self._update(self._vector, self._state, gradients.numpy(), loss.numpy())
         except Exception as error:  # whatever a user's function raises
-            raise failed(self._update, "update of an Optax transformation", error) from error
+            raise self._made_by.failed("update", error) from error

@@ -51,7 +51,7 @@ def test_intervals_cover_the_mean_less_often_over_few_tasks(n, lowest, highest):
         low, high = statistics.interval(rng.normal(size=n), statistics.mean, seed=trial)
         covered += low <= 0 <= high
     assert lowest <= covered / 200 <= highest
-    assert bool(statistics.narrow(n)) == (n < 20) and all(f"over {n} tasks" in note for note in statistics.narrow(n))
+    assert bool(statistics.narrow([n])) == (n < 20) and all(f"over {n} tasks" in note for note in statistics.narrow([n]))
 
 
 def twin_speed_up(curve, horizon, steps, adam):

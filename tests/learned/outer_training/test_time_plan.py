@@ -9,7 +9,7 @@ import pytest
 from learned import optimizers
 from learned.outer_training import checkpoint
 from learned.outer_training import trainer as outer
-from learned.outer_training.time_plan import TimePlan
+from learned.outer_training.time_plan import TimePlan, is_early
 from taskset.errors import ConfigError, StoreError
 from tests.learned.outer_training.test_events import Made
 from tests.learned.outer_training.test_outer import options, suite
@@ -83,3 +83,19 @@ def test_a_schedule_begins_where_the_hours_hold_fewer_steps_than_a_checkpoint(tm
     rates = [line["learning_rate"] for line in lines]
     assert len(rates) < 50 and all(np.diff(rates) <= 0) and rates[-1] == pytest.approx(0.005, rel=0.1)
     assert rates[len(rates) // 2] == pytest.approx(0.0275, rel=0.2)  # a cosine's half
+
+
+@pytest.mark.parametrize("seconds, first", [(120, 60), (300, 60), (30, 1)])
+def test_a_first_step_that_compiles_does_not_end_the_schedule(seconds, first):
+    """A fraction never falls: planned at the pace of that step, it would be over at once."""
+    plan, fractions, step = TimePlan(clock(0.0, 0.0, float(first), 0.5)), [], 0
+    plan.start()
+    while not plan.over(seconds / 3600):
+        fractions.append(plan.fraction(step))
+        step += 1
+        if is_early(step) and step < 50:
+            plan.plan_early(step, seconds / 3600)
+        elif step % 50 == 0:
+            plan.plan(step, seconds / 3600)
+    assert fractions[5] < 0.1 and fractions[len(fractions) // 2] == pytest.approx(0.5, abs=0.05)
+    assert fractions[-1] > 0.95 and np.all(np.diff(fractions) >= 0)

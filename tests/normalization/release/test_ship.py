@@ -298,7 +298,8 @@ def test_readers_refuse_a_merge_that_was_interrupted(few_tasks, sweeps, tmp_path
         patch.setattr(ship, "write_beside", lambda *_: pytest.fail("interrupted"))
         with pytest.raises(BaseException, match="interrupted"):
             ship.ship(sweeps, tmp_path)
-    for load in (taskset.load_curves, taskset.load_normalizers):
+    name = made.TASKS[1]
+    for load in (taskset.load_curves, taskset.load_normalizers, lambda root: taskset.normalizer(name, horizon=20, root=root)):
         with pytest.raises(StoreError, match="was interrupted: repeat"):
             load(root=tmp_path)
     ship.ship(sweeps, tmp_path)

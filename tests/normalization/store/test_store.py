@@ -291,6 +291,12 @@ def test_what_dead_processes_left_in_a_directory_is_removed(tmp_path):
     assert sorted(tmp_path.iterdir()) == sorted([*theirs, link])
 
 
+@pytest.mark.parametrize("name", ["load_curves", "load_normalizers", "load_tasks", "load_optimizers", "load_sweeps"])
+def test_a_root_is_a_path(name):
+    with pytest.raises(StoreError, match="root 5: allowed are the path of a directory and None"):
+        getattr(taskset, name)(root=5)
+
+
 def test_a_directory_that_cannot_be_listed_is_not_taken_for_an_empty_one(sweep, tmp_path, monkeypatch):
     shutil.copytree(sweep, tmp_path / "sweep")
     before = (tmp_path / "sweep" / "sweep.json").read_text()
