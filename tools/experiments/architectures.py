@@ -9,8 +9,9 @@ outer steps, and by core-minutes?
 Formula. The score is the mean of the train losses in the last tenth of 200 steps, in nats, over 12 seeds and the held-out tasks.
 
 Settings. Training tasks: Tiny_mlp_* of eight data sets (8x8 pixels, batches of 32, synthetic); held out: the same on mnist and
-fashion_mnist, and a convolutional net on mnist, from no family of the training. PES for the mean of the loss, whole trainings
-of 200 steps in truncations of 20, four tasks with 8 pairs each in an outer step. Each rule starts from its own initial weights,
+fashion_mnist, and a convolutional net on mnist, from no family of the training. ES-Single for the mean of the loss, whole
+trainings of 200 steps in truncations of 20, four tasks with 8 pairs each in an outer step, gradients with a norm of at most 1; a
+task stays until each pair has ended four trainings of it. Each rule starts from its own initial weights,
 of which those of `anchored` are NAdam's, and is trained with three outer learning rates; the best counts, by its score at the
 end on two of the training tasks. Core-minutes include compilation. Adam: the best of 19 rates on each held-out task, tuned on
 4 other seeds. DIR of --runs keeps the trainings; the same command resumes them.
@@ -27,8 +28,8 @@ from tools.experiments.one_task import ADAM, JUDGING, SCALE, STEPS, TUNING, by_h
 from tools.experiments.tiny_problem import interval, shown
 from tools.experiments.training import (
     HELD_OUT,
-    PES,
     SHARES,
+    SINGLE,
     kept_weights,
     suite_of,
     train_for,
@@ -50,7 +51,7 @@ def train(rule, rate, folder, minutes):
     from learned.tiny import SETS
 
     suite = suite_of("architectures", [name_of("mlp", one) for one in SETS if one not in HELD_OUT], STEPS, SCALE)
-    options = learned.Options(rule, **PES, pairs=8, lengths=str(STEPS), slots=8, tasks_per_step=4, learning_rate=rate)
+    options = learned.Options(rule, **SINGLE, pairs=8, lengths=str(STEPS), slots=8, tasks_per_step=4, learning_rate=rate)
     return train_for(minutes, suite, options, folder, keep_at=[share * minutes for share in SHARES])
 
 
