@@ -89,12 +89,12 @@ def scored_runs(curves, suite, view):
     """One row per run and split: horizon, task, optimizer, seed, split, score, diverged."""
     import pandas as pd
 
-    from taskset.scoring import scores
+    from taskset.scoring import run_scores
 
     parts = []
     for horizon, part in curves.groupby("horizon"):
         steps = sorted(int(step) for step in part["step"].unique())
-        parts.append(scores.scores(part, suite.scales, steps, scores.view(view)).assign(horizon=int(horizon)))
+        parts.append(run_scores.scores(part, suite.scales, steps, run_scores.view(view)).assign(horizon=int(horizon)))
     return pd.concat(parts)
 
 

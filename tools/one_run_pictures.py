@@ -24,7 +24,7 @@ import numpy as np
 
 from benchmarks import report
 from taskset.execution.runtime import start_tensorflow
-from taskset.scoring import rivals, scores, statistics, suites
+from taskset.scoring import rivals, run_scores, statistics, suites
 from taskset.scoring.rows import expected_of_best
 from tools import one_run
 
@@ -145,7 +145,7 @@ def learning_curves(found, curves, name, suite, path):
             initial, best = suite.entry(task).scales["train"]
             for optimizer, colour, label in ((rates.idxmin(), ADAM, "Adam, best rate of the task"), (name, OURS, name)):
                 for i, (_, run) in enumerate(runs[runs["optimizer"] == optimizer].groupby("seed")):
-                    losses = scores.normalize(run["train"], initial, best)
+                    losses = run_scores.normalize(run["train"], initial, best)
                     axes.plot(run["step"], losses, color=colour, linewidth=1.2, label=label if i == 0 else None)
             axes.set_xlim(0, horizon)
             axes.tick_params(labelsize=8)

@@ -133,11 +133,11 @@ def compare(
     """Compare learned and hand-designed optimizers in a table, by the number of trials that each takes."""
     plugins.load(modules or [])
     from taskset.normalization.store import write_text
-    from taskset.scoring import summary
+    from taskset.scoring import comparison_table
     from taskset.scoring.comparison import compare as compared
 
     found = compared(results, baselines, view, horizon, version)
-    for line in summary.terminal(found):
+    for line in comparison_table.terminal(found):
         out.print(line, markup=False)
     if markdown:
-        write_text(summary.markdown(found), markdown)
+        write_text(comparison_table.markdown(found), markdown)

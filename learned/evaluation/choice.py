@@ -26,10 +26,10 @@ from taskset.normalization.store import load_curves, whole_file, write_text
 from taskset.normalization.sweep.runner import SweepOptions
 from taskset.normalization.sweep.workers import Progress
 from taskset.random.seeds import first_seeds
-from taskset.scoring import scores, suites
+from taskset.scoring import run_scores, suites
 from taskset.scoring.suites import Suite
 
-VIEW = scores.mean  # of a curve
+VIEW = run_scores.mean  # of a curve
 
 
 @dataclass(frozen=True)
@@ -111,9 +111,9 @@ def _named(report, path):
 
 def _score(path: Path, root: Path, entries: list[suites.Entry], split: str) -> Score:
     curves = load_curves(root=root)
-    steps = scores.common_steps([curves], int(curves["step"].max()))
+    steps = run_scores.common_steps([curves], int(curves["step"].max()))
     scales = {(entry.task, split): entry.scales[split] for entry in entries}
-    table = scores.scores(curves, scales, steps, VIEW)
+    table = run_scores.scores(curves, scales, steps, VIEW)
     # Of each task the mean over its seeds first: a task counts once, however many seeds it has.
     score = float(table.groupby("task")["score"].mean().mean())
     return Score(str(path), checkpoint.load(path).step, score, int(table["diverged"].sum()), len(table))

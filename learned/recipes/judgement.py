@@ -139,7 +139,7 @@ def by_family(found: Comparison, learned: Sequence[str], suite: Suite) -> tuple[
 def report(recipe: Recipe, suite: Suite, kept: Sequence[Kept], found: Sequence[Comparison], workers: int, note: str) -> str:
     """The judgement as Markdown: a picture and a table for each view, the losses by family, and the conditions of the run."""
     from taskset.normalization.release import documents
-    from taskset.scoring import summary
+    from taskset.scoring import comparison_table
 
     parts = []
     for comparison in found:
@@ -149,7 +149,7 @@ def report(recipe: Recipe, suite: Suite, kept: Sequence[Kept], found: Sequence[C
         shown = comparison.speedups["title"].eq(learned[-1]) & first
         shorter = dataclasses.replace(comparison, speedups=comparison.speedups[shown])
         name = picture(recipe, Path("pictures"), comparison.view)
-        parts += [f"![{comparison.view} loss against hours]({name})", summary.markdown(shorter)]
+        parts += [f"![{comparison.view} loss against hours]({name})", comparison_table.markdown(shorter)]
         if first:
             parts.append("Train loss, of each family the mean over its held-out tasks:")
             parts.append(documents.table(*by_family(comparison, learned, suite)))

@@ -13,7 +13,7 @@ from taskset.errors import ConfigError, StoreError, cut, shown
 from taskset.normalization import store
 from taskset.normalization.normalizer import mean_curves
 from taskset.normalization.store.reading import outdated_line, tasks_and_versions
-from taskset.scoring import alike, requested, rivals, scores, speedup, statistics, suites
+from taskset.scoring import alike, requested, rivals, run_scores, speedup, statistics, suites
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +28,7 @@ class Comparison:
 
     table: one row per rival and split: LEFT, and the value, low and high of each statistic; speedups: one row per learned
     optimizer and task; per_task: scores, mean over seeds, index (split, task), one column per optimizer; notes: what a reader of
-    the table has to know, one line each; horizon: of the runs, in steps; view: of `scores.VIEWS`.
+    the table has to know, one line each; horizon: of the runs, in steps; view: of `run_scores.VIEWS`.
     """
 
     table: pd.DataFrame
@@ -120,7 +120,7 @@ def compare(
     """
     import pandas as pd
 
-    of_curve = scores.view(view)
+    of_curve = run_scores.view(view)
     curves, evaluations = read_results(roots, version)
     learned, options = list(evaluations), next(iter(evaluations.values()))
     horizon, source = options["steps"], options["source"]
@@ -154,11 +154,11 @@ def compare(
     if not tasks:
         raise ConfigError("none of these tasks has a normalizer in the baselines: compare others")
     curves, theirs = (frame[frame["task"].isin(tasks)] for frame in (curves, theirs))
-    steps = scores.common_steps([curves, theirs], horizon)
+    steps = run_scores.common_steps([curves, theirs], horizon)
     (theirs, *each), seeds = alike.of_common_seeds([theirs, *(curves[curves["optimizer"] == name] for name in learned)])
     both = [pd.concat(each, ignore_index=True), theirs]
     notes += [*seeds, *alike.fewer_seeds(theirs)]
-    found = [scores.scores(frame, scales, steps, of_curve) for frame in both]
+    found = [run_scores.scores(frame, scales, steps, of_curve) for frame in both]
     per_task, over = _tables(found)
     rows, more = rivals.rivals_of(per_task.loc[["train", "valid_outer"]], learned)
     table = _statistics(rows, per_task, over)

@@ -13,8 +13,8 @@ from taskset.scoring import (
     candidates,
     named_suites,
     profile,
+    run_scores,
     score_file,
-    scores,
     shipped_rivals,
     standing,
     standing_table,
@@ -65,7 +65,7 @@ def score(
     Raises: ConfigError and UnknownName for what is not allowed, StoreError where `out` holds other results, TasksetError where
     tasks failed.
     """
-    scores.view(view)  # a misspelt one is reported before hours of runs
+    run_scores.view(view)  # a misspelt one is reported before hours of runs
     found = named_suites.find(suite)
     suites.require_measured(found)
     horizon = found.horizon if horizon is None else horizon

@@ -11,7 +11,7 @@ import numpy as np
 from taskset.normalization import store
 from taskset.scoring.rows import Row
 from taskset.scoring.standing import Standing
-from taskset.scoring.standing_table import SPLITS
+from taskset.scoring.standing_table import SHOWN
 
 LINEAR = 0.01  # the axis of tau is linear between -LINEAR and LINEAR, logarithmic beyond
 # Okabe and Ito's colours, which colour-blind eyes tell apart; each further round of them has another kind of line.
@@ -58,7 +58,7 @@ def draw(standing: Standing, directory: str | Path, name: str = "profile", named
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-    splits = [split for split in SPLITS if all(row.values.get(split) for row in standing.rows)]
+    splits = [split for split in SHOWN if all(row.values.get(split) for row in standing.rows)]
     size = WIDTH if len(splits) > 1 else 0.7 * WIDTH, 4.4
     figure = Figure(figsize=size, layout="constrained")
     panels = figure.subplots(1, len(splits), squeeze=False, sharey=True)
@@ -99,6 +99,6 @@ def _panel(axes, rows: list[Row], split: str, coloured: list[Row]) -> None:
             style = {"color": COLOURS[i % len(COLOURS)], "linewidth": 1.8, "linestyle": line, "label": _label(row)}
         axes.step(taus, shares(losses, taus), where="post", **style)
     axes.set_xscale("symlog", linthresh=LINEAR)
-    axes.set(xlabel=f"x: normalized {SPLITS[split]} (0: the lowest of Adam)", xlim=(low, high), ylim=(0, 1.02))
+    axes.set(xlabel=f"x: normalized {SHOWN[split]} (0: the lowest of Adam)", xlim=(low, high), ylim=(0, 1.02))
     axes.spines[["top", "right"]].set_visible(False)
     axes.axvline(0, color="0.8", linewidth=0.8, zorder=0)

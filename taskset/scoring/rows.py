@@ -68,7 +68,7 @@ def rows_of(
 ) -> list[Row]:
     """`Row`s at BUDGETS and with all of `names`, trials in order.
 
-    frame: of `scores.scores`; drawn: whether the trials were drawn at random; speeds: index task, one column per optimizer.
+    frame: of `run_scores.scores`; drawn: whether the trials were drawn at random; speeds: index task, one column per optimizer.
     """
     means = frame.groupby(["split", "task", "optimizer"])["score"].mean().unstack()[list(names)]
     over = frame[frame["split"] == "train"]

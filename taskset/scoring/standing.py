@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from taskset.errors import ConfigError, NoCurves
 from taskset.normalization import store
 from taskset.normalization.normalizer import mean_curves
-from taskset.scoring import alike, rivals, scores, speedup, statistics, suites
+from taskset.scoring import alike, rivals, run_scores, speedup, statistics, suites
 from taskset.scoring.comparison import plain
 from taskset.scoring.rows import Row, rows_of
 
@@ -60,7 +60,7 @@ def standing(
     cost: of the candidate's steps, where it was measured beside Adam's.
     Raises: ConfigError where nothing can be compared.
     """
-    of_curve = scores.view(view)
+    of_curve = run_scores.view(view)
     scales = {key: scale for key, scale in suite.scales.items() if key[0] in tasks}
     sources = [suite.source, "none"]
     if not all((task, "test") in scales for task in tasks):
@@ -80,10 +80,10 @@ def standing(
     if horizon < suite.horizon:
         notes.append(f"losses are normalized by baselines of {suite.horizon} steps, of which the first {horizon} are compared")
         theirs = theirs[rivals.families(theirs["optimizer"]) == rivals.ADAM]  # the others' schedules are longer
-    steps = scores.common_steps([mine, theirs] if len(theirs) else [mine], horizon)
+    steps = run_scores.common_steps([mine, theirs] if len(theirs) else [mine], horizon)
     adam = theirs[rivals.families(theirs["optimizer"]) == rivals.ADAM] if len(theirs) else theirs
     rows = rows_of(
-        scores.scores(mine, scales, steps, of_curve),
+        run_scores.scores(mine, scales, steps, of_curve),
         candidate.name,
         candidate.names,
         candidate.drawn,
@@ -94,7 +94,7 @@ def standing(
     rows = [replace(row, milliseconds=ms, relative=relative) for row in rows]
     tuned = None
     if len(theirs):
-        others = scores.scores(theirs, scales, steps, of_curve)
+        others = run_scores.scores(theirs, scales, steps, of_curve)
         more, tuned = _rivals(others, tasks, notes, _speeds(theirs, adam, steps))
         rows += more
     notes += statistics.narrow(len(each) for row in rows for each in row.values.values())
@@ -109,9 +109,9 @@ def of_baselines(suite: Suite, view: str = "end", baselines: str | Path | None =
     tasks = [entry.task for entry in suite.tasks]
     scales = suite.scales
     theirs = _baselines(tasks, [suite.source, "none"], suite.horizon, baselines)
-    steps = scores.common_steps([theirs], suite.horizon)
+    steps = run_scores.common_steps([theirs], suite.horizon)
     notes = alike.fewer_seeds(theirs)
-    rows, tuned = _rivals(scores.scores(theirs, scales, steps, scores.view(view)), tasks, notes, None)
+    rows, tuned = _rivals(run_scores.scores(theirs, scales, steps, run_scores.view(view)), tasks, notes, None)
     return Standing(f"{suite.name}:{suite.version}", suite.horizon, view, tasks, rows, tuned, notes, scales)
 
 

@@ -3,14 +3,12 @@
 import textwrap
 
 from taskset.errors import cut
-from taskset.scoring import statistics
+from taskset.scoring import run_scores, statistics
 from taskset.scoring.rows import Row
 from taskset.scoring.standing import Standing
 
-VIEWS = {"end": "at the last step", "mean": "mean over the curve", "lowest": "lowest of the curve"}
-SPLITS = {"train": "train loss", "test": "test loss"}
+SHOWN = {"train": "train loss", "test": "test loss"}
 # Of what a normalized loss is 0: not of the best of all baselines, of which others than Adam's rates get below it.
-ZERO = "0: the lowest point of the mean curves that scale a task, in the package's baselines those of Adam's rates"
 WIDTH = 80
 HEADER = ["optimizer", "trials", "loss", *statistics.STATISTICS, "won", "speed-up", "diverged", "ms a step", "x Adam"]  # full
 TITLE = 26  # letters of a title on the terminal
@@ -21,7 +19,7 @@ def heading(standing: Standing) -> str:
     count = len(standing.tasks)
     return (
         f"{standing.suite}, {count} task{'s' if count > 1 else ''}, {standing.horizon} steps. Normalized loss "
-        f"({VIEWS[standing.view]}; 1: the start, {ZERO}; a loss that is not finite counts as 2), mean "
+        f"({run_scores.IN_WORDS[standing.view]}; 1: the start, {run_scores.ZERO}; a loss that is not finite counts as 2), mean "
         "over seeds. Brackets: 95% bootstrap interval over tasks. won: share of tasks with a lower loss than Adam tuned for "
         "each task; equal losses count half. Trials are chosen by train loss for train loss, by validation loss for test "
         "loss. speed-up: how many times as fast as the best of Adam's rates to a smoothed train loss that both reach, median "
@@ -33,7 +31,7 @@ def terminal(standing: Standing) -> list[str]:
     """Lines of at most WIDTH characters: what the numbers are; losses of each split, with the interval of the interquartile mean;
     speed and cost; notes."""
     lines = textwrap.wrap(heading(standing), WIDTH)
-    for split, label in SPLITS.items():
+    for split, label in SHOWN.items():
         if not all(row.values.get(split) for row in standing.rows):
             continue
         lines += ["", f"{label:<{TITLE}} {'trials':>6} {'mean':>6} {'median':>6} {'IQM':>6} {'':13} {'won':>4}"]
@@ -79,7 +77,7 @@ def cells(standing: Standing) -> list[list[str]]:
     """The rows of the full tables as text, in the columns of HEADER."""
     lines = []
     for row in standing.rows:
-        for split, label in SPLITS.items():
+        for split, label in SHOWN.items():
             if row.values.get(split):
                 numbers = [statistics.bracketed(*each) for each in row.summary(split).values()]
                 speed = statistics.bracketed(*fast, ".2f") if (fast := row.speed_up()) else ""

@@ -15,7 +15,7 @@ from taskset.datasets.base import SPLITS
 from taskset.errors import ConfigError, StoreError, UnknownName
 from taskset.normalization import store
 from taskset.normalization.normalizer import mean_curves
-from taskset.scoring import report, scores
+from taskset.scoring import report, run_scores
 from taskset.scoring.report import packing, page, results
 from taskset.scoring.report.contents import contents
 from tests.normalization import made_up_sweeps as made
@@ -113,7 +113,7 @@ def test_numbers_are_those_of_the_package(sweep):
     scales = {key: (row["initial"], row["best"]) for key, row in expected.iterrows()}
     steps = document["grids"][document["grid"][0]]
     assert len(steps) == results.POINTS and (steps[0], steps[-1]) == (0, 120)
-    table = scores.scores(curves, scales, sorted(curves["step"].unique()), scores.last)
+    table = run_scores.scores(curves, scales, sorted(curves["step"].unique()), run_scores.last)
     for split in SPLITS:
         packed = packing.decode_scores(packing.unpack(document["scores"][split], (3, 3), np.uint16))
         of_split = table[table["split"] == split].groupby(["task", "optimizer"])["score"].mean()
@@ -129,13 +129,13 @@ def test_numbers_are_those_of_the_package(sweep):
     assert (seeds == 2).all() and (diverged[:, names.index("adam_lr_1.00")] == 2).all() and diverged.sum() == 6
 
 
-@pytest.mark.parametrize("view", list(scores.VIEWS))
+@pytest.mark.parametrize("view", list(run_scores.VIEWS))
 def test_views_are_those_of_scores(sweep, view):
     found = results.read([sweep], view)
     normalizers = taskset.load_normalizers(root=sweep)
     curves = taskset.load_curves(root=sweep)
     scales = {(row["task"], row["split"]): (row["initial"], row["best"]) for row in normalizers.to_dict("records")}
-    table = scores.scores(curves, scales, sorted(curves["step"].unique()), scores.view(view))
+    table = run_scores.scores(curves, scales, sorted(curves["step"].unique()), run_scores.view(view))
     means = table.groupby(["task", "optimizer", "split"])["score"].mean()
     assert len(found.runs) == len(curves[["task", "source", "horizon", "optimizer"]].drop_duplicates()) > 0
     for row in found.runs.to_dict("records"):

@@ -15,8 +15,8 @@ from taskset.scoring import (
     named_suites,
     one_optimizer,
     rows,
+    run_scores,
     score_file,
-    scores,
     shipped_rivals,
     standing_table,
     suites,
@@ -320,9 +320,9 @@ def test_tasks_may_have_been_evaluated_at_different_steps():
         [(task, "adam", step) for task, every in (("a", 2), ("b", 5)) for step in range(0, 21, every)],
         columns=["task", "optimizer", "step"],
     )
-    assert scores.common_steps([frame], 20) == [0, 10, 20]
+    assert run_scores.common_steps([frame], 20) == [0, 10, 20]
     with pytest.raises(ConfigError, match="no common steps up to 15"):
-        scores.common_steps([frame], 15)
+        run_scores.common_steps([frame], 15)
 
 
 def test_wrong_numbers_of_workers(tiny, tmp_path):

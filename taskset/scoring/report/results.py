@@ -17,7 +17,7 @@ from taskset.normalization.normalizer import fit, mean_curves
 from taskset.normalization.store.reading import curves_by_family
 from taskset.normalization.tables import tasks_frame
 from taskset.patterns import natural
-from taskset.scoring import scores
+from taskset.scoring import run_scores
 from taskset.scoring.comparison import plain
 from taskset.scoring.report import scales
 from taskset.scoring.report.scales import SETTING
@@ -40,7 +40,7 @@ class Results:
     curves: one row per evaluation, POINTS of each curve: `setting`, `optimizer`, `step`, the splits: mean losses over seeds,
     NaN where a seed has diverged.
     normalizers: one row per setting and split, as `load_normalizers` gives them, with a column `setting`.
-    view: of `scores.VIEWS`: the loss that a score is of. notes: what readers have to know, one line each.
+    view: of `run_scores.VIEWS`: the loss that a score is of. notes: what readers have to know, one line each.
     """
 
     settings: pd.DataFrame
@@ -60,7 +60,7 @@ def read(roots: Sequence[str | Path], view: str = "end") -> Results:
     """
     import pandas as pd
 
-    scores.view(view)  # a misspelt one is reported before anything is read
+    run_scores.view(view)  # a misspelt one is reported before anything is read
     _check_once(roots)
     given: list[str | Path | None] = list(roots) or [None]
     beside = any(not scales.has_normalizers(root) for root in given)
@@ -173,7 +173,7 @@ def _among(frame: pd.DataFrame, settings: set[tuple[str, str, int]]) -> np.ndarr
 
 def _runs(frame: pd.DataFrame, normalizers: pd.DataFrame, view: str) -> pd.DataFrame:
     """Scores, seeds and diverged seeds of each setting and optimizer: the rows of `Results.runs`, by SETTING."""
-    chosen, key = scores.view(view), [*SETTING, "optimizer", "seed"]
+    chosen, key = run_scores.view(view), [*SETTING, "optimizer", "seed"]
     frame = frame.sort_values([*key, "step"], ignore_index=True)
     first = ~frame.duplicated(key).to_numpy()
     starts = np.flatnonzero(first)
@@ -188,7 +188,7 @@ def _runs(frame: pd.DataFrame, normalizers: pd.DataFrame, view: str) -> pd.DataF
         for count in np.unique(ends - starts):  # runs with as many evaluations, all at once
             of = np.flatnonzero(ends - starts == count)
             curves = losses[starts[of] + np.arange(count)[:, None]]
-            values[of] = chosen(scores.normalize(curves, initial[of], best[of]))
+            values[of] = chosen(run_scores.normalize(curves, initial[of], best[of]))
         table[split] = values
     groups = table.groupby([*SETTING, "optimizer"], observed=True)
     sums = groups[["seeds", "diverged"]].sum()

@@ -22,7 +22,7 @@ from taskset.errors import ConfigError, StoreError, TasksetError, UnknownName
 from taskset.normalization import store
 from taskset.normalization.sweep.runner import SweepOptions
 from taskset.samplers.optimizers import opt_list_names
-from taskset.scoring import comparison, scores, speedup, statistics, suites, summary
+from taskset.scoring import comparison, comparison_table, run_scores, speedup, statistics, suites
 from taskset.scoring.rivals import rivals_of
 from taskset.version import __version__
 from tests.normalization import made_up_sweeps as made_up
@@ -93,12 +93,12 @@ def test_an_optimizer_that_is_twice_as_fast_has_speed_up_two():
 
 def test_normalized_views():
     losses = np.array([3.0, 2.0, 1.0, 5.0, np.nan])
-    normalized = scores.normalize(losses, 3.0, 1.0)
+    normalized = run_scores.normalize(losses, 3.0, 1.0)
     np.testing.assert_allclose(normalized, [1, 0.5, 0, 2, 2])
-    assert scores.view("end")(normalized) == 2 and scores.view("lowest")(normalized) == 0
-    assert scores.view("mean")(normalized) == pytest.approx(1.1)
+    assert run_scores.view("end")(normalized) == 2 and run_scores.view("lowest")(normalized) == 0
+    assert run_scores.view("mean")(normalized) == pytest.approx(1.1)
     with pytest.raises(UnknownName, match="unknown view 'lowst'; did you mean 'lowest'. Allowed are end, mean, lowest"):
-        scores.view("lowst")
+        run_scores.view("lowst")
 
 
 def test_tuning_and_global_rate():
@@ -217,7 +217,7 @@ def test_table_of_made_up_curves(roots):
     assert means["broken", "train"] > means["good", "train"] + 0.2  # the diverged run counts
     speedups = found.speedups.set_index(["title", "task"])["speedup"]
     assert speedups["broken", made_up.TASKS[0]] == 0 and speedups["good", made_up.TASKS[1]] > 0
-    text = summary.markdown(found)
+    text = comparison_table.markdown(found)
     assert "| good | 1 | train | 3 | 0 of 6 |" in text and "| broken | 1 | test | 3 | 1 of 6 |" in text
 
 
@@ -227,7 +227,7 @@ def test_baselines_without_adam_give_no_speed_up_and_say_so(roots, tmp_path):
     found = comparison.compare([good], tmp_path / "list")
     assert found.speedups.empty and any(note.startswith("no speed-up on 3 tasks") for note in found.notes)
     assert set(found.table["title"]) == {"good", "NAdamW's learned list, first 1"}
-    assert "no speed-up" in summary.markdown(found)
+    assert "no speed-up" in comparison_table.markdown(found)
 
 
 def test_shorter_runs_are_compared_with_the_beginning_of_longer_baselines(roots, tmp_path):

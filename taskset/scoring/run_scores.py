@@ -36,6 +36,8 @@ def lowest(normalized: np.ndarray) -> np.ndarray:
 
 View = Callable[[np.ndarray], np.ndarray]
 VIEWS: dict[str, View] = {"end": last, "mean": mean, "lowest": lowest}
+IN_WORDS = {"end": "at the last step", "mean": "mean over the curve", "lowest": "lowest of the curve"}
+ZERO = "0: the lowest point of the mean curves that scale a task, in the package's baselines those of Adam's rates"
 
 
 def view(name: str) -> View:

@@ -3,9 +3,8 @@
 import textwrap
 
 from taskset.normalization.markdown import table
-from taskset.scoring import statistics
+from taskset.scoring import run_scores, statistics
 from taskset.scoring.comparison import Comparison
-from taskset.scoring.standing_table import VIEWS, ZERO
 
 HEADER = ["optimizer", "trials", "split", "tasks", "diverged runs", *statistics.STATISTICS]
 LEFT = (0, 2)  # columns of text
@@ -55,7 +54,8 @@ def speed_ups(comparison: Comparison) -> list[str]:
 def heading(comparison: Comparison) -> str:
     """What the numbers are."""
     return (
-        f"Normalized loss (1: the start, {ZERO}) after {comparison.horizon} steps, {VIEWS[comparison.view]}; "
+        f"Normalized loss (1: the start, {run_scores.ZERO}) after {comparison.horizon} steps, "
+        f"{run_scores.IN_WORDS[comparison.view]}; "
         "mean over seeds, then statistics over tasks with 95% bootstrap intervals. A loss that is not finite counts as 2. "
         "Diverged runs: of those that are chosen for a task, not of all that were tried."
     )
