@@ -42,7 +42,7 @@ def test_tasks_without_a_test_normalizer_unequal_batches_and_few_tasks_are_said(
     assert "test loss of 2 of 3 tasks: the others have no test normalizer" in found.notes
     assert (tmp_path / "out" / "profile.pdf").stat().st_size > 1000
     assert any(note.startswith("batches in an evaluation: lion 1, baselines 5; over fewer, losses") for note in found.notes)
-    assert any(note.startswith("over 3 tasks the intervals are too narrow: nominally 95%, but") for note in found.notes)
+    assert any(note.startswith("over 2 to 3 tasks the intervals are too narrow: nominally 95%, but") for note in found.notes)
     monkeypatch.setattr(standing, "_test_scales", known)
     assert not [n for n in one_optimizer.score("lion", str(few), tmp_path / "out", **SHORT).notes if "test normalizer" in n]
 
