@@ -197,9 +197,9 @@ def one_data(found: Iterable[Curves]) -> None:
     first: dict[tuple[str, str], tuple[Any, Path]] = {}
     for curves in found:
         origin = json.loads(curves.metadata.get("data_origin", "null"))
-        if origin is None:  # without data, or not known
+        if not isinstance(origin, dict):  # without data, not known, or a list: of all tasks of a merged file
             continue
-        if isinstance(origin, dict) and curves.source == "synthetic":
+        if curves.source == "synthetic":
             origin.pop("checksum", None)
         other, there = first.setdefault((curves.task, curves.source), (origin, curves.path))
         if origin != other:

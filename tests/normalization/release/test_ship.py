@@ -256,6 +256,7 @@ def test_runs_on_different_data_do_not_go_together(few_tasks, tmp_path):
         ship.ship([one, other], tmp_path / "out")
     made_up = [write(f"synthetic{i}", f"{i}", source="synthetic", seeds=[i]) for i in range(2)]  # pixels differ by rounding
     assert ship.ship(made_up, tmp_path / "out")[0] == 1
+    assert check(tmp_path / "out") == []
 
 
 def test_runs_of_different_code_under_one_name_do_not_go_together_nor_after_a_merge(few_tasks, tmp_path):
