@@ -312,11 +312,9 @@ def main():
                 args.results.write_text(json.dumps(found))
     text = section({side: found[side] for side in SIDES if side in found})
     print(text)
-    if args.publish and (missing := [side for side in SIDES if side not in found]):
-        parser.error(
-            f"--publish writes the whole section, and {', '.join(missing)} are missing: give the --results that have them"
-        )
     if args.publish:
+        if missing := [side for side in SIDES if side not in found]:
+            parser.error(f"--publish writes the whole section, and {', '.join(missing)} are missing: give --results with them")
         report.write_section("deployed", text)
 
 

@@ -70,6 +70,11 @@ def guessed(name: object, names: Iterable[str]) -> str:
     return f"; did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
 
 
+def system(error: OSError) -> str:
+    """What the operating system says of an error, to follow a colon: "permission denied"."""
+    return (error.strerror or str(error)).lower()
+
+
 def file_of(function: object) -> str | None:
     """The path of the file that a function is written in; None where it has no code of Python's."""
     return getattr(getattr(function, "__code__", None), "co_filename", None)

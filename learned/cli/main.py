@@ -176,8 +176,9 @@ def train(
         from learned.outer_training import phases
         from learned.outer_training import trainer as outer
 
-        weights = phases.read(pretrained.find(start), optimizers.get(optimizer))
-        if not (output / outer.LATEST).exists() and phases.repeats(pretrained.find(start), seed):
+        begin = pretrained.find(start)
+        weights = phases.read(begin, optimizers.get(optimizer))
+        if not (output / outer.LATEST).exists() and phases.repeats(begin, seed):
             err.print(
                 f"{start} was trained with seed {seed}, whose draws come again: give another --seed for new ones", markup=False
             )

@@ -174,25 +174,25 @@ def differences_at_resets(losses: np.ndarray, old: np.ndarray, settings: Setting
     return d_old, d_new, finite.all(axis=0)
 
 
-def _of_parts(losses, masks, settings):
+def _parts(losses, masks):
+    """D of the steps of each mask [K, N], from losses [K, 2, N]: [masks, N]."""
     with np.errstate(invalid="ignore"):
-        d = np.stack([np.where(mask, losses[:, 0] - losses[:, 1], 0.0).sum(axis=0) / len(losses) for mask in masks])
+        return np.stack([np.where(mask, losses[:, 0] - losses[:, 1], 0.0).sum(axis=0) / len(losses) for mask in masks])
+
+
+def _of_parts(losses, masks, settings):
+    d = _parts(losses, masks)
     finite = np.isfinite(d)
     return settings.differences(np.where(finite, d, 0.0), settings.sigma), finite
 
 
 def mean_square(losses: np.ndarray) -> float:
     """The mean of D^2 over the pairs whose D is finite, from losses [K, 2, N]; NaN where no D is."""
-    with np.errstate(invalid="ignore"):
-        d = (losses[:, 0] - losses[:, 1]).sum(axis=0) / len(losses)
-    d = d[np.isfinite(d)]
-    return float(np.mean(d**2)) if d.size else float("nan")
+    return mean_square_at_resets(losses, np.ones(losses[:, 0].shape, bool))
 
 
 def mean_square_at_resets(losses: np.ndarray, old: np.ndarray) -> float:
     """As `mean_square`, of D_old^2 + D_new^2 (`differences_at_resets`), which are weighted apart and must not cancel here."""
-    with np.errstate(invalid="ignore"):
-        parts = [np.where(mask, losses[:, 0] - losses[:, 1], 0.0).sum(axis=0) / len(losses) for mask in (old, ~old)]
-        squares = np.square(parts).sum(axis=0)
+    squares = np.square(_parts(losses, [old, ~old])).sum(axis=0)
     squares = squares[np.isfinite(squares)]
     return float(squares.mean()) if squares.size else float("nan")

@@ -28,8 +28,8 @@ def jobs(console: Console, err: Console, before: int = 0, total: int | None = No
     """A bar on `console`, moved by a function that is called with each `Done`; what fails is said on `err` when it does.
 
     before: jobs that were finished earlier, which count as well; total: how many there are without them, where that is known
-    before the work begins. The bar is there from the first call on: what is not allowed
-    has been said by then. Where the work is interrupted, a line says what the same command does.
+    before the work begins. The bar is there from the first call on: what is not allowed has been said by then. Where the work is
+    interrupted, a line says what the same command does.
     """
     columns = (
         BarColumn(),

@@ -103,7 +103,7 @@ def baseline_report(
     max_hours: float | None = None,
     engine: Engine | None = None,
 ) -> int:
-    """Run a baseline with a progress bar; returns the exit status (1 if a task failed, 130 if interrupted)."""
+    """Run a baseline with a progress bar; returns the exit status (1 if a task failed)."""
     from taskset.normalization.sweep import baseline, engines, planning, provenance
     from taskset.normalization.tables import write_tables
 
@@ -118,12 +118,9 @@ def baseline_report(
     )
     if todo.waiting:
         out.print(planning.described(todo.costs, engine.workers(workers, provenance.cores())))
-    try:
-        with bars.jobs(out, err, len(todo.finished), len(todo.waiting)) as report:
-            progress = baseline.run(todo, options, root, data_dir, workers, mode, modules, report, max_hours, engine)
-            report(progress)
-    except KeyboardInterrupt:
-        return 130
+    with bars.jobs(out, err, len(todo.finished), len(todo.waiting)) as report:
+        progress = baseline.run(todo, options, root, data_dir, workers, mode, modules, report, max_hours, engine)
+        report(progress)
     if len(todo.finished) + len(progress.finished):
         print_normalizers(write_tables(root), "train", out)
         out.print(f"curves, normalizers and tables: {root}")

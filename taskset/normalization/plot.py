@@ -14,14 +14,13 @@ from taskset.normalization import store
 from taskset.normalization.normalizer import mean_curves
 from taskset.samplers.optimizers import family_of, get_optimizer_config
 
-_FORMATS = ("png", "pdf", "svg", "jpg", "jpeg", "webp")  # others of Matplotlib's need programs, or are no pictures
-
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.colors import Colormap
     from numpy.typing import ArrayLike
 
+_FORMATS = ("png", "pdf", "svg", "jpg", "jpeg", "webp")  # others of Matplotlib's need programs, or are no pictures
 DECADES = 2  # a loss axis becomes logarithmic where the losses span more
 # One hue from dark to light for learning rates in order, so that neighbours look alike; without the end that is hard to see on
 # white. Other optimizers get colours that stand out from it, for colour-blind eyes too.
@@ -152,8 +151,5 @@ def plot_tasks(root: str | Path, tasks: Sequence[str], path: str | Path) -> None
         _draw_curves(axes[0], part, task + ("" if source == "none" else f" ({source} data)"))
         _draw_lowest(axes[1], part)
         limit_losses(axes[0], part[["train", "test"]].to_numpy(), _start(part))
-    store.make_directory(Path(path).parent)
-    try:
-        figure.savefig(path, dpi=120)
-    except OSError as error:
-        raise StoreError(f"can't write {path}: {(error.strerror or str(error)).lower()}") from error
+    with store.whole_file(path) as temporary:
+        figure.savefig(temporary, format=Path(path).suffix.lstrip(".").lower(), dpi=120)

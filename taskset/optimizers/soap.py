@@ -100,8 +100,7 @@ class Soap:
             for path, each in state["basis"].items():
                 bases[path], v = {}, state["v"][path]
                 for axis, basis in each.items():
-                    covariance = state["covariance"][path][axis]
-                    covariance = _within_range(covariance)
+                    covariance = _within_range(state["covariance"][path][axis])
                     variances = tf.reduce_sum(basis * (covariance @ basis), axis=0)
                     order = tf.argsort(variances, direction="DESCENDING", stable=True)
                     bases[path][axis] = tf.linalg.qr(covariance @ tf.gather(basis, order, axis=1)).q

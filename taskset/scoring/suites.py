@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from taskset import catalogue, changes
 from taskset.datasets.base import check_source
-from taskset.errors import ConfigError, StoreError, shown
+from taskset.errors import ConfigError, StoreError, shown, system
 from taskset.execution import costs
 from taskset.normalization.store import make_directory, write_text
 from taskset.scoring.suite import (
@@ -44,9 +44,7 @@ def load_any(path: str | Path) -> Suite:
     except TypeError as error:
         raise StoreError(f"suite {shown(path)}: allowed is the name of a .json file") from error
     except OSError as error:
-        raise StoreError(
-            f"can't read the suite {path}: {(error.strerror or str(error)).lower()}; make one with `python -m taskset suite`"
-        ) from error
+        raise StoreError(f"can't read the suite {path}: {system(error)}; make one with `python -m taskset suite`") from error
     except (ValueError, RecursionError) as error:
         raise StoreError(f"{path} is no valid JSON: make a suite with `python -m taskset suite`") from error
     return from_json(values, path)

@@ -7,6 +7,8 @@ the training gave and the settings it was made with; settings that differ are an
 import json
 from pathlib import Path
 
+from taskset.normalization.store import write_text
+
 FOLDER = Path(__file__).parent / "results"
 
 
@@ -31,15 +33,11 @@ class Results:
         found = self.find(name, settings)
         if found is None:
             found = train(*arguments)
-            (self.runs / name).mkdir(parents=True, exist_ok=True)
             text = json.dumps({"settings": settings, "result": found}, allow_nan=False)
-            (self.runs / name / "result.json").write_text(text + "\n")
+            write_text(text + "\n", self.runs / name / "result.json")
         return found
 
     def publish(self):
         """Copy what the folder of the trainings has into the repository."""
-        self.tree.mkdir(parents=True, exist_ok=True)
         for file in sorted(self.runs.rglob("result.json")):
-            target = self.tree / f"{file.parent.relative_to(self.runs)}.json"
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(file.read_text())
+            write_text(file.read_text(), self.tree / f"{file.parent.relative_to(self.runs)}.json")

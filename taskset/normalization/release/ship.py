@@ -40,8 +40,8 @@ def ship(
     costs: {task: milliseconds a step} of tasks not swept, beside those of `taskset.execution.costs` and of merged roots.
     data_notes: {data set: what is particular about the copy of the real data that was read}; a merged root brings its own.
     report: called with one line per step. Raises StoreError: see `collect.find`; an `out` that holds something else, or runs that
-    are not among these (of another optimizer, seed or version); names in `costs` or
-    `data_notes` that fit nothing; another merge or addition that is at work there.
+    are not among these (of another optimizer, seed or version); names in `costs` or `data_notes` that fit nothing; another merge
+    or addition that is at work there.
     """
     out = Path(out)
     found = find(roots)

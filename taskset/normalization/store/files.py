@@ -25,7 +25,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from taskset.errors import StoreError, shown
+from taskset.errors import StoreError, shown, system
 from taskset.normalization.store import described, layout, sealed
 
 if TYPE_CHECKING:
@@ -47,9 +47,7 @@ def make_directory(path: str | Path) -> None:
         if not os.access(path, os.W_OK):
             raise PermissionError(13, "permission denied")
     except OSError as error:
-        raise StoreError(
-            f"can't write to {path}: {(error.strerror or str(error)).lower()}. Choose another directory with --out"
-        ) from error
+        raise StoreError(f"can't write to {path}: {system(error)}. Choose another directory with --out") from error
 
 
 def temporary_owner(name: str) -> int | None:
@@ -84,7 +82,7 @@ def whole_file(path: str | Path) -> Iterator[Path]:
 
 
 def _unwritable(path: Path, error: OSError) -> StoreError:
-    return StoreError(f"can't write {path}: {(error.strerror or str(error)).lower()}; free the disk or choose another --out")
+    return StoreError(f"can't write {path}: {system(error)}; free the disk or choose another --out")
 
 
 def remove_temporaries(directory: str | Path, age: float = 0.0) -> None:
@@ -239,7 +237,7 @@ def has_curves(root: str | Path) -> bool:
     """
 
     def unlisted(error: OSError) -> None:
-        raise StoreError(f"can't list {error.filename}: {(error.strerror or str(error)).lower()}") from error
+        raise StoreError(f"can't list {error.filename}: {system(error)}") from error
 
     curves = Path(root, "curves")
     walk = os.walk(curves, onerror=unlisted) if curves.exists() else ()
@@ -290,7 +288,7 @@ def read_options(root: str | Path) -> dict[str, Any]:
             f"{root} has no sweep.json, which `baseline` and `evaluate` leave there: use another directory"
         ) from error
     except OSError as error:
-        raise StoreError(f"can't read {path}: {(error.strerror or str(error)).lower()}") from error
+        raise StoreError(f"can't read {path}: {system(error)}") from error
     except (ValueError, RecursionError) as error:
         raise StoreError(f"{path} is no valid JSON: restore or remove the directory, and run the sweep again") from error
     recorded = there.pop("crc32", None) if isinstance(there, dict) else ""

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from taskset.errors import StoreError
+from taskset.errors import StoreError, system
 
 KEY = "taskset_crc32"
 _VALUE = re.compile(rb"crc32=([0-9a-f]{8}(?: [0-9a-f]{8})*)")
@@ -110,7 +110,7 @@ def _one_line(path: str | Path) -> Iterator[None]:
 def _fault(path: str | Path, error: Exception) -> StoreError:
     """The error for a file at which reading stopped: the system's own where it has a number; errors of damage have none."""
     if isinstance(error, OSError) and error.errno:
-        return StoreError(f"can't read {path}: {(error.strerror or str(error)).lower()}")
+        return StoreError(f"can't read {path}: {system(error)}")
     return broken(path)
 
 

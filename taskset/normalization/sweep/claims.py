@@ -16,7 +16,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from taskset.errors import StoreError
+from taskset.errors import StoreError, system
 
 DIRECTORY = ".claims"
 
@@ -62,7 +62,7 @@ def _open(path: Path) -> int:
         except FileNotFoundError:  # the directory was removed meanwhile
             continue
         except OSError as error:
-            raise StoreError(f"can't write to {path.parent}: {(error.strerror or str(error)).lower()}") from error
+            raise StoreError(f"can't write to {path.parent}: {system(error)}") from error
 
 
 def _opened(path: Path) -> int:
