@@ -7,7 +7,7 @@ not have: that favours the hand-designed side.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,8 +24,35 @@ TUNED_ON = {"train": "train loss", "valid_outer": "validation loss"}
 
 
 @dataclass(frozen=True)
+class Rule:
+    """How a row of a table chooses among optimizers, its members. trials: runs that a new task costs.
+
+    by: "" (there is one member), "all" (the member with the lowest mean train score over the tasks compared), or the split by
+    whose score a member is chosen for each task.
+    """
+
+    title: str
+    trials: int
+    members: tuple[str, ...]
+    by: str
+
+
+def rules(family: str, names: Sequence[str]) -> list[Rule]:
+    """The rows of the optimizers called `names`, all of one family."""
+    if family == LIST:
+        firsts = [tuple(opt_list_names(trials)) for trials in LIST_TRIALS]
+        return [Rule(f"NAdamW's learned list, first {len(f)}", len(f), f, "train") for f in firsts if set(f) <= set(names)]
+    members = tuple(names)
+    if len(members) == 1:
+        return [Rule(members[0], 1, members, "")]
+    title = TITLES.get(family, family)
+    one = [Rule(f"{title}, one learning rate for all", 1, members, "all")] if family == ADAM else []
+    return one + [Rule(f"{title}, tuned per task by {loss}", len(members), members, split) for split, loss in TUNED_ON.items()]
+
+
+@dataclass(frozen=True)
 class Rival:
-    """A row of the table. trials: runs that a new task costs; chosen: {task: optimizer}."""
+    """A row with what it chose. trials: runs that a new task costs; chosen: {task: optimizer}."""
 
     title: str
     trials: int
@@ -63,39 +90,20 @@ def rivals_of(means: pd.DataFrame, learned: Collection[str]) -> tuple[list[Rival
             notes.append(
                 f"{family}: {len(names) - len(whole)} of {len(names)} optimizers lack curves of some task and are left out"
             )
-        if family == LIST:
-            found += _of_list(means, whole)
-        elif whole:
-            found += _of_family(means, family, whole)
+        if whole:
+            found += [_choose(rule, means) for rule in rules(family, whole)]
     return found, notes
 
 
-def _of_family(means: pd.DataFrame, family: str, names: list[str]) -> list[Rival]:
-    rows, title = [], TITLES.get(family, family)
-    if family == ADAM:
-        best = str(_scores(means, "train", names).mean().idxmin())
-        rows.append(Rival(f"{title}, one learning rate for all: {best}", 1, _all(means, best)))
-    for split, loss in TUNED_ON.items():
-        rows.append(Rival(f"{title}, tuned per task by {loss}", len(names), _best_per_task(means, split, names)))
-    return rows
-
-
-def _of_list(means: pd.DataFrame, names: list[str]) -> list[Rival]:
-    rows = []
-    for trials in LIST_TRIALS:
-        listed = opt_list_names(trials)
-        if set(listed) <= set(names):
-            rows.append(Rival(f"NAdamW's learned list, first {trials}", trials, _best_per_task(means, "train", listed)))
-    return rows
-
-
-def _scores(means: pd.DataFrame, split: str, names: list[str]) -> pd.DataFrame:
-    """The scores of some optimizers on one split: index task, one column per optimizer."""
-    return means[means.index.get_level_values("split") == split].droplevel("split")[names]
-
-
-def _best_per_task(means: pd.DataFrame, split: str, names: list[str]) -> dict[str, str]:
-    return {str(task): str(name) for task, name in _scores(means, split, names).idxmin(axis=1).items()}
+def _choose(rule: Rule, means: pd.DataFrame) -> Rival:
+    if not rule.by:
+        return Rival(rule.title, rule.trials, _all(means, rule.members[0]))
+    split = "train" if rule.by == "all" else rule.by
+    scores = means[means.index.get_level_values("split") == split].droplevel("split")[list(rule.members)]
+    if rule.by == "all":
+        best = str(scores.mean().idxmin())
+        return Rival(f"{rule.title}: {best}", rule.trials, _all(means, best))
+    return Rival(rule.title, rule.trials, {str(task): str(name) for task, name in scores.idxmin(axis=1).items()})
 
 
 def _all(means: pd.DataFrame, name: str) -> dict[str, str]:

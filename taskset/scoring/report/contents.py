@@ -7,8 +7,7 @@ The document has columns instead of rows, an optimizer is a number (its place in
     optimizers  [{name, family, rate}]: family None for an optimizer by itself, rate None where it has none of its own
     columns     [{title, members}]: optimizers of the table: the normalized loss of the best member by train loss
     sets        [{members, title, rivals: [{title, trials, members, by}]}]: what can be compared, on the settings that have all
-                members. by: "" (one member), "all" (the member with the lowest mean train score over the tasks compared), or the
-                split by whose score a member is chosen for each task
+                members; the rivals are `taskset.scoring.rivals.Rule`s
     settings    {task, family, source, horizon, dataset, num_params, ms_per_step: [..]}
     normalizers {split: {initial, best, best_optimizer, normalizable: [..]}}; best_optimizer: a name
     scores      {split: uint16 [settings, optimizers]}; seeds, diverged: uint16 [settings, optimizers]; 0 seeds: not run
@@ -206,26 +205,11 @@ def _sets(names: Sequence[str], there: np.ndarray) -> list[dict[str, Any]]:
 
 
 def _rivals(names: Sequence[str], members: Sequence[int]) -> list[dict[str, Any]]:
-    """The rows of `taskset.scoring.rivals`, as rules for choosing among members."""
-    rows: list[dict[str, Any]] = []
-
-    def add(title: str, of: Sequence[int], by: str, trials: int) -> None:
-        rows.append({"title": title, "trials": trials, "members": list(of), "by": by})
-
-    there = {names[i]: i for i in members}
-    for family, own in _families([names[i] for i in members]).items():
-        of = [members[i] for i in own]
-        title = rivals.TITLES.get(family, family)
-        if family == rivals.LIST:
-            for trials in rivals.LIST_TRIALS:
-                listed = opt_list_names(trials)
-                if set(listed) <= there.keys():
-                    add(f"NAdamW's learned list, first {trials}", [there[name] for name in listed], "train", trials)
-        elif len(of) == 1:
-            add(names[of[0]], of, "", 1)
-        else:
-            if family == rivals.ADAM:
-                add(f"{title}, one learning rate for all", of, "all", 1)
-            for split, loss in rivals.TUNED_ON.items():
-                add(f"{title}, tuned per task by {loss}", of, split, len(of))
-    return rows
+    """The rows of `taskset.scoring.rivals`; members by their places."""
+    place = {names[i]: i for i in members}
+    found = [
+        rule
+        for family, of in _families([names[i] for i in members]).items()
+        for rule in rivals.rules(family, [names[members[i]] for i in of])
+    ]
+    return [{"title": r.title, "trials": r.trials, "members": [place[name] for name in r.members], "by": r.by} for r in found]
