@@ -69,10 +69,6 @@ class Watch:
         self._thread.join()
 
 
-class Enough(Exception):
-    """All tasks that were asked for have been trained on."""
-
-
 def train(suite, count, workers):
     """({task: family} trained on, estimates, how many workers were replaced, `Watch`, wall seconds)."""
     from learned import optimizers
@@ -91,15 +87,11 @@ def train(suite, count, workers):
         estimates.extend(line["tasks"])
         seen.update({task["task"]: task["family"] for task in line["tasks"]})
         print(f"step {line['step']}: {len(seen)} tasks; at most {watch.in_words()}", flush=True)
-        if len(seen) >= count:
-            raise Enough
 
     with shared_arrays(), Workers(workers, suite, options) as pool, tempfile.TemporaryDirectory() as place, Watch() as watch:
         trainer = Trainer(Path(place), suite, options, pool, optimizers.get("mlp"))
-        try:
-            trainer.train(sys.maxsize, save_every=sys.maxsize, report=note)
-        except Enough:
-            return seen, len(estimates), pool.replaced, watch, time.perf_counter() - start
+        trainer.train_until(lambda: len(seen) >= count, save_every=sys.maxsize, report=note)
+        return seen, len(estimates), pool.replaced, watch, time.perf_counter() - start
 
 
 def main():

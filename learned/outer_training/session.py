@@ -96,7 +96,7 @@ def train(
     """Train until `outer_steps` outer steps have been taken in all; returns theta, {path: float32 array}.
 
     DIRECTORY/checkpoint.npz is the state after the last steps; the same call resumes. save_every, keep_every, report: as of
-    `Trainer.train`; opening: keyword arguments of `open_trainer`.
+    `Trainer.train_until`; opening: keyword arguments of `open_trainer`.
     """
     with open_trainer(suite, options, directory, **opening) as trainer:
         return trainer.train(outer_steps, save_every, keep_every, report)

@@ -116,12 +116,25 @@ class Trainer:
     ) -> Arrays:
         """Continue until `outer_steps` steps have been taken in all.
 
+        The other arguments are those of `train_until`. Raises `ConfigError` where more steps have been taken already.
+        """
+        return self.train_until(lambda: self.reached(outer_steps), save_every, keep_every, report)
+
+    def train_until(
+        self,
+        over: Callable[[], bool],
+        save_every: int = 50,
+        keep_every: int | None = None,
+        report: Callable[[Line], object] = lambda line: None,
+    ) -> Arrays:
+        """Continue until `over()`, which is asked at the start and after each step, and save.
+
         save_every: steps between two checkpoints; keep_every: between weights that are kept; report: called with each step's
-        line of the log, a dict. Raises `ConfigError` where more steps have been taken already.
+        line of the log, a dict. Raises `ConfigError` where the schedule ends with hours that are not given.
         """
         if self._by_time:
             raise ConfigError("the schedule is planned by time, with schedule_steps 0: train for hours, or give schedule_steps")
-        return self._run(lambda: self.reached(outer_steps), lambda: None, save_every, keep_every, report)
+        return self._run(over, lambda: None, save_every, keep_every, report)
 
     def reached(self, outer_steps: int) -> bool:
         """Whether `outer_steps` steps have been taken. Raises `ConfigError` where more have."""

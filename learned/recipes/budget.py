@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -43,20 +42,14 @@ def train(
     if path.exists():
         progress = read_progress(path, recipe)
     clock = Clock(progress, path, 3600 * hours, recipe, say)
-    if clock.phase > recipe.phases:
-        return clock.kept
-    with open_trainer(suite, recipe.options, directory, workers=workers, data_dir=data_dir, memory=recipe.memory) as trainer:
-        while True:
-            if clock.due:
+    if clock.phase <= recipe.phases:
+        with open_trainer(suite, recipe.options, directory, workers=workers, data_dir=data_dir, memory=recipe.memory) as trainer:
+            while clock.phase <= recipe.phases:
+                clock.start()
+                trainer.train_until(lambda: clock.over(trainer.step), recipe.save_every, report=clock)
                 trainer.keep(weights_path(directory, clock.phase))
                 clock.keep(trainer.step)
-                if clock.phase > recipe.phases:
-                    return clock.kept
-            clock.start()
-            try:
-                trainer.train(sys.maxsize, save_every=recipe.save_every, report=clock)
-            except PhaseIsOver:
-                trainer.save()
+    return clock.kept
 
 
 def read_progress(path: Path, recipe: Recipe) -> dict[str, Any]:
@@ -76,12 +69,8 @@ def read_progress(path: Path, recipe: Recipe) -> dict[str, Any]:
     return {"seconds": seconds, "kept": kept}
 
 
-class PhaseIsOver(Exception):
-    """Ends `Trainer.train` between two outer steps."""
-
-
 class Clock:
-    """Counts the seconds of training across restarts, reports progress, and raises `PhaseIsOver`.
+    """Counts the seconds of training across restarts and reports progress.
 
     progress: {"seconds": spent, "kept": [(phase, outer step, seconds)]}, written to `path` with every checkpoint.
     """
@@ -101,10 +90,10 @@ class Clock:
         """What was kept so far."""
         return [(phase, step, seconds) for phase, step, seconds in self.progress["kept"]]
 
-    @property
-    def due(self) -> bool:
-        """Whether the time of the phase is spent."""
-        return self.progress["seconds"] >= self.phase * self.budget / self.recipe.phases
+    def over(self, step: int) -> bool:
+        """Whether the time of the phase is spent, at an outer step; a phase has at least one."""
+        begun = self.progress["kept"][-1][1] if self.progress["kept"] else -1
+        return step > begun and self.progress["seconds"] >= self.phase * self.budget / self.recipe.phases
 
     def start(self) -> None:
         """Count from now on."""
@@ -125,8 +114,6 @@ class Clock:
             self.say(summary(self.lines, self.progress["seconds"]))
             self.lines = []
             self._write()
-        if self.due:
-            raise PhaseIsOver
 
     def _write(self):
         write_text(json.dumps(self.progress), self.path)

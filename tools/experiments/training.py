@@ -20,10 +20,6 @@ HELD_OUT = ("mnist", "fashion_mnist")  # data sets of tiny tasks that are judged
 SHARES = (1 / 8, 1 / 4, 1 / 2, 1)  # of a training's minutes, after which weights are kept to be judged
 
 
-class TimeIsOver(Exception):
-    """Ends an outer training between two steps."""
-
-
 def training_command(parser, minutes, measure, write):
     """The command line of an experiment with outer trainings, by default of so many core-minutes each.
 
@@ -83,16 +79,14 @@ def train_for(minutes, suite, options, folder, every=50, keep_at=(), **settings)
             recent = f"{sum(finite) / max(len(finite), 1):.4f}"
             print(f"{folder.name}: outer step {line['step']}, {spent['seconds']:.0f} s, loss {recent}", flush=True)
             kept.write_text(json.dumps(spent))
-        if spent["seconds"] >= 60 * minutes:
-            raise TimeIsOver
 
-    if spent["seconds"] < 60 * minutes:
+    def over():
+        return spent["seconds"] >= 60 * minutes
+
+    if not over():
         with learned.open_trainer(suite, options, folder, **settings) as trainer:
-            try:
-                trainer.train(10**6, every, report=after_step)
-            except TimeIsOver:
-                trainer.save()
-                trainer.keep(folder / "weights.npz")
+            trainer.train_until(over, every, report=after_step)
+            trainer.keep(folder / "weights.npz")
         kept.write_text(json.dumps(spent))
     return spent["steps"], spent["seconds"] / 60
 
