@@ -77,8 +77,10 @@ def rule_update(theta, g, p, state, step, loss, horizon, shapes):
     trend, losses = _trends(state["losses"], loss, horizon)
     old = state["m"][1]
     squares = means(jnp.stack([g * g, p * p, g * old, old * old]))
-    share = np.array(sizes) / sum(sizes)
-    s2 = squares[1] + SHARED**2 * (squares[1] @ share) + 1e-16
+    of_all = squares[1] @ (np.array(sizes) / sum(sizes))
+    usual = sum(s[-1] for s in shapes if len(s) > 1) / sum(sizes)  # of matrices with 1 / inputs
+    of_all = jnp.where(of_all < 1e-10 * usual, usual, of_all)  # models that start at 0
+    s2 = squares[1] + SHARED**2 * of_all + 1e-16
     square = V_DECAYS[:, None] * state["square"] + (1 - V_DECAYS)[:, None] * squares[0]
     cosine = squares[2] * root(squares[0]) * root(squares[3])
     cosine = state["cosine"] + 0.1 * (cosine - state["cosine"])

@@ -427,8 +427,9 @@ def _measured(g, params, m, statistics, t):
     pairs = (g, g), (params, params), (g, m), (m, m)
     g_square, p_square, g_m, m_square = (_means(x, y, sizes) for x, y in pairs)
     of_all = jnp.dot(p_square, jnp.asarray(sizes, dtype) / sum(sizes))
-    usual = sum(x.shape[-1] for x in params if x.ndim > 1) / sum(sizes)  # where all start at 0: of matrices with 1 / inputs
-    log_s = jnp.log(p_square + 0.01 * jnp.maximum(of_all, usual) + 1e-16) / 2
+    usual = sum(x.shape[-1] for x in params if x.ndim > 1) / sum(sizes)  # of matrices with 1 / inputs
+    of_all = jnp.where(of_all < 1e-10 * usual, usual, of_all)  # models that start at 0
+    log_s = jnp.log(p_square + 0.01 * of_all + 1e-16) / 2
     cosine = g_m / (_root(g_square) * _root(m_square))
     shares = jnp.asarray([0.1, *(1 - d for d in V_DECAYS)], dtype)[:, None]
     statistics = statistics + shares * (jnp.stack([cosine, g_square, g_square]) - statistics)

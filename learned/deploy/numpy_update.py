@@ -888,7 +888,8 @@ def _anchored_each(tensor, theta, grads, state, params, step, losses, steps):
     trends, averages = _anchored_trends(state["losses"], float(losses[0]), steps)
     shared = [*np.tanh(10 * (min(step / steps, 1) - ANCHORED_FRACTIONS)), *trends]
     usual = sum(p.shape[-1] for p in params.values() if p.ndim > 1)  # the sum of squares of matrices with 1 / inputs
-    of_all = max(sum(float(np.vdot(p, p)) for p in params.values()), usual) / sum(p.size for p in params.values())
+    of_all = sum(float(np.vdot(p, p)) for p in params.values())
+    of_all = (usual if of_all < 1e-10 * usual else of_all) / sum(p.size for p in params.values())  # models that start at 0
     length, done = theta.get("length", 0.0) * math.log(steps / 2000), {}
     for path, p in params.items():
         done[path] = tensor(theta, grads[path], state["tensors"][path], p, step, shared, of_all, len(params), length)

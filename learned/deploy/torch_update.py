@@ -404,10 +404,10 @@ def _controlled(rule):
 
 
 def _square_of_all(optimizer, params, dtype):
-    """The mean square of all parameters; at least that of matrices with 1 / inputs, for models that start at 0."""
-    sums = torch.stack(torch._foreach_norm([_flat(p, dtype) for p in params])).square()
+    """The mean square of all parameters; where they are all at 0, that of matrices with 1 / inputs."""
+    of_all = torch.stack(torch._foreach_norm([_flat(p, dtype) for p in params])).square().sum()
     usual = sum(shape[0] for shape in optimizer.shapes(params) if len(shape) > 1)
-    return sums.sum().clamp(min=usual) / sum(p.numel() for p in params)
+    return torch.where(of_all < 1e-10 * usual, torch.full_like(of_all, usual), of_all) / sum(p.numel() for p in params)
 
 
 def _scalar(x, like):

@@ -30,6 +30,7 @@ V_DECAYS = (0.95, 0.999)
 USUAL_STEPS = 2000.0  # a run of so many has the same steps whatever `length` is
 ROW, LARGE = 64, 2**16  # numbers that `products_alone` adds at once; of a tensor that has sums of its own
 SHARED = 0.1  # the size of a tensor counts as at least about this share of that of all parameters
+NOTHING = 1e-10  # of the usual mean square: parameters below it are at 0
 
 
 def sizes(params):
@@ -203,14 +204,16 @@ def usual(params):
 def measured(squares, params, state, t):
     """(s^2 [tensors], the means of v over the tensors, bias-corrected [2, tensors], state after it).
 
-        s^2 = mean p^2 + .01 max(mean of all p^2, `usual`) + 1e-16
+        s^2 = mean p^2 + .01 a + 1e-16,    a = mean of all p^2, or `usual` where that is below 1e-10 `usual`
 
-    The second term moves tensors, and whole models, that start at 0. squares: the means of g^2, p^2, g m and m^2 over the tensors
+    The second term moves tensors, and whole models, that start at 0. Parameters that are merely small keep their own size: steps
+    are relative to it. squares: the means of g^2, p^2, g m and m^2 over the tensors
     [4, tensors], m before the step; t: steps with this one.
     """
     counts = sizes(params)
     of_all = tf.matmul(squares[1:2], tf.constant(np.array(counts)[:, None] / sum(counts), squares.dtype))[0]
-    s_square = squares[1] + SHARED**2 * tf.maximum(of_all, usual(params)) + 1e-16
+    of_all = tf.where(of_all < NOTHING * usual(params), tf.constant(usual(params), of_all.dtype), of_all)
+    s_square = squares[1] + SHARED**2 * of_all + 1e-16
     square = averages(state["square"], squares[0], V_DECAYS)
     cosine = squares[2] * inverse_root(squares[0]) * inverse_root(squares[3])
     after = {"square": square, "cosine": state["cosine"] + 0.1 * (cosine - state["cosine"])}

@@ -7,7 +7,8 @@ import learned
 from learned.deploy import numpy_update
 
 
-def test_the_rule_is_the_package_s():
+@pytest.mark.parametrize("start", [1.0, 1e-3, 0.0])
+def test_the_rule_is_the_package_s(start):
     pytest.importorskip("jax", reason="JAX is not installed")
     import jax.numpy as jnp
 
@@ -17,7 +18,8 @@ def test_the_rule_is_the_package_s():
     x = there.start_weights(rng) + 0.1 * rng.standard_normal(there.PLACES[-1]).astype(np.float32)
     weights = there.unflatten(x)
     params = {
-        name: rng.standard_normal(shape).astype(np.float32) for name, shape in (("a", (5, 4)), ("b", (3,)), ("c", (2, 2, 3)))
+        name: np.float32(start) * rng.standard_normal(shape).astype(np.float32)
+        for name, shape in (("a", (5, 4)), ("b", (3,)), ("c", (2, 2, 3)))
     }
     optimizer = numpy_update.LearnedOptimizer("anchored", weights, 10)
     state, flat = optimizer.init(params), lambda tensors: np.concatenate([tensors[name].ravel() for name in params])

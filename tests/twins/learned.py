@@ -246,7 +246,8 @@ class Anchored:
         tensors, new_params = {}, {}
         for path, p in params.items():
             arguments = theta, np.clip(grads[path], -1e12, 1e12), p, state["tensors"][path], t, shared
-            of_all = max(np.mean(everything**2), np.mean(usual)), len(params), (horizon / 2000) ** (3 * theta["length"])
+            at_zero = np.mean(everything**2) < 1e-10 * np.mean(usual)
+            of_all = np.mean(usual if at_zero else everything**2), len(params), (horizon / 2000) ** (3 * theta["length"])
             new_params[path], tensors[path] = self.tensor(*arguments, *of_all)
         return new_params, {"tensors": tensors, "losses": losses}
 

@@ -91,8 +91,8 @@ def test_they_train_tasks_that_they_have_never_seen(name, task):
 ANCHORED = [name for name in pretrained.names() if name != "mlp_pes"]
 
 
-def logistic_regression(name, steps, scale):
-    """The losses of a training in NumPy; scale: of the parameters at the start."""
+def logistic_regression(name, steps, scale, times=1):
+    """The losses of a training in NumPy; scale: of the parameters at the start, of which the model takes so many times as much."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(256, 8)).astype(np.float32)
     labels = (x @ rng.normal(size=(8, 4))).argmax(axis=1)
@@ -101,11 +101,11 @@ def logistic_regression(name, steps, scale):
     params = {"w": (scale * rng.normal(size=(8, 4))).astype(np.float32), "b": np.zeros(4, np.float32)}
     state = optimizer.init(params)
     for step in range(steps):
-        logits = x @ params["w"] + params["b"]
+        logits = times * (x @ params["w"] + params["b"])
         logits -= logits.max(axis=1, keepdims=True)
         p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
         losses.append(-np.log(p[np.arange(256), labels]).mean())
-        d = (p - np.eye(4)[labels]) / 256
+        d = times * (p - np.eye(4)[labels]) / 256
         params, state = optimizer.update({"w": x.T @ d, "b": d.sum(axis=0)}, state, params, step, losses[-1])
     return losses
 
@@ -115,6 +115,13 @@ def test_a_model_that_starts_at_0_is_trained(name):
     """Logistic regression, whose parameters usually start so: the loss falls about as far as from a usual start."""
     ends = [logistic_regression(name, 200, scale)[-1] for scale in (0.0, 8**-0.5)]
     assert ends[0] < 0.8 and ends[0] < ends[1] + 0.03, ends  # of ln 4 = 1.386
+
+
+@pytest.mark.parametrize("name", ANCHORED)
+def test_steps_are_relative_to_small_parameters(name):
+    """The same model, of parameters a hundredth as large."""
+    losses = logistic_regression(name, 200, 8**-0.5 / 100, times=100)
+    assert max(losses) < 1.5 * losses[0] and losses[5] < losses[0] and losses[-1] < 0.8, (max(losses), losses[5], losses[-1])
 
 
 @pytest.mark.parametrize("name", ANCHORED)
