@@ -92,7 +92,7 @@ ANCHORED = [name for name in pretrained.names() if name != "mlp_pes"]
 
 
 def logistic_regression(name, steps, scale, times=1):
-    """The losses of a training in NumPy; scale: of the parameters at the start, of which the model takes so many times as much."""
+    """The losses of a training in NumPy; scale: of the parameters at the start, of which the model takes `times` as much."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(256, 8)).astype(np.float32)
     labels = (x @ rng.normal(size=(8, 4))).argmax(axis=1)
