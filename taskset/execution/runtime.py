@@ -8,7 +8,10 @@ next `import tensorflow` of this process, in whichever module it is, and has com
 
 import contextlib
 import gc
+import importlib
 import importlib.abc
+import importlib.util
+import logging
 import os
 import sys
 import types
@@ -31,6 +34,22 @@ def _silent_stderr() -> Iterator[None]:
         os.close(nowhere)
 
 
+def _load_triton() -> None:
+    """Load Triton, which comes with PyTorch and is loaded by its optimizers: behind TensorFlow it would end the process.
+
+    Both have an LLVM of their own, and only this order of the two works (Triton 3, TensorFlow 2.21).
+    """
+    if importlib.util.find_spec("triton") is not None:
+        with contextlib.suppress(Exception):  # one that can't be loaded does no harm
+            importlib.import_module("triton")
+
+
+def keep_triton_out() -> None:
+    """Let PyTorch find no Triton where TensorFlow was imported before `taskset`: its optimizers work without it on a CPU."""
+    if "triton" not in sys.modules:
+        sys.modules["triton"] = None  # type: ignore[assignment]  # documented: import raises ModuleNotFoundError
+
+
 class _Loader(importlib.abc.Loader):
     """Executes TensorFlow's `__init__` as `loader` does, with the settings that must come before and after it."""
 
@@ -51,6 +70,7 @@ class _Loader(importlib.abc.Loader):
         if module.__spec__ is not None:
             module.__spec__.loader = self._loader
         with _silent_stderr():
+            _load_triton()
             self._loader.exec_module(module)
         _set_threads(module, self._threads)
 
@@ -118,4 +138,6 @@ def start_tensorflow(threads: int | None = None) -> None:
         return
     with _silent_stderr():
         tf.zeros([])
+    # Losses of several seeds, and trials, are traced one after the other on purpose.
+    logging.getLogger("tensorflow").addFilter(lambda record: "triggered tf.function retracing" not in record.getMessage())
     gc.freeze()  # else the collector walks TensorFlow's million objects, a tenth of the time of a tiny task's steps

@@ -34,6 +34,9 @@ class Steps(Protocol):
     def vector(self) -> tf.Tensor:
         """All parameters as one TensorFlow vector."""
 
+    def judged(self) -> tf.Tensor:
+        """As `vector`, the parameters that evaluations are of: an average, for optimizers that step elsewhere."""
+
     def step(self, evaluate: EvaluateVector) -> None:
         """Take one step; `evaluate` may be called as often as it wants."""
 
@@ -97,7 +100,7 @@ class Stepped:
         with account("evaluate"):
             if not self._step:
                 return dict.fromkeys(live, self._initial)
-            return {name: self._evaluate(self._vectors.params(self._runs[name].vector())) for name in live}
+            return {name: self._evaluate(self._vectors.params(self._runs[name].judged())) for name in live}
 
     def advance(self, live: Sequence[str], steps: int, account: Account) -> None:
         """Take `steps` steps of the runs named in `live`."""

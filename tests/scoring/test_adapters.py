@@ -110,6 +110,53 @@ def test_torch_optimizers_that_replace_parameters_or_want_closures(task, expecte
     same(curves(task, adapt(Twice, "twice")), halves)
 
 
+def test_a_torch_optimizer_with_modes_is_judged_in_that_for_evaluation(task, expected):
+    """Without a step, the loss stays that at the start, wherever gradients are taken."""
+    torch = pytest.importorskip("torch")
+
+    class Elsewhere(torch.optim.Optimizer):
+        def __init__(self, params):
+            super().__init__(params, {})
+            self.training = False
+
+        def train(self):
+            self._move(1.0, training=True)
+
+        def eval(self):
+            self._move(-1.0, training=False)
+
+        @torch.no_grad()
+        def _move(self, by, training):
+            if self.training != training:
+                for p in self.param_groups[0]["params"]:
+                    p.add_(by)
+            self.training = training
+
+        def step(self):
+            assert self.training
+
+    losses = curves(task, adapt(Elsewhere, "elsewhere"))["train"].to_numpy()
+    np.testing.assert_allclose(losses, np.repeat(expected[expected["step"] == 0]["train"].to_numpy(), 5), rtol=1e-6)
+
+
+@pytest.mark.parametrize("in_a_chain", [False, True])
+def test_schedule_free_in_optax_is_judged_at_its_average(in_a_chain):
+    """z <- z - rate g(y), x the mean of all z so far, y = .1 z + .9 x: with gradients g(y) = y."""
+    optax = pytest.importorskip("optax")
+    transformation = optax.contrib.schedule_free_sgd(0.1, b1=0.9)
+    if in_a_chain:
+        transformation = optax.chain(optax.clip(1e9), transformation)
+    run = adapt(transformation, "free").begin(np.array([1.0, -2.0], np.float32), {"w": (2,)}, 10)
+    x = z = y = np.array([1.0, -2.0])
+    for t in range(1, 6):
+        np.testing.assert_allclose(run.vector(), y, rtol=1e-5)
+        run.step(lambda vector: (tf.constant(0.0), vector))
+        z = z - 0.1 * y
+        x = x + (z - x) / t
+        y = 0.1 * z + 0.9 * x
+        np.testing.assert_allclose(run.judged(), x, rtol=1e-5)
+
+
 def test_optax(task, expected):
     optax = pytest.importorskip("optax")
     same(curves(task, adapt(optax.sgd, "optax_sgd", {"learning_rate": RATE})), expected)

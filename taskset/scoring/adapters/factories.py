@@ -16,9 +16,12 @@ def called(factory: Callable[..., Any], given: Mapping[str, Any], name: str) -> 
     except TasksetError:
         raise
     except (TypeError, ValueError) as error:
-        raise ConfigError(
-            f"optimizer {name!r} with {shown(given)}: {cut(str(error), 200)}; change its hyperparameters"
-        ) from error
+        way = (
+            "change its hyperparameters"
+            if given
+            else "give it hyperparameters, as in --hyperparameters '{\"learning_rate\": 0.01}'"
+        )
+        raise ConfigError(f"optimizer {name!r} with {shown(given)}: {cut(str(error), 200)}; {way}") from error
     except Exception as error:  # whatever a user's function raises
         raise ConfigError(f"optimizer {name!r} with {shown(given)} can't be made: {origin(error, file_of(factory))}") from error
 

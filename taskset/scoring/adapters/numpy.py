@@ -76,6 +76,10 @@ class NumPySteps:
         """All parameters as one TensorFlow vector."""
         return tf.constant(np.concatenate([np.ravel(self._params[path]) for path in self._shapes]))
 
+    def judged(self) -> tf.Tensor:
+        """As `vector`."""
+        return self.vector()
+
     def step(self, evaluate: EvaluateVector) -> None:
         """Take one step; evaluate: `vector -> (loss, vector of gradients)`, both TensorFlow's."""
         _, gradients = evaluate(self.vector())

@@ -51,11 +51,26 @@ class Optax:
         key = tuple(shapes.items())
         if key not in self._compiled:
             self._compiled = {key: (jax.jit(self._init(shapes)), jax.jit(self._update(shapes)))}
-        return OptaxSteps(*self._compiled[key], start, self)
+        return OptaxSteps(*self._compiled[key], start, shapes, self)
 
     def failed(self, what: str, error: Exception) -> ConfigError:
         """The error for what the transformation's `init` or `update` raised."""
         return failed(getattr(self._transformation, what), f"{what} of {self.name!r}", error)
+
+    def judged(self, vector: jax.Array, state: Any, shapes: ParameterShapes) -> jax.Array:
+        """The parameters that evaluations are of: of `optax.contrib.schedule_free`, also within a chain, the average."""
+        import jax
+        import jax.numpy as jnp
+
+        def averages(part: object) -> bool:
+            return type(part).__name__ == "ScheduleFreeState"
+
+        found = [part for part in jax.tree.leaves(state, is_leaf=averages) if averages(part)]
+        if not found:
+            return vector
+        from optax.contrib import schedule_free_eval_params
+
+        return jnp.concatenate([jnp.ravel(p) for p in schedule_free_eval_params(found[0], self._tree(vector, shapes))])
 
     def _tree(self, vector: jax.Array, shapes: ParameterShapes) -> list[jax.Array]:
         ends = np.cumsum([int(np.prod(shape)) for shape in shapes.values()])[:-1]
@@ -107,10 +122,12 @@ def _takes_value(transformation: optax.GradientTransformation) -> bool:
 class OptaxSteps:
     """A run in progress: a vector of parameters and the transformation's state, both JAX's."""
 
-    def __init__(self, init: InitVector, update: UpdateVector, start: np.ndarray, made_by: Optax) -> None:
+    def __init__(
+        self, init: InitVector, update: UpdateVector, start: np.ndarray, shapes: ParameterShapes, made_by: Optax
+    ) -> None:
         import jax.numpy as jnp
 
-        self._vector, self._update, self._made_by = jnp.array(start), update, made_by
+        self._vector, self._update, self._shapes, self._made_by = jnp.array(start), update, shapes, made_by
         try:
             self._state = init(self._vector)
         except Exception as error:  # whatever a user's function raises
@@ -121,6 +138,10 @@ class OptaxSteps:
         if self._vector.unsafe_buffer_pointer() % ALIGNMENT:
             return tf.constant(np.asarray(self._vector))
         return tf.experimental.dlpack.from_dlpack(self._vector.__dlpack__())
+
+    def judged(self) -> tf.Tensor:
+        """`Optax.judged` of the run."""
+        return tf.constant(np.asarray(self._made_by.judged(self._vector, self._state, self._shapes)))
 
     def step(self, evaluate: EvaluateVector) -> None:
         """Take one step; evaluate: `vector -> (loss, vector of gradients)`, both TensorFlow's."""

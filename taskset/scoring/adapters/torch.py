@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from taskset.errors import TasksetError
 from taskset.execution.checked import failed, wrong
+from taskset.execution.runtime import keep_triton_out
 from taskset.scoring.adapters.factories import called
 from taskset.scoring.stepped import EvaluateVector, ParameterShapes, Stepped
 
@@ -62,6 +63,7 @@ class TorchSteps:
     ) -> None:
         import torch
 
+        keep_triton_out()
         self._torch = torch
         self._vector = torch.empty(len(start)).copy_(torch.from_numpy(np.array(start)))  # aligned as TensorFlow needs it
         self._shared = tf.experimental.dlpack.from_dlpack(torch.utils.dlpack.to_dlpack(self._vector))
@@ -72,6 +74,9 @@ class TorchSteps:
         self._parameters = [torch.nn.Parameter(place) for place in self._places]
         self._seen, self._kept = torch.empty_like(self._vector), torch.empty_like(self._vector)  # parameters, their gradients
         self._optimizer = called(lambda **given: kind(self._parameters, **given), hyperparameters, name)
+        # Those of schedulefree have a mode for training and one for evaluation: they step at other points than they find.
+        self._has_modes = all(callable(getattr(self._optimizer, mode, None)) for mode in ("train", "eval"))
+        self._set_mode("train")
         self._takes_closure = "closure" in inspect.signature(self._optimizer.step).parameters
 
     def vector(self) -> tf.Tensor:
@@ -85,6 +90,23 @@ class TorchSteps:
                     place.copy_(parameter.clone())  # it may lie in the very memory that is written
                     parameter.data = place
         return self._shared
+
+    def judged(self) -> tf.Tensor:
+        """As `vector`, in the optimizer's mode for evaluation, where it has one."""
+        if not self._has_modes:
+            return self.vector()
+        self._set_mode("eval")
+        found = tf.constant(np.array(self.vector()))  # a copy: the memory is that of the parameters
+        self._set_mode("train")
+        return found
+
+    def _set_mode(self, mode: str) -> None:
+        if self._has_modes:
+            set_it = getattr(self._optimizer, mode)
+            try:
+                set_it()
+            except Exception as error:  # whatever a user's optimizer raises
+                raise failed(inspect.unwrap(set_it), f"{mode} of {self._name!r}", error) from error
 
     def step(self, evaluate: EvaluateVector) -> None:
         """Take one step; evaluate: `vector -> (loss, vector of gradients)`, both TensorFlow's.
