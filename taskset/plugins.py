@@ -86,8 +86,7 @@ def _load_module(name: str) -> None:
 def _load_file(path: Path) -> None:
     if any(getattr(module, "__file__", None) == str(path) for module in list(sys.modules.values())):
         return
-    name = f"taskset_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
-    module_of(name, path, path.read_bytes())
+    module_of(path, path.read_bytes())
 
 
 class _Loader(SourceFileLoader):
@@ -95,16 +94,24 @@ class _Loader(SourceFileLoader):
 
     def __init__(self, name: str, path: Path, text: bytes) -> None:
         super().__init__(name, str(path))
-        self._text = text
+        self.text = text
 
     def get_code(self, fullname: str) -> CodeType:
         """The compiled text."""
         del fullname
-        return self.source_to_code(self._text, self.path)
+        return self.source_to_code(self.text, self.path)
 
 
-def module_of(name: str, path: Path, text: bytes) -> ModuleType:
-    """A new module called `name` of a file with this text. One that can't be imported leaves none."""
+def module_of(path: Path, text: bytes) -> ModuleType:
+    """The module of a file with this text, loaded once: `--import` and what is scored may be one file.
+
+    Another text is loaded anew under the same name, and may register again what it registered before. A file that can't be
+    imported leaves no module.
+    """
+    name = f"taskset_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
+    before = sys.modules.get(name)
+    if before is not None and getattr(before.__loader__, "text", None) == text:
+        return before
     spec = importlib.util.spec_from_file_location(name, path, loader=_Loader(name, path, text))
     assert spec is not None and spec.loader is not None  # it was given one
     sys.modules[name] = module = importlib.util.module_from_spec(spec)
@@ -112,5 +119,7 @@ def module_of(name: str, path: Path, text: bytes) -> ModuleType:
         spec.loader.exec_module(module)
     except BaseException:
         sys.modules.pop(name, None)
+        if before is not None:
+            sys.modules[name] = before
         raise
     return module

@@ -119,7 +119,7 @@ def tasks_of(
     if not isinstance(given, Suite):
         if horizon is None:
             raise ConfigError("how many steps? give --horizon; only suites have one of their own")
-        return list(given), source or "synthetic", horizon
+        return list(dict.fromkeys(given)), source or "synthetic", horizon
     if source not in (None, given.source):
         raise ConfigError(f"source {source!r}: that of the suite is {given.source!r}; leave --source out")
     if horizon is not None and horizon > given.horizon:
@@ -127,7 +127,7 @@ def tasks_of(
             f"horizon {horizon} is longer than that of the suite's normalizers, {given.horizon}: give a shorter one, or name the "
             "tasks themselves and compare with baselines that are as long"
         )
-    return given.names_of(split), given.source, horizon or given.horizon
+    return given.names_of(split), given.source, given.horizon if horizon is None else horizon
 
 
 def evaluate(

@@ -14,7 +14,7 @@ from learned.outer_training.options import Options
 from learned.outer_training.trainer import Trainer, kept_slots
 from learned.types import Arrays, Line, PathLike
 from taskset.datasets.sharing import shared_arrays
-from taskset.errors import ConfigError, StoreError
+from taskset.errors import ConfigError, StoreError, shown
 from taskset.normalization.store import make_directory
 from taskset.normalization.sweep import claims
 from taskset.normalization.sweep.engines import LOCAL, Engine
@@ -55,6 +55,12 @@ def open_trainer(
     """
     if isinstance(suite, (str, Path)):
         suite = named_suites.find(suite)
+    if not isinstance(suite, Suite) or not isinstance(options, Options):
+        wrong = suite if not isinstance(suite, Suite) else options
+        raise ConfigError(f"{shown(wrong)}: a training takes a suite (its name, its file, a Suite) and learned.Options")
+    for name, value in (("workers", 1 if workers is None else workers), ("memory", memory)):
+        if type(value) is not int or value < 1:
+            raise ConfigError(f"{name} is {shown(value)}: allowed is an integer of at least 1")
     device, count = "cpu", min(engine.workers(workers, 1), workers or options.slots * options.groups)
     if strategy is not None:
         from learned.unrolling import distributed

@@ -17,6 +17,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from taskset.errors import ConfigError, shown
+
 
 class TimePlan:
     """Seconds of training so far, over all starts of it, and the plan made of them.
@@ -79,6 +81,12 @@ class TimePlan:
                 raise ValueError(f"the time plan has {knot!r}")
         self.seconds, self.knots = seconds, [self.knots[0], *(tuple(knot) for knot in knots)]
         self._planned = self.knots[-1][0], seconds
+
+
+def check_hours(hours: object) -> None:
+    """Raise `ConfigError` unless hours are a number that a training can come to the end of."""
+    if not isinstance(hours, int | float) or isinstance(hours, bool) or not 0 < hours < math.inf:
+        raise ConfigError(f"hours is {shown(hours)}: allowed is a finite number above 0")
 
 
 def is_early(step: int) -> bool:

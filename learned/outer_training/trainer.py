@@ -118,6 +118,8 @@ class Trainer:
 
         The other arguments are those of `train_until`. Raises `ConfigError` where more steps have been taken already.
         """
+        if type(outer_steps) is not int or outer_steps < 0:
+            raise ConfigError(f"outer steps {shown(outer_steps)}: allowed is an integer of at least 0")
         return self.train_until(lambda: self.reached(outer_steps), save_every, keep_every, report)
 
     def train_until(
@@ -154,8 +156,9 @@ class Trainer:
         """Continue until `hours` of training are over in all, the times before an interruption included.
 
         A cosine schedule with `schedule_steps` 0 ends with them, and has further checkpoints before the first one. The other
-        arguments are those of `train`. What makes such a training resumable bit for bit is in `learned.outer_training.time_plan`.
+        arguments are those of `train_until`. `learned.outer_training.time_plan` tells how it is resumed bit for bit.
         """
+        time_plan.check_hours(hours)
         self.plan.start()
         early = (lambda: self.plan.plan_early(self.step, hours)) if self._by_time else None
         over, plan = lambda: self.plan.over(hours), lambda: self.plan.plan(self.step, hours)

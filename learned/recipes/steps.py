@@ -17,10 +17,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from learned.outer_training import time_plan
 from learned.recipes import budget, judgement, publish, screening
 from learned.recipes.base import Recipe
 from learned.types import PathLike
-from taskset.errors import ConfigError, StoreError, unknown
+from taskset.errors import StoreError, unknown
 from taskset.normalization.store import make_directory, write_text
 from taskset.scoring import suites
 
@@ -53,8 +54,7 @@ def run(
     """
     if until not in STEPS:
         raise unknown("step", until, list(STEPS), f"Allowed are {', '.join(STEPS)}.")
-    if not hours > 0:
-        raise ConfigError(f"hours is {hours}: allowed is a number above 0")
+    time_plan.check_hours(hours)
     if publishing:
         publish.check()
     out = Path(out)

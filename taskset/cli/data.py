@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from taskset.cli.options import DataDir, out
@@ -30,7 +31,7 @@ def data_status(data_dir: DataDir = None) -> None:
     notes: dict[str, list[str]] = {}
     for row in rows:
         size = f", {megabytes(row.download)} to download" if row.download else ""
-        table.add_row(row.name, row.where or "yes" if row.prepared else f"no{size}")
+        table.add_row(row.name, escape(str(row.where or "yes")) if row.prepared else f"no{size}")
         if row.note:
             notes.setdefault(f"{row.note} ({row.tfds})", []).append(row.name)
     show_table(table, out)

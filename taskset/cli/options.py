@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from taskset.errors import ConfigError
+
 out = Console(highlight=False, emoji=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
@@ -41,3 +43,14 @@ Address = Annotated[
 ]
 TaskName = Annotated[str, typer.Argument(help="Task name.")]
 Results = Annotated[Path, typer.Argument(help="Directory that `baseline --out` wrote.")]
+
+
+def refuse_others(context: typer.Context, option: str) -> None:
+    """Raise `ConfigError` where anything is given beside an option that takes nothing else."""
+    given = [
+        each.opts[0]
+        for each in context.command.params
+        if each.name and each.opts[0] != option and getattr(context.get_parameter_source(each.name), "name", "") == "COMMANDLINE"
+    ]
+    if given:
+        raise ConfigError(f"{option} takes nothing else: leave out {', '.join(given)}")

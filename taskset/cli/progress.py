@@ -123,9 +123,9 @@ def baseline_report(
         report(progress)
     if len(todo.finished) + len(progress.finished):
         print_normalizers(write_tables(root), "train", out)
-        out.print(f"curves, normalizers and tables: {root}")
+        out.print(f"curves, normalizers and tables: {root}", markup=False)
     if progress.left:
         out.print(f"{len(progress.left)} tasks left, as time ran out: the same command resumes with them")
     if progress.failed:
-        err.print(f"{len(progress.failed)} tasks failed: {', '.join(progress.failed)}")
+        err.print(f"{len(progress.failed)} tasks failed: {', '.join(progress.failed)}", markup=False)
     return 1 if progress.failed else 0

@@ -7,13 +7,14 @@ import typer
 
 from taskset import plugins
 from taskset.cli import bars
-from taskset.cli.options import MOST_BATCHES, MOST_SEEDS, Address, DataDir, EngineName, Modules, err, out
+from taskset.cli.options import MOST_BATCHES, MOST_SEEDS, Address, DataDir, EngineName, Modules, err, out, refuse_others
 from taskset.errors import ConfigError
 from taskset.execution.runtime import start_tensorflow
 from taskset.normalization.sweep import engines
 
 
 def score(
+    context: typer.Context,
     optimizer: Annotated[
         str | None,
         typer.Argument(help="FILE.py:NAME, MODULE:NAME, optimizer name, or checkpoint.", show_default=False),
@@ -66,8 +67,7 @@ def score(
     if compare is not None:
         from taskset.scoring import score_file
 
-        if optimizer is not None:
-            raise ConfigError("--compare runs nothing: leave out the optimizer")
+        refuse_others(context, "--compare")
         for text in score_file.differences(*map(score_file.read, compare)):
             out.print(text, markup=False)
         return

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from taskset import plugins
-from taskset.cli.options import Modules, Source, out
+from taskset.cli.options import Modules, Source, out, refuse_others
 from taskset.errors import ConfigError
 
 Baselines = Annotated[
@@ -17,6 +17,7 @@ Baselines = Annotated[
 
 
 def suite(
+    context: typer.Context,
     patterns: Annotated[list[str] | None, typer.Argument(help="Task names or globs.")] = None,
     output: Annotated[
         Path | None, typer.Option("--out", help="JSON file to write the suite to; needed except with --list.")
@@ -50,15 +51,15 @@ def suite(
     modules: Modules = None,
 ) -> None:
     """Make a suite: the matching tasks that can run, have a normalizer and are small enough; split by a hash of their names."""
-    from taskset.scoring import named_suites, suites, tiers
+    from taskset.scoring import named_suites, suites
 
-    plugins.load(modules or [])
     if show:
-        for one in named_suites.rules():
-            out.print(f"{one}: {one.about}; source {one.source}, horizon {one.horizon}", markup=False)
-        for tier in tiers.names():
-            out.print(f"{tier}: {tiers.about(tier)}", markup=False)
+        refuse_others(context, "--list")
+        _list()
         return
+    plugins.load(modules or [])
+    if join is not None and len(join) < 2:
+        raise ConfigError("--join takes two suites or more: give it once for each")
     if bool(rule) != bool(join) and not patterns:
         given = {
             "--source": source != "synthetic", "--horizon": horizon is not None, "--max-ms": max_ms != math.inf,
@@ -85,3 +86,12 @@ def suite(
     suites.save(made, output)
     counts = ", ".join(f"{split} {len(made.of_split(split))}" for split in suites.SPLITS)
     out.print(f"{output}: {len(made.tasks)} tasks of {len({e.family for e in made.tasks})} families; {counts}", markup=False)
+
+
+def _list() -> None:
+    from taskset.scoring import named_suites, tiers
+
+    for one in named_suites.rules():
+        out.print(f"{one}: {one.about}; source {one.source}, horizon {one.horizon}", markup=False)
+    for tier in tiers.names():
+        out.print(f"{tier}: {tiers.about(tier)}", markup=False)

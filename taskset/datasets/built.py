@@ -45,10 +45,10 @@ def write(place: Path, arrays: Mapping[str, np.ndarray], texts: Mapping[str, str
             os.rename(new, place)
         except OSError:
             if not place.is_dir():  # else another process was faster
-                if old.is_dir():
-                    os.rename(old, place)
                 raise
     finally:
+        if old.is_dir() and not place.is_dir():  # also where the user stops it between the two
+            os.rename(old, place)
         for leftover in (new, old):
             shutil.rmtree(leftover, ignore_errors=True)
 

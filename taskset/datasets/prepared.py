@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Directory: TypeAlias = str | os.PathLike[str]
 
+NEEDS_NONE = 'use source="synthetic" (--source synthetic), which needs none'
 DATA_VARIABLE = "TFDS_DATA_DIR"
 CACHE_VARIABLE = "TASKSET_CACHE_DIR"
 _FEATURES, _CLASS_KEYS = "tensorflow_datasets.", ("pythonClassName", "python_class_name", "type")  # of features.json
@@ -67,7 +68,7 @@ def _expanded(place: Directory) -> Path:
     except RuntimeError:  # neither HOME nor the list of accounts has one for this user
         raise DataNotPrepared(
             f"the data directory {str(place)!r} can't be found, since no home directory is known: "
-            f"name one with --data-dir or {DATA_VARIABLE}, or use --source synthetic, which needs none"
+            f"name one with --data-dir or {DATA_VARIABLE}, or {NEEDS_NONE}"
         ) from None
 
 
@@ -156,7 +157,7 @@ def not_prepared(name: str, data_dir: Directory | None, download: int | None, wh
     cost = "no download" if download == 0 else f"download {megabytes(download)}"
     return DataNotPrepared(
         f"data set {name!r} {why} in {str(place)!r}: run python -m taskset data prepare {name} --data-dir {place} ({cost}), "
-        "or use --source synthetic, which needs none"
+        f"or {NEEDS_NONE}"
     )
 
 

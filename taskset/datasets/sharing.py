@@ -21,6 +21,8 @@ from pathlib import Path
 
 import numpy as np
 
+from taskset.errors import StoreError
+
 # Internal: the parent process of a sweep sets it for its workers.
 SCRATCH_VARIABLE = "TASKSET_SHARED_ARRAYS"
 _PREFIX, _LOCK = "taskset-arrays-", ".lock"
@@ -132,7 +134,13 @@ def open_arrays(key: str, make: Callable[[], dict[str, np.ndarray]], scratch_dir
         return make()
     place = Path(scratch_dir) / re.sub(r"[^\w.-]+", "_", key)
     if not place.is_dir():
-        write_directory(place, make())
+        arrays = make()
+        try:
+            write_directory(place, arrays)
+        except OSError as error:  # NumPy says how much it wrote, and not where
+            raise StoreError(
+                f"can't write data to {scratch_dir}: {error}; free some room there, or set TMPDIR to another directory"
+            ) from error
     return {file.stem: mapped(file) for file in sorted(place.glob("*.npy"))}
 
 

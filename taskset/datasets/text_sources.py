@@ -103,7 +103,7 @@ def _not_prepared(name: str, data_dir: Directory | None, why: str | None = None)
     if stored is None and info.download is None and not damage:
         return DataNotPrepared(
             f"data set {name!r} can't be prepared: {info.original} was withdrawn by its publisher in 2023; put a copy that TFDS "
-            f"prepared before into {str(prepared.data_dir_or_default(data_dir))!r}, or use --source synthetic, which needs none"
+            f"prepared before into {str(prepared.data_dir_or_default(data_dir))!r}, or {prepared.NEEDS_NONE}"
         )
     why = why or damage or ("is prepared as plain text, but not encoded yet," if stored else "is not prepared")
     return prepared.not_prepared(name, data_dir, 0 if stored else info.download, why)

@@ -219,9 +219,9 @@ def _processor() -> str:
 
 
 def prune(directory: Path, most: int = MOST_BYTES) -> None:
-    """Delete the oldest programs until at most `most` bytes are left."""
+    """Delete the oldest programs until at most `most` bytes are left; whatever else lies there stays."""
     files = []
-    for path in directory.rglob("*.pb*"):
+    for path in directory.glob(f"tensorflow-*-{16 * '[0-9a-f]'}/*.pb*"):
         with contextlib.suppress(OSError):  # deleted by another process
             files.append((path.stat().st_mtime, path.stat().st_size, path))
     left = sum(size for _, size, _ in files)

@@ -107,6 +107,8 @@ def write_tables(root: str | Path) -> pd.DataFrame:
         raise StoreError(
             f"{root} holds merged baselines, whose tables `data ship` and `data add` make: give the --out of `baseline`"
         )
+    if store.is_judged(root):
+        raise StoreError(f"{root} has results of `score` or `evaluate`, which are normalized by baselines: give a sweep's --out")
     store.curve_files(root)  # raises where there is nothing: the turn makes directories
     store.make_directory(root)
     try:

@@ -19,7 +19,7 @@ from taskset import plugins, registry
 from taskset.errors import ConfigError, UnknownName, cut, nearest, origin, shown
 from taskset.execution import carried, code_digest
 from taskset.normalization.sweep.provenance import own_optimizer_code
-from taskset.samplers.optimizers import get_optimizer_config, opt_list_names
+from taskset.samplers.optimizers import family_of, get_optimizer_config, opt_list_names
 from taskset.scoring import trial_sets
 from taskset.scoring.trial_sets import Given, Hyperparameters
 
@@ -89,6 +89,8 @@ def candidate(
     known = getattr(thing, "trained_on", ())
     known = known if isinstance(known, tuple) and all(isinstance(task, str) for task in known) else ()  # another's attribute
     found = Candidate(name, tuple(sets), drawn, lambda trial, horizon: make(found.names[trial], trial, horizon), code, known)
+    if any(sets) and any(_is_taken(each) for each in found.names):
+        raise ConfigError(f"{name!r} with other hyperparameters is not the package's {name!r}: give it a name of its own, --name")
     return found
 
 
@@ -156,7 +158,7 @@ def loaded(place: str, attribute: str) -> tuple[Any, str]:
     try:
         if file:
             text = file.read_bytes()
-            module, code = _file(file, text), hashlib.sha256(text).hexdigest()[:16]
+            module, code = plugins.module_of(file, text), hashlib.sha256(text).hexdigest()[:16]
         else:
             module = importlib.import_module(place)
     except (Exception, SystemExit) as error:
@@ -184,12 +186,6 @@ def _digest_of_file(module: ModuleType) -> str:
         return hashlib.sha256(Path(str(module.__file__)).read_bytes()).hexdigest()
     except (OSError, AttributeError):  # a module that is no file
         return ""
-
-
-def _file(path: Path, text: bytes) -> ModuleType:
-    """The module of a file with this text; another text is another module."""
-    name = f"taskset_scored_{path.stem}_{hashlib.sha256(str(path).encode() + text).hexdigest()[:12]}"
-    return sys.modules[name] if name in sys.modules else plugins.module_of(name, path, text)
 
 
 def parse_hyperparameters(text: str) -> Given:
@@ -257,6 +253,11 @@ def _name_of_function(update: object) -> str:
     """Of a pair: where its `update` was made, or how it is called; "pair" where that says nothing."""
     parts = [part for part in getattr(update, "__qualname__", "").split(".") if part not in ("<locals>", "<lambda>")]
     return ".".join(parts[:-1] if parts[-1:] in (["update"], ["update_fn"]) else parts) or "pair"
+
+
+def _is_taken(name: str) -> bool:
+    """Whether an optimizer of the package, or one that is registered, has this name."""
+    return family_of(name) is not None or registry.own_optimizer(name) is not None
 
 
 def check_name(name: str) -> str:

@@ -33,14 +33,14 @@ def completed(suite: Suite, root: str | Path, sweep: Callable[[Sequence[str], Sw
     root: directory of the curves and normalizers; what it has is not recomputed. sweep: `(names, options, root) -> status` that
     makes them, 0 if it could. Raises `ConfigError` where a measured task has no normalizer.
     """
-    from taskset.normalization.store import load_normalizers
+    from taskset.normalization.store import normalizers_of
 
     waiting = suite.unmeasured
     if not waiting:
         return suite
     if sweep(waiting, options(suite), root):
         raise ConfigError(f"suite {suite.name!r} couldn't be measured: take the tasks that failed out of it, or try again")
-    found = suites.scales(load_normalizers(root), suite.source, suite.horizon)
+    found = suites.scales(normalizers_of(root)[0], suite.source, suite.horizon)
     without = [task for task in waiting if task not in found]
     if without:
         raise ConfigError(

@@ -147,7 +147,7 @@ def _speeds(frame: pd.DataFrame, adam: pd.DataFrame, steps: Sequence[int]) -> pd
 
 def _test_scales(tasks: Sequence[str], sources: Sequence[str], horizon: int, root: str | Path | None) -> Scales:
     """{(task, "test"): (initial, best)} of the baselines: suites of rules have scales of train and validation losses only."""
-    frame = store.load_normalizers(root)
+    frame, _ = store.normalizers_of(root)
     frame = frame[frame["task"].isin(tasks) & frame["source"].isin(sources) & (frame["horizon"] == horizon)]
     return suites.measured(frame[frame["split"] == "test"])
 

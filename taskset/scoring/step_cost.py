@@ -59,10 +59,10 @@ def chosen(tasks: Sequence[str]) -> list[str]:
 def of_candidate(
     candidate: Candidate, suite: Suite, tasks: Sequence[str], options: SweepOptions, root: str | Path, data_dir: str | Path | None
 ) -> StepCost:
-    """The `StepCost` of a candidate's first trial; kept in `root`, so that it is measured once. Raises `StoreError`."""
-    if (known := kept(root, candidate)) is not None:
-        return known
+    """The `StepCost` of a candidate's first trial; kept in `root`: it is measured once on these tasks. Raises `StoreError`."""
     names = chosen(tasks)
+    if (known := kept(root, candidate)) is not None and known.tasks == tuple(names):
+        return known
     pairs = [_measured(task, candidate, suite.source, options, data_dir) for task in names]
     cost = StepCost(tuple(names), tuple(mine for mine, _ in pairs), tuple(adam for _, adam in pairs))
     write_text(json.dumps({**asdict(cost), "candidate": candidate.as_json()}) + "\n", Path(root) / FILE)

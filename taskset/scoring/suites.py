@@ -62,7 +62,9 @@ def require_measured(suite: Suite) -> None:
 
 
 def save(suite: Suite, path: str | Path) -> None:
-    """Write a suite as JSON, whole or not at all."""
+    """Write a suite as JSON, whole or not at all. Raises `ConfigError` for a file not called .json, which no command reads."""
+    if Path(path).suffix != ".json":
+        raise ConfigError(f"{path}: a suite's file is called NAME.json")
     make_directory(Path(path).parent)
     write_text(json.dumps(suite.as_json(), indent=1) + "\n", path)
 
@@ -86,11 +88,14 @@ def make(
     measured them, for comparisons with what was done then: a file of such a suite is refused by `load`.
     max_milliseconds: a training step under Adam, as the sweep measured it; max_parameters: of the task.
     """
-    from taskset.normalization.store import load_normalizers, load_tasks
+    from taskset.normalization.store import load_tasks, normalizers_of
+    from taskset.normalization.store.outdated import warn_left_out
 
     names = catalogue.match_tasks(patterns)
     check_source(source)
-    normalizers = load_normalizers(baselines, baselines_version)
+    normalizers, left_out = normalizers_of(baselines, baselines_version)
+    if asked := {(task, made_by) for task, made_by in left_out if task in set(names)}:
+        warn_left_out("normalizers", asked, stacklevel=3)
     found = scales(normalizers, source, horizon)
     rows = load_tasks(baselines)
     if "source" in rows:  # a single sweep's table has one row per task and source, that of merged baselines one per task

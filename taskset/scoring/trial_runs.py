@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -32,9 +33,12 @@ class Trials:
         return self
 
     def mark(self) -> marked.Mark:
-        """Hyperparameters and code."""
+        """Hyperparameters and code, and of known code digests of both, by which merges tell candidates of one name apart."""
         own = json.dumps(self.candidate.as_json(), sort_keys=True)
-        return marked.Mark("candidate", own, "another optimizer or other hyperparameters")
+        digest = f"candidate {hashlib.sha256(own.encode()).hexdigest()[:16]}"
+        known = self.candidate.code and not self.candidate.code.startswith(candidates.UNKNOWN)
+        code = {f"candidate {name}": digest for name in self.candidate.names} if known else {}
+        return marked.Mark("candidate", own, "another optimizer or other hyperparameters", code)
 
     def claim(self, root: str | Path, options: SweepOptions) -> None:
         """As `Judged.claim`; code that can't be known is never that of results that are there."""

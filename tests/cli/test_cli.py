@@ -62,7 +62,7 @@ def test_list(run):
 
 
 def test_score_refuses_what_it_would_ignore(run):
-    refused(run("score", "lion", "--compare", "a.json", "b.json"), "--compare runs nothing: leave out the optimizer")
+    refused(run("score", "lion", "--compare", "a.json", "b.json"), "--compare takes nothing else: leave out optimizer")
 
 
 def test_seeds_are_written_in_plain_digits(run):

@@ -263,6 +263,9 @@ def test_data_that_can_not_be_replaced_stays(data_dir, monkeypatch):
     def full(*args):
         raise OSError("no space left")
 
+    def interrupted():
+        raise KeyboardInterrupt
+
     with monkeypatch.context() as patched:
         patched.setattr(built, "write_directory", full)
         with pytest.raises(OSError, match="no space"):
@@ -274,5 +277,10 @@ def test_data_that_can_not_be_replaced_stays(data_dir, monkeypatch):
             built.write(place, {"other": np.zeros(3)}, {}, {})
     assert {file.name: file.read_bytes() for file in place.iterdir()} == before
     assert [file.name for file in place.parent.iterdir() if file.name.startswith(".")] == []
+    with monkeypatch.context() as patched:  # Ctrl-C between the two
+        patched.setattr(os, "rename", lambda old, new: interrupted() if ".new" in str(old) else rename(old, new))
+        with pytest.raises(KeyboardInterrupt):
+            built.write(place, {"other": np.zeros(3)}, {}, {})
+    assert {file.name: file.read_bytes() for file in place.iterdir()} == before
     built.write(place, {"other": np.zeros(3)}, {}, {})
     assert {file.name for file in place.iterdir()} == {"other.npy", built.RECORD}

@@ -197,14 +197,18 @@ def test_a_directory_that_cannot_be_made_is_a_warning(fresh, monkeypatch, tmp_pa
 
 
 def test_the_oldest_programs_are_deleted(tmp_path):
-    for age, name in ((9000, "a.pb"), (8000, "b.pb"), (10, "c.pb")):
-        (tmp_path / name).write_bytes(bytes(100))
-        written = (tmp_path / name).stat().st_mtime - age
-        os.utime(tmp_path / name, (written, written))
+    ours, others = tmp_path / compile_cache._key(1), tmp_path / "models"
+    for place in (ours, others):
+        place.mkdir()
+        for age, name in ((9000, "a.pb"), (8000, "b.pb"), (10, "c.pb")):
+            (place / name).write_bytes(bytes(100))
+            written = (place / name).stat().st_mtime - age
+            os.utime(place / name, (written, written))
     compile_cache.prune(tmp_path, most=250)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["b.pb", "c.pb"]
+    assert sorted(path.name for path in ours.iterdir()) == ["b.pb", "c.pb"]
     compile_cache.prune(tmp_path, most=0)
-    assert [path.name for path in tmp_path.iterdir()] == ["c.pb"]  # young: another process may be about to read it
+    assert [path.name for path in ours.iterdir()] == ["c.pb"]  # young: another process may be about to read it
+    assert len(list(others.iterdir())) == 3  # a user's own models
 
 
 @pytest.mark.parametrize("name", ["tensorflow", "tensorflow-cpu", "tf-nightly", "tensorflow-of-somebody"])

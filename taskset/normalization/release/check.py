@@ -17,6 +17,7 @@ from taskset.normalization import store
 from taskset.normalization.release import check_tables, collect, merged_tables
 from taskset.normalization.release.collect import Curves
 from taskset.normalization.store import packing, sums
+from taskset.normalization.sweep.resume import RUNS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,6 +63,8 @@ def check(root: str | Path | None = None) -> list[str]:
             collect.check_runs([c for c in dated if c.version == version])
     if not merged:
         found += _version_problems(made_by)
+        with _faults_in(found):
+            found += _options_problems(root, readable)
     for name in ("tasks", "optimizers", "normalizers", *(["sweeps"] if merged else [])):
         found += check_tables.schema_problems(root, name, merged)
     if not found:  # what follows compares tables with one another
@@ -92,6 +95,22 @@ def _missing_metadata(metadata: dict[str, str], path: Path, root: Path) -> list[
         if f"{name}={metadata.get(name)}" not in place.parts:
             found.append(f"{place}: its metadata says {name} {shown(metadata.get(name))}, its path another")
     return found if "options" in metadata else [*found, f"{place}: its metadata doesn't say options"]
+
+
+def _options_problems(root: Path, readable: list[Curves]) -> list[str]:
+    """Files that were made with other options than the directory's own say; older directories and imported ones have none."""
+    if not (root / "sweep.json").exists():
+        return []
+    options = store.read_options(root)
+    found = []
+    for curves in readable:
+        for key, value in curves.options.items():
+            whole = options.get(key)
+            a_part = key in RUNS and isinstance(whole, list) and {*value} <= {*whole}
+            if value != whole and not a_part:
+                place = curves.path.relative_to(root)
+                found.append(f"{place}: made with {key} {shown(value)}, sweep.json has {shown(whole)}")
+    return found
 
 
 def curve_problems(frame: pd.DataFrame, curves: Curves) -> list[str]:

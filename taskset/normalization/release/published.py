@@ -86,7 +86,10 @@ def _arrays(path):
 def _names(array, path):
     if array.ndim != 1 or array.dtype.kind not in "SU" or not len(array):
         raise StoreError(f"{path}: optimizers is {array.dtype} {list(array.shape)}; expected is a list of names")
-    names = tuple(name.decode() if isinstance(name, bytes) else str(name) for name in array.tolist())
+    try:
+        names = tuple(name.decode() if isinstance(name, bytes) else str(name) for name in array.tolist())
+    except (UnicodeDecodeError, ValueError) as error:
+        raise StoreError(f"{path}: the name of an optimizer is no text in UTF-8") from error
     if len(set(names)) < len(names):
         raise StoreError(f"{path}: an optimizer is named twice")
     return names

@@ -43,6 +43,10 @@ def curve_path(root: str | Path, source: str, family: str, task: str) -> Path:
 def make_directory(path: str | Path) -> None:
     """Create a directory for results; `StoreError` where that can't be."""
     try:
+        os.fspath(path).encode()  # Parquet's paths are UTF-8
+    except UnicodeEncodeError as error:
+        raise StoreError(f"{shown(os.fspath(path))} is no text in UTF-8. Choose another directory with --out") from error
+    try:
         Path(path).mkdir(parents=True, exist_ok=True)
         if not os.access(path, os.W_OK):
             raise PermissionError(13, "permission denied")
@@ -179,7 +183,9 @@ def packaged_root() -> Path:
 def way_to(root: str | Path | None, kind: str) -> str:
     """What makes the file or directory `kind` below a root: `data ship` all tables of merged baselines, `normalize` a sweep's."""
     if kind == "curves":
-        return "run `python -m taskset baseline .. --out DIR`"
+        return "run `python -m taskset baseline .. --out DIR`; of a learned training, give the --out of `learned evaluate`"
+    if root is not None and is_judged(root):
+        return "it has results of `score` or `evaluate`, which have no tables: `python -m taskset report DIR` shows them"
     if kind == "sweeps.parquet" or is_merged(root):
         return "make it with `python -m taskset data ship SWEEP.. --out DIR`"
     return "make it with `python -m taskset normalize DIR`"
@@ -191,6 +197,14 @@ def is_merged(root: str | Path | None) -> bool:
     The list of sums is there from the beginning of a merge, sweeps.parquet from near its end.
     """
     return root is None or any(Path(root, name).exists() for name in (layout.SUMS, "sweeps.parquet"))
+
+
+def is_judged(root: str | Path) -> bool:
+    """Whether a directory has results of a candidate or a checkpoint, normalized by baselines; False where none says so.
+
+    Raises `StoreError` where sweep.json is damaged.
+    """
+    return Path(root, "sweep.json").exists() and not {"code", "checkpoint"}.isdisjoint(read_options(root))
 
 
 def _directory(root: str | Path | None) -> Path:
@@ -250,6 +264,10 @@ def curve_files(root: str | Path | None) -> list[Path]:
     files = finished_files(directory.parent)
     if not files:
         raise StoreError(f"{directory} holds no curves: run `python -m taskset baseline .. --out DIR`")
+    for file in files:
+        source, family = file.parents[1], file.parent
+        if source.parent != directory or not source.name.startswith("source=") or not family.name.startswith("family="):
+            raise StoreError(f"{file} is no curve file: they lie in {directory}/source=SOURCE/family=FAMILY; move it there")
     return files
 
 
@@ -266,9 +284,9 @@ def check_options(root: str | Path, options: dict[str, Any]) -> None:
     different = sorted(k for k in {*there, *options} if there.get(k) != options.get(k))
     if different:
         both = "; ".join(f"{k} is {_short(there.get(k))} there, {_short(options.get(k))} here" for k in different)
-        grows = set(different) <= {"optimizers", "seeds"}
-        same = "name those that are there as well as new ones," if grows else "use the same options"
-        raise StoreError(f"{root} holds results made with other options ({both}): {same} or another --out")
+        grows = set(different) <= {"optimizers", "seeds"} and not is_judged(root)
+        same = "name those that are there as well as new ones" if grows else "use the same options"
+        raise StoreError(f"{root} holds results made with other options ({both}): {same}, or another --out, or delete {root}")
 
 
 def write_options(root: str | Path, options: dict[str, Any]) -> None:

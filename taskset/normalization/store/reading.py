@@ -322,7 +322,9 @@ def _check_names(dataset, root, asked, there, found, version):
 
 
 def _part(path, name):
-    return next(part.removeprefix(f"{name}=") for part in path.split("/") if part.startswith(f"{name}="))
+    """The source or the family of a curve file, by its two last directories: others above them may be called so as well."""
+    place = Path(path).parent if name == "family" else Path(path).parents[1]
+    return place.name.removeprefix(f"{name}=")
 
 
 def _require(kind, names, there, root):

@@ -3,6 +3,7 @@
 import hashlib
 from pathlib import Path
 
+from taskset.errors import StoreError, system
 from taskset.normalization import store
 from taskset.normalization.store import layout
 from taskset.normalization.store.columns import TABLES
@@ -41,6 +42,8 @@ def _read(root: str | Path) -> tuple[dict[str, str], list[str]]:
         lines = Path(root, NAME).read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError:
         return {}, [f"{NAME}: it is no text"]
+    except OSError as error:
+        raise StoreError(f"can't read {Path(root, NAME)}: {system(error)}; restore it") from error
     for number, line in enumerate(lines, 1):
         parts = line.split("  ", 1)
         if len(parts) == 2 and len(parts[0]) == 64:

@@ -4,7 +4,8 @@ A claim is a lock on a file, DIRECTORY/.claims/TASK, which the system releases w
 file systems it holds between machines if these support `flock`; if not, a warning says so, and a task may be done twice (with the
 same curves, of which the last ones written stay).
 
-`turn` is for work that every process has to do, one after the other: the tables of a directory are made from all its curves.
+`turn` is for work that every process has to do, one after the other: the tables of a directory are made from all its curves. Its
+files are called +WORK, which no task's is: a task may have any name.
 """
 
 import contextlib
@@ -37,9 +38,9 @@ def claim(root: str | Path, task: str) -> Iterator[bool]:
 
 
 @contextlib.contextmanager
-def turn(root: str | Path, task: str) -> Iterator[None]:
-    """As `claim`, after waiting until no other process has it."""
-    path = _path(root, task)
+def turn(root: str | Path, work: str) -> Iterator[None]:
+    """As `claim`, of work by its name, after waiting until no other process has it."""
+    path = Path(root, DIRECTORY, f"+{work}")
     while True:
         file = _open(path)
         try:

@@ -66,6 +66,7 @@ def read(roots: Sequence[str | Path], view: str = "end") -> Results:
     beside = any(not scales.has_normalizers(root) for root in given)
     reader = _Reader(scales.known_normalizers([*given, None] if beside else given), view)
     for root in given:
+        _check_ended(root)
         reader.add(root)
     if beside:
         with warnings.catch_warnings():
@@ -86,6 +87,14 @@ def read(roots: Sequence[str | Path], view: str = "end") -> Results:
     runs = numbered(runs).sort_values(["setting", "optimizer"], ignore_index=True)
     curves = numbered(curves).sort_values(["setting", "optimizer", "step"], ignore_index=True)
     return Results(settings, runs, curves, numbered(normalizers), view, notes)
+
+
+def _check_ended(root: str | Path | None) -> None:
+    """Raise `StoreError` for a sweep without tables: it would be taken for a score, and stand beside its own optimizers."""
+    if not scales.has_normalizers(root) and (Path(str(root)) / "sweep.json").exists() and not store.is_judged(str(root)):
+        raise StoreError(
+            f"{root} is a sweep that has not ended: end it, or make its tables by `python -m taskset normalize {root}`"
+        )
 
 
 def _check_once(roots: Sequence[str | Path]) -> None:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from taskset.errors import StoreError, unknown
-from taskset.normalization.store import load_normalizers
+from taskset.normalization.store import normalizers_of
 from taskset.normalization.sweep import planning
 from taskset.normalization.sweep.runner import SweepOptions
 from taskset.scoring import suites
@@ -111,7 +111,7 @@ def make(one: Tier, baselines: str | Path | None = None) -> suites.Suite:
     Of the tasks that are normalizable on train, validation and test data and of today's meaning, families take turns; a family's
     tasks come in the order of a hash of their names. A task that costs more than its share or than what is left is passed over.
     """
-    found = measured_entries(load_normalizers(baselines), one.horizon, one.source)
+    found = measured_entries(normalizers_of(baselines)[0], one.horizon, one.source)
     if one.renews:
         kept = {entry["task"] for entry in json.loads(_file(one.name, one.renews).read_text())["tasks"]}
         if lacking := sorted(kept - found.keys()):

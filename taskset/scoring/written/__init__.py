@@ -21,7 +21,7 @@ import numpy as np
 
 from taskset import registry
 from taskset.errors import ConfigError, StoreError
-from taskset.normalization.store import load_normalizers, load_tasks
+from taskset.normalization.store import load_tasks, normalizers_of
 from taskset.scoring import suites, tiers
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def make_all(
     Held-out suites are made first; no other suite gets a task of theirs, and none a task of a tier. Raises `StoreError` where
     fewer than `fewest` tasks have a normalizer.
     """
-    normalizers, wanted = load_normalizers(baselines), list(wanted)
+    (normalizers, _), wanted = normalizers_of(baselines), list(wanted)
     ready = normalizers.loc[normalizers["normalizable"] & (normalizers["split"] == "train"), "task"].nunique()
     if ready < fewest:
         raise StoreError(f"{ready} tasks have a normalizer; these suites are written once, from at least {fewest}: sweep more")
