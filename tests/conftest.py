@@ -8,6 +8,7 @@ import pytest
 
 from taskset.execution.runtime import start_tensorflow
 
+pytest.register_assert_rewrite("tests.learned", "tests.small")  # values are shown where asserts of shared modules fail, too
 os.environ["TASKSET_COMPILE_CACHE"] = "off"  # what is tested is compiled from what is there
 start_tensorflow(threads=1)
 

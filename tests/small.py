@@ -1,6 +1,7 @@
 """Small data and tasks for tests."""
 
 import itertools
+from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
@@ -41,3 +42,65 @@ def assert_learned(name, optimizer="adam_lr_-2.50", steps=200):
     batches = list(itertools.islice(task.batches("train", 1), 20))
     before, after = (np.mean([task.loss(p, batch, 0) for batch in batches]) for p in (task.init(0), params))
     assert np.isfinite(losses).all() and after < 0.95 * before, (name, before, after)
+
+
+@dataclass(frozen=True)
+class TinyImages:
+    """Random images in memory."""
+
+    image_shape: tuple = (8, 8, 3)
+    batch_size: int = 4
+    num_classes: int = 5
+    needs_source = False
+
+    @property
+    def batch(self):
+        return {"image": ((self.batch_size, *self.image_shape), "float32"), "label": ((self.batch_size,), "int32")}
+
+    def examples(self):
+        rng = np.random.default_rng(0)
+        image = rng.uniform(size=[self.batch_size, *self.image_shape])
+        label = rng.integers(self.num_classes, size=self.batch_size)
+        return {"image": tf.constant(image, tf.float32), "label": tf.constant(label, tf.int32)}
+
+
+TINY = TinyImages()
+
+
+def shaken(task, dtype=tf.float32, seed=0):
+    """Parameters away from their start, where biases are 0 and masked weights are."""
+    rng = np.random.default_rng(seed)
+    start = task.init(seed, dtype)
+    return {name: value + tf.constant(0.1 * rng.standard_normal(value.shape), dtype) for name, value in start.items()}
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Random tokens, some of them padding; labels where there are classes."""
+
+    batch_size: int = 4
+    patch_length: int = 6
+    max_token: int = 30
+    num_classes: int | None = None
+    needs_source = False
+
+    @property
+    def batch(self):
+        shape = (self.batch_size, self.patch_length)
+        label = {} if self.num_classes is None else {"label": (shape[:1], "int32")}
+        return {"tokens": (shape, "int32"), "mask": (shape, "float32"), **label}
+
+    def open(self, source, data_dir):
+        def draw(split, seed, start, count):
+            rng = np.random.default_rng([seed, start])
+            shape = (count, self.batch_size, self.patch_length)
+            length = rng.integers(2, self.patch_length + 1, shape[:2])
+            mask = (np.arange(self.patch_length) < length[..., None]).astype("float32")
+            batch = {"tokens": (rng.integers(1, 40, shape) * mask).astype("int32"), "mask": mask}
+            labels = rng.integers(self.num_classes or 1, size=shape[:2]).astype("int32")
+            return batch if self.num_classes is None else {**batch, "label": labels}
+
+        return draw
+
+    def prepare(self, raw, key):
+        return raw

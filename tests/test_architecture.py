@@ -42,6 +42,14 @@ def test_tests_mirror_the_packages():
     assert [str(room) for room in rooms if not (import_plan.ROOT / room).is_dir()] == []
 
 
+def test_tests_import_no_tests():
+    """What several files need stands in a module of its own: a test file can be read, moved and split alone."""
+    tests = import_plan.ROOT / "tests"
+    files = {".".join(path.relative_to(import_plan.ROOT).with_suffix("").parts): path for path in tests.rglob("*.py")}
+    found = {name: import_plan.imported(path.read_text(encoding="utf-8"), set(files)) for name, path in files.items()}
+    assert {name: wrong for name, others in found.items() if (wrong := {o for o in others if ".test_" in o})} == {}
+
+
 def test_a_wrong_import_and_a_circle_are_found():
     known = {"taskset.errors", "taskset.cli.main", "taskset.samplers.draws"}
     lines = ["import importlib", "from taskset.cli import main", "importlib.import_module('taskset.samplers.draws')"]

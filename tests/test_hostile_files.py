@@ -32,9 +32,9 @@ from taskset.normalization.release import check, collect, merged, merged_tables,
 from taskset.normalization.store import sealed
 from taskset.normalization.sweep import baseline
 from taskset.normalization.sweep.runner import SweepOptions
-from tests.learned.recipes.test_recipes import TINY
+from tests.learned.recipes.tiny_recipe import TINY
 from tests.normalization import made_up_sweeps as made
-from tests.test_fuzzed_loaders import (
+from tests.small_files import (
     BYTES,
     CURVES,
     SUBWORDS,

@@ -31,7 +31,7 @@ from taskset.normalization.sweep import baseline, engines
 from taskset.normalization.sweep.marked import MarkedWork
 from taskset.normalization.sweep.runner import SweepOptions, sweep_to_file
 from taskset.scoring import candidates, trial_runs
-from tests.learned.outer_training.test_outer import NAMES, check_equal, options, suite, trainer
+from tests.learned.trainings import NAMES, check_equal, options, suite, trainer
 
 ROOT = Path(__file__).parent.parent
 OWN = own_family.__file__

@@ -8,7 +8,7 @@ import pytest
 from taskset.normalization import tabular
 from taskset.normalization.sweep import planning
 from taskset.normalization.sweep.runner import SweepOptions
-from tests.normalization.test_tabular import frame
+from tests.normalization.known_curves import frame
 from tools import cluster_reckoning, search_methods
 
 

@@ -13,8 +13,9 @@ from taskset.datasets import built, prepared, text_sources, tfds_source
 from taskset.datasets.corpus import concatenate
 from taskset.datasets.images import ImageData
 from taskset.errors import DataNotPrepared
+from tests.datasets.prepared_sets import IMAGES, tfds_version
 
-IMAGES, TEXT, SUBWORDS = "deep_weeds_32x32", "lm1b/bytes", "lm1b/subwords8k"
+TEXT, SUBWORDS = "lm1b/bytes", "lm1b/subwords8k"
 
 
 @pytest.fixture
@@ -122,19 +123,6 @@ def test_forged_headers_take_no_memory(data_dir, shape, dtype):
 
 
 # TFDS's own directories
-
-
-def tfds_version(data_dir, version):
-    """Files as TFDS leaves them, without examples that could be read."""
-    place = data_dir / "mnist" / version
-    place.mkdir(parents=True)
-    splits = [{"name": s, "numBytes": "40", "shardLengths": ["2", "2"]} for s in ("train", "test")]
-    (place / "dataset_info.json").write_text(json.dumps({"name": "mnist", "fileFormat": "tfrecord", "splits": splits}))
-    (place / "features.json").write_text("{}")
-    for split in ("train", "test"):
-        for i in range(2):
-            (place / f"mnist-{split}.tfrecord-0000{i}-of-00002").write_bytes(bytes(52))
-    return place
 
 
 def test_half_prepared_versions_are_not_preferred(tmp_path):

@@ -1,18 +1,18 @@
-"""Problems whose outer gradients are known in closed form, small ones on digits, and truncations of them."""
+"""Problems whose outer gradients are known in closed form, one without a scale, small ones on digits; truncations."""
 
 import numpy as np
 import tensorflow as tf
 
 import taskset
 from learned import optimizers
-from learned.estimators import base
+from learned.estimators import base, episodes
 from learned.optimizers.base import LearnedOptimizer
 from learned.outer_training import objectives
 from learned.unrolling.problem import Problem
 from taskset.tasks import distributions
 from taskset.tasks.base import Model, Task
 from taskset.tasks.initializers import constant
-from taskset.tasks.starts import Start, parameter
+from taskset.tasks.starts import Start, normal, parameter
 
 TARGET = np.array([1.0, -2.0])
 CURVATURE = np.array([0.5, 1.0])
@@ -53,6 +53,32 @@ def quadratic_gradients(length, rate=0.2, since=0):
     return np.array(gradients)
 
 
+def mixed_task():
+    """A task without data whose loss mixes two tensors: not separable, not homogeneous."""
+
+    def forward(batch, key):
+        a, b = parameter("a", [3], normal(1.0)), parameter("b", [2, 2], normal(0.5))
+        return tf.reduce_sum(tf.sin(a)) + tf.reduce_sum(b**2) * tf.reduce_sum(a**2) + tf.reduce_sum(b**3)
+
+    return Task("own", "own", {}, Model(forward), "none")
+
+
+def multiplicative():
+    """w <- w (1 - theta sign(g w)), the last gradient in its state: (s w, g / s) moves as (w, g) does, whatever s > 0 is."""
+
+    def update(theta, grads, state, params, step, loss, validation_loss):
+        return {path: w * (1 - theta["rate"] * tf.sign(grads[path] * w)) for path, w in params.items()}, {"gradient": grads}
+
+    def init(theta, params):
+        return {"gradient": {path: tf.zeros_like(w) for path, w in params.items()}}
+
+    return LearnedOptimizer("multiplicative", {"rate": ((), constant(0.02))}, init, update)
+
+
+def multiplicative_problem():
+    return Problem(mixed_task(), multiplicative(), objectives.get("train"), objectives.unscaled, tf.float64)
+
+
 def of_length(n):
     return lambda rng, count: np.full(count, n)
 
@@ -82,6 +108,4 @@ def digits(name="learnable_adam", kind="train", dtype=tf.float32):
 
 
 def first_truncation(unroll, seed=0, lengths=50):
-    from learned.estimators import episodes
-
     return episodes.next_truncation(unroll, episodes.start(seed, unroll.pairs), of_length(lengths), base.together)

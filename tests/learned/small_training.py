@@ -6,7 +6,7 @@ import tensorflow as tf
 from learned import optimizers
 from learned.deploy import pretrained
 from learned.deploy.weights import load_weights
-from tests.learned.optimizers.test_learned_optimizers import tensors
+from tests.learned.rules import tensors
 
 STEPS = 60
 BELOW = {"anchored": 0.35, "mlp": 1.0}  # the last loss of these rules; the first is about 1.5

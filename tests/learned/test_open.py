@@ -15,7 +15,7 @@ from learned.outer_training import checkpoint, log
 from taskset import plugins
 from taskset.errors import ConfigError, UnknownName
 from taskset.scoring import suites
-from tests.learned.outer_training.test_outer import suite
+from tests.learned.trainings import suite
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 OWN = {

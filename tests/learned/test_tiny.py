@@ -19,7 +19,7 @@ from taskset.execution.program import Program
 from taskset.scoring import named_suites
 from taskset.tasks.base import Task
 from taskset.tasks.starts import normal, parameter
-from tests.learned.outer_training.test_outer import check_equal, fresh, suite, trainer
+from tests.learned.trainings import check_equal, fresh, suite, trainer
 
 NAMES = ("Tiny_mlp_mnist_bs32_start1.0", "Tiny_mlp_mnist_bs32_start3.0")
 

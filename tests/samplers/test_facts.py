@@ -3,12 +3,13 @@
 import copy
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from taskset import catalogue
 from taskset.samplers import shapes
-from tests.samplers.test_samplers import GOLDEN, OURS
+from tests.samplers.families import OURS
 
 
 @pytest.mark.parametrize("family", OURS)
@@ -143,5 +144,7 @@ def test_nothing_here_loads_tensorflow_or_pandas():
         "[catalogue.facts(f, catalogue.sample(f, 0)) for f in catalogue.families()]\n"
         "sys.exit(', '.join({'tensorflow', 'pandas'} & set(sys.modules)) or 0)"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=GOLDEN.parents[1], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr

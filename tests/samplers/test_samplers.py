@@ -9,9 +9,8 @@ import pytest
 
 from taskset import catalogue, registry
 from taskset.errors import ConfigError, UnknownName
-from taskset.samplers import OWN_FAMILIES, PUBLISHED_FAMILIES, optimizers
-
-OURS = (*PUBLISHED_FAMILIES, *OWN_FAMILIES)  # other test modules register families, too
+from taskset.samplers import PUBLISHED_FAMILIES, optimizers
+from tests.samplers.families import OURS
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 # Digests of the configs of seeds 0 .. 999: a name means one config for ever. Floats count to 12 digits (another C library may

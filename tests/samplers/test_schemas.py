@@ -7,7 +7,7 @@ import pytest
 from taskset import catalogue
 from taskset.errors import ConfigError
 from taskset.schema import explain
-from tests.samplers.test_samplers import OURS
+from tests.samplers.families import OURS
 
 
 @pytest.mark.parametrize("family", OURS)

@@ -1,6 +1,5 @@
 """Image families: losses against NumPy twins, densities against numerical Jacobians, gradients, the three ways to run."""
 
-import dataclasses
 import math
 
 import numpy as np
@@ -16,32 +15,12 @@ from taskset.tasks.base import Task
 from taskset.tasks.made_family import made_degrees
 from taskset.tasks.maf_family import published_degrees
 from taskset.tasks.nvp_family import coupling_inverse
+from tests.small import TINY, TinyImages, shaken
 from tests.twins import images as twins
 
 KEY = 3
 
 
-@dataclasses.dataclass(frozen=True)
-class TinyImages:
-    """Random images in memory."""
-
-    image_shape: tuple = (8, 8, 3)
-    batch_size: int = 4
-    num_classes: int = 5
-    needs_source = False
-
-    @property
-    def batch(self):
-        return {"image": ((self.batch_size, *self.image_shape), "float32"), "label": ((self.batch_size,), "int32")}
-
-    def examples(self):
-        rng = np.random.default_rng(0)
-        image = rng.uniform(size=[self.batch_size, *self.image_shape])
-        label = rng.integers(self.num_classes, size=self.batch_size)
-        return {"image": tf.constant(image, tf.float32), "label": tf.constant(label, tf.int32)}
-
-
-TINY = TinyImages()
 ODD = TinyImages((9, 7, 1))
 FEW = TinyImages((3, 3, 1))  # an odd number of pixels, and fewer than there are hidden units
 W = ["glorot_uniform", None]
@@ -96,13 +75,6 @@ FLOWS = ("nvp_family", "maf_family", "made_family")
 
 def make(family, config, data):
     return Task(family, family, config, catalogue.builder(family)(config, data), "synthetic")
-
-
-def shaken(task, dtype=tf.float32, seed=0):
-    """Parameters away from their start, where biases are 0 and masked weights are."""
-    rng = np.random.default_rng(seed)
-    start = task.init(seed, dtype)
-    return {name: value + tf.constant(0.1 * rng.standard_normal(value.shape), dtype) for name, value in start.items()}
 
 
 def case_names(cases):

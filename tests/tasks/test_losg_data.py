@@ -7,7 +7,7 @@ import pytest
 
 from taskset.datasets import losg
 from taskset.random import seeds
-from tests.tasks.test_losg import CONFIGS, task_of
+from tests.tasks.losg_configs import CONFIGS, task_of
 
 
 def test_symmetric_data():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.tasks.test_losg import CONFIGS, start, task_of
+from tests.tasks.losg_configs import CONFIGS, start, task_of
 
 
 def disturbances(config, exact_config, draws):

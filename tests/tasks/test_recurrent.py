@@ -2,7 +2,6 @@
 
 import json
 import math
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,41 +12,10 @@ from taskset import catalogue
 from taskset.samplers.parts import ACTIVATIONS
 from taskset.tasks import recurrent_loops
 from taskset.tasks.base import Task
+from tests.small import Tokens
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 T, B, D, H = 7, 3, 4, 5
-
-
-@dataclass(frozen=True)
-class Tokens:
-    """Random tokens, some of them padding; labels where there are classes."""
-
-    batch_size: int = 4
-    patch_length: int = 6
-    max_token: int = 30
-    num_classes: int | None = None
-    needs_source = False
-
-    @property
-    def batch(self):
-        shape = (self.batch_size, self.patch_length)
-        label = {} if self.num_classes is None else {"label": (shape[:1], "int32")}
-        return {"tokens": (shape, "int32"), "mask": (shape, "float32"), **label}
-
-    def open(self, source, data_dir):
-        def draw(split, seed, start, count):
-            rng = np.random.default_rng([seed, start])
-            shape = (count, self.batch_size, self.patch_length)
-            length = rng.integers(2, self.patch_length + 1, shape[:2])
-            mask = (np.arange(self.patch_length) < length[..., None]).astype("float32")
-            batch = {"tokens": (rng.integers(1, 40, shape) * mask).astype("int32"), "mask": mask}
-            labels = rng.integers(self.num_classes or 1, size=shape[:2]).astype("int32")
-            return batch if self.num_classes is None else {**batch, "label": labels}
-
-        return draw
-
-    def prepare(self, raw, key):
-        return raw
 
 
 INIT = ["random_normal", 0.5]

@@ -8,7 +8,7 @@ from taskset import catalogue
 from taskset.catalogue import get_task
 from taskset.tasks.base import Task
 from tests import small
-from tests.tasks.test_image_families import TINY, TinyImages, shaken
+from tests.small import TINY, TinyImages, shaken
 from tests.twins import images as twins
 from tests.twins.residual_nets import resnet_family
 

@@ -14,8 +14,7 @@ from taskset.tasks.base import Task
 from taskset.tasks.transformer_lm_family import next_token_losses
 from taskset.tasks.vit_family import patches
 from tests import small
-from tests.tasks.test_image_families import TINY, shaken
-from tests.tasks.test_recurrent import Tokens
+from tests.small import TINY, Tokens, shaken
 from tests.twins import images
 from tests.twins import transformers as twins
 

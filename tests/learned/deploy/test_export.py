@@ -15,19 +15,9 @@ from learned import optimizers
 from learned.deploy import numpy_update
 from learned.deploy.export import READERS, export, load_weights, rules
 from learned.optimizers import tensorwise
-from learned.outer_training import checkpoint
 from taskset.errors import StoreError, UnknownName
-from tests.learned.optimizers.test_learned_optimizers import ANOTHER_WAY, EVERY, FEW, HORIZON, SHAPES, STEPS, Inputs, weights
-
-
-def saved(path, name, **changes):
-    """A checkpoint with perturbed weights; returns them."""
-    optimizer = optimizers.get(name)
-    theta = {w: array.astype(np.float32) for w, array in weights(optimizer).items()}
-    meta = {"optimizer": name, "shapes": {w: list(a.shape) for w, a in theta.items()}, "step": 7, "slots": {}, **changes}
-    arrays = {f"theta/{w}": a for w, a in theta.items()} | {"adam/x": np.zeros(3), "slot/0/since": np.zeros(2)}
-    checkpoint.save(path, meta, arrays)
-    return theta
+from tests.learned.deploy.exports import saved
+from tests.learned.rules import ANOTHER_WAY, EVERY, FEW, HORIZON, SHAPES, STEPS, Inputs, flat, weights, without_last_layer
 
 
 def without_counts(state):
@@ -64,12 +54,6 @@ def test_equal_to_tensorflow_where_it_takes_another_way(name, make):
     found = run(numpy_update.LearnedOptimizer(name, weights(learned), int(HORIZON)), inputs, np.float64)
     expected = inputs.moved(inputs.run(learned, weights(learned), tf.float64))
     np.testing.assert_allclose(inputs.moved(found), expected, rtol=0, atol=1e-9 * np.abs(expected).max())
-
-
-def without_last_layer():
-    """Weights of `anchored` with a network whose last layer is 0."""
-    theta = weights(optimizers.get("anchored"))
-    return {**theta, "mlp/linear_2/w": np.zeros_like(theta["mlp/linear_2/w"])}
 
 
 def test_a_network_whose_last_layer_is_0_is_left_out(monkeypatch):
@@ -512,13 +496,6 @@ def test_sums_over_tensors_are_planned_alike_in_jax_and_tensorflow():
     for first, last in (("def _runs(", "    return runs\n"), ("class _Level(", "    return levels\n")):
         plans = {text[text.index(first) : text.index(last)] for text in texts}
         assert len(plans) == 1
-
-
-def flat(inputs, *paths):
-    """The inputs of a model in which these parameters have one axis."""
-    for tree in (inputs.params, *inputs.grads):
-        tree.update({path: tree[path].ravel() for path in paths})
-    return inputs
 
 
 def test_what_counts_as_a_vector_moves_as_one_of_one_axis():

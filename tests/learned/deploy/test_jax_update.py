@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from learned import optimizers
 from learned.deploy.export import export
-from tests.learned.deploy.test_export import flat, saved, without_last_layer
-from tests.learned.optimizers.test_learned_optimizers import ANOTHER_WAY, HORIZON, SHAPES, Inputs, weights
+from tests.learned.deploy.exports import saved
+from tests.learned.rules import ANOTHER_WAY, HORIZON, SHAPES, Inputs, flat, weights, without_last_layer
 
 jax = pytest.importorskip("jax", reason="JAX is not installed")
 from learned.deploy import jax_update  # noqa: E402

@@ -16,29 +16,8 @@ from learned.deploy.keras_state import Frozen, key
 from learned.optimizers import features
 from learned.outer_training import checkpoint
 from taskset.errors import ConfigError, TasksetError
-from tests.learned.optimizers.test_learned_optimizers import tensors, weights
-
-STEPS, BATCH = 13, 8
-MODES = {"eager": {"run_eagerly": True}, "graph": {"jit_compile": False}, "xla": {"jit_compile": True}}
-
-
-def data(seed=0, batches=STEPS):
-    rng = np.random.default_rng(seed)
-    return rng.normal(size=(batches * BATCH, 5)).astype(np.float32), rng.normal(size=(batches * BATCH, 2)).astype(np.float32)
-
-
-def model(seed=1):
-    layers = [keras.layers.Dense(7, "tanh", kernel_initializer=keras.initializers.GlorotUniform(seed)), keras.layers.Dense(2)]
-    layers[1].kernel_initializer = keras.initializers.GlorotUniform(seed + 1)
-    return keras.Sequential([keras.Input((5,)), *layers])
-
-
-def made(name, **changes):
-    return LearnedOptimizer(name, weights(optimizers.get(name)), **{"steps": STEPS, **changes})
-
-
-def batch(arrays, i):
-    return tuple(tf.constant(a[i * BATCH : (i + 1) * BATCH]) for a in arrays)
+from tests.learned.deploy.keras_models import BATCH, MODES, STEPS, batch, data, fit, made, model, refused
+from tests.learned.rules import tensors, weights
 
 
 def loss_of(params, x, y):
@@ -62,15 +41,6 @@ def functional(name, start, steps=STEPS):
         planned = learned.planned(STEPS, tf.float32)
         params, state = learned.update(theta, gradients, state, params, tf.constant(step), loss, held, **planned)
     return [np.asarray(p) for p in params.values()]
-
-
-def fit(keras_model, name, mode="graph", first=0, steps=STEPS):
-    if not keras_model.compiled:
-        keras_model.compile(optimizer=made(name), loss="mse", **MODES[mode])
-    x, y = (a[first * BATCH : (first + steps) * BATCH] for a in data())
-    batches = [batch(data(9), i) for i in range(-(-first // 10), 2)]
-    callbacks = [ValidationLoss(batches)] if name == "hierarchical" else []
-    return keras_model.fit(x, y, batch_size=BATCH, shuffle=False, verbose=0, callbacks=callbacks)
 
 
 @pytest.mark.parametrize(
@@ -197,12 +167,6 @@ def test_sparse_gradients_are_those_of_the_dense_ones():
     for v, g in zip(table, (sparse, tf.convert_to_tensor(sparse))):
         made("mlp").apply([g], [v])
     np.testing.assert_array_equal(*table)
-
-
-def refused(message, function):
-    with pytest.raises(ConfigError, match=message) as error:
-        function()
-    assert "\n" not in str(error.value)
 
 
 def test_a_step_that_is_refused_changes_nothing():

@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from learned.deploy.keras import LearnedOptimizer
 from taskset.errors import ConfigError
-from tests.learned.deploy.test_keras import fit, made, model, refused
-from tests.learned.optimizers.test_learned_optimizers import weights as perturbed
+from tests.learned.deploy.keras_models import fit, made, model, refused
+from tests.learned.rules import weights as perturbed
 
 NAMES = pytest.mark.parametrize("name", ["anchored", "mlp"])
 G = np.array([3.0, -4.0, 12.0], np.float32)

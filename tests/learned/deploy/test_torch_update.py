@@ -15,8 +15,8 @@ from learned import optimizers
 from learned.deploy import numpy_update
 from learned.deploy.export import export
 from taskset.errors import StoreError
-from tests.learned.deploy.test_export import flat, saved, without_last_layer
-from tests.learned.optimizers.test_learned_optimizers import ANOTHER_WAY, HORIZON, SHAPES, Inputs, weights
+from tests.learned.deploy.exports import saved
+from tests.learned.rules import ANOTHER_WAY, HORIZON, SHAPES, Inputs, flat, weights, without_last_layer
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 from learned.deploy import torch_update  # noqa: E402

@@ -11,7 +11,7 @@ from learned.evaluation import choice
 from learned.outer_training import checkpoint
 from taskset.errors import ConfigError, StoreError
 from taskset.scoring import suites
-from tests.learned.outer_training.test_outer import options, suite
+from tests.learned.trainings import options, suite
 
 NAMES = ("quadratic_family_seed3", "quadratic_family_seed4")
 RATES = {1: -20.0, 2: -6.0, 3: 8.0}  # log learning rates: of SGD that stands still, that learns, that diverges

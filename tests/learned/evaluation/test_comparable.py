@@ -10,7 +10,7 @@ from taskset.errors import StoreError
 from taskset.normalization import store
 from taskset.normalization.release import ship
 from taskset.scoring import alike, comparison, requested, suites
-from tests.learned.evaluation.test_evaluation import write_learned
+from tests.learned.evaluation.made_up_results import write_learned
 from tests.normalization import made_up_sweeps as made_up
 
 FLAT = np.ones([5, 4])

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
 from scipy import stats
 
@@ -24,7 +23,7 @@ from taskset.normalization.sweep.runner import SweepOptions
 from taskset.samplers.optimizers import opt_list_names
 from taskset.scoring import comparison, comparison_table, run_scores, speedup, statistics, suites
 from taskset.scoring.rivals import rivals_of
-from taskset.version import __version__
+from tests.learned.evaluation.made_up_results import write_learned
 from tests.normalization import made_up_sweeps as made_up
 
 # Statistics.
@@ -140,24 +139,6 @@ def test_an_optimizer_of_ones_own_is_a_row():
 
 
 # Tables from made-up curves.
-
-
-def write_learned(root, name, curves, tasks=made_up.TASKS, **changes):
-    """A result of `evaluate` by a formula: curves(task, seed) -> losses [E + 1, 4]."""
-    options = made_up.options(optimizers=[name], **changes)
-    store.check_options(root, {**options, "checkpoint": "abc"})
-    steps = np.linspace(0, options["steps"], options["evaluations"] + 1).astype(int)
-    for task in tasks:
-        columns = {column: [] for column in store.SCHEMA.names}
-        for seed in options["seeds"]:
-            losses = curves(task, seed)
-            for step, row in zip(steps, losses):
-                values = (task, name, seed, step, options["steps"], *row, not np.isfinite(row[0]), 0.0)
-                for column, value in zip(columns.values(), values):
-                    column.append(value)
-        path = store.curve_path(root, "none", catalogue.resolve(task)[0], task)
-        store.write_curves(pa.table(columns).cast(store.SCHEMA), path, {"taskset_version": __version__})
-    return root
 
 
 @pytest.fixture(scope="module")

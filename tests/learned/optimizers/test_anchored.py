@@ -10,15 +10,7 @@ from learned import optimizers
 from learned.deploy.weights import load_weights
 from learned.optimizers import anchored_muon, tensorwise
 from taskset.optimizers.muon import rows_and_columns
-from tests.learned.optimizers.test_learned_optimizers import (
-    FEW,
-    SHAPES,
-    STEPS,
-    Inputs,
-    arrays,
-    tensors,
-    weights,
-)
+from tests.learned.rules import FEW, SHAPES, STEPS, Inputs, arrays, tensors, weights
 
 BOTH = pytest.mark.parametrize("name", ["anchored", "anchored_muon"])
 

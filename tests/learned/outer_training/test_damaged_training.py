@@ -9,25 +9,7 @@ import pytest
 from learned.outer_training import checkpoint, log
 from learned.outer_training import trainer as outer
 from taskset.errors import StoreError, TasksetError
-from tests.learned.outer_training.test_events import Made
-from tests.learned.outer_training.test_outer import NAMES, options, suite, trainer
-
-
-class WithStates(Made):
-    """Made-up slots that have a state to keep."""
-
-    def dump(self):
-        return {0: (NAMES[0], 2, {"since": np.arange(3), "state|m": np.linspace(0, 1, 50)})}
-
-    def restore(self, dumped):
-        self.restored = dumped
-        for number, (_, _, leaves) in dumped.items():
-            if number != 0 or leaves["state|m"].shape != (50,):
-                raise ValueError("another shape")
-
-
-def opened(directory):
-    return trainer(directory, suite(), options(), WithStates())
+from tests.learned.trainings import NAMES, opened
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from learned.outer_training import trainer as outer
 from learned.outer_training.differences import DifferenceScales
 from learned.outer_training.task_pool import Result
 from taskset.errors import ConfigError, StoreError, TasksetError
-from tests.learned.outer_training.test_outer import NAMES, arrays_of, check_equal, options, suite, trainer
+from tests.learned.trainings import NAMES, arrays_of, check_equal, options, suite, trainer
 
 SIGMA = 0.01
 

@@ -7,7 +7,7 @@ from learned.outer_training import drawing
 from learned.outer_training.drawing import Drawing
 from taskset.errors import ConfigError
 from taskset.execution import costs
-from tests.learned.outer_training.test_outer import NAMES, options, suite
+from tests.learned.trainings import NAMES, options, suite
 
 
 @pytest.fixture

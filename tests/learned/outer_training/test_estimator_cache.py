@@ -10,7 +10,7 @@ from learned.outer_training.options import Options
 from learned.outer_training.task_pool import TaskPool
 from taskset.execution import memory
 from taskset.normalization.sweep import workers
-from tests.learned.outer_training.test_outer import suite
+from tests.learned.trainings import suite
 
 
 def test_those_asked_for_longest_ago_go_and_needed_ones_stay():

@@ -6,36 +6,13 @@ import numpy as np
 import pytest
 
 from learned import optimizers
-from learned.estimators import base
 from learned.outer_training import events
 from learned.outer_training import trainer as outer
-from learned.outer_training.task_pool import Result
-from tests.learned.outer_training.test_outer import options, suite
-
-
-class Made:
-    """Slots of made-up estimates, the same at a step whenever it is computed."""
-
-    def estimates(self, numbers, outer_step, theta):
-        rng = np.random.default_rng(outer_step)
-        families = ("quadratic_family", "losg_tasks_family", "quadratic_family")
-        found = []
-        for number in numbers:
-            loss = float("nan") if number == 1 else float(rng.uniform())
-            metrics = {"es_weight": float(rng.uniform())}
-            estimate = base.Estimate(rng.normal(size=theta.size), loss, int(rng.integers(2)), 8, metrics)
-            found.append(Result(f"task{number}", families[number], estimate))
-        return found
-
-    def dump(self):
-        return {}
-
-    def restore(self, dumped):
-        assert dumped == {}
+from tests.learned.trainings import MadeUpSlots, options, suite
 
 
 def trainer(directory):
-    return outer.Trainer(directory, suite(), options(), Made(), optimizers.get("learnable_adam"))
+    return outer.Trainer(directory, suite(), options(), MadeUpSlots(), optimizers.get("learnable_adam"))
 
 
 def scalars(directory):

@@ -10,8 +10,8 @@ from learned.outer_training.task_pool import TaskPool, completed
 from learned.outer_training.trainer import _of_groups
 from learned.outer_training.workers import Workers
 from taskset.errors import ConfigError
-from tests.learned.outer_training.test_outer import NAMES, check_equal, fresh, options, suite, trainer
-from tests.learned.unrolling.test_rescaling import plain
+from tests.learned.problems import multiplicative_problem
+from tests.learned.trainings import NAMES, check_equal, fresh, options, suite, trainer
 
 
 def drawn(rng, n):
@@ -32,9 +32,9 @@ def test_the_mean_over_groups_is_the_estimate_of_all_pairs(name, differences):
             resumed=lambda rng, n: n + rng.integers(0, 2, len(n)),
             groups=groups,
         )
-        return estimators.get(name)(plain(), settings, mode="graph_loop")
+        return estimators.get(name)(multiplicative_problem(), settings, mode="graph_loop")
 
-    whole, part, theta = made(1), made(3), plain().theta(0)
+    whole, part, theta = made(1), made(3), multiplicative_problem().theta(0)
     of_all, of_groups = whole.init(5), [part.init(5, group) for group in range(3)]
     ends = []
     for _ in range(8):

@@ -12,7 +12,7 @@ import pytest
 
 from learned.outer_training import checkpoint, events, trainer
 from taskset.scoring import suites
-from tests.learned.outer_training.test_outer import NAMES, suite
+from tests.learned.trainings import NAMES, suite
 
 STEPS = 60
 OPTIONS = (

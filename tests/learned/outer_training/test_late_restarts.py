@@ -9,8 +9,8 @@ from learned.outer_training.length_schedules import Resumed
 from learned.outer_training.task_pool import TaskPool
 from taskset.errors import ConfigError
 from taskset.random import seeds
-from tests.learned.outer_training.test_outer import NAMES, check_equal, fresh, options, suite, trainer
-from tests.learned.unrolling.test_rescaling import plain
+from tests.learned.problems import multiplicative_problem
+from tests.learned.trainings import NAMES, check_equal, fresh, options, suite, trainer
 
 
 class NoUnroll:
@@ -31,10 +31,12 @@ def test_a_resumed_episode_is_the_longer_one(name):
     """Episodes of 7 steps, resumed up to 14, give the estimates of episodes of 14, to the last bit."""
     found = {}
     for length, resumed in ((14, base.never), (7, lambda rng, lengths: np.where(lengths == 7, 14, lengths))):
-        made = estimators.get(name)(plain(), base.Settings(pairs=3, steps=4, resumed=resumed), mode="graph_loop")
+        made = estimators.get(name)(multiplicative_problem(), base.Settings(pairs=3, steps=4, resumed=resumed), mode="graph_loop")
         state, rows = made.init(1), []
         for _ in range(8):
-            estimate, state = made.estimate(plain().theta(0), state, lambda rng, n, length=length: np.full(n, length))
+            estimate, state = made.estimate(
+                multiplicative_problem().theta(0), state, lambda rng, n, length=length: np.full(n, length)
+            )
             rows.append((estimate.loss, *estimate.gradient))
         found[length] = np.array(rows)
     np.testing.assert_array_equal(found[7], found[14])

@@ -17,7 +17,7 @@ from taskset.errors import ConfigError, StoreError, TasksetError, UnknownName
 from taskset.random import seeds
 from taskset.scoring import suites
 from taskset.scoring.suite import split_of
-from tests.learned.outer_training.test_outer import NAMES, options, suite
+from tests.learned.trainings import NAMES, options, suite
 
 
 def test_length_schedules():

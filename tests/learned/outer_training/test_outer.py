@@ -1,6 +1,5 @@
 """Outer training: the task pool, workers, checkpoints, and resuming as if nothing had happened."""
 
-import copy
 import os
 import signal
 import threading
@@ -10,41 +9,15 @@ import numpy as np
 import pytest
 
 import learned  # noqa: F401
-from learned import optimizers
 from learned.estimators import base
 from learned.outer_training import checkpoint, objectives, session
 from learned.outer_training import trainer as outer
 from learned.outer_training.options import DEFAULTS, Options
 from learned.outer_training.task_pool import Result, TaskPool
 from learned.outer_training.workers import Workers
-from taskset import catalogue
 from taskset.errors import ConfigError, StoreError, TasksetError
 from taskset.scoring import suites
-
-SCALES = {"train": (2.4, 0.1), "valid_outer": (2.4, 0.4)}
-NAMES = ("losg_tasks_family_seed0", "quadratic_family_seed3", "quadratic_family_seed4")
-
-
-def suite(names=NAMES, horizon=100, split="train"):
-    entries = tuple(suites.Entry(name, catalogue.resolve(name)[0], split, SCALES) for name in names)
-    return suites.Suite("tests", 1, "synthetic", horizon, entries)
-
-
-def options(**changes):
-    small = {"pairs": 2, "steps": 4, "lengths": "log_uniform:5:12", "slots": 3, "tasks_per_step": 2, "first_lengths": "spread"}
-    return Options(**{"optimizer": "learnable_adam", "seed": 3, "warm_up": 3, "learning_rate": 0.05, **small, **changes})
-
-
-def fresh(pool):
-    """Slots as a new process has them, with the programs compiled before."""
-    other = copy.copy(pool)
-    other.slots = {}
-    return other
-
-
-def trainer(directory, suite, options, pool):
-    return outer.Trainer(directory, suite, options, pool, optimizers.get(options.optimizer))
-
+from tests.learned.trainings import NAMES, arrays_of, check_equal, fresh, options, suite, trainer
 
 # Mathematics of the outer step.
 
@@ -118,22 +91,9 @@ def test_intervals_of_checkpoints_are_checked(tmp_path, pes_pool, every):
 # Killed and resumed; any number of workers.
 
 
-def arrays_of(path):
-    found = checkpoint.load(path / outer.LATEST)
-    return found.meta, found.arrays
-
-
 @pytest.fixture(scope="module")
 def pes_pool():
     return TaskPool(suite(NAMES[1:]), options())
-
-
-def check_equal(one, other):
-    (meta_a, arrays_a), (meta_b, arrays_b) = arrays_of(one), arrays_of(other)
-    assert meta_a == meta_b and set(arrays_a) == set(arrays_b)
-    for name, array in arrays_a.items():
-        np.testing.assert_array_equal(array, arrays_b[name], err_msg=name)
-    assert (one / outer.LOG).read_text() == (other / outer.LOG).read_text()
 
 
 @pytest.mark.parametrize("estimator", ["pes", "es_single", "es_truncated", "es_full"])

@@ -9,7 +9,7 @@ from learned.estimators import base
 from learned.outer_training import outer_optimizer
 from learned.outer_training.task_pool import Result
 from taskset.errors import TasksetError
-from tests.learned.outer_training.test_outer import options, suite, trainer
+from tests.learned.trainings import options, suite, trainer
 
 
 class Known:

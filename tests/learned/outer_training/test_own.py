@@ -17,7 +17,7 @@ from taskset.catalogue import get_task
 from taskset.errors import ConfigError, StoreError
 from taskset.execution import loop
 from taskset.tasks.initializers import constant
-from tests.learned.outer_training.test_outer import suite
+from tests.learned.trainings import suite
 
 TASK = "quadratic_family_seed3"
 

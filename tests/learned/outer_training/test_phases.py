@@ -17,7 +17,7 @@ from learned.unrolling.problem import Problem
 from taskset.catalogue import get_task
 from taskset.errors import ConfigError
 from taskset.scoring import suites
-from tests.learned.outer_training.test_outer import NAMES, arrays_of, check_equal, fresh, options, suite
+from tests.learned.trainings import NAMES, arrays_of, check_equal, fresh, options, suite
 
 ADAM = optimizers.get("learnable_adam")
 START = {path: np.float32(value) for path, value in zip(ADAM.shapes, (-3.0, -2.0, -5.0, -16.0))}

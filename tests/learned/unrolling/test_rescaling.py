@@ -6,48 +6,18 @@ import tensorflow as tf
 
 from learned.estimators import base, episodes
 from learned.estimators.pes import PES
-from learned.optimizers.base import LearnedOptimizer
 from learned.outer_training import objectives
 from learned.unrolling import rescaling
 from learned.unrolling.backpropagation import BackpropagatedUnroll
-from learned.unrolling.problem import Problem
 from learned.unrolling.rescaling import RescaledProblem
 from learned.unrolling.unroll import Unroll
-from taskset.tasks.base import Model, Task
-from taskset.tasks.initializers import constant
-from taskset.tasks.starts import normal, parameter
+from tests.learned.problems import mixed_task, multiplicative, multiplicative_problem
 
 SHAPES = {"a": (3, 2), "b": (4,), "c": ()}
 
 
-def own_task():
-    """A task without data whose loss mixes two tensors: not separable, not homogeneous."""
-
-    def forward(batch, key):
-        a, b = parameter("a", [3], normal(1.0)), parameter("b", [2, 2], normal(0.5))
-        return tf.reduce_sum(tf.sin(a)) + tf.reduce_sum(b**2) * tf.reduce_sum(a**2) + tf.reduce_sum(b**3)
-
-    return Task("own", "own", {}, Model(forward), "none")
-
-
-def multiplicative():
-    """w <- w (1 - theta sign(g w)), the last gradient in its state: (s w, g / s) moves as (w, g) does, whatever s > 0 is."""
-
-    def update(theta, grads, state, params, step, loss, validation_loss):
-        return {path: w * (1 - theta["rate"] * tf.sign(grads[path] * w)) for path, w in params.items()}, {"gradient": grads}
-
-    def init(theta, params):
-        return {"gradient": {path: tf.zeros_like(w) for path, w in params.items()}}
-
-    return LearnedOptimizer("multiplicative", {"rate": ((), constant(0.02))}, init, update)
-
-
-def plain():
-    return Problem(own_task(), multiplicative(), objectives.get("train"), objectives.unscaled, tf.float64)
-
-
 def rescaled(kind):
-    return RescaledProblem(kind, own_task(), multiplicative(), objectives.get("train"), objectives.unscaled, tf.float64)
+    return RescaledProblem(kind, mixed_task(), multiplicative(), objectives.get("train"), objectives.unscaled, tf.float64)
 
 
 def estimates(problem, count=4):
@@ -62,7 +32,7 @@ def estimates(problem, count=4):
 @pytest.mark.parametrize("kind", rescaling.KINDS)
 def test_a_rule_that_is_scale_invariant_sees_the_same_losses(kind):
     """Across resets, where every pair draws a new s: losses and outer gradients are those without augmentation."""
-    expected, _ = estimates(plain())
+    expected, _ = estimates(multiplicative_problem())
     found, state = estimates(rescaled(kind))
     for (loss, gradient), (plain_loss, plain_gradient) in zip(found, expected):
         assert loss == pytest.approx(plain_loss, rel=1e-9)
@@ -120,7 +90,7 @@ def test_scales_are_drawn_as_their_kind_says():
 def test_backpropagation_goes_through_it():
     """d L / d theta by backpropagation is the same with the augmentation, as the losses are."""
     gradients = []
-    for problem in (plain(), rescaled("tensor")):
+    for problem in (multiplicative_problem(), rescaled("tensor")):
         unroll = BackpropagatedUnroll(problem, 2, 1, 4, "graph_loop")
         truncation = episodes.next_truncation(unroll, episodes.start(3, 2), lambda rng, n: np.full(n, 4), base.together)
         theta = tf.tile(tf.constant(problem.theta(0))[None], [2, 1])
