@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from taskset import catalogue, plugins, registry
 from taskset.execution.runtime import start_tensorflow
 
 pytest.register_assert_rewrite("tests.learned", "tests.small")  # values are shown where asserts of shared modules fail, too
@@ -20,6 +21,23 @@ def real_data_dir():
     if not place:
         pytest.skip("TFDS_DATA_DIR is not set: no real data here")
     return place
+
+
+@pytest.fixture
+def registered_here():
+    """Forgets the names that a test registers, and the files that it gives to `--import`.
+
+    Names alone: what the package's families are may change under a test, as builders come when they are first asked for.
+    """
+    catalogue.load()
+    tables = (registry._families, registry._fixed, registry._optimizers, *plugins._tables)
+    names, modules = [set(table) for table in tables], set(sys.modules)
+    yield
+    for table, before in zip(tables, names):
+        for name in [name for name in table if name not in before]:
+            del table[name]
+    for name in [name for name in sys.modules if name not in modules and name.startswith("taskset_plugin_")]:
+        del sys.modules[name]
 
 
 @pytest.fixture

@@ -24,18 +24,7 @@ OWN = {
     "own_objective": ("--objective", "small_weights"),
 }
 TABLES = (registry.optimizers, registry.estimators, registry.objectives)
-
-
-@pytest.fixture(autouse=True)
-def registered_here():
-    """Forgets what a test registers."""
-    before, modules = [dict(table._registered) for table in TABLES], set(sys.modules)
-    yield
-    for table, entries in zip(TABLES, before):
-        table._registered.clear()
-        table._registered.update(entries)
-    for name in [name for name in sys.modules if name not in modules and name.startswith("taskset_plugin_")]:
-        del sys.modules[name]
+pytestmark = pytest.mark.usefixtures("registered_here")
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.kind)

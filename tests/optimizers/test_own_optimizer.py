@@ -1,7 +1,6 @@
 """Optimizers of a user's own, registered under a name: everywhere where a name of the package works."""
 
 import functools
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,17 +18,7 @@ from taskset.samplers.optimizers import all_optimizers, fixed_optimizers
 
 OWN = Path(__file__).parents[2] / "examples" / "own_optimizer.py"  # not imported: --import is to do that
 TASK = "quadratic_family_seed12"  # without noise
-
-
-@pytest.fixture(autouse=True)
-def registered_here():
-    """Forgets what a test registers."""
-    before, modules = dict(registry._optimizers), set(sys.modules)
-    yield
-    registry._optimizers.clear()
-    registry._optimizers.update(before)
-    for name in [name for name in sys.modules if name not in modules and name.startswith("taskset_plugin_")]:
-        del sys.modules[name]
+pytestmark = pytest.mark.usefixtures("registered_here")
 
 
 @pytest.fixture

@@ -19,19 +19,7 @@ import taskset
 def sample(seed):
     return {{"made_by": {maker!r}}}
 """
-
-
-@pytest.fixture(autouse=True)
-def registered_here():
-    """Forgets what a test registers."""
-    catalogue.families()
-    families, fixed, modules = dict(registry._families), dict(registry._fixed), set(sys.modules)
-    yield
-    for now, before in ((registry._families, families), (registry._fixed, fixed)):
-        now.clear()
-        now.update(before)
-    for name in [name for name in sys.modules if name not in modules and name.startswith("taskset_plugin_")]:
-        del sys.modules[name]
+pytestmark = pytest.mark.usefixtures("registered_here")
 
 
 def written(path, text):

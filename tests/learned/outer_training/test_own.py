@@ -20,17 +20,7 @@ from taskset.tasks.initializers import constant
 from tests.learned.trainings import suite
 
 TASK = "quadratic_family_seed3"
-
-
-@pytest.fixture(autouse=True)
-def registered_here():
-    """Forgets what a test registers."""
-    tables = (registry.optimizers, registry.estimators, registry.objectives)
-    before = [dict(table._registered) for table in tables]
-    yield
-    for table, entries in zip(tables, before):
-        table._registered.clear()
-        table._registered.update(entries)
+pytestmark = pytest.mark.usefixtures("registered_here")
 
 
 def train(directory, steps=1, **chosen):
