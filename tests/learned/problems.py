@@ -107,5 +107,5 @@ def digits(name="learnable_adam", kind="train", dtype=tf.float32):
     return Problem(task, optimizers.get(name), objectives.get(kind), objectives.LossScale(2.5, 0.5), dtype)
 
 
-def first_truncation(unroll, seed=0, lengths=50):
-    return episodes.next_truncation(unroll, episodes.start(seed, unroll.pairs), of_length(lengths), base.together)
+def first_truncation(unroll):
+    return episodes.next_truncation(unroll, episodes.start(0, unroll.pairs), of_length(50), base.together)

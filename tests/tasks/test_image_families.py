@@ -15,14 +15,14 @@ from taskset.tasks.base import Task
 from taskset.tasks.made_family import made_degrees
 from taskset.tasks.maf_family import published_degrees
 from taskset.tasks.nvp_family import coupling_inverse
-from tests.small import TINY, TinyImages, shaken
+from tests.small import TINY, RandomImages, shaken
 from tests.twins import images as twins
 
 KEY = 3
 
 
-ODD = TinyImages((9, 7, 1))
-FEW = TinyImages((3, 3, 1))  # an odd number of pixels, and fewer than there are hidden units
+ODD = RandomImages(4, (9, 7, 1))
+FEW = RandomImages(4, (3, 3, 1))  # an odd number of pixels, and fewer than there are hidden units
 W = ["glorot_uniform", None]
 CONV = {
     "strides": [[1, 1], [2, 2]], "hidden_units": [3, 4], "activation": "tanh", "w_init": W, "padding": ["VALID", "SAME"],

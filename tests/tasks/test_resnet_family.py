@@ -8,11 +8,11 @@ from taskset import catalogue
 from taskset.catalogue import get_task
 from taskset.tasks.base import Task
 from tests import small
-from tests.small import TINY, TinyImages, shaken
+from tests.small import TINY, RandomImages, shaken
 from tests.twins import images as twins
 from tests.twins.residual_nets import resnet_family
 
-ODD = TinyImages((9, 7, 1))
+ODD = RandomImages(4, (9, 7, 1))
 CONFIG = {
     "stem": {"kernel": 3, "channels": 4, "stride": 2, "max_pool": False},
     "block": "basic", "blocks": [[4, 4, 1], [6, 6, 2]], "pre_activation": True, "norm": ["batch_norm", None],

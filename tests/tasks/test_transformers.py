@@ -104,7 +104,7 @@ def test_every_patch_sees_every_other():
 
 @pytest.mark.parametrize("family, config, data", [("transformer_lm_family", TEXT, TOKENS), ("vit_family", IMAGES, TINY)])
 def test_only_dropout_is_random(family, config, data):
-    batch = TINY.examples() if data is TINY else next(make(family, config, data).batches("train", 0))
+    batch = next(make(family, config, data).batches("train", 0))
     found = {}
     for rate in (None, 0.2):
         task = make(family, {**config, "dropout": rate}, data)
@@ -120,7 +120,7 @@ def test_only_dropout_is_random(family, config, data):
 def test_gradients_of_several_copies_in_one_program(family, config, data):
     """Training of learned optimizers unrolls many copies at once; that needs a batched form of every operation."""
     task = make(family, {**config, "dropout": 0.2, "gated": True, "tied": True, "positions": "sinusoid"}, data)
-    batch = TINY.examples() if data is TINY else next(task.batches("train", 0))
+    batch = next(task.batches("train", 0))
     each = [shaken(task, seed=seed) for seed in (0, 1)]
     stacked = {path: tf.stack([params[path] for params in each]) for path in each[0]}
     losses, gradients = batched(lambda one: task.value_and_gradients(one, batch, 3), stacked)

@@ -1,6 +1,7 @@
-"""Checkpoints to be exported."""
+"""Checkpoints to be exported, and what the optimizers made of them refuse."""
 
 import numpy as np
+import pytest
 
 from learned import optimizers
 from learned.outer_training import checkpoint
@@ -15,3 +16,10 @@ def saved(path, name, **changes):
     arrays = {f"theta/{w}": a for w, a in theta.items()} | {"adam/x": np.zeros(3), "slot/0/since": np.zeros(2)}
     checkpoint.save(path, meta, arrays)
     return theta
+
+
+def refused(message, function, error=ValueError):
+    """`function()` raises an error of one line."""
+    with pytest.raises(error, match=message) as caught:
+        function()
+    assert "\n" not in str(caught.value)

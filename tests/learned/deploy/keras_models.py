@@ -1,16 +1,19 @@
 """A small Keras model, its training by a learned optimizer, and what such an optimizer refuses."""
 
+import functools
+
 import keras
 import numpy as np
-import pytest
 import tensorflow as tf
 
 from learned import optimizers
 from learned.deploy.keras import LearnedOptimizer, ValidationLoss
 from taskset.errors import ConfigError
+from tests.learned.deploy import exports
 from tests.learned.rules import weights
 
 STEPS, BATCH = 13, 8
+refused = functools.partial(exports.refused, error=ConfigError)
 MODES = {"eager": {"run_eagerly": True}, "graph": {"jit_compile": False}, "xla": {"jit_compile": True}}
 
 
@@ -40,9 +43,3 @@ def fit(keras_model, name, mode="graph", first=0, steps=STEPS):
     batches = [batch(data(9), i) for i in range(-(-first // 10), 2)]
     callbacks = [ValidationLoss(batches)] if name == "hierarchical" else []
     return keras_model.fit(x, y, batch_size=BATCH, shuffle=False, verbose=0, callbacks=callbacks)
-
-
-def refused(message, function):
-    with pytest.raises(ConfigError, match=message) as error:
-        function()
-    assert "\n" not in str(error.value)

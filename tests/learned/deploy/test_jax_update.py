@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from learned import optimizers
 from learned.deploy.export import export
-from tests.learned.deploy.exports import saved
+from tests.learned.deploy.exports import refused, saved
 from tests.learned.rules import ANOTHER_WAY, HORIZON, SHAPES, Inputs, flat, weights, without_last_layer
 
 jax = pytest.importorskip("jax", reason="JAX is not installed")
@@ -130,12 +130,6 @@ def test_what_has_no_numbers_is_left_out():
             updates, _ = jax.jit(optimizer.update)(params, optimizer.init(params), params, value=1.0)
             found.append(updates)
         assert found[0]["none"].shape == (0, 3) and np.array_equal(found[0]["w"], found[1]["w"]) and found[0]["w"].all()
-
-
-def refused(message, function):
-    with pytest.raises(ValueError, match=message) as error:
-        function()
-    assert "\n" not in str(error.value)
 
 
 @PLANNED

@@ -15,7 +15,7 @@ from learned import optimizers
 from learned.deploy import numpy_update
 from learned.deploy.export import export
 from taskset.errors import StoreError
-from tests.learned.deploy.exports import saved
+from tests.learned.deploy.exports import refused, saved
 from tests.learned.rules import ANOTHER_WAY, HORIZON, SHAPES, Inputs, flat, weights, without_last_layer
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
@@ -404,12 +404,6 @@ def test_clipped_gradients_are_those_it_sees():
             optimizer.step(loss=1.0)
         found.append(p.detach().numpy())
     np.testing.assert_allclose(*found, rtol=1e-5)
-
-
-def refused(message, function):
-    with pytest.raises(ValueError, match=message) as error:
-        function()
-    assert "\n" not in str(error.value)
 
 
 def test_what_is_refused():
