@@ -13,8 +13,7 @@ import tensorflow as tf
 
 from learned import optimizers
 from learned.deploy import numpy_update
-from learned.deploy.export import READERS, export, load_weights, rules
-from learned.optimizers import tensorwise
+from learned.deploy.export import export, load_weights
 from taskset.errors import StoreError, UnknownName
 from tests.learned.deploy.exports import saved
 from tests.learned.rules import ANOTHER_WAY, EVERY, FEW, HORIZON, SHAPES, STEPS, Inputs, flat, weights, without_last_layer
@@ -480,22 +479,6 @@ def test_steps_that_are_missing(tmp_path):
     optimizer, params = numpy_update.LearnedOptimizer("anchored", theta, 10), {"w": np.ones((3, 2), np.float32)}
     with pytest.raises(ValueError, match="reads the train loss"):
         optimizer.update(params, optimizer.init(params), params, 0)
-
-
-def test_all_readers_read_alike():
-    """Each is used alone, so each has the text; it is one text."""
-    texts = [Path(numpy_update.__file__).with_name(name).read_text() for name in READERS.values()]
-    sections = {text[text.index("# Reading an export:") : text.index("# End of reading an export.")] for text in texts}
-    assert len(texts) == 3 and len(sections) == 1
-    assert [rules(text) for text in texts[:1]] == [list(numpy_update.RULES)]
-    assert all(set(rules(text)) == set(numpy_update.RULES) - {"hierarchical"} for text in texts[1:])
-
-
-def test_sums_over_tensors_are_planned_alike_in_jax_and_tensorflow():
-    texts = [Path(numpy_update.__file__).with_name("jax_update.py").read_text(), Path(tensorwise.__file__).read_text()]
-    for first, last in (("def _runs(", "    return runs\n"), ("class _Level(", "    return levels\n")):
-        plans = {text[text.index(first) : text.index(last)] for text in texts}
-        assert len(plans) == 1
 
 
 def test_what_counts_as_a_vector_moves_as_one_of_one_axis():
