@@ -16,8 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import report
-from benchmarks.sweep import watch
+from benchmarks import processes, report
 
 MOST_MS = 5.0
 
@@ -73,7 +72,7 @@ def watched(names, steps, cache, path):
     """(wall seconds, peak {"VmRSS": MiB, ..} of a worker, [lines]) of one pass."""
     environment = {**os.environ, "TASKSET_COMPILE_CACHE": str(cache)}
     command = [sys.executable, "-m", "benchmarks.compile", "--child", str(path), "--steps", str(steps), "--names", *names]
-    seen, wall = watch(command, "RssAnon", environment)
+    seen, wall = processes.watch(command, "RssAnon", environment)
     peak = max((memory for memory, _ in seen.values()), key=lambda m: m["RssAnon"])
     return wall, peak, [json.loads(line) for line in Path(path).read_text().splitlines()]
 

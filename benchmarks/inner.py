@@ -16,44 +16,11 @@ Prints the section "inner" of docs/benchmarks.md; --publish writes it.
 """
 
 import argparse
-import multiprocessing
 import os
 import statistics
 
-from benchmarks import inner_parts, inner_tasks, report
+from benchmarks import inner_parts, inner_tasks, processes, report
 from benchmarks.inner_sides import CHECKED, LEARNING_RATE, Jax, Ours
-
-
-def _serve(pipe, side, core):
-    os.sched_setaffinity(0, {core})
-    side = side()
-    while (request := pipe.recv()) is not None:
-        method, *args = request
-        pipe.send(getattr(side, method)(*args))
-
-
-class Process:
-    """A side in a process of its own; `ask` calls one of its methods."""
-
-    def __init__(self, side, core):
-        context = multiprocessing.get_context("spawn")
-        self._pipe, there = context.Pipe()
-        self._process = context.Process(target=_serve, args=(there, side, core), daemon=True)
-        self._process.start()
-        there.close()
-
-    def ask(self, *request):
-        """The answer; ends the program where the side has died, whose message is on stderr."""
-        self._pipe.send(request)
-        try:
-            return self._pipe.recv()
-        except EOFError:
-            raise SystemExit(1) from None
-
-    def close(self):
-        """End the process."""
-        self._pipe.send(None)
-        self._process.join()
 
 
 def _line(ours, jax, name, rounds, all_modes):
@@ -137,7 +104,7 @@ def main():
     report.publish_option(parser)
     args = parser.parse_args()
     report.require_whole(parser, args, "lines", "modes")
-    lines, ours, jax = [], Process(Ours, args.core), Process(Jax, args.core)
+    lines, ours, jax = [], processes.Process(Ours, args.core), processes.Process(Jax, args.core)
     for name in inner_tasks.names():
         if any(part in name for part in args.lines):
             for line in _line(ours, jax, name, args.rounds, args.modes):

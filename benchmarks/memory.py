@@ -18,8 +18,7 @@ import threading
 import time
 from pathlib import Path
 
-from benchmarks import report
-from benchmarks.sweep import children, cpu_seconds
+from benchmarks import processes, report
 
 PARTS = ("Pss", "Rss", "Anonymous")
 SECONDS = 0.5  # between two looks
@@ -33,12 +32,6 @@ def candidates(horizon, max_milliseconds, max_parameters):
     return dataclasses.replace(made, tasks=tuple(dataclasses.replace(entry, split="train") for entry in made.tasks))
 
 
-def memory(pid):
-    """{"Pss": MiB, ..} of a process: shared pages count in parts (Pss), as a whole (Rss), not at all (Anonymous)."""
-    lines = [line.split() for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]]
-    return {line[0].rstrip(":"): int(line[1]) / 1024 for line in lines if line[0].rstrip(":") in PARTS}
-
-
 class Watch:
     """Looks at the workers of this process from a thread; a context manager. peaks: {part: MiB}, of any worker."""
 
@@ -48,9 +41,9 @@ class Watch:
 
     def _look(self):
         while not self._over.wait(SECONDS):
-            for pid in children(os.getpid()):
+            for pid in processes.children(os.getpid()):
                 try:
-                    found, self.cpu[pid] = memory(pid), cpu_seconds(pid)
+                    found, self.cpu[pid] = processes.proportional_mib(pid), processes.cpu_seconds(pid)
                 except (OSError, IndexError):  # one that has just ended
                     continue
                 self.pids.add(pid)

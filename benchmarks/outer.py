@@ -21,8 +21,7 @@ import time
 
 import numpy as np
 
-from benchmarks import report
-from benchmarks.inner import Process
+from benchmarks import processes, report
 
 TASK, SCALE = "Digits_mlp32_bs128", (2.4, 0.1)
 PAIRS, STEPS, LENGTH, SIGMA, RATE, CLIP = 16, 20, 100, 0.01, 1e-3, 0.1
@@ -162,9 +161,9 @@ class Jax(Side):
 
 
 def _line(optimizer, estimator, rounds, core):
-    ours = Process(Ours, core)
+    ours = processes.Process(Ours, core)
     ours_import, ours_first, shared = ours.ask("first", optimizer, estimator)
-    others = {axis: Process(Jax, core) for axis in (0, -1)}
+    others = {axis: processes.Process(Jax, core) for axis in (0, -1)}
     firsts = {axis: other.ask("first", optimizer, estimator, axis, shared) for axis, other in others.items()}
     truncations = ours.ask("truncations")
     difference = [max(pair) for pair in zip(*(other.ask("check", truncations, shared["theta"]) for other in others.values()))]

@@ -18,8 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import report
-from benchmarks.sweep import children, cpu_seconds
+from benchmarks import processes, report
 
 WORKERS, SLOTS = 2, 16
 GROUPS, START = (1, 2), 30  # outer steps in which every slot is met
@@ -47,9 +46,9 @@ class Training:
             tasks_per_step=4, episodes=10**6, groups=groups,
         )  # fmt: skip
         place = stack.enter_context(tempfile.TemporaryDirectory())
-        before = set(children(os.getpid()))
+        before = set(processes.children(os.getpid()))
         self.trainer = stack.enter_context(session.open_trainer(suite, options, Path(place), workers=WORKERS, memory=6000))
-        self.workers = sorted(set(children(os.getpid())) - before)
+        self.workers = sorted(set(processes.children(os.getpid())) - before)
 
     def turn(self, steps):
         """(wall, CPU seconds of all workers) of so many outer steps."""
@@ -58,7 +57,7 @@ class Training:
         return time.perf_counter() - start, self._cpu() - cpu
 
     def _cpu(self):
-        return sum(cpu_seconds(pid) for pid in self.workers)
+        return sum(processes.cpu_seconds(pid) for pid in self.workers)
 
 
 def main():

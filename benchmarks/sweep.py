@@ -11,57 +11,18 @@ shared file pages) and the share of time that the cores were busy.
 import argparse
 import json
 import multiprocessing
-import os
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import report
+from benchmarks import processes, report
 from taskset.normalization import store
 
 # Of cifar10, the longest first, so that both workers are busy to the end; and some without data, whose runs go in one program.
 IMAGES = ("conv_pooling_family_seed88", "mlp_ae_family_seed28", "mlp_family_seed169", "mlp_family_seed10")
 TASKS = (*IMAGES, *(f"losg_tasks_family_seed{seed}" for seed in (1, 8, 30)), "quadratic_family_seed13")
 PARTS = ("train", "evaluate", "compile", "draw", "start", "build", "open", "total")
-TICKS = os.sysconf("SC_CLK_TCK")
-
-
-def children(pid):
-    """Process ids of the workers of a baseline process (its tracker of shared resources is none)."""
-    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [p for p in listed if "spawn_main" in Path(f"/proc/{p}/cmdline").read_text()]
-
-
-def memory(pid):
-    """{"RssAnon": MiB, "RssFile": MiB, ..} of a process."""
-    lines = [line.split() for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith(("Rss", "VmRSS"))]
-    return {line[0].rstrip(":"): int(line[1]) / 1024 for line in lines}
-
-
-def cpu_seconds(pid):
-    """Processor time of a process so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
-def watch(command, by="VmRSS", environment=None):
-    """Run a command; {worker: (memory dict when `by` was largest, cpu seconds)}, wall seconds."""
-    start, seen = time.perf_counter(), {}
-    process = subprocess.Popen(command, env=environment)
-    while process.poll() is None:
-        try:
-            for pid in children(process.pid):
-                now, cpu = memory(pid), cpu_seconds(pid)
-                before = seen.get(pid, ({by: 0.0}, 0.0))[0]
-                seen[pid] = (max(before, now, key=lambda m: m[by]), cpu)
-        except (OSError, IndexError):  # a worker that has just ended
-            pass
-        time.sleep(0.2)
-    if process.returncode:
-        sys.exit(f"{' '.join(command)} ended with status {process.returncode}")
-    return seen, time.perf_counter() - start
 
 
 def single(name, source, data_dir, steps):
@@ -135,7 +96,7 @@ def main():
     with tempfile.TemporaryDirectory() as root:
         command = [sys.executable, "-m", "taskset", "baseline", *TASKS, "--source", options.source, "--steps", str(options.steps)]
         command += ["--seeds", "3", "--batches", "5", "--out", root]
-        workers, wall = watch(command + (["--data-dir", options.data_dir] if options.data_dir else []))
+        workers, wall = processes.watch(command + (["--data-dir", options.data_dir] if options.data_dir else []))
         rows = costs(root, singles)
     memories = [
         [f"worker {i + 1}", f"{m['VmRSS']:.0f}", f"{m['RssFile']:.0f}", f"{cpu / wall:.0%}"]
