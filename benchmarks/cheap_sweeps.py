@@ -66,17 +66,17 @@ def main():
     parser.add_argument("--against", type=Path, metavar="CHECKOUT", help="Measure another checkout of the repository in turn.")
     parser.add_argument("--one", metavar="TASK", help="Sweep one task and print its core-seconds as JSON.")
     parser.add_argument("--publish", action="store_true", help="Write the section of docs/benchmarks.md.")
-    options = parser.parse_args()
-    if options.one:
-        print(json.dumps(one(options.one, options.steps)))
+    arguments = parser.parse_args()
+    if arguments.one:
+        print(json.dumps(one(arguments.one, arguments.steps)))
         return
     from benchmarks import report
 
-    trees = {"before": options.against, "": Path(__file__).resolve().parents[1]}
+    trees = {"before": arguments.against, "": Path(__file__).resolve().parents[1]}
     rows, sums = [], {which: [0.0, 0.0] for which, tree in trees.items() if tree}
     for name in TASKS:
         for which, both in sums.items():
-            spent = measured(name, options.steps, trees[which])
+            spent = measured(name, arguments.steps, trees[which])
             training, total = spent["train"] + spent["draw"], sum(spent.values())
             both[:] = both[0] + training, both[1] + total
             beside = [f"{spent.get(part, 0.0):.1f}" for part in BESIDE]
@@ -84,10 +84,10 @@ def main():
             print(" ".join(rows[-1]), file=sys.stderr, flush=True)
     for which, (training, total) in sums.items():
         rows.append([f"all {which}".strip(), f"{training:.1f}", *[""] * len(BESIDE), f"{total:.1f}", f"{total / training:.2f}"])
-    if options.against:
+    if arguments.against:
         saved = 1 - sums[""][1] / sums["before"][1]
         rows.append(["saved", "", *[""] * len(BESIDE), f"{saved:.0%}", ""])
-    short = f" Measured on {options.steps:,} steps, times what is left out." if options.steps != SETTING else ""
+    short = f" Measured on {arguments.steps:,} steps, times what is left out." if arguments.steps != SETTING else ""
     text = f"""## Sweeps of cheap tasks
 
 `python -m benchmarks.cheap_sweeps`: core-seconds of a sweep in the setting of the baselines (17 learning rates x 2 seeds x
@@ -97,9 +97,7 @@ their batches; the last column is the total over that.{short}
 {report.table(["task", "steps", *BESIDE, "total", "total / steps"], rows)}
 
 Load average at the end: {os.getloadavg()[0]:.1f}. {report.conditions("taskset", "tensorflow", "numpy")}"""
-    print(text)
-    if options.publish:
-        report.write_section("cheap_sweeps", text)
+    report.show(arguments, "cheap_sweeps", text)
 
 
 if __name__ == "__main__":

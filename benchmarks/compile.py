@@ -114,9 +114,7 @@ last bit.
 {report.table(header, rows)}
 
 {report.conditions("tensorflow", "numpy")}."""
-    print(text)
-    if arguments.publish:
-        report.write_section("compile", text)
+    report.show(arguments, "compile", text)
 
 
 if __name__ == "__main__":

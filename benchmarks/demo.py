@@ -24,9 +24,7 @@ def main():
 x 2 seeds x 300 steps, curves, normalizers and the plot.
 
 {report.conditions("tensorflow", "numpy")}"""
-    print(text)
-    if arguments.publish:
-        report.write_section("demo", text)
+    report.show(arguments, "demo", text)
 
 
 if __name__ == "__main__":

@@ -298,24 +298,23 @@ def main():
     parser.add_argument("--results", type=Path, help="JSON file of results, continued where it exists.")
     parser.add_argument("--measure", choices=SIDES, help=argparse.SUPPRESS)
     report.publish_option(parser)
-    args = parser.parse_args()
-    if args.measure:
+    arguments = parser.parse_args()
+    if arguments.measure:
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-        print(json.dumps(measure(args.measure, args.repeats)))
+        print(json.dumps(measure(arguments.measure, arguments.repeats)))
         return
-    found = json.loads(args.results.read_text()) if args.results and args.results.exists() else {}
-    for side in args.side:
+    found = json.loads(arguments.results.read_text()) if arguments.results and arguments.results.exists() else {}
+    for side in arguments.side:
         if side not in found and importlib.util.find_spec(SIDES[side]):
-            found[side] = in_a_process(side, args.repeats)
+            found[side] = in_a_process(side, arguments.repeats)
             print(side, found[side], flush=True)
-            if args.results:
-                args.results.write_text(json.dumps(found))
+            if arguments.results:
+                arguments.results.write_text(json.dumps(found))
     text = section({side: found[side] for side in SIDES if side in found})
-    print(text)
-    if args.publish:
-        if missing := [side for side in SIDES if side not in found]:
-            parser.error(f"--publish writes the whole section, and {', '.join(missing)} are missing: give --results with them")
-        report.write_section("deployed", text)
+    if arguments.publish and (missing := [side for side in SIDES if side not in found]):
+        print(text)
+        parser.error(f"--publish writes the whole section, and {', '.join(missing)} are missing: give --results with them")
+    report.show(arguments, "deployed", text)
 
 
 if __name__ == "__main__":

@@ -102,19 +102,17 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--layers", type=int, nargs="+", default=[10, 40], help="Numbers of hidden layers.")
     report.publish_option(parser)
-    options = parser.parse_args()
-    report.require_whole(parser, options, "layers")
+    arguments = parser.parse_args()
+    report.require_whole(parser, arguments, "layers")
     report.compile_everything()
     sides = [side for side in SIDES if importlib.util.find_spec(side)]
-    cases = list(itertools.product(sides, options.layers, OPTIMIZERS))
+    cases = list(itertools.product(sides, arguments.layers, OPTIMIZERS))
     runs = [
         {(side, layers, name): processes.result_of(measure, side, name, layers) for side, layers, name in cases}
         for _ in range(REPEATS)
     ]
     text = section({case: float(np.median([run[case] for run in runs])) for case in cases})
-    print(text)
-    if options.publish:
-        report.write_section("deployed_first_step", text)
+    report.show(arguments, "deployed_first_step", text)
 
 
 if __name__ == "__main__":

@@ -104,7 +104,7 @@ Made by `python -m benchmarks.elsewhere`. {report.conditions("taskset", "tensorf
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     report.publish_option(parser)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # before JAX starts: it makes as many threads as it may use cores
     from taskset.execution.runtime import start_tensorflow
 
@@ -119,9 +119,7 @@ def main():
         each = [f"{value:.2f}" for other in others for value in (other, other - base)]
         rows.append([name, f"{parameters:,}", f"{base:.2f}", *each])
     section = text(rows)
-    print(section)
-    if given.publish:
-        report.write_section("elsewhere", section)
+    report.show(arguments, "elsewhere", section)
 
 
 if __name__ == "__main__":

@@ -267,9 +267,9 @@ def main():
     parser.add_argument("--elsewhere", type=Path, help="What run_stablehlo.py printed on another machine.")
     parser.add_argument("--no-timing", action="store_true", help="Write the programs and time nothing here.")
     report.publish_option(parser)
-    args = parser.parse_args()
-    report.require_whole(parser, args, "task", "copies", "outer", "optimizers")
-    if args.publish and args.no_timing:
+    arguments = parser.parse_args()
+    report.require_whole(parser, arguments, "task", "copies", "outer", "optimizers")
+    if arguments.publish and arguments.no_timing:
         parser.error("--publish needs the times that --no-timing leaves out")
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {max(cores)})
@@ -277,21 +277,21 @@ def main():
 
     start_tensorflow(threads=1)
     there = None
-    if args.elsewhere:
-        there = {line["program"]: line for line in map(json.loads, args.elsewhere.read_text().splitlines())}
+    if arguments.elsewhere:
+        there = {line["program"]: line for line in map(json.loads, arguments.elsewhere.read_text().splitlines())}
     with tempfile.TemporaryDirectory() as temporary:
-        directory = args.out or Path(temporary)
-        programs = planned(args.task, args.copies, args.steps, args.outer, args.optimizers, args.pairs)
-        manifest = export(directory, programs, args.draws_for, *([] if args.no_timing else [measure]))
+        directory = arguments.out or Path(temporary)
+        programs = planned(
+            arguments.task, arguments.copies, arguments.steps, arguments.outer, arguments.optimizers, arguments.pairs
+        )
+        manifest = export(directory, programs, arguments.draws_for, *([] if arguments.no_timing else [measure]))
         for entry in manifest["programs"]:
             print(entry["name"], "exported" if entry["exported"] else f"not exported: {entry['why']}")
-        if not args.no_timing:
+        if not arguments.no_timing:
             here = run_with_jax(directory) if importlib.util.find_spec("jax") else {}
             os.sched_setaffinity(0, cores)
             text = _section(manifest, here, there)
-            print(text)
-            if args.publish:
-                report.write_section("accelerators", text)
+            report.show(arguments, "accelerators", text)
 
 
 if __name__ == "__main__":

@@ -102,24 +102,22 @@ def main():
     parser.add_argument("--core", type=int, default=max(os.sched_getaffinity(0)), help="Core that both sides run on.")
     parser.add_argument("--modes", action="store_true", help="Time all execution modes of ours; there is no section for that.")
     report.publish_option(parser)
-    args = parser.parse_args()
-    report.require_whole(parser, args, "lines", "modes")
-    lines, ours, jax = [], processes.Process(Ours, args.core), processes.Process(Jax, args.core)
+    arguments = parser.parse_args()
+    report.require_whole(parser, arguments, "lines", "modes")
+    lines, ours, jax = [], processes.Process(Ours, arguments.core), processes.Process(Jax, arguments.core)
     for name in inner_tasks.names():
-        if any(part in name for part in args.lines):
-            for line in _line(ours, jax, name, args.rounds, args.modes):
+        if any(part in name for part in arguments.lines):
+            for line in _line(ours, jax, name, arguments.rounds, arguments.modes):
                 lines.append(line)
                 print("*" if line["chosen"] else " ", " | ".join(_row(line)), flush=True)
-            if not args.modes and line["theirs"] < line["ours"]:
-                line["parts"] = _apart(ours, jax, args.rounds)
+            if not arguments.modes and line["theirs"] < line["ours"]:
+                line["parts"] = _apart(ours, jax, arguments.rounds)
                 print("   ", *(f"{part} {1e6 * a:.3g} / {1e6 * b:.3g}" for part, a, b in line["parts"]), flush=True)
     ours.close()
     jax.close()
-    if not args.modes:
+    if not arguments.modes:
         text = _section(lines)
-        print(text)
-        if args.publish:
-            report.write_section("inner", text)
+        report.show(arguments, "inner", text)
 
 
 if __name__ == "__main__":

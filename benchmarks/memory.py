@@ -115,9 +115,7 @@ sets) count in parts, so that the sum over processes is what the machine must ha
 {report.table(header, [row])}
 
 {report.conditions("tensorflow", "numpy")}."""
-    print(text)
-    if arguments.publish:
-        report.write_section("memory", text)
+    report.show(arguments, "memory", text)
 
 
 if __name__ == "__main__":

@@ -86,21 +86,19 @@ def main():
     parser.add_argument("--samples", type=int, default=6, help="Tasks of each family.")
     parser.add_argument("--max-ms", type=float, default=60.0, help="Only tasks whose step takes at most so long.")
     report.publish_option(parser)
-    args = parser.parse_args()
-    report.require_whole(parser, args, "family")
+    arguments = parser.parse_args()
+    report.require_whole(parser, arguments, "family")
     rows = []
-    for family in args.family:
+    for family in arguments.family:
         results = []
-        for name in _chosen(family, args.samples, args.max_ms):
+        for name in _chosen(family, arguments.samples, arguments.max_ms):
             results.append(processes.result_of(_measure, name))
             times, mode = results[-1]
             print(name, *(f"{m} {1e3 * s:.4g} ms" for m, s in times.items()), "chosen:", mode, flush=True)
         if results:
             rows.append(_row(family, results))
-    text = _section(rows, args.max_ms)
-    print(text)
-    if args.publish:
-        report.write_section("modes", text)
+    text = _section(rows, arguments.max_ms)
+    report.show(arguments, "modes", text)
 
 
 if __name__ == "__main__":

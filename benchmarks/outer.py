@@ -222,19 +222,17 @@ def main():
     parser.add_argument("--optimizers", nargs="+", default=("mlp", "adafac_mlp"), help="Learned optimizers to time.")
     parser.add_argument("--estimators", nargs="+", default=("pes", "bptt"), help="Estimators to time.")
     report.publish_option(parser)
-    args = parser.parse_args()
-    report.require_whole(parser, args, "optimizers", "estimators")
+    arguments = parser.parse_args()
+    report.require_whole(parser, arguments, "optimizers", "estimators")
     report.compile_everything()
     lines = []
-    for estimator in args.estimators:
-        for optimizer in args.optimizers:
-            lines.append(_line(optimizer, estimator, args.rounds, args.core))
+    for estimator in arguments.estimators:
+        for optimizer in arguments.optimizers:
+            lines.append(_line(optimizer, estimator, arguments.rounds, arguments.core))
             for row in _rows(lines[-1]):
                 print(" | ".join(row), lines[-1]["difference"], flush=True)
     text = _section([row for line in lines for row in _rows(line)])
-    print(text)
-    if args.publish:
-        report.write_section("outer", text)
+    report.show(arguments, "outer", text)
 
 
 if __name__ == "__main__":

@@ -162,23 +162,21 @@ def main():
     parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--sets", nargs="+", default=("mnist", "fashion_mnist"))
     report.publish_option(parser)
-    args = parser.parse_args()
-    report.require_whole(parser, args, "sets")
+    arguments = parser.parse_args()
+    report.require_whole(parser, arguments, "sets")
     report.compile_everything()
     from taskset.execution.runtime import start_tensorflow
 
     start_tensorflow(threads=1)
     import learned  # noqa: F401
 
-    started, parts, wall, drawn = measure(None, args.sets, args.steps)
-    _, without, _, _ = measure(plain(), args.sets, args.steps)
-    text = section(started, parts, without, wall, drawn, args)
-    print(text)
-    if args.publish:
-        report.write_section("outer_speed", text)
+    started, parts, wall, drawn = measure(None, arguments.sets, arguments.steps)
+    _, without, _, _ = measure(plain(), arguments.sets, arguments.steps)
+    text = section(started, parts, without, wall, drawn, arguments)
+    report.show(arguments, "outer_speed", text)
 
 
-def section(started, parts, without, wall, drawn, args):
+def section(started, parts, without, wall, drawn, arguments):
     """The section of docs/benchmarks.md."""
     total, task = sum(parts.values()), without["program"]
     rows = [
@@ -187,13 +185,14 @@ def section(started, parts, without, wall, drawn, args):
         *([name, parts[name]] for name in PARTS[1:]),
         ["all", total],
     ]
-    cells = [[name, f"{1e3 * seconds / args.steps:.0f}", f"{seconds / total:.0%}"] for name, seconds in rows]
+    cells = [[name, f"{1e3 * seconds / arguments.steps:.0f}", f"{seconds / total:.0%}"] for name, seconds in rows]
     return f"""## Outer steps of a real training
 
 `anchored` by PES, {PAIRS} pairs, truncations of {STEPS} steps, {TASKS_PER_STEP} tasks in an outer step, mixed rescaling, on
-{len(suite(args.sets).tasks)} tiny tasks of {len(args.sets)} image sets at batch size 32; one process, one thread, {args.steps}
-outer steps. **{3600 * args.steps / total:,.0f} outer steps in a core-hour**, {1e3 * wall / args.steps:.0f} ms of wall-clock each;
-the start took {sum(started.values()):.0f} CPU s ({started["program"]:.0f} of them compiling and running the first truncations),
+{len(suite(arguments.sets).tasks)} tiny tasks of {len(arguments.sets)} image sets at batch size 32; one process, one thread,
+{arguments.steps} outer steps. **{3600 * arguments.steps / total:,.0f} outer steps in a core-hour**,
+{1e3 * wall / arguments.steps:.0f} ms of wall-clock each; the start took {sum(started.values()):.0f} CPU s
+({started["program"]:.0f} of them compiling and running the first truncations),
 and {drawn} tasks were taken up later. Made by `python -m benchmarks.outer_speed`.
 
 {report.table(["part", "CPU ms in an outer step", "share"], cells)}

@@ -98,9 +98,7 @@ them: the first {START} outer steps have nearly all of that in them. Medians of 
 {report.table(header, rows)}
 
 Load average at the end: {os.getloadavg()[0]:.1f}. {report.conditions("tensorflow", "numpy")}."""
-    print(text)
-    if arguments.publish:
-        report.write_section("outer_workers", text)
+    report.show(arguments, "outer_workers", text)
 
 
 if __name__ == "__main__":

@@ -3,18 +3,12 @@
 import os
 from pathlib import Path
 
-from taskset.normalization.release import documents
-from taskset.normalization.release.documents import conditions, processor, table
+from taskset.normalization.release.documents import conditions, processor, table, write_section
 
 __all__ = ["compile_everything", "conditions", "processor", "table", "write_section"]
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 DOCUMENT = DOCS / "benchmarks.md"
-_TITLE = """# Benchmarks
-
-Every section is written by the script that it names, with machine, versions and date; `make bench` runs those that need neither
-PyTorch nor Optax.
-"""
 
 
 def publish_option(parser, what="the section of docs/benchmarks.md"):
@@ -42,9 +36,14 @@ def folder(arguments):
     return DOCS if arguments.publish else arguments.out
 
 
-def write_section(name, text, path=DOCUMENT):
-    """Replace the section called `name`, or append it where there is none. text: markdown, heading included."""
-    documents.write_section(name, text, path, _TITLE)
+def show(arguments, name, text, path=DOCUMENT):
+    """Print a section; with --publish, replace the one called `name` in the document `path`, or append it.
+
+    arguments: with `publish_option`; text: Markdown, heading included.
+    """
+    print(text)
+    if arguments.publish:
+        write_section(name, text, path)
 
 
 def compile_everything():

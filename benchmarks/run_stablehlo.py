@@ -105,11 +105,11 @@ def main():
     parser.add_argument("directory", type=Path, help="Folder that benchmarks/export.py wrote.")
     parser.add_argument("--program", nargs="+", help="Only these programs.")
     parser.add_argument("--seconds", type=float, default=2.0, help="Seconds of timing for each program.")
-    args = parser.parse_args()
-    entries = json.loads((args.directory / MANIFEST).read_text())["programs"]
+    arguments = parser.parse_args()
+    entries = json.loads((arguments.directory / MANIFEST).read_text())["programs"]
     for entry in entries:
-        if entry["exported"] and (not args.program or entry["name"] in args.program):
-            print(json.dumps(run(args.directory, entry, args.seconds)), flush=True)
+        if entry["exported"] and (not arguments.program or entry["name"] in arguments.program):
+            print(json.dumps(run(arguments.directory, entry, arguments.seconds)), flush=True)
 
 
 if __name__ == "__main__":

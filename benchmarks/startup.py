@@ -93,14 +93,12 @@ def main():
     parser.add_argument("--root", type=Path, help="Baselines to read; by default those of the package.")
     parser.add_argument("--repeats", type=int, default=7, help="Fresh processes for each line.")
     report.publish_option(parser)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     try:
-        text = section(given.root, given.repeats)
+        text = section(arguments.root, arguments.repeats)
     except StoreError as error:
         sys.exit(f"error: {error}")
-    print(text)
-    if given.publish:
-        report.write_section("startup", text)
+    report.show(arguments, "startup", text)
 
 
 if __name__ == "__main__":

@@ -89,14 +89,24 @@ def main():
     parser.add_argument("--data-dir", help="TFDS directory.")
     parser.add_argument("--steps", type=int, default=4000, help="Steps of each run, a multiple of 50.")
     report.publish_option(parser)
-    options = parser.parse_args()
+    arguments = parser.parse_args()
     report.compile_everything()
     with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
-        singles = {name: pool.apply(single, (name, options.source, options.data_dir, options.steps)) for name in TASKS}
+        singles = {name: pool.apply(single, (name, arguments.source, arguments.data_dir, arguments.steps)) for name in TASKS}
     with tempfile.TemporaryDirectory() as root:
-        command = [sys.executable, "-m", "taskset", "baseline", *TASKS, "--source", options.source, "--steps", str(options.steps)]
+        command = [
+            sys.executable,
+            "-m",
+            "taskset",
+            "baseline",
+            *TASKS,
+            "--source",
+            arguments.source,
+            "--steps",
+            str(arguments.steps),
+        ]
         command += ["--seeds", "3", "--batches", "5", "--out", root]
-        workers, wall = processes.watch(command + (["--data-dir", options.data_dir] if options.data_dir else []))
+        workers, wall = processes.watch(command + (["--data-dir", arguments.data_dir] if arguments.data_dir else []))
         rows = costs(root, singles)
     memories = [
         [f"worker {i + 1}", f"{m['VmRSS']:.0f}", f"{m['RssFile']:.0f}", f"{cpu / wall:.0%}"]
@@ -104,8 +114,8 @@ def main():
     ]
     text = f"""## Sweep
 
-`python -m benchmarks.sweep`: four cifar10 tasks ({options.source} data) and four without data, 17 learning rates x 3 seeds,
-{options.steps} steps, 51 evaluations of 5 batches of each split. Core-seconds; a single run is one learning rate and seed by
+`python -m benchmarks.sweep`: four cifar10 tasks ({arguments.source} data) and four without data, 17 learning rates x 3 seeds,
+{arguments.steps} steps, 51 evaluations of 5 batches of each split. Core-seconds; a single run is one learning rate and seed by
 itself without evaluation; copies are runs in one program. Overhead is everything beside training and evaluation, in per cent of
 them: above all compiling (the cache of programs is off here), which is once a task, whatever the steps; opening decodes
 cifar10, once for all.
@@ -117,9 +127,7 @@ Workers, {wall:.0f} s in all (start of Python and TensorFlow included):
 {report.table(["", "peak resident, MiB", "of it file pages, shared, MiB", "busy"], memories)}
 
 {report.conditions("tensorflow", "numpy")}"""
-    print(text)
-    if options.publish:
-        report.write_section("sweep", text)
+    report.show(arguments, "sweep", text)
 
 
 if __name__ == "__main__":

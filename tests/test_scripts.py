@@ -56,7 +56,7 @@ def test_only_publish_changes_the_tree(path):
     tree = ast.parse(text)
     assert list(unasked(tree)) == [] and list(written_elsewhere(tree)) == []
     options = ("report.publish_option(", "report.folder_options(", '"--publish"')
-    writes = any(f"{name}(" in text for name in ("write_section", "write_text", "savefig"))
+    writes = any(f"{name}(" in text for name in ("report.show", "write_section", "write_text", "savefig"))
     assert any(option in text for option in options) or not writes
 
 
@@ -82,6 +82,16 @@ def test_sections(tmp_path):
     report.write_section("b", "two", path)
     report.write_section("a", "three", path)
     assert "one" not in path.read_text() and path.read_text().index("three") < path.read_text().index("two")
+
+
+def test_a_section_is_shown_and_published_where_asked(tmp_path, capsys):
+    parser = argparse.ArgumentParser()
+    report.publish_option(parser)
+    path = tmp_path / "page.md"
+    report.show(parser.parse_args([]), "a", "one", path)
+    assert capsys.readouterr().out == "one\n" and not path.exists()
+    report.show(parser.parse_args(["--publish"]), "a", "two", path)
+    assert capsys.readouterr().out == "two\n" and "two" in path.read_text()
 
 
 @pytest.mark.parametrize("path", [*SCRIPTS, *sorted((ROOT / "examples").glob("*.py"))], ids=lambda path: path.stem)

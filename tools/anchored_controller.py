@@ -40,11 +40,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, help="Where to write the checkpoint.")
     parser.add_argument("--publish", action="store_true", help="Write it into the package.")
-    args = parser.parse_args()
+    arguments = parser.parse_args()
     from learned.outer_training import checkpoint
 
     meta, theta = made()
-    for path in filter(None, [args.out, SHIPPED if args.publish else None]):
+    for path in filter(None, [arguments.out, SHIPPED if arguments.publish else None]):
         checkpoint.save(path, meta, {f"theta/{name}": w for name, w in theta.items()})
 
 

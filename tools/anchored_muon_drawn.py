@@ -151,29 +151,29 @@ def main():
     parser.add_argument("out", type=Path, help="The checkpoint to write.")
     parser.add_argument("--ramp", type=float, default=0.3, help="Fraction of a run after which steps are the hand-designed ones.")
     one_run.per_family_option(parser, [("*", 4)])
-    args = parser.parse_args()
-    if not (math.isfinite(args.ramp) and args.ramp > 0):
+    arguments = parser.parse_args()
+    if not (math.isfinite(arguments.ramp) and arguments.ramp > 0):
         parser.error("--ramp: a number > 0")
     start_tensorflow(threads=1)
     from learned.deploy.weights import load_weights
     from taskset.catalogue import get_task
     from taskset.scoring import suites
 
-    found, suite = load_weights(args.checkpoint), suites.load(args.suite)
+    found, suite = load_weights(arguments.checkpoint), suites.load(arguments.suite)
     if found.optimizer != "anchored_muon":
-        parser.error(f"{args.checkpoint} is a checkpoint of {found.optimizer}: give one of anchored_muon")
-    entries, parts = one_run.few(suite, args.per_family).tasks, []
+        parser.error(f"{arguments.checkpoint} is a checkpoint of {found.optimizer}: give one of anchored_muon")
+    entries, parts = one_run.few(suite, arguments.per_family).tasks, []
     if not entries:
-        parser.error(f"{args.suite} has no such training tasks")
+        parser.error(f"{arguments.suite} has no such training tasks")
     for number, entry in enumerate(entries):
         first = number * len(LENGTHS)
         task = get_task(entry.task, suite.source)
-        parts.append(readings_along(task, found.theta, args.ramp, range(first, first + len(LENGTHS))))
+        parts.append(readings_along(task, found.theta, arguments.ramp, range(first, first + len(LENGTHS))))
         print(f"{number + 1} of {len(entries)}: {entry.task}", flush=True)
     theta = fitted(found.theta, *(np.concatenate(column) for column in zip(*parts)))
     seen = {entry.task: shipped_checkpoint.of_train(dataclasses.asdict(entry)) for entry in entries}
     shipped_checkpoint.save(
-        args.out, shipped_checkpoint.with_tasks(found.meta, shipped_checkpoint.entries_of([found]) | seen), theta
+        arguments.out, shipped_checkpoint.with_tasks(found.meta, shipped_checkpoint.entries_of([found]) | seen), theta
     )
 
 

@@ -30,17 +30,17 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", help="Checkpoint of `anchored`: a file, or a name of `python -m learned pretrained`.")
     parser.add_argument("out", help="The checkpoint of `anchored_muon` to write.")
-    args = parser.parse_args()
+    arguments = parser.parse_args()
     from learned.deploy.weights import load_weights
     from taskset.errors import TasksetError
 
     try:
-        found = load_weights(args.checkpoint)
+        found = load_weights(arguments.checkpoint)
     except TasksetError as error:
         sys.exit(f"error: {error}")
     theta = taken_over(found.theta)
     meta = {**found.meta, "optimizer": "anchored_muon", "shapes": {path: list(w.shape) for path, w in theta.items()}}
-    checkpoint.save(args.out, meta, {f"theta/{path}": w for path, w in theta.items()})
+    checkpoint.save(arguments.out, meta, {f"theta/{path}": w for path, w in theta.items()})
 
 
 if __name__ == "__main__":

@@ -196,13 +196,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cores", type=int, default=1000)
     report.publish_option(parser, "the section of docs/how-to/several_machines.md")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     options = SweepOptions(tuple(adam_rates()), "synthetic", 10_000, tuple(range(5)), 50, 50)
     costs, unknown = estimates(options)
-    section = text(costs, unknown, options, given.cores, *off_by())
-    print(section)
-    if given.publish:
-        report.write_section("reckoning", section, DOCUMENT)
+    section = text(costs, unknown, options, arguments.cores, *off_by())
+    report.show(arguments, "reckoning", section, DOCUMENT)
 
 
 if __name__ == "__main__":

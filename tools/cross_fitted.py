@@ -19,7 +19,6 @@ import argparse
 import numpy as np
 
 from benchmarks import report
-from taskset.normalization.release import documents
 from taskset.samplers.optimizers import adam_rates
 from taskset.scoring import named_suites, statistics
 from tools import one_run
@@ -88,9 +87,7 @@ def main():
     report.publish_option(parser, "the section of docs/one_run.md")
     arguments = parser.parse_args()
     text = section(measure())
-    print(text)
-    if arguments.publish:
-        documents.write_section("cross-fitted", text, one_run.DOCUMENTS[0])
+    report.show(arguments, "cross-fitted", text, one_run.DOCUMENTS[0])
 
 
 if __name__ == "__main__":

@@ -123,15 +123,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, default=EXTRA, help="Baselines beside the package's.")
     report.publish_option(parser, "the section of docs/horizons.md")
-    options = parser.parse_args()
+    arguments = parser.parse_args()
     try:
-        parts = [section(*load(horizon, [None, options.root]), horizon) for horizon in STEPS]
+        parts = [section(*load(horizon, [None, arguments.root]), horizon) for horizon in STEPS]
     except StoreError as error:
         parser.error(str(error))
     made = "\n\n".join([*parts, report.conditions("numpy", "pandas")])
-    print(made)
-    if options.publish:
-        report.write_section("horizons", made, DOCUMENT)
+    report.show(arguments, "horizons", made, DOCUMENT)
 
 
 if __name__ == "__main__":

@@ -157,10 +157,10 @@ def document(graph):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--publish", action="store_true", help="Write docs/architecture.md.")
-    options = parser.parse_args()
+    arguments = parser.parse_args()
     graph = imports()
     text = document(graph)
-    if options.publish:
+    if arguments.publish:
         DOCUMENT.write_text(text, encoding="utf-8")
     print(text)
     for line in against_the_order(graph):

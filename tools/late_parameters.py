@@ -44,9 +44,8 @@ def left(load: Callable, steps: int, begins: int, before: str, seed: int) -> flo
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     report.publish_option(parser, "the section of docs/one_run.md")
-    args = parser.parse_args()
+    arguments = parser.parse_args()
     from learned.deploy import numpy_update, pretrained
-    from taskset.normalization.release import documents
 
     rows = []
     for name in RULES:
@@ -62,10 +61,8 @@ def main():
                 found = [f"{mean(before):.3f}" for before in ("zeros", "none", "own")]
                 rows.append([name, f"{steps:,}", f"{share:.0%}", *found])
     header = ["rule", "steps", "begins after", "gradients of 0 before", "none before", "an optimizer of its own"]
-    text = f"{documents.table(header, rows)}\n\nMeans over {DRAWS} draws; {documents.conditions('numpy')}."
-    print(text)
-    if args.publish:
-        documents.write_section("late_parameters", text, DOCUMENTS[0])
+    text = f"{report.table(header, rows)}\n\nMeans over {DRAWS} draws; {report.conditions('numpy')}."
+    report.show(arguments, "late_parameters", text, DOCUMENTS[0])
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ def runs(task, rows, steps):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     report.publish_option(parser, "the section muon_blocks of docs/one_run.md")
-    args = parser.parse_args()
+    arguments = parser.parse_args()
     start_tensorflow(threads=1)
     tasks = [fashion_mlp(batch) for batch in BATCHES]
     header = ["", *(f"batches of {batch}: {what}" for batch in BATCHES for what in ("loss", "CPU seconds"))]
@@ -61,9 +61,7 @@ def main():
     text = f"""{report.table(header, cells)}
 
 Train losses after {STEPS:,} steps, means over {len(SEEDS)} seeds, real images; {report.conditions("tensorflow", "numpy")}."""
-    print(text)
-    if args.publish:
-        report.write_section("muon_blocks", text, DOCUMENTS[0])
+    report.show(arguments, "muon_blocks", text, DOCUMENTS[0])
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks import report
 from taskset.errors import StoreError
 from taskset.execution.runtime import start_tensorflow
 
@@ -213,8 +214,6 @@ def against_tuned(scores_by_task, ours, families):
 
 def text_of(curves, ours, suite, split, view):
     """The tables as Markdown; arguments of `rows_of`."""
-    from taskset.normalization.release import documents
-
     tasks = curves["task"].nunique()
     found, scores_by_task = rows_of(curves, ours, suite, view, "train")
     families = {task: suite.entry(task).family for task in scores_by_task.index}
@@ -223,11 +222,11 @@ def text_of(curves, ours, suite, split, view):
     for horizon, rows in found.items():
         cells = [[*row[:4], *(f"{value:.3f}" for value in row[4:])] for row in rows]
         parts.append(f"After {horizon:,} steps, {tasks} tasks of split {split}, {view} of the normalized train loss:")
-        parts.append(documents.table(header, cells))
+        parts.append(report.table(header, cells))
         table = by_family(scores_by_task[horizon], families)
         shown = [c for c in table.columns if c == "tasks" or not c.startswith("NAdamW")]
         lines = [[family, int(row["tasks"]), *(f"{row[c]:.3f}" for c in shown[1:])] for family, row in table.iterrows()]
-        parts.append(documents.table(["family", "tasks", *(c.split(":")[0] for c in shown[1:])], lines))
+        parts.append(report.table(["family", "tasks", *(c.split(":")[0] for c in shown[1:])], lines))
         if not ours:
             continue
         lines = against_tuned(scores_by_task[horizon], ours, families)
@@ -238,7 +237,7 @@ def text_of(curves, ours, suite, split, view):
             "mean / tuned Adam's, no quadratics",
             "IQM / tuned Adam's",
         ]
-        parts.append(documents.table(columns, list(lines)))
+        parts.append(report.table(columns, list(lines)))
     return "\n\n".join(parts)
 
 
@@ -323,33 +322,34 @@ def main():
             command.add_argument(
                 "weights", nargs="+", type=named_checkpoint, metavar="NAME=CHECKPOINT", help="NAME=start: before training."
             )
-    args = parser.parse_args()
+    arguments = parser.parse_args()
     start_tensorflow(threads=1)
     import learned  # noqa: F401
-    from taskset.normalization.release import documents
     from taskset.scoring import named_suites, suites
     from tools import side_by_side
 
-    if args.command == "suite":
-        there = suites.load(args.judged).tasks if args.judged else ()
+    if arguments.command == "suite":
+        there = suites.load(arguments.judged).tasks if arguments.judged else ()
         judged = {entry.task for entry in there if entry.split != "train"}
-        suites.save(provisional(args.max_parameters, judged), args.out)
+        suites.save(provisional(arguments.max_parameters, judged), arguments.out)
         return
-    suite = named_suites.find(args.suite)
-    if args.command != "table":
-        given = side_by_side.table(*trained_weights(args.weights)) if args.command == "weights" else rivals(args.only)
-        tasks, seeds = in_turn(suite.of_split(args.split)), range(args.seeds)
-        side_by_side.run(suite, tasks, given, args.horizons, args.out, seeds=seeds)
+    suite = named_suites.find(arguments.suite)
+    if arguments.command != "table":
+        given = (
+            side_by_side.table(*trained_weights(arguments.weights)) if arguments.command == "weights" else rivals(arguments.only)
+        )
+        tasks, seeds = in_turn(suite.of_split(arguments.split)), range(arguments.seeds)
+        side_by_side.run(suite, tasks, given, arguments.horizons, arguments.out, seeds=seeds)
         return
-    if args.directories:
-        own = read(args.directories)
+    if arguments.directories:
+        own = read(arguments.directories)
         curves, ours = beside_baselines(own, suite), list(own["optimizer"].unique())
     else:
-        curves, ours = baselines_alone(suite, args.split, args.sweeps), []
-    text = text_of(curves, ours, suite, args.split, args.view) + f"\n\n{documents.conditions('tensorflow', 'numpy')}."
+        curves, ours = baselines_alone(suite, arguments.split, arguments.sweeps), []
+    text = text_of(curves, ours, suite, arguments.split, arguments.view) + f"\n\n{report.conditions('tensorflow', 'numpy')}."
     print(text)
-    if args.publish:
-        documents.write_section(args.publish, text, document_of(args.publish))
+    if arguments.publish:
+        report.write_section(arguments.publish, text, document_of(arguments.publish))
 
 
 if __name__ == "__main__":

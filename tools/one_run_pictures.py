@@ -167,22 +167,24 @@ def main():
     parser.add_argument("directories", nargs="+", type=Path, help="What `tools.one_run weights` and `rivals` wrote.")
     parser.add_argument("--split", default="valid", help="Tasks of the suite: train, valid or test.")
     parser.add_argument("--name", required=True, help="The optimizer that the pictures are about.")
-    args = parser.parse_args()
+    arguments = parser.parse_args()
     start_tensorflow(threads=1)
-    suite = suites.load(args.suite)
-    found, curves = measured(suite, args.directories)
-    names = {entry.task for entry in suite.of_split(args.split)}
+    suite = suites.load(arguments.suite)
+    found, curves = measured(suite, arguments.directories)
+    names = {entry.task for entry in suite.of_split(arguments.split)}
     found = found[found.index.get_level_values("task").isin(names)]
-    if found.empty or args.name not in found.columns:
-        sys.exit(f"error: no runs of {args.name!r} on tasks of split {args.split!r} in these folders")
-    if len(others(found, args.name)) > len(OTHERS):
-        sys.exit(f"error: at most {len(OTHERS)} optimizers beside {args.name!r}: there are no more colours; give fewer folders")
+    if found.empty or arguments.name not in found.columns:
+        sys.exit(f"error: no runs of {arguments.name!r} on tasks of split {arguments.split!r} in these folders")
+    if len(others(found, arguments.name)) > len(OTHERS):
+        sys.exit(
+            f"error: at most {len(OTHERS)} optimizers beside {arguments.name!r}: there are no more colours; give fewer folders"
+        )
     families = {entry.task: entry.family for entry in suite.tasks}
-    out = report.folder(args) / "pictures"
+    out = report.folder(arguments) / "pictures"
     out.mkdir(parents=True, exist_ok=True)
-    overview(found, args.name, families, out / f"one_run_{args.name}.png")
-    learning_curves(found, curves, args.name, suite, out / f"one_run_{args.name}_curves.png")
-    print(f"{out}: one_run_{args.name}.png, one_run_{args.name}_curves.png")
+    overview(found, arguments.name, families, out / f"one_run_{arguments.name}.png")
+    learning_curves(found, curves, arguments.name, suite, out / f"one_run_{arguments.name}_curves.png")
+    print(f"{out}: one_run_{arguments.name}.png, one_run_{arguments.name}_curves.png")
 
 
 if __name__ == "__main__":

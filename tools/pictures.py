@@ -135,10 +135,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--root", type=Path, help="Baselines to read; by default those of the package.")
     report.folder_options(parser)
-    given = parser.parse_args()
-    folder = report.folder(given)
+    arguments = parser.parse_args()
+    folder = report.folder(arguments)
     try:
-        means, runs = prepare(given.root)
+        means, runs = prepare(arguments.root)
     except StoreError as error:
         sys.exit(f"error: {error}")
     pictures = folder / "pictures"

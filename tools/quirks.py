@@ -129,9 +129,7 @@ def main():
         return
     rows = [line(quirk, [name for name in tasks if touches(*tasks[name])]) for quirk, touches in QUIRKS]
     text = report.table(["quirk", "of which family", "tasks", "names"], rows)
-    print(text)
-    if arguments.publish:
-        report.write_section("touched", text, DOCUMENT)
+    report.show(arguments, "touched", text, DOCUMENT)
 
 
 if __name__ == "__main__":

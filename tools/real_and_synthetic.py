@@ -61,25 +61,23 @@ def main():
     command = commands.add_parser("table")
     command.add_argument("directory", type=Path, help="Directory of the suites and of the curves.")
     report.publish_option(command, "the section real_and_synthetic of docs/one_run.md")
-    args = parser.parse_args()
+    arguments = parser.parse_args()
     start_tensorflow(threads=1)
     from taskset.scoring import suites
 
-    if args.command == "suites":
-        args.out.mkdir(parents=True, exist_ok=True)
+    if arguments.command == "suites":
+        arguments.out.mkdir(parents=True, exist_ok=True)
         for source, suite in both().items():
-            suites.save(suite, args.out / f"{source}.json")
+            suites.save(suite, arguments.out / f"{source}.json")
         return
     found = {}
     for source in TITLES:
-        own, suite = one_run.read([args.directory / source]), suites.load(args.directory / f"{source}.json")
+        own, suite = one_run.read([arguments.directory / source]), suites.load(arguments.directory / f"{source}.json")
         ours = list(own["optimizer"].unique())
         found[source] = one_run.rows_of(one_run.beside_baselines(own, suite), ours, suite, "mean", "train")[0]
     header = ["steps", "optimizer", "trials", "tasks", *(f"{title}: {kind}" for title in TITLES.values() for kind in KINDS)]
     text = f"{report.table(header, list(rows(found)))}\n\n{report.conditions('tensorflow', 'numpy')}."
-    print(text)
-    if args.publish:
-        report.write_section("real_and_synthetic", text, one_run.DOCUMENTS[0])
+    report.show(arguments, "real_and_synthetic", text, one_run.DOCUMENTS[0])
 
 
 if __name__ == "__main__":

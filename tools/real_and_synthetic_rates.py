@@ -102,14 +102,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, default=EXTRA, help="Baselines beside the package's.")
     report.publish_option(parser, "the section of docs/synthetic.md")
-    options = parser.parse_args()
-    frame, tasks = curves([None, options.root]), store.load_tasks().set_index("task")
+    arguments = parser.parse_args()
+    frame, tasks = curves([None, arguments.root]), store.load_tasks().set_index("task")
     found = compared(final_losses(frame))
     sets, families = tasks["dataset"].str.split("/").str[0].to_dict(), tasks["family"].to_dict()
     made = text(found, [sets, families])
-    print(made)
-    if options.publish:
-        report.write_section("at_scale", made, DOCUMENT)
+    report.show(arguments, "at_scale", made, DOCUMENT)
 
 
 if __name__ == "__main__":

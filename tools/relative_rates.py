@@ -40,15 +40,14 @@ def main():
     parser.add_argument("--out", type=Path, required=True, help="Directory of the curves.")
     one_run.per_family_option(parser, FEW)
     report.publish_option(parser, "the section of docs/one_run_history.md")
-    args = parser.parse_args()
+    arguments = parser.parse_args()
     start_tensorflow(threads=1)
-    from taskset.normalization.release import documents
     from taskset.scoring import suites
     from tools import side_by_side
 
-    suite, given = suites.load(args.suite), settings()
-    tasks = [entry.task for entry in one_run.few(suite, args.per_family).tasks]
-    curves = side_by_side.run(suite, tasks, given.values(), HORIZONS, args.out, seeds=(0,))
+    suite, given = suites.load(arguments.suite), settings()
+    tasks = [entry.task for entry in one_run.few(suite, arguments.per_family).tasks]
+    curves = side_by_side.run(suite, tasks, given.values(), HORIZONS, arguments.out, seeds=(0,))
     means, diverged, _ = one_run.scored(curves, suite, "mean")
     rows = []
     for (travel, share), optimizer in given.items():
@@ -60,16 +59,14 @@ def main():
     header = ["travel, share"]
     for horizon in HORIZONS:
         header += [f"rate, {horizon:,} steps", "mean", "median"]
-    seconds = sum(sum(json.loads(path.read_text()).values()) for path in args.out.glob("*_*.json"))
+    seconds = sum(sum(json.loads(path.read_text()).values()) for path in arguments.out.glob("*_*.json"))
     families = {suite.entry(task).family for task in tasks}
     text = (
         f"Mean normalized train loss over the curve: mean and median over {len(tasks)} training tasks of {len(families)} "
-        f"families, one seed; {seconds / 60:.0f} core-minutes:\n\n{documents.table([*header, 'diverged runs'], rows)}\n\n"
-        f"{documents.conditions('tensorflow', 'numpy')}."
+        f"families, one seed; {seconds / 60:.0f} core-minutes:\n\n{report.table([*header, 'diverged runs'], rows)}\n\n"
+        f"{report.conditions('tensorflow', 'numpy')}."
     )
-    print(text)
-    if args.publish:
-        documents.write_section("relative_rates", text, DOCUMENT)
+    report.show(arguments, "relative_rates", text, DOCUMENT)
 
 
 if __name__ == "__main__":

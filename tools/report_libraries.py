@@ -64,12 +64,12 @@ def files(package):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--publish", action="store_true", help="Write the files; without this option they are compared.")
-    publish = parser.parse_args().publish
+    arguments = parser.parse_args()
     different = []
     for package, (version, _) in VERSIONS.items():
         for name, content in files(package).items():
             path = VENDOR / name
-            if publish:
+            if arguments.publish:
                 path.write_bytes(content)
             elif not path.exists() or path.read_bytes() != content:
                 different.append(name)

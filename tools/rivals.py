@@ -235,26 +235,26 @@ def main():
     parser.add_argument("--costs", action="store_true", help="Measure the cost of a step of each rival beside Adam's.")
     parser.add_argument("--redraw", action="store_true", help="Only draw the pictures, from the rows that ship, into DIR.")
     parser.add_argument("--publish", action="store_true", help="Write docs/rivals.md, its pictures and the rows that ship.")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     try:
-        if given.redraw:
-            pictures(shipped(tiers.load(SUITE)), given.out, given.publish)
+        if arguments.redraw:
+            pictures(shipped(tiers.load(SUITE)), arguments.out, arguments.publish)
             return
-        run(given.out, given.hours, given.only)
-        if given.costs:
-            costs(given.out)
+        run(arguments.out, arguments.hours, arguments.only)
+        if arguments.costs:
+            costs(arguments.out)
         suite = tiers.load(SUITE)
-        parts = tables(given.out, suite)
+        parts = tables(arguments.out, suite)
     except TasksetError as error:
         sys.exit(f"error: {error}")
     for found in parts.values():
         print(*standing_table.terminal(found), "", sep="\n")
-    if given.publish:
-        pictures(parts, given.out, publish=True)
+    if arguments.publish:
+        pictures(parts, arguments.out, publish=True)
         titles = {rival.title for rival in RIVALS}
         whole = [found for (_, kind), found in parts.items() if kind == "whole"]
         rows = [row_json.written(row, found.tuned) for found in whole for row in found.rows if row.title in titles]
-        (report.DOCS / "rivals.md").write_text(text(parts, given.out), encoding="utf-8")
+        (report.DOCS / "rivals.md").write_text(text(parts, arguments.out), encoding="utf-8")
         if rows:
             values = {"suite": SUITE, "horizon": suite.horizon, "view": "end", "rows": rows}
             (TIERS / shipped_rivals.FILE).write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")

@@ -233,14 +233,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--root", type=Path, help="Baselines to read; by default those of the package.")
     report.folder_options(parser)
-    given = parser.parse_args()
-    folder = report.folder(given)
+    arguments = parser.parse_args()
+    folder = report.folder(arguments)
     try:
-        found, used, without = measure(given.root)
+        found, used, without = measure(arguments.root)
     except StoreError as error:
         sys.exit(f"error: {error}")
     picture(found, folder / "pictures" / "search.png")
-    (folder / "search.md").write_text(text(found, used, without, lookups(given.root)), encoding="utf-8")
+    (folder / "search.md").write_text(text(found, used, without, lookups(arguments.root)), encoding="utf-8")
     print(f"written: {folder / 'search.md'}, {len(used[RATES])} problems")
 
 

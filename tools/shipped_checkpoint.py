@@ -55,14 +55,14 @@ def main():
     parser.add_argument("--about", required=True, help="What follows the number of outer steps in `learned pretrained`.")
     parser.add_argument("--out", type=Path, required=True, help="The checkpoint to write.")
     parser.add_argument("--share", type=float, default=1.0, help="Of WEIGHTS in the average with the first of --before.")
-    args = parser.parse_args()
+    arguments = parser.parse_args()
     from learned.deploy.weights import load_weights
 
-    last, *earlier = [load_weights(path) for path in (args.weights, *args.before)]
-    if args.share != 1 and earlier[0].optimizer != last.optimizer:
+    last, *earlier = [load_weights(path) for path in (arguments.weights, *arguments.before)]
+    if arguments.share != 1 and earlier[0].optimizer != last.optimizer:
         parser.error(f"an average of {last.optimizer} and {earlier[0].optimizer}: allowed are weights of one learned optimizer")
-    meta = with_tasks({**last.meta, "about": args.about}, entries_of([*earlier, last]))
-    save(args.out, meta, averaged(last.theta, earlier[0].theta, args.share) if args.share != 1 else last.theta)
+    meta = with_tasks({**last.meta, "about": arguments.about}, entries_of([*earlier, last]))
+    save(arguments.out, meta, averaged(last.theta, earlier[0].theta, arguments.share) if arguments.share != 1 else last.theta)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import report
 from taskset.errors import TasksetError
 from taskset.execution.runtime import start_tensorflow
 from tools import one_run
@@ -256,8 +257,6 @@ def rows(curves: Any, suite: Any, says: Callable[[str], str]) -> list[list[Any]]
 
 def table_of(curves, suite, says):
     """`rows` as Markdown."""
-    from taskset.normalization.release import documents
-
     header = [
         "weights",
         "what differs",
@@ -268,12 +267,12 @@ def table_of(curves, suite, says):
         "200: mean less base's",
         "2,000: mean less base's",
     ]
-    return documents.table(header, rows(curves, suite, says))
+    return report.table(header, rows(curves, suite, says))
 
 
-def publish(out, write):
-    """Print the section, and write it where wanted."""
-    from taskset.normalization.release import documents
+def show(arguments):
+    """Print the section, and write it with --publish. arguments: of the command `table`."""
+    out = arguments.out
 
     def says(label):
         name, _, minutes = label.removesuffix(" minutes").partition(", ")
@@ -288,10 +287,8 @@ def publish(out, write):
         folder = out / "judged" / name
         curves = one_run.read(sorted(folder.glob("*")) or [folder])
         parts += [TITLES[name].format(curves["task"].nunique()), table_of(curves, suite, says)]
-    text = "\n\n".join(parts) + f"\n\n{documents.conditions('tensorflow', 'numpy')}."
-    print(text)
-    if write:
-        documents.write_section("short_runs", text, one_run.document_of("short_runs"))
+    text = "\n\n".join(parts) + f"\n\n{report.conditions('tensorflow', 'numpy')}."
+    report.show(arguments, "short_runs", text, one_run.document_of("short_runs"))
 
 
 def main():
@@ -303,25 +300,25 @@ def main():
     command.add_argument("--minutes", type=float, default=6.0, help="CPU minutes of each variant.")
     one_run.per_family_option(command, [("conv_*", 0), ("*", 3)])  # of --suite; convolutions are slow under XLA on a CPU
     commands.add_parser("judge").add_argument("--tasks", nargs="+", choices=("tiny", "package"), default=("tiny", "package"))
-    commands.add_parser("table").add_argument("--publish", action="store_true", help="Write the section of the document.")
+    report.publish_option(commands.add_parser("table"), "the section short_runs of its document")
     for command in commands.choices.values():
         command.add_argument("--out", type=Path, required=True, help="Directory of the trainings.")
-    args = parser.parse_args()
+    arguments = parser.parse_args()
     start_tensorflow(threads=1)
     import learned  # noqa: F401
     from taskset.scoring import suites
 
     register()
-    if args.command == "judge":
-        judge(args.out, args.tasks)
+    if arguments.command == "judge":
+        judge(arguments.out, arguments.tasks)
         return
-    if args.command == "table":
-        publish(args.out, args.publish)
+    if arguments.command == "table":
+        show(arguments)
         return
-    suite = one_run.few(suites.load(args.suite), args.per_family) if args.suite else training_suite()
+    suite = one_run.few(suites.load(arguments.suite), arguments.per_family) if arguments.suite else training_suite()
     print(f"{len(suite.tasks)} training tasks")
-    for name in args.only:
-        train(name, suite, args.out, args.minutes)
+    for name in arguments.only:
+        train(name, suite, arguments.out, arguments.minutes)
 
 
 if __name__ == "__main__":

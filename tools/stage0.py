@@ -107,23 +107,22 @@ def main():
     parser.add_argument("--out", type=Path, required=True, help="Directory of the curves.")
     one_run.per_family_option(parser, [("*", 4)])
     report.publish_option(parser, "the section of docs/one_run_history.md")
-    args = parser.parse_args()
+    arguments = parser.parse_args()
     start_tensorflow(threads=1)
-    from taskset.normalization.release import documents
     from taskset.scoring import suites
     from tools import side_by_side
 
-    suite = suites.load(args.suite)
-    tasks = [entry.task for entry in one_run.few(suite, args.per_family).tasks]
+    suite = suites.load(arguments.suite)
+    tasks = [entry.task for entry in one_run.few(suite, arguments.per_family).tasks]
     settings = {one.name: one for one in grid()}
-    short = side_by_side.run(suite, tasks, settings.values(), HORIZONS[:1], args.out / "short", seeds=(0,))
+    short = side_by_side.run(suite, tasks, settings.values(), HORIZONS[:1], arguments.out / "short", seeds=(0,))
     means = {HORIZONS[0]: one_run.scored(short, suite, "mean")[0].loc["train", HORIZONS[0]]}
     left = [settings[name] for name in ordered(means[HORIZONS[0]])[:KEPT]]
-    long = side_by_side.run(suite, tasks, left, HORIZONS[1:], args.out / "long", seeds=(0,))
+    long = side_by_side.run(suite, tasks, left, HORIZONS[1:], arguments.out / "long", seeds=(0,))
     found, diverged, _ = one_run.scored(long, suite, "mean")
     means[HORIZONS[1]], diverged = found.loc["train", HORIZONS[1]], diverged.loc["train", HORIZONS[1]]
     best = ordered(means[HORIZONS[1]])
-    write_text(json.dumps({"name": best[0], **asdict(settings[best[0]])}, indent=1) + "\n", args.out / "best.json")
+    write_text(json.dumps({"name": best[0], **asdict(settings[best[0]])}, indent=1) + "\n", arguments.out / "best.json")
     header = ["rule", "rate", "schedule", *(f"{h:,} steps" for h in HORIZONS), "diverged, of the runs of 2,000 steps"]
     rows = []
     for name in [*best, *(name for name in ordered(means[HORIZONS[0]]) if name not in best)]:
@@ -132,16 +131,14 @@ def main():
         values = [f"{means[h][name].mean():.3f}" if name in means[h] else "" for h in HORIZONS]
         lost = int(diverged[name].sum()) if name in diverged else ""
         rows.append([", ".join(filter(None, words)), f"{one.rate:g}", one.schedule, *values, lost])
-    seconds = sum(sum(json.loads(path.read_text()).values()) for path in args.out.glob("*/*_*.json"))
+    seconds = sum(sum(json.loads(path.read_text()).values()) for path in arguments.out.glob("*/*_*.json"))
     text = (
         f"Mean normalized train loss over the curve, {len(tasks)} training tasks of "
         f"{len({suite.entry(task).family for task in tasks})} families, one seed; "
         f"{seconds / 60:.0f} core-minutes:\n\n"
-        f"{documents.table(header, rows)}\n\n{documents.conditions('tensorflow', 'numpy')}."
+        f"{report.table(header, rows)}\n\n{report.conditions('tensorflow', 'numpy')}."
     )
-    print(text)
-    if args.publish:
-        documents.write_section("stage0", text, DOCUMENT)
+    report.show(arguments, "stage0", text, DOCUMENT)
 
 
 if __name__ == "__main__":

@@ -214,10 +214,10 @@ def main():
     parser.add_argument("--workers", type=int, default=2, help="Worker processes.")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS, help="Kinds of data to sweep now, in this order.")
     report.publish_option(parser, "the section of docs/synthetic.md")
-    options = parser.parse_args()
+    arguments = parser.parse_args()
     names = image_tasks() + text_tasks()
-    jobs = [(kind, name) for kind in options.kinds for name in names]
-    waiting = [json.dumps(job) for job in jobs if not path(options.out, *job).exists()]
+    jobs = [(kind, name) for kind in arguments.kinds for name in names]
+    waiting = [json.dumps(job) for job in jobs if not path(arguments.out, *job).exists()]
     reported = set()
 
     def say(progress):
@@ -226,13 +226,11 @@ def main():
                 reported.add(job)
                 print(f"{len(jobs) - len(waiting) + len(reported)}/{len(jobs)} {job} {progress.failed.get(job, '')}", flush=True)
 
-    done = workers.run(waiting, run_one, (str(options.out), options.data_dir), options.workers, say)
+    done = workers.run(waiting, run_one, (str(arguments.out), arguments.data_dir), arguments.workers, say)
     if done.failed:
         raise SystemExit(f"{len(done.failed)} sweeps failed: without them the tables would be of other tasks")
-    text = f"{tables(options.out)}\n\n{report.conditions('tensorflow', 'numpy')}"
-    print(text)
-    if options.publish:
-        report.write_section("sweeps", text, DOCUMENT)
+    text = f"{tables(arguments.out)}\n\n{report.conditions('tensorflow', 'numpy')}"
+    report.show(arguments, "sweeps", text, DOCUMENT)
 
 
 if __name__ == "__main__":

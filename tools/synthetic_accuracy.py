@@ -104,18 +104,18 @@ def main():
     parser.add_argument("--sets", nargs="+", default=["mnist", "fashion_mnist", "cifar10"], help="Image sets to compare.")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1], help="Seeds of the stand-ins.")
     parser.add_argument("--steps", type=int, default=3000, help="Training steps of each network.")
-    options = parser.parse_args()
+    arguments = parser.parse_args()
     print(f"{COLUMNS[0]:<24}{COLUMNS[1]:<16}" + "".join(f"{column:>9}" for column in COLUMNS[2:]))
-    for name in options.sets:
-        if options.data_dir:
-            real = arrays.load(name, "tfds", options.data_dir)
+    for name in arguments.sets:
+        if arguments.data_dir:
+            real = arrays.load(name, "tfds", arguments.data_dir)
             train, test = hold_out(real)
-            measure(name, "real", train, test, options.steps)
-            measure(name, "structureless", *structureless(train, test, np.random.default_rng(0)), options.steps)
-        for seed in options.seeds:
+            measure(name, "real", train, test, arguments.steps)
+            measure(name, "structureless", *structureless(train, test, np.random.default_rng(0)), arguments.steps)
+        for seed in arguments.seeds:
             made = arrays.load(name, "synthetic", seed=seed)
             train, test = hold_out(made)
-            measure(name, f"synthetic {seed}", train, test, options.steps)
+            measure(name, f"synthetic {seed}", train, test, arguments.steps)
 
 
 if __name__ == "__main__":

@@ -130,9 +130,7 @@ def main():
 
         trained = dict(arguments.weights)
         text = judged_text({name: objectives.judge(get_task(name, "tfds"), trained, HANDS) for name in problems()})
-    print(text)
-    if arguments.publish:
-        report.write_section(arguments.section, text, DOCUMENT)
+    report.show(arguments, arguments.section, text, DOCUMENT)
 
 
 if __name__ == "__main__":

@@ -27,13 +27,13 @@ def main():
     chosen = parser.add_mutually_exclusive_group()
     chosen.add_argument("--publish", action="store_true", help="Write into the package.")
     chosen.add_argument("--out", type=Path, metavar="DIR", help="Write into this folder.")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     try:
-        if given.publish or given.out:
-            found = written.write_all(given.root, given.out)
+        if arguments.publish or arguments.out:
+            found = written.write_all(arguments.root, arguments.out)
             print("\n".join(f"written: {path}" for path in found))
         else:
-            found = written.make_all(given.root)
+            found = written.make_all(arguments.root)
     except TasksetError as error:
         sys.exit(f"error: {error}")
     print("\n".join(map(described, found.values())))

@@ -12,14 +12,14 @@ from taskset.errors import StoreError, TasksetError
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("baselines", metavar="DIR", help="Results of the sweep.")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     from learned.suite_files import TINY
     from taskset.scoring import suites
 
     try:
         if TINY.path.exists():
             raise StoreError(f"{TINY.path} is there: give a new suite another version")
-        made = suites.make(TINY.name, ["Tiny_*"], given.baselines, TINY.source, TINY.horizon, version=TINY.version)
+        made = suites.make(TINY.name, ["Tiny_*"], arguments.baselines, TINY.source, TINY.horizon, version=TINY.version)
         suites.save(made, TINY.path)
     except TasksetError as error:
         sys.exit(f"error: {error}")

@@ -4,7 +4,6 @@ import argparse
 
 from benchmarks import report
 from taskset.execution.runtime import start_tensorflow
-from taskset.normalization.release import documents
 
 TITLE = "# Experiments\n"
 
@@ -13,7 +12,7 @@ def write(name, picture, draw, text, out, document="experiments.md", title=TITLE
     """Draw OUT/pictures/PICTURE by `draw(path)`, and write the section `name` of a document in OUT, which begins with `title`."""
     (out / "pictures").mkdir(parents=True, exist_ok=True)
     draw(out / "pictures" / picture)
-    documents.write_section(name, text, out / document, title)
+    report.write_section(name, text, out / document, title)
 
 
 def command(description, measure, write):

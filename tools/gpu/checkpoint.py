@@ -24,16 +24,16 @@ def trained_on(log):
     return sorted(line["ms"].keys() - set(line["left_out"]))
 
 
-def made(args):
+def made(arguments):
     """(meta, {path: weights}) of the checkpoint."""
     from learned.outer_training import checkpoint
     from taskset.scoring import suites
 
-    manifest = json.loads((args.programs / MANIFEST).read_text())
-    with np.load(args.weights) as saved:
+    manifest = json.loads((arguments.programs / MANIFEST).read_text())
+    with np.load(arguments.weights) as saved:
         theta = {name: saved[name] for name in saved.files}
-    suite, here = suites.load(str(args.suite)), trained_on(args.weights.parent / "log.jsonl")
-    start, *before = [checkpoint.load(path) for path in (args.start, *args.before)]
+    suite, here = suites.load(str(arguments.suite)), trained_on(arguments.weights.parent / "log.jsonl")
+    start, *before = [checkpoint.load(path) for path in (arguments.start, *arguments.before)]
     entries = shipped_checkpoint.entries_of([*before, start])
     entries |= {name: shipped_checkpoint.of_train(dataclasses.asdict(suite.entry(name))) for name in here}
     steps, shortest, longest = manifest["steps"], min(LENGTHS), max(LENGTHS)
@@ -61,7 +61,7 @@ def made(args):
             "horizon": suite.horizon,
             "tasks": [entries[name] for name in sorted(entries)],
         },
-        "step": int(re.findall(r"\d+", args.weights.stem)[-1]),
+        "step": int(re.findall(r"\d+", arguments.weights.stem)[-1]),
         "versions": {"taskset": suite.taskset_version},
         "about": about,
     }
@@ -76,8 +76,8 @@ def main():
     parser.add_argument("--from", dest="start", type=Path, required=True, help="The checkpoint that the training went on from.")
     parser.add_argument("--before", type=Path, nargs="*", default=[], help="Checkpoints before that one.")
     parser.add_argument("--out", type=Path, required=True, help="The checkpoint to write.")
-    args = parser.parse_args()
-    shipped_checkpoint.save(args.out, *made(args))
+    arguments = parser.parse_args()
+    shipped_checkpoint.save(arguments.out, *made(arguments))
 
 
 if __name__ == "__main__":

@@ -233,28 +233,28 @@ def main():
     parser.add_argument("--rescaled", type=float, default=3 / 8, help="Share of episodes whose parameters are rescaled.")
     parser.add_argument("--optimizer", default="anchored", help="Learned optimizer of the package.")
     one_run.per_family_option(parser, [("*", 4)])
-    args = parser.parse_args()
+    arguments = parser.parse_args()
     from taskset.execution.runtime import start_tensorflow
     from taskset.scoring import suites
 
     start_tensorflow(threads=1)
-    suite = one_run.few(suites.load(args.suite), args.per_family)
-    args.out.mkdir(parents=True, exist_ok=True)
+    suite = one_run.few(suites.load(arguments.suite), arguments.per_family)
+    arguments.out.mkdir(parents=True, exist_ok=True)
     listed, arrays, refused = [], {}, []
     for entry in suite.of_split("train"):
         begun = time.perf_counter()
         try:
             with in_batched_form():
-                listed.append(exported(entry, args, arrays))
+                listed.append(exported(entry, arguments, arrays))
         except (ValueError, NotImplementedError, tf.errors.OpError) as error:
             refused.append(entry.task)
             print(f"{entry.task}: {str(error).splitlines()[0][:200]}", flush=True)
             continue
         print(f"{entry.task} {listed[-1]['parameters']} {time.perf_counter() - begun:.1f} s", flush=True)
-    given = {name: getattr(args, name) for name in ("optimizer", "pairs", "steps", "sigma", "rescaled")}
+    given = {name: getattr(arguments, name) for name in ("optimizer", "pairs", "steps", "sigma", "rescaled")}
     facts = {**given, "refused": refused, "tasks": listed}
-    (args.out / MANIFEST).write_text(json.dumps(facts))
-    np.savez_compressed(args.out / DATA, **arrays)
+    (arguments.out / MANIFEST).write_text(json.dumps(facts))
+    np.savez_compressed(arguments.out / DATA, **arrays)
 
 
 if __name__ == "__main__":

@@ -104,13 +104,13 @@ class Task:
         return outputs[:3]
 
 
-def rate_at(seconds, args, step):
+def rate_at(seconds, arguments, step):
     """The outer learning rate: warmed up, falling along a cosine; so again from where directions are trained."""
-    first = seconds < args.controller_seconds
-    begin, end = (0.0, args.controller_seconds) if first else (args.controller_seconds, args.seconds)
+    first = seconds < arguments.controller_seconds
+    begin, end = (0.0, arguments.controller_seconds) if first else (arguments.controller_seconds, arguments.seconds)
     fraction = outer_optimizer.fraction(seconds, begin, end)
     cosine = LAST_RATE + (1 - LAST_RATE) * (1 + math.cos(math.pi * fraction)) / 2
-    return args.rate * min(outer_optimizer.warm_up(step, WARM_UP), 0.02 + (seconds - begin) / 10) * cosine
+    return arguments.rate * min(outer_optimizer.warm_up(step, WARM_UP), 0.02 + (seconds - begin) / 10) * cosine
 
 
 def weights_of(path, shapes):
@@ -128,8 +128,8 @@ def save(path, x, shapes):
     np.savez(path, **{n: x[a:b].reshape(s).astype(np.float32) for (n, s), a, b in zip(shapes.items(), ends, ends[1:])})
 
 
-def load_tasks(facts, args, report):
-    """The tasks that are compiled, side by side and in a random order, within `args.compile_seconds`."""
+def load_tasks(facts, arguments, report):
+    """The tasks that are compiled, side by side and in a random order, within `arguments.compile_seconds`."""
     import jax.extend.backend  # noqa: F401  before the threads, which may not all see a half of it
 
     data = {}
@@ -137,25 +137,25 @@ def load_tasks(facts, args, report):
         with np.load(place / DATA) as saved:
             data |= {name: saved[name] for name in saved.files}
     wanted = sorted({one["examples"]["images"] for one in facts if "images" in one["examples"]})
-    with concurrent.futures.ProcessPoolExecutor(min(args.workers, max(1, len(wanted)))) as pool:
+    with concurrent.futures.ProcessPoolExecutor(min(arguments.workers, max(1, len(wanted)))) as pool:
         stored = dict(zip(wanted, pool.map(images, wanted)))
     report({"images": wanted})
-    made, over = [], time.perf_counter() + args.compile_seconds
+    made, over = [], time.perf_counter() + arguments.compile_seconds
 
     def make(one):
         if time.perf_counter() > over:
             return
         try:
-            task = Task(one, data, stored, args.seed)
+            task = Task(one, data, stored, arguments.seed)
         except Exception as error:  # of the compiler: one task less
             report({"task": one["task"], "failed": str(error)[:300]})
             return
         report({"task": one["task"], "compile_s": round(task.compiled_s, 1)})
         made.append(task)
 
-    pool = concurrent.futures.ThreadPoolExecutor(args.workers)
-    begun = [pool.submit(make, facts[i]) for i in np.random.default_rng(args.seed).permutation(len(facts))]
-    concurrent.futures.wait(begun, timeout=args.compile_seconds)
+    pool = concurrent.futures.ThreadPoolExecutor(arguments.workers)
+    begun = [pool.submit(make, facts[i]) for i in np.random.default_rng(arguments.seed).permutation(len(facts))]
+    concurrent.futures.wait(begun, timeout=arguments.compile_seconds)
     pool.shutdown(wait=False)
     return sorted(made, key=lambda task: task.name)
 
@@ -163,11 +163,11 @@ def load_tasks(facts, args, report):
 class Training:
     """The outer training of `tasks`, from the weights x."""
 
-    def __init__(self, tasks, x, shapes, args, report):
-        self.tasks, self.shapes, self.args, self.report = tasks, shapes, args, report
+    def __init__(self, tasks, x, shapes, arguments, report):
+        self.tasks, self.shapes, self.arguments, self.report = tasks, shapes, arguments, report
         counts = {f: sum(t.family == f for t in tasks) for f in {t.family for t in tasks}}
         chances = np.array([WEIGHTS.get(t.family, 1.0) / counts[t.family] for t in tasks])
-        self.chances, self.rng = chances / chances.sum(), np.random.default_rng(args.seed)
+        self.chances, self.rng = chances / chances.sum(), np.random.default_rng(arguments.seed)
         parts = [np.full(math.prod(shape), not name.startswith("mlp/")) for name, shape in shapes.items()]
         self.controller, self.lengths = np.concatenate(parts), episode_lengths()
         self.x, self.m, self.v, self.step, self.begun = x, np.zeros_like(x), np.zeros_like(x), 0, 0
@@ -177,17 +177,17 @@ class Training:
         """One outer step."""
         import jax.numpy as jnp
 
-        if seconds >= self.args.controller_seconds and not self.directions:  # the averages of AdamW begin again
+        if seconds >= self.arguments.controller_seconds and not self.directions:  # the averages of AdamW begin again
             self.directions, self.m, self.v, self.begun = True, self.m * 0, self.v * 0, self.step
-        count = min(self.args.tasks_per_step, len(self.tasks))
+        count = min(self.arguments.tasks_per_step, len(self.tasks))
         chosen = self.rng.choice(len(self.tasks), count, replace=False, p=self.chances)
-        keys = [jnp.asarray([self.args.seed * 1000 + 7 + i, self.step + 10], jnp.int32) for i in chosen]
+        keys = [jnp.asarray([self.arguments.seed * 1000 + 7 + i, self.step + 10], jnp.int32) for i in chosen]
         theta = jnp.asarray(self.x, jnp.float32)
         out = [self.tasks[i](theta, self.lengths, key) for i, key in zip(chosen, keys)]
         gradients = np.array([gradient for gradient, _, _ in out], np.float64)  # waits for the device
         trained = self.controller | self.directions
         g = np.where(np.isfinite(gradients), gradients, 0.0).mean(0) * trained
-        rate = rate_at(seconds, self.args, self.step)
+        rate = rate_at(seconds, self.arguments, self.step)
         clipped = outer_optimizer.clip_norm(g, CLIP)
         moved, self.m, self.v = outer_optimizer.adamw(self.x, self.m, self.v, clipped, self.step - self.begun, rate, DECAY)
         self.x = np.where(trained, moved, self.x)
@@ -208,7 +208,7 @@ class Training:
 
     def keep(self):
         """Write the weights."""
-        save(self.args.out / f"theta-{self.step:06d}.npz", self.x, self.shapes)
+        save(self.arguments.out / f"theta-{self.step:06d}.npz", self.x, self.shapes)
 
 
 def episode_lengths():
@@ -218,8 +218,8 @@ def episode_lengths():
     return jnp.asarray(np.repeat(list(LENGTHS), list(LENGTHS.values())).astype(np.int32))
 
 
-def timed(tasks, x, args):
-    """The tasks whose truncation takes at most `args.slowest` seconds; `seconds` is set of all."""
+def timed(tasks, x, arguments):
+    """The tasks whose truncation takes at most `arguments.slowest` seconds; `seconds` is set of all."""
     import jax
     import jax.numpy as jnp
 
@@ -229,7 +229,7 @@ def timed(tasks, x, args):
             begun = time.perf_counter()
             jax.block_until_ready(task(theta, episode_lengths(), jnp.asarray([i, 1], jnp.int32)))
             task.seconds = time.perf_counter() - begun
-    return [task for task in tasks if task.seconds <= args.slowest]
+    return [task for task in tasks if task.seconds <= arguments.slowest]
 
 
 def options():
@@ -254,32 +254,34 @@ def options():
 
 
 def main():
-    args, begun = options(), time.perf_counter()
-    args.out.mkdir(parents=True, exist_ok=True)
+    arguments, begun = options(), time.perf_counter()
+    arguments.out.mkdir(parents=True, exist_ok=True)
 
     def report(line):
         text = json.dumps({"at": round(time.perf_counter() - begun, 1), **line})
-        with open(args.out / "log.jsonl", "a") as log:
+        with open(arguments.out / "log.jsonl", "a") as log:
             log.write(text + "\n")
         print(text, flush=True)
 
-    manifests = [json.loads((place / MANIFEST).read_text()) for place in args.programs]
-    facts = [{**one, "place": place} for place, manifest in zip(args.programs, manifests) for one in manifest["tasks"]]
+    manifests = [json.loads((place / MANIFEST).read_text()) for place in arguments.programs]
+    facts = [{**one, "place": place} for place, manifest in zip(arguments.programs, manifests) for one in manifest["tasks"]]
     shapes = {path: tuple(shape) for path, shape in facts[0]["theta"].items()}
-    loaded = load_tasks(facts, args, report)
+    loaded = load_tasks(facts, arguments, report)
     import jax
 
-    x = weights_of(args.start, shapes)
-    tasks = timed(loaded, x, args)
+    x = weights_of(arguments.start, shapes)
+    tasks = timed(loaded, x, arguments)
     where = {"device": jax.devices()[0].device_kind, "jax": jax.__version__}
     took = {"compile_s": round(sum(t.compiled_s for t in loaded)), "ms": {t.name: round(1e3 * t.seconds, 1) for t in loaded}}
     report({"tasks": len(tasks), "left_out": [t.name for t in loaded if t not in tasks], **took, **where})
-    training = Training(tasks, x, shapes, args, report)
+    training = Training(tasks, x, shapes, arguments, report)
     start = now = kept = time.perf_counter()
-    args.seconds = min(args.seconds, args.until - (start - begun))  # the schedule of the rate ends with the training
-    while now - start < args.seconds:
+    arguments.seconds = min(
+        arguments.seconds, arguments.until - (start - begun)
+    )  # the schedule of the rate ends with the training
+    while now - start < arguments.seconds:
         training.advance(now - start)
-        if now - kept >= args.keep:
+        if now - kept >= arguments.keep:
             kept = now
             training.keep()
         now = time.perf_counter()
