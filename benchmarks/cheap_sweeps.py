@@ -70,7 +70,7 @@ def main():
     if arguments.one:
         print(json.dumps(one(arguments.one, arguments.steps)))
         return
-    from benchmarks import report
+    from tools import report
 
     trees = {"before": arguments.against, "": Path(__file__).resolve().parents[1]}
     rows, sums = [], {which: [0.0, 0.0] for which, tree in trees.items() if tree}

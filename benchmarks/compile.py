@@ -16,7 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import processes, report
+from benchmarks import processes
+from tools import report
 
 MOST_MS = 5.0
 

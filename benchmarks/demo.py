@@ -6,14 +6,15 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import report
+from benchmarks import processes
+from tools import report
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     report.publish_option(parser)
     arguments = parser.parse_args()
-    report.compile_everything()
+    processes.compile_everything()
     with tempfile.TemporaryDirectory() as root:
         start = time.perf_counter()
         subprocess.run(["make", "demo", f"DEMO_OUT={root}"], check=True, cwd=Path(__file__).resolve().parents[1])

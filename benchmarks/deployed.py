@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import report
+from tools import report
 
 SIDES = {"keras_xla": "keras", "keras_graph": "keras", "torch": "torch", "jax": "jax", "numpy": "numpy"}
 TITLES = {"keras_xla": "Keras, XLA", "keras_graph": "Keras, graph", "torch": "PyTorch", "jax": "JAX", "numpy": "NumPy"}

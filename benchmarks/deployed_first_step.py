@@ -14,7 +14,8 @@ import time
 
 import numpy as np
 
-from benchmarks import processes, report
+from benchmarks import processes
+from tools import report
 
 SIDES = {"keras": "Keras", "jax": "JAX"}
 OPTIMIZERS = ("Adam", "anchored_wide", "muon_mined")
@@ -104,7 +105,7 @@ def main():
     report.publish_option(parser)
     arguments = parser.parse_args()
     report.require_whole(parser, arguments, "layers")
-    report.compile_everything()
+    processes.compile_everything()
     sides = [side for side in SIDES if importlib.util.find_spec(side)]
     cases = list(itertools.product(sides, arguments.layers, OPTIMIZERS))
     runs = [

@@ -11,7 +11,7 @@ import time
 
 import numpy as np
 
-from benchmarks import report
+from tools import report
 
 TASKS = ("mlp_family_seed15", "mlp_family_seed12")
 ROUNDS, STEPS = 8, 200

@@ -36,8 +36,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import inner_tasks, report
+from benchmarks import inner_tasks
 from benchmarks.run_stablehlo import MANIFEST, differences, timed
+from tools import report
 
 TASKS = (
     "MLP 64-32-10, batch 32",

@@ -17,7 +17,7 @@ import resource
 import statistics
 import time
 
-from benchmarks import processes, report
+from benchmarks import processes
 from taskset import catalogue, registry
 from taskset.datasets.sharing import shared_arrays
 from taskset.execution.work import work
@@ -120,7 +120,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     sample_options(parser)
     arguments = parser.parse_args()
-    report.compile_everything()
+    processes.compile_everything()
     with shared_arrays():
         wanted = arguments.family or families()
         for name in arguments.task or (name for f in wanted for name in chosen(f, arguments.samples, arguments.first)):

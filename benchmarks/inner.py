@@ -19,8 +19,9 @@ import argparse
 import os
 import statistics
 
-from benchmarks import inner_parts, inner_tasks, processes, report
+from benchmarks import inner_parts, inner_tasks, processes
 from benchmarks.inner_sides import CHECKED, LEARNING_RATE, Jax, Ours
+from tools import report
 
 
 def _line(ours, jax, name, rounds, all_modes):

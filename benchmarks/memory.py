@@ -18,7 +18,8 @@ import threading
 import time
 from pathlib import Path
 
-from benchmarks import processes, report
+from benchmarks import processes
+from tools import report
 
 PARTS = ("Pss", "Rss", "Anonymous")
 SECONDS = 0.5  # between two looks

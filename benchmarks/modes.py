@@ -13,8 +13,9 @@ import os
 import statistics
 import time
 
-from benchmarks import families, processes, report
+from benchmarks import families, processes
 from taskset.execution import costs
+from tools import report
 
 MODES = ("xla_loop", "graph_loop")
 CALL_SECONDS = 0.2

@@ -21,7 +21,8 @@ import time
 
 import numpy as np
 
-from benchmarks import processes, report
+from benchmarks import processes
+from tools import report
 
 TASK, SCALE = "Digits_mlp32_bs128", (2.4, 0.1)
 PAIRS, STEPS, LENGTH, SIGMA, RATE, CLIP = 16, 20, 100, 0.01, 1e-3, 0.1
@@ -224,7 +225,7 @@ def main():
     report.publish_option(parser)
     arguments = parser.parse_args()
     report.require_whole(parser, arguments, "optimizers", "estimators")
-    report.compile_everything()
+    processes.compile_everything()
     lines = []
     for estimator in arguments.estimators:
         for optimizer in arguments.optimizers:

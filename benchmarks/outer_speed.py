@@ -23,7 +23,8 @@ import contextlib
 import tempfile
 import time
 
-from benchmarks import report
+from benchmarks import processes
+from tools import report
 
 PAIRS, STEPS, TASKS_PER_STEP, SLOTS = 8, 50, 4, 8
 PARTS = ("program", "draw", "start", "rest")
@@ -164,7 +165,7 @@ def main():
     report.publish_option(parser)
     arguments = parser.parse_args()
     report.require_whole(parser, arguments, "sets")
-    report.compile_everything()
+    processes.compile_everything()
     from taskset.execution.runtime import start_tensorflow
 
     start_tensorflow(threads=1)

@@ -18,7 +18,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import processes, report
+from benchmarks import processes
+from tools import report
 
 WORKERS, SLOTS = 2, 16
 GROUPS, START = (1, 2), 30  # outer steps in which every slot is met

@@ -12,9 +12,9 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import report
 from taskset.errors import StoreError
 from taskset.normalization import store
+from tools import report
 
 NAME = "mlp_family_seed12"
 

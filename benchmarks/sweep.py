@@ -16,8 +16,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import processes, report
+from benchmarks import processes
 from taskset.normalization import store
+from tools import report
 
 # Of cifar10, the longest first, so that both workers are busy to the end; and some without data, whose runs go in one program.
 IMAGES = ("conv_pooling_family_seed88", "mlp_ae_family_seed28", "mlp_family_seed169", "mlp_family_seed10")
@@ -90,7 +91,7 @@ def main():
     parser.add_argument("--steps", type=int, default=4000, help="Steps of each run, a multiple of 50.")
     report.publish_option(parser)
     arguments = parser.parse_args()
-    report.compile_everything()
+    processes.compile_everything()
     with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
         singles = {name: pool.apply(single, (name, arguments.source, arguments.data_dir, arguments.steps)) for name in TASKS}
     with tempfile.TemporaryDirectory() as root:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import report
+from tools import report
 
 ROOT = Path(__file__).parent.parent
 SCRIPTS = [path for folder in ("benchmarks", "tools", "tools/experiments") for path in sorted((ROOT / folder).glob("*.py"))]

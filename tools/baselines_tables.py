@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks import report
 from taskset.samplers.optimizers import LOG10_LEARNING_RATES
 from taskset.scoring import statistics
 from taskset.scoring.rows import expected_of_best
+from tools import report
 
 EXTRA = report.DOCS.parent / "data-extra"  # baselines that stand beside the package's
 HORIZON = 2000

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks import report
 from taskset import catalogue, registry
 from taskset.normalization.store import load_sweeps
 from taskset.normalization.sweep import planning
@@ -20,6 +19,7 @@ from taskset.normalization.sweep.runner import SweepOptions
 from taskset.random import seeds
 from taskset.samplers import PUBLISHED_FAMILIES
 from taskset.samplers.optimizers import adam_rates
+from tools import report
 
 DOCUMENT = report.DOCS / "how-to" / "several_machines.md"
 FAMILIES = (*PUBLISHED_FAMILIES, "made_family")

@@ -19,11 +19,11 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import report
 from taskset import catalogue, registry
 from taskset.datasets.sharing import shared_arrays
 from taskset.execution import known_starts
 from taskset.tasks import distributions
+from tools import report
 
 ROOT = Path(__file__).resolve().parents[1]
 STARTS = ROOT / "taskset" / "execution" / "starts.json"

@@ -18,10 +18,11 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import nnls
 
-from benchmarks import families, report
+from benchmarks import families, processes
 from taskset.datasets.sharing import shared_arrays
 from taskset.execution.costs import estimate
 from taskset.execution.work import KINDS
+from tools import report
 
 ROOT = Path(__file__).resolve().parents[1]
 COSTS = ROOT / "taskset" / "execution" / "costs.json"
@@ -184,7 +185,7 @@ def main():
     families.sample_options(parser)
     report.publish_option(parser, "taskset/execution/costs.json and docs/families.md")
     arguments = parser.parse_args()
-    report.compile_everything()
+    processes.compile_everything()
     costs = json.loads(COSTS.read_text())
     with shared_arrays():
         if arguments.task:

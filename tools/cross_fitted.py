@@ -18,10 +18,9 @@ import argparse
 
 import numpy as np
 
-from benchmarks import report
 from taskset.samplers.optimizers import adam_rates
 from taskset.scoring import named_suites, statistics
-from tools import one_run
+from tools import one_run, report
 
 SUITES = {"heldout:1": "test", "heldout-valid:1": "valid"}
 VIEW = "mean"

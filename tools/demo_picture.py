@@ -18,11 +18,11 @@ import matplotlib.pyplot as plt
 from matplotlib.colors import LogNorm
 from PIL import Image
 
-from benchmarks import report
 from taskset.normalization.normalizer import mean_curves
 from taskset.normalization.plot import limit_losses, rate_colours
 from taskset.normalization.store import load_curves
 from taskset.samplers.optimizers import LEARNING_RATES
+from tools import report
 
 TASKS = {
     "mlp_family_seed30": "a small MLP",

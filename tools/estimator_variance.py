@@ -13,8 +13,8 @@ import argparse
 
 import numpy as np
 
-from benchmarks import report
 from taskset.execution.runtime import start_tensorflow
+from tools import report
 
 LENGTHS = (5, 10, 20, 50, 100, 200, 300)
 TASK = "Digits_mlp32_bs128"

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import report
 from taskset.errors import StoreError
 from taskset.normalization import store
 from taskset.samplers.optimizers import LOG10_LEARNING_RATES
 from taskset.scoring import statistics
+from tools import report
 from tools.baselines_tables import EXTRA, SOURCES, groups
 from tools.pictures import ADAM
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from benchmarks import report
+from tools import report
 from tools.one_run import DOCUMENTS
 
 RULES, STEPS, SHARES, DRAWS, SIDE = ("muon_mined", "anchored_wide"), (200, 2000), (0.05, 0.25, 0.5), 5, 16

@@ -13,8 +13,8 @@ import importlib
 import time
 from unittest import mock
 
-from benchmarks import report
 from taskset.execution.runtime import start_tensorflow
+from tools import report
 from tools.one_run import DOCUMENTS
 
 ROWS = {"whole matrices": 10**6, "blocks of 128 rows": 128, "of 64": 64, "of 32": 32, "of 16": 16}

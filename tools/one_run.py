@@ -28,9 +28,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import report
 from taskset.errors import StoreError
 from taskset.execution.runtime import start_tensorflow
+from tools import report
 
 HORIZONS = (200, 2000)
 STEPS, LONGER, MOST_MILLISECONDS, MOST_PARAMETERS = 2000, 10_000, 2.5, 100_000

@@ -22,11 +22,10 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from benchmarks import report
 from taskset.execution.runtime import start_tensorflow
 from taskset.scoring import rivals, run_scores, statistics, suites
 from taskset.scoring.rows import expected_of_best
-from tools import one_run
+from tools import one_run, report
 
 ADAM, OURS, OTHERS = "0.35", "#D55E00", ("#0072B2", "#009E73", "#CC79A7", "#E69F00")  # told apart by colour-blind eyes
 WIDTH, BINS = 8.4, np.linspace(-1, 1, 41)

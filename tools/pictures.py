@@ -8,14 +8,13 @@ from pathlib import Path
 import pandas as pd
 
 import taskset
-from benchmarks import report
 from taskset import changes
 from taskset.datasets.base import SPLITS
 from taskset.errors import StoreError
 from taskset.normalization.normalizer import HIGH, LOW, mean_curves
 from taskset.normalization.store import load_curves, load_normalizers, load_sweeps
 from taskset.samplers.optimizers import LOG10_LEARNING_RATES, adam_rates
-from tools import baselines_pictures, baselines_tables
+from tools import baselines_pictures, baselines_tables, report
 from tools.baselines_pictures import FEW, MANY, SETTING, SPLIT, counts, keys, shown, with_all_rates
 
 ADAM = adam_rates()

@@ -7,12 +7,12 @@ With --list it prints the names of all tasks that one quirk touches instead.
 
 import argparse
 
-from benchmarks import report
 from taskset import catalogue, registry
 from taskset.datasets.info import IMAGES
 from taskset.datasets.text_info import VOCABULARY
 from taskset.samplers import PUBLISHED_FAMILIES
 from taskset.samplers.parts import TEXT_CLASSIFICATION_DATASETS
+from tools import report
 
 DOCUMENT = report.DOCS / "quirks.md"
 FEW = 6  # names listed; of more, the first three

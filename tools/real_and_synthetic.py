@@ -17,9 +17,8 @@ import dataclasses
 import sys
 from pathlib import Path
 
-from benchmarks import report
 from taskset.execution.runtime import start_tensorflow
-from tools import one_run
+from tools import one_run, report
 
 TITLES = {"tfds": "real", "synthetic": "synthetic"}
 KINDS = {"mean": 4, "IQM": 6, "worst quarter": 7}  # places in a row of `one_run.rows_of`

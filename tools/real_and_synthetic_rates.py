@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import report
 from taskset.normalization import store
 from taskset.scoring import statistics
+from tools import report
 from tools.baselines_tables import EXTRA
 from tools.pictures import ADAM
 from tools.synthetic_acceptance import DOCUMENT, measures

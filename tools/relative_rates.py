@@ -14,9 +14,8 @@ import argparse
 import json
 from pathlib import Path
 
-from benchmarks import report
 from taskset.execution.runtime import start_tensorflow
-from tools import one_run
+from tools import one_run, report
 
 HORIZONS = (200, 520, 2000)  # multiples of the interval between evaluations
 TRAVELS, SHARE = (0.25, 0.5, 0.75, 1.0, 1.5, 2.5), 0.1

@@ -14,7 +14,6 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks import report
 from taskset.errors import TasksetError
 from taskset.normalization import store
 from taskset.random import seeds
@@ -32,6 +31,7 @@ from taskset.scoring import (
     trial_runs,
 )
 from taskset.scoring.tiers import tenth
+from tools import report
 
 SUITE = "rivals:1"
 TRIALS = (1, 10)

@@ -20,13 +20,12 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from benchmarks import report
 from taskset import catalogue
 from taskset.errors import StoreError
 from taskset.normalization import tabular
 from taskset.random import seeds
 from taskset.scoring import statistics
-from tools import search_methods
+from tools import report, search_methods
 
 BUDGETS = np.array([1, 2, 3, 4, 5, 7, 10])  # whole trainings
 ORDERS = 10  # of random search

@@ -28,10 +28,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import report
 from taskset.errors import TasksetError
 from taskset.execution.runtime import start_tensorflow
-from tools import one_run
+from tools import one_run, report
 from tools.experiments.training import train_for
 
 # Step sizes are trained, from a hand-designed rule: relative to the parameters' size, falling along a line, as `relative_muon`.

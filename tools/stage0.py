@@ -18,10 +18,9 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks import report
 from taskset.execution.runtime import start_tensorflow
 from taskset.normalization.store import write_text
-from tools import one_run
+from tools import one_run, report
 
 HORIZONS = (200, 2000)
 RATES = {False: (0.003, 0.01, 0.03), True: (0.03, 0.1, 0.3)}  # absolute; relative to the size of the parameters

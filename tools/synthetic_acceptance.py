@@ -25,10 +25,10 @@ import numpy as np
 import pyarrow as pa
 import scipy.stats
 
-from benchmarks import report
 from taskset import catalogue
 from taskset.normalization import store
 from taskset.normalization.sweep import workers
+from tools import report
 from tools.pictures import ADAM
 
 KINDS = ("real", "other_seeds", "stand_in", "structureless")

@@ -20,8 +20,8 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import report
 from taskset.execution.runtime import start_tensorflow
+from tools import report
 from tools.one_run import named_checkpoint, scored
 
 LEAST = 0.1  # of the initial validation loss: how much lower the best one has to be

@@ -29,10 +29,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks import report
 from taskset.datasets.in_memory import InMemoryData
 from taskset.execution.runtime import start_tensorflow
 from taskset.registry import Facts, register_builder, register_facts
+from tools import report
 from tools.experiments import page
 from tools.experiments.training import train_losses_of_many
 

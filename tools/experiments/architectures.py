@@ -21,7 +21,7 @@ import argparse
 
 import numpy as np
 
-from benchmarks import report
+from tools import report
 from tools.experiments import page
 from tools.experiments.conv_and_mlp import name_of
 from tools.experiments.one_task import ADAM, JUDGING, SCALE, STEPS, TUNING, by_hand, scores

@@ -20,7 +20,7 @@ import argparse
 
 import numpy as np
 
-from benchmarks import report
+from tools import report
 from tools.experiments import page
 from tools.experiments.one_task import ADAM, JUDGING, STEPS, TUNING, by_hand, scores
 from tools.experiments.tiny_problem import interval, shown

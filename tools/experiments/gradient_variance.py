@@ -22,7 +22,7 @@ pairs.
 
 import numpy as np
 
-from benchmarks import report
+from tools import report
 from tools.experiments import page, tiny_problem
 from tools.experiments.tiny_problem import shown
 

@@ -17,7 +17,7 @@ The experiment is that of Metz et al. 2020 (arXiv 2009.11243).
 
 import numpy as np
 
-from benchmarks import report
+from tools import report
 from tools.experiments import page
 
 STEPS, STARTS, RADII = 1000, 25, (0.1, 1.0, 10.0)

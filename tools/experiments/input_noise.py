@@ -22,7 +22,7 @@ import argparse
 
 import numpy as np
 
-from benchmarks import report
+from tools import report
 from tools.experiments import page
 from tools.experiments.one_task import ADAM, JUDGING, SCALE, STEPS, TUNING, by_hand
 from tools.experiments.tiny_problem import TASK, interval, shown

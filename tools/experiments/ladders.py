@@ -28,8 +28,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import report
 from taskset.execution.runtime import start_tensorflow
+from tools import report
 from tools.experiments import page
 from tools.experiments.training import train_losses, train_losses_of_many
 

@@ -26,7 +26,7 @@ import re
 
 import numpy as np
 
-from benchmarks import report
+from tools import report
 from tools.experiments import page
 from tools.experiments.conv_and_mlp import name_of
 from tools.experiments.one_task import JUDGING, TUNING, by_hand

@@ -21,7 +21,7 @@ import argparse
 
 import numpy as np
 
-from benchmarks import report
+from tools import report
 from tools.experiments import page
 from tools.experiments.tiny_problem import TASK, interval, shown
 from tools.experiments.training import PES, suite_of, train_for, train_losses, train_losses_of_many, training_command

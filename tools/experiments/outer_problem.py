@@ -24,7 +24,7 @@ import types
 
 import numpy as np
 
-from benchmarks import report
+from tools import report
 from tools.experiments import page, tiny_problem
 from tools.experiments.one_task import SMOOTHED, smooth, steps_to
 from tools.experiments.tiny_problem import interval, shown

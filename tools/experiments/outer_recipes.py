@@ -17,7 +17,7 @@ on, by four seeds: how to train is chosen here, and data sets that other experim
 import argparse
 import itertools
 
-from benchmarks import report
+from tools import report
 from tools.experiments import page
 from tools.experiments.one_task import STEPS
 from tools.experiments.task_counts import name_of, scored

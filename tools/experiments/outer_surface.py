@@ -20,7 +20,7 @@ with the root mean square of each tensor of theta. 8 starts (4 of `mlp_pes`), le
 
 import numpy as np
 
-from benchmarks import report
+from tools import report
 from tools.experiments import page, tiny_problem
 from tools.experiments.tiny_problem import interval, shown
 

@@ -2,8 +2,8 @@
 
 import argparse
 
-from benchmarks import report
 from taskset.execution.runtime import start_tensorflow
+from tools import report
 
 TITLE = "# Experiments\n"
 

@@ -19,7 +19,7 @@ Settings. theta = 0.5, b = 0.05; w = 0 (smooth) and w = 200 (sharp); sigma from 
 
 import numpy as np
 
-from benchmarks import report
+from tools import report
 from tools.experiments import page
 
 THETA, HEIGHT, SMOOTH, SHARP, PAIRS = 0.5, 0.05, 0.0, 200.0, 20_000

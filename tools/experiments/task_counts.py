@@ -30,8 +30,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import report
 from taskset.execution.runtime import start_tensorflow
+from tools import report
 from tools.experiments import page
 from tools.experiments.kept import Results
 from tools.experiments.one_task import ADAM, STEPS, by_hand

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import report
 from taskset.execution.runtime import start_tensorflow
+from tools import report
 
 # Of `learned.Options`: how the experiments train on tiny tasks, whole trainings in truncations of 20 steps.
 # One task: after the first episodes, cut so that pairs do not end together, all are whole trainings. Of many tasks one leaves

@@ -19,7 +19,7 @@ training each, repeated 32 times. The bias at short truncations is that of Wu et
 
 import numpy as np
 
-from benchmarks import report
+from tools import report
 from tools.experiments import page, tiny_problem
 from tools.experiments.tiny_problem import interval, shown
 

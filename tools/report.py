@@ -1,14 +1,13 @@
-"""Tables in docs/: a script prints its section and, with --publish, writes it between `<!-- NAME -->` and `<!-- /NAME -->`."""
+"""Where scripts write, with --publish only: into docs/, a section between `<!-- NAME -->` and `<!-- /NAME -->`, and pictures."""
 
-import os
 from pathlib import Path
 
 from taskset.normalization.release.documents import conditions, processor, table, write_section
 
-__all__ = ["compile_everything", "conditions", "processor", "table", "write_section"]
+__all__ = ["conditions", "processor", "table", "write_section"]
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-DOCUMENT = DOCS / "benchmarks.md"
+BENCHMARKS = DOCS / "benchmarks.md"
 
 
 def publish_option(parser, what="the section of docs/benchmarks.md"):
@@ -36,7 +35,7 @@ def folder(arguments):
     return DOCS if arguments.publish else arguments.out
 
 
-def show(arguments, name, text, path=DOCUMENT):
+def show(arguments, name, text, path=BENCHMARKS):
     """Print a section; with --publish, replace the one called `name` in the document `path`, or append it.
 
     arguments: with `publish_option`; text: Markdown, heading included.
@@ -44,8 +43,3 @@ def show(arguments, name, text, path=DOCUMENT):
     print(text)
     if arguments.publish:
         write_section(name, text, path)
-
-
-def compile_everything():
-    """No programs from the cache on disk, here and in processes that are started: where compiling is in the time."""
-    os.environ["TASKSET_COMPILE_CACHE"] = "off"
