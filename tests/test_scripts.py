@@ -56,7 +56,7 @@ def test_only_publish_changes_the_tree(path):
     tree = ast.parse(text)
     assert list(unasked(tree)) == [] and list(written_elsewhere(tree)) == []
     options = ("report.publish_option(", "report.folder_options(", '"--publish"')
-    writes = any(f"{name}(" in text for name in ("report.show", "write_section", "write_text", "savefig"))
+    writes = any(f"{name}(" in text for name in ("report.show", "page.figure", "write_section", "write_text", "savefig"))
     assert any(option in text for option in options) or not writes
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from taskset.execution.runtime import start_tensorflow
 from tools import report
+from tools.experiments import page
 
 LENGTHS = (5, 10, 20, 50, 100, 200, 300)
 TASK = "Digits_mlp32_bs128"
@@ -61,18 +62,12 @@ def measure(checkpoint, lengths, pairs, calls, sigma):
 
 def draw(rows, path):
     """The figure."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
     lengths, es, rp = zip(*[row[:3] for row in rows])
-    figure, axes = plt.subplots(figsize=(5, 3.5), constrained_layout=True)
-    axes.loglog(lengths, es, "o-", label="evolution strategies")
-    axes.loglog(lengths, rp, "s-", label="reparameterization")
-    axes.set(xlabel="steps of the unroll", ylabel="total variance of one pair's estimate")
-    axes.legend()
-    figure.savefig(path, dpi=150)
+    with page.figure(path, size=(5, 3.5), dpi=150) as (_, axes):
+        axes.loglog(lengths, es, "o-", label="evolution strategies")
+        axes.loglog(lengths, rp, "s-", label="reparameterization")
+        axes.set(xlabel="steps of the unroll", ylabel="total variance of one pair's estimate")
+        axes.legend()
 
 
 def section(rows, pairs, sigma):

@@ -15,17 +15,13 @@ import argparse
 import sys
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as plt
 import numpy as np
 
 from taskset.execution.runtime import start_tensorflow
 from taskset.scoring import rivals, run_scores, statistics, suites
 from taskset.scoring.rows import expected_of_best
 from tools import one_run, report
+from tools.experiments import page
 
 ADAM, OURS, OTHERS = "0.35", "#D55E00", ("#0072B2", "#009E73", "#CC79A7", "#E69F00")  # told apart by colour-blind eyes
 WIDTH, BINS = 8.4, np.linspace(-1, 1, 41)
@@ -67,32 +63,30 @@ def of_trials(rates):
 def overview(found, name, families, path):
     """A column for each horizon: against trials, differences, families."""
     horizons = sorted(found.index.unique("horizon"))
-    figure, panels = plt.subplots(
-        3, len(horizons), figsize=(WIDTH, 9.6), layout="constrained", squeeze=False, height_ratios=(1, 0.8, 1.5)
-    )
-    colours = dict(zip([name, *others(found, name)], (OURS, *OTHERS)))
-    for (top, middle, bottom), horizon in zip(panels.T, horizons):
-        part = found.xs(horizon, level="horizon")
-        against_trials(top, part, colours)
-        top.set_title(f"{horizon:,} steps, {len(part)} tasks", fontsize=10)
-        difference = differences(part, name).clip(BINS[0], BINS[-1])
-        middle.hist(difference, BINS, color=OURS, alpha=0.8)
-        middle.set_xticks((-1, -0.5, 0, 0.5, 1))
-        middle.axvline(0, color="black", linewidth=0.8)
-        middle.set_xlabel(f"{name} less Adam's best rate, each task", fontsize=8)
-        better = f"better on {int((difference < 0).sum())}"
-        middle.text(0.03, 0.93, better, transform=middle.transAxes, va="top", fontsize=8)
-        by_family(bottom, part, families, colours)
-    for axes in panels.flat:
-        axes.tick_params(labelsize=8)
-        axes.spines[["top", "right"]].set_visible(False)
-    panels[0, 0].set_ylabel("mean normalized train loss", fontsize=8)
-    panels[1, 0].set_ylabel("tasks", fontsize=8)
-    for axes in panels[2, 1:]:
-        axes.set_yticklabels([])
-    panels[0, 0].legend(fontsize=8, frameon=False)
-    figure.savefig(path, dpi=130)
-    plt.close(figure)
+    with page.figure(
+        path, size=(WIDTH, 9.6), rows=3, columns=len(horizons), dpi=130, squeeze=False, height_ratios=(1, 0.8, 1.5)
+    ) as (_, panels):
+        colours = dict(zip([name, *others(found, name)], (OURS, *OTHERS)))
+        for (top, middle, bottom), horizon in zip(panels.T, horizons):
+            part = found.xs(horizon, level="horizon")
+            against_trials(top, part, colours)
+            top.set_title(f"{horizon:,} steps, {len(part)} tasks", fontsize=10)
+            difference = differences(part, name).clip(BINS[0], BINS[-1])
+            middle.hist(difference, BINS, color=OURS, alpha=0.8)
+            middle.set_xticks((-1, -0.5, 0, 0.5, 1))
+            middle.axvline(0, color="black", linewidth=0.8)
+            middle.set_xlabel(f"{name} less Adam's best rate, each task", fontsize=8)
+            better = f"better on {int((difference < 0).sum())}"
+            middle.text(0.03, 0.93, better, transform=middle.transAxes, va="top", fontsize=8)
+            by_family(bottom, part, families, colours)
+        for axes in panels.flat:
+            axes.tick_params(labelsize=8)
+            axes.spines[["top", "right"]].set_visible(False)
+        panels[0, 0].set_ylabel("mean normalized train loss", fontsize=8)
+        panels[1, 0].set_ylabel("tasks", fontsize=8)
+        for axes in panels[2, 1:]:
+            axes.set_yticklabels([])
+        panels[0, 0].legend(fontsize=8, frameon=False)
 
 
 def against_trials(axes, part, colours):
@@ -136,27 +130,25 @@ def learning_curves(found, curves, name, suite, path):
     """Three tasks, a row each, and a column for each horizon: normalized train losses of single runs."""
     horizons = sorted(found.index.unique("horizon"))
     tasks = chosen(found, name, horizons[-1])
-    figure, panels = plt.subplots(len(tasks), len(horizons), figsize=(WIDTH, 7.6), layout="constrained", squeeze=False)
-    for row, (why, task) in zip(panels, tasks.items()):
-        for axes, horizon in zip(row, horizons):
-            rates = found.xs(horizon, level="horizon").loc[task, adams(found)]
-            runs = curves[(curves["task"] == task) & (curves["horizon"] == horizon)]
-            initial, best = suite.entry(task).scales["train"]
-            for optimizer, colour, label in ((rates.idxmin(), ADAM, "Adam, best rate of the task"), (name, OURS, name)):
-                for i, (_, run) in enumerate(runs[runs["optimizer"] == optimizer].groupby("seed")):
-                    losses = run_scores.normalize(run["train"], initial, best)
-                    axes.plot(run["step"], losses, color=colour, linewidth=1.2, label=label if i == 0 else None)
-            axes.set_xlim(0, horizon)
-            axes.tick_params(labelsize=8)
-            axes.spines[["top", "right"]].set_visible(False)
-        row[0].set_title(f"{task}: {why}", fontsize=9, loc="left")
-    for axes in panels[:, 0]:
-        axes.set_ylabel("normalized train loss", fontsize=8)
-    for axes in panels[-1]:
-        axes.set_xlabel("step", fontsize=8)
-    panels[0, 0].legend(fontsize=8, frameon=False)
-    figure.savefig(path, dpi=130)
-    plt.close(figure)
+    with page.figure(path, size=(WIDTH, 7.6), rows=len(tasks), columns=len(horizons), dpi=130, squeeze=False) as (_, panels):
+        for row, (why, task) in zip(panels, tasks.items()):
+            for axes, horizon in zip(row, horizons):
+                rates = found.xs(horizon, level="horizon").loc[task, adams(found)]
+                runs = curves[(curves["task"] == task) & (curves["horizon"] == horizon)]
+                initial, best = suite.entry(task).scales["train"]
+                for optimizer, colour, label in ((rates.idxmin(), ADAM, "Adam, best rate of the task"), (name, OURS, name)):
+                    for i, (_, run) in enumerate(runs[runs["optimizer"] == optimizer].groupby("seed")):
+                        losses = run_scores.normalize(run["train"], initial, best)
+                        axes.plot(run["step"], losses, color=colour, linewidth=1.2, label=label if i == 0 else None)
+                axes.set_xlim(0, horizon)
+                axes.tick_params(labelsize=8)
+                axes.spines[["top", "right"]].set_visible(False)
+            row[0].set_title(f"{task}: {why}", fontsize=9, loc="left")
+        for axes in panels[:, 0]:
+            axes.set_ylabel("normalized train loss", fontsize=8)
+        for axes in panels[-1]:
+            axes.set_xlabel("step", fontsize=8)
+        panels[0, 0].legend(fontsize=8, frameon=False)
 
 
 def main():

@@ -13,11 +13,6 @@ import zlib
 from collections import Counter
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as plt
 import numpy as np
 
 from taskset import catalogue
@@ -26,6 +21,7 @@ from taskset.normalization import tabular
 from taskset.random import seeds
 from taskset.scoring import statistics
 from tools import report, search_methods
+from tools.experiments import page
 
 BUDGETS = np.array([1, 2, 3, 4, 5, 7, 10])  # whole trainings
 ORDERS = 10  # of random search
@@ -112,21 +108,19 @@ def interval(values):
 
 def picture(found, path):
     """Mean regret against the budget, with its interval, a panel for each group."""
-    figure, panels = plt.subplots(1, 2, figsize=(9.6, 3.8), sharey=True, layout="constrained")
-    for axes, (group, methods) in zip(panels, found.items()):
-        for name, values in methods.items():
-            low, high = np.transpose([interval(column) for column in values.T])
-            axes.plot(BUDGETS, values.mean(axis=0), marker="o", markersize=3, label=name, color=COLORS[name])
-            axes.fill_between(BUDGETS, low, high, alpha=0.15, linewidth=0, color=COLORS[name])
-        axes.set(xlabel="budget: whole trainings", xscale="log", yscale="log")
-        axes.set_xticks(BUDGETS, [f"{b:g}" for b in BUDGETS])
-        axes.minorticks_off()
-        axes.set_title(f"{group}: {len(next(iter(methods.values())))} problems", fontsize=10)
-        axes.legend(fontsize=8)
-    panels[0].set_ylabel(f"normalized regret, {SPLIT} loss")
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
+    with page.figure(path, size=(9.6, 3.8), columns=2, dpi=110, sharey=True) as (_, panels):
+        for axes, (group, methods) in zip(panels, found.items()):
+            for name, values in methods.items():
+                low, high = np.transpose([interval(column) for column in values.T])
+                axes.plot(BUDGETS, values.mean(axis=0), marker="o", markersize=3, label=name, color=COLORS[name])
+                axes.fill_between(BUDGETS, low, high, alpha=0.15, linewidth=0, color=COLORS[name])
+            axes.set(xlabel="budget: whole trainings", xscale="log", yscale="log")
+            axes.set_xticks(BUDGETS, [f"{b:g}" for b in BUDGETS])
+            axes.minorticks_off()
+            axes.set_title(f"{group}: {len(next(iter(methods.values())))} problems", fontsize=10)
+            axes.legend(fontsize=8)
+        panels[0].set_ylabel(f"normalized regret, {SPLIT} loss")
 
 
 def milliseconds(call, number=50):

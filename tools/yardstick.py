@@ -277,29 +277,24 @@ def rows_of(yardstick, one_run, adam, falling):
 
 def draw(found, path):
     """Smoothed losses against steps, a panel for each task: Adam's envelope, what is published, the runs of the first rule."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
     columns = 3
-    figure, panels = plt.subplots(-(-len(found) // columns), columns, figsize=(12, 7), constrained_layout=True, squeeze=False)
-    for axes in panels.flat[len(found) :]:
-        axes.axis("off")
-    for axes, (yardstick, one_run, adam, _) in zip(panels.flat, found):
-        lowest = envelope(adam)[0]
-        steps = np.arange(1, len(lowest) + 1)
-        axes.plot(steps, lowest, color="0.4", label="Adam's envelope here")
-        axes.plot(HORIZONS, yardstick.published, "kx", label="published envelope")
-        for i, (horizon, runs) in enumerate(one_run.items()):
-            if RULES[0] in runs:
-                axes.plot(steps[:horizon], smooth(runs[RULES[0]].mean(axis=0)), f"C{i}", label=f"{RULES[0]}, {horizon:,} steps")
-        axes.set(xscale="log", yscale="log", xlim=(100, None), title=yardstick.title, xlabel="steps")
-    for axes in panels[:, 0]:
-        axes.set(ylabel="train loss, smoothed")
-    panels[0, 0].legend(fontsize=8)
-    figure.savefig(path, dpi=90)
-    plt.close(figure)
+    with page.figure(path, size=(12, 7), rows=-(-len(found) // columns), columns=columns, squeeze=False) as (_, panels):
+        for axes in panels.flat[len(found) :]:
+            axes.axis("off")
+        for axes, (yardstick, one_run, adam, _) in zip(panels.flat, found):
+            lowest = envelope(adam)[0]
+            steps = np.arange(1, len(lowest) + 1)
+            axes.plot(steps, lowest, color="0.4", label="Adam's envelope here")
+            axes.plot(HORIZONS, yardstick.published, "kx", label="published envelope")
+            for i, (horizon, runs) in enumerate(one_run.items()):
+                if RULES[0] in runs:
+                    axes.plot(
+                        steps[:horizon], smooth(runs[RULES[0]].mean(axis=0)), f"C{i}", label=f"{RULES[0]}, {horizon:,} steps"
+                    )
+            axes.set(xscale="log", yscale="log", xlim=(100, None), title=yardstick.title, xlabel="steps")
+        for axes in panels[:, 0]:
+            axes.set(ylabel="train loss, smoothed")
+        panels[0, 0].legend(fontsize=8)
 
 
 def section(found):

@@ -98,26 +98,19 @@ def measure(runs, minutes):
 
 def draw(found, adam_scores, path):
     """Held-out loss against core-minutes, and against outer steps."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, panels = plt.subplots(1, 2, figsize=(10, 4.2), sharey=True, constrained_layout=True)
-    for i, (rule, (_, kept)) in enumerate(found.items()):
-        values = [scored.mean() for _, scored in kept.values()]
-        for axes, at in zip(panels, (list(kept), [steps for steps, _ in kept.values()])):
-            axes.plot(at, values, "o-", color=f"C{i}", label=rule)
-    for axes, label in zip(panels, ("core-minutes of outer training", "outer steps")):
-        axes.axhline(adam_scores.mean(), color="0.5", linestyle="--", label="Adam, tuned on each task")
-        axes.set(xlabel=label, xscale="log")
-    minutes = sorted({at for _, kept in found.values() for at in kept})
-    panels[0].set_xticks(minutes, [f"{at:g}" for at in minutes])
-    panels[0].set_xticks([], minor=True)
-    panels[0].set(ylabel="train loss at the end, nats", yscale="log")
-    panels[0].legend(fontsize=8)
-    figure.savefig(path, dpi=90)
-    plt.close(figure)
+    with page.figure(path, size=(10, 4.2), columns=2, sharey=True) as (_, panels):
+        for i, (rule, (_, kept)) in enumerate(found.items()):
+            values = [scored.mean() for _, scored in kept.values()]
+            for axes, at in zip(panels, (list(kept), [steps for steps, _ in kept.values()])):
+                axes.plot(at, values, "o-", color=f"C{i}", label=rule)
+        for axes, label in zip(panels, ("core-minutes of outer training", "outer steps")):
+            axes.axhline(adam_scores.mean(), color="0.5", linestyle="--", label="Adam, tuned on each task")
+            axes.set(xlabel=label, xscale="log")
+        minutes = sorted({at for _, kept in found.values() for at in kept})
+        panels[0].set_xticks(minutes, [f"{at:g}" for at in minutes])
+        panels[0].set_xticks([], minor=True)
+        panels[0].set(ylabel="train loss at the end, nats", yscale="log")
+        panels[0].legend(fontsize=8)
 
 
 def section(found, adam_scores):

@@ -86,27 +86,20 @@ def measure(runs, minutes):
 
 def draw(found, path):
     """One group of bars per kind of net and data set."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(9, 4.6), constrained_layout=True)
-    names = list(next(iter(found.values())))
-    kinds = list(dict.fromkeys(name.partition(", outer seed")[0] for name in names))
-    width = 0.85 / len(names)
-    for i, name in enumerate(names):
-        values = [interval(chosen[name]) for chosen in found.values()]
-        middle, low, high = np.array(values).T
-        at = np.arange(len(found)) + width * (i - (len(names) - 1) / 2)
-        kind, _, seed = name.partition(", outer seed ")
-        label = f"{kind}, {len(OUTER_SEEDS)} outer seeds" if seed == "0" else None if seed else kind
-        axes.bar(at, middle, 0.94 * width, yerr=[middle - low, high - middle], color=f"C{kinds.index(kind)}", label=label)
-    axes.set_xticks(np.arange(len(found)), [f"{KINDS[kind]},\n{dataset}" for kind, dataset in found])
-    axes.set(ylabel="train loss at the end, nats")
-    figure.legend(loc="outside lower center", ncols=2, fontsize=8)
-    figure.savefig(path, dpi=90)
-    plt.close(figure)
+    with page.figure(path, size=(9, 4.6)) as (figure, axes):
+        names = list(next(iter(found.values())))
+        kinds = list(dict.fromkeys(name.partition(", outer seed")[0] for name in names))
+        width = 0.85 / len(names)
+        for i, name in enumerate(names):
+            values = [interval(chosen[name]) for chosen in found.values()]
+            middle, low, high = np.array(values).T
+            at = np.arange(len(found)) + width * (i - (len(names) - 1) / 2)
+            kind, _, seed = name.partition(", outer seed ")
+            label = f"{kind}, {len(OUTER_SEEDS)} outer seeds" if seed == "0" else None if seed else kind
+            axes.bar(at, middle, 0.94 * width, yerr=[middle - low, high - middle], color=f"C{kinds.index(kind)}", label=label)
+        axes.set_xticks(np.arange(len(found)), [f"{KINDS[kind]},\n{dataset}" for kind, dataset in found])
+        axes.set(ylabel="train loss at the end, nats")
+        figure.legend(loc="outside lower center", ncols=2, fontsize=8)
 
 
 def section(spent, found):

@@ -88,28 +88,21 @@ def measure():
 
 def draw(rows, path):
     """Variances against length, and the weight of ES."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(1, len(RATES) + 1, figsize=(14, 3.6), constrained_layout=True)
-    for k, rate in enumerate(RATES):
-        chosen = [row for row in rows if row[0] == rate]
-        lengths = [row[1] for row in chosen]
-        for i, (name, mark) in enumerate(zip(NAMES, "os^")):
-            axes[k].fill_between(lengths, *np.array([row[4][i] for row in chosen]).T, color=f"C{i}", alpha=0.2)
-            axes[k].plot(lengths, [row[2][i] for row in chosen], f"{mark}-", color=f"C{i}", markersize=4, label=name)
-        axes[k].set(xscale="log", yscale="log", xlabel="steps of the unroll", title=f"lr {rate:g}")
-        axes[-1].plot(
-            lengths, [row[3][0] for row in chosen], f"{'os^'[k]}-", color=f"C{k + 3}", markersize=4, label=f"lr {rate:g}"
-        )
-    axes[0].set_ylabel("variance of one pair's estimate")
-    axes[0].legend(fontsize=8)
-    axes[-1].set(xscale="log", ylim=(-0.03, 1.03), xlabel="steps of the unroll", title="weight of ES, d / d log lr")
-    axes[-1].legend(fontsize=8)
-    figure.savefig(path, dpi=90)
-    plt.close(figure)
+    with page.figure(path, size=(14, 3.6), columns=len(RATES) + 1) as (_, axes):
+        for k, rate in enumerate(RATES):
+            chosen = [row for row in rows if row[0] == rate]
+            lengths = [row[1] for row in chosen]
+            for i, (name, mark) in enumerate(zip(NAMES, "os^")):
+                axes[k].fill_between(lengths, *np.array([row[4][i] for row in chosen]).T, color=f"C{i}", alpha=0.2)
+                axes[k].plot(lengths, [row[2][i] for row in chosen], f"{mark}-", color=f"C{i}", markersize=4, label=name)
+            axes[k].set(xscale="log", yscale="log", xlabel="steps of the unroll", title=f"lr {rate:g}")
+            axes[-1].plot(
+                lengths, [row[3][0] for row in chosen], f"{'os^'[k]}-", color=f"C{k + 3}", markersize=4, label=f"lr {rate:g}"
+            )
+        axes[0].set_ylabel("variance of one pair's estimate")
+        axes[0].legend(fontsize=8)
+        axes[-1].set(xscale="log", ylim=(-0.03, 1.03), xlabel="steps of the unroll", title="weight of ES, d / d log lr")
+        axes[-1].legend(fontsize=8)
 
 
 def section(rows):

@@ -106,29 +106,24 @@ def measure(steps=STEPS):
 
 def draw(found, path):
     """One panel per rule and layout, from the circle of radius 1."""
-    import matplotlib
+    from matplotlib import colormaps
 
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(2, 6, figsize=(15, 5.6), sharex=True, sharey=True, constrained_layout=True)
-    for panel, (label, layout, points) in zip(axes.flat, found):
-        panel.plot([-WINDOW, WINDOW], [-WINDOW, WINDOW], color="0.8", linewidth=4, zorder=0)
-        shown = points[:, RADII.index(1.0)]
-        colors = plt.get_cmap("twilight")(np.linspace(0, 1, STARTS, endpoint=False))
-        for start, color in enumerate(colors):
-            panel.plot(*shown[:, start].T, color=color, linewidth=0.9)
-        panel.scatter(*shown[0].T, s=6, color="0.5", zorder=3)
-        panel.scatter(*shown[-1].T, s=14, color="black", zorder=3)
-        name = label.replace(", with", ",\nwith")
-        panel.set_title(f"{name}\n({layout})" if "\n" not in name else name, fontsize=9)
-        panel.set(xlim=(-WINDOW, WINDOW), ylim=(-WINDOW, WINDOW), aspect="equal")
-    for panel in axes[-1]:
-        panel.set_xlabel("x")
-    for panel in axes[:, 0]:
-        panel.set_ylabel("y")
-    figure.savefig(path, dpi=90)
-    plt.close(figure)
+    with page.figure(path, size=(15, 5.6), rows=2, columns=6, sharex=True, sharey=True) as (_, axes):
+        for panel, (label, layout, points) in zip(axes.flat, found):
+            panel.plot([-WINDOW, WINDOW], [-WINDOW, WINDOW], color="0.8", linewidth=4, zorder=0)
+            shown = points[:, RADII.index(1.0)]
+            colors = colormaps["twilight"](np.linspace(0, 1, STARTS, endpoint=False))
+            for start, color in enumerate(colors):
+                panel.plot(*shown[:, start].T, color=color, linewidth=0.9)
+            panel.scatter(*shown[0].T, s=6, color="0.5", zorder=3)
+            panel.scatter(*shown[-1].T, s=14, color="black", zorder=3)
+            name = label.replace(", with", ",\nwith")
+            panel.set_title(f"{name}\n({layout})" if "\n" not in name else name, fontsize=9)
+            panel.set(xlim=(-WINDOW, WINDOW), ylim=(-WINDOW, WINDOW), aspect="equal")
+        for panel in axes[-1]:
+            panel.set_xlabel("x")
+        for panel in axes[:, 0]:
+            panel.set_ylabel("y")
 
 
 def rows(found):

@@ -144,24 +144,19 @@ def measure(runs, minutes):
 
 def draw(found, path):
     """Test accuracy against the noise of the test images, a panel for each task."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, panels = plt.subplots(1, len(found), figsize=(10, 4.6), sharex=True, constrained_layout=True)
-    styles = {"Adam": ("k", "--"), "NAdamW": ("0.5", "--")}
-    for axes, (name, labels) in zip(panels, found.items()):
-        for label, values in labels.items():
-            optimizer, _, stddev = label.partition(", trained for noise ")
-            learned_style = (f"C{TRAINED_FOR.index(float(stddev))}", "-" if optimizer == "mlp" else ":") if stddev else None
-            color, line = learned_style or styles[label.split()[0].rstrip(",")]
-            axes.plot(LEVELS, 100 * values.mean(axis=0), line, color=color, label=label, marker=".")
-        axes.set(xlabel="noise of the test images (standard deviation)", ylabel="test accuracy, %", title=name, ylim=(0, None))
-    handles, names = panels[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=3, fontsize=8)
-    figure.savefig(path, dpi=90)
-    plt.close(figure)
+    with page.figure(path, size=(10, 4.6), columns=len(found), sharex=True) as (figure, panels):
+        styles = {"Adam": ("k", "--"), "NAdamW": ("0.5", "--")}
+        for axes, (name, labels) in zip(panels, found.items()):
+            for label, values in labels.items():
+                optimizer, _, stddev = label.partition(", trained for noise ")
+                learned_style = (f"C{TRAINED_FOR.index(float(stddev))}", "-" if optimizer == "mlp" else ":") if stddev else None
+                color, line = learned_style or styles[label.split()[0].rstrip(",")]
+                axes.plot(LEVELS, 100 * values.mean(axis=0), line, color=color, label=label, marker=".")
+            axes.set(
+                xlabel="noise of the test images (standard deviation)", ylabel="test accuracy, %", title=name, ylim=(0, None)
+            )
+        handles, names = panels[0].get_legend_handles_labels()
+        figure.legend(handles, names, loc="outside lower center", ncols=3, fontsize=8)
 
 
 def section(spent, found):

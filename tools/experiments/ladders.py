@@ -150,29 +150,22 @@ def named(rung):
 
 def draw(found, path):
     """One panel per ladder: score against rung."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
     one = best_rate(found)
-    figure, axes = plt.subplots(2, 4, figsize=(14, 6.4), constrained_layout=True)
-    for panel, (ladder, rungs) in zip(axes.flat, found.items()):
-        places = np.arange(len(rungs))
-        for i, (name, mark) in enumerate(zip((TUNED, ONE, *LEARNED), "osv^D")):
-            values = np.array([curves(rung, one)[name] for rung in rungs.values()])
-            middle = values.mean(axis=1)
-            spread = np.maximum(0, [middle - values.min(axis=1), values.max(axis=1) - middle])
-            at = places + 0.06 * (i - 2)
-            panel.errorbar(at, middle, spread, fmt=f"{mark}-", color=f"C{i}", markersize=4, linewidth=1, label=name)
-        panel.axvline(list(rungs).index(BASE[ladder]), color="0.85", linewidth=6, zorder=0)
-        panel.set_xticks(places, [named(rung).split("_")[0] for rung in rungs])
-        panel.set(title=TITLES.get(ladder, ladder), yscale="log")
-    for panel in axes[:, 0]:
-        panel.set_ylabel("train loss at the end, nats")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=9)
-    figure.savefig(path, dpi=90)
-    plt.close(figure)
+    with page.figure(path, size=(14, 6.4), rows=2, columns=4) as (figure, axes):
+        for panel, (ladder, rungs) in zip(axes.flat, found.items()):
+            places = np.arange(len(rungs))
+            for i, (name, mark) in enumerate(zip((TUNED, ONE, *LEARNED), "osv^D")):
+                values = np.array([curves(rung, one)[name] for rung in rungs.values()])
+                middle = values.mean(axis=1)
+                spread = np.maximum(0, [middle - values.min(axis=1), values.max(axis=1) - middle])
+                at = places + 0.06 * (i - 2)
+                panel.errorbar(at, middle, spread, fmt=f"{mark}-", color=f"C{i}", markersize=4, linewidth=1, label=name)
+            panel.axvline(list(rungs).index(BASE[ladder]), color="0.85", linewidth=6, zorder=0)
+            panel.set_xticks(places, [named(rung).split("_")[0] for rung in rungs])
+            panel.set(title=TITLES.get(ladder, ladder), yscale="log")
+        for panel in axes[:, 0]:
+            panel.set_ylabel("train loss at the end, nats")
+        figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=9)
 
 
 def rows(found):

@@ -149,24 +149,17 @@ def measure(runs, steps):
 
 def draw(steps, found, path):
     """Train loss and test accuracy against steps, and train loss against core-hours."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, panels = plt.subplots(1, 3, figsize=(12, 4), constrained_layout=True)
-    at = steps // MOMENTS * np.arange(1, MOMENTS + 1)
-    for label, (_, run) in found.items():
-        means = np.array(run["means"], dtype=float)
-        panels[0].plot(at, means, label=label)
-        panels[1].plot(at, [100 * share for _, share in run["moments"]["test"]])
-        panels[2].plot(at / steps * run["seconds"] / 3600, means)
-    panels[0].set(xlabel="steps", ylabel="train loss, nats", title="train loss", yscale="log")
-    panels[1].set(xlabel="steps", ylabel="test accuracy, %", title="test accuracy")
-    panels[2].set(xlabel="core-hours of training steps", ylabel="train loss, nats", title="train loss by time", yscale="log")
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8)
-    figure.savefig(path, dpi=90)
-    plt.close(figure)
+    with page.figure(path, size=(12, 4), columns=3) as (figure, panels):
+        at = steps // MOMENTS * np.arange(1, MOMENTS + 1)
+        for label, (_, run) in found.items():
+            means = np.array(run["means"], dtype=float)
+            panels[0].plot(at, means, label=label)
+            panels[1].plot(at, [100 * share for _, share in run["moments"]["test"]])
+            panels[2].plot(at / steps * run["seconds"] / 3600, means)
+        panels[0].set(xlabel="steps", ylabel="train loss, nats", title="train loss", yscale="log")
+        panels[1].set(xlabel="steps", ylabel="test accuracy, %", title="test accuracy")
+        panels[2].set(xlabel="core-hours of training steps", ylabel="train loss, nats", title="train loss by time", yscale="log")
+        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8)
 
 
 def section(steps, found):

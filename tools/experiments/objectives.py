@@ -174,25 +174,18 @@ def measure(runs, minutes):
 
 def draw(found, path):
     """Losses on training and on test images against steps; a row for each problem."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, panels = plt.subplots(len(found), 2, figsize=(10, 4 * len(found)), constrained_layout=True, squeeze=False)
-    at = np.arange(0, STEPS + 1, EVERY)
-    for row, (name, (labels, _)) in zip(panels, found.items()):
-        for axes, split in zip(row, ("train", "test")):
-            drawn = [label for label in labels if label.startswith((*OPTIMIZERS, *DRAWN))]
-            colours = {name: f"C{i}" for i, name in enumerate(dict.fromkeys(map(whose, drawn)))}
-            for label in drawn:
-                style = {"train": "-", "valid": "--"}.get(label.rpartition(" for ")[2], ":")
-                axes.plot(at, labels[label][split].mean(axis=0), style, color=colours[whose(label)], label=label)
-            axes.set(xlabel="steps", ylabel=f"loss on {split} images, nats", yscale="log", title=name)
-    handles, names = panels[0][0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=2, fontsize=8)
-    figure.savefig(path, dpi=90)
-    plt.close(figure)
+    with page.figure(path, size=(10, 4 * len(found)), rows=len(found), columns=2, squeeze=False) as (figure, panels):
+        at = np.arange(0, STEPS + 1, EVERY)
+        for row, (name, (labels, _)) in zip(panels, found.items()):
+            for axes, split in zip(row, ("train", "test")):
+                drawn = [label for label in labels if label.startswith((*OPTIMIZERS, *DRAWN))]
+                colours = {name: f"C{i}" for i, name in enumerate(dict.fromkeys(map(whose, drawn)))}
+                for label in drawn:
+                    style = {"train": "-", "valid": "--"}.get(label.rpartition(" for ")[2], ":")
+                    axes.plot(at, labels[label][split].mean(axis=0), style, color=colours[whose(label)], label=label)
+                axes.set(xlabel="steps", ylabel=f"loss on {split} images, nats", yscale="log", title=name)
+        handles, names = panels[0][0].get_legend_handles_labels()
+        figure.legend(handles, names, loc="outside lower center", ncols=2, fontsize=8)
 
 
 def section(spent, found):

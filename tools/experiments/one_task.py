@@ -176,23 +176,16 @@ def rows(found):
 
 def draw(found, path):
     """Mean train loss against steps: the trained ones, the pretrained ones, the three best by hand, and Adam."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
     names = list(by_hand())
     hands = sorted((e for e in found if e[0] in names), key=lambda e: scores(e[3]["end"][0])["end"].mean())
     hands = [entry for i, entry in enumerate(hands) if i < 3 or entry[0] == ADAM]
-    figure, axes = plt.subplots(figsize=(7.5, 4.2), constrained_layout=True)
-    for i, (label, _, _, chosen) in enumerate([e for e in found if e[0] not in names] + hands):
-        style = "--" if label in names else ":" if "pretrained" in label else "-"
-        curve = smooth(chosen["end"][0].mean(axis=0))
-        axes.plot(np.arange(1, STEPS + 1), curve, style, color=f"C{i}", label=label)
-    axes.set(xlabel="steps", ylabel="train loss, nats (mean of 12 seeds)", yscale="log", title=TASK)
-    axes.legend(fontsize=8)
-    figure.savefig(path, dpi=100)
-    plt.close(figure)
+    with page.figure(path, size=(7.5, 4.2), dpi=100) as (_, axes):
+        for i, (label, _, _, chosen) in enumerate([e for e in found if e[0] not in names] + hands):
+            style = "--" if label in names else ":" if "pretrained" in label else "-"
+            curve = smooth(chosen["end"][0].mean(axis=0))
+            axes.plot(np.arange(1, STEPS + 1), curve, style, color=f"C{i}", label=label)
+        axes.set(xlabel="steps", ylabel="train loss, nats (mean of 12 seeds)", yscale="log", title=TASK)
+        axes.legend(fontsize=8)
 
 
 def section(found, others):

@@ -175,24 +175,17 @@ def rows(found):
 
 def draw(found, path):
     """Outer loss against outer steps."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(7.5, 4.4), constrained_layout=True)
-    grays = iter(np.linspace(0.8, 0.35, len(RATES)))
-    for i, (label, (curves, _)) in enumerate(found.items()):
-        by_hand = label.startswith("Adam")
-        color = str(next(grays)) if by_hand else f"C{i - len(RATES)}"
-        each = np.array([smooth(curve) for curve in curves])
-        at = np.arange(1, OUTER + 1)
-        axes.plot(at, each.mean(axis=0), color=color, label=label, linewidth=1.2 if by_hand else 1.8)
-        axes.fill_between(at, each.min(axis=0), each.max(axis=0), color=color, alpha=0.15, linewidth=0)
-    axes.set(xlabel="outer steps", ylabel="outer loss (1: guessing)", title=f"training the weights of {NEW}")
-    axes.legend(fontsize=8, ncols=2)
-    figure.savefig(path, dpi=100)
-    plt.close(figure)
+    with page.figure(path, size=(7.5, 4.4), dpi=100) as (_, axes):
+        grays = iter(np.linspace(0.8, 0.35, len(RATES)))
+        for i, (label, (curves, _)) in enumerate(found.items()):
+            by_hand = label.startswith("Adam")
+            color = str(next(grays)) if by_hand else f"C{i - len(RATES)}"
+            each = np.array([smooth(curve) for curve in curves])
+            at = np.arange(1, OUTER + 1)
+            axes.plot(at, each.mean(axis=0), color=color, label=label, linewidth=1.2 if by_hand else 1.8)
+            axes.fill_between(at, each.min(axis=0), each.max(axis=0), color=color, alpha=0.15, linewidth=0)
+        axes.set(xlabel="outer steps", ylabel="outer loss (1: guessing)", title=f"training the weights of {NEW}")
+        axes.legend(fontsize=8, ncols=2)
 
 
 def section(found):

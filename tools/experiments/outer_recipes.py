@@ -68,21 +68,14 @@ def measure(runs, minutes):
 
 def draw(found, start, path):
     """The score of every training, by recipe."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(8, 4), constrained_layout=True)
-    for i, each in enumerate(found.values()):
-        axes.plot([i] * len(each), [scores.mean() for _, scores in each], "o", color="C0")
-    axes.axhline(start.mean(), color="0.5", linestyle=":", label="before training (NAdam)")
-    labels = [f"{estimator}\n{clipping}\n{count} episode{'s' if count > 1 else ''}" for estimator, clipping, count in found]
-    axes.set_xticks(range(len(found)), labels, fontsize=8)
-    axes.set(ylabel="normalized train loss at the end")
-    axes.legend(fontsize=8)
-    figure.savefig(path, dpi=90)
-    plt.close(figure)
+    with page.figure(path, size=(8, 4)) as (_, axes):
+        for i, each in enumerate(found.values()):
+            axes.plot([i] * len(each), [scores.mean() for _, scores in each], "o", color="C0")
+        axes.axhline(start.mean(), color="0.5", linestyle=":", label="before training (NAdam)")
+        labels = [f"{estimator}\n{clipping}\n{count} episode{'s' if count > 1 else ''}" for estimator, clipping, count in found]
+        axes.set_xticks(range(len(found)), labels, fontsize=8)
+        axes.set(ylabel="normalized train loss at the end")
+        axes.legend(fontsize=8)
 
 
 def section(found, start, minutes):

@@ -109,26 +109,21 @@ def rows(found, lengths=LENGTHS):
 
 def draw(found, path, lengths=LENGTHS):
     """One panel per line: M_K of the first start, one curve per length."""
-    import matplotlib
+    from matplotlib import colormaps
 
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(1, 4, figsize=(16, 3.8), constrained_layout=True)
-    colors = plt.get_cmap("viridis")(np.linspace(0, 0.92, len(lengths)))
-    for panel, (name, (places, values)) in zip(axes, found.items()):
-        for length, color, row in zip(lengths, colors, values):
-            panel.plot(
-                np.exp(places) if "momentum" in name else places, row[:, 0], color=color, linewidth=1, label=f"{length} steps"
-            )
-        along = "lr" if "momentum" in name else "a, the length of the change of the weights"
-        panel.set(title=name, xscale="log" if name == WIDE else "linear", xlabel=along)
-        if name != WIDE:
-            panel.locator_params(axis="x", nbins=5)
-    axes[0].set_ylabel("mean outer loss of the unroll")
-    axes[0].legend(fontsize=8)
-    figure.savefig(path, dpi=90)
-    plt.close(figure)
+    with page.figure(path, size=(16, 3.8), columns=4) as (_, axes):
+        colors = colormaps["viridis"](np.linspace(0, 0.92, len(lengths)))
+        for panel, (name, (places, values)) in zip(axes, found.items()):
+            for length, color, row in zip(lengths, colors, values):
+                panel.plot(
+                    np.exp(places) if "momentum" in name else places, row[:, 0], color=color, linewidth=1, label=f"{length} steps"
+                )
+            along = "lr" if "momentum" in name else "a, the length of the change of the weights"
+            panel.set(title=name, xscale="log" if name == WIDE else "linear", xlabel=along)
+            if name != WIDE:
+                panel.locator_params(axis="x", nbins=5)
+        axes[0].set_ylabel("mean outer loss of the unroll")
+        axes[0].legend(fontsize=8)
 
 
 def section(found):

@@ -1,6 +1,7 @@
 """Where an experiment's figure and table go: a picture, and a section of experiments.md; and the command line of most."""
 
 import argparse
+import contextlib
 
 from taskset.execution.runtime import start_tensorflow
 from tools import report
@@ -13,6 +14,16 @@ def write(name, picture, draw, text, out, document="experiments.md", title=TITLE
     (out / "pictures").mkdir(parents=True, exist_ok=True)
     draw(out / "pictures" / picture)
     report.write_section(name, text, out / document, title)
+
+
+@contextlib.contextmanager
+def figure(path, *, size, rows=1, columns=1, dpi=90, **options):
+    """(a figure of matplotlib, its axes), saved as `path` at the end. size: inches; options: of `Figure.subplots`."""
+    from matplotlib.figure import Figure
+
+    made = Figure(figsize=size, layout="constrained")
+    yield made, made.subplots(rows, columns, **options)
+    made.savefig(path, dpi=dpi)
 
 
 def command(description, measure, write):

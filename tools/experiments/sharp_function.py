@@ -62,23 +62,17 @@ def measure():
 
 def draw(rows, path):
     """Variance against sigma: lines by the formulas, marks measured."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(1, 2, figsize=(9, 3.5), sharey=True, constrained_layout=True)
-    for panel, w, name in zip(axes, (SMOOTH, SHARP), ("smooth", "sharp")):
-        fine = np.geomspace(SIGMAS[0], SIGMAS[-1], 200)
-        for i, label in enumerate(("evolution strategies", "reparameterization")):
-            panel.plot(fine, [variances(sigma, w)[i] for sigma in fine], color=f"C{i}", label=label)
-            panel.plot(SIGMAS, [row[3][i] for row in rows if row[0] == w], "os"[i], color=f"C{i}")
-        panel.set_xscale("log")
-        panel.set_yscale("symlog", linthresh=1e-3)
-        panel.set(title=f"{name}: w = {w:g}", xlabel="sigma")
-    axes[0].set_ylabel("variance of one pair's estimate")
-    axes[1].legend()
-    figure.savefig(path, dpi=100)
+    with page.figure(path, size=(9, 3.5), columns=2, dpi=100, sharey=True) as (_, axes):
+        for panel, w, name in zip(axes, (SMOOTH, SHARP), ("smooth", "sharp")):
+            fine = np.geomspace(SIGMAS[0], SIGMAS[-1], 200)
+            for i, label in enumerate(("evolution strategies", "reparameterization")):
+                panel.plot(fine, [variances(sigma, w)[i] for sigma in fine], color=f"C{i}", label=label)
+                panel.plot(SIGMAS, [row[3][i] for row in rows if row[0] == w], "os"[i], color=f"C{i}")
+            panel.set_xscale("log")
+            panel.set_yscale("symlog", linthresh=1e-3)
+            panel.set(title=f"{name}: w = {w:g}", xlabel="sigma")
+        axes[0].set_ylabel("variance of one pair's estimate")
+        axes[1].legend()
 
 
 def section(rows):

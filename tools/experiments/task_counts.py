@@ -188,30 +188,23 @@ def measure(results, minutes, wanted):
 
 def draw(found, others, path):
     """Score against core-minutes, a panel for each kind of judged tasks."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, panels = plt.subplots(1, 2, figsize=(10, 4.2), constrained_layout=True)
-    minutes = sorted({float(at) for kept in found.values() for at in kept})
-    for axes, place in zip(panels, (SAME, LEFT_OUT)):
-        labelled = set()
-        for (count, seed), kept in found.items():
-            values = [np.mean(one["scores"][place]) for one in kept.values()]
-            label = None if count in labelled else f"{count:,} task{'s' if count > 1 else ''}"
-            labelled.add(count)
-            line = "o-" if seed == SEEDS[0] else "o--"
-            axes.plot([float(at) for at in kept], values, line, color=f"C{COUNTS.index(count)}", label=label)
-        for label, color in zip(others, ("0.4", "0.7")):
-            axes.axhline(np.mean(others[label][place]), color=color, linestyle=":", label=label)
-        axes.set(xlabel="core-minutes of outer training", xscale="log", yscale="log", title=f"held-out tasks: {place}")
-        axes.set_xticks(minutes, [f"{at:g}" for at in minutes])
-        axes.minorticks_off()
-    panels[0].set(ylabel="normalized train loss at the end")
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
-    figure.savefig(path, dpi=90)
-    plt.close(figure)
+    with page.figure(path, size=(10, 4.2), columns=2) as (figure, panels):
+        minutes = sorted({float(at) for kept in found.values() for at in kept})
+        for axes, place in zip(panels, (SAME, LEFT_OUT)):
+            labelled = set()
+            for (count, seed), kept in found.items():
+                values = [np.mean(one["scores"][place]) for one in kept.values()]
+                label = None if count in labelled else f"{count:,} task{'s' if count > 1 else ''}"
+                labelled.add(count)
+                line = "o-" if seed == SEEDS[0] else "o--"
+                axes.plot([float(at) for at in kept], values, line, color=f"C{COUNTS.index(count)}", label=label)
+            for label, color in zip(others, ("0.4", "0.7")):
+                axes.axhline(np.mean(others[label][place]), color=color, linestyle=":", label=label)
+            axes.set(xlabel="core-minutes of outer training", xscale="log", yscale="log", title=f"held-out tasks: {place}")
+            axes.set_xticks(minutes, [f"{at:g}" for at in minutes])
+            axes.minorticks_off()
+        panels[0].set(ylabel="normalized train loss at the end")
+        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
 
 
 def section(found, others, picture):

@@ -123,33 +123,30 @@ def rows(found, pes):
 
 def draw(found, path):
     """d/d log lr against lr, one curve per K; relative bias against K."""
-    import matplotlib
+    from matplotlib import colormaps
 
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(1, 2, figsize=(10, 4), constrained_layout=True)
-    colors = plt.get_cmap("viridis")(np.linspace(0, 0.92, len(found)))
-    for color, (truncation, values) in zip(colors, found.items()):
-        axes[0].plot(RATES, values[..., 0].mean(axis=1), "o-", color=color, markersize=3, label=f"K = {truncation}")
-    axes[0].axhline(0, color="0.6", linewidth=0.8)
-    axes[0].set_yscale("symlog", linthresh=0.1)
-    axes[0].set(xscale="log", xlabel="lr", ylabel="d / d log lr, mean of 8 starts", title=f"trainings of {STEPS} steps, symlog")
-    axes[0].legend(fontsize=8)
-    whole = found[STEPS]
-    for i, (rate, label) in enumerate(zip(DRAWN_RATES, "os^")):
-        at = int(np.argmin(np.abs(np.log(np.array(RATES) / rate))))
-        exact = whole[at, :, 0].mean()
-        biases = [(values[at, :, 0].mean() - exact) / abs(exact) for values in found.values()]
-        axes[1].plot(list(found), biases, f"{label}-", color=f"C{i}", label=f"lr {RATES[at]:.2g}")
-    axes[1].axhline(0, color="0.6", linewidth=0.8)
-    axes[1].set(
-        xscale="log", xlabel="K, steps of a truncation", ylabel="bias over size of the whole gradient", title="d / d log lr"
-    )
-    axes[1].set_ylim(bottom=-0.05)
-    axes[1].legend(fontsize=8)
-    figure.savefig(path, dpi=90)
-    plt.close(figure)
+    with page.figure(path, size=(10, 4), columns=2) as (_, axes):
+        colors = colormaps["viridis"](np.linspace(0, 0.92, len(found)))
+        for color, (truncation, values) in zip(colors, found.items()):
+            axes[0].plot(RATES, values[..., 0].mean(axis=1), "o-", color=color, markersize=3, label=f"K = {truncation}")
+        axes[0].axhline(0, color="0.6", linewidth=0.8)
+        axes[0].set_yscale("symlog", linthresh=0.1)
+        axes[0].set(
+            xscale="log", xlabel="lr", ylabel="d / d log lr, mean of 8 starts", title=f"trainings of {STEPS} steps, symlog"
+        )
+        axes[0].legend(fontsize=8)
+        whole = found[STEPS]
+        for i, (rate, label) in enumerate(zip(DRAWN_RATES, "os^")):
+            at = int(np.argmin(np.abs(np.log(np.array(RATES) / rate))))
+            exact = whole[at, :, 0].mean()
+            biases = [(values[at, :, 0].mean() - exact) / abs(exact) for values in found.values()]
+            axes[1].plot(list(found), biases, f"{label}-", color=f"C{i}", label=f"lr {RATES[at]:.2g}")
+        axes[1].axhline(0, color="0.6", linewidth=0.8)
+        axes[1].set(
+            xscale="log", xlabel="K, steps of a truncation", ylabel="bias over size of the whole gradient", title="d / d log lr"
+        )
+        axes[1].set_ylim(bottom=-0.05)
+        axes[1].legend(fontsize=8)
 
 
 def section(found, pes):
