@@ -20,6 +20,7 @@ from tools.experiments import (
     outer_problem,
     outer_recipes,
     outer_surface,
+    page,
     sharp_function,
     task_counts,
     tiny_problem,
@@ -430,3 +431,9 @@ def test_a_recipe_is_what_its_row_says_and_is_judged_on_its_own_tasks(tmp_path, 
     assert (options.estimator, options.clipping, options.clip, options.episodes, options.seed) == ("es_single", "norm", 1.0, 4, 3)
     held_out = [name for name in outer_recipes.tasks() if any(name.startswith(f"Tiny_mlp_{one}_bs") for one in training.HELD_OUT)]
     assert len(outer_recipes.tasks()) == 8 and held_out == []
+
+
+def test_a_mean_is_shown_with_its_interval():
+    assert page.with_interval([2.0, 2.0]) == "2 [2, 2]"
+    mean, low, high = (float(part.strip("[],")) for part in page.with_interval(np.arange(10)).split())
+    assert low < mean == 4.5 < high

@@ -73,8 +73,8 @@ def problems():
 
 def judged_text(found):
     """A table of each problem in Markdown. found: {task: what `objectives.judge` returns}."""
+    from tools.experiments import page
     from tools.experiments.objectives import JUDGING, STEPS
-    from tools.experiments.tiny_problem import interval, shown
 
     parts = []
     for name, (labels, _) in found.items():
@@ -82,8 +82,8 @@ def judged_text(found):
         rows = [
             [
                 label,
-                *(shown(*interval(values[split][:, -1])) for split in ("train", "test")),
-                shown(*interval(values["test"].min(axis=1))),
+                *(page.with_interval(values[split][:, -1]) for split in ("train", "test")),
+                page.with_interval(values["test"].min(axis=1)),
             ]
             for label, values in kept.items()
         ]

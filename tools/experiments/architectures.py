@@ -25,7 +25,6 @@ from tools import report
 from tools.experiments import page
 from tools.experiments.conv_and_mlp import name_of
 from tools.experiments.one_task import ADAM, JUDGING, SCALE, STEPS, TUNING, by_hand, scores
-from tools.experiments.tiny_problem import interval, shown
 from tools.experiments.training import (
     HELD_OUT,
     SHARES,
@@ -119,10 +118,10 @@ def section(found, adam_scores):
     rows = []
     for rule, (rate, kept) in found.items():
         for at, (steps, values) in kept.items():
-            cells = [shown(*interval(values[:, i])) for i in range(len(JUDGED))]
-            rows.append([rule, f"{rate:g}", f"{at:g}", f"{steps:,}", shown(*interval(values.mean(axis=1))), *cells])
-    cells = [shown(*interval(adam_scores[:, i])) for i in range(len(JUDGED))]
-    rows.append(["Adam, tuned on each task", "", "", "", shown(*interval(adam_scores.mean(axis=1))), *cells])
+            cells = [page.with_interval(values[:, i]) for i in range(len(JUDGED))]
+            rows.append([rule, f"{rate:g}", f"{at:g}", f"{steps:,}", page.with_interval(values.mean(axis=1)), *cells])
+    cells = [page.with_interval(adam_scores[:, i]) for i in range(len(JUDGED))]
+    rows.append(["Adam, tuned on each task", "", "", "", page.with_interval(adam_scores.mean(axis=1)), *cells])
     header = ["rule", "outer rate", "core-minutes", "outer steps", "mean of the three", *names]
     return f"""![held-out loss against core-minutes and outer steps](pictures/{PICTURE})
 

@@ -20,10 +20,10 @@ import argparse
 
 import numpy as np
 
+from taskset.scoring import statistics
 from tools import report
 from tools.experiments import page
 from tools.experiments.one_task import ADAM, JUDGING, STEPS, TUNING, by_hand, scores
-from tools.experiments.tiny_problem import interval, shown
 from tools.experiments.training import (
     HELD_OUT,
     SINGLE,
@@ -91,8 +91,8 @@ def draw(found, path):
         kinds = list(dict.fromkeys(name.partition(", outer seed")[0] for name in names))
         width = 0.85 / len(names)
         for i, name in enumerate(names):
-            values = [interval(chosen[name]) for chosen in found.values()]
-            middle, low, high = np.array(values).T
+            middle = np.array([np.mean(chosen[name]) for chosen in found.values()])
+            low, high = np.transpose([statistics.interval(chosen[name], statistics.mean) for chosen in found.values()])
             at = np.arange(len(found)) + width * (i - (len(names) - 1) / 2)
             kind, _, seed = name.partition(", outer seed ")
             label = f"{kind}, {len(OUTER_SEEDS)} outer seeds" if seed == "0" else None if seed else kind
@@ -105,7 +105,7 @@ def draw(found, path):
 def section(spent, found):
     """Figure and numbers in Markdown."""
     header = ["optimizer", *(f"{KINDS[kind]}, {dataset}" for kind, dataset in found)]
-    cells = [[name, *(shown(*interval(chosen[name])) for chosen in found.values())] for name in next(iter(found.values()))]
+    cells = [[name, *(page.with_interval(chosen[name]) for chosen in found.values())] for name in next(iter(found.values()))]
     steps = {kind: [spent[label_of(kind, seed)][0] for seed in OUTER_SEEDS] for kind in KINDS}
     trained = "; ".join(f"{KINDS[kind]}: {min(each):,} to {max(each):,} outer steps" for kind, each in steps.items())
     minutes = max(used for _, used in spent.values())

@@ -22,9 +22,9 @@ pairs.
 
 import numpy as np
 
+from taskset.scoring import statistics
 from tools import report
 from tools.experiments import page, tiny_problem
-from tools.experiments.tiny_problem import shown
 
 LENGTHS, RATES = (5, 20, 50, 100, 200, 500), (0.01, 0.1, 1.0)
 GROUPS, PAIRS, SIGMA = 20, 8, 0.01
@@ -109,7 +109,13 @@ def section(rows):
     """Figure and numbers in Markdown."""
     header = ["lr", "steps", *NAMES, "weight of ES, log lr", "weight of ES, log(1 - beta)", "not finite"]
     cells = [
-        [f"{rate:g}", length, *(shown(x, *between) for x, between in zip(found, quantiles)), *(f"{w:.3f}" for w in weight), lost]
+        [
+            f"{rate:g}",
+            length,
+            *(statistics.bracketed(x, *between, page.FORM) for x, between in zip(found, quantiles)),
+            *(f"{w:.3f}" for w in weight),
+            lost,
+        ]
         for rate, length, found, weight, quantiles, lost in rows
     ]
     return f"""![variance against length of the unroll at three learning rates, and the weight of ES](pictures/{PICTURE})

@@ -128,14 +128,11 @@ def draw(found, path):
 
 def rows(found):
     """Rows of the table: ratios with bootstrap intervals over the starts."""
-    from taskset.scoring import statistics
-
     for label, layout, points in found:
         cells = []
         for radius in range(len(RADII)):
             ratios = np.abs(along(points[-1, radius]) / along(points[0, radius]))
-            low, high = statistics.interval(ratios, statistics.mean)
-            cells.append(f"{ratios.mean():.3g} [{low:.3g}, {high:.3g}]")
+            cells.append(page.with_interval(ratios))
             if RADII[radius] == 1.0:
                 middle, closer = f"{np.median(ratios):.3g}", f"{np.sum(ratios < 0.99)} of {len(ratios)}"
         across = np.abs(points[-1, RADII.index(1.0)] @ np.array([1.0, -1.0])) / np.sqrt(2)

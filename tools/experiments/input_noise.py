@@ -25,7 +25,7 @@ import numpy as np
 from tools import report
 from tools.experiments import page
 from tools.experiments.one_task import ADAM, JUDGING, SCALE, STEPS, TUNING, by_hand
-from tools.experiments.tiny_problem import TASK, interval, shown
+from tools.experiments.tiny_problem import TASK
 from tools.experiments.training import PES, loop_of, networks, over_networks, suite_of, train_for, training_command, whole
 
 TRAINED_FOR = (0.0, 0.15, 0.3)  # standard deviations of the objectives' noise
@@ -165,7 +165,7 @@ def section(spent, found):
     for name, labels in found.items():
         rows = []
         for label, values in labels.items():
-            cells = [shown(*interval(100 * values[:, LEVELS.index(level)])) for level in TABLE]
+            cells = [page.with_interval(100 * values[:, LEVELS.index(level)]) for level in TABLE]
             steps = f"{spent[label][0]:,}" if label in spent else ""
             rows.append([label, steps, *cells])
         parts += [f"Test accuracy in per cent on `{name}`, by the noise of the test images:",

@@ -30,7 +30,6 @@ from tools import report
 from tools.experiments import page
 from tools.experiments.conv_and_mlp import name_of
 from tools.experiments.one_task import JUDGING, TUNING, by_hand
-from tools.experiments.tiny_problem import interval, shown
 from tools.experiments.training import (
     HELD_OUT,
     SINGLE,
@@ -194,8 +193,8 @@ def section(spent, found):
     for name, (labels, settings) in found.items():
         rows = []
         for label, values in labels.items():
-            ends = [shown(*interval(values[split][:, -1])) for split in ("train", "test")]
-            least = shown(*interval(values["test"].min(axis=1)))
+            ends = [page.with_interval(values[split][:, -1]) for split in ("train", "test")]
+            least = page.with_interval(values["test"].min(axis=1))
             setting = LONG.sub(lambda digits: f"{float(digits[0]):.3g}", settings.get(label, label))
             note = f"{spent[label][0]:,} outer steps" if label in spent else f"`{setting}`"
             rows.append([label, note, *ends, least])

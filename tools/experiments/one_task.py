@@ -23,7 +23,7 @@ import numpy as np
 
 from tools import report
 from tools.experiments import page
-from tools.experiments.tiny_problem import TASK, interval, shown
+from tools.experiments.tiny_problem import TASK
 from tools.experiments.training import PES, suite_of, train_for, train_losses, train_losses_of_many, training_command
 
 STEPS, TUNING, JUDGING = 200, range(4), range(100, 112)
@@ -160,7 +160,7 @@ def nearest(found):
     gains = {}
     for score in SCORES:
         ours, theirs = (scores(entry[3][score][0])[score] for entry in (trained, hand))
-        gains[score] = shown(*interval(theirs - ours))
+        gains[score] = page.with_interval(theirs - ours)
     return f"{trained[0]}: {gains['mean']} less in the mean of the run and {gains['end']} less at the end than {hand[0]}"
 
 
@@ -169,7 +169,7 @@ def rows(found):
     (adam,) = [chosen for label, _, _, chosen in found if label == ADAM]
     goal = smooth(adam["end"][0].mean(axis=0))[-1]
     for label, tried, note, chosen in found:
-        cells = [shown(*interval(scores(chosen[score][0])[score])) for score in SCORES]
+        cells = [page.with_interval(scores(chosen[score][0])[score]) for score in SCORES]
         steps = steps_to(chosen["end"][0].mean(axis=0), goal)
         yield [label, f"{tried:,}", note, *cells, f"{STEPS / steps:.2f}" if np.isfinite(steps) else "not reached"]
 
@@ -190,7 +190,7 @@ def draw(found, path):
 
 def section(found, others):
     """Figure and numbers in Markdown."""
-    places = [[name, *(shown(*interval(place[name])) for place in others.values())] for name in next(iter(others.values()))]
+    places = [[name, *(page.with_interval(place[name]) for place in others.values())] for name in next(iter(others.values()))]
     header = ["optimizer", "settings tried", "trained for", "mean loss of the run", "loss at the end", "speed-up"]
     return f"""![train loss against steps](pictures/{PICTURE})
 

@@ -27,7 +27,6 @@ import numpy as np
 from tools import report
 from tools.experiments import page, tiny_problem
 from tools.experiments.one_task import SMOOTHED, smooth, steps_to
-from tools.experiments.tiny_problem import interval, shown
 
 NEW, INNER, PAIRS, SIGMA, OUTER, SEEDS, HELD_OUT = "mlp", 50, 8, 0.01, 300, range(3), 8
 RATES = tuple(10.0 ** (np.arange(-5, 0) / 2))
@@ -169,7 +168,7 @@ def rows(found):
     goal = found[adam][0].mean(axis=0)[-LAST:].mean()
     for label, (curves, validated) in found.items():
         steps = steps_to(curves.mean(axis=0), goal)
-        cells = [shown(*interval(values)) for values in (curves[:, -LAST:].mean(axis=1), curves.mean(axis=1), validated)]
+        cells = [page.with_interval(values) for values in (curves[:, -LAST:].mean(axis=1), curves.mean(axis=1), validated)]
         yield [f"**{label}**" if label == adam else label, *cells, f"{steps:,.0f}" if np.isfinite(steps) else "not reached"]
 
 

@@ -21,7 +21,6 @@ from tools import report
 from tools.experiments import page
 from tools.experiments.one_task import STEPS
 from tools.experiments.task_counts import name_of, scored
-from tools.experiments.tiny_problem import interval, shown
 from tools.experiments.training import HELD_OUT, PES, tiny_suite, train_for, training_command, untrained
 
 OUTER_SEEDS = (0, 1)
@@ -83,9 +82,9 @@ def section(found, start, minutes):
     rows = []
     for (estimator, clipping, episodes), each in found.items():
         steps = ", ".join(f"{steps:,}" for steps, _ in each)
-        cells = [shown(*interval(scores.mean(axis=0))) for _, scores in each]
+        cells = [page.with_interval(scores.mean(axis=0)) for _, scores in each]
         rows.append([estimator, clipping, episodes, steps, *cells])
-    rows.append(["before training (NAdam)", "", "", "", shown(*interval(start.mean(axis=0))), ""])
+    rows.append(["before training (NAdam)", "", "", "", page.with_interval(start.mean(axis=0)), ""])
     header = ["estimator", "clipped", "episodes", "outer steps", *(f"outer seed {seed}" for seed in OUTER_SEEDS)]
     return f"""![score of each training](pictures/{PICTURE})
 

@@ -22,7 +22,6 @@ import numpy as np
 
 from tools import report
 from tools.experiments import page, tiny_problem
-from tools.experiments.tiny_problem import interval, shown
 
 LENGTHS = (5, 20, 50, 100, 200, 500)
 STARTS, POINTS = 8, 121
@@ -103,7 +102,7 @@ def rows(found, lengths=LENGTHS):
             best = places[row.mean(axis=1).argmin()]
             place = f"lr {np.exp(best):.3g}" if "momentum" in name else f"a = {best:.3g}"
             spread = np.ptp(row, axis=0)
-            cells = (shown(*interval(x)) for x in (roughness(row), slope(row, places), spread))
+            cells = (page.with_interval(x) for x in (roughness(row), slope(row, places), spread))
             yield [name, length, *cells, place]
 
 

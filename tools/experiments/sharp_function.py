@@ -19,6 +19,7 @@ Settings. theta = 0.5, b = 0.05; w = 0 (smooth) and w = 200 (sharp); sigma from 
 
 import numpy as np
 
+from taskset.scoring import statistics
 from tools import report
 from tools.experiments import page
 
@@ -82,7 +83,7 @@ def section(rows):
         [
             f"{w:g}",
             f"{sigma:g}",
-            *(f"{x}" for i in (0, 1) for x in (f"{exact[i]:.3g}", _with(found[i], around[i]))),
+            *(f"{x}" for i in (0, 1) for x in (f"{exact[i]:.3g}", statistics.bracketed(found[i], *around[i], page.FORM))),
             f"{weight:.3f}",
         ]
         for w, sigma, exact, found, around, weight in rows
@@ -92,10 +93,6 @@ def section(rows):
 {report.table(header, cells)}
 
 {PAIRS:,} pairs; brackets: 95% bootstrap interval over 20 blocks of pairs; {report.conditions("numpy")}."""
-
-
-def _with(value, interval):
-    return f"{value:.3g} [{interval[0]:.3g}, {interval[1]:.3g}]"
 
 
 def write(rows, out):

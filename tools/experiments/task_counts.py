@@ -35,7 +35,6 @@ from tools import report
 from tools.experiments import page
 from tools.experiments.kept import Results
 from tools.experiments.one_task import ADAM, STEPS, by_hand
-from tools.experiments.tiny_problem import interval, shown
 from tools.experiments.training import (
     HELD_OUT,
     SHARES,
@@ -212,10 +211,10 @@ def section(found, others, picture):
     rows = []
     for (count, seed), kept in found.items():
         at, last = list(kept.items())[-1]
-        cells = [shown(*interval(np.mean(last["scores"][place], axis=0))) for place in (SAME, LEFT_OUT)]
+        cells = [page.with_interval(np.mean(last["scores"][place], axis=0)) for place in (SAME, LEFT_OUT)]
         rows.append([f"{count:,}", seed, at, f"{last['steps']:,}", *cells])
     for label, scores in others.items():
-        rows.append([label, "", "", "", *(shown(*interval(np.mean(scores[place], axis=0))) for place in (SAME, LEFT_OUT))])
+        rows.append([label, "", "", "", *(page.with_interval(np.mean(scores[place], axis=0)) for place in (SAME, LEFT_OUT))])
     header = ["training tasks", "outer seed", "core-minutes", "outer steps", SAME, LEFT_OUT]
     return f"""![score on held-out tasks against core-minutes](pictures/{picture})
 

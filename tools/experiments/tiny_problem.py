@@ -10,8 +10,6 @@ import math
 
 import numpy as np
 
-from taskset.scoring import statistics
-
 TASK = "Tiny_mlp_mnist_bs32_start1.0"
 BETA = 0.9
 
@@ -34,14 +32,3 @@ def theta(rate, beta=BETA, dtype=np.float32):
     """(log lr, log(1 - beta)), in the order of `learnable_sgdm`; rate: a number or an array [n], then [n, 2]."""
     rate = np.asarray(rate, np.float64)
     return np.stack([np.log(rate), np.full_like(rate, math.log1p(-beta))], axis=-1).astype(dtype)
-
-
-def interval(values, statistic=np.mean):
-    """(statistic of values [n], low, high): 95% bootstrap interval over the values."""
-    chosen = {np.mean: statistics.mean, np.median: statistics.median}[statistic]
-    return (float(statistic(values)), *statistics.interval(np.asarray(values, np.float64), chosen))
-
-
-def shown(value, low, high):
-    """1.23 [1.1, 1.4]"""
-    return statistics.bracketed(value, low, high, ".3g")

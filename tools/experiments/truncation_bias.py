@@ -19,9 +19,9 @@ training each, repeated 32 times. The bias at short truncations is that of Wu et
 
 import numpy as np
 
+from taskset.scoring import statistics
 from tools import report
 from tools.experiments import page, tiny_problem
-from tools.experiments.tiny_problem import interval, shown
 
 STEPS, TRUNCATIONS, STARTS = 500, (5, 10, 25, 50, 100, 250, 500), 8
 RATES = tuple(np.geomspace(0.003, 0.3, 9))
@@ -89,15 +89,14 @@ def measure():
 
 def turning(slopes):
     """The turning rate of the mean over starts of slopes [rates, starts], with an interval over the starts."""
-    from taskset.scoring import statistics
-
     drawn = slopes[:, statistics.resamples(slopes.shape[1])[:1000]].mean(axis=-1).T
     turned = np.array([turning_rate(RATES, one) for one in drawn])
     if not np.isfinite(turning_rate(RATES, slopes.mean(axis=1))):
         return f"above {RATES[-1]:g}" if slopes.mean(axis=1)[-1] < 0 else f"below {RATES[0]:g}"
     beyond = np.mean(~np.isfinite(turned))
     low, high = np.nanquantile(turned, [0.025, 0.975])
-    return shown(turning_rate(RATES, slopes.mean(axis=1)), low, high) + (f" ({beyond:.0%} don't turn)" if beyond else "")
+    text = statistics.bracketed(turning_rate(RATES, slopes.mean(axis=1)), low, high, page.FORM)
+    return text + (f" ({beyond:.0%} don't turn)" if beyond else "")
 
 
 def rows(found, pes):
@@ -107,7 +106,7 @@ def rows(found, pes):
         cells = []
         for rate in TABLE_RATES:
             at = int(np.argmin(np.abs(np.log(np.array(RATES) / rate))))
-            cells.append(shown(*interval(values[at, :, 0])))
+            cells.append(page.with_interval(values[at, :, 0]))
             if rate == PES_RATE:
                 bias = (values[at] - whole[at]).mean(axis=0) / np.abs(whole[at].mean(axis=0))
                 biases = [f"{100 * x:+.0f}%" for x in bias]
@@ -116,9 +115,10 @@ def rows(found, pes):
         exact = whole[int(np.argmin(np.abs(np.log(np.array(RATES) / PES_RATE))))].mean(axis=0)
         biases = []
         for i in range(2):
-            value, low, high = interval((values[:, i] - exact[i]) / abs(exact[i]))
-            biases.append(f"{100 * value:+.0f}% [{100 * low:+.0f}, {100 * high:+.0f}]")
-        yield ["PES", truncation, "", shown(*interval(values[:, 0])), "", *biases, ""]
+            off = (values[:, i] - exact[i]) / abs(exact[i])
+            low, high = statistics.interval(off, statistics.mean)
+            biases.append(f"{100 * off.mean():+.0f}% [{100 * low:+.0f}, {100 * high:+.0f}]")
+        yield ["PES", truncation, "", page.with_interval(values[:, 0]), "", *biases, ""]
 
 
 def draw(found, path):
