@@ -4,13 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from taskset.samplers.optimizers import adam_rates
 from tools import horizons
-from tools.pictures import ADAM
 
 STEPS = horizons.STEPS[horizons.SHORT]
+ADAM_RATES = adam_rates()
 
 
-def frame(task, seeds=(0, 1), optimizers=ADAM, bad=()):
+def frame(task, seeds=(0, 1), optimizers=ADAM_RATES, bad=()):
     """Curves whose best rate is number 16 after 200 steps, then 12, 8 and 4; the start is 1; it diverges at once where bad."""
     rows = []
     for seed in seeds:
@@ -29,12 +30,12 @@ def only(**given):
 
 def test_losses_are_by_seed_rate_and_step_and_infinite_where_a_run_diverged():
     start, grid = only(bad=[(1, 3)])
-    assert start == 1.0 and grid.shape == (2, len(ADAM), len(STEPS))
+    assert start == 1.0 and grid.shape == (2, len(ADAM_RATES), len(STEPS))
     assert np.isinf(grid[1, 3]).all() and np.isfinite(grid[0, 3]).all()
     np.testing.assert_allclose(grid[0, 10], 0.5 + 0.02 * np.array([6, 2, 2, 6]))
 
 
-@pytest.mark.parametrize("lacking", [{"optimizers": ADAM[:-1]}, {"seeds": [0]}])
+@pytest.mark.parametrize("lacking", [{"optimizers": ADAM_RATES[:-1]}, {"seeds": [0]}])
 def test_tasks_without_all_rates_or_a_seed_that_judges_are_left_out(lacking):
     assert horizons.losses(frame("a", **lacking), horizons.SHORT) == {}
 
@@ -64,14 +65,14 @@ def test_what_is_chosen_on_one_seed_is_judged_on_the_other():
 
 def test_tasks_on_which_no_rate_gets_below_the_start_say_nothing():
     assert horizons.fall(*only(), horizons.SHORT)
-    start, grid = only(bad=[(1, place) for place in range(len(ADAM))])
+    start, grid = only(bad=[(1, place) for place in range(len(ADAM_RATES))])
     assert not horizons.fall(start, grid, horizons.SHORT)
     assert not horizons.fall(0.5, only()[1], horizons.SHORT)
 
 
 def test_means_over_seeds_have_to_fall_as_well():
     """Each of three judges has a rate below the start, another one each, and no rate is below it on average."""
-    grid = np.full([5, len(ADAM), len(horizons.STEPS[horizons.LONG])], 0.5)
+    grid = np.full([5, len(ADAM_RATES), len(horizons.STEPS[horizons.LONG])], 0.5)
     grid[2:] = 3.0
     for judge in range(3):
         grid[2 + judge, judge] = 0.5

@@ -4,11 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from taskset.samplers.optimizers import adam_rates
 from tools import real_and_synthetic_rates as rates
-from tools.pictures import ADAM
+
+ADAM_RATES = adam_rates()
 
 
-def frame(task, source, seed, best, lowest=0.2, optimizers=ADAM, bad=()):
+def frame(task, source, seed, best, lowest=0.2, optimizers=ADAM_RATES, bad=()):
     """Curves that fall in a straight line from 1 to lowest + .1 for each rate away from the best."""
     rows = []
     for place, name in enumerate(optimizers):
@@ -41,7 +43,7 @@ def test_tasks_that_lack_a_run_or_never_get_below_the_start_are_left_out():
     real = frame("a", "tfds", 0, 5), frame("a", "tfds", 1, 5)
     assert found(*real) == {}
     assert found(*real, frame("a", "synthetic", 1, 5)) == {}
-    assert found(*real, frame("a", "synthetic", 0, 5, optimizers=ADAM[:-1])) == {}
+    assert found(*real, frame("a", "synthetic", 0, 5, optimizers=ADAM_RATES[:-1])) == {}
     assert found(*real, frame("a", "synthetic", 0, 5, lowest=1.0)) == {}
     assert list(found(*real, frame("a", "synthetic", 0, 5))) == ["a"]
 

@@ -86,7 +86,7 @@ def main():
     report.publish_option(parser, "the section of docs/one_run.md")
     arguments = parser.parse_args()
     text = section(measure())
-    report.show(arguments, "cross-fitted", text, one_run.DOCUMENTS[0])
+    report.show(arguments, "cross-fitted", text, one_run.DOCUMENT)
 
 
 if __name__ == "__main__":

@@ -15,13 +15,13 @@ import numpy as np
 
 from taskset.errors import StoreError
 from taskset.normalization import store
-from taskset.samplers.optimizers import LOG10_LEARNING_RATES
+from taskset.samplers.optimizers import LOG10_LEARNING_RATES, adam_rates
 from taskset.scoring import statistics
 from tools import report
 from tools.baselines_tables import EXTRA, SOURCES, groups
-from tools.pictures import ADAM
 
 DOCUMENT = report.DOCS / "horizons.md"
+ADAM_RATES = adam_rates()
 LONG, SHORT = 10_000, 2000
 STEPS = {SHORT: (200, 400, 1000, 2000), LONG: (200, 400, 1000, 2000, 4000, 10_000)}
 CHOSEN_BY = {SHORT: [0], LONG: [0, 1]}  # seeds; the others judge
@@ -38,9 +38,9 @@ def losses(frame, horizon):
     for task, part in wanted.groupby("task"):
         table = part.pivot(index=["seed", "optimizer"], columns="step", values="train").reindex(columns=[0, *STEPS[horizon]])
         seeds = sorted(part["seed"].unique())
-        grid = table.reindex([(seed, name) for seed in seeds for name in ADAM]).to_numpy(float)
-        if set(part["optimizer"]) >= set(ADAM) and len(seeds) > len(CHOSEN_BY[horizon]):
-            grid = grid.reshape(len(seeds), len(ADAM), -1)
+        grid = table.reindex([(seed, name) for seed in seeds for name in ADAM_RATES]).to_numpy(float)
+        if set(part["optimizer"]) >= set(ADAM_RATES) and len(seeds) > len(CHOSEN_BY[horizon]):
+            grid = grid.reshape(len(seeds), len(ADAM_RATES), -1)
             if np.isfinite(grid[..., 0]).any():  # else nothing can be told of its decrease
                 found[task] = np.nanmean(grid[..., 0]), np.where(np.isfinite(grid[..., 1:]), grid[..., 1:], np.inf)
     return found
@@ -53,7 +53,7 @@ def load(horizon, roots):
         normalizers = store.load_normalizers(root)
         there = normalizers[(normalizers["horizon"] == horizon) & normalizers["source"].isin(SOURCES)]
         for family, part in there.groupby("family"):
-            given = {"source": list(SOURCES), "optimizer": ADAM, "horizon": horizon, "columns": COLUMNS, "root": root}
+            given = {"source": list(SOURCES), "optimizer": ADAM_RATES, "horizon": horizon, "columns": COLUMNS, "root": root}
             names = sorted(set(part["task"]) - set(found))
             if names:
                 found |= losses(store.load_curves(task=names, **given), horizon)

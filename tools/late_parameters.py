@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from tools import report
-from tools.one_run import DOCUMENTS
+from tools.one_run import DOCUMENT
 
 RULES, STEPS, SHARES, DRAWS, SIDE = ("muon_mined", "anchored_wide"), (200, 2000), (0.05, 0.25, 0.5), 5, 16
 
@@ -62,7 +62,7 @@ def main():
                 rows.append([name, f"{steps:,}", f"{share:.0%}", *found])
     header = ["rule", "steps", "begins after", "gradients of 0 before", "none before", "an optimizer of its own"]
     text = f"{report.table(header, rows)}\n\nMeans over {DRAWS} draws; {report.conditions('numpy')}."
-    report.show(arguments, "late_parameters", text, DOCUMENTS[0])
+    report.show(arguments, "late_parameters", text, DOCUMENT)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from unittest import mock
 
 from taskset.execution.runtime import start_tensorflow
 from tools import report
-from tools.one_run import DOCUMENTS
+from tools.one_run import DOCUMENT
 
 ROWS = {"whole matrices": 10**6, "blocks of 128 rows": 128, "of 64": 64, "of 32": 32, "of 16": 16}
 LAYERS, BATCHES, STEPS, SEEDS = [512, 512], (128, 16), 1000, (0, 1)
@@ -61,7 +61,7 @@ def main():
     text = f"""{report.table(header, cells)}
 
 Train losses after {STEPS:,} steps, means over {len(SEEDS)} seeds, real images; {report.conditions("tensorflow", "numpy")}."""
-    report.show(arguments, "muon_blocks", text, DOCUMENTS[0])
+    report.show(arguments, "muon_blocks", text, DOCUMENT)
 
 
 if __name__ == "__main__":

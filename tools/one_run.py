@@ -36,7 +36,7 @@ HORIZONS = (200, 2000)
 STEPS, LONGER, MOST_MILLISECONDS, MOST_PARAMETERS = 2000, 10_000, 2.5, 100_000
 ASIDE_OF, MOST_ASIDE = 3, 4  # of the training tasks of a family, one of so many is set aside for validation; at most so many
 TUNED, QUADRATIC = "Adam, tuned per task by train loss", "quadratic_family"
-DOCUMENTS = tuple(Path(__file__).parents[1] / "docs" / name for name in ("one_run.md", "one_run_history.md"))
+DOCUMENT, HISTORY = report.DOCS / "one_run.md", report.DOCS / "one_run_history.md"
 
 
 def provisional(most_parameters=MOST_PARAMETERS, judged=()):
@@ -244,7 +244,7 @@ def text_of(curves, ours, suite, split, view):
 def document_of(section):
     """The document that has a section; docs/one_run.md where none has."""
     mark = f"<!-- {section} -->"
-    return next((path for path in DOCUMENTS if mark in path.read_text(encoding="utf-8")), DOCUMENTS[0])
+    return next((path for path in (DOCUMENT, HISTORY) if mark in path.read_text(encoding="utf-8")), DOCUMENT)
 
 
 def named_checkpoint(text):

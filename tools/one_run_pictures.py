@@ -23,7 +23,7 @@ from taskset.scoring.rows import expected_of_best
 from tools import one_run, report
 from tools.experiments import page
 
-ADAM, OURS, OTHERS = "0.35", "#D55E00", ("#0072B2", "#009E73", "#CC79A7", "#E69F00")  # told apart by colour-blind eyes
+ADAM_COLOUR, OURS, OTHERS = "0.35", "#D55E00", ("#0072B2", "#009E73", "#CC79A7", "#E69F00")  # told apart by colour-blind eyes
 WIDTH, BINS = 8.4, np.linspace(-1, 1, 41)
 PLACES = {"a tenth of the tasks are better": 0.1, "the median task": 0.5, "a tenth of the tasks are worse": 0.9}
 
@@ -94,8 +94,8 @@ def against_trials(axes, part, colours):
     curve = of_trials(part[adams(part)])
     trials = np.arange(1, len(curve) + 1)
     low, high = np.array([statistics.interval(values, statistics.mean) for values in curve]).T
-    axes.plot(trials, curve.mean(axis=1), color=ADAM, label="Adam, best of so many rates")
-    axes.fill_between(trials, low, high, color=ADAM, alpha=0.15, linewidth=0)
+    axes.plot(trials, curve.mean(axis=1), color=ADAM_COLOUR, label="Adam, best of so many rates")
+    axes.fill_between(trials, low, high, color=ADAM_COLOUR, alpha=0.15, linewidth=0)
     for i, (name, colour) in enumerate(colours.items()):
         values = part[name].to_numpy()
         axes.axhline(values.mean(), color=colour, label=f"{name}, one run", linestyle="-" if i == 0 else "--")
@@ -111,7 +111,7 @@ def by_family(axes, part, families, colours):
     means, counts = grouped.mean(), grouped.size()
     places = np.arange(len(means))[::-1]
     axes.hlines(places, means["adam"], means[next(iter(colours))], color="0.8", linewidth=1.2)
-    axes.plot(means["adam"], places, "o", color=ADAM, markersize=5)
+    axes.plot(means["adam"], places, "o", color=ADAM_COLOUR, markersize=5)
     for i, (name, colour) in enumerate(colours.items()):
         axes.plot(means[name], places, "D" if i == 0 else "x", color=colour, markersize=5)
     labels = [f"{family.removesuffix('_family').replace('_', ' ')} ({counts[family]})" for family in means.index]
@@ -136,7 +136,8 @@ def learning_curves(found, curves, name, suite, path):
                 rates = found.xs(horizon, level="horizon").loc[task, adams(found)]
                 runs = curves[(curves["task"] == task) & (curves["horizon"] == horizon)]
                 initial, best = suite.entry(task).scales["train"]
-                for optimizer, colour, label in ((rates.idxmin(), ADAM, "Adam, best rate of the task"), (name, OURS, name)):
+                adam = rates.idxmin(), ADAM_COLOUR, "Adam, best rate of the task"
+                for optimizer, colour, label in (adam, (name, OURS, name)):
                     for i, (_, run) in enumerate(runs[runs["optimizer"] == optimizer].groupby("seed")):
                         losses = run_scores.normalize(run["train"], initial, best)
                         axes.plot(run["step"], losses, color=colour, linewidth=1.2, label=label if i == 0 else None)

@@ -17,8 +17,8 @@ from taskset.samplers.optimizers import LOG10_LEARNING_RATES, adam_rates
 from tools import baselines_pictures, baselines_tables, report
 from tools.baselines_pictures import FEW, MANY, SETTING, SPLIT, counts, keys, shown, with_all_rates
 
-ADAM = adam_rates()
-RATE = dict(zip(ADAM, LOG10_LEARNING_RATES))
+ADAM_RATES = adam_rates()
+RATE = dict(zip(ADAM_RATES, LOG10_LEARNING_RATES))
 
 
 def prepare(root):
@@ -30,7 +30,7 @@ def prepare(root):
     normalizers = load_normalizers(root)
     normalizers = normalizers[normalizers["normalizable"] & (normalizers["split"] == SPLIT)]
     normalizers = normalizers.assign(best_rate=normalizers["best_optimizer"].map(RATE))
-    swept = [row for row in load_sweeps(root).itertuples() if set(ADAM) & set(row.optimizers)]
+    swept = [row for row in load_sweeps(root).itertuples() if set(ADAM_RATES) & set(row.optimizers)]
     families = sorted({r.family for r in swept if not changes.outdated(r.task, r.source, r.taskset_version)})
     if not families:
         raise StoreError("no task has curves of Adam's learning rates: pass --root")
@@ -43,7 +43,7 @@ def prepare(root):
 def _of_family(root, family, normalizers):
     """As `prepare`, of one family."""
     columns = [*SETTING, "optimizer", "seed", "step", *SPLITS, "diverged"]
-    curves = load_curves(family=family, optimizer=ADAM, root=root, columns=columns)
+    curves = load_curves(family=family, optimizer=ADAM_RATES, root=root, columns=columns)
     runs = curves.groupby([*SETTING, "optimizer", "seed"], observed=True)["diverged"].max().reset_index()
     runs["rate"] = runs.pop("optimizer").astype(str).map(RATE)
     scales = normalizers[normalizers["family"] == family]

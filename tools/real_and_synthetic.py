@@ -76,7 +76,7 @@ def main():
         found[source] = one_run.rows_of(one_run.beside_baselines(own, suite), ours, suite, "mean", "train")[0]
     header = ["steps", "optimizer", "trials", "tasks", *(f"{title}: {kind}" for title in TITLES.values() for kind in KINDS)]
     text = f"{report.table(header, list(rows(found)))}\n\n{report.conditions('tensorflow', 'numpy')}."
-    report.show(arguments, "real_and_synthetic", text, one_run.DOCUMENTS[0])
+    report.show(arguments, "real_and_synthetic", text, one_run.DOCUMENT)
 
 
 if __name__ == "__main__":

@@ -14,13 +14,14 @@ from pathlib import Path
 import numpy as np
 
 from taskset.normalization import store
+from taskset.samplers.optimizers import adam_rates
 from taskset.scoring import statistics
 from tools import report
 from tools.baselines_tables import EXTRA
-from tools.pictures import ADAM
 from tools.synthetic_acceptance import DOCUMENT, measures
 
 STEPS = 2000
+ADAM_RATES = adam_rates()
 SOURCES = {"tfds": "other seed", "synthetic": "synthetic"}
 DENSITIES = ("made_", "maf_", "nvp_", "FixedMAF_", "FixedNVP_")  # tasks with losses of any sign, whose ratios say nothing
 COLUMNS = ("task", "source", "optimizer", "seed", "step", "train")
@@ -33,12 +34,12 @@ def curves(roots):
     """
     import pandas as pd
 
-    given = {"source": list(SOURCES), "optimizer": ADAM, "horizon": STEPS, "columns": COLUMNS}
+    given = {"source": list(SOURCES), "optimizer": ADAM_RATES, "horizon": STEPS, "columns": COLUMNS}
     frames, known = [], set()
     for root in roots:
         frame = store.load_curves(root=root, **given).astype({"task": str, "source": str, "optimizer": str})
         counts = frame.groupby(["task", "source"])["optimizer"].nunique()
-        new = set(counts.index[counts == len(ADAM)]) - known
+        new = set(counts.index[counts == len(ADAM_RATES)]) - known
         frames.append(frame[pd.MultiIndex.from_frame(frame[["task", "source"]]).isin(new)])
         known |= new
     return pd.concat(frames, ignore_index=True)
@@ -50,9 +51,9 @@ def final_losses(frame):
     frame = frame.astype({"optimizer": str, "task": str, "source": str})
     start = frame[frame["step"] == 0].groupby(keys)["train"].mean()
     late = frame[frame["step"] >= 0.9 * STEPS].groupby([*keys, "optimizer"])["train"].apply(lambda x: x.mean(skipna=False))
-    losses = late.unstack("optimizer").reindex(columns=ADAM)
+    losses = late.unstack("optimizer").reindex(columns=ADAM_RATES)
     seen = frame.groupby(keys)["optimizer"].nunique()
-    whole = seen.index[seen == len(ADAM)]
+    whole = seen.index[seen == len(ADAM_RATES)]
     found = losses.loc[whole].to_numpy(np.float64)
     return {key: (start[key], np.where(np.isfinite(x), x, np.inf)) for key, x in zip(whole, found)}
 

@@ -22,7 +22,6 @@ TRAVELS, SHARE = (0.25, 0.5, 0.75, 1.0, 1.5, 2.5), 0.1
 SHARES = (0.03, 0.3)  # with the travel in the middle
 MIDDLE = 0.75
 FEW = [("losg_*", 6), ("quadratic_*", 4), ("conv_*", 0), ("char_*", 0), ("mlp_family", 3), ("mlp_ae_*", 2), ("*", 1)]
-DOCUMENT = Path(__file__).parents[1] / "docs" / "one_run_history.md"
 
 
 def settings():
@@ -65,7 +64,7 @@ def main():
         f"families, one seed; {seconds / 60:.0f} core-minutes:\n\n{report.table([*header, 'diverged runs'], rows)}\n\n"
         f"{report.conditions('tensorflow', 'numpy')}."
     )
-    report.show(arguments, "relative_rates", text, DOCUMENT)
+    report.show(arguments, "relative_rates", text, one_run.HISTORY)
 
 
 if __name__ == "__main__":

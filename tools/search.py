@@ -19,6 +19,7 @@ from taskset import catalogue
 from taskset.errors import StoreError
 from taskset.normalization import tabular
 from taskset.random import seeds
+from taskset.samplers.optimizers import ADAM
 from taskset.scoring import statistics
 from tools import report, search_methods
 from tools.experiments import page
@@ -29,7 +30,6 @@ MOST = 60  # problems of a family: most of all tasks are of two families
 REPEATS = 2  # of TPE and the Gaussian process
 SPLIT = "valid_outer"
 ETA = 3
-ADAM = "adam_lr"
 RATES, ALL = "Adam's learning rates", "All configurations"
 COLORS = {
     "random": "#555555",

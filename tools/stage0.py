@@ -27,7 +27,6 @@ RATES = {False: (0.003, 0.01, 0.03), True: (0.03, 0.1, 0.3)}  # absolute; relati
 SCHEDULES = {"constant": (0.0, 1.0), "linear": (1.0, 1.0), "flat, cosine": (0.0, 0.5)}  # (linear, constant fraction)
 KEPT = 9  # settings that make the longer runs
 SMALLEST = 0.01  # of the root mean square that a step is relative to: biases start at 0
-DOCUMENT = Path(__file__).parents[1] / "docs" / "one_run_history.md"
 
 
 @dataclass(frozen=True)
@@ -137,7 +136,7 @@ def main():
         f"{seconds / 60:.0f} core-minutes:\n\n"
         f"{report.table(header, rows)}\n\n{report.conditions('tensorflow', 'numpy')}."
     )
-    report.show(arguments, "stage0", text, DOCUMENT)
+    report.show(arguments, "stage0", text, one_run.HISTORY)
 
 
 if __name__ == "__main__":

@@ -28,9 +28,10 @@ import scipy.stats
 from taskset import catalogue
 from taskset.normalization import store
 from taskset.normalization.sweep import workers
+from taskset.samplers.optimizers import adam_rates
 from tools import report
-from tools.pictures import ADAM
 
+ADAM_RATES = adam_rates()
 KINDS = ("real", "other_seeds", "stand_in", "structureless")
 SETS = ("mnist", "fashion_mnist", "cifar10")
 GROUPS = (("mlp_family",), ("conv_fc_family", "conv_pooling_family"), ("mlp_ae_family",))
@@ -114,7 +115,7 @@ def run_one(job, root, data_dir, report):
     task, steps = get_task(name, "synthetic" if kind == "stand_in" else "tfds", data_dir), _steps(name)
     if kind == "structureless":
         task = task.reading(_structureless(task, data_dir), kind)
-    optimizers = [get_optimizer(rate) for rate in ADAM]
+    optimizers = [get_optimizer(rate) for rate in ADAM_RATES]
     loop, rows = Loop(task, optimizers[0], steps // 10), []
     for seed in (2, 3) if kind == "other_seeds" else (0, 1):
         initial = loop.evaluation(seed, 40)(loop.start(seed).params)["train"]
@@ -138,7 +139,7 @@ def final_losses(root, kind, name):
     """(initial loss, L [17]) of a task on one kind of data; L is inf where a seed diverged."""
     frame = store.read_table(path(root, kind, name)).to_pandas()
     late = frame[frame["step"] >= 0.9 * _steps(name)]
-    losses = late.groupby("optimizer")["train"].apply(lambda x: x.mean(skipna=False)).reindex(ADAM).to_numpy(np.float64)
+    losses = late.groupby("optimizer")["train"].apply(lambda x: x.mean(skipna=False)).reindex(ADAM_RATES).to_numpy(np.float64)
     return frame["initial"].mean(), np.where(np.isfinite(losses), losses, np.inf)
 
 

@@ -22,14 +22,13 @@ from pathlib import Path
 
 from taskset.execution.runtime import start_tensorflow
 from tools import report
-from tools.one_run import named_checkpoint, scored
+from tools.one_run import DOCUMENT, named_checkpoint, scored
 
 LEAST = 0.1  # of the initial validation loss: how much lower the best one has to be
 JUDGED = ("mnist", "fashion_mnist")
 FAMILIES = ("tiny_mlp", "tiny_conv")
 HANDS = ("Adam, 19", "adam8p")
 VALIDATION = "valid_outer"
-DOCUMENT = report.DOCS / "one_run.md"
 
 
 def training_suite():

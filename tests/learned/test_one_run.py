@@ -192,7 +192,7 @@ def test_the_baselines_alone_are_the_rows_that_the_document_has():
 
     suite = named_suites.find("heldout:1")
     found, by_task = one_run.rows_of(one_run.baselines_alone(suite, "test"), [], suite, "mean", "train")
-    text = one_run.DOCUMENTS[0].read_text(encoding="utf-8")
+    text = one_run.DOCUMENT.read_text(encoding="utf-8")
     for horizon in one_run.HORIZONS:
         (row,) = [row for row in found[horizon] if row[0] == one_run.TUNED]
         cells = [*row[:4], *(f"{value:.3f}" for value in row[4:])]
@@ -263,7 +263,8 @@ def test_a_section_is_written_where_it_is(monkeypatch, tmp_path):
     now, history = tmp_path / "now.md", tmp_path / "history.md"
     now.write_text("# Now\n\n<!-- mine -->\n<!-- /mine -->\n")
     history.write_text("# History\n\n<!-- theirs -->\n<!-- /theirs -->\n")
-    monkeypatch.setattr(one_run, "DOCUMENTS", (now, history))
+    monkeypatch.setattr(one_run, "DOCUMENT", now)
+    monkeypatch.setattr(one_run, "HISTORY", history)
     assert [one_run.document_of(section) for section in ("mine", "theirs", "new")] == [now, history, now]
 
 

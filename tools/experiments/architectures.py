@@ -24,7 +24,7 @@ import numpy as np
 from tools import report
 from tools.experiments import page
 from tools.experiments.conv_and_mlp import name_of
-from tools.experiments.one_task import ADAM, JUDGING, SCALE, STEPS, TUNING, by_hand, scores
+from tools.experiments.one_task import ADAM_LABEL, JUDGING, SCALE, STEPS, TUNING, by_hand, scores
 from tools.experiments.training import (
     HELD_OUT,
     SHARES,
@@ -68,7 +68,7 @@ def adam():
 
     found = []
     for place in JUDGED:
-        task, rules = get_task(name_of(*place), "synthetic"), by_hand()[ADAM]
+        task, rules = get_task(name_of(*place), "synthetic"), by_hand()[ADAM_LABEL]
         best = int(scores(train_losses_of_many(task, rules, TUNING, STEPS))["end"].mean(axis=0).argmin())
         found.append(scores(train_losses(task, rules[best], JUDGING, STEPS))["end"])
     return np.stack(found, axis=1)

@@ -23,7 +23,7 @@ import numpy as np
 from taskset.scoring import statistics
 from tools import report
 from tools.experiments import page
-from tools.experiments.one_task import ADAM, JUDGING, STEPS, TUNING, by_hand, scores
+from tools.experiments.one_task import ADAM_LABEL, JUDGING, STEPS, TUNING, by_hand, scores
 from tools.experiments.training import (
     HELD_OUT,
     SINGLE,
@@ -70,8 +70,8 @@ def measure(runs, minutes):
     folders = {(kind, seed): runs / f"{kind}_{seed}" for kind in KINDS for seed in OUTER_SEEDS}
     spent = {label_of(*which): train(*which, folder, minutes) for which, folder in folders.items()}
     trained = {label_of(*which): learned.load(folder / "checkpoint.npz") for which, folder in folders.items()}
-    rules, tasks = by_hand()[ADAM], {(kind, one): get_task(name_of(kind, one), "synthetic") for kind in KINDS for one in HELD_OUT}
-    best, found = {}, {}
+    tasks = {(kind, one): get_task(name_of(kind, one), "synthetic") for kind in KINDS for one in HELD_OUT}
+    rules, best, found = by_hand()[ADAM_LABEL], {}, {}
     for place, task in tasks.items():
         best[place] = int(scores(train_losses_of_many(task, rules, TUNING, STEPS))["end"].mean(axis=0).argmin())
     for (kind, dataset), task in tasks.items():

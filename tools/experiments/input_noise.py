@@ -24,7 +24,7 @@ import numpy as np
 
 from tools import report
 from tools.experiments import page
-from tools.experiments.one_task import ADAM, JUDGING, SCALE, STEPS, TUNING, by_hand
+from tools.experiments.one_task import ADAM_LABEL, JUDGING, SCALE, STEPS, TUNING, by_hand
 from tools.experiments.tiny_problem import TASK
 from tools.experiments.training import PES, loop_of, networks, over_networks, suite_of, train_for, training_command, whole
 
@@ -106,7 +106,7 @@ def judge(task, runs):
 
     found = {}
     for label, rules in by_hand().items():
-        if label not in (ADAM, NADAMW):
+        if label not in (ADAM_LABEL, NADAMW):
             continue
         best = by_seed(task, "valid_outer", rules, TUNING).mean(axis=0).argmax(axis=1)
         chosen = sorted(set(best.tolist()))

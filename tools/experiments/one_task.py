@@ -36,7 +36,7 @@ TRAINED = {
 }
 PRETRAINED = ("anchored_wide", "anchored_controller", "mlp_pes")
 SCORES = ("mean", "end")
-ADAM = "Adam, 19 rates"
+ADAM_LABEL = "Adam, 19 rates"
 ELSEWHERE = {  # {place: (task, steps)}
     "another data set": ("Tiny_mlp_cifar10_bs32_start1.0", STEPS),
     "a convolutional net": ("Tiny_conv_mnist_bs32_start1.0", STEPS),
@@ -53,7 +53,7 @@ def by_hand():
     betas = (0.0, 0.5, 0.9, 0.95, 0.99)
     sampled = range(256)
     return {
-        ADAM: [adaptive.adam(rate) for rate in rates],
+        ADAM_LABEL: [adaptive.adam(rate) for rate in rates],
         "momentum, 19 rates x 5 decays": [descent.momentum(rate, beta) for rate in rates for beta in betas],
         "RMSProp, 19 rates x 2 decays": [descent.rmsprop(rate, rho) for rate in rates for rho in (0.9, 0.99)],
         "schedule-free AdamW, 19 rates": [one_run.schedule_free_adamw(rate) for rate in rates],
@@ -136,7 +136,7 @@ def elsewhere(runs):
     import learned
     from taskset.catalogue import get_task
 
-    rules, found, here = by_hand()[ADAM], {}, None
+    rules, found, here = by_hand()[ADAM_LABEL], {}, None
     for place, (name, steps) in {"": (TASK, STEPS), **ELSEWHERE}.items():
         task = get_task(name, "synthetic")
         best = int(scores(train_losses_of_many(task, rules, TUNING, steps, STEPS))["end"].mean(axis=0).argmin())
@@ -166,7 +166,7 @@ def nearest(found):
 
 def rows(found):
     """Rows of the table."""
-    (adam,) = [chosen for label, _, _, chosen in found if label == ADAM]
+    (adam,) = [chosen for label, _, _, chosen in found if label == ADAM_LABEL]
     goal = smooth(adam["end"][0].mean(axis=0))[-1]
     for label, tried, note, chosen in found:
         cells = [page.with_interval(scores(chosen[score][0])[score]) for score in SCORES]
@@ -178,7 +178,7 @@ def draw(found, path):
     """Mean train loss against steps: the trained ones, the pretrained ones, the three best by hand, and Adam."""
     names = list(by_hand())
     hands = sorted((e for e in found if e[0] in names), key=lambda e: scores(e[3]["end"][0])["end"].mean())
-    hands = [entry for i, entry in enumerate(hands) if i < 3 or entry[0] == ADAM]
+    hands = [entry for i, entry in enumerate(hands) if i < 3 or entry[0] == ADAM_LABEL]
     with page.figure(path, size=(7.5, 4.2), dpi=100) as (_, axes):
         for i, (label, _, _, chosen) in enumerate([e for e in found if e[0] not in names] + hands):
             style = "--" if label in names else ":" if "pretrained" in label else "-"
@@ -198,7 +198,7 @@ def section(found, others):
 
 Train loss in nats, {len(JUDGING)} seeds that were not tuned on; brackets: 95% bootstrap intervals over them. By hand, each
 column has the setting that was best in it on {len(TUNING)} tuning seeds; speed-up: of the setting tuned for the end,
-against {ADAM}. Paired over the seeds,
+against {ADAM_LABEL}. Paired over the seeds,
 {nearest(found)}.
 
 {report.table(["loss at the end", *others], places)}

@@ -34,7 +34,7 @@ from taskset.execution.runtime import start_tensorflow
 from tools import report
 from tools.experiments import page
 from tools.experiments.kept import Results
-from tools.experiments.one_task import ADAM, STEPS, by_hand
+from tools.experiments.one_task import ADAM_LABEL, STEPS, by_hand
 from tools.experiments.training import (
     HELD_OUT,
     SHARES,
@@ -138,7 +138,7 @@ def adam():
     from learned.tiny import SETS
     from taskset.catalogue import get_task
 
-    rules, known, found = by_hand()[ADAM], scales(), []
+    rules, known, found = by_hand()[ADAM_LABEL], scales(), []
     for family in FAMILIES:
         for dataset in (one for one in SETS if one not in HELD_OUT):
             for start in STARTS:
