@@ -165,8 +165,8 @@ def test_what_is_trained_on_are_suites_of_known_tasks():
 
     made = one_task.suite()
     assert suites.from_json(made.as_json(), "here") == made and [entry.family for entry in made.tasks] == ["tiny_mlp"]
-    assert conv_and_mlp.name_of("conv", "imagenet_resized/16x16") == "Tiny_conv_imagenet_resized_16x16_bs32_start1.0"
-    names = [conv_and_mlp.name_of(kind, one) for kind in conv_and_mlp.KINDS for one in conv_and_mlp.HELD_OUT]
+    assert training.tiny_name("tiny_conv", "imagenet_resized/16x16") == "Tiny_conv_imagenet_resized_16x16_bs32_start1.0"
+    names = [training.tiny_name(f"tiny_{kind}", one) for kind in conv_and_mlp.KINDS for one in conv_and_mlp.HELD_OUT]
     assert {entry.split for entry in training.suite_of("held out", names, 200, one_task.SCALE).of_split("train")} == {"train"}
     (entry,) = training.tiny_suite("one", [names[0]], 200).of_split("train")
     scales = {entry.task: entry.scales for entry in named_suites.find("tiny:1").tasks}
@@ -303,7 +303,7 @@ def test_drawn_tasks_are_the_same_for_fewer_and_their_scales_lie_between_those_o
     assert task_counts.drawn(3, 0)[0] == name and task_counts.drawn(3, 1)[0] != name
     known, start = task_counts.scales(), float(name.split("start")[1].split("_")[0])
     dataset = get_config(name)[0]["dataset"]
-    around = [known[task_counts.name_of(family, dataset, at)] for at in task_counts.STARTS]
+    around = [known[training.tiny_name(family, dataset, at)] for at in task_counts.STARTS]
     assert min(i for i, _ in around) <= initial <= max(i for i, _ in around) and best < initial
     assert dataset not in task_counts.HELD_OUT and task_counts.STARTS[0] <= start <= task_counts.STARTS[-1]
     assert task_counts.between(1.0, [(9.0, 1.0), (2.0, 0.5), (4.0, 4.0)]) == pytest.approx((2.0, 0.5))

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from taskset.execution.runtime import start_tensorflow
 from tools import report
+from tools.experiments.training import tiny_name
 from tools.one_run import DOCUMENT, named_checkpoint, scored
 
 LEAST = 0.1  # of the initial validation loss: how much lower the best one has to be
@@ -65,9 +66,7 @@ def chosen_text(curves, suite):
 
 def problems():
     """Names of the tasks that judge."""
-    from tools.experiments.task_counts import name_of
-
-    return [name_of(family, dataset, 1.0) for family in FAMILIES for dataset in JUDGED]
+    return [tiny_name(family, dataset) for family in FAMILIES for dataset in JUDGED]
 
 
 def judged_text(found):

@@ -23,7 +23,6 @@ import numpy as np
 
 from tools import report
 from tools.experiments import page
-from tools.experiments.conv_and_mlp import name_of
 from tools.experiments.one_task import ADAM_LABEL, JUDGING, SCALE, STEPS, TUNING, by_hand, scores
 from tools.experiments.training import (
     HELD_OUT,
@@ -31,6 +30,7 @@ from tools.experiments.training import (
     SINGLE,
     kept_weights,
     suite_of,
+    tiny_name,
     train_for,
     train_losses,
     train_losses_of_many,
@@ -49,7 +49,7 @@ def train(rule, rate, folder, minutes):
     import learned
     from learned.tiny import SETS
 
-    suite = suite_of("architectures", [name_of("mlp", one) for one in SETS if one not in HELD_OUT], STEPS, SCALE)
+    suite = suite_of("architectures", [tiny_name("tiny_mlp", one) for one in SETS if one not in HELD_OUT], STEPS, SCALE)
     options = learned.Options(rule, **SINGLE, pairs=8, lengths=str(STEPS), slots=8, tasks_per_step=4, learning_rate=rate)
     return train_for(minutes, suite, options, folder, keep_at=[share * minutes for share in SHARES])
 
@@ -58,7 +58,7 @@ def ends(rule, places, seeds):
     """Scores [seeds, places] of a rule on tasks (kind, data set)."""
     from taskset.catalogue import get_task
 
-    tasks = [get_task(name_of(*place), "synthetic") for place in places]
+    tasks = [get_task(tiny_name(f"tiny_{kind}", dataset), "synthetic") for kind, dataset in places]
     return np.stack([scores(train_losses(task, rule, seeds, STEPS))["end"] for task in tasks], axis=1)
 
 
@@ -67,8 +67,8 @@ def adam():
     from taskset.catalogue import get_task
 
     found = []
-    for place in JUDGED:
-        task, rules = get_task(name_of(*place), "synthetic"), by_hand()[ADAM_LABEL]
+    for kind, dataset in JUDGED:
+        task, rules = get_task(tiny_name(f"tiny_{kind}", dataset), "synthetic"), by_hand()[ADAM_LABEL]
         best = int(scores(train_losses_of_many(task, rules, TUNING, STEPS))["end"].mean(axis=0).argmin())
         found.append(scores(train_losses(task, rules[best], JUDGING, STEPS))["end"])
     return np.stack(found, axis=1)

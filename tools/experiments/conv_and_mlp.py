@@ -27,6 +27,7 @@ from tools.experiments.one_task import ADAM_LABEL, JUDGING, STEPS, TUNING, by_ha
 from tools.experiments.training import (
     HELD_OUT,
     SINGLE,
+    tiny_name,
     tiny_suite,
     train_for,
     train_losses,
@@ -40,11 +41,6 @@ OUTER_SEEDS = (0, 1, 2)
 PICTURE = "conv_and_mlp.png"
 
 
-def name_of(kind, dataset):
-    """The name of a task."""
-    return f"Tiny_{kind}_{dataset.replace('/', '_')}_bs32_start1.0"
-
-
 def label_of(kind, seed):
     """What an optimizer that was trained on nets of one kind is called."""
     return f"anchored, trained on {KINDS[kind]} nets, outer seed {seed}"
@@ -55,7 +51,7 @@ def train(kind, seed, folder, minutes):
     import learned
     from learned.tiny import SETS
 
-    suite = tiny_suite(kind, [name_of(kind, one) for one in SETS if one not in HELD_OUT], STEPS)
+    suite = tiny_suite(kind, [tiny_name(f"tiny_{kind}", one) for one in SETS if one not in HELD_OUT], STEPS)
     options = learned.Options(
         "anchored", **SINGLE, seed=seed, pairs=8, lengths=str(STEPS), slots=8, tasks_per_step=4, learning_rate=0.003
     )
@@ -70,7 +66,7 @@ def measure(runs, minutes):
     folders = {(kind, seed): runs / f"{kind}_{seed}" for kind in KINDS for seed in OUTER_SEEDS}
     spent = {label_of(*which): train(*which, folder, minutes) for which, folder in folders.items()}
     trained = {label_of(*which): learned.load(folder / "checkpoint.npz") for which, folder in folders.items()}
-    tasks = {(kind, one): get_task(name_of(kind, one), "synthetic") for kind in KINDS for one in HELD_OUT}
+    tasks = {(kind, one): get_task(tiny_name(f"tiny_{kind}", one), "synthetic") for kind in KINDS for one in HELD_OUT}
     rules, best, found = by_hand()[ADAM_LABEL], {}, {}
     for place, task in tasks.items():
         best[place] = int(scores(train_losses_of_many(task, rules, TUNING, STEPS))["end"].mean(axis=0).argmin())

@@ -28,7 +28,6 @@ import numpy as np
 
 from tools import report
 from tools.experiments import page
-from tools.experiments.conv_and_mlp import name_of
 from tools.experiments.one_task import JUDGING, TUNING, by_hand
 from tools.experiments.training import (
     HELD_OUT,
@@ -36,6 +35,7 @@ from tools.experiments.training import (
     loop_of,
     networks,
     over_networks,
+    tiny_name,
     tiny_suite,
     train_for,
     training_command,
@@ -73,7 +73,7 @@ def suite():
     """The tasks to train on, with the scales of tiny:1."""
     from learned.tiny import STARTS
 
-    return tiny_suite("objectives", [f"Tiny_mlp_{one}_bs32_start{start}" for one in TRAINED_ON for start in STARTS], STEPS)
+    return tiny_suite("objectives", [tiny_name("tiny_mlp", one, start) for one in TRAINED_ON for start in STARTS], STEPS)
 
 
 def evaluation(task):
@@ -167,7 +167,7 @@ def measure(runs, minutes):
             folder = runs / folder_of(optimizer, objective)
             spent[title(optimizer, objective)] = train(optimizer, objective, folder, minutes)
             trained[title(optimizer, objective)] = folder / "checkpoint.npz"
-    names = [name_of("mlp", one) for one in HELD_OUT]
+    names = [tiny_name("tiny_mlp", one) for one in HELD_OUT]
     return spent, {name: judge(get_task(name, "tfds"), trained) for name in names}
 
 

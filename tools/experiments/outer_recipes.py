@@ -20,8 +20,8 @@ import itertools
 from tools import report
 from tools.experiments import page
 from tools.experiments.one_task import STEPS
-from tools.experiments.task_counts import name_of, scored
-from tools.experiments.training import HELD_OUT, PES, tiny_suite, train_for, training_command, untrained
+from tools.experiments.task_counts import scored
+from tools.experiments.training import HELD_OUT, PES, tiny_name, tiny_suite, train_for, training_command, untrained
 
 OUTER_SEEDS = (0, 1)
 ESTIMATORS = {"PES": "pes", "ES-Single": "es_single"}
@@ -34,7 +34,7 @@ def tasks():
     """The names of the tasks."""
     from learned.tiny import SETS
 
-    return [name_of("tiny_mlp", one, 1.0) for one in SETS if one not in HELD_OUT]
+    return [tiny_name("tiny_mlp", one) for one in SETS if one not in HELD_OUT]
 
 
 def train(recipe, seed, folder, minutes):

@@ -40,6 +40,7 @@ from tools.experiments.training import (
     SHARES,
     SINGLE,
     kept_weights,
+    tiny_name,
     train_for,
     train_losses,
     train_losses_of_many,
@@ -65,11 +66,6 @@ def scales():
     return {entry.task: tuple(entry.scales["train"]) for entry in named_suites.find("tiny:1").tasks}
 
 
-def name_of(family, dataset, start):
-    """The name of a task with batches of 32."""
-    return f"{family.capitalize()}_{dataset.replace('/', '_')}_bs32_start{start}"
-
-
 def between(start, known):
     """(initial, best) at a start, from [(initial, best)] at STARTS: linear in the logarithms."""
     return tuple(float(np.exp(np.interp(np.log(start), np.log(STARTS), np.log(each)))) for each in zip(*known))
@@ -85,9 +81,9 @@ def drawn(i, seed):
     known, sets, rng = scales(), [one for one in SETS if one not in HELD_OUT], seeds.generator(seed, "task_counts", i)
     family, dataset = FAMILIES[rng.integers(len(FAMILIES))], sets[rng.integers(len(sets))]
     start = round(float(np.exp(rng.uniform(*np.log([STARTS[0], STARTS[-1]])))), 4)
-    name, config = f"{name_of(family, dataset, start)}_drawn{seed}_{i}", {"dataset": dataset, "bs": 32, "start_scale": start}
+    name, config = f"{tiny_name(family, dataset, start)}_drawn{seed}_{i}", {"dataset": dataset, "bs": 32, "start_scale": start}
     register_fixed(name)(lambda: (family, dict(config)))
-    return name, family, between(start, [known[name_of(family, dataset, at)] for at in STARTS])
+    return name, family, between(start, [known[tiny_name(family, dataset, at)] for at in STARTS])
 
 
 def train(count, seed, folder, minutes):
@@ -112,8 +108,8 @@ def train(count, seed, folder, minutes):
 def judged():
     """{SAME: names, LEFT_OUT: names}."""
     return {
-        SAME: [name_of(family, one, start) for family in FAMILIES for one in HELD_OUT for start in STARTS],
-        LEFT_OUT: [*(name_of("tiny_conv", one, 1.0) for one in HELD_OUT), *OTHERS],
+        SAME: [tiny_name(family, one, start) for family in FAMILIES for one in HELD_OUT for start in STARTS],
+        LEFT_OUT: [*(tiny_name("tiny_conv", one) for one in HELD_OUT), *OTHERS],
     }
 
 
@@ -142,7 +138,7 @@ def adam():
     for family in FAMILIES:
         for dataset in (one for one in SETS if one not in HELD_OUT):
             for start in STARTS:
-                name = name_of(family, dataset, start)
+                name = tiny_name(family, dataset, start)
                 losses = train_losses_of_many(get_task(name, "synthetic"), rules, range(1), STEPS)
                 found.append(score(name, losses, known)[0])
     return rules[int(np.mean(found, axis=0).argmin())]

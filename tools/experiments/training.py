@@ -34,6 +34,11 @@ def training_command(parser, minutes, measure, write):
     write(*measure(arguments.runs, arguments.minutes), folder)
 
 
+def tiny_name(family, dataset, start=1.0):
+    """The name of a tiny task of a family, "tiny_mlp", with batches of 32; start: what its first parameters are multiplied by."""
+    return f"{family.capitalize()}_{dataset.replace('/', '_')}_bs32_start{start}"
+
+
 def suite_of(name, tasks, horizon, scale, source="synthetic"):
     """Tasks to train on, all in the split train and with one scale of losses (initial, best)."""
     from taskset.catalogue import get_config
