@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
+from taskset.execution.runtime import start_tensorflow
 from tools import report
 
 SIDES = {"keras_xla": "keras", "keras_graph": "keras", "torch": "torch", "jax": "jax", "numpy": "numpy"}
@@ -60,8 +61,6 @@ def weights(name):
 
 def keras_side(names, compiled):
     """{what: function of one step} in Keras on TensorFlow."""
-    from taskset.execution.runtime import start_tensorflow
-
     start_tensorflow(threads=1)
     import keras
     import tensorflow as tf

@@ -11,6 +11,7 @@ import time
 
 import numpy as np
 
+from taskset.execution.runtime import start_tensorflow
 from tools import report
 
 TASKS = ("mlp_family_seed15", "mlp_family_seed12")
@@ -106,8 +107,6 @@ def main():
     report.publish_option(parser)
     arguments = parser.parse_args()
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # before JAX starts: it makes as many threads as it may use cores
-    from taskset.execution.runtime import start_tensorflow
-
     start_tensorflow(threads=1)
     import torch
 

@@ -38,6 +38,7 @@ import numpy as np
 
 from benchmarks import inner_tasks
 from benchmarks.run_stablehlo import MANIFEST, differences, timed
+from taskset.execution.runtime import start_tensorflow
 from tools import report
 
 TASKS = (
@@ -274,8 +275,6 @@ def main():
         parser.error("--publish needs the times that --no-timing leaves out")
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {max(cores)})
-    from taskset.execution.runtime import start_tensorflow
-
     start_tensorflow(threads=1)
     there = None
     if arguments.elsewhere:

@@ -20,6 +20,7 @@ import time
 from benchmarks import processes
 from taskset import catalogue, registry
 from taskset.datasets.sharing import shared_arrays
+from taskset.execution.runtime import start_tensorflow
 from taskset.execution.work import work
 
 OPTIMIZER = "adam_lr_-3.00"
@@ -70,15 +71,12 @@ def measure(name):
 
 def _measure(name, pipe):
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    from taskset.execution.runtime import start_tensorflow
-
     start_tensorflow(threads=1)
-    from taskset.catalogue import get_task
     from taskset.execution.loop import Loop
     from taskset.optimizers import get_optimizer
 
     optimizer = get_optimizer(OPTIMIZER)
-    loop = Loop(get_task(name, "synthetic"), optimizer)
+    loop = Loop(catalogue.get_task(name, "synthetic"), optimizer)
     run, hparams = loop.start(0), optimizer.hparams(10_000)
     raw = loop.draw_raw(0, 0)
 

@@ -9,6 +9,7 @@ import time
 import numpy as np
 
 from benchmarks import inner_parts, inner_tasks
+from taskset.execution.runtime import start_tensorflow
 
 LEARNING_RATE = 1e-3
 CHECKED = 3  # steps whose losses must agree: later ones show how Adam magnifies rounding where gradients are nearly 0
@@ -46,8 +47,6 @@ class Ours:
     """Our own side, in its process."""
 
     def __init__(self):
-        from taskset.execution.runtime import start_tensorflow
-
         start_tensorflow(threads=1)
 
     def build(self, name, all_modes):

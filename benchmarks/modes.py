@@ -14,7 +14,9 @@ import statistics
 import time
 
 from benchmarks import families, processes
+from taskset.catalogue import get_task
 from taskset.execution import costs
+from taskset.execution.runtime import start_tensorflow
 from tools import report
 
 MODES = ("xla_loop", "graph_loop")
@@ -31,10 +33,7 @@ def _cpu(function, *args):
 def _measure(name, pipe):
     """In a process of its own: {mode: seconds of CPU time a step} and the mode that the rule chooses."""
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    from taskset.execution.runtime import start_tensorflow
-
     start_tensorflow(threads=1)
-    from taskset.catalogue import get_task
     from taskset.execution.loop import Loop, execution_mode
     from taskset.optimizers import get_optimizer
 

@@ -15,6 +15,7 @@ batches over truncations in which episodes end: gradients that differ stop it. P
 """
 
 import argparse
+import functools
 import os
 import statistics
 import time
@@ -123,8 +124,6 @@ class Jax(Side):
 
     def first(self, optimizer, estimator, axis, shared):
         """(CPU, wall) seconds of importing and of the first outer step."""
-        import functools
-
         import jax
         import jax.numpy as jnp
 

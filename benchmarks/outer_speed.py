@@ -23,7 +23,10 @@ import contextlib
 import tempfile
 import time
 
+import numpy as np
+
 from benchmarks import processes
+from taskset.execution.runtime import start_tensorflow
 from tools import report
 
 PAIRS, STEPS, TASKS_PER_STEP, SLOTS = 8, 50, 4, 8
@@ -90,8 +93,6 @@ def suite(sets):
 
 def watch(clock):
     """Time the parts of every outer step of this process."""
-    import numpy as np
-
     from learned.estimators import base
     from learned.outer_training.task_pool import TaskPool
     from learned.unrolling.unroll import Unroll
@@ -166,8 +167,6 @@ def main():
     arguments = parser.parse_args()
     report.require_whole(parser, arguments, "sets")
     processes.compile_everything()
-    from taskset.execution.runtime import start_tensorflow
-
     start_tensorflow(threads=1)
     import learned  # noqa: F401
 

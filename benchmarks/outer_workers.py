@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 
 from benchmarks import processes
+from taskset.execution.runtime import start_tensorflow
 from tools import report
 
 WORKERS, SLOTS = 2, 16
@@ -67,8 +68,6 @@ def main():
     parser.add_argument("--steps", type=int, default=25, help="Outer steps of a turn.")
     report.publish_option(parser)
     arguments = parser.parse_args()
-    from taskset.execution.runtime import start_tensorflow
-
     start_tensorflow(threads=1)
     import learned  # noqa: F401
 

@@ -17,6 +17,8 @@ import time
 from pathlib import Path
 
 from benchmarks import processes
+from taskset.catalogue import get_task
+from taskset.execution.runtime import start_tensorflow
 from taskset.normalization import store
 from tools import report
 
@@ -28,10 +30,7 @@ PARTS = ("train", "evaluate", "compile", "draw", "start", "build", "open", "tota
 
 def single(name, source, data_dir, steps):
     """CPU seconds of one training run of a task by itself, its batches included, evaluation and compilation not."""
-    from taskset.execution.runtime import start_tensorflow
-
     start_tensorflow(threads=1)
-    from taskset.catalogue import get_task
     from taskset.execution.loop import Loop
     from taskset.optimizers import get_optimizer
 

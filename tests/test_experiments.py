@@ -370,7 +370,7 @@ def test_the_rate_that_ends_lowest_is_run_in_full(tmp_path, monkeypatch):
     monkeypatch.setattr(large_image, "trained", lambda task, rule, steps, folder: (folder.name, steps))
     names = {label.replace(", ", "_"): label for label in ends}
     monkeypatch.setattr(large_image, "summary", lambda name, steps: {"end": ends.get(names.get(name)), "steps": steps})
-    monkeypatch.setattr("taskset.catalogue.get_task", lambda *_: None)
+    monkeypatch.setattr(large_image, "get_task", lambda *_: None)
     found = large_image.measure(tmp_path, 400)
     assert found == {"learned": (1, {"end": None, "steps": 400}), "a, 3": (3, {"end": 0.2, "steps": 400})}
     assert kept.Results("large_image", tmp_path).find("short/a_1", {"steps": 40}) == {"end": 0.5, "steps": 40}

@@ -13,6 +13,7 @@ import sys
 import numpy as np
 
 from learned.outer_training import checkpoint
+from taskset.errors import TasksetError
 
 FIRST, LAST = "controller/linear_0/w", "controller/linear_1"
 
@@ -32,7 +33,6 @@ def main():
     parser.add_argument("out", help="The checkpoint of `anchored_muon` to write.")
     arguments = parser.parse_args()
     from learned.deploy.weights import load_weights
-    from taskset.errors import TasksetError
 
     try:
         found = load_weights(arguments.checkpoint)

@@ -22,7 +22,10 @@ import numpy as np
 from taskset import catalogue, registry
 from taskset.datasets.sharing import shared_arrays
 from taskset.execution import known_starts
+from taskset.execution.compile_cache import tensorflow_version
+from taskset.execution.runtime import start_tensorflow
 from taskset.tasks import distributions
+from taskset.version import __version__
 from tools import report
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -47,9 +50,7 @@ class Examined:
 
 def examine(name, source="synthetic"):
     """Build a task, draw a batch, take loss and gradients at the start: `Examined`."""
-    from taskset.catalogue import get_task
-
-    return examine_task(get_task(name, source), catalogue.facts(*catalogue.resolve(name)))
+    return examine_task(catalogue.get_task(name, source), catalogue.facts(*catalogue.resolve(name)))
 
 
 def examine_task(task, facts):
@@ -165,9 +166,6 @@ def shortened(group, names):
 
 def conditions():
     """Package version, TensorFlow version, date."""
-    from taskset.execution.compile_cache import tensorflow_version
-    from taskset.version import __version__
-
     return f"taskset {__version__}, TensorFlow {tensorflow_version()}, {report.processor()}, {date.today()}"
 
 
@@ -232,8 +230,6 @@ def main():
     report.publish_option(parser, "taskset/execution/starts.json and docs/conformance.md")
     arguments = parser.parse_args()
     groups = arguments.family or [FIXED, *catalogue.families()]
-
-    from taskset.execution.runtime import start_tensorflow
 
     start_tensorflow(threads=1)
     with shared_arrays():

@@ -275,16 +275,12 @@ RIVALS = ("relative_nadam", "relative_muon", "schedule_free_adamw", "prodigy", "
 
 def rivals(names):
     """Those of RIVALS, optimizers of one run that the table compares with."""
-    from learned import optimizers
-    from learned.deploy import pretrained
-    from learned.optimizers.as_optimizer import with_weights
-    from learned.outer_training import checkpoint
+    import learned
     from taskset.optimizers import get_optimizer
 
     found = [get_optimizer(name) for name in names if name != "mlp_pes"]
     if "mlp_pes" in names:
-        weights = checkpoint.load(pretrained.find("mlp_pes"))
-        found.append(with_weights(optimizers.get(weights.optimizer), weights.theta, "mlp_pes"))
+        found.append(learned.load("mlp_pes", "mlp_pes"))
     return found
 
 

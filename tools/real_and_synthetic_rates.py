@@ -12,6 +12,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from taskset.normalization import store
 from taskset.samplers.optimizers import adam_rates
@@ -32,8 +33,6 @@ def curves(roots):
 
     Those of a task on a source are all of one root, the first that has all rates.
     """
-    import pandas as pd
-
     given = {"source": list(SOURCES), "optimizer": ADAM_RATES, "horizon": STEPS, "columns": COLUMNS}
     frames, known = [], set()
     for root in roots:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from taskset.errors import TasksetError
+from taskset.execution.runtime import start_tensorflow
 from taskset.normalization import store
 from taskset.random import seeds
 from taskset.samplers.optimizers import get_optimizer_config
@@ -97,8 +98,6 @@ def done(root, rival, trials, suite):
 
 def run(root, hours, names):
     """Run what the rivals called `names` miss, one task after the other, for at most so many hours."""
-    from taskset.execution.runtime import start_tensorflow
-
     start_tensorflow(threads=1)
     suite, end = tiers.load(SUITE), time.monotonic() + 3600 * hours
     for rival, trials, task in jobs(suite, names):

@@ -18,13 +18,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
+from taskset.catalogue import get_task
+from taskset.datasets.base import SPLITS
 from taskset.errors import StoreError
-from taskset.normalization.store import make_directory, write_text
+from taskset.normalization.store import make_directory, whole_file, write_text
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from learned.optimizers.base import LearnedOptimizer
     from learned.types import Arrays
     from taskset.optimizers.base import Optimizer
@@ -107,8 +108,6 @@ def run(
     say: Callable[[str], None] = print,
 ) -> pd.DataFrame:
     """The curves of all tasks; those that are in `out` are not made again. Raises `StoreError` where `out` is of other runs."""
-    import pandas as pd
-
     from taskset.datasets.sharing import release_pages
     from taskset.execution.memory import return_memory
 
@@ -121,9 +120,8 @@ def run(
         if not path.exists():
             frame, seconds = _of_task(task, suite.source, runs, seeds, batches)
             write_json(seconds, path.with_suffix(".json"))
-            part = path.with_suffix(".tmp")
-            frame.to_parquet(part)
-            part.replace(path)
+            with whole_file(path) as temporary:
+                frame.to_parquet(temporary)
             release_pages()
             return_memory()
             say(f"{number + 1} of {len(tasks)}: {task}, " + ", ".join(f"{k} {v:.0f} s" for k, v in seconds.items()))
@@ -146,10 +144,6 @@ def write_json(values: Any, path: Path) -> None:
 
 def _of_task(name, source, runs, seeds, batches):
     """(frame of curves, {purpose: CPU seconds}) of one task."""
-    import pandas as pd
-
-    from taskset.catalogue import get_task
-    from taskset.datasets.base import SPLITS
     from taskset.normalization.sweep import run_groups
     from taskset.normalization.sweep.runner import Account, SweepOptions, by_rule
 
@@ -178,10 +172,6 @@ def _of_task(name, source, runs, seeds, batches):
 
 def filled(frame: pd.DataFrame, interval: int) -> pd.DataFrame:
     """Whole curves with a column `diverged`: a run that ended at a loss that isn't finite has NaN from there on."""
-    import pandas as pd
-
-    from taskset.datasets.base import SPLITS
-
     parts = []
     for (task, optimizer, horizon, seed), run in frame.groupby(["task", "optimizer", "horizon", "seed"], sort=False):
         whole = run.set_index("step")[list(SPLITS)].reindex(range(0, horizon + 1, interval))

@@ -107,12 +107,11 @@ def _structureless(task, data_dir):
 
 def run_one(job, root, data_dir, report):
     """Sweep one (kind, task); the body of a worker."""
-    from taskset.catalogue import get_task
     from taskset.execution.loop import Loop
     from taskset.optimizers import get_optimizer
 
     kind, name = json.loads(job)
-    task, steps = get_task(name, "synthetic" if kind == "stand_in" else "tfds", data_dir), _steps(name)
+    task, steps = catalogue.get_task(name, "synthetic" if kind == "stand_in" else "tfds", data_dir), _steps(name)
     if kind == "structureless":
         task = task.reading(_structureless(task, data_dir), kind)
     optimizers = [get_optimizer(rate) for rate in ADAM_RATES]

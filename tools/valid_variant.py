@@ -17,13 +17,16 @@ validation images: 19 rates of Adam; 256 settings of adam8p, which has penalties
 """
 
 import argparse
+import sys
 from dataclasses import replace
 from pathlib import Path
 
+from taskset.errors import TasksetError
 from taskset.execution.runtime import start_tensorflow
 from tools import report
+from tools.experiments import objectives, page
 from tools.experiments.training import tiny_name
-from tools.one_run import DOCUMENT, named_checkpoint, scored
+from tools.one_run import DOCUMENT, named_checkpoint, read, scored
 
 LEAST = 0.1  # of the initial validation loss: how much lower the best one has to be
 JUDGED = ("mnist", "fashion_mnist")
@@ -71,9 +74,6 @@ def problems():
 
 def judged_text(found):
     """A table of each problem in Markdown. found: {task: what `objectives.judge` returns}."""
-    from tools.experiments import page
-    from tools.experiments.objectives import JUDGING, STEPS
-
     parts = []
     for name, (labels, _) in found.items():
         kept = {label: values for label, values in labels.items() if not label.endswith("tuned for train")}
@@ -89,8 +89,9 @@ def judged_text(found):
         parts += [f"`{name}`, real images:", report.table(header, rows)]
     return f"""{(chr(10) * 2).join(parts)}
 
-Losses in nats after {STEPS:,} steps on all 1,000 training and all 500 test images, {len(JUDGING)} seeds that nothing was tuned
-on; brackets: 95% bootstrap intervals over them. Least: of each run by itself, what stopping at the best moment would give.
+Losses in nats after {objectives.STEPS:,} steps on all 1,000 training and all 500 test images, {len(objectives.JUDGING)} seeds
+that nothing was tuned on; brackets: 95% bootstrap intervals over them. Least: of each run by itself, what stopping at the best
+moment would give.
 {report.conditions("tensorflow", "numpy")}."""
 
 
@@ -118,13 +119,9 @@ def main():
         print(f"{arguments.out}: {len(made.of_split('train'))} tasks to train on, {len(made.of_split('valid'))} to choose by")
         return
     if arguments.command == "choose":
-        import pandas as pd
-
-        frames = [pd.read_parquet(path) for directory in arguments.directories for path in sorted(directory.glob("*.parquet"))]
-        text = chosen_text(pd.concat(frames, ignore_index=True), suites.load(arguments.suite))
+        text = chosen_text(read(arguments.directories), suites.load(arguments.suite))
     else:
         from taskset.catalogue import get_task
-        from tools.experiments import objectives
 
         trained = dict(arguments.weights)
         text = judged_text({name: objectives.judge(get_task(name, "tfds"), trained, HANDS) for name in problems()})
@@ -132,4 +129,7 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except TasksetError as error:
+        sys.exit(f"error: {error}")

@@ -22,7 +22,9 @@ from pathlib import Path
 
 import numpy as np
 
+from taskset.catalogue import get_task
 from taskset.execution.runtime import start_tensorflow
+from taskset.normalization.store import whole_file
 from tools import report
 from tools.experiments import page
 from tools.experiments.kept import Results
@@ -74,7 +76,6 @@ def trained(task, rule, steps, folder):
 
     from taskset import npz
     from taskset.execution.loop import Loop, Run
-    from taskset.normalization.store import whole_file
 
     every, file = steps // MOMENTS, folder / "run.npz"
     loop, hparams, evaluate = Loop(task, rule, every), rule.hparams(steps), evaluation(task)
@@ -132,8 +133,6 @@ def summary(losses, moments, seconds, wall):
 
 def measure(runs, steps):
     """{label: (rates tried, summary of the run)}."""
-    from taskset.catalogue import get_task
-
     results, task, (made, kinds) = Results("large_image", runs), get_task(TASK, "tfds"), rules()
 
     def run(label, steps, *parents):

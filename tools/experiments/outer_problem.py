@@ -24,6 +24,7 @@ import types
 
 import numpy as np
 
+from taskset.random import seeds
 from tools import report
 from tools.experiments import page, tiny_problem
 from tools.experiments.one_task import SMOOTHED, smooth, steps_to
@@ -60,8 +61,6 @@ class OuterTask:
 
     def raw_batches(self, split, seed, start, count):
         """The batches of `count` outer steps, {name: array [count, ..]}."""
-        from taskset.random import seeds
-
         each = self.steps * self.pairs
         raw = self.problem.task.raw_batches(split, seed, start * each, count * each)
         found = {name: x.reshape(count, self.steps, self.pairs, *x.shape[1:]) for name, x in raw.items()}

@@ -20,6 +20,7 @@ with the root mean square of each tensor of theta. 8 starts (4 of `mlp_pes`), le
 
 import numpy as np
 
+from taskset.random import seeds
 from tools import report
 from tools.experiments import page, tiny_problem
 
@@ -65,7 +66,6 @@ def slope(values, places):
 def around_pretrained(points):
     """(problem, places a [points], theta + a d [points, P]) of `mlp_pes`."""
     from learned.deploy.weights import load_weights
-    from taskset.random import seeds
 
     found = load_weights("mlp_pes")
     problem, rng = tiny_problem.problem(found.optimizer), seeds.generator(0, "direction")

@@ -30,7 +30,10 @@ from pathlib import Path
 
 import numpy as np
 
+from taskset.catalogue import get_config, get_task
 from taskset.execution.runtime import start_tensorflow
+from taskset.random import seeds
+from taskset.registry import register_fixed
 from tools import report
 from tools.experiments import page
 from tools.experiments.kept import Results
@@ -75,8 +78,6 @@ def between(start, known):
 def drawn(i, seed):
     """(name, family, scale) of training task i of an outer seed, registered."""
     from learned.tiny import SETS
-    from taskset.random import seeds
-    from taskset.registry import register_fixed
 
     known, sets, rng = scales(), [one for one in SETS if one not in HELD_OUT], seeds.generator(seed, "task_counts", i)
     family, dataset = FAMILIES[rng.integers(len(FAMILIES))], sets[rng.integers(len(sets))]
@@ -89,7 +90,6 @@ def drawn(i, seed):
 def train(count, seed, folder, minutes):
     """(outer steps, core-minutes) of a training on so many tasks, keeping weights after each of SHARES."""
     import learned
-    from taskset.catalogue import get_config, get_task
     from taskset.scoring.suite import Entry, Suite
 
     entries, sets = [], {}
@@ -122,8 +122,6 @@ def score(name, losses, known):
 
 def scored(rule, names):
     """Scores [seeds, tasks] of a rule."""
-    from taskset.catalogue import get_task
-
     known = scales()
     each = [score(name, train_losses(get_task(name, "synthetic"), rule, JUDGING, STEPS), known) for name in names]
     return np.stack(each, axis=1)
@@ -132,7 +130,6 @@ def scored(rule, names):
 def adam():
     """Adam with the one rate that is best on tasks of the training's families and data sets."""
     from learned.tiny import SETS
-    from taskset.catalogue import get_task
 
     rules, known, found = by_hand()[ADAM_LABEL], scales(), []
     for family in FAMILIES:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from taskset.scoring import suites
 from tools import shipped_checkpoint
 from tools.gpu.train import LENGTHS, MANIFEST
 
@@ -27,7 +28,6 @@ def trained_on(log):
 def made(arguments):
     """(meta, {path: weights}) of the checkpoint."""
     from learned.outer_training import checkpoint
-    from taskset.scoring import suites
 
     manifest = json.loads((arguments.programs / MANIFEST).read_text())
     with np.load(arguments.weights) as saved:

@@ -32,10 +32,14 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.exported import Compiled
+from learned import optimizers
 from learned.unrolling.rescaling import RescaledProblem
 from learned.unrolling.unroll import Unroll
+from taskset.catalogue import get_task
 from taskset.datasets.images import ImageData
+from taskset.execution.runtime import start_tensorflow
 from taskset.random import stateless
+from taskset.scoring import suites
 from taskset.tasks import recurrent_loops
 from tools import one_run
 from tools.gpu.train import DATA, MANIFEST, STARTS
@@ -183,9 +187,7 @@ def examples_of(task, arrays):
 
 def exported(entry, settings, arrays):
     """The entry of the manifest of a task; its program and what it captured are written. settings: the command's options."""
-    from learned import optimizers
     from learned.outer_training import objectives
-    from taskset.catalogue import get_task
 
     task = get_task(entry.task, "synthetic")
     specs, there = examples_of(task, arrays)
@@ -234,9 +236,6 @@ def main():
     parser.add_argument("--optimizer", default="anchored", help="Learned optimizer of the package.")
     one_run.per_family_option(parser, [("*", 4)])
     arguments = parser.parse_args()
-    from taskset.execution.runtime import start_tensorflow
-    from taskset.scoring import suites
-
     start_tensorflow(threads=1)
     suite = one_run.few(suites.load(arguments.suite), arguments.per_family)
     arguments.out.mkdir(parents=True, exist_ok=True)
