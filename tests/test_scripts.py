@@ -3,11 +3,14 @@
 import argparse
 import ast
 import importlib
+import re
 import sys
 from pathlib import Path
 
 import pytest
 
+import benchmarks
+import tools
 from tools import report
 
 ROOT = Path(__file__).parent.parent
@@ -82,6 +85,16 @@ def test_sections(tmp_path):
     report.write_section("b", "two", path)
     report.write_section("a", "three", path)
     assert "one" not in path.read_text() and path.read_text().index("three") < path.read_text().index("two")
+
+
+@pytest.mark.parametrize("package", [benchmarks, tools], ids=lambda package: package.__name__)
+def test_the_index_of_a_folder_has_all_of_its_modules_and_no_others(package):
+    columns = (line.strip().split("  ")[0].rstrip(",") for line in package.__doc__.splitlines())
+    listed = [name for column in columns if re.fullmatch(r"[\w/]+(, [\w/]+)*", column) for name in column.split(", ")]
+    folder = Path(package.__file__).parent
+    there = [path.stem for path in folder.glob("*.py") if path.stem != "__init__"]
+    there += [f"{path.parent.name}/" for path in folder.glob("*/__init__.py")]
+    assert sorted(listed) == sorted(there)
 
 
 def test_a_section_is_shown_and_published_where_asked(tmp_path, capsys):

@@ -47,17 +47,17 @@ class Scores:
         return self.of(~np.isin(self.families, PROBLEMS))
 
 
-def collect(means, runs, horizon=HORIZON):
+def collect(means, runs):
     """`Scores` from the frames of `tools.pictures.prepare`."""
 
     def wanted(frame):
-        return frame[(frame["horizon"] == horizon) & frame["source"].isin(SOURCES)]
+        return frame[(frame["horizon"] == HORIZON) & frame["source"].isin(SOURCES)]
 
     means = wanted(means).assign(task=lambda frame: frame["task"].astype(str))
     column = {rate: i for i, rate in enumerate(LOG10_LEARNING_RATES)}
     mean = means.groupby(["task", "rate"])["normalized"].mean().unstack("rate").reindex(columns=list(column))
     mean = mean[mean.notna().all(axis=1)]  # swept with all rates
-    last = means[means["step"] == horizon].set_index(["task", "rate"])["normalized"].unstack("rate")
+    last = means[means["step"] == HORIZON].set_index(["task", "rate"])["normalized"].unstack("rate")
     end = last.reindex(index=mean.index, columns=list(column))
     lowest = means.groupby("task")[["family", "best_rate"]].first().loc[mean.index]
     shares = wanted(runs).assign(task=lambda frame: frame["task"].astype(str)).groupby("task")["diverged"].mean()

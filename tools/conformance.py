@@ -48,9 +48,9 @@ class Examined:
     start: str
 
 
-def examine(name, source="synthetic"):
-    """Build a task, draw a batch, take loss and gradients at the start: `Examined`."""
-    return examine_task(catalogue.get_task(name, source), catalogue.facts(*catalogue.resolve(name)))
+def examine(name):
+    """Build a task on synthetic data, draw a batch, take loss and gradients at the start: `Examined`."""
+    return examine_task(catalogue.get_task(name, "synthetic"), catalogue.facts(*catalogue.resolve(name)))
 
 
 def examine_task(task, facts):
