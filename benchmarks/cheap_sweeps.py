@@ -70,7 +70,7 @@ def main():
     if arguments.one:
         print(json.dumps(one(arguments.one, arguments.steps)))
         return
-    from tools import report
+    from tools import report  # --one runs on the packages of another checkout, which may not have it
 
     trees = {"before": arguments.against, "": Path(__file__).resolve().parents[1]}
     rows, sums = [], {which: [0.0, 0.0] for which, tree in trees.items() if tree}
