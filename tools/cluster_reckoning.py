@@ -179,7 +179,7 @@ curves.
 By seed, it takes Python: `taskset.normalization.sweep.runner.sweep_to_file`, whose options name the seeds. Each part compiles its
 task again, which is in the core-hours.
 
-**How good the model is.** {len(every):,} sweeps that ship took {measured / HOUR:,.0f} core-hours; the model says
+**How good the model is.** {len(every):,} sweeps of the package's baselines took {measured / HOUR:,.0f} core-hours; the model says
 {estimated / HOUR:,.0f}, {estimated / measured:.2f} times as much. For a single sweep it is off by a factor of
 {np.median(factor):.1f} in the median and {np.percentile(factor, 95):.1f} at the 95th percentile. It counts
 {planning.TASK_SECONDS:.0f} seconds for each task to be built; runs that share a program or diverge cost less; machines differ.

@@ -84,7 +84,7 @@ def text(means, runs, tables):
     told += f"that of its settings. {left_out(means, runs)}"
     return f"""# The baselines at a glance
 
-Adam with its 17 fixed learning rates on the tasks whose curves come with the package ({settings:,} settings: a task with a source
+Adam with its 17 fixed learning rates on the tasks of the package's baselines ({settings:,} settings: a task with a source
 and a horizon; {ready:,} of them with a normalizer; {len(runs):,} runs). A normalized loss is 1 at the start and 0 at the best
 that any of the learning rates reached; 2 is as bad as it gets, and stands for diverged runs. What the curves are, and how they
 may be read wrongly: `data/README.md` in the repository. [In a browser](report.html), on the site that `make docs`

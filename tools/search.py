@@ -173,7 +173,7 @@ def text(found, used, without, times):
     sources = ", ".join(f"{names.count(source)} with source {source}" for source in sorted(set(names)))
     return f"""# Searching hyperparameters on recorded curves
 
-`taskset.tabular` turns the curves that ship into a benchmark of hyperparameter search: a query is a table lookup, and the
+`taskset.tabular` turns the curves of the package's baselines into a benchmark of hyperparameter search: a query is a table lookup, and the
 account says what the training would have cost. [A tutorial](tutorials/optuna.md) shows it with Optuna. Here searchers are
 compared on {len(used[RATES])} of its problems that have Adam's rates and a scale, at most {MOST} of a family (a problem is a task
 with its source and its horizon), of {len(families)} families:
@@ -217,7 +217,7 @@ Medians over problems, {RATES} and {ALL.lower()}:
 
 tests/normalization/test_tabular.py holds the first two to 10 ms on whatever machine it runs.
 
-Made by `python -m tools.search` from the curves that ship, {sources}.
+Made by `python -m tools.search` from the curves of the package's baselines, {sources}.
 {report.conditions("taskset", "numpy", "pandas", "optuna")}
 """
 

@@ -1,4 +1,4 @@
-"""Writes report.html, the page of the shipped baselines, while the site is built: it is too large to be committed.
+"""Writes report.html, the page of the package's baselines, while the site is built: it is too large to be committed.
 
 `mkdocs-gen-files` runs this.
 """
