@@ -173,7 +173,7 @@ def text(found, used, without, times):
     sources = ", ".join(f"{names.count(source)} with source {source}" for source in sorted(set(names)))
     return f"""# Searching hyperparameters on recorded curves
 
-`taskset.tabular` turns the curves of the package's baselines into a benchmark of hyperparameter search: a query is a table lookup, and the
+`taskset.tabular` turns the package's baselines into a benchmark of hyperparameter search: a query is a table lookup, and the
 account says what the training would have cost. [A tutorial](tutorials/optuna.md) shows it with Optuna. Here searchers are
 compared on {len(used[RATES])} of its problems that have Adam's rates and a scale, at most {MOST} of a family (a problem is a task
 with its source and its horizon), of {len(families)} families:

@@ -58,8 +58,6 @@ def suite(
         _list()
         return
     plugins.load(modules or [])
-    if join is not None and len(join) < 2:
-        raise ConfigError("--join takes two suites or more: give it once for each")
     if bool(rule) != bool(join) and not patterns:
         given = {
             "--source": source != "synthetic", "--horizon": horizon is not None, "--max-ms": max_ms != math.inf,
@@ -70,7 +68,7 @@ def suite(
             raise ConfigError(f"{way} takes no {', '.join(ignored)}: what it makes has its own; give patterns for another suite")
     if output is not None and rule and not (patterns or join):
         made = named_suites.rule(rule).suite(baselines)
-    elif output is not None and join and not (patterns or rule):
+    elif output is not None and join and len(join) > 1 and not (patterns or rule):
         made = suites.joined(name or output.stem, [named_suites.find(one) for one in join])
     elif output is not None and patterns and horizon is not None and not (rule or join):
         called, own = name or output.stem, tuple(modules or ())

@@ -256,8 +256,8 @@ def _name_of_function(update: object) -> str:
 
 
 def _is_taken(name: str) -> bool:
-    """Whether an optimizer of the package, or one that is registered, has this name."""
-    return family_of(name) is not None or registry.own_optimizer(name) is not None
+    """Whether this is the name of one optimizer of a family, such as adam_lr_-3.00, whose hyperparameters are known by it."""
+    return family_of(name) not in (None, name)
 
 
 def check_name(name: str) -> str:

@@ -36,7 +36,8 @@ class Trials:
         """Hyperparameters and code, and of known code digests of both, by which merges tell candidates of one name apart."""
         own = json.dumps(self.candidate.as_json(), sort_keys=True)
         digest = f"candidate {hashlib.sha256(own.encode()).hexdigest()[:16]}"
-        known = self.candidate.code and not self.candidate.code.startswith(candidates.UNKNOWN)
+        known = any(self.candidate.trials) or self.candidate.code
+        known = known and not self.candidate.code.startswith(candidates.UNKNOWN)
         code = {f"candidate {name}": digest for name in self.candidate.names} if known else {}
         return marked.Mark("candidate", own, "another optimizer or other hyperparameters", code)
 

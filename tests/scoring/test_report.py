@@ -146,7 +146,8 @@ def test_views_are_those_of_scores(sweep, view):
 
 
 def without_tables(root):
-    """A directory as `score` and `learned evaluate` leave it: curves alone."""
+    """A directory as `score` and `learned evaluate` leave it: curves, and options that say whose."""
+    store.write_options(root, {**{k: v for k, v in store.read_options(root).items() if k != "crc32"}, "code": "of mine"})
     for path in root.glob("*.parquet"):
         path.unlink()
     return root

@@ -22,6 +22,7 @@ from taskset.execution import code_digest
 from taskset.normalization import store
 from taskset.normalization.release import merged
 from taskset.normalization.store import described, packing
+from taskset.samplers.optimizers import family_of
 
 _ONCE = ("task", "family", "source", "config", "options")  # what no curve file can be without
 
@@ -166,11 +167,12 @@ def natural(task: str) -> tuple[str, int]:
 def check_runs(found: list[Curves]) -> None:
     """Raise StoreError if these curves can't stand beside one another.
 
-    The reasons: `one_config`, `one_data`, `one_code`, `no_run_twice`, `no_mixed_means`.
+    The reasons: `one_config`, `one_data`, `one_code`, `one_rule`, `no_run_twice`, `no_mixed_means`.
     """
     one_config(found)
     one_data(found)
     one_code(found)
+    one_rule(found)
     no_run_twice(found)
     no_mixed_means(found)
 
@@ -219,6 +221,21 @@ def one_code(found: Iterable[Curves]) -> None:
                 raise StoreError(
                     f"{there} and {curves.path} were made with different code or hyperparameters of {what}: pass one of them, or "
                     "register one of the two under another name"
+                )
+
+
+def one_rule(found: Iterable[Curves]) -> None:
+    """Raise StoreError if a name of the package's optimizers is that of a scored candidate with other hyperparameters as well."""
+    first: dict[str, tuple[str, Path]] = {}
+    for curves in found:
+        codes = described.own_code(curves.path, curves.metadata)
+        for name in curves.options["optimizers"]:
+            here = codes.get(f"candidate {name}", "")
+            other, there = first.setdefault(name, (here, curves.path))
+            if here != other and family_of(name) is not None:
+                raise StoreError(
+                    f"{there} and {curves.path} have curves of {name} with different hyperparameters: pass one of them, or "
+                    "score it again with --name"
                 )
 
 

@@ -104,7 +104,7 @@ def test_equal_to_tensorflow_where_it_takes_another_way(name, make, outputs_firs
 
 def test_axes_of_equal_length_are_told_apart_as_in_tensorflow(outputs_first):
     """`adafac_mlp` keeps averages over the two largest axes; of equal ones the outputs count as larger, then the inputs."""
-    inputs = Inputs({"kernel": (3, 3, 5, 5), "w": (6, 6), "wide": (4, 6)})
+    inputs = Inputs({"b": (5,), "kernel": (3, 3, 5, 5), "w": (6, 6), "wide": (4, 6)})
     inputs.times = range(len(inputs.grads))
     equal_to_tensorflow("adafac_mlp", inputs, "float64", 1e-9)
 
@@ -277,9 +277,9 @@ def test_beyond_the_planned_steps_it_warns_once(name):
             optimizer.step(loss=1.0)
         with pytest.raises(UserWarning, match="step 3 of a training planned for steps=2: .*set optimizer.steps"):
             optimizer.step(loss=1.0)
-        optimizer.step(loss=1.0)
+        optimizer.step(loss=1.0)  # step 3: the one before was refused
         optimizer.steps = 3
-        with pytest.warns(UserWarning, match="step 5 of") as warned:
+        with pytest.warns(UserWarning, match="step 4 of") as warned:
             optimizer.step(loss=1.0)
         assert [one.filename for one in warned] == [__file__]  # the user's line
         optimizer.steps = 6
@@ -497,7 +497,7 @@ def test_a_copy_goes_on_like_the_original(copied):
 
     def step(optimizer, params):
         for path in ("w", "b"):
-            params[path].grad = torch.tensor(inputs.grads[0][path])
+            params[path].grad = torch.tensor(turned(inputs.grads[0][path]))
         optimizer.step(loss=1.0)
 
     step(optimizer, params)
