@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from taskset import catalogue
 from taskset.datasets.sharing import shared_arrays
 from taskset.errors import InfeasibleTask
 from taskset.normalization import store
@@ -40,12 +39,9 @@ def plan(names: Sequence[str], options: SweepOptions, root: str | Path, data_dir
 
     Raises: UnknownName, DataNotPrepared, StoreError (other options, an unreadable file), InfeasibleTask if nothing can run.
     """
-    described, configs = {}, {}
-    for name in names:
-        family, configs[name] = catalogue.resolve(name)
-        described[name] = family, catalogue.facts(family, configs[name])
-    infeasible = {name: facts.infeasible for name, (_, facts) in described.items() if facts.infeasible}
-    if names and len(infeasible) == len(described):
+    files = {name: resume.task_file(root, name, options) for name in names}
+    infeasible = {name: file.facts.infeasible for name, file in files.items() if file.facts.infeasible}
+    if names and len(infeasible) == len(files):
         name, reason = next(iter(infeasible.items()))
         raise InfeasibleTask(f"none of these tasks can run; {name}: {reason}")
     extended = resume.extended(root, options.as_json())
@@ -54,22 +50,20 @@ def plan(names: Sequence[str], options: SweepOptions, root: str | Path, data_dir
             store.check_options(root, options.as_json())
     costs: dict[str, float | None] = {}
     finished = []
-    for name, (family, facts) in described.items():
+    for name, file in files.items():
         if name in infeasible:
             continue
-        source = options.source_of(facts)
-        path = store.curve_path(root, source, family, name)
-        if path.exists():
-            metadata = store.read_metadata(path)  # a damaged file is reported before hours of work, not after
-            resume.check_current(path, metadata, name, source)
-            if resume.check_finished(path, metadata, name, family, source, configs[name], facts, options.as_json()):
+        if file.path.exists():
+            metadata = store.read_metadata(file.path)  # a damaged file is reported before hours of work, not after
+            resume.check_current(file, metadata)
+            if resume.check_finished(file, metadata, options.as_json()):
                 finished.append(name)
                 continue
-            costs[name] = planning.core_seconds(name, *resume.missing(path, metadata, options))
+            costs[name] = planning.core_seconds(name, *resume.missing(file.path, metadata, options))
         else:
             costs[name] = planning.core_seconds(name, options)
-        if source != "none" and facts.data is not None:
-            facts.data.check(source, data_dir)
+        if file.source != "none" and file.facts.data is not None:
+            file.facts.data.check(file.source, data_dir)
     if extended:  # only now that nothing else is wrong
         with resume.settling(root):
             resume.settle_options(root, options.as_json())  # another command may have extended it meanwhile
@@ -89,17 +83,14 @@ class SweepWork:
     @contextlib.contextmanager
     def begin(self, job: str) -> Iterator[Curves | str | None]:
         """Gives the curves that the task's file has before, or None."""
-        family, config = catalogue.resolve(job)
-        facts = catalogue.facts(family, config)
-        source = self.options.source_of(facts)
-        path = store.curve_path(self.root, source, family, job)
+        file = resume.task_file(self.root, job, self.options)
         with claims.claim(self.root, job) as mine:
-            if path.exists():
-                metadata = store.read_metadata(path)
+            if file.path.exists():
+                metadata = store.read_metadata(file.path)
                 options = self.options.as_json()
-                resume.check_own_code(path, metadata, family, self.options.optimizers)
-                more = resume.has_all(path, metadata, options)  # of a command that has extended the directory
-                if more or resume.check_finished(path, metadata, job, family, source, config, facts, options):
+                resume.check_own_code(file.path, metadata, file.family, self.options.optimizers)
+                more = resume.has_all(file.path, metadata, options)  # of a command that has extended the directory
+                if more or resume.check_finished(file, metadata, options):
                     yield engines.FINISHED  # another process was faster
                     return
             yield earlier_curves(job, self.options, self.root) if mine else workers.LATER

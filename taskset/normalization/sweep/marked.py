@@ -9,12 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from taskset import catalogue
 from taskset.errors import StoreError
 from taskset.normalization import store
 from taskset.normalization.store import described
 from taskset.normalization.sweep.provenance import changed_code
-from taskset.normalization.sweep.resume import WAY_OUT, check_finished, settling
+from taskset.normalization.sweep.resume import WAY_OUT, check_finished, settling, task_file
 from taskset.normalization.sweep.runner import Account, Curves, SweepOptions, metadata, sweep
 
 if TYPE_CHECKING:
@@ -69,20 +68,17 @@ def _waiting(tasks: Iterable[str], options: SweepOptions, root: str | Path, mark
     """The tasks without a file. Raises `StoreError` where a file has anything but what is asked for."""
     found = []
     for name in tasks:
-        family, config = catalogue.resolve(name)
-        facts = catalogue.facts(family, config)
-        source = options.source_of(facts)
-        path = store.curve_path(root, source, family, name)
-        if not path.exists():
+        file = task_file(root, name, options)
+        if not file.path.exists():
             found.append(name)
             continue
-        there = store.read_metadata(path)
-        check_finished(path, there, name, family, source, config, facts, options.as_json())
+        there = store.read_metadata(file.path)
+        check_finished(file, there, options.as_json())
         if there.get(mark.key) != mark.value:
-            raise StoreError(f"{path} has curves of {mark.others}: {WAY_OUT}")
-        if changed := changed_code(described.own_code(path, there), mark.code):
+            raise StoreError(f"{file.path} has curves of {mark.others}: {WAY_OUT}")
+        if changed := changed_code(described.own_code(file.path, there), mark.code):
             raise StoreError(
-                f"{path} was made with other code of {changed[0]}: delete it to compute it again, or use another --out"
+                f"{file.path} was made with other code of {changed[0]}: delete it to compute it again, or use another --out"
             )
     return found
 

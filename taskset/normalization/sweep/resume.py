@@ -6,12 +6,13 @@ import contextlib
 import dataclasses
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from taskset import changes
+from taskset import catalogue, changes
 from taskset.errors import StoreError, shown
 from taskset.normalization import store
 from taskset.normalization.store import described
@@ -29,12 +30,35 @@ _SETTLED = 3600.0  # seconds; a file at the root is written long before, by proc
 RUNS = ("optimizers", "seeds")  # the options that an existing directory may be given more of
 
 
-def check_current(path: Path, metadata: dict[str, str], task: str, source: str) -> None:
-    """Raise StoreError where a task has changed since the curves of a file with this metadata were computed."""
+@dataclass(frozen=True)
+class TaskFile:
+    """The file of a task's curves in a directory of results, whether it is there or not, and what its curves are of.
+
+    config: of the task, JSON values; source: of its data; path: of the file.
+    """
+
+    name: str
+    family: str
+    config: dict[str, Any]
+    facts: Facts
+    source: str
+    path: Path
+
+
+def task_file(root: str | Path, name: str, options: SweepOptions) -> TaskFile:
+    """The `TaskFile` of a task as a sweep with these options writes it below `root`. Raises UnknownName."""
+    family, config = catalogue.resolve(name)
+    facts = catalogue.facts(family, config)
+    source = options.source_of(facts)
+    return TaskFile(name, family, config, facts, source, store.curve_path(root, source, family, name))
+
+
+def check_current(file: TaskFile, metadata: dict[str, str]) -> None:
+    """Raise StoreError where a task has changed since the curves of its file, which has this metadata, were computed."""
     made_by = metadata.get("taskset_version", changes.FIRST)
-    if changes.outdated(task, source, made_by):
+    if changes.outdated(file.name, file.source, made_by):
         raise StoreError(
-            f"{path} is of version {made_by}, and the task changed in {changes.changed_in(task, source)}: "
+            f"{file.path} is of version {made_by}, and the task changed in {changes.changed_in(file.name, file.source)}: "
             "delete it to recompute it, or use another --out"
         )
 
@@ -53,31 +77,22 @@ def check_own_code(path: Path, metadata: dict[str, str], family: str, optimizers
         raise StoreError(f"{path} was made with other code or hyperparameters of {changed[0]} than it has now: {WAY_OUT}")
 
 
-def check_finished(
-    path: Path,
-    metadata: dict[str, str],
-    task: str,
-    family: str,
-    source: str,
-    config: dict[str, Any],
-    facts: Facts,
-    options: dict[str, Any],
-) -> bool:
-    """Whether a curve file with this metadata has all runs that a sweep of this task with these options makes.
+def check_finished(file: TaskFile, metadata: dict[str, str], options: dict[str, Any]) -> bool:
+    """Whether a task's file, which has this metadata, has all runs that a sweep of the task with these options makes.
 
-    config: of the task, JSON values; options: `SweepOptions.as_json()`. Older files lack some of the metadata: what is missing
-    contradicts nothing, and neither does the data of a task that is known only once it is opened. Raises: StoreError where the
-    file has anything but these runs, or a part of them.
+    options: `SweepOptions.as_json()`. Older files lack some of the metadata: what is missing contradicts nothing, and neither
+    does the data of a task that is known only once it is opened. Raises: StoreError where the file has anything but these runs,
+    or a part of them.
     """
-    expected = {"task": task, "family": family, "source": source}
+    path, expected = file.path, {"task": file.name, "family": file.family, "source": file.source}
     for key, value in expected.items():
         if metadata.get(key, value) != value:
             raise StoreError(f"{path} has curves of {key} {shown(metadata[key])}, not {shown(value)}: {WAY_OUT}")
-    if "config" in metadata and described.config(path, metadata) != json.loads(json.dumps(config)):
-        raise StoreError(f"{path} has curves of another config of {task} than it has now: {WAY_OUT}")
-    if facts.origin is not None:
-        check_origin(path, metadata, facts.origin)
-    check_own_code(path, metadata, family, options["optimizers"])
+    if "config" in metadata and described.config(path, metadata) != json.loads(json.dumps(file.config)):
+        raise StoreError(f"{path} has curves of another config of {file.name} than it has now: {WAY_OUT}")
+    if file.facts.origin is not None:
+        check_origin(path, metadata, file.facts.origin)
+    check_own_code(path, metadata, file.family, options["optimizers"])
     if "options" in metadata:
         there = described.options(path, metadata)
         for key in sorted({*there, *options}):

@@ -206,16 +206,12 @@ class Curves:
 
 def earlier_curves(name: str, options: SweepOptions, root: str | Path) -> Curves | None:
     """What the file of a task has before a sweep adds to it, from that file alone; None where there is no file."""
-    from taskset import catalogue
-
-    family, config = catalogue.resolve(name)
-    source = options.source_of(catalogue.facts(family, config))
-    path = store.curve_path(root, source, family, name)
-    if not path.exists():
+    file = resume.task_file(root, name, options)
+    if not file.path.exists():
         return None
-    metadata = store.read_metadata(path)
-    resume.check_current(path, metadata, name, source)
-    stored = pa.concat_tables([packing.read_part(*place) for place in packing.places(path)])
+    metadata = store.read_metadata(file.path)
+    resume.check_current(file, metadata)
+    stored = pa.concat_tables([packing.read_part(*place) for place in packing.places(file.path)])
     return Curves(layout.with_seconds(stored).select(store.SCHEMA.names).cast(store.SCHEMA), metadata)
 
 

@@ -200,11 +200,11 @@ TOLD = {"task": "t", "family": "f", "source": "none", "config": "[1, [2]]", "opt
     ("config", "[1", "no valid JSON"), ("options", '{"steps": 6}', "allowed is an object with optimizers"),
 ])  # fmt: skip
 def test_all_that_is_told_is_compared(key, value, says):
-    expected = "t", "f", "none", (1, (2,)), taskset.Facts(), GIVEN
-    resume.check_finished("p", TOLD, *expected)
-    resume.check_finished("p", {}, *expected)  # an older file
+    file = resume.TaskFile("t", "f", (1, (2,)), taskset.Facts(), "none", "p")
+    resume.check_finished(file, TOLD, GIVEN)
+    resume.check_finished(file, {}, GIVEN)  # an older file
     with pytest.raises(StoreError, match=says):
-        resume.check_finished("p", {**TOLD, key: value}, *expected)
+        resume.check_finished(file, {**TOLD, key: value}, GIVEN)
 
 
 def descent(learning_rate):
@@ -262,11 +262,13 @@ def test_a_finished_file_of_other_data_is_not_taken():
         rows = {split: range(2) for split in SPLITS}
         return taskset.Facts(data=InMemoryData({"x": np.array([first, 1.0])}, rows, batch_size=2))
 
-    expected = "t", "f", "none", (1, (2,))
+    def file(facts):
+        return resume.TaskFile("t", "f", (1, (2,)), facts, "none", "p")
+
     told = {**TOLD, "data_origin": json.dumps(facts(0).origin)}
-    assert resume.check_finished("p", told, *expected, facts(0), GIVEN)
+    assert resume.check_finished(file(facts(0)), told, GIVEN)
     with pytest.raises(StoreError, match="^p has curves on the data .* and the task now reads"):
-        resume.check_finished("p", told, *expected, facts(2), GIVEN)
+        resume.check_finished(file(facts(2)), told, GIVEN)
 
 
 def test_only_what_dead_processes_left_half_written_is_deleted(tmp_path):
