@@ -18,7 +18,7 @@ from taskset.scoring import alike, requested, rivals, run_scores, speedup, stati
 if TYPE_CHECKING:
     import pandas as pd
 
-SPLITS = ("train", "test")  # of data, in the table; valid_outer is for tuning alone
+COMPARED = ("train", "test")  # splits of data, in the table; valid_outer is for tuning alone
 LEFT = ["title", "trials", "split", "tasks", "runs", "diverged"]
 
 
@@ -215,7 +215,7 @@ def _statistics(rows, per_task, over):
 
     table = []
     for row in rows:
-        for split in SPLITS:
+        for split in COMPARED:
             tasks = [task for task in row.chosen if (split, task) in per_task.index]
             if not tasks:
                 continue

@@ -7,7 +7,7 @@ from taskset.scoring import run_scores, statistics
 from taskset.scoring.comparison import Comparison
 
 HEADER = ["optimizer", "trials", "split", "tasks", "diverged runs", *statistics.STATISTICS]
-LEFT = (0, 2)  # columns of text
+TEXTS = (0, 2)  # columns of them, which are set to the left
 WIDTH, TITLE = 80, 34  # letters of a line, and of a title, on the terminal
 
 
@@ -64,5 +64,5 @@ def heading(comparison: Comparison) -> str:
 def markdown(comparison: Comparison) -> str:
     """Heading, table, speed-ups and notes as Markdown."""
     header, *body = rows(comparison)
-    columns = table(header, body, right=[i for i in range(len(header)) if i not in LEFT])
+    columns = table(header, body, right=[i for i in range(len(header)) if i not in TEXTS])
     return "\n\n".join([heading(comparison), columns, *speed_ups(comparison), *comparison.notes]) + "\n"

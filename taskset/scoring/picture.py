@@ -12,10 +12,9 @@ from taskset.normalization import store
 from taskset.normalization.normalizer import mean_curves
 from taskset.normalization.plot import limit_losses
 from taskset.samplers.optimizers import get_optimizer_config
-from taskset.scoring import rivals
+from taskset.scoring import rivals, run_scores
 from taskset.scoring.comparison import plain, read_results
 
-TITLES = {"train": "train loss", "valid_outer": "validation loss", "test": "test loss"}
 _LEARNED = ("#D55E00", "#0072B2", "#009E73", "#CC79A7")  # colour-blind eyes see the difference, too
 
 
@@ -57,7 +56,7 @@ def draw(
         for i, (name, run) in enumerate(learned.groupby("optimizer")):
             colour = _LEARNED[i % len(_LEARNED)]
             axes.plot(run["step"], run[split], color=colour, linewidth=2.4, label=f"learned: {name}")
-        axes.set(xlabel="training step", ylabel=TITLES[split], xlim=(0, horizon))
+        axes.set(xlabel="training step", ylabel=run_scores.LOSSES[split], xlim=(0, horizon))
         axes.spines[["top", "right"]].set_visible(False)
         limit_losses(axes, np.append(rates[best], learned[split]), float(rates.iloc[0].mean()))
     handles, labels = panels[0][0].get_legend_handles_labels()

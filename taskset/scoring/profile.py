@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from taskset.normalization import store
+from taskset.scoring import run_scores
 from taskset.scoring.rows import Row
 from taskset.scoring.standing import Standing
 from taskset.scoring.standing_table import SHOWN
@@ -99,6 +100,6 @@ def _panel(axes, rows: list[Row], split: str, coloured: list[Row]) -> None:
             style = {"color": COLOURS[i % len(COLOURS)], "linewidth": 1.8, "linestyle": line, "label": _label(row)}
         axes.step(taus, shares(losses, taus), where="post", **style)
     axes.set_xscale("symlog", linthresh=LINEAR)
-    axes.set(xlabel=f"x: normalized {SHOWN[split]} (0: the lowest of Adam)", xlim=(low, high), ylim=(0, 1.02))
+    axes.set(xlabel=f"x: normalized {run_scores.LOSSES[split]} (0: the lowest of Adam)", xlim=(low, high), ylim=(0, 1.02))
     axes.spines[["top", "right"]].set_visible(False)
     axes.axvline(0, color="0.8", linewidth=0.8, zorder=0)

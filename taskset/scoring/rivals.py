@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from taskset.samplers.optimizers import ADAM, family_of, opt_list_names
+from taskset.scoring import run_scores
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +21,7 @@ LIST = "nadamw_grid"
 LIST_TRIALS = (1, 10, 100)
 # Names of families in tables; the others keep their own.
 TITLES = {ADAM: "Adam", "adagrad_lr": "Adagrad"}
-TUNED_ON = {"train": "train loss", "valid_outer": "validation loss"}
+TUNED_ON = ("train", "valid_outer")  # splits of data
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ def rules(family: str, names: Sequence[str]) -> list[Rule]:
         return [Rule(members[0], 1, members, "")]
     title = TITLES.get(family, family)
     one = [Rule(f"{title}, one learning rate for all", 1, members, "all")] if family == ADAM else []
-    return one + [Rule(f"{title}, tuned per task by {loss}", len(members), members, split) for split, loss in TUNED_ON.items()]
+    tuned = [(f"{title}, tuned per task by {run_scores.LOSSES[split]}", split) for split in TUNED_ON]
+    return one + [Rule(called, len(members), members, split) for called, split in tuned]
 
 
 @dataclass(frozen=True)

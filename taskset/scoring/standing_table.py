@@ -7,8 +7,7 @@ from taskset.scoring import run_scores, statistics
 from taskset.scoring.rows import Row
 from taskset.scoring.standing import Standing
 
-SHOWN = {"train": "train loss", "test": "test loss"}
-# Of what a normalized loss is 0: not of the best of all baselines, of which others than Adam's rates get below it.
+SHOWN = ("train", "test")  # splits of data; valid_outer is for choosing trials alone
 WIDTH = 80
 HEADER = ["optimizer", "trials", "loss", *statistics.STATISTICS, "won", "speed-up", "diverged", "ms a step", "x Adam"]  # full
 TITLE = 26  # letters of a title on the terminal
@@ -31,10 +30,11 @@ def terminal(standing: Standing) -> list[str]:
     """Lines of at most WIDTH characters: what the numbers are; losses of each split, with the interval of the interquartile mean;
     speed and cost; notes."""
     lines = textwrap.wrap(heading(standing), WIDTH)
-    for split, label in SHOWN.items():
+    for split in SHOWN:
         if not all(row.values.get(split) for row in standing.rows):
             continue
-        lines += ["", f"{label:<{TITLE}} {'trials':>6} {'mean':>6} {'median':>6} {'IQM':>6} {'':13} {'won':>4}"]
+        title = run_scores.LOSSES[split]
+        lines += ["", f"{title:<{TITLE}} {'trials':>6} {'mean':>6} {'median':>6} {'IQM':>6} {'':13} {'won':>4}"]
         for row in standing.rows:
             found = row.summary(split)
             mean, median, (iqm, low, high) = found["mean"][0], found["median"][0], found["IQM"]
@@ -77,12 +77,12 @@ def cells(standing: Standing) -> list[list[str]]:
     """The rows of the full tables as text, in the columns of HEADER."""
     lines = []
     for row in standing.rows:
-        for split, label in SHOWN.items():
+        for split in SHOWN:
             if row.values.get(split):
                 numbers = [statistics.bracketed(*each) for each in row.summary(split).values()]
                 speed = statistics.bracketed(*fast, ".2f") if (fast := row.speed_up()) else ""
                 counts = f"{row.diverged} of {row.runs}"
-                left = [row.title, str(row.trials), label.removesuffix(" loss")]
+                left = [row.title, str(row.trials), run_scores.LOSSES[split].removesuffix(" loss")]
                 won = _won(standing, row, split)
                 lines.append([*left, *numbers, won, speed, counts, _milliseconds(row), _relative(row)])
     return lines
