@@ -78,7 +78,7 @@ def suite(sets):
     """The tiny tasks of some image sets, all to train on, with made-up scales."""
     from learned import tiny
     from taskset import catalogue
-    from taskset.scoring import suites
+    from taskset.scoring.suite import SCALES, Entry, Suite
 
     scales = {tiny.MLP: (2.4, 0.1), tiny.AUTOENCODER: (0.2, 0.01)}
     entries = []
@@ -86,9 +86,9 @@ def suite(sets):
         if name.startswith("Tiny_"):
             family, config = catalogue.resolve(name)
             if config["dataset"] in sets and config["bs"] == min(tiny.BATCHES):
-                both = {split: scales[family] for split in suites.SCALES}
-                entries.append(suites.Entry(name, family, "train", both))
-    return suites.Suite("tiny", 1, "synthetic", 2000, tuple(entries))
+                both = {split: scales[family] for split in SCALES}
+                entries.append(Entry(name, family, "train", both))
+    return Suite("tiny", 1, "synthetic", 2000, tuple(entries))
 
 
 def watch(clock):

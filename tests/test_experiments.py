@@ -8,6 +8,7 @@ import pytest
 import learned
 from taskset import registry
 from taskset.catalogue import get_config, get_task
+from taskset.scoring.suite import from_json
 from tools.experiments import (
     conv_and_mlp,
     gradient_variance,
@@ -161,10 +162,10 @@ def test_rules_tuned_by_hand_differ_in_their_hyperparameters_only():
 
 
 def test_what_is_trained_on_are_suites_of_known_tasks():
-    from taskset.scoring import named_suites, suites
+    from taskset.scoring import named_suites
 
     made = one_task.suite()
-    assert suites.from_json(made.as_json(), "here") == made and [entry.family for entry in made.tasks] == ["tiny_mlp"]
+    assert from_json(made.as_json(), "here") == made and [entry.family for entry in made.tasks] == ["tiny_mlp"]
     assert training.tiny_name("tiny_conv", "imagenet_resized/16x16") == "Tiny_conv_imagenet_resized_16x16_bs32_start1.0"
     names = [training.tiny_name(f"tiny_{kind}", one) for kind in conv_and_mlp.KINDS for one in conv_and_mlp.HELD_OUT]
     assert {entry.split for entry in training.suite_of("held out", names, 200, one_task.SCALE).of_split("train")} == {"train"}

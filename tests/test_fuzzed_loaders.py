@@ -31,6 +31,7 @@ from taskset.normalization import store
 from taskset.normalization.store import packing
 from taskset.scoring import requested, score_file, suites
 from taskset.scoring.rows import Row
+from taskset.scoring.suite import Suite, from_json
 from tests.datasets.prepared_sets import tfds_version
 from tests.learned.recipes.tiny_recipe import TINY
 from tests.small_files import (
@@ -143,9 +144,9 @@ def same(found: Any, right: Any) -> bool:
     return type(found) is type(right) and found == right
 
 
-def whole_suite(found: suites.Suite, _: object) -> bool:
+def whole_suite(found: Suite, _: object) -> bool:
     """Suites are for hands to edit: whatever is read is one, and is read the same again."""
-    return suites.from_json(found.as_json(), "again") == found
+    return from_json(found.as_json(), "again") == found
 
 
 LOADERS = {

@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from taskset.execution.runtime import start_tensorflow
-from taskset.scoring import rivals, run_scores, statistics, suites
+from taskset.normalization.normalizer import normalize
+from taskset.scoring import rivals, statistics, suites
 from taskset.scoring.rows import expected_of_best
 from tools import one_run, report
 from tools.experiments import page
@@ -139,7 +140,7 @@ def learning_curves(found, curves, name, suite, path):
                 adam = rates.idxmin(), ADAM_COLOUR, "Adam, best rate of the task"
                 for optimizer, colour, label in (adam, (name, OURS, name)):
                     for i, (_, run) in enumerate(runs[runs["optimizer"] == optimizer].groupby("seed")):
-                        losses = run_scores.normalize(run["train"], initial, best)
+                        losses = normalize(run["train"], initial, best)
                         axes.plot(run["step"], losses, color=colour, linewidth=1.2, label=label if i == 0 else None)
                 axes.set_xlim(0, horizon)
                 axes.tick_params(labelsize=8)

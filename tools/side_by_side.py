@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from learned.optimizers.base import LearnedOptimizer
     from learned.types import Arrays
     from taskset.optimizers.base import Optimizer
-    from taskset.scoring.suites import Suite
+    from taskset.scoring.suite import Suite
 
 INTERVAL = 40  # steps between evaluations: those of the package's baselines of 2,000 steps
 SEPARATOR = "@"

@@ -12,6 +12,7 @@ from learned.estimators.truncated_unroll import TruncatedUnroll, finite
 from learned.types import Lengths, Tree
 from learned.unrolling.backpropagation import BackpropagatedUnroll
 from learned.unrolling.problem import Problem
+from taskset.errors import ConfigError
 
 FLOOR = 1e-8  # added to the variances
 
@@ -44,7 +45,7 @@ class Combined:
 
     def __init__(self, problem: Problem, settings: base.Settings, **execution: Any) -> None:
         if settings.pairs < 2:
-            raise base.ConfigError("pairs is 1: the combined estimator needs at least 2, to estimate variances")
+            raise ConfigError("pairs is 1: the combined estimator needs at least 2, to estimate variances")
         self.problem, self.settings = problem, settings
         self.truncations = TruncatedUnroll(BackpropagatedUnroll, problem, settings, 2, **execution)
 

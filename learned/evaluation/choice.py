@@ -26,8 +26,8 @@ from taskset.normalization.store import load_curves, whole_file, write_text
 from taskset.normalization.sweep.runner import SweepOptions
 from taskset.normalization.sweep.workers import Progress
 from taskset.random.seeds import first_seeds
-from taskset.scoring import run_scores, suites
-from taskset.scoring.suites import Suite
+from taskset.scoring import run_scores
+from taskset.scoring.suite import Entry, Suite, from_json
 
 VIEW = run_scores.mean  # of a curve
 
@@ -71,7 +71,7 @@ def choose(
     """
     kept = kept_weights(directory)
     first = checkpoint.load(kept[0])
-    suite = suite or suites.from_json(first.value("suite", dict), str(kept[0]))
+    suite = suite or from_json(first.value("suite", dict), str(kept[0]))
     horizon = _horizon(suite, horizon)
     split = objectives.get(first.value("options", str, "objective")).scale_split
     entries = [entry for entry in suite.of_split("valid") if split in entry.scales]
@@ -109,7 +109,7 @@ def _named(report, path):
     return lambda progress: report(path.stem, progress)
 
 
-def _score(path: Path, root: Path, entries: list[suites.Entry], split: str) -> Score:
+def _score(path: Path, root: Path, entries: list[Entry], split: str) -> Score:
     curves = load_curves(root=root)
     steps = run_scores.common_steps([curves], int(curves["step"].max()))
     scales = {(entry.task, split): entry.scales[split] for entry in entries}

@@ -32,7 +32,7 @@ from taskset.normalization.sweep.workers import Progress
 from taskset.random.seeds import first_seeds
 from taskset.samplers.optimizers import get_optimizer_config
 from taskset.scoring import candidates, named_suites, requested
-from taskset.scoring.suites import Suite
+from taskset.scoring.suite import Suite
 
 if TYPE_CHECKING:
     from learned.optimizers.as_optimizer import WithWeights

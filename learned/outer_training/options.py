@@ -14,7 +14,7 @@ from taskset.errors import ConfigError, shown, unknown
 from taskset.random import seeds
 
 if TYPE_CHECKING:
-    from taskset.scoring.suites import Suite
+    from taskset.scoring.suite import Suite
 
 DIFFERENCES = ("value", "sign", "rms")
 DIFFERENCE_ESTIMATORS = ("es_full", "es_truncated", "pes", "es_single")

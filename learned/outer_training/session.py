@@ -19,7 +19,7 @@ from taskset.normalization.store import make_directory
 from taskset.normalization.sweep import claims
 from taskset.normalization.sweep.engines import LOCAL, Engine
 from taskset.scoring import named_suites
-from taskset.scoring.suites import Suite
+from taskset.scoring.suite import Suite
 
 if TYPE_CHECKING:
     import tensorflow as tf

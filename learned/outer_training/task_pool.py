@@ -34,8 +34,7 @@ from taskset.datasets.sharing import release_pages
 from taskset.errors import ConfigError, shown
 from taskset.execution.memory import return_memory
 from taskset.random import seeds
-from taskset.scoring.suite import SCALES
-from taskset.scoring.suites import Suite
+from taskset.scoring.suite import SCALES, Suite
 
 DIFFERENCES = {"value": base.value, "sign": base.sign, "rms": base.value}  # the trainer divides by the RMS
 FIRST_LENGTHS = {"together": base.together, "spread": base.spread}
@@ -94,7 +93,7 @@ class Pool(Protocol):
 class TaskPool:
     """The slots of one process, each with the task that is in training there.
 
-    suite: a `taskset.scoring.suites.Suite`; options: a `learned.outer_training.options.Options`; data_dir: of real data.
+    suite: a `taskset.scoring.suite.Suite`; options: a `learned.outer_training.options.Options`; data_dir: of real data.
     strategy: a `tf.distribute` strategy (`learned.unrolling.distributed`); None: this process, its CPU. memory: MiB that the
     process may have for itself before programs go (`learned.outer_training.estimator_cache`). start: the weights that the
     training starts from, {path: array}; None: those of its seed.

@@ -36,6 +36,7 @@ from taskset.normalization.store import make_directory, remove_temporaries, writ
 from taskset.normalization.sweep.provenance import changed_code
 from taskset.random import seeds
 from taskset.scoring import suites
+from taskset.scoring.suite import Suite
 from taskset.version import __version__
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class Trainer:
     def __init__(
         self,
         directory: PathLike,
-        suite: suites.Suite,
+        suite: Suite,
         options: Options,
         pool: Pool,
         optimizer: LearnedOptimizer,

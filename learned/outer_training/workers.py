@@ -20,7 +20,7 @@ from learned.outer_training.options import Options
 from learned.types import Arrays, Slots
 from taskset.errors import TasksetError
 from taskset.normalization.sweep.engines import LOCAL, Engine, Process
-from taskset.scoring.suites import Suite
+from taskset.scoring.suite import Suite
 
 if TYPE_CHECKING:
     from learned.outer_training.task_pool import Result, TaskPool

@@ -13,7 +13,7 @@ from learned.recipes.base import Recipe
 from learned.types import Line
 from taskset.errors import StoreError, cut
 from taskset.normalization.store import write_text
-from taskset.scoring.suites import Suite
+from taskset.scoring.suite import Suite
 
 Kept = tuple[int, int, float]  # (phase, outer step, seconds of training) of weights that were kept
 PROGRESS = "progress.json"

@@ -13,7 +13,7 @@ from learned.types import PathLike
 from taskset.errors import ConfigError, TasksetError
 from taskset.normalization import store
 from taskset.scoring.comparison import Comparison, compare
-from taskset.scoring.suites import Suite
+from taskset.scoring.suite import Suite
 
 VIEWS = ("mean", "end")
 

@@ -21,7 +21,7 @@ from taskset.errors import StoreError, TasksetError, cut, shown
 from taskset.normalization.store import write_text
 from taskset.normalization.sweep.engines.local import LOCAL
 from taskset.scoring import suites
-from taskset.scoring.suites import Suite
+from taskset.scoring.suite import Entry, Suite
 
 ESTIMATES = 3  # the first includes compilation, the fastest of the others is the cost
 MEMORY_MIB = 1500  # of the process that screens
@@ -38,7 +38,7 @@ def candidates(recipe: Recipe, baselines: PathLike | None = None) -> Suite:
         recipe.max_milliseconds,
         recipe.max_parameters,
     )
-    kept: list[suites.Entry] = []
+    kept: list[Entry] = []
     counts: dict[tuple[str, str], int] = {}
     for entry in made.tasks:
         place = entry.family, entry.split

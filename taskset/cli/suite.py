@@ -52,6 +52,7 @@ def suite(
 ) -> None:
     """Make a suite: the matching tasks that can run, have a normalizer and are small enough; split by a hash of their names."""
     from taskset.scoring import named_suites, suites
+    from taskset.scoring.suite import SPLITS
 
     if show:
         refuse_others(context, "--list")
@@ -82,7 +83,7 @@ def suite(
             "`suite --join SUITE --join SUITE --out FILE`, `suite --list`"
         )
     suites.save(made, output)
-    counts = ", ".join(f"{split} {len(made.of_split(split))}" for split in suites.SPLITS)
+    counts = ", ".join(f"{split} {len(made.of_split(split))}" for split in SPLITS)
     out.print(f"{output}: {len(made.tasks)} tasks of {len({e.family for e in made.tasks})} families; {counts}", markup=False)
 
 

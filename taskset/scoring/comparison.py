@@ -12,7 +12,7 @@ import numpy as np
 from taskset.errors import ConfigError, StoreError, cut, shown
 from taskset.normalization import store
 from taskset.normalization.normalizer import mean_curves
-from taskset.normalization.store.reading import outdated_line, tasks_and_versions
+from taskset.normalization.store.outdated import outdated_line, tasks_and_versions
 from taskset.scoring import alike, requested, rivals, run_scores, speedup, statistics, suites
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from taskset.errors import ConfigError, unknown
 from taskset.scoring import suites, tiers, written
-from taskset.scoring.suites import Suite
+from taskset.scoring.suite import Suite
 from taskset.scoring.written import Written
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from taskset.errors import ConfigError, TasksetError
+from taskset.normalization.store import write_text
 from taskset.normalization.sweep import engines
 from taskset.normalization.sweep.runner import SweepOptions
 from taskset.normalization.sweep.workers import Progress
@@ -24,6 +25,7 @@ from taskset.scoring import (
 )
 from taskset.scoring.measuring import BATCHES, EVALUATIONS, SEEDS, equal_intervals
 from taskset.scoring.standing import Standing
+from taskset.scoring.suite import ALL
 
 
 def score(
@@ -35,7 +37,7 @@ def score(
     name: str | None = None,
     seeds: int = SEEDS,
     horizon: int | None = None,
-    split: str = suites.ALL,
+    split: str = ALL,
     batches: int = BATCHES,
     view: str = "end",
     data_dir: str | Path | None = None,
@@ -88,8 +90,8 @@ def score(
     if horizon == found.horizon and seeds == SEEDS and baselines is None:
         result = replace(result, rows=[*result.rows, *shipped_rivals.rows(found, tasks, view)])
     score_file.write(result, candidate, seeds, Path(out) / "scores.json")
-    score_file.write_text(standing_table.markdown(result), Path(out) / "scores.md")
-    score_file.write_text(standing_table.latex(result), Path(out) / "scores.tex")
+    write_text(standing_table.markdown(result), Path(out) / "scores.md")
+    write_text(standing_table.latex(result), Path(out) / "scores.tex")
     profile.draw(result, out)
     return result
 

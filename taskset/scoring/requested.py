@@ -15,7 +15,7 @@ from typing import Any
 from taskset.errors import StoreError, cut
 from taskset.normalization import store
 from taskset.normalization.sweep.resume import settling
-from taskset.scoring.suites import Suite
+from taskset.scoring.suite import Suite
 
 FILE = "requested.json"
 

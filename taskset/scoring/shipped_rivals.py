@@ -11,7 +11,7 @@ from importlib import resources
 
 from taskset.scoring import row_json, tiers
 from taskset.scoring.rows import Row
-from taskset.scoring.suites import Suite
+from taskset.scoring.suite import Suite
 
 SUITE, FILE = "rivals:1", "rivals_1_scores.json"
 

@@ -15,7 +15,7 @@ from taskset.execution import costs
 from taskset.execution.modes import copies_pay
 from taskset.normalization.store import write_text
 from taskset.scoring.candidates import Candidate
-from taskset.scoring.suites import Suite
+from taskset.scoring.suite import Suite
 
 if TYPE_CHECKING:
     from taskset.normalization.sweep.runner import SweepOptions

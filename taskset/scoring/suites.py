@@ -13,17 +13,7 @@ from taskset.datasets.base import check_source
 from taskset.errors import ConfigError, StoreError, shown, system
 from taskset.execution import costs
 from taskset.normalization.store import make_directory, write_text
-from taskset.scoring.suite import (
-    ALL,  # noqa: F401 (others read `suites.ALL` and `suites.SPLITS`)
-    SCALES,
-    SPLITS,  # noqa: F401
-    Entry,  # noqa: F401
-    SplitScales,
-    Suite,
-    entry_of,
-    from_json,
-    repeated,
-)
+from taskset.scoring.suite import SCALES, SplitScales, Suite, entry_of, from_json, repeated
 from taskset.version import __version__
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from learned.outer_training.options import Options
 from taskset.datasets.base import SPLITS
 from taskset.errors import StoreError
 from taskset.execution import loop
-from taskset.scoring.suites import Entry, Suite
+from taskset.scoring.suite import Entry, Suite
 from tools import one_run, short_runs, side_by_side, stage0, valid_variant
 
 TASK = "quadratic_family_seed3"

@@ -11,15 +11,15 @@ from learned.outer_training import trainer as outer
 from learned.outer_training.options import Options
 from learned.outer_training.task_pool import Result
 from taskset import catalogue
-from taskset.scoring import suites
+from taskset.scoring.suite import Entry, Suite
 
 SCALES = {"train": (2.4, 0.1), "valid_outer": (2.4, 0.4)}
 NAMES = ("losg_tasks_family_seed0", "quadratic_family_seed3", "quadratic_family_seed4")
 
 
 def suite(names=NAMES, horizon=100, split="train"):
-    entries = tuple(suites.Entry(name, catalogue.resolve(name)[0], split, SCALES) for name in names)
-    return suites.Suite("tests", 1, "synthetic", horizon, entries)
+    entries = tuple(Entry(name, catalogue.resolve(name)[0], split, SCALES) for name in names)
+    return Suite("tests", 1, "synthetic", horizon, entries)
 
 
 def options(**changes):

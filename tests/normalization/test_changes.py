@@ -15,6 +15,7 @@ from taskset.normalization.release.check import check
 from taskset.normalization.sweep import baseline
 from taskset.normalization.sweep.runner import SweepOptions
 from taskset.scoring import named_suites, suites
+from taskset.scoring.suite import Entry, Suite
 from taskset.version import __version__
 from tests.normalization import made_up_sweeps as made
 
@@ -215,13 +216,13 @@ def test_a_training_on_changed_tasks_is_not_resumed():
     from learned.outer_training.trainer import Trainer
 
     def entries(*tasks):
-        return tuple(suites.Entry(task, "losg_tasks_family", "train", {}) for task in tasks)
+        return tuple(Entry(task, "losg_tasks_family", "train", {}) for task in tasks)
 
-    trainer = SimpleNamespace(suite=suites.Suite("s", 1, "synthetic", 20, entries(*SAME, OLD)))
+    trainer = SimpleNamespace(suite=Suite("s", 1, "synthetic", 20, entries(*SAME, OLD)))
     with pytest.raises(StoreError, match=f"is of version 0.1.0, and task '{OLD}' .1 in all. changed in 0.2.0: start again"):
         Trainer._require_current(trainer, "checkpoint.npz", "0.1.0")
     Trainer._require_current(trainer, "checkpoint.npz", "0.2.0")
-    trainer.suite = suites.Suite("s", 1, "synthetic", 20, entries(*SAME))
+    trainer.suite = Suite("s", 1, "synthetic", 20, entries(*SAME))
     Trainer._require_current(trainer, "checkpoint.npz", "0.1.0")
 
 

@@ -20,6 +20,7 @@ from taskset.scoring import (
     tiers,
 )
 from taskset.scoring.report import page as page_file
+from taskset.scoring.suite import SCALES
 
 SHORT = {"hyperparameters": {"learning_rate": 0.001}, "horizon": 40, "batches": 1}
 
@@ -29,7 +30,7 @@ def few(tmp_path):
     """A file of a suite of three tasks, two of them of the split train, that has no scales of test losses."""
     found = [entry for entry in tiers.load("1h:1").tasks if entry.family == "quadratic_family"]
     chosen = [next(entry for entry in found if entry.split == "test"), *[e for e in found if e.split == "train"][:2]]
-    tasks = tuple(replace(e, scales={split: e.scales[split] for split in suites.SCALES}) for e in chosen)
+    tasks = tuple(replace(e, scales={split: e.scales[split] for split in SCALES}) for e in chosen)
     suites.save(replace(tiers.load("1h:1"), name="few", tasks=tasks), tmp_path / "few.json")
     return tmp_path / "few.json"
 

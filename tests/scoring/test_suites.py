@@ -25,6 +25,7 @@ from taskset.normalization.normalizer import normalizer
 from taskset.normalization.sweep.runner import SweepOptions, sweep_to_file
 from taskset.normalization.tables import write_tables
 from taskset.scoring import comparison, measuring, named_suites, one_optimizer, suites, tiers
+from taskset.scoring.suite import from_json
 
 
 @pytest.fixture
@@ -106,16 +107,16 @@ def test_scales_of_another_config_of_an_own_family_are_refused(tmp_path, monkeyp
     sweep_to_file(name, SweepOptions(("adam_lr_-3.00", "adam_lr_-2.00", "adam_lr_-1.00"), "synthetic", 20, (0,), 2, 4), tmp_path)
     write_tables(tmp_path)
     made = suites.make("x", [name], tmp_path, "synthetic", 20)
-    assert [entry.task for entry in made.tasks] == [name] and suites.from_json(made.as_json(), "made") == made
+    assert [entry.task for entry in made.tasks] == [name] and from_json(made.as_json(), "made") == made
     changed = dataclasses.replace(family, sample=lambda seed: family.sample(seed + 1))
     monkeypatch.setitem(registry._families, "own_regression", changed)
     with pytest.raises(ConfigError, match=f"another config of '{name}' than it has now: sweep it again"):
         suites.make("x", [name], tmp_path, "synthetic", 20)
     with pytest.raises(StoreError, match=f"^made: the config of task '{name}' is another than when the suite was made: sweep"):
-        suites.from_json(made.as_json(), "made")
+        from_json(made.as_json(), "made")
     older = made.as_json()
     del older["tasks"][0]["config"]  # a suite of before configs were kept says nothing of it
-    assert suites.from_json(older, "older").tasks[0].config is None
+    assert from_json(older, "older").tasks[0].config is None
 
 
 def test_suites_of_the_packages_tasks_keep_no_config(baselines):
@@ -320,7 +321,7 @@ def test_the_modules_of_a_suite_are_never_imported(call, wanting, tmp_path):
         assert status == 2 and f"--import {tmp_path}/evil.py" in err and len(err.strip().splitlines()) == 1, err
     assert suites.load(write()).modules == (str(tmp_path / "evil.py"),)  # all its tasks are known: nothing is wanted
     with pytest.raises(UnknownName, match="--import"):
-        suites.from_json(json.loads(path.read_text()) | {"tasks": [entry]}, "a checkpoint")
+        from_json(json.loads(path.read_text()) | {"tasks": [entry]}, "a checkpoint")
     assert not ran.exists()
 
 
@@ -372,7 +373,7 @@ def test_a_suite_with_wrong_fields(small, tmp_path, change):
     "call",
     [
         lambda: named_suites.rule(3), lambda: named_suites.find(None), lambda: suites.load_any(3),
-        lambda: suites.from_json(None, "x"),
+        lambda: from_json(None, "x"),
         lambda: suites.make("x", ["TwoD_Bowl1"], None, "web", 2000), lambda: runs.named_checkpoint("mlp_pes", 3),
         lambda: suites.make_unmeasured("x", ["TwoD_Bowl1"], "tdfs", 20), lambda: comparison.compare([]),
         lambda: comparison.compare("runs"), lambda: with_weights(optimizers.get("mlp"), None), lambda: optimizers.get(["mlp"]),

@@ -13,7 +13,7 @@ import numpy as np
 from taskset.datasets.base import SPLITS
 from taskset.errors import ConfigError, OutdatedBaselines, StoreError
 from taskset.normalization import store
-from taskset.normalization.normalizer import fit, mean_curves
+from taskset.normalization.normalizer import fit, mean_curves, normalize
 from taskset.normalization.store.reading import curves_by_family
 from taskset.normalization.tables import tasks_frame
 from taskset.patterns import natural
@@ -197,7 +197,7 @@ def _runs(frame: pd.DataFrame, normalizers: pd.DataFrame, view: str) -> pd.DataF
         for count in np.unique(ends - starts):  # runs with as many evaluations, all at once
             of = np.flatnonzero(ends - starts == count)
             curves = losses[starts[of] + np.arange(count)[:, None]]
-            values[of] = chosen(run_scores.normalize(curves, initial[of], best[of]))
+            values[of] = chosen(normalize(curves, initial[of], best[of]))
         table[split] = values
     groups = table.groupby([*SETTING, "optimizer"], observed=True)
     sums = groups[["seeds", "diverged"]].sum()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from taskset.datasets.base import SPLITS
 from taskset.normalization import store
-from taskset.normalization.store.reading import tasks_and_versions
+from taskset.normalization.store.outdated import tasks_and_versions
 
 if TYPE_CHECKING:
     import pandas as pd

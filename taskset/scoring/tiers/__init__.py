@@ -26,6 +26,7 @@ from taskset.normalization.sweep import planning
 from taskset.normalization.sweep.runner import SweepOptions
 from taskset.scoring import suites
 from taskset.scoring.measuring import BATCHES, EVALUATIONS, SEEDS
+from taskset.scoring.suite import Entry, Suite, entry_of
 
 if TYPE_CHECKING:
     from importlib.abc import Traversable
@@ -94,7 +95,7 @@ def _file(name: str, version: int) -> Traversable:
     return resources.files(__package__).joinpath(file_of(name, version))
 
 
-def load(text: str) -> suites.Suite:
+def load(text: str) -> Suite:
     """The `Suite` of a tier, or of the tenth of one, from its file. Raises `UnknownName`."""
     name, version = TENTH if _is_tenth(text) else ((found := tier(text)).name, found.version)
     return suites.load(str(_file(name, version)))
@@ -105,7 +106,7 @@ def seconds_of(task: str, horizon: int, source: str) -> float | None:
     return planning.core_seconds(task, SweepOptions(("any",), source, horizon, tuple(range(SEEDS)), BATCHES, EVALUATIONS))
 
 
-def make(one: Tier, baselines: str | Path | None = None) -> suites.Suite:
+def make(one: Tier, baselines: str | Path | None = None) -> Suite:
     """The `Suite` of a tier from a directory of baselines (None: the package's).
 
     Of the tasks that are normalizable on train, validation and test data and of today's meaning, families take turns; a family's
@@ -140,15 +141,15 @@ def make(one: Tier, baselines: str | Path | None = None) -> suites.Suite:
         "cost": round(spent, 1),
         "costs": {task: round(costs[task], 2) for task in sorted(chosen)},
     }
-    return suites.Suite(one.name, one.version, one.source, one.horizon, entries, (), rule)
+    return Suite(one.name, one.version, one.source, one.horizon, entries, (), rule)
 
 
-def measured_entries(normalizers: pd.DataFrame, horizon: int, source: str) -> dict[str, suites.Entry]:
-    """{task: `suites.Entry`} with scales of train, valid_outer and test, of the tasks that are normalizable in all three."""
+def measured_entries(normalizers: pd.DataFrame, horizon: int, source: str) -> dict[str, Entry]:
+    """{task: `Entry`} with scales of train, valid_outer and test, of the tasks that are normalizable in all three."""
     both = suites.scales(normalizers, source, horizon)
     rows = normalizers[(normalizers["horizon"] == horizon) & normalizers["source"].isin([source, "none"])]
     found = suites.measured(rows[rows["split"] == "test"])
-    entries = [suites.entry_of(n, {**both[n], "test": found[n, "test"]}) for n in both if (n, "test") in found]
+    entries = [entry_of(n, {**both[n], "test": found[n, "test"]}) for n in both if (n, "test") in found]
     return {entry.task: entry for entry in entries}
 
 

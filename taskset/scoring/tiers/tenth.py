@@ -19,21 +19,22 @@ from pathlib import Path
 from taskset.normalization.store import load_sweeps
 from taskset.samplers.optimizers import opt_list_names
 from taskset.scoring import suites, tiers
+from taskset.scoring.suite import Entry, Suite
 
 OF = "1h:1"
 MOST_SECONDS = 16.0  # of one core, for one optimizer with one trial and two seeds
 LISTED = 10  # trials of the learned list
 
 
-def make(baselines: str | Path | None = None) -> suites.Suite:
+def make(baselines: str | Path | None = None) -> Suite:
     """The `Suite` from a directory of baselines (None: the package's)."""
     whole = tiers.load(OF)
     costs, listed = whole.rule["costs"], _with_list(baselines, whole)
-    queues: dict[str, list[suites.Entry]] = {}
+    queues: dict[str, list[Entry]] = {}
     for entry in sorted(whole.tasks, key=lambda e: (e.task not in listed, hashlib.sha256(e.task.encode()).hexdigest())):
         if costs[entry.task] <= MOST_SECONDS:
             queues.setdefault(entry.family, []).append(entry)
-    chosen: list[suites.Entry] = []
+    chosen: list[Entry] = []
     wanted = math.ceil(len(whole.tasks) / 10)
     while len(chosen) < wanted:
         for family in sorted(queues):
@@ -51,7 +52,7 @@ def make(baselines: str | Path | None = None) -> suites.Suite:
     return replace(whole, name=tiers.TENTH[0], version=tiers.TENTH[1], tasks=tuple(chosen), rule=rule)
 
 
-def _with_list(baselines: str | Path | None, suite: suites.Suite) -> set[str]:
+def _with_list(baselines: str | Path | None, suite: Suite) -> set[str]:
     """The tasks on which the baselines have the first LISTED of the learned list at the suite's horizon."""
     wanted, found = set(opt_list_names(LISTED)), dict[str, set[str]]()
     for row in load_sweeps(baselines).to_dict("records"):

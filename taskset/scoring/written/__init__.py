@@ -23,6 +23,7 @@ from taskset import registry
 from taskset.errors import ConfigError, StoreError
 from taskset.normalization.store import load_tasks, normalizers_of
 from taskset.scoring import suites, tiers
+from taskset.scoring.suite import Entry, Suite
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,7 +71,7 @@ class Written:
         """Whether no training may see its tasks."""
         return self.split is not None
 
-    def suite(self, baselines: str | Path | None = None, baselines_version: str | None = None) -> suites.Suite:
+    def suite(self, baselines: str | Path | None = None, baselines_version: str | None = None) -> Suite:
         """The `Suite` in the file; its scales are its own. Raises `ConfigError` where baselines are named."""
         if baselines is not None or baselines_version is not None:
             raise ConfigError(f"baselines with {self}: allowed with suites that are rules only; this one has its scales in it")
@@ -107,7 +108,7 @@ def available() -> list[Written]:
 
 def make_all(
     baselines: str | Path | None = None, wanted: Iterable[Written] = WRITTEN, fewest: int = FEWEST_TASKS
-) -> dict[Written, suites.Suite]:
+) -> dict[Written, Suite]:
     """All suites from a directory of baselines (None: the package's).
 
     Held-out suites are made first; no other suite gets a task of theirs, and none a task of a tier. Raises `StoreError` where
@@ -130,7 +131,7 @@ def make_all(
     return {one: found[one] for one in wanted}
 
 
-def _make(one: Written, normalizers: pd.DataFrame, rows: Mapping[str, dict[Any, Any]], without: set[str]) -> suites.Suite:
+def _make(one: Written, normalizers: pd.DataFrame, rows: Mapping[str, dict[Any, Any]], without: set[str]) -> Suite:
     entries = tiers.measured_entries(normalizers, one.horizon, one.source)
     families: defaultdict[str, list[str]] = defaultdict(list)
     for task, entry in entries.items():
@@ -149,10 +150,10 @@ def _make(one: Written, normalizers: pd.DataFrame, rows: Mapping[str, dict[Any, 
         "core_hours": round(sum(costs.values()) / 3600, 2),
         "costs": {task: round(cost, 2) for task, cost in costs.items()},
     }
-    return suites.Suite(one.name, one.version, one.source, one.horizon, tuple(entries[task] for task in chosen), (), rule)
+    return Suite(one.name, one.version, one.source, one.horizon, tuple(entries[task] for task in chosen), (), rule)
 
 
-def _fits(one: Written, entry: suites.Entry, row: dict[Any, Any] | None) -> bool:
+def _fits(one: Written, entry: Entry, row: dict[Any, Any] | None) -> bool:
     if row is None or not row["feasible"] or (one.families and entry.family not in one.families):
         return False
     if one.split not in (None, entry.split):
@@ -175,7 +176,7 @@ def write_all(
     directory: str | Path | None = None,
     wanted: Iterable[Written] = WRITTEN,
     fewest: int = FEWEST_TASKS,
-) -> dict[Path, suites.Suite]:
+) -> dict[Path, Suite]:
     """Write the files of all suites into a directory, by default the package's own; returns {path: `Suite`}.
 
     Raises `StoreError` where one of them is there, and as `make_all`: nothing is written then.

@@ -10,7 +10,7 @@ from learned.cli.main import app
 from learned.evaluation import choice
 from learned.outer_training import checkpoint
 from taskset.errors import ConfigError, StoreError
-from taskset.scoring import suites
+from taskset.scoring.suite import Entry, Suite
 from tests.learned.trainings import options, suite
 
 NAMES = ("quadratic_family_seed3", "quadratic_family_seed4")
@@ -26,8 +26,8 @@ def valid_suite():
         task = get_task(name, "synthetic")
         start = float(task.loss(task.init(0), next(task.batches("train", 0)), 0))
         scale = (start, 0.0)
-        entries.append(suites.Entry(name, "quadratic_family", "valid", {"train": scale, "valid_outer": scale}))
-    return suites.Suite("valid", 1, "synthetic", 20, tuple(entries))
+        entries.append(Entry(name, "quadratic_family", "valid", {"train": scale, "valid_outer": scale}))
+    return Suite("valid", 1, "synthetic", 20, tuple(entries))
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,8 @@ from learned.evaluation import runs
 from taskset.errors import StoreError
 from taskset.normalization import store
 from taskset.normalization.release import ship
-from taskset.scoring import alike, comparison, requested, suites
+from taskset.scoring import alike, comparison, requested
+from taskset.scoring.suite import Entry, Suite
 from tests.learned.evaluation.made_up_results import write_learned
 from tests.normalization import made_up_sweeps as made_up
 
@@ -72,8 +73,8 @@ def test_tasks_that_were_not_finished_are_named(base, tmp_path):
 def test_an_evaluation_writes_down_what_it_was_asked_for(tmp_path, monkeypatch):
     scales = {"train": (2.0, 1.0), "valid_outer": (2.0, 1.0)}
     splits = {"TwoD_Bowl10": "test", "TwoD_Bowl1": "train"}
-    entries = [suites.Entry(task, "losg_tasks_family", split, scales) for task, split in splits.items()]
-    suite = suites.Suite("s", 3, "synthetic", 20, tuple(entries))
+    entries = [Entry(task, "losg_tasks_family", split, scales) for task, split in splits.items()]
+    suite = Suite("s", 3, "synthetic", 20, tuple(entries))
     monkeypatch.setattr(runs, "run", lambda *given: None)
     for split in ("train", "test", "test"):
         runs.evaluate("mlp_pes", suite, tmp_path, split=split, evaluations=4)

@@ -19,10 +19,12 @@ from learned.outer_training import checkpoint
 from taskset import catalogue
 from taskset.errors import ConfigError, StoreError, TasksetError, UnknownName
 from taskset.normalization import store
+from taskset.normalization.normalizer import normalize
 from taskset.normalization.sweep.runner import SweepOptions
 from taskset.samplers.optimizers import opt_list_names
 from taskset.scoring import comparison, comparison_table, run_scores, speedup, statistics, suites
 from taskset.scoring.rivals import rivals_of
+from taskset.scoring.suite import Entry, Suite
 from tests.learned.evaluation.made_up_results import write_learned
 from tests.normalization import made_up_sweeps as made_up
 
@@ -92,7 +94,7 @@ def test_an_optimizer_that_is_twice_as_fast_has_speed_up_two():
 
 def test_normalized_views():
     losses = np.array([3.0, 2.0, 1.0, 5.0, np.nan])
-    normalized = run_scores.normalize(losses, 3.0, 1.0)
+    normalized = normalize(losses, 3.0, 1.0)
     np.testing.assert_allclose(normalized, [1, 0.5, 0, 2, 2])
     assert run_scores.view("end")(normalized) == 2 and run_scores.view("lowest")(normalized) == 0
     assert run_scores.view("mean")(normalized) == pytest.approx(1.1)
@@ -308,8 +310,8 @@ def test_the_optimizer_of_a_checkpoint_has_to_be_registered(tmp_path):
 
 def test_a_suite_is_given_by_its_name_or_file(weights, tmp_path):
     scales = {"train": [2.0, 1.0], "valid_outer": [2.0, 1.0]}
-    entry = suites.Entry("TwoD_Bowl10", "losg_tasks_family", "test", scales)
-    suites.save(suites.Suite("s", 1, "synthetic", 10, (entry,)), tmp_path / "suite.json")
+    entry = Entry("TwoD_Bowl10", "losg_tasks_family", "test", scales)
+    suites.save(Suite("s", 1, "synthetic", 10, (entry,)), tmp_path / "suite.json")
     for given in (tmp_path / "suite.json", str(tmp_path / "suite.json")):
         done = learned.evaluate(weights, given, tmp_path / "o", seeds=1, batches=1, evaluations=1)
         assert done.finished in (["TwoD_Bowl10"], []) and not done.failed
@@ -396,8 +398,8 @@ def test_command_line(weights, tmp_path, run_here):
     assert max(map(len, said.splitlines())) <= 80
     assert "Adam, tuned per task by train loss" in said and "| mine | 1 | train | 1 | 0 of 2 |" in markdown.read_text()
     scales = {"train": [2.0, 1.0], "valid_outer": [2.0, 1.0]}
-    entries = (suites.Entry("TwoD_Bowl10", "losg_tasks_family", "train", scales),)
-    suites.save(suites.Suite("s", 1, "synthetic", 10, entries), tmp_path / "suite.json")
+    entries = (Entry("TwoD_Bowl10", "losg_tasks_family", "train", scales),)
+    suites.save(Suite("s", 1, "synthetic", 10, entries), tmp_path / "suite.json")
     (tmp_path / "gone.json").write_text(
         json.dumps({"name": "s", "version": 1, "source": "synthetic", "horizon": 9, "tasks": [
             {"task": "TwoD_Bwl10", "family": "losg_tasks_family", "split": "train", "scales": scales}]})

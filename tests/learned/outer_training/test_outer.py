@@ -16,7 +16,7 @@ from learned.outer_training.options import DEFAULTS, Options
 from learned.outer_training.task_pool import Result, TaskPool
 from learned.outer_training.workers import Workers
 from taskset.errors import ConfigError, StoreError, TasksetError
-from taskset.scoring import suites
+from taskset.scoring.suite import from_json
 from tests.learned.trainings import NAMES, arrays_of, check_equal, fresh, options, suite, trainer
 
 # Mathematics of the outer step.
@@ -247,7 +247,7 @@ def test_weights_are_kept_on_the_way_and_tell_everything(tmp_path, pes_pool):
     assert sorted(path.name for path in tmp_path.glob("weights-*")) == ["weights-0000002.npz", "weights-0000004.npz"]
     kept = checkpoint.load(tmp_path / "weights-0000004.npz")
     assert kept.optimizer == "learnable_adam" and kept.meta["step"] == 4
-    assert Options(**kept.meta["options"]) == chosen and suites.from_json(kept.meta["suite"], "there") == whole
+    assert Options(**kept.meta["options"]) == chosen and from_json(kept.meta["suite"], "there") == whole
     assert set(kept.meta["versions"]) == {"taskset", "tensorflow", "numpy"}
     for path, value in kept.theta.items():
         np.testing.assert_array_equal(value, made.weights[path])
