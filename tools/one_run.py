@@ -115,12 +115,11 @@ def baselines(suite, tasks, horizons, steps, sweeps=()):
 
     from taskset.normalization import store
     from taskset.scoring import rivals
-    from taskset.scoring.comparison import plain
 
     wanted = sorted({suite.horizon, *horizons})
     chosen = {"task": list(tasks), "source": [suite.source, "none"], "horizon": wanted}
     roots = [{}, *({"root": sweep} for sweep in sweeps)]
-    whole = pd.concat([plain(store.load_curves(**chosen, **root)) for root in roots], ignore_index=True)
+    whole = pd.concat([store.with_text_names(store.load_curves(**chosen, **root)) for root in roots], ignore_index=True)
     kind, parts = rivals.families(whole["optimizer"]), []
     for horizon in horizons:
         runs = (kind == rivals.ADAM) & (whole["horizon"] == suite.horizon) | (kind == rivals.LIST) & (whole["horizon"] == horizon)

@@ -57,7 +57,7 @@ def read_results(roots: Sequence[str | Path], version: str | None = None) -> tup
         found = sorted({options[field] for options in evaluations.values()})
         if len(found) > 1:
             raise ConfigError(f"the results have {called} {found}: allowed is one; compare them one after the other")
-    return pd.concat([plain(frame) for frame in frames], ignore_index=True), evaluations
+    return pd.concat([store.with_text_names(frame) for frame in frames], ignore_index=True), evaluations
 
 
 def _options(root: str | Path) -> dict[str, Any]:
@@ -70,11 +70,6 @@ def _options(root: str | Path) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError):
         pass
     raise StoreError(f"{root} holds no evaluation of one checkpoint: give the --out of `python -m learned evaluate`")
-
-
-def plain(curves: pd.DataFrame) -> pd.DataFrame:
-    """Curves with names as text instead of categories, so that frames with different names can be concatenated."""
-    return curves.astype({name: str for name in ("task", "optimizer") if name in curves})
 
 
 def scales_of(
@@ -132,7 +127,9 @@ def compare(
     if not tasks:
         raise ConfigError(outdated_line("baselines", *older[0]))
     scales, longer = scales_of(normalizers, source, tasks, horizon, normalizer_horizon)
-    theirs = plain(store.load_curves(task=tasks, source=[source, "none"], horizon=[longer], root=baselines, version=version))
+    theirs = store.with_text_names(
+        store.load_curves(task=tasks, source=[source, "none"], horizon=[longer], root=baselines, version=version)
+    )
     cut_short: list[str] = []
     if longer != horizon:  # a schedule depends on the horizon: only those without one can be cut short
         families = rivals.families(theirs["optimizer"])
@@ -237,7 +234,7 @@ def _speedups(both, learned, tasks, steps, horizon):
     import pandas as pd
 
     ours, theirs = (mean_curves(frame).sort_values("step") for frame in both)
-    theirs = theirs[rivals.families(theirs["optimizer"]) == rivals.ADAM]
+    theirs = rivals.of_adam(theirs)
     if len(steps) > 1:  # smoothing counts evaluations, so that both need the same interval; theirs may go beyond `steps`
         theirs = theirs[theirs["step"] % (steps[1] - steps[0]) == 0]
     rows = []

@@ -13,7 +13,7 @@ from taskset.normalization.normalizer import mean_curves
 from taskset.normalization.plot import limit_losses
 from taskset.samplers.optimizers import get_optimizer_config
 from taskset.scoring import rivals, run_scores
-from taskset.scoring.comparison import plain, read_results
+from taskset.scoring.comparison import read_results
 
 _LEARNED = ("#D55E00", "#0072B2", "#009E73", "#CC79A7")  # colour-blind eyes see the difference, too
 
@@ -36,8 +36,9 @@ def draw(
     options = next(iter(evaluations.values()))
     horizon = options["steps"]
     learned = mean_curves(curves[curves["task"] == task]).sort_values("step")
-    adam = plain(store.load_curves(task=task, source=[options["source"], "none"], root=baselines))
-    adam = adam[rivals.families(adam["optimizer"]).eq(rivals.ADAM) & (adam["horizon"] >= horizon)]
+    theirs = store.load_curves(task=task, source=[options["source"], "none"], root=baselines)
+    adam = rivals.of_adam(store.with_text_names(theirs))
+    adam = adam[adam["horizon"] >= horizon]
     if adam.empty:
         raise ConfigError(f"the baselines have no curves of Adam on {task!r} that reach {horizon} steps: evaluate fewer")
     # Adam without a schedule does the same whatever its horizon: the shortest that is long enough.

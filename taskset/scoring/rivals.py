@@ -66,6 +66,11 @@ def families(optimizers: pd.Series) -> pd.Series:
     return optimizers.map({name: family_of(name) for name in optimizers.unique()})
 
 
+def of_adam(curves: pd.DataFrame) -> pd.DataFrame:
+    """The rows of Adam's learning rates."""
+    return curves[families(curves["optimizer"]) == ADAM]
+
+
 def rivals_of(means: pd.DataFrame, learned: Collection[str]) -> tuple[list[Rival], list[str]]:
     """All `Rival`s that the scores allow, and notes on those they don't.
 

@@ -16,7 +16,6 @@ from taskset.errors import ConfigError, NoCurves
 from taskset.normalization import store
 from taskset.normalization.normalizer import mean_curves
 from taskset.scoring import alike, rivals, run_scores, speedup, statistics, suites
-from taskset.scoring.comparison import plain
 from taskset.scoring.rows import Row, rows_of
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ def standing(
     if not all((task, "test") in scales for task in tasks):
         scales |= _test_scales(tasks, sources, suite.horizon, baselines)
     tested = sum((task, "test") in scales for task in tasks)
-    mine = plain(store.load_curves(task=tasks, root=root))
+    mine = store.with_text_names(store.load_curves(task=tasks, root=root))
     theirs = _baselines(tasks, sources, suite.horizon, baselines)
     (mine, theirs), notes = alike.of_common_seeds([mine, theirs])
     notes += alike.fewer_seeds(theirs)
@@ -79,9 +78,9 @@ def standing(
         notes.append(f"{candidate.name} was trained on {seen} of these {len(tasks)} tasks: --split test leaves them out")
     if horizon < suite.horizon:
         notes.append(f"losses are normalized by baselines of {suite.horizon} steps, of which the first {horizon} are compared")
-        theirs = theirs[rivals.families(theirs["optimizer"]) == rivals.ADAM]  # the others' schedules are longer
+        theirs = rivals.of_adam(theirs)  # the others' schedules are longer
     steps = run_scores.common_steps([mine, theirs] if len(theirs) else [mine], horizon)
-    adam = theirs[rivals.families(theirs["optimizer"]) == rivals.ADAM] if len(theirs) else theirs
+    adam = rivals.of_adam(theirs) if len(theirs) else theirs
     rows = rows_of(
         run_scores.scores(mine, scales, steps, of_curve),
         candidate.name,
@@ -156,7 +155,8 @@ def _baselines(
     tasks: Sequence[str], sources: Sequence[str], horizon: int, root: str | Path | None, columns: Sequence[str] | None = None
 ) -> pd.DataFrame:
     try:
-        frame = plain(store.load_curves(task=list(tasks), source=sources, horizon=[horizon], root=root, columns=columns))
+        found = store.load_curves(task=list(tasks), source=sources, horizon=[horizon], root=root, columns=columns)
+        frame = store.with_text_names(found)
         there = set(frame["task"])
     except NoCurves:
         there = set()

@@ -44,6 +44,7 @@ from taskset.normalization.store.loading import (
     load_sweeps,
     load_tasks,
     normalizers_of,
+    with_text_names,
 )
 from taskset.normalization.store.reading import curves_table
 
@@ -76,6 +77,7 @@ __all__ = [
     "table_metadata",
     "temporary_owner",
     "whole_file",
+    "with_text_names",
     "write_curves",
     "write_options",
     "write_table",

@@ -47,6 +47,11 @@ def load_curves(
     return curves_table(root, task, family, optimizer, source, columns, horizon, version).to_pandas()
 
 
+def with_text_names(curves: pd.DataFrame) -> pd.DataFrame:
+    """Curves with names as text instead of categories, so that frames with different names can be concatenated."""
+    return curves.astype({name: str for name in ("task", "optimizer") if name in curves})
+
+
 # What tells the tables apart, and is read here or by what comes after: those of all versions have these columns of these kinds.
 _NAME, _TEXT, _INTEGER, _NUMBER, _FLAG = "names", "text", "integers", "numbers", "true or false"
 _MAY_LACK = (_TEXT, _NUMBER)  # the others have a value in each row

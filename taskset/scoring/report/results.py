@@ -18,7 +18,6 @@ from taskset.normalization.store.reading import curves_by_family
 from taskset.normalization.tables import tasks_frame
 from taskset.patterns import natural
 from taskset.scoring import run_scores
-from taskset.scoring.comparison import plain
 from taskset.scoring.report import scales
 from taskset.scoring.report.scales import SETTING
 
@@ -133,7 +132,7 @@ class _Reader:
             if normalized.any():
                 self.runs.append(_runs(frame[normalized], self.known, self.view))
             if not normalized.all():
-                self.without.append(plain(frame[~normalized]))
+                self.without.append(store.with_text_names(frame[~normalized]))
         if root not in self.settings and only is None:
             raise StoreError(f"{root} has no curves of today's tasks: sweep them again with `python -m taskset baseline`")
 
@@ -159,11 +158,13 @@ class _Reader:
                 normalizers.append(fit(rest[~short]))
                 self.notes.append(f"{_count(rest[~short])} without baselines, normalized by the runs shown here alone")
             self.runs.append(_runs(rest, pd.concat(normalizers[1:], ignore_index=True), self.view))
-        found = [pd.concat(map(plain, frames), ignore_index=True) for frames in (self.runs, self.curves, normalizers)]
+        found = [
+            pd.concat(map(store.with_text_names, frames), ignore_index=True) for frames in (self.runs, self.curves, normalizers)
+        ]
         return found[0], found[1], found[2], self.notes
 
     def _claim(self, frame: pd.DataFrame, root: str | Path | None) -> None:
-        keys = plain(frame[[*SETTING, "optimizer"]].drop_duplicates()).itertuples(index=False, name=None)
+        keys = store.with_text_names(frame[[*SETTING, "optimizer"]].drop_duplicates()).itertuples(index=False, name=None)
         for key in keys:
             if self.taken.setdefault(key, root) != root:
                 raise ConfigError(
@@ -189,7 +190,9 @@ def _runs(frame: pd.DataFrame, normalizers: pd.DataFrame, view: str) -> pd.DataF
     ends = np.append(starts[1:], len(frame))
     table = frame.loc[first, [*SETTING, "optimizer"]].reset_index(drop=True)
     table["seeds"], table["diverged"] = 1, frame["diverged"].to_numpy()[ends - 1].astype(int)
-    ends_of = plain(table[SETTING]).merge(scales.by_setting(normalizers), left_on=SETTING, right_index=True, how="left")
+    ends_of = store.with_text_names(table[SETTING]).merge(
+        scales.by_setting(normalizers), left_on=SETTING, right_index=True, how="left"
+    )
     for split in SPLITS:
         initial, best = ends_of[f"initial {split}"].to_numpy(), ends_of[f"best {split}"].to_numpy()
         losses = frame[split].to_numpy()

@@ -165,7 +165,7 @@ def test_table_of_made_up_curves(roots):
     """Every number of the table, computed again from the files with loops."""
     base, good, broken = roots
     found = comparison.compare([good, broken], base)
-    curves = pd.concat([comparison.plain(taskset.load_curves(root=root)) for root in (base, good, broken)])
+    curves = pd.concat([store.with_text_names(taskset.load_curves(root=root)) for root in (base, good, broken)])
     normalizers = taskset.load_normalizers(base).set_index(["task", "split"])
 
     def score(task, optimizer, split):
