@@ -40,23 +40,25 @@ def load() -> None:
 def families() -> list[str]:
     """The names of all task families that can be sampled, sorted."""
     load()
-    return sorted(name for name, f in registry._families.items() if f.sample)
+    return sorted(name for name, f in registry.known_families().items() if f.sample)
 
 
 def fixed_tasks() -> list[str]:
     """The names of all fixed tasks: those of the package in the published order, then the user's own."""
     load()
-    packaged = [name for name, describe in registry._fixed.items() if describe.__module__.startswith("taskset.")]
+    registered = registry.known_fixed()
+    packaged = [name for name, describe in registered.items() if describe.__module__.startswith("taskset.")]
     known = set(packaged)
-    return packaged + [name for name in registry._fixed if name not in known]
+    return packaged + [name for name in registered if name not in known]
 
 
 def family(name: str) -> Family:
     """The `Family` called `name`, whose builder may not be loaded yet. Raises `UnknownName`."""
     load()
-    if not isinstance(name, str) or name not in registry._families:
-        raise unknown("family", name, list(registry._families), "python -m taskset list --families shows all.")
-    return registry._families[name]
+    known = registry.known_families()
+    if not isinstance(name, str) or name not in known:
+        raise unknown("family", name, list(known), "python -m taskset list --families shows all.")
+    return known[name]
 
 
 def builder(name: str) -> Callable[..., Any]:
@@ -115,7 +117,7 @@ def match_tasks(patterns: Sequence[str]) -> list[str]:
 
 def sample(family_name: str, seed: SupportsIndex) -> Config:
     """The config of one seed of a task family. Raises `UnknownName`, `ConfigError` for what is not a seed."""
-    draw = registry._families[family_name].sample if family_name in families() else None
+    draw = registry.known_families()[family_name].sample if family_name in families() else None
     if draw is None:
         raise unknown("family", family_name, families(), "python -m taskset list --families shows all.")
     number = registry.check_seed(family_name, seed)
@@ -135,8 +137,9 @@ def sample(family_name: str, seed: SupportsIndex) -> Config:
 def resolve(name: str) -> tuple[str, Config]:
     """(family, config) of any task name. Raises `UnknownName`."""
     load()
-    if isinstance(name, str) and name in registry._fixed:
-        family_name, config = registry._fixed[name]()
+    fixed = registry.known_fixed()
+    if isinstance(name, str) and name in fixed:
+        family_name, config = fixed[name]()
         return family_name, config
     parsed = registry.parse(name)
     if parsed and parsed[0] in families():
@@ -148,14 +151,15 @@ def resolve(name: str) -> tuple[str, Config]:
 def own_config(name: str) -> Config | None:
     """The config of a task that a user registered; None for the package's own, which change by versions only."""
     load()
-    describes = registry._fixed[name] if name in registry._fixed else registry._families[family_of(name)].sample
+    fixed = registry.known_fixed()
+    describes = fixed[name] if name in fixed else registry.known_families()[family_of(name)].sample
     return resolve(name)[1] if registry.is_own(describes) else None
 
 
 def family_of(name: str) -> str:
     """The family of any task name; draws no config where the name has the family. Raises `UnknownName`."""
     load()
-    parsed = None if isinstance(name, str) and name in registry._fixed else registry.parse(name)
+    parsed = None if isinstance(name, str) and name in registry.known_fixed() else registry.parse(name)
     return parsed[0] if parsed and parsed[0] in families() else resolve(name)[0]
 
 
@@ -163,7 +167,7 @@ def is_task(name: str) -> bool:
     """Whether there is a task of this name."""
     load()
     parsed = registry.parse(name)
-    return isinstance(name, str) and (name in registry._fixed or bool(parsed and parsed[0] in families()))
+    return isinstance(name, str) and (name in registry.known_fixed() or bool(parsed and parsed[0] in families()))
 
 
 def get_config(name: str) -> list[Any]:

@@ -18,8 +18,9 @@ import contextlib
 import math
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, SupportsIndex, TypeAlias, TypeVar
 
 from taskset.errors import ConfigError, shown
@@ -207,6 +208,16 @@ def register_fixed(name: str) -> Callable[[F], F]:
         return describe
 
     return register
+
+
+def known_families() -> Mapping[str, Family]:
+    """{name: `Family`} of what is registered so far, to be read; `taskset.catalogue` loads the package's own."""
+    return MappingProxyType(_families)
+
+
+def known_fixed() -> Mapping[str, Callable[[], tuple[str, Config]]]:
+    """{name: its function} of the fixed tasks that are registered so far, in that order, to be read."""
+    return MappingProxyType(_fixed)
 
 
 def add_optimizer(name: str, own: OwnOptimizer) -> None:

@@ -20,7 +20,7 @@ def first_feasible(family):
 
 
 # Other tests register families of their own, which needn't state their parameters before they are built.
-FAMILIES = [name for name in catalogue.families() if registry._families[name].sample.__module__.startswith("taskset.")]
+FAMILIES = [name for name in catalogue.families() if registry.known_families()[name].sample.__module__.startswith("taskset.")]
 
 
 @pytest.mark.parametrize("name", [*map(first_feasible, FAMILIES), *catalogue.fixed_tasks()])

@@ -38,7 +38,7 @@ SOURCE = "synthetic"
 @functools.cache
 def families():
     """Names of all families that have a builder."""
-    return sorted(name for name, family in registry._families.items() if family.build)
+    return sorted(name for name, family in registry.known_families().items() if family.build)
 
 
 def cost(described):
