@@ -9,10 +9,27 @@ from learned.evaluation import choice, runs
 from taskset import plugins
 from taskset.catalogue import match_tasks
 from taskset.cli import bars
-from taskset.cli.main import Address, DataDir, EngineName, Modules, err, out
-from taskset.cli.options import MOST_BATCHES, MOST_EVALUATIONS, MOST_SEEDS
+from taskset.cli.options import (
+    MOST_BATCHES,
+    MOST_EVALUATIONS,
+    MOST_SEEDS,
+    Address,
+    Baselines,
+    DataDir,
+    EngineName,
+    Modules,
+    View,
+    Workers,
+    err,
+    out,
+)
 from taskset.normalization.sweep import engines
 from taskset.scoring import named_suites
+
+Horizon = Annotated[
+    int | None,
+    typer.Option("--horizon", "--steps", min=1, help="Training steps; default: those of the suite.", show_default=False),
+]
 
 
 def evaluate(
@@ -21,10 +38,7 @@ def evaluate(
     ],
     tasks: Annotated[list[str], typer.Option(help="Suite file, name of a suite, or task names and globs.")],
     output: Annotated[Path, typer.Option("--out", help="Directory for the curves of this checkpoint.")],
-    horizon: Annotated[
-        int | None,
-        typer.Option("--horizon", "--steps", min=1, help="Training steps; default: those of the suite.", show_default=False),
-    ] = None,
+    horizon: Horizon = None,
     split: Annotated[str, typer.Option(help="Tasks of the suite to train: train, valid, test or all.")] = "test",
     seeds: Annotated[
         int, typer.Option(min=1, max=MOST_SEEDS, help="Runs of each task, from seeds 0, 1, .. as in the baselines.")
@@ -42,10 +56,7 @@ def evaluate(
         typer.Option(help="Name of the checkpoint in the results; default: OPTIMIZER_ESTIMATOR_STEP.", show_default=False),
     ] = None,
     data_dir: DataDir = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(min=1, help="Worker processes. Default: 1, of a cluster one per core of it.", show_default=False),
-    ] = None,
+    workers: Workers = None,
     engine: EngineName = "local",
     address: Address = None,
     modules: Modules = None,
@@ -82,10 +93,7 @@ def choose(
     tasks: Annotated[
         str | None, typer.Option(help="Suite whose valid tasks decide; default: that of the training.", show_default=False)
     ] = None,
-    horizon: Annotated[
-        int | None,
-        typer.Option("--horizon", "--steps", min=1, help="Training steps; default: those of the suite.", show_default=False),
-    ] = None,
+    horizon: Horizon = None,
     seeds: Annotated[int, typer.Option(min=1, max=MOST_SEEDS, help="Runs of each task, from seeds 0, 1, ..")] = 3,
     batches: Annotated[int, typer.Option(min=1, max=MOST_BATCHES, help="Batches of each split in an evaluation.")] = 5,
     evaluations: Annotated[int, typer.Option(min=1, max=MOST_EVALUATIONS, help="Number of intervals between evaluations.")] = 10,
@@ -112,11 +120,8 @@ def choose(
 
 def compare(
     results: Annotated[list[Path], typer.Argument(help="Directories written by `evaluate`.")],
-    baselines: Annotated[
-        Path | None,
-        typer.Option(help="Results of `python -m taskset baseline`; default: those of the package.", show_default=False),
-    ] = None,
-    view: Annotated[str, typer.Option(help="Number taken from each curve: end, mean or lowest.")] = "end",
+    baselines: Baselines = None,
+    view: View = "end",
     horizon: Annotated[
         int | None,
         typer.Option(help="Horizon of the normalizers; default: the shortest that is long enough.", show_default=False),

@@ -20,9 +20,9 @@ from learned.outer_training.estimator_cache import MEMORY_MIB
 from learned.outer_training.options import AUGMENTATIONS, DIFFERENCES, Options
 from taskset import plugins
 from taskset.cli import suite
-from taskset.cli.main import Address, DataDir, EngineName, Modules, Version, err, is_script, out
+from taskset.cli.main import Version, is_script
 from taskset.cli.main import main as run
-from taskset.cli.suite import Baselines
+from taskset.cli.options import Address, Baselines, DataDir, EngineName, Modules, err, out
 from taskset.errors import ConfigError
 from taskset.execution.runtime import start_tensorflow, use_threads
 from taskset.normalization.sweep import engines

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from learned import recipes
-from taskset.cli.main import DataDir, out
+from taskset.cli.options import Baselines, DataDir, out
 from taskset.errors import ConfigError
 from taskset.execution.runtime import start_tensorflow
 
@@ -23,10 +23,7 @@ def recipe(
     ] = None,
     hours: Annotated[float, typer.Option(help="Hours of outer training, evaluation not included.")] = 2.0,
     workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 2,
-    baselines: Annotated[
-        Path | None,
-        typer.Option(help="Results of `python -m taskset baseline`; default: those of the package.", show_default=False),
-    ] = None,
+    baselines: Baselines = None,
     judged_by: Annotated[
         Path | None,
         typer.Option(

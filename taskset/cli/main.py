@@ -13,24 +13,11 @@ from typing import Annotated, cast
 import typer
 
 from taskset.cli import data, report, score, suite, sweeps, tasks
-from taskset.cli.options import Address, DataDir, EngineName, Modules, Source, err, out
+from taskset.cli.options import err
 from taskset.errors import OutdatedBaselines, TasksetError
 from taskset.version import __version__
 
-# `python -m learned` takes what the two command lines share from here.
-__all__ = [
-    "Address",
-    "DataDir",
-    "EngineName",
-    "Modules",
-    "Source",
-    "Version",
-    "app",
-    "err",
-    "is_script",
-    "main",
-    "out",
-]
+__all__ = ["Version", "app", "is_script", "main"]  # `python -m learned` has these, too
 
 
 def is_script(name: str) -> bool:

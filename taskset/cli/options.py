@@ -41,6 +41,14 @@ Address = Annotated[
         help="HOST:PORT of the Ray cluster's head, auto, or local. Default: RAY_ADDRESS, else this machine.", show_default=False
     ),
 ]
+Baselines = Annotated[
+    Path | None,
+    typer.Option(help="Results of `python -m taskset baseline`; default: those of the package.", show_default=False),
+]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Worker processes. Default: 1, of a cluster one per core of it.", show_default=False)
+]
+View = Annotated[str, typer.Option(help="Loss of a curve that is normalized: end, mean or lowest.")]
 TaskName = Annotated[str, typer.Argument(help="Task name.")]
 Results = Annotated[Path, typer.Argument(help="Directory that `baseline --out` wrote.")]
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from taskset import plugins
-from taskset.cli.options import Modules, out
+from taskset.cli.options import Modules, View, out
 
 
 def report(
@@ -25,7 +25,7 @@ def report(
             help="Optimizer name or glob that gets a column in the table. May be repeated. Default: the best of each family.",
         ),
     ] = None,
-    view: Annotated[str, typer.Option(help="Loss of a curve that is normalized: end, mean or lowest.")] = "end",
+    view: View = "end",
     title: Annotated[
         str | None, typer.Option(help="Title of the page. Default: the directories' names.", show_default=False)
     ] = None,

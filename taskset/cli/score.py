@@ -7,7 +7,19 @@ import typer
 
 from taskset import plugins
 from taskset.cli import bars
-from taskset.cli.options import MOST_BATCHES, MOST_SEEDS, Address, DataDir, EngineName, Modules, err, out, refuse_others
+from taskset.cli.options import (
+    MOST_BATCHES,
+    MOST_SEEDS,
+    Address,
+    DataDir,
+    EngineName,
+    Modules,
+    View,
+    Workers,
+    err,
+    out,
+    refuse_others,
+)
 from taskset.errors import ConfigError
 from taskset.execution.runtime import start_tensorflow
 from taskset.normalization.sweep import engines
@@ -45,12 +57,9 @@ def score(
     ] = None,
     split: Annotated[str, typer.Option(help="Tasks of the suite: train, valid, test or all.")] = "all",
     batches: Annotated[int, typer.Option(min=1, max=MOST_BATCHES, help="Batches of each data split in an evaluation.")] = 5,
-    view: Annotated[str, typer.Option(help="Loss of a curve: end, mean or lowest.")] = "end",
+    view: View = "end",
     data_dir: DataDir = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(min=1, help="Worker processes. Default: 1, of a cluster one per core of it.", show_default=False),
-    ] = None,
+    workers: Workers = None,
     engine: EngineName = "local",
     address: Address = None,
     baselines: Annotated[

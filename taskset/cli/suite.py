@@ -7,13 +7,8 @@ from typing import Annotated
 import typer
 
 from taskset import plugins
-from taskset.cli.options import Modules, Source, out, refuse_others
+from taskset.cli.options import Baselines, Modules, Source, out, refuse_others
 from taskset.errors import ConfigError
-
-Baselines = Annotated[
-    Path | None,
-    typer.Option(help="Results of `python -m taskset baseline`; default: those of the package.", show_default=False),
-]
 
 
 def suite(
