@@ -1,6 +1,5 @@
 """Names of optimizers for what users write on the command line: names, globs, and `opt_list:N`."""
 
-import re
 from collections.abc import Sequence
 
 from taskset.catalogue import is_glob
@@ -12,6 +11,7 @@ from taskset.samplers.optimizers import (
     by_seed,
     get_optimizer_config,
     one_run_optimizers,
+    opt_list_length,
     opt_list_names,
 )
 
@@ -28,8 +28,9 @@ def match_optimizers(patterns: Sequence[str]) -> list[str]:
     """
     names: dict[str, None] = {}
     for pattern in patterns:
-        if re.fullmatch(r"opt_list:[0-9]{1,9}", pattern):
-            found = opt_list_names(int(pattern.removeprefix("opt_list:")))
+        length = opt_list_length(pattern)
+        if length is not None:
+            found = opt_list_names(length)
         elif is_glob(pattern):
             found = find_optimizers(pattern)
             if not found:

@@ -19,7 +19,7 @@ from taskset import plugins, registry
 from taskset.errors import ConfigError, UnknownName, cut, nearest, origin, shown
 from taskset.execution import carried, code_digest
 from taskset.normalization.sweep.provenance import own_optimizer_code
-from taskset.samplers.optimizers import family_of, get_optimizer_config, opt_list_names
+from taskset.samplers.optimizers import family_of, get_optimizer_config, opt_list_length, opt_list_names
 from taskset.scoring import trial_sets
 from taskset.scoring.trial_sets import Given, Hyperparameters
 
@@ -31,7 +31,6 @@ MakeNamed: TypeAlias = "Callable[[str, int, int], Optimizer | Adapted]"  # (name
 
 ENTRY_POINTS = "taskset.optimizers"  # group of functions `text -> optimizer, or None where text names none of theirs`
 NAME = re.compile(r"[A-Za-z0-9_.@+-]{1,150}")
-_LIST = re.compile(r"opt_list:([0-9]{1,9})")
 UNKNOWN = "unknown "
 
 
@@ -80,8 +79,8 @@ def candidate(
     (`FILE.py:SAMPLER`, JSON) as `parse_hyperparameters` understands them. trials: of a list, the first so many.
     Raises: ConfigError, UnknownName.
     """
-    if isinstance(optimizer, str) and (match := _LIST.fullmatch(optimizer)):
-        return _of_list(int(match[1]), hyperparameters, trials, name)
+    if isinstance(optimizer, str) and (length := opt_list_length(optimizer)) is not None:
+        return _of_list(length, hyperparameters, trials, name)
     thing, code = find(optimizer) if isinstance(optimizer, str) else (optimizer, _code(optimizer))
     name = check_name(name or _name_of(optimizer, thing))
     sets, drawn = trial_sets.checked(hyperparameters, trials, name)

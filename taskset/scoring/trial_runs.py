@@ -14,6 +14,7 @@ from taskset.errors import StoreError
 from taskset.normalization import store
 from taskset.normalization.sweep import engines, marked, planning, workers
 from taskset.normalization.sweep.resume import remove_leftovers
+from taskset.samplers.optimizers import opt_list_length
 from taskset.scoring import candidates
 from taskset.scoring.candidates import Candidate
 
@@ -36,8 +37,8 @@ class Trials:
         """Hyperparameters and code, and of known code digests of both, by which merges tell candidates of one name apart."""
         own = json.dumps(self.candidate.as_json(), sort_keys=True)
         digest = f"candidate {hashlib.sha256(own.encode()).hexdigest()[:16]}"
-        known = any(self.candidate.trials) or self.candidate.code
-        known = known and not self.candidate.code.startswith(candidates.UNKNOWN)
+        told = any(self.candidate.trials) or bool(self.candidate.code)
+        known = told and not self.candidate.code.startswith(candidates.UNKNOWN)
         code = {f"candidate {name}": digest for name in self.candidate.names} if known else {}
         return marked.Mark("candidate", own, "another optimizer or other hyperparameters", code)
 
@@ -68,7 +69,7 @@ class Text:
 
     def candidate(self) -> Candidate:
         """The `Candidate`."""
-        if self.optimizer.startswith("opt_list:"):  # it has its own sets, of which the first may have been asked for
+        if opt_list_length(self.optimizer) is not None:  # it has its own sets, of which the first may have been asked for
             return candidates.candidate(self.optimizer, None, len(self.trials), self.name)
         return candidates.candidate(self.optimizer, list(self.trials), name=self.name)
 
