@@ -21,7 +21,7 @@ from pathlib import Path
 
 from learned.evaluation import runs
 from learned.outer_training import checkpoint, objectives
-from taskset.errors import ConfigError, StoreError, TasksetError, shown
+from taskset.errors import ConfigError, StoreError, shown
 from taskset.normalization.store import load_curves, whole_file, write_text
 from taskset.normalization.sweep.runner import SweepOptions
 from taskset.normalization.sweep.workers import Progress
@@ -87,9 +87,7 @@ def choose(
             done = runs.run(
                 judged, waiting, options, root, data_dir, min(workers, len(waiting)), tuple(modules), _named(report, path)
             )
-            if done.failed:
-                task, reason = next(iter(done.failed.items()))
-                raise TasksetError(f"{path.name} on {task}: {reason}; choose again, or take the task out of the suite")
+            done.require_done(path.name, "choose again, or take the task out of the suite")
         found.append(_score(path, root, entries, split))
     found.sort(key=lambda one: (one.score, one.step))
     _copy(Path(found[0].weights), directory / "chosen.npz")

@@ -10,7 +10,7 @@ from typing import Any
 from learned.recipes.base import Recipe
 from learned.recipes.budget import Kept, weights_path
 from learned.types import PathLike
-from taskset.errors import ConfigError, TasksetError
+from taskset.errors import ConfigError
 from taskset.normalization import store
 from taskset.scoring.comparison import Comparison, compare
 from taskset.scoring.suite import Suite
@@ -77,9 +77,7 @@ def evaluate(
             data_dir=data_dir,
             workers=workers,
         )
-        if progress.failed:
-            task, reason = next(iter(progress.failed.items()))
-            raise TasksetError(f"{name} failed on {task} ({len(progress.failed)} in all): {reason}; the same command tries again")
+        progress.require_done(name)
         roots.append(root)
     return roots
 

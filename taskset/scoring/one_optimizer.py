@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from taskset.errors import ConfigError, TasksetError
+from taskset.errors import ConfigError
 from taskset.normalization.store import write_text
 from taskset.normalization.sweep import engines
 from taskset.normalization.sweep.runner import SweepOptions
@@ -82,9 +82,7 @@ def score(
     text = trial_runs.Text(optimizer, candidate.trials, candidate.name) if isinstance(optimizer, str) else None
     waiting = trial_runs.plan(candidate, tasks, options, out)
     progress = trial_runs.run(candidate, waiting, options, out, data_dir, text, workers, modules, report, engine)
-    if progress.failed:
-        task, told = next(iter(progress.failed.items()))
-        raise TasksetError(f"{len(progress.failed)} of {len(tasks)} tasks failed; {task}: {told}")
+    progress.require_done(candidate.name)
     cost = step_cost.of_candidate(candidate, found, tasks, options, out, data_dir)
     result = standing.standing(candidate, found, tasks, horizon, out, view, baselines, cost)
     if horizon == found.horizon and seeds == SEEDS and baselines is None:

@@ -113,6 +113,12 @@ class Progress:
         more = [f"and {len(texts) - NAMED} more"] if len(texts) > NAMED else []
         return " ".join([*texts[:NAMED], *more])
 
+    def require_done(self, whose: str, way_out: str = "the same command tries again") -> None:
+        """Raise TasksetError where a job has failed. whose: what the jobs are runs of; way_out: what to do then."""
+        if self.failed:
+            job, reason = next(iter(self.failed.items()))
+            raise TasksetError(f"{whose} failed on {job} ({len(self.failed)} in all): {reason}; {way_out}")
+
 
 def run(
     jobs: Iterable[str],
