@@ -23,6 +23,7 @@ from taskset.cli.options import (
     err,
     out,
 )
+from taskset.normalization.store import write_text
 from taskset.normalization.sweep import engines
 from taskset.scoring import named_suites
 
@@ -137,7 +138,6 @@ def compare(
 ) -> None:
     """Compare learned and hand-designed optimizers in a table, by the number of trials that each takes."""
     plugins.load(modules or [])
-    from taskset.normalization.store import write_text
     from taskset.scoring import comparison_table
     from taskset.scoring.comparison import compare as compared
 

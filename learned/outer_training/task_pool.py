@@ -30,6 +30,7 @@ from learned.unrolling.rescaling import RescaledProblem
 from learned.unrolling.sharing import SharedProblem, SharedRescaledProblem, program_of
 from learned.unrolling.unroll import Unroll
 from learned.unrolling.vectors import from_leaves, named_leaves
+from taskset.catalogue import get_task
 from taskset.datasets.sharing import release_pages
 from taskset.errors import ConfigError, shown
 from taskset.execution.memory import return_memory
@@ -137,8 +138,6 @@ class TaskPool:
         self.estimator = EstimatorCache(self._estimator, lambda: {slot.task for slot in self.slots.values()}, memory)
 
     def _estimator(self, name: str) -> base.Estimator:
-        from taskset.catalogue import get_task
-
         entry = self.suite.entry(name)
         scale = objectives.LossScale(*entry.scales[self.objective.scale_split])
         task = get_task(name, self.suite.source, self.data_dir)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import tensorflow as tf
 
 from learned import registry
 from learned.estimators import base
@@ -389,6 +390,4 @@ def _rms(r):
 
 
 def _versions():
-    import tensorflow as tf
-
     return {"taskset": __version__, "tensorflow": tf.__version__, "numpy": np.__version__}

@@ -13,6 +13,7 @@ from learned.types import PathLike
 from taskset.errors import ConfigError
 from taskset.normalization import store
 from taskset.scoring.comparison import Comparison, compare
+from taskset.scoring.rivals import rivals_of
 from taskset.scoring.suite import Suite
 
 VIEWS = ("mean", "end")
@@ -119,8 +120,6 @@ def by_family(found: Comparison, learned: Sequence[str], suite: Suite) -> tuple[
 
     Of the first and the last of the `learned` weights (titles in the table), and of the two rivals after them.
     """
-    from taskset.scoring.rivals import rivals_of
-
     rows = rivals_of(found.per_task.loc[["train", "valid_outer"]], learned)[0]
     train = found.per_task.loc["train"]
     chosen = [rows[0], rows[len(learned) - 1], *rows[len(learned) : len(learned) + 2]]

@@ -14,10 +14,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from learned.outer_training.options import Options
 from learned.recipes.base import Recipe
 from learned.types import PathLike
 from taskset.errors import StoreError, TasksetError, cut, shown
+from taskset.execution.memory import private_mib
 from taskset.normalization.store import write_text
 from taskset.normalization.sweep.engines.local import LOCAL
 from taskset.scoring import suites
@@ -116,8 +119,6 @@ class _Screening:
     """Costs of estimates, in a process of their own."""
 
     def __init__(self, suite: Suite, options: Options, data_dir: str | None) -> None:
-        import numpy as np
-
         import learned  # noqa: F401  registers the tasks of learned.digits
         from learned.outer_training.task_pool import TaskPool
         from learned.unrolling.vectors import Layout
@@ -135,10 +136,6 @@ class _Screening:
             return {"failed": f"{type(error).__name__}: {first[:200]}"}
 
     def _measured(self, task: str) -> dict[str, Any]:
-        import numpy as np
-
-        from taskset.execution.memory import private_mib
-
         def lengths(rng, n):
             return np.full(n, self.pool.lengths(0, rng))
 

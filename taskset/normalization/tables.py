@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
 from taskset import catalogue, registry
 from taskset.errors import StoreError, UnknownName
 from taskset.normalization import store
@@ -14,10 +16,10 @@ from taskset.normalization.normalizer import fit
 from taskset.normalization.store import described, packing
 from taskset.normalization.store.columns import OPTIMIZER
 from taskset.normalization.sweep import claims
+from taskset.samplers.optimizers import get_optimizer_config
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
 
 
 def task_row(name: str, family: str, config: dict[str, Any], facts: registry.Facts) -> dict[str, Any]:
@@ -75,8 +77,6 @@ def optimizers_frame(names: Iterable[str]) -> pd.DataFrame:
     """
     import pandas as pd
 
-    from taskset.samplers.optimizers import get_optimizer_config
-
     rows = []
     for name in names:
         try:
@@ -89,8 +89,6 @@ def optimizers_frame(names: Iterable[str]) -> pd.DataFrame:
 
 def optimizer_table(names: Sequence[str]) -> pa.Table:
     """`optimizers_frame` as an Arrow table."""
-    import pyarrow as pa
-
     frame = optimizers_frame(names)
     kinds = [(name, pa.string() if name in OPTIMIZER else pa.float64()) for name in frame]
     return pa.Table.from_pandas(frame, pa.schema(kinds), preserve_index=False)
@@ -119,8 +117,6 @@ def write_tables(root: str | Path) -> pd.DataFrame:
 
 
 def _write_tables(root: str | Path) -> pd.DataFrame:
-    import pyarrow as pa
-
     curves = store.load_curves(root=root)
     normalizers = fit(curves)
     tables = {
@@ -139,7 +135,6 @@ def with_earlier_rows(table: pa.Table, roots: Iterable[str | Path]) -> pa.Table:
     Raises StoreError where two of these say different hyperparameters of one name.
     """
     import pandas as pd
-    import pyarrow as pa
 
     frame = table.to_pandas().set_index("optimizer")
     unknown = [name for name, row in frame.iterrows() if row.isna().all() and registry.own_optimizer(str(name)) is None]

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from taskset.errors import ConfigError
+from taskset.normalization.store import normalizers_of
 from taskset.normalization.sweep.runner import SweepOptions
 from taskset.random.seeds import first_seeds
 from taskset.samplers.optimizers import adam_rates
@@ -33,8 +34,6 @@ def completed(suite: Suite, root: str | Path, sweep: Callable[[Sequence[str], Sw
     root: directory of the curves and normalizers; what it has is not recomputed. sweep: `(names, options, root) -> status` that
     makes them, 0 if it could. Raises `ConfigError` where a measured task has no normalizer.
     """
-    from taskset.normalization.store import normalizers_of
-
     waiting = suite.unmeasured
     if not waiting:
         return suite

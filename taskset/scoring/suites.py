@@ -12,7 +12,8 @@ from taskset import catalogue, changes
 from taskset.datasets.base import check_source
 from taskset.errors import ConfigError, StoreError, shown, system
 from taskset.execution import costs
-from taskset.normalization.store import make_directory, write_text
+from taskset.normalization.store import load_tasks, make_directory, normalizers_of, write_text
+from taskset.normalization.store.outdated import warn_left_out
 from taskset.scoring.suite import SCALES, SplitScales, Suite, entry_of, from_json, repeated
 from taskset.version import __version__
 
@@ -78,9 +79,6 @@ def make(
     measured them, for comparisons with what was done then: a file of such a suite is refused by `load`.
     max_milliseconds: a training step under Adam, as the sweep measured it; max_parameters: of the task.
     """
-    from taskset.normalization.store import load_tasks, normalizers_of
-    from taskset.normalization.store.outdated import warn_left_out
-
     names = catalogue.match_tasks(patterns)
     check_source(source)
     normalizers, left_out = normalizers_of(baselines, baselines_version)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from taskset.catalogue import get_task
 from taskset.errors import StoreError
 from taskset.normalization import store
 from taskset.normalization.store import described
@@ -100,7 +101,6 @@ class MarkedWork:
 
     def compute(self, job: str, given: None, report: Callable[[float], object] = lambda share: None) -> Curves:
         """The marked curves of the task; the optimizers are made once it is built."""
-        from taskset.catalogue import get_task
         from taskset.execution.loop import execution_mode
 
         del given

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from taskset import changes
+from taskset.catalogue import get_task
 from taskset.datasets.base import SPLITS
 from taskset.errors import ConfigError, shown
 from taskset.normalization import store
@@ -230,7 +231,6 @@ def swept(
     the oldest that computed some of them. Commit, TensorFlow's version, mode and machine are those of all, `created` is the time
     of the last.
     """
-    from taskset.catalogue import get_task
     from taskset.execution.loop import execution_mode
     from taskset.optimizers import get_optimizer
 
