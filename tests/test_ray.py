@@ -28,7 +28,7 @@ from learned.outer_training.workers import Workers
 from taskset.errors import TasksetError
 from taskset.execution import carried
 from taskset.normalization.sweep import baseline, engines
-from taskset.normalization.sweep.marked import MarkedWork
+from taskset.normalization.sweep.marked import MarkedWork, plan
 from taskset.normalization.sweep.runner import SweepOptions, sweep_to_file
 from taskset.scoring import candidates, trial_runs
 from tests.learned.trainings import NAMES, check_equal, options, suite, trainer
@@ -179,7 +179,8 @@ def test_a_score_and_an_evaluation(engine, node, tmp_path):
     work = MarkedWork(judged, chosen, str(tmp_path / "c"))
     for name in NAMES:
         engines.do(name, work, (), lambda share: None)
-    assert not runs.run(judged, runs.plan(judged, NAMES, chosen, tmp_path / "d"), chosen, tmp_path / "d", engine=engine).failed
+    waiting = plan(judged, NAMES, chosen, tmp_path / "d")
+    assert not runs.run(judged, waiting, chosen, tmp_path / "d", engine=engine).failed
     check_same_curves(tmp_path / "c", tmp_path / "d")
 
 

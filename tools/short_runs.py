@@ -87,7 +87,7 @@ VARIANTS = {
 
 def register():
     """Register the two rules that differ from `anchored_muon`."""
-    from learned import optimizers
+    from learned import register_optimizer
     from learned.optimizers import network, tensorwise
     from learned.optimizers.anchored_muon import anchored_muon
 
@@ -105,7 +105,7 @@ def register():
         return dataclasses.replace(usual, name=WIDE, weights=usual.weights | first | last)
 
     for name, made in ((ABSOLUTE, absolute), (WIDE, wide)):
-        optimizers.register(name)(made)
+        register_optimizer(name)(made)
 
 
 def by_hand(optimizer):

@@ -25,6 +25,3 @@ def names() -> list[str]:
 def get(name: str) -> Callable[..., Estimator]:
     """The class of the estimator called `name`. Raises `UnknownName`."""
     return registry.estimators.get(name)
-
-
-register = registry.estimators.register

@@ -23,6 +23,7 @@ from learned.evaluation import runs
 from learned.outer_training import checkpoint, objectives
 from taskset.errors import ConfigError, StoreError, shown
 from taskset.normalization.store import load_curves, whole_file, write_text
+from taskset.normalization.sweep import marked
 from taskset.normalization.sweep.runner import SweepOptions
 from taskset.normalization.sweep.workers import Progress
 from taskset.random.seeds import first_seeds
@@ -82,7 +83,7 @@ def choose(
         judged = runs.named_checkpoint(path, path.stem)
         options = SweepOptions((judged.name,), suite.source, horizon, first_seeds(seeds), batches, evaluations)
         root = directory / "choice" / judged.name
-        waiting = runs.plan(judged, [entry.task for entry in entries], options, root)
+        waiting = marked.plan(judged, [entry.task for entry in entries], options, root)
         if waiting:
             done = runs.run(
                 judged, waiting, options, root, data_dir, min(workers, len(waiting)), tuple(modules), _named(report, path)

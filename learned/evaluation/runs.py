@@ -196,18 +196,9 @@ def prepared(
     names, source, horizon = tasks_of(tasks, split, source, horizon)
     judged = named_checkpoint(path, name)
     options = SweepOptions((judged.name,), source, horizon, first_seeds(seeds), batches, evaluations)
-    waiting = plan(judged, names, options, root)
+    waiting = marked.plan(judged, names, options, root)
     requested.record(root, tasks, split, names)
     return Prepared(judged, options, names, waiting)
-
-
-def plan(judged: NamedCheckpoint, tasks: Sequence[str], options: SweepOptions, root: PathLike) -> list[str]:
-    """The tasks that have no curves under `root` yet; claims `root` for this checkpoint and these options.
-
-    options: their only optimizer is the checkpoint's name.
-    Raises `StoreError` where `root` holds other results, be it under a waiting task's name.
-    """
-    return marked.plan(judged, tasks, options, root)
 
 
 def run(

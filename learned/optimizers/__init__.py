@@ -40,6 +40,3 @@ def get(name: str) -> LearnedOptimizer:
     from learned.optimizers.checked import checked_rule
 
     return checked_rule(made)
-
-
-register = registry.optimizers.register

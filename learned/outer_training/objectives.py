@@ -90,9 +90,6 @@ def get(name: str) -> Objective:
     return made
 
 
-register = registry.objectives.register
-
-
 @dataclass(frozen=True)
 class LossScale:
     """n(L) = clip((L - best) / (initial - best), -2, 2), and 2 for a loss that is not finite; on tensors.

@@ -129,7 +129,6 @@ def make_unmeasured(
     horizon: int,
     max_milliseconds: float = math.inf,
     max_parameters: float = math.inf,
-    version: int = 1,
     modules: Iterable[str] = (),
 ) -> Suite:
     """The `Suite` of all tasks matching `patterns` that are feasible and small enough, none of them measured yet.
@@ -148,9 +147,7 @@ def make_unmeasured(
         raise ConfigError(
             f"no task of {', '.join(map(repr, patterns))} can run and is small enough: python -m taskset list shows all"
         )
-    return Suite(
-        name, version, source, horizon, tuple(entries), tuple(modules), _rule(patterns, max_milliseconds, max_parameters)
-    )
+    return Suite(name, 1, source, horizon, tuple(entries), tuple(modules), _rule(patterns, max_milliseconds, max_parameters))
 
 
 def joined(name: str, parts: Iterable[Suite], version: int = 1) -> Suite:

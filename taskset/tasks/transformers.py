@@ -79,14 +79,14 @@ def _linear(config: dict[str, Any], outputs: int, name: str, bias: bool = True, 
     return snt.Linear(outputs, with_bias=bias and config["biases"], w_init=w_init, name=name)
 
 
-def _output(config: dict[str, Any], name: str = "output") -> snt.Linear:
+def _output(config: dict[str, Any]) -> snt.Linear:
     """The last linear layer of a branch, which starts as the others, 1 / sqrt(number of branches) times that, or at 0."""
     w_init = initializers.from_config(config["w_init"])
     if config["residual_init"] == "zero":
         w_init = initializers.constant(0.0)
     elif config["residual_init"] == "depth_scaled":
         w_init = initializers.scaled(w_init, 1 / math.sqrt(2 * config["layers"]))
-    return _linear(config, config["width"], name, w_init=w_init)
+    return _linear(config, config["width"], "output", w_init=w_init)
 
 
 def _attention(config: dict[str, Any], length: int, causal: bool) -> Callable[[tf.Tensor], tf.Tensor]:

@@ -19,6 +19,7 @@ from taskset.scoring import report, run_scores
 from taskset.scoring.report import packing, page, results
 from taskset.scoring.report.contents import contents
 from tests.normalization import made_up_sweeps as made
+from tests.scoring import unpacking
 from tools import report_libraries
 
 EVIL = "</script><script>document.title='run'//"
@@ -58,10 +59,10 @@ def test_losses_come_back_to_the_stated_precision():
     lowest, scale = packing.scale_of(losses, 3.0)
     assert (lowest, scale) == (2.0, 1.0)
     codes = packing.encode_losses(losses, lowest, scale)
-    back = packing.decode_losses(codes, lowest, scale)
+    back = unpacking.decode_losses(codes, lowest, scale)
     distances = losses[:5000] - lowest
     error = np.abs(back[:5000] - losses[:5000])
-    assert (error <= distances * packing.RELATIVE_ERROR * (1 + 1e-6) + 1e-15).all() and packing.RELATIVE_ERROR < 0.0014
+    assert (error <= distances * unpacking.RELATIVE_ERROR * (1 + 1e-6) + 1e-15).all() and unpacking.RELATIVE_ERROR < 0.0014
     assert back[5000] == 2.0 and np.isnan(back[5001:5003]).all() and back[5003] == pytest.approx(2 + 2**packing.OCTAVES_ABOVE)
     assert codes.dtype == np.uint16 and codes.max() == packing.LAST < 2**16
 
@@ -77,13 +78,13 @@ def test_losses_come_back_to_the_stated_precision():
 )
 def test_scales_of_losses_that_never_fall(losses, initial, scale):
     assert packing.scale_of(losses, initial) == scale
-    back = packing.decode_losses(packing.encode_losses(losses, *scale), *scale)
+    back = unpacking.decode_losses(packing.encode_losses(losses, *scale), *scale)
     np.testing.assert_allclose(back, np.where(np.isfinite(losses), losses, np.nan), rtol=1e-2)
 
 
 def test_scores_come_back_to_half_a_step():
     values = np.append(np.random.default_rng(0).uniform(-2, 2, 1000), [-2, 0, 2, np.nan])
-    back = packing.decode_scores(packing.encode_scores(values))
+    back = unpacking.decode_scores(packing.encode_scores(values))
     np.testing.assert_allclose(back, values, atol=packing.SCORE_STEP / 2 * (1 + 1e-6))
     assert back[-2] == 2 and np.isnan(back[-1])
 
@@ -115,7 +116,7 @@ def test_numbers_are_those_of_the_package(sweep):
     assert len(steps) == results.POINTS and (steps[0], steps[-1]) == (0, 120)
     table = run_scores.scores(curves, scales, sorted(curves["step"].unique()), run_scores.last)
     for split in SPLITS:
-        packed = packing.decode_scores(packing.unpack(document["scores"][split], (3, 3), np.uint16))
+        packed = unpacking.decode_scores(packing.unpack(document["scores"][split], (3, 3), np.uint16))
         of_split = table[table["split"] == split].groupby(["task", "optimizer"])["score"].mean()
         for i, task in enumerate(document["settings"]["task"]):
             for column in ("initial", "best", "best_optimizer"):
@@ -124,7 +125,7 @@ def test_numbers_are_those_of_the_package(sweep):
             codes = packing.unpack(lines[i], (4, 3, len(steps)), np.uint16)[SPLITS.index(split)]
             low, scale = (document["scales"][key][split][i] for key in ("lowest", "scale"))
             losses = np.array([means.loc[(task, name)].loc[steps, split] for name in names])
-            np.testing.assert_allclose(packing.decode_losses(codes, low, scale), losses, atol=scale * packing.RELATIVE_ERROR)
+            np.testing.assert_allclose(unpacking.decode_losses(codes, low, scale), losses, atol=scale * unpacking.RELATIVE_ERROR)
     seeds, diverged = (packing.unpack(document[key], (3, 3), np.uint16) for key in ("seeds", "diverged"))
     assert (seeds == 2).all() and (diverged[:, names.index("adam_lr_1.00")] == 2).all() and diverged.sum() == 6
 

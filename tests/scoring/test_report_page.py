@@ -13,6 +13,7 @@ from taskset.scoring import rivals, statistics
 from taskset.scoring.report import packing, page, results
 from taskset.scoring.report.contents import contents
 from tests.normalization import made_up_sweeps as made
+from tests.scoring import unpacking
 
 pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore::taskset.errors.OutdatedBaselines")]
 
@@ -224,7 +225,7 @@ def test_a_click_shows_the_curves_of_a_task(opened, address, shipped):
             assert [step for step, _ in line] == expected["step"].tolist()
             there = np.array([np.nan if loss is None else loss for _, loss in line])
             lowest = curves[split].min()
-            scale = np.maximum(expected[split] - lowest, 1e-9) * packing.RELATIVE_ERROR
+            scale = np.maximum(expected[split] - lowest, 1e-9) * unpacking.RELATIVE_ERROR
             assert (np.abs(there - expected[split]).fillna(0) <= scale + 1e-9).all()
     tab.check('input[name="unit"][value="normalized"]')
     adam = drawn()["adam_lr_-3.00"]

@@ -112,6 +112,7 @@ def _described(name: str, stored: Curves | None) -> dict[str, Any]:
     return task_row(name, family, config, catalogue.facts(family, config))
 
 
+BATCH = 500_000  # rows of curves in memory at a time
 COMPUTED_FROM = "adam_lr_*"  # what normalizers of merged baselines say that they are made from
 _FITTED = COMPUTED_FROM.removesuffix("*")
 
@@ -130,8 +131,8 @@ def is_fitted(optimizer: str) -> bool:
     return optimizer.startswith(_FITTED)
 
 
-def _batches_of_tasks(found: Iterable[Curves], rows: int = 500_000) -> Iterator[pd.DataFrame]:
-    """The curves as DataFrames of many whole tasks each, about `rows` rows at a time."""
+def _batches_of_tasks(found: Iterable[Curves]) -> Iterator[pd.DataFrame]:
+    """The curves as DataFrames of many whole tasks each, about BATCH rows at a time."""
     places: defaultdict[tuple[str, str, str], list[Curves]] = defaultdict(list)
     for c in found:
         places[c.source, c.family, c.task].append(c)
@@ -144,7 +145,7 @@ def _batches_of_tasks(found: Iterable[Curves], rows: int = 500_000) -> Iterator[
                 table = table.append_column(name, pa.array([value] * len(table)).dictionary_encode())
             waiting.append(table)
             count += len(table)
-        if count >= rows:
+        if count >= BATCH:
             yield pa.concat_tables(waiting).unify_dictionaries().to_pandas()
             waiting, count = [], 0
     if waiting:

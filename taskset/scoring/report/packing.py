@@ -22,7 +22,6 @@ from numpy.typing import ArrayLike
 PER_OCTAVE, OCTAVES_BELOW, OCTAVES_ABOVE = 256, 40, 20
 LAST = 2 + PER_OCTAVE * (OCTAVES_BELOW + OCTAVES_ABOVE)
 SCORE_STEP, LOWEST_SCORE = 1e-4, -2.0
-RELATIVE_ERROR = 2 ** (0.5 / PER_OCTAVE) - 1  # of a distance from the lowest loss
 _RAW_DEFLATE = -15  # as the browsers' DecompressionStream("deflate-raw") reads it
 
 
@@ -49,22 +48,11 @@ def encode_losses(losses: ArrayLike, lowest: float, scale: float) -> np.ndarray:
     return np.where(np.isfinite(losses), codes, 0).astype(np.uint16)
 
 
-def decode_losses(codes: np.ndarray, lowest: float, scale: float) -> np.ndarray:
-    """The losses of codes; NaN for 0."""
-    distances = scale * 2.0 ** ((codes.astype(np.float64) - 2) / PER_OCTAVE - OCTAVES_BELOW)
-    return np.where(codes == 0, np.nan, lowest + np.where(codes == 1, 0.0, distances))
-
-
 def encode_scores(scores: ArrayLike) -> np.ndarray:
     """Codes, uint16, of normalized losses in [-2, 2]; 0 for NaN."""
     scores = np.asarray(scores, np.float64)
     codes = 1 + np.rint((np.nan_to_num(scores) - LOWEST_SCORE) / SCORE_STEP)
     return np.where(np.isnan(scores), 0, codes).astype(np.uint16)
-
-
-def decode_scores(codes: np.ndarray) -> np.ndarray:
-    """The normalized losses of codes; NaN for 0."""
-    return np.where(codes == 0, np.nan, LOWEST_SCORE + (codes.astype(np.float64) - 1) * SCORE_STEP)
 
 
 def pack(codes: np.ndarray) -> str:

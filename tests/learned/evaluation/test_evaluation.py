@@ -20,6 +20,7 @@ from taskset import catalogue
 from taskset.errors import ConfigError, StoreError, TasksetError, UnknownName
 from taskset.normalization import store
 from taskset.normalization.normalizer import normalize
+from taskset.normalization.sweep import marked
 from taskset.normalization.sweep.runner import SweepOptions
 from taskset.samplers.optimizers import opt_list_names
 from taskset.scoring import comparison, comparison_table, run_scores, speedup, statistics, suites
@@ -330,9 +331,9 @@ def test_curves_are_those_of_training(weights, tmp_path):
     judged = runs.named_checkpoint(weights)
     assert judged.name == "learnable_adam_pes_7"
     options = SweepOptions((judged.name,), "synthetic", 20, (0, 1), 2, 4)
-    waiting = runs.plan(judged, ["Digits_mlp32_bs128"], options, tmp_path)
+    waiting = marked.plan(judged, ["Digits_mlp32_bs128"], options, tmp_path)
     assert not runs.run(judged, waiting, options, tmp_path).failed
-    assert runs.plan(judged, ["Digits_mlp32_bs128"], options, tmp_path) == []
+    assert marked.plan(judged, ["Digits_mlp32_bs128"], options, tmp_path) == []
     curves = taskset.load_curves(root=tmp_path)
     assert list(curves["step"].unique()) == [0, 5, 10, 15, 20] and set(curves["optimizer"]) == {judged.name}
     theta = checkpoint.load(weights).theta
@@ -348,7 +349,7 @@ def test_curves_are_those_of_training(weights, tmp_path):
     for name, changed in (("another", {"optimizers": ("another",)}), (judged.name, {"batches": 3})):
         other, named = dataclasses.replace(options, **changed), runs.named_checkpoint(weights, name)
         with pytest.raises(StoreError, match="other options"):
-            runs.plan(named, ["Digits_mlp32_bs128"], other, tmp_path)
+            marked.plan(named, ["Digits_mlp32_bs128"], other, tmp_path)
 
 
 def check_what_is_there(judged, options, root):
@@ -366,7 +367,7 @@ def check_what_is_there(judged, options, root):
     ):
         store.write_table(table.replace_schema_metadata({**metadata, key: value}), path)
         with pytest.raises(StoreError, match=message):
-            runs.plan(judged, [name], options, root)
+            marked.plan(judged, [name], options, root)
     path.write_bytes(content)
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
