@@ -181,6 +181,13 @@ def test_short_runs_are_normalized_by_longer_baselines_and_strange_ones_by_thems
         results.read([strange, without_tables(made.write(tmp_path / "again", tasks=tasks, optimizers=["mine"], steps=20_000))])
 
 
+def test_a_sweep_that_has_not_ended_is_no_score(tmp_path):
+    root = made.write(tmp_path / "mine", tasks=["TwoD_Bowl10"], optimizers=["adam_lr_-3.00"], steps=2000, evaluations=10)
+    (root / "normalizers.parquet").unlink()
+    with pytest.raises(StoreError, match="is a sweep that has not ended: .*taskset normalize"):
+        results.read([root])
+
+
 def test_a_directory_that_is_given_twice_is_refused(sweep, tmp_path):
     (tmp_path / "link").symlink_to(sweep)
     for again in (sweep, str(sweep), f"{sweep}/", sweep / ".." / sweep.name, tmp_path / "link"):

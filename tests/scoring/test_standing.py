@@ -97,6 +97,9 @@ def test_candidates(mine):
     assert text.as_json() == found.as_json() and text.names == found.names
     assert found.make(1, 10).learning_rate == found.trials[1]["learning_rate"]
     assert candidates.candidate("lion", {"learning_rate": 0.25}).make(0, 10).hparams(10)["learning_rate"] == 0.25
+    with pytest.raises(ConfigError, match="'adam_lr_-3.00' with other hyperparameters is not the package's .* --name"):
+        candidates.candidate("adam_lr_-3.00", {"beta1": 0.0})
+    assert candidates.candidate("adam_lr_-3.00", {"beta1": 0.0}, name="flat").names == ("flat",)
     functions = mine.with_name("functions.py")
     functions.write_text(
         "def init(params):\n    return {}\n\n\ndef update(grads, state, params, step, hparams):\n    return params, {}\n"

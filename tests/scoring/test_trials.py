@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import taskset
-from taskset import optimizers, registry
+from taskset import optimizers, plugins, registry
 from taskset.errors import ConfigError
 from taskset.scoring import candidates, one_optimizer, trial_runs
 
@@ -97,3 +97,32 @@ def test_a_factory_that_fails_is_one_line():
 
     with pytest.raises(ConfigError, match=r"optimizer 'broken' with .* can't be made: KeyError: 'lr' \(.*test_trials.py, line"):
         candidates.candidate(broken, {"rate": 0.1}).make(0, 10)
+
+
+BOTH = """
+import taskset
+
+
+@taskset.register_fixed("of_both")
+def of_both():
+    return "losg_tasks_family", taskset.get_config("TwoD_Bowl10")[0]
+
+
+def init(params):
+    return {}
+
+
+def update(grads, state, params, step, hparams):
+    return params, {}
+"""
+
+
+@pytest.mark.usefixtures("registered_here")
+def test_one_file_may_register_and_be_scored_also_after_an_edit(tmp_path):
+    file = tmp_path / "both.py"
+    file.write_text(BOTH)
+    plugins.load([str(file)])
+    before = candidates.candidate(str(file))
+    file.write_text(BOTH + "\n# edited\n")
+    after = candidates.candidate(str(file))
+    assert before.code != after.code and candidates.candidate(str(file)).code == after.code

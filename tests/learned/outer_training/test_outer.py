@@ -244,6 +244,12 @@ def test_weights_are_kept_on_the_way_and_tell_everything(tmp_path, pes_pool):
     made.train(4, keep_every=2)
     with pytest.raises(ConfigError, match="outer steps 3: .* has 4 already"):
         made.train(3)
+    for steps in (5.5, "5", -1):
+        with pytest.raises(ConfigError, match="outer steps .*: allowed is an integer of at least 0"):
+            made.train(steps)
+    for hours in (float("inf"), float("nan"), 0, "1"):
+        with pytest.raises(ConfigError, match="hours is .*: allowed is a finite number above 0"):
+            made.train_for(hours)
     assert sorted(path.name for path in tmp_path.glob("weights-*")) == ["weights-0000002.npz", "weights-0000004.npz"]
     kept = checkpoint.load(tmp_path / "weights-0000004.npz")
     assert kept.optimizer == "learnable_adam" and kept.meta["step"] == 4

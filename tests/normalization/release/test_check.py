@@ -14,6 +14,7 @@ from taskset.datasets.base import SPLITS
 from taskset.normalization import store
 from taskset.normalization.release.check import check
 from taskset.normalization.store import sums
+from tests.normalization import made_up_sweeps as made
 from tests.normalization.release.shipping import change_curves, curve_file, drop, put, resum
 
 
@@ -152,6 +153,16 @@ def test_columns_of_merged_tables_that_are_wrong_are_seen(few_tasks, copy, table
     found = check(copy)
     assert found and any(re.match(f"{place}.*{column} ", line) for line in found), found
     assert all(re.match("(sweeps|tasks).parquet: (none, )?quadratic_family", line) and "\n" not in line for line in found)
+
+
+def test_a_sweep_is_checked_against_its_options(few_tasks, tmp_path):
+    root = made.write(tmp_path)
+    assert check(root) == []
+    store.write_options(root, made.options(steps=999, seeds=[0, 1, 2, 3]))  # it may be about to be extended by a seed
+    assert any(re.search("made with steps 20, sweep.json has 999", line) for line in check(root))
+    assert not any("made with seeds" in line for line in check(root))
+    (root / "sweep.json").write_text('{"a": 1}')
+    assert any("sweep.json" in line for line in check(root))
 
 
 def test_a_core_second_too_many_is_seen(few_tasks, copy):

@@ -274,6 +274,17 @@ def test_runs_of_different_code_under_one_name_do_not_go_together_nor_after_a_me
         add([other], tmp_path / "out")
 
 
+@pytest.mark.parametrize("own", [{}, {"candidate adam_lr_-3.00": "candidate b"}])
+def test_scores_are_not_taken_for_the_packages_optimizers(few_tasks, tmp_path, own):
+    scored = {"candidate adam_lr_-3.00": "candidate a"}
+    one, other = (
+        made.write(tmp_path / f"{i}", made.TASKS[1:2], seeds=[i], optimizers=["adam_lr_-3.00"], own=code)
+        for i, code in enumerate((scored, own))
+    )
+    with pytest.raises(StoreError, match="adam_lr_-3.00 with different|different code or hyperparameters of candidate"):
+        ship.ship([one, other], tmp_path / "out")
+
+
 def test_hyperparameters_of_own_optimizers_outlive_a_merge(few_tasks, tmp_path):
     roots = [made.write(tmp_path / f"{i}", made.TASKS[1:2], seeds=[i], optimizers=["adam_lr_-3.00", "mine"]) for i in range(3)]
     for root, rate in zip(roots, (0.25, 0.25, 0.5)):

@@ -64,6 +64,34 @@ def test_a_file_under_the_name_of_another_task_is_not_read_twice(sweep, tmp_path
             taskset.load_curves(root=root, **asked)
 
 
+def test_directories_above_the_results_may_be_called_as_those_of_results_are(tmp_path):
+    root = made.write(tmp_path / "source=tfds" / "family=none" / "run", made.TASKS[1:2])
+    frame = store.load_curves(family="quadratic_family", source="none", root=root)
+    assert set(frame["source"].astype(str)) == {"none"} and set(frame["family"].astype(str)) == {"quadratic_family"}
+
+
+def test_a_curve_file_that_lies_elsewhere_is_named(tmp_path):
+    root = made.write(tmp_path, made.TASKS[1:2])
+    file = next(root.rglob("curves/*/*/*.parquet"))
+    for place in (root / "curves", root / "curves" / "source=none"):
+        shutil.copy(file, place / "copied.parquet")
+        with pytest.raises(StoreError, match="copied.parquet is no curve file: they lie in .*source=SOURCE/family=FAMILY"):
+            store.load_curves(root=root)
+        (place / "copied.parquet").unlink()
+
+
+def test_results_of_scores_have_no_tables(tmp_path):
+    root = made.write(tmp_path, made.TASKS[1:2])
+    (root / "tasks.parquet").unlink()
+    with pytest.raises(StoreError, match="no tasks.parquet: make it with `python -m taskset normalize DIR`"):
+        store.load_tasks(root)
+    store.write_options(root, {**made.options(), "code": "of mine", "hyperparameters": [{}]})
+    with pytest.raises(StoreError, match="no tasks.parquet: it has results of `score` or `evaluate`.* report DIR"):
+        store.load_tasks(root)
+    with pytest.raises(StoreError, match="normalized by baselines: give a sweep's --out"):
+        tables.write_tables(root)
+
+
 def test_what_can_be_asked_for(sweep):
     frame = taskset.load_curves(task=("TwoD_Bowl10",), columns=("seconds", "task"), horizon=np.int64(20), root=sweep)
     assert list(frame) == ["seconds", "task"] and len(frame) == 30

@@ -301,6 +301,21 @@ def test_what_dead_processes_left_at_the_root_is_deleted_when_it_is_old(tmp_path
     assert not old.exists() and new.exists()
 
 
+@pytest.mark.parametrize("task", ["options", "tables", "+options"])
+def test_a_task_may_have_the_name_of_work(tmp_path, task):
+    entered = []
+
+    def settle():
+        with resume.settling(tmp_path):
+            entered.append(True)
+
+    with claims.claim(tmp_path, task) as mine:
+        thread = threading.Thread(target=settle, daemon=True)
+        thread.start()
+        thread.join(5)
+        assert mine and entered
+
+
 def test_a_turn_is_waited_for(tmp_path):
     order = []
 
