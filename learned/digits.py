@@ -1,89 +1,22 @@
 """Digits of 8x8 pixels and small MLPs on them: the quickest task on which a learned optimizer shows something.
 
-The images are those of mnist (or of its synthetic stand-in): two rows and columns cut off each side, then means of 3x3 pixels.
+The images are those of mnist (or of its synthetic stand-in): two rows and columns cut off each side, then means of 3x3 pixels
+(`learned.small_images`).
 Only building a task imports TensorFlow.
 """
 
 from __future__ import annotations
 
-import functools
-from dataclasses import dataclass
-from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from taskset.datasets.base import EpochOrder
-from taskset.datasets.images import ImageData
+from learned.small_images import SIDE, SIZES, TinyImages
 from taskset.registry import Facts, register_builder, register_facts, register_fixed, register_schema
 from taskset.samplers import shapes
 
 if TYPE_CHECKING:
     from taskset.tasks.base import Model
 
-SIZES = {"train": 1000, "valid_inner": 300, "valid_outer": 300, "test": 500}
 FAMILY = "digits_mlp"
-
-
-@dataclass(frozen=True)
-class DigitsData:
-    """The first images of each split of mnist, as few as SIZES says (`taskset.datasets.base.DataSpec`).
-
-    Prepared batches: "image" float32 [batch, 8, 8, 1] in [0, 1], "label" int32 [batch].
-    """
-
-    batch_size: int
-
-    needs_source = True
-    num_classes = 10
-    image_shape = (8, 8, 1)
-
-    @property
-    def batch(self) -> dict[str, tuple[tuple[int, ...], str]]:
-        """{name: (shape, dtype)} of a prepared batch."""
-        return {"image": ((self.batch_size, *self.image_shape), "float32"), "label": ((self.batch_size,), "int32")}
-
-    def check(self, source: str, data_dir: str | PathLike[str] | None = None) -> None:
-        """Raise `DataNotPrepared` where mnist is not there."""
-        ImageData("mnist", self.batch_size).check(source, data_dir)
-
-    def open(self, source: str, data_dir: str | PathLike[str] | None = None) -> DigitBatches:
-        """Make the arrays from mnist of that source."""
-        return DigitBatches(self.batch_size, *_arrays(source, None if data_dir is None else str(data_dir)))
-
-    def prepare(self, raw: dict[str, Any], key: Any) -> dict[str, Any]:
-        """The raw batch itself."""
-        return dict(raw)
-
-
-class DigitBatches:
-    """The opened data (`taskset.datasets.base.RawBatches`)."""
-
-    def __init__(self, batch_size: int, images: dict[str, np.ndarray], labels: dict[str, np.ndarray], origin: Any) -> None:
-        self.images, self.labels, self.origin = images, labels, origin
-        self._orders = {split: EpochOrder(range(size), batch_size) for split, size in SIZES.items()}
-
-    def __call__(self, split: str, seed: int, start: int, count: int) -> dict[str, np.ndarray]:
-        rows = self._orders[split](seed, split, start, count)
-        return {"image": self.images[split][rows], "label": self.labels[split][rows]}
-
-
-@functools.lru_cache(maxsize=2)
-def _arrays(source, data_dir):
-    whole = ImageData("mnist", 1).open(source, data_dir)
-    images, labels = {}, {}
-    for split, size in SIZES.items():
-        cut = whole.cuts[split]
-        rows = slice(cut.rows.start, cut.rows.start + size)
-        images[split], labels[split] = shrink(whole.images[cut.stored][rows]), whole.labels[cut.stored][rows].astype(np.int32)
-    return images, labels, whole.origin
-
-
-def shrink(images: np.ndarray) -> np.ndarray:
-    """uint8 [n, 28, 28, 1] -> float32 [n, 8, 8, 1] in [0, 1]."""
-    inside = images[:, 2:26, 2:26].astype(np.float32) / 255
-    return inside.reshape(-1, 8, 3, 8, 3, 1).mean(axis=(2, 4))
-
 
 register_schema(
     FAMILY,
@@ -102,12 +35,12 @@ register_schema(
 @register_facts(FAMILY)
 def facts(config: dict[str, Any]) -> Facts:
     """The data and parameter shapes of a config."""
-    data = DigitsData(config["bs"])
-    return Facts(data, shapes.mlp("mlp", 64, [*config["layer_sizes"], data.num_classes]))
+    data = TinyImages("mnist", config["bs"])
+    return Facts(data, shapes.mlp("mlp", SIDE**2, [*config["layer_sizes"], data.num_classes]))
 
 
 @register_builder(FAMILY)
-def build(config: dict[str, Any], data: DigitsData) -> Model:
+def build(config: dict[str, Any], data: TinyImages) -> Model:
     """Flatten; an MLP of ReLUs with `layer_sizes` and a linear layer to the ten classes; cross-entropy in nats."""
     import sonnet as snt
 

@@ -3,25 +3,15 @@
 Outer training follows the number of its steps, and these are the cheapest tasks that are still trainings of networks on data.
 Tasks of a family differ in their data, batches and starts; those of one batch size have one program
 (`learned.unrolling.sharing`). No TensorFlow here.
-
-The images are gray, cut to a multiple of 8 pixels in the middle and averaged over squares; the label is the set's, modulo 10.
 """
 
 from __future__ import annotations
 
-import functools
 import itertools
-import os
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from learned.digits import SIZES
-from learned.types import Arrays
-from taskset.datasets.base import BatchShapes, DataSpec, EpochOrder, RawBatch
-from taskset.datasets.images import ImageData
+from learned.small_images import CLASSES, SETS, SIDE, SIZES, TinyImages
+from taskset.datasets.base import DataSpec
 from taskset.registry import Config, Facts, register_builder, register_facts, register_fixed, register_schema
 from taskset.samplers import shapes
 
@@ -29,14 +19,8 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
     from learned.unrolling.sharing import SharedModel
-    from taskset.datasets.prepared import Directory
-    from taskset.random.stateless import Key
 
-SETS = (
-    "mnist", "fashion_mnist", "cifar10", "cifar100", "food101_32x32", "coil100_32x32", "deep_weeds_32x32", "sun397_32x32",
-    "colorectal_histology_32x32", "imagenet_resized/16x16",
-)  # fmt: skip
-SIDE, CLASSES, HIDDEN = 8, 10, 32
+HIDDEN = 32
 CHANNELS = (8, 16)  # of the two convolutions
 BATCHES, STARTS = (32, 128), (0.3, 1.0, 3.0)  # of the tasks with names; STARTS: the scale of the first weights
 SCHEMA = {
@@ -49,71 +33,6 @@ SCHEMA = {
     "required": ["dataset", "bs", "start_scale"],
     "additionalProperties": False,
 }
-
-
-@dataclass(frozen=True)
-class TinyImages:
-    """The first images of each split of a set, as few as `learned.digits.SIZES` says (`taskset.datasets.base.DataSpec`).
-
-    Prepared batches: "image" float32 [batch, 8, 8, 1] in [0, 1], "label" int32 [batch], 0 .. 9.
-    """
-
-    name: str
-    batch_size: int
-
-    needs_source = True
-    num_classes = CLASSES
-    image_shape = (SIDE, SIDE, 1)
-
-    @property
-    def batch(self) -> BatchShapes:
-        """{name: (shape, dtype)} of a prepared batch."""
-        return {"image": ((self.batch_size, *self.image_shape), "float32"), "label": ((self.batch_size,), "int32")}
-
-    def check(self, source: str, data_dir: Directory | None = None) -> None:
-        """Raise `DataNotPrepared` where the set is not there."""
-        ImageData(self.name, 1).check(source, data_dir)
-
-    def open(self, source: str, data_dir: Directory | None = None) -> TinyBatches:
-        """Make the arrays from the set of that source."""
-        return TinyBatches(self.batch_size, *_arrays(self.name, source, None if data_dir is None else os.fspath(data_dir)))
-
-    def prepare(self, raw: Mapping[str, tf.Tensor], key: Key) -> dict[str, tf.Tensor]:
-        """The raw batch itself."""
-        return dict(raw)
-
-
-class TinyBatches:
-    """The opened data (`taskset.datasets.base.RawBatches`)."""
-
-    def __init__(self, batch_size: int, images: Arrays, labels: Arrays, origin: dict[str, Any]) -> None:
-        self.images, self.labels, self.origin = images, labels, origin
-        self._orders = {split: EpochOrder(range(len(rows)), batch_size) for split, rows in labels.items()}
-
-    def __call__(self, split: str, seed: int, start: int, count: int) -> RawBatch:
-        rows = self._orders[split](seed, split, start, count)
-        return {"image": self.images[split][rows], "label": self.labels[split][rows]}
-
-
-@functools.lru_cache(maxsize=len(SETS))
-def _arrays(name, source, data_dir):
-    whole = ImageData(name, 1).open(source, data_dir)
-    images, labels = {}, {}
-    for split, size in SIZES.items():
-        cut = whole.cuts[split]
-        rows = slice(cut.rows.start, cut.rows.start + size)
-        images[split] = shrink(whole.images[cut.stored][rows])
-        labels[split] = (whole.labels[cut.stored][rows] % CLASSES).astype(np.int32)
-    return images, labels, whole.origin
-
-
-def shrink(images: np.ndarray) -> np.ndarray:
-    """uint8 [n, height, width, channels] -> float32 [n, 8, 8, 1] in [0, 1]."""
-    height, width = (SIDE * (n // SIDE) for n in images.shape[1:3])
-    top, left = (images.shape[1] - height) // 2, (images.shape[2] - width) // 2
-    inside = images[:, top : top + height, left : left + width].astype(np.float32) / 255
-    squares = inside.mean(axis=3).reshape(-1, SIDE, height // SIDE, SIDE, width // SIDE)
-    return squares.mean(axis=(2, 4))[..., None]
 
 
 def _facts(config, outputs):

@@ -30,7 +30,7 @@ LAYERS = (
     ("taskset.normalization",),
     ("taskset.scoring",),
     ("taskset.cli", "taskset.__main__"),
-    ("learned.digits", "learned.registry", "learned.types"),
+    ("learned.digits", "learned.registry", "learned.small_images", "learned.types"),
     ("learned.optimizers",),
     ("learned.suite_files", "learned.tiny", "learned.tiny_quadratics", "learned.tiny_text", "learned.unrolling"),
     ("learned.estimators",),

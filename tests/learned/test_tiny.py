@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from learned import estimators, optimizers, tiny
+from learned import estimators, optimizers, small_images, tiny
 from learned.estimators import base
 from learned.outer_training import objectives
 from learned.outer_training.options import Options
@@ -102,7 +102,7 @@ def test_the_tasks_have_names_and_are_what_they_say():
 
 def test_shrinking():
     images = np.arange(2 * 17 * 16 * 3).reshape(2, 17, 16, 3) % 251
-    found = tiny.shrink(images.astype(np.uint8))
+    found = small_images.shrink(images.astype(np.uint8))
     assert found.shape == (2, 8, 8, 1)
     assert found[1, 2, 3, 0] == pytest.approx(images[1, 4:6, 6:8].mean() / 255, rel=1e-5)
 

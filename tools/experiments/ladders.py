@@ -59,7 +59,7 @@ def task(config):
     import sonnet as snt
     import tensorflow as tf
 
-    from learned.tiny import CLASSES, TinyImages
+    from learned.small_images import CLASSES, TinyImages
     from taskset.random import stateless
     from taskset.tasks import initializers
     from taskset.tasks.base import Model, Task
