@@ -106,7 +106,7 @@ def module_of(path: Path, text: bytes) -> ModuleType:
     """The module of a file with this text, loaded once: `--import` and what is scored may be one file.
 
     Another text is loaded anew under the same name, and may register again what it registered before. A file that can't be
-    imported leaves no module.
+    imported leaves what was there before.
     """
     name = f"taskset_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
     before = sys.modules.get(name)

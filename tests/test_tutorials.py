@@ -145,7 +145,7 @@ def test_read_baselines(run):
     assert set(names["curves"]) == {"task", "seed", "step", "train"} and len(names["tables"]) == 4
     assert left_out <= {"polars", "duckdb"}
     if "means" in names:
-        assert names["means"]["train"].is_sorted() and "adam_lr_-3.00" in set(names["medians"]["optimizer"])
+        assert names["means"]["train"].is_sorted() and "adam_lr_-3.00" in set(names["means"]["optimizer"])
     if "shares" in names:
         assert "quadratic_family" in {family for family, *_ in names["shares"]} and all(0 <= s <= 1 for *_, s in names["shares"])
     skip_if(left_out)

@@ -91,7 +91,7 @@ class Clock:
         return [(phase, step, seconds) for phase, step, seconds in self.progress["kept"]]
 
     def over(self, step: int) -> bool:
-        """Whether the time of the phase is spent, at an outer step; a phase has at least one."""
+        """Whether the time of the phase is spent, at an outer step; a phase after the start has at least one."""
         begun = self.progress["kept"][-1][1] if self.progress["kept"] else -1
         return step > begun and self.progress["seconds"] >= self.phase * self.budget / self.recipe.phases
 

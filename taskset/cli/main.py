@@ -15,6 +15,7 @@ import typer
 from taskset.cli import data, report, score, suite, sweeps, tasks
 from taskset.cli.options import err
 from taskset.errors import OutdatedBaselines, TasksetError
+from taskset.execution.runtime import expect_retracing
 from taskset.version import __version__
 
 __all__ = ["Version", "app", "is_script", "main"]  # `python -m learned` has these, too
@@ -65,6 +66,7 @@ _UsageError = cast("type[typer.BadParameter]", next(c for c in typer.BadParamete
 def main(commands: typer.Typer = app, name: str = "python -m taskset") -> None:
     """Run a command line and exit with its status: 1 if a part of the work failed, 2 for a user's error, 130 if interrupted."""
     script = name.removeprefix("python -m ")
+    expect_retracing()
     try:
         with _notes():
             status = commands(standalone_mode=False, prog_name=script if is_script(script) else name)

@@ -138,6 +138,9 @@ def start_tensorflow(threads: int | None = None) -> None:
         return
     with _silent_stderr():
         tf.zeros([])
-    # Losses of several seeds, and trials, are traced one after the other on purpose.
-    logging.getLogger("tensorflow").addFilter(lambda record: "triggered tf.function retracing" not in record.getMessage())
     gc.freeze()  # else the collector walks TensorFlow's million objects, a tenth of the time of a tiny task's steps
+
+
+def expect_retracing() -> None:
+    """Leave out TensorFlow's advice on functions that are traced again: a command traces those of each task and trial on purpose."""
+    logging.getLogger("tensorflow").addFilter(lambda record: "triggered tf.function retracing" not in record.getMessage())

@@ -82,7 +82,8 @@ def make(
     names = catalogue.match_tasks(patterns)
     check_source(source)
     normalizers, left_out = normalizers_of(baselines, baselines_version)
-    if asked := {(task, made_by) for task, made_by in left_out if task in set(names)}:
+    wanted = set(names)
+    if asked := {(task, made_by) for task, made_by in left_out if task in wanted}:
         warn_left_out("normalizers", asked, stacklevel=3)
     found = scales(normalizers, source, horizon)
     rows = load_tasks(baselines)

@@ -22,7 +22,7 @@ from typing import Any
 
 from taskset.errors import TasksetError
 from taskset.execution.memory import PRIVATE_MIB, private_mib
-from taskset.execution.runtime import start_tensorflow
+from taskset.execution.runtime import expect_retracing, start_tensorflow
 from taskset.normalization.sweep.waiting import Waiting
 
 RECYCLE = 40  # tasks a worker does at most before a fresh one takes over: each leaves some MB behind, freed or not
@@ -57,6 +57,7 @@ def _work(pipe: Connection, function: Callable[..., Any], arguments: Sequence[An
     """The body of a worker: jobs come in through the pipe, (kind, value) messages go out."""
     end_with_parent(parent)
     start_tensorflow(threads=1)
+    expect_retracing()
     last = 0.0
 
     def report(share):

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 import torch
 
+from taskset.execution.runtime import keep_triton_out
 from taskset.random import seeds
 from taskset.tasks.elsewhere.vector import RawTensors, ValueAndGradients, VectorTask, bases
 
@@ -27,6 +28,7 @@ class TorchTask(torch.nn.Module):
 
     def __init__(self, task: Task, seed: int) -> None:
         super().__init__()
+        keep_triton_out()
         self.task, self.seed, self.step = task, seeds.check(seed), 0
         self._looks: dict[str, int] = {}  # number of the last batch of each other split
         self._vectors = VectorTask(task)
