@@ -142,5 +142,5 @@ def start_tensorflow(threads: int | None = None) -> None:
 
 
 def expect_retracing() -> None:
-    """Leave out TensorFlow's advice on functions that are traced again: a command traces those of each task and trial on purpose."""
+    """Leave out TensorFlow's advice on functions that are traced again: commands trace those of each task on purpose."""
     logging.getLogger("tensorflow").addFilter(lambda record: "triggered tf.function retracing" not in record.getMessage())
