@@ -207,12 +207,13 @@ def measured(squares, params, state, t):
         s^2 = mean p^2 + .01 a + 1e-16,    a = mean of all p^2, or `usual` where that is below 1e-10 `usual`
 
     The second term moves tensors, and whole models, that start at 0. Parameters that are merely small keep their own size: steps
-    are relative to it. squares: the means of g^2, p^2, g m and m^2 over the tensors
-    [4, tensors], m before the step; t: steps with this one.
+    are relative to it. squares: the means of g^2, p^2, g m and m^2 over the tensors [4, tensors], m before the step; t: steps
+    with this one.
     """
     counts = sizes(params)
     of_all = tf.matmul(squares[1:2], tf.constant(np.array(counts)[:, None] / sum(counts), squares.dtype))[0]
-    of_all = tf.where(of_all < NOTHING * usual(params), tf.constant(usual(params), of_all.dtype), of_all)
+    at_start = tf.constant(usual(params), of_all.dtype)
+    of_all = tf.where(of_all < NOTHING * at_start, at_start, of_all)
     s_square = squares[1] + SHARED**2 * of_all + 1e-16
     square = averages(state["square"], squares[0], V_DECAYS)
     cosine = squares[2] * inverse_root(squares[0]) * inverse_root(squares[3])

@@ -55,9 +55,9 @@ def open_trainer(
     """
     if isinstance(suite, (str, Path)):
         suite = named_suites.find(suite)
-    if not isinstance(suite, Suite) or not isinstance(options, Options):
-        wrong = suite if not isinstance(suite, Suite) else options
-        raise ConfigError(f"{shown(wrong)}: a training takes a suite (its name, its file, a Suite) and learned.Options")
+    for given, kind in ((suite, Suite), (options, Options)):
+        if not isinstance(given, kind):
+            raise ConfigError(f"{shown(given)}: a training takes a suite (its name, its file, a Suite) and learned.Options")
     for name, value in (("workers", 1 if workers is None else workers), ("memory", memory)):
         if type(value) is not int or value < 1:
             raise ConfigError(f"{name} is {shown(value)}: allowed is an integer of at least 1")

@@ -143,4 +143,8 @@ def start_tensorflow(threads: int | None = None) -> None:
 
 def expect_retracing() -> None:
     """Leave out TensorFlow's advice on functions that are traced again: commands trace those of each task on purpose."""
-    logging.getLogger("tensorflow").addFilter(lambda record: "triggered tf.function retracing" not in record.getMessage())
+    logging.getLogger("tensorflow").addFilter(_is_no_advice)  # once, however often it is called
+
+
+def _is_no_advice(record: logging.LogRecord) -> bool:
+    return "triggered tf.function retracing" not in record.getMessage()

@@ -17,7 +17,7 @@ from taskset.normalization import store
 from taskset.normalization.release import check_tables, collect, merged_tables
 from taskset.normalization.release.collect import Curves
 from taskset.normalization.store import packing, sums
-from taskset.normalization.sweep.resume import RUNS
+from taskset.normalization.sweep.resume import RUNS, is_part
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,8 +106,7 @@ def _options_problems(root: Path, readable: list[Curves]) -> list[str]:
     for curves in readable:
         for key, value in curves.options.items():
             whole = options.get(key)
-            a_part = key in RUNS and isinstance(whole, list) and {*value} <= {*whole}
-            if value != whole and not a_part:
+            if value != whole and not (key in RUNS and is_part(value, whole)):
                 place = curves.path.relative_to(root)
                 found.append(f"{place}: made with {key} {shown(value)}, sweep.json has {shown(whole)}")
     return found

@@ -218,11 +218,8 @@ def one_code(found: Iterable[Curves]) -> None:
         for what, code in described.own_code(curves.path, curves.metadata).items():
             other, there = first.setdefault(what, (code, curves.path))
             if code_digest.differs(other, code):
-                again = (
-                    "score one of the two again with --name"
-                    if what.startswith("candidate ")
-                    else ("register one of the two under another name")
-                )
+                scored = what.startswith("candidate ")
+                again = "score one of the two again with --name" if scored else "register one of the two under another name"
                 raise StoreError(
                     f"{there} and {curves.path} were made with different code or hyperparameters of {what}: pass one of them, or "
                     f"{again}"

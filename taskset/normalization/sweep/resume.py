@@ -96,7 +96,7 @@ def check_finished(file: TaskFile, metadata: dict[str, str], options: dict[str, 
     if "options" in metadata:
         there = described.options(path, metadata)
         for key in sorted({*there, *options}):
-            if there.get(key) != options.get(key) and not (key in RUNS and _part(there.get(key), options.get(key))):
+            if there.get(key) != options.get(key) and not (key in RUNS and is_part(there.get(key), options.get(key))):
                 raise StoreError(f"{path} was made with {key} {shown(there.get(key))}, not {shown(options.get(key))}: {WAY_OUT}")
         return there == options or all(len(there[key]) == len(options[key]) for key in RUNS)
     return True
@@ -114,10 +114,11 @@ def _contains(there: dict[str, Any], options: dict[str, Any]) -> bool:
     """Whether `options` are those of `there`, or with fewer of their optimizers and seeds."""
     if {*there} != {*options}:
         return False
-    return all(there[key] == options[key] or (key in RUNS and _part(options[key], there[key])) for key in options)
+    return all(there[key] == options[key] or (key in RUNS and is_part(options[key], there[key])) for key in options)
 
 
-def _part(some: Any, all_of_them: Any) -> bool:
+def is_part(some: Any, all_of_them: Any) -> bool:
+    """Whether the values of one of RUNS are among those of a directory: JSON lists, from files that may hold anything."""
     return isinstance(some, list) and isinstance(all_of_them, list) and {*map(repr, some)} <= {*map(repr, all_of_them)}
 
 

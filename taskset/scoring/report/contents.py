@@ -207,9 +207,6 @@ def _sets(names: Sequence[str], there: np.ndarray) -> list[dict[str, Any]]:
 def _rivals(names: Sequence[str], members: Sequence[int]) -> list[dict[str, Any]]:
     """The rows of `taskset.scoring.rivals`; members by their places."""
     place = {names[i]: i for i in members}
-    found = [
-        rule
-        for family, of in _families([names[i] for i in members]).items()
-        for rule in rivals.rules(family, [names[members[i]] for i in of])
-    ]
+    there = list(place)
+    found = [rule for family, of in _families(there).items() for rule in rivals.rules(family, [there[i] for i in of])]
     return [{"title": r.title, "trials": r.trials, "members": [place[name] for name in r.members], "by": r.by} for r in found]

@@ -61,11 +61,11 @@ def read(roots: Sequence[str | Path], view: str = "end") -> Results:
 
     run_scores.view(view)  # a misspelt one is reported before anything is read
     _check_once(roots)
+    _check_ended(roots)
     given: list[str | Path | None] = list(roots) or [None]
     beside = any(not scales.has_normalizers(root) for root in given)
     reader = _Reader(scales.known_normalizers([*given, None] if beside else given), view)
     for root in given:
-        _check_ended(root)
         reader.add(root)
     if beside:
         with warnings.catch_warnings():
@@ -88,12 +88,13 @@ def read(roots: Sequence[str | Path], view: str = "end") -> Results:
     return Results(settings, runs, curves, numbered(normalizers), view, notes)
 
 
-def _check_ended(root: str | Path | None) -> None:
+def _check_ended(roots: Sequence[str | Path]) -> None:
     """Raise `StoreError` for a sweep without tables: it would be taken for a score, and stand beside its own optimizers."""
-    if not scales.has_normalizers(root) and (Path(str(root)) / "sweep.json").exists() and not store.is_judged(str(root)):
-        raise StoreError(
-            f"{root} is a sweep that has not ended: end it, or make its tables by `python -m taskset normalize {root}`"
-        )
+    for root in roots:
+        if not scales.has_normalizers(root) and Path(root, "sweep.json").exists() and not store.is_judged(root):
+            raise StoreError(
+                f"{root} is a sweep that has not ended: end it, or make its tables by `python -m taskset normalize {root}`"
+            )
 
 
 def _check_once(roots: Sequence[str | Path]) -> None:
