@@ -1,32 +1,15 @@
 """The command line: `python -m learned suite | train | evaluate | choose | compare | export | pretrained | recipe`.
 
-Each command is a thin layer over the function it names. Errors that a user can mend are one line on stderr and exit status 2.
+Each command is a thin layer over the function it names, in the file of its group. Errors that a user can mend are one line on
+stderr and exit status 2.
 """
 
-import contextlib
-import math
-import textwrap
-from pathlib import Path
-from typing import Annotated
-
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-import learned
-from learned.cli import evaluation, recipe
-from learned.deploy import pretrained
-from learned.outer_training import checkpoint
-from learned.outer_training.estimator_cache import MEMORY_MIB
-from learned.outer_training.options import AUGMENTATIONS, DIFFERENCES, Options
-from taskset import plugins
+from learned.cli import evaluation, recipe, training, weights
 from taskset.cli import suite
 from taskset.cli.main import Version, is_script
 from taskset.cli.main import main as run
-from taskset.cli.options import Address, Baselines, DataDir, EngineName, Modules, err, out
-from taskset.errors import ConfigError
-from taskset.execution.runtime import start_tensorflow, use_threads
-from taskset.normalization.sweep import engines
-from taskset.scoring import named_suites, suites
 
 app = typer.Typer(
     add_completion=is_script("learned"),
@@ -35,227 +18,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Learned optimizers: train them on suites of tasks, judge them, use them elsewhere.",
 )
-DEFAULT = Options("mlp")
-DEVICES = {"mirrored": "gpu", "tpu": "tpu"}  # of a strategy given without a device
-
-
-def main() -> None:
-    """Run the command line; the process's exit status says how it went."""
-    run(app, "python -m learned")
-
-
-@app.callback()
-def callback(version: Version = False) -> None:
-    """Learned optimizers: train them on suites of tasks, judge them, use them elsewhere."""
-
-
-@app.command()
-def train(
-    tasks: Annotated[str, typer.Option(help="Suite file, or the name of a suite (`python -m learned suite --list`).")],
-    output: Annotated[
-        Path, typer.Option("--out", help="Directory for checkpoints and log; a training that is there is resumed.")
-    ],
-    outer_steps: Annotated[
-        int | None, typer.Option(min=1, help="Total number of outer steps; give either these or --hours.", show_default=False)
-    ] = None,
-    hours: Annotated[
-        float | None, typer.Option(help="Total hours of training, instead of steps: not reproducible.", show_default=False)
-    ] = None,
-    optimizer: Annotated[
-        str, typer.Option(help="Learned optimizer to train, such as anchored or mlp; an unknown name is answered by all names.")
-    ] = DEFAULT.optimizer,
-    estimator: Annotated[
-        str, typer.Option(help="Outer-gradient estimator, such as pes; an unknown name is answered by all names.")
-    ] = DEFAULT.estimator,
-    objective: Annotated[str, typer.Option(help="Loss to train for: train, valid or noise.")] = DEFAULT.objective,
-    lengths: Annotated[
-        str, typer.Option(help="Lengths of episodes: 100, linear:FIRST:LAST:OVER or log_uniform:LOW:HIGH.")
-    ] = DEFAULT.lengths,
-    pairs: Annotated[int, typer.Option(help="Antithetic pairs per estimate.")] = DEFAULT.pairs,
-    steps: Annotated[int, typer.Option("--truncation", "--steps", help="Inner steps of a truncation.")] = DEFAULT.steps,
-    sigma: Annotated[float, typer.Option(help="Standard deviation of the perturbations.")] = DEFAULT.sigma,
-    differences: Annotated[
-        str, typer.Option(help=f"How a pair's difference of losses counts: {', '.join(DIFFERENCES)}.")
-    ] = DEFAULT.differences,
-    first_lengths: Annotated[
-        str, typer.Option(help="Whether pairs end their first episodes together, or spread over their length.")
-    ] = DEFAULT.first_lengths,
-    late_restarts: Annotated[
-        float, typer.Option(help="Probability that an episode is resumed at its end, with a longer length.")
-    ] = DEFAULT.late_restarts,
-    slots: Annotated[int, typer.Option(help="Tasks that are in training at a time.")] = DEFAULT.slots,
-    tasks_per_step: Annotated[
-        int, typer.Option(help="Tasks that an outer step averages over, of those in training.")
-    ] = DEFAULT.tasks_per_step,
-    episodes: Annotated[
-        int, typer.Option(help="Episodes that every pair ends before another task takes the place of its task.")
-    ] = DEFAULT.episodes,
-    groups: Annotated[
-        int, typer.Option(help="Programs that compute the pairs of a task; with as many workers, all have the same work.")
-    ] = DEFAULT.groups,
-    family_weight: Annotated[
-        list[str] | None, typer.Option(help="FAMILY=WEIGHT: how often tasks of a family are drawn; default 1.")
-    ] = None,
-    cost_power: Annotated[
-        float, typer.Option(help="Tasks are drawn in proportion to their cost to minus this power; 1: equal time for each.")
-    ] = DEFAULT.cost_power,
-    learning_rate: Annotated[float, typer.Option(help="Learning rate of the outer AdamW.")] = DEFAULT.learning_rate,
-    warm_up: Annotated[int, typer.Option(help="Outer steps over which the learning rate grows to its value.")] = DEFAULT.warm_up,
-    schedule: Annotated[
-        str, typer.Option(help="Learning rate after the warm-up: constant, or a cosine down to a tenth.")
-    ] = DEFAULT.schedule,
-    schedule_steps: Annotated[
-        int | None, typer.Option(min=1, help="Last outer step of the cosine; default: --outer-steps.", show_default=False)
-    ] = None,
-    weight_decay: Annotated[float, typer.Option(help="Decoupled weight decay of AdamW.")] = DEFAULT.weight_decay,
-    clip: Annotated[float, typer.Option(help="Largest value of what --clipping bounds.")] = DEFAULT.clip,
-    clipping: Annotated[
-        str, typer.Option(help="What is bounded: the entries of the outer gradient, or its norm.")
-    ] = DEFAULT.clipping,
-    trained: Annotated[
-        list[str] | None, typer.Option("--train", metavar="GLOB", help="Weights to train, such as controller/*; default: all.")
-    ] = None,
-    start: Annotated[
-        str | None,
-        typer.Option(
-            "--from", metavar="CHECKPOINT", help="Weights to start from: a file, or a name of `python -m learned pretrained`."
-        ),
-    ] = None,
-    augment: Annotated[
-        str, typer.Option(help=f"Rescaling of each episode's parameters: {', '.join(AUGMENTATIONS)}.")
-    ] = DEFAULT.augment,
-    seed: Annotated[int, typer.Option(help="Seed of every random draw.")] = DEFAULT.seed,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="Worker processes; the weights are the same for any number. Default: 1, of a cluster one per core or slot.",
-            show_default=False,
-        ),
-    ] = None,
-    engine: EngineName = "local",
-    address: Address = None,
-    memory: Annotated[
-        int,
-        typer.Option(
-            help="MiB that a process may have for itself; above it, compiled programs are dropped and rebuilt when needed."
-        ),
-    ] = MEMORY_MIB,
-    save_every: Annotated[int, typer.Option(min=1, help="Outer steps between checkpoints.")] = 50,
-    keep_every: Annotated[
-        int | None, typer.Option(min=1, help="Outer steps between weights that are kept; default: none are.", show_default=False)
-    ] = None,
-    unmeasured: Annotated[
-        str,
-        typer.Option(
-            help="What to do with tasks that have no normalizer: refuse, or measure them first (Adam's sweep, in OUT/baselines)."
-        ),
-    ] = "refuse",
-    baselines: Baselines = None,
-    device: Annotated[
-        str | None, typer.Option(help="Device: cpu, gpu, gpu:1, tpu, or several, gpu:0,gpu:1.", show_default="this process's CPU")
-    ] = None,
-    strategy: Annotated[
-        str | None, typer.Option(help="Distribution strategy: one, mirrored (over several devices) or tpu.", show_default="one")
-    ] = None,
-    data_dir: DataDir = None,
-    modules: Modules = None,
-) -> None:
-    """Train a learned optimizer. If interrupted, run the same command again to resume from the last checkpoint."""
-    use_threads(1)  # before a user's module starts TensorFlow
-    plugins.load(modules or [])
-    if (outer_steps is None) == (hours is None) or (hours is not None and not 0 < hours < math.inf):
-        raise ConfigError(
-            f"outer steps {outer_steps}, hours {hours}: allowed is one of both, above 0; give --outer-steps or --hours"
-        )
-    planned = (schedule_steps or outer_steps or 0) if schedule == "cosine" else (schedule_steps or 0)
-    weights = None
-    if start:
-        start_tensorflow(threads=1)
-        from learned import optimizers
-        from learned.outer_training import phases
-        from learned.outer_training import trainer as outer
-
-        begin = pretrained.find(start)
-        weights = phases.read(begin, optimizers.get(optimizer))
-        if not (output / outer.LATEST).exists() and phases.repeats(begin, seed):
-            err.print(
-                f"{start} was trained with seed {seed}, whose draws come again: give another --seed for new ones", markup=False
-            )
-    options = Options(
-        optimizer, estimator=estimator, objective=objective, seed=seed, pairs=pairs, steps=steps, sigma=sigma,
-        differences=differences, first_lengths=first_lengths, lengths=lengths, late_restarts=late_restarts,
-        slots=slots, tasks_per_step=tasks_per_step, episodes=episodes, groups=groups,
-        family_weights=_weights(family_weight or []), cost_power=cost_power,
-        learning_rate=learning_rate, warm_up=warm_up, weight_decay=weight_decay, schedule=schedule, schedule_steps=planned,
-        clip=clip, clipping=clipping, augment=augment,
-        trained=list(trained or ["*"]), start=checkpoint.digest(weights) if weights else "",
-    )  # fmt: skip
-    chosen = named_suites.find(tasks, baselines)
-    options.check(chosen)
-    start_tensorflow(threads=1)
-    from learned.outer_training import session
-
-    spread = _strategy(strategy, device, workers, pairs // groups)
-    with contextlib.ExitStack() as stack:
-        opened = stack.enter_context(engines.opened(engine, address))
-        chosen = _measured(chosen, unmeasured, output / "baselines", data_dir, workers, modules or [], opened)
-        trainer = stack.enter_context(
-            session.open_trainer(
-                chosen,
-                options,
-                output,
-                workers=workers,
-                data_dir=data_dir,
-                modules=modules or [],
-                memory=memory,
-                strategy=spread,
-                start=weights,
-                engine=opened,
-            )
-        )
-        if outer_steps is not None:
-            trainer.reached(outer_steps)  # more steps than asked for are refused before anything is printed
-        out.print(
-            f"{optimizer} ({trainer.layout.size:,} weights) by {estimator} on {len(chosen.of_split('train'))} tasks of "
-            f"{chosen.name}, objective {objective}; outer step {trainer.step} of {outer_steps or f'{hours} hours'}",
-            markup=False,
-        )
-        with _progress(trainer.step, outer_steps) as report:
-            if outer_steps is not None:
-                trainer.train(outer_steps, save_every, keep_every, report)
-            elif hours is not None:
-                trainer.train_for(hours, save_every, keep_every, report)
-    out.print(f"{output / 'checkpoint.npz'}: outer step {trainer.step}", markup=False)
-
-
-@app.command("export")
-def export_command(
-    path: Annotated[
-        Path, typer.Argument(metavar="CHECKPOINT", help="Checkpoint file, or a name of `python -m learned pretrained`.")
-    ],
-    output: Annotated[Path, typer.Option("--out", help="The .npz to write; its reader is put beside it.")],
-    format: Annotated[
-        str,
-        typer.Option(help="What the reader needs: numpy, torch or jax; it is numpy_update.py, torch_update.py, jax_update.py."),
-    ] = "numpy",
-) -> None:
-    """Write trained weights, and the one file that uses them with NumPy, PyTorch or JAX alone."""
-    start_tensorflow(threads=1)
-    from learned.deploy.export import export
-
-    for written in export(path, output, format):
-        out.print(str(written), markup=False)
-
-
-@app.command("pretrained")
-def pretrained_command() -> None:
-    """List the weights that come with the package, and how they were trained."""
-    for name in pretrained.names():
-        print(textwrap.fill(pretrained.describe(name), 80, subsequent_indent="    ", break_on_hyphens=False))
-    out.print(f"Best on validation tasks: {pretrained.BEST}; docs/one_run.md has its results.", markup=False)
-
-
+app.command()(training.train)
+app.command()(weights.export)
+app.command("pretrained")(weights.list_pretrained)
 app.command()(suite.suite)
 app.command()(evaluation.evaluate)
 app.command()(evaluation.choose)
@@ -263,63 +28,11 @@ app.command()(evaluation.compare)
 app.command()(recipe.recipe)
 
 
-def _weights(texts):
-    """{family: weight} of FAMILY=WEIGHT."""
-    weights = {}
-    for text in texts:
-        family, _, weight = text.partition("=")
-        try:
-            weights[family] = float(weight)
-        except ValueError as error:
-            raise ConfigError(f"family weight {text!r}: allowed is FAMILY=NUMBER, such as mlp_family=2") from error
-    return weights
+@app.callback()
+def callback(version: Version = False) -> None:
+    """Learned optimizers: train them on suites of tasks, judge them, use them elsewhere."""
 
 
-def _measured(chosen, unmeasured, root, data_dir, workers, modules, engine):
-    """The suite with all tasks measured, in the way that was chosen."""
-    if unmeasured not in ("refuse", "measure"):
-        raise ConfigError(f"unmeasured {unmeasured!r}: allowed are refuse and measure")
-    if unmeasured == "refuse":
-        suites.require_measured(chosen)
-        return chosen
-    from taskset.cli.progress import baseline_report
-    from taskset.scoring import measuring
-
-    def sweep(names, options, root):
-        added = [*modules, learned.__name__]
-        count = workers or (1 if engine is engines.LOCAL else None)
-        return baseline_report(names, options, root, data_dir, count, None, added, out, err, engine=engine)
-
-    return measuring.completed(chosen, root, sweep)
-
-
-def _strategy(name, device, workers, pairs):
-    """The chosen `tf.distribute` strategy, None where none was chosen; checked before anything is measured."""
-    if not (device or name):
-        return None
-    if workers not in (None, 1):
-        raise ConfigError(f"workers is {workers}: allowed with --device or --strategy is 1; workers are processes on the CPU")
-    from learned.unrolling import distributed
-
-    found = distributed.strategy(name or "one", device or DEVICES.get(name or "one", "cpu"))
-    distributed.check_pairs(pairs, found)
-    return found
-
-
-@contextlib.contextmanager
-def _progress(done, total):
-    columns = (
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("loss {task.fields[loss]}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=err) as bar:
-        task = bar.add_task("", total=total, completed=done, loss="-")
-
-        def report(line):
-            loss = "-" if line["loss"] is None else f"{line['loss']:.4f}"
-            bar.update(task, completed=line["step"], loss=loss)
-
-        yield report
+def main() -> None:
+    """Run the command line; the process's exit status says how it went."""
+    run(app, "python -m learned")
