@@ -48,8 +48,8 @@ def _all_or_nothing():
 def load(modules: Iterable[str]) -> None:
     """Import each of `modules`: a module name (`"lab.tasks"`) or a file (`"./tasks.py"`).
 
-    A file is one module, whatever path leads to it; files of the same name in different folders are different modules. A module
-    that can't be imported leaves nothing registered. Raises `ConfigError`, with the error and the line that raised it.
+    A file is one module, whatever path leads to it; files of the same name in different folders are different modules. A file that
+    was edited is loaded anew. A module that can't be imported leaves nothing registered. Raises `ConfigError`, with the error and the line that raised it.
     """
     catalogue.load()  # before, so that the package's own names are never among those that a failed import forgets
     for module in modules:
@@ -84,9 +84,9 @@ def _load_module(name: str) -> None:
 
 
 def _load_file(path: Path) -> None:
-    if any(getattr(module, "__file__", None) == str(path) for module in list(sys.modules.values())):
-        return
-    module_of(path, path.read_bytes())
+    own = _name(path)
+    if not any(getattr(module, "__file__", None) == str(path) for name, module in list(sys.modules.items()) if name != own):
+        module_of(path, path.read_bytes())
 
 
 class _Loader(SourceFileLoader):
@@ -102,13 +102,17 @@ class _Loader(SourceFileLoader):
         return self.source_to_code(self.text, self.path)
 
 
+def _name(path: Path) -> str:
+    return f"taskset_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
+
+
 def module_of(path: Path, text: bytes) -> ModuleType:
     """The module of a file with this text, loaded once: `--import` and what is scored may be one file.
 
     Another text is loaded anew under the same name, and may register again what it registered before. A file that can't be
     imported leaves what was there before.
     """
-    name = f"taskset_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
+    name = _name(path)
     before = sys.modules.get(name)
     if before is not None and getattr(before.__loader__, "text", None) == text:
         return before

@@ -68,6 +68,14 @@ def test_two_files_of_one_name_are_two_modules(tmp_path):
     assert all(sys.modules[sampler.__module__].sample is sampler for sampler in samplers)
 
 
+def test_a_file_that_was_edited_is_loaded_anew(tmp_path, registered_here):
+    text, found = SAMPLER.format(name="edited_family", maker="x"), []
+    for extra in ("", "", "# edited"):
+        plugins.load([written(tmp_path / "tasks.py", f"{text}\n{extra}")])
+        found.append(catalogue.family("edited_family").sample)
+    assert found[0] is found[1] and found[2] is not found[1]
+
+
 @pytest.mark.parametrize(
     "end, reported",
     [
