@@ -86,6 +86,12 @@ check-data: $(INSTALLED)
 test-slow: $(INSTALLED)
 	$(RUN) -m pytest -n 2 -m slow --durations 15
 
+# Sweeps and trainings on a Ray cluster of two raylets on this machine: four minutes.
+.PHONY: test-ray
+test-ray: $(INSTALLED)
+	$(RUN) -m pip install --quiet --editable '.[test,ray]'
+	$(RUN) -m pytest tests/test_ray.py
+
 # The page of results in headless Chromium, which .ci/chromium finds or installs.
 browser: $(INSTALLED)
 	@if found=$$(.ci/chromium); then \
