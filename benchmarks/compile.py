@@ -3,7 +3,7 @@
     python -m benchmarks.compile [--tasks 100] [--steps 200]
 
 The first published MLPs below 5 ms a step are trained with Adam on synthetic data by one worker of
-`taskset.normalization.sweep.workers` (one thread; replaced as in a sweep), twice: with an empty
+`taskset.jobs.pool` (one thread; replaced as in a sweep), twice: with an empty
 directory of programs and again with what the first pass has left there. Losses of both must be the same to the last bit. Prints
 the section "compile" of docs/benchmarks.md; --publish writes it.
 """
@@ -61,10 +61,10 @@ def _train(name, steps, path, report):
 def _pass(names, steps, path):
     """The process that has the worker."""
     from taskset.datasets.sharing import shared_arrays
-    from taskset.normalization.sweep import workers
+    from taskset.jobs import pool
 
     with shared_arrays():
-        done = workers.run(names, _train, (steps, path), 1)
+        done = pool.run(names, _train, (steps, path), 1)
     if done.failed:
         raise SystemExit(f"{done.failed}")
 
@@ -89,7 +89,7 @@ def main():
     if arguments.child:
         return _pass(arguments.names, arguments.steps, arguments.child)
     from taskset.execution.memory import PRIVATE_MIB
-    from taskset.normalization.sweep.workers import RECYCLE
+    from taskset.jobs.pool import RECYCLE
 
     names, rows, losses = chosen(arguments.tasks), [], []
     with tempfile.TemporaryDirectory() as place:

@@ -3,10 +3,10 @@
     python -m benchmarks.outer_speed [--steps 30] [--tasks mnist fashion_mnist] [--publish]
 
 `anchored` by persistent evolution strategies: 8 pairs, truncations of 50 steps, 4 tasks in an outer step, episodes log-uniform
-from 100 to 2000 steps, mixed rescaling, on the tiny tasks of `learned.tiny` (synthetic data), in one process with one thread.
-The first outer steps, until every slot has an estimate, are the start: reading data, building tasks, tracing and compiling,
-without programs from the cache on disk. Then CPU seconds of the process for each part of an outer step, nested calls counted
-once:
+from 100 to 2000 steps, mixed rescaling, on the tiny tasks of `learned.tasks.tiny_images` (synthetic data), in one process with
+one thread. The first outer steps, until every slot has an estimate, are the start: reading data, building tasks, tracing and
+compiling, without programs from the cache on disk. Then CPU seconds of the process for each part of an outer step, nested calls
+counted once:
 
     program     the compiled truncation: task, optimizer, outer loss
     draw        raw batches, starts, perturbations
@@ -76,16 +76,16 @@ class Clock:
 
 def suite(sets):
     """The tiny tasks of some image sets, all to train on, with made-up scales."""
-    from learned import tiny
+    from learned.tasks import tiny_images
     from taskset import catalogue
-    from taskset.scoring.suite import SCALES, Entry, Suite
+    from taskset.scoring.suites.suite import SCALES, Entry, Suite
 
-    scales = {tiny.MLP: (2.4, 0.1), tiny.AUTOENCODER: (0.2, 0.01)}
+    scales = {tiny_images.MLP: (2.4, 0.1), tiny_images.AUTOENCODER: (0.2, 0.01)}
     entries = []
     for name in catalogue.fixed_tasks():
         if name.startswith("Tiny_"):
             family, config = catalogue.resolve(name)
-            if config["dataset"] in sets and config["bs"] == min(tiny.BATCHES):
+            if config["dataset"] in sets and config["bs"] == min(tiny_images.BATCHES):
                 both = {split: scales[family] for split in SCALES}
                 entries.append(Entry(name, family, "train", both))
     return Suite("tiny", 1, "synthetic", 2000, tuple(entries))

@@ -29,9 +29,9 @@ WITHOUT = ("tiny_conv",)  # slow under XLA on a CPU
 
 def suite():
     """Training tasks of unequal costs that share a few programs."""
-    from taskset.scoring import named_suites
+    from taskset.scoring.suites import by_name
 
-    whole = named_suites.find("tiny:1")
+    whole = by_name.find("tiny:1")
     return dataclasses.replace(whole, tasks=tuple(one for one in whole.of_split("train") if one.family not in WITHOUT))
 
 

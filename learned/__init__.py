@@ -13,14 +13,14 @@
 
 `evaluate` starts processes, which import a script again: its calls stand below `if __name__ == "__main__":`.
 
-The names below are loaded on first use: importing the package imports no TensorFlow. It registers the tasks of
-`learned.digits`, `learned.tiny`, `learned.tiny_quadratics` and `learned.tiny_text`, and the suites of `learned.suite_files`.
+The names below are loaded on first use: importing the package imports no TensorFlow. It registers the tasks of `learned.tasks`
+and the suites of `learned.suite_files`.
 """
 
 import importlib
 from typing import Any
 
-from learned import digits, suite_files, tiny, tiny_quadratics, tiny_text  # noqa: F401
+from learned import suite_files, tasks  # noqa: F401
 
 _WHERE = {
     "learned.unrolling.problem": ("Objective", "Problem"),

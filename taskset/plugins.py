@@ -48,8 +48,9 @@ def _all_or_nothing():
 def load(modules: Iterable[str]) -> None:
     """Import each of `modules`: a module name (`"lab.tasks"`) or a file (`"./tasks.py"`).
 
-    A file is one module, whatever path leads to it; files of the same name in different folders are different modules. A file that
-    was edited is loaded anew. A module that can't be imported leaves nothing registered. Raises `ConfigError`, with the error and the line that raised it.
+    A file is one module, whatever path leads to it; files of the same name in different folders are different modules. A file
+    that was edited is loaded anew. A module that can't be imported leaves nothing registered. Raises `ConfigError`, with the
+    error and the line that raised it.
     """
     catalogue.load()  # before, so that the package's own names are never among those that a failed import forgets
     for module in modules:

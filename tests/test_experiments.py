@@ -8,7 +8,7 @@ import pytest
 import learned
 from taskset import registry
 from taskset.catalogue import get_config, get_task
-from taskset.scoring.suite import from_json
+from taskset.scoring.suites.suite import from_json
 from tools.experiments import (
     conv_and_mlp,
     gradient_variance,
@@ -162,7 +162,7 @@ def test_rules_tuned_by_hand_differ_in_their_hyperparameters_only():
 
 
 def test_what_is_trained_on_are_suites_of_known_tasks():
-    from taskset.scoring import named_suites
+    from taskset.scoring.suites import by_name
 
     made = one_task.suite()
     assert from_json(made.as_json(), "here") == made and [entry.family for entry in made.tasks] == ["tiny_mlp"]
@@ -170,7 +170,7 @@ def test_what_is_trained_on_are_suites_of_known_tasks():
     names = [training.tiny_name(f"tiny_{kind}", one) for kind in conv_and_mlp.KINDS for one in conv_and_mlp.HELD_OUT]
     assert {entry.split for entry in training.suite_of("held out", names, 200, one_task.SCALE).of_split("train")} == {"train"}
     (entry,) = training.tiny_suite("one", [names[0]], 200).of_split("train")
-    scales = {entry.task: entry.scales for entry in named_suites.find("tiny:1").tasks}
+    scales = {entry.task: entry.scales for entry in by_name.find("tiny:1").tasks}
     assert (entry.task, entry.scales) == (names[0], scales[names[0]])
     with pytest.raises(ValueError, match="1 of the tasks"):
         training.tiny_suite("one", [*names, "mlp_family_seed0"], 200)

@@ -31,7 +31,7 @@ from taskset.normalization import store
 from taskset.normalization.store import packing
 from taskset.scoring import requested, score_file, suites
 from taskset.scoring.rows import Row
-from taskset.scoring.suite import Suite, from_json
+from taskset.scoring.suites.suite import Suite, from_json
 from tests.datasets.prepared_sets import tfds_version
 from tests.learned.recipes.tiny_recipe import TINY
 from tests.small_files import (

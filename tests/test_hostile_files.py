@@ -24,9 +24,9 @@ import taskset
 from learned.outer_training import log
 from learned.outer_training import trainer as outer
 from learned.recipes import budget, screening
-from taskset import npz
 from taskset.datasets import built, prepared
 from taskset.errors import StoreError, TasksetError
+from taskset.files import npz
 from taskset.normalization import store, tables
 from taskset.normalization.release import check, collect, merged, merged_tables, ship
 from taskset.normalization.store import sealed

@@ -27,7 +27,8 @@ from learned.outer_training.task_pool import TaskPool
 from learned.outer_training.workers import Workers
 from taskset.errors import TasksetError
 from taskset.execution import carried
-from taskset.normalization.sweep import baseline, engines
+from taskset.jobs import engines
+from taskset.normalization.sweep import baseline
 from taskset.normalization.sweep.marked import MarkedWork, plan
 from taskset.normalization.sweep.runner import SweepOptions, sweep_to_file
 from taskset.scoring import candidates, trial_runs
@@ -201,7 +202,7 @@ def test_an_outer_training_of_which_a_node_dies(cluster, engine, node, tmp_path)
 
 def test_another_version_on_a_node_is_refused(monkeypatch):
     cluster_module()
-    from taskset.normalization.sweep.engines import ray_cluster
+    from taskset.jobs.engines import ray_cluster
 
     with pytest.raises(TasksetError, match=r"has taskset .*, and this process has 0\.0: install the same version"):
         ray_cluster.Setup("0.0", "session", {}, (), {}).apply()

@@ -1,7 +1,7 @@
 """tools/real_and_synthetic.py: the tasks with both kinds of data, and the table beside one another."""
 
 from taskset.catalogue import get_task
-from taskset.scoring.suite import split_of
+from taskset.scoring.suites.suite import split_of
 from tools import real_and_synthetic
 
 

@@ -5,7 +5,7 @@ import importlib.util
 import numpy as np
 import pytest
 
-from taskset.normalization import tabular
+from taskset import tabular
 from taskset.normalization.sweep import planning
 from taskset.normalization.sweep.runner import SweepOptions
 from tests.normalization.known_curves import frame

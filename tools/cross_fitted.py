@@ -19,7 +19,8 @@ import argparse
 import numpy as np
 
 from taskset.samplers.optimizers import adam_rates
-from taskset.scoring import named_suites, statistics
+from taskset.scoring import statistics
+from taskset.scoring.suites import by_name
 from tools import one_run, report
 
 SUITES = {"heldout:1": "test", "heldout-valid:1": "valid"}
@@ -66,7 +67,7 @@ def row(suite, horizon, scores):
 
 def measure():
     """Rows of the table."""
-    found = {name: adam_scores(named_suites.find(name), split) for name, split in SUITES.items()}
+    found = {name: adam_scores(by_name.find(name), split) for name, split in SUITES.items()}
     return [row(name, horizon, scores) for name, of in found.items() for horizon, (_, scores) in of.items()]
 
 

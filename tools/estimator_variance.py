@@ -29,7 +29,7 @@ def estimates(checkpoint, length, pairs, calls, sigma):
     from learned.outer_training import objectives
     from learned.unrolling.problem import Problem
     from taskset.catalogue import get_task
-    from taskset.scoring.suite import from_json
+    from taskset.scoring.suites.suite import from_json
 
     suite = from_json(checkpoint.meta["suite"], "the checkpoint's suite")
     scale = objectives.LossScale(*suite.entry(TASK).scales["train"])

@@ -15,9 +15,14 @@ DOCUMENT = ROOT / "docs" / "architecture.md"
 # A module imports from its own layer or from earlier ones, never from a later one.
 LAYERS = (
     (
-        *("taskset.errors", "taskset.moved", "taskset.npz", "taskset.random", "taskset.schema", "taskset.version"),
+        *("taskset.errors", "taskset.files", "taskset.moved", "taskset.random", "taskset.schema", "taskset.version"),
         # Whoever imports TensorFlow first gets it from these: they stand in execution/ by their subject, below all by their use.
-        *("taskset.execution.runtime", "taskset.execution.compile_cache", "taskset.execution.carried"),
+        *(
+            "taskset.execution.runtime",
+            "taskset.execution.compile_cache",
+            "taskset.execution.carried",
+            "taskset.execution.machine",
+        ),
     ),
     ("taskset.registry",),
     ("taskset.patterns",),
@@ -27,12 +32,15 @@ LAYERS = (
     ("taskset.catalogue",),
     ("taskset.changes", "taskset.plugins"),
     ("taskset.execution",),
+    ("taskset.jobs",),
     ("taskset.normalization",),
+    ("taskset.tabular",),
     ("taskset.scoring",),
     ("taskset.cli", "taskset.__main__"),
-    ("learned.digits", "learned.registry", "learned.small_images", "learned.types"),
+    ("learned.registry", "learned.types"),
     ("learned.optimizers",),
-    ("learned.suite_files", "learned.tiny", "learned.tiny_quadratics", "learned.tiny_text", "learned.unrolling"),
+    ("learned.suite_files", "learned.unrolling"),
+    ("learned.tasks",),
     ("learned.estimators",),
     ("learned.outer_training",),
     ("learned.deploy",),

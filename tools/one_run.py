@@ -320,7 +320,8 @@ def main():
     arguments = parser.parse_args()
     start_tensorflow(threads=1)
     import learned  # noqa: F401
-    from taskset.scoring import named_suites, suites
+    from taskset.scoring import suites
+    from taskset.scoring.suites import by_name
     from tools import side_by_side
 
     if arguments.command == "suite":
@@ -328,7 +329,7 @@ def main():
         judged = {entry.task for entry in there if entry.split != "train"}
         suites.save(provisional(arguments.max_parameters, judged), arguments.out)
         return
-    suite = named_suites.find(arguments.suite)
+    suite = by_name.find(arguments.suite)
     if arguments.command != "table":
         given = (
             side_by_side.table(*trained_weights(arguments.weights)) if arguments.command == "weights" else rivals(arguments.only)

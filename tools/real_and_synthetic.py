@@ -27,12 +27,13 @@ KINDS = {"mean": 4, "IQM": 6, "worst quarter": 7}  # places in a row of `one_run
 def both():
     """{source: suite} of the tasks; those of split train, and those by which checkpoints are chosen, are left out."""
     from taskset.normalization import store
-    from taskset.scoring import named_suites, suites
+    from taskset.scoring import suites
+    from taskset.scoring.suites import by_name
 
     normalizers = store.load_normalizers()
     names = sorted(set(normalizers.loc[normalizers["source"] == "tfds", "task"]))
     made = {source: suites.make(source, names, None, source, one_run.STEPS) for source in TITLES}
-    chosen_by = {one.task for one in named_suites.find("heldout-valid:1").tasks}
+    chosen_by = {one.task for one in by_name.find("heldout-valid:1").tasks}
     common = set.intersection(*({one.task for one in suite.tasks if one.split != "train"} for suite in made.values())) - chosen_by
 
     def judged(suite):

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from taskset.normalization.release.documents import conditions, processor, table, write_section
+from taskset.files.documents import conditions, processor, table, write_section
 
 __all__ = ["conditions", "processor", "table", "write_section"]
 

@@ -28,10 +28,10 @@ from taskset.scoring import (
     standing,
     standing_table,
     step_cost,
-    tiers,
     trial_runs,
 )
-from taskset.scoring.tiers import tenth
+from taskset.scoring.suites import tiers
+from taskset.scoring.suites.tiers import tenth
 from tools import report
 
 SUITE = "rivals:1"
@@ -211,7 +211,7 @@ SOAP has bases for axes of up to 256, where its authors have them for up to 10,0
 ms a step and x Adam are those of one task, FixedMLPVAE_mnist_128x64x32x64x128_bs64; where matrices are large, Muon and SOAP cost
 more.
 The tasks are among the cheapest of their families: by the cost model, an optimizer with one trial takes at most
-{tenth.MOST_SECONDS:.0f} s of a core for each of them (`taskset/scoring/tiers/tenth.py`).
+{tenth.MOST_SECONDS:.0f} s of a core for each of them (`taskset/scoring/suites/tiers/tenth.py`).
 
 {whole}
 

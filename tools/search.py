@@ -15,9 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from taskset import catalogue
+from taskset import catalogue, tabular
 from taskset.errors import StoreError
-from taskset.normalization import tabular
 from taskset.random import seeds
 from taskset.samplers.optimizers import ADAM
 from taskset.scoring import statistics

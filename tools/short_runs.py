@@ -132,14 +132,14 @@ def start_of(name, out):
     """The weights that a variant starts from; None: those that are drawn."""
     from learned import optimizers
     from learned.deploy import pretrained
-    from learned.outer_training import phases
+    from learned.outer_training import start_weights
 
     variant = VARIANTS[name]
     optimizer = {**BASE, **variant.options}["optimizer"]
     if name == "controller":
-        return phases.read(pretrained.find("anchored_controller"), optimizers.get(optimizer))
+        return start_weights.read(pretrained.find("anchored_controller"), optimizers.get(optimizer))
     if variant.after:
-        return phases.read(out / variant.after / f"weights_{KEEP_AT[-1]:g}.npz", optimizers.get(optimizer))
+        return start_weights.read(out / variant.after / f"weights_{KEEP_AT[-1]:g}.npz", optimizers.get(optimizer))
     return by_hand(optimizer)
 
 
@@ -173,9 +173,9 @@ def train(name, suite, out, minutes):
 
 def training_suite():
     """The cheapest training tasks of `tiny:1`."""
-    from taskset.scoring import named_suites
+    from taskset.scoring.suites import by_name
 
-    whole = named_suites.find("tiny:1")
+    whole = by_name.find("tiny:1")
     cheap = [one for one in whole.of_split("train") if any(fnmatch.fnmatchcase(one.task, glob) for glob in CHEAP)]
     return dataclasses.replace(whole, tasks=tuple(cheap))
 
@@ -183,9 +183,9 @@ def training_suite():
 def judged_suites():
     """{name: suite} of validation tasks."""
     from taskset.execution import costs
-    from taskset.scoring import named_suites
+    from taskset.scoring.suites import by_name
 
-    tiny, package = named_suites.find("tiny:1"), named_suites.find("heldout-valid:1")
+    tiny, package = by_name.find("tiny:1"), by_name.find("heldout-valid:1")
     of_family: dict[str, list] = {}
     for entry in package.of_split("valid"):
         known = costs.milliseconds(entry.task)

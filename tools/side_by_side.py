@@ -23,13 +23,13 @@ import pandas as pd
 from taskset.catalogue import get_task
 from taskset.datasets.base import SPLITS
 from taskset.errors import StoreError
-from taskset.normalization.store import make_directory, whole_file, write_text
+from taskset.files import make_directory, whole_file, write_text
 
 if TYPE_CHECKING:
     from learned.optimizers.base import LearnedOptimizer
     from learned.types import Arrays
     from taskset.optimizers.base import Optimizer
-    from taskset.scoring.suite import Suite
+    from taskset.scoring.suites.suite import Suite
 
 INTERVAL = 40  # steps between evaluations: those of the package's baselines of 2,000 steps
 SEPARATOR = "@"

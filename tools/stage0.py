@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from taskset.execution.runtime import start_tensorflow
-from taskset.normalization.store import write_text
+from taskset.files import write_text
 from tools import one_run, report
 
 HORIZONS = (200, 2000)

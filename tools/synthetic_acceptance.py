@@ -26,8 +26,8 @@ import pyarrow as pa
 import scipy.stats
 
 from taskset import catalogue
+from taskset.jobs import pool
 from taskset.normalization import store
-from taskset.normalization.sweep import workers
 from taskset.samplers.optimizers import adam_rates
 from tools import report
 
@@ -226,7 +226,7 @@ def main():
                 reported.add(job)
                 print(f"{len(jobs) - len(waiting) + len(reported)}/{len(jobs)} {job} {progress.failed.get(job, '')}", flush=True)
 
-    done = workers.run(waiting, run_one, (str(arguments.out), arguments.data_dir), arguments.workers, say)
+    done = pool.run(waiting, run_one, (str(arguments.out), arguments.data_dir), arguments.workers, say)
     if done.failed:
         raise SystemExit(f"{len(done.failed)} sweeps failed: without them the tables would be of other tasks")
     text = f"{tables(arguments.out)}\n\n{report.conditions('tensorflow', 'numpy')}"

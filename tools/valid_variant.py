@@ -38,9 +38,9 @@ VALIDATION = "valid_outer"
 def training_suite():
     """The suite, with the splits and scales of tiny:1."""
     import learned  # noqa: F401 (registers the tiny tasks)
-    from taskset.scoring import named_suites
+    from taskset.scoring.suites import by_name
 
-    whole = named_suites.find("tiny:1")
+    whole = by_name.find("tiny:1")
     kept = [one for one in whole.tasks if informative(one) and not any(f"_{name}_" in one.task for name in JUDGED)]
     return replace(whole, name="tiny_valid", tasks=tuple(kept))
 

@@ -1,4 +1,4 @@
-"""The suites of `taskset.scoring.written`, each written once, from baselines with a normalizer of at least 3,300 tasks.
+"""The suites of `taskset.scoring.suites.written`, each written once, from baselines with a normalizer of at least 3,300 tasks.
 
 python -m tools.write_suites            shows what they would be
 python -m tools.write_suites --publish  writes their files into the package; refuses where one is there
@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 from taskset.errors import TasksetError
-from taskset.scoring import written
+from taskset.scoring.suites import written
 
 
 def described(suite):

@@ -191,7 +191,7 @@ def falling_rules():
 
 def kept(file, measure):
     """The array in a file, which is measured and written where it is not there."""
-    from taskset.normalization.store import whole_file
+    from taskset.files import whole_file
 
     if not file.exists():
         values = measure()

@@ -23,9 +23,9 @@ from taskset.cli.options import (
     err,
     out,
 )
-from taskset.normalization.store import write_text
-from taskset.normalization.sweep import engines
-from taskset.scoring import named_suites
+from taskset.files import write_text
+from taskset.jobs import engines
+from taskset.scoring.suites import by_name
 
 Horizon = Annotated[
     int | None,
@@ -84,8 +84,8 @@ def evaluate(
 
 def _given(texts):
     """A `Suite`, where a single text is a suite's file or name, else task names."""
-    if len(texts) == 1 and (texts[0].endswith(".json") or named_suites.is_name(texts[0])):
-        return named_suites.find(texts[0])
+    if len(texts) == 1 and (texts[0].endswith(".json") or by_name.is_name(texts[0])):
+        return by_name.find(texts[0])
     return match_tasks(texts)
 
 
@@ -105,7 +105,7 @@ def choose(
     """Choose among kept weights by the mean normalized loss of the training's objective on the suite's valid tasks. The same
     command resumes an interrupted run."""
     plugins.load(modules or [])
-    suite = named_suites.find(tasks) if tasks else None
+    suite = by_name.find(tasks) if tasks else None
 
     def report(name, progress):
         done = len(progress.finished)

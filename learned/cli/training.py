@@ -17,8 +17,9 @@ from taskset import plugins
 from taskset.cli.options import Address, Baselines, DataDir, EngineName, Modules, err, out
 from taskset.errors import ConfigError
 from taskset.execution.runtime import start_tensorflow, use_threads
-from taskset.normalization.sweep import engines
-from taskset.scoring import named_suites, suites
+from taskset.jobs import engines
+from taskset.scoring import suites
+from taskset.scoring.suites import by_name
 
 DEFAULT = Options("mlp")
 DEVICES = {"mirrored": "gpu", "tpu": "tpu"}  # of a strategy given without a device
@@ -153,7 +154,7 @@ def train(
         clip=clip, clipping=clipping, augment=augment,
         trained=list(trained or ["*"]), start=checkpoint.digest(weights) if weights else "",
     )  # fmt: skip
-    chosen = named_suites.find(tasks, baselines)
+    chosen = by_name.find(tasks, baselines)
     options.check(chosen)
     start_tensorflow(threads=1)
     from learned.outer_training import session
@@ -187,11 +188,11 @@ def _started_from(start, optimizer, output, seed):
     """The weights in a checkpoint, for this optimizer; a new training by the checkpoint's own seed is warned of."""
     start_tensorflow(threads=1)
     from learned import optimizers
-    from learned.outer_training import phases, trainer
+    from learned.outer_training import start_weights, trainer
 
     path = pretrained.find(start)
-    weights = phases.read(path, optimizers.get(optimizer))
-    if not (output / trainer.LATEST).exists() and phases.repeats(path, seed):
+    weights = start_weights.read(path, optimizers.get(optimizer))
+    if not (output / trainer.LATEST).exists() and start_weights.repeats(path, seed):
         err.print(f"{start} was trained with seed {seed}, whose draws come again: give another --seed for new ones", markup=False)
     return weights
 
@@ -216,14 +217,14 @@ def _measured(chosen, unmeasured, root, data_dir, workers, modules, engine):
         suites.require_measured(chosen)
         return chosen
     from taskset.cli.progress import baseline_report
-    from taskset.scoring import measuring
+    from taskset.scoring.suites import baseline_protocol
 
     def sweep(names, options, root):
         added = [*modules, learned.__name__]
         count = workers or (1 if engine is engines.LOCAL else None)
         return baseline_report(names, options, root, data_dir, count, None, added, out, err, engine=engine)
 
-    return measuring.completed(chosen, root, sweep)
+    return baseline_protocol.completed(chosen, root, sweep)
 
 
 def _strategy(name, device, workers, pairs):

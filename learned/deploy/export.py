@@ -12,7 +12,7 @@ from learned.deploy.weights import load_weights
 from learned.outer_training import checkpoint
 from learned.types import PathLike
 from taskset.errors import StoreError
-from taskset.normalization.store import write_text
+from taskset.files import write_text
 
 READERS = {"numpy": "numpy_update.py", "torch": "torch_update.py", "jax": "jax_update.py"}
 

@@ -22,13 +22,14 @@ from pathlib import Path
 from learned.evaluation import runs
 from learned.outer_training import checkpoint, objectives
 from taskset.errors import ConfigError, StoreError, shown
-from taskset.normalization.store import load_curves, whole_file, write_text
+from taskset.files import whole_file, write_text
+from taskset.jobs.pool import Progress
+from taskset.normalization.store import load_curves
 from taskset.normalization.sweep import marked
 from taskset.normalization.sweep.runner import SweepOptions
-from taskset.normalization.sweep.workers import Progress
 from taskset.random.seeds import first_seeds
 from taskset.scoring import run_scores
-from taskset.scoring.suite import Entry, Suite, from_json
+from taskset.scoring.suites.suite import Entry, Suite, from_json
 
 VIEW = run_scores.mean  # of a curve
 

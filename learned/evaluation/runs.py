@@ -24,15 +24,17 @@ from learned.types import PathLike
 from taskset.datasets.sharing import shared_arrays
 from taskset.errors import ConfigError, StoreError, UnknownName
 from taskset.execution import carried
+from taskset.jobs import engines
+from taskset.jobs.pool import Progress
 from taskset.normalization import store
-from taskset.normalization.sweep import engines, marked
+from taskset.normalization.sweep import marked
 from taskset.normalization.sweep.resume import remove_leftovers
 from taskset.normalization.sweep.runner import SweepOptions
-from taskset.normalization.sweep.workers import Progress
 from taskset.random.seeds import first_seeds
 from taskset.samplers.optimizers import get_optimizer_config
-from taskset.scoring import candidates, named_suites, requested
-from taskset.scoring.suite import Suite
+from taskset.scoring import candidates, requested
+from taskset.scoring.suites import by_name
+from taskset.scoring.suites.suite import Suite
 
 if TYPE_CHECKING:
     from learned.optimizers.as_optimizer import WithWeights
@@ -154,7 +156,7 @@ def evaluate(
     split, source, horizon: as of `tasks_of`.
     seeds: runs of each task, from the seeds 0, 1, .. of the baselines. batches: of each split in an evaluation; evaluations:
     intervals between evaluations. name: that of the results; default OPTIMIZER_ESTIMATOR_STEP. workers: of `engine`
-    (`taskset.normalization.sweep.engines`); None: 1 on this machine, all cores of a cluster. modules: those that register what is
+    (`taskset.jobs.engines`); None: 1 on this machine, all cores of a cluster. modules: those that register what is
     not the package's own. data_dir: where TFDS data was prepared. report: called with the `Progress` as it changes. Returns the
     `Progress`: which tasks are finished, and why others failed.
 
@@ -192,7 +194,7 @@ def prepared(
 ) -> Prepared:
     """What `evaluate` is about to do, which is recorded in `root`. Arguments and errors as of `evaluate`."""
     if isinstance(tasks, (str, Path)):
-        tasks = named_suites.find(tasks)
+        tasks = by_name.find(tasks)
     names, source, horizon = tasks_of(tasks, split, source, horizon)
     judged = named_checkpoint(path, name)
     options = SweepOptions((judged.name,), source, horizon, first_seeds(seeds), batches, evaluations)

@@ -6,7 +6,7 @@
     slot/NUMBER/NAME    leaves of the slots' states
 
 Files appear whole: they are written under a temporary name and renamed. Each array has a CRC-32 (that of the zip archive), which
-`load` checks to the last byte (`taskset.npz`).
+`load` checks to the last byte (`taskset.files.npz`).
 """
 
 from __future__ import annotations
@@ -22,9 +22,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from learned.types import Arrays, PathLike
-from taskset import npz
 from taskset.errors import StoreError, cut, shown
-from taskset.normalization.store import whole_file
+from taskset.files import npz, whole_file
 
 FORMAT = 1
 # Weights that an optimizer got after checkpoints of it were written, and the value with which it is what it was.

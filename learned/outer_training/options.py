@@ -14,7 +14,7 @@ from taskset.errors import ConfigError, shown, unknown
 from taskset.random import seeds
 
 if TYPE_CHECKING:
-    from taskset.scoring.suite import Suite
+    from taskset.scoring.suites.suite import Suite
 
 DIFFERENCES = ("value", "sign", "rms")
 DIFFERENCE_ESTIMATORS = ("es_full", "es_truncated", "pes", "es_single")
@@ -49,20 +49,20 @@ class Options:
 
     optimizer, estimator, objective: names; seed: of every draw.
     pairs, steps, sigma, first_lengths: of the estimator (`learned.estimators.base.Settings`; "together" or "spread").
-    differences: "value", "sign" (`learned.estimators.base.sign`) or "rms" (`learned.outer_training.differences`).
+    differences: "value", "sign" (`learned.estimators.base.sign`) or "rms" (`learned.outer_training.difference_scales`).
     lengths: of episodes (`learned.outer_training.length_schedules.parse`); late_restarts: the probability that one is resumed at
     its end with a longer length (`learned.outer_training.length_schedules.Resumed`).
     slots: of the task pool, tasks in training at a time; tasks_per_step: of them, those whose estimates an outer step averages;
     episodes: that every pair ends, the first one included, before a slot draws another task.
     groups: in how many programs a task's pairs are computed: with as many workers, each has a group of every task, and all have
     the same work.
-    family_weights, cost_power: of drawing tasks (`learned.outer_training.drawing`): {family: weight}, 1 where not named, and the
-    power of a task's cost by which it comes less often, 0 for none.
+    family_weights, cost_power: of drawing tasks (`learned.outer_training.task_drawing`): {family: weight}, 1 where not named, and
+    the power of a task's cost by which it comes less often, 0 for none.
     learning_rate, warm_up, weight_decay: of AdamW; the rate grows linearly over the first `warm_up` outer steps.
     schedule: then it is "constant", or falls by "cosine" to a tenth until outer step `schedule_steps`; 0: until the end of the
     hours that the trainer is given. clip: the bound of the gradient's entries, or of its norm, as `clipping` says.
     trained: globs of the weights that are trained; start: a digest of the weights that it starts from, "" for those that follow
-    from the seed (`learned.outer_training.phases`).
+    from the seed (`learned.outer_training.start_weights`).
     augment: rescaling of the tasks' parameters (`learned.unrolling.rescaling`): none, global, tensor, parameter or mixed.
     """
 

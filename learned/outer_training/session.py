@@ -15,11 +15,11 @@ from learned.outer_training.trainer import Trainer, kept_slots
 from learned.types import Arrays, Line, PathLike
 from taskset.datasets.sharing import shared_arrays
 from taskset.errors import ConfigError, StoreError, shown
-from taskset.normalization.store import make_directory
-from taskset.normalization.sweep import claims
-from taskset.normalization.sweep.engines import LOCAL, Engine
-from taskset.scoring import named_suites
-from taskset.scoring.suite import Suite
+from taskset.files import make_directory
+from taskset.jobs import claims
+from taskset.jobs.engines import LOCAL, Engine
+from taskset.scoring.suites import by_name
+from taskset.scoring.suites.suite import Suite
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -45,7 +45,7 @@ def open_trainer(
 
     suite: or its name or file.
     workers: processes on the CPU; with 1 everything is computed in this one. The weights are the same for any number. None: 1,
-    or on a cluster as many as there are cores and slots. engine: what starts them (`taskset.normalization.sweep.engines`).
+    or on a cluster as many as there are cores and slots. engine: what starts them (`taskset.jobs.engines`).
     modules: those that register tasks, optimizers, estimators or objectives outside the package (module names or .py files);
     worker processes import them. memory: MiB that a process may have for itself, see `learned.outer_training.estimator_cache`.
     strategy: of `learned.unrolling.distributed`, in this process alone. start: weights to start from (`phases.read`), whose
@@ -54,7 +54,7 @@ def open_trainer(
     Raises `StoreError` where another process trains in the directory.
     """
     if isinstance(suite, (str, Path)):
-        suite = named_suites.find(suite)
+        suite = by_name.find(suite)
     for given, kind in ((suite, Suite), (options, Options)):
         if not isinstance(given, kind):
             raise ConfigError(f"{shown(given)}: a training takes a suite (its name, its file, a Suite) and learned.Options")

@@ -20,10 +20,10 @@ import tensorflow as tf
 
 from learned import estimators, optimizers, registry
 from learned.estimators import base
-from learned.outer_training import length_schedules, objectives, own_estimators, phases
-from learned.outer_training.drawing import Drawing
+from learned.outer_training import length_schedules, objectives, own_estimators, start_weights
 from learned.outer_training.estimator_cache import MEMORY_MIB, EstimatorCache
 from learned.outer_training.options import Options
+from learned.outer_training.task_drawing import Drawing
 from learned.types import Arrays, Slots, Tree
 from learned.unrolling.problem import Problem
 from learned.unrolling.rescaling import RescaledProblem
@@ -35,7 +35,7 @@ from taskset.datasets.sharing import release_pages
 from taskset.errors import ConfigError, shown
 from taskset.execution.memory import return_memory
 from taskset.random import seeds
-from taskset.scoring.suite import SCALES, Suite
+from taskset.scoring.suites.suite import SCALES, Suite
 
 DIFFERENCES = {"value": base.value, "sign": base.sign, "rms": base.value}  # the trainer divides by the RMS
 FIRST_LENGTHS = {"together": base.together, "spread": base.spread}
@@ -94,7 +94,7 @@ class Pool(Protocol):
 class TaskPool:
     """The slots of one process, each with the task that is in training there.
 
-    suite: a `taskset.scoring.suite.Suite`; options: a `learned.outer_training.options.Options`; data_dir: of real data.
+    suite: a `taskset.scoring.suites.suite.Suite`; options: a `learned.outer_training.options.Options`; data_dir: of real data.
     strategy: a `tf.distribute` strategy (`learned.unrolling.distributed`); None: this process, its CPU. memory: MiB that the
     process may have for itself before programs go (`learned.outer_training.estimator_cache`). start: the weights that the
     training starts from, {path: array}; None: those of its seed.
@@ -117,8 +117,8 @@ class TaskPool:
                 f"objective {options.objective!r} has scale_split {shown(self.objective.scale_split)}: allowed are "
                 f"{', '.join(SCALES)}, the scales that a suite has"
             )
-        start = phases.initial(self.optimizer, options.seed) if start is None else start
-        self.frozen = phases.frozen(start, options.trained)
+        start = start_weights.initial(self.optimizer, options.seed) if start is None else start
+        self.frozen = start_weights.frozen(start, options.trained)
         self.lengths = length_schedules.parse(options.lengths)
         late = options.late_restarts
         resumed = length_schedules.Resumed(late, self.lengths.longest) if late else base.never
@@ -151,7 +151,7 @@ class TaskPool:
         return (SharedRescaledProblem if shared else RescaledProblem)(augment, task, *given, **more)
 
     def draw(self, slot: int, draws: int) -> str:
-        """The task of a slot's draw number `draws` (`learned.outer_training.drawing`)."""
+        """The task of a slot's draw number `draws` (`learned.outer_training.task_drawing`)."""
         return self.drawing(self.options.seed, slot, draws)
 
     def estimate(self, number: int, outer_step: int, theta: np.ndarray) -> Result:

@@ -24,8 +24,8 @@ import tensorflow as tf
 from learned import registry
 from learned.estimators import base
 from learned.optimizers.base import LearnedOptimizer
-from learned.outer_training import checkpoint, log, outer_optimizer, phases, time_plan
-from learned.outer_training.differences import DifferenceScales
+from learned.outer_training import checkpoint, log, outer_optimizer, start_weights, time_plan
+from learned.outer_training.difference_scales import DifferenceScales
 from learned.outer_training.events import Events
 from learned.outer_training.options import DEFAULTS, Options
 from learned.outer_training.time_plan import TimePlan
@@ -33,11 +33,11 @@ from learned.types import Arrays, Line, PathLike, Slots
 from learned.unrolling.vectors import Layout
 from taskset import changes
 from taskset.errors import ConfigError, StoreError, TasksetError, cut, shown
-from taskset.normalization.store import make_directory, remove_temporaries, write_text
+from taskset.files import make_directory, remove_temporaries, write_text
 from taskset.normalization.sweep.provenance import changed_code
 from taskset.random import seeds
 from taskset.scoring import suites
-from taskset.scoring.suite import Suite
+from taskset.scoring.suites.suite import Suite
 from taskset.version import __version__
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Trainer:
 
     pool: what makes the estimates: `learned.outer_training.task_pool.TaskPool` or `learned.outer_training.workers.Workers`;
     device: on what, for the record; clock: seconds, for `train_for`; start: the weights that it starts from, {path: array}
-    (`learned.outer_training.phases`); None: those of its seed.
+    (`learned.outer_training.start_weights`); None: those of its seed.
     """
 
     def __init__(
@@ -95,8 +95,8 @@ class Trainer:
             raise ConfigError(
                 f"start {options.start!r} of the options is not that of the weights given: give both or none of them"
             )
-        start = start or phases.initial(optimizer, options.seed)
-        self.frozen = phases.frozen(start, options.trained)
+        start = start or start_weights.initial(optimizer, options.seed)
+        self.frozen = start_weights.frozen(start, options.trained)
         self.layout = Layout({path: shape for path, shape in optimizer.shapes.items() if path not in self.frozen})
         self.scales = DifferenceScales()
         self.plan, self._by_time = TimePlan(clock), options.schedule == "cosine" and not options.schedule_steps
@@ -238,7 +238,7 @@ class Trainer:
         return rate
 
     def _scales(self, results):
-        """The r of `learned.outer_training.differences` of each result; None where estimates are taken as they are."""
+        """The r of `learned.outer_training.difference_scales` of each result; None where estimates are taken as they are."""
         if self.options.differences != "rms":
             return [None] * len(results)
         for result in results:

@@ -19,8 +19,8 @@ from learned.outer_training.estimator_cache import MEMORY_MIB
 from learned.outer_training.options import Options
 from learned.types import Arrays, Slots
 from taskset.errors import TasksetError
-from taskset.normalization.sweep.engines import LOCAL, Engine, Process
-from taskset.scoring.suite import Suite
+from taskset.jobs.engines import LOCAL, Engine, Process
+from taskset.scoring.suites.suite import Suite
 
 if TYPE_CHECKING:
     from learned.outer_training.task_pool import Result, TaskPool
@@ -44,7 +44,7 @@ class Workers:
     are gone, some 20 MiB each, goes with the process. The numbers are the same.
 
     recall: a function that returns what the last `dump` or `restore` was about, where that is on disk; None: it is kept in
-    memory. engine: what starts the processes (`taskset.normalization.sweep.engines`): this machine, or a cluster.
+    memory. engine: what starts the processes (`taskset.jobs.engines`): this machine, or a cluster.
     """
 
     def __init__(

@@ -12,8 +12,8 @@ from typing import Any
 from learned.recipes.base import Recipe
 from learned.types import Line
 from taskset.errors import StoreError, cut
-from taskset.normalization.store import write_text
-from taskset.scoring.suite import Suite
+from taskset.files import write_text
+from taskset.scoring.suites.suite import Suite
 
 Kept = tuple[int, int, float]  # (phase, outer step, seconds of training) of weights that were kept
 PROGRESS = "progress.json"

@@ -14,7 +14,7 @@ from taskset.errors import ConfigError
 from taskset.normalization import store
 from taskset.scoring.comparison import Comparison, compare
 from taskset.scoring.rivals import rivals_of
-from taskset.scoring.suite import Suite
+from taskset.scoring.suites.suite import Suite
 
 VIEWS = ("mean", "end")
 
@@ -135,7 +135,7 @@ def by_family(found: Comparison, learned: Sequence[str], suite: Suite) -> tuple[
 
 def report(recipe: Recipe, suite: Suite, kept: Sequence[Kept], found: Sequence[Comparison], workers: int, note: str) -> str:
     """The judgement as Markdown: a picture and a table for each view, the losses by family, and the conditions of the run."""
-    from taskset.normalization.release import documents
+    from taskset.files import documents
     from taskset.scoring import comparison_table
 
     parts = []

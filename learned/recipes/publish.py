@@ -22,7 +22,7 @@ def check(root: Path = ROOT) -> None:
 
 def publish(recipe: Recipe, text: str, pictures: Sequence[Path], weights: Path, root: Path = ROOT) -> list[Path]:
     """Write the section `recipe.name` of docs/learned.md, the pictures and the weights; returns the paths written."""
-    from taskset.normalization.release import documents
+    from taskset.files import documents
 
     document = root / "docs" / "learned.md"
     documents.write_section(recipe.name, text, document)

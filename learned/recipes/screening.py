@@ -21,10 +21,10 @@ from learned.recipes.base import Recipe
 from learned.types import PathLike
 from taskset.errors import StoreError, TasksetError, cut, shown
 from taskset.execution.memory import private_mib
-from taskset.normalization.store import write_text
-from taskset.normalization.sweep.engines.local import LOCAL
+from taskset.files import write_text
+from taskset.jobs.engines.local import LOCAL
 from taskset.scoring import suites
-from taskset.scoring.suite import Entry, Suite
+from taskset.scoring.suites.suite import Entry, Suite
 
 ESTIMATES = 3  # the first includes compilation, the fastest of the others is the cost
 MEMORY_MIB = 1500  # of the process that screens
@@ -119,7 +119,7 @@ class _Screening:
     """Costs of estimates, in a process of their own."""
 
     def __init__(self, suite: Suite, options: Options, data_dir: str | None) -> None:
-        import learned  # noqa: F401  registers the tasks of learned.digits
+        import learned  # noqa: F401  registers the tasks of learned.tasks.digits
         from learned.outer_training.task_pool import TaskPool
         from learned.unrolling.vectors import Layout
 

@@ -22,7 +22,7 @@ from learned.recipes import budget, judgement, publish, screening
 from learned.recipes.base import Recipe
 from learned.types import PathLike
 from taskset.errors import StoreError, unknown
-from taskset.normalization.store import make_directory, write_text
+from taskset.files import make_directory, write_text
 from taskset.scoring import suites
 
 STEPS = ("suite", "screening", "training", "judgement")

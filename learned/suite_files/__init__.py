@@ -7,7 +7,7 @@ of `tiny:1` are from Adam's 17 learning rates, 2 seeds, 2,000 steps and 5 batche
     python -m tools.write_tiny_suite DIR
 """
 
-from taskset.scoring import written
+from taskset.scoring.suites import written
 
 TINY = written.Written(
     "tiny", 1, "tiny tasks of learned, some .1 ms a step, many in one program", package=__name__, max_milliseconds=float("inf")

@@ -18,7 +18,7 @@ from rich.progress import (
 )
 
 if TYPE_CHECKING:
-    from taskset.normalization.sweep.workers import Progress as Done
+    from taskset.jobs.pool import Progress as Done
 
 INTERRUPTED = "interrupted; what is finished is kept: the same command resumes from there"
 

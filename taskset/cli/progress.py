@@ -19,7 +19,7 @@ from taskset.datasets.base import SPLITS
 if TYPE_CHECKING:
     import pandas as pd
 
-    from taskset.normalization.sweep.engines import Engine
+    from taskset.jobs.engines import Engine
     from taskset.normalization.sweep.runner import SweepOptions
     from taskset.optimizers import Optimizer
     from taskset.tasks.base import Task
@@ -104,7 +104,9 @@ def baseline_report(
     engine: Engine | None = None,
 ) -> int:
     """Run a baseline with a progress bar; returns the exit status (1 if a task failed)."""
-    from taskset.normalization.sweep import baseline, engines, planning, provenance
+    from taskset.execution import machine
+    from taskset.jobs import engines
+    from taskset.normalization.sweep import baseline, planning
     from taskset.normalization.tables import write_tables
 
     engine = engine or engines.LOCAL
@@ -117,7 +119,7 @@ def baseline_report(
         f"{len(options.optimizers)} optimizers x {len(options.seeds)} seeds x {options.steps} steps"
     )
     if todo.waiting:
-        out.print(planning.described(todo.costs, engine.workers(workers, provenance.cores())))
+        out.print(planning.described(todo.costs, engine.workers(workers, machine.cores())))
     with bars.jobs(out, err, len(todo.finished), len(todo.waiting)) as report:
         progress = baseline.run(todo, options, root, data_dir, workers, mode, modules, report, max_hours, engine)
         report(progress)

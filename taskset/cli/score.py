@@ -22,7 +22,7 @@ from taskset.cli.options import (
 )
 from taskset.errors import ConfigError
 from taskset.execution.runtime import start_tensorflow
-from taskset.normalization.sweep import engines
+from taskset.jobs import engines
 
 
 def score(

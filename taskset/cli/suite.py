@@ -46,8 +46,9 @@ def suite(
     modules: Modules = None,
 ) -> None:
     """Make a suite: the matching tasks that can run, have a normalizer and are small enough; split by a hash of their names."""
-    from taskset.scoring import named_suites, suites
-    from taskset.scoring.suite import SPLITS
+    from taskset.scoring import suites
+    from taskset.scoring.suites import by_name
+    from taskset.scoring.suites.suite import SPLITS
 
     if show:
         refuse_others(context, "--list")
@@ -63,9 +64,9 @@ def suite(
             way = "--named" if rule else "--join"
             raise ConfigError(f"{way} takes no {', '.join(ignored)}: what it makes has its own; give patterns for another suite")
     if output is not None and rule and not (patterns or join):
-        made = named_suites.rule(rule).suite(baselines)
+        made = by_name.rule(rule).suite(baselines)
     elif output is not None and join and len(join) > 1 and not (patterns or rule):
-        made = suites.joined(name or output.stem, [named_suites.find(one) for one in join])
+        made = suites.joined(name or output.stem, [by_name.find(one) for one in join])
     elif output is not None and patterns and horizon is not None and not (rule or join):
         called, own = name or output.stem, tuple(modules or ())
         if unmeasured:
@@ -83,9 +84,9 @@ def suite(
 
 
 def _list() -> None:
-    from taskset.scoring import named_suites, tiers
+    from taskset.scoring.suites import by_name, tiers
 
-    for one in named_suites.rules():
+    for one in by_name.rules():
         out.print(f"{one}: {one.about}; source {one.source}, horizon {one.horizon}", markup=False)
     for tier in tiers.names():
         out.print(f"{tier}: {tiers.about(tier)}", markup=False)

@@ -100,7 +100,7 @@ def baseline(
     plugins.load(modules or [])
     modes.check(mode)
     from taskset.cli.progress import baseline_report
-    from taskset.normalization.sweep import engines
+    from taskset.jobs import engines
     from taskset.normalization.sweep.runner import SweepOptions
 
     check_source(source)

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from taskset.errors import ConfigError
+from taskset.execution import machine
 
 VARIABLE = "TASKSET_COMPILE_CACHE"
 _CHOICES = f"set {VARIABLE} to another directory, or to off"
@@ -114,7 +115,9 @@ def switch_on(threads: int | None = None) -> None:
 
 def _key(threads: int | None) -> str:
     version = tensorflow_version()
-    described = "\n".join([_FORMAT, version, platform.machine(), _processor(), str(threads), repr(sorted(settings().items()))])
+    described = "\n".join(
+        [_FORMAT, version, platform.machine(), machine.instructions(), str(threads), repr(sorted(settings().items()))]
+    )
     return f"tensorflow-{version}-{hashlib.sha256(described.encode()).hexdigest()[:16]}"
 
 
@@ -207,15 +210,6 @@ def _save(place: Path, key: str, programs: Mapping[str, bytes]) -> None:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
             return
-
-
-def _processor() -> str:
-    """The model and features of the processor, by which XLA chooses instructions."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return "\n".join(sorted({line for line in lines if line.startswith(("model name", "flags", "Features"))}))
 
 
 def prune(directory: Path, most: int = MOST_BYTES) -> None:

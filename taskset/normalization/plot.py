@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from taskset.errors import StoreError, unknown
+from taskset.files import whole_file
 from taskset.normalization import store
 from taskset.normalization.normalizer import mean_curves
 from taskset.samplers.optimizers import family_of, get_optimizer_config
@@ -151,5 +152,5 @@ def plot_tasks(root: str | Path, tasks: Sequence[str], path: str | Path) -> None
         _draw_curves(axes[0], part, task + ("" if source == "none" else f" ({source} data)"))
         _draw_lowest(axes[1], part)
         limit_losses(axes[0], part[["train", "test"]].to_numpy(), _start(part))
-    with store.whole_file(path) as temporary:
+    with whole_file(path) as temporary:
         figure.savefig(temporary, format=Path(path).suffix.lstrip(".").lower(), dpi=120)

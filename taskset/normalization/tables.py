@@ -11,11 +11,12 @@ import pyarrow as pa
 
 from taskset import catalogue, registry
 from taskset.errors import StoreError, UnknownName
+from taskset.files import make_directory
+from taskset.jobs import claims
 from taskset.normalization import store
 from taskset.normalization.normalizer import fit
 from taskset.normalization.store import described, packing
 from taskset.normalization.store.columns import OPTIMIZER
-from taskset.normalization.sweep import claims
 from taskset.samplers.optimizers import get_optimizer_config
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def write_tables(root: str | Path) -> pd.DataFrame:
     if store.is_judged(root):
         raise StoreError(f"{root} has results of `score` or `evaluate`, which are normalized by baselines: give a sweep's --out")
     store.curve_files(root)  # raises where there is nothing: the turn makes directories
-    store.make_directory(root)
+    make_directory(root)
     try:
         with claims.turn(root, "tables"):
             return _write_tables(root)

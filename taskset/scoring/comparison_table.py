@@ -2,7 +2,7 @@
 
 import textwrap
 
-from taskset.normalization.markdown import table
+from taskset.files.markdown import table
 from taskset.scoring import run_scores, statistics
 from taskset.scoring.comparison import Comparison
 

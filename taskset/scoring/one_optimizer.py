@@ -5,14 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from taskset.errors import ConfigError
-from taskset.normalization.store import write_text
-from taskset.normalization.sweep import engines
+from taskset.files import write_text
+from taskset.jobs import engines
+from taskset.jobs.pool import Progress
 from taskset.normalization.sweep.runner import SweepOptions
-from taskset.normalization.sweep.workers import Progress
 from taskset.random.seeds import first_seeds
 from taskset.scoring import (
     candidates,
-    named_suites,
     profile,
     run_scores,
     score_file,
@@ -23,9 +22,10 @@ from taskset.scoring import (
     suites,
     trial_runs,
 )
-from taskset.scoring.measuring import BATCHES, EVALUATIONS, SEEDS, equal_intervals
 from taskset.scoring.standing import Standing
-from taskset.scoring.suite import ALL
+from taskset.scoring.suites import by_name
+from taskset.scoring.suites.baseline_protocol import BATCHES, EVALUATIONS, SEEDS, equal_intervals
+from taskset.scoring.suites.suite import ALL
 
 
 def score(
@@ -59,16 +59,16 @@ def score(
     `trials` times. seeds: runs of each trial on each task; horizon: steps, one of those at which the suite's baselines were
     evaluated (default: the last). batches: of each split in an evaluation. view: "end", "mean" or "lowest" of the curve.
     workers: processes, for optimizers that are given as texts; None: 1 on this machine, all cores of a cluster. engine: where
-    they are (`taskset.normalization.sweep.engines`). modules: those that register families or optimizers of your own. data_dir:
+    they are (`taskset.jobs.engines`). modules: those that register families or optimizers of your own. data_dir:
     where TFDS data was prepared. name: in curves and tables. baselines: the directory of those that the suite was made with;
     None: the package's.
-    report: called with a `taskset.normalization.sweep.workers.Progress`.
+    report: called with a `taskset.jobs.pool.Progress`.
 
     Raises: ConfigError and UnknownName for what is not allowed, StoreError where `out` holds other results, TasksetError where
     tasks failed.
     """
     run_scores.view(view)  # a misspelt one is reported before hours of runs
-    found = named_suites.find(suite)
+    found = by_name.find(suite)
     suites.require_measured(found)
     horizon = found.horizon if horizon is None else horizon
     if not (type(horizon) is int and 1 <= horizon <= found.horizon):

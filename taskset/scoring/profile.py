@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from taskset.normalization import store
+from taskset.files import make_directory, whole_file
 from taskset.scoring import run_scores
 from taskset.scoring.rows import Row
 from taskset.scoring.standing import Standing
@@ -73,10 +73,10 @@ def draw(standing: Standing, directory: str | Path, name: str = "profile", named
         handles.append(Line2D([], [], color=OTHERS, linewidth=1))
         labels.append(textwrap.fill("in grey: " + "; ".join(grey), 64, break_on_hyphens=False))
     figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=8, frameon=False)
-    store.make_directory(Path(directory))
+    make_directory(Path(directory))
     for kind in ("pdf", "png"):
         # Without a date the same results give the same file.
-        with store.whole_file(Path(directory) / f"{name}.{kind}") as temporary:
+        with whole_file(Path(directory) / f"{name}.{kind}") as temporary:
             figure.savefig(temporary, format=kind, dpi=150, metadata={"CreationDate": None} if kind == "pdf" else None)
 
 

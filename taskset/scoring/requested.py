@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from taskset.errors import StoreError, cut
+from taskset.files import write_text
 from taskset.normalization import store
 from taskset.normalization.sweep.resume import settling
-from taskset.scoring.suite import Suite
+from taskset.scoring.suites.suite import Suite
 
 FILE = "requested.json"
 
@@ -30,7 +31,7 @@ def record(root: str | Path, given: Suite | Sequence[str], split: str, tasks: Se
     with settling(root):
         before = _requests(root) if _finished(root) else []
         if request not in before:
-            store.write_text(json.dumps({"requests": [*before, request]}, indent=1) + "\n", Path(root) / FILE)
+            write_text(json.dumps({"requests": [*before, request]}, indent=1) + "\n", Path(root) / FILE)
 
 
 def unfinished(root: str | Path) -> list[str]:

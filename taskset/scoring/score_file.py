@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from taskset.errors import ConfigError, StoreError, cut
-from taskset.normalization.store import write_text
-from taskset.normalization.sweep.provenance import machine
+from taskset.execution import machine
+from taskset.files import write_text
 from taskset.scoring import row_json, statistics
 from taskset.scoring.candidates import Candidate
 from taskset.scoring.standing import Standing
@@ -34,7 +34,7 @@ def as_json(standing: Standing, candidate: Candidate, seeds: int) -> dict[str, A
     """A standing as JSON values."""
     rows = [row_json.written(row, standing.tuned) for row in standing.rows]
     values: dict[str, Any] = {"format": FORMAT, "format_version": 1, "taskset_version": __version__, "suite": standing.suite}
-    values |= {"horizon": standing.horizon, "view": standing.view, "seeds": seeds, "machine": machine()}
+    values |= {"horizon": standing.horizon, "view": standing.view, "seeds": seeds, "machine": machine.kind()}
     values |= {"optimizer": {"name": candidate.name, **candidate.as_json()}, "rows": rows, "notes": standing.notes}
     values["scales"] = {task: _digest(standing, task) for task in standing.tasks}
     return json.loads(json.dumps(values))

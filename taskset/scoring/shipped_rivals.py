@@ -9,9 +9,10 @@ import json
 from collections.abc import Sequence
 from importlib import resources
 
-from taskset.scoring import row_json, tiers
+from taskset.scoring import row_json
 from taskset.scoring.rows import Row
-from taskset.scoring.suite import Suite
+from taskset.scoring.suites import tiers
+from taskset.scoring.suites.suite import Suite
 
 SUITE, FILE = "rivals:1", "rivals_1_scores.json"
 
@@ -21,7 +22,7 @@ def rows(suite: Suite, tasks: Sequence[str], view: str) -> list[Row]:
 
     A suite of somebody else's may have the same name: tasks and scales are compared.
     """
-    place = resources.files("taskset.scoring.tiers").joinpath(FILE)
+    place = resources.files("taskset.scoring.suites.tiers").joinpath(FILE)
     if f"{suite.name}:{suite.version}" != SUITE or len(tasks) < len(suite.tasks) or not place.is_file():
         return []
     if {entry.task: entry.scales for entry in suite.tasks} != {entry.task: entry.scales for entry in tiers.load(SUITE).tasks}:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from taskset.scoring.candidates import Candidate
     from taskset.scoring.step_cost import StepCost
-    from taskset.scoring.suite import Suite
+    from taskset.scoring.suites.suite import Suite
 
 Scales: TypeAlias = Mapping[tuple[str, str], tuple[float, float]]  # {(task, split): (initial, best)}
 

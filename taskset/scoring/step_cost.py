@@ -13,9 +13,9 @@ from taskset import catalogue
 from taskset.errors import StoreError
 from taskset.execution import costs
 from taskset.execution.modes import copies_pay
-from taskset.normalization.store import write_text
+from taskset.files import write_text
 from taskset.scoring.candidates import Candidate
-from taskset.scoring.suite import Suite
+from taskset.scoring.suites.suite import Suite
 
 if TYPE_CHECKING:
     from taskset.normalization.sweep.runner import SweepOptions

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, cast
 
 from taskset.datasets.sharing import shared_arrays
 from taskset.errors import StoreError
+from taskset.jobs import engines, pool
 from taskset.normalization import store
-from taskset.normalization.sweep import engines, marked, planning, workers
+from taskset.normalization.sweep import marked, planning
 from taskset.normalization.sweep.resume import remove_leftovers
 from taskset.samplers.optimizers import opt_list_length
 from taskset.scoring import candidates
@@ -100,10 +101,10 @@ def run(
     text: Text | None = None,
     count: int | None = None,
     modules: Iterable[str] = (),
-    report: Callable[[workers.Progress], object] = lambda progress: None,
+    report: Callable[[pool.Progress], object] = lambda progress: None,
     engine: engines.Engine = engines.LOCAL,
-) -> workers.Progress:
-    """Run the `waiting` tasks; returns a `taskset.normalization.sweep.workers.Progress`.
+) -> pool.Progress:
+    """Run the `waiting` tasks; returns a `taskset.jobs.pool.Progress`.
 
     text: the candidate as a `Text`, for `count` workers of `engine` (None: as `Engine.run`); None: an object. Its tasks, and
     those of a single local worker, are run one by one here, so that a script needs no guard around its main part.
@@ -111,7 +112,7 @@ def run(
     """
     remove_leftovers(root)
 
-    def counted(progress: workers.Progress) -> None:
+    def counted(progress: pool.Progress) -> None:
         progress.total = len(waiting)
         report(progress)
 
@@ -119,7 +120,7 @@ def run(
         if text is not None and not engine.alone(engine.workers(count, 1)):
             work = marked.MarkedWork(text, options, str(root), data_dir)
             return engine.run(waiting, work, count, counted, modules=tuple(modules), files=text.files())
-        here, progress = marked.MarkedWork(Trials(candidate), options, str(root), data_dir), workers.Progress()
+        here, progress = marked.MarkedWork(Trials(candidate), options, str(root), data_dir), pool.Progress()
         for name in waiting:
             progress.working = {name: 0.0}
             counted(progress)

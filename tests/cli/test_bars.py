@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from taskset.cli import bars
-from taskset.normalization.sweep.workers import Progress
+from taskset.jobs.pool import Progress
 
 
 def consoles():

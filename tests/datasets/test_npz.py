@@ -7,7 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from taskset import npz
+from taskset.files import npz
 
 ARRAYS = {
     "scalar": np.array(3.0, np.float32),

@@ -49,7 +49,7 @@ def test_training_on_real_digits_learns_them(real_data_dir):
 
 def test_an_outer_training_reads_real_images(real_data_dir, tmp_path):
     import learned
-    from taskset.scoring.suite import Entry, Suite
+    from taskset.scoring.suites.suite import Entry, Suite
 
     scales = {"train": (2.3, 0.1), "valid_outer": (2.3, 0.4)}
     suite = Suite("real", 1, "tfds", 20, (Entry("Tiny_mlp_fashion_mnist_bs32_start1.0", "tiny_mlp", "train", scales),))

@@ -17,7 +17,7 @@ from learned.outer_training.options import Options
 from taskset.datasets.base import SPLITS
 from taskset.errors import StoreError
 from taskset.execution import loop
-from taskset.scoring.suite import Entry, Suite
+from taskset.scoring.suites.suite import Entry, Suite
 from tools import one_run, short_runs, side_by_side, stage0, valid_variant
 
 TASK = "quadratic_family_seed3"
@@ -88,7 +88,7 @@ def test_tasks_come_family_by_family_and_the_worst_quarter_is_rounded_up():
 
 
 def test_no_test_task_of_the_provisional_suite_is_anything_else():
-    from taskset.scoring.suite import split_of
+    from taskset.scoring.suites.suite import split_of
 
     suite = one_run.provisional()
     assert all((entry.split == "test") == (split_of(entry.task) == "test") for entry in suite.tasks)
@@ -188,9 +188,9 @@ def test_the_judged_tasks_of_short_runs_are_for_validation():
 
 def test_the_baselines_alone_are_the_rows_that_the_document_has():
     """Tuned Adam's of the test tasks, from the package's data."""
-    from taskset.scoring import named_suites
+    from taskset.scoring.suites import by_name
 
-    suite = named_suites.find("heldout:1")
+    suite = by_name.find("heldout:1")
     found, by_task = one_run.rows_of(one_run.baselines_alone(suite, "test"), [], suite, "mean", "train")
     text = one_run.DOCUMENT.read_text(encoding="utf-8")
     for horizon in one_run.HORIZONS:

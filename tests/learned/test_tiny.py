@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from learned import estimators, optimizers, small_images, tiny
+from learned import estimators, optimizers
 from learned.estimators import base
 from learned.outer_training import objectives
 from learned.outer_training.options import Options
 from learned.outer_training.task_pool import TaskPool
+from learned.tasks import small_images, tiny_images
 from learned.unrolling import sharing
 from learned.unrolling.problem import Problem
 from learned.unrolling.sharing import SharedModel, SharedProblem, SharedRescaledProblem
@@ -16,7 +17,7 @@ from taskset import catalogue
 from taskset.catalogue import get_task, make_task
 from taskset.errors import ConfigError
 from taskset.execution.program import Program
-from taskset.scoring import named_suites
+from taskset.scoring.suites import by_name
 from taskset.tasks.base import Task
 from taskset.tasks.starts import normal, parameter
 from tests.learned.trainings import check_equal, fresh, suite, trainer
@@ -111,7 +112,7 @@ def test_convolutions_are_those_of_tensorflow():
     task = get_task("Tiny_conv_mnist_bs32_start1.0", "synthetic")
     params, batch = task.init(0), next(task.batches("train", 0))
     x = batch["image"]
-    for i, channels in enumerate(tiny.CHANNELS):
+    for i, channels in enumerate(tiny_images.CHANNELS):
         filters = tf.reshape(params[f"conv_{i}/w"], [3, 3, -1, channels])
         x = tf.nn.relu(tf.nn.conv2d(x, filters, 2, "SAME") + params[f"conv_{i}/b"])
     logits = tf.reshape(x, [32, -1]) @ params["linear/w"] + params["linear/b"]
@@ -164,7 +165,7 @@ def test_what_their_configs_say(name):
 
 
 def test_the_suite_of_all_tiny_tasks():
-    found = named_suites.find("tiny:1")
+    found = by_name.find("tiny:1")
     everything = catalogue.list_tasks("Tiny_*")
     names = [entry.task for entry in found.tasks]
     assert [name for name in everything if name in names] == names and len(names) > 0.9 * len(everything)

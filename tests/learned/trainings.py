@@ -11,7 +11,7 @@ from learned.outer_training import trainer as outer
 from learned.outer_training.options import Options
 from learned.outer_training.task_pool import Result
 from taskset import catalogue
-from taskset.scoring.suite import Entry, Suite
+from taskset.scoring.suites.suite import Entry, Suite
 
 SCALES = {"train": (2.4, 0.1), "valid_outer": (2.4, 0.4)}
 NAMES = ("losg_tasks_family_seed0", "quadratic_family_seed3", "quadratic_family_seed4")

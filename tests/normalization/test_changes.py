@@ -7,15 +7,16 @@ from collections import Counter
 import pytest
 
 import taskset
-from taskset import catalogue, changes, registry
+from taskset import catalogue, changes, registry, tabular
 from taskset.errors import ConfigError, OutdatedBaselines, StoreError
-from taskset.normalization import store, tabular
+from taskset.normalization import store
 from taskset.normalization.release import ship
 from taskset.normalization.release.check import check
 from taskset.normalization.sweep import baseline
 from taskset.normalization.sweep.runner import SweepOptions
-from taskset.scoring import named_suites, suites
-from taskset.scoring.suite import Entry, Suite
+from taskset.scoring import suites
+from taskset.scoring.suites import by_name
+from taskset.scoring.suites.suite import Entry, Suite
 from taskset.version import __version__
 from tests.normalization import made_up_sweeps as made
 
@@ -238,5 +239,5 @@ def test_rules_leave_changed_tasks_out(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", OutdatedBaselines)
         root = made.write(tmp_path, names, version="0.1.0")
-        rule = named_suites.Rule("r", 1, "", ("losg_tasks_family_seed*",), 20)
+        rule = by_name.Rule("r", 1, "", ("losg_tasks_family_seed*",), 20)
         assert [e.task for e in rule.suite(root).tasks] == names[1:]

@@ -8,8 +8,7 @@ matplotlib.use("Agg")
 from matplotlib.figure import Figure
 
 import taskset
-from taskset import optimizers, registry
-from taskset.normalization import tabular
+from taskset import optimizers, registry, tabular
 from taskset.normalization.plot import limit_losses, plot_tasks
 from taskset.samplers.optimizers import adam_rates, opt_list_names
 from tests.normalization import made_up_sweeps as made

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from taskset import catalogue
+from taskset import catalogue, tabular
 from taskset.errors import ConfigError, OutdatedBaselines, StoreError, UnknownName
-from taskset.normalization import store, tabular
+from taskset.normalization import store
 from taskset.normalization.release.ship import ship
 from taskset.samplers.optimizers import get_optimizer_config, opt_list_names
 from taskset.version import __version__

@@ -7,20 +7,10 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from taskset.scoring import (
-    alike,
-    candidates,
-    comparison,
-    one_optimizer,
-    standing,
-    standing_table,
-    statistics,
-    suites,
-    summary,
-    tiers,
-)
+from taskset.scoring import alike, candidates, comparison, one_optimizer, standing, standing_table, statistics, suites, summary
 from taskset.scoring.report import page as page_file
-from taskset.scoring.suite import SCALES
+from taskset.scoring.suites import tiers
+from taskset.scoring.suites.suite import SCALES
 
 SHORT = {"hyperparameters": {"learning_rate": 0.001}, "horizon": 40, "batches": 1}
 

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from taskset.normalization.sweep.runner import SweepOptions
-from taskset.scoring import profile, row_json, speedup, step_cost, tiers
+from taskset.scoring import profile, row_json, speedup, step_cost
 from taskset.scoring.candidates import candidate
 from taskset.scoring.rows import Row
-from taskset.scoring.tiers import tenth
+from taskset.scoring.suites import tiers
+from taskset.scoring.suites.tiers import tenth
 from tools import rivals
 
 

@@ -12,7 +12,6 @@ import taskset
 from taskset.errors import ConfigError, StoreError, UnknownName
 from taskset.scoring import (
     candidates,
-    named_suites,
     one_optimizer,
     rows,
     run_scores,
@@ -20,9 +19,9 @@ from taskset.scoring import (
     shipped_rivals,
     standing_table,
     suites,
-    tiers,
     trial_runs,
 )
+from taskset.scoring.suites import by_name, tiers
 
 MINE = """
 class Sign:
@@ -291,9 +290,9 @@ def test_wrong_suites(mine, tiny, tmp_path):
             one_optimizer.score("lion", str(tiny), tmp_path / "none", **given)
         assert not (tmp_path / "none" / "curves").exists()
     with pytest.raises(UnknownName, match="Allowed are problems:1, .*1m:1, 1h:1, 1d:2, rivals:1, .*json"):
-        named_suites.find("nope")
+        by_name.find("nope")
     with pytest.raises(UnknownName, match="did you mean 'small'"):
-        named_suites.find("smal")
+        by_name.find("smal")
 
 
 def test_a_suite_called_as_the_table_of_rivals_does_not_get_its_rows(tiny):

@@ -24,8 +24,9 @@ from taskset.execution import costs
 from taskset.normalization.normalizer import normalizer
 from taskset.normalization.sweep.runner import SweepOptions, sweep_to_file
 from taskset.normalization.tables import write_tables
-from taskset.scoring import comparison, measuring, named_suites, one_optimizer, suites, tiers
-from taskset.scoring.suite import from_json
+from taskset.scoring import comparison, one_optimizer, suites
+from taskset.scoring.suites import baseline_protocol, by_name, tiers
+from taskset.scoring.suites.suite import from_json
 
 
 @pytest.fixture
@@ -38,22 +39,20 @@ def call(run_here):
 
 
 def test_rules_have_names_and_versions(call):
-    assert len({str(r) for r in named_suites.rules()}) == len(named_suites.rules()) and all(
-        r.version >= 1 for r in named_suites.rules()
-    )
+    assert len({str(r) for r in by_name.rules()}) == len(by_name.rules()) and all(r.version >= 1 for r in by_name.rules())
     status, said, _ = call("suite", "--list")
-    assert status == 0 and [line.split(": ")[0] for line in said.splitlines()] == named_suites.names()
-    assert named_suites.find("1m") == tiers.load("1m:1") and named_suites.is_name("rivals") and not named_suites.is_name("1x")
+    assert status == 0 and [line.split(": ")[0] for line in said.splitlines()] == by_name.names()
+    assert by_name.find("1m") == tiers.load("1m:1") and by_name.is_name("rivals") and not by_name.is_name("1x")
     with pytest.raises(UnknownName, match="did you mean 'small'"):
-        named_suites.rule("smal")
+        by_name.rule("smal")
     with pytest.raises(UnknownName, match="Allowed are problems:1, small:1, mixed:1"):
-        named_suites.rule("small:9")
+        by_name.rule("small:9")
 
 
 def test_a_name_alone_is_the_newest_version(monkeypatch):
-    newer = named_suites.Rule("small", 2, "", ("quadratic_family_seed1",), 20)
-    monkeypatch.setattr(named_suites, "RULES", (newer, *named_suites.RULES))
-    assert named_suites.rule("small") is newer and named_suites.rule("small:1").version == 1
+    newer = by_name.Rule("small", 2, "", ("quadratic_family_seed1",), 20)
+    monkeypatch.setattr(by_name, "RULES", (newer, *by_name.RULES))
+    assert by_name.rule("small") is newer and by_name.rule("small:1").version == 1
 
 
 @pytest.fixture(scope="module")
@@ -67,16 +66,16 @@ def baselines(tmp_path_factory):
 
 
 def test_a_rule_makes_a_suite(baselines, monkeypatch, tmp_path, call):
-    rule = named_suites.Rule("two", 3, "about", ("quadratic_family_seed?", "TwoD_Bowl?"), 20, max_parameters=10)
-    monkeypatch.setattr(named_suites, "RULES", (rule,))
-    made = named_suites.find("two", baselines)
+    rule = by_name.Rule("two", 3, "about", ("quadratic_family_seed?", "TwoD_Bowl?"), 20, max_parameters=10)
+    monkeypatch.setattr(by_name, "RULES", (rule,))
+    made = by_name.find("two", baselines)
     assert (made.name, made.version, made.horizon, made.source) == ("two", 3, 20, "synthetic")
     known = ("quadratic_family_seed3", "quadratic_family_seed4", "TwoD_Bowl1")
     assert [e.task for e in made.tasks] == [name for name in known if catalogue.num_params(name) <= 10]
     assert "TwoD_Bowl1" in [e.task for e in made.tasks] and made.rule["max_parameters"] == 10
     status, _, err = call("suite", "--named", "two:3", "--baselines", baselines, "--out", tmp_path / "two.json")
     assert status == 0, err
-    assert suites.load(tmp_path / "two.json") == made == named_suites.find(str(tmp_path / "two.json"))
+    assert suites.load(tmp_path / "two.json") == made == by_name.find(str(tmp_path / "two.json"))
 
 
 @pytest.mark.parametrize(
@@ -183,7 +182,7 @@ def test_tasks_of_unknown_size_are_in_suites_without_a_limit_only(monkeypatch):
 def test_what_is_swept_has_equal_intervals():
     for horizon, expected in ((100, 50), (20, 20), (999, 37), (53, 1)):
         made = suites.make_unmeasured("u", ["TwoD_Bowl1"], "synthetic", horizon)
-        options = measuring.options(made)
+        options = baseline_protocol.options(made)
         assert (options.steps, options.evaluations, len(options.optimizers)) == (horizon, expected, 17)
 
 
@@ -214,14 +213,14 @@ def test_unmeasured_tasks_are_refused_or_measured(call, tmp_path):
 def test_a_task_that_can_not_be_normalized_is_refused():
     made = suites.make_unmeasured("u", ["TwoD_Bowl1", "quadratic_family_seed4"], "synthetic", 20)
     with pytest.raises(ConfigError, match="couldn't be measured"):
-        measuring.completed(made, None, lambda names, options, root: 1)
+        baseline_protocol.completed(made, None, lambda names, options, root: 1)
 
 
 def test_measured_tasks_that_have_no_normalizer_are_named(baselines):
     made = suites.make_unmeasured("u", ["TwoD_Bowl1", "quadratic_family_seed5"], "synthetic", 20)
     with pytest.raises(ConfigError, match="'u': quadratic_family_seed5 can't be normalized"):
-        measuring.completed(made, baselines, lambda names, options, root: 0)
-    ready = measuring.completed(suites.make_unmeasured("u", ["TwoD_Bowl1"], "synthetic", 20), baselines, lambda *_: 0)
+        baseline_protocol.completed(made, baselines, lambda names, options, root: 0)
+    ready = baseline_protocol.completed(suites.make_unmeasured("u", ["TwoD_Bowl1"], "synthetic", 20), baselines, lambda *_: 0)
     assert ready.tasks[0].scales["train"] == pytest.approx(
         suites.make("u", ["TwoD_Bowl1"], baselines, "synthetic", 20).tasks[0].scales["train"]
     )
@@ -372,7 +371,7 @@ def test_a_suite_with_wrong_fields(small, tmp_path, change):
 @pytest.mark.parametrize(
     "call",
     [
-        lambda: named_suites.rule(3), lambda: named_suites.find(None), lambda: suites.load_any(3),
+        lambda: by_name.rule(3), lambda: by_name.find(None), lambda: suites.load_any(3),
         lambda: from_json(None, "x"),
         lambda: suites.make("x", ["TwoD_Bowl1"], None, "web", 2000), lambda: runs.named_checkpoint("mlp_pes", 3),
         lambda: suites.make_unmeasured("x", ["TwoD_Bowl1"], "tdfs", 20), lambda: comparison.compare([]),

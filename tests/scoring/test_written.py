@@ -8,7 +8,8 @@ import pytest
 
 from taskset.errors import ConfigError, StoreError, UnknownName
 from taskset.normalization.store import load_normalizers
-from taskset.scoring import named_suites, suites, tiers, written
+from taskset.scoring import suites
+from taskset.scoring.suites import by_name, tiers, written
 from tests.normalization import made_up_sweeps as made
 from tools import write_suites
 
@@ -49,7 +50,7 @@ def names(suite):
 @pytest.mark.parametrize("one", written.WRITTEN, ids=str)
 def test_a_file_of_the_package_never_changes(one):
     assert hashlib.sha256(one.path.read_bytes()).hexdigest() == DIGESTS[str(one)], "a change needs another version"
-    suite = named_suites.find(str(one))
+    suite = by_name.find(str(one))
     assert (suite.name, suite.version, suite.horizon, suite.source) == (one.name, one.version, one.horizon, one.source)
     assert set(suite.rule["costs"]) == names(suite) and all(set(entry.scales) >= {"train"} for entry in suite.tasks)
     for entry in suite.tasks:
@@ -116,12 +117,12 @@ def test_files_are_written_once_and_found_by_name(baselines, found, tmp_path, mo
         written.write_all(baselines, tmp_path, WANTED, fewest=3)
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == left
     monkeypatch.setattr(written.resources, "files", lambda package: tmp_path)
-    assert named_suites.find("small") == named_suites.find("small:2") == found["small"]  # the newest, now that it is there
-    assert named_suites.is_name("problems:2") and named_suites.rule("small:1").version == 1
+    assert by_name.find("small") == by_name.find("small:2") == found["small"]  # the newest, now that it is there
+    assert by_name.is_name("problems:2") and by_name.rule("small:1").version == 1
     with pytest.raises(ConfigError, match="baselines with small:2: allowed with suites that are rules only"):
-        named_suites.find("small:2", baselines)
+        by_name.find("small:2", baselines)
     with pytest.raises(UnknownName, match="heldout"):
-        named_suites.find("heldout")
+        by_name.find("heldout")
 
 
 def test_the_script(baselines, tmp_path, monkeypatch, capsys):

@@ -8,9 +8,9 @@ alone. How much does it lose on the other kind, beside Adam with a rate that was
 
 Formula. The score is the mean of the train losses in the last tenth of 200 steps, in nats.
 
-Settings. Nets and data are those of `learned.tiny` (8x8 pixels, batches of 32, synthetic): Tiny_conv_* or Tiny_mlp_* of eight
-data sets for training, with the loss scales of the suite tiny:1; mnist and fashion_mnist, which are not among them, for the
-table. ES-Single for the mean of the loss, whole trainings of 200 steps in truncations of 20, four data sets with 8 pairs each
+Settings. Nets and data are those of `learned.tasks.tiny_images` (8x8 pixels, batches of 32, synthetic): Tiny_conv_* or Tiny_mlp_*
+of eight data sets for training, with the loss scales of the suite tiny:1; mnist and fashion_mnist, which are not among them, for
+the table. ES-Single for the mean of the loss, whole trainings of 200 steps in truncations of 20, four data sets with 8 pairs each
 in an outer step, gradients with a norm of at most 1; a task stays until each pair has ended four trainings of it. Three outer
 seeds for each kind, the same core-minutes for all (--minutes). Adam: 19 rates, tuned on 4 seeds of the same data set; 12 other
 seeds for the table. DIR of --runs keeps the trainings; the same command resumes them.
@@ -49,7 +49,7 @@ def label_of(kind, seed):
 def train(kind, seed, folder, minutes):
     """(outer steps, core-minutes) of training on nets of one kind."""
     import learned
-    from learned.small_images import SETS
+    from learned.tasks.small_images import SETS
 
     suite = tiny_suite(kind, [tiny_name(f"tiny_{kind}", one) for one in SETS if one not in HELD_OUT], STEPS)
     options = learned.Options(

@@ -7,7 +7,7 @@ the training gave and the settings it was made with; settings that differ are an
 import json
 from pathlib import Path
 
-from taskset.normalization.store import write_text
+from taskset.files import write_text
 
 FOLDER = Path(__file__).parent / "results"
 

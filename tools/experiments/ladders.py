@@ -6,8 +6,8 @@ Question. On a task like those that they were trained on, three pretrained optim
 activation, batch size, horizon, the scale of parameters, noise in the inputs and the data set be from there? The ladders are
 those that talks on learned optimizers (Metz et al. 2020, arXiv 2009.11243) announce as out of distribution.
 
-Formula. The base is a network of two hidden layers of 32 ReLUs on images of 8x8 pixels (`learned.tiny`), 10 classes, batches
-of 32, 200 steps. A rung changes one of:
+Formula. The base is a network of two hidden layers of 32 ReLUs on images of 8x8 pixels (`learned.tasks.tiny_images`), 10 classes,
+batches of 32, 200 steps. A rung changes one of:
 
     parameter scale s     w_0 = w0 / s, loss L(s w): the same losses for a rule that scales with its parameters
     input noise           N(0, stddev^2) is added to every pixel of [0, 1], in every step anew
@@ -59,7 +59,7 @@ def task(config):
     import sonnet as snt
     import tensorflow as tf
 
-    from learned.small_images import CLASSES, TinyImages
+    from learned.tasks.small_images import CLASSES, TinyImages
     from taskset.random import stateless
     from taskset.tasks import initializers
     from taskset.tasks.base import Model, Task

@@ -24,7 +24,7 @@ import numpy as np
 
 from taskset.catalogue import get_task
 from taskset.execution.runtime import start_tensorflow
-from taskset.normalization.store import whole_file
+from taskset.files import whole_file
 from tools import report
 from tools.experiments import page
 from tools.experiments.kept import Results
@@ -74,8 +74,8 @@ def trained(task, rule, steps, folder):
     """
     import tensorflow as tf
 
-    from taskset import npz
     from taskset.execution.loop import Loop, Run
+    from taskset.files import npz
 
     every, file = steps // MOMENTS, folder / "run.npz"
     loop, hparams, evaluate = Loop(task, rule, every), rule.hparams(steps), evaluation(task)

@@ -59,9 +59,9 @@ def train(optimizer, objective, folder, minutes):
     """(outer steps, core-minutes) of training an optimizer for one objective."""
     import learned
     from learned.deploy import pretrained
-    from learned.outer_training import checkpoint, phases
+    from learned.outer_training import checkpoint, start_weights
 
-    start = phases.read(pretrained.find(START), learned.optimizers.get(optimizer))
+    start = start_weights.read(pretrained.find(START), learned.optimizers.get(optimizer))
     options = learned.Options(
         optimizer, **SINGLE, objective=objective, pairs=8, lengths=LENGTHS, slots=8, tasks_per_step=4,
         learning_rate=OPTIMIZERS[optimizer], start=checkpoint.digest(start),
@@ -71,7 +71,7 @@ def train(optimizer, objective, folder, minutes):
 
 def suite():
     """The tasks to train on, with the scales of tiny:1."""
-    from learned.tiny import STARTS
+    from learned.tasks.tiny_images import STARTS
 
     return tiny_suite("objectives", [tiny_name("tiny_mlp", one, start) for one in TRAINED_ON for start in STARTS], STEPS)
 

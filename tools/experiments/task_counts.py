@@ -64,9 +64,9 @@ SAME, LEFT_OUT = "the same families", "families left out"
 def scales():
     """{task of tiny:1: (initial, best) of its train loss}."""
     import learned  # noqa: F401
-    from taskset.scoring import named_suites
+    from taskset.scoring.suites import by_name
 
-    return {entry.task: tuple(entry.scales["train"]) for entry in named_suites.find("tiny:1").tasks}
+    return {entry.task: tuple(entry.scales["train"]) for entry in by_name.find("tiny:1").tasks}
 
 
 def between(start, known):
@@ -77,7 +77,7 @@ def between(start, known):
 @functools.cache
 def drawn(i, seed):
     """(name, family, scale) of training task i of an outer seed, registered."""
-    from learned.small_images import SETS
+    from learned.tasks.small_images import SETS
 
     known, sets, rng = scales(), [one for one in SETS if one not in HELD_OUT], seeds.generator(seed, "task_counts", i)
     family, dataset = FAMILIES[rng.integers(len(FAMILIES))], sets[rng.integers(len(sets))]
@@ -90,7 +90,7 @@ def drawn(i, seed):
 def train(count, seed, folder, minutes):
     """(outer steps, core-minutes) of a training on so many tasks, keeping weights after each of SHARES."""
     import learned
-    from taskset.scoring.suite import Entry, Suite
+    from taskset.scoring.suites.suite import Entry, Suite
 
     entries, sets = [], {}
     for name, family, scale in (drawn(i, seed) for i in range(count)):
@@ -129,7 +129,7 @@ def scored(rule, names):
 
 def adam():
     """Adam with the one rate that is best on tasks of the training's families and data sets."""
-    from learned.small_images import SETS
+    from learned.tasks.small_images import SETS
 
     rules, known, found = by_hand()[ADAM_LABEL], scales(), []
     for family in FAMILIES:

@@ -42,7 +42,7 @@ def tiny_name(family, dataset, start=1.0):
 def suite_of(name, tasks, horizon, scale, source="synthetic"):
     """Tasks to train on, all in the split train and with one scale of losses (initial, best)."""
     from taskset.catalogue import get_config
-    from taskset.scoring.suite import Entry, Suite
+    from taskset.scoring.suites.suite import Entry, Suite
 
     scales = {"train": scale, "valid_outer": scale}
     return Suite(name, 1, source, horizon, tuple(Entry(task, get_config(task)[1], "train", scales) for task in tasks))
@@ -50,9 +50,9 @@ def suite_of(name, tasks, horizon, scale, source="synthetic"):
 
 def tiny_suite(name, tasks, horizon):
     """Tasks of the suite tiny:1 to train on, all in the split train, with its scales of losses."""
-    from taskset.scoring import named_suites
+    from taskset.scoring.suites import by_name
 
-    whole = named_suites.find("tiny:1")
+    whole = by_name.find("tiny:1")
     chosen = tuple(replace(entry, split="train") for entry in whole.tasks if entry.task in tasks)
     if len(chosen) != len(set(tasks)):
         raise ValueError(f"{len(set(tasks)) - len(chosen)} of the tasks are not in tiny:1")

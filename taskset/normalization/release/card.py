@@ -6,8 +6,9 @@ from pathlib import Path
 from string import Template
 
 from taskset import changes, registry
+from taskset.files import write_text
+from taskset.files.markdown import table
 from taskset.normalization import store
-from taskset.normalization.markdown import table
 from taskset.normalization.release import card_coverage as coverage
 from taskset.normalization.store import columns, layout
 from taskset.samplers.optimizers import adam_rates, opt_list_names
@@ -19,7 +20,7 @@ _SIZES = ((1e3, "n<1K"), (1e4, "1K<n<10K"), (1e5, "10K<n<100K"), (1e6, "100K<n<1
 def write(root: str | Path) -> None:
     """Write the card of the baselines under `root` from their tables (tasks, sweeps, optimizers, normalizers) and curve files."""
     template = (files("taskset.normalization.release") / "card.md").read_text(encoding="utf-8")
-    store.write_text(Template(template).substitute(sections(root)), Path(root, "README.md"))
+    write_text(Template(template).substitute(sections(root)), Path(root, "README.md"))
 
 
 def sections(root: str | Path) -> dict[str, str]:

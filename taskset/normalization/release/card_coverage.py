@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from taskset.normalization.markdown import table
+from taskset.files.markdown import table
 
 FIRST, MOST_MS = 16, 50.0  # what is wanted first: this many tasks of each sampled family, those that cost more left out
 

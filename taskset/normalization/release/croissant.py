@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from taskset.normalization import store
+from taskset.files import write_text
 from taskset.normalization.store import columns, sums
 from taskset.version import __version__
 
@@ -71,7 +71,7 @@ _CITE = (
 
 def write(root: str | Path) -> None:
     """Write croissant.json for the tables and curves under `root`."""
-    store.write_text(json.dumps(describe(root), indent=1) + "\n", Path(root, "croissant.json"))
+    write_text(json.dumps(describe(root), indent=1) + "\n", Path(root, "croissant.json"))
 
 
 def describe(root: str | Path) -> dict[str, Any]:

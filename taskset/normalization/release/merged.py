@@ -13,10 +13,12 @@ from typing import Any
 import pyarrow as pa
 
 from taskset.errors import StoreError, cut
+from taskset.files import make_directory, remove_temporaries
+from taskset.jobs import claims
 from taskset.normalization import store
 from taskset.normalization.store import described
 from taskset.normalization.store.columns import schema
-from taskset.normalization.sweep import claims, resume
+from taskset.normalization.sweep import resume
 
 _TEXTS = [
     field.name for field in schema("sweeps") if pa.types.is_string(field.type)
@@ -29,13 +31,13 @@ def alone(root: Path) -> Iterator[None]:
 
     Two at a time would each take the other's curve files for leftovers. Raises StoreError where another one is at work.
     """
-    store.make_directory(root)
+    make_directory(root)
     try:
         with claims.claim(root, "merge") as mine:
             if not mine:
                 raise StoreError(f"another data add or ship is at work on {root}: let it end, and repeat the command")
             resume.remove_leftovers(root)
-            store.remove_temporaries(root)
+            remove_temporaries(root)
             yield
     finally:
         claims.tidy(root)

@@ -18,9 +18,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from taskset import catalogue, npz
+from taskset import catalogue
 from taskset.datasets.base import SPLITS
 from taskset.errors import StoreError, UnknownName
+from taskset.files import npz
 from taskset.normalization import store
 from taskset.normalization.normalizer import fit
 from taskset.normalization.release import collect, merged_tables

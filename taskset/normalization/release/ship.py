@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from taskset.errors import StoreError
 from taskset.execution.costs import measured_milliseconds
+from taskset.files import write_text
 from taskset.normalization import store
 from taskset.normalization.release import card, croissant, merged
 from taskset.normalization.release.collect import Curves, find, group_key, group_names
@@ -54,7 +55,7 @@ def ship(
         tables = tables_of(found, rows, {**measured_milliseconds(), **merged.costs(roots), **(costs or {})}, roots)
         report("tables")
         # all that can be refused was; a merge interrupted from here on doesn't pass for a whole one, and can be done again
-        store.write_text("", out / sums.NAME)
+        write_text("", out / sums.NAME)
         kept = _write_curves(found, names, out, report)
         for old in (out / "curves").rglob("*.parquet"):
             if old not in kept:

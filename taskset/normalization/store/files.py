@@ -12,114 +12,25 @@ A root directory holds
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import re
-import secrets
-import stat
-import time
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from taskset.errors import StoreError, shown, system
+from taskset.files import make_directory, whole_file, write_text
 from taskset.normalization.store import described, layout, sealed
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# Names that `whole_file` gives: .NAME.PROCESS.DIGITS.tmp; earlier versions gave curves .TASK.parquet.PROCESS.tmp.
-_TEMPORARY = re.compile(r"\.(?:.+\.(\d+)\.[0-9a-f]{16}|.+\.parquet\.(\d+))\.tmp")
-
 
 def curve_path(root: str | Path, source: str, family: str, task: str) -> Path:
     """Where the curves of one task are kept."""
     return Path(root) / "curves" / f"source={source}" / f"family={family}" / f"{task}.parquet"
-
-
-def make_directory(path: str | Path) -> None:
-    """Create a directory for results; `StoreError` where that can't be."""
-    try:
-        os.fspath(path).encode()  # Parquet's paths are UTF-8
-    except UnicodeEncodeError as error:
-        raise StoreError(f"{shown(os.fspath(path))} is no text in UTF-8. Choose another directory with --out") from error
-    try:
-        Path(path).mkdir(parents=True, exist_ok=True)
-        if not os.access(path, os.W_OK):
-            raise PermissionError(13, "permission denied")
-    except OSError as error:
-        raise StoreError(f"can't write to {path}: {system(error)}. Choose another directory with --out") from error
-
-
-def temporary_owner(name: str) -> int | None:
-    """The process id in the name of a temporary file of `whole_file`; None for any other file."""
-    match = _TEMPORARY.fullmatch(name)
-    return int(match[1] or match[2]) if match else None
-
-
-@contextlib.contextmanager
-def whole_file(path: str | Path) -> Iterator[Path]:
-    """A temporary path to write to; at the end it is renamed to `path`: whoever reads sees all of the file or none.
-
-    Its name can't be guessed and it must not exist yet, so that nothing planted there is followed; it is on the disk before it
-    gets its final name.
-    """
-    path = Path(path)
-    make_directory(path.parent)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(8)}.tmp")
-    try:
-        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    try:
-        yield temporary
-        with open(temporary, "rb") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _unwritable(path: Path, error: OSError) -> StoreError:
-    return StoreError(f"can't write {path}: {system(error)}; free the disk or choose another --out")
-
-
-def remove_temporaries(directory: str | Path, age: float = 0.0) -> None:
-    """Delete the half-written files that dead processes of this user left in a directory: those of `whole_file`, nothing else.
-
-    age: the seconds that they have to be old; for directories in which a process of another machine may be writing.
-    """
-    for path in abandoned(Path(directory).glob(".*.tmp"), age):
-        with contextlib.suppress(OSError):
-            path.unlink()
-
-
-def abandoned(paths: Iterable[Path], age: float = 0.0) -> Iterator[Path]:
-    """Those of `paths` that are half-written files of this user's, at least `age` seconds old, whose process isn't alive here."""
-    for path in paths:
-        owner = temporary_owner(path.name)
-        if owner is None or is_alive(owner):
-            continue
-        with contextlib.suppress(OSError):
-            there = path.lstat()
-            if stat.S_ISREG(there.st_mode) and there.st_uid == os.getuid() and time.time() - there.st_mtime >= age:
-                yield path
-
-
-def is_alive(pid: int) -> bool:
-    """Whether there is a process of this id on this machine."""
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        pass
-    return True
 
 
 def write_table(table: pa.Table, path: str | Path) -> None:
@@ -132,12 +43,6 @@ def write_curves(table: pa.Table, path: str | Path, metadata: dict[str, str]) ->
     """Write the curves of one task (`SCHEMA`) with their {name: text}, of which "taskset_version" becomes a column."""
     stored = layout.stored(table, metadata["taskset_version"])
     write_table(stored.replace_schema_metadata(metadata), path)
-
-
-def write_text(text: str, path: str | Path) -> None:
-    """Write a text file, whole or not at all."""
-    with whole_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
 
 
 def read_table(path: str | Path, columns: Sequence[str] | None = None) -> pa.Table:

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from taskset.errors import StoreError
-from taskset.normalization import store
+from taskset.files import whole_file
 from taskset.normalization.store import layout, sealed
 from taskset.samplers.optimizers import all_optimizers
 
@@ -37,7 +37,7 @@ def write_packed(path: str | Path, tables: Iterable[pa.Table], metadata: dict[st
     tables: iterable of Arrow tables (`layout.STORED`); metadata: {name: text}.
     """
     schema = layout.STORED.with_metadata(metadata)
-    with store.whole_file(path) as temporary:
+    with whole_file(path) as temporary:
         sealed.write((_fresh(table).cast(schema) for table in tables), schema, temporary, **_FORMAT)
 
 

@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 
 from taskset.errors import StoreError, system
+from taskset.files import write_text
 from taskset.normalization import store
 from taskset.normalization.store import layout
 from taskset.normalization.store.columns import TABLES
@@ -26,7 +27,7 @@ def digest(path: str | Path) -> str:
 def write(root: str | Path) -> None:
     """SHA256SUMS of all files, in the form that `sha256sum -c` reads."""
     lines = [f"{digest(Path(root, name))}  {name}" for name in described_files(root)]
-    store.write_text("\n".join(lines) + "\n", Path(root, NAME))
+    write_text("\n".join(lines) + "\n", Path(root, NAME))
 
 
 def listed(root: str | Path) -> dict[str, str]:

@@ -14,8 +14,10 @@ from pathlib import Path
 
 from taskset.datasets.sharing import shared_arrays
 from taskset.errors import InfeasibleTask
+from taskset.execution import machine
+from taskset.jobs import claims, engines, pool
 from taskset.normalization import store
-from taskset.normalization.sweep import claims, engines, planning, provenance, resume, workers
+from taskset.normalization.sweep import planning, resume
 from taskset.normalization.sweep.runner import Curves, SweepOptions, earlier_curves, keep, swept
 
 
@@ -73,7 +75,7 @@ def plan(names: Sequence[str], options: SweepOptions, root: str | Path, data_dir
 
 @dataclass(frozen=True)
 class SweepWork:
-    """A `taskset.normalization.sweep.engines.Work`: the sweep of each task, into `root`."""
+    """A `taskset.jobs.engines.Work`: the sweep of each task, into `root`."""
 
     options: SweepOptions
     root: str
@@ -93,7 +95,7 @@ class SweepWork:
                 if more or resume.check_finished(file, metadata, options):
                     yield engines.FINISHED  # another process was faster
                     return
-            yield earlier_curves(job, self.options, self.root) if mine else workers.LATER
+            yield earlier_curves(job, self.options, self.root) if mine else pool.LATER
 
     def compute(self, job: str, given: Curves | None, report: Callable[[float], object]) -> Curves:
         """The task's curves, with those of before."""
@@ -113,10 +115,10 @@ def run(
     count: int | None = None,
     mode: str | None = None,
     modules: Iterable[str] = (),
-    report: Callable[[workers.Progress], object] = lambda progress: None,
+    report: Callable[[pool.Progress], object] = lambda progress: None,
     max_hours: float | None = None,
     engine: engines.Engine = engines.LOCAL,
-) -> workers.Progress:
+) -> pool.Progress:
     """Sweep `todo.waiting` with `count` workers (default: one per core of the engine); returns their `workers.Progress`.
 
     mode: of execution (`taskset.execution.modes`), for runs one by one; None: the fastest way of each task.
@@ -124,8 +126,8 @@ def run(
     unknown cost are begun until then.
     Data sets are decoded or generated once, in a scratch directory that all workers map into memory and that is removed at the
     end.
-    Several processes may run on one `root`: each task is done by one of them (`taskset.normalization.sweep.claims`).
-    engine: where the tasks are computed (`taskset.normalization.sweep.engines`); this process writes what others send it.
+    Several processes may run on one `root`: each task is done by one of them (`taskset.jobs.claims`).
+    engine: where the tasks are computed (`taskset.jobs.engines`); this process writes what others send it.
     """
     end = None if max_hours is None else time.monotonic() + 3600 * max_hours
 
@@ -136,6 +138,6 @@ def run(
     try:
         with shared_arrays():
             work = SweepWork(options, str(root), data_dir, mode)
-            return engine.run(todo.waiting, work, count, report, in_time, tuple(modules), default=provenance.cores())
+            return engine.run(todo.waiting, work, count, report, in_time, tuple(modules), default=machine.cores())
     finally:
         claims.tidy(root)

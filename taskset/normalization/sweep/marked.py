@@ -86,7 +86,7 @@ def _waiting(tasks: Iterable[str], options: SweepOptions, root: str | Path, mark
 
 @dataclass(frozen=True)
 class MarkedWork:
-    """A `taskset.normalization.sweep.engines.Work`: the runs of what is judged on each task, into `root`."""
+    """A `taskset.jobs.engines.Work`: the runs of what is judged on each task, into `root`."""
 
     judged: Opens
     options: SweepOptions

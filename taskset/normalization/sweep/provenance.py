@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import os
-import platform
 import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -57,28 +55,6 @@ def own_optimizer_code(own: registry.OwnOptimizer) -> str | None:
 def changed_code(there: Mapping[str, str], here: Mapping[str, str]) -> list[str]:
     """What is in both {what: digest} with other code, sorted."""
     return sorted(what for what in {*there} & {*here} if code_digest.differs(there[what], here[what]))
-
-
-def processor() -> str:
-    """The processor's model, where the system reports it, and its architecture: "AMD EPYC (x86_64)"."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return f"{models[0]} ({platform.machine()})" if models else platform.machine()
-
-
-def cores() -> int:
-    """Cores that this process may use; those of the machine where the system doesn't tell (macOS)."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def machine() -> str:
-    """The kind of machine, which `seconds` depend on: processor and operating system."""
-    return f"{processor()}, {platform.system()}"
 
 
 def settings() -> dict[str, str]:

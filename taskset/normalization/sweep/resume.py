@@ -14,10 +14,10 @@ import pyarrow as pa
 
 from taskset import catalogue, changes
 from taskset.errors import StoreError, shown
+from taskset.files import abandoned, make_directory, remove_temporaries
+from taskset.jobs import claims
 from taskset.normalization import store
 from taskset.normalization.store import described
-from taskset.normalization.store.files import abandoned
-from taskset.normalization.sweep import claims
 from taskset.normalization.sweep.provenance import changed_code, own_code
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def settling(root: str | Path) -> Iterator[None]:
 
     Two that begin in an empty directory at once would else each find it free.
     """
-    store.make_directory(root)
+    make_directory(root)
     try:
         with claims.turn(root, "options"):
             yield
@@ -192,10 +192,10 @@ WAY_OUT = "delete it to recompute it, or use another --out"
 def remove_leftovers(root: str | Path) -> None:
     """Delete the half-written files of dead processes below ROOT/curves, and at the root itself; nothing else.
 
-    Each is a regular file of this user's, named as `store.whole_file` names its own, by a process that isn't alive on this
+    Each is a regular file of this user's, named as `whole_file` names its own, by a process that isn't alive on this
     machine: curves of a task that nobody on any machine has claimed, and tables or options that are an hour old.
     """
-    store.remove_temporaries(root, _SETTLED)
+    remove_temporaries(root, _SETTLED)
     for path in abandoned(Path(root, "curves").rglob(".*.parquet.*.tmp")):
         task = path.name[1:].rpartition(".parquet.")[0]
         with contextlib.suppress(OSError), claims.claim(root, task) as free:

@@ -18,10 +18,11 @@ from taskset import changes
 from taskset.catalogue import get_task
 from taskset.datasets.base import SPLITS
 from taskset.errors import ConfigError, shown
+from taskset.execution import machine
 from taskset.normalization import store
 from taskset.normalization.store import described, layout, packing
 from taskset.normalization.sweep import resume
-from taskset.normalization.sweep.provenance import git_commit, machine, own_code, settings
+from taskset.normalization.sweep.provenance import git_commit, own_code, settings
 from taskset.random import seeds as random_seeds
 from taskset.version import __version__
 
@@ -179,7 +180,7 @@ def metadata(task: Task, options: SweepOptions, mode: str, core_seconds: dict[st
         "settings": json.dumps(settings()),
         "mode": mode,
         "batches_per_evaluation": str(options.batches),
-        "machine": machine(),
+        "machine": machine.kind(),
         "core_seconds": json.dumps({k: round(v, 2) for k, v in core_seconds.items()}),
         "num_params": str(task.num_params),
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),

@@ -19,7 +19,7 @@ from string import Template
 from typing import Any
 
 from taskset.errors import StoreError
-from taskset.normalization.store import write_text
+from taskset.files import write_text
 from taskset.scoring.report.contents import contents
 from taskset.scoring.report.results import read
 from taskset.version import __version__

@@ -10,7 +10,7 @@ from learned.cli.main import app
 from learned.evaluation import choice
 from learned.outer_training import checkpoint
 from taskset.errors import ConfigError, StoreError
-from taskset.scoring.suite import Entry, Suite
+from taskset.scoring.suites.suite import Entry, Suite
 from tests.learned.trainings import options, suite
 
 NAMES = ("quadratic_family_seed3", "quadratic_family_seed4")

@@ -10,7 +10,7 @@ from taskset.errors import StoreError
 from taskset.normalization import store
 from taskset.normalization.release import ship
 from taskset.scoring import alike, comparison, requested
-from taskset.scoring.suite import Entry, Suite
+from taskset.scoring.suites.suite import Entry, Suite
 from tests.learned.evaluation.made_up_results import write_learned
 from tests.normalization import made_up_sweeps as made_up
 

@@ -25,7 +25,7 @@ from taskset.normalization.sweep.runner import SweepOptions
 from taskset.samplers.optimizers import opt_list_names
 from taskset.scoring import comparison, comparison_table, run_scores, speedup, statistics, suites
 from taskset.scoring.rivals import rivals_of
-from taskset.scoring.suite import Entry, Suite
+from taskset.scoring.suites.suite import Entry, Suite
 from tests.learned.evaluation.made_up_results import write_learned
 from tests.normalization import made_up_sweeps as made_up
 

@@ -8,7 +8,7 @@ import pytest
 
 from learned.estimators import base
 from learned.outer_training import trainer as outer
-from learned.outer_training.differences import DifferenceScales
+from learned.outer_training.difference_scales import DifferenceScales
 from learned.outer_training.task_pool import Result
 from taskset.errors import ConfigError, StoreError, TasksetError
 from tests.learned.trainings import NAMES, MadeUpSlots, arrays_of, check_equal, options, suite, trainer

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from learned.outer_training import drawing
-from learned.outer_training.drawing import Drawing
+from learned.outer_training import task_drawing
+from learned.outer_training.task_drawing import Drawing
 from taskset.errors import ConfigError
 from taskset.execution import costs
 from tests.learned.trainings import NAMES, options, suite
@@ -13,7 +13,7 @@ from tests.learned.trainings import NAMES, options, suite
 @pytest.fixture
 def known(monkeypatch):
     """Costs of 1, 2 and 8 ms."""
-    monkeypatch.setattr(drawing, "cost", lambda task: dict(zip(NAMES, (1.0, 2.0, 8.0)))[task])
+    monkeypatch.setattr(task_drawing, "cost", lambda task: dict(zip(NAMES, (1.0, 2.0, 8.0)))[task])
 
 
 def test_the_density(known):
@@ -30,17 +30,17 @@ def test_the_density(known):
 
 def test_with_power_1_every_task_takes_the_same_time(known):
     made = Drawing(suite().tasks[1:], {}, 1.0)
-    times = [p * drawing.cost(task) for task, p in made.density.items()]
+    times = [p * task_drawing.cost(task) for task, p in made.density.items()]
     assert times[0] == pytest.approx(times[1])
 
 
 def test_costs_are_those_of_task_and_optimizer():
     name = "mlp_family_seed3"
-    shapes = drawing.catalogue.facts(*drawing.catalogue.resolve(name)).parameter_shapes
+    shapes = task_drawing.catalogue.facts(*task_drawing.catalogue.resolve(name)).parameter_shapes
     parameters = sum(int(np.prod(shape)) for shape in shapes.values())
-    assert drawing.cost(name) == pytest.approx(costs.milliseconds(name)[0] + 3e-5 * parameters)
+    assert task_drawing.cost(name) == pytest.approx(costs.milliseconds(name)[0] + 3e-5 * parameters)
     assert costs.milliseconds("Digits_mlp32_bs128") is None
-    assert drawing.cost("Digits_mlp32_bs128") == pytest.approx(max(0.02, 3e-5 * 2410))
+    assert task_drawing.cost("Digits_mlp32_bs128") == pytest.approx(max(0.02, 3e-5 * 2410))
 
 
 def test_bad_powers_are_one_line():

@@ -9,7 +9,7 @@ from learned.outer_training.estimator_cache import EstimatorCache
 from learned.outer_training.options import Options
 from learned.outer_training.task_pool import TaskPool
 from taskset.execution import memory
-from taskset.normalization.sweep import workers
+from taskset.jobs import pool
 from tests.learned.trainings import suite
 
 
@@ -80,8 +80,8 @@ def note_process(job, path, report):
 def test_a_worker_of_a_sweep_that_grew_is_replaced(tmp_path, monkeypatch):
     processes = []
     for most in (1, 1e6):
-        monkeypatch.setattr(workers, "PRIVATE_MIB", most)
-        done = workers.run(["a", "b"], note_process, (tmp_path / str(most),), 1)
+        monkeypatch.setattr(pool, "PRIVATE_MIB", most)
+        done = pool.run(["a", "b"], note_process, (tmp_path / str(most),), 1)
         assert (done.finished, done.failed) == (["a", "b"], {})
         processes.append(len({line.split()[1] for line in (tmp_path / str(most)).read_text().splitlines()}))
     assert processes == [2, 1]

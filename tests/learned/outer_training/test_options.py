@@ -16,7 +16,7 @@ from learned.unrolling import rescaling
 from taskset.errors import ConfigError, StoreError, TasksetError, UnknownName
 from taskset.random import seeds
 from taskset.scoring import suites
-from taskset.scoring.suite import SPLITS, split_of
+from taskset.scoring.suites.suite import SPLITS, split_of
 from tests.learned.trainings import NAMES, options, suite
 
 

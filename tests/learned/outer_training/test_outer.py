@@ -16,7 +16,7 @@ from learned.outer_training.options import DEFAULTS, Options
 from learned.outer_training.task_pool import Result, TaskPool
 from learned.outer_training.workers import Workers
 from taskset.errors import ConfigError, StoreError, TasksetError
-from taskset.scoring.suite import from_json
+from taskset.scoring.suites.suite import from_json
 from tests.learned.trainings import NAMES, arrays_of, check_equal, fresh, options, suite, trainer
 
 # Mathematics of the outer step.

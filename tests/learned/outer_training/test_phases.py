@@ -9,7 +9,7 @@ from learned import estimators, optimizers
 from learned.cli.main import app
 from learned.deploy import pretrained
 from learned.estimators import base
-from learned.outer_training import checkpoint, objectives, phases
+from learned.outer_training import checkpoint, objectives, start_weights
 from learned.outer_training import trainer as outer
 from learned.outer_training.task_pool import TaskPool
 from learned.outer_training.workers import Workers
@@ -71,7 +71,7 @@ def test_what_is_not_allowed_is_one_line(tmp_path, pool):
         with pytest.raises(ConfigError, match="give both"):
             outer.Trainer(tmp_path, pool.suite, chosen, pool, ADAM, start=start)
     with pytest.raises(ConfigError, match="allowed are those of anchored"):
-        phases.read(pretrained.find("mlp_pes"), optimizers.get("anchored"))
+        start_weights.read(pretrained.find("mlp_pes"), optimizers.get("anchored"))
     with pytest.raises(ConfigError, match="at least one"):
         options(trained=[])
 
@@ -90,7 +90,7 @@ def test_the_command_line(tmp_path):
         assert done.exit_code == 0, done.output
         said.append("was trained with seed 0, whose draws come again" in done.output.replace("\n", " "))
     assert said == [False, True, False]  # not when it is resumed
-    assert phases.repeats(first / "checkpoint.npz", 0) and not phases.repeats(first / "checkpoint.npz", 1)
+    assert start_weights.repeats(first / "checkpoint.npz", 0) and not start_weights.repeats(first / "checkpoint.npz", 1)
     before, after = (checkpoint.load(path / "checkpoint.npz") for path in (first, second))
     for path, weight in after.theta.items():
         assert (weight == before.theta[path]) == (path != FROZEN)

@@ -144,7 +144,7 @@ def test_recipes_fit_the_baselines_of_the_package(name):
 
 def test_a_failed_evaluation_is_an_error(tmp_path, monkeypatch):
     from learned.evaluation import runs
-    from taskset.normalization.sweep.workers import Progress
+    from taskset.jobs.pool import Progress
 
     monkeypatch.setattr(runs, "evaluate", lambda *given, **options: Progress(failed={"a": "why"}))
     with pytest.raises(TasksetError, match="tiny_step0_phase0 failed on a .1 in all.: why; the same command tries again"):

@@ -16,6 +16,7 @@ import pytest
 import taskset
 from taskset import catalogue
 from taskset.errors import StoreError
+from taskset.files import remove_temporaries, temporary_owner, whole_file, write_text
 from taskset.normalization import store, tables
 from taskset.normalization.release import ship
 from taskset.normalization.release.check import check
@@ -171,7 +172,7 @@ def test_a_planted_link_is_not_followed(tmp_path, monkeypatch):
     monkeypatch.setattr(files.secrets, "token_hex", lambda count: "0" * 2 * count)
     os.symlink(victim, tmp_path / f".a.txt.{os.getpid()}.{'0' * 16}.tmp")
     with pytest.raises(StoreError, match="can't write"):
-        store.write_text("theirs", tmp_path / "a.txt")
+        write_text("theirs", tmp_path / "a.txt")
     assert victim.read_text() == "mine" and len(list(tmp_path.iterdir())) == 2  # nor is it taken away
 
 
@@ -185,10 +186,10 @@ def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
 
 
 def test_temporary_names_tell_their_process(tmp_path):
-    with store.whole_file(tmp_path / "a.b.parquet") as temporary:
-        assert store.temporary_owner(temporary.name) == os.getpid()
+    with whole_file(tmp_path / "a.b.parquet") as temporary:
+        assert temporary_owner(temporary.name) == os.getpid()
         temporary.write_bytes(b"")
-    assert store.temporary_owner(".notes.tmp") is None and store.temporary_owner(".a.1.tmp") is None
+    assert temporary_owner(".notes.tmp") is None and temporary_owner(".a.1.tmp") is None
 
 
 def test_a_task_is_read_from_the_files_of_its_family_alone(tmp_path):
@@ -315,7 +316,7 @@ def test_what_dead_processes_left_in_a_directory_is_removed(tmp_path):
         path.write_text("half")
     link = tmp_path / f".b.npz.{dead.pid}.{'0a' * 8}.tmp"
     link.symlink_to(theirs[1])
-    store.remove_temporaries(tmp_path)
+    remove_temporaries(tmp_path)
     assert sorted(tmp_path.iterdir()) == sorted([*theirs, link])
 
 

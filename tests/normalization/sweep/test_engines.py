@@ -11,9 +11,9 @@ import pytest
 
 from taskset.datasets import sharing
 from taskset.errors import ConfigError, TasksetError, UnknownName
-from taskset.normalization.sweep import engines, workers
-from taskset.normalization.sweep.engines import ray_cluster
-from taskset.normalization.sweep.engines.local import answer_of
+from taskset.jobs import engines, pool
+from taskset.jobs.engines import ray_cluster
+from taskset.jobs.engines.local import answer_of
 
 
 def test_which_engine():
@@ -35,7 +35,7 @@ def test_a_missing_ray_is_one_line(monkeypatch):
 
 
 def test_progress_names_the_first_few():
-    progress = workers.Progress(working={f"t{i}": 0.25 for i in range(10)})
+    progress = pool.Progress(working={f"t{i}": 0.25 for i in range(10)})
     assert progress.at_work() == "t0 t1 t2 t3 t4 t5 t6 t7 and 2 more"
     progress.working = {"a": 0.5}
     assert progress.at_work() == "a" and progress.at_work(shares=True) == "a 50%"

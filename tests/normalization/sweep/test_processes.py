@@ -11,7 +11,7 @@ import pytest
 
 from taskset.datasets import sharing
 from taskset.errors import TasksetError
-from taskset.normalization.sweep import workers
+from taskset.jobs import pool
 
 
 def dies_once(job, place, report):
@@ -24,20 +24,20 @@ def dies_once(job, place, report):
         os.kill(os.getpid(), signal.SIGKILL)
     if job == "busy" and not Path(place, "free").exists():
         Path(place, "free").touch()
-        return workers.LATER
+        return pool.LATER
     mark.touch()
 
 
 @pytest.fixture
 def quick(monkeypatch):
     """Workers that don't import TensorFlow, in their own way of starting."""
-    monkeypatch.setattr(workers, "start_tensorflow", lambda threads: None)
-    context = workers.multiprocessing.get_context("fork")
-    monkeypatch.setattr(workers.multiprocessing, "get_context", lambda kind: context)
+    monkeypatch.setattr(pool, "start_tensorflow", lambda threads: None)
+    context = pool.multiprocessing.get_context("fork")
+    monkeypatch.setattr(pool.multiprocessing, "get_context", lambda kind: context)
 
 
 def test_a_killed_worker_costs_the_time_of_its_task(quick, tmp_path):
-    done = workers.run(["a", "unlucky", "busy", "deadly", "b"], dies_once, (str(tmp_path),), 2)
+    done = pool.run(["a", "unlucky", "busy", "deadly", "b"], dies_once, (str(tmp_path),), 2)
     assert sorted(done.finished) == ["a", "b", "busy", "unlucky"]
     assert list(done.failed) == ["deadly"] and "status -9" in done.failed["deadly"]
     assert not done.working
@@ -46,13 +46,13 @@ def test_a_killed_worker_costs_the_time_of_its_task(quick, tmp_path):
 def held_by_another(job, place, until, report):
     """A job that another process has until a time."""
     if time.monotonic() < until:
-        return workers.LATER
+        return pool.LATER
     Path(place, job).touch()
 
 
 def test_a_job_that_another_process_had_is_not_begun_when_time_is_up(quick, tmp_path):
     now = time.monotonic()
-    done = workers.run(["a"], held_by_another, (str(tmp_path), now + 0.5), 1, may_begin=lambda job: time.monotonic() < now + 0.3)
+    done = pool.run(["a"], held_by_another, (str(tmp_path), now + 0.5), 1, may_begin=lambda job: time.monotonic() < now + 0.3)
     assert done.left == ["a"] and not done.finished and not list(tmp_path.iterdir())
 
 
@@ -65,15 +65,15 @@ def test_a_worker_killed_before_it_has_read_its_job(quick, tmp_path, monkeypatch
             time.sleep(0.2)  # its job is in the pipe by now
             os.kill(os.getpid(), signal.SIGKILL)
 
-    monkeypatch.setattr(workers, "start_tensorflow", first_is_killed)
-    done = workers.run(["a", "b"], dies_once, (str(tmp_path),), 1, lambda progress: starts.append(1))
+    monkeypatch.setattr(pool, "start_tensorflow", first_is_killed)
+    done = pool.run(["a", "b"], dies_once, (str(tmp_path),), 1, lambda progress: starts.append(1))
     assert sorted(done.finished) == ["a", "b"] and not done.failed
 
 
 def test_processes_that_can_not_begin_end_the_run(quick, tmp_path, monkeypatch):
-    monkeypatch.setattr(workers, "start_tensorflow", lambda threads: os._exit(3))
+    monkeypatch.setattr(pool, "start_tensorflow", lambda threads: os._exit(3))
     with pytest.raises(TasksetError, match="status 3"):
-        workers.run([str(i) for i in range(50)], dies_once, (str(tmp_path),), 2)
+        pool.run([str(i) for i in range(50)], dies_once, (str(tmp_path),), 2)
 
 
 UNGUARDED = """

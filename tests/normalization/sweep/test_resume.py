@@ -20,8 +20,9 @@ from taskset.catalogue import get_task
 from taskset.datasets.base import SPLITS
 from taskset.datasets.in_memory import InMemoryData
 from taskset.errors import ConfigError, StoreError
+from taskset.jobs import claims, engines, pool
 from taskset.normalization import store
-from taskset.normalization.sweep import baseline, claims, engines, planning, provenance, resume, runner, workers
+from taskset.normalization.sweep import baseline, planning, provenance, resume, runner
 from taskset.normalization.sweep.runner import SweepOptions, metadata, sweep_to_file
 
 NAME, OTHER = "own_regression_seed1", "own_regression_seed2"
@@ -336,7 +337,7 @@ def test_a_turn_is_waited_for(tmp_path):
 
 CLAIM = """
 import sys, time
-from taskset.normalization.sweep.claims import claim
+from taskset.jobs.claims import claim
 with claim(sys.argv[1], "t") as mine:
     print(mine, flush=True)
     time.sleep(60)
@@ -361,7 +362,7 @@ def test_a_task_that_another_process_has_is_done_later(root, monkeypatch):
     monkeypatch.setattr(baseline, "swept", lambda name, *_: swept.append(name))
     monkeypatch.setattr(baseline.SweepWork, "keep", lambda *_: None)
     with claims.claim(root, OTHER):
-        assert engines.do(OTHER, work, (), report=None) == workers.LATER
+        assert engines.do(OTHER, work, (), report=None) == pool.LATER
     assert engines.do(OTHER, work, (), report=None) is None and swept == [OTHER]
     assert engines.do(NAME, work, (), report=None) is None and swept == [OTHER]  # it is there: not swept again
 

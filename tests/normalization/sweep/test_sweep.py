@@ -20,10 +20,11 @@ from taskset import catalogue
 from taskset.catalogue import get_task
 from taskset.datasets.base import SPLITS
 from taskset.errors import ConfigError, InfeasibleTask, StoreError, UnknownName
+from taskset.execution import machine
 from taskset.execution.loop import train
 from taskset.normalization import store
 from taskset.normalization.normalizer import Normalizer, fit
-from taskset.normalization.sweep import baseline, provenance
+from taskset.normalization.sweep import baseline
 from taskset.normalization.sweep.runner import SweepOptions, sweep, sweep_to_file
 from taskset.normalization.tables import write_tables
 from taskset.optimizers import get_optimizer
@@ -283,7 +284,7 @@ def test_interrupted_and_resumed_is_uninterrupted(tmp_path):
 
 
 def test_cores_are_known_where_the_system_has_no_affinity(monkeypatch):
-    assert provenance.cores() == len(os.sched_getaffinity(0))
+    assert machine.cores() == len(os.sched_getaffinity(0))
     monkeypatch.delattr(os, "sched_getaffinity")
     monkeypatch.setattr(os, "cpu_count", lambda: 6)
-    assert provenance.cores() == 6
+    assert machine.cores() == 6

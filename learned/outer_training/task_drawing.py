@@ -22,7 +22,7 @@ import numpy as np
 from taskset import catalogue
 from taskset.execution import costs
 from taskset.random import seeds
-from taskset.scoring.suite import Entry
+from taskset.scoring.suites.suite import Entry
 
 PER_PARAMETER = 3e-5  # milliseconds of the optimizer
 LEAST = 0.02  # milliseconds: what a step of the tiniest task takes

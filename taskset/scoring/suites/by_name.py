@@ -3,8 +3,8 @@
 A version of a rule never changes; what should be different gets a new version. What it selects follows the baselines: as they
 grow, it has more tasks, and other scales where tasks were measured again. Results on it are comparable where the scales are the
 same, which `score --compare` checks task by task. A suite that was made is a file of its own, with all its tasks and scales in
-it, and never changes; those of `taskset.scoring.tiers` and, once they are written, of `taskset.scoring.written` come with the
-package.
+it, and never changes; those of `taskset.scoring.suites.tiers` and, once they are written, of `taskset.scoring.suites.written`
+come with the package.
 """
 
 import math
@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from taskset.errors import ConfigError, unknown
-from taskset.scoring import suites, tiers, written
-from taskset.scoring.suite import Suite
-from taskset.scoring.written import Written
+from taskset.scoring import suites
+from taskset.scoring.suites import tiers, written
+from taskset.scoring.suites.suite import Suite
+from taskset.scoring.suites.written import Written
 
 
 @dataclass(frozen=True)

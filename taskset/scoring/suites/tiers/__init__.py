@@ -7,7 +7,7 @@ the cost model. `make` wrote it from the baselines of its day:
 
 `1d:2` has the tasks of `1d:1`, three of which changed in version 0.2.1.
 
-Beside them stands `rivals:1`, a tenth of `1h:1` (`taskset.scoring.tiers.tenth`).
+Beside them stands `rivals:1`, a tenth of `1h:1` (`taskset.scoring.suites.tiers.tenth`).
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from taskset.normalization.store import normalizers_of
 from taskset.normalization.sweep import planning
 from taskset.normalization.sweep.runner import SweepOptions
 from taskset.scoring import suites
-from taskset.scoring.measuring import BATCHES, EVALUATIONS, SEEDS
-from taskset.scoring.suite import Entry, Suite, entry_of
+from taskset.scoring.suites.baseline_protocol import BATCHES, EVALUATIONS, SEEDS
+from taskset.scoring.suites.suite import Entry, Suite, entry_of
 
 if TYPE_CHECKING:
     from importlib.abc import Traversable

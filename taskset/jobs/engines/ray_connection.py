@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from taskset.errors import ConfigError, cut
 
 if TYPE_CHECKING:
-    from taskset.normalization.sweep.engines.ray_cluster import Ray
+    from taskset.jobs.engines.ray_cluster import Ray
 
 CONNECT_SECONDS = 10.0
 QUIET = {  # what Ray reads when it is imported or started
@@ -38,7 +38,7 @@ def connected(address: str | None = None) -> Iterator[Ray]:
         import ray
     except ImportError as error:
         raise ConfigError("the engine ray needs the package ray: pip install '.[ray]' in a checkout of taskset") from error
-    from taskset.normalization.sweep.engines.ray_cluster import Ray
+    from taskset.jobs.engines.ray_cluster import Ray
 
     if ray.is_initialized():  # by the caller, whose connection it stays
         with contextlib.closing(Ray(ray)) as engine:

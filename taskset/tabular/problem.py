@@ -14,7 +14,7 @@ from taskset.random import seeds
 from taskset.samplers.optimizers import family_of, get_optimizer_config, opt_list_names
 
 if TYPE_CHECKING:
-    from taskset.normalization.tabular.space import Space
+    from taskset.tabular.space import Space
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Problem:
 
     def space(self, family: str) -> Space:
         """The configurations of one optimizer family as points of a numeric `Space`. Raises `UnknownName`."""
-        from taskset.normalization.tabular.space import space_of
+        from taskset.tabular.space import space_of
 
         names = [name for name in self.optimizers if self._family(name) == family]
         if not names:

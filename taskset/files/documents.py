@@ -8,9 +8,9 @@ from datetime import date
 from importlib import metadata
 from pathlib import Path
 
+from taskset.execution import machine
 from taskset.execution.compile_cache import tensorflow_version
-from taskset.normalization import markdown
-from taskset.normalization.sweep import provenance
+from taskset.files import markdown
 from taskset.version import __version__
 
 
@@ -53,5 +53,5 @@ def _version(package: str) -> str:
 
 def processor() -> str:
     """The processor's kind and the number of cores that this process may use."""
-    cores = provenance.cores()
-    return f"{provenance.processor()}, {cores} core{'s' if cores > 1 else ''}"
+    cores = machine.cores()
+    return f"{machine.processor()}, {cores} core{'s' if cores > 1 else ''}"

@@ -24,10 +24,10 @@ from taskset import plugins
 from taskset.errors import TasksetError, cut
 from taskset.execution import carried, compile_cache
 from taskset.execution.memory import private_mib
-from taskset.normalization.sweep.engines.base import FINISHED, Process, Work
-from taskset.normalization.sweep.engines.local import answer_of
-from taskset.normalization.sweep.waiting import Waiting
-from taskset.normalization.sweep.workers import LATER, Progress, outcome
+from taskset.jobs.engines.base import FINISHED, Process, Work
+from taskset.jobs.engines.local import answer_of
+from taskset.jobs.pool import LATER, Progress, outcome
+from taskset.jobs.waiting import Waiting
 from taskset.version import __version__
 
 RETRIES = 3  # how often a job is begun again when its worker or node has died
@@ -112,7 +112,7 @@ class _Held:
 
 
 class Ray:
-    """The `taskset.normalization.sweep.engines.base.Engine` of a Ray cluster. ray: the module, connected."""
+    """The `taskset.jobs.engines.base.Engine` of a Ray cluster. ray: the module, connected."""
 
     def __init__(self, ray: Any) -> None:
         self._ray, self._session = ray, secrets.token_hex(8)
@@ -252,7 +252,7 @@ class _Running:
 
 
 class RayProcess:
-    """A `taskset.normalization.sweep.engines.base.Process`: an actor, which ends with this process."""
+    """A `taskset.jobs.engines.base.Process`: an actor, which ends with this process."""
 
     def __init__(self, ray: Any, actor: Any, name: str) -> None:
         self._ray, self._actor, self._name, self._mib = ray, actor, name, 0.0

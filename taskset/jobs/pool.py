@@ -23,7 +23,7 @@ from typing import Any
 from taskset.errors import TasksetError
 from taskset.execution.memory import PRIVATE_MIB, private_mib
 from taskset.execution.runtime import expect_retracing, start_tensorflow
-from taskset.normalization.sweep.waiting import Waiting
+from taskset.jobs.waiting import Waiting
 
 RECYCLE = 40  # tasks a worker does at most before a fresh one takes over: each leaves some MB behind, freed or not
 

@@ -14,16 +14,16 @@ from taskset import plugins
 from taskset.errors import TasksetError
 from taskset.execution.memory import private_mib
 from taskset.execution.runtime import start_tensorflow
-from taskset.normalization.sweep import workers
-from taskset.normalization.sweep.engines import base
-from taskset.normalization.sweep.workers import Progress, end_with_parent
+from taskset.jobs import pool
+from taskset.jobs.engines import base
+from taskset.jobs.pool import Progress, end_with_parent
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
 
 class Local:
-    """The `taskset.normalization.sweep.engines.base.Engine` of this machine."""
+    """The `taskset.jobs.engines.base.Engine` of this machine."""
 
     def workers(self, asked: int | None, default: int) -> int:
         """As asked, else `default`."""
@@ -44,9 +44,9 @@ class Local:
         files: Sequence[str] = (),
         default: int = 1,
     ) -> Progress:
-        """As `Engine.run`: each job is begun, computed and kept by one of `taskset.normalization.sweep.workers`."""
+        """As `Engine.run`: each job is begun, computed and kept by one of `taskset.jobs.pool`."""
         del files  # they are here
-        return workers.run(jobs, base.do, (work, tuple(modules)), count or default, report, may_begin)
+        return pool.run(jobs, base.do, (work, tuple(modules)), count or default, report, may_begin)
 
     def process(
         self, make: Callable[..., object], arguments: Sequence[Any], modules: Sequence[str] = (), name: str = ""
@@ -60,7 +60,7 @@ LOCAL = Local()
 
 
 class LocalProcess:
-    """A `taskset.normalization.sweep.engines.base.Process` that ends with this one, however this one ends."""
+    """A `taskset.jobs.engines.base.Process` that ends with this one, however this one ends."""
 
     def __init__(self, make: Callable[..., object], arguments: Sequence[Any], modules: Sequence[str]) -> None:
         context = multiprocessing.get_context("spawn")
@@ -100,7 +100,7 @@ class LocalProcess:
     def ending(self) -> str:
         """Its exit status."""
         self._process.join()
-        return workers.ending(self._process.exitcode)
+        return pool.ending(self._process.exitcode)
 
 
 def answer_of(call: Callable[..., Any], *arguments: Any) -> tuple[str, Any]:

@@ -1,4 +1,4 @@
-"""Suites (`taskset.scoring.suite`) in files, and made by a rule: of measured tasks, or of any. No TensorFlow."""
+"""Suites made by a rule: of measured tasks, or of any; and joined. No TensorFlow."""
 
 from __future__ import annotations
 
@@ -10,54 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from taskset import catalogue, changes
 from taskset.datasets.base import check_source
-from taskset.errors import ConfigError, StoreError, shown, system
+from taskset.errors import ConfigError, shown
 from taskset.execution import costs
-from taskset.normalization.store import load_tasks, make_directory, normalizers_of, write_text
+from taskset.normalization.store import load_tasks, normalizers_of
 from taskset.normalization.store.outdated import warn_left_out
-from taskset.scoring.suite import SCALES, SplitScales, Suite, entry_of, from_json, repeated
+from taskset.scoring.suites.suite import SCALES, SplitScales, Suite, entry_of, repeated
 from taskset.version import __version__
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-def load(path: str | Path) -> Suite:
-    """The `Suite` of a JSON file, all its tasks measured."""
-    suite = load_any(path)
-    require_measured(suite)
-    return suite
-
-
-def load_any(path: str | Path) -> Suite:
-    """The `Suite` of a JSON file, whether its tasks were measured or not."""
-    try:
-        values = json.loads(Path(path).read_text())
-    except TypeError as error:
-        raise StoreError(f"suite {shown(path)}: allowed is the name of a .json file") from error
-    except OSError as error:
-        raise StoreError(f"can't read the suite {path}: {system(error)}; make one with `python -m taskset suite`") from error
-    except (ValueError, RecursionError) as error:
-        raise StoreError(f"{path} is no valid JSON: make a suite with `python -m taskset suite`") from error
-    return from_json(values, path)
-
-
-def require_measured(suite: Suite) -> None:
-    """Raise `ConfigError` where a task of the suite has not been measured."""
-    waiting = suite.unmeasured
-    if waiting:
-        more = f" and {len(waiting) - 1} more" if len(waiting) > 1 else ""
-        raise ConfigError(
-            f"suite {suite.name!r}: task {waiting[0]!r}{more} has no normalizer; allowed are measured tasks: "
-            "`python -m learned train --unmeasured measure` measures them first"
-        )
-
-
-def save(suite: Suite, path: str | Path) -> None:
-    """Write a suite as JSON, whole or not at all. Raises `ConfigError` for a file not called .json, which no command reads."""
-    if Path(path).suffix != ".json":
-        raise ConfigError(f"{path}: a suite's file is called NAME.json")
-    make_directory(Path(path).parent)
-    write_text(json.dumps(suite.as_json(), indent=1) + "\n", path)
 
 
 def make(

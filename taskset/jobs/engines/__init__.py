@@ -12,8 +12,8 @@ import contextlib
 from collections.abc import Iterator
 
 from taskset.errors import ConfigError, unknown
-from taskset.normalization.sweep.engines.base import FINISHED, Engine, Process, Work, do
-from taskset.normalization.sweep.engines.local import LOCAL, Local
+from taskset.jobs.engines.base import FINISHED, Engine, Process, Work, do
+from taskset.jobs.engines.local import LOCAL, Local
 
 NAMES = ("local", "ray")
 
@@ -33,7 +33,7 @@ def opened(name: str = "local", address: str | None = None) -> Iterator[Engine]:
             raise ConfigError(f"address {address!r}: the engine local has none; leave it out or give --engine ray")
         yield LOCAL
         return
-    from taskset.normalization.sweep.engines import ray_connection
+    from taskset.jobs.engines import ray_connection
 
     with ray_connection.connected(address) as engine:
         yield engine

@@ -12,7 +12,7 @@ import numpy as np
 from taskset import changes
 from taskset.datasets.base import SPLITS
 from taskset.errors import StoreError, shown
-from taskset.normalization.tabular.problem import Problem, frozen
+from taskset.tabular.problem import Problem, frozen
 
 if TYPE_CHECKING:
     import pandas as pd

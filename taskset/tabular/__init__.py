@@ -13,10 +13,10 @@ arXiv 1502.07943), and `in_turn`, for a list such as the learned one of Metz et 
 No TensorFlow.
 """
 
-from taskset.normalization.tabular.loading import from_curves, load, problems
-from taskset.normalization.tabular.methods import in_turn, random_search, successive_halving
-from taskset.normalization.tabular.problem import Best, Curve, Problem, Search
-from taskset.normalization.tabular.space import Axis, Space
+from taskset.tabular.loading import from_curves, load, problems
+from taskset.tabular.methods import in_turn, random_search, successive_halving
+from taskset.tabular.problem import Best, Curve, Problem, Search
+from taskset.tabular.space import Axis, Space
 
 __all__ = [
     "Axis",

@@ -10,7 +10,7 @@ from taskset.normalization.sweep.runner import SweepOptions
 from taskset.random.seeds import first_seeds
 from taskset.samplers.optimizers import adam_rates
 from taskset.scoring import suites
-from taskset.scoring.suite import Suite
+from taskset.scoring.suites.suite import Suite
 
 SEEDS = 2  # of the package's baselines, and so of what stands beside them
 BATCHES = 5

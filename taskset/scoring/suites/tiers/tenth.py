@@ -1,6 +1,6 @@
 """`rivals:1`: a fixed, stratified tenth of `1h:1`, on which the table of rivals is made (docs/rivals.md). No TensorFlow.
 
-    python -c "from taskset.scoring.tiers import tenth; tenth.write()"
+    python -c "from taskset.scoring.suites.tiers import tenth; tenth.write()"
 
 Families take turns in alphabetical order until there are a tenth of the tasks, rounded up. A family's tasks come in this order:
 those on which the baselines have the first ten of the learned list, then the others, each by a hash of their names (the order of
@@ -18,8 +18,9 @@ from pathlib import Path
 
 from taskset.normalization.store import load_sweeps
 from taskset.samplers.optimizers import opt_list_names
-from taskset.scoring import suites, tiers
-from taskset.scoring.suite import Entry, Suite
+from taskset.scoring import suites
+from taskset.scoring.suites import tiers
+from taskset.scoring.suites.suite import Entry, Suite
 
 OF = "1h:1"
 MOST_SECONDS = 16.0  # of one core, for one optimizer with one trial and two seeds

@@ -6,9 +6,9 @@
                 "scales": {"train": [2.31, 0.12], "valid_outer": [2.30, 0.2]}}, ..]}
 
 A scale is [initial, best] of a normalizer (`taskset.normalization`): a suite carries all that training on it needs to know of
-baselines; {} stands for a task that has not been measured yet (`taskset.scoring.measuring`). `split` follows from the task's name
-alone (`split_of`), so that no task is ever trained on under one suite and held out under another. A task that a user
-registered has a checksum of its `config` beside these: no version tells when it changes.
+baselines; {} stands for a task that has not been measured yet (`taskset.scoring.suites.baseline_protocol`). `split` follows from
+the task's name alone (`split_of`), so that no task is ever trained on under one suite and held out under another. A task that a
+user registered has a checksum of its `config` beside these: no version tells when it changes.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 "heldout" has tasks of the split "test", on which an optimizer that is to ship is judged; "heldout-valid" those of "valid", which
 choose checkpoints and all else. "small", "mixed" and "problems" are for training. The held-out suites share no task with these,
-and none of the five has a task of a tier by cost (`taskset.scoring.tiers`). The files have names, scales, the version
+and none of the five has a task of a tier by cost (`taskset.scoring.suites.tiers`). The files have names, scales, the version
 of the package, and the cost by the cost model; `python -m tools.write_suites` writes all of them from the baselines of their day.
 """
 
@@ -22,8 +22,9 @@ import numpy as np
 from taskset import registry
 from taskset.errors import ConfigError, StoreError
 from taskset.normalization.store import load_tasks, normalizers_of
-from taskset.scoring import suites, tiers
-from taskset.scoring.suite import Entry, Suite
+from taskset.scoring import suites
+from taskset.scoring.suites import tiers
+from taskset.scoring.suites.suite import Entry, Suite
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from taskset.errors import StoreError, shown
-from taskset.normalization.tabular.problem import Search, is_count
 from taskset.random import seeds
+from taskset.tabular.problem import Search, is_count
 
 
 def random_search(search: Search, steps: int, seed: int = 0) -> Search:

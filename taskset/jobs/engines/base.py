@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from taskset import plugins
-from taskset.normalization.sweep.workers import LATER, Progress
+from taskset.jobs.pool import LATER, Progress
 
 FINISHED = "finished"  # what `Work.begin` gives for a job that needs nothing more
 
@@ -81,7 +81,7 @@ class Engine(Protocol):
 
         count: None: `default` on this machine, or all cores of a cluster, as it grows.
         modules: those that register names from outside the package, imported before the work; files: others that `compute`
-        opens, by `taskset.execution.carried.place`. report, may_begin: as of `taskset.normalization.sweep.workers.run`. A job
+        opens, by `taskset.execution.carried.place`. report, may_begin: as of `taskset.jobs.pool.run`. A job
         whose process dies is done again. On any exception here all work is stopped at once, and the exception is raised again.
         """
         ...

@@ -1,0 +1,21 @@
+"""Files of any kind: written whole or not at all, read checked; .npz, Markdown sections and tables."""
+
+from taskset.files.writing import (
+    abandoned,
+    is_alive,
+    make_directory,
+    remove_temporaries,
+    temporary_owner,
+    whole_file,
+    write_text,
+)
+
+__all__ = [
+    "abandoned",
+    "is_alive",
+    "make_directory",
+    "remove_temporaries",
+    "temporary_owner",
+    "whole_file",
+    "write_text",
+]
