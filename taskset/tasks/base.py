@@ -173,14 +173,22 @@ class Task:
         params, batch = self._checked_params(params), self._checked_batch(batch)
         dtype = next(iter(params.values())).dtype
         batch = {k: tf.cast(v, dtype) if v.dtype.is_floating else v for k, v in batch.items()}
-        result = self._functional.apply(params, batch, stateless.as_key(seed))
+        try:
+            result = self._functional.apply(params, batch, stateless.as_key(seed))
+        except (TypeError, ValueError) as error:
+            if all(tensor.shape[0] is not None for tensor in batch.values()):
+                raise
+            raise ConfigError(
+                f"the model of {shown(self.name)} needs to know how many examples a batch has when it is traced: give a fixed number, "
+                "such as tf.TensorSpec([64, ..]) in an input_signature"
+            ) from error
         return result if isinstance(result, tuple) else (result, {})
 
     def _checked_params(self, params: Params) -> Params:
         return self._checked("parameter", params, {path: (shape, "float32") for path, shape in self.parameter_shapes.items()})
 
     def _checked_batch(self, batch: Batch) -> Batch:
-        """A batch may have any number of examples, the same in each of its entries."""
+        """A batch may have any number of examples, the same in each of its entries; most models have to know it when they are traced."""
         shapes = {name: ((None, *shape[1:]), dtype) for name, (shape, dtype) in self.batch_shapes.items()}
         tensors = self._checked("batch entry", batch, shapes)
         sizes = {name: tensor.shape[0] for name, tensor in tensors.items() if tensor.shape[0] is not None}

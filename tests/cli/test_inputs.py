@@ -88,6 +88,18 @@ def test_parameters_and_batches_that_are_not_the_tasks():
     refused(task.raw_batches, "trian", 0, 0, 1, said="did you mean 'train'")
 
 
+@pytest.mark.parametrize("name", ["maf_family_seed4", "char_rnn_language_model_family_seed1", "mlp_family_seed12"])
+def test_a_batch_of_unknown_size_is_traced_or_refused_in_one_line(name):
+    task = taskset.get_task(name, source="synthetic")
+    params, batch = task.init(0), next(task.batches("train", 0))
+    spec = {name: tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype) for name, tensor in batch.items()}
+    loss = tf.function(lambda batch: task.loss(params, batch, 0), input_signature=[spec], autograph=False)
+    if name.startswith("mlp_family"):
+        np.testing.assert_allclose(loss(batch), task.loss(params, batch, 0), rtol=1e-5)
+    else:
+        refused(loss, batch, said="a fixed number, such as tf.TensorSpec([64, ..])")
+
+
 def test_names_and_patterns_of_another_type():
     for wrong in (3, None, [1], b"mlp_family_seed3", "", "x" * 100_000, "mlp_family_seed" + "9" * 5000):
         refused(taskset.get_task, wrong, said="unknown task")
