@@ -179,8 +179,8 @@ class Task:
             if all(tensor.shape[0] is not None for tensor in batch.values()):
                 raise
             raise ConfigError(
-                f"the model of {shown(self.name)} needs to know how many examples a batch has when it is traced: give a fixed number, "
-                "such as tf.TensorSpec([64, ..]) in an input_signature"
+                f"the model of {shown(self.name)} needs to know how many examples a batch has when it is traced: give a fixed "
+                "number, such as tf.TensorSpec([64, ..]) in an input_signature"
             ) from error
         return result if isinstance(result, tuple) else (result, {})
 
@@ -188,7 +188,7 @@ class Task:
         return self._checked("parameter", params, {path: (shape, "float32") for path, shape in self.parameter_shapes.items()})
 
     def _checked_batch(self, batch: Batch) -> Batch:
-        """A batch may have any number of examples, the same in each of its entries; most models have to know it when they are traced."""
+        """A batch may have any number of examples, the same in each of its entries. Most models have to know it while traced."""
         shapes = {name: ((None, *shape[1:]), dtype) for name, (shape, dtype) in self.batch_shapes.items()}
         tensors = self._checked("batch entry", batch, shapes)
         sizes = {name: tensor.shape[0] for name, tensor in tensors.items() if tensor.shape[0] is not None}
