@@ -76,7 +76,8 @@ def learned_optimizer(name: str, theta: dict[str, Any], steps: int | None = None
 
     def init(params: Any) -> dict[str, Any]:
         leaves = _leaves(params)
-        return {"step": jnp.zeros([], jnp.int32), **start([jnp.asarray(p, _dtype(leaves)) for p in leaves if np.size(p)])}
+        numbers = [jnp.asarray(p, _dtype(leaves)) for p in leaves if np.size(p)]
+        return {"step": jnp.zeros([], jnp.int32), **(start(numbers) if numbers else {})}
 
     def update(updates: Any, state: dict[str, Any], params: Any = None, *, value: Any = None, **other: Any) -> tuple[Any, Any]:
         del other
@@ -84,26 +85,29 @@ def learned_optimizer(name: str, theta: dict[str, Any], steps: int | None = None
             raise ValueError(f"{name} reads the parameters: call update(gradients, state, params, ..)")
         if reads_loss and value is None:
             raise ValueError(f"{name} reads the train loss: call update(.., value=loss) with the one that gradients come from")
-        if np.shape(value) not in ((), None):
-            raise ValueError(f"value has shape {np.shape(value)}: allowed is a scalar")
         leaves = _leaves(params)
         tree: Any = jax.tree.structure(params)
         same = jax.tree.structure(updates) == tree
         if not same or any(np.shape(g) != np.shape(p) for g, p in zip(jax.tree.leaves(updates), leaves)):
             raise ValueError("gradients differ from the parameters in structure or shapes: allowed are those of `params`")
+        if any(not _is_real(g) for g in jax.tree.leaves(updates)):
+            raise ValueError("a gradient is no array of real numbers: allowed are floats and integers")
         dtype = _dtype(leaves)
+        value = _scalar(0 if value is None else value, dtype)
+        step = _step_of(state)
         theta = {path: jnp.asarray(w, dtype) for path, w in weights.items()}
         # What has no numbers is left out.
         g, p = ([jnp.asarray(x, dtype) for x in xs if np.size(x)] for xs in (jax.tree.leaves(updates), leaves))
+        if not p:
+            return updates, {"step": step + 1}
         rest = {key: x for key, x in state.items() if key != "step"}
         _check_state(rest, jax.eval_shape(start, p))
-        value = jnp.asarray(0 if value is None else value, dtype)
         flat = [one for one, x in zip(_marked(vectors, params), leaves) if np.size(x)]
         g, seen = ([x.ravel() if one else x for one, x in zip(flat, xs)] for xs in (g, p))
-        moves, new = move(theta, g, rest, seen, state["step"], value, steps)
+        moves, new = move(theta, g, rest, seen, step, value, steps)
         left = iter([x.reshape(like.shape) for x, like in zip(moves, p)])
         moves = [(next(left) if np.size(x) else jnp.asarray(x)).astype(jnp.asarray(x).dtype) for x in leaves]
-        return jax.tree.unflatten(tree, moves), {"step": state["step"] + 1, **new}
+        return jax.tree.unflatten(tree, moves), {"step": step + 1, **new}
 
     return Transformation(init, update)
 
@@ -141,13 +145,35 @@ def _effective(theta):
 
 
 def _leaves(params):
-    leaves = jax.tree.leaves(params)
-    if not any(map(np.size, leaves)):
-        raise ValueError("params is empty: allowed is a tree of arrays of floats")
+    leaves = jax.tree.leaves(params)  # none where a mask lets nothing through, as one of `optax.partition` may
     for p in leaves:
         if not jnp.issubdtype(jnp.asarray(p).dtype, jnp.floating):
             raise ValueError(f"parameter of dtype {jnp.asarray(p).dtype}: allowed are floats; leave out what is not trained")
     return leaves
+
+
+def _is_real(x):
+    """Whether this is an array of floats or integers, or one number."""
+    try:
+        dtype = jnp.asarray(x).dtype
+    except (TypeError, ValueError):  # a text, an object
+        return False
+    return jnp.issubdtype(dtype, jnp.floating) or jnp.issubdtype(dtype, jnp.integer)
+
+
+def _scalar(value, dtype):
+    if not _is_real(value):
+        raise ValueError(f"value {value!r:.100}: allowed is a real number, the train loss")
+    if np.shape(value) != ():
+        raise ValueError(f"value has shape {np.shape(value)}: allowed is a scalar")
+    return jnp.asarray(value, dtype)
+
+
+def _step_of(state):
+    step = state.get("step") if isinstance(state, dict) else None
+    if step is None or np.shape(step) != () or not jnp.issubdtype(jnp.asarray(step).dtype, jnp.integer):
+        raise ValueError("the state is none of this rule with these parameters: take it from `init` of them")
+    return jnp.asarray(step)
 
 
 def _dtype(leaves):

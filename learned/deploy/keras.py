@@ -191,7 +191,7 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
             if 0 in variable.shape:
                 raise ConfigError(f"variable {variable.path} has shape {tuple(variable.shape)}: freeze what has no numbers")
         for glob in self._vectors:
-            if not any(fnmatch.fnmatchcase(variable.path, glob) for variable in variables):
+            if not any(_is_called(variable.path, glob) for variable in variables):
                 paths = cut(", ".join(variable.path for variable in variables), 200)
                 raise ConfigError(f"vectors {glob!r}: no variable has such a path; there are {paths}")
         super().build(variables)
@@ -205,7 +205,7 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
 
     def _seen(self, variable, x):
         """A variable's value or gradient as the rule sees it."""
-        vector = any(fnmatch.fnmatchcase(variable.path, glob) for glob in self._vectors)
+        vector = any(_is_called(variable.path, glob) for glob in self._vectors)
         return tf.reshape(x, [-1]) if vector else tf.convert_to_tensor(x)
 
     def _variable(self, name, value):
@@ -421,6 +421,11 @@ class ValidationLoss(keras.callbacks.Callback):
             f"the batches of ValidationLoss came to their end after {self._given}: allowed are a list or a tf.data.Dataset "
             "with at least one (x, y), which is iterated over again and again, or an iterator that doesn't end"
         )
+
+
+def _is_called(path, glob):
+    """Whether a variable has this path, or one that the glob takes; a path itself may have brackets."""
+    return path == glob or fnmatch.fnmatchcase(path, glob)
 
 
 def _watch(model):

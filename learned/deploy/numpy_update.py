@@ -49,21 +49,31 @@ class LearnedOptimizer:
 
     def __init__(self, name: str, theta: dict[str, Any], steps: int | None = None, vectors: Sequence[str] = ()) -> None:
         self.reads_steps, self.reads_validation_loss = name in ("anchored", "anchored_muon"), name == "hierarchical"
-        self.reads_loss, self.steps = self.reads_steps or self.reads_validation_loss, steps
+        self.reads_loss = self.reads_steps or self.reads_validation_loss
         self.name, self.theta = name, _checked(name, theta, RULES, steps, self.reads_steps)
-        self._used, self._warned, self.vectors = _effective(self.theta), False, tuple(vectors)
+        self._used, self.steps, self.vectors = _effective(self.theta), steps, tuple(vectors)
         self._shapes: tuple[dict, dict] | None = None  # of the parameters of the last update, and of their state
         if isinstance(vectors, str) or not all(isinstance(glob, str) for glob in self.vectors):
             raise ValueError(f"vectors {vectors!r}: allowed is a list of names or globs of parameters")
         if self.vectors and name != "anchored_muon":
             raise ValueError(f"vectors of {name}: allowed of anchored_muon alone, which tells vectors and matrices apart")
 
+    @property
+    def steps(self) -> int | None:
+        """How many steps the training is planned to have, or None; it can be set while training."""
+        return self._planned
+
+    @steps.setter
+    def steps(self, value: int | None) -> None:
+        _checked(self.name, self.theta, RULES, value, self.reads_steps)
+        self._planned, self._warned = value, False
+
     def init(self, params: dict[str, Any]) -> dict[str, Any]:
         """The state before the first step."""
         params = _parameters(params)
-        unknown = [glob for glob in self.vectors if not any(fnmatch.fnmatchcase(path, glob) for path in params)]
+        unknown = [glob for glob in self.vectors if not any(_is_called(path, glob) for path in params)]
         if unknown:
-            raise ValueError(f"vectors {unknown[0]!r}: no parameter has that name; there are {', '.join(params):.200}")
+            raise ValueError(f"vectors {unknown[0]!r}: no parameter has that name; there are {', '.join(map(str, params)):.200}")
         params = _computed({path: p for path, p in params.items() if p.size}, _dtype(params))
         return RULES[self.name][0](self._theta(params), params)
 
@@ -124,7 +134,7 @@ class LearnedOptimizer:
 
     def _seen(self, path, x):
         """A parameter, or its gradient, as the rule sees it."""
-        return x.ravel() if any(fnmatch.fnmatchcase(path, glob) for glob in self.vectors) else x
+        return x.ravel() if any(_is_called(path, glob) for glob in self.vectors) else x
 
     def _tensors(self, state):
         """{name: ..}: the part of a state that belongs to single parameters; what reads losses has another part for them."""
@@ -137,6 +147,11 @@ class LearnedOptimizer:
     def _theta(self, params):
         dtype = next(iter(params.values())).dtype
         return {path: w.astype(dtype, copy=False) for path, w in self._used.items()}
+
+
+def _is_called(path, glob):
+    """Whether a parameter has this name, or one that the glob takes; a name itself may have brackets."""
+    return path == glob or fnmatch.fnmatchcase(str(path), glob)
 
 
 def _shapes_of(tree):

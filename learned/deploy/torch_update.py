@@ -257,7 +257,9 @@ _KEPT = ("name", "reads_loss", "reads_steps", "_weights", "_planned", "_warned")
 def _check_loss(loss):
     if math.prod(getattr(loss, "shape", ())) != 1:
         raise ValueError(f"loss has shape {tuple(loss.shape)}: allowed is a scalar")
-    if isinstance(loss, torch.Tensor):  # a device would be waited for
+    if isinstance(loss, torch.Tensor):  # its number is not looked at: a device would be waited for
+        if loss.is_complex():
+            raise ValueError(f"loss is {loss.dtype}: allowed is a real number")
         return
     try:
         float(loss + 0.0)  # a text is no number

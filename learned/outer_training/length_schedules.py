@@ -94,8 +94,9 @@ class Resumed:
     def __call__(self, rng: np.random.Generator, lengths: np.ndarray) -> np.ndarray:
         """The lengths [N], longer for those that are resumed."""
         chosen = rng.random(len(lengths)) < self.probability
-        low = np.log(np.clip(lengths, 1, self.longest))
-        drawn = np.rint(np.exp(rng.uniform(low, math.log(self.longest)))).astype(np.int32)
+        high = math.log(self.longest)
+        low = np.minimum(np.log(np.clip(lengths, 1, self.longest)), high)  # NumPy's logarithm may be larger in its last bit
+        drawn = np.rint(np.exp(rng.uniform(low, high))).astype(np.int32)
         return np.where(chosen, np.maximum(lengths, drawn), lengths)
 
 

@@ -19,6 +19,8 @@ from typing import Any
 
 from taskset.errors import ConfigError, shown
 
+MOST_HOURS = 1_000_000  # a century; seconds and steps that are planned by far more may be no numbers
+
 
 class TimePlan:
     """Seconds of training so far, over all starts of it, and the plan made of them.
@@ -85,8 +87,8 @@ class TimePlan:
 
 def check_hours(hours: object) -> None:
     """Raise `ConfigError` unless hours are a number that a training can come to the end of."""
-    if not isinstance(hours, int | float) or isinstance(hours, bool) or not 0 < hours < math.inf:
-        raise ConfigError(f"hours is {shown(hours)}: allowed is a finite number above 0")
+    if not isinstance(hours, int | float) or isinstance(hours, bool) or not 0 < hours <= MOST_HOURS:
+        raise ConfigError(f"hours is {shown(hours)}: allowed is a number above 0, at most {MOST_HOURS:,}")
 
 
 def is_early(step: int) -> bool:

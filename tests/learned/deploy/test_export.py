@@ -477,6 +477,9 @@ def test_steps_that_are_missing(tmp_path):
             numpy_update.load(tmp_path / "c.npz", steps)
         assert "\n" not in str(error.value)
     optimizer, params = numpy_update.LearnedOptimizer("anchored", theta, 10), {"w": np.ones((3, 2), np.float32)}
+    with pytest.raises(ValueError, match="steps 0 of anchored: allowed is an integer of at least 1"):
+        optimizer.steps = 0
+    assert optimizer.steps == 10
     with pytest.raises(ValueError, match="reads the train loss"):
         optimizer.update(params, optimizer.init(params), params, 0)
 
@@ -491,6 +494,20 @@ def test_what_counts_as_a_vector_moves_as_one_of_one_axis():
         np.testing.assert_allclose(p.ravel(), expected[path].ravel(), rtol=1e-12)
     other = run(numpy_update.LearnedOptimizer(*given), Inputs(SHAPES), np.float64)
     assert np.abs(found["w"] - other["w"]).max() > 1e-3
+
+
+@pytest.mark.parametrize("name", ["blocks[0].w", "['emb']['kernel']", 3])
+def test_vectors_by_their_whole_names(name):
+    """Names of other packages have brackets, which a glob takes for a choice of letters."""
+    rng, given = np.random.default_rng(0), ("anchored_muon", weights(optimizers.get("anchored_muon")), 10)
+    params, grads = ({name: rng.normal(size=(4, 3))} for _ in range(2))
+    moved = []
+    for vectors in ((), (str(name),)):
+        optimizer = numpy_update.LearnedOptimizer(*given, vectors=vectors)
+        moved.append(optimizer.update(grads, optimizer.init(params), params, 0, loss=1.0)[0][name])
+    assert np.abs(moved[0] - moved[1]).max() > 1e-6
+    with pytest.raises(ValueError, match="no parameter has that name"):
+        numpy_update.LearnedOptimizer(*given, vectors=["blocks[1].w"]).init(params)
 
 
 def test_vectors_that_are_none():

@@ -133,6 +133,16 @@ def test_what_has_no_numbers_is_left_out():
 
 
 @PLANNED
+def test_where_there_is_nothing_to_train(name):
+    """As with a mask that lets nothing through, which one of `optax.partition` may be."""
+    optimizer = made(name)
+    for params in ({}, {"w": np.ones((0, 3), np.float32)}):
+        state = optimizer.init(params)
+        updates, state = jax.jit(optimizer.update)(params, state, params, value=1.0)
+        assert jax.tree.structure(updates) == jax.tree.structure(params) and state["step"] == 1
+
+
+@PLANNED
 def test_what_is_refused(name):
     params = {"w": np.ones(3, np.float32)}
     optimizer = made(name)
@@ -147,8 +157,11 @@ def test_what_is_refused(name):
     for of_another in (made("mlp").init(params), {"step": state["step"]}):
         refused("the state is none of this rule", lambda state=of_another: optimizer.update(params, state, params, value=1.0))
     refused("dtype int32: allowed are floats", lambda: optimizer.init({"w": np.ones(3, np.int32)}))
-    refused("params is empty", lambda: optimizer.init({}))
-    refused("params is empty", lambda: optimizer.init({"w": np.ones((0, 3), np.float32)}))
+    for loss in ("0.5", np.array("0.5"), 1 + 1j, np.complex64(1), object(), {}):
+        refused("value .*: allowed is a real number", lambda loss=loss: optimizer.update(params, state, params, value=loss))
+    refused("a gradient is no array of real", lambda: optimizer.update({"w": 1j * np.ones(3)}, state, params, value=1.0))
+    for none in (None, (), {**state, "step": 3.7}, {key: x for key, x in state.items() if key != "step"}):
+        refused("the state is none of this rule", lambda none=none: optimizer.update(params, none, params, value=1.0))
     refused(f"steps None of {name}: allowed is an integer", lambda: made(name, steps=None))
     refused("unknown learned optimizer 'hierarchical'", lambda: jax_update.learned_optimizer("hierarchical", {}))
 

@@ -592,6 +592,12 @@ def test_a_loss_that_is_no_number_is_refused_before_weights_decay(loss):
     assert torch.equal(p, torch.ones(3))
 
 
+def test_a_complex_loss_is_refused():
+    p = torch.nn.Parameter(torch.ones(3))
+    p.grad = torch.ones(3)
+    refused("loss is torch.complex64", lambda: made([p]).step(loss=torch.tensor(1 + 1j)))
+
+
 def test_a_step_that_is_refused_changes_nothing():
     w, table = torch.nn.Parameter(torch.ones(3)), torch.nn.Embedding(5, 2, sparse=True)
     optimizer = made([{"params": [w], "weight_decay": 0.1}, {"params": table.parameters()}])

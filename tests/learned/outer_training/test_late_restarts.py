@@ -111,3 +111,10 @@ def test_a_training_with_late_restarts_resumes_bit_for_bit(tmp_path):
 def test_what_is_not_allowed_is_one_line(changes):
     with pytest.raises(ConfigError, match="llowed"):
         options(**changes)
+
+
+def test_any_longest_length():
+    """NumPy's logarithm of 94,869 is larger than Python's in its last bit."""
+    for longest in (94869, 136085, 287549):
+        lengths = np.full(16, longest, np.int32)
+        np.testing.assert_array_equal(Resumed(0.8, longest)(seeds.generator(0, "test"), lengths), lengths)

@@ -58,7 +58,7 @@ def test_a_tiny_recipe_comes_to_its_end(tmp_path, monkeypatch):
 def test_what_is_not_allowed(tmp_path):
     for options, error, expected in (
         ({"until": "trainin"}, UnknownName, "did you mean 'training'"),
-        ({"hours": 0.0}, ConfigError, "allowed is a finite number above 0"),
+        ({"hours": 0.0}, ConfigError, "allowed is a number above 0, at most 1,000,000"),
     ):
         with pytest.raises(error, match=expected):
             steps.run(TINY, tmp_path / "out", **options)
