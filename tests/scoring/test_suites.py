@@ -249,7 +249,7 @@ def small(tmp_path_factory, baselines):
         (("--strategy", "central"), "unknown strategy 'central'. Allowed are one, mirrored, tpu"),
         (("--device", "cpu", "--workers", "2"), "workers is 2: allowed with --device or --strategy is 1"),
         (("--tasks", "smal"), "unknown suite 'smal'; did you mean 'small'"),
-        (("--tasks", "no.json"), "can't read the suite no.json"),
+        (("--tasks", "no.json"), "can't read no.json"),
         (("--baselines", "runs"), "allowed with the name of a rule only"),
     ],
 )

@@ -21,11 +21,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from taskset.errors import StoreError, shown, system
-from taskset.files import make_directory, whole_file, write_text
+from taskset.files import make_directory, read_json, readable, whole_file, write_text
 from taskset.normalization.store import described, layout, sealed
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+RUNS = ("optimizers", "seeds")  # the options that an existing directory may be given more of
+_RESTORE = "restore or remove the directory, and run the sweep again"
 
 
 def curve_path(root: str | Path, source: str, family: str, task: str) -> Path:
@@ -189,7 +192,7 @@ def check_options(root: str | Path, options: dict[str, Any]) -> None:
     different = sorted(k for k in {*there, *options} if there.get(k) != options.get(k))
     if different:
         both = "; ".join(f"{k} is {_short(there.get(k))} there, {_short(options.get(k))} here" for k in different)
-        grows = set(different) <= {"optimizers", "seeds"} and not is_judged(root)
+        grows = set(different) <= {*RUNS} and not is_judged(root)
         same = "name those that are there as well as new ones" if grows else "use the same options"
         raise StoreError(f"{root} holds results made with other options ({both}): {same}, or another --out, or delete {root}")
 
@@ -204,21 +207,15 @@ def read_options(root: str | Path) -> dict[str, Any]:
     path = Path(root) / "sweep.json"
     if not Path(root).is_dir():
         raise StoreError(f"there is no directory {root}: give one that `baseline` or `evaluate` wrote")
-    try:
-        there = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise StoreError(
-            f"{root} has no sweep.json, which `baseline` and `evaluate` leave there: use another directory"
-        ) from error
-    except OSError as error:
-        raise StoreError(f"can't read {path}: {system(error)}") from error
-    except (ValueError, RecursionError) as error:
-        raise StoreError(f"{path} is no valid JSON: restore or remove the directory, and run the sweep again") from error
+    with readable(path, _RESTORE):
+        if not path.exists():
+            raise StoreError(f"{root} has no sweep.json, which `baseline` and `evaluate` leave there: use another directory")
+        there = read_json(path)
     recorded = there.pop("crc32", None) if isinstance(there, dict) else ""
     if recorded is None and described.are_options(there) and not any(str(value).startswith("crc32=") for value in there.values()):
         return there  # of before 0.2, without a sum: only one with all that every sweep has had
     if recorded != _options_sum(there) or not described.are_options(there):
-        raise StoreError(f"{path} was changed or damaged: restore or remove the directory, and run the sweep again")
+        raise StoreError(f"{path} was changed or damaged: {_RESTORE}")
     return there
 
 

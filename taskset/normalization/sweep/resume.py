@@ -18,6 +18,7 @@ from taskset.files import abandoned, make_directory, remove_temporaries
 from taskset.jobs import claims
 from taskset.normalization import store
 from taskset.normalization.store import described
+from taskset.normalization.store.files import RUNS
 from taskset.normalization.sweep.provenance import changed_code, own_code
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
 
 _SETTLED = 3600.0  # seconds; a file at the root is written long before, by processes of other machines too
-
-RUNS = ("optimizers", "seeds")  # the options that an existing directory may be given more of
 
 
 @dataclass(frozen=True)
