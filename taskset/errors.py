@@ -5,8 +5,10 @@ and exits with status 2.
 """
 
 import difflib
+import operator
 import traceback
 from collections.abc import Iterable
+from typing import SupportsIndex, cast
 
 
 class TasksetError(Exception):
@@ -68,6 +70,35 @@ def guessed(name: object, names: Iterable[str]) -> str:
     """What `name` may be a misspelling of, for an error message: "; did you mean 'a' or 'b'?", or nothing."""
     near = nearest(name, names)
     return f"; did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
+
+
+def integer(value: object) -> int | None:
+    """`value` as Python's int where it is an integer (Python's, NumPy's, an eager tensor); None for others, and for booleans."""
+    if type(value).__name__ in ("bool", "bool_"):  # Python's and NumPy's
+        return None
+    try:
+        return operator.index(cast("SupportsIndex", value))
+    except TypeError:
+        return None
+
+
+def whole_number(
+    name: str,
+    value: object,
+    least: int = 1,
+    most: int | None = None,
+    error: type[TasksetError] = ConfigError,
+    note: str = "",
+) -> int:
+    """The argument `name` as an int. Raises `error` unless it is an `integer` from `least` to `most`.
+
+    note: what the message ends with: ", a number of steps".
+    """
+    number = integer(value)
+    if number is None or number < least or (most is not None and number > most):
+        allowed = f"of at least {least}" if most is None else f"from {least} to {most}"
+        raise error(f"{name} {shown(value)}: allowed is an integer {allowed}{note}")
+    return number
 
 
 def system(error: OSError) -> str:

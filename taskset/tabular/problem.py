@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from taskset.datasets.base import SPLITS
-from taskset.errors import StoreError, guessed, shown, unknown
+from taskset.errors import StoreError, guessed, shown, unknown, whole_number
 from taskset.random import seeds
 from taskset.samplers.optimizers import family_of, get_optimizer_config, opt_list_names
 
@@ -130,14 +130,8 @@ class Problem:
 
     def evaluations(self, step: int) -> int:
         """How many evaluations there are up to a step."""
-        if not is_count(step) or step > self.horizon:
-            raise StoreError(f"step {shown(step)}: allowed is 0 .. {self.horizon}, the horizon of these curves")
-        return int(np.searchsorted(self.steps, step, side="right"))
-
-
-def is_count(value: object, least: int = 0) -> bool:
-    """Whether a value is an integer (Python's or NumPy's) of at least `least`."""
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and int(value) >= least
+        number = whole_number("step", step, 0, self.horizon, StoreError, ", the horizon of these curves")
+        return int(np.searchsorted(self.steps, number, side="right"))
 
 
 @dataclass(frozen=True)

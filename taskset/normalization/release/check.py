@@ -17,7 +17,8 @@ from taskset.normalization import store
 from taskset.normalization.release import check_tables, collect, merged_tables
 from taskset.normalization.release.collect import Curves
 from taskset.normalization.store import packing, sums
-from taskset.normalization.sweep.resume import RUNS, is_part
+from taskset.normalization.store.files import RUNS
+from taskset.normalization.sweep.resume import is_part
 
 if TYPE_CHECKING:
     import pandas as pd

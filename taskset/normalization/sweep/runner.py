@@ -17,7 +17,7 @@ import pyarrow as pa
 from taskset import changes
 from taskset.catalogue import get_task
 from taskset.datasets.base import SPLITS
-from taskset.errors import ConfigError, shown
+from taskset.errors import ConfigError, whole_number
 from taskset.execution import machine
 from taskset.normalization import store
 from taskset.normalization.store import described, layout, packing
@@ -49,16 +49,13 @@ class SweepOptions:
 
     def __post_init__(self) -> None:
         for field in ("steps", "batches", "evaluations"):
-            value = getattr(self, field)
-            if type(value) is not int or value < 1:
-                raise ConfigError(f"{field} is {shown(value)}: allowed is an integer of at least 1")
+            object.__setattr__(self, field, whole_number(field, getattr(self, field)))  # as files have it: Python's int
         if self.steps % self.evaluations:
             raise ConfigError(
                 f"steps {self.steps} can't be cut into {self.evaluations} equal intervals between evaluations: use a multiple of "
                 f"{self.evaluations}, or other evaluations (--evaluations, {self.evaluations} here)"
             )
-        for seed in self.seeds:
-            random_seeds.check(seed)
+        object.__setattr__(self, "seeds", tuple(map(random_seeds.check, self.seeds)))
         if not self.optimizers or not self.seeds:
             raise ConfigError("a sweep needs at least one optimizer and one seed")
         if len(set(self.optimizers)) < len(self.optimizers) or len(set(self.seeds)) < len(self.seeds):

@@ -318,7 +318,7 @@ def test_a_suite_is_given_by_its_name_or_file(weights, tmp_path):
         assert done.finished in (["TwoD_Bowl10"], []) and not done.failed
     with pytest.raises(UnknownName, match="unknown suite 'TwoD_Bowl10'"):
         learned.evaluate(weights, "TwoD_Bowl10", tmp_path / "o")
-    for wrong, said in (({"seeds": 1.5}, "seeds 1.5"), ({"seeds": 0}, "seeds 0"), ({"batches": "3"}, "batches is '3'")):
+    for wrong, said in (({"seeds": 1.5}, "seeds 1.5"), ({"seeds": 0}, "seeds 0"), ({"batches": "3"}, "batches '3'")):
         with pytest.raises(ConfigError, match=f"^{said}: allowed is an integer of at least 1"):
             learned.evaluate(weights, ["TwoD_Bowl10"], tmp_path / "o", horizon=10, **{"evaluations": 1, **wrong})
 

@@ -16,11 +16,11 @@ import pytest
 import taskset
 from taskset import catalogue
 from taskset.errors import StoreError
-from taskset.files import remove_temporaries, temporary_owner, whole_file, write_text
+from taskset.files import remove_temporaries, temporary_owner, whole_file, write_text, writing
 from taskset.normalization import store, tables
 from taskset.normalization.release import ship
 from taskset.normalization.release.check import check
-from taskset.normalization.store import files, layout, packing
+from taskset.normalization.store import layout, packing
 from taskset.normalization.tables import write_tables
 from tests.normalization import made_up_sweeps as made
 
@@ -169,7 +169,7 @@ def test_optimizers_that_are_not_the_packages(tmp_path, monkeypatch):
 def test_a_planted_link_is_not_followed(tmp_path, monkeypatch):
     victim = tmp_path / "victim"
     victim.write_text("mine")
-    monkeypatch.setattr(files.secrets, "token_hex", lambda count: "0" * 2 * count)
+    monkeypatch.setattr(writing.secrets, "token_hex", lambda count: "0" * 2 * count)
     os.symlink(victim, tmp_path / f".a.txt.{os.getpid()}.{'0' * 16}.tmp")
     with pytest.raises(StoreError, match="can't write"):
         write_text("theirs", tmp_path / "a.txt")
@@ -178,9 +178,9 @@ def test_a_planted_link_is_not_followed(tmp_path, monkeypatch):
 
 def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
     order = []
-    monkeypatch.setattr(files.os, "fsync", lambda number: order.append("sync"))
+    monkeypatch.setattr(writing.os, "fsync", lambda number: order.append("sync"))
     replace = os.replace
-    monkeypatch.setattr(files.os, "replace", lambda *names: (order.append("rename"), replace(*names)))
+    monkeypatch.setattr(writing.os, "replace", lambda *names: (order.append("rename"), replace(*names)))
     store.write_table(pa.table({"x": [1]}), tmp_path / "a.parquet")
     assert order == ["sync", "rename"] and [path.name for path in tmp_path.iterdir()] == ["a.parquet"]
 

@@ -223,7 +223,7 @@ def test_a_file_cut_short_is_named(swept, tmp_path):
 def test_options_are_checked():
     with pytest.raises(ConfigError, match="multiple of 50"):
         options(steps=120, evaluations=50)
-    with pytest.raises(ConfigError, match="batches is 0"):
+    with pytest.raises(ConfigError, match="batches 0: allowed"):
         options(batches=0)
     with pytest.raises(ConfigError, match="twice"):
         options(optimizers=("adam_lr_0.00", "adam_lr_0.00"))
