@@ -4,10 +4,11 @@ The message of each is one line: the value that was wrong, what is allowed, and 
 and exits with status 2.
 """
 
+import contextlib
 import difflib
 import operator
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import SupportsIndex, cast
 
 
@@ -123,3 +124,19 @@ def origin(error: BaseException, inside: str | None = None) -> str:
     where = f" ({chosen[-1].filename}, line {chosen[-1].lineno})" if chosen else ""
     message = cut(str(error), 300)
     return (message if isinstance(error, TasksetError) else f"{type(error).__name__}{message and f': {message}'}") + where
+
+
+def own_failure(failure: str, function: object, error: Exception) -> ConfigError:
+    """The error for what a user's function raised, with its line. failure: "optimizer 'mine' can't be made"."""
+    return ConfigError(f"{failure}: {origin(error, file_of(function))}")
+
+
+@contextlib.contextmanager
+def calling(function: object, failure: str) -> Iterator[None]:
+    """Around a call of a user's `function`: what it raises becomes one line, `own_failure`; a `TasksetError` stays as it is."""
+    try:
+        yield
+    except TasksetError:
+        raise
+    except Exception as error:
+        raise own_failure(failure, function, error) from error

@@ -23,8 +23,7 @@ from taskset.cli.options import (
     err,
     out,
 )
-from taskset.datasets.base import SPLITS, check_source
-from taskset.errors import unknown
+from taskset.datasets.base import check_source, check_split
 from taskset.execution import modes
 from taskset.execution.runtime import start_tensorflow
 from taskset.random.seeds import first_seeds
@@ -125,8 +124,7 @@ def normalize(
 ) -> None:
     """Compute normalizers from the curves of a baseline, write them to normalizers.parquet, and show them."""
     plugins.load(modules or [])
-    if split not in SPLITS:
-        raise unknown("split", split, SPLITS, f"Allowed are {', '.join(SPLITS)}.")
+    check_split(split)
     from taskset.cli.progress import print_normalizers
     from taskset.normalization.tables import write_tables
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from taskset import catalogue, changes
-from taskset.datasets.base import SPLITS
+from taskset.datasets.base import SPLITS, check_split
 from taskset.errors import StoreError, guessed, shown
 
 if TYPE_CHECKING:
@@ -147,13 +147,12 @@ def normalizer(
     normalizer` says what initial and best are.
     source, horizon: needed only where the baselines have several. split: of the losses, "train", "valid_inner", "valid_outer" or
     "test". version: as in `load_normalizers`.
-    Raises `StoreError` where there is none.
+    Raises `UnknownName` for a split, `StoreError` where there is no such normalizer.
     """
     from taskset.normalization.store import normalizers_of, require_whole
     from taskset.normalization.store.outdated import outdated_line
 
-    if not isinstance(split, str) or split not in SPLITS:
-        raise StoreError(f"split {shown(split)}: allowed are {', '.join(SPLITS)}")
+    check_split(split)
     for what, value, kind in (("task", task, str), ("source", source, str | None), ("horizon", horizon, int | np.integer | None)):
         if not isinstance(value, kind):
             raise StoreError(f"{what} {shown(value)}: a normalizer is of one task, source and horizon; give one of each")

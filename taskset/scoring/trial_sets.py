@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from taskset.errors import ConfigError, cut, origin, shown, whole_number
+from taskset.errors import ConfigError, calling, cut, shown, whole_number
 from taskset.random import seeds
 
 Hyperparameters: TypeAlias = dict[str, Any]  # {name: JSON value} of a trial
@@ -41,10 +41,8 @@ def checked(hyperparameters: Given | None, trials: int | None, name: str) -> tup
 
 def _drawn(sampler: Sampler, trial: int, name: str) -> Hyperparameters:
     """What a user's sampler draws for a trial; its own errors as one line."""
-    try:
+    with calling(sampler, f"the sampler of hyperparameters of {name!r} failed"):
         return sampler(seeds.generator(0, "score", trial))
-    except Exception as error:
-        raise ConfigError(f"the sampler of hyperparameters of {name!r} failed: {origin(error)}; mend it and try again") from error
 
 
 def _as_json(values: Mapping[str, Any], name: str) -> Hyperparameters:

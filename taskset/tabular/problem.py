@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from taskset.datasets.base import SPLITS
+from taskset.datasets.base import check_split
 from taskset.errors import StoreError, guessed, shown, unknown, whole_number
 from taskset.random import seeds
 from taskset.samplers.optimizers import family_of, get_optimizer_config, opt_list_names
@@ -83,7 +83,7 @@ class Problem:
 
         Raises StoreError where no configuration ends up below the start.
         """
-        losses = self.losses[self.check_split(choose_on)]
+        losses = self.losses[check_split(choose_on)]
         chosen = losses.mean(axis=1) if seed is None else losses[:, self._seed(seed)]
         finite = chosen[np.isfinite(chosen)]
         initial, best = (float(np.nanmean(chosen[:, 0])), float(finite.min())) if finite.size else (np.nan, np.nan)
@@ -98,7 +98,7 @@ class Problem:
 
     def search(self, choose_on: str = "valid_outer", seed: int | None = None) -> Search:
         """A new account on which nothing has been spent. choose_on: the split whose loss decides; seed: as in `query`."""
-        self.check_split(choose_on)
+        check_split(choose_on)
         if seed is not None:
             self._seed(seed)
         return Search(self, choose_on, seed)
@@ -115,12 +115,6 @@ class Problem:
                 f"{self.task} has no curves of {shown(optimizer)}{guess} its {len(self.optimizers)} optimizers are {some} .."
             )
         return self.optimizers.index(optimizer)
-
-    def check_split(self, split: str) -> str:
-        """`split`, if it is one. Raises `StoreError`."""
-        if split not in SPLITS:
-            raise StoreError(f"split {split!r}: allowed are {', '.join(SPLITS)}")
-        return split
 
     def _seed(self, seed: int) -> int:
         number = seeds.check(seed)
@@ -195,7 +189,7 @@ class Search:
 
     def loss(self, split: str) -> float:
         """The loss of another split at the place of `best`, such as the test loss of what was chosen on validation loss."""
-        self.problem.check_split(split)
+        check_split(split)
         if self.best is None:
             return np.inf
         curve = self._curves[self.best.optimizer]

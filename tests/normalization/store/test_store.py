@@ -15,7 +15,7 @@ import pytest
 
 import taskset
 from taskset import catalogue
-from taskset.errors import StoreError
+from taskset.errors import StoreError, UnknownName
 from taskset.files import remove_temporaries, temporary_owner, whole_file, write_text, writing
 from taskset.normalization import store, tables
 from taskset.normalization.release import ship
@@ -357,11 +357,12 @@ def test_what_the_system_refuses_is_not_called_damage(tmp_path):
     [
         ({"task": [made.TASKS[0]]}, "task .*: a normalizer is of one task"),
         ({"task": made.TASKS[0], "horizon": [20]}, r"horizon \[20\]: a normalizer is of one"),
-        ({"task": made.TASKS[0], "split": ["train"]}, "split .*: allowed are train"),
         ({"task": made.TASKS[0], "root": 5}, "root 5: allowed are the path of a directory"),
     ],
 )
 def test_a_normalizer_is_of_one_task(sweep, given, says):
+    with pytest.raises(UnknownName, match="split .*Allowed are train"):
+        taskset.normalizer(made.TASKS[0], split=["train"], root=sweep)
     with pytest.raises(StoreError, match=says):
         taskset.normalizer(**{"root": sweep, **given})
     assert taskset.normalizer(made.TASKS[0], horizon=np.int64(20), root=sweep).horizon == 20
