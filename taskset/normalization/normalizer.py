@@ -119,7 +119,7 @@ def _versions(curves: pd.DataFrame) -> dict[tuple[str, str, int], str]:
         curves[["task", "source", "horizon", "version"]].drop_duplicates().itertuples(index=False)
     ):
         known = found.setdefault((task, source, horizon), version)
-        found[task, source, horizon] = min(known, version, key=changes.release)
+        found[task, source, horizon] = changes.oldest([known, version])
     return found
 
 

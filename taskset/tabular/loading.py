@@ -36,7 +36,7 @@ def problems(root: str | Path | None = None, version: str | None = None) -> pd.D
     import pandas as pd
 
     from taskset.normalization.store.outdated import warn_left_out
-    from taskset.normalization.store.packing import optimizer_order
+    from taskset.normalization.store.packing import optimizer_key
 
     sweeps, left_out = _sweeps(root), set()
     if version is None:
@@ -49,13 +49,13 @@ def problems(root: str | Path | None = None, version: str | None = None) -> pd.D
     for row in sweeps.itertuples():
         for optimizer in row.optimizers:
             runs[row.task, row.source, row.horizon, row.evaluations][optimizer] |= set(row.seeds)
-    order, rows = optimizer_order(), []
+    key, rows = optimizer_key(), []
     for (task, source, horizon, _), seeds_of in runs.items():
         alike = defaultdict(list)
         for optimizer, found in seeds_of.items():
             alike[tuple(sorted(map(int, found)))].append(optimizer)
         for seeds, names in alike.items():
-            names.sort(key=lambda name: (order.get(name, len(order)), name))
+            names.sort(key=key)
             rows.append((task, source, int(horizon), tuple(names), seeds, len(names)))
     if left_out:
         warn_left_out("problems", left_out, stacklevel=3)
@@ -138,15 +138,14 @@ def from_curves(curves: pd.DataFrame) -> Problem:
 
     Its arrays are read-only. Raises StoreError.
     """
-    from taskset.normalization.store.packing import optimizer_order
+    from taskset.normalization.store.packing import optimizer_key
 
     lacking = [name for name in _COLUMNS if name not in curves]
     if lacking or not len(curves):
         what = f"no column {lacking[0]!r}" if lacking else "no rows"
         raise StoreError(f"curves with {what}: expected are those of one task, as taskset.load_curves gives them")
     task, source, horizon = _only(curves, "task"), _only(curves, "source"), int(_only(curves, "horizon"))
-    order = optimizer_order()
-    optimizers = sorted(curves["optimizer"].astype(str).unique(), key=lambda name: (order.get(name, len(order)), name))
+    optimizers = sorted(curves["optimizer"].astype(str).unique(), key=optimizer_key())
     runs, steps = sorted(int(s) for s in curves["seed"].unique()), np.sort(curves["step"].unique()).astype(np.int64)
     shape = len(optimizers), len(runs), len(steps)
     place = {name: i for i, name in enumerate(optimizers)}

@@ -89,7 +89,7 @@ def _plain(kind: pa.DataType) -> pa.DataType:
 def version_of(metadata: dict[bytes, bytes] | None) -> str:
     """The version in an old file's metadata: the oldest where several made it."""
     versions = (metadata or {}).get(b"taskset_version", b"").decode()
-    return min(versions.split(", "), key=changes.release) if versions else changes.FIRST
+    return changes.oldest(versions.split(", ")) if versions else changes.FIRST
 
 
 def stored(table: pa.Table, version: str) -> pa.Table:

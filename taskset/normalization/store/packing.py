@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -100,16 +100,16 @@ def footer(path: str | Path) -> pq.FileMetaData:
     return file
 
 
-def optimizer_order() -> dict[str, int]:
-    """{name: place} in the order in which optimizers are listed."""
-    return {name: place for place, name in enumerate(all_optimizers())}
+def optimizer_key() -> Callable[[str], tuple[int, str]]:
+    """A sorting key of names of optimizers: in the order in which they are listed by now, then those that are not, by name."""
+    order = {name: place for place, name in enumerate(all_optimizers())}
+    return lambda name: (order.get(name, len(order)), name)
 
 
 def in_order(table: pa.Table) -> pa.Table:
     """The rows of one task sorted by (optimizer as listed, seed, step)."""
-    order = optimizer_order()
-    names = table["optimizer"].cast(pa.string()).to_pylist()
-    place = pa.array([order.get(name, len(order)) for name in names], pa.int32())
+    names, key = table["optimizer"].cast(pa.string()).to_pylist(), optimizer_key()
+    place = pa.array([key(name)[0] for name in names], pa.int32())
     keys = [("place", "ascending"), ("name", "ascending"), ("seed", "ascending"), ("step", "ascending")]
     sorting = pa.table({"place": place, "name": names, "seed": table["seed"], "step": table["step"]})
     return table.take(pc.sort_indices(sorting, sort_keys=keys))

@@ -30,7 +30,7 @@ def core_seconds(task: str, *sweeps: SweepOptions) -> float | None:
 def _steps(options: SweepOptions) -> float:
     """Training steps that take as long as all runs of a sweep with their evaluations."""
     evaluated = (options.evaluations + 1) * options.batches * len(SPLITS)
-    return len(options.optimizers) * len(options.seeds) * (options.steps + FORWARD * evaluated)
+    return options.runs * (options.steps + FORWARD * evaluated)
 
 
 def cheapest_first(tasks: Iterable[str], options: SweepOptions) -> dict[str, float | None]:

@@ -65,6 +65,11 @@ class SweepOptions:
         """The options as JSON values."""
         return json.loads(json.dumps(asdict(self)))
 
+    @property
+    def runs(self) -> int:
+        """The number of runs on a task: one of each optimizer from each seed."""
+        return len(self.optimizers) * len(self.seeds)
+
     def source_of(self, facts: Facts) -> str:
         """The source of a task's data: `source`, and "none" for tasks without data."""
         return self.source if facts.data is not None and facts.data.needs_source else "none"
@@ -131,7 +136,7 @@ def sweep(
                     found[name, seed, step] = losses[name], group.seconds(name)
                 live = [name for name in live if all(map(np.isfinite, losses[name].values()))]
                 done += len(group.group) if step else 0
-                report(done / (len(optimizers) * len(options.seeds) * options.evaluations))
+                report(done / (options.runs * options.evaluations))
     copies = max(group.copies for group in groups)
     return _table(task, optimizers, options, interval, found).replace_schema_metadata({"copies": str(copies)})
 
@@ -264,7 +269,7 @@ def swept(
 
 def _provenance(before: dict[str, str], now: dict[str, str]) -> dict[str, str]:
     """What made curves of which some were there `before` and some are made `now`, each of them metadata: {name: text}."""
-    oldest = min(before.get("taskset_version", changes.FIRST), now["taskset_version"], key=changes.release)
+    oldest = changes.oldest([before.get("taskset_version", changes.FIRST), now["taskset_version"]])
     names = ("git_commit", "tensorflow_version", "mode", "machine")
     return {"taskset_version": oldest, **{name: _both(before.get(name, ""), now[name]) for name in names}}
 
