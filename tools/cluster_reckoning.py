@@ -15,7 +15,7 @@ import numpy as np
 from taskset import catalogue, registry
 from taskset.normalization.store import load_sweeps
 from taskset.normalization.sweep import planning
-from taskset.normalization.sweep.runner import SweepOptions
+from taskset.normalization.sweep.options import SweepOptions
 from taskset.random import seeds
 from taskset.samplers import PUBLISHED_FAMILIES
 from taskset.samplers.optimizers import adam_rates

@@ -136,7 +136,8 @@ def write_json(values: Any, path: Path) -> None:
 def _of_task(name, source, runs, seeds, batches):
     """(frame of curves, {purpose: CPU seconds}) of one task."""
     from taskset.normalization.sweep import run_groups
-    from taskset.normalization.sweep.runner import Account, SweepOptions, by_rule
+    from taskset.normalization.sweep.options import SweepOptions
+    from taskset.normalization.sweep.runner import Account, by_rule
 
     account, longest = Account(), max(one.horizon for one in runs)
     with account("build"):

@@ -26,7 +26,7 @@ from taskset.files import whole_file, write_text
 from taskset.jobs.pool import Progress
 from taskset.normalization.store import load_curves
 from taskset.normalization.sweep import marked
-from taskset.normalization.sweep.runner import SweepOptions
+from taskset.normalization.sweep.options import SweepOptions
 from taskset.random.seeds import first_seeds
 from taskset.scoring import run_scores
 from taskset.scoring.suites.suite import Entry, Suite, from_json

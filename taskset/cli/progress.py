@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from taskset.jobs.engines import Engine
-    from taskset.normalization.sweep.runner import SweepOptions
+    from taskset.normalization.sweep.options import SweepOptions
     from taskset.optimizers import Optimizer
     from taskset.tasks.base import Task
 
@@ -119,7 +119,7 @@ def baseline_report(
         f"{len(options.optimizers)} optimizers x {len(options.seeds)} seeds x {options.steps} steps"
     )
     if todo.waiting:
-        out.print(planning.described(todo.costs, engine.workers(workers, machine.cores())))
+        out.print(planning.announcement(todo.costs, engine.workers(workers, machine.cores())))
     with bars.jobs(out, err, len(todo.finished), len(todo.waiting)) as report:
         progress = baseline.run(todo, options, root, data_dir, workers, mode, modules, report, max_hours, engine)
         report(progress)

@@ -100,7 +100,7 @@ def baseline(
     modes.check(mode)
     from taskset.cli.progress import baseline_report
     from taskset.jobs import engines
-    from taskset.normalization.sweep.runner import SweepOptions
+    from taskset.normalization.sweep.options import SweepOptions
 
     check_source(source)
     names = match_optimizers(optimizers or ["adam_lr_*"])

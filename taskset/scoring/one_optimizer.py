@@ -8,7 +8,7 @@ from taskset.errors import whole_number
 from taskset.files import write_text
 from taskset.jobs import engines
 from taskset.jobs.pool import Progress
-from taskset.normalization.sweep.runner import SweepOptions
+from taskset.normalization.sweep.options import SweepOptions
 from taskset.random.seeds import first_seeds
 from taskset.scoring import (
     candidates,

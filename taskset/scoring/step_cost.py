@@ -17,7 +17,7 @@ from taskset.scoring.candidates import Candidate
 from taskset.scoring.suites.suite import Suite
 
 if TYPE_CHECKING:
-    from taskset.normalization.sweep.runner import SweepOptions
+    from taskset.normalization.sweep.options import SweepOptions
     from taskset.optimizers.base import Optimizer
 
 FILE = "step_cost.json"

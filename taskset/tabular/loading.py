@@ -88,13 +88,13 @@ def _sweeps(root: str | Path | None) -> pd.DataFrame:
 
 def _row_of_sweep(root: str | Path | None, path: Path) -> dict[str, Any]:
     from taskset.normalization import store
-    from taskset.normalization.store import described
+    from taskset.normalization.store import file_metadata
 
     metadata = store.read_metadata(path)
     # files of before 0.2 may lack options: those of their directory held for all of them
-    options = described.options(path, metadata) if "options" in metadata or root is None else store.read_options(root)
+    options = file_metadata.options(path, metadata) if "options" in metadata or root is None else store.read_options(root)
     return {
-        **{name: described.text(path, metadata, name) for name in ("task", "source")},
+        **{name: file_metadata.text(path, metadata, name) for name in ("task", "source")},
         "horizon": options["steps"],
         **{name: options[name] for name in ("evaluations", "optimizers", "seeds")},
         "taskset_version": metadata.get("taskset_version", changes.FIRST),

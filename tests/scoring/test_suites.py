@@ -22,7 +22,8 @@ from taskset import catalogue, registry
 from taskset.errors import ConfigError, StoreError, TasksetError, UnknownName
 from taskset.execution import costs
 from taskset.normalization.normalizer import normalizer
-from taskset.normalization.sweep.runner import SweepOptions, sweep_to_file
+from taskset.normalization.sweep.options import SweepOptions
+from taskset.normalization.sweep.runner import sweep_to_file
 from taskset.normalization.tables import write_tables
 from taskset.scoring import comparison, one_optimizer, suites
 from taskset.scoring.suites import baseline_protocol, by_name, tiers

@@ -21,7 +21,7 @@ from taskset.errors import StoreError, shown
 from taskset.execution import code_digest
 from taskset.normalization import store
 from taskset.normalization.release import merged
-from taskset.normalization.store import described, packing
+from taskset.normalization.store import file_metadata, packing
 from taskset.samplers.optimizers import family_of
 
 _ONCE = ("task", "family", "source", "config", "options")  # what no curve file can be without
@@ -48,12 +48,12 @@ class StoredCurves:
     @functools.cached_property
     def options(self) -> dict[str, Any]:
         """The options of their sweep, JSON values."""
-        return described.options(self.path, self.metadata)
+        return file_metadata.options(self.path, self.metadata)
 
     @property
     def config(self) -> Any:
         """The config of their task, a JSON value."""
-        return described.config(self.path, self.metadata)
+        return file_metadata.config(self.path, self.metadata)
 
     @property
     def version(self) -> str:
@@ -63,7 +63,7 @@ class StoredCurves:
     @property
     def core_seconds(self) -> float | None:
         """Processor time of their sweep; None where it isn't known."""
-        return described.core_seconds(self.path, self.metadata).get("total")
+        return file_metadata.core_seconds(self.path, self.metadata).get("total")
 
     @property
     def runs(self) -> int:
@@ -71,12 +71,12 @@ class StoredCurves:
         return len(self.options["optimizers"]) * len(self.options["seeds"])
 
     def read(self) -> pa.Table:
-        """The curves as an Arrow table (`layout.STORED`)."""
+        """The curves as an Arrow table (`columns.STORED`)."""
         return packing.read_part(self.path, self.row_group, self.footer)
 
 
 def find(roots: Iterable[str | Path]) -> list[StoredCurves]:
-    """All `StoredCurves` under directories made by `baseline`, `data import-npz` or `data ship`, in the order of tasks and groups.
+    """All `StoredCurves` under directories made by `baseline`, `data import-npz` or `data ship`, by task and group.
 
     Curves that are in two places, equal in every value, are taken once. Curves of a task that changed since they were
     computed are left out where there are some of today's task. Raises StoreError: a directory without curves, a file that is
@@ -220,7 +220,7 @@ def one_code(found: Iterable[StoredCurves]) -> None:
     """Raise StoreError if what a user registered under one name, a family or an optimizer, had two codes."""
     first: dict[str, tuple[str, Path]] = {}
     for curves in found:
-        for what, code in described.own_code(curves.path, curves.metadata).items():
+        for what, code in file_metadata.own_code(curves.path, curves.metadata).items():
             other, there = first.setdefault(what, (code, curves.path))
             if code_digest.differs(other, code):
                 scored = what.startswith("candidate ")
@@ -235,7 +235,7 @@ def one_rule(found: Iterable[StoredCurves]) -> None:
     """Raise StoreError if a name of the package's optimizers is that of a scored candidate with other hyperparameters as well."""
     first: dict[str, tuple[str, Path]] = {}
     for curves in found:
-        codes = described.own_code(curves.path, curves.metadata)
+        codes = file_metadata.own_code(curves.path, curves.metadata)
         for name in curves.options["optimizers"]:
             here = codes.get(f"candidate {name}", "")
             other, there = first.setdefault(name, (here, curves.path))

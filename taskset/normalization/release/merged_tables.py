@@ -16,7 +16,7 @@ from taskset.datasets.base import SPLITS
 from taskset.errors import StoreError, UnknownName
 from taskset.normalization.normalizer import fit
 from taskset.normalization.release.collect import StoredCurves, natural
-from taskset.normalization.store import described, packing
+from taskset.normalization.store import file_metadata, packing
 from taskset.normalization.store.columns import schema
 from taskset.normalization.sweep.provenance import git_commit
 from taskset.normalization.tables import milliseconds, optimizer_table, task_row, with_earlier_rows
@@ -46,7 +46,7 @@ def sweep_row(curves: StoredCurves, group: str, notes: dict[str, str]) -> dict[s
         "rows": len(table),
         "diverged_runs": diverged_runs(frame),
         "ms_per_step": None if math.isnan(cost) else cost,
-        "copies": described.whole_number(curves.path, metadata, "copies"),
+        "copies": file_metadata.whole_number(curves.path, metadata, "copies"),
         "core_seconds": curves.core_seconds,
         "data_origin": None if origin is None else json.dumps(origin),
         "data_note": note,
@@ -91,7 +91,7 @@ def _task_rows(
     for name in dict.fromkeys([*catalogue.list_tasks(), *sorted(stored, key=natural)]):
         one = stored.get(name)
         row = dict(known[name]) if name in known else _described(name, one)
-        counted = described.whole_number(one.path, one.metadata, "num_params") if one else None
+        counted = file_metadata.whole_number(one.path, one.metadata, "num_params") if one else None
         row["num_params"] = row["num_params"] if counted is None else counted
         today = [r for r in swept[name] if not changes.outdated(name, r["source"], r["taskset_version"])] or swept[name]
         measured = [r["ms_per_step"] for r in today if r["ms_per_step"] is not None]
@@ -108,7 +108,7 @@ def _described(name: str, stored: StoredCurves | None) -> dict[str, Any]:
     except UnknownName:
         if stored is None:
             raise
-        return task_row(name, stored.family, described.config(stored.path, stored.metadata), registry.Facts())
+        return task_row(name, stored.family, file_metadata.config(stored.path, stored.metadata), registry.Facts())
     return task_row(name, family, config, catalogue.facts(family, config))
 
 

@@ -25,7 +25,7 @@ from taskset.normalization import store
 from taskset.normalization.release import card, croissant, merged
 from taskset.normalization.release.collect import StoredCurves, find, group_key, group_names
 from taskset.normalization.release.merged_tables import require_used, sweep_row, tables_of
-from taskset.normalization.store import described, layout, packing, sums
+from taskset.normalization.store import file_metadata, layout, packing, sums
 
 
 def ship(
@@ -135,7 +135,7 @@ def _file_metadata(group: str, members: Sequence[StoredCurves]) -> dict[str, str
     options = {**first.options, "source": first.source}
     same = ("source", "family", "taskset_version", "git_commit", "tensorflow_version", "mode", "machine")
     seconds = [c.core_seconds for c in members if c.core_seconds is not None]
-    own = {what: code for c in members for what, code in described.own_code(c.path, c.metadata).items()}
+    own = {what: code for c in members for what, code in file_metadata.own_code(c.path, c.metadata).items()}
     return {
         **{name: _all_of(members, name) for name in same},
         "group": group,

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from taskset.errors import StoreError, shown, system
 from taskset.files import make_directory, read_json, readable, whole_file, write_text
-from taskset.normalization.store import described, layout, sealed
+from taskset.normalization.store import file_metadata, layout, sealed
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -57,14 +57,14 @@ broken, UNREADABLE = sealed.broken, sealed.FAULTS
 
 
 def read_metadata(path: str | Path) -> dict[str, Any]:
-    """The key-value metadata that was stored with a curve file, and its number of rows, checked (`described`).
+    """The key-value metadata that was stored with a curve file, and its number of rows, checked (`file_metadata`).
 
     Raises `StoreError` for other files.
     """
     file = sealed.verify(path, groups=())
     layout.check_columns(path, file.schema.to_arrow_schema())
     found = _pairs(path, file)
-    described.check(path, found, found["rows"])
+    file_metadata.check(path, found, found["rows"])
     return found
 
 
@@ -212,9 +212,10 @@ def read_options(root: str | Path) -> dict[str, Any]:
             raise StoreError(f"{root} has no sweep.json, which `baseline` and `evaluate` leave there: use another directory")
         there = read_json(path)
     recorded = there.pop("crc32", None) if isinstance(there, dict) else ""
-    if recorded is None and described.are_options(there) and not any(str(value).startswith("crc32=") for value in there.values()):
+    whole = file_metadata.are_options(there)
+    if recorded is None and whole and not any(str(value).startswith("crc32=") for value in there.values()):
         return there  # of before 0.2, without a sum: only one with all that every sweep has had
-    if recorded != _options_sum(there) or not described.are_options(there):
+    if recorded != _options_sum(there) or not whole:
         raise StoreError(f"{path} was changed or damaged: {_RESTORE}")
     return there
 

@@ -18,7 +18,9 @@ from taskset.execution import machine
 from taskset.jobs import claims, engines, pool
 from taskset.normalization import store
 from taskset.normalization.sweep import planning, resume
-from taskset.normalization.sweep.runner import Curves, SweepOptions, earlier_curves, keep, swept
+from taskset.normalization.sweep.curves import Curves, earlier, keep
+from taskset.normalization.sweep.options import SweepOptions
+from taskset.normalization.sweep.runner import completed
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def plan(names: Sequence[str], options: SweepOptions, root: str | Path, data_dir
     if extended:  # only now that nothing else is wrong
         with resume.settling(root):
             resume.settle_options(root, options.as_json())  # another command may have extended it meanwhile
-    costs = planning.in_order(costs)
+    costs = planning.by_cost(costs)
     return Plan(list(costs), finished, infeasible, costs)
 
 
@@ -95,11 +97,11 @@ class SweepWork:
                 if more or resume.check_finished(file, metadata, options):
                     yield engines.FINISHED  # another process was faster
                     return
-            yield earlier_curves(job, self.options, self.root) if mine else pool.LATER
+            yield earlier(job, self.options, self.root) if mine else pool.LATER
 
     def compute(self, job: str, given: Curves | None, report: Callable[[float], object]) -> Curves:
         """The task's curves, with those of before."""
-        return swept(job, self.options, given, self.data_dir, self.mode, report)
+        return completed(job, self.options, given, self.data_dir, self.mode, report)
 
     def keep(self, job: str, result: Curves) -> None:
         """Write the task's file."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from taskset.errors import ConfigError
 from taskset.normalization.store import normalizers_of
-from taskset.normalization.sweep.runner import SweepOptions
+from taskset.normalization.sweep.options import SweepOptions
 from taskset.random.seeds import first_seeds
 from taskset.samplers.optimizers import adam_rates
 from taskset.scoring import suites

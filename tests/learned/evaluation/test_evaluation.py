@@ -21,7 +21,7 @@ from taskset.errors import ConfigError, StoreError, TasksetError, UnknownName
 from taskset.normalization import store
 from taskset.normalization.normalizer import normalize
 from taskset.normalization.sweep import marked
-from taskset.normalization.sweep.runner import SweepOptions
+from taskset.normalization.sweep.options import SweepOptions
 from taskset.samplers.optimizers import opt_list_names
 from taskset.scoring import comparison, comparison_table, run_scores, speedup, statistics, suites
 from taskset.scoring.rivals import rivals_of

@@ -111,7 +111,8 @@ def test_splits_follow_from_names_alone():
 @pytest.fixture(scope="module")
 def baselines(tmp_path_factory):
     """A sweep of two small tasks."""
-    from taskset.normalization.sweep.runner import SweepOptions, sweep_to_file
+    from taskset.normalization.sweep.options import SweepOptions
+    from taskset.normalization.sweep.runner import sweep_to_file
     from taskset.normalization.tables import write_tables
 
     root = tmp_path_factory.mktemp("baselines")

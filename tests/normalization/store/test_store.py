@@ -20,7 +20,7 @@ from taskset.files import remove_temporaries, temporary_owner, whole_file, write
 from taskset.normalization import store, tables
 from taskset.normalization.release import ship
 from taskset.normalization.release.check import check
-from taskset.normalization.store import layout, packing
+from taskset.normalization.store import columns, layout, packing
 from taskset.normalization.tables import write_tables
 from tests.normalization import made_up_sweeps as made
 
@@ -117,7 +117,7 @@ def test_seeds_of_tasks_are_integers(sweep):
 
 def test_seconds_are_kept_once_a_run(sweep):
     path = store.curve_path(sweep, "none", "losg_tasks_family", "TwoD_Bowl10")
-    assert pq.read_schema(path).remove_metadata().equals(layout.STORED)
+    assert pq.read_schema(path).remove_metadata().equals(columns.STORED)
     frame = taskset.load_curves(task="TwoD_Bowl10", root=sweep).sort_values(["optimizer", "seed", "step"])
     before = made.rows("TwoD_Bowl10", made.options()).to_pandas().sort_values(["optimizer", "seed", "step"])
     alive = ~before["optimizer"].eq("adam_lr_1.00").to_numpy()
@@ -144,10 +144,10 @@ def test_the_layout_of_before_is_read(sweep, tmp_path):
     frame = taskset.load_curves(root=tmp_path)
     assert set(frame["version"]) == {"0.1.0"} and list(frame) == list(taskset.load_curves(root=sweep))
     expected = table.to_pandas()
-    for column in (*layout.SCHEMA.names[2:], "seconds"):
+    for column in (*columns.SCHEMA.names[2:], "seconds"):
         np.testing.assert_array_equal(frame[column], expected[column])
     part = packing.read_part(path, 0)
-    assert part.schema.equals(layout.STORED) and part["version"].unique().to_pylist() == ["0.1.0"]
+    assert part.schema.equals(columns.STORED) and part["version"].unique().to_pylist() == ["0.1.0"]
     write_tables(tmp_path)
     assert check(tmp_path) == []
 
