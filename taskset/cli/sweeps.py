@@ -48,6 +48,7 @@ def train(
 ) -> None:
     """Train one task with one optimizer, and print its losses."""
     plugins.load(modules or [])
+    modes.check(mode)
     get_optimizer_config(optimizer)  # a misspelt name is reported before TensorFlow starts
     catalogue.resolve(name)
     start_tensorflow()
@@ -98,7 +99,7 @@ def baseline(
     """Sweep optimizers over tasks. It can be interrupted at any moment: the same command resumes it."""
     plugins.load(modules or [])
     modes.check(mode)
-    from taskset.cli.progress import baseline_report
+    from taskset.cli.progress import show_sweep
     from taskset.jobs import engines
     from taskset.normalization.sweep.options import SweepOptions
 
@@ -114,7 +115,9 @@ def baseline(
             print(f"no task that can run falls to shard {shard}")
             return 0
     with engines.opened(engine, address) as opened:
-        return baseline_report(tasks, options, out_dir, data_dir, workers, mode, modules or [], out, err, max_hours, opened)
+        how = {"data_dir": data_dir, "workers": workers, "mode": mode, "modules": modules or [], "max_hours": max_hours}
+        found = show_sweep(tasks, options, out_dir, out, err, **how, engine=opened)
+    return 1 if found.progress.failed else 0
 
 
 def normalize(

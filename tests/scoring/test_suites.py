@@ -214,14 +214,14 @@ def test_unmeasured_tasks_are_refused_or_measured(call, tmp_path):
 def test_a_task_that_can_not_be_normalized_is_refused():
     made = suites.make_unmeasured("u", ["TwoD_Bowl1", "quadratic_family_seed4"], "synthetic", 20)
     with pytest.raises(ConfigError, match="couldn't be measured"):
-        baseline_protocol.completed(made, None, lambda names, options, root: 1)
+        baseline_protocol.completed(made, None, lambda names, options, root: names[:1])
 
 
 def test_measured_tasks_that_have_no_normalizer_are_named(baselines):
     made = suites.make_unmeasured("u", ["TwoD_Bowl1", "quadratic_family_seed5"], "synthetic", 20)
     with pytest.raises(ConfigError, match="'u': quadratic_family_seed5 can't be normalized"):
-        baseline_protocol.completed(made, baselines, lambda names, options, root: 0)
-    ready = baseline_protocol.completed(suites.make_unmeasured("u", ["TwoD_Bowl1"], "synthetic", 20), baselines, lambda *_: 0)
+        baseline_protocol.completed(made, baselines, lambda names, options, root: [])
+    ready = baseline_protocol.completed(suites.make_unmeasured("u", ["TwoD_Bowl1"], "synthetic", 20), baselines, lambda *_: [])
     assert ready.tasks[0].scales["train"] == pytest.approx(
         suites.make("u", ["TwoD_Bowl1"], baselines, "synthetic", 20).tasks[0].scales["train"]
     )

@@ -9,8 +9,10 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from taskset.datasets.sharing import shared_arrays
 from taskset.errors import InfeasibleTask
@@ -21,6 +23,10 @@ from taskset.normalization.sweep import planning, resume
 from taskset.normalization.sweep.curves import Curves, earlier, keep
 from taskset.normalization.sweep.options import SweepOptions
 from taskset.normalization.sweep.runner import completed
+from taskset.normalization.tables import write_tables
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -143,3 +149,41 @@ def run(
             return engine.run(todo.waiting, work, count, report, in_time, tuple(modules), default=machine.cores())
     finally:
         claims.tidy(root)
+
+
+def _unwatched(todo: Plan, workers: int) -> AbstractContextManager[Callable[[pool.Progress], object]]:
+    del todo, workers
+    return contextlib.nullcontext(lambda progress: None)
+
+
+@dataclass(frozen=True)
+class Swept:
+    """A sweep that has ended. normalizers: of all that the directory has (`write_tables`); None where it has no curves yet."""
+
+    todo: Plan
+    progress: pool.Progress
+    normalizers: pd.DataFrame | None
+
+
+def sweep_all(
+    names: Sequence[str],
+    options: SweepOptions,
+    root: str | Path,
+    data_dir: str | Path | None = None,
+    workers: int | None = None,
+    mode: str | None = None,
+    modules: Iterable[str] = (),
+    max_hours: float | None = None,
+    engine: engines.Engine = engines.LOCAL,
+    watched: Callable[[Plan, int], AbstractContextManager[Callable[[pool.Progress], object]]] = _unwatched,
+) -> Swept:
+    """`plan`, `run` and the tables of what there is then, below `root`. Raises as these do; a task that fails doesn't end it.
+
+    watched: a context around the runs, made from the plan and the number of workers, that gives the `report` of `run`. The other
+    arguments are those of `plan` and `run`.
+    """
+    todo = plan(names, options, root, data_dir)
+    with watched(todo, engine.workers(workers, machine.cores())) as report:
+        progress = run(todo, options, root, data_dir, workers, mode, modules, report, max_hours, engine)
+        report(progress)
+    return Swept(todo, progress, write_tables(root) if todo.finished or progress.finished else None)
