@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -81,33 +81,24 @@ def fit(curves: pd.DataFrame) -> pd.DataFrame:
     means = mean_curves(curves).astype({"optimizer": str}).sort_values(["step", "optimizer"])
     rows = []
     for (task, source, family, horizon), part in means.groupby(["task", "source", "family", "horizon"], observed=True):
-        for split in SPLITS:
-            first = part.loc[part["step"] == 0, split].to_numpy()
-            initial = first.mean() if len(first) and np.isfinite(first).all() else np.nan
-            reached = part[split].to_numpy()
-            best, optimizer = np.nan, None
-            if np.isfinite(reached).any():
-                at = np.nanargmin(np.where(np.isfinite(reached), reached, np.nan))
-                best, optimizer = reached[at], part["optimizer"].iloc[at]
-            size, diverged = shares[task, source, horizon]
-            rows.append(
-                {
-                    "task": task,
-                    "source": source,
-                    "family": family,
-                    "horizon": horizon,
-                    "split": split,
-                    "initial": initial,
-                    "best": best,
-                    "best_optimizer": optimizer,
-                    "normalizable": bool(np.isfinite(initial) and np.isfinite(best) and best < initial),
-                    "runs": int(size),
-                    "diverged_share": float(diverged),
-                    "version": made_by.get((task, source, horizon)),
-                }
-            )
+        setting = {"task": task, "source": source, "family": family, "horizon": horizon}
+        size, diverged = shares[task, source, horizon]
+        made = {"runs": int(size), "diverged_share": float(diverged), "version": made_by.get((task, source, horizon))}
+        rows += [{**setting, "split": split, **_scale(part, split), **made} for split in SPLITS]
     frame = pd.DataFrame(rows)
     return frame.astype({"horizon": "int32", "runs": "int32", "diverged_share": "float32"})
+
+
+def _scale(means: pd.DataFrame, split: str) -> dict[str, Any]:
+    """The columns of `fit` from initial to normalizable, of a split's losses. means: the mean curves of a task, by step."""
+    losses = means[split].to_numpy()
+    first = losses[means["step"].to_numpy() == 0]
+    initial = first.mean() if len(first) and np.isfinite(first).all() else np.nan
+    best, optimizer = np.nan, None
+    if np.isfinite(losses).any():
+        at = np.argmin(np.where(np.isfinite(losses), losses, np.inf))
+        best, optimizer = losses[at], means["optimizer"].iloc[at]
+    return {"initial": initial, "best": best, "best_optimizer": optimizer, "normalizable": bool(best < initial)}
 
 
 def _versions(curves: pd.DataFrame) -> dict[tuple[str, str, int], str]:

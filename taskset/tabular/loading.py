@@ -45,21 +45,31 @@ def problems(root: str | Path | None = None, version: str | None = None) -> pd.D
         sweeps = sweeps[np.logical_not(old)]
     else:
         sweeps = sweeps[changes.of_release(version, sweeps["taskset_version"], "problems")]
-    runs: defaultdict[tuple[Any, ...], defaultdict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
-    for row in sweeps.itertuples():
-        for optimizer in row.optimizers:
-            runs[row.task, row.source, row.horizon, row.evaluations][optimizer] |= set(row.seeds)
     key, rows = optimizer_key(), []
-    for (task, source, horizon, _), seeds_of in runs.items():
-        alike = defaultdict(list)
-        for optimizer, found in seeds_of.items():
-            alike[tuple(sorted(map(int, found)))].append(optimizer)
-        for seeds, names in alike.items():
-            names.sort(key=key)
-            rows.append((task, source, int(horizon), tuple(names), seeds, len(names)))
+    for (task, source, horizon, _), seeds_of in _seeds_of(sweeps).items():
+        for seeds, names in _alike(seeds_of).items():
+            rows.append((task, source, int(horizon), tuple(sorted(names, key=key)), seeds, len(names)))
     if left_out:
         warn_left_out("problems", left_out, stacklevel=3)
     return pd.DataFrame(rows, columns=["task", "source", "horizon", "optimizers", "seeds", "configurations"])
+
+
+def _seeds_of(sweeps: pd.DataFrame) -> dict[tuple[Any, ...], dict[str, set[int]]]:
+    """{(task, source, horizon, evaluations): {optimizer: seeds}} of the runs of sweeps."""
+    found: dict[tuple[Any, ...], dict[str, set[int]]] = {}
+    for row in sweeps.itertuples():
+        of_setting = found.setdefault((row.task, row.source, row.horizon, row.evaluations), {})
+        for optimizer in row.optimizers:
+            of_setting.setdefault(optimizer, set()).update(map(int, row.seeds))
+    return found
+
+
+def _alike(seeds_of: dict[str, set[int]]) -> dict[tuple[int, ...], list[str]]:
+    """{seeds: the optimizers that ran with these}."""
+    found = defaultdict(list)
+    for optimizer, seeds in seeds_of.items():
+        found[tuple(sorted(seeds))].append(optimizer)
+    return found
 
 
 def _not_renewed(old: pd.DataFrame, new: pd.DataFrame) -> set[tuple[str, str]]:

@@ -37,13 +37,16 @@ def curve_path(root: str | Path, source: str, family: str, task: str) -> Path:
 
 
 def write_table(table: pa.Table, path: str | Path) -> None:
-    """Write a Parquet file, whole or not at all, with sums of all of it (`sealed`)."""
+    """Write a Parquet file, whole or not at all, with sums of all of it (`sealed`). Raises `StoreError` as `whole_file`."""
     with whole_file(path) as temporary:
         sealed.write([table], table.schema, temporary, compression="zstd")
 
 
 def write_curves(table: pa.Table, path: str | Path, metadata: dict[str, str]) -> None:
-    """Write the curves of one task (`SCHEMA`) with their {name: text}, of which "taskset_version" becomes a column."""
+    """Write the curves of one task (`SCHEMA`) with their {name: text}, of which "taskset_version" becomes a column.
+
+    Raises `StoreError` as `write_table`, and for rows that are not whole runs in the order of a sweep.
+    """
     stored = layout.stored(table, metadata["taskset_version"])
     write_table(stored.replace_schema_metadata(metadata), path)
 
@@ -198,7 +201,7 @@ def check_options(root: str | Path, options: dict[str, Any]) -> None:
 
 
 def write_options(root: str | Path, options: dict[str, Any]) -> None:
-    """Write sweep.json: options (JSON values) and a CRC-32 of them."""
+    """Write sweep.json: options (JSON values) and a CRC-32 of them. Raises `StoreError` as `whole_file`."""
     write_text(json.dumps({**options, "crc32": _options_sum(options)}, indent=1) + "\n", Path(root) / "sweep.json")
 
 

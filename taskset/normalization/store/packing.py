@@ -35,7 +35,7 @@ _FORMAT = {
 def write_packed(path: str | Path, tables: Iterable[pa.Table], metadata: dict[str, str]) -> None:
     """Write curves of several tasks into one file: a row group each, in the order given; values are kept to the last bit.
 
-    tables: iterable of Arrow tables (`STORED`); metadata: {name: text}.
+    tables: iterable of Arrow tables (`STORED`); metadata: {name: text}. Raises `StoreError` as `whole_file`.
     """
     schema = STORED.with_metadata(metadata)
     with whole_file(path) as temporary:

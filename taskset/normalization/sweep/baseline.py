@@ -63,22 +63,30 @@ def plan(names: Sequence[str], options: SweepOptions, root: str | Path, data_dir
     for name, file in files.items():
         if name in infeasible:
             continue
-        if file.path.exists():
-            metadata = store.read_metadata(file.path)  # a damaged file is reported before hours of work, not after
-            resume.check_current(file, metadata)
-            if resume.check_finished(file, metadata, options.as_json()):
-                finished.append(name)
-                continue
-            costs[name] = planning.core_seconds(name, *resume.missing(file.path, metadata, options))
+        if lacking := _lacking(file, options):
+            costs[name] = planning.core_seconds(name, *lacking)
+            if file.source != "none" and file.facts.data is not None:
+                file.facts.data.check(file.source, data_dir)
         else:
-            costs[name] = planning.core_seconds(name, options)
-        if file.source != "none" and file.facts.data is not None:
-            file.facts.data.check(file.source, data_dir)
+            finished.append(name)
     if extended:  # only now that nothing else is wrong
         with resume.settling(root):
             resume.settle_options(root, options.as_json())  # another command may have extended it meanwhile
     costs = planning.by_cost(costs)
     return Plan(list(costs), finished, infeasible, costs)
+
+
+def _lacking(file: resume.TaskFile, options: SweepOptions) -> list[SweepOptions]:
+    """The sweeps that make the runs which a task's file lacks. Raises StoreError as the checks of `resume`.
+
+    It is read for this: a damaged file is reported before hours of work, not after.
+    """
+    if not file.path.exists():
+        return [options]
+    metadata = store.read_metadata(file.path)
+    resume.check_current(file, metadata)
+    finished = resume.check_finished(file, metadata, options.as_json())
+    return [] if finished else resume.missing(file.path, metadata, options)
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ class Curves:
         return store.curve_path(root, self.metadata["source"], self.metadata["family"], self.metadata["task"])
 
     def write(self, root: str | Path) -> Path:
-        """Write the file, whole or not at all; returns its path."""
+        """Write the file, whole or not at all; returns its path. Raises `StoreError` as `store.write_curves`."""
         path = self.path(root)
         store.write_curves(self.table, path, self.metadata)
         return path
@@ -93,7 +93,10 @@ def earlier(name: str, options: SweepOptions, root: str | Path) -> Curves | None
 
 
 def keep(curves: Curves, options: SweepOptions, root: str | Path) -> Path:
-    """Write the curves of a sweep with these options into `root`, unless it holds others' by now; returns the path."""
+    """Write the curves of a sweep with these options into `root`; returns the path.
+
+    Raises `StoreError` where it holds others' by now, and as `store.write_curves`.
+    """
     with resume.settling(root):
         resume.settle_options(root, options.as_json())  # once more: another sweep may have been first to have curves here
         return curves.write(root)
