@@ -57,10 +57,11 @@ def problems(root: str | Path | None = None, version: str | None = None) -> pd.D
 def _seeds_of(sweeps: pd.DataFrame) -> dict[tuple[Any, ...], dict[str, set[int]]]:
     """{(task, source, horizon, evaluations): {optimizer: seeds}} of the runs of sweeps."""
     found: dict[tuple[Any, ...], dict[str, set[int]]] = {}
-    for row in sweeps.itertuples():
-        of_setting = found.setdefault((row.task, row.source, row.horizon, row.evaluations), {})
-        for optimizer in row.optimizers:
-            of_setting.setdefault(optimizer, set()).update(map(int, row.seeds))
+    columns = ("task", "source", "horizon", "evaluations", "optimizers", "seeds")
+    for *setting, optimizers, seeds in zip(*(sweeps[column] for column in columns)):
+        of_setting = found.setdefault(tuple(setting), {})
+        for optimizer in optimizers:
+            of_setting.setdefault(optimizer, set()).update(map(int, seeds))
     return found
 
 
