@@ -34,7 +34,8 @@ def one(name, steps):
 
     start_tensorflow(threads=1)
     from taskset.catalogue import get_task
-    from taskset.normalization.sweep.runner import Account, SweepOptions, sweep
+    from taskset.normalization.sweep.options import SweepOptions
+    from taskset.normalization.sweep.runner import Account, run_all
     from taskset.optimizers import get_optimizer
     from taskset.samplers.optimizers import adam_rates
 
@@ -46,7 +47,7 @@ def one(name, steps):
         task = get_task(name, "synthetic")
         task.raw_batches("train", 0, 0, 1)
     intervals = steps * INTERVALS // SETTING
-    sweep(task, optimizers, SweepOptions(names, "synthetic", steps, (0, 1), evaluations=intervals), account=account)
+    run_all(task, optimizers, SweepOptions(names, "synthetic", steps, (0, 1), evaluations=intervals), account=account)
     rest = time.process_time() - began - sum(account.seconds.values())
     times = {"train": SETTING / steps, "draw": SETTING / steps, "evaluate": (INTERVALS + 1) / (intervals + 1)}
     return {**{part: seconds * times.get(part, 1.0) for part, seconds in account.seconds.items()}, "rest": rest * SETTING / steps}

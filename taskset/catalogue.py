@@ -17,7 +17,7 @@ import numpy as np
 
 from taskset import registry
 from taskset.datasets.base import check_source
-from taskset.errors import ConfigError, InfeasibleTask, TasksetError, cut, file_of, nearest, origin, shown, unknown
+from taskset.errors import ConfigError, InfeasibleTask, TasksetError, calling, cut, nearest, shown, unknown
 from taskset.execution import runtime
 from taskset.patterns import matching
 from taskset.registry import Config, Facts, Family
@@ -123,7 +123,8 @@ def sample(family_name: str, seed: SupportsIndex) -> Config:
     number = registry.check_seed(family_name, seed)
     if not registry.is_own(draw):
         return draw(number)
-    config = _called(f"a config of family {family_name!r}", draw, number)
+    with calling(draw, f"a config of family {family_name!r} can't be made"):
+        config = draw(number)
     try:
         json.dumps(config, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
@@ -213,7 +214,8 @@ def facts(family_name: str, config: Config) -> Facts:
 
 def _own_facts(family_name: str, describe: Callable[[Config], Facts], config: Config) -> Facts:
     """Those that a user's function returns."""
-    described = _called(f"the facts of family {family_name!r}", describe, config)
+    with calling(describe, f"the facts of family {family_name!r} can't be made"):
+        described = describe(config)
     if not isinstance(described, Facts):
         raise ConfigError(f"the facts of family {family_name!r} are {shown(described)}: allowed is taskset.Facts(data=.., ..)")
     lacking = [part for part in ("needs_source", "batch") if described.data is not None and not hasattr(described.data, part)]
@@ -223,16 +225,6 @@ def _own_facts(family_name: str, describe: Callable[[Config], Facts], config: Co
             "a taskset.datasets.base.DataSpec, such as taskset.datasets.in_memory.InMemoryData"
         )
     return described
-
-
-def _called(what: str, function: Callable[..., Any], *arguments: Any) -> Any:
-    """What a user's function returns. Raises `ConfigError` where it fails."""
-    try:
-        return function(*arguments)
-    except TasksetError:
-        raise
-    except Exception as error:
-        raise ConfigError(f"{what} can't be made: {origin(error, file_of(function))}") from error
 
 
 def _too_large(described: Facts) -> str | None:
@@ -341,12 +333,8 @@ def _build(name, family, config, source, data_dir):
     runtime.start_tensorflow()
     from taskset.tasks.base import Task  # imports TensorFlow
 
-    try:
+    with calling(build, f"task {shown(name)} can't be built"):
         task = Task(name, family, config, build(config, described.data), source, data_dir, rebuild=_rebuilt)
-    except TasksetError:
-        raise
-    except Exception as error:
-        raise ConfigError(f"task {shown(name)} can't be built: {origin(error, file_of(build))}") from error
     if registry.is_own(build) and described.parameter_shapes:
         said, has = ({path: tuple(shape) for path, shape in one.parameter_shapes.items()} for one in (described, task))
         if said != has:

@@ -177,6 +177,11 @@ def release(version: str) -> tuple[int, ...]:
     return numbers
 
 
+def oldest(versions: Iterable[str]) -> str:
+    """The first of some versions, of which there is one at least. Raises `ConfigError`."""
+    return min(versions, key=release)
+
+
 @functools.lru_cache(maxsize=256)
 def _numbers(version: str) -> tuple[int, ...] | None:
     match = re.match(r"[0-9]{1,9}(\.[0-9]{1,9})*", version)

@@ -4,9 +4,12 @@ The message of each is one line: the value that was wrong, what is allowed, and 
 and exits with status 2.
 """
 
+import contextlib
 import difflib
+import operator
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import SupportsIndex, cast
 
 
 class TasksetError(Exception):
@@ -70,6 +73,35 @@ def guessed(name: object, names: Iterable[str]) -> str:
     return f"; did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
 
 
+def integer(value: object) -> int | None:
+    """`value` as Python's int where it is an integer (Python's, NumPy's, an eager tensor); None for others, and for booleans."""
+    if type(value).__name__ in ("bool", "bool_"):  # Python's and NumPy's
+        return None
+    try:
+        return operator.index(cast("SupportsIndex", value))
+    except TypeError:
+        return None
+
+
+def whole_number(
+    name: str,
+    value: object,
+    least: int = 1,
+    most: int | None = None,
+    error: type[TasksetError] = ConfigError,
+    note: str = "",
+) -> int:
+    """The argument `name` as an int. Raises `error` unless it is an `integer` from `least` to `most`.
+
+    note: what the message ends with: ", a number of steps".
+    """
+    number = integer(value)
+    if number is None or number < least or (most is not None and number > most):
+        allowed = f"of at least {least}" if most is None else f"from {least} to {most}"
+        raise error(f"{name} {shown(value)}: allowed is an integer {allowed}{note}")
+    return number
+
+
 def system(error: OSError) -> str:
     """What the operating system says of an error, to follow a colon: "permission denied"."""
     return (error.strerror or str(error)).lower()
@@ -92,3 +124,19 @@ def origin(error: BaseException, inside: str | None = None) -> str:
     where = f" ({chosen[-1].filename}, line {chosen[-1].lineno})" if chosen else ""
     message = cut(str(error), 300)
     return (message if isinstance(error, TasksetError) else f"{type(error).__name__}{message and f': {message}'}") + where
+
+
+def own_failure(failure: str, function: object, error: Exception) -> ConfigError:
+    """The error for what a user's function raised, with its line. failure: "optimizer 'mine' can't be made"."""
+    return ConfigError(f"{failure}: {origin(error, file_of(function))}")
+
+
+@contextlib.contextmanager
+def calling(function: object, failure: str) -> Iterator[None]:
+    """Around a call of a user's `function`: what it raises becomes one line, `own_failure`; a `TasksetError` stays as it is."""
+    try:
+        yield
+    except TasksetError:
+        raise
+    except Exception as error:
+        raise own_failure(failure, function, error) from error

@@ -66,6 +66,7 @@ MOVED = {
     "taskset.npz": "taskset.files.npz",
     "taskset.normalization.markdown": "taskset.files.markdown",
     "taskset.normalization.release.documents": "taskset.files.documents",
+    "taskset.normalization.store.described": "taskset.normalization.store.file_metadata",
     "taskset.normalization.tabular": "taskset.tabular",
     "taskset.normalization.sweep.claims": "taskset.jobs.claims",
     "taskset.normalization.sweep.engines": "taskset.jobs.engines",

@@ -138,24 +138,34 @@ def all_or_nothing() -> Iterator[None]:
     try:
         yield
     except BaseException:
-        added = [_fixed.pop(name) for name in [*_fixed] if _fixed[name] is not fixed.get(name)]
-        _fixed.update(fixed)
-        added += [_optimizers.pop(name).build for name in [*_optimizers] if _optimizers[name] is not optimizers.get(name)]
-        _optimizers.update(optimizers)
-        for name, now in [*_families.items()]:
-            then = families.get(name, Family(name))
-            undone = {part: getattr(then, part) for part in _PARTS if _is_foreign(getattr(now, part), getattr(then, part))}
-            added += [getattr(now, part) for part in undone]
-            _families[name] = replace(now, **undone)
-            if _families[name] == Family(name):
-                del _families[name]
+        added = [*_undone(_fixed, fixed), *(own.build for own in _undone(_optimizers, optimizers)), *_families_undone(families)]
         for module in {getattr(function, "__module__", "") for function in added} - modules:
             sys.modules.pop(module, None)
         raise
 
 
+def _undone(now, before):
+    """Make the dict `now` what it was `before`; returns what it has lost by that."""
+    added = [now.pop(name) for name in [*now] if now[name] is not before.get(name)]
+    now.update(before)
+    return added
+
+
+def _families_undone(before):
+    """The same of the parts of families. Those of this package stay: its builders are registered on first use."""
+    added = []
+    for name, now in [*_families.items()]:
+        then = before.get(name, Family(name))
+        undone = {part: getattr(then, part) for part in _PARTS if _is_foreign(getattr(now, part), getattr(then, part))}
+        added += [getattr(now, part) for part in undone]
+        _families[name] = replace(now, **undone)
+        if _families[name] == Family(name):
+            del _families[name]
+    return added
+
+
 def _is_foreign(now, then):
-    """Whether `then` was replaced, and not by this package, whose builders are registered on first use."""
+    """Whether `then` was replaced, and not by this package."""
     return now is not then and not getattr(now, "__module__", "").startswith("taskset.")
 
 

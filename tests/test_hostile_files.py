@@ -31,7 +31,7 @@ from taskset.normalization import store, tables
 from taskset.normalization.release import check, collect, merged, merged_tables, ship
 from taskset.normalization.store import sealed
 from taskset.normalization.sweep import baseline
-from taskset.normalization.sweep.runner import SweepOptions
+from taskset.normalization.sweep.options import SweepOptions
 from tests.learned.recipes.tiny_recipe import TINY
 from tests.normalization import made_up_sweeps as made
 from tests.small_files import (

@@ -30,7 +30,8 @@ from taskset.execution import carried
 from taskset.jobs import engines
 from taskset.normalization.sweep import baseline
 from taskset.normalization.sweep.marked import MarkedWork, plan
-from taskset.normalization.sweep.runner import SweepOptions, sweep_to_file
+from taskset.normalization.sweep.options import SweepOptions
+from taskset.normalization.sweep.runner import sweep_to_file
 from taskset.scoring import candidates, trial_runs
 from tests.learned.trainings import NAMES, check_equal, options, suite, trainer
 

@@ -7,7 +7,7 @@ import pytest
 
 from taskset import tabular
 from taskset.normalization.sweep import planning
-from taskset.normalization.sweep.runner import SweepOptions
+from taskset.normalization.sweep.options import SweepOptions
 from tests.normalization.known_curves import frame
 from tools import cluster_reckoning, search_methods
 

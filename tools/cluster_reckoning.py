@@ -15,7 +15,7 @@ import numpy as np
 from taskset import catalogue, registry
 from taskset.normalization.store import load_sweeps
 from taskset.normalization.sweep import planning
-from taskset.normalization.sweep.runner import SweepOptions
+from taskset.normalization.sweep.options import SweepOptions
 from taskset.random import seeds
 from taskset.samplers import PUBLISHED_FAMILIES
 from taskset.samplers.optimizers import adam_rates
@@ -66,7 +66,7 @@ def split(costs, estimated, options, parts, above=SPLIT_ABOVE):
 
     Every task whose estimate is above `above` comes in so many equal parts, each of which builds and compiles the task again.
     """
-    assert len(options.optimizers) * len(options.seeds) % parts == 0
+    assert options.runs % parts == 0
     dear = estimated > above
 
     def each(seconds):
@@ -148,9 +148,8 @@ def text(costs, unknown, options, cores, ratios, measured, estimated):
     order = np.argsort(seconds)
     names, seconds = [names[i] for i in order], seconds[order]
     possible = [drawn(names, seconds, ratios, draw) for draw in range(DRAWS)]
-    runs = len(options.optimizers) * len(options.seeds)
     whole = [queue(costs, cores).makespan for costs in possible]
-    apart = [queue(split(costs, seconds, options, runs)[::-1], cores).makespan for costs in possible]
+    apart = [queue(split(costs, seconds, options, options.runs)[::-1], cores).makespan for costs in possible]
     every = np.array([ratio for some in ratios.values() for ratio in some])
     factor = np.exp(np.abs(np.log(every)))
     total, hundredth = seconds.sum(), seconds[-len(seconds) // 100 :].sum()

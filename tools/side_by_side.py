@@ -22,8 +22,7 @@ import pandas as pd
 
 from taskset.catalogue import get_task
 from taskset.datasets.base import SPLITS
-from taskset.errors import StoreError
-from taskset.files import make_directory, whole_file, write_text
+from taskset.files import settle, whole_file, write_text
 
 if TYPE_CHECKING:
     from learned.optimizers.base import LearnedOptimizer
@@ -113,7 +112,7 @@ def run(
 
     runs = [AtHorizon(optimizer, horizon) for optimizer in optimizers for horizon in horizons]
     plan = {"optimizers": [one.name for one in runs], "seeds": list(seeds), "batches": batches, "interval": INTERVAL}
-    _claim(out, plan)
+    settle(out / "plan.json", plan, "plan")
     frames = []
     for number, task in enumerate(tasks):
         path = out / f"{task}.parquet"
@@ -129,14 +128,6 @@ def run(
     return pd.concat(frames, ignore_index=True)
 
 
-def _claim(out: Path, plan: dict[str, Any]) -> None:
-    make_directory(out)
-    path = out / "plan.json"
-    if path.exists() and json.loads(path.read_text(encoding="utf-8")) != plan:
-        raise StoreError(f"{out} holds runs of other optimizers, seeds or batches: use another --out")
-    write_json(plan, path)
-
-
 def write_json(values: Any, path: Path) -> None:
     """Write JSON values, whole or not at all."""
     write_text(json.dumps(values, indent=1) + "\n", path)
@@ -145,7 +136,8 @@ def write_json(values: Any, path: Path) -> None:
 def _of_task(name, source, runs, seeds, batches):
     """(frame of curves, {purpose: CPU seconds}) of one task."""
     from taskset.normalization.sweep import run_groups
-    from taskset.normalization.sweep.runner import Account, SweepOptions, by_rule
+    from taskset.normalization.sweep.options import SweepOptions
+    from taskset.normalization.sweep.runner import Account, by_rule
 
     account, longest = Account(), max(one.horizon for one in runs)
     with account("build"):

@@ -216,13 +216,14 @@ def _measured(chosen, unmeasured, root, data_dir, workers, modules, engine):
     if unmeasured == "refuse":
         suites.require_measured(chosen)
         return chosen
-    from taskset.cli.progress import baseline_report
+    from taskset.cli.progress import show_sweep
     from taskset.scoring.suites import baseline_protocol
 
     def sweep(names, options, root):
         added = [*modules, learned.__name__]
         count = workers or (1 if engine is engines.LOCAL else None)
-        return baseline_report(names, options, root, data_dir, count, None, added, out, err, engine=engine)
+        how = {"data_dir": data_dir, "workers": count, "modules": added, "engine": engine}
+        return show_sweep(names, options, root, out, err, **how).progress.failed
 
     return baseline_protocol.completed(chosen, root, sweep)
 

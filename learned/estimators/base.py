@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from learned.types import Lengths, Tree
-from taskset.errors import ConfigError
+from taskset.errors import ConfigError, whole_number
 from taskset.random import seeds, stateless
 
 
@@ -104,8 +104,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         for name in ("pairs", "steps", "groups"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} is {getattr(self, name)}: allowed is an integer of at least 1")
+            whole_number(name, getattr(self, name))
         if self.pairs % self.groups:
             raise ConfigError(f"groups is {self.groups}: allowed is a number that divides the {self.pairs} pairs")
         if not self.sigma > 0:

@@ -21,12 +21,12 @@ from pathlib import Path
 
 from learned.evaluation import runs
 from learned.outer_training import checkpoint, objectives
-from taskset.errors import ConfigError, StoreError, shown
+from taskset.errors import ConfigError, StoreError, whole_number
 from taskset.files import whole_file, write_text
 from taskset.jobs.pool import Progress
 from taskset.normalization.store import load_curves
 from taskset.normalization.sweep import marked
-from taskset.normalization.sweep.runner import SweepOptions
+from taskset.normalization.sweep.options import SweepOptions
 from taskset.random.seeds import first_seeds
 from taskset.scoring import run_scores
 from taskset.scoring.suites.suite import Entry, Suite, from_json
@@ -100,9 +100,7 @@ def choose(
 def _horizon(suite: Suite, asked: int | None) -> int:
     if asked is None:
         return suite.horizon
-    if type(asked) is not int or not 1 <= asked <= suite.horizon:
-        raise ConfigError(f"horizon {shown(asked)}: allowed is an integer from 1 to {suite.horizon}, the suite's")
-    return asked
+    return whole_number("horizon", asked, most=suite.horizon, note=", the suite's")
 
 
 def _named(report, path):

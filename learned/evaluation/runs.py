@@ -28,8 +28,8 @@ from taskset.jobs import engines
 from taskset.jobs.pool import Progress
 from taskset.normalization import store
 from taskset.normalization.sweep import marked
+from taskset.normalization.sweep.options import SweepOptions
 from taskset.normalization.sweep.resume import remove_leftovers
-from taskset.normalization.sweep.runner import SweepOptions
 from taskset.random.seeds import first_seeds
 from taskset.samplers.optimizers import get_optimizer_config
 from taskset.scoring import candidates, requested

@@ -15,7 +15,7 @@ from taskset.execution.loop import tensors
 
 
 def checked_rule(rule: LearnedOptimizer) -> LearnedOptimizer:
-    """The same rule, whose `init`s give tensors, and whose `update`s raise as `taskset.execution.checked.called`."""
+    """The same rule, whose `init`s give tensors, and whose `update`s raise as `taskset.execution.checked.updated`."""
     made = copy.copy(rule)  # not of its fields: a class derived from it may have others
     parts: dict[str, Any] = dict(zip(("init", "update"), _checked(rule.init, rule.update, rule.name)))
     if rule.alone is not None:
@@ -34,6 +34,6 @@ def _checked(
     def checked_update(
         theta: Params, grads: Params, state: Tree, params: Params, step: tf.Tensor, *losses: Any, **planned: Any
     ) -> tuple[Params, Tree]:
-        return checked.called(update, name, (params, state), theta, grads, state, params, step, *losses, **planned)
+        return checked.updated(update, name, (params, state), theta, grads, state, params, step, *losses, **planned)
 
     return checked_init, checked_update

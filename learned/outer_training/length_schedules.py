@@ -11,13 +11,12 @@ from typing import TypeAlias
 
 import numpy as np
 
-from taskset.errors import ConfigError, shown, unknown
+from taskset.errors import ConfigError, shown, unknown, whole_number
 
 
 def _at_least_one(**values):
     for name, value in values.items():
-        if not 1 <= value < 2**31:
-            raise ConfigError(f"{name} is {shown(value)}: allowed is an integer of at least 1, and below 2**31")
+        whole_number(name, value, most=2**31 - 1)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from learned import registry
 from learned.outer_training import length_schedules
-from taskset.errors import ConfigError, shown, unknown
+from taskset.errors import ConfigError, integer, shown, unknown
 from taskset.random import seeds
 
 if TYPE_CHECKING:
@@ -23,10 +23,6 @@ FIRST_LENGTHS = ("together", "spread")
 CLIPPING = ("entries", "norm")
 SCHEDULES = ("constant", "cosine")
 AUGMENTATIONS = ("none", "global", "tensor", "parameter", "mixed")
-
-
-def _is_integer(value: object) -> bool:
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def _is_number(value: object) -> bool:
@@ -123,9 +119,9 @@ class Options:
         """All numbers by themselves; they become Python's, which JSON has."""
         above_0 = ("pairs", "steps", "slots", "tasks_per_step", "episodes", "groups")
         for name, least in (*((name, 1) for name in above_0), ("warm_up", 0), ("schedule_steps", 0)):
-            value = getattr(self, name)
-            _allowed(name, value, _is_integer(value) and least <= value < 2**31, f"an integer of at least {least}")
-            object.__setattr__(self, name, int(value))
+            number = integer(value := getattr(self, name))
+            _allowed(name, value, number is not None and least <= number < 2**31, f"an integer of at least {least}")
+            object.__setattr__(self, name, number)
         for name in ("sigma", "learning_rate", "clip"):
             value = getattr(self, name)
             fits = _is_number(value) and 1e-12 <= value <= 1e12  # so that float32 holds their squares, too

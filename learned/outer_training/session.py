@@ -14,7 +14,7 @@ from learned.outer_training.options import Options
 from learned.outer_training.trainer import Trainer, kept_slots
 from learned.types import Arrays, Line, PathLike
 from taskset.datasets.sharing import shared_arrays
-from taskset.errors import ConfigError, StoreError, shown
+from taskset.errors import ConfigError, StoreError, shown, whole_number
 from taskset.files import make_directory
 from taskset.jobs import claims
 from taskset.jobs.engines import LOCAL, Engine
@@ -58,9 +58,9 @@ def open_trainer(
     for given, kind in ((suite, Suite), (options, Options)):
         if not isinstance(given, kind):
             raise ConfigError(f"{shown(given)}: a training takes a suite (its name, its file, a Suite) and learned.Options")
-    for name, value in (("workers", 1 if workers is None else workers), ("memory", memory)):
-        if type(value) is not int or value < 1:
-            raise ConfigError(f"{name} is {shown(value)}: allowed is an integer of at least 1")
+    memory = whole_number("memory", memory)
+    if workers is not None:
+        workers = whole_number("workers", workers)
     device, count = "cpu", min(engine.workers(workers, 1), workers or options.slots * options.groups)
     if strategy is not None:
         from learned.unrolling import distributed

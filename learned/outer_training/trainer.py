@@ -32,7 +32,7 @@ from learned.outer_training.time_plan import TimePlan
 from learned.types import Arrays, Line, PathLike, Slots
 from learned.unrolling.vectors import Layout
 from taskset import changes
-from taskset.errors import ConfigError, StoreError, TasksetError, cut, shown
+from taskset.errors import ConfigError, StoreError, TasksetError, cut, shown, whole_number
 from taskset.files import make_directory, remove_temporaries, write_text
 from taskset.normalization.sweep.provenance import changed_code
 from taskset.random import seeds
@@ -120,8 +120,7 @@ class Trainer:
 
         The other arguments are those of `train_until`. Raises `ConfigError` where more steps have been taken already.
         """
-        if type(outer_steps) is not int or outer_steps < 0:
-            raise ConfigError(f"outer steps {shown(outer_steps)}: allowed is an integer of at least 0")
+        outer_steps = whole_number("outer steps", outer_steps, least=0)
         return self.train_until(lambda: self.reached(outer_steps), save_every, keep_every, report)
 
     def train_until(
@@ -167,9 +166,9 @@ class Trainer:
         return self._run(over, plan, save_every, keep_every, report, early)
 
     def _run(self, over, before_saving, save_every, keep_every, report, before_early=None):
-        for name, every in (("save_every", save_every), ("keep_every", 1 if keep_every is None else keep_every)):
-            if type(every) is not int or every < 1:
-                raise ConfigError(f"{name} is {shown(every)}: allowed is an integer of at least 1")
+        whole_number("save_every", save_every)
+        if keep_every is not None:
+            whole_number("keep_every", keep_every)
         with self._open_log() as file, Events(self.directory / TENSORBOARD, self.step) as events:
             ended = over()
             while not ended:

@@ -11,8 +11,7 @@ from typing import Any
 
 from learned.recipes.base import Recipe
 from learned.types import Line
-from taskset.errors import StoreError, cut
-from taskset.files import write_text
+from taskset.files import read_json, readable, write_text
 from taskset.scoring.suites.suite import Suite
 
 Kept = tuple[int, int, float]  # (phase, outer step, seconds of training) of weights that were kept
@@ -54,8 +53,8 @@ def train(
 
 def read_progress(path: Path, recipe: Recipe) -> dict[str, Any]:
     """The progress of a training, as `Clock` keeps it. Raises `StoreError` where the file is damaged or is of something else."""
-    try:
-        progress = json.loads(path.read_text(encoding="utf-8"))
+    with readable(path, "restore it, or begin again in another --out"):
+        progress = read_json(path)
         seconds, kept = progress["seconds"], [(phase, step, spent) for phase, step, spent in progress["kept"]]
         if [phase for phase, _, _ in kept] != list(range(len(kept))) or len(kept) > recipe.phases + 1:
             raise ValueError("its phases don't follow each other")
@@ -63,9 +62,6 @@ def read_progress(path: Path, recipe: Recipe) -> dict[str, Any]:
             raise ValueError("a step is no integer of at least 0")
         if not all(type(spent) in (int, float) and 0 <= spent < math.inf for *_, spent in [*kept, (seconds,)]):
             raise ValueError("the seconds are no number of at least 0")
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        why = cut(f"{type(error).__name__}: {error}")
-        raise StoreError(f"{path} can't be read ({why}): restore it, or begin again in another --out") from error
     return {"seconds": seconds, "kept": kept}
 
 

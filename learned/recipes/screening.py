@@ -19,9 +19,9 @@ import numpy as np
 from learned.outer_training.options import Options
 from learned.recipes.base import Recipe
 from learned.types import PathLike
-from taskset.errors import StoreError, TasksetError, cut, shown
+from taskset.errors import TasksetError, shown
 from taskset.execution.memory import private_mib
-from taskset.files import write_text
+from taskset.files import read_json, readable, write_text
 from taskset.jobs.engines.local import LOCAL
 from taskset.scoring import suites
 from taskset.scoring.suites.suite import Entry, Suite
@@ -96,14 +96,11 @@ def screen(
 
 def read_costs(path: Path) -> dict[str, dict[str, Any]]:
     """{task: cost} of an earlier screening. Raises `StoreError` where the file is damaged or is of something else."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+    with readable(path, "remove it, and its tasks are screened again"):
+        found = read_json(path)
         wrong = [task for task, cost in found.items() if not _is_cost(cost)]
         if wrong:
             raise ValueError(f"no cost of {shown(wrong[0])}")
-    except (OSError, ValueError, AttributeError, RecursionError) as error:
-        why = cut(f"{type(error).__name__}: {error}")
-        raise StoreError(f"{path} can't be read ({why}): remove it, and its tasks are screened again") from error
     return found
 
 

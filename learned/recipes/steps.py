@@ -11,18 +11,16 @@ report.md. Interrupted at any moment, the same call resumes.
 
 from __future__ import annotations
 
-import json
 import resource
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from learned.outer_training import time_plan
 from learned.recipes import budget, judgement, publish, screening
 from learned.recipes.base import Recipe
 from learned.types import PathLike
-from taskset.errors import StoreError, unknown
-from taskset.files import make_directory, write_text
+from taskset.errors import unknown
+from taskset.files import settle, write_text
 from taskset.scoring import suites
 
 STEPS = ("suite", "screening", "training", "judgement")
@@ -58,7 +56,7 @@ def run(
     if publishing:
         publish.check()
     out = Path(out)
-    _claim(out, {**recipe.as_json(), "hours": float(hours)})
+    settle(out / CLAIM, {**recipe.as_json(), "hours": float(hours)}, "recipe or budget")
     if not (out / "candidates.json").exists():
         suites.save(screening.candidates(recipe, baselines), out / "candidates.json")
     suite = suites.load(out / "candidates.json")
@@ -88,20 +86,3 @@ def run(
         weights = budget.weights_path(out / "training", recipe.phases)
         for path in publish.publish(recipe, text, pictures, weights):
             say(f"published {path}")
-
-
-def _claim(out: Path, values: dict[str, Any]) -> None:
-    """Note in `out` what is made there; raise `StoreError` where it is something else."""
-    path = out / CLAIM
-    if not path.exists():
-        make_directory(out)
-        write_text(json.dumps(values, indent=1) + "\n", path)
-        return
-    try:
-        there = json.loads(path.read_text(encoding="utf-8"))
-        different = sorted(key for key in {*there, *values} if there.get(key) != values.get(key))
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise StoreError(f"{path} can't be read: restore it, or use another --out") from error
-    if different:
-        was = ", ".join(f"{key} was {there.get(key)!r}" for key in different)
-        raise StoreError(f"{out} was begun with another recipe or budget ({was[:300]}): use the same, or another --out")

@@ -1,11 +1,11 @@
-"""What the commands print: progress bars and tables."""
+"""What the commands print of runs and sweeps: progress bars and tables."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rich.console import Console
@@ -19,49 +19,49 @@ from taskset.datasets.base import SPLITS
 if TYPE_CHECKING:
     import pandas as pd
 
-    from taskset.jobs.engines import Engine
-    from taskset.normalization.sweep.runner import SweepOptions
+    from taskset.jobs.pool import Progress as Done
+    from taskset.normalization.sweep import baseline
+    from taskset.normalization.sweep.options import SweepOptions
     from taskset.optimizers import Optimizer
     from taskset.tasks.base import Task
 
 
 def train_report(task: Task, optimizer: Optimizer, steps: int, seed: int, mode: str | None, batches: int, out: Console) -> None:
     """Train with a progress bar; print the losses of all splits before and after."""
-    from taskset.execution.loop import Loop, calls
+    from taskset.execution.loop import execution_mode
+    from taskset.execution.measured_run import measured_run
 
-    interval = max(1, steps // 50)
-    loop = Loop(task, optimizer, interval, mode)
-    run, hparams = loop.start(seed), optimizer.hparams(steps)
-    out.print(f"{task.name}: {task.num_params:,} parameters, source {task.source}, {loop.mode}; {optimizer.name}, seed {seed}")
-    start = time.perf_counter()
-    evaluate = loop.evaluation(seed, batches)
-    before = evaluate(run.params)
-    loop.compile(run, hparams)
-    compiled = time.perf_counter() - start
+    how = f"source {task.source}, {mode or execution_mode(task)}; {optimizer.name}, seed {seed}"
+    out.print(f"{task.name}: {task.num_params:,} parameters, {how}")
     columns = (
         TextColumn("step {task.completed}/{task.total}"),
         BarColumn(),
         TextColumn("{task.description}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=out, transient=True) as bar:
-        line = bar.add_task("", total=steps)
-        for count, raw in calls(loop, seed, steps, interval):
-            trained = loop.train(run, hparams, count, raw)
-            bar.update(line, completed=run.step, description=f"train loss {trained.mean():.5g}")
-    after = evaluate(loop.evaluated(run, hparams))
+    bar = Progress(*columns, console=out, transient=True)
+    line = bar.add_task("", total=steps)
+
+    def report(step: int, loss: float) -> None:
+        bar.start()  # once there are steps
+        bar.update(line, completed=step, description=f"train loss {loss:.5g}")
+
+    try:
+        found = measured_run(task, optimizer, steps, seed, mode, batches, report)
+    finally:
+        bar.stop()
     table = Table(box=None, pad_edge=False)
     table.add_column("mean loss")
     for split in SPLITS:
         table.add_column(split, justify="right")
-    for label, losses in (("step 0", before), (f"step {steps}", after)):
+    for label, losses in (("step 0", found.before), (f"step {steps}", found.after)):
         table.add_row(label, *(f"{losses[s]:.5g}" for s in SPLITS))
     show_table(table, out)
-    if not all(np.isfinite(v) for v in after.values()):
+    if found.diverged:
         out.print("the run diverged: its loss is not finite")
     out.print(
-        f"{1000 * run.seconds / steps:.3g} ms per step, {steps / run.seconds:,.0f} steps/s; "
-        f"compilation and first evaluation {compiled:.1f} s"
+        f"{1000 * found.seconds / steps:.3g} ms per step, {steps / found.seconds:,.0f} steps/s; "
+        f"compilation and first evaluation {found.compiled:.1f} s"
     )
 
 
@@ -90,44 +90,37 @@ def print_normalizers(frame: pd.DataFrame, split: str, out: Console) -> None:
     show_table(table, out)
 
 
-def baseline_report(
-    names: Sequence[str],
-    options: SweepOptions,
-    root: Path,
-    data_dir: str | None,
-    workers: int | None,
-    mode: str | None,
-    modules: Sequence[str],
-    out: Console,
-    err: Console,
-    max_hours: float | None = None,
-    engine: Engine | None = None,
-) -> int:
-    """Run a baseline with a progress bar; returns the exit status (1 if a task failed)."""
-    from taskset.execution import machine
-    from taskset.jobs import engines
-    from taskset.normalization.sweep import baseline, planning
-    from taskset.normalization.tables import write_tables
+def show_sweep(
+    names: Sequence[str], options: SweepOptions, root: str | Path, out: Console, err: Console, **how: Any
+) -> baseline.Swept:
+    """`sweep_all` with a progress bar, its normalizers as a table. how: its other arguments."""
+    from taskset.normalization.sweep import baseline
 
-    engine = engine or engines.LOCAL
-    todo = baseline.plan(names, options, root, data_dir)
+    found = baseline.sweep_all(names, options, root, **how, watched=lambda todo, workers: _bar(todo, options, workers, out, err))
+    if found.normalizers is not None:
+        print_normalizers(found.normalizers, "train", out)
+        out.print(f"curves, normalizers and tables: {root}", markup=False)
+    if left := found.progress.left:
+        out.print(f"{len(left)} tasks left, as time ran out: the same command resumes with them")
+    if failed := found.progress.failed:
+        err.print(f"{len(failed)} tasks failed: {', '.join(failed)}", markup=False)
+    return found
+
+
+@contextlib.contextmanager
+def _bar(
+    todo: baseline.Plan, options: SweepOptions, workers: int, out: Console, err: Console
+) -> Iterator[Callable[[Done], object]]:
+    """What there is to do in words, and a bar that shows how far it is."""
+    from taskset.normalization.sweep import planning
+
     for name, reason in todo.infeasible.items():
         err.print(f"left out {name}: {reason}", markup=False)
-    total = len(todo.finished) + len(todo.waiting)
     out.print(
-        f"{total} tasks, {len(todo.finished)} finished before; "
+        f"{len(todo.finished) + len(todo.waiting)} tasks, {len(todo.finished)} finished before; "
         f"{len(options.optimizers)} optimizers x {len(options.seeds)} seeds x {options.steps} steps"
     )
     if todo.waiting:
-        out.print(planning.described(todo.costs, engine.workers(workers, machine.cores())))
+        out.print(planning.announcement(todo.costs, workers))
     with bars.jobs(out, err, len(todo.finished), len(todo.waiting)) as report:
-        progress = baseline.run(todo, options, root, data_dir, workers, mode, modules, report, max_hours, engine)
-        report(progress)
-    if len(todo.finished) + len(progress.finished):
-        print_normalizers(write_tables(root), "train", out)
-        out.print(f"curves, normalizers and tables: {root}", markup=False)
-    if progress.left:
-        out.print(f"{len(progress.left)} tasks left, as time ran out: the same command resumes with them")
-    if progress.failed:
-        err.print(f"{len(progress.failed)} tasks failed: {', '.join(progress.failed)}", markup=False)
-    return 1 if progress.failed else 0
+        yield report

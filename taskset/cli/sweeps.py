@@ -23,8 +23,7 @@ from taskset.cli.options import (
     err,
     out,
 )
-from taskset.datasets.base import SPLITS, check_source
-from taskset.errors import unknown
+from taskset.datasets.base import check_source, check_split
 from taskset.execution import modes
 from taskset.execution.runtime import start_tensorflow
 from taskset.random.seeds import first_seeds
@@ -49,6 +48,7 @@ def train(
 ) -> None:
     """Train one task with one optimizer, and print its losses."""
     plugins.load(modules or [])
+    modes.check(mode)
     get_optimizer_config(optimizer)  # a misspelt name is reported before TensorFlow starts
     catalogue.resolve(name)
     start_tensorflow()
@@ -99,9 +99,9 @@ def baseline(
     """Sweep optimizers over tasks. It can be interrupted at any moment: the same command resumes it."""
     plugins.load(modules or [])
     modes.check(mode)
-    from taskset.cli.progress import baseline_report
+    from taskset.cli.progress import show_sweep
     from taskset.jobs import engines
-    from taskset.normalization.sweep.runner import SweepOptions
+    from taskset.normalization.sweep.options import SweepOptions
 
     check_source(source)
     names = match_optimizers(optimizers or ["adam_lr_*"])
@@ -115,7 +115,9 @@ def baseline(
             print(f"no task that can run falls to shard {shard}")
             return 0
     with engines.opened(engine, address) as opened:
-        return baseline_report(tasks, options, out_dir, data_dir, workers, mode, modules or [], out, err, max_hours, opened)
+        how = {"data_dir": data_dir, "workers": workers, "mode": mode, "modules": modules or [], "max_hours": max_hours}
+        found = show_sweep(tasks, options, out_dir, out, err, **how, engine=opened)
+    return 1 if found.progress.failed else 0
 
 
 def normalize(
@@ -125,8 +127,7 @@ def normalize(
 ) -> None:
     """Compute normalizers from the curves of a baseline, write them to normalizers.parquet, and show them."""
     plugins.load(modules or [])
-    if split not in SPLITS:
-        raise unknown("split", split, SPLITS, f"Allowed are {', '.join(SPLITS)}.")
+    check_split(split)
     from taskset.cli.progress import print_normalizers
     from taskset.normalization.tables import write_tables
 

@@ -34,6 +34,13 @@ def check_source(source: str) -> None:
         raise unknown("source", source, SOURCES, f"Allowed are {' and '.join(map(repr, SOURCES))}.")
 
 
+def check_split(split: str) -> str:
+    """`split`, if it is one of `SPLITS`. Raises `UnknownName` where not."""
+    if not isinstance(split, str) or split not in SPLITS:
+        raise unknown("split", split, SPLITS, f"Allowed are {', '.join(SPLITS)}.")
+    return split
+
+
 class RawBatches(Protocol):
     """An opened data set."""
 

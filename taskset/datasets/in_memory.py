@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from taskset.datasets.base import SPLITS, BatchShapes, EpochOrder, RawBatch
-from taskset.errors import ConfigError, cut, shown
+from taskset.errors import ConfigError, cut, shown, whole_number
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -52,8 +52,7 @@ class InMemoryData:
     def __init__(self, arrays: Mapping[str, ArrayLike], rows: Mapping[str, range], batch_size: int) -> None:
         if set(rows) != set(SPLITS):
             raise ConfigError(f"rows has {cut(', '.join(map(repr, rows)))}; needed are {', '.join(SPLITS)}")
-        if type(batch_size) is not int or batch_size < 1:
-            raise ConfigError(f"batch_size {shown(batch_size)}: allowed is a whole number from 1 on")
+        batch_size = whole_number("batch_size", batch_size)
         self.arrays = {name: _float_or_int(name, np.asarray(array)) for name, array in arrays.items()}
         lengths = {array.shape[:1] for array in self.arrays.values()}
         if len(lengths) != 1 or () in lengths:

@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from taskset.errors import ConfigError, TasksetError, cut, file_of, origin, shown
+from taskset.errors import ConfigError, TasksetError, cut, own_failure, shown
 from taskset.optimizers.base import Gradients, Hparams, Params, State, Step, Update
 from taskset.random import hidden
 from taskset.tasks import graphs
@@ -18,15 +18,15 @@ _DRAWS = ("Random", "TruncatedNormal", "ParameterizedTruncatedNormal", "Multinom
 
 
 def checked_update(update: Update, name: str) -> Update:
-    """`update` that raises `ConfigError` as `called` does."""
+    """`update` that raises `ConfigError` as `updated` does."""
 
     def update_checked(grads: Gradients, state: State, params: Params, step: Step, hparams: Hparams, **also: Any) -> Any:
-        return called(update, name, (params, state), grads, state, params, step, hparams, **also)
+        return updated(update, name, (params, state), grads, state, params, step, hparams, **also)
 
     return update_checked
 
 
-def called(
+def updated(
     update: Callable[..., Any], name: str, given: tuple[Params, State], *arguments: Any, **also: Any
 ) -> tuple[Params, State]:
     """(params, state) that `update(*arguments, **also)` returns. given: those before the step.
@@ -93,7 +93,7 @@ def traced(function: Any, what: str, may_change: Sequence[tf.Variable]) -> Itera
 def failed(function: Any, what: str, error: Exception) -> ConfigError:
     """The error for what a user's function raised, with its line."""
     plain = getattr(getattr(function, "__self__", None), "formula", getattr(function, "__func__", function))
-    return ConfigError(f"{what} failed: {origin(error, file_of(plain))}")
+    return own_failure(f"{what} failed", plain, error)
 
 
 def _changed(graph: tf.Graph, operations: Sequence[tf.Operation]) -> set[str]:

@@ -1,5 +1,6 @@
 """Files of any kind: written whole or not at all, read checked; .npz, Markdown sections and tables."""
 
+from taskset.files.reading import read_json, readable, settle
 from taskset.files.writing import (
     abandoned,
     is_alive,
@@ -14,7 +15,10 @@ __all__ = [
     "abandoned",
     "is_alive",
     "make_directory",
+    "read_json",
+    "readable",
     "remove_temporaries",
+    "settle",
     "temporary_owner",
     "whole_file",
     "write_text",

@@ -42,7 +42,7 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     """A temporary path to write to; at the end it is renamed to `path`: whoever reads sees all of the file or none.
 
     Its name can't be guessed and it must not exist yet, so that nothing planted there is followed; it is on the disk before it
-    gets its final name.
+    gets its final name. Raises `StoreError` where the directory can't be made or written to, or the disk is full.
     """
     path = Path(path)
     make_directory(path.parent)
@@ -100,6 +100,6 @@ def is_alive(pid: int) -> bool:
 
 
 def write_text(text: str, path: str | Path) -> None:
-    """Write a text file, whole or not at all."""
+    """Write a text file in UTF-8, whole or not at all. Raises `StoreError` as `whole_file`."""
     with whole_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from taskset import catalogue, changes
-from taskset.datasets.base import SPLITS
+from taskset.datasets.base import SPLITS, check_split
 from taskset.errors import StoreError, guessed, shown
 
 if TYPE_CHECKING:
@@ -81,33 +81,24 @@ def fit(curves: pd.DataFrame) -> pd.DataFrame:
     means = mean_curves(curves).astype({"optimizer": str}).sort_values(["step", "optimizer"])
     rows = []
     for (task, source, family, horizon), part in means.groupby(["task", "source", "family", "horizon"], observed=True):
-        for split in SPLITS:
-            first = part.loc[part["step"] == 0, split].to_numpy()
-            initial = first.mean() if len(first) and np.isfinite(first).all() else np.nan
-            reached = part[split].to_numpy()
-            best, optimizer = np.nan, None
-            if np.isfinite(reached).any():
-                at = np.nanargmin(np.where(np.isfinite(reached), reached, np.nan))
-                best, optimizer = reached[at], part["optimizer"].iloc[at]
-            size, diverged = shares[task, source, horizon]
-            rows.append(
-                {
-                    "task": task,
-                    "source": source,
-                    "family": family,
-                    "horizon": horizon,
-                    "split": split,
-                    "initial": initial,
-                    "best": best,
-                    "best_optimizer": optimizer,
-                    "normalizable": bool(np.isfinite(initial) and np.isfinite(best) and best < initial),
-                    "runs": int(size),
-                    "diverged_share": float(diverged),
-                    "version": made_by.get((task, source, horizon)),
-                }
-            )
+        setting = {"task": task, "source": source, "family": family, "horizon": horizon}
+        size, diverged = shares[task, source, horizon]
+        made = {"runs": int(size), "diverged_share": float(diverged), "version": made_by.get((task, source, horizon))}
+        rows += [{**setting, "split": split, **_scale(part, split), **made} for split in SPLITS]
     frame = pd.DataFrame(rows)
     return frame.astype({"horizon": "int32", "runs": "int32", "diverged_share": "float32"})
+
+
+def _scale(means: pd.DataFrame, split: str) -> dict[str, Any]:
+    """The columns of `fit` from initial to normalizable, of a split's losses. means: the mean curves of a task, by step."""
+    losses = means[split].to_numpy()
+    first = losses[means["step"].to_numpy() == 0]
+    initial = first.mean() if len(first) and np.isfinite(first).all() else np.nan
+    best, optimizer = np.nan, None
+    if np.isfinite(losses).any():
+        at = np.argmin(np.where(np.isfinite(losses), losses, np.inf))
+        best, optimizer = losses[at], means["optimizer"].iloc[at]
+    return {"initial": initial, "best": best, "best_optimizer": optimizer, "normalizable": bool(best < initial)}
 
 
 def _versions(curves: pd.DataFrame) -> dict[tuple[str, str, int], str]:
@@ -119,7 +110,7 @@ def _versions(curves: pd.DataFrame) -> dict[tuple[str, str, int], str]:
         curves[["task", "source", "horizon", "version"]].drop_duplicates().itertuples(index=False)
     ):
         known = found.setdefault((task, source, horizon), version)
-        found[task, source, horizon] = min(known, version, key=changes.release)
+        found[task, source, horizon] = changes.oldest([known, version])
     return found
 
 
@@ -147,13 +138,12 @@ def normalizer(
     normalizer` says what initial and best are.
     source, horizon: needed only where the baselines have several. split: of the losses, "train", "valid_inner", "valid_outer" or
     "test". version: as in `load_normalizers`.
-    Raises `StoreError` where there is none.
+    Raises `UnknownName` for a split, `StoreError` where there is no such normalizer.
     """
     from taskset.normalization.store import normalizers_of, require_whole
     from taskset.normalization.store.outdated import outdated_line
 
-    if not isinstance(split, str) or split not in SPLITS:
-        raise StoreError(f"split {shown(split)}: allowed are {', '.join(SPLITS)}")
+    check_split(split)
     for what, value, kind in (("task", task, str), ("source", source, str | None), ("horizon", horizon, int | np.integer | None)):
         if not isinstance(value, kind):
             raise StoreError(f"{what} {shown(value)}: a normalizer is of one task, source and horizon; give one of each")

@@ -15,7 +15,7 @@ from taskset.files import make_directory
 from taskset.jobs import claims
 from taskset.normalization import store
 from taskset.normalization.normalizer import fit
-from taskset.normalization.store import described, packing
+from taskset.normalization.store import file_metadata, packing
 from taskset.normalization.store.columns import OPTIMIZER
 from taskset.samplers.optimizers import get_optimizer_config
 
@@ -45,15 +45,15 @@ def tasks_frame(root: str | Path) -> pd.DataFrame:
     rows = []
     for path in store.finished_files(root):
         metadata = store.read_metadata(path)
-        config = described.config(path, metadata)
-        family, name, source = (described.text(path, metadata, key) for key in ("family", "task", "source"))
+        config = file_metadata.config(path, metadata)
+        family, name, source = (file_metadata.text(path, metadata, key) for key in ("family", "task", "source"))
         try:
             catalogue.check_config(family, config)
             facts = catalogue.facts(family, config)
         except UnknownName:  # a family registered elsewhere: what the sweep stored is enough
             facts = registry.Facts()
         row = task_row(name, family, config, facts)
-        counted = described.whole_number(path, metadata, "num_params")
+        counted = file_metadata.whole_number(path, metadata, "num_params")
         row["num_params"] = row["num_params"] if counted is None else counted
         row["source"] = source
         row["ms_per_step"] = milliseconds(packing.read_task(packing.places(path)))
@@ -65,7 +65,7 @@ def tasks_frame(root: str | Path) -> pd.DataFrame:
 def milliseconds(curves: pd.DataFrame) -> float:
     """The median over a task's runs of milliseconds per step, of those that took any; NaN where none did.
 
-    curves: a DataFrame of stored columns (`layout.STORED`).
+    curves: a DataFrame of stored columns (`columns.STORED`).
     """
     moved = curves[~curves["diverged"] & (curves["step"] > 0)]
     return float((1000 * moved.groupby(["optimizer", "seed"], observed=True)["seconds_per_step"].first()).median())

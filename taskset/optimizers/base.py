@@ -33,7 +33,6 @@ A rule that treats every number of every parameter alike is shorter as an `Eleme
 """
 
 import numbers
-import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, TypeGuard
@@ -41,7 +40,7 @@ from typing import Any, Protocol, TypeAlias, TypeGuard
 import tensorflow as tf
 
 from taskset import registry
-from taskset.errors import ConfigError
+from taskset.errors import whole_number
 
 Params: TypeAlias = dict[str, tf.Tensor]  # {path: the parameter's value}
 Gradients: TypeAlias = dict[str, tf.Tensor]  # {path: dense tensor of the parameter's shape and dtype}
@@ -219,13 +218,7 @@ def _is_plain(value: object) -> bool:
 
 def positive(steps: int, name: str = "horizon") -> int:
     """A number of steps as an int. name: of the argument. Raises `ConfigError` unless it is an integer of at least 1."""
-    try:
-        number = operator.index(steps)
-    except TypeError:
-        number = 0
-    if number < 1:
-        raise ConfigError(f"{name} {steps!r}: allowed is an integer of at least 1, a number of steps")
-    return number
+    return whole_number(name, steps, note=", a number of steps")
 
 
 def in_dtype(value: float | tf.Tensor, dtype: tf.DType) -> tf.Tensor:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from taskset import registry
-from taskset.errors import ConfigError, TasksetError, file_of, origin, shown, unknown
+from taskset.errors import ConfigError, calling, shown, unknown
 from taskset.optimizers.adaptive import adam, adam6p, adam8p
 from taskset.optimizers.base import Optimizer
 from taskset.optimizers.descent import adagrad
@@ -79,12 +79,8 @@ def make_own(name: str, own: registry.OwnOptimizer) -> Optimizer:
 
     Raises `ConfigError` where the function fails, or returns something else.
     """
-    try:
+    with calling(own.build, f"optimizer {name!r} can't be made"):
         optimizer = own.build(**own.hyperparameters)
-    except TasksetError:
-        raise
-    except Exception as error:
-        raise ConfigError(f"optimizer {name!r} can't be made: {origin(error, file_of(own.build))}") from error
     missing = [part for part in ("rule", "hparams", "init", "update") if not hasattr(optimizer, part)]
     if missing:
         raise ConfigError(

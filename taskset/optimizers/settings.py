@@ -5,7 +5,7 @@ import numbers
 from collections.abc import Callable
 from typing import Any
 
-from taskset.errors import ConfigError
+from taskset.errors import ConfigError, integer
 from taskset.optimizers.base import Elementwise, Formula, as_given
 
 Allowed = tuple[str, Callable[[Any], bool]]  # in words, {}: the setting's name; and whether a number is
@@ -47,9 +47,10 @@ def checked(rule: str, settings: dict[str, Any]) -> dict[str, Any]:
 
 def count(rule: str, name: str, value: Any, lowest: int) -> int:
     """`value` as an int, as it is part of a program. Raises `ConfigError` unless it is an integer >= `lowest`."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < lowest:
+    number = integer(value)
+    if number is None or number < lowest:
         raise ConfigError(f"{name} {value!r} of {rule}: allowed is an integer >= {lowest}; change it and call {rule} again")
-    return int(value)
+    return number
 
 
 def _checked(rule: str, name: str, value: Any) -> float | bool:

@@ -4,13 +4,12 @@ The name makes NumPy generators for what is drawn on the host (the order of exam
 `taskset.random.stateless` draws on the device.
 """
 
-import operator
 import zlib
 from typing import SupportsIndex
 
 import numpy as np
 
-from taskset.errors import ConfigError, shown
+from taskset.errors import ConfigError, integer, shown, whole_number
 
 LIMIT = 2**31  # seeds are less than this: they have to fit the int32 of a key
 
@@ -21,8 +20,8 @@ def check(seed: SupportsIndex, of: str = "", also: str = "") -> int:
     of: whose seed it is; also: a remark; both for the error message.
     Raises: ConfigError for a value that is not an integer (a bool, a float such as 1.0) or not in 0 .. LIMIT - 1.
     """
-    number = _index(seed)
-    if not 0 <= number < LIMIT:
+    number = integer(seed)
+    if number is None or not 0 <= number < LIMIT:
         whose = f" of {of}" if of else ""
         raise ConfigError(f"seed {shown(seed)}{whose}: allowed is an integer 0 <= seed < 2**31{also}")
     return number
@@ -30,25 +29,15 @@ def check(seed: SupportsIndex, of: str = "", also: str = "") -> int:
 
 def check_step(step: SupportsIndex, name: str = "start") -> int:
     """`step` as an int, checked as a seed is. name: of the argument, for the error message."""
-    number = _index(step)
-    if not 0 <= number < LIMIT:
+    number = integer(step)
+    if number is None or not 0 <= number < LIMIT:
         raise ConfigError(f"{name} {shown(step)}: allowed is an integer 0 <= {name} < 2**31")
     return number
 
 
 def first_seeds(count: int) -> tuple[int, ...]:
-    """The seeds 0, 1, .. of so many runs: those of the baselines. Raises: ConfigError unless `count` is an int of at least 1."""
-    if type(count) is not int or count < 1:
-        raise ConfigError(f"seeds {shown(count)}: allowed is an integer of at least 1, the number of runs")
-    return tuple(range(count))
-
-
-def _index(value: SupportsIndex) -> int:
-    """`value` as an int; -1 if it is not an integer."""
-    try:
-        return -1 if isinstance(value, (bool, np.bool_)) else operator.index(value)
-    except TypeError:
-        return -1
+    """The seeds 0, 1, .. of so many runs: those of the baselines. Raises `ConfigError` for a number that is none, or below 1."""
+    return tuple(range(whole_number("seeds", count, note=", the number of runs")))
 
 
 def stream(seed: int, *purpose: str | int) -> int:

@@ -16,7 +16,7 @@ from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from taskset import plugins, registry
-from taskset.errors import ConfigError, UnknownName, cut, nearest, origin, shown
+from taskset.errors import ConfigError, UnknownName, cut, nearest, origin, shown, whole_number
 from taskset.execution import carried, code_digest
 from taskset.normalization.sweep.provenance import own_optimizer_code
 from taskset.samplers.optimizers import family_of, get_optimizer_config, opt_list_length, opt_list_names
@@ -96,8 +96,8 @@ def candidate(
 def _of_list(count: int, hyperparameters: Given | None, trials: int | None, name: str | None) -> Candidate:
     if hyperparameters is not None:
         raise ConfigError(f"hyperparameters {shown(hyperparameters)} of opt_list:{count}: the list has its own; leave them out")
-    if trials is not None and not (type(trials) is int and 1 <= trials <= count):
-        raise ConfigError(f"trials {shown(trials)} of opt_list:{count}: allowed is an integer from 1 to {count}, its first ones")
+    if trials is not None:
+        trials = whole_number("trials", trials, most=count, note=f", the first ones of opt_list:{count}")
     names = opt_list_names(count)[:trials]
     sets = [{"optimizer": listed} for listed in names]
     found = Candidate(

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from taskset.errors import ConfigError
+from taskset.errors import whole_number
 from taskset.files import write_text
 from taskset.jobs import engines
 from taskset.jobs.pool import Progress
-from taskset.normalization.sweep.runner import SweepOptions
+from taskset.normalization.sweep.options import SweepOptions
 from taskset.random.seeds import first_seeds
 from taskset.scoring import (
     candidates,
@@ -70,11 +70,10 @@ def score(
     run_scores.view(view)  # a misspelt one is reported before hours of runs
     found = by_name.find(suite)
     suites.require_measured(found)
-    horizon = found.horizon if horizon is None else horizon
-    if not (type(horizon) is int and 1 <= horizon <= found.horizon):
-        raise ConfigError(f"horizon {horizon!r}: allowed is an integer from 1 to {found.horizon}, the suite's")
-    if workers is not None and not (type(workers) is int and workers >= 1):
-        raise ConfigError(f"workers {workers!r}: allowed is an integer of at least 1; None: 1 on this machine")
+    longest = found.horizon
+    horizon = longest if horizon is None else whole_number("horizon", horizon, most=longest, note=", the suite's")
+    if workers is not None:
+        workers = whole_number("workers", workers, note="; None: 1 on this machine")
     tasks = found.names_of(split)
     candidate = candidates.candidate(optimizer, hyperparameters, trials, name)
     options = options_of(candidate, found.source, horizon, seeds, batches, found.horizon)

@@ -12,8 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from taskset.errors import StoreError, cut
-from taskset.files import write_text
+from taskset.files import read_json, readable, write_text
 from taskset.normalization import store
 from taskset.normalization.sweep.resume import settling
 from taskset.scoring.suites.suite import Suite
@@ -47,14 +46,11 @@ def _requests(root: str | Path) -> list[dict[str, Any]]:
     path = Path(root) / FILE
     if not path.exists():  # of before 0.2.2
         return []
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))["requests"]
-        if isinstance(found, list) and all(isinstance(task, str) for request in found for task in _listed(request["tasks"])):
-            return found
-        raise ValueError("requests are no list, or a task no text")
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        reason = cut(f"{type(error).__name__}: {error}")
-        raise StoreError(f"{path} can't be read ({reason}): delete it, and evaluate once more") from error
+    with readable(path, "delete it, and evaluate once more"):
+        found = read_json(path)["requests"]
+        if not isinstance(found, list) or not all(isinstance(task, str) for each in found for task in _listed(each["tasks"])):
+            raise ValueError("requests are no list, or a task no text")
+    return found
 
 
 def _listed(tasks: Any) -> list[Any]:

@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from taskset.errors import ConfigError, StoreError, cut
+from taskset.errors import ConfigError
 from taskset.execution import machine
-from taskset.files import write_text
+from taskset.files import read_json, readable, write_text
 from taskset.scoring import row_json, statistics
 from taskset.scoring.candidates import Candidate
 from taskset.scoring.standing import Standing
@@ -53,8 +53,8 @@ def write(standing: Standing, candidate: Candidate, seeds: int, path: str | Path
 
 def read(path: str | Path) -> dict[str, Any]:
     """The values in a scores.json, with "rows" as `Row`s. Raises `StoreError`."""
-    try:
-        found = json.loads(Path(path).read_text(encoding="utf-8"))
+    with readable(path, "make a scores.json with `python -m taskset score`"):
+        found = read_json(path)
         if found["format"] != FORMAT or found["format_version"] != 1:
             raise ValueError("another format")
         rows = [row_json.read(row) for row in found["rows"]]
@@ -63,11 +63,6 @@ def read(path: str | Path) -> dict[str, Any]:
         if not isinstance(found.get("scales", {}), dict):
             raise ValueError("scales are no object")
         return {**found, "rows": rows}
-    except OSError as error:
-        raise StoreError(f"can't read {path}: {error.strerror}; give the scores.json of `python -m taskset score`") from error
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-        reason = cut(f"{type(error).__name__}: {error}")
-        raise StoreError(f"{path} is no scores.json ({reason}): make one with `python -m taskset score`") from error
 
 
 def differences(first: dict[str, Any], second: dict[str, Any]) -> list[str]:

@@ -10,15 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from taskset import catalogue
-from taskset.errors import StoreError
 from taskset.execution import costs
 from taskset.execution.modes import copies_pay
-from taskset.files import write_text
+from taskset.files import read_json, readable, write_text
 from taskset.scoring.candidates import Candidate
 from taskset.scoring.suites.suite import Suite
 
 if TYPE_CHECKING:
-    from taskset.normalization.sweep.runner import SweepOptions
+    from taskset.normalization.sweep.options import SweepOptions
     from taskset.optimizers.base import Optimizer
 
 FILE = "step_cost.json"
@@ -77,12 +76,10 @@ def kept(root: str | Path, candidate: Candidate) -> StepCost | None:
     path = Path(root) / FILE
     if not path.exists():
         return None
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+    with readable(path, "delete it, and it will be measured again"):
+        found = read_json(path)
         cost = StepCost(*(tuple(found[part]) for part in ("tasks", "each", "adam")))
-        return cost if found.get("candidate") == candidate.as_json() else None
-    except (ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"{path} can't be read: delete it, and it will be measured again") from error
+    return cost if found.get("candidate") == candidate.as_json() else None
 
 
 def _measured(

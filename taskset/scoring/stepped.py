@@ -19,8 +19,9 @@ from taskset.scoring.global_generators import GlobalGenerators
 from taskset.tasks.elsewhere.vector import VectorTask, bases
 
 if TYPE_CHECKING:
+    from taskset.normalization.sweep.options import SweepOptions
     from taskset.normalization.sweep.run_groups import Losses
-    from taskset.normalization.sweep.runner import Account, SweepOptions
+    from taskset.normalization.sweep.runner import Account
     from taskset.optimizers.base import Optimizer
     from taskset.tasks.base import Task
 

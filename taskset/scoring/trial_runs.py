@@ -20,7 +20,7 @@ from taskset.scoring import candidates
 from taskset.scoring.candidates import Candidate
 
 if TYPE_CHECKING:
-    from taskset.normalization.sweep.runner import SweepOptions
+    from taskset.normalization.sweep.options import SweepOptions
     from taskset.optimizers.base import Optimizer
 
 

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from taskset.errors import ConfigError, cut, origin, shown
+from taskset.errors import ConfigError, calling, cut, shown, whole_number
 from taskset.random import seeds
 
 Hyperparameters: TypeAlias = dict[str, Any]  # {name: JSON value} of a trial
@@ -23,8 +23,8 @@ def checked(hyperparameters: Given | None, trials: int | None, name: str) -> tup
 
     trials: of a list, the first so many. Raises `ConfigError`.
     """
-    if trials is not None and not (type(trials) is int and 1 <= trials <= MOST):
-        raise ConfigError(f"trials {shown(trials)}: allowed is an integer from 1 to {MOST}")
+    if trials is not None:
+        trials = whole_number("trials", trials, most=MOST)
     sets: Given
     if callable(hyperparameters):
         sets = [_drawn(hyperparameters, trial, name) for trial in range(trials or 1)]
@@ -41,10 +41,8 @@ def checked(hyperparameters: Given | None, trials: int | None, name: str) -> tup
 
 def _drawn(sampler: Sampler, trial: int, name: str) -> Hyperparameters:
     """What a user's sampler draws for a trial; its own errors as one line."""
-    try:
+    with calling(sampler, f"the sampler of hyperparameters of {name!r} failed"):
         return sampler(seeds.generator(0, "score", trial))
-    except Exception as error:
-        raise ConfigError(f"the sampler of hyperparameters of {name!r} failed: {origin(error)}; mend it and try again") from error
 
 
 def _as_json(values: Mapping[str, Any], name: str) -> Hyperparameters:

@@ -36,7 +36,7 @@ def problems(root: str | Path | None = None, version: str | None = None) -> pd.D
     import pandas as pd
 
     from taskset.normalization.store.outdated import warn_left_out
-    from taskset.normalization.store.packing import optimizer_order
+    from taskset.normalization.store.packing import optimizer_key
 
     sweeps, left_out = _sweeps(root), set()
     if version is None:
@@ -45,21 +45,32 @@ def problems(root: str | Path | None = None, version: str | None = None) -> pd.D
         sweeps = sweeps[np.logical_not(old)]
     else:
         sweeps = sweeps[changes.of_release(version, sweeps["taskset_version"], "problems")]
-    runs: defaultdict[tuple[Any, ...], defaultdict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
-    for row in sweeps.itertuples():
-        for optimizer in row.optimizers:
-            runs[row.task, row.source, row.horizon, row.evaluations][optimizer] |= set(row.seeds)
-    order, rows = optimizer_order(), []
-    for (task, source, horizon, _), seeds_of in runs.items():
-        alike = defaultdict(list)
-        for optimizer, found in seeds_of.items():
-            alike[tuple(sorted(map(int, found)))].append(optimizer)
-        for seeds, names in alike.items():
-            names.sort(key=lambda name: (order.get(name, len(order)), name))
-            rows.append((task, source, int(horizon), tuple(names), seeds, len(names)))
+    key, rows = optimizer_key(), []
+    for (task, source, horizon, _), seeds_of in _seeds_of(sweeps).items():
+        for seeds, names in _alike(seeds_of).items():
+            rows.append((task, source, int(horizon), tuple(sorted(names, key=key)), seeds, len(names)))
     if left_out:
         warn_left_out("problems", left_out, stacklevel=3)
     return pd.DataFrame(rows, columns=["task", "source", "horizon", "optimizers", "seeds", "configurations"])
+
+
+def _seeds_of(sweeps: pd.DataFrame) -> dict[tuple[Any, ...], dict[str, set[int]]]:
+    """{(task, source, horizon, evaluations): {optimizer: seeds}} of the runs of sweeps."""
+    found: dict[tuple[Any, ...], dict[str, set[int]]] = {}
+    columns = ("task", "source", "horizon", "evaluations", "optimizers", "seeds")
+    for *setting, optimizers, seeds in zip(*(sweeps[column] for column in columns)):
+        of_setting = found.setdefault(tuple(setting), {})
+        for optimizer in optimizers:
+            of_setting.setdefault(optimizer, set()).update(map(int, seeds))
+    return found
+
+
+def _alike(seeds_of: dict[str, set[int]]) -> dict[tuple[int, ...], list[str]]:
+    """{seeds: the optimizers that ran with these}."""
+    found = defaultdict(list)
+    for optimizer, seeds in seeds_of.items():
+        found[tuple(sorted(seeds))].append(optimizer)
+    return found
 
 
 def _not_renewed(old: pd.DataFrame, new: pd.DataFrame) -> set[tuple[str, str]]:
@@ -88,13 +99,13 @@ def _sweeps(root: str | Path | None) -> pd.DataFrame:
 
 def _row_of_sweep(root: str | Path | None, path: Path) -> dict[str, Any]:
     from taskset.normalization import store
-    from taskset.normalization.store import described
+    from taskset.normalization.store import file_metadata
 
     metadata = store.read_metadata(path)
     # files of before 0.2 may lack options: those of their directory held for all of them
-    options = described.options(path, metadata) if "options" in metadata or root is None else store.read_options(root)
+    options = file_metadata.options(path, metadata) if "options" in metadata or root is None else store.read_options(root)
     return {
-        **{name: described.text(path, metadata, name) for name in ("task", "source")},
+        **{name: file_metadata.text(path, metadata, name) for name in ("task", "source")},
         "horizon": options["steps"],
         **{name: options[name] for name in ("evaluations", "optimizers", "seeds")},
         "taskset_version": metadata.get("taskset_version", changes.FIRST),
@@ -138,15 +149,14 @@ def from_curves(curves: pd.DataFrame) -> Problem:
 
     Its arrays are read-only. Raises StoreError.
     """
-    from taskset.normalization.store.packing import optimizer_order
+    from taskset.normalization.store.packing import optimizer_key
 
     lacking = [name for name in _COLUMNS if name not in curves]
     if lacking or not len(curves):
         what = f"no column {lacking[0]!r}" if lacking else "no rows"
         raise StoreError(f"curves with {what}: expected are those of one task, as taskset.load_curves gives them")
     task, source, horizon = _only(curves, "task"), _only(curves, "source"), int(_only(curves, "horizon"))
-    order = optimizer_order()
-    optimizers = sorted(curves["optimizer"].astype(str).unique(), key=lambda name: (order.get(name, len(order)), name))
+    optimizers = sorted(curves["optimizer"].astype(str).unique(), key=optimizer_key())
     runs, steps = sorted(int(s) for s in curves["seed"].unique()), np.sort(curves["step"].unique()).astype(np.int64)
     shape = len(optimizers), len(runs), len(steps)
     place = {name: i for i, name in enumerate(optimizers)}

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from taskset.errors import StoreError, shown
+from taskset.errors import StoreError, shown, whole_number
 from taskset.random import seeds
-from taskset.tabular.problem import Search, is_count
+from taskset.tabular.problem import Search
 
 
 def random_search(search: Search, steps: int, seed: int = 0) -> Search:
@@ -40,12 +40,8 @@ def successive_halving(search: Search, first: int, eta: int = 3, candidates: Ite
     The rank of a candidate is its loss at the end of a round (not its lowest); ties and diverged ones go by the order given.
     """
     _check(search)
-    if not is_count(eta, 2) or not is_count(first, 1):
-        raise StoreError(
-            f"successive halving with first={shown(first)}, eta={shown(eta)}: allowed are integers, first of at least 1, "
-            "eta of at least 2"
-        )
-    alive, step = list(search.problem.optimizers if candidates is None else candidates), first
+    step, eta = whole_number("first", first, error=StoreError), whole_number("eta", eta, least=2, error=StoreError)
+    alive = list(search.problem.optimizers if candidates is None else candidates)
     while alive:
         step = min(step, search.problem.horizon)
         losses = {optimizer: search.advance(optimizer, step) for optimizer in alive}
@@ -59,5 +55,4 @@ def successive_halving(search: Search, first: int, eta: int = 3, candidates: Ite
 def _check(search: Search, steps: int = 1) -> None:
     if not isinstance(search, Search):
         raise StoreError(f"search {shown(search)}: allowed is an account of one, as `Problem.search()` opens it")
-    if not is_count(steps, 1):
-        raise StoreError(f"steps {shown(steps)}: allowed is an integer of at least 1, the steps that all runs together may take")
+    whole_number("steps", steps, error=StoreError, note=", the steps that all runs together may take")

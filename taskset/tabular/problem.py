@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from taskset.datasets.base import SPLITS
-from taskset.errors import StoreError, guessed, shown, unknown
+from taskset.datasets.base import check_split
+from taskset.errors import StoreError, guessed, shown, unknown, whole_number
 from taskset.random import seeds
 from taskset.samplers.optimizers import family_of, get_optimizer_config, opt_list_names
 
@@ -83,7 +83,7 @@ class Problem:
 
         Raises StoreError where no configuration ends up below the start.
         """
-        losses = self.losses[self.check_split(choose_on)]
+        losses = self.losses[check_split(choose_on)]
         chosen = losses.mean(axis=1) if seed is None else losses[:, self._seed(seed)]
         finite = chosen[np.isfinite(chosen)]
         initial, best = (float(np.nanmean(chosen[:, 0])), float(finite.min())) if finite.size else (np.nan, np.nan)
@@ -98,7 +98,7 @@ class Problem:
 
     def search(self, choose_on: str = "valid_outer", seed: int | None = None) -> Search:
         """A new account on which nothing has been spent. choose_on: the split whose loss decides; seed: as in `query`."""
-        self.check_split(choose_on)
+        check_split(choose_on)
         if seed is not None:
             self._seed(seed)
         return Search(self, choose_on, seed)
@@ -116,12 +116,6 @@ class Problem:
             )
         return self.optimizers.index(optimizer)
 
-    def check_split(self, split: str) -> str:
-        """`split`, if it is one. Raises `StoreError`."""
-        if split not in SPLITS:
-            raise StoreError(f"split {split!r}: allowed are {', '.join(SPLITS)}")
-        return split
-
     def _seed(self, seed: int) -> int:
         number = seeds.check(seed)
         if number not in self.seeds:
@@ -130,14 +124,8 @@ class Problem:
 
     def evaluations(self, step: int) -> int:
         """How many evaluations there are up to a step."""
-        if not is_count(step) or step > self.horizon:
-            raise StoreError(f"step {shown(step)}: allowed is 0 .. {self.horizon}, the horizon of these curves")
-        return int(np.searchsorted(self.steps, step, side="right"))
-
-
-def is_count(value: object, least: int = 0) -> bool:
-    """Whether a value is an integer (Python's or NumPy's) of at least `least`."""
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and int(value) >= least
+        number = whole_number("step", step, 0, self.horizon, StoreError, ", the horizon of these curves")
+        return int(np.searchsorted(self.steps, number, side="right"))
 
 
 @dataclass(frozen=True)
@@ -201,7 +189,7 @@ class Search:
 
     def loss(self, split: str) -> float:
         """The loss of another split at the place of `best`, such as the test loss of what was chosen on validation loss."""
-        self.problem.check_split(split)
+        check_split(split)
         if self.best is None:
             return np.inf
         curve = self._curves[self.best.optimizer]

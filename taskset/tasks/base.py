@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import tensorflow as tf
 
-from taskset.datasets.base import SOURCES, SPLITS, Batch, BatchShapes, DataSpec, RawBatch, RawBatches
+from taskset.datasets.base import SOURCES, Batch, BatchShapes, DataSpec, RawBatch, RawBatches, check_split
 from taskset.datasets.given import GivenBatches
 from taskset.errors import ConfigError, cut, shown, unknown
 from taskset.optimizers.base import Gradients, Params, Step
@@ -311,7 +311,7 @@ class Task:
 
     def raw_batches(self, split: str, seed: int, start: int, count: int) -> RawBatch:
         """Batches `start .. start + count - 1` of a split as the host draws them: {name: array [count, batch size, ..]}."""
-        _check_split(split)
+        check_split(split)
         return {} if self.data is None else self._open(split, seeds.check(seed), start, count)
 
     def prepare(self, raw: dict[str, tf.Tensor], batch_seed: int | tf.Tensor, step: Step) -> Batch:
@@ -328,7 +328,7 @@ class Task:
 
         start: number of the first one. Raises: UnknownName for a split, ConfigError for a seed or a start.
         """
-        _check_split(split)
+        check_split(split)
         return self._batches(split, seeds.check(seed), seeds.check_step(start))
 
     def _batches(self, split: str, seed: int, start: int) -> Iterator[Batch]:
@@ -338,11 +338,6 @@ class Task:
             for i in range(ahead):
                 yield self.prepare({k: tf.constant(np.ascontiguousarray(v[i])) for k, v in raw.items()}, base, start + i)
             start += ahead
-
-
-def _check_split(split: str) -> None:
-    if not isinstance(split, str) or split not in SPLITS:
-        raise unknown("split", split, SPLITS, f"Allowed are {', '.join(SPLITS)}.")
 
 
 def batch_seed(seed: int, split: str) -> int:

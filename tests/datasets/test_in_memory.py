@@ -52,7 +52,7 @@ def test_rows_that_are_not_there(arrays, rows, message):
 
 @pytest.mark.parametrize("size", [0, -1, 2.0, "5", True])
 def test_batches_of_no_size(size):
-    with pytest.raises(ConfigError, match="batch_size .*: allowed is a whole number from 1 on"):
+    with pytest.raises(ConfigError, match="batch_size .*: allowed is an integer of at least 1"):
         InMemoryData(ARRAYS, ROWS, size)
 
 

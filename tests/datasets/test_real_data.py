@@ -7,7 +7,8 @@ import pytest
 
 import taskset
 from taskset.normalization import store
-from taskset.normalization.sweep.runner import SweepOptions, sweep_to_file
+from taskset.normalization.sweep.options import SweepOptions
+from taskset.normalization.sweep.runner import sweep_to_file
 from taskset.normalization.tables import write_tables
 
 TASKS = {"mnist": "mlp_family_seed182", "fashion_mnist": "conv_pooling_family_seed109", "cifar10": "mlp_ae_family_seed28"}

@@ -12,7 +12,8 @@ import taskset
 from taskset import registry
 from taskset.errors import ConfigError
 from taskset.execution.loop import train
-from taskset.normalization.sweep.runner import SweepOptions, by_rule, sweep
+from taskset.normalization.sweep.options import SweepOptions
+from taskset.normalization.sweep.runner import by_rule, run_all
 from taskset.optimizers import from_functions
 from taskset.optimizers.base import Elementwise, as_given
 from taskset.random import hidden
@@ -125,9 +126,9 @@ def test_own_optimizers_of_one_rule_that_differ_have_programs_of_their_own():
     task, both = taskset.get_task(TASK), [Hidden("h1", 0.1), Hidden("h2", 0.001)]
     options = SweepOptions(("h1", "h2"), "none", 10, (0,), 1, 1)
     assert by_rule(both) == [[both[0]], [both[1]]]
-    together = sweep(task, both, options).to_pandas().set_index(["optimizer", "step"])["train"]
+    together = run_all(task, both, options).to_pandas().set_index(["optimizer", "step"])["train"]
     for one in both:
-        alone = sweep(task, [one], SweepOptions((one.name,), "none", 10, (0,), 1, 1)).to_pandas()
+        alone = run_all(task, [one], SweepOptions((one.name,), "none", 10, (0,), 1, 1)).to_pandas()
         np.testing.assert_allclose(together.loc[one.name], alone["train"], rtol=1e-6)
     assert together["h1", 10] != pytest.approx(together["h2", 10], rel=1e-5)
 

@@ -10,7 +10,8 @@ from taskset.execution.copies import CopiesLoop, NotBatched
 from taskset.execution.loop import Loop
 from taskset.execution.modes import copies_pay
 from taskset.normalization.sweep import run_groups
-from taskset.normalization.sweep.runner import Account, SweepOptions, sweep
+from taskset.normalization.sweep.options import SweepOptions
+from taskset.normalization.sweep.runner import Account, run_all
 from taskset.optimizers import get_optimizer
 from taskset.tasks.base import Model, Task
 
@@ -27,9 +28,9 @@ def options(optimizers=RATES, **changes):
 @pytest.mark.parametrize("name", TASKS)
 def test_together_is_one_by_one(name, monkeypatch):
     task, optimizers = get_task(name), [get_optimizer(o) for o in RATES]
-    together = sweep(task, optimizers, options())
+    together = run_all(task, optimizers, options())
     monkeypatch.setattr(run_groups, "copies_pay", lambda data: False)
-    alone = sweep(task, optimizers, options())
+    alone = run_all(task, optimizers, options())
     assert (together.schema.metadata[b"copies"], alone.schema.metadata[b"copies"]) == (b"3", b"1")
     together, alone = together.to_pandas(), alone.to_pandas()
     for split in SPLITS:
@@ -82,7 +83,7 @@ def test_a_diverged_copy_leaves_the_others_alone():
 
     chosen = ("adam_lr_1.00", "adam_lr_-1.00")
     task = Task("steep", "steep", {}, Model(loss), "tfds")
-    frame = sweep(task, [get_optimizer(o) for o in chosen], options(chosen)).to_pandas()
+    frame = run_all(task, [get_optimizer(o) for o in chosen], options(chosen)).to_pandas()
     bad = frame["optimizer"] == "adam_lr_1.00"
     assert frame.loc[bad, "diverged"].tolist() == [False, True, True, True, True] * 2
     assert not frame.loc[~bad, "diverged"].any() and frame.loc[~bad & (frame["step"] == 12), "train"].lt(np.e).all()
@@ -97,7 +98,7 @@ def test_what_can_not_be_batched_goes_one_by_one():
     assert copies_pay(task.data)
     chosen = run_groups.of_group(task, group, 3, options(), Account())
     assert isinstance(chosen, run_groups.OneByOne)
-    assert sweep(task, group, options()).schema.metadata[b"copies"] == b"1"
+    assert run_all(task, group, options()).schema.metadata[b"copies"] == b"1"
 
 
 @pytest.mark.parametrize("name", ["Copy_VRNN128_BS128_Length20_Tokens10"])
@@ -126,7 +127,7 @@ def test_an_error_of_the_task_itself_is_not_hidden():
     task, group = Task("slip", "slip", {}, model, "tfds"), [get_optimizer(o) for o in RATES]
     task.value_and_gradients = lambda *args: loss(None, None)
     with pytest.raises(ValueError, match="a slip"):
-        sweep(task, group, options())
+        run_all(task, group, options())
 
 
 def test_image_tasks_are_trained_one_by_one():
@@ -169,10 +170,10 @@ class Validated(Judged):
 def test_runs_are_judged_each_by_itself(kind, copies, monkeypatch):
     task, group = get_task("quadratic_family_seed12"), [kind(f"judged{i}", share) for i, share in enumerate((0.5, 1.0, 2.0))]
     chosen = options(tuple(one.name for one in group), steps=8, seeds=(0,))
-    together = sweep(task, group, chosen)
+    together = run_all(task, group, chosen)
     assert together.schema.metadata[b"copies"] == copies
     monkeypatch.setattr(run_groups, "copies_pay", lambda data: False)
-    alone = sweep(task, group, chosen).to_pandas()
+    alone = run_all(task, group, chosen).to_pandas()
     np.testing.assert_allclose(together.to_pandas()["train"], alone["train"], rtol=1e-5)
     ends = alone[alone["step"] == 8].set_index("optimizer")["train"]
     assert ends.nunique() == 3

@@ -10,7 +10,8 @@ from taskset.errors import ConfigError
 from taskset.execution import modes
 from taskset.execution.loop import Loop, execution_mode
 from taskset.normalization import store
-from taskset.normalization.sweep.runner import SweepOptions, sweep_to_file
+from taskset.normalization.sweep.options import SweepOptions
+from taskset.normalization.sweep.runner import sweep_to_file
 from taskset.optimizers import get_optimizer
 
 

@@ -13,7 +13,7 @@ from taskset.normalization import store
 from taskset.normalization.release import ship
 from taskset.normalization.release.check import check
 from taskset.normalization.sweep import baseline
-from taskset.normalization.sweep.runner import SweepOptions
+from taskset.normalization.sweep.options import SweepOptions
 from taskset.scoring import suites
 from taskset.scoring.suites import by_name
 from taskset.scoring.suites.suite import Entry, Suite

@@ -14,7 +14,8 @@ from taskset.errors import ConfigError
 from taskset.execution.copies import CopiesLoop
 from taskset.execution.loop import Loop, train
 from taskset.normalization.sweep import run_groups
-from taskset.normalization.sweep.runner import SweepOptions, sweep
+from taskset.normalization.sweep.options import SweepOptions
+from taskset.normalization.sweep.runner import run_all
 from taskset.optimizers.one_run import averaging_weight
 from taskset.samplers.optimizers import all_optimizers, get_optimizer_config, one_run_optimizers
 from tests.optimizers.problem import DTYPES, RTOL, STEPS, Problem, distance, run
@@ -171,7 +172,7 @@ def test_sweeps_of_schedule_free_judge_runs_at_the_average(kind, copies, monkeyp
     task, beta1s = taskset.get_task("quadratic_family_seed3"), {"slow": 0.9, "fast": 0.5}
     both = [optimizers.schedule_free_adamw(0.5, beta1, name=name) for name, beta1 in beta1s.items()]
     options = SweepOptions(tuple(beta1s), "synthetic", steps=6, seeds=(1,), batches=2, evaluations=2)
-    table = sweep(task, both, options)
+    table = run_all(task, both, options)
     assert table.schema.metadata[b"copies"] == copies
     curves = table.to_pandas().set_index(["optimizer", "step"])
     for optimizer in both:

@@ -3,7 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
-from taskset.normalization.sweep.runner import SweepOptions, sweep
+from taskset.normalization.sweep.options import SweepOptions
+from taskset.normalization.sweep.runner import run_all
 
 STEPS, RATE = 20, 0.05
 OPTIONS = SweepOptions(("any",), "synthetic", STEPS, (0, 1), 2, 4)
@@ -20,7 +21,7 @@ def plain_init(params):
 
 
 def curves(task, *optimizers):
-    return sweep(task, list(optimizers), OPTIONS).to_pandas()
+    return run_all(task, list(optimizers), OPTIONS).to_pandas()
 
 
 def same(frame, other):

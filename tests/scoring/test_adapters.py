@@ -8,7 +8,8 @@ import pytest
 import tensorflow as tf
 
 from taskset.errors import ConfigError
-from taskset.normalization.sweep.runner import SweepOptions, sweep
+from taskset.normalization.sweep.options import SweepOptions
+from taskset.normalization.sweep.runner import run_all
 from taskset.optimizers import from_functions, sgd
 from taskset.scoring.adapters import adapt
 from tests.scoring.small_sweeps import RATE, STEPS, curves, plain_init, plain_update, same
@@ -64,7 +65,7 @@ class Listed(keras.optimizers.SGD):
 @pytest.mark.parametrize("kind", [keras.optimizers.Nadam, Tiring, Listed])
 def test_each_run_of_a_keras_optimizer_starts_anew(task, kind):
     both = curves(task, adapt(kind(0.01), "mine"))
-    alone = sweep(task, [adapt(kind(0.01), "mine")], SweepOptions(("any",), "synthetic", STEPS, (1,), 2, 4)).to_pandas()
+    alone = run_all(task, [adapt(kind(0.01), "mine")], SweepOptions(("any",), "synthetic", STEPS, (1,), 2, 4)).to_pandas()
     np.testing.assert_array_equal(both[both["seed"] == 1]["train"], alone["train"])
 
 
@@ -106,7 +107,7 @@ def test_torch_optimizers_that_replace_parameters_or_want_closures(task, expecte
 
     same(curves(task, adapt(Replacing, "replacing")), expected)
     # The task has no data and no noise: a step of two halves is two steps at half the rate.
-    halves = sweep(task, [sgd(RATE / 2)], SweepOptions(("any",), "synthetic", 2 * STEPS, (0, 1), 2, 4)).to_pandas()
+    halves = run_all(task, [sgd(RATE / 2)], SweepOptions(("any",), "synthetic", 2 * STEPS, (0, 1), 2, 4)).to_pandas()
     same(curves(task, adapt(Twice, "twice")), halves)
 
 

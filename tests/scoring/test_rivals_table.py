@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from taskset.normalization.sweep.runner import SweepOptions
+from taskset.normalization.sweep.options import SweepOptions
 from taskset.scoring import profile, row_json, speedup, step_cost
 from taskset.scoring.candidates import candidate
 from taskset.scoring.rows import Row

@@ -22,7 +22,8 @@ from taskset import catalogue, registry
 from taskset.errors import ConfigError, StoreError, TasksetError, UnknownName
 from taskset.execution import costs
 from taskset.normalization.normalizer import normalizer
-from taskset.normalization.sweep.runner import SweepOptions, sweep_to_file
+from taskset.normalization.sweep.options import SweepOptions
+from taskset.normalization.sweep.runner import sweep_to_file
 from taskset.normalization.tables import write_tables
 from taskset.scoring import comparison, one_optimizer, suites
 from taskset.scoring.suites import baseline_protocol, by_name, tiers
@@ -213,14 +214,14 @@ def test_unmeasured_tasks_are_refused_or_measured(call, tmp_path):
 def test_a_task_that_can_not_be_normalized_is_refused():
     made = suites.make_unmeasured("u", ["TwoD_Bowl1", "quadratic_family_seed4"], "synthetic", 20)
     with pytest.raises(ConfigError, match="couldn't be measured"):
-        baseline_protocol.completed(made, None, lambda names, options, root: 1)
+        baseline_protocol.completed(made, None, lambda names, options, root: names[:1])
 
 
 def test_measured_tasks_that_have_no_normalizer_are_named(baselines):
     made = suites.make_unmeasured("u", ["TwoD_Bowl1", "quadratic_family_seed5"], "synthetic", 20)
     with pytest.raises(ConfigError, match="'u': quadratic_family_seed5 can't be normalized"):
-        baseline_protocol.completed(made, baselines, lambda names, options, root: 0)
-    ready = baseline_protocol.completed(suites.make_unmeasured("u", ["TwoD_Bowl1"], "synthetic", 20), baselines, lambda *_: 0)
+        baseline_protocol.completed(made, baselines, lambda names, options, root: [])
+    ready = baseline_protocol.completed(suites.make_unmeasured("u", ["TwoD_Bowl1"], "synthetic", 20), baselines, lambda *_: [])
     assert ready.tasks[0].scales["train"] == pytest.approx(
         suites.make("u", ["TwoD_Bowl1"], baselines, "synthetic", 20).tasks[0].scales["train"]
     )
@@ -249,7 +250,7 @@ def small(tmp_path_factory, baselines):
         (("--strategy", "central"), "unknown strategy 'central'. Allowed are one, mirrored, tpu"),
         (("--device", "cpu", "--workers", "2"), "workers is 2: allowed with --device or --strategy is 1"),
         (("--tasks", "smal"), "unknown suite 'smal'; did you mean 'small'"),
-        (("--tasks", "no.json"), "can't read the suite no.json"),
+        (("--tasks", "no.json"), "can't read no.json"),
         (("--baselines", "runs"), "allowed with the name of a rule only"),
     ],
 )

@@ -20,7 +20,7 @@ from taskset.execution.costs import measured_milliseconds
 from taskset.normalization import store
 from taskset.normalization.release import merged
 from taskset.normalization.release.collect import (
-    Curves,
+    StoredCurves,
     check_runs,
     find,
     group_key,
@@ -100,8 +100,7 @@ def _add(
         write_file(path, members)
         report(f"{path.relative_to(to)}: {len(members)} tasks, {path.stat().st_size / 1e6:.2f} MB")
     write_beside(tables, to)
-    runs = sum(len(c.options["seeds"]) * len(c.options["optimizers"]) for c in added)
-    return len({c.task for c in added}), runs
+    return len({c.task for c in added}), sum(c.runs for c in added)
 
 
 def _remove_leftovers(to: Path) -> None:
@@ -118,7 +117,7 @@ def _remove_leftovers(to: Path) -> None:
             path.unlink()
 
 
-def _new(found: list[Curves], there: list[Curves]) -> list[Curves]:
+def _new(found: list[StoredCurves], there: list[StoredCurves]) -> list[StoredCurves]:
     """Those of `found` that are not `there`, equal in every value."""
     alike = defaultdict(list)
     for curves in there:
@@ -126,7 +125,7 @@ def _new(found: list[Curves], there: list[Curves]) -> list[Curves]:
     return [c for c in found if not any(same(c, o) for o in alike[c.task, c.source, group_key(c.options)])]
 
 
-def _files(added: list[Curves], there: list[Curves], to: Path) -> dict[Path, list[Curves]]:
+def _files(added: list[StoredCurves], there: list[StoredCurves], to: Path) -> dict[Path, list[StoredCurves]]:
     """{path of a new file: the curves it gets}: the next one of each source, family and group."""
     names = group_names(added, {group_key(c.options): layout.group_of(c.path.stem) for c in there})
     last: defaultdict[tuple[str, str, str], int] = defaultdict(int)
@@ -155,7 +154,7 @@ def _known_tasks(to: Path, changed: set[str]) -> dict[str, dict[str, Any]]:
     return {row["task"]: row for row in rows if row["task"] not in changed}
 
 
-def _normalizers(to: Path, today: list[Curves], changed: set[tuple[str, str]]) -> pa.Table:
+def _normalizers(to: Path, today: list[StoredCurves], changed: set[tuple[str, str]]) -> pa.Table:
     """Normalizers from the curves `today`: those of {(task, source)} `changed` are computed, the others are as they were.
 
     Those whose rows were not computed from these curves are computed as well. An addition that was interrupted may have left
@@ -173,7 +172,7 @@ def _normalizers(to: Path, today: list[Curves], changed: set[tuple[str, str]]) -
     return normalizers([c for c in today if (c.task, c.source) in changed], fit_adam, known)
 
 
-def _fitted_from(found: list[Curves]) -> dict[tuple[str, str], set[tuple[int, int, str]]]:
+def _fitted_from(found: list[StoredCurves]) -> dict[tuple[str, str], set[tuple[int, int, str]]]:
     """{(task, source): (horizon, runs, oldest version) of each horizon}: what normalizers say of the curves behind them."""
     runs: defaultdict[tuple[str, str, int], int] = defaultdict(int)
     versions: defaultdict[tuple[str, str, int], list[str]] = defaultdict(list)
@@ -184,6 +183,5 @@ def _fitted_from(found: list[Curves]) -> dict[tuple[str, str], set[tuple[int, in
             versions[place].append(c.version)
     fitted: defaultdict[tuple[str, str], set[tuple[int, int, str]]] = defaultdict(set)
     for (task, source, horizon), count in runs.items():
-        oldest = min(versions[task, source, horizon], key=changes.release)
-        fitted[task, source].add((horizon, count, oldest))
+        fitted[task, source].add((horizon, count, changes.oldest(versions[task, source, horizon])))
     return dict(fitted)

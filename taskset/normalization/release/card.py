@@ -77,8 +77,8 @@ def _hours(seconds):
 
 
 def _columns(optimizers):
-    tables = {"curves": columns.CURVES, **{name: columns.described(name, ()) for name in columns.TABLES}}
-    tables["optimizers"] = columns.described("optimizers", list(optimizers))
+    tables = {"curves": columns.CURVES, **{name: columns.meanings(name, ()) for name in columns.TABLES}}
+    tables["optimizers"] = columns.meanings("optimizers", list(optimizers))
     parts = []
     for name, described in tables.items():
         types = _types(name, optimizers)

@@ -15,9 +15,10 @@ from taskset.datasets.base import SPLITS
 from taskset.errors import StoreError, shown
 from taskset.normalization import store
 from taskset.normalization.release import check_tables, collect, merged_tables
-from taskset.normalization.release.collect import Curves
+from taskset.normalization.release.collect import StoredCurves
 from taskset.normalization.store import packing, sums
-from taskset.normalization.sweep.resume import RUNS, is_part
+from taskset.normalization.store.files import RUNS
+from taskset.normalization.sweep.resume import is_part
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,15 +38,15 @@ def check(root: str | Path | None = None) -> list[str]:
     files = store.curve_files(root)
     merged = packaged or store.is_merged(root)
     found = _sums(root) if merged else []
-    readable: list[Curves] = []
-    made_by: list[tuple[Curves, list[str]]] = []
+    readable: list[StoredCurves] = []
+    made_by: list[tuple[StoredCurves, list[str]]] = []
     diverged: dict[tuple[Path, int], int] = {}
     for path in files:
         with _faults_in(found):
             metadata, footer = store.read_metadata(path), packing.footer(path)
             parts, missing = packing.parts(path, footer), _missing_metadata(metadata, path, root)
             found += missing
-            readable += [] if missing else [Curves(path, group, task, metadata, footer) for task, group in parts]
+            readable += [] if missing else [StoredCurves(path, group, task, metadata, footer) for task, group in parts]
     for curves in readable:
         with _faults_in(found):
             frame = curves.read().to_pandas()
@@ -97,7 +98,7 @@ def _missing_metadata(metadata: dict[str, str], path: Path, root: Path) -> list[
     return found if "options" in metadata else [*found, f"{place}: its metadata doesn't say options"]
 
 
-def _options_problems(root: Path, readable: list[Curves]) -> list[str]:
+def _options_problems(root: Path, readable: list[StoredCurves]) -> list[str]:
     """Files that were made with other options than the directory's own say; older directories and imported ones have none."""
     if not (root / "sweep.json").exists():
         return []
@@ -112,10 +113,10 @@ def _options_problems(root: Path, readable: list[Curves]) -> list[str]:
     return found
 
 
-def curve_problems(frame: pd.DataFrame, curves: Curves) -> list[str]:
+def curve_problems(frame: pd.DataFrame, curves: StoredCurves) -> list[str]:
     """What is wrong with the curves of one task in one sweep: a list of lines.
 
-    frame: rows of one task (`store.SCHEMA`); curves: the `Curves` that they are, with the options of their sweep.
+    frame: rows of one task (`store.SCHEMA`); curves: the `StoredCurves` that they are, with the options of their sweep.
     """
     options, published = curves.options, curves.source == "published"
     frame = frame.sort_values([*_RUN, "step"])
@@ -184,12 +185,12 @@ def _seconds_problems(frame, options, published):
     return [f"seconds_per_step of run {_run(run)} is not one number" for run in uneven[:3]]
 
 
-def _dated(curves: Curves, versions: list[str]) -> Curves:
+def _dated(curves: StoredCurves, versions: list[str]) -> StoredCurves:
     """`curves` with the version of their rows: the metadata of a merged file has those of all its tasks."""
-    return dataclasses.replace(curves, metadata={**curves.metadata, "taskset_version": min(versions, key=changes.release)})
+    return dataclasses.replace(curves, metadata={**curves.metadata, "taskset_version": changes.oldest(versions)})
 
 
-def _metadata_versions(made_by: list[tuple[Curves, list[str]]]) -> list[str]:
+def _metadata_versions(made_by: list[tuple[StoredCurves, list[str]]]) -> list[str]:
     """Files whose rows and metadata say different versions. made_by: pairs of curves and the versions in their rows."""
     found: list[str] = []
     for curves, versions in made_by:
@@ -199,7 +200,7 @@ def _metadata_versions(made_by: list[tuple[Curves, list[str]]]) -> list[str]:
     return found
 
 
-def _version_problems(made_by: list[tuple[Curves, list[str]]]) -> list[str]:
+def _version_problems(made_by: list[tuple[StoredCurves, list[str]]]) -> list[str]:
     """Tasks of which some curves are from before a change of the task and some from after. made_by: as above."""
     found: list[str] = []
     all_versions: dict[tuple[str, str], set[str]] = {}

@@ -17,7 +17,7 @@ from taskset.errors import StoreError, UnknownName, shown
 from taskset.normalization import store
 from taskset.normalization.normalizer import fit
 from taskset.normalization.release import merged_tables
-from taskset.normalization.release.collect import Curves
+from taskset.normalization.release.collect import StoredCurves
 from taskset.normalization.store import columns
 from taskset.normalization.tables import optimizers_frame, task_row
 from taskset.version import __version__
@@ -46,7 +46,7 @@ def schema_problems(root: Path, name: str, merged: bool) -> list[str]:
     return [f"{path.name}: {wrong}; `data ship` rewrites tables of an older version"]
 
 
-def normalizer_problems(root: Path, valid: Sequence[Curves]) -> list[str]:
+def normalizer_problems(root: Path, valid: Sequence[StoredCurves]) -> list[str]:
     """What normalizers.parquet says otherwise than the curves `valid` of today's tasks."""
     path = Path(root, "normalizers.parquet")
     rule = merged_tables.fit_adam if store.table_metadata(path).get("computed_from") == merged_tables.COMPUTED_FROM else fit
@@ -69,7 +69,7 @@ def normalizer_problems(root: Path, valid: Sequence[Curves]) -> list[str]:
     return found[:_MOST]
 
 
-def optimizer_problems(root: Path, readable: Sequence[Curves]) -> list[str]:
+def optimizer_problems(root: Path, readable: Sequence[StoredCurves]) -> list[str]:
     """What optimizers.parquet lacks of the optimizers of these curves, or says otherwise."""
     used = sorted({name for curves in readable for name in curves.options["optimizers"]})
     there = store.load_optimizers(root).set_index("optimizer")
@@ -96,7 +96,7 @@ def _equal(left, right):
     return ((left == right) | (left.isna() & right.isna())).to_numpy(bool)
 
 
-def merged_problems(root: Path, readable: Sequence[Curves], diverged: Mapping[tuple[Path, int], int]) -> list[str]:
+def merged_problems(root: Path, readable: Sequence[StoredCurves], diverged: Mapping[tuple[Path, int], int]) -> list[str]:
     """What sweeps.parquet and tasks.parquet say otherwise than the curves, the registry and one another.
 
     readable: all curves, each with the version of its rows; diverged: {(path, row group): runs that diverged}.
@@ -111,7 +111,7 @@ def merged_problems(root: Path, readable: Sequence[Curves], diverged: Mapping[tu
 
 
 def _sweep_problems(
-    sweeps: Sequence[Mapping[str, Any]], readable: Sequence[Curves], diverged: Mapping[tuple[Path, int], int]
+    sweeps: Sequence[Mapping[str, Any]], readable: Sequence[StoredCurves], diverged: Mapping[tuple[Path, int], int]
 ) -> Iterator[str]:
     """Rows that say otherwise than their curves, rows without curves, and curves without a row."""
     of_curves = {(c.task, c.source, c.path.stem): c for c in readable}
@@ -128,20 +128,20 @@ def _sweep_problems(
         yield "a task, source and group stand there twice"
 
 
-def _row_of(curves: Curves, diverged: int) -> dict[str, Any]:
+def _row_of(curves: StoredCurves, diverged: int) -> dict[str, Any]:
     """What `merged_tables.sweep_row` says of curves, as far as it follows from the curves."""
     options = curves.options
     return {
         "family": curves.family,
         "horizon": options["steps"],
         **{name: options[name] for name in ("evaluations", "batches", "seeds", "optimizers")},
-        "rows": len(options["optimizers"]) * len(options["seeds"]) * (options["evaluations"] + 1),
+        "rows": curves.runs * (options["evaluations"] + 1),
         "diverged_runs": diverged,
         "taskset_version": curves.version,
     }
 
 
-def _time_problems(sweeps: Sequence[Mapping[str, Any]], readable: Sequence[Curves]) -> Iterator[str]:
+def _time_problems(sweeps: Sequence[Mapping[str, Any]], readable: Sequence[StoredCurves]) -> Iterator[str]:
     """Times that are none, and files whose core-seconds are not the sum of those of their tasks."""
     spent: defaultdict[tuple[str, str, str], float] = defaultdict(float)
     for row in sweeps:
@@ -157,7 +157,7 @@ def _time_problems(sweeps: Sequence[Mapping[str, Any]], readable: Sequence[Curve
 
 
 def _count_problems(
-    tasks: Sequence[Mapping[str, Any]], sweeps: Sequence[Mapping[str, Any]], readable: Sequence[Curves]
+    tasks: Sequence[Mapping[str, Any]], sweeps: Sequence[Mapping[str, Any]], readable: Sequence[StoredCurves]
 ) -> Iterator[str]:
     """Tasks that are missing or stand there twice, and counts and costs that are not those of their curves and sweeps."""
     stored = {(row["task"], row["source"], row["group"]): row["ms_per_step"] for row in sweeps}
@@ -165,7 +165,7 @@ def _count_problems(
     costs: defaultdict[str, list[float]] = defaultdict(list)
     old: defaultdict[str, list[float]] = defaultdict(list)
     for c in readable:
-        runs[c.task] += len(c.options["optimizers"]) * len(c.options["seeds"])
+        runs[c.task] += c.runs
         cost = stored.get((c.task, c.source, c.path.stem))
         (old if changes.outdated(c.task, c.source, c.version) else costs)[c.task] += [] if cost is None else [cost]
     there = Counter(row["task"] for row in tasks)
@@ -183,7 +183,7 @@ def _count_problems(
             yield f"{name}: ms_per_step is {cost:g}; allowed are numbers of at least 0"
 
 
-def _description_problems(tasks: Sequence[Mapping[str, Any]], readable: Sequence[Curves], written_by: str) -> Iterator[str]:
+def _description_problems(tasks: Sequence[Mapping[str, Any]], readable: Sequence[StoredCurves], written_by: str) -> Iterator[str]:
     """Tasks that are not described as the tasks of their names; those of families registered elsewhere are not known here.
 
     written_by: the version that made the table. Of a task that changed since, its name, family, seed and config are the same.

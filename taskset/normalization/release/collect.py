@@ -21,15 +21,15 @@ from taskset.errors import StoreError, shown
 from taskset.execution import code_digest
 from taskset.normalization import store
 from taskset.normalization.release import merged
-from taskset.normalization.store import described, packing
+from taskset.normalization.store import file_metadata, packing
 from taskset.samplers.optimizers import family_of
 
 _ONCE = ("task", "family", "source", "config", "options")  # what no curve file can be without
 
 
 @dataclass(frozen=True)
-class Curves:
-    """The curves of one task in a sweep's output: where they are, the metadata stored with them ({name: text}), the footer."""
+class StoredCurves:
+    """The curves of one task in a file: where they are, the metadata stored with them ({name: text}), the footer."""
 
     path: Path
     row_group: int
@@ -48,12 +48,12 @@ class Curves:
     @functools.cached_property
     def options(self) -> dict[str, Any]:
         """The options of their sweep, JSON values."""
-        return described.options(self.path, self.metadata)
+        return file_metadata.options(self.path, self.metadata)
 
     @property
     def config(self) -> Any:
         """The config of their task, a JSON value."""
-        return described.config(self.path, self.metadata)
+        return file_metadata.config(self.path, self.metadata)
 
     @property
     def version(self) -> str:
@@ -63,21 +63,26 @@ class Curves:
     @property
     def core_seconds(self) -> float | None:
         """Processor time of their sweep; None where it isn't known."""
-        return described.core_seconds(self.path, self.metadata).get("total")
+        return file_metadata.core_seconds(self.path, self.metadata).get("total")
+
+    @property
+    def runs(self) -> int:
+        """The number of runs: one of each optimizer from each seed."""
+        return len(self.options["optimizers"]) * len(self.options["seeds"])
 
     def read(self) -> pa.Table:
-        """The curves as an Arrow table (`layout.STORED`)."""
+        """The curves as an Arrow table (`columns.STORED`)."""
         return packing.read_part(self.path, self.row_group, self.footer)
 
 
-def find(roots: Iterable[str | Path]) -> list[Curves]:
-    """All `Curves` under directories made by `baseline`, `data import-npz` or `data ship`, in the order of tasks and groups.
+def find(roots: Iterable[str | Path]) -> list[StoredCurves]:
+    """All `StoredCurves` under directories made by `baseline`, `data import-npz` or `data ship`, by task and group.
 
     Curves that are in two places, equal in every value, are taken once. Curves of a task that changed since they were
     computed are left out where there are some of today's task. Raises StoreError: a directory without curves, a file that is
     broken or doesn't say how it was made, a merge that was interrupted; `check_runs`.
     """
-    found: list[Curves] = []
+    found: list[StoredCurves] = []
     for root in map(Path, roots):
         found += of_merged(root) if store.is_merged(root) else _of_sweep(root)
     found = without_outdated(_without_copies(found))
@@ -85,8 +90,8 @@ def find(roots: Iterable[str | Path]) -> list[Curves]:
     return sorted(found, key=order)
 
 
-def _without_copies(found: list[Curves]) -> list[Curves]:
-    kept: dict[tuple[Any, ...], list[Curves]] = {}
+def _without_copies(found: list[StoredCurves]) -> list[StoredCurves]:
+    kept: dict[tuple[Any, ...], list[StoredCurves]] = {}
     for curves in found:
         alike = kept.setdefault((curves.task, curves.source, group_key(curves.options)), [])
         if not any(same(curves, other) for other in alike):
@@ -94,8 +99,8 @@ def _without_copies(found: list[Curves]) -> list[Curves]:
     return [curves for alike in kept.values() for curves in alike]
 
 
-def same(one: Curves, other: Curves) -> bool:
-    """Whether two `Curves` of one task are equal in every value."""
+def same(one: StoredCurves, other: StoredCurves) -> bool:
+    """Whether two `StoredCurves` of one task are equal in every value."""
     if one.version != other.version:
         return False
     left, right = (packing.in_order(curves.read()) for curves in (one, other))
@@ -109,14 +114,14 @@ def _equal(left: pa.ChunkedArray, right: pa.ChunkedArray) -> bool:
     return np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
 
 
-def without_outdated(found: list[Curves]) -> list[Curves]:
+def without_outdated(found: list[StoredCurves]) -> list[StoredCurves]:
     """`found` without those of before a task changed, where there are later ones of the same task and source."""
     old = [changes.outdated(c.task, c.source, c.version) for c in found]
     renewed = {(c.task, c.source) for c, is_old in zip(found, old) if not is_old}
     return [c for c, is_old in zip(found, old) if not is_old or (c.task, c.source) not in renewed]
 
 
-def _of_sweep(root: Path) -> list[Curves]:
+def _of_sweep(root: Path) -> list[StoredCurves]:
     found = []
     for path in store.curve_files(root):
         metadata = store.read_metadata(path)
@@ -126,12 +131,12 @@ def _of_sweep(root: Path) -> list[Curves]:
                 f"{path} doesn't say its {lacking[0]}: pass the --out of `baseline`, `data import-npz` or `data ship`"
             )
         footer = packing.footer(path)
-        found += [Curves(path, group, task, metadata, footer) for task, group in packing.parts(path, footer)]
+        found += [StoredCurves(path, group, task, metadata, footer) for task, group in packing.parts(path, footer)]
     return found
 
 
-def of_merged(root: Path) -> list[Curves]:
-    """All `Curves` under a directory that `data ship` or `data add` made, outdated ones included."""
+def of_merged(root: Path) -> list[StoredCurves]:
+    """All `StoredCurves` under a directory that `data ship` or `data add` made, outdated ones included."""
     store.require_whole(root)
     stored, found = merged.stored(root), []
     for path in store.curve_files(root):
@@ -141,7 +146,7 @@ def of_merged(root: Path) -> list[Curves]:
         for task, group in packing.parts(path, footer):
             if (metadata := stored.get((task, source, path.stem))) is None:
                 raise StoreError(f"{path} has curves of {task} that {root / 'sweeps.parquet'} lacks: merge the sweeps again")
-            found.append(Curves(path, group, task, {**metadata, **own}, footer))
+            found.append(StoredCurves(path, group, task, {**metadata, **own}, footer))
     if len(found) < len(stored):  # curves that were lost must not go unnoticed
         raise StoreError(f"{root / 'sweeps.parquet'} has {len(stored)} parts, the curves {len(found)}: merge the sweeps again")
     return found
@@ -153,7 +158,7 @@ def _own_code_of(footer: pq.FileMetaData) -> dict[str, str]:
     return {} if text is None else {"own_code": text.decode()}
 
 
-def order(curves: Curves) -> tuple[Any, ...]:
+def order(curves: StoredCurves) -> tuple[Any, ...]:
     """A sorting key: by task as tables list them, then by group."""
     return curves.source, curves.family, natural(curves.task), group_key(curves.options)
 
@@ -164,7 +169,7 @@ def natural(task: str) -> tuple[str, int]:
     return (parsed[0], parsed[1]) if parsed else (task, -1)
 
 
-def check_runs(found: list[Curves]) -> None:
+def check_runs(found: list[StoredCurves]) -> None:
     """Raise StoreError if these curves can't stand beside one another.
 
     The reasons: `one_config`, `one_data`, `one_code`, `one_rule`, `no_run_twice`, `no_mixed_means`.
@@ -177,9 +182,9 @@ def check_runs(found: list[Curves]) -> None:
     no_mixed_means(found)
 
 
-def one_config(found: Iterable[Curves]) -> None:
+def one_config(found: Iterable[StoredCurves]) -> None:
     """Raise StoreError if curves of one task are of two configs: its family changed between the sweeps."""
-    first: dict[str, Curves] = {}
+    first: dict[str, StoredCurves] = {}
     for curves in found:
         if "config" not in curves.metadata:  # tables of merged baselines may lack it
             continue
@@ -191,7 +196,7 @@ def one_config(found: Iterable[Curves]) -> None:
             )
 
 
-def one_data(found: Iterable[Curves]) -> None:
+def one_data(found: Iterable[StoredCurves]) -> None:
     """Raise StoreError if curves of one task and source are of two data sets: a mean would be of neither.
 
     Checksums of synthetic data may differ: single pixels do, by 1 of 255, from one kind of processor to another.
@@ -211,11 +216,11 @@ def one_data(found: Iterable[Curves]) -> None:
             )
 
 
-def one_code(found: Iterable[Curves]) -> None:
+def one_code(found: Iterable[StoredCurves]) -> None:
     """Raise StoreError if what a user registered under one name, a family or an optimizer, had two codes."""
     first: dict[str, tuple[str, Path]] = {}
     for curves in found:
-        for what, code in described.own_code(curves.path, curves.metadata).items():
+        for what, code in file_metadata.own_code(curves.path, curves.metadata).items():
             other, there = first.setdefault(what, (code, curves.path))
             if code_digest.differs(other, code):
                 scored = what.startswith("candidate ")
@@ -226,11 +231,11 @@ def one_code(found: Iterable[Curves]) -> None:
                 )
 
 
-def one_rule(found: Iterable[Curves]) -> None:
+def one_rule(found: Iterable[StoredCurves]) -> None:
     """Raise StoreError if a name of the package's optimizers is that of a scored candidate with other hyperparameters as well."""
     first: dict[str, tuple[str, Path]] = {}
     for curves in found:
-        codes = described.own_code(curves.path, curves.metadata)
+        codes = file_metadata.own_code(curves.path, curves.metadata)
         for name in curves.options["optimizers"]:
             here = codes.get(f"candidate {name}", "")
             other, there = first.setdefault(name, (here, curves.path))
@@ -241,7 +246,7 @@ def one_rule(found: Iterable[Curves]) -> None:
                 )
 
 
-def no_mixed_means(found: Iterable[Curves]) -> None:
+def no_mixed_means(found: Iterable[StoredCurves]) -> None:
     """Raise StoreError if the seeds of an optimizer were evaluated in several ways at one horizon.
 
     A mean over seeds, and a normalizer with it, would be over other seeds at each step, or mix losses of more batches and fewer.
@@ -260,7 +265,7 @@ def no_mixed_means(found: Iterable[Curves]) -> None:
                 )
 
 
-def no_run_twice(found: Iterable[Curves]) -> None:
+def no_run_twice(found: Iterable[StoredCurves]) -> None:
     """Raise StoreError if one run stands in two places: one of them would count twice."""
     owner: dict[tuple[Any, ...], Path] = {}
     for curves in found:
@@ -287,7 +292,7 @@ def _readable(options: dict[str, Any]) -> str:
     return f"{shown}{len(options['optimizers'])}_steps{options['steps']}_seeds{len(options['seeds'])}_batches{options['batches']}"
 
 
-def group_names(found: Iterable[Curves], given: Mapping[str, str] | None = None) -> dict[str, str]:
+def group_names(found: Iterable[StoredCurves], given: Mapping[str, str] | None = None) -> dict[str, str]:
     """{options as text: name of the group}: readable, with a checksum where two groups would share one.
 
     given: names that some of the groups have already, and keep.

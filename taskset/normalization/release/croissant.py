@@ -152,7 +152,7 @@ def _curves():
 
 def _table(root, name):
     schema, title = pq.read_schema(Path(root, name)), name.removesuffix(".parquet")
-    meanings = columns.described(title, schema.names)
+    meanings = columns.meanings(title, schema.names)
     fields = []
     for column in schema:
         source = {"fileObject": {"@id": name}, "extract": {"column": column.name}}

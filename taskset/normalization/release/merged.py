@@ -16,7 +16,7 @@ from taskset.errors import StoreError, cut
 from taskset.files import make_directory, remove_temporaries
 from taskset.jobs import claims
 from taskset.normalization import store
-from taskset.normalization.store import described
+from taskset.normalization.store import file_metadata
 from taskset.normalization.store.columns import schema
 from taskset.normalization.sweep import resume
 
@@ -80,7 +80,7 @@ def _metadata(path: Path, row: dict[str, Any], task: dict[str, Any]) -> dict[str
     metadata |= {"config": task["config"], "num_params": task["num_params"], "options": json.dumps(options)}
     metadata |= {name: None if row[name] is None else json.dumps(row[name]) for name in ("core_seconds", "copies", "ms_per_step")}
     found = {name: str(value) for name, value in metadata.items() if value is not None}
-    described.check(path, found, row["rows"] or 0)
+    file_metadata.check(path, found, row["rows"] or 0)
     for name in ("task", "family", "source"):
-        described.text(path, found, name)
+        file_metadata.text(path, found, name)
     return found

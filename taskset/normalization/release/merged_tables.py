@@ -15,8 +15,8 @@ from taskset import catalogue, changes, registry
 from taskset.datasets.base import SPLITS
 from taskset.errors import StoreError, UnknownName
 from taskset.normalization.normalizer import fit
-from taskset.normalization.release.collect import Curves, natural
-from taskset.normalization.store import described, packing
+from taskset.normalization.release.collect import StoredCurves, natural
+from taskset.normalization.store import file_metadata, packing
 from taskset.normalization.store.columns import schema
 from taskset.normalization.sweep.provenance import git_commit
 from taskset.normalization.tables import milliseconds, optimizer_table, task_row, with_earlier_rows
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def sweep_row(curves: Curves, group: str, notes: dict[str, str]) -> dict[str, Any]:
+def sweep_row(curves: StoredCurves, group: str, notes: dict[str, str]) -> dict[str, Any]:
     """What sweeps.parquet says of one task's curves. notes: {data set: what is particular about the copy that was read}."""
     metadata, options = curves.metadata, curves.options
     table = curves.read()
@@ -46,7 +46,7 @@ def sweep_row(curves: Curves, group: str, notes: dict[str, str]) -> dict[str, An
         "rows": len(table),
         "diverged_runs": diverged_runs(frame),
         "ms_per_step": None if math.isnan(cost) else cost,
-        "copies": described.whole_number(curves.path, metadata, "copies"),
+        "copies": file_metadata.whole_number(curves.path, metadata, "copies"),
         "core_seconds": curves.core_seconds,
         "data_origin": None if origin is None else json.dumps(origin),
         "data_note": note,
@@ -80,7 +80,7 @@ def diverged_runs(frame: pd.DataFrame) -> int:
 
 
 def _task_rows(
-    found: list[Curves], sweeps: list[dict[str, Any]], costs: dict[str, float], known: Mapping[str, dict[str, Any]]
+    found: list[StoredCurves], sweeps: list[dict[str, Any]], costs: dict[str, float], known: Mapping[str, dict[str, Any]]
 ) -> list[dict[str, Any]]:
     """Rows of tasks.parquet: every task there is, and those of families registered elsewhere that were swept."""
     swept = defaultdict(list)
@@ -91,7 +91,7 @@ def _task_rows(
     for name in dict.fromkeys([*catalogue.list_tasks(), *sorted(stored, key=natural)]):
         one = stored.get(name)
         row = dict(known[name]) if name in known else _described(name, one)
-        counted = described.whole_number(one.path, one.metadata, "num_params") if one else None
+        counted = file_metadata.whole_number(one.path, one.metadata, "num_params") if one else None
         row["num_params"] = row["num_params"] if counted is None else counted
         today = [r for r in swept[name] if not changes.outdated(name, r["source"], r["taskset_version"])] or swept[name]
         measured = [r["ms_per_step"] for r in today if r["ms_per_step"] is not None]
@@ -101,14 +101,14 @@ def _task_rows(
     return rows
 
 
-def _described(name: str, stored: Curves | None) -> dict[str, Any]:
+def _described(name: str, stored: StoredCurves | None) -> dict[str, Any]:
     """A row of tasks.parquet without what its curves say. stored: its curves, whose metadata knows families from elsewhere."""
     try:
         family, config = catalogue.resolve(name)
     except UnknownName:
         if stored is None:
             raise
-        return task_row(name, stored.family, described.config(stored.path, stored.metadata), registry.Facts())
+        return task_row(name, stored.family, file_metadata.config(stored.path, stored.metadata), registry.Facts())
     return task_row(name, family, config, catalogue.facts(family, config))
 
 
@@ -131,9 +131,9 @@ def is_fitted(optimizer: str) -> bool:
     return optimizer.startswith(_FITTED)
 
 
-def _batches_of_tasks(found: Iterable[Curves]) -> Iterator[pd.DataFrame]:
+def _batches_of_tasks(found: Iterable[StoredCurves]) -> Iterator[pd.DataFrame]:
     """The curves as DataFrames of many whole tasks each, about BATCH rows at a time."""
-    places: defaultdict[tuple[str, str, str], list[Curves]] = defaultdict(list)
+    places: defaultdict[tuple[str, str, str], list[StoredCurves]] = defaultdict(list)
     for c in found:
         places[c.source, c.family, c.task].append(c)
     waiting: list[pa.Table] = []
@@ -153,7 +153,7 @@ def _batches_of_tasks(found: Iterable[Curves]) -> Iterator[pd.DataFrame]:
 
 
 def normalizers(
-    found: Iterable[Curves], rule: Callable[[pd.DataFrame], pd.DataFrame | None], known: pa.Table | None = None
+    found: Iterable[StoredCurves], rule: Callable[[pd.DataFrame], pd.DataFrame | None], known: pa.Table | None = None
 ) -> pa.Table:
     """The normalizers of all tasks as an Arrow table, some tasks in memory at a time; rule: `fit` or `fit_adam`.
 
@@ -171,7 +171,7 @@ def normalizers(
 
 
 def tables_of(
-    found: list[Curves],
+    found: list[StoredCurves],
     sweeps: list[dict[str, Any]],
     costs: dict[str, float],
     roots: Iterable[str | Path] = (),
@@ -187,8 +187,7 @@ def tables_of(
     """
     created = max(c.metadata.get("created", "") for c in found)
     metadata = {"taskset_version": __version__, "git_commit": git_commit(), "created": created}
-    order = packing.optimizer_order()
-    used = sorted({o for row in sweeps for o in row["optimizers"]}, key=lambda o: (order.get(o, len(order)), o))
+    used = sorted({optimizer for row in sweeps for optimizer in row["optimizers"]}, key=packing.optimizer_key())
     tables = {
         "tasks": pa.Table.from_pylist(_task_rows(found, sweeps, costs, known or {}), schema("tasks")),
         "sweeps": pa.Table.from_pylist(sweeps, schema("sweeps")),

@@ -23,9 +23,9 @@ from taskset.execution.costs import measured_milliseconds
 from taskset.files import write_text
 from taskset.normalization import store
 from taskset.normalization.release import card, croissant, merged
-from taskset.normalization.release.collect import Curves, find, group_key, group_names
+from taskset.normalization.release.collect import StoredCurves, find, group_key, group_names
 from taskset.normalization.release.merged_tables import require_used, sweep_row, tables_of
-from taskset.normalization.store import described, layout, packing, sums
+from taskset.normalization.store import file_metadata, layout, packing, sums
 
 
 def ship(
@@ -62,7 +62,7 @@ def ship(
                 old.unlink()
         report(f"{len(kept)} curve files")
         write_beside(tables, out)
-    return len({c.task for c in found}), sum(len(row["seeds"]) * len(row["optimizers"]) for row in rows)
+    return len({c.task for c in found}), sum(c.runs for c in found)
 
 
 def write_beside(tables: Mapping[str, pa.Table], out: Path) -> None:
@@ -108,8 +108,8 @@ def _runs(rows: Iterable[Mapping[str, Any]]) -> set[tuple[Any, ...]]:
     return {(*(row[name] for name in _SWEEP), o, s) for row in rows for o in row["optimizers"] for s in row["seeds"]}
 
 
-def _write_curves(found: list[Curves], names: dict[str, str], out: Path, report: Callable[[str], object]) -> set[Path]:
-    files: defaultdict[Path, list[Curves]] = defaultdict(list)
+def _write_curves(found: list[StoredCurves], names: dict[str, str], out: Path, report: Callable[[str], object]) -> set[Path]:
+    files: defaultdict[Path, list[StoredCurves]] = defaultdict(list)
     for curves in found:
         name = names[group_key(curves.options)]
         files[store.curve_path(out, curves.source, curves.family, name)].append(curves)
@@ -119,23 +119,23 @@ def _write_curves(found: list[Curves], names: dict[str, str], out: Path, report:
     return set(files)
 
 
-def write_file(path: Path, members: Sequence[Curves]) -> None:
-    """Write a curve file of merged baselines: `Curves` of equal source, family and options."""
+def write_file(path: Path, members: Sequence[StoredCurves]) -> None:
+    """Write a curve file of merged baselines: `StoredCurves` of equal source, family and options."""
     tables = (packing.in_order(curves.read()) for curves in members)
     packing.write_packed(path, tables, _file_metadata(layout.group_of(path.stem), members))
 
 
-def _all_of(members: Sequence[Curves], name: str) -> str:
+def _all_of(members: Sequence[StoredCurves], name: str) -> str:
     """The values that several tasks have under one name in their metadata, each once."""
     return ", ".join(sorted({c.metadata[name] for c in members if c.metadata.get(name)}))
 
 
-def _file_metadata(group: str, members: Sequence[Curves]) -> dict[str, str]:
+def _file_metadata(group: str, members: Sequence[StoredCurves]) -> dict[str, str]:
     first = members[0]
     options = {**first.options, "source": first.source}
     same = ("source", "family", "taskset_version", "git_commit", "tensorflow_version", "mode", "machine")
     seconds = [c.core_seconds for c in members if c.core_seconds is not None]
-    own = {what: code for c in members for what, code in described.own_code(c.path, c.metadata).items()}
+    own = {what: code for c in members for what, code in file_metadata.own_code(c.path, c.metadata).items()}
     return {
         **{name: _all_of(members, name) for name in same},
         "group": group,

@@ -10,6 +10,7 @@ A root directory holds
 `root=None` in the loading functions means the baselines that come with the package.
 """
 
+from taskset.normalization.store.columns import SCHEMA
 from taskset.normalization.store.files import (
     broken,
     check_options,
@@ -30,7 +31,6 @@ from taskset.normalization.store.files import (
     write_options,
     write_table,
 )
-from taskset.normalization.store.layout import SCHEMA
 from taskset.normalization.store.loading import (
     all_normalizers,
     load_curves,

@@ -1,10 +1,25 @@
-"""What every column of the baselines means: the source of the card, the machine-readable description and the checks."""
+"""The columns of baselines: types, and what each means. The card, the machine-readable description and the checks read them."""
 
 from collections.abc import Iterable
 
 import pyarrow as pa
 
-from taskset.normalization.store import layout
+_NAME = pa.dictionary(pa.int32(), pa.string())
+_BEFORE = [
+    ("task", _NAME),
+    ("optimizer", _NAME),
+    ("seed", pa.int32()),
+    ("step", pa.int32()),
+    ("horizon", pa.int32()),
+    ("train", pa.float32()),
+    ("valid_inner", pa.float32()),
+    ("valid_outer", pa.float32()),
+    ("test", pa.float32()),
+    ("diverged", pa.bool_()),
+]
+SCHEMA = pa.schema([*_BEFORE, ("seconds", pa.float32())])  # as a sweep makes them
+STORED = pa.schema([*_BEFORE, ("seconds_per_step", pa.float32()), ("version", _NAME)])
+LOADED = pa.schema([*SCHEMA, ("version", _NAME)])
 
 _INTS, _NAMES = pa.list_(pa.int32()), pa.list_(pa.string())
 
@@ -106,7 +121,7 @@ def schema(table: str) -> pa.Schema:
     return pa.schema([(name, kind) for name, (kind, _) in TABLES[table].items()])
 
 
-def described(table: str, names: Iterable[str]) -> dict[str, str]:
+def meanings(table: str, names: Iterable[str]) -> dict[str, str]:
     """{column: meaning} of a table with columns `names`."""
     if table == "curves":
         return CURVES
@@ -117,7 +132,7 @@ def described(table: str, names: Iterable[str]) -> dict[str, str]:
 
 def curve_types() -> dict[str, pa.DataType]:
     """{column: Arrow type} of the curves as they are stored, the two columns of the path included."""
-    return {**{field.name: field.type for field in layout.STORED}, "source": pa.string(), "family": pa.string()}
+    return {**{field.name: field.type for field in STORED}, "source": pa.string(), "family": pa.string()}
 
 
 def type_name(kind: pa.DataType) -> str:

@@ -21,11 +21,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from taskset.errors import StoreError, shown, system
-from taskset.files import make_directory, whole_file, write_text
-from taskset.normalization.store import described, layout, sealed
+from taskset.files import make_directory, read_json, readable, whole_file, write_text
+from taskset.normalization.store import file_metadata, layout, sealed
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+RUNS = ("optimizers", "seeds")  # the options that an existing directory may be given more of
+_RESTORE = "restore or remove the directory, and run the sweep again"
 
 
 def curve_path(root: str | Path, source: str, family: str, task: str) -> Path:
@@ -34,13 +37,16 @@ def curve_path(root: str | Path, source: str, family: str, task: str) -> Path:
 
 
 def write_table(table: pa.Table, path: str | Path) -> None:
-    """Write a Parquet file, whole or not at all, with sums of all of it (`sealed`)."""
+    """Write a Parquet file, whole or not at all, with sums of all of it (`sealed`). Raises `StoreError` as `whole_file`."""
     with whole_file(path) as temporary:
         sealed.write([table], table.schema, temporary, compression="zstd")
 
 
 def write_curves(table: pa.Table, path: str | Path, metadata: dict[str, str]) -> None:
-    """Write the curves of one task (`SCHEMA`) with their {name: text}, of which "taskset_version" becomes a column."""
+    """Write the curves of one task (`SCHEMA`) with their {name: text}, of which "taskset_version" becomes a column.
+
+    Raises `StoreError` as `write_table`, and for rows that are not whole runs in the order of a sweep.
+    """
     stored = layout.stored(table, metadata["taskset_version"])
     write_table(stored.replace_schema_metadata(metadata), path)
 
@@ -54,14 +60,14 @@ broken, UNREADABLE = sealed.broken, sealed.FAULTS
 
 
 def read_metadata(path: str | Path) -> dict[str, Any]:
-    """The key-value metadata that was stored with a curve file, and its number of rows, checked (`described`).
+    """The key-value metadata that was stored with a curve file, and its number of rows, checked (`file_metadata`).
 
     Raises `StoreError` for other files.
     """
     file = sealed.verify(path, groups=())
     layout.check_columns(path, file.schema.to_arrow_schema())
     found = _pairs(path, file)
-    described.check(path, found, found["rows"])
+    file_metadata.check(path, found, found["rows"])
     return found
 
 
@@ -189,13 +195,13 @@ def check_options(root: str | Path, options: dict[str, Any]) -> None:
     different = sorted(k for k in {*there, *options} if there.get(k) != options.get(k))
     if different:
         both = "; ".join(f"{k} is {_short(there.get(k))} there, {_short(options.get(k))} here" for k in different)
-        grows = set(different) <= {"optimizers", "seeds"} and not is_judged(root)
+        grows = set(different) <= {*RUNS} and not is_judged(root)
         same = "name those that are there as well as new ones" if grows else "use the same options"
         raise StoreError(f"{root} holds results made with other options ({both}): {same}, or another --out, or delete {root}")
 
 
 def write_options(root: str | Path, options: dict[str, Any]) -> None:
-    """Write sweep.json: options (JSON values) and a CRC-32 of them."""
+    """Write sweep.json: options (JSON values) and a CRC-32 of them. Raises `StoreError` as `whole_file`."""
     write_text(json.dumps({**options, "crc32": _options_sum(options)}, indent=1) + "\n", Path(root) / "sweep.json")
 
 
@@ -204,21 +210,16 @@ def read_options(root: str | Path) -> dict[str, Any]:
     path = Path(root) / "sweep.json"
     if not Path(root).is_dir():
         raise StoreError(f"there is no directory {root}: give one that `baseline` or `evaluate` wrote")
-    try:
-        there = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise StoreError(
-            f"{root} has no sweep.json, which `baseline` and `evaluate` leave there: use another directory"
-        ) from error
-    except OSError as error:
-        raise StoreError(f"can't read {path}: {system(error)}") from error
-    except (ValueError, RecursionError) as error:
-        raise StoreError(f"{path} is no valid JSON: restore or remove the directory, and run the sweep again") from error
+    with readable(path, _RESTORE):
+        if not path.exists():
+            raise StoreError(f"{root} has no sweep.json, which `baseline` and `evaluate` leave there: use another directory")
+        there = read_json(path)
     recorded = there.pop("crc32", None) if isinstance(there, dict) else ""
-    if recorded is None and described.are_options(there) and not any(str(value).startswith("crc32=") for value in there.values()):
+    whole = file_metadata.are_options(there)
+    if recorded is None and whole and not any(str(value).startswith("crc32=") for value in there.values()):
         return there  # of before 0.2, without a sum: only one with all that every sweep has had
-    if recorded != _options_sum(there) or not described.are_options(there):
-        raise StoreError(f"{path} was changed or damaged: restore or remove the directory, and run the sweep again")
+    if recorded != _options_sum(there) or not whole:
+        raise StoreError(f"{path} was changed or damaged: {_RESTORE}")
     return there
 
 

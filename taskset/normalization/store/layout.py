@@ -23,24 +23,9 @@ import pyarrow as pa
 
 from taskset import changes
 from taskset.errors import StoreError, cut
+from taskset.normalization.store.columns import SCHEMA, STORED
 
 SUMS = "SHA256SUMS"  # the list of sums of merged baselines; empty while a merge is at work
-_NAME = pa.dictionary(pa.int32(), pa.string())
-_BEFORE = [
-    ("task", _NAME),
-    ("optimizer", _NAME),
-    ("seed", pa.int32()),
-    ("step", pa.int32()),
-    ("horizon", pa.int32()),
-    ("train", pa.float32()),
-    ("valid_inner", pa.float32()),
-    ("valid_outer", pa.float32()),
-    ("test", pa.float32()),
-    ("diverged", pa.bool_()),
-]
-SCHEMA = pa.schema([*_BEFORE, ("seconds", pa.float32())])  # as a sweep makes them
-STORED = pa.schema([*_BEFORE, ("seconds_per_step", pa.float32()), ("version", _NAME)])
-LOADED = pa.schema([*SCHEMA, ("version", _NAME)])
 _ADDED = re.compile(r"-(\d+)$")  # names of groups end in a number of batches or a checksum
 _FROM = {"seconds": ("seconds_per_step", "step", "diverged")}  # what derived columns are computed from
 
@@ -89,7 +74,7 @@ def _plain(kind: pa.DataType) -> pa.DataType:
 def version_of(metadata: dict[bytes, bytes] | None) -> str:
     """The version in an old file's metadata: the oldest where several made it."""
     versions = (metadata or {}).get(b"taskset_version", b"").decode()
-    return min(versions.split(", "), key=changes.release) if versions else changes.FIRST
+    return changes.oldest(versions.split(", ")) if versions else changes.FIRST
 
 
 def stored(table: pa.Table, version: str) -> pa.Table:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from taskset.errors import StoreError
 from taskset.files import whole_file
 from taskset.normalization.store import layout, sealed
+from taskset.normalization.store.columns import SCHEMA, STORED
 from taskset.samplers.optimizers import all_optimizers
 
 if TYPE_CHECKING:
@@ -34,9 +35,9 @@ _FORMAT = {
 def write_packed(path: str | Path, tables: Iterable[pa.Table], metadata: dict[str, str]) -> None:
     """Write curves of several tasks into one file: a row group each, in the order given; values are kept to the last bit.
 
-    tables: iterable of Arrow tables (`layout.STORED`); metadata: {name: text}.
+    tables: iterable of Arrow tables (`STORED`); metadata: {name: text}. Raises `StoreError` as `whole_file`.
     """
-    schema = layout.STORED.with_metadata(metadata)
+    schema = STORED.with_metadata(metadata)
     with whole_file(path) as temporary:
         sealed.write((_fresh(table).cast(schema) for table in tables), schema, temporary, **_FORMAT)
 
@@ -44,10 +45,9 @@ def write_packed(path: str | Path, tables: Iterable[pa.Table], metadata: dict[st
 def _fresh(table: pa.Table) -> pa.Table:
     """The table with dictionaries of its own names only: those of a larger table would be written along."""
     columns = {
-        name: table[name].cast(pa.string()) if pa.types.is_dictionary(table[name].type) else table[name]
-        for name in layout.STORED.names
+        name: table[name].cast(pa.string()) if pa.types.is_dictionary(table[name].type) else table[name] for name in STORED.names
     }
-    return pa.table(columns).cast(layout.STORED).combine_chunks()
+    return pa.table(columns).cast(STORED).combine_chunks()
 
 
 def parts(path: str | Path, metadata: pq.FileMetaData | None = None) -> list[tuple[str, int]]:
@@ -75,7 +75,7 @@ def places(path: str | Path) -> list[tuple[str | Path, int]]:
 
 
 def read_part(path: str | Path, group: int, metadata: pq.FileMetaData | None = None) -> pa.Table:
-    """One row group of a curve file as an Arrow table (`layout.STORED`, whatever the file's own layout).
+    """One row group of a curve file as an Arrow table (`STORED`, whatever the file's own layout).
 
     metadata: the file's `footer`, if it was read already: to read it takes longer than to read a row group.
     """
@@ -95,21 +95,21 @@ def footer(path: str | Path) -> pq.FileMetaData:
     """The metadata of a curve file, its sum verified. `StoreError` for a file of another kind."""
     file = sealed.verify(path, groups=())
     names = file.schema.to_arrow_schema().remove_metadata()
-    if not names.equals(layout.STORED) and not names.equals(layout.SCHEMA):
+    if not names.equals(STORED) and not names.equals(SCHEMA):
         raise StoreError(f"{path} is no curve file: its columns are {', '.join(names.names)}")
     return file
 
 
-def optimizer_order() -> dict[str, int]:
-    """{name: place} in the order in which optimizers are listed."""
-    return {name: place for place, name in enumerate(all_optimizers())}
+def optimizer_key() -> Callable[[str], tuple[int, str]]:
+    """A sorting key of names of optimizers: in the order in which they are listed by now, then those that are not, by name."""
+    order = {name: place for place, name in enumerate(all_optimizers())}
+    return lambda name: (order.get(name, len(order)), name)
 
 
 def in_order(table: pa.Table) -> pa.Table:
     """The rows of one task sorted by (optimizer as listed, seed, step)."""
-    order = optimizer_order()
-    names = table["optimizer"].cast(pa.string()).to_pylist()
-    place = pa.array([order.get(name, len(order)) for name in names], pa.int32())
+    names, key = table["optimizer"].cast(pa.string()).to_pylist(), optimizer_key()
+    place = pa.array([key(name)[0] for name in names], pa.int32())
     keys = [("place", "ascending"), ("name", "ascending"), ("seed", "ascending"), ("step", "ascending")]
     sorting = pa.table({"place": place, "name": names, "seed": table["seed"], "step": table["step"]})
     return table.take(pc.sort_indices(sorting, sort_keys=keys))

@@ -13,14 +13,15 @@ import pyarrow.dataset as ds
 
 from taskset import catalogue, changes, registry
 from taskset.errors import NoCurves, StoreError, guessed, shown
-from taskset.normalization.store import described, files, layout, sealed
+from taskset.normalization.store import file_metadata, files, layout, sealed
+from taskset.normalization.store.columns import LOADED, STORED
 from taskset.normalization.store.outdated import by_version, outdated_line, tasks_and_versions, warn_left_out
 from taskset.samplers.optimizers import is_optimizer_name
 
 _PARTITIONING = ds.partitioning(pa.schema([("source", pa.string()), ("family", pa.string())]), flavor="hive")
 _PATH = [("source", pa.string()), ("family", pa.string())]
-_ALL = pa.schema([*layout.STORED, ("seconds", pa.float32()), *_PATH])  # of new files and old ones
-COLUMNS = (*layout.LOADED.names, "source", "family")
+_ALL = pa.schema([*STORED, ("seconds", pa.float32()), *_PATH])  # of new files and old ones
+COLUMNS = (*LOADED.names, "source", "family")
 SOURCES = ("none", "synthetic", "tfds", "published")
 WHERE = {  # root: the argument with which what is read can be looked up
     "task": "taskset.load_tasks({root}) lists what there is",
@@ -342,5 +343,5 @@ def _all_optimizers(dataset):
     found = set()
     for fragment in dataset.get_fragments():
         metadata = files.read_metadata(fragment.path)
-        found |= set(described.options(fragment.path, metadata)["optimizers"]) if "options" in metadata else set()
+        found |= set(file_metadata.options(fragment.path, metadata)["optimizers"]) if "options" in metadata else set()
     return found

@@ -5,8 +5,7 @@ from pathlib import Path
 
 from taskset.errors import StoreError, system
 from taskset.files import write_text
-from taskset.normalization import store
-from taskset.normalization.store import layout
+from taskset.normalization.store import files, layout
 from taskset.normalization.store.columns import TABLES
 
 NAME = layout.SUMS
@@ -15,8 +14,8 @@ NAME = layout.SUMS
 def described_files(root: str | Path) -> list[str]:
     """The files that make up the baselines under `root`, without the sums: paths relative to it, sorted."""
     wanted = ["README.md", "croissant.json", *(f"{table}.parquet" for table in (*TABLES, "optimizers"))]
-    files = [Path(root, name) for name in wanted if Path(root, name).exists()] + store.curve_files(root)
-    return sorted(path.relative_to(root).as_posix() for path in files)
+    there = [Path(root, name) for name in wanted if Path(root, name).exists()]
+    return sorted(path.relative_to(root).as_posix() for path in there + files.curve_files(root))
 
 
 def digest(path: str | Path) -> str:

@@ -1,1 +1,1 @@
-"""Sweeps of optimizers over tasks: the runner, its workers, and what one run is."""
+"""Sweeps of optimizers over tasks: their options, the runs and curves of a task, and what is left to do."""

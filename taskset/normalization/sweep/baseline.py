@@ -9,8 +9,10 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from taskset.datasets.sharing import shared_arrays
 from taskset.errors import InfeasibleTask
@@ -18,7 +20,13 @@ from taskset.execution import machine
 from taskset.jobs import claims, engines, pool
 from taskset.normalization import store
 from taskset.normalization.sweep import planning, resume
-from taskset.normalization.sweep.runner import Curves, SweepOptions, earlier_curves, keep, swept
+from taskset.normalization.sweep.curves import Curves, earlier, keep
+from taskset.normalization.sweep.options import SweepOptions
+from taskset.normalization.sweep.runner import completed
+from taskset.normalization.tables import write_tables
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -55,22 +63,30 @@ def plan(names: Sequence[str], options: SweepOptions, root: str | Path, data_dir
     for name, file in files.items():
         if name in infeasible:
             continue
-        if file.path.exists():
-            metadata = store.read_metadata(file.path)  # a damaged file is reported before hours of work, not after
-            resume.check_current(file, metadata)
-            if resume.check_finished(file, metadata, options.as_json()):
-                finished.append(name)
-                continue
-            costs[name] = planning.core_seconds(name, *resume.missing(file.path, metadata, options))
+        if lacking := _lacking(file, options):
+            costs[name] = planning.core_seconds(name, *lacking)
+            if file.source != "none" and file.facts.data is not None:
+                file.facts.data.check(file.source, data_dir)
         else:
-            costs[name] = planning.core_seconds(name, options)
-        if file.source != "none" and file.facts.data is not None:
-            file.facts.data.check(file.source, data_dir)
+            finished.append(name)
     if extended:  # only now that nothing else is wrong
         with resume.settling(root):
             resume.settle_options(root, options.as_json())  # another command may have extended it meanwhile
-    costs = planning.in_order(costs)
+    costs = planning.by_cost(costs)
     return Plan(list(costs), finished, infeasible, costs)
+
+
+def _lacking(file: resume.TaskFile, options: SweepOptions) -> list[SweepOptions]:
+    """The sweeps that make the runs which a task's file lacks. Raises StoreError as the checks of `resume`.
+
+    It is read for this: a damaged file is reported before hours of work, not after.
+    """
+    if not file.path.exists():
+        return [options]
+    metadata = store.read_metadata(file.path)
+    resume.check_current(file, metadata)
+    finished = resume.check_finished(file, metadata, options.as_json())
+    return [] if finished else resume.missing(file.path, metadata, options)
 
 
 @dataclass(frozen=True)
@@ -95,11 +111,11 @@ class SweepWork:
                 if more or resume.check_finished(file, metadata, options):
                     yield engines.FINISHED  # another process was faster
                     return
-            yield earlier_curves(job, self.options, self.root) if mine else pool.LATER
+            yield earlier(job, self.options, self.root) if mine else pool.LATER
 
     def compute(self, job: str, given: Curves | None, report: Callable[[float], object]) -> Curves:
         """The task's curves, with those of before."""
-        return swept(job, self.options, given, self.data_dir, self.mode, report)
+        return completed(job, self.options, given, self.data_dir, self.mode, report)
 
     def keep(self, job: str, result: Curves) -> None:
         """Write the task's file."""
@@ -141,3 +157,41 @@ def run(
             return engine.run(todo.waiting, work, count, report, in_time, tuple(modules), default=machine.cores())
     finally:
         claims.tidy(root)
+
+
+def _unwatched(todo: Plan, workers: int) -> AbstractContextManager[Callable[[pool.Progress], object]]:
+    del todo, workers
+    return contextlib.nullcontext(lambda progress: None)
+
+
+@dataclass(frozen=True)
+class Swept:
+    """A sweep that has ended. normalizers: of all that the directory has (`write_tables`); None where it has no curves yet."""
+
+    todo: Plan
+    progress: pool.Progress
+    normalizers: pd.DataFrame | None
+
+
+def sweep_all(
+    names: Sequence[str],
+    options: SweepOptions,
+    root: str | Path,
+    data_dir: str | Path | None = None,
+    workers: int | None = None,
+    mode: str | None = None,
+    modules: Iterable[str] = (),
+    max_hours: float | None = None,
+    engine: engines.Engine = engines.LOCAL,
+    watched: Callable[[Plan, int], AbstractContextManager[Callable[[pool.Progress], object]]] = _unwatched,
+) -> Swept:
+    """`plan`, `run` and the tables of what there is then, below `root`. Raises as these do; a task that fails doesn't end it.
+
+    watched: a context around the runs, made from the plan and the number of workers, that gives the `report` of `run`. The other
+    arguments are those of `plan` and `run`.
+    """
+    todo = plan(names, options, root, data_dir)
+    with watched(todo, engine.workers(workers, machine.cores())) as report:
+        progress = run(todo, options, root, data_dir, workers, mode, modules, report, max_hours, engine)
+        report(progress)
+    return Swept(todo, progress, write_tables(root) if todo.finished or progress.finished else None)

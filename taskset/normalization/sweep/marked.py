@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Protocol
 from taskset.catalogue import get_task
 from taskset.errors import StoreError
 from taskset.normalization import store
-from taskset.normalization.store import described
+from taskset.normalization.store import file_metadata
+from taskset.normalization.sweep.curves import Curves, metadata_of
+from taskset.normalization.sweep.options import SweepOptions
 from taskset.normalization.sweep.provenance import changed_code
 from taskset.normalization.sweep.resume import WAY_OUT, check_finished, settling, task_file
-from taskset.normalization.sweep.runner import Account, Curves, SweepOptions, metadata, sweep
+from taskset.normalization.sweep.runner import Account, run_all
 
 if TYPE_CHECKING:
     from taskset.optimizers.base import Optimizer
@@ -77,7 +79,7 @@ def _waiting(tasks: Iterable[str], options: SweepOptions, root: str | Path, mark
         check_finished(file, there, options.as_json())
         if there.get(mark.key) != mark.value:
             raise StoreError(f"{file.path} has curves of {mark.others}: {WAY_OUT}")
-        if changed := changed_code(described.own_code(file.path, there), mark.code):
+        if changed := changed_code(file_metadata.own_code(file.path, there), mark.code):
             raise StoreError(
                 f"{file.path} was made with other code of {changed[0]}: delete it to compute it again, or use another --out"
             )
@@ -109,9 +111,9 @@ class MarkedWork:
         with total("total"):
             with account("build"):
                 task = get_task(job, self.options.source, self.data_dir)
-            table = sweep(task, judged.optimizers(self.options), self.options, report, account)
-        stored = metadata(task, self.options, execution_mode(task), {**account.seconds, **total.seconds})
-        code = {**described.own_code("", stored), **mark.code}
+            table = run_all(task, judged.optimizers(self.options), self.options, report, account)
+        stored = metadata_of(task, self.options, execution_mode(task), {**account.seconds, **total.seconds})
+        code = {**file_metadata.own_code("", stored), **mark.code}
         return Curves(table, {**stored, mark.key: mark.value, **({"own_code": json.dumps(code)} if code else {})})
 
     def keep(self, job: str, result: Curves) -> None:

@@ -12,7 +12,7 @@ from taskset.errors import ConfigError, shown
 from taskset.execution import costs as measured
 
 if TYPE_CHECKING:
-    from taskset.normalization.sweep.runner import SweepOptions
+    from taskset.normalization.sweep.options import SweepOptions
 
 FORWARD = 1 / 3  # of a training step's time, for the loss of one batch
 TASK_SECONDS = 6.0  # of building and compiling a task
@@ -30,20 +30,20 @@ def core_seconds(task: str, *sweeps: SweepOptions) -> float | None:
 def _steps(options: SweepOptions) -> float:
     """Training steps that take as long as all runs of a sweep with their evaluations."""
     evaluated = (options.evaluations + 1) * options.batches * len(SPLITS)
-    return len(options.optimizers) * len(options.seeds) * (options.steps + FORWARD * evaluated)
+    return options.runs * (options.steps + FORWARD * evaluated)
 
 
 def cheapest_first(tasks: Iterable[str], options: SweepOptions) -> dict[str, float | None]:
-    """`in_order` of the costs of whole sweeps."""
-    return in_order({task: core_seconds(task, options) for task in tasks})
+    """`by_cost` of whole sweeps."""
+    return by_cost({task: core_seconds(task, options) for task in tasks})
 
 
-def in_order(costs: Mapping[str, float | None]) -> dict[str, float | None]:
-    """{task: core-seconds or None} in order of cost; tasks of unknown cost come last, in the order given."""
+def by_cost(costs: Mapping[str, float | None]) -> dict[str, float | None]:
+    """{task: core-seconds or None}, the cheapest first; tasks of unknown cost come last, in the order given."""
     return dict(sorted(costs.items(), key=lambda item: (item[1] is None, item[1] or 0.0)))
 
 
-def described(costs: Mapping[str, float | None], workers: int) -> str:
+def announcement(costs: Mapping[str, float | None], workers: int) -> str:
     """One line: core-hours, hours with `workers` workers, and how many tasks have no estimate."""
     known = [cost / 3600 for cost in costs.values() if cost is not None]
     unknown = f"{len(costs) - len(known)} tasks of unknown cost" if len(known) < len(costs) else ""

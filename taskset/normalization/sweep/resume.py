@@ -17,17 +17,16 @@ from taskset.errors import StoreError, shown
 from taskset.files import abandoned, make_directory, remove_temporaries
 from taskset.jobs import claims
 from taskset.normalization import store
-from taskset.normalization.store import described
+from taskset.normalization.store import file_metadata
+from taskset.normalization.store.files import RUNS
 from taskset.normalization.sweep.provenance import changed_code, own_code
 
 if TYPE_CHECKING:
-    from taskset.normalization.sweep.runner import SweepOptions
+    from taskset.normalization.sweep.options import SweepOptions
     from taskset.registry import Facts
 
 
 _SETTLED = 3600.0  # seconds; a file at the root is written long before, by processes of other machines too
-
-RUNS = ("optimizers", "seeds")  # the options that an existing directory may be given more of
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ def check_origin(path: Path, metadata: dict[str, str], origin: dict[str, Any] | 
 
 def check_own_code(path: Path, metadata: dict[str, str], family: str, optimizers: Iterable[str]) -> None:
     """Raise StoreError where a family or an optimizer that a user registered has other code than when a file was made."""
-    there = described.own_code(path, metadata)
+    there = file_metadata.own_code(path, metadata)
     if changed := changed_code(there, own_code(family, optimizers) if there else {}):
         raise StoreError(f"{path} was made with other code or hyperparameters of {changed[0]} than it has now: {WAY_OUT}")
 
@@ -88,13 +87,13 @@ def check_finished(file: TaskFile, metadata: dict[str, str], options: dict[str, 
     for key, value in expected.items():
         if metadata.get(key, value) != value:
             raise StoreError(f"{path} has curves of {key} {shown(metadata[key])}, not {shown(value)}: {WAY_OUT}")
-    if "config" in metadata and described.config(path, metadata) != json.loads(json.dumps(file.config)):
+    if "config" in metadata and file_metadata.config(path, metadata) != json.loads(json.dumps(file.config)):
         raise StoreError(f"{path} has curves of another config of {file.name} than it has now: {WAY_OUT}")
     if file.facts.origin is not None:
         check_origin(path, metadata, file.facts.origin)
     check_own_code(path, metadata, file.family, options["optimizers"])
     if "options" in metadata:
-        there = described.options(path, metadata)
+        there = file_metadata.options(path, metadata)
         for key in sorted({*there, *options}):
             if there.get(key) != options.get(key) and not (key in RUNS and is_part(there.get(key), options.get(key))):
                 raise StoreError(f"{path} was made with {key} {shown(there.get(key))}, not {shown(options.get(key))}: {WAY_OUT}")
@@ -106,7 +105,7 @@ def has_all(path: Path, metadata: dict[str, str], options: dict[str, Any]) -> bo
     """Whether a curve file with this metadata has all runs of a sweep with these options (JSON values), and others as well."""
     if "options" not in metadata:
         return False
-    there = described.options(path, metadata)
+    there = file_metadata.options(path, metadata)
     return there != options and _contains(there, options)
 
 
@@ -169,7 +168,7 @@ def missing(path: Path, metadata: dict[str, str], options: SweepOptions) -> list
 
     New seeds have all optimizers in one sweep, as from the start; new optimizers have the old seeds in one of their own.
     """
-    there = described.options(path, metadata)
+    there = file_metadata.options(path, metadata)
     old_ones = set(there["optimizers"])
     optimizers = tuple(name for name in options.optimizers if name not in old_ones)
     old, new = ([seed for seed in options.seeds if (seed in there["seeds"]) == had] for had in (True, False))

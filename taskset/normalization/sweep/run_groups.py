@@ -17,7 +17,8 @@ from taskset.execution.loop import Loop
 from taskset.execution.modes import copies_pay
 
 if TYPE_CHECKING:
-    from taskset.normalization.sweep.runner import Account, SweepOptions
+    from taskset.normalization.sweep.options import SweepOptions
+    from taskset.normalization.sweep.runner import Account
     from taskset.optimizers.base import Optimizer
     from taskset.tasks.base import Task
 

@@ -1,76 +1,27 @@
-"""The sweep of one task: every optimizer from every seed, evaluated at `evaluations` + 1 steps."""
+"""The runs of a task: every optimizer from every seed, evaluated at `evaluations` + 1 steps."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
-from taskset import changes
 from taskset.catalogue import get_task
 from taskset.datasets.base import SPLITS
-from taskset.errors import ConfigError, shown
-from taskset.execution import machine
 from taskset.normalization import store
-from taskset.normalization.store import described, layout, packing
+from taskset.normalization.store import file_metadata
 from taskset.normalization.sweep import resume
-from taskset.normalization.sweep.provenance import git_commit, own_code, settings
-from taskset.random import seeds as random_seeds
-from taskset.version import __version__
+from taskset.normalization.sweep.curves import Curves, earlier, keep, made_by, metadata_of
+from taskset.normalization.sweep.options import SweepOptions
 
 if TYPE_CHECKING:
     from taskset.optimizers.base import Optimizer
-    from taskset.registry import Facts
     from taskset.tasks.base import Task
-
-
-@dataclass(frozen=True)
-class SweepOptions:
-    """What a sweep's curves depend on besides the task. They are stored with the curves; one directory has one set of them.
-
-    optimizers: names; source: of the data; steps: the horizon; seeds: one run each; batches: per evaluation and split;
-    evaluations: intervals between evaluations, `evaluations` + 1 of them at 0, steps / evaluations, .., steps.
-    """
-
-    optimizers: tuple[str, ...]
-    source: str
-    steps: int
-    seeds: tuple[int, ...]
-    batches: int = 5
-    evaluations: int = 50
-
-    def __post_init__(self) -> None:
-        for field in ("steps", "batches", "evaluations"):
-            value = getattr(self, field)
-            if type(value) is not int or value < 1:
-                raise ConfigError(f"{field} is {shown(value)}: allowed is an integer of at least 1")
-        if self.steps % self.evaluations:
-            raise ConfigError(
-                f"steps {self.steps} can't be cut into {self.evaluations} equal intervals between evaluations: use a multiple of "
-                f"{self.evaluations}, or other evaluations (--evaluations, {self.evaluations} here)"
-            )
-        for seed in self.seeds:
-            random_seeds.check(seed)
-        if not self.optimizers or not self.seeds:
-            raise ConfigError("a sweep needs at least one optimizer and one seed")
-        if len(set(self.optimizers)) < len(self.optimizers) or len(set(self.seeds)) < len(self.seeds):
-            raise ConfigError("an optimizer or a seed is named twice")
-
-    def as_json(self) -> dict[str, Any]:
-        """The options as JSON values."""
-        return json.loads(json.dumps(asdict(self)))
-
-    def source_of(self, facts: Facts) -> str:
-        """The source of a task's data: `source`, and "none" for tasks without data."""
-        return self.source if facts.data is not None and facts.data.needs_source else "none"
 
 
 def by_rule(optimizers: Sequence[Optimizer]) -> list[list[Optimizer]]:
@@ -100,7 +51,7 @@ class Account:
         self.seconds[purpose] = self.seconds.get(purpose, 0.0) + time.process_time() - start
 
 
-def sweep(
+def run_all(
     task: Task,
     optimizers: Sequence[Optimizer],
     options: SweepOptions,
@@ -134,7 +85,7 @@ def sweep(
                     found[name, seed, step] = losses[name], group.seconds(name)
                 live = [name for name in live if all(map(np.isfinite, losses[name].values()))]
                 done += len(group.group) if step else 0
-                report(done / (len(optimizers) * len(options.seeds) * options.evaluations))
+                report(done / (options.runs * options.evaluations))
     copies = max(group.copies for group in groups)
     return _table(task, optimizers, options, interval, found).replace_schema_metadata({"copies": str(copies)})
 
@@ -162,62 +113,7 @@ def _table(task, optimizers, options, interval, found):
     return pa.table(arrays, names=store.SCHEMA.names).cast(store.SCHEMA)
 
 
-def metadata(task: Task, options: SweepOptions, mode: str, core_seconds: dict[str, float]) -> dict[str, str]:
-    """The metadata of a curve file as {name: text}; core_seconds: {purpose: seconds}."""
-    import tensorflow as tf
-
-    own = own_code(task.family, options.optimizers)
-    return {
-        "task": task.name,
-        "family": task.family,
-        "config": json.dumps(task.config),
-        "source": task.source,
-        "data_origin": json.dumps(task.data_origin),
-        "options": json.dumps(options.as_json()),
-        "taskset_version": __version__,
-        "git_commit": git_commit(),
-        "tensorflow_version": tf.__version__,
-        "settings": json.dumps(settings()),
-        "mode": mode,
-        "batches_per_evaluation": str(options.batches),
-        "machine": machine.kind(),
-        "core_seconds": json.dumps({k: round(v, 2) for k, v in core_seconds.items()}),
-        "num_params": str(task.num_params),
-        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        **({"own_code": json.dumps(own)} if own else {}),
-    }
-
-
-@dataclass(frozen=True)
-class Curves:
-    """The curves of one task as a file will have them. table: `store.SCHEMA`; metadata: {name: text}."""
-
-    table: pa.Table
-    metadata: dict[str, str]
-
-    def path(self, root: str | Path) -> Path:
-        """Where the file stands in a directory of results."""
-        return store.curve_path(root, self.metadata["source"], self.metadata["family"], self.metadata["task"])
-
-    def write(self, root: str | Path) -> Path:
-        """Write the file, whole or not at all; returns its path."""
-        path = self.path(root)
-        store.write_curves(self.table, path, self.metadata)
-        return path
-
-
-def earlier_curves(name: str, options: SweepOptions, root: str | Path) -> Curves | None:
-    """What the file of a task has before a sweep adds to it, from that file alone; None where there is no file."""
-    file = resume.task_file(root, name, options)
-    if not file.path.exists():
-        return None
-    metadata = store.read_metadata(file.path)
-    resume.check_current(file, metadata)
-    stored = pa.concat_tables([packing.read_part(*place) for place in packing.places(file.path)])
-    return Curves(layout.with_seconds(stored).select(store.SCHEMA.names).cast(store.SCHEMA), metadata)
-
-
-def swept(
+def completed(
     name: str,
     options: SweepOptions,
     before: Curves | None = None,
@@ -241,42 +137,46 @@ def swept(
             task = get_task(name, options.source, data_dir)
         with account("open"):  # decodes the data set, unless another task of the sweep has
             task.raw_batches("train", options.seeds[0], 0, 1)
-        path = store.curve_path("", task.source, task.family, task.name)  # in messages about the earlier file
-        if before:
-            resume.check_origin(path, before.metadata, task.data_origin)
-        parts = resume.missing(path, before.metadata, options) if before else [options]
-
-        def report_part(i: int) -> Callable[[float], object]:
-            return lambda share: report((i + share) / len(parts))
-
+        parts = _lacking(task, options, before)
         tables = []
         for i, part in enumerate(parts):
-            optimizers = [get_optimizer(o) for o in part.optimizers]
-            tables.append(sweep(task, optimizers, part, report_part(i), account, mode))
+            optimizers, report_part = [get_optimizer(o) for o in part.optimizers], _part_of(report, i, len(parts))
+            tables.append(run_all(task, optimizers, part, report_part, account, mode))
     copies = max(int(table.schema.metadata[b"copies"]) for table in tables)
     spent = {**account.seconds, **total.seconds}
     if before:
-        tables.append(before.table)
-        earlier = described.core_seconds(path, before.metadata)
-        spent = {purpose: earlier.get(purpose, 0.0) + spent.get(purpose, 0.0) for purpose in {**earlier, **spent}}
-        copies = max(copies, described.whole_number(path, before.metadata, "copies") or 1)
-    table = resume.joined([table.replace_schema_metadata(None) for table in tables], options) if before else tables[0]
-    stored = {**metadata(task, options, mode or execution_mode(task), spent), "copies": str(copies)}
-    return Curves(table, {**stored, **_provenance(before.metadata, stored)} if before else stored)
+        spent, copies = _with_earlier(task, before, spent, copies)
+    now = {**metadata_of(task, options, mode or execution_mode(task), spent), "copies": str(copies)}
+    if not before:
+        return Curves(tables[0], now)
+    table = resume.joined([*(table.replace_schema_metadata(None) for table in tables), before.table], options)
+    return Curves(table, {**now, **made_by(before.metadata, now)})
 
 
-def _provenance(before: dict[str, str], now: dict[str, str]) -> dict[str, str]:
-    """What made curves of which some were there `before` and some are made `now`, each of them metadata: {name: text}."""
-    oldest = min(before.get("taskset_version", changes.FIRST), now["taskset_version"], key=changes.release)
-    names = ("git_commit", "tensorflow_version", "mode", "machine")
-    return {"taskset_version": oldest, **{name: _both(before.get(name, ""), now[name]) for name in names}}
+def _lacking(task: Task, options: SweepOptions, before: Curves | None) -> list[SweepOptions]:
+    """The sweeps that make the runs of `options` which are not there before. Raises StoreError where those are on other data."""
+    if before is None:
+        return [options]
+    path = _file(task)
+    resume.check_origin(path, before.metadata, task.data_origin)
+    return resume.missing(path, before.metadata, options)
 
 
-def _both(before: str, now: str) -> str:
-    """Two lists of values as one, each value once; a value may have a comma of its own."""
-    if not before or f", {before}, " in f", {now}, ":
-        return now
-    return before if not now or f", {now}, " in f", {before}, " else f"{before}, {now}"
+def _with_earlier(task: Task, before: Curves, spent: dict[str, float], copies: int) -> tuple[dict[str, float], int]:
+    """(core-seconds by purpose, most runs in one program) of the curves of before and of those made now."""
+    earlier = file_metadata.core_seconds(_file(task), before.metadata)
+    spent = {purpose: earlier.get(purpose, 0.0) + spent.get(purpose, 0.0) for purpose in {**earlier, **spent}}
+    return spent, max(copies, file_metadata.whole_number(_file(task), before.metadata, "copies") or 1)
+
+
+def _file(task: Task) -> Path:
+    """A task's file below a directory of results, in messages about what it has."""
+    return store.curve_path("", task.source, task.family, task.name)
+
+
+def _part_of(report: Callable[[float], object], i: int, count: int) -> Callable[[float], object]:
+    """`report` for the share that is done of the i-th of `count` equal parts."""
+    return lambda share: report((i + share) / count)
 
 
 def sweep_to_file(
@@ -289,13 +189,6 @@ def sweep_to_file(
 ) -> Path:
     """Sweep one task and write its file, whole or not at all; returns the path.
 
-    Where there is a file with a part of the runs, only the others are made (`swept`).
+    Where there is a file with a part of the runs, only the others are made (`completed`).
     """
-    return keep(swept(name, options, earlier_curves(name, options, root), data_dir, mode, report), options, root)
-
-
-def keep(curves: Curves, options: SweepOptions, root: str | Path) -> Path:
-    """Write the curves of a sweep with these options into `root`, unless it holds others' by now; returns the path."""
-    with resume.settling(root):
-        resume.settle_options(root, options.as_json())  # once more: another sweep may have been first to have curves here
-        return curves.write(root)
+    return keep(completed(name, options, earlier(name, options, root), data_dir, mode, report), options, root)

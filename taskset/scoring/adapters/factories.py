@@ -6,24 +6,19 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from taskset.errors import ConfigError, TasksetError, cut, file_of, origin, shown
+from taskset.errors import ConfigError, calling, cut, shown
 
 
 def called(factory: Callable[..., Any], given: Mapping[str, Any], name: str) -> Any:
     """What `factory(**given)` returns; `ConfigError` where it fails, or doesn't take these hyperparameters."""
-    try:
-        return factory(**given)
-    except TasksetError:
-        raise
-    except (TypeError, ValueError) as error:
-        way = (
-            "change its hyperparameters"
-            if given
-            else "give it hyperparameters, as in --hyperparameters '{\"learning_rate\": 0.01}'"
-        )
-        raise ConfigError(f"optimizer {name!r} with {shown(given)}: {cut(str(error), 200)}; {way}") from error
-    except Exception as error:  # whatever a user's function raises
-        raise ConfigError(f"optimizer {name!r} with {shown(given)} can't be made: {origin(error, file_of(factory))}") from error
+    described = f"optimizer {name!r} with {shown(given)}"
+    with calling(factory, f"{described} can't be made"):
+        try:
+            return factory(**given)
+        except (TypeError, ValueError) as error:
+            example = "give it hyperparameters, as in --hyperparameters '{\"learning_rate\": 0.01}'"
+            way = "change its hyperparameters" if given else example
+            raise ConfigError(f"{described}: {cut(str(error), 200)}; {way}") from error
 
 
 def with_horizon(factory: Callable[..., Any], given: dict[str, Any], horizon: int | None) -> dict[str, Any]:

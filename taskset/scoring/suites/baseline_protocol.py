@@ -1,12 +1,12 @@
 """Normalizers of the tasks of a suite that have none yet: measured by the sweep that baselines are made with. No TensorFlow."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from taskset.errors import ConfigError
 from taskset.normalization.store import normalizers_of
-from taskset.normalization.sweep.runner import SweepOptions
+from taskset.normalization.sweep.options import SweepOptions
 from taskset.random.seeds import first_seeds
 from taskset.samplers.optimizers import adam_rates
 from taskset.scoring import suites
@@ -28,11 +28,13 @@ def options(suite: Suite) -> SweepOptions:
     return SweepOptions(tuple(adam_rates()), suite.source, suite.horizon, first_seeds(SEEDS), BATCHES, evaluations)
 
 
-def completed(suite: Suite, root: str | Path, sweep: Callable[[Sequence[str], SweepOptions, str | Path], int]) -> Suite:
+def completed(
+    suite: Suite, root: str | Path, sweep: Callable[[Sequence[str], SweepOptions, str | Path], Collection[str]]
+) -> Suite:
     """The suite with the scales of all its tasks; those that have none are measured first.
 
-    root: directory of the curves and normalizers; what it has is not recomputed. sweep: `(names, options, root) -> status` that
-    makes them, 0 if it could. Raises `ConfigError` where a measured task has no normalizer.
+    root: directory of the curves and normalizers; what it has is not recomputed. sweep: `(names, options, root)` that
+    makes them, and gives the tasks that failed. Raises `ConfigError` where a measured task has no normalizer.
     """
     waiting = suite.unmeasured
     if not waiting:

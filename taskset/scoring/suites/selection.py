@@ -66,7 +66,7 @@ def make(
             "is small enough; allowed are measured tasks: `python -m taskset baseline` measures more"
         )
     rule = _rule(patterns, max_milliseconds, max_parameters)
-    made_by = __version__ if baselines_version is None else min(normalizers["version"], key=changes.release)
+    made_by = __version__ if baselines_version is None else changes.oldest(normalizers["version"])
     return Suite(name, version, source, horizon, tuple(entries), tuple(modules), rule, made_by)
 
 
@@ -125,7 +125,7 @@ def joined(name: str, parts: Iterable[Suite], version: int = 1) -> Suite:
     if twice := repeated(tasks):
         raise ConfigError(f"task {shown(twice[0])} is in two suites to join: allowed are suites without common tasks")
     modules = tuple(dict.fromkeys(module for part in parts for module in part.modules))
-    made_by = min((part.taskset_version for part in parts), key=changes.release)
+    made_by = changes.oldest(part.taskset_version for part in parts)
     rule = {"joined": [f"{part.name}:{part.version}" for part in parts]}
     return Suite(name, version, parts[0].source, parts[0].horizon, tasks, modules, rule, made_by)
 

@@ -1,10 +1,11 @@
 """Suites (`taskset.scoring.suites.suite`) in JSON files. No TensorFlow."""
 
 import json
+import os
 from pathlib import Path
 
-from taskset.errors import ConfigError, StoreError, shown, system
-from taskset.files import make_directory, write_text
+from taskset.errors import ConfigError, StoreError, shown
+from taskset.files import make_directory, read_json, readable, write_text
 from taskset.scoring.suites.suite import Suite, from_json
 
 
@@ -17,14 +18,10 @@ def load(path: str | Path) -> Suite:
 
 def load_any(path: str | Path) -> Suite:
     """The `Suite` of a JSON file, whether its tasks were measured or not."""
-    try:
-        values = json.loads(Path(path).read_text())
-    except TypeError as error:
-        raise StoreError(f"suite {shown(path)}: allowed is the name of a .json file") from error
-    except OSError as error:
-        raise StoreError(f"can't read the suite {path}: {system(error)}; make one with `python -m taskset suite`") from error
-    except (ValueError, RecursionError) as error:
-        raise StoreError(f"{path} is no valid JSON: make a suite with `python -m taskset suite`") from error
+    if not isinstance(path, str | os.PathLike):
+        raise StoreError(f"suite {shown(path)}: allowed is the name of a .json file")
+    with readable(path, "make a suite with `python -m taskset suite`"):
+        values = read_json(path)
     return from_json(values, path)
 
 

@@ -21,7 +21,7 @@ from taskset.errors import ConfigError, StoreError, TasksetError, UnknownName
 from taskset.normalization import store
 from taskset.normalization.normalizer import normalize
 from taskset.normalization.sweep import marked
-from taskset.normalization.sweep.runner import SweepOptions
+from taskset.normalization.sweep.options import SweepOptions
 from taskset.samplers.optimizers import opt_list_names
 from taskset.scoring import comparison, comparison_table, run_scores, speedup, statistics, suites
 from taskset.scoring.rivals import rivals_of
@@ -318,7 +318,7 @@ def test_a_suite_is_given_by_its_name_or_file(weights, tmp_path):
         assert done.finished in (["TwoD_Bowl10"], []) and not done.failed
     with pytest.raises(UnknownName, match="unknown suite 'TwoD_Bowl10'"):
         learned.evaluate(weights, "TwoD_Bowl10", tmp_path / "o")
-    for wrong, said in (({"seeds": 1.5}, "seeds 1.5"), ({"seeds": 0}, "seeds 0"), ({"batches": "3"}, "batches is '3'")):
+    for wrong, said in (({"seeds": 1.5}, "seeds 1.5"), ({"seeds": 0}, "seeds 0"), ({"batches": "3"}, "batches '3'")):
         with pytest.raises(ConfigError, match=f"^{said}: allowed is an integer of at least 1"):
             learned.evaluate(weights, ["TwoD_Bowl10"], tmp_path / "o", horizon=10, **{"evaluations": 1, **wrong})
 

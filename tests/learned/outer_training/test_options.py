@@ -111,7 +111,8 @@ def test_splits_follow_from_names_alone():
 @pytest.fixture(scope="module")
 def baselines(tmp_path_factory):
     """A sweep of two small tasks."""
-    from taskset.normalization.sweep.runner import SweepOptions, sweep_to_file
+    from taskset.normalization.sweep.options import SweepOptions
+    from taskset.normalization.sweep.runner import sweep_to_file
     from taskset.normalization.tables import write_tables
 
     root = tmp_path_factory.mktemp("baselines")
@@ -168,7 +169,7 @@ def test_command_line(baselines, tmp_path, run_here):
         (("--outer-steps", 5, "--optimizer", "mpl"), "did you mean 'mlp'"),
         (("--outer-steps", 5, "--lengths", 21), "horizon, 20"),
         (("--outer-steps", 5, "--family-weight", "mlp_family"), "FAMILY=NUMBER"),
-        (("--outer-steps", 5, "--tasks", tmp_path / "no.json"), "can't read the suite"),
+        (("--outer-steps", 5, "--tasks", tmp_path / "no.json"), "can't read .*no.json: no such file.*make a suite"),
     ):
         status, _, err = run_here("learned", *common, *wrong)
         assert (status, len(err.strip().splitlines())) == (2, 1) and expected in err, err

@@ -84,7 +84,7 @@ def test_scales_that_an_objective_asks_for_are_those_of_suites(monkeypatch):
 
 @pytest.mark.parametrize("every", [{"save_every": 0}, {"save_every": -1}, {"keep_every": 0}, {"save_every": 2.5}])
 def test_intervals_of_checkpoints_are_checked(tmp_path, pes_pool, every):
-    with pytest.raises(ConfigError, match="_every is .*: allowed is an integer of at least 1"):
+    with pytest.raises(ConfigError, match="_every .*: allowed is an integer of at least 1"):
         trainer(tmp_path, suite(NAMES[1:]), options(), pes_pool).train(1, **every)
 
 

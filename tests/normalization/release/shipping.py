@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from taskset.normalization import store
-from taskset.normalization.store import layout, packing, sums
+from taskset.normalization.store import columns, packing, sums
 
 LIST = ("nadamw_grid_seed251", "nadamw_grid_seed611")
 KEY = ["task", "source", "horizon", "optimizer", "seed", "step"]
@@ -35,7 +35,7 @@ def change_curves(root, change):
         frame = packing.read_part(path, group).to_pandas().astype({"task": str, "optimizer": str})
         if frame["task"].iloc[0] == "quadratic_family_seed2":
             frame = change(frame)
-        tables.append(pa.Table.from_pandas(frame, layout.STORED, preserve_index=False))
+        tables.append(pa.Table.from_pandas(frame, columns.STORED, preserve_index=False))
     packing.write_packed(path, tables, metadata)
     resum(root)
 

@@ -14,7 +14,7 @@ import taskset
 from taskset import catalogue, changes, tabular
 from taskset.errors import OutdatedBaselines, StoreError
 from taskset.normalization import store
-from taskset.normalization.release import merged, ship
+from taskset.normalization.release import card, croissant, merged, ship
 from taskset.normalization.release.add import add
 from taskset.normalization.release.check import check
 from taskset.normalization.store import layout, sums
@@ -168,8 +168,9 @@ def stop_at(monkeypatch, number):
 
         return call
 
-    for name in ("write_table", "write_text"):
-        monkeypatch.setattr(store, name, stopping(getattr(store, name)))
+    monkeypatch.setattr(store, "write_table", stopping(store.write_table))
+    for module in (card, croissant, ship, sums):
+        monkeypatch.setattr(module, "write_text", stopping(module.write_text))
     return written
 
 

@@ -13,7 +13,7 @@ import pytest
 import taskset
 from taskset.normalization import store
 from taskset.normalization.release import card, card_coverage
-from taskset.normalization.store import columns, layout
+from taskset.normalization.store import columns
 
 
 def test_the_card_has_what_is_in_the_files(shipped):
@@ -26,7 +26,7 @@ def test_the_card_has_what_is_in_the_files(shipped):
     )
     assert "config_name: curves\n  data_files: curves/*/*/*.parquet" in header and "n<1K" in header
     for name in [
-        *layout.STORED.names,
+        *columns.STORED.names,
         *(c for table in columns.TABLES for c in columns.TABLES[table]),
         *taskset.load_optimizers(shipped),
     ]:
@@ -92,7 +92,7 @@ def test_croissant_has_the_columns_and_sums(shipped):
     for file in croissant["distribution"][:-1]:
         assert hashlib.sha256((shipped / file["contentUrl"]).read_bytes()).hexdigest() == file["sha256"]
     fields = {record["@id"]: [field["name"] for field in record["field"]] for record in croissant["recordSet"]}
-    assert fields.pop("evaluations") == [*layout.STORED.names, "source", "family"]
+    assert fields.pop("evaluations") == [*columns.STORED.names, "source", "family"]
     assert fields == {name: list(pq.read_schema(shipped / f"{name}.parquet").names) for name in (*columns.TABLES, "optimizers")}
 
 

@@ -24,7 +24,7 @@ from taskset.normalization.release.add import add
 from taskset.normalization.release.check import check
 from taskset.normalization.store import columns, sums
 from taskset.normalization.sweep import baseline
-from taskset.normalization.sweep.runner import SweepOptions
+from taskset.normalization.sweep.options import SweepOptions
 from tests.normalization import made_up_sweeps as made
 from tests.normalization.release.shipping import LIST, ORIGIN, curve_file, sort
 

@@ -15,12 +15,12 @@ import pytest
 
 import taskset
 from taskset import catalogue
-from taskset.errors import StoreError
-from taskset.files import remove_temporaries, temporary_owner, whole_file, write_text
+from taskset.errors import StoreError, UnknownName
+from taskset.files import remove_temporaries, temporary_owner, whole_file, write_text, writing
 from taskset.normalization import store, tables
 from taskset.normalization.release import ship
 from taskset.normalization.release.check import check
-from taskset.normalization.store import files, layout, packing
+from taskset.normalization.store import columns, layout, packing
 from taskset.normalization.tables import write_tables
 from tests.normalization import made_up_sweeps as made
 
@@ -117,7 +117,7 @@ def test_seeds_of_tasks_are_integers(sweep):
 
 def test_seconds_are_kept_once_a_run(sweep):
     path = store.curve_path(sweep, "none", "losg_tasks_family", "TwoD_Bowl10")
-    assert pq.read_schema(path).remove_metadata().equals(layout.STORED)
+    assert pq.read_schema(path).remove_metadata().equals(columns.STORED)
     frame = taskset.load_curves(task="TwoD_Bowl10", root=sweep).sort_values(["optimizer", "seed", "step"])
     before = made.rows("TwoD_Bowl10", made.options()).to_pandas().sort_values(["optimizer", "seed", "step"])
     alive = ~before["optimizer"].eq("adam_lr_1.00").to_numpy()
@@ -144,10 +144,10 @@ def test_the_layout_of_before_is_read(sweep, tmp_path):
     frame = taskset.load_curves(root=tmp_path)
     assert set(frame["version"]) == {"0.1.0"} and list(frame) == list(taskset.load_curves(root=sweep))
     expected = table.to_pandas()
-    for column in (*layout.SCHEMA.names[2:], "seconds"):
+    for column in (*columns.SCHEMA.names[2:], "seconds"):
         np.testing.assert_array_equal(frame[column], expected[column])
     part = packing.read_part(path, 0)
-    assert part.schema.equals(layout.STORED) and part["version"].unique().to_pylist() == ["0.1.0"]
+    assert part.schema.equals(columns.STORED) and part["version"].unique().to_pylist() == ["0.1.0"]
     write_tables(tmp_path)
     assert check(tmp_path) == []
 
@@ -169,7 +169,7 @@ def test_optimizers_that_are_not_the_packages(tmp_path, monkeypatch):
 def test_a_planted_link_is_not_followed(tmp_path, monkeypatch):
     victim = tmp_path / "victim"
     victim.write_text("mine")
-    monkeypatch.setattr(files.secrets, "token_hex", lambda count: "0" * 2 * count)
+    monkeypatch.setattr(writing.secrets, "token_hex", lambda count: "0" * 2 * count)
     os.symlink(victim, tmp_path / f".a.txt.{os.getpid()}.{'0' * 16}.tmp")
     with pytest.raises(StoreError, match="can't write"):
         write_text("theirs", tmp_path / "a.txt")
@@ -178,9 +178,9 @@ def test_a_planted_link_is_not_followed(tmp_path, monkeypatch):
 
 def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
     order = []
-    monkeypatch.setattr(files.os, "fsync", lambda number: order.append("sync"))
+    monkeypatch.setattr(writing.os, "fsync", lambda number: order.append("sync"))
     replace = os.replace
-    monkeypatch.setattr(files.os, "replace", lambda *names: (order.append("rename"), replace(*names)))
+    monkeypatch.setattr(writing.os, "replace", lambda *names: (order.append("rename"), replace(*names)))
     store.write_table(pa.table({"x": [1]}), tmp_path / "a.parquet")
     assert order == ["sync", "rename"] and [path.name for path in tmp_path.iterdir()] == ["a.parquet"]
 
@@ -357,11 +357,12 @@ def test_what_the_system_refuses_is_not_called_damage(tmp_path):
     [
         ({"task": [made.TASKS[0]]}, "task .*: a normalizer is of one task"),
         ({"task": made.TASKS[0], "horizon": [20]}, r"horizon \[20\]: a normalizer is of one"),
-        ({"task": made.TASKS[0], "split": ["train"]}, "split .*: allowed are train"),
         ({"task": made.TASKS[0], "root": 5}, "root 5: allowed are the path of a directory"),
     ],
 )
 def test_a_normalizer_is_of_one_task(sweep, given, says):
+    with pytest.raises(UnknownName, match="split .*Allowed are train"):
+        taskset.normalizer(made.TASKS[0], split=["train"], root=sweep)
     with pytest.raises(StoreError, match=says):
         taskset.normalizer(**{"root": sweep, **given})
     assert taskset.normalizer(made.TASKS[0], horizon=np.int64(20), root=sweep).horizon == 20

@@ -23,7 +23,9 @@ from taskset.errors import ConfigError, StoreError
 from taskset.jobs import claims, engines, pool
 from taskset.normalization import store
 from taskset.normalization.sweep import baseline, planning, provenance, resume, runner
-from taskset.normalization.sweep.runner import SweepOptions, metadata, sweep_to_file
+from taskset.normalization.sweep.curves import earlier, metadata_of
+from taskset.normalization.sweep.options import SweepOptions
+from taskset.normalization.sweep.runner import sweep_to_file
 
 NAME, OTHER = "own_regression_seed1", "own_regression_seed2"
 OPTIONS = SweepOptions(("adam_lr_-3.00",), "synthetic", 4, (0,), 1, 2)
@@ -93,13 +95,13 @@ def test_more_seeds_and_optimizers_are_added_to_what_is_there(root):
 
 
 def test_curves_on_other_data_are_not_extended(root):
-    before = runner.earlier_curves(NAME, OPTIONS, root)
+    before = earlier(NAME, OPTIONS, root)
     more = dataclasses.replace(OPTIONS, seeds=(0, 1))
     other = dataclasses.replace(before, metadata={**before.metadata, "data_origin": '{"name": "an older version"}'})
     with pytest.raises(StoreError, match="curves on the data .*an older version.*, and the task now reads .*: delete it"):
-        runner.swept(NAME, more, other)
+        runner.completed(NAME, more, other)
     unknown = dataclasses.replace(before, metadata={k: v for k, v in before.metadata.items() if k != "data_origin"})
-    assert len(runner.swept(NAME, more, unknown).table) == 2 * len(before.table)  # older files don't say
+    assert len(runner.completed(NAME, more, unknown).table) == 2 * len(before.table)  # older files don't say
 
 
 def test_no_two_processes_settle_a_directory_at_once(root, monkeypatch):
@@ -124,18 +126,18 @@ def can_settle(root):
     return bool(entered)
 
 
-def metadata_of(path):
+def stored_metadata(path):
     return {k: v for k, v in store.read_metadata(path).items() if k != "rows"}
 
 
 def test_what_is_added_by_a_newer_version_leaves_the_older_ones_name(root):
     path = store.curve_path(root, "none", "own_regression", NAME)
     old = {"taskset_version": "0.1.0", "git_commit": "abc", "machine": "an older one, Linux", "created": "2026-01-01"}
-    store.write_table(store.read_table(path).replace_schema_metadata({**metadata_of(path), **old}), path)
-    plain = metadata(get_task(NAME), OPTIONS, "xla_loop", {})
+    store.write_table(store.read_table(path).replace_schema_metadata({**stored_metadata(path), **old}), path)
+    plain = metadata_of(get_task(NAME), OPTIONS, "xla_loop", {})
     for seeds in ((0, 1), (0, 1, 2)):
         sweep_to_file(NAME, dataclasses.replace(OPTIONS, seeds=seeds), root)
-        found = metadata_of(path)
+        found = stored_metadata(path)
         assert found["taskset_version"] == "0.1.0" and set(store.read_table(path)["version"].to_pylist()) == {"0.1.0"}
         assert found["git_commit"] == ", ".join(filter(None, ["abc", plain["git_commit"]]))
         assert found["machine"] == f"an older one, Linux, {plain['machine']}"
@@ -143,10 +145,10 @@ def test_what_is_added_by_a_newer_version_leaves_the_older_ones_name(root):
 
 
 def test_only_the_tasks_own_file_is_read_to_extend_it(root):
-    before = runner.earlier_curves(NAME, OPTIONS, root)
+    before = earlier(NAME, OPTIONS, root)
     path = store.curve_path(root, "none", "own_regression", NAME)
     path.with_name(f"{OTHER}.parquet").write_bytes(b"")
-    again = runner.earlier_curves(NAME, OPTIONS, root)
+    again = earlier(NAME, OPTIONS, root)
     assert again.table.equals(before.table) and again.table.schema.equals(store.SCHEMA)
     pd.testing.assert_frame_equal(
         again.table.to_pandas(),
@@ -168,11 +170,11 @@ def test_a_directory_is_extended_beside_a_sweep_that_is_still_running(root, curv
     more = dataclasses.replace(OPTIONS, seeds=(0, 1))
     first, second = (baseline.SweepWork(options, str(root)) for options in (OPTIONS, more))
     assert baseline.plan([NAME, OTHER], more, root).waiting == [NAME, OTHER]
-    result = runner.swept(OTHER, OPTIONS)
+    result = runner.completed(OTHER, OPTIONS)
     first.keep(OTHER, result)  # computed by the older command: kept, and extended like the others
     assert store.read_options(root) == more.as_json()
     assert baseline.plan([OTHER], more, root).waiting == [OTHER]
-    second.keep(OTHER, runner.swept(OTHER, more, runner.earlier_curves(OTHER, more, root)))
+    second.keep(OTHER, runner.completed(OTHER, more, earlier(OTHER, more, root)))
     with first.begin(OTHER) as given:
         assert given == engines.FINISHED  # with more than the older command asks for
     assert baseline.plan([OTHER], more, root).finished == [OTHER]
@@ -184,9 +186,9 @@ def test_a_directory_is_extended_before_the_older_sweep_has_curves(tmp_path):
     more = dataclasses.replace(OPTIONS, seeds=(0, 1))
     for options in (OPTIONS, more):
         baseline.plan([OTHER], options, tmp_path)
-    result = runner.swept(OTHER, OPTIONS)
+    result = runner.completed(OTHER, OPTIONS)
     baseline.SweepWork(OPTIONS, str(tmp_path)).keep(OTHER, result)
-    baseline.SweepWork(more, str(tmp_path)).keep(OTHER, runner.swept(OTHER, more, result))
+    baseline.SweepWork(more, str(tmp_path)).keep(OTHER, runner.completed(OTHER, more, result))
     assert store.read_options(tmp_path) == more.as_json()
 
 
@@ -359,7 +361,7 @@ def test_a_claim_ends_with_its_process(tmp_path):
 
 def test_a_task_that_another_process_has_is_done_later(root, monkeypatch):
     work, swept = baseline.SweepWork(OPTIONS, str(root)), []
-    monkeypatch.setattr(baseline, "swept", lambda name, *_: swept.append(name))
+    monkeypatch.setattr(baseline, "completed", lambda name, *_: swept.append(name))
     monkeypatch.setattr(baseline.SweepWork, "keep", lambda *_: None)
     with claims.claim(root, OTHER):
         assert engines.do(OTHER, work, (), report=None) == pool.LATER
@@ -385,7 +387,7 @@ def test_cost_by_hand_and_order(monkeypatch):
     options = SweepOptions(("x", "y"), "synthetic", 900, (0, 1, 2), 5, 30)
     assert planning.core_seconds("a", options) == pytest.approx(6 + 0.003 * 6 * (900 + 31 * 5 * 4 / 3))
     assert list(planning.cheapest_first(["c", "a", "b"], options)) == ["b", "a", "c"]
-    assert planning.described({"a": 3600.0, "b": 7200.0, "c": None}, 2) == (
+    assert planning.announcement({"a": 3600.0, "b": 7200.0, "c": None}, 2) == (
         "estimated: 3 core-hours, 1.5 h with 2 workers; and 1 tasks of unknown cost"
     )
 
@@ -416,7 +418,7 @@ def test_nothing_to_do_is_no_failure(tmp_path, run_here):
 
 def test_settings_that_change_numbers_are_stored(monkeypatch):
     monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_enable_fast_math=true")
-    told = metadata(get_task(NAME), OPTIONS, "xla_loop", {})
+    told = metadata_of(get_task(NAME), OPTIONS, "xla_loop", {})
     assert json.loads(told["settings"])["XLA_FLAGS"] == "--xla_cpu_enable_fast_math=true"
 
 

@@ -25,7 +25,8 @@ from taskset.execution.loop import train
 from taskset.normalization import store
 from taskset.normalization.normalizer import Normalizer, fit
 from taskset.normalization.sweep import baseline
-from taskset.normalization.sweep.runner import SweepOptions, sweep, sweep_to_file
+from taskset.normalization.sweep.options import SweepOptions
+from taskset.normalization.sweep.runner import run_all, sweep_to_file
 from taskset.normalization.tables import write_tables
 from taskset.optimizers import get_optimizer
 from taskset.tasks.base import Model, Task
@@ -42,7 +43,7 @@ def options(**changes):
 
 @pytest.fixture(scope="module")
 def table():
-    return sweep(get_task("own_regression_seed1"), [get_optimizer(o) for o in RATES], options())
+    return run_all(get_task("own_regression_seed1"), [get_optimizer(o) for o in RATES], options())
 
 
 @pytest.mark.smoke
@@ -74,7 +75,7 @@ def test_a_diverged_run_is_nan_to_its_end_and_the_others_go_on():
         x = tf.Variable(tf.ones([]), name="x")
         return tf.exp(x * x)  # Adam with rate 10 jumps to exp(81), beyond float32 in two steps
 
-    frame = sweep(
+    frame = run_all(
         Task("steep", "steep", {}, Model(loss), "tfds"), [get_optimizer(o) for o in RATES], options(seeds=(0,))
     ).to_pandas()
     bad = frame[frame["optimizer"] == "adam_lr_1.00"]
@@ -88,7 +89,7 @@ def test_a_task_that_starts_at_a_non_finite_loss_has_no_normalizer():
     def loss(batch, key):
         return tf.math.log(-tf.exp(tf.Variable(tf.ones([]), name="x")))
 
-    table = sweep(Task("broken", "broken", {}, Model(loss), "tfds"), [get_optimizer(RATES[0])], options(optimizers=RATES[:1]))
+    table = run_all(Task("broken", "broken", {}, Model(loss), "tfds"), [get_optimizer(RATES[0])], options(optimizers=RATES[:1]))
     frame = table.to_pandas().assign(source="none", family="broken")
     assert frame["diverged"].all()
     fitted = fit(frame)
@@ -223,7 +224,7 @@ def test_a_file_cut_short_is_named(swept, tmp_path):
 def test_options_are_checked():
     with pytest.raises(ConfigError, match="multiple of 50"):
         options(steps=120, evaluations=50)
-    with pytest.raises(ConfigError, match="batches is 0"):
+    with pytest.raises(ConfigError, match="batches 0: allowed"):
         options(batches=0)
     with pytest.raises(ConfigError, match="twice"):
         options(optimizers=("adam_lr_0.00", "adam_lr_0.00"))

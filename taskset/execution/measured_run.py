@@ -1,0 +1,61 @@
+"""One run with its losses before and after, and what its steps and its compilation took."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from taskset.execution.loop import Loop, calls
+from taskset.optimizers.base import Optimizer
+from taskset.tasks.base import Task
+
+
+@dataclass(frozen=True)
+class MeasuredRun:
+    """What a run gave and took.
+
+    before, after: {split: mean loss} at step 0 and at the end; seconds: CPU time of its steps, of all threads; compiled: seconds
+    before the first step, of compilation and the first evaluation.
+    """
+
+    before: dict[str, float]
+    after: dict[str, float]
+    seconds: float
+    compiled: float
+
+    @property
+    def diverged(self) -> bool:
+        """Whether a loss at the end is not finite."""
+        return not all(map(np.isfinite, self.after.values()))
+
+
+def measured_run(
+    task: Task,
+    optimizer: Optimizer,
+    steps: int,
+    seed: int = 0,
+    mode: str | None = None,
+    batches: int = 10,
+    report: Callable[[int, float], object] = lambda step, loss: None,
+) -> MeasuredRun:
+    """Train a task from its start for `steps` steps.
+
+    mode: one of `taskset.execution.modes.MODES`; None: by `execution_mode`. batches: of each split in an evaluation.
+    report: called after each call of the compiled loop as report(step, mean train loss of its steps).
+    Raises: ConfigError for a mode or a seed that is none.
+    """
+    interval = max(1, steps // 50)
+    loop = Loop(task, optimizer, interval, mode)
+    run, hparams = loop.start(seed), optimizer.hparams(steps)
+    start = time.perf_counter()
+    evaluate = loop.evaluation(seed, batches)
+    before = evaluate(run.params)
+    loop.compile(run, hparams)
+    compiled = time.perf_counter() - start
+    for count, raw in calls(loop, seed, steps, interval):
+        losses = loop.train(run, hparams, count, raw)
+        report(run.step, float(losses.mean()))
+    return MeasuredRun(before, evaluate(loop.evaluated(run, hparams)), run.seconds, compiled)
