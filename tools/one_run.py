@@ -154,12 +154,6 @@ def baselines_alone(suite, split, sweeps=()):
     return baselines(suite, tasks, HORIZONS, range(0, max(HORIZONS) + 1, INTERVAL), sweeps)
 
 
-def worst_quarter(values):
-    """The mean of the worst quarter of the tasks, rounded up."""
-    values = np.sort(values)
-    return float(values[-max(1, -(-len(values) // 4)) :].mean())
-
-
 def rows_of(curves, ours, suite, view, split):
     """{horizon: rows (title, trials, tasks, diverged, mean, median, IQM, worst quarter)} and the scores by task.
 
@@ -183,7 +177,7 @@ def rows_of(curves, ours, suite, view, split):
                 for counts in (diverged, runs)
             )
             stats = [float(statistic(values)) for statistic in statistics.STATISTICS.values()]
-            lines.append([rival.title, rival.trials, len(values), f"{lost} of {of}", *stats, worst_quarter(values)])
+            lines.append([rival.title, rival.trials, len(values), f"{lost} of {of}", *stats, statistics.worst_quarter(values)])
             chosen[horizon, rival.title] = {task: float(part.at[(split, task), name]) for task, name in rival.chosen.items()}
         found[horizon] = lines
     return found, pd.DataFrame(chosen)
@@ -208,7 +202,7 @@ def against_tuned(scores_by_task, ours, families):
         both = [scores_by_task.loc[rest, title].to_numpy() for title in (name, tuned)]
         pairs = [" / ".join(f"{statistics.STATISTICS[kind](values):.3f}" for values in both) for kind in ("mean", "IQM")]
         better = f"{int((difference < 0).sum())} of {len(difference)}"
-        yield [name, better, statistics.with_interval(difference), *pairs]
+        yield [name, better, statistics.estimate(difference).text(), *pairs]
 
 
 def text_of(curves, ours, suite, split, view):

@@ -220,7 +220,7 @@ def _statistics(rows, per_task, over):
             counts = [[over.at[(split, task), (kind, row.chosen[task])] for task in tasks] for kind in ("size", "sum")]
             line = [row.title, row.trials, split, len(tasks), *(int(sum(c)) for c in counts)]
             for statistic in statistics.STATISTICS.values():
-                line += [float(statistic(values)), *statistics.interval(values, statistic)]
+                line += statistics.estimate(values, statistic)
             table.append(line)
     named = [f"{name}{part}" for name in statistics.STATISTICS for part in ("", " low", " high")]
     return pd.DataFrame(table, columns=LEFT + named)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from taskset.scoring import statistics
+from taskset.scoring.statistics import Estimate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,24 +39,19 @@ class Row:
     speeds: Mapping[str, float] | None = None
     relative: float | None = None
 
-    def summary(self, split: str) -> dict[str, tuple[float, float, float]]:
-        """{statistic: (value, low, high)} over tasks."""
+    def summary(self, split: str) -> dict[str, Estimate]:
+        """{statistic: `Estimate` over tasks}."""
         values = np.array(list(self.values[split].values()))
-        return {name: _with_interval(values, statistic) for name, statistic in statistics.STATISTICS.items()}
+        return {name: statistics.estimate(values, statistic) for name, statistic in statistics.STATISTICS.items()}
 
     def won(self, split: str, other: Row) -> float:
         """The share of tasks whose loss is below the other row's; equal ones count half."""
         mine, theirs = self.values[split], other.values[split]
-        return float(np.mean([0.5 + 0.5 * np.sign(theirs[task] - mine[task]) for task in mine]))
+        return statistics.won(list(mine.values()), [theirs[task] for task in mine])
 
-    def speed_up(self) -> tuple[float, float, float] | None:
-        """(median over tasks, low, high) of `speeds`; None where there are none."""
-        return _with_interval(np.array(list(self.speeds.values())), statistics.median) if self.speeds else None
-
-
-def _with_interval(values: np.ndarray, statistic: statistics.Statistic) -> tuple[float, float, float]:
-    low, high = statistics.interval(values, statistic)
-    return float(statistic(values)), float(low), float(high)
+    def speed_up(self) -> Estimate | None:
+        """The median over tasks of `speeds`; None where there are none."""
+        return statistics.estimate(np.array(list(self.speeds.values())), statistics.median) if self.speeds else None
 
 
 def rows_of(

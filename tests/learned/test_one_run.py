@@ -81,10 +81,9 @@ def test_the_grid_has_36_settings_of_one_program():
     assert len({one.rule for one in found}) == len({tuple(one.hparams(10)) for one in found}) == 1
 
 
-def test_tasks_come_family_by_family_and_the_worst_quarter_is_rounded_up():
+def test_tasks_come_family_by_family():
     entries = [Entry(name, name[0], "valid", {}) for name in ("a1", "a2", "a3", "b1")]
     assert one_run.in_turn(entries) == ["a1", "b1", "a2", "a3"]
-    assert one_run.worst_quarter([5.0, 1.0, 2.0, 3.0, 4.0]) == 4.5
 
 
 def test_no_test_task_of_the_provisional_suite_is_anything_else():
