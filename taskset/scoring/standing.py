@@ -16,7 +16,7 @@ from taskset.errors import ConfigError, NoCurves
 from taskset.normalization import store
 from taskset.normalization.normalizer import mean_curves
 from taskset.scoring import alike, rivals, run_scores, speedup, statistics, suites
-from taskset.scoring.rows import Row, rows_of
+from taskset.scoring.rows import Row, rows_of_drawn, rows_of_list
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,14 +81,9 @@ def standing(
         theirs = rivals.of_adam(theirs)  # the others' schedules are longer
     steps = run_scores.common_steps([mine, theirs] if len(theirs) else [mine], horizon)
     adam = rivals.of_adam(theirs) if len(theirs) else theirs
-    rows = rows_of(
-        run_scores.scores(mine, scales, steps, of_curve),
-        candidate.name,
-        candidate.names,
-        candidate.drawn,
-        own=True,
-        speeds=_speeds(mine, adam, steps),
-    )
+    own, speeds = run_scores.scores(mine, scales, steps, of_curve), _speeds(mine, adam, steps)
+    rows_of = rows_of_drawn if candidate.drawn else rows_of_list
+    rows = rows_of(own, candidate.name, candidate.names, own=True, speeds=speeds)
     ms, relative = (cost.milliseconds, cost.relative) if cost else (_milliseconds(mine), None)
     rows = [replace(row, milliseconds=ms, relative=relative) for row in rows]
     tuned = None
@@ -181,7 +176,7 @@ def _milliseconds(frame: pd.DataFrame) -> float | None:
 def _rivals(
     frame: pd.DataFrame, tasks: Sequence[str], notes: list[str], speeds: pd.DataFrame | None
 ) -> tuple[list[Row], Row | None]:
-    """(the rows of the baselines, that of Adam tuned for each task); speeds: as of `rows_of`."""
+    """(the rows of the baselines, that of Adam tuned for each task); speeds: as of `rows_of_list`."""
     rows: list[Row] = []
     families: dict[str | None, list[str]] = {}
     for name in sorted(frame["optimizer"].unique()):
@@ -196,8 +191,8 @@ def _rivals(
         part = frame[frame["optimizer"].isin(adam)]
         each = part[part["split"] == "train"].groupby(["optimizer", "task"])["score"].mean()
         best = each.groupby("optimizer").mean().idxmin()  # every task counts once, however many seeds it has
-        rows += rows_of(part[part["optimizer"] == best], f"Adam, one: {best}", [best], False, speeds=speeds)
-        tuned = rows_of(part, "Adam, tuned per task", adam, True, speeds=speeds)[-1]
+        rows += rows_of_list(part[part["optimizer"] == best], f"Adam, one: {best}", [best], speeds=speeds)
+        tuned = rows_of_drawn(part, "Adam, tuned per task", adam, speeds=speeds)[-1]
         rows.append(tuned)
     for trials in rivals.LIST_TRIALS:
         names = rivals.opt_list_names(trials)
@@ -213,5 +208,5 @@ def _rivals(
                 notes.append(
                     f"the baselines have NAdamW's learned list on {len(there)} of these {len(tasks)} tasks: compare it by `won`"
                 )
-        rows.append(rows_of(part[part["task"].isin(there)], title, names, False, speeds=speeds)[-1])
+        rows.append(rows_of_list(part[part["task"].isin(there)], title, names, speeds=speeds)[-1])
     return rows, tuned

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from taskset.scoring import rivals, standing
-from taskset.scoring.rows import rows_of
+from taskset.scoring.rows import rows_of_drawn, rows_of_list
 
 SPLITS = ("train", "valid_outer", "test")
 
@@ -31,7 +31,7 @@ VALUES = {
 
 def test_train_losses_are_chosen_by_train_losses_and_test_losses_by_validation():
     speeds = pd.DataFrame({"a": [1.0, 4.0], "b": [2.0, 5.0], "c": [3.0, 6.0]}, index=["one", "two"])
-    first, whole = rows_of(frame(VALUES), "mine", ["a", "b", "c"], drawn=False, own=True, speeds=speeds)
+    first, whole = rows_of_list(frame(VALUES), "mine", ["a", "b", "c"], own=True, speeds=speeds)
     assert (first.trials, whole.trials, whole.title, whole.own) == (1, 3, "mine", True)
     assert first.values["train"] == pytest.approx({"one": 0.51, "two": 0.11})
     assert whole.values["train"] == pytest.approx({"one": 0.21, "two": 0.11})
@@ -44,7 +44,7 @@ def test_train_losses_are_chosen_by_train_losses_and_test_losses_by_validation()
 
 
 def test_drawn_trials_are_the_mean_over_all_choices_and_count_all_that_was_run():
-    first, whole = rows_of(frame(VALUES), "mine", ["a", "b", "c"], drawn=True)
+    first, whole = rows_of_drawn(frame(VALUES), "mine", ["a", "b", "c"])
     assert first.values["train"]["one"] == pytest.approx(np.mean([0.51, 0.21, 0.91]))
     assert first.values["test"]["one"] == pytest.approx(np.mean([0.11, 0.81, 0.41]))
     assert whole.values["test"]["one"] == pytest.approx(0.41) and (first.runs, first.diverged) == (12, 2)
@@ -52,7 +52,7 @@ def test_drawn_trials_are_the_mean_over_all_choices_and_count_all_that_was_run()
 
 def test_a_task_without_test_scores_is_left_out_of_that_split_alone():
     scores = frame(VALUES)
-    (row,) = rows_of(scores[(scores["split"] != "test") | (scores["task"] == "two")], "mine", ["a"], drawn=False)
+    (row,) = rows_of_list(scores[(scores["split"] != "test") | (scores["task"] == "two")], "mine", ["a"])
     assert [*row.values["test"]] == ["two"] and [*row.values["train"]] == ["one", "two"]
 
 
