@@ -131,10 +131,10 @@ def compare(
         store.load_curves(task=tasks, source=[source, "none"], horizon=[longer], root=baselines, version=version)
     )
     cut_short: list[str] = []
-    if longer != horizon:  # a schedule depends on the horizon: only those without one can be cut short
-        families = rivals.families(theirs["optimizer"])
-        usable = families.isin([rivals.ADAM, "adagrad_lr"])
-        cut_short, theirs = sorted({str(family) for family in families[~usable]}), theirs[usable]
+    if longer != horizon:
+        usable = rivals.without_schedule(theirs)
+        cut_short = sorted({str(family) for family in rivals.families(theirs.drop(usable.index)["optimizer"])})
+        theirs = usable
     notes = _notes(theirs, tasks, scales, horizon, longer)
     counts = alike.batches_of_baselines(baselines, tasks, [source, "none"], longer)
     notes += alike.batches_notes({name: options["batches"] for name, options in evaluations.items()}, counts)

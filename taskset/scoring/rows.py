@@ -26,7 +26,8 @@ class Row:
 
     values: {split: {task: normalized loss, mean over seeds}}; diverged, runs: counts of all that was run; milliseconds: of a
     step, None where it isn't known; own: whether it is the candidate's; speeds: {task: speed-up against tuned Adam
-    (`taskset.scoring.speedup.relative_speed`)}, empty where there is no Adam; relative: a step's cost, that of Adam's being 1.
+    (`taskset.scoring.speedup.relative_speed`)}, empty where there is no Adam; relative: a step's cost, that of Adam's being 1;
+    key: of a row of the baselines, that of its `taskset.scoring.rivals.Rule`.
     """
 
     title: str
@@ -38,6 +39,7 @@ class Row:
     own: bool = False
     speeds: Mapping[str, float] | None = None
     relative: float | None = None
+    key: str = ""
 
     def summary(self, split: str) -> dict[str, Estimate]:
         """{statistic: `Estimate` over tasks}."""

@@ -78,7 +78,7 @@ def standing(
         notes.append(f"{candidate.name} was trained on {seen} of these {len(tasks)} tasks: --split test leaves them out")
     if horizon < suite.horizon:
         notes.append(f"losses are normalized by baselines of {suite.horizon} steps, of which the first {horizon} are compared")
-        theirs = rivals.of_adam(theirs)  # the others' schedules are longer
+        theirs = rivals.without_schedule(theirs)
     steps = run_scores.common_steps([mine, theirs] if len(theirs) else [mine], horizon)
     adam = rivals.of_adam(theirs) if len(theirs) else theirs
     own, speeds = run_scores.scores(mine, scales, steps, of_curve), _speeds(mine, adam, steps)
@@ -89,8 +89,9 @@ def standing(
     tuned = None
     if len(theirs):
         others = run_scores.scores(theirs, scales, steps, of_curve)
-        more, tuned = _rivals(others, tasks, notes, _speeds(theirs, adam, steps))
+        more, tuned, said = _rivals(others, tasks, _speeds(theirs, adam, steps))
         rows += more
+        notes += said
     notes += statistics.narrow(len(each) for row in rows for each in row.values.values())
     return Standing(f"{suite.name}:{suite.version}", horizon, view, list(tasks), rows, tuned, notes, scales)
 
@@ -104,8 +105,8 @@ def of_baselines(suite: Suite, view: str = "end", baselines: str | Path | None =
     scales = suite.scales
     theirs = _baselines(tasks, [suite.source, "none"], suite.horizon, baselines)
     steps = run_scores.common_steps([theirs], suite.horizon)
-    notes = alike.fewer_seeds(theirs)
-    rows, tuned = _rivals(run_scores.scores(theirs, scales, steps, run_scores.view(view)), tasks, notes, None)
+    rows, tuned, notes = _rivals(run_scores.scores(theirs, scales, steps, run_scores.view(view)), tasks, None)
+    notes = [*alike.fewer_seeds(theirs), *notes]
     return Standing(f"{suite.name}:{suite.version}", suite.horizon, view, tasks, rows, tuned, notes, scales)
 
 
@@ -173,40 +174,37 @@ def _milliseconds(frame: pd.DataFrame) -> float | None:
     return float(each.median())
 
 
-def _rivals(
-    frame: pd.DataFrame, tasks: Sequence[str], notes: list[str], speeds: pd.DataFrame | None
-) -> tuple[list[Row], Row | None]:
-    """(the rows of the baselines, that of Adam tuned for each task); speeds: as of `rows_of_list`."""
-    rows: list[Row] = []
-    families: dict[str | None, list[str]] = {}
-    for name in sorted(frame["optimizer"].unique()):
-        families.setdefault(rivals.family_of(name), []).append(name)
-    whole = {
-        family: [n for n in names if set(frame.loc[frame["optimizer"] == n, "task"]) >= set(tasks)]
-        for family, names in families.items()
-    }
-    adam = whole.get(rivals.ADAM, [])
-    tuned = None
-    if adam:
-        part = frame[frame["optimizer"].isin(adam)]
-        each = part[part["split"] == "train"].groupby(["optimizer", "task"])["score"].mean()
-        best = each.groupby("optimizer").mean().idxmin()  # every task counts once, however many seeds it has
-        rows += rows_of_list(part[part["optimizer"] == best], f"Adam, one: {best}", [best], speeds=speeds)
-        tuned = rows_of_drawn(part, "Adam, tuned per task", adam, speeds=speeds)[-1]
-        rows.append(tuned)
-    for trials in rivals.LIST_TRIALS:
-        names = rivals.opt_list_names(trials)
-        part = frame[frame["optimizer"].isin(names)]
-        each = part.groupby("task")["optimizer"].nunique()
-        there = [task for task in tasks if each.get(task, 0) == len(names)]
-        if not there:
-            continue
-        title = "learned list"
-        if len(there) < len(tasks):
-            title += f" ({len(there)} tasks)"
-            if trials == rivals.LIST_TRIALS[0]:
-                notes.append(
-                    f"the baselines have NAdamW's learned list on {len(there)} of these {len(tasks)} tasks: compare it by `won`"
-                )
-        rows.append(rows_of_list(part[part["task"].isin(there)], title, names, speeds=speeds)[-1])
-    return rows, tuned
+def _rivals(frame: pd.DataFrame, tasks: Sequence[str], speeds: pd.DataFrame | None) -> tuple[list[Row], Row | None, list[str]]:
+    """(the rows of the baselines, that of Adam tuned for each task, notes); speeds: as of `rows_of_list`."""
+    adam, listed = _of_adam(rivals.of_adam(frame), tasks, speeds), _of_list(frame, tasks, speeds)
+    notes = []
+    if listed and (count := len(listed[0].values["train"])) < len(tasks):
+        notes.append(f"the baselines have NAdamW's learned list on {count} of these {len(tasks)} tasks: compare it by `won`")
+    return [*adam, *listed], adam[-1] if adam else None, notes
+
+
+def _of_adam(frame: pd.DataFrame, tasks: Sequence[str], speeds: pd.DataFrame | None) -> list[Row]:
+    """Adam's best single rate, and Adam tuned for each task: of the rates that all tasks have; nothing where there is none."""
+    counts = frame.groupby("optimizer")["task"].nunique()
+    rates = sorted(counts.index[counts == len(tasks)])
+    if not rates:
+        return []
+    means = frame.groupby(["split", "task", "optimizer"])["score"].mean().unstack()  # a task counts once, whatever its seeds
+    best = rivals.best_for_all(means, rates)[tasks[0]]
+    (one,) = rows_of_list(frame[frame["optimizer"] == best], f"Adam, one: {best}", [best], speeds=speeds)
+    tuned = rows_of_drawn(frame[frame["optimizer"].isin(rates)], "Adam, tuned per task", rates, speeds=speeds)[-1]
+    return [replace(one, key=rivals.ADAM_ONE), replace(tuned, key=rivals.ADAM_TUNED)]
+
+
+def _of_list(frame: pd.DataFrame, tasks: Sequence[str], speeds: pd.DataFrame | None) -> list[Row]:
+    """The learned list, each of its lengths on the tasks that have all of it."""
+    rows = []
+    for rule in rivals.rules_of_list(sorted(frame["optimizer"].unique())):
+        part = frame[frame["optimizer"].isin(rule.members)]
+        counts = part.groupby("task")["optimizer"].nunique()
+        there = [task for task in tasks if counts.get(task, 0) == len(rule.members)]
+        if there:
+            title = "learned list" + (f" ({len(there)} tasks)" if len(there) < len(tasks) else "")
+            row = rows_of_list(part[part["task"].isin(there)], title, rule.members, speeds=speeds)[-1]
+            rows.append(replace(row, key=rule.key))
+    return rows

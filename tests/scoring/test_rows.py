@@ -62,14 +62,14 @@ def test_one_rate_for_all_is_the_best_over_tasks_however_many_seeds_they_have():
     one = frame({"one": {slow: (0.1, 0.1, 0.1), fast: (0.9, 0.9, 0.9)}}, seeds=[0])
     two = frame({"two": {slow: (0.6, 0.6, 0.6), fast: (0.3, 0.3, 0.3)}}, seeds=[0] * 5)
     listed = frame({"one": dict.fromkeys(rivals.opt_list_names(1), (0.05, 0.2, 0.3))}, seeds=[0])
-    notes = []
-    rows, tuned = standing._rivals(pd.concat([one, two, listed]), ["one", "two"], notes, None)
+    rows, tuned, notes = standing._rivals(pd.concat([one, two, listed]), ["one", "two"], None)
     titles = [row.title for row in rows]
+    assert [row.key for row in rows] == [rivals.ADAM_ONE, rivals.ADAM_TUNED, f"{rivals.LIST}:1"]
     assert titles == [f"Adam, one: {slow}", "Adam, tuned per task", "learned list (1 tasks)"] and tuned is rows[1]
     assert rows[0].values["train"] == pytest.approx({"one": 0.1, "two": 0.6}) and rows[0].trials == 1
     assert tuned.values["train"] == pytest.approx({"one": 0.1, "two": 0.3}) and tuned.trials == 2
     assert rows[2].values["test"] == pytest.approx({"one": 0.3})
     assert notes == ["the baselines have NAdamW's learned list on 1 of these 2 tasks: compare it by `won`"]
     partly = pd.concat([one, two, frame({"one": {"adam_lr_-1.00": (0.0, 0.0, 0.0)}})])  # a rate that one task alone has
-    rows, tuned = standing._rivals(partly, ["one", "two"], [], None)
+    rows, tuned, _ = standing._rivals(partly, ["one", "two"], None)
     assert tuned.trials == 2 and tuned.values["train"]["one"] == pytest.approx(0.1)
