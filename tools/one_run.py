@@ -121,7 +121,7 @@ def baselines(suite, tasks, horizons, steps, sweeps=()):
     from taskset.scoring import rivals
 
     wanted = sorted({suite.horizon, *horizons})
-    chosen = {"task": list(tasks), "source": [suite.source, "none"], "horizon": wanted}
+    chosen = {"task": list(tasks), "source": store.sources_of(suite.source), "horizon": wanted}
     roots = [{}, *({"root": sweep} for sweep in sweeps)]
     whole = pd.concat([store.with_text_names(store.load_curves(**chosen, **root)) for root in roots], ignore_index=True)
     kind, parts = rivals.families(whole["optimizer"]), []

@@ -7,25 +7,24 @@ of k. Those of a list are tried in order.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from taskset.errors import ConfigError, NoCurves
 from taskset.normalization import store
 from taskset.normalization.normalizer import mean_curves
 from taskset.scoring import alike, rivals, run_scores, speedup, statistics, suites
 from taskset.scoring.rows import Row, rows_of_drawn, rows_of_list
+from taskset.scoring.run_scores import Scales
+from taskset.scoring.suites.suite import ALL, Suite
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from taskset.scoring.candidates import Candidate
     from taskset.scoring.step_cost import StepCost
-    from taskset.scoring.suites.suite import Suite
-
-Scales: TypeAlias = Mapping[tuple[str, str], tuple[float, float]]  # {(task, split): (initial, best)}
 
 
 @dataclass(frozen=True)
@@ -60,40 +59,62 @@ def standing(
     Raises: ConfigError where nothing can be compared.
     """
     of_curve = run_scores.view(view)
-    scales = {key: scale for key, scale in suite.scales.items() if key[0] in tasks}
-    sources = [suite.source, "none"]
-    if not all((task, "test") in scales for task in tasks):
-        scales |= _test_scales(tasks, sources, suite.horizon, baselines)
-    tested = sum((task, "test") in scales for task in tasks)
+    scales = _scales(suite, tasks, baselines)
     mine = store.with_text_names(store.load_curves(task=tasks, root=root))
-    theirs = _baselines(tasks, sources, suite.horizon, baselines)
-    (mine, theirs), notes = alike.of_common_seeds([mine, theirs])
-    notes += alike.fewer_seeds(theirs)
-    counts = alike.batches_of_baselines(baselines, tasks, sources, suite.horizon)
-    notes += alike.batches_notes({candidate.name: store.read_options(root)["batches"]}, counts)
-    if tested < len(tasks):
-        notes.append(f"test loss of {tested} of {len(tasks)} tasks: the others have no test normalizer")
-    seen = len(set(tasks) & set(candidate.trained_on))
-    if seen:
-        notes.append(f"{candidate.name} was trained on {seen} of these {len(tasks)} tasks: --split test leaves them out")
+    theirs = _baselines(suite, tasks, baselines)
+    (mine, theirs), seeds = alike.of_common_seeds([mine, theirs])
+    fewer_seeds = alike.fewer_seeds(theirs)
     if horizon < suite.horizon:
-        notes.append(f"losses are normalized by baselines of {suite.horizon} steps, of which the first {horizon} are compared")
         theirs = rivals.without_schedule(theirs)
     steps = run_scores.common_steps([mine, theirs] if len(theirs) else [mine], horizon)
     adam = rivals.of_adam(theirs) if len(theirs) else theirs
-    own, speeds = run_scores.scores(mine, scales, steps, of_curve), _speeds(mine, adam, steps)
     rows_of = rows_of_drawn if candidate.drawn else rows_of_list
+    own, speeds = run_scores.scores(mine, scales, steps, of_curve), _speeds(mine, adam, steps)
     rows = rows_of(own, candidate.name, candidate.names, own=True, speeds=speeds)
     ms, relative = (cost.milliseconds, cost.relative) if cost else (_milliseconds(mine), None)
     rows = [replace(row, milliseconds=ms, relative=relative) for row in rows]
-    tuned = None
+    others, tuned, listed = list[Row](), None, list[str]()
     if len(theirs):
-        others = run_scores.scores(theirs, scales, steps, of_curve)
-        more, tuned, said = _rivals(others, tasks, _speeds(theirs, adam, steps))
-        rows += more
-        notes += said
-    notes += statistics.narrow(len(each) for row in rows for each in row.values.values())
-    return Standing(f"{suite.name}:{suite.version}", horizon, view, list(tasks), rows, tuned, notes, scales)
+        scores = run_scores.scores(theirs, scales, steps, of_curve)
+        others, tuned, listed = _rivals(scores, tasks, _speeds(theirs, adam, steps))
+    rows += others
+    notes = [
+        *seeds,
+        *fewer_seeds,
+        *_batches(candidate, suite, tasks, root, baselines),
+        *_untested(tasks, scales),
+        *_trained_on(candidate, tasks),
+        *_shorter(horizon, suite.horizon),
+        *listed,
+        *statistics.narrow(len(each) for row in rows for each in row.values.values()),
+    ]
+    return Standing(suite.label, horizon, view, list(tasks), rows, tuned, notes, scales)
+
+
+def _batches(
+    candidate: Candidate, suite: Suite, tasks: Sequence[str], root: str | Path, baselines: str | Path | None
+) -> list[str]:
+    counts = alike.batches_of_baselines(baselines, tasks, store.sources_of(suite.source), suite.horizon)
+    return alike.batches_notes({candidate.name: store.read_options(root)["batches"]}, counts)
+
+
+def _untested(tasks: Sequence[str], scales: Scales) -> list[str]:
+    tested = sum((task, "test") in scales for task in tasks)
+    if tested == len(tasks):
+        return []
+    return [f"test loss of {tested} of {len(tasks)} tasks: the others have no test normalizer"]
+
+
+def _trained_on(candidate: Candidate, tasks: Sequence[str]) -> list[str]:
+    if not (seen := len(set(tasks) & set(candidate.trained_on))):
+        return []
+    return [f"{candidate.name} was trained on {seen} of these {len(tasks)} tasks: --split test leaves them out"]
+
+
+def _shorter(horizon: int, longest: int) -> list[str]:
+    if horizon == longest:
+        return []
+    return [f"losses are normalized by baselines of {longest} steps, of which the first {horizon} are compared"]
 
 
 def of_baselines(suite: Suite, view: str = "end", baselines: str | Path | None = None) -> Standing:
@@ -101,18 +122,17 @@ def of_baselines(suite: Suite, view: str = "end", baselines: str | Path | None =
 
     Raises: ConfigError where a task has no baselines.
     """
-    tasks = [entry.task for entry in suite.tasks]
-    scales = suite.scales
-    theirs = _baselines(tasks, [suite.source, "none"], suite.horizon, baselines)
+    tasks, scales = suite.names_of(ALL), suite.scales
+    theirs = _baselines(suite, tasks, baselines)
     steps = run_scores.common_steps([theirs], suite.horizon)
-    rows, tuned, notes = _rivals(run_scores.scores(theirs, scales, steps, run_scores.view(view)), tasks, None)
-    notes = [*alike.fewer_seeds(theirs), *notes]
-    return Standing(f"{suite.name}:{suite.version}", suite.horizon, view, tasks, rows, tuned, notes, scales)
+    rows, tuned, listed = _rivals(run_scores.scores(theirs, scales, steps, run_scores.view(view)), tasks, None)
+    notes = [*alike.fewer_seeds(theirs), *listed]
+    return Standing(suite.label, suite.horizon, view, tasks, rows, tuned, notes, scales)
 
 
 def check_horizon(suite: Suite, tasks: Sequence[str], horizon: int, baselines: str | Path | None = None) -> None:
     """Raise `ConfigError` where `standing` couldn't compare runs of so many steps with the baselines, before there are any."""
-    theirs = _baselines(tasks, [suite.source, "none"], suite.horizon, baselines, columns=["task", "step"])
+    theirs = _baselines(suite, tasks, baselines, columns=["task", "step"])
     each = [set(steps) for _, steps in theirs.groupby("task", observed=True)["step"]]
     allowed = sorted(set.intersection(*each) - {0})
     if horizon not in allowed:
@@ -140,16 +160,24 @@ def _speeds(frame: pd.DataFrame, adam: pd.DataFrame, steps: Sequence[int]) -> pd
     return pd.Series(found).unstack()
 
 
-def _test_scales(tasks: Sequence[str], sources: Sequence[str], horizon: int, root: str | Path | None) -> Scales:
-    """{(task, "test"): (initial, best)} of the baselines: suites of rules have scales of train and validation losses only."""
-    frame, _ = store.normalizers_of(root)
-    frame = frame[frame["task"].isin(tasks) & frame["source"].isin(sources) & (frame["horizon"] == horizon)]
+def _scales(suite: Suite, tasks: Sequence[str], baselines: str | Path | None) -> Scales:
+    """Those of the tasks; of test losses the baselines', where the suite lacks some."""
+    scales = {key: scale for key, scale in suite.scales.items() if key[0] in tasks}
+    whole = all((task, "test") in scales for task in tasks)
+    return scales if whole else {**scales, **_test_scales(suite, tasks, baselines)}
+
+
+def _test_scales(suite: Suite, tasks: Sequence[str], baselines: str | Path | None) -> Scales:
+    """Those of test losses that the baselines have: suites of rules have scales of train and validation losses only."""
+    frame, _ = store.normalizers_of(baselines)
+    sources = store.sources_of(suite.source)
+    frame = frame[frame["task"].isin(tasks) & frame["source"].isin(sources) & (frame["horizon"] == suite.horizon)]
     return suites.measured(frame[frame["split"] == "test"])
 
 
-def _baselines(
-    tasks: Sequence[str], sources: Sequence[str], horizon: int, root: str | Path | None, columns: Sequence[str] | None = None
-) -> pd.DataFrame:
+def _baselines(suite: Suite, tasks: Sequence[str], root: str | Path | None, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Their curves on the tasks over the suite's horizon. Raises `ConfigError` where a task has none."""
+    sources, horizon = store.sources_of(suite.source), suite.horizon
     try:
         found = store.load_curves(task=list(tasks), source=sources, horizon=[horizon], root=root, columns=columns)
         frame = store.with_text_names(found)

@@ -19,12 +19,15 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from taskset import catalogue, changes
 from taskset.datasets.base import SOURCES
 from taskset.errors import ConfigError, StoreError, UnknownName, cut, shown, unknown
 from taskset.version import __version__
+
+if TYPE_CHECKING:
+    from taskset.scoring.run_scores import Scales
 
 SplitScales = dict[str, tuple[float, float]]  # {split of data: (initial, best)}
 
@@ -81,7 +84,12 @@ class Suite:
     taskset_version: str = __version__
 
     @property
-    def scales(self) -> dict[tuple[str, str], tuple[float, float]]:
+    def label(self) -> str:
+        """NAME:VERSION."""
+        return f"{self.name}:{self.version}"
+
+    @property
+    def scales(self) -> Scales:
         """{(task, split): (initial, best)} that losses are normalized by."""
         return {(entry.task, split): scale for entry in self.tasks for split, scale in entry.scales.items()}
 
@@ -104,8 +112,11 @@ class Suite:
         return [entry.task for entry in self.tasks if not entry.scales]
 
     def entry(self, task: str) -> Entry:
-        """The entry of a task."""
-        return next(entry for entry in self.tasks if entry.task == task)
+        """The entry of a task. Raises `UnknownName`."""
+        for entry in self.tasks:
+            if entry.task == task:
+                return entry
+        raise unknown("task", task, [entry.task for entry in self.tasks], f"Allowed are those of the suite {self.label}.")
 
     def as_json(self) -> dict[str, Any]:
         """The suite as JSON values."""
