@@ -25,13 +25,14 @@ from taskset.scoring import (
 from taskset.scoring.standing import Standing
 from taskset.scoring.suites import by_name
 from taskset.scoring.suites.baseline_protocol import BATCHES, EVALUATIONS, SEEDS, equal_intervals
-from taskset.scoring.suites.suite import ALL
+from taskset.scoring.suites.suite import ALL, Suite
 
 
 def score(
     optimizer: object,
     suite: str,
     out: str | Path,
+    *,
     hyperparameters: candidates.Given | None = None,
     trials: int | None = None,
     name: str | None = None,
@@ -67,15 +68,8 @@ def score(
     Raises: ConfigError and UnknownName for what is not allowed, StoreError where `out` holds other results, TasksetError where
     tasks failed.
     """
-    run_scores.view(view)  # a misspelt one is reported before hours of runs
-    found = by_name.find(suite)
-    suites.require_measured(found)
-    horizon = found.horizon if horizon is None else horizon
-    if not (type(horizon) is int and 1 <= horizon <= found.horizon):
-        raise ConfigError(f"horizon {horizon!r}: allowed is an integer from 1 to {found.horizon}, the suite's")
-    if workers is not None and not (type(workers) is int and workers >= 1):
-        raise ConfigError(f"workers {workers!r}: allowed is an integer of at least 1; None: 1 on this machine")
-    tasks = found.names_of(split)
+    found = _checked(suite, horizon, view, workers)
+    horizon, tasks = horizon or found.horizon, found.names_of(split)
     candidate = candidates.candidate(optimizer, hyperparameters, trials, name)
     options = options_of(candidate, found.source, horizon, seeds, batches, found.horizon)
     standing.check_horizon(found, tasks, horizon, baselines)
@@ -87,11 +81,28 @@ def score(
     result = standing.standing(candidate, found, tasks, horizon, out, view, baselines, cost)
     if horizon == found.horizon and seeds == SEEDS and baselines is None:
         result = replace(result, rows=[*result.rows, *shipped_rivals.rows(found, tasks, view)])
-    score_file.write(result, candidate, seeds, Path(out) / "scores.json")
-    write_text(standing_table.markdown(result), Path(out) / "scores.md")
-    write_text(standing_table.latex(result), Path(out) / "scores.tex")
-    profile.draw(result, out)
+    _write(result, candidate, seeds, Path(out))
     return result
+
+
+def _checked(suite: str, horizon: int | None, view: str, workers: int | None) -> Suite:
+    """The suite that `score` is asked for; raises where that or another argument is not allowed, before hours of runs."""
+    run_scores.view(view)
+    found = by_name.find(suite)
+    suites.require_measured(found)
+    if horizon is not None and not (type(horizon) is int and 1 <= horizon <= found.horizon):
+        raise ConfigError(f"horizon {horizon!r}: allowed is an integer from 1 to {found.horizon}, the suite's")
+    if workers is not None and not (type(workers) is int and workers >= 1):
+        raise ConfigError(f"workers {workers!r}: allowed is an integer of at least 1; None: 1 on this machine")
+    return found
+
+
+def _write(result: Standing, candidate: candidates.Candidate, seeds: int, out: Path) -> None:
+    """The files of a score but its curves."""
+    score_file.write(result, candidate, seeds, out / "scores.json")
+    write_text(standing_table.markdown(result), out / "scores.md")
+    write_text(standing_table.latex(result), out / "scores.tex")
+    profile.draw(result, out)
 
 
 def options_of(

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 SplitScales = dict[str, tuple[float, float]]  # {split of data: (initial, best)}
 
-SPLITS = ("train", "valid", "test")
+TASK_SPLITS = ("train", "valid", "test")
 ALL = "all"  # what stands for every split
 SCALES = ("train", "valid_outer")  # the splits of data that objectives are measured on
 LONGEST = 200  # letters of a task's name
@@ -95,8 +95,8 @@ class Suite:
 
     def names_of(self, split: str) -> list[str]:
         """The names of the tasks of a split, or of ALL. Raises `UnknownName`; `ConfigError` where it has none."""
-        if split not in (*SPLITS, ALL):
-            raise unknown("split", split, [*SPLITS, ALL], f"Allowed are {', '.join(SPLITS)} and {ALL}.")
+        if split not in (*TASK_SPLITS, ALL):
+            raise unknown("split", split, [*TASK_SPLITS, ALL], f"Allowed are {', '.join(TASK_SPLITS)} and {ALL}.")
         names = [entry.task for entry in self.tasks if split in (entry.split, ALL)]
         if not names:
             raise ConfigError(f"suite {self.name!r} has no task in its split {split}: choose another split")
@@ -184,7 +184,7 @@ def _check_entry(entry: Entry, where: object) -> None:
     if (
         set(entry.scales) not in (set(SCALES), {*SCALES, "test"}, set())
         or not all(len(scale) == 2 and -math.inf < scale[1] < scale[0] < math.inf for scale in scales)
-        or entry.split not in SPLITS
+        or entry.split not in TASK_SPLITS
     ):
         raise StoreError(f"{where}: task {entry.task!r} needs scales for {' and '.join(SCALES)}, best below initial, and a split")
     family = catalogue.family_of(entry.task)
