@@ -1,8 +1,10 @@
 """tools/real_and_synthetic.py: the tasks with both kinds of data, and the table beside one another."""
 
 from taskset.catalogue import get_task
+from taskset.scoring import rivals
 from taskset.scoring.suites.suite import split_of
 from tools import real_and_synthetic
+from tools.one_run import Line
 
 
 def test_tasks_with_baselines_on_both_kinds_of_data():
@@ -16,11 +18,17 @@ def test_tasks_with_baselines_on_both_kinds_of_data():
 
 
 def test_rows_are_of_both_sources_and_of_optimizers_that_both_have():
-    def row(title, first):
-        return [title, 17, 3, "0 of 3", *(first + i for i in range(4))]
+    def lines(**firsts):
+        numbers = {
+            key: dict(zip(("mean", "median", "IQM", "worst quarter"), range(first, first + 4))) for key, first in firsts.items()
+        }
+        return {200: {key: Line(rival(key), 3, "0 of 3", each) for key, each in numbers.items()}}
 
-    real = {200: [row("Adam, one rate: adam_lr_-2.00", 1.0), row("own", 10.0), row("list", 5.0)]}
-    synthetic = {200: [row("Adam, one rate: adam_lr_-1.50", 2.0), row("own", 20.0)]}
+    def rival(key):
+        choose, title = (rivals.best_for_all, "Adam, one rate") if key == "one" else (rivals.only, key)
+        return rivals.Rival(rivals.Rule(key, title, 17, (key,), choose), {"task": f"chosen by {key}"})
+
+    real, synthetic = lines(one=1, own=10, list=5), lines(one=2, own=20)
     assert list(real_and_synthetic.rows({"tfds": real, "synthetic": synthetic})) == [
         ["200", "Adam, one rate", 17, 3, "1.000", "3.000", "4.000", "2.000", "4.000", "5.000"],
         ["200", "own", 17, 3, "10.000", "12.000", "13.000", "20.000", "22.000", "23.000"],

@@ -73,8 +73,7 @@ def collect(means, runs):
 
 def share_with_interval(values):
     """ "mean [low, high]" of shares over tasks, in per cent; values: [N], each from 0 to 1."""
-    low, high = statistics.share_interval(values)
-    return f"{np.mean(values):.1%} [{low:.1%}, {high:.1%}]"
+    return statistics.Estimate(np.mean(values), *statistics.share_interval(values)).text(".1%")
 
 
 def quartiles(values, form=".2f"):
@@ -110,7 +109,7 @@ def by_family(scores):
                 quartiles(rates[some.best], "g"),
                 share_with_interval(some.diverged),
                 power(rate),
-                statistics.with_interval(some.end[:, rate]),
+                statistics.estimate(some.end[:, rate]).text(),
                 quartiles(some.end[:, rate]),
                 quartiles(some.mean[:, rate]),
             ]
@@ -138,7 +137,7 @@ def best_rates(scores):
             [
                 power(rate),
                 share_with_interval(scores.best == rate),
-                statistics.with_interval(end),
+                statistics.estimate(end).text(),
                 f"{np.median(end):.3f}",
                 share_with_interval(end - tuned <= CLOSE),
             ]
@@ -182,9 +181,9 @@ def lists(scores):
         rows.append(
             [
                 f"{size}",
-                statistics.with_interval(made),
+                statistics.estimate(made).text(),
                 f"{np.median(made):.3f}",
-                statistics.with_interval(drawn),
+                statistics.estimate(drawn).text(),
                 f"{np.median(drawn):.3f}",
             ]
         )
@@ -244,4 +243,4 @@ tasks and judged on the other half. With 17 trials both are tuning.
 
 def _lists_and_one(scores):
     """`lists`, and what one rate per family would do."""
-    return f"{lists(scores)} One rate for each family, chosen in the same way: {statistics.with_interval(per_family(scores))}."
+    return f"{lists(scores)} One rate for each family, chosen in the same way: {statistics.estimate(per_family(scores)).text()}."

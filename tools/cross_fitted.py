@@ -61,7 +61,7 @@ def row(suite, horizon, scores):
     same, other = same_runs(scores), other_runs(scores)
     iqm = [f"{statistics.interquartile_mean(values):.3f}" for values in (same, other)]
     means = [f"{values.mean():.3f}" for values in (same, other)]
-    difference = statistics.with_interval(other - same, form="+.3f")
+    difference = statistics.estimate(other - same).text("+.3f")
     return [suite, f"{horizon:,}", len(scores), scores.shape[2], *means, difference, *iqm]
 
 

@@ -94,7 +94,7 @@ def titles(horizon):
 def rate_table(best, families, horizon):
     """A row for each group: the mean log10 of the best rate after so many steps. best: [tasks, steps]; families: [tasks]."""
     rows = [
-        [name, f"{chosen.sum():,}", *(statistics.with_interval(column, form=".2f") for column in best[chosen].T)]
+        [name, f"{chosen.sum():,}", *(statistics.estimate(column).text(".2f") for column in best[chosen].T)]
         for name, chosen in groups(families)
     ]
     return report.table(["log10 of the best rate after", "tasks", *titles(horizon)], rows)
@@ -102,7 +102,10 @@ def rate_table(best, families, horizon):
 
 def regret_table(lost, horizon):
     """A row for each number of steps to choose at. lost: [tasks, chosen at, judged at]."""
-    rows = [[title, *map(statistics.with_interval, row)] for title, row in zip(titles(horizon), np.moveaxis(lost, 0, -1))]
+    rows = [
+        [title, *(statistics.estimate(column).text() for column in row)]
+        for title, row in zip(titles(horizon), np.moveaxis(lost, 0, -1))
+    ]
     return report.table(["chosen after, and judged after", *titles(horizon)], rows)
 
 

@@ -25,6 +25,7 @@ import itertools
 import sys
 import zlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -32,10 +33,13 @@ from taskset.errors import StoreError
 from taskset.execution.runtime import start_tensorflow
 from tools import report
 
+if TYPE_CHECKING:
+    from taskset.scoring.rivals import Rival
+
 HORIZONS = (200, 2000)
 STEPS, LONGER, MOST_MILLISECONDS, MOST_PARAMETERS = 2000, 10_000, 2.5, 100_000
 ASIDE_OF, MOST_ASIDE = 3, 4  # of the training tasks of a family, one of so many is set aside for validation; at most so many
-TUNED, QUADRATIC = "Adam, tuned per task by train loss", "quadratic_family"
+QUADRATIC = "quadratic_family"
 DOCUMENT, HISTORY = report.DOCS / "one_run.md", report.DOCS / "one_run_history.md"
 
 
@@ -117,7 +121,7 @@ def baselines(suite, tasks, horizons, steps, sweeps=()):
     from taskset.scoring import rivals
 
     wanted = sorted({suite.horizon, *horizons})
-    chosen = {"task": list(tasks), "source": [suite.source, "none"], "horizon": wanted}
+    chosen = {"task": list(tasks), "source": store.sources_of(suite.source), "horizon": wanted}
     roots = [{}, *({"root": sweep} for sweep in sweeps)]
     whole = pd.concat([store.with_text_names(store.load_curves(**chosen, **root)) for root in roots], ignore_index=True)
     kind, parts = rivals.families(whole["optimizer"]), []
@@ -154,27 +158,35 @@ def baselines_alone(suite, split, sweeps=()):
     return baselines(suite, tasks, HORIZONS, range(0, max(HORIZONS) + 1, INTERVAL), sweeps)
 
 
-def worst_quarter(values):
-    """The mean of the worst quarter of the tasks, rounded up."""
-    values = np.sort(values)
-    return float(values[-max(1, -(-len(values) // 4)) :].mean())
+@dataclasses.dataclass(frozen=True)
+class Line:
+    """A rival (`taskset.scoring.rivals.Rival`) in the table: the number of tasks, "1 of 34" diverged runs, {statistic: value}."""
+
+    rival: Rival
+    tasks: int
+    diverged: str
+    numbers: dict[str, float]
+
+    def cells(self):
+        """In the columns of `text_of`."""
+        numbers = [f"{value:.3f}" for value in self.numbers.values()]
+        return [self.rival.title, self.rival.trials, self.tasks, self.diverged, *numbers]
 
 
-def rows_of(curves, ours, suite, view, split):
-    """{horizon: rows (title, trials, tasks, diverged, mean, median, IQM, worst quarter)} and the scores by task.
+def lines_of(curves, ours, suite, view, split):
+    """{horizon: {key: `Line`}}, and the scores by task, with columns (horizon, key).
 
     curves: with those of the baselines (`beside_baselines`); ours: the optimizers that aren't baselines.
     """
     import pandas as pd
 
-    from taskset.scoring import rivals, statistics
+    from taskset.scoring.rivals import rivals_of
 
     means, diverged, runs = scored(curves, suite, view)
     found, chosen = {}, {}
     for horizon in sorted(int(h) for h in curves["horizon"].unique()):
-        part = means.xs(horizon, level="horizon").dropna(axis=1, how="all")
-        lines = []
-        for rival in rivals.rivals_of(part.loc[["train", "valid_outer"]], ours)[0]:
+        part, lines = means.xs(horizon, level="horizon").dropna(axis=1, how="all"), {}
+        for rival in rivals_of(part.loc[["train", "valid_outer"]], ours)[0]:
             values = np.array(
                 [part.at[(split, task), name] for task, name in rival.chosen.items() if (split, task) in part.index]
             )
@@ -182,11 +194,18 @@ def rows_of(curves, ours, suite, view, split):
                 sum(int(counts.at[(split, horizon, task), name]) for task, name in rival.chosen.items())
                 for counts in (diverged, runs)
             )
-            stats = [float(statistic(values)) for statistic in statistics.STATISTICS.values()]
-            lines.append([rival.title, rival.trials, len(values), f"{lost} of {of}", *stats, worst_quarter(values)])
-            chosen[horizon, rival.title] = {task: float(part.at[(split, task), name]) for task, name in rival.chosen.items()}
+            lines[rival.key] = Line(rival, len(values), f"{lost} of {of}", numbers_of(values))
+            chosen[horizon, rival.key] = {task: float(part.at[(split, task), name]) for task, name in rival.chosen.items()}
         found[horizon] = lines
     return found, pd.DataFrame(chosen)
+
+
+def numbers_of(values):
+    """{statistic: value} over tasks; values: [tasks]."""
+    from taskset.scoring import statistics
+
+    of_all = {name: float(statistic(values)) for name, statistic in statistics.STATISTICS.items()}
+    return {**of_all, "worst quarter": statistics.worst_quarter(values)}
 
 
 def by_family(scores_by_task, families):
@@ -200,35 +219,36 @@ def against_tuned(scores_by_task, ours, families):
     """Rows: optimizer, on how many tasks it is better than tuned Adam, the paired difference of the means with its interval over
     the tasks, and mean and IQM of both without the quadratics, whose scores can be far below 0."""
     from taskset.scoring import statistics
+    from taskset.scoring.rivals import ADAM_TUNED
 
-    (tuned,) = [title for title in scores_by_task.columns if title.startswith(TUNED)]
     rest = [task for task in scores_by_task.index if families[task] != QUADRATIC]
     for name in ours:
-        difference = (scores_by_task[name] - scores_by_task[tuned]).to_numpy()
-        both = [scores_by_task.loc[rest, title].to_numpy() for title in (name, tuned)]
+        difference = (scores_by_task[name] - scores_by_task[ADAM_TUNED]).to_numpy()
+        both = [scores_by_task.loc[rest, key].to_numpy() for key in (name, ADAM_TUNED)]
         pairs = [" / ".join(f"{statistics.STATISTICS[kind](values):.3f}" for values in both) for kind in ("mean", "IQM")]
         better = f"{int((difference < 0).sum())} of {len(difference)}"
-        yield [name, better, statistics.with_interval(difference), *pairs]
+        yield [name, better, statistics.estimate(difference).text(), *pairs]
 
 
 def text_of(curves, ours, suite, split, view):
-    """The tables as Markdown; arguments of `rows_of`."""
+    """The tables as Markdown; arguments of `lines_of`."""
+    from taskset.scoring.rivals import LIST, family_of
+
     tasks = curves["task"].nunique()
-    found, scores_by_task = rows_of(curves, ours, suite, view, "train")
+    found, scores_by_task = lines_of(curves, ours, suite, view, "train")
     families = {task: suite.entry(task).family for task in scores_by_task.index}
     parts = []
-    header = ["optimizer", "trials", "tasks", "diverged runs", "mean", "median", "IQM", "worst quarter"]
-    for horizon, rows in found.items():
-        cells = [[*row[:4], *(f"{value:.3f}" for value in row[4:])] for row in rows]
+    for horizon, lines in found.items():
         parts.append(f"After {horizon:,} steps, {tasks} tasks of split {split}, {view} of the normalized train loss:")
-        parts.append(report.table(header, cells))
+        header = ["optimizer", "trials", "tasks", "diverged runs", *next(iter(lines.values())).numbers]
+        parts.append(report.table(header, [line.cells() for line in lines.values()]))
         table = by_family(scores_by_task[horizon], families)
-        shown = [c for c in table.columns if c == "tasks" or not c.startswith("NAdamW")]
-        lines = [[family, int(row["tasks"]), *(f"{row[c]:.3f}" for c in shown[1:])] for family, row in table.iterrows()]
-        parts.append(report.table(["family", "tasks", *(c.split(":")[0] for c in shown[1:])], lines))
+        rules = [line.rival.rule for line in lines.values()]
+        shown = [rule for rule in rules if family_of(rule.members[0]) != LIST]
+        rows = [[family, int(row["tasks"]), *(f"{row[rule.key]:.3f}" for rule in shown)] for family, row in table.iterrows()]
+        parts.append(report.table(["family", "tasks", *(rule.title for rule in shown)], rows))
         if not ours:
             continue
-        lines = against_tuned(scores_by_task[horizon], ours, families)
         columns = [
             "against tuned Adam",
             "better on",
@@ -236,7 +256,7 @@ def text_of(curves, ours, suite, split, view):
             "mean / tuned Adam's, no quadratics",
             "IQM / tuned Adam's",
         ]
-        parts.append(report.table(columns, list(lines)))
+        parts.append(report.table(columns, list(against_tuned(scores_by_task[horizon], ours, families))))
     return "\n\n".join(parts)
 
 

@@ -21,7 +21,7 @@ from taskset.execution.runtime import start_tensorflow
 from tools import one_run, report
 
 TITLES = {"tfds": "real", "synthetic": "synthetic"}
-KINDS = {"mean": 4, "IQM": 6, "worst quarter": 7}  # places in a row of `one_run.rows_of`
+KINDS = ("mean", "IQM", "worst quarter")
 
 
 def both():
@@ -43,14 +43,12 @@ def both():
 
 
 def rows(found):
-    """Rows (steps, title, trials, tasks, `KINDS` of each source). found: {source: what `one_run.rows_of` returns first}."""
-    first = found[next(iter(TITLES))]
-    for horizon in first:
-        of = {source: {row[0].split(":")[0]: row for row in found[source][horizon]} for source in TITLES}
-        for title, (_, trials, tasks, *_) in of[next(iter(TITLES))].items():
-            if all(title in each for each in of.values()):
-                numbers = [f"{of[source][title][place]:.3f}" for source in TITLES for place in KINDS.values()]
-                yield [f"{horizon:,}", title, trials, tasks, *numbers]
+    """Rows (steps, title, trials, tasks, `KINDS` of each source). found: {source: what `one_run.lines_of` returns first}."""
+    for horizon, lines in found[next(iter(TITLES))].items():
+        for key, line in lines.items():
+            if all(key in found[source][horizon] for source in TITLES):
+                numbers = [f"{found[source][horizon][key].numbers[kind]:.3f}" for source in TITLES for kind in KINDS]
+                yield [f"{horizon:,}", line.rival.rule.title, line.rival.trials, line.tasks, *numbers]
 
 
 def main():
@@ -74,7 +72,7 @@ def main():
     for source in TITLES:
         own, suite = one_run.read([arguments.directory / source]), suites.load(arguments.directory / f"{source}.json")
         ours = list(own["optimizer"].unique())
-        found[source] = one_run.rows_of(one_run.beside_baselines(own, suite), ours, suite, "mean", "train")[0]
+        found[source] = one_run.lines_of(one_run.beside_baselines(own, suite), ours, suite, "mean", "train")[0]
     header = ["steps", "optimizer", "trials", "tasks", *(f"{title}: {kind}" for title in TITLES.values() for kind in KINDS)]
     text = f"{report.table(header, list(rows(found)))}\n\n{report.conditions('tensorflow', 'numpy')}."
     report.show(arguments, "real_and_synthetic", text, one_run.DOCUMENT)

@@ -149,7 +149,7 @@ def rows(methods):
     """The table of a group."""
     shown = []
     for name, values in methods.items():
-        shown.append([name, *(statistics.with_interval(column) for column in values.T)])
+        shown.append([name, *(statistics.estimate(column).text() for column in values.T)])
     return report.table(["", *(f"{b:g}" for b in BUDGETS)], shown)
 
 

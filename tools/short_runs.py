@@ -249,7 +249,7 @@ def rows(curves: Any, suite: Any, says: Callable[[str], str]) -> list[list[Any]]
             part = means.xs(horizon, level="horizon")
             own, base = part[label].to_numpy(), part["base"].to_numpy()
             values += [f"{statistics.STATISTICS[kind](own):.3f}" for kind in ("mean", "IQM")]
-            differences.append("" if label == "base" else statistics.with_interval(own - base, form="+.3f"))
+            differences.append("" if label == "base" else statistics.estimate(own - base).text("+.3f"))
         found.append([label, says(label), *values, *differences])
     return found
 

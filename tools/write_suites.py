@@ -18,7 +18,7 @@ def described(suite):
     """One line on a suite."""
     families = Counter(entry.family for entry in suite.tasks)
     counts = ", ".join(f"{family} {count}" for family, count in sorted(families.items()))
-    return f"{suite.name}:{suite.version}: {len(suite.tasks)} tasks, {suite.rule['core_hours']} core-hours: {counts}"
+    return f"{suite.label}: {len(suite.tasks)} tasks, {suite.rule['core_hours']} core-hours: {counts}"
 
 
 def main():

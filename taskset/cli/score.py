@@ -24,6 +24,8 @@ from taskset.errors import ConfigError
 from taskset.execution.runtime import start_tensorflow
 from taskset.jobs import engines
 
+SEEDS, BATCHES = 2, 5  # of `baseline_protocol`, as a test holds: importing it here would load pandas for every command
+
 
 def score(
     context: typer.Context,
@@ -48,7 +50,7 @@ def score(
     name: Annotated[
         str | None, typer.Option(help="Name in tables and curves; default: the optimizer's.", show_default=False)
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, max=MOST_SEEDS, help="Runs of each trial on each task.")] = 2,
+    seeds: Annotated[int, typer.Option(min=1, max=MOST_SEEDS, help="Runs of each trial on each task.")] = SEEDS,
     horizon: Annotated[
         int | None,
         typer.Option(
@@ -56,7 +58,7 @@ def score(
         ),
     ] = None,
     split: Annotated[str, typer.Option(help="Tasks of the suite: train, valid, test or all.")] = "all",
-    batches: Annotated[int, typer.Option(min=1, max=MOST_BATCHES, help="Batches of each data split in an evaluation.")] = 5,
+    batches: Annotated[int, typer.Option(min=1, max=MOST_BATCHES, help="Batches of each data split in an evaluation.")] = BATCHES,
     view: View = "end",
     data_dir: DataDir = None,
     workers: Workers = None,
@@ -91,8 +93,9 @@ def score(
     out_dir = out_dir or Path("scores") / f"{named}-{Path(suite).stem.replace(':', '_')}"
     with engines.opened(engine, address) as opened, bars.jobs(err, err) as report:
         found = one_optimizer.score(
-            optimizer, suite, out_dir, given, trials, name, seeds, horizon, split, batches, view, data_dir, workers,
-            tuple(modules or ()), report, opened, baselines,
+            optimizer, suite, out_dir, hyperparameters=given, trials=trials, name=name, seeds=seeds, horizon=horizon, split=split,
+            batches=batches, view=view, data_dir=data_dir, workers=workers, modules=tuple(modules or ()), report=report,
+            engine=opened, baselines=baselines,
         )  # fmt: skip
     for text in standing_table.terminal(found):
         out.print(text, markup=False)

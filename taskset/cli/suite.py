@@ -1,14 +1,19 @@
 """`python -m taskset suite`: a suite of tasks. `python -m learned suite` is the same and knows the tiny ones."""
 
+from __future__ import annotations
+
 import math
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from taskset import plugins
 from taskset.cli.options import Baselines, Modules, Source, out, refuse_others
 from taskset.errors import ConfigError
+
+if TYPE_CHECKING:
+    from taskset.scoring.suites.suite import Suite
 
 
 def suite(
@@ -47,40 +52,65 @@ def suite(
 ) -> None:
     """Make a suite: the matching tasks that can run, have a normalizer and are small enough; split by a hash of their names."""
     from taskset.scoring import suites
-    from taskset.scoring.suites import by_name
-    from taskset.scoring.suites.suite import SPLITS
+    from taskset.scoring.suites.suite import TASK_SPLITS
 
     if show:
         refuse_others(context, "--list")
         _list()
         return
     plugins.load(modules or [])
-    if bool(rule) != bool(join) and not patterns:
+    if sum(map(bool, (patterns, rule, join))) != 1:
+        raise _unclear()
+    if not patterns:
         given = {
             "--source": source != "synthetic", "--horizon": horizon is not None, "--max-ms": max_ms != math.inf,
             "--max-params": max_params != math.inf, "--unmeasured": unmeasured, "--name": bool(rule and name),
         }  # fmt: skip
-        if ignored := [option for option, is_given in given.items() if is_given]:
-            way = "--named" if rule else "--join"
-            raise ConfigError(f"{way} takes no {', '.join(ignored)}: what it makes has its own; give patterns for another suite")
-    if output is not None and rule and not (patterns or join):
-        made = by_name.rule(rule).suite(baselines)
-    elif output is not None and join and len(join) > 1 and not (patterns or rule):
-        made = suites.joined(name or output.stem, [by_name.find(one) for one in join])
-    elif output is not None and patterns and horizon is not None and not (rule or join):
-        called, own = name or output.stem, tuple(modules or ())
-        if unmeasured:
-            made = suites.make_unmeasured(called, patterns, source, horizon, max_ms, max_params, modules=own)
-        else:
-            made = suites.make(called, patterns, baselines, source, horizon, max_ms, max_params, modules=own)
+        _refuse_own("--named" if rule else "--join", [option for option, is_given in given.items() if is_given])
+    if output is None:
+        raise _unclear()
+    called, own = name or output.stem, tuple(modules or ())
+    if rule:
+        made = _by_rule(rule, baselines)
+    elif join:
+        made = _joined(called, join)
+    elif horizon is None or patterns is None:
+        raise _unclear()
+    elif unmeasured:
+        made = suites.make_unmeasured(called, patterns, source, horizon, max_ms, max_params, modules=own)
     else:
-        raise ConfigError(
-            "allowed are `suite PATTERNS --horizon STEPS --out FILE`, `suite --named NAME --out FILE`, "
-            "`suite --join SUITE --join SUITE --out FILE`, `suite --list`"
-        )
+        made = suites.make(called, patterns, baselines, source, horizon, max_ms, max_params, modules=own)
     suites.save(made, output)
-    counts = ", ".join(f"{split} {len(made.of_split(split))}" for split in SPLITS)
+    counts = ", ".join(f"{split} {len(made.of_split(split))}" for split in TASK_SPLITS)
     out.print(f"{output}: {len(made.tasks)} tasks of {len({e.family for e in made.tasks})} families; {counts}", markup=False)
+
+
+def _refuse_own(way: str, given: list[str]) -> None:
+    """Raise `ConfigError` where options are given of what `way` doesn't choose."""
+    if given:
+        raise ConfigError(f"{way} takes no {', '.join(given)}: what it makes has its own; give patterns for another suite")
+
+
+def _by_rule(rule: str, baselines: Path | None) -> Suite:
+    from taskset.scoring.suites import by_name
+
+    return by_name.rule(rule).suite(baselines)
+
+
+def _joined(name: str, parts: list[str]) -> Suite:
+    from taskset.scoring import suites
+    from taskset.scoring.suites import by_name
+
+    if len(parts) < 2:
+        raise _unclear()
+    return suites.joined(name, [by_name.find(one) for one in parts])
+
+
+def _unclear() -> ConfigError:
+    return ConfigError(
+        "allowed are `suite PATTERNS --horizon STEPS --out FILE`, `suite --named NAME --out FILE`, "
+        "`suite --join SUITE --join SUITE --out FILE`, `suite --list`"
+    )
 
 
 def _list() -> None:

@@ -14,6 +14,7 @@ from taskset.normalization import store
 from taskset.normalization.normalizer import mean_curves
 from taskset.normalization.store.outdated import outdated_line, tasks_and_versions
 from taskset.scoring import alike, requested, rivals, run_scores, speedup, statistics, suites
+from taskset.scoring.run_scores import Scales
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,12 +75,12 @@ def _options(root: str | Path) -> dict[str, Any]:
 
 def scales_of(
     normalizers: pd.DataFrame, source: str, tasks: Iterable[str], horizon: int, asked: int | None
-) -> tuple[dict[tuple[str, str], tuple[float, float]], int]:
+) -> tuple[Scales, int]:
     """{(task, split): (initial, best)} and the normalizers' horizon: `asked`, or the shortest that is not below `horizon`.
 
     Raises ConfigError where there is none.
     """
-    there = normalizers[normalizers["source"].isin([source, "none"]) & normalizers["task"].isin(tasks)]
+    there = normalizers[normalizers["source"].isin(store.sources_of(source)) & normalizers["task"].isin(tasks)]
     horizons = sorted(int(h) for h in there["horizon"].unique())
     fitting = [h for h in horizons if h == asked or (asked is None and h >= horizon)]
     if not horizons:
@@ -116,9 +117,68 @@ def compare(
     import pandas as pd
 
     of_curve = run_scores.view(view)
+    asked = _asked(roots, baselines, normalizer_horizon, version)
+    theirs, cut_short = _theirs(asked, baselines, version)
+    tasks = [task for task in asked.tasks if (task, "train") in asked.scales and (task, "valid_outer") in asked.scales]
+    if not tasks:
+        raise ConfigError("none of these tasks has a normalizer in the baselines: compare others")
+    curves, theirs = (frame[frame["task"].isin(tasks)] for frame in (asked.curves, theirs))
+    steps, learned = run_scores.common_steps([curves, theirs], asked.horizon), list(asked.evaluations)
+    (theirs, *each), seeds = alike.of_common_seeds([theirs, *(curves[curves["optimizer"] == name] for name in learned)])
+    both = [pd.concat(each, ignore_index=True), theirs]
+    per_task, over = _tables([run_scores.scores(frame, asked.scales, steps, of_curve) for frame in both])
+    rows, lacking = rivals.rivals_of(per_task.loc[["train", "valid_outer"]], learned)
+    table = _statistics(rows, per_task, over)
+    speedups = _speedups(both, learned, tasks, steps, asked.horizon)
+    notes = [
+        *_without_scales(asked),
+        *_shorter(asked),
+        *_batches(asked, baselines),
+        *_cut_short(cut_short),
+        *_tasks_left_out(asked, roots),
+        *seeds,
+        *alike.fewer_seeds(theirs),
+        *statistics.narrow(table["tasks"]),
+        *lacking,
+        *_without_speed_up(tasks, speedups),
+    ]
+    return Comparison(table, speedups, per_task, notes, asked.horizon, view)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is to be compared.
+
+    curves: of the learned optimizers; evaluations: {learned optimizer: options of its evaluation}; tasks: those that all of them
+    have, without `older`; uncommon: those that some of them have; older: (task, version of its baselines) where the task changed
+    since; scales: of the baselines of so many steps, `longer`.
+    """
+
+    curves: pd.DataFrame
+    evaluations: dict[str, dict[str, Any]]
+    tasks: list[str]
+    uncommon: list[str]
+    older: list[tuple[str, str]]
+    scales: Scales
+    longer: int
+
+    @property
+    def horizon(self) -> int:
+        """Steps of the evaluations."""
+        return next(iter(self.evaluations.values()))["steps"]
+
+    @property
+    def sources(self) -> list[str]:
+        """Of the curves."""
+        return store.sources_of(next(iter(self.evaluations.values()))["source"])
+
+
+def _asked(
+    roots: Sequence[str | Path], baselines: str | Path | None, normalizer_horizon: int | None, version: str | None
+) -> _Asked:
+    """Arguments of `compare`. Raises `ConfigError` where no task can be compared."""
     curves, evaluations = read_results(roots, version)
-    learned, options = list(evaluations), next(iter(evaluations.values()))
-    horizon, source = options["steps"], options["source"]
+    options = next(iter(evaluations.values()))
     tasks, uncommon = _common_tasks(curves)
     normalizers, old = store.normalizers_of(baselines, version)
     normalized = set(normalizers["task"])
@@ -126,47 +186,24 @@ def compare(
     tasks = [task for task in tasks if task not in dict(older)]
     if not tasks:
         raise ConfigError(outdated_line("baselines", *older[0]))
-    scales, longer = scales_of(normalizers, source, tasks, horizon, normalizer_horizon)
-    theirs = store.with_text_names(
-        store.load_curves(task=tasks, source=[source, "none"], horizon=[longer], root=baselines, version=version)
-    )
-    cut_short: list[str] = []
-    if longer != horizon:  # a schedule depends on the horizon: only those without one can be cut short
-        families = rivals.families(theirs["optimizer"])
-        usable = families.isin([rivals.ADAM, "adagrad_lr"])
-        cut_short, theirs = sorted({str(family) for family in families[~usable]}), theirs[usable]
-    notes = _notes(theirs, tasks, scales, horizon, longer)
-    counts = alike.batches_of_baselines(baselines, tasks, [source, "none"], longer)
-    notes += alike.batches_notes({name: options["batches"] for name, options in evaluations.items()}, counts)
-    if cut_short:
-        notes.append(f"left out, as their schedules may depend on the horizon: {', '.join(cut_short)}")
-    unfinished = {name: requested.unfinished(root) for name, root in zip(evaluations, roots)}
-    notes += [_left_out(names, f"{name} has not finished") for name, names in unfinished.items() if names]
-    uncommon = sorted(set(uncommon).difference(*unfinished.values()))
-    if uncommon:
-        notes.append(_left_out(uncommon, "not all evaluations have"))
-    if older:
-        notes.append(f"left out: {tasks_and_versions(older)}, which changed since their baselines were computed")
-    tasks = [task for task in tasks if (task, "train") in scales and (task, "valid_outer") in scales]
-    if not tasks:
-        raise ConfigError("none of these tasks has a normalizer in the baselines: compare others")
-    curves, theirs = (frame[frame["task"].isin(tasks)] for frame in (curves, theirs))
-    steps = run_scores.common_steps([curves, theirs], horizon)
-    (theirs, *each), seeds = alike.of_common_seeds([theirs, *(curves[curves["optimizer"] == name] for name in learned)])
-    both = [pd.concat(each, ignore_index=True), theirs]
-    notes += [*seeds, *alike.fewer_seeds(theirs)]
-    found = [run_scores.scores(frame, scales, steps, of_curve) for frame in both]
-    per_task, over = _tables(found)
-    rows, more = rivals.rivals_of(per_task.loc[["train", "valid_outer"]], learned)
-    table = _statistics(rows, per_task, over)
-    notes += statistics.narrow(table["tasks"])
-    speedups = _speedups(both, learned, tasks, steps, horizon)
-    without = sorted(set(tasks) - set(speedups["task"]))
-    if without:
-        more.append(
-            f"no speed-up on {len(without)} tasks of which the baselines have no curves of Adam ({cut(', '.join(without))})"
-        )
-    return Comparison(table, speedups, per_task, notes + more, horizon, view)
+    scales, longer = scales_of(normalizers, options["source"], tasks, options["steps"], normalizer_horizon)
+    return _Asked(curves, evaluations, tasks, uncommon, older, scales, longer)
+
+
+def _theirs(asked: _Asked, baselines: str | Path | None, version: str | None) -> tuple[pd.DataFrame, list[str]]:
+    """(the baselines' curves, the families that are left out, as runs of theirs can't be cut short).
+
+    Raises `ConfigError` where a task has no curves.
+    """
+    found = store.load_curves(task=asked.tasks, source=asked.sources, horizon=[asked.longer], root=baselines, version=version)
+    whole = store.with_text_names(found)
+    usable = whole if asked.longer == asked.horizon else rivals.without_schedule(whole)
+    there = set(usable["task"])
+    lacking = [task for task in asked.tasks if task not in there]
+    if lacking:
+        raise ConfigError(f"the baselines have no curves of {lacking[0]!r} ({len(lacking)} in all): measure it, or leave it out")
+    before, after = ({str(family) for family in rivals.families(frame["optimizer"])} for frame in (whole, usable))
+    return usable, sorted(before - after)
 
 
 def _common_tasks(curves: pd.DataFrame) -> tuple[list[str], list[str]]:
@@ -179,23 +216,50 @@ def _common_tasks(curves: pd.DataFrame) -> tuple[list[str], list[str]]:
     return tasks, others
 
 
+def _without_scales(asked: _Asked) -> list[str]:
+    notes = []
+    for task in asked.tasks:
+        splits = [split for split in ("train", "valid_outer", "test") if (task, split) not in asked.scales]
+        if splits:
+            notes.append(f"{task} has no normalizer for {', '.join(splits)}")
+    return notes
+
+
+def _shorter(asked: _Asked) -> list[str]:
+    if asked.longer == asked.horizon:
+        return []
+    return [f"normalized by baselines of {asked.longer} steps, of which the first {asked.horizon} are looked at"]
+
+
+def _batches(asked: _Asked, baselines: str | Path | None) -> list[str]:
+    counts = alike.batches_of_baselines(baselines, asked.tasks, asked.sources, asked.longer)
+    return alike.batches_notes({name: options["batches"] for name, options in asked.evaluations.items()}, counts)
+
+
+def _cut_short(families: Sequence[str]) -> list[str]:
+    return [f"left out, as their schedules may depend on the horizon: {', '.join(families)}"] if families else []
+
+
+def _tasks_left_out(asked: _Asked, roots: Sequence[str | Path]) -> list[str]:
+    """Notes on the tasks that not all evaluations have, and on those that changed."""
+    unfinished = {name: requested.unfinished(root) for name, root in zip(asked.evaluations, roots)}
+    notes = [_left_out(names, f"{name} has not finished") for name, names in unfinished.items() if names]
+    if uncommon := sorted(set(asked.uncommon).difference(*unfinished.values())):
+        notes.append(_left_out(uncommon, "not all evaluations have"))
+    if asked.older:
+        notes.append(f"left out: {tasks_and_versions(asked.older)}, which changed since their baselines were computed")
+    return notes
+
+
 def _left_out(tasks: Sequence[str], which: str) -> str:
     return f"left out: {len(tasks)} tasks that {which} ({cut(', '.join(tasks))})"
 
 
-def _notes(theirs, tasks, scales, horizon, longer):
-    notes: list[str] = []
-    there = set(theirs["task"])
-    lacking = [task for task in tasks if task not in there]
-    if lacking:
-        raise ConfigError(f"the baselines have no curves of {lacking[0]!r} ({len(lacking)} in all): measure it, or leave it out")
-    for task in tasks:
-        splits = [split for split in ("train", "valid_outer", "test") if (task, split) not in scales]
-        if splits:
-            notes.append(f"{task} has no normalizer for {', '.join(splits)}")
-    if longer != horizon:
-        notes.append(f"normalized by baselines of {longer} steps, of which the first {horizon} are looked at")
-    return notes
+def _without_speed_up(tasks: Sequence[str], speedups: pd.DataFrame) -> list[str]:
+    without = sorted(set(tasks) - set(speedups["task"]))
+    if not without:
+        return []
+    return [f"no speed-up on {len(without)} tasks of which the baselines have no curves of Adam ({cut(', '.join(without))})"]
 
 
 def _tables(found):
@@ -220,7 +284,7 @@ def _statistics(rows, per_task, over):
             counts = [[over.at[(split, task), (kind, row.chosen[task])] for task in tasks] for kind in ("size", "sum")]
             line = [row.title, row.trials, split, len(tasks), *(int(sum(c)) for c in counts)]
             for statistic in statistics.STATISTICS.values():
-                line += [float(statistic(values)), *statistics.interval(values, statistic)]
+                line += statistics.estimate(values, statistic)
             table.append(line)
     named = [f"{name}{part}" for name in statistics.STATISTICS for part in ("", " low", " high")]
     return pd.DataFrame(table, columns=LEFT + named)

@@ -15,7 +15,7 @@ def rows(comparison: Comparison) -> list[list[str]]:
     """The table's cells as text, HEADER on top."""
     lines = [HEADER]
     for row in comparison.table.to_dict("records"):
-        cells = [f"{row[s]:.3f} [{row[f'{s} low']:.3f}, {row[f'{s} high']:.3f}]" for s in statistics.STATISTICS]
+        cells = [statistics.Estimate(row[s], row[f"{s} low"], row[f"{s} high"]).text() for s in statistics.STATISTICS]
         left = [row["title"], str(row["trials"]), row["split"], str(row["tasks"]), f"{row['diverged']} of {row['runs']}"]
         lines.append(left + cells)
     return lines

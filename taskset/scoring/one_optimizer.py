@@ -25,13 +25,14 @@ from taskset.scoring import (
 from taskset.scoring.standing import Standing
 from taskset.scoring.suites import by_name
 from taskset.scoring.suites.baseline_protocol import BATCHES, EVALUATIONS, SEEDS, equal_intervals
-from taskset.scoring.suites.suite import ALL
+from taskset.scoring.suites.suite import ALL, Suite
 
 
 def score(
     optimizer: object,
     suite: str,
     out: str | Path,
+    *,
     hyperparameters: candidates.Given | None = None,
     trials: int | None = None,
     name: str | None = None,
@@ -67,13 +68,7 @@ def score(
     Raises: ConfigError and UnknownName for what is not allowed, StoreError where `out` holds other results, TasksetError where
     tasks failed.
     """
-    run_scores.view(view)  # a misspelt one is reported before hours of runs
-    found = by_name.find(suite)
-    suites.require_measured(found)
-    longest = found.horizon
-    horizon = longest if horizon is None else whole_number("horizon", horizon, most=longest, note=", the suite's")
-    if workers is not None:
-        workers = whole_number("workers", workers, note="; None: 1 on this machine")
+    found, horizon, workers = _checked(suite, horizon, view, workers)
     tasks = found.names_of(split)
     candidate = candidates.candidate(optimizer, hyperparameters, trials, name)
     options = options_of(candidate, found.source, horizon, seeds, batches, found.horizon)
@@ -86,11 +81,28 @@ def score(
     result = standing.standing(candidate, found, tasks, horizon, out, view, baselines, cost)
     if horizon == found.horizon and seeds == SEEDS and baselines is None:
         result = replace(result, rows=[*result.rows, *shipped_rivals.rows(found, tasks, view)])
-    score_file.write(result, candidate, seeds, Path(out) / "scores.json")
-    write_text(standing_table.markdown(result), Path(out) / "scores.md")
-    write_text(standing_table.latex(result), Path(out) / "scores.tex")
-    profile.draw(result, out)
+    _write(result, candidate, seeds, Path(out))
     return result
+
+
+def _checked(suite: str, horizon: int | None, view: str, workers: int | None) -> tuple[Suite, int, int | None]:
+    """(suite, horizon, workers) that `score` is asked for; raises where an argument is not allowed, before hours of runs."""
+    run_scores.view(view)
+    found = by_name.find(suite)
+    suites.require_measured(found)
+    longest = found.horizon
+    horizon = longest if horizon is None else whole_number("horizon", horizon, most=longest, note=", the suite's")
+    if workers is not None:
+        workers = whole_number("workers", workers, note="; None: 1 on this machine")
+    return found, horizon, workers
+
+
+def _write(result: Standing, candidate: candidates.Candidate, seeds: int, out: Path) -> None:
+    """The files of a score but its curves."""
+    score_file.write(result, candidate, seeds, out / "scores.json")
+    write_text(standing_table.markdown(result), out / "scores.md")
+    write_text(standing_table.latex(result), out / "scores.tex")
+    profile.draw(result, out)
 
 
 def options_of(

@@ -37,7 +37,7 @@ def draw(
     options = next(iter(evaluations.values()))
     horizon = options["steps"]
     learned = mean_curves(curves[curves["task"] == task]).sort_values("step")
-    theirs = store.load_curves(task=task, source=[options["source"], "none"], root=baselines)
+    theirs = store.load_curves(task=task, source=store.sources_of(options["source"]), root=baselines)
     adam = rivals.of_adam(store.with_text_names(theirs))
     adam = adam[adam["horizon"] >= horizon]
     if adam.empty:

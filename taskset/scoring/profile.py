@@ -10,6 +10,7 @@ import numpy as np
 
 from taskset.files import make_directory, whole_file
 from taskset.scoring import run_scores
+from taskset.scoring.rivals import ADAM_ONE, ADAM_TUNED
 from taskset.scoring.rows import Row
 from taskset.scoring.standing import Standing
 from taskset.scoring.standing_table import SHOWN
@@ -35,7 +36,7 @@ def highlighted(rows: Sequence[Row], named: Collection[str] = ()) -> list[Row]:
     none: test loss), until there are COLOURED, but one at least.
     """
     rivals = [row for row in rows if not row.own]
-    chosen = [row for row in rivals if row.title in named or row.title.startswith("Adam, ")]
+    chosen = [row for row in rivals if row.title in named or row.key in (ADAM_ONE, ADAM_TUNED)]
     rest = sorted((row for row in rivals if row not in chosen), key=_mean)
     chosen += rest[: max(1, COLOURED - len(chosen))]
     return [row for row in rivals if row in chosen]

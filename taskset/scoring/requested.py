@@ -25,7 +25,7 @@ def record(root: str | Path, given: Suite | Sequence[str], split: str, tasks: Se
 
     Where there are no curves yet, the directory isn't claimed (`store.check_options`), and nothing of before counts.
     """
-    suite, of = (f"{given.name}:{given.version}", split) if isinstance(given, Suite) else (None, None)
+    suite, of = (given.label, split) if isinstance(given, Suite) else (None, None)
     request = {"suite": suite, "split": of, "tasks": list(tasks)}
     with settling(root):
         before = _requests(root) if _finished(root) else []

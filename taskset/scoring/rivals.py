@@ -7,9 +7,9 @@ not have: that favours the hand-designed side.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from taskset.samplers.optimizers import ADAM, family_of, opt_list_names
 from taskset.scoring import run_scores
@@ -21,44 +21,110 @@ LIST = "nadamw_grid"
 LIST_TRIALS = (1, 10, 100)
 # Names of families in tables; the others keep their own.
 TITLES = {ADAM: "Adam", "adagrad_lr": "Adagrad"}
-TUNED_ON = ("train", "valid_outer")  # splits of data
+WITHOUT_SCHEDULE = (ADAM, "adagrad_lr")  # families whose first steps are the same whatever the horizon
+# Keys of rows that are looked for.
+ADAM_ONE, ADAM_TUNED = f"{ADAM}:one", f"{ADAM}:train"
+
+
+def only(means: pd.DataFrame, members: Sequence[str]) -> dict[str, str]:
+    """{task: the first of `members`}."""
+    return dict.fromkeys(means.index.get_level_values("task").unique(), members[0])
+
+
+def best_for_all(means: pd.DataFrame, members: Sequence[str]) -> dict[str, str]:
+    """{task: the member with the lowest mean train score over the tasks}."""
+    return only(means, [str(_scores(means, members, "train").mean().idxmin())])
+
+
+def best_by_train(means: pd.DataFrame, members: Sequence[str]) -> dict[str, str]:
+    """{task: the member with the lowest train score on it}."""
+    return _best_for_each(means, members, "train")
+
+
+def best_by_validation(means: pd.DataFrame, members: Sequence[str]) -> dict[str, str]:
+    """{task: the member with the lowest validation score on it}."""
+    return _best_for_each(means, members, "valid_outer")
+
+
+def _best_for_each(means: pd.DataFrame, members: Sequence[str], split: str) -> dict[str, str]:
+    best = _scores(means, members, split).idxmin(axis=1)
+    return {str(task): str(name) for task, name in best.items()}
+
+
+def _scores(means: pd.DataFrame, members: Sequence[str], split: str) -> pd.DataFrame:
+    """Index task, one column per member."""
+    return means[means.index.get_level_values("split") == split].droplevel("split")[list(members)]
+
+
+Choice: TypeAlias = Callable[["pd.DataFrame", Sequence[str]], dict[str, str]]  # one of the four above; `means`: as of `rivals_of`
+TUNED_BY: dict[str, Choice] = {"train": best_by_train, "valid_outer": best_by_validation}  # {split of data: ..}
 
 
 @dataclass(frozen=True)
 class Rule:
-    """How a row of a table chooses among optimizers, its members. trials: runs that a new task costs.
+    """How a row of a table chooses among optimizers, its members.
 
-    by: "" (there is one member), "all" (the member with the lowest mean train score over the tasks compared), or the split by
-    whose score a member is chosen for each task.
+    key: FAMILY:KIND, which stays when titles change, or the name of a single member; trials: runs that a new task costs.
     """
 
+    key: str
     title: str
     trials: int
     members: tuple[str, ...]
-    by: str
+    choose: Choice
 
 
 def rules(family: str, names: Sequence[str]) -> list[Rule]:
     """The rows of the optimizers called `names`, all of one family."""
     if family == LIST:
-        firsts = [tuple(opt_list_names(trials)) for trials in LIST_TRIALS]
-        return [Rule(f"NAdamW's learned list, first {len(f)}", len(f), f, "train") for f in firsts if set(f) <= set(names)]
+        return rules_of_list(names)
     members = tuple(names)
     if len(members) == 1:
-        return [Rule(members[0], 1, members, "")]
+        return [_alone(members[0])]
     title = TITLES.get(family, family)
-    one = [Rule(f"{title}, one learning rate for all", 1, members, "all")] if family == ADAM else []
-    tuned = [(f"{title}, tuned per task by {run_scores.LOSSES[split]}", split) for split in TUNED_ON]
-    return one + [Rule(called, len(members), members, split) for called, split in tuned]
+    one = [Rule(ADAM_ONE, f"{title}, one learning rate for all", 1, members, best_for_all)] if family == ADAM else []
+    return one + [
+        Rule(f"{family}:{split}", f"{title}, tuned per task by {run_scores.LOSSES[split]}", len(members), members, choose)
+        for split, choose in TUNED_BY.items()
+    ]
+
+
+def rules_of_list(names: Sequence[str]) -> list[Rule]:
+    """The rows of the learned list: those of LIST_TRIALS whose first names are all among `names`."""
+    firsts = [tuple(opt_list_names(trials)) for trials in LIST_TRIALS]
+    return [
+        Rule(f"{LIST}:{len(first)}", f"NAdamW's learned list, first {len(first)}", len(first), first, best_by_train)
+        for first in firsts
+        if set(first) <= set(names)
+    ]
+
+
+def _alone(name: str) -> Rule:
+    return Rule(name, name, 1, (name,), only)
 
 
 @dataclass(frozen=True)
 class Rival:
-    """A row with what it chose. trials: runs that a new task costs; chosen: {task: optimizer}."""
+    """A row with what its rule chose: {task: optimizer}."""
 
-    title: str
-    trials: int
+    rule: Rule
     chosen: dict[str, str]
+
+    @property
+    def key(self) -> str:
+        """That of the rule."""
+        return self.rule.key
+
+    @property
+    def title(self) -> str:
+        """That of the rule, with the optimizer where the rule chose one for all tasks."""
+        one = f": {next(iter(self.chosen.values()))}" if self.rule.choose is best_for_all else ""
+        return self.rule.title + one
+
+    @property
+    def trials(self) -> int:
+        """Runs that a new task costs."""
+        return self.rule.trials
 
 
 def families(optimizers: pd.Series) -> pd.Series:
@@ -71,14 +137,18 @@ def of_adam(curves: pd.DataFrame) -> pd.DataFrame:
     return curves[families(curves["optimizer"]) == ADAM]
 
 
+def without_schedule(curves: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the optimizers whose runs may be cut short: a schedule depends on the horizon."""
+    return curves[families(curves["optimizer"]).isin(WITHOUT_SCHEDULE)]
+
+
 def rivals_of(means: pd.DataFrame, learned: Collection[str]) -> tuple[list[Rival], list[str]]:
     """All `Rival`s that the scores allow, and notes on those they don't.
 
     means: DataFrame of scores, index (split, task), one column per optimizer, NaN where there is no run; learned: names of the
     learned ones.
     """
-    tasks = means.index.get_level_values("task").unique()
-    found, notes = [Rival(name, 1, dict.fromkeys(tasks, name)) for name in learned], []
+    chosen, notes = [_alone(name) for name in learned], []
     families: dict[str, list[str]] = {}
     for name in means.columns:
         if name in learned:
@@ -86,7 +156,7 @@ def rivals_of(means: pd.DataFrame, learned: Collection[str]) -> tuple[list[Rival
         if (family := family_of(name)) is not None:
             families.setdefault(family, []).append(name)
         elif means[name].notna().all():  # an optimizer of a user's own is a row by itself
-            found.append(Rival(name, 1, _all(means, name)))
+            chosen.append(_alone(name))
         else:
             notes.append(f"{name} lacks curves of some task and is left out")
     for family in sorted(families, key=lambda family: (family != ADAM, family == LIST, family)):
@@ -98,20 +168,5 @@ def rivals_of(means: pd.DataFrame, learned: Collection[str]) -> tuple[list[Rival
                 f"{family}: {len(names) - len(whole)} of {len(names)} optimizers lack curves of some task and are left out"
             )
         if whole:
-            found += [_choose(rule, means) for rule in rules(family, whole)]
-    return found, notes
-
-
-def _choose(rule: Rule, means: pd.DataFrame) -> Rival:
-    if not rule.by:
-        return Rival(rule.title, rule.trials, _all(means, rule.members[0]))
-    split = "train" if rule.by == "all" else rule.by
-    scores = means[means.index.get_level_values("split") == split].droplevel("split")[list(rule.members)]
-    if rule.by == "all":
-        best = str(scores.mean().idxmin())
-        return Rival(f"{rule.title}: {best}", rule.trials, _all(means, best))
-    return Rival(rule.title, rule.trials, {str(task): str(name) for task, name in scores.idxmin(axis=1).items()})
-
-
-def _all(means: pd.DataFrame, name: str) -> dict[str, str]:
-    return dict.fromkeys(means.index.get_level_values("task").unique(), name)
+            chosen += rules(family, whole)
+    return [Rival(rule, rule.choose(means, rule.members)) for rule in chosen], notes

@@ -6,11 +6,12 @@ import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from taskset.scoring import statistics
+from taskset.scoring.statistics import Estimate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +26,8 @@ class Row:
 
     values: {split: {task: normalized loss, mean over seeds}}; diverged, runs: counts of all that was run; milliseconds: of a
     step, None where it isn't known; own: whether it is the candidate's; speeds: {task: speed-up against tuned Adam
-    (`taskset.scoring.speedup.relative_speed`)}, empty where there is no Adam; relative: a step's cost, that of Adam's being 1.
+    (`taskset.scoring.speedup.relative_speed`)}, empty where there is no Adam; relative: a step's cost, that of Adam's being 1;
+    key: of a row of the baselines, that of its `taskset.scoring.rivals.Rule`.
     """
 
     title: str
@@ -37,60 +39,71 @@ class Row:
     own: bool = False
     speeds: Mapping[str, float] | None = None
     relative: float | None = None
+    key: str = ""
 
-    def summary(self, split: str) -> dict[str, tuple[float, float, float]]:
-        """{statistic: (value, low, high)} over tasks."""
+    def summary(self, split: str) -> dict[str, Estimate]:
+        """{statistic: `Estimate` over tasks}."""
         values = np.array(list(self.values[split].values()))
-        return {name: _with_interval(values, statistic) for name, statistic in statistics.STATISTICS.items()}
+        return {name: statistics.estimate(values, statistic) for name, statistic in statistics.STATISTICS.items()}
 
     def won(self, split: str, other: Row) -> float:
         """The share of tasks whose loss is below the other row's; equal ones count half."""
         mine, theirs = self.values[split], other.values[split]
-        return float(np.mean([0.5 + 0.5 * np.sign(theirs[task] - mine[task]) for task in mine]))
+        return statistics.won(list(mine.values()), [theirs[task] for task in mine])
 
-    def speed_up(self) -> tuple[float, float, float] | None:
-        """(median over tasks, low, high) of `speeds`; None where there are none."""
-        return _with_interval(np.array(list(self.speeds.values())), statistics.median) if self.speeds else None
-
-
-def _with_interval(values: np.ndarray, statistic: statistics.Statistic) -> tuple[float, float, float]:
-    low, high = statistics.interval(values, statistic)
-    return float(statistic(values)), float(low), float(high)
+    def speed_up(self) -> Estimate | None:
+        """The median over tasks of `speeds`; None where there are none."""
+        return statistics.estimate(np.array(list(self.speeds.values())), statistics.median) if self.speeds else None
 
 
-def rows_of(
+def rows_of_list(
+    frame: pd.DataFrame, title: str, names: Sequence[str], own: bool = False, speeds: pd.DataFrame | None = None
+) -> list[Row]:
+    """`Row`s at BUDGETS and with all of `names`, trials in the order in which they are made: the first k are tried.
+
+    frame: of `run_scores.scores`; speeds: index task, one column per optimizer.
+    """
+    return _rows(frame, title, names, best_of_first, lambda trials: names[:trials], own, speeds)
+
+
+def rows_of_drawn(
+    frame: pd.DataFrame, title: str, names: Sequence[str], own: bool = False, speeds: pd.DataFrame | None = None
+) -> list[Row]:
+    """As `rows_of_list` for trials that were drawn at random: k of them are any k, and all runs are counted in each row."""
+    return _rows(frame, title, names, expected_of_best, lambda trials: names, own, speeds)
+
+
+Pick: TypeAlias = Callable[[np.ndarray, np.ndarray, int], float]  # as `best_of_first`
+
+
+def _rows(
     frame: pd.DataFrame,
     title: str,
     names: Sequence[str],
-    drawn: bool,
-    own: bool = False,
-    speeds: pd.DataFrame | None = None,
+    pick: Pick,
+    counted: Callable[[int], Sequence[str]],
+    own: bool,
+    speeds: pd.DataFrame | None,
 ) -> list[Row]:
-    """`Row`s at BUDGETS and with all of `names`, trials in order.
-
-    frame: of `run_scores.scores`; drawn: whether the trials were drawn at random; speeds: index task, one column per optimizer.
-    """
+    """counted: of a row with so many trials, those whose runs it counts."""
     means = frame.groupby(["split", "task", "optimizer"])["score"].mean().unstack()[list(names)]
-    over = frame[frame["split"] == "train"]
-    counts = over.groupby("optimizer")["diverged"].agg(["sum", "size"])
-    pick: Callable[[np.ndarray, np.ndarray, int], float] = expected_of_best if drawn else best_of_first
+    splits = set(means.index.get_level_values("split"))
+    counts = frame[frame["split"] == "train"].groupby("optimizer")["diverged"].agg(["sum", "size"])
     rows = []
     for trials in sorted({k for k in BUDGETS if k < len(names)} | {len(names)}):
-        values = {}
-        for split, by in CHOSEN_BY.items():
-            if split not in means.index.get_level_values("split"):
-                continue
-            looked_at, scored = means.loc[by], means.loc[split]
-            tasks = [task for task in scored.index if task in looked_at.index]
-            values[split] = {task: pick(looked_at.loc[task].to_numpy(), scored.loc[task].to_numpy(), trials) for task in tasks}
-        part = counts if drawn else counts.loc[list(names[:trials])]
-        fast = {}
-        if speeds is not None:
-            train, each = means.loc["train"], speeds[list(names)]
-            tasks = [task for task in train.index if task in each.index]
-            fast = {task: pick(train.loc[task].to_numpy(), each.loc[task].to_numpy(), trials) for task in tasks}
-        rows.append(Row(title, trials, values, int(part["sum"].sum()), int(part["size"].sum()), own=own, speeds=fast))
+        values = {
+            split: _picked(pick, means.loc[by], means.loc[split], trials) for split, by in CHOSEN_BY.items() if split in splits
+        }
+        fast = {} if speeds is None else _picked(pick, means.loc["train"], speeds[list(names)], trials)
+        diverged, runs = counts.loc[list(counted(trials))].sum()
+        rows.append(Row(title, trials, values, int(diverged), int(runs), own=own, speeds=fast))
     return rows
+
+
+def _picked(pick: Pick, looked_at: pd.DataFrame, scored: pd.DataFrame, trials: int) -> dict[str, float]:
+    """{task: number of `scored`} of the tasks that both frames have; frames: index task, one column per trial."""
+    tasks = [task for task in scored.index if task in looked_at.index]
+    return {task: pick(looked_at.loc[task].to_numpy(), scored.loc[task].to_numpy(), trials) for task in tasks}
 
 
 def best_of_first(looked_at: np.ndarray, scored: np.ndarray, trials: int) -> float:

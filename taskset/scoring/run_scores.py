@@ -7,7 +7,7 @@ first 200 steps of a baseline of 1000 evaluated every 20. (Only optimizers witho
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -34,6 +34,7 @@ def lowest(normalized: np.ndarray) -> np.ndarray:
     return normalized.min(axis=0)
 
 
+Scales: TypeAlias = Mapping[tuple[str, str], tuple[float, float]]  # {(task, split of data): (initial, best)}
 View = Callable[[np.ndarray], np.ndarray]
 VIEWS: dict[str, View] = {"end": last, "mean": mean, "lowest": lowest}
 IN_WORDS = {"end": "at the last step", "mean": "mean over the curve", "lowest": "lowest of the curve"}
@@ -70,9 +71,7 @@ def common_steps(frames: Sequence[pd.DataFrame], horizon: int) -> list[int]:
     return sorted(steps)
 
 
-def scores(
-    curves: pd.DataFrame, scales: Mapping[tuple[str, str], tuple[float, float]], steps: Sequence[int], of_curve: View
-) -> pd.DataFrame:
+def scores(curves: pd.DataFrame, scales: Scales, steps: Sequence[int], of_curve: View) -> pd.DataFrame:
     """One row per run and split: task, optimizer, seed, split, score, diverged (by the last of `steps`).
 
     curves: as `taskset.load_curves` gives them, of one source and horizon per task; scales: {(task, split): (initial, best)};

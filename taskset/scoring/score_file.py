@@ -85,13 +85,12 @@ def differences(first: dict[str, Any], second: dict[str, Any]) -> list[str]:
                 if not tasks:
                     continue
                 counts.append(len(tasks))
-                apart = np.array([b.values[split][task] - a.values[split][task] for task in tasks])
-                won = np.mean(0.5 - 0.5 * np.sign(apart))
-                difference = statistics.with_interval(apart, form="+.3f")
+                one, other = (np.array([row.values[split][task] for task in tasks]) for row in (a, b))
+                apart = other - one
                 lines.append(
                     f"{b.title} - {a.title}, {a.trials} trial{'s' if a.trials > 1 else ''}, {split} loss, {len(tasks)} tasks: "
-                    f"mean {difference}, median {np.median(apart):+.3f}; "
-                    f"{b.title} is below on {won:.0%}"
+                    f"mean {statistics.estimate(apart).text('+.3f')}, median {np.median(apart):+.3f}; "
+                    f"{b.title} is below on {statistics.won(other, one):.0%}"
                 )
     if not lines:
         raise ConfigError("the files have no trials or tasks in common: score both with the same --trials and --split")

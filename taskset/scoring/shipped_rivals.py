@@ -23,7 +23,7 @@ def rows(suite: Suite, tasks: Sequence[str], view: str) -> list[Row]:
     A suite of somebody else's may have the same name: tasks and scales are compared.
     """
     place = resources.files("taskset.scoring.suites.tiers").joinpath(FILE)
-    if f"{suite.name}:{suite.version}" != SUITE or len(tasks) < len(suite.tasks) or not place.is_file():
+    if suite.label != SUITE or len(tasks) < len(suite.tasks) or not place.is_file():
         return []
     if {entry.task: entry.scales for entry in suite.tasks} != {entry.task: entry.scales for entry in tiers.load(SUITE).tasks}:
         return []

@@ -7,25 +7,24 @@ of k. Those of a list are tried in order.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from taskset.errors import ConfigError, NoCurves
 from taskset.normalization import store
 from taskset.normalization.normalizer import mean_curves
 from taskset.scoring import alike, rivals, run_scores, speedup, statistics, suites
-from taskset.scoring.rows import Row, rows_of
+from taskset.scoring.rows import Row, rows_of_drawn, rows_of_list
+from taskset.scoring.run_scores import Scales
+from taskset.scoring.suites.suite import ALL, Suite
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from taskset.scoring.candidates import Candidate
     from taskset.scoring.step_cost import StepCost
-    from taskset.scoring.suites.suite import Suite
-
-Scales: TypeAlias = Mapping[tuple[str, str], tuple[float, float]]  # {(task, split): (initial, best)}
 
 
 @dataclass(frozen=True)
@@ -60,44 +59,62 @@ def standing(
     Raises: ConfigError where nothing can be compared.
     """
     of_curve = run_scores.view(view)
-    scales = {key: scale for key, scale in suite.scales.items() if key[0] in tasks}
-    sources = [suite.source, "none"]
-    if not all((task, "test") in scales for task in tasks):
-        scales |= _test_scales(tasks, sources, suite.horizon, baselines)
-    tested = sum((task, "test") in scales for task in tasks)
+    scales = _scales(suite, tasks, baselines)
     mine = store.with_text_names(store.load_curves(task=tasks, root=root))
-    theirs = _baselines(tasks, sources, suite.horizon, baselines)
-    (mine, theirs), notes = alike.of_common_seeds([mine, theirs])
-    notes += alike.fewer_seeds(theirs)
-    counts = alike.batches_of_baselines(baselines, tasks, sources, suite.horizon)
-    notes += alike.batches_notes({candidate.name: store.read_options(root)["batches"]}, counts)
-    if tested < len(tasks):
-        notes.append(f"test loss of {tested} of {len(tasks)} tasks: the others have no test normalizer")
-    seen = len(set(tasks) & set(candidate.trained_on))
-    if seen:
-        notes.append(f"{candidate.name} was trained on {seen} of these {len(tasks)} tasks: --split test leaves them out")
+    theirs = _baselines(suite, tasks, baselines)
+    (mine, theirs), seeds = alike.of_common_seeds([mine, theirs])
+    fewer_seeds = alike.fewer_seeds(theirs)
     if horizon < suite.horizon:
-        notes.append(f"losses are normalized by baselines of {suite.horizon} steps, of which the first {horizon} are compared")
-        theirs = rivals.of_adam(theirs)  # the others' schedules are longer
+        theirs = rivals.without_schedule(theirs)
     steps = run_scores.common_steps([mine, theirs] if len(theirs) else [mine], horizon)
     adam = rivals.of_adam(theirs) if len(theirs) else theirs
-    rows = rows_of(
-        run_scores.scores(mine, scales, steps, of_curve),
-        candidate.name,
-        candidate.names,
-        candidate.drawn,
-        own=True,
-        speeds=_speeds(mine, adam, steps),
-    )
+    rows_of = rows_of_drawn if candidate.drawn else rows_of_list
+    own, speeds = run_scores.scores(mine, scales, steps, of_curve), _speeds(mine, adam, steps)
+    rows = rows_of(own, candidate.name, candidate.names, own=True, speeds=speeds)
     ms, relative = (cost.milliseconds, cost.relative) if cost else (_milliseconds(mine), None)
     rows = [replace(row, milliseconds=ms, relative=relative) for row in rows]
-    tuned = None
+    others, tuned, listed = list[Row](), None, list[str]()
     if len(theirs):
-        others = run_scores.scores(theirs, scales, steps, of_curve)
-        more, tuned = _rivals(others, tasks, notes, _speeds(theirs, adam, steps))
-        rows += more
-    notes += statistics.narrow(len(each) for row in rows for each in row.values.values())
-    return Standing(f"{suite.name}:{suite.version}", horizon, view, list(tasks), rows, tuned, notes, scales)
+        scores = run_scores.scores(theirs, scales, steps, of_curve)
+        others, tuned, listed = _rivals(scores, tasks, _speeds(theirs, adam, steps))
+    rows += others
+    notes = [
+        *seeds,
+        *fewer_seeds,
+        *_batches(candidate, suite, tasks, root, baselines),
+        *_untested(tasks, scales),
+        *_trained_on(candidate, tasks),
+        *_shorter(horizon, suite.horizon),
+        *listed,
+        *statistics.narrow(len(each) for row in rows for each in row.values.values()),
+    ]
+    return Standing(suite.label, horizon, view, list(tasks), rows, tuned, notes, scales)
+
+
+def _batches(
+    candidate: Candidate, suite: Suite, tasks: Sequence[str], root: str | Path, baselines: str | Path | None
+) -> list[str]:
+    counts = alike.batches_of_baselines(baselines, tasks, store.sources_of(suite.source), suite.horizon)
+    return alike.batches_notes({candidate.name: store.read_options(root)["batches"]}, counts)
+
+
+def _untested(tasks: Sequence[str], scales: Scales) -> list[str]:
+    tested = sum((task, "test") in scales for task in tasks)
+    if tested == len(tasks):
+        return []
+    return [f"test loss of {tested} of {len(tasks)} tasks: the others have no test normalizer"]
+
+
+def _trained_on(candidate: Candidate, tasks: Sequence[str]) -> list[str]:
+    if not (seen := len(set(tasks) & set(candidate.trained_on))):
+        return []
+    return [f"{candidate.name} was trained on {seen} of these {len(tasks)} tasks: --split test leaves them out"]
+
+
+def _shorter(horizon: int, longest: int) -> list[str]:
+    if horizon == longest:
+        return []
+    return [f"losses are normalized by baselines of {longest} steps, of which the first {horizon} are compared"]
 
 
 def of_baselines(suite: Suite, view: str = "end", baselines: str | Path | None = None) -> Standing:
@@ -105,18 +122,17 @@ def of_baselines(suite: Suite, view: str = "end", baselines: str | Path | None =
 
     Raises: ConfigError where a task has no baselines.
     """
-    tasks = [entry.task for entry in suite.tasks]
-    scales = suite.scales
-    theirs = _baselines(tasks, [suite.source, "none"], suite.horizon, baselines)
+    tasks, scales = suite.names_of(ALL), suite.scales
+    theirs = _baselines(suite, tasks, baselines)
     steps = run_scores.common_steps([theirs], suite.horizon)
-    notes = alike.fewer_seeds(theirs)
-    rows, tuned = _rivals(run_scores.scores(theirs, scales, steps, run_scores.view(view)), tasks, notes, None)
-    return Standing(f"{suite.name}:{suite.version}", suite.horizon, view, tasks, rows, tuned, notes, scales)
+    rows, tuned, listed = _rivals(run_scores.scores(theirs, scales, steps, run_scores.view(view)), tasks, None)
+    notes = [*alike.fewer_seeds(theirs), *listed]
+    return Standing(suite.label, suite.horizon, view, tasks, rows, tuned, notes, scales)
 
 
 def check_horizon(suite: Suite, tasks: Sequence[str], horizon: int, baselines: str | Path | None = None) -> None:
     """Raise `ConfigError` where `standing` couldn't compare runs of so many steps with the baselines, before there are any."""
-    theirs = _baselines(tasks, [suite.source, "none"], suite.horizon, baselines, columns=["task", "step"])
+    theirs = _baselines(suite, tasks, baselines, columns=["task", "step"])
     each = [set(steps) for _, steps in theirs.groupby("task", observed=True)["step"]]
     allowed = sorted(set.intersection(*each) - {0})
     if horizon not in allowed:
@@ -144,16 +160,24 @@ def _speeds(frame: pd.DataFrame, adam: pd.DataFrame, steps: Sequence[int]) -> pd
     return pd.Series(found).unstack()
 
 
-def _test_scales(tasks: Sequence[str], sources: Sequence[str], horizon: int, root: str | Path | None) -> Scales:
-    """{(task, "test"): (initial, best)} of the baselines: suites of rules have scales of train and validation losses only."""
-    frame, _ = store.normalizers_of(root)
-    frame = frame[frame["task"].isin(tasks) & frame["source"].isin(sources) & (frame["horizon"] == horizon)]
+def _scales(suite: Suite, tasks: Sequence[str], baselines: str | Path | None) -> Scales:
+    """Those of the tasks; of test losses the baselines', where the suite lacks some."""
+    scales = {key: scale for key, scale in suite.scales.items() if key[0] in tasks}
+    whole = all((task, "test") in scales for task in tasks)
+    return scales if whole else {**scales, **_test_scales(suite, tasks, baselines)}
+
+
+def _test_scales(suite: Suite, tasks: Sequence[str], baselines: str | Path | None) -> Scales:
+    """Those of test losses that the baselines have: suites of rules have scales of train and validation losses only."""
+    frame, _ = store.normalizers_of(baselines)
+    sources = store.sources_of(suite.source)
+    frame = frame[frame["task"].isin(tasks) & frame["source"].isin(sources) & (frame["horizon"] == suite.horizon)]
     return suites.measured(frame[frame["split"] == "test"])
 
 
-def _baselines(
-    tasks: Sequence[str], sources: Sequence[str], horizon: int, root: str | Path | None, columns: Sequence[str] | None = None
-) -> pd.DataFrame:
+def _baselines(suite: Suite, tasks: Sequence[str], root: str | Path | None, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Their curves on the tasks over the suite's horizon. Raises `ConfigError` where a task has none."""
+    sources, horizon = store.sources_of(suite.source), suite.horizon
     try:
         found = store.load_curves(task=list(tasks), source=sources, horizon=[horizon], root=root, columns=columns)
         frame = store.with_text_names(found)
@@ -178,40 +202,37 @@ def _milliseconds(frame: pd.DataFrame) -> float | None:
     return float(each.median())
 
 
-def _rivals(
-    frame: pd.DataFrame, tasks: Sequence[str], notes: list[str], speeds: pd.DataFrame | None
-) -> tuple[list[Row], Row | None]:
-    """(the rows of the baselines, that of Adam tuned for each task); speeds: as of `rows_of`."""
-    rows: list[Row] = []
-    families: dict[str | None, list[str]] = {}
-    for name in sorted(frame["optimizer"].unique()):
-        families.setdefault(rivals.family_of(name), []).append(name)
-    whole = {
-        family: [n for n in names if set(frame.loc[frame["optimizer"] == n, "task"]) >= set(tasks)]
-        for family, names in families.items()
-    }
-    adam = whole.get(rivals.ADAM, [])
-    tuned = None
-    if adam:
-        part = frame[frame["optimizer"].isin(adam)]
-        each = part[part["split"] == "train"].groupby(["optimizer", "task"])["score"].mean()
-        best = each.groupby("optimizer").mean().idxmin()  # every task counts once, however many seeds it has
-        rows += rows_of(part[part["optimizer"] == best], f"Adam, one: {best}", [best], False, speeds=speeds)
-        tuned = rows_of(part, "Adam, tuned per task", adam, True, speeds=speeds)[-1]
-        rows.append(tuned)
-    for trials in rivals.LIST_TRIALS:
-        names = rivals.opt_list_names(trials)
-        part = frame[frame["optimizer"].isin(names)]
-        each = part.groupby("task")["optimizer"].nunique()
-        there = [task for task in tasks if each.get(task, 0) == len(names)]
-        if not there:
-            continue
-        title = "learned list"
-        if len(there) < len(tasks):
-            title += f" ({len(there)} tasks)"
-            if trials == rivals.LIST_TRIALS[0]:
-                notes.append(
-                    f"the baselines have NAdamW's learned list on {len(there)} of these {len(tasks)} tasks: compare it by `won`"
-                )
-        rows.append(rows_of(part[part["task"].isin(there)], title, names, False, speeds=speeds)[-1])
-    return rows, tuned
+def _rivals(frame: pd.DataFrame, tasks: Sequence[str], speeds: pd.DataFrame | None) -> tuple[list[Row], Row | None, list[str]]:
+    """(the rows of the baselines, that of Adam tuned for each task, notes); speeds: as of `rows_of_list`."""
+    adam, listed = _of_adam(rivals.of_adam(frame), tasks, speeds), _of_list(frame, tasks, speeds)
+    notes = []
+    if listed and (count := len(listed[0].values["train"])) < len(tasks):
+        notes.append(f"the baselines have NAdamW's learned list on {count} of these {len(tasks)} tasks: compare it by `won`")
+    return [*adam, *listed], adam[-1] if adam else None, notes
+
+
+def _of_adam(frame: pd.DataFrame, tasks: Sequence[str], speeds: pd.DataFrame | None) -> list[Row]:
+    """Adam's best single rate, and Adam tuned for each task: of the rates that all tasks have; nothing where there is none."""
+    counts = frame.groupby("optimizer")["task"].nunique()
+    rates = sorted(counts.index[counts == len(tasks)])
+    if not rates:
+        return []
+    means = frame.groupby(["split", "task", "optimizer"])["score"].mean().unstack()  # a task counts once, whatever its seeds
+    best = rivals.best_for_all(means, rates)[tasks[0]]
+    (one,) = rows_of_list(frame[frame["optimizer"] == best], f"Adam, one: {best}", [best], speeds=speeds)
+    tuned = rows_of_drawn(frame[frame["optimizer"].isin(rates)], "Adam, tuned per task", rates, speeds=speeds)[-1]
+    return [replace(one, key=rivals.ADAM_ONE), replace(tuned, key=rivals.ADAM_TUNED)]
+
+
+def _of_list(frame: pd.DataFrame, tasks: Sequence[str], speeds: pd.DataFrame | None) -> list[Row]:
+    """The learned list, each of its lengths on the tasks that have all of it."""
+    rows = []
+    for rule in rivals.rules_of_list(sorted(frame["optimizer"].unique())):
+        part = frame[frame["optimizer"].isin(rule.members)]
+        counts = part.groupby("task")["optimizer"].nunique()
+        there = [task for task in tasks if counts.get(task, 0) == len(rule.members)]
+        if there:
+            title = "learned list" + (f" ({len(there)} tasks)" if len(there) < len(tasks) else "")
+            row = rows_of_list(part[part["task"].isin(there)], title, rule.members, speeds=speeds)[-1]
+            rows.append(replace(row, key=rule.key))
+    return rows

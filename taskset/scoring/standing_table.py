@@ -37,13 +37,14 @@ def terminal(standing: Standing) -> list[str]:
         lines += ["", f"{title:<{TITLE}} {'trials':>6} {'mean':>6} {'median':>6} {'IQM':>6} {'':13} {'won':>4}"]
         for row in standing.rows:
             found = row.summary(split)
-            mean, median, (iqm, low, high) = found["mean"][0], found["median"][0], found["IQM"]
-            interval = f"[{low:.3f},{high:.3f}]"
-            values = f"{mean:6.3f} {median:6.3f} {iqm:6.3f} {interval:13}"
+            iqm = found["IQM"]
+            interval = f"[{iqm.low:.3f},{iqm.high:.3f}]"
+            values = f"{found['mean'].value:6.3f} {found['median'].value:6.3f} {iqm.value:6.3f} {interval:13}"
             lines.append(f"{_left(row)} {values} {_won(standing, row, split):>4}".rstrip())
     lines += ["", f"{'speed and cost':<{TITLE}} {'trials':>6} {'speed-up':>8} {'':13} {'diverged':>8} {'ms':>6} {'x Adam':>6}"]
     for row in standing.rows:
-        speed, interval = ("", "") if (fast := row.speed_up()) is None else (f"{fast[0]:.2f}", _interval(fast[1:]))
+        fast = row.speed_up()
+        speed, interval = (f"{fast.value:.2f}", f"[{fast.low:.2f},{fast.high:.2f}]") if fast else ("", "")
         costs = f"{_milliseconds(row):>6} {_relative(row):>6}"
         lines.append(f"{_left(row)} {speed:>8} {interval:13} {_share(row):>8} {costs}".rstrip())
     return [*lines, *(line for note in standing.notes for line in textwrap.wrap(note, WIDTH))]
@@ -51,10 +52,6 @@ def terminal(standing: Standing) -> list[str]:
 
 def _left(row: Row) -> str:
     return f"{cut(row.title, TITLE):<{TITLE}} {row.trials:6}"
-
-
-def _interval(ends: tuple[float, float]) -> str:
-    return f"[{ends[0]:.2f},{ends[1]:.2f}]"
 
 
 def _milliseconds(row: Row) -> str:
@@ -79,8 +76,8 @@ def cells(standing: Standing) -> list[list[str]]:
     for row in standing.rows:
         for split in SHOWN:
             if row.values.get(split):
-                numbers = [statistics.bracketed(*each) for each in row.summary(split).values()]
-                speed = statistics.bracketed(*fast, ".2f") if (fast := row.speed_up()) else ""
+                numbers = [each.text() for each in row.summary(split).values()]
+                speed = fast.text(".2f") if (fast := row.speed_up()) else ""
                 counts = f"{row.diverged} of {row.runs}"
                 left = [row.title, str(row.trials), run_scores.LOSSES[split].removesuffix(" loss")]
                 won = _won(standing, row, split)

@@ -7,8 +7,10 @@ resampled: what other tasks could have given. The same resamples serve all rival
 
 import functools
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from taskset.random import seeds
 
@@ -32,6 +34,17 @@ def mean(x: np.ndarray, axis: int = -1) -> np.ndarray:
 def median(x: np.ndarray, axis: int = -1) -> np.ndarray:
     """The median."""
     return np.median(x, axis=axis)
+
+
+def worst_quarter(x: np.ndarray) -> float:
+    """The mean of the quarter of the values x [tasks], rounded up, that are highest: of losses, the worst."""
+    x = np.sort(np.asarray(x, np.float64))
+    return float(x[-max(1, -(-len(x) // 4)) :].mean())
+
+
+def won(mine: ArrayLike, theirs: ArrayLike) -> float:
+    """The share of tasks on which the losses `mine` [tasks] are below `theirs` [tasks]; equal ones count half."""
+    return float(np.mean(0.5 + 0.5 * np.sign(np.subtract(theirs, mine))))
 
 
 Statistic = Callable[..., np.ndarray]  # (x, axis)
@@ -70,14 +83,21 @@ def share_interval(x: np.ndarray, seed: int = 0) -> tuple[float, float]:
     return interval(x, mean, seed)
 
 
-def bracketed(value: float, low: float, high: float, form: str = ".3f") -> str:
-    """ "value [low, high]", as tables show it."""
-    return f"{value:{form}} [{low:{form}}, {high:{form}}]"
+class Estimate(NamedTuple):
+    """A value with the ends of its interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def text(self, form: str = ".3f") -> str:
+        """ "value [low, high]", as tables show it. form: of each number."""
+        return f"{self.value:{form}} [{self.low:{form}}, {self.high:{form}}]"
 
 
-def with_interval(values: np.ndarray, statistic: Statistic = mean, form: str = ".3f") -> str:
-    """`bracketed` of a statistic over tasks, with its interval; values: [N]."""
-    return bracketed(float(statistic(values)), *interval(values, statistic), form)
+def estimate(x: np.ndarray, statistic: Statistic = mean) -> Estimate:
+    """A statistic of x [tasks], with its `interval`."""
+    return Estimate(float(statistic(x)), *map(float, interval(x, statistic)))
 
 
 def narrow(counts: Iterable[int]) -> list[str]:

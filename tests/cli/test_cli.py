@@ -15,6 +15,7 @@ from taskset.cli import score, sweeps, tasks
 from taskset.errors import UnknownName
 from taskset.execution import costs as measured
 from taskset.samplers.optimizers import opt_list_names
+from taskset.scoring.suites import baseline_protocol
 
 OWN = str(Path(own_family.__file__))
 
@@ -33,6 +34,10 @@ def refused(result, *texts):
     assert err.startswith("error: ") and err.count("\n") == 1, err
     for text in texts:
         assert text in err
+
+
+def test_score_has_the_seeds_and_batches_of_the_baselines():
+    assert (score.SEEDS, score.BATCHES) == (baseline_protocol.SEEDS, baseline_protocol.BATCHES)
 
 
 def test_score_shows_no_bar_before_there_is_work(run, monkeypatch):

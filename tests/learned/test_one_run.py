@@ -17,6 +17,7 @@ from learned.outer_training.options import Options
 from taskset.datasets.base import SPLITS
 from taskset.errors import StoreError
 from taskset.execution import loop
+from taskset.scoring.rivals import ADAM_TUNED
 from taskset.scoring.suites.suite import Entry, Suite
 from tools import one_run, short_runs, side_by_side, stage0, valid_variant
 
@@ -81,10 +82,9 @@ def test_the_grid_has_36_settings_of_one_program():
     assert len({one.rule for one in found}) == len({tuple(one.hparams(10)) for one in found}) == 1
 
 
-def test_tasks_come_family_by_family_and_the_worst_quarter_is_rounded_up():
+def test_tasks_come_family_by_family():
     entries = [Entry(name, name[0], "valid", {}) for name in ("a1", "a2", "a3", "b1")]
     assert one_run.in_turn(entries) == ["a1", "b1", "a2", "a3"]
-    assert one_run.worst_quarter([5.0, 1.0, 2.0, 3.0, 4.0]) == 4.5
 
 
 def test_no_test_task_of_the_provisional_suite_is_anything_else():
@@ -191,13 +191,13 @@ def test_the_baselines_alone_are_the_rows_that_the_document_has():
     from taskset.scoring.suites import by_name
 
     suite = by_name.find("heldout:1")
-    found, by_task = one_run.rows_of(one_run.baselines_alone(suite, "test"), [], suite, "mean", "train")
+    found, by_task = one_run.lines_of(one_run.baselines_alone(suite, "test"), [], suite, "mean", "train")
     text = one_run.DOCUMENT.read_text(encoding="utf-8")
     for horizon in one_run.HORIZONS:
-        (row,) = [row for row in found[horizon] if row[0] == one_run.TUNED]
-        cells = [*row[:4], *(f"{value:.3f}" for value in row[4:])]
-        assert f"| {' | '.join(map(str, cells))} |" in text
-        assert len(by_task[horizon][one_run.TUNED].dropna()) == 111
+        line = found[horizon][ADAM_TUNED]
+        assert line.rival.title == "Adam, tuned per task by train loss"
+        assert f"| {' | '.join(map(str, line.cells()))} |" in text
+        assert len(by_task[horizon][ADAM_TUNED].dropna()) == 111
 
 
 def test_rows_of_short_runs_are_differences_to_the_base():
@@ -221,8 +221,7 @@ def test_rows_of_short_runs_are_differences_to_the_base():
 
 
 def test_the_difference_to_tuned_adam_is_paired_and_shown_without_quadratics():
-    tuned = one_run.TUNED
-    table = pd.DataFrame({"mine": [0.1, 0.3, -2.0], tuned: [0.2, 0.2, 0.0]}, index=["a", "b", "q"])
+    table = pd.DataFrame({"mine": [0.1, 0.3, -2.0], ADAM_TUNED: [0.2, 0.2, 0.0]}, index=["a", "b", "q"])
     families = {"a": "mlp_family", "b": "mlp_family", "q": one_run.QUADRATIC}
     (row,) = one_run.against_tuned(table, ["mine"], families)
     assert row[:2] == ["mine", "2 of 3"] and row[3:] == ["0.200 / 0.200", "0.200 / 0.200"]

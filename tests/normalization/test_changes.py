@@ -239,5 +239,5 @@ def test_rules_leave_changed_tasks_out(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", OutdatedBaselines)
         root = made.write(tmp_path, names, version="0.1.0")
-        rule = by_name.Rule("r", 1, "", ("losg_tasks_family_seed*",), 20)
+        rule = by_name.SuiteRule("r", 1, "", ("losg_tasks_family_seed*",), 20)
         assert [e.task for e in rule.suite(root).tasks] == names[1:]

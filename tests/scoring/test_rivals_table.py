@@ -6,6 +6,7 @@ import pytest
 from taskset.normalization.sweep.options import SweepOptions
 from taskset.scoring import profile, row_json, speedup, step_cost
 from taskset.scoring.candidates import candidate
+from taskset.scoring.rivals import ADAM_ONE, ADAM_TUNED
 from taskset.scoring.rows import Row
 from taskset.scoring.suites import tiers
 from taskset.scoring.suites.tiers import tenth
@@ -51,12 +52,12 @@ def test_shares_of_tasks():
 
 
 def test_lines_in_colour_are_adams_those_that_are_named_and_the_lowest():
-    def row(title, loss, own=False):
-        return Row(title, 1, {"train": {"a": loss, "b": loss}}, 0, 2, own=own)
+    def row(title, loss, key="", own=False):
+        return Row(title, 1, {"train": {"a": loss, "b": loss}}, 0, 2, own=own, key=key)
 
-    adam, tuned, low, lower, high = rows = [
-        row(*values) for values in [("Adam, one: x", 0.5), ("Adam, tuned per task", 0.1), ("u", 0.2), ("v", -0.1), ("w", 0.9)]
-    ]
+    adam, tuned = row("Adam, one: x", 0.5, ADAM_ONE), row("Adam, tuned per task", 0.1, ADAM_TUNED)
+    low, lower, high = (row(*values) for values in [("u", 0.2), ("v", -0.1), ("w", 0.9)])
+    rows = [adam, tuned, low, lower, high]
     mine = row("mine", 0.0, own=True)
     assert profile.highlighted([mine, *rows]) == [adam, tuned, low, lower]
     assert profile.highlighted([mine, *rows], ("w",)) == [adam, tuned, lower, high]

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from taskset.scoring import rivals, standing
-from taskset.scoring.rows import rows_of
+from taskset.scoring.rows import rows_of_drawn, rows_of_list
 
 SPLITS = ("train", "valid_outer", "test")
 
@@ -31,7 +31,7 @@ VALUES = {
 
 def test_train_losses_are_chosen_by_train_losses_and_test_losses_by_validation():
     speeds = pd.DataFrame({"a": [1.0, 4.0], "b": [2.0, 5.0], "c": [3.0, 6.0]}, index=["one", "two"])
-    first, whole = rows_of(frame(VALUES), "mine", ["a", "b", "c"], drawn=False, own=True, speeds=speeds)
+    first, whole = rows_of_list(frame(VALUES), "mine", ["a", "b", "c"], own=True, speeds=speeds)
     assert (first.trials, whole.trials, whole.title, whole.own) == (1, 3, "mine", True)
     assert first.values["train"] == pytest.approx({"one": 0.51, "two": 0.11})
     assert whole.values["train"] == pytest.approx({"one": 0.21, "two": 0.11})
@@ -44,7 +44,7 @@ def test_train_losses_are_chosen_by_train_losses_and_test_losses_by_validation()
 
 
 def test_drawn_trials_are_the_mean_over_all_choices_and_count_all_that_was_run():
-    first, whole = rows_of(frame(VALUES), "mine", ["a", "b", "c"], drawn=True)
+    first, whole = rows_of_drawn(frame(VALUES), "mine", ["a", "b", "c"])
     assert first.values["train"]["one"] == pytest.approx(np.mean([0.51, 0.21, 0.91]))
     assert first.values["test"]["one"] == pytest.approx(np.mean([0.11, 0.81, 0.41]))
     assert whole.values["test"]["one"] == pytest.approx(0.41) and (first.runs, first.diverged) == (12, 2)
@@ -52,7 +52,7 @@ def test_drawn_trials_are_the_mean_over_all_choices_and_count_all_that_was_run()
 
 def test_a_task_without_test_scores_is_left_out_of_that_split_alone():
     scores = frame(VALUES)
-    (row,) = rows_of(scores[(scores["split"] != "test") | (scores["task"] == "two")], "mine", ["a"], drawn=False)
+    (row,) = rows_of_list(scores[(scores["split"] != "test") | (scores["task"] == "two")], "mine", ["a"])
     assert [*row.values["test"]] == ["two"] and [*row.values["train"]] == ["one", "two"]
 
 
@@ -62,14 +62,14 @@ def test_one_rate_for_all_is_the_best_over_tasks_however_many_seeds_they_have():
     one = frame({"one": {slow: (0.1, 0.1, 0.1), fast: (0.9, 0.9, 0.9)}}, seeds=[0])
     two = frame({"two": {slow: (0.6, 0.6, 0.6), fast: (0.3, 0.3, 0.3)}}, seeds=[0] * 5)
     listed = frame({"one": dict.fromkeys(rivals.opt_list_names(1), (0.05, 0.2, 0.3))}, seeds=[0])
-    notes = []
-    rows, tuned = standing._rivals(pd.concat([one, two, listed]), ["one", "two"], notes, None)
+    rows, tuned, notes = standing._rivals(pd.concat([one, two, listed]), ["one", "two"], None)
     titles = [row.title for row in rows]
+    assert [row.key for row in rows] == [rivals.ADAM_ONE, rivals.ADAM_TUNED, f"{rivals.LIST}:1"]
     assert titles == [f"Adam, one: {slow}", "Adam, tuned per task", "learned list (1 tasks)"] and tuned is rows[1]
     assert rows[0].values["train"] == pytest.approx({"one": 0.1, "two": 0.6}) and rows[0].trials == 1
     assert tuned.values["train"] == pytest.approx({"one": 0.1, "two": 0.3}) and tuned.trials == 2
     assert rows[2].values["test"] == pytest.approx({"one": 0.3})
     assert notes == ["the baselines have NAdamW's learned list on 1 of these 2 tasks: compare it by `won`"]
     partly = pd.concat([one, two, frame({"one": {"adam_lr_-1.00": (0.0, 0.0, 0.0)}})])  # a rate that one task alone has
-    rows, tuned = standing._rivals(partly, ["one", "two"], [], None)
+    rows, tuned, _ = standing._rivals(partly, ["one", "two"], None)
     assert tuned.trials == 2 and tuned.values["train"]["one"] == pytest.approx(0.1)

@@ -32,3 +32,19 @@ def test_a_note_is_of_the_rows_with_few_tasks():
     assert statistics.narrow([30, 5])[0].startswith("over 5 tasks the intervals are too narrow")
     assert statistics.narrow([7, 1, 30])[0].startswith("over 1 to 7 tasks the")
     assert statistics.narrow([1])[0].startswith("over 1 task the")
+
+
+def test_an_estimate_is_the_statistic_with_its_interval():
+    x = np.array([0.1, 0.4, 0.2, 0.9])
+    found = statistics.estimate(x, statistics.median)
+    assert found.value == pytest.approx(0.3) and (found.low, found.high) == statistics.interval(x, statistics.median)
+    assert statistics.Estimate(0.5, -1, 2).text() == "0.500 [-1.000, 2.000]"
+    assert statistics.Estimate(0.5, -1, 2).text("+.1f") == "+0.5 [-1.0, +2.0]"
+
+
+def test_the_worst_quarter_is_rounded_up():
+    assert statistics.worst_quarter([5.0, 1.0, 2.0, 3.0, 4.0]) == 4.5 and statistics.worst_quarter([3.0]) == 3
+
+
+def test_equal_losses_are_half_won():
+    assert statistics.won([1.0, 2.0, 3.0, 4.0], [2.0, 2.0, 1.0, 5.0]) == 0.625

@@ -51,7 +51,7 @@ def test_rules_have_names_and_versions(call):
 
 
 def test_a_name_alone_is_the_newest_version(monkeypatch):
-    newer = by_name.Rule("small", 2, "", ("quadratic_family_seed1",), 20)
+    newer = by_name.SuiteRule("small", 2, "", ("quadratic_family_seed1",), 20)
     monkeypatch.setattr(by_name, "RULES", (newer, *by_name.RULES))
     assert by_name.rule("small") is newer and by_name.rule("small:1").version == 1
 
@@ -67,7 +67,7 @@ def baselines(tmp_path_factory):
 
 
 def test_a_rule_makes_a_suite(baselines, monkeypatch, tmp_path, call):
-    rule = by_name.Rule("two", 3, "about", ("quadratic_family_seed?", "TwoD_Bowl?"), 20, max_parameters=10)
+    rule = by_name.SuiteRule("two", 3, "about", ("quadratic_family_seed?", "TwoD_Bowl?"), 20, max_parameters=10)
     monkeypatch.setattr(by_name, "RULES", (rule,))
     made = by_name.find("two", baselines)
     assert (made.name, made.version, made.horizon, made.source) == ("two", 3, 20, "synthetic")
@@ -117,6 +117,13 @@ def test_scales_of_another_config_of_an_own_family_are_refused(tmp_path, monkeyp
     older = made.as_json()
     del older["tasks"][0]["config"]  # a suite of before configs were kept says nothing of it
     assert from_json(older, "older").tasks[0].config is None
+
+
+def test_an_entry_that_is_not_there_is_an_unknown_name():
+    suite = tiers.load("1m")
+    assert suite.entry(suite.tasks[1].task) == suite.tasks[1]
+    with pytest.raises(UnknownName, match="unknown task 'nope'. Allowed are those of the suite 1m:1"):
+        suite.entry("nope")
 
 
 def test_suites_of_the_packages_tasks_keep_no_config(baselines):

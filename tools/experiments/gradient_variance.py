@@ -112,7 +112,7 @@ def section(rows):
         [
             f"{rate:g}",
             length,
-            *(statistics.bracketed(x, *between, page.FORM) for x, between in zip(found, quantiles)),
+            *(statistics.Estimate(x, *between).text(page.FORM) for x, between in zip(found, quantiles)),
             *(f"{w:.3f}" for w in weight),
             lost,
         ]

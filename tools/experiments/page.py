@@ -8,7 +8,7 @@ from taskset.scoring import statistics
 from tools import report
 
 TITLE = "# Experiments\n"
-FORM = ".3g"  # of a number with its interval, in `statistics.bracketed`
+FORM = ".3g"  # of a number with its interval, in `Estimate.text`
 
 
 def write(name, picture, draw, text, out, document="experiments.md", title=TITLE):
@@ -20,7 +20,7 @@ def write(name, picture, draw, text, out, document="experiments.md", title=TITLE
 
 def with_interval(values):
     """The mean of values [n] and its 95% bootstrap interval over them: 1.23 [1.1, 1.4]."""
-    return statistics.with_interval(values, form=FORM)
+    return statistics.estimate(values).text(FORM)
 
 
 @contextlib.contextmanager

@@ -83,7 +83,7 @@ def section(rows):
         [
             f"{w:g}",
             f"{sigma:g}",
-            *(f"{x}" for i in (0, 1) for x in (f"{exact[i]:.3g}", statistics.bracketed(found[i], *around[i], page.FORM))),
+            *(f"{x}" for i in (0, 1) for x in (f"{exact[i]:.3g}", statistics.Estimate(found[i], *around[i]).text(page.FORM))),
             f"{weight:.3f}",
         ]
         for w, sigma, exact, found, around, weight in rows

@@ -95,7 +95,7 @@ def turning(slopes):
         return f"above {RATES[-1]:g}" if slopes.mean(axis=1)[-1] < 0 else f"below {RATES[0]:g}"
     beyond = np.mean(~np.isfinite(turned))
     low, high = np.nanquantile(turned, [0.025, 0.975])
-    text = statistics.bracketed(turning_rate(RATES, slopes.mean(axis=1)), low, high, page.FORM)
+    text = statistics.Estimate(turning_rate(RATES, slopes.mean(axis=1)), low, high).text(page.FORM)
     return text + (f" ({beyond:.0%} don't turn)" if beyond else "")
 
 

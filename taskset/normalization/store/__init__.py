@@ -41,7 +41,7 @@ from taskset.normalization.store.loading import (
     normalizers_of,
     with_text_names,
 )
-from taskset.normalization.store.reading import curves_table
+from taskset.normalization.store.reading import curves_table, sources_of
 
 __all__ = [
     "SCHEMA",
@@ -67,6 +67,7 @@ __all__ = [
     "read_options",
     "read_table",
     "require_whole",
+    "sources_of",
     "table_metadata",
     "with_text_names",
     "write_curves",

@@ -23,6 +23,13 @@ _PATH = [("source", pa.string()), ("family", pa.string())]
 _ALL = pa.schema([*STORED, ("seconds", pa.float32()), *_PATH])  # of new files and old ones
 COLUMNS = (*LOADED.names, "source", "family")
 SOURCES = ("none", "synthetic", "tfds", "published")
+
+
+def sources_of(source: str) -> list[str]:
+    """The sources of curves that are compared on `source`: those of tasks without data have the source "none"."""
+    return [source, "none"]
+
+
 WHERE = {  # root: the argument with which what is read can be looked up
     "task": "taskset.load_tasks({root}) lists what there is",
     "family": "the column family of taskset.load_tasks({root}) tells what there is",

@@ -38,6 +38,13 @@ if TYPE_CHECKING:
     from taskset.scoring.report.results import Results
 
 MOST_SETS = 8
+# What the page calls the ways in which a rival chooses among its members: the one that there is, one for all tasks, for each.
+BY: dict[rivals.Choice, str] = {
+    rivals.only: "",
+    rivals.best_for_all: "all",
+    rivals.best_by_train: "train",
+    rivals.best_by_validation: "valid_outer",
+}
 
 
 def contents(found: Results, title: str, named: Sequence[str] = ()) -> tuple[dict[str, Any], list[str]]:
@@ -209,4 +216,6 @@ def _rivals(names: Sequence[str], members: Sequence[int]) -> list[dict[str, Any]
     place = {names[i]: i for i in members}
     there = list(place)
     found = [rule for family, of in _families(there).items() for rule in rivals.rules(family, [there[i] for i in of])]
-    return [{"title": r.title, "trials": r.trials, "members": [place[name] for name in r.members], "by": r.by} for r in found]
+    return [
+        {"title": r.title, "trials": r.trials, "members": [place[name] for name in r.members], "by": BY[r.choose]} for r in found
+    ]

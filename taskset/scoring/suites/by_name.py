@@ -20,7 +20,7 @@ from taskset.scoring.suites.written import Written
 
 
 @dataclass(frozen=True)
-class Rule:
+class SuiteRule:
     """The tasks that match `patterns`, can run, are normalizable at `horizon`, and are no larger and no slower than allowed.
 
     name, version; about: one line for people; source: of the data; max_milliseconds: a training step, as the baselines measured
@@ -61,18 +61,18 @@ PROBLEMS = tuple(f"{family}_seed*" for family in written.PROBLEMS)
 NETWORKS = tuple(f"{family}_seed*" for family in written.NETWORKS if family != "made_family")  # later than these rules
 
 RULES = (
-    Rule("problems", 1, "synthetic problems without data, 1 ms a step at most", PROBLEMS, 10000, max_milliseconds=1),
-    Rule("small", 1, "networks of 100,000 weights and 3 ms a step at most", NETWORKS, 2000, "synthetic", 3, 1e5),
-    Rule("mixed", 1, "networks of ten published families, 30 ms a step at most", NETWORKS, 2000, max_milliseconds=30),
+    SuiteRule("problems", 1, "synthetic problems without data, 1 ms a step at most", PROBLEMS, 10000, max_milliseconds=1),
+    SuiteRule("small", 1, "networks of 100,000 weights and 3 ms a step at most", NETWORKS, 2000, "synthetic", 3, 1e5),
+    SuiteRule("mixed", 1, "networks of ten published families, 30 ms a step at most", NETWORKS, 2000, max_milliseconds=30),
 )
 
 
-def rules() -> list[Rule | Written]:
+def rules() -> list[SuiteRule | Written]:
     """All rules, and the suites whose files come with the package; oldest version first."""
     return [*RULES, *written.available()]
 
 
-def rule(text: str | Path) -> Rule | Written:
+def rule(text: str | Path) -> SuiteRule | Written:
     """The rule called "NAME:VERSION", or the newest version of "NAME". Raises `UnknownName`."""
     name, _, version = text.partition(":") if isinstance(text, str) else (text, "", "")
     found = [r for r in rules() if r.name == name and version in ("", str(r.version))]

@@ -12,13 +12,15 @@ from taskset import catalogue, changes
 from taskset.datasets.base import check_source
 from taskset.errors import ConfigError, shown
 from taskset.execution import costs
-from taskset.normalization.store import load_tasks, normalizers_of
+from taskset.normalization.store import load_tasks, normalizers_of, sources_of
 from taskset.normalization.store.outdated import warn_left_out
 from taskset.scoring.suites.suite import SCALES, SplitScales, Suite, entry_of, repeated
 from taskset.version import __version__
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from taskset.scoring.run_scores import Scales
 
 
 def make(
@@ -49,7 +51,7 @@ def make(
     found = scales(normalizers, source, horizon)
     rows = load_tasks(baselines)
     if "source" in rows:  # a single sweep's table has one row per task and source, that of merged baselines one per task
-        rows = rows[rows["source"].isin([source, "none"])]
+        rows = rows[rows["source"].isin(sources_of(source))]
     row_of = {row["task"]: row for row in rows.to_dict("records")}
     entries = []
     for task in names:
@@ -126,7 +128,7 @@ def joined(name: str, parts: Iterable[Suite], version: int = 1) -> Suite:
         raise ConfigError(f"task {shown(twice[0])} is in two suites to join: allowed are suites without common tasks")
     modules = tuple(dict.fromkeys(module for part in parts for module in part.modules))
     made_by = changes.oldest(part.taskset_version for part in parts)
-    rule = {"joined": [f"{part.name}:{part.version}" for part in parts]}
+    rule = {"joined": [part.label for part in parts]}
     return Suite(name, version, parts[0].source, parts[0].horizon, tasks, modules, rule, made_by)
 
 
@@ -140,7 +142,7 @@ def _rule(patterns: Sequence[str], max_milliseconds: float, max_parameters: floa
 
 def scales(normalizers: pd.DataFrame, source: str, horizon: int) -> dict[str, SplitScales]:
     """{task: {split: (initial, best)}} of the tasks that are normalizable in all SCALES."""
-    frame = normalizers[(normalizers["horizon"] == horizon) & normalizers["source"].isin([source, "none"])]
+    frame = normalizers[(normalizers["horizon"] == horizon) & normalizers["source"].isin(sources_of(source))]
     if frame.empty:
         there = sorted({(row["source"], int(row["horizon"])) for row in normalizers[["source", "horizon"]].to_dict("records")})
         raise ConfigError(f"no normalizers for source {source!r} and horizon {horizon}; allowed are {there}")
@@ -151,7 +153,7 @@ def scales(normalizers: pd.DataFrame, source: str, horizon: int) -> dict[str, Sp
     return {task: both for task, both in found.items() if len(both) == len(SCALES)}
 
 
-def measured(normalizers: pd.DataFrame) -> dict[tuple[str, str], tuple[float, float]]:
+def measured(normalizers: pd.DataFrame) -> Scales:
     """{(task, split): (initial, best)} of the rows that are normalizable. normalizers: one row for each task and split."""
     rows = normalizers[normalizers["normalizable"]].to_dict("records")
     return {(row["task"], row["split"]): (row["initial"], row["best"]) for row in rows}

@@ -19,16 +19,19 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from taskset import catalogue, changes
 from taskset.datasets.base import SOURCES
 from taskset.errors import ConfigError, StoreError, UnknownName, cut, shown, unknown
 from taskset.version import __version__
 
+if TYPE_CHECKING:
+    from taskset.scoring.run_scores import Scales
+
 SplitScales = dict[str, tuple[float, float]]  # {split of data: (initial, best)}
 
-SPLITS = ("train", "valid", "test")
+TASK_SPLITS = ("train", "valid", "test")
 ALL = "all"  # what stands for every split
 SCALES = ("train", "valid_outer")  # the splits of data that objectives are measured on
 LONGEST = 200  # letters of a task's name
@@ -81,14 +84,19 @@ class Suite:
     taskset_version: str = __version__
 
     @property
-    def scales(self) -> dict[tuple[str, str], tuple[float, float]]:
+    def label(self) -> str:
+        """NAME:VERSION."""
+        return f"{self.name}:{self.version}"
+
+    @property
+    def scales(self) -> Scales:
         """{(task, split): (initial, best)} that losses are normalized by."""
         return {(entry.task, split): scale for entry in self.tasks for split, scale in entry.scales.items()}
 
     def names_of(self, split: str) -> list[str]:
         """The names of the tasks of a split, or of ALL. Raises `UnknownName`; `ConfigError` where it has none."""
-        if split not in (*SPLITS, ALL):
-            raise unknown("split", split, [*SPLITS, ALL], f"Allowed are {', '.join(SPLITS)} and {ALL}.")
+        if split not in (*TASK_SPLITS, ALL):
+            raise unknown("split", split, [*TASK_SPLITS, ALL], f"Allowed are {', '.join(TASK_SPLITS)} and {ALL}.")
         names = [entry.task for entry in self.tasks if split in (entry.split, ALL)]
         if not names:
             raise ConfigError(f"suite {self.name!r} has no task in its split {split}: choose another split")
@@ -104,8 +112,11 @@ class Suite:
         return [entry.task for entry in self.tasks if not entry.scales]
 
     def entry(self, task: str) -> Entry:
-        """The entry of a task."""
-        return next(entry for entry in self.tasks if entry.task == task)
+        """The entry of a task. Raises `UnknownName`."""
+        for entry in self.tasks:
+            if entry.task == task:
+                return entry
+        raise unknown("task", task, [entry.task for entry in self.tasks], f"Allowed are those of the suite {self.label}.")
 
     def as_json(self) -> dict[str, Any]:
         """The suite as JSON values."""
@@ -173,7 +184,7 @@ def _check_entry(entry: Entry, where: object) -> None:
     if (
         set(entry.scales) not in (set(SCALES), {*SCALES, "test"}, set())
         or not all(len(scale) == 2 and -math.inf < scale[1] < scale[0] < math.inf for scale in scales)
-        or entry.split not in SPLITS
+        or entry.split not in TASK_SPLITS
     ):
         raise StoreError(f"{where}: task {entry.task!r} needs scales for {' and '.join(SCALES)}, best below initial, and a split")
     family = catalogue.family_of(entry.task)

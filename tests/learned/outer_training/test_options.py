@@ -16,7 +16,7 @@ from learned.unrolling import rescaling
 from taskset.errors import ConfigError, StoreError, TasksetError, UnknownName
 from taskset.random import seeds
 from taskset.scoring import suites
-from taskset.scoring.suites.suite import SPLITS, split_of
+from taskset.scoring.suites.suite import TASK_SPLITS, split_of
 from tests.learned.trainings import NAMES, options, suite
 
 
@@ -93,7 +93,7 @@ def test_a_suite_is_its_file(tmp_path):
 
 def test_splits_follow_from_names_alone():
     names = [f"mlp_family_seed{i}" for i in range(1000)]
-    shares = {split: np.mean([split_of(name) == split for name in names]) for split in SPLITS}
+    shares = {split: np.mean([split_of(name) == split for name in names]) for split in TASK_SPLITS}
     assert shares["train"] == pytest.approx(0.7, abs=0.05) and shares["test"] == pytest.approx(0.2, abs=0.04)
     # These are fixed for ever: a task that changes its split spoils every comparison with earlier results.
     assert [split_of(name) for name in names[:8]] == [

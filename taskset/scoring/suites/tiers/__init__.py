@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from taskset.errors import StoreError, unknown
-from taskset.normalization.store import normalizers_of
+from taskset.normalization.store import normalizers_of, sources_of
 from taskset.normalization.sweep import planning
 from taskset.normalization.sweep.options import SweepOptions
 from taskset.scoring import suites
@@ -147,7 +147,7 @@ def make(one: Tier, baselines: str | Path | None = None) -> Suite:
 def measured_entries(normalizers: pd.DataFrame, horizon: int, source: str) -> dict[str, Entry]:
     """{task: `Entry`} with scales of train, valid_outer and test, of the tasks that are normalizable in all three."""
     both = suites.scales(normalizers, source, horizon)
-    rows = normalizers[(normalizers["horizon"] == horizon) & normalizers["source"].isin([source, "none"])]
+    rows = normalizers[(normalizers["horizon"] == horizon) & normalizers["source"].isin(sources_of(source))]
     found = suites.measured(rows[rows["split"] == "test"])
     entries = [entry_of(n, {**both[n], "test": found[n, "test"]}) for n in both if (n, "test") in found]
     return {entry.task: entry for entry in entries}

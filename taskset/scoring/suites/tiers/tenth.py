@@ -16,7 +16,7 @@ from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
-from taskset.normalization.store import load_sweeps
+from taskset.normalization.store import load_sweeps, sources_of
 from taskset.samplers.optimizers import opt_list_names
 from taskset.scoring import suites
 from taskset.scoring.suites import tiers
@@ -57,7 +57,7 @@ def _with_list(baselines: str | Path | None, suite: Suite) -> set[str]:
     """The tasks on which the baselines have the first LISTED of the learned list at the suite's horizon."""
     wanted, found = set(opt_list_names(LISTED)), dict[str, set[str]]()
     for row in load_sweeps(baselines).to_dict("records"):
-        if row["horizon"] == suite.horizon and row["source"] in (suite.source, "none"):
+        if row["horizon"] == suite.horizon and row["source"] in sources_of(suite.source):
             found.setdefault(row["task"], set()).update(row["optimizers"])
     return {task for task, optimizers in found.items() if wanted <= optimizers}
 
