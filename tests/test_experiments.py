@@ -279,10 +279,10 @@ def test_each_objective_has_the_setting_that_is_best_by_it(monkeypatch):
 def test_a_training_keeps_weights_by_its_own_time_and_goes_on_where_it_ended(tmp_path, capsys):
     suite = training.suite_of("one", [tiny_problem.TASK], 40, one_task.SCALE)
     options = learned.Options("learnable_sgdm", **training.PES, pairs=2, lengths="40", slots=1, tasks_per_step=1)
-    steps, minutes = training.train_for(1e-6, suite, options, tmp_path, keep_at=[1e-7, 1e9])
-    assert steps == 1 and minutes > 1e-6
-    assert training.train_for(1e-6, suite, options, tmp_path) == (1, minutes)  # its time is over
-    again, more = training.train_for(minutes + 1e-6, suite, options, tmp_path, keep_at=[1e-7, minutes + 1e-7])
+    steps, minutes = training.train_for(1e-4, suite, options, tmp_path, keep_at=[1e-5, 1e9])
+    assert steps == 1 and minutes > 1e-4
+    assert training.train_for(1e-4, suite, options, tmp_path) == (1, minutes)  # its time is over
+    again, more = training.train_for(minutes + 1e-4, suite, options, tmp_path, keep_at=[1e-5, minutes + 1e-5])
     assert again == 2 and more > minutes
     kept = training.kept_weights(tmp_path)
     assert [steps for steps, _ in kept.values()] == [1, 2]

@@ -195,6 +195,11 @@ class Options:
         if sum(self.family_weights.get(family, 1.0) for family in families) <= 0:
             raise ConfigError("family_weights leave no family to draw from: allowed is at least one weight above 0")
 
+    @property
+    def by_time(self) -> bool:
+        """Whether the schedule ends with the hours that the trainer is given."""
+        return self.schedule == "cosine" and not self.schedule_steps
+
     def as_json(self) -> dict[str, Any]:
         """The options as JSON values."""
         return json.loads(json.dumps(asdict(self)))
