@@ -27,7 +27,7 @@ import numpy as np
 from taskset.random import seeds
 from tools import report
 from tools.experiments import page, tiny_problem
-from tools.experiments.one_task import SMOOTHED, smooth, steps_to
+from tools.experiments.judging import SMOOTHED, first_step_at, moving_mean
 
 NEW, INNER, PAIRS, SIGMA, OUTER, SEEDS, HELD_OUT = "mlp", 50, 8, 0.01, 300, range(3), 8
 RATES = tuple(10.0 ** (np.arange(-5, 0) / 2))
@@ -166,7 +166,7 @@ def rows(found):
     adam = min((label for label in found if label.startswith("Adam")), key=lambda label: found[label][0][:, -LAST:].mean())
     goal = found[adam][0].mean(axis=0)[-LAST:].mean()
     for label, (curves, validated) in found.items():
-        steps = steps_to(curves.mean(axis=0), goal)
+        steps = first_step_at(curves.mean(axis=0), goal)
         cells = [page.with_interval(values) for values in (curves[:, -LAST:].mean(axis=1), curves.mean(axis=1), validated)]
         yield [f"**{label}**" if label == adam else label, *cells, f"{steps:,.0f}" if np.isfinite(steps) else "not reached"]
 
@@ -178,7 +178,7 @@ def draw(found, path):
         for i, (label, (curves, _)) in enumerate(found.items()):
             by_hand = label.startswith("Adam")
             color = str(next(grays)) if by_hand else f"C{i - len(RATES)}"
-            each = np.array([smooth(curve) for curve in curves])
+            each = np.array([moving_mean(curve) for curve in curves])
             at = np.arange(1, OUTER + 1)
             axes.plot(at, each.mean(axis=0), color=color, label=label, linewidth=1.2 if by_hand else 1.8)
             axes.fill_between(at, each.min(axis=0), each.max(axis=0), color=color, alpha=0.15, linewidth=0)

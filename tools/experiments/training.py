@@ -1,5 +1,6 @@
 """Trainings that several experiments make: of one task, with one optimizer or many settings of one rule, and outer trainings."""
 
+import argparse
 import math
 import time
 from dataclasses import replace
@@ -21,12 +22,14 @@ HELD_OUT = ("mnist", "fashion_mnist")  # data sets of tiny tasks that are judged
 SHARES = (1 / 8, 1 / 4, 1 / 2, 1)  # of a training's minutes, after which weights are kept to be judged
 
 
-def training_command(parser, minutes, measure, write):
+def training_command(description, minutes, measure, write):
     """The command line of an experiment with outer trainings, by default of so many core-minutes each.
 
-    parser: with `report.folder_options`; measure: `(folder of the trainings, minutes) -> what was found`, a tuple; write: called
+    measure: `(folder of the trainings, minutes) -> what was found`, a tuple; write: called
     with its entries and the folder of the results.
     """
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    report.folder_options(parser)
     parser.add_argument("--runs", type=Path, metavar="DIR", required=True, help="Folder of the trainings, which resume from it.")
     parser.add_argument("--minutes", type=float, default=minutes, help="Core-minutes of each training, compilation included.")
     arguments = parser.parse_args()
