@@ -24,9 +24,9 @@ from taskset.random import seeds, stateless
 class Estimator(Protocol):
     """An estimator of outer gradients, made as `estimator(problem, settings, **execution)`.
 
-    execution: keyword arguments for `learned.unrolling.distributed.unroll`. name: what it is registered as.
+    execution: keyword arguments for `learned.unrolling.making.unroll`. name: what it is registered as.
 
-    What is registered says by two attributes, where they are true, what its estimates allow: takes_differences, that they are
+    A class says by two attributes, where they are true, what its estimates allow: takes_differences, that they are
     linear in D, so that `Settings.differences` can replace it; takes_groups, that `init` takes `group=`, the number of a group of
     pairs (`Settings.groups`).
 

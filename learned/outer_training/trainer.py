@@ -136,8 +136,9 @@ class Trainer:
     ) -> Arrays:
         """Continue until `hours` of training are over in all, the times before an interruption included.
 
-        keep_at: {file: hours after which weights are kept in it}, 0 for those at the start; two files never have weights of the
-        same outer step, and those after more than `hours` are left out. The other arguments are those of `train_until`.
+        keep_at: {file: hours after which weights are kept in it}, 0 for those at the start; files for more than `hours` are left
+        out. Two files never have weights of the same outer step: where steps are that long, the training goes past its hours.
+        The other arguments are those of `train_until`.
 
         A cosine schedule with `schedule_steps` 0 ends with the hours, and has further checkpoints before the first one.
         `learned.outer_training.time_plan` tells how it is resumed bit for bit.

@@ -27,7 +27,7 @@ from taskset.scoring import suites
 from taskset.scoring.suites.suite import Suite
 
 STEPS = ("suite", "screening", "training", "judgement")
-CLAIM = "recipe.json"
+RECORD = "recipe.json"
 
 
 def run(
@@ -59,7 +59,7 @@ def run(
     if publishing:
         publish.check()
     out = Path(out)
-    _claim(out, {**recipe.as_json(), "hours": float(hours)})
+    _settle(out, {**recipe.as_json(), "hours": float(hours)})
     proposed = _made(out / "proposed.json", lambda: screening.proposed(recipe, baselines))
     say(f"proposed: {judgement.counts(proposed)}")
     if until == "suite":
@@ -98,9 +98,9 @@ def _made(path: Path, make: Callable[[], Suite]) -> Suite:
     return suites.load(path)
 
 
-def _claim(out: Path, values: dict[str, Any]) -> None:
+def _settle(out: Path, values: dict[str, Any]) -> None:
     """Note in `out` what is made there; raise `StoreError` where it is something else."""
-    path = out / CLAIM
+    path = out / RECORD
     if not path.exists():
         make_directory(out)
         write_text(json.dumps(values, indent=1) + "\n", path)

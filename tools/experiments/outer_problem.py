@@ -104,7 +104,7 @@ class OuterTask:
         """Mean normalized losses [copies] of trainings with thetas [copies, P]; copy c has start and batches of pair c mod N."""
         import tensorflow as tf
 
-        from learned.unrolling.unroll import batched
+        from learned.unrolling.unroll import all_at_once
         from taskset.random import stateless
 
         signs = thetas.shape[0] // self.pairs
@@ -123,10 +123,10 @@ class OuterTask:
                 batches = self.problem.batches({"train": one["raw"]}, prepare_key)
                 return self.problem.step(one["theta"], one["inner"], t, batches, step_key, horizon)
 
-            losses, inner = batched(step, {"theta": thetas, "inner": inner, "raw": now})
+            losses, inner = all_at_once(step, {"theta": thetas, "inner": inner, "raw": now})
             return t + 1, inner, total + losses
 
-        inner = batched(lambda one: self.problem.start(*one), (thetas, starts))
+        inner = all_at_once(lambda one: self.problem.start(*one), (thetas, starts))
         state = (tf.constant(0), inner, tf.zeros([thetas.shape[0]]))
         return tf.while_loop(lambda t, *_: t < self.steps, body, state, parallel_iterations=1)[2] / self.steps
 

@@ -92,7 +92,7 @@ def test_a_directory_of_an_earlier_version_is_refused(tmp_path):
     """It counted the time beside its checkpoint, which would begin again at 0."""
     values = {**TINY.as_json(), "hours": HOURS}
     values["phases"] = values.pop("parts")
-    (tmp_path / steps.CLAIM).write_text(json.dumps(values))
+    (tmp_path / steps.RECORD).write_text(json.dumps(values))
     with pytest.raises(StoreError, match="begun with another recipe or budget .parts was None, phases was 2.: .*another --out"):
         steps.run(TINY, tmp_path, hours=HOURS)
 
