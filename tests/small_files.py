@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from learned import optimizers
 from learned.deploy.export import export
-from learned.outer_training import checkpoint, log
-from learned.outer_training import trainer as outer
+from learned.outer_training import checkpoint, log, resuming
 from learned.recipes import budget
 from taskset.datasets import built, encoding, prepared, text_info, text_sources, tfds_source
 from taskset.datasets.corpus import checksum, concatenate
@@ -124,7 +123,7 @@ def training_file(name: str) -> Callable[[Path], Path]:
 
 def resumed(path: Path) -> dict[str, Any]:
     found = opened(path.parent)
-    outer.kept_slots(path.parent)
+    resuming.kept_slots(path.parent)
     return {"step": found.step, **{name: getattr(found, name) for name in "xmv"}}
 
 
@@ -189,9 +188,10 @@ def read_text(name: str) -> Callable[[Path], Any]:
     return load
 
 
-def progress_file(place: Path) -> Path:
-    (place / budget.PROGRESS).write_text(json.dumps({"seconds": 3.5, "kept": [(0, 0, 0.0), (1, 4, 3.0)]}))
-    return place / budget.PROGRESS
+def kept_file(place: Path) -> Path:
+    found, path = checkpoint.load(checkpoint_file(place)), budget.weights_path(place, 1)
+    checkpoint.save(path, {**found.meta, "seconds": 3.5}, found.arrays)
+    return path
 
 
 def costs_file(place: Path) -> Path:

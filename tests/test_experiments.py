@@ -13,6 +13,7 @@ from tools.experiments import (
     conv_and_mlp,
     gradient_variance,
     input_noise,
+    judging,
     kept,
     ladders,
     large_image,
@@ -146,19 +147,19 @@ def test_scores_are_the_end_of_the_losses_and_have_a_limit():
 
 def test_speed_up_is_by_the_first_step_of_the_smoothed_curve():
     curve = np.linspace(2, 0, 101)
-    smooth = one_task.smooth(curve)
+    smooth = judging.moving_mean(curve)
     np.testing.assert_allclose(smooth[[0, 1, 50]], [2, 1.99, curve[31:51].mean()])
-    assert one_task.steps_to(curve, smooth[50]) == 51 and np.isnan(one_task.steps_to(curve, 0.0))
+    assert judging.first_step_at(curve, smooth[50]) == 51 and np.isnan(judging.first_step_at(curve, 0.0))
     losses = np.stack([curve, np.where(curve < 1, np.nan, curve)])
-    found = one_task.scores(losses)
+    found = judging.scores(losses)
     np.testing.assert_allclose(found["mean"][0], 1.0)
     np.testing.assert_allclose(found["end"], [curve[-10:].mean(), 2 * np.log(10)])
 
 
 def test_rules_tuned_by_hand_differ_in_their_hyperparameters_only():
-    for label, rules in one_task.by_hand().items():
+    for label, rules in judging.by_hand().items():
         assert len({rule.rule for rule in rules}) == 1 and len({rule.name for rule in rules}) == len(rules), label
-        assert len({tuple(rule.hparams(one_task.STEPS)) for rule in rules}) == 1, label
+        assert len({tuple(rule.hparams(judging.STEPS)) for rule in rules}) == 1, label
 
 
 def test_what_is_trained_on_are_suites_of_known_tasks():
@@ -168,7 +169,7 @@ def test_what_is_trained_on_are_suites_of_known_tasks():
     assert from_json(made.as_json(), "here") == made and [entry.family for entry in made.tasks] == ["tiny_mlp"]
     assert training.tiny_name("tiny_conv", "imagenet_resized/16x16") == "Tiny_conv_imagenet_resized_16x16_bs32_start1.0"
     names = [training.tiny_name(f"tiny_{kind}", one) for kind in conv_and_mlp.KINDS for one in conv_and_mlp.HELD_OUT]
-    assert {entry.split for entry in training.suite_of("held out", names, 200, one_task.SCALE).of_split("train")} == {"train"}
+    assert {entry.split for entry in training.suite_of("held out", names, 200, judging.SCALE).of_split("train")} == {"train"}
     (entry,) = training.tiny_suite("one", [names[0]], 200).of_split("train")
     scales = {entry.task: entry.scales for entry in by_name.find("tiny:1").tasks}
     assert (entry.task, entry.scales) == (names[0], scales[names[0]])
@@ -277,12 +278,12 @@ def test_each_objective_has_the_setting_that_is_best_by_it(monkeypatch):
 
 
 def test_a_training_keeps_weights_by_its_own_time_and_goes_on_where_it_ended(tmp_path, capsys):
-    suite = training.suite_of("one", [tiny_problem.TASK], 40, one_task.SCALE)
+    suite = training.suite_of("one", [tiny_problem.TASK], 40, judging.SCALE)
     options = learned.Options("learnable_sgdm", **training.PES, pairs=2, lengths="40", slots=1, tasks_per_step=1)
-    steps, minutes = training.train_for(1e-6, suite, options, tmp_path, keep_at=[1e-7, 1e9])
-    assert steps == 1 and minutes > 1e-6
-    assert training.train_for(1e-6, suite, options, tmp_path) == (1, minutes)  # its time is over
-    again, more = training.train_for(minutes + 1e-6, suite, options, tmp_path, keep_at=[1e-7, minutes + 1e-7])
+    steps, minutes = training.train_for(1e-4, suite, options, tmp_path, keep_at=[1e-5, 1e9])
+    assert steps == 1 and minutes > 1e-4
+    assert training.train_for(1e-4, suite, options, tmp_path) == (1, minutes)  # its time is over
+    again, more = training.train_for(minutes + 1e-4, suite, options, tmp_path, keep_at=[1e-5, minutes + 1e-5])
     assert again == 2 and more > minutes
     kept = training.kept_weights(tmp_path)
     assert [steps for steps, _ in kept.values()] == [1, 2]

@@ -33,7 +33,6 @@ from taskset.scoring import requested, score_file, suites
 from taskset.scoring.rows import Row
 from taskset.scoring.suites.suite import Suite, from_json
 from tests.datasets.prepared_sets import tfds_version
-from tests.learned.recipes.tiny_recipe import TINY
 from tests.small_files import (
     BYTES,
     CURVES,
@@ -46,9 +45,9 @@ from tests.small_files import (
     images,
     is_json,
     json_values,
+    kept_file,
     packed,
     places,
-    progress_file,
     read_images,
     read_log,
     read_text,
@@ -177,7 +176,7 @@ LOADERS = {
     "prepared text": Loader(corpus(SUBWORDS, "train_tokens.npy"), read_text(SUBWORDS)),
     "prepared text, record": Loader(corpus(BYTES, built.RECORD), read_text(BYTES)),
     "prepared text, vocabulary": Loader(corpus(SUBWORDS, "vocabulary.json"), read_text(SUBWORDS)),
-    "recipe, progress": Loader(progress_file, lambda path: budget.read_progress(path, TINY), right=lambda *_: True),
+    "recipe, kept weights": Loader(kept_file, lambda path: budget.read_kept(path.parent, 1)),
     "recipe, screening": Loader(costs_file, screening.read_costs, right=lambda *_: True),
     "prepared data of TFDS": Loader(lambda place: tfds_version(place, "3.0.1") / "dataset_info.json", stored_version),
 }  # fmt: skip

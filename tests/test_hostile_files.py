@@ -32,7 +32,6 @@ from taskset.normalization.release import check, collect, merged, merged_tables,
 from taskset.normalization.store import sealed
 from taskset.normalization.sweep import baseline
 from taskset.normalization.sweep.options import SweepOptions
-from tests.learned.recipes.tiny_recipe import TINY
 from tests.normalization import made_up_sweeps as made
 from tests.small_files import (
     BYTES,
@@ -43,9 +42,9 @@ from tests.small_files import (
     images,
     is_json,
     json_values,
+    kept_file,
     packed,
     places,
-    progress_file,
     read_images,
     read_text,
     replaced,
@@ -264,7 +263,7 @@ KINDS = {
     "normalizers": Kind(sweep_file("normalizers.parquet"), parquet, TABLE_READERS),
     "sweeps": Kind(shipped, parquet, each(lambda path: store.load_sweeps(path.parent), TABLE_READERS)),
     "sweep.json": Kind(sweep_file("sweep.json"), options_file, lambda path: store.read_options(path.parent)),
-    "recipe, progress": Kind(progress_file, plain_json, lambda path: budget.read_progress(path, TINY)),
+    "recipe, kept weights": Kind(kept_file, npz_arrays, lambda path: budget.read_kept(path.parent, 1)),
     "recipe, screening": Kind(costs_file, plain_json, screening.read_costs),
     "checkpoint, resumed": Kind(training_file(outer.LATEST), npz_arrays, resumed),
     "steps.jsonl": Kind(training_file(outer.LOG), log_line, lambda path: log.read(path, 6)),

@@ -12,8 +12,8 @@ REAL = pytest.mark.skipif("TFDS_DATA_DIR" not in os.environ, reason="needs TFDS_
 
 def test_an_average_begins_at_the_first_loss_and_forgets_by_a_twentieth_in_ten_steps():
     curve = np.array([3.0] + [1.0] * 10)
-    assert yardstick.smooth(curve)[0] == 3
-    assert yardstick.smooth(curve)[10] == pytest.approx(1 + 2 * 0.95)
+    assert yardstick.averaged(curve)[0] == 3
+    assert yardstick.averaged(curve)[10] == pytest.approx(1 + 2 * 0.95)
 
 
 def test_the_envelope_is_the_lowest_loss_of_any_rate_so_far():
@@ -36,7 +36,7 @@ def made_up(ends):
 
 
 def test_a_speed_up_is_the_steps_of_the_envelope_over_those_of_the_run():
-    lowest = yardstick.smooth(1 / np.arange(1, 10_001))
+    lowest = yardstick.averaged(1 / np.arange(1, 10_001))
     ends = {1000: lowest[1999], 2000: lowest[499], 10_000: lowest[-1] / 2}
     against, ours = yardstick.rows_of(*made_up(ends))
     assert [row[4].split("(")[1] for row in ours] == ["2.00)", "0.25)", "> 1)"]

@@ -37,7 +37,7 @@ LAYERS = (
     ("taskset.tabular",),
     ("taskset.scoring",),
     ("taskset.cli", "taskset.__main__"),
-    ("learned.registry", "learned.types"),
+    ("learned.choices", "learned.registry", "learned.types"),
     ("learned.optimizers",),
     ("learned.suite_files", "learned.unrolling"),
     ("learned.tasks",),

@@ -6,8 +6,8 @@
 
 `train`: each variant trains for the same CPU minutes in this process, on the cheapest training tasks of `tiny:1`, MLPs and
 autoencoders with batches of 32, and quadratics; programs are compiled before these minutes. The same call resumes.
-DIR/NAME/weights.npz: the weights at the end; weights_1.5.npz, weights_3.npz: after so many minutes; spent.json: outer steps and
-CPU seconds. `--suite` trains on another suite.
+DIR/NAME/weights.npz: the weights at the end; weights_1.5.npz, weights_3.npz: after so many minutes.
+`--suite` trains on another suite.
 
 `judge` runs all of these weights for 200 and 2,000 steps on the validation tasks of `tiny:1`, and those at the end on the tasks
 of heldout-valid:1 that take at most .3 ms a step, at most two of a family, with one seed. `table` is the section
@@ -271,15 +271,16 @@ def table_of(curves, suite, says):
 
 def show(arguments):
     """Print the section, and write it with --publish. arguments: of the command `table`."""
+    from learned.outer_training import checkpoint
+
     out = arguments.out
 
     def says(label):
         name, _, minutes = label.removesuffix(" minutes").partition(", ")
         if name not in VARIANTS:
             return "nothing trained"
-        spent = json.loads((out / name / "spent.json").read_text(encoding="utf-8"))
-        steps = spent["kept"].get(minutes, spent["steps"]) if minutes else spent["steps"]
-        return f"{VARIANTS[name].says}; {steps:,} outer steps"
+        weights = checkpoint.load(out / name / (f"weights_{minutes}.npz" if minutes else "weights.npz"))
+        return f"{VARIANTS[name].says}; {weights.step:,} outer steps"
 
     parts = []
     for name, suite in judged_suites().items():

@@ -228,7 +228,7 @@ def measure(yardstick, runs, horizons=HORIZONS):
     return one_run, losses("adam", adam_rules, max(yardstick.horizons)), falling
 
 
-def smooth(curves):
+def averaged(curves):
     """Exponential moving averages of curves [steps, ..] that begin at their first values."""
     smoothed = np.empty(np.shape(curves))
     smoothed[0] = curves[0]
@@ -239,12 +239,12 @@ def smooth(curves):
 
 def envelope(adam):
     """(losses [steps], number of the best rate at each step [steps]) of Adam's losses [seeds, steps, rates]."""
-    curves = smooth(adam.mean(axis=0))
+    curves = averaged(adam.mean(axis=0))
     curves = np.where(np.isfinite(curves), curves, np.inf)
     return np.minimum.accumulate(curves.min(axis=1)), curves.argmin(axis=1)
 
 
-def steps_to(losses, wanted):
+def first_step_at(losses, wanted):
     """Steps until falling losses [steps] are at most `wanted`; None where they never are."""
     reached = np.flatnonzero(losses <= wanted)
     return int(reached[0]) + 1 if len(reached) else None
@@ -253,7 +253,7 @@ def steps_to(losses, wanted):
 def rows_of(yardstick, one_run, adam, falling):
     """The rows of one task in both tables."""
     lowest, best = envelope(adam)
-    default = smooth(adam.mean(axis=0))[:, list(EXPONENTS).index(DEFAULT_RATE)]
+    default = averaged(adam.mean(axis=0))[:, list(EXPONENTS).index(DEFAULT_RATE)]
     against, ours = [], []
     for horizon in yardstick.horizons:
         published, here = yardstick.published[HORIZONS.index(horizon)], lowest[horizon - 1]
@@ -267,8 +267,8 @@ def rows_of(yardstick, one_run, adam, falling):
                 cells.append("")
                 continue
             losses = one_run[horizon][label]
-            end = smooth(losses.mean(axis=0))[-1]
-            steps = steps_to(lowest, end)
+            end = averaged(losses.mean(axis=0))[-1]
+            steps = first_step_at(lowest, end)
             more = f"{steps / horizon:.2f}" if steps else f"> {len(lowest) / horizon:g}"
             cells.append(f"{end:.3g} ({more})")
         ours.append(cells)
@@ -289,7 +289,10 @@ def draw(found, path):
             for i, (horizon, runs) in enumerate(one_run.items()):
                 if RULES[0] in runs:
                     axes.plot(
-                        steps[:horizon], smooth(runs[RULES[0]].mean(axis=0)), f"C{i}", label=f"{RULES[0]}, {horizon:,} steps"
+                        steps[:horizon],
+                        averaged(runs[RULES[0]].mean(axis=0)),
+                        f"C{i}",
+                        label=f"{RULES[0]}, {horizon:,} steps",
                     )
             axes.set(xscale="log", yscale="log", xlim=(100, None), title=yardstick.title, xlabel="steps")
         for axes in panels[:, 0]:

@@ -9,10 +9,11 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 import learned
+from learned.choices import AUGMENTATIONS, DIFFERENCES
 from learned.deploy import pretrained
 from learned.outer_training import checkpoint
 from learned.outer_training.estimator_cache import MEMORY_MIB
-from learned.outer_training.options import AUGMENTATIONS, DIFFERENCES, Options
+from learned.outer_training.options import Options
 from taskset import plugins
 from taskset.cli.options import Address, Baselines, DataDir, EngineName, Modules, err, out
 from taskset.errors import ConfigError

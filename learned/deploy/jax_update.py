@@ -317,7 +317,13 @@ class _Level(NamedTuple):
 def _levels(sizes):
     """How to add up each of several tensors that lie one after the other: rows that lie in one of them, then rows of their sums.
 
-    A level ends where no row lies in one tensor, or where there are not more rows than tensors.
+    A row lies in one tensor, or is cut: then its numbers are added one by one, as are those after the last row. The sums of the
+    rows are the next level's vector, in which nobody owns the sums of cut rows. A level ends where no row lies in one tensor, or
+    where there are not more rows than tensors.
+
+    Of tensors of 100 and 140 numbers, in rows of 64: row 0 is of the first, row 1 is cut at 100, row 2 is of the second, and 192
+    to 239 are no row. Level 0 adds 64 to 99 for the first, and 100 to 127 and 192 to 239 for the second; rows is 3. Level 1 has
+    the sums of the three rows: it adds number 0 for the first and number 2 for the second.
     """
     lengths, owners, levels = np.array(sizes), np.arange(len(sizes)), []  # parts of the vector; -1 owns what is counted already
     while len(lengths):

@@ -21,14 +21,14 @@ class Frozen:
     """Takes the part of a state that belongs to the variables in training out of it, and puts it back.
 
     A leaf of a state belongs to one variable: then it has the variable's key. Or to all of them, in the order of
-    `features.in_order`: then an axis has one entry for each variable, or for each of their numbers. Or to none.
+    `features.tensor_order`: then an axis has one entry for each variable, or for each of their numbers. Or to none.
 
     params: {key: tensor} of all variables; moving: of those in training.
     """
 
     def __init__(self, params: Params, moving: Params) -> None:
-        everything = features.in_order(params)
-        positions = [everything.index(key) for key in features.in_order(moving)]
+        everything = features.tensor_order(params)
+        positions = [everything.index(key) for key in features.tensor_order(moving)]
         ends = np.cumsum([params[key].shape.num_elements() for key in everything])
         numbers = np.split(np.arange(ends[-1]), ends[:-1])
         of_numbers = np.concatenate([numbers[i] for i in positions])

@@ -14,6 +14,7 @@ from typing import Protocol
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from learned.types import Lengths, Tree
 from taskset.errors import ConfigError, whole_number
@@ -23,9 +24,9 @@ from taskset.random import seeds, stateless
 class Estimator(Protocol):
     """An estimator of outer gradients, made as `estimator(problem, settings, **execution)`.
 
-    execution: keyword arguments for `learned.unrolling.distributed.unroll`. name: what it is registered as.
+    execution: keyword arguments for `learned.unrolling.making.unroll`. name: what it is registered as.
 
-    What is registered says by two attributes, where they are true, what its estimates allow: takes_differences, that they are
+    A class says by two attributes, where they are true, what its estimates allow: takes_differences, that they are
     linear in D, so that `Settings.differences` can replace it; takes_groups, that `init` takes `group=`, the number of a group of
     pairs (`Settings.groups`).
 
@@ -129,10 +130,14 @@ class Estimate:
     square: float = float("nan")
 
 
-def mean_loss(losses: np.ndarray) -> float:
-    """The mean of the losses that are finite; NaN where none is."""
-    losses = np.asarray(losses, np.float64)
-    return float(losses[np.isfinite(losses)].mean()) if np.isfinite(losses).any() else float("nan")
+def finite_mean(values: ArrayLike) -> float:
+    """The mean of the values that are finite; NaN where none is."""
+    values = np.asarray(values, np.float64)
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if finite.size else float("nan")
+
+
+mean_loss = finite_mean  # of the losses of a truncation, as users' own estimators know it
 
 
 def own_perturbations(state: Tree, settings: Settings, size: int, dtype: tf.DType) -> np.ndarray:
@@ -192,6 +197,4 @@ def mean_square(losses: np.ndarray) -> float:
 
 def mean_square_at_resets(losses: np.ndarray, old: np.ndarray) -> float:
     """As `mean_square`, of D_old^2 + D_new^2 (`differences_at_resets`), which are weighted apart and must not cancel here."""
-    squares = np.square(_parts(losses, [old, ~old])).sum(axis=0)
-    squares = squares[np.isfinite(squares)]
-    return float(squares.mean()) if squares.size else float("nan")
+    return finite_mean(np.square(_parts(losses, [old, ~old])).sum(axis=0))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -67,6 +68,54 @@ def episode_seed(seed: int, pair: int, number: int) -> int:
     return seeds.stream(seed, "episode", int(pair), int(number))
 
 
+class _Counters(NamedTuple):
+    """Where all pairs get to in a truncation of K steps: integers [N] each.
+
+    starts: whether the pair starts a new episode; reset_at: at which step of the truncation, K for none; until: the length of the
+    episode that it is in before that step; steps, length, number: its state at the end.
+    """
+
+    starts: np.ndarray
+    reset_at: np.ndarray
+    until: np.ndarray
+    steps: np.ndarray
+    length: np.ndarray
+    number: np.ndarray
+
+
+def _counters_after(state, drawn, resumed, rng, count):
+    """The `_Counters` after a truncation of `count` steps; drawn: lengths [N] of the episodes that would start in it."""
+    # Resumed in the truncation that takes an episode's last step: after that the pair counts as finished, and its task may go.
+    left = state["length"] - state["steps"]
+    ends = (left > 0) & (left <= count) & (state["number"] > 0)
+    until = np.where(ends, resumed(rng, state["length"]), state["length"]).astype(np.int32)
+    left = until - state["steps"]
+    starts = left < count
+    return _Counters(
+        starts=starts,
+        reset_at=np.where(starts, left, count).astype(np.int32),
+        until=until,
+        steps=np.where(starts, count - left, state["steps"] + count).astype(np.int32),
+        length=np.where(starts, drawn, until).astype(np.int32),
+        number=(state["number"] + starts).astype(np.int32),
+    )
+
+
+def _pieces(state, after, own):
+    """(what the pairs of the slice `own` read: for each [(seed of an episode, its first step, how many)]; {place: seed of the
+    episode that starts there})."""
+    seed, pieces, begun = int(state["seed"]), [], {}
+    for place, n in enumerate(range(own.start, own.stop)):
+        parts = []
+        if after.reset_at[n]:
+            parts.append((episode_seed(seed, n, state["number"][n]), int(state["steps"][n]), int(after.reset_at[n])))
+        if after.starts[n]:
+            begun[place] = episode_seed(seed, n, after.number[n])
+            parts.append((begun[place], 0, int(after.steps[n])))
+        pieces.append(parts)
+    return pieces, begun
+
+
 def next_truncation(
     unroll: Unroll,
     state: Tree,
@@ -85,33 +134,13 @@ def next_truncation(
     rng = seeds.generator(seed, "lengths", index)
     drawn = np.asarray(lengths(rng, len(state["number"])))
     drawn = np.maximum(np.where(state["number"] == 0, first_lengths(rng, drawn), drawn), count).astype(np.int32)
+    counters = _counters_after(state, drawn, resumed, rng, count)
 
-    # Decided in the truncation that takes an episode's last step: after that the pair counts as finished, and its task may go.
-    left = state["length"] - state["steps"]
-    ends = (left > 0) & (left <= count) & (state["number"] > 0)
-    length = np.where(ends, resumed(rng, state["length"]), state["length"]).astype(np.int32)
-    left = length - state["steps"]
-    resets = left < count
-    reset_at = np.where(resets, left, count).astype(np.int32)
-    number = state["number"] + resets
-    until, length = length, np.where(resets, drawn, length).astype(np.int32)
-    steps = np.where(resets, count - left, state["steps"] + count).astype(np.int32)
-
-    group, pieces, begun = int(state.get("group", 0)), [], {}
+    group = int(state.get("group", 0))
     own = slice(group * unroll.pairs, (group + 1) * unroll.pairs)
-    for place, n in enumerate(range(own.start, own.stop)):
-        parts = [(episode_seed(seed, n, state["number"][n]), int(state["steps"][n]), int(reset_at[n]))] if reset_at[n] else []
-        if resets[n]:
-            begun[place] = episode_seed(seed, n, number[n])
-            parts.append((begun[place], 0, int(steps[n])))
-        pieces.append(parts)
+    pieces, begun = _pieces(state, counters, own)
     key = tf.constant([seeds.stream(seed, "window", *([group] if group else [])), index], tf.int32)
-    after = {
-        **state,
-        "window": state["window"] + 1,
-        "steps": steps,
-        "length": length,
-        "number": number.astype(np.int32),
-    }
-    first, horizons = state["steps"].astype(np.int32), np.stack([until, length], axis=1).astype(np.int32)
-    return Truncation(first[own], reset_at[own], horizons[own], unroll.fresh(begun), unroll.raw(pieces), key, after)
+    moved = {"steps": counters.steps, "length": counters.length, "number": counters.number}
+    after = {**state, "window": state["window"] + 1, **moved}
+    first, horizons = state["steps"].astype(np.int32), np.stack([counters.until, counters.length], axis=1)
+    return Truncation(first[own], counters.reset_at[own], horizons[own], unroll.fresh(begun), unroll.raw(pieces), key, after)

@@ -8,7 +8,7 @@ import numpy as np
 
 from learned.estimators import base, episodes
 from learned.types import Lengths, Tree
-from learned.unrolling.distributed import unroll
+from learned.unrolling.making import unroll
 from learned.unrolling.problem import Problem
 from learned.unrolling.unroll import Unroll
 from taskset.random import seeds
@@ -24,6 +24,7 @@ class ESFull:
     """
 
     name = "es_full"
+    takes_differences = True
 
     def __init__(self, problem: Problem, settings: base.Settings, **execution: Any) -> None:
         self.problem, self.settings = problem, settings

@@ -8,7 +8,7 @@ import numpy as np
 
 from learned.estimators import base, episodes
 from learned.types import Lengths, Tree
-from learned.unrolling.distributed import unroll
+from learned.unrolling.making import unroll
 from learned.unrolling.problem import Problem
 from learned.unrolling.unroll import Unroll
 
@@ -23,6 +23,7 @@ class ESSingle:
     """
 
     name = "es_single"
+    takes_differences = takes_groups = True
 
     def __init__(self, problem: Problem, settings: base.Settings, **execution: Any) -> None:
         self.problem, self.settings = problem, settings

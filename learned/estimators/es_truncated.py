@@ -22,6 +22,7 @@ class ESTruncated:
     """
 
     name = "es_truncated"
+    takes_differences = True
 
     def __init__(self, problem: Problem, settings: base.Settings, **execution: Any) -> None:
         self.problem, self.settings = problem, settings

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from learned.estimators import base, episodes
 from learned.types import Lengths, Tree
-from learned.unrolling.distributed import unroll
+from learned.unrolling.making import unroll
 from learned.unrolling.problem import Problem
 from learned.unrolling.unroll import Unroll
 

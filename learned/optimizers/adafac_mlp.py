@@ -102,7 +102,7 @@ def _update(theta, grads, state, params, step, loss, validation_loss):
     del loss, validation_loss
     g, p, fractions = features.with_axes(grads), features.with_axes(params), _fractions(theta)
     new, hidden = {slot: {} for slot in state}, {}
-    for path in features.in_order(p):
+    for path in features.tensor_order(p):
         m = features.average(state["m"][path], g[path], fractions["m"])
         rms = features.average(state["rms"][path], tf.square(g[path]), fractions["rms"])
         parts = _factors(tf.square(g[path])[None] + 1e-30)

@@ -138,7 +138,7 @@ def _moved(theta, grads, state, params, step, loss, horizon, old, averages, dire
     x = tensorwise.readings(params, fraction, trend, s_square, corrected, after["cosine"], moved, t)
     rate = tf.unstack(tensorwise.rates(theta, *tensorwise.controller(theta, x), s_square, moved[0], horizon))
 
-    moves = {path: r * part for path, r, part in zip(features.in_order(params), rate, tf.split(u, sizes))}
+    moves = {path: r * part for path, r, part in zip(features.tensor_order(params), rate, tf.split(u, sizes))}
     new = {path: w - tf.reshape(moves[path], w.shape) for path, w in params.items()}
     return new, {**new_averages, **after, "losses": losses}
 
@@ -176,7 +176,7 @@ def _network_alone(theta, x):
 
 def _update_alone(theta, grads, state, params, step, loss, validation_loss, horizon):
     del validation_loss
-    sizes, order = tensorwise.sizes(params), features.in_order(params)
+    sizes, order = tensorwise.sizes(params), features.tensor_order(params)
 
     def averages(g):
         new = {"m": {}, "v": {}}

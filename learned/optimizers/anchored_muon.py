@@ -114,7 +114,7 @@ def _averages(state, g):
 
 def observed(grads, state, params, step, loss, horizon, averages=_averages, products=tensorwise.products) -> Observed:
     """Everything of a step but the weights. Arguments: of `LearnedOptimizer.update`; how averages and sums are made."""
-    sizes, order, p = tensorwise.sizes(params), features.in_order(params), tensorwise.vector(params)
+    sizes, order, p = tensorwise.sizes(params), features.tensor_order(params), tensorwise.vector(params)
     g = tf.clip_by_value(tensorwise.vector(grads), -tensorwise.LARGEST, tensorwise.LARGEST)
     t = tf.cast(step, p.dtype) + 1
     trend, losses = tensorwise.trends(state["losses"], loss, horizon)
@@ -153,7 +153,7 @@ def rates_and_shares(theta, outputs, seen: Observed, horizon):
 def moved(params, seen: Observed, rates, shares):
     """The params after the step."""
     new = {}
-    for path, rate, share, n, o in zip(features.in_order(params), tf.unstack(rates), tf.unstack(shares), seen.n, seen.o):
+    for path, rate, share, n, o in zip(features.tensor_order(params), tf.unstack(rates), tf.unstack(shares), seen.n, seen.o):
         u = n if o is None else n + share * (o - n)
         new[path] = params[path] - tf.reshape(rate * u, params[path].shape)
     return new

@@ -17,7 +17,7 @@ from learned.types import Params
 TIMES = (1, 3, 10, 30, 100, 300, 1e3, 3e3, 1e4, 3e4, 1e5)  # steps
 
 
-def in_order(tensors: Collection[str]) -> list[str]:
+def tensor_order(tensors: Collection[str]) -> list[str]:
     """The paths of a dict of tensors in the order that all optimizers work in, whatever the order of the dict."""
     return sorted(tensors)
 
@@ -97,11 +97,11 @@ def _ratios(step, dtype, times):
 
 def rows(features: Params) -> tf.Tensor:
     """{path: [features, *shape]} of all tensors in one matrix [features, parameters of the task]."""
-    return tf.concat([tf.reshape(features[path], [features[path].shape[0], -1]) for path in in_order(features)], 1)
+    return tf.concat([tf.reshape(features[path], [features[path].shape[0], -1]) for path in tensor_order(features)], 1)
 
 
 def unrows(matrix: tf.Tensor, params: Params) -> Params:
     """The opposite of `rows` for a matrix [features, parameters]: {path: [features, *shape of the parameter]}."""
-    order = in_order(params)
+    order = tensor_order(params)
     parts = tf.split(matrix, [params[path].shape.num_elements() for path in order], axis=1)
     return {path: tf.reshape(part, [part.shape[0], *params[path].shape]) for path, part in zip(order, parts)}

@@ -20,7 +20,7 @@ CLIP = 10  # gradients are clipped at this many times the average of their root 
 AVERAGED = {"clip": 0.99, "train": 0.9, "validation": 0.95}  # decays of the bias-corrected averages
 STATISTICS = 18
 HIDDEN = 64  # of the LSTM
-MOST_LOSS = 1e15  # the squares of larger ones could overflow in float32
+MOST_SQUARED_LOSS = 1e15  # the squares of larger ones could overflow in float32
 MESSAGES = {"by_lstms": 18, "by_parameters": 16}  # sizes of the messages to the LSTMs of the next step
 TO_PARAMETERS = 17
 PER_PARAMETER, PER_TENSOR = 23, 14  # further inputs of the network
@@ -63,7 +63,7 @@ def _debiased(old, new, total):
     return old + (new - old) / total
 
 
-def _clipped(g, old, total):
+def clipped_by_average(g, old, total):
     """(g clipped elementwise to +-10 a, a), a the average of the root mean square of g, this step's included."""
     new = _debiased(old, features.root(tf.reduce_mean(tf.square(g))), total)
     return tf.maximum(tf.minimum(g, CLIP * new), -CLIP * new), new
@@ -73,7 +73,7 @@ def _losses(state, loss, validation_loss, totals):
     """(features [2], state). Mean, variance (of the distance to the mean so far) and validation loss are bias-corrected averages.
 
     Train: (loss - mean) rsqrt(variance + 1e-8); validation: the same with the averaged validation loss, both clipped to +-5.
-    A loss that is not finite or beyond MOST_LOSS counts as the average so far: the averages are never lost by one step.
+    A loss that is not finite or beyond MOST_SQUARED_LOSS counts as the average so far: the averages are never lost by one step.
     """
     loss, validation_loss = _usable(loss, state["mean"]), _usable(validation_loss, state["validation"])
     mean = _debiased(state["mean"], loss, totals["train"])
@@ -84,7 +84,7 @@ def _losses(state, loss, validation_loss, totals):
 
 
 def _usable(loss, average):
-    return tf.where(tf.abs(loss) <= MOST_LOSS, loss, average)
+    return tf.where(tf.abs(loss) <= MOST_SQUARED_LOSS, loss, average)
 
 
 def _limited(x):
@@ -142,7 +142,7 @@ def _per_tensor(p, tensors, time):
 def _first_layer(theta, p, inputs, said, step):
     """What the first layer gives before its ReLU: {path: [hidden, *shape]}."""
     w, hidden = theta["mlp/linear_0/w"], {}
-    for i, path in enumerate(features.in_order(p)):
+    for i, path in enumerate(features.tensor_order(p)):
         x = tf.reshape(inputs[path], [PER_PARAMETER, -1])
         shared = tf.concat([_per_tensor(p[path], len(p), features.sine_time(step, x.dtype)), said[:, i]], 0)
         hidden[path] = tf.matmul(w[:PER_PARAMETER], x, transpose_a=True) + network.first_bias(theta, shared)[:, None]
@@ -154,9 +154,9 @@ def _update(theta, grads, state, params, step, loss, validation_loss):
     totals = {name: 1 + decay * state["totals"][name] for name, decay in AVERAGED.items()}
     losses, new_losses = _losses(state["losses"], loss, validation_loss, totals)
     new, statistics, inputs = {"m": {}, "rms": {}, "clip": {}, "totals": totals, "losses": new_losses}, [], {}
-    order = features.in_order(p)
+    order = features.tensor_order(p)
     for path in order:
-        clipped, new["clip"][path] = _clipped(g[path], state["clip"][path], totals["clip"])
+        clipped, new["clip"][path] = clipped_by_average(g[path], state["clip"][path], totals["clip"])
         m, rms = features.gradient_averages(clipped, state["m"][path], state["rms"][path], DECAYS)
         new["m"][path], new["rms"][path] = m, rms
         statistics.append(_statistics(m, rms, p[path], clipped, params[path].shape.rank == 0, losses))

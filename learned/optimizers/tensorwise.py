@@ -1,20 +1,24 @@
 """Step sizes for each tensor: what a controller of them reads, and how it sets them. Shared by `anchored` and `anchored_muon`.
 
-All tensors of a task lie in one vector of N numbers, in the order of `features.in_order`; numbers of each tensor come from sums
-over its part of the vector. The features of time and of the loss are those of VeLO (Metz et al. 2022, arXiv 2211.09760) on the
-fraction of the run instead of absolute time; a controller for each tensor is Celo's (Moudgil et al. 2025, arXiv 2501.12670).
+All tensors of a task lie in one vector of N numbers, in the order of `features.tensor_order`; numbers of each tensor come from
+sums over its part of the vector. The features of time and of the loss are those of VeLO (Metz et al. 2022, arXiv 2211.09760) on
+the fraction of the run instead of absolute time; a controller for each tensor is Celo's (Moudgil et al. 2025, arXiv 2501.12670).
 """
 
 from __future__ import annotations
 
 import functools
 import math
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import tensorflow as tf
 
 from learned.optimizers import features, network
+from learned.types import Params, Tree
+
+Pairs: TypeAlias = "Sequence[tuple[tf.Tensor, tf.Tensor]]"  # of vectors [N]
 
 RATE, NORMALISED = 0.01, 0.05  # at the start: the learning rate, and the share of the normalised direction
 EPSILON = 1e-9  # beside root mean squares
@@ -33,29 +37,29 @@ SHARED = 0.1  # the size of a tensor counts as at least about this share of that
 NOTHING = 1e-10  # of the usual mean square: parameters below it are at 0
 
 
-def sizes(params):
-    """The number of entries of each tensor."""
-    return [params[path].shape.num_elements() for path in features.in_order(params)]
+def sizes(params: Params) -> list[int]:
+    """The number of entries of each tensor, in order."""
+    return [params[path].shape.num_elements() for path in features.tensor_order(params)]
 
 
-def vector(tensors):
+def vector(tensors: Params) -> tf.Tensor:
     """{path: tensor} -> [N]."""
-    return tf.concat([tf.reshape(tensors[path], [-1]) for path in features.in_order(tensors)], 0)
+    return tf.concat([tf.reshape(tensors[path], [-1]) for path in features.tensor_order(tensors)], 0)
 
 
-def means(x, sizes):
+def means(x: tf.Tensor, sizes: Sequence[int]) -> tf.Tensor:
     """The mean of each row of x [k, N] over each tensor: [k, tensors]."""
     parts = tf.split(x, sizes, axis=1)
     # A product with ones: on a CPU, XLA sums a row one number after the other, in a product many at once.
     return tf.concat([tf.matmul(part, tf.fill([n, 1], tf.constant(1 / n, x.dtype))) for part, n in zip(parts, sizes)], 1)
 
 
-def products(pairs, sizes):
+def products(pairs: Pairs, sizes: Sequence[int]) -> tf.Tensor:
     """The mean of x y over each tensor, for pairs of vectors [N]: [pairs, tensors]."""
     return means(tf.stack([tf.square(x) if x is y else x * y for x, y in pairs]), sizes)
 
 
-def products_alone(pairs, sizes):
+def products_alone(pairs: Pairs, sizes: Sequence[int]) -> tf.Tensor:
     """`products` for one large model.
 
     Small tensors are added up together: a sum over each is what XLA would compile, for a minute where there are 80. Numbers are
@@ -91,7 +95,13 @@ class _Level(NamedTuple):
 def _levels(sizes):
     """How to add up each of several tensors that lie one after the other: rows that lie in one of them, then rows of their sums.
 
-    A level ends where no row lies in one tensor, or where there are not more rows than tensors.
+    A row lies in one tensor, or is cut: then its numbers are added one by one, as are those after the last row. The sums of the
+    rows are the next level's vector, in which nobody owns the sums of cut rows. A level ends where no row lies in one tensor, or
+    where there are not more rows than tensors.
+
+    Of tensors of 100 and 140 numbers, in rows of 64: row 0 is of the first, row 1 is cut at 100, row 2 is of the second, and 192
+    to 239 are no row. Level 0 adds 64 to 99 for the first, and 100 to 127 and 192 to 239 for the second; rows is 3. Level 1 has
+    the sums of the three rows: it adds number 0 for the first and number 2 for the second.
     """
     lengths, owners, levels = np.array(sizes), np.arange(len(sizes)), []  # parts of the vector; -1 owns what is counted already
     while len(lengths):
@@ -122,34 +132,37 @@ def _sums(x, levels):
     return sums
 
 
-def spread(values, sizes):
+def spread(values: tf.Tensor, sizes: Sequence[int]) -> tf.Tensor:
     """Numbers of each tensor [tensors] -> [N]."""
     return tf.concat([value * tf.ones([n], values.dtype) for value, n in zip(tf.unstack(values), sizes)], 0)
 
 
-def inverse_root(mean_square):
-    """1 / sqrt(x + 1e-18)."""
+def inverse_root(mean_square: tf.Tensor) -> tf.Tensor:
+    """1 / sqrt(x + 1e-18), of any shape."""
     return tf.math.rsqrt(mean_square + EPSILON**2)
 
 
-def averages(old, new, decays):
-    """d old + (1 - d) new for old [decays, ..]."""
+def averages(old: tf.Tensor, new: tf.Tensor, decays: Sequence[float]) -> tf.Tensor:
+    """d old + (1 - d) new for each decay d: [decays, ..]; old [decays, ..], new [..]."""
     return features.average(old, new, 1 - np.asarray(decays))
 
 
-def lacking(decays, t):
-    """1 - d^t: the sum of the weights of an average that started at 0."""
+def lacking(decays: Sequence[float], t: tf.Tensor) -> tf.Tensor:
+    """1 - d^t [decays]: the sum of the weights of an average that started at 0, after t steps."""
     return -tf.math.expm1(t * tf.constant(np.log(decays), t.dtype))
 
 
-def noise(decays, t):
-    """Standard deviations of the bias-corrected m of white noise of variance 1: sqrt((1 - d) / (1 + d) (1 + d^t) / (1 - d^t))."""
+def noise(decays: Sequence[float], t: tf.Tensor) -> tf.Tensor:
+    """Standard deviations [decays] of the bias-corrected m of white noise of variance 1, after t steps:
+
+    sqrt((1 - d) / (1 + d) (1 + d^t) / (1 - d^t))
+    """
     d, sums = tf.constant(decays, t.dtype), lacking(decays, t)
     return tf.sqrt((1 - d) / (1 + d) * (2 - sums) / sums)
 
 
-def trends(old, loss, horizon):
-    """(trends of the loss [TRENDS - 1], averages after it).
+def trends(old: Tree, loss: tf.Tensor, horizon: tf.Tensor) -> tuple[tf.Tensor, Tree]:
+    """(trends of the loss [TRENDS - 1], averages after it); old: "losses" of the state; loss, horizon: scalars.
 
     Averages a_k with half-lives from 10 steps to the horizon, and their minima b_k:
 
@@ -174,34 +187,34 @@ def trends(old, loss, horizon):
     return trend, {"mean": mean, "weight": weight, "least": least, "first": first}
 
 
-def log(mean_square):
-    """log(RMS) / 3 down to RMS = 1e-3."""
+def log(mean_square: tf.Tensor) -> tf.Tensor:
+    """log(RMS) / 3 down to RMS = 1e-3, of any shape."""
     return tf.math.log(mean_square + 1e-6) / 6
 
 
-def shapes(params):
+def shapes(params: Params) -> np.ndarray:
     """log(size) / 5 - 1, whether at most one axis is longer than 1, whether more than two are, log(tensors) - 1: [4, tensors]."""
     columns = []
-    for path in features.in_order(params):
+    for path in features.tensor_order(params):
         axes = sum(n > 1 for n in params[path].shape)
         size = math.log(params[path].shape.num_elements()) / 5 - 1
         columns.append((size, float(axes <= 1), float(axes > 2), math.log(len(params)) - 1))
     return np.array(columns).T
 
 
-def start(params):
+def start(params: Params) -> Tree:
     """The part of the state that belongs to tensors and to the loss, before the first step."""
     dtype, count = next(iter(params.values())).dtype, len(params)
     losses = {name: tf.zeros([TRENDS], dtype) for name in ("mean", "weight", "least")} | {"first": tf.zeros([], dtype)}
     return {"losses": losses, "cosine": tf.zeros([count], dtype), "square": tf.zeros([len(V_DECAYS), count], dtype)}
 
 
-def usual(params):
+def usual(params: Params) -> float:
     """The mean square of all parameters where tensors of two or more axes start as usual, with 1 / inputs, and others at 0."""
     return sum(shape[-1] for shape in (w.shape for w in params.values()) if shape.rank > 1) / sum(sizes(params))
 
 
-def measured(squares, params, state, t):
+def measured(squares: tf.Tensor, params: Params, state: Tree, t: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, Tree]:
     """(s^2 [tensors], the means of v over the tensors, bias-corrected [2, tensors], state after it).
 
         s^2 = mean p^2 + .01 a + 1e-16,    a = mean of all p^2, or `usual` where that is below 1e-10 `usual`
@@ -221,7 +234,16 @@ def measured(squares, params, state, t):
     return s_square, square / lacking(V_DECAYS, t)[:, None], after
 
 
-def readings(params, fraction, trend, s_square, corrected, cosine, moved, t):
+def readings(
+    params: Params,
+    fraction: tf.Tensor,
+    trend: tf.Tensor,
+    s_square: tf.Tensor,
+    corrected: tf.Tensor,
+    cosine: tf.Tensor,
+    moved: tf.Tensor,
+    t: tf.Tensor,
+) -> tf.Tensor:
     """What the controller reads [READ, tensors].
 
     fraction: of the run; trend: of the loss; s_square, corrected: as `measured` returns them; cosine: in the state after it;
@@ -239,13 +261,18 @@ def readings(params, fraction, trend, s_square, corrected, cosine, moved, t):
     return tf.concat([shared, tf.stack(of_tensors), tf.constant(shapes(params), trend.dtype)], 0)
 
 
-def controller(theta, x):
-    """The controller's outputs, [tensors] each: a ReLU network with one hidden layer."""
+def controller(theta: Params, x: tf.Tensor) -> list[tf.Tensor]:
+    """The controller's outputs, [tensors] each, of readings x [READ, tensors]: a ReLU network with one hidden layer."""
     return tf.unstack(network.linear(theta, "controller/linear_1", tf.nn.relu(network.linear(theta, "controller/linear_0", x))))
 
 
-def rates(theta, c1, c2, s_square, direction_square, horizon):
-    """What the direction of each tensor is multiplied by [tensors]; T: the planned number of steps.
+def rates(
+    theta: Params, c1: tf.Tensor, c2: tf.Tensor, s_square: tf.Tensor, direction_square: tf.Tensor, horizon: tf.Tensor
+) -> tf.Tensor:
+    """What the direction of each tensor is multiplied by [tensors].
+
+    c1, c2: the controller's outputs; s_square, direction_square: mean squares of parameters and direction, [tensors] each;
+    horizon: T, the planned number of steps.
 
     .01 exp(clip(3 (c1 + power log s + length log(T / 2000)), -10, 10)) ((1 - a) + a / RMS(direction)),
     a = sigmoid(3 c2 + logit .05)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ FORMAT = 1
 # Weights that an optimizer got after checkpoints of it were written, and the value with which it is what it was.
 ADDED: dict[str, Arrays] = {"anchored": {"length": np.zeros((), np.float32)}}
 
-T = TypeVar("T", str, int, dict[str, Any], list[Any])
+T = TypeVar("T", str, int, float, dict[str, Any], list[Any])
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,14 @@ class Checkpoint:
         if not 0 <= step < 2**31:
             raise StoreError(f"{self.path}: step is {step}: allowed is an integer 0 <= step < 2**31; give another checkpoint")
         return step
+
+    @property
+    def seconds(self) -> float:
+        """For how long the weights were trained, in a training that ends after some hours (`Trainer.train_for`)."""
+        seconds = self.value("seconds", float)
+        if not 0 <= seconds < math.inf:
+            raise StoreError(f"{self.path}: seconds is {seconds}: allowed is a number of at least 0; give another checkpoint")
+        return seconds
 
     @property
     def trained_on(self) -> tuple[str, ...]:
@@ -96,7 +105,7 @@ def _with_added(meta: dict[str, Any], arrays: Arrays) -> Arrays:
     return {**arrays, **more}
 
 
-_KINDS = {str: "a text", int: "an integer", dict: "an object", list: "a list"}
+_KINDS = {str: "a text", int: "an integer", float: "a float", dict: "an object", list: "a list"}
 
 
 def digest(weights: Mapping[str, np.ndarray]) -> str:

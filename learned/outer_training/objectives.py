@@ -1,4 +1,4 @@
-"""What an optimizer is trained for: the loss that is averaged over an unroll, and its normalization.
+"""What an optimizer is trained for: the loss that is averaged over an unroll.
 
 What an objective is: `learned.Objective` (in `learned.unrolling.problem`). `learned.register_objective` adds one. The three here
 are those of arXiv 1810.10180 (train, validation) and arXiv 1906.03367 (noise).
@@ -12,9 +12,9 @@ import tensorflow as tf
 
 from learned import registry
 from learned.types import Batch, Params
+from learned.unrolling.loss_scale import LossScale, unscaled  # noqa: F401  for users: learned.objectives.LossScale
 from learned.unrolling.problem import Objective
 from taskset.errors import ConfigError, shown
-from taskset.normalization.normalizer import HIGH, LOW, Normalizer
 from taskset.random import stateless
 from taskset.tasks.base import Task
 
@@ -88,31 +88,3 @@ def get(name: str) -> Objective:
     if missing:
         raise ConfigError(f"objective {name!r} is {shown(made)}, which has no {', '.join(missing)}: see learned.Objective")
     return made
-
-
-@dataclass(frozen=True)
-class LossScale:
-    """n(L) = clip((L - best) / (initial - best), -2, 2), and 2 for a loss that is not finite; on tensors.
-
-    The gradient is zero where the clip acts and where the loss is not finite: there n is constant.
-    """
-
-    initial: float
-    best: float
-
-    @classmethod
-    def of(cls, normalizer: Normalizer) -> LossScale:
-        """The scale of a `taskset.normalization.normalizer.Normalizer`."""
-        return cls(normalizer.initial, normalizer.best)
-
-    def __call__(self, loss: tf.Tensor) -> tf.Tensor:
-        finite = tf.math.is_finite(loss)
-        # Without the inner `where`, the zero gradient of the outer one would meet an infinite one and become NaN.
-        inside = tf.where(finite, loss, tf.cast(self.initial, loss.dtype))
-        scaled = tf.clip_by_value((inside - self.best) / (self.initial - self.best), LOW, HIGH)
-        return tf.where(finite, scaled, tf.cast(HIGH, loss.dtype))
-
-
-def unscaled(loss: tf.Tensor) -> tf.Tensor:
-    """The loss itself: for problems whose losses are comparable already, and for tests."""
-    return loss

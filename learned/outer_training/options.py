@@ -8,21 +8,13 @@ import numbers
 from dataclasses import KW_ONLY, asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from learned import registry
+from learned import choices, registry
 from learned.outer_training import length_schedules
 from taskset.errors import ConfigError, integer, shown, unknown
 from taskset.random import seeds
 
 if TYPE_CHECKING:
     from taskset.scoring.suites.suite import Suite
-
-DIFFERENCES = ("value", "sign", "rms")
-DIFFERENCE_ESTIMATORS = ("es_full", "es_truncated", "pes", "es_single")
-GROUPED_ESTIMATORS = ("pes", "es_single")
-FIRST_LENGTHS = ("together", "spread")
-CLIPPING = ("entries", "norm")
-SCHEDULES = ("constant", "cosine")
-AUGMENTATIONS = ("none", "global", "tensor", "parameter", "mixed")
 
 
 def _is_number(value: object) -> bool:
@@ -106,11 +98,11 @@ class Options:
         registry.estimators.check(self.estimator)
         registry.objectives.check(self.objective)
         for kind, value, names in (
-            ("differences", self.differences, DIFFERENCES),
-            ("first lengths", self.first_lengths, FIRST_LENGTHS),
-            ("augmentation", self.augment, AUGMENTATIONS),
-            ("clipping", self.clipping, CLIPPING),
-            ("schedule", self.schedule, SCHEDULES),
+            ("differences", self.differences, choices.DIFFERENCES),
+            ("first lengths", self.first_lengths, choices.FIRST_LENGTHS),
+            ("augmentation", self.augment, choices.AUGMENTATIONS),
+            ("clipping", self.clipping, choices.CLIPPING),
+            ("schedule", self.schedule, choices.SCHEDULES),
         ):
             if not isinstance(value, str) or value not in names:
                 raise unknown(kind, value, list(names), f"Allowed: {', '.join(names)}.")
@@ -136,16 +128,16 @@ class Options:
 
     def _check_estimator(self):
         """What not every estimator can do, and sizes that go together."""
-        if self.differences != "value" and not self._can("takes_differences", DIFFERENCE_ESTIMATORS):
+        if self.differences != "value" and not self._can("takes_differences"):
             raise ConfigError(
                 f"differences {self.differences!r} with estimator {self.estimator!r}: allowed are estimators linear in them, "
-                f"{', '.join(DIFFERENCE_ESTIMATORS)}, and own ones with takes_differences = True"
+                f"{', '.join(choices.TRAITS['takes_differences'])}, and own ones with takes_differences = True"
             )
         _allowed("groups", self.groups, self.pairs % self.groups == 0, f"a number that divides the number of pairs, {self.pairs}")
-        if self.groups > 1 and not self._can("takes_groups", GROUPED_ESTIMATORS):
+        if self.groups > 1 and not self._can("takes_groups"):
             raise ConfigError(
                 f"groups {self.groups} with estimator {self.estimator!r}: allowed is 1, or an estimator of "
-                f"{', '.join(GROUPED_ESTIMATORS)}, and own ones with takes_groups = True"
+                f"{', '.join(choices.TRAITS['takes_groups'])}, and own ones with takes_groups = True"
             )
         longest = length_schedules.parse(self.lengths).longest
         _allowed("steps", self.steps, self.steps <= longest, f"at most the longest episode, {longest} steps")
@@ -155,10 +147,10 @@ class Options:
                 "are lengths log_uniform:LOW:HIGH and estimators of unfinished episodes, not es_full"
             )
 
-    def _can(self, what, packaged):
-        """Whether the estimator has a trait: one of the package's names, or the attribute of a user's own."""
+    def _can(self, trait):
+        """Whether the estimator has a trait; a user's own has it as an attribute."""
         own = registry.estimators.own(self.estimator)
-        return self.estimator in packaged if own is None else getattr(own, what, False) is True
+        return self.estimator in choices.TRAITS[trait] if own is None else getattr(own, trait, False) is True
 
     def _check_drawing(self):
         most, weights = self.slots, self.family_weights
@@ -190,6 +182,11 @@ class Options:
             raise unknown("family in family_weights", strange[0], sorted(families), f"Allowed: {', '.join(sorted(families))}.")
         if sum(self.family_weights.get(family, 1.0) for family in families) <= 0:
             raise ConfigError("family_weights leave no family to draw from: allowed is at least one weight above 0")
+
+    @property
+    def by_time(self) -> bool:
+        """Whether the schedule ends with the hours that the trainer is given."""
+        return self.schedule == "cosine" and not self.schedule_steps
 
     def as_json(self) -> dict[str, Any]:
         """The options as JSON values."""

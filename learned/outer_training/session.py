@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,8 @@ import learned
 from learned import optimizers
 from learned.outer_training.estimator_cache import MEMORY_MIB
 from learned.outer_training.options import Options
-from learned.outer_training.trainer import Trainer, kept_slots
+from learned.outer_training.resuming import kept_slots
+from learned.outer_training.trainer import Trainer
 from learned.types import Arrays, Line, PathLike
 from taskset.datasets.sharing import shared_arrays
 from taskset.errors import ConfigError, StoreError, shown, whole_number
@@ -40,6 +42,7 @@ def open_trainer(
     strategy: tf.distribute.Strategy | None = None,
     start: Arrays | None = None,
     engine: Engine = LOCAL,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[Trainer]:
     """Context manager: the `Trainer` of a directory, which resumes where there is a checkpoint. It ends its processes at the end.
 
@@ -48,19 +51,13 @@ def open_trainer(
     or on a cluster as many as there are cores and slots. engine: what starts them (`taskset.jobs.engines`).
     modules: those that register tasks, optimizers, estimators or objectives outside the package (module names or .py files);
     worker processes import them. memory: MiB that a process may have for itself, see `learned.outer_training.estimator_cache`.
-    strategy: of `learned.unrolling.distributed`, in this process alone. start: weights to start from (`phases.read`), whose
-    digest the options have; None: the optimizer's initial ones.
+    strategy: of `learned.unrolling.distributed`, in this process alone. start: weights to start from
+    (`start_weights.read`), whose digest the options have; None: the optimizer's initial ones. clock: seconds, by which
+    `Trainer.train_for` counts its hours.
 
     Raises `StoreError` where another process trains in the directory.
     """
-    if isinstance(suite, (str, Path)):
-        suite = by_name.find(suite)
-    for given, kind in ((suite, Suite), (options, Options)):
-        if not isinstance(given, kind):
-            raise ConfigError(f"{shown(given)}: a training takes a suite (its name, its file, a Suite) and learned.Options")
-    memory = whole_number("memory", memory)
-    if workers is not None:
-        workers = whole_number("workers", workers)
+    chosen = _checked(suite, options, workers, memory)
     device, count = "cpu", min(engine.workers(workers, 1), workers or options.slots * options.groups)
     if strategy is not None:
         from learned.unrolling import distributed
@@ -77,15 +74,26 @@ def open_trainer(
         if engine.alone(count):
             from learned.outer_training.task_pool import TaskPool
 
-            pool: Pool = TaskPool(suite, options, data_dir, strategy, memory, start)
+            pool: Pool = TaskPool(chosen, options, data_dir, strategy, memory, start)
         else:
             from learned.outer_training.workers import Workers
 
             named = [*modules, learned.__name__]
             pool = stack.enter_context(
-                Workers(count, suite, options, data_dir, named, memory, lambda: kept_slots(directory), start, engine)
+                Workers(count, chosen, options, data_dir, named, memory, lambda: kept_slots(directory), start, engine)
             )
-        yield Trainer(directory, suite, options, pool, optimizers.get(options.optimizer), device, start=start)
+        yield Trainer(directory, chosen, options, pool, optimizers.get(options.optimizer), device, clock, start)
+
+
+def _checked(suite: Suite | str | Path, options: Options, workers: int | None, memory: int) -> Suite:
+    """The suite that `suite` is, or that it names; raises `ConfigError` where an argument of `open_trainer` is not allowed."""
+    chosen = by_name.find(suite) if isinstance(suite, (str, Path)) else suite
+    for given, kind in ((chosen, Suite), (options, Options)):
+        if not isinstance(given, kind):
+            raise ConfigError(f"{shown(given)}: a training takes a suite (its name, its file, a Suite) and learned.Options")
+    for name, value in (("workers", 1 if workers is None else workers), ("memory", memory)):
+        whole_number(name, value)
+    return chosen
 
 
 def train(

@@ -25,6 +25,7 @@ from learned.outer_training.estimator_cache import MEMORY_MIB, EstimatorCache
 from learned.outer_training.options import Options
 from learned.outer_training.task_drawing import Drawing
 from learned.types import Arrays, Slots, Tree
+from learned.unrolling.loss_scale import LossScale
 from learned.unrolling.problem import Problem
 from learned.unrolling.rescaling import RescaledProblem
 from learned.unrolling.sharing import SharedProblem, SharedRescaledProblem, program_of
@@ -139,7 +140,7 @@ class TaskPool:
 
     def _estimator(self, name: str) -> base.Estimator:
         entry = self.suite.entry(name)
-        scale = objectives.LossScale(*entry.scales[self.objective.scale_split])
+        scale = LossScale(*entry.scales[self.objective.scale_split])
         task = get_task(name, self.suite.source, self.data_dir)
         problem = self._problem(task, self.optimizer, self.objective, scale, frozen=self.frozen)
         return estimators.get(self.options.estimator)(problem, self.settings, strategy=self.strategy, programs=self._programs)

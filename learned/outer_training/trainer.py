@@ -11,57 +11,35 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import tensorflow as tf
 
-from learned import registry
 from learned.estimators import base
 from learned.optimizers.base import LearnedOptimizer
-from learned.outer_training import checkpoint, log, outer_optimizer, start_weights, time_plan
+from learned.outer_training import checkpoint, log, outer_optimizer, resuming, start_weights, time_plan
 from learned.outer_training.difference_scales import DifferenceScales
 from learned.outer_training.events import Events
-from learned.outer_training.options import DEFAULTS, Options
+from learned.outer_training.options import Options
+from learned.outer_training.resuming import LATEST
 from learned.outer_training.time_plan import TimePlan
-from learned.types import Arrays, Line, PathLike, Slots
+from learned.types import Arrays, Line, PathLike
 from learned.unrolling.vectors import Layout
-from taskset import changes
-from taskset.errors import ConfigError, StoreError, TasksetError, cut, shown, whole_number
+from taskset.errors import ConfigError, TasksetError, whole_number
 from taskset.files import make_directory, remove_temporaries, write_text
-from taskset.normalization.sweep.provenance import changed_code
 from taskset.random import seeds
 from taskset.scoring import suites
 from taskset.scoring.suites.suite import Suite
-from taskset.version import __version__
 
 if TYPE_CHECKING:
     from learned.outer_training.task_pool import Pool
 
-LATEST = "checkpoint.npz"
 LOG = "steps.jsonl"
 TENSORBOARD = "tensorboard"
-
-
-def kept_slots(directory: PathLike) -> Slots:
-    """The slots of the checkpoint in a directory of outer training; {} where there is none yet."""
-    path = Path(directory) / LATEST
-    return _slots(checkpoint.load(path)) if path.exists() else {}
-
-
-def _slots(found: checkpoint.Checkpoint) -> Slots:
-    slots: Slots = {}
-    for number in found.value("slots", dict):
-        task, draws = found.value("slots", str, number, "task"), found.value("slots", int, number, "life")
-        if not re.fullmatch(r"-?\d{1,9}", number, re.ASCII):
-            raise StoreError(f"{found.path} is damaged: slot {shown(number)}; allowed are whole numbers: use another --out")
-        slots[int(number)] = (task, draws, found.under(f"slot/{int(number)}"))
-    return slots
 
 
 class Trainer:
@@ -99,11 +77,11 @@ class Trainer:
         self.frozen = start_weights.frozen(start, options.trained)
         self.layout = Layout({path: shape for path, shape in optimizer.shapes.items() if path not in self.frozen})
         self.scales = DifferenceScales()
-        self.plan, self._by_time = TimePlan(clock), options.schedule == "cosine" and not options.schedule_steps
+        self.plan = TimePlan(clock)
         make_directory(self.directory)
         remove_temporaries(self.directory)
         if (self.directory / LATEST).exists():
-            self._resume()
+            resuming.restore(self, self.directory / LATEST)
         else:
             self.step = 0
             self.x = self.layout.vector({path: start[path] for path in self.layout.shapes}).astype(np.float64)
@@ -135,9 +113,9 @@ class Trainer:
         save_every: steps between two checkpoints; keep_every: between weights that are kept; report: called with each step's
         line of the log, a dict. Raises `ConfigError` where the schedule ends with hours that are not given.
         """
-        if self._by_time:
+        if self.options.by_time:
             raise ConfigError("the schedule is planned by time, with schedule_steps 0: train for hours, or give schedule_steps")
-        return self._run(over, lambda: None, save_every, keep_every, report)
+        return self._run(over, save_every, keep_every, report)
 
     def reached(self, outer_steps: int) -> bool:
         """Whether `outer_steps` steps have been taken. Raises `ConfigError` where more have."""
@@ -153,23 +131,39 @@ class Trainer:
         save_every: int = 50,
         keep_every: int | None = None,
         report: Callable[[Line], object] = lambda line: None,
+        keep_at: Mapping[Path, float] | None = None,
     ) -> Arrays:
         """Continue until `hours` of training are over in all, the times before an interruption included.
 
-        A cosine schedule with `schedule_steps` 0 ends with them, and has further checkpoints before the first one. The other
-        arguments are those of `train_until`. `learned.outer_training.time_plan` tells how it is resumed bit for bit.
+        keep_at: {file: hours after which weights are kept in it}, 0 for those at the start; files for more than `hours` are left
+        out. Two files never have weights of the same outer step: where steps are that long, the training goes past its hours.
+        The other arguments are those of `train_until`.
+
+        A cosine schedule with `schedule_steps` 0 ends with the hours, and has further checkpoints before the first one.
+        `learned.outer_training.time_plan` tells how it is resumed bit for bit.
         """
         time_plan.check_hours(hours)
-        self.plan.start()
-        early = (lambda: self.plan.plan_early(self.step, hours)) if self._by_time else None
-        over, plan = lambda: self.plan.over(hours), lambda: self.plan.plan(self.step, hours)
-        return self._run(over, plan, save_every, keep_every, report, early)
+        due = sorted((at, path) for path, at in (keep_at or {}).items() if at <= hours and not self._is_kept(path))
 
-    def _run(self, over, before_saving, save_every, keep_every, report, before_early=None):
-        whole_number("save_every", save_every)
-        if keep_every is not None:
-            whole_number("keep_every", keep_every)
+        def over():
+            ended = self.plan.over(hours)
+            if due and self.plan.seconds >= 3600 * due[0][0]:  # before the checkpoint, as in `_run`
+                self.keep(due.pop(0)[1])
+            return ended and not due
+
+        return self._run(over, save_every, keep_every, report, hours)
+
+    def _is_kept(self, path):
+        """Whether a file has weights of this training; of a step that comes again after an interruption they are kept again."""
+        return path.exists() and checkpoint.load(path).step <= self.step
+
+    def _run(self, over, save_every, keep_every, report, hours=None):
+        """Steps until `over()`; hours: of the time plan, None for a training of steps, which has none."""
+        for name, every in (("save_every", save_every), ("keep_every", 1 if keep_every is None else keep_every)):
+            whole_number(name, every)
         with self._open_log() as file, Events(self.directory / TENSORBOARD, self.step) as events:
+            if hours is not None:
+                self.plan.start()
             ended = over()
             while not ended:
                 line = self._advance()
@@ -180,10 +174,11 @@ class Trainer:
                 if keep_every and (self.step % keep_every == 0 or ended):  # before the checkpoint: no resumption passes over it
                     self.keep(self.directory / f"weights-{self.step:07d}.npz")
                 regular = self.step % save_every == 0 or ended
-                if regular or (before_early and self.step < save_every and time_plan.is_early(self.step)):
+                if regular or (self.options.by_time and self.step < save_every and time_plan.is_early(self.step)):
                     file.flush()
                     os.fsync(file.fileno())
-                    (before_saving if regular else before_early)()
+                    if hours is not None:
+                        (self.plan.plan if regular else self.plan.plan_early)(self.step, hours)
                     self.save()
         return self.weights
 
@@ -199,7 +194,7 @@ class Trainer:
         groups = options.groups
         places = [slot * groups + group for slot in sorted(chosen.tolist()) for group in range(groups)]
         found = self.pool.estimates(places, step, self.x)
-        results = [_of_groups(found[first : first + groups]) for first in range(0, len(found), groups)]
+        results = [of_groups(found[first : first + groups]) for first in range(0, len(found), groups)]
         scales = self._scales(results)
         # Slots are summed in the order of their numbers, whoever computed them: the sum does not depend on it.
         raw = sum(self._scaled(result, r) for result, r in zip(results, scales)) / len(results)
@@ -214,14 +209,20 @@ class Trainer:
         self.step += 1
         return {
             "step": self.step,
-            "loss": _mean([result.estimate.loss for result in results]),
+            "loss": _logged(base.finite_mean([result.estimate.loss for result in results])),
             "gradient_norm": float(np.linalg.norm(raw)),
             "clipped_share": clipped_share(raw, options.clip),
             "learning_rate": rate,
             "non_finite_share": sum(result.estimate.non_finite for result in results) / (len(results) * options.pairs),
             "inner_steps": sum(result.estimate.steps for result in results),
             "tasks": [
-                {**one.estimate.details, "task": one.task, "family": one.family, "loss": _mean([one.estimate.loss]), **_rms(r)}
+                {
+                    **one.estimate.details,
+                    "task": one.task,
+                    "family": one.family,
+                    "loss": _logged(one.estimate.loss),
+                    **_rms(r),
+                }
                 for one, r in zip(results, scales)
             ],
         }
@@ -230,7 +231,7 @@ class Trainer:
         """That of outer step `step` = 0, 1, ..: warmed up, then constant or falling by a cosine."""
         options = self.options
         rate = options.learning_rate * outer_optimizer.warm_up(step, options.warm_up)
-        if self._by_time:
+        if self.options.by_time:
             rate *= outer_optimizer.cosine(self.plan.fraction(step))
         elif options.schedule == "cosine":
             rate *= outer_optimizer.cosine(outer_optimizer.fraction(step, options.warm_up, options.schedule_steps))
@@ -254,105 +255,12 @@ class Trainer:
         return gradient if r is None else gradient * (self.options.sigma / r if r else 0.0)
 
     def keep(self, path: PathLike) -> None:
-        """Write the weights alone, with all metadata: enough to use them, not to resume."""
-        checkpoint.save(path, self._meta(), self._theta())
+        """Write the weights alone, with all metadata: enough to use them, not to resume. Raises `StoreError`."""
+        checkpoint.save(path, *resuming.of_weights(self))
 
     def save(self) -> None:
-        """Write the checkpoint: everything that resuming as if nothing had happened takes."""
-        meta, arrays = self._meta(), {**self._theta(), "adam/x": self.x, "adam/m": self.m, "adam/v": self.v}
-        dumped = self.pool.dump()
-        meta["slots"] = {str(number): {"task": task, "life": draws} for number, (task, draws, _) in sorted(dumped.items())}
-        for number, (_, _, leaves) in dumped.items():
-            arrays.update({f"slot/{number}/{name}": array for name, array in leaves.items()})
-        if self.options.differences == "rms":
-            meta["differences"] = self.scales.dump()
-        if self.plan.seconds:
-            meta["time_plan"] = self.plan.dump()
-        checkpoint.save(self.directory / LATEST, meta, arrays)
-
-    def _theta(self) -> Arrays:
-        return {f"theta/{path}": array for path, array in self.weights.items()}
-
-    def _meta(self):
-        own = self._own_code()
-        return {
-            "optimizer": self.optimizer.name,
-            "shapes": {path: list(shape) for path, shape in self.optimizer.shapes.items()},
-            "options": self.options.as_json(),
-            "suite": self.suite.as_json(),
-            "step": self.step,
-            "device": self.device,
-            "versions": _versions(),
-            **({"own_code": own} if own else {}),
-        }
-
-    def _own_code(self):
-        options = self.options
-        return registry.own_code(optimizer=options.optimizer, estimator=options.estimator, objective=options.objective)
-
-    def _resume(self):
-        path = self.directory / LATEST
-        found = checkpoint.load(path)
-        for name, other, here in (
-            ("options", "other options", self.options.as_json()),
-            ("suite", "another suite", self.suite.as_json()),
-        ):
-            there = found.value(name, dict)
-            if name == "options":  # a checkpoint of an earlier version lacks those that it had no choice of
-                there = {**DEFAULTS, **there}
-            # which version made a suite is no part of what it is: `_require_current` looks at that
-            keys = {*there, *here} - {"taskset_version"}
-            different = sorted(key for key in keys if there.get(key) != here.get(key))
-            if different:
-                listed = cut(", ".join(different), 200)
-                raise StoreError(f"{path} was made with {other} ({listed}): use the same, or another --out")
-        there, here = found.value("own_code", dict) if "own_code" in found.meta else {}, self._own_code()
-        changed = changed_code(there, here)
-        if changed:
-            raise StoreError(f"{path} was made with other code of {changed[0]} than it has now: restore it, or use another --out")
-        versions = found.value("versions", dict) if "versions" in found.meta else {}
-        self._require_current(path, versions.get("taskset", changes.FIRST))
-        try:
-            self.step = found.step
-            self.x, self.m, self.v = (self._vector(found, name) for name in "xmv")
-            expected, theta = self.weights, found.theta
-            if theta.keys() != expected.keys() or any(not np.array_equal(theta[name], w) for name, w in expected.items()):
-                raise ValueError("theta is not what adam/x says")
-            if self.options.differences == "rms":
-                self.scales.restore(found.value("differences", dict), {entry.task for entry in self.suite.of_split("train")})
-            if self._by_time or "time_plan" in found.meta:
-                self.plan.restore(found.value("time_plan", dict))
-            self.pool.restore(self._slots_of(found))
-        except (KeyError, ValueError, OverflowError) as error:
-            problem = cut(str(error), 200)
-            raise StoreError(f"{path} is damaged, or of another version of the package ({problem}): use another --out") from error
-
-    def _vector(self, found: checkpoint.Checkpoint, name: str) -> np.ndarray:
-        """adam/NAME: finite float64 [P]; v is of squares."""
-        vector = found.arrays[f"adam/{name}"]
-        if vector.shape != (self.layout.size,) or vector.dtype != np.float64:
-            raise ValueError(f"adam/{name} is {vector.dtype} {vector.shape}; expected is float64 ({self.layout.size},)")
-        if not np.isfinite(vector).all() or (name == "v" and (vector < 0).any()):
-            raise ValueError(f"adam/{name} has entries that are not finite, or squares below 0")
-        return vector
-
-    def _slots_of(self, found: checkpoint.Checkpoint) -> Slots:
-        """The slots of a checkpoint, as the options and the suite allow them."""
-        tasks, slots = {entry.task for entry in self.suite.of_split("train")}, _slots(found)
-        for number, (task, draws, _) in slots.items():
-            if number not in range(self.options.slots * self.options.groups) or task not in tasks or not 1 <= draws < 2**31:
-                places = self.options.slots * self.options.groups
-                raise ValueError(f"place {number} of {places} has task {shown(task)}, its task number {draws}")
-        return slots
-
-    def _require_current(self, path, version):
-        suite = self.suite
-        old = [entry.task for entry in suite.tasks if changes.outdated(entry.task, suite.source, version)]
-        if old:
-            raise StoreError(
-                f"{path} is of version {version}, and task {old[0]!r} ({len(old)} in all) changed in "
-                f"{changes.changed_in(old[0], suite.source)}: start again with another --out"
-            )
+        """Write the checkpoint: everything that resuming as if nothing had happened takes. Raises `StoreError`."""
+        checkpoint.save(self.directory / LATEST, *resuming.of_training(self))
 
     def _open_log(self):
         """The log, cut back to the checkpoint's step: lines behind it are computed again."""
@@ -363,7 +271,7 @@ class Trainer:
         return open(path, "a")
 
 
-def _of_groups(found):
+def of_groups(found):
     """The `Result` of all pairs of a task, from those of its groups."""
     if len(found) == 1:
         return found[0]
@@ -371,22 +279,18 @@ def _of_groups(found):
     merged = replace(
         estimates[0],
         gradient=sum(one.gradient for one in estimates) / len(estimates),
-        loss=base.mean_loss([one.loss for one in estimates]),
+        loss=base.finite_mean([one.loss for one in estimates]),
         non_finite=sum(one.non_finite for one in estimates),
         steps=sum(one.steps for one in estimates),
-        square=base.mean_loss([one.square for one in estimates]),
+        square=base.finite_mean([one.square for one in estimates]),
     )
     return replace(found[0], estimate=merged)
 
 
-def _mean(values):
-    finite = [value for value in values if math.isfinite(value)]
-    return sum(finite) / len(finite) if finite else None
+def _logged(loss):
+    """A loss as JSON has it."""
+    return float(loss) if math.isfinite(loss) else None
 
 
 def _rms(r):
     return {} if r is None else {"difference_rms": r}
-
-
-def _versions():
-    return {"taskset": __version__, "tensorflow": tf.__version__, "numpy": np.__version__}

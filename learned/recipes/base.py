@@ -20,7 +20,7 @@ class Recipe:
     The screening then leaves out training tasks whose estimate takes more than `max_estimate` CPU seconds, or the first one,
     compilation included, more than `max_first`.
 
-    The training: `options`; a checkpoint every `save_every` outer steps. The hours are divided into `phases` equal parts, and
+    The training: `options`; a checkpoint every `save_every` outer steps. The hours are divided into equal `parts`, and
     weights are kept at the start and after each part. memory: MiB that a worker may have for itself; enough for the programs of
     all tasks, so that none is compiled twice.
 
@@ -40,7 +40,7 @@ class Recipe:
     max_estimate: float = 2.5
     max_first: float = 90.0
     save_every: int = 20
-    phases: int = 4
+    parts: int = 4
     memory: int = 4000
     seeds: int = 3
 

@@ -1,26 +1,28 @@
-"""Outer training within a budget of hours, divided into phases; weights are kept at the start and after each phase."""
+"""The outer training of a recipe: weights are kept at the start and after each of the equal parts of its hours."""
 
 from __future__ import annotations
 
-import json
-import math
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
+from learned.outer_training import checkpoint
 from learned.recipes.base import Recipe
 from learned.types import Line
-from taskset.files import read_json, readable, write_text
 from taskset.scoring.suites.suite import Suite
 
-Kept = tuple[int, int, float]  # (phase, outer step, seconds of training) of weights that were kept
-PROGRESS = "progress.json"
+
+class Kept(NamedTuple):
+    """Weights that were kept after a part of the hours (0: at the start), at an outer step, after seconds of training."""
+
+    part: int
+    step: int
+    seconds: float
 
 
-def weights_path(directory: Path, phase: int) -> Path:
-    """Where the weights lie that were kept after `phase`; 0: at the start."""
-    return directory / f"phase-{phase}.npz"
+def weights_path(directory: Path, part: int) -> Path:
+    """Where the weights lie that were kept after a part; 0: at the start."""
+    return directory / f"part-{part}.npz"
 
 
 def train(
@@ -36,83 +38,26 @@ def train(
     """Train until the hours are spent; returns what was kept. Interrupted, the same call resumes at the last checkpoint."""
     from learned.outer_training.session import open_trainer
 
-    path = directory / PROGRESS
-    progress: dict[str, Any] = {"seconds": 0.0, "kept": []}
-    if path.exists():
-        progress = read_progress(path, recipe)
-    clock = Clock(progress, path, 3600 * hours, recipe, say)
-    if clock.phase <= recipe.phases:
+    paths = [weights_path(directory, part) for part in range(recipe.parts + 1)]
+    if not paths[-1].exists():
+        lines: list[Line] = []
         with open_trainer(suite, recipe.options, directory, workers=workers, data_dir=data_dir, memory=recipe.memory) as trainer:
-            while clock.phase <= recipe.phases:
-                clock.start()
-                trainer.train_until(lambda: clock.over(trainer.step), recipe.save_every, report=clock)
-                trainer.keep(weights_path(directory, clock.phase))
-                clock.keep(trainer.step)
-    return clock.kept
+
+            def report(line: Line) -> None:
+                lines.append(line)
+                if line["step"] % recipe.save_every == 0:
+                    say(summary(lines, trainer.plan.seconds))
+                    lines.clear()
+
+            keep_at = {path: hours * part / recipe.parts for part, path in enumerate(paths)}
+            trainer.train_for(hours, recipe.save_every, report=report, keep_at=keep_at)
+    return [read_kept(directory, part) for part in range(recipe.parts + 1)]
 
 
-def read_progress(path: Path, recipe: Recipe) -> dict[str, Any]:
-    """The progress of a training, as `Clock` keeps it. Raises `StoreError` where the file is damaged or is of something else."""
-    with readable(path, "restore it, or begin again in another --out"):
-        progress = read_json(path)
-        seconds, kept = progress["seconds"], [(phase, step, spent) for phase, step, spent in progress["kept"]]
-        if [phase for phase, _, _ in kept] != list(range(len(kept))) or len(kept) > recipe.phases + 1:
-            raise ValueError("its phases don't follow each other")
-        if not all(type(step) is int and 0 <= step < 2**31 for _, step, _ in kept):
-            raise ValueError("a step is no integer of at least 0")
-        if not all(type(spent) in (int, float) and 0 <= spent < math.inf for *_, spent in [*kept, (seconds,)]):
-            raise ValueError("the seconds are no number of at least 0")
-    return {"seconds": seconds, "kept": kept}
-
-
-class Clock:
-    """Counts the seconds of training across restarts and reports progress.
-
-    progress: {"seconds": spent, "kept": [(phase, outer step, seconds)]}, written to `path` with every checkpoint.
-    """
-
-    def __init__(self, progress: dict[str, Any], path: Path, budget: float, recipe: Recipe, say: Callable[[str], None]) -> None:
-        self.progress, self.path, self.budget, self.recipe, self.say = progress, path, budget, recipe, say
-        self.lines: list[Line] = []
-        self.last = time.monotonic()
-
-    @property
-    def phase(self) -> int:
-        """The phase after which weights are kept next; 0: the start."""
-        return len(self.progress["kept"])
-
-    @property
-    def kept(self) -> list[Kept]:
-        """What was kept so far."""
-        return [(phase, step, seconds) for phase, step, seconds in self.progress["kept"]]
-
-    def over(self, step: int) -> bool:
-        """Whether the time of the phase is spent, at an outer step; a phase after the start has at least one."""
-        begun = self.progress["kept"][-1][1] if self.progress["kept"] else -1
-        return step > begun and self.progress["seconds"] >= self.phase * self.budget / self.recipe.phases
-
-    def start(self) -> None:
-        """Count from now on."""
-        self.last = time.monotonic()
-
-    def keep(self, step: int) -> None:
-        """Record that weights were kept at an outer step."""
-        self.progress["kept"].append((self.phase, step, self.progress["seconds"]))
-        self._write()
-
-    def __call__(self, line: Line) -> None:
-        """Called with each line of the trainer's log."""
-        self.lines.append(line)
-        now = time.monotonic()
-        self.progress["seconds"] += now - self.last
-        self.last = now
-        if line["step"] % self.recipe.save_every == 0:
-            self.say(summary(self.lines, self.progress["seconds"]))
-            self.lines = []
-            self._write()
-
-    def _write(self):
-        write_text(json.dumps(self.progress), self.path)
+def read_kept(directory: Path, part: int) -> Kept:
+    """What the weights that were kept after a part say of themselves. Raises `StoreError` where they can't be read."""
+    found = checkpoint.load(weights_path(directory, part))
+    return Kept(part, found.step, found.seconds)
 
 
 def summary(lines: list[Line], seconds: float) -> str:

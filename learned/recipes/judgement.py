@@ -53,7 +53,7 @@ def evaluate(
     workers: int = 2,
     data_dir: str | None = None,
 ) -> list[Path]:
-    """Curves of all kept weights on the held-out tasks, `phase-N` below OUT/evaluation; returns these directories.
+    """Curves of all kept weights on the held-out tasks, `part-N` below OUT/evaluation; returns these directories.
 
     Raises `TasksetError` where a task failed; the same call tries it again.
     """
@@ -61,12 +61,12 @@ def evaluate(
 
     evaluations, batches = grid(recipe, baselines)
     roots = []
-    for phase, step, _ in kept:
-        root = out / "evaluation" / f"phase-{phase}"
-        name = f"{recipe.name}_step{step}_phase{phase}"
+    for part, step, _ in kept:
+        root = out / "evaluation" / f"part-{part}"
+        name = f"{recipe.name}_step{step}_part{part}"
         say(f"evaluation of {name}")
         progress = runs.evaluate(
-            weights_path(out / "training", phase),
+            weights_path(out / "training", part),
             suite,
             root,
             split="test",
@@ -102,7 +102,7 @@ def draw(recipe: Recipe, found: Comparison, kept: Sequence[Kept], path: Path) ->
 
     table = found.table[found.table["split"] == "train"]
     ours, theirs = table.iloc[: len(kept)], table.iloc[len(kept) :]
-    hours = [seconds / 3600 for _, _, seconds in kept]
+    hours = [one.seconds / 3600 for one in kept]
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.subplots()
     spread = [ours["mean"] - ours["mean low"], ours["mean high"] - ours["mean"]]
@@ -150,7 +150,7 @@ def report(recipe: Recipe, suite: Suite, kept: Sequence[Kept], found: Sequence[C
         if first:
             parts.append("Train loss, of each family the mean over its held-out tasks:")
             parts.append(documents.table(*by_family(comparison, learned, suite)))
-    hours = ", ".join(f"{step} after {seconds / 3600:.2f} h" for _, step, seconds in kept)
+    hours = ", ".join(f"{one.step} after {one.seconds / 3600:.2f} h" for one in kept)
     run = f"Outer steps: {hours}, by {workers} workers. Suite: {counts(suite)}. {note}".strip()
     parts.append(f"{run} {documents.conditions('tensorflow', 'numpy')}.")
     return "\n\n".join(part.strip() for part in parts)

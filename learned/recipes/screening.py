@@ -1,4 +1,4 @@
-"""The suite of a recipe: candidates by rule, then those whose estimates are made without failing and in bearable time.
+"""The suite of a recipe: tasks that a rule proposes, then those whose estimates are made without failing and in bearable time.
 
 Each training task makes three estimates in a process of its own kind, so that one that exhausts the memory ends that process
 alone.
@@ -30,7 +30,7 @@ ESTIMATES = 3  # the first includes compilation, the fastest of the others is th
 MEMORY_MIB = 1500  # of the process that screens
 
 
-def candidates(recipe: Recipe, baselines: PathLike | None = None) -> Suite:
+def proposed(recipe: Recipe, baselines: PathLike | None = None) -> Suite:
     """The suite before screening: of the tasks that are small enough, the first of each family and split."""
     made = suites.make(
         recipe.name,

@@ -2,10 +2,10 @@
 
 1. suite       tasks that were measured and are cheap enough, a few of each family: to train on, and held out
 2. screening   every training task makes a few estimates; those that fail or take too long are left out
-3. training    for the given hours; weights are kept at the start and after each phase
+3. training    for the given hours; weights are kept at the start and after each part of them
 4. judgement   all kept weights train the held-out tasks; tables beside Adam, pictures, a report
 
-Each step leaves its files in the directory: recipe.json, candidates.json, screening.json, suite.json, training/, evaluation/,
+Each step leaves its files in the directory: recipe.json, proposed.json, screening.json, suite.json, training/, evaluation/,
 report.md. Interrupted at any moment, the same call resumes.
 """
 
@@ -22,9 +22,10 @@ from learned.types import PathLike
 from taskset.errors import unknown
 from taskset.files import settle, write_text
 from taskset.scoring import suites
+from taskset.scoring.suites.suite import Suite
 
 STEPS = ("suite", "screening", "training", "judgement")
-CLAIM = "recipe.json"
+RECORD = "recipe.json"
 
 
 def run(
@@ -56,23 +57,23 @@ def run(
     if publishing:
         publish.check()
     out = Path(out)
-    settle(out / CLAIM, {**recipe.as_json(), "hours": float(hours)}, "recipe or budget")
-    if not (out / "candidates.json").exists():
-        suites.save(screening.candidates(recipe, baselines), out / "candidates.json")
-    suite = suites.load(out / "candidates.json")
-    say(f"candidates: {judgement.counts(suite)}")
+    settle(out / RECORD, {**recipe.as_json(), "hours": float(hours)}, "recipe or budget")
+    proposed = _made(out / "proposed.json", lambda: screening.proposed(recipe, baselines))
+    say(f"proposed: {judgement.counts(proposed)}")
     if until == "suite":
         return
-    if not (out / "suite.json").exists():
-        costs = screening.screen(suite, recipe.options, out / "screening.json", data_dir, say)
-        suites.save(screening.screened(recipe, suite, costs), out / "suite.json")
-    suite = suites.load(out / "suite.json")
+
+    def screened():
+        costs = screening.screen(proposed, recipe.options, out / "screening.json", data_dir, say)
+        return screening.screened(recipe, proposed, costs)
+
+    suite = _made(out / "suite.json", screened)
     say(f"suite: {judgement.counts(suite)}")
     if until == "screening":
         return
     kept = budget.train(recipe, suite, out / "training", hours, say, workers=workers, data_dir=data_dir)
     largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    say(f"training: {kept[-1][1]} outer steps in {kept[-1][2] / 3600:.2f} hours; largest worker {largest:.0f} MiB")
+    say(f"training: {kept[-1].step} outer steps in {kept[-1].seconds / 3600:.2f} hours; largest worker {largest:.0f} MiB")
     if until == "training":
         return
     judges = judged_by or baselines
@@ -83,6 +84,13 @@ def run(
     say(text)
     if publishing:
         pictures = [judgement.picture(recipe, out, view) for view in judgement.VIEWS]
-        weights = budget.weights_path(out / "training", recipe.phases)
+        weights = budget.weights_path(out / "training", recipe.parts)
         for path in publish.publish(recipe, text, pictures, weights):
             say(f"published {path}")
+
+
+def _made(path: Path, make: Callable[[], Suite]) -> Suite:
+    """The suite in a file, made before where there is none."""
+    if not path.exists():
+        suites.save(make(), path)
+    return suites.load(path)

@@ -16,7 +16,6 @@ import tensorflow as tf
 
 from learned.types import Tree
 from learned.unrolling.problem import Problem
-from learned.unrolling.sharing import SharedUnrolls, program_of, shared_unroll
 from learned.unrolling.unroll import Unroll
 from taskset.errors import ConfigError, unknown
 from taskset.execution.loop import execution_mode
@@ -88,27 +87,6 @@ def describe(strategy: tf.distribute.Strategy) -> str:
     """The strategy as text: its kind and its devices."""
     devices = [tf.DeviceSpec.from_string(d) for d in strategy.extended.worker_devices]
     return f"{type(strategy).__name__}({', '.join(f'{d.device_type.lower()}:{d.device_index}' for d in devices)})"
-
-
-def unroll(
-    kind: type[Unroll],
-    problem: Problem,
-    pairs: int,
-    signs: int,
-    steps: int,
-    strategy: tf.distribute.Strategy | None = None,
-    programs: SharedUnrolls | None = None,
-    **execution: Any,
-) -> Any:
-    """An `Unroll` or `BackpropagatedUnroll` (`kind`): by itself, or `Spread` over the replicas of a strategy.
-
-    programs: where those of tasks that share one are looked up (`learned.unrolling.sharing.shared_unroll`); None: nowhere.
-    """
-    if strategy is None and programs is not None and program_of(problem.task):
-        return shared_unroll(programs, kind, problem, pairs, signs, steps, **execution)
-    if strategy is None:
-        return kind(problem, pairs, signs, steps, **execution)
-    return Spread(kind, strategy, problem, pairs, signs, steps, **execution)
 
 
 class Spread:

@@ -57,7 +57,7 @@ class Problem:
     """One task under one learned optimizer and one objective.
 
     task: a `taskset` Task; optimizer: a `LearnedOptimizer`; objective: one of `learned.outer_training.objectives`.
-    scale: loss -> normalized loss (`learned.outer_training.objectives.LossScale`, or `unscaled`).
+    scale: loss -> normalized loss (`learned.unrolling.loss_scale`: `LossScale`, or `unscaled`).
     dtype: that everything is computed in. frozen: {path: array}, weights that are constants; theta has the others, [P] numbers.
 
     An inner state is {"params": .., "optimizer": ..} and, where the optimizer reads it, "validation_loss".
@@ -128,7 +128,7 @@ class Problem:
         loss, gradients = self.task.value_and_gradients(point, batches["train"], train_key)
         other = batches.get(self.objective.split) if self.objective.split else None
         outer = self._outer_loss(point, loss, other, outer_key)
-        after: Tree = {}
+        after = self.kept(inner)
         held = loss
         if self.optimizer.uses_validation_loss:
             measured = self.task.loss(point, batches["valid_inner"], valid_key)
@@ -144,6 +144,10 @@ class Problem:
             **self.optimizer.planned(horizon, self.dtype),
         )
         return self.normalized(inner, outer), after
+
+    def kept(self, inner: Tree) -> Tree:
+        """The entries of an inner state that a step leaves as they are."""
+        return {}
 
     def _outer_loss(self, *given: Any) -> tf.Tensor:
         """The objective's loss; that of a user's own is checked while it is traced."""

@@ -17,13 +17,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from learned.types import Arrays, Batch, Params, Shapes, Tree
+from learned.types import Arrays, Params, Shapes, Tree
 from learned.unrolling.problem import Problem
 from taskset.random import seeds
 
 LOW, HIGH = 1e-3, 1e3  # of s
 MIXTURE = {"none": 2, "global": 2, "tensor": 2, "parameter": 1}  # weights of "mixed"
-KINDS = (*MIXTURE, "mixed")
 
 
 def scale_shapes(kind: str, shapes: Shapes) -> Shapes:
@@ -54,7 +53,7 @@ def draw_scales(kind: str, seed: int, shapes: Shapes) -> Arrays:
 
 
 class RescaledProblem(Problem):
-    """A `Problem` with a rescaling augmentation; kind: one of KINDS.
+    """A `Problem` with a rescaling augmentation; kind: one of `learned.choices.AUGMENTATIONS`.
 
     An inner state has "scale", too: {path: s}. Its "params" are w; losses and the objective are taken at s w.
     """
@@ -85,18 +84,9 @@ class RescaledProblem(Problem):
         params, scale = fresh["params"], fresh["scale"]
         return {**super().start(theta, {path: w / scale[path] for path, w in params.items()}), "scale": scale}
 
-    def step(
-        self,
-        theta: tf.Tensor,
-        inner: Tree,
-        step: tf.Tensor,
-        batches: dict[str, Batch],
-        key: tf.Tensor,
-        horizon: tf.Tensor | None = None,
-    ) -> tuple[tf.Tensor, Tree]:
-        """As `Problem.step`; s stays."""
-        loss, after = super().step(theta, inner, step, batches, key, horizon)
-        return loss, {**after, "scale": inner["scale"]}
+    def kept(self, inner: Tree) -> Tree:
+        """s, beside what the problem keeps without it."""
+        return {**super().kept(inner), "scale": inner["scale"]}
 
     def point(self, inner: Tree) -> Params:
         """s w."""

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 import tensorflow as tf
 
-from learned.types import Batch, Tree
+from learned.types import Tree
 from learned.unrolling.problem import Problem
 from learned.unrolling.rescaling import RescaledProblem
 from learned.unrolling.unroll import Unroll
@@ -63,18 +63,9 @@ class _LossScaleInState(Problem):
         """The inner state at step 0."""
         return {**super().start(theta, fresh["start"]), "loss_scale": fresh["loss_scale"]}
 
-    def step(
-        self,
-        theta: tf.Tensor,
-        inner: Tree,
-        step: tf.Tensor,
-        batches: dict[str, Batch],
-        key: tf.Tensor,
-        horizon: tf.Tensor | None = None,
-    ) -> tuple[tf.Tensor, Tree]:
-        """As `Problem.step`; the normalizer stays."""
-        loss, after = super().step(theta, inner, step, batches, key, horizon)
-        return loss, {**after, "loss_scale": inner["loss_scale"]}
+    def kept(self, inner: Tree) -> Tree:
+        """The normalizer, beside what the problem keeps without it."""
+        return {**super().kept(inner), "loss_scale": inner["loss_scale"]}
 
     def normalized(self, inner: Tree, loss: tf.Tensor) -> tf.Tensor:
         """The normalized outer loss, with the numbers of the inner state."""

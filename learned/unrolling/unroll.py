@@ -33,7 +33,7 @@ LAYOUTS = ("batched", "one_by_one")
 CACHE = 4 * 2**20  # bytes
 
 
-def batched(function: Callable[[Any], Any], arguments: Any) -> Any:
+def all_at_once(function: Callable[[Any], Any], arguments: Any) -> Any:
     """`function` of each copy, all copies at once. Raises `ValueError` where an operation has no batched form."""
     return tf.vectorized_map(function, arguments, fallback_to_while_loop=False)
 
@@ -100,7 +100,7 @@ class Unroll:
         self.layout: str
         self.why: str
         self.layout, self.why = (layout, "asked for") if layout else self._choose()
-        self._map = batched if self.layout == "batched" else one_by_one
+        self._map = all_at_once if self.layout == "batched" else one_by_one
         self.run = self._compiled(self._run)
 
     def _compiled(self, function):
@@ -117,7 +117,7 @@ class Unroll:
 
     def _choose(self):
         """(layout, why), by tracing a step of all copies."""
-        self._map = batched
+        self._map = all_at_once
         # An error that has another cause than batching comes again when the other layout is traced.
         try:
             with _quiet(), forgotten_gradients():

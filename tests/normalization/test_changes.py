@@ -212,19 +212,16 @@ def test_scales_of_changed_tasks_are_refused(old, tmp_path):
 
 
 def test_a_training_on_changed_tasks_is_not_resumed():
-    from types import SimpleNamespace
-
-    from learned.outer_training.trainer import Trainer
+    from learned.outer_training.resuming import require_current
 
     def entries(*tasks):
         return tuple(Entry(task, "losg_tasks_family", "train", {}) for task in tasks)
 
-    trainer = SimpleNamespace(suite=Suite("s", 1, "synthetic", 20, entries(*SAME, OLD)))
+    old, same = (Suite("s", 1, "synthetic", 20, entries(*tasks)) for tasks in ((*SAME, OLD), SAME))
     with pytest.raises(StoreError, match=f"is of version 0.1.0, and task '{OLD}' .1 in all. changed in 0.2.0: start again"):
-        Trainer._require_current(trainer, "checkpoint.npz", "0.1.0")
-    Trainer._require_current(trainer, "checkpoint.npz", "0.2.0")
-    trainer.suite = Suite("s", 1, "synthetic", 20, entries(*SAME))
-    Trainer._require_current(trainer, "checkpoint.npz", "0.1.0")
+        require_current("checkpoint.npz", old, "0.1.0")
+    require_current("checkpoint.npz", old, "0.2.0")
+    require_current("checkpoint.npz", same, "0.1.0")
 
 
 def test_the_pretrained_weights_say_which_tasks_they_saw():

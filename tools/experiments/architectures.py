@@ -17,13 +17,11 @@ end on two of the training tasks. Core-minutes include compilation. Adam: the be
 4 other seeds. DIR of --runs keeps the trainings; the same command resumes them.
 """
 
-import argparse
-
 import numpy as np
 
 from tools import report
 from tools.experiments import page
-from tools.experiments.one_task import ADAM_LABEL, JUDGING, SCALE, STEPS, TUNING, by_hand, scores
+from tools.experiments.judging import ADAM_LABEL, JUDGING, SCALE, STEPS, TUNING, best_by_tuning, by_hand, scores
 from tools.experiments.training import (
     HELD_OUT,
     SHARES,
@@ -33,7 +31,6 @@ from tools.experiments.training import (
     tiny_name,
     train_for,
     train_losses,
-    train_losses_of_many,
     training_command,
 )
 
@@ -69,7 +66,7 @@ def adam():
     found = []
     for kind, dataset in JUDGED:
         task, rules = get_task(tiny_name(f"tiny_{kind}", dataset), "synthetic"), by_hand()[ADAM_LABEL]
-        best = int(scores(train_losses_of_many(task, rules, TUNING, STEPS))["end"].mean(axis=0).argmin())
+        best = best_by_tuning(task, rules)
         found.append(scores(train_losses(task, rules[best], JUDGING, STEPS))["end"])
     return np.stack(found, axis=1)
 
@@ -136,11 +133,5 @@ def write(found, adam_scores, out):
     page.write("architectures", PICTURE, lambda path: draw(found, adam_scores, path), section(found, adam_scores), out)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    report.folder_options(parser)
-    training_command(parser, 5.0, measure, write)
-
-
 if __name__ == "__main__":
-    main()
+    training_command(__doc__, 5.0, measure, write)

@@ -16,14 +16,12 @@ seeds for each kind, the same core-minutes for all (--minutes). Adam: 19 rates, 
 seeds for the table. DIR of --runs keeps the trainings; the same command resumes them.
 """
 
-import argparse
-
 import numpy as np
 
 from taskset.scoring import statistics
 from tools import report
 from tools.experiments import page
-from tools.experiments.one_task import ADAM_LABEL, JUDGING, STEPS, TUNING, by_hand, scores
+from tools.experiments.judging import ADAM_LABEL, JUDGING, STEPS, best_by_tuning, by_hand, scores
 from tools.experiments.training import (
     HELD_OUT,
     SINGLE,
@@ -69,7 +67,7 @@ def measure(runs, minutes):
     tasks = {(kind, one): get_task(tiny_name(f"tiny_{kind}", one), "synthetic") for kind in KINDS for one in HELD_OUT}
     rules, best, found = by_hand()[ADAM_LABEL], {}, {}
     for place, task in tasks.items():
-        best[place] = int(scores(train_losses_of_many(task, rules, TUNING, STEPS))["end"].mean(axis=0).argmin())
+        best[place] = best_by_tuning(task, rules)
     for (kind, dataset), task in tasks.items():
         adam = scores(train_losses_of_many(task, rules, JUDGING, STEPS))["end"]
         found[kind, dataset] = {f"Adam, tuned on {KINDS[other]} nets": adam[:, best[other, dataset]] for other in KINDS}
@@ -119,11 +117,5 @@ def write(spent, found, out):
     page.write("conv-and-mlp", PICTURE, lambda path: draw(found, path), section(spent, found), out)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    report.folder_options(parser)
-    training_command(parser, 5.0, measure, write)
-
-
 if __name__ == "__main__":
-    main()
+    training_command(__doc__, 5.0, measure, write)

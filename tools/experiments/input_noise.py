@@ -18,13 +18,11 @@ schedules. 12 other seeds for the table. Then, without further training, the sam
 trainings; the same command resumes them.
 """
 
-import argparse
-
 import numpy as np
 
 from tools import report
 from tools.experiments import page
-from tools.experiments.one_task import ADAM_LABEL, JUDGING, SCALE, STEPS, TUNING, by_hand
+from tools.experiments.judging import ADAM_LABEL, JUDGING, SCALE, STEPS, TUNING, by_hand
 from tools.experiments.tiny_problem import TASK
 from tools.experiments.training import PES, loop_of, networks, over_networks, suite_of, train_for, training_command, whole
 
@@ -186,11 +184,5 @@ def write(spent, found, out):
     page.write("input-noise", PICTURE, lambda path: draw(found, path), section(spent, found), out)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    report.folder_options(parser)
-    training_command(parser, 6.0, measure, write)
-
-
 if __name__ == "__main__":
-    main()
+    training_command(__doc__, 6.0, measure, write)

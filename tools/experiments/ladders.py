@@ -31,6 +31,7 @@ import numpy as np
 from taskset.execution.runtime import start_tensorflow
 from tools import report
 from tools.experiments import page
+from tools.experiments.judging import last_tenth
 from tools.experiments.training import train_losses, train_losses_of_many
 
 BASE = {
@@ -84,7 +85,7 @@ def task(config):
 
 def score(losses):
     """The mean of the last tenth of losses [steps, ..]; the mean, and each loss that is not finite, counts as WORST at most."""
-    end = losses[-max(1, len(losses) // 10) :]
+    end = last_tenth(losses)
     return np.minimum(np.where(np.isfinite(end), end, WORST).mean(axis=0), WORST)
 
 

@@ -27,6 +27,7 @@ from taskset.execution.runtime import start_tensorflow
 from taskset.files import whole_file
 from tools import report
 from tools.experiments import page
+from tools.experiments.judging import last_tenth
 from tools.experiments.kept import Results
 
 TASK, SEED, LEARNED = "ResNet14_cifar10_bs128", 0, "muon_mined"
@@ -107,7 +108,7 @@ def trained(task, rule, steps, folder):
 
 def end(losses):
     """The mean of the last tenth of losses [steps]; None where one of them is not finite."""
-    last = losses[-max(1, len(losses) // 10) :]
+    last = last_tenth(losses)
     return float(last.mean()) if np.isfinite(last).all() else None
 
 

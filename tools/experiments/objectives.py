@@ -21,14 +21,13 @@ momentum, 19 of Adam, 38 of RMSProp, 256 of adam8p (betas, epsilon, penalties on
 tuning seeds, 12 other seeds for the table. DIR of --runs keeps the trainings; the same command resumes them.
 """
 
-import argparse
 import re
 
 import numpy as np
 
 from tools import report
 from tools.experiments import page
-from tools.experiments.one_task import JUDGING, TUNING, by_hand
+from tools.experiments.judging import JUDGING, TUNING, by_hand
 from tools.experiments.training import (
     HELD_OUT,
     SINGLE,
@@ -216,11 +215,5 @@ def write(spent, found, out):
     page.write("objectives", PICTURE, lambda path: draw(found, path), section(spent, found), out)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    report.folder_options(parser)
-    training_command(parser, 4.0, measure, write)
-
-
 if __name__ == "__main__":
-    main()
+    training_command(__doc__, 4.0, measure, write)

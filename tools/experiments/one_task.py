@@ -17,18 +17,25 @@ seeds, 12 other seeds for the table. Then the trained ones elsewhere, without fu
 convolutional net, over 1,000 steps. DIR of --runs keeps the trainings; the same command resumes them.
 """
 
-import argparse
-
 import numpy as np
 
 from tools import report
 from tools.experiments import page
+from tools.experiments.judging import (
+    ADAM_LABEL,
+    JUDGING,
+    SCALE,
+    STEPS,
+    TUNING,
+    best_by_tuning,
+    by_hand,
+    first_step_at,
+    moving_mean,
+    scores,
+)
 from tools.experiments.tiny_problem import TASK
 from tools.experiments.training import PES, suite_of, train_for, train_losses, train_losses_of_many, training_command
 
-STEPS, TUNING, JUDGING = 200, range(4), range(100, 112)
-SCALE = (2.3026, 0.05)  # of the normalized loss: guessing, and about the least that a training of 200 steps reaches
-SMOOTHED = 20
 TRAINED = {
     "anchored": {"pairs": 32, "learning_rate": 0.003},
     "mlp": {"pairs": 16, "learning_rate": 0.01},
@@ -36,53 +43,12 @@ TRAINED = {
 }
 PRETRAINED = ("anchored_wide", "anchored_controller", "mlp_pes")
 SCORES = ("mean", "end")
-ADAM_LABEL = "Adam, 19 rates"
 ELSEWHERE = {  # {place: (task, steps)}
     "another data set": ("Tiny_mlp_cifar10_bs32_start1.0", STEPS),
     "a convolutional net": ("Tiny_conv_mnist_bs32_start1.0", STEPS),
     "five times the steps": (TASK, 5 * STEPS),
 }
 PICTURE = "one_task.png"
-
-
-def by_hand():
-    """{name: rules that differ in their hyperparameters}: what is tuned."""
-    from taskset.optimizers import adaptive, descent, named, one_run
-
-    rates = 10.0 ** (np.arange(-16, 3) / 4)
-    betas = (0.0, 0.5, 0.9, 0.95, 0.99)
-    sampled = range(256)
-    return {
-        ADAM_LABEL: [adaptive.adam(rate) for rate in rates],
-        "momentum, 19 rates x 5 decays": [descent.momentum(rate, beta) for rate in rates for beta in betas],
-        "RMSProp, 19 rates x 2 decays": [descent.rmsprop(rate, rho) for rate in rates for rho in (0.9, 0.99)],
-        "schedule-free AdamW, 19 rates": [one_run.schedule_free_adamw(rate) for rate in rates],
-        "Adam, four hyperparameters, 256 drawn": [named.get_optimizer(f"adam4p_wide_grid_seed{seed}") for seed in sampled],
-        "adam8p, 256 drawn": [named.get_optimizer(f"adam8p_wide_grid_seed{seed}") for seed in sampled],
-        "NAdamW with schedules, 256 drawn": [named.get_optimizer(f"nadamw_grid_seed{seed}") for seed in sampled],
-        "NAdamW, the learned list's first 100": named.opt_list(100),
-    }
-
-
-def scores(losses):
-    """{"mean", "end"}: scores [seeds, ..] of train losses [seeds, steps, ..]; a loss counts as at most 2 log 10."""
-    worst = 2 * np.log(10)
-    losses = np.minimum(np.where(np.isfinite(losses), losses, worst), worst)
-    return {"mean": losses.mean(axis=1), "end": losses[:, -max(1, losses.shape[1] // 10) :].mean(axis=1)}
-
-
-def smooth(curve):
-    """Moving mean of a curve [steps] over the last SMOOTHED steps, fewer at its start."""
-    sums = np.concatenate([[0.0], np.cumsum(curve)])
-    at = np.arange(1, len(curve) + 1)
-    first = np.maximum(at - SMOOTHED, 0)
-    return (sums[at] - sums[first]) / (at - first)
-
-
-def steps_to(curve, loss):
-    """Steps until the smoothed curve is at most `loss`; NaN where it never is."""
-    reached = np.flatnonzero(smooth(curve) <= loss)
-    return float(reached[0] + 1) if len(reached) else float("nan")
 
 
 def suite():
@@ -139,7 +105,7 @@ def elsewhere(runs):
     rules, found, here = by_hand()[ADAM_LABEL], {}, None
     for place, (name, steps) in {"": (TASK, STEPS), **ELSEWHERE}.items():
         task = get_task(name, "synthetic")
-        best = int(scores(train_losses_of_many(task, rules, TUNING, steps, STEPS))["end"].mean(axis=0).argmin())
+        best = best_by_tuning(task, rules, steps)
         if not place:
             here = best
             continue
@@ -167,10 +133,10 @@ def nearest(found):
 def rows(found):
     """Rows of the table."""
     (adam,) = [chosen for label, _, _, chosen in found if label == ADAM_LABEL]
-    goal = smooth(adam["end"][0].mean(axis=0))[-1]
+    goal = moving_mean(adam["end"][0].mean(axis=0))[-1]
     for label, tried, note, chosen in found:
         cells = [page.with_interval(scores(chosen[score][0])[score]) for score in SCORES]
-        steps = steps_to(chosen["end"][0].mean(axis=0), goal)
+        steps = first_step_at(chosen["end"][0].mean(axis=0), goal)
         yield [label, f"{tried:,}", note, *cells, f"{STEPS / steps:.2f}" if np.isfinite(steps) else "not reached"]
 
 
@@ -182,7 +148,7 @@ def draw(found, path):
     with page.figure(path, size=(7.5, 4.2), dpi=100) as (_, axes):
         for i, (label, _, _, chosen) in enumerate([e for e in found if e[0] not in names] + hands):
             style = "--" if label in names else ":" if "pretrained" in label else "-"
-            curve = smooth(chosen["end"][0].mean(axis=0))
+            curve = moving_mean(chosen["end"][0].mean(axis=0))
             axes.plot(np.arange(1, STEPS + 1), curve, style, color=f"C{i}", label=label)
         axes.set(xlabel="steps", ylabel="train loss, nats (mean of 12 seeds)", yscale="log", title=TASK)
         axes.legend(fontsize=8)
@@ -212,11 +178,5 @@ def write(found, others, out):
     page.write("one-task", PICTURE, lambda path: draw(found, path), section(found, others), out)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    report.folder_options(parser)
-    training_command(parser, 2.7, lambda runs, minutes: (measure(runs, minutes), elsewhere(runs)), write)
-
-
 if __name__ == "__main__":
-    main()
+    training_command(__doc__, 2.7, lambda runs, minutes: (measure(runs, minutes), elsewhere(runs)), write)

@@ -27,7 +27,7 @@ import numpy as np
 from taskset.random import seeds
 from tools import report
 from tools.experiments import page, tiny_problem
-from tools.experiments.one_task import SMOOTHED, smooth, steps_to
+from tools.experiments.judging import SMOOTHED, first_step_at, moving_mean
 
 NEW, INNER, PAIRS, SIGMA, OUTER, SEEDS, HELD_OUT = "mlp", 50, 8, 0.01, 300, range(3), 8
 RATES = tuple(10.0 ** (np.arange(-5, 0) / 2))
@@ -104,7 +104,7 @@ class OuterTask:
         """Mean normalized losses [copies] of trainings with thetas [copies, P]; copy c has start and batches of pair c mod N."""
         import tensorflow as tf
 
-        from learned.unrolling.unroll import batched
+        from learned.unrolling.unroll import all_at_once
         from taskset.random import stateless
 
         signs = thetas.shape[0] // self.pairs
@@ -123,10 +123,10 @@ class OuterTask:
                 batches = self.problem.batches({"train": one["raw"]}, prepare_key)
                 return self.problem.step(one["theta"], one["inner"], t, batches, step_key, horizon)
 
-            losses, inner = batched(step, {"theta": thetas, "inner": inner, "raw": now})
+            losses, inner = all_at_once(step, {"theta": thetas, "inner": inner, "raw": now})
             return t + 1, inner, total + losses
 
-        inner = batched(lambda one: self.problem.start(*one), (thetas, starts))
+        inner = all_at_once(lambda one: self.problem.start(*one), (thetas, starts))
         state = (tf.constant(0), inner, tf.zeros([thetas.shape[0]]))
         return tf.while_loop(lambda t, *_: t < self.steps, body, state, parallel_iterations=1)[2] / self.steps
 
@@ -166,7 +166,7 @@ def rows(found):
     adam = min((label for label in found if label.startswith("Adam")), key=lambda label: found[label][0][:, -LAST:].mean())
     goal = found[adam][0].mean(axis=0)[-LAST:].mean()
     for label, (curves, validated) in found.items():
-        steps = steps_to(curves.mean(axis=0), goal)
+        steps = first_step_at(curves.mean(axis=0), goal)
         cells = [page.with_interval(values) for values in (curves[:, -LAST:].mean(axis=1), curves.mean(axis=1), validated)]
         yield [f"**{label}**" if label == adam else label, *cells, f"{steps:,.0f}" if np.isfinite(steps) else "not reached"]
 
@@ -178,7 +178,7 @@ def draw(found, path):
         for i, (label, (curves, _)) in enumerate(found.items()):
             by_hand = label.startswith("Adam")
             color = str(next(grays)) if by_hand else f"C{i - len(RATES)}"
-            each = np.array([smooth(curve) for curve in curves])
+            each = np.array([moving_mean(curve) for curve in curves])
             at = np.arange(1, OUTER + 1)
             axes.plot(at, each.mean(axis=0), color=color, label=label, linewidth=1.2 if by_hand else 1.8)
             axes.fill_between(at, each.min(axis=0), each.max(axis=0), color=color, alpha=0.15, linewidth=0)

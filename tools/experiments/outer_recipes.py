@@ -14,12 +14,11 @@ outer step, outer rate .003, sigma .01. All eight combinations, two outer seeds 
 on, by four seeds: how to train is chosen here, and data sets that other experiments judge on stay out of it.
 """
 
-import argparse
 import itertools
 
 from tools import report
 from tools.experiments import page
-from tools.experiments.one_task import STEPS
+from tools.experiments.judging import STEPS
 from tools.experiments.task_counts import scored
 from tools.experiments.training import HELD_OUT, PES, tiny_name, tiny_suite, train_for, training_command, untrained
 
@@ -99,11 +98,5 @@ def write(found, start, minutes, out):
     page.write("outer-recipes", PICTURE, lambda path: draw(found, start, path), section(found, start, minutes), out)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    report.folder_options(parser)
-    training_command(parser, 2.5, measure, write)
-
-
 if __name__ == "__main__":
-    main()
+    training_command(__doc__, 2.5, measure, write)

@@ -36,8 +36,8 @@ from taskset.random import seeds
 from taskset.registry import register_fixed
 from tools import report
 from tools.experiments import page
+from tools.experiments.judging import ADAM_LABEL, STEPS, by_hand, last_tenth
 from tools.experiments.kept import Results
-from tools.experiments.one_task import ADAM_LABEL, STEPS, by_hand
 from tools.experiments.training import (
     HELD_OUT,
     SHARES,
@@ -116,7 +116,7 @@ def judged():
 def score(name, losses, known):
     """Scores [seeds, ..] of train losses [seeds, steps, ..]."""
     initial, best = known[name]
-    normalized = (losses[:, -(STEPS // 10) :] - best) / (initial - best)
+    normalized = (last_tenth(losses, 1) - best) / (initial - best)
     return np.minimum(np.where(np.isfinite(normalized), normalized, 2.0), 2.0).mean(axis=1)
 
 

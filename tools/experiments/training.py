@@ -1,12 +1,14 @@
 """Trainings that several experiments make: of one task, with one optimizer or many settings of one rule, and outer trainings."""
 
-import json
+import argparse
+import math
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from taskset.errors import StoreError
 from taskset.execution.runtime import start_tensorflow
 from tools import report
 
@@ -20,12 +22,14 @@ HELD_OUT = ("mnist", "fashion_mnist")  # data sets of tiny tasks that are judged
 SHARES = (1 / 8, 1 / 4, 1 / 2, 1)  # of a training's minutes, after which weights are kept to be judged
 
 
-def training_command(parser, minutes, measure, write):
+def training_command(description, minutes, measure, write):
     """The command line of an experiment with outer trainings, by default of so many core-minutes each.
 
-    parser: with `report.folder_options`; measure: `(folder of the trainings, minutes) -> what was found`, a tuple; write: called
+    measure: `(folder of the trainings, minutes) -> what was found`, a tuple; write: called
     with its entries and the folder of the results.
     """
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    report.folder_options(parser)
     parser.add_argument("--runs", type=Path, metavar="DIR", required=True, help="Folder of the trainings, which resume from it.")
     parser.add_argument("--minutes", type=float, default=minutes, help="Core-minutes of each training, compilation included.")
     arguments = parser.parse_args()
@@ -67,33 +71,26 @@ def train_for(minutes, suite, options, folder, every=50, keep_at=(), **settings)
     end are in weights.npz.
     """
     import learned
+    from learned.estimators.base import finite_mean
+    from learned.outer_training import checkpoint
 
-    kept = folder / "spent.json"
-    spent = json.loads(kept.read_text()) if kept.exists() else {"steps": 0, "seconds": 0.0, "kept": {}}
-    begun, before, losses = time.process_time(), spent["seconds"], []
+    if (folder / "spent.json").exists():
+        raise StoreError(f"{folder} has a training of an earlier version, timed by its spent.json: begin again in another folder")
+    losses, end = [], folder / "weights.npz"
+    kept_at = {folder / f"weights_{at:g}.npz": at / 60 for at in keep_at}
 
     def after_step(line):
-        spent.update(steps=line["step"], seconds=before + time.process_time() - begun)
-        losses.append(line["loss"])
-        for at in keep_at:
-            if spent["seconds"] >= 60 * at and f"{at:g}" not in spent["kept"]:
-                trainer.keep(folder / f"weights_{at:g}.npz")
-                spent["kept"][f"{at:g}"] = line["step"]
+        losses.append(math.nan if line["loss"] is None else line["loss"])
         if line["step"] % every == 0:
-            finite = [loss for loss in losses[-every:] if loss is not None]
-            recent = f"{sum(finite) / max(len(finite), 1):.4f}"
-            print(f"{folder.name}: outer step {line['step']}, {spent['seconds']:.0f} s, loss {recent}", flush=True)
-            kept.write_text(json.dumps(spent))
+            spent, recent = trainer.plan.seconds, finite_mean(losses[-every:])
+            print(f"{folder.name}: outer step {line['step']}, {spent:.0f} s, loss {recent:.4f}", flush=True)
 
-    def over():
-        return spent["seconds"] >= 60 * minutes
-
-    if not over():
-        with learned.open_trainer(suite, options, folder, **settings) as trainer:
-            trainer.train_until(over, every, report=after_step)
-            trainer.keep(folder / "weights.npz")
-        kept.write_text(json.dumps(spent))
-    return spent["steps"], spent["seconds"] / 60
+    if not end.exists() or checkpoint.load(end).seconds < 60 * minutes:
+        with learned.open_trainer(suite, options, folder, clock=time.process_time, **settings) as trainer:
+            trainer.train_for(minutes / 60, every, report=after_step, keep_at=kept_at)
+            trainer.keep(end)
+    found = checkpoint.load(end)
+    return found.step, found.seconds / 60
 
 
 def untrained(name):
@@ -106,10 +103,10 @@ def untrained(name):
 
 def kept_weights(folder):
     """{core-minutes: (outer steps, file of the weights)} that `train_for` kept, in order."""
-    kept = json.loads((folder / "spent.json").read_text())["kept"]
-    return {
-        float(at): (steps, folder / f"weights_{at}.npz") for at, steps in sorted(kept.items(), key=lambda item: float(item[0]))
-    }
+    from learned.outer_training import checkpoint
+
+    files = {float(path.stem.removeprefix("weights_")): path for path in folder.glob("weights_*.npz")}
+    return {at: (checkpoint.load(files[at]).step, files[at]) for at in sorted(files)}
 
 
 def loop_of(task, rules, steps, interval):

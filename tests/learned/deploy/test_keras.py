@@ -233,11 +233,11 @@ def test_states_without_some_variables():
     params = {key: tf.zeros([n]) for key, n in zip("abcd", (3, 1, 4, 2))}
     whole = {"m": {key: p + 1 for key, p in params.items()}, "columns": tf.constant([[0, 1, 2, 3]]), "one": tf.constant(5)}
     moving = {key: params[key] for key in "db"}
-    rest, order = Frozen(params, moving), features.in_order(params)
+    rest, order = Frozen(params, moving), features.tensor_order(params)
     like = {"m": moving, "columns": tf.constant([[0, 0]]), "one": tf.constant(0)}
     part = rest.part(whole, like)
     assert set(part["m"]) == {"b", "d"} and int(part["one"]) == 5
-    assert part["columns"].numpy().tolist() == [[order.index(key) for key in features.in_order(moving)]]
+    assert part["columns"].numpy().tolist() == [[order.index(key) for key in features.tensor_order(moving)]]
     back = rest.whole(whole, {"m": part["m"], "columns": part["columns"] + 10, "one": tf.constant(6)})
     assert back["columns"].numpy().tolist() == [[i + 10 * (order[i] in "bd") for i in range(4)]] and int(back["one"]) == 6
     assert set(back["m"]) == set("abcd")

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from learned import optimizers
 from learned.optimizers.as_optimizer import with_weights
-from learned.optimizers.hierarchical import _clipped
+from learned.optimizers.hierarchical import clipped_by_average
 from taskset import optimizers as designed
 from taskset.errors import ConfigError, UnknownName
 from taskset.execution.loop import Loop
@@ -276,7 +276,7 @@ def test_clipping_bounds_a_spike():
     average, total = tf.zeros([]), 0.0
     for g in [1.0] * 50 + [1e6]:
         total = 1 + 0.99 * total
-        clipped, average = _clipped(tf.fill([4], g), average, total)
+        clipped, average = clipped_by_average(tf.fill([4], g), average, total)
     expected = (sum(0.99**i for i in range(1, 51)) + 1e6) / sum(0.99**i for i in range(51))
     assert 10 * expected < 1e6
     np.testing.assert_allclose(clipped, np.full(4, 10 * expected), rtol=1e-5)

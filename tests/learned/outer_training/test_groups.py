@@ -7,7 +7,7 @@ from learned import estimators
 from learned.estimators import base
 from learned.outer_training.options import Options
 from learned.outer_training.task_pool import TaskPool, completed
-from learned.outer_training.trainer import _of_groups
+from learned.outer_training.trainer import of_groups
 from learned.outer_training.workers import Workers
 from taskset.errors import ConfigError
 from tests.learned.problems import multiplicative_problem
@@ -80,10 +80,10 @@ def test_a_group_without_a_finite_loss_leaves_the_others():
         _result(np.array([2.0, 4.0]), loss=1.0, non_finite=0, square=3.0),
         _result(np.zeros(2), loss=float("nan"), non_finite=2, square=float("nan")),
     ]
-    merged = _of_groups(results).estimate
+    merged = of_groups(results).estimate
     np.testing.assert_array_equal(merged.gradient, [1.0, 2.0])
     assert (merged.loss, merged.non_finite, merged.steps, merged.square) == (1.0, 2, 20, 3.0)
-    assert np.isnan(_of_groups(results[1:] * 2).estimate.loss)
+    assert np.isnan(of_groups(results[1:] * 2).estimate.loss)
 
 
 def _result(gradient, loss, non_finite, square):

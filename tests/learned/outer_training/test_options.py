@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 import learned  # noqa: F401
-from learned import estimators
+from learned import choices, estimators, registry
 from learned.outer_training import checkpoint, length_schedules, objectives, outer_optimizer, task_pool
-from learned.outer_training import options as names
 from learned.outer_training import trainer as outer
 from learned.unrolling import rescaling
 from taskset.errors import ConfigError, StoreError, TasksetError, UnknownName
@@ -67,9 +66,12 @@ def test_options_that_do_not_go_with_the_suite():
 
 
 def test_names_without_tensorflow_are_those_with_it():
-    assert objectives.names()[:3] == ["train", "valid", "noise"] and names.AUGMENTATIONS == rescaling.KINDS
-    assert {*names.DIFFERENCES} == {*task_pool.DIFFERENCES} and {*names.FIRST_LENGTHS} == {*task_pool.FIRST_LENGTHS}
-    assert {*names.CLIPPING} == {*outer_optimizer.CLIPPING}
+    assert objectives.names()[:3] == ["train", "valid", "noise"] and (*rescaling.MIXTURE, "mixed") == choices.AUGMENTATIONS
+    assert {*choices.DIFFERENCES} == {*task_pool.DIFFERENCES} and {*choices.FIRST_LENGTHS} == {*task_pool.FIRST_LENGTHS}
+    assert {*choices.CLIPPING} == {*outer_optimizer.CLIPPING}
+    packaged = [name for name in estimators.names() if registry.estimators.own(name) is None]
+    for trait, named in choices.TRAITS.items():
+        assert {*named} == {name for name in packaged if getattr(estimators.get(name), trait, False)}
     assert {estimators.get(name).name for name in estimators.names()} == set(estimators.names())
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import learned  # noqa: F401
 from learned.estimators import base
-from learned.outer_training import checkpoint, objectives, session
+from learned.outer_training import checkpoint, objectives, resuming, session
 from learned.outer_training import trainer as outer
 from learned.outer_training.options import DEFAULTS, Options
 from learned.outer_training.task_pool import Result, TaskPool
@@ -161,7 +161,7 @@ def test_a_worker_that_is_killed_costs_its_time_alone(tmp_path, pes_pool, kept):
     """Killed at work behind a checkpoint, and idle before the first one: the numbers are those of one process."""
     chosen, whole = pes_pool.options, pes_pool.suite
     trainer(tmp_path / "a", whole, chosen, fresh(pes_pool)).train(6, save_every=3)
-    recall = (lambda: outer.kept_slots(tmp_path / "b")) if kept == "on disk" else None
+    recall = (lambda: resuming.kept_slots(tmp_path / "b")) if kept == "on disk" else None
     with Workers(2, whole, chosen, recall=recall) as workers:
         made = trainer(tmp_path / "b", whole, chosen, workers)
 
@@ -201,7 +201,7 @@ def test_a_worker_that_dies_again_and_again_ends_the_training(pes_pool):
 
 
 def test_a_checkpoint_that_is_gone_is_not_replaced_by_nothing(tmp_path, pes_pool):
-    with Workers(1, pes_pool.suite, pes_pool.options, recall=lambda: outer.kept_slots(tmp_path)) as workers:
+    with Workers(1, pes_pool.suite, pes_pool.options, recall=lambda: resuming.kept_slots(tmp_path)) as workers:
         made = trainer(tmp_path, pes_pool.suite, pes_pool.options, workers)
         made.train(1)
         (tmp_path / outer.LATEST).unlink()

@@ -98,3 +98,28 @@ def test_a_first_step_that_compiles_does_not_end_the_schedule(seconds, first):
             plan.plan(step, seconds / 3600)
     assert fractions[5] < 0.1 and fractions[len(fractions) // 2] == pytest.approx(0.5, abs=0.05)
     assert fractions[-1] > 0.95 and np.all(np.diff(fractions) >= 0)
+
+
+def test_weights_are_kept_after_their_hours_and_again_where_steps_come_again(tmp_path):
+    keep_at = {tmp_path / f"{seconds}.npz": seconds / 3600 for seconds in (0, 10, 11, 11.5, 20, 99)}
+
+    def interrupt(line):
+        if line["step"] == 12:
+            raise KeyboardInterrupt
+
+    def kept():
+        return {seconds: found.step for seconds in (0, 10, 11, 11.5) for found in [checkpoint.load(tmp_path / f"{seconds}.npz")]}
+
+    with pytest.raises(KeyboardInterrupt):
+        timed(tmp_path, clock(1.0)).train_for(20 / 3600, save_every=8, report=interrupt, keep_at=keep_at)
+    assert kept() == {0: 0, 10: 9, 11: 10, 11.5: 11}
+    resumed = timed(tmp_path, clock(1.0))  # at step 8, after 9 seconds
+    resumed.train_for(20 / 3600, save_every=8, keep_at=keep_at)
+    assert kept() == {0: 0, 10: 8, 11: 9, 11.5: 10}
+    last = checkpoint.load(tmp_path / "20.npz")
+    assert (last.step, last.seconds) == (resumed.step, resumed.plan.seconds) == (18, 20.0)
+    assert not (tmp_path / "99.npz").exists()
+    timed(tmp_path, clock(1.0)).train_for(20 / 3600, keep_at=keep_at)  # over and kept: nothing is written again
+    assert checkpoint.load(tmp_path / "20.npz").seconds == 20.0
+    timed(tmp_path / "b", clock(5.0)).train_for(6 / 3600, keep_at={tmp_path / "b" / f"{n}.npz": n / 3600 for n in (1, 2, 3)})
+    assert [checkpoint.load(tmp_path / "b" / f"{n}.npz").step for n in (1, 2, 3)] == [0, 1, 2]  # one a step, past the hours

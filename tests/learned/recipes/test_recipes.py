@@ -27,11 +27,10 @@ def test_a_tiny_recipe_comes_to_its_end(tmp_path, monkeypatch):
     costs = json.loads((tmp_path / "screening.json").read_text())
     assert len(costs) == 2 and all(cost["first"] > 0 and cost["step"] > 0 for cost in costs.values())
     make(until="training")
-    kept = json.loads((tmp_path / "training" / budget.PROGRESS).read_text())["kept"]
-    assert [phase for phase, _, _ in kept] == [0, 1, 2] and kept[0][1] == 0 < kept[1][1] < kept[2][1]
+    kept = [budget.read_kept(tmp_path / "training", part) for part in range(3)]
+    assert [part for part, _, _ in kept] == [0, 1, 2] and kept[0][1] == 0 < kept[1][1] < kept[2][1]
     assert kept[1][2] >= HOURS * 1800 and kept[2][2] >= HOURS * 3600
-    for phase, step, _ in kept:
-        assert checkpoint.load(budget.weights_path(tmp_path / "training", phase)).step == step
+    assert checkpoint.load(tmp_path / "training" / "checkpoint.npz").step == kept[2][1]
 
     monkeypatch.setattr(screening, "screen", None)  # what is there is not made again
     monkeypatch.setattr(publish, "check", lambda: None)
@@ -39,10 +38,10 @@ def test_a_tiny_recipe_comes_to_its_end(tmp_path, monkeypatch):
     monkeypatch.setattr(publish, "publish", lambda *given: published.append(given) or [])
     make(publishing=True, note="A note.")
     report = (tmp_path / "report.md").read_text()
-    assert "tiny_step0_phase0" in report and f"tiny_step{kept[2][1]}_phase2" in report
+    assert "tiny_step0_part0" in report and f"tiny_step{kept[2][1]}_part2" in report
     assert "quadratic_family | 2 |" in report and "A note." in report and "Adam, tuned per task" in report
     assert (tmp_path / "tiny_mean.png").exists() and (tmp_path / "tiny_end.png").exists()
-    assert len(published) == 1 and published[0][3] == tmp_path / "training" / "phase-2.npz"
+    assert len(published) == 1 and published[0][3] == tmp_path / "training" / "part-2.npz"
     assert len(list((tmp_path / "evaluation").rglob("quadratic*.parquet"))) == 6  # three kept weights, two held-out tasks
 
     for hours, recipe, expected in (
@@ -70,7 +69,7 @@ def test_what_is_not_allowed(tmp_path):
 
 
 def test_costly_and_failing_tasks_are_screened_out():
-    suite = screening.candidates(TINY)
+    suite = screening.proposed(TINY)
     first, second = (entry.task for entry in suite.of_split("train"))
     cheap = {"first": 1.0, "step": 0.1}
     for cost in ({"failed": "ValueError: why"}, {**cheap, "step": 2.6}, {**cheap, "first": 91.0}):
@@ -79,25 +78,23 @@ def test_costly_and_failing_tasks_are_screened_out():
         assert kept.of_split("test") == suite.of_split("test")
 
 
-@pytest.mark.parametrize(
-    "progress, says",
-    [
-        ([], "TypeError"),
-        ({"seconds": 1.0}, "KeyError"),
-        ({"seconds": "1", "kept": []}, "no number of at least 0"),
-        ({"seconds": 1.0, "kept": [[1, 0, 0.0]]}, "don't follow"),
-        ({"seconds": 1.0, "kept": [[0, 0.5, 0.0]]}, "no integer"),
-        ({"seconds": 1.0, "kept": [[n, n, 1.0] for n in range(9)]}, "don't follow"),
-        ({"seconds": float("nan"), "kept": []}, "no number"),
-    ],
-)
-def test_progress_that_is_none_is_one_line(tmp_path, progress, says):
-    path = tmp_path / budget.PROGRESS
-    path.write_text(json.dumps(progress))
-    with pytest.raises(StoreError, match=f"{budget.PROGRESS} can't be read .*{says}.*another --out"):
-        budget.read_progress(path, TINY)
-    path.write_text(json.dumps({"seconds": 2.5, "kept": [[0, 0, 0.0], [1, 3, 2.0]]}))
-    assert budget.read_progress(path, TINY) == {"seconds": 2.5, "kept": [(0, 0, 0.0), (1, 3, 2.0)]}
+@pytest.mark.parametrize("seconds", [None, "1", 1, True, -1.0, float("nan")])
+def test_kept_weights_without_their_time_are_one_line(tmp_path, seconds):
+    meta, path = {"optimizer": "mlp", "step": 3}, budget.weights_path(tmp_path, 2)
+    checkpoint.save(path, {**meta, "seconds": seconds}, {})
+    with pytest.raises(StoreError, match="part-2.npz.*seconds is .*another"):
+        budget.read_kept(tmp_path, 2)
+    checkpoint.save(path, {**meta, "seconds": 2.5}, {})
+    assert budget.read_kept(tmp_path, 2) == (2, 3, 2.5)
+
+
+def test_a_directory_of_an_earlier_version_is_refused(tmp_path):
+    """It counted the time beside its checkpoint, which would begin again at 0."""
+    values = {**TINY.as_json(), "hours": HOURS}
+    values["phases"] = values.pop("parts")
+    (tmp_path / steps.RECORD).write_text(json.dumps(values))
+    with pytest.raises(StoreError, match="begun with another recipe or budget .parts was None, phases was 2.: .*another --out"):
+        steps.run(TINY, tmp_path, hours=HOURS)
 
 
 @pytest.mark.parametrize("costs", [[], {"a": {}}, {"a": {"first": 1.0}}, {"a": {"first": True, "step": 1.0}}, {"a": 3}])
@@ -147,5 +144,5 @@ def test_a_failed_evaluation_is_an_error(tmp_path, monkeypatch):
     from taskset.jobs.pool import Progress
 
     monkeypatch.setattr(runs, "evaluate", lambda *given, **options: Progress(failed={"a": "why"}))
-    with pytest.raises(TasksetError, match="tiny_step0_phase0 failed on a .1 in all.: why; the same command tries again"):
-        judgement.evaluate(TINY, screening.candidates(TINY), [(0, 0, 0.0)], tmp_path, None, print)
+    with pytest.raises(TasksetError, match="tiny_step0_part0 failed on a .1 in all.: why; the same command tries again"):
+        judgement.evaluate(TINY, screening.proposed(TINY), [(0, 0, 0.0)], tmp_path, None, print)

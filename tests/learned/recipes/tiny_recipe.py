@@ -11,6 +11,6 @@ TINY = Recipe(
     patterns=("quadratic_family_seed1?",),
     per_family={"train": 2, "test": 2},
     save_every=2,
-    phases=2,
+    parts=2,
     seeds=1,
 )

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from learned import choices
 from learned.estimators import base, episodes
 from learned.estimators.pes import PES
 from learned.outer_training import objectives
@@ -29,7 +30,7 @@ def estimates(problem, count=4):
     return found, state
 
 
-@pytest.mark.parametrize("kind", rescaling.KINDS)
+@pytest.mark.parametrize("kind", choices.AUGMENTATIONS)
 def test_a_rule_that_is_scale_invariant_sees_the_same_losses(kind):
     """Across resets, where every pair draws a new s: losses and outer gradients are those without augmentation."""
     expected, _ = estimates(multiplicative_problem())

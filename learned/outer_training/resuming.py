@@ -1,0 +1,167 @@
+"""What an outer training keeps of itself in files, and how it is taken up again: as if nothing had happened, or not at all."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tensorflow as tf
+
+from learned import registry
+from learned.outer_training import checkpoint
+from learned.outer_training.checkpoint import Checkpoint
+from learned.outer_training.options import DEFAULTS
+from learned.types import Arrays, PathLike, Slots
+from taskset import changes
+from taskset.errors import StoreError, cut, shown
+from taskset.normalization.sweep.provenance import changed_code
+from taskset.scoring.suites.suite import Suite
+from taskset.version import __version__
+
+if TYPE_CHECKING:
+    from learned.outer_training.trainer import Trainer
+
+LATEST = "checkpoint.npz"  # of a directory of outer training: its state
+
+
+def of_weights(trainer: Trainer) -> tuple[dict[str, Any], Arrays]:
+    """(metadata, arrays) of a file with the weights alone: enough to use them."""
+    meta = _meta(trainer)
+    if trainer.plan.seconds:
+        meta["seconds"] = trainer.plan.seconds
+    return meta, _theta(trainer)
+
+
+def of_training(trainer: Trainer) -> tuple[dict[str, Any], Arrays]:
+    """(metadata, arrays) of a checkpoint: all that `restore` takes."""
+    meta, dumped = _meta(trainer), trainer.pool.dump()
+    arrays = {**_theta(trainer), "adam/x": trainer.x, "adam/m": trainer.m, "adam/v": trainer.v}
+    # "life": how many tasks the slot has drawn, the present one included
+    meta["slots"] = {str(number): {"task": task, "life": draws} for number, (task, draws, _) in sorted(dumped.items())}
+    for number, (_, _, leaves) in dumped.items():
+        arrays.update({f"slot/{number}/{name}": array for name, array in leaves.items()})
+    if trainer.options.differences == "rms":
+        meta["differences"] = trainer.scales.dump()
+    if trainer.plan.seconds:
+        meta["time_plan"] = trainer.plan.dump()
+    return meta, arrays
+
+
+def _theta(trainer):
+    return {f"theta/{path}": array for path, array in trainer.weights.items()}
+
+
+def _meta(trainer):
+    own = _own_code(trainer.options)
+    return {
+        "optimizer": trainer.optimizer.name,
+        "shapes": {path: list(shape) for path, shape in trainer.optimizer.shapes.items()},
+        "options": trainer.options.as_json(),
+        "suite": trainer.suite.as_json(),
+        "step": trainer.step,
+        "device": trainer.device,
+        "versions": {"taskset": __version__, "tensorflow": tf.__version__, "numpy": np.__version__},
+        **({"own_code": own} if own else {}),
+    }
+
+
+def _own_code(options):
+    return registry.own_code(optimizer=options.optimizer, estimator=options.estimator, objective=options.objective)
+
+
+def restore(trainer: Trainer, path: Path) -> None:
+    """Bring a trainer into the state of a checkpoint.
+
+    Raises `StoreError` where the checkpoint was made with other options, another suite, other code of the user's or tasks that
+    changed since, or is damaged.
+    """
+    found = checkpoint.load(path)
+    # a checkpoint of an earlier version lacks the options that it had no choice of
+    _require_same(path, "other options", {**DEFAULTS, **found.value("options", dict)}, trainer.options.as_json())
+    _require_same(path, "another suite", found.value("suite", dict), trainer.suite.as_json())
+    _require_same_code(found, _own_code(trainer.options))
+    versions = found.value("versions", dict) if "versions" in found.meta else {}
+    require_current(path, trainer.suite, versions.get("taskset", changes.FIRST))
+    try:
+        _take_up(trainer, found)
+    except (KeyError, ValueError, OverflowError) as error:
+        problem = cut(str(error), 200)
+        raise StoreError(f"{path} is damaged, or of another version of the package ({problem}): use another --out") from error
+
+
+def _require_same(path, other, there, here):
+    # which version made a suite is no part of what it is: `require_current` looks at that
+    keys = {*there, *here} - {"taskset_version"}
+    different = sorted(key for key in keys if there.get(key) != here.get(key))
+    if different:
+        raise StoreError(f"{path} was made with {other} ({cut(', '.join(different), 200)}): use the same, or another --out")
+
+
+def _require_same_code(found, here):
+    changed = changed_code(found.value("own_code", dict) if "own_code" in found.meta else {}, here)
+    if changed:
+        raise StoreError(
+            f"{found.path} was made with other code of {changed[0]} than it has now: restore it, or use another --out"
+        )
+
+
+def require_current(path: PathLike, suite: Suite, version: str) -> None:
+    """Raise `StoreError` where a task of the suite has changed since the version of the package that wrote a checkpoint."""
+    old = [entry.task for entry in suite.tasks if changes.outdated(entry.task, suite.source, version)]
+    if old:
+        raise StoreError(
+            f"{path} is of version {version}, and task {old[0]!r} ({len(old)} in all) changed in "
+            f"{changes.changed_in(old[0], suite.source)}: start again with another --out"
+        )
+
+
+def _take_up(trainer, found):
+    """The state itself; KeyError, ValueError or OverflowError where it is none."""
+    trainer.step = found.step
+    trainer.x, trainer.m, trainer.v = (_vector(found, name, trainer.layout.size) for name in "xmv")
+    expected, theta = trainer.weights, found.theta
+    if theta.keys() != expected.keys() or any(not np.array_equal(theta[name], w) for name, w in expected.items()):
+        raise ValueError("theta is not what adam/x says")
+    tasks = {entry.task for entry in trainer.suite.of_split("train")}
+    if trainer.options.differences == "rms":
+        trainer.scales.restore(found.value("differences", dict), tasks)
+    if trainer.options.by_time or "time_plan" in found.meta:
+        trainer.plan.restore(found.value("time_plan", dict))
+    trainer.pool.restore(_allowed_slots(found, trainer.options.slots * trainer.options.groups, tasks))
+
+
+def _vector(found: Checkpoint, name: str, size: int) -> np.ndarray:
+    """adam/NAME: finite float64 [size]; v is of squares."""
+    vector = found.arrays[f"adam/{name}"]
+    if vector.shape != (size,) or vector.dtype != np.float64:
+        raise ValueError(f"adam/{name} is {vector.dtype} {vector.shape}; expected is float64 ({size},)")
+    if not np.isfinite(vector).all() or (name == "v" and (vector < 0).any()):
+        raise ValueError(f"adam/{name} has entries that are not finite, or squares below 0")
+    return vector
+
+
+def _allowed_slots(found: Checkpoint, places: int, tasks: set[str]) -> Slots:
+    """The slots of a checkpoint, as the options and the suite allow them."""
+    slots = _slots(found)
+    for number, (task, draws, _) in slots.items():
+        if number not in range(places) or task not in tasks or not 1 <= draws < 2**31:
+            raise ValueError(f"place {number} of {places} has task {shown(task)}, its task number {draws}")
+    return slots
+
+
+def kept_slots(directory: PathLike) -> Slots:
+    """The slots of the checkpoint in a directory of outer training; {} where there is none yet."""
+    path = Path(directory) / LATEST
+    return _slots(checkpoint.load(path)) if path.exists() else {}
+
+
+def _slots(found: Checkpoint) -> Slots:
+    slots: Slots = {}
+    for number in found.value("slots", dict):
+        task, draws = found.value("slots", str, number, "task"), found.value("slots", int, number, "life")
+        if not re.fullmatch(r"-?\d{1,9}", number, re.ASCII):
+            raise StoreError(f"{found.path} is damaged: slot {shown(number)}; allowed are whole numbers: use another --out")
+        slots[int(number)] = (task, draws, found.under(f"slot/{int(number)}"))
+    return slots
