@@ -22,7 +22,7 @@ from pathlib import Path
 from learned.evaluation import runs
 from learned.outer_training import checkpoint, objectives
 from taskset.errors import ConfigError, StoreError, whole_number
-from taskset.files import whole_file, write_text
+from taskset.files import settle, whole_file, write_text
 from taskset.jobs.pool import Progress
 from taskset.normalization.store import load_curves
 from taskset.normalization.sweep import marked
@@ -83,6 +83,8 @@ def choose(
     for path in kept:
         judged = runs.named_checkpoint(path, path.stem)
         options = SweepOptions((judged.name,), suite.source, horizon, first_seeds(seeds), batches, evaluations)
+        asked = {"source": suite.source, "horizon": horizon, "seeds": seeds, "batches": batches, "evaluations": evaluations}
+        settle(directory / "choice" / "asked.json", asked, "choice", "ask for the same, or delete that directory to choose anew")
         root = directory / "choice" / judged.name
         waiting = marked.plan(judged, [entry.task for entry in entries], options, root)
         if waiting:

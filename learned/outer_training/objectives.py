@@ -18,6 +18,8 @@ from taskset.errors import ConfigError, shown
 from taskset.random import stateless
 from taskset.tasks.base import Task
 
+OF_EVERY_TASK = ("train", "valid")  # the objectives whose `check` lets every task through
+
 
 class TrainLoss:
     """The loss of the training batch, as the inner step computes it anyway."""

@@ -164,7 +164,12 @@ class Options:
         if self.schedule == "constant":
             _allowed("schedule_steps", steps, steps == 0, "0 with a constant schedule")
         else:
-            _allowed("schedule_steps", steps, steps == 0 or steps > rising, f"an integer above warm_up, {rising}")
+            _allowed(
+                "schedule_steps",
+                steps,
+                steps == 0 or steps > rising,
+                f"above warm_up, {rising}; it is --schedule-steps or --outer-steps",
+            )
 
     def check(self, suite: Suite) -> None:
         """Raise `ConfigError` where the options don't go with a suite."""

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import learned
 from learned import optimizers
+from learned.outer_training import objectives
 from learned.outer_training.estimator_cache import MEMORY_MIB
 from learned.outer_training.options import Options
 from learned.outer_training.resuming import kept_slots
 from learned.outer_training.trainer import Trainer
 from learned.types import Arrays, Line, PathLike
+from taskset.catalogue import get_task
 from taskset.datasets.sharing import shared_arrays
-from taskset.errors import ConfigError, StoreError, shown, whole_number
+from taskset.errors import ConfigError, StoreError, cut, shown, whole_number
 from taskset.files import make_directory
 from taskset.jobs import claims
 from taskset.jobs.engines import LOCAL, Engine
@@ -66,6 +68,7 @@ def open_trainer(
             raise ConfigError(f"workers is {count}: allowed with a strategy is 1; workers are processes on the CPU")
         distributed.check_pairs(options.pairs // options.groups, strategy)
         device = distributed.describe(strategy)
+    _check_objective(options.objective, chosen, data_dir)
     make_directory(directory)
     with shared_arrays(), contextlib.ExitStack() as stack:
         stack.callback(claims.tidy, directory)
@@ -94,6 +97,21 @@ def _checked(suite: Suite | str | Path, options: Options, workers: int | None, m
     for name, value in (("workers", 1 if workers is None else workers), ("memory", memory)):
         whole_number(name, value)
     return chosen
+
+
+def _check_objective(name: str, suite: Suite, data_dir: str | None) -> None:
+    """Raise `ConfigError` where a task can't be trained for an objective: now, not when it is drawn after hours."""
+    if name in objectives.OF_EVERY_TASK:
+        return
+    objective, refused = objectives.get(name), []
+    for entry in suite.of_split("train"):
+        try:
+            objective.check(get_task(entry.task, suite.source, data_dir))
+        except ConfigError as error:
+            refused.append((entry.task, error))
+    if refused:
+        tasks = cut(", ".join(task for task, _ in refused), 200)
+        raise ConfigError(f"{refused[0][1]}; of suite {suite.name!r} these can't be trained for {name}: {tasks}")
 
 
 def train(

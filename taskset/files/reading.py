@@ -34,10 +34,10 @@ def readable(path: str | Path, way_out: str) -> Iterator[None]:
         raise StoreError(f"{path} can't be read ({cut(f'{type(error).__name__}: {error}')}): {way_out}") from error
 
 
-def settle(path: str | Path, values: dict[str, Any], what: str) -> None:
+def settle(path: str | Path, values: dict[str, Any], what: str, way_out: str = "use the same, or another --out") -> None:
     """Note in a file of JSON what is made in its directory; raises `StoreError` where it says that something else is.
 
-    what: how the error calls these values, "plan".
+    what: how the error calls these values, "plan"; way_out: what it says to do.
     """
     path = Path(path)
     if not path.exists():
@@ -49,4 +49,4 @@ def settle(path: str | Path, values: dict[str, Any], what: str) -> None:
         different = sorted(key for key in {*there, *values} if there.get(key) != values.get(key))
     if different:
         was = ", ".join(f"{key} was {there.get(key)!r}" for key in different)
-        raise StoreError(f"{path.parent} was begun with another {what} ({was[:300]}): use the same, or another --out")
+        raise StoreError(f"{path.parent} was begun with another {what} ({was[:300]}): {way_out}")

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from learned.outer_training import objectives
+from learned.outer_training import objectives, session
+from taskset.errors import ConfigError
 from taskset.random import stateless
-from tests.learned.problems import (
-    digits,
-)
+from tests.learned.problems import digits
+from tests.learned.trainings import options, suite
 
 
 def test_scale_is_the_normalizer_on_tensors_and_its_gradients_are_finite():
@@ -44,3 +44,15 @@ def test_objectives_read_their_splits():
     noisy = objectives.get("noise").disturb(batches["valid_outer"], tf.constant([0, 1]))
     assert np.std(noisy["image"] - batches["valid_outer"]["image"]) == pytest.approx(0.3, rel=0.1)
     np.testing.assert_array_equal(noisy["label"], batches["valid_outer"]["label"])
+
+
+def test_tasks_that_an_objective_can_not_have_are_refused_before_the_first_step(tmp_path):
+    """Not when they are drawn, which may be hours later, and again whenever the training is resumed."""
+    chosen = suite(("mlp_family_seed12", "quadratic_family_seed3", "quadratic_family_seed4"))
+    said = r"no real-valued inputs .*; of suite 'tests' these .* for noise: quadratic_family_seed3, quadratic_family_seed4"
+    with (
+        pytest.raises(ConfigError, match=said),
+        session.open_trainer(chosen, options(objective="noise"), tmp_path / "out"),
+    ):
+        pass
+    assert not (tmp_path / "out").exists()
