@@ -41,6 +41,7 @@ def recipe(
     if name is None:
         for each in recipes.names():
             out.print(f"{each}: {recipes.get(each).about}", markup=False)
+        out.print("Other pretrained weights have none; docs/one_run_history.md has the commands behind them.", markup=False)
         return
     chosen = recipes.get(name)
     if output is None:
