@@ -214,7 +214,7 @@ Medians over problems, {RATES} and {ALL.lower()}:
 
 {times}
 
-tests/normalization/test_tabular.py holds the first two to 10 ms on whatever machine it runs.
+tests/tabular/test_tabular.py holds the first two to 10 ms on whatever machine it runs.
 
 Made by `python -m tools.search` from the curves of the package's baselines, {sources}.
 {report.conditions("taskset", "numpy", "pandas", "optuna")}

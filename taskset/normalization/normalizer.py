@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 
 from taskset import catalogue, changes
 from taskset.datasets.base import SPLITS, check_split
-from taskset.errors import StoreError, guessed, shown
+from taskset.errors import ConfigError, StoreError, guessed, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,8 +28,13 @@ LOW, HIGH = -2.0, 2.0
 
 def normalize(losses: ArrayLike, initial: float | np.ndarray, best: float | np.ndarray) -> np.ndarray:
     """n(L) = clip((L - best) / (initial - best), -2, 2), and 2 where L is not finite; float64 arrays that broadcast."""
+    return np.clip(unclipped(losses, initial, best), LOW, HIGH)
+
+
+def unclipped(losses: ArrayLike, initial: float | np.ndarray, best: float | np.ndarray) -> np.ndarray:
+    """(L - best) / (initial - best), and infinity where L is not finite: tells losses apart that `normalize` makes equal."""
     losses = np.asarray(losses, np.float64)
-    return np.clip((np.where(np.isfinite(losses), losses, np.inf) - best) / (initial - best), LOW, HIGH)
+    return (np.where(np.isfinite(losses), losses, np.inf) - best) / (initial - best)
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,13 @@ class Normalizer:
     best_optimizer: str
 
     def __call__(self, loss: ArrayLike) -> float | np.ndarray:
-        scaled = normalize(loss, self.initial, self.best)
+        try:
+            losses = np.asarray(loss)
+        except (NotImplementedError, ValueError, TypeError) as error:  # among others, a tensor of a function that is being traced
+            raise ConfigError(f"loss {shown(loss)}: allowed are known numbers, outside of tf.function") from error
+        if losses.dtype.kind not in "biuf" and losses.dtype.name != "bfloat16":
+            raise ConfigError(f"loss {shown(loss)}: allowed are real numbers")
+        scaled = normalize(losses, self.initial, self.best)
         return float(scaled) if scaled.ndim == 0 else scaled
 
     def inverse(self, normalized: ArrayLike) -> np.ndarray:
@@ -98,7 +109,9 @@ def _scale(means: pd.DataFrame, split: str) -> dict[str, Any]:
     if np.isfinite(losses).any():
         at = np.argmin(np.where(np.isfinite(losses), losses, np.inf))
         best, optimizer = losses[at], means["optimizer"].iloc[at]
-    return {"initial": initial, "best": best, "best_optimizer": optimizer, "normalizable": bool(best < initial)}
+    # A mean of equal starts may be rounded to above them all.
+    below = bool(best < initial) and bool(best < first.min())
+    return {"initial": initial, "best": best, "best_optimizer": optimizer, "normalizable": below}
 
 
 def _versions(curves: pd.DataFrame) -> dict[tuple[str, str, int], str]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import random
+import threading
 from collections.abc import Iterator
 
 import numpy as np
@@ -20,8 +21,9 @@ def none_drawn(who: str) -> Iterator[None]:
     yield
     moved = [name for name, was, now in zip(("Python", "NumPy"), before, (random.getstate(), _numpy_state())) if was != now]
     if moved:
+        other = " (or another thread of this process does: then run it without)" if threading.active_count() > 1 else ""
         raise ConfigError(
-            f"{who} draws from {moved[0]}'s global random state, which no other run repeats: allowed are functions like "
+            f"{who} draws from {moved[0]}'s global random state{other}, which no other run repeats: allowed are functions like "
             "tf.random.stateless_normal(shape, seed=[0, step])"
         )
 

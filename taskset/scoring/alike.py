@@ -15,19 +15,30 @@ if TYPE_CHECKING:
 def of_common_seeds(frames: Sequence[pd.DataFrame]) -> tuple[list[pd.DataFrame], list[str]]:
     """Frames of curves on the same tasks with the seeds that all of them have of a task, and a note where runs are left out.
 
-    The best of many trials is the lower, the fewer seeds its mean is over: means over unequal numbers can't be compared. Where a
-    task has no such seed, the frames stay as they are, and the note says so.
+    The best of many trials is the lower, the fewer seeds its mean is over: means over unequal numbers can't be compared. Of a
+    task without such a seed all runs stay, and a note says so.
     """
     each = [set(zip(frame["task"], frame["seed"])) for frame in frames]
     if all(pairs == each[0] for pairs in each):
         return list(frames), []
     common = set.intersection(*each)
-    without = {task for task, _ in set.union(*each)} - {task for task, _ in common}
-    if without:
-        return list(frames), [f"runs of different seeds are compared: {len(without)} tasks have none in common"]
-    seeds = ", ".join(map(str, sorted({int(seed) for _, seed in common})))
-    kept = [frame[[pair in common for pair in zip(frame["task"], frame["seed"])]] for frame in frames]
-    return kept, [f"runs of the seeds that {'both' if len(frames) == 2 else 'all'} have are compared: {seeds}"]
+    of_task: dict[str, set[int]] = {task: set() for task, _ in set.union(*each)}
+    for task, seed in common:
+        of_task[task].add(int(seed))
+    kept = [
+        frame[[not of_task[task] or seed in of_task[task] for task, seed in zip(frame["task"], frame["seed"])]]
+        for frame in frames
+    ]
+    notes = []
+    if without := [task for task, seeds in of_task.items() if not seeds]:
+        notes.append(f"runs of different seeds are compared: {len(without)} of {len(of_task)} tasks have none in common")
+    if common:
+        most = set.union(*of_task.values())
+        listed = ", ".join(map(str, sorted(most)))
+        fewer = sum(0 < len(seeds) < len(most) for seeds in of_task.values())
+        some = f", on {fewer} of {len(of_task)} tasks fewer of them" if fewer else ""
+        notes.append(f"runs of the seeds that {'both' if len(frames) == 2 else 'all'} have are compared: {listed}{some}")
+    return kept, notes
 
 
 def fewer_seeds(frame: pd.DataFrame) -> list[str]:

@@ -126,8 +126,9 @@ def compare(
     steps, learned = run_scores.common_steps([curves, theirs], asked.horizon), list(asked.evaluations)
     (theirs, *each), seeds = alike.of_common_seeds([theirs, *(curves[curves["optimizer"] == name] for name in learned)])
     both = [pd.concat(each, ignore_index=True), theirs]
-    per_task, over = _tables([run_scores.scores(frame, asked.scales, steps, of_curve) for frame in both])
-    rows, lacking = rivals.rivals_of(per_task.loc[["train", "valid_outer"]], learned)
+    scores = pd.concat([run_scores.scores(frame, asked.scales, steps, of_curve) for frame in both], ignore_index=True)
+    per_task, over = _tables(scores)
+    rows, lacking = rivals.rivals_of(per_task.loc[["train", "valid_outer"]], learned, run_scores.places(scores))
     table = _statistics(rows, per_task, over)
     speedups = _speedups(both, learned, tasks, steps, asked.horizon)
     notes = [
@@ -262,12 +263,9 @@ def _without_speed_up(tasks: Sequence[str], speedups: pd.DataFrame) -> list[str]
     return [f"no speed-up on {len(without)} tasks of which the baselines have no curves of Adam ({cut(', '.join(without))})"]
 
 
-def _tables(found):
-    """(mean scores over seeds, counts of diverged and of all runs), index (split, task), one column per optimizer."""
-    import pandas as pd
-
-    frame = pd.concat(found, ignore_index=True)
-    groups = frame.groupby(["split", "task", "optimizer"], sort=True)
+def _tables(scores):
+    """(means over seeds, counts of diverged and of all runs), index (split, task), one column per optimizer."""
+    groups = scores.groupby(["split", "task", "optimizer"], sort=True)
     return groups["score"].mean().unstack(), groups["diverged"].agg(["sum", "size"]).unstack()
 
 

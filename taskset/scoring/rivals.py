@@ -142,11 +142,12 @@ def without_schedule(curves: pd.DataFrame) -> pd.DataFrame:
     return curves[families(curves["optimizer"]).isin(WITHOUT_SCHEDULE)]
 
 
-def rivals_of(means: pd.DataFrame, learned: Collection[str]) -> tuple[list[Rival], list[str]]:
+def rivals_of(means: pd.DataFrame, learned: Collection[str], order: pd.DataFrame | None = None) -> tuple[list[Rival], list[str]]:
     """All `Rival`s that the scores allow, and notes on those they don't.
 
     means: DataFrame of scores, index (split, task), one column per optimizer, NaN where there is no run; learned: names of the
-    learned ones.
+    learned ones; order: of the same form, what is looked at to choose for each task (`run_scores.places`); None: the scores, of
+    which equal ones are the first by name.
     """
     chosen, notes = [_alone(name) for name in learned], []
     families: dict[str, list[str]] = {}
@@ -167,6 +168,9 @@ def rivals_of(means: pd.DataFrame, learned: Collection[str]) -> tuple[list[Rival
             notes.append(
                 f"{family}: {len(names) - len(whole)} of {len(names)} optimizers lack curves of some task and are left out"
             )
-        if whole:
-            chosen += rules(family, whole)
-    return [Rival(rule, rule.choose(means, rule.members)) for rule in chosen], notes
+        made = rules(family, whole) if whole else []
+        chosen += made
+        if family == LIST and (left := len(whole) - max((len(rule.members) for rule in made), default=0)):
+            notes.append(f"{family}: {left} of {len(whole)} optimizers are left out: they are no first 1, 10 or 100 of the list")
+    of_each = means if order is None else order  # places can't be averaged over tasks
+    return [Rival(r, r.choose(means if r.choose is best_for_all else of_each, r.members)) for r in chosen], notes

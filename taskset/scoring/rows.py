@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from taskset.scoring import statistics
+from taskset.scoring import run_scores, statistics
 from taskset.scoring.statistics import Estimate
 
 if TYPE_CHECKING:
@@ -87,14 +87,15 @@ def _rows(
 ) -> list[Row]:
     """counted: of a row with so many trials, those whose runs it counts."""
     means = frame.groupby(["split", "task", "optimizer"])["score"].mean().unstack()[list(names)]
+    order = run_scores.places(frame)[list(names)]
     splits = set(means.index.get_level_values("split"))
     counts = frame[frame["split"] == "train"].groupby("optimizer")["diverged"].agg(["sum", "size"])
     rows = []
     for trials in sorted({k for k in BUDGETS if k < len(names)} | {len(names)}):
         values = {
-            split: _picked(pick, means.loc[by], means.loc[split], trials) for split, by in CHOSEN_BY.items() if split in splits
+            split: _picked(pick, order.loc[by], means.loc[split], trials) for split, by in CHOSEN_BY.items() if split in splits
         }
-        fast = {} if speeds is None else _picked(pick, means.loc["train"], speeds[list(names)], trials)
+        fast = {} if speeds is None else _picked(pick, order.loc["train"], speeds[list(names)], trials)
         diverged, runs = counts.loc[list(counted(trials))].sum()
         rows.append(Row(title, trials, values, int(diverged), int(runs), own=own, speeds=fast))
     return rows

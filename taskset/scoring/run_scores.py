@@ -13,7 +13,7 @@ import numpy as np
 
 from taskset.datasets.base import SPLITS
 from taskset.errors import ConfigError, unknown
-from taskset.normalization.normalizer import normalize
+from taskset.normalization.normalizer import normalize, unclipped
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,10 +72,11 @@ def common_steps(frames: Sequence[pd.DataFrame], horizon: int) -> list[int]:
 
 
 def scores(curves: pd.DataFrame, scales: Scales, steps: Sequence[int], of_curve: View) -> pd.DataFrame:
-    """One row per run and split: task, optimizer, seed, split, score, diverged (by the last of `steps`).
+    """One row per run and split: task, optimizer, seed, split, score, unclipped, diverged (by the last of `steps`).
 
     curves: as `taskset.load_curves` gives them, of one source and horizon per task; scales: {(task, split): (initial, best)};
-    runs of a (task, split) without a scale are left out. of_curve: one of VIEWS' functions.
+    runs of a (task, split) without a scale are left out. of_curve: one of VIEWS' functions. unclipped: the score of the losses
+    before they are clipped, for `places`.
     """
     import pandas as pd
 
@@ -95,5 +96,18 @@ def scores(curves: pd.DataFrame, scales: Scales, steps: Sequence[int], of_curve:
         initial, best = np.array([scales[task, split] for task in runs["task"][there]], np.float64).reshape(-1, 2).T
         losses = part[split].to_numpy().reshape(-1, points)[there].T
         values = of_curve(normalize(losses, initial, best))
-        tables.append(runs[there].assign(split=split, score=values))
-    return pd.concat(tables, ignore_index=True)[[*key, "split", "score", "diverged"]]
+        beyond = of_curve(unclipped(losses, initial, best))
+        tables.append(runs[there].assign(split=split, score=values, unclipped=beyond))
+    return pd.concat(tables, ignore_index=True)[[*key, "split", "score", "unclipped", "diverged"]]
+
+
+def places(scores: pd.DataFrame) -> pd.DataFrame:
+    """Who is lower on a task: index (split, task), one column per optimizer of the places 0, 1, .. that its score has there.
+
+    scores: of `scores`, whose means over seeds count. Of equal ones, as those are that are clipped, the lower is the one that is
+    lower without clipping: else the best of several runs that all end beyond the best baseline would be the first of them.
+    """
+    means = scores.groupby(["split", "task", "optimizer"])[["score", "unclipped"]].mean()
+    means = means.sort_values(["split", "task", "score", "unclipped"])
+    higher = (means != means.shift()).any(axis=1)
+    return higher.groupby(level=["split", "task"]).cumsum().unstack("optimizer").astype(float)

@@ -48,13 +48,18 @@ def steps_to(loss: float, steps: np.ndarray, monotone: np.ndarray) -> float:
     return float(steps[i - 1] + share * (steps[i] - steps[i - 1]))
 
 
+def blew_up(curve: np.ndarray) -> bool:
+    """Whether a run, a curve [points], has diverged, or ends further above its start than it ever was below."""
+    return not np.isfinite(curve).all() or bool(curve[-1] - curve[0] > curve[0] - np.min(curve))
+
+
 def speed_up(curve: np.ndarray, horizon: int, steps: np.ndarray, adam: ArrayLike) -> float:
     """Steps that the best Adam takes to where `curve` [points] ends, over `horizon`.
 
-    adam: mean curves [rates, points] at `steps`, which may go beyond the horizon. 0 for a curve that has diverged; inf where no
-    Adam gets there.
+    adam: mean curves [rates, points] at `steps`, which may go beyond the horizon. 0 for a curve that `blew_up`; inf where no Adam
+    gets there.
     """
-    if not np.isfinite(curve).all():
+    if blew_up(curve):
         return 0.0
     return steps_to(smoothed(curve)[-1], steps, envelope(adam)) / horizon
 
@@ -63,10 +68,10 @@ def relative_speed(curve: np.ndarray, steps: np.ndarray, adam: ArrayLike) -> flo
     """How many times as fast as Adam a run of as many steps is, to the lowest loss that both reach: Adam's steps / its own.
 
     curve: [points] at `steps`; adam: [rates, points]. Both go through `smoothed`, and the one that ends higher sets the loss. 1
-    for two equal curves; 0 for a curve that has diverged, never falls below its start, or ends further above it than it ever was
-    below. 1, too, for a curve that falls where no Adam does: the start is all that both reach.
+    for two equal curves; 0 for a curve that `blew_up` or never falls below its start. 1, too, for a curve that falls where no
+    Adam does: the start is all that both reach.
     """
-    if not np.isfinite(curve).all() or curve[-1] - curve[0] > curve[0] - np.min(curve):
+    if blew_up(curve):
         return 0.0
     mine, theirs = smoothed(curve), envelope(adam)
     if mine[-1] >= mine[0]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from taskset.errors import ConfigError, NoCurves
+from taskset.errors import ConfigError, NoCurves, cut
 from taskset.normalization import store
 from taskset.normalization.normalizer import mean_curves
 from taskset.scoring import alike, rivals, run_scores, speedup, statistics, suites
@@ -63,7 +63,7 @@ def standing(
     mine = store.with_text_names(store.load_curves(task=tasks, root=root))
     theirs = _baselines(suite, tasks, baselines)
     (mine, theirs), seeds = alike.of_common_seeds([mine, theirs])
-    fewer_seeds = alike.fewer_seeds(theirs)
+    fewer_seeds, not_shown = alike.fewer_seeds(theirs), [] if baselines is None else _not_shown(theirs)
     if horizon < suite.horizon:
         theirs = rivals.without_schedule(theirs)
     steps = run_scores.common_steps([mine, theirs] if len(theirs) else [mine], horizon)
@@ -86,6 +86,7 @@ def standing(
         *_trained_on(candidate, tasks),
         *_shorter(horizon, suite.horizon),
         *listed,
+        *not_shown,
         *statistics.narrow(len(each) for row in rows for each in row.values.values()),
     ]
     return Standing(suite.label, horizon, view, list(tasks), rows, tuned, notes, scales)
@@ -96,6 +97,13 @@ def _batches(
 ) -> list[str]:
     counts = alike.batches_of_baselines(baselines, tasks, store.sources_of(suite.source), suite.horizon)
     return alike.batches_notes({candidate.name: store.read_options(root)["batches"]}, counts)
+
+
+def _not_shown(theirs: pd.DataFrame) -> list[str]:
+    """Which optimizers of own baselines have no row. The package's have further ones, too, and its tables say of which tasks."""
+    families = rivals.families(theirs["optimizer"])
+    others = sorted({str(name) for name in theirs["optimizer"][~families.isin([rivals.ADAM, rivals.LIST])].unique()})
+    return [f"baselines without a row here, which `python -m taskset report` shows: {cut(', '.join(others))}"] if others else []
 
 
 def _untested(tasks: Sequence[str], scales: Scales) -> list[str]:

@@ -24,6 +24,7 @@ def in_turn(search: Search, optimizers: Iterable[str], steps: int) -> Search:
     A run that diverges leaves what it didn't need to the next. Raises StoreError for steps below 1.
     """
     _check(search, steps=steps)
+    _check_names("optimizers", optimizers)
     interval = int(search.problem.steps[:2].max())  # for less than this, nothing is seen of a run but its start
     for optimizer in optimizers:
         left = steps - search.steps
@@ -41,6 +42,7 @@ def successive_halving(search: Search, first: int, eta: int = 3, candidates: Ite
     """
     _check(search)
     step, eta = whole_number("first", first, error=StoreError), whole_number("eta", eta, least=2, error=StoreError)
+    _check_names("candidates", candidates)
     alive = list(search.problem.optimizers if candidates is None else candidates)
     while alive:
         step = min(step, search.problem.horizon)
@@ -56,3 +58,8 @@ def _check(search: Search, steps: int = 1) -> None:
     if not isinstance(search, Search):
         raise StoreError(f"search {shown(search)}: allowed is an account of one, as `Problem.search()` opens it")
     whole_number("steps", steps, error=StoreError, note=", the steps that all runs together may take")
+
+
+def _check_names(name: str, given: object) -> None:
+    if isinstance(given, str):  # a text is iterable, letter by letter
+        raise StoreError(f"{name} {given!r}: allowed is a list of names")

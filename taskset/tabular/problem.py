@@ -87,7 +87,7 @@ class Problem:
         chosen = losses.mean(axis=1) if seed is None else losses[:, self._seed(seed)]
         finite = chosen[np.isfinite(chosen)]
         initial, best = (float(np.nanmean(chosen[:, 0])), float(finite.min())) if finite.size else (np.nan, np.nan)
-        if not best < initial:
+        if not best < initial or not best < np.nanmin(chosen[:, 0]):  # a mean of equal starts may be rounded to above them all
             raise StoreError(f"no configuration of {self.task} lowers the loss of {choose_on}: it has no regret to normalize")
         return initial, best
 

@@ -49,10 +49,11 @@ class Space:
 
         Raises `ConfigError` unless the names are those of the axes and the values finite numbers.
         """
-        if set(values) != set(self.axes):
-            raise ConfigError(f"hyperparameters {', '.join(sorted(values))}: expected are {', '.join(self.axes)}")
+        if not isinstance(values, Mapping) or set(values) != set(self.axes):
+            given = ", ".join(map(str, values)) if isinstance(values, Mapping) else shown(values)
+            raise ConfigError(f"hyperparameters {given}: expected are {', '.join(self.axes)}, each with its value")
         for name, value in values.items():
-            if not isinstance(value, (int, float, np.number)) or not np.isfinite(value):
+            if not isinstance(value, (int, float, np.number)) or isinstance(value, bool) or not np.isfinite(value):
                 raise ConfigError(f"hyperparameter {name}={shown(value)}: allowed is a finite number")
         return np.array([axis.unit(values[name]) for name, axis in self.axes.items()])
 
@@ -61,6 +62,8 @@ class Space:
 
         among: names to choose from; None: all. Nothing is interpolated: what comes back was trained.
         """
+        if isinstance(among, str):
+            raise ConfigError(f"among {among!r}: allowed is a list of names")
         allowed = [i for i, name in enumerate(self.optimizers) if among is None or name in among]
         if not allowed:
             raise ConfigError("no configuration to choose from: `among` has none of this space")

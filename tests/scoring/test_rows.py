@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from taskset.scoring import rivals, standing
+from taskset.scoring import rivals, run_scores, standing
 from taskset.scoring.rows import rows_of_drawn, rows_of_list
 
 SPLITS = ("train", "valid_outer", "test")
@@ -13,13 +13,13 @@ SPLITS = ("train", "valid_outer", "test")
 def frame(values, seeds=(0, 1)):
     """Of {task: {optimizer: (train, valid_outer, test)}}, the second seed .02 higher; "b" diverges from its second seed."""
     rows = [
-        (task, optimizer, seed, split, loss + 0.02 * seed, optimizer == "b" and seed == 1)
+        (task, optimizer, seed, split, *2 * [loss + 0.02 * seed], optimizer == "b" and seed == 1)
         for task, each in values.items()
         for optimizer, losses in each.items()
         for seed in seeds
         for split, loss in zip(SPLITS, losses)
     ]
-    return pd.DataFrame(rows, columns=["task", "optimizer", "seed", "split", "score", "diverged"])
+    return pd.DataFrame(rows, columns=["task", "optimizer", "seed", "split", "score", "unclipped", "diverged"])
 
 
 # By the train loss the best trial is b, by the validation loss c, by the test loss a; on the second task it is a by all.
@@ -41,6 +41,21 @@ def test_train_losses_are_chosen_by_train_losses_and_test_losses_by_validation()
     value, low, high = whole.summary("train")["mean"]
     assert value == pytest.approx(0.16) and (low, high) == pytest.approx((0.11, 0.21))
     assert whole.won("test", first) == 0.25 and first.won("train", whole) == 0.25  # equal on one of two, and worse
+
+
+@pytest.mark.parametrize("beyond, clipped", [(-3, -2), (3, 2)])
+def test_of_trials_that_are_clipped_alike_the_lowest_is_chosen(beyond, clipped):
+    """By clipped losses all three are equal, and the first would be taken."""
+    losses = {"one": {"a": (beyond,) * 2 + (-1,), "b": (beyond - 1 / 2,) * 2 + (-1.9,), "c": (beyond - 1 / 4,) * 2 + (-1.5,)}}
+    runs = frame(losses, seeds=(0,)).assign(diverged=False)
+    runs["score"] = runs["score"].clip(-2, 2)
+    speeds = pd.DataFrame({"a": [1.0], "b": [2.0], "c": [3.0]}, index=["one"])
+    for rows_of in (rows_of_list, rows_of_drawn):
+        row = rows_of(runs, "mine", ["a", "b", "c"], speeds=speeds)[-1]
+        assert (row.values["train"]["one"], row.values["test"]["one"], row.speeds["one"]) == (clipped, -1.9, 2)
+    means = runs.groupby(["split", "task", "optimizer"])["score"].mean().unstack()
+    rule = rivals.Rule("own:train", "own", 3, ("a", "b", "c"), rivals.best_by_train)
+    assert rule.choose(run_scores.places(runs), rule.members) == {"one": "b"} and rule.choose(means, rule.members) == {"one": "a"}
 
 
 def test_drawn_trials_are_the_mean_over_all_choices_and_count_all_that_was_run():

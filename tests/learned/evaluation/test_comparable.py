@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from learned.evaluation import runs
@@ -32,7 +33,22 @@ def test_runs_of_common_seeds_are_compared(base, tmp_path):
     assert (found.per_task["three"] == found.per_task["two"]).all() and set(found.table["runs"]) == {6}
     assert not [note for note in comparison.compare([two], base).notes if "seeds" in note]
     one = write_learned(tmp_path / "one", "one", lambda task, seed: FLAT, seeds=[7])
-    assert "runs of different seeds are compared: 3 tasks have none in common" in comparison.compare([one], base).notes
+    assert "runs of different seeds are compared: 3 of 3 tasks have none in common" in comparison.compare([one], base).notes
+
+
+def test_a_task_without_common_seeds_leaves_the_others_theirs():
+    def frame(seeds):
+        return pd.DataFrame([(task, seed) for task, each in seeds.items() for seed in each], columns=["task", "seed"])
+
+    (mine, theirs), notes = alike.of_common_seeds(
+        [frame({"one": [0, 1], "two": [5], "three": [0]}), frame({"one": range(5), "two": [0, 1], "three": range(5)})]
+    )
+    assert mine.groupby("task")["seed"].apply(list).to_dict() == {"one": [0, 1], "two": [5], "three": [0]}
+    assert theirs.groupby("task")["seed"].apply(list).to_dict() == {"one": [0, 1], "two": [0, 1], "three": [0]}
+    assert notes == [
+        "runs of different seeds are compared: 1 of 3 tasks have none in common",
+        "runs of the seeds that both have are compared: 0, 1, on 1 of 3 tasks fewer of them",
+    ]
 
 
 def test_baselines_with_fewer_seeds_than_others_are_named(tmp_path):

@@ -83,8 +83,9 @@ def test_speed_up_against_its_twin():
         adam[2, 20:] = np.nan
         curve = 2 + np.cumsum(rng.normal(-0.05, 0.1, 11))
         found, known = speedup.speed_up(curve, 200, steps, adam), twin_speed_up(list(curve), 200, steps, adam.tolist())
-        assert found == pytest.approx(known)
+        assert found == pytest.approx(0 if curve[-1] + min(curve) > 2 * curve[0] else known)
     assert speedup.speed_up(np.array([2, np.nan]), 20, steps, adam) == 0.0
+    assert speedup.speed_up(np.array([2, 0.5, 0.1, 50, 1e6]), 80, steps, adam) == 0.0 < known
 
 
 def test_an_optimizer_that_is_twice_as_fast_has_speed_up_two():
@@ -129,6 +130,9 @@ def test_learned_list_takes_its_first_names_and_what_is_not_there_is_reported():
     found, notes = rivals_of(means, ["mine"])
     assert [(row.trials, row.chosen["a"]) for row in found] == [(1, "mine"), (1, names[0]), (10, names[-1])]
     assert len(notes) == 1 and "1 of 1 optimizers lack" in notes[0]
+    found, notes = rivals_of(means[["mine", *names[1:5]]], ["mine"])
+    assert [row.title for row in found] == ["mine"]
+    assert notes == ["nadamw_grid: 4 of 4 optimizers are left out: they are no first 1, 10 or 100 of the list"]
 
 
 def test_an_optimizer_of_ones_own_is_a_row():

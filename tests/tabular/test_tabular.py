@@ -143,9 +143,17 @@ def test_numbers_are_proposed_and_what_was_trained_comes_back(problem):
     assert space.nearest({"learning_rate": 0.2}) == "adam_lr_0.00" and space.nearest({"learning_rate": 50}) == "adam_lr_0.00"
     assert space.nearest({"learning_rate": 0.2}, among=["adam_lr_-3.00"]) == "adam_lr_-3.00"
     assert problem.space("nadamw_grid").axes == {}  # a single configuration: nothing differs
-    for wrong in ({"rate": 0.1}, {}):
+    for wrong in ({"rate": 0.1}, {}, [1e-3], 0.1, {"learning_rate": True}, {1: 2}):
         with pytest.raises(ConfigError, match="learning_rate"):
             space.nearest(wrong)
+    with pytest.raises(ConfigError, match="among 'adam_lr_-3.00, adam_lr_-2.00': allowed is a list of names"):
+        space.nearest({"learning_rate": 0.2}, among="adam_lr_-3.00, adam_lr_-2.00")
+    for method in (
+        lambda search: tabular.in_turn(search, "adam_lr_-3.00", 10),
+        lambda search: tabular.successive_halving(search, 1, candidates="adam_lr_-3.00"),
+    ):
+        with pytest.raises(StoreError, match="'adam_lr_-3.00': allowed is a list of names"):
+            method(problem.search())
     with pytest.raises(UnknownName, match="adam_lr, nadamw_grid"):
         problem.space("adam_lrr")
 
