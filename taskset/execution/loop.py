@@ -349,7 +349,11 @@ def train(
     optimizer: an `Optimizer` (`taskset.get_optimizer`); its horizon is `steps`.
     mode: one of `taskset.execution.modes.MODES`; None: by `execution_mode`.
     report: called as report(run, losses of the interval) every `interval` steps (default: 50 times in all).
+
+    Raises: ConfigError for what is not allowed, and inside of a `tf.function`, where losses have no numbers yet.
     """
+    if tf.inside_function():
+        raise ConfigError("train compiles its own steps: call it outside of tf.function")
     if not isinstance(task, Task):
         raise ConfigError(f"task {shown(task)}: allowed is what taskset.get_task(name) returns")
     if not is_optimizer(optimizer):

@@ -213,20 +213,22 @@ def test_generators_of_ones_own_are_not_global():
 
 
 def test_another_thread_may_have_drawn():
-    """What is refused can't be told apart from it, and the line says so."""
-    go, drawn = threading.Event(), threading.Event()
+    """It can't be told apart from what is refused, and the line says so."""
+    go, drawn, end = threading.Event(), threading.Event(), threading.Event()
 
     def beside():
         go.wait(10)
         np.random.rand()
         drawn.set()
-        go.clear()
-        go.wait(10)
+        end.wait(10)
+
+    def wait():
+        go.set()
+        assert drawn.wait(10)
 
     other = threading.Thread(target=beside)
     other.start()
     with pytest.raises(ConfigError, match="or another thread of this process does"), hidden.none_drawn("this"):
-        go.set()
-        assert drawn.wait(10)
-    go.set()
+        wait()
+    end.set()
     other.join()

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import taskset
 from taskset.datasets.base import SPLITS
 from taskset.errors import ConfigError, UnknownName
 from taskset.execution.loop import Loop, calls, chunk_size, train
@@ -86,6 +87,12 @@ def test_what_can_not_be_trained_is_refused_in_one_line(wrong, says):
     given = {"task": small_task(), "optimizer": ADAM, "steps": 5}
     with pytest.raises(ConfigError, match=says):
         train(**{**given, **wrong})
+
+
+def test_it_is_refused_while_a_function_is_traced():
+    task, optimizer = taskset.get_task("quadratic_family_seed12"), taskset.get_optimizer("adam_lr_-3.00")
+    with pytest.raises(ConfigError, match="call it outside of tf.function"):
+        tf.function(lambda: train(task, optimizer, 2)[1], autograph=False)()
 
 
 def test_cutting_into_calls_changes_nothing():

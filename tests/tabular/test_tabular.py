@@ -148,12 +148,9 @@ def test_numbers_are_proposed_and_what_was_trained_comes_back(problem):
             space.nearest(wrong)
     with pytest.raises(ConfigError, match="among 'adam_lr_-3.00, adam_lr_-2.00': allowed is a list of names"):
         space.nearest({"learning_rate": 0.2}, among="adam_lr_-3.00, adam_lr_-2.00")
-    for method in (
-        lambda search: tabular.in_turn(search, "adam_lr_-3.00", 10),
-        lambda search: tabular.successive_halving(search, 1, candidates="adam_lr_-3.00"),
-    ):
+    for method, given in (("in_turn", ("adam_lr_-3.00", 10)), ("successive_halving", (1, 3, "adam_lr_-3.00"))):
         with pytest.raises(StoreError, match="'adam_lr_-3.00': allowed is a list of names"):
-            method(problem.search())
+            getattr(tabular, method)(problem.search(), *given)
     with pytest.raises(UnknownName, match="adam_lr, nadamw_grid"):
         problem.space("adam_lrr")
 
