@@ -36,14 +36,14 @@ def runs(task, rows, steps):
     """(mean loss over the seeds, CPU seconds of the last run) with blocks of at most so many rows."""
     import learned
     from tools.experiments.training import train_losses_of_many
-    from tools.yardstick import smooth
+    from tools.yardstick import averaged
 
     muon = importlib.import_module("taskset.optimizers.muon")  # the package's `muon` is the optimizer
     with mock.patch.object(muon, "BLOCK", rows):
         rule, ends = learned.load("muon_whole"), []
         for seed in SEEDS:
             begun = time.process_time()
-            ends.append(smooth(train_losses_of_many(task, [rule], [seed], steps)[0])[-1, 0])
+            ends.append(averaged(train_losses_of_many(task, [rule], [seed], steps)[0])[-1, 0])
     return sum(ends) / len(ends), time.process_time() - begun
 
 

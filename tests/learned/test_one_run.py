@@ -44,7 +44,7 @@ def test_runs_side_by_side_are_those_of_each_by_itself(tmp_path):
 
     again = side_by_side.run(SUITE, [TASK], members, (40, 80), tmp_path, seeds=(0,), batches=2, say=pytest.fail)
     pd.testing.assert_frame_equal(again, curves)
-    with pytest.raises(StoreError, match="holds runs of other optimizers"):
+    with pytest.raises(StoreError, match="was begun with another plan .optimizers was"):
         side_by_side.run(SUITE, [TASK], members[:1], (40, 80), tmp_path, seeds=(0,), batches=2)
 
 

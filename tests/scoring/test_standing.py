@@ -241,13 +241,13 @@ def test_score(mine, tiny, tmp_path):
     endless = json.dumps({**values, "rows": [{**values["rows"][0], "trials": 0}]}).replace('"trials": 0', '"trials": 1e999')
     for text in (json.dumps({**values, "rows": [3]}), endless):
         (tmp_path / "b.json").write_text(text)
-        with pytest.raises(StoreError, match=r"no scores\.json"):
+        with pytest.raises(StoreError, match=r"b\.json can't be read \(.*\): make a scores\.json"):
             score_file.read(tmp_path / "b.json")
 
 
 def test_one_worker_is_this_process(mine, tiny, tmp_path, monkeypatch):
     """Else a script without `if __name__ == "__main__"` would start itself again and again."""
-    monkeypatch.setattr(trial_runs.workers, "run", lambda *given: pytest.fail("started processes"))
+    monkeypatch.setattr(trial_runs.pool, "run", lambda *given: pytest.fail("started processes"))
     for part in ("compute", "keep"):
         monkeypatch.setattr(trial_runs.marked.MarkedWork, part, lambda *given: None)
     found = candidates.candidate(f"{mine}:Sign", {"learning_rate": 0.1})

@@ -171,7 +171,7 @@ def test_command_line(baselines, tmp_path, run_here):
         (("--outer-steps", 5, "--optimizer", "mpl"), "did you mean 'mlp'"),
         (("--outer-steps", 5, "--lengths", 21), "horizon, 20"),
         (("--outer-steps", 5, "--family-weight", "mlp_family"), "FAMILY=NUMBER"),
-        (("--outer-steps", 5, "--tasks", tmp_path / "no.json"), "can't read .*no.json: no such file.*make a suite"),
+        (("--outer-steps", 5, "--tasks", tmp_path / "no.json"), "no.json: no such file or directory; make a suite"),
     ):
         status, _, err = run_here("learned", *common, *wrong)
         assert (status, len(err.strip().splitlines())) == (2, 1) and expected in err, err

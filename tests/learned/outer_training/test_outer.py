@@ -247,8 +247,8 @@ def test_weights_are_kept_on_the_way_and_tell_everything(tmp_path, pes_pool):
     for steps in (5.5, "5", -1):
         with pytest.raises(ConfigError, match="outer steps .*: allowed is an integer of at least 0"):
             made.train(steps)
-    for hours in (float("inf"), float("nan"), 0, "1"):
-        with pytest.raises(ConfigError, match="hours is .*: allowed is a finite number above 0"):
+    for hours in (float("inf"), float("nan"), 1e306, 0, "1"):
+        with pytest.raises(ConfigError, match="hours is .*: allowed is a number above 0"):
             made.train_for(hours)
     assert sorted(path.name for path in tmp_path.glob("weights-*")) == ["weights-0000002.npz", "weights-0000004.npz"]
     kept = checkpoint.load(tmp_path / "weights-0000004.npz")
