@@ -3,7 +3,7 @@
 Each version is a file, NAME_VERSION.json, that never changes: names, scales, the package's version, and the cost of each task by
 the cost model. `make` wrote it from the baselines of its day:
 
-    python -c "from taskset.scoring import tiers; tiers.write('1m', 1)"
+    python -c "from taskset.scoring.suites import tiers; tiers.write('1m', 1)"
 
 `1d:2` has the tasks of `1d:1`, three of which changed in version 0.2.1.
 

@@ -77,8 +77,8 @@ def test_processes_that_can_not_begin_end_the_run(quick, tmp_path, monkeypatch):
 
 
 UNGUARDED = """
-from taskset.normalization.sweep import workers
-workers.run(["a", "b"], print, (), 2)
+from taskset.jobs import pool
+pool.run(["a", "b"], print, (), 2)
 """
 
 
@@ -133,14 +133,14 @@ def test_only_what_dead_processes_left_is_removed(tmp_path):
 
 WORKERS = """
 import os, sys, time
-from taskset.normalization import workers
+from taskset.jobs import pool
 def job(name, report):
     print(os.getpid(), flush=True)
     time.sleep(60)
-workers.start_tensorflow = lambda threads: None
-context = workers.multiprocessing.get_context("fork")
-workers.multiprocessing.get_context = lambda kind: context
-workers.run(["a"], job, (), 1)
+pool.start_tensorflow = lambda threads: None
+context = pool.multiprocessing.get_context("fork")
+pool.multiprocessing.get_context = lambda kind: context
+pool.run(["a"], job, (), 1)
 """
 
 
