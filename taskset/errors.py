@@ -79,7 +79,7 @@ def integer(value: object) -> int | None:
         return None
     try:
         return operator.index(cast("SupportsIndex", value))
-    except TypeError:
+    except (TypeError, AttributeError):  # an eager tensor of floats raises the latter
         return None
 
 

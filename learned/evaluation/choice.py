@@ -83,7 +83,7 @@ def choose(
     for path in kept:
         judged = runs.named_checkpoint(path, path.stem)
         options = SweepOptions((judged.name,), suite.source, horizon, first_seeds(seeds), batches, evaluations)
-        asked = {"source": suite.source, "horizon": horizon, "seeds": seeds, "batches": batches, "evaluations": evaluations}
+        asked = {name: value for name, value in options.as_json().items() if name != "optimizers"}
         settle(directory / "choice" / "asked.json", asked, "choice", "ask for the same, or delete that directory to choose anew")
         root = directory / "choice" / judged.name
         waiting = marked.plan(judged, [entry.task for entry in entries], options, root)

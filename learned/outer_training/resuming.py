@@ -29,7 +29,7 @@ LATEST = "checkpoint.npz"  # of a directory of outer training: its state
 def of_weights(trainer: Trainer) -> tuple[dict[str, Any], Arrays]:
     """(metadata, arrays) of a file with the weights alone: enough to use them."""
     meta = _meta(trainer)
-    if trainer.plan.seconds:
+    if trainer.plan.seconds:  # of hours: one of steps has no clock
         meta["seconds"] = trainer.plan.seconds
     return meta, _theta(trainer)
 

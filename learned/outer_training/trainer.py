@@ -143,12 +143,16 @@ class Trainer:
         `learned.outer_training.time_plan` tells how it is resumed bit for bit.
         """
         time_plan.check_hours(hours)
-        due = sorted((at, path) for path, at in (keep_at or {}).items() if at <= hours and not self._is_kept(path))
+        wanted = sorted((at, path) for path, at in (keep_at or {}).items() if at <= hours)
+        due = [(at, path) for at, path in wanted if not self._is_kept(path)]
+        last = max((checkpoint.load(path).step for _, path in wanted if self._is_kept(path)), default=-1)
 
         def over():
+            nonlocal last
             ended = self.plan.over(hours)
-            if due and self.plan.seconds >= 3600 * due[0][0]:  # before the checkpoint, as in `_run`
+            if due and self.step > last and self.plan.seconds >= 3600 * due[0][0]:  # before the checkpoint, as in `_run`
                 self.keep(due.pop(0)[1])
+                last = self.step
             return ended and not due
 
         return self._run(over, save_every, keep_every, report, hours)

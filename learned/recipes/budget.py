@@ -49,7 +49,7 @@ def train(
                     say(summary(lines, trainer.plan.seconds))
                     lines.clear()
 
-            keep_at = {path: hours * part / recipe.parts for part, path in enumerate(paths)}
+            keep_at = {path: hours * (part / recipe.parts) for part, path in enumerate(paths)}
             trainer.train_for(hours, recipe.save_every, report=report, keep_at=keep_at)
     return [read_kept(directory, part) for part in range(recipe.parts + 1)]
 
@@ -57,7 +57,7 @@ def train(
 def read_kept(directory: Path, part: int) -> Kept:
     """What the weights that were kept after a part say of themselves. Raises `StoreError` where they can't be read."""
     found = checkpoint.load(weights_path(directory, part))
-    return Kept(part, found.step, found.seconds)
+    return Kept(part, found.step, found.seconds if "seconds" in found.meta else 0.0)
 
 
 def summary(lines: list[Line], seconds: float) -> str:

@@ -15,6 +15,7 @@ from rich.table import Table
 from taskset.cli import bars
 from taskset.cli.tables import show_table
 from taskset.datasets.base import SPLITS
+from taskset.random import seeds
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +32,7 @@ def train_report(task: Task, optimizer: Optimizer, steps: int, seed: int, mode: 
     from taskset.execution.loop import execution_mode
     from taskset.execution.measured_run import measured_run
 
+    seeds.check(seed)  # before anything is printed
     how = f"source {task.source}, {mode or execution_mode(task)}; {optimizer.name}, seed {seed}"
     out.print(f"{task.name}: {task.num_params:,} parameters, {how}")
     columns = (

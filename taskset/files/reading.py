@@ -44,7 +44,7 @@ def settle(path: str | Path, values: dict[str, Any], what: str, way_out: str = "
         make_directory(path.parent)
         write_text(json.dumps(values, indent=1) + "\n", path)
         return
-    with readable(path, "restore it, or use another --out"):
+    with readable(path, f"restore it, or {way_out}"):
         there = read_json(path)
         different = sorted(key for key in {*there, *values} if there.get(key) != values.get(key))
     if different:

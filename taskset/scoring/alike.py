@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from taskset.normalization import store
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ def of_common_seeds(frames: Sequence[pd.DataFrame]) -> tuple[list[pd.DataFrame],
     for task, seed in common:
         of_task[task].add(int(seed))
     kept = [
-        frame[[not of_task[task] or seed in of_task[task] for task, seed in zip(frame["task"], frame["seed"])]]
+        frame[np.array([not of_task[t] or seed in of_task[t] for t, seed in zip(frame["task"], frame["seed"])], bool)]
         for frame in frames
     ]
     notes = []

@@ -79,9 +79,9 @@ def score(
     progress.require_done(candidate.name)
     cost = step_cost.of_candidate(candidate, found, tasks, options, out, data_dir)
     result = standing.standing(candidate, found, tasks, horizon, out, view, baselines, cost)
-    if horizon == found.horizon and seeds == SEEDS and baselines is None:
+    if horizon == found.horizon and len(options.seeds) == SEEDS and baselines is None:
         result = replace(result, rows=[*result.rows, *shipped_rivals.rows(found, tasks, view)])
-    _write(result, candidate, seeds, Path(out))
+    _write(result, candidate, len(options.seeds), Path(out))
     return result
 
 

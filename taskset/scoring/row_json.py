@@ -8,12 +8,13 @@ from taskset.scoring.rows import Row
 
 
 def written(row: Row, tuned: Row | None) -> dict[str, Any]:
-    """{"title", "trials", "own", "diverged", "runs", "milliseconds", "relative_cost", "speed_up", "train", "test"}.
+    """{"title", "key", "trials", "own", "diverged", "runs", "milliseconds", "relative_cost", "speed_up", "train", "test"}.
 
     tuned: the row that `won` compares with, None where there is none.
     """
     one: dict[str, Any] = {
         "title": row.title,
+        "key": row.key,
         "trials": row.trials,
         "own": row.own,
         "diverged": row.diverged,
@@ -43,6 +44,7 @@ def read(values: Any) -> Row:
         values["own"] is True,
         _numbers(speed_up["tasks"]) if speed_up else None,
         _optional(values.get("relative_cost")),
+        str(values.get("key", "")),  # of before 0.2.2: without
     )
 
 

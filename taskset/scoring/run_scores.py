@@ -102,7 +102,7 @@ def scores(curves: pd.DataFrame, scales: Scales, steps: Sequence[int], of_curve:
 
 
 def places(scores: pd.DataFrame) -> pd.DataFrame:
-    """Who is lower on a task: index (split, task), one column per optimizer of the places 0, 1, .. that its score has there.
+    """Who is lower on a task: index (split, task), one column per optimizer: places, ascending with its score there.
 
     scores: of `scores`, whose means over seeds count. Of equal ones, as those are that are clipped, the lower is the one that is
     lower without clipping: else the best of several runs that all end beyond the best baseline would be the first of them.

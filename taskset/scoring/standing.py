@@ -65,7 +65,7 @@ def standing(
     (mine, theirs), seeds = alike.of_common_seeds([mine, theirs])
     fewer_seeds, not_shown = alike.fewer_seeds(theirs), [] if baselines is None else _not_shown(theirs)
     if horizon < suite.horizon:
-        theirs = rivals.without_schedule(theirs)
+        theirs = rivals.of_adam(theirs)
     steps = run_scores.common_steps([mine, theirs] if len(theirs) else [mine], horizon)
     adam = rivals.of_adam(theirs) if len(theirs) else theirs
     rows_of = rows_of_drawn if candidate.drawn else rows_of_list

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from taskset import catalogue, changes
 from taskset.datasets.base import check_source
-from taskset.errors import ConfigError, shown
+from taskset.errors import ConfigError, shown, whole_number
 from taskset.execution import costs
 from taskset.normalization.store import load_tasks, normalizers_of, sources_of
 from taskset.normalization.store.outdated import warn_left_out
@@ -42,7 +42,7 @@ def make(
     measured them, for comparisons with what was done then: a file of such a suite is refused by `load`.
     max_milliseconds: a training step under Adam, as the sweep measured it; max_parameters: of the task.
     """
-    names = catalogue.match_tasks(patterns)
+    names, horizon = catalogue.match_tasks(patterns), whole_number("horizon", horizon)
     check_source(source)
     normalizers, left_out = normalizers_of(baselines, baselines_version)
     wanted = set(names)
@@ -99,7 +99,7 @@ def make_unmeasured(
 
     max_milliseconds: a training step by `taskset.execution.costs`, on the machine named there; other arguments as of `make`.
     """
-    entries = []
+    entries, horizon = [], whole_number("horizon", horizon)
     check_source(source)
     for task in catalogue.match_tasks(patterns):
         if not (catalogue.feasible(task) and is_small(catalogue.num_params(task), max_parameters)):

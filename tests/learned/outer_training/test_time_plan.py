@@ -123,3 +123,13 @@ def test_weights_are_kept_after_their_hours_and_again_where_steps_come_again(tmp
     assert checkpoint.load(tmp_path / "20.npz").seconds == 20.0
     timed(tmp_path / "b", clock(5.0)).train_for(6 / 3600, keep_at={tmp_path / "b" / f"{n}.npz": n / 3600 for n in (1, 2, 3)})
     assert [checkpoint.load(tmp_path / "b" / f"{n}.npz").step for n in (1, 2, 3)] == [0, 1, 2]  # one a step, past the hours
+
+    def interrupt_early(line):
+        if line["step"] == 2:
+            raise KeyboardInterrupt
+
+    keep_at = {tmp_path / "c" / f"{n}.npz": n / 3600 for n in (1, 2, 3)}
+    with pytest.raises(KeyboardInterrupt):
+        timed(tmp_path / "c", clock(5.0)).train_for(6 / 3600, save_every=1, report=interrupt_early, keep_at=keep_at)
+    timed(tmp_path / "c", clock(5.0)).train_for(6 / 3600, save_every=1, keep_at=keep_at)
+    assert [checkpoint.load(path).step for path in keep_at] == [0, 1, 2]  # as without the interruption

@@ -1,0 +1,33 @@
+"""Arguments that are to be whole numbers."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import learned
+from taskset import errors
+from taskset.errors import ConfigError
+
+
+@pytest.mark.parametrize("given", [3, np.int64(3), np.uint8(3), np.array(3), tf.constant(3)])
+def test_whole_numbers_of_any_library_are_pythons_afterwards(given):
+    found = errors.whole_number("steps", given)
+    assert type(found) is int and found == 3
+
+
+@pytest.mark.parametrize(
+    "given",
+    [True, np.True_, 3.0, np.float32(3), "3", None, [3], np.array([3, 3]), tf.constant(3.0), tf.constant(True), tf.constant("3")],
+)
+def test_what_is_none_is_one_line(given):
+    with pytest.raises(ConfigError, match=r"steps .*: allowed is an integer from 1 to 9, those of the suite") as error:
+        errors.whole_number("steps", given, most=9, note=", those of the suite")
+    assert "\n" not in str(error.value)
+    with pytest.raises(ConfigError, match="pairs .*: allowed is an integer of at least 1"):
+        learned.Options("mlp", pairs=given)
+
+
+@pytest.mark.parametrize("given", [0, -1, 10, 10**30])
+def test_whole_numbers_that_are_too_small_or_too_large(given):
+    with pytest.raises(ConfigError, match="from 1 to 9"):
+        errors.whole_number("steps", given, most=9)
