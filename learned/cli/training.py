@@ -1,7 +1,6 @@
 """`python -m learned train`."""
 
 import contextlib
-import math
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 import learned
 from learned.choices import AUGMENTATIONS, DIFFERENCES
 from learned.deploy import pretrained
-from learned.outer_training import checkpoint
+from learned.outer_training import checkpoint, time_plan
 from learned.outer_training.estimator_cache import MEMORY_MIB
 from learned.outer_training.options import Options
 from taskset import plugins
@@ -140,10 +139,12 @@ def train(
     """Train a learned optimizer. If interrupted, run the same command again to resume from the last checkpoint."""
     use_threads(1)  # before a user's module starts TensorFlow
     plugins.load(modules or [])
-    if (outer_steps is None) == (hours is None) or (hours is not None and not 0 < hours < math.inf):
+    if (outer_steps is None) == (hours is None):
         raise ConfigError(
             f"outer steps {outer_steps}, hours {hours}: allowed is one of both, above 0; give --outer-steps or --hours"
         )
+    if hours is not None:
+        time_plan.check_hours(hours)
     weights = _started_from(start, optimizer, output, seed) if start else None
     options = Options(
         optimizer, estimator=estimator, objective=objective, seed=seed, pairs=pairs, steps=steps, sigma=sigma,

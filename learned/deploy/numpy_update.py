@@ -65,7 +65,7 @@ class LearnedOptimizer:
 
     @steps.setter
     def steps(self, value: int | None) -> None:
-        _checked(self.name, self.theta, RULES, value, self.reads_steps)
+        _checked(self.name, {}, RULES, value, self.reads_steps)
         self._planned, self._warned = value, False
 
     def init(self, params: dict[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from learned.evaluation import runs
@@ -79,12 +79,14 @@ def choose(
     entries = [entry for entry in suite.of_split("valid") if split in entry.scales]
     if not entries:
         raise ConfigError(f"suite {suite.name!r} has no measured task in its split valid: give another one with --tasks")
+    names = tuple(path.stem for path in kept)
+    whole = SweepOptions(names, suite.source, horizon, first_seeds(seeds), batches, evaluations)
+    asked = {name: value for name, value in whole.as_json().items() if name != "optimizers"}
+    settle(directory / "choice" / "asked.json", asked, "choice", "ask for the same, or delete that directory to choose anew")
     found = []
     for path in kept:
         judged = runs.named_checkpoint(path, path.stem)
-        options = SweepOptions((judged.name,), suite.source, horizon, first_seeds(seeds), batches, evaluations)
-        asked = {name: value for name, value in options.as_json().items() if name != "optimizers"}
-        settle(directory / "choice" / "asked.json", asked, "choice", "ask for the same, or delete that directory to choose anew")
+        options = replace(whole, optimizers=(judged.name,))
         root = directory / "choice" / judged.name
         waiting = marked.plan(judged, [entry.task for entry in entries], options, root)
         if waiting:

@@ -13,7 +13,7 @@ from learned import optimizers
 from learned.outer_training import objectives
 from learned.outer_training.estimator_cache import MEMORY_MIB
 from learned.outer_training.options import Options
-from learned.outer_training.resuming import kept_slots
+from learned.outer_training.resuming import LATEST, kept_slots
 from learned.outer_training.trainer import Trainer
 from learned.types import Arrays, Line, PathLike
 from taskset.catalogue import get_task
@@ -68,7 +68,8 @@ def open_trainer(
             raise ConfigError(f"workers is {count}: allowed with a strategy is 1; workers are processes on the CPU")
         distributed.check_pairs(options.pairs // options.groups, strategy)
         device = distributed.describe(strategy)
-    _check_objective(options.objective, chosen, data_dir)
+    if not Path(directory, LATEST).exists():  # one that resumes was checked when it began
+        _check_objective(options.objective, chosen, data_dir)
     make_directory(directory)
     with shared_arrays(), contextlib.ExitStack() as stack:
         stack.callback(claims.tidy, directory)

@@ -144,8 +144,10 @@ class Trainer:
         """
         time_plan.check_hours(hours)
         wanted = sorted((at, path) for path, at in (keep_at or {}).items() if at <= hours)
-        due = [(at, path) for at, path in wanted if not self._is_kept(path)]
-        last = max((checkpoint.load(path).step for _, path in wanted if self._is_kept(path)), default=-1)
+        found = {path: checkpoint.load(path).step for _, path in wanted if path.exists()}
+        # Weights of a step that comes again after an interruption are kept again.
+        kept = {path: step for path, step in found.items() if step <= self.step}
+        due, last = [(at, path) for at, path in wanted if path not in kept], max(kept.values(), default=-1)
 
         def over():
             nonlocal last
@@ -156,10 +158,6 @@ class Trainer:
             return ended and not due
 
         return self._run(over, save_every, keep_every, report, hours)
-
-    def _is_kept(self, path):
-        """Whether a file has weights of this training; of a step that comes again after an interruption they are kept again."""
-        return path.exists() and checkpoint.load(path).step <= self.step
 
     def _run(self, over, save_every, keep_every, report, hours=None):
         """Steps until `over()`; hours: of the time plan, None for a training of steps, which has none."""

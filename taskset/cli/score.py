@@ -23,8 +23,7 @@ from taskset.cli.options import (
 from taskset.errors import ConfigError
 from taskset.execution.runtime import start_tensorflow
 from taskset.jobs import engines
-
-SEEDS, BATCHES = 2, 5  # of `baseline_protocol`, as a test holds: importing it here would load pandas for every command
+from taskset.normalization.sweep.options import BATCHES, SEEDS
 
 
 def score(

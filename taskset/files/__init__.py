@@ -1,9 +1,8 @@
 """Files of any kind: written whole or not at all, read checked; .npz, Markdown sections and tables."""
 
-from taskset.files.reading import read_json, readable, settle
+from taskset.files.reading import different_keys, read_json, readable, settle
 from taskset.files.writing import (
     abandoned,
-    is_alive,
     make_directory,
     remove_temporaries,
     temporary_owner,
@@ -13,7 +12,7 @@ from taskset.files.writing import (
 
 __all__ = [
     "abandoned",
-    "is_alive",
+    "different_keys",
     "make_directory",
     "read_json",
     "readable",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from taskset.errors import StoreError, cut, system
-from taskset.files.writing import make_directory, write_text
+from taskset.files.writing import write_text
 
 # What reading and checks of values of unknown structure raise, a file's own `raise ValueError("another format")` among them.
 _WRONG = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
@@ -34,6 +34,11 @@ def readable(path: str | Path, way_out: str) -> Iterator[None]:
         raise StoreError(f"{path} can't be read ({cut(f'{type(error).__name__}: {error}')}): {way_out}") from error
 
 
+def different_keys(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
+    """The keys whose values differ, or that one of the two lacks; sorted."""
+    return sorted(key for key in {*one, *other} if one.get(key) != other.get(key))
+
+
 def settle(path: str | Path, values: dict[str, Any], what: str, way_out: str = "use the same, or another --out") -> None:
     """Note in a file of JSON what is made in its directory; raises `StoreError` where it says that something else is.
 
@@ -41,12 +46,11 @@ def settle(path: str | Path, values: dict[str, Any], what: str, way_out: str = "
     """
     path = Path(path)
     if not path.exists():
-        make_directory(path.parent)
         write_text(json.dumps(values, indent=1) + "\n", path)
         return
     with readable(path, f"restore it, or {way_out}"):
         there = read_json(path)
-        different = sorted(key for key in {*there, *values} if there.get(key) != values.get(key))
+        different = different_keys(there, values)
     if different:
         was = ", ".join(f"{key} was {there.get(key)!r}" for key in different)
         raise StoreError(f"{path.parent} was begun with another {what} ({was[:300]}): {way_out}")

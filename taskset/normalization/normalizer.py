@@ -109,9 +109,13 @@ def _scale(means: pd.DataFrame, split: str) -> dict[str, Any]:
     if np.isfinite(losses).any():
         at = np.argmin(np.where(np.isfinite(losses), losses, np.inf))
         best, optimizer = losses[at], means["optimizer"].iloc[at]
-    # A mean of equal starts may be rounded to above them all.
-    below = bool(best < initial) and bool(best < first.min())
+    below = gets_below(best, initial, first)
     return {"initial": initial, "best": best, "best_optimizer": optimizer, "normalizable": below}
+
+
+def gets_below(best: float, initial: float, starts: np.ndarray) -> bool:
+    """Whether the lowest loss is below the start. The mean `initial` of equal `starts` may be rounded to above them all."""
+    return bool(best < initial) and bool(best < np.nanmin(starts))
 
 
 def _versions(curves: pd.DataFrame) -> dict[tuple[str, str, int], str]:

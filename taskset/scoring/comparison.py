@@ -203,6 +203,8 @@ def _theirs(asked: _Asked, baselines: str | Path | None, version: str | None) ->
     lacking = [task for task in asked.tasks if task not in there]
     if lacking:
         raise ConfigError(f"the baselines have no curves of {lacking[0]!r} ({len(lacking)} in all): measure it, or leave it out")
+    if usable is whole:
+        return whole, []
     before, after = ({str(family) for family in rivals.families(frame["optimizer"])} for frame in (whole, usable))
     return usable, sorted(before - after)
 

@@ -8,7 +8,7 @@ from taskset.errors import whole_number
 from taskset.files import write_text
 from taskset.jobs import engines
 from taskset.jobs.pool import Progress
-from taskset.normalization.sweep.options import SweepOptions
+from taskset.normalization.sweep.options import BATCHES, EVALUATIONS, SEEDS, SweepOptions
 from taskset.random.seeds import first_seeds
 from taskset.scoring import (
     candidates,
@@ -24,7 +24,7 @@ from taskset.scoring import (
 )
 from taskset.scoring.standing import Standing
 from taskset.scoring.suites import by_name
-from taskset.scoring.suites.baseline_protocol import BATCHES, EVALUATIONS, SEEDS, equal_intervals
+from taskset.scoring.suites.baseline_protocol import equal_intervals
 from taskset.scoring.suites.suite import ALL, Suite
 
 

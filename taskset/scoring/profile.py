@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from taskset.files import make_directory, whole_file
+from taskset.files import whole_file
 from taskset.scoring import run_scores
 from taskset.scoring.rivals import ADAM_ONE, ADAM_TUNED
 from taskset.scoring.rows import Row
@@ -74,7 +74,6 @@ def draw(standing: Standing, directory: str | Path, name: str = "profile", named
         handles.append(Line2D([], [], color=OTHERS, linewidth=1))
         labels.append(textwrap.fill("in grey: " + "; ".join(grey), 64, break_on_hyphens=False))
     figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=8, frameon=False)
-    make_directory(Path(directory))
     for kind in ("pdf", "png"):
         # Without a date the same results give the same file.
         with whole_file(Path(directory) / f"{name}.{kind}") as temporary:

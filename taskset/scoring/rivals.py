@@ -171,6 +171,7 @@ def rivals_of(means: pd.DataFrame, learned: Collection[str], order: pd.DataFrame
         made = rules(family, whole) if whole else []
         chosen += made
         if family == LIST and (left := len(whole) - max((len(rule.members) for rule in made), default=0)):
-            notes.append(f"{family}: {left} of {len(whole)} optimizers are left out: they are no first 1, 10 or 100 of the list")
+            firsts = " or ".join([", ".join(map(str, LIST_TRIALS[:-1])), str(LIST_TRIALS[-1])])
+            notes.append(f"{family}: {left} of {len(whole)} optimizers are left out: they are no first {firsts} of the list")
     of_each = means if order is None else order  # places can't be averaged over tasks
     return [Rival(r, r.choose(means if r.choose is best_for_all else of_each, r.members)) for r in chosen], notes

@@ -86,7 +86,7 @@ def _rows(
     speeds: pd.DataFrame | None,
 ) -> list[Row]:
     """counted: of a row with so many trials, those whose runs it counts."""
-    means = frame.groupby(["split", "task", "optimizer"])["score"].mean().unstack()[list(names)]
+    means = run_scores.means(frame)[list(names)]
     order = run_scores.places(frame)[list(names)]
     splits = set(means.index.get_level_values("split"))
     counts = frame[frame["split"] == "train"].groupby("optimizer")["diverged"].agg(["sum", "size"])

@@ -13,7 +13,7 @@ import numpy as np
 
 from taskset.datasets.base import SPLITS
 from taskset.errors import ConfigError, unknown
-from taskset.normalization.normalizer import normalize, unclipped
+from taskset.normalization.normalizer import HIGH, LOW, unclipped
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,10 +95,15 @@ def scores(curves: pd.DataFrame, scales: Scales, steps: Sequence[int], of_curve:
         there = runs["task"].map({task: (task, split) in scales for task in runs["task"].unique()}).to_numpy(bool)
         initial, best = np.array([scales[task, split] for task in runs["task"][there]], np.float64).reshape(-1, 2).T
         losses = part[split].to_numpy().reshape(-1, points)[there].T
-        values = of_curve(normalize(losses, initial, best))
-        beyond = of_curve(unclipped(losses, initial, best))
-        tables.append(runs[there].assign(split=split, score=values, unclipped=beyond))
+        normalized = unclipped(losses, initial, best)
+        score = of_curve(np.clip(normalized, LOW, HIGH))
+        tables.append(runs[there].assign(split=split, score=score, unclipped=of_curve(normalized)))
     return pd.concat(tables, ignore_index=True)[[*key, "split", "score", "unclipped", "diverged"]]
+
+
+def means(scores: pd.DataFrame) -> pd.DataFrame:
+    """The scores of `scores`, means over seeds: index (split, task), one column per optimizer."""
+    return scores.groupby(["split", "task", "optimizer"])["score"].mean().unstack()
 
 
 def places(scores: pd.DataFrame) -> pd.DataFrame:

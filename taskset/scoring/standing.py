@@ -64,10 +64,10 @@ def standing(
     theirs = _baselines(suite, tasks, baselines)
     (mine, theirs), seeds = alike.of_common_seeds([mine, theirs])
     fewer_seeds, not_shown = alike.fewer_seeds(theirs), [] if baselines is None else _not_shown(theirs)
-    if horizon < suite.horizon:
-        theirs = rivals.of_adam(theirs)
+    adam = rivals.of_adam(theirs)
+    if horizon < suite.horizon:  # a schedule depends on the horizon
+        theirs = adam
     steps = run_scores.common_steps([mine, theirs] if len(theirs) else [mine], horizon)
-    adam = rivals.of_adam(theirs) if len(theirs) else theirs
     rows_of = rows_of_drawn if candidate.drawn else rows_of_list
     own, speeds = run_scores.scores(mine, scales, steps, of_curve), _speeds(mine, adam, steps)
     rows = rows_of(own, candidate.name, candidate.names, own=True, speeds=speeds)
@@ -225,7 +225,7 @@ def _of_adam(frame: pd.DataFrame, tasks: Sequence[str], speeds: pd.DataFrame | N
     rates = sorted(counts.index[counts == len(tasks)])
     if not rates:
         return []
-    means = frame.groupby(["split", "task", "optimizer"])["score"].mean().unstack()  # a task counts once, whatever its seeds
+    means = run_scores.means(frame)  # a task counts once, whatever its seeds
     best = rivals.best_for_all(means, rates)[tasks[0]]
     (one,) = rows_of_list(frame[frame["optimizer"] == best], f"Adam, one: {best}", [best], speeds=speeds)
     tuned = rows_of_drawn(frame[frame["optimizer"].isin(rates)], "Adam, tuned per task", rates, speeds=speeds)[-1]

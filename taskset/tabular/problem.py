@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from taskset.datasets.base import check_split
 from taskset.errors import StoreError, guessed, shown, unknown, whole_number
+from taskset.normalization.normalizer import gets_below
 from taskset.random import seeds
 from taskset.samplers.optimizers import family_of, get_optimizer_config, opt_list_names
 
@@ -87,7 +88,7 @@ class Problem:
         chosen = losses.mean(axis=1) if seed is None else losses[:, self._seed(seed)]
         finite = chosen[np.isfinite(chosen)]
         initial, best = (float(np.nanmean(chosen[:, 0])), float(finite.min())) if finite.size else (np.nan, np.nan)
-        if not best < initial or not best < np.nanmin(chosen[:, 0]):  # a mean of equal starts may be rounded to above them all
+        if not gets_below(best, initial, chosen[:, 0]):
             raise StoreError(f"no configuration of {self.task} lowers the loss of {choose_on}: it has no regret to normalize")
         return initial, best
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from taskset.errors import StoreError, shown, system
-from taskset.files import make_directory, read_json, readable, whole_file, write_text
+from taskset.files import different_keys, make_directory, read_json, readable, whole_file, write_text
 from taskset.normalization.store import file_metadata, layout, sealed
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ def check_options(root: str | Path, options: dict[str, Any]) -> None:
         write_options(root, options)
         return
     there = read_options(root)
-    different = sorted(k for k in {*there, *options} if there.get(k) != options.get(k))
+    different = different_keys(there, options)
     if different:
         both = "; ".join(f"{k} is {_short(there.get(k))} there, {_short(options.get(k))} here" for k in different)
         grows = set(different) <= {*RUNS} and not is_judged(root)

@@ -159,16 +159,10 @@ def run(
         claims.tidy(root)
 
 
-def _unwatched(todo: Plan, workers: int) -> AbstractContextManager[Callable[[pool.Progress], object]]:
-    del todo, workers
-    return contextlib.nullcontext(lambda progress: None)
-
-
 @dataclass(frozen=True)
 class Swept:
     """A sweep that has ended. normalizers: of all that the directory has (`write_tables`); None where it has no curves yet."""
 
-    todo: Plan
     progress: pool.Progress
     normalizers: pd.DataFrame | None
 
@@ -183,7 +177,8 @@ def sweep_all(
     modules: Iterable[str] = (),
     max_hours: float | None = None,
     engine: engines.Engine = engines.LOCAL,
-    watched: Callable[[Plan, int], AbstractContextManager[Callable[[pool.Progress], object]]] = _unwatched,
+    *,
+    watched: Callable[[Plan, int], AbstractContextManager[Callable[[pool.Progress], object]]],
 ) -> Swept:
     """`plan`, `run` and the tables of what there is then, below `root`. Raises as these do; a task that fails doesn't end it.
 
@@ -194,4 +189,4 @@ def sweep_all(
     with watched(todo, engine.workers(workers, machine.cores())) as report:
         progress = run(todo, options, root, data_dir, workers, mode, modules, report, max_hours, engine)
         report(progress)
-    return Swept(todo, progress, write_tables(root) if todo.finished or progress.finished else None)
+    return Swept(progress, write_tables(root) if todo.finished or progress.finished else None)

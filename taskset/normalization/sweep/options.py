@@ -12,6 +12,9 @@ from taskset.random import seeds as random_seeds
 if TYPE_CHECKING:
     from taskset.registry import Facts
 
+# Of the package's baselines, and so of what stands beside them: seeds, batches of an evaluation, intervals between evaluations.
+SEEDS, BATCHES, EVALUATIONS = 2, 5, 50
+
 
 @dataclass(frozen=True)
 class SweepOptions:
@@ -25,8 +28,8 @@ class SweepOptions:
     source: str
     steps: int
     seeds: tuple[int, ...]
-    batches: int = 5
-    evaluations: int = 50
+    batches: int = BATCHES
+    evaluations: int = EVALUATIONS
 
     def __post_init__(self) -> None:
         for field in ("steps", "batches", "evaluations"):

@@ -6,15 +6,11 @@ from pathlib import Path
 
 from taskset.errors import ConfigError
 from taskset.normalization.store import normalizers_of
-from taskset.normalization.sweep.options import SweepOptions
+from taskset.normalization.sweep.options import BATCHES, EVALUATIONS, SEEDS, SweepOptions
 from taskset.random.seeds import first_seeds
 from taskset.samplers.optimizers import adam_rates
 from taskset.scoring import suites
 from taskset.scoring.suites.suite import Suite
-
-SEEDS = 2  # of the package's baselines, and so of what stands beside them
-BATCHES = 5
-EVALUATIONS = 50
 
 
 def equal_intervals(horizon: int) -> list[int]:

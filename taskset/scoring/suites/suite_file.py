@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from taskset.errors import ConfigError, StoreError, shown
-from taskset.files import make_directory, read_json, readable, write_text
+from taskset.files import read_json, readable, write_text
 from taskset.scoring.suites.suite import Suite, from_json
 
 
@@ -40,5 +40,4 @@ def save(suite: Suite, path: str | Path) -> None:
     """Write a suite as JSON, whole or not at all. Raises `ConfigError` for a file not called .json, which no command reads."""
     if Path(path).suffix != ".json":
         raise ConfigError(f"{path}: a suite's file is called NAME.json")
-    make_directory(Path(path).parent)
     write_text(json.dumps(suite.as_json(), indent=1) + "\n", path)

@@ -23,9 +23,8 @@ from typing import TYPE_CHECKING
 from taskset.errors import StoreError, unknown
 from taskset.normalization.store import normalizers_of, sources_of
 from taskset.normalization.sweep import planning
-from taskset.normalization.sweep.options import SweepOptions
+from taskset.normalization.sweep.options import BATCHES, EVALUATIONS, SEEDS, SweepOptions
 from taskset.scoring import suites
-from taskset.scoring.suites.baseline_protocol import BATCHES, EVALUATIONS, SEEDS
 from taskset.scoring.suites.suite import Entry, Suite, entry_of
 
 if TYPE_CHECKING:
