@@ -102,6 +102,29 @@ def test_what_does_not_exist_is_found():
     assert lost(text) == ["taskset.get_tusk", "taskset.quite.gone", "taskset/nowhere.py"]
 
 
+def repeated(text):
+    """The headings, each with those above it, and the sections written by scripts that a page has more than once."""
+    above, found = {}, []
+    for line in re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL).splitlines():
+        if heading := re.match(r"(#+) (.+)", line):
+            above = {level: title for level, title in above.items() if level < len(heading[1])} | {len(heading[1]): heading[2]}
+            found.append(" / ".join(above.values()))
+        elif re.fullmatch(r"<!-- [\w-]+ -->", line):
+            found.append(line)
+    return sorted({each for each in found if found.count(each) > 1})
+
+
+@pytest.mark.parametrize("page", [page for page in pages() if page.endswith(".md")])
+def test_nothing_is_said_twice(page):
+    assert repeated(pages()[page].read_text()) == []
+
+
+def test_what_is_said_twice_is_found():
+    text = "# A\n## B\n### C\n## D\n### C\n<!-- one -->\n```\n# A\n```\n"
+    assert repeated(text) == []
+    assert repeated(text + "## B\n<!-- one -->\n") == ["<!-- one -->", "A / B"]
+
+
 def commands():
     """{package: names of its commands, those of subcommands included}."""
     from typer.main import get_command

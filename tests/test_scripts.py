@@ -85,6 +85,9 @@ def test_sections(tmp_path):
     report.write_section("b", "two", path)
     report.write_section("a", "three", path)
     assert "one" not in path.read_text() and path.read_text().index("three") < path.read_text().index("two")
+    path.write_text(path.read_text() * 2)
+    with pytest.raises(ValueError, match="'a' is there 2 times"):
+        report.write_section("a", "four", path)
 
 
 @pytest.mark.parametrize("package", [benchmarks, tools], ids=lambda package: package.__name__)

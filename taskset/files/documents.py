@@ -17,11 +17,14 @@ from taskset.version import __version__
 def write_section(name: str, text: str, path: Path, title: str = "") -> None:
     """Replace the section `name` of the document `path`, or append it; text: Markdown, heading included.
 
-    title: what a document that is not there yet begins with. Raises `ValueError` where the section is opened and not closed.
+    title: what a document that is not there yet begins with. Raises `ValueError` where the section is opened and not closed, or
+    opened twice.
     """
     opening, closing = f"<!-- {name} -->", f"<!-- /{name} -->"
     document = path.read_text(encoding="utf-8") if path.exists() else title
     section = f"{opening}\n{text.strip()}\n{closing}"
+    if document.count(opening) > 1:
+        raise ValueError(f"{path}: section {name!r} is there {document.count(opening)} times; leave one of them")
     if opening in document:
         before, rest = document.split(opening, 1)
         if closing not in rest:
