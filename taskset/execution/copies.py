@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from taskset.datasets.base import Batch
 from taskset.execution.loop import CHUNK_STEPS, Loop, Run, tensors
-from taskset.optimizers.base import Elementwise, Gradients, Hparams, Optimizer, Params, State
+from taskset.optimizers.base import Gradients, Hparams, Optimizer, Params, State
 from taskset.random.stateless import Key
 from taskset.tasks import graphs
 from taskset.tasks.base import Task
@@ -31,8 +31,8 @@ class CopiesLoop(Loop):
     def __init__(self, task: Task, optimizer: Optimizer, copies: int, interval: int = CHUNK_STEPS, mode: str | None = None):
         self._runs = (copies,)
         super().__init__(task, optimizer, interval, mode)
-        # `Elementwise` lines hyperparameters up with copies of vectors, be it under another name; others see one copy.
-        self._flat = isinstance(getattr(optimizer, "_optimizer", optimizer), Elementwise)
+        # What is not known to line hyperparameters up with copies of vectors sees one copy.
+        self._flat = getattr(optimizer, "lines_up_copies", False)
 
     def start(self, seed: int) -> Run:
         """All runs at step 0."""
@@ -44,8 +44,8 @@ class CopiesLoop(Loop):
         return Run(seed, params, init(params) if self._flat else batched(init, params))
 
     def evaluated(self, run: Run, hparams: Hparams) -> Params:
-        """The parameters at which the runs are judged; each by itself where the optimizer is not elementwise."""
-        if self._flat or getattr(self.optimizer, "evaluated", None) is None:
+        """The parameters at which the runs are judged, each by itself."""
+        if getattr(self.optimizer, "evaluated", None) is None:
             return super().evaluated(run, hparams)
         tensors = {name: tf.convert_to_tensor(value, tf.float32) for name, value in hparams.items()}
         return self._judge(run.params, run.state, tensors)

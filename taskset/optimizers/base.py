@@ -149,7 +149,15 @@ class Elementwise:
     settings: dict[str, Any]
     translate: Callable[..., dict[str, float]]
 
-    elementwise = True
+    @property
+    def elementwise(self) -> bool:
+        """Whether shapes don't matter: not where a subclass has a start or a step of its own."""
+        return type(self).init is Elementwise.init and type(self).update is Elementwise.update
+
+    @property
+    def lines_up_copies(self) -> bool:
+        """Whether a step can be that of many runs, with hparams of shape [copies]."""
+        return self.elementwise
 
     def hparams(self, horizon: int) -> dict[str, float]:
         """The hparams for a run of `horizon` steps, {name: float}. Raises `ConfigError` unless horizon is an integer >= 1."""
@@ -196,8 +204,8 @@ def program(optimizer: Optimizer) -> str:
     Objects of one class share a program where they differ in nothing but numbers that `hparams` gives under the same name.
     """
     declared = getattr(optimizer, "rule", "")
-    if isinstance(optimizer, Elementwise):
-        return f"{declared} {id(optimizer.formula)}"
+    if isinstance(optimizer, Elementwise) and not registry.is_own(type(optimizer)):
+        return f"{declared} {id(type(optimizer))} {id(optimizer.formula)}"
     if not hasattr(optimizer, "__dict__"):
         return f"{declared} {id(optimizer)}"
     hparams = optimizer.hparams(1000)

@@ -12,7 +12,10 @@ from taskset.execution.modes import copies_pay
 from taskset.normalization.sweep import run_groups
 from taskset.normalization.sweep.options import SweepOptions
 from taskset.normalization.sweep.runner import Account, run_all
-from taskset.optimizers import get_optimizer
+from taskset.optimizers import Elementwise, get_optimizer
+from taskset.optimizers.base import as_given, program
+from taskset.optimizers.descent import sgd
+from taskset.optimizers.one_run import schedule_free_adamw
 from taskset.tasks.base import Model, Task
 
 RATES = ("adam_lr_-3.00", "adam_lr_-2.00", "adam_lr_-1.00")
@@ -74,6 +77,45 @@ def test_an_elementwise_rule_of_a_users_own_sees_one_copy_at_a_time(name):
     found = together.train(together.start(4), {"rate": [0.1, 0.2]}, 5)
     for i, rate in enumerate((0.1, 0.2)):
         np.testing.assert_allclose(found[:, i], alone.train(alone.start(4), {"rate": rate}, 5), rtol=1e-4)
+
+
+def test_who_shares_a_program():
+    """Rules of the package by their formula; a user's subclass may read its own settings, so that each object has its own."""
+    assert program(sgd(0.1)) == program(sgd(0.2))
+    assert program(schedule_free_adamw(0.1)) == program(schedule_free_adamw(0.2))
+    one, other = (Clipped("clipped", "clipped", sgd(0.1).formula, (), {"learning_rate": rate}, as_given) for rate in (0.1, 0.2))
+    assert program(one) != program(other)
+
+
+def scaled(tensors):
+    norm = tf.sqrt(sum(tf.reduce_sum(tf.square(x)) for x in tensors.values()))
+    return {path: x / norm for path, x in tensors.items()}
+
+
+class Clipped(Elementwise):
+    """An `Elementwise` with a step of its own, which looks at all gradients at once."""
+
+    def update(self, grads, state, params, step, hparams):
+        return super().update(scaled(grads), state, params, step, hparams)
+
+    def evaluated(self, params, state, hparams):
+        return scaled(params)
+
+
+def test_an_elementwise_rule_with_a_step_of_its_own_sees_one_copy_and_whole_tensors():
+    task, rates = get_task("quadratic_family_seed3"), (0.1, 0.2)
+    rules = [Clipped(f"clipped{rate}", "clipped", sgd(0.1).formula, (), {"learning_rate": rate}, as_given) for rate in rates]
+    assert not rules[0].elementwise
+    assert sgd(0.1).elementwise
+    together, alone = CopiesLoop(task, rules[0], 2), Loop(task, rules[0])
+    run = together.start(4)
+    found = together.train(run, {"learning_rate": rates}, 5)
+    ends = together.evaluated(run, {"learning_rate": rates})
+    for i, rate in enumerate(rates):
+        one = alone.start(4)
+        np.testing.assert_allclose(found[:, i], alone.train(one, {"learning_rate": rate}, 5), rtol=1e-4)
+        for path, w in alone.evaluated(one, {"learning_rate": rate}).items():
+            np.testing.assert_allclose(ends[path][i], w, rtol=1e-4)
 
 
 def test_a_diverged_copy_leaves_the_others_alone():

@@ -10,12 +10,15 @@ and the mean of the last tenth. A rule by hand is tuned for each score by itself
 its settings. Speed-up: the T steps of tuned Adam over the steps that another takes to the loss where Adam ends; losses are
 the means over the seeds, smoothed over 20 steps.
 
-Settings. Tiny_mlp_mnist_bs32_start1.0 (2,410 weights, synthetic data), T = 200. Trained by PES for the mean of the normalized
-train loss, whole trainings of 200 steps in truncations of 20, so many core-minutes each (--minutes): `anchored`, which starts
-as NAdam; `mlp`, which starts as nothing; `learnable_adam`, Adam with four weights. Tuned by hand: see `by_hand`. 4 tuning
-seeds, 12 other seeds for the table. Then the trained ones elsewhere, without further training: on another data set, on a
-convolutional net, over 1,000 steps. DIR of --runs keeps the trainings; the same command resumes them.
+Settings. Tiny_mlp_mnist_bs32_start1.0 (2,410 weights, synthetic data), T = 200. Trained for the mean of the normalized train
+loss, whole trainings of 200 steps in truncations of 20, so many core-minutes each (--minutes): `anchored`, which starts as
+NAdam; `mlp`, which starts as nothing; `learnable_adam`, Adam with four weights. Each by two recipes: PES with entries of the
+gradient clipped at .1, and the best recipe of outer_recipes.py, ES-Single with gradients of norm 1 at most. Tuned by hand: see
+`by_hand`. 4 tuning seeds, 12 other seeds for the table. Then the trained ones elsewhere, without further training: on another
+data set, on a convolutional net, over 1,000 steps. DIR of --runs keeps the trainings; the same command resumes them.
 """
+
+import itertools
 
 import numpy as np
 
@@ -34,13 +37,15 @@ from tools.experiments.judging import (
     scores,
 )
 from tools.experiments.tiny_problem import TASK
-from tools.experiments.training import PES, suite_of, train_for, train_losses, train_losses_of_many, training_command
+from tools.experiments.training import PES, SINGLE, suite_of, train_for, train_losses, train_losses_of_many, training_command
 
-TRAINED = {
+RECIPES = {"PES": PES, "ES-Single": SINGLE}
+RULES = {
     "anchored": {"pairs": 32, "learning_rate": 0.003},
     "mlp": {"pairs": 16, "learning_rate": 0.01},
     "learnable_adam": {"pairs": 32, "learning_rate": 0.02},
 }
+TRAINED = {f"{rule} by {recipe}": (rule, recipe) for rule, recipe in itertools.product(RULES, RECIPES)}
 PRETRAINED = ("anchored_wide", "anchored_controller", "mlp_pes")
 SCORES = ("mean", "end")
 ELSEWHERE = {  # {place: (task, steps)}
@@ -56,12 +61,19 @@ def suite():
     return suite_of("one_task", [TASK], STEPS, SCALE)
 
 
-def train(name, folder, minutes):
-    """(outer steps, core-minutes) of training `name` until its minutes are spent, those of earlier calls included."""
+def folder_of(runs, name):
+    """Where one of TRAINED is trained: the folder "anchored_es_single" of "anchored by ES-Single"."""
+    rule, recipe = TRAINED[name]
+    return runs / f"{rule}_{RECIPES[recipe]['estimator']}"
+
+
+def train(name, runs, minutes):
+    """(outer steps, core-minutes) of training one of TRAINED until its minutes are spent, those of earlier calls included."""
     import learned
 
-    options = learned.Options(name, **PES, lengths=str(STEPS), slots=1, tasks_per_step=1, **TRAINED[name])
-    return train_for(minutes, suite(), options, folder)
+    rule, recipe = TRAINED[name]
+    options = learned.Options(rule, **RECIPES[recipe], lengths=str(STEPS), slots=1, tasks_per_step=1, **RULES[rule])
+    return train_for(minutes, suite(), options, folder_of(runs, name))
 
 
 def tuned(task, rules):
@@ -77,7 +89,7 @@ def measure(runs, minutes):
     import learned
     from taskset.catalogue import get_task
 
-    spent = {name: train(name, runs / name, minutes) for name in TRAINED}
+    spent = {name: train(name, runs, minutes) for name in TRAINED}
     task, found = get_task(TASK, "synthetic"), []
     for label, rules in by_hand().items():
         found.append((label, len(rules), "", tuned(task, rules)))
@@ -85,9 +97,9 @@ def measure(runs, minutes):
         losses = train_losses(task, learned.load(name), JUDGING, STEPS)
         found.append((f"{name}, pretrained", 1, "", {score: (losses, name) for score in SCORES}))
     for name, (steps, used) in spent.items():
-        losses = train_losses(task, learned.load(runs / name / "checkpoint.npz"), JUDGING, STEPS)
+        losses = train_losses(task, learned.load(folder_of(runs, name) / "weights.npz"), JUDGING, STEPS)
         note = f"{steps:,} outer steps, {used:.1f} core-minutes"
-        found.append((f"{name}, trained on the task", 1, note, dict.fromkeys(SCORES, (losses, name))))
+        found.append((f"{name}, on the task", 1, note, dict.fromkeys(SCORES, (losses, name))))
     for label, _, _, chosen in found:
         values = {score: scores(chosen[score][0])[score].mean() for score in SCORES}
         print(f"{label}: mean {values['mean']:.4f}, end {values['end']:.4f} ({chosen['end'][1]})", flush=True)
@@ -112,8 +124,8 @@ def elsewhere(runs):
         adam = scores(train_losses_of_many(task, rules, JUDGING, steps, STEPS))["end"]
         found[place] = {"Adam, tuned there": adam[:, best], "Adam, tuned on the one task": adam[:, here]}
         for trained in TRAINED:
-            rule = learned.load(runs / trained / "checkpoint.npz")
-            found[place][f"{trained}, trained on the one task"] = scores(train_losses(task, rule, JUDGING, steps, STEPS))["end"]
+            rule = learned.load(folder_of(runs, trained) / "weights.npz")
+            found[place][f"{trained}, on the one task"] = scores(train_losses(task, rule, JUDGING, steps, STEPS))["end"]
         print(f"{place}: {', '.join(f'{label} {x.mean():.4f}' for label, x in found[place].items())}", flush=True)
     return found
 
@@ -140,16 +152,29 @@ def rows(found):
         yield [label, f"{tried:,}", note, *cells, f"{STEPS / steps:.2f}" if np.isfinite(steps) else "not reached"]
 
 
+def style_of(label, names):
+    """(line style, colour) of a curve: solid and dash-dotted by recipe in the colour of the rule, dotted where pretrained, else
+    broken. names: of the rules by hand that are drawn."""
+    trained = label.removesuffix(", on the task")
+    if trained in TRAINED:
+        rule, recipe = TRAINED[trained]
+        return {"PES": "-.", "ES-Single": "-"}[recipe], f"C{list(RULES).index(rule)}"
+    if label in names:
+        return "--", "black" if label == ADAM_LABEL else f"C{len(RULES) + len(PRETRAINED) + names.index(label)}"
+    return ":", f"C{len(RULES) + PRETRAINED.index(label.removesuffix(', pretrained'))}"
+
+
 def draw(found, path):
     """Mean train loss against steps: the trained ones, the pretrained ones, the three best by hand, and Adam."""
     names = list(by_hand())
     hands = sorted((e for e in found if e[0] in names), key=lambda e: scores(e[3]["end"][0])["end"].mean())
     hands = [entry for i, entry in enumerate(hands) if i < 3 or entry[0] == ADAM_LABEL]
-    with page.figure(path, size=(7.5, 4.2), dpi=100) as (_, axes):
-        for i, (label, _, _, chosen) in enumerate([e for e in found if e[0] not in names] + hands):
-            style = "--" if label in names else ":" if "pretrained" in label else "-"
+    drawn = [entry[0] for entry in hands]
+    with page.figure(path, size=(7.5, 5.2), dpi=100) as (_, axes):
+        for label, _, _, chosen in [e for e in found if e[0] not in names] + hands:
+            style, colour = style_of(label, drawn)
             curve = moving_mean(chosen["end"][0].mean(axis=0))
-            axes.plot(np.arange(1, STEPS + 1), curve, style, color=f"C{i}", label=label)
+            axes.plot(np.arange(1, STEPS + 1), curve, style, color=colour, label=label)
         axes.set(xlabel="steps", ylabel="train loss, nats (mean of 12 seeds)", yscale="log", title=TASK)
         axes.legend(fontsize=8)
 
