@@ -218,25 +218,26 @@ def text(scores):
 
     return f"""## At a glance
 
-One setting of each task: synthetic data or none, {HORIZON:,} steps, all 17 rates: {len(scores.tasks):,} tasks. "End" is the
-normalized loss at the last step, "curve" its mean over all evaluations: medians over tasks (and quartiles). In brackets, here and
-below: 95 per cent intervals from resampling the tasks, too narrow below 20 of them; of shares that are all 0 or all 1, exact
-ones (Clopper and Pearson 1934). "One rate for all" is the rate with the lowest mean end.
-{most:,} of the tasks are of {" and ".join(PROBLEMS)}, which are cheap to sweep: what is said of all tasks is mostly said of them,
-so that the others, networks, have lines of their own.
+{len(scores.tasks):,} tasks, each in one setting: synthetic data or none, {HORIZON:,} steps, all 17 rates. "End" is the
+normalized loss at the last step, "curve" its mean over all evaluations; "its end" and "its curve" are medians over tasks (and
+quartiles). Brackets, here and below, are 95 per cent intervals from resampling the tasks, which are too narrow for fewer than 20
+tasks; shares that are all 0 or all 1 have exact intervals (Clopper and Pearson 1934). "One rate for all" is the rate with the
+lowest mean end.
+{most:,} of the tasks are of {" and ".join(PROBLEMS)}, which are cheap to sweep. What is said of all tasks is therefore mostly
+said of these two families; all other tasks are networks, and have lines of their own.
 
 {by_family(scores)}
 
-## Which rate is the best, and how well one does
+## Which rate is the best, and how good one rate is
 
-"Best of all": the share of tasks on which the rate came lowest at any evaluation. A rate that is within {CLOSE:g} of a task's
-best at the end hardly loses anything there.
+"Best of all" is the share of tasks on which the rate had the lowest loss of all rates, at any evaluation. The last column is the
+share of tasks on which the rate ends within {CLOSE:g} of the task's best end, and so loses hardly anything.
 
 {each(best_rates)}
 ## A short list against tuning
 
-The best end of so many trials. A short list adds the rate that lowers the mean over tasks most; it is made on half of the
-tasks and judged on the other half. With 17 trials both are tuning.
+The tables show the best end of a number of trials. The short list takes, one after the other, the rate that lowers the mean
+over tasks most; it is made on half of the tasks and judged on the other half. With 17 trials, all rates are tried either way.
 
 {each(_lists_and_one)}"""
 

@@ -80,15 +80,15 @@ def text(means, runs, tables):
     """docs/baselines.md."""
     settings, ready = len(runs.drop_duplicates(SETTING)), len(means.drop_duplicates(SETTING))
     drawn = sum(counts(shown(means, runs)[0]).values())
-    told = f"All four show the same {drawn:,} settings, those with all 17 rates and a normalizer; the number beside a family is "
-    told += f"that of its settings. {left_out(means, runs)}"
+    told = f"All four pictures show the same {drawn:,} settings, those with all 17 rates and a normalizer; the number beside a "
+    told += f"family is that of its settings. {left_out(means, runs)}"
     return f"""# The baselines at a glance
 
-Adam with its 17 fixed learning rates on the tasks of the package's baselines ({settings:,} settings: a task with a source
-and a horizon; {ready:,} of them with a normalizer; {len(runs):,} runs). A normalized loss is 1 at the start and 0 at the best
-that any of the learning rates reached; 2 is as bad as it gets, and stands for diverged runs. What the curves are, and how they
-may be read wrongly: `data/README.md` in the repository. [In a browser](report.html), on the site that `make docs`
-builds, every curve of every task can be looked at.
+How Adam's 17 fixed learning rates do on the tasks of the package's baselines, in tables and pictures: {len(runs):,} runs on
+{settings:,} settings (a task with a source and a horizon), {ready:,} of them with a normalizer. A normalized loss is 1 at the
+start and 0 at the lowest loss that any of the rates reached; 2 is the worst there is, and stands for diverged runs. What the
+curves are, and how they may be read wrongly: `data/README.md` in the repository. The site that `make docs` builds shows every
+curve of every task [in a browser](report.html).
 
 {tables}
 ## In pictures
@@ -97,22 +97,22 @@ builds, every curve of every task can be looked at.
 
 ![learning-rate profiles](pictures/learning_rates.png)
 
-How well each learning rate has done by the end of the horizon. The black line is the median over settings. Each thin line is a
+The normalized loss at the end of the horizon, by learning rate. The black line is the median over settings. Each thin line is a
 setting; where a family has {MANY} or more, bands hold the middle 50% and the middle 90% of them at each rate.
 
 ![best learning rates](pictures/best_learning_rates.png)
 
-In per cent of a family's settings, which learning rate reached the lowest {SPLIT} loss at any evaluation. A family with fewer
-than {FEW} settings has a grey row: how many of them, instead of per cent.
+On how many of a family's settings, in per cent, each learning rate reached the lowest {SPLIT} loss at any evaluation. A family
+with fewer than {FEW} settings has a grey row, with numbers of settings instead of per cent.
 
 ![diverged runs](pictures/diverged.png)
 
-In per cent of the runs of a family at a learning rate (as a rule two for each setting), those that met a loss that is not finite;
-grey rows as above. A run may end far above its start without ever doing so.
+How many of a family's runs at a learning rate (as a rule two for each setting) diverged, in per cent: they met a loss that is not
+finite. Grey rows as above. A run may end far above its start without having diverged.
 
 ![normalized curves](pictures/normalized_curves.png)
 
-{textwrap.fill(f"The way there: the median over a family's settings at each point, a line for each rate. {_late(means)}", 127)}
+{textwrap.fill(f"The curves: the median over a family's settings at each point, a line for each rate. {_late(means)}", 127)}
 
 Made by `python -m tools.pictures`. {report.conditions("taskset", "matplotlib", "pandas")}
 """
@@ -123,10 +123,11 @@ def _late(means):
     if "maf_family" not in counts(means):
         return ""
     return (
-        "In `maf_family` the line of 10^0.5 comes down at the end, as the runs of most settings do. In maf_family_seed712, "
-        "the first step multiplies the loss by 2,000, six carry all log-scales over their bound of 3, and forty to 14. Gradients "
-        "pass the bound unchanged, but are small beside those of step 2, which Adam remembers for 1 / (1 - 0.999) = 1,000 steps: "
-        "the last log-scale is below the bound by step 1,400, and the loss where it began by about 1,950, whatever the horizon."
+        "In `maf_family` the line of 10^0.5 comes down at the end, as the runs of most settings do. An example is "
+        "maf_family_seed712: the first step multiplies the loss by 2,000, the first six steps carry all log-scales over their "
+        "bound of 3, and the first forty carry them to 14. Gradients pass the bound unchanged, but they are small beside those "
+        "of step 2, which Adam remembers for 1 / (1 - 0.999) = 1,000 steps. The last log-scale is below the bound again by step "
+        "1,400, and the loss is where it began by about step 1,950, whatever the horizon."
     )
 
 
