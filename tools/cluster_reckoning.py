@@ -168,24 +168,23 @@ that can run, each with {len(options.optimizers)} learning rates x {len(options.
 
 {schedules(names, seconds, options, cores)}
 
-**The tail.** No schedule of whole tasks ends before the most expensive task does. Cheapest first, as `baseline` orders tasks,
-shows results early and leaves the most expensive for the end. Shares by hash are uneven: most cores wait for the one that has the
-most expensive task and others besides.
+**The tail.** No schedule of whole tasks ends before the most expensive task does. Cheapest first, the order of `baseline`,
+shows results early and leaves the most expensive task for the end. Shards, shared out by hash, are uneven: most cores wait for
+the one that has the most expensive task and others besides.
 
 **Splitting.** *Expensive tasks* are the {dear:,} above {SPLIT_ABOVE / HOUR:.0f} core-hours. Their runs don't depend on one
-another: one job per `--optimizer`, each with an `--out` of its own, shares them out by rate, and [merging](merge.md) joins the
-curves.
-By seed, it takes Python: `taskset.normalization.sweep.runner.sweep_to_file`, whose options name the seeds. Each part compiles its
-task again, which is in the core-hours.
+another. To split them by rate, start one job per `--optimizer`, each with an `--out` of its own, and [merge](merge.md) the
+results. To split them by seed takes Python: `taskset.normalization.sweep.runner.sweep_to_file`, whose options name the seeds.
+Each part compiles its task again, which the core-hours include.
 
 **How good the model is.** {len(every):,} sweeps of the package's baselines took {measured / HOUR:,.0f} core-hours; the model says
 {estimated / HOUR:,.0f}, {estimated / measured:.2f} times as much. For a single sweep it is off by a factor of
 {np.median(factor):.1f} in the median and {np.percentile(factor, 95):.1f} at the 95th percentile. It counts
 {planning.TASK_SECONDS:.0f} seconds for each task to be built; runs that share a program or diverge cost less; machines differ.
-With every task's cost multiplied by what a sweep of its family took relative to the model ({DRAWS} draws, 5th to 95th
-percentile):
+For other estimates, every task's cost is multiplied by the ratio of measured to estimated cost of a sweep of its family, drawn
+at random; 5th to 95th percentile of {DRAWS} such draws:
 {spread([costs.sum() for costs in possible])} core-hours; {spread(whole)} hours to the end with one queue, cheapest first;
-{spread(apart)} with expensive tasks by rate and seed, most expensive first. Synthetic data; drawing real images adds to it.
+{spread(apart)} hours with expensive tasks by rate and seed, most expensive first. Synthetic data; drawing real images adds to it.
 
 Made by `python -m tools.cluster_reckoning`. {report.conditions("taskset", "numpy")}
 """
