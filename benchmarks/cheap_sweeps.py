@@ -92,8 +92,8 @@ def main():
     text = f"""## Sweeps of cheap tasks
 
 `python -m benchmarks.cheap_sweeps`: core-seconds of a sweep in the setting of the baselines (17 learning rates x 2 seeds x
-{SETTING:,} steps, 51 evaluations of 5 batches) without the cache of programs. Steps: the training steps and drawing and preparing
-their batches; the last column is the total over that.{short}
+{SETTING:,} steps, 51 evaluations of 5 batches) without the cache of programs. "Steps" are the training steps with drawing and
+preparing their batches; the last column is the total over "steps".{short}
 
 {report.table(["task", "steps", *BESIDE, "total", "total / steps"], rows)}
 

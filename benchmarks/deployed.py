@@ -267,11 +267,10 @@ def section(found):
     text = f"""## Learned optimizers in use
 
 An MLP 784-720-600-10 (1,003,810 parameters), batches of {BATCH}, one thread, one core: CPU milliseconds, medians of steps in
-turn. An optimizer's cost is that of a step less the gradient's. `anchored` is the rule with its whole network, whatever the
-weights; in the pretrained `{SHIPPED}` the network's last layer is 0, so that the direction is NAdam's: nothing is
-computed of the network, and its steps are those of the whole network, up to rounding. `anchored_muon` makes matrices
-orthogonal, in blocks of at most 128 rows, by products of matrices;
-as in all rules, the batch doesn't matter. Wanted: at most twice the gradient in Keras
+turn. An optimizer's cost is that of a step less the gradient's; in no rule does it depend on the batch. `anchored` is the rule
+with its whole network, whatever the weights. In the pretrained `{SHIPPED}` the network's last layer is 0, so that the direction
+is NAdam's and the network need not be computed: the steps are the same, up to rounding. `anchored_muon` makes matrices
+orthogonal, in blocks of at most 128 rows, by products of matrices. The aim is at most twice the gradient in Keras
 and PyTorch, 100 ms in NumPy. Load average when this was written: {os.getloadavg()[1]:.0f}; where it is above the number of cores,
 caches are shared with other work. Made by `python -m benchmarks.deployed`.
 

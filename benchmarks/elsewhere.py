@@ -90,10 +90,9 @@ def text(rows):
     header = ["task", "parameters", "compiled loop", "PyTorch", "over it", "JAX", "over it"]
     return f"""## Tasks in PyTorch and JAX
 
-Milliseconds of a step: loss and gradients of a batch after another, no optimizer. PyTorch: `module.loss().backward()`; JAX: the
-jitted `jax.value_and_grad(loss)`. Both draw and prepare their batches within the step, the compiled
-loop's are drawn before: "over it" has that as well. CPU time on one core, the fastest
-of {ROUNDS} rounds of {STEPS} steps;
+Milliseconds of a step: loss and gradients of one batch after another, without an optimizer. PyTorch: `module.loss().backward()`;
+JAX: the jitted `jax.value_and_grad(loss)`. Both draw and prepare their batches within the step, while the batches of the compiled
+loop are drawn before: "over it" includes this difference. CPU time on one core, the fastest of {ROUNDS} rounds of {STEPS} steps;
 synthetic data.
 
 {report.table(header, rows)}

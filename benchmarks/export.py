@@ -234,20 +234,20 @@ def _section(manifest, here, there):
 `python -m benchmarks.export` writes training loops and an outer step as StableHLO, with inputs and TensorFlow's outputs;
 `benchmarks/run_stablehlo.py` runs them under JAX where there is no TensorFlow. The programs are those that an accelerator would
 be given: `xla_loop`, an outer step with all copies batched; large random draws are made {DRAWS[manifest["draws_for"]]}.
-On the CPU both sides ran the same programs, one thread, one core; CPU time, medians. (A CPU is given convolutions in
-`graph_loop`, which takes a small part of the time below.) A step is one of all copies. An outer step is all of it, perturbations
-to Adam; its time is divided by the steps of its truncation. TensorFlow's time has the call from Python in it.
-Difference: against TensorFlow's outputs, the greatest of an output, relative to the output's greatest number. Its own difference:
-of TensorFlow's worst output against itself, floats among the inputs changed by {NUDGE:g}: what Adam makes of mere rounding, where
-gradients are near zero.
+On the CPU both sides ran the same programs, one thread, one core; CPU time, medians. (By default a CPU runs convolutions in
+`graph_loop`, which takes a small part of the time below.) A step is one of all copies. An outer step is all of it, from the
+perturbations to Adam; its time is divided by the steps of its truncation. TensorFlow's time includes the call from Python.
+A difference is the greatest difference of an output from TensorFlow's, relative to the greatest number of that output. "Its own
+difference" is that of TensorFlow's worst output from itself when the floats among the inputs are changed by {NUDGE:g}: it shows
+what Adam makes of mere rounding, where gradients are near zero.
 
 {_programs(manifest, here, there)}
 
 {_refused(manifest)}
 
-What is chosen on which device. "Measured": timed against the alternative on a CPU (modes: `benchmarks/modes.py`; the others:
-`taskset/random/philox.py`, `taskset/execution/copies.py` and `learned/unrolling/unroll.py` say what came out). "Assumed": by
-reasoning from what it costs to start an operation; never timed.
+The next table has what is chosen on which device. "Measured" choices were timed against the alternative on a CPU (modes:
+`benchmarks/modes.py`; the others: `taskset/random/philox.py`, `taskset/execution/copies.py` and `learned/unrolling/unroll.py` say
+what came out). "Assumed" choices follow from what it costs to start an operation, and were never timed.
 
 {modes()}
 

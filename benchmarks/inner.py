@@ -70,9 +70,9 @@ def _profile(lines):
         return "On no line is JAX faster."
     header = ["task", *(f"{inner_parts.NAMES[part]}, us" for part in inner_parts.PARTS)]
     rows = [[line["name"], *(f"{1e6 * a:.3g} / {1e6 * b:.3g}" for _, a, b in line["parts"])] for line in apart]
-    return f"""Where the time goes on the lines below 1, microseconds of CPU time a step, ours / JAX's: each part is the time of a
-loop that has it less that of one that hasn't (benchmarks/inner_parts.py). Where a part is
-negative, the compiler made more of the larger loop, and parts of that line say nothing.
+    return f"""Where the time goes on the lines with a ratio below 1, microseconds of CPU time a step, ours / JAX's. Each
+part is the time of a loop with this part less that of one without it (benchmarks/inner_parts.py). Where a part is negative, the
+compiler optimized the larger loop better, and the parts of that line say nothing.
 
 {report.table(header, rows)}"""
 
@@ -81,10 +81,10 @@ def _section(lines):
     mean = statistics.geometric_mean(line["theirs"] / line["ours"] for line in lines)
     return f"""## Inner loop against JAX
 
-Milliseconds of CPU time a training step of Adam (learning rate {LEARNING_RATE}), and steps a second by the clock. Ratio: JAX's
-CPU time over ours, above 1 where ours is faster. One thread, one core, two processes in turn, medians; raw batches are on the
-device on both sides. JAX: the fastest of one `lax.scan` and one jitted call a step, each with threefry and rbg
-keys where it draws. The losses of the first {CHECKED} steps agree to the relative difference in the last column.
+Milliseconds of CPU time of a training step of Adam (learning rate {LEARNING_RATE}), and steps a second by the clock. The ratio is
+JAX's CPU time over this package's ("ours"), above 1 where this package is faster. One thread, one core, two processes in turn,
+medians; raw batches are on the device on both sides. JAX: the fastest of one `lax.scan` and one jitted call a step, each with
+threefry and rbg keys where it draws. The last column is the relative difference of the losses of the first {CHECKED} steps.
 Made by `python -m benchmarks.inner`.
 
 {report.table(HEADER, map(_row, lines))}

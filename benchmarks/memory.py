@@ -110,8 +110,8 @@ def main():
 
 `python -m benchmarks.memory`: `mlp` by PES (4 pairs, truncations of 20 steps, 8 tasks in the pool) on tasks of up to
 {arguments.max_parameters:,.0f} parameters, synthetic data, drawn one after the other from {len(suite.tasks)}, compiled when
-first met. The most that any worker had at any moment. Wanted: at most 1.5 GB. Pss: pages that processes share (libraries, data
-sets) count in parts, so that the sum over processes is what the machine must have; Rss: they count in each.
+first met. The table has the most that any worker had at any moment; the aim is at most 1.5 GB. In Pss, pages that processes share
+(libraries, data sets) count in parts, so that the sum over processes is what the machine must have; in Rss they count in each.
 
 {report.table(header, [row])}
 

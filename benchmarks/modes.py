@@ -71,8 +71,8 @@ def _section(rows, most):
     return f"""## Execution modes on a CPU
 
 CPU time of a step in `xla_loop` over that in `graph_loop` (above 1: the graph loop is faster): least, median and most over a
-sample of each family's tasks (those under {most:g} ms a step); last, the time by the rule of `execution_mode` over that of the
-better mode, at its worst. Medians of {ROUNDS}, one thread, one core, in turn; synthetic data. Made by
+sample of each family's tasks (those under {most:g} ms a step). The last column is the time in the mode that `execution_mode`
+chooses over that in the better mode, at its worst. Medians of {ROUNDS}, one thread, one core, in turn; synthetic data. Made by
 `python -m benchmarks.modes`.
 
 {report.table(header, rows)}

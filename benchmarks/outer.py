@@ -205,10 +205,10 @@ def _section(rows):
     return f"""## Outer steps against JAX
 
 A 64-32-10 MLP on 8x8 images, batch size 128; {PAIRS} pairs (backpropagation: {PAIRS} trainings), truncations of {STEPS} steps.
-One thread on one core, processes in turn, medians. The first step has tracing and compiling in it; 100 steps are import, first
-step and 99 more. JAX: features first or last, whichever is faster.
-Gradients for the same theta, perturbations, starts and batches, over truncations in which episodes end, differ by the last
-column, relative to their norm. Made by `python -m benchmarks.outer`.
+One thread on one core, processes in turn, medians. The first step includes tracing and compiling; 100 steps are import, first
+step and 99 more. JAX: features first or last, whichever is faster. The last column is the difference between the gradients of
+both sides for the same theta, perturbations, starts and batches, over truncations in which episodes end, relative to their norm.
+Made by `python -m benchmarks.outer`.
 
 {report.table(HEADER, rows)}
 

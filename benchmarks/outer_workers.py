@@ -90,9 +90,9 @@ def main():
     text = f"""## Workers of an outer training
 
 `anchored_muon` by `es_single`, 8 pairs, truncations of 50 steps, 4 tasks in an outer step, of {SLOTS} in training: MLPs,
-autoencoders, quadratics and a recurrent network, of which one takes ten times as long as another; two workers. In one group
-a worker has every other task, in two it has half of the pairs of every task (`--groups 2`), and compiles the programs of all of
-them: the first {START} outer steps have nearly all of that in them. Medians of turns. Made by
+autoencoders, quadratics and a recurrent network, some of which take ten times as long as others; two workers. With one group
+a worker has every other task. With two (`--groups 2`) it has half of the pairs of every task, and compiles the programs of all
+tasks; nearly all of this compiling is in the first {START} outer steps. Medians of turns. Made by
 `python -m benchmarks.outer_workers`.
 
 {report.table(header, rows)}

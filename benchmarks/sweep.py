@@ -115,10 +115,10 @@ def main():
     text = f"""## Sweep
 
 `python -m benchmarks.sweep`: four cifar10 tasks ({arguments.source} data) and four without data, 17 learning rates x 3 seeds,
-{arguments.steps} steps, 51 evaluations of 5 batches of each split. Core-seconds; a single run is one learning rate and seed by
+{arguments.steps} steps, 51 evaluations of 5 batches of each split. Core-seconds. A single run is one learning rate and seed by
 itself without evaluation; copies are runs in one program. Overhead is everything beside training and evaluation, in per cent of
-them: above all compiling (the cache of programs is off here), which is once a task, whatever the steps; opening decodes
-cifar10, once for all.
+these: above all compiling (the cache of programs is off here), which each task needs once, whatever its steps. Opening decodes
+cifar10, once for all tasks.
 
 {report.table(HEADER, rows)}
 
