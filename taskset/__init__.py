@@ -44,7 +44,7 @@ _WHERE = {
     "taskset.optimizers": ("get_optimizer", "opt_list"),
     "taskset.tasks.base": ("Model", "Task"),
     "taskset.normalization.store": ("load_curves", "load_tasks", "load_optimizers", "load_sweeps", "load_normalizers"),
-    "taskset.normalization.normalizer": ("normalizer",),
+    "taskset.normalization.normalizer": ("normalizer", "normalize_curves"),
     "taskset.scoring.one_optimizer": ("score",),
     "taskset.errors": ("TasksetError",),
 }

@@ -118,6 +118,34 @@ def gets_below(best: float, initial: float, starts: np.ndarray) -> bool:
     return bool(best < initial) and bool(best < np.nanmin(starts))
 
 
+def normalize_curves(curves: pd.DataFrame, root: str | Path | None = None, version: str | None = None) -> pd.DataFrame:
+    """Curves (`load_curves`) with normalized losses: a copy in which each split's column of losses went through its `normalizer`.
+
+    A diverged run has 2. Where a task, source and horizon have no normalizer of a split, its losses are NaN; for none at all it
+    raises. root, version: of the normalizers, as in `load_normalizers`. Raises `StoreError` where `curves` lack task, source,
+    horizon or all columns of losses, or nothing of them has a normalizer.
+    """
+    from taskset.normalization.store import normalizers_of, require_whole
+
+    key, splits = ["task", "source", "horizon"], [split for split in SPLITS if split in curves]
+    if lacking := [column for column in key if column not in curves] or ([] if splits else list(SPLITS)):
+        raise StoreError(f"curves have no column {' or '.join(lacking)}: load them with it, or with all columns")
+    require_whole(root)
+    frame = normalizers_of(root, version)[0]
+    usable = frame[frame["normalizable"]]
+    of_rows = curves.groupby(key, observed=True, sort=False).ngroup().to_numpy()  # the setting of each row, counted from 0
+    settings = curves[key].drop_duplicates().astype({"task": str, "source": str})
+    found = {
+        split: settings.merge(usable[usable["split"] == split], on=key, how="left")[["initial", "best"]].to_numpy(np.float64)
+        for split in splits
+    }
+    if len(settings) and all(np.isnan(scales).all() for scales in found.values()):
+        there = sorted(set(usable[["source", "horizon"]].itertuples(index=False, name=None)))
+        raise StoreError(f"none of these curves has a normalizer: there are those of (source, horizon) {there}; give their root=")
+    columns = {split: normalize(curves[split], *found[split][of_rows].T) for split in splits}
+    return curves.assign(**columns)
+
+
 def _versions(curves: pd.DataFrame) -> dict[tuple[str, str, int], str]:
     """{(task, source, horizon): the oldest version of the package that computed curves of it}; {} where none is recorded."""
     if "version" not in curves:

@@ -15,6 +15,7 @@ import pytest
 
 import taskset
 from taskset import catalogue
+from taskset.datasets.base import SPLITS
 from taskset.errors import StoreError, UnknownName
 from taskset.files import remove_temporaries, temporary_owner, whole_file, write_text, writing
 from taskset.normalization import store, tables
@@ -366,3 +367,31 @@ def test_a_normalizer_is_of_one_task(sweep, given, says):
     with pytest.raises(StoreError, match=says):
         taskset.normalizer(**{"root": sweep, **given})
     assert taskset.normalizer(made.TASKS[0], horizon=np.int64(20), root=sweep).horizon == 20
+
+
+def test_whole_frames_are_normalized_as_single_losses_are(sweep):
+    curves = taskset.load_curves(root=sweep)
+    found = taskset.normalize_curves(curves, sweep)
+    assert (found.index == curves.index).all()
+    for task in made.TASKS:
+        rows = curves["task"] == task
+        for split in SPLITS:
+            expected = taskset.normalizer(task, split=split, root=sweep)(curves.loc[rows, split])
+            np.testing.assert_array_equal(found.loc[rows, split], expected)
+    assert (found.loc[found["diverged"], "train"] == 2).all()
+    pd.testing.assert_frame_equal(found.drop(columns=list(SPLITS)), curves.drop(columns=list(SPLITS)))
+
+
+def test_what_has_no_normalizer_is_nan_when_a_frame_is_normalized(sweep):
+    curves = taskset.load_curves(root=sweep, columns=["task", "source", "horizon", "train"])
+    other = curves.assign(horizon=np.where(curves["task"] == made.TASKS[0], 21, curves["horizon"]))
+    found = taskset.normalize_curves(other, sweep)
+    assert found.loc[curves["task"] == made.TASKS[0], "train"].isna().all()
+    assert found.loc[curves["task"] != made.TASKS[0], "train"].notna().all()
+    with pytest.raises(StoreError, match=r"none of these curves has a normalizer: there are those of .*20\)\]; give their root="):
+        taskset.normalize_curves(curves.assign(horizon=21), sweep)
+    with pytest.raises(StoreError, match="curves have no column source or horizon: load them"):
+        taskset.normalize_curves(curves[["task", "train"]], sweep)
+    with pytest.raises(StoreError, match="curves have no column train or valid_inner or valid_outer or test"):
+        taskset.normalize_curves(curves[["task", "source", "horizon"]], sweep)
+    assert taskset.normalize_curves(curves[:0], sweep).empty
