@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import tensorflow as tf
@@ -11,7 +11,7 @@ import tensorflow as tf
 from taskset.errors import ConfigError, TasksetError, cut, own_failure, shown
 from taskset.optimizers.base import Gradients, Hparams, Params, State, Step, Update
 from taskset.random import hidden
-from taskset.tasks import graphs
+from taskset.tasks import graphs, python_state
 
 _CHANGES = ("Assign", "ResourceApply", "ResourceScatter", "RngReadAndSkip", "RngSkip")  # kinds of operations on a variable
 _DRAWS = ("Random", "TruncatedNormal", "ParameterizedTruncatedNormal", "Multinomial")  # kinds of operations with a hidden state
@@ -49,7 +49,7 @@ def traced(function: Any, what: str, may_change: Sequence[tf.Variable]) -> Itera
     variables, or counts in Python.
     """
     graph = None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
-    before, numbers = len(graph.get_operations()) if graph else 0, _numbers(function)
+    before, kept = len(graph.get_operations()) if graph else 0, python_state.of(function) if graph else {}
     try:
         with hidden.none_drawn(what) if graph else nullcontext():
             yield
@@ -82,10 +82,10 @@ def traced(function: Any, what: str, may_change: Sequence[tf.Variable]) -> Itera
             f"{what} changes a variable that is not its own, which all runs would share: keep it in `state`; a Keras "
             "optimizer, in an attribute, or in a list or dict there"
         )
-    changed = [key for key, value in _numbers(function).items() if repr(numbers.get(key, value)) != repr(value)]  # NaN is NaN
+    changed = python_state.changed(kept, python_state.of(function))
     if changed:
         raise ConfigError(
-            f"{what} changes {', '.join(changed)}: it is compiled, so that Python's values change once, not in every "
+            f"{what} changes {cut(', '.join(changed))}: it is compiled, so that Python's values change once, not in every "
             "step; keep them in `state`, or compute them from `step`"
         )
 
@@ -100,19 +100,6 @@ def _changed(graph: tf.Graph, operations: Sequence[tf.Operation]) -> set[str]:
     """The names in `graph` of the variables that these operations, or what they call, may change."""
     changing = [op for op in operations if any(kind.startswith(_CHANGES) for kind in graphs.kinds(graph, [op]))]
     return {given.name for op in changing for given in op.inputs if given.dtype == tf.resource}
-
-
-def _numbers(function: Any) -> dict[str, float]:
-    """Python numbers that a function may count with: of its object, its closure and its module."""
-    owner, plain = getattr(function, "__self__", function), getattr(function, "__func__", function)
-    found = {f"self.{key}": value for key, value in getattr(owner, "__dict__", {}).items() if not key.startswith("_self_")}
-    code = getattr(plain, "__code__", None)
-    if code is not None:
-        for key, cell in zip(code.co_freevars, plain.__closure__ or ()):
-            with suppress(ValueError):  # of one that is not yet filled
-                found[key] = cell.cell_contents
-        found |= {key: plain.__globals__[key] for key in code.co_names if key in plain.__globals__}
-    return {key: value for key, value in found.items() if type(value) in (int, float)}
 
 
 def check_params(found: Mapping[str, Any], params: Params, name: str) -> None:

@@ -3,6 +3,7 @@
 from taskset.files.reading import different_keys, read_json, readable, settle
 from taskset.files.writing import (
     abandoned,
+    is_utf8,
     make_directory,
     remove_temporaries,
     temporary_owner,
@@ -13,6 +14,7 @@ from taskset.files.writing import (
 __all__ = [
     "abandoned",
     "different_keys",
+    "is_utf8",
     "make_directory",
     "read_json",
     "readable",

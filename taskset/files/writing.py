@@ -17,12 +17,19 @@ from taskset.errors import StoreError, shown, system
 _TEMPORARY = re.compile(r"\.(?:.+\.(\d+)\.[0-9a-f]{16}|.+\.parquet\.(\d+))\.tmp")
 
 
+def is_utf8(path: str | Path) -> bool:
+    """Whether a path is text in UTF-8, as those of Parquet files must be."""
+    try:
+        os.fspath(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def make_directory(path: str | Path) -> None:
     """Create a directory for results; `StoreError` where that can't be."""
-    try:
-        os.fspath(path).encode()  # Parquet's paths are UTF-8
-    except UnicodeEncodeError as error:
-        raise StoreError(f"{shown(os.fspath(path))} is no text in UTF-8. Choose another directory with --out") from error
+    if not is_utf8(path):
+        raise StoreError(f"{shown(os.fspath(path))} is no text in UTF-8. Choose another directory with --out")
     try:
         Path(path).mkdir(parents=True, exist_ok=True)
         if not os.access(path, os.W_OK):

@@ -20,6 +20,7 @@ class Axis:
     high: float
     log: bool
     decay: bool = False  # a coefficient such as beta2, whose distance from 1 is what counts
+    switch: bool = False  # on or off, which may be said by 1 and 0
 
     def unit(self, value: float) -> float:
         """A value's place between low (0) and high (1), on the axis' scale; values beyond the ends have the ends' places."""
@@ -45,7 +46,7 @@ class Space:
     points: np.ndarray
 
     def point(self, values: Mapping[str, float]) -> np.ndarray:
-        """The point [A] of hyperparameters {name: value}.
+        """The point [A] of hyperparameters {name: value}; a switch is 0 or 1, or a bool.
 
         Raises `ConfigError` unless the names are those of the axes and the values finite numbers.
         """
@@ -53,6 +54,8 @@ class Space:
             given = ", ".join(map(str, values)) if isinstance(values, Mapping) else shown(values)
             raise ConfigError(f"hyperparameters {given}: expected are {', '.join(self.axes)}, each with its value")
         for name, value in values.items():
+            if isinstance(value, (bool, np.bool_)) and self.axes[name].switch:
+                continue
             if not isinstance(value, (int, float, np.number)) or isinstance(value, bool) or not np.isfinite(value):
                 raise ConfigError(f"hyperparameter {name}={shown(value)}: allowed is a finite number")
         return np.array([axis.unit(values[name]) for name, axis in self.axes.items()])
@@ -80,7 +83,8 @@ def space_of(configurations: Mapping[str, Mapping[str, float]]) -> Space:
         low, high = float(values.min()), float(values.max())
         if low < high:
             decay = name.startswith("beta") and high <= 1
-            axes[name] = Axis(low, high, not decay and low > 0 and high > _DECADE * low, decay)
+            switch = all(isinstance(config[name], bool) for config in configurations.values())
+            axes[name] = Axis(low, high, not decay and low > 0 and high > _DECADE * low, decay, switch)
     points = [[axis.unit(float(config[name])) for name, axis in axes.items()] for config in configurations.values()]
     array = np.array(points, np.float64).reshape(len(configurations), len(axes))
     array.flags.writeable = False

@@ -94,7 +94,7 @@ def constant(value: float) -> Distribution:
 
 def given(values: np.ndarray) -> Distribution:
     """An array of numbers that no seed changes."""
-    low, high = float(np.min(values)), float(np.max(values))
+    low, high = (float(np.min(values)), float(np.max(values))) if np.size(values) else (0.0, 0.0)
     return constant(low) if low == high else Distribution("given", float(np.mean(values)), float(np.std(values)), (low, high))
 
 

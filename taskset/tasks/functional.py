@@ -4,7 +4,8 @@
 shape and initializer. `apply` runs `forward` again with given tensors in the variables' places, in order of creation. Modules
 are therefore constructed inside `forward`, in each call, and what they `assign` (moving averages) is dropped.
 
-Nothing may draw from TensorFlow's global random state. In here Sonnet's own initializers don't (`taskset.tasks.sonnet_starts`).
+Nothing may draw from TensorFlow's global random state: in here Sonnet's own initializers don't (`taskset.tasks.sonnet_starts`).
+Nothing may be kept in Python between calls either.
 """
 
 import contextlib
@@ -13,12 +14,12 @@ from typing import Any
 
 import tensorflow as tf
 
-from taskset.errors import ConfigError
+from taskset.errors import ConfigError, cut
 from taskset.optimizers.base import Params
 from taskset.random import hidden, seeds, stateless
 from taskset.random.stateless import Key
 from taskset.registry import Shapes, is_own
-from taskset.tasks import distributions
+from taskset.tasks import distributions, python_state
 from taskset.tasks.deferred import Deferred
 from taskset.tasks.graphs import global_draw
 from taskset.tasks.sonnet_starts import seeded
@@ -80,6 +81,19 @@ def _require_own_randomness(program: tf.types.experimental.ConcreteFunction) -> 
         )
 
 
+@contextlib.contextmanager
+def _nothing_kept(forward: Callable[..., Any]) -> Iterator[None]:
+    """`ConfigError` if a loss draws from global states of the host, or keeps something in Python between its calls."""
+    before = python_state.of(forward)
+    with hidden.none_drawn("the loss"):
+        yield
+    if changed := python_state.changed(before, python_state.of(forward)):
+        raise ConfigError(
+            f"the loss changes {cut(', '.join(changed))} when it is called, so that the same arguments give another loss each "
+            "time: compute it from parameters, batch and key"
+        )
+
+
 def _initial(value: Any) -> Any:
     return value() if callable(value) else value
 
@@ -111,7 +125,7 @@ class Functional:
                 return forward(*args)
 
         # Of a user's own alone: other threads may draw meanwhile, which is nothing to the package's losses.
-        with hidden.none_drawn("the loss") if is_own(forward) else contextlib.nullcontext():
+        with _nothing_kept(forward) if is_own(forward) else contextlib.nullcontext():
             program = tf.function(trace, autograph=False).get_concrete_function(*inputs)
         if outside := sorted(variable.name for variable in program.graph.trainable_variables):
             raise ConfigError(
@@ -131,6 +145,11 @@ class Functional:
         if kwargs.get("trainable") is False:
             return _Dropped(value)
         path = self._path(tf.get_current_name_scope(), kwargs["name"])
+        if not (dtype := tf.as_dtype(getattr(value, "dtype", None) or tf.convert_to_tensor(value).dtype)).is_floating:
+            raise ConfigError(
+                f"parameter {path!r} is {dtype.name}: allowed are floats, which can be trained; a constant is tf.constant, and "
+                "a variable that is not trained has trainable=False"
+            )
         if isinstance(value, Deferred):
             self._initializers[path] = value
             return tf.zeros(value.shape, value.dtype)

@@ -45,6 +45,10 @@ class Own:
         self.steps += 1
         return params, state
 
+    def remembered(self, params, state):
+        self.last = {path: 0.9 * getattr(self, "last", {}).get(path, 0.0) + w for path, w in params.items()}
+        return self.last, state
+
 
 def changed(change):
     return lambda params, state: ({path: change(w) for path, w in params.items()}, state)
@@ -56,6 +60,7 @@ def drawing(draw):
 
 WRONG = {
     "counts in Python": (Own.counted, r"changes self\.steps: it is compiled"),
+    "a memory in Python": (Own.remembered, r"changes self\.last\['x'\]: it is compiled"),
     "NumPy's draws": (drawing(np.random.rand), "update of 'own' draws from NumPy's global random state"),
     "Python's draws": (drawing(random.random), "update of 'own' draws from Python's global random state"),
     "TensorFlow's draws": (changed(lambda w: w + tf.random.normal([])), "draws random numbers by"),
@@ -77,7 +82,7 @@ WRONG = {
 def test_what_an_own_optimizer_does_wrong_is_one_line(name):
     wrong, says = WRONG[name]
     own = Own()
-    own.wrong = wrong.__get__(own) if wrong is Own.counted else wrong
+    own.wrong = wrong.__get__(own) if wrong in (Own.counted, Own.remembered) else wrong
     with pytest.raises(ConfigError, match=says) as caught:
         train(taskset.get_task(TASK), own, 5)
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 500

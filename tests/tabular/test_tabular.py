@@ -162,6 +162,7 @@ def test_axes_of_many_hyperparameters():
     assert space.points.min() == 0 and space.points.max() == 1
     for name, config in listed.items():
         assert space.nearest({axis: float(config[axis]) for axis in space.axes}) == name
+        assert space.nearest({axis: config[axis] for axis in space.axes}) == name  # use_nesterov is a bool here
     middle = 1 - np.sqrt((1 - space.axes["beta2"].low) * (1 - space.axes["beta2"].high))
     assert space.axes["beta2"].unit(middle) == pytest.approx(0.5)
 

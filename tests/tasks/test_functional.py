@@ -1,5 +1,6 @@
 """Sonnet code as pure functions, stateless draws, initializers."""
 
+import itertools
 import math
 
 import keras
@@ -97,6 +98,43 @@ def test_initial_values_and_losses_that_draw_from_global_state_are_refused():
     for loss in (dropout, in_a_loop):
         with pytest.raises(ConfigError, match="global random state.*taskset.random.stateless"):
             Functional(loss, tf.TensorSpec([2, 5]))
+
+
+COUNTED, ITERATED, RNG = [0], itertools.count(1), np.random.default_rng(0)
+
+
+def counted(x):
+    COUNTED[0] += 1
+    return x * COUNTED[0]
+
+
+@pytest.mark.parametrize(
+    "loss, where",
+    [
+        (counted, r"COUNTED\[0\]"),
+        (lambda x: x * next(ITERATED), "ITERATED"),
+        (lambda x: x * RNG.uniform(), "RNG"),
+    ],
+)
+def test_losses_that_keep_something_in_python_are_refused(loss, where):
+    with pytest.raises(ConfigError, match=f"the loss changes {where} when it is called, so that the same arguments"):
+        Functional(loss, tf.TensorSpec([2]))
+
+
+@pytest.mark.parametrize("value, dtype", [(3, "int32"), (True, "bool"), (np.int64(2), "int64")])
+def test_parameters_that_are_no_floats_are_refused(value, dtype):
+    def forward(trainable):
+        return lambda x: x * tf.cast(tf.Variable(value, name="n", trainable=trainable), tf.float32)
+
+    with pytest.raises(ConfigError, match=f"parameter 'n' is {dtype}: allowed are floats"):
+        Functional(forward(True), tf.TensorSpec([2]))
+    assert Functional(forward(False), tf.TensorSpec([2])).shapes == {}
+
+
+def test_an_empty_parameter():
+    functional = Functional(lambda x: x + tf.reduce_sum(tf.Variable(tf.zeros([0]), name="none")), tf.TensorSpec([2]))
+    params = functional.init(0)
+    assert params["none"].shape == [0] and functional.apply(params, tf.ones(2)).numpy().tolist() == [1, 1]
 
 
 def test_two_parameters_of_one_name_are_refused():

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from taskset.errors import StoreError, shown, system
-from taskset.files import different_keys, make_directory, read_json, readable, whole_file, write_text
+from taskset.files import different_keys, is_utf8, make_directory, read_json, readable, whole_file, write_text
 from taskset.normalization.store import file_metadata, layout, sealed
 
 if TYPE_CHECKING:
@@ -121,7 +121,10 @@ def is_judged(root: str | Path) -> bool:
 def _directory(root: str | Path | None) -> Path:
     if root is not None and not isinstance(root, str | os.PathLike):
         raise StoreError(f"root {shown(root)}: allowed are the path of a directory and None, the package's baselines")
-    return packaged_root() if root is None else Path(root)
+    path = packaged_root() if root is None else Path(root)
+    if not is_utf8(path):
+        raise StoreError(f"{shown(str(path))} can't be read: its path is no text in UTF-8; rename what is in the way")
+    return path
 
 
 def under(root: str | Path | None, kind: str) -> Path:

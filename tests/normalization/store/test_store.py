@@ -395,3 +395,10 @@ def test_what_has_no_normalizer_is_nan_when_a_frame_is_normalized(sweep):
     with pytest.raises(StoreError, match="curves have no column train or valid_inner or valid_outer or test"):
         taskset.normalize_curves(curves[["task", "source", "horizon"]], sweep)
     assert taskset.normalize_curves(curves[:0], sweep).empty
+
+
+def test_a_path_that_is_no_utf8_is_not_called_damage(sweep, tmp_path):
+    root = shutil.copytree(sweep, tmp_path / os.fsdecode(b"d\xfc"))
+    for read in (taskset.load_curves, taskset.load_normalizers, check):
+        with pytest.raises(StoreError, match="its path is no text in UTF-8"):
+            read(root=root)
