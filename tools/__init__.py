@@ -1,8 +1,7 @@
 """Scripts that write files of the package or of docs/: `python -m tools.NAME`; nothing is changed without --publish.
 
 report                                          how a script prints its section, and writes it with --publish
-costs, conformance, write_suites,               files of the packages (costs.json, starts.json, suites), and two pages
-    write_tiny_suite
+costs, conformance, write_suites                files of the packages (costs.json, starts.json, suites), and two pages
 pictures, baselines_pictures,                   pages and pictures made from the baselines and the configs
     baselines_tables, demo_picture, horizons, quirks
 search, search_methods                          docs/search.md

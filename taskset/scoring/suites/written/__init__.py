@@ -3,12 +3,11 @@
 "heldout" has tasks of the split "test", on which an optimizer that is to ship is judged; "heldout-valid" those of "valid", which
 choose checkpoints and all else. "small", "mixed" and "problems" are for training. The held-out suites share no task with these,
 and none of the five has a task of a tier by cost (`taskset.scoring.suites.tiers`). The files have names, scales, the version
-of the package, and the cost by the cost model; `python -m tools.write_suites` writes all of them from the baselines of their day.
+of the package, and the cost by the cost model; `python -m tools.write_suites` wrote them from the baselines of their day.
 """
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -24,6 +23,7 @@ from taskset.errors import ConfigError, StoreError
 from taskset.normalization.store import load_tasks, normalizers_of
 from taskset.scoring import suites
 from taskset.scoring.suites import tiers
+from taskset.scoring.suites.selection import name_hash
 from taskset.scoring.suites.suite import Entry, Suite
 
 if TYPE_CHECKING:
@@ -169,26 +169,4 @@ def spread(tasks: Iterable[str], milliseconds: Mapping[str, float], most: int) -
     """
     ordered = sorted(tasks, key=lambda task: (milliseconds[task], task))
     parts = np.array_split(np.arange(len(ordered)), min(most, len(ordered)))
-    return [min((ordered[i] for i in part), key=lambda task: hashlib.sha256(task.encode()).hexdigest()) for part in parts]
-
-
-def write_all(
-    baselines: str | Path | None = None,
-    directory: str | Path | None = None,
-    wanted: Iterable[Written] = WRITTEN,
-    fewest: int = FEWEST_TASKS,
-) -> dict[Path, Suite]:
-    """Write the files of all suites into a directory, by default the package's own; returns {path: `Suite`}.
-
-    Raises `StoreError` where one of them is there, and as `make_all`: nothing is written then.
-    """
-    wanted, place = list(wanted), Path(directory or str(resources.files(__package__)))
-    for one in wanted:
-        if (place / one.file).exists():
-            raise StoreError(
-                f"{place / one.file} is there, and a suite's version never changes: give the new one another version"
-            )
-    written = {place / one.file: suite for one, suite in make_all(baselines, wanted, fewest).items()}
-    for path, suite in written.items():
-        suites.save(suite, path)
-    return written
+    return [min((ordered[i] for i in part), key=name_hash) for part in parts]
