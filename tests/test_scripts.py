@@ -14,7 +14,11 @@ import tools
 from tools import report
 
 ROOT = Path(__file__).parent.parent
-SCRIPTS = [path for folder in ("benchmarks", "tools", "tools/experiments") for path in sorted((ROOT / folder).glob("*.py"))]
+SCRIPTS = [
+    path
+    for folder in ("benchmarks", "tools", "tools/experiments", "tools/one_run")
+    for path in sorted((ROOT / folder).glob("*.py"))
+]
 STANDALONE = "run_stablehlo"  # copied to another machine, where it has no package
 WRITERS = {"write_section", "write_text", "write_bytes", "store"}  # `store`: of tools/conformance.py
 IN_THE_TREE = {"DOCUMENT", "HISTORY", "DOCS", "COSTS", "STARTS"}

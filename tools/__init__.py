@@ -16,7 +16,7 @@ experiments/                                    what learned optimizers do: docs
 
 docs/one_run.md and docs/one_run_history.md, optimizers for one run:
 
-one_run, one_run_pictures, side_by_side         curves of weights and of rules on a suite, their tables and pictures
+one_run/, one_run_pictures, side_by_side        curves of weights and of rules on a suite, their tables and pictures
 stage0, relative_rates, short_runs              hand-designed rules; short outer trainings
 anchored_controller, anchored_muon_start,       where weights that ship come from
     anchored_muon_drawn, valid_variant, shipped_checkpoint, gpu/

@@ -26,7 +26,9 @@ from taskset.execution.runtime import start_tensorflow
 from tools import report
 from tools.experiments import objectives, page
 from tools.experiments.training import tiny_name
-from tools.one_run import DOCUMENT, named_checkpoint, read, scored
+from tools.one_run import DOCUMENT
+from tools.one_run.contenders import named_checkpoint
+from tools.one_run.run_curves import read, scored
 
 LEAST = 0.1  # of the initial validation loss: how much lower the best one has to be
 JUDGED = ("mnist", "fashion_mnist")
