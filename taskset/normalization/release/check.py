@@ -13,6 +13,7 @@ import numpy as np
 from taskset import changes
 from taskset.datasets.base import SPLITS
 from taskset.errors import StoreError, shown
+from taskset.execution.divergence import has_diverged
 from taskset.normalization import store
 from taskset.normalization.release import check_tables, collect, merged_tables
 from taskset.normalization.release.collect import StoredCurves
@@ -163,7 +164,7 @@ def _divergence_problems(frame, options):
     over = frame["diverged"].to_numpy()
     found = []
     for wrong, text in (
-        (~over & ~np.isfinite(losses).all(1), "a loss that is not finite, and not diverged"),
+        (~over & has_diverged(losses), "a loss that is not finite, and not diverged"),
         (over & ~np.isnan(losses).all(1), "diverged, and a loss that is not NaN"),
     ):
         if wrong.any():

@@ -21,6 +21,7 @@ import pyarrow as pa
 from taskset import catalogue
 from taskset.datasets.base import SPLITS
 from taskset.errors import StoreError, UnknownName
+from taskset.execution.divergence import has_diverged
 from taskset.files import npz
 from taskset.normalization import store
 from taskset.normalization.normalizer import fit
@@ -130,7 +131,7 @@ def to_table(released: Released) -> tuple[pa.Table, int]:
     Finite losses that the release has after that are left out, and counted.
     """
     losses, (c, r, e, _) = released.losses, released.losses.shape
-    over = np.logical_or.accumulate(~np.isfinite(losses).all(-1), axis=2)
+    over = np.logical_or.accumulate(has_diverged(losses), axis=2)
     dropped = int((np.isfinite(losses) & over[..., None]).sum())
     losses = np.where(over[..., None], np.float32(np.nan), losses)
     names = pa.DictionaryArray.from_arrays(pa.array(np.repeat(np.arange(c), r * e), pa.int32()), list(released.optimizers))
