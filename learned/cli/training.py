@@ -192,9 +192,9 @@ def _started_from(start, optimizer, output, seed):
     from learned import optimizers
     from learned.outer_training import start_weights, trainer
 
-    path = pretrained.find(start)
-    weights = start_weights.read(path, optimizers.get(optimizer))
-    if not (output / trainer.LATEST).exists() and start_weights.repeats(path, seed):
+    found = checkpoint.load(pretrained.find(start))
+    weights = start_weights.of_checkpoint(found, optimizers.get(optimizer))
+    if not (output / trainer.LATEST).exists() and start_weights.repeats(found, seed):
         err.print(f"{start} was trained with seed {seed}, whose draws come again: give another --seed for new ones", markup=False)
     return weights
 
