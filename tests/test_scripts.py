@@ -62,7 +62,7 @@ def test_only_publish_changes_the_tree(path):
     text = path.read_text()
     tree = ast.parse(text)
     assert list(unasked(tree)) == [] and list(written_elsewhere(tree)) == []
-    options = ("report.publish_option(", "report.folder_options(", '"--publish"')
+    options = ("report.publish_option(", "report.folder_options(", "page.parser_of(", '"--publish"')
     writes = any(f"{name}(" in text for name in ("report.show", "page.figure", "write_section", "write_text", "savefig"))
     assert any(option in text for option in options) or not writes
 

@@ -31,7 +31,6 @@ from pathlib import Path
 import numpy as np
 
 from taskset.catalogue import get_config, get_task
-from taskset.execution.runtime import start_tensorflow
 from taskset.random import seeds
 from taskset.registry import register_fixed
 from tools import report
@@ -227,15 +226,13 @@ def pair(text):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    report.folder_options(parser)
+    parser = page.parser_of(__doc__)
     parser.add_argument("--runs", type=Path, metavar="DIR", required=True, help="Folder of the trainings, which resume from it.")
     parser.add_argument("--minutes", type=float, default=60.0, help="Core-minutes of each training, compilation included.")
     whole = list(itertools.product(COUNTS, SEEDS))
     parser.add_argument("--train", type=pair, nargs="*", default=whole, metavar="COUNT:SEED", help="Trainings to make: all.")
-    arguments = parser.parse_args()
-    folder, results = report.folder(arguments), Results("task_counts", arguments.runs)
-    start_tensorflow(threads=1)
+    arguments, folder = page.started(parser)
+    results = Results("task_counts", arguments.runs)
     found, others = measure(results, arguments.minutes, arguments.train)
     if arguments.publish:
         results.publish()
