@@ -13,7 +13,6 @@ from learned.types import PathLike
 from taskset.errors import ConfigError
 from taskset.normalization import store
 from taskset.scoring.comparison import Comparison, compare
-from taskset.scoring.rivals import rivals_of
 from taskset.scoring.suites.suite import Suite
 
 VIEWS = ("mean", "end")
@@ -120,8 +119,7 @@ def by_family(found: Comparison, learned: Sequence[str], suite: Suite) -> tuple[
 
     Of the first and the last of the `learned` weights (titles in the table), and of the two rivals after them.
     """
-    rows = rivals_of(found.per_task.loc[["train", "valid_outer"]], learned)[0]
-    train = found.per_task.loc["train"]
+    rows, train = found.rivals, found.per_task.loc["train"]
     chosen = [rows[0], rows[len(learned) - 1], *rows[len(learned) : len(learned) + 2]]
     families: dict[str, list[str]] = {}
     for task in rows[0].chosen:
