@@ -58,7 +58,9 @@ def train(
     late_restarts: Annotated[
         float, typer.Option(help="Probability that an episode is resumed at its end, with a longer length.")
     ] = DEFAULT.late_restarts,
-    slots: Annotated[int, typer.Option(help="Tasks that are in training at a time.")] = DEFAULT.slots,
+    slots: Annotated[
+        int, typer.Option("--pool", "--slots", help="Tasks of the task pool, those in training at a time.")
+    ] = DEFAULT.slots,
     tasks_per_step: Annotated[
         int, typer.Option(help="Tasks that an outer step averages over, of those in training.")
     ] = DEFAULT.tasks_per_step,

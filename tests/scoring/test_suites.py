@@ -194,7 +194,7 @@ def test_what_is_swept_has_equal_intervals():
         assert (options.steps, options.evaluations, len(options.optimizers)) == (horizon, expected, 17)
 
 
-TRAIN = ("--optimizer", "learnable_adam", "--pairs", 2, "--steps", 5, "--lengths", 10, "--slots", 1, "--tasks-per-step", 1)
+TRAIN = ("--optimizer", "learnable_adam", "--pairs", 2, "--steps", 5, "--lengths", 10, "--pool", 1, "--tasks-per-step", 1)
 
 
 def test_unmeasured_tasks_are_refused_or_measured(call, tmp_path):
