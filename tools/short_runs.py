@@ -28,7 +28,7 @@ from typing import Any
 
 import numpy as np
 
-from taskset.errors import TasksetError
+from taskset.errors import TasksetError, counted
 from taskset.execution.runtime import start_tensorflow
 from tools import one_run, report
 from tools.experiments.training import train_for
@@ -317,7 +317,7 @@ def main():
         show(arguments)
         return
     suite = task_choice.few(suites.load(arguments.suite), arguments.per_family) if arguments.suite else training_suite()
-    print(f"{len(suite.tasks)} training tasks")
+    print(f"{counted(len(suite.tasks), 'training task')}")
     for name in arguments.only:
         train(name, suite, arguments.out, arguments.minutes)
 

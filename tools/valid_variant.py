@@ -21,7 +21,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from taskset.errors import TasksetError
+from taskset.errors import TasksetError, counted
 from taskset.execution.runtime import start_tensorflow
 from tools import report
 from tools.experiments import objectives, page
@@ -118,7 +118,8 @@ def main():
     if arguments.command == "suite":
         made = training_suite()
         suites.save(made, arguments.out)
-        print(f"{arguments.out}: {len(made.of_split('train'))} tasks to train on, {len(made.of_split('valid'))} to choose by")
+        to_train_on = counted(len(made.of_split("train")), "task")
+        print(f"{arguments.out}: {to_train_on} to train on, {len(made.of_split('valid'))} to choose by")
         return
     if arguments.command == "choose":
         text = chosen_text(read(arguments.directories), suites.load(arguments.suite))

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from taskset.errors import StoreError, TasksetError, unknown
+from taskset.errors import StoreError, TasksetError, counted, unknown
 from taskset.scoring import suites
 from taskset.scoring.suites import tiers, written
 from taskset.scoring.suites.suite import Suite
@@ -81,7 +81,7 @@ def described(suite):
     families = Counter(entry.family for entry in suite.tasks)
     counts = ", ".join(f"{family} {count}" for family, count in sorted(families.items()))
     cost = f", {sum(suite.rule['costs'].values()) / 3600:.2f} core-hours" if "costs" in suite.rule else ""
-    return f"{suite.label}: {len(suite.tasks)} tasks{cost}: {counts}"
+    return f"{suite.label}: {counted(len(suite.tasks), 'task')}{cost}: {counts}"
 
 
 def main():

@@ -15,7 +15,7 @@ from learned.outer_training.estimator_cache import MEMORY_MIB
 from learned.outer_training.options import Options
 from taskset import plugins
 from taskset.cli.options import Address, Baselines, DataDir, EngineName, Modules, err, out
-from taskset.errors import ConfigError
+from taskset.errors import ConfigError, counted
 from taskset.execution.runtime import start_tensorflow, use_threads
 from taskset.jobs import engines
 from taskset.scoring import suites
@@ -175,9 +175,10 @@ def train(
         )  # fmt: skip
         if outer_steps is not None:
             trainer.reached(outer_steps)  # more steps than asked for are refused before anything is printed
+        size, trained_on = counted(trainer.layout.size, "weight", form=","), counted(len(chosen.of_split("train")), "task")
         out.print(
-            f"{optimizer} ({trainer.layout.size:,} weights) by {estimator} on {len(chosen.of_split('train'))} tasks of "
-            f"{chosen.name}, objective {objective}; outer step {trainer.step} of {outer_steps or f'{hours} hours'}",
+            f"{optimizer} ({size}) by {estimator} on {trained_on} of {chosen.name}, objective {objective}; "
+            f"outer step {trainer.step} of {outer_steps or f'{hours} hours'}",
             markup=False,
         )
         with _progress(trainer.step, outer_steps) as report:

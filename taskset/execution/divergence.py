@@ -9,4 +9,4 @@ def has_diverged(losses: ArrayLike) -> np.ndarray:
 
     losses: [.., splits]; returns bool [..].
     """
-    return ~np.isfinite(losses).all(axis=-1)
+    return np.asarray(~np.isfinite(losses).all(axis=-1))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from taskset.errors import ConfigError, StoreError, cut, shown
+from taskset.errors import ConfigError, StoreError, counted, cut, shown
 from taskset.normalization import store
 from taskset.normalization.normalizer import mean_curves
 from taskset.normalization.store.outdated import outdated_line, tasks_and_versions
@@ -258,14 +258,15 @@ def _tasks_left_out(asked: _Asked, roots: Sequence[str | Path]) -> list[str]:
 
 
 def _left_out(tasks: Sequence[str], which: str) -> str:
-    return f"left out: {len(tasks)} tasks that {which} ({cut(', '.join(tasks))})"
+    return f"left out: {counted(len(tasks), 'task')} that {which} ({cut(', '.join(tasks))})"
 
 
 def _without_speed_up(tasks: Sequence[str], speedups: pd.DataFrame) -> list[str]:
     without = sorted(set(tasks) - set(speedups["task"]))
     if not without:
         return []
-    return [f"no speed-up on {len(without)} tasks of which the baselines have no curves of Adam ({cut(', '.join(without))})"]
+    tasks = counted(len(without), "task")
+    return [f"no speed-up on {tasks} of which the baselines have no curves of Adam ({cut(', '.join(without))})"]
 
 
 def _tables(scores):

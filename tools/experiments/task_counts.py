@@ -31,6 +31,7 @@ from pathlib import Path
 import numpy as np
 
 from taskset.catalogue import get_config, get_task
+from taskset.errors import counted
 from taskset.random import seeds
 from taskset.registry import register_fixed
 from tools import report
@@ -151,7 +152,7 @@ def arm(count, seed, folder, minutes):
         found[f"{at:g}"] = {"steps": steps, "scores": {place: scored(rule, names).tolist() for place, names in places.items()}}
     *_, last = found.values()
     listed = ", ".join(f"{place} {np.mean(scores):.4f}" for place, scores in last["scores"].items())
-    print(f"{count} tasks, outer seed {seed}, {last['steps']} outer steps: {listed}", flush=True)
+    print(f"{counted(count, 'task')}, outer seed {seed}, {last['steps']} outer steps: {listed}", flush=True)
     return found
 
 
@@ -185,7 +186,7 @@ def draw(found, others, path):
             labelled = set()
             for (count, seed), kept in found.items():
                 values = [np.mean(one["scores"][place]) for one in kept.values()]
-                label = None if count in labelled else f"{count:,} task{'s' if count > 1 else ''}"
+                label = None if count in labelled else f"{counted(count, 'task', form=',')}"
                 labelled.add(count)
                 line = "o-" if seed == SEEDS[0] else "o--"
                 axes.plot([float(at) for at in kept], values, line, color=f"C{COUNTS.index(count)}", label=label)

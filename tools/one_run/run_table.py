@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from taskset.errors import counted
 from tools import report
 from tools.one_run.run_curves import scored
 
@@ -110,7 +111,7 @@ def text_of(curves, ours, suite, split, view):
     families = {task: suite.entry(task).family for task in scores_by_task.index}
     parts = []
     for horizon, lines in found.items():
-        parts.append(f"After {horizon:,} steps, {tasks} tasks of split {split}, {view} of the normalized train loss:")
+        parts.append(f"After {horizon:,} steps, {counted(tasks, 'task')} of split {split}, {view} of the normalized train loss:")
         header = ["optimizer", "trials", "tasks", "diverged runs", *next(iter(lines.values())).numbers]
         parts.append(report.table(header, [line.cells() for line in lines.values()]))
         table = by_family(scores_by_task[horizon], families)

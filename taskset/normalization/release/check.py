@@ -12,7 +12,7 @@ import numpy as np
 
 from taskset import changes
 from taskset.datasets.base import SPLITS
-from taskset.errors import StoreError, shown
+from taskset.errors import StoreError, counted, shown
 from taskset.execution.divergence import has_diverged
 from taskset.normalization import store
 from taskset.normalization.release import check_tables, collect, merged_tables
@@ -169,7 +169,7 @@ def _divergence_problems(frame, options):
     ):
         if wrong.any():
             row = frame.iloc[int(np.flatnonzero(wrong)[0])]
-            found.append(f"{wrong.sum()} rows with {text}, first in run {_run(row[_RUN])} at step {row['step']}")
+            found.append(f"{counted(wrong.sum(), 'row')} with {text}, first in run {_run(row[_RUN])} at step {row['step']}")
     over = over.reshape(-1, options["evaluations"] + 1)
     back = _runs(frame, (over[:, :-1] & ~over[:, 1:]).any(1))
     return found + [f"run {_run(run)} has diverged and then has not" for run in back[:3]]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from taskset.datasets.base import SPLITS
-from taskset.errors import ConfigError, OutdatedBaselines, StoreError
+from taskset.errors import ConfigError, OutdatedBaselines, StoreError, counted
 from taskset.normalization import store
 from taskset.normalization.normalizer import HIGH, LOW, fit, mean_curves, unclipped
 from taskset.normalization.store.reading import curves_by_family
@@ -239,4 +239,4 @@ def _facts(roots: Sequence[str | Path | None], tasks: Iterable[str]) -> pd.DataF
 
 def _count(frame: pd.DataFrame) -> str:
     number = len(frame[SETTING].drop_duplicates())
-    return f"{number} setting{'s' if number > 1 else ''} (task, source, horizon)"
+    return f"{counted(number, 'setting')} (task, source, horizon)"

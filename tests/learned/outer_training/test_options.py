@@ -161,7 +161,7 @@ def test_command_line(baselines, tmp_path, run_here):
     status, said, _ = run(
         "suite", "quadratic_family_seed4", "--baselines", baselines, "--horizon", 20, "--out", tmp_path / "s.json"
     )
-    assert status == 0 and "1 tasks of 1 families" in said
+    assert status == 0 and "1 task of 1 family" in said
     common = ("train", "--tasks", tmp_path / "s.json", "--out", tmp_path / "o", "--optimizer", "learnable_adam", "--pairs", 2)
     common = (*common, "--steps", 5, "--lengths", 10, "--slots", 1, "--tasks-per-step", 1)
     status, said, err = run(*common, "--outer-steps", 3)

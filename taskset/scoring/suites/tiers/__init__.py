@@ -18,7 +18,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from taskset.errors import StoreError, unknown
+from taskset.errors import StoreError, counted, unknown
 from taskset.normalization.store import normalizers_of, sources_of
 from taskset.normalization.sweep import planning
 from taskset.normalization.sweep.options import BATCHES, EVALUATIONS, SEEDS, SweepOptions
@@ -72,7 +72,7 @@ def about(text: str) -> str:
     """One line for people on a suite of `names`."""
     found = load(text)
     cost = f"{found.rule['cost'] / 60:,.1f} min of one core for one optimizer, by the cost model"
-    return f"{len(found.tasks)} tasks, {cost}; source {found.source}, horizon {found.horizon}"
+    return f"{counted(len(found.tasks), 'task')}, {cost}; source {found.source}, horizon {found.horizon}"
 
 
 def _is_tenth(text: str) -> bool:

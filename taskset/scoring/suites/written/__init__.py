@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from taskset import registry
-from taskset.errors import ConfigError, StoreError
+from taskset.errors import ConfigError, StoreError, counted
 from taskset.normalization.store import load_tasks, normalizers_of
 from taskset.scoring import suites
 from taskset.scoring.suites import tiers
@@ -118,7 +118,10 @@ def make_all(
     (normalizers, _), wanted = normalizers_of(baselines), list(wanted)
     ready = normalizers.loc[normalizers["normalizable"] & (normalizers["split"] == "train"), "task"].nunique()
     if ready < fewest:
-        raise StoreError(f"{ready} tasks have a normalizer; these suites are written once, from at least {fewest}: sweep more")
+        raise StoreError(
+            f"{counted(ready, 'task has', 'tasks have')} a normalizer; these suites are written once, from at least {fewest}: "
+            "sweep more"
+        )
     table = load_tasks(baselines).astype({"num_params": "float64"})
     rows: dict[str, dict[Any, Any]] = {row["task"]: row for row in table.to_dict("records")}
     taken = {entry.task for tier in tiers.TIERS for entry in tiers.load(str(tier)).tasks}
@@ -128,7 +131,9 @@ def make_all(
         if one.held_out:
             taken |= {entry.task for entry in found[one].tasks}
             if len(found[one].tasks) < min(FEWEST_HELD_OUT, fewest):
-                raise StoreError(f"{one} has {len(found[one].tasks)} tasks; wanted are {FEWEST_HELD_OUT} at least: sweep more")
+                raise StoreError(
+                    f"{one} has {counted(len(found[one].tasks), 'task')}; wanted are {FEWEST_HELD_OUT} at least: sweep more"
+                )
     return {one: found[one] for one in wanted}
 
 
