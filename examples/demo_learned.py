@@ -19,7 +19,7 @@ from pathlib import Path
 TASK, HORIZON, SEEDS, BATCHES, OUTER_STEPS = "Digits_mlp32_bs128", 100, 3, 7, 200
 TRAINING = (
     "--optimizer", "mlp", "--estimator", "es_full", "--objective", "train", "--lengths", HORIZON, "--steps", HORIZON,
-    "--pairs", 8, "--slots", 2, "--tasks-per-step", 2, "--learning-rate", 0.03, "--warm-up", 10,
+    "--pairs", 8, "--pool", 2, "--tasks-per-step", 2, "--learning-rate", 0.03, "--warm-up", 10,
 )  # fmt: skip
 
 

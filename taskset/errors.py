@@ -55,6 +55,14 @@ def cut(text: str, most: int = 100) -> str:
     return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
+def counted(number: int, one: str, several: str = "", form: str = "") -> str:
+    """A number of things: "1 task", "3 tasks".
+
+    several: the noun's plural, by default with an s; form: of the number, as in format strings.
+    """
+    return f"{number:{form}} {one if number == 1 else several or f'{one}s'}"
+
+
 def nearest(name: object, names: Iterable[str], most: int = 3) -> list[str]:
     """Up to `most` of `names` that `name` may be a misspelling of, nearest first; none if it is not a string."""
     if not isinstance(name, str) or len(name) > 200:  # comparing long strings is slow

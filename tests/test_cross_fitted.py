@@ -25,7 +25,7 @@ def test_the_scores_are_those_of_the_baselines():
     suite = cross_fitted.by_name.find("heldout-valid:1")
     tasks, scores = cross_fitted.adam_scores(suite, "valid")[2000]
     assert scores.shape == (len(suite.of_split("valid")), 17, 2)
-    means, *_ = cross_fitted.one_run.scored(cross_fitted.one_run.baselines_alone(suite, "valid"), suite, "mean")
+    means, *_ = cross_fitted.run_curves.scored(cross_fitted.run_curves.baselines_alone(suite, "valid"), suite, "mean")
     task, rate = tasks[7], cross_fitted.adam_rates()[9]
     chosen = scores[7, sorted(cross_fitted.adam_rates()).index(rate)].mean()
     assert chosen == pytest.approx(means.at[("train", 2000, task), rate])
@@ -33,8 +33,8 @@ def test_the_scores_are_those_of_the_baselines():
 
 def test_a_run_that_is_missing_is_an_error(monkeypatch):
     suite = cross_fitted.by_name.find("heldout-valid:1")
-    curves = cross_fitted.one_run.baselines_alone(suite, "valid")
+    curves = cross_fitted.run_curves.baselines_alone(suite, "valid")
     lacking = curves[(curves["seed"] == 0) | (curves["optimizer"] != "adam_lr_-3.00")]
-    monkeypatch.setattr(cross_fitted.one_run, "baselines_alone", lambda suite, split: lacking)
+    monkeypatch.setattr(cross_fitted.run_curves, "baselines_alone", lambda suite, split: lacking)
     with pytest.raises(ValueError, match="lacks a run"):
         cross_fitted.adam_scores(suite, "valid")

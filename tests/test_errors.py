@@ -6,7 +6,7 @@ import tensorflow as tf
 
 import learned
 from taskset import errors
-from taskset.errors import ConfigError
+from taskset.errors import ConfigError, counted
 
 
 @pytest.mark.parametrize("given", [3, np.int64(3), np.uint8(3), np.array(3), tf.constant(3)])
@@ -23,7 +23,7 @@ def test_what_is_none_is_one_line(given):
     with pytest.raises(ConfigError, match=r"steps .*: allowed is an integer from 1 to 9, those of the suite") as error:
         errors.whole_number("steps", given, most=9, note=", those of the suite")
     assert "\n" not in str(error.value)
-    with pytest.raises(ConfigError, match="pairs .*: allowed is an integer of at least 1"):
+    with pytest.raises(ConfigError, match="pairs .*: allowed is an integer from 1 to 2147483647"):
         learned.Options("mlp", pairs=given)
 
 
@@ -31,3 +31,8 @@ def test_what_is_none_is_one_line(given):
 def test_whole_numbers_that_are_too_small_or_too_large(given):
     with pytest.raises(ConfigError, match="from 1 to 9"):
         errors.whole_number("steps", given, most=9)
+
+
+def test_a_number_of_things_is_said_in_words():
+    assert [counted(n, "task") for n in (0, 1, 2, 3000)] == ["0 tasks", "1 task", "2 tasks", "3000 tasks"]
+    assert [counted(n, "family", "families", form=",") for n in (1, 3000)] == ["1 family", "3,000 families"]

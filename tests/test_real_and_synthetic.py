@@ -4,7 +4,7 @@ from taskset.catalogue import get_task
 from taskset.scoring import rivals
 from taskset.scoring.suites.suite import split_of
 from tools import real_and_synthetic
-from tools.one_run import Line
+from tools.one_run.run_table import Line
 
 
 def test_tasks_with_baselines_on_both_kinds_of_data():

@@ -14,7 +14,11 @@ import tools
 from tools import report
 
 ROOT = Path(__file__).parent.parent
-SCRIPTS = [path for folder in ("benchmarks", "tools", "tools/experiments") for path in sorted((ROOT / folder).glob("*.py"))]
+SCRIPTS = [
+    path
+    for folder in ("benchmarks", "tools", "tools/experiments", "tools/one_run")
+    for path in sorted((ROOT / folder).glob("*.py"))
+]
 STANDALONE = "run_stablehlo"  # copied to another machine, where it has no package
 WRITERS = {"write_section", "write_text", "write_bytes", "store"}  # `store`: of tools/conformance.py
 IN_THE_TREE = {"DOCUMENT", "HISTORY", "DOCS", "COSTS", "STARTS"}
@@ -58,7 +62,7 @@ def test_only_publish_changes_the_tree(path):
     text = path.read_text()
     tree = ast.parse(text)
     assert list(unasked(tree)) == [] and list(written_elsewhere(tree)) == []
-    options = ("report.publish_option(", "report.folder_options(", '"--publish"')
+    options = ("report.publish_option(", "report.folder_options(", "page.parser_of(", '"--publish"')
     writes = any(f"{name}(" in text for name in ("report.show", "page.figure", "write_section", "write_text", "savefig"))
     assert any(option in text for option in options) or not writes
 

@@ -1,8 +1,7 @@
 """Scripts that write files of the package or of docs/: `python -m tools.NAME`; nothing is changed without --publish.
 
 report                                          how a script prints its section, and writes it with --publish
-costs, conformance, write_suites,               files of the packages (costs.json, starts.json, suites), and two pages
-    write_tiny_suite
+costs, conformance, write_suites                files of the packages (costs.json, starts.json, suites), and two pages
 pictures, baselines_pictures,                   pages and pictures made from the baselines and the configs
     baselines_tables, demo_picture, horizons, quirks
 search, search_methods                          docs/search.md
@@ -17,7 +16,7 @@ experiments/                                    what learned optimizers do: docs
 
 docs/one_run.md and docs/one_run_history.md, optimizers for one run:
 
-one_run, one_run_pictures, side_by_side         curves of weights and of rules on a suite, their tables and pictures
+one_run/, one_run_pictures, side_by_side        curves of weights and of rules on a suite, their tables and pictures
 stage0, relative_rates, short_runs              hand-designed rules; short outer trainings
 anchored_controller, anchored_muon_start,       where weights that ship come from
     anchored_muon_drawn, valid_variant, shipped_checkpoint, gpu/

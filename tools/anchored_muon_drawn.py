@@ -23,7 +23,8 @@ from pathlib import Path
 import numpy as np
 
 from taskset.execution.runtime import start_tensorflow
-from tools import one_run, shipped_checkpoint
+from tools import shipped_checkpoint
+from tools.one_run import task_choice
 
 LENGTHS = (100, 200, 400, 1000, 2000)
 SAMPLES = 60  # of each run
@@ -150,7 +151,7 @@ def main():
     parser.add_argument("checkpoint", help="Checkpoint of `anchored_muon`: a file, or a name of `python -m learned pretrained`.")
     parser.add_argument("out", type=Path, help="The checkpoint to write.")
     parser.add_argument("--ramp", type=float, default=0.3, help="Fraction of a run after which steps are the hand-designed ones.")
-    one_run.per_family_option(parser, [("*", 4)])
+    task_choice.per_family_option(parser, [("*", 4)])
     arguments = parser.parse_args()
     if not (math.isfinite(arguments.ramp) and arguments.ramp > 0):
         parser.error("--ramp: a number > 0")
@@ -162,7 +163,7 @@ def main():
     found, suite = load_weights(arguments.checkpoint), suites.load(arguments.suite)
     if found.optimizer != "anchored_muon":
         parser.error(f"{arguments.checkpoint} is a checkpoint of {found.optimizer}: give one of anchored_muon")
-    entries, parts = one_run.few(suite, arguments.per_family).tasks, []
+    entries, parts = task_choice.few(suite, arguments.per_family).tasks, []
     if not entries:
         parser.error(f"{arguments.suite} has no such training tasks")
     for number, entry in enumerate(entries):

@@ -22,6 +22,7 @@ from taskset.samplers.optimizers import adam_rates
 from taskset.scoring import statistics
 from taskset.scoring.suites import by_name
 from tools import one_run, report
+from tools.one_run import run_curves
 
 SUITES = {"heldout:1": "test", "heldout-valid:1": "valid"}
 VIEW = "mean"
@@ -29,7 +30,7 @@ VIEW = "mean"
 
 def adam_scores(suite, split):
     """{horizon: (tasks, scores [tasks, rates, seeds])} of Adam on the tasks of a split, by the train loss."""
-    runs = one_run.scored_runs(one_run.baselines_alone(suite, split), suite, VIEW)
+    runs = run_curves.scored_runs(run_curves.baselines_alone(suite, split), suite, VIEW)
     runs = runs[(runs["split"] == "train") & runs["optimizer"].isin(adam_rates())]
     found = {}
     for horizon, part in runs.groupby("horizon"):

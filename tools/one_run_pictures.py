@@ -21,8 +21,9 @@ from taskset.execution.runtime import start_tensorflow
 from taskset.normalization.normalizer import normalize
 from taskset.scoring import rivals, statistics, suites
 from taskset.scoring.rows import expected_of_best
-from tools import one_run, report
+from tools import report
 from tools.experiments import page
+from tools.one_run import run_curves
 
 ADAM_COLOUR, OURS, OTHERS = "0.35", "#D55E00", ("#0072B2", "#009E73", "#CC79A7", "#E69F00")  # told apart by colour-blind eyes
 WIDTH, BINS = 8.4, np.linspace(-1, 1, 41)
@@ -31,9 +32,9 @@ PLACES = {"a tenth of the tasks are better": 0.1, "the median task": 0.5, "a ten
 
 def measured(suite, directories):
     """(scores [task, horizon] x optimizer, curves of the train loss with Adam's), from the folders of `tools.one_run`."""
-    ours = one_run.read(directories)
-    both = one_run.beside_baselines(ours, suite)
-    found = one_run.scored(both, suite, "mean")[0].xs("train", level="split")
+    ours = run_curves.read(directories)
+    both = run_curves.beside_baselines(ours, suite)
+    found = run_curves.scored(both, suite, "mean")[0].xs("train", level="split")
     learned = set(ours["optimizer"])
     kept = [name for name in found.columns if name in learned or rivals.family_of(name) == rivals.ADAM]
     return found[kept], both[both["optimizer"].isin(kept)]

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from taskset.execution.runtime import start_tensorflow
 from tools import one_run, report
+from tools.one_run import run_curves, run_table
 
 TITLES = {"tfds": "real", "synthetic": "synthetic"}
 KINDS = ("mean", "IQM", "worst quarter")
@@ -70,9 +71,9 @@ def main():
         return
     found = {}
     for source in TITLES:
-        own, suite = one_run.read([arguments.directory / source]), suites.load(arguments.directory / f"{source}.json")
+        own, suite = run_curves.read([arguments.directory / source]), suites.load(arguments.directory / f"{source}.json")
         ours = list(own["optimizer"].unique())
-        found[source] = one_run.lines_of(one_run.beside_baselines(own, suite), ours, suite, "mean", "train")[0]
+        found[source] = run_table.lines_of(run_curves.beside_baselines(own, suite), ours, suite, "mean", "train")[0]
     header = ["steps", "optimizer", "trials", "tasks", *(f"{title}: {kind}" for title in TITLES.values() for kind in KINDS)]
     text = f"{report.table(header, list(rows(found)))}\n\n{report.conditions('tensorflow', 'numpy')}."
     report.show(arguments, "real_and_synthetic", text, one_run.DOCUMENT)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from taskset.execution.runtime import start_tensorflow
 from tools import one_run, report
+from tools.one_run import run_curves, task_choice
 
 HORIZONS = (200, 520, 2000)  # multiples of the interval between evaluations
 TRAVELS, SHARE = (0.25, 0.5, 0.75, 1.0, 1.5, 2.5), 0.1
@@ -36,7 +37,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("suite", help="Suite file.")
     parser.add_argument("--out", type=Path, required=True, help="Directory of the curves.")
-    one_run.per_family_option(parser, FEW)
+    task_choice.per_family_option(parser, FEW)
     report.publish_option(parser, "the section of docs/one_run_history.md")
     arguments = parser.parse_args()
     start_tensorflow(threads=1)
@@ -44,9 +45,9 @@ def main():
     from tools import side_by_side
 
     suite, given = suites.load(arguments.suite), settings()
-    tasks = [entry.task for entry in one_run.few(suite, arguments.per_family).tasks]
+    tasks = [entry.task for entry in task_choice.few(suite, arguments.per_family).tasks]
     curves = side_by_side.run(suite, tasks, given.values(), HORIZONS, arguments.out, seeds=(0,))
-    means, diverged, _ = one_run.scored(curves, suite, "mean")
+    means, diverged, _ = run_curves.scored(curves, suite, "mean")
     rows = []
     for (travel, share), optimizer in given.items():
         row = [f"{travel:g}, {share:g}"]

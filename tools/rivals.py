@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from taskset.errors import TasksetError
+from taskset.errors import TasksetError, counted
 from taskset.execution.runtime import start_tensorflow
 from taskset.normalization import store
 from taskset.random import seeds
@@ -108,7 +108,9 @@ def run(root, hours, names):
         if trial_runs.plan(candidate, [task], options, place(root, rival, trials)):
             began = time.process_time()
             trial_runs.run(candidate, [task], options, place(root, rival, trials))
-            print(f"{rival.title}, {trials} trials, {task}: {time.process_time() - began:.0f} core-seconds", flush=True)
+            print(
+                f"{rival.title}, {counted(trials, 'trial')}, {task}: {time.process_time() - began:.0f} core-seconds", flush=True
+            )
 
 
 def costs(root):

@@ -28,10 +28,11 @@ from typing import Any
 
 import numpy as np
 
-from taskset.errors import TasksetError
+from taskset.errors import TasksetError, counted
 from taskset.execution.runtime import start_tensorflow
 from tools import one_run, report
 from tools.experiments.training import train_for
+from tools.one_run import run_curves, task_choice
 
 # Step sizes are trained, from a hand-designed rule: relative to the parameters' size, falling along a line, as `relative_muon`.
 BASE: dict[str, Any] = {
@@ -230,7 +231,7 @@ def judge(out, which):
 
     for name, suite in judged_suites().items():
         if name in which:
-            tasks = one_run.in_turn(suite.tasks)
+            tasks = task_choice.in_turn(suite.tasks)
             for optimizer, weights in judged_weights(out, kept=name == "tiny").items():
                 for place, part in places(out / "judged" / name, optimizer, weights):
                     sets = side_by_side.table(optimizers.get(optimizer), part)
@@ -241,7 +242,7 @@ def rows(curves: Any, suite: Any, says: Callable[[str], str]) -> list[list[Any]]
     """Rows (label, what differs, mean and interquartile mean at each horizon, difference to base at each with its interval)."""
     from taskset.scoring import statistics
 
-    means = one_run.scored(curves, suite, "mean")[0].xs("train", level="split")
+    means = run_curves.scored(curves, suite, "mean")[0].xs("train", level="split")
     found = []
     for label in means.columns:
         values, differences = [], []
@@ -285,7 +286,7 @@ def show(arguments):
     parts = []
     for name, suite in judged_suites().items():
         folder = out / "judged" / name
-        curves = one_run.read(sorted(folder.glob("*")) or [folder])
+        curves = run_curves.read(sorted(folder.glob("*")) or [folder])
         parts += [TITLES[name].format(curves["task"].nunique()), table_of(curves, suite, says)]
     text = "\n\n".join(parts) + f"\n\n{report.conditions('tensorflow', 'numpy')}."
     report.show(arguments, "short_runs", text, one_run.document_of("short_runs"))
@@ -298,7 +299,7 @@ def main():
     command.add_argument("--suite", help="Suite file, for its training tasks; default: those of tiny:1.")
     command.add_argument("--only", nargs="+", choices=list(VARIANTS), default=list(VARIANTS), help="Variants to train.")
     command.add_argument("--minutes", type=float, default=6.0, help="CPU minutes of each variant.")
-    one_run.per_family_option(command, [("conv_*", 0), ("*", 3)])  # of --suite; convolutions are slow under XLA on a CPU
+    task_choice.per_family_option(command, [("conv_*", 0), ("*", 3)])  # of --suite; convolutions are slow under XLA on a CPU
     commands.add_parser("judge").add_argument("--tasks", nargs="+", choices=("tiny", "package"), default=("tiny", "package"))
     report.publish_option(commands.add_parser("table"), "the section short_runs of its document")
     for command in commands.choices.values():
@@ -315,8 +316,8 @@ def main():
     if arguments.command == "table":
         show(arguments)
         return
-    suite = one_run.few(suites.load(arguments.suite), arguments.per_family) if arguments.suite else training_suite()
-    print(f"{len(suite.tasks)} training tasks")
+    suite = task_choice.few(suites.load(arguments.suite), arguments.per_family) if arguments.suite else training_suite()
+    print(f"{counted(len(suite.tasks), 'training task')}")
     for name in arguments.only:
         train(name, suite, arguments.out, arguments.minutes)
 

@@ -22,6 +22,7 @@ import pandas as pd
 
 from taskset.catalogue import get_task
 from taskset.datasets.base import SPLITS
+from taskset.execution.divergence import has_diverged
 from taskset.files import settle, whole_file, write_text
 
 if TYPE_CHECKING:
@@ -146,18 +147,13 @@ def _of_task(name, source, runs, seeds, batches):
     rows = []
     for members in by_rule(runs):
         group = run_groups.of_group(task, members, INTERVAL, options, account)
+        horizons = {one.name: one.horizon for one in members}
         for seed in seeds:
-            group.start(seed, account)
-            live = list(members)
-            for step in range(0, longest + 1, INTERVAL):
-                live = [one for one in live if step <= one.horizon]
-                if step and live:
-                    group.advance([one.name for one in live], INTERVAL, account)
-                losses = group.losses([one.name for one in live], account) if live else {}
-                for one in live:
-                    found = [losses[one.name][split] for split in SPLITS]
-                    rows.append((name, one.optimizer.name, one.horizon, seed, step, *found))
-                live = [one for one in live if all(map(np.isfinite, losses[one.name].values()))]
+            for step, losses in run_groups.evaluations(group, horizons, INTERVAL, seed, account):
+                for one in members:
+                    if one.name in losses:
+                        found = [losses[one.name][split] for split in SPLITS]
+                        rows.append((name, one.optimizer.name, one.horizon, seed, step, *found))
     frame = pd.DataFrame(rows, columns=["task", "optimizer", "horizon", "seed", "step", *SPLITS])
     return filled(frame, INTERVAL), {purpose: round(spent, 1) for purpose, spent in account.seconds.items()}
 
@@ -167,7 +163,7 @@ def filled(frame: pd.DataFrame, interval: int) -> pd.DataFrame:
     parts = []
     for (task, optimizer, horizon, seed), run in frame.groupby(["task", "optimizer", "horizon", "seed"], sort=False):
         whole = run.set_index("step")[list(SPLITS)].reindex(range(0, horizon + 1, interval))
-        whole["diverged"] = ~np.isfinite(whole.to_numpy()).all(axis=1)
+        whole["diverged"] = has_diverged(whole.to_numpy())
         whole.loc[whole["diverged"], list(SPLITS)] = np.nan
         parts.append(whole.reset_index().assign(task=task, optimizer=optimizer, horizon=horizon, seed=seed))
     return pd.concat(parts, ignore_index=True)

@@ -21,6 +21,7 @@ from pathlib import Path
 from taskset.execution.runtime import start_tensorflow
 from taskset.files import write_text
 from tools import one_run, report
+from tools.one_run import run_curves, task_choice
 
 HORIZONS = (200, 2000)
 RATES = {False: (0.003, 0.01, 0.03), True: (0.03, 0.1, 0.3)}  # absolute; relative to the size of the parameters
@@ -103,7 +104,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("suite", help="Suite file.")
     parser.add_argument("--out", type=Path, required=True, help="Directory of the curves.")
-    one_run.per_family_option(parser, [("*", 4)])
+    task_choice.per_family_option(parser, [("*", 4)])
     report.publish_option(parser, "the section of docs/one_run_history.md")
     arguments = parser.parse_args()
     start_tensorflow(threads=1)
@@ -111,13 +112,13 @@ def main():
     from tools import side_by_side
 
     suite = suites.load(arguments.suite)
-    tasks = [entry.task for entry in one_run.few(suite, arguments.per_family).tasks]
+    tasks = [entry.task for entry in task_choice.few(suite, arguments.per_family).tasks]
     settings = {one.name: one for one in grid()}
     short = side_by_side.run(suite, tasks, settings.values(), HORIZONS[:1], arguments.out / "short", seeds=(0,))
-    means = {HORIZONS[0]: one_run.scored(short, suite, "mean")[0].loc["train", HORIZONS[0]]}
+    means = {HORIZONS[0]: run_curves.scored(short, suite, "mean")[0].loc["train", HORIZONS[0]]}
     left = [settings[name] for name in ordered(means[HORIZONS[0]])[:KEPT]]
     long = side_by_side.run(suite, tasks, left, HORIZONS[1:], arguments.out / "long", seeds=(0,))
-    found, diverged, _ = one_run.scored(long, suite, "mean")
+    found, diverged, _ = run_curves.scored(long, suite, "mean")
     means[HORIZONS[1]], diverged = found.loc["train", HORIZONS[1]], diverged.loc["train", HORIZONS[1]]
     best = ordered(means[HORIZONS[1]])
     write_text(json.dumps({"name": best[0], **asdict(settings[best[0]])}, indent=1) + "\n", arguments.out / "best.json")

@@ -21,12 +21,14 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from taskset.errors import TasksetError
+from taskset.errors import TasksetError, counted
 from taskset.execution.runtime import start_tensorflow
 from tools import report
 from tools.experiments import objectives, page
 from tools.experiments.training import tiny_name
-from tools.one_run import DOCUMENT, named_checkpoint, read, scored
+from tools.one_run import DOCUMENT
+from tools.one_run.contenders import named_checkpoint
+from tools.one_run.run_curves import read, scored
 
 LEAST = 0.1  # of the initial validation loss: how much lower the best one has to be
 JUDGED = ("mnist", "fashion_mnist")
@@ -116,7 +118,8 @@ def main():
     if arguments.command == "suite":
         made = training_suite()
         suites.save(made, arguments.out)
-        print(f"{arguments.out}: {len(made.of_split('train'))} tasks to train on, {len(made.of_split('valid'))} to choose by")
+        to_train_on = counted(len(made.of_split("train")), "task")
+        print(f"{arguments.out}: {to_train_on} to train on, {len(made.of_split('valid'))} to choose by")
         return
     if arguments.command == "choose":
         text = chosen_text(read(arguments.directories), suites.load(arguments.suite))

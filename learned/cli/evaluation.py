@@ -23,6 +23,7 @@ from taskset.cli.options import (
     err,
     out,
 )
+from taskset.errors import counted
 from taskset.files import write_text
 from taskset.jobs import engines
 from taskset.scoring.suites import by_name
@@ -71,7 +72,8 @@ def evaluate(
     )  # fmt: skip
     done = len(asked.tasks) - len(asked.waiting)
     out.print(
-        f"{asked.judged.name}: {len(asked.tasks)} tasks, {done} finished before; {seeds} seeds x {asked.options.steps} steps",
+        f"{asked.judged.name}: {counted(len(asked.tasks), 'task')}, {done} finished before; "
+        f"{counted(seeds, 'seed')} x {counted(asked.options.steps, 'step')}",
         markup=False,
     )
     with engines.opened(engine, address) as opened:
@@ -115,7 +117,9 @@ def choose(
     given = horizon, seeds, evaluations, batches, data_dir, workers, tuple(modules or ())
     found = choice.choose(directory, suite, *given, report)
     for one in found:
-        out.print(f"{Path(one.weights).name}: {one.score:.4f}, {one.diverged} of {one.runs} runs diverged", markup=False)
+        out.print(
+            f"{Path(one.weights).name}: {one.score:.4f}, {one.diverged} of {counted(one.runs, 'run')} diverged", markup=False
+        )
     out.print(f"{directory / 'chosen.npz'}: outer step {found[0].step}", markup=False)
 
 

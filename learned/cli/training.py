@@ -15,7 +15,7 @@ from learned.outer_training.estimator_cache import MEMORY_MIB
 from learned.outer_training.options import Options
 from taskset import plugins
 from taskset.cli.options import Address, Baselines, DataDir, EngineName, Modules, err, out
-from taskset.errors import ConfigError
+from taskset.errors import ConfigError, counted
 from taskset.execution.runtime import start_tensorflow, use_threads
 from taskset.jobs import engines
 from taskset.scoring import suites
@@ -58,7 +58,9 @@ def train(
     late_restarts: Annotated[
         float, typer.Option(help="Probability that an episode is resumed at its end, with a longer length.")
     ] = DEFAULT.late_restarts,
-    slots: Annotated[int, typer.Option(help="Tasks that are in training at a time.")] = DEFAULT.slots,
+    slots: Annotated[
+        int, typer.Option("--pool", "--slots", help="Tasks of the task pool, those in training at a time.")
+    ] = DEFAULT.slots,
     tasks_per_step: Annotated[
         int, typer.Option(help="Tasks that an outer step averages over, of those in training.")
     ] = DEFAULT.tasks_per_step,
@@ -173,9 +175,10 @@ def train(
         )  # fmt: skip
         if outer_steps is not None:
             trainer.reached(outer_steps)  # more steps than asked for are refused before anything is printed
+        size, trained_on = counted(trainer.layout.size, "weight", form=","), counted(len(chosen.of_split("train")), "task")
         out.print(
-            f"{optimizer} ({trainer.layout.size:,} weights) by {estimator} on {len(chosen.of_split('train'))} tasks of "
-            f"{chosen.name}, objective {objective}; outer step {trainer.step} of {outer_steps or f'{hours} hours'}",
+            f"{optimizer} ({size}) by {estimator} on {trained_on} of {chosen.name}, objective {objective}; "
+            f"outer step {trainer.step} of {outer_steps or f'{hours} hours'}",
             markup=False,
         )
         with _progress(trainer.step, outer_steps) as report:
@@ -192,9 +195,9 @@ def _started_from(start, optimizer, output, seed):
     from learned import optimizers
     from learned.outer_training import start_weights, trainer
 
-    path = pretrained.find(start)
-    weights = start_weights.read(path, optimizers.get(optimizer))
-    if not (output / trainer.LATEST).exists() and start_weights.repeats(path, seed):
+    found = checkpoint.load(pretrained.find(start))
+    weights = start_weights.of_checkpoint(found, optimizers.get(optimizer))
+    if not (output / trainer.LATEST).exists() and start_weights.repeats(found, seed):
         err.print(f"{start} was trained with seed {seed}, whose draws come again: give another --seed for new ones", markup=False)
     return weights
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from learned import choices, registry
 from learned.outer_training import length_schedules
-from taskset.errors import ConfigError, integer, shown, unknown
+from taskset.errors import ConfigError, shown, unknown, whole_number
 from taskset.random import seeds
 
 if TYPE_CHECKING:
@@ -111,9 +111,7 @@ class Options:
         """All numbers by themselves; they become Python's, which JSON has."""
         above_0 = ("pairs", "steps", "slots", "tasks_per_step", "episodes", "groups")
         for name, least in (*((name, 1) for name in above_0), ("warm_up", 0), ("schedule_steps", 0)):
-            number = integer(value := getattr(self, name))
-            _allowed(name, value, number is not None and least <= number < 2**31, f"an integer of at least {least}")
-            object.__setattr__(self, name, number)
+            object.__setattr__(self, name, whole_number(name, getattr(self, name), least, 2**31 - 1))
         for name in ("sigma", "learning_rate", "clip"):
             value = getattr(self, name)
             fits = _is_number(value) and 1e-12 <= value <= 1e12  # so that float32 holds their squares, too

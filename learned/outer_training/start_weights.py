@@ -14,26 +14,31 @@ import numpy as np
 
 from learned.optimizers.base import LearnedOptimizer
 from learned.outer_training import checkpoint
+from learned.outer_training.checkpoint import Checkpoint
 from learned.types import Arrays, PathLike
 from taskset.errors import ConfigError, cut, shown
 from taskset.random import seeds
 
 
 def read(path: PathLike, optimizer: LearnedOptimizer) -> Arrays:
+    """`of_checkpoint` of the one in a file."""
+    return of_checkpoint(checkpoint.load(path), optimizer)
+
+
+def of_checkpoint(found: Checkpoint, optimizer: LearnedOptimizer) -> Arrays:
     """The weights of a checkpoint, as a start for `optimizer`. Raises `ConfigError` where they are another one's."""
-    found = checkpoint.load(path)
     shapes = {name: array.shape for name, array in found.theta.items()}
     if found.optimizer != optimizer.name or shapes != optimizer.shapes:
         raise ConfigError(
-            f"{path} has weights of {found.optimizer} ({sum(w.size for w in found.theta.values())}): allowed are those of "
+            f"{found.path} has weights of {found.optimizer} ({sum(w.size for w in found.theta.values())}): allowed are those of "
             f"{optimizer.name} ({optimizer.num_weights}); give another --from"
         )
     return {name: np.asarray(found.theta[name], np.float32) for name in optimizer.shapes}
 
 
-def repeats(path: PathLike, seed: int) -> bool:
+def repeats(found: Checkpoint, seed: int) -> bool:
     """Whether the weights of a checkpoint were trained with this seed, so that its draws would come again."""
-    options = checkpoint.load(path).meta.get("options")
+    options = found.meta.get("options")
     return isinstance(options, dict) and options.get("seed") == seed
 
 

@@ -136,7 +136,7 @@ class Workers:
                 ending = self._processes[worker].ending()
                 raise TasksetError(
                     f"a worker process ended twice over the same work, {ending}: the last checkpoint is kept; resume with fewer "
-                    "--slots, --pairs or --workers"
+                    "--pool, --pairs or --workers"
                 )
         return {worker: value for worker, (_, value) in answers.items()}
 

@@ -10,10 +10,9 @@ from typing import Any
 from learned.recipes.base import Recipe
 from learned.recipes.budget import Kept, weights_path
 from learned.types import PathLike
-from taskset.errors import ConfigError
+from taskset.errors import ConfigError, counted
 from taskset.normalization import store
 from taskset.scoring.comparison import Comparison, compare
-from taskset.scoring.rivals import rivals_of
 from taskset.scoring.suites.suite import Suite
 
 VIEWS = ("mean", "end")
@@ -120,8 +119,7 @@ def by_family(found: Comparison, learned: Sequence[str], suite: Suite) -> tuple[
 
     Of the first and the last of the `learned` weights (titles in the table), and of the two rivals after them.
     """
-    rows = rivals_of(found.per_task.loc[["train", "valid_outer"]], learned)[0]
-    train = found.per_task.loc["train"]
+    rows, train = found.rivals, found.per_task.loc["train"]
     chosen = [rows[0], rows[len(learned) - 1], *rows[len(learned) : len(learned) + 2]]
     families: dict[str, list[str]] = {}
     for task in rows[0].chosen:
@@ -151,7 +149,7 @@ def report(recipe: Recipe, suite: Suite, kept: Sequence[Kept], found: Sequence[C
             parts.append("Train loss, of each family the mean over its held-out tasks:")
             parts.append(documents.table(*by_family(comparison, learned, suite)))
     hours = ", ".join(f"{one.step} after {one.seconds / 3600:.2f} h" for one in kept)
-    run = f"Outer steps: {hours}, by {workers} workers. Suite: {counts(suite)}. {note}".strip()
+    run = f"Outer steps: {hours}, by {counted(workers, 'worker')}. Suite: {counts(suite)}. {note}".strip()
     parts.append(f"{run} {documents.conditions('tensorflow', 'numpy')}.")
     return "\n\n".join(part.strip() for part in parts)
 
@@ -159,4 +157,8 @@ def report(recipe: Recipe, suite: Suite, kept: Sequence[Kept], found: Sequence[C
 def counts(suite: Suite) -> str:
     """How many tasks of how many families there are to train on and held out, as text."""
     parts = {split: suite.of_split(split) for split in ("train", "test")}
-    return ", ".join(f"{split} {len(e)} tasks of {len({entry.family for entry in e})} families" for split, e in parts.items())
+    families = {split: len({entry.family for entry in part}) for split, part in parts.items()}
+    return ", ".join(
+        f"{split} {counted(len(part), 'task')} of {counted(families[split], 'family', 'families')}"
+        for split, part in parts.items()
+    )

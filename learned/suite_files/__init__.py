@@ -4,7 +4,7 @@ Their normalizers stand in these files alone, not among the baselines of `taskse
 of `tiny:1` are from Adam's 17 learning rates, 2 seeds, 2,000 steps and 5 batches of an evaluation, on synthetic data:
 
     python -m taskset baseline 'Tiny_*' --import learned --steps 2000 --seeds 2 --batches 5 --out DIR
-    python -m tools.write_tiny_suite DIR
+    python -m tools.write_suites tiny:1 --root DIR --publish
 """
 
 from taskset.scoring.suites import written

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from taskset.cli.options import DataDir, out
 from taskset.cli.tables import show_table
-from taskset.errors import StoreError, shown, unknown
+from taskset.errors import StoreError, counted, shown, unknown
 from taskset.execution.runtime import start_tensorflow
 
 app = typer.Typer(no_args_is_help=True, help="Show and prepare real data sets; check, merge and import baselines.")
@@ -74,7 +74,7 @@ def data_check(
         return 1
     files = curve_files(directory)
     rows = sum(read_metadata(path)["rows"] for path in files)
-    out.print(f"nothing is wrong: {len(files)} curve files, {rows:,} rows")
+    out.print(f"nothing is wrong: {counted(len(files), 'curve file')}, {counted(rows, 'row', form=',')}")
     return 0
 
 
@@ -99,7 +99,7 @@ def data_ship(
     from taskset.normalization.release.ship import ship
 
     tasks, runs = ship(directories, out_dir, _costs(costs), _notes(data_note or []), report=print)
-    print(f"{tasks} tasks, {runs} runs: {out_dir}")
+    print(f"{counted(tasks, 'task')}, {counted(runs, 'run')}: {out_dir}")
 
 
 @app.command("add")
@@ -113,7 +113,7 @@ def data_add(
     from taskset.normalization.release.add import add
 
     tasks, runs = add(directories, to, _costs(costs), _notes(data_note or []), report=print)
-    print(f"{tasks} tasks, {runs} runs added: {to}")
+    print(f"{counted(tasks, 'task')}, {counted(runs, 'run')} added: {to}")
 
 
 def _notes(given):
@@ -157,4 +157,4 @@ def data_import(
     from taskset.normalization.release.published import import_npz
 
     count = import_npz(files, out_dir, report=print)
-    print(f"{count} files: {out_dir}")
+    print(f"{counted(count, 'file')}: {out_dir}")

@@ -15,6 +15,7 @@ from rich.table import Table
 from taskset.cli import bars
 from taskset.cli.tables import show_table
 from taskset.datasets.base import SPLITS
+from taskset.errors import counted
 from taskset.random import seeds
 
 if TYPE_CHECKING:
@@ -103,9 +104,9 @@ def show_sweep(
         print_normalizers(found.normalizers, "train", out)
         out.print(f"curves, normalizers and tables: {root}", markup=False)
     if left := found.progress.left:
-        out.print(f"{len(left)} tasks left, as time ran out: the same command resumes with them")
+        out.print(f"{counted(len(left), 'task')} left, as time ran out: the same command resumes with them")
     if failed := found.progress.failed:
-        err.print(f"{len(failed)} tasks failed: {', '.join(failed)}", markup=False)
+        err.print(f"{counted(len(failed), 'task')} failed: {', '.join(failed)}", markup=False)
     return found
 
 
@@ -118,9 +119,10 @@ def _bar(
 
     for name, reason in todo.infeasible.items():
         err.print(f"left out {name}: {reason}", markup=False)
+    tasks, optimizers, seeds = len(todo.finished) + len(todo.waiting), len(options.optimizers), len(options.seeds)
     out.print(
-        f"{len(todo.finished) + len(todo.waiting)} tasks, {len(todo.finished)} finished before; "
-        f"{len(options.optimizers)} optimizers x {len(options.seeds)} seeds x {options.steps} steps"
+        f"{counted(tasks, 'task')}, {len(todo.finished)} finished before; {counted(optimizers, 'optimizer')} "
+        f"x {counted(seeds, 'seed')} x {counted(options.steps, 'step')}"
     )
     if todo.waiting:
         out.print(planning.announcement(todo.costs, workers))

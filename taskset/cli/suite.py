@@ -10,7 +10,7 @@ import typer
 
 from taskset import plugins
 from taskset.cli.options import Baselines, Modules, Source, out, refuse_others
-from taskset.errors import ConfigError
+from taskset.errors import ConfigError, counted
 
 if TYPE_CHECKING:
     from taskset.scoring.suites.suite import Suite
@@ -82,7 +82,9 @@ def suite(
         made = suites.make(called, patterns, baselines, source, horizon, max_ms, max_params, modules=own)
     suites.save(made, output)
     counts = ", ".join(f"{split} {len(made.of_split(split))}" for split in TASK_SPLITS)
-    out.print(f"{output}: {len(made.tasks)} tasks of {len({e.family for e in made.tasks})} families; {counts}", markup=False)
+    tasks, families = len(made.tasks), len({entry.family for entry in made.tasks})
+    said = f"{counted(tasks, 'task')} of {counted(families, 'family', 'families')}"
+    out.print(f"{output}: {said}; {counts}", markup=False)
 
 
 def _refuse_own(way: str, given: list[str]) -> None:

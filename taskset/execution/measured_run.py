@@ -6,8 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-
+from taskset.execution.divergence import has_diverged
 from taskset.execution.loop import Loop, calls
 from taskset.optimizers.base import Optimizer
 from taskset.tasks.base import Task
@@ -29,7 +28,7 @@ class MeasuredRun:
     @property
     def diverged(self) -> bool:
         """Whether a loss at the end is not finite."""
-        return not all(map(np.isfinite, self.after.values()))
+        return bool(has_diverged(list(self.after.values())))
 
 
 def measured_run(

@@ -8,6 +8,7 @@ from datetime import date
 from importlib import metadata
 from pathlib import Path
 
+from taskset.errors import counted
 from taskset.execution import machine
 from taskset.execution.compile_cache import tensorflow_version
 from taskset.files import markdown
@@ -57,4 +58,4 @@ def _version(package: str) -> str:
 def processor() -> str:
     """The processor's kind and the number of cores that this process may use."""
     cores = machine.cores()
-    return f"{machine.processor()}, {cores} core{'s' if cores > 1 else ''}"
+    return f"{machine.processor()}, {counted(cores, 'core')}"

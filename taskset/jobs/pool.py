@@ -20,7 +20,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
-from taskset.errors import TasksetError
+from taskset.errors import TasksetError, counted
 from taskset.execution.memory import PRIVATE_MIB, private_mib
 from taskset.execution.runtime import expect_retracing, start_tensorflow
 from taskset.jobs.waiting import Waiting
@@ -246,7 +246,9 @@ class _Pool:
             )
         self._stillborn = 0 if worker.began else self._stillborn + 1
         if self._stillborn > STILLBORN:
-            raise TasksetError(f"{self._stillborn} processes in a row ended before their first task; the last: {reason}")
+            raise TasksetError(
+                f"{counted(self._stillborn, 'process', 'processes')} in a row ended before their first task; the last: {reason}"
+            )
         if worker.job is not None and worker.job not in self._unlucky:
             self._unlucky.add(worker.job)
             self.progress.working.pop(worker.job, None)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from taskset.errors import ConfigError, StoreError, cut, shown
+from taskset.errors import ConfigError, StoreError, counted, cut, shown
 from taskset.normalization import store
 from taskset.normalization.normalizer import mean_curves
 from taskset.normalization.store.outdated import outdated_line, tasks_and_versions
 from taskset.scoring import alike, requested, rivals, run_scores, speedup, statistics, suites
+from taskset.scoring.rivals import Rival
 from taskset.scoring.run_scores import Scales
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ class Comparison:
 
     table: one row per rival and split: LEFT, and the value, low and high of each statistic; speedups: one row per learned
     optimizer and task; per_task: scores, mean over seeds, index (split, task), one column per optimizer; notes: what a reader of
-    the table has to know, one line each; horizon: of the runs, in steps; view: of `run_scores.VIEWS`.
+    the table has to know, one line each; horizon: of the runs, in steps; view: of `run_scores.VIEWS`; rivals: the rows of the
+    table, with what each chose.
     """
 
     table: pd.DataFrame
@@ -38,6 +40,7 @@ class Comparison:
     notes: list[str]
     horizon: int
     view: str
+    rivals: list[Rival] = field(default_factory=list)
 
 
 def read_results(roots: Sequence[str | Path], version: str | None = None) -> tuple[pd.DataFrame, dict[str, dict[str, Any]]]:
@@ -54,8 +57,8 @@ def read_results(roots: Sequence[str | Path], version: str | None = None) -> tup
             raise ConfigError(f"{name!r} is in two of the directories: give checkpoints names of their own with evaluate --name")
         evaluations[name] = options
         frames.append(store.load_curves(root=root, version=version))
-    for field, called in (("steps", "horizons"), ("source", "sources")):
-        found = sorted({options[field] for options in evaluations.values()})
+    for option, called in (("steps", "horizons"), ("source", "sources")):
+        found = sorted({options[option] for options in evaluations.values()})
         if len(found) > 1:
             raise ConfigError(f"the results have {called} {found}: allowed is one; compare them one after the other")
     return pd.concat([store.with_text_names(frame) for frame in frames], ignore_index=True), evaluations
@@ -143,7 +146,7 @@ def compare(
         *lacking,
         *_without_speed_up(tasks, speedups),
     ]
-    return Comparison(table, speedups, per_task, notes, asked.horizon, view)
+    return Comparison(table, speedups, per_task, notes, asked.horizon, view, rows)
 
 
 @dataclass(frozen=True)
@@ -255,14 +258,15 @@ def _tasks_left_out(asked: _Asked, roots: Sequence[str | Path]) -> list[str]:
 
 
 def _left_out(tasks: Sequence[str], which: str) -> str:
-    return f"left out: {len(tasks)} tasks that {which} ({cut(', '.join(tasks))})"
+    return f"left out: {counted(len(tasks), 'task')} that {which} ({cut(', '.join(tasks))})"
 
 
 def _without_speed_up(tasks: Sequence[str], speedups: pd.DataFrame) -> list[str]:
     without = sorted(set(tasks) - set(speedups["task"]))
     if not without:
         return []
-    return [f"no speed-up on {len(without)} tasks of which the baselines have no curves of Adam ({cut(', '.join(without))})"]
+    tasks = counted(len(without), "task")
+    return [f"no speed-up on {tasks} of which the baselines have no curves of Adam ({cut(', '.join(without))})"]
 
 
 def _tables(scores):

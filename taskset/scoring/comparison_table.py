@@ -2,6 +2,7 @@
 
 import textwrap
 
+from taskset.errors import counted
 from taskset.files.markdown import table
 from taskset.scoring import run_scores, statistics
 from taskset.scoring.comparison import Comparison
@@ -26,7 +27,8 @@ def terminal(comparison: Comparison) -> list[str]:
     speed-ups and notes."""
     lines = textwrap.wrap(heading(comparison), WIDTH)
     for split, part in comparison.table.groupby("split", sort=False):
-        left = f"{split}, {part['tasks'].max()} tasks"
+        tasks = part["tasks"].max()
+        left = f"{split}, {counted(tasks, 'task')}"
         lines += ["", f"{left:{TITLE}} trials diverged   mean    IQM"]
         for row in part.to_dict("records"):
             title, *more = textwrap.wrap(row["title"], TITLE, subsequent_indent="  ")
@@ -45,8 +47,8 @@ def speed_ups(comparison: Comparison) -> list[str]:
         beyond = int(part["at_least"].sum())
         lines.append(
             f"{name}: the best Adam rate takes {part['speedup'].median():.2f} x {comparison.horizon} steps to the same smoothed "
-            f"train loss (median of {len(part)} tasks; on {beyond} no rate got there in the steps that there are curves of, "
-            "which count as those many)"
+            f"train loss (median of {counted(len(part), 'task')}; on {beyond} no rate got there in the steps that there are "
+            "curves of, which count as those many)"
         )
     return lines
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from taskset.errors import counted
 from taskset.files import whole_file
 from taskset.scoring import run_scores
 from taskset.scoring.rivals import ADAM_ONE, ADAM_TUNED
@@ -81,7 +82,7 @@ def draw(standing: Standing, directory: str | Path, name: str = "profile", named
 
 
 def _label(row: Row) -> str:
-    return f"{row.title}, {row.trials} trial{'s' if row.trials > 1 else ''}"
+    return f"{row.title}, {counted(row.trials, 'trial')}"
 
 
 def _panel(axes, rows: list[Row], split: str, coloured: list[Row]) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from taskset.errors import ConfigError
+from taskset.errors import ConfigError, counted
 from taskset.execution import machine
 from taskset.files import read_json, readable, write_text
 from taskset.scoring import row_json, statistics
@@ -88,7 +88,7 @@ def differences(first: dict[str, Any], second: dict[str, Any]) -> list[str]:
                 one, other = (np.array([row.values[split][task] for task in tasks]) for row in (a, b))
                 apart = other - one
                 lines.append(
-                    f"{b.title} - {a.title}, {a.trials} trial{'s' if a.trials > 1 else ''}, {split} loss, {len(tasks)} tasks: "
+                    f"{b.title} - {a.title}, {counted(a.trials, 'trial')}, {split} loss, {counted(len(tasks), 'task')}: "
                     f"mean {statistics.estimate(apart).text('+.3f')}, median {np.median(apart):+.3f}; "
                     f"{b.title} is below on {statistics.won(other, one):.0%}"
                 )
@@ -96,7 +96,7 @@ def differences(first: dict[str, Any], second: dict[str, Any]) -> list[str]:
         raise ConfigError("the files have no trials or tasks in common: score both with the same --trials and --split")
     each = [{task for row in file["rows"] if row.own for task in row.values.get("train", {})} for file in (first, second)]
     if alone := len(each[0] ^ each[1]):
-        lines.append(f"left out: {alone} task{'s' if alone > 1 else ''} that one of the files alone has")
+        lines.append(f"left out: {counted(alone, 'task')} that one of the files alone has")
     if not ("scales" in first and "scales" in second):
         lines.append("whether losses are normalized by the same scales isn't known: a file of before taskset 0.2.2 doesn't say")
     return lines + statistics.narrow(counts)
@@ -108,6 +108,6 @@ def _check_scales(first: dict[str, Any], second: dict[str, Any]) -> None:
     different = [task for task in mine if task in theirs and mine[task] != theirs[task]]
     if different:
         raise ConfigError(
-            f"the scales of {different[0]!r} are not the same in both files ({len(different)} such tasks): allowed are those of "
-            "the same baselines; score one of them once more, with the taskset of the other"
+            f"the scales of {different[0]!r} are not the same in both files ({counted(len(different), 'such task')}): "
+            "allowed are those of the same baselines; score one of them once more, with the taskset of the other"
         )

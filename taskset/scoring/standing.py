@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from taskset.errors import ConfigError, NoCurves, cut
+from taskset.errors import ConfigError, NoCurves, counted, cut
 from taskset.normalization import store
 from taskset.normalization.normalizer import mean_curves
 from taskset.scoring import alike, rivals, run_scores, speedup, statistics, suites
@@ -196,7 +196,8 @@ def _baselines(suite: Suite, tasks: Sequence[str], root: str | Path | None, colu
     if lacking:
         raise ConfigError(
             f"{'the package' if root is None else root} has no curves of {sorted(lacking)[0]!r} over {horizon} steps "
-            f"({len(lacking)} such tasks): give the directory of the baselines that the suite was made with, by --baselines"
+            f"({counted(len(lacking), 'such task')}): give the directory of the baselines that the suite was made with, "
+            "by --baselines"
         )
     return frame
 
@@ -240,7 +241,7 @@ def _of_list(frame: pd.DataFrame, tasks: Sequence[str], speeds: pd.DataFrame | N
         counts = part.groupby("task")["optimizer"].nunique()
         there = [task for task in tasks if counts.get(task, 0) == len(rule.members)]
         if there:
-            title = "learned list" + (f" ({len(there)} tasks)" if len(there) < len(tasks) else "")
+            title = "learned list" + (f" ({counted(len(there), 'task')})" if len(there) < len(tasks) else "")
             row = rows_of_list(part[part["task"].isin(there)], title, rule.members, speeds=speeds)[-1]
             rows.append(replace(row, key=rule.key))
     return rows

@@ -2,7 +2,7 @@
 
 import textwrap
 
-from taskset.errors import cut
+from taskset.errors import counted, cut
 from taskset.scoring import run_scores, statistics
 from taskset.scoring.rows import Row
 from taskset.scoring.standing import Standing
@@ -17,7 +17,7 @@ def heading(standing: Standing) -> str:
     """What the numbers are."""
     count = len(standing.tasks)
     return (
-        f"{standing.suite}, {count} task{'s' if count > 1 else ''}, {standing.horizon} steps. Normalized loss "
+        f"{standing.suite}, {counted(count, 'task')}, {standing.horizon} steps. Normalized loss "
         f"({run_scores.IN_WORDS[standing.view]}; 1: the start, {run_scores.ZERO}; a loss that is not finite counts as 2), mean "
         "over seeds. Brackets: 95% bootstrap interval over tasks. won: share of tasks with a lower loss than Adam tuned for "
         "each task; equal losses count half. Trials are chosen by train loss for train loss, by validation loss for test "

@@ -48,7 +48,7 @@ def test_score_shows_no_bar_before_there_is_work(run, monkeypatch):
 
 def test_a_suite_to_score_on_is_made_without_the_other_package(run, tmp_path):
     status, out, _ = run("suite", "quadratic_family_seed1?", "--horizon", "2000", "--out", str(tmp_path / "few.json"))
-    assert status == 0 and "tasks of 1 families" in out
+    assert status == 0 and "tasks of 1 family;" in out
     assert {task["family"] for task in json.loads((tmp_path / "few.json").read_text())["tasks"]} == {"quadratic_family"}
     assert "small:2: " in run("suite", "--list")[1]
     refused(run("suite", "quadratic_family_seed1?"), "allowed are `suite PATTERNS --horizon STEPS --out FILE`")

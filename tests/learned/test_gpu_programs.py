@@ -195,7 +195,7 @@ def test_a_checkpoint_knows_its_tasks(tmp_path, monkeypatch):
     assert found.trained_on == (names[2], names[1]) and found.meta["step"] == 9
     assert found.meta["options"]["lengths"] == "log_uniform:10:200"
     assert all(np.array_equal(found.theta[path], w) for path, w in theta.items())
-    assert "on 1 tasks of 1 families (synthetic data)" in found.meta["about"]
+    assert "on 1 task of 1 family (synthetic data)" in found.meta["about"]
 
 
 def test_outer_training_under_jax(tmp_path):

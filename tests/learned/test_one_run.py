@@ -1,4 +1,4 @@
-"""tools/side_by_side.py, tools/stage0.py and tools/one_run.py: the runs behind docs/one_run.md."""
+"""tools/side_by_side.py, tools/stage0.py and tools/one_run/: the runs behind docs/one_run.md."""
 
 import dataclasses
 import fnmatch
@@ -20,6 +20,7 @@ from taskset.execution import loop
 from taskset.scoring.rivals import ADAM_TUNED
 from taskset.scoring.suites.suite import Entry, Suite
 from tools import one_run, short_runs, side_by_side, stage0, valid_variant
+from tools.one_run import run_curves, run_table, task_choice
 
 TASK = "quadratic_family_seed3"
 SUITE = Suite("s", 1, "synthetic", 80, (Entry(TASK, "quadratic_family", "valid", {}),))
@@ -84,17 +85,17 @@ def test_the_grid_has_36_settings_of_one_program():
 
 def test_tasks_come_family_by_family():
     entries = [Entry(name, name[0], "valid", {}) for name in ("a1", "a2", "a3", "b1")]
-    assert one_run.in_turn(entries) == ["a1", "b1", "a2", "a3"]
+    assert task_choice.in_turn(entries) == ["a1", "b1", "a2", "a3"]
 
 
 def test_no_test_task_of_the_provisional_suite_is_anything_else():
     from taskset.scoring.suites.suite import split_of
 
-    suite = one_run.provisional()
+    suite = task_choice.provisional()
     assert all((entry.split == "test") == (split_of(entry.task) == "test") for entry in suite.tasks)
     others = Counter(entry.family for entry in suite.tasks if entry.split != "test")
     assert {entry.family for entry in suite.of_split("valid")} >= {
-        family for family, n in others.items() if n >= one_run.ASIDE_OF
+        family for family, n in others.items() if n >= task_choice.ASIDE_OF
     }
     assert all(entry.scales["train"][1] < entry.scales["train"][0] for entry in suite.tasks)
 
@@ -102,7 +103,7 @@ def test_no_test_task_of_the_provisional_suite_is_anything_else():
 def test_a_few_training_tasks_of_each_family():
     entries = tuple(Entry(name, name[0], "train", {}) for name in ("a1", "a2", "a3", "a4", "b1", "b2", "c1"))
     suite = Suite("s", 1, "synthetic", 80, (*entries, Entry("a0", "a", "test", {})))
-    few = one_run.few(suite, [("a", 2), ("c", 0), ("*", 3)])
+    few = task_choice.few(suite, [("a", 2), ("c", 0), ("*", 3)])
     assert [entry.task for entry in few.tasks] == ["a2", "a4", "b1", "b2"]
 
 
@@ -113,7 +114,7 @@ def test_adams_runs_are_cut_and_the_lists_have_their_own_horizon(monkeypatch):
     monkeypatch.setattr(
         "taskset.normalization.store.load_curves", lambda **chosen: frame[frame["horizon"].isin(chosen["horizon"])]
     )
-    found = one_run.baselines(SUITE, [TASK], (40, 80), [0, 40, 80])
+    found = run_curves.baselines(SUITE, [TASK], (40, 80), [0, 40, 80])
     of = {key: (set(part["length"]), list(part["step"])) for key, part in found.groupby(["optimizer", "horizon"])}
     assert of == {
         ("adam_lr_-2.00", 40): ({80}, [0, 40]),
@@ -191,7 +192,7 @@ def test_the_baselines_alone_are_the_rows_that_the_document_has():
     from taskset.scoring.suites import by_name
 
     suite = by_name.find("heldout:1")
-    found, by_task = one_run.lines_of(one_run.baselines_alone(suite, "test"), [], suite, "mean", "train")
+    found, by_task = run_table.lines_of(run_curves.baselines_alone(suite, "test"), [], suite, "mean", "train")
     text = one_run.DOCUMENT.read_text(encoding="utf-8")
     for horizon in one_run.HORIZONS:
         line = found[horizon][ADAM_TUNED]
@@ -222,10 +223,10 @@ def test_rows_of_short_runs_are_differences_to_the_base():
 
 def test_the_difference_to_tuned_adam_is_paired_and_shown_without_quadratics():
     table = pd.DataFrame({"mine": [0.1, 0.3, -2.0], ADAM_TUNED: [0.2, 0.2, 0.0]}, index=["a", "b", "q"])
-    families = {"a": "mlp_family", "b": "mlp_family", "q": one_run.QUADRATIC}
-    (row,) = one_run.against_tuned(table, ["mine"], families)
-    assert row[:2] == ["mine", "2 of 3"] and row[3:] == ["0.200 / 0.200", "0.200 / 0.200"]
-    mean, low, high = (float(text.strip("[],")) for text in row[2].split())
+    families = {"a": "mlp_family", "b": "mlp_family", "q": run_table.QUADRATIC}
+    (row,) = run_table.against_tuned(table, ["mine"], families)
+    assert (row.optimizer, row.better, row.mean, row.iqm) == ("mine", "2 of 3", "0.200 / 0.200", "0.200 / 0.200")
+    mean, low, high = (float(text.strip("[],")) for text in row.difference.split())
     assert mean == pytest.approx(-2 / 3, abs=1e-3) and -2 <= low < mean < high <= 0.1
 
 
@@ -269,4 +270,4 @@ def test_a_section_is_written_where_it_is(monkeypatch, tmp_path):
 
 def test_a_directory_without_curves_is_an_error(tmp_path):
     with pytest.raises(StoreError, match="no curves in"):
-        one_run.read([tmp_path])
+        run_curves.read([tmp_path])

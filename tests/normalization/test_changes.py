@@ -143,7 +143,7 @@ def test_what_ships_keeps_the_old_ones_marked_until_there_are_new_ones(old, tmp_
     with pytest.raises(StoreError, match=f"normalizers of task '{OLD}' are of version 0.1.0.*losg noise"):
         taskset.normalizer(OLD, root=tmp_path / "old")
     card = (tmp_path / "old" / "README.md").read_text()
-    assert "Some curves of 1 tasks were computed by an older version" in card and "losg_tasks_family 63" in card
+    assert "Some curves of 1 task were computed by an older version" in card and "losg_tasks_family 63" in card
     new = made.write(tmp_path / "sweep", [OLD], steps=40)
     ship.ship([new, tmp_path / "old"], tmp_path / "new")
     assert check(tmp_path / "new") == []

@@ -15,7 +15,7 @@ from taskset.datasets.base import SPLITS
 from taskset.errors import ConfigError, StoreError, UnknownName
 from taskset.normalization import store
 from taskset.normalization.normalizer import mean_curves
-from taskset.scoring import report, run_scores
+from taskset.scoring import report, rivals, run_scores
 from taskset.scoring.report import packing, page, results
 from taskset.scoring.report.contents import contents
 from tests.normalization import made_up_sweeps as made
@@ -144,6 +144,34 @@ def test_views_are_those_of_scores(sweep, view):
         np.testing.assert_allclose(
             [row[split] for split in SPLITS], [means[task, row["optimizer"], s] for s in SPLITS], rtol=1e-12
         )
+
+
+@pytest.mark.parametrize("split", list(rivals.TUNED_BY))
+def test_of_optimizers_whose_losses_are_clipped_alike_the_lowest_is_chosen(sweep, split):
+    """As `score` and `compare` choose; by clipped losses the first would be taken."""
+    found = results.read([sweep])
+    beyond = found.runs["optimizer"].map({"adam_lr_-3.00": 2.5, "adam_lr_-1.00": 2.25, "adam_lr_1.00": np.inf})
+    tied = found.runs.assign(**dict.fromkeys(SPLITS, 2.0), **{f"unclipped {one}": beyond for one in rivals.TUNED_BY})
+    document, _ = contents(replace(found, runs=tied), "ties")
+    names = [one["name"] for one in document["optimizers"]]
+    for setting in range(len(document["settings"]["task"])):
+        assert names[unpacking.best(document, split, setting, range(3))] == "adam_lr_-1.00"
+        assert names[unpacking.best(document, split, setting, [0, 2])] == "adam_lr_-3.00"
+    untied, _ = contents(found, "as they are")
+    lowest = found.runs.pivot(index="setting", columns="optimizer", values=split)[names].to_numpy().argmin(axis=1)
+    assert [unpacking.best(untied, split, setting, range(3)) for setting in range(len(lowest))] == lowest.tolist()
+
+
+def test_a_run_has_its_score_without_clipping(sweep):
+    curves, normalizers = taskset.load_curves(root=sweep), taskset.load_normalizers(root=sweep)
+    scales = {(row["task"], row["split"]): (row["initial"], row["best"]) for row in normalizers.to_dict("records")}
+    table = run_scores.scores(curves, scales, sorted(curves["step"].unique()), run_scores.last)
+    means = table.groupby(["task", "optimizer", "split"])["unclipped"].mean()
+    found = results.read([sweep])
+    for row in found.runs.to_dict("records"):
+        task = found.settings["task"][row["setting"]]
+        for split in rivals.TUNED_BY:
+            np.testing.assert_allclose(row[f"unclipped {split}"], means[task, row["optimizer"], split], rtol=1e-12)
 
 
 def without_tables(root):

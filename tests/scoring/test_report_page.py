@@ -6,10 +6,11 @@ import time
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from taskset.datasets.base import SPLITS
-from taskset.scoring import rivals, statistics
+from taskset.scoring import rivals, run_scores, statistics
 from taskset.scoring.report import packing, page, results
 from taskset.scoring.report.contents import contents
 from tests.normalization import made_up_sweeps as made
@@ -141,6 +142,7 @@ def test_it_opens_with_4000_rows(opened, document, tmp_path_factory):
         "settings": {key: column * times for key, column in values["settings"].items()},
         "normalizers": {s: {key: column * times for key, column in of.items()} for s, of in values["normalizers"].items()},
         "scores": {split: tiled(text) for split, text in values["scores"].items()},
+        "ties": {split: tiled(text) for split, text in values["ties"].items()},
         "seeds": tiled(values["seeds"]),
         "diverged": tiled(values["diverged"]),
         "grid": values["grid"] * times,
@@ -314,6 +316,7 @@ def test_no_view_is_wider_than_the_screen(opened, address, size):
 
 def test_optimizers_are_compared_as_the_package_does(opened, address, document, shipped):
     tab = opened(address)
+    chosen_by = list(rivals.TUNED_BY)
     for number, split in ((0, "train"), (0, "test"), (1, "train"), (2, "valid_inner")):
         tab.select_option("#split", split)
         found = tab.evaluate(
@@ -327,7 +330,11 @@ def test_optimizers_are_compared_as_the_package_does(opened, address, document, 
             .astype({"task": str})
         )
         means = wide.set_index(["split", "task", "optimizer"])["score"].unstack()
-        expected, notes = rivals.rivals_of(means.loc[["train", "valid_outer"]], [])
+        beyond = pd.concat(
+            part.assign(split=split, score=part[split], unclipped=part[f"unclipped {split}"]) for split in chosen_by
+        )
+        places = run_scores.places(beyond.assign(task=beyond["setting"].astype(str)))
+        expected, notes = rivals.rivals_of(means.loc[chosen_by], [], places)
         assert notes == [] and {row["title"] for row in found["rows"]} == {rival.title for rival in expected}
         rows = {row["title"]: row for row in found["rows"]}
         for rival in expected:

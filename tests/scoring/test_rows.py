@@ -80,7 +80,7 @@ def test_one_rate_for_all_is_the_best_over_tasks_however_many_seeds_they_have():
     rows, tuned, notes = standing._rivals(pd.concat([one, two, listed]), ["one", "two"], None)
     titles = [row.title for row in rows]
     assert [row.key for row in rows] == [rivals.ADAM_ONE, rivals.ADAM_TUNED, f"{rivals.LIST}:1"]
-    assert titles == [f"Adam, one: {slow}", "Adam, tuned per task", "learned list (1 tasks)"] and tuned is rows[1]
+    assert titles == [f"Adam, one: {slow}", "Adam, tuned per task", "learned list (1 task)"] and tuned is rows[1]
     assert rows[0].values["train"] == pytest.approx({"one": 0.1, "two": 0.6}) and rows[0].trials == 1
     assert tuned.values["train"] == pytest.approx({"one": 0.1, "two": 0.3}) and tuned.trials == 2
     assert rows[2].values["test"] == pytest.approx({"one": 0.3})

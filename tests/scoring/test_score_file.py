@@ -29,7 +29,7 @@ def test_losses_by_other_scales_are_refused(tmp_path):
     assert not [line for line in score_file.differences(whole, whole) if "left out" in line]
     grown = file(tmp_path / "grown.json", "abc", {**SCALES, ("b", "test"): (2.0, 0.5)})
     for one, other in ((whole, grown), (grown, part)):
-        with pytest.raises(ConfigError, match=r"scales of 'b' are not the same in both files \(1 such tasks\)") as error:
+        with pytest.raises(ConfigError, match=r"scales of 'b' are not the same in both files \(1 such task\)") as error:
             score_file.differences(one, other)
         assert "\n" not in str(error.value)
     elsewhere = file(tmp_path / "c.json", "c", {**SCALES, ("b", "test"): (2.0, 0.5)})

@@ -194,13 +194,13 @@ def test_what_is_swept_has_equal_intervals():
         assert (options.steps, options.evaluations, len(options.optimizers)) == (horizon, expected, 17)
 
 
-TRAIN = ("--optimizer", "learnable_adam", "--pairs", 2, "--steps", 5, "--lengths", 10, "--slots", 1, "--tasks-per-step", 1)
+TRAIN = ("--optimizer", "learnable_adam", "--pairs", 2, "--steps", 5, "--lengths", 10, "--pool", 1, "--tasks-per-step", 1)
 
 
 def test_unmeasured_tasks_are_refused_or_measured(call, tmp_path):
     path, out = tmp_path / "s.json", tmp_path / "o"
     status, said, err = call("suite", "quadratic_family_seed4", "--unmeasured", "--horizon", 20, "--out", path)
-    assert status == 0 and "1 tasks" in said, err
+    assert status == 0 and "1 task of" in said, err
     with pytest.raises(ConfigError, match="has no normalizer"):
         suites.load(path)
     train = ("train", "--tasks", path, "--out", out, "--outer-steps", 2, *TRAIN)

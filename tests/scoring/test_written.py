@@ -9,7 +9,8 @@ import pytest
 from taskset.errors import ConfigError, StoreError, UnknownName
 from taskset.normalization.store import load_normalizers
 from taskset.scoring import suites
-from taskset.scoring.suites import by_name, tiers, written
+from taskset.scoring.suites import by_name, selection, tiers, written
+from taskset.scoring.suites.suite import Entry
 from tests.normalization import made_up_sweeps as made
 from tools import write_suites
 
@@ -108,13 +109,14 @@ def test_too_few_baselines_are_refused(baselines):
 
 
 def test_files_are_written_once_and_found_by_name(baselines, found, tmp_path, monkeypatch):
-    paths = written.write_all(baselines, tmp_path, WANTED, fewest=3)
+    rows = write_suites.rows_of_written(WANTED, fewest=3)
+    paths = write_suites.write(rows, baselines, tmp_path)
     assert sorted(path.name for path in paths) == sorted(path.name for path in tmp_path.iterdir())
     assert suites.load(tmp_path / "heldout_valid_1.json") == found["heldout-valid"]
     (tmp_path / "heldout_1.json").unlink()
     left = {path: path.read_bytes() for path in tmp_path.iterdir()}
     with pytest.raises(StoreError, match="heldout_valid_1.json is there, and a suite's version never changes"):
-        written.write_all(baselines, tmp_path, WANTED, fewest=3)
+        write_suites.write(rows, baselines, tmp_path)
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == left
     monkeypatch.setattr(written.resources, "files", lambda package: tmp_path)
     assert by_name.find("small") == by_name.find("small:2") == found["small"]  # the newest, now that it is there
@@ -126,10 +128,36 @@ def test_files_are_written_once_and_found_by_name(baselines, found, tmp_path, mo
 
 
 def test_the_script(baselines, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["write_suites", "--root", str(baselines), "--out", str(tmp_path)])
+    monkeypatch.setattr(sys, "argv", ["write_suites", "heldout:1", "--root", str(baselines), "--out", str(tmp_path)])
     with pytest.raises(SystemExit, match="error: .* tasks have a normalizer"):
         write_suites.main()
     assert list(tmp_path.iterdir()) == []
-    monkeypatch.setattr(written, "write_all", lambda root, out: {out / "x": written.make_all(root, WANTED, 3)[WANTED[0]]})
+    monkeypatch.setattr(write_suites, "shipped", lambda: write_suites.rows_of_written(WANTED, fewest=3))
     write_suites.main()
-    assert "heldout:1: " in capsys.readouterr().out
+    assert "heldout:1: " in capsys.readouterr().out and [path.name for path in tmp_path.iterdir()] == ["heldout_1.json"]
+    monkeypatch.setattr(sys, "argv", ["write_suites", "heldout:2"])
+    with pytest.raises(SystemExit, match="unknown suite .heldout:2.*Allowed are heldout:1, "):
+        write_suites.main()
+
+
+def test_every_suite_that_ships_has_a_row_and_its_file():
+    rows = write_suites.shipped()
+    assert all(row.path.is_file() for row in rows)
+    assert {row.label for row in rows} >= {*tiers.names(), *map(str, written.WRITTEN), "tiny:1"}
+
+
+def test_the_tenth_is_made_again_byte_for_byte(tmp_path):
+    (row,) = write_suites.chosen(["rivals:1"], write_suites.shipped())
+    (path,) = write_suites.write([row], None, tmp_path)
+    assert path.read_bytes() == row.path.read_bytes()
+
+
+def test_families_take_turns():
+    def entries(family, *tasks):
+        return [Entry(task, family, "train", {}) for task in tasks]
+
+    queues = {"b": entries("b", "b1", "b2", "b3", "b4"), "a": entries("a", "a1", "a2")}
+    order = selection.taking_turns(queues, lambda entry, chosen: entry.task != "b2")
+    assert [entry.task for entry in order] == ["a1", "b1", "a2", "b3", "b4"]
+    few = selection.taking_turns(queues, lambda entry, chosen: len(chosen) < 3)
+    assert [entry.task for entry in few] == ["a1", "b1", "a2"]

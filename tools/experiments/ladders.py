@@ -21,14 +21,12 @@ Settings. Rates 1e-5, 3e-5 .. 10; 3 seeds, all optimizers with the same starts a
 finished rungs in DIR/rungs.jsonl, and the same command resumes.
 """
 
-import argparse
 import json
 import math
 from pathlib import Path
 
 import numpy as np
 
-from taskset.execution.runtime import start_tensorflow
 from tools import report
 from tools.experiments import page
 from tools.experiments.judging import last_tenth
@@ -198,12 +196,9 @@ def write(found, out):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    report.folder_options(parser)
+    parser = page.parser_of(__doc__)
     parser.add_argument("--runs", type=Path, metavar="DIR", help="Keep finished rungs in this folder, and resume from it.")
-    arguments = parser.parse_args()
-    folder = report.folder(arguments)
-    start_tensorflow(threads=1)
+    arguments, folder = page.started(parser)
     write(measure(arguments.runs and arguments.runs / "rungs.jsonl"), folder)
 
 

@@ -15,7 +15,6 @@ list, which has a schedule. DIR of --runs keeps every run, and each goes on wher
 tools/experiments/results/large_image, which --publish writes as well.
 """
 
-import argparse
 import itertools
 import time
 from pathlib import Path
@@ -23,7 +22,6 @@ from pathlib import Path
 import numpy as np
 
 from taskset.catalogue import get_task
-from taskset.execution.runtime import start_tensorflow
 from taskset.files import whole_file
 from tools import report
 from tools.experiments import page
@@ -182,15 +180,12 @@ CIFAR-10; {report.conditions("tensorflow", "numpy")}."""
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    report.folder_options(parser)
+    parser = page.parser_of(__doc__)
     parser.add_argument("--runs", type=Path, metavar="DIR", required=True, help="Folder of the runs, which resume from it.")
     parser.add_argument("--steps", type=int, default=18_800, help="Steps of a run, a multiple of 200.")
-    arguments = parser.parse_args()
+    arguments, folder = page.started(parser)
     if arguments.steps < 1 or arguments.steps % (SHARE * MOMENTS):
         parser.error(f"--steps {arguments.steps} is no multiple of {SHARE * MOMENTS}")
-    folder = report.folder(arguments)
-    start_tensorflow(threads=1)
     found = measure(arguments.runs, arguments.steps)
     if arguments.publish:
         Results("large_image", arguments.runs).publish()

@@ -16,6 +16,7 @@ on, by four seeds: how to train is chosen here, and data sets that other experim
 
 import itertools
 
+from taskset.errors import counted
 from tools import report
 from tools.experiments import page
 from tools.experiments.judging import STEPS
@@ -70,7 +71,7 @@ def draw(found, start, path):
         for i, each in enumerate(found.values()):
             axes.plot([i] * len(each), [scores.mean() for _, scores in each], "o", color="C0")
         axes.axhline(start.mean(), color="0.5", linestyle=":", label="before training (NAdam)")
-        labels = [f"{estimator}\n{clipping}\n{count} episode{'s' if count > 1 else ''}" for estimator, clipping, count in found]
+        labels = [f"{estimator}\n{clipping}\n{counted(count, 'episode')}" for estimator, clipping, count in found]
         axes.set_xticks(range(len(found)), labels, fontsize=8)
         axes.set(ylabel="normalized train loss at the end")
         axes.legend(fontsize=8)

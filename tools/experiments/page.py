@@ -33,10 +33,21 @@ def figure(path, *, size, rows=1, columns=1, dpi=90, **options):
     made.savefig(path, dpi=dpi)
 
 
-def command(description, measure, write):
-    """The command line of an experiment without options of its own: `write(measure(), folder of the results)`."""
+def parser_of(description):
+    """The command line of an experiment: where its results go."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     report.folder_options(parser)
-    folder = report.folder(parser.parse_args())
+    return parser
+
+
+def started(parser):
+    """(arguments, folder of the results) of a command line (`parser_of`), with TensorFlow started."""
+    arguments = parser.parse_args()
     start_tensorflow(threads=1)
+    return arguments, report.folder(arguments)
+
+
+def command(description, measure, write):
+    """Run an experiment without options of its own: `write(measure(), folder of the results)`."""
+    _, folder = started(parser_of(description))
     write(measure(), folder)

@@ -31,7 +31,7 @@ from pathlib import Path
 import numpy as np
 
 from taskset.catalogue import get_config, get_task
-from taskset.execution.runtime import start_tensorflow
+from taskset.errors import counted
 from taskset.random import seeds
 from taskset.registry import register_fixed
 from tools import report
@@ -152,7 +152,7 @@ def arm(count, seed, folder, minutes):
         found[f"{at:g}"] = {"steps": steps, "scores": {place: scored(rule, names).tolist() for place, names in places.items()}}
     *_, last = found.values()
     listed = ", ".join(f"{place} {np.mean(scores):.4f}" for place, scores in last["scores"].items())
-    print(f"{count} tasks, outer seed {seed}, {last['steps']} outer steps: {listed}", flush=True)
+    print(f"{counted(count, 'task')}, outer seed {seed}, {last['steps']} outer steps: {listed}", flush=True)
     return found
 
 
@@ -186,7 +186,7 @@ def draw(found, others, path):
             labelled = set()
             for (count, seed), kept in found.items():
                 values = [np.mean(one["scores"][place]) for one in kept.values()]
-                label = None if count in labelled else f"{count:,} task{'s' if count > 1 else ''}"
+                label = None if count in labelled else f"{counted(count, 'task', form=',')}"
                 labelled.add(count)
                 line = "o-" if seed == SEEDS[0] else "o--"
                 axes.plot([float(at) for at in kept], values, line, color=f"C{COUNTS.index(count)}", label=label)
@@ -227,15 +227,13 @@ def pair(text):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    report.folder_options(parser)
+    parser = page.parser_of(__doc__)
     parser.add_argument("--runs", type=Path, metavar="DIR", required=True, help="Folder of the trainings, which resume from it.")
     parser.add_argument("--minutes", type=float, default=60.0, help="Core-minutes of each training, compilation included.")
     whole = list(itertools.product(COUNTS, SEEDS))
     parser.add_argument("--train", type=pair, nargs="*", default=whole, metavar="COUNT:SEED", help="Trainings to make: all.")
-    arguments = parser.parse_args()
-    folder, results = report.folder(arguments), Results("task_counts", arguments.runs)
-    start_tensorflow(threads=1)
+    arguments, folder = page.started(parser)
+    results = Results("task_counts", arguments.runs)
     found, others = measure(results, arguments.minutes, arguments.train)
     if arguments.publish:
         results.publish()

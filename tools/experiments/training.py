@@ -1,6 +1,5 @@
 """Trainings that several experiments make: of one task, with one optimizer or many settings of one rule, and outer trainings."""
 
-import argparse
 import math
 import time
 from dataclasses import replace
@@ -9,8 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from taskset.errors import StoreError
-from taskset.execution.runtime import start_tensorflow
-from tools import report
+from tools.experiments import page
 
 # Of `learned.Options`: how the experiments train on tiny tasks, whole trainings in truncations of 20 steps.
 # One task: after the first episodes, cut so that pairs do not end together, all are whole trainings. Of many tasks one leaves
@@ -23,18 +21,15 @@ SHARES = (1 / 8, 1 / 4, 1 / 2, 1)  # of a training's minutes, after which weight
 
 
 def training_command(description, minutes, measure, write):
-    """The command line of an experiment with outer trainings, by default of so many core-minutes each.
+    """Run an experiment with outer trainings, by default of so many core-minutes each.
 
     measure: `(folder of the trainings, minutes) -> what was found`, a tuple; write: called
     with its entries and the folder of the results.
     """
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    report.folder_options(parser)
+    parser = page.parser_of(description)
     parser.add_argument("--runs", type=Path, metavar="DIR", required=True, help="Folder of the trainings, which resume from it.")
     parser.add_argument("--minutes", type=float, default=minutes, help="Core-minutes of each training, compilation included.")
-    arguments = parser.parse_args()
-    folder = report.folder(arguments)
-    start_tensorflow(threads=1)
+    arguments, folder = page.started(parser)
     write(*measure(arguments.runs, arguments.minutes), folder)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from taskset.errors import counted
 from taskset.scoring import suites
 from tools import shipped_checkpoint
 from tools.gpu.train import LENGTHS, MANIFEST
@@ -38,8 +39,9 @@ def made(arguments):
     entries |= {name: shipped_checkpoint.of_train(dataclasses.asdict(suite.entry(name))) for name in here}
     steps, shortest, longest = manifest["steps"], min(LENGTHS), max(LENGTHS)
     families = len({entries[name]["family"] for name in here})
+    tasks = f"{counted(len(here), 'task')} of {counted(families, 'family', 'families')}"
     about = (
-        f"with {manifest['pairs']} pairs on a GPU (tools.gpu.train) on {len(here)} tasks of {families} families "
+        f"with {manifest['pairs']} pairs on a GPU (tools.gpu.train) on {tasks} "
         f"({suite.source} data), episodes {steps * shortest} to {steps * longest} steps; from weights of "
         f"{start.meta['step']} outer steps on {len(start.trained_on)} tasks"
     )

@@ -41,8 +41,8 @@ from taskset.execution.runtime import start_tensorflow
 from taskset.random import stateless
 from taskset.scoring import suites
 from taskset.tasks import recurrent_loops
-from tools import one_run
 from tools.gpu.train import DATA, MANIFEST, STARTS
+from tools.one_run import task_choice
 
 EXAMPLES = 8192  # of data that is no images
 SPAN = 10.0  # of the scale of parameters, where it is drawn
@@ -234,10 +234,10 @@ def main():
     parser.add_argument("--sigma", type=float, default=0.01, help="Standard deviation of the perturbations.")
     parser.add_argument("--rescaled", type=float, default=3 / 8, help="Share of episodes whose parameters are rescaled.")
     parser.add_argument("--optimizer", default="anchored", help="Learned optimizer of the package.")
-    one_run.per_family_option(parser, [("*", 4)])
+    task_choice.per_family_option(parser, [("*", 4)])
     arguments = parser.parse_args()
     start_tensorflow(threads=1)
-    suite = one_run.few(suites.load(arguments.suite), arguments.per_family)
+    suite = task_choice.few(suites.load(arguments.suite), arguments.per_family)
     arguments.out.mkdir(parents=True, exist_ok=True)
     listed, arrays, refused = [], {}, []
     for entry in suite.of_split("train"):

@@ -12,7 +12,7 @@ from pathlib import Path
 from learned.outer_training import checkpoint
 from learned.types import PathLike
 from taskset import changes
-from taskset.errors import unknown
+from taskset.errors import counted, unknown
 
 ROOT = Path(__file__).parent
 BEST = "muon_mined"  # on the validation tasks of docs/one_run_history.md
@@ -49,4 +49,5 @@ def describe(name: str) -> str:
     changed = sum(changes.outdated(task["task"], suite["source"], version) for task in trained)
     since = f", of which {changed} changed since" if changed else ""
     data = f"({suite['source']} data), episodes {options['lengths']}"
-    return f"{how} on {len(trained)} tasks of {families} families {data}; on the tasks of version {version}{since}"
+    tasks = f"{counted(len(trained), 'task')} of {counted(families, 'family', 'families')}"
+    return f"{how} on {tasks} {data}; on the tasks of version {version}{since}"

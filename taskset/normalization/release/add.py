@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from taskset import changes
-from taskset.errors import StoreError
+from taskset.errors import StoreError, counted
 from taskset.execution.costs import measured_milliseconds
 from taskset.normalization import store
 from taskset.normalization.release import merged
@@ -98,7 +98,7 @@ def _add(
     report("tables")
     for path, members in files.items():
         write_file(path, members)
-        report(f"{path.relative_to(to)}: {len(members)} tasks, {path.stat().st_size / 1e6:.2f} MB")
+        report(f"{path.relative_to(to)}: {counted(len(members), 'task')}, {path.stat().st_size / 1e6:.2f} MB")
     write_beside(tables, to)
     return len({c.task for c in added}), sum(c.runs for c in added)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from string import Template
 
 from taskset import changes, registry
+from taskset.errors import counted
 from taskset.files import write_text
 from taskset.files.markdown import table
 from taskset.normalization import store
@@ -210,9 +211,9 @@ def _outdated(sweeps):
     header = ["curves of", "changed in", "what", "how", "tasks", "names"]
     rows = [[*key, len(set(names)), _names(sorted(set(names)))] for key, names in sorted(found.items())]
     return (
-        f"Some curves of {count} tasks were computed by an older version of the package, and these tasks changed since, most of "
-        "them to what the release means by their names. They stay here until they are recomputed, and are loaded only with "
-        f"{asked}:\n\n" + table(header, rows)
+        f"Some curves of {counted(count, 'task')} were computed by an older version of the package, and these tasks changed "
+        "since, most of them to what the release means by their names. They stay here until they are recomputed, and are loaded "
+        f"only with {asked}:\n\n" + table(header, rows)
     )
 
 

@@ -12,7 +12,8 @@ import numpy as np
 
 from taskset import changes
 from taskset.datasets.base import SPLITS
-from taskset.errors import StoreError, shown
+from taskset.errors import StoreError, counted, shown
+from taskset.execution.divergence import has_diverged
 from taskset.normalization import store
 from taskset.normalization.release import check_tables, collect, merged_tables
 from taskset.normalization.release.collect import StoredCurves
@@ -163,12 +164,12 @@ def _divergence_problems(frame, options):
     over = frame["diverged"].to_numpy()
     found = []
     for wrong, text in (
-        (~over & ~np.isfinite(losses).all(1), "a loss that is not finite, and not diverged"),
+        (~over & has_diverged(losses), "a loss that is not finite, and not diverged"),
         (over & ~np.isnan(losses).all(1), "diverged, and a loss that is not NaN"),
     ):
         if wrong.any():
             row = frame.iloc[int(np.flatnonzero(wrong)[0])]
-            found.append(f"{wrong.sum()} rows with {text}, first in run {_run(row[_RUN])} at step {row['step']}")
+            found.append(f"{counted(wrong.sum(), 'row')} with {text}, first in run {_run(row[_RUN])} at step {row['step']}")
     over = over.reshape(-1, options["evaluations"] + 1)
     back = _runs(frame, (over[:, :-1] & ~over[:, 1:]).any(1))
     return found + [f"run {_run(run)} has diverged and then has not" for run in back[:3]]

@@ -20,7 +20,8 @@ import pyarrow as pa
 
 from taskset import catalogue
 from taskset.datasets.base import SPLITS
-from taskset.errors import StoreError, UnknownName
+from taskset.errors import StoreError, UnknownName, counted
+from taskset.execution.divergence import has_diverged
 from taskset.files import npz
 from taskset.normalization import store
 from taskset.normalization.normalizer import fit
@@ -130,7 +131,7 @@ def to_table(released: Released) -> tuple[pa.Table, int]:
     Finite losses that the release has after that are left out, and counted.
     """
     losses, (c, r, e, _) = released.losses, released.losses.shape
-    over = np.logical_or.accumulate(~np.isfinite(losses).all(-1), axis=2)
+    over = np.logical_or.accumulate(has_diverged(losses), axis=2)
     dropped = int((np.isfinite(losses) & over[..., None]).sum())
     losses = np.where(over[..., None], np.float32(np.nan), losses)
     names = pa.DictionaryArray.from_arrays(pa.array(np.repeat(np.arange(c), r * e), pa.int32()), list(released.optimizers))
@@ -202,8 +203,8 @@ def import_npz(paths: Sequence[str | Path], out: str | Path, report: Callable[[s
         target = store.curve_path(out, "published", metadata["family"], f"{released.task}.{released.family}")
         packing.write_packed(target, [layout.stored(table, __version__)], metadata)
         c, r, e, _ = released.losses.shape
-        left = f"; {dropped} finite losses after divergence left out" if dropped else ""
-        report(f"{released.task}: {released.family}, {c} optimizers x {r} replicas x {e} evaluations{left}")
+        left = f"; {counted(dropped, 'finite loss', 'finite losses')} after divergence left out" if dropped else ""
+        report(f"{released.task}: {released.family}, {counted(c, 'optimizer')} x {counted(r, 'replica')} x {e} evaluations{left}")
     _write_tables(out)
     return len(paths)
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from taskset.errors import StoreError
+from taskset.errors import StoreError, counted
 from taskset.execution.costs import measured_milliseconds
 from taskset.files import write_text
 from taskset.normalization import store
@@ -60,7 +60,7 @@ def ship(
         for old in (out / "curves").rglob("*.parquet"):
             if old not in kept:
                 old.unlink()
-        report(f"{len(kept)} curve files")
+        report(f"{counted(len(kept), 'curve file')}")
         write_beside(tables, out)
     return len({c.task for c in found}), sum(c.runs for c in found)
 
@@ -97,9 +97,9 @@ def _require_nothing_lost(out: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     if lost:
         task, source, horizon, version, optimizer, seed = min(lost, key=str)
         raise StoreError(
-            f"{out} has {len(lost)} runs that none of these directories has, such as {optimizer}, seed {seed} of {task} (source "
-            f"{source}, horizon {horizon}, version {version}), and would lose them: add to it with `python -m taskset data add`, "
-            "or choose another --out"
+            f"{out} has {counted(len(lost), 'run')} that none of these directories has, such as {optimizer}, seed {seed} "
+            f"of {task} (source {source}, horizon {horizon}, version {version}), and would lose them: add to it "
+            "with `python -m taskset data add`, or choose another --out"
         )
 
 
@@ -115,7 +115,7 @@ def _write_curves(found: list[StoredCurves], names: dict[str, str], out: Path, r
         files[store.curve_path(out, curves.source, curves.family, name)].append(curves)
     for path, members in files.items():
         write_file(path, members)
-        report(f"{path.relative_to(out)}: {len(members)} tasks, {path.stat().st_size / 1e6:.2f} MB")
+        report(f"{path.relative_to(out)}: {counted(len(members), 'task')}, {path.stat().st_size / 1e6:.2f} MB")
     return set(files)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from taskset.datasets.base import SPLITS
-from taskset.errors import ConfigError, shown
+from taskset.errors import ConfigError, counted, shown
 from taskset.execution import costs as measured
 
 if TYPE_CHECKING:
@@ -46,10 +46,11 @@ def by_cost(costs: Mapping[str, float | None]) -> dict[str, float | None]:
 def announcement(costs: Mapping[str, float | None], workers: int) -> str:
     """One line: core-hours, hours with `workers` workers, and how many tasks have no estimate."""
     known = [cost / 3600 for cost in costs.values() if cost is not None]
-    unknown = f"{len(costs) - len(known)} tasks of unknown cost" if len(known) < len(costs) else ""
+    left = len(costs) - len(known)
+    unknown = f"{counted(left, 'task')} of unknown cost" if left else ""
     if not known:
         return unknown
-    estimate = f"estimated: {sum(known):.3g} core-hours, {sum(known) / workers:.3g} h with {workers} workers"
+    estimate = f"estimated: {sum(known):.3g} core-hours, {sum(known) / workers:.3g} h with {counted(workers, 'worker')}"
     return f"{estimate}; and {unknown}" if unknown else estimate
 
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import tensorflow as tf
 
 from taskset.execution.copies import CopiesLoop, NotBatched
+from taskset.execution.divergence import has_diverged
 from taskset.execution.loop import Loop
 from taskset.execution.modes import copies_pay
 
@@ -67,6 +68,24 @@ def of_group(
         except NotBatched:
             pass
     return OneByOne(task, group, interval, options, mode)
+
+
+def evaluations(
+    group: RunGroup, horizons: Mapping[str, int], interval: int, seed: int, account: Account
+) -> Iterator[tuple[int, Losses]]:
+    """(step, {optimizer: {split: loss}}) every `interval` steps of the runs of a seed, to the longest of the horizons.
+
+    horizons: {optimizer: steps of its run}. A run is there up to its horizon or its first evaluation that diverged.
+    """
+    group.start(seed, account)
+    live = list(horizons)
+    for step in range(0, max(horizons.values()) + 1, interval):
+        live = [name for name in live if step <= horizons[name]]
+        if step and live:
+            group.advance(live, interval, account)
+        losses = group.losses(live, account) if live else {}
+        yield step, losses
+        live = [name for name in live if not has_diverged(list(losses[name].values()))]
 
 
 class OneByOne:

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from taskset.catalogue import get_task
 from taskset.datasets.base import SPLITS
+from taskset.execution.divergence import has_diverged
 from taskset.normalization import store
 from taskset.normalization.store import file_metadata
 from taskset.normalization.sweep import resume
@@ -75,15 +76,10 @@ def run_all(
     done = 0
     for seed in options.seeds:
         for group in groups:
-            group.start(seed, account)
-            live = [o.name for o in group.group]
-            for step in range(0, options.steps + 1, interval):
-                if step and live:
-                    group.advance(live, interval, account)
-                losses = group.losses(live, account) if live else {}
-                for name in live:
+            horizons = {o.name: options.steps for o in group.group}
+            for step, losses in run_groups.evaluations(group, horizons, interval, seed, account):
+                for name in losses:
                     found[name, seed, step] = losses[name], group.seconds(name)
-                live = [name for name in live if all(map(np.isfinite, losses[name].values()))]
                 done += len(group.group) if step else 0
                 report(done / (options.runs * options.evaluations))
     copies = max(group.copies for group in groups)
@@ -101,9 +97,9 @@ def _table(task, optimizers, options, interval, found):
             seconds = 0.0
             for step in range(0, options.steps + 1, interval):
                 losses, seconds = found.get((optimizer.name, seed, step), ({}, seconds))
-                diverged = not losses or not all(map(np.isfinite, losses.values()))
-                values = [np.nan if diverged else losses[split] for split in SPLITS]
-                row = (task.name, optimizer.name, seed, step, options.steps, *values, diverged, seconds)
+                over = not losses or bool(has_diverged(list(losses.values())))
+                values = [np.nan if over else losses[split] for split in SPLITS]
+                row = (task.name, optimizer.name, seed, step, options.steps, *values, over, seconds)
                 for column, value in zip(columns.values(), row):
                     column.append(value)
     arrays = [

@@ -11,6 +11,8 @@ The document has columns instead of rows, an optimizer is a number (its place in
     settings    {task, family, source, horizon, dataset, num_params, ms_per_step: [..]}
     normalizers {split: {initial, best, best_optimizer, normalizable: [..]}}; best_optimizer: a name
     scores      {split: uint16 [settings, optimizers]}; seeds, diverged: uint16 [settings, optimizers]; 0 seeds: not run
+    ties        {split that a best optimizer is chosen by: uint16 [settings, optimizers]}: among equal scores of a setting, as
+                those are that are clipped, 0 for what is lowest without clipping, then 1, ..
     grids       [[step, ..]]; grid: {setting: number of its grid}, or a list of them, one for each of its optimizers
     scales      {lowest, scale: {split: [..]}}: of the codes in the lines: uint16 [splits, optimizers that have seeds, points]
 """
@@ -59,6 +61,7 @@ def contents(found: Results, title: str, named: Sequence[str] = ()) -> tuple[dic
     where = runs["setting"].to_numpy(), runs["place"].to_numpy()
     seeds, diverged = (_filled(shape, where, runs[column].to_numpy()) for column in ("seeds", "diverged"))
     scores = {split: _filled(shape, where, packing.encode_scores(runs[split])) for split in SPLITS}
+    ties = {split: _filled(shape, where, _ties(runs, split)) for split in rivals.TUNED_BY}
     grids: dict[tuple[int, ...], int] = {}
     lines, grid, lowest, scale = [], [], [], []
     initial = _column(found, "initial").to_numpy(np.float64)
@@ -85,6 +88,7 @@ def contents(found: Results, title: str, named: Sequence[str] = ()) -> tuple[dic
             for split in SPLITS
         },
         "scores": {split: packing.pack(codes) for split, codes in scores.items()},
+        "ties": {split: packing.pack(places) for split, places in ties.items()},
         "seeds": packing.pack(seeds),
         "diverged": packing.pack(diverged),
         "grids": [list(steps) for steps in grids],
@@ -125,6 +129,15 @@ def _packed(curves: Sequence[_Curve], initial: np.ndarray) -> tuple[str, list[fl
     ends = [packing.scale_of(of_split, start) for of_split, start in zip(losses, initial)]
     codes = np.stack([packing.encode_losses(of_split, *end) for of_split, end in zip(losses, ends)])
     return packing.pack(codes), [low for low, _ in ends], [scale for _, scale in ends]
+
+
+def _ties(runs: pd.DataFrame, split: str) -> np.ndarray:
+    """The place of each row of `Results.runs` among those of its setting whose score has the same code; see the document."""
+    exact = [split, f"unclipped {split}"]
+    ordered = runs[["setting", *exact]].assign(code=packing.encode_scores(runs[split])).sort_values(["setting", "code", *exact])
+    differs = (ordered[exact] != ordered[exact].shift()).any(axis=1).cumsum()
+    places = differs - differs.groupby([ordered["setting"], ordered["code"]]).transform("first")
+    return places.where(ordered["code"] > 0, 0).reindex(runs.index).to_numpy()
 
 
 def _filled(shape: tuple[int, int], where: tuple[np.ndarray, np.ndarray], values: np.ndarray) -> np.ndarray:

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from taskset.datasets.base import SPLITS
-from taskset.errors import ConfigError, OutdatedBaselines, StoreError
+from taskset.errors import ConfigError, OutdatedBaselines, StoreError, counted
 from taskset.normalization import store
-from taskset.normalization.normalizer import fit, mean_curves, normalize
+from taskset.normalization.normalizer import HIGH, LOW, fit, mean_curves, unclipped
 from taskset.normalization.store.reading import curves_by_family
 from taskset.normalization.tables import tasks_frame
 from taskset.patterns import natural
-from taskset.scoring import run_scores
+from taskset.scoring import rivals, run_scores
 from taskset.scoring.report import scales
 from taskset.scoring.report.scales import SETTING
 
@@ -35,7 +35,8 @@ class Results:
 
     settings: one row each: SETTING, family and _FACTS; its index is the setting's number.
     runs: one row per setting and optimizer: the columns `setting` (number), `optimizer`, `seeds`, `diverged` (a number of
-    seeds), and for each split the score, mean over seeds, NaN where the setting has no normalizer.
+    seeds), and for each split the score, mean over seeds, NaN where the setting has no normalizer; for those splits that a best
+    optimizer is chosen by, "unclipped SPLIT", the score before losses are clipped, which tells those apart that are clipped.
     curves: one row per evaluation, POINTS of each curve: `setting`, `optimizer`, `step`, the splits: mean losses over seeds,
     NaN where a seed has diverged.
     normalizers: one row per setting and split, as `load_normalizers` gives them, with a column `setting`.
@@ -197,15 +198,19 @@ def _runs(frame: pd.DataFrame, normalizers: pd.DataFrame, view: str) -> pd.DataF
     for split in SPLITS:
         initial, best = ends_of[f"initial {split}"].to_numpy(), ends_of[f"best {split}"].to_numpy()
         losses = frame[split].to_numpy()
-        values = np.full(len(table), np.nan)
+        values, beyond = np.full([2, len(table)], np.nan)
         for count in np.unique(ends - starts):  # runs with as many evaluations, all at once
             of = np.flatnonzero(ends - starts == count)
             curves = losses[starts[of] + np.arange(count)[:, None]]
-            values[of] = chosen(normalize(curves, initial[of], best[of]))
+            normalized = unclipped(curves, initial[of], best[of])
+            values[of], beyond[of] = chosen(np.clip(normalized, LOW, HIGH)), chosen(normalized)
         table[split] = values
+        if split in rivals.TUNED_BY:
+            table[f"unclipped {split}"] = beyond
     groups = table.groupby([*SETTING, "optimizer"], observed=True)
     sums = groups[["seeds", "diverged"]].sum()
-    return sums.join(groups[list(SPLITS)].mean()).reset_index()
+    scores = [*SPLITS, *(f"unclipped {split}" for split in rivals.TUNED_BY)]
+    return sums.join(groups[scores].mean()).reset_index()
 
 
 def _thinned(means: pd.DataFrame) -> pd.DataFrame:
@@ -234,4 +239,4 @@ def _facts(roots: Sequence[str | Path | None], tasks: Iterable[str]) -> pd.DataF
 
 def _count(frame: pd.DataFrame) -> str:
     number = len(frame[SETTING].drop_duplicates())
-    return f"{number} setting{'s' if number > 1 else ''} (task, source, horizon)"
+    return f"{counted(number, 'setting')} (task, source, horizon)"

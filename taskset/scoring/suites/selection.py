@@ -1,10 +1,11 @@
-"""Suites made by a rule: of measured tasks, or of any; and joined. No TensorFlow."""
+"""Suites made by a rule: of measured tasks, or of any; joined; and how rules choose among tasks. No TensorFlow."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from taskset.errors import ConfigError, shown, whole_number
 from taskset.execution import costs
 from taskset.normalization.store import load_tasks, normalizers_of, sources_of
 from taskset.normalization.store.outdated import warn_left_out
-from taskset.scoring.suites.suite import SCALES, SplitScales, Suite, entry_of, repeated
+from taskset.scoring.suites.suite import SCALES, Entry, SplitScales, Suite, entry_of, repeated
 from taskset.version import __version__
 
 if TYPE_CHECKING:
@@ -157,3 +158,25 @@ def measured(normalizers: pd.DataFrame) -> Scales:
     """{(task, split): (initial, best)} of the rows that are normalizable. normalizers: one row for each task and split."""
     rows = normalizers[normalizers["normalizable"]].to_dict("records")
     return {(row["task"], row["split"]): (row["initial"], row["best"]) for row in rows}
+
+
+def name_hash(task: str) -> str:
+    """SHA-256 of a task's name: an order of tasks that has nothing to do with what they are, and never changes."""
+    return hashlib.sha256(task.encode()).hexdigest()
+
+
+def taking_turns(queues: Mapping[str, Iterable[Entry]], accepts: Callable[[Entry, Sequence[Entry]], bool]) -> list[Entry]:
+    """Tasks of several families, which take turns in alphabetical order until all their queues are used up.
+
+    At its turn a family gives the next of its queue that `accepts(entry, chosen so far)`; those before that one are passed over
+    for good.
+    """
+    waiting, chosen = {family: iter(queues[family]) for family in sorted(queues)}, list[Entry]()
+    while waiting:
+        for family, queue in list(waiting.items()):
+            found = next((entry for entry in queue if accepts(entry, chosen)), None)
+            if found is None:
+                del waiting[family]
+            else:
+                chosen.append(found)
+    return chosen

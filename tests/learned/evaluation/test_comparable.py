@@ -78,7 +78,7 @@ def test_tasks_that_were_not_finished_are_named(base, tmp_path):
     requested.record(whole, list(made_up.TASKS), "test", made_up.TASKS)
     for roots in ([part], [whole, part]):
         notes = comparison.compare(roots, base).notes
-        assert f"left out: 1 tasks that part has not finished ({made_up.TASKS[2]})" in notes
+        assert f"left out: 1 task that part has not finished ({made_up.TASKS[2]})" in notes
         assert not [note for note in notes if "not all evaluations" in note or "whole has not" in note]
     (part / requested.FILE).write_text('{"requests": [3]}')
     with pytest.raises(StoreError, match=r"requested\.json can't be read .*delete it") as error:

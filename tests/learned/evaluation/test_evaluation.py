@@ -237,7 +237,7 @@ def test_evaluations_of_different_tasks_are_compared_on_those_that_all_have(root
     base, good, _ = roots
     few = write_learned(tmp_path / "few", "few", lambda t, s: np.ones([3, 4]), made_up.TASKS[:2], evaluations=2)
     found, alone = comparison.compare([good, few], base), comparison.compare([few], base)
-    assert f"left out: 1 tasks that not all evaluations have ({made_up.TASKS[2]})" in found.notes
+    assert f"left out: 1 task that not all evaluations have ({made_up.TASKS[2]})" in found.notes
     assert set(found.table["tasks"]) == {2} and {"good", "few"} < set(found.table["title"])
     columns = ["title", "split", "mean", "diverged"]
     adam = [frame.table[frame.table["title"].str.startswith("Adam")][columns] for frame in (found, alone)]
@@ -394,7 +394,7 @@ def test_command_line(weights, tmp_path, run_here):
     common = ("--horizon", 20, "--evaluations", 4, "--seeds", 2, "--batches", 2, "--name", "mine", "--out", tmp_path / "mine")
     status, said, err = run("evaluate", weights, "--tasks", "TwoD_Bowl10", *common)
     assert status == 0, err
-    assert "1 tasks, 0 finished before" in said
+    assert "1 task, 0 finished before" in said
     status, said, err = run("evaluate", weights, "--tasks", "TwoD_Bowl10", *common)
     assert status == 0 and "1 finished before" in said
     markdown = tmp_path / "table.md"

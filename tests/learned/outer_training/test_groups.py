@@ -96,7 +96,7 @@ def _result(gradient, loss, non_finite, square):
     "changed, message",
     [
         ({"groups": 3, "pairs": 8}, "groups is 3: allowed is a number that divides the number of pairs, 8"),
-        ({"groups": 0}, "groups is 0"),
+        ({"groups": 0}, "groups 0: allowed is an integer from 1 to"),
         ({"groups": 2, "estimator": "es_full"}, "groups 2 with estimator 'es_full': .* pes, es_single"),
     ],
 )

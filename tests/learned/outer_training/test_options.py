@@ -6,9 +6,11 @@ import sys
 
 import numpy as np
 import pytest
+import typer
 
 import learned  # noqa: F401
 from learned import choices, estimators, registry
+from learned.cli.main import app
 from learned.outer_training import checkpoint, length_schedules, objectives, outer_optimizer, task_pool
 from learned.outer_training import trainer as outer
 from learned.unrolling import rescaling
@@ -159,7 +161,7 @@ def test_command_line(baselines, tmp_path, run_here):
     status, said, _ = run(
         "suite", "quadratic_family_seed4", "--baselines", baselines, "--horizon", 20, "--out", tmp_path / "s.json"
     )
-    assert status == 0 and "1 tasks of 1 families" in said
+    assert status == 0 and "1 task of 1 family" in said
     common = ("train", "--tasks", tmp_path / "s.json", "--out", tmp_path / "o", "--optimizer", "learnable_adam", "--pairs", 2)
     common = (*common, "--steps", 5, "--lengths", 10, "--slots", 1, "--tasks-per-step", 1)
     status, said, err = run(*common, "--outer-steps", 3)
@@ -175,3 +177,8 @@ def test_command_line(baselines, tmp_path, run_here):
     ):
         status, _, err = run_here("learned", *common, *wrong)
         assert (status, len(err.strip().splitlines())) == (2, 1) and expected in err, err
+
+
+def test_options_that_were_renamed_keep_their_old_names():
+    params = {param.name: param.opts for param in typer.main.get_command(app).commands["train"].params}
+    assert params["slots"] == ["--pool", "--slots"] and params["steps"] == ["--truncation", "--steps"]

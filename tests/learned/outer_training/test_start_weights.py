@@ -90,8 +90,8 @@ def test_the_command_line(tmp_path):
         assert done.exit_code == 0, done.output
         said.append("was trained with seed 0, whose draws come again" in done.output.replace("\n", " "))
     assert said == [False, True, False]  # not when it is resumed
-    assert start_weights.repeats(first / "checkpoint.npz", 0) and not start_weights.repeats(first / "checkpoint.npz", 1)
     before, after = (checkpoint.load(path / "checkpoint.npz") for path in (first, second))
+    assert start_weights.repeats(before, 0) and not start_weights.repeats(before, 1)
     for path, weight in after.theta.items():
         assert (weight == before.theta[path]) == (path != FROZEN)
     assert after.meta["options"]["start"] == checkpoint.digest(before.theta) and after.step == 2

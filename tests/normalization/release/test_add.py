@@ -294,7 +294,7 @@ def test_renewed_curves_are_found_in_the_newer_file(tmp_path):
 
 def test_add_by_command(sweeps, base, run_here):
     status, out, _ = run_here("taskset", "data", "add", sweeps[1], "--to", base)
-    assert status == 0 and out.splitlines()[-1] == f"1 tasks, 6 runs added: {base}" and f"{GROUP}-2.parquet" in out
+    assert status == 0 and out.splitlines()[-1] == f"1 task, 6 runs added: {base}" and f"{GROUP}-2.parquet" in out
 
 
 def test_curves_that_a_correction_makes_valid_again_have_their_normalizers(tmp_path, monkeypatch):

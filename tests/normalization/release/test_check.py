@@ -27,7 +27,7 @@ def test_nothing_is_wrong_with_what_was_made(shipped, sweeps):
 RUN = {"optimizer": "adam_lr_-1.00", "seed": 1}
 FAULTS_OF_CURVES = {
     "not finite, and not diverged": put("test", np.nan, **RUN, step=10),
-    "1 rows with a loss that is not finite": put("train", np.inf, **RUN, step=20),
+    "1 row with a loss that is not finite": put("train", np.inf, **RUN, step=20),
     "a loss that is not NaN": put("valid_outer", 1.0, optimizer="adam_lr_1.00", seed=0, step=20),
     "has diverged and then has not": lambda f: put("diverged", True, **RUN, step=10)(
         put(list(SPLITS), np.nan, **RUN, step=10)(f)

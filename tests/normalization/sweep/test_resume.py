@@ -388,7 +388,7 @@ def test_cost_by_hand_and_order(monkeypatch):
     assert planning.core_seconds("a", options) == pytest.approx(6 + 0.003 * 6 * (900 + 31 * 5 * 4 / 3))
     assert list(planning.cheapest_first(["c", "a", "b"], options)) == ["b", "a", "c"]
     assert planning.announcement({"a": 3600.0, "b": 7200.0, "c": None}, 2) == (
-        "estimated: 3 core-hours, 1.5 h with 2 workers; and 1 tasks of unknown cost"
+        "estimated: 3 core-hours, 1.5 h with 2 workers; and 1 task of unknown cost"
     )
 
 

@@ -10,11 +10,13 @@ const data = {
     data.count = data.settings.task.length;
     data.all = Array.from({ length: data.count }, (_, i) => i);
     data.width = data.optimizers.length;
-    const packed = [...data.splits.map((split) => data.scores[split]), data.seeds, data.diverged];
+    const chosenBy = Object.keys(data.ties);
+    const packed = [...data.splits.map((split) => data.scores[split]), ...Object.values(data.ties), data.seeds, data.diverged];
     const tables = await Promise.all(packed.map((text) => packing.unpack(text, data.width)));
     data.diverged = tables.pop();
     data.seeds = tables.pop();
     data.scores = Object.fromEntries(data.splits.map((split, i) => [split, tables[i]]));
+    data.ties = Object.fromEntries(chosenBy.map((split, i) => [split, tables[data.splits.length + i]]));
     data.rateOf = new Map(data.optimizers.map((one) => [one.name, one.rate]));
   },
 
@@ -31,13 +33,14 @@ const data = {
     return data.diverged[setting * data.width + optimizer];
   },
 
-  /** The member with the lowest score on `split`, the first of equals; -1 where none has one. */
+  /** The member with the lowest score on `split`, one of `data.ties`; of equal scores the lowest without clipping; -1: none. */
   best(split, setting, members) {
     let found = -1;
-    let lowest = Infinity;
+    let [lowest, place] = [Infinity, 0];
     for (const member of members) {
       const score = data.score(split, setting, member);
-      if (score < lowest) [found, lowest] = [member, score];
+      const tie = data.ties[split][setting * data.width + member];
+      if (score < lowest || (score === lowest && tie < place)) [found, lowest, place] = [member, score, tie];
     }
     return found;
   },

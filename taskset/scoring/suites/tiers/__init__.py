@@ -1,9 +1,7 @@
 """Suites tiered by cost: "1m", "1h", "1d" of one core, for one optimizer with one trial and 2 seeds. No TensorFlow.
 
 Each version is a file, NAME_VERSION.json, that never changes: names, scales, the package's version, and the cost of each task by
-the cost model. `make` wrote it from the baselines of its day:
-
-    python -c "from taskset.scoring.suites import tiers; tiers.write('1m', 1)"
+the cost model. `python -m tools.write_suites 1m:1 --publish` wrote it from the baselines of its day.
 
 `1d:2` has the tasks of `1d:1`, three of which changed in version 0.2.1.
 
@@ -12,24 +10,23 @@ Beside them stands `rivals:1`, a tenth of `1h:1` (`taskset.scoring.suites.tiers.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from taskset.errors import StoreError, unknown
+from taskset.errors import StoreError, counted, unknown
 from taskset.normalization.store import normalizers_of, sources_of
 from taskset.normalization.sweep import planning
 from taskset.normalization.sweep.options import BATCHES, EVALUATIONS, SEEDS, SweepOptions
 from taskset.scoring import suites
+from taskset.scoring.suites.selection import name_hash, taking_turns
 from taskset.scoring.suites.suite import Entry, Suite, entry_of
 
 if TYPE_CHECKING:
-    from importlib.abc import Traversable
-
     import pandas as pd
 
 
@@ -51,6 +48,11 @@ class Tier:
     def __str__(self) -> str:
         return f"{self.name}:{self.version}"
 
+    @property
+    def path(self) -> Path:
+        """Where its file is, or will be."""
+        return path_of(self.name, self.version)
+
 
 TIERS = (Tier("1m", 1, 60, 1 / 6, 1), Tier("1h", 1, 3600, 1 / 50, 12), Tier("1d", 2, 86400, 1 / 100, renews=1))
 TENTH = ("rivals", 1)
@@ -70,7 +72,7 @@ def about(text: str) -> str:
     """One line for people on a suite of `names`."""
     found = load(text)
     cost = f"{found.rule['cost'] / 60:,.1f} min of one core for one optimizer, by the cost model"
-    return f"{len(found.tasks)} tasks, {cost}; source {found.source}, horizon {found.horizon}"
+    return f"{counted(len(found.tasks), 'task')}, {cost}; source {found.source}, horizon {found.horizon}"
 
 
 def _is_tenth(text: str) -> bool:
@@ -85,19 +87,15 @@ def tier(text: str) -> Tier:
     return max(found, key=lambda one: one.version)
 
 
-def file_of(name: str, version: int) -> str:
-    """The name of the file of a version."""
-    return f"{name}_{version}.json"
-
-
-def _file(name: str, version: int) -> Traversable:
-    return resources.files(__package__).joinpath(file_of(name, version))
+def path_of(name: str, version: int) -> Path:
+    """Where the file of a version is, or will be."""
+    return Path(str(resources.files(__package__).joinpath(f"{name}_{version}.json")))
 
 
 def load(text: str) -> Suite:
     """The `Suite` of a tier, or of the tenth of one, from its file. Raises `UnknownName`."""
     name, version = TENTH if _is_tenth(text) else ((found := tier(text)).name, found.version)
-    return suites.load(str(_file(name, version)))
+    return suites.load(str(path_of(name, version)))
 
 
 def seconds_of(task: str, horizon: int, source: str) -> float | None:
@@ -113,32 +111,28 @@ def make(one: Tier, baselines: str | Path | None = None) -> Suite:
     """
     found = measured_entries(normalizers_of(baselines)[0], one.horizon, one.source)
     if one.renews:
-        kept = {entry["task"] for entry in json.loads(_file(one.name, one.renews).read_text())["tasks"]}
+        kept = {entry["task"] for entry in json.loads(path_of(one.name, one.renews).read_text())["tasks"]}
         if lacking := sorted(kept - found.keys()):
             raise StoreError(f"{one} renews {one.name}:{one.renews}, of which {lacking[0]} and more have no scales: sweep them")
         found = {task: entry for task, entry in found.items() if task in kept}
     costs = {task: cost for task in found if (cost := seconds_of(task, one.horizon, one.source)) is not None}
-    queues: dict[str, list[str]] = {}
-    for task in sorted(found, key=lambda task: hashlib.sha256(task.encode()).hexdigest()):
-        if task in costs and costs[task] <= one.each * one.seconds:
-            queues.setdefault(found[task].family, []).append(task)
-    chosen, spent, taken = [], 0.0, dict.fromkeys(queues, 0)
-    while any(queues.values()):
-        for family in sorted(queues):
-            while queues[family]:
-                task = queues[family].pop(0)
-                if taken[family] < one.per_family and spent + costs[task] <= one.seconds:
-                    chosen.append(task)
-                    spent, taken[family] = spent + costs[task], taken[family] + 1
-                    break
-    entries = tuple(found[task] for task in sorted(chosen))
+    queues: dict[str, list[Entry]] = {}
+    for task in sorted(costs, key=name_hash):
+        if costs[task] <= one.each * one.seconds:
+            queues.setdefault(found[task].family, []).append(found[task])
+
+    def affordable(entry: Entry, chosen: Sequence[Entry]) -> bool:
+        of_family = sum(other.family == entry.family for other in chosen)
+        return of_family < one.per_family and sum(costs[e.task] for e in (*chosen, entry)) <= one.seconds
+
+    entries = tuple(sorted(taking_turns(queues, affordable), key=lambda entry: entry.task))
     rule = {
         "core_seconds": one.seconds,
         "seeds": SEEDS,
         "share_of_a_task": round(one.each, 6),
         "per_family": None if one.per_family == math.inf else one.per_family,
-        "cost": round(spent, 1),
-        "costs": {task: round(costs[task], 2) for task in sorted(chosen)},
+        "cost": round(sum(costs[entry.task] for entry in entries), 1),
+        "costs": {entry.task: round(costs[entry.task], 2) for entry in entries},
     }
     return Suite(one.name, one.version, one.source, one.horizon, entries, (), rule)
 
@@ -150,11 +144,3 @@ def measured_entries(normalizers: pd.DataFrame, horizon: int, source: str) -> di
     found = suites.measured(rows[rows["split"] == "test"])
     entries = [entry_of(n, {**both[n], "test": found[n, "test"]}) for n in both if (n, "test") in found]
     return {entry.task: entry for entry in entries}
-
-
-def write(name: str, version: int, directory: str | Path | None = None) -> Path:
-    """Write the file of a tier's version into a directory, by default the package's own; returns its path."""
-    one = tier(f"{name}:{version}")
-    path = Path(directory or str(resources.files(__package__))) / f"{one.name}_{one.version}.json"
-    suites.save(make(one), path)
-    return path

@@ -1,7 +1,5 @@
 """`rivals:1`: a fixed, stratified tenth of `1h:1`, on which the table of rivals is made (docs/rivals.md). No TensorFlow.
 
-    python -c "from taskset.scoring.suites.tiers import tenth; tenth.write()"
-
 Families take turns in alphabetical order until there are a tenth of the tasks, rounded up. A family's tasks come in this order:
 those on which the baselines have the first ten of the learned list, then the others, each by a hash of their names (the order of
 `tiers.make`). A task that costs more than MOST_SECONDS by the cost model is passed over: the table costs less, and is about
@@ -10,16 +8,14 @@ smaller tasks than `1h` has on average.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from dataclasses import replace
-from importlib import resources
 from pathlib import Path
 
 from taskset.normalization.store import load_sweeps, sources_of
 from taskset.samplers.optimizers import opt_list_names
-from taskset.scoring import suites
 from taskset.scoring.suites import tiers
+from taskset.scoring.suites.selection import name_hash, taking_turns
 from taskset.scoring.suites.suite import Entry, Suite
 
 OF = "1h:1"
@@ -32,16 +28,11 @@ def make(baselines: str | Path | None = None) -> Suite:
     whole = tiers.load(OF)
     costs, listed = whole.rule["costs"], _with_list(baselines, whole)
     queues: dict[str, list[Entry]] = {}
-    for entry in sorted(whole.tasks, key=lambda e: (e.task not in listed, hashlib.sha256(e.task.encode()).hexdigest())):
+    for entry in sorted(whole.tasks, key=lambda entry: (entry.task not in listed, name_hash(entry.task))):
         if costs[entry.task] <= MOST_SECONDS:
             queues.setdefault(entry.family, []).append(entry)
-    chosen: list[Entry] = []
     wanted = math.ceil(len(whole.tasks) / 10)
-    while len(chosen) < wanted:
-        for family in sorted(queues):
-            if queues[family] and len(chosen) < wanted:
-                chosen.append(queues[family].pop(0))
-    chosen.sort(key=lambda entry: entry.task)
+    chosen = sorted(taking_turns(queues, lambda entry, so_far: len(so_far) < wanted), key=lambda entry: entry.task)
     each = {entry.task: costs[entry.task] for entry in chosen}
     rule = {
         "tenth_of": OF,
@@ -60,10 +51,3 @@ def _with_list(baselines: str | Path | None, suite: Suite) -> set[str]:
         if row["horizon"] == suite.horizon and row["source"] in sources_of(suite.source):
             found.setdefault(row["task"], set()).update(row["optimizers"])
     return {task for task, optimizers in found.items() if wanted <= optimizers}
-
-
-def write(directory: str | Path | None = None) -> Path:
-    """Write the suite's file into a directory, by default the package's own; returns its path."""
-    path = Path(directory or str(resources.files(__package__))) / tiers.file_of(*tiers.TENTH)
-    suites.save(make(), path)
-    return path

@@ -3,12 +3,11 @@
 "heldout" has tasks of the split "test", on which an optimizer that is to ship is judged; "heldout-valid" those of "valid", which
 choose checkpoints and all else. "small", "mixed" and "problems" are for training. The held-out suites share no task with these,
 and none of the five has a task of a tier by cost (`taskset.scoring.suites.tiers`). The files have names, scales, the version
-of the package, and the cost by the cost model; `python -m tools.write_suites` writes all of them from the baselines of their day.
+of the package, and the cost by the cost model; `python -m tools.write_suites` wrote them from the baselines of their day.
 """
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -20,10 +19,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from taskset import registry
-from taskset.errors import ConfigError, StoreError
+from taskset.errors import ConfigError, StoreError, counted
 from taskset.normalization.store import load_tasks, normalizers_of
 from taskset.scoring import suites
 from taskset.scoring.suites import tiers
+from taskset.scoring.suites.selection import name_hash
 from taskset.scoring.suites.suite import Entry, Suite
 
 if TYPE_CHECKING:
@@ -118,7 +118,10 @@ def make_all(
     (normalizers, _), wanted = normalizers_of(baselines), list(wanted)
     ready = normalizers.loc[normalizers["normalizable"] & (normalizers["split"] == "train"), "task"].nunique()
     if ready < fewest:
-        raise StoreError(f"{ready} tasks have a normalizer; these suites are written once, from at least {fewest}: sweep more")
+        raise StoreError(
+            f"{counted(ready, 'task has', 'tasks have')} a normalizer; these suites are written once, from at least {fewest}: "
+            "sweep more"
+        )
     table = load_tasks(baselines).astype({"num_params": "float64"})
     rows: dict[str, dict[Any, Any]] = {row["task"]: row for row in table.to_dict("records")}
     taken = {entry.task for tier in tiers.TIERS for entry in tiers.load(str(tier)).tasks}
@@ -128,7 +131,9 @@ def make_all(
         if one.held_out:
             taken |= {entry.task for entry in found[one].tasks}
             if len(found[one].tasks) < min(FEWEST_HELD_OUT, fewest):
-                raise StoreError(f"{one} has {len(found[one].tasks)} tasks; wanted are {FEWEST_HELD_OUT} at least: sweep more")
+                raise StoreError(
+                    f"{one} has {counted(len(found[one].tasks), 'task')}; wanted are {FEWEST_HELD_OUT} at least: sweep more"
+                )
     return {one: found[one] for one in wanted}
 
 
@@ -169,26 +174,4 @@ def spread(tasks: Iterable[str], milliseconds: Mapping[str, float], most: int) -
     """
     ordered = sorted(tasks, key=lambda task: (milliseconds[task], task))
     parts = np.array_split(np.arange(len(ordered)), min(most, len(ordered)))
-    return [min((ordered[i] for i in part), key=lambda task: hashlib.sha256(task.encode()).hexdigest()) for part in parts]
-
-
-def write_all(
-    baselines: str | Path | None = None,
-    directory: str | Path | None = None,
-    wanted: Iterable[Written] = WRITTEN,
-    fewest: int = FEWEST_TASKS,
-) -> dict[Path, Suite]:
-    """Write the files of all suites into a directory, by default the package's own; returns {path: `Suite`}.
-
-    Raises `StoreError` where one of them is there, and as `make_all`: nothing is written then.
-    """
-    wanted, place = list(wanted), Path(directory or str(resources.files(__package__)))
-    for one in wanted:
-        if (place / one.file).exists():
-            raise StoreError(
-                f"{place / one.file} is there, and a suite's version never changes: give the new one another version"
-            )
-    written = {place / one.file: suite for one, suite in make_all(baselines, wanted, fewest).items()}
-    for path, suite in written.items():
-        suites.save(suite, path)
-    return written
+    return [min((ordered[i] for i in part), key=name_hash) for part in parts]
