@@ -100,7 +100,6 @@ class Ours:
         import tensorflow as tf
 
         from taskset.random import seeds, stateless
-        from taskset.tasks.base import batch_seed
 
         params, state, losses, draws = run.params, run.state, [], []
         plain = stateless.normal, stateless.uniform
@@ -116,8 +115,8 @@ class Ours:
             return recorded
 
         for step in range(CHECKED):
-            batch = self.task.prepare({k: tf.constant(v[step]) for k, v in raw.items()}, batch_seed(0, "train"), step)
-            key = tf.constant([seeds.stream(0, "loss", "train"), step])
+            batch = self.task.prepare({k: tf.constant(v[step]) for k, v in raw.items()}, seeds.batch_seed(0, "train"), step)
+            key = tf.constant([seeds.loss_seed(0, "train"), step])
             draws.append([])
             stateless.normal, stateless.uniform = map(recording, plain)
             try:

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from taskset.datasets.base import SPLITS, RawBatch
 from taskset.random import seeds
-from taskset.tasks.base import Task, batch_seed
+from taskset.tasks.base import Task
 
 Place: TypeAlias = tuple[str, int]  # (split, number of the batch)
 Call: TypeAlias = tuple[dict[str, tf.Tensor], tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]
@@ -39,8 +39,8 @@ def calls(raw: RawBatch, places: list[Place], seed: int, chunk: int) -> list[Cal
         found.append(
             (
                 {name: tf.constant(array[rows]) for name, array in raw.items()},
-                tf.constant([batch_seed(seed, split) for split, _ in padded]),
-                tf.constant([seeds.stream(seed, "loss", "evaluate", split) for split, _ in padded]),
+                tf.constant([seeds.batch_seed(seed, split) for split, _ in padded]),
+                tf.constant([seeds.evaluation_seed(seed, split) for split, _ in padded]),
                 tf.constant([number for _, number in padded]),
                 tf.constant(len(part)),
             )

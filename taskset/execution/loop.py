@@ -21,13 +21,14 @@ import tensorflow as tf
 
 from taskset.datasets.base import SPLITS, Batch, RawBatch
 from taskset.errors import ConfigError, shown
-from taskset.execution import evaluation_batches, modes
+from taskset.execution import evaluation_batches, modes, scalars
 from taskset.execution.checked import checked_update
 from taskset.execution.program import compiled
+from taskset.execution.scalars import Scalars
 from taskset.optimizers.base import Gradients, Hparams, Optimizer, Params, State, is_optimizer, is_own, positive
-from taskset.random import seeds
+from taskset.random.seeds import batch_seed
 from taskset.random.stateless import Key
-from taskset.tasks.base import Task, batch_seed
+from taskset.tasks.base import Task
 
 Raw: TypeAlias = dict[str, Any]  # {name: tensor [chunk, batch size, ..]}, and a dict of such under "valid_inner"
 Drawn: TypeAlias = Raw  # what the training program reads: the same, of prepared batches where they are augmented
@@ -177,10 +178,10 @@ class Loop:
     def _train_program(self, params, state, raw, numbers):
         """`count` <= chunk steps from step `first` on; returns params, state, losses [chunk] (zeros after the first `count`).
 
-        raw: `Drawn`; numbers: int32 [6 + n], as `_numbers` packs them.
+        raw: `Drawn`; numbers: int32 [6 + n], of `scalars.packed`.
         """
-        hparams = self._unpacked(tf.bitcast(numbers[6:], tf.float32))
-        batch_base, loss_base, first, count = tf.unstack(numbers[:4])
+        at, floats = scalars.unpacked(numbers)
+        hparams = self._unpacked(floats)
         raw = dict(raw)
         validation = raw.pop("valid_inner", None)
 
@@ -188,18 +189,18 @@ class Loop:
         shaped, state_shaped = (_like(params), _like(state)) if self._flat else (_unchanged, _unchanged)
 
         def body(i, params, state, losses):
-            step = first + i
-            batch = self._batch(_at(raw, i), batch_base, step)
-            loss, gradients = self._value_and_gradients(shaped(params), batch, tf.stack([loss_base, step]))
-            also = self._also_given(params, loss, validation, numbers, step)
+            step = at.first + i
+            batch = self._batch(_at(raw, i), at.batch_seed, step)
+            loss, gradients = self._value_and_gradients(shaped(params), batch, tf.stack([at.loss_seed, step]))
+            also = self._also_given(params, loss, validation, at, step)
             params, state = self._updated(flattened(gradients), state, params, step, hparams, also)
             return params, state, tf.tensor_scatter_nd_update(losses, [[i]], [tf.cast(loss, losses.dtype)])
 
         start = (flattened(params), flattened(state), tf.zeros([self.chunk, *self._runs]))
-        params, state, losses = _while(count, body, start)
+        params, state, losses = _while(at.count, body, start)
         return shaped(params), state_shaped(state), losses
 
-    def _also_given(self, params, loss, validation, numbers, step) -> dict[str, Any]:
+    def _also_given(self, params, loss, validation, at: Scalars, step) -> dict[str, Any]:
         """The keyword arguments of `update` that the optimizer asks for; see `taskset.optimizers.base.Optimizer`."""
         also: dict[str, Any] = {"loss": loss} if getattr(self.optimizer, "uses_loss", False) else {}
         if not self._validates:
@@ -207,8 +208,9 @@ class Loop:
 
         def validation_loss():
             number = step // VALIDATION_INTERVAL
-            batch = self.task.prepare(_at(validation, number - numbers[2] // VALIDATION_INTERVAL), numbers[4], number)
-            return self.task.loss(params, batch, tf.stack([numbers[5], number]))
+            place = number - at.first // VALIDATION_INTERVAL
+            batch = self.task.prepare(_at(validation, place), at.valid_batch_seed, number)
+            return self.task.loss(params, batch, tf.stack([at.valid_loss_seed, number]))
 
         return {**also, "validation_loss": validation_loss}
 
@@ -257,12 +259,6 @@ class Loop:
         bases = tf.fill([self.chunk], batch_seed(seed, "train"))
         return {**self._prepare(train, bases, tf.range(first, first + self.chunk)), **also}
 
-    def _numbers(self, run: Run, hparams: Hparams, steps: int) -> np.ndarray:
-        """All scalars of a call in one array, hyperparameters as their bits: each further argument makes the call slower."""
-        bases = [(batch_seed(run.seed, split), seeds.stream(run.seed, "loss", split)) for split in ("train", "valid_inner")]
-        floats = np.array([hparams[name] for name in self._names], np.float32).ravel()
-        return np.concatenate([np.array([*bases[0], run.step, steps, *bases[1]], np.int32), floats.view(np.int32)])
-
     def train(self, run: Run, hparams: Hparams, steps: int, raw: Drawn | None = None) -> np.ndarray:
         """Take `steps` <= chunk steps of `run` (in place); returns their train losses, float32 [steps].
 
@@ -270,8 +266,9 @@ class Loop:
         """
         raw = self.draw(run.seed, run.step) if raw is None else raw
         start = time.process_time()
-        numbers = tf.constant(self._numbers(run, hparams, steps))
-        run.params, run.state, losses = self._train(run.params, run.state, raw, numbers)
+        floats = np.array([hparams[name] for name in self._names], np.float32).ravel()
+        numbers = scalars.packed(scalars.of_call(run.seed, run.step, steps), floats)
+        run.params, run.state, losses = self._train(run.params, run.state, raw, tf.constant(numbers))
         losses = losses.numpy()[:steps]
         run.seconds += time.process_time() - start
         run.step += steps

@@ -48,6 +48,21 @@ def stream(seed: int, *purpose: str | int) -> int:
     return zlib.crc32(repr((int(seed), *purpose)).encode()) & 0x7FFFFFFF
 
 
+def batch_seed(seed: int, split: str) -> int:
+    """Of a run's seed: the integer that, with a batch's number, seeds what `Task.prepare` draws."""
+    return stream(seed, "batch", split)
+
+
+def loss_seed(seed: int, split: str) -> int:
+    """Of a run's seed: the integer that, with a batch's number, seeds what the loss draws in training."""
+    return stream(seed, "loss", split)
+
+
+def evaluation_seed(seed: int, split: str) -> int:
+    """As `loss_seed`, in an evaluation."""
+    return stream(seed, "loss", "evaluate", split)
+
+
 def generator(seed: int, *purpose: str | int) -> np.random.Generator:
     """An independent `numpy.random.Generator` (PCG64) for (seed, purpose)."""
     return np.random.Generator(np.random.PCG64([int(seed), stream(seed, *purpose)]))

@@ -17,6 +17,7 @@ from taskset.datasets.given import GivenBatches
 from taskset.errors import ConfigError, cut, shown, unknown
 from taskset.optimizers.base import Gradients, Params, Step
 from taskset.random import seeds, stateless
+from taskset.random.seeds import batch_seed
 from taskset.random.stateless import Key, Seed
 from taskset.registry import Config, Shapes
 from taskset.tasks.distributions import Distribution
@@ -338,11 +339,6 @@ class Task:
             for i in range(ahead):
                 yield self.prepare({k: tf.constant(np.ascontiguousarray(v[i])) for k, v in raw.items()}, base, start + i)
             start += ahead
-
-
-def batch_seed(seed: int, split: str) -> int:
-    """The integer that, with a batch's number, seeds what `prepare` draws."""
-    return seeds.stream(seed, "batch", split)
 
 
 def _kind(gradients: Gradients, path: str) -> str:

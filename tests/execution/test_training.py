@@ -12,9 +12,9 @@ from taskset.datasets.base import SPLITS
 from taskset.errors import ConfigError, UnknownName
 from taskset.execution.loop import Loop, calls, chunk_size, train
 from taskset.optimizers import get_optimizer
-from taskset.random import stateless
+from taskset.random import seeds, stateless
 from taskset.tasks import mlp_family
-from taskset.tasks.base import Model, Task, batch_seed
+from taskset.tasks.base import Model, Task
 from tests.small import RandomImages
 
 CONFIG = {"layer_sizes": [7], "activation": "tanh", "w_init": ["glorot_normal", None], "center_data": True}
@@ -175,7 +175,7 @@ def test_batches_are_a_pure_function_of_split_seed_and_step():
         for name in batch:
             assert np.array_equal(batch[name], again[name])
     assert not np.array_equal(next(task.batches("test", 2))["image"], first[0]["image"])
-    assert batch_seed(2, "train") != batch_seed(2, "test")
+    assert seeds.batch_seed(2, "train") != seeds.batch_seed(2, "test")
 
 
 def test_an_unknown_split_is_an_error():

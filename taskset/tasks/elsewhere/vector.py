@@ -84,4 +84,4 @@ class VectorTask:
 
 def bases(seed: int, split: str) -> list[int]:
     """[base of the batches' seeds, base of the losses' seeds] of a run: those of baselines."""
-    return [seeds.stream(seed, "batch", split), seeds.stream(seed, "loss", split)]
+    return [seeds.batch_seed(seed, split), seeds.loss_seed(seed, split)]
