@@ -14,7 +14,6 @@ from taskset.random import hidden
 from taskset.tasks import graphs, python_state
 
 _CHANGES = ("Assign", "ResourceApply", "ResourceScatter", "RngReadAndSkip", "RngSkip")  # kinds of operations on a variable
-_DRAWS = ("Random", "TruncatedNormal", "ParameterizedTruncatedNormal", "Multinomial")  # kinds of operations with a hidden state
 
 
 def checked_update(update: Update, name: str) -> Update:
@@ -71,7 +70,7 @@ def traced(function: Any, what: str, may_change: Sequence[tf.Variable]) -> Itera
     if graph is None:
         return
     operations = graph.get_operations()[before:]
-    drawn = [kind for kind in graphs.kinds(graph, operations) if kind.startswith(_DRAWS)]
+    drawn = [kind for kind in graphs.kinds(graph, operations) if graphs.draws_hidden(kind)]
     if drawn:
         raise ConfigError(
             f"{what} draws random numbers by {drawn[0]}, which no other run repeats: allowed are functions like "

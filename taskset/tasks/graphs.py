@@ -48,12 +48,15 @@ def _called_by(operation: tf.Operation) -> Iterator[str]:
         yield from (function.name for function in named_functions(value))
 
 
-# Operations that draw from TensorFlow's global random state: the same seeds give other numbers each time.
-_GLOBAL = ("RandomUniform", "RandomUniformInt", "RandomStandardNormal", "TruncatedNormal", "ParameterizedTruncatedNormal",
-           "RandomShuffle", "RandomGamma", "RandomPoissonV2", "Multinomial")  # fmt: skip
+_DRAWS = ("Random", "TruncatedNormal", "ParameterizedTruncatedNormal", "Multinomial")  # how the names of such kinds begin
+
+
+def draws_hidden(kind: str) -> bool:
+    """Whether operations of a kind draw from TensorFlow's global random state: the same seeds give other numbers each time."""
+    return kind.startswith(_DRAWS) and not kind.endswith("Grad")  # RandomGammaGrad draws nothing
 
 
 def global_draw(name: str) -> str | None:
     """The first operation of a function, or of those it calls, that draws from TensorFlow's global random state; None."""
     nodes = (node.op for definition in reachable(name).values() for node in definition.node_def)
-    return next((op for op in nodes if op in _GLOBAL), None)
+    return next((op for op in nodes if draws_hidden(op)), None)
