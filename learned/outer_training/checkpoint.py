@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from learned.types import Arrays, PathLike
-from taskset.errors import StoreError, cut, shown
+from taskset.errors import StoreError, cut, shown, system
 from taskset.files import npz, whole_file
 
 FORMAT = 1
@@ -137,8 +137,7 @@ def load(path: PathLike) -> Checkpoint:
         meta = json.loads(str(arrays.pop("meta")))
     except OSError as error:
         raise StoreError(
-            f"can't read the checkpoint {cut(str(path), 200)}: {str(error.strerror or error).lower()}; "
-            "give the .npz of a training"
+            f"can't read the checkpoint {cut(str(path), 200)}: {system(error)}; give the .npz of a training"
         ) from error
     except npz.Damaged as error:
         raise StoreError(f"{path} is no checkpoint, or is cut short ({error}): give another one") from error

@@ -14,7 +14,7 @@ import zlib
 from pathlib import Path
 
 from learned.types import Line, PathLike
-from taskset.errors import StoreError, cut
+from taskset.errors import StoreError, cut, system
 
 KEYS = (
     "step", "loss", "gradient_norm", "clipped_share", "learning_rate", "non_finite_share", "inner_steps", "tasks",
@@ -43,7 +43,7 @@ def lines(path: PathLike, steps: int | None = None) -> list[tuple[Line, str]]:
     try:
         *whole, _ = Path(path).read_bytes().split(b"\n")
     except OSError as error:
-        raise StoreError(f"can't read {path}: {str(error.strerror).lower()}; give the steps.jsonl of a training") from error
+        raise StoreError(f"can't read {path}: {system(error)}; give the steps.jsonl of a training") from error
     found: list[tuple[Line, str]] = []
     for number, line in enumerate(whole, 1):
         if found and found[-1][0]["step"] == steps:

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from taskset.cli.options import DataDir, out
 from taskset.cli.tables import show_table
-from taskset.errors import StoreError, counted, shown, unknown
+from taskset.errors import StoreError, counted, shown, system, unknown
 from taskset.execution.runtime import start_tensorflow
 
 app = typer.Typer(no_args_is_help=True, help="Show and prepare real data sets; check, merge and import baselines.")
@@ -136,7 +136,7 @@ def _costs(path):
                 raise ValueError(f"its columns are {shown(rows.fieldnames or [])}")
             return {row["task"]: _milliseconds(row["ms_per_step"]) for row in rows}
     except OSError as error:
-        raise StoreError(f"can't read {path}: {error.strerror.lower()}") from error
+        raise StoreError(f"can't read {path}: {system(error)}") from error
     except (csv.Error, KeyError, TypeError, ValueError) as error:
         raise StoreError(f"{path}: expected is CSV with the columns task and ms_per_step, a positive number ({error})") from error
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from taskset.errors import DataNotPrepared, StoreError, shown
+from taskset.errors import DataNotPrepared, StoreError, shown, system
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
@@ -107,7 +107,7 @@ def version_damage(place: Path) -> str | None:
             return f"features.json names {shown(foreign)}, a class that isn't of TFDS"
         return next((found for split in info["splits"] if (found := _split_damage(place, info, split))), None)
     except OSError as error:
-        return f"{Path(error.filename or place).name}: {error.strerror}"
+        return f"{Path(error.filename or place).name}: {system(error)}"
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, NotImplementedError, RecursionError):
         return "dataset_info.json or features.json can't be read"
 
@@ -175,7 +175,7 @@ def require_writable(directory: Directory) -> None:
             pass
     except OSError as error:
         raise StoreError(
-            f"can't write in {str(place)!r} ({error.strerror}): name a directory of your own with --data-dir, "
+            f"can't write in {str(place)!r} ({system(error)}): name a directory of your own with --data-dir, "
             f"or set {CACHE_VARIABLE} to keep what is built from prepared data elsewhere"
         ) from None
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from taskset.errors import ConfigError
+from taskset.errors import ConfigError, system
 
 _copies: dict[str, str] = {}
 
@@ -27,7 +27,7 @@ def pack(paths: Iterable[str]) -> dict[str, CarriedFile]:
         try:
             packed[given] = CarriedFile(str(path), path.read_bytes())
         except OSError as error:
-            raise ConfigError(f"can't read {given!r} ({error.strerror}): give the path of a file") from error
+            raise ConfigError(f"can't read {given!r} ({system(error)}): give the path of a file") from error
     return packed
 
 

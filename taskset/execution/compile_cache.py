@@ -22,7 +22,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from taskset.errors import ConfigError
+from taskset.errors import ConfigError, system
 from taskset.execution import machine
 
 VARIABLE = "TASKSET_COMPILE_CACHE"
@@ -124,7 +124,6 @@ def _key(threads: int | None) -> str:
 def first_call(key: str, call: Callable[[], Any], afresh: Callable[[], Any]) -> Any:
     """`call()`, the first call of the program `key`, which is loaded from disk or else compiled and saved there.
 
-
     A program on disk that is damaged, or that TensorFlow rejects, is deleted and compiled again, with a warning.
     afresh: the same call under a name other than `key`: TensorFlow doesn't compile under a name for which loading failed.
     """
@@ -161,7 +160,7 @@ def _load(place: Path, key: str) -> dict[str, Path]:
         except FileNotFoundError:  # pruned by another process
             continue
         except OSError as error:
-            _drop(path, error.strerror or str(error))
+            _drop(path, system(error))
             continue
         name, program = path.name.removeprefix(f"{key}."), content[_SUM_BYTES:]
         if _sum(name, program) != content[:_SUM_BYTES]:
@@ -206,7 +205,7 @@ def _save(place: Path, key: str, programs: Mapping[str, bytes]) -> None:
                 file.write(_sum(name, program) + program)
             os.replace(temporary, place / f"{key}.{name}")
         except OSError as error:
-            warnings.warn(f"can't keep compiled programs in {place}: {error.strerror}; {_CHOICES}", stacklevel=4)
+            warnings.warn(f"can't keep compiled programs in {place}: {system(error)}; {_CHOICES}", stacklevel=4)
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
             return

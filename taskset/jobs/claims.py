@@ -90,7 +90,7 @@ def _lock(file: int, kind: int, root: str | Path, path: Path) -> bool:
         return False
     except OSError as error:
         advice = "use one process, or --shard, so that none does another's work"
-        warnings.warn(f"no locks on {root} ({error.strerror}): {advice}", stacklevel=4)  # 2 is `claim`, 3 contextlib's
+        warnings.warn(f"no locks on {root} ({system(error)}): {advice}", stacklevel=4)  # 2 is `claim`, 3 contextlib's
         return True
     return _is_at(file, path)
 

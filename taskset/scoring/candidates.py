@@ -16,7 +16,7 @@ from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from taskset import plugins, registry
-from taskset.errors import ConfigError, UnknownName, cut, nearest, origin, shown, whole_number
+from taskset.errors import ConfigError, UnknownName, cut, nearest, origin, shown, system, whole_number
 from taskset.execution import carried, code_digest
 from taskset.normalization.sweep.provenance import own_optimizer_code
 from taskset.samplers.optimizers import family_of, get_optimizer_config, opt_list_length, opt_list_names
@@ -195,7 +195,7 @@ def parse_hyperparameters(text: str) -> Given:
         try:
             return _json(Path(text).read_text(encoding="utf-8"), text)
         except (OSError, UnicodeDecodeError) as error:
-            why = error.strerror if isinstance(error, OSError) else "it is no text"
+            why = system(error) if isinstance(error, OSError) else "it is no text"
             raise ConfigError(f"can't read {text}: {why}; give a .json file, JSON, or FILE.py:SAMPLER") from error
     if ":" in text:
         return loaded(*text.rpartition(":")[::2])[0]

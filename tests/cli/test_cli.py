@@ -11,7 +11,7 @@ import pytest
 import taskset
 from examples import own_family
 from taskset import catalogue
-from taskset.cli import score, sweeps, tasks
+from taskset.cli import data, score, sweeps, tasks
 from taskset.errors import UnknownName
 from taskset.execution import costs as measured
 from taskset.samplers.optimizers import opt_list_names
@@ -333,3 +333,13 @@ def test_every_public_name_exists():
         assert getattr(taskset, name) is not None
     with pytest.raises(AttributeError, match="get_tasks"):
         _ = taskset.get_tasks
+
+
+def test_a_file_that_fails_without_a_word_of_the_system_is_one_line(run, monkeypatch, tmp_path):
+    """An OSError that a file system's own code raises has no `strerror`."""
+
+    def fails(*_, **options):
+        raise OSError("The share is gone")
+
+    monkeypatch.setattr(data, "open", fails, raising=False)
+    refused(run("data", "add", tmp_path, "--to", tmp_path, "--costs", "costs.csv"), "can't read costs.csv: the share is gone")

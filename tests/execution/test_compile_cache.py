@@ -73,7 +73,7 @@ def test_a_full_disk_is_a_warning(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(compile_cache.os, "replace", full)
-    with pytest.warns(UserWarning, match="No space left on device"):
+    with pytest.warns(UserWarning, match="no space left on device"):
         compile_cache._save(tmp_path, "key", {"program.pb": b"machine code"})
     assert not list(tmp_path.iterdir())
 

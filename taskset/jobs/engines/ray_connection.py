@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from taskset.errors import ConfigError, cut
+from taskset.errors import ConfigError, cut, system
 
 if TYPE_CHECKING:
     from taskset.jobs.engines.ray_cluster import Ray
@@ -80,7 +80,7 @@ def _check_reachable(address: str | None) -> None:
     try:
         socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
     except OSError as error:
-        raise _unreachable(address, error.strerror or str(error)) from error
+        raise _unreachable(address, system(error)) from error
 
 
 def _unreachable(address: str | None, why: str) -> ConfigError:
