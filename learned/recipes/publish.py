@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import learned
 from learned.deploy import pretrained
 from learned.recipes.base import Recipe
 from taskset.errors import ConfigError
+from taskset.files import copy_file
 
 ROOT = Path(learned.__file__).resolve().parents[1]
 
@@ -28,7 +28,7 @@ def publish(recipe: Recipe, text: str, pictures: Sequence[Path], weights: Path, 
     documents.write_section(recipe.name, text, document)
     targets = [root / "docs" / "pictures" / path.name for path in pictures]
     for path, target in zip(pictures, targets):
-        shutil.copy(path, target)
+        copy_file(path, target)
     shipped = root / pretrained.ROOT.relative_to(ROOT) / f"{recipe.name}.npz"
-    shutil.copy(weights, shipped)
+    copy_file(weights, shipped)
     return [document, *targets, shipped]

@@ -3,16 +3,19 @@
 from taskset.files.reading import different_keys, read_json, readable, settle
 from taskset.files.writing import (
     abandoned,
+    copy_file,
     is_utf8,
     make_directory,
     remove_temporaries,
     temporary_owner,
     whole_file,
+    write_picture,
     write_text,
 )
 
 __all__ = [
     "abandoned",
+    "copy_file",
     "different_keys",
     "is_utf8",
     "make_directory",
@@ -22,5 +25,6 @@ __all__ = [
     "settle",
     "temporary_owner",
     "whole_file",
+    "write_picture",
     "write_text",
 ]

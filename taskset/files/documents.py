@@ -45,7 +45,8 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 def conditions(*packages: str) -> str:
     """One line: kind of machine, operating system, Python, the versions of `packages`, today's date."""
     versions = [f"{name} {_version(name)}" for name in packages]
-    return f"{processor()}, {platform.system()}; {', '.join([f'Python {platform.python_version()}', *versions])}; {date.today()}"
+    running = ", ".join([f"Python {platform.python_version()}", *versions])
+    return f"{processor_and_cores()}, {platform.system()}; {running}; {date.today()}"
 
 
 def _version(package: str) -> str:
@@ -55,7 +56,7 @@ def _version(package: str) -> str:
     return tensorflow_version() if package == "tensorflow" else metadata.version(package)
 
 
-def processor() -> str:
+def processor_and_cores() -> str:
     """The processor's kind and the number of cores that this process may use."""
     cores = machine.cores()
     return f"{machine.processor()}, {counted(cores, 'core')}"

@@ -13,4 +13,10 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]], right: Collec
 
 
 def _is_number(text: str) -> bool:
-    return text in ("", "-") or text.replace(",", "").replace(".", "").replace("%", "").isdigit()
+    if text in ("", "-"):
+        return True
+    try:
+        float(text.replace(",", "").removesuffix("%"))
+    except ValueError:
+        return False
+    return True

@@ -6,12 +6,17 @@ import contextlib
 import os
 import re
 import secrets
+import shutil
 import stat
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from taskset.errors import StoreError, shown, system
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # Names that `whole_file` gives: .NAME.PROCESS.DIGITS.tmp; earlier versions gave curves .TASK.parquet.PROCESS.tmp.
 _TEMPORARY = re.compile(r"\.(?:.+\.(\d+)\.[0-9a-f]{16}|.+\.parquet\.(\d+))\.tmp")
@@ -110,3 +115,18 @@ def write_text(text: str, path: str | Path) -> None:
     """Write a text file in UTF-8, whole or not at all. Raises `StoreError` as `whole_file`."""
     with whole_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def write_picture(figure: Figure, path: str | Path, **options: Any) -> None:
+    """Write a figure in the format of the path's ending, whole or not at all. options: of Matplotlib's `savefig`.
+
+    Raises `StoreError` as `whole_file`.
+    """
+    with whole_file(path) as temporary:
+        figure.savefig(temporary, format=Path(path).suffix.lstrip(".").lower(), **options)
+
+
+def copy_file(source: str | Path, target: str | Path) -> None:
+    """Copy what a file holds, whole or not at all. Raises `StoreError` as `whole_file`."""
+    with whole_file(target) as temporary:
+        shutil.copyfile(source, temporary)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from taskset.errors import StoreError, unknown
-from taskset.files import whole_file
+from taskset.files import write_picture
 from taskset.normalization import store
 from taskset.normalization.normalizer import mean_curves
 from taskset.samplers.optimizers import family_of, get_optimizer_config
@@ -152,5 +152,4 @@ def plot_tasks(root: str | Path, tasks: Sequence[str], path: str | Path) -> None
         _draw_curves(axes[0], part, task + ("" if source == "none" else f" ({source} data)"))
         _draw_lowest(axes[1], part)
         limit_losses(axes[0], part[["train", "test"]].to_numpy(), _start(part))
-    with whole_file(path) as temporary:
-        figure.savefig(temporary, format=Path(path).suffix.lstrip(".").lower(), dpi=120)
+    write_picture(figure, path, dpi=120)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from taskset.errors import ConfigError
-from taskset.files import make_directory
+from taskset.files import write_picture
 from taskset.normalization import store
 from taskset.normalization.normalizer import mean_curves
 from taskset.normalization.plot import limit_losses
@@ -64,6 +64,5 @@ def draw(
     handles, labels = panels[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=9, frameon=False)  # no curve runs through it
     figure.suptitle(f"{task}, mean over seeds", fontsize=11)
-    make_directory(Path(path).parent)
-    figure.savefig(path, dpi=130)
+    write_picture(figure, path, dpi=130)
     return best

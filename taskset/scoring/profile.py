@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from taskset.errors import counted
-from taskset.files import whole_file
+from taskset.files import write_picture
 from taskset.scoring import run_scores
 from taskset.scoring.rivals import ADAM_ONE, ADAM_TUNED
 from taskset.scoring.rows import Row
@@ -77,8 +77,8 @@ def draw(standing: Standing, directory: str | Path, name: str = "profile", named
     figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=8, frameon=False)
     for kind in ("pdf", "png"):
         # Without a date the same results give the same file.
-        with whole_file(Path(directory) / f"{name}.{kind}") as temporary:
-            figure.savefig(temporary, format=kind, dpi=150, metadata={"CreationDate": None} if kind == "pdf" else None)
+        metadata = {"CreationDate": None} if kind == "pdf" else None
+        write_picture(figure, Path(directory) / f"{name}.{kind}", dpi=150, metadata=metadata)
 
 
 def _label(row: Row) -> str:

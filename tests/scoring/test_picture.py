@@ -3,7 +3,7 @@
 import pytest
 from matplotlib.figure import Figure
 
-from taskset.errors import ConfigError
+from taskset.errors import ConfigError, StoreError
 from taskset.scoring import picture
 from tests.normalization import made_up_sweeps as made
 
@@ -31,3 +31,11 @@ def test_baselines_that_are_too_short(tmp_path):
     root = made.write(tmp_path / "made", tasks=[TASK], optimizers=["mine"], steps=20_000, evaluations=10)
     with pytest.raises(ConfigError, match="that reach 20000 steps: evaluate fewer"):
         picture.draw(TASK, [root], None, tmp_path / "a.png")
+
+
+def test_a_path_that_cant_be_written_is_one_line(evaluation, tmp_path):
+    path = tmp_path / "a.png"
+    path.mkdir()
+    with pytest.raises(StoreError, match=r"can't write .*a\.png: is a directory"):
+        picture.draw(TASK, [evaluation], None, path)
+    assert [found.name for found in tmp_path.iterdir() if found.suffix in (".png", ".tmp")] == ["a.png"]
