@@ -3,6 +3,7 @@
 import textwrap
 
 from taskset.errors import counted, cut
+from taskset.files.markdown import table as markdown_table
 from taskset.scoring import run_scores, statistics
 from taskset.scoring.rows import Row
 from taskset.scoring.standing import Standing
@@ -87,8 +88,7 @@ def cells(standing: Standing) -> list[list[str]]:
 
 def table(standing: Standing) -> str:
     """The whole table as Markdown."""
-    lines = [HEADER, [":--", "--:", ":--", *["--:"] * (len(HEADER) - 3)], *cells(standing)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return markdown_table(HEADER, cells(standing), right=[1, *range(3, len(HEADER))])
 
 
 def markdown(standing: Standing) -> str:
