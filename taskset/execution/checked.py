@@ -61,12 +61,12 @@ def traced(function: Any, what: str, may_change: Sequence[tf.Variable]) -> Itera
         ) from error
     except NotImplementedError as error:
         if "numpy array" not in str(error):
-            raise failed(function, what, error) from error
+            raise _failed(function, what, error) from error
         raise ConfigError(
             f'{what} computes with NumPy: write framework = "numpy" beside init and update, or use TensorFlow'
         ) from error
     except Exception as error:  # whatever a user's function raises
-        raise failed(function, what, error) from error
+        raise _failed(function, what, error) from error
     if graph is None:
         return
     operations = graph.get_operations()[before:]
@@ -89,7 +89,7 @@ def traced(function: Any, what: str, may_change: Sequence[tf.Variable]) -> Itera
         )
 
 
-def failed(function: Any, what: str, error: Exception) -> ConfigError:
+def _failed(function: Any, what: str, error: Exception) -> ConfigError:
     """The error for what a user's function raised, with its line."""
     plain = getattr(getattr(function, "__self__", None), "formula", getattr(function, "__func__", function))
     return own_failure(f"{what} failed", plain, error)

@@ -5,6 +5,7 @@ Start, batches, noise and evaluations are those of the compiled loop: the curves
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeAlias, cast
@@ -27,6 +28,16 @@ if TYPE_CHECKING:
 
 ParameterShapes: TypeAlias = Mapping[str, tuple[int, ...]]  # {path: shape}, in the order of the vector
 EvaluateVector: TypeAlias = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]  # vector -> (loss, vector of gradients)
+
+
+def sizes(shapes: ParameterShapes) -> list[int]:
+    """How many numbers each parameter has."""
+    return [math.prod(shape) for shape in shapes.values()]
+
+
+def ends(shapes: ParameterShapes) -> np.ndarray:
+    """Where in the vector each parameter but the last one ends: what `split` of NumPy and JAX takes."""
+    return np.cumsum(sizes(shapes))[:-1]
 
 
 class Steps(Protocol):

@@ -8,10 +8,10 @@ from typing import Any, TypeAlias
 import numpy as np
 import tensorflow as tf
 
-from taskset.errors import ConfigError, shown
-from taskset.execution.checked import check_paths, failed, wrong
+from taskset.errors import ConfigError, calling, shown
+from taskset.execution.checked import check_paths, wrong
 from taskset.scoring.adapters.native import numbers_of, with_steps
-from taskset.scoring.stepped import EvaluateVector, ParameterShapes, Stepped
+from taskset.scoring.stepped import EvaluateVector, ParameterShapes, Stepped, ends
 
 Arrays: TypeAlias = Mapping[str, np.ndarray]  # {path: array}
 Init: TypeAlias = Callable[..., Any]  # params -> state
@@ -61,12 +61,10 @@ class NumPySteps:
         self, init: Init, update: Update, start: np.ndarray, shapes: ParameterShapes, name: str, hparams: Mapping[str, float]
     ) -> None:
         self._shapes, self._update, self._name, self._hparams, self._taken = shapes, update, name, hparams, 0
-        self._ends = np.cumsum([int(np.prod(shape)) for shape in shapes.values()])[:-1]
+        self._ends = ends(shapes)
         self._params: Arrays = self._split(start)
-        try:
+        with calling(init, f"init of {name!r} failed"):
             self._state = init(self._params)
-        except Exception as error:  # whatever a user's function raises
-            raise failed(init, f"init of {name!r}", error) from error
 
     def _split(self, vector: np.ndarray) -> dict[str, np.ndarray]:
         parts = np.split(np.array(vector), self._ends)  # of a copy: the functions may write into them
@@ -84,10 +82,8 @@ class NumPySteps:
         """Take one step; evaluate: `vector -> (loss, vector of gradients)`, both TensorFlow's."""
         _, gradients = evaluate(self.vector())
         parts = self._split(gradients.numpy())
-        try:
+        with calling(self._update, f"update of {self._name!r} failed"):
             found = self._update(parts, self._state, self._params, self._taken, self._hparams)
-        except Exception as error:  # whatever a user's function raises
-            raise failed(self._update, f"update of {self._name!r}", error) from error
         if not isinstance(found, tuple) or len(found) != 2 or not isinstance(found[0], Mapping):
             raise ConfigError(
                 f"update of {self._name!r} returned {type(found).__name__}: allowed is a pair ({{path: array}}, state)"

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 import numpy as np
 import tensorflow as tf
 
-from taskset.errors import ConfigError
-from taskset.execution.checked import failed, wrong
-from taskset.scoring.stepped import EvaluateVector, ParameterShapes, Stepped
+from taskset.errors import calling
+from taskset.execution.checked import wrong
+from taskset.scoring.stepped import EvaluateVector, ParameterShapes, Stepped, ends
 
 if TYPE_CHECKING:
     import jax
@@ -53,9 +54,9 @@ class Optax:
             self._compiled = {key: (jax.jit(self._init(shapes)), jax.jit(self._update(shapes)))}
         return OptaxSteps(*self._compiled[key], start, shapes, self)
 
-    def failed(self, what: str, error: Exception) -> ConfigError:
-        """The error for what the transformation's `init` or `update` raised."""
-        return failed(getattr(self._transformation, what), f"{what} of {self.name!r}", error)
+    def calling(self, what: str) -> AbstractContextManager[None]:
+        """`taskset.errors.calling` of the transformation's `init` or `update`."""
+        return calling(getattr(self._transformation, what), f"{what} of {self.name!r} failed")
 
     def judged(self, vector: jax.Array, state: Any, shapes: ParameterShapes) -> jax.Array:
         """The parameters that evaluations are of: of `optax.contrib.schedule_free`, also within a chain, the average."""
@@ -73,8 +74,9 @@ class Optax:
         return jnp.concatenate([jnp.ravel(p) for p in schedule_free_eval_params(found[0], self._tree(vector, shapes))])
 
     def _tree(self, vector: jax.Array, shapes: ParameterShapes) -> list[jax.Array]:
-        ends = np.cumsum([int(np.prod(shape)) for shape in shapes.values()])[:-1]
-        return [part.reshape(shape) for part, shape in zip(jnp_split(vector, ends), shapes.values())]
+        import jax.numpy as jnp
+
+        return [part.reshape(shape) for part, shape in zip(jnp.split(vector, ends(shapes)), shapes.values())]
 
     def _init(self, shapes):
         return lambda vector: self._transformation.init(self._tree(vector, shapes))
@@ -103,13 +105,6 @@ class Optax:
         return (parameter + update).astype(parameter.dtype)
 
 
-def jnp_split(vector: jax.Array, ends: Sequence[int] | np.ndarray) -> list[jax.Array]:
-    """`jax.numpy.split`, with JAX imported when it is called."""
-    import jax.numpy as jnp
-
-    return jnp.split(vector, ends)
-
-
 def _takes_value(transformation: optax.GradientTransformation) -> bool:
     """Whether update takes further arguments by name, such as the loss as `value`."""
     try:
@@ -128,10 +123,8 @@ class OptaxSteps:
         import jax.numpy as jnp
 
         self._vector, self._update, self._shapes, self._made_by = jnp.array(start), update, shapes, made_by
-        try:
+        with made_by.calling("init"):
             self._state = init(self._vector)
-        except Exception as error:  # whatever a user's function raises
-            raise made_by.failed("init", error) from error
 
     def vector(self) -> tf.Tensor:
         """All parameters as one TensorFlow vector, in JAX's memory where that is aligned as TensorFlow needs it."""
@@ -147,7 +140,5 @@ class OptaxSteps:
         """Take one step; evaluate: `vector -> (loss, vector of gradients)`, both TensorFlow's."""
         loss, gradients = evaluate(self.vector())
         # NumPy's view of TensorFlow's memory: the compiled call takes it in a tenth of the time of jax.dlpack.from_dlpack.
-        try:
+        with self._made_by.calling("update"):
             self._vector, self._state = self._update(self._vector, self._state, gradients.numpy(), loss.numpy())
-        except Exception as error:  # whatever a user's function raises
-            raise self._made_by.failed("update", error) from error

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeGuard, cast
 import numpy as np
 import tensorflow as tf
 
-from taskset.errors import TasksetError
-from taskset.execution.checked import failed, wrong
+from taskset.errors import calling
+from taskset.execution.checked import wrong
 from taskset.execution.runtime import keep_triton_out
 from taskset.scoring.adapters.factories import called
-from taskset.scoring.stepped import EvaluateVector, ParameterShapes, Stepped
+from taskset.scoring.stepped import EvaluateVector, ParameterShapes, Stepped, sizes
 
 if TYPE_CHECKING:
     import torch
@@ -68,8 +68,8 @@ class TorchSteps:
         self._vector = torch.empty(len(start)).copy_(torch.from_numpy(np.array(start)))  # aligned as TensorFlow needs it
         self._shared = tf.experimental.dlpack.from_dlpack(torch.utils.dlpack.to_dlpack(self._vector))
         self._name, self._paths = name, list(shapes)
-        sizes = [int(np.prod(shape)) for shape in shapes.values()]
-        self._split = lambda vector: [part.view(shape) for part, shape in zip(vector.split(sizes), shapes.values())]
+        each = sizes(shapes)
+        self._split = lambda vector: [part.view(shape) for part, shape in zip(vector.split(each), shapes.values())]
         self._places = self._split(self._vector)
         self._parameters = [torch.nn.Parameter(place) for place in self._places]
         self._seen, self._kept = torch.empty_like(self._vector), torch.empty_like(self._vector)  # parameters, their gradients
@@ -103,10 +103,8 @@ class TorchSteps:
     def _set_mode(self, mode: str) -> None:
         if self._has_modes:
             set_it = getattr(self._optimizer, mode)
-            try:
+            with calling(inspect.unwrap(set_it), f"{mode} of {self._name!r} failed"):
                 set_it()
-            except Exception as error:  # whatever a user's optimizer raises
-                raise failed(inspect.unwrap(set_it), f"{mode} of {self._name!r}", error) from error
 
     def step(self, evaluate: EvaluateVector) -> None:
         """Take one step; evaluate: `vector -> (loss, vector of gradients)`, both TensorFlow's.
@@ -141,12 +139,8 @@ class TorchSteps:
         self._stepped(cast("Callable[[], float]", closure))  # PyTorch's types say float, its closures return tensors
 
     def _stepped(self, *closure: Callable[[], float]) -> None:
-        try:
+        with calling(inspect.unwrap(type(self._optimizer).step), f"step of {self._name!r} failed"):
             self._optimizer.step(*closure)
-        except TasksetError:  # of the task that a closure asks for its loss, or of what it finds
-            raise
-        except Exception as error:  # whatever a user's optimizer raises
-            raise failed(inspect.unwrap(type(self._optimizer).step), f"step of {self._name!r}", error) from error
 
     def _from_tensorflow(self, vector: tf.Tensor) -> torch.Tensor:
         return self._torch.utils.dlpack.from_dlpack(tf.experimental.dlpack.to_dlpack(vector))
