@@ -10,22 +10,18 @@ with the batch, as 32 examples of a linear regression, so that the loss is one f
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from taskset.datasets.base import BatchShapes, DataSpec, RawBatch
+from taskset.datasets.base import BatchShapes, Computed, DataSpec, RawBatch
 from taskset.random import seeds
 from taskset.registry import Config, Facts, register_builder, register_facts, register_fixed, register_schema
 
 if TYPE_CHECKING:
-    import tensorflow as tf
-
     from learned.unrolling.sharing import SharedModel
     from taskset.datasets.prepared import Directory
-    from taskset.random.stateless import Key
 
 FAMILY = "tiny_quadratic"
 SIZE = 32
@@ -44,7 +40,7 @@ register_schema(FAMILY, SCHEMA)
 
 
 @dataclass(frozen=True)
-class QuadraticData:
+class QuadraticData(Computed):
     """A and A y of each batch (`taskset.datasets.base.DataSpec`); all four splits are alike, with draws of their own.
 
     Prepared batches: "matrix" float32 [32, 32], "value" float32 [32].
@@ -54,7 +50,6 @@ class QuadraticData:
     noise: float
     seed: int
 
-    needs_source = False
     batch_size = SIZE
 
     @property
@@ -62,16 +57,9 @@ class QuadraticData:
         """{name: (shape, dtype)} of a prepared batch."""
         return {"matrix": ((SIZE, SIZE), "float32"), "value": ((SIZE,), "float32")}
 
-    def check(self, source: str | None = None, data_dir: Directory | None = None) -> None:
-        """Does nothing: all is computed from the config."""
-
     def open(self, source: str | None = None, data_dir: Directory | None = None) -> QuadraticBatches:
         """Computes A; both arguments are ignored."""
         return QuadraticBatches(self)
-
-    def prepare(self, raw: Mapping[str, tf.Tensor], key: Key) -> dict[str, tf.Tensor]:
-        """The raw batch itself."""
-        return dict(raw)
 
 
 class QuadraticBatches:

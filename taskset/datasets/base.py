@@ -7,6 +7,7 @@ loss reads: a pure TensorFlow function that runs inside the compiled loop.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
@@ -73,6 +74,19 @@ class DataSpec(Protocol):
 
     def prepare(self, raw: dict[str, tf.Tensor], key: Key) -> Batch:
         """One prepared batch (tensors) from one raw batch (tensors) and a key (`taskset.random.stateless`)."""
+
+
+class Computed:
+    """What specifications share of data that is computed from config and seed alone; a subclass gives the rest of `DataSpec`."""
+
+    needs_source = False
+
+    def check(self, source: str | None = None, data_dir: Directory | None = None) -> None:
+        """Does nothing: no data is read."""
+
+    def prepare(self, raw: Mapping[str, tf.Tensor], key: Key) -> Batch:
+        """The raw batch, unchanged."""
+        return dict(raw)
 
 
 class OrderInBlocks:

@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from taskset.datasets.base import SPLITS, BatchShapes, EpochOrder, RawBatch
+from taskset.datasets.base import SPLITS, BatchShapes, Computed, EpochOrder, RawBatch
 from taskset.errors import ConfigError, cut, shown, whole_number
 
 if TYPE_CHECKING:
-    import tensorflow as tf
-
     from taskset.datasets.prepared import Directory
 
 
@@ -33,7 +31,7 @@ def _float_or_int(name, array):
     return cast
 
 
-class InMemoryData:
+class InMemoryData(Computed):
     """A data specification (`taskset.datasets.base.DataSpec`) of arrays in memory, and the batches drawn from it.
 
     arrays: {name: array}, all of the same length along the first axis, that of the examples; they are cast to float32 or int32.
@@ -46,8 +44,6 @@ class InMemoryData:
 
     Each epoch is a new permutation of a split's rows. The loss reads batches of the arrays, unchanged.
     """
-
-    needs_source = False
 
     def __init__(self, arrays: Mapping[str, ArrayLike], rows: Mapping[str, range], batch_size: int) -> None:
         if set(rows) != set(SPLITS):
@@ -85,9 +81,6 @@ class InMemoryData:
         drawn = [self.batch_size, *((order.rows.start, order.rows.stop) for order in self._orders.values())]
         return {"source": "none", "name": "arrays in memory", "checksum": f"{zlib.crc32(repr(drawn).encode(), value):08x}"}
 
-    def check(self, source: str | None = None, data_dir: Directory | None = None) -> None:
-        """Does nothing: the data is there."""
-
     def open(self, source: str | None = None, data_dir: Directory | None = None) -> InMemoryData:
         """Itself; both arguments are ignored."""
         return self
@@ -96,7 +89,3 @@ class InMemoryData:
         """Batches `start .. start + count - 1` of a split: {name: array [count, batch size, ..]}."""
         rows = self._orders[split](seed, split, start, count)
         return {name: array[rows] for name, array in self.arrays.items()}
-
-    def prepare(self, raw: Mapping[str, tf.Tensor], key: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The raw batch, unchanged."""
-        return dict(raw)

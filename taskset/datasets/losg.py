@@ -7,18 +7,15 @@ stream of its rows (`ShuffledStream`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from taskset.datasets.base import BatchShapes, DataSpec, EpochOrder, OrderInBlocks, RawBatch
+from taskset.datasets.base import BatchShapes, Computed, DataSpec, EpochOrder, OrderInBlocks, RawBatch
 from taskset.random import seeds
 
 if TYPE_CHECKING:
-    import tensorflow as tf
-
     from taskset.datasets.prepared import Directory
 
 _LAYERS, _WIDTH = 6, 20  # of the random network that labels features
@@ -77,14 +74,12 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class _SmallSet:
+class _SmallSet(Computed):
     """number: the seed of the rows; num_samples: their number; batch_size: rows per batch."""
 
     number: int
     num_samples: int
     batch_size: int
-
-    needs_source = False
 
     @property
     def num_rows(self) -> int:
@@ -95,16 +90,9 @@ class _SmallSet:
         """All rows."""
         raise NotImplementedError
 
-    def check(self, source: str | None = None, data_dir: Directory | None = None) -> None:
-        """Does nothing: all is computed from the config."""
-
     def open(self, source: str | None = None, data_dir: Directory | None = None) -> Rows:
         """Computes the rows; both arguments are ignored."""
         return Rows(self.arrays(), self.batch_size)
-
-    def prepare(self, raw: Mapping[str, tf.Tensor], key: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The raw batch, unchanged."""
-        return dict(raw)
 
 
 @dataclass(frozen=True)

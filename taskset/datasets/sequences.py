@@ -6,18 +6,15 @@ splits differ only in their draws.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from taskset.datasets.base import BatchShapes, RawBatch, RawBatches
+from taskset.datasets.base import BatchShapes, Computed, RawBatch, RawBatches
 from taskset.random import seeds
 
 if TYPE_CHECKING:
-    import tensorflow as tf
-
     from taskset.datasets.prepared import Directory
 
 
@@ -37,13 +34,11 @@ def _draw(spec: _Generated, split: str, seed: int, start: int, count: int) -> Ra
     return {"tokens": tokens, "target": target, "mask": mask}
 
 
-class _Generated:
+class _Generated(Computed):
     """What both kinds of sequences share as data specifications."""
 
     batch_size: int
     num_tokens: int
-
-    needs_source = False
 
     @property
     def length(self) -> int:
@@ -64,16 +59,9 @@ class _Generated:
         """tokens, target, mask, each [batch size, length]. The mask is 1 on the steps that count; on others, the target is 0."""
         return _batch(self.batch_size, self.length)
 
-    def check(self, source: str | None = None, data_dir: Directory | None = None) -> None:
-        """Does nothing: no data is read."""
-
     def open(self, source: str | None = None, data_dir: Directory | None = None) -> RawBatches:
         """Draws batches from (split, seed, step); both arguments are ignored."""
         return lambda split, seed, start, count: _draw(self, split, seed, start, count)
-
-    def prepare(self, raw: Mapping[str, tf.Tensor], key: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The raw batch, unchanged."""
-        return dict(raw)
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,56 @@ if TYPE_CHECKING:
     from taskset.datasets.prepared import Directory
 
 
+class _Windows:
+    """What both kinds of text share as data specifications."""
+
+    batch_size: int
+    patch_length: int
+
+    needs_source = True
+
+    @property
+    def reads(self) -> str:
+        """The data set that is read."""
+        raise NotImplementedError
+
+    def cuts(self, sizes: Mapping[str, int]) -> dict[str, splits.Cut]:
+        """{split: Cut} for stored splits of these sizes."""
+        raise NotImplementedError
+
+    @property
+    def raw(self) -> RawShapes:
+        """{name: (shape, limit)} of a raw batch."""
+        shape = (self.batch_size, self.patch_length)
+        return {"tokens": (shape, 2**31), "mask": (shape, 2)}
+
+    @property
+    def infeasible(self) -> str | None:
+        """Why no batch can be drawn, or None."""
+        from taskset.datasets.synthetic.text import sizes as synthetic_sizes
+
+        info = text_info.info(self.reads)
+        sizes = [synthetic_sizes(self.reads)]
+        if info.train is not None and info.test is not None:
+            sizes.append({"train": info.train, "test": info.test})
+        return next((found for each in sizes if (found := splits.shortage(self.cuts(each), each, self.batch_size))), None)
+
+    def check(self, source: str, data_dir: Directory | None = None) -> None:
+        """Raise `DataNotPrepared` where `open` would; loads nothing."""
+        if source == "tfds":
+            from taskset.datasets.text_sources import require_corpus
+
+            require_corpus(self.reads, data_dir)
+
+    def prepare(self, raw: Mapping[str, tf.Tensor], key: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The mask as float32; nothing is random here."""
+        import tensorflow as tf
+
+        return {**raw, "mask": tf.cast(raw["mask"], tf.float32)}
+
+
 @dataclass(frozen=True)
-class TextClassificationData:
+class TextClassificationData(_Windows):
     """Windows of movie reviews, and whether the review is positive (1) or negative (0).
 
     Whatever data set a config names, the release read imdb_reviews/subwords8k for all text classification. So does this, so that
@@ -44,7 +92,6 @@ class TextClassificationData:
     max_token: int
     valid_size: int = 3000
 
-    needs_source = True
     reads = "imdb_reviews/subwords8k"
 
     @property
@@ -62,33 +109,20 @@ class TextClassificationData:
 
     @property
     def raw(self) -> RawShapes:
-        """{name: (shape, limit)} of a raw batch; tokens are clipped to `max_token` later."""
-        return {**_raw(self), "label": ((self.batch_size,), self.num_classes)}
-
-    @property
-    def infeasible(self) -> str | None:
-        """Why no batch can be drawn, or None."""
-        return _infeasible(self)
+        """As of all text, and label; tokens are clipped to `max_token` later."""
+        return {**super().raw, "label": ((self.batch_size,), self.num_classes)}
 
     def cuts(self, sizes: Mapping[str, int]) -> dict[str, splits.Cut]:
         """{split: Cut} for stored splits of these sizes."""
         return splits.four_splits(sizes, self.valid_size, self.num_train)
 
-    def check(self, source: str, data_dir: Directory | None = None) -> None:
-        """Raise `DataNotPrepared` where `open` would; loads nothing."""
-        _check(self.reads, source, data_dir)
-
     def open(self, source: str, data_dir: Directory | None = None) -> TextBatches:
         """`TextBatches` of tokens int32, mask uint8, label int32."""
         return TextBatches(self, open_corpus(self.reads, source, data_dir), labelled=True)
 
-    def prepare(self, raw: Mapping[str, tf.Tensor], key: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The mask as float32; nothing is random here."""
-        return _prepare(raw)
-
 
 @dataclass(frozen=True)
-class LanguageModelData:
+class LanguageModelData(_Windows):
     """Windows of documents without labels.
 
     name: an encoded text data set, such as `lm1b/bytes`.
@@ -106,8 +140,6 @@ class LanguageModelData:
     patch_length: int
     valid_size: int = 3000
 
-    needs_source = True
-
     @property
     def reads(self) -> str:
         """The data set that is read: `name`."""
@@ -119,44 +151,14 @@ class LanguageModelData:
         shape = (self.batch_size, self.patch_length)
         return {"tokens": (shape, "int32"), "mask": (shape, "float32")}
 
-    @property
-    def raw(self) -> RawShapes:
-        """{name: (shape, limit)} of a raw batch."""
-        return _raw(self)
-
-    @property
-    def infeasible(self) -> str | None:
-        """Why no batch can be drawn, or None."""
-        return _infeasible(self)
-
     def cuts(self, sizes: Mapping[str, int]) -> dict[str, splits.Cut]:
         """{split: Cut} for stored splits of these sizes."""
         cuts = splits.four_splits(sizes, self.valid_size, self.num_train)
         return dict.fromkeys(cuts, cuts["train"]) if self.just_train else cuts
 
-    def check(self, source: str, data_dir: Directory | None = None) -> None:
-        """Raise `DataNotPrepared` where `open` would; loads nothing."""
-        _check(self.reads, source, data_dir)
-
     def open(self, source: str, data_dir: Directory | None = None) -> TextBatches:
         """`TextBatches` of tokens int32, mask uint8."""
         return TextBatches(self, open_corpus(self.reads, source, data_dir), labelled=False)
-
-    def prepare(self, raw: Mapping[str, tf.Tensor], key: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The mask as float32; nothing is random here."""
-        return _prepare(raw)
-
-
-def _raw(spec: TextClassificationData | LanguageModelData) -> RawShapes:
-    shape = (spec.batch_size, spec.patch_length)
-    return {"tokens": (shape, 2**31), "mask": (shape, 2)}
-
-
-def _check(name: str, source: str, data_dir: Directory | None) -> None:
-    if source == "tfds":
-        from taskset.datasets.text_sources import require_corpus
-
-        require_corpus(name, data_dir)
 
 
 def open_corpus(name: str, source: str, data_dir: Directory | None = None) -> Corpus:
@@ -175,20 +177,10 @@ def open_corpus(name: str, source: str, data_dir: Directory | None = None) -> Co
     return open_synthetic(name)
 
 
-def _infeasible(spec: TextClassificationData | LanguageModelData) -> str | None:
-    from taskset.datasets.synthetic.text import sizes as synthetic_sizes
-
-    info = text_info.info(spec.reads)
-    sizes = [synthetic_sizes(spec.reads)]
-    if info.train is not None and info.test is not None:
-        sizes.append({"train": info.train, "test": info.test})
-    return next((found for each in sizes if (found := splits.shortage(spec.cuts(each), each, spec.batch_size))), None)
-
-
 class TextBatches:
     """An opened text data set (`taskset.datasets.base.RawBatches`): random windows, a pure function of (split, seed, step)."""
 
-    def __init__(self, spec: TextClassificationData | LanguageModelData, corpus: Corpus, labelled: bool) -> None:
+    def __init__(self, spec: _Windows, corpus: Corpus, labelled: bool) -> None:
         self._length, self._size, self._labelled = spec.patch_length, spec.batch_size, labelled
         stored = {"train": corpus.train, "test": corpus.test}
         sizes = {split: len(documents) for split, documents in stored.items()}
@@ -209,9 +201,3 @@ class TextBatches:
             assert documents.labels is not None  # as `spec` says
             batch["label"] = documents.labels[rows]
         return batch
-
-
-def _prepare(raw: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    import tensorflow as tf
-
-    return {**raw, "mask": tf.cast(raw["mask"], tf.float32)}
