@@ -18,6 +18,8 @@ from taskset import plugins, registry
 from taskset.errors import ConfigError, unknown
 from taskset.execution import code_digest
 
+PACKAGE = "learned"  # what workers import after users' modules: it registers the tasks of `learned.tasks`
+
 T = TypeVar("T", bound=Callable[..., Any])
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-import learned
+from learned import registry
 from learned.choices import AUGMENTATIONS, DIFFERENCES
 from learned.deploy import pretrained
 from learned.outer_training import checkpoint, time_plan
@@ -225,7 +225,7 @@ def _measured(chosen, unmeasured, root, data_dir, workers, modules, engine):
     from taskset.scoring.suites import baseline_protocol
 
     def sweep(names, options, root):
-        added = [*modules, learned.__name__]
+        added = [*modules, registry.PACKAGE]
         count = workers or (1 if engine is engines.LOCAL else None)
         how = {"data_dir": data_dir, "workers": count, "modules": added, "engine": engine}
         return show_sweep(names, options, root, out, err, **how).progress.failed

@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import learned
-from learned import optimizers
+from learned import optimizers, registry
 from learned.outer_training import objectives
 from learned.outer_training.estimator_cache import MEMORY_MIB
 from learned.outer_training.options import Options
@@ -82,7 +81,7 @@ def open_trainer(
         else:
             from learned.outer_training.workers import Workers
 
-            named = [*modules, learned.__name__]
+            named = [*modules, registry.PACKAGE]
             pool = stack.enter_context(
                 Workers(count, chosen, options, data_dir, named, memory, lambda: kept_slots(directory), start, engine)
             )

@@ -116,7 +116,6 @@ class _Screening:
     """Costs of estimates, in a process of their own."""
 
     def __init__(self, suite: Suite, options: Options, data_dir: str | None) -> None:
-        import learned  # noqa: F401  registers the tasks of learned.tasks.digits
         from learned.outer_training.task_pool import TaskPool
         from learned.unrolling.vectors import Layout
 
