@@ -169,7 +169,7 @@ def test_a_score_and_an_evaluation(engine, node, tmp_path):
     for place, text, with_engine in (("a", None, engines.LOCAL), ("b", f"{mine}:Sign", engine)):
         given = text and trial_runs.Text(text, candidate.trials, candidate.name)
         waiting = trial_runs.plan(candidate, NAMES, chosen, tmp_path / place)
-        assert not trial_runs.run(candidate, waiting, chosen, tmp_path / place, text=given, count=2, engine=with_engine).failed
+        assert not trial_runs.run(candidate, waiting, chosen, tmp_path / place, text=given, workers=2, engine=with_engine).failed
     check_same_curves(tmp_path / "a", tmp_path / "b")
 
     weights = tmp_path / "weights.npz"

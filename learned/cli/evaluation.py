@@ -77,9 +77,9 @@ def evaluate(
         markup=False,
     )
     with engines.opened(engine, address) as opened:
-        work = asked.judged, asked.waiting, asked.options, output, data_dir, workers, tuple(modules or ())
+        options = {"data_dir": data_dir, "workers": workers, "modules": tuple(modules or ()), "engine": opened}
         with bars.jobs(err, err, total=len(asked.waiting)) as report:
-            progress = runs.run(*work, report, opened)
+            progress = runs.run(asked.judged, asked.waiting, asked.options, output, report=report, **options)
     out.print(f"curves: {output}", markup=False)
     return 1 if progress.failed else 0
 
@@ -114,8 +114,10 @@ def choose(
         if not progress.working:
             err.print(f"{name}: {done} tasks", markup=False)
 
-    given = horizon, seeds, evaluations, batches, data_dir, workers, tuple(modules or ())
-    found = choice.choose(directory, suite, *given, report)
+    found = choice.choose(
+        directory, suite, horizon=horizon, seeds=seeds, batches=batches, evaluations=evaluations, data_dir=data_dir,
+        workers=workers, modules=tuple(modules or ()), report=report,
+    )  # fmt: skip
     for one in found:
         out.print(
             f"{Path(one.weights).name}: {one.score:.4f}, {one.diverged} of {counted(one.runs, 'run')} diverged", markup=False

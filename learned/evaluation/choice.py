@@ -14,7 +14,6 @@ not looked at.
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +21,7 @@ from pathlib import Path
 from learned.evaluation import runs
 from learned.outer_training import checkpoint, objectives
 from taskset.errors import ConfigError, StoreError, whole_number
-from taskset.files import settle, whole_file, write_text
+from taskset.files import copy_file, settle, write_text
 from taskset.jobs.pool import Progress
 from taskset.normalization.store import load_curves
 from taskset.normalization.sweep import marked
@@ -56,10 +55,11 @@ def kept_weights(directory: Path) -> list[Path]:
 def choose(
     directory: Path,
     suite: Suite | None = None,
+    *,
     horizon: int | None = None,
     seeds: int = 3,
-    evaluations: int = 10,
     batches: int = 5,
+    evaluations: int = 10,
     data_dir: str | None = None,
     workers: int = 1,
     modules: Sequence[str] = (),
@@ -68,7 +68,7 @@ def choose(
     """The scores of all kept weights, best first; writes choice.json and chosen.npz. Interrupted, the same call resumes.
 
     suite: None: the one that the training was made with; horizon: steps of a run, None: the suite's; seeds: runs of each task;
-    evaluations, batches: of a run. report: called with the name of the weights that are evaluated, and how far they are.
+    batches, evaluations: of a run. report: called with the name of the weights that are evaluated, and how far they are.
     Of equal scores the earlier weights are better. Raises `ConfigError` where the suite has no measured task to validate on.
     """
     kept = kept_weights(directory)
@@ -91,12 +91,19 @@ def choose(
         waiting = marked.plan(judged, [entry.task for entry in entries], options, root)
         if waiting:
             done = runs.run(
-                judged, waiting, options, root, data_dir, min(workers, len(waiting)), tuple(modules), _named(report, path)
+                judged,
+                waiting,
+                options,
+                root,
+                data_dir=data_dir,
+                workers=min(workers, len(waiting)),
+                modules=tuple(modules),
+                report=_named(report, path),
             )
             done.require_done(path.name, "choose again, or take the task out of the suite")
         found.append(_score(path, root, entries, split))
     found.sort(key=lambda one: (one.score, one.step))
-    _copy(Path(found[0].weights), directory / "chosen.npz")
+    copy_file(found[0].weights, directory / "chosen.npz")
     write_text(json.dumps([vars(one) for one in found], indent=1) + "\n", directory / "choice.json")
     return found
 
@@ -119,8 +126,3 @@ def _score(path: Path, root: Path, entries: list[Entry], split: str) -> Score:
     # Of each task the mean over its seeds first: a task counts once, however many seeds it has.
     score = float(table.groupby("task")["score"].mean().mean())
     return Score(str(path), checkpoint.load(path).step, score, int(table["diverged"].sum()), len(table))
-
-
-def _copy(source: Path, target: Path) -> None:
-    with whole_file(target) as temporary:
-        shutil.copyfile(source, temporary)

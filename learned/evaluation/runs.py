@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-import learned
 from learned import registry
 from learned.deploy import pretrained
 from learned.outer_training import checkpoint
@@ -166,7 +165,10 @@ def evaluate(
         path, tasks, root, split=split, source=source, horizon=horizon, seeds=seeds, batches=batches, evaluations=evaluations,
         name=name,
     )  # fmt: skip
-    return run(asked.judged, asked.waiting, asked.options, root, data_dir, workers, modules, report, engine)
+    return run(
+        asked.judged, asked.waiting, asked.options, root, data_dir=data_dir, workers=workers, modules=modules, report=report,
+        engine=engine,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -208,18 +210,19 @@ def run(
     waiting: Sequence[str],
     options: SweepOptions,
     root: PathLike,
+    *,
     data_dir: str | None = None,
-    count: int | None = None,
+    workers: int | None = None,
     modules: Sequence[str] = (),
     report: Callable[[Progress], None] = lambda progress: None,
     engine: engines.Engine = engines.LOCAL,
 ) -> Progress:
-    """Train and evaluate the `waiting` tasks with `count` workers of `engine` (None: as `Engine.run`).
+    """Train and evaluate the `waiting` tasks with so many `workers` of `engine` (None: as `Engine.run`).
 
     A finished task is a file that appears whole: after an interruption the remaining ones are computed.
     """
     remove_leftovers(root)
     work = marked.MarkedWork(judged, options, str(root), data_dir)
     with shared_arrays():
-        named = (*modules, learned.__name__)
-        return engine.run(waiting, work, count, report, modules=named, files=(judged.path,))
+        named = (*modules, registry.PACKAGE)
+        return engine.run(waiting, work, workers, report, modules=named, files=(judged.path,))

@@ -75,7 +75,10 @@ def score(
     standing.check_horizon(found, tasks, horizon, baselines)
     text = trial_runs.Text(optimizer, candidate.trials, candidate.name) if isinstance(optimizer, str) else None
     waiting = trial_runs.plan(candidate, tasks, options, out)
-    progress = trial_runs.run(candidate, waiting, options, out, data_dir, text, workers, modules, report, engine)
+    progress = trial_runs.run(
+        candidate, waiting, options, out, data_dir=data_dir, text=text, workers=workers, modules=modules, report=report,
+        engine=engine,
+    )  # fmt: skip
     progress.require_done(candidate.name)
     cost = step_cost.of_candidate(candidate, found, tasks, options, out, data_dir)
     result = standing.standing(candidate, found, tasks, horizon, out, view, baselines, cost)

@@ -35,16 +35,16 @@ def read(values: Any) -> Row:
     losses = {split: _numbers(values[split]["tasks"]) for split in ("train", "test") if split in values}
     speed_up = values.get("speed_up")
     return Row(
-        str(values["title"]),
-        int(values["trials"]),
-        losses,
-        int(values["diverged"]),
-        int(values["runs"]),
-        _optional(values.get("milliseconds")),
-        values["own"] is True,
-        _numbers(speed_up["tasks"]) if speed_up else None,
-        _optional(values.get("relative_cost")),
-        str(values.get("key", "")),  # of before 0.2.2: without
+        title=str(values["title"]),
+        trials=int(values["trials"]),
+        values=losses,
+        diverged=int(values["diverged"]),
+        runs=int(values["runs"]),
+        milliseconds=_optional(values.get("milliseconds")),
+        own=values["own"] is True,
+        speeds=_numbers(speed_up["tasks"]) if speed_up else None,
+        relative=_optional(values.get("relative_cost")),
+        key=str(values.get("key", "")),  # of before 0.2.2: without
     )
 
 

@@ -97,16 +97,17 @@ def run(
     waiting: Sequence[str],
     options: SweepOptions,
     root: str | Path,
+    *,
     data_dir: str | Path | None = None,
     text: Text | None = None,
-    count: int | None = None,
+    workers: int | None = None,
     modules: Iterable[str] = (),
     report: Callable[[pool.Progress], object] = lambda progress: None,
     engine: engines.Engine = engines.LOCAL,
 ) -> pool.Progress:
     """Run the `waiting` tasks; returns a `taskset.jobs.pool.Progress`.
 
-    text: the candidate as a `Text`, for `count` workers of `engine` (None: as `Engine.run`); None: an object. Its tasks, and
+    text: the candidate as a `Text`, for so many `workers` of `engine` (None: as `Engine.run`); None: an object. Its tasks, and
     those of a single local worker, are run one by one here, so that a script needs no guard around its main part.
     A finished task is a file that appears whole: interrupted and started again, the rest is done.
     """
@@ -117,9 +118,9 @@ def run(
         report(progress)
 
     with shared_arrays():
-        if text is not None and not engine.alone(engine.workers(count, 1)):
+        if text is not None and not engine.alone(engine.workers(workers, 1)):
             work = marked.MarkedWork(text, options, str(root), data_dir)
-            return engine.run(waiting, work, count, counted, modules=tuple(modules), files=text.files())
+            return engine.run(waiting, work, workers, counted, modules=tuple(modules), files=text.files())
         here, progress = marked.MarkedWork(Trials(candidate), options, str(root), data_dir), pool.Progress()
         for name in waiting:
             progress.working = {name: 0.0}

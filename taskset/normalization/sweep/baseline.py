@@ -127,15 +127,16 @@ def run(
     todo: Plan,
     options: SweepOptions,
     root: str | Path,
+    *,
     data_dir: str | Path | None = None,
-    count: int | None = None,
+    workers: int | None = None,
     mode: str | None = None,
     modules: Iterable[str] = (),
     report: Callable[[pool.Progress], object] = lambda progress: None,
     max_hours: float | None = None,
     engine: engines.Engine = engines.LOCAL,
 ) -> pool.Progress:
-    """Sweep `todo.waiting` with `count` workers (default: one per core of the engine); returns their `workers.Progress`.
+    """Sweep `todo.waiting` with so many `workers` (None: one per core of the engine); returns their `taskset.jobs.pool.Progress`.
 
     mode: of execution (`taskset.execution.modes`), for runs one by one; None: the fastest way of each task.
     max_hours: tasks that would end more than so many hours from now, by the estimate of their cost, are not begun; those of
@@ -154,7 +155,7 @@ def run(
     try:
         with shared_arrays():
             work = SweepWork(options, str(root), data_dir, mode)
-            return engine.run(todo.waiting, work, count, report, in_time, tuple(modules), default=machine.cores())
+            return engine.run(todo.waiting, work, workers, report, in_time, tuple(modules), default=machine.cores())
     finally:
         claims.tidy(root)
 
@@ -187,6 +188,9 @@ def sweep_all(
     """
     todo = plan(names, options, root, data_dir)
     with watched(todo, engine.workers(workers, machine.cores())) as report:
-        progress = run(todo, options, root, data_dir, workers, mode, modules, report, max_hours, engine)
+        progress = run(
+            todo, options, root, data_dir=data_dir, workers=workers, mode=mode, modules=modules, report=report,
+            max_hours=max_hours, engine=engine,
+        )  # fmt: skip
         report(progress)
     return Swept(progress, write_tables(root) if todo.finished or progress.finished else None)

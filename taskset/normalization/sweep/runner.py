@@ -160,8 +160,8 @@ def _lacking(task: Task, options: SweepOptions, before: Curves | None) -> list[S
 
 def _with_earlier(task: Task, before: Curves, spent: dict[str, float], copies: int) -> tuple[dict[str, float], int]:
     """(core-seconds by purpose, most runs in one program) of the curves of before and of those made now."""
-    earlier = file_metadata.core_seconds(_file(task), before.metadata)
-    spent = {purpose: earlier.get(purpose, 0.0) + spent.get(purpose, 0.0) for purpose in {**earlier, **spent}}
+    spent_before = file_metadata.core_seconds(_file(task), before.metadata)
+    spent = {purpose: spent_before.get(purpose, 0.0) + spent.get(purpose, 0.0) for purpose in {**spent_before, **spent}}
     return spent, max(copies, file_metadata.whole_number(_file(task), before.metadata, "copies") or 1)
 
 

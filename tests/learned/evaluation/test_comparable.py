@@ -91,7 +91,7 @@ def test_an_evaluation_writes_down_what_it_was_asked_for(tmp_path, monkeypatch):
     splits = {"TwoD_Bowl10": "test", "TwoD_Bowl1": "train"}
     entries = [Entry(task, "losg_tasks_family", split, scales) for task, split in splits.items()]
     suite = Suite("s", 3, "synthetic", 20, tuple(entries))
-    monkeypatch.setattr(runs, "run", lambda *given: None)
+    monkeypatch.setattr(runs, "run", lambda *given, **options: None)
     for split in ("train", "test", "test"):
         runs.evaluate("mlp_pes", suite, tmp_path, split=split, evaluations=4)
         if split == "train":  # no curves came of it: the directory is free for another evaluation
