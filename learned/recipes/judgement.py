@@ -11,7 +11,9 @@ from learned.recipes.base import Recipe
 from learned.recipes.budget import Kept, weights_path
 from learned.types import PathLike
 from taskset.errors import ConfigError, counted
+from taskset.files import write_picture
 from taskset.normalization import store
+from taskset.normalization.store import layout
 from taskset.scoring.comparison import Comparison, compare
 from taskset.scoring.suites.suite import Suite
 
@@ -24,7 +26,7 @@ def grid(recipe: Recipe, baselines: PathLike | None) -> tuple[int, int]:
     Raises `ConfigError` where there is no such number.
     """
     root = Path(baselines or store.packaged_root())
-    if (root / "sweep.json").exists():
+    if (root / layout.SWEEP).exists():
         made = store.read_options(root)
         horizon, evaluations, batches = made["steps"], made["evaluations"], made["batches"]
     else:
@@ -111,7 +113,7 @@ def draw(recipe: Recipe, found: Comparison, kept: Sequence[Kept], path: Path) ->
         axes.axhline(row["mean"], color="black", linestyle=style, linewidth=1, label=f"{row['title']} ({row['trials']})")
     axes.set(xlabel="hours of outer training", ylabel=f"normalized train loss, {found.view}, held-out tasks")
     axes.legend(fontsize=7)
-    figure.savefig(path, dpi=130)
+    write_picture(figure, path, dpi=130)
 
 
 def by_family(found: Comparison, learned: Sequence[str], suite: Suite) -> tuple[list[str], list[list[Any]]]:

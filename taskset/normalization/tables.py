@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from taskset.files import make_directory
 from taskset.jobs import claims
 from taskset.normalization import store
 from taskset.normalization.normalizer import fit
-from taskset.normalization.store import file_metadata, packing
+from taskset.normalization.store import file_metadata, layout, packing
 from taskset.normalization.store.columns import OPTIMIZER
 from taskset.samplers.optimizers import get_optimizer_config
 
@@ -53,13 +53,18 @@ def tasks_frame(root: str | Path) -> pd.DataFrame:
         except UnknownName:  # a family registered elsewhere: what the sweep stored is enough
             facts = registry.Facts()
         row = task_row(name, family, config, facts)
-        counted = file_metadata.whole_number(path, metadata, "num_params")
-        row["num_params"] = row["num_params"] if counted is None else counted
+        row["num_params"] = num_params_of(path, metadata, row["num_params"])
         row["source"] = source
         row["ms_per_step"] = milliseconds(packing.read_task(packing.places(path)))
         rows.append(row)
     frame = pd.DataFrame(rows).drop_duplicates(["task", "source"])  # published curves have a file for each optimizer family
     return frame.astype({"seed": "Int32", "num_params": "Int64"})
+
+
+def num_params_of(path: Path, metadata: Mapping[str, str], from_facts: int | None) -> int | None:
+    """The number of a task's parameters: what the metadata of its curves says, else that `from_facts`."""
+    stored = file_metadata.whole_number(path, metadata, "num_params")
+    return from_facts if stored is None else stored
 
 
 def milliseconds(curves: pd.DataFrame) -> float:
@@ -141,8 +146,8 @@ def with_earlier_rows(table: pa.Table, roots: Iterable[str | Path]) -> pa.Table:
     unknown = [name for name, row in frame.iterrows() if row.isna().all() and registry.own_optimizer(str(name)) is None]
     kept: dict[str, tuple[dict[str, Any], Path]] = {}  # {name: (what is known of it, the root)}
     for root in map(Path, roots if unknown else ()):
-        if (root / "optimizers.parquet").exists():
-            earlier = store.read_table(root / "optimizers.parquet").to_pandas().set_index("optimizer")
+        if (root / layout.OPTIMIZERS).exists():
+            earlier = store.read_table(root / layout.OPTIMIZERS).to_pandas().set_index("optimizer")
             for name, row in earlier.loc[earlier.index.intersection(unknown)].iterrows():
                 known = row.dropna().to_dict()
                 there, where = kept.setdefault(str(name), (known, root)) if known else ({}, root)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from taskset.normalization import store
+from taskset.normalization.store import layout
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,7 +68,7 @@ def batches_of_baselines(root: str | Path | None, tasks: Iterable[str], sources:
         frame = store.load_sweeps(root)
         rows = frame[frame["task"].isin(list(tasks)) & frame["source"].isin(sources) & (frame["horizon"] == horizon)]
         return sorted(int(count) for count in rows["batches"].unique())
-    return [store.read_options(root)["batches"]] if (Path(root) / "sweep.json").exists() else []
+    return [store.read_options(root)["batches"]] if (Path(root) / layout.SWEEP).exists() else []
 
 
 def batches_notes(mine: Mapping[str, int], theirs: Sequence[int]) -> list[str]:

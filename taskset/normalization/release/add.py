@@ -141,13 +141,13 @@ def _files(added: list[StoredCurves], there: list[StoredCurves], to: Path) -> di
 
 
 def _stored_rows(to: Path) -> dict[tuple[str, str, str], dict[str, Any]]:
-    rows = store.read_table(to / "sweeps.parquet", columns=schema("sweeps").names).to_pylist()
+    rows = store.read_table(to / layout.SWEEPS, columns=schema("sweeps").names).to_pylist()
     return {(row["task"], row["source"], row["group"]): row for row in rows}
 
 
 def _known_tasks(to: Path, changed: set[str]) -> dict[str, dict[str, Any]]:
     """{task: its row in tasks.parquet} of all but `changed`; {} where another version of the package wrote it."""
-    path = to / "tasks.parquet"
+    path = to / layout.TASKS
     if store.table_metadata(path).get("taskset_version") != __version__:
         return {}
     rows = store.read_table(path, columns=schema("tasks").names).to_pylist()
@@ -161,7 +161,7 @@ def _normalizers(to: Path, today: list[StoredCurves], changed: set[tuple[str, st
     rows of curves that it never named; and a change of a task can take another back, and with it make older curves valid again
     that were left out when they were fitted.
     """
-    known = store.read_table(to / "normalizers.parquet")
+    known = store.read_table(to / layout.NORMALIZERS)
     fitted: defaultdict[tuple[str, str], set[tuple[int, int, str]]] = defaultdict(set)
     for row in known.select(["task", "source", "horizon", "runs", "version"]).to_pylist():
         fitted[row["task"], row["source"]].add((row["horizon"], row["runs"], row["version"]))

@@ -17,7 +17,7 @@ from taskset.execution.divergence import has_diverged
 from taskset.normalization import store
 from taskset.normalization.release import check_tables, collect, merged_tables
 from taskset.normalization.release.collect import StoredCurves
-from taskset.normalization.store import packing, sums
+from taskset.normalization.store import layout, packing, sums
 from taskset.normalization.store.files import RUNS
 from taskset.normalization.sweep.resume import is_part
 
@@ -101,7 +101,7 @@ def _missing_metadata(metadata: dict[str, str], path: Path, root: Path) -> list[
 
 def _options_problems(root: Path, readable: list[StoredCurves]) -> list[str]:
     """Files that were made with other options than the directory's own say; older directories and imported ones have none."""
-    if not (root / "sweep.json").exists():
+    if not (root / layout.SWEEP).exists():
         return []
     options = store.read_options(root)
     found = []

@@ -18,7 +18,7 @@ from taskset.normalization import store
 from taskset.normalization.normalizer import fit
 from taskset.normalization.release import merged_tables
 from taskset.normalization.release.collect import StoredCurves
-from taskset.normalization.store import columns
+from taskset.normalization.store import columns, layout
 from taskset.normalization.tables import optimizers_frame, task_row
 from taskset.version import __version__
 
@@ -48,7 +48,7 @@ def schema_problems(root: Path, name: str, merged: bool) -> list[str]:
 
 def normalizer_problems(root: Path, valid: Sequence[StoredCurves]) -> list[str]:
     """What normalizers.parquet says otherwise than the curves `valid` of today's tasks."""
-    path = Path(root, "normalizers.parquet")
+    path = Path(root, layout.NORMALIZERS)
     rule = merged_tables.fit_adam if store.table_metadata(path).get("computed_from") == merged_tables.COMPUTED_FROM else fit
     expected = merged_tables.normalizers(valid, rule).to_pandas().set_index(_KEY).sort_index()
     there = store.all_normalizers(root).set_index(_KEY).sort_index()
@@ -104,7 +104,7 @@ def merged_problems(root: Path, readable: Sequence[StoredCurves], diverged: Mapp
     for load in (store.load_sweeps, store.load_tasks):
         load(root)  # raises where a row has no name
     sweeps, tasks = (store.read_table(root / f"{name}.parquet").to_pylist() for name in ("sweeps", "tasks"))
-    written_by = store.table_metadata(root / "tasks.parquet").get("taskset_version", changes.FIRST)
+    written_by = store.table_metadata(root / layout.TASKS).get("taskset_version", changes.FIRST)
     of_sweeps = [*_sweep_problems(sweeps, readable, diverged), *_time_problems(sweeps, readable)]
     of_tasks = [*_count_problems(tasks, sweeps, readable), *_description_problems(tasks, readable, written_by)]
     return [f"sweeps.parquet: {text}" for text in of_sweeps[:_MOST]] + [f"tasks.parquet: {text}" for text in of_tasks[:_MOST]]

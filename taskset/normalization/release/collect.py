@@ -160,10 +160,10 @@ def _own_code_of(footer: pq.FileMetaData) -> dict[str, str]:
 
 def order(curves: StoredCurves) -> tuple[Any, ...]:
     """A sorting key: by task as tables list them, then by group."""
-    return curves.source, curves.family, natural(curves.task), group_key(curves.options)
+    return curves.source, curves.family, by_family_and_seed(curves.task), group_key(curves.options)
 
 
-def natural(task: str) -> tuple[str, int]:
+def by_family_and_seed(task: str) -> tuple[str, int]:
     """A sorting key of task names: seeds as numbers."""
     parsed = registry.parse(task)
     return (parsed[0], parsed[1]) if parsed else (task, -1)

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from taskset.files import write_text
-from taskset.normalization.store import columns, sums
+from taskset.normalization.store import columns, layout, sums
 from taskset.version import __version__
 
 _VOCABULARY = "http://mlcommons.org/croissant/"
@@ -78,7 +78,7 @@ def describe(root: str | Path) -> dict[str, Any]:
     """The description as JSON values: a file object with its sum for each file, a record set for each table."""
     files = [name for name in sums.described_files(root) if name.endswith(".parquet")]
     tables = [name for name in files if not name.startswith("curves/")]
-    created = pq.read_metadata(Path(root, "tasks.parquet")).metadata[b"created"].decode()
+    created = pq.read_metadata(Path(root, layout.TASKS)).metadata[b"created"].decode()
     return {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",

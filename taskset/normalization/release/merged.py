@@ -16,13 +16,12 @@ from taskset.errors import StoreError, cut
 from taskset.files import make_directory, remove_temporaries
 from taskset.jobs import claims
 from taskset.normalization import store
-from taskset.normalization.store import file_metadata
+from taskset.normalization.store import file_metadata, layout
 from taskset.normalization.store.columns import schema
 from taskset.normalization.sweep import resume
 
-_TEXTS = [
-    field.name for field in schema("sweeps") if pa.types.is_string(field.type)
-]  # unchanged from the metadata of the sweep's file
+# Columns that are unchanged from the metadata of the sweep's file.
+_TEXTS = [field.name for field in schema("sweeps") if pa.types.is_string(field.type)]
 
 
 @contextlib.contextmanager
@@ -50,7 +49,7 @@ def stored(root: Path) -> dict[tuple[str, str, str], dict[str, str]]:
     for row in _rows(root, "sweeps", schema("sweeps").names):
         if row["task"] not in tasks:
             raise StoreError(f"{root / 'sweeps.parquet'} has {row['task']}, which tasks.parquet lacks: merge the sweeps again")
-        found[row["task"], row["source"], row["group"]] = _metadata(root / "sweeps.parquet", row, tasks[row["task"]])
+        found[row["task"], row["source"], row["group"]] = _metadata(root / layout.SWEEPS, row, tasks[row["task"]])
     return found
 
 

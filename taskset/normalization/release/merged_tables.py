@@ -15,11 +15,11 @@ from taskset import catalogue, changes, registry
 from taskset.datasets.base import SPLITS
 from taskset.errors import StoreError, UnknownName
 from taskset.normalization.normalizer import fit
-from taskset.normalization.release.collect import StoredCurves, natural
+from taskset.normalization.release.collect import StoredCurves, by_family_and_seed
 from taskset.normalization.store import file_metadata, packing
 from taskset.normalization.store.columns import schema
 from taskset.normalization.sweep.provenance import git_commit
-from taskset.normalization.tables import milliseconds, optimizer_table, task_row, with_earlier_rows
+from taskset.normalization.tables import milliseconds, num_params_of, optimizer_table, task_row, with_earlier_rows
 from taskset.version import __version__
 
 if TYPE_CHECKING:
@@ -88,11 +88,11 @@ def _task_rows(
         swept[row["task"]].append(row)
     stored = {c.task: c for c in found}
     rows = []
-    for name in dict.fromkeys([*catalogue.list_tasks(), *sorted(stored, key=natural)]):
+    for name in dict.fromkeys([*catalogue.list_tasks(), *sorted(stored, key=by_family_and_seed)]):
         one = stored.get(name)
         row = dict(known[name]) if name in known else _described(name, one)
-        counted = file_metadata.whole_number(one.path, one.metadata, "num_params") if one else None
-        row["num_params"] = row["num_params"] if counted is None else counted
+        if one:
+            row["num_params"] = num_params_of(one.path, one.metadata, row["num_params"])
         today = [r for r in swept[name] if not changes.outdated(name, r["source"], r["taskset_version"])] or swept[name]
         measured = [r["ms_per_step"] for r in today if r["ms_per_step"] is not None]
         row["ms_per_step"] = min(measured) if measured else costs.get(name)
@@ -166,7 +166,7 @@ def normalizers(
             tables.append(pa.Table.from_pandas(frame[kinds.names], preserve_index=False).cast(kinds))
     table = pa.concat_tables(tables)
     rows = table.select(["source", "family", "task", "horizon", "split"]).to_pylist()
-    keys = [(r["source"], r["family"], natural(r["task"]), r["horizon"], SPLITS.index(r["split"])) for r in rows]
+    keys = [(r["source"], r["family"], by_family_and_seed(r["task"]), r["horizon"], SPLITS.index(r["split"])) for r in rows]
     return table.take(pa.array(sorted(range(len(keys)), key=keys.__getitem__), pa.int64()))
 
 

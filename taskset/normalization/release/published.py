@@ -185,7 +185,7 @@ def import_npz(paths: Sequence[str | Path], out: str | Path, report: Callable[[s
     report: called with one line per file. Raises StoreError, UnknownName.
     """
     out = Path(out)
-    others = {"sweep.json": "the output of a sweep", "sweeps.parquet": "merged baselines", sums.NAME: "merged baselines"}
+    others = {layout.SWEEP: "the output of a sweep", layout.SWEEPS: "merged baselines", sums.NAME: "merged baselines"}
     for name, what in others.items():
         if (out / name).exists():
             raise StoreError(f"{out} holds {what}: give published curves a directory of their own, which `data add` can add")

@@ -79,7 +79,7 @@ def write_beside(tables: Mapping[str, pa.Table], out: Path) -> None:
 
 def _require_free(out: Path, roots: Sequence[str | Path]) -> None:
     """Raise StoreError where `out` is something else than a place for, or of, a merge."""
-    if out.resolve() in {Path(root).resolve() for root in roots} or (out / "sweep.json").exists():
+    if out.resolve() in {Path(root).resolve() for root in roots} or (out / layout.SWEEP).exists():
         raise StoreError(f"{out} is one of those merged, or the output of a sweep: give the result a directory of its own")
     if (out / "curves").exists() and not (out / sums.NAME).exists():
         raise StoreError(f"{out} has curves and no {sums.NAME}, so nothing merged before: choose another --out")
@@ -90,9 +90,9 @@ _SWEEP = ("task", "source", "horizon", "taskset_version")
 
 def _require_nothing_lost(out: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Raise StoreError where `out` has a run that is not among those of `rows` (of sweeps.parquet), by the same version."""
-    if not (out / "sweeps.parquet").exists():  # nothing merged yet, or a first merge that was interrupted
+    if not (out / layout.SWEEPS).exists():  # nothing merged yet, or a first merge that was interrupted
         return
-    there = store.read_table(out / "sweeps.parquet", columns=[*_SWEEP, "optimizers", "seeds"]).to_pylist()
+    there = store.read_table(out / layout.SWEEPS, columns=[*_SWEEP, "optimizers", "seeds"]).to_pylist()
     lost = _runs(there) - _runs(rows)
     if lost:
         task, source, horizon, version, optimizer, seed = min(lost, key=str)

@@ -1,13 +1,6 @@
 """Files of results: where they stand, writing them whole or not at all, reading them checked.
 
-A root directory holds
-
-    curves/source=SOURCE/family=FAMILY/*.parquet   one row per evaluation
-    tasks.parquet, optimizers.parquet, normalizers.parquet
-    sweep.json                                     the options that all curves of a sweep were made with
-    sweeps.parquet                                 where several sweeps were merged (`data ship`): the options of each
-
-`root=None` in the loading functions means the baselines that come with the package.
+What a root directory holds: `taskset.normalization.store`. `root=None` means the baselines that come with the package.
 """
 
 from __future__ import annotations
@@ -97,7 +90,7 @@ def way_to(root: str | Path | None, kind: str) -> str:
         return "run `python -m taskset baseline .. --out DIR`; of a learned training, give the --out of `learned evaluate`"
     if root is not None and is_judged(root):
         return "it has results of `score` or `evaluate`, which have no tables: `python -m taskset report DIR` shows them"
-    if kind == "sweeps.parquet" or is_merged(root):
+    if kind == layout.SWEEPS or is_merged(root):
         return "make it with `python -m taskset data ship SWEEP.. --out DIR`"
     return "make it with `python -m taskset normalize DIR`"
 
@@ -107,7 +100,7 @@ def is_merged(root: str | Path | None) -> bool:
 
     The list of sums is there from the beginning of a merge, sweeps.parquet from near its end.
     """
-    return root is None or any(Path(root, name).exists() for name in (layout.SUMS, "sweeps.parquet"))
+    return root is None or any(Path(root, name).exists() for name in (layout.SUMS, layout.SWEEPS))
 
 
 def is_judged(root: str | Path) -> bool:
@@ -115,7 +108,7 @@ def is_judged(root: str | Path) -> bool:
 
     Raises `StoreError` where sweep.json is damaged.
     """
-    return Path(root, "sweep.json").exists() and not {"code", "checkpoint"}.isdisjoint(read_options(root))
+    return Path(root, layout.SWEEP).exists() and not {"code", "checkpoint"}.isdisjoint(read_options(root))
 
 
 def _directory(root: str | Path | None) -> Path:
@@ -205,12 +198,12 @@ def check_options(root: str | Path, options: dict[str, Any]) -> None:
 
 def write_options(root: str | Path, options: dict[str, Any]) -> None:
     """Write sweep.json: options (JSON values) and a CRC-32 of them. Raises `StoreError` as `whole_file`."""
-    write_text(json.dumps({**options, "crc32": _options_sum(options)}, indent=1) + "\n", Path(root) / "sweep.json")
+    write_text(json.dumps({**options, "crc32": _options_sum(options)}, indent=1) + "\n", Path(root) / layout.SWEEP)
 
 
 def read_options(root: str | Path) -> dict[str, Any]:
     """The options that the curves under `root` were made with. Raises `StoreError` where sweep.json is missing or damaged."""
-    path = Path(root) / "sweep.json"
+    path = Path(root) / layout.SWEEP
     if not Path(root).is_dir():
         raise StoreError(f"there is no directory {root}: give one that `baseline` or `evaluate` wrote")
     with readable(path, _RESTORE):

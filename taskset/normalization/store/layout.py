@@ -25,6 +25,10 @@ from taskset import changes
 from taskset.errors import StoreError, cut
 from taskset.normalization.store.columns import SCHEMA, STORED
 
+# Names of the files in a directory of results.
+TASKS, OPTIMIZERS, NORMALIZERS = "tasks.parquet", "optimizers.parquet", "normalizers.parquet"
+SWEEP = "sweep.json"  # of one sweep: its options
+SWEEPS = "sweeps.parquet"  # of merged baselines: the options of each sweep
 SUMS = "SHA256SUMS"  # the list of sums of merged baselines; empty while a merge is at work
 _ADDED = re.compile(r"-(\d+)$")  # names of groups end in a number of batches or a checksum
 _FROM = {"seconds": ("seconds_per_step", "step", "diverged")}  # what derived columns are computed from

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from taskset import changes
 from taskset.errors import StoreError, cut
-from taskset.normalization.store import files
+from taskset.normalization.store import files, layout
 from taskset.normalization.store.outdated import warn_left_out
 from taskset.normalization.store.reading import curves_table
 
@@ -57,9 +57,9 @@ _NAME, _TEXT, _INTEGER, _NUMBER, _FLAG = "names", "text", "integers", "numbers",
 _MAY_LACK = (_TEXT, _NUMBER)  # the others have a value in each row
 _COLUMNS = {
     # 0.1 wrote integers that may be missing as floats
-    "tasks.parquet": {"task": _NAME, "family": _NAME, "seed": _NUMBER, "config": _TEXT, "num_params": _NUMBER},
-    "optimizers.parquet": {"optimizer": _NAME, "family": _TEXT},
-    "sweeps.parquet": {
+    layout.TASKS: {"task": _NAME, "family": _NAME, "seed": _NUMBER, "config": _TEXT, "num_params": _NUMBER},
+    layout.OPTIMIZERS: {"optimizer": _NAME, "family": _TEXT},
+    layout.SWEEPS: {
         "task": _NAME,
         "source": _NAME,
         "group": _NAME,
@@ -67,7 +67,7 @@ _COLUMNS = {
         "evaluations": _INTEGER,
         "batches": _INTEGER,
     },
-    "normalizers.parquet": {
+    layout.NORMALIZERS: {
         "task": _NAME,
         "source": _NAME,
         "horizon": _INTEGER,
@@ -86,7 +86,7 @@ def _load(kind: str, root: str | Path | None) -> pd.DataFrame:
     """A table as it is stored. Raises `StoreError` where it is damaged, or is another table."""
     path = files.under(root, kind)
     table = files.read_table(path)
-    others = dict.fromkeys(table.column_names, _NUMBER) if kind == "optimizers.parquet" else {}  # hyperparameters
+    others = dict.fromkeys(table.column_names, _NUMBER) if kind == layout.OPTIMIZERS else {}  # hyperparameters
     for column, wanted in {**others, **_COLUMNS[kind]}.items():
         there = table[column] if column in table.column_names else None
         if there is None or not _is(there, wanted):
@@ -116,7 +116,7 @@ def _is(column: pa.ChunkedArray, wanted: str) -> bool:
 def load_tasks(root: str | Path | None = None) -> pd.DataFrame:
     """One row per task: name, family, seed (an integer; missing for fixed tasks), config (JSON text), data set, feasible, reason,
     num_params, cost."""
-    frame = _load("tasks.parquet", root)
+    frame = _load(layout.TASKS, root)
     try:
         return frame.astype({"seed": "Int32", "num_params": "Int64"})
     except (TypeError, ValueError, OverflowError) as error:
@@ -128,7 +128,7 @@ def load_tasks(root: str | Path | None = None) -> pd.DataFrame:
 
 def load_optimizers(root: str | Path | None = None) -> pd.DataFrame:
     """One row per optimizer: its name, family and hyperparameters."""
-    return _load("optimizers.parquet", root)
+    return _load(layout.OPTIMIZERS, root)
 
 
 def load_sweeps(root: str | Path | None = None) -> pd.DataFrame:
@@ -136,7 +136,7 @@ def load_sweeps(root: str | Path | None = None) -> pd.DataFrame:
 
     Of merged baselines (`data ship`) only: a sweep by itself has none, and is a `StoreError`.
     """
-    return _load("sweeps.parquet", root)
+    return _load(layout.SWEEPS, root)
 
 
 def load_normalizers(root: str | Path | None = None, version: str | None = None) -> pd.DataFrame:
@@ -167,7 +167,7 @@ def normalizers_of(root: str | Path | None = None, version: str | None = None) -
 
 def all_normalizers(root: str | Path | None = None) -> pd.DataFrame:
     """The normalizers of all versions, those of tasks that changed since included."""
-    frame = _load("normalizers.parquet", root)
+    frame = _load(layout.NORMALIZERS, root)
     if "version" not in frame:
         return frame.assign(version=changes.FIRST)
     if not all(isinstance(version, str) for version in frame["version"].unique()):

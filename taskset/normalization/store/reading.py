@@ -22,7 +22,7 @@ _PARTITIONING = ds.partitioning(pa.schema([("source", pa.string()), ("family", p
 _PATH = [("source", pa.string()), ("family", pa.string())]
 _ALL = pa.schema([*STORED, ("seconds", pa.float32()), *_PATH])  # of new files and old ones
 COLUMNS = (*LOADED.names, "source", "family")
-SOURCES = ("none", "synthetic", "tfds", "published")
+STORED_SOURCES = ("none", "synthetic", "tfds", "published")
 
 
 def sources_of(source: str) -> list[str]:
@@ -61,8 +61,8 @@ class _Asked:
         self.given = {column: value for column, value in asked.items() if value is not None}
         self.wanted = {column: _values(column, value) for column, value in self.given.items()}
         for value in self.wanted.get("source", ()):
-            if value not in SOURCES:
-                raise StoreError(f"source={value!r}: allowed are {', '.join(SOURCES)}")
+            if value not in STORED_SOURCES:
+                raise StoreError(f"source={value!r}: allowed are {', '.join(STORED_SOURCES)}")
         if columns is not None and not isinstance(columns, Iterable):
             raise StoreError(f"columns={shown(columns)}: allowed are names of columns, {', '.join(COLUMNS)}; None: all")
         self.columns = None if columns is None else [columns] if isinstance(columns, str) else list(columns)
