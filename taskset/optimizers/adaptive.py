@@ -6,7 +6,7 @@ w is the parameter, g its gradient, m and v the moving averages of g and g^2, t 
 import tensorflow as tf
 
 from taskset.optimizers.base import Elementwise, Stepped
-from taskset.optimizers.settings import average, elementwise
+from taskset.optimizers.settings import elementwise, with_averages
 
 ROOT_EPSILON = 1e-10  # adam6p and adam8p: under the square root, beside the epsilon outside it
 RELEASE_STEPS = 10000  # the run length for which adam6p's decays are defined
@@ -80,9 +80,9 @@ def adam8p_formula(
     return adam6p_formula(t, w, g + 2.0 * l2 * w + l1 * tf.sign(w), m, v, **hparams)
 
 
-def _adam_hparams(horizon: int, *, beta1: float, beta2: float, **as_they_are: float) -> dict[str, float]:
+def _adam_hparams(horizon: int, **settings: float) -> dict[str, float]:
     del horizon
-    return {**as_they_are, **average("beta1", beta1), **average("beta2", beta2)}
+    return with_averages(settings)
 
 
 def _adam6p_hparams(horizon: int, *, linear_decay: float, exponential_decay: float, **others: float) -> dict[str, float]:

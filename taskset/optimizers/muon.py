@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from taskset.optimizers.adaptive import moments, weight
 from taskset.optimizers.base import Gradients, Hparams, Params, State, Step, in_dtype, positive
-from taskset.optimizers.settings import average, checked, described
+from taskset.optimizers.settings import checked, described, with_averages
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # a, b, c: steep at 0 rather than convergent, so that five iterations are enough
 GROUPS = (2, 3)  # five iterations; those of a group share a Gram matrix
@@ -92,8 +92,7 @@ class Muon:
     def hparams(self, horizon: int) -> dict[str, float]:
         """The hparams, whatever the horizon. Raises `ConfigError` unless horizon is an integer >= 1."""
         positive(horizon)
-        given = {name: value for name, value in self.settings.items() if name not in ("beta1", "beta2")}
-        return {**given, **average("beta1", self.settings["beta1"]), **average("beta2", self.settings["beta2"])}
+        return with_averages(self.settings)
 
     def init(self, params: Params) -> State:
         """Zeros: m for every parameter, v for those that are no matrices."""

@@ -84,6 +84,12 @@ def elementwise(
     return Elementwise(name or described(rule, settings), rule, formula, slots, settings, translate)
 
 
+def with_averages(settings: dict[str, float]) -> dict[str, float]:
+    """The hparams of `settings` with beta1 and beta2: those as `average`s, the others as they are."""
+    others = {name: value for name, value in settings.items() if name not in ("beta1", "beta2")}
+    return {**others, **average("beta1", settings["beta1"]), **average("beta2", settings["beta2"])}
+
+
 def average(name: str, beta: float) -> dict[str, float]:
     """The hparams of an exponential moving average with decay `beta`: 1 - beta and log(beta).
 

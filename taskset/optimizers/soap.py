@@ -11,7 +11,7 @@ from tensorflow.python.ops.parallel_for import pfor  # the only place where vect
 
 from taskset.optimizers.adaptive import moments, weight
 from taskset.optimizers.base import Gradients, Hparams, Params, State, Step, in_dtype, positive
-from taskset.optimizers.settings import average, checked, count, described
+from taskset.optimizers.settings import checked, count, described, with_averages
 
 PROGRAM = ("frequency", "max_dimension")
 FAR = 1e9  # from 1: squares of numbers up to it are well within float32
@@ -47,8 +47,7 @@ class Soap:
     def hparams(self, horizon: int) -> dict[str, float]:
         """The hparams, whatever the horizon. Raises `ConfigError` unless horizon is an integer >= 1."""
         positive(horizon)
-        given = {name: value for name, value in self.settings.items() if name not in ("beta1", "beta2", *PROGRAM)}
-        return {**given, **average("beta1", self.settings["beta1"]), **average("beta2", self.settings["beta2"])}
+        return with_averages({name: value for name, value in self.settings.items() if name not in PROGRAM})
 
     def axes(self, w: tf.Tensor) -> list[int]:
         """The axes of a parameter that have a basis."""
@@ -78,7 +77,7 @@ class Soap:
             _, v = moments(projected, m, state["v"][path], h["one_minus_beta1"], started * h["one_minus_beta2"])
             new["m"][path], new["v"][path] = m, v
             rate = h["learning_rate"] * tf.sqrt(weight(h["log_beta2"], t)) / weight(h["log_beta1"], t)
-            direction = _rotated(_rotated(m, bases) / (tf.sqrt(v) + h["epsilon"]), bases, back=True)
+            direction = _rotated_back(_rotated(m, bases) / (tf.sqrt(v) + h["epsilon"]), bases)
             moved[path] = w - started * (rate * direction + h["learning_rate"] * h["weight_decay"] * w)
             if bases:
                 new["covariance"][path] = {
@@ -125,10 +124,14 @@ def _within_range(covariance: tf.Tensor) -> tf.Tensor:
     return covariance / tf.where(far, largest, tf.ones_like(largest))
 
 
-def _rotated(tensor: tf.Tensor, bases: dict[str, tf.Tensor], back: bool = False) -> tf.Tensor:
+def _rotated(tensor: tf.Tensor, bases: dict[str, tf.Tensor]) -> tf.Tensor:
     for axis, basis in bases.items():
-        tensor = along(tensor, int(axis), tf.transpose(basis) if back else basis)
+        tensor = along(tensor, int(axis), basis)
     return tensor
+
+
+def _rotated_back(tensor: tf.Tensor, bases: dict[str, tf.Tensor]) -> tf.Tensor:
+    return _rotated(tensor, {axis: tf.transpose(basis) for axis, basis in bases.items()})
 
 
 def _covariance(g: tf.Tensor, axis: int) -> tf.Tensor:
