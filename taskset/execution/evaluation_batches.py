@@ -25,7 +25,7 @@ def drawn(task: Task, seed: int, batches: int) -> tuple[RawBatch, list[Place]]:
     return {name: np.concatenate([one[name] for one in raw]) for name in raw[0]}, places
 
 
-def calls(raw: RawBatch, places: list[Place], seed: int, chunk: int) -> list[Call]:
+def padded_calls(raw: RawBatch, places: list[Place], seed: int, chunk: int) -> list[Call]:
     """Arguments of the evaluation program for `chunk` places after the other, the last ones filled up.
 
     Each call: raw batches {name: [chunk, ..]}, the seeds of batches and of losses and the numbers of the batches [chunk], and how

@@ -49,6 +49,11 @@ def execution_mode(task: Task, device: str | None = None) -> str:
     return modes.loop_mode(task.model.convolutional, device)
 
 
+def default_interval(steps: int) -> int:
+    """Steps between two reports of a run of `steps` steps: 50 reports in all."""
+    return max(1, steps // 50)
+
+
 def augmented(task: Task) -> bool:
     """Whether preparing a task's batches is work that is worth sharing."""
     return getattr(task.data, "augmentation", None) is not None
@@ -296,10 +301,10 @@ class Loop:
         chunk = math.ceil(len(places) / math.ceil(len(places) / (4 * self.chunk)))
         if chunk not in self._evaluate:
             self._evaluate[chunk] = compiled(self._evaluate_program, self.mode)
-        calls = evaluation_batches.calls(raw, places, seed, chunk)
+        padded = evaluation_batches.padded_calls(raw, places, seed, chunk)
 
         def evaluate(params: Params) -> dict[str, Any]:
-            parts = [self._evaluate[chunk](params, *call).numpy()[: int(call[-1])] for call in calls]
+            parts = [self._evaluate[chunk](params, *call).numpy()[: int(call[-1])] for call in padded]
             losses = np.concatenate(parts).astype(np.float64)
             if len(losses) == 1:
                 return dict.fromkeys(SPLITS, losses[0].tolist())
@@ -310,7 +315,7 @@ class Loop:
     def _prepared_evaluation(self, raw: RawBatch, places: list[evaluation_batches.Place], seed: int) -> RawBatch:
         """The raw batches of `evaluation_batches.drawn`, prepared."""
         parts = []
-        for some, bases, _, numbers, count in evaluation_batches.calls(raw, places, seed, self.chunk):
+        for some, bases, _, numbers, count in evaluation_batches.padded_calls(raw, places, seed, self.chunk):
             prepared = self._prepare(some, bases, numbers)
             parts.append({name: array.numpy()[: int(count)] for name, array in prepared.items()})
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
@@ -362,7 +367,7 @@ def train(
         if not isinstance(getattr(optimizer, text, None), str):
             raise ConfigError(f"optimizer {shown(optimizer)} has no {text}, a text: see taskset.optimizers.base.Optimizer")
     steps = positive(steps, "steps")
-    interval = max(1, steps // 50) if interval is None else positive(interval, "interval")
+    interval = default_interval(steps) if interval is None else positive(interval, "interval")
     loop = Loop(task, optimizer, interval, mode)
     run, hparams = loop.start(seed), optimizer.hparams(steps)
     losses, part = [np.zeros(0, np.float32)], []

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from taskset.execution.divergence import has_diverged
-from taskset.execution.loop import Loop, calls
+from taskset.execution.loop import Loop, calls, default_interval
 from taskset.optimizers.base import Optimizer
 from taskset.tasks.base import Task
 
@@ -46,7 +46,7 @@ def measured_run(
     report: called after each call of the compiled loop as report(step, mean train loss of its steps).
     Raises: ConfigError for a mode or a seed that is none.
     """
-    interval = max(1, steps // 50)
+    interval = default_interval(steps)
     loop = Loop(task, optimizer, interval, mode)
     run, hparams = loop.start(seed), optimizer.hparams(steps)
     start = time.perf_counter()
