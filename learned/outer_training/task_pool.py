@@ -133,9 +133,8 @@ class TaskPool:
             options.groups,
         )
         self.slots: dict[int, Slot] = {}
-        self._programs: weakref.WeakValueDictionary[tuple[Any, ...], Unroll] = (
-            weakref.WeakValueDictionary()
-        )  # they go with the last estimator that has them
+        # They go with the last estimator that has them.
+        self._programs: weakref.WeakValueDictionary[tuple[Any, ...], Unroll] = weakref.WeakValueDictionary()
         self.estimator = EstimatorCache(self._estimator, lambda: {slot.task for slot in self.slots.values()}, memory)
 
     def _estimator(self, name: str) -> base.Estimator:

@@ -98,9 +98,8 @@ def _locked_directory() -> Iterator[Path]:
     made = Path(tempfile.mkdtemp(prefix="taskset-new-"))
     with open(made / _LOCK, "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        scratch = made.rename(
-            made.with_name(made.name.replace("taskset-new-", _PREFIX))
-        )  # it has this name only while its lock is held
+        # It has this name only while its lock is held.
+        scratch = made.rename(made.with_name(made.name.replace("taskset-new-", _PREFIX)))
         try:
             yield scratch
         finally:

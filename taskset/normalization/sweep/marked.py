@@ -120,7 +120,6 @@ class MarkedWork:
         """Write the task's file, whole or not at all."""
         del job
         with settling(self.root):
-            self.judged.opened().claim(
-                self.root, self.options
-            )  # once more: another process may have been first to have curves here
+            # Once more: another process may have been first to have curves here.
+            self.judged.opened().claim(self.root, self.options)
             result.write(self.root)

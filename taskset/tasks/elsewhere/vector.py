@@ -67,9 +67,8 @@ class VectorTask:
         arrays = [tf.TensorSpec(raw[name].shape, raw[name].dtype) for name in names]
         specs = [tf.TensorSpec([sum(self.sizes)], tf.float32), tf.TensorSpec([4], tf.int32), *arrays]
 
-        def whole(
-            *given: tf.Tensor,
-        ) -> tuple[tf.Tensor, tf.Tensor]:  # run as an operation, a function is compiled by XLA only where another one calls it
+        # Run as an operation, a function is compiled by XLA only where another one calls it.
+        def whole(*given: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             return inner(*given)
 
         outer = tf.function(whole, autograph=False).get_concrete_function(*specs)
