@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from taskset import changes
-from taskset.execution import machine
+from taskset.execution import compile_cache, machine
 from taskset.normalization import store
 from taskset.normalization.store import layout, packing
 from taskset.normalization.sweep import resume
 from taskset.normalization.sweep.options import SweepOptions
-from taskset.normalization.sweep.provenance import git_commit, own_code, settings
+from taskset.normalization.sweep.provenance import git_commit, own_code
 from taskset.version import __version__
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def metadata_of(task: Task, options: SweepOptions, mode: str, core_seconds: dict
         "taskset_version": __version__,
         "git_commit": git_commit(),
         "tensorflow_version": tf.__version__,
-        "settings": json.dumps(settings()),
+        "settings": json.dumps(compile_cache.settings()),
         "mode": mode,
         "batches_per_evaluation": str(options.batches),
         "machine": machine.kind(),

@@ -1,4 +1,4 @@
-"""Which code made a result, and on what machine."""
+"""Which code made a result."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from taskset import registry
-from taskset.execution import code_digest, compile_cache
+from taskset.execution import code_digest
 
 
 @functools.cache
@@ -55,11 +55,3 @@ def own_optimizer_code(own: registry.OwnOptimizer) -> str | None:
 def changed_code(there: Mapping[str, str], here: Mapping[str, str]) -> list[str]:
     """What is in both {what: digest} with other code, sorted."""
     return sorted(what for what in {*there} & {*here} if code_digest.differs(there[what], here[what]))
-
-
-def settings() -> dict[str, str]:
-    """{variable: value} of the environment variables that are set and can change compiled programs, and numbers with them.
-
-    They are those of `taskset.execution.compile_cache.SETTINGS`.
-    """
-    return compile_cache.settings()

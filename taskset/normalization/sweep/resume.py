@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from taskset.registry import Facts
 
 
+WAY_OUT = "delete it to recompute it, or use another --out"
 _SETTLED = 3600.0  # seconds; a file at the root is written long before, by processes of other machines too
 
 
@@ -183,9 +184,6 @@ def joined(tables: Sequence[pa.Table], options: SweepOptions) -> pa.Table:
     places = zip(table["optimizer"].to_pylist(), table["seed"].to_pylist(), table["step"].to_pylist())
     keys = [(names[name], seeds[seed], step) for name, seed, step in places]
     return table.take(sorted(range(len(keys)), key=keys.__getitem__))
-
-
-WAY_OUT = "delete it to recompute it, or use another --out"
 
 
 def remove_leftovers(root: str | Path) -> None:
