@@ -1,7 +1,7 @@
 """Digits of 8x8 pixels and small MLPs on them: the quickest task on which a learned optimizer shows something.
 
 The images are those of mnist (or of its synthetic stand-in): two rows and columns cut off each side, then means of 3x3 pixels
-(`learned.tasks.small_images`).
+(`learned.tasks.tiny_image_data`).
 Only building a task imports TensorFlow.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from learned.tasks.small_images import SIDE, SIZES, TinyImages
+from learned.tasks.tiny_image_data import SIDE, SIZES, TinyImages
 from taskset.registry import Facts, register_builder, register_facts, register_fixed, register_schema
 from taskset.samplers import shapes
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from learned.tasks.small_images import CLASSES, SETS, SIDE, SIZES, TinyImages
+from learned.tasks.tiny_image_data import CLASSES, SETS, SIDE, SIZES, TinyImages
 from taskset.datasets.base import DataSpec
 from taskset.registry import Config, Facts, register_builder, register_facts, register_fixed, register_schema
 from taskset.samplers import shapes

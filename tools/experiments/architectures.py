@@ -44,7 +44,7 @@ PICTURE = "architectures.png"
 def train(rule, rate, folder, minutes):
     """Train a rule with an outer learning rate, keeping weights after each of SHARES."""
     import learned
-    from learned.tasks.small_images import SETS
+    from learned.tasks.tiny_image_data import SETS
 
     suite = suite_of("architectures", [tiny_name("tiny_mlp", one) for one in SETS if one not in HELD_OUT], STEPS, SCALE)
     options = learned.Options(rule, **SINGLE, pairs=8, lengths=str(STEPS), slots=8, tasks_per_step=4, learning_rate=rate)

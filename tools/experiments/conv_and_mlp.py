@@ -47,7 +47,7 @@ def label_of(kind, seed):
 def train(kind, seed, folder, minutes):
     """(outer steps, core-minutes) of training on nets of one kind."""
     import learned
-    from learned.tasks.small_images import SETS
+    from learned.tasks.tiny_image_data import SETS
 
     suite = tiny_suite(kind, [tiny_name(f"tiny_{kind}", one) for one in SETS if one not in HELD_OUT], STEPS)
     options = learned.Options(

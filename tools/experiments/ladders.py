@@ -58,7 +58,7 @@ def task(config):
     import sonnet as snt
     import tensorflow as tf
 
-    from learned.tasks.small_images import CLASSES, TinyImages
+    from learned.tasks.tiny_image_data import CLASSES, TinyImages
     from taskset.random import stateless
     from taskset.tasks import initializers
     from taskset.tasks.base import Model, Task

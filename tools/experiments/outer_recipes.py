@@ -32,7 +32,7 @@ PICTURE = "outer_recipes.png"
 
 def tasks():
     """The names of the tasks."""
-    from learned.tasks.small_images import SETS
+    from learned.tasks.tiny_image_data import SETS
 
     return [tiny_name("tiny_mlp", one) for one in SETS if one not in HELD_OUT]
 

@@ -77,7 +77,7 @@ def between(start, known):
 @functools.cache
 def drawn(i, seed):
     """(name, family, scale) of training task i of an outer seed, registered."""
-    from learned.tasks.small_images import SETS
+    from learned.tasks.tiny_image_data import SETS
 
     known, sets, rng = scales(), [one for one in SETS if one not in HELD_OUT], seeds.generator(seed, "task_counts", i)
     family, dataset = FAMILIES[rng.integers(len(FAMILIES))], sets[rng.integers(len(sets))]
@@ -129,7 +129,7 @@ def scored(rule, names):
 
 def adam():
     """Adam with the one rate that is best on tasks of the training's families and data sets."""
-    from learned.tasks.small_images import SETS
+    from learned.tasks.tiny_image_data import SETS
 
     rules, known, found = by_hand()[ADAM_LABEL], scales(), []
     for family in FAMILIES:

@@ -9,7 +9,7 @@ from learned.estimators import base
 from learned.outer_training import objectives
 from learned.outer_training.options import Options
 from learned.outer_training.task_pool import TaskPool
-from learned.tasks import small_images, tiny_images
+from learned.tasks import tiny_image_data, tiny_images
 from learned.unrolling import sharing
 from learned.unrolling.problem import Problem
 from learned.unrolling.sharing import SharedModel, SharedProblem, SharedRescaledProblem
@@ -103,7 +103,7 @@ def test_the_tasks_have_names_and_are_what_they_say():
 
 def test_shrinking():
     images = np.arange(2 * 17 * 16 * 3).reshape(2, 17, 16, 3) % 251
-    found = small_images.shrink(images.astype(np.uint8))
+    found = tiny_image_data.shrink(images.astype(np.uint8))
     assert found.shape == (2, 8, 8, 1)
     assert found[1, 2, 3, 0] == pytest.approx(images[1, 4:6, 6:8].mean() / 255, rel=1e-5)
 
