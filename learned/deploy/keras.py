@@ -26,11 +26,14 @@ import tensorflow as tf
 
 from learned import optimizers
 from learned.deploy.keras_state import Frozen, key, map_leaves
+from learned.deploy.keras_validation import ValidationLoss
 from learned.deploy.weights import load_weights
 from learned.optimizers.as_optimizer import with_weights
 from learned.types import PathLike
 from taskset.errors import ConfigError, cut, shown
 from taskset.execution.loop import VALIDATION_INTERVAL
+
+__all__ = ["LearnedOptimizer", "ValidationLoss", "from_checkpoint"]
 
 
 def from_checkpoint(
@@ -226,7 +229,7 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
             self.build(variables)
         self._check_known(variables, grads)
         if tf.executing_eagerly():
-            self._warn_past(self._done() + 1)
+            self._warn_past(self.steps_done + 1)
         moving = [v for v, g in zip(variables, grads) if g is not None]
         if not moving:
             raise ConfigError("no variable has a gradient: the loss doesn't depend on the model")
@@ -287,23 +290,27 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         validation_loss = tf.convert_to_tensor(self._held) if self.reads_validation_loss else None
         return tf.cast(loss, tf.float32) if self.reads_loss else None, validation_loss
 
-    def expect_validation_losses(self) -> None:
-        """Promise to call `tell_validation_loss` before step 0 and every 10 steps from there on."""
+    def expect_validation_losses(self, until: int | None = None) -> None:
+        """Promise to call `tell_validation_loss` before step 0 and every 10 steps from there on.
+
+        until: the step at which the last loss is too old (`check_validation_loss`); None: it never is.
+        """
         if not self.reads_validation_loss:
             raise ConfigError(f"{self._learned.name} reads no validation loss; remove the callback")
-        self._validated = True
+        self._validated, self._validated_until = True, until
 
-    def _check_validated(self):
-        """Raise where a `ValidationLoss` was there and no longer is: its last loss would be used for ever."""
-        if self._validated_until is not None and self._done() >= self._validated_until:
+    def tell_validation_loss(self, loss: tf.Tensor, until: int | None = None) -> None:
+        """Set the validation loss from this step on. until: as of `expect_validation_losses`."""
+        self._held.assign(loss)
+        self._validated_until = until
+
+    def check_validation_loss(self) -> None:
+        """Raise `ConfigError` where a `ValidationLoss` was there and no longer is: its last loss would be used for ever."""
+        if self._validated_until is not None and self.steps_done >= self._validated_until:
             raise ConfigError(
-                f"the last validation loss is of before step {self._done()}: {self._learned.name} reads one every "
+                f"the last validation loss is of before step {self.steps_done}: {self._learned.name} reads one every "
                 f"{VALIDATION_INTERVAL} steps: give fit callbacks=[learned.keras.ValidationLoss(..)] each time"
             )
-
-    def tell_validation_loss(self, loss: tf.Tensor) -> None:
-        """Set the validation loss from this step on."""
-        self._held.assign(loss)
 
     def load_own_variables(self, store: Mapping[str, Any]) -> None:
         """Restore the state; `steps` stays as this optimizer was made."""
@@ -314,9 +321,10 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
     def finalize_variable_values(self, var_list: Sequence[keras.Variable]) -> None:
         """What `fit` calls at its end."""
         super().finalize_variable_values(var_list)
-        self._warn_past(self._done())
+        self._warn_past(self.steps_done)
 
-    def _done(self):
+    @property
+    def steps_done(self) -> int:
         """Steps so far, also where a strategy of one replica holds the variable."""
         return int(tf.convert_to_tensor(self.iterations))
 
@@ -362,84 +370,9 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         return cls(learned, weights, config.get("name"), config.get("steps"), vectors=vectors, **options)
 
 
-class ValidationLoss(keras.callbacks.Callback):
-    """Gives an optimizer that reads it a validation loss every 10 steps, each on the next batch of `batches`.
-
-    batches: iterable of (x, y), iterated over again and again. An iterator, such as a generator, which can be iterated over only
-    once, must not end. No batch is kept. With `steps_per_execution`, as often as Keras calls back.
-    """
-
-    def __init__(self, batches: Iterable[tuple[Any, Any]]) -> None:
-        super().__init__()
-        self._batches, self._iterator, self._given = batches, None, 0
-
-    def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
-        """A training that is resumed keeps the last loss."""
-        optimizer = self.model.optimizer
-        if isinstance(optimizer, keras.mixed_precision.LossScaleOptimizer):
-            raise ConfigError(
-                "under the policy mixed_float16 Keras scales losses out of the optimizer's sight: allowed are mixed_bfloat16, or "
-                "compile(.., auto_scale_loss=False)"
-            )
-        if not isinstance(optimizer, LearnedOptimizer):
-            raise ConfigError(f"{type(optimizer).__name__} reads no validation loss; remove the callback")
-        optimizer.expect_validation_losses()
-        self._next = -(-optimizer._done() // VALIDATION_INTERVAL) * VALIDATION_INTERVAL
-        optimizer._validated_until = self._next
-        _watch(self.model)
-
-    def on_train_batch_begin(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Measure, if it is time."""
-        optimizer = self.model.optimizer
-        step = optimizer._done()
-        if step < self._next:
-            return
-        if not optimizer.built:
-            optimizer.build(self.model.trainable_variables)
-        self._next = step - step % VALIDATION_INTERVAL + VALIDATION_INTERVAL
-        x, y = self._batch()
-        optimizer.tell_validation_loss(self.model.compute_loss(x, y, self.model(x, training=False), training=False))
-        optimizer._validated_until = self._next
-
-    def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
-        """From here on the loss counts as too old."""
-        self.model.optimizer._validated_until = 0
-
-    def _batch(self):
-        # Not by StopIteration from here: `fit` would take it for the end of its own data.
-        for _ in range(2):
-            if self._iterator is None:
-                self._iterator = iter(self._batches)
-            batch = next(self._iterator, None)
-            if batch is not None:
-                self._given += 1
-                return batch
-            if self._iterator is self._batches:
-                break
-            self._iterator = None
-        raise ConfigError(
-            f"the batches of ValidationLoss came to their end after {self._given}: allowed are a list or a tf.data.Dataset "
-            "with at least one (x, y), which is iterated over again and again, or an iterator that doesn't end"
-        )
-
-
 def _is_called(path, glob):
     """Whether a variable has this path, or one that the glob takes; a path itself may have brackets."""
     return path == glob or fnmatch.fnmatchcase(path, glob)
-
-
-def _watch(model):
-    """Check before every step of `fit` that the validation loss is not too old: a compiled step reads Python values once."""
-    step = model.train_function
-    if step is None or getattr(step, "watched", False):
-        return
-
-    def watched(iterator):
-        model.optimizer._check_validated()
-        return step(iterator)
-
-    watched.watched = True
-    model.train_function = watched
 
 
 class _Box:
