@@ -53,7 +53,7 @@ def jobs(console: Console, err: Console, before: int = 0, total: int | None = No
             count = before + len(done.finished) + sum(done.working.values())  # a failed one is not done
             known = total if done.total is None else done.total
             whole = None if known is None else before + known
-            bar.update(bar.task_ids[0], completed=round(count, 3), total=whole, description=done.at_work(shares=True))
+            bar.update(bar.task_ids[0], completed=round(count, 3), total=whole, description=done.at_work())
 
         try:
             yield report

@@ -108,9 +108,9 @@ class Progress:
     left: list[str] = field(default_factory=list)
     total: int | None = None
 
-    def at_work(self, shares: bool = False) -> str:
-        """The jobs that are being done, the first few by name; shares: with how far each is."""
-        texts = [f"{job} {share:.0%}" if shares else job for job, share in self.working.items()]
+    def at_work(self) -> str:
+        """The jobs that are being done, the first few by name, and how far each is."""
+        texts = [f"{job} {share:.0%}" for job, share in self.working.items()]
         more = [f"and {len(texts) - NAMED} more"] if len(texts) > NAMED else []
         return " ".join([*texts[:NAMED], *more])
 

@@ -36,9 +36,9 @@ def test_a_missing_ray_is_one_line(monkeypatch):
 
 def test_progress_names_the_first_few():
     progress = pool.Progress(working={f"t{i}": 0.25 for i in range(10)})
-    assert progress.at_work() == "t0 t1 t2 t3 t4 t5 t6 t7 and 2 more"
+    assert progress.at_work() == "t0 25% t1 25% t2 25% t3 25% t4 25% t5 25% t6 25% t7 25% and 2 more"
     progress.working = {"a": 0.5}
-    assert progress.at_work() == "a" and progress.at_work(shares=True) == "a 50%"
+    assert progress.at_work() == "a 50%"
 
 
 def test_answers():
