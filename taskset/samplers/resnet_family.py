@@ -89,48 +89,50 @@ def layers(config: Config, image: tuple[int, ...]) -> list[Layer]:
 
     image: (height, width, channels) of the input. Where nothing is normalized, convolutions have biases.
     """
-    found: list[Layer] = []
-    stem, pre, zero = config["stem"], config["pre_activation"], config["residual_init"] == "zero"
-
-    def convolve(path: str, kernel: int, inputs: int, outputs: int, pixels: int) -> None:
-        found.append((f"{path}/w", (kernel, kernel, inputs, outputs), pixels))
-        if config["norm"][0] == "none":
-            found.append((f"{path}/b", (outputs,), pixels))
-
-    def normalize(path: str, channels: int, pixels: int) -> None:
-        if config["norm"][0] != "none":
-            found.extend((f"{path}/{name}", (channels,), pixels) for name in ("scale", "offset"))
-
-    rows, columns, channels = _strided(image[0], stem["stride"]), _strided(image[1], stem["stride"]), stem["channels"]
-    convolve("stem", stem["kernel"], image[2], channels, rows * columns)
+    stem, pre, channels = config["stem"], config["pre_activation"], config["stem"]["channels"]
+    rows, columns = _strided(image[0], stem["stride"]), _strided(image[1], stem["stride"])
+    found = _convolution(config, "stem", stem["kernel"], image[2], channels, rows * columns)
     if not pre:
-        normalize("stem_norm", channels, rows * columns)
+        found += _normalization(config, "stem_norm", channels, rows * columns)
     if stem["max_pool"]:
         rows, columns = _strided(rows, 2), _strided(columns, 2)
     for number, sizes in enumerate(config["blocks"]):
-        path, (out, _, stride) = f"block_{number}", sizes
-        before, after = rows * columns, _strided(rows, stride) * _strided(columns, stride)
-        if pre:
-            normalize(f"{path}/norm_0", channels, before)
-        if channels != out:
-            convolve(f"{path}/shortcut", 1, channels, out, after)
-            if not pre:
-                normalize(f"{path}/shortcut_norm", out, after)
-        pixels = before
-        for i, (outputs, kernel, step) in enumerate(convolutions(config["block"], sizes)):
-            if pre and i:
-                normalize(f"{path}/norm_{i}", channels, pixels)
-            pixels = pixels if step == 1 else after
-            convolve(f"{path}/conv_{i}", kernel, channels, outputs, pixels)
-            channels = outputs
-            if not pre:
-                normalize(f"{path}/norm_{i}", channels, pixels)
-        if zero:
-            found.append((f"{path}/gain", (), 0))
+        before, stride = rows * columns, sizes[2]
         rows, columns = _strided(rows, stride), _strided(columns, stride)
+        found += _block(config, f"block_{number}", sizes, channels, before, rows * columns)
+        channels = sizes[0]
     if pre:
-        normalize("final_norm", channels, rows * columns)
+        found += _normalization(config, "final_norm", channels, rows * columns)
     return found
+
+
+def _block(config: Config, path: str, sizes: list[int], channels: int, before: int, after: int) -> list[Layer]:
+    """sizes: an entry of `blocks`; channels: that come in; before, after: pixels that come in and go out."""
+    out, pre = sizes[0], config["pre_activation"]
+    found = _normalization(config, f"{path}/norm_0", channels, before) if pre else []
+    if channels != out:
+        found += _convolution(config, f"{path}/shortcut", 1, channels, out, after)
+        if not pre:
+            found += _normalization(config, f"{path}/shortcut_norm", out, after)
+    pixels = before
+    for i, (outputs, kernel, stride) in enumerate(convolutions(config["block"], sizes)):
+        if pre and i:
+            found += _normalization(config, f"{path}/norm_{i}", channels, pixels)
+        pixels = pixels if stride == 1 else after
+        found += _convolution(config, f"{path}/conv_{i}", kernel, channels, outputs, pixels)
+        channels = outputs
+        if not pre:
+            found += _normalization(config, f"{path}/norm_{i}", channels, pixels)
+    return [*found, (f"{path}/gain", (), 0)] if config["residual_init"] == "zero" else found
+
+
+def _convolution(config: Config, path: str, kernel: int, inputs: int, outputs: int, pixels: int) -> list[Layer]:
+    found: list[Layer] = [(f"{path}/w", (kernel, kernel, inputs, outputs), pixels)]
+    return [*found, (f"{path}/b", (outputs,), pixels)] if config["norm"][0] == "none" else found
+
+
+def _normalization(config: Config, path: str, channels: int, pixels: int) -> list[Layer]:
+    return [] if config["norm"][0] == "none" else [(f"{path}/{name}", (channels,), pixels) for name in ("scale", "offset")]
 
 
 def _strided(size: int, stride: int) -> int:
