@@ -86,9 +86,9 @@ def tanh_time(step: tf.Tensor, dtype: tf.DType, times: Sequence[float] = TIMES) 
     return tf.tanh(_ratios(step, dtype, times) - 1)
 
 
-def sine_time(step: tf.Tensor, dtype: tf.DType, times: Sequence[float] = TIMES) -> tf.Tensor:
-    """sin(t / (pi tau)) for each tau of `times`, t being the steps taken: [times]."""
-    return tf.sin(_ratios(step, dtype, times) / np.pi)
+def sine_time(step: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
+    """sin(t / (pi tau)) for each tau of TIMES, t being the steps taken: [times]."""
+    return tf.sin(_ratios(step, dtype, TIMES) / np.pi)
 
 
 def _ratios(step, dtype, times):

@@ -67,7 +67,7 @@ def interval(x: np.ndarray, statistic: Statistic, seed: int = 0) -> tuple[float,
     return low, high
 
 
-def share_interval(x: np.ndarray, seed: int = 0) -> tuple[float, float]:
+def share_interval(x: np.ndarray) -> tuple[float, float]:
     """(low, high): an interval of the mean of shares x [tasks], each from 0 to 1.
 
     It is that of `interval`, except where all shares are 0, or all are 1: resampling would leave it no width. There it is the
@@ -81,7 +81,7 @@ def share_interval(x: np.ndarray, seed: int = 0) -> tuple[float, float]:
         return 0.0, beyond
     if (x == 1).all():
         return 1 - beyond, 1.0
-    return interval(x, mean, seed)
+    return interval(x, mean)
 
 
 class Estimate(NamedTuple):

@@ -42,7 +42,7 @@ def test_torch(task, expected):
     first = module.loss(split="test").item()
     assert module.step == STEPS and module.loss(split="test").item() != first  # a look takes no train batch
     assert module.loss(step=2).item() == module.loss(step=2).item() != module.loss(step=2, split="test").item()
-    with pytest.raises(ConfigError):
+    with pytest.raises(ConfigError, match="step -1: allowed is an integer 0 <= step"):
         module.loss(step=-1)
 
 

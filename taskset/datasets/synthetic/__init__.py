@@ -49,7 +49,7 @@ def sizes(name: str) -> dict[str, int]:
     return {split: min(size, train if split == "train" else held_out) for split, size in info.sizes}
 
 
-def make_images(name: str, seed: int = 0, chunk: int = CHUNK) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def make_images(name: str, seed: int = 0) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """{stored split: (uint8 images [n, height, width, channels], int32 labels [n])} of the stand-in for `name`.
 
     Labels are balanced over all splits together; then 3% of them are redrawn, except for mnist.
@@ -63,9 +63,9 @@ def make_images(name: str, seed: int = 0, chunk: int = CHUNK) -> dict[str, tuple
     total = sum(sizes(name).values())
     labels = rng.permutation(np.arange(total) % info.num_classes).astype(np.int32)
     images = np.empty((total, *info.shape), np.uint8)
-    for start in range(0, total, chunk):
-        drawn = kind.draw(rng, labels[start : start + chunk])
-        images[start : start + chunk] = np.moveaxis(drawn * np.float32(255) + np.float32(0.5), 1, -1)
+    for start in range(0, total, CHUNK):
+        drawn = kind.draw(rng, labels[start : start + CHUNK])
+        images[start : start + CHUNK] = np.moveaxis(drawn * np.float32(255) + np.float32(0.5), 1, -1)
     redrawn = np.flatnonzero(rng.random(total) < kind.label_noise)
     labels[redrawn] = rng.integers(0, info.num_classes, len(redrawn))
     return _split(name, images, labels)

@@ -51,7 +51,7 @@ class TorchTask(torch.nn.Module):
         """
         if step is None:
             step = self._next(split)
-        raw, numbers = self._raw(split, seeds.check_step(step))
+        raw, numbers = self._raw(split, seeds.check_step(step, "step"))
         self._program = self._program or self._vectors.compiled(raw)
         parameters = list(self._parameters.values())
         return _Loss.apply(self._program, raw, numbers, self._vectors, self._vector(parameters), *parameters)
