@@ -140,9 +140,10 @@ def commands():
 
 
 def test_commands_exist():
-    known = commands()
-    for page, path in pages().items():
-        for module, command in COMMAND.findall(words(path)):
+    known, found = commands(), {page: COMMAND.findall(words(path)) for page, path in pages().items()}
+    assert sum(map(len, found.values())) > 100
+    for page, mentioned in found.items():
+        for module, command in mentioned:
             if module.split(".")[0] in PACKAGES and module not in known and not module.endswith(".NAME"):
                 assert module_of(module)[1] == [], f"{page}: python -m {module}"
             elif module in known and command:
