@@ -166,7 +166,7 @@ def shortened(group, names):
 
 def conditions():
     """Package version, TensorFlow version, date."""
-    return f"taskset {__version__}, TensorFlow {tensorflow_version()}, {report.processor()}, {date.today()}"
+    return f"taskset {__version__}, TensorFlow {tensorflow_version()}, {report.processor_and_cores()}, {date.today()}"
 
 
 def written(entries):

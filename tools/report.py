@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from taskset.files.documents import conditions, processor, table, write_section
+from taskset.files.documents import conditions, processor_and_cores, table, write_section
 
-__all__ = ["conditions", "processor", "table", "write_section"]
+__all__ = ["conditions", "processor_and_cores", "table", "write_section"]
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 BENCHMARKS = DOCS / "benchmarks.md"
