@@ -76,10 +76,11 @@ def evaluate(
         f"{counted(seeds, 'seed')} x {counted(asked.options.steps, 'step')}",
         markup=False,
     )
-    with engines.opened(engine, address) as opened:
-        options = {"data_dir": data_dir, "workers": workers, "modules": tuple(modules or ()), "engine": opened}
-        with bars.jobs(err, err, total=len(asked.waiting)) as report:
-            progress = runs.run(asked.judged, asked.waiting, asked.options, output, report=report, **options)
+    with engines.opened(engine, address) as opened, bars.jobs(err, err, total=len(asked.waiting)) as report:
+        progress = runs.run(
+            asked.judged, asked.waiting, asked.options, output, data_dir=data_dir, workers=workers,
+            modules=tuple(modules or ()), report=report, engine=opened,
+        )  # fmt: skip
     out.print(f"curves: {output}", markup=False)
     return 1 if progress.failed else 0
 

@@ -181,7 +181,7 @@ class Loop:
         return Run(seed, params, tensors(self.optimizer.init(params), self.optimizer.name))
 
     def _train_program(self, params, state, raw, numbers):
-        """`count` <= chunk steps from step `first` on; returns params, state, losses [chunk] (zeros after the first `count`).
+        """`steps` <= chunk steps from step `first` on; returns params, state, losses [chunk] (zeros after the first `steps`).
 
         raw: `Drawn`; numbers: int32 [6 + n], of `scalars.packed`.
         """
@@ -202,7 +202,7 @@ class Loop:
             return params, state, tf.tensor_scatter_nd_update(losses, [[i]], [tf.cast(loss, losses.dtype)])
 
         start = (flattened(params), flattened(state), tf.zeros([self.chunk, *self._runs]))
-        params, state, losses = _while(at.count, body, start)
+        params, state, losses = _while(at.steps, body, start)
         return shaped(params), state_shaped(state), losses
 
     def _also_given(self, params, loss, validation, at: Scalars, step) -> dict[str, Any]:

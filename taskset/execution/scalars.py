@@ -1,5 +1,7 @@
 """The scalars of a call of the training program, in one array: each further argument makes the call slower."""
 
+from __future__ import annotations
+
 from typing import NamedTuple
 
 import numpy as np
@@ -14,18 +16,18 @@ class Scalars(NamedTuple):
     batch_seed: int | tf.Tensor
     loss_seed: int | tf.Tensor
     first: int | tf.Tensor
-    count: int | tf.Tensor
+    steps: int | tf.Tensor
     valid_batch_seed: int | tf.Tensor
     valid_loss_seed: int | tf.Tensor
 
 
-def of_call(seed: int, first: int, count: int) -> Scalars:
-    """The scalars of `count` steps from step `first` on, of the run of a seed."""
+def of_call(seed: int, first: int, steps: int) -> Scalars:
+    """The scalars of `steps` steps from step `first` on, of the run of a seed."""
     return Scalars(
         seeds.batch_seed(seed, "train"),
         seeds.loss_seed(seed, "train"),
         first,
-        count,
+        steps,
         seeds.batch_seed(seed, "valid_inner"),
         seeds.loss_seed(seed, "valid_inner"),
     )
