@@ -112,7 +112,7 @@ def whole_number(
 
 def system(error: OSError) -> str:
     """What the operating system says of an error, to follow a colon: "permission denied"."""
-    return (error.strerror or str(error)).lower()
+    return error.strerror.lower() if error.strerror else str(error)
 
 
 def file_of(function: object) -> str | None:

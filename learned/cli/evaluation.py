@@ -113,7 +113,7 @@ def choose(
     def report(name, progress):
         done = len(progress.finished)
         if not progress.working:
-            err.print(f"{name}: {done} tasks", markup=False)
+            err.print(f"{name}: {counted(done, 'task')}", markup=False)
 
     found = choice.choose(
         directory, suite, horizon=horizon, seeds=seeds, batches=batches, evaluations=evaluations, data_dir=data_dir,

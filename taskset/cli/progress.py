@@ -119,10 +119,10 @@ def _bar(
 
     for name, reason in todo.infeasible.items():
         err.print(f"left out {name}: {reason}", markup=False)
-    tasks, optimizers, seeds = len(todo.finished) + len(todo.waiting), len(options.optimizers), len(options.seeds)
+    tasks, optimizers, runs = len(todo.finished) + len(todo.waiting), len(options.optimizers), len(options.seeds)
     out.print(
         f"{counted(tasks, 'task')}, {len(todo.finished)} finished before; {counted(optimizers, 'optimizer')} "
-        f"x {counted(seeds, 'seed')} x {counted(options.steps, 'step')}"
+        f"x {counted(runs, 'seed')} x {counted(options.steps, 'step')}"
     )
     if todo.waiting:
         out.print(planning.announcement(todo.costs, workers))

@@ -118,12 +118,15 @@ def write_text(text: str, path: str | Path) -> None:
 
 
 def write_picture(figure: Figure, path: str | Path, **options: Any) -> None:
-    """Write a figure in the format of the path's ending, whole or not at all. options: of Matplotlib's `savefig`.
+    """Write a figure in the format of the path's ending (PNG without one), whole or not at all. options: of Matplotlib's `savefig`.
 
-    Raises `StoreError` as `whole_file`.
+    Raises `StoreError` as `whole_file`, and for a format that Matplotlib hasn't.
     """
+    kind = Path(path).suffix.lstrip(".").lower() or "png"
+    if kind not in (known := figure.canvas.get_supported_filetypes()):
+        raise StoreError(f"{path}: pictures can't be written as {kind!r}; allowed are {', '.join(sorted(known))}")
     with whole_file(path) as temporary:
-        figure.savefig(temporary, format=Path(path).suffix.lstrip(".").lower(), **options)
+        figure.savefig(temporary, format=kind, **options)
 
 
 def copy_file(source: str | Path, target: str | Path) -> None:

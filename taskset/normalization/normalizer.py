@@ -133,6 +133,8 @@ def normalize_curves(curves: pd.DataFrame, root: str | Path | None = None, versi
     require_whole(root)
     frame = normalizers_of(root, version)[0]
     usable = frame[frame["normalizable"]]
+    if curves[key].isna().any(axis=None):
+        raise StoreError("curves have rows without a task, source or horizon: leave them out")
     of_rows = curves.groupby(key, observed=True, sort=False).ngroup().to_numpy()  # the setting of each row, counted from 0
     settings = curves[key].drop_duplicates().astype({"task": str, "source": str})
     found = {

@@ -110,5 +110,5 @@ def narrow(counts: Iterable[int]) -> list[str]:
     few = sorted({count for count in counts if 0 < count < FEW})
     if not few:
         return []
-    count = f"{few[0]} to {few[-1]} tasks" if len(few) > 1 else f"{counted(few[0], 'task')}"
+    count = f"{few[0]} to {few[-1]} tasks" if len(few) > 1 else counted(few[0], "task")
     return [f"over {count} the intervals are too narrow: nominally {LEVEL:.0%}, but some 50% for 2 tasks, 85% for 7, 90% for 13"]

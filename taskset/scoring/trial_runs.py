@@ -113,20 +113,20 @@ def run(
     """
     remove_leftovers(root)
 
-    def counted(progress: pool.Progress) -> None:
+    def tell(progress: pool.Progress) -> None:
         progress.total = len(waiting)
         report(progress)
 
     with shared_arrays():
         if text is not None and not engine.alone(engine.workers(workers, 1)):
             work = marked.MarkedWork(text, options, str(root), data_dir)
-            return engine.run(waiting, work, workers, counted, modules=tuple(modules), files=text.files())
+            return engine.run(waiting, work, workers, tell, modules=tuple(modules), files=text.files())
         here, progress = marked.MarkedWork(Trials(candidate), options, str(root), data_dir), pool.Progress()
         for name in waiting:
             progress.working = {name: 0.0}
-            counted(progress)
+            tell(progress)
             here.keep(name, here.compute(name, None))
             progress.working = {}
             progress.finished.append(name)
-            counted(progress)
+            tell(progress)
         return progress

@@ -9,7 +9,7 @@ Nothing may be kept in Python between calls either.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -81,17 +81,9 @@ def _require_own_randomness(program: tf.types.experimental.ConcreteFunction) -> 
         )
 
 
-@contextlib.contextmanager
-def _nothing_kept(forward: Callable[..., Any]) -> Iterator[None]:
-    """`ConfigError` if a loss draws from global states of the host, or keeps something in Python between its calls."""
-    before = python_state.of(forward)
-    with hidden.none_drawn("the loss"):
-        yield
-    if changed := python_state.changed(before, python_state.of(forward)):
-        raise ConfigError(
-            f"the loss changes {cut(', '.join(changed))} when it is called, so that the same arguments give another loss each "
-            "time: compute it from parameters, batch and key"
-        )
+def _changed_values(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """Where `python_state.changed`, tensors apart: one of another call's can't be computed with."""
+    return [where for where in python_state.changed(before, after) if not tf.is_symbolic_tensor(after.get(where))]
 
 
 def _initial(value: Any) -> Any:
@@ -125,7 +117,9 @@ class Functional:
                 return forward(*args)
 
         # Of a user's own alone: other threads may draw meanwhile, which is nothing to the package's losses.
-        with _nothing_kept(forward) if is_own(forward) else contextlib.nullcontext():
+        own_code = is_own(forward)
+        before = python_state.of(forward) if own_code else {}
+        with hidden.none_drawn("the loss") if own_code else contextlib.nullcontext():
             program = tf.function(trace, autograph=False).get_concrete_function(*inputs)
         if outside := sorted(variable.name for variable in program.graph.trainable_variables):
             raise ConfigError(
@@ -137,8 +131,27 @@ class Functional:
         self.shapes = {path: start.shape for path, start in self._initializers.items()}
         self.distributions = {path: start.distribution for path, start in self._initializers.items()}
         _require_own_randomness(program)
+        if own_code:
+            self._require_nothing_kept(before, inputs)
         own = program.inputs[: len(program.inputs) - len(program.captured_inputs)]  # captured tensors come after them
         self.uses_last_input = bool(own[-1].consumers())
+
+    def _require_nothing_kept(self, before: dict[str, Any], inputs: Sequence[Any]) -> None:
+        """`ConfigError` if each call of `forward` changes what it keeps in Python. before: that, before the first call.
+
+        What the first call alone changes may be what is prepared in it.
+        """
+        first = python_state.of(self.forward)
+        if not (changed := _changed_values(before, first)):
+            return
+        params = {path: tf.zeros(shape) for path, shape in self.shapes.items()}
+        tf.function(lambda *args: self.apply(params, *args), autograph=False).get_concrete_function(*inputs)
+        again = _changed_values(first, python_state.of(self.forward))
+        if both := [where for where in changed if where in again]:
+            raise ConfigError(
+                f"the loss changes {cut(', '.join(both))} in each call, so that the same arguments may give another loss each "
+                "time: compute it from parameters, batch and key"
+            )
 
     def _record(self, next_creator, **kwargs):
         value = _initial(kwargs["initial_value"])

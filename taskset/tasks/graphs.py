@@ -48,12 +48,13 @@ def _called_by(operation: tf.Operation) -> Iterator[str]:
         yield from (function.name for function in named_functions(value))
 
 
-_DRAWS = ("Random", "TruncatedNormal", "ParameterizedTruncatedNormal", "Multinomial")  # how the names of such kinds begin
+_DRAWS = ("Random", "TruncatedNormal", "ParameterizedTruncatedNormal", "Multinomial", "SampleDistortedBoundingBox")  # beginnings
+_NO_DRAWS = ("RandomGammaGrad", "RandomIndexShuffle")  # a derivative; a function of the seed that it is given
 
 
 def draws_hidden(kind: str) -> bool:
     """Whether operations of a kind draw from TensorFlow's global random state: the same seeds give other numbers each time."""
-    return kind.startswith(_DRAWS) and not kind.endswith("Grad")  # RandomGammaGrad draws nothing
+    return (kind.startswith(_DRAWS) or kind.endswith("CandidateSampler")) and kind not in _NO_DRAWS
 
 
 def global_draw(name: str) -> str | None:

@@ -1,50 +1,56 @@
-"""What a function keeps in Python between its calls: numbers, containers, tensors, iterators, random generators.
+"""What a function keeps in Python between its calls: numbers, arrays, iterators, random generators, tensors.
 
 A compiled program runs Python once, while it is traced, so that what a user's function keeps there changes once and not in every
-step. Snapshots before and after the tracing tell.
+step. Snapshots before and after the tracing tell. They see what the function's object, its closure, its defaults and the names of
+its module hold, in containers and in objects of users' classes; not what hides in functions that it calls, in sets, in flags, or
+in iterators without a length (itertools.cycle, map, zip).
 """
 
 from __future__ import annotations
 
 import collections
+import functools
+import inspect
 import itertools
 import numbers
 import operator
 import random
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from types import FunctionType, GeneratorType
+from types import FunctionType, GeneratorType, SimpleNamespace
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-DEPTH, MOST = 4, 2000  # how far objects are followed, and how many entries are looked at
-_LIBRARIES = ("tensorflow", "keras", "sonnet", "numpy", "jax", "jaxlib", "optax", "torch", "taskset", "learned", "builtins")
+DEPTH, MOST = 4, 2000  # how far objects are followed, and how many values are looked at
+_LIBRARIES = {*sys.stdlib_module_names, "tensorflow", "keras", "sonnet", "numpy", "jax", "jaxlib", "optax", "torch"}
+_LIBRARIES |= {"taskset", "learned"}
 
 
 def of(function: Any) -> dict[str, Any]:
-    """{where: what}: what a function keeps in its object, its closure and the names of its module that it uses.
+    """{where: what}: what a function keeps. What: a text that is equal for equal values, or a symbolic tensor itself.
 
-    What: a text that is equal for equal values, or a symbolic tensor itself. `changed` compares two of them.
+    `changed` compares two of them. What can't be looked at is left out.
     """
     owner, plain = getattr(function, "__self__", function), getattr(function, "__func__", function)
     parts = [(f"self.{key}", value) for key, value in _entries(owner)]
     code = getattr(plain, "__code__", None)
     if code is not None:
+        parts += [(f"default {i}", value) for i, value in enumerate(plain.__defaults__ or ())]
         for key, cell in zip(code.co_freevars, plain.__closure__ or ()):
             with suppress(ValueError):  # of one that is not yet filled
                 parts.append((key, cell.cell_contents))
         parts += [(key, plain.__globals__[key]) for key in code.co_names if key in plain.__globals__]
-    found: dict[str, Any] = {}
-    seen = {id(owner)}
+    look = _Look({id(owner)})
     for where, value in parts:
-        _follow(where, value, DEPTH, found, seen)
-    return found
+        look.follow(where, value, DEPTH)
+    return look.found
 
 
 def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """Where a function keeps another value than before, or a tensor of the program that it was traced into.
+    """Where a function keeps another value than before, none any more, or a tensor of the program that it was traced into.
 
     A value where there was none may be what it remembers in order not to compute it again.
     """
@@ -54,18 +60,30 @@ def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
             return before.get(where) is not what
         return where in before and (tf.is_symbolic_tensor(before[where]) or before[where] != what)
 
-    return [where for where, what in after.items() if differs(where, what)]
+    lost = [where for where in before if where not in after] if len(after) < len(before) < MOST else []
+    return [where for where, what in after.items() if differs(where, what)] + lost
 
 
-def _follow(where: str, value: Any, depth: int, found: dict[str, Any], seen: set[int]) -> None:
-    """Add to `found` what a value is, or what its parts are, down to a depth; seen: ids of what was followed already."""
-    text = _as_text(value)
-    if text is not None or tf.is_symbolic_tensor(value):
-        found[where] = value if text is None else text
-    elif depth and id(value) not in seen and len(found) < MOST:
-        seen.add(id(value))
-        for key, part in _entries(value):
-            _follow(f"{where}{key}" if key.startswith("[") else f"{where}.{key}", part, depth - 1, found, seen)
+class _Look:
+    """A snapshot being made. found: {where: what}; seen: ids of what was followed; looked: how many values were looked at."""
+
+    def __init__(self, seen: set[int]) -> None:
+        self.found: dict[str, Any] = {}
+        self.seen, self.looked = seen, 0
+
+    def follow(self, where: str, value: Any, depth: int) -> None:
+        """Add what a value is, or what its parts are, down to a depth."""
+        self.looked += 1
+        if value is None or self.looked > MOST or isinstance(value, (bool, np.bool_, str, bytes)):
+            return  # flags and texts may say that something was prepared
+        with suppress(Exception):  # whatever a user's object raises where it is looked at
+            text = _as_text(value)
+            if text is not None or tf.is_symbolic_tensor(value):
+                self.found[where] = value if text is None else text
+            elif depth and id(value) not in self.seen:
+                self.seen.add(id(value))
+                for key, part in _entries(value):
+                    self.follow(f"{where}{key}" if key.startswith("[") else f"{where}.{key}", part, depth - 1)
 
 
 def _of_array(value: np.ndarray) -> str | None:
@@ -77,41 +95,57 @@ def _of_generator(value: GeneratorType[Any, Any, Any]) -> str:
     return repr(frame and (frame.f_lasti, {key: x for key, x in frame.f_locals.items() if isinstance(x, numbers.Number)}))
 
 
-_TEXTS: tuple[tuple[type, Callable[[Any], str | None]], ...] = (  # the first kind that a value is
-    (numbers.Number, repr),  # NaN is NaN
+def _of_iterator(value: Iterator[Any]) -> str | None:
+    return repr(operator.length_hint(value, -1)) if type(value).__module__ in ("builtins", "itertools") else None
+
+
+_TEXTS: tuple[tuple[type | tuple[type, ...], Callable[[Any], str | None]], ...] = (  # the first kind that a value is
+    ((int, float, complex, np.number), repr),  # NaN is NaN
     (np.ndarray, _of_array),
     (np.random.Generator, lambda value: repr(value.bit_generator.state)),
     (np.random.RandomState, lambda value: repr(value.get_state(legacy=False))),
     (random.Random, lambda value: repr(value.getstate())),
     (GeneratorType, _of_generator),
     (itertools.count, repr),
-    (Iterator, lambda value: repr(operator.length_hint(value, -1))),
+    (Iterator, _of_iterator),
 )
 
 
 def _as_text(value: Any) -> str | None:
-    """What is compared of a number, an array, an iterator or a random generator; None of all else.
-
-    Not of flags, texts and None: they may say that something was prepared.
-    """
-    if isinstance(value, (bool, np.bool_)):
-        return None
+    """What is compared of a number, an array, an iterator or a random generator; None of all else."""
     return next((text(value) for kind, text in _TEXTS if isinstance(value, kind)), None)
 
 
 def _entries(value: Any) -> Iterator[tuple[str, Any]]:
     """(place, part): the parts of a container, and of an object of a user's own class, those of its classes among them."""
-    if isinstance(value, Mapping):
-        yield from ((f"[{key!r}]", part) for key, part in list(value.items()))
+    if isinstance(value, dict):
+        yield from ((f"[{key!r:.40}]", part) for key, part in list(itertools.islice(value.items(), MOST)))
     elif isinstance(value, (list, tuple, collections.deque)):
-        yield from ((f"[{i}]", part) for i, part in enumerate(list(value)))
-    kinds = [kind for kind in (value if isinstance(value, type) else type(value)).__mro__ if not _of_library(kind)]
-    attributes: dict[str, Any] = {}
-    for kind in reversed(kinds):
-        attributes |= vars(kind)
-    if (kinds and not isinstance(value, type)) or isinstance(value, FunctionType):
-        attributes |= getattr(value, "__dict__", {})
-    yield from ((key, part) for key, part in attributes.items() if not key.startswith(("__", "_self_")) and not callable(part))
+        yield from ((f"[{i}]", part) for i, part in enumerate(list(itertools.islice(value, MOST))))
+    elif isinstance(value, functools.partial):
+        yield from [("args", value.args), ("keywords", value.keywords)]
+    attributes = _attributes(value)
+    yield from ((key, part) for key, part in attributes.items() if not key.startswith(("__", "_self_")) and not _is_code(part))
+
+
+def _attributes(value: Any) -> dict[str, Any]:
+    """{name: attribute} of an object or class of a user's own, of a function, or of a plain namespace."""
+    if isinstance(value, (FunctionType, SimpleNamespace)):
+        return dict(vars(value))
+    kind = value if isinstance(value, type) else type(value)
+    if _of_library(kind):
+        return {}
+    found: dict[str, Any] = {}
+    for each in reversed([each for each in kind.__mro__ if not _of_library(each)]):
+        found |= vars(each)
+    if value is not kind:
+        found |= {name: getattr(value, name, None) for name, slot in found.items() if inspect.ismemberdescriptor(slot)}
+        found |= getattr(value, "__dict__", {})
+    return found
+
+
+def _is_code(part: Any) -> bool:
+    return inspect.isroutine(part) or isinstance(part, (type, property, classmethod, staticmethod))
 
 
 def _of_library(kind: type) -> bool:

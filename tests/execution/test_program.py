@@ -22,5 +22,19 @@ def test_numbers_that_no_other_run_repeats_are_refused(draw, xla):
 
 def test_kinds_of_operations_with_a_hidden_random_state():
     """The gradient of a draw draws nothing: tf.random.stateless_gamma may be differentiated."""
-    assert all(map(draws_hidden, ["RandomPoisson", "RandomShuffle", "RandomUniformInt", "TruncatedNormal", "Multinomial"]))
-    assert not any(map(draws_hidden, ["StatelessRandomUniformV2", "StatelessTruncatedNormal", "RandomGammaGrad"]))
+    assert all(
+        map(
+            draws_hidden,
+            [
+                "RandomPoisson",
+                "RandomShuffle",
+                "RandomUniformInt",
+                "TruncatedNormal",
+                "Multinomial",
+                "LogUniformCandidateSampler",
+            ],
+        )
+    )
+    assert not any(
+        map(draws_hidden, ["StatelessRandomUniformV2", "StatelessTruncatedNormal", "RandomGammaGrad", "RandomIndexShuffle"])
+    )

@@ -117,8 +117,25 @@ def counted(x):
     ],
 )
 def test_losses_that_keep_something_in_python_are_refused(loss, where):
-    with pytest.raises(ConfigError, match=f"the loss changes {where} when it is called, so that the same arguments"):
+    with pytest.raises(ConfigError, match=f"the loss changes {where} in each call, so that the same arguments"):
         Functional(loss, tf.TensorSpec([2]))
+
+
+class Prepared:
+    """A loss that remembers sizes and looks at what it computed."""
+
+    size = 0
+
+    def __call__(self, x):
+        if not self.size:
+            self.size = x.shape[0]
+        self.logits = x * self.size
+        return self.logits
+
+
+def test_a_loss_may_prepare_something_and_keep_what_it_computed():
+    functional = Functional(Prepared(), tf.TensorSpec([2]))
+    assert functional.apply({}, tf.ones(2)).numpy().tolist() == [2, 2]
 
 
 @pytest.mark.parametrize("value, dtype", [(3, "int32"), (True, "bool"), (np.int64(2), "int64")])

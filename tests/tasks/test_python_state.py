@@ -1,7 +1,11 @@
 """What a function keeps in Python is found by what a call changes of it, wherever it is kept."""
 
+import functools
+import io
 import itertools
 import random
+import time
+from collections.abc import Iterator, Mapping
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,6 +21,29 @@ class Counter:
     n = 0
 
 
+class Schedule:
+    def __init__(self):
+        self.calls = 0
+
+    def __call__(self):
+        self.calls += 1
+
+
+class Slots:
+    __slots__ = ("n",)
+
+    def __init__(self):
+        self.n = 0
+
+
+class Own(Iterator):
+    def __init__(self):
+        self.n = 0
+
+    def __next__(self):
+        self.n += 1
+
+
 class OfAll:
     """Keeps something of each kind; `step` changes one of them."""
 
@@ -24,10 +51,12 @@ class OfAll:
 
     def __init__(self):
         self.number, self.numpy, self.array = 0, np.int64(0), np.zeros(2)
-        self.listed, self.named, self.other = [0], {"deep": [(0, {"n": 1.5})]}, Counter()
+        self.listed, self.named, self.other = [0, 1], {"deep": [(0, {"n": 1.5})]}, Counter()
         self.counter, self.iterator, self.generated = itertools.count(), iter([1, 2]), (n for n in (1, 2, 3))
         self.numpys, self.older, self.pythons = np.random.default_rng(0), np.random.RandomState(0), random.Random(0)
         self.nan, self.flag, self.text, self.nothing = float("nan"), False, "a", None
+        self.schedule, self.slots, self.own_iterator = Schedule(), Slots(), Own()
+        self.part = functools.partial(lambda kept: add(kept, "n"), {"n": 0})
         self.itself = self
 
     def step(self, change):
@@ -52,6 +81,11 @@ CHANGES = {
     "self.numpys": lambda own: own.numpys.uniform(),
     "self.older": lambda own: own.older.rand(),
     "self.pythons": lambda own: own.pythons.random(),
+    "self.listed[1]": lambda own: own.listed.pop(),
+    "self.schedule.calls": lambda own: own.schedule(),
+    "self.slots.n": lambda own: setattr(own.slots, "n", 1),
+    "self.part.args[0]['n']": lambda own: own.part(),
+    "self.own_iterator.n": lambda own: next(own.own_iterator),
 }
 
 
@@ -110,7 +144,39 @@ def test_closures_and_modules_are_looked_at():
     assert set(python_state.changed(before, python_state.of(step))) == {"n", "MODULE['n']", "kept.n", "self.calls"}
 
 
-def test_a_large_object_is_looked_at_in_part():
+@pytest.mark.parametrize("large", [[[float(i)] for i in range(100_000)], list(range(1_000_000)), ["a"] * 1_000_000])
+def test_a_large_object_is_looked_at_in_part(large):
     own = OfAll()
-    own.large = [[float(i)] for i in range(10 * python_state.MOST)]
-    assert len(python_state.of(own.step)) <= python_state.MOST + 1
+    own.large = large
+    start = time.process_time()
+    assert len(python_state.of(own.step)) <= python_state.MOST
+    assert time.process_time() - start < 1
+
+
+class Broken(Mapping):
+    """Raises whatever is asked of it."""
+
+    def __getitem__(self, key):
+        raise OSError("gone")
+
+    __iter__ = __len__ = __length_hint__ = __getitem__
+
+    @property
+    def __dict__(self):
+        raise RuntimeError("no")
+
+
+def test_what_can_not_be_looked_at_is_left_out():
+    with io.BytesIO() as file:
+        np.savez(file, a=np.ones(2))
+        file.seek(0)
+        saved = np.load(file)
+        kept = [Broken(), saved, 10**5000, {"n": 0}]
+
+        def step():
+            kept[3]["n"] += 1
+            return saved
+
+        before = python_state.of(step)
+        step()
+        assert python_state.changed(before, python_state.of(step)) == ["kept[3]['n']"]

@@ -60,7 +60,7 @@ def ship(
         for old in (out / "curves").rglob("*.parquet"):
             if old not in kept:
                 old.unlink()
-        report(f"{counted(len(kept), 'curve file')}")
+        report(counted(len(kept), "curve file"))
         write_beside(tables, out)
     return len({c.task for c in found}), sum(c.runs for c in found)
 
