@@ -134,6 +134,12 @@ def origin(error: BaseException, inside: str | None = None) -> str:
     return (message if isinstance(error, TasksetError) else f"{type(error).__name__}{message and f': {message}'}") + where
 
 
+def to_install(error: BaseException) -> str:
+    """What follows the message of an import that failed as a framework is missing: "; pip install torch". Nothing for others."""
+    missing = error.name if isinstance(error, ModuleNotFoundError) else None
+    return f"; pip install {missing}" if missing in ("jax", "keras", "optax", "torch") else ""
+
+
 def own_failure(failure: str, function: object, error: Exception) -> ConfigError:
     """The error for what a user's function raised, with its line. failure: "optimizer 'mine' can't be made"."""
     return ConfigError(f"{failure}: {origin(error, file_of(function))}")

@@ -7,7 +7,7 @@ import typer
 
 from taskset import catalogue, plugins
 from taskset.catalogue import match_tasks
-from taskset.cli.matching import match_optimizers
+from taskset.cli.matching import check_optimizer, match_optimizers
 from taskset.cli.options import (
     MOST_BATCHES,
     MOST_EVALUATIONS,
@@ -27,7 +27,6 @@ from taskset.datasets.base import check_source, check_split
 from taskset.execution import modes
 from taskset.execution.runtime import start_tensorflow
 from taskset.random.seeds import first_seeds
-from taskset.samplers.optimizers import get_optimizer_config
 
 
 def train(
@@ -49,7 +48,7 @@ def train(
     """Train one task with one optimizer, and print its losses."""
     plugins.load(modules or [])
     modes.check(mode)
-    get_optimizer_config(optimizer)  # a misspelt name is reported before TensorFlow starts
+    check_optimizer(optimizer)  # a misspelt name is reported before TensorFlow starts
     catalogue.resolve(name)
     start_tensorflow()
     from taskset.cli.progress import train_report
