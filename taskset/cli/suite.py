@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from taskset import plugins
-from taskset.cli.options import Baselines, Modules, Source, out, refuse_others
+from taskset.cli.options import Baselines, Modules, Source, err, out, refuse_others
 from taskset.errors import ConfigError, counted
 
 if TYPE_CHECKING:
     from taskset.scoring.suites.suite import Suite
+
+
+FEW = 5  # names of tasks that were left out for one reason
 
 
 def suite(
@@ -79,12 +82,24 @@ def suite(
     elif unmeasured:
         made = suites.make_unmeasured(called, patterns, source, horizon, max_ms, max_params, modules=own)
     else:
-        made = suites.make(called, patterns, baselines, source, horizon, max_ms, max_params, modules=own)
+        left_out: dict[str, list[str]] = {}
+        made = suites.make(
+            called, patterns, baselines, source, horizon, max_ms, max_params, modules=own,
+            left_out=lambda task, reason: left_out.setdefault(reason, []).append(task),
+        )  # fmt: skip
+        for reason, names in left_out.items():
+            _show_left_out(reason, names)
     suites.save(made, output)
     counts = ", ".join(f"{split} {len(made.of_split(split))}" for split in TASK_SPLITS)
     tasks, families = len(made.tasks), len({entry.family for entry in made.tasks})
     said = f"{counted(tasks, 'task')} of {counted(families, 'family', 'families')}"
     out.print(f"{output}: {said}; {counts}", markup=False)
+
+
+def _show_left_out(reason: str, tasks: list[str]) -> None:
+    """Tasks that matched and aren't in the suite, and why; of many, the first."""
+    more = f" and {len(tasks) - FEW:,} more" if len(tasks) > FEW else ""
+    err.print(f"left out, {reason}: {', '.join(tasks[:FEW])}{more}", markup=False)
 
 
 def _refuse_own(way: str, given: list[str]) -> None:

@@ -131,6 +131,21 @@ def test_suites_of_the_packages_tasks_keep_no_config(baselines):
     assert list(made.as_json()["tasks"][0]) == ["task", "family", "split", "scales"]
 
 
+def test_tasks_that_are_left_out_are_named_with_the_reason(baselines, call, tmp_path):
+    chosen = ("quadratic_family_seed[34]", "quadratic_family_seed5", "TwoD_Bowl1", "--baselines", baselines)
+    status, out, err = call("suite", *chosen, "--horizon", 20, "--max-params", 2, "--out", tmp_path / "o.json")
+    assert (status == 0 and "1 tasks of 1 families" in out) or "1 task of 1 family" in out
+    assert "left out, not known to have 2 parameters at most: quadratic_family_seed3, quadratic_family_seed4" in err
+    assert "left out, no normalizer at horizon 20: quadratic_family_seed5" in err
+    status, _, err = call("suite", *chosen, "--horizon", 30, "--out", tmp_path / "o.json")
+    assert status == 2 and "20" in err
+
+
+def test_horizons_that_there_are_instead(baselines):
+    with pytest.raises(ConfigError, match="horizon 2000.* package's baselines.*; there are normalizers at horizon 10000; "):
+        suites.make("x", ["quadratic_family_seed15"], None, "synthetic", 2000)
+
+
 def test_suites_that_are_joined(baselines, call, tmp_path):
     parts = [suites.make(n, [p], baselines, "synthetic", 20) for n, p in (("one", "quadratic_*seed?"), ("two", "TwoD_Bowl1"))]
     for part in parts:
