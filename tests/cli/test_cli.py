@@ -2,6 +2,7 @@
 
 import functools
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,11 +11,12 @@ import pytest
 
 import taskset
 from examples import own_family
-from taskset import catalogue
+from taskset import catalogue, registry
 from taskset.cli import data, score, sweeps, tasks
 from taskset.errors import UnknownName
 from taskset.execution import costs as measured
-from taskset.samplers.optimizers import opt_list_names
+from taskset.samplers import about
+from taskset.samplers.optimizers import FIXED_FAMILIES, all_optimizers, by_seed, one_run_optimizers, opt_list_names
 from taskset.scoring.suites import baseline_protocol
 
 OWN = str(Path(own_family.__file__))
@@ -57,13 +59,52 @@ def test_a_suite_to_score_on_is_made_without_the_other_package(run, tmp_path):
 def test_list(run):
     status, out, _ = run("list", "mlp_family_seed1?")
     assert status == 0 and out.split() == [f"mlp_family_seed1{i}" for i in range(10)]
-    assert run("list", "--families")[1].split() == taskset.families()
+    families = run("list", "--families", "--all")[1].split()
+    assert set(families) > {*taskset.families(), "fixed_conv", "associative"} and families == sorted(families)
+    assert run("list", "mlp_family_seed1", "vit_family_seed[12]")[1].split() == [
+        "mlp_family_seed1",
+        "vit_family_seed1",
+        "vit_family_seed2",
+    ]
     assert run("list", "--optimizers", "adam_lr_-[12].00")[1].split() == ["adam_lr_-2.00", "adam_lr_-1.00"]
     assert run("list", "--optimizers", "l*n")[1].split() == ["lion"]
     assert run("list", "--optimizers", "opt_list:2")[1].split() == opt_list_names(2)
     names = run("list", "conv_fc_family_seed*", "--feasible")[1].split()
     assert 900 < len(names) < 1000 and all(map(catalogue.feasible, names[:20]))
     assert len(run("list", "--family", "quadratic_family")[1].split()) == 1000
+
+
+def test_lists_for_people(run):
+    tasks, families, optimizers = run("list")[1], run("list", "--families")[1], run("list", "--optimizers")[1]
+    for text in (tasks, families, optimizers):
+        assert max(map(len, text.splitlines())) <= 80 and len(text.splitlines()) < 100
+    names = run("list", "--families", "--all")[1].split()
+    assert [line.split()[0] for line in tasks.splitlines()[1 : len(names) + 1]] == names
+    assert [line.partition(":")[0] for line in families.splitlines() if line[0] != " "] == names
+    assert "mlp_family: dense classifiers; data: ten image sets" in " ".join(families.split())
+    assert "tasks: by seed and 3 fixed" in families and optimizers.index("lion ") < optimizers.index("adam_lr_X")
+    assert run("list", "--all")[1].split() == catalogue.list_tasks()
+    assert run("list", "--optimizers", "--all")[1].split() == [*all_optimizers(), *one_run_optimizers()]
+
+
+def test_each_optimizer_has_a_line_in_the_list():
+    patterns = {re.sub(r"(_seedN|_X)$", "", pattern) for pattern in about.OPTIMIZERS} - {"opt_list:N"}
+    assert patterns == {*FIXED_FAMILIES, *by_seed(), *one_run_optimizers()}
+
+
+@pytest.mark.parametrize("most", [10, pytest.param(registry.SEEDS, marks=pytest.mark.slow)])
+def test_families_are_as_large_as_the_list_says(most):
+    sizes = {}
+    seeds = [f"{family}_seed{seed}" for family in taskset.families() for seed in range(most)]
+    for family, config in map(catalogue.resolve, [*taskset.fixed_tasks(), *seeds]):
+        facts = catalogue.facts(family, config)
+        if not facts.infeasible and family in about.ABOUT:
+            sizes.setdefault(family, []).append(facts.num_params)
+    assert set(sizes) == set(about.ABOUT)
+    for family, found in sizes.items():
+        least, largest = about.ABOUT[family].parameters
+        assert least <= min(found) and max(found) <= largest and len(about.ABOUT[family].what) <= 41, family
+        assert most < registry.SEEDS or (least, largest) == (min(found), max(found)), family
 
 
 def test_score_refuses_what_it_would_ignore(run):
@@ -78,6 +119,8 @@ def test_list_refuses_what_it_would_ignore(run):
     refused(run("list", "--families", "--optimizers"), "--families and --optimizers are two lists")
     refused(run("list", "mlp*", "--families"), "--families takes no pattern")
     refused(run("list", "--families", "--max-params", 5), "conditions are for tasks: leave out --families")
+    refused(run("list", "--all", "mlp*"), "--all takes no pattern")
+    refused(run("list", "--all", "--feasible"), "--all takes no pattern and no condition")
     refused(run("list", "--optimizers", "--family", "mlp_family"), "conditions are for tasks: leave out --optimizers")
 
 
@@ -91,6 +134,7 @@ def test_list_by_data_set(run):
     assert len(names(text, "--dataset", "imdb_reviews/subwords8k")) == 10
     refused(run("list", text, "--dataset", "tokenized*"), "nothing matches")
     refused(run("list", "TwoD_*", "--dataset", "?*"), "nothing matches")
+    refused(run("list", "TwoD_*", "--dataset", "cifar"), "unknown data set 'cifar'; did you mean 'cifar10' or 'cifar100'?")
 
 
 def test_list_by_size_cost_and_start(run):
@@ -209,6 +253,9 @@ def test_misspelt_names(run, tmp_path, monkeypatch):
     refused(run("train", "mlp_family_seed3", "--optimizer", "adam_lr_-3.0"), "did you mean", "'adam_lr_-3.00'")
     refused(run("sample", "conv_family", 1), "did you mean")
     refused(run("list", "nothing*"), "nothing matches")
+    refused(run("list", "mlp_family_seed1", "nothing*"), "nothing matches 'nothing*'")
+    refused(run("list", "mlp_family"), "did you mean mlp_family_seed..?")
+    refused(run("list", "--family", "mlp"), "did you mean", "'mlp_family'")
     refused(run("list", "--optimizers", "adm*"), "no optimizer matches 'adm*'", "list --optimizers shows all")
     refused(run("baseline", "mlp_family_seed3", "--source", "sythetic", "--out", tmp_path), "did you mean 'synthetic'")
     refused(run("baseline", "mlp_family_seed3", "--steps", 20, "--out", tmp_path), "--evaluations")
@@ -269,7 +316,8 @@ def test_data_that_is_not_prepared(run, tmp_path):
 
 
 def test_a_reader_that_has_seen_enough_is_no_error():
-    with subprocess.Popen([sys.executable, "-m", "taskset", "list"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    command = [sys.executable, "-m", "taskset", "list", "--all"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         process.stdout.readline()
         process.stdout.close()
         assert process.wait() == 0 and process.stderr.read() == b""

@@ -139,7 +139,7 @@ def make_unmeasured(
             entries.append(entry_of(task, {}))
     if not entries:
         raise ConfigError(
-            f"no task of {', '.join(map(repr, patterns))} can run and is small enough: python -m taskset list shows all"
+            f"no task of {', '.join(map(repr, patterns))} can run and is small enough: python -m taskset list shows what there is"
         )
     return Suite(name, 1, source, horizon, tuple(entries), tuple(modules), _rule(patterns, max_milliseconds, max_parameters))
 
