@@ -110,7 +110,13 @@ def sample(
     print(json.dumps(catalogue.sample(family, seed), indent=1))
 
 
-def show(name: TaskName, modules: Modules = None) -> None:
+def show(
+    name: TaskName,
+    starts: Annotated[
+        bool, typer.Option("--starts", help="Also show what each parameter starts from, which takes seconds longer.")
+    ] = False,
+    modules: Modules = None,
+) -> None:
     """Show a task: config, data, parameters, whether it can run, and what a step costs."""
     plugins.load(modules or [])
     family, config = catalogue.resolve(name)
@@ -130,23 +136,27 @@ def show(name: TaskName, modules: Modules = None) -> None:
         show_fact("step", f"{cost[0]:.3g} ms {cost[1]} ({costs.cost_condition(name)})", out)
     if execution := modes.described(facts):
         show_fact("executed", execution, out)
+    if facts.parameter_shapes is not None and not starts:
+        show_table(_parameters(facts.parameter_shapes), out)
+        return
     # What parameters are drawn from is known once the task is built, seconds later; no data is read for that.
     start_tensorflow()
     task = catalogue.get_task(name, source="synthetic")
-    show_table(_parameters(task), out)
+    show_table(_parameters(task.parameter_shapes, task.parameter_starts), out)
 
 
-def _parameters(task):
-    """The table of a task's parameters: paths, shapes, sizes, and the distributions they start from."""
+def _parameters(shapes, starts=None):
+    """The table of a task's parameters: paths, shapes, sizes, and the distributions they start from where these are known."""
     table = Table(box=None, pad_edge=False)
     for column in ("parameter", "shape"):
         table.add_column(column)
     table.add_column("size", justify="right")
-    table.add_column("starts from")
-    for path, shape in task.parameter_shapes.items():
-        start = str(task.parameter_starts[path])
-        table.add_row(path, " x ".join(map(str, shape)) or "scalar", f"{math.prod(shape):,}", start)
-    table.add_row("total", "", f"{task.num_params:,}", "", style="bold")
+    if starts is not None:
+        table.add_column("starts from")
+    for path, shape in shapes.items():
+        drawn = [] if starts is None else [str(starts[path])]
+        table.add_row(path, " x ".join(map(str, shape)) or "scalar", f"{math.prod(shape):,}", *drawn)
+    table.add_row("total", "", f"{sum(map(math.prod, shapes.values())):,}", style="bold")
     return table
 
 

@@ -185,7 +185,7 @@ def test_show_has_start_and_cost(run):
 
 def test_show_has_the_distribution_that_each_parameter_starts_from(run):
     def rows(name, *options):
-        return [" ".join(line.split()) for line in run("show", name, *options)[1].splitlines()]
+        return [" ".join(line.split()) for line in run("show", name, "--starts", *options)[1].splitlines()]
 
     out = rows("FixedLM_lm1b_patch128_LSTM128_embed64_avg_bs128")
     assert "parameter shape size starts from" in out
@@ -196,6 +196,30 @@ def test_show_has_the_distribution_that_each_parameter_starts_from(run):
     assert "bijector_0/linear_0/w 784 x 128 100,352 truncated normal, stddev 0.0468, masked entries 0" in out
     assert "x 2 2 uniform, from (-5, 0) to (10, 15)" in rows("losg_tasks_family_seed69")
     assert any("truncated normal" in row for row in rows("own_regression_seed2", "--import", OWN))
+    longer, plain = rows("mlp_family_seed12"), [" ".join(row.split()) for row in run("show", "mlp_family_seed12")[1].splitlines()]
+    assert len(plain) == len(longer) and all(row.startswith(start) for row, start in zip(longer, plain))
+    assert "parameter shape size" in plain and plain[-1].startswith("total ")
+
+
+NO_TENSORFLOW = """
+import importlib, sys
+for package, *arguments in {commands}:
+    sys.argv = [package, *arguments]
+    try:
+        importlib.import_module(package + ".cli.main").main()
+    except SystemExit as ended:
+        assert not ended.code, (package, arguments, ended.code)
+assert "tensorflow" not in sys.modules
+"""
+
+
+def test_help_and_lists_leave_tensorflow_alone():
+    commands = [(package, *arguments) for package in ("taskset", "learned") for arguments in (["--help"], ["suite", "--help"])]
+    commands += [("learned", each, "--help") for each in ("train", "evaluate", "choose", "compare", "export", "recipe")]
+    commands += [("learned", "pretrained"), ("learned", "recipe"), ("taskset", "show", "mlp_family_seed12"), ("taskset", "list")]
+    code = NO_TENSORFLOW.format(commands=commands)
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert done.returncode == 0 and "muon_mined: " in done.stdout and "mlp/linear_0/w" in done.stdout, done.stderr
 
 
 def test_show_and_sample(run):
