@@ -14,7 +14,7 @@ from taskset.cli.tables import show_table
 from taskset.errors import StoreError, counted, shown, system, unknown
 from taskset.execution.runtime import start_tensorflow
 
-app = typer.Typer(no_args_is_help=True, help="Show and prepare real data sets; check, merge and import baselines.")
+app = typer.Typer(no_args_is_help=True, help="Prepare real data sets; check, merge, import baselines.")
 
 
 @app.command("status")
@@ -44,7 +44,10 @@ def data_prepare(
     name: Annotated[str, typer.Argument(help="Data set, by the name that `data status` shows.")],
     data_dir: DataDir = None,
 ) -> None:
-    """Download and prepare a data set with tensorflow-datasets, and resize or encode it where its tasks need that."""
+    """Download and prepare a real data set.
+
+    This is done with tensorflow-datasets. Images are resized, and texts encoded, where tasks need that.
+    """
     from taskset.datasets import text_info
     from taskset.datasets.info import IMAGES
     from taskset.datasets.text_sources import prepare_text
@@ -63,7 +66,10 @@ def data_check(
         Path | None, typer.Argument(help="Directory of baselines. Default: those of the package.", show_default=False)
     ] = None,
 ) -> int:
-    """Verify baselines: checksums, schema, rows, starts, divergence, normalizers. One line per problem; exit status 1 if any."""
+    """Verify baselines, and print each problem on a line.
+
+    Looked at are checksums, schema, rows, starts, divergence and normalizers. The exit status is 1 if there is a problem.
+    """
     from taskset.normalization.release.check import check
     from taskset.normalization.store import curve_files, read_metadata
 
@@ -95,7 +101,10 @@ def data_ship(
     costs: Costs = None,
     data_note: Notes = None,
 ) -> None:
-    """Merge several baselines into one directory, with a data card, a machine-readable description and checksums."""
+    """Merge several baselines into one directory.
+
+    It gets a data card, a machine-readable description and checksums.
+    """
     from taskset.normalization.release.ship import ship
 
     tasks, runs = ship(directories, out_dir, _costs(costs), _notes(data_note or []), report=print)
@@ -109,7 +118,10 @@ def data_add(
     costs: Costs = None,
     data_note: Notes = None,
 ) -> None:
-    """Add the curves of further sweeps to merged baselines: as new files, those that are there stay as they are."""
+    """Add curves of further sweeps to merged baselines.
+
+    They become new files; those that are there stay as they are.
+    """
     from taskset.normalization.release.add import add
 
     tasks, runs = add(directories, to, _costs(costs), _notes(data_note or []), report=print)
@@ -153,7 +165,10 @@ def data_import(
     files: Annotated[list[Path], typer.Argument(help="Files of the release: TASK/FAMILY_1k_10000_replica5.npz.")],
     out_dir: Annotated[Path, typer.Option("--out", help="Directory of the curves.")],
 ) -> None:
-    """Convert curves released with the paper to Parquet, with the source `published`."""
+    """Convert curves released with the paper to Parquet.
+
+    Their source is `published`.
+    """
     from taskset.normalization.release.published import import_npz
 
     count = import_npz(files, out_dir, report=print)

@@ -33,9 +33,12 @@ def suite(
     source: Source = "synthetic",
     baselines: Baselines = None,
     max_ms: Annotated[
-        float, typer.Option(help="Only tasks whose training step took at most so many milliseconds in the baselines.")
+        float,
+        typer.Option(
+            help="Only tasks whose training step took at most so many milliseconds in the baselines.", show_default=False
+        ),
     ] = math.inf,
-    max_params: Annotated[float, typer.Option(help="Only tasks with at most so many parameters.")] = math.inf,
+    max_params: Annotated[float, typer.Option(help="Only tasks with at most so many parameters.", show_default=False)] = math.inf,
     unmeasured: Annotated[
         bool,
         typer.Option(
@@ -53,7 +56,10 @@ def suite(
     show: Annotated[bool, typer.Option("--list", help="List the suites that have a name.")] = False,
     modules: Modules = None,
 ) -> None:
-    """Make a suite: the matching tasks that can run, have a normalizer and are small enough; split by a hash of their names."""
+    """Make a suite of tasks, or list those that have a name.
+
+    It has the matching tasks that can run, have a normalizer and are small enough; a hash of their names splits them.
+    """
     from taskset.scoring import suites
     from taskset.scoring.suites.suite import TASK_SPLITS
 

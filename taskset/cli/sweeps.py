@@ -45,7 +45,10 @@ def train(
     ] = 10,
     modules: Modules = None,
 ) -> None:
-    """Train one task with one optimizer, and print its losses."""
+    """Train one task with one optimizer, and print its losses.
+
+    Nothing is kept: `baseline` writes curves to files, of one optimizer and one seed as well.
+    """
     plugins.load(modules or [])
     modes.check(mode)
     check_optimizer(optimizer)  # a misspelt name is reported before TensorFlow starts
@@ -124,7 +127,10 @@ def normalize(
     split: Annotated[str, typer.Option(help="Split to show. Normalizers of all four splits are written.")] = "train",
     modules: Modules = None,
 ) -> None:
-    """Compute normalizers from the curves of a baseline, write them to normalizers.parquet, and show them."""
+    """Compute normalizers from a baseline's curves, and show them.
+
+    They are written to normalizers.parquet, with the tables of tasks and optimizers.
+    """
     plugins.load(modules or [])
     check_split(split)
     from taskset.cli.progress import print_normalizers

@@ -117,7 +117,10 @@ def show(
     ] = False,
     modules: Modules = None,
 ) -> None:
-    """Show a task: config, data, parameters, whether it can run, and what a step costs."""
+    """Show a task: config, data, parameters, what a step costs.
+
+    Where it can't run, the reason is shown instead of the last two.
+    """
     plugins.load(modules or [])
     family, config = catalogue.resolve(name)
     facts = catalogue.facts(family, config)

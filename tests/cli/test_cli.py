@@ -201,6 +201,14 @@ def test_show_has_the_distribution_that_each_parameter_starts_from(run):
     assert "parameter shape size" in plain and plain[-1].startswith("total ")
 
 
+@pytest.mark.parametrize("group", [("taskset",), ("taskset", "data"), ("learned",)])
+def test_a_groups_help_has_whole_sentences(group, run_here, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    status, text, _ = run_here(*group, "--help")
+    commands = text.partition("Commands:")[2].splitlines()
+    assert status == 0 and len(commands) > 5 and not [line for line in commands if line.endswith("...")]
+
+
 NO_TENSORFLOW = """
 import importlib, sys
 for package, *arguments in {commands}:
