@@ -20,23 +20,40 @@ app = typer.Typer(no_args_is_help=True, help="Prepare real data sets; check, mer
 @app.command("status")
 def data_status(data_dir: DataDir = None) -> None:
     """Show which real data sets are prepared, and where."""
-    from taskset.datasets.prepared import megabytes
+    from taskset.datasets.prepared import data_dir_or_default, megabytes
     from taskset.datasets.text_sources import text_status
     from taskset.datasets.tfds_source import status
 
     rows = [*status(data_dir), *text_status(data_dir)]
+    root = data_dir_or_default(data_dir)
+    out.print(f"TFDS directory: {root}{'' if root.is_dir() else ', which is not there'}", markup=False)
     table = Table(box=None, pad_edge=False)
-    for column in ("name", "prepared"):
+    for column in ("name", "prepared", "note"):
         table.add_column(column)
-    notes: dict[str, list[str]] = {}
     for row in rows:
-        size = f", {megabytes(row.download)} to download" if row.download else ""
-        table.add_row(row.name, escape(str(row.where or "yes")) if row.prepared else f"no{size}")
-        if row.note:
-            notes.setdefault(f"{row.note} ({row.tfds})", []).append(row.name)
+        size = f" ({megabytes(row.download)})" if row.download else ""
+        where = _inside(row.where, root) if row.prepared and row.where else "yes"
+        table.add_row(row.name, escape(where) if row.prepared else f"no{size}", _BRIEF.get(row.note, "below" if row.note else ""))
     show_table(table, out)
-    for note, names in notes.items():
-        out.print(f"{note}: {', '.join(names)}", markup=False)
+    print("\nIn brackets: what `data prepare NAME` downloads.")
+    for note, word in _BRIEF.items():
+        if any(row.note == note for row in rows):
+            print(f"{word} {note.removeprefix(word).strip()}")
+    for row in rows:
+        if row.note and row.note not in _BRIEF:
+            out.print(f"{row.name}: {row.note}", markup=False)
+
+
+_BRIEF = {  # {note: the word for it in the table, with which it begins}
+    "resized by this package from the original": "resized",
+    "encoded by this package from the plain text": "encoded",
+    "withdrawn by its publisher in 2023: only a copy prepared before can be used": "withdrawn",
+}
+
+
+def _inside(place: str, root: Path) -> str:
+    """A path, from the TFDS directory on where it is in there."""
+    return str(Path(place).relative_to(root)) if Path(place).is_relative_to(root) else place
 
 
 @app.command("prepare")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -139,7 +140,10 @@ def _unclear() -> ConfigError:
 def _list() -> None:
     from taskset.scoring.suites import by_name, tiers
 
-    for one in by_name.rules():
-        out.print(f"{one}: {one.about}; source {one.source}, horizon {one.horizon}", markup=False)
-    for tier in tiers.names():
-        out.print(f"{tier}: {tiers.about(tier)}", markup=False)
+    rows = [(str(one), one.source, one.horizon, one.about) for one in by_name.rules()]
+    rows += [(name, (tier := tiers.load(name)).source, tier.horizon, tiers.about(name)) for name in tiers.names()]
+    print(f"{'name':<15}  {'source':<9}  horizon  what it has")
+    for name, source, horizon, what in rows:
+        first, *more = textwrap.wrap(what, 43, break_on_hyphens=False)
+        print(f"{name:<15}  {source:<9}  {horizon:>7}  {first}", *(f"{'':<37}{line}" for line in more), sep="\n")
+    print("\nMinutes are those of one core for one optimizer, by the cost model.")

@@ -52,7 +52,8 @@ def test_a_suite_to_score_on_is_made_without_the_other_package(run, tmp_path):
     status, out, _ = run("suite", "quadratic_family_seed1?", "--horizon", "2000", "--out", str(tmp_path / "few.json"))
     assert status == 0 and "tasks of 1 family;" in out
     assert {task["family"] for task in json.loads((tmp_path / "few.json").read_text())["tasks"]} == {"quadratic_family"}
-    assert "small:2: " in run("suite", "--list")[1]
+    listed = run("suite", "--list")[1]
+    assert "\nsmall:2 " in listed and "48.1 min, of 1,440 allowed" in listed and max(map(len, listed.splitlines())) <= 80
     refused(run("suite", "quadratic_family_seed1?"), "allowed are `suite PATTERNS --horizon STEPS --out FILE`")
 
 
@@ -241,6 +242,9 @@ def test_show_and_sample(run):
 def test_train(run):
     status, out, _ = run("train", "quadratic_family_seed18", "--steps", 20, "--optimizer", "adam_lr_-1.00")
     assert status == 0 and "step 20" in out and "ms per step" in out and "source none" in out
+    assert re.findall(r"^step (\d+) ", out, re.MULTILINE) == ["0", "5", "10", "15", "20"]
+    assert max(map(len, out.splitlines())) <= 80
+    assert "baseline" in run("train", "--help")[1]
 
 
 def test_own_family_everywhere(run, tmp_path):
@@ -265,7 +269,8 @@ def test_own_family_everywhere(run, tmp_path):
     assert status == 0 and "own_regression_seed2" in out
     assert taskset.normalizer("own_regression_seed2", root=tmp_path).horizon == 10
     status, out, _ = run("normalize", tmp_path, "--split", "test")
-    assert status == 0 and "adam_lr_-2.00" in out
+    assert status == 0 and "adam_lr_-2.00" in out and "test loss; source none, runs of each task: 1" in out
+    assert max(map(len, out.partition("written:")[0].splitlines())) <= 80
     status, out, _ = run("plot", tmp_path, "--task", "own_regression_seed2")
     picture = tmp_path / "plots" / "own_regression_seed2.png"
     assert status == 0 and picture.read_bytes().startswith(b"\x89PNG")
@@ -358,8 +363,10 @@ def test_a_reader_that_has_seen_enough_is_no_error():
 def test_data_status(run, tmp_path):
     status, out, _ = run("data", "status", "--data-dir", tmp_path)
     assert status == 0
-    rows = {line.split()[0]: line for line in out.splitlines()[1:]}
-    assert " no, " in rows["mnist"] and "MB to download" in rows["mnist"]
+    rows = {line.split()[0]: line for line in out.splitlines()[1:] if line}
+    assert " no (11.6 MB)" in rows["mnist"] and "downloads" in out
+    assert max(map(len, out.splitlines())) <= 80 and not any(line.endswith(" ") for line in out.splitlines())
+    assert "which is not there" in run("data", "status", "--data-dir", tmp_path / "gone")[1]
     assert any("withdrawn" in line and "tokenized_amazon_reviews/Books_v1_02_bytes" in line for line in out.splitlines())
 
 
