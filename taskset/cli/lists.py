@@ -4,6 +4,7 @@ import textwrap
 from collections import Counter
 
 from taskset import catalogue, registry
+from taskset.errors import cut
 from taskset.samplers import about
 
 _MORE = """
@@ -35,7 +36,7 @@ def overview() -> list[str]:
     """A table of all families, and where there is more."""
     fixed, sampled = _fixed(), catalogue.families()
     rows = [
-        f"{name:<30}  {fixed[name] + registry.SEEDS * (name in sampled):>5}  {about.family(name).what}".rstrip()
+        f"{name:<30}  {fixed[name] + registry.SEEDS * (name in sampled):>5}  {cut(about.family(name).what, 41)}".rstrip()
         for name in family_names()
     ]
     return [f"{'family':<30}  tasks  what it is", *rows, *_MORE.split("\n")]
