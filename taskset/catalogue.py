@@ -83,11 +83,12 @@ def list_tasks(pattern: str | None = None) -> list[str]:
 
 def no_match(pattern: str | None) -> str:
     """The error message for a glob that matches no task."""
-    head = cut(str(pattern)).rpartition("_seed")[0]
+    whole = cut(str(pattern))
+    head = whole.rpartition("_seed")[0] or whole.strip("*?")
     near = nearest(head, families(), 1)
-    guess = f"; did you mean {near[0]}_seed..?" if near and near[0] != head else ""
+    guess = f"; did you mean {near[0]}_seed..?" if near and f"{near[0]}_seed" not in whole else ""
     return (
-        f"no task matches {shown(pattern)}{guess}: python -m taskset list shows all; "
+        f"no task matches {shown(pattern)}{guess}: python -m taskset list shows what there is; "
         f"* and ? stand for seeds 0 .. {registry.SEEDS - 1}, ranges such as seed100[0-2] for others, too"
     )
 
@@ -146,7 +147,7 @@ def resolve(name: str) -> tuple[str, Config]:
     if parsed and parsed[0] in families():
         return parsed[0], sample(*parsed)
     known = fixed_tasks() + [f"{f}_seed{parsed[1]}" for f in families()] if parsed else list_tasks()
-    raise unknown("task", name, known, "python -m taskset list shows all.")
+    raise unknown("task", name, known, "python -m taskset list shows what there is.")
 
 
 def own_config(name: str) -> Config | None:

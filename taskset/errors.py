@@ -64,10 +64,15 @@ def counted(number: int, one: str, several: str = "", form: str = "") -> str:
 
 
 def nearest(name: object, names: Iterable[str], most: int = 3) -> list[str]:
-    """Up to `most` of `names` that `name` may be a misspelling of, nearest first; none if it is not a string."""
+    """Up to `most` of `names` that `name` may be a misspelling of, nearest first, or else a part of, shortest first.
+
+    None if it is not a string.
+    """
     if not isinstance(name, str) or len(name) > 200:  # comparing long strings is slow
         return []
-    return difflib.get_close_matches(name, list(names), n=most, cutoff=0.6)
+    names = list(names)
+    near = difflib.get_close_matches(name, names, n=most, cutoff=0.6)
+    return near or sorted((longer for longer in names if len(name) >= 3 and name in longer), key=len)[:most]
 
 
 def unknown(kind: str, name: object, names: Iterable[str], hint: str) -> UnknownName:
@@ -132,6 +137,12 @@ def origin(error: BaseException, inside: str | None = None) -> str:
     where = f" ({chosen[-1].filename}, line {chosen[-1].lineno})" if chosen else ""
     message = cut(str(error), 300)
     return (message if isinstance(error, TasksetError) else f"{type(error).__name__}{message and f': {message}'}") + where
+
+
+def to_install(error: BaseException) -> str:
+    """What follows the message of an import that failed as a framework is missing: "; pip install torch". Nothing for others."""
+    missing = error.name if isinstance(error, ModuleNotFoundError) else None
+    return f"; pip install {missing}" if missing in ("jax", "keras", "optax", "torch") else ""
 
 
 def own_failure(failure: str, function: object, error: Exception) -> ConfigError:

@@ -12,7 +12,7 @@ from types import CodeType, ModuleType
 from typing import Any, TypeVar
 
 from taskset import catalogue, registry
-from taskset.errors import ConfigError, origin
+from taskset.errors import ConfigError, origin, to_install
 from taskset.execution import carried
 
 Made = TypeVar("Made")  # what a table has under a name
@@ -75,7 +75,7 @@ def load(modules: Iterable[str]) -> None:
 
 def _failed(module: str, file: Path | None, error: BaseException) -> ConfigError:
     inside = str(file) if file else f"{module.rpartition('.')[2]}"
-    return ConfigError(f"can't import {module!r}: {origin(error, inside)}")
+    return ConfigError(f"can't import {module!r}: {origin(error, inside)}{to_install(error)}")
 
 
 def _load_module(name: str) -> None:

@@ -73,9 +73,9 @@ def test_a_script_that_writes_unasked_is_found():
     assert list(written_elsewhere(ast.parse("def write():\n    DOCUMENT.write_text('a')"))) == ["DOCUMENT"]
 
 
-@pytest.mark.parametrize("name", ["tools.import_plan", "tools.quirks"])
+@pytest.mark.parametrize("name", ["tools.family_list", "tools.import_plan", "tools.quirks"])
 def test_without_publish_nothing_changes(name, monkeypatch, capsys):
-    """Two that are quick enough to be run."""
+    """Those that are quick enough to be run."""
     before = {path: path.read_bytes() for path in (ROOT / "docs").glob("*.md")}
     monkeypatch.setattr(sys, "argv", [name])
     importlib.import_module(name).main()

@@ -11,6 +11,7 @@ report_libraries                                the libraries of the report's pa
 synthetic_accuracy, synthetic_acceptance,       how near the stand-ins come to the real data
     real_and_synthetic_rates
 estimator_variance                              the variance of outer gradients against the length of the unroll
+family_list                                     what each family is: docs/families.md
 import_plan, typed_share                        the order of imports; how many public functions have types
 experiments/                                    what learned optimizers do: docs/experiments.md
 

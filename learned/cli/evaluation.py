@@ -63,7 +63,10 @@ def evaluate(
     address: Address = None,
     modules: Modules = None,
 ) -> int:
-    """Train tasks with the optimizer in a checkpoint and write curves. If interrupted, run the same command again to resume."""
+    """Train tasks with a checkpoint's optimizer; write the curves.
+
+    If interrupted, run the same command again to resume.
+    """
     plugins.load(modules or [])
     given = _given(tasks)
     asked = runs.prepared(
@@ -105,8 +108,11 @@ def choose(
     workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
     modules: Modules = None,
 ) -> None:
-    """Choose among kept weights by the mean normalized loss of the training's objective on the suite's valid tasks. The same
-    command resumes an interrupted run."""
+    """Choose the best of the weights that a training kept.
+
+    It is that with the lowest mean normalized loss of the training's objective on the suite's valid tasks. The same command
+    resumes an interrupted run.
+    """
     plugins.load(modules or [])
     suite = by_name.find(tasks) if tasks else None
 
@@ -143,7 +149,10 @@ def compare(
     ] = None,
     modules: Modules = None,
 ) -> None:
-    """Compare learned and hand-designed optimizers in a table, by the number of trials that each takes."""
+    """Compare learned and hand-designed optimizers in a table.
+
+    They stand there by the number of trials that each takes.
+    """
     plugins.load(modules or [])
     from taskset.scoring import comparison_table
     from taskset.scoring.comparison import compare as compared

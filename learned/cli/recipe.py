@@ -37,7 +37,10 @@ def recipe(
     ] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Make a pretrained optimizer: suite, screening of its tasks, training for some hours, judgement on held-out tasks."""
+    """Make a pretrained optimizer again, by its recipe.
+
+    Its parts are a suite, screening of its tasks, training for some hours, and judgement on held-out tasks.
+    """
     if name is None:
         for each in recipes.names():
             out.print(f"{each}: {recipes.get(each).about}", markup=False)

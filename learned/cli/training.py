@@ -130,15 +130,24 @@ def train(
     ] = "refuse",
     baselines: Baselines = None,
     device: Annotated[
-        str | None, typer.Option(help="Device: cpu, gpu, gpu:1, tpu, or several, gpu:0,gpu:1.", show_default="this process's CPU")
+        str | None,
+        typer.Option(
+            help="Device: cpu, gpu, gpu:1, tpu, or several, gpu:0,gpu:1. Default: this process's CPU.", show_default=False
+        ),
     ] = None,
     strategy: Annotated[
-        str | None, typer.Option(help="Distribution strategy: one, mirrored (over several devices) or tpu.", show_default="one")
+        str | None,
+        typer.Option(
+            help="Distribution strategy: one (the default), mirrored (over several devices) or tpu.", show_default=False
+        ),
     ] = None,
     data_dir: DataDir = None,
     modules: Modules = None,
 ) -> None:
-    """Train a learned optimizer. If interrupted, run the same command again to resume from the last checkpoint."""
+    """Train a learned optimizer.
+
+    If interrupted, run the same command again to resume from the last checkpoint.
+    """
     use_threads(1)  # before a user's module starts TensorFlow
     plugins.load(modules or [])
     if (outer_steps is None) == (hours is None):

@@ -21,7 +21,10 @@ def export(
         typer.Option(help="What the reader needs: numpy, torch or jax; it is numpy_update.py, torch_update.py, jax_update.py."),
     ] = "numpy",
 ) -> None:
-    """Write trained weights, and the one file that uses them with NumPy, PyTorch or JAX alone."""
+    """Write trained weights, and a file that uses them.
+
+    That file needs NumPy, PyTorch or JAX alone.
+    """
     start_tensorflow(threads=1)
     from learned.deploy.export import export as write
 
@@ -30,7 +33,10 @@ def export(
 
 
 def list_pretrained() -> None:
-    """List the weights that come with the package, and how they were trained."""
+    """List the weights that come with the package.
+
+    How they were trained is said of each.
+    """
     for name in pretrained.names():
         print(textwrap.fill(pretrained.describe(name), 80, subsequent_indent="    ", break_on_hyphens=False))
     out.print(f"Best on validation tasks: {pretrained.BEST}; docs/one_run.md has its results.", markup=False)

@@ -35,9 +35,15 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
+
+try:
+    import jax
+    import jax.numpy as jnp
+except ModuleNotFoundError as error:
+    if error.name != "jax":  # it is here, and lacks something
+        raise
+    raise ModuleNotFoundError("jax_update.py needs JAX: pip install jax", name="jax") from error
 
 try:
     from optax import GradientTransformationExtraArgs as Transformation

@@ -40,7 +40,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
+
+try:
+    import torch
+except ModuleNotFoundError as error:
+    if error.name != "torch":  # it is here, and lacks something
+        raise
+    raise ModuleNotFoundError("torch_update.py needs PyTorch: pip install torch", name="torch") from error
 
 _OPTIONS = (
     "params",

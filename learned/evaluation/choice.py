@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from learned.evaluation import runs
-from learned.outer_training import checkpoint, objectives
+from learned.outer_training import checkpoint
 from taskset.errors import ConfigError, StoreError, whole_number
 from taskset.files import copy_file, settle, write_text
 from taskset.jobs.pool import Progress
@@ -75,6 +75,8 @@ def choose(
     first = checkpoint.load(kept[0])
     suite = suite or from_json(first.value("suite", dict), str(kept[0]))
     horizon = _horizon(suite, horizon)
+    from learned.outer_training import objectives  # imports TensorFlow, which the help of `choose` needs no more than this file
+
     split = objectives.get(first.value("options", str, "objective")).scale_split
     entries = [entry for entry in suite.of_split("valid") if split in entry.scales]
     if not entries:

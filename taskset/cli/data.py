@@ -14,29 +14,46 @@ from taskset.cli.tables import show_table
 from taskset.errors import StoreError, counted, shown, system, unknown
 from taskset.execution.runtime import start_tensorflow
 
-app = typer.Typer(no_args_is_help=True, help="Show and prepare real data sets; check, merge and import baselines.")
+app = typer.Typer(no_args_is_help=True, help="Prepare real data sets; check, merge, import baselines.")
 
 
 @app.command("status")
 def data_status(data_dir: DataDir = None) -> None:
     """Show which real data sets are prepared, and where."""
-    from taskset.datasets.prepared import megabytes
+    from taskset.datasets.prepared import data_dir_or_default, megabytes
     from taskset.datasets.text_sources import text_status
     from taskset.datasets.tfds_source import status
 
     rows = [*status(data_dir), *text_status(data_dir)]
+    root = data_dir_or_default(data_dir)
+    out.print(f"TFDS directory: {root}{'' if root.is_dir() else ', which is not there'}", markup=False)
     table = Table(box=None, pad_edge=False)
-    for column in ("name", "prepared"):
+    for column in ("name", "prepared", "note"):
         table.add_column(column)
-    notes: dict[str, list[str]] = {}
     for row in rows:
-        size = f", {megabytes(row.download)} to download" if row.download else ""
-        table.add_row(row.name, escape(str(row.where or "yes")) if row.prepared else f"no{size}")
-        if row.note:
-            notes.setdefault(f"{row.note} ({row.tfds})", []).append(row.name)
+        size = f" ({megabytes(row.download)})" if row.download else ""
+        where = _inside(row.where, root) if row.prepared and row.where else "yes"
+        table.add_row(row.name, escape(where) if row.prepared else f"no{size}", _BRIEF.get(row.note, "below" if row.note else ""))
     show_table(table, out)
-    for note, names in notes.items():
-        out.print(f"{note}: {', '.join(names)}", markup=False)
+    print("\nIn brackets: what `data prepare NAME` downloads.")
+    for note, word in _BRIEF.items():
+        if any(row.note == note for row in rows):
+            print(f"{word} {note.removeprefix(word).strip()}")
+    for row in rows:
+        if row.note and row.note not in _BRIEF:
+            out.print(f"{row.name}: {row.note}", markup=False)
+
+
+_BRIEF = {  # {note: the word for it in the table, with which it begins}
+    "resized by this package from the original": "resized",
+    "encoded by this package from the plain text": "encoded",
+    "withdrawn by its publisher in 2023: only a copy prepared before can be used": "withdrawn",
+}
+
+
+def _inside(place: str, root: Path) -> str:
+    """A path, from the TFDS directory on where it is in there."""
+    return str(Path(place).relative_to(root)) if Path(place).is_relative_to(root) else place
 
 
 @app.command("prepare")
@@ -44,7 +61,10 @@ def data_prepare(
     name: Annotated[str, typer.Argument(help="Data set, by the name that `data status` shows.")],
     data_dir: DataDir = None,
 ) -> None:
-    """Download and prepare a data set with tensorflow-datasets, and resize or encode it where its tasks need that."""
+    """Download and prepare a real data set.
+
+    This is done with tensorflow-datasets. Images are resized, and texts encoded, where tasks need that.
+    """
     from taskset.datasets import text_info
     from taskset.datasets.info import IMAGES
     from taskset.datasets.text_sources import prepare_text
@@ -63,7 +83,10 @@ def data_check(
         Path | None, typer.Argument(help="Directory of baselines. Default: those of the package.", show_default=False)
     ] = None,
 ) -> int:
-    """Verify baselines: checksums, schema, rows, starts, divergence, normalizers. One line per problem; exit status 1 if any."""
+    """Verify baselines, and print each problem on a line.
+
+    Looked at are checksums, schema, rows, starts, divergence and normalizers. The exit status is 1 if there is a problem.
+    """
     from taskset.normalization.release.check import check
     from taskset.normalization.store import curve_files, read_metadata
 
@@ -95,7 +118,10 @@ def data_ship(
     costs: Costs = None,
     data_note: Notes = None,
 ) -> None:
-    """Merge several baselines into one directory, with a data card, a machine-readable description and checksums."""
+    """Merge several baselines into one directory.
+
+    It gets a data card, a machine-readable description and checksums.
+    """
     from taskset.normalization.release.ship import ship
 
     tasks, runs = ship(directories, out_dir, _costs(costs), _notes(data_note or []), report=print)
@@ -109,7 +135,10 @@ def data_add(
     costs: Costs = None,
     data_note: Notes = None,
 ) -> None:
-    """Add the curves of further sweeps to merged baselines: as new files, those that are there stay as they are."""
+    """Add curves of further sweeps to merged baselines.
+
+    They become new files; those that are there stay as they are.
+    """
     from taskset.normalization.release.add import add
 
     tasks, runs = add(directories, to, _costs(costs), _notes(data_note or []), report=print)
@@ -153,7 +182,10 @@ def data_import(
     files: Annotated[list[Path], typer.Argument(help="Files of the release: TASK/FAMILY_1k_10000_replica5.npz.")],
     out_dir: Annotated[Path, typer.Option("--out", help="Directory of the curves.")],
 ) -> None:
-    """Convert curves released with the paper to Parquet, with the source `published`."""
+    """Convert curves released with the paper to Parquet.
+
+    Their source is `published`.
+    """
     from taskset.normalization.release.published import import_npz
 
     count = import_npz(files, out_dir, report=print)

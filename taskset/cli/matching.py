@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from taskset.catalogue import is_glob
-from taskset.errors import TasksetError, nearest, shown
+from taskset.errors import ConfigError, TasksetError, UnknownName, nearest, shown
 from taskset.patterns import matching
+from taskset.samplers import installed
 from taskset.samplers.optimizers import (
     FIXED_FAMILIES,
     all_optimizers,
@@ -24,7 +25,7 @@ def find_optimizers(pattern: str) -> list[str]:
 def match_optimizers(patterns: Sequence[str]) -> list[str]:
     """Optimizer names for names, globs, and `opt_list:N` (the first N of the learned list), in order, each once.
 
-    Raises `TasksetError` for a pattern without a match.
+    Raises `TasksetError` for a pattern without a match, and for an optimizer with weights, which sweeps don't take.
     """
     names: dict[str, None] = {}
     for pattern in patterns:
@@ -39,7 +40,29 @@ def match_optimizers(patterns: Sequence[str]) -> list[str]:
                 guess = f"; did you mean '{near[0]}*'?" if near else ":"
                 raise TasksetError(f"no optimizer matches {shown(pattern)}{guess} python -m taskset list --optimizers shows all")
         else:
-            get_optimizer_config(pattern)
-            found = [pattern]
+            found = [_of_sweeps(pattern)]
         names.update(dict.fromkeys(found))
     return list(names)
+
+
+def _of_sweeps(name: str) -> str:
+    """`name`. Raises `UnknownName` where it is no optimizer's, `ConfigError` where it is one of an installed package."""
+    try:
+        get_optimizer_config(name)
+    except UnknownName as error:
+        if installed.optimizer(name) is None:
+            raise
+        raise ConfigError(
+            f"optimizer {name!r} has weights, and sweeps take optimizers that hyperparameters describe: "
+            f"`python -m taskset score {name}` and `python -m learned evaluate {name}` record its curves"
+        ) from error
+    return name
+
+
+def check_optimizer(name: str) -> None:
+    """Raise `UnknownName` unless `taskset.get_optimizer` makes an optimizer of this name."""
+    try:
+        get_optimizer_config(name)
+    except UnknownName:
+        if installed.optimizer(name) is None:
+            raise

@@ -25,7 +25,7 @@ Modules = Annotated[
     list[str] | None,
     typer.Option(
         "--import",
-        help="Module or .py file that registers families, optimizers, estimators or objectives of your own. May be repeated.",
+        help="Module or .py file that registers your own families, optimizers and so on. May be repeated.",
     ),
 ]
 Mode = Annotated[

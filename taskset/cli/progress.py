@@ -29,13 +29,14 @@ if TYPE_CHECKING:
 
 
 def train_report(task: Task, optimizer: Optimizer, steps: int, seed: int, mode: str | None, batches: int, out: Console) -> None:
-    """Train with a progress bar; print the losses of all splits before and after."""
+    """Train with a progress bar; print the losses of all splits at a few steps."""
     from taskset.execution.loop import execution_mode
     from taskset.execution.measured_run import measured_run
 
     seeds.check(seed)  # before anything is printed
-    how = f"source {task.source}, {mode or execution_mode(task)}; {optimizer.name}, seed {seed}"
-    out.print(f"{task.name}: {task.num_params:,} parameters, {how}")
+    out.print(f"{task.name}: {task.num_params:,} parameters", markup=False)
+    how = f"source {task.source}, {mode or execution_mode(task)}"
+    out.print(f"{optimizer.name}, seed {seed}; {how}", markup=False)
     columns = (
         TextColumn("step {task.completed}/{task.total}"),
         BarColumn(),
@@ -57,14 +58,14 @@ def train_report(task: Task, optimizer: Optimizer, steps: int, seed: int, mode: 
     table.add_column("mean loss")
     for split in SPLITS:
         table.add_column(split, justify="right")
-    for label, losses in (("step 0", found.before), (f"step {steps}", found.after)):
-        table.add_row(label, *(f"{losses[s]:.5g}" for s in SPLITS))
+    for step, losses in found.losses.items():
+        table.add_row(f"step {step}", *(f"{losses[s]:.5g}" for s in SPLITS))
     show_table(table, out)
     if found.diverged:
         out.print("the run diverged: its loss is not finite")
     out.print(
         f"{1000 * found.seconds / steps:.3g} ms per step, {steps / found.seconds:,.0f} steps/s; "
-        f"compilation and first evaluation {found.compiled:.1f} s"
+        f"compilation, first evaluation {found.compiled:.1f} s"
     )
 
 
@@ -74,22 +75,20 @@ def _number(value: float | None) -> str:
 
 def print_normalizers(frame: pd.DataFrame, split: str, out: Console) -> None:
     """The table of best optimizers and normalizers of one split."""
+    rows = frame[frame["split"] == split].to_dict("records")
+    same = {name: rows[0][name] for name in ("source", "runs") if len({row[name] for row in rows}) == 1}
+    if same:  # said once, not in each row: a table has 80 columns
+        said = {"source": "source {}", "runs": "runs of each task: {}"}
+        out.print(f"{split} loss; {', '.join(said[name].format(value) for name, value in same.items())}", markup=False)
     table = Table(box=None, pad_edge=False)
-    for column in ("task", "source", "best optimizer"):
-        table.add_column(column)
-    for column in ("initial", "best", "runs", "diverged"):
-        table.add_column(column, justify="right")
-    for row in frame[frame["split"] == split].to_dict("records"):
+    for column in ("task", "source", "best optimizer", "initial", "best", "runs", "diverged"):
+        if column not in same:
+            table.add_column(column, justify="right" if column in ("initial", "best", "runs", "diverged") else "left")
+    for row in rows:
         best = row["best_optimizer"] if row["normalizable"] else "no normalizer"
-        table.add_row(
-            row["task"],
-            row["source"],
-            best,
-            _number(row["initial"]),
-            _number(row["best"]),
-            str(row["runs"]),
-            f"{row['diverged_share']:.0%}",
-        )
+        cells = {"task": row["task"], "source": row["source"], "best": best, "initial": _number(row["initial"])}
+        cells |= {"lowest": _number(row["best"]), "runs": str(row["runs"]), "diverged": f"{row['diverged_share']:.0%}"}
+        table.add_row(*(text for name, text in cells.items() if name not in same))
     show_table(table, out)
 
 

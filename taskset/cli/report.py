@@ -31,7 +31,10 @@ def report(
     ] = None,
     modules: Modules = None,
 ) -> None:
-    """Write a page with the tasks, curves and optimizers of directories of results: one HTML file for a browser."""
+    """Write a page with results: tasks, curves, optimizers.
+
+    It is one HTML file for a browser.
+    """
     from taskset.scoring import report as pages
 
     plugins.load(modules or [])

@@ -69,11 +69,14 @@ def score(
     ] = None,
     compare: Annotated[
         tuple[Path, Path] | None,
-        typer.Option(help="Compare two scores.json files instead of running anything.", show_default=False),
+        typer.Option(metavar="FILE FILE", help="Compare two scores.json files instead of running anything.", show_default=False),
     ] = None,
     modules: Modules = None,
 ) -> None:
-    """Run an optimizer of any framework on a suite and show where it stands. The same command resumes an interrupted run."""
+    """Run an optimizer on a suite, and show where it stands.
+
+    It may be of any framework. The same command resumes an interrupted run.
+    """
     if compare is not None:
         from taskset.scoring import score_file
 

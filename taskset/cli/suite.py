@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from taskset import plugins
-from taskset.cli.options import Baselines, Modules, Source, out, refuse_others
+from taskset.cli.options import Baselines, Modules, Source, err, out, refuse_others
 from taskset.errors import ConfigError, counted
 
 if TYPE_CHECKING:
     from taskset.scoring.suites.suite import Suite
+
+
+FEW = 5  # names of tasks that were left out for one reason
 
 
 def suite(
@@ -30,9 +34,12 @@ def suite(
     source: Source = "synthetic",
     baselines: Baselines = None,
     max_ms: Annotated[
-        float, typer.Option(help="Only tasks whose training step took at most so many milliseconds in the baselines.")
+        float,
+        typer.Option(
+            help="Only tasks whose training step took at most so many milliseconds in the baselines.", show_default=False
+        ),
     ] = math.inf,
-    max_params: Annotated[float, typer.Option(help="Only tasks with at most so many parameters.")] = math.inf,
+    max_params: Annotated[float, typer.Option(help="Only tasks with at most so many parameters.", show_default=False)] = math.inf,
     unmeasured: Annotated[
         bool,
         typer.Option(
@@ -50,7 +57,10 @@ def suite(
     show: Annotated[bool, typer.Option("--list", help="List the suites that have a name.")] = False,
     modules: Modules = None,
 ) -> None:
-    """Make a suite: the matching tasks that can run, have a normalizer and are small enough; split by a hash of their names."""
+    """Make a suite of tasks, or list those that have a name.
+
+    It has the matching tasks that can run, have a normalizer and are small enough; a hash of their names splits them.
+    """
     from taskset.scoring import suites
     from taskset.scoring.suites.suite import TASK_SPLITS
 
@@ -79,12 +89,24 @@ def suite(
     elif unmeasured:
         made = suites.make_unmeasured(called, patterns, source, horizon, max_ms, max_params, modules=own)
     else:
-        made = suites.make(called, patterns, baselines, source, horizon, max_ms, max_params, modules=own)
+        left_out: dict[str, list[str]] = {}
+        made = suites.make(
+            called, patterns, baselines, source, horizon, max_ms, max_params, modules=own,
+            left_out=lambda task, reason: left_out.setdefault(reason, []).append(task),
+        )  # fmt: skip
+        for reason, names in left_out.items():
+            _show_left_out(reason, names)
     suites.save(made, output)
     counts = ", ".join(f"{split} {len(made.of_split(split))}" for split in TASK_SPLITS)
     tasks, families = len(made.tasks), len({entry.family for entry in made.tasks})
     said = f"{counted(tasks, 'task')} of {counted(families, 'family', 'families')}"
     out.print(f"{output}: {said}; {counts}", markup=False)
+
+
+def _show_left_out(reason: str, tasks: list[str]) -> None:
+    """Tasks that matched and aren't in the suite, and why; of many, the first."""
+    more = f" and {len(tasks) - FEW:,} more" if len(tasks) > FEW else ""
+    err.print(f"left out, {reason}: {', '.join(tasks[:FEW])}{more}", markup=False)
 
 
 def _refuse_own(way: str, given: list[str]) -> None:
@@ -118,7 +140,10 @@ def _unclear() -> ConfigError:
 def _list() -> None:
     from taskset.scoring.suites import by_name, tiers
 
-    for one in by_name.rules():
-        out.print(f"{one}: {one.about}; source {one.source}, horizon {one.horizon}", markup=False)
-    for tier in tiers.names():
-        out.print(f"{tier}: {tiers.about(tier)}", markup=False)
+    rows = [(str(one), one.source, one.horizon, one.about) for one in by_name.rules()]
+    rows += [(name, (tier := tiers.load(name)).source, tier.horizon, tiers.about(name)) for name in tiers.names()]
+    print(f"{'name':<15}  {'source':<9}  horizon  what it has")
+    for name, source, horizon, what in rows:
+        first, *more = textwrap.wrap(what, 43, break_on_hyphens=False)
+        print(f"{name:<15}  {source:<9}  {horizon:>7}  {first}", *(f"{'':<37}{line}" for line in more), sep="\n")
+    print("\nMinutes are those of one core for one optimizer, by the cost model.")

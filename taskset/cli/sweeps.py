@@ -7,7 +7,7 @@ import typer
 
 from taskset import catalogue, plugins
 from taskset.catalogue import match_tasks
-from taskset.cli.matching import match_optimizers
+from taskset.cli.matching import check_optimizer, match_optimizers
 from taskset.cli.options import (
     MOST_BATCHES,
     MOST_EVALUATIONS,
@@ -27,7 +27,6 @@ from taskset.datasets.base import check_source, check_split
 from taskset.execution import modes
 from taskset.execution.runtime import start_tensorflow
 from taskset.random.seeds import first_seeds
-from taskset.samplers.optimizers import get_optimizer_config
 
 
 def train(
@@ -46,10 +45,13 @@ def train(
     ] = 10,
     modules: Modules = None,
 ) -> None:
-    """Train one task with one optimizer, and print its losses."""
+    """Train one task with one optimizer, and print its losses.
+
+    Nothing is kept: `baseline` writes curves to files, of one optimizer and one seed as well.
+    """
     plugins.load(modules or [])
     modes.check(mode)
-    get_optimizer_config(optimizer)  # a misspelt name is reported before TensorFlow starts
+    check_optimizer(optimizer)  # a misspelt name is reported before TensorFlow starts
     catalogue.resolve(name)
     start_tensorflow()
     from taskset.cli.progress import train_report
@@ -125,7 +127,10 @@ def normalize(
     split: Annotated[str, typer.Option(help="Split to show. Normalizers of all four splits are written.")] = "train",
     modules: Modules = None,
 ) -> None:
-    """Compute normalizers from the curves of a baseline, write them to normalizers.parquet, and show them."""
+    """Compute normalizers from a baseline's curves, and show them.
+
+    They are written to normalizers.parquet, with the tables of tasks and optimizers.
+    """
     plugins.load(modules or [])
     check_split(split)
     from taskset.cli.progress import print_normalizers

@@ -6,6 +6,7 @@ from typing import Literal, cast
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 
 def show_table(table: Table, out: Console) -> None:
@@ -13,7 +14,11 @@ def show_table(table: Table, out: Console) -> None:
     for column in table.columns:
         column.no_wrap = True
     colours = cast("Literal['standard', '256', 'truecolor', 'windows'] | None", out.color_system)
-    Console(file=out.file, width=1000, color_system=colours, highlight=False, emoji=False).print(table)
+    wide = Console(file=out.file, width=1000, color_system=colours, highlight=False, emoji=False)
+    for line in wide.render_lines(table, pad=False):
+        text = Text.assemble(*((segment.text, segment.style or "") for segment in line))
+        text.rstrip()  # the last column is filled with blanks
+        wide.print(text)
 
 
 def show_fact(label: str, text: str, out: Console) -> None:

@@ -1,4 +1,4 @@
-"""One run with its losses before and after, and what its steps and its compilation took."""
+"""One run with its losses at a few steps, and what its steps and its compilation took."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ from taskset.execution.loop import Loop, calls, default_interval
 from taskset.optimizers.base import Optimizer
 from taskset.tasks.base import Task
 
+EVALUATIONS = 4  # equal parts of a run, as far as it has steps
+
 
 @dataclass(frozen=True)
 class MeasuredRun:
     """What a run gave and took.
 
-    before, after: {split: mean loss} at step 0 and at the end; seconds: CPU time of its steps, of all threads; compiled: seconds
-    before the first step, of compilation and the first evaluation.
+    losses: {step: {split: mean loss}} at step 0 and after each of EVALUATIONS parts of the run; seconds: CPU time of its steps,
+    of all threads; compiled: seconds before the first step, of compilation and the first evaluation.
     """
 
-    before: dict[str, float]
-    after: dict[str, float]
+    losses: dict[int, dict[str, float]]
     seconds: float
     compiled: float
 
     @property
     def diverged(self) -> bool:
         """Whether a loss at the end is not finite."""
-        return bool(has_diverged(list(self.after.values())))
+        return bool(has_diverged(list(self.losses[max(self.losses)].values())))
 
 
 def measured_run(
@@ -51,10 +52,12 @@ def measured_run(
     run, hparams = loop.start(seed), optimizer.hparams(steps)
     start = time.perf_counter()
     evaluate = loop.evaluation(seed, batches)
-    before = evaluate(run.params)
+    found = {0: evaluate(run.params)}
     loop.compile(run, hparams)
     compiled = time.perf_counter() - start
     for count, raw in calls(loop, seed, steps, interval):
         losses = loop.train(run, hparams, count, raw)
         report(run.step, float(losses.mean()))
-    return MeasuredRun(before, evaluate(loop.evaluated(run, hparams)), run.seconds, compiled)
+        if run.step >= steps * len(found) / EVALUATIONS:
+            found[run.step] = evaluate(loop.evaluated(run, hparams))
+    return MeasuredRun(found, run.seconds, compiled)

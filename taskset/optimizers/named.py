@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from taskset import registry
-from taskset.errors import ConfigError, calling, shown, unknown
+from taskset.errors import ConfigError, UnknownName, calling, shown, unknown
 from taskset.optimizers.adaptive import adam, adam6p, adam8p
 from taskset.optimizers.base import Optimizer
 from taskset.optimizers.descent import adagrad
@@ -16,6 +16,7 @@ from taskset.optimizers.one_run import lion, prodigy, schedule_free_adamw
 from taskset.optimizers.relative_muon import relative_muon
 from taskset.optimizers.relative_nadam import relative_nadam
 from taskset.optimizers.soap import soap
+from taskset.samplers import installed
 from taskset.samplers import optimizers as samplers
 
 _FAMILIES: dict[str, Callable[..., Optimizer]] = {
@@ -62,15 +63,22 @@ def make_optimizer(family: str, config: dict[str, Any], name: str | None = None)
 
 
 def get_optimizer(name: str) -> Optimizer:
-    """The optimizer of a name: `adam8p_wide_grid_seed21`, `adam_lr_-3.00`, `nadamw_corrected_seed7`, `schedule_free_adamw`, and
-    those registered with `taskset.register_optimizer`.
+    """The optimizer of a name: `adam8p_wide_grid_seed21`, `adam_lr_-3.00`, `nadamw_corrected_seed7`, `schedule_free_adamw`, those
+    registered with `taskset.register_optimizer`, and those of installed packages: `muon_mined` and the other pretrained ones of
+    `learned`.
 
     Raises `UnknownName`; `ConfigError` where a registered function fails or returns something else than an optimizer.
     """
     own = registry.own_optimizer(name)
     if own is not None:
         return make_own(name, own)
-    config, family = samplers.get_optimizer_config(name)
+    try:
+        config, family = samplers.get_optimizer_config(name)
+    except UnknownName:
+        found = installed.optimizer(name) if isinstance(name, str) else None
+        if found is None:
+            raise
+        return _called(name, found)
     return make_optimizer(family, config, name)
 
 
@@ -87,6 +95,11 @@ def make_own(name: str, own: registry.OwnOptimizer) -> Optimizer:
             f"the function registered as optimizer {name!r} returned {shown(optimizer, 60)}, which has no {', '.join(missing)}: "
             "return an optimizer, as taskset.optimizers.base describes it"
         )
+    return _called(name, optimizer)
+
+
+def _called(name: str, optimizer: Optimizer) -> Optimizer:
+    """An optimizer under a name."""
     if getattr(optimizer, "name", None) != name:
         optimizer = copy.copy(optimizer)
         object.__setattr__(optimizer, "name", name)  # also where the class is a frozen dataclass

@@ -15,6 +15,7 @@ from taskset import registry
 from taskset.errors import ConfigError, UnknownName, shown, unknown
 from taskset.samplers import opt_list
 from taskset.samplers.draws import Draws
+from taskset.samplers.unknown_optimizers import no_optimizer
 
 # Hand-designed rules with the settings that their authors recommend for any task. Each is its own family; none was published
 # with the data set. `relative_muon` and `relative_nadam` are this package's own.
@@ -193,10 +194,8 @@ def get_optimizer_config(name: str) -> list[Any]:
     parsed = registry.parse(name)
     if parsed and parsed[0] in _BY_SEED:
         return [sample_optimizer(*parsed), parsed[0]]
-    sampled = ", ".join(f"{family}_seedN" for family in _BY_SEED)
-    others = ", ".join(one_run_optimizers())
-    hint = f"Known are {sampled}, {others}, and adam_lr_X, adagrad_lr_X with X = -7.00, -6.50 .. 1.00."
-    raise unknown("optimizer", name, [*all_optimizers(), *one_run_optimizers()], hint)
+    rates = dict.fromkeys(FIXED_FAMILIES, LOG10_LEARNING_RATES.tolist())
+    raise no_optimizer(name, [*all_optimizers(), *one_run_optimizers()], rates)
 
 
 def is_optimizer_name(name: str) -> bool:

@@ -10,15 +10,15 @@ import sys
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from importlib import metadata
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from taskset import plugins, registry
-from taskset.errors import ConfigError, UnknownName, cut, nearest, origin, shown, system, whole_number
+from taskset.errors import ConfigError, UnknownName, cut, nearest, origin, shown, system, to_install, whole_number
 from taskset.execution import carried, code_digest
 from taskset.normalization.sweep.provenance import own_optimizer_code
+from taskset.samplers import installed
 from taskset.samplers.optimizers import family_of, get_optimizer_config, opt_list_length, opt_list_names
 from taskset.scoring import trial_sets
 from taskset.scoring.trial_sets import Given, Hyperparameters
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 MakeNamed: TypeAlias = "Callable[[str, int, int], Optimizer | Adapted]"  # (name, trial, horizon) -> optimizer
 
-ENTRY_POINTS = "taskset.optimizers"  # group of functions `text -> optimizer, or None where text names none of theirs`
 NAME = re.compile(r"[A-Za-z0-9_.@+-]{1,150}")
 UNKNOWN = "unknown "
 
@@ -113,7 +112,7 @@ def find(text: str) -> tuple[object, str]:
     """What a text names, and the digest of its code.
 
     text: FILE.py:NAME, MODULE:NAME, FILE.py with functions `init` and `update`, the name of an optimizer, or what an installed
-    package makes of it (entry point group `taskset.optimizers`): `learned` finds checkpoints and pretrained optimizers. Names of
+    package makes of it (`taskset.samplers.installed`): `learned` finds checkpoints and pretrained optimizers. Names of
     this package's optimizers, and of registered ones, stay texts. Raises: ConfigError for code that can't be loaded, UnknownName.
     """
     own = registry.own_optimizer(text)
@@ -124,10 +123,9 @@ def find(text: str) -> tuple[object, str]:
         return text, ""
     except UnknownName as error:
         unknown = error
-    for entry in sorted(metadata.entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name):
-        found = entry.load()(text)
-        if found is not None:
-            return found, hashlib.sha256(found.rule.encode()).hexdigest()[:16]
+    found = installed.optimizer(text)
+    if found is not None:
+        return found, hashlib.sha256(found.rule.encode()).hexdigest()[:16]
     if text.endswith(".py"):
         module, code = loaded(text, "")
         lacking = [part for part in ("init", "update") if not callable(getattr(module, part, None))]
@@ -161,7 +159,10 @@ def loaded(place: str, attribute: str) -> tuple[Any, str]:
         else:
             module = importlib.import_module(place)
     except (Exception, SystemExit) as error:
-        raise ConfigError(f"can't load {place!r}: {origin(error, str(file) if file else None)}") from error
+        failed = origin(error, str(file) if file else None)
+        if file is None and isinstance(error, ModuleNotFoundError) and f"{place}.".startswith(f"{error.name}."):
+            failed = f"there is no module {error.name!r} here"  # the place of the error would be one in Python's own files
+        raise ConfigError(f"can't load {place!r}: {failed}{to_install(error)}") from error
     found = module
     for part in attribute.split(".") if attribute else ():
         if not hasattr(found, part):

@@ -1,4 +1,4 @@
-"""What a parameter is drawn from, as data: `python -m taskset show NAME` prints it, tests hold the draws against it."""
+"""What a parameter is drawn from, as data: `python -m taskset show NAME --starts` prints it, tests hold the draws against it."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,11 +11,12 @@ import pytest
 
 import taskset
 from examples import own_family
-from taskset import catalogue
+from taskset import catalogue, registry
 from taskset.cli import data, score, sweeps, tasks
 from taskset.errors import UnknownName
 from taskset.execution import costs as measured
-from taskset.samplers.optimizers import opt_list_names
+from taskset.samplers import about
+from taskset.samplers.optimizers import FIXED_FAMILIES, all_optimizers, by_seed, one_run_optimizers, opt_list_names
 from taskset.scoring.suites import baseline_protocol
 
 OWN = str(Path(own_family.__file__))
@@ -50,20 +52,60 @@ def test_a_suite_to_score_on_is_made_without_the_other_package(run, tmp_path):
     status, out, _ = run("suite", "quadratic_family_seed1?", "--horizon", "2000", "--out", str(tmp_path / "few.json"))
     assert status == 0 and "tasks of 1 family;" in out
     assert {task["family"] for task in json.loads((tmp_path / "few.json").read_text())["tasks"]} == {"quadratic_family"}
-    assert "small:2: " in run("suite", "--list")[1]
+    listed = run("suite", "--list")[1]
+    assert "\nsmall:2 " in listed and "48.1 min, of 1,440 allowed" in listed and max(map(len, listed.splitlines())) <= 80
     refused(run("suite", "quadratic_family_seed1?"), "allowed are `suite PATTERNS --horizon STEPS --out FILE`")
 
 
 def test_list(run):
     status, out, _ = run("list", "mlp_family_seed1?")
     assert status == 0 and out.split() == [f"mlp_family_seed1{i}" for i in range(10)]
-    assert run("list", "--families")[1].split() == taskset.families()
+    families = run("list", "--families", "--all")[1].split()
+    assert set(families) > {*taskset.families(), "fixed_conv", "associative"} and families == sorted(families)
+    assert run("list", "mlp_family_seed1", "vit_family_seed[12]")[1].split() == [
+        "mlp_family_seed1",
+        "vit_family_seed1",
+        "vit_family_seed2",
+    ]
     assert run("list", "--optimizers", "adam_lr_-[12].00")[1].split() == ["adam_lr_-2.00", "adam_lr_-1.00"]
     assert run("list", "--optimizers", "l*n")[1].split() == ["lion"]
     assert run("list", "--optimizers", "opt_list:2")[1].split() == opt_list_names(2)
     names = run("list", "conv_fc_family_seed*", "--feasible")[1].split()
     assert 900 < len(names) < 1000 and all(map(catalogue.feasible, names[:20]))
     assert len(run("list", "--family", "quadratic_family")[1].split()) == 1000
+
+
+def test_lists_for_people(run):
+    tasks, families, optimizers = run("list")[1], run("list", "--families")[1], run("list", "--optimizers")[1]
+    for text in (tasks, families, optimizers):
+        assert max(map(len, text.splitlines())) <= 80 and len(text.splitlines()) < 100
+    names = run("list", "--families", "--all")[1].split()
+    assert [line.split()[0] for line in tasks.splitlines()[1 : len(names) + 1]] == names
+    assert [line.partition(":")[0] for line in families.splitlines() if line[0] != " "] == names
+    assert "mlp_family: dense classifiers; data: ten image sets" in " ".join(families.split())
+    assert "tasks: by seed and 3 fixed" in families and optimizers.index("lion ") < optimizers.index("adam_lr_X")
+    assert run("list", "--all")[1].split() == catalogue.list_tasks()
+    assert run("list", "--optimizers", "--all")[1].split() == [*all_optimizers(), *one_run_optimizers()]
+
+
+def test_each_optimizer_has_a_line_in_the_list():
+    patterns = {re.sub(r"(_seedN|_X)$", "", pattern) for pattern in about.OPTIMIZERS} - {"opt_list:N"}
+    assert patterns == {*FIXED_FAMILIES, *by_seed(), *one_run_optimizers()}
+
+
+@pytest.mark.parametrize("most", [10, pytest.param(registry.SEEDS, marks=pytest.mark.slow)])
+def test_families_are_as_large_as_the_list_says(most):
+    sizes = {}
+    seeds = [f"{family}_seed{seed}" for family in taskset.families() for seed in range(most)]
+    for family, config in map(catalogue.resolve, [*taskset.fixed_tasks(), *seeds]):
+        facts = catalogue.facts(family, config)
+        if not facts.infeasible and family in about.ABOUT:
+            sizes.setdefault(family, []).append(facts.num_params)
+    assert set(sizes) == set(about.ABOUT)
+    for family, found in sizes.items():
+        least, largest = about.ABOUT[family].parameters
+        assert least <= min(found) and max(found) <= largest and len(about.ABOUT[family].what) <= 41, family
+        assert most < registry.SEEDS or (least, largest) == (min(found), max(found)), family
 
 
 def test_score_refuses_what_it_would_ignore(run):
@@ -78,6 +120,8 @@ def test_list_refuses_what_it_would_ignore(run):
     refused(run("list", "--families", "--optimizers"), "--families and --optimizers are two lists")
     refused(run("list", "mlp*", "--families"), "--families takes no pattern")
     refused(run("list", "--families", "--max-params", 5), "conditions are for tasks: leave out --families")
+    refused(run("list", "--all", "mlp*"), "--all takes no pattern")
+    refused(run("list", "--all", "--feasible"), "--all takes no pattern and no condition")
     refused(run("list", "--optimizers", "--family", "mlp_family"), "conditions are for tasks: leave out --optimizers")
 
 
@@ -91,6 +135,7 @@ def test_list_by_data_set(run):
     assert len(names(text, "--dataset", "imdb_reviews/subwords8k")) == 10
     refused(run("list", text, "--dataset", "tokenized*"), "nothing matches")
     refused(run("list", "TwoD_*", "--dataset", "?*"), "nothing matches")
+    refused(run("list", "TwoD_*", "--dataset", "cifar"), "unknown data set 'cifar'; did you mean 'cifar10' or 'cifar100'?")
 
 
 def test_list_by_size_cost_and_start(run):
@@ -141,7 +186,7 @@ def test_show_has_start_and_cost(run):
 
 def test_show_has_the_distribution_that_each_parameter_starts_from(run):
     def rows(name, *options):
-        return [" ".join(line.split()) for line in run("show", name, *options)[1].splitlines()]
+        return [" ".join(line.split()) for line in run("show", name, "--starts", *options)[1].splitlines()]
 
     out = rows("FixedLM_lm1b_patch128_LSTM128_embed64_avg_bs128")
     assert "parameter shape size starts from" in out
@@ -152,6 +197,38 @@ def test_show_has_the_distribution_that_each_parameter_starts_from(run):
     assert "bijector_0/linear_0/w 784 x 128 100,352 truncated normal, stddev 0.0468, masked entries 0" in out
     assert "x 2 2 uniform, from (-5, 0) to (10, 15)" in rows("losg_tasks_family_seed69")
     assert any("truncated normal" in row for row in rows("own_regression_seed2", "--import", OWN))
+    longer, plain = rows("mlp_family_seed12"), [" ".join(row.split()) for row in run("show", "mlp_family_seed12")[1].splitlines()]
+    assert len(plain) == len(longer) and all(row.startswith(start) for row, start in zip(longer, plain))
+    assert "parameter shape size" in plain and plain[-1].startswith("total ")
+
+
+@pytest.mark.parametrize("group", [("taskset",), ("taskset", "data"), ("learned",)])
+def test_a_groups_help_has_whole_sentences(group, run_here, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    status, text, _ = run_here(*group, "--help")
+    commands = text.partition("Commands:")[2].splitlines()
+    assert status == 0 and len(commands) > 5 and not [line for line in commands if line.endswith("...")]
+
+
+NO_TENSORFLOW = """
+import importlib, sys
+for package, *arguments in {commands}:
+    sys.argv = [package, *arguments]
+    try:
+        importlib.import_module(package + ".cli.main").main()
+    except SystemExit as ended:
+        assert not ended.code, (package, arguments, ended.code)
+assert "tensorflow" not in sys.modules
+"""
+
+
+def test_help_and_lists_leave_tensorflow_alone():
+    commands = [(package, *arguments) for package in ("taskset", "learned") for arguments in (["--help"], ["suite", "--help"])]
+    commands += [("learned", each, "--help") for each in ("train", "evaluate", "choose", "compare", "export", "recipe")]
+    commands += [("learned", "pretrained"), ("learned", "recipe"), ("taskset", "show", "mlp_family_seed12"), ("taskset", "list")]
+    code = NO_TENSORFLOW.format(commands=commands)
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert done.returncode == 0 and "muon_mined: " in done.stdout and "mlp/linear_0/w" in done.stdout, done.stderr
 
 
 def test_show_and_sample(run):
@@ -165,6 +242,9 @@ def test_show_and_sample(run):
 def test_train(run):
     status, out, _ = run("train", "quadratic_family_seed18", "--steps", 20, "--optimizer", "adam_lr_-1.00")
     assert status == 0 and "step 20" in out and "ms per step" in out and "source none" in out
+    assert re.findall(r"^step (\d+) ", out, re.MULTILINE) == ["0", "5", "10", "15", "20"]
+    assert max(map(len, out.splitlines())) <= 80
+    assert "baseline" in run("train", "--help")[1]
 
 
 def test_own_family_everywhere(run, tmp_path):
@@ -189,7 +269,8 @@ def test_own_family_everywhere(run, tmp_path):
     assert status == 0 and "own_regression_seed2" in out
     assert taskset.normalizer("own_regression_seed2", root=tmp_path).horizon == 10
     status, out, _ = run("normalize", tmp_path, "--split", "test")
-    assert status == 0 and "adam_lr_-2.00" in out
+    assert status == 0 and "adam_lr_-2.00" in out and "test loss; source none, runs of each task: 1" in out
+    assert max(map(len, out.partition("written:")[0].splitlines())) <= 80
     status, out, _ = run("plot", tmp_path, "--task", "own_regression_seed2")
     picture = tmp_path / "plots" / "own_regression_seed2.png"
     assert status == 0 and picture.read_bytes().startswith(b"\x89PNG")
@@ -209,6 +290,9 @@ def test_misspelt_names(run, tmp_path, monkeypatch):
     refused(run("train", "mlp_family_seed3", "--optimizer", "adam_lr_-3.0"), "did you mean", "'adam_lr_-3.00'")
     refused(run("sample", "conv_family", 1), "did you mean")
     refused(run("list", "nothing*"), "nothing matches")
+    refused(run("list", "mlp_family_seed1", "nothing*"), "nothing matches 'nothing*'")
+    refused(run("list", "mlp_family"), "did you mean mlp_family_seed..?")
+    refused(run("list", "--family", "mlp"), "did you mean", "'mlp_family'")
     refused(run("list", "--optimizers", "adm*"), "no optimizer matches 'adm*'", "list --optimizers shows all")
     refused(run("baseline", "mlp_family_seed3", "--source", "sythetic", "--out", tmp_path), "did you mean 'synthetic'")
     refused(run("baseline", "mlp_family_seed3", "--steps", 20, "--out", tmp_path), "--evaluations")
@@ -269,7 +353,8 @@ def test_data_that_is_not_prepared(run, tmp_path):
 
 
 def test_a_reader_that_has_seen_enough_is_no_error():
-    with subprocess.Popen([sys.executable, "-m", "taskset", "list"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    command = [sys.executable, "-m", "taskset", "list", "--all"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         process.stdout.readline()
         process.stdout.close()
         assert process.wait() == 0 and process.stderr.read() == b""
@@ -278,8 +363,10 @@ def test_a_reader_that_has_seen_enough_is_no_error():
 def test_data_status(run, tmp_path):
     status, out, _ = run("data", "status", "--data-dir", tmp_path)
     assert status == 0
-    rows = {line.split()[0]: line for line in out.splitlines()[1:]}
-    assert " no, " in rows["mnist"] and "MB to download" in rows["mnist"]
+    rows = {line.split()[0]: line for line in out.splitlines()[1:] if line}
+    assert " no (11.6 MB)" in rows["mnist"] and "downloads" in out
+    assert max(map(len, out.splitlines())) <= 80 and not any(line.endswith(" ") for line in out.splitlines())
+    assert "which is not there" in run("data", "status", "--data-dir", tmp_path / "gone")[1]
     assert any("withdrawn" in line and "tokenized_amazon_reviews/Books_v1_02_bytes" in line for line in out.splitlines())
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import pathlib
+import re
 
 import numpy as np
 import pytest
@@ -165,8 +166,29 @@ def test_opt_list():
 def test_unknown_optimizers():
     with pytest.raises(UnknownName, match="did you mean 'adam8p_wide_grid_seed21'"):
         optimizers.get_optimizer_config("adam8_wide_grid_seed21")
-    with pytest.raises(UnknownName, match="adam_lr_-3.00"):
-        optimizers.get_optimizer_config("adam_lr_-3.0")
+    for given, near in (
+        ("-3.0", ("-3.00",)),
+        ("0.001", ("-3.00",)),
+        ("1e-3", ("-3.00",)),
+        ("-2.25", ("-2.50", "-2.00")),
+        ("3e-4", ("-3.50", "-4.00")),
+        (".1", ("-1.00",)),
+        ("1", ("1.00", "0.00")),  # a logarithm or a rate
+        ("-30", ("-7.00",)),
+    ):
+        with pytest.raises(UnknownName) as error:
+            optimizers.get_optimizer_config(f"adam_lr_{given}")
+        assert re.findall(r"'adam_lr_(\S+)' \(rate", str(error.value)) == list(near), given
+    for given, said in (
+        ("adam", "give its rate, adam_lr_-3.00"),
+        ("Adagrad", "adagrad_lr_-3.00"),
+        ("sgd", r"taskset\.optimizers\.sgd\(0\.1\)"),
+        ("AdamW", "keras.optimizers:AdamW"),
+        ("mine.py:Signum", "python -m taskset score.*register_optimizer"),
+        ("adam_lr_nan", "did you mean"),
+    ):
+        with pytest.raises(UnknownName, match=f"unknown optimizer '{given}'.*{said}"):
+            optimizers.get_optimizer_config(given)
     with pytest.raises(UnknownName, match="unknown optimizer"):
         optimizers.get_optimizer_config("adam1p_wide_grid_seed01")
     with pytest.raises(UnknownName, match="optimizer family 'adam'"):

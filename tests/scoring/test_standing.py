@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 import taskset
 from taskset.errors import ConfigError, StoreError, UnknownName
+from taskset.samplers import installed
 from taskset.scoring import (
     candidates,
     one_optimizer,
@@ -176,6 +178,18 @@ def test_wrong_candidates(given, error, says):
         candidates.candidate(**given)
 
 
+def test_a_missing_framework_is_named_and_how_to_install_it(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "torch", None)  # as if it were not installed
+    mine = tmp_path / "mine.py"
+    mine.write_text("import torch\n\nclass Mine(torch.optim.Optimizer):\n    pass\n")
+    for given in ("torch:optim.Adam", f"{mine}:Mine"):
+        with pytest.raises(ConfigError, match="can't load .*torch.*; pip install torch") as error:
+            candidates.candidate(given)
+        assert "frozen" not in str(error.value) and ("line 1" in str(error.value)) == ("mine" in given)
+    with pytest.raises(ConfigError, match="can't load 'no_such.optim': there is no module 'no_such' here$"):
+        candidates.candidate("no_such.optim:Adam")
+
+
 def test_installed_packages_name_optimizers(monkeypatch):
     from taskset.optimizers import sgd
 
@@ -185,7 +199,7 @@ def test_installed_packages_name_optimizers(monkeypatch):
         def load(self):
             return lambda text: sgd(0.1) if text == "special" else None
 
-    monkeypatch.setattr(candidates.metadata, "entry_points", lambda group: [Entry()] if group == "taskset.optimizers" else [])
+    monkeypatch.setattr(installed.metadata, "entry_points", lambda group: [Entry()] if group == "taskset.optimizers" else [])
     found = candidates.candidate("special")
     assert found.name == "special" and found.make(0, 10).rule.startswith("sgd ") and found.code
     with pytest.raises(UnknownName, match="speciel"):

@@ -42,7 +42,8 @@ def call(run_here):
 def test_rules_have_names_and_versions(call):
     assert len({str(r) for r in by_name.rules()}) == len(by_name.rules()) and all(r.version >= 1 for r in by_name.rules())
     status, said, _ = call("suite", "--list")
-    assert status == 0 and [line.split(": ")[0] for line in said.splitlines()] == by_name.names()
+    table = said.partition("\n\n")[0].splitlines()[1:]
+    assert status == 0 and [line.split()[0] for line in table if line[0] != " "] == by_name.names()
     assert by_name.find("1m") == tiers.load("1m:1") and by_name.is_name("rivals") and not by_name.is_name("1x")
     with pytest.raises(UnknownName, match="did you mean 'small'"):
         by_name.rule("smal")
@@ -129,6 +130,21 @@ def test_an_entry_that_is_not_there_is_an_unknown_name():
 def test_suites_of_the_packages_tasks_keep_no_config(baselines):
     made = suites.make("x", ["TwoD_Bowl1"], baselines, "synthetic", 20)
     assert list(made.as_json()["tasks"][0]) == ["task", "family", "split", "scales"]
+
+
+def test_tasks_that_are_left_out_are_named_with_the_reason(baselines, call, tmp_path):
+    chosen = ("quadratic_family_seed[34]", "quadratic_family_seed5", "TwoD_Bowl1", "--baselines", baselines)
+    status, out, err = call("suite", *chosen, "--horizon", 20, "--max-params", 2, "--out", tmp_path / "o.json")
+    assert (status == 0 and "1 tasks of 1 families" in out) or "1 task of 1 family" in out
+    assert "left out, not known to have 2 parameters at most: quadratic_family_seed3, quadratic_family_seed4" in err
+    assert "left out, no normalizer at horizon 20: quadratic_family_seed5" in err
+    status, _, err = call("suite", *chosen, "--horizon", 30, "--out", tmp_path / "o.json")
+    assert status == 2 and "20" in err
+
+
+def test_horizons_that_there_are_instead(baselines):
+    with pytest.raises(ConfigError, match="horizon 2000.* package's baselines.*; there are normalizers at horizon 10000; "):
+        suites.make("x", ["quadratic_family_seed15"], None, "synthetic", 2000)
 
 
 def test_suites_that_are_joined(baselines, call, tmp_path):

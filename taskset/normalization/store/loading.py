@@ -28,12 +28,13 @@ def load_curves(
     root: str | Path | None = None,
     horizon: int | Iterable[int] | None = None,
     version: str | None = None,
+    seed: int | Iterable[int] | None = None,
 ) -> pd.DataFrame:
     """Learning curves as a pandas DataFrame, one row per evaluation.
 
-    task, family, optimizer, source, horizon: a value or several; only those rows are read. A task may have curves of several
-    sources and horizons: one run is one (task, source, horizon, optimizer, seed). Conditions are joined by "and": a task that has
-    curves, but none of the horizon asked for, adds no rows.
+    task, family, optimizer, source, horizon, seed: a value or several; only those rows are read. Task, family and optimizer may
+    be globs, such as "adam_lr_*". A task may have curves of several sources and horizons: one run is one (task, source, horizon,
+    optimizer, seed). Conditions are joined by "and": a task that has curves, but none of the horizon asked for, adds no rows.
     columns: the columns wanted (`SCHEMA`, version, source and family); None: all.
     root: a directory of `baseline`, `score`, `learned evaluate` or `data ship`; None: the baselines that come with the package.
     version: None: what holds for today's tasks. Curves of tasks that changed since they were computed (`taskset.changes`) are
@@ -44,7 +45,7 @@ def load_curves(
     has diverged. `seconds` is the run's training time so far, at the run's mean rate; NaN where it isn't known (source
     published). Raises `StoreError`: nothing there, a name that is nowhere, a task of which `version` has nothing, a damaged file.
     """
-    return curves_table(root, task, family, optimizer, source, columns, horizon, version).to_pandas()
+    return curves_table(root, task, family, optimizer, source, columns, horizon, version, seed).to_pandas()
 
 
 def with_text_names(curves: pd.DataFrame) -> pd.DataFrame:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fnmatch
+import itertools
 import numbers
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -60,6 +62,7 @@ class _Asked:
     def __init__(self, columns: str | Iterable[str] | None, **asked: Any) -> None:
         self.given = {column: value for column, value in asked.items() if value is not None}
         self.wanted = {column: _values(column, value) for column, value in self.given.items()}
+        self.named = dict(self.wanted)  # without globs: names that must be there
         for value in self.wanted.get("source", ()):
             if value not in STORED_SOURCES:
                 raise StoreError(f"source={value!r}: allowed are {', '.join(STORED_SOURCES)}")
@@ -71,6 +74,19 @@ class _Asked:
                 raise StoreError(f"curves have no column {column!r}: there are {', '.join(COLUMNS)}")
         if self.columns == []:
             raise StoreError(f"columns={columns!r}: allowed are {', '.join(COLUMNS)}, at least one; None: all")
+
+    def match(self, dataset: ds.Dataset, root: str | Path | None) -> None:
+        """Put the names that there are in the place of globs. Raises `NoCurves` for a glob without a match."""
+        for column, all_names in _NAMES.items():
+            globs = [value for value in self.wanted.get(column, ()) if catalogue.is_glob(value)]
+            there = sorted(all_names(dataset)) if globs else []
+            found = {glob: fnmatch.filter(there, glob) for glob in globs}
+            for glob, names in found.items():
+                if not names:
+                    raise NoCurves(f"no curves of {column} {shown(glob)}; {_where(column, root)}")
+            if globs:
+                self.named[column] = [value for value in self.wanted[column] if value not in found]
+                self.wanted[column] = list(dict.fromkeys([*self.named[column], *itertools.chain(*found.values())]))
 
     @property
     def condition(self) -> pc.Expression | None:
@@ -103,11 +119,12 @@ def _family(task):
 
 
 def _values(column, value):
-    kind, allowed = (numbers.Integral, "integers") if column == "horizon" else (str, "names")
+    is_number = column in ("horizon", "seed")
+    kind, allowed = (numbers.Integral, "integers") if is_number else (str, "names")
     values = [value] if isinstance(value, (str, bytes, numbers.Number)) else _listed(value)
     if not values or not all(isinstance(v, kind) and not isinstance(v, bool) for v in values):
         raise StoreError(f"{column}={value!r}: allowed are {allowed}, one or several")
-    return [int(v) if column == "horizon" else str(v) for v in values]
+    return [int(v) if is_number else str(v) for v in values]
 
 
 def _listed(value):
@@ -200,13 +217,15 @@ def curves_table(
     columns: str | Iterable[str] | None = None,
     horizon: int | Iterable[int] | None = None,
     version: str | None = None,
+    seed: int | Iterable[int] | None = None,
 ) -> pa.Table:
     """The Arrow table behind `load_curves`."""
-    asked = _Asked(columns, task=task, family=family, optimizer=optimizer, source=source, horizon=horizon)
+    asked = _Asked(columns, task=task, family=family, optimizer=optimizer, source=source, horizon=horizon, seed=seed)
     if version is not None:
         changes.release(version)
     dataset = curves_dataset(root)
     try:
+        asked.match(dataset, root)
         found, tables = _find(dataset, asked, version)
     except sealed.FAULTS as error:
         raise _damaged(dataset, error) from error
@@ -313,7 +332,7 @@ def _where(kind, root):
 
 def _check_names(dataset, root, asked, there, found, version):
     """Raise `StoreError` for a name asked for that is nowhere, or a task whose curves are all of other versions or outdated."""
-    missing = [name for name in asked.wanted.get("task", ()) if name not in there["task"]]
+    missing = [name for name in asked.named.get("task", ()) if name not in there["task"]]
     versions = dict(sorted(found.left_out))
     for name in missing:
         if name in versions:
@@ -322,11 +341,11 @@ def _check_names(dataset, root, asked, there, found, version):
             raise StoreError(f"no curves of task {shown(name)} of version {shown(version)}: {others}")
     if missing:
         _require("task", missing, _all_tasks(dataset), root)
-    missing = [name for name in asked.wanted.get("optimizer", ()) if name not in there["optimizer"]]
+    missing = [name for name in asked.named.get("optimizer", ()) if name not in there["optimizer"]]
     if missing:
         _require("optimizer", missing, _all_optimizers(dataset), root)
-    if "family" in asked.wanted:
-        _require("family", asked.wanted["family"], {_part(f.path, "family") for f in dataset.get_fragments()}, root)
+    if "family" in asked.named:
+        _require("family", asked.named["family"], _all_families(dataset), root)
 
 
 def _part(path, name):
@@ -350,5 +369,15 @@ def _all_optimizers(dataset):
     found = set()
     for fragment in dataset.get_fragments():
         metadata = files.read_metadata(fragment.path)
-        found |= set(file_metadata.options(fragment.path, metadata)["optimizers"]) if "options" in metadata else set()
+        if "options" in metadata:
+            found |= set(file_metadata.options(fragment.path, metadata)["optimizers"])
+        else:
+            found |= _there([fragment.to_table(columns=["optimizer"])], "optimizer")
     return found
+
+
+def _all_families(dataset):
+    return {_part(fragment.path, "family") for fragment in dataset.get_fragments()}
+
+
+_NAMES = {"task": _all_tasks, "family": _all_families, "optimizer": _all_optimizers}  # those of which there are curves

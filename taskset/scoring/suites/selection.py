@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,7 @@ def make(
     version: int = 1,
     modules: Iterable[str] = (),
     baselines_version: str | None = None,
+    left_out: Callable[[str, str], object] = lambda task, reason: None,
 ) -> Suite:
     """The `Suite` of all tasks matching `patterns` that are feasible, normalizable, and small enough.
 
@@ -42,35 +44,62 @@ def make(
     baselines_version: None: tasks that changed since they were measured are left out, with a warning; "0.1": as that version
     measured them, for comparisons with what was done then: a file of such a suite is refused by `load`.
     max_milliseconds: a training step under Adam, as the sweep measured it; max_parameters: of the task.
+    left_out: called as `left_out(task, reason)` for each task that matches and isn't taken.
     """
     names, horizon = catalogue.match_tasks(patterns), whole_number("horizon", horizon)
     check_source(source)
-    normalizers, left_out = normalizers_of(baselines, baselines_version)
+    normalizers, outdated = normalizers_of(baselines, baselines_version)
     wanted = set(names)
-    if asked := {(task, made_by) for task, made_by in left_out if task in wanted}:
+    if asked := {(task, made_by) for task, made_by in outdated if task in wanted}:
         warn_left_out("normalizers", asked, stacklevel=3)
     found = scales(normalizers, source, horizon)
     rows = load_tasks(baselines)
     if "source" in rows:  # a single sweep's table has one row per task and source, that of merged baselines one per task
         rows = rows[rows["source"].isin(sources_of(source))]
     row_of = {row["task"]: row for row in rows.to_dict("records")}
-    entries = []
+    entries, horizons, changed = [], _horizons(normalizers, source, wanted), {task for task, _ in asked}
     for task in names:
         row = row_of.get(task)
         if row is None or task not in found or not row["feasible"]:
+            left_out(task, "can't run" if not catalogue.feasible(task) else _unmeasured(task, horizon, horizons, changed))
             continue
         _require_config(task, row)
-        if row["ms_per_step"] <= max_milliseconds and is_small(row["num_params"], max_parameters):
+        if not row["ms_per_step"] <= max_milliseconds:
+            left_out(task, f"not known to take {max_milliseconds:g} ms a step at most")
+        elif not is_small(row["num_params"], max_parameters):
+            left_out(task, f"not known to have {max_parameters:,.0f} parameters at most")
+        else:
             entries.append(entry_of(task, found[task]))
     if not entries:
         where = baselines or "the package's baselines"
+        others = sorted(set().union(*horizons.values()))
+        there = f"; there are normalizers at horizon {', '.join(map(str, others))}" if others else ""
         raise ConfigError(
             f"no task of {', '.join(map(repr, patterns))} has a normalizer (source {source}, horizon {horizon}) in {where} and "
-            "is small enough; allowed are measured tasks: `python -m taskset baseline` measures more"
+            f"is small enough{there}; allowed are measured tasks: `python -m taskset baseline` measures more"
         )
     rule = _rule(patterns, max_milliseconds, max_parameters)
     made_by = __version__ if baselines_version is None else changes.oldest(normalizers["version"])
     return Suite(name, version, source, horizon, tuple(entries), tuple(modules), rule, made_by)
+
+
+def _horizons(normalizers: pd.DataFrame, source: str, tasks: Iterable[str]) -> dict[str, list[int]]:
+    """{task: the horizons at which it is normalizable in all SCALES} of those of `tasks` that are at any."""
+    of_source = normalizers["source"].isin(sources_of(source)) & normalizers["split"].isin(SCALES)
+    rows = normalizers[of_source & normalizers["normalizable"] & normalizers["task"].isin(list(tasks))]
+    found: dict[str, list[int]] = {}
+    for (task, horizon), splits in sorted(Counter(zip(rows["task"], rows["horizon"])).items()):
+        if splits == len(SCALES):
+            found.setdefault(task, []).append(int(horizon))
+    return found
+
+
+def _unmeasured(task: str, horizon: int, horizons: Mapping[str, list[int]], changed: Container[str]) -> str:
+    """Why there are no scales of a task at a horizon."""
+    if task in changed:
+        return "changed since it was measured"
+    others = ", ".join(map(str, horizons.get(task, ())))
+    return f"no normalizer at horizon {horizon}{f', but at {others}' if others else ''}"
 
 
 def _require_config(task: str, row: Mapping[Any, Any]) -> None:
@@ -110,7 +139,7 @@ def make_unmeasured(
             entries.append(entry_of(task, {}))
     if not entries:
         raise ConfigError(
-            f"no task of {', '.join(map(repr, patterns))} can run and is small enough: python -m taskset list shows all"
+            f"no task of {', '.join(map(repr, patterns))} can run and is small enough: python -m taskset list shows what there is"
         )
     return Suite(name, 1, source, horizon, tuple(entries), tuple(modules), _rule(patterns, max_milliseconds, max_parameters))
 

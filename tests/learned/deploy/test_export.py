@@ -1,5 +1,6 @@
 """Exported optimizers: the one file that needs NumPy alone, against TensorFlow."""
 
+import importlib
 import json
 import subprocess
 import sys
@@ -22,6 +23,14 @@ from tests.learned.rules import ANOTHER_WAY, EVERY, FEW, HORIZON, SHAPES, STEPS,
 def without_counts(state):
     """A state as it was saved before tensors counted their own steps."""
     return {key: without_counts(x) if isinstance(x, dict) else x for key, x in state.items() if key != "step"}
+
+
+@pytest.mark.parametrize("framework", ["torch", "jax"])
+def test_a_reader_without_its_framework_says_what_to_install(framework, monkeypatch):
+    monkeypatch.setitem(sys.modules, framework, None)  # as if it were not installed
+    monkeypatch.delitem(sys.modules, f"learned.deploy.{framework}_update", raising=False)
+    with pytest.raises(ModuleNotFoundError, match=f"{framework}_update.py needs .*: pip install {framework}"):
+        importlib.import_module(f"learned.deploy.{framework}_update")
 
 
 def run(optimizer, inputs, dtype):

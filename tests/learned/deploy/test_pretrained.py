@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+import learned
 import taskset
 from learned import optimizers
 from learned.cli import main
@@ -13,6 +14,7 @@ from learned.deploy import numpy_update, pretrained
 from learned.deploy.export import load_weights
 from learned.evaluation import runs
 from learned.optimizers.as_optimizer import with_weights
+from taskset.cli import sweeps
 from taskset.errors import StoreError, UnknownName
 from taskset.execution import loop
 from tools import anchored_controller
@@ -129,3 +131,24 @@ def test_runs_far_shorter_than_those_of_training_do_not_blow_up(name):
     """Episodes had 100 steps and more, and steps are the larger the fewer they are."""
     losses = logistic_regression(name, 10, 8**-0.5)
     assert losses[-1] < losses[0] and max(losses) < 2 * losses[0], losses
+
+
+def test_a_pretrained_name_is_an_optimizers_name(run_here, tmp_path, monkeypatch):
+    monkeypatch.setattr(sweeps, "start_tensorflow", lambda: None)  # it is running already
+    task = taskset.get_task("quadratic_family_seed12")
+    named, loaded = taskset.get_optimizer("mlp_pes"), learned.load("mlp_pes")
+    assert named.name == "mlp_pes" and named.rule == loaded.rule
+    (ours, _), (theirs, _) = (loop.train(task, optimizer, 3) for optimizer in (named, loaded))
+    assert all((ours[path].numpy() == theirs[path].numpy()).all() for path in ours)
+    status, out, err = run_here(
+        "taskset", "train", "quadratic_family_seed12", "--optimizer", "mlp_pes", "--steps", 2, "--batches", 1
+    )
+    assert status == 0 and "mlp_pes, seed 0" in out, err
+    status, _, err = run_here(
+        "taskset", "baseline", "quadratic_family_seed12", "--optimizer", "mlp_pes", "--out", tmp_path / "out"
+    )
+    assert status == 2 and "`python -m taskset score mlp_pes`" in err and "evaluate mlp_pes" in err
+    status, _, err = run_here(
+        "taskset", "baseline", "quadratic_family_seed12", "--optimizer", "a.py:Mine", "--out", tmp_path / "out"
+    )
+    assert status == 2 and "score" in err and "register_optimizer" in err and not (tmp_path / "out").exists()

@@ -39,6 +39,9 @@ def sweep(tmp_path_factory):
         ({"horizon": 10000.0}, "horizon=10000.0: allowed are integers"),
         ({"horizon": True}, "horizon=True: allowed are integers"),
         ({"horizon": ["20"]}, "allowed are integers"),
+        ({"seed": "0"}, "seed='0': allowed are integers"),
+        ({"optimizer": "lion*"}, "no curves of optimizer 'lion\\*'; taskset.load_optimizers"),
+        ({"task": ["TwoD_Bowl10", "mlp_*"]}, "no curves of task 'mlp_\\*'; taskset.load_tasks"),
         ({"source": "real"}, "source='real': allowed are none, synthetic, tfds, published"),
         ({"columns": ()}, "at least one"),
         ({"columns": 5}, "columns=5: allowed are names of columns"),
@@ -99,6 +102,17 @@ def test_what_can_be_asked_for(sweep):
     assert list(frame) == ["seconds", "task"] and len(frame) == 30
     assert list(taskset.load_curves(columns="train", root=sweep)) == ["train"]
     assert set(taskset.load_curves(columns=["train"], task="TwoD_Bowl10", root=sweep)) == {"train"}
+
+
+def test_globs_and_seeds(sweep):
+    every = taskset.load_curves(root=sweep)
+    few = taskset.load_curves(optimizer=["adam_lr_-[12].*", "adam_lr_-3.00"], task="TwoD_*", seed=1, root=sweep)
+    names = {name for name in every["optimizer"].unique() if name.startswith(("adam_lr_-1", "adam_lr_-2", "adam_lr_-3.00"))}
+    assert names and set(few["optimizer"]) == names and set(few["seed"]) == {1}
+    assert set(few["task"]) == {name for name in every["task"].unique() if name.startswith("TwoD_")}
+    both = taskset.load_curves(seed=[0, 1], family="quad*", root=sweep)
+    assert set(both["family"]) == {"quadratic_family"} and set(both["seed"]) == {0, 1}
+    assert len(taskset.load_curves(optimizer="*", root=sweep)) == len(every)
 
 
 def test_where_to_look_fits_the_directory(sweep, tmp_path, monkeypatch):

@@ -69,10 +69,10 @@ def names() -> list[str]:
 
 
 def about(text: str) -> str:
-    """One line for people on a suite of `names`."""
+    """One line for people on a suite of `names`. Its minutes are of one core for one optimizer, by the cost model."""
     found = load(text)
-    cost = f"{found.rule['cost'] / 60:,.1f} min of one core for one optimizer, by the cost model"
-    return f"{counted(len(found.tasks), 'task')}, {cost}; source {found.source}, horizon {found.horizon}"
+    budget = "" if _is_tenth(text) else f", of {tier(text).seconds / 60:,.0f} allowed"
+    return f"{counted(len(found.tasks), 'task')}, {found.rule['cost'] / 60:,.1f} min{budget}"
 
 
 def _is_tenth(text: str) -> bool:
