@@ -118,9 +118,9 @@ def write_text(text: str, path: str | Path) -> None:
 
 
 def write_picture(figure: Figure, path: str | Path, **options: Any) -> None:
-    """Write a figure in the format of the path's ending (PNG without one), whole or not at all. options: of Matplotlib's `savefig`.
+    """Write a figure in the format of the path's ending (PNG without one), whole or not at all.
 
-    Raises `StoreError` as `whole_file`, and for a format that Matplotlib hasn't.
+    options: of Matplotlib's `savefig`. Raises `StoreError` as `whole_file`, and for a format that Matplotlib hasn't.
     """
     kind = Path(path).suffix.lstrip(".").lower() or "png"
     if kind not in (known := figure.canvas.get_supported_filetypes()):
