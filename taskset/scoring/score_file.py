@@ -52,7 +52,10 @@ def write(standing: Standing, candidate: Candidate, seeds: int, path: str | Path
 
 
 def read(path: str | Path) -> dict[str, Any]:
-    """The values in a scores.json, with "rows" as `Row`s. Raises `StoreError`."""
+    """The values in a scores.json, or that of a directory, with "rows" as `Row`s. Raises `StoreError`."""
+    path = Path(path)
+    if path.is_dir():
+        path = path / "scores.json"
     with readable(path, "make a scores.json with `python -m taskset score`"):
         found = read_json(path)
         if found["format"] != FORMAT or found["format_version"] != 1:
