@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from taskset.errors import ConfigError, counted
+from taskset.errors import ConfigError, StoreError, counted
 from taskset.execution import machine
 from taskset.files import read_json, readable, write_text
 from taskset.scoring import row_json, statistics
@@ -56,6 +56,8 @@ def read(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     if path.is_dir():
         path = path / "scores.json"
+        if not path.exists():
+            raise StoreError(f"{path.parent} has no scores.json: give what `python -m taskset score` wrote")
     with readable(path, "make a scores.json with `python -m taskset score`"):
         found = read_json(path)
         if found["format"] != FORMAT or found["format_version"] != 1:

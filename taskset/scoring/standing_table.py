@@ -58,7 +58,9 @@ def _left(row: Row) -> str:
 
 
 def _milliseconds(row: Row) -> str:
-    return "" if row.milliseconds is None else f"{row.milliseconds:.3g}"
+    if row.milliseconds is None:
+        return ""
+    return f"{row.milliseconds:.3g}" if row.milliseconds < 999.5 else f"{row.milliseconds:.0f}"  # not 1e+03
 
 
 def _relative(row: Row) -> str:
