@@ -25,18 +25,16 @@ def check_same(root: str | Path, name: str, sets: Sequence[Hyperparameters]) -> 
     if not isinstance(there, list) or there == list(sets):  # not a list: no score's, which `store.check_options` says
         return
     new = _suffix(root, sets)
-    others = "others of " if len(there) == len(sets) > 1 else ""
-    raise StoreError(
-        f"{root} holds results with {others}{_words(there)}, not {_words(sets)}: to keep both, add --name {name[:100]}-{new} "
-        f"--out {root}-{new}"
-    )
+    alike = len(there) == len(sets) > 1
+    held = f"{len(there)} other sets of hyperparameters" if alike else f"{_words(there)}, not with {_words(sets)}"
+    raise StoreError(f"{root} holds results with {held}: to keep both, add --name {name[:100]}-{new} --out {root}-{new}")
 
 
 def _words(sets: Sequence[Hyperparameters]) -> str:
     """What the trials have, in words."""
     if len(sets) > 1:
         return f"{len(sets)} sets of hyperparameters"
-    return f"hyperparameters {cut(json.dumps(sets[0]), 80)}" if sets and sets[0] else "no hyperparameters"
+    return f"hyperparameters {cut(json.dumps(sets[0]), 80)}" if sets and sets[0] else "the default hyperparameters"
 
 
 def _suffix(root: str | Path, sets: Sequence[Hyperparameters]) -> str:

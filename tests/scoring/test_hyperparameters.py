@@ -61,13 +61,13 @@ def test_other_hyperparameters_are_refused_with_what_keeps_both(run, tmp_path, m
     scored(tmp_path / "scores" / "Sign-1m", {"lr": 0.01})
     status, _, err = run("mine.py:Sign", "--hyperparameters", "lr=0.02")
     assert status == 2 and err == (
-        'error: scores/Sign-1m holds results with hyperparameters {"lr": 0.01}, not hyperparameters {"lr": 0.02}: to keep both, '
-        "add --name Sign-lr-0.02 --out scores/Sign-1m-lr-0.02\n"
+        'error: scores/Sign-1m holds results with hyperparameters {"lr": 0.01}, not with hyperparameters {"lr": 0.02}: to '
+        "keep both, add --name Sign-lr-0.02 --out scores/Sign-1m-lr-0.02\n"
     )
     assert "--name Sign-default --out scores/Sign-1m-default" in run("mine.py:Sign")[2]
     (tmp_path / "scores" / "Sign-1m-2").mkdir()
     both = '[{"lr": 0.01}, {"lr": 0.02}]'
-    assert "not 2 sets of hyperparameters: to keep both, add --name Sign-3 --out scores/Sign-1m-3" in run(
+    assert "not with 2 sets of hyperparameters: to keep both, add --name Sign-3 --out scores/Sign-1m-3" in run(
         "mine.py:Sign", "--hyperparameters", both
     )[2]  # fmt: skip
 
@@ -76,7 +76,10 @@ def test_what_may_go_on_is_not_refused(tmp_path):
     root = scored(tmp_path / "mine", {"lr": 0.01})
     earlier_trials.check_same(root, "Sign", [{"lr": 0.01}])
     earlier_trials.check_same(tmp_path / "new", "Sign", [{"lr": 0.02}])
-    with pytest.raises(StoreError, match=r"with hyperparameters .*, not no hyperparameters"):
+    two = scored(tmp_path / "two", {"lr": 0.01}, {"lr": 0.02})
+    with pytest.raises(StoreError, match=r"holds results with 2 other sets of hyperparameters: to keep both"):
+        earlier_trials.check_same(two, "Sign", [{"lr": 0.01}, {"lr": 0.03}])
+    with pytest.raises(StoreError, match=r"with hyperparameters .*, not with the default hyperparameters"):
         earlier_trials.check_same(root, "Sign", [{}])
     made.write(tmp_path / "sweep", tasks=made.TASKS[:1])
     earlier_trials.check_same(tmp_path / "sweep", "Sign", [{"lr": 0.02}])  # `store.check_options` says what is there
