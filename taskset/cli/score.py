@@ -1,5 +1,8 @@
 """`python -m taskset score`: where an optimizer stands."""
 
+import functools
+import shlex
+import textwrap
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +27,8 @@ from taskset.errors import ConfigError
 from taskset.execution.runtime import start_tensorflow
 from taskset.jobs import engines
 from taskset.normalization.sweep.options import BATCHES, SEEDS
+from taskset.samplers.optimizers import opt_list_length
+from taskset.scoring import trial_sets
 
 
 def score(
@@ -40,7 +45,10 @@ def score(
     ] = None,
     hyperparameters: Annotated[
         str | None,
-        typer.Option(help="JSON object or list of objects, .json file, or a sampler FILE.py:NAME.", show_default=False),
+        typer.Option(
+            help="Numbers as in lr=0.01,momentum=0.9; JSON object or list of objects; .json file; or a sampler FILE.py:NAME.",
+            show_default=False,
+        ),
     ] = None,
     trials: Annotated[
         int | None,
@@ -69,7 +77,11 @@ def score(
     ] = None,
     compare: Annotated[
         tuple[Path, Path] | None,
-        typer.Option(metavar="FILE FILE", help="Compare two scores.json files instead of running anything.", show_default=False),
+        typer.Option(
+            metavar="SCORE SCORE",
+            help="Compare two scores, directories or scores.json files, and run nothing.",
+            show_default=False,
+        ),
     ] = None,
     modules: Modules = None,
 ) -> None:
@@ -82,23 +94,39 @@ def score(
 
         refuse_others(context, "--compare")
         for text in score_file.differences(*map(score_file.read, compare)):
-            out.print(text, markup=False)
+            out.print(textwrap.fill(text, 80, break_on_hyphens=False, subsequent_indent="  "), markup=False)
         return
     if optimizer is None:
         raise ConfigError("which optimizer? Give FILE.py:NAME, MODULE:NAME, the name of an optimizer, or a checkpoint")
+    written = {} if hyperparameters is None else trial_sets.written(hyperparameters)
     plugins.load(modules or [])
-    from taskset.scoring import candidates, one_optimizer, standing_table
+    from taskset.scoring import candidates, earlier_trials, one_optimizer, standing_table
 
+    named = name or candidates.name_of(optimizer, trials)
+    out_dir = out_dir or Path("scores") / f"{named}-{Path(suite).stem.replace(':', '_')}"
+    if written is not None and opt_list_length(optimizer) is None:  # not what a sampler draws, nor the list's own
+        earlier_trials.check_same(out_dir, named, trial_sets.checked(written, trials, named)[0])
     start_tensorflow(threads=1)  # as in workers: a suite's cost is that of one core
     given = candidates.parse_hyperparameters(hyperparameters) if hyperparameters is not None else None
-    named = name or candidates.candidate(optimizer, given, trials).name
-    out_dir = out_dir or Path("scores") / f"{named}-{Path(suite).stem.replace(':', '_')}"
     with engines.opened(engine, address) as opened, bars.jobs(err, err) as report:
         found = one_optimizer.score(
             optimizer, suite, out_dir, hyperparameters=given, trials=trials, name=name, seeds=seeds, horizon=horizon, split=split,
             batches=batches, view=view, data_dir=data_dir, workers=workers, modules=tuple(modules or ()), report=report,
-            engine=opened, baselines=baselines,
+            engine=opened, baselines=baselines, planned=functools.partial(err.print, markup=False),
         )  # fmt: skip
-    for text in standing_table.terminal(found):
+    for text in [*standing_table.terminal(found), "", *_next(out_dir, baselines)]:
         out.print(text, markup=False)
-    out.print(f"\nwritten to {out_dir}: curves, scores.json, scores.md, scores.tex, profile.pdf, profile.png", markup=False)
+
+
+def _next(out_dir: Path, baselines: Path | None) -> list[str]:
+    """What was written, and what to do with it."""
+    beside = "" if baselines is None else f" {shlex.quote(str(baselines))}"
+    place = shlex.quote(str(out_dir))
+    return [
+        f"written to {out_dir}:",
+        "curves, scores.json, scores.md, scores.tex, profile.pdf, profile.png",
+        "see the curves of every task in a browser:",
+        f"  python -m taskset report {place}{beside}",
+        "compare with another score on the same suite, task by task:",
+        f"  python -m taskset score --compare {place} scores/OTHER",
+    ]

@@ -37,11 +37,18 @@ def of_common_seeds(frames: Sequence[pd.DataFrame]) -> tuple[list[pd.DataFrame],
         notes.append(f"runs of different seeds are compared: {len(without)} of {len(of_task)} tasks have none in common")
     if common:
         most = set.union(*of_task.values())
-        listed = ", ".join(map(str, sorted(most)))
+        others = {int(seed) for pairs in each for task, seed in pairs if of_task[task]} - most
         fewer = sum(0 < len(seeds) < len(most) for seeds in of_task.values())
         some = f", on {fewer} of {len(of_task)} tasks fewer of them" if fewer else ""
-        notes.append(f"runs of the seeds that {'both' if len(frames) == 2 else 'all'} have are compared: {listed}{some}")
+        without_others = f" (not those of {_seeds(others)})" if others else ""
+        have = f"which {'both' if len(frames) == 2 else 'all'} have"
+        notes.append(f"compared: the runs of {_seeds(most)}, {have}{some}{without_others}")
     return kept, notes
+
+
+def _seeds(numbers: Iterable[int]) -> str:
+    listed = sorted(numbers)
+    return f"seed{'s'[: len(listed) - 1]} {', '.join(map(str, listed))}"
 
 
 def fewer_seeds(frame: pd.DataFrame) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import json
 import re
 import sys
 import uuid
@@ -15,7 +14,7 @@ from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from taskset import plugins, registry
-from taskset.errors import ConfigError, UnknownName, cut, nearest, origin, shown, system, to_install, whole_number
+from taskset.errors import ConfigError, UnknownName, cut, nearest, origin, shown, to_install, whole_number
 from taskset.execution import carried, code_digest
 from taskset.normalization.sweep.provenance import own_optimizer_code
 from taskset.samplers import installed
@@ -81,7 +80,7 @@ def candidate(
     if isinstance(optimizer, str) and (length := opt_list_length(optimizer)) is not None:
         return _of_list(length, hyperparameters, trials, name)
     thing, code = find(optimizer) if isinstance(optimizer, str) else (optimizer, _code(optimizer))
-    name = check_name(name or _name_of(optimizer, thing))
+    name = check_name(name or (name_of(optimizer) if isinstance(optimizer, str) else _name_of(thing)))
     sets, drawn = trial_sets.checked(hyperparameters, trials, name)
     make = _named(optimizer, sets) if isinstance(optimizer, str) and isinstance(thing, str) else _adapted(thing, sets)
     known = getattr(thing, "trained_on", ())
@@ -100,7 +99,7 @@ def _of_list(count: int, hyperparameters: Given | None, trials: int | None, name
     names = opt_list_names(count)[:trials]
     sets = [{"optimizer": listed} for listed in names]
     found = Candidate(
-        check_name(name or f"opt_list_{len(names)}"),
+        check_name(name or name_of(f"opt_list:{count}", trials)),
         tuple(sets),
         False,
         lambda trial, horizon: _by_name(names[trial], {}, found.names[trial]),
@@ -189,27 +188,9 @@ def _digest_of_file(module: ModuleType) -> str:
 
 
 def parse_hyperparameters(text: str) -> Given:
-    """Hyperparameters as the command line gives them: JSON, a .json file, or a sampler FILE.py:NAME."""
-    if text.lstrip().startswith(("{", "[")):
-        return _json(text, "hyperparameters")
-    if text.endswith(".json"):
-        try:
-            return _json(Path(text).read_text(encoding="utf-8"), text)
-        except (OSError, UnicodeDecodeError) as error:
-            why = system(error) if isinstance(error, OSError) else "it is no text"
-            raise ConfigError(f"can't read {text}: {why}; give a .json file, JSON, or FILE.py:SAMPLER") from error
-    if ":" in text:
-        return loaded(*text.rpartition(":")[::2])[0]
-    raise ConfigError(
-        f"hyperparameters {text!r}: allowed are JSON ('{{\"learning_rate\": 0.01}}'), a .json file, FILE.py:SAMPLER"
-    )
-
-
-def _json(text: str, where: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{where}: no valid JSON ({cut(str(error))}); give an object or a list of objects") from error
+    """Hyperparameters as the command line gives them: those of `trial_sets.written`, or a sampler FILE.py:NAME."""
+    found = trial_sets.written(text)
+    return loaded(*text.rpartition(":")[::2])[0] if found is None else found
 
 
 def _named(text: str, sets: Sequence[Hyperparameters]) -> MakeNamed:
@@ -235,10 +216,15 @@ def _adapted(thing: object, sets: Sequence[Hyperparameters]) -> MakeNamed:
     return make
 
 
-def _name_of(given: object, thing: object) -> str:
-    if isinstance(given, str):
-        found = given.rpartition(":")[2] if ":" in given else Path(given).stem if given.endswith((".npz", ".py")) else given
-    elif code_digest.of_keras(type(thing)):
+def name_of(text: str, trials: int | None = None) -> str:
+    """What the results of an optimizer that is given as a text are called, unless they get another name."""
+    if (length := opt_list_length(text)) is not None:
+        return f"opt_list_{min(length, trials or length)}"
+    return _allowed(text.rpartition(":")[2] if ":" in text else Path(text).stem if text.endswith((".npz", ".py")) else text)
+
+
+def _name_of(thing: object) -> str:
+    if code_digest.of_keras(type(thing)):
         found = str(getattr(thing, "name", type(thing).__name__))
         unnumbered = re.sub(r"_\d+$", "", found)  # Keras numbers the names that it gives: adam, adam_1, ..
         found = unnumbered if unnumbered.replace("_", "") == type(thing).__name__.lower() else found
@@ -246,7 +232,12 @@ def _name_of(given: object, thing: object) -> str:
         found = _name_of_function(thing[1] if isinstance(thing, tuple) and len(thing) == 2 else getattr(thing, "update", None))
     else:
         found = getattr(thing, "name", None) or getattr(thing, "__name__", None) or type(thing).__name__
-    return re.sub(r"[^A-Za-z0-9_.@+-]", "_", str(found))[:150]
+    return _allowed(str(found))
+
+
+def _allowed(name: str) -> str:
+    """`name` with what a name can't have replaced."""
+    return re.sub(r"[^A-Za-z0-9_.@+-]", "_", name)[:150]
 
 
 def _name_of_function(update: object) -> str:

@@ -126,7 +126,8 @@ def compare(
     if not tasks:
         raise ConfigError("none of these tasks has a normalizer in the baselines: compare others")
     curves, theirs = (frame[frame["task"].isin(tasks)] for frame in (asked.curves, theirs))
-    steps, learned = run_scores.common_steps([curves, theirs], asked.horizon), list(asked.evaluations)
+    steps = run_scores.common_steps([curves, theirs], asked.horizon, _given_or(run_scores.AGAIN, baselines))
+    learned = list(asked.evaluations)
     (theirs, *each), seeds = alike.of_common_seeds([theirs, *(curves[curves["optimizer"] == name] for name in learned)])
     both = [pd.concat(each, ignore_index=True), theirs]
     scores = pd.concat([run_scores.scores(frame, asked.scales, steps, of_curve) for frame in both], ignore_index=True)
@@ -147,6 +148,12 @@ def compare(
         *_without_speed_up(tasks, speedups),
     ]
     return Comparison(table, speedups, per_task, notes, asked.horizon, view, rows)
+
+
+def _given_or(way_out: str, baselines: str | Path | None) -> str:
+    """The way out where nothing fits: without `baselines`, the package's were compared with, maybe by oversight."""
+    own = "give the sweep that the suite was made with, --baselines DIR, instead of the package's; or "
+    return way_out if baselines is not None else own + way_out
 
 
 @dataclass(frozen=True)
@@ -205,7 +212,8 @@ def _theirs(asked: _Asked, baselines: str | Path | None, version: str | None) ->
     there = set(usable["task"])
     lacking = [task for task in asked.tasks if task not in there]
     if lacking:
-        raise ConfigError(f"the baselines have no curves of {lacking[0]!r} ({len(lacking)} in all): measure it, or leave it out")
+        way_out = _given_or("measure it, or leave it out", baselines)
+        raise ConfigError(f"the baselines have no curves of {lacking[0]!r} ({len(lacking)} in all): {way_out}")
     if usable is whole:
         return whole, []
     before, after = ({str(family) for family in rivals.families(frame["optimizer"])} for frame in (whole, usable))

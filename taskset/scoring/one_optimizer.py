@@ -1,17 +1,19 @@
 """Where an optimizer stands: `score` runs it on a suite and puts it beside the baselines."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from taskset.errors import whole_number
+from taskset.errors import counted, whole_number
 from taskset.files import write_text
 from taskset.jobs import engines
 from taskset.jobs.pool import Progress
+from taskset.normalization.sweep import planning
 from taskset.normalization.sweep.options import BATCHES, EVALUATIONS, SEEDS, SweepOptions
 from taskset.random.seeds import first_seeds
 from taskset.scoring import (
     candidates,
+    earlier_trials,
     profile,
     run_scores,
     score_file,
@@ -47,6 +49,7 @@ def score(
     report: Callable[[Progress], object] = lambda progress: None,
     engine: engines.Engine = engines.LOCAL,
     baselines: str | Path | None = None,
+    planned: Callable[[str], object] = lambda line: None,
 ) -> Standing:
     """Run an optimizer on the tasks of a suite and return its `taskset.scoring.standing.Standing`.
 
@@ -63,7 +66,8 @@ def score(
     they are (`taskset.jobs.engines`). modules: those that register families or optimizers of your own. data_dir:
     where TFDS data was prepared. name: in curves and tables. baselines: the directory of those that the suite was made with;
     None: the package's.
-    report: called with a `taskset.jobs.pool.Progress`.
+    report: called with a `taskset.jobs.pool.Progress`; planned: before the runs begin, with each line that says what they are
+    and what they cost.
 
     Raises: ConfigError and UnknownName for what is not allowed, StoreError where `out` holds other results, TasksetError where
     tasks failed.
@@ -73,8 +77,13 @@ def score(
     candidate = candidates.candidate(optimizer, hyperparameters, trials, name)
     options = options_of(candidate, found.source, horizon, seeds, batches, found.horizon)
     standing.check_horizon(found, tasks, horizon, baselines)
+    earlier_trials.check_same(out, candidate.name, candidate.trials)
+    for trial in range(len(candidate.trials)):  # what can't be made is said before anything is written
+        candidate.make(trial, horizon)
     text = trial_runs.Text(optimizer, candidate.trials, candidate.name) if isinstance(optimizer, str) else None
     waiting = trial_runs.plan(candidate, tasks, options, out)
+    for line in _plan(candidate, tasks, waiting, options, engine.workers(workers, 1)):
+        planned(line)
     progress = trial_runs.run(
         candidate, waiting, options, out, data_dir=data_dir, text=text, workers=workers, modules=modules, report=report,
         engine=engine,
@@ -98,6 +107,18 @@ def _checked(suite: str, horizon: int | None, view: str, workers: int | None) ->
     if workers is not None:
         workers = whole_number("workers", workers, note="; None: 1 on this machine")
     return found, horizon, workers
+
+
+def _plan(
+    candidate: candidates.Candidate, tasks: Sequence[str], waiting: Sequence[str], options: SweepOptions, workers: int
+) -> list[str]:
+    """What the runs are, and what they cost."""
+    runs = f"{counted(len(candidate.trials), 'trial')} x {counted(len(options.seeds), 'seed')} x {options.steps} steps"
+    lines = [f"{candidate.name}: {counted(len(tasks), 'task')}, {len(tasks) - len(waiting)} finished before; {runs}"]
+    if waiting:
+        costs = planning.cheapest_first(waiting, options)
+        lines.append(f"{planning.announcement(costs, workers)}, if steps cost what Adam's do")
+    return lines
 
 
 def _write(result: Standing, candidate: candidates.Candidate, seeds: int, out: Path) -> None:

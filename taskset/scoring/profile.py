@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from taskset import catalogue
 from taskset.errors import counted
 from taskset.files import write_picture
 from taskset.scoring import run_scores
@@ -16,7 +17,8 @@ from taskset.scoring.rows import Row
 from taskset.scoring.standing import Standing
 from taskset.scoring.standing_table import SHOWN
 
-LINEAR = 0.01  # the axis of tau is linear between -LINEAR and LINEAR, logarithmic beyond
+LINEAR, LEAST = 1e-2, 1e-6  # the axis of tau is linear around 0, as far as LINEAR at most and LEAST at least, logarithmic beyond
+SMALLEST = 0.1  # share of the losses that may lie where it is linear
 # Okabe and Ito's colours, which colour-blind eyes tell apart; each further round of them has another kind of line.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 LINES = ("-", "--", ":")
@@ -54,7 +56,7 @@ def _whole(rows, split):
 
 
 def draw(standing: Standing, directory: str | Path, name: str = "profile", named: Collection[str] = ()) -> None:
-    """Write `name`.pdf and `name`.png: a panel for train and one for test loss.
+    """Write `name`.pdf and `name`.png: a panel for train and one for test loss, or one alone where no task has data to differ in.
 
     The candidate's lines are thick and black, those of `highlighted` rows coloured, the others grey.
     """
@@ -62,6 +64,8 @@ def draw(standing: Standing, directory: str | Path, name: str = "profile", named
     from matplotlib.lines import Line2D
 
     splits = [split for split in SHOWN if all(row.values.get(split) for row in standing.rows)]
+    if len(splits) > 1 and _alike(standing.rows):
+        splits = splits[:1]
     size = WIDTH if len(splits) > 1 else 0.7 * WIDTH, 4.4
     figure = Figure(figsize=size, layout="constrained")
     panels = figure.subplots(1, len(splits), squeeze=False, sharey=True)
@@ -81,13 +85,33 @@ def draw(standing: Standing, directory: str | Path, name: str = "profile", named
         write_picture(figure, Path(directory) / f"{name}.{kind}", dpi=150, metadata=metadata)
 
 
+def _alike(rows: Sequence[Row]) -> bool:
+    """Whether test losses are train losses but for noise: a task without data has no split to differ by."""
+    return all(_without_data(task) for task in {task for row in rows for task in row.values["test"]})
+
+
+def _without_data(task: str) -> bool:
+    """Whether a task is known to have no data."""
+    family, config = catalogue.resolve(task)
+    return catalogue.family(family).facts is not None and catalogue.facts(family, config).data is None
+
+
+def _linear(losses: np.ndarray) -> float:
+    """The end of the axis' linear part: the power of ten below all but the SMALLEST share of the losses that are not 0."""
+    sizes = np.abs(losses[losses != 0])
+    if not len(sizes):
+        return LINEAR
+    return float(np.clip(10.0 ** np.floor(np.log10(np.quantile(sizes, SMALLEST))), LEAST, LINEAR))
+
+
 def _label(row: Row) -> str:
     return f"{row.title}, {counted(row.trials, 'trial')}"
 
 
 def _panel(axes, rows: list[Row], split: str, coloured: list[Row]) -> None:
     ends = np.concatenate([list(row.values[split].values()) for row in rows])
-    low, high = min(-LINEAR, float(ends.min())), max(1.0, float(ends.max()))
+    linear = _linear(ends)
+    low, high = min(-linear, float(ends.min())), max(1.0, float(ends.max()))
     own = [row for row in rows if row.own]
     for row in sorted(rows, key=lambda row: row.own + (row in coloured)):  # grey ones lie below
         losses = np.sort(list(row.values[split].values()))
@@ -100,7 +124,7 @@ def _panel(axes, rows: list[Row], split: str, coloured: list[Row]) -> None:
             line = LINES[i // len(COLOURS) % len(LINES)]
             style = {"color": COLOURS[i % len(COLOURS)], "linewidth": 1.8, "linestyle": line, "label": _label(row)}
         axes.step(taus, shares(losses, taus), where="post", **style)
-    axes.set_xscale("symlog", linthresh=LINEAR)
+    axes.set_xscale("symlog", linthresh=linear)
     axes.set(xlabel=f"x: normalized {run_scores.LOSSES[split]} (0: the lowest of Adam)", xlim=(low, high), ylim=(0, 1.02))
     axes.spines[["top", "right"]].set_visible(False)
     axes.axvline(0, color="0.8", linewidth=0.8, zorder=0)

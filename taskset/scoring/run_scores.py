@@ -50,8 +50,11 @@ def view(name: str) -> View:
     return VIEWS[name]
 
 
-def common_steps(frames: Sequence[pd.DataFrame], horizon: int) -> list[int]:
-    """The steps <= horizon at which all runs in frames of curves have evaluations, sorted.
+AGAIN = "evaluate again with a --horizon and --evaluations whose steps the baselines have"
+
+
+def common_steps(frames: Sequence[pd.DataFrame], horizon: int, way_out: str = AGAIN) -> list[int]:
+    """The steps <= horizon at which all runs in frames of curves have evaluations, sorted. way_out: for where there are none.
 
     Tasks of own baselines may have been swept with different numbers of evaluations.
     """
@@ -64,10 +67,7 @@ def common_steps(frames: Sequence[pd.DataFrame], horizon: int) -> list[int]:
     if len(steps) < 2 or max(steps) != horizon:
         found = [sorted(frame["step"].unique().tolist()) for frame in frames]
         each = "; ".join(f"{f[0]} .. {f[-1]}, {len(f)} points" for f in found)
-        raise ConfigError(
-            f"the curves have no common steps up to {horizon} ({each}): evaluate again with a --horizon and --evaluations whose "
-            "steps the baselines have"
-        )
+        raise ConfigError(f"the curves have no common steps up to {horizon} ({each}): {way_out}")
     return sorted(steps)
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from taskset.errors import ConfigError, counted
+from taskset.errors import ConfigError, StoreError, counted
 from taskset.execution import machine
 from taskset.files import read_json, readable, write_text
 from taskset.scoring import row_json, statistics
@@ -52,7 +52,12 @@ def write(standing: Standing, candidate: Candidate, seeds: int, path: str | Path
 
 
 def read(path: str | Path) -> dict[str, Any]:
-    """The values in a scores.json, with "rows" as `Row`s. Raises `StoreError`."""
+    """The values in a scores.json, or that of a directory, with "rows" as `Row`s. Raises `StoreError`."""
+    path = Path(path)
+    if path.is_dir():
+        path = path / "scores.json"
+        if not path.exists():
+            raise StoreError(f"{path.parent} has no scores.json: give what `python -m taskset score` wrote")
     with readable(path, "make a scores.json with `python -m taskset score`"):
         found = read_json(path)
         if found["format"] != FORMAT or found["format_version"] != 1:

@@ -56,12 +56,12 @@ def blew_up(curve: np.ndarray) -> bool:
 def speed_up(curve: np.ndarray, horizon: int, steps: np.ndarray, adam: ArrayLike) -> float:
     """Steps that the best Adam takes to where `curve` [points] ends, over `horizon`.
 
-    adam: mean curves [rates, points] at `steps`, which may go beyond the horizon. 0 for a curve that `blew_up`; inf where no Adam
-    gets there.
+    adam: mean curves [rates, points] at `steps`, which may go beyond the horizon. Adam's steps are at least one interval between
+    evaluations. 0 for a curve that `blew_up`; inf where no Adam gets there.
     """
     if blew_up(curve):
         return 0.0
-    return steps_to(smoothed(curve)[-1], steps, envelope(adam)) / horizon
+    return max(steps_to(smoothed(curve)[-1], steps, envelope(adam)), _first(steps)) / horizon
 
 
 def relative_speed(curve: np.ndarray, steps: np.ndarray, adam: ArrayLike) -> float:
@@ -76,5 +76,10 @@ def relative_speed(curve: np.ndarray, steps: np.ndarray, adam: ArrayLike) -> flo
     mine, theirs = smoothed(curve), envelope(adam)
     if mine[-1] >= mine[0]:
         return 0.0
-    first, loss = float(steps[1]), max(mine[-1], theirs[-1])  # no curve says what happened before the first evaluation
+    first, loss = _first(steps), max(mine[-1], theirs[-1])
     return max(steps_to(loss, steps, theirs), first) / max(steps_to(loss, steps, mine), first)
+
+
+def _first(steps: np.ndarray) -> float:
+    """The step of the first evaluation after the start: no curve says what happened before it."""
+    return float(steps[1])

@@ -4,7 +4,7 @@ import textwrap
 
 from taskset.errors import counted, cut
 from taskset.files.markdown import table as markdown_table
-from taskset.scoring import run_scores, statistics
+from taskset.scoring import run_scores, statistics, task_losses
 from taskset.scoring.rows import Row
 from taskset.scoring.standing import Standing
 
@@ -16,9 +16,9 @@ TITLE = 26  # letters of a title on the terminal
 
 def heading(standing: Standing) -> str:
     """What the numbers are."""
-    count = len(standing.tasks)
+    count, (name, _, version) = len(standing.tasks), standing.suite.rpartition(":")
     return (
-        f"{standing.suite}, {counted(count, 'task')}, {standing.horizon} steps. Normalized loss "
+        f"suite {name}, version {version}: {counted(count, 'task')}, {standing.horizon} steps. Normalized loss "
         f"({run_scores.IN_WORDS[standing.view]}; 1: the start, {run_scores.ZERO}; a loss that is not finite counts as 2), mean "
         "over seeds. Brackets: 95% bootstrap interval over tasks. won: share of tasks with a lower loss than Adam tuned for "
         "each task; equal losses count half. Trials are chosen by train loss for train loss, by validation loss for test "
@@ -29,7 +29,7 @@ def heading(standing: Standing) -> str:
 
 def terminal(standing: Standing) -> list[str]:
     """Lines of at most WIDTH characters: what the numbers are; losses of each split, with the interval of the interquartile mean;
-    speed and cost; notes."""
+    speed and cost; the tasks gained and lost most; notes."""
     lines = textwrap.wrap(heading(standing), WIDTH)
     for split in SHOWN:
         if not all(row.values.get(split) for row in standing.rows):
@@ -48,7 +48,9 @@ def terminal(standing: Standing) -> list[str]:
         speed, interval = (f"{fast.value:.2f}", f"[{fast.low:.2f},{fast.high:.2f}]") if fast else ("", "")
         costs = f"{_milliseconds(row):>6} {_relative(row):>6}"
         lines.append(f"{_left(row)} {speed:>8} {interval:13} {_share(row):>8} {costs}".rstrip())
-    return [*lines, *(line for note in standing.notes for line in textwrap.wrap(note, WIDTH))]
+    lines += task_losses.terminal(standing)
+    notes = [line for note in standing.notes for line in textwrap.wrap(note, WIDTH)]
+    return [*lines, *([""] if notes else []), *notes]
 
 
 def _left(row: Row) -> str:
@@ -56,7 +58,9 @@ def _left(row: Row) -> str:
 
 
 def _milliseconds(row: Row) -> str:
-    return "" if row.milliseconds is None else f"{row.milliseconds:.3g}"
+    if row.milliseconds is None:
+        return ""
+    return f"{row.milliseconds:.3g}" if row.milliseconds < 999.5 else f"{row.milliseconds:.0f}"  # not 1e+03
 
 
 def _relative(row: Row) -> str:
@@ -92,8 +96,8 @@ def table(standing: Standing) -> str:
 
 
 def markdown(standing: Standing) -> str:
-    """The whole table, with what the numbers are."""
-    return "\n\n".join([heading(standing), table(standing), *standing.notes]) + "\n"
+    """The whole table, with what the numbers are, and the tasks gained and lost most."""
+    return "\n\n".join([heading(standing), table(standing), *task_losses.markdown(standing), *standing.notes]) + "\n"
 
 
 _LATEX = {"\\": r"\textbackslash{}", "_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "$": r"\$", "{": r"\{", "}": r"\}"}

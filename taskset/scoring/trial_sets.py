@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from taskset.errors import ConfigError, calling, cut, shown, whole_number
+from taskset.errors import ConfigError, calling, cut, shown, system, whole_number
 from taskset.random import seeds
 
 Hyperparameters: TypeAlias = dict[str, Any]  # {name: JSON value} of a trial
@@ -37,6 +39,48 @@ def checked(hyperparameters: Given | None, trials: int | None, name: str) -> tup
     if trials is not None and trials > len(sets):
         raise ConfigError(f"trials {trials} of {name!r}: sets of hyperparameters given: {len(sets)}; give a sampler to draw more")
     return [_as_json(one, name) for one in sets[:trials]], callable(hyperparameters)
+
+
+def written(text: str) -> Hyperparameters | list[Hyperparameters] | None:
+    """The hyperparameters that a text has: JSON, the name of a .json file, or NAME=VALUE,..; None for a sampler, FILE.py:NAME.
+
+    Raises `ConfigError` for any other text.
+    """
+    if text.lstrip().startswith(("{", "[")):
+        return _json(text, "hyperparameters")
+    if text.endswith(".json"):
+        try:
+            return _json(Path(text).read_text(encoding="utf-8"), text)
+        except (OSError, UnicodeDecodeError) as error:
+            why = system(error) if isinstance(error, OSError) else "it is no text"
+            raise ConfigError(f"can't read {text}: {why}; give a .json file, JSON, or FILE.py:SAMPLER") from error
+    if ":" in text:
+        return None
+    pairs = [part.partition("=")[::2] for part in text.split(",")]
+    values = {name.strip(): _number(value) for name, value in pairs}
+    if len(values) < len(pairs) or not all(name.isidentifier() for name in values) or None in values.values():
+        raise ConfigError(
+            f"hyperparameters {shown(text)}: allowed are numbers (learning_rate=0.01,momentum=0.9), JSON "
+            "('{\"learning_rate\": 0.01}'), a .json file, FILE.py:SAMPLER"
+        )
+    return values
+
+
+def _number(text: str) -> int | float | None:
+    """The number that a text is, an int where it is written as one; None for any other text."""
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(text)
+    return None
+
+
+def _json(text: str, where: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(
+            f"{where}: no valid JSON ({cut(str(error))}); give an object or a list of objects, or numbers: learning_rate=0.01"
+        ) from error
 
 
 def _drawn(sampler: Sampler, trial: int, name: str) -> Hyperparameters:

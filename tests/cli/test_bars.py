@@ -41,3 +41,27 @@ def test_an_interruption_says_how_to_go_on():
     with pytest.raises(KeyboardInterrupt):
         work()
     assert bars.INTERRUPTED in err.file.getvalue()
+
+
+def test_a_log_gets_a_line_now_and_then(monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr(bars.time, "monotonic", lambda: now[0])
+    out, err = (Console(file=io.StringIO(), force_terminal=False, width=80, soft_wrap=True) for _ in range(2))
+    with bars.jobs(out, err, before=1, total=99) as report:
+        for second in range(3600):
+            now[0] = 1000.0 + second
+            report(Progress(finished=["a"] * (second // 60), working={"a_task": 0.5}))
+    lines = err.file.getvalue().splitlines()
+    assert lines[0] == "1 of 100 finished after 0:00:30; at work: a_task 50%" and lines[1].startswith(
+        "2 of 100 finished after 0:01:00"
+    )
+    assert len(lines) < 40 and all(len(line) <= 80 for line in lines)
+
+
+def test_a_terminal_gets_no_lines(monkeypatch):
+    now = iter(range(0, 100_000, 100))
+    monkeypatch.setattr(bars.time, "monotonic", lambda: float(next(now)))
+    out, err = consoles()
+    with bars.jobs(out, err, total=2) as report:
+        report(Progress(working={"a": 0.5}))
+    assert err.file.getvalue() == ""

@@ -48,6 +48,12 @@ def test_score_shows_no_bar_before_there_is_work(run, monkeypatch):
     refused(run("score", "lion", "--horizon", 77), "horizon 77", "the nearest is 80")
 
 
+def test_score_says_what_to_do_next():
+    lines = score._next(Path("scores/my lion-1m"), Path("runs/first"))
+    assert "  python -m taskset report 'scores/my lion-1m' runs/first" in lines and all(len(line) <= 80 for line in lines)
+    assert "  python -m taskset score --compare scores/lion-1m scores/OTHER" in score._next(Path("scores/lion-1m"), None)
+
+
 def test_a_suite_to_score_on_is_made_without_the_other_package(run, tmp_path):
     status, out, _ = run("suite", "quadratic_family_seed1?", "--horizon", "2000", "--out", str(tmp_path / "few.json"))
     assert status == 0 and "tasks of 1 family;" in out

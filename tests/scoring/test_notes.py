@@ -28,14 +28,20 @@ def few(tmp_path):
 def test_tasks_without_a_test_normalizer_unequal_batches_and_few_tasks_are_said(few, tmp_path, monkeypatch):
     known = standing._test_scales
     monkeypatch.setattr(standing, "_test_scales", lambda *given: dict(list(known(*given).items())[1:]))
-    found = one_optimizer.score("lion", str(few), tmp_path / "out", **SHORT)
+    said = []
+    found = one_optimizer.score("lion", str(few), tmp_path / "out", **SHORT, planned=said.append)
+    assert said[0] == "lion: 3 tasks, 0 finished before; 1 trial x 2 seeds x 40 steps" and len(said) == 2
+    assert said[1].startswith("estimated: ") and said[1].endswith(" with 1 worker, if steps cost what Adam's do")
     assert [len(found.rows[0].values[split]) for split in ("train", "test")] == [3, 2]
     assert "test loss of 2 of 3 tasks: the others have no test normalizer" in found.notes
     assert (tmp_path / "out" / "profile.pdf").stat().st_size > 1000
     assert any(note.startswith("batches in an evaluation: lion 1, baselines 5; over fewer, losses") for note in found.notes)
     assert any(note.startswith("over 2 to 3 tasks the intervals are too narrow: nominally 95%, but") for note in found.notes)
     monkeypatch.setattr(standing, "_test_scales", known)
-    assert not [n for n in one_optimizer.score("lion", str(few), tmp_path / "out", **SHORT).notes if "test normalizer" in n]
+    said.clear()
+    again = one_optimizer.score("lion", str(few), tmp_path / "out", **SHORT, planned=said.append)
+    assert not [note for note in again.notes if "test normalizer" in note]
+    assert said == ["lion: 3 tasks, 3 finished before; 1 trial x 2 seeds x 40 steps"]
 
 
 def test_a_score_on_tasks_that_an_optimizer_was_trained_on_says_so(few, tmp_path):

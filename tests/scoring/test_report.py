@@ -195,6 +195,17 @@ def test_scores_stand_beside_the_baselines_of_the_same_settings(tmp_path):
     assert [rival["title"] for rival in document["sets"][0]["rivals"]][-1] == "mine"
 
 
+def test_a_sweep_and_an_evaluation_of_its_tasks_are_one_page(sweep, tmp_path):
+    """The sweep normalizes both, whichever is named first, and nothing of the package's baselines is added."""
+    mine = without_tables(made.write(tmp_path / "mine", optimizers=["mine"], steps=120, evaluations=60))
+    for roots in ([sweep, mine], [mine, sweep]):
+        found = results.read(roots)
+        assert set(found.runs["optimizer"]) == {*made.RATES, "mine"} and not found.notes
+        train = found.normalizers[found.normalizers["split"] == "train"]
+        best = taskset.load_normalizers(root=sweep).query("split == 'train'")["best"]
+        assert sorted(train["best"].iloc[-3:]) == sorted(best) and found.runs["train"].notna().all()
+
+
 def test_short_runs_are_normalized_by_longer_baselines_and_strange_ones_by_themselves(tmp_path):
     tasks = ["TwoD_Bowl10"]
     short = without_tables(made.write(tmp_path / "short", tasks=tasks, optimizers=["mine"], steps=100, evaluations=10))

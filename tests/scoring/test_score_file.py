@@ -38,6 +38,18 @@ def test_losses_by_other_scales_are_refused(tmp_path):
         score_file.differences(elsewhere, part)
 
 
+def test_the_command_takes_directories_and_prints_lines_of_80(tmp_path, run_here):
+    for name, tasks in (("a", "abc"), ("b", "ab")):
+        (tmp_path / name).mkdir()
+        file(tmp_path / name / "scores.json", tasks, SCALES)
+    status, out, _ = run_here("taskset", "score", "--compare", tmp_path / "a", tmp_path / "b" / "scores.json")
+    assert (
+        status == 0 and all(len(line) <= 80 for line in out.splitlines()) and out.startswith("mine - mine, 1 trial, train loss")
+    )
+    status, _, err = run_here("taskset", "score", "--compare", tmp_path / "a", tmp_path)
+    assert status == 2 and f"{tmp_path} has no scores.json: give what `python -m taskset score` wrote" in err
+
+
 def test_files_of_before_say_nothing_of_scales(tmp_path):
     whole = file(tmp_path / "whole.json", "abc", SCALES)
     values = json.loads((tmp_path / "whole.json").read_text())

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 FORWARD = 1 / 3  # of a training step's time, for the loss of one batch
 TASK_SECONDS = 6.0  # of building and compiling a task
+UNITS = (3600, "hours", "h"), (60, "minutes", "min"), (1, "seconds", "s")
 
 
 def core_seconds(task: str, *sweeps: SweepOptions) -> float | None:
@@ -44,13 +45,15 @@ def by_cost(costs: Mapping[str, float | None]) -> dict[str, float | None]:
 
 
 def announcement(costs: Mapping[str, float | None], workers: int) -> str:
-    """One line: core-hours, hours with `workers` workers, and how many tasks have no estimate."""
-    known = [cost / 3600 for cost in costs.values() if cost is not None]
+    """One line: core-hours (of little work minutes or seconds), hours with `workers` workers, how many tasks have no estimate."""
+    known = [cost for cost in costs.values() if cost is not None]
     left = len(costs) - len(known)
     unknown = f"{counted(left, 'task')} of unknown cost" if left else ""
     if not known:
         return unknown
-    estimate = f"estimated: {sum(known):.3g} core-hours, {sum(known) / workers:.3g} h with {counted(workers, 'worker')}"
+    size, unit, short = next(each for each in UNITS if sum(known) >= each[0] or each is UNITS[-1])
+    cost = sum(known) / size
+    estimate = f"estimated: {cost:.3g} core-{unit}, {cost / workers:.3g} {short} with {counted(workers, 'worker')}"
     return f"{estimate}; and {unknown}" if unknown else estimate
 
 

@@ -16,17 +16,28 @@ def called(factory: Callable[..., Any], given: Mapping[str, Any], name: str) -> 
         try:
             return factory(**given)
         except (TypeError, ValueError) as error:
-            example = "give it hyperparameters, as in --hyperparameters '{\"learning_rate\": 0.01}'"
-            way = "change its hyperparameters" if given else example
-            raise ConfigError(f"{described}: {cut(str(error), 200)}; {way}") from error
+            raise ConfigError(f"{described}: {cut(str(error), 200)}; {_way_out(factory, given)}") from error
+
+
+def _way_out(factory: Callable[..., Any], given: Mapping[str, Any]) -> str:
+    known, _ = parameters(factory)
+    if known and not set(given) <= set(known):
+        return f"its hyperparameters are {cut(', '.join(known), 300)}"
+    return "change its hyperparameters" if given else "give it hyperparameters, as in --hyperparameters learning_rate=0.01"
+
+
+def parameters(factory: Callable[..., Any]) -> tuple[list[str], bool]:
+    """(the names that `factory` takes arguments by, whether it takes others, too); of what doesn't tell: ([], True)."""
+    try:
+        found = inspect.signature(factory).parameters.values()
+    except (TypeError, ValueError):
+        return [], True
+    named = [each.name for each in found if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)]
+    return named, any(each.kind == each.VAR_KEYWORD for each in found)
 
 
 def with_horizon(factory: Callable[..., Any], given: dict[str, Any], horizon: int | None) -> dict[str, Any]:
     """The hyperparameters that `factory` is to be called with: those given, and the horizon where it has such a parameter."""
     if horizon is None or "horizon" in given:
         return given
-    try:
-        parameters = inspect.signature(factory).parameters
-    except (TypeError, ValueError):
-        return given
-    return {**given, "horizon": horizon} if "horizon" in parameters else given
+    return {**given, "horizon": horizon} if "horizon" in parameters(factory)[0] else given

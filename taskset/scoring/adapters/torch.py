@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, TypeGuard, cast
 import numpy as np
 import tensorflow as tf
 
-from taskset.errors import calling
+from taskset.errors import ConfigError, calling, cut, shown
 from taskset.execution.checked import wrong
 from taskset.execution.runtime import keep_triton_out
-from taskset.scoring.adapters.factories import called
+from taskset.scoring.adapters.factories import called, parameters
 from taskset.scoring.stepped import EvaluateVector, ParameterShapes, Stepped, sizes
 
 if TYPE_CHECKING:
@@ -27,12 +27,18 @@ def is_class(thing: object) -> TypeGuard[type[torch.optim.Optimizer]]:
 
 
 class Torch:
-    """What `kind(parameters, **hyperparameters)` makes, a new one for each run. Steps are taken by `TorchSteps`."""
+    """What `kind(parameters, **hyperparameters)` makes, a new one for each run. Steps are taken by `TorchSteps`.
+
+    Raises `ConfigError` for a hyperparameter that `kind` doesn't have.
+    """
 
     library = "torch"
     runs = Stepped
 
     def __init__(self, kind: type[torch.optim.Optimizer], name: str, hyperparameters: Mapping[str, Any]) -> None:
+        known, others = parameters(kind)
+        if lacking := [] if others else [key for key in hyperparameters if key not in known[1:]]:  # the first are the parameters
+            raise ConfigError(f"hyperparameter {shown(lacking[0])} of {name!r}: allowed are {cut(', '.join(known[1:]), 300)}")
         self.name, self._kind, self._hyperparameters = name, kind, hyperparameters
         self.rule = f"{kind.__module__}.{kind.__qualname__} {name}"
 

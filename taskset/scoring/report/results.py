@@ -142,7 +142,8 @@ class _Reader:
         """Read those of the package's baselines that have the settings of `roots`, and of no other directory."""
         wanted = set().union(*(self.settings[root] for root in roots))
         others = set().union(*(found for root, found in self.settings.items() if root not in roots), set())
-        self.add(None, wanted - others)
+        if wanted - others:  # none of an evaluation whose sweep is given beside it
+            self.add(None, wanted - others)
 
     def finished(self) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, list[str]]:
         """(runs, curves, normalizers, notes) of all that was added."""

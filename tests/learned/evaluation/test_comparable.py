@@ -28,10 +28,10 @@ def test_runs_of_common_seeds_are_compared(base, tmp_path):
     two = write_learned(tmp_path / "two", "two", lambda task, seed: FLAT)
     three = write_learned(tmp_path / "three", "three", lambda task, seed: FLAT * (1 + 9 * (seed == 2)), seeds=[0, 1, 2])
     found, alone = comparison.compare([two, three], base), comparison.compare([three], base)
-    assert "runs of the seeds that all have are compared: 0, 1" in found.notes
-    assert "runs of the seeds that both have are compared: 0, 1" in alone.notes
+    assert "compared: the runs of seeds 0, 1, which all have (not those of seed 2)" in found.notes
+    assert "compared: the runs of seeds 0, 1, which both have (not those of seed 2)" in alone.notes
     assert (found.per_task["three"] == found.per_task["two"]).all() and set(found.table["runs"]) == {6}
-    assert not [note for note in comparison.compare([two], base).notes if "seeds" in note]
+    assert not [note for note in comparison.compare([two], base).notes if "seed" in note]
     one = write_learned(tmp_path / "one", "one", lambda task, seed: FLAT, seeds=[7])
     assert "runs of different seeds are compared: 3 of 3 tasks have none in common" in comparison.compare([one], base).notes
 
@@ -47,7 +47,7 @@ def test_a_task_without_common_seeds_leaves_the_others_theirs():
     assert theirs.groupby("task")["seed"].apply(list).to_dict() == {"one": [0, 1], "two": [0, 1], "three": [0]}
     assert notes == [
         "runs of different seeds are compared: 1 of 3 tasks have none in common",
-        "runs of the seeds that both have are compared: 0, 1, on 1 of 3 tasks fewer of them",
+        "compared: the runs of seeds 0, 1, which both have, on 1 of 3 tasks fewer of them (not those of seeds 2, 3, 4)",
     ]
 
 

@@ -83,9 +83,16 @@ def test_speed_up_against_its_twin():
         adam[2, 20:] = np.nan
         curve = 2 + np.cumsum(rng.normal(-0.05, 0.1, 11))
         found, known = speedup.speed_up(curve, 200, steps, adam), twin_speed_up(list(curve), 200, steps, adam.tolist())
-        assert found == pytest.approx(0 if curve[-1] + min(curve) > 2 * curve[0] else known)
+        assert found == pytest.approx(0 if curve[-1] + min(curve) > 2 * curve[0] else max(known, 20 / 200))
     assert speedup.speed_up(np.array([2, np.nan]), 20, steps, adam) == 0.0
     assert speedup.speed_up(np.array([2, 0.5, 0.1, 50, 1e6]), 80, steps, adam) == 0.0 < known
+
+
+def test_no_speed_up_is_finer_than_an_interval_between_evaluations():
+    """Adam is there at the first evaluation: when before it, no curve says."""
+    steps, adam = np.arange(0, 101, 10), np.linspace(3, -7, 11)[None]
+    assert speedup.speed_up(np.linspace(3, 2.99, 11), 100, steps, adam) == 0.1
+    assert speedup.speed_up(np.full(11, 3.0), 100, steps, adam) == 0.1  # it never fell
 
 
 def test_an_optimizer_that_is_twice_as_fast_has_speed_up_two():
@@ -265,6 +272,13 @@ def test_what_can_not_be_compared_is_one_line(roots, tmp_path):
         with pytest.raises(TasksetError, match=message) as error:
             call()
         assert "\n" not in str(error.value)
+
+
+def test_forgotten_baselines_are_the_first_way_out(tmp_path):
+    """Runs of 100 steps beside the package's of 2,000, which have no evaluation at step 100."""
+    own = write_learned(tmp_path / "own", "own", lambda t, s: np.ones([11, 4]), steps=100, evaluations=10)
+    with pytest.raises(TasksetError, match=r"no common steps .*: give the sweep .*, --baselines DIR, .*; or evaluate again"):
+        comparison.compare([own])
 
 
 def test_merged_baselines_serve_as_well(roots, tmp_path):

@@ -390,6 +390,8 @@ def test_cost_by_hand_and_order(monkeypatch):
     assert planning.announcement({"a": 3600.0, "b": 7200.0, "c": None}, 2) == (
         "estimated: 3 core-hours, 1.5 h with 2 workers; and 1 task of unknown cost"
     )
+    assert planning.announcement({"a": 90.0}, 1) == "estimated: 1.5 core-minutes, 1.5 min with 1 worker"
+    assert planning.announcement({"a": 0.5}, 2) == "estimated: 0.5 core-seconds, 0.25 s with 2 workers"
 
 
 def test_the_cost_of_an_extension_is_that_of_the_runs_that_are_missing(root, monkeypatch):

@@ -1,0 +1,72 @@
+"""The tasks on which a candidate gains most on tuned Adam, and those on which it loses most, by normalized train loss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from taskset.errors import cut
+from taskset.files.markdown import table
+from taskset.scoring.standing import Standing
+
+MOST = 3  # tasks of each kind
+TITLES = "gained most", "lost most"
+BESIDE = "tuned Adam"
+WIDTHS = 47, 16, 12  # letters of the columns on the terminal
+
+
+@dataclass(frozen=True)
+class TaskLoss:
+    """The losses of the candidate, with all its trials, and of tuned Adam on a task: means over seeds."""
+
+    task: str
+    mine: float
+    adam: float
+
+
+def extremes(standing: Standing) -> tuple[list[TaskLoss], list[TaskLoss]]:
+    """(those gained most, those lost most), the largest difference first, at most MOST of each; none without tuned Adam."""
+    if standing.tuned is None:
+        return [], []
+    adam = standing.tuned.values["train"]
+    found = [TaskLoss(task, loss, adam[task]) for task, loss in _own(standing).values["train"].items()]
+    found.sort(key=lambda one: one.mine - one.adam)
+    gained = [one for one in found if one.mine < one.adam]
+    lost = [one for one in reversed(found) if one.mine > one.adam]
+    return gained[:MOST], lost[:MOST]
+
+
+def terminal(standing: Standing) -> list[str]:
+    """Lines of at most 80 characters: a block for the tasks gained, one for those lost; none where there are none."""
+    lines = []
+    for title, tasks in zip(TITLES, extremes(standing)):
+        if tasks:
+            lines += ["", _line(f"train loss, {title}", _own(standing).title, BESIDE)]
+            lines += [_line(one.task, _number(one.mine), _number(one.adam)) for one in tasks]
+    return lines
+
+
+def markdown(standing: Standing) -> list[str]:
+    """The same as Markdown tables."""
+    return [
+        table(
+            [f"train loss, {title}", _own(standing).title, BESIDE],
+            [[one.task, _number(one.mine), _number(one.adam)] for one in tasks],
+            right=[1, 2],
+        )
+        for title, tasks in zip(TITLES, extremes(standing))
+        if tasks
+    ]
+
+
+def _own(standing):
+    """The candidate's row with all its trials."""
+    return [row for row in standing.rows if row.own][-1]
+
+
+def _line(task: str, mine: str, adam: str) -> str:
+    first, second, third = WIDTHS
+    return f"{cut(task, first):<{first}} {cut(mine, second):>{second}} {adam:>{third}}"
+
+
+def _number(loss: float) -> str:
+    return f"{loss:.3f}" if abs(loss) >= 0.0005 or loss == 0 else f"{loss:.0e}"
