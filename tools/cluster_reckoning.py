@@ -3,7 +3,7 @@
 All sampled tasks of TaskSet's families and made_family that can run, 17 rates x 5 seeds x 10,000 steps, on 1,000 cores.
 Schedulers are simulated with the estimated costs: the queue of `--engine ray` (the next task goes to the next free core; cheapest
 first as `baseline` orders them, or most expensive first), and `--shard i/n`. How far the model is off is measured on the sweeps
-that ship. --publish: a section of docs/how-to/several_machines.md.
+that ship. --publish: a section of docs/benchmarks.md.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from taskset.samplers import PUBLISHED_FAMILIES
 from taskset.samplers.optimizers import adam_rates
 from tools import report
 
-DOCUMENT = report.DOCS / "how-to" / "several_machines.md"
+DOCUMENT = report.DOCS / "benchmarks.md"
 FAMILIES = (*PUBLISHED_FAMILIES, "made_family")
 HOUR = 3600.0
 DRAWS = 20
@@ -156,7 +156,7 @@ def text(costs, unknown, options, cores, ratios, measured, estimated):
     dear = int(np.sum(seconds > SPLIT_ABOVE))
     return f"""## What everything would take
 
-**An estimate**, by the cost model of [all families](../families.md): the {len(names):,} sampled tasks of TaskSet and made_family
+**An estimate**, by the cost model of [all families](families.md): the {len(names):,} sampled tasks of TaskSet and made_family
 that can run, each with {len(options.optimizers)} learning rates x {len(options.seeds)} seeds x {options.steps:,} steps and
 {options.evaluations + 1} evaluations of {options.batches} batches per split, on {cores:,} cores with one task each at a time.
 {f"{unknown} tasks have no estimate." if unknown else "Every one of them has an estimate."}
@@ -173,7 +173,7 @@ shows results early and leaves the most expensive task for the end. Shards, shar
 the one that has the most expensive task and others besides.
 
 **Splitting.** *Expensive tasks* are the {dear:,} above {SPLIT_ABOVE / HOUR:.0f} core-hours. Their runs don't depend on one
-another. To split them by rate, start one job per `--optimizer`, each with an `--out` of its own, and [merge](merge.md) the
+another. To split them by rate, start one job per `--optimizer`, each with an `--out` of its own, and [merge](how-to/merge.md) the
 results. To split them by seed takes Python: `taskset.normalization.sweep.runner.sweep_to_file`, whose options name the seeds.
 Each part compiles its task again, which the core-hours include.
 
@@ -193,7 +193,7 @@ Made by `python -m tools.cluster_reckoning`. {report.conditions("taskset", "nump
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cores", type=int, default=1000)
-    report.publish_option(parser, "the section of docs/how-to/several_machines.md")
+    report.publish_option(parser, "the section of docs/benchmarks.md")
     arguments = parser.parse_args()
     options = SweepOptions(tuple(adam_rates()), "synthetic", 10_000, tuple(range(5)), 50, 50)
     costs, unknown = estimates(options)

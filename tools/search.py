@@ -172,12 +172,12 @@ def text(found, used, without, times):
     sources = ", ".join(f"{names.count(source)} with source {source}" for source in sorted(set(names)))
     return f"""# Searching hyperparameters on recorded curves
 
-`taskset.tabular` turns the package's baselines into a benchmark of hyperparameter search: a query is a table lookup, and the
-account says what the training would have cost. [A tutorial](tutorials/optuna.md) shows it with Optuna. Here searchers are
+`taskset.tabular` turns the package's baselines into a benchmark of hyperparameter search: a training is looked up instead of run,
+and its cost is counted all the same. [A tutorial](tutorials/optuna.md) shows it with Optuna. Here searchers are
 compared on {len(used[RATES])} of its problems that have Adam's rates and a scale, at most {MOST} of a family (a problem is a task
 with its source and its horizon), of {len(families)} families:
 {textwrap.fill(", ".join(families), 127)}.
-{f"{without[RATES]} more have these rates, and no configuration that lowers the loss, hence no scale." if without[RATES] else ""}
+{f"{without[RATES]} more have these rates, but no configuration that lowers the loss, and so no scale." if without[RATES] else ""}
 
 Normalized regret: 0 is the lowest {SPLIT} loss that any configuration of the problem ever reached (mean over its seeds), 1 the
 loss at the start. Every searcher pays per training step and keeps the best it has seen. Nothing is interpolated: a proposal means
@@ -186,9 +186,9 @@ the nearest configuration that was trained.
 - random: configurations in random order, each to its end (mean over {ORDERS} orders);
 - TPE: Optuna's `TPESampler` with {search_methods.TPE_FIRST} random trials first (mean over {REPEATS} seeds); a proposal
   goes to the nearest rate, so that the two at the ends, often the worst, come up half as often as in random order;
-- Gaussian process: expected improvement, {search_methods.FIRST} random looks first (mean over {REPEATS} seeds);
-- successive halving (arXiv 1502.07943): all for 1/{ETA**3} of the horizon, the best third for three times as long, and so on; it
-  ends after one to two trainings on the rates, two to four on all: later columns are what it ended with;
+- Gaussian process: expected improvement, {search_methods.FIRST} random configurations first (mean over {REPEATS} seeds);
+- successive halving (arXiv 1502.07943): all for 1/{ETA**3} of the horizon, the best third for three times as long, and so on. It
+  ends after one to two trainings on Adam's rates and two to four on all configurations: later columns repeat its end;
 - learned list: NAdamW's, in its order (arXiv 2002.11887), which was made on tasks of these families.
 
 Mean over problems with its 95% interval (bootstrap over problems), by budget in whole trainings.
@@ -210,7 +210,7 @@ Medians over problems, {RATES} and {ALL.lower()}:
 
 {medians(found[ALL])}
 
-## What a look takes
+## What a lookup takes
 
 {times}
 

@@ -79,7 +79,7 @@ def score(
         tuple[Path, Path] | None,
         typer.Option(
             metavar="SCORE SCORE",
-            help="Compare two scores, directories or scores.json files, and run nothing.",
+            help="Compare two scores, folders or scores.json files; run nothing.",
             show_default=False,
         ),
     ] = None,

@@ -40,7 +40,7 @@ VIEWS: dict[str, View] = {"end": last, "mean": mean, "lowest": lowest}
 IN_WORDS = {"end": "at the last step", "mean": "mean over the curve", "lowest": "lowest of the curve"}
 LOSSES = {"train": "train loss", "valid_outer": "validation loss", "test": "test loss"}  # what a split's is called
 # Of what a normalized loss is 0: not of the best of all baselines, of which others than Adam's rates get below it.
-ZERO = "0: the lowest point of the mean curves that scale a task, in the package's baselines those of Adam's rates"
+ZERO = "0: the lowest loss that any of Adam's rates reaches, with baselines of your own any of their optimizers"
 
 
 def view(name: str) -> View:

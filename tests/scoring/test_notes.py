@@ -74,7 +74,7 @@ def test_what_0_and_diverged_mean_is_said_alike_everywhere():
     rivals = (Path(__file__).parents[2] / "docs" / "rivals.md").read_text()
     for text in (compared, scored, *page, rivals):
         words = " ".join(text.replace("` +", "").replace('"', "").split())
-        assert "the lowest point of the mean curves that scale a task" in words
+        assert "the lowest loss that any of Adam's rates reaches, with baselines of your own any of their optimizers" in words
         assert "not finite counts as 2" in words
         assert not any(old in words for old in ("best of the baselines", "best that the baselines", "diverged run counts"))
     assert "diverged: of the runs of all trials, chosen or not" in scored and "chosen or not" in rivals

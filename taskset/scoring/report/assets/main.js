@@ -41,8 +41,8 @@ function head() {
   const runs = data.seeds.reduce((sum, count) => sum + count, 0);
   byId("summary").textContent =
     `${format.plural(names, "task")}, ${format.plural(runs, "run")} of ${format.plural(data.width, "optimizer")}. Normalized losses, ` +
-    `${VIEW_NAMES[data.view]}: 1 is the start, 0 the lowest point of the mean curves that scale a task (in the package's ` +
-    "baselines those of Adam's rates); a loss that is not finite counts as 2.";
+    `${VIEW_NAMES[data.view]}: 1 is the start, 0 the lowest loss that any of Adam's rates reaches, with baselines of your own ` +
+    "any of their optimizers; a loss that is not finite counts as 2.";
   byId("notes").append(...data.notes.map((note) => element("li", {}, note)));
 }
 

@@ -55,8 +55,8 @@ const optimizers = {
     optimizers.rows = rows;
     byId("compared").textContent =
       `${format.plural(settings.length, "task")} shown by the filters with all of these optimizers. Normalized ` +
-      `${SPLIT_NAMES[filters.split]} loss, ${VIEW_NAMES[data.view]} (1: the start, 0: the lowest point of the mean curves ` +
-      "that scale a task; a loss that is not finite counts as 2), mean over seeds. Trials: runs that a new task costs. What is tuned " +
+      `${SPLIT_NAMES[filters.split]} loss, ${VIEW_NAMES[data.view]} (1: the start, 0: the lowest loss that any of Adam's rates ` +
+      "reaches, with baselines of your own any of their optimizers; a loss that is not finite counts as 2), mean over seeds. Trials: runs that a new task costs. What is tuned " +
       "is chosen with knowledge of these tasks. Diverged runs: of those that are chosen, not of all that were tried.";
     const shown = (name) => (cell) => {
       const row = cell.getData();
