@@ -435,4 +435,4 @@ def test_a_file_that_fails_without_a_word_of_the_system_is_one_line(run, monkeyp
         raise OSError("The share is gone")
 
     monkeypatch.setattr(data, "open", fails, raising=False)
-    refused(run("data", "add", tmp_path, "--to", tmp_path, "--costs", "costs.csv"), "can't read costs.csv: the share is gone")
+    refused(run("data", "add", tmp_path, "--to", tmp_path, "--costs", "costs.csv"), "can't read costs.csv: The share is gone")
