@@ -81,9 +81,11 @@ def _require_own_randomness(program: tf.types.experimental.ConcreteFunction) -> 
         )
 
 
-def _changed_values(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    """Where `python_state.changed`, tensors apart: one of another call's can't be computed with."""
-    return [where for where in python_state.changed(before, after) if not tf.is_symbolic_tensor(after.get(where))]
+def _changes(places: list[str]) -> ConfigError:
+    return ConfigError(
+        f"the loss changes {cut(', '.join(places))} in each call, so that the same arguments may give another loss each time: "
+        "compute it from parameters, batch and key"
+    )
 
 
 def _initial(value: Any) -> Any:
@@ -139,19 +141,18 @@ class Functional:
     def _require_nothing_kept(self, before: dict[str, Any], inputs: Sequence[Any]) -> None:
         """`ConfigError` if each call of `forward` changes what it keeps in Python. before: that, before the first call.
 
-        What the first call alone changes may be what is prepared in it.
+        What the first call alone changes may be what is prepared in it, and a tensor may be kept without being computed with.
         """
         first = python_state.of(self.forward)
-        if not (changed := _changed_values(before, first)):
+        if not (changed := python_state.changed(before, first)):
             return
         params = {path: tf.zeros(shape) for path, shape in self.shapes.items()}
-        tf.function(lambda *args: self.apply(params, *args), autograph=False).get_concrete_function(*inputs)
-        again = _changed_values(first, python_state.of(self.forward))
-        if both := [where for where in changed if where in again]:
-            raise ConfigError(
-                f"the loss changes {cut(', '.join(both))} in each call, so that the same arguments may give another loss each "
-                "time: compute it from parameters, batch and key"
-            )
+        second = tf.function(lambda *args: self.apply(params, *args), autograph=False).get_concrete_function(*inputs)
+        if any(map(tf.is_symbolic_tensor, second.captured_inputs)):  # it computes with a tensor of the first call
+            raise _changes(changed)
+        again = python_state.changed(first, python_state.of(self.forward))
+        if both := [where for where in changed if where in again and not tf.is_symbolic_tensor(first.get(where))]:
+            raise _changes(both)
 
     def _record(self, next_creator, **kwargs):
         value = _initial(kwargs["initial_value"])

@@ -25,6 +25,7 @@ import numpy as np
 import tensorflow as tf
 
 DEPTH, MOST = 4, 2000  # how far objects are followed, and how many values are looked at
+MORE = "more"  # stands in a snapshot for what was not looked at
 _LIBRARIES = {*sys.stdlib_module_names, "tensorflow", "keras", "sonnet", "numpy", "jax", "jaxlib", "optax", "torch"}
 _LIBRARIES |= {"taskset", "learned"}
 
@@ -60,7 +61,8 @@ def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
             return before.get(where) is not what
         return where in before and (tf.is_symbolic_tensor(before[where]) or before[where] != what)
 
-    lost = [where for where in before if where not in after] if len(after) < len(before) < MOST else []
+    whole = MORE not in before and MORE not in after
+    lost = [where for where in before if where not in after] if whole and len(after) < len(before) else []
     return [where for where, what in after.items() if differs(where, what)] + lost
 
 
@@ -74,7 +76,10 @@ class _Look:
     def follow(self, where: str, value: Any, depth: int) -> None:
         """Add what a value is, or what its parts are, down to a depth."""
         self.looked += 1
-        if value is None or self.looked > MOST or isinstance(value, (bool, np.bool_, str, bytes)):
+        if self.looked > MOST:
+            self.found[MORE] = MORE
+            return
+        if value is None or isinstance(value, (bool, np.bool_, str, bytes)):
             return  # flags and texts may say that something was prepared
         with suppress(Exception):  # whatever a user's object raises where it is looked at
             text = _as_text(value)

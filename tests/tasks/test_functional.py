@@ -121,6 +121,35 @@ def test_losses_that_keep_something_in_python_are_refused(loss, where):
         Functional(loss, tf.TensorSpec([2]))
 
 
+def averaged(x):
+    KEPT["m"] = 0.9 * KEPT.get("m", 0.0) + tf.reduce_sum(x)
+    return KEPT["m"]
+
+
+def compared(x):
+    KEPT.setdefault("all", []).append(tf.reduce_sum(x))
+    return KEPT["all"][-1] + KEPT["all"][0]
+
+
+class Once:
+    made = None
+
+    def __call__(self, x):
+        if self.made is None:
+            self.made = tf.ones(2) * 3
+        return x * self.made
+
+
+KEPT: dict = {}
+
+
+@pytest.mark.parametrize("loss, where", [(averaged, r"KEPT\['m'\]"), (compared, r"KEPT\['all'\]\[0\]"), (Once(), "self.made")])
+def test_losses_that_compute_with_a_tensor_of_an_earlier_call_are_refused(loss, where):
+    KEPT.clear()
+    with pytest.raises(ConfigError, match=f"the loss changes {where} in each call"):
+        Functional(loss, tf.TensorSpec([2]))
+
+
 class Prepared:
     """A loss that remembers sizes and looks at what it computed."""
 

@@ -149,8 +149,16 @@ def test_a_large_object_is_looked_at_in_part(large):
     own = OfAll()
     own.large = large
     start = time.process_time()
-    assert len(python_state.of(own.step)) <= python_state.MOST
+    assert len(python_state.of(own.step)) <= python_state.MOST + 1
     assert time.process_time() - start < 1
+
+
+def test_what_was_not_looked_at_is_not_lost():
+    own = OfAll()
+    own.texts, own.behind = ["a"] * (python_state.MOST - 60), [float(i) for i in range(30)]
+    before = python_state.of(own.step)
+    own.texts += ["a"] * 100
+    assert python_state.changed(before, python_state.of(own.step)) == []
 
 
 class Broken(Mapping):
