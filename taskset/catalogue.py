@@ -117,7 +117,10 @@ def match_tasks(patterns: Sequence[str]) -> list[str]:
 
 
 def sample(family_name: str, seed: SupportsIndex) -> Config:
-    """The config of one seed of a task family. Raises `UnknownName`, `ConfigError` for what is not a seed."""
+    """The config of one seed of a task family. Raises `UnknownName`, `ConfigError` for what is not a seed.
+
+    A user's own sampler is called twice: one that draws from more than the seed would give a name several meanings.
+    """
     draw = registry.known_families()[family_name].sample if family_name in families() else None
     if draw is None:
         raise unknown("family", family_name, families(), "python -m taskset list --families shows all.")
@@ -125,14 +128,19 @@ def sample(family_name: str, seed: SupportsIndex) -> Config:
     if not registry.is_own(draw):
         return draw(number)
     with calling(draw, f"a config of family {family_name!r} can't be made"):
-        config = draw(number)
+        config, again = draw(number), draw(number)
     try:
-        json.dumps(config, allow_nan=False)
+        same = json.dumps(config, allow_nan=False) == json.dumps(again, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
         raise ConfigError(
             f"the sampler of {family_name!r} returned {shown(config)} ({cut(str(error))}): allowed are JSON values; int(..) and "
             "float(..) make them of NumPy's numbers"
         ) from error
+    if not same:
+        raise ConfigError(
+            f"the sampler of {family_name!r} gives another config for seed {number} each time: draw from the seed alone, as by "
+            "numpy.random.RandomState(seed)"
+        )
     return config
 
 

@@ -44,6 +44,15 @@ def test_a_sampler_that_returns_no_json_is_one_line(wrong):
         taskset.get_config("own_seed3")
 
 
+def test_a_sampler_that_draws_from_more_than_the_seed_is_one_line():
+    rng = np.random.default_rng(0)
+    taskset.register_sampler("own")(lambda seed: {"width": float(rng.uniform())})
+    with pytest.raises(
+        ConfigError, match="the sampler of 'own' gives another config for seed 3 each time: draw from the seed alone"
+    ):
+        taskset.get_config("own_seed3")
+
+
 def test_a_cell_may_run_again_and_another_function_may_not():
     cell = SAMPLER.format(name="lab-own.2", maker="{}")
     for maker in ("first", "second"):
