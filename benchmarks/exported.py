@@ -149,8 +149,7 @@ def loop(task, copies, steps):
         made = GridLoop(task, adam(1.0), grid, steps, mode="xla_loop")
         hparams = {name: [h[name] for h in each] * grid[0] for name in each[0]}
     run = made.start(0)
-    numbers = tf.constant(made._numbers(run, hparams, steps))
-    arguments = run.params, run.state, made.draw(0, 0), numbers
+    arguments = run.params, run.state, made.draw(0, 0), made.scalars_of(run, hparams, steps)
     facts = {"kind": "training loop", "task": task.name, "copies": copies, "steps": steps}
     facts |= {"seeds": grid[0], "rates": grid[1]}
     facts["draws_shared_by_copies"] = copies > 1 and bool(task.random or task.model.gradient_noise)

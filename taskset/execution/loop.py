@@ -264,6 +264,11 @@ class Loop:
         bases = tf.fill([self.chunk], batch_seed(seed, "train"))
         return {**self._prepare(train, bases, tf.range(first, first + self.chunk)), **also}
 
+    def scalars_of(self, run: Run, hparams: Hparams, steps: int) -> tf.Tensor:
+        """All scalars of a call of the training program, int32 [6 + n] (`taskset.execution.scalars`)."""
+        floats = np.array([hparams[name] for name in self._names], np.float32).ravel()
+        return tf.constant(scalars.packed(scalars.of_call(run.seed, run.step, steps), floats))
+
     def train(self, run: Run, hparams: Hparams, steps: int, raw: Drawn | None = None) -> np.ndarray:
         """Take `steps` <= chunk steps of `run` (in place); returns their train losses, float32 [steps].
 
@@ -271,9 +276,7 @@ class Loop:
         """
         raw = self.draw(run.seed, run.step) if raw is None else raw
         start = time.process_time()
-        floats = np.array([hparams[name] for name in self._names], np.float32).ravel()
-        numbers = scalars.packed(scalars.of_call(run.seed, run.step, steps), floats)
-        run.params, run.state, losses = self._train(run.params, run.state, raw, tf.constant(numbers))
+        run.params, run.state, losses = self._train(run.params, run.state, raw, self.scalars_of(run, hparams, steps))
         losses = losses.numpy()[:steps]
         run.seconds += time.process_time() - start
         run.step += steps
