@@ -108,6 +108,8 @@ def score(
         earlier_trials.check_same(out_dir, named, trial_sets.checked(written, trials, named)[0])
     start_tensorflow(threads=1)  # as in workers: a suite's cost is that of one core
     given = candidates.parse_hyperparameters(hyperparameters) if hyperparameters is not None else None
+    if opt_list_length(optimizer) is None:
+        candidates.find(optimizer)  # a misspelt name is said before a cluster is looked for
     with engines.opened(engine, address) as opened, bars.jobs(err, err) as report:
         found = one_optimizer.score(
             optimizer, suite, out_dir, hyperparameters=given, trials=trials, name=name, seeds=seeds, horizon=horizon, split=split,

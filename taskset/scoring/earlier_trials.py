@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,7 +28,8 @@ def check_same(root: str | Path, name: str, sets: Sequence[Hyperparameters]) -> 
     new = _suffix(root, sets)
     alike = len(there) == len(sets) > 1
     held = f"{len(there)} other sets of hyperparameters" if alike else f"{_words(there)}, not with {_words(sets)}"
-    raise StoreError(f"{root} holds results with {held}: to keep both, add --name {name[:100]}-{new} --out {root}-{new}")
+    both = f"--name {name[:100]}-{new} --out {shlex.quote(f'{root}-{new}')}"
+    raise StoreError(f"{root} holds results with {held}: to keep both, add {both}")
 
 
 def _words(sets: Sequence[Hyperparameters]) -> str:

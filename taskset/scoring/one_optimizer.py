@@ -78,11 +78,11 @@ def score(
     options = options_of(candidate, found.source, horizon, seeds, batches, found.horizon)
     standing.check_horizon(found, tasks, horizon, baselines)
     earlier_trials.check_same(out, candidate.name, candidate.trials)
-    for trial in range(len(candidate.trials)):  # what can't be made is said before anything is written
-        candidate.make(trial, horizon)
+    _check_names(candidate, horizon)
     text = trial_runs.Text(optimizer, candidate.trials, candidate.name) if isinstance(optimizer, str) else None
     waiting = trial_runs.plan(candidate, tasks, options, out)
-    for line in _plan(candidate, tasks, waiting, options, engine.workers(workers, 1)):
+    count = engine.workers(workers, 1) if text else 1  # objects run here, one by one
+    for line in _plan(candidate, tasks, waiting, options, count):
         planned(line)
     progress = trial_runs.run(
         candidate, waiting, options, out, data_dir=data_dir, text=text, workers=workers, modules=modules, report=report,
@@ -109,15 +109,26 @@ def _checked(suite: str, horizon: int | None, view: str, workers: int | None) ->
     return found, horizon, workers
 
 
+def _check_names(candidate: candidates.Candidate, horizon: int) -> None:
+    """Make a trial of each set of names: hyperparameters that it doesn't have are said before anything is written.
+
+    Not every trial, of which there may be thousands: a value that it doesn't take is said when the trial is made to run.
+    """
+    names = [frozenset(given) for given in candidate.trials]
+    for each in dict.fromkeys(names):
+        candidate.make(names.index(each), horizon)
+
+
 def _plan(
     candidate: candidates.Candidate, tasks: Sequence[str], waiting: Sequence[str], options: SweepOptions, workers: int
 ) -> list[str]:
     """What the runs are, and what they cost."""
-    runs = f"{counted(len(candidate.trials), 'trial')} x {counted(len(options.seeds), 'seed')} x {options.steps} steps"
+    runs = f"{counted(len(candidate.trials), 'trial')} x {counted(len(options.seeds), 'seed')} x {counted(options.steps, 'step')}"
     lines = [f"{candidate.name}: {counted(len(tasks), 'task')}, {len(tasks) - len(waiting)} finished before; {runs}"]
     if waiting:
         costs = planning.cheapest_first(waiting, options)
-        lines.append(f"{planning.announcement(costs, workers)}, if steps cost what Adam's do")
+        supposed = ", if steps cost what Adam's do" if any(costs.values()) else ""
+        lines.append(f"{planning.announcement(costs, workers)}{supposed}")
     return lines
 
 

@@ -24,11 +24,12 @@ class TaskLoss:
 
 
 def extremes(standing: Standing) -> tuple[list[TaskLoss], list[TaskLoss]]:
-    """(those gained most, those lost most), the largest difference first, at most MOST of each; none without tuned Adam."""
-    if standing.tuned is None:
-        return [], []
-    adam = standing.tuned.values["train"]
-    found = [TaskLoss(task, loss, adam[task]) for task, loss in _own(standing).values["train"].items()]
+    """(those gained most, those lost most), the largest difference first, at most MOST of each.
+
+    None where the candidate or tuned Adam has no row, or no train losses: of baselines alone there is no candidate.
+    """
+    mine, adam = (row.values.get("train", {}) if row else {} for row in (_own(standing), standing.tuned))
+    found = [TaskLoss(task, loss, adam[task]) for task, loss in mine.items() if task in adam]
     found.sort(key=lambda one: one.mine - one.adam)
     gained = [one for one in found if one.mine < one.adam]
     lost = [one for one in reversed(found) if one.mine > one.adam]
@@ -59,8 +60,8 @@ def markdown(standing: Standing) -> list[str]:
 
 
 def _own(standing):
-    """The candidate's row with all its trials."""
-    return [row for row in standing.rows if row.own][-1]
+    """The candidate's row with all its trials; None where there is none."""
+    return next((row for row in reversed(standing.rows) if row.own), None)
 
 
 def _line(task: str, mine: str, adam: str) -> str:

@@ -74,13 +74,15 @@ def _number(text: str) -> int | float | None:
     return None
 
 
-def _json(text: str, where: str) -> Any:
+def _json(text: str, where: str) -> Hyperparameters | list[Hyperparameters]:
+    allowed = "give an object or a list of objects, or numbers: learning_rate=0.01"
     try:
-        return json.loads(text)
+        found = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ConfigError(
-            f"{where}: no valid JSON ({cut(str(error))}); give an object or a list of objects, or numbers: learning_rate=0.01"
-        ) from error
+        raise ConfigError(f"{where}: no valid JSON ({cut(str(error))}); {allowed}") from error
+    if not isinstance(found, (dict, list)):
+        raise ConfigError(f"{where}: {cut(text)} is no set of hyperparameters; {allowed}")
+    return found
 
 
 def _drawn(sampler: Sampler, trial: int, name: str) -> Hyperparameters:

@@ -34,6 +34,12 @@ def test_a_missing_ray_is_one_line(monkeypatch):
         pass
 
 
+def test_a_misspelt_optimizer_is_said_before_a_cluster_is_looked_for(run_here, monkeypatch):
+    monkeypatch.setattr(engines, "opened", lambda *given: pytest.fail("a cluster was looked for"))
+    status, _, err = run_here("taskset", "score", "lino", "--engine", "ray")
+    assert status == 2 and "'lino'" in err
+
+
 def test_progress_names_the_first_few():
     progress = pool.Progress(working={f"t{i}": 0.25 for i in range(10)})
     assert progress.at_work() == "t0 25% t1 25% t2 25% t3 25% t4 25% t5 25% t6 25% t7 25% and 2 more"

@@ -1,7 +1,9 @@
 """Hyperparameters as users write them: what is read, what is refused, and when."""
 
 import functools
+import shlex
 
+import numpy as np
 import pytest
 
 from taskset.cli import score
@@ -48,6 +50,14 @@ def test_hyperparameters_are_refused_before_tensorflow_starts(run, arguments, sa
     assert status == 2 and err.startswith("error: ") and err.count("\n") == 1 and says in err
 
 
+@pytest.mark.parametrize("text", ["null", "3", '"lr"', "true"])
+def test_a_file_of_something_else_is_refused(run, tmp_path, text):
+    (tmp_path / "given.json").write_text(text)
+    status, _, err = run("lion", "--hyperparameters", tmp_path / "given.json")
+    assert status == 2 and err.count("\n") == 1
+    assert f"given.json: {text} is no set of hyperparameters; give an object or a list of objects" in err
+
+
 def scored(root, *sets):
     """A directory with curves of a score with these hyperparameters."""
     made.write(root, tasks=made.TASKS[:1], optimizers=["Sign"])
@@ -70,6 +80,13 @@ def test_other_hyperparameters_are_refused_with_what_keeps_both(run, tmp_path, m
     assert "not with 2 sets of hyperparameters: to keep both, add --name Sign-3 --out scores/Sign-1m-3" in run(
         "mine.py:Sign", "--hyperparameters", both
     )[2]  # fmt: skip
+
+
+def test_what_keeps_both_can_be_pasted_into_a_shell(tmp_path):
+    root = scored(tmp_path / "my scores", {"lr": 0.01})
+    with pytest.raises(StoreError) as error:
+        earlier_trials.check_same(root, "Sign", [{"lr": 0.02}])
+    assert shlex.split(str(error.value).rpartition("add ")[2]) == ["--name", "Sign-lr-0.02", "--out", f"{root}-lr-0.02"]
 
 
 def test_what_may_go_on_is_not_refused(tmp_path):
@@ -111,7 +128,48 @@ def test_unknown_hyperparameters_list_the_known_ones_and_leave_nothing_behind(tm
         candidates.candidate("keras.optimizers:Adam", {"lr": 0.1}).make(0, 10)
 
 
+def test_of_many_trials_one_is_made_ahead_for_each_set_of_names(tmp_path, monkeypatch):
+    made_ahead = []
+
+    class Counted(Plain):
+        def __init__(self, learning_rate, momentum=0.0):
+            super().__init__(learning_rate, momentum)
+            made_ahead.append((learning_rate, momentum))
+
+    class Planned(Exception):
+        """The runs would begin."""
+
+    def stop(*given):
+        raise Planned
+
+    monkeypatch.setattr(one_optimizer.trial_runs, "plan", stop)
+    sets = [{"learning_rate": rate} for rate in (0.1, 0.2, 0.3)] + [{"learning_rate": 0.4, "momentum": 0.9}]
+    with pytest.raises(Planned):
+        one_optimizer.score(Counted, "1m", tmp_path / "out", hyperparameters=sets)
+    assert made_ahead == [(0.1, 0.0), (0.4, 0.9)]
+    with pytest.raises(ConfigError, match=r"'lr'"):
+        one_optimizer.score(Counted, "1m", tmp_path / "out", hyperparameters=[*sets, {"lr": 0.1}])
+
+
 def test_torch_knows_its_hyperparameters():
     pytest.importorskip("torch")
     with pytest.raises(ConfigError, match="hyperparameter 'rate' of 'SGD': allowed are lr, momentum"):
         candidates.candidate("torch.optim:SGD", {"rate": 0.1}).make(0, 10)
+
+
+def test_torch_takes_its_parameters_by_place():
+    torch = pytest.importorskip("torch")
+
+    class ByPlace(torch.optim.SGD):
+        def __init__(self, params, /, lr):
+            super().__init__(params, lr=lr)
+
+    class Starred(torch.optim.SGD):
+        def __init__(self, *args, lr):
+            super().__init__(*args, lr=lr)
+
+    for kind in (ByPlace, Starred):
+        steps = candidates.candidate(kind, {"lr": 0.1}).make(0, 10).begin(np.ones(2, np.float32), {"w": (2,)}, 10)
+        assert steps._optimizer.param_groups[0]["lr"] == 0.1
+        with pytest.raises(ConfigError, match=r"hyperparameter 'rate' of '\w+': allowed are lr$"):
+            candidates.candidate(kind, {"rate": 0.1}).make(0, 10)

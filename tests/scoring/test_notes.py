@@ -44,6 +44,32 @@ def test_tasks_without_a_test_normalizer_unequal_batches_and_few_tasks_are_said(
     assert said == ["lion: 3 tasks, 3 finished before; 1 trial x 2 seeds x 40 steps"]
 
 
+def test_a_plan_says_what_is_known_of_its_cost(monkeypatch):
+    found = candidates.candidate("lion")
+    options = one_optimizer.options_of(found, "synthetic", 1)
+    known = one_optimizer._plan(found, ["TwoD_Bowl10"], ["TwoD_Bowl10"], options, 2)
+    assert known[0] == "lion: 1 task, 0 finished before; 1 trial x 2 seeds x 1 step"
+    assert known[1].endswith(" with 2 workers, if steps cost what Adam's do")
+    monkeypatch.setattr(one_optimizer.planning.measured, "milliseconds", lambda task: None)
+    assert one_optimizer._plan(found, ["TwoD_Bowl10"], ["TwoD_Bowl10"], options, 2)[1] == "1 task of unknown cost"
+
+
+def test_objects_are_run_by_one_worker_and_the_plan_says_so(few, tmp_path):
+    class Stop(Exception):
+        """The runs would begin."""
+
+    said = []
+
+    def planned(line):
+        said.append(line)
+        if len(said) == 2:
+            raise Stop
+
+    with pytest.raises(Stop):
+        one_optimizer.score(unmoved(), str(few), tmp_path / "out", name="mine", horizon=40, workers=8, planned=planned)
+    assert " with 1 worker," in said[1]
+
+
 def test_a_score_on_tasks_that_an_optimizer_was_trained_on_says_so(few, tmp_path):
     seen = [entry.task for entry in suites.load_any(few).tasks if entry.split == "train"]
     learned = SimpleNamespace(**vars(unmoved()), trained_on=(*seen, "mlp_family_seed7"))

@@ -42,5 +42,20 @@ def test_nothing_lost_has_no_table():
     assert task_losses.markdown(replace(standing(MINE, ADAM), tuned=None)) == []
 
 
+def test_baselines_alone_have_no_tasks_gained_or_lost():
+    found = standing(MINE, ADAM)
+    alone = replace(found, rows=[found.tuned])
+    assert task_losses.extremes(alone) == ([], [])
+    assert not any("gained most" in line for line in standing_table.terminal(alone))
+    assert "gained most" not in standing_table.markdown(alone)
+
+
+def test_rows_without_train_losses_have_no_tasks_gained_or_lost():
+    found = standing(MINE, ADAM)
+    rows = [replace(row, values={"test": row.values["train"]}) for row in found.rows]
+    assert "gained most" not in standing_table.markdown(replace(found, rows=rows, tuned=rows[-1]))
+    assert task_losses.extremes(replace(found, tuned=rows[-1])) == task_losses.extremes(replace(found, rows=rows)) == ([], [])
+
+
 def test_the_version_of_a_suite_is_called_so():
     assert standing_table.heading(standing(MINE, ADAM)).startswith("suite few, version 1: 9 tasks, 200 steps. Normalized loss")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -34,6 +35,11 @@ def parameters(factory: Callable[..., Any]) -> tuple[list[str], bool]:
         return [], True
     named = [each.name for each in found if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)]
     return named, any(each.kind == each.VAR_KEYWORD for each in found)
+
+
+def parameters_after_first(factory: Callable[..., Any]) -> tuple[list[str], bool]:
+    """As `parameters`, of a factory that gets its first argument by place."""
+    return parameters(functools.partial(factory, None))
 
 
 def with_horizon(factory: Callable[..., Any], given: dict[str, Any], horizon: int | None) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import tensorflow as tf
 from taskset.errors import ConfigError, calling, cut, shown
 from taskset.execution.checked import wrong
 from taskset.execution.runtime import keep_triton_out
-from taskset.scoring.adapters.factories import called, parameters
+from taskset.scoring.adapters.factories import called, parameters_after_first
 from taskset.scoring.stepped import EvaluateVector, ParameterShapes, Stepped, sizes
 
 if TYPE_CHECKING:
@@ -36,9 +36,9 @@ class Torch:
     runs = Stepped
 
     def __init__(self, kind: type[torch.optim.Optimizer], name: str, hyperparameters: Mapping[str, Any]) -> None:
-        known, others = parameters(kind)
-        if lacking := [] if others else [key for key in hyperparameters if key not in known[1:]]:  # the first are the parameters
-            raise ConfigError(f"hyperparameter {shown(lacking[0])} of {name!r}: allowed are {cut(', '.join(known[1:]), 300)}")
+        known, others = parameters_after_first(kind)  # the first are the parameters
+        if lacking := [] if others else [key for key in hyperparameters if key not in known]:
+            raise ConfigError(f"hyperparameter {shown(lacking[0])} of {name!r}: allowed are {cut(', '.join(known), 300)}")
         self.name, self._kind, self._hyperparameters = name, kind, hyperparameters
         self.rule = f"{kind.__module__}.{kind.__qualname__} {name}"
 
