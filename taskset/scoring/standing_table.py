@@ -18,7 +18,7 @@ def heading(standing: Standing) -> str:
     """What the numbers are."""
     count, (name, _, version) = len(standing.tasks), standing.suite.rpartition(":")
     return (
-        f"suite {name}, version {version}: {counted(count, 'task')}, {standing.horizon} steps. Normalized loss "
+        f"suite {name}, version {version}: {counted(count, 'task')}, {counted(standing.horizon, 'step')}. Normalized loss "
         f"({run_scores.IN_WORDS[standing.view]}; 1: the start, {run_scores.ZERO}; a loss that is not finite counts as 2), mean "
         "over seeds. Brackets: 95% bootstrap interval over tasks. won: share of tasks with a lower loss than Adam tuned for "
         "each task; equal losses count half. Trials are chosen by train loss for train loss, by validation loss for test "
