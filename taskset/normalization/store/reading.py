@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import bisect
 import fnmatch
 import itertools
 import numbers
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -62,7 +64,11 @@ class _Asked:
     def __init__(self, columns: str | Iterable[str] | None, **asked: Any) -> None:
         self.given = {column: value for column, value in asked.items() if value is not None}
         self.wanted = {column: _values(column, value) for column, value in self.given.items()}
-        self.named = dict(self.wanted)  # without globs: names that must be there
+        self.globs = {column: [value for value in self.wanted.get(column, ()) if catalogue.is_glob(value)] for column in _NAMES}
+        self.named = {  # names that must be there
+            column: [value for value in values if value not in self.globs.get(column, ())]
+            for column, values in self.wanted.items()
+        }
         for value in self.wanted.get("source", ()):
             if value not in STORED_SOURCES:
                 raise StoreError(f"source={value!r}: allowed are {', '.join(STORED_SOURCES)}")
@@ -75,18 +81,33 @@ class _Asked:
         if self.columns == []:
             raise StoreError(f"columns={columns!r}: allowed are {', '.join(COLUMNS)}, at least one; None: all")
 
-    def match(self, dataset: ds.Dataset, root: str | Path | None) -> None:
-        """Put the names that there are in the place of globs. Raises `NoCurves` for a glob without a match."""
-        for column, all_names in _NAMES.items():
-            globs = [value for value in self.wanted.get(column, ()) if catalogue.is_glob(value)]
-            there = sorted(all_names(dataset)) if globs else []
-            found = {glob: fnmatch.filter(there, glob) for glob in globs}
-            for glob, names in found.items():
-                if not names:
-                    raise NoCurves(f"no curves of {column} {shown(glob)}; {_where(column, root)}")
-            if globs:
-                self.named[column] = [value for value in self.wanted[column] if value not in found]
-                self.wanted[column] = list(dict.fromkeys([*self.named[column], *itertools.chain(*found.values())]))
+    def match(self, column: str, dataset: ds.Dataset, root: str | Path | None, families: Iterable[str] | None = None) -> None:
+        """Put the names that there are in the place of a column's globs. Raises `NoCurves` for a glob without a match.
+
+        families: those in whose files to look first; None: all.
+        """
+        globs = self.globs[column]
+        if not globs:
+            return
+        found = _matches(globs, _NAMES[column](self._first(column, dataset, families)))
+        if not all(found.values()):
+            found = _matches(globs, _NAMES[column](dataset.get_fragments()))
+        for glob, names in found.items():
+            if not names:
+                raise NoCurves(f"no curves of {column} {shown(glob)}; {_where(column, root)}")
+        self.wanted[column] = list(dict.fromkeys([*self.named[column], *itertools.chain(*found.values())]))
+
+    def _first(self, column: str, dataset: ds.Dataset, families: Iterable[str] | None) -> list[Any]:
+        """The files that can have the curves that are wanted, by their places: a look into every file takes long."""
+        found = list(dataset.get_fragments())
+        if column == "family":
+            return found
+        for part in ("source", "family"):
+            if part in self.wanted:
+                found = [fragment for fragment in found if _part(fragment.path, part) in self.wanted[part]]
+        if families is not None:
+            found = [fragment for fragment in found if _part(fragment.path, "family") in families]
+        return _of_globs(found, self.globs["task"]) if column == "task" else found
 
     @property
     def condition(self) -> pc.Expression | None:
@@ -97,18 +118,46 @@ class _Asked:
         return found
 
     @property
-    def likely(self) -> pc.Expression | None:
-        """The condition, and the families in the names of the tasks; None where none are asked for, or a name has no family.
+    def likely_families(self) -> set[str] | None:
+        """The families in the names of the tasks; None where none are asked for, or a name has no family.
 
         A task is nearly always in the files of its family. The others, thousands of row groups, need no look then.
         """
-        families = [_family(name) for name in self.wanted.get("task", ())]
-        if not families or None in families:
-            return None
-        return self.condition & pc.field("family").isin(families)
+        families = {_family(name) for name in self.wanted.get("task", ())}
+        return None if not families or None in families else families
+
+    @property
+    def likely(self) -> pc.Expression | None:
+        """The condition, in the files of `likely_families`; None where there are none."""
+        families = self.likely_families
+        return None if families is None else self.condition & pc.field("family").isin(sorted(families))
 
     def __str__(self) -> str:
         return ", ".join(f"{k}={v!r}" for k, v in self.given.items())
+
+
+def _matches(globs, names):
+    names = sorted(names)
+    return {glob: fnmatch.filter(names, glob) for glob in globs}
+
+
+def _of_globs(fragments, globs):
+    """Where each glob of tasks begins with a family's name, only the files of such families, and those called so themselves.
+
+    The latter may be a sweep's, of a task that a user gave a name like another family's.
+    """
+    beginnings = [re.split(r"[*?[]", glob, maxsplit=1)[0] for glob in globs]
+    if not all(any(start.startswith(f"{family}_") for family in catalogue.families()) for start in beginnings):
+        return fragments
+
+    def may_have(path):
+        family = _part(path, "family")
+        return any(
+            start.startswith(f"{family}_") or family.startswith(start) or Path(path).name.startswith(start)
+            for start in beginnings
+        )
+
+    return [fragment for fragment in fragments if may_have(fragment.path)]
 
 
 def _family(task):
@@ -142,6 +191,7 @@ class _Found:
         self._old: dict[tuple[str, str, str], str] = {}  # {(task, source, group of options): version} that is out of date
         self._new: set[tuple[str, str, str]] = set()
         self.versions: dict[str, set[str]] = {}
+        wanted = {column: sorted(values) for column, values in asked.wanted.items()}
         for fragment in dataset.get_fragments(filter=condition):
             sums = sealed.footer_sums(fragment.path)
             layout.check_columns(fragment.path, fragment.physical_schema)
@@ -152,7 +202,7 @@ class _Found:
             groups = [
                 group
                 for group, ranges in enumerate(_ranges(metadata, {*asked.wanted, "task", "version"}))
-                if self._chosen(fragment.path, sweep, ranges, asked.wanted, made_by, version)
+                if self._chosen(fragment.path, sweep, ranges, wanted, made_by, version)
             ]
             sealed.verify_groups(fragment.path, groups, metadata, sums)
             if groups:
@@ -161,10 +211,10 @@ class _Found:
     def _chosen(self, path, sweep, ranges, wanted, files_version, version):
         """Whether a row group can hold what is wanted, by its statistics, which Arrow passes over for columns of names.
 
-        sweep: (source, group of options) of the file.
+        sweep: (source, group of options) of the file; wanted: {column: sorted values}.
         """
         for column, values in wanted.items():
-            if column in ranges and not any(ranges[column][0] <= v <= ranges[column][1] for v in values):
+            if column in ranges and not _any_between(values, *ranges[column]):
                 return False
         task, made_by = _one(path, ranges.get("task")), files_version or _one(path, ranges.get("version"))
         self.versions.setdefault(task, set()).add(made_by)
@@ -181,6 +231,12 @@ class _Found:
     def left_out(self) -> set[tuple[str, str]]:
         """{(task, version)} of curves that are out of date and that no later file of their group renews."""
         return {(sweep[0], made_by) for sweep, made_by in self._old.items() if sweep not in self._new}
+
+
+def _any_between(values, lowest, highest):
+    """Whether any of sorted values is in a range, ends included: there may be hundreds, for each of thousands of row groups."""
+    place = bisect.bisect_left(values, lowest)
+    return place < len(values) and values[place] <= highest
 
 
 def _check_task(path, metadata):
@@ -225,8 +281,9 @@ def curves_table(
         changes.release(version)
     dataset = curves_dataset(root)
     try:
-        asked.match(dataset, root)
-        found, tables = _find(dataset, asked, version)
+        asked.match("family", dataset, root)
+        asked.match("task", dataset, root)
+        found, tables = _find(dataset, asked, version, root)
     except sealed.FAULTS as error:
         raise _damaged(dataset, error) from error
     there = {column: _there(tables, column) for column in ("task", "optimizer") if column in asked.wanted}
@@ -295,13 +352,18 @@ def _damaged(dataset: ds.Dataset, error: Exception) -> StoreError:
     return StoreError(f"can't read the curves: {error}")
 
 
-def _find(dataset: ds.Dataset, asked: _Asked, version: str | None) -> tuple[_Found, list[pa.Table]]:
-    """What was found, and the tables read from it: in the likely files if all tasks asked for are there, else in all files."""
-    if asked.likely is not None:
+def _find(dataset: ds.Dataset, asked: _Asked, version: str | None, root: str | Path | None) -> tuple[_Found, list[pa.Table]]:
+    """What was found, and the tables read from it: in the likely files if all tasks asked for are there, else in all files.
+
+    Globs of optimizers are matched in the files that are read.
+    """
+    if asked.likely_families is not None:
+        asked.match("optimizer", dataset, root, asked.likely_families)
         found = _Found(dataset, asked, version, asked.likely)
         tables = [_read(dataset, parts, made_by, asked) for made_by, parts in found.parts.items()]
         if set(asked.wanted["task"]) <= _there(tables, "task"):
             return found, tables
+    asked.match("optimizer", dataset, root)
     found = _Found(dataset, asked, version, asked.condition)
     return found, [_read(dataset, parts, made_by, asked) for made_by, parts in found.parts.items()]
 
@@ -340,12 +402,12 @@ def _check_names(dataset, root, asked, there, found, version):
         if version is not None and (others := _other_versions(found.versions.get(name, ()), version)):
             raise StoreError(f"no curves of task {shown(name)} of version {shown(version)}: {others}")
     if missing:
-        _require("task", missing, _all_tasks(dataset), root)
+        _require("task", missing, _all_tasks(dataset.get_fragments()), root)
     missing = [name for name in asked.named.get("optimizer", ()) if name not in there["optimizer"]]
     if missing:
-        _require("optimizer", missing, _all_optimizers(dataset), root)
+        _require("optimizer", missing, _all_optimizers(dataset.get_fragments()), root)
     if "family" in asked.named:
-        _require("family", asked.named["family"], _all_families(dataset), root)
+        _require("family", asked.named["family"], _all_families(dataset.get_fragments()), root)
 
 
 def _part(path, name):
@@ -361,13 +423,13 @@ def _require(kind, names, there, root):
             raise NoCurves(f"no curves of {kind} {shown(name)}{guess} {_where(kind, root)}")
 
 
-def _all_tasks(dataset):
-    return {ranges["task"][0] for f in dataset.get_fragments() for ranges in _ranges(f.metadata, {"task"})}
+def _all_tasks(fragments):
+    return {ranges["task"][0] for f in fragments for ranges in _ranges(f.metadata, {"task"})}
 
 
-def _all_optimizers(dataset):
+def _all_optimizers(fragments):
     found = set()
-    for fragment in dataset.get_fragments():
+    for fragment in fragments:
         metadata = files.read_metadata(fragment.path)
         if "options" in metadata:
             found |= set(file_metadata.options(fragment.path, metadata)["optimizers"])
@@ -376,8 +438,8 @@ def _all_optimizers(dataset):
     return found
 
 
-def _all_families(dataset):
-    return {_part(fragment.path, "family") for fragment in dataset.get_fragments()}
+def _all_families(fragments):
+    return {_part(fragment.path, "family") for fragment in fragments}
 
 
-_NAMES = {"task": _all_tasks, "family": _all_families, "optimizer": _all_optimizers}  # those of which there are curves
+_NAMES = {"family": _all_families, "task": _all_tasks, "optimizer": _all_optimizers}  # those of which there are curves

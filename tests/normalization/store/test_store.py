@@ -16,12 +16,12 @@ import pytest
 import taskset
 from taskset import catalogue
 from taskset.datasets.base import SPLITS
-from taskset.errors import StoreError, UnknownName
+from taskset.errors import NoCurves, StoreError, UnknownName
 from taskset.files import remove_temporaries, temporary_owner, whole_file, write_text, writing
 from taskset.normalization import store, tables
 from taskset.normalization.release import ship
 from taskset.normalization.release.check import check
-from taskset.normalization.store import columns, layout, packing
+from taskset.normalization.store import columns, layout, packing, reading
 from taskset.normalization.tables import write_tables
 from tests.normalization import made_up_sweeps as made
 
@@ -113,6 +113,57 @@ def test_globs_and_seeds(sweep):
     both = taskset.load_curves(seed=[0, 1], family="quad*", root=sweep)
     assert set(both["family"]) == {"quadratic_family"} and set(both["seed"]) == {0, 1}
     assert len(taskset.load_curves(optimizer="*", root=sweep)) == len(every)
+
+
+def test_globs_look_into_the_files_that_can_have_what_is_wanted(sweep, monkeypatch):
+    every = taskset.load_curves(root=sweep)
+    task = next(name for name in every["task"] if name.startswith("quadratic_family_seed"))
+    looked_into = {"optimizer": set(), "task": set()}
+    for column, names in {**reading._NAMES}.items():
+        if column != "family":
+
+            def names_in(fragments, column=column, names=names):
+                fragments = list(fragments)
+                looked_into[column] |= {reading._part(fragment.path, "family") for fragment in fragments}
+                return names(fragments)
+
+            monkeypatch.setitem(reading._NAMES, column, names_in)
+    of_family = every[every["family"] == "quadratic_family"]
+    for asked in (
+        {"family": "quadratic_family", "optimizer": "adam_lr_*"},
+        {"family": "quad*", "optimizer": "*", "task": "*"},
+        {"task": "quadratic_family_*"},
+        {"task": "quadratic_family_seed*", "optimizer": "*"},
+        {"task": [*of_family["task"].unique()], "optimizer": "*"},
+    ):
+        found = taskset.load_curves(root=sweep, **asked)
+        assert set(found["task"]) == set(of_family["task"]), asked
+        assert len(found) == len(of_family) or asked["optimizer"] == "adam_lr_*"
+    assert looked_into == {"optimizer": {"quadratic_family"}, "task": {"quadratic_family"}}
+    assert len(taskset.load_curves(root=sweep, task=task, optimizer="*")) == (every["task"] == task).sum()
+    with pytest.raises(NoCurves, match="no curves for task='TwoD_\\*', family='quadratic_family'"):
+        taskset.load_curves(root=sweep, task="TwoD_*", family="quadratic_family")
+
+
+def test_globs_find_tasks_in_the_files_of_other_families(sweep, tmp_path):
+    root = tmp_path / "sweep"
+    shutil.copytree(sweep, root)
+    path = next(root.rglob("quadratic_family_seed*.parquet"))
+    elsewhere = path.parents[1] / "family=mine" / path.name
+    elsewhere.parent.mkdir()
+    path.rename(elsewhere)
+    task = path.name.split(".")[0]
+    for asked in ("quadratic_family_*", f"{task[:-1]}[{task[-1]}]", task):
+        assert task in set(taskset.load_curves(root=root, task=asked, optimizer="adam_*")["task"]), asked
+
+
+def test_any_between():
+    values = [2, 5, 9]
+    for lowest in range(11):
+        for highest in range(lowest, 11):
+            expected = any(lowest <= value <= highest for value in values)
+            assert reading._any_between(values, lowest, highest) == expected
+    assert not reading._any_between([], 1, 2)
 
 
 def test_where_to_look_fits_the_directory(sweep, tmp_path, monkeypatch):
