@@ -81,14 +81,15 @@ def print_normalizers(frame: pd.DataFrame, split: str, out: Console) -> None:
         said = {"source": "source {}", "runs": "runs of each task: {}"}
         out.print(f"{split} loss; {', '.join(said[name].format(value) for name, value in same.items())}", markup=False)
     table = Table(box=None, pad_edge=False)
-    for column in ("task", "source", "best optimizer", "initial", "best", "runs", "diverged"):
-        if column not in same:
-            table.add_column(column, justify="right" if column in ("initial", "best", "runs", "diverged") else "left")
+    every = ("task", "source", "best optimizer", "initial", "best", "runs", "diverged")
+    columns = [column for column in every if column not in same]
+    for column in columns:
+        table.add_column(column, justify="right" if column in ("initial", "best", "runs", "diverged") else "left")
     for row in rows:
         best = row["best_optimizer"] if row["normalizable"] else "no normalizer"
-        cells = {"task": row["task"], "source": row["source"], "best": best, "initial": _number(row["initial"])}
-        cells |= {"lowest": _number(row["best"]), "runs": str(row["runs"]), "diverged": f"{row['diverged_share']:.0%}"}
-        table.add_row(*(text for name, text in cells.items() if name not in same))
+        cells = {"task": row["task"], "source": row["source"], "best optimizer": best, "initial": _number(row["initial"])}
+        cells |= {"best": _number(row["best"]), "runs": str(row["runs"]), "diverged": f"{row['diverged_share']:.0%}"}
+        table.add_row(*(cells[column] for column in columns))
     show_table(table, out)
 
 
