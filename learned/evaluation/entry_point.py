@@ -9,13 +9,31 @@ from learned.deploy import pretrained
 from taskset.execution import carried
 
 if TYPE_CHECKING:
+    from learned.evaluation.runs import NamedCheckpoint
     from learned.optimizers.as_optimizer import WithWeights
 
 
 def optimizer(text: str) -> WithWeights | None:
     """The `taskset.optimizers.base.Optimizer` of a checkpoint file (.npz) or of a pretrained name; None for any other text."""
+    found = _checkpoint(text)
+    if found is None:
+        return None
+    from learned.evaluation import runs
+
+    return runs.optimizer_of(found)
+
+
+def is_one(text: str) -> bool:
+    """Whether `optimizer` makes one of a text. Reads the file, which may be missing or damaged; imports no TensorFlow."""
+    return _checkpoint(text) is not None
+
+
+def _checkpoint(text: str) -> NamedCheckpoint | None:
     if Path(text).suffix != ".npz" and text not in pretrained.names():
         return None
     from learned.evaluation import runs
 
-    return runs.optimizer_of(runs.named_checkpoint(carried.place(text)))
+    return runs.named_checkpoint(carried.place(text))
+
+
+optimizer.is_one = is_one  # type: ignore[attr-defined]  # where `taskset.samplers.installed` looks for it

@@ -50,7 +50,7 @@ def _of_sweeps(name: str) -> str:
     try:
         get_optimizer_config(name)
     except UnknownName as error:
-        if installed.optimizer(name) is None:
+        if not installed.is_one(name):
             raise
         raise ConfigError(
             f"optimizer {name!r} has weights, and sweeps take optimizers that hyperparameters describe: "
@@ -64,5 +64,5 @@ def check_optimizer(name: str) -> None:
     try:
         get_optimizer_config(name)
     except UnknownName:
-        if installed.optimizer(name) is None:
+        if not installed.is_one(name):
             raise

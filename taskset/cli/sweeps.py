@@ -41,7 +41,7 @@ def train(
     mode: Mode = None,
     batches: Annotated[
         int,
-        typer.Option(min=1, max=MOST_BATCHES, help="Batches of each split in the evaluations before and after training."),
+        typer.Option(min=1, max=MOST_BATCHES, help="Number of batches of each split in an evaluation."),
     ] = 10,
     modules: Modules = None,
 ) -> None:
@@ -51,8 +51,8 @@ def train(
     """
     plugins.load(modules or [])
     modes.check(mode)
-    check_optimizer(optimizer)  # a misspelt name is reported before TensorFlow starts
-    catalogue.resolve(name)
+    catalogue.resolve(name)  # a misspelt name is reported before TensorFlow starts
+    check_optimizer(optimizer)
     start_tensorflow()
     from taskset.cli.progress import train_report
     from taskset.optimizers import get_optimizer

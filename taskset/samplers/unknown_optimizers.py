@@ -1,9 +1,11 @@
 """What to say of a name that is no optimizer's: a rate that is near, what to do with a rule alone, where other optimizers go."""
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 
 from taskset.errors import UnknownName, shown, unknown
+from taskset.samplers import opt_list
 
 _LISTED = "python -m taskset list --optimizers shows all."
 _ANY_RATE = {
@@ -29,10 +31,12 @@ def no_optimizer(name: object, names: Iterable[str], rates: Mapping[str, Iterabl
         return unknown("optimizer", name, (), _LISTED)
     if name.lower() in _ALONE:
         return UnknownName(f"unknown optimizer {shown(name)}: {_ALONE[name.lower()]}. {_LISTED}")
+    if name.startswith("opt_list:"):
+        return _a_list(name)
     if ":" in name or name.endswith(".py"):
         return UnknownName(
             f"unknown optimizer {shown(name)}: FILE.py:NAME and MODULE:NAME are for `python -m taskset score`; elsewhere, "
-            "@taskset.register_optimizer gives an optimizer a name, and --import FILE.py loads it (examples/own_optimizer.py)"
+            "@taskset.register_optimizer gives an optimizer a name, and --import FILE.py loads it (examples/own_optimizer.py)."
         )
     family, _, number = name.rpartition("_")
     near = _near(number, sorted(rates[family])) if family in rates else []
@@ -41,7 +45,18 @@ def no_optimizer(name: object, names: Iterable[str], rates: Mapping[str, Iterabl
     guess = " or ".join(f"'{family}_{log10:.2f}' (rate {10**log10:.3g})" for log10 in near)
     return UnknownName(
         f"unknown optimizer {shown(name)}; did you mean {guess}? X of {family}_X is log10 of the rate, "
-        f"{min(rates[family]):.2f} .. {max(rates[family]):.2f} in steps of a half; {_ANY_RATE[family.partition('_')[0]]}"
+        f"{min(rates[family]):.2f} .. {max(rates[family]):.2f} in steps of a half; {_ANY_RATE[family.partition('_')[0]]}."
+    )
+
+
+def _a_list(name: str) -> UnknownName:
+    """The error for `opt_list:N` where one optimizer is asked for, or for what is meant to be it."""
+    longest = len(opt_list.SEEDS)
+    number = re.fullmatch(r"opt_list:([0-9]{1,9})", name)
+    example = name if number and 1 <= int(number[1]) <= longest else "opt_list:10"
+    return UnknownName(
+        f"unknown optimizer {shown(name)}: opt_list:N is a list of N optimizers, at most {longest}; "
+        f"`python -m taskset list --optimizers {example}` shows their names; baseline and score take it."
     )
 
 

@@ -291,6 +291,20 @@ def test_own_family_everywhere(run, tmp_path):
     refused(run("normalize", tmp_path, "--split", "trian"), "did you mean 'train'")
 
 
+def test_no_weights_are_made_into_an_optimizer_to_refuse_a_command(run, tmp_path, monkeypatch):
+    from learned.evaluation import runs
+
+    def made(checkpoint):
+        raise AssertionError(f"{checkpoint} was made into an optimizer")
+
+    monkeypatch.setattr(runs, "optimizer_of", made)
+    refused(run("train", "mlp_famly_seed3", "--optimizer", "muon_mined"), "did you mean 'mlp_family_seed3'")
+    refused(run("train", "mlp_famly_seed3", "--optimizer", "lost.npz"), "did you mean 'mlp_family_seed3'")
+    refused(run("train", "mlp_family_seed3", "--optimizer", str(tmp_path / "lost.npz")), "lost.npz")
+    refused(run("baseline", "mlp_family_seed3", "--optimizer", "muon_mined", "--out", tmp_path), "has weights")
+    refused(run("list", "--optimizers", "muon_mined"), "has weights")
+
+
 def test_misspelt_names(run, tmp_path, monkeypatch):
     refused(run("show", "mlp_famly_seed3"), "'mlp_famly_seed3'", "did you mean 'mlp_family_seed3'")
     refused(run("train", "mlp_family_seed3", "--optimizer", "adam_lr_-3.0"), "did you mean", "'adam_lr_-3.00'")

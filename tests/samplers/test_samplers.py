@@ -186,9 +186,14 @@ def test_unknown_optimizers():
         ("AdamW", "keras.optimizers:AdamW"),
         ("mine.py:Signum", "python -m taskset score.*register_optimizer"),
         ("adam_lr_nan", "did you mean"),
+        ("adam_lr_3e-4", "keras.optimizers:Adam with score"),
+        ("opt_list:1", r"a list of N optimizers.*list --optimizers opt_list:1` shows their names; baseline and score take it"),
+        ("opt_list:500", r"at most 100; .*list --optimizers opt_list:10`"),
+        ("opt_list:ten", r"a list of N optimizers.*list --optimizers opt_list:10`"),
     ):
-        with pytest.raises(UnknownName, match=f"unknown optimizer '{given}'.*{said}"):
+        with pytest.raises(UnknownName, match=rf"unknown optimizer '{given}'.*{said}") as error:
             optimizers.get_optimizer_config(given)
+        assert str(error.value).endswith("."), "another sentence may follow"
     with pytest.raises(UnknownName, match="unknown optimizer"):
         optimizers.get_optimizer_config("adam1p_wide_grid_seed01")
     with pytest.raises(UnknownName, match="optimizer family 'adam'"):

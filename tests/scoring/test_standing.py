@@ -1,9 +1,11 @@
 """`taskset score`: candidates, suites by cost, rows, files."""
 
+import functools
 import itertools
 import json
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -204,6 +206,23 @@ def test_installed_packages_name_optimizers(monkeypatch):
     assert found.name == "special" and found.make(0, 10).rule.startswith("sgd ") and found.code
     with pytest.raises(UnknownName, match="speciel"):
         candidates.candidate("speciel")
+
+
+def test_whether_a_name_is_of_an_installed_package(monkeypatch):
+    def slow(text):
+        raise AssertionError(f"{text} was made")
+
+    slow.is_one = lambda text: text == "large"
+    made = {"slow": slow, "quick": lambda text: object() if text == "special" else None}
+    entries = [SimpleNamespace(name=name, load=functools.partial(made.get, name)) for name in made]
+    monkeypatch.setattr(installed.metadata, "entry_points", lambda group: entries)
+    assert [installed.is_one(text) for text in ("large", "special", "other")] == [True, True, False]
+
+
+def test_what_else_can_be_given_is_a_sentence_of_its_own():
+    for name in ("adam_lr_3e-4", "adma_lr_-3.00", "adam"):
+        with pytest.raises(UnknownName, match=r"[a-z]\. Or give FILE\.py:NAME"):
+            candidates.candidate(name)
 
 
 def test_learned_names_its_checkpoints():
