@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from taskset import catalogue, changes, registry
+from taskset import catalogue, changes, registry, samplers
 from taskset.errors import NoCurves, StoreError, guessed, shown
 from taskset.normalization.store import file_metadata, files, layout, sealed
 from taskset.normalization.store.columns import LOADED, STORED
@@ -142,20 +142,19 @@ def _matches(globs, names):
 
 
 def _of_globs(fragments, globs):
-    """Where each glob of tasks begins with a family's name, only the files of such families, and those called so themselves.
+    """Where each glob of tasks begins with a family's name, the files of such families, and of all that are not the package's.
 
-    The latter may be a sweep's, of a task that a user gave a name like another family's.
+    The latter may hold tasks that a user gave a name like another family's.
     """
     beginnings = [re.split(r"[*?[]", glob, maxsplit=1)[0] for glob in globs]
     if not all(any(start.startswith(f"{family}_") for family in catalogue.families()) for start in beginnings):
         return fragments
 
+    packaged = {*samplers.PUBLISHED_FAMILIES, *samplers.OWN_FAMILIES}
+
     def may_have(path):
         family = _part(path, "family")
-        return any(
-            start.startswith(f"{family}_") or family.startswith(start) or Path(path).name.startswith(start)
-            for start in beginnings
-        )
+        return any(start.startswith(f"{family}_") or family.startswith(start) or family not in packaged for start in beginnings)
 
     return [fragment for fragment in fragments if may_have(fragment.path)]
 
