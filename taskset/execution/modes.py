@@ -49,4 +49,4 @@ def described(facts: Facts) -> str | None:
     mode = loop_mode(facts.convolutional)
     together = ", the runs of a seed in one program" if copies_pay(facts.data) else ""
     accelerators = loop_mode(facts.convolutional, "GPU")
-    return f"{mode} on a CPU{together} (measured); {accelerators} on accelerators (assumed); --mode chooses another"
+    return f"{mode} on a CPU{together} (measured); {accelerators} on accelerators (assumed); `train --mode` chooses another"

@@ -170,13 +170,13 @@ def draw(found, path):
     hands = sorted((e for e in found if e[0] in names), key=lambda e: scores(e[3]["end"][0])["end"].mean())
     hands = [entry for i, entry in enumerate(hands) if i < 3 or entry[0] == ADAM_LABEL]
     drawn = [entry[0] for entry in hands]
-    with page.figure(path, size=(7.5, 5.2), dpi=100) as (_, axes):
+    with page.figure(path, size=(9.6, 4.4), dpi=100) as (_, axes):
         for label, _, _, chosen in [e for e in found if e[0] not in names] + hands:
             style, colour = style_of(label, drawn)
             curve = moving_mean(chosen["end"][0].mean(axis=0))
             axes.plot(np.arange(1, STEPS + 1), curve, style, color=colour, label=label)
         axes.set(xlabel="steps", ylabel="train loss, nats (mean of 12 seeds)", yscale="log", title=TASK)
-        axes.legend(fontsize=8)
+        axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
 
 
 def section(found, others):
