@@ -264,7 +264,7 @@ def test_outdated_curves_are_not_added_beside_those_of_today(tmp_path, monkeypat
     add([made.write(tmp_path / "new", [RENEWED])], base)
     lines = []
     assert add([other], base, report=lines.append) == (1, 6)  # TwoD_Bowl1, which hasn't changed
-    assert lines[0].startswith("1 sweeps of tasks that changed since")
+    assert lines[0].startswith("1 sweep of tasks that changed since")
     found = taskset.load_curves(task=RENEWED, root=base, version="0.1")
     assert len(found) == 30 and not found.duplicated(KEY).any() and check(base) == []
 
