@@ -78,7 +78,8 @@ def _add(
     valid = set(map(id, today))
     added = [c for c in new if id(c) in valid]
     if len(added) < len(new):
-        report(f"{counted(len(new) - len(added), 'sweep')} of tasks that changed since, and that are there as they are today: passed over")
+        passed = counted(len(new) - len(added), "sweep")
+        report(f"{passed} of tasks that changed since, and that are there as they are today: passed over")
     report(f"{counted(len(added), 'sweep')} of tasks to add")
     files = _files(added, there, to)
     names = {id(c): path.stem for path, members in files.items() for c in members}
