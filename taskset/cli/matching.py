@@ -47,22 +47,23 @@ def match_optimizers(patterns: Sequence[str]) -> list[str]:
 
 def _of_sweeps(name: str) -> str:
     """`name`. Raises `UnknownName` where it is no optimizer's, `ConfigError` where it is one of an installed package."""
-    try:
-        get_optimizer_config(name)
-    except UnknownName as error:
-        if not installed.is_one(name):
-            raise
-        raise ConfigError(
-            f"optimizer {name!r} has weights, and sweeps take optimizers that hyperparameters describe: "
-            f"`python -m taskset score {name}` and `python -m learned evaluate {name}` record its curves"
-        ) from error
-    return name
+    if check_optimizer(name):
+        return name
+    raise ConfigError(
+        f"optimizer {name!r} has weights, and sweeps take optimizers that hyperparameters describe: "
+        f"`python -m taskset score {name}` and `python -m learned evaluate {name}` record its curves"
+    )
 
 
-def check_optimizer(name: str) -> None:
-    """Raise `UnknownName` unless `taskset.get_optimizer` makes an optimizer of this name."""
+def check_optimizer(name: str) -> bool:
+    """Whether hyperparameters describe the optimizer of this name, or it is one of an installed package, with weights.
+
+    Raises `UnknownName` unless `taskset.get_optimizer` makes an optimizer of it.
+    """
     try:
         get_optimizer_config(name)
     except UnknownName:
         if not installed.is_one(name):
             raise
+        return False
+    return True

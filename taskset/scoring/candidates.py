@@ -99,7 +99,7 @@ def _of_list(count: int, hyperparameters: Given | None, trials: int | None, name
     names = opt_list_names(count)[:trials]
     sets = [{"optimizer": listed} for listed in names]
     found = Candidate(
-        check_name(name or name_of(f"opt_list:{count}", trials)),
+        check_name(name or f"opt_list_{len(names)}"),
         tuple(sets),
         False,
         lambda trial, horizon: _by_name(names[trial], {}, found.names[trial]),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from taskset.errors import StoreError, cut
 from taskset.normalization import store
+from taskset.normalization.store import layout
 from taskset.scoring.trial_sets import Hyperparameters
 
 LONGEST = 40  # letters of what is added to a name
@@ -20,7 +21,7 @@ def check_same(root: str | Path, name: str, sets: Sequence[Hyperparameters]) -> 
 
     name: what the new results are to be called.
     """
-    if not (Path(root) / "sweep.json").exists() or not store.has_curves(root):
+    if not Path(root, layout.SWEEP).exists() or not store.has_curves(root):
         return
     there = store.read_options(root).get("hyperparameters")
     if not isinstance(there, list) or there == list(sets):  # not a list: no score's, which `store.check_options` says

@@ -114,9 +114,11 @@ def _check_names(candidate: candidates.Candidate, horizon: int) -> None:
 
     Not every trial, of which there may be thousands: a value that it doesn't take is said when the trial is made to run.
     """
-    names = [frozenset(given) for given in candidate.trials]
-    for each in dict.fromkeys(names):
-        candidate.make(names.index(each), horizon)
+    first: dict[frozenset[str], int] = {}
+    for trial, given in enumerate(candidate.trials):
+        first.setdefault(frozenset(given), trial)
+    for trial in first.values():
+        candidate.make(trial, horizon)
 
 
 def _plan(

@@ -95,10 +95,15 @@ def scores(curves: pd.DataFrame, scales: Scales, steps: Sequence[int], of_curve:
         there = runs["task"].map({task: (task, split) in scales for task in runs["task"].unique()}).to_numpy(bool)
         initial, best = np.array([scales[task, split] for task in runs["task"][there]], np.float64).reshape(-1, 2).T
         losses = part[split].to_numpy().reshape(-1, points)[there].T
-        normalized = unclipped(losses, initial, best)
-        score = of_curve(np.clip(normalized, LOW, HIGH))
-        tables.append(runs[there].assign(split=split, score=score, unclipped=of_curve(normalized)))
+        score, beyond = clipped_and_not(losses, initial, best, of_curve)
+        tables.append(runs[there].assign(split=split, score=score, unclipped=beyond))
     return pd.concat(tables, ignore_index=True)[[*key, "split", "score", "unclipped", "diverged"]]
+
+
+def clipped_and_not(losses: np.ndarray, initial: np.ndarray, best: np.ndarray, of_curve: View) -> tuple[np.ndarray, np.ndarray]:
+    """(scores [runs] of normalized losses, those of the same losses before they are clipped). losses: [evaluations, runs]."""
+    normalized = unclipped(losses, initial, best)
+    return of_curve(np.clip(normalized, LOW, HIGH)), of_curve(normalized)
 
 
 def means(scores: pd.DataFrame) -> pd.DataFrame:

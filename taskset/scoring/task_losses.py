@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from taskset.errors import cut
@@ -26,7 +27,7 @@ class TaskLoss:
 def extremes(standing: Standing) -> tuple[list[TaskLoss], list[TaskLoss]]:
     """(those gained most, those lost most), the largest difference first, at most MOST of each.
 
-    None where the candidate or tuned Adam has no row, or no train losses: of baselines alone there is no candidate.
+    Both are empty where the candidate or tuned Adam has no row, or no train losses: of baselines alone there is no candidate.
     """
     mine, adam = (row.values.get("train", {}) if row else {} for row in (_own(standing), standing.tuned))
     found = [TaskLoss(task, loss, adam[task]) for task, loss in mine.items() if task in adam]
@@ -38,25 +39,20 @@ def extremes(standing: Standing) -> tuple[list[TaskLoss], list[TaskLoss]]:
 
 def terminal(standing: Standing) -> list[str]:
     """Lines of at most 80 characters: a block for the tasks gained, one for those lost; none where there are none."""
-    lines = []
-    for title, tasks in zip(TITLES, extremes(standing)):
-        if tasks:
-            lines += ["", _line(f"train loss, {title}", _own(standing).title, BESIDE)]
-            lines += [_line(one.task, _number(one.mine), _number(one.adam)) for one in tasks]
-    return lines
+    return [line for header, rows in _blocks(standing) for line in ("", *(_line(*row) for row in [header, *rows]))]
 
 
 def markdown(standing: Standing) -> list[str]:
     """The same as Markdown tables."""
-    return [
-        table(
-            [f"train loss, {title}", _own(standing).title, BESIDE],
-            [[one.task, _number(one.mine), _number(one.adam)] for one in tasks],
-            right=[1, 2],
-        )
-        for title, tasks in zip(TITLES, extremes(standing))
-        if tasks
-    ]
+    return [table(header, rows, right=[1, 2]) for header, rows in _blocks(standing)]
+
+
+def _blocks(standing: Standing) -> Iterator[tuple[list[str], list[list[str]]]]:
+    """(header, rows) of the tasks gained and of those lost, where there are any."""
+    for title, tasks in zip(TITLES, extremes(standing)):
+        if tasks:
+            header = [f"train loss, {title}", _own(standing).title, BESIDE]
+            yield header, [[one.task, _number(one.mine), _number(one.adam)] for one in tasks]
 
 
 def _own(standing):

@@ -13,7 +13,8 @@ import numpy as np
 from taskset.datasets.base import SPLITS
 from taskset.errors import ConfigError, OutdatedBaselines, StoreError, counted
 from taskset.normalization import store
-from taskset.normalization.normalizer import HIGH, LOW, fit, mean_curves, unclipped
+from taskset.normalization.normalizer import fit, mean_curves
+from taskset.normalization.store import layout
 from taskset.normalization.store.reading import curves_by_family
 from taskset.normalization.tables import tasks_frame
 from taskset.patterns import natural
@@ -92,7 +93,7 @@ def read(roots: Sequence[str | Path], view: str = "end") -> Results:
 def _check_ended(roots: Sequence[str | Path]) -> None:
     """Raise `StoreError` for a sweep without tables: it would be taken for a score, and stand beside its own optimizers."""
     for root in roots:
-        if not scales.has_normalizers(root) and Path(root, "sweep.json").exists() and not store.is_judged(root):
+        if not scales.has_normalizers(root) and Path(root, layout.SWEEP).exists() and not store.is_judged(root):
             raise StoreError(
                 f"{root} is a sweep that has not ended: end it, or make its tables by `python -m taskset normalize {root}`"
             )
@@ -199,13 +200,12 @@ def _runs(frame: pd.DataFrame, normalizers: pd.DataFrame, view: str) -> pd.DataF
     for split in SPLITS:
         initial, best = ends_of[f"initial {split}"].to_numpy(), ends_of[f"best {split}"].to_numpy()
         losses = frame[split].to_numpy()
-        values, beyond = np.full([2, len(table)], np.nan)
+        normalized, beyond = np.full([2, len(table)], np.nan)
         for count in np.unique(ends - starts):  # runs with as many evaluations, all at once
             of = np.flatnonzero(ends - starts == count)
             curves = losses[starts[of] + np.arange(count)[:, None]]
-            normalized = unclipped(curves, initial[of], best[of])
-            values[of], beyond[of] = chosen(np.clip(normalized, LOW, HIGH)), chosen(normalized)
-        table[split] = values
+            normalized[of], beyond[of] = run_scores.clipped_and_not(curves, initial[of], best[of], chosen)
+        table[split] = normalized
         if split in rivals.TUNED_BY:
             table[f"unclipped {split}"] = beyond
     groups = table.groupby([*SETTING, "optimizer"], observed=True)
