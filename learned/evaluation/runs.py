@@ -21,7 +21,7 @@ from learned.deploy import pretrained
 from learned.outer_training import checkpoint
 from learned.types import PathLike
 from taskset.datasets.sharing import shared_arrays
-from taskset.errors import ConfigError, StoreError, UnknownName
+from taskset.errors import ConfigError, StoreError
 from taskset.execution import carried
 from taskset.jobs import engines
 from taskset.jobs.pool import Progress
@@ -30,7 +30,7 @@ from taskset.normalization.sweep import marked
 from taskset.normalization.sweep.options import SweepOptions
 from taskset.normalization.sweep.resume import remove_leftovers
 from taskset.random.seeds import first_seeds
-from taskset.samplers.optimizers import get_optimizer_config
+from taskset.samplers.optimizers import is_optimizer_name
 from taskset.scoring import candidates, requested
 from taskset.scoring.suites import by_name
 from taskset.scoring.suites.suite import Suite
@@ -83,11 +83,7 @@ def named_checkpoint(path: PathLike, name: str | None = None) -> NamedCheckpoint
     registry.optimizers.check(found.optimizer)  # now, and not in each of its tasks
     name = name or f"{found.optimizer}_{found.value('options', str, 'estimator')}_{found.step}"
     candidates.check_name(name)
-    try:
-        get_optimizer_config(name)
-    except UnknownName:
-        pass
-    else:
+    if is_optimizer_name(name):
         raise ConfigError(f"name {name!r} is that of a hand-designed optimizer: give another --name")
     return NamedCheckpoint(name, str(path), found.optimizer, checkpoint.digest(found.theta))
 

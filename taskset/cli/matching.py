@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from taskset.catalogue import is_glob
-from taskset.errors import ConfigError, TasksetError, UnknownName, nearest, shown
+from taskset.errors import ConfigError, TasksetError, nearest, shown
 from taskset.patterns import matching
 from taskset.samplers import installed
 from taskset.samplers.optimizers import (
@@ -11,6 +11,7 @@ from taskset.samplers.optimizers import (
     all_optimizers,
     by_seed,
     get_optimizer_config,
+    is_optimizer_name,
     one_run_optimizers,
     opt_list_length,
     opt_list_names,
@@ -60,10 +61,8 @@ def check_optimizer(name: str) -> bool:
 
     Raises `UnknownName` unless `taskset.get_optimizer` makes an optimizer of it.
     """
-    try:
-        get_optimizer_config(name)
-    except UnknownName:
-        if not installed.is_one(name):
-            raise
-        return False
-    return True
+    if is_optimizer_name(name):
+        return True
+    if not installed.is_one(name):
+        get_optimizer_config(name)  # raises, with what is near
+    return False

@@ -114,8 +114,8 @@ def score(
     with engines.opened(engine, address) as opened, bars.jobs(err, err) as report:
         found = one_optimizer.score(
             optimizer, suite, out_dir, hyperparameters=by_trial, trials=trials, name=name, seeds=seeds, horizon=horizon,
-            split=split, batches=batches, view=view, data_dir=data_dir, workers=workers, modules=tuple(modules or ()), report=report,
-            engine=opened, baselines=baselines, planned=functools.partial(err.print, markup=False),
+            split=split, batches=batches, view=view, data_dir=data_dir, workers=workers, modules=tuple(modules or ()),
+            report=report, engine=opened, baselines=baselines, planned=functools.partial(err.print, markup=False),
         )  # fmt: skip
     for text in [*standing_table.terminal(found), "", *_next(out_dir, baselines)]:
         out.print(text, markup=False)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from taskset import registry
-from taskset.errors import ConfigError, UnknownName, calling, shown, unknown
+from taskset.errors import ConfigError, calling, shown, unknown
 from taskset.optimizers.adaptive import adam, adam6p, adam8p
 from taskset.optimizers.base import Optimizer
 from taskset.optimizers.descent import adagrad
@@ -72,13 +72,10 @@ def get_optimizer(name: str) -> Optimizer:
     own = registry.own_optimizer(name)
     if own is not None:
         return make_own(name, own)
-    try:
-        config, family = samplers.get_optimizer_config(name)
-    except UnknownName:
-        found = installed.optimizer(name) if isinstance(name, str) else None
-        if found is None:
-            raise
+    known = samplers.known_config(name)
+    if known is None and isinstance(name, str) and (found := installed.optimizer(name)) is not None:
         return _called(name, found)
+    config, family = known or samplers.get_optimizer_config(name)
     return make_optimizer(family, config, name)
 
 

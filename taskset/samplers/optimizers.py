@@ -12,7 +12,7 @@ from typing import Any, SupportsIndex
 import numpy as np
 
 from taskset import registry
-from taskset.errors import ConfigError, UnknownName, shown, unknown
+from taskset.errors import ConfigError, shown, unknown
 from taskset.samplers import opt_list
 from taskset.samplers.draws import Draws
 from taskset.samplers.unknown_optimizers import no_optimizer
@@ -149,10 +149,8 @@ def adam_rates() -> list[str]:
 
 def family_of(optimizer: str) -> str | None:
     """The optimizer family of a name; None for a learned one, and for one of a user's own."""
-    try:
-        return get_optimizer_config(optimizer)[1]
-    except UnknownName:
-        return None
+    found = known_config(optimizer)
+    return found[1] if found else None
 
 
 def one_run_optimizers() -> list[str]:
@@ -184,6 +182,15 @@ def get_optimizer_config(name: str) -> list[Any]:
     `one_run_optimizers()`, which are families themselves; those registered with `register_optimizer`, whose family is None.
     Raises `UnknownName`.
     """
+    found = known_config(name)
+    if found is None:
+        rates = dict.fromkeys(FIXED_FAMILIES, LOG10_LEARNING_RATES.tolist())
+        raise no_optimizer(name, [*all_optimizers(), *one_run_optimizers()], rates)
+    return found
+
+
+def known_config(name: str) -> list[Any] | None:
+    """As `get_optimizer_config`; None for a name that is none, of which the error takes long to make: it looks for near ones."""
     own = registry.own_optimizer(name)
     if own is not None:
         return [dict(own.hyperparameters), None]
@@ -194,17 +201,12 @@ def get_optimizer_config(name: str) -> list[Any]:
     parsed = registry.parse(name)
     if parsed and parsed[0] in _BY_SEED:
         return [sample_optimizer(*parsed), parsed[0]]
-    rates = dict.fromkeys(FIXED_FAMILIES, LOG10_LEARNING_RATES.tolist())
-    raise no_optimizer(name, [*all_optimizers(), *one_run_optimizers()], rates)
+    return None
 
 
 def is_optimizer_name(name: str) -> bool:
     """Whether there is an optimizer of this name."""
-    try:
-        get_optimizer_config(name)
-    except UnknownName:
-        return False
-    return True
+    return known_config(name) is not None
 
 
 def register_optimizer(name: str, **hyperparameters: float | bool) -> Callable[[registry.F], registry.F]:

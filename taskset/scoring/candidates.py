@@ -18,7 +18,7 @@ from taskset.errors import ConfigError, UnknownName, cut, nearest, origin, shown
 from taskset.execution import carried, code_digest
 from taskset.normalization.sweep.provenance import own_optimizer_code
 from taskset.samplers import installed
-from taskset.samplers.optimizers import family_of, get_optimizer_config, opt_list_length, opt_list_names
+from taskset.samplers.optimizers import family_of, get_optimizer_config, is_optimizer_name, opt_list_length, opt_list_names
 from taskset.scoring import trial_sets
 from taskset.scoring.trial_sets import Given, Hyperparameters
 
@@ -117,11 +117,8 @@ def find(text: str) -> tuple[object, str]:
     own = registry.own_optimizer(text)
     if own is not None:
         return text, own_optimizer_code(own) or UNKNOWN + uuid.uuid4().hex[:8]
-    try:
-        get_optimizer_config(text)
+    if is_optimizer_name(text):
         return text, ""
-    except UnknownName as error:
-        unknown = error
     found = installed.optimizer(text)
     if found is not None:
         return found, hashlib.sha256(found.rule.encode()).hexdigest()[:16]
@@ -138,7 +135,10 @@ def find(text: str) -> tuple[object, str]:
     place, colon, attribute = text.rpartition(":")
     if not colon:
         or_else = "FILE.py:NAME, MODULE:NAME, or a checkpoint of `learned` (python -m learned pretrained lists its own)"
-        raise UnknownName(f"{unknown} Or give {or_else}.") from unknown
+        try:
+            get_optimizer_config(text)
+        except UnknownName as error:
+            raise UnknownName(f"{error} Or give {or_else}.") from error
     return loaded(place, attribute)
 
 

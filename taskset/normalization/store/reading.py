@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import fnmatch
+import functools
 import itertools
 import numbers
 import re
@@ -117,11 +118,12 @@ class _Asked:
             found = one if found is None else found & one
         return found
 
-    @property
+    @functools.cached_property
     def likely_families(self) -> set[str] | None:
         """The families in the names of the tasks; None where none are asked for, or a name has no family.
 
-        A task is nearly always in the files of its family. The others, thousands of row groups, need no look then.
+        A task is nearly always in the files of its family. The others, thousands of row groups, need no look then. To be
+        asked for after `match` of tasks.
         """
         families = {_family(name) for name in self.wanted.get("task", ())}
         return None if not families or None in families else families
