@@ -154,8 +154,7 @@ class Problem:
         if not is_own(type(self.objective)):
             return self.objective(self.task, *given)
         what = f"objective {self.objective.name!r}"
-        with traced(self.objective.__call__, what, may_change=()):
-            found = self.objective(self.task, *given)
+        found = traced(self.objective.__call__, lambda: self.objective(self.task, *given), what)
         if isinstance(found, numbers.Real):
             found = tf.constant(float(found), self.dtype)
         if not tf.is_tensor(found) or found.dtype != self.dtype or found.shape.rank != 0:

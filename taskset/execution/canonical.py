@@ -5,63 +5,18 @@ disk looks them up by these names: a program is found again only by a process th
 Here a traced function and all that it calls are registered once more, under the hash of their definitions and a number.
 """
 
-import hashlib
-import re
-from collections.abc import Mapping, MutableMapping
-
-from tensorflow.core.framework import attr_value_pb2, function_pb2
 from tensorflow.python.eager import context  # the only registry of functions there is
 
-from taskset.tasks.graphs import named_functions, reachable
-
-_UNIQUE_TO_A_PROCESS = ("_gradient_op_type", "_original_func_name", "forward_function_name", "backward_function_name")
+from taskset.tasks.graphs import digest, reachable, renamed
 
 
 def canonical_name(name: str) -> str:
     """Register the function called `name`, and those that it calls, under canonical names; returns its canonical name."""
     found = reachable(name)
-    places = {name: str(i) for i, name in enumerate(found)}
-    anonymous = [_renamed(definition, places) for definition in found.values()]
-    digest = hashlib.sha256(b"".join(d.SerializeToString(deterministic=True) for d in anonymous)).hexdigest()[:32]
-    names = {name: f"taskset_{digest}_{i}" for name, i in places.items()}
+    prefix = f"taskset_{digest(name)}"
+    names = {each: f"{prefix}_{i}" for i, each in enumerate(found)}
     for original in reversed(found.values()):  # functions before those that call them
-        definition = _renamed(original, names)
+        definition = renamed(original, names)
         if not context.context().has_function(definition.signature.name):
             context.context().add_function_def(definition)
     return names[name]
-
-
-def _renamed(definition: function_pb2.FunctionDef, names: Mapping[str, str]) -> function_pb2.FunctionDef:
-    """A copy in which `names` {old: new} are replaced everywhere, also as parts of the names of arguments."""
-    pattern = re.compile("|".join(sorted(map(re.escape, names), key=len, reverse=True)))
-
-    def swap(text: str) -> str:
-        return pattern.sub(lambda match: names[match[0]], text)
-
-    copy = type(definition)()
-    copy.CopyFrom(definition)
-    signature = copy.signature
-    signature.name = swap(signature.name)
-    for argument in (*signature.input_arg, *signature.output_arg):
-        argument.name = swap(argument.name)
-    signature.control_output[:] = map(swap, signature.control_output)
-    for table in (copy.ret, copy.control_ret):
-        swapped = {swap(key): swap(value) for key, value in table.items()}
-        table.clear()
-        table.update(swapped)
-    copy.arg_attr.clear()  # the caller's names for arguments
-    _forget(copy.attr)
-    for node in copy.node_def:
-        node.name, node.op = swap(node.name), swap(node.op)
-        node.input[:] = map(swap, node.input)
-        node.ClearField("experimental_debug_info")
-        _forget(node.attr)
-        for value in node.attr.values():
-            for function in named_functions(value):
-                function.name = swap(function.name)
-    return copy
-
-
-def _forget(attributes: MutableMapping[str, attr_value_pb2.AttrValue]) -> None:
-    for key in _UNIQUE_TO_A_PROCESS:
-        attributes.pop(key, attr_value_pb2.AttrValue())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any
 
 import tensorflow as tf
@@ -11,7 +11,7 @@ import tensorflow as tf
 from taskset.errors import ConfigError, TasksetError, cut, own_failure, shown
 from taskset.optimizers.base import Gradients, Hparams, Params, State, Step, Update
 from taskset.random import hidden
-from taskset.tasks import graphs, python_state
+from taskset.tasks import graphs, python_state, retracing
 
 _CHANGES = ("Assign", "ResourceApply", "ResourceScatter", "RngReadAndSkip", "RngSkip")  # kinds of operations on a variable
 
@@ -32,26 +32,63 @@ def updated(
 
     Raises `ConfigError` for what it returns in another structure, shape or dtype, and as `traced` does.
     """
-    with traced(update, f"update of {name!r}", may_change=()):
-        found = update(*arguments, **also)
+    found = traced(update, lambda: update(*arguments, **also), f"update of {name!r}")
     if not isinstance(found, tuple) or len(found) != 2 or not isinstance(found[0], Mapping):
         raise ConfigError(f"update of {name!r} returned {type(found).__name__}: allowed is a pair ({{path: tensor}}, state)")
     check_params(found[0], given[0], name)
     return dict(found[0]), _checked_state(found[1], given[1], name)
 
 
-@contextmanager
-def traced(function: Any, what: str, may_change: Sequence[tf.Variable]) -> Iterator[None]:
-    """Around a call of a user's `function`, which may change the variables `may_change`. what: how errors call it.
+def traced(function: Any, call: Callable[[], Any], what: str, may_change: Sequence[tf.Variable] = ()) -> Any:
+    """What `call()`, a call of a user's `function`, returns; in a program it is traced three times.
 
+    what: how errors call it. may_change: the variables that it may change.
     Raises `ConfigError` where it fails, computes with NumPy, draws random numbers that another run can't repeat, changes other
-    variables, or counts in Python.
+    variables, or keeps something in Python, so that another call would be another step.
     """
-    graph = None if tf.executing_eagerly() else tf.compat.v1.get_default_graph()
-    before, kept = len(graph.get_operations()) if graph else 0, python_state.of(function) if graph else {}
+    if tf.executing_eagerly():
+        with _own_failures(function, what):
+            return call()
+    graph = tf.compat.v1.get_default_graph()
+    kept = python_state.of(function)
+    first, second = retracing.program(call), retracing.program(call)
+    before = len(graph.get_operations())
     try:
-        with hidden.none_drawn(what) if graph else nullcontext():
-            yield
+        with _own_failures(function, what), hidden.none_drawn(what):
+            found = call()
+    except ConfigError:
+        changed = python_state.changed(kept, python_state.of(function))
+        if first is not None and changed:  # once it worked
+            raise _keeps(what, changed) from None
+        raise
+    operations = graph.get_operations()[before:]
+    drawn = [kind for kind in graphs.kinds(graph, operations) if graphs.draws_hidden(kind)]
+    if drawn:
+        raise ConfigError(
+            f"{what} draws random numbers by {drawn[0]}, which no other run repeats: allowed are functions like "
+            "tf.random.stateless_normal(shape, seed=[0, step])"
+        )
+    if not _changed(graph, operations) <= {graph.capture(variable.handle).name for variable in may_change}:
+        raise ConfigError(
+            f"{what} changes a variable that is not its own, which all runs would share: keep it in `state`; a Keras "
+            "optimizer, in an attribute, or in a list or dict there"
+        )
+    changed = python_state.changed(kept, python_state.of(function))
+    if changed:
+        raise _keeps(what, changed)
+    if first != second:
+        raise ConfigError(
+            f"{what} is another step in its second call than in its first: it is compiled, so that Python decides once for all "
+            "steps; keep what changes in `state`, or compute it from `step`"
+        )
+    return found
+
+
+@contextmanager
+def _own_failures(function: Any, what: str) -> Iterator[None]:
+    """`ConfigError` for what a call of a user's `function` raises."""
+    try:
+        yield
     except TasksetError:
         raise
     except tf.errors.OperatorNotAllowedInGraphError as error:
@@ -67,26 +104,14 @@ def traced(function: Any, what: str, may_change: Sequence[tf.Variable]) -> Itera
         ) from error
     except Exception as error:  # whatever a user's function raises
         raise _failed(function, what, error) from error
-    if graph is None:
-        return
-    operations = graph.get_operations()[before:]
-    drawn = [kind for kind in graphs.kinds(graph, operations) if graphs.draws_hidden(kind)]
-    if drawn:
-        raise ConfigError(
-            f"{what} draws random numbers by {drawn[0]}, which no other run repeats: allowed are functions like "
-            "tf.random.stateless_normal(shape, seed=[0, step])"
-        )
-    if not _changed(graph, operations) <= {graph.capture(variable.handle).name for variable in may_change}:
-        raise ConfigError(
-            f"{what} changes a variable that is not its own, which all runs would share: keep it in `state`; a Keras "
-            "optimizer, in an attribute, or in a list or dict there"
-        )
-    changed = python_state.changed(kept, python_state.of(function))
-    if changed:
-        raise ConfigError(
-            f"{what} changes {cut(', '.join(changed))}: it is compiled, so that Python's values change once, not in every "
-            "step; keep them in `state`, or compute them from `step`"
-        )
+
+
+def _keeps(what: str, changed: Sequence[str]) -> ConfigError:
+    """The error of what changes something that it keeps in Python."""
+    return ConfigError(
+        f"{what} changes {cut(', '.join(changed))}: it is compiled, so that Python's values change once, not in every "
+        "step; keep them in `state`, or compute them from `step`"
+    )
 
 
 def _failed(function: Any, what: str, error: Exception) -> ConfigError:

@@ -19,7 +19,7 @@ from taskset.optimizers.base import Params
 from taskset.random import hidden, seeds, stateless
 from taskset.random.stateless import Key
 from taskset.registry import Shapes, is_own
-from taskset.tasks import distributions, python_state
+from taskset.tasks import distributions, python_state, retracing
 from taskset.tasks.deferred import Deferred
 from taskset.tasks.graphs import global_draw
 from taskset.tasks.sonnet_starts import seeded
@@ -113,16 +113,11 @@ class Functional:
         self._initializers: dict[str, Deferred] = {}
         self._numbered: dict[str, str] = {}
 
-        def trace(*args):
-            self._scopes = _remember_scope_names()
-            with tf.variable_creator_scope(self._record), seeded():
-                return forward(*args)
-
         # Of a user's own alone: other threads may draw meanwhile, which is nothing to the package's losses.
         own_code = is_own(forward)
         before = python_state.of(forward) if own_code else {}
         with hidden.none_drawn("the loss") if own_code else contextlib.nullcontext():
-            program = tf.function(trace, autograph=False).get_concrete_function(*inputs)
+            program = self._traced(inputs)
         if outside := sorted(variable.name for variable in program.graph.trainable_variables):
             raise ConfigError(
                 f"the loss reads the variable {outside[0]!r}, which was made outside it: make modules and variables inside the "
@@ -134,25 +129,49 @@ class Functional:
         self.distributions = {path: start.distribution for path, start in self._initializers.items()}
         _require_own_randomness(program)
         if own_code:
-            self._require_nothing_kept(before, inputs)
+            self._require_nothing_kept(program, before, inputs)
         own = program.inputs[: len(program.inputs) - len(program.captured_inputs)]  # captured tensors come after them
         self.uses_last_input = bool(own[-1].consumers())
 
-    def _require_nothing_kept(self, before: dict[str, Any], inputs: Sequence[Any]) -> None:
-        """`ConfigError` if each call of `forward` changes what it keeps in Python. before: that, before the first call.
+    def _traced(self, inputs: Sequence[Any]) -> tf.types.experimental.ConcreteFunction:
+        """`forward` traced, with its initial parameters; what they are and how they start is noted."""
+        self._initializers.clear()
+        self._numbered.clear()
 
-        What the first call alone changes may be what is prepared in it, and a tensor may be kept without being computed with.
+        def trace(*args):
+            self._scopes = _remember_scope_names()
+            with tf.variable_creator_scope(self._record), seeded():
+                return self.forward(*args)
+
+        return tf.function(trace, autograph=False).get_concrete_function(*inputs)
+
+    def _require_nothing_kept(
+        self, program: tf.types.experimental.ConcreteFunction, before: dict[str, Any], inputs: Sequence[Any]
+    ) -> None:
+        """`ConfigError` if each call of `forward` changes what it keeps in Python, or the second computes something else.
+
+        program: the first call, traced. before: what it kept before that. What the first call alone changes may be what is
+        prepared in it, and a tensor may be kept without being computed with.
         """
         first = python_state.of(self.forward)
-        if not (changed := python_state.changed(before, first)):
-            return
-        params = {path: tf.zeros(shape) for path, shape in self.shapes.items()}
-        second = tf.function(lambda *args: self.apply(params, *args), autograph=False).get_concrete_function(*inputs)
-        if any(map(tf.is_symbolic_tensor, second.captured_inputs)):  # it computes with a tensor of the first call
-            raise _changes(changed)
-        again = python_state.changed(first, python_state.of(self.forward))
-        if both := [where for where in changed if where in again and not tf.is_symbolic_tensor(first.get(where))]:
+        changed = python_state.changed(before, first)
+        try:
+            again = self._traced(inputs)
+        except Exception as error:  # whatever a user's function raises
+            told = ConfigError(f"the loss can be called once only: {error}; compute it from parameters, batch and key")
+            raise (_changes(changed) if changed else told) from error
+        if len(self._initializers) < len(self.shapes):  # the module has kept the parameters of the first call
+            raise ConfigError(_MADE_OUTSIDE)
+        if any(map(tf.is_symbolic_tensor, again.captured_inputs)):  # it computes with a tensor of the first call
+            raise _changes(changed or ["a tensor that it keeps"])
+        twice = python_state.changed(first, python_state.of(self.forward))
+        if both := [where for where in changed if where in twice and not tf.is_symbolic_tensor(first.get(where))]:
             raise _changes(both)
+        if retracing.of(program) != retracing.of(again):
+            raise ConfigError(
+                "the loss is another one in its second call than in its first, so that the same arguments may give another loss: "
+                "compute it from parameters, batch and key, and keep nothing in Python"
+            )
 
     def _record(self, next_creator, **kwargs):
         value = _initial(kwargs["initial_value"])
@@ -218,14 +237,5 @@ class Functional:
                 return _Dropped(_initial(kwargs["initial_value"]))
             return params[next(waiting)]
 
-        try:
-            with tf.variable_creator_scope(supply), seeded():
-                result = self.forward(*inputs)
-        except (TypeError, AttributeError) as error:
-            # Such a module has kept the variables of the first call, which are tensors of another graph.
-            if next(waiting, None) and ("out of scope" in str(error) or "SymbolicTensor" in str(error)):
-                raise ConfigError(_MADE_OUTSIDE) from error
-            raise
-        if next(waiting, None):
-            raise ConfigError(_MADE_OUTSIDE)
-        return result
+        with tf.variable_creator_scope(supply), seeded():
+            return self.forward(*inputs)

@@ -1,10 +1,14 @@
-"""Which functions a TensorFlow function is made of."""
+"""Which functions a TensorFlow function is made of, and what they compute, whatever they are called."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 
 import tensorflow as tf
 from tensorflow.core.framework import attr_value_pb2, function_pb2
 from tensorflow.python.eager import context
+
+_UNIQUE_TO_A_PROCESS = ("_gradient_op_type", "_original_func_name", "forward_function_name", "backward_function_name")
 
 
 def reachable(name: str) -> dict[str, function_pb2.FunctionDef]:
@@ -29,6 +33,50 @@ def _called(definition: function_pb2.FunctionDef) -> Iterator[str]:
 def named_functions(value: attr_value_pb2.AttrValue) -> Sequence[attr_value_pb2.NameAttrList]:
     """The functions that an attribute of a node names."""
     return [value.func] if value.HasField("func") else value.list.func
+
+
+def digest(name: str) -> str:
+    """32 hex digits that are equal for functions that compute the same in the same order, whatever they and theirs are called."""
+    found = reachable(name)
+    places = {name: str(i) for i, name in enumerate(found)}
+    anonymous = (renamed(definition, places) for definition in found.values())
+    return hashlib.sha256(b"".join(d.SerializeToString(deterministic=True) for d in anonymous)).hexdigest()[:32]
+
+
+def renamed(definition: function_pb2.FunctionDef, names: Mapping[str, str]) -> function_pb2.FunctionDef:
+    """A copy of a function in which `names` {old: new} are replaced everywhere, also as parts of the names of arguments."""
+    pattern = re.compile("|".join(sorted(map(re.escape, names), key=len, reverse=True)))
+
+    def swap(text: str) -> str:
+        return pattern.sub(lambda match: names[match[0]], text)
+
+    copy = type(definition)()
+    copy.CopyFrom(definition)
+    signature = copy.signature
+    signature.name = swap(signature.name)
+    for argument in (*signature.input_arg, *signature.output_arg):
+        argument.name = swap(argument.name)
+    signature.control_output[:] = map(swap, signature.control_output)
+    for table in (copy.ret, copy.control_ret):
+        swapped = {swap(key): swap(value) for key, value in table.items()}
+        table.clear()
+        table.update(swapped)
+    copy.arg_attr.clear()  # the caller's names for arguments
+    _forget(copy.attr)
+    for node in copy.node_def:
+        node.name, node.op = swap(node.name), swap(node.op)
+        node.input[:] = map(swap, node.input)
+        node.ClearField("experimental_debug_info")
+        _forget(node.attr)
+        for value in node.attr.values():
+            for function in named_functions(value):
+                function.name = swap(function.name)
+    return copy
+
+
+def _forget(attributes: MutableMapping[str, attr_value_pb2.AttrValue]) -> None:
+    for key in _UNIQUE_TO_A_PROCESS:
+        attributes.pop(key, attr_value_pb2.AttrValue())
 
 
 def kinds(graph: tf.Graph, operations: Iterable[tf.Operation]) -> Iterator[str]:

@@ -1,9 +1,9 @@
 """What a function keeps in Python between its calls: numbers, arrays, iterators, random generators, tensors.
 
 A compiled program runs Python once, while it is traced, so that what a user's function keeps there changes once and not in every
-step. Snapshots before and after the tracing tell. They see what the function's object, its closure, its defaults and the names of
-its module hold, in containers and in objects of users' classes; not what hides in functions that it calls, in sets, in flags, or
-in iterators without a length (itertools.cycle, map, zip).
+step. Snapshots before and after the tracing tell, and name the place. They see what the function's object, its closure, its
+defaults and the names of its module hold, in containers and in objects of users' classes. What hides elsewhere (in functions that
+it calls, in sets, in flags, in iterators without a length) is seen by `taskset.tasks.retracing`, once it makes another program.
 """
 
 from __future__ import annotations

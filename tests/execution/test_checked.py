@@ -1,5 +1,6 @@
 """A user's own optimizers in the compiled loop and in sweeps: what they may not do is one line, whichever way they get there."""
 
+import itertools
 import random
 import threading
 from dataclasses import dataclass, replace
@@ -49,6 +50,25 @@ class Own:
         self.last = {path: 0.9 * getattr(self, "last", {}).get(path, 0.0) + w for path, w in params.items()}
         return self.last, state
 
+    def started(self, params, state):
+        first, self.begun = not getattr(self, "begun", False), True
+        return {path: w * 0.5 if first else w for path, w in params.items()}, state
+
+    def seen_before(self, params, state):
+        SEEN.add(len(SEEN))
+        return {path: w * len(SEEN) for path, w in params.items()}, state
+
+
+SEEN = set()
+
+
+def counted_elsewhere():
+    MODULE_STATE.append(0)
+    return float(len(MODULE_STATE))
+
+
+MODULE_STATE: list = []
+
 
 def changed(change):
     return lambda params, state: ({path: change(w) for path, w in params.items()}, state)
@@ -61,6 +81,11 @@ def drawing(draw):
 WRONG = {
     "counts in Python": (Own.counted, r"changes self\.steps: it is compiled"),
     "a memory in Python": (Own.remembered, r"changes self\.last\['x'\]: it is compiled"),
+    "the first call alone": (Own.started, "update of 'own' is another step in its second call than in its first"),
+    "a set": (Own.seen_before, "is another step in its second call"),
+    "what a called function keeps": (drawing(counted_elsewhere), "is another step in its second call"),
+    "an iterator without length": (drawing(itertools.cycle([0.0, 1.0]).__next__), "is another step in its second call"),
+    "an iterator that ends": (drawing(map(float, [1]).__next__), "update of 'own' failed: StopIteration"),
     "NumPy's draws": (drawing(np.random.rand), "update of 'own' draws from NumPy's global random state"),
     "Python's draws": (drawing(random.random), "update of 'own' draws from Python's global random state"),
     "TensorFlow's draws": (changed(lambda w: w + tf.random.normal([])), "draws random numbers by"),
@@ -82,7 +107,7 @@ WRONG = {
 def test_what_an_own_optimizer_does_wrong_is_one_line(name):
     wrong, says = WRONG[name]
     own = Own()
-    own.wrong = wrong.__get__(own) if wrong in (Own.counted, Own.remembered) else wrong
+    own.wrong = wrong.__get__(own) if getattr(Own, wrong.__name__, None) is wrong else wrong
     with pytest.raises(ConfigError, match=says) as caught:
         train(taskset.get_task(TASK), own, 5)
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 500

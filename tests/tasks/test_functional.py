@@ -121,6 +121,44 @@ def test_losses_that_keep_something_in_python_are_refused(loss, where):
         Functional(loss, tf.TensorSpec([2]))
 
 
+HIDDEN = {"set": set(), "dict": {}}
+CYCLE = itertools.cycle([1.0, 2.0])
+
+
+def in_a_set(x):
+    HIDDEN["set"].add(len(HIDDEN["set"]))
+    return x * len(HIDDEN["set"])
+
+
+def by_another_function(x):
+    return x * called()
+
+
+def called():
+    HIDDEN["dict"]["n"] = HIDDEN["dict"].get("n", 0) + 1
+    return HIDDEN["dict"]["n"]
+
+
+class FirstCall:
+    done = False
+
+    def __call__(self, x):
+        scale, self.done = 2.0 if self.done else 1.0, True
+        return x * scale
+
+
+@pytest.mark.parametrize("loss", [in_a_set, by_another_function, lambda x: x * next(CYCLE), FirstCall()])
+def test_losses_that_are_others_when_called_again_are_refused(loss):
+    with pytest.raises(ConfigError, match="the loss is another one in its second call"):
+        Functional(loss, tf.TensorSpec([2]))
+
+
+def test_a_loss_that_fails_when_called_again_is_refused():
+    left = map(float, [3])
+    with pytest.raises(ConfigError, match="the loss can be called once only: .*; compute it from"):
+        Functional(lambda x: x * next(left), tf.TensorSpec([2]))
+
+
 def averaged(x):
     KEPT["m"] = 0.9 * KEPT.get("m", 0.0) + tf.reduce_sum(x)
     return KEPT["m"]

@@ -148,8 +148,9 @@ class Keras:
             _value(optimizer._learning_rate).assign(tf.cast(hparams[_RATE], _value(optimizer._learning_rate).dtype))
         for weight, w in zip(weights, params.values()):
             weight.assign(w)
-        with traced(optimizer.update_step, f"update of {self.name!r}", may_change=[*weights, *own]):
-            optimizer.apply([grads[path] for path in params], weights)
+        gradients = [grads[path] for path in params]
+        what = f"update of {self.name!r}"
+        traced(optimizer.update_step, lambda: optimizer.apply(gradients, weights), what, may_change=[*weights, *own])
         moved = {path: weight.read_value() for path, weight in zip(params, weights)}
         return moved, {str(i): variable.read_value() for i, variable in enumerate(own)}
 
