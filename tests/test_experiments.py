@@ -368,14 +368,15 @@ def test_what_is_kept_of_a_run_that_diverged(short_moments):
 def test_the_rate_that_ends_lowest_is_run_in_full(tmp_path, monkeypatch):
     ends = {"a, 1": 0.5, "a, 2": None, "a, 3": 0.2}
     made = dict.fromkeys(["learned", *ends])
-    monkeypatch.setattr(large_image, "rules", lambda: (made, {"a": list(ends)}))
+    monkeypatch.setattr(large_image, "rules", lambda: (made, {"learned": ["learned"], "a": list(ends)}))
     monkeypatch.setattr(large_image, "trained", lambda task, rule, steps, folder: (folder.name, steps))
     names = {label.replace(", ", "_"): label for label in ends}
     monkeypatch.setattr(large_image, "summary", lambda name, steps: {"end": ends.get(names.get(name)), "steps": steps})
     monkeypatch.setattr(large_image, "get_task", lambda *_: None)
     found = large_image.measure(tmp_path, 400)
     assert found == {"learned": (1, {"end": None, "steps": 400}), "a, 3": (3, {"end": 0.2, "steps": 400})}
-    assert kept.Results("large_image", tmp_path).find("short/a_1", {"steps": 40}) == {"end": 0.5, "steps": 40}
+    assert large_image.measure(tmp_path, 400, ["learned"]) == {"learned": (1, {"end": None, "steps": 400})}
+    assert large_image.results_of(tmp_path, 400).find("short/a_1", {"steps": 40}) == {"end": 0.5, "steps": 40}
 
 
 def test_results_are_kept_and_not_made_twice_nor_mixed(tmp_path):

@@ -1,6 +1,6 @@
 """A large image model: a ResNet of 14 layers on real CIFAR-10, one run of a learned optimizer against tuned Adam and momentum.
 
-    TFDS_DATA_DIR=DIR python -m tools.experiments.large_image --out DIR | --publish --runs DIR [--steps N]
+    TFDS_DATA_DIR=DIR python -m tools.experiments.large_image --out DIR | --publish --runs DIR [--steps N] [--train OPTIMIZER ..]
 
 Question. `muon_mined` was trained on 2,035 tasks of synthetic data, six of them small residual nets, for at most 2,000 steps.
 Does it train a residual net of 14 layers (160,074 weights) on real images, for nine times as many steps, without tuning? After
@@ -28,7 +28,7 @@ from tools.experiments import page
 from tools.experiments.judging import last_tenth
 from tools.experiments.kept import Results
 
-TASK, SEED, LEARNED = "ResNet14_cifar10_bs128", 0, "muon_mined"
+TASK, SEED, LEARNED, FIRST = "ResNet14_cifar10_bs128", 0, "muon_mined", "the learned list's first"
 RATES = {"Adam": 10.0 ** (np.arange(-9, -2) / 2), "momentum": 10.0 ** (np.arange(-7, 0) / 2)}
 MOMENTS, SHARE, BATCHES = 20, 10, 20  # evaluations of a run; steps over those that choose; batches of an evaluation
 SPLITS = ("valid_outer", "test")
@@ -36,16 +36,17 @@ PICTURE = "large_image.png"
 
 
 def rules():
-    """{label: rule}, and {kind: [labels]} of what has rates to choose from."""
+    """{label: rule}, and {optimizer: labels}, of which the best is run in full."""
     import learned
     from taskset.optimizers import adaptive, descent, named
 
-    make = {"Adam": adaptive.adam, "momentum": descent.momentum}
-    found = {LEARNED: learned.load(LEARNED), "the learned list's first": named.opt_list(1)[0]}
-    kinds = {kind: {f"{kind}, rate {rate:.2g}": make[kind](rate) for rate in rates} for kind, rates in RATES.items()}
-    for labelled in kinds.values():
-        found |= labelled
-    return found, {kind: list(labelled) for kind, labelled in kinds.items()}
+    found = {LEARNED: learned.load(LEARNED), FIRST: named.opt_list(1)[0]}
+    labels = {label: [label] for label in found}
+    for name, make in {"Adam": adaptive.adam, "momentum": descent.momentum}.items():
+        of_rates = {f"{name}, rate {rate:.2g}": make(rate) for rate in RATES[name]}
+        found |= of_rates
+        labels[name] = list(of_rates)
+    return found, labels
 
 
 def evaluation(task):
@@ -130,19 +131,29 @@ def summary(losses, moments, seconds, wall):
     return {"end": end(losses), "means": finite(means), "moments": finite(moments), "seconds": seconds, "wall": wall}
 
 
-def measure(runs, steps):
-    """{label: (rates tried, summary of the run)}."""
-    results, task, (made, kinds) = Results("large_image", runs), get_task(TASK, "tfds"), rules()
+def results_of(runs, steps):
+    """The results of all runs for a number of steps, those that choose a rate among them."""
+    return Results(f"large_image/{steps}_steps", runs / f"{steps}_steps")
+
+
+def measure(runs, steps, optimizers=None):
+    """{label: (rates tried, summary of the run)}. optimizers: those to be run alone; None: all."""
+    results, task, (made, labels) = results_of(runs, steps), get_task(TASK, "tfds"), rules()
 
     def run(label, steps, *parents):
         name = "/".join([*parents, "".join(letter for letter in label.replace(" ", "_") if letter not in ",'")])
-        return results.make(name, {"steps": steps}, lambda: summary(*trained(task, made[label], steps, runs / name)))
+        return results.make(name, {"steps": steps}, lambda: summary(*trained(task, made[label], steps, results.runs / name)))
 
-    chosen = {label: 1 for label in made if not label.startswith(tuple(kinds))}
-    for labels in kinds.values():
-        ends = {label: run(label, steps // SHARE, "short")["end"] for label in labels}
-        chosen[min(labels, key=lambda label: float("inf") if ends[label] is None else ends[label])] = len(labels)
-    return {label: (tried, run(label, steps)) for label, tried in chosen.items()}
+    def short(label):
+        found = run(label, steps // SHARE, "short")["end"]
+        return float("inf") if found is None else found
+
+    found = {}
+    for name in optimizers or labels:
+        rates = labels[name]
+        best = min(rates, key=short) if len(rates) > 1 else rates[0]
+        found[best] = len(rates), run(best, steps)
+    return found
 
 
 def draw(steps, found, path):
@@ -183,12 +194,16 @@ def main():
     parser = page.parser_of(__doc__)
     parser.add_argument("--runs", type=Path, metavar="DIR", required=True, help="Folder of the runs, which resume from it.")
     parser.add_argument("--steps", type=int, default=18_800, help="Steps of a run, a multiple of 200.")
+    known = [LEARNED, FIRST, *RATES]
+    parser.add_argument("--train", nargs="+", choices=known, metavar="OPTIMIZER", help=f"Run these alone, draw nothing: {known}.")
     arguments, folder = page.started(parser)
     if arguments.steps < 1 or arguments.steps % (SHARE * MOMENTS):
         parser.error(f"--steps {arguments.steps} is no multiple of {SHARE * MOMENTS}")
-    found = measure(arguments.runs, arguments.steps)
+    found = measure(arguments.runs, arguments.steps, arguments.train)
+    if arguments.train:
+        return
     if arguments.publish:
-        Results("large_image", arguments.runs).publish()
+        results_of(arguments.runs, arguments.steps).publish()
     page.write("large-image", PICTURE, lambda path: draw(arguments.steps, found, path), section(arguments.steps, found), folder)
 
 
