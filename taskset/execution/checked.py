@@ -59,7 +59,7 @@ def traced(function: Any, call: Callable[[], Any], what: str, may_change: Sequen
     except ConfigError:
         changed = python_state.changed(kept, python_state.of(function))
         if first is not None and changed:  # once it worked
-            raise _keeps(what, changed) from None
+            raise keeps(what, changed) from None
         raise
     operations = graph.get_operations()[before:]
     drawn = [kind for kind in graphs.kinds(graph, operations) if graphs.draws_hidden(kind)]
@@ -75,12 +75,9 @@ def traced(function: Any, call: Callable[[], Any], what: str, may_change: Sequen
         )
     changed = python_state.changed(kept, python_state.of(function))
     if changed:
-        raise _keeps(what, changed)
+        raise keeps(what, changed)
     if first != second:
-        raise ConfigError(
-            f"{what} is another step in its second call than in its first: it is compiled, so that Python decides once for all "
-            "steps; keep what changes in `state`, or compute it from `step`"
-        )
+        raise another(what)
     return found
 
 
@@ -106,11 +103,19 @@ def _own_failures(function: Any, what: str) -> Iterator[None]:
         raise _failed(function, what, error) from error
 
 
-def _keeps(what: str, changed: Sequence[str]) -> ConfigError:
+def keeps(what: str, changed: Sequence[str]) -> ConfigError:
     """The error of what changes something that it keeps in Python."""
     return ConfigError(
         f"{what} changes {cut(', '.join(changed))}: it is compiled, so that Python's values change once, not in every "
         "step; keep them in `state`, or compute them from `step`"
+    )
+
+
+def another(what: str) -> ConfigError:
+    """The error of what computes something else when it is called again."""
+    return ConfigError(
+        f"{what} is another step in its second call than in its first: it is compiled, so that Python decides once for all "
+        "steps; keep what changes in `state`, or compute it from `step`"
     )
 
 

@@ -11,11 +11,11 @@ from taskset.errors import ConfigError
 
 
 @contextlib.contextmanager
-def none_drawn(who: str) -> Iterator[None]:
+def none_drawn(who: str, instead: str = "tf.random.stateless_normal(shape, seed=[0, step])") -> Iterator[None]:
     """Around code that is to draw nothing from the global random states.
 
-    who: whose code it is, for the error. Raises: ConfigError where it drew, which while a function is traced it does once only,
-    for all steps.
+    who: whose code it is, for the error; instead: what it may call. Raises: ConfigError where it drew, which while a function
+    is traced it does once only, for all steps.
     """
     before = random.getstate(), _numpy_state()
     yield
@@ -24,7 +24,7 @@ def none_drawn(who: str) -> Iterator[None]:
         other = " (or another thread of this process does: then run it without)" if threading.active_count() > 1 else ""
         raise ConfigError(
             f"{who} draws from {moved[0]}'s global random state{other}, which no other run repeats: allowed are functions like "
-            "tf.random.stateless_normal(shape, seed=[0, step])"
+            f"{instead}"
         )
 
 

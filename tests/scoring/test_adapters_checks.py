@@ -247,6 +247,87 @@ def test_optax_updates_of_another_shape(task):
         curves(task, adapt(wrong, "wrong"))
 
 
+KEPT = {"steps": 0, "seen": set()}
+
+
+def counted():
+    KEPT["steps"] += 1
+    return KEPT["steps"]
+
+
+def in_a_set():
+    KEPT["seen"].add(len(KEPT["seen"]))
+    return len(KEPT["seen"])
+
+
+def in_another_function():
+    return counted()
+
+
+@pytest.mark.parametrize(
+    "factor, says",
+    [
+        (counted, "update of 'mine' is another step in its second call"),
+        (in_a_set, "update of 'mine' is another step in its second call than in its first"),
+        (in_another_function, "update of 'mine' is another step in its second call"),
+        (np.random.rand, "update of 'mine' draws from NumPy's global random state.*jax.random.normal"),
+    ],
+)
+def test_an_optax_update_that_keeps_something_in_python_is_refused(factor, says):
+    """It is compiled, so that its Python runs once for all steps."""
+    optax = pytest.importorskip("optax")
+    mine = optax.stateless(lambda updates, params: [-factor() * u for u in updates])
+    with pytest.raises(ConfigError, match=says):
+        adapt(mine, "mine").begin(np.zeros(3, np.float32), {"w": (3,)}, 10)
+    drawn = optax.GradientTransformation(lambda params: np.random.rand(), lambda updates, state, params=None: (updates, state))
+    with pytest.raises(ConfigError, match="init of 'mine' draws from NumPy's"):
+        adapt(drawn, "mine").begin(np.zeros(3, np.float32), {"w": (3,)}, 10)
+
+
+def test_optax_transformations_keep_nothing():
+    """Whatever they are made of, they are the same step in each call."""
+    optax = pytest.importorskip("optax")
+    jax = pytest.importorskip("jax")
+    falling = optax.cosine_decay_schedule(0.1, 100)
+    made = {
+        "adamw": optax.adamw(falling),
+        "chain": optax.chain(optax.clip_by_global_norm(1.0), optax.adaptive_grad_clip(0.1), optax.lamb(0.1)),
+        "adafactor": optax.adafactor(0.1),
+        "inject_hyperparams": optax.inject_hyperparams(optax.lion)(learning_rate=falling),
+        "noisy_sgd": optax.noisy_sgd(0.1, key=jax.random.key(0)),
+        "prodigy": optax.contrib.prodigy(),
+        "schedule_free": optax.contrib.schedule_free_adamw(0.1),
+        "muon": optax.contrib.muon(0.1),
+        "if_finite": optax.apply_if_finite(optax.adam(0.1), 3),
+        "steps": optax.MultiSteps(optax.adam(0.1), 2).gradient_transformation(),
+        "plateau": optax.contrib.reduce_on_plateau(),
+    }
+    for name, transformation in made.items():
+        run = adapt(transformation, name).begin(np.ones(6, np.float32), {"w": (2, 3)}, 10)
+        run.step(lambda vector: (tf.constant(1.0), vector))
+        assert np.isfinite(run.vector()).all(), name
+
+
+def test_a_numpy_run_begins_with_nothing_of_an_earlier_one(task):
+    class Counting:
+        framework, steps = "numpy", 0
+
+        def __init__(self, resets):
+            self.resets = resets
+
+        def init(self, params):
+            if self.resets:
+                self.steps = 0
+
+        def update(self, grads, state, params, step, hparams):
+            self.steps += 1
+            return {path: w - 0.1 / self.steps * grads[path] for path, w in params.items()}, state
+
+    curves(task, adapt(Counting(True), "counting"))
+    with pytest.raises(ConfigError, match=r"'counting' begins a run with what an earlier one left in self\.steps: keep it in"):
+        curves(task, adapt(Counting(False), "counting"))
+
+
 def test_numpy(task, expected):
     def init(params):
         return {"count": 0}

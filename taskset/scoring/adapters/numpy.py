@@ -8,10 +8,11 @@ from typing import Any, TypeAlias
 import numpy as np
 import tensorflow as tf
 
-from taskset.errors import ConfigError, calling, shown
+from taskset.errors import ConfigError, calling, cut, shown
 from taskset.execution.checked import check_paths, wrong
 from taskset.scoring.adapters.native import numbers_of, with_steps
 from taskset.scoring.stepped import EvaluateVector, ParameterShapes, Stepped, ends
+from taskset.tasks import python_state
 
 Arrays: TypeAlias = Mapping[str, np.ndarray]  # {path: array}
 Init: TypeAlias = Callable[..., Any]  # params -> state
@@ -43,6 +44,7 @@ class NumPy:
     def __init__(self, init: Init, update: Update, name: str, hyperparameters: Mapping[str, Any]) -> None:
         self.name, self.rule, self._init, self._update = name, f"numpy {name}", init, update
         self._hparams = numbers_of(hyperparameters, name)
+        self._begun: dict[str, Any] | None = None  # what the functions kept in Python when the first run began
 
     def hparams(self, horizon: int) -> dict[str, float]:
         """None that TensorFlow's programs need."""
@@ -51,7 +53,18 @@ class NumPy:
 
     def begin(self, start: np.ndarray, shapes: ParameterShapes, horizon: int) -> NumPySteps:
         """The `NumPySteps` of a run; see `taskset.scoring.stepped.Stepped`."""
-        return NumPySteps(self._init, self._update, start, shapes, self.name, with_steps(self._hparams, horizon))
+        left = python_state.of(self._update)
+        steps = NumPySteps(self._init, self._update, start, shapes, self.name, with_steps(self._hparams, horizon))
+        begun = python_state.of(self._update)
+        if self._begun is None:
+            self._begun = begun
+        unlike = [place for place in python_state.changed(self._begun, left) if begun.get(place) == left.get(place)]
+        if unlike:
+            raise ConfigError(
+                f"{self.name!r} begins a run with what an earlier one left in {cut(', '.join(unlike))}: keep it in the state "
+                "that init returns, or set it there"
+            )
+        return steps
 
 
 class NumPySteps:

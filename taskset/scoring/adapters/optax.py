@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
@@ -11,8 +13,10 @@ import numpy as np
 import tensorflow as tf
 
 from taskset.errors import calling
-from taskset.execution.checked import wrong
+from taskset.execution.checked import another, keeps, wrong
+from taskset.random import hidden
 from taskset.scoring.stepped import EvaluateVector, ParameterShapes, Stepped, ends
+from taskset.tasks import python_state
 
 if TYPE_CHECKING:
     import jax
@@ -51,8 +55,29 @@ class Optax:
 
         key = tuple(shapes.items())
         if key not in self._compiled:
-            self._compiled = {key: (jax.jit(self._init(shapes)), jax.jit(self._update(shapes)))}
+            init, update = self._init(shapes), self._update(shapes)
+            self._require_nothing_kept(init, update, start)
+            self._compiled = {key: (jax.jit(init), jax.jit(update))}
         return OptaxSteps(*self._compiled[key], start, shapes, self)
+
+    def _require_nothing_kept(self, init: InitVector, update: UpdateVector, start: np.ndarray) -> None:
+        """`ConfigError` where a function draws from hidden states or keeps something in Python: it is compiled, so runs once."""
+        import jax
+
+        vector = jax.ShapeDtypeStruct(start.shape, start.dtype)
+        with self.calling("init"):
+            state = jax.eval_shape(init, vector)
+        arguments = {"init": (vector,), "update": (vector, state, vector, jax.ShapeDtypeStruct((), start.dtype))}
+        functions: dict[str, Callable[..., Any]] = {"init": init, "update": update}
+        for part, function in functions.items():
+            what, given = f"{part} of {self.name!r}", getattr(self._transformation, part)
+            kept = python_state.of(given)
+            with self.calling(part), hidden.none_drawn(what, "jax.random.normal with a key in the state"):
+                first, second = (_program(function, arguments[part]) for _ in range(2))
+            if changed := python_state.changed(kept, python_state.of(given)):
+                raise keeps(what, changed)
+            if first != second:
+                raise another(what)
 
     def calling(self, what: str) -> AbstractContextManager[None]:
         """`taskset.errors.calling` of the transformation's `init` or `update`."""
@@ -103,6 +128,22 @@ class Optax:
             both = [(str(x.dtype), tuple(x.shape)) for x in (update, parameter)]
             raise wrong(self.name, f"{path} move by an update", *both)
         return (parameter + update).astype(parameter.dtype)
+
+
+def _program(function: Callable[..., Any], arguments: Sequence[Any]) -> tuple[str, list[bytes]]:
+    """What a function computes, traced: equal for equal programs."""
+    import jax
+
+    traced = jax.make_jaxpr(functools.partial(function))(*arguments)  # a new function: JAX knows those that it has traced
+    return re.sub(r"0x[0-9a-f]+", "", str(traced.jaxpr)), list(map(_bytes, traced.consts))
+
+
+def _bytes(value: Any) -> bytes:
+    """Of an array, or of JAX's random keys, which NumPy doesn't know."""
+    import jax
+
+    keys = jax.dtypes.issubdtype(value.dtype, jax.dtypes.prng_key)
+    return np.asarray(jax.random.key_data(value) if keys else value).tobytes()
 
 
 def _takes_value(transformation: optax.GradientTransformation) -> bool:
