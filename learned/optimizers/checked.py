@@ -11,7 +11,6 @@ import tensorflow as tf
 from learned.optimizers.base import LearnedOptimizer
 from learned.types import Params, Tree
 from taskset.execution import checked
-from taskset.execution.loop import tensors
 
 
 def checked_rule(rule: LearnedOptimizer) -> LearnedOptimizer:
@@ -28,12 +27,9 @@ def checked_rule(rule: LearnedOptimizer) -> LearnedOptimizer:
 def _checked(
     init: Callable[..., Tree], update: Callable[..., tuple[Params, Tree]], name: str
 ) -> tuple[Callable[..., Tree], Callable[..., tuple[Params, Tree]]]:
-    def checked_init(theta: Params, params: Params) -> Tree:
-        return tensors(init(theta, params), name)
-
     def checked_update(
         theta: Params, grads: Params, state: Tree, params: Params, step: tf.Tensor, *losses: Any, **planned: Any
     ) -> tuple[Params, Tree]:
         return checked.updated(update, name, (params, state), theta, grads, state, params, step, *losses, **planned)
 
-    return checked_init, checked_update
+    return checked.checked_init(init, name), checked_update

@@ -1,4 +1,4 @@
-"""What a user's `update` may do in a compiled loop. It is checked while it is traced, which costs a run nothing."""
+"""What a user's `init` and `update` may do. A compiled step is checked while it is traced, which costs a run nothing."""
 
 from __future__ import annotations
 
@@ -14,6 +14,49 @@ from taskset.random import hidden
 from taskset.tasks import graphs, python_state, retracing
 
 _CHANGES = ("Assign", "ResourceApply", "ResourceScatter", "RngReadAndSkip", "RngSkip")  # kinds of operations on a variable
+
+
+def checked_init(init: Callable[..., State], name: str) -> Callable[..., State]:
+    """`init` that gives `tensors`. Raises `ConfigError` as `traced` does, and where the same parameters get another state."""
+    what = f"init of {name!r}"
+
+    def init_checked(*given: Any) -> State:
+        if not tf.executing_eagerly():
+            return tensors(traced(init, lambda: init(*given), what), name)
+        with _own_failures(init, what), hidden.none_drawn(what):
+            first, second = tensors(init(*given), name), tensors(init(*given), name)
+        if _values(first) != _values(second):
+            raise ConfigError(
+                f"{what} gives another state in its second call than in its first, for the same parameters: draw by functions "
+                "like tf.random.stateless_normal(shape, seed=[0, 0]), and keep nothing in Python"
+            )
+        return first
+
+    return init_checked
+
+
+def _values(state: State) -> list[Any]:
+    """What states are compared by; NaN is NaN."""
+    return [(x.dtype.name, tuple(x.shape), x.numpy().tobytes()) for x in tf.nest.flatten(state)]
+
+
+def tensors(state: State, name: str) -> State:
+    """`state`, its numbers as tensors. Raises `ConfigError` for an entry that can't be one."""
+
+    def tensor(entry: Any) -> tf.Tensor:
+        wrong = (
+            f"init of {name!r} returned a state with {shown(entry)}: allowed are tensors and numbers in dicts, lists and tuples; "
+            "an empty dict for nothing"
+        )
+        try:
+            made = tf.convert_to_tensor(entry)
+        except (TypeError, ValueError) as error:
+            raise ConfigError(wrong) from error
+        if made.dtype == tf.string:
+            raise ConfigError(wrong)
+        return made
+
+    return tf.nest.map_structure(tensor, state)
 
 
 def checked_update(update: Update, name: str) -> Update:

@@ -13,7 +13,7 @@ from typing import Any
 import tensorflow as tf
 
 from taskset.datasets.base import Batch
-from taskset.execution.loop import CHUNK_STEPS, Loop, Run, tensors
+from taskset.execution.loop import CHUNK_STEPS, Loop, Run
 from taskset.optimizers.base import Gradients, Hparams, Optimizer, Params, State
 from taskset.random.stateless import Key
 from taskset.tasks import graphs
@@ -37,11 +37,7 @@ class CopiesLoop(Loop):
     def start(self, seed: int) -> Run:
         """All runs at step 0."""
         params = {path: tf.stack([w] * self._runs[0]) for path, w in self.task.init(seed).items()}
-
-        def init(one: Params) -> State:
-            return tensors(self.optimizer.init(one), self.optimizer.name)
-
-        return Run(seed, params, init(params) if self._flat else batched(init, params))
+        return Run(seed, params, self._init(params) if self._flat else batched(self._init, params))
 
     def evaluated(self, run: Run, hparams: Hparams) -> Params:
         """The parameters at which the runs are judged, each by itself."""

@@ -22,7 +22,7 @@ import tensorflow as tf
 from taskset.datasets.base import SPLITS, Batch, RawBatch
 from taskset.errors import ConfigError, shown
 from taskset.execution import evaluation_batches, modes, scalars
-from taskset.execution.checked import checked_update
+from taskset.execution.checked import checked_init, checked_update, tensors
 from taskset.execution.program import compiled
 from taskset.execution.scalars import Scalars
 from taskset.optimizers.base import Gradients, Hparams, Optimizer, Params, State, is_optimizer, is_own, positive
@@ -88,25 +88,6 @@ def _like(examples: Any) -> Callable[[Any], Any]:
     return lambda vectors: tf.nest.map_structure(tf.reshape, vectors, shapes)
 
 
-def tensors(state: State, name: str) -> State:
-    """`state`, its numbers as tensors. Raises `ConfigError` for an entry that can't be one."""
-
-    def tensor(entry: Any) -> tf.Tensor:
-        wrong = (
-            f"init of {name!r} returned a state with {shown(entry)}: allowed are tensors and numbers in dicts, lists and tuples; "
-            "an empty dict for nothing"
-        )
-        try:
-            made = tf.convert_to_tensor(entry)
-        except (TypeError, ValueError) as error:
-            raise ConfigError(wrong) from error
-        if made.dtype == tf.string:
-            raise ConfigError(wrong)
-        return made
-
-    return tf.nest.map_structure(tensor, state)
-
-
 def _at(raw: Raw, i: tf.Tensor) -> dict[str, tf.Tensor]:
     return {name: array[i] for name, array in raw.items()}
 
@@ -148,6 +129,14 @@ class Loop:
         self._evaluate: dict[int, Callable[..., Any]] = {}  # {batches per call: program}
 
     @functools.cached_property
+    def _init(self) -> Callable[[Params], State]:
+        """The optimizer's `init`, its numbers as tensors; that of a user's own is checked."""
+        optimizer = self.optimizer
+        if is_own(optimizer):
+            return checked_init(optimizer.init, optimizer.name)
+        return lambda params: tensors(optimizer.init(params), optimizer.name)
+
+    @functools.cached_property
     def _update(self) -> Callable[..., Any]:
         """The optimizer's `update`; that of a user's own is checked while it is traced."""
         optimizer = self.optimizer
@@ -178,7 +167,7 @@ class Loop:
     def start(self, seed: int) -> Run:
         """A run at step 0."""
         params = self.task.init(seed)
-        return Run(seed, params, tensors(self.optimizer.init(params), self.optimizer.name))
+        return Run(seed, params, self._init(params))
 
     def _train_program(self, params, state, raw, numbers):
         """`steps` <= chunk steps from step `first` on; returns params, state, losses [chunk] (zeros after the first `steps`).

@@ -18,6 +18,7 @@ from taskset.normalization.sweep.runner import by_rule, run_all
 from taskset.optimizers import from_functions
 from taskset.optimizers.base import Elementwise, as_given
 from taskset.random import hidden
+from taskset.scoring.adapters import adapt
 from taskset.tasks.base import Model, Task
 
 TASK = "quadratic_family_seed3"
@@ -119,6 +120,25 @@ def test_functions_of_ones_own_are_checked_as_well():
 
     with pytest.raises(ConfigError, match="update of 'pair' draws from NumPy's"):
         train(taskset.get_task(TASK), from_functions("pair", lambda params: {}, update), 5)
+
+
+@pytest.mark.parametrize(
+    "draw, says",
+    [
+        (np.random.rand, "init of 'own' draws from NumPy's global random state"),
+        (np.random.default_rng(0).normal, "init of 'own' gives another state in its second call"),
+        (lambda: tf.random.normal([2]), "init of 'own' gives another state in its second call"),
+        (itertools.count().__next__, "init of 'own' gives another state in its second call"),
+        (lambda: {}["lr"], r"init of 'own' failed: KeyError: 'lr' \(.*test_checked\.py, line \d+\)"),
+    ],
+)
+def test_a_start_that_another_run_does_not_repeat_is_refused(draw, says):
+    own = Own()
+    own.init = lambda params: {"count": 0, "drawn": draw()}
+    with pytest.raises(ConfigError, match=says):
+        train(taskset.get_task(TASK), own, 5)
+    with pytest.raises(ConfigError, match=says.replace("own", "pair")):
+        train(taskset.get_task(TASK), adapt((own.init, own.update), "pair"), 5)
 
 
 def test_a_number_in_the_state_may_stay_one():

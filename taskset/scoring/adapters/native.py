@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol, TypeAlias, TypeGuard
 
 from taskset.errors import ConfigError, shown
-from taskset.execution.checked import checked_update
+from taskset.execution.checked import checked_init, checked_update
 from taskset.optimizers.base import Init, Optimizer, Update, is_optimizer, program
 
 
@@ -53,7 +53,7 @@ class Named:
     def __init__(self, optimizer: Optimizer, name: str) -> None:
         self._optimizer, self.name = optimizer, name
         self.rule = program(optimizer)
-        self.update = checked_update(optimizer.update, name)
+        self.init, self.update = checked_init(optimizer.init, name), checked_update(optimizer.update, name)
 
     def __getattr__(self, attribute: str) -> Any:
         if attribute.startswith("__") or attribute == "_optimizer":
@@ -71,7 +71,7 @@ class Pair:
     library = "taskset"
 
     def __init__(self, init: Init, update: Update, name: str, hyperparameters: Mapping[str, Any] | None = None) -> None:
-        self.name, self.init, self.update = name, init, checked_update(update, name)
+        self.name, self.init, self.update = name, checked_init(init, name), checked_update(update, name)
         self._hparams = numbers_of(hyperparameters, name)
         # The functions themselves: a function that makes functions gives all of them the same name.
         self.rule = " ".join(["pair", identity(init), identity(update), *sorted(self._hparams)])
