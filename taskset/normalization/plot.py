@@ -18,7 +18,7 @@ from taskset.samplers.optimizers import family_of, get_optimizer_config
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-    from matplotlib.colors import Colormap
+    from matplotlib.colors import Colormap, LogNorm
     from numpy.typing import ArrayLike
 
 _FORMATS = ("png", "pdf", "svg", "jpg", "jpeg", "webp")  # others of Matplotlib's need programs, or are no pictures
@@ -26,9 +26,12 @@ DECADES = 2  # a loss axis becomes logarithmic where the losses span more
 # One hue from dark to light for learning rates in order, so that neighbours look alike; without the end that is hard to see on
 # white. Other optimizers get colours that stand out from it, for colour-blind eyes too.
 _RATES, _LIGHTEST = "viridis", 0.95
-_OTHERS = ("#D55E00", "#CC79A7", "#E69F00", "#000000", "#999999")
+_OTHERS = ("#D55E00", "#CC79A7", "#E69F00", "#8C5A2B", "#999999")  # none of them black, which is that of the best rates
 _STYLES = ("-", "--", ":", "-.")  # of families with learning rates
 _PROFILE = "#31688e"  # the middle of viridis' dark half
+# One mark inside the other, as the losses of both splits are often nearly the same.
+_MARKS = {"train": {"marker": "o", "ms": 4}, "test": {"marker": "s", "ms": 8, "mfc": "none"}}
+AROUND = 2  # decades beside the best learning rate that have colours of their own
 
 
 def limit_losses(axes: Axes, losses: ArrayLike, start: float) -> None:
@@ -76,10 +79,24 @@ def _families(curves: pd.DataFrame) -> tuple[dict[str, list[str]], dict[str, lis
     return {family: sorted(names, key=_rate) for family, names in rates.items()}, others
 
 
-def _draw_curves(axes: Axes, curves: pd.DataFrame, title: str) -> None:
-    """Train loss against steps: a colour for each learning rate, explained by a colour bar, and one for each other family."""
-    import matplotlib
+def _best(curves: pd.DataFrame, names: Sequence[str]) -> str:
+    """Of some optimizers, the one with the lowest train loss at any step, and of several the one that has it first."""
+    part = curves[curves["optimizer"].isin(names)]
+    return str(part.sort_values(["train", "step"], kind="stable")["optimizer"].iloc[0])
+
+
+def _scale(best: Sequence[float], rates: Sequence[float]) -> LogNorm:
+    """From learning rates to colours: all colours for those within AROUND decades of the best ones, where runs differ most."""
     from matplotlib.colors import LogNorm
+
+    low, high = (max(min(rates), min(best) / 10**AROUND), min(max(rates), max(best) * 10**AROUND))
+    return LogNorm(low, max(high, 1.01 * low), clip=True)  # a norm needs two ends
+
+
+def _draw_curves(axes: Axes, curves: pd.DataFrame, title: str) -> None:
+    """Train loss against steps: a colour for each learning rate, black for the best, explained by a colour bar; and one for each
+    other family."""
+    from matplotlib.cm import ScalarMappable
 
     runs = {str(name): part.sort_values("step") for name, part in curves.groupby("optimizer", observed=True)}
     rates, others = _families(curves)
@@ -88,29 +105,49 @@ def _draw_curves(axes: Axes, curves: pd.DataFrame, title: str) -> None:
             axes.plot(runs[name]["step"], runs[name]["train"], color=colour, linewidth=0.9, alpha=0.8)
     values = [value for names in rates.values() for value in map(_rate, names)]
     if values:
-        colours = rate_colours()
-        norm = LogNorm(min(values), max(*values, 1.01 * min(values)))  # a norm needs two ends
+        colours, best = rate_colours(), [_best(curves, names) for names in rates.values()]
+        norm = _scale([_rate(name) for name in best], values)
         for names, style in zip(rates.values(), cycle(_STYLES)):
-            for name in names:
-                axes.plot(runs[name]["step"], runs[name]["train"], style, color=colours(norm(_rate(name))), linewidth=1.2)
-        axes.figure.colorbar(matplotlib.cm.ScalarMappable(norm, colours), ax=axes, label="learning rate", pad=0.02)
+            for name in sorted(names, key=best.__contains__):  # the best above the others
+                colour, width = ("black", 2.0) if name in best else (colours(norm(_rate(name))), 1.2)
+                axes.plot(runs[name]["step"], runs[name]["train"], style, color=colour, linewidth=width)
+        beyond = {(True, True): "both", (True, False): "min", (False, True): "max", (False, False): "neither"}
+        extend = beyond[min(values) < norm.vmin, max(values) > norm.vmax]
+        axes.figure.colorbar(ScalarMappable(norm, colours), ax=axes, label="learning rate", pad=0.02, extend=extend)
     axes.set(xlabel="step", ylabel="train loss", title=title)
 
 
-def _draw_lowest(axes: Axes, curves: pd.DataFrame) -> None:
-    """The lowest loss of each learning rate, and of each other family; with the legend of both panels."""
+def _draw_lowest(axes: Axes, curves: pd.DataFrame, splits: Sequence[str]) -> None:
+    """The lowest loss of each learning rate, and of each other family; with the legend of both panels.
+
+    Losses of zero, which a logarithmic axis has no place for, are marked at its lower end.
+    """
     lowest = curves.groupby("optimizer", observed=True)[["train", "test"]].min()
     lowest.index = lowest.index.astype(str)
+    end = axes.get_ylim()[0] if axes.get_yscale() == "log" else -np.inf
     rates, others = _families(curves)
+    below: list[float] = []
     for (family, names), style in zip(rates.items(), cycle(_STYLES)):
-        for split, face in (("train", _PROFILE), ("test", "white")):
-            at, losses = [_rate(name) for name in names], lowest.loc[names, split]
-            axes.plot(at, losses, style, marker="o", markersize=4, lw=1, color=_PROFILE, mfc=face, label=f"{family}, {split}")
+        at = np.array([_rate(name) for name in names])
+        for split in splits:
+            losses = lowest.loc[names, split].to_numpy()
+            below += at[losses <= end].tolist()
+            label = f"{family}, {split}" if len(splits) > 1 else family
+            axes.plot(at, np.maximum(losses, end), style, lw=1, color=_PROFILE, label=label, **_MARKS[split])
+        best = _best(curves, names)
+        loss = max(float(lowest.at[best, "train"]), end)
+        label = f"{family}, best rate: {_rate(best):.2g}"
+        axes.plot([_rate(best)], [loss], style, marker="*", ms=13, color="black", clip_on=False, zorder=4, label=label)
     for (family, names), colour in zip(others.items(), cycle(_OTHERS)):
         label = f"{family}, best of {len(names)}" if len(names) > 1 else names[0]
-        axes.axhline(lowest.loc[names, "train"].min(), color=colour, linewidth=1.2, label=label)
+        loss = max(lowest.loc[names, "train"].min(), end)
+        axes.axhline(loss, color=colour, linewidth=1.2, label=label, clip_on=loss > end)
     axes.axhline(_start(curves), color="grey", linewidth=0.8, linestyle=":", label="before training")
+    if below:
+        ends = [end] * len(below)
+        axes.plot(below, ends, "v", color=_PROFILE, markersize=7, clip_on=False, zorder=3, label="loss of 0")
     axes.set(title="lowest loss of a run", ylabel="loss")
+    axes.tick_params(labelleft=True)  # the panels share their axis, but are read one by one
     if rates:
         axes.set(xscale="log", xlabel="learning rate")
     else:
@@ -122,11 +159,16 @@ def _start(curves: pd.DataFrame) -> float:
     return float(curves.loc[curves["step"] == 0, "train"].mean())
 
 
+def _title(task: str, source: str, horizon: int) -> str:
+    return f"{task}, {horizon:,} steps" + ("" if source == "none" else f" ({source} data)")
+
+
 def plot_tasks(root: str | Path, tasks: Sequence[str], path: str | Path) -> None:
     """A picture with one row of two panels for each source and horizon of each task.
 
-    The panels are the train loss against steps for each optimizer, and the lowest loss of each learning rate. Means over seeds; a
-    diverged seed ends its optimizer's curve. The two share their loss axis (`limit_losses`).
+    The panels are the train loss against steps for each optimizer, and the lowest train and test loss of each learning rate; only
+    train loss where a task has no data. Black: the best learning rate of a family. Means over seeds; a diverged seed ends its
+    optimizer's curve. The two share their loss axis (`limit_losses`).
 
     Raises `StoreError` (a file type that can't be drawn, a directory that can't be written to), `UnknownName` (no such task).
     """
@@ -145,11 +187,11 @@ def plot_tasks(root: str | Path, tasks: Sequence[str], path: str | Path) -> None
     curves = store.load_curves(task=tasks, root=root)
     settings = dict(list(mean_curves(curves).groupby(["task", "source", "horizon"], observed=True)))
     order = sorted(settings, key=lambda setting: (tasks.index(setting[0]), *setting[1:]))
-    figure = Figure(figsize=(14, 4 * len(order)), layout="constrained")  # not pyplot's, whose state is the caller's
+    figure = Figure(figsize=(12, 3.6 * len(order)), layout="constrained")  # not pyplot's, whose state is the caller's
     rows = figure.subplots(len(order), 2, sharey="row", squeeze=False, width_ratios=[1.25, 1])
     for axes, setting in zip(rows, order):
-        part, (task, source) = settings[setting], map(str, setting[:2])
-        _draw_curves(axes[0], part, task + ("" if source == "none" else f" ({source} data)"))
-        _draw_lowest(axes[1], part)
+        part, (task, source, horizon) = settings[setting], setting
+        _draw_curves(axes[0], part, _title(str(task), str(source), int(horizon)))
         limit_losses(axes[0], part[["train", "test"]].to_numpy(), _start(part))
+        _draw_lowest(axes[1], part, ("train",) if source == "none" else ("train", "test"))
     write_picture(figure, path, dpi=120)

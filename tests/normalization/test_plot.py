@@ -2,6 +2,7 @@
 
 import matplotlib
 import numpy as np
+import pandas as pd
 import pytest
 
 matplotlib.use("Agg")
@@ -9,6 +10,7 @@ from matplotlib.figure import Figure
 
 import taskset
 from taskset import optimizers, registry, tabular
+from taskset.normalization import plot
 from taskset.normalization.plot import limit_losses, plot_tasks
 from taskset.samplers.optimizers import adam_rates, opt_list_names
 from tests.normalization import made_up_sweeps as made
@@ -56,19 +58,28 @@ def texts(axes):
     return [text.get_text() for text in axes.get_legend().get_texts()]
 
 
+def best(axes, family):
+    """The label of the best rate of a family."""
+    return next(label for label in texts(axes) if label.startswith(f"{family}, best rate: "))
+
+
 def test_learning_rates_are_a_colour_bar_and_other_families_one_line_of_the_legend_each(tmp_path, drawn):
     names = [*ADAM, "adagrad_lr_-2.00", "adagrad_lr_-1.00", *opt_list_names(10), "my_own"]
-    root = made.write(tmp_path, tasks=made.TASKS[:1], optimizers=names, seeds=[0])
+    root = made.write(tmp_path, tasks=made.TASKS[:1], optimizers=names, seeds=[0], source="synthetic")
     plot_tasks(root, made.TASKS[:1], tmp_path / "a.png")
     curves, lowest, bar = drawn[0].axes
-    assert bar.get_ylabel() == "learning rate" and bar.get_ylim() == pytest.approx((1e-7, 10)) and bar.get_yscale() == "log"
+    assert bar.get_ylabel() == "learning rate" and bar.get_yscale() == "log"
+    rates = [float(best(lowest, family).rpartition(" ")[2]) for family in ("adagrad_lr", "adam_lr")]
+    assert bar.get_ylim() == pytest.approx((max(1e-7, min(rates) / 100), min(10, max(rates) * 100)), rel=0.05)
     assert texts(lowest) == [
-        *("adagrad_lr, train", "adagrad_lr, test", "adam_lr, train", "adam_lr, test"),
+        *("adagrad_lr, train", "adagrad_lr, test", best(lowest, "adagrad_lr")),
+        *("adam_lr, train", "adam_lr, test", best(lowest, "adam_lr")),
         *("my_own", "nadamw_grid, best of 10", "before training"),
     ]
+    assert texts(lowest) == [line.get_label() for line in lowest.get_lines()]  # what is drawn, and nothing else
     assert curves.get_legend() is None and len(curves.get_lines()) == len(names)
     assert curves.get_ylim() == lowest.get_ylim()
-    colours = {line.get_color() for line in lowest.get_lines()[4:6]}
+    colours = {line.get_color() for line in lowest.get_lines()[6:8]}
     assert colours == {line.get_color() for line in curves.get_lines()[:11]}  # those without a learning rate
 
 
@@ -86,7 +97,7 @@ def test_a_registered_optimizer_is_a_family_by_itself(tmp_path, drawn, monkeypat
     taskset.register_optimizer("my_own", learning_rate=0.1)(optimizers.sgd)
     root = made.write(tmp_path, tasks=made.TASKS[:1], optimizers=["my_own", ADAM[0]], seeds=[0])
     plot_tasks(root, made.TASKS[:1], tmp_path / "a.png")
-    assert texts(drawn[0].axes[1]) == ["adam_lr, train", "adam_lr, test", "my_own", "before training"]
+    assert texts(drawn[0].axes[1]) == ["adam_lr", "adam_lr, best rate: 1e-07", "my_own", "before training"]
     problem = tabular.load(made.TASKS[0], root=root)
     assert sorted(problem.families()) == ["adam_lr", "my_own"]
     assert problem.space("my_own").optimizers == ("my_own",)
@@ -96,3 +107,38 @@ def test_curves_without_learning_rates_have_no_colour_bar(tmp_path, drawn):
     root = made.write(tmp_path, tasks=made.TASKS[:1], optimizers=opt_list_names(3), seeds=[0])
     plot_tasks(root, made.TASKS[:1], tmp_path / "a.png")
     assert len(drawn[0].axes) == 2 and texts(drawn[0].axes[1]) == ["nadamw_grid, best of 3", "before training"]
+
+
+def test_the_best_rate_is_black_in_both_panels_and_both_have_numbers(tmp_path, drawn):
+    root = made.write(tmp_path, tasks=made.TASKS[:1], optimizers=ADAM, seeds=[0])
+    plot_tasks(root, made.TASKS[:1], tmp_path / "a.png")
+    curves, lowest, _ = drawn[0].axes
+    (thick,) = [line for line in curves.get_lines() if line.get_color() == "black"]
+    (star,) = [line for line in lowest.get_lines() if line.get_color() == "black"]
+    assert star.get_label() == best(lowest, "adam_lr") and star.get_ydata()[0] == min(thick.get_ydata())
+    assert thick is curves.get_lines()[-1]  # above the others
+    assert min(min(line.get_ydata()) for line in curves.get_lines()) == star.get_ydata()[0]
+    drawn[0].canvas.draw()
+    for axes in (curves, lowest):
+        assert any(label.get_text() for label in axes.get_yticklabels() if label.get_visible())
+
+
+def test_titles_have_task_steps_and_the_kind_of_data(tmp_path, drawn):
+    for source, said in (("none", ""), ("synthetic", " (synthetic data)")):
+        root = made.write(tmp_path / source, tasks=made.TASKS[:1], optimizers=ADAM, source=source, steps=2000)
+        plot_tasks(root, made.TASKS[:1], tmp_path / "a.png")
+        assert drawn[-1].axes[0].get_title() == f"{made.TASKS[0]}, 2,000 steps{said}"
+        assert ("adam_lr, test" in texts(drawn[-1].axes[1])) == (source != "none")  # no data, no split to differ by
+
+
+def test_losses_of_zero_are_marked_at_the_end_of_a_logarithmic_axis():
+    rows = [("adam_lr_-2.00", 0, 1.0), ("adam_lr_-2.00", 9, 1e-6), ("adam_lr_-1.00", 0, 1.0), ("adam_lr_-1.00", 9, 0.0)]
+    curves = pd.DataFrame([(*row, row[-1]) for row in rows], columns=["optimizer", "step", "train", "test"])
+    axes = Figure().subplots()
+    limit_losses(axes, curves["train"], 1.0)
+    plot._draw_lowest(axes, curves, ["train"])
+    (line, star, _, zero) = axes.get_lines()
+    end = axes.get_ylim()[0]
+    assert end == pytest.approx(0.8e-6) and star.get_label() == "adam_lr, best rate: 0.1" and star.get_ydata()[0] == end
+    assert zero.get_label() == "loss of 0" and (zero.get_xdata()[0], zero.get_ydata()[0]) == pytest.approx((0.1, end))
+    assert min(line.get_ydata()) == end
