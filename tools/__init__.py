@@ -5,7 +5,7 @@ costs, conformance, write_suites                files of the packages (costs.jso
 pictures, baselines_pictures,                   pages and pictures made from the baselines and the configs
     baselines_tables, demo_picture, horizons, quirks
 search, search_methods                          docs/search.md
-rivals                                          docs/rivals.md
+rivals, rivals_dots                             docs/rivals.md
 cluster_reckoning                               what all tasks would cost on many machines
 report_libraries                                the libraries of the report's page
 synthetic_accuracy, synthetic_acceptance,       how near the stand-ins come to the real data

@@ -22,7 +22,6 @@ from taskset.samplers.optimizers import get_optimizer_config
 from taskset.scoring import (
     candidates,
     one_optimizer,
-    profile,
     row_json,
     shipped_rivals,
     standing,
@@ -32,16 +31,12 @@ from taskset.scoring import (
 )
 from taskset.scoring.suites import tiers
 from taskset.scoring.suites.tiers import tenth
-from tools import report
+from tools import report, rivals_dots
 
 SUITE = "rivals:1"
 TRIALS = (1, 10)
 DECADES = 1  # a rate is drawn log-uniformly from this far below its authors' value to this far above
 TIERS = Path(tiers.__file__).parent
-NAMED = ("relative NAdam", "pretrained anchored_pes")  # of the text: lines of the pictures that are in colour
-CAPTION = f"""The share of tasks on which the normalized loss is at most x: the higher a line, the better. In colour: Adam; what
-comes with this package; and of the others the lowest mean train loss, or more of them until {profile.COLOURED} lines are in
-colour."""
 
 
 @dataclass(frozen=True)
@@ -165,11 +160,12 @@ def shipped(suite):
 
 def pictures(parts, root, publish):
     """Draw them into `root`, and copy them to docs/."""
+    root.mkdir(parents=True, exist_ok=True)
     for (trials, kind), found in parts.items():
-        name = f"rivals_{trials}_{kind}"
-        profile.draw(found, root, name, NAMED)
+        name = f"rivals_{trials}_{kind}.png"
+        rivals_dots.draw(found, root / name)
         if publish:
-            (report.DOCS / "pictures" / f"{name}.png").write_bytes((root / f"{name}.png").read_bytes())
+            (report.DOCS / "pictures" / name).write_bytes((root / name).read_bytes())
 
 
 def text(parts, root):
@@ -191,8 +187,8 @@ def text(parts, root):
             names = ", ".join(f"`{task}`" for task in found.tasks)
             which = f"On the tasks that all of them have finished ({len(found.tasks)}: {names}), too few to tell rivals apart:"
             which = which if kind == "part" else "Those that have finished all tasks:" if (trials, "part") in parts else ""
-            picture = f"![performance profile](pictures/rivals_{trials}_{kind}.png)"
-            sections += [*filter(None, [which]), standing_table.table(found), picture, CAPTION, *found.notes]
+            picture = f"![losses of each rival on each task](pictures/rivals_{trials}_{kind}.png)"
+            sections += [*filter(None, [which]), standing_table.table(found), picture, rivals_dots.CAPTION, *found.notes]
     total = sum(seconds.values())
     each = ", ".join(f"{key} {value:.0f}" for key, value in seconds.items())
     heading = standing_table.heading(next(iter(parts.values()))).partition(". ")[2]  # without suite and tasks

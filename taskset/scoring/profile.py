@@ -17,6 +17,7 @@ from taskset.scoring.rows import Row
 from taskset.scoring.standing import Standing
 from taskset.scoring.standing_table import SHOWN
 
+MARGIN = 1.2  # of the largest losses to the ends of the axis, so that the last step of a line is seen
 LINEAR, LEAST = 1e-2, 1e-6  # the axis of tau is linear around 0, as far as LINEAR at most and LEAST at least, logarithmic beyond
 SMALLEST = 0.1  # share of the losses that may lie where it is linear
 # Okabe and Ito's colours, which colour-blind eyes tell apart; each further round of them has another kind of line.
@@ -25,6 +26,9 @@ LINES = ("-", "--", ":")
 OTHERS = "0.75"  # the grey of lines that are not in colour
 COLOURED = 4  # lines in colour: more of them can't be followed
 WIDTH = 8.4  # inches: about that of a page of the documentation
+# The candidate's lines lie below those in colour and are wider, so that both are seen where they are the same.
+OWN_LINE, COLOURED_LINE = 3.4, 1.5
+LABELS = 3  # numbers at most on each side of 0: more of them overlap
 
 
 def shares(losses: np.ndarray, taus: np.ndarray) -> np.ndarray:
@@ -58,21 +62,26 @@ def _whole(rows, split):
 def draw(standing: Standing, directory: str | Path, name: str = "profile", named: Collection[str] = ()) -> None:
     """Write `name`.pdf and `name`.png: a panel for train and one for test loss, or one alone where no task has data to differ in.
 
-    The candidate's lines are thick and black, those of `highlighted` rows coloured, the others grey.
+    Both panels have the same axes. The candidate's lines are thick and black, those of `highlighted` rows coloured, the others
+    grey.
     """
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
     splits = [split for split in SHOWN if all(row.values.get(split) for row in standing.rows)]
-    if len(splits) > 1 and _alike(standing.rows):
-        splits = splits[:1]
+    one_loss = len(splits) > 1 and _alike(standing.rows)
+    splits = splits[:1] if one_loss else splits
     size = WIDTH if len(splits) > 1 else 0.7 * WIDTH, 4.4
     figure = Figure(figsize=size, layout="constrained")
-    panels = figure.subplots(1, len(splits), squeeze=False, sharey=True)
+    panels = figure.subplots(1, len(splits), squeeze=False, sharex=True, sharey=True)
     whole = {split: _whole(standing.rows, split) for split in splits}
     coloured = highlighted(whole[splits[0]], named)
+    ends = np.concatenate([list(row.values[split].values()) for split in splits for row in whole[split]])
     for axes, split in zip(panels[0], splits):
-        _panel(axes, whole[split], split, coloured)
+        _panel(axes, whole[split], split, coloured, ends)
+        loss = "loss" if one_loss else run_scores.LOSSES[split]
+        axes.set_xlabel(f"x: normalized {loss} (0: the lowest of Adam)")
+    figure.suptitle(_title(standing, one_loss), fontsize=10)
     panels[0][0].set_ylabel("share of tasks with a loss of at most x")
     handles, labels = panels[0][0].get_legend_handles_labels()
     if grey := [_label(row) for row in whole[splits[0]] if not row.own and row not in coloured]:
@@ -104,27 +113,45 @@ def _linear(losses: np.ndarray) -> float:
     return float(np.clip(10.0 ** np.floor(np.log10(np.quantile(sizes, SMALLEST))), LEAST, LINEAR))
 
 
+def _ticks(linear: float, low: float, high: float) -> list[float]:
+    """0, and powers of ten on both sides of it, of which some are left out where they are many."""
+    first, last = round(np.log10(linear)), int(np.floor(np.log10(max(-low, high))))
+    powers = 10.0 ** np.arange(last, first - 1, -max(1, -(-(last - first + 1) // LABELS)))
+    return [*(-power for power in powers if -power >= low), 0.0, *(power for power in powers[::-1] if power <= high)]
+
+
 def _label(row: Row) -> str:
     return f"{row.title}, {counted(row.trials, 'trial')}"
 
 
-def _panel(axes, rows: list[Row], split: str, coloured: list[Row]) -> None:
-    ends = np.concatenate([list(row.values[split].values()) for row in rows])
+def _title(standing: Standing, without_data: bool) -> str:
+    """What was run: suite, tasks, steps, data, and which loss of a curve is compared."""
+    data = {"": "", "tfds": ", real data"}.get(standing.source, f", {standing.source} data")
+    tasks = counted(len(standing.tasks), "task")
+    view = run_scores.IN_WORDS[standing.view]
+    return f"{standing.suite}: {tasks}, {standing.horizon:,} steps{'' if without_data else data}; losses {view}"
+
+
+def _panel(axes, rows: list[Row], split: str, coloured: list[Row], ends: np.ndarray) -> None:
+    """The lines of one split. ends: the losses of all panels, which the axis of x is for."""
     linear = _linear(ends)
-    low, high = min(-linear, float(ends.min())), max(1.0, float(ends.max()))
+    low, high = min(-linear, MARGIN * float(ends.min())), max(1.0, MARGIN * float(ends.max()))
     own = [row for row in rows if row.own]
-    for row in sorted(rows, key=lambda row: row.own + (row in coloured)):  # grey ones lie below
+    # grey ones below, those in colour above
+    for row in sorted(rows, key=lambda row: 2 if row in coloured else int(row.own)):
         losses = np.sort(list(row.values[split].values()))
         taus = np.concatenate([[low], losses, [high]])
         style = {"color": OTHERS, "linewidth": 1.0, "linestyle": "-", "label": None}
         if row.own:
-            style = {"color": "black", "linewidth": 2.4, "linestyle": LINES[own.index(row) % len(LINES)], "label": _label(row)}
+            line = LINES[own.index(row) % len(LINES)]
+            style = {"color": "black", "linewidth": OWN_LINE, "linestyle": line, "label": _label(row)}
         elif row in coloured:
             i = coloured.index(row)
             line = LINES[i // len(COLOURS) % len(LINES)]
-            style = {"color": COLOURS[i % len(COLOURS)], "linewidth": 1.8, "linestyle": line, "label": _label(row)}
+            style = {"color": COLOURS[i % len(COLOURS)], "linewidth": COLOURED_LINE, "linestyle": line, "label": _label(row)}
         axes.step(taus, shares(losses, taus), where="post", **style)
     axes.set_xscale("symlog", linthresh=linear)
-    axes.set(xlabel=f"x: normalized {run_scores.LOSSES[split]} (0: the lowest of Adam)", xlim=(low, high), ylim=(0, 1.02))
+    axes.set(xlim=(low, high), ylim=(0, 1.02))
+    axes.set_xticks(_ticks(linear, low, high))
     axes.spines[["top", "right"]].set_visible(False)
     axes.axvline(0, color="0.8", linewidth=0.8, zorder=0)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Standing:
     """The rows of a suite's table, the candidate's first; tuned: the one that `won` compares with; notes: lines for people;
-    scales: those that losses are normalized by."""
+    scales: those that losses are normalized by; source: of the data, "" where it isn't known."""
 
     suite: str
     horizon: int
@@ -40,6 +40,7 @@ class Standing:
     tuned: Row | None
     notes: list[str] = field(default_factory=list)
     scales: Scales = field(default_factory=dict)
+    source: str = ""
 
 
 def standing(
@@ -89,7 +90,7 @@ def standing(
         *not_shown,
         *statistics.narrow(len(each) for row in rows for each in row.values.values()),
     ]
-    return Standing(suite.label, horizon, view, list(tasks), rows, tuned, notes, scales)
+    return Standing(suite.label, horizon, view, list(tasks), rows, tuned, notes, scales, suite.source)
 
 
 def _batches(
@@ -135,7 +136,7 @@ def of_baselines(suite: Suite, view: str = "end", baselines: str | Path | None =
     steps = run_scores.common_steps([theirs], suite.horizon)
     rows, tuned, listed = _rivals(run_scores.scores(theirs, scales, steps, run_scores.view(view)), tasks, None)
     notes = [*alike.fewer_seeds(theirs), *listed]
-    return Standing(suite.label, suite.horizon, view, tasks, rows, tuned, notes, scales)
+    return Standing(suite.label, suite.horizon, view, tasks, rows, tuned, notes, scales, suite.source)
 
 
 def check_horizon(suite: Suite, tasks: Sequence[str], horizon: int, baselines: str | Path | None = None) -> None:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from taskset.normalization.sweep.options import SweepOptions
 from taskset.scoring import profile, row_json, speedup, step_cost
@@ -10,7 +11,7 @@ from taskset.scoring.rivals import ADAM_ONE, ADAM_TUNED
 from taskset.scoring.rows import Row
 from taskset.scoring.suites import tiers
 from taskset.scoring.suites.tiers import tenth
-from tools import rivals
+from tools import rivals, rivals_dots
 
 
 def test_relative_speed_from_both_sides(monkeypatch):
@@ -80,6 +81,27 @@ def test_pictures_are_drawn_again_from_the_rows_that_ship(tmp_path):
         assert {"Muon", "SOAP", "Lion"} <= titles and ("relative NAdam" in titles) == (trials == 1)
     rivals.pictures(parts, tmp_path, publish=False)
     assert {path.name for path in tmp_path.glob("*.png")} == {"rivals_1_whole.png", "rivals_10_whole.png"}
+
+
+def test_pictures_have_a_dot_for_each_rival_and_task(tmp_path, monkeypatch):
+    figures = []
+    monkeypatch.setattr(Figure, "savefig", lambda self, *_, **__: figures.append(self))
+    found = rivals.shipped(tiers.load(rivals.SUITE))[10, "whole"]
+    rivals_dots.draw(found, tmp_path / "a.png")
+    (figure,) = figures
+    rows = rivals_dots.in_order(found.rows)
+    assert len(rows) == len(found.rows) == len(figure.axes) and rows[0].title == "Muon"
+    names = [label.get_text().replace("\n", "") for label in figure.axes[0].get_yticklabels()]
+    assert names == [rivals_dots.MEANS, *sorted(found.tasks, reverse=True)]
+    assert "synthetic data" in figure.get_supxlabel()
+    for axes, row in zip(figure.axes, rows):
+        assert axes.get_title().replace("\n", " ") == f"{row.title} {row.trials} trial{'s' * (row.trials > 1)}"
+        for split, mark in rivals_dots.MARKS.items():
+            drawn = {line.get_ydata()[0]: line for line in axes.get_lines() if line.get_marker() == mark["marker"]}
+            losses = [rivals_dots.mean(row, split), *(row.values[split][task] for task in names[1:])]
+            assert [drawn[place].get_xdata()[0] for place in range(14)] == losses
+            assert all((line.get_color() == rivals_dots.BETTER) == (losses[place] < 0) for place, line in drawn.items())
+    assert len({axes.get_xlim() for axes in figure.axes}) == 1
 
 
 def test_rows_as_json_and_back():
