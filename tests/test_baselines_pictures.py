@@ -71,6 +71,18 @@ def test_a_median_is_of_the_same_settings_at_every_point():
     np.testing.assert_allclose(fewer.loc[0.5:], 0.3)
 
 
+def test_the_curve_of_the_best_rate_is_black_and_named(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(baselines_pictures, "save", lambda figure, path: drawn.append(figure))
+    found = means([("a", "f", 2000, EVERY, 4, 0.4)])
+    found.loc[(found["rate"] == -2.5) & (found["step"] > 0), "normalized"] = 0.1
+    baselines_pictures.curves(found, tmp_path / "curves.png")
+    (axes, bar) = drawn[0].axes
+    (best,) = [line for line in axes.get_lines() if line.get_color() == "black"]
+    assert best.get_ydata()[-1] == 0.1 and best is axes.get_lines()[-1] and len(axes.get_lines()) == len(EVERY)
+    assert axes.get_title() == "f (1): 10^-2.5" and bar.get_xlim() == baselines_pictures.COLOURED
+
+
 def test_pictures_of_few_and_of_many_settings(tmp_path, frames):
     many = [(f"g{i}", "g", 2000, EVERY, 4, i / 40) for i in range(baselines_pictures.MANY)]
     curves = pd.concat([baselines_pictures.shown(*frames)[0].astype({"family": str}), means(many).astype({"family": str})])

@@ -436,6 +436,20 @@ def test_a_recipe_is_what_its_row_says_and_is_judged_on_its_own_tasks(tmp_path, 
     assert len(outer_recipes.tasks()) == 8 and held_out == []
 
 
+def test_colours_of_figures_are_those_that_colour_blind_eyes_tell_apart(tmp_path):
+    import matplotlib
+    from matplotlib.colors import to_hex, to_rgb
+    from matplotlib.image import imread
+
+    before = matplotlib.rcParams["axes.prop_cycle"]
+    with page.figure(tmp_path / "a.png", size=(2, 2)) as (_, axes):
+        axes.set_axis_off()
+        axes.axhspan(0, 1, color="C1")
+    assert matplotlib.rcParams["axes.prop_cycle"] == before
+    middle = imread(tmp_path / "a.png")[90, 90, :3]
+    assert to_hex(middle) == to_hex(to_rgb(page.COLOURS[1])) and len(set(page.COLOURS)) == 8
+
+
 def test_a_mean_is_shown_with_its_interval():
     assert page.with_interval([2.0, 2.0]) == "2 [2, 2]"
     mean, low, high = (float(part.strip("[],")) for part in page.with_interval(np.arange(10)).split())

@@ -4,6 +4,8 @@ All four show the same settings, so that a difference between two learning rates
 settings behind them: those that were swept with all of Adam's rates and have a normalizer (`shown`).
 """
 
+import io
+
 import matplotlib
 
 matplotlib.use("Agg")
@@ -12,16 +14,19 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from PIL import Image
 
 from taskset.normalization.normalizer import HIGH
 from taskset.normalization.plot import rate_colours
 from taskset.samplers.optimizers import LOG10_LEARNING_RATES
 
+DPI, PALETTE = 110, 64
 SETTING = ["family", "task", "source", "horizon"]
 SPLIT = "train"
 WIDTH = 8.4  # inches: about that of a page, so that a letter of 8 points is one of 8 points there
 MANY = 30  # from so many settings on, a family's lines would hide each other: bands of quantiles instead
 FEW = 5  # below so many settings, a share says little: counts instead, without a colour
+COLOURED = (-5, 0)  # log10 of the learning rates that have colours of their own: lower ones hardly learn, higher ones blow up
 BANDS = ((0.05, 0.95, "#c6dbef"), (0.25, 0.75, "#6baed6"))  # lower and upper quantile, colour; the widest first
 
 
@@ -68,9 +73,12 @@ def panels(families, title, x):
 
 
 def save(figure, path):
+    """Write a PNG of PALETTE colours, which has a third of the bytes of one with all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=140)
+    image = io.BytesIO()
+    figure.savefig(image, dpi=DPI)
     plt.close(figure)
+    Image.open(image).convert("RGB").quantize(PALETTE).save(path, optimize=True)
 
 
 def profiles(means, path):
@@ -176,17 +184,22 @@ def medians(part):
 
 
 def curves(means, path):
-    """The median over settings of the normalized curve of each learning rate, over the share of the horizon."""
+    """The median over settings of the normalized curve of each learning rate, by the share of the horizon; the best is black."""
     number = counts(means)
     figure, axes_of = panels(list(number), f"Normalized {SPLIT} loss on the way, median over settings", "share of the horizon")
-    colours = dict(zip(LOG10_LEARNING_RATES, rate_colours()(np.linspace(0, 1, len(LOG10_LEARNING_RATES)))))
+    scale, best_of = plt.Normalize(*COLOURED, clip=True), {}
     for family, axes in axes_of.items():
-        for rate, one in medians(means[means["family"] == family]).items():
-            axes.plot(one.index, one, color=colours[rate], linewidth=1)
-        axes.set_title(f"{family} ({number[family]:,})", fontsize=8)
-    scale = plt.Normalize(LOG10_LEARNING_RATES[0], LOG10_LEARNING_RATES[-1])
+        part = medians(means[means["family"] == family])
+        best_of[family] = part.iloc[-1].idxmin()
+        for rate, one in part.drop(columns=best_of[family]).items():
+            axes.plot(one.index, one, color=rate_colours()(scale(rate)), linewidth=1)
+        axes.plot(part.index, part[best_of[family]], color="black", linewidth=1.8)
+        axes.set_title(f"{family} ({number[family]:,}): 10^{best_of[family]:g}", fontsize=8)
     mappable = matplotlib.cm.ScalarMappable(scale, rate_colours())
-    side = figure.colorbar(mappable, ax=list(axes_of.values()), location="bottom", shrink=0.6, aspect=50, pad=0.01)
-    side.set_label("log10 of the learning rate", fontsize=9)
+    options = {"location": "bottom", "shrink": 0.6, "aspect": 50, "pad": 0.01, "extend": "both"}
+    side = figure.colorbar(mappable, ax=list(axes_of.values()), **options)
+    side.set_label(
+        "log10 of the learning rate; black, and beside the family: the rate with the lowest median at the end", fontsize=9
+    )
     side.ax.tick_params(labelsize=8)
     save(figure, path)

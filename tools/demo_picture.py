@@ -21,7 +21,6 @@ from PIL import Image
 from taskset.normalization.normalizer import mean_curves
 from taskset.normalization.plot import limit_losses, rate_colours
 from taskset.normalization.store import load_curves
-from taskset.samplers.optimizers import LEARNING_RATES
 from tools import report
 
 TASKS = {
@@ -29,25 +28,32 @@ TASKS = {
     "conv_pooling_family_seed10": "a convolutional net",
     "quadratic_family_seed18": "a quadratic form",
 }
+COLOURED = (1e-5, 1)  # learning rates that have colours of their own
 
 
 def draw(root, path):
-    """One panel per task: the mean train loss over seeds, from dark (small learning rates) to light (large ones)."""
-    figure, row = plt.subplots(1, len(TASKS), figsize=(10.5, 3.1), layout="constrained")
-    colours, scale = rate_colours(), LogNorm(LEARNING_RATES[0], LEARNING_RATES[-1])
+    """One panel per task: the mean train loss over seeds, from dark (small learning rates) to light (large ones); the best black.
+
+    The best has the lowest loss of all at some step.
+    """
+    figure, row = plt.subplots(1, len(TASKS), figsize=(10.5, 3.3), layout="constrained")
+    colours, scale = rate_colours(), LogNorm(*COLOURED, clip=True)
     for axes, (task, title) in zip(row, TASKS.items()):
         curves = mean_curves(load_curves(task=task, root=root))
         curves["rate"] = 10 ** curves["optimizer"].astype(str).str.removeprefix("adam_lr_").astype(float)
-        for rate, one in curves.groupby("rate"):
-            axes.plot(one["step"], one["train"], color=colours(scale(rate)), linewidth=1.2)
+        best = curves.loc[curves["train"].idxmin(), "rate"]
+        for rate, one in sorted(curves.groupby("rate"), key=lambda run: run[0] == best):
+            colour, width = ("black", 2.2) if rate == best else (colours(scale(rate)), 1.2)
+            axes.plot(one["step"], one["train"], color=colour, linewidth=width)
         limit_losses(axes, curves["train"], curves.loc[curves["step"] == 0, "train"].mean())
-        axes.set_title(f"{task}: {title}", fontsize=9)
+        source = "" if (curves["source"] == "none").all() else ", synthetic data"
+        axes.set_title(f"{task}, best rate {best:.2g}:\n{title}{source}", fontsize=8.5)
         axes.set_xlabel("step", fontsize=9)
         axes.tick_params(labelsize=8)
         axes.spines[["top", "right"]].set_visible(False)
     row[0].set_ylabel("train loss", fontsize=9)
-    bar = figure.colorbar(matplotlib.cm.ScalarMappable(scale, colours), ax=list(row), pad=0.01)
-    bar.set_label("Adam's learning rate", fontsize=9)
+    bar = figure.colorbar(matplotlib.cm.ScalarMappable(scale, colours), ax=list(row), pad=0.01, extend="both")
+    bar.set_label("Adam's learning rate (black: the best)", fontsize=9)
     bar.ax.tick_params(labelsize=8)
     path.parent.mkdir(parents=True, exist_ok=True)
     image = io.BytesIO()

@@ -12,6 +12,7 @@ about. Adam is the package's: its 17 rates on each task.
 """
 
 import argparse
+import itertools
 import sys
 from pathlib import Path
 
@@ -26,6 +27,9 @@ from tools.experiments import page
 from tools.one_run import run_curves
 
 ADAM_COLOUR, OURS, OTHERS = "0.35", "#D55E00", ("#0072B2", "#009E73", "#CC79A7", "#E69F00")  # told apart by colour-blind eyes
+MARKS = "xsv^"  # of the others, as their colours are; `OURS` has a diamond
+SEED_LINES = ("-", "--", ":", "-.")  # of the runs of an optimizer, in the order of their seeds
+HEIGHTS = (1, 0.8, 1.5)  # of the rows of the overview
 WIDTH, BINS = 8.4, np.linspace(-1, 1, 41)
 PLACES = {"a tenth of the tasks are better": 0.1, "the median task": 0.5, "a tenth of the tasks are worse": 0.9}
 
@@ -66,8 +70,16 @@ def overview(found, name, families, path):
     """A column for each horizon: against trials, differences, families."""
     horizons = sorted(found.index.unique("horizon"))
     with page.figure(
-        path, size=(WIDTH, 9.6), rows=3, columns=len(horizons), dpi=130, squeeze=False, height_ratios=(1, 0.8, 1.5)
-    ) as (_, panels):
+        path,
+        size=(WIDTH, 10),
+        rows=len(HEIGHTS),
+        columns=len(horizons),
+        dpi=110,
+        squeeze=False,
+        sharex="row",
+        sharey="row",
+        height_ratios=HEIGHTS,
+    ) as (figure, panels):
         colours = dict(zip([name, *others(found, name)], (OURS, *OTHERS)))
         for (top, middle, bottom), horizon in zip(panels.T, horizons):
             part = found.xs(horizon, level="horizon")
@@ -86,9 +98,8 @@ def overview(found, name, families, path):
             axes.spines[["top", "right"]].set_visible(False)
         panels[0, 0].set_ylabel("mean normalized train loss", fontsize=8)
         panels[1, 0].set_ylabel("tasks", fontsize=8)
-        for axes in panels[2, 1:]:
-            axes.set_yticklabels([])
         panels[0, 0].legend(fontsize=8, frameon=False)
+        figure.legend(*panels[2, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8, frameon=False)
 
 
 def against_trials(axes, part, colours):
@@ -97,12 +108,13 @@ def against_trials(axes, part, colours):
     trials = np.arange(1, len(curve) + 1)
     low, high = np.array([statistics.interval(values, statistics.mean) for values in curve]).T
     axes.plot(trials, curve.mean(axis=1), color=ADAM_COLOUR, label="Adam, best of so many rates")
-    axes.fill_between(trials, low, high, color=ADAM_COLOUR, alpha=0.15, linewidth=0)
+    axes.fill_between(trials, low, high, color=ADAM_COLOUR, alpha=0.15, linewidth=0, label="95% interval of its mean: Adam")
     for i, (name, colour) in enumerate(colours.items()):
         values = part[name].to_numpy()
         axes.axhline(values.mean(), color=colour, label=f"{name}, one run", linestyle="-" if i == 0 else "--")
         if i == 0:
-            axes.axhspan(*statistics.interval(values, statistics.mean), color=colour, alpha=0.12, linewidth=0)
+            interval = statistics.interval(values, statistics.mean)
+            axes.axhspan(*interval, color=colour, alpha=0.12, linewidth=0, label=f"95% interval of its mean: {name}")
     axes.set(xlim=(1, len(curve)), ylim=(0, 1), xticks=(1, 5, 9, 13, 17))
     axes.set_xlabel("Adam's rates that are tried", fontsize=8)
 
@@ -113,13 +125,13 @@ def by_family(axes, part, families, colours):
     means, counts = grouped.mean(), grouped.size()
     places = np.arange(len(means))[::-1]
     axes.hlines(places, means["adam"], means[next(iter(colours))], color="0.8", linewidth=1.2)
-    axes.plot(means["adam"], places, "o", color=ADAM_COLOUR, markersize=5)
-    for i, (name, colour) in enumerate(colours.items()):
-        axes.plot(means[name], places, "D" if i == 0 else "x", color=colour, markersize=5)
+    axes.plot(means["adam"], places, "o", color=ADAM_COLOUR, markersize=5, label="Adam's best rate of each task")
+    for mark, (name, colour) in zip(("D", *MARKS), colours.items()):
+        axes.plot(means[name], places, mark, color=colour, markersize=5, label=name)
     labels = [f"{family.removesuffix('_family').replace('_', ' ')} ({counts[family]})" for family in means.index]
-    axes.set_yticks(places, labels)
+    axes.set_yticks(places, labels)  # the panels of a row share them
     axes.axvline(0, color="black", linewidth=0.8)
-    axes.set_xlabel("mean normalized train loss; grey dot: Adam's best rate", fontsize=8)
+    axes.set_xlabel("mean normalized train loss of a family", fontsize=8)
 
 
 def chosen(found, name, horizon):
@@ -129,10 +141,11 @@ def chosen(found, name, horizon):
 
 
 def learning_curves(found, curves, name, suite, path):
-    """Three tasks, a row each, and a column for each horizon: normalized train losses of single runs."""
+    """Three tasks, a row each, and a column for each horizon: normalized train losses, a line for each run (seed)."""
     horizons = sorted(found.index.unique("horizon"))
     tasks = chosen(found, name, horizons[-1])
-    with page.figure(path, size=(WIDTH, 7.6), rows=len(tasks), columns=len(horizons), dpi=130, squeeze=False) as (_, panels):
+    size, shape = (WIDTH, 8.2), {"rows": len(tasks), "columns": len(horizons), "squeeze": False, "sharey": "row"}
+    with page.figure(path, size=size, dpi=110, **shape) as (figure, panels):
         for row, (why, task) in zip(panels, tasks.items()):
             for axes, horizon in zip(row, horizons):
                 rates = found.xs(horizon, level="horizon").loc[task, adams(found)]
@@ -140,18 +153,22 @@ def learning_curves(found, curves, name, suite, path):
                 initial, best = suite.entry(task).scales["train"]
                 adam = rates.idxmin(), ADAM_COLOUR, "Adam, best rate of the task"
                 for optimizer, colour, label in (adam, (name, OURS, name)):
-                    for i, (_, run) in enumerate(runs[runs["optimizer"] == optimizer].groupby("seed")):
+                    seeds = runs[runs["optimizer"] == optimizer].groupby("seed")
+                    for (_, run), line in zip(seeds, itertools.cycle(SEED_LINES)):
                         losses = normalize(run["train"], initial, best)
-                        axes.plot(run["step"], losses, color=colour, linewidth=1.2, label=label if i == 0 else None)
+                        first = f"{label}, {len(seeds)} seeds" if line == SEED_LINES[0] else None
+                        axes.plot(run["step"], losses, line, color=colour, linewidth=1.2, label=first)
                 axes.set_xlim(0, horizon)
+                axes.set_title(f"{horizon:,} steps", fontsize=8, loc="right")
                 axes.tick_params(labelsize=8)
                 axes.spines[["top", "right"]].set_visible(False)
-            row[0].set_title(f"{task}: {why}", fontsize=9, loc="left")
+            row[0].set_title(f"{task}:\n{why}", fontsize=8, loc="left")
         for axes in panels[:, 0]:
             axes.set_ylabel("normalized train loss", fontsize=8)
         for axes in panels[-1]:
             axes.set_xlabel("step", fontsize=8)
-        panels[0, 0].legend(fontsize=8, frameon=False)
+        handles, labels = panels[0, 0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=8, frameon=False)
 
 
 def main():

@@ -14,6 +14,7 @@ from taskset.errors import ConfigError, counted
 from taskset.files import write_picture
 from taskset.normalization import store
 from taskset.normalization.store import layout
+from taskset.scoring import run_scores
 from taskset.scoring.comparison import Comparison, compare
 from taskset.scoring.suites.suite import Suite
 
@@ -107,11 +108,13 @@ def draw(recipe: Recipe, found: Comparison, kept: Sequence[Kept], path: Path) ->
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.subplots()
     spread = [ours["mean"] - ours["mean low"], ours["mean high"] - ours["mean"]]
-    label = f"{recipe.options.optimizer} by {recipe.options.estimator}, 1 run"
+    label = f"{recipe.options.optimizer} by {recipe.options.estimator}, 1 run (bars: 95% interval over tasks)"
     axes.errorbar(hours, ours["mean"], yerr=spread, fmt="o-", capsize=3, label=label)
     for (_, row), style in zip(theirs.iterrows(), ("--", "-.", ":")):
         axes.axhline(row["mean"], color="black", linestyle=style, linewidth=1, label=f"{row['title']} ({row['trials']})")
-    axes.set(xlabel="hours of outer training", ylabel=f"normalized train loss, {found.view}, held-out tasks")
+    axes.set(
+        xlabel="hours of outer training", ylabel=f"normalized train loss,\n{run_scores.IN_WORDS[found.view]}, held-out tasks"
+    )
     axes.legend(fontsize=7)
     write_picture(figure, path, dpi=130)
 

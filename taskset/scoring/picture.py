@@ -63,6 +63,7 @@ def draw(
         limit_losses(axes, np.append(rates[best], learned[split]), float(rates.iloc[0].mean()))
     handles, labels = panels[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=9, frameon=False)  # no curve runs through it
-    figure.suptitle(f"{task}, mean over seeds", fontsize=11)
+    source = "" if set(theirs["source"]) == {"none"} else f", {options['source']} data"
+    figure.suptitle(f"{task}{source}, mean over seeds", fontsize=11)
     write_picture(figure, path, dpi=130)
     return best

@@ -34,6 +34,7 @@ from tools.experiments.training import (
     training_command,
 )
 
+MARKS = "os^D"  # of the rules, in their order
 RULES = ("mlp", "adafac_mlp", "hierarchical", "anchored")
 RATES = (0.001, 0.003, 0.01)
 CHOOSING = ("cifar10", "food101_32x32")  # training tasks, on which the outer learning rate is chosen
@@ -98,7 +99,7 @@ def draw(found, adam_scores, path):
         for i, (rule, (_, kept)) in enumerate(found.items()):
             values = [scored.mean() for _, scored in kept.values()]
             for axes, at in zip(panels, (list(kept), [steps for steps, _ in kept.values()])):
-                axes.plot(at, values, "o-", color=f"C{i}", label=rule)
+                axes.plot(at, values, f"{MARKS[i]}-", color=f"C{i}", label=rule)
         for axes, label in zip(panels, ("core-minutes of outer training", "outer steps")):
             axes.axhline(adam_scores.mean(), color="0.5", linestyle="--", label="Adam, tuned on each task")
             axes.set(xlabel=label, xscale="log")

@@ -142,7 +142,7 @@ def measure(runs, minutes):
 
 def draw(found, path):
     """Test accuracy against the noise of the test images, a panel for each task."""
-    with page.figure(path, size=(10, 4.6), columns=len(found), sharex=True) as (figure, panels):
+    with page.figure(path, size=(10, 4.6), columns=len(found), sharex=True, sharey=True) as (figure, panels):
         styles = {"Adam": ("k", "--"), "NAdamW": ("0.5", "--")}
         for axes, (name, labels) in zip(panels, found.items()):
             for label, values in labels.items():

@@ -110,7 +110,7 @@ def draw(found, path, lengths=LENGTHS):
     """One panel per line: M_K of the first start, one curve per length."""
     from matplotlib import colormaps
 
-    with page.figure(path, size=(16, 3.8), columns=4) as (_, axes):
+    with page.figure(path, size=(16, 3.8), columns=4, sharey=True) as (_, axes):
         colors = colormaps["viridis"](np.linspace(0, 0.92, len(lengths)))
         for panel, (name, (places, values)) in zip(axes, found.items()):
             for length, color, row in zip(lengths, colors, values):

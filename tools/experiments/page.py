@@ -4,10 +4,11 @@ import argparse
 import contextlib
 
 from taskset.execution.runtime import start_tensorflow
-from taskset.scoring import statistics
+from taskset.scoring import profile, statistics
 from tools import report
 
 TITLE = "# Experiments\n"
+COLOURS = (*profile.COLOURS, "#8C5A2B", "0.5")  # told apart by colour-blind eyes; of the default ones, red and green are not
 FORM = ".3g"  # of a number with its interval, in `Estimate.text`
 
 
@@ -25,12 +26,17 @@ def with_interval(values):
 
 @contextlib.contextmanager
 def figure(path, *, size, rows=1, columns=1, dpi=90, **options):
-    """(a figure of matplotlib, its axes), saved as `path` at the end. size: inches; options: of `Figure.subplots`."""
+    """(a figure of matplotlib, its axes), saved as `path` at the end. size: inches; options: of `Figure.subplots`.
+
+    The colours C0, C1, .. are COLOURS, from the first line to the file: Matplotlib looks them up when it draws.
+    """
+    import matplotlib
     from matplotlib.figure import Figure
 
-    made = Figure(figsize=size, layout="constrained")
-    yield made, made.subplots(rows, columns, **options)
-    made.savefig(path, dpi=dpi)
+    with matplotlib.rc_context({"axes.prop_cycle": matplotlib.cycler(color=COLOURS)}):
+        made = Figure(figsize=size, layout="constrained")
+        yield made, made.subplots(rows, columns, **options)
+        made.savefig(path, dpi=dpi)
 
 
 def parser_of(description):
