@@ -126,10 +126,9 @@ def _label(row: Row) -> str:
 
 def _title(standing: Standing, without_data: bool) -> str:
     """What was run: suite, tasks, steps, data, and which loss of a curve is compared."""
-    data = {"": "", "tfds": ", real data"}.get(standing.source, f", {standing.source} data")
-    tasks = counted(len(standing.tasks), "task")
-    view = run_scores.IN_WORDS[standing.view]
-    return f"{standing.suite}: {tasks}, {standing.horizon:,} steps{'' if without_data else data}; losses {view}"
+    data = "" if without_data or not standing.source else f", {standing.source} data"
+    tasks, view = counted(len(standing.tasks), "task"), run_scores.IN_WORDS[standing.view]
+    return f"{standing.suite}: {tasks}, {standing.horizon:,} steps{data}; losses {view}"
 
 
 def _panel(axes, rows: list[Row], split: str, coloured: list[Row], ends: np.ndarray) -> None:

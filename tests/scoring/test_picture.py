@@ -23,8 +23,17 @@ def test_adam_of_the_shortest_horizon_that_is_long_enough(evaluation, tmp_path, 
     assert best.startswith("adam_lr_") and all(axes.get_legend() is None for axes in figure.axes)
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert labels[0] == "Adam, the other 16 learning rates" and labels[2] == "learned: mine"
+    assert figure.get_suptitle() == f"{TASK}, mean over seeds"  # a task without data
     adam = figure.axes[0].lines[0].get_xdata()
     assert len(adam) == 51 and (adam[0], adam[-1]) == (0, 2000)  # not those steps of the longer runs
+
+
+def test_the_title_says_which_data(tmp_path, monkeypatch):
+    figures, task = [], "mlp_family_seed12"
+    monkeypatch.setattr(Figure, "savefig", lambda self, *_, **__: figures.append(self))
+    root = made.write(tmp_path / "made", tasks=[task], optimizers=["mine"], steps=2000, evaluations=10, source="synthetic")
+    picture.draw(task, [root], None, tmp_path / "a.png")
+    assert figures[0].get_suptitle() == f"{task}, synthetic data, mean over seeds"
 
 
 def test_baselines_that_are_too_short(tmp_path):

@@ -56,7 +56,7 @@ def test_the_title_says_suite_tasks_steps_data_and_which_loss(figure):
     losses = dict.fromkeys(tasks, 0.5)
     found = figure([row("mine", losses, own=True)], tasks, source="synthetic")
     assert found.get_suptitle() == "few:1: 2 tasks, 2,000 steps, synthetic data; losses at the last step"
-    assert figure([row("mine", losses, own=True)], tasks, source="tfds").get_suptitle().count("real data") == 1
+    assert figure([row("mine", losses, own=True)], tasks, source="tfds").get_suptitle().count(", tfds data;") == 1
     without = ["quadratic_family_seed1"]
     found = figure([row("mine", dict.fromkeys(without, 0.5), own=True)], without, source="synthetic")
     assert found.get_suptitle() == "few:1: 1 task, 2,000 steps; losses at the last step"
