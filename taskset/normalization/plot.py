@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import cycle
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from taskset.samplers.optimizers import family_of, get_optimizer_config
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-    from matplotlib.colors import Colormap, LogNorm
+    from matplotlib.colors import Colormap
     from numpy.typing import ArrayLike
 
 _FORMATS = ("png", "pdf", "svg", "jpg", "jpeg", "webp")  # others of Matplotlib's need programs, or are no pictures
@@ -30,7 +30,7 @@ _OTHERS = ("#D55E00", "#CC79A7", "#E69F00", "#8C5A2B", "#999999")  # none of the
 _STYLES = ("-", "--", ":", "-.")  # of families with learning rates
 _PROFILE = "#31688e"  # the middle of viridis' dark half
 # One mark inside the other, as the losses of both splits are often nearly the same.
-_MARKS = {"train": {"marker": "o", "ms": 4}, "test": {"marker": "s", "ms": 8, "mfc": "none"}}
+_MARKS: dict[str, dict[str, Any]] = {"train": {"marker": "o", "ms": 4}, "test": {"marker": "s", "ms": 8, "mfc": "none"}}
 AROUND = 2  # decades beside the best learning rate that have colours of their own
 
 
@@ -85,18 +85,17 @@ def _best(curves: pd.DataFrame, names: Sequence[str]) -> str:
     return str(part.sort_values(["train", "step"], kind="stable")["optimizer"].iloc[0])
 
 
-def _scale(best: Sequence[float], rates: Sequence[float]) -> LogNorm:
-    """From learning rates to colours: all colours for those within AROUND decades of the best ones, where runs differ most."""
-    from matplotlib.colors import LogNorm
-
-    low, high = (max(min(rates), min(best) / 10**AROUND), min(max(rates), max(best) * 10**AROUND))
-    return LogNorm(low, max(high, 1.01 * low), clip=True)  # a norm needs two ends
+def _coloured(best: Sequence[float], rates: Sequence[float]) -> tuple[float, float]:
+    """The learning rates between which each has a colour of its own: those within AROUND decades of the best ones."""
+    low, high = max(min(rates), min(best) / 10**AROUND), min(max(rates), max(best) * 10**AROUND)
+    return low, max(high, 1.01 * low)  # a scale of colours needs two ends
 
 
 def _draw_curves(axes: Axes, curves: pd.DataFrame, title: str) -> None:
     """Train loss against steps: a colour for each learning rate, black for the best, explained by a colour bar; and one for each
     other family."""
     from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import LogNorm
 
     runs = {str(name): part.sort_values("step") for name, part in curves.groupby("optimizer", observed=True)}
     rates, others = _families(curves)
@@ -106,13 +105,14 @@ def _draw_curves(axes: Axes, curves: pd.DataFrame, title: str) -> None:
     values = [value for names in rates.values() for value in map(_rate, names)]
     if values:
         colours, best = rate_colours(), [_best(curves, names) for names in rates.values()]
-        norm = _scale([_rate(name) for name in best], values)
+        low, high = _coloured([_rate(name) for name in best], values)
+        norm = LogNorm(low, high, clip=True)
         for names, style in zip(rates.values(), cycle(_STYLES)):
             for name in sorted(names, key=best.__contains__):  # the best above the others
-                colour, width = ("black", 2.0) if name in best else (colours(norm(_rate(name))), 1.2)
-                axes.plot(runs[name]["step"], runs[name]["train"], style, color=colour, linewidth=width)
+                shade, width = ("black", 2.0) if name in best else (colours(norm(_rate(name))), 1.2)
+                axes.plot(runs[name]["step"], runs[name]["train"], style, color=shade, linewidth=width)
         beyond = {(True, True): "both", (True, False): "min", (False, True): "max", (False, False): "neither"}
-        extend = beyond[min(values) < norm.vmin, max(values) > norm.vmax]
+        extend = beyond[min(values) < low, max(values) > high]
         axes.figure.colorbar(ScalarMappable(norm, colours), ax=axes, label="learning rate", pad=0.02, extend=extend)
     axes.set(xlabel="step", ylabel="train loss", title=title)
 
@@ -135,7 +135,7 @@ def _draw_lowest(axes: Axes, curves: pd.DataFrame, splits: Sequence[str]) -> Non
             label = f"{family}, {split}" if len(splits) > 1 else family
             axes.plot(at, np.maximum(losses, end), style, lw=1, color=_PROFILE, label=label, **_MARKS[split])
         best = _best(curves, names)
-        loss = max(float(lowest.at[best, "train"]), end)
+        loss = max(float(lowest["train"][best]), end)
         label = f"{family}, best rate: {_rate(best):.2g}"
         axes.plot([_rate(best)], [loss], style, marker="*", ms=13, color="black", clip_on=False, zorder=4, label=label)
     for (family, names), colour in zip(others.items(), cycle(_OTHERS)):
@@ -190,8 +190,8 @@ def plot_tasks(root: str | Path, tasks: Sequence[str], path: str | Path) -> None
     figure = Figure(figsize=(12, 3.6 * len(order)), layout="constrained")  # not pyplot's, whose state is the caller's
     rows = figure.subplots(len(order), 2, sharey="row", squeeze=False, width_ratios=[1.25, 1])
     for axes, setting in zip(rows, order):
-        part, (task, source, horizon) = settings[setting], setting
-        _draw_curves(axes[0], part, _title(str(task), str(source), int(horizon)))
+        part, (task, source) = settings[setting], map(str, setting[:2])
+        _draw_curves(axes[0], part, _title(task, source, int(part["horizon"].iloc[0])))
         limit_losses(axes[0], part[["train", "test"]].to_numpy(), _start(part))
         _draw_lowest(axes[1], part, ("train",) if source == "none" else ("train", "test"))
     write_picture(figure, path, dpi=120)
