@@ -92,6 +92,16 @@ class OwnOptimizer:
     hyperparameters: dict[str, float | bool]
 
 
+def require_optimizer(made: object, maker: str) -> None:
+    """Raise `ConfigError` where what a user's function returned is no optimizer. maker: the function, in the message."""
+    missing = [part for part in ("rule", "hparams", "init", "update") if not hasattr(made, part)]
+    if missing:
+        raise ConfigError(
+            f"{maker} returned {shown(made, 60)}, which has no {', '.join(missing)}: "
+            "return an optimizer, as taskset.optimizers.base describes it"
+        )
+
+
 _PARTS = ("sample", "schema", "facts", "build")
 
 _families: dict[str, Family] = {}

@@ -10,6 +10,7 @@ TensorBoard, which only reading them should take (`tensorboard --logdir DIRECTOR
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from learned.types import Line, PathLike
+from taskset.files import unwritable
 
 SCALARS = ("loss", "gradient_norm", "clipped_share", "non_finite_share", "learning_rate", "inner_steps")
 PREFIX = "events.out.tfevents."
@@ -27,7 +29,8 @@ _OF_TASK = ("task", "family", "loss")  # of a task in a line of the log; the res
 class Events:
     """Writes an event file in `directory`; a context manager. Events behind outer step `step` that are there are dropped.
 
-    So a training that was killed behind its last checkpoint and is resumed from there has every step once.
+    A training that was killed behind its last checkpoint and is resumed from there has thus every step once. All methods raise
+    `StoreError` where the disk is full.
     """
 
     def __init__(self, directory: PathLike, step: int) -> None:
@@ -37,11 +40,11 @@ class Events:
         kept = {event.step: event for path in old for event in read(path) if event.step <= step and event.HasField("summary")}
         # TensorBoard reads files in the order of their names, which begin with a time.
         number = max([int(time.time()), *(int(path.name.split(".")[3]) + 1 for path in old)])
-        self._writer = tf.io.TFRecordWriter(str(directory / f"{PREFIX}{number:010d}.outer"))
-        self._add(tf.compat.v1.Event(wall_time=time.time(), file_version="brain.Event:2"))
-        for _, event in sorted(kept.items()):
-            self._add(event)
-        self._writer.flush()
+        self._path = directory / f"{PREFIX}{number:010d}.outer"
+        with self._reported():
+            self._writer = tf.io.TFRecordWriter(str(self._path))
+        first = tf.compat.v1.Event(wall_time=time.time(), file_version="brain.Event:2")
+        self._add([first, *(event for _, event in sorted(kept.items()))])
         for path in old:
             path.unlink()
 
@@ -49,16 +52,26 @@ class Events:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._writer.close()
+        with self._reported():
+            self._writer.close()
 
-    def _add(self, event):
-        self._writer.write(event.SerializeToString())
+    @contextlib.contextmanager
+    def _reported(self):
+        try:
+            yield
+        except tf.errors.OpError as error:  # its message is "PATH; File too large"
+            raise unwritable(self._path, OSError(error.message.rpartition("; ")[2].lower())) from error
+
+    def _add(self, events):
+        with self._reported():
+            for event in events:
+                self._writer.write(event.SerializeToString())
+            self._writer.flush()
 
     def write(self, line: Line) -> None:
         """The event of a line of the log (`learned.outer_training.trainer`); on disk when this returns."""
         values = [tf.compat.v1.Summary.Value(tag=tag, simple_value=value) for tag, value in scalars(line).items()]
-        self._add(tf.compat.v1.Event(wall_time=time.time(), step=line["step"], summary=tf.compat.v1.Summary(value=values)))
-        self._writer.flush()
+        self._add([tf.compat.v1.Event(wall_time=time.time(), step=line["step"], summary=tf.compat.v1.Summary(value=values))])
 
 
 def scalars(line: Line) -> dict[str, float]:

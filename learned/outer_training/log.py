@@ -8,13 +8,17 @@ are read as they are.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
 import zlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from learned.types import Line, PathLike
 from taskset.errors import StoreError, cut, system
+from taskset.files import unwritable, write_text
 
 KEYS = (
     "step", "loss", "gradient_norm", "clipped_share", "learning_rate", "non_finite_share", "inner_steps", "tasks",
@@ -87,3 +91,38 @@ def _damaged(path: PathLike, number: int, what: str) -> StoreError:
     return StoreError(
         f"{path}: line {number} {what}: restore the file, or remove it: the training continues without its earlier lines"
     )
+
+
+class Writer:
+    """Writes a log that begins with these lines; a context manager. All methods raise `StoreError` where the disk is full."""
+
+    def __init__(self, path: Path, lines: Sequence[str]) -> None:
+        self.path = path
+        write_text("".join(lines), path)
+        with self._reported():
+            self._file = open(path, "a")  # noqa: SIM115  (closed by __exit__)
+
+    @contextlib.contextmanager
+    def _reported(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise unwritable(self.path, error) from error
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._reported():
+            self._file.close()
+
+    def write(self, values: Line) -> None:
+        """Add the line of a step; on disk after `flush`."""
+        with self._reported():
+            self._file.write(as_line(values))
+
+    def flush(self) -> None:
+        """Bring all lines to the disk."""
+        with self._reported():
+            self._file.flush()
+            os.fsync(self._file.fileno())

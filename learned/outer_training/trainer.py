@@ -10,7 +10,6 @@ process or in several (`learned.outer_training.workers`).
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -30,7 +29,7 @@ from learned.outer_training.time_plan import TimePlan
 from learned.types import Arrays, Line, PathLike
 from learned.unrolling.vectors import Layout
 from taskset.errors import ConfigError, TasksetError, whole_number
-from taskset.files import make_directory, remove_temporaries, write_text
+from taskset.files import make_directory, remove_temporaries
 from taskset.random import seeds
 from taskset.scoring import suites
 from taskset.scoring.suites.suite import Suite
@@ -169,7 +168,7 @@ class Trainer:
             ended = over()
             while not ended:
                 line = self._advance()
-                file.write(log.as_line(line))
+                file.write(line)
                 events.write(line)
                 report(line)
                 ended = over()
@@ -178,7 +177,6 @@ class Trainer:
                 regular = self.step % save_every == 0 or ended
                 if regular or (self.options.by_time and self.step < save_every and time_plan.is_early(self.step)):
                     file.flush()
-                    os.fsync(file.fileno())
                     if hours is not None:
                         (self.plan.plan if regular else self.plan.plan_early)(self.step, hours)
                     self.save()
@@ -269,8 +267,7 @@ class Trainer:
         path, lines = self.directory / LOG, []
         if path.exists() and self.step:
             lines = [line for _, line in log.lines(path, self.step)]
-        write_text("".join(lines), path)
-        return open(path, "a")
+        return log.Writer(path, lines)
 
 
 def of_groups(found):

@@ -5,6 +5,7 @@ stderr and exit status 2. Heavy modules (TensorFlow, pandas) are imported by the
 """
 
 import contextlib
+import io
 import sys
 import warnings
 from pathlib import Path
@@ -66,6 +67,7 @@ _UsageError = cast("type[typer.BadParameter]", next(c for c in typer.BadParamete
 def main(commands: typer.Typer = app, name: str = "python -m taskset") -> None:
     """Run a command line and exit with its status: 1 if a part of the work failed, 2 for a user's error, 130 if interrupted."""
     script = name.removeprefix("python -m ")
+    _print_any_text()
     expect_retracing()
     try:
         with _notes():
@@ -84,6 +86,12 @@ def main(commands: typer.Typer = app, name: str = "python -m taskset") -> None:
             raise
         status = 0  # the reader of a pipe, such as `head`, has seen enough
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _print_any_text() -> None:
+    """Let stdout show what its encoding lacks as an escape, as stderr does: a path in ASCII must not end a command."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 @contextlib.contextmanager

@@ -17,8 +17,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import DTypeLike
 
+from taskset.datasets.prepared import CACHE_VARIABLE
 from taskset.datasets.sharing import mapped, write_directory
-from taskset.errors import cut, shown
+from taskset.errors import StoreError, cut, shown
 
 RECORD = "info.json"
 Record: TypeAlias = dict[str, Any]  # JSON values
@@ -29,7 +30,10 @@ class Damaged(ValueError):
 
 
 def write(place: Path, arrays: Mapping[str, np.ndarray], texts: Mapping[str, str], record: Record) -> None:
-    """Replace the directory by {name: array} as PLACE/NAME.npy, {file name: text} and the record: all of it or nothing."""
+    """Replace the directory by {name: array} as PLACE/NAME.npy, {file name: text} and the record: all of it or nothing.
+
+    Raises `StoreError` where that can't be written.
+    """
 
     def finish(part: Path) -> None:
         files = {file.name: {"bytes": file.stat().st_size, "crc32": _crc32(file)} for file in sorted(part.iterdir())}
@@ -46,6 +50,10 @@ def write(place: Path, arrays: Mapping[str, np.ndarray], texts: Mapping[str, str
         except OSError:
             if not place.is_dir():  # else another process was faster
                 raise
+    except OSError as error:  # NumPy says how much it wrote, and not where
+        raise StoreError(
+            f"can't write {str(place)!r} ({error}): free some room there, or set {CACHE_VARIABLE} to another directory"
+        ) from error
     finally:
         if old.is_dir() and not place.is_dir():  # also where the user stops it between the two
             os.rename(old, place)

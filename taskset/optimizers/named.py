@@ -86,12 +86,7 @@ def make_own(name: str, own: registry.OwnOptimizer) -> Optimizer:
     """
     with calling(own.build, f"optimizer {name!r} can't be made"):
         optimizer = own.build(**own.hyperparameters)
-    missing = [part for part in ("rule", "hparams", "init", "update") if not hasattr(optimizer, part)]
-    if missing:
-        raise ConfigError(
-            f"the function registered as optimizer {name!r} returned {shown(optimizer, 60)}, which has no {', '.join(missing)}: "
-            "return an optimizer, as taskset.optimizers.base describes it"
-        )
+    registry.require_optimizer(optimizer, f"the function registered as optimizer {name!r}")
     return _called(name, optimizer)
 
 

@@ -5,27 +5,62 @@ checkpoints and pretrained optimizers. The function may have an attribute `is_on
 optimizer, which then need not be made to check a name.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib import metadata
 from typing import Any
+
+from taskset.errors import ConfigError, calling, origin, shown
+from taskset.registry import require_optimizer
 
 ENTRY_POINTS = "taskset.optimizers"
 
 
 def optimizer(text: str) -> Any:
-    """The `taskset.optimizers.base.Optimizer` that an installed package makes of a text; None where none knows it."""
-    for make in _makers():
-        found = make(text)
-        if found is not None:
-            return found
+    """The `taskset.optimizers.base.Optimizer` that an installed package makes of a text; None where none knows it.
+
+    Raises `ConfigError` where a package can't be imported, fails, or makes something else, and where several know the text.
+    """
+    found = [(who, made) for who, make in _makers() if (made := _asked(who, make, text)) is not None]
+    _require_one(text, [who for who, _ in found])
+    for who, made in found:
+        require_optimizer(made, f"installed package {who!r}, asked for optimizer {shown(text)},")
+        return made
     return None
 
 
 def is_one(text: str) -> bool:
-    """Whether `optimizer` finds one; makes none where the package can tell without."""
-    return any(make.is_one(text) if hasattr(make, "is_one") else make(text) is not None for make in _makers())
+    """Whether `optimizer` finds one; makes none where the package can tell without. Raises `ConfigError` as that does."""
+    found = [who for who, make in _makers() if _knows(who, make, text)]
+    _require_one(text, found)
+    return bool(found)
 
 
-def _makers() -> Iterator[Callable[[str], Any]]:
+def _knows(who: str, make: Callable[[str], Any], text: str) -> bool:
+    if hasattr(make, "is_one"):
+        return bool(_asked(who, make.is_one, text))
+    return _asked(who, make, text) is not None
+
+
+def _asked(who: str, function: Callable[[str], Any], text: str) -> Any:
+    with calling(function, f"installed package {who!r} fails when asked for optimizer {shown(text)}"):
+        return function(text)
+
+
+def _require_one(text: str, packages: Sequence[str]) -> None:
+    """Raise `ConfigError` where several packages know a text: nothing says which of them was meant."""
+    if len(packages) > 1:
+        raise ConfigError(
+            f"optimizer {shown(text)} is of several installed packages, {', '.join(packages)}: uninstall all but one of these"
+        )
+
+
+def _makers() -> Iterator[tuple[str, Callable[[str], Any]]]:
+    """(package, its function) of each entry point."""
     for entry in sorted(metadata.entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name):
-        yield entry.load()
+        who = entry.dist.name if entry.dist else entry.name
+        try:
+            make = entry.load()
+        except (Exception, SystemExit) as error:
+            failed = f"installed package {who!r} has optimizers and can't be imported"
+            raise ConfigError(f"{failed}: {origin(error, entry.module)}; mend or uninstall it") from error
+        yield who, make

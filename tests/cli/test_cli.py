@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 import re
 import subprocess
 import sys
@@ -450,3 +451,11 @@ def test_a_file_that_fails_without_a_word_of_the_system_is_one_line(run, monkeyp
 
     monkeypatch.setattr(data, "open", fails, raising=False)
     refused(run("data", "add", tmp_path, "--to", tmp_path, "--costs", "costs.csv"), "can't read costs.csv: The share is gone")
+
+
+def test_a_path_that_the_output_has_no_letters_for(tmp_path):
+    command = [sys.executable, "-m", "taskset", "data", "status", "--data-dir", str(tmp_path / "\u00fcber")]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\\xfcber, which is not there" in done.stdout

@@ -12,7 +12,7 @@ import pytest
 from taskset.datasets import built, prepared, text_sources, tfds_source
 from taskset.datasets.corpus import concatenate
 from taskset.datasets.images import ImageData
-from taskset.errors import DataNotPrepared
+from taskset.errors import DataNotPrepared, StoreError
 from tests.datasets.prepared_sets import IMAGES, tfds_version
 
 TEXT, SUBWORDS = "lm1b/bytes", "lm1b/subwords8k"
@@ -256,12 +256,12 @@ def test_data_that_can_not_be_replaced_stays(data_dir, monkeypatch):
 
     with monkeypatch.context() as patched:
         patched.setattr(built, "write_directory", full)
-        with pytest.raises(OSError, match="no space"):
+        with pytest.raises(StoreError, match="can.t write .*no space.*TASKSET_CACHE_DIR"):
             built.write(place, {}, {}, {})
     rename = os.rename
     with monkeypatch.context() as patched:
         patched.setattr(os, "rename", lambda old, new: full() if ".new" in str(old) else rename(old, new))
-        with pytest.raises(OSError, match="no space"):
+        with pytest.raises(StoreError, match="can.t write .*no space.*TASKSET_CACHE_DIR"):
             built.write(place, {"other": np.zeros(3)}, {}, {})
     assert {file.name: file.read_bytes() for file in place.iterdir()} == before
     assert [file.name for file in place.parent.iterdir() if file.name.startswith(".")] == []

@@ -13,6 +13,7 @@ import pytest
 
 import taskset
 from taskset.errors import ConfigError, StoreError, UnknownName
+from taskset.optimizers import get_optimizer
 from taskset.samplers import installed
 from taskset.scoring import (
     candidates,
@@ -196,7 +197,7 @@ def test_installed_packages_name_optimizers(monkeypatch):
     from taskset.optimizers import sgd
 
     class Entry:
-        name = "mine"
+        name, dist = "mine", None
 
         def load(self):
             return lambda text: sgd(0.1) if text == "special" else None
@@ -214,9 +215,51 @@ def test_whether_a_name_is_of_an_installed_package(monkeypatch):
 
     slow.is_one = lambda text: text == "large"
     made = {"slow": slow, "quick": lambda text: object() if text == "special" else None}
-    entries = [SimpleNamespace(name=name, load=functools.partial(made.get, name)) for name in made]
+    entries = [SimpleNamespace(name=name, dist=None, load=functools.partial(made.get, name)) for name in made]
     monkeypatch.setattr(installed.metadata, "entry_points", lambda group: entries)
     assert [installed.is_one(text) for text in ("large", "special", "other")] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    "code, said",
+    [
+        (
+            "import no_such_module",
+            "has optimizers and can't be imported: ModuleNotFoundError: .*theirs.py, line 1.; mend or uninstall it$",
+        ),
+        ("raise SystemExit(3)", "has optimizers and can't be imported: SystemExit: 3"),
+        ("other = 1", "has optimizers and can't be imported: AttributeError"),
+        ("make = 7", "fails when asked for optimizer 'special': TypeError"),
+        ("def make(text):\n    return 1 / 0", "fails when asked for optimizer 'special': ZeroDivisionError.*theirs.py, line 2"),
+        ("def make(text):\n    return 5", "asked for optimizer 'special', returned 5, which has no rule, hparams"),
+    ],
+)
+def test_an_installed_package_that_fails(tmp_path, monkeypatch, code, said):
+    install(tmp_path, "theirs", code)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "theirs", raising=False)
+    for find in (get_optimizer, candidates.candidate):
+        with pytest.raises(ConfigError, match=f"^installed package 'theirs',? {said}"):
+            find("special")
+
+
+def test_two_installed_packages_with_one_name(tmp_path, monkeypatch):
+    for name in ("ours", "theirs"):
+        install(tmp_path, name, "def make(text):\n    return object() if text == 'muon_mined' else None")
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    for find in (installed.optimizer, installed.is_one):
+        with pytest.raises(ConfigError, match="'muon_mined' is of several installed packages, taskset, ours, theirs: uninstall"):
+            find("muon_mined")
+
+
+def install(folder, name, code):
+    """A package with an entry point for optimizers, as pip leaves it in a folder."""
+    about = folder / f"{name}-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text(f"[taskset.optimizers]\n{name} = {name}:make\n")
+    (folder / f"{name}.py").write_text(code)
 
 
 def test_what_else_can_be_given_is_a_sentence_of_its_own():
