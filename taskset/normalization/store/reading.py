@@ -121,13 +121,14 @@ def _damaged(dataset: ds.Dataset, error: Exception) -> StoreError:
 def _find(dataset: ds.Dataset, asked: Asked, version: str | None, root: str | Path | None) -> tuple[Found, list[pa.Table]]:
     """What was found, and the tables read from it: in the likely files if all tasks asked for are there, else in all files.
 
-    Globs of optimizers are matched in the files that are read.
+    What a glob of tasks finds out of date is looked for nowhere else. Globs of optimizers are matched in the files that are read.
     """
     if asked.likely_families is not None:
         asked.match("optimizer", dataset, root, asked.likely_families)
         found = find(dataset, asked.wanted, version, asked.likely)
         tables = [_read(dataset, parts, made_by, asked) for made_by, parts in found.parts.items()]
-        if set(asked.wanted["task"]) <= names_in(tables, "task"):
+        out_of_date = {task for task, _ in found.left_out} - set(asked.named["task"])
+        if set(asked.wanted["task"]) <= names_in(tables, "task") | out_of_date:
             return found, tables
     asked.match("optimizer", dataset, root)
     found = find(dataset, asked.wanted, version, asked.condition)
