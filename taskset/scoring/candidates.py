@@ -34,7 +34,7 @@ class Candidate:
     random, so that their order says nothing; make: `(trial, horizon) -> optimizer` for a sweep, trial = 0, 1, ..; code: digest of
     the code that runs, "" for a name of this package; it begins with UNKNOWN, and is another one each time, where code can't be
     known. trained_on: names of the tasks that a learned optimizer was trained on, where the object that was found has them as an
-    attribute of that name; results don't depend on them.
+    attribute of that name; results don't depend on them. text: what it was given as, where that was a text.
     """
 
     name: str
@@ -43,6 +43,7 @@ class Candidate:
     make: Callable[[int, int], Optimizer | Adapted]
     code: str = ""
     trained_on: tuple[str, ...] = ()
+    text: str | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -70,7 +71,10 @@ def candidate(
     make = _named(optimizer, sets) if isinstance(optimizer, str) and isinstance(thing, str) else _adapted(thing, sets)
     known = getattr(thing, "trained_on", ())
     known = known if isinstance(known, tuple) and all(isinstance(task, str) for task in known) else ()  # another's attribute
-    found = Candidate(name, tuple(sets), drawn, lambda trial, horizon: make(found.names[trial], trial, horizon), code, known)
+    text = optimizer if isinstance(optimizer, str) else None
+    found = Candidate(
+        name, tuple(sets), drawn, lambda trial, horizon: make(found.names[trial], trial, horizon), code, known, text
+    )
     if any(sets) and any(_is_taken(each) for each in found.names):
         raise ConfigError(f"{name!r} with other hyperparameters is not the package's {name!r}: give it a name of its own, --name")
     return found
@@ -88,6 +92,7 @@ def _of_list(count: int, hyperparameters: Given | None, trials: int | None, name
         tuple(sets),
         False,
         lambda trial, horizon: _by_name(names[trial], {}, found.names[trial]),
+        text=f"opt_list:{count}",
     )
     return found
 

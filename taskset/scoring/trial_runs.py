@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -86,17 +86,19 @@ class Text:
         return Trials(self.candidate())
 
 
-def plan(candidate: Candidate, tasks: Iterable[str], options: SweepOptions, root: str | Path) -> list[str]:
-    """The tasks that have no curves under `root` yet, cheapest first; claims `root` for this candidate and these options.
+def plan(candidate: Candidate, tasks: Iterable[str], options: SweepOptions, root: str | Path) -> dict[str, float | None]:
+    """{task: core-seconds} of the tasks that have no curves under `root` yet, cheapest first; None: of unknown cost.
+
+    Claims `root` for this candidate and these options.
 
     Raises StoreError where `root` holds other results.
     """
-    return list(planning.cheapest_first(marked.plan(Trials(candidate), tasks, options, root), options))
+    return planning.cheapest_first(marked.plan(Trials(candidate), tasks, options, root), options)
 
 
 def run(
     candidate: Candidate,
-    waiting: Sequence[str],
+    waiting: Collection[str],
     options: SweepOptions,
     root: str | Path,
     *,

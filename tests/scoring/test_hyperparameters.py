@@ -8,6 +8,7 @@ import pytest
 
 from taskset.cli import score as command
 from taskset.errors import ConfigError, StoreError
+from taskset.samplers import installed
 from taskset.scoring import candidates, earlier_trials, score, trial_sets
 from tests.normalization import made_up_sweeps as made
 
@@ -173,3 +174,13 @@ def test_torch_takes_its_parameters_by_place():
         assert steps._optimizer.param_groups[0]["lr"] == 0.1
         with pytest.raises(ConfigError, match=r"hyperparameter 'rate' of '\w+': allowed are lr$"):
             candidates.candidate(kind, {"rate": 0.1}).make(0, 10)
+
+
+def test_a_checkpoint_is_loaded_once(run_here, tmp_path, monkeypatch):
+    asked = []
+    optimizer = installed.optimizer
+    monkeypatch.setattr(installed, "optimizer", lambda text: asked.append(text) or optimizer(text))
+    monkeypatch.setattr(score.trial_runs, "plan", lambda *given: pytest.fail("a plan is made"))
+    with pytest.raises(pytest.fail.Exception, match="a plan is made"):
+        run_here("taskset", "score", "muon_mined", "--suite", "1m", "--out", tmp_path / "out")
+    assert asked == ["muon_mined"]

@@ -44,14 +44,13 @@ def test_tasks_without_a_test_normalizer_unequal_batches_and_few_tasks_are_said(
     assert said == ["lion: 3 tasks, 3 finished before; 1 trial x 2 seeds x 40 steps"]
 
 
-def test_a_plan_says_what_is_known_of_its_cost(monkeypatch):
+def test_a_plan_says_what_is_known_of_its_cost():
     found = candidates.candidate("lion")
     options = score.options_of(found, "synthetic", 1)
-    known = score._plan(found, ["TwoD_Bowl10"], ["TwoD_Bowl10"], options, 2)
+    known = score._plan(found, ["TwoD_Bowl10"], {"TwoD_Bowl10": 2.0}, options, 2)
     assert known[0] == "lion: 1 task, 0 finished before; 1 trial x 2 seeds x 1 step"
     assert known[1].endswith(" with 2 workers, if steps cost what Adam's do")
-    monkeypatch.setattr(score.planning.measured, "milliseconds", lambda task: None)
-    assert score._plan(found, ["TwoD_Bowl10"], ["TwoD_Bowl10"], options, 2)[1] == "1 task of unknown cost"
+    assert score._plan(found, ["TwoD_Bowl10"], {"TwoD_Bowl10": None}, options, 2)[1] == "1 task of unknown cost"
 
 
 def test_objects_are_run_by_one_worker_and_the_plan_says_so(few, tmp_path):

@@ -143,7 +143,7 @@ def test_an_objects_code_counts(tmp_path):
     trial_runs.plan(one, ["TwoD_Bowl1"], options, tmp_path)
     (tmp_path / "curves").mkdir()
     (tmp_path / "curves" / "some.parquet").write_bytes(b"")
-    assert trial_runs.plan(one, ["TwoD_Bowl1"], options, tmp_path) == ["TwoD_Bowl1"]
+    assert list(trial_runs.plan(one, ["TwoD_Bowl1"], options, tmp_path)) == ["TwoD_Bowl1"]
     with pytest.raises(StoreError, match=r"'same' is an object whose code can't be compared .*FILE\.py:NAME"):
         trial_runs.plan(other, ["TwoD_Bowl1"], options, tmp_path)
 

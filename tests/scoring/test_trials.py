@@ -20,8 +20,8 @@ def test_results_of_tuples_and_arrays_are_resumed(tmp_path):
     trial_runs.plan(one, [TASK], options, tmp_path)
     (tmp_path / "curves").mkdir()
     (tmp_path / "curves" / "some.parquet").write_bytes(b"")
-    assert trial_runs.plan(one, [TASK], options, tmp_path) == [TASK]
-    assert trial_runs.plan(candidates.candidate("lion", list(one.trials)), [TASK], options, tmp_path) == [TASK]
+    assert list(trial_runs.plan(one, [TASK], options, tmp_path)) == [TASK]
+    assert list(trial_runs.plan(candidates.candidate("lion", list(one.trials)), [TASK], options, tmp_path)) == [TASK]
 
 
 def test_pytorch_takes_a_list_for_betas():
