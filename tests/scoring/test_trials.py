@@ -69,13 +69,11 @@ def test_a_file_that_is_no_pair_says_what_it_lacks(tmp_path):
         candidates.candidate(f"{path}:Moon")
 
 
-def test_a_registered_optimizer_is_scored_by_its_name(monkeypatch):
-    monkeypatch.setattr(registry, "_optimizers", dict(registry._optimizers))
-
+def test_a_registered_optimizer_is_scored_by_its_name(registered_here):
     digests = []
 
     def make(rate):
-        registry._optimizers.pop("mine", None)
+        registry.forget("mine")
         taskset.register_optimizer("mine", learning_rate=rate)(optimizers.sgd)
         found = candidates.candidate("mine")
         assert found.names == ("mine",) and found.code not in digests and not found.code.startswith(optimizer_code.UNKNOWN)
