@@ -45,7 +45,7 @@ _WHERE = {
     "taskset.tasks.base": ("Model", "Task"),
     "taskset.normalization.store": ("load_curves", "load_tasks", "load_optimizers", "load_sweeps", "load_normalizers"),
     "taskset.normalization.normalizer": ("normalizer", "normalize_curves"),
-    "taskset.scoring.one_optimizer": ("score",),
+    "taskset.scoring.score": ("score",),
     "taskset.errors": ("TasksetError",),
 }
 _MODULE_OF = {name: module for module, names in _WHERE.items() for name in names}

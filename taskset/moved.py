@@ -96,6 +96,7 @@ MOVED = {
     "learned.evaluation.report": "taskset.scoring.comparison_table",
     "taskset.scoring.scores": "taskset.scoring.run_scores",
     "taskset.scoring.summary": "taskset.scoring.comparison_table",
+    "taskset.scoring.one_optimizer": "taskset.scoring.score",
     "learned.evaluation.scores": "taskset.scoring.run_scores",
     "learned.evaluation.speedup": "taskset.scoring.speedup",
     "learned.evaluation.statistics": "taskset.scoring.statistics",

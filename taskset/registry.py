@@ -154,6 +154,30 @@ def all_or_nothing() -> Iterator[None]:
         raise
 
 
+@contextlib.contextmanager
+def restored() -> Iterator[None]:
+    """A context after which the names that were registered in it are forgotten, and those that were forgotten in it are back.
+
+    Families that were there before keep what they got: builders are registered when they are first asked for.
+    """
+    families, fixed, optimizers = dict(_families), dict(_fixed), dict(_optimizers)
+    try:
+        yield
+    finally:
+        for name in _families.keys() - families.keys():
+            del _families[name]
+        for name in families.keys() - _families.keys():
+            _families[name] = families[name]
+        _undone(_fixed, fixed)
+        _undone(_optimizers, optimizers)
+
+
+def forget(name: str) -> None:
+    """Take back what is registered under a name, a family, a fixed task or an optimizer: the name is free again."""
+    for table in (_families, _fixed, _optimizers):
+        table.pop(name, None)
+
+
 def _undone(now, before):
     """Make the dict `now` what it was `before`; returns what it has lost by that."""
     added = [now.pop(name) for name in [*now] if now[name] is not before.get(name)]

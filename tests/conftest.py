@@ -25,15 +25,12 @@ def real_data_dir():
 
 @pytest.fixture
 def registered_here():
-    """Forgets the names that a test registers, and the files that it gives to `--import`.
-
-    Names alone: what the package's families are may change under a test, as builders come when they are first asked for.
-    """
+    """Forgets the names that a test registers, and the files that it gives to `--import`."""
     catalogue.load()
-    tables = (registry._families, registry._fixed, registry._optimizers, *plugins._tables)
-    names, modules = [set(table) for table in tables], set(sys.modules)
-    yield
-    for table, before in zip(tables, names):
+    names, modules = [set(table) for table in plugins._tables], set(sys.modules)
+    with registry.restored():
+        yield
+    for table, before in zip(plugins._tables, names):
         for name in [name for name in table if name not in before]:
             del table[name]
     for name in [name for name in sys.modules if name not in modules and name.startswith("taskset_plugin_")]:

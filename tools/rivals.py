@@ -21,8 +21,8 @@ from taskset.random import seeds
 from taskset.samplers.optimizers import get_optimizer_config
 from taskset.scoring import (
     candidates,
-    one_optimizer,
     row_json,
+    score,
     shipped_rivals,
     standing,
     standing_table,
@@ -99,7 +99,7 @@ def run(root, hours, names):
         if time.monotonic() > end:
             return
         candidate = rival.candidate(trials)
-        options = one_optimizer.options_of(candidate, suite.source, suite.horizon)
+        options = score.options_of(candidate, suite.source, suite.horizon)
         if trial_runs.plan(candidate, [task], options, place(root, rival, trials)):
             began = time.process_time()
             trial_runs.run(candidate, [task], options, place(root, rival, trials))
@@ -113,7 +113,7 @@ def costs(root):
     suite = tiers.load(SUITE)
     for rival in RIVALS:
         candidate = rival.candidate(1)
-        options = one_optimizer.options_of(candidate, suite.source, suite.horizon)
+        options = score.options_of(candidate, suite.source, suite.horizon)
         step_cost.of_candidate(candidate, suite, [e.task for e in suite.tasks], options, place(root, rival, 1), None)
 
 

@@ -26,6 +26,7 @@ from taskset.cli.options import (
 from taskset.errors import counted
 from taskset.files import write_text
 from taskset.jobs import engines
+from taskset.normalization.sweep.options import COMMANDS_BATCHES, EVALUATIONS
 from taskset.scoring.suites import by_name
 
 Horizon = Annotated[
@@ -51,8 +52,10 @@ def evaluate(
     batches: Annotated[
         int,
         typer.Option(min=1, max=MOST_BATCHES, help="Batches of a split in an evaluation; give what the baselines have."),
-    ] = 50,
-    evaluations: Annotated[int, typer.Option(min=1, max=MOST_EVALUATIONS, help="Number of intervals between evaluations.")] = 50,
+    ] = COMMANDS_BATCHES,
+    evaluations: Annotated[
+        int, typer.Option(min=1, max=MOST_EVALUATIONS, help="Number of intervals between evaluations.")
+    ] = EVALUATIONS,
     name: Annotated[
         str | None,
         typer.Option(help="Name of the checkpoint in the results; default: OPTIMIZER_ESTIMATOR_STEP.", show_default=False),

@@ -27,7 +27,7 @@ from taskset.jobs import engines
 from taskset.jobs.pool import Progress
 from taskset.normalization import store
 from taskset.normalization.sweep import marked
-from taskset.normalization.sweep.options import SweepOptions
+from taskset.normalization.sweep.options import COMMANDS_BATCHES, EVALUATIONS, SweepOptions
 from taskset.normalization.sweep.resume import remove_leftovers
 from taskset.random.seeds import first_seeds
 from taskset.samplers.optimizers import is_optimizer_name
@@ -136,8 +136,8 @@ def evaluate(
     source: str | None = None,
     horizon: int | None = None,
     seeds: int = 3,
-    batches: int = 50,
-    evaluations: int = 50,
+    batches: int = COMMANDS_BATCHES,
+    evaluations: int = EVALUATIONS,
     name: str | None = None,
     data_dir: str | None = None,
     workers: int | None = None,

@@ -11,7 +11,7 @@ training. A worker whose parent is gone ends at once, whatever it is doing.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from learned.outer_training.estimator_cache import MEMORY_MIB
 from learned.outer_training.options import Options
 from learned.types import Arrays, Slots
 from taskset.errors import TasksetError
+from taskset.jobs.answers import Answer, Broken, Died, Done, Failed
 from taskset.jobs.engines import LOCAL, Engine, Process
 from taskset.scoring.suites.suite import Suite
 
@@ -34,6 +35,20 @@ def _pool(suite: Suite, options: Options, data_dir: str | None, memory: float, s
     from learned.outer_training.task_pool import TaskPool
 
     return TaskPool(suite, options, data_dir, memory=memory, start=start)
+
+
+def _value(answer: Answer) -> Any:
+    """What a worker returned. Raises what it failed with."""
+    if isinstance(answer, Failed):
+        raise TasksetError(answer.reason)
+    if isinstance(answer, Broken):
+        raise RuntimeError(f"a worker failed:\n{answer.traceback}")
+    if isinstance(answer, Died):
+        raise TasksetError(
+            f"a worker process ended twice over the same work, {answer.how}: the last checkpoint is kept; resume with fewer "
+            "--pool, --pairs or --workers"
+        )
+    return answer.value
 
 
 class Workers:
@@ -97,7 +112,7 @@ class Workers:
         return {number: slot for number, slot in kept.items() if self._owner(number) == worker}
 
     def _revive(self, worker):
-        """A new process in the place of one that has died, as far as that one was; ("done", None), or what went wrong."""
+        """A new process in the place of one that has died, as far as that one was; `Done`, or what went wrong."""
         self._processes[worker].kill()
         self._start(worker)
         self._most[worker] = None
@@ -105,9 +120,9 @@ class Workers:
         calls = [("restore", (self._kept_slots(worker),)), *(("estimates", call) for call in self._since[worker])]
         for method, arguments in calls:
             answer = self._ask(worker, method, arguments)
-            if answer[0] != "done":
+            if not isinstance(answer, Done):
                 return answer
-        return "done", None
+        return Done(None)
 
     def __enter__(self) -> Workers:
         return self
@@ -125,25 +140,14 @@ class Workers:
             self._processes[worker].send(method, given)  # one that has ended may have left an answer that says why
         # All answers are taken before any error is raised, so that no process is left with an answer that nobody has read.
         answers = {worker: self._processes[worker].answer() for worker in arguments}
-        for worker in [worker for worker, (kind, _) in answers.items() if kind == "died"]:
+        for worker in [worker for worker, answer in answers.items() if isinstance(answer, Died)]:
             answers[worker] = self._again(worker, method, arguments[worker])
-        for worker, (kind, value) in answers.items():
-            if kind == "failed":
-                raise TasksetError(value)
-            if kind == "broken":
-                raise RuntimeError(f"a worker failed:\n{value}")
-            if kind == "died":
-                ending = self._processes[worker].ending()
-                raise TasksetError(
-                    f"a worker process ended twice over the same work, {ending}: the last checkpoint is kept; resume with fewer "
-                    "--pool, --pairs or --workers"
-                )
-        return {worker: value for worker, (_, value) in answers.items()}
+        return {worker: _value(answer) for worker, answer in answers.items()}
 
     def _again(self, worker, method, given):
         """The answer of a worker that has died, from a new process."""
         answer = self._revive(worker)
-        return self._ask(worker, method, given) if answer[0] == "done" else answer
+        return self._ask(worker, method, given) if isinstance(answer, Done) else answer
 
     def _ask(self, worker, method, given):
         """The answer of one worker."""

@@ -22,6 +22,7 @@ from learned.types import PathLike
 from taskset.errors import TasksetError, shown
 from taskset.execution.memory import private_mib
 from taskset.files import read_json, readable, write_text
+from taskset.jobs.answers import Broken, Died, Done
 from taskset.jobs.engines.local import LOCAL
 from taskset.scoring import suites
 from taskset.scoring.suites.suite import Entry, Suite
@@ -78,14 +79,14 @@ def screen(
             for task in waiting:
                 process = process or LOCAL.process(_Screening, (suite, options, data_dir))
                 process.send("cost", (task,))
-                kind, answer = process.answer()
-                if kind == "died":
-                    found[task] = {"failed": f"the process ended {process.ending()}"}
+                answer = process.answer()
+                if isinstance(answer, Done):
+                    found[task] = answer.value
+                elif isinstance(answer, Died):
+                    found[task] = {"failed": f"the process ended {answer.how}"}
                     process = None
-                elif kind == "done":
-                    found[task] = answer
                 else:  # not the task's fault: the process could not begin
-                    raise TasksetError(f"screening: {answer}")
+                    raise TasksetError(f"screening: {answer.traceback if isinstance(answer, Broken) else answer.reason}")
                 say(f"screening {task}: {found[task]}")
                 write_text(json.dumps(found, indent=1), path)
         finally:

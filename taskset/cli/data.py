@@ -33,22 +33,16 @@ def data_status(data_dir: DataDir = None) -> None:
     for row in rows:
         size = f" ({megabytes(row.download)})" if row.download else ""
         where = _inside(row.where, root) if row.prepared and row.where else "yes"
-        table.add_row(row.name, escape(where) if row.prepared else f"no{size}", _BRIEF.get(row.note, "below" if row.note else ""))
+        table.add_row(
+            row.name, escape(where) if row.prepared else f"no{size}", row.kind.partition(" ")[0] or ("below" if row.note else "")
+        )
     show_table(table, out)
     print("\nIn brackets: what `data prepare NAME` downloads.")
-    for note, word in _BRIEF.items():
-        if any(row.note == note for row in rows):
-            print(f"{word} {note.removeprefix(word).strip()}")
+    for kind in dict.fromkeys(row.kind for row in rows if row.kind):
+        print(kind)
     for row in rows:
-        if row.note and row.note not in _BRIEF:
+        if row.note:
             out.print(f"{row.name}: {row.note}", markup=False)
-
-
-_BRIEF = {  # {note: the word for it in the table, with which it begins}
-    "resized by this package from the original": "resized",
-    "encoded by this package from the plain text": "encoded",
-    "withdrawn by its publisher in 2023: only a copy prepared before can be used": "withdrawn",
-}
 
 
 def _inside(place: str, root: Path) -> str:

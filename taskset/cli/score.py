@@ -101,21 +101,21 @@ def score(
     given = None if hyperparameters is None else trial_sets.written(hyperparameters)
     sampler = hyperparameters if given is None else None
     plugins.load(modules or [])
-    from taskset.scoring import candidates, earlier_trials, one_optimizer, standing_table
+    from taskset.scoring import candidates, earlier_trials, optimizer_code, standing_table
+    from taskset.scoring import score as scoring
 
     named = name or candidates.name_of(optimizer, trials)
     out_dir = out_dir or Path("scores") / f"{named}-{Path(suite).stem.replace(':', '_')}"
     if sampler is None and opt_list_length(optimizer) is None:  # not what a sampler draws, nor the list's own
         earlier_trials.check_same(out_dir, named, trial_sets.checked({} if given is None else given, trials, named)[0])
     start_tensorflow(threads=1)  # as in workers: a suite's cost is that of one core
-    by_trial: candidates.Given | None = given if sampler is None else candidates.parse_hyperparameters(sampler)
-    if opt_list_length(optimizer) is None:
-        candidates.find(optimizer)  # a misspelt name is said before a cluster is looked for
+    sets = given if sampler is None else optimizer_code.sampler_of(sampler)
+    candidate = candidates.candidate(optimizer, sets, trials, name)  # a misspelt name is said before a cluster is looked for
     with engines.opened(engine, address) as opened, bars.jobs(err, err) as report:
-        found = one_optimizer.score(
-            optimizer, suite, out_dir, hyperparameters=by_trial, trials=trials, name=name, seeds=seeds, horizon=horizon,
-            split=split, batches=batches, view=view, data_dir=data_dir, workers=workers, modules=tuple(modules or ()),
-            report=report, engine=opened, baselines=baselines, planned=functools.partial(err.print, markup=False),
+        found = scoring.score(
+            candidate, suite, out_dir, seeds=seeds, horizon=horizon, split=split, batches=batches, view=view, data_dir=data_dir,
+            workers=workers, modules=tuple(modules or ()), report=report, engine=opened, baselines=baselines,
+            planned=functools.partial(err.print, markup=False),
         )  # fmt: skip
     for text in [*standing_table.terminal(found), "", *_next(out_dir, baselines)]:
         out.print(text, markup=False)

@@ -26,6 +26,7 @@ from taskset.cli.options import (
 from taskset.datasets.base import check_source, check_split
 from taskset.execution import modes
 from taskset.execution.runtime import start_tensorflow
+from taskset.normalization.sweep.options import COMMANDS_BATCHES, EVALUATIONS
 from taskset.random.seeds import first_seeds
 
 
@@ -72,8 +73,12 @@ def baseline(
             "--optimizer", help="Optimizer name or glob, or opt_list:N. May be repeated. Default: the 17 of 'adam_lr_*'."
         ),
     ] = None,
-    batches: Annotated[int, typer.Option(min=1, max=MOST_BATCHES, help="Number of batches of each split in an evaluation.")] = 50,
-    evaluations: Annotated[int, typer.Option(min=1, max=MOST_EVALUATIONS, help="Number of intervals between evaluations.")] = 50,
+    batches: Annotated[
+        int, typer.Option(min=1, max=MOST_BATCHES, help="Number of batches of each split in an evaluation.")
+    ] = COMMANDS_BATCHES,
+    evaluations: Annotated[
+        int, typer.Option(min=1, max=MOST_EVALUATIONS, help="Number of intervals between evaluations.")
+    ] = EVALUATIONS,
     data_dir: DataDir = None,
     workers: Annotated[
         int | None,

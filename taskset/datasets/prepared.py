@@ -35,16 +35,16 @@ _TEMPLATE = "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"  # of the names of T
 class DataStatus:
     """One data set, as `python -m taskset data status` shows it.
 
-    name: as configs write it. tfds: the TFDS data set it is read from. prepared: whether a task can read it now. where: the
-    directory it is read from, or None. download: the bytes that preparing it would download, None if that is unknown.
-    note: a remark, or "".
+    name: as configs write it. prepared: whether a task can read it now. where: the directory it is read from, or None.
+    download: the bytes that preparing it would download, None if that is unknown. kind: what holds of other data sets as well, a
+    clause whose first word stands for it in a table, or "". note: a remark on this one, or "".
     """
 
     name: str
-    tfds: str
     prepared: bool
     where: str | None
     download: int | None
+    kind: str = ""
     note: str = ""
 
 

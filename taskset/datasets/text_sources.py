@@ -84,7 +84,7 @@ def _status(name: str, data_dir: Directory | None) -> prepared.DataStatus:
     record = built.read_record(place)
     ready = record is not None and _problem(name, place, record) is None
     download = 0 if stored or ready else info.download
-    note = "encoded by this package from the plain text"
+    kind, note = "encoded by this package from the plain text", ""
     if record is not None and not ready:
         note = _problem(name, place, record) or ""
     elif not ready and prepared.damage(info.original, data_dir):
@@ -92,8 +92,8 @@ def _status(name: str, data_dir: Directory | None) -> prepared.DataStatus:
     elif stored and not ready:
         note = "the plain text is prepared, but not encoded"
     elif info.download is None and not ready:
-        note = "withdrawn by its publisher in 2023: only a copy prepared before can be used"
-    return prepared.DataStatus(name, info.original, ready, str(place) if ready else None, download, note)
+        kind = "withdrawn by its publisher in 2023: only a copy prepared before can be used"
+    return prepared.DataStatus(name, ready, str(place) if ready else None, download, "" if note else kind, note)
 
 
 def _not_prepared(name: str, data_dir: Directory | None, why: str | None = None) -> DataNotPrepared:

@@ -71,8 +71,8 @@ def _status(info: ImageInfo, data_dir: Directory | None) -> prepared.DataStatus:
     download, damage = (0, None) if stored else (info.download, prepared.damage(info.tfds, data_dir))
     if not info.resized:
         where = None if stored is None else str(stored)
-        return prepared.DataStatus(info.name, info.tfds, stored is not None, where, download, damage or "")
-    place, note = prepared.built_dir(info.name, data_dir), "resized by this package from the original"
+        return prepared.DataStatus(info.name, stored is not None, where, download, note=damage or "")
+    place, note = prepared.built_dir(info.name, data_dir), ""
     record = built.read_record(place)
     problem = None if record is None else _problem(place, record)
     ready = record is not None and problem is None
@@ -80,7 +80,8 @@ def _status(info: ImageInfo, data_dir: Directory | None) -> prepared.DataStatus:
         note = f"{problem}: prepare it again"
     elif not ready and (stored or damage):
         note = f"the original {damage}" if damage else "the original is prepared, but not resized"
-    return prepared.DataStatus(info.name, info.tfds, ready, str(place) if ready else None, 0 if ready else download, note)
+    kind = "" if note else "resized by this package from the original"
+    return prepared.DataStatus(info.name, ready, str(place) if ready else None, 0 if ready else download, kind, note)
 
 
 def _problem(place: Path, record: built.Record) -> str | None:

@@ -13,16 +13,16 @@ import multiprocessing
 import os
 import signal
 import time
-import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from typing import Any
+from typing import Any, TypeAlias
 
 from taskset.errors import TasksetError, counted
 from taskset.execution.memory import PRIVATE_MIB, private_mib
 from taskset.execution.runtime import expect_retracing, start_tensorflow
+from taskset.jobs.answers import Done, Failed, Returned, answer_of
 from taskset.jobs.waiting import Waiting
 
 RECYCLE = 40  # tasks a worker does at most before a fresh one takes over: each leaves some MB behind, freed or not
@@ -43,18 +43,23 @@ def end_with_parent(parent: int) -> None:
             os._exit(1)
 
 
-def outcome(call: Callable[[], Any]) -> tuple[str, Any]:
-    """("done", what `call` returns) or ("failed", why it raised): one broken task must not stop the others."""
-    try:
-        return "done", call()
-    except TasksetError as error:
-        return "failed", str(error)
-    except Exception as error:
-        return "failed", f"{type(error).__name__}: {error}\n{traceback.format_exc()}"
+@dataclass(frozen=True)
+class _Began:
+    """A worker's first message: it can take jobs."""
+
+
+@dataclass(frozen=True)
+class _Working:
+    """How far a worker's job is. share: of it, that is done."""
+
+    share: float
+
+
+_Message: TypeAlias = _Began | _Working | Returned
 
 
 def _work(pipe: Connection, function: Callable[..., Any], arguments: Sequence[Any], parent: int) -> None:
-    """The body of a worker: jobs come in through the pipe, (kind, value) messages go out."""
+    """The body of a worker: jobs come in through the pipe, messages go out."""
     end_with_parent(parent)
     start_tensorflow(threads=1)
     expect_retracing()
@@ -64,15 +69,15 @@ def _work(pipe: Connection, function: Callable[..., Any], arguments: Sequence[An
         nonlocal last
         if time.monotonic() - last > 0.2:
             last = time.monotonic()
-            pipe.send(("progress", share))
+            pipe.send(_Working(share))
 
     try:
-        pipe.send(("began", None))
+        pipe.send(_Began())
         while True:
             job = pipe.recv()
             if job is None:
                 return
-            pipe.send(outcome(functools.partial(function, job, *arguments, report=report)))
+            pipe.send(answer_of(functools.partial(function, report=report), job, *arguments))
             gc.collect()  # a task and its compiled programs (some 60 MB) refer to each other in circles
     except (EOFError, OSError, KeyboardInterrupt):
         return
@@ -107,6 +112,13 @@ class Progress:
     working: dict[str, float] = field(default_factory=dict)
     left: list[str] = field(default_factory=list)
     total: int | None = None
+
+    def note(self, job: str, answer: Returned) -> None:
+        """Put a job that has ended among the finished or the failed ones."""
+        if isinstance(answer, Done):
+            self.finished.append(job)
+        else:
+            self.failed[job] = answer.reason
 
     def at_work(self) -> str:
         """The jobs that are being done, the first few by name, and how far each is."""
@@ -174,11 +186,11 @@ class _Pool:
         ready = wait([w.pipe for w in self.workers], timeout=0.5)
         for worker in [w for w in self.workers if w.pipe in ready]:
             try:
-                kind, value = worker.pipe.recv()
+                message = worker.pipe.recv()
             except (EOFError, OSError):  # ConnectionResetError, of one that was killed with a message unread
                 self._bury(worker)
             else:
-                self._act(worker, kind, value)
+                self._act(worker, message)
 
     def kill(self) -> None:
         """End all workers at once."""
@@ -205,28 +217,26 @@ class _Pool:
         elif not self._waiting:
             self._end(worker)
 
-    def _act(self, worker: _Worker, kind: str, value: Any) -> None:
+    def _act(self, worker: _Worker, message: _Message) -> None:
         """Act on one message of a worker."""
-        if kind == "began":
+        if isinstance(message, _Began):
             worker.began, self._stillborn = True, 0
-        elif kind == "progress":
-            self.progress.working[_job_of(worker)] = value
+        elif isinstance(message, _Working):
+            self.progress.working[_job_of(worker)] = message.share
         else:
-            self._finish(worker, kind, value)
+            self._finish(worker, message)
             if self._waiting.jobs and (worker.done >= RECYCLE or worker.private_mib() > PRIVATE_MIB):
                 self._end(worker)
                 worker = self._new_worker()
             self._assign(worker)
 
-    def _finish(self, worker: _Worker, kind: str, value: Any) -> None:
+    def _finish(self, worker: _Worker, answer: Returned) -> None:
         job = _job_of(worker)
         self.progress.working.pop(job, None)
-        if kind == "done" and value == LATER:
+        if answer == Done(LATER):
             self._waiting.put_off(job)
-        elif kind == "done":
-            self.progress.finished.append(job)
         else:
-            self.progress.failed[job] = value
+            self.progress.note(job, answer)
         worker.job, worker.done = None, worker.done + 1
 
     def _end(self, worker: _Worker) -> None:
@@ -254,7 +264,7 @@ class _Pool:
             self.progress.working.pop(worker.job, None)
             self._waiting.jobs.append(worker.job)
         elif worker.job is not None:
-            self._finish(worker, "failed", reason)
+            self._finish(worker, Failed(reason))
         if self._waiting:
             self._assign(self._new_worker())
 

@@ -1,4 +1,9 @@
-"""The learned list of hyperparameters: which seeds of `nadamw_grid` to try, best first (Metz et al. 2020, arXiv 2002.11887)."""
+"""The learned list of hyperparameters: which seeds of `nadamw_grid` to try, best first (Metz et al. 2020, arXiv 2002.11887).
+
+The text `opt_list:N` stands for its first N.
+"""
+
+import re
 
 SEEDS = (
     251,
@@ -102,3 +107,9 @@ SEEDS = (
     737,
     165,
 )
+
+
+def length_of(text: str) -> int | None:
+    """N of a text `opt_list:N`, which stands for so many optimizers; None for any other text."""
+    match = re.fullmatch(r"opt_list:([0-9]{1,9})", text)
+    return int(match[1]) if match else None

@@ -5,7 +5,6 @@ An optimizer's config is a flat dict of hyperparameters; `taskset.optimizers` do
 
 import math
 import numbers
-import re
 from collections.abc import Callable
 from typing import Any, SupportsIndex
 
@@ -247,10 +246,7 @@ def register_optimizer(name: str, **hyperparameters: float | bool) -> Callable[[
     return register
 
 
-def opt_list_length(text: str) -> int | None:
-    """N of a text `opt_list:N`, which stands for the first N of the learned list; None for any other text."""
-    match = re.fullmatch(r"opt_list:([0-9]{1,9})", text)
-    return int(match[1]) if match else None
+opt_list_length = opt_list.length_of  # of a text `opt_list:N`
 
 
 def opt_list_names(n: SupportsIndex) -> list[str]:

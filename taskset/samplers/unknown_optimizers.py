@@ -1,7 +1,6 @@
 """What to say of a name that is no optimizer's: a rate that is near, what to do with a rule alone, where other optimizers go."""
 
 import math
-import re
 from collections.abc import Iterable, Mapping
 
 from taskset.errors import UnknownName, shown, unknown
@@ -52,8 +51,7 @@ def no_optimizer(name: object, names: Iterable[str], rates: Mapping[str, Iterabl
 def _a_list(name: str) -> UnknownName:
     """The error for `opt_list:N` where one optimizer is asked for, or for what is meant to be it."""
     longest = len(opt_list.SEEDS)
-    number = re.fullmatch(r"opt_list:([0-9]{1,9})", name)
-    example = name if number and 1 <= int(number[1]) <= longest else "opt_list:10"
+    example = name if 1 <= (opt_list.length_of(name) or 0) <= longest else "opt_list:10"
     return UnknownName(
         f"unknown optimizer {shown(name)}: opt_list:N is a list of N optimizers, at most {longest}; "
         f"`python -m taskset list --optimizers {example}` shows their names; baseline and score take it."

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib
 import re
-import sys
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from taskset import plugins, registry
-from taskset.errors import ConfigError, UnknownName, cut, nearest, origin, shown, to_install, whole_number
-from taskset.execution import carried, code_digest
-from taskset.normalization.sweep.provenance import own_optimizer_code
-from taskset.samplers import installed
-from taskset.samplers.optimizers import family_of, get_optimizer_config, is_optimizer_name, opt_list_length, opt_list_names
+from taskset import registry
+from taskset.errors import ConfigError, shown, whole_number
+from taskset.execution import code_digest
+from taskset.samplers.optimizers import family_of, get_optimizer_config, opt_list_length, opt_list_names
 from taskset.scoring import trial_sets
+from taskset.scoring.optimizer_code import digest, find
 from taskset.scoring.trial_sets import Given, Hyperparameters
 
 if TYPE_CHECKING:
@@ -29,15 +24,6 @@ if TYPE_CHECKING:
 MakeNamed: TypeAlias = "Callable[[str, int, int], Optimizer | Adapted]"  # (name, trial, horizon) -> optimizer
 
 NAME = re.compile(r"[A-Za-z0-9_.@+-]{1,150}")
-UNKNOWN = "unknown "
-
-
-def _code(thing: object, known: str = "") -> str:
-    """The digest of an object's code, and of what else is `known` of where it is from."""
-    found = code_digest.digest(thing)
-    if found is None and not known:
-        return UNKNOWN + uuid.uuid4().hex[:8]
-    return hashlib.sha256(f"{known} {found}".encode()).hexdigest()[:16] if known else str(found)
 
 
 @dataclass(frozen=True)
@@ -48,7 +34,7 @@ class Candidate:
     random, so that their order says nothing; make: `(trial, horizon) -> optimizer` for a sweep, trial = 0, 1, ..; code: digest of
     the code that runs, "" for a name of this package; it begins with UNKNOWN, and is another one each time, where code can't be
     known. trained_on: names of the tasks that a learned optimizer was trained on, where the object that was found has them as an
-    attribute of that name; results don't depend on them.
+    attribute of that name; results don't depend on them. text: what it was given as, where that was a text.
     """
 
     name: str
@@ -57,6 +43,7 @@ class Candidate:
     make: Callable[[int, int], Optimizer | Adapted]
     code: str = ""
     trained_on: tuple[str, ...] = ()
+    text: str | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -71,21 +58,23 @@ class Candidate:
 def candidate(
     optimizer: object, hyperparameters: Given | None = None, trials: int | None = None, name: str | None = None
 ) -> Candidate:
-    """The `Candidate` of an optimizer, an object or a text that `find` understands.
+    """The `Candidate` of an optimizer, an object or a text that `optimizer_code.find` understands.
 
-    hyperparameters: a dict, a list of dicts, or a sampler `numpy.random.Generator -> dict`, of which `trials` are drawn; texts
-    (`FILE.py:SAMPLER`, JSON) as `parse_hyperparameters` understands them. trials: of a list, the first so many.
-    Raises: ConfigError, UnknownName.
+    hyperparameters: a dict, a list of dicts, or a sampler `numpy.random.Generator -> dict`, of which `trials` are drawn.
+    trials: of a list, the first so many. Raises: ConfigError, UnknownName.
     """
     if isinstance(optimizer, str) and (length := opt_list_length(optimizer)) is not None:
         return _of_list(length, hyperparameters, trials, name)
-    thing, code = find(optimizer) if isinstance(optimizer, str) else (optimizer, _code(optimizer))
+    thing, code = find(optimizer) if isinstance(optimizer, str) else (optimizer, digest(optimizer))
     name = check_name(name or (name_of(optimizer) if isinstance(optimizer, str) else _name_of(thing)))
     sets, drawn = trial_sets.checked(hyperparameters, trials, name)
     make = _named(optimizer, sets) if isinstance(optimizer, str) and isinstance(thing, str) else _adapted(thing, sets)
     known = getattr(thing, "trained_on", ())
     known = known if isinstance(known, tuple) and all(isinstance(task, str) for task in known) else ()  # another's attribute
-    found = Candidate(name, tuple(sets), drawn, lambda trial, horizon: make(found.names[trial], trial, horizon), code, known)
+    text = optimizer if isinstance(optimizer, str) else None
+    found = Candidate(
+        name, tuple(sets), drawn, lambda trial, horizon: make(found.names[trial], trial, horizon), code, known, text
+    )
     if any(sets) and any(_is_taken(each) for each in found.names):
         raise ConfigError(f"{name!r} with other hyperparameters is not the package's {name!r}: give it a name of its own, --name")
     return found
@@ -103,94 +92,9 @@ def _of_list(count: int, hyperparameters: Given | None, trials: int | None, name
         tuple(sets),
         False,
         lambda trial, horizon: _by_name(names[trial], {}, found.names[trial]),
+        text=f"opt_list:{count}",
     )
     return found
-
-
-def find(text: str) -> tuple[object, str]:
-    """What a text names, and the digest of its code.
-
-    text: FILE.py:NAME, MODULE:NAME, FILE.py with functions `init` and `update`, the name of an optimizer, or what an installed
-    package makes of it (`taskset.samplers.installed`): `learned` finds checkpoints and pretrained optimizers. Names of
-    this package's optimizers, and of registered ones, stay texts. Raises: ConfigError for code that can't be loaded, UnknownName.
-    """
-    own = registry.own_optimizer(text)
-    if own is not None:
-        return text, own_optimizer_code(own) or UNKNOWN + uuid.uuid4().hex[:8]
-    if is_optimizer_name(text):
-        return text, ""
-    found = installed.optimizer(text)
-    if found is not None:
-        return found, hashlib.sha256(found.rule.encode()).hexdigest()[:16]
-    if text.endswith(".py"):
-        module, code = loaded(text, "")
-        lacking = [part for part in ("init", "update") if not callable(getattr(module, part, None))]
-        if lacking:
-            there = cut(", ".join(_names_of(module)) or "nothing", 200)
-            raise ConfigError(
-                f"{text} has no function {' and no '.join(lacking)}, which a file by itself needs: there is {there}; or name an "
-                f"optimizer of it, as in {Path(text).name}:NAME"
-            )
-        return module, code
-    place, colon, attribute = text.rpartition(":")
-    if not colon:
-        or_else = "FILE.py:NAME, MODULE:NAME, or a checkpoint of `learned` (python -m learned pretrained lists its own)"
-        try:
-            get_optimizer_config(text)
-        except UnknownName as error:
-            raise UnknownName(f"{error} Or give {or_else}.") from error
-    return loaded(place, attribute)
-
-
-def loaded(place: str, attribute: str) -> tuple[Any, str]:
-    """(the object, digest of its code) of an attribute of a .py file or a module, "": itself. Raises `ConfigError`.
-
-    A file's digest is that of its text, which runs as it is now, whatever of it was loaded before. A module is loaded once in a
-    process: its digest is that of the object, of its file, and of the file that defines the object.
-    """
-    file, code = Path(carried.place(place)).resolve() if place.endswith(".py") else None, ""
-    if file and not file.exists():
-        raise ConfigError(f"there is no file {place!r}: give the path of one, FILE.py:NAME")
-    try:
-        if file:
-            text = file.read_bytes()
-            module, code = plugins.module_of(file, text), hashlib.sha256(text).hexdigest()[:16]
-        else:
-            module = importlib.import_module(place)
-    except (Exception, SystemExit) as error:
-        failed = origin(error, str(file) if file else None)
-        if file is None and isinstance(error, ModuleNotFoundError) and f"{place}.".startswith(f"{error.name}."):
-            failed = f"there is no module {error.name!r} here"  # the place of the error would be one in Python's own files
-        raise ConfigError(f"can't load {place!r}: {failed}{to_install(error)}") from error
-    found = module
-    for part in attribute.split(".") if attribute else ():
-        if not hasattr(found, part):
-            names = _names_of(module)
-            there = ", ".join(nearest(attribute, names) or names)
-            raise ConfigError(f"{place!r} has no {attribute!r}: there is {cut(there, 200)}; name one of its optimizers")
-        found = getattr(found, part)
-    if file is None:
-        defined_by = sys.modules.get(getattr(found, "__module__", None) or place, module)
-        code = _code(found, " ".join(_digest_of_file(each) for each in (module, defined_by)).strip())
-    return found, code
-
-
-def _names_of(module: ModuleType) -> list[str]:
-    """What a module has that may be an optimizer."""
-    return [name for name, value in vars(module).items() if not name.startswith("_") and not isinstance(value, ModuleType)]
-
-
-def _digest_of_file(module: ModuleType) -> str:
-    try:
-        return hashlib.sha256(Path(str(module.__file__)).read_bytes()).hexdigest()
-    except (OSError, AttributeError):  # a module that is no file
-        return ""
-
-
-def parse_hyperparameters(text: str) -> Given:
-    """Hyperparameters as the command line gives them: those of `trial_sets.written`, or a sampler FILE.py:NAME."""
-    found = trial_sets.written(text)
-    return loaded(*text.rpartition(":")[::2])[0] if found is None else found
 
 
 def _named(text: str, sets: Sequence[Hyperparameters]) -> MakeNamed:

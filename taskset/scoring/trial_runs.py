@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -18,6 +18,8 @@ from taskset.normalization.sweep.resume import remove_leftovers
 from taskset.samplers.optimizers import opt_list_length
 from taskset.scoring import candidates
 from taskset.scoring.candidates import Candidate
+from taskset.scoring.optimizer_code import UNKNOWN
+from taskset.scoring.trial_sets import Hyperparameters
 
 if TYPE_CHECKING:
     from taskset.normalization.sweep.options import SweepOptions
@@ -39,14 +41,14 @@ class Trials:
         own = json.dumps(self.candidate.as_json(), sort_keys=True)
         digest = f"candidate {hashlib.sha256(own.encode()).hexdigest()[:16]}"
         told = any(self.candidate.trials) or bool(self.candidate.code)
-        known = told and not self.candidate.code.startswith(candidates.UNKNOWN)
+        known = told and not self.candidate.code.startswith(UNKNOWN)
         code = {f"candidate {name}": digest for name in self.candidate.names} if known else {}
         return marked.Mark("candidate", own, "another optimizer or other hyperparameters", code)
 
     def claim(self, root: str | Path, options: SweepOptions) -> None:
         """As `Judged.claim`; code that can't be known is never that of results that are there."""
         candidate, begun = self.candidate, store.has_curves(root)
-        unknown = candidate.code.startswith(candidates.UNKNOWN)
+        unknown = candidate.code.startswith(UNKNOWN)
         if unknown and begun and store.read_options(root).get("code") != candidate.code:
             raise StoreError(
                 f"{root} holds results, and {candidate.name!r} is an object whose code can't be compared with that of theirs: "
@@ -65,7 +67,7 @@ class Text:
     """`Trials` as a worker process can be given them: `candidates.candidate`'s arguments, texts and JSON values."""
 
     optimizer: str
-    trials: tuple[candidates.Hyperparameters, ...]
+    trials: tuple[Hyperparameters, ...]
     name: str
 
     def candidate(self) -> Candidate:
@@ -84,17 +86,19 @@ class Text:
         return Trials(self.candidate())
 
 
-def plan(candidate: Candidate, tasks: Iterable[str], options: SweepOptions, root: str | Path) -> list[str]:
-    """The tasks that have no curves under `root` yet, cheapest first; claims `root` for this candidate and these options.
+def plan(candidate: Candidate, tasks: Iterable[str], options: SweepOptions, root: str | Path) -> dict[str, float | None]:
+    """{task: core-seconds} of the tasks that have no curves under `root` yet, cheapest first; None: of unknown cost.
+
+    Claims `root` for this candidate and these options.
 
     Raises StoreError where `root` holds other results.
     """
-    return list(planning.cheapest_first(marked.plan(Trials(candidate), tasks, options, root), options))
+    return planning.cheapest_first(marked.plan(Trials(candidate), tasks, options, root), options)
 
 
 def run(
     candidate: Candidate,
-    waiting: Sequence[str],
+    waiting: Collection[str],
     options: SweepOptions,
     root: str | Path,
     *,

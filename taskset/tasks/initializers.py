@@ -11,10 +11,9 @@ from typing import Any, Protocol
 import tensorflow as tf
 
 from taskset.random import stateless
-from taskset.random.stateless import Key
-from taskset.tasks import distributions
-from taskset.tasks.deferred import Deferred, Draw
-from taskset.tasks.distributions import Distribution
+from taskset.tasks import distributions, starts
+from taskset.tasks.deferred import Deferred
+from taskset.tasks.starts import Start
 
 
 class Initializer(Protocol):
@@ -24,9 +23,14 @@ class Initializer(Protocol):
         """The start of a parameter, drawn later."""
 
 
-def _initializer(draw: Draw, distribution: Callable[[Sequence[int]], Distribution]) -> Initializer:
-    """draw(key, shape, dtype) -> tensor, as an initializer for Sonnet modules; distribution(shape): the law of its entries."""
-    return lambda shape, dtype=tf.float32: Deferred(draw, distribution(shape), shape, dtype)
+def _initializer(start: Callable[[Sequence[int]], Start]) -> Initializer:
+    """start(shape), as an initializer for Sonnet modules."""
+
+    def initializer(shape: Sequence[int], dtype: tf.DType = tf.float32) -> Deferred:
+        found = start(shape)
+        return Deferred(found.draw, found.distribution, shape, dtype)
+
+    return initializer
 
 
 def fans(shape: Sequence[int]) -> tuple[int, int]:
@@ -39,8 +43,7 @@ def fans(shape: Sequence[int]) -> tuple[int, int]:
 
 def random_normal(stddev: float) -> Initializer:
     """N(0, stddev^2)."""
-    draw = lambda key, shape, dtype: stateless.normal(key, shape, dtype, stddev=stddev)  # noqa: E731
-    return _initializer(draw, lambda shape: distributions.normal(0.0, stddev))
+    return _initializer(lambda shape: starts.normal(0.0, stddev))
 
 
 def random_uniform(limit: float) -> Initializer:
@@ -54,21 +57,12 @@ published_truncated_normal = random_normal
 
 def _scaled_uniform(limit: Callable[[Sequence[int]], float]) -> Initializer:
     """U[-limit(shape), limit(shape))."""
-    draw = lambda key, shape, dtype: stateless.uniform(key, shape, dtype, -limit(shape), limit(shape))  # noqa: E731
-    return _initializer(draw, lambda shape: distributions.uniform(-limit(shape), limit(shape)))
-
-
-def _truncated(key: Key, shape: Sequence[int], dtype: tf.DType, stddev: float) -> tf.Tensor:
-    """N(0, 1) cut off at two standard deviations, by inversion, times stddev."""
-    low, high = 0.5 * (1 + math.erf(-2 / math.sqrt(2))), 0.5 * (1 + math.erf(2 / math.sqrt(2)))
-    u = stateless.uniform(key, shape, tf.float64, low, high)
-    return tf.cast(stddev * math.sqrt(2) * tf.math.erfinv(2 * u - 1), dtype)
+    return _initializer(lambda shape: starts.uniform(-limit(shape), limit(shape)))
 
 
 def _scaled_truncated_normal(stddev: Callable[[Sequence[int]], float]) -> Initializer:
     """N(0, stddev(shape)^2) cut off at two standard deviations."""
-    draw = lambda key, shape, dtype: _truncated(key, shape, dtype, stddev(shape))  # noqa: E731
-    return _initializer(draw, lambda shape: distributions.truncated_normal(stddev(shape)))
+    return _initializer(lambda shape: starts.truncated_normal(stddev(shape)))
 
 
 def truncated_normal(stddev: float) -> Initializer:
@@ -118,18 +112,19 @@ def orthogonal(gain: float = 1.0) -> Initializer:
         q *= tf.sign(tf.linalg.diag_part(r))  # makes the draw uniform over orthogonal matrices
         return tf.cast(gain * tf.reshape(q if rows >= columns else tf.transpose(q), shape), dtype)
 
-    return _initializer(draw, lambda shape: distributions.orthogonal(gain, max(math.prod(shape[:-1]), shape[-1])))
+    law = lambda shape: distributions.orthogonal(gain, max(math.prod(shape[:-1]), shape[-1]))  # noqa: E731
+    return _initializer(lambda shape: Start(draw, law(shape)))
 
 
 def identity() -> Initializer:
     """The identity matrix, square shapes only."""
-    return _initializer(lambda key, shape, dtype: tf.eye(shape[0], shape[1], dtype=dtype), lambda shape: distributions.identity())
+    draw = lambda key, shape, dtype: tf.eye(shape[0], shape[1], dtype=dtype)  # noqa: E731
+    return _initializer(lambda shape: Start(draw, distributions.identity()))
 
 
 def constant(value: float) -> Initializer:
     """`value` everywhere."""
-    draw = lambda key, shape, dtype: tf.fill(shape, tf.constant(value, dtype))  # noqa: E731
-    return _initializer(draw, lambda shape: distributions.constant(value))
+    return _initializer(lambda shape: starts.constant(value))
 
 
 def scaled(initializer: Initializer, factor: float) -> Initializer:

@@ -1,8 +1,10 @@
-"""Plain parameters with a start of their own, for problems that are formulas rather than networks.
+"""The starts of parameters: how one is drawn, and from which law.
 
-`parameter` turns a `Start` into a variable that `taskset.tasks.functional` collects.
+`parameter` turns a `Start` into a variable that `taskset.tasks.functional` collects, for problems that are formulas rather than
+networks; `taskset.tasks.initializers` makes of starts what Sonnet's modules take.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -47,6 +49,17 @@ def uniform(low: ArrayLike, high: ArrayLike) -> Start:
         return minval + (maxval - minval) * stateless.uniform(key, shape, dtype)
 
     return Start(draw, distributions.uniform(low, high))
+
+
+def truncated_normal(stddev: float) -> Start:
+    """N(0, stddev^2) cut off at two standard deviations, by inversion."""
+
+    def draw(key, shape, dtype):
+        low, high = 0.5 * (1 + math.erf(-2 / math.sqrt(2))), 0.5 * (1 + math.erf(2 / math.sqrt(2)))
+        u = stateless.uniform(key, shape, tf.float64, low, high)
+        return tf.cast(stddev * math.sqrt(2) * tf.math.erfinv(2 * u - 1), dtype)
+
+    return Start(draw, distributions.truncated_normal(stddev))
 
 
 def scaled(start: Start, factor: float) -> Start:

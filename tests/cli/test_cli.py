@@ -13,6 +13,7 @@ import pytest
 import taskset
 from examples import own_family
 from taskset import catalogue, registry
+from taskset.catalogue import configs
 from taskset.cli import data, score, sweeps, tasks
 from taskset.errors import UnknownName
 from taskset.execution import costs as measured
@@ -166,7 +167,7 @@ def test_list_by_size_cost_and_start(run):
 
 def test_a_family_is_told_by_the_name_where_it_can_be(run, monkeypatch):
     """A fixed task has a config, its name doesn't have its family; of 17,000 sampled ones none is drawn, which took 11 s."""
-    monkeypatch.setattr(catalogue, "sample", lambda *_: pytest.fail("a config was drawn"))
+    monkeypatch.setattr(configs, "sample", lambda *_: pytest.fail("a config was drawn"))
     names = run("list", "--family", "mlp_family")[1].split()
     assert {"FixedMLP_cifar10_ce_128x128x128_relu_bs128", "mlp_family_seed999"} <= {*names}
     monkeypatch.undo()

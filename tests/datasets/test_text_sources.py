@@ -123,7 +123,7 @@ def products(data_dir):
 
 def test_a_prepared_copy_of_the_withdrawn_reviews_works(data_dir):
     name = "tokenized_amazon_reviews/Video_v1_00_subwords8k"
-    assert not status_of(name, data_dir).prepared and "withdrawn" in status_of(name, data_dir).note
+    assert not status_of(name, data_dir).prepared and "withdrawn" in status_of(name, data_dir).kind
     with pytest.raises(DataNotPrepared, match="withdrawn by its publisher"):
         text_sources.prepare_text(name, data_dir)
     with pytest.raises(DataNotPrepared, match="withdrawn by its publisher"):

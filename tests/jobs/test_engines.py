@@ -12,8 +12,8 @@ import pytest
 from taskset.datasets import sharing
 from taskset.errors import ConfigError, TasksetError, UnknownName
 from taskset.jobs import engines, pool
+from taskset.jobs.answers import Broken, Died, Done, Failed, answer_of
 from taskset.jobs.engines import ray_cluster
-from taskset.jobs.engines.local import answer_of
 
 
 def test_which_engine():
@@ -58,24 +58,24 @@ def test_answers():
         def break_down(self):
             raise KeyError("x")
 
-    assert answer_of(Target().double, 3) == ("done", 6) and answer_of(Target().fail) == ("failed", "not today")
-    kind, trace = answer_of(Target().break_down)
-    assert kind == "broken" and "KeyError: 'x'" in trace
+    assert answer_of(Target().double, 3) == Done(6) and answer_of(Target().fail) == Failed("not today")
+    broken = answer_of(Target().break_down)
+    assert isinstance(broken, Broken) and broken.error == "KeyError: 'x'" and "in break_down" in broken.traceback
+    assert broken.reason.startswith("KeyError: 'x'\nTraceback (most recent call last)") and "KeyError: 'x'" in broken.traceback
 
 
 def test_what_a_process_cannot_make_is_its_first_answer():
     """Also where the process has ended before the call; one that has ended without a word has died."""
-    for make, given, modules, kind, says in (
-        (int, ("x",), (), "broken", "ValueError: invalid literal"),
-        (int, ("1",), ("no_such_module",), "failed", "no_such_module"),
-        (os._exit, (3,), (), "died", ""),
+    for make, given, modules, ended, said in (
+        (int, ("x",), (), Broken, "ValueError: invalid literal"),
+        (int, ("1",), ("no_such_module",), Failed, "no_such_module"),
+        (os._exit, (3,), (), Died, "with status 3"),
     ):
         process = engines.LOCAL.process(make, given, modules)
         process._process.join()
         process.send("bit_length", ())
-        found, said = process.answer()
-        assert found == kind and says in (said or "")
-    assert process.ending().startswith("with status 3")
+        answer = process.answer()
+        assert isinstance(answer, ended) and said in (answer.how if ended is Died else answer.reason)
 
 
 JOIN = """

@@ -9,7 +9,7 @@ matplotlib.use("Agg")
 from matplotlib.figure import Figure
 
 import taskset
-from taskset import optimizers, registry, tabular
+from taskset import optimizers, tabular
 from taskset.normalization import plot
 from taskset.normalization.plot import limit_losses, plot_tasks
 from taskset.samplers.optimizers import adam_rates, opt_list_names
@@ -92,8 +92,7 @@ def test_a_callers_own_figures_are_left_alone(tmp_path):
     pyplot.close(mine)
 
 
-def test_a_registered_optimizer_is_a_family_by_itself(tmp_path, drawn, monkeypatch):
-    monkeypatch.setattr(registry, "_optimizers", dict(registry._optimizers))
+def test_a_registered_optimizer_is_a_family_by_itself(tmp_path, drawn, registered_here):
     taskset.register_optimizer("my_own", learning_rate=0.1)(optimizers.sgd)
     root = made.write(tmp_path, tasks=made.TASKS[:1], optimizers=["my_own", ADAM[0]], seeds=[0])
     plot_tasks(root, made.TASKS[:1], tmp_path / "a.png")

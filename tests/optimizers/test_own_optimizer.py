@@ -47,12 +47,12 @@ def test_the_example_in_a_baseline_beside_adam(run, tmp_path):
     assert rows.loc["sign_momentum", "learning_rate"] == 0.001 and np.isnan(rows.loc["adam_lr_-2.00", "decay"])
     assert rows["family"].isna().tolist() == [name.startswith("sign") for name in rows.index]
     assert run("baseline", TASK, *options, *chosen)[0] == 0  # resumed: nothing is left to do
-    own = dict(registry._optimizers)
-    registry._optimizers.clear()  # as in a process without --import
-    assert run("normalize", tmp_path)[0] == 0
-    pd.testing.assert_frame_equal(taskset.load_optimizers(root=tmp_path).set_index("optimizer"), rows, check_like=True)
-    assert not [line for line in check.check(tmp_path) if "optimizers.parquet" in line]
-    registry._optimizers.update(own)
+    with registry.restored():
+        for name in registry.own_optimizers():  # as in a process without --import
+            registry.forget(name)
+        assert run("normalize", tmp_path)[0] == 0
+        pd.testing.assert_frame_equal(taskset.load_optimizers(root=tmp_path).set_index("optimizer"), rows, check_like=True)
+        assert not [line for line in check.check(tmp_path) if "optimizers.parquet" in line]
     status, _, err = run("train", TASK, "--optimizer", "sign_momentun", "--import", OWN)
     assert status == 2 and "did you mean 'sign_momentum'" in err
 

@@ -6,16 +6,17 @@ import shlex
 import numpy as np
 import pytest
 
-from taskset.cli import score
+from taskset.cli import score as command
 from taskset.errors import ConfigError, StoreError
-from taskset.scoring import candidates, earlier_trials, one_optimizer, trial_sets
+from taskset.samplers import installed
+from taskset.scoring import candidates, earlier_trials, score, trial_sets
 from tests.normalization import made_up_sweeps as made
 
 
 @pytest.fixture
 def run(run_here, monkeypatch):
     """`python -m taskset` where nothing may start TensorFlow: what it refuses, it refuses before that."""
-    monkeypatch.setattr(score, "start_tensorflow", lambda threads: pytest.fail("TensorFlow was started"))
+    monkeypatch.setattr(command, "start_tensorflow", lambda threads: pytest.fail("TensorFlow was started"))
     return functools.partial(run_here, "taskset", "score")
 
 
@@ -122,7 +123,7 @@ class Plain:
 
 def test_unknown_hyperparameters_list_the_known_ones_and_leave_nothing_behind(tmp_path):
     with pytest.raises(ConfigError, match=r"'lr'; its hyperparameters are learning_rate, momentum$"):
-        one_optimizer.score(Plain, "1m", tmp_path / "out", hyperparameters={"lr": 0.1})
+        score.score(Plain, "1m", tmp_path / "out", hyperparameters={"lr": 0.1})
     assert not (tmp_path / "out").exists()
     with pytest.raises(ConfigError, match=r"its hyperparameters are learning_rate, beta_1, beta_2, epsilon"):
         candidates.candidate("keras.optimizers:Adam", {"lr": 0.1}).make(0, 10)
@@ -142,13 +143,13 @@ def test_of_many_trials_one_is_made_ahead_for_each_set_of_names(tmp_path, monkey
     def stop(*given):
         raise Planned
 
-    monkeypatch.setattr(one_optimizer.trial_runs, "plan", stop)
+    monkeypatch.setattr(score.trial_runs, "plan", stop)
     sets = [{"learning_rate": rate} for rate in (0.1, 0.2, 0.3)] + [{"learning_rate": 0.4, "momentum": 0.9}]
     with pytest.raises(Planned):
-        one_optimizer.score(Counted, "1m", tmp_path / "out", hyperparameters=sets)
+        score.score(Counted, "1m", tmp_path / "out", hyperparameters=sets)
     assert made_ahead == [(0.1, 0.0), (0.4, 0.9)]
     with pytest.raises(ConfigError, match=r"'lr'"):
-        one_optimizer.score(Counted, "1m", tmp_path / "out", hyperparameters=[*sets, {"lr": 0.1}])
+        score.score(Counted, "1m", tmp_path / "out", hyperparameters=[*sets, {"lr": 0.1}])
 
 
 def test_torch_knows_its_hyperparameters():
@@ -173,3 +174,13 @@ def test_torch_takes_its_parameters_by_place():
         assert steps._optimizer.param_groups[0]["lr"] == 0.1
         with pytest.raises(ConfigError, match=r"hyperparameter 'rate' of '\w+': allowed are lr$"):
             candidates.candidate(kind, {"rate": 0.1}).make(0, 10)
+
+
+def test_a_checkpoint_is_loaded_once(run_here, tmp_path, monkeypatch):
+    asked = []
+    optimizer = installed.optimizer
+    monkeypatch.setattr(installed, "optimizer", lambda text: asked.append(text) or optimizer(text))
+    monkeypatch.setattr(score.trial_runs, "plan", lambda *given: pytest.fail("a plan is made"))
+    with pytest.raises(pytest.fail.Exception, match="a plan is made"):
+        run_here("taskset", "score", "muon_mined", "--suite", "1m", "--out", tmp_path / "out")
+    assert asked == ["muon_mined"]

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from taskset.scoring import alike, candidates, comparison, one_optimizer, standing, standing_table, statistics, suites, summary
+from taskset.scoring import alike, candidates, comparison, score, standing, standing_table, statistics, suites, summary
 from taskset.scoring.report import page as page_file
 from taskset.scoring.suites import tiers
 from taskset.scoring.suites.suite import SCALES
@@ -29,7 +29,7 @@ def test_tasks_without_a_test_normalizer_unequal_batches_and_few_tasks_are_said(
     known = standing._test_scales
     monkeypatch.setattr(standing, "_test_scales", lambda *given: dict(list(known(*given).items())[1:]))
     said = []
-    found = one_optimizer.score("lion", str(few), tmp_path / "out", **SHORT, planned=said.append)
+    found = score.score("lion", str(few), tmp_path / "out", **SHORT, planned=said.append)
     assert said[0] == "lion: 3 tasks, 0 finished before; 1 trial x 2 seeds x 40 steps" and len(said) == 2
     assert said[1].startswith("estimated: ") and said[1].endswith(" with 1 worker, if steps cost what Adam's do")
     assert [len(found.rows[0].values[split]) for split in ("train", "test")] == [3, 2]
@@ -39,19 +39,18 @@ def test_tasks_without_a_test_normalizer_unequal_batches_and_few_tasks_are_said(
     assert any(note.startswith("over 2 to 3 tasks the intervals are too narrow: nominally 95%, but") for note in found.notes)
     monkeypatch.setattr(standing, "_test_scales", known)
     said.clear()
-    again = one_optimizer.score("lion", str(few), tmp_path / "out", **SHORT, planned=said.append)
+    again = score.score("lion", str(few), tmp_path / "out", **SHORT, planned=said.append)
     assert not [note for note in again.notes if "test normalizer" in note]
     assert said == ["lion: 3 tasks, 3 finished before; 1 trial x 2 seeds x 40 steps"]
 
 
-def test_a_plan_says_what_is_known_of_its_cost(monkeypatch):
+def test_a_plan_says_what_is_known_of_its_cost():
     found = candidates.candidate("lion")
-    options = one_optimizer.options_of(found, "synthetic", 1)
-    known = one_optimizer._plan(found, ["TwoD_Bowl10"], ["TwoD_Bowl10"], options, 2)
+    options = score.options_of(found, "synthetic", 1)
+    known = score._plan(found, ["TwoD_Bowl10"], {"TwoD_Bowl10": 2.0}, options, 2)
     assert known[0] == "lion: 1 task, 0 finished before; 1 trial x 2 seeds x 1 step"
     assert known[1].endswith(" with 2 workers, if steps cost what Adam's do")
-    monkeypatch.setattr(one_optimizer.planning.measured, "milliseconds", lambda task: None)
-    assert one_optimizer._plan(found, ["TwoD_Bowl10"], ["TwoD_Bowl10"], options, 2)[1] == "1 task of unknown cost"
+    assert score._plan(found, ["TwoD_Bowl10"], {"TwoD_Bowl10": None}, options, 2)[1] == "1 task of unknown cost"
 
 
 def test_objects_are_run_by_one_worker_and_the_plan_says_so(few, tmp_path):
@@ -66,7 +65,7 @@ def test_objects_are_run_by_one_worker_and_the_plan_says_so(few, tmp_path):
             raise Stop
 
     with pytest.raises(Stop):
-        one_optimizer.score(unmoved(), str(few), tmp_path / "out", name="mine", horizon=40, workers=8, planned=planned)
+        score.score(unmoved(), str(few), tmp_path / "out", name="mine", horizon=40, workers=8, planned=planned)
     assert " with 1 worker," in said[1]
 
 
@@ -75,7 +74,7 @@ def test_a_score_on_tasks_that_an_optimizer_was_trained_on_says_so(few, tmp_path
     learned = SimpleNamespace(**vars(unmoved()), trained_on=(*seen, "mlp_family_seed7"))
     says = "mine was trained on 2 of these 3 tasks: --split test leaves them out"
     for split, expected in (("all", True), ("test", False)):
-        found = one_optimizer.score(learned, str(few), tmp_path / split, name="mine", horizon=40, batches=1, split=split)
+        found = score.score(learned, str(few), tmp_path / split, name="mine", horizon=40, batches=1, split=split)
         assert (says in found.notes) is expected and expected is any("trained on" in note for note in found.notes)
     learned.trained_on = "other people's attribute"
     assert candidates.candidate(learned, name="mine").trained_on == ()

@@ -17,9 +17,10 @@ from taskset.optimizers import get_optimizer
 from taskset.samplers import installed
 from taskset.scoring import (
     candidates,
-    one_optimizer,
+    optimizer_code,
     rows,
     run_scores,
+    score,
     score_file,
     shipped_rivals,
     standing_table,
@@ -93,9 +94,9 @@ def test_tiers_cost_what_they_say():
 
 
 def test_candidates(mine):
-    found = candidates.candidate(f"{mine}:Sign", candidates.parse_hyperparameters(f"{mine}:sampler"), 3)
+    found = candidates.candidate(f"{mine}:Sign", optimizer_code.sampler_of(f"{mine}:sampler"), 3)
     assert found.drawn and found.names == ("Sign@0", "Sign@1", "Sign@2") and found.code
-    again = candidates.candidate(f"{mine}:Sign", candidates.parse_hyperparameters(f"{mine}:sampler"), 5)
+    again = candidates.candidate(f"{mine}:Sign", optimizer_code.sampler_of(f"{mine}:sampler"), 5)
     assert again.trials[:3] == found.trials and len({t["learning_rate"] for t in again.trials}) == 5
     text = trial_runs.Text(f"{mine}:Sign", found.trials, found.name).candidate()
     assert text.as_json() == found.as_json() and text.names == found.names
@@ -139,11 +140,11 @@ def test_an_objects_code_counts(tmp_path):
     rng = np.random.default_rng(0)  # hidden in C
     unseen = (lambda params: {}, lambda g, s, p, t, h: ({path: w - rng.uniform() for path, w in p.items()}, s))
     one, other = candidates.candidate(unseen, name="same"), candidates.candidate(unseen, name="same")
-    options = one_optimizer.options_of(one, "synthetic", 40)
+    options = score.options_of(one, "synthetic", 40)
     trial_runs.plan(one, ["TwoD_Bowl1"], options, tmp_path)
     (tmp_path / "curves").mkdir()
     (tmp_path / "curves" / "some.parquet").write_bytes(b"")
-    assert trial_runs.plan(one, ["TwoD_Bowl1"], options, tmp_path) == ["TwoD_Bowl1"]
+    assert list(trial_runs.plan(one, ["TwoD_Bowl1"], options, tmp_path)) == ["TwoD_Bowl1"]
     with pytest.raises(StoreError, match=r"'same' is an object whose code can't be compared .*FILE\.py:NAME"):
         trial_runs.plan(other, ["TwoD_Bowl1"], options, tmp_path)
 
@@ -330,7 +331,7 @@ def test_one_worker_is_this_process(mine, tiny, tmp_path, monkeypatch):
         monkeypatch.setattr(trial_runs.marked.MarkedWork, part, lambda *given: None)
     found = candidates.candidate(f"{mine}:Sign", {"learning_rate": 0.1})
     text = trial_runs.Text(f"{mine}:Sign", found.trials, found.name)
-    options = one_optimizer.options_of(found, "synthetic", 40)
+    options = score.options_of(found, "synthetic", 40)
     totals = []
     done = trial_runs.run(found, ["a", "b"], options, tmp_path, text=text, report=lambda progress: totals.append(progress.total))
     assert done.finished == ["a", "b"] and totals == [2] * 4
@@ -341,16 +342,16 @@ def test_shorter_runs_are_evaluated_at_all_steps_at_which_the_baselines_were(min
     for longest in (2000, 10_000):
         grid = longest // 50
         for horizon in range(grid, longest + 1, grid):
-            options = one_optimizer.options_of(found, "synthetic", horizon, longest=longest)
+            options = score.options_of(found, "synthetic", horizon, longest=longest)
             assert options.evaluations <= 50 and grid % (horizon // options.evaluations) == 0, horizon
 
 
 def test_the_seeds_that_both_have_are_compared(mine, tiny, tmp_path):
     """The baselines of this suite have the seeds 0 and 1; more of one's own would make a luckier or unluckier mean."""
     given = {"hyperparameters": {"learning_rate": 0.01}, "horizon": 40, "batches": 1}
-    two = one_optimizer.score(f"{mine}:Sign", str(tiny), tmp_path / "two", seeds=2, **given)
-    three = one_optimizer.score(f"{mine}:Sign", str(tiny), tmp_path / "three", seeds=3, **given)
-    one = one_optimizer.score(f"{mine}:Sign", str(tiny), tmp_path / "one", seeds=1, **given)
+    two = score.score(f"{mine}:Sign", str(tiny), tmp_path / "two", seeds=2, **given)
+    three = score.score(f"{mine}:Sign", str(tiny), tmp_path / "three", seeds=3, **given)
+    one = score.score(f"{mine}:Sign", str(tiny), tmp_path / "one", seeds=1, **given)
     assert [row.values for row in three.rows] == [row.values for row in two.rows]
     assert "compared: the runs of seeds 0, 1, which both have (not those of seed 2)" in three.notes
     assert "compared: the runs of seed 0, which both have (not those of seed 1)" in one.notes
@@ -366,7 +367,7 @@ def test_wrong_suites(mine, tiny, tmp_path):
         ({"view": "last"}, UnknownName, "end"),
     ):
         with pytest.raises(error, match=says):
-            one_optimizer.score("lion", str(tiny), tmp_path / "none", **given)
+            score.score("lion", str(tiny), tmp_path / "none", **given)
         assert not (tmp_path / "none" / "curves").exists()
     with pytest.raises(UnknownName, match="Allowed are problems:1, .*1m:1, 1h:1, 1d:2, rivals:1, .*json"):
         by_name.find("nope")
@@ -392,7 +393,7 @@ def test_a_schedule_that_ends_with_the_run_can_be_scored(tiny, tmp_path):
         "    rate = np.linspace(.01, 0, int(hparams['horizon']), dtype=np.float32)[step]\n"
         "    return {path: w - rate * grads[path] for path, w in params.items()}, state\n"
     )
-    found = one_optimizer.score(f"{path}:", str(tiny), tmp_path / "out", name="ending", seeds=1, batches=1, horizon=40)
+    found = score.score(f"{path}:", str(tiny), tmp_path / "out", name="ending", seeds=1, batches=1, horizon=40)
     assert found.rows[0].relative > 0
 
 
@@ -409,4 +410,4 @@ def test_tasks_may_have_been_evaluated_at_different_steps():
 def test_wrong_numbers_of_workers(tiny, tmp_path):
     for workers in (-1, 0, "2", True):
         with pytest.raises(ConfigError, match="workers .*: allowed is an integer of at least 1"):
-            one_optimizer.score("lion", str(tiny), tmp_path, workers=workers)
+            score.score("lion", str(tiny), tmp_path, workers=workers)

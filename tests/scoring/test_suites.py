@@ -25,7 +25,7 @@ from taskset.normalization.normalizer import normalizer
 from taskset.normalization.sweep.options import SweepOptions
 from taskset.normalization.sweep.runner import sweep_to_file
 from taskset.normalization.tables import write_tables
-from taskset.scoring import comparison, one_optimizer, suites
+from taskset.scoring import comparison, score, suites
 from taskset.scoring.suites import baseline_protocol, by_name, tiers
 from taskset.scoring.suites.suite import from_json
 
@@ -428,12 +428,12 @@ def test_a_file_that_is_no_suite(tmp_path, content):
 
 def test_a_suite_of_own_baselines_is_scored_beside_them(small, baselines, tmp_path):
     given = {"hyperparameters": {"learning_rate": 0.001}, "batches": 1}
-    found = one_optimizer.score("lion", str(small), tmp_path / "out", baselines=baselines, **given)
+    found = score.score("lion", str(small), tmp_path / "out", baselines=baselines, **given)
     assert found.tasks == ["quadratic_family_seed4"] and found.horizon == 20
     assert [row.title for row in found.rows if row.own] == ["lion"]
     assert sum("Adam" in row.title for row in found.rows) >= 2  # one rate, and the best of the two
     with pytest.raises(ConfigError, match=r"the package has no curves of .*seed4' over 20 steps .* --baselines"):
-        one_optimizer.score("lion", str(small), tmp_path / "none", **given)
+        score.score("lion", str(small), tmp_path / "none", **given)
     with pytest.raises(ConfigError, match=r"seeds '2': allowed is an integer of at least 1"):
-        one_optimizer.score("lion", str(small), tmp_path / "none", seeds="2", baselines=baselines, **given)
+        score.score("lion", str(small), tmp_path / "none", seeds="2", baselines=baselines, **given)
     assert not (tmp_path / "none").exists()

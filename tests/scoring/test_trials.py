@@ -6,7 +6,7 @@ import pytest
 import taskset
 from taskset import optimizers, plugins, registry
 from taskset.errors import ConfigError
-from taskset.scoring import candidates, one_optimizer, trial_runs
+from taskset.scoring import candidates, optimizer_code, score, trial_runs
 
 TASK = "TwoD_Bowl1"
 
@@ -16,12 +16,12 @@ def test_results_of_tuples_and_arrays_are_resumed(tmp_path):
     given = {"betas": (0.9, 0.99), "rates": np.array([0.5, 0.25]), "lr": np.float32(0.5), "n": np.int64(3), "amsgrad": False}
     one = candidates.candidate("lion", given)
     assert one.trials == ({"betas": [0.9, 0.99], "rates": [0.5, 0.25], "lr": 0.5, "n": 3, "amsgrad": False},)
-    options = one_optimizer.options_of(one, "synthetic", 40)
+    options = score.options_of(one, "synthetic", 40)
     trial_runs.plan(one, [TASK], options, tmp_path)
     (tmp_path / "curves").mkdir()
     (tmp_path / "curves" / "some.parquet").write_bytes(b"")
-    assert trial_runs.plan(one, [TASK], options, tmp_path) == [TASK]
-    assert trial_runs.plan(candidates.candidate("lion", list(one.trials)), [TASK], options, tmp_path) == [TASK]
+    assert list(trial_runs.plan(one, [TASK], options, tmp_path)) == [TASK]
+    assert list(trial_runs.plan(candidates.candidate("lion", list(one.trials)), [TASK], options, tmp_path)) == [TASK]
 
 
 def test_pytorch_takes_a_list_for_betas():
@@ -69,16 +69,14 @@ def test_a_file_that_is_no_pair_says_what_it_lacks(tmp_path):
         candidates.candidate(f"{path}:Moon")
 
 
-def test_a_registered_optimizer_is_scored_by_its_name(monkeypatch):
-    monkeypatch.setattr(registry, "_optimizers", dict(registry._optimizers))
-
+def test_a_registered_optimizer_is_scored_by_its_name(registered_here):
     digests = []
 
     def make(rate):
-        registry._optimizers.pop("mine", None)
+        registry.forget("mine")
         taskset.register_optimizer("mine", learning_rate=rate)(optimizers.sgd)
         found = candidates.candidate("mine")
-        assert found.names == ("mine",) and found.code not in digests and not found.code.startswith(candidates.UNKNOWN)
+        assert found.names == ("mine",) and found.code not in digests and not found.code.startswith(optimizer_code.UNKNOWN)
         digests.append(found.code)  # other hyperparameters are other code
         return found
 

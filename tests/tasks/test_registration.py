@@ -210,7 +210,7 @@ def test_facts_that_say_other_parameters_than_the_model_has():
         ConfigError, match=r"the facts of family 'own' say parameters .*\(3,\).* has .*\(2,\).*leave parameter_shapes"
     ):
         taskset.get_task(task)
-    registry._families.pop("own")
+    registry.forget("own")
     assert taskset.get_task(own(lambda config: taskset.Facts(parameter_shapes={"x": [2]}))).num_params == 2
 
 

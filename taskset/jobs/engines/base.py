@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from taskset import plugins
+from taskset.jobs.answers import Answer
 from taskset.jobs.pool import LATER, Progress
 
 FINISHED = "finished"  # what `Work.begin` gives for a job that needs nothing more
@@ -38,8 +39,8 @@ class Process(Protocol):
         """Call a method; `answer` says so where the process has ended."""
         ...
 
-    def answer(self) -> tuple[str, Any]:
-        """("done", result), ("failed", message of a `TasksetError`), ("broken", traceback), or ("died", None)."""
+    def answer(self) -> Answer:
+        """How the first call ended that was not answered yet; `Died` where the process has ended since."""
         ...
 
     def private_mib(self) -> float:
@@ -48,10 +49,6 @@ class Process(Protocol):
 
     def kill(self) -> None:
         """End the process at once, whatever it is doing."""
-        ...
-
-    def ending(self) -> str:
-        """How a process that died ended, in words."""
         ...
 
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
-import traceback
 from collections.abc import Callable, Iterable, Sequence
 from operator import methodcaller
 from typing import TYPE_CHECKING, Any
 
 from taskset import plugins
-from taskset.errors import TasksetError
 from taskset.execution.memory import private_mib
 from taskset.execution.runtime import start_tensorflow
 from taskset.jobs import pool
+from taskset.jobs.answers import Answer, Died, Done, answer_of
 from taskset.jobs.engines import base
 from taskset.jobs.pool import Progress, end_with_parent
 
@@ -81,12 +80,13 @@ class LocalProcess:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self._pipe.send((method, arguments))
 
-    def answer(self) -> tuple[str, Any]:
+    def answer(self) -> Answer:
         """As `Process.answer`."""
         try:
             return self._pipe.recv()
         except (EOFError, ConnectionResetError):
-            return "died", None
+            self._process.join()
+            return Died(pool.ending(self._process.exitcode))
 
     def private_mib(self) -> float:
         """Of now."""
@@ -96,21 +96,6 @@ class LocalProcess:
         """As `Process.kill`; waits until the process has ended."""
         self._process.kill()
         self._process.join()
-
-    def ending(self) -> str:
-        """Its exit status."""
-        self._process.join()
-        return pool.ending(self._process.exitcode)
-
-
-def answer_of(call: Callable[..., Any], *arguments: Any) -> tuple[str, Any]:
-    """The answer of a process to what it was asked: ("done", what `call` returns), or how it failed."""
-    try:
-        return "done", call(*arguments)
-    except TasksetError as error:
-        return "failed", str(error)
-    except Exception:
-        return "broken", traceback.format_exc()
 
 
 def _serve(pipe: Connection, parent: int, make: Callable[..., object], arguments: Sequence[Any], modules: Sequence[str]) -> None:
@@ -123,12 +108,12 @@ def _serve(pipe: Connection, parent: int, make: Callable[..., object], arguments
         return make(*arguments)
 
     try:
-        begun, target = answer_of(begin)
-        if begun != "done":  # the modules can't be imported, say: the answer to the first call
-            pipe.send((begun, target))
+        begun = answer_of(begin)
+        if not isinstance(begun, Done):  # the modules can't be imported, say: the answer to the first call
+            pipe.send(begun)
             return
         while True:
             method, given = pipe.recv()
-            pipe.send(answer_of(methodcaller(method, *given), target))
+            pipe.send(answer_of(methodcaller(method, *given), begun.value))
     except (EOFError, KeyboardInterrupt, BrokenPipeError):
         return

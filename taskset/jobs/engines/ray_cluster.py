@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import functools
 import gc
 import os
 import resource
@@ -24,9 +23,9 @@ from taskset import plugins
 from taskset.errors import TasksetError, cut
 from taskset.execution import carried, compile_cache
 from taskset.execution.memory import private_mib
+from taskset.jobs.answers import Answer, Died, Done, Failed, Returned, answer_of
 from taskset.jobs.engines.base import FINISHED, Process, Work
-from taskset.jobs.engines.local import answer_of
-from taskset.jobs.pool import LATER, Progress, outcome
+from taskset.jobs.pool import LATER, Progress
 from taskset.jobs.waiting import Waiting
 from taskset.version import __version__
 
@@ -78,16 +77,16 @@ class _Node:
     scratch: Any = None
 
 
-def _compute(setup: Setup, work: Work, job: str, given: Any) -> tuple[str, Any]:
-    """The body of a task of Ray's: ("done", result) or ("failed", why)."""
+def _compute(setup: Setup, work: Work, job: str, given: Any) -> Returned:
+    """The body of a task of Ray's."""
 
     def compute() -> Any:
         setup.apply()
         return work.compute(job, given, lambda share: None)
 
-    found = outcome(compute)
+    answer = answer_of(compute)
     gc.collect()  # a task and its compiled programs refer to each other in circles
-    return found
+    return answer
 
 
 class _Held:
@@ -97,11 +96,11 @@ class _Held:
         self._made: object = None
         self._make = setup, make, arguments
 
-    def call(self, method: str, arguments: Sequence[Any]) -> tuple[tuple[str, Any], float]:
+    def call(self, method: str, arguments: Sequence[Any]) -> tuple[Returned, float]:
         """(the answer, MiB that the process has for itself)."""
         if self._made is None:
             made = answer_of(self._begin)
-            if made[0] != "done":
+            if not isinstance(made, Done):
                 return made, private_mib()
         return answer_of(methodcaller(method, *arguments), self._made), private_mib()
 
@@ -206,13 +205,12 @@ class _Running:
         _allow_files(count)
         while len(self._begun) < count and (job := self._waiting.next()) is not None:
             with contextlib.ExitStack() as claim:
-                kind, given = outcome(functools.partial(claim.enter_context, self._work.begin(job)))
-                if kind == "failed":
-                    self.progress.failed[job] = given
-                elif isinstance(given, str) and given == LATER:
+                answer = answer_of(claim.enter_context, self._work.begin(job))
+                given = answer.value if isinstance(answer, Done) else FINISHED
+                if isinstance(given, str) and given == LATER:
                     self._waiting.put_off(job)
                 elif isinstance(given, str) and given == FINISHED:
-                    self.progress.finished.append(job)
+                    self.progress.note(job, answer)
                 else:
                     reference = self._compute.options(name=job).remote(self._setup, self._sent, job, given)
                     self._begun[reference] = job, claim.pop_all()
@@ -227,22 +225,19 @@ class _Running:
         for reference in self._ray.wait(list(self._begun), num_returns=1, timeout=0.5)[0]:
             job, claim = self._begun.pop(reference)
             with claim:
-                kind, value = self._found(reference)
-                if kind == "done":
-                    kind, value = outcome(functools.partial(self._work.keep, job, value))
+                answer = self._computed(reference)
+                if isinstance(answer, Done):
+                    answer = answer_of(self._work.keep, job, answer.value)
             del self.progress.working[job]
-            if kind == "done":
-                self.progress.finished.append(job)
-            else:
-                self.progress.failed[job] = value
+            self.progress.note(job, answer)
 
-    def _found(self, reference: Any) -> tuple[str, Any]:
+    def _computed(self, reference: Any) -> Returned:
         try:
             return self._ray.get(reference)
         except self._ray.exceptions.RayTaskError as error:  # of Ray's own around our code: a result that can't be sent, say
-            return "failed", str(error)
+            return Failed(str(error))
         except self._ray.exceptions.RayError as error:
-            return "failed", f"its worker or node died {RETRIES + 1} times (out of memory?): {cut(str(error), 300)}"
+            return Failed(f"its worker or node died {RETRIES + 1} times (out of memory?): {cut(str(error), 300)}")
 
     def cancel(self) -> None:
         """End what is still with Ray, and give up its claims."""
@@ -258,13 +253,12 @@ class RayProcess:
         self._ray, self._actor, self._name, self._mib = ray, actor, name, 0.0
         self._placed = actor.__ray_ready__.remote()  # answered once the actor has its core
         self._calls: collections.deque[Any] = collections.deque()
-        self._why = ""
 
     def send(self, method: str, arguments: Sequence[Any]) -> None:
         """As `Process.send`."""
         self._calls.append(self._actor.call.remote(method, tuple(arguments)))
 
-    def answer(self) -> tuple[str, Any]:
+    def answer(self) -> Answer:
         """As `Process.answer`. A note says so where the cluster has no core for the worker."""
         reference, answered = self._calls.popleft(), False
         while not answered:
@@ -274,8 +268,7 @@ class RayProcess:
         try:
             answer, self._mib = self._ray.get(reference)
         except self._ray.exceptions.RayError as error:
-            self._why = cut(str(error), 300)
-            return "died", None
+            return Died(f"or its node did ({cut(str(error), 300)})")
         return answer
 
     def private_mib(self) -> float:
@@ -286,7 +279,3 @@ class RayProcess:
         """As `Process.kill`."""
         with contextlib.suppress(Exception):  # the cluster may be gone
             self._ray.kill(self._actor, no_restart=True)
-
-    def ending(self) -> str:
-        """As Ray describes it."""
-        return f"or its node did ({self._why})"

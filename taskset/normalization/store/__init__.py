@@ -10,6 +10,7 @@ A root directory holds
 `root=None` in the loading functions means the baselines that come with the package.
 """
 
+from taskset.normalization.store.asked import sources_of
 from taskset.normalization.store.columns import SCHEMA
 from taskset.normalization.store.files import (
     broken,
@@ -41,7 +42,7 @@ from taskset.normalization.store.loading import (
     normalizers_of,
     with_text_names,
 )
-from taskset.normalization.store.reading import curves_table, sources_of
+from taskset.normalization.store.reading import curves_table
 
 __all__ = [
     "SCHEMA",

@@ -20,6 +20,7 @@ _BEFORE = [
 SCHEMA = pa.schema([*_BEFORE, ("seconds", pa.float32())])  # as a sweep makes them
 STORED = pa.schema([*_BEFORE, ("seconds_per_step", pa.float32()), ("version", _NAME)])
 LOADED = pa.schema([*SCHEMA, ("version", _NAME)])
+COLUMNS = (*LOADED.names, "source", "family")  # that can be asked for
 
 _INTS, _NAMES = pa.list_(pa.int32()), pa.list_(pa.string())
 

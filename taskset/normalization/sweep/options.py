@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 # Of the package's baselines, and so of what stands beside them: seeds, batches of an evaluation, intervals between evaluations.
 SEEDS, BATCHES, EVALUATIONS = 2, 5, 50
+# Batches of an evaluation where a command is not told: the same in `baseline` and `learned evaluate`, whose results can then be
+# compared.
+COMMANDS_BATCHES = 50
 
 
 @dataclass(frozen=True)

@@ -106,11 +106,11 @@ def test_a_growing_sweep_is_added_again_and_again(sweeps, base):
 
 def test_one_task_is_read_from_one_row_group(sweeps, base):
     add([sweeps[1]], base)
-    from taskset.normalization.store import reading
+    from taskset.normalization.store import asked, reading, row_groups
 
     dataset = reading.curves_dataset(base)
-    asked = reading._Asked(None, task=made.TASKS[2], horizon=20, optimizer="adam_lr_-1.00")
-    found = reading._Found(dataset, asked, None, asked.likely)
+    what = asked.Asked(None, task=made.TASKS[2], horizon=20, optimizer="adam_lr_-1.00")
+    found = row_groups.find(dataset, what.wanted, None, what.likely)
     ((part,),) = found.parts.values()
     assert len(part.row_groups) == 1 and Path(part.path).stem == f"{GROUP}-2"
 

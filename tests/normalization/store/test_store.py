@@ -21,7 +21,7 @@ from taskset.files import remove_temporaries, temporary_owner, whole_file, write
 from taskset.normalization import store, tables
 from taskset.normalization.release import ship
 from taskset.normalization.release.check import check
-from taskset.normalization.store import columns, layout, packing, reading
+from taskset.normalization.store import columns, layout, packing, present, row_groups
 from taskset.normalization.tables import write_tables
 from tests.normalization import made_up_sweeps as made
 
@@ -119,15 +119,15 @@ def test_globs_look_into_the_files_that_can_have_what_is_wanted(sweep, monkeypat
     every = taskset.load_curves(root=sweep)
     task = next(name for name in every["task"] if name.startswith("quadratic_family_seed"))
     looked_into = {"optimizer": set(), "task": set()}
-    for column, names in {**reading._NAMES}.items():
+    for column, names in {**present.NAMES_IN}.items():
         if column != "family":
 
             def names_in(fragments, column=column, names=names):
                 fragments = list(fragments)
-                looked_into[column] |= {reading._part(fragment.path, "family") for fragment in fragments}
+                looked_into[column] |= {row_groups.partition(fragment.path, "family") for fragment in fragments}
                 return names(fragments)
 
-            monkeypatch.setitem(reading._NAMES, column, names_in)
+            monkeypatch.setitem(present.NAMES_IN, column, names_in)
     of_family = every[every["family"] == "quadratic_family"]
     for asked in (
         {"family": "quadratic_family", "optimizer": "adam_lr_*"},
@@ -162,8 +162,8 @@ def test_any_between():
     for lowest in range(11):
         for highest in range(lowest, 11):
             expected = any(lowest <= value <= highest for value in values)
-            assert reading._any_between(values, lowest, highest) == expected
-    assert not reading._any_between([], 1, 2)
+            assert row_groups.any_between(values, lowest, highest) == expected
+    assert not row_groups.any_between([], 1, 2)
 
 
 def test_where_to_look_fits_the_directory(sweep, tmp_path, monkeypatch):

@@ -226,13 +226,12 @@ def descent(learning_rate):
     return taskset.optimizers.from_functions("mine", lambda params: {}, update)
 
 
-def test_runs_of_an_own_optimizer_that_changed_are_not_taken_for_its_own(tmp_path, monkeypatch):
-    monkeypatch.setattr(registry, "_optimizers", dict(registry._optimizers))
+def test_runs_of_an_own_optimizer_that_changed_are_not_taken_for_its_own(tmp_path, registered_here):
     taskset.register_optimizer("mine", learning_rate=0.001)(descent)
     options = SweepOptions(("mine",), "synthetic", 4, (0,), 1, 2)
     sweep_to_file("quadratic_family_seed3", options, tmp_path)
     assert baseline.plan(["quadratic_family_seed3"], options, tmp_path).finished
-    registry._optimizers.pop("mine")
+    registry.forget("mine")
     taskset.register_optimizer("mine", learning_rate=0.5)(descent)
     more_seeds = dataclasses.replace(options, seeds=(0, 1))
     for asked in (options, more_seeds):
@@ -248,8 +247,7 @@ def with_cache(learning_rate):
 MADE: dict[float, bool] = {}
 
 
-def test_what_an_optimizer_keeps_while_it_runs_is_no_change_of_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(registry, "_optimizers", dict(registry._optimizers))
+def test_what_an_optimizer_keeps_while_it_runs_is_no_change_of_it(tmp_path, registered_here):
     taskset.register_optimizer("mine", learning_rate=0.001)(with_cache)
     options = SweepOptions(("mine",), "synthetic", 4, (0,), 1, 2)
     sweep_to_file("quadratic_family_seed3", options, tmp_path)

@@ -293,10 +293,10 @@ def test_a_training_keeps_weights_by_its_own_time_and_goes_on_where_it_ended(tmp
 
 
 @pytest.fixture
-def registered(monkeypatch):
+def registered():
     """Names registered by a test are forgotten after it."""
-    monkeypatch.setattr(registry, "_fixed", dict(registry._fixed))
-    yield
+    with registry.restored():
+        yield
     task_counts.drawn.cache_clear()
 
 

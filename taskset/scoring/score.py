@@ -1,6 +1,6 @@
 """Where an optimizer stands: `score` runs it on a suite and puts it beside the baselines."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,7 +55,8 @@ def score(
 
     optimizer: an optimizer of taskset, a pair of functions (init, update), an object with both and framework = "numpy" where
     they compute with NumPy, a Keras optimizer, a class of torch.optim, an optax transformation, a function that returns one
-    of these, or a text: FILE.py:NAME, MODULE:NAME, the name of an optimizer, a checkpoint of `learned`.
+    of these, or a text: FILE.py:NAME, MODULE:NAME, the name of an optimizer, a checkpoint of `learned`. A
+    `taskset.scoring.candidates.Candidate`, made of one of these, has its hyperparameters, trials and name.
     suite: "1m", "1h", "1d", the name of another suite, a .json file. split: of its tasks: train, valid, test or all.
     out: directory of the curves, which `taskset.load_curves(root=out)` reads, and of scores.json, scores.md, scores.tex,
     profile.pdf and profile.png. An interrupted run is resumed by the same call.
@@ -74,12 +75,15 @@ def score(
     """
     found, horizon, workers = _checked(suite, horizon, view, workers)
     tasks = found.names_of(split)
-    candidate = candidates.candidate(optimizer, hyperparameters, trials, name)
+    if isinstance(optimizer, candidates.Candidate):
+        candidate = optimizer
+    else:
+        candidate = candidates.candidate(optimizer, hyperparameters, trials, name)
     options = options_of(candidate, found.source, horizon, seeds, batches, found.horizon)
     standing.check_horizon(found, tasks, horizon, baselines)
     earlier_trials.check_same(out, candidate.name, candidate.trials)
     _check_names(candidate, horizon)
-    text = trial_runs.Text(optimizer, candidate.trials, candidate.name) if isinstance(optimizer, str) else None
+    text = None if candidate.text is None else trial_runs.Text(candidate.text, candidate.trials, candidate.name)
     waiting = trial_runs.plan(candidate, tasks, options, out)
     count = engine.workers(workers, 1) if text else 1  # objects run here, one by one
     for line in _plan(candidate, tasks, waiting, options, count):
@@ -122,13 +126,12 @@ def _check_names(candidate: candidates.Candidate, horizon: int) -> None:
 
 
 def _plan(
-    candidate: candidates.Candidate, tasks: Sequence[str], waiting: Sequence[str], options: SweepOptions, workers: int
+    candidate: candidates.Candidate, tasks: Sequence[str], costs: Mapping[str, float | None], options: SweepOptions, workers: int
 ) -> list[str]:
-    """What the runs are, and what they cost."""
+    """What the runs are, and what they cost. costs: of the tasks that wait, as of `trial_runs.plan`."""
     runs = f"{counted(len(candidate.trials), 'trial')} x {counted(len(options.seeds), 'seed')} x {counted(options.steps, 'step')}"
-    lines = [f"{candidate.name}: {counted(len(tasks), 'task')}, {len(tasks) - len(waiting)} finished before; {runs}"]
-    if waiting:
-        costs = planning.cheapest_first(waiting, options)
+    lines = [f"{candidate.name}: {counted(len(tasks), 'task')}, {len(tasks) - len(costs)} finished before; {runs}"]
+    if costs:
         supposed = ", if steps cost what Adam's do" if any(costs.values()) else ""
         lines.append(f"{planning.announcement(costs, workers)}{supposed}")
     return lines
