@@ -76,14 +76,17 @@ class Tokens:
         return {"tokens": (shape, "int32"), "mask": (shape, "float32"), **label}
 
     def open(self, source, data_dir):
-        def draw(split, seed, start, count):
-            rng = np.random.default_rng([seed, start])
-            shape = (count, self.batch_size, self.patch_length)
-            length = rng.integers(2, self.patch_length + 1, shape[:2])
-            mask = (np.arange(self.patch_length) < length[..., None]).astype("float32")
+        def one(rng):
+            shape = (self.batch_size, self.patch_length)
+            length = rng.integers(2, self.patch_length + 1, self.batch_size)
+            mask = (np.arange(self.patch_length) < length[:, None]).astype("float32")
             batch = {"tokens": (rng.integers(1, 40, shape) * mask).astype("int32"), "mask": mask}
-            labels = rng.integers(self.num_classes or 1, size=shape[:2]).astype("int32")
+            labels = rng.integers(self.num_classes or 1, size=self.batch_size).astype("int32")
             return batch if self.num_classes is None else {**batch, "label": labels}
+
+        def draw(split, seed, start, count):
+            drawn = [one(np.random.default_rng([seed, number])) for number in range(start, start + count)]
+            return {name: np.stack([batch[name] for batch in drawn]) for name in drawn[0]}
 
         return draw
 

@@ -13,6 +13,47 @@ from taskset.errors import ConfigError, cut, shown
 RawShapes: TypeAlias = dict[str, tuple[tuple[int, ...], int]]  # {name: (shape, values from 0 to below this)} of a `RawBatch`
 
 
+class Repeatable:
+    """`RawBatches` of a user's own, which raise `ConfigError` where a batch is another one when it is drawn alone.
+
+    Loops and evaluations draw batches in stretches of different lengths, and resumed runs draw some again. The first draw of each
+    split is looked at. who: whose draws they are, for messages.
+    """
+
+    def __init__(self, draw: RawBatches, who: str) -> None:
+        self._draw, self._who, self._seen = draw, who, set[str]()
+
+    @property
+    def origin(self) -> Any:
+        return getattr(self._draw, "origin", None)
+
+    def __call__(self, split: str, seed: int, start: int, count: int) -> RawBatch:
+        raw = self._draw(split, seed, start, count)
+        self.check(raw, split, seed, start, count)
+        return raw
+
+    def check(self, raw: RawBatch, split: str, seed: int, start: int, count: int) -> None:
+        """Raise `ConfigError` unless the last batch of a draw is the same alone; only for the first draw of a split."""
+        if split in self._seen or not isinstance(raw, Mapping):
+            return
+        last = start + count - 1
+        alone = self._draw(split, seed, last, 1)
+        unlike = [name for name in raw if not _equal(raw[name][-1], alone[name][0])]
+        if unlike:
+            raise ConfigError(
+                f"{self._who} gave batch {last} of {split!r} with other values of {unlike[0]!r} when it was drawn alone: allowed "
+                "is what depends on split, seed and number of the batch alone, "
+                'as taskset.random.seeds.generator(seed, "purpose", split, number) draws it'
+            )
+        self._seen.add(split)
+
+
+def _equal(one: Any, other: Any) -> bool:
+    """Whether two arrays are, bit for bit."""
+    one, other = np.asarray(one), np.asarray(other)
+    return one.shape == other.shape and one.dtype == other.dtype and one.tobytes() == other.tobytes()
+
+
 class GivenBatches:
     """`RawBatches` of a user's function, which raise `ConfigError` where the task can't read what it gives.
 
@@ -22,11 +63,13 @@ class GivenBatches:
     def __init__(self, draw: RawBatches, spec: DataSpec | None, source: str) -> None:
         self.origin = getattr(draw, "origin", None)
         self._draw, self._wanted, self._source = draw, getattr(spec, "raw", None), source
+        self._repeatable = Repeatable(draw, f"raw_batches of source {source!r}")
 
     def __call__(self, split: str, seed: int, start: int, count: int) -> RawBatch:
         raw = self._draw(split, seed, start, count)
         if self._wanted is not None:
             self._check(raw, self._wanted, count)
+        self._repeatable.check(raw, split, seed, start, count)
         return raw
 
     def _check(self, raw: Any, wanted: RawShapes, count: int) -> None:

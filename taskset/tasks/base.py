@@ -13,13 +13,13 @@ import numpy as np
 import tensorflow as tf
 
 from taskset.datasets.base import SOURCES, Batch, BatchShapes, DataSpec, RawBatch, RawBatches, check_split
-from taskset.datasets.given import GivenBatches
+from taskset.datasets.given import GivenBatches, Repeatable
 from taskset.errors import ConfigError, cut, shown, unknown
 from taskset.optimizers.base import Gradients, Params, Step
 from taskset.random import seeds, stateless
 from taskset.random.seeds import batch_seed
 from taskset.random.stateless import Key, Seed
-from taskset.registry import Config, Shapes
+from taskset.registry import Config, Shapes, is_own
 from taskset.tasks.distributions import Distribution
 from taskset.tasks.functional import Functional
 
@@ -287,7 +287,8 @@ class Task:
                 "describes"
             )
         with tf.init_scope():  # a function that is being traced may be the first to ask: readers iterate over their files
-            return self.data.open(self.source, self.data_dir)
+            opened = self.data.open(self.source, self.data_dir)
+        return Repeatable(opened, f"the data of {shown(self.name)}") if is_own(type(self.data)) else opened
 
     @property
     def data_origin(self) -> dict[str, Any] | None:

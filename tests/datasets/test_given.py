@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import taskset
 from taskset.errors import ConfigError
+from taskset.tasks.base import Model, Task
+from tests.small import RandomImages
 
 IMAGES, REVIEWS, SENTENCES = "mlp_family_seed12", "rnn_text_classification_family_seed3", "char_rnn_language_model_family_seed3"
 CASES = (
@@ -41,6 +44,48 @@ def test_batches_without_an_array_that_is_read(given):
     task = taskset.get_task(IMAGES, "synthetic").reading(lambda *_: given, "mine")
     with pytest.raises(ConfigError, match="^raw_batches of source 'mine' gave .*: allowed is an array each of 'image', 'label'$"):
         task.raw_batches("train", 0, 0, 1)
+
+
+RNG = np.random.default_rng(0)
+
+
+def images_of(rng):
+    return {
+        "image": rng.integers(0, 256, size=(11, 32, 32, 3), dtype=np.uint8),
+        "label": rng.integers(0, 10, size=11).astype(np.int32),
+    }
+
+
+def stretch(start, count, make, *more):
+    drawn = [images_of(make(number, *more)) for number in range(start, start + count)]
+    return {name: np.stack([one[name] for one in drawn]) for name in ("image", "label")}
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda split, seed, start, count: stretch(start, count, lambda number: RNG),
+        lambda split, seed, start, count: stretch(start, count, lambda number: np.random.default_rng(number - start)),
+        lambda split, seed, start, count: stretch(start, count, lambda number, rng: rng, np.random.default_rng(start)),
+    ],
+    ids=["a generator that goes on", "numbers from the start of the stretch", "a generator for a stretch"],
+)
+def test_batches_that_depend_on_how_they_are_drawn_are_refused(draw):
+    task = taskset.get_task(IMAGES, "synthetic").reading(draw, "mine")
+    with pytest.raises(ConfigError, match="^raw_batches of source 'mine' gave batch 7 of 'train' with other values of 'image'"):
+        next(task.batches("train", 0))
+    pure = lambda split, seed, start, count: stretch(start, count, np.random.default_rng)  # noqa: E731
+    next(taskset.get_task(IMAGES, "synthetic").reading(pure, "mine").batches("train", 0))
+
+
+def test_data_of_ones_own_are_drawn_again_as_well():
+    class Drawn(RandomImages):
+        def open(self, source, data_dir=None):
+            return lambda split, seed, start, count: stretch(start, count, lambda number: RNG)
+
+    task = Task("own", "own", {}, Model(lambda batch, key: tf.reduce_sum(tf.Variable([1.0], name="w")), Drawn()), "none")
+    with pytest.raises(ConfigError, match="^the data of 'own' gave batch 2 of 'test' with other values of 'image' when it was"):
+        task.raw_batches("test", 0, 0, 3)
 
 
 @pytest.mark.parametrize("name", [IMAGES, REVIEWS, SENTENCES])
