@@ -7,7 +7,7 @@ import numpy as np
 from taskset.errors import counted
 from tools.experiments import page
 
-WIDTH, TASK, HEAD = 8.4, 0.23, 1.0  # inches: of the picture, of the row of a task, of all else
+WIDTH, TASK, HEAD = 8.4, 0.26, 1.0  # inches: of the picture, of the row of a task, of all else
 LONG = 28  # letters of a task's name in one line
 LINEAR = 0.1  # the axis of losses is linear so far beside 0, and logarithmic beyond
 BETTER, WORSE = "#0072B2", "#D55E00"  # than 0; colour-blind eyes tell them apart
@@ -51,7 +51,7 @@ def draw(standing, path):
             title = "\n".join(textwrap.wrap(row.title, 13, break_on_hyphens=False, break_long_words=False))
             axes.set_title(f"{title}\n{counted(row.trials, 'trial')}", fontsize=6)
             _axis(axes)
-        panels[0, 0].set_yticks(range(len(tasks) + 1), [MEANS, *map(in_two_lines, tasks)], linespacing=0.9, fontsize=6.5)
+        panels[0, 0].set_yticks(range(len(tasks) + 1), [MEANS, *map(in_two_lines, tasks)], linespacing=1.2, fontsize=6)
         figure.supxlabel(f"normalized loss after {standing.horizon:,} steps, {standing.source} data", fontsize=8)
 
 
@@ -61,7 +61,7 @@ def _axis(axes):
     axes.set_xlim(-2, 2)
     axes.set_xticks([-1, -LINEAR, 0, LINEAR, 1], ["-1", "", "0", "", "1"])
     axes.tick_params(axis="x", labelsize=7, length=2)
-    axes.tick_params(axis="y", length=0)
+    axes.tick_params(axis="y", length=0, pad=7)
     axes.grid(axis="y", color="0.92", linewidth=0.8)
     axes.axvline(0, color="0.6", linewidth=0.8, zorder=0)
     axes.axhline(0.5, color="black", linewidth=0.6)
