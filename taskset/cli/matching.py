@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from taskset.catalogue import is_glob
 from taskset.errors import ConfigError, TasksetError, nearest, shown
 from taskset.patterns import matching
-from taskset.samplers import installed
+from taskset.samplers import installed, opt_list
 from taskset.samplers.optimizers import (
     FIXED_FAMILIES,
     all_optimizers,
@@ -13,7 +13,6 @@ from taskset.samplers.optimizers import (
     get_optimizer_config,
     is_optimizer_name,
     one_run_optimizers,
-    opt_list_length,
     opt_list_names,
 )
 
@@ -30,7 +29,7 @@ def match_optimizers(patterns: Sequence[str]) -> list[str]:
     """
     names: dict[str, None] = {}
     for pattern in patterns:
-        length = opt_list_length(pattern)
+        length = opt_list.length_of(pattern)
         if length is not None:
             found = opt_list_names(length)
         elif is_glob(pattern):

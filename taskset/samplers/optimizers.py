@@ -246,9 +246,6 @@ def register_optimizer(name: str, **hyperparameters: float | bool) -> Callable[[
     return register
 
 
-opt_list_length = opt_list.length_of  # of a text `opt_list:N`
-
-
 def opt_list_names(n: SupportsIndex) -> list[str]:
     """The first `n` names of the learned list, best first: `["nadamw_grid_seed251", ..]`.
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from taskset import registry
 from taskset.errors import ConfigError, shown, whole_number
 from taskset.execution import code_digest
-from taskset.samplers.optimizers import family_of, get_optimizer_config, opt_list_length, opt_list_names
+from taskset.samplers import opt_list
+from taskset.samplers.optimizers import family_of, get_optimizer_config, opt_list_names
 from taskset.scoring import trial_sets
 from taskset.scoring.optimizer_code import digest, find
 from taskset.scoring.trial_sets import Given, Hyperparameters
@@ -63,7 +64,7 @@ def candidate(
     hyperparameters: a dict, a list of dicts, or a sampler `numpy.random.Generator -> dict`, of which `trials` are drawn.
     trials: of a list, the first so many. Raises: ConfigError, UnknownName.
     """
-    if isinstance(optimizer, str) and (length := opt_list_length(optimizer)) is not None:
+    if isinstance(optimizer, str) and (length := opt_list.length_of(optimizer)) is not None:
         return _of_list(length, hyperparameters, trials, name)
     thing, code = find(optimizer) if isinstance(optimizer, str) else (optimizer, digest(optimizer))
     name = check_name(name or (name_of(optimizer) if isinstance(optimizer, str) else _name_of(thing)))
@@ -122,7 +123,7 @@ def _adapted(thing: object, sets: Sequence[Hyperparameters]) -> MakeNamed:
 
 def name_of(text: str, trials: int | None = None) -> str:
     """What the results of an optimizer that is given as a text are called, unless they get another name."""
-    if (length := opt_list_length(text)) is not None:
+    if (length := opt_list.length_of(text)) is not None:
         return f"opt_list_{min(length, trials or length)}"
     return _allowed(text.rpartition(":")[2] if ":" in text else Path(text).stem if text.endswith((".npz", ".py")) else text)
 

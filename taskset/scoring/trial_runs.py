@@ -15,7 +15,7 @@ from taskset.jobs import engines, pool
 from taskset.normalization import store
 from taskset.normalization.sweep import marked, planning
 from taskset.normalization.sweep.resume import remove_leftovers
-from taskset.samplers.optimizers import opt_list_length
+from taskset.samplers import opt_list
 from taskset.scoring import candidates
 from taskset.scoring.candidates import Candidate
 from taskset.scoring.optimizer_code import UNKNOWN
@@ -72,7 +72,7 @@ class Text:
 
     def candidate(self) -> Candidate:
         """The `Candidate`."""
-        if opt_list_length(self.optimizer) is not None:  # it has its own sets, of which the first may have been asked for
+        if opt_list.length_of(self.optimizer) is not None:  # it has its own sets, of which the first may have been asked for
             return candidates.candidate(self.optimizer, None, len(self.trials), self.name)
         return candidates.candidate(self.optimizer, list(self.trials), name=self.name)
 
