@@ -22,10 +22,11 @@ def optimizer(text: str) -> Any:
     """
     found = [(who, made) for who, make in _makers() if (made := _asked(who, make, text)) is not None]
     _require_one(text, [who for who, _ in found])
-    for who, made in found:
-        require_optimizer(made, f"installed package {who!r}, asked for optimizer {shown(text)},")
-        return made
-    return None
+    if not found:
+        return None
+    who, made = found[0]
+    require_optimizer(made, f"installed package {who!r}, asked for optimizer {shown(text)},")
+    return made
 
 
 def is_one(text: str) -> bool:
@@ -49,9 +50,8 @@ def _asked(who: str, function: Callable[[str], Any], text: str) -> Any:
 def _require_one(text: str, packages: Sequence[str]) -> None:
     """Raise `ConfigError` where several packages know a text: nothing says which of them was meant."""
     if len(packages) > 1:
-        raise ConfigError(
-            f"optimizer {shown(text)} is of several installed packages, {', '.join(packages)}: uninstall all but one of these"
-        )
+        several = f"optimizer {shown(text)} is of several installed packages, {', '.join(packages)}"
+        raise ConfigError(f"{several}: uninstall those that you don't need")
 
 
 def _makers() -> Iterator[tuple[str, Callable[[str], Any]]]:

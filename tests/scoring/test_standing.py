@@ -249,8 +249,9 @@ def test_two_installed_packages_with_one_name(tmp_path, monkeypatch):
         install(tmp_path, name, "def make(text):\n    return object() if text == 'muon_mined' else None")
         monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.syspath_prepend(tmp_path)
+    said = "'muon_mined' is of several installed packages, taskset, ours, theirs: uninstall those that you don't need$"
     for find in (installed.optimizer, installed.is_one):
-        with pytest.raises(ConfigError, match="'muon_mined' is of several installed packages, taskset, ours, theirs: uninstall"):
+        with pytest.raises(ConfigError, match=said):
             find("muon_mined")
 
 
