@@ -19,7 +19,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from learned.types import Line, PathLike
-from taskset.files import unwritable
+from taskset.files import make_directory, unwritable
 
 SCALARS = ("loss", "gradient_norm", "clipped_share", "non_finite_share", "learning_rate", "inner_steps")
 PREFIX = "events.out.tfevents."
@@ -29,13 +29,13 @@ _OF_TASK = ("task", "family", "loss")  # of a task in a line of the log; the res
 class Events:
     """Writes an event file in `directory`; a context manager. Events behind outer step `step` that are there are dropped.
 
-    A training that was killed behind its last checkpoint and is resumed from there has thus every step once. All methods raise
+    So a training that was killed behind its last checkpoint and is resumed from there has every step once. All methods raise
     `StoreError` where the disk is full.
     """
 
     def __init__(self, directory: PathLike, step: int) -> None:
         directory = Path(directory)
-        directory.mkdir(parents=True, exist_ok=True)
+        make_directory(directory)
         old = sorted(directory.glob(f"{PREFIX}*"))
         kept = {event.step: event for path in old for event in read(path) if event.step <= step and event.HasField("summary")}
         # TensorBoard reads files in the order of their names, which begin with a time.

@@ -19,7 +19,7 @@ from numpy.typing import DTypeLike
 
 from taskset.datasets.prepared import CACHE_VARIABLE
 from taskset.datasets.sharing import mapped, write_directory
-from taskset.errors import StoreError, cut, shown
+from taskset.errors import StoreError, cut, shown, system
 
 RECORD = "info.json"
 Record: TypeAlias = dict[str, Any]  # JSON values
@@ -52,7 +52,7 @@ def write(place: Path, arrays: Mapping[str, np.ndarray], texts: Mapping[str, str
                 raise
     except OSError as error:  # NumPy says how much it wrote, and not where
         raise StoreError(
-            f"can't write {str(place)!r} ({error}): free some room there, or set {CACHE_VARIABLE} to another directory"
+            f"can't write {str(place)!r} ({system(error)}): free some room there, or set {CACHE_VARIABLE} to another directory"
         ) from error
     finally:
         if old.is_dir() and not place.is_dir():  # also where the user stops it between the two

@@ -1,5 +1,6 @@
 """Prepared data that is damaged, half there or forged: one line of `DataNotPrepared`, or the right values."""
 
+import errno
 import io
 import json
 import os
@@ -249,14 +250,14 @@ def test_data_that_can_not_be_replaced_stays(data_dir, monkeypatch):
     before = {file.name: file.read_bytes() for file in place.iterdir()}
 
     def full(*args):
-        raise OSError("no space left")
+        raise OSError(errno.ENOSPC, "No space left on device", str(place))
 
     def interrupted():
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
         patched.setattr(built, "write_directory", full)
-        with pytest.raises(StoreError, match="can.t write .*no space.*TASKSET_CACHE_DIR"):
+        with pytest.raises(StoreError, match=r"^can.t write '[^']*' \(no space left on device\): free .*TASKSET_CACHE_DIR"):
             built.write(place, {}, {}, {})
     rename = os.rename
     with monkeypatch.context() as patched:

@@ -8,6 +8,7 @@ import pytest
 from learned import optimizers
 from learned.outer_training import events
 from learned.outer_training import trainer as outer
+from taskset.errors import StoreError
 from tests.learned.trainings import MadeUpSlots, options, suite
 
 
@@ -68,3 +69,9 @@ def test_a_file_cut_short_is_read_up_to_there(tmp_path):
     assert [step for step, _ in scalars(tmp_path)] == [1, 2, 3, 4]
     trainer(tmp_path).train(7)
     assert [step for step, _ in scalars(tmp_path)] == [1, 2, 3, 4, 6, 7]
+
+
+def test_a_directory_that_can_not_be_made_is_one_line(tmp_path):
+    (tmp_path / "tensorboard").write_text("a file")
+    with pytest.raises(StoreError, match="^can't write to .*/tensorboard: file exists"):
+        events.Events(tmp_path / "tensorboard", 0)
