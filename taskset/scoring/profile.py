@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,16 +36,16 @@ def shares(losses: np.ndarray, taus: np.ndarray) -> np.ndarray:
     return np.searchsorted(np.sort(losses), taus, side="right") / len(losses)
 
 
-def highlighted(rows: Sequence[Row], named: Collection[str] = ()) -> list[Row]:
+def highlighted(rows: Sequence[Row]) -> list[Row]:
     """The rows, none of them the candidate's own, that are drawn in colour, in their order.
 
-    These are Adam's and those with a title in `named`; and of the others those with the lowest mean train loss (where there is
-    none: test loss), until there are COLOURED, but one at least.
+    These are Adam's; and of the others those with the lowest mean train loss (where there is none: test loss), until there are
+    COLOURED.
     """
     rivals = [row for row in rows if not row.own]
-    chosen = [row for row in rivals if row.title in named or row.key in (ADAM_ONE, ADAM_TUNED)]
+    chosen = [row for row in rivals if row.key in (ADAM_ONE, ADAM_TUNED)]
     rest = sorted((row for row in rivals if row not in chosen), key=_mean)
-    chosen += rest[: max(1, COLOURED - len(chosen))]
+    chosen += rest[: COLOURED - len(chosen)]
     return [row for row in rivals if row in chosen]
 
 
@@ -59,8 +59,8 @@ def _whole(rows, split):
     return [row for row in rows if len(row.values[split]) == most]
 
 
-def draw(standing: Standing, directory: str | Path, name: str = "profile", named: Collection[str] = ()) -> None:
-    """Write `name`.pdf and `name`.png: a panel for train and one for test loss, or one alone where no task has data to differ in.
+def draw(standing: Standing, directory: str | Path) -> None:
+    """Write profile.pdf and profile.png: a panel for train and one for test loss, or one alone where no task has data.
 
     Both panels have the same axes. The candidate's lines are thick and black, those of `highlighted` rows coloured, the others
     grey.
@@ -75,7 +75,7 @@ def draw(standing: Standing, directory: str | Path, name: str = "profile", named
     figure = Figure(figsize=size, layout="constrained")
     panels = figure.subplots(1, len(splits), squeeze=False, sharex=True, sharey=True)
     whole = {split: _whole(standing.rows, split) for split in splits}
-    coloured = highlighted(whole[splits[0]], named)
+    coloured = highlighted(whole[splits[0]])
     ends = np.concatenate([list(row.values[split].values()) for split in splits for row in whole[split]])
     for axes, split in zip(panels[0], splits):
         _panel(axes, whole[split], split, coloured, ends)
@@ -91,7 +91,7 @@ def draw(standing: Standing, directory: str | Path, name: str = "profile", named
     for kind in ("pdf", "png"):
         # Without a date the same results give the same file.
         metadata = {"CreationDate": None} if kind == "pdf" else None
-        write_picture(figure, Path(directory) / f"{name}.{kind}", dpi=150, metadata=metadata)
+        write_picture(figure, Path(directory) / f"profile.{kind}", dpi=150, metadata=metadata)
 
 
 def _alike(rows: Sequence[Row]) -> bool:
