@@ -187,14 +187,14 @@ def curves(means, path):
     """The median over settings of the normalized curve of each learning rate, by the share of the horizon; the best is black."""
     number = counts(means)
     figure, axes_of = panels(list(number), f"Normalized {SPLIT} loss on the way, median over settings", "share of the horizon")
-    scale, best_of = plt.Normalize(*COLOURED, clip=True), {}
+    scale = plt.Normalize(*COLOURED, clip=True)
     for family, axes in axes_of.items():
         part = medians(means[means["family"] == family])
-        best_of[family] = part.iloc[-1].idxmin()
-        for rate, one in part.drop(columns=best_of[family]).items():
+        best = part.iloc[-1].idxmin()
+        for rate, one in part.drop(columns=best).items():
             axes.plot(one.index, one, color=rate_colours()(scale(rate)), linewidth=1)
-        axes.plot(part.index, part[best_of[family]], color="black", linewidth=1.8)
-        axes.set_title(f"{family} ({number[family]:,}): 10^{best_of[family]:g}", fontsize=8)
+        axes.plot(part.index, part[best], color="black", linewidth=1.8)
+        axes.set_title(f"{family} ({number[family]:,}): 10^{best:g}", fontsize=8)
     mappable = matplotlib.cm.ScalarMappable(scale, rate_colours())
     options = {"location": "bottom", "shrink": 0.6, "aspect": 50, "pad": 0.01, "extend": "both"}
     side = figure.colorbar(mappable, ax=list(axes_of.values()), **options)

@@ -154,10 +154,10 @@ def learning_curves(found, curves, name, suite, path):
                 adam = rates.idxmin(), ADAM_COLOUR, "Adam, best rate of the task"
                 for optimizer, colour, label in (adam, (name, OURS, name)):
                     seeds = runs[runs["optimizer"] == optimizer].groupby("seed")
-                    for (_, run), line in zip(seeds, itertools.cycle(SEED_LINES)):
+                    for i, ((_, run), line) in enumerate(zip(seeds, itertools.cycle(SEED_LINES))):
                         losses = normalize(run["train"], initial, best)
-                        first = f"{label}, {len(seeds)} seeds" if line == SEED_LINES[0] else None
-                        axes.plot(run["step"], losses, line, color=colour, linewidth=1.2, label=first)
+                        text = f"{label}, {len(seeds)} seeds" if i == 0 else None
+                        axes.plot(run["step"], losses, line, color=colour, linewidth=1.2, label=text)
                 axes.set_xlim(0, horizon)
                 axes.set_title(f"{horizon:,} steps", fontsize=8, loc="right")
                 axes.tick_params(labelsize=8)

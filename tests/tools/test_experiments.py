@@ -379,6 +379,15 @@ def test_the_rate_that_ends_lowest_is_run_in_full(tmp_path, monkeypatch):
     assert large_image.results_of(tmp_path, 400).find("short/a_1", {"steps": 40}) == {"end": 0.5, "steps": 40}
 
 
+def test_runs_of_some_optimizers_are_not_published(monkeypatch, capsys):
+    monkeypatch.setattr(page, "start_tensorflow", lambda threads: None)
+    monkeypatch.setattr(large_image, "measure", lambda *_: pytest.fail("runs are made"))
+    monkeypatch.setattr("sys.argv", ["large_image", "--publish", "--runs", "DIR", "--train", "Adam"])
+    with pytest.raises(SystemExit):
+        large_image.main()
+    assert "--train draws nothing that could be published: give --out" in capsys.readouterr().err
+
+
 def test_results_are_kept_and_not_made_twice_nor_mixed(tmp_path):
     results = kept.Results("experiment", tmp_path / "runs", tmp_path / "tree")
     assert results.find("5/a", {"minutes": 5}) is None

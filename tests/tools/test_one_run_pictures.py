@@ -83,3 +83,13 @@ def test_learning_curves_have_a_line_for_each_seed_and_a_title_for_each_horizon(
         assert len(lines) == len(set(lines)) == 5
     labels = [text.get_text() for text in drawn[0].legends[0].get_texts()]
     assert labels == ["Adam, best rate of the task, 2 seeds", "ours, 3 seeds"]
+
+
+def test_more_seeds_than_kinds_of_lines_are_named_once(tmp_path, drawn):
+    found = scores_of()
+    keys = itertools.product((200, 2000), sorted({task for _, task in found.index}), [*RATES, "ours"], range(5), range(3))
+    curves = pd.DataFrame(keys, columns=["horizon", "task", "optimizer", "seed", "step"]).assign(train=1.0)
+    scale = SimpleNamespace(scales={"train": (1.0, 0.0)})
+    one_run_pictures.learning_curves(found, curves, "ours", SimpleNamespace(entry=lambda task: scale), tmp_path / "a.png")
+    labels = [text.get_text() for text in drawn[0].legends[0].get_texts()]
+    assert labels == ["Adam, best rate of the task, 5 seeds", "ours, 5 seeds"]

@@ -199,6 +199,8 @@ def main():
     arguments, folder = page.started(parser)
     if arguments.steps < 1 or arguments.steps % (SHARE * MOMENTS):
         parser.error(f"--steps {arguments.steps} is no multiple of {SHARE * MOMENTS}")
+    if arguments.train and arguments.publish:
+        parser.error("--train draws nothing that could be published: give --out")
     found = measure(arguments.runs, arguments.steps, arguments.train)
     if arguments.train:
         return
