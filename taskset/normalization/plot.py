@@ -45,9 +45,10 @@ def limit_losses(axes: Axes, losses: ArrayLike, start: float) -> None:
     lowest = finite.min(initial=np.inf)
     if not lowest < start < np.inf:
         return
-    if lowest >= 0:  # a loss of exactly zero lies below every logarithmic axis
-        lowest = finite[finite > 0].min(initial=start)
-    if abs(lowest) * 10**DECADES >= start:
+    between = finite[(finite > 0) & (finite < start)]
+    if lowest == 0 and between.size:  # a loss of exactly zero lies below every logarithmic axis
+        lowest = between.min()
+    if lowest == 0 or abs(lowest) * 10**DECADES >= start:
         axes.set(yscale="linear", ylim=(lowest - 0.05 * (start - lowest), start + 0.3 * (start - lowest)))
     elif lowest > 0:
         axes.set(yscale="log", ylim=(0.8 * lowest, 2 * start))
@@ -170,7 +171,8 @@ def plot_tasks(root: str | Path, tasks: Sequence[str], path: str | Path) -> None
     train loss where a task has no data. Black: the best learning rate of a family. Means over seeds; a diverged seed ends its
     optimizer's curve. The two share their loss axis (`limit_losses`).
 
-    Raises `StoreError` (a file type that can't be drawn, a directory that can't be written to), `UnknownName` (no such task).
+    Raises `StoreError` (a file type that can't be drawn, a directory that can't be written to, a task without a finite loss),
+    `UnknownName` (no such task).
     """
     from matplotlib.backend_bases import FigureCanvasBase
     from matplotlib.figure import Figure
@@ -186,6 +188,9 @@ def plot_tasks(root: str | Path, tasks: Sequence[str], path: str | Path) -> None
             )
     curves = store.load_curves(task=tasks, root=root)
     settings = dict(list(mean_curves(curves).groupby(["task", "source", "horizon"], observed=True)))
+    for (name, _, horizon), part in settings.items():
+        if not np.isfinite(part["train"]).any():
+            raise StoreError(f"no run of {name} over {horizon} steps has a finite train loss: there is nothing to draw")
     order = sorted(settings, key=lambda setting: (tasks.index(setting[0]), *setting[1:]))
     figure = Figure(figsize=(12, 3.6 * len(order)), layout="constrained")  # not pyplot's, whose state is the caller's
     rows = figure.subplots(len(order), 2, sharey="row", squeeze=False, width_ratios=[1.25, 1])

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 import taskset
 from taskset import optimizers, tabular
+from taskset.errors import StoreError
 from taskset.normalization import plot
 from taskset.normalization.plot import limit_losses, plot_tasks
 from taskset.samplers.optimizers import adam_rates, opt_list_names
@@ -31,6 +32,7 @@ def axis(losses, start):
         ([1.0, 0.02], 1.0, "linear", -0.029, 1.294),
         ([1.0, 0.009], 1.0, "log", 0.0072, 2.0),
         ([[1.0, 1e-5], [0.0, np.inf]], 1.0, "log", 0.8e-5, 2.0),  # zero has no place on a logarithmic axis
+        ([1.0, 0.0], 1.0, "linear", -0.05, 1.3),  # nothing between the start and zero
         ([50.0, -0.1], 50.0, "symlog", -0.12, 100.0),
         ([50.0, -30.0], 50.0, "linear", -34.0, 74.0),
         ([-1.0, -3.0], -1.0, "linear", -3.1, -0.4),
@@ -141,3 +143,12 @@ def test_losses_of_zero_are_marked_at_the_end_of_a_logarithmic_axis():
     assert end == pytest.approx(0.8e-6) and star.get_label() == "adam_lr, best rate: 0.1" and star.get_ydata()[0] == end
     assert zero.get_label() == "loss of 0" and (zero.get_xdata()[0], zero.get_ydata()[0]) == pytest.approx((0.1, end))
     assert min(line.get_ydata()) == end
+
+
+def test_a_task_without_a_finite_loss_is_refused(tmp_path, monkeypatch):
+    curve = made.curve
+    monkeypatch.setattr(made, "curve", lambda *given: np.full_like(curve(*given), np.nan))
+    root = made.write(tmp_path, tasks=made.TASKS[:1], optimizers=ADAM, seeds=[0])
+    said = f"^no run of {made.TASKS[0]} over 20 steps has a finite train loss: there is nothing to draw$"
+    with pytest.raises(StoreError, match=said):
+        plot_tasks(root, made.TASKS[:1], tmp_path / "a.png")
