@@ -1,8 +1,9 @@
 """Sonnet code as a pure function of its parameters.
 
-`Functional(forward, ..)` traces `forward` once, on shapes alone, and records every variable that its modules create: its path,
-shape and initializer. `apply` runs `forward` again with given tensors in the variables' places, in order of creation. Modules
-are therefore constructed inside `forward`, in each call, and what they `assign` (moving averages) is dropped.
+`Functional(forward, ..)` traces `forward`, on shapes alone, and records every variable that its modules create: its path, shape
+and initializer. A user's own is traced twice, and has to be the same both times. `apply` runs `forward` again with given tensors
+in the variables' places, in order of creation. Modules are therefore constructed inside `forward`, in each call, and what they
+`assign` (moving averages) is dropped.
 
 Nothing may draw from TensorFlow's global random state: in here Sonnet's own initializers don't (`taskset.tasks.sonnet_starts`).
 Nothing may be kept in Python between calls either.
@@ -145,6 +146,10 @@ class Functional:
 
         return tf.function(trace, autograph=False).get_concrete_function(*inputs)
 
+    def _starts(self) -> list[tuple[Any, ...]]:
+        """(path, shape, law) of each parameter of the last call."""
+        return [(path, start.shape, start.distribution) for path, start in self._initializers.items()]
+
     def _require_nothing_kept(
         self, program: tf.types.experimental.ConcreteFunction, before: dict[str, Any], inputs: Sequence[Any]
     ) -> None:
@@ -153,7 +158,7 @@ class Functional:
         program: the first call, traced. before: what it kept before that. What the first call alone changes may be what is
         prepared in it, and a tensor may be kept without being computed with.
         """
-        first = python_state.of(self.forward)
+        first, starts = python_state.of(self.forward), self._starts()
         changed = python_state.changed(before, first)
         try:
             again = self._traced(inputs)
@@ -167,7 +172,7 @@ class Functional:
         twice = python_state.changed(first, python_state.of(self.forward))
         if both := [where for where in changed if where in twice and not tf.is_symbolic_tensor(first.get(where))]:
             raise _changes(both)
-        if retracing.of(program) != retracing.of(again):
+        if starts != self._starts() or retracing.of(program) != retracing.of(again):
             raise ConfigError(
                 "the loss is another one in its second call than in its first, so that the same arguments may give another loss: "
                 "compute it from parameters, batch and key, and keep nothing in Python"

@@ -1,14 +1,14 @@
 """Which functions a TensorFlow function is made of, and what they compute, whatever they are called."""
 
 import hashlib
-import re
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import tensorflow as tf
 from tensorflow.core.framework import attr_value_pb2, function_pb2
 from tensorflow.python.eager import context
 
 _UNIQUE_TO_A_PROCESS = ("_gradient_op_type", "_original_func_name", "forward_function_name", "backward_function_name")
+_CALLS_OF_PYTHON = ("PyFunc", "PyFuncStateless", "EagerPyFunc")  # in every step; each call has a number, its token
 
 
 def reachable(name: str) -> dict[str, function_pb2.FunctionDef]:
@@ -36,47 +36,55 @@ def named_functions(value: attr_value_pb2.AttrValue) -> Sequence[attr_value_pb2.
 
 
 def digest(name: str) -> str:
-    """32 hex digits that are equal for functions that compute the same in the same order, whatever they and theirs are called."""
+    """Hex digits, equal for functions that compute the same in the same order, whatever they and their parts are called."""
     found = reachable(name)
     places = {name: str(i) for i, name in enumerate(found)}
-    anonymous = (renamed(definition, places) for definition in found.values())
-    return hashlib.sha256(b"".join(d.SerializeToString(deterministic=True) for d in anonymous)).hexdigest()[:32]
+    nameless = (_nameless(definition, places) for definition in found.values())
+    return hashlib.sha256(b"".join(d.SerializeToString(deterministic=True) for d in nameless)).hexdigest()
 
 
-def renamed(definition: function_pb2.FunctionDef, names: Mapping[str, str]) -> function_pb2.FunctionDef:
-    """A copy of a function in which `names` {old: new} are replaced everywhere, also as parts of the names of arguments."""
-    pattern = re.compile("|".join(sorted(map(re.escape, names), key=len, reverse=True)))
-
-    def swap(text: str) -> str:
-        return pattern.sub(lambda match: names[match[0]], text)
-
+def _nameless(definition: function_pb2.FunctionDef, functions: Mapping[str, str]) -> function_pb2.FunctionDef:
+    """A copy with numbers for the names of arguments, nodes and results. functions: {name: number}."""
     copy = type(definition)()
     copy.CopyFrom(definition)
     signature = copy.signature
-    signature.name = swap(signature.name)
-    for argument in (*signature.input_arg, *signature.output_arg):
-        argument.name = swap(argument.name)
-    signature.control_output[:] = map(swap, signature.control_output)
-    for table in (copy.ret, copy.control_ret):
-        swapped = {swap(key): swap(value) for key, value in table.items()}
+    numbers = {part.name: str(i) for i, part in enumerate((*signature.input_arg, *copy.node_def))}
+
+    def place(text: str) -> str:
+        """Of "name", "name:output:0" or, of a node that has to be done before, "^name"."""
+        name, colon, output = text.removeprefix("^").partition(":")
+        return text[: text.startswith("^")] + numbers[name] + colon + output
+
+    results = [place(copy.ret[result.name]) for result in signature.output_arg]
+    also_done = [place(copy.control_ret[name]) for name in signature.control_output]
+    for table, places in ((copy.ret, results), (copy.control_ret, also_done)):
         table.clear()
-        table.update(swapped)
-    copy.arg_attr.clear()  # the caller's names for arguments
-    _forget(copy.attr)
+        table.update({str(i): place for i, place in enumerate(places)})
+    signature.name = functions[signature.name]
+    for arguments in (signature.input_arg, signature.output_arg):
+        for i, argument in enumerate(arguments):
+            argument.name = str(i)
+    signature.control_output[:] = map(str, range(len(also_done)))
+    forget(copy)
     for node in copy.node_def:
-        node.name, node.op = swap(node.name), swap(node.op)
-        node.input[:] = map(swap, node.input)
-        node.ClearField("experimental_debug_info")
-        _forget(node.attr)
+        node.name, node.op = numbers[node.name], functions.get(node.op, node.op)
+        node.input[:] = map(place, node.input)
+        for key in ("_class", *(["token"] if node.op in _CALLS_OF_PYTHON else [])):  # the class has other nodes' names
+            node.attr.pop(key, attr_value_pb2.AttrValue())
         for value in node.attr.values():
             for function in named_functions(value):
-                function.name = swap(function.name)
+                function.name = functions.get(function.name, function.name)
     return copy
 
 
-def _forget(attributes: MutableMapping[str, attr_value_pb2.AttrValue]) -> None:
-    for key in _UNIQUE_TO_A_PROCESS:
-        attributes.pop(key, attr_value_pb2.AttrValue())
+def forget(definition: function_pb2.FunctionDef) -> None:
+    """Remove from a function what is another in each process, and what is for people alone."""
+    definition.arg_attr.clear()  # the caller's names for arguments
+    for part in (definition, *definition.node_def):
+        for key in _UNIQUE_TO_A_PROCESS:
+            part.attr.pop(key, attr_value_pb2.AttrValue())
+    for node in definition.node_def:
+        node.ClearField("experimental_debug_info")
 
 
 def kinds(graph: tf.Graph, operations: Iterable[tf.Operation]) -> Iterator[str]:

@@ -147,10 +147,32 @@ class FirstCall:
         return x * scale
 
 
-@pytest.mark.parametrize("loss", [in_a_set, by_another_function, lambda x: x * next(CYCLE), FirstCall()])
+def of_another_start(x):
+    HIDDEN["set"].add(len(HIDDEN["set"]))
+    return snt.Linear(1, w_init=snt.initializers.RandomNormal(stddev=float(len(HIDDEN["set"]))))(x[None])
+
+
+def of_another_name(x):
+    HIDDEN["set"].add(len(HIDDEN["set"]))
+    return snt.Linear(1, name=f"linear_{len(HIDDEN['set'])}")(x[None])  # starts are drawn by the names of parameters
+
+
+@pytest.mark.parametrize(
+    "loss", [in_a_set, by_another_function, lambda x: x * next(CYCLE), FirstCall(), of_another_start, of_another_name]
+)
 def test_losses_that_are_others_when_called_again_are_refused(loss):
     with pytest.raises(ConfigError, match="the loss is another one in its second call"):
         Functional(loss, tf.TensorSpec([2]))
+
+
+def test_what_is_called_otherwise_in_each_call_is_the_same_loss():
+    """Keras numbers its layers, and TensorFlow its calls of Python functions, as they are made."""
+
+    def loss(x):
+        relu = tf.keras.layers.Activation("relu")(snt.Linear(1)(x[None]))
+        return relu * tf.ensure_shape(tf.numpy_function(lambda: np.float32(2), [], tf.float32), [])
+
+    assert list(Functional(loss, tf.TensorSpec([2])).shapes) == ["linear/w", "linear/b"]
 
 
 def test_a_loss_that_fails_when_called_again_is_refused():

@@ -2,6 +2,7 @@
 
 import itertools
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -35,7 +36,21 @@ def derived(x):
     return tape.gradient(loss, x)
 
 
-@pytest.mark.parametrize("function", [in_a_loop, with_a_gradient, compiled, derived, lambda x: (x, {"count": 3})])
+def in_python(x):
+    return tf.ensure_shape(tf.numpy_function(lambda x: 2 * x, [x], tf.float32), x.shape)
+
+
+NUMBERS = itertools.count()
+
+
+def of_other_names(x):
+    with tf.name_scope(f"call_{next(NUMBERS)}"), tf.control_dependencies([tf.raw_ops.NoOp()]):
+        return in_a_loop(tf.keras.layers.Activation("relu")(x))
+
+
+@pytest.mark.parametrize(
+    "function", [in_a_loop, with_a_gradient, compiled, derived, in_python, of_other_names, lambda x: (x, {"count": 3})]
+)
 def test_what_keeps_nothing_is_one_program(function):
     @tf.function(autograph=False)
     def outer(x):
@@ -58,6 +73,13 @@ def test_numbers_that_are_returned_and_arrays_that_are_captured_count():
     second = retracing.program(captured)
     made = tf.fill([1000], 1.0)
     assert first != second == retracing.program(captured)
+
+
+def test_arrays_count_by_their_values():
+    array = lambda: {"count": np.full([2], next(counter) // 2)}  # noqa: E731
+    counter = itertools.count()
+    first, second, third = (retracing.program(array) for _ in range(3))
+    assert first == second != third
 
 
 def test_what_fails_is_no_program():
