@@ -18,7 +18,7 @@ import random
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from types import FunctionType, GeneratorType, SimpleNamespace
+from types import CodeType, FunctionType, GeneratorType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -35,19 +35,40 @@ def of(function: Any) -> dict[str, Any]:
 
     `changed` compares two of them. What can't be looked at is left out.
     """
-    owner, plain = getattr(function, "__self__", function), getattr(function, "__func__", function)
-    parts = [(f"self.{key}", value) for key, value in _entries(owner)]
-    code = getattr(plain, "__code__", None)
-    if code is not None:
-        parts += [(f"default {i}", value) for i, value in enumerate(plain.__defaults__ or ())]
-        for key, cell in zip(code.co_freevars, plain.__closure__ or ()):
-            with suppress(ValueError):  # of one that is not yet filled
-                parts.append((key, cell.cell_contents))
-        parts += [(key, plain.__globals__[key]) for key in code.co_names if key in plain.__globals__]
-    look = _Look({id(owner)})
-    for where, value in parts:
-        look.follow(where, value, DEPTH)
+    look = _Look(set())
+    for each in _wrapped(function):
+        owner = getattr(each, "__self__", each)
+        look.seen.add(id(owner))
+        for where, value in [*((f"self.{key}", value) for key, value in _entries(owner)), *_names(each)]:
+            look.follow(where, value, DEPTH)
     return look.found
+
+
+def _wrapped(function: Any) -> list[Any]:
+    """A function and, where it was made by `tf.function`, `jax.jit` or another decorator, those that it was made of."""
+    found = [function]
+    while len(found) < DEPTH and (inner := getattr(found[-1], "__wrapped__", None)) is not None:
+        found.append(inner)
+    return found
+
+
+def _names(function: Any) -> Iterator[tuple[str, Any]]:
+    """(name, value): defaults, closure and the module's names of a function that is written in Python."""
+    plain = getattr(function, "__func__", function)
+    code = getattr(plain, "__code__", None)
+    if code is None:
+        return
+    yield from ((f"default {i}", value) for i, value in enumerate(plain.__defaults__ or ()))
+    for key, cell in zip(code.co_freevars, plain.__closure__ or ()):
+        with suppress(ValueError):  # of one that is not yet filled
+            yield key, cell.cell_contents
+    yield from ((key, plain.__globals__[key]) for key in _names_in(code) if key in plain.__globals__)
+
+
+def _names_in(code: CodeType) -> list[str]:
+    """The names that a function uses, also in comprehensions and functions inside it, each once."""
+    inside = [name for part in code.co_consts if isinstance(part, CodeType) for name in _names_in(part)]
+    return list(dict.fromkeys([*code.co_names, *inside]))
 
 
 def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:

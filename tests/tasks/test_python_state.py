@@ -188,3 +188,39 @@ def test_what_can_not_be_looked_at_is_left_out():
         before = python_state.of(step)
         step()
         assert python_state.changed(before, python_state.of(step)) == ["kept[3]['n']"]
+
+
+def test_what_was_decorated_is_looked_into():
+    """A compiled function runs its Python once, so that a second call can't tell."""
+    calls = {"outer": 0, "inner": 0}
+
+    def decorated(function):
+        @functools.wraps(function)
+        def wrapper(x):
+            calls["outer"] += 1
+            return function(x)
+
+        return wrapper
+
+    @tf.function(autograph=False)
+    @decorated
+    def step(x):
+        return [x * factor for factor in [inner_calls(calls)]]
+
+    before = python_state.of(step)
+    step(tf.ones(2))
+    assert python_state.changed(before, python_state.of(step)) == ["calls['outer']", "calls['inner']"]
+
+
+def inner_calls(calls):
+    calls["inner"] += 1
+    return float(calls["inner"])
+
+
+def test_names_in_comprehensions_are_looked_at():
+    def step():
+        return [MODULE["n"] for _ in range(2)]
+
+    before = python_state.of(step)
+    MODULE["n"] += 1
+    assert python_state.changed(before, python_state.of(step)) == ["MODULE['n']"]
