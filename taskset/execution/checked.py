@@ -14,6 +14,7 @@ from taskset.random import hidden
 from taskset.tasks import graphs, python_state, retracing
 
 _CHANGES = ("Assign", "ResourceApply", "ResourceScatter", "RngReadAndSkip", "RngSkip")  # kinds of operations on a variable
+_DRAWS, _START_DRAWS = (f"tf.random.stateless_normal(shape, seed=[0, {last}])" for last in ("step", "0"))  # what errors advise
 
 
 def checked_init(init: Callable[..., State], name: str) -> Callable[..., State]:
@@ -22,13 +23,13 @@ def checked_init(init: Callable[..., State], name: str) -> Callable[..., State]:
 
     def init_checked(*given: Any) -> State:
         if not tf.executing_eagerly():
-            return tensors(traced(init, lambda: init(*given), what), name)
-        with _own_failures(init, what), hidden.none_drawn(what):
+            return tensors(traced(init, lambda: init(*given), what, draws=_START_DRAWS), name)
+        with _own_failures(init, what), hidden.none_drawn(what, _START_DRAWS):
             first, second = tensors(init(*given), name), tensors(init(*given), name)
         if _values(first) != _values(second):
             raise ConfigError(
                 f"{what} gives another state in its second call than in its first, for the same parameters: draw by functions "
-                "like tf.random.stateless_normal(shape, seed=[0, 0]), and keep nothing in Python"
+                f"like {_START_DRAWS}, and keep nothing in Python"
             )
         return first
 
@@ -82,22 +83,22 @@ def updated(
     return dict(found[0]), _checked_state(found[1], given[1], name)
 
 
-def traced(function: Any, call: Callable[[], Any], what: str, may_change: Sequence[tf.Variable] = ()) -> Any:
+def traced(function: Any, call: Callable[[], Any], what: str, may_change: Sequence[tf.Variable] = (), draws: str = _DRAWS) -> Any:
     """What `call()`, a call of a user's `function`, returns; in a program it is traced three times.
 
-    what: how errors call it. may_change: the variables that it may change.
+    what: how errors call it. may_change: the variables that it may change. draws: how it may draw, for errors.
     Raises `ConfigError` where it fails, computes with NumPy, draws random numbers that another run can't repeat, changes other
-    variables, or keeps something in Python, so that another call would be another step.
+    variables, or keeps something in Python, so that another call would compute something else.
     """
     if tf.executing_eagerly():
         with _own_failures(function, what):
             return call()
     graph = tf.compat.v1.get_default_graph()
-    kept = python_state.of(function)
-    first, second = retracing.program(call), retracing.program(call)
-    before = len(graph.get_operations())
+    kept, first = python_state.of(function), None
     try:
-        with _own_failures(function, what), hidden.none_drawn(what):
+        with _own_failures(function, what), hidden.none_drawn(what, draws):
+            first, second = retracing.program(call), retracing.program(call)
+            before = len(graph.get_operations())
             found = call()
     except ConfigError:
         changed = python_state.changed(kept, python_state.of(function))
@@ -108,8 +109,7 @@ def traced(function: Any, call: Callable[[], Any], what: str, may_change: Sequen
     drawn = [kind for kind in graphs.kinds(graph, operations) if graphs.draws_hidden(kind)]
     if drawn:
         raise ConfigError(
-            f"{what} draws random numbers by {drawn[0]}, which no other run repeats: allowed are functions like "
-            "tf.random.stateless_normal(shape, seed=[0, step])"
+            f"{what} draws random numbers by {drawn[0]}, which no other run repeats: allowed are functions like {draws}"
         )
     if not _changed(graph, operations) <= {graph.capture(variable.handle).name for variable in may_change}:
         raise ConfigError(
@@ -157,8 +157,8 @@ def keeps(what: str, changed: Sequence[str]) -> ConfigError:
 def another(what: str) -> ConfigError:
     """The error of what computes something else when it is called again."""
     return ConfigError(
-        f"{what} is another step in its second call than in its first: it is compiled, so that Python decides once for all "
-        "steps; keep what changes in `state`, or compute it from `step`"
+        f"{what} computes something else in its second call than in its first: it is compiled, so that Python decides once for "
+        "all steps; keep what changes in `state`, or compute it from `step`"
     )
 
 

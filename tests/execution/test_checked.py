@@ -59,6 +59,15 @@ class Own:
         SEEN.add(len(SEEN))
         return {path: w * len(SEEN) for path, w in params.items()}, state
 
+    def drawn_once(self, params, state):
+        if not hasattr(self, "noise"):
+            self.noise = float(np.random.rand())
+        return {path: w + self.noise for path, w in params.items()}, state
+
+    def array_in_the_state(self, params, state):
+        SEEN.add(len(SEEN))
+        return params, {"count": np.int32(len(SEEN)) + np.zeros([], np.int32)}
+
 
 SEEN = set()
 
@@ -82,10 +91,12 @@ def drawing(draw):
 WRONG = {
     "counts in Python": (Own.counted, r"changes self\.steps: it is compiled"),
     "a memory in Python": (Own.remembered, r"changes self\.last\['x'\]: it is compiled"),
-    "the first call alone": (Own.started, "update of 'own' is another step in its second call than in its first"),
-    "a set": (Own.seen_before, "is another step in its second call"),
-    "what a called function keeps": (drawing(counted_elsewhere), "is another step in its second call"),
-    "an iterator without length": (drawing(itertools.cycle([0.0, 1.0]).__next__), "is another step in its second call"),
+    "the first call alone": (Own.started, "update of 'own' computes something else in its second call than in its first"),
+    "a set": (Own.seen_before, "computes something else in its second call"),
+    "an array in the state": (Own.array_in_the_state, "computes something else in its second call"),
+    "NumPy's draws, in the first call alone": (Own.drawn_once, "update of 'own' draws from NumPy's global random state"),
+    "what a called function keeps": (drawing(counted_elsewhere), "computes something else in its second call"),
+    "an iterator without length": (drawing(itertools.cycle([0.0, 1.0]).__next__), "computes something else in its second call"),
     "an iterator that ends": (drawing(map(float, [1]).__next__), "update of 'own' failed: StopIteration"),
     "NumPy's draws": (drawing(np.random.rand), "update of 'own' draws from NumPy's global random state"),
     "Python's draws": (drawing(random.random), "update of 'own' draws from Python's global random state"),
@@ -120,6 +131,27 @@ def test_functions_of_ones_own_are_checked_as_well():
 
     with pytest.raises(ConfigError, match="update of 'pair' draws from NumPy's"):
         train(taskset.get_task(TASK), from_functions("pair", lambda params: {}, update), 5)
+
+
+CALLS = {"update": 0}
+
+
+@tf.function(autograph=False)
+def compiled(grads, state, params, step, hparams):
+    CALLS["update"] += 1
+    return params, state
+
+
+def test_a_function_that_the_user_compiled_is_looked_into():
+    with pytest.raises(ConfigError, match=r"update of 'pair' changes CALLS\['update'\]: it is compiled"):
+        train(taskset.get_task(TASK), adapt((lambda params: {}, compiled), "pair"), 5)
+
+
+def test_the_error_of_a_start_advises_what_a_start_can_do():
+    own = Own()
+    own.init = lambda params: {"count": 0, "drawn": np.random.rand()}
+    with pytest.raises(ConfigError, match=r"seed=\[0, 0\]\)$"):
+        train(taskset.get_task(TASK), own, 5)
 
 
 @pytest.mark.parametrize(
