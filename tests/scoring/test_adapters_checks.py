@@ -267,9 +267,9 @@ def in_another_function():
 @pytest.mark.parametrize(
     "factor, says",
     [
-        (counted, "update of 'mine' is another step in its second call"),
-        (in_a_set, "update of 'mine' is another step in its second call than in its first"),
-        (in_another_function, "update of 'mine' is another step in its second call"),
+        (counted, "update of 'mine' computes something else in its second call"),
+        (in_a_set, "update of 'mine' computes something else in its second call than in its first"),
+        (in_another_function, "update of 'mine' computes something else in its second call"),
         (np.random.rand, "update of 'mine' draws from NumPy's global random state.*jax.random.normal"),
     ],
 )
@@ -282,6 +282,30 @@ def test_an_optax_update_that_keeps_something_in_python_is_refused(factor, says)
     drawn = optax.GradientTransformation(lambda params: np.random.rand(), lambda updates, state, params=None: (updates, state))
     with pytest.raises(ConfigError, match="init of 'mine' draws from NumPy's"):
         adapt(drawn, "mine").begin(np.zeros(3, np.float32), {"w": (3,)}, 10)
+
+
+def test_what_hides_in_an_optax_transformation_is_refused():
+    """In a function that the user compiled, and in the first call alone."""
+    optax = pytest.importorskip("optax")
+    jax = pytest.importorskip("jax")
+
+    @jax.jit
+    def update(updates, state, params=None):
+        counted()
+        return [-KEPT["steps"] * u for u in updates], state
+
+    with pytest.raises(ConfigError, match=r"update of 'mine' changes KEPT\['steps'\]"):
+        adapt(optax.GradientTransformation(lambda params: (), update), "mine").begin(np.zeros(3, np.float32), {"w": (3,)}, 10)
+    drawn = []
+
+    def init(params):
+        if not drawn:
+            drawn.append(np.random.rand())
+        return drawn[0]
+
+    once = optax.GradientTransformation(init, lambda updates, state, params=None: (updates, state))
+    with pytest.raises(ConfigError, match="init of 'mine' draws from NumPy's"):
+        adapt(once, "mine").begin(np.zeros(3, np.float32), {"w": (3,)}, 10)
 
 
 def test_optax_transformations_keep_nothing():

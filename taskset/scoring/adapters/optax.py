@@ -65,19 +65,19 @@ class Optax:
         import jax
 
         vector = jax.ShapeDtypeStruct(start.shape, start.dtype)
-        with self.calling("init"):
-            state = jax.eval_shape(init, vector)
-        arguments = {"init": (vector,), "update": (vector, state, vector, jax.ShapeDtypeStruct((), start.dtype))}
-        functions: dict[str, Callable[..., Any]] = {"init": init, "update": update}
-        for part, function in functions.items():
-            what, given = f"{part} of {self.name!r}", getattr(self._transformation, part)
-            kept = python_state.of(given)
-            with self.calling(part), hidden.none_drawn(what, "jax.random.normal with a key in the state"):
-                first, second = (_program(function, arguments[part]) for _ in range(2))
-            if changed := python_state.changed(kept, python_state.of(given)):
-                raise keeps(what, changed)
-            if first != second:
-                raise another(what)
+        self._require_one_program("init", init, vector)
+        state = jax.eval_shape(init, vector)
+        self._require_one_program("update", update, vector, state, vector, jax.ShapeDtypeStruct((), start.dtype))
+
+    def _require_one_program(self, part: str, function: Callable[..., Any], *arguments: Any) -> None:
+        what, given = f"{part} of {self.name!r}", getattr(self._transformation, part)
+        kept = python_state.of(given)
+        with self.calling(part), hidden.none_drawn(what, "jax.random.normal with a key in the state"):
+            first, second = (_program(function, arguments) for _ in range(2))
+        if changed := python_state.changed(kept, python_state.of(given)):
+            raise keeps(what, changed)
+        if first != second:
+            raise another(what)
 
     def calling(self, what: str) -> AbstractContextManager[None]:
         """`taskset.errors.calling` of the transformation's `init` or `update`."""
