@@ -59,11 +59,16 @@ class Candidate:
 def candidate(
     optimizer: object, hyperparameters: Given | None = None, trials: int | None = None, name: str | None = None
 ) -> Candidate:
-    """The `Candidate` of an optimizer, an object or a text that `optimizer_code.find` understands.
+    """The `Candidate` of an optimizer, an object or a text that `optimizer_code.find` understands; of a `Candidate`, itself.
 
     hyperparameters: a dict, a list of dicts, or a sampler `numpy.random.Generator -> dict`, of which `trials` are drawn.
     trials: of a list, the first so many. Raises: ConfigError, UnknownName.
     """
+    if isinstance(optimizer, Candidate):
+        given = {"hyperparameters": hyperparameters, "trials": trials, "name": name}
+        if told := [key for key, value in given.items() if value is not None]:
+            raise ConfigError(f"{', '.join(told)} of a Candidate, {optimizer.name!r}: it has its own; give them where it is made")
+        return optimizer
     if isinstance(optimizer, str) and (length := opt_list.length_of(optimizer)) is not None:
         return _of_list(length, hyperparameters, trials, name)
     thing, code = find(optimizer) if isinstance(optimizer, str) else (optimizer, digest(optimizer))

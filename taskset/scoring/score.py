@@ -75,10 +75,7 @@ def score(
     """
     found, horizon, workers = _checked(suite, horizon, view, workers)
     tasks = found.names_of(split)
-    if isinstance(optimizer, candidates.Candidate):
-        candidate = optimizer
-    else:
-        candidate = candidates.candidate(optimizer, hyperparameters, trials, name)
+    candidate = candidates.candidate(optimizer, hyperparameters, trials, name)
     options = options_of(candidate, found.source, horizon, seeds, batches, found.horizon)
     standing.check_horizon(found, tasks, horizon, baselines)
     earlier_trials.check_same(out, candidate.name, candidate.trials)

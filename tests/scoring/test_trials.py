@@ -24,6 +24,14 @@ def test_results_of_tuples_and_arrays_are_resumed(tmp_path):
     assert list(trial_runs.plan(candidates.candidate("lion", list(one.trials)), [TASK], options, tmp_path)) == [TASK]
 
 
+def test_a_candidate_has_its_own_hyperparameters_trials_and_name(tmp_path):
+    one = candidates.candidate("lion", {"lr": 0.5})
+    assert candidates.candidate(one) is one
+    with pytest.raises(ConfigError, match=r"^hyperparameters, name of a Candidate, 'lion': it has its own"):
+        taskset.score(one, "1m", tmp_path / "out", hyperparameters={"lr": 0.1}, name="other")
+    assert not (tmp_path / "out").exists()
+
+
 def test_pytorch_takes_a_list_for_betas():
     torch = pytest.importorskip("torch")
     found = candidates.candidate(torch.optim.Adam, {"lr": 0.1, "betas": (0.5, 0.75)})
