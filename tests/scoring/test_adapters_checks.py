@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from taskset.errors import ConfigError
-from taskset.optimizers import sgd
+from taskset.optimizers import get_optimizer, sgd
 from taskset.scoring.adapters import adapt
 from tests.scoring.small_sweeps import RATE, STEPS, curves, plain_init, same
 
@@ -282,6 +282,13 @@ def test_an_optax_update_that_keeps_something_in_python_is_refused(factor, says)
     drawn = optax.GradientTransformation(lambda params: np.random.rand(), lambda updates, state, params=None: (updates, state))
     with pytest.raises(ConfigError, match="init of 'mine' draws from NumPy's"):
         adapt(drawn, "mine").begin(np.zeros(3, np.float32), {"w": (3,)}, 10)
+
+
+def test_the_packages_own_rules_are_not_traced_twice():
+    """Which would take long for the large ones."""
+    rule = get_optimizer("soap")
+    named = adapt(rule, "mine")
+    assert (named.init, named.update) == (rule.init, rule.update)
 
 
 def test_what_hides_in_an_optax_transformation_is_refused():

@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeAlias, TypeGuard
 
 from taskset.errors import ConfigError, shown
 from taskset.execution.checked import checked_init, checked_update
-from taskset.optimizers.base import Init, Optimizer, Update, is_optimizer, program
+from taskset.optimizers.base import Init, Optimizer, Update, is_optimizer, is_own, program
 
 
 class HasFunctions(Protocol):
@@ -46,14 +46,16 @@ def identity(function: object) -> str:
 
 
 class Named:
-    """An optimizer under another name; all else is as it is."""
+    """An optimizer under another name; all else is as it is. What a user's own does is checked."""
 
     library = "taskset"
 
     def __init__(self, optimizer: Optimizer, name: str) -> None:
         self._optimizer, self.name = optimizer, name
         self.rule = program(optimizer)
-        self.init, self.update = checked_init(optimizer.init, name), checked_update(optimizer.update, name)
+        self.init, self.update = optimizer.init, optimizer.update
+        if is_own(optimizer):
+            self.init, self.update = checked_init(self.init, name), checked_update(self.update, name)
 
     def __getattr__(self, attribute: str) -> Any:
         if attribute.startswith("__") or attribute == "_optimizer":
