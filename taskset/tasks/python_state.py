@@ -37,11 +37,18 @@ def of(function: Any) -> dict[str, Any]:
     """
     look = _Look(set())
     for each in _wrapped(function):
-        owner = getattr(each, "__self__", each)
+        owner = _owner(each)
         look.seen.add(id(owner))
         for where, value in [*((f"self.{key}", value) for key, value in _entries(owner)), *_names(each)]:
             look.follow(where, value, DEPTH)
     return look.found
+
+
+def _owner(function: Any) -> Any:
+    """The object of a bound method, else the function itself."""
+    owner = getattr(function, "__self__", function)
+    # In a method under `tf.function` stands TensorFlow's reference to the object.
+    return owner.target if type(owner).__name__ == "TfMethodTarget" else owner
 
 
 def _wrapped(function: Any) -> list[Any]:

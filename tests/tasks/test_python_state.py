@@ -212,6 +212,21 @@ def test_what_was_decorated_is_looked_into():
     assert python_state.changed(before, python_state.of(step)) == ["calls['outer']", "calls['inner']"]
 
 
+def test_the_object_of_a_compiled_method_is_looked_into():
+    class Own:
+        steps = 0
+
+        @tf.function(autograph=False)
+        def update(self, x):
+            self.steps += 1
+            return x * self.steps
+
+    own = Own()
+    before = python_state.of(own.update)
+    own.update(tf.ones(2))
+    assert python_state.changed(before, python_state.of(own.update)) == ["self.steps"]
+
+
 def inner_calls(calls):
     calls["inner"] += 1
     return float(calls["inner"])
