@@ -7,11 +7,9 @@ settings behind them: those that were swept with all of Adam's rates and have a 
 import io
 
 import matplotlib
-
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from PIL import Image
@@ -58,7 +56,8 @@ def panels(families, title, x):
     columns = min(3, len(families))
     rows = -(-len(families) // columns)
     size = WIDTH, 1.75 * rows + 1
-    figure, grid = plt.subplots(rows, columns, figsize=size, squeeze=False, sharex=True, sharey=True, layout="constrained")
+    figure = Figure(figsize=size, layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     figure.suptitle(title, fontsize=10)
     figure.supylabel(f"normalized {SPLIT} loss (1: the start, 0: the best)", fontsize=9)
     for axes in grid.flat[len(families) :]:
@@ -77,7 +76,6 @@ def save(figure, path):
     path.parent.mkdir(parents=True, exist_ok=True)
     image = io.BytesIO()
     figure.savefig(image, dpi=DPI)
-    plt.close(figure)
     Image.open(image).convert("RGB").quantize(PALETTE).save(path, optimize=True)
 
 
@@ -149,7 +147,8 @@ def shares(hits, total, number, title, bar, path):
     families = list(number)
     few = np.array([number[family] < FEW for family in families])
     per_cent = 100 * hits / np.maximum(total, 1)
-    figure, axes = plt.subplots(figsize=(WIDTH, 0.29 * len(families) + 1.5), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 0.29 * len(families) + 1.5), layout="constrained")
+    axes = figure.subplots()
     colours = np.ma.masked_array(per_cent, mask=np.repeat(few[:, None], per_cent.shape[1], axis=1))
     image = axes.imshow(colours, aspect="auto", cmap="Blues", vmin=0, vmax=100)
     axes.set_facecolor("0.9")
@@ -187,7 +186,7 @@ def curves(means, path):
     """The median over settings of the normalized curve of each learning rate, by the share of the horizon; the best is black."""
     number = counts(means)
     figure, axes_of = panels(list(number), f"Normalized {SPLIT} loss on the way, median over settings", "share of the horizon")
-    scale = plt.Normalize(*COLOURED, clip=True)
+    scale = Normalize(*COLOURED, clip=True)
     for family, axes in axes_of.items():
         part = medians(means[means["family"] == family])
         best = part.iloc[-1].idxmin()

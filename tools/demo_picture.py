@@ -11,11 +11,8 @@ import io
 from pathlib import Path
 
 import matplotlib
-
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as plt
 from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
 from PIL import Image
 
 from taskset.normalization.normalizer import mean_curves
@@ -36,7 +33,8 @@ def draw(root, path):
 
     The best has the lowest loss of all at some step.
     """
-    figure, row = plt.subplots(1, len(TASKS), figsize=(10.5, 3.3), layout="constrained")
+    figure = Figure(figsize=(10.5, 3.3), layout="constrained")
+    row = figure.subplots(1, len(TASKS))
     colours, scale = rate_colours(), LogNorm(*COLOURED, clip=True)
     for axes, (task, title) in zip(row, TASKS.items()):
         curves = mean_curves(load_curves(task=task, root=root))
@@ -58,7 +56,6 @@ def draw(root, path):
     path.parent.mkdir(parents=True, exist_ok=True)
     image = io.BytesIO()
     figure.savefig(image, dpi=120)
-    plt.close(figure)
     Image.open(image).convert("RGB").quantize(96).save(path, optimize=True)  # a third of the bytes
 
 
