@@ -7,6 +7,7 @@ and exits with status 2.
 import contextlib
 import difflib
 import operator
+import shlex
 import traceback
 from collections.abc import Iterable, Iterator
 from typing import SupportsIndex, cast
@@ -53,6 +54,11 @@ def cut(text: str, most: int = 100) -> str:
     """`text` on one line of at most `most` characters."""
     text = " ".join(text.split())
     return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
+def argument(path: object) -> str:
+    """A path as one argument of a command that a message shows: quoted where the shell would split it."""
+    return shlex.quote(str(path))
 
 
 def counted(number: int, one: str, several: str = "", form: str = "") -> str:

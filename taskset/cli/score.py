@@ -1,7 +1,6 @@
 """`python -m taskset score`: where an optimizer stands."""
 
 import functools
-import shlex
 import textwrap
 from pathlib import Path
 from typing import Annotated
@@ -23,7 +22,7 @@ from taskset.cli.options import (
     out,
     refuse_others,
 )
-from taskset.errors import ConfigError
+from taskset.errors import ConfigError, argument
 from taskset.execution.runtime import start_tensorflow
 from taskset.jobs import engines
 from taskset.normalization.sweep.options import BATCHES, SEEDS
@@ -123,8 +122,8 @@ def score(
 
 def _next(out_dir: Path, baselines: Path | None) -> list[str]:
     """What was written, and what to do with it."""
-    beside = "" if baselines is None else f" {shlex.quote(str(baselines))}"
-    place = shlex.quote(str(out_dir))
+    beside = "" if baselines is None else f" {argument(baselines)}"
+    place = argument(out_dir)
     return [
         f"written to {out_dir}:",
         "curves, scores.json, scores.md, scores.tex, profile.pdf, profile.png",

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from taskset.errors import DataNotPrepared, StoreError, shown, system
+from taskset.errors import DataNotPrepared, StoreError, argument, shown, system
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
@@ -156,7 +156,8 @@ def not_prepared(name: str, data_dir: Directory | None, download: int | None, wh
     place = data_dir_or_default(data_dir)
     cost = "no download" if download == 0 else f"download {megabytes(download)}"
     return DataNotPrepared(
-        f"data set {name!r} {why} in {str(place)!r}: run python -m taskset data prepare {name} --data-dir {place} ({cost}), "
+        f"data set {name!r} {why} in {str(place)!r}: run python -m taskset data prepare {name} "
+        f"--data-dir {argument(place)} ({cost}), "
         f"or {NEEDS_NONE}"
     )
 

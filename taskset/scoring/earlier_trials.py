@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from taskset.errors import StoreError, cut
+from taskset.errors import StoreError, argument, cut
 from taskset.normalization import store
 from taskset.normalization.store import layout
 from taskset.scoring.trial_sets import Hyperparameters
@@ -29,7 +28,7 @@ def check_same(root: str | Path, name: str, sets: Sequence[Hyperparameters]) -> 
     new = _suffix(root, sets)
     alike = len(there) == len(sets) > 1
     held = f"{len(there)} other sets of hyperparameters" if alike else f"{_words(there)}, not with {_words(sets)}"
-    both = f"--name {name[:100]}-{new} --out {shlex.quote(f'{root}-{new}')}"
+    both = f"--name {name[:100]}-{new} --out {argument(f'{root}-{new}')}"
     raise StoreError(f"{root} holds results with {held}: to keep both, add {both}")
 
 

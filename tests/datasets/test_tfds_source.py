@@ -48,9 +48,9 @@ def test_environment_names_the_directory(monkeypatch, tmp_path):
 @pytest.mark.parametrize("name, size", [("cifar100", "168.5 MB"), ("food101_32x32", "5.0 GB")])
 def test_what_is_not_prepared_says_how_to(tmp_path, name, size):
     with pytest.raises(DataNotPrepared) as error:
-        ImageData(name, 8).open("tfds", str(tmp_path))
+        ImageData(name, 8).open("tfds", str(tmp_path / "my data"))
     text = str(error.value)
-    assert f"python -m taskset data prepare {name} --data-dir {tmp_path}" in text
+    assert f"python -m taskset data prepare {name} --data-dir '{tmp_path}/my data' (" in text  # for the shell
     assert size in text and "--source synthetic" in text and "\n" not in text
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from taskset import changes
-from taskset.errors import StoreError, counted
+from taskset.errors import StoreError, argument, counted
 from taskset.execution.costs import measured_milliseconds
 from taskset.normalization import store
 from taskset.normalization.release import merged
@@ -56,7 +56,8 @@ def add(
     """
     to = Path(to)
     if not (to / sums.NAME).exists():
-        raise StoreError(f"{to} holds no merged baselines to add to: make them with `python -m taskset data ship .. --out {to}`")
+        made = f"python -m taskset data ship .. --out {argument(to)}"
+        raise StoreError(f"{to} holds no merged baselines to add to: make them with `{made}`")
     with merged.alone(to):
         return _add(roots, to, costs or {}, data_notes or {}, report)
 

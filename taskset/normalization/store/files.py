@@ -13,7 +13,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from taskset.errors import StoreError, shown, system
+from taskset.errors import StoreError, argument, shown, system
 from taskset.files import different_keys, is_utf8, make_directory, read_json, readable, whole_file, write_text
 from taskset.normalization.store import file_metadata, layout, sealed
 
@@ -136,7 +136,8 @@ def require_whole(root: str | Path | None) -> None:
     file = _directory(root) / layout.SUMS
     if file.exists() and not file.stat().st_size:
         raise StoreError(
-            f"a merge into {root} was interrupted: repeat `python -m taskset data ship .. --out {root}`, or wait for the one "
+            f"a merge into {root} was interrupted: repeat `python -m taskset data ship .. "
+            f"--out {argument(root)}`, or wait for the one "
             "that is at work"
         )
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from taskset.datasets.base import SPLITS
-from taskset.errors import ConfigError, OutdatedBaselines, StoreError, counted
+from taskset.errors import ConfigError, OutdatedBaselines, StoreError, argument, counted
 from taskset.normalization import store
 from taskset.normalization.normalizer import fit, mean_curves
 from taskset.normalization.store import layout
@@ -95,7 +95,8 @@ def _check_ended(roots: Sequence[str | Path]) -> None:
     for root in roots:
         if not scales.has_normalizers(root) and Path(root, layout.SWEEP).exists() and not store.is_judged(root):
             raise StoreError(
-                f"{root} is a sweep that has not ended: end it, or make its tables by `python -m taskset normalize {root}`"
+                f"{root} is a sweep that has not ended: end it, or make its tables by `python -m taskset normalize "
+                f"{argument(root)}`"
             )
 
 
