@@ -38,7 +38,7 @@ def checked_init(init: Callable[..., State], name: str) -> Callable[..., State]:
 
 def _values(state: State) -> list[Any]:
     """What states are compared by; NaN is NaN."""
-    return [(x.dtype.name, tuple(x.shape), x.numpy().tobytes()) for x in tf.nest.flatten(state)]
+    return [retracing.by_value(x.numpy()) for x in tf.nest.flatten(state)]
 
 
 def tensors(state: State, name: str) -> State:

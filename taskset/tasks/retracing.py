@@ -26,7 +26,7 @@ def program(call: Callable[[], Any]) -> tuple[Any, ...] | None:
 
     def body() -> list[tf.Tensor]:
         found = tf.nest.flatten(call(), expand_composites=True)
-        kept.extend(_of_array(np.asarray(x)) for x in found if isinstance(x, (numbers.Number, np.ndarray, np.generic)))
+        kept.extend(by_value(np.asarray(x)) for x in found if isinstance(x, (numbers.Number, np.ndarray, np.generic)))
         return [x for x in found if tf.is_tensor(x)]
 
     try:
@@ -47,10 +47,10 @@ def _captured(value: tf.Tensor) -> Any:
         return id(value.graph), value.name
     if value.dtype in (tf.resource, tf.variant):
         return value.ref()
-    return _of_array(np.asarray(value))
+    return by_value(np.asarray(value))
 
 
-def _of_array(value: np.ndarray) -> Any:
-    """Equal for equal arrays, and small; of objects, which are no numbers, their text."""
+def by_value(value: np.ndarray) -> Any:
+    """What arrays are compared by: equal for equal ones, bit for bit, and small. Objects, which are no numbers, by their text."""
     whole = repr(value.tolist()).encode() if value.dtype.hasobject else value.tobytes()
     return value.dtype.name, value.shape, hashlib.sha256(whole).hexdigest()
