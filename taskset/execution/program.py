@@ -15,7 +15,7 @@ from tensorflow.python.framework import ops
 from taskset.errors import ConfigError
 from taskset.execution import compile_cache
 from taskset.execution.canonical import canonical_name
-from taskset.random import stateless
+from taskset.random import hidden, stateless
 from taskset.tasks.graphs import global_draw
 
 
@@ -78,7 +78,7 @@ class Program:
         if drawn := global_draw(concrete.name.decode()):
             raise ConfigError(
                 f"an optimizer, an objective or data draws from TensorFlow's global random state ({drawn}), which no other run "
-                "repeats: allowed are functions like tf.random.stateless_normal(shape, seed=[0, step])"
+                f"repeats: allowed are functions like {hidden.REPEATABLE}"
             )
         called = canonical_name(concrete.name.decode()) if canonical else concrete
         return called, list(concrete.captured_inputs), [x.dtype for x in concrete.outputs], places

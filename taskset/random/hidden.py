@@ -9,9 +9,11 @@ import numpy as np
 
 from taskset.errors import ConfigError
 
+REPEATABLE = "tf.random.stateless_normal(shape, seed=[0, step])"  # what errors advise for code that knows the step
+
 
 @contextlib.contextmanager
-def none_drawn(who: str, instead: str = "tf.random.stateless_normal(shape, seed=[0, step])") -> Iterator[None]:
+def none_drawn(who: str, instead: str = REPEATABLE) -> Iterator[None]:
     """Around code that is to draw nothing from the global random states.
 
     who: whose code it is, for the error; instead: what it may call. Raises: ConfigError where it drew, which while a function
