@@ -8,17 +8,16 @@ are read as they are.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from learned.types import Line, PathLike
 from taskset.errors import StoreError, cut, system
-from taskset.files import unwritable, write_text
+from taskset.files import writable, write_text
 
 KEYS = (
     "step", "loss", "gradient_norm", "clipped_share", "learning_rate", "non_finite_share", "inner_steps", "tasks",
@@ -99,30 +98,23 @@ class Writer:
     def __init__(self, path: Path, lines: Sequence[str]) -> None:
         self.path = path
         write_text("".join(lines), path)
-        with self._reported():
+        with writable(self.path):
             self._file = open(path, "a")  # noqa: SIM115  (closed by __exit__)
-
-    @contextlib.contextmanager
-    def _reported(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise unwritable(self.path, error) from error
 
     def __enter__(self) -> Writer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with self._reported():
+        with writable(self.path):
             self._file.close()
 
     def write(self, values: Line) -> None:
         """Add the line of a step; on disk after `flush`."""
-        with self._reported():
+        with writable(self.path):
             self._file.write(as_line(values))
 
     def flush(self) -> None:
         """Bring all lines to the disk."""
-        with self._reported():
+        with writable(self.path):
             self._file.flush()
             os.fsync(self._file.fileno())

@@ -10,6 +10,7 @@ from taskset.files.writing import (
     temporary_owner,
     unwritable,
     whole_file,
+    writable,
     write_picture,
     write_text,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "temporary_owner",
     "unwritable",
     "whole_file",
+    "writable",
     "write_picture",
     "write_text",
 ]
