@@ -38,6 +38,16 @@ def registered_here():
 
 
 @pytest.fixture
+def saved_figures(monkeypatch):
+    """The figures of Matplotlib that a test saves, kept to be looked at instead of drawn."""
+    from matplotlib.figure import Figure
+
+    figures = []
+    monkeypatch.setattr(Figure, "savefig", lambda self, *_, **__: figures.append(self))
+    return figures
+
+
+@pytest.fixture
 def run_here(monkeypatch, capsys):
     """run_here(package, *arguments) -> (status, stdout, stderr) of `python -m package`, in this process."""
 

@@ -48,14 +48,6 @@ def test_losses_that_never_fall_are_shown_as_they_are(losses, start):
     assert axis(losses, start) == ("linear", (0.0, 1.0))
 
 
-@pytest.fixture
-def drawn(monkeypatch):
-    """The figures that are saved."""
-    figures = []
-    monkeypatch.setattr(Figure, "savefig", lambda self, *_, **__: figures.append(self))
-    return figures
-
-
 def texts(axes):
     return [text.get_text() for text in axes.get_legend().get_texts()]
 
@@ -65,11 +57,11 @@ def best(axes, family):
     return next(label for label in texts(axes) if label.startswith(f"{family}, best rate: "))
 
 
-def test_learning_rates_are_a_colour_bar_and_other_families_one_line_of_the_legend_each(tmp_path, drawn):
+def test_learning_rates_are_a_colour_bar_and_other_families_one_line_of_the_legend_each(tmp_path, saved_figures):
     names = [*ADAM, "adagrad_lr_-2.00", "adagrad_lr_-1.00", *opt_list_names(10), "my_own"]
     root = made.write(tmp_path, tasks=made.TASKS[:1], optimizers=names, seeds=[0], source="synthetic")
     plot_tasks(root, made.TASKS[:1], tmp_path / "a.png")
-    curves, lowest, bar = drawn[0].axes
+    curves, lowest, bar = saved_figures[0].axes
     assert bar.get_ylabel() == "learning rate" and bar.get_yscale() == "log"
     rates = [float(best(lowest, family).rpartition(" ")[2]) for family in ("adagrad_lr", "adam_lr")]
     assert bar.get_ylim() == pytest.approx((max(1e-7, min(rates) / 100), min(10, max(rates) * 100)), rel=0.05)
@@ -94,42 +86,42 @@ def test_a_callers_own_figures_are_left_alone(tmp_path):
     pyplot.close(mine)
 
 
-def test_a_registered_optimizer_is_a_family_by_itself(tmp_path, drawn, registered_here):
+def test_a_registered_optimizer_is_a_family_by_itself(tmp_path, saved_figures, registered_here):
     taskset.register_optimizer("my_own", learning_rate=0.1)(optimizers.sgd)
     root = made.write(tmp_path, tasks=made.TASKS[:1], optimizers=["my_own", ADAM[0]], seeds=[0])
     plot_tasks(root, made.TASKS[:1], tmp_path / "a.png")
-    assert texts(drawn[0].axes[1]) == ["adam_lr", "adam_lr, best rate: 1e-07", "my_own", "before training"]
+    assert texts(saved_figures[0].axes[1]) == ["adam_lr", "adam_lr, best rate: 1e-07", "my_own", "before training"]
     problem = tabular.load(made.TASKS[0], root=root)
     assert sorted(problem.families()) == ["adam_lr", "my_own"]
     assert problem.space("my_own").optimizers == ("my_own",)
 
 
-def test_curves_without_learning_rates_have_no_colour_bar(tmp_path, drawn):
+def test_curves_without_learning_rates_have_no_colour_bar(tmp_path, saved_figures):
     root = made.write(tmp_path, tasks=made.TASKS[:1], optimizers=opt_list_names(3), seeds=[0])
     plot_tasks(root, made.TASKS[:1], tmp_path / "a.png")
-    assert len(drawn[0].axes) == 2 and texts(drawn[0].axes[1]) == ["nadamw_grid, best of 3", "before training"]
+    assert len(saved_figures[0].axes) == 2 and texts(saved_figures[0].axes[1]) == ["nadamw_grid, best of 3", "before training"]
 
 
-def test_the_best_rate_is_black_in_both_panels_and_both_have_numbers(tmp_path, drawn):
+def test_the_best_rate_is_black_in_both_panels_and_both_have_numbers(tmp_path, saved_figures):
     root = made.write(tmp_path, tasks=made.TASKS[:1], optimizers=ADAM, seeds=[0])
     plot_tasks(root, made.TASKS[:1], tmp_path / "a.png")
-    curves, lowest, _ = drawn[0].axes
+    curves, lowest, _ = saved_figures[0].axes
     (thick,) = [line for line in curves.get_lines() if line.get_color() == "black"]
     (star,) = [line for line in lowest.get_lines() if line.get_color() == "black"]
     assert star.get_label() == best(lowest, "adam_lr") and star.get_ydata()[0] == min(thick.get_ydata())
     assert thick is curves.get_lines()[-1]  # above the others
     assert min(min(line.get_ydata()) for line in curves.get_lines()) == star.get_ydata()[0]
-    drawn[0].canvas.draw()
+    saved_figures[0].canvas.draw()
     for axes in (curves, lowest):
         assert any(label.get_text() for label in axes.get_yticklabels() if label.get_visible())
 
 
-def test_titles_have_task_steps_and_the_kind_of_data(tmp_path, drawn):
+def test_titles_have_task_steps_and_the_kind_of_data(tmp_path, saved_figures):
     for source, said in (("none", ""), ("synthetic", " (synthetic data)")):
         root = made.write(tmp_path / source, tasks=made.TASKS[:1], optimizers=ADAM, source=source, steps=2000)
         plot_tasks(root, made.TASKS[:1], tmp_path / "a.png")
-        assert drawn[-1].axes[0].get_title() == f"{made.TASKS[0]}, 2,000 steps{said}"
-        assert ("adam_lr, test" in texts(drawn[-1].axes[1])) == (source != "none")  # no data, no split to differ by
+        assert saved_figures[-1].axes[0].get_title() == f"{made.TASKS[0]}, 2,000 steps{said}"
+        assert ("adam_lr, test" in texts(saved_figures[-1].axes[1])) == (source != "none")  # no data, no split to differ by
 
 
 def test_losses_of_zero_are_marked_at_the_end_of_a_logarithmic_axis():

@@ -1,7 +1,6 @@
 """The picture of learned optimizers beside Adam."""
 
 import pytest
-from matplotlib.figure import Figure
 
 from taskset.errors import ConfigError, StoreError
 from taskset.scoring import picture
@@ -15,11 +14,9 @@ def evaluation(tmp_path):
     return made.write(tmp_path / "made", tasks=[TASK], optimizers=["mine"], steps=2000, evaluations=10)
 
 
-def test_adam_of_the_shortest_horizon_that_is_long_enough(evaluation, tmp_path, monkeypatch):
-    figures = []
-    monkeypatch.setattr(Figure, "savefig", lambda self, *_, **__: figures.append(self))
+def test_adam_of_the_shortest_horizon_that_is_long_enough(evaluation, tmp_path, saved_figures):
     best = picture.draw(TASK, [evaluation], None, tmp_path / "a.png")
-    (figure,) = figures
+    (figure,) = saved_figures
     assert best.startswith("adam_lr_") and all(axes.get_legend() is None for axes in figure.axes)
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert labels[0] == "Adam, the other 16 learning rates" and labels[2] == "learned: mine"
@@ -28,12 +25,11 @@ def test_adam_of_the_shortest_horizon_that_is_long_enough(evaluation, tmp_path, 
     assert len(adam) == 51 and (adam[0], adam[-1]) == (0, 2000)  # not those steps of the longer runs
 
 
-def test_the_title_says_which_data(tmp_path, monkeypatch):
-    figures, task = [], "mlp_family_seed12"
-    monkeypatch.setattr(Figure, "savefig", lambda self, *_, **__: figures.append(self))
+def test_the_title_says_which_data(tmp_path, saved_figures):
+    task = "mlp_family_seed12"
     root = made.write(tmp_path / "made", tasks=[task], optimizers=["mine"], steps=2000, evaluations=10, source="synthetic")
     picture.draw(task, [root], None, tmp_path / "a.png")
-    assert figures[0].get_suptitle() == f"{task}, synthetic data, mean over seeds"
+    assert saved_figures[0].get_suptitle() == f"{task}, synthetic data, mean over seeds"
 
 
 def test_baselines_that_are_too_short(tmp_path):

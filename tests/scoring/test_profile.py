@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from taskset.scoring import profile
@@ -35,14 +34,12 @@ def test_small_losses_are_on_the_logarithmic_part_of_the_axis():
 
 
 @pytest.fixture
-def figure(tmp_path, monkeypatch):
+def figure(tmp_path, saved_figures):
     """Draws some rows, and returns the figure."""
-    figures = []
-    monkeypatch.setattr(Figure, "savefig", lambda self, *_, **__: figures.append(self))
 
     def draw(rows, tasks, **changes):
         profile.draw(Standing("few:1", 2000, "end", tasks, rows, None, **changes), tmp_path)
-        return figures[-1]
+        return saved_figures[-1]
 
     return draw
 

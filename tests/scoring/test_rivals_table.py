@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 
 from taskset.normalization.sweep.options import SweepOptions
 from taskset.scoring import profile, row_json, speedup, step_cost
@@ -75,12 +74,10 @@ def test_pictures_are_drawn_again_from_the_rows_that_ship(tmp_path):
     assert {path.name for path in tmp_path.glob("*.png")} == {"rivals_1_whole.png", "rivals_10_whole.png"}
 
 
-def test_pictures_have_a_dot_for_each_rival_and_task(tmp_path, monkeypatch):
-    figures = []
-    monkeypatch.setattr(Figure, "savefig", lambda self, *_, **__: figures.append(self))
+def test_pictures_have_a_dot_for_each_rival_and_task(tmp_path, saved_figures):
     found = rivals.shipped(tiers.load(rivals.SUITE))[10, "whole"]
     rivals_dots.draw(found, tmp_path / "a.png")
-    (figure,) = figures
+    (figure,) = saved_figures
     rows = rivals_dots.in_order(found.rows)
     assert len(rows) == len(found.rows) == len(figure.axes) and rows[0].title == "Muon"
     names = [label.get_text().replace("\n", "") for label in figure.axes[0].get_yticklabels()]

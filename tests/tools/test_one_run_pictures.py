@@ -6,7 +6,6 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure
 
 from tools import one_run_pictures
 
@@ -45,51 +44,43 @@ def test_the_overview_is_drawn(tmp_path, others):
     assert (tmp_path / "overview.png").stat().st_size > 20_000
 
 
-@pytest.fixture
-def drawn(monkeypatch):
-    """The figures that are saved."""
-    figures = []
-    monkeypatch.setattr(Figure, "savefig", lambda self, *_, **__: figures.append(self))
-    return figures
-
-
-def test_columns_of_the_overview_have_titles_one_axis_and_a_legend_of_what_they_show(tmp_path, drawn):
+def test_columns_of_the_overview_have_titles_one_axis_and_a_legend_of_what_they_show(tmp_path, saved_figures):
     found = scores_of().assign(hand_made=0.4, other=0.5)
     one_run_pictures.overview(found, "ours", {f"t{i:02}": f"family_{i % 2}" for i in range(11)}, tmp_path / "a.png")
-    panels = np.array(drawn[0].axes).reshape(3, 2)
+    panels = np.array(saved_figures[0].axes).reshape(3, 2)
     assert [axes.get_title() for axes in panels[0]] == ["200 steps, 11 tasks", "2,000 steps, 11 tasks"]
     for left, right in panels:
         assert left.get_xlim() == right.get_xlim() and left.get_ylim() == right.get_ylim()
     shown = [line for line in panels[2, 1].get_lines() if not line.get_label().startswith("_")]
     assert len({(line.get_color(), line.get_marker()) for line in shown}) == len({line.get_marker() for line in shown}) == 4
-    labels = [text.get_text() for text in drawn[0].legends[0].get_texts()]
+    labels = [text.get_text() for text in saved_figures[0].legends[0].get_texts()]
     assert labels == [line.get_label() for line in shown] == ["Adam's best rate of each task", "ours", "hand_made", "other"]
     above = [text.get_text() for text in panels[0, 0].get_legend().get_texts()]
     assert {"95% interval of its mean: Adam", "95% interval of its mean: ours"} <= set(above)
 
 
-def test_learning_curves_have_a_line_for_each_seed_and_a_title_for_each_horizon(tmp_path, drawn):
+def test_learning_curves_have_a_line_for_each_seed_and_a_title_for_each_horizon(tmp_path, saved_figures):
     found = scores_of()
     keys = itertools.product((200, 2000), sorted({task for _, task in found.index}), [*RATES, "ours"], range(3), range(3))
     curves = pd.DataFrame(keys, columns=["horizon", "task", "optimizer", "seed", "step"]).assign(train=1.0)
     curves = curves[(curves["optimizer"] == "ours") | (curves["seed"] < 2)]
     scale = SimpleNamespace(scales={"train": (1.0, 0.0)})
     one_run_pictures.learning_curves(found, curves, "ours", SimpleNamespace(entry=lambda task: scale), tmp_path / "a.png")
-    panels = np.array(drawn[0].axes).reshape(3, 2)
+    panels = np.array(saved_figures[0].axes).reshape(3, 2)
     for left, right in panels:
         assert [left.get_title("right"), right.get_title("right")] == ["200 steps", "2,000 steps"]
         assert left.get_title("left").startswith("t0") and left.get_ylim() == right.get_ylim()
         lines = [(line.get_color(), line.get_linestyle()) for line in left.get_lines()]
         assert len(lines) == len(set(lines)) == 5
-    labels = [text.get_text() for text in drawn[0].legends[0].get_texts()]
+    labels = [text.get_text() for text in saved_figures[0].legends[0].get_texts()]
     assert labels == ["Adam, best rate of the task, 2 seeds", "ours, 3 seeds"]
 
 
-def test_more_seeds_than_kinds_of_lines_are_named_once(tmp_path, drawn):
+def test_more_seeds_than_kinds_of_lines_are_named_once(tmp_path, saved_figures):
     found = scores_of()
     keys = itertools.product((200, 2000), sorted({task for _, task in found.index}), [*RATES, "ours"], range(5), range(3))
     curves = pd.DataFrame(keys, columns=["horizon", "task", "optimizer", "seed", "step"]).assign(train=1.0)
     scale = SimpleNamespace(scales={"train": (1.0, 0.0)})
     one_run_pictures.learning_curves(found, curves, "ours", SimpleNamespace(entry=lambda task: scale), tmp_path / "a.png")
-    labels = [text.get_text() for text in drawn[0].legends[0].get_texts()]
+    labels = [text.get_text() for text in saved_figures[0].legends[0].get_texts()]
     assert labels == ["Adam, best rate of the task, 5 seeds", "ours, 5 seeds"]
