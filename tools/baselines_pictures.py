@@ -71,12 +71,12 @@ def panels(families, title, x):
     return figure, dict(zip(families, grid.flat))
 
 
-def save(figure, path):
-    """Write a PNG of PALETTE colours, which has a third of the bytes of one with all."""
+def save(figure, path, dpi=DPI, colours=PALETTE):
+    """Write a PNG of so many colours, which has a third of the bytes of one with all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     image = io.BytesIO()
-    figure.savefig(image, dpi=DPI)
-    Image.open(image).convert("RGB").quantize(PALETTE).save(path, optimize=True)
+    figure.savefig(image, dpi=dpi)
+    Image.open(image).convert("RGB").quantize(colours).save(path, optimize=True)
 
 
 def profiles(means, path):

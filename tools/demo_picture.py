@@ -7,18 +7,16 @@ Writes DIR/pictures/demo.png; --publish writes it into docs/.
 """
 
 import argparse
-import io
 from pathlib import Path
 
 import matplotlib
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
-from PIL import Image
 
 from taskset.normalization.normalizer import mean_curves
 from taskset.normalization.plot import limit_losses, rate_colours
 from taskset.normalization.store import load_curves
-from tools import report
+from tools import baselines_pictures, report
 
 TASKS = {
     "mlp_family_seed30": "a small MLP",
@@ -53,10 +51,7 @@ def draw(root, path):
     bar = figure.colorbar(matplotlib.cm.ScalarMappable(scale, colours), ax=list(row), pad=0.01, extend="both")
     bar.set_label("Adam's learning rate (black: the best)", fontsize=9)
     bar.ax.tick_params(labelsize=8)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    image = io.BytesIO()
-    figure.savefig(image, dpi=120)
-    Image.open(image).convert("RGB").quantize(96).save(path, optimize=True)  # a third of the bytes
+    baselines_pictures.save(figure, path, dpi=120, colours=96)
 
 
 def main():
