@@ -106,7 +106,7 @@ def score(
     named = name or candidates.name_of(optimizer, trials)
     out_dir = out_dir or Path("scores") / f"{named}-{Path(suite).stem.replace(':', '_')}"
     if sampler is None and opt_list.length_of(optimizer) is None:  # not what a sampler draws, nor the list's own
-        earlier_trials.check_same(out_dir, named, trial_sets.checked({} if given is None else given, trials, named)[0])
+        earlier_trials.check_same(out_dir, named, trial_sets.checked(given, trials, named)[0])
     start_tensorflow(threads=1)  # as in workers: a suite's cost is that of one core
     sets = given if sampler is None else optimizer_code.sampler_of(sampler)
     candidate = candidates.candidate(optimizer, sets, trials, name)  # a misspelt name is said before a cluster is looked for
