@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 import taskset
+from taskset.datasets.given import Repeatable
 from taskset.errors import ConfigError
 from taskset.tasks.base import Model, Task
 from tests.small import RandomImages
@@ -86,6 +87,16 @@ def test_data_of_ones_own_are_drawn_again_as_well():
     task = Task("own", "own", {}, Model(lambda batch, key: tf.reduce_sum(tf.Variable([1.0], name="w")), Drawn()), "none")
     with pytest.raises(ConfigError, match="^the data of 'own' gave batch 2 of 'test' with other values of 'image' when it was"):
         task.raw_batches("test", 0, 0, 3)
+
+
+def test_texts_are_compared_as_texts():
+    def draw(split, seed, start, count):
+        texts = ["".join(["batch ", str(number)]) for number in range(start, start + count)]  # new objects at each call
+        return {"text": np.array(texts, object).reshape(count, 1)}
+
+    assert Repeatable(draw, "mine")("train", 0, 3, 2)["text"].tolist() == [["batch 3"], ["batch 4"]]
+    with pytest.raises(ConfigError, match="^mine gave batch 4 of 'train' with other values of 'text'"):
+        Repeatable(lambda split, seed, start, count: draw(split, seed, 0, count), "mine")("train", 0, 3, 2)
 
 
 @pytest.mark.parametrize("name", [IMAGES, REVIEWS, SENTENCES])
