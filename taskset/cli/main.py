@@ -5,7 +5,9 @@ stderr and exit status 2. Heavy modules (TensorFlow, pandas) are imported by the
 """
 
 import contextlib
+import errno
 import io
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -15,7 +17,7 @@ import typer
 
 from taskset.cli import data, report, score, suite, sweeps, tasks
 from taskset.cli.options import err
-from taskset.errors import OutdatedBaselines, TasksetError
+from taskset.errors import OutdatedBaselines, TasksetError, system
 from taskset.execution.runtime import expect_retracing
 from taskset.version import __version__
 
@@ -72,6 +74,7 @@ def main(commands: typer.Typer = app, name: str = "python -m taskset") -> None:
     try:
         with _notes():
             status = commands(standalone_mode=False, prog_name=script if is_script(script) else name)
+        sys.stdout.flush()  # here, where it may fail in one line; Python's own flush comes too late for that
     except TasksetError as error:
         status = _fail(str(error))
     except typer.Exit as ended:
@@ -85,6 +88,14 @@ def main(commands: typer.Typer = app, name: str = "python -m taskset") -> None:
         if not isinstance(ended.__context__, BrokenPipeError):
             raise
         status = 0  # the reader of a pipe, such as `head`, has seen enough
+    except BrokenPipeError:
+        _drop_output()
+        status = 0
+    except OSError as error:
+        if error.filename is not None or error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        _drop_output()
+        status = _fail(f"can't write the output: {system(error)}")
     sys.exit(status if isinstance(status, int) else 0)
 
 
@@ -92,6 +103,13 @@ def _print_any_text() -> None:
     """Let stdout show what its encoding lacks as an escape, as stderr does: a path in ASCII must not end a command."""
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _drop_output():
+    """Send what stdout still holds, which can't be written where it should go, to nowhere: Python writes it when it ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # a, b, c: steep at 0 rather than conv
 GROUPS = (2, 3)  # five iterations; those of a group share a Gram matrix
 BLOCK = 128  # rows of a block, at most
 SMALLEST = 1e-7  # added to the norm: a gradient of zeros stays one
+LARGE = 1e12  # of an entry: from here on, squares of all entries of a large matrix may add up to infinity in float32
 
 
 def orthogonalized(matrix: tf.Tensor) -> tf.Tensor:
@@ -28,6 +29,8 @@ def orthogonalized(matrix: tf.Tensor) -> tf.Tensor:
     """
     wide = matrix.shape[-2] <= matrix.shape[-1]
     x = matrix if wide else tf.linalg.matrix_transpose(matrix)
+    largest = tf.reduce_max(tf.abs(x), axis=(-2, -1), keepdims=True)
+    x /= tf.where(largest > LARGE, largest, tf.ones_like(largest))
     x = newton_schulz(x / (tf.norm(x, axis=(-2, -1), keepdims=True) + SMALLEST))
     return x if wide else tf.linalg.matrix_transpose(x)
 

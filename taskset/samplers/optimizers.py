@@ -12,7 +12,7 @@ import numpy as np
 
 from taskset import registry
 from taskset.errors import ConfigError, shown, unknown
-from taskset.samplers import opt_list
+from taskset.samplers import installed, opt_list
 from taskset.samplers.draws import Draws
 from taskset.samplers.unknown_optimizers import no_optimizer
 
@@ -222,7 +222,8 @@ def register_optimizer(name: str, **hyperparameters: float | bool) -> Callable[[
     given the registered name.
 
     Registering the same function again (a notebook's cell, a reloaded module) replaces it. Raises `ConfigError` for a name that
-    another function has, for one that is or looks like one of the package's, and for hyperparameters of another type.
+    another function has, for one that is or looks like one of the package's or is one of an installed package's (`muon_mined`),
+    and for hyperparameters of another type.
     """
     registry.check_name("optimizer", name)
     grids = tuple(f"{family}_" for family in FIXED_FAMILIES)
@@ -231,6 +232,8 @@ def register_optimizer(name: str, **hyperparameters: float | bool) -> Callable[[
             f"optimizer name {name!r}: names of the package's optimizers, and names that begin with {' or '.join(grids)}, "
             "are taken; choose another name"
         )
+    if installed.is_one(name):
+        raise ConfigError(f"optimizer name {name!r}: an installed package has an optimizer of this name; choose another name")
     for field, value in hyperparameters.items():
         if field in ("optimizer", "family"):
             raise ConfigError(

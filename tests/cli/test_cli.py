@@ -460,3 +460,13 @@ def test_a_path_that_the_output_has_no_letters_for(tmp_path):
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "\\xfcber, which is not there" in done.stdout
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full, a disk without room, on this system")
+@pytest.mark.parametrize("command", ["taskset list", "taskset --version", "learned pretrained"])
+def test_a_full_disk_behind_the_output_is_one_line(command):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", *command.split()], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (done.returncode, done.stderr) == (2, "error: can't write the output: no space left on device\n")

@@ -139,6 +139,21 @@ def test_muons_directions_are_nearly_orthogonal(shape):
     assert not orthogonalized(tf.zeros([3, 4])).numpy().any()
 
 
+@pytest.mark.parametrize("size", [1e13, 1e20, 1e37])
+def test_muons_directions_of_gradients_whose_squares_are_infinite(size):
+    matrices = np.random.default_rng(1).normal(size=(2, 5, 4)).astype(np.float32)
+    usual, large = (orthogonalized(tf.constant(scale * matrices)).numpy() for scale in (np.float32(1), np.float32(size)))
+    np.testing.assert_allclose(large, usual, atol=1e-5)
+    for other in (np.inf, np.nan):
+        matrices[0, 0, 0] = other
+        found = orthogonalized(tf.constant(matrices)).numpy()
+        assert np.isnan(found[0]).any() and np.isfinite(found[1]).all()  # not a step that looks as if nothing were wrong
+
+
+def test_a_tensor_of_no_matrices_has_no_directions():
+    assert orthogonalized(tf.zeros([0, 3, 4])).shape == (0, 3, 4)
+
+
 # Covariances of full rank but one: a basis of a larger null space is what rounding makes it.
 DETERMINED = {"square": (3, 3), "wide": (3, 4), "kernel": (2, 2, 3, 5), "column": (2, 1), "bias": (4,), "scale": ()}
 

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 import taskset
+from learned.deploy import pretrained
 from taskset import optimizers, plugins, registry
 from taskset.cli import sweeps
 from taskset.errors import ConfigError, UnknownName
@@ -149,3 +150,9 @@ def test_a_file_that_fails_leaves_nothing_registered(tmp_path):
         plugins.load([str(file)])
     with pytest.raises(UnknownName):
         taskset.get_optimizer_config("half")
+
+
+@pytest.mark.parametrize("name", pretrained.names())
+def test_names_of_an_installed_package_are_taken(name):
+    with pytest.raises(ConfigError, match="an installed package has an optimizer of this name; choose another name"):
+        taskset.register_optimizer(name)
