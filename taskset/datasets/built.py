@@ -20,8 +20,10 @@ from numpy.typing import DTypeLike
 from taskset.datasets.prepared import CACHE_VARIABLE
 from taskset.datasets.sharing import mapped, write_directory
 from taskset.errors import StoreError, cut, shown, system
+from taskset.files import remove_temporary_directories, temporary_beside
 
 RECORD = "info.json"
+HOUR = 3600.0  # seconds: so old is nothing that a process of another machine is still writing
 Record: TypeAlias = dict[str, Any]  # JSON values
 
 
@@ -40,7 +42,8 @@ def write(place: Path, arrays: Mapping[str, np.ndarray], texts: Mapping[str, str
         whole = {**record, "files": files}
         (part / RECORD).write_text(json.dumps({**whole, "crc32": _own_sum(whole)}, indent=2))
 
-    new, old = (place.with_name(f".{place.name}.{which}{os.getpid()}.tmp") for which in ("new", "old"))
+    remove_temporary_directories(place.parent, age=HOUR)  # of processes that were killed
+    new, old = temporary_beside(place), temporary_beside(place)
     try:
         write_directory(new, arrays, texts, finish)
         if place.is_dir():

@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from taskset.errors import StoreError
+from taskset.files import temporary_beside
 
 # Internal: the parent process of a sweep sets it for its workers.
 SCRATCH_VARIABLE = "TASKSET_SHARED_ARRAYS"
@@ -173,7 +174,8 @@ def write_directory(
     """
     place = Path(place)
     place.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix=f".{place.name}.", suffix=".tmp", dir=place.parent))
+    part = temporary_beside(place)
+    part.mkdir(mode=0o700)
     try:
         for name, array in arrays.items():
             np.save(part / f"{name}.npy", array)

@@ -9,7 +9,7 @@ import secrets
 import shutil
 import stat
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from taskset.errors import StoreError, shown, system
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Names that `whole_file` gives: .NAME.PROCESS.DIGITS.tmp; earlier versions gave curves .TASK.parquet.PROCESS.tmp.
+# Names that `temporary_beside` gives: .NAME.PROCESS.DIGITS.tmp; earlier versions gave curves .TASK.parquet.PROCESS.tmp.
 _TEMPORARY = re.compile(r"\.(?:.+\.(\d+)\.[0-9a-f]{16}|.+\.parquet\.(\d+))\.tmp")
 
 
@@ -44,9 +44,14 @@ def make_directory(path: str | Path) -> None:
 
 
 def temporary_owner(name: str) -> int | None:
-    """The process id in the name of a temporary file of `whole_file`; None for any other file."""
+    """The process id in a name of `temporary_beside`; None for any other name."""
     match = _TEMPORARY.fullmatch(name)
     return int(match[1] or match[2]) if match else None
+
+
+def temporary_beside(path: Path) -> Path:
+    """A hidden path beside another, for what is renamed to it: its name can't be guessed, and says whose process it is."""
+    return path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(8)}.tmp")
 
 
 @contextlib.contextmanager
@@ -58,7 +63,7 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     make_directory(path.parent)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(8)}.tmp")
+    temporary = temporary_beside(path)
     with writable(path):
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:
@@ -95,15 +100,24 @@ def remove_temporaries(directory: str | Path, age: float = 0.0) -> None:
             path.unlink()
 
 
-def abandoned(paths: Iterable[Path], age: float = 0.0) -> Iterator[Path]:
-    """Those of `paths` that are half-written files of this user's, at least `age` seconds old, whose process isn't alive here."""
+def remove_temporary_directories(directory: str | Path, age: float) -> None:
+    """The same of half-written directories: those called as by `temporary_beside`, with all that is in them."""
+    for path in abandoned(Path(directory).glob(".*.tmp"), age, stat.S_ISDIR):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def abandoned(paths: Iterable[Path], age: float = 0.0, kind: Callable[[int], bool] = stat.S_ISREG) -> Iterator[Path]:
+    """Those of `paths` that are half-written files of this user's, at least `age` seconds old, whose process isn't alive here.
+
+    kind: of a file's mode, whether it is of the kind that is asked for: regular files, or directories (`stat.S_ISDIR`).
+    """
     for path in paths:
         owner = temporary_owner(path.name)
         if owner is None or is_alive(owner):
             continue
         with contextlib.suppress(OSError):
             there = path.lstat()
-            if stat.S_ISREG(there.st_mode) and there.st_uid == os.getuid() and time.time() - there.st_mtime >= age:
+            if kind(there.st_mode) and there.st_uid == os.getuid() and time.time() - there.st_mtime >= age:
                 yield path
 
 

@@ -255,21 +255,44 @@ def test_data_that_can_not_be_replaced_stays(data_dir, monkeypatch):
     def interrupted():
         raise KeyboardInterrupt
 
+    def holds_other(directory):
+        return (directory / "other.npy").exists()
+
     with monkeypatch.context() as patched:
         patched.setattr(built, "write_directory", full)
         with pytest.raises(StoreError, match=r"^can.t write '[^']*' \(no space left on device\): free .*TASKSET_CACHE_DIR"):
             built.write(place, {}, {}, {})
     rename = os.rename
     with monkeypatch.context() as patched:
-        patched.setattr(os, "rename", lambda old, new: full() if ".new" in str(old) else rename(old, new))
+        patched.setattr(os, "rename", lambda old, new: full() if new == place and holds_other(old) else rename(old, new))
         with pytest.raises(StoreError, match="can.t write .*no space.*TASKSET_CACHE_DIR"):
             built.write(place, {"other": np.zeros(3)}, {}, {})
     assert {file.name: file.read_bytes() for file in place.iterdir()} == before
     assert [file.name for file in place.parent.iterdir() if file.name.startswith(".")] == []
     with monkeypatch.context() as patched:  # Ctrl-C between the two
-        patched.setattr(os, "rename", lambda old, new: interrupted() if ".new" in str(old) else rename(old, new))
+        patched.setattr(os, "rename", lambda old, new: interrupted() if new == place and holds_other(old) else rename(old, new))
         with pytest.raises(KeyboardInterrupt):
             built.write(place, {"other": np.zeros(3)}, {}, {})
     assert {file.name: file.read_bytes() for file in place.iterdir()} == before
     built.write(place, {"other": np.zeros(3)}, {}, {})
     assert {file.name for file in place.iterdir()} == {"other.npy", built.RECORD}
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path):
+    """Preparing data that is killed leaves a hidden directory of its size, which no name leads to."""
+    place = tmp_path / "set"
+    writing = f"""if True:
+        import os, signal
+        from pathlib import Path
+        import numpy as np
+        from taskset.datasets import built
+        np.save = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+        built.write(Path({str(place)!r}), {{"a": np.zeros(3)}}, {{}}, {{}})"""
+    subprocess.run([sys.executable, "-c", writing], check=False, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)})
+    (left,) = tmp_path.iterdir()
+    (tmp_path / ".set.mine.tmp").mkdir()  # not one of ours
+    built.write(place, {"a": np.zeros(3)}, {}, {})
+    assert left.exists()  # young enough that a process of another machine may be writing it
+    os.utime(left, (0, 0))
+    built.write(place, {"a": np.zeros(3)}, {}, {})
+    assert sorted(file.name for file in tmp_path.iterdir()) == [".set.mine.tmp", "set"]
