@@ -49,7 +49,6 @@ OPTIMIZERS = {"anchored": 0.001}  # outer learning rates
 START = "anchored_wide"  # pretrained: what training goes on from
 HANDS = ("momentum", "Adam, 19", "RMSProp", "adam8p")  # of `by_hand`, how their names begin
 SPLITS = {"train": "train", "valid": "valid_outer", "test": "test"}
-DRAWN = ("Adam, 19", "adam8p")  # in the picture, beside what was trained
 PICTURE = "objectives.png"
 LONG = re.compile(r"\d+\.\d{4,}")  # a number with more digits than a table needs
 
@@ -176,14 +175,13 @@ def draw(found, path):
         at = np.arange(0, STEPS + 1, EVERY)
         for row, (name, (labels, _)) in zip(panels, found.items()):
             for axes, split in zip(row, ("train", "test")):
-                drawn = [label for label in labels if label.startswith((*OPTIMIZERS, *DRAWN))]
-                colours = {name: f"C{i}" for i, name in enumerate(dict.fromkeys(map(whose, drawn)))}
-                for label in drawn:
+                colours = {name: f"C{i}" for i, name in enumerate(dict.fromkeys(map(whose, labels)))}
+                for label in labels:
                     style = {"train": "-", "valid": "--"}.get(label.rpartition(" for ")[2], ":")
                     axes.plot(at, labels[label][split].mean(axis=0), style, color=colours[whose(label)], label=label)
                 axes.set(xlabel="steps", ylabel=f"loss on {split} images, nats", yscale="log", title=name)
         handles, names = panels[0][0].get_legend_handles_labels()
-        figure.legend(handles, names, loc="outside lower center", ncols=2, fontsize=8)
+        figure.legend(handles, names, loc="outside lower center", ncols=3, fontsize=8)
 
 
 def section(spent, found):

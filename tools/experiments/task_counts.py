@@ -58,6 +58,7 @@ OTHERS = (
     "Tiny_quadratic0_narrow2.0_noise0.02", "Tiny_quadratic1_narrow0.5_noise0.1", "Tiny_quadratic1_narrow1.5_noise0.1",
 )  # fmt: skip
 SAME, LEFT_OUT = "the same families", "families left out"
+KINDS = {"convolutional and recurrent nets": ("Tiny_conv", "Tiny_rnn"), "quadratics": ("Tiny_quadratic",)}  # of LEFT_OUT
 
 
 @functools.cache
@@ -199,19 +200,43 @@ def draw(found, others, path):
         figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
 
 
-def section(found, others, picture):
-    """Figure and numbers in Markdown."""
+def of_kinds(scores):
+    """{kind of KINDS: scores [its tasks], means over the seeds} of the families left out."""
+    means, names = np.mean(scores[LEFT_OUT], axis=0), judged()[LEFT_OUT]
+    return {kind: means[[name.startswith(begins) for name in names]] for kind, begins in KINDS.items()}
+
+
+def table(found, others, columns, of_columns):
+    """A row for each training at its end, and for each of the others. of_columns: of scores, {column: scores [tasks]}."""
+
+    def cells(scores):
+        return [page.with_interval(of_columns(scores)[column]) for column in columns]
+
     rows = []
     for (count, seed), kept in found.items():
         at, last = list(kept.items())[-1]
-        cells = [page.with_interval(np.mean(last["scores"][place], axis=0)) for place in (SAME, LEFT_OUT)]
-        rows.append([f"{count:,}", seed, at, f"{last['steps']:,}", *cells])
-    for label, scores in others.items():
-        rows.append([label, "", "", "", *(page.with_interval(np.mean(scores[place], axis=0)) for place in (SAME, LEFT_OUT))])
-    header = ["training tasks", "outer seed", "core-minutes", "outer steps", SAME, LEFT_OUT]
+        rows.append([f"{count:,}", seed, at, f"{last['steps']:,}", *cells(last["scores"])])
+    rows += [[label, "", "", "", *cells(scores)] for label, scores in others.items()]
+    return report.table(["training tasks", "outer seed", "core-minutes", "outer steps", *columns], rows)
+
+
+def kinds_section(found, others):
+    """The families left out, by kind, in Markdown."""
+    return f"""{table(found, others, KINDS, of_kinds)}
+
+Of the families left out, by kind: {", ".join(judged()[LEFT_OUT])}. Otherwise as above;
+{report.conditions("tensorflow", "numpy")}."""
+
+
+def section(found, others, picture):
+    """Figure and numbers in Markdown."""
+
+    def means(scores):
+        return {place: np.mean(scores[place], axis=0) for place in (SAME, LEFT_OUT)}
+
     return f"""![score on held-out tasks against core-minutes](pictures/{picture})
 
-{report.table(header, rows)}
+{table(found, others, (SAME, LEFT_OUT), means)}
 
 Normalized train loss in the last tenth of {STEPS} steps; brackets: 95% bootstrap intervals over the tasks. Broken lines: the
 second outer seed. {len(found)} of {len(COUNTS) * len(SEEDS)} trainings. Synthetic data;
@@ -239,6 +264,7 @@ def main():
         results.publish()
     name, picture = f"task-counts-{arguments.minutes:g}", f"task_counts_{arguments.minutes:g}.png"
     page.write(name, picture, lambda path: draw(found, others, path), section(found, others, picture), folder)
+    report.write_section(f"{name}-kinds", kinds_section(found, others), folder / "experiments.md", page.TITLE)
 
 
 if __name__ == "__main__":

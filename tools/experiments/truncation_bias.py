@@ -99,6 +99,20 @@ def turning(slopes):
     return text + (f" ({beyond:.0%} don't turn)" if beyond else "")
 
 
+def per_cent(share, interval):
+    """A cell: a share and its interval in per cent, with signs."""
+    low, high = interval
+    return f"{100 * share:+.0f}% [{100 * low:+.0f}, {100 * high:+.0f}]"
+
+
+def bias(values, whole):
+    """The bias of the mean of values [starts] in per cent of |the mean of whole| [starts], with an interval over the starts."""
+    drawn = statistics.resamples(len(whole))
+    means, exact = values[drawn].mean(axis=1), whole[drawn].mean(axis=1)
+    share = (values.mean() - whole.mean()) / abs(whole.mean())
+    return per_cent(share, np.quantile((means - exact) / np.abs(exact), [0.025, 0.975]))
+
+
 def rows(found, pes):
     """Rows of the table."""
     whole = found[STEPS]
@@ -108,16 +122,14 @@ def rows(found, pes):
             at = int(np.argmin(np.abs(np.log(np.array(RATES) / rate))))
             cells.append(page.with_interval(values[at, :, 0]))
             if rate == PES_RATE:
-                bias = (values[at] - whole[at]).mean(axis=0) / np.abs(whole[at].mean(axis=0))
-                biases = [f"{100 * x:+.0f}%" for x in bias]
+                biases = [bias(values[at, :, i], whole[at, :, i]) for i in range(2)]
         yield ["backpropagation", truncation, *cells, *biases, turning(values[..., 0])]
     for truncation, values in pes.items():
         exact = whole[int(np.argmin(np.abs(np.log(np.array(RATES) / PES_RATE))))].mean(axis=0)
         biases = []
         for i in range(2):
             off = (values[:, i] - exact[i]) / abs(exact[i])
-            low, high = statistics.interval(off, statistics.mean)
-            biases.append(f"{100 * off.mean():+.0f}% [{100 * low:+.0f}, {100 * high:+.0f}]")
+            biases.append(per_cent(off.mean(), statistics.interval(off, statistics.mean)))
         yield ["PES", truncation, "", page.with_interval(values[:, 0]), "", *biases, ""]
 
 
